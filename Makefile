@@ -1,0 +1,51 @@
+# Everything is done by `make run` and `make test`. PYTHON names the interpreter, 3.11 or newer.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+JARS := $(CURDIR)/.cache/kafka/jars
+export SANTRAL_JARS ?= $(JARS)
+
+.PHONY: run demo test lint bench chaos quality jars requirements clean help
+
+help:  ## show this
+	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/'
+
+$(VENV)/run.stamp: requirements.txt pyproject.toml
+	sh deploy/venv.sh "$(PYTHON)" "$(VENV)" requirements.txt
+	@touch $@
+
+$(VENV)/test.stamp: requirements-test.txt pyproject.toml
+	sh deploy/venv.sh "$(PYTHON)" "$(VENV)" requirements-test.txt
+	@touch $@ $(VENV)/run.stamp
+
+run: $(VENV)/run.stamp  ## start the whole local profile: console, door, Kafka, Valkey, SQLite
+	$(BIN)/santral up $(ARGS)
+
+demo: $(VENV)/run.stamp  ## the same, with invented traffic
+	$(BIN)/santral up --demo $(ARGS)
+
+jars: $(VENV)/run.stamp  ## fetch Apache Kafka's pinned jars
+	$(BIN)/python -m runtime.kafka_local "$(JARS)"
+
+lint: $(VENV)/test.stamp  ## ruff, mypy, import contracts
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+test: $(VENV)/test.stamp  ## lint and every test
+	sh deploy/test_tools.sh
+	$(MAKE) lint
+	$(BIN)/python -m runtime.kafka_local "$(JARS)"
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/test.stamp  ## measure, side by side, on real Kafka
+	$(BIN)/python -m runtime.kafka_local "$(JARS)"
+	$(BIN)/python -m bench $(ARGS)
+
+chaos: $(VENV)/test.stamp  ## the long chaos run: a million messages
+	$(BIN)/python -m runtime.kafka_local "$(JARS)"
+	SANTRAL_CHAOS_MESSAGES=1000000 $(BIN)/python -m pytest tests/test_chaos.py -m chaos $(ARGS)
+
+requirements: pyproject.toml  ## pin anew what pyproject.toml asks for
+	sh deploy/pin.sh
+
+clean:  ## remove what was made here, but not var/
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,111 @@
+"""The ingest step: keep the bytes, parse, publish, and only then acknowledge. Top to bottom.
+
+Before: a channel or the door made a Delivery. After: the router reads messages.v1. What can
+never be accepted goes to dead.v1 with its bytes' reference, and the source's cursor moves on.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from ingest.channel import Channel, Context, Delivery, Parsed
+from runtime import metrics, trace
+from runtime.archive import Archive
+from runtime.bus import Publisher
+from runtime.clock import Clock
+from runtime.log import get
+from schemas import topics
+from schemas.base import derived_id
+from schemas.dead import DeadLetter, Origin
+from schemas.errors import Rejected, Retry, Unavailable
+from schemas.message import Message, Raw
+
+log = get(__name__)
+
+# Up to here a file is written in less time than a hop to a thread takes.
+_INLINE = 64 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ingest:
+    """What accepting needs; one a process."""
+
+    archive: Archive
+    publisher: Publisher
+    clock: Clock
+    context: Context
+
+    async def accept(
+        self, channel: Channel, delivery: Delivery, settings: Any, *, bury: bool
+    ) -> Message | None:
+        """Take one delivery to Kafka and acknowledge it; return the message.
+
+        What can't be accepted is buried (dead letter, acknowledged, returns None) or, without
+        `bury`, raised as Rejected for the caller to answer. Raises Retry when it must come again.
+        """
+        began = self.clock.monotonic()
+        raw = await self._keep(delivery.raw)
+        context = _for_account(self.context, settings)
+        try:
+            parsed = channel.parse(delivery, context)
+            message = await self._publish(channel.name, parsed, raw, delivery)
+        except Rejected as error:
+            metrics.count("santral_messages_rejected_total", channel=channel.name, code=error.code)
+            if not bury:
+                raise
+            await self._bury(channel.name, delivery, raw, error)
+            await delivery.ack()
+            return None
+        except Retry:
+            metrics.count("santral_messages_pending_total", channel=channel.name)
+            await delivery.nack()
+            raise
+        await delivery.ack()
+        metrics.count("santral_messages_accepted_total", channel=channel.name)
+        metrics.observe(
+            "santral_accept_duration_seconds", self.clock.monotonic() - began, channel=channel.name
+        )
+        return message
+
+    async def _keep(self, data: bytes) -> Raw:
+        try:
+            if len(data) <= _INLINE:
+                return self.archive.put(data)
+            return await asyncio.to_thread(self.archive.put, data)
+        except Unavailable as error:
+            raise Retry(30, str(error)) from error
+
+    async def _publish(
+        self, channel: str, parsed: Parsed, raw: Raw, delivery: Delivery
+    ) -> Message:
+        for data in parsed.files:
+            await self._keep(data)
+        message = msgspec.structs.replace(parsed.message, raw=raw)
+        await self.publisher.publish(
+            topics.MESSAGES.name, message.conversation, message, identifier=message.id,
+            source=message.source, time=message.received_at,
+            traceparent=trace.child(delivery.traceparent),
+        )  # fmt: skip
+        log.debug("message.accepted", id=message.id, channel=channel)
+        return message
+
+    async def _bury(self, channel: str, delivery: Delivery, raw: Raw, error: Rejected) -> None:
+        source = f"{channel}:{delivery.account}"
+        letter = DeadLetter(
+            id=derived_id("dead", source, delivery.position or "", raw.sha256),
+            stage="ingest", brand=self.context.brand, channel=channel, source=source,
+            code=error.code, text=error.text, origin=Origin(position=delivery.position), raw=raw,
+            at=self.clock.now(),
+        )  # fmt: skip
+        await self.publisher.publish(
+            topics.DEAD.name, source, letter, identifier=letter.id, source=source,
+            time=letter.at, traceparent=trace.child(delivery.traceparent),
+        )  # fmt: skip
+        log.warning("message.buried", id=letter.id, channel=channel, code=error.code)
+
+
+def _for_account(context: Context, settings: Any) -> Context:
+    """Return the context for one account."""
+    return Context(brand=context.brand, settings=settings, signing_key=context.signing_key)

@@ -1,0 +1,1 @@
+"""One file a channel; the only importers of an outside client."""

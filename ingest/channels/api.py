@@ -1,0 +1,103 @@
+"""Messages by API: `POST /v1/messages`, idempotent by the caller's own id.
+
+Before: the door checked the token. After: accept publishes; the door answers 202 with the ids.
+"""
+
+import base64
+import binascii
+import re
+from datetime import UTC
+from hashlib import sha256
+from typing import Literal
+
+import msgspec
+
+from ingest.channel import Context, Delivery, Parsed
+from schemas.api import AttachmentIn, MessageIn, SenderIn
+from schemas.base import Record, conversation_id, message_id
+from schemas.errors import Rejected
+from schemas.message import Attachment, Handle, HandleKind, Message, Party
+
+_decoder = msgspec.json.Decoder(MessageIn)
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """An API account: whose brand its messages are."""
+
+    brand: str = ""
+
+
+class Api:
+    """The channel of the JSON API."""
+
+    name = "api"
+    way: Literal["push", "pull"] = "push"
+    account: type[msgspec.Struct] = Account
+
+    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+        """Return the Message in a JSON body; Rejected tells the path of the fault."""
+        told = decode(delivery.raw)
+        brand = told.brand or (context.settings.brand if context.settings else "") or context.brand
+        source = f"api:{delivery.account}"
+        files = [(a, _content(a, i)) for i, a in enumerate(told.attachments)]
+        made = Message(
+            id=message_id("api", source, told.native_id),
+            brand=brand, channel="api", source=source, native_id=told.native_id,
+            conversation=conversation_id(brand, "api", told.conversation or told.native_id),
+            kind="form", sender=_sender(told.sender), subject=told.subject,
+            text=told.text, full_text=told.text,
+            sent_at=told.sent_at.astimezone(UTC) if told.sent_at else None,
+            received_at=delivery.received_at,
+            attachments=tuple(
+                Attachment(name=a.name, type=a.type, size=len(d), sha256=sha256(d).hexdigest())
+                for a, d in files
+            ),
+            position=delivery.position,
+        )  # fmt: skip
+        return Parsed(message=made, files=tuple(data for _, data in files))
+
+
+def decode(raw: bytes) -> MessageIn:
+    """Return the body; raise Rejected with the code and the path of what is wrong."""
+    try:
+        return _decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise Rejected("json.invalid", str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Rejected("json.malformed", str(error)) from error
+
+
+def _content(attachment: AttachmentIn, index: int) -> bytes:
+    try:
+        return base64.b64decode(attachment.content, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Rejected(
+            "attachment.invalid", f"not base64: {error} - at `$.attachments[{index}].content`"
+        ) from error
+
+
+def _sender(told: SenderIn) -> Party:
+    kinds: tuple[tuple[HandleKind, str | None], ...] = (
+        ("email", told.email.lower() if told.email else None),
+        ("phone", _phone(told.phone) if told.phone else None),
+        ("handle", told.handle), ("customer_no", told.customer_no),
+    )  # fmt: skip
+    handles = tuple(Handle(kind=k, value=v) for k, v in kinds if v)
+    if not handles:
+        raise Rejected(
+            "json.invalid",
+            "a sender needs email, phone, handle or customer_no - at `$.sender`",
+        )
+    return Party(name=told.name, handles=handles)
+
+
+def _phone(number: str) -> str:
+    """Return a Turkish number in E.164; a number with a country keeps it."""
+    digits = re.sub(r"\D", "", number)
+    if number.strip().startswith("+"):
+        return f"+{digits}"
+    if digits.startswith("00"):
+        return f"+{digits[2:]}"
+    if len(digits) == 11 and digits.startswith("0"):
+        return f"+90{digits[1:]}"
+    return f"+90{digits}" if len(digits) == 10 and digits.startswith("5") else digits

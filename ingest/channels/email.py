@@ -1,0 +1,296 @@
+"""Mail: IMAP mailboxes read by a durable cursor, and raw mails that are posted to the door.
+
+Before: an IMAP server, or `POST /v1/hooks/mail/{account}`. After: ingest/accept.py publishes and
+acknowledges. aioimaplib is GPL-3.0-only: this is the only file that imports it.
+
+State is (UIDVALIDITY, highest UID safe in Kafka), never the \\Seen flag: people read mail too.
+Every pass also looks again at the last UIDs below the cursor, for some servers let a lower UID
+appear late, and IDLE only wakes the loop up: the poll happens all the same.
+Source: RFC 3501, RFC 2177, RFC 6851; mailbox names RFC 3501, 5.1.3 (modified UTF-7).
+"""
+
+import asyncio
+import base64
+import contextlib
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Literal
+
+import msgspec
+from aioimaplib import IMAP4, IMAP4_SSL, Abort, CommandTimeout, Error
+
+from ingest.channel import Accept, Context, Delivery, Ledgered, Parsed, Tools
+from ingest.clean.mail_message import CHANNEL, message
+from schemas.base import Record
+from schemas.cursor import Cursor
+from schemas.errors import Retry
+
+LATE_WINDOW = 50
+"""UIDs looked at again below the cursor on every pass."""
+
+_SET = 200  # aioimaplib recurses once a response line: 1,000 in one chunk end in a hang
+_FETCH_AT_ONCE = 8
+_CHUNK = 2 * 1024 * 1024  # bytes of a large mail fetched at once, so that no read takes minutes
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """One mail account. Without `host` it only takes mails that are posted to the door."""
+
+    host: str = ""
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 993
+    tls: bool = True
+    user: str = ""
+    password: str = ""
+    mailboxes: tuple[str, ...] = ("INBOX",)
+    brand: str = ""
+    poll: timedelta = timedelta(seconds=30)
+    timeout: timedelta = timedelta(seconds=60)
+    max_mail: int = 64 * 1024 * 1024
+    domain: str = ""
+
+
+class Email:
+    """The channel: one parser for every way a mail comes in."""
+
+    name = CHANNEL
+    way: Literal["push", "pull"] = "pull"
+    account: type[msgspec.Struct] = Account
+
+    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+        """Return the Message in a raw RFC 5322 mail."""
+        settings = context.settings
+        made, files = message(
+            delivery.raw, brand=(settings.brand if settings else "") or context.brand,
+            account=delivery.account, received_at=delivery.received_at,
+            mailbox=delivery.hint or "", position=delivery.position,
+            signing_key=context.signing_key, domain=settings.domain if settings else "",
+        )  # fmt: skip
+        return Parsed(message=made, files=files)
+
+    def source(self, account: str, settings: Account, tools: Tools) -> "Mailboxes":
+        """Return the IMAP source of one account."""
+        return Mailboxes(account, settings, tools)
+
+
+def encode_mailbox(name: str) -> str:
+    """Return a mailbox name in modified UTF-7, quoted: "Gönderilmiş" is "G&APY-nderilmi&AV8-"."""
+    made, run = [], ""
+
+    def flush() -> None:
+        nonlocal run
+        if run:
+            body = base64.b64encode(run.encode("utf-16-be")).decode().rstrip("=").replace("/", ",")
+            made.append(f"&{body}-")
+            run = ""
+
+    for c in name:
+        if " " <= c <= "~":
+            flush()
+            made.append("&-" if c == "&" else c)
+        else:
+            run += c
+    flush()
+    escaped = "".join(made).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+@dataclass
+class Mailboxes:
+    """The mailboxes of one account, each read by its own connection."""
+
+    account: str
+    settings: Account
+    tools: Tools
+
+    async def run(self, accept: Accept, cursors: Ledgered) -> None:
+        """Read every mailbox for ever; what breaks one connection is raised as Retry."""
+        async with asyncio.TaskGroup() as group:
+            for name in self.settings.mailboxes:
+                group.create_task(self._mailbox(name, accept, cursors))
+
+    def name_of(self, mailbox: str) -> str:
+        """Return the name of a mailbox's cursor."""
+        return f"{CHANNEL}:{self.account}:{mailbox}"
+
+    async def _mailbox(self, mailbox: str, accept: Accept, cursors: Ledgered) -> None:
+        async with self._session(mailbox) as session:
+            while True:
+                await self._pass(session, mailbox, accept, cursors)
+                self.tools.polled(self.name_of(mailbox))
+                await session.wait(self.settings.poll.total_seconds(), self.tools.pause)
+                await session.select(mailbox)
+
+    async def _pass(
+        self, session: "Session", mailbox: str, accept: Accept, cursors: Ledgered
+    ) -> None:
+        """Hand over everything above the cursor, and what appeared late below it."""
+        name, epoch = self.name_of(mailbox), session.uidvalidity
+        cursor = await cursors.load(name)
+        if cursor is None or cursor.epoch != epoch:
+            if cursor is not None:
+                self.tools.warn("source.renumbered", source=name, was=cursor.epoch, now=epoch)
+            cursor = Cursor(source=name, epoch=epoch, position=0, at=self.tools.now())
+            session.known.clear()
+        low = max(1, cursor.position - LATE_WINDOW + 1)
+        uids = await session.uids(low)
+        # In a window below the cursor only what this process has not seen is handed over again:
+        # after a restart that is all of it once, and the ids absorb the repeats.
+        fresh = [u for u in uids if u > cursor.position or u not in session.known]
+        for start in range(0, len(fresh), _FETCH_AT_ONCE):
+            wave = fresh[start : start + _FETCH_AT_ONCE]
+            sizes = await session.sizes(wave)
+            async with asyncio.TaskGroup() as group:
+                for uid in wave:
+                    if uid not in sizes:
+                        continue  # expunged between SEARCH and FETCH: it is no longer held
+                    raw = await session.fetch(uid, sizes[uid])
+                    if raw is not None:
+                        group.create_task(self._hand_over(accept, raw, epoch, mailbox, uid))
+            session.known.update(wave)
+            top = max(wave)
+            if top > cursor.position:
+                cursor = Cursor(source=name, epoch=epoch, position=top, at=self.tools.now())
+                await cursors.save(cursor)
+
+    async def _hand_over(
+        self, accept: Accept, raw: bytes, epoch: str, mailbox: str, uid: int
+    ) -> None:
+        await accept(
+            Delivery(
+                raw=raw, account=self.account, received_at=self.tools.now(),
+                position=f"{mailbox};{epoch};{uid}", hint=mailbox,
+            )
+        )  # fmt: skip
+
+    async def inventory(self) -> AsyncIterator[str]:
+        """Yield `mailbox;UIDVALIDITY;UID` of every mail the account holds."""
+        for mailbox in self.settings.mailboxes:
+            async with self._session(mailbox) as session:
+                for uid in await session.uids(1):
+                    yield f"{mailbox};{session.uidvalidity};{uid}"
+
+    @contextlib.asynccontextmanager
+    async def _session(self, mailbox: str) -> AsyncIterator["Session"]:
+        settings = self.settings
+        kind = IMAP4_SSL if settings.tls else IMAP4
+        timeout = settings.timeout.total_seconds()
+        client = kind(host=settings.host, port=settings.port, timeout=timeout)
+        session = Session(client, timeout, self.account)
+        try:
+            await session.open(settings.user, settings.password)
+            await session.select(mailbox)
+            yield session
+        except (Error, Abort, CommandTimeout, OSError, TimeoutError) as error:
+            raise Retry(5, f"{self.account}/{mailbox}: {type(error).__name__}: {error}") from error
+        finally:
+            await session.close()
+
+
+class Session:
+    """One IMAP connection; anything unexpected in an answer raises Retry."""
+
+    def __init__(self, client: IMAP4, timeout: float, account: str) -> None:
+        self._client = client
+        self._timeout = timeout
+        self._account = account
+        self.uidvalidity = ""
+        self.known: set[int] = set()
+
+    async def _do(self, what: str, work: Callable[[], Awaitable[object]]) -> list[bytes]:
+        """Run one command with a deadline of our own: a server that closes may hang the client."""
+        async with asyncio.timeout(self._timeout):
+            answer = await work()
+        result, lines = answer.result, answer.lines  # type: ignore[attr-defined]  # Response
+        if result != "OK":
+            said = b" ".join(bytes(x) for x in lines[-1:]).decode("utf-8", "replace")
+            raise Retry(15, f"{self._account}: the server refused {what}: {said or result}")
+        return [bytes(line) for line in lines]
+
+    async def open(self, user: str, password: str) -> None:
+        """Wait for the greeting and log in."""
+        async with asyncio.timeout(self._timeout):
+            await self._client.wait_hello_from_server()
+        quoted = password.replace("\\", "\\\\").replace('"', '\\"')
+        await self._do("the login", lambda: self._client.login(user, quoted))
+
+    async def select(self, mailbox: str) -> None:
+        """Open a mailbox for reading only, and learn its UIDVALIDITY."""
+        name = encode_mailbox(mailbox)
+        lines = await self._do(f"mailbox {mailbox!r}", lambda: self._client.examine(name))
+        found = re.search(rb"UIDVALIDITY (\d+)", b"\n".join(lines))
+        if found is None:
+            raise Retry(15, f"{self._account}: no UIDVALIDITY for {mailbox!r}")
+        validity = found[1].decode()
+        if validity != self.uidvalidity:
+            self.known.clear()
+        self.uidvalidity = validity
+
+    async def uids(self, low: int) -> list[int]:
+        """Return all UIDs from `low` up, ascending."""
+        lines = await self._do(
+            "a search", lambda: self._client.uid_search(f"UID {low}:*", charset=None)
+        )
+        first = lines[0] if lines else b""
+        # `N:*` names the highest mail even when it is below N.
+        return sorted({int(word) for word in first.split() if word.isdigit() and int(word) >= low})
+
+    async def sizes(self, uids: list[int]) -> dict[int, int]:
+        """Return the size in bytes of each mail that is still there."""
+        found: dict[int, int] = {}
+        for start in range(0, len(uids), _SET):
+            names = ",".join(map(str, uids[start : start + _SET]))
+            lines = await self._do(
+                "a size", lambda n=names: self._client.uid("fetch", n, "(UID RFC822.SIZE)")
+            )
+            for line in lines:
+                uid, size = re.search(rb"UID (\d+)", line), re.search(rb"SIZE (\d+)", line)
+                if uid and size:
+                    found[int(uid[1])] = int(size[1])
+        return found
+
+    async def fetch(self, uid: int, size: int) -> bytes | None:
+        """Return a mail's bytes, a large one piece by piece; None if it is gone meanwhile."""
+        if size <= _CHUNK:
+            return await self._body(uid, "BODY.PEEK[]")
+        made = bytearray()
+        while True:
+            piece = await self._body(uid, f"BODY.PEEK[]<{len(made)}.{_CHUNK}>")
+            if piece is None:
+                return None
+            made += piece
+            # RFC822.SIZE may lie: the end is where a piece comes back short.
+            if len(piece) < _CHUNK:
+                return bytes(made)
+
+    async def _body(self, uid: int, item: str) -> bytes | None:
+        lines = await self._do(
+            "a mail", lambda: self._client.uid("fetch", str(uid), f"(UID {item})")
+        )
+        for at, line in enumerate(lines[:-1]):
+            if re.search(rb"BODY\[\](?:<\d+>)? \{\d+\}$", line):
+                return lines[at + 1]
+        for line in lines:
+            if found := re.search(rb'BODY\[\](?:<\d+>)? (?:""|NIL)', line):
+                return b"" if found else None
+        return None
+
+    async def wait(self, seconds: float, pause: Callable[[float], Awaitable[None]]) -> None:
+        """Return when something happens in the mailbox, or when the poll is due."""
+        if not self._client.has_capability("IDLE"):
+            await pause(seconds)
+            return
+        async with asyncio.timeout(self._timeout + seconds):
+            idle = await self._client.idle_start(timeout=seconds + self._timeout)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._client.wait_server_push()
+            self._client.idle_done()
+            await asyncio.wait_for(idle, self._timeout)
+
+    async def close(self) -> None:
+        """Leave without waiting for a server that may be gone."""
+        transport = self._client.protocol.transport if self._client.protocol else None
+        if transport is not None:
+            transport.close()

@@ -1,0 +1,114 @@
+"""Bytes -> text, whatever the charset says: declared, UTF-8, Turkish, detected. Never raises.
+
+Before: mail headers and bodies, transcripts. After: text without lone surrogates, in NFC.
+Source: RFC 2978 names, and the labels that real mail programs write.
+"""
+
+import re
+import unicodedata
+
+from charset_normalizer import from_bytes
+
+_ALIASES = {
+    "latin5": "cp1254", "l5": "cp1254", "csisolatin5": "cp1254", "iso88599": "cp1254",
+    "iso88599windows": "cp1254", "windows28599": "cp1254", "windows1254": "cp1254",
+    "cp1254": "cp1254", "turkish": "cp1254", "ansi": "cp1254", "iso88591": "cp1252",
+    "latin1": "cp1252", "windows1252": "cp1252", "cp1252": "cp1252", "usascii": "cp1252",
+    "ascii": "cp1252", "macturkish": "mac-turkish", "cp857": "cp857", "ibm857": "cp857",
+    "cp850": "cp850", "utf8mb4": "utf-8", "utf8mac": "utf-8", "utf8": "utf-8",
+    "unicode11utf7": "utf-7", "utf7": "utf-7", "gb2312": "gb18030", "gbk": "gb18030",
+    "ksc56011987": "cp949", "euckr": "cp949", "shiftjis": "cp932", "xsjis": "cp932",
+}  # fmt: skip
+"""Labels, lower case without punctuation, to codecs; the wider of two kin, since labels lie."""
+
+# Codecs of Python that no mail means: they transform instead of decode, or make nonsense silently.
+_NEVER = re.compile(
+    r"^(idna|punycode|rot.?13|hex|uu|zlib|bz2|zip|base64|quopri|quoted|unicode.?escape|"
+    r"raw.?unicode.?escape|undefined|mbcs|oem|utf.?16|utf.?32)"
+)
+# ğ ı ş İ Ş Ğ in windows-1254: with these, and no valid UTF-8, Turkish is the best guess.
+_TURKISH = frozenset(b"\xf0\xfd\xfe\xdd\xde\xd0")
+_WESTERN = {"cp1252"}
+
+
+def codec(label: str | None) -> str | None:
+    """Return the Python codec of a charset label, None if it is unknown or never meant."""
+    bare = re.split(r"[;,\s]", (label or "").strip(" \"'").lower())[0].removeprefix("x-")
+    if not bare or _NEVER.match(bare):
+        return None
+    known = _ALIASES.get(re.sub(r"[^a-z0-9]", "", bare))
+    if known:
+        return known
+    try:
+        "".encode(bare)
+    except (LookupError, ValueError):
+        return None
+    return bare
+
+
+def decode(data: bytes, label: str | None = None) -> tuple[str, str | None]:
+    """Return the text of `data`, and a code of what was mended (None: as declared).
+
+    UTF-8 goes first when the label says ASCII or is missing: text that is valid UTF-8 with bytes
+    beyond ASCII is almost never anything else.
+    """
+    if data.isascii() and codec(label) not in ("utf-7", "iso-2022-jp", "hz"):
+        return data.decode("ascii"), None
+    declared = codec(label)
+    if declared == "utf-7" and not data.isascii():
+        declared = None
+    mended = None if declared else ("charset.unknown" if label else "charset.undeclared")
+    if declared in (None, "utf-8", "cp1252", "cp1254"):
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            pass
+        else:
+            lied = declared not in (None, "utf-8")
+            return _clean(text), "charset.wrong" if lied else (None if declared else mended)
+    if declared in _WESTERN and _TURKISH & set(data) and _seems_turkish(data):
+        return _clean(_turkish(data)), "charset.wrong"
+    if declared == "cp1254":
+        return _clean(_turkish(data)), mended
+    if declared and declared != "utf-8":
+        try:
+            return _clean(data.decode(declared)), mended
+        except (UnicodeDecodeError, LookupError, ValueError):
+            mended = "charset.wrong"
+    elif declared == "utf-8":
+        mended = "charset.wrong"
+        damaged = data.decode("utf-8", "replace")
+        # A few broken characters in a long UTF-8 text: keep it UTF-8, show the holes.
+        if damaged.count("\ufffd") * 20 <= sum(c > "\x7f" for c in damaged):
+            return _clean(damaged), mended
+    if _TURKISH & set(data) and _seems_turkish(data):
+        return _clean(_turkish(data)), mended
+    best = from_bytes(data[:20_000]).best()
+    if best is not None and codec(best.encoding) is not None:
+        try:
+            return _clean(data.decode(best.encoding)), mended
+        except (UnicodeDecodeError, LookupError):
+            mended = "charset.wrong"
+    return _clean(_turkish(data)), mended
+
+
+def _turkish(data: bytes) -> str:
+    """windows-1254 never fails here: its seven holes become the C1 characters of ISO-8859-9."""
+    return data.decode("cp1254", "surrogateescape").translate(_HOLES)
+
+
+_HOLES = {0xDC00 + byte: chr(byte) for byte in range(0x80, 0x100)}
+
+
+def _seems_turkish(data: bytes) -> bool:
+    """Whether the high bytes are mostly Turkish letters standing among lower-case ASCII."""
+    high = [byte for byte in data if byte > 0x7F]
+    letters = frozenset(b"\xe7\xf0\xfd\xf6\xfe\xfc\xc7\xd0\xdd\xd6\xde\xdc\xe2\xee\xfb")
+    return bool(high) and sum(byte in letters for byte in high) >= 0.8 * len(high)
+
+
+def _clean(text: str) -> str:
+    text = text.replace("\x00", "")
+    if any("\ud800" <= c <= "\udfff" for c in text):
+        text = "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text)
+    return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)

@@ -1,0 +1,119 @@
+"""Invented, plausible traffic for `santral up --demo`, sent through the real doors.
+
+Before: nothing; every name and number here is made up. After: the door's mail hook, its API and
+its web chat, as any customer's program would use them.
+"""
+
+import asyncio
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from email.message import EmailMessage
+from email.utils import format_datetime
+
+import httpx2
+from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
+
+from runtime.clock import SystemClock
+from runtime.settings import Settings
+from schemas.fold import fold
+
+Say = Callable[[str], object]
+
+_NAMES = (
+    "Ayşe Örnek", "Mehmet Deneme", "Elif Kurgu", "Can Hayali", "Zeynep Misal", "İpek Taslak",
+    "Oğuz Varsayım", "Jane Sample", "Tom Example", "Nina Fiction",
+)  # fmt: skip
+_TEXTS = (
+    ("Kargom nerede", "Merhaba, {n} numaralı siparişim {d} gündür gelmedi. Kargom nerede?"),
+    ("Siparis", "siparisim hala gelmedi, siparis no {n}, ne zaman gelecek"),
+    ("Fatura", "Bu ay faturam çok yüksek geldi, {a} TL fazla ücret yansıtmışsınız."),
+    ("İade", "{n} numaralı siparişteki ayakkabı küçük geldi, değişim ya da iade istiyorum."),
+    ("Kırık ürün", "Ürün kırık geldi, kutusu ezikti. Para iadesi talep ediyorum."),
+    ("İnternet yok", "Sabahtan beri internet yok, modemin ışığı yanmıyor. Kesinti mi var?"),
+    ("Şifre", "Şifremi unuttum, doğrulama kodu gelmiyor. Hesabıma giremiyorum."),
+    ("İptal", "Aboneliğimi iptal etmek istiyorum, başka operatöre geçiyorum artık."),
+    ("Bilgi", "Öğrenciler için kampanyanız var mı? 20 GB paketin fiyatı nedir?"),
+    ("Toplu alım", "Şirketimiz için 40 hat almak istiyoruz, kurumsal teklif rica ederiz."),
+    ("KVKK", "KVKK kapsamında kişisel verilerimin silinmesini istiyorum."),
+    ("Şikâyet", "Müşteri temsilciniz çok kabaydı, telefonu yüzüme kapattı. Şikayetçiyim!"),
+    ("Teşekkür", "Dünkü hızlı çözüm için teşekkürler, hizmetinizden çok memnunum."),
+    ("Hakem heyeti", "Cevap alamıyorum, tüketici hakem heyetine başvuracağım."),
+    ("Where is my order", "Hi, my order {n} has not arrived yet. Where is my parcel?"),
+    ("Refund", "The vase arrived broken. I want a refund for order {n}, please."),
+    ("Charged twice", "I was charged twice this month, {a} TL each time. Please check."),
+    ("No signal", "There is no signal at my home since yesterday, is there an outage?"),
+    ("Locked out", "I cannot log in, my account is locked. It is urgent."),
+    ("Interview", "I am a journalist and would like an interview for an article."),
+    ("Duman", "Acil! Şarj cihazından duman çıktı, ne yapmalıyım?"),
+    ("", "selam"), ("", "?"), ("Bir konu", "Merhaba, geçen gün konuşmuştuk, sonuç ne oldu?"),
+)  # fmt: skip
+
+
+async def play(
+    settings: Settings, rate: float, count: int | None, seed: int, say: Say
+) -> None:
+    """Send `rate` messages a second until `count`, telling what became of them."""
+    made = random.Random(seed)  # noqa: S311 - invented traffic, not secrets
+    start, sent, results = time.monotonic(), 0, Counter[str]()
+    headers = {"Authorization": f"Bearer {settings.tokens.door}"}
+    async with httpx2.AsyncClient(base_url=settings.console.door_url, headers=headers) as door:
+        tasks: set[asyncio.Task[None]] = set()
+        while count is None or sent < count:
+            sent += 1
+            kind = made.choices(("mail", "api", "chat"), (5, 3, 2))[0]
+            tasks.add(asyncio.create_task(_one(door, settings, kind, made, sent, results)))
+            tasks = {t for t in tasks if not t.done()}
+            if sent % 20 == 0 or sent == count:
+                told = ", ".join(f"{k} {v}" for k, v in sorted(results.items()))
+                say(f"demo: {sent} sent in {time.monotonic() - start:.0f} s ({told})")
+            await asyncio.sleep(max(0.0, start + sent / rate - time.monotonic()))
+        await asyncio.gather(*tasks)
+    say("demo: " + ", ".join(f"{k} {v}" for k, v in sorted(results.items())))
+
+
+async def _one(
+    door: httpx2.AsyncClient, settings: Settings, kind: str, made: random.Random, number: int,
+    results: Counter[str],
+) -> None:  # fmt: skip
+    subject, text = made.choice(_TEXTS)
+    text = text.format(n=made.randint(100000, 999999), d=made.randint(2, 9),
+                       a=made.randint(50, 900))  # fmt: skip
+    name = made.choice(_NAMES)
+    try:
+        if kind == "mail":
+            answer = await door.post("/v1/hooks/mail/default", content=_mail(name, subject, text))
+            results[f"mail {answer.status_code}"] += 1
+        elif kind == "api":
+            body = {"native_id": f"demo-{time.time_ns()}-{number}", "subject": subject,
+                    "text": text, "sender": {"name": name, "customer_no": f"D{number:05d}"}}  # fmt: skip
+            answer = await door.post("/v1/messages", json=body)
+            results[f"api {answer.status_code}"] += 1
+        else:
+            results[f"chat {await _chat(settings, name, text)}"] += 1
+    except (httpx2.TransportError, OSError, WebSocketException, TimeoutError) as error:
+        results[f"{kind} {type(error).__name__}"] += 1
+
+
+def _mail(name: str, subject: str, text: str) -> bytes:
+    mail = EmailMessage()
+    address = f"{fold(name).split()[0]}@ornek.example"
+    mail["From"] = f'"{name}" <{address}>'
+    mail["To"] = "destek@santral.example"
+    mail["Subject"] = subject
+    mail["Date"] = format_datetime(SystemClock().now())
+    mail["Message-ID"] = f"<demo.{time.time_ns()}@ornek.example>"
+    mail.set_content(text + "\n\n-- \n" + name + "\n", charset="utf-8", cte="8bit")
+    return mail.as_bytes()
+
+
+async def _chat(settings: Settings, name: str, text: str) -> str:
+    url = settings.console.door_url.replace("http", "ws", 1) + "/v1/chat"
+    async with asyncio.timeout(10), connect(url) as socket:
+        await socket.send(json.dumps({"type": "hello", "name": name}))
+        await socket.recv()
+        await socket.send(json.dumps({"type": "message", "id": "1", "text": text}))
+        return str(json.loads(await socket.recv())["type"])

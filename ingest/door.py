@@ -1,0 +1,163 @@
+"""The door: HTTP and WebSocket for push channels.
+
+Before: callers, vendors, visitors. After: ingest/accept.py; 202 only after Kafka's ack. What
+belongs to the desk is passed on to it, so that callers need one address.
+"""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from ingest import chat_door
+from ingest.accept import Ingest
+from ingest.channel import Delivery
+from ingest.registry import CHANNELS, HOOKS
+from ingest.replies import Replies
+from runtime import http
+from runtime.health import Health
+from runtime.settings import Settings
+from schemas.api import Accepted, openapi
+from schemas.errors import Rejected, Retry
+from schemas.publish import PUBLISHED
+
+STATIC = Path(__file__).parent / "static"
+_HOP = {"host", "connection", "content-length", "transfer-encoding", "keep-alive", "upgrade"}
+_FORWARD_TIMEOUT_S = 40.0  # a claim may wait 30 s
+
+Accounts = Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    """What the endpoints share."""
+
+    settings: Settings
+    ingest: Ingest
+    replies: Replies
+    accounts: Accounts
+    desk: httpx2.AsyncClient
+
+    def account(self, channel: str, name: str) -> Any:
+        """Return an account's settings; raise Rejected when there is none."""
+        if channel not in CHANNELS:
+            raise Rejected("channel.unknown", f"no channel {channel!r}")
+        try:
+            return self.accounts[channel][name]
+        except KeyError:
+            known = ", ".join(self.accounts.get(channel, {})) or "none"
+            raise Rejected(
+                "account.unknown", f"no account {name!r} of {channel}; configured: {known}"
+            ) from None
+
+    async def messages(self, request: Request) -> Response:
+        """POST /v1/messages."""
+        http.require(request, self.settings.tokens.door)
+        raw = await http.body(request, self.settings.door.max_json + 32 * 1024 * 1024)
+        account = request.query_params.get("account", "default")
+        return await self._accept("api", account, raw, request, 202)
+
+    async def hook(self, request: Request) -> Response:
+        """POST /v1/hooks/{channel}/{account}."""
+        http.require(request, self.settings.tokens.door)
+        named = request.path_params["channel"]
+        channel, account = HOOKS.get(named, named), request.path_params["account"]
+        self.account(channel, account)
+        raw = await http.body(request, self.settings.door.max_body)
+        return await self._accept(channel, account, raw, request, 200, bury=channel == "email")
+
+    async def _accept(
+        self, channel: str, account: str, raw: bytes, request: Request, status: int, *,
+        bury: bool = False,
+    ) -> Response:  # fmt: skip
+        settings = self.account(channel, account)
+        delivery = Delivery(
+            raw=raw, account=account, received_at=self.ingest.clock.now(),
+            traceparent=request.headers.get("traceparent"),
+        )  # fmt: skip
+        message = await self.ingest.accept(CHANNELS[channel], delivery, settings, bury=bury)
+        if message is None:
+            return http.fault(status, "buried", "kept as a dead letter: `santral dead list`")
+        return http.answer(Accepted(id=message.id, conversation=message.conversation), status)
+
+    async def chat(self, socket: WebSocket) -> None:
+        """GET /v1/chat as a WebSocket; `?account=` names the chat account."""
+        name = socket.query_params.get("account", "default")
+        try:
+            settings = self.account("chat", name)
+        except Rejected as error:
+            await socket.close(code=4404, reason=error.text[:120])
+            return
+        await chat_door.serve(socket, self.ingest, self.replies, name, settings)
+
+    async def forward(self, request: Request) -> Response:
+        """Pass a request on to the desk, as it came, and its answer back."""
+        raw = await http.body(request, self.settings.door.max_json)
+        headers = [(k, v) for k, v in request.headers.items() if k.lower() not in _HOP]
+        path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        try:
+            found = await self.desk.request(
+                request.method, path, content=raw, headers=headers, timeout=_FORWARD_TIMEOUT_S
+            )
+        except httpx2.TransportError as error:
+            raise Retry(2, f"the desk is away ({type(error).__name__})") from error
+        kept = {
+            k: v for k, v in found.headers.items()
+            if k.lower() in ("content-type", "retry-after", "www-authenticate", "cache-control")
+        }  # fmt: skip
+        return Response(found.content, found.status_code, kept)
+
+
+async def _openapi(_request: Request) -> Response:
+    return Response(_openapi_json(), media_type="application/json")
+
+
+@functools.cache
+def _openapi_json() -> bytes:
+    return msgspec.json.encode(openapi())
+
+
+async def _asyncapi(_request: Request) -> Response:
+    return FileResponse(PUBLISHED / "asyncapi.yaml", media_type="application/yaml")
+
+
+async def _widget(_request: Request) -> Response:
+    return FileResponse(
+        STATIC / "widget.js", media_type="text/javascript",
+        headers={"Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin": "*"},
+    )  # fmt: skip
+
+
+async def _try_chat(_request: Request) -> Response:
+    return FileResponse(STATIC / "try.html", media_type="text/html")
+
+
+def app(door: Door, health: Health) -> Starlette:
+    """Return the door as an ASGI application."""
+
+    async def home(_request: Request) -> Response:
+        return RedirectResponse(door.settings.door.desk_url)
+
+    routes = [
+        Route("/v1/messages", door.messages, methods=["POST"]),
+        Route("/v1/messages/{id}", door.forward, methods=["GET"]),
+        Route("/v1/hooks/{channel}/{account}", door.hook, methods=["POST"]),
+        Route("/v1/desk/{rest:path}", door.forward, methods=["POST", "GET"]),
+        WebSocketRoute("/v1/chat", door.chat),
+        Route("/widget.js", _widget),
+        Route("/chat", _try_chat),
+        Route("/openapi.json", _openapi),
+        Route("/asyncapi.yaml", _asyncapi),
+        Route("/", home),
+        *(Route(path, endpoint) for path, endpoint in http.probes(health).items()),
+    ]
+    return Starlette(routes=routes, exception_handlers=dict(http.HANDLERS))

@@ -1,0 +1,54 @@
+"""Sends a dead letter through again: a Kafka record to its topic, a delivery to its channel.
+
+Before: `santral dead redrive`. After: the road, as the first time; a second refusal is a new
+attempt of the same letter.
+"""
+
+import msgspec
+
+from ingest.channel import Delivery
+from ingest.registry import CHANNELS
+from ingest.run import accounts, build
+from runtime.bus import Publisher
+from runtime.clock import SystemClock
+from runtime.settings import Settings
+from schemas import topics
+from schemas.dead import DeadLetter
+from schemas.errors import Rejected, Unavailable
+
+
+async def redrive(settings: Settings, letter: DeadLetter, raw: bytes) -> str:
+    """Send it; return a sentence of what happened."""
+    clock = SystemClock()
+    publisher = Publisher(settings.kafka, "santral-redrive")
+    try:
+        if letter.origin.topic is not None:
+            key = (letter.origin.position or "").encode()
+            await publisher.send(letter.origin.topic, key, raw, [])
+            return f"{letter.id}: back on {letter.origin.topic}"
+        channel = CHANNELS.get(letter.channel)
+        account = letter.source.partition(":")[2]
+        if channel is None or account not in accounts(settings)[letter.channel]:
+            raise Unavailable(f"{letter.id}: no account {letter.source!r} is configured any more")
+        delivery = Delivery(
+            raw=raw, account=account, received_at=clock.now(), position=letter.origin.position
+        )
+        told = accounts(settings)[letter.channel][account]
+        try:
+            message = await build(settings, clock, publisher).accept(
+                channel, delivery, told, bury=False
+            )
+        except Rejected as error:
+            again = msgspec.structs.replace(
+                letter, code=error.code, text=error.text, at=clock.now(),
+                attempt=letter.attempt + 1,
+            )  # fmt: skip
+            await publisher.publish(
+                topics.DEAD.name, letter.source, again, identifier=f"{letter.id};{again.attempt}",
+                source=letter.source, time=again.at,
+            )  # fmt: skip
+            return f"{letter.id}: refused again, {error}"
+        assert message is not None
+        return f"{letter.id}: accepted as message {message.id}"
+    finally:
+        await publisher.stop()

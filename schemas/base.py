@@ -1,0 +1,42 @@
+"""The common base of every Struct that travels, and the deterministic ids.
+
+Before: nothing. After: every other file of schemas/. Pure.
+"""
+
+import uuid
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+NAMESPACE = uuid.UUID("6f1c9a52-3f0e-5d43-9b0e-8f3f5a3f7d10")
+"""Namespace of all ids made here. Changing it changes every id: never do."""
+
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
+"""An instant; always with a time zone, always UTC when Santral wrote it."""
+
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Name = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,62}$")]
+"""A department's, rule's or topic's name: lower case, digits, underscore."""
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A frozen, keyword-only Struct; unknown fields are ignored when decoded."""
+
+
+def derived_id(*parts: str) -> str:
+    """Return the UUIDv5 (RFC 9562) of `parts`: same parts, same id, in every process.
+
+    The parts are written as a JSON array first, so that ("a", "bc") and ("ab", "c") differ.
+    """
+    return str(uuid.uuid5(NAMESPACE, msgspec.json.encode(parts).decode()))
+
+
+def message_id(channel: str, source: str, native_id: str) -> str:
+    """Return the id of a message: a redelivery of the same native id is the same message."""
+    return derived_id("message", channel, source, native_id)
+
+
+def conversation_id(brand: str, kind: str, root: str) -> str:
+    """Return the id of a conversation from its root, without looking anything up."""
+    return derived_id("conversation", brand, kind, root)

@@ -1,0 +1,78 @@
+"""The error tree, and the codes that Rejected may carry.
+
+SantralError
+ ├── Rejected(code)     this one can never go on: to dead.v1, the line moves on
+ ├── Retry(after)       not now: the offset stays, try again after so many seconds
+ ├── ConfigError        the configuration is wrong: all problems at once
+ └── Unavailable        something Santral needs to start is missing: says what to do
+
+Anything else is a bug and crashes. Pure.
+"""
+
+CODES: dict[str, str] = {
+    "record.undecodable": "a Kafka record is not the JSON of its topic's Struct",
+    "record.too_large": "a message stays over the record limit after its text was cut",
+    "record.misplaced": "a Kafka record stands under a key that is not its conversation",
+    "mime.empty": "a mail without a single byte of header or body",
+    "mime.undecodable": "no parser can make anything of the mail",
+    "mail.too_large": "the mail is larger than the account accepts",
+    "json.malformed": "the body is not JSON",
+    "json.invalid": "the JSON does not have the shape that is asked for",
+    "body.too_large": "the body is larger than the limit",
+    "account.unknown": "no such account is configured for this channel",
+    "channel.unknown": "no such channel",
+    "token.missing": "no access token was given",
+    "token.wrong": "the access token is not valid here",
+    "chat.bad_frame": "a chat frame is not one of the protocol",
+    "chat.bad_session": "the chat session is unknown or its key is wrong",
+    "attachment.invalid": "an attachment's content is not base64",
+    "department.unknown": "no such department is configured",
+    "participant.unconfirmed": "only a new participant wrote, and nobody said they may be answered",
+    "reply.no_address": "the customer left no address on this channel",
+    "reply.no_server": "no server is configured to send this channel's answers",
+    "reply.refused": "the other side refused the answer for good",
+    "reply.loop": "the loop guard held the answer back",
+    "message.unknown": "no such message is known",
+    "outcome.invalid": "an outcome asks for what the router cannot do",
+}
+"""Every stable code with its sentence; counted in santral_messages_rejected_total."""
+
+
+class SantralError(Exception):
+    """The root of every error that Santral raises on purpose."""
+
+
+class Rejected(SantralError):
+    """This can never be accepted; `code` is one of CODES, `text` says what was wrong."""
+
+    def __init__(self, code: str, text: str = "") -> None:
+        if code not in CODES:
+            raise ValueError(f"unknown rejection code {code!r}: add it to schemas/errors.py")
+        super().__init__(f"{code}: {text or CODES[code]}")
+        self.code = code
+        self.text = text or CODES[code]
+
+
+class Retry(SantralError):
+    """Not now; try again after `after` seconds."""
+
+    def __init__(self, after: float, text: str = "") -> None:
+        super().__init__(text or f"try again after {after:g} s")
+        self.after = after
+        self.text = text or f"try again after {after:g} s"
+
+
+class Problem(str):
+    """One mistake in a configuration: place, what is wrong, how to mend it."""
+
+
+class ConfigError(SantralError):
+    """The configuration is wrong; `problems` lists every mistake found."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Unavailable(SantralError):
+    """Something outside is missing or in the way; the text says what and what to do."""

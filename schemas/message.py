@@ -1,0 +1,151 @@
+"""Message: what every channel produces, and its parts.
+
+Before: ingest fills it. After: the router decides on it, the desk and the store show it. Pure.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from schemas.base import Id, Record, Time
+
+Kind = Literal["mail", "chat", "call", "post", "review", "form", "note"]
+HandleKind = Literal["email", "phone", "handle", "customer_no"]
+AutomaticKind = Literal["out_of_office", "bounce", "receipt", "abuse_report", "list", "loop"]
+
+TEXT_LIMIT = 128 * 1024
+"""Longest text kept in a record, in characters; the whole stays in the archive (`text.cut`)."""
+
+
+class Handle(Record, frozen=True, kw_only=True):
+    """One way to reach or recognise a person; phones in E.164, addresses in lower case."""
+
+    kind: HandleKind
+    value: Annotated[str, msgspec.Meta(max_length=512)]
+
+
+class Party(Record, frozen=True, kw_only=True):
+    """A person or an organisation as the source names it."""
+
+    name: str = ""
+    handles: tuple[Handle, ...] = ()
+
+    def handle(self, kind: HandleKind) -> str | None:
+        """Return the first handle of that kind, or None."""
+        return next((h.value for h in self.handles if h.kind == kind), None)
+
+
+class Attachment(Record, frozen=True, kw_only=True):
+    """A file that came with a message; its bytes lie in the archive under `sha256`."""
+
+    name: str
+    type: str
+    size: Annotated[int, msgspec.Meta(ge=0)]
+    sha256: str
+    inline: bool = False
+
+
+class Bounce(Record, frozen=True, kw_only=True):
+    """What a delivery report says of a mail we sent (RFC 3464)."""
+
+    recipient: str
+    hard: bool
+    reason: str = ""
+    original: str | None = None
+
+
+class Automatic(Record, frozen=True, kw_only=True):
+    """Why a message is taken to be written by a machine; it never gets an answer."""
+
+    kind: AutomaticKind
+    evidence: str
+    bounce: Bounce | None = None
+
+
+class Forwarded(Record, frozen=True, kw_only=True):
+    """The original of a forwarded mail, as far as the forwarding program tells."""
+
+    sender: Party | None = None
+    sent_at: Time | None = None
+    subject: str = ""
+    recipients: tuple[Party, ...] = ()
+
+
+class Event(Record, frozen=True, kw_only=True):
+    """An edit, deletion or reaction; `of` is the id of the message it touches."""
+
+    kind: Literal["edited", "deleted", "reaction"]
+    of: Id
+
+
+class Turn(Record, frozen=True, kw_only=True):
+    """One turn of a call; `start` and `end` in seconds from its beginning."""
+
+    speaker: str
+    role: Literal["customer", "agent", "unknown"]
+    start: float
+    end: float
+    text: str
+    confidence: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+
+
+class Call(Record, frozen=True, kw_only=True):
+    """A telephone call; `duration` in seconds."""
+
+    turns: tuple[Turn, ...] = ()
+    started_at: Time | None = None
+    duration: float | None = None
+    queue: str | None = None
+    agent: str | None = None
+
+
+class Post(Record, frozen=True, kw_only=True):
+    """Where a public post stands; `rating` from 0 (worst) to 1 (best)."""
+
+    url: str | None = None
+    parent: str | None = None
+    author_reach: int | None = None
+    rating: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+
+
+class Raw(Record, frozen=True, kw_only=True):
+    """Where the bytes lie as they came; `size` in bytes."""
+
+    sha256: str
+    size: int
+    ref: str
+
+
+class Message(Record, frozen=True, kw_only=True):
+    """A customer's message, the same shape from every channel.
+
+    `text` holds the customer's own words, `full_text` all of it; `position` is where the source
+    holds it (for the ledger), `thread` what an answer needs to stand in the same thread.
+    """
+
+    id: Id
+    brand: str
+    channel: str
+    source: str
+    native_id: str
+    conversation: Id
+    kind: Kind
+    sender: Party
+    recipients: tuple[Party, ...] = ()
+    subject: str = ""
+    text: str = ""
+    full_text: str = ""
+    sent_at: Time | None = None
+    received_at: Time
+    attachments: tuple[Attachment, ...] = ()
+    automatic: Automatic | None = None
+    forwarded: Forwarded | None = None
+    call: Call | None = None
+    post: Post | None = None
+    event: Event | None = None
+    repaired: tuple[str, ...] = ()
+    raw: Raw | None = None
+    position: str | None = None
+    thread: tuple[str, ...] = ()
+    reply_to: str | None = None
+    flags: tuple[str, ...] = ()

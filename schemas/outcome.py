@@ -1,0 +1,67 @@
+"""Outcome: what people or workers did with an item; Reply: what is to be sent to a customer.
+
+Before: desk and workers write them. After: router (reroute, resolve), store, channels. Pure.
+"""
+
+from typing import Literal
+
+from schemas.base import Id, Name, Record, Time
+from schemas.decision import WorkItem
+from schemas.message import Party
+
+OutcomeKind = Literal[
+    "received", "claimed", "released", "replied", "delivered", "undeliverable", "note",
+    "rerouted", "escalated", "resolved", "reopened", "survey",
+]  # fmt: skip
+MOVES: frozenset[OutcomeKind] = frozenset({"rerouted", "escalated"})
+CLOSES: frozenset[OutcomeKind] = frozenset({"resolved", "rerouted", "escalated"})
+"""Kinds after which the covered messages no longer wait in that department."""
+
+
+class Outcome(Record, frozen=True, kw_only=True):
+    """Something that happened to an item. The id is deterministic: written twice is once.
+
+    `messages` are the ids it covers, at `hops`; `moved` is the work item that goes to `to`.
+    """
+
+    id: Id
+    kind: OutcomeKind
+    brand: str
+    conversation: Id
+    item: Id
+    department: Name
+    messages: tuple[Id, ...] = ()
+    hops: int = 0
+    at: Time
+    agent: str = ""
+    text: str = ""
+    reason: str = ""
+    to: Name | None = None
+    moved: WorkItem | None = None
+    reply: Id | None = None
+
+
+class Reply(Record, frozen=True, kw_only=True):
+    """A text to be sent on the conversation's channel.
+
+    `in_reply_to` and `references` are Message-IDs with their angle brackets (RFC 5322, 3.6.4).
+    """
+
+    id: Id
+    kind: Literal["answer", "acknowledgement"]
+    brand: str
+    channel: str
+    source: str
+    conversation: Id
+    message: Id
+    item: Id
+    department: Name
+    recipient: Party
+    reply_to: str | None = None
+    subject: str = ""
+    text: str
+    agent: str = ""
+    language: str = "und"
+    in_reply_to: str | None = None
+    references: tuple[str, ...] = ()
+    at: Time

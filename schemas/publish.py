@@ -1,0 +1,139 @@
+"""Writes schemas/published/: a JSON Schema for each topic's Struct, and asyncapi.yaml.
+
+Run `python -m schemas.publish` after a Struct changed; a test fails when what is published is
+not what the Structs say, or when it changed in a way that breaks a reader.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from schemas.base import Record
+from schemas.decision import WorkItem
+from schemas.envelope import type_of
+from schemas.topics import FIXED, Topic, queue
+
+PUBLISHED = Path(__file__).parent / "published"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+Json = dict[str, Any]
+
+
+def json_schema(struct: type[Record]) -> Json:
+    """Return the JSON Schema 2020-12 of a Struct, whole, without outside references."""
+    made: Json = msgspec.json.schema(struct)
+    return {"$schema": DIALECT, "$id": f"urn:santral:{type_of(struct)}", **made}
+
+
+def structs() -> dict[str, type[Record]]:
+    """Return every published Struct by its file name."""
+    found = {t.struct for t in FIXED} | {WorkItem}
+    return {type_of(s).removeprefix("santral."): s for s in sorted(found, key=lambda s: s.__name__)}
+
+
+def _operation(topic: Topic, channel: str) -> Json:
+    return {
+        "action": "receive",
+        "channel": {"$ref": f"#/channels/{channel}"},
+        "summary": f"{topic.carries}. Written by {topic.written_by}; read by {topic.read_by}.",
+    }
+
+
+def _channel(topic: Topic) -> Json:
+    message = type_of(topic.struct)
+    kept = "for ever" if topic.retention_ms < 0 else f"{topic.retention_ms // 86_400_000} days"
+    return {
+        "address": topic.name,
+        "description": f"Key: {topic.key}. Kept {kept}{', compacted' if topic.compact else ''}.",
+        "messages": {"record": {"$ref": f"#/components/messages/{message}"}},
+    }
+
+
+def asyncapi() -> Json:
+    """Return the AsyncAPI 3.0 document of the event stream."""
+    topics: dict[str, Topic] = {t.name.split(".")[0]: t for t in FIXED}
+    channels = {name: _channel(topic) for name, topic in topics.items()}
+    example = queue("billing")
+    channels["queue"] = {
+        **_channel(example),
+        "address": "queue.{department}.v1",
+        "parameters": {"department": {"description": "a department's name, or triage"}},
+    }
+    topics["queue"] = example
+    _, components = msgspec.json.schema_components(
+        structs().values(), ref_template="#/components/schemas/{name}"
+    )
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Santral event stream",
+            "version": "1.0.0",
+            "description": "Every topic of the pipeline. Records are CloudEvents 1.0 in binary "
+            "mode, JSON; read them with isolation level read_committed. Unknown fields are to be "
+            "ignored: adding a field is a compatible change.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "channels": channels,
+        "operations": {f"read_{n}": _operation(topics[n], n) for n in channels},
+        "components": {
+            "messages": {
+                type_of(s): {
+                    "name": type_of(s),
+                    "title": s.__name__,
+                    "summary": (s.__doc__ or "").strip().splitlines()[0],
+                    "contentType": "application/json",
+                    "headers": {"$ref": "#/components/schemas/CloudEvent"},
+                    "payload": {"$ref": f"#/components/schemas/{s.__name__}"},
+                }
+                for s in structs().values()
+            },
+            "schemas": {"CloudEvent": _CLOUD_EVENT, **components},
+        },
+    }
+
+
+_CLOUD_EVENT: Json = {
+    "type": "object",
+    "description": "CloudEvents 1.0, Kafka binary mode",
+    "required": ["ce_specversion", "ce_id", "ce_type", "ce_source", "ce_time"],
+    "properties": {
+        "ce_specversion": {"type": "string", "const": "1.0"},
+        "ce_id": {"type": "string"},
+        "ce_type": {"type": "string"},
+        "ce_source": {"type": "string"},
+        "ce_time": {"type": "string", "format": "date-time"},
+        "traceparent": {"type": "string", "description": "W3C Trace Context"},
+    },
+}
+
+
+def files() -> dict[str, str]:
+    """Return every published file's name and text."""
+    made = {
+        f"{name}.schema.json": json.dumps(json_schema(s), indent=2, ensure_ascii=False) + "\n"
+        for name, s in structs().items()
+    }
+    made["asyncapi.yaml"] = yaml.safe_dump(
+        asyncapi(), sort_keys=False, allow_unicode=True, width=100
+    )
+    return made
+
+
+def write(folder: Path = PUBLISHED) -> list[Path]:
+    """Write the published files and return their paths."""
+    folder.mkdir(exist_ok=True)
+    paths = []
+    for name, text in files().items():
+        path = folder / name
+        path.write_text(text, encoding="utf-8")
+        paths.append(path)
+    return paths
+
+
+if __name__ == "__main__":
+    sys.stdout.write("".join(f"{path}\n" for path in write()))

@@ -1,0 +1,112 @@
+"""Acknowledgements: a new conversation by mail is told that it has arrived, once a person a day.
+
+Before: queue.<department>.v1. After: replies.v1. The loop guard is here, on what we send, and
+never on intake: machines, lists and whoever asked for silence get no answer.
+"""
+
+import os
+import re
+
+from redis.asyncio import Redis
+
+from runtime import metrics
+from runtime.bus import Publisher, queues, reader
+from runtime.claims import AWAY, Claims
+from runtime.clock import Clock
+from runtime.log import get
+from runtime.settings import Settings
+from schemas import envelope, topics
+from schemas.base import derived_id
+from schemas.decision import WorkItem
+from schemas.errors import Rejected, Retry
+from schemas.outcome import Reply
+from workers.templates import acknowledgement
+
+log = get(__name__)
+
+GROUP = "santral-acknowledge"
+_SILENT = re.compile(
+    r"^(no-?_?reply|do-?_?not-?_?reply|mailer-daemon|postmaster|bounce|owner-)|-request@|-bounces?@",
+    re.IGNORECASE,
+)
+
+
+def wanted(work: WorkItem) -> str | None:
+    """Return the address to acknowledge to, None when nothing is to be sent."""
+    message, decision = work.message, work.decision
+    address = message.reply_to or message.sender.handle("email")
+    if (
+        message.channel != "email" or decision.hops or decision.action not in ("queue", "triage")
+        or message.automatic is not None or "no_automatic_answer" in message.flags
+        or not address or _SILENT.search(address)
+    ):  # fmt: skip
+        return None
+    return address
+
+
+class Acknowledger:
+    """Reads the queues and writes acknowledgements."""
+
+    def __init__(
+        self, settings: Settings, redis: "Redis[bytes]", publisher: Publisher, clock: Clock
+    ) -> None:
+        self._settings, self._publisher, self._clock = settings, publisher, clock
+        once = int(settings.replies.acknowledge_once_in.total_seconds() * 1000)
+        self._once = Claims(redis, "santral:acknowledged:", once, once)
+
+    async def run(self) -> None:
+        """Acknowledge until cancelled."""
+        consumer = reader(
+            self._settings.kafka, *queues(self._settings.departments), group=GROUP,
+            client_id=f"santral-acknowledge-{os.getpid()}",
+        )  # fmt: skip
+        await consumer.start()
+        try:
+            while True:
+                batch = await consumer.getmany(timeout_ms=500, max_records=500)
+                for records in batch.values():
+                    for record in records:
+                        await self._one(record.value)
+                if batch:
+                    await consumer.commit()
+        finally:
+            await consumer.stop()
+
+    async def _one(self, value: bytes | None) -> None:
+        try:
+            work = envelope.decode(WorkItem, value)
+        except Rejected as error:
+            log.warning("record.undecodable", text=error.text)
+            return
+        address = wanted(work)
+        if address is None:
+            return
+        # The token is the message: a redelivery finds its own claim and sends under the same id.
+        try:
+            held = await self._once.claim(address, work.message.id)
+        except AWAY as error:
+            raise Retry(1, "Redis is away") from error
+        if held == "BUSY":
+            metrics.count("santral_replies_suppressed_total", reason="once_a_day")
+            return
+        reply = self._reply(work)
+        await self._publisher.publish(
+            topics.REPLIES.name, reply.conversation, reply, identifier=reply.id,
+            source="santral/acknowledge", time=reply.at,
+        )  # fmt: skip
+
+    def _reply(self, work: WorkItem) -> Reply:
+        message, decision = work.message, work.decision
+        level = self._settings.departments[decision.department]
+        due = work.due.first_response.strftime("%d.%m.%Y %H:%M UTC")
+        return Reply(
+            id=derived_id("acknowledgement", message.id), kind="acknowledgement",
+            brand=message.brand, channel=message.channel, source=message.source,
+            conversation=message.conversation, message=message.id, item=message.id,
+            department=decision.department, recipient=message.sender, reply_to=message.reply_to,
+            subject=message.subject,
+            text=acknowledgement(decision.language, level.title_tr, level.title_en, due),
+            language=decision.language,
+            in_reply_to=message.thread[-1] if message.thread else None,
+            references=message.thread, at=self._clock.now(),
+        )  # fmt: skip

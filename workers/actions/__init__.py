@@ -1,0 +1,1 @@
+"""One file for each outside system that is sent to; the only importers of its client."""

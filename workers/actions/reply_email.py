@@ -1,0 +1,155 @@
+"""Answers and acknowledgements by mail, over SMTP.
+
+Before: workers/replies.py claimed the Reply. After: the customer's mailbox. The Message-ID is
+stable and carries our signed conversation token, so that whatever the customer answers comes back
+to the conversation. Source: RFC 5322, RFC 3834, RFC 5321; aiosmtplib 5.1.
+"""
+
+import re
+from email.header import Header
+from email.message import EmailMessage
+from email.policy import SMTP, EmailPolicy
+from email.utils import format_datetime, formataddr, parseaddr
+from typing import Annotated, Any, Literal
+
+import aiosmtplib
+import msgspec
+
+from schemas import token
+from schemas.base import Record
+from schemas.errors import Rejected, Retry
+from schemas.outcome import Reply
+from workers.action import Unconfirmed
+
+_IDS = {"message-id", "in-reply-to", "references"}
+_PREFIX = re.compile(r"^\s*(re|ynt|yan|cvp|aw|sv)\s*(\[\d+\])?:", re.IGNORECASE)
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """The mail server of one account; `sender` is the From address, with or without a name."""
+
+    host: str = ""
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 587
+    tls: Literal["none", "starttls", "tls"] = "starttls"
+    user: str = ""
+    password: str = ""
+    sender: str = ""
+    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 60
+
+
+class _Policy(EmailPolicy):
+    """Folds lists of Message-IDs between them and never encodes them: Outlook drops what is."""
+
+    def fold(self, name: str, value: Any) -> str:
+        if name.lower() in _IDS:
+            return f"{name}: " + "\r\n ".join(str(value).split()) + "\r\n"
+        return super().fold(name, value)
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        if name.lower() in _IDS:
+            return self.fold(name, value).encode("ascii", "replace")
+        return super().fold_binary(name, value)
+
+
+_POLICY = _Policy(linesep="\r\n", max_line_length=78, utf8=False, header_factory=SMTP.header_factory)
+
+
+class ReplyEmail:
+    """The action for conversations that came by mail."""
+
+    name = "reply_email"
+    channel = "email"
+    account: type[msgspec.Struct] = Account
+
+    async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
+        """Send one reply; return the server's words."""
+        address = reply.reply_to or reply.recipient.handle("email")
+        if not address:
+            raise Rejected("reply.no_address", "the customer left no mail address")
+        if settings is None or not settings.host:
+            account = reply.source.partition(":")[2] or "default"
+            raise Rejected(
+                "reply.no_server", f"set `host` in [actions.reply_email.{account}] to send mail"
+            )
+        mail = compose(reply, settings, address, signing_key)
+        client = aiosmtplib.SMTP(
+            hostname=settings.host, port=settings.port, timeout=settings.timeout_s,
+            use_tls=settings.tls == "tls", start_tls=settings.tls == "starttls",
+            username=settings.user or None, password=settings.password or None,
+        )  # fmt: skip
+        try:
+            await client.connect()
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise Retry(30, f"the mail server is away: {type(error).__name__}") from error
+        try:
+            return await _deliver(client, mail, address, reply)
+        finally:
+            client.close()
+
+
+async def _deliver(
+    client: aiosmtplib.SMTP, mail: EmailMessage, address: str, reply: Reply
+) -> str:
+    """Hand the mail over; tell what was refused from what nobody knows."""
+    # An acknowledgement has a null sender: what bounces must not be answered (RFC 3834, 3.3).
+    envelope = "" if reply.kind == "acknowledgement" else parseaddr(str(mail["From"]))[1]
+    try:
+        await client.mail(envelope)
+        await client.rcpt(address)
+    except aiosmtplib.SMTPResponseException as error:
+        raise _refused(error) from error
+    except (aiosmtplib.SMTPException, OSError) as error:
+        raise Retry(30, f"the mail server left: {type(error).__name__}") from error
+    try:
+        said = await client.data(mail.as_bytes(policy=_POLICY))
+    except aiosmtplib.SMTPResponseException as error:
+        raise _refused(error) from error
+    except (aiosmtplib.SMTPException, OSError) as error:
+        raise Unconfirmed(
+            "the mail server did not confirm: the mail may or may not have been sent"
+        ) from error
+    return f"{said.code} {said.message}"[:300]
+
+
+def _refused(error: aiosmtplib.SMTPResponseException) -> Rejected | Retry:
+    text = f"{error.code} {error.message}"[:300]
+    if 400 <= error.code < 500:
+        return Retry(60, f"the mail server says later: {text}")
+    return Rejected("reply.refused", text)
+
+
+def compose(reply: Reply, settings: Account, address: str, key: bytes) -> EmailMessage:
+    """Return the mail of a reply."""
+    name, sender = parseaddr(settings.sender or f"santral@{settings.host}")
+    domain = sender.rpartition("@")[2] or "localhost"
+    serial = reply.id.replace("-", "")
+    mail = EmailMessage(policy=_POLICY)
+    mail["From"] = formataddr((name, sender)) if name.isascii() else _named(name, sender)
+    mail["To"] = address
+    mail["Subject"] = _subject(reply)
+    mail["Date"] = format_datetime(reply.at)
+    mail["Message-ID"] = token.message_id(key, reply.conversation, serial, domain)
+    if reply.in_reply_to:
+        mail["In-Reply-To"] = reply.in_reply_to
+        chain = dict.fromkeys((*reply.references, reply.in_reply_to))
+        kept = [*list(chain)[:1], *list(chain)[1:][-10:]]
+        mail["References"] = " ".join(kept)
+    mail["X-Santral-Sent"] = domain
+    if reply.kind == "acknowledgement":
+        mail["Auto-Submitted"] = "auto-replied"
+        mail["X-Auto-Response-Suppress"] = "All"
+        mail["Precedence"] = "bulk"
+    mail.set_content(reply.text, charset="utf-8", cte="quoted-printable")
+    return mail
+
+
+def _named(name: str, sender: str) -> str:
+    return f"{Header(name, 'utf-8').encode()} <{sender}>"
+
+
+def _subject(reply: Reply) -> str:
+    """Return the customer's subject with one prefix, in their language; safe to fold."""
+    subject = " ".join(reply.subject.split())[:200]
+    if _PREFIX.match(subject):
+        return subject
+    return f"{'Ynt' if reply.language == 'tr' else 'Re'}: {subject}".strip()

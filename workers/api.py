@@ -1,0 +1,112 @@
+"""The desk's HTTP API and the read API, as routes of the console's server.
+
+Before: agents' tools, the door that passes requests on. After: desk.py, reading.py.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from runtime import http
+from runtime.claims import AWAY
+from runtime.settings import Settings
+from schemas.api import ClaimIn, MessageOut
+from schemas.errors import Rejected, Retry
+from workers import reading
+from workers.desk import BODIES, Desk
+from workers.desk_redis import ItemUnknown, LeaseLost
+
+# A message just accepted is recorded within this time: whoever asks at once waits for it.
+_PATIENCE_S = 2.0
+_LOOK_S = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Api:
+    """What the endpoints share."""
+
+    settings: Settings
+    desk: Desk
+    store: Engine
+
+    async def claim(self, request: Request) -> Response:
+        """POST /v1/desk/{department}/claim."""
+        http.require(request, self.settings.tokens.desk)
+        asked = http.decoded(ClaimIn, await http.body(request, self.settings.door.max_json))
+        return http.answer(await self.desk.claim(request.path_params["department"], asked))
+
+    async def item(self, request: Request) -> Response:
+        """POST /v1/desk/items/{id}/{verb}."""
+        http.require(request, self.settings.tokens.desk)
+        verb = request.path_params["verb"]
+        raw = await http.body(request, self.settings.door.max_json)
+        asked: Any = http.decoded(BODIES[verb], raw)
+        return http.answer(await getattr(self.desk, verb)(request.path_params["id"], asked))
+
+    async def message(self, request: Request) -> Response:
+        """GET /v1/messages/{id}."""
+        tokens = self.settings.tokens
+        http.require(request, tokens.door, tokens.desk, tokens.console)
+        found = await self.find(request.path_params["id"])
+        return http.answer(found)
+
+    async def find(self, identifier: str) -> MessageOut:
+        """Return a message, waiting a moment for one that was accepted just now."""
+        deadline = asyncio.get_running_loop().time() + _PATIENCE_S
+        while True:
+            found = await asyncio.to_thread(self._read, identifier)
+            if found is not None:
+                return found
+            if asyncio.get_running_loop().time() > deadline:
+                raise Rejected("message.unknown", f"no message {identifier!r} is recorded")
+            await asyncio.sleep(_LOOK_S)
+
+    def _read(self, identifier: str) -> MessageOut | None:
+        with self.store.connect() as connection:
+            return reading.message(connection, identifier)
+
+
+def routes(api: Api) -> list[Route]:
+    """Return the API's routes."""
+    return [
+        Route("/v1/messages/{id}", api.message, methods=["GET"]),
+        Route("/v1/desk/{department}/claim", api.claim, methods=["POST"]),
+        *(
+            Route(f"/v1/desk/items/{{id}}/{verb}", _verb(api, verb), methods=["POST"])
+            for verb in BODIES
+        ),
+    ]
+
+
+def _verb(api: Api, verb: str) -> http.Endpoint:
+    async def endpoint(request: Request) -> Response:
+        request.path_params["verb"] = verb
+        return await api.item(request)
+
+    return endpoint
+
+
+async def on_lost(_request: HTTPConnection, error: Exception) -> Response:
+    """Answer a lost lease: 409."""
+    return http.fault(409, "lease.lost", str(error))
+
+
+async def on_unknown(_request: HTTPConnection, error: Exception) -> Response:
+    """Answer an item that is not at the desk: 404."""
+    return http.fault(404, "item.unknown", str(error))
+
+
+async def on_away(_request: HTTPConnection, error: Exception) -> Response:
+    """Answer while Redis is away: 503."""
+    return await http.on_retry(_request, Retry(2, f"Redis is away ({type(error).__name__})"))
+
+
+HANDLERS: dict[Any, Any] = {
+    **http.HANDLERS, LeaseLost: on_lost, ItemUnknown: on_unknown,
+    **dict.fromkeys(AWAY, on_away),
+}  # fmt: skip

@@ -1,0 +1,1 @@
+"""Pages for operations, departments and analysts, rendered here, live by htmx, no build step."""

@@ -1,0 +1,112 @@
+"""The console's server: pages, the desk's API and the read API on one port.
+
+Before: workers/run.py. After: browsers and agents' tools. Every page needs a signed-in person;
+the API needs its own tokens.
+"""
+
+import asyncio
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from runtime import http
+from runtime.health import Health
+from schemas.api import openapi
+from schemas.publish import PUBLISHED
+from workers.api import HANDLERS, Api, routes
+from workers.console import session
+from workers.console.pages import Pages
+
+_STATIC = Path(__file__).parent / "static"
+_HEADERS = (
+    (b"content-security-policy",
+     b"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
+     b"form-action 'self'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)  # fmt: skip
+
+
+class _Headers:
+    """Adds the security headers to every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_HEADERS]
+            await send(message)
+
+        await self._app(scope, receive, with_headers if scope["type"] == "http" else send)
+
+
+def app(api: Api, health: Health, _stop: asyncio.Event) -> Starlette:
+    """Return the console as an ASGI application."""
+    pages = Pages(api)
+
+    def guarded(page: http.Endpoint) -> http.Endpoint:
+        async def endpoint(request: Request) -> Response:
+            token = request.query_params.get("token", "")
+            if token:
+                return _enter(api, request, token)
+            if session.person(request, api.settings) is None:
+                return _to_login(request)
+            if request.method == "POST" and not session.same_site(request):
+                return http.fault(403, "origin.wrong", "this form came from another site")
+            return await page(request)
+
+        return endpoint
+
+    async def openapi_json(_request: Request) -> Response:
+        return Response(msgspec.json.encode(openapi()), media_type="application/json")
+
+    async def asyncapi(_request: Request) -> Response:
+        return FileResponse(PUBLISHED / "asyncapi.yaml", media_type="application/yaml")
+
+    return Starlette(
+        routes=[
+            *routes(api),
+            *(Route(path, endpoint) for path, endpoint in http.probes(health).items()),
+            Route("/openapi.json", openapi_json),
+            Route("/asyncapi.yaml", asyncapi),
+            Mount("/static", StaticFiles(directory=_STATIC)),
+            Route("/login", pages.login, methods=["GET", "POST"]),
+            Route("/logout", pages.logout, methods=["POST"]),
+            Route("/language", pages.language, methods=["POST"]),
+            Route("/", guarded(pages.flow)),
+            Route("/flow/live", guarded(pages.flow_live)),
+            Route("/messages", guarded(pages.messages)),
+            Route("/messages/{id}", guarded(pages.message)),
+            Route("/desk", guarded(pages.desks)),
+            Route("/desk/{department}", guarded(pages.desk), methods=["GET", "POST"]),
+            Route("/desk/{department}/{item}/heartbeat", guarded(pages.beat), methods=["POST"]),
+            Route("/desk/{department}/{item}/{verb}", guarded(pages.act), methods=["POST"]),
+        ],
+        exception_handlers=HANDLERS | {404: pages.not_found},
+        middleware=[Middleware(_Headers)],
+    )
+
+
+def _enter(api: Api, request: Request, token: str) -> Response:
+    """Sign in by the link that `santral up` prints; the token leaves the address at once."""
+    if not http.same(token, api.settings.tokens.console):
+        return _to_login(request)
+    answer = RedirectResponse(request.url.path, 303)
+    session.sign_in(answer, api.settings, "admin")
+    return answer
+
+
+def _to_login(request: Request) -> Response:
+    if request.headers.get("hx-request"):
+        return Response(status_code=401, headers={"HX-Redirect": "/login"})
+    return RedirectResponse(f"/login?next={quote(request.url.path)}", 303)

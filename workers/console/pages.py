@@ -1,0 +1,254 @@
+"""The pages: Flow, Messages, Message, Desk.
+
+Before: app.py lets only signed-in people here. After: templates/. Each page works without
+JavaScript; htmx only keeps it fresh.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from runtime import http
+from runtime.claims import AWAY
+from schemas.api import ClaimIn, Item, LeaseIn, MoveIn, ReplyIn
+from schemas.errors import Rejected, Retry
+from workers import reading
+from workers.api import Api
+from workers.console import session, status
+from workers.console.plot import bars
+from workers.console.texts import Texts
+from workers.desk_redis import ItemUnknown, LeaseLost
+
+_FORM_LIMIT = 512 * 1024
+
+
+def _clock(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%d.%m %H:%M:%S")
+
+
+class Pages:
+    """The endpoints; one a process."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._lag = status.Lag(api.settings)
+        self._templates = Environment(
+            loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True,
+            undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        )  # fmt: skip
+        self._templates.filters["clock"] = _clock
+
+    def _page(self, request: Request, name: str, code: int = 200, **values: Any) -> Response:
+        language = session.language(request)
+        departments = {
+            key: told.title_tr if language == "tr" else told.title_en
+            for key, told in self._api.settings.departments.items()
+        }
+        html = self._templates.get_template(name).render(
+            t=Texts(language), departments=departments, path=request.url.path,
+            person=session.person(request, self._api.settings), **values,
+        )  # fmt: skip
+        return HTMLResponse(html, code, headers={"Cache-Control": "no-store"})
+
+    async def not_found(self, request: Request, _error: Exception) -> Response:
+        """404, as a page for browsers and as JSON for programs."""
+        if "text/html" in request.headers.get("accept", ""):
+            return self._page(request, "not_found.html", 404)
+        return http.fault(404, "http.404", f"nothing lives at {request.url.path}")
+
+    async def login(self, request: Request) -> Response:
+        """GET and POST /login."""
+        wrong, target = False, request.query_params.get("next", "/")
+        if request.method == "POST":
+            form = await _form(request)
+            if http.same(form.get("token", ""), self._api.settings.tokens.console):
+                safe = target if target.startswith("/") and not target.startswith("//") else "/"
+                answer = RedirectResponse(safe, 303)
+                name = form.get("name", "").strip()[:80] or "admin"
+                session.sign_in(answer, self._api.settings, name)
+                return answer
+            wrong = True
+        return self._page(request, "login.html", 401 if wrong else 200, wrong=wrong)
+
+    async def logout(self, _request: Request) -> Response:
+        """POST /logout."""
+        answer = RedirectResponse("/login", 303)
+        answer.delete_cookie(session.COOKIE)
+        return answer
+
+    async def language(self, request: Request) -> Response:
+        """POST /language: the other one."""
+        form = await _form(request)
+        target = form.get("path", "/")
+        safe = target if target.startswith("/") and not target.startswith("//") else "/"
+        answer = RedirectResponse(safe, 303)
+        other = "en" if session.language(request) == "tr" else "tr"
+        answer.set_cookie(session.LANGUAGE, other, max_age=31_536_000, samesite="strict")
+        return answer
+
+    async def flow(self, request: Request) -> Response:
+        """GET /."""
+        return self._page(request, "flow.html", **await self._flow(request))
+
+    async def flow_live(self, request: Request) -> Response:
+        """GET /flow/live: the part that changes."""
+        return self._page(request, "flow_live.html", **await self._flow(request))
+
+    async def _flow(self, request: Request) -> dict[str, Any]:
+        flow, newest = await asyncio.to_thread(self._read_flow)
+        counts = {}
+        for name in self._api.settings.departments:
+            try:
+                counts[name] = await self._api.desk.lines.counts(name)
+            except AWAY:
+                counts[name] = (0, 0)
+        stages = await asyncio.to_thread(self._lag.now)
+        title = Texts(session.language(request)).per_minute
+        return {
+            "flow": flow, "newest": newest, "counts": counts, "stages": stages,
+            "plot": Markup(bars(flow.minutes, title)),  # noqa: S704 - plot.py escapes what it is given
+        }  # fmt: skip
+
+    def _read_flow(self) -> tuple[reading.Flow, list[reading.Line]]:
+        with self._api.store.connect() as connection:
+            return reading.flow(connection), reading.newest(connection, 12)
+
+    async def messages(self, request: Request) -> Response:
+        """GET /messages: the newest, or what a search finds."""
+        words = request.query_params.get("q", "")[:200]
+
+        def read() -> list[reading.Line]:
+            with self._api.store.connect() as connection:
+                if words.strip():
+                    return reading.search(connection, words)
+                return reading.newest(connection, 50)
+
+        return self._page(request, "messages.html", lines=await asyncio.to_thread(read), q=words)
+
+    async def message(self, request: Request) -> Response:
+        """GET /messages/{id}."""
+        identifier = request.path_params["id"]
+
+        def read() -> dict[str, Any] | None:
+            with self._api.store.connect() as connection:
+                found = reading.message(connection, identifier)
+                if found is None:
+                    return None
+                return {
+                    "m": found.message, "decisions": reading.decisions(connection, identifier),
+                    "outcomes": reading.outcomes_of(connection, found.message.conversation),
+                    "thread": reading.conversation(connection, found.message.conversation),
+                }  # fmt: skip
+
+        values = await asyncio.to_thread(read)
+        if values is None:
+            return self._page(request, "not_found.html", 404)
+        return self._page(request, "message.html", **values)
+
+    async def desks(self, request: Request) -> Response:
+        """GET /desk."""
+        return self._page(request, "desks.html", counts=(await self._flow(request))["counts"])
+
+    async def desk(self, request: Request) -> Response:
+        """GET: a department's desk. POST: claim its next item."""
+        department = request.path_params["department"]
+        if department not in self._api.settings.departments:
+            return self._page(request, "not_found.html", 404)
+        item, note = None, ""
+        texts = Texts(session.language(request))
+        if request.method == "POST":
+            name = session.person(request, self._api.settings) or "?"
+            try:
+                claimed = await self._api.desk.claim(department, ClaimIn(agent=name))
+                item = claimed.items[0] if claimed.items else None
+                note = "" if item else texts.queue_empty
+            except (Retry, *AWAY):
+                note = texts.try_again
+        return await self._desk(request, department, item, note)
+
+    async def _desk(
+        self, request: Request, department: str, item: Item | None, note: str, text: str = ""
+    ) -> Response:
+        try:
+            waiting = (await self._api.desk.lines.counts(department))[0]
+        except AWAY:
+            waiting = 0
+        return self._page(
+            request, "desk.html", department=department, item=item, note=note, waiting=waiting,
+            text=text, lease_s=int(self._api.settings.desk.lease.total_seconds()),
+        )  # fmt: skip
+
+    async def beat(self, request: Request) -> Response:
+        """POST …/heartbeat: the open page keeps its lease."""
+        form, texts = await _form(request), Texts(session.language(request))
+        try:
+            done = await self._api.desk.heartbeat(
+                request.path_params["item"], LeaseIn(lease=form.get("lease", ""))
+            )
+        except (LeaseLost, ItemUnknown):
+            return HTMLResponse(f"<strong>{texts.lease_lost}</strong>")
+        except (Retry, *AWAY):
+            return HTMLResponse(texts.try_again)
+        assert done.lease_until is not None
+        return HTMLResponse(f"{texts.lease_until} {done.lease_until:%H:%M:%S} UTC")
+
+    async def act(self, request: Request) -> Response:
+        """POST …/{verb}: reply, complete, release, reroute, escalate."""
+        form, texts = await _form(request), Texts(session.language(request))
+        department, item = request.path_params["department"], request.path_params["item"]
+        verb, lease = request.path_params["verb"], form.get("lease", "")
+        try:
+            if verb == "reply":
+                allow = form.get("allow") == "yes"
+                asked = ReplyIn(lease=lease, text=form.get("text", "").strip(),
+                                allow_new_participant=allow)  # fmt: skip
+                if not asked.text:
+                    raise Rejected("json.invalid", texts.reply_text)
+                await self._api.desk.reply(item, asked)
+                if form.get("then") != "complete":
+                    return await self._again(request, department, item, lease, texts.reply_sent)
+                await self._api.desk.complete(item, LeaseIn(lease=lease))
+            elif verb in ("complete", "release"):
+                body = LeaseIn(lease=lease, note=form.get("note", ""))
+                await getattr(self._api.desk, verb)(item, body)
+            elif verb in ("reroute", "escalate"):
+                move = MoveIn(lease=lease, reason=form.get("reason", "").strip() or "-",
+                              department=form.get("to") or None)  # fmt: skip
+                await getattr(self._api.desk, verb)(item, move)
+            else:
+                return self._page(request, "not_found.html", 404)
+        except (LeaseLost, ItemUnknown):
+            return await self._desk(request, department, None, texts.lease_lost)
+        except Rejected as error:
+            return await self._again(
+                request, department, item, lease, error.text, form.get("text", "")
+            )
+        except (Retry, *AWAY):
+            return await self._again(
+                request, department, item, lease, texts.try_again, form.get("text", "")
+            )
+        return await self._desk(request, department, None, texts.done)
+
+    async def _again(
+        self, request: Request, department: str, item: str, lease: str, note: str, text: str = ""
+    ) -> Response:
+        """Show the item again, with what was typed: nothing a person wrote is thrown away."""
+        try:
+            held = await self._api.desk.show(item, lease)
+        except (LeaseLost, ItemUnknown, Retry, *AWAY):
+            held = None
+        return await self._desk(request, department, held, note, text)
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """Return a form's fields; raise Rejected when it is too large."""
+    raw = await http.body(request, _FORM_LIMIT)
+    fields = parse_qs(raw.decode("utf-8", "replace"), keep_blank_values=True)
+    return {name: values[0] for name, values in fields.items()}

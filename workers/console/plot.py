@@ -1,0 +1,43 @@
+"""Bars as an SVG picture, readable without colours, with a sentence for who can't see it. Pure.
+
+Before: pages.py has the counts. After: the Flow page.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from html import escape
+
+_WIDTH, _HEIGHT, _BASE = 720, 140, 118
+
+
+def bars(minutes: Sequence[tuple[int, int]], title: str) -> str:
+    """Return the picture of counts per minute; `minutes` are minutes since 1970 in UTC."""
+    top = max([count for _, count in minutes] or [0])
+    scale = 96 / top if top else 0
+    step = _WIDTH / max(1, len(minutes))
+    total = sum(count for _, count in minutes)
+    label = f"{title}: {total}, max {top}"
+    parts = [
+        f'<svg class="plot" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
+        f'aria-label="{escape(label)}" preserveAspectRatio="none">',
+        f'<line class="axis" x1="0" y1="{_BASE}" x2="{_WIDTH}" y2="{_BASE}"/>',
+    ]
+    for at, (minute, count) in enumerate(minutes):
+        height = count * scale
+        x = at * step
+        if count:
+            parts.append(
+                f'<rect class="bar" x="{x:.1f}" y="{_BASE - height:.1f}" '
+                f'width="{step * 0.8:.1f}" height="{height:.1f}"><title>{_clock(minute)} · '
+                f"{count}</title></rect>"
+            )
+        if minute % 15 == 0:
+            parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - 6}">{_clock(minute)}</text>')
+    if top:
+        parts.append(f'<text x="2" y="14">{top}</text>')
+    parts.append("</svg>")
+    return "".join(parts)
+
+
+def _clock(minute: int) -> str:
+    return datetime.fromtimestamp(minute * 60, UTC).strftime("%H:%M")

@@ -1,0 +1,59 @@
+"""Who is signed in: a cookie that names the person, signed with the console's token.
+
+Before: /login takes the token. After: every page asks `person`. A new token ends all sessions.
+"""
+
+import base64
+import binascii
+import hmac
+from hashlib import sha256
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from runtime.settings import Settings
+
+COOKIE = "santral"
+LANGUAGE = "language"
+_WEEK_S = 7 * 24 * 3600
+
+
+def _sign(settings: Settings, name: str) -> str:
+    key = f"console.{settings.tokens.console}".encode()
+    return hmac.new(key, name.encode(), sha256).hexdigest()
+
+
+def person(request: Request, settings: Settings) -> str | None:
+    """Return the name of who is signed in, None when nobody is."""
+    encoded, _, signature = request.cookies.get(COOKIE, "").partition(".")
+    if not settings.tokens.console or not signature:
+        return None
+    try:
+        name = base64.urlsafe_b64decode(encoded).decode()
+    except (binascii.Error, ValueError):
+        return None
+    return name if hmac.compare_digest(_sign(settings, name), signature) else None
+
+
+def sign_in(response: Response, settings: Settings, name: str) -> None:
+    """Sign a person in."""
+    value = base64.urlsafe_b64encode(name.encode()).decode()
+    response.set_cookie(
+        COOKIE, f"{value}.{_sign(settings, name)}", max_age=_WEEK_S, httponly=True,
+        samesite="strict", secure=settings.console.https,
+    )  # fmt: skip
+
+
+def language(request: Request) -> str:
+    """Return the language a page is shown in: the cookie's, else the browser's, else English."""
+    chosen = request.cookies.get(LANGUAGE, "")
+    if chosen in ("tr", "en"):
+        return chosen
+    wanted = request.headers.get("accept-language", "").lower()
+    return "tr" if wanted.startswith("tr") else "en"
+
+
+def same_site(request: Request) -> bool:
+    """Whether a form came from our own page (besides the cookie's SameSite=Strict)."""
+    origin = request.headers.get("origin")
+    return origin is None or origin.partition("://")[2] == request.headers.get("host", "")

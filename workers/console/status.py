@@ -1,0 +1,75 @@
+"""How far each stage is behind, asked of Kafka: what is stuck.
+
+Before: pages.py. After: the Flow page. Asked at most once in two seconds, however many look.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from runtime.bus import rdkafka
+from runtime.settings import Settings
+
+_GROUPS = {
+    "router": ("santral-router", "messages.v1"),
+    "recorder": ("santral-recorder", "messages.v1"),
+    "desk": ("santral-desk", "outcomes.v1"),
+    "replies": ("santral-replies", "replies.v1"),
+}
+_EVERY_S = 2.0
+_STUCK_S = 30.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage: records behind, and whether it stands still with some."""
+
+    name: str
+    behind: int | None
+    stuck: bool
+
+
+class Lag:
+    """The lag of every group, asked now and then."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._admin: AdminClient | None = None
+        self._told: list[Stage] = []
+        self._asked_at = 0.0
+        self._moved: dict[str, tuple[int, float]] = {}
+        self._lock = threading.Lock()
+
+    def now(self) -> list[Stage]:
+        """Return what is known, asking anew when that is older than two seconds."""
+        with self._lock:
+            if time.monotonic() - self._asked_at > _EVERY_S:
+                self._told = [self._one(name, *told) for name, told in _GROUPS.items()]
+                self._asked_at = time.monotonic()
+            return self._told
+
+    def _one(self, name: str, group: str, topic: str) -> Stage:
+        try:
+            position, behind = self._ask(group, topic)
+        except KafkaException:
+            return Stage(name, None, True)
+        was, since = self._moved.get(name, (-1, 0.0))
+        if position != was or not behind:
+            since = time.monotonic()
+        self._moved[name] = (position, since)
+        return Stage(name, behind, bool(behind) and time.monotonic() - since > _STUCK_S)
+
+    def _ask(self, group: str, topic: str) -> tuple[int, int]:
+        if self._admin is None:
+            self._admin = AdminClient(rdkafka(self._settings.kafka))
+        found = self._admin.list_topics(topic, 5).topics[topic].partitions
+        parts = [TopicPartition(topic, p) for p in found]
+        asked = [ConsumerGroupTopicPartitions(group, parts)]
+        told = self._admin.list_consumer_group_offsets(asked)[group].result(5).topic_partitions
+        at = {p.partition: max(0, p.offset) for p in told}
+        ends = self._admin.list_offsets({p: OffsetSpec.latest() for p in parts})
+        behind = sum(max(0, f.result(5).offset - at.get(p.partition, 0)) for p, f in ends.items())
+        return sum(at.values()), behind

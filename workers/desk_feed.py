@@ -1,0 +1,155 @@
+"""Keeps the desk's lines in step with Kafka, and rebuilds them when Redis was emptied.
+
+Before: queue.<department>.v1 and outcomes.v1. After: desk.py. Records are applied before their
+offsets are committed; applying one twice changes nothing.
+"""
+
+import asyncio
+import os
+import secrets
+from datetime import timedelta
+
+from aiokafka import ConsumerRecord
+from redis.asyncio import Redis
+
+from runtime import metrics
+from runtime.bus import queues, read_to_end, reader
+from runtime.claims import AWAY, Claims
+from runtime.clock import Clock
+from runtime.health import Fresh, Health
+from runtime.log import get
+from runtime.settings import Settings
+from schemas import envelope, topics
+from schemas.decision import WorkItem
+from schemas.errors import Rejected, Retry
+from schemas.outcome import CLOSES, Outcome
+from workers.desk_redis import Lines
+
+log = get(__name__)
+
+GROUP = "santral-desk"
+_REBUILD_LEASE_MS = 120_000
+
+
+def score(work: WorkItem, point: timedelta) -> float:
+    """Return an item's place in line: arrival in ms, each point of priority worth some waiting."""
+    arrived = work.message.received_at.timestamp() * 1000
+    return arrived - work.decision.priority * point.total_seconds() * 1000
+
+
+class Feed:
+    """Reads the queues into Redis."""
+
+    def __init__(
+        self, settings: Settings, redis: "Redis[bytes]", clock: Clock, health: Health
+    ) -> None:
+        self._settings, self._clock = settings, clock
+        self.lines = Lines(redis)
+        self._claims = Claims(redis, "santral:desk:rebuild:", _REBUILD_LEASE_MS, 1)
+        self._topics = queues(settings.departments)
+        self.fresh = Fresh(clock, 60, "look at the queues")
+        health.add("desk", self.fresh)
+
+    async def run(self) -> None:
+        """Feed for ever; Redis or Kafka going away is waited out, nothing is committed then."""
+        while True:
+            try:
+                await self._follow()
+            except (*AWAY, Retry) as error:
+                log.warning("desk.away", why=str(error))
+                await asyncio.sleep(1)
+
+    async def _follow(self) -> None:
+        consumer = reader(
+            self._settings.kafka, *self._topics, topics.OUTCOMES.name, group=GROUP,
+            client_id=f"santral-desk-{os.getpid()}",
+        )  # fmt: skip
+        await consumer.start()
+        try:
+            while True:
+                if await self.lines.epoch() is None:
+                    await self._rebuild()
+                batch = await consumer.getmany(timeout_ms=500, max_records=2000)
+                for records in batch.values():
+                    for record in records:
+                        await self._apply(record)
+                if batch:
+                    await consumer.commit()
+                self.fresh.succeeded()
+                await self._gauges()
+        finally:
+            await consumer.stop()
+
+    async def _apply(self, record: ConsumerRecord) -> None:
+        try:
+            if record.topic == topics.OUTCOMES.name:
+                await self._outcome(envelope.decode(Outcome, record.value))
+            else:
+                work = envelope.decode(WorkItem, record.value)
+                await self._add(work, record.value or b"")
+        except Rejected as error:
+            # The router wrote it, so it decodes, or it is an outcome that the router buried.
+            log.warning("record.undecodable", topic=record.topic, offset=record.offset,
+                        text=error.text)  # fmt: skip
+
+    async def _add(self, work: WorkItem, value: bytes) -> None:
+        message, decision = work.message, work.decision
+        await self.lines.add(
+            decision.department, message.conversation, message.id, decision.hops, value,
+            int(message.received_at.timestamp() * 1000),
+            score(work, self._settings.desk.priority_point), quiet=message.event is not None,
+        )  # fmt: skip
+
+    async def _outcome(self, outcome: Outcome) -> None:
+        if outcome.kind in CLOSES:
+            closed = [(m, outcome.hops) for m in outcome.messages]
+            await self.lines.close(outcome.department, outcome.conversation, closed)
+
+    async def _rebuild(self) -> None:
+        """Fill empty lines from Kafka: first all that was finished, then what is not."""
+        token = secrets.token_hex(8)
+        while await self.lines.epoch() is None:
+            if await self._claims.claim("lock", token) != "BUSY":
+                break
+            await asyncio.sleep(0.2)
+        else:
+            return
+        log.warning("desk.rebuilding")
+        done: dict[str, int] = {}
+        async for records in read_to_end(self._settings.kafka, [topics.OUTCOMES.name]):
+            for record in records:
+                _finished(record, done)
+        count = 0
+        async for records in read_to_end(self._settings.kafka, self._topics):
+            await self._claims.claim("lock", token)
+            for record in records:
+                count += await self._restore(record, done)
+        await self.lines.begin(secrets.token_hex(4))
+        await self._claims.release("lock", token)
+        log.warning("desk.rebuilt", items=count)
+
+    async def _restore(self, record: ConsumerRecord, done: dict[str, int]) -> int:
+        try:
+            work = envelope.decode(WorkItem, record.value)
+        except Rejected:
+            return 0  # passed over here as in _apply, which has said so
+        if done.get(work.message.id, -1) >= work.decision.hops:
+            return 0
+        await self._add(work, record.value or b"")
+        return 1
+
+    async def _gauges(self) -> None:
+        for department in self._settings.departments:
+            ready, leased = await self.lines.counts(department)
+            metrics.gauge("santral_items_ready", ready, department=department)
+            metrics.gauge("santral_items_leased", leased, department=department)
+
+
+def _finished(record: ConsumerRecord, done: dict[str, int]) -> None:
+    try:
+        outcome = envelope.decode(Outcome, record.value)
+    except Rejected:
+        return  # buried by the router
+    if outcome.kind in CLOSES:
+        for message in outcome.messages:
+            done[message] = max(done.get(message, -1), outcome.hops)

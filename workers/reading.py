@@ -1,0 +1,199 @@
+"""Questions to the store: a message with its fate, a conversation's history, search, the flow.
+
+Before: recorder.py wrote. After: api.py, the console, `santral follow` and `explain`. Only reads.
+"""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, text
+
+from schemas.api import MessageOut
+from schemas.decision import Decision
+from schemas.fold import fold
+from schemas.message import Message
+from schemas.outcome import Outcome
+
+_message = msgspec.json.Decoder(Message)
+_decision = msgspec.json.Decoder(Decision)
+_outcome = msgspec.json.Decoder(Outcome)
+
+
+def _decoded(decoder: Any, rows: Iterable[Any]) -> list[Any]:
+    return [decoder.decode(row[0]) for row in rows]
+
+
+def message(connection: Connection, identifier: str) -> MessageOut | None:
+    """Return a message, its newest decision and its outcomes; None when it is not recorded."""
+    row = connection.execute(
+        text("SELECT body FROM messages WHERE id = :id"), {"id": identifier}
+    ).first()
+    if row is None:
+        return None
+    found = _message.decode(row[0])
+    decided = decisions(connection, identifier)
+    outcomes = [
+        o for o in outcomes_of(connection, found.conversation)
+        if identifier in o.messages or o.item == identifier
+    ]  # fmt: skip
+    return MessageOut(
+        message=found, decision=decided[-1] if decided else None, outcomes=tuple(outcomes)
+    )
+
+
+def decisions(connection: Connection, identifier: str) -> list[Decision]:
+    """Return every decision on a message, the first one first."""
+    rows = connection.execute(
+        text("SELECT body FROM decisions WHERE message = :id ORDER BY hops"), {"id": identifier}
+    )
+    return _decoded(_decision, rows)
+
+
+def outcomes_of(connection: Connection, conversation: str) -> list[Outcome]:
+    """Return every outcome of a conversation in the order of time."""
+    rows = connection.execute(
+        text("SELECT body FROM outcomes WHERE conversation = :c ORDER BY at_ms, id"),
+        {"c": conversation},
+    )
+    return _decoded(_outcome, rows)
+
+
+def conversation(connection: Connection, identifier: str, limit: int = 200) -> list[Message]:
+    """Return the newest messages of a conversation, the oldest of them first."""
+    rows = connection.execute(
+        text(
+            "SELECT body FROM messages WHERE conversation = :c ORDER BY received_ms DESC LIMIT :n"
+        ),
+        {"c": identifier, "n": limit},
+    )
+    return list(reversed(_decoded(_message, rows)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One line of a list of messages."""
+
+    id: str
+    channel: str
+    sender: str
+    subject: str
+    text: str
+    received_ms: int
+    department: str | None
+    intent: str | None
+    action: str | None
+    priority: int | None
+
+
+_LINE = (
+    "SELECT m.id, m.channel, m.sender, m.subject, m.body, m.received_ms, "
+    "d.department, d.intent, d.action, d.priority FROM messages m "
+    "LEFT JOIN decisions d ON d.message = m.id AND d.hops = "
+    "(SELECT max(hops) FROM decisions WHERE message = m.id) "
+)
+
+
+def newest(connection: Connection, limit: int = 30, department: str | None = None) -> list[Line]:
+    """Return the newest messages."""
+    where = "WHERE d.department = :d " if department else ""
+    rows = connection.execute(
+        text(f"{_LINE}{where}ORDER BY m.received_ms DESC LIMIT :n"),
+        {"n": limit, "d": department},
+    )
+    return [_line(row) for row in rows]
+
+
+def search(connection: Connection, words: str, limit: int = 50) -> list[Line]:
+    """Return the newest messages that have words beginning with all of those asked for."""
+    terms = fold(words).split()
+    if not terms:
+        return []
+    if connection.dialect.name == "sqlite":
+        asked = " ".join(f'"{t}"*' for t in terms)
+        found = "m.rowid IN (SELECT rowid FROM messages_text WHERE messages_text MATCH :q)"
+    else:
+        asked = " & ".join(f"{t}:*" for t in terms)
+        found = (
+            "m.id IN (SELECT message FROM messages_text WHERE words @@ to_tsquery('simple', :q))"
+        )
+    rows = connection.execute(
+        text(f"{_LINE}WHERE {found} ORDER BY m.received_ms DESC LIMIT :n"),
+        {"q": asked, "n": limit},
+    )
+    return [_line(row) for row in rows]
+
+
+def _line(row: Any) -> Line:
+    body = _message.decode(row[4])
+    return Line(
+        id=row[0], channel=row[1], sender=row[2], subject=row[3], text=body.text[:160],
+        received_ms=row[5], department=row[6], intent=row[7], action=row[8], priority=row[9],
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """What came in and where it went since a moment."""
+
+    channels: dict[str, int]
+    departments: dict[str, int]
+    actions: dict[str, int]
+    minutes: list[tuple[int, int]]
+    total: int
+    decided_after_ms: int | None
+    resolved: int
+
+
+def flow(connection: Connection, minutes: int = 60, now_ms: int | None = None) -> Flow:
+    """Return the counts of the last minutes, and one bar for each minute."""
+    now = now_ms if now_ms is not None else int(time.time() * 1000)
+    since = {"since": now - minutes * 60_000}
+    bars = dict(
+        _pairs(
+            connection,
+            "SELECT received_ms / 60000, count(*) FROM messages WHERE received_ms >= :since "
+            "GROUP BY received_ms / 60000",
+            since,
+        )
+    )
+    last = now // 60_000
+    slow = connection.execute(
+        text(
+            "SELECT avg(d.decided_ms - m.received_ms) FROM decisions d JOIN messages m "
+            "ON m.id = d.message WHERE d.decided_ms >= :since AND d.hops = 0"
+        ),
+        since,
+    ).scalar()
+    channels = _counts(connection, "messages", "channel", "received_ms", since)
+    resolved = connection.execute(
+        text("SELECT count(*) FROM outcomes WHERE kind = 'resolved' AND at_ms >= :since"), since
+    ).scalar()
+    return Flow(
+        channels=channels,
+        departments=_counts(connection, "decisions", "department", "decided_ms", since),
+        actions=_counts(connection, "decisions", "action", "decided_ms", since),
+        minutes=[(m, bars.get(m, 0)) for m in range(last - minutes + 1, last + 1)],
+        total=sum(channels.values()),
+        decided_after_ms=None if slow is None else int(slow),
+        resolved=int(resolved or 0),
+    )
+
+
+def _pairs(connection: Connection, sql: str, values: dict[str, Any]) -> list[tuple[int, int]]:
+    return [(int(a), int(b)) for a, b in connection.execute(text(sql), values)]
+
+
+def _counts(
+    connection: Connection, table: str, column: str, when: str, since: dict[str, int]
+) -> dict[str, int]:
+    rows = connection.execute(
+        text(
+            f"SELECT {column}, count(*) FROM {table} WHERE {when} >= :since "
+            f"GROUP BY {column} ORDER BY count(*) DESC, {column}"
+        ),
+        since,
+    )
+    return {str(name): int(number) for name, number in rows}

@@ -1,0 +1,354 @@
+"""The recorder: Kafka's records -> the store, each once, with the offsets in the same transaction.
+
+Before: messages.v1, decisions.v1, outcomes.v1, dead.v1. After: reading.py, ledger.py, console. A
+crash anywhere leaves the store as after its last transaction, and reading goes on from there. A
+second recorder that still writes for a partition it lost finds other offsets and gives up.
+"""
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
+
+from runtime import metrics
+from runtime.bus import rdkafka
+from runtime.clock import Clock
+from runtime.health import Fresh, Health
+from runtime.log import get
+from runtime.settings import Settings
+from schemas import envelope, topics
+from schemas.dead import DeadLetter
+from schemas.decision import Decision
+from schemas.errors import Rejected
+from schemas.fold import fold
+from schemas.message import Message
+from schemas.outcome import Outcome
+
+log = get(__name__)
+
+GROUP = "santral-recorder"
+INPUTS = (topics.MESSAGES, topics.DECISIONS, topics.OUTCOMES, topics.DEAD)
+_BATCH = 5000
+_WAIT_S = 0.3
+_INDEXED = 4000  # characters of a text that can be searched
+
+Row = tuple[Any, ...]
+
+
+@dataclass
+class Rows:
+    """The rows of one batch by table, and how far its partitions were read."""
+
+    messages: list[Row] = field(default_factory=list)
+    places: list[tuple[str, int]] = field(default_factory=list)
+    words: list[Row] = field(default_factory=list)
+    arrivals: list[Row] = field(default_factory=list)
+    decisions: list[Row] = field(default_factory=list)
+    outcomes: list[Row] = field(default_factory=list)
+    dead: list[Row] = field(default_factory=list)
+    first: dict[tuple[str, int], int] = field(default_factory=dict)
+    next: dict[tuple[str, int], int] = field(default_factory=dict)
+    records: Counter[tuple[str, int]] = field(default_factory=Counter)
+    undecodable: Counter[tuple[str, int]] = field(default_factory=Counter)
+
+
+def _ms(instant: Any) -> int:
+    return int(instant.timestamp() * 1000)
+
+
+def _plain(value: str) -> str:
+    """PostgreSQL keeps no NUL in a text."""
+    return value.replace("\x00", "")
+
+
+def _message(rows: Rows, m: Message, body: str) -> None:
+    handles = m.sender.handles
+    sender = handles[0].value if handles else m.sender.name
+    rows.messages.append(
+        (m.id, m.brand, m.channel, m.source, m.conversation, _plain(sender), _plain(m.subject),
+         _ms(m.received_at), body)
+    )  # fmt: skip
+    words = f"{m.subject} {m.sender.name} {sender} {m.full_text[:_INDEXED]}"
+    rows.words.append((m.id, fold(words)))
+    if m.position:
+        rows.arrivals.append((m.source, m.position, m.id))
+
+
+def _decision(rows: Rows, d: Decision, body: str) -> None:
+    rows.decisions.append(
+        (d.message, d.hops, d.conversation, d.channel, d.department, d.intent, d.language,
+         d.action, d.priority, d.confidence, _ms(d.decided_at), body)
+    )  # fmt: skip
+
+
+def _outcome(rows: Rows, o: Outcome, body: str) -> None:
+    rows.outcomes.append(
+        (o.id, o.kind, o.conversation, o.item, o.department, o.agent, _ms(o.at), body)
+    )
+
+
+def _dead(rows: Rows, d: DeadLetter, body: str) -> None:
+    rows.dead.append(
+        (d.id, d.attempt, d.stage, d.source, d.code, d.origin.position or "", _ms(d.at), body)
+    )
+
+
+_TAKE: dict[str, tuple[Any, Callable[[Rows, Any, str], None]]] = {
+    topics.MESSAGES.name: (Message, _message), topics.DECISIONS.name: (Decision, _decision),
+    topics.OUTCOMES.name: (Outcome, _outcome), topics.DEAD.name: (DeadLetter, _dead),
+}  # fmt: skip
+
+
+def take(rows: Rows, topic: str, partition: int, offset: int, value: bytes | None) -> None:
+    """Add one record to a batch; what can't be decoded was buried by the router, and is counted."""
+    place = (topic, partition)
+    rows.first.setdefault(place, offset)
+    rows.next[place] = offset + 1
+    rows.records[place] += 1
+    struct, put = _TAKE[topic]
+    try:
+        decoded = envelope.decode(struct, value)
+    except Rejected as error:
+        rows.undecodable[place] += 1
+        log.warning("record.undecodable", topic=topic, offset=offset, text=error.text)
+        return
+    assert value is not None
+    put(rows, decoded, value.decode())
+    if struct is Message:
+        rows.places.append(place)
+
+
+class Fenced(Exception):
+    """Another recorder has these partitions now."""
+
+
+def write(connection: Connection, rows: Rows) -> None:
+    """Write a batch in the transaction of `connection`; raise Fenced when it is not ours."""
+    unseen = _new_messages(connection, rows.messages)
+    kept = set(unseen)
+    fresh: list[Row] = []
+    new: Counter[tuple[str, int]] = Counter()
+    for row, place in zip(rows.messages, rows.places, strict=True):
+        if row[0] in unseen:
+            unseen.discard(row[0])
+            fresh.append(row)
+            new[place] += 1
+    insert(connection, "messages", fresh)
+    _index(connection, [row for row in rows.words if row[0] in kept])
+    insert(connection, "arrivals", list({row[:2]: row for row in rows.arrivals}.values()))
+    insert(connection, "decisions", rows.decisions)
+    insert(connection, "outcomes", rows.outcomes)
+    insert(connection, "dead", rows.dead)
+    for place in rows.next:
+        _advance(connection, place, rows, new[place])
+
+
+def _new_messages(connection: Connection, rows: list[Row]) -> set[str]:
+    """Return the ids that are not in the store yet; the first of several in the batch counts."""
+    ids = {row[0] for row in rows}
+    seen: set[str] = set()
+    wanted = list(ids)
+    for at in range(0, len(wanted), 500):
+        part = wanted[at : at + 500]
+        names = ", ".join(f":i{n}" for n in range(len(part)))
+        found = connection.execute(
+            text(f"SELECT id FROM messages WHERE id IN ({names})"),
+            {f"i{n}": value for n, value in enumerate(part)},
+        )
+        seen |= {row[0] for row in found}
+    return ids - seen
+
+
+_COLUMNS = {
+    "messages": 9, "arrivals": 3, "decisions": 12, "outcomes": 8, "dead": 8,
+}  # fmt: skip
+
+
+def insert(connection: Connection, table: str, rows: Sequence[Row]) -> None:
+    """Insert rows, passing over those whose key is there: executemany in SQLite, COPY elsewhere."""
+    if not rows:
+        return
+    if connection.dialect.name == "sqlite":
+        marks = ", ".join("?" * _COLUMNS[table])
+        connection.exec_driver_sql(
+            f"INSERT OR IGNORE INTO {table} VALUES ({marks})", list(rows)
+        )
+        return
+    stage = f"new_{table}"
+    connection.exec_driver_sql(
+        f"CREATE TEMP TABLE IF NOT EXISTS {stage} (LIKE {table}) ON COMMIT DELETE ROWS"
+    )
+    _copy(connection, stage, rows)
+    connection.exec_driver_sql(
+        f"INSERT INTO {table} SELECT * FROM {stage} ON CONFLICT DO NOTHING"
+    )
+
+
+def _copy(connection: Connection, table: str, rows: Sequence[Row]) -> None:
+    driver: Any = connection.connection.dbapi_connection
+    with driver.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _index(connection: Connection, words: list[Row]) -> None:
+    """Make the new messages findable by their folded words."""
+    if not words:
+        return
+    words = list({row[0]: row for row in words}.values())
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(
+            "INSERT INTO messages_text(rowid, words) SELECT rowid, ? FROM messages WHERE id = ?",
+            [(text_, identifier) for identifier, text_ in words],
+        )
+        return
+    connection.exec_driver_sql(
+        "CREATE TEMP TABLE IF NOT EXISTS new_words (message text, words text) "
+        "ON COMMIT DELETE ROWS"
+    )
+    _copy(connection, "new_words", words)
+    connection.exec_driver_sql(
+        "INSERT INTO messages_text SELECT message, to_tsvector('simple', words) FROM new_words "
+        "ON CONFLICT DO NOTHING"
+    )
+
+
+def _advance(connection: Connection, place: tuple[str, int], rows: Rows, fresh: int) -> None:
+    """Move a partition's position on, from exactly where this batch began."""
+    topic, partition = place
+    kept = fresh if topic == topics.MESSAGES.name else rows.records[place]
+    values = {
+        "topic": topic, "partition": partition, "next": rows.next[place],
+        "first": rows.first[place], "records": rows.records[place],
+        "kept": kept, "undecodable": rows.undecodable[place],
+    }  # fmt: skip
+    moved = connection.execute(
+        text(
+            "UPDATE positions SET next_offset = :next, records = records + :records, "
+            "kept = kept + :kept, undecodable = undecodable + :undecodable "
+            "WHERE topic = :topic AND partition = :partition AND next_offset <= :first"
+        ),
+        values,
+    )
+    if moved.rowcount:
+        return
+    made = connection.execute(
+        text(
+            "INSERT INTO positions (topic, partition, next_offset, records, kept, undecodable) "
+            "VALUES (:topic, :partition, :next, :records, :kept, :undecodable) "
+            "ON CONFLICT DO NOTHING"
+        ),
+        values,
+    )
+    if not made.rowcount:
+        raise Fenced(f"{topic}/{partition}: the store is ahead of offset {rows.first[place]}")
+
+
+class Recorder:
+    """The loop: a batch from Kafka, one transaction in the store."""
+
+    def __init__(self, settings: Settings, engine: Engine, clock: Clock, health: Health) -> None:
+        self._engine, self._clock = engine, clock
+        self.fresh = Fresh(clock, 60, "turn of the recorder")
+        health.add("recorder", self.fresh)
+        self._consumer = Consumer(
+            rdkafka(
+                settings.kafka,
+                **{
+                    "group.id": GROUP, "client.id": f"santral-recorder-{os.getpid()}",
+                    "enable.auto.commit": False, "enable.auto.offset.store": False,
+                    "isolation.level": "read_committed", "auto.offset.reset": "earliest",
+                    "session.timeout.ms": 10_000, "heartbeat.interval.ms": 2_000,
+                    "fetch.wait.max.ms": 50, "queued.max.messages.kbytes": 32 * 1024,
+                    "max.partition.fetch.bytes": 1024 * 1024, "fetch.max.bytes": 8 * 1024 * 1024,
+                },
+            )
+        )  # fmt: skip
+
+    def start(self) -> None:
+        """Join the group; reading begins where the store says."""
+        self._consumer.subscribe([t.name for t in INPUTS], on_assign=self._assigned)
+
+    def turn(self) -> int:
+        """Record one batch; return how many records it had."""
+        first = self._consumer.poll(_WAIT_S)
+        self.fresh.succeeded()
+        if first is None:
+            return 0
+        rows = Rows()
+        began = self._clock.monotonic()
+        for record in (first, *self._consumer.consume(_BATCH - 1, 0.02)):
+            error = record.error()
+            if error is None:
+                take(rows, record.topic(), record.partition(), record.offset(), record.value())
+            elif error.fatal():
+                raise KafkaException(error)
+            elif error.code() != KafkaError._PARTITION_EOF:
+                log.warning("consume.error", error=error.str())
+        if not rows.next:
+            return 0
+        try:
+            with self._engine.begin() as connection:
+                write(connection, rows)
+        except (Fenced, OperationalError) as error:
+            log.warning("recorder.back", why=str(error).splitlines()[0])
+            self._rewind(rows)
+            return 0
+        self._count(rows, began)
+        return sum(rows.records.values())
+
+    def stop(self) -> None:
+        """Leave the group."""
+        self._consumer.close()
+
+    def _rewind(self, rows: Rows) -> None:
+        """Read on from where the store is, for partitions still ours."""
+        held = {(p.topic, p.partition) for p in self._consumer.assignment()}
+        for part in self._places([TopicPartition(t, p) for t, p in rows.first if (t, p) in held]):
+            self._consumer.seek(part)
+
+    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        consumer.assign(self._places(partitions))
+        log.info("partitions.assigned", count=len(partitions))
+
+    def _places(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        with self._engine.connect() as connection:
+            found = connection.execute(
+                text("SELECT topic, partition, next_offset FROM positions")
+            ).all()
+        at = {(topic, partition): offset for topic, partition, offset in found}
+        return [
+            TopicPartition(p.topic, p.partition, at.get((p.topic, p.partition), OFFSET_BEGINNING))
+            for p in partitions
+        ]
+
+    def _count(self, rows: Rows, began: float) -> None:
+        by_topic: defaultdict[str, int] = defaultdict(int)
+        for (topic, _), number in rows.records.items():
+            by_topic[topic] += number
+        for topic, number in by_topic.items():
+            metrics.count("santral_records_recorded_total", number, topic=topic)
+        metrics.observe(
+            "santral_batch_duration_seconds", self._clock.monotonic() - began, stage="recorder"
+        )
+        # For whoever watches the group's lag; the store's own positions are what counts.
+        offsets = [TopicPartition(t, p, o) for (t, p), o in rows.next.items()]
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=True)
+        except KafkaException as error:
+            log.warning("recorder.commit", error=str(error))
+
+    def look(self) -> tuple[int, int]:
+        """Return (position, lag) over the partitions owned, for the watchdog."""
+        position = lag = 0
+        held = [p for p in self._consumer.assignment() if p.topic == topics.MESSAGES.name]
+        for part in self._consumer.position(held) if held else ():
+            _, end = self._consumer.get_watermark_offsets(part, 5)
+            position += max(0, part.offset)
+            lag += max(0, end - part.offset) if part.offset >= 0 else 0
+        return position, lag

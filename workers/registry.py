@@ -1,0 +1,16 @@
+"""ACTIONS: one row each. Adding an action is its file, its test and a row here."""
+
+from workers.action import Action
+from workers.actions.reply_email import ReplyEmail
+
+ACTIONS: dict[str, Action] = {a.name: a for a in (ReplyEmail(),)}
+
+
+def sections() -> dict[str, type]:
+    """Return the settings table of each action, by its path."""
+    return {f"actions.{name}": action.account for name, action in ACTIONS.items()}
+
+
+def for_channel(channel: str) -> Action | None:
+    """Return the action that answers on a channel, None when the door does it."""
+    return next((a for a in ACTIONS.values() if a.channel == channel), None)

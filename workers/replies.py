@@ -1,0 +1,187 @@
+"""Sends replies.v1 through the channel's action, each once, and records what became of it.
+
+Before: desk.py and acknowledge.py. After: the customer; outcomes `delivered` or `undeliverable`.
+In this order: claim, note that sending begins, send, outcome to Kafka, mark done, commit. What a
+crash left begun is never sent again: a person is told that nobody knows. A reply that has to wait
+keeps its offset, not its neighbours.
+"""
+
+import asyncio
+import os
+import secrets
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from redis.asyncio import Redis
+
+from runtime import metrics
+from runtime.bus import Publisher, reader
+from runtime.claims import AWAY, Claims
+from runtime.clock import Clock
+from runtime.health import Fresh, Health
+from runtime.log import get
+from runtime.settings import Settings, section
+from schemas import envelope, topics
+from schemas.base import derived_id
+from schemas.errors import Rejected, Retry
+from schemas.outcome import Outcome, OutcomeKind, Reply
+from workers.action import Action, Unconfirmed
+from workers.registry import for_channel
+
+log = get(__name__)
+
+GROUP = "santral-replies"
+_LEASE_MS = 300_000  # longer than an SMTP conversation's own deadlines
+_KEEP_MS = 14 * 24 * 3600 * 1000
+_IN_FLIGHT = 200
+_GIVE_UP_S = 4 * 3600.0
+_HOUR_MS = 3_600_000
+
+_COUNT = """
+local n = redis.call('INCR', KEYS[1])
+if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return n
+"""
+
+
+class Replies:
+    """The loop: replies in, outcomes out."""
+
+    def __init__(
+        self, settings: Settings, redis: "Redis[bytes]", publisher: Publisher, clock: Clock,
+        health: Health,
+    ) -> None:  # fmt: skip
+        self._settings, self._publisher, self._clock = settings, publisher, clock
+        self._redis = redis
+        self._claims = Claims(redis, "santral:reply:", _LEASE_MS, _KEEP_MS)
+        self._count: Any = redis.register_script(_COUNT)
+        self._token = secrets.token_hex(8)
+        self._tasks: dict[TopicPartition, dict[int, asyncio.Task[None]]] = {}
+        self.fresh = Fresh(clock, 60, "look at replies.v1")
+        health.add("replies", self.fresh)
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        consumer = reader(
+            self._settings.kafka, topics.REPLIES.name, group=GROUP,
+            client_id=f"santral-replies-{os.getpid()}",
+        )  # fmt: skip
+        await consumer.start()
+        try:
+            while True:
+                room = _IN_FLIGHT - sum(map(len, self._tasks.values()))
+                if room > 0:
+                    batch = await consumer.getmany(timeout_ms=300, max_records=room)
+                else:
+                    batch = {}
+                    await asyncio.sleep(0.1)
+                for part, records in batch.items():
+                    held = self._tasks.setdefault(part, {})
+                    for record in records:
+                        held[record.offset] = asyncio.create_task(self._one(record))
+                await self._settle(consumer)
+                self.fresh.succeeded()
+        finally:
+            for held in self._tasks.values():
+                for task in held.values():
+                    task.cancel()
+            await consumer.stop()
+
+    async def _settle(self, consumer: AIOKafkaConsumer) -> None:
+        """Commit up to the first reply that is still in hand, in each partition."""
+        owned = consumer.assignment()
+        offsets = {}
+        for part in list(self._tasks):
+            held = self._tasks[part]
+            if part not in owned:
+                for task in self._tasks.pop(part).values():
+                    task.cancel()
+                continue
+            while held and (first := min(held)) is not None and held[first].done():
+                held.pop(first).result()
+                offsets[part] = first + 1
+        if offsets:
+            await consumer.commit(offsets)
+
+    async def _one(self, record: ConsumerRecord) -> None:
+        try:
+            reply = envelope.decode(Reply, record.value)
+        except Rejected as error:
+            log.warning("record.undecodable", topic=record.topic, text=error.text)
+            return
+        action = for_channel(reply.channel)
+        if action is None:
+            return  # the door pushes it to the visitor
+        delay, until = 2.0, self._clock.monotonic() + _GIVE_UP_S
+        while True:
+            try:
+                await self._attempt(reply, action)
+                return
+            except Retry as error:
+                if self._clock.monotonic() > until:
+                    await self._tell(reply, "undeliverable", f"gave up: {error}")
+                    return
+                log.warning("reply.later", id=reply.id, why=str(error))
+                await asyncio.sleep(min(600.0, max(delay, min(error.after, 60))))
+                delay *= 2
+            except AWAY:
+                await asyncio.sleep(1)
+
+    async def _attempt(self, reply: Reply, action: Action) -> None:
+        held = await self._claims.claim(reply.id, self._token)
+        if held == "DONE":
+            return
+        if held == "BUSY":
+            raise Retry(10, "another process has it")
+        begun = f"santral:reply-begun:{reply.id}"
+        if not await self._redis.set(begun, self._token, nx=True, px=_KEEP_MS):
+            await self._finish(reply, "undeliverable", "unconfirmed: a crash while sending")
+            return
+        if await self._looping(reply):
+            metrics.count("santral_replies_suppressed_total", reason="loop_guard")
+            await self._finish(reply, "undeliverable", "reply.loop")
+            return
+        try:
+            said = await action.send(
+                reply, self._account(action, reply), self._settings.tokens.signing.encode()
+            )
+        except Retry:
+            await self._redis.delete(begun)
+            raise
+        except Rejected as error:
+            await self._finish(reply, "undeliverable", str(error))
+        except Unconfirmed as error:
+            await self._finish(reply, "undeliverable", f"unconfirmed: {error}")
+        else:
+            await self._finish(reply, "delivered", said)
+
+    async def _looping(self, reply: Reply) -> bool:
+        address = reply.reply_to or reply.recipient.handle("email") or reply.conversation
+        sent = await self._count(keys=[f"santral:sent-to:{address}"], args=[_HOUR_MS])
+        return int(sent) > self._settings.replies.per_address_per_hour
+
+    def _account(self, action: Action, reply: Reply) -> Any:
+        tables = self._settings.actions.get(action.name, {})
+        table = tables.get(reply.source.partition(":")[2]) or tables.get("default")
+        if table is None:
+            return None
+        return section(action.account, table, "santral.toml", f"actions.{action.name}", [])
+
+    async def _finish(self, reply: Reply, kind: OutcomeKind, said: str) -> None:
+        await self._tell(reply, kind, said)
+        await self._claims.done(reply.id)
+
+    async def _tell(self, reply: Reply, kind: OutcomeKind, said: str) -> None:
+        metrics.count("santral_replies_sent_total", channel=reply.channel, result=kind)
+        outcome = Outcome(
+            id=derived_id("outcome", reply.id, kind), kind=kind, brand=reply.brand,
+            conversation=reply.conversation, item=reply.item, department=reply.department,
+            messages=(reply.message,), at=self._clock.now(), reason=said, reply=reply.id,
+            text=reply.text if reply.kind == "acknowledgement" else "",
+        )  # fmt: skip
+        await self._publisher.publish(
+            topics.OUTCOMES.name, outcome.conversation, outcome, identifier=outcome.id,
+            source="santral/replies", time=outcome.at,
+        )  # fmt: skip
+
+

@@ -1,0 +1,129 @@
+"""`santral workers` and `santral console`: recorder, desk feed, replies; pages and API.
+
+Before: runtime/cli.py. After: the store, Redis, customers. Each worker may run alone (`--only`),
+and any number of each may run side by side.
+"""
+
+import asyncio
+import os
+import threading
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any
+
+from runtime import http, stage
+from runtime import store as stores
+from runtime.bus import Publisher
+from runtime.claims import connect
+from runtime.clock import Clock
+from runtime.health import Health, Watchdog
+from runtime.log import get
+from runtime.settings import Settings
+from schemas.errors import Retry
+from workers.acknowledge import Acknowledger
+from workers.api import Api
+from workers.console.app import app
+from workers.desk import Desk
+from workers.desk_feed import Feed
+from workers.desk_redis import Lines
+from workers.recorder import Recorder
+from workers.replies import Replies
+
+log = get(__name__)
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+WORKERS = ("recorder", "desk", "replies")
+
+
+async def _record(settings: Settings, health: Health, clock: Clock, stop: asyncio.Event) -> None:
+    """The recorder's loop in a thread of its own: SQL and its clients are synchronous."""
+    await asyncio.to_thread(stores.migrate, settings.store_url, MIGRATIONS)
+    engine = stores.engine(settings.store_url)
+    recorder = Recorder(settings, engine, clock, health)
+    watchdog = Watchdog(health, recorder.look, settings.ops, clock)
+    ending = threading.Event()
+
+    def loop() -> None:
+        recorder.start()
+        watchdog.start()
+        while not ending.is_set():
+            recorder.turn()
+        watchdog.stop()
+        recorder.stop()
+        engine.dispose()
+
+    working = asyncio.get_running_loop().run_in_executor(None, loop)
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    ending.set()
+    stopping.cancel()
+    await working
+
+
+async def work(
+    settings: Settings, health: Health, clock: Clock, stop: asyncio.Event, only: tuple[str, ...]
+) -> None:
+    """Run the workers named in `only` until `stop`."""
+    redis = connect(settings.redis)
+    publisher = Publisher(settings.kafka, f"santral-workers-{os.getpid()}")
+    health.add("kafka", lambda: None if publisher.healthy else "the last publish failed")
+    tasks: list[Awaitable[None]] = []
+    if "desk" in only:
+        tasks.append(Feed(settings, redis, clock, health).run())
+    if "replies" in only:
+        tasks.append(Replies(settings, redis, publisher, clock, health).run())
+        if settings.replies.acknowledge:
+            tasks.append(_acknowledge(settings, redis, publisher, clock))
+    recording = [_record(settings, health, clock, stop)] if "recorder" in only else []
+    try:
+        await stage.until(stop, *tasks, finishing=recording)
+    finally:
+        await publisher.stop()
+        await redis.aclose()
+
+
+async def _acknowledge(
+    settings: Settings, redis: Any, publisher: Publisher, clock: Clock
+) -> None:
+    """Acknowledge for ever; Kafka or Redis going away is waited out."""
+    while True:
+        try:
+            await Acknowledger(settings, redis, publisher, clock).run()
+        except Retry as error:
+            log.warning("acknowledge.later", why=str(error))
+            await asyncio.sleep(max(1.0, error.after))
+
+
+async def console(settings: Settings, health: Health, clock: Clock, stop: asyncio.Event) -> None:
+    """Serve pages, the desk's API and the read API until `stop`."""
+    await asyncio.to_thread(stores.migrate, settings.store_url, MIGRATIONS)
+    engine = stores.engine(settings.store_url, read_only=True)
+    redis = connect(settings.redis)
+    publisher = Publisher(settings.kafka, f"santral-console-{os.getpid()}")
+    desk = Desk(settings=settings, lines=Lines(redis), publisher=publisher, clock=clock)
+    api = Api(settings=settings, desk=desk, store=engine)
+    health.add("kafka", lambda: None if publisher.healthy else "the last publish failed")
+    sockets = [http.listen(settings.console.host, settings.console.port)]
+    server = http.server(app(api, health, stop))
+    try:
+        await stage.until(stop, finishing=[http.serve(server, sockets, stop)])
+    finally:
+        await publisher.stop()
+        await redis.aclose()
+        engine.dispose()
+
+
+def start(settings: Settings, only: tuple[str, ...] = WORKERS) -> None:
+    """Run workers to their end."""
+
+    async def main(
+        settings: Settings, health: Health, clock: Clock, stop: asyncio.Event
+    ) -> None:
+        await work(settings, health, clock, stop, only)
+
+    stage.run("workers" if len(only) > 1 else only[0], settings, main)
+
+
+def start_console(settings: Settings) -> None:
+    """Run the console to its end."""
+    stage.run("console", settings, console, ops=False)

@@ -1,0 +1,99 @@
+"""The tables of the store. What Kafka says, in a form that people and reports can ask.
+
+Before: recorder.py writes them. After: reading.py, ledger.py and the console read them. `body` is
+the record's JSON as Kafka has it; the other columns are for looking things up. Times are
+milliseconds since 1970 in UTC.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+)
+
+METADATA = MetaData()
+
+MESSAGES = Table(
+    "messages", METADATA,
+    Column("id", Text, primary_key=True),
+    Column("brand", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("conversation", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("received_ms", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("messages_conversation", "conversation"),
+    Index("messages_received", "received_ms"),
+)  # fmt: skip
+
+DECISIONS = Table(
+    "decisions", METADATA,
+    Column("message", Text, primary_key=True),
+    Column("hops", Integer, primary_key=True),
+    Column("conversation", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("department", Text, nullable=False),
+    Column("intent", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("decided_ms", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("decisions_decided", "decided_ms"),
+    Index("decisions_department", "department", "decided_ms"),
+)  # fmt: skip
+
+OUTCOMES = Table(
+    "outcomes", METADATA,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("conversation", Text, nullable=False),
+    Column("item", Text, nullable=False),
+    Column("department", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("outcomes_conversation", "conversation"),
+    Index("outcomes_at", "at_ms"),
+)  # fmt: skip
+
+DEAD = Table(
+    "dead", METADATA,
+    Column("id", Text, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("stage", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("position", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("dead_at", "at_ms"),
+)  # fmt: skip
+
+ARRIVALS = Table(
+    "arrivals", METADATA,
+    Column("source", Text, primary_key=True),
+    Column("position", Text, primary_key=True),
+    Column("message", Text, nullable=False),
+)  # fmt: skip
+"""Which message the thing at a source's position became, for the ledger."""
+
+POSITIONS = Table(
+    "positions", METADATA,
+    Column("topic", Text, primary_key=True),
+    Column("partition", Integer, primary_key=True),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("records", BigInteger, nullable=False),
+    Column("kept", BigInteger, nullable=False),
+    Column("undecodable", BigInteger, nullable=False),
+)  # fmt: skip
+"""How far each partition is recorded, in the same transaction as what was recorded. `kept` are
+the records that made a new row; the rest were repeats."""
