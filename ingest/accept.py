@@ -77,9 +77,7 @@ class Ingest:
         except Unavailable as error:
             raise Retry(30, str(error)) from error
 
-    async def _publish(
-        self, channel: str, parsed: Parsed, raw: Raw, delivery: Delivery
-    ) -> Message:
+    async def _publish(self, channel: str, parsed: Parsed, raw: Raw, delivery: Delivery) -> Message:
         for data in parsed.files:
             await self._keep(data)
         message = msgspec.structs.replace(parsed.message, raw=raw)

@@ -9,7 +9,7 @@ the door; a pull channel has `pull`, which hands Deliveries over and is told of 
     anything else    a bug: the channel is stopped and started anew, loudly
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -83,7 +83,7 @@ class Ledgered(Protocol):
         ...
 
 
-Accept = Callable[[Delivery], Awaitable[None]]
+Accept = Callable[[Delivery], Coroutine[Any, Any, None]]
 
 
 @runtime_checkable
@@ -91,6 +91,10 @@ class PullChannel(Protocol):
     """A channel that fetches from its source."""
 
     name: str
+
+    def pulls(self, settings: Any) -> bool:
+        """Say whether an account has something to fetch from."""
+        ...
 
     def source(self, account: str, settings: Any, tools: "Tools") -> "Source":
         """Return the source of one configured account."""

@@ -53,9 +53,7 @@ _TEXTS = (
 )  # fmt: skip
 
 
-async def play(
-    settings: Settings, rate: float, count: int | None, seed: int, say: Say
-) -> None:
+async def play(settings: Settings, rate: float, count: int | None, seed: int, say: Say) -> None:
     """Send `rate` messages a second until `count`, telling what became of them."""
     made = random.Random(seed)  # noqa: S311 - invented traffic, not secrets
     start, sent, results = time.monotonic(), 0, Counter[str]()
@@ -88,8 +86,9 @@ async def _one(
             answer = await door.post("/v1/hooks/mail/default", content=_mail(name, subject, text))
             results[f"mail {answer.status_code}"] += 1
         elif kind == "api":
-            body = {"native_id": f"demo-{time.time_ns()}-{number}", "subject": subject,
-                    "text": text, "sender": {"name": name, "customer_no": f"D{number:05d}"}}  # fmt: skip
+            sender = {"name": name, "customer_no": f"D{number:05d}"}
+            native = f"demo-{time.time_ns()}-{number}"
+            body = {"native_id": native, "subject": subject, "text": text, "sender": sender}
             answer = await door.post("/v1/messages", json=body)
             results[f"api {answer.status_code}"] += 1
         else:

@@ -27,7 +27,7 @@ async def inventories(settings: Settings) -> Mapping[str, list[str]]:
         if not isinstance(channel, PullChannel):
             continue
         for account, told in table.items():
-            if getattr(told, "host", ""):
+            if channel.pulls(told):
                 source = channel.source(account, told, tools)
                 found[f"{name}:{account}"] = [p async for p in source.inventory()]
     return found

@@ -61,15 +61,13 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
     cursors = Cursors(settings.kafka, publisher)
     async with httpx2.AsyncClient(base_url=settings.door.desk_url) as desk:
         found = accounts(settings)
-        door = Door(
-            settings=settings, ingest=ingest, replies=replies, accounts=found, desk=desk
-        )
+        door = Door(settings=settings, ingest=ingest, replies=replies, accounts=found, desk=desk)
         server = http.server(app(door, health))
         pulls = [
             _pull(channel, name, account, ingest, cursors, health, clock)
             for channel in CHANNELS.values()
             for name, account in found[channel.name].items()
-            if isinstance(channel, PullChannel) and getattr(account, "host", "")
+            if isinstance(channel, PullChannel) and channel.pulls(account)
         ]
         await stage.until(
             stop, _follow(replies), *pulls, finishing=[http.serve(server, sockets, stop)]
@@ -107,18 +105,22 @@ async def _pull(
     source: Source = channel.source(account, settings, tools)
     delay, restored = 1.0, False
     while True:
+        worst: list[str] = []
         try:
             if not restored:
                 await cursors.restore()
                 restored = True
             await source.run(accept, cursors)
         except* Retry as errors:
-            worst = max((e.after for e in _flat(errors)), default=1.0)
-            delay = min(60.0, max(worst, delay * 2 if (fresh.age() or 1e9) > 60 else 1.0))
-            log.warning("source.away", source=f"{channel.name}:{account}",
-                        why=str(_flat(errors)[0]), again_in_s=delay)  # fmt: skip
-        except* OSError as errors:
-            log.warning("source.away", why=str(errors.exceptions[0]), again_in_s=delay)
+            worst = [str(e) for e in _flat(errors)]
+            after = max(e.after for e in _flat(errors))
+            # Doubles while nothing succeeds; a source that worked a minute ago is asked soon.
+            age = fresh.age()
+            delay = min(60.0, delay * 2) if age is None or age > 60 else min(after, 5.0)
+        if worst:
+            log.warning(
+                "source.away", source=f"{channel.name}:{account}", why=worst[0], again_in_s=delay
+            )
         await asyncio.sleep(delay)
 
 

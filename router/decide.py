@@ -13,7 +13,6 @@ from hashlib import blake2b
 import msgspec
 
 from router.entities import entities
-from schemas.fold import fold
 from router.language import language
 from router.priority import priority, sentiment, severity
 from router.rules import Hit, Pack
@@ -21,6 +20,7 @@ from schemas import conversation as states
 from schemas.conversation import ConversationState
 from schemas.decision import TRIAGE, Decision, Due, Reason, RunnerUp, WorkItem
 from schemas.departments import Department
+from schemas.fold import fold
 from schemas.message import Message
 from schemas.outcome import Outcome
 
@@ -52,9 +52,7 @@ class Decided:
     item: WorkItem | None
 
 
-def decide(
-    batch: Sequence[Message], look: Look, policy: Policy, now: datetime
-) -> list[Decided]:
+def decide(batch: Sequence[Message], look: Look, policy: Policy, now: datetime) -> list[Decided]:
     """Decide a batch in order; a later message of a conversation sees the state an earlier left."""
     fresh: dict[str, ConversationState] = {}
     made = []
@@ -142,9 +140,7 @@ def apply(
     return None
 
 
-def _move(
-    outcome: Outcome, state: ConversationState, policy: Policy, now: datetime
-) -> Decided:
+def _move(outcome: Outcome, state: ConversationState, policy: Policy, now: datetime) -> Decided:
     """Put a moved item on its new queue, one hop further; too many hops end in triage."""
     assert outcome.moved is not None
     before = outcome.moved.decision
@@ -257,9 +253,7 @@ def _who(message: Message) -> str:
     return blake2b(handles[0].value.encode(), digest_size=6).hexdigest() if handles else ""
 
 
-def _repeat(
-    message: Message, state: ConversationState, policy: Policy, now: datetime
-) -> Decision:
+def _repeat(message: Message, state: ConversationState, policy: Policy, now: datetime) -> Decision:
     return Decision(
         message=message.id, brand=message.brand, channel=message.channel,
         conversation=message.conversation, department=state.department, intent="request",
@@ -297,9 +291,7 @@ _STRANGER = _state_reason(
     "a new sender in this conversation: check who it is before you answer",
 )  # fmt: skip
 _AUTOMATIC = _state_reason("automatic", "bir makine yazmış", "written by a machine")
-_EVENT = _state_reason(
-    "event", "önceki bir iletiyi değiştiriyor", "an edit, deletion or reaction"
-)
+_EVENT = _state_reason("event", "önceki bir iletiyi değiştiriyor", "an edit, deletion or reaction")
 _UNSURE_REASON = _state_reason(
     "unsure", "hiçbir bölüm yeterince kesin değil", "no department is certain enough"
 )

@@ -9,7 +9,9 @@ import re
 from schemas.decision import Entity
 
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
-_PHONE = re.compile(r"(?<![\d\w])(?:\+90|0090|0)?[ (]{0,2}(5\d{2})[ )]{0,2}\d{3}[ -]?\d{2}[ -]?\d{2}(?!\d)")
+_PHONE = re.compile(
+    r"(?<![\d\w])(?:\+90|0090|0)?[ (]{0,2}(5\d{2})[ )]{0,2}\d{3}[ -]?\d{2}[ -]?\d{2}(?!\d)"
+)
 _IBAN = re.compile(r"\bTR\d{2}(?: ?\d{4}){5} ?\d{2}\b", re.IGNORECASE)
 _AMOUNT = re.compile(
     r"(?:(?P<before>[₺$€£])\s?)?(?<![\d.,])(?P<n>\d{1,3}(?:[.,]\d{3})*(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,2})?)"

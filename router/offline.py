@@ -62,9 +62,7 @@ def decide_lines(lines: Iterable[bytes], settings: Settings) -> Iterator[Decisio
             message = _message(decoder.decode(raw), number, settings.brand)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ConfigError([Problem(f"line {number}: {error}")]) from error
-        made: Decided = one(
-            message, states.get(message.conversation), by, message.received_at
-        )
+        made: Decided = one(message, states.get(message.conversation), by, message.received_at)
         if made.state is not None:
             states[message.conversation] = made.state
         yield made.decision
@@ -85,7 +83,7 @@ def tell(decision: Decision) -> Iterator[str]:
     )
     for reason in decision.reasons:
         words = ", ".join(f"“{e.text}”" for e in reason.evidence)
-        yield f"  • {reason.text_tr} / {reason.text_en}  [{reason.id}]{'  ' + words if words else ''}"
+        yield f"  • {reason.text_tr} / {reason.text_en}  [{reason.id}]  {words}".rstrip()
     if decision.runner_up is not None:
         other = decision.runner_up
         yield (

@@ -18,10 +18,10 @@ from typing import Annotated
 import ahocorasick_rs
 import msgspec
 
-from schemas.fold import fold
 from schemas.base import Record
 from schemas.decision import Evidence
 from schemas.errors import ConfigError, Problem
+from schemas.fold import fold
 
 PACKS = Path(__file__).parent / "packs"
 _SOFTENED = {"k": "g", "p": "b", "t": "d"}
@@ -57,7 +57,7 @@ class Rule(Record, frozen=True, kw_only=True):
 class _File(Record, frozen=True, kw_only=True, forbid_unknown_fields=True):
     department: str | None = None
     owner: str = ""
-    rule: list[dict[str, object]] = []
+    rule: tuple[dict[str, object], ...] = ()
 
 
 class _Rule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -195,11 +195,11 @@ def _check(rules: tuple[Rule, ...]) -> list[Problem]:
         seen.add(rule.id)
         if not rule.any and not rule.all:
             problems.append(Problem(f"{rule.id}: has neither `any` nor `all`. Add terms."))
-        for term in (*rule.any, *rule.all, *rule.none):
-            if not _TERM.match(term) or not fold(term.replace("*", "")).strip():
-                problems.append(
-                    Problem(f"{rule.id}: {term!r} is not a term. Write words, a star at an end.")
-                )
+        problems += [
+            Problem(f"{rule.id}: {term!r} is not a term. Write words, a star at an end.")
+            for term in (*rule.any, *rule.all, *rule.none)
+            if not _TERM.match(term) or not fold(term.replace("*", "")).strip()
+        ]
     return problems or ([] if rules else [Problem("the pack has no rules")])
 
 

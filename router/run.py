@@ -226,14 +226,14 @@ class Router:
             _TYPES[Decision], identifier, SOURCE, decision.decided_at, span
         )
         self._producer.produce(
-            topics.DECISIONS.name, values[0], key, partition=partition, headers=head  # type: ignore[arg-type]  # the stub knows only dicts of str
+            topics.DECISIONS.name, values[0], key, partition=partition, headers=head
         )  # fmt: skip
         if decided.item is not None:
             head = envelope.headers_from(
                 _TYPES[WorkItem], identifier, SOURCE, decision.decided_at, span
             )
             self._producer.produce(
-                topics.queue_topic(decision.department), values[1], key, headers=head  # type: ignore[arg-type]  # as above
+                topics.queue_topic(decision.department), values[1], key, headers=head
             )  # fmt: skip
         if decided.state is not None:
             self._keep(decided.state, partition, batch)
@@ -258,7 +258,7 @@ class Router:
         )  # fmt: skip
         head = envelope.headers_from(_TYPES[DeadLetter], letter.id, SOURCE, now, None)
         self._producer.produce(
-            topics.DEAD.name, envelope.encode(letter), letter.source.encode(), headers=head  # type: ignore[arg-type]  # as above
+            topics.DEAD.name, envelope.encode(letter), letter.source.encode(), headers=head
         )  # fmt: skip
         metrics.count("santral_messages_rejected_total", channel="kafka", code=error.code)
         log.warning("record.buried", at=place, code=error.code)
@@ -280,7 +280,8 @@ class Router:
     def _commit(self) -> None:
         while True:
             try:
-                return self._producer.commit_transaction(30)
+                self._producer.commit_transaction(30)
+                return
             except KafkaException as error:
                 if not error.args[0].retriable():
                     raise
@@ -371,7 +372,9 @@ class Router:
     def look(self) -> tuple[int, int]:
         """Return (position, lag) over the partitions owned, for the watchdog."""
         position = lag = 0
-        held = [p for p in self._consumer.assignment() if (p.topic, p.partition) not in self._paused]
+        held = [
+            p for p in self._consumer.assignment() if (p.topic, p.partition) not in self._paused
+        ]
         for part in self._consumer.position(held) if held else ():
             _, end = self._consumer.get_watermark_offsets(part, 5)
             at = part.offset if part.offset >= 0 else 0

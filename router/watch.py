@@ -147,11 +147,11 @@ def build(settings: Settings, windows: Windows, fresh: Fresh) -> faust.App:
                 continue
             windows.take(event.message.partition, event.message.offset, seen)
 
-    async def revoked(_app: Any, parts: Any, **_more: Any) -> None:
-        windows.drop({p.partition for p in parts})
+    async def revoked(_app: Any, *args: Any, signal: Any = None, **_more: Any) -> None:
+        windows.drop({p.partition for p in args[0]})
 
     app.agent(source, concurrency=1)(read)
-    app.on_partitions_revoked.connect(revoked, weak=False)
+    app.on_partitions_revoked.connect(revoked, weak=False)  # type: ignore[arg-type]  # the stub asks for a name that Faust never passes
     return app
 
 
@@ -194,7 +194,7 @@ async def _main(settings: Settings, health: Health) -> int:
     telling.cancel()
     stopping = asyncio.ensure_future(app.stop())
     await asyncio.wait({stopping}, timeout=_STOP_S)
-    return 1 if crashed or died.done() and not stop.is_set() else 0
+    return 1 if crashed or (died.done() and not stop.is_set()) else 0
 
 
 def start(settings: Settings) -> None:

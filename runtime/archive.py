@@ -4,7 +4,6 @@ Before: ingest keeps what came in, the router what it could not decode. After: `
 the console and re-drives read it back. A folder now; S3-compatible storage is another `Archive`.
 """
 
-import os
 import secrets
 from hashlib import sha256
 from pathlib import Path
@@ -48,7 +47,7 @@ class Folder:
                 except FileNotFoundError:
                     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                     part.write_bytes(data)
-                os.replace(part, path)
+                part.replace(path)
             except OSError as error:
                 part.unlink(missing_ok=True)
                 raise Unavailable(

@@ -38,7 +38,8 @@ def rdkafka(kafka: Kafka, **more: Any) -> dict[str, Any]:
 
 
 def _aiokafka(kafka: Kafka) -> dict[str, Any]:
-    told, made = kafka.security, {"bootstrap_servers": kafka.bootstrap}
+    told = kafka.security
+    made: dict[str, Any] = {"bootstrap_servers": kafka.bootstrap}
     protocol = told.get("security.protocol", "plaintext").upper()
     if protocol != "PLAINTEXT":
         made["security_protocol"] = protocol
@@ -185,18 +186,22 @@ class Publisher:
                 self._producer = made
             return self._producer
 
-    async def _discard(self, producer: AIOKafkaProducer) -> None:
+    async def _discard(self, producer: Any) -> None:
         self._failed_at = asyncio.get_running_loop().time()
         if self._producer is not producer:
-            return
+            return  # another call met the same end and is throwing it away
         self._producer = None
         # stop() alone would wait for batches that never expire: end the sender first, so that
         # nothing we answered "try again" for is sent behind the caller's back.
-        sender = producer._sender
-        if sender is not None:
-            await sender.close()
-        with contextlib.suppress(KafkaError, OSError):
-            await producer.stop()
+        await _end_sender(producer)
+
+
+async def _end_sender(producer: Any) -> None:
+    """End the task that sends, then the rest; aiokafka has no public way without flushing."""
+    if producer._sender is not None:
+        await producer._sender.close()
+    with contextlib.suppress(KafkaError, OSError):
+        await producer.stop()
 
 
 async def read_to_end(kafka: Kafka, topics: Iterable[str]) -> AsyncIterator[list[ConsumerRecord]]:
@@ -227,9 +232,7 @@ async def read_to_end(kafka: Kafka, topics: Iterable[str]) -> AsyncIterator[list
         await consumer.stop()
 
 
-def reader(
-    kafka: Kafka, *topics: str, group: str | None, client_id: str
-) -> AIOKafkaConsumer:
+def reader(kafka: Kafka, *topics: str, group: str | None, client_id: str) -> AIOKafkaConsumer:
     """Return a consumer of committed records that commits only when told to.
 
     Without topics it waits to be assigned partitions by hand.

@@ -60,7 +60,9 @@ def check(ctx: click.Context, offline: bool) -> None:
     problems += [Problem(f"{folder}: no department {d!r} in [departments]") for d in unknown]
     if "triage" not in settings.departments:
         problems.append(Problem("[departments.triage] is missing: unsure items need a place"))
-    click.echo(f"{len(pack.rules)} rules in {pack.version}, {len(settings.departments)} departments")
+    click.echo(
+        f"{len(pack.rules)} rules in {pack.version}, {len(settings.departments)} departments"
+    )
     if not offline:
         problems += _connections(settings)
     if problems:
@@ -71,6 +73,7 @@ def check(ctx: click.Context, offline: bool) -> None:
 def _connections(settings: Any) -> list[Problem]:
     from redis import Redis
     from redis.exceptions import RedisError
+    from sqlalchemy.exc import SQLAlchemyError
 
     from runtime.bus import ensure_topics
     from runtime.store import engine
@@ -92,7 +95,7 @@ def _connections(settings: Any) -> list[Problem]:
     try:
         with made.connect():
             click.echo(f"store {made.url!r}: answers")
-    except Exception as error:
+    except SQLAlchemyError as error:
         problems.append(Problem(f"the store {made.url!r} does not answer: {error}"))
     finally:
         made.dispose()
@@ -246,7 +249,7 @@ def decide(ctx: click.Context, file: Any, rules: Path | None) -> None:
 @click.option("--count", type=int, help="End after so many records.")
 @click.pass_context
 def tap(ctx: click.Context, topic: str, from_beginning: bool, count: int | None) -> None:
-    """Print the committed records of TOPIC as JSON lines; `queue.billing` and `messages` will do."""
+    """Print the committed records of TOPIC as JSON lines; `queue.billing` will do as a name."""
     from runtime.bus import tap as follow_topic
 
     settings = _load(ctx)

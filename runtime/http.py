@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import hmac
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -49,7 +49,8 @@ def fault(status: int, code: str, text: str, after: float | None = None) -> Resp
         headers["Retry-After"] = str(max(1, round(after)))
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="santral"'
-    body = _encoder.encode(Fault(code=code, text=said, path=path.rstrip("`") or None))
+    where = path.rstrip("`") or ("$" if code.startswith("json.") else None)
+    body = _encoder.encode(Fault(code=code, text=said, path=where))
     return Response(body, status, headers, media_type="application/json")
 
 
@@ -151,8 +152,8 @@ def listen(host: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     """uvicorn within our own loop: signals stay with the stage."""
 
-    @contextlib.contextmanager  # type: ignore[misc]  # the base returns the same kind of thing
-    def capture_signals(self):  # type: ignore[no-untyped-def]  # as in the base
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
         """Leave signals alone."""
         yield
 

@@ -7,7 +7,6 @@ its sha256 in kafka_jars.txt and checked whenever it was fetched; a second start
 import base64
 import importlib.util
 import logging
-import os
 import socket
 import subprocess
 import sys
@@ -128,7 +127,7 @@ def _fetch_one(jar: Jar, folder: Path) -> None:
         )
     part = folder / f".{jar.name}.part"
     part.write_bytes(data)
-    os.replace(part, folder / jar.name)
+    part.replace(folder / jar.name)
     path.unlink(missing_ok=True)
 
 

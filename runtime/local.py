@@ -267,7 +267,7 @@ class Supervisor:
         part.unlink(missing_ok=True)
         part.touch(mode=0o600)
         part.write_text(json.dumps(self.access, indent=2) + "\n")
-        os.replace(part, path)
+        part.replace(path)
 
     async def _spawn(self, child: Child) -> None:
         if child not in self._children:
@@ -275,7 +275,7 @@ class Supervisor:
         path = self._home / "log" / f"{child.name}.log"
         path.parent.mkdir(exist_ok=True)
         if path.exists() and path.stat().st_size > _LOG_LIMIT:
-            os.replace(path, path.with_suffix(".log.1"))
+            path.replace(path.with_suffix(".log.1"))
         with path.open("ab") as log:
             child.process = await asyncio.create_subprocess_exec(
                 *child.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,

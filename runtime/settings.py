@@ -41,7 +41,7 @@ class Kafka(Record, frozen=True, kw_only=True):
     queue_partitions: Count = 4
     replication: Count = 1
     ack_timeout: timedelta = timedelta(seconds=10)
-    security: dict[str, str] = {}
+    security: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Redis(Record, frozen=True, kw_only=True):
@@ -156,8 +156,8 @@ class Settings(Record, frozen=True, kw_only=True):
     ops: Ops = Ops()
     local: Local = Local()
     departments: dict[str, Department] = msgspec.field(default_factory=lambda: dict(DEFAULT))
-    channels: dict[str, dict[str, Any]] = {}
-    actions: dict[str, dict[str, Any]] = {}
+    channels: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
+    actions: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
 
     @property
     def home_path(self) -> Path:

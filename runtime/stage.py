@@ -7,6 +7,7 @@ finishes what it has in hand. A task that dies takes the process with it: it is 
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import uvloop
 
@@ -48,9 +49,9 @@ async def until(
 
     Then `work` is cancelled, while `finishing` watches `stop` itself and is waited for.
     """
-    tasks = [asyncio.ensure_future(w) for w in work]
-    last = [asyncio.ensure_future(w) for w in finishing]
-    stopping = asyncio.ensure_future(stop.wait())
+    tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(w) for w in work]
+    last: list[asyncio.Future[Any]] = [asyncio.ensure_future(w) for w in finishing]
+    stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait([*tasks, *last, stopping], return_when=asyncio.FIRST_COMPLETED)
         for task in (*tasks, *last):

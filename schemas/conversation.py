@@ -5,6 +5,7 @@ Pure: every transition returns a new state.
 """
 
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import Annotated, Literal
 
 import msgspec
@@ -48,8 +49,7 @@ def short(identifier: str) -> bytes:
     try:
         return bytes.fromhex(identifier[:8] + identifier[9:13] + identifier[14:18])
     except ValueError:
-        padded = identifier.encode()[-_WIDTH:]
-        return padded.rjust(_WIDTH, b"\0")
+        return blake2b(identifier.encode(), digest_size=_WIDTH).digest()
 
 
 def has_seen(state: ConversationState, identifier: str) -> bool:

@@ -1,6 +1,6 @@
 """Cursor: how far a pulled source was read, kept in Kafka so that any process can go on.
 
-Before: a pull channel advances it after Kafka's ack. After: the same channel at its next start. Pure.
+Before: a pull channel advances it after Kafka's ack. After: the channel at its next start. Pure.
 """
 
 from schemas.base import Record, Time

@@ -65,6 +65,8 @@ class Retry(SantralError):
 class Problem(str):
     """One mistake in a configuration: place, what is wrong, how to mend it."""
 
+    __slots__ = ()
+
 
 class ConfigError(SantralError):
     """The configuration is wrong; `problems` lists every mistake found."""

@@ -79,7 +79,7 @@ class Acknowledger:
             log.warning("record.undecodable", text=error.text)
             return
         address = wanted(work)
-        if address is None:
+        if address is None or not self._can_send(work.message.source):
             return
         # The token is the message: a redelivery finds its own claim and sends under the same id.
         try:
@@ -94,6 +94,12 @@ class Acknowledger:
             topics.REPLIES.name, reply.conversation, reply, identifier=reply.id,
             source="santral/acknowledge", time=reply.at,
         )  # fmt: skip
+
+    def _can_send(self, source: str) -> bool:
+        """Whether a mail server is configured for that account: without one nothing is promised."""
+        tables = self._settings.actions.get("reply_email", {})
+        account = source.partition(":")[2]
+        return bool((tables.get(account) or tables.get("default") or {}).get("host"))
 
     def _reply(self, work: WorkItem) -> Reply:
         message, decision = work.message, work.decision

@@ -200,9 +200,7 @@ def _answerable(works: list[WorkItem], *, allow: bool) -> WorkItem:
     return known[-1]
 
 
-def _item(
-    department: str, item: str, lease: str, until_ms: int, works: list[WorkItem]
-) -> Item:
+def _item(department: str, item: str, lease: str, until_ms: int, works: list[WorkItem]) -> Item:
     messages: tuple[Message, ...] = tuple(w.message for w in works)
     return Item(
         id=item, lease=lease, conversation=messages[0].conversation, department=department,

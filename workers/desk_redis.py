@@ -53,7 +53,10 @@ local function back(d, c)
 end
 local function held(item, lease)
   local where = redis.call('GET', P .. 'item:' .. item)
-  if not where then return nil, 'unknown' end
+  if not where then
+    if redis.call('EXISTS', P .. 'done:' .. item) == 1 then return nil, 'lost' end
+    return nil, 'unknown'
+  end
   local d, c = string.match(where, '^(%S+) (%S+)$')
   local at = d .. ':' .. c
   if redis.call('HGET', P .. 'meta:' .. at, 'lease') ~= lease then return nil, 'lost' end
@@ -210,7 +213,8 @@ class Lines:
 
     async def epoch(self) -> bytes | None:
         """Return the epoch, None when the lines must be rebuilt before anything is served."""
-        return await self._redis.get(P + "epoch")
+        found: bytes | None = await self._redis.get(P + "epoch")
+        return found
 
     async def begin(self, epoch: str) -> None:
         """Declare the lines whole."""

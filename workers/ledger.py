@@ -54,17 +54,13 @@ class Ends(Record, frozen=True, kw_only=True):
 
 def ends(kafka: Kafka, topic: str, group: str) -> Ends:
     """Ask Kafka for a topic's committed ends and a group's offsets."""
-    consumer = Consumer(
-        rdkafka(kafka, **{"group.id": group, "isolation.level": "read_committed"})
-    )
+    consumer = Consumer(rdkafka(kafka, **{"group.id": group, "isolation.level": "read_committed"}))
     try:
         known = AdminClient(rdkafka(kafka)).list_topics(topic, _TIMEOUT_S).topics[topic].partitions
         parts = [TopicPartition(topic, p) for p in known]
         committed = consumer.committed(parts, _TIMEOUT_S)
         return Ends(
-            ends={
-                p.partition: consumer.get_watermark_offsets(p, _TIMEOUT_S)[1] for p in parts
-            },
+            ends={p.partition: consumer.get_watermark_offsets(p, _TIMEOUT_S)[1] for p in parts},
             committed={p.partition: max(0, p.offset) for p in committed},
         )
     finally:

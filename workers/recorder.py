@@ -175,18 +175,14 @@ def insert(connection: Connection, table: str, rows: Sequence[Row]) -> None:
         return
     if connection.dialect.name == "sqlite":
         marks = ", ".join("?" * _COLUMNS[table])
-        connection.exec_driver_sql(
-            f"INSERT OR IGNORE INTO {table} VALUES ({marks})", list(rows)
-        )
+        connection.exec_driver_sql(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", list(rows))
         return
     stage = f"new_{table}"
     connection.exec_driver_sql(
         f"CREATE TEMP TABLE IF NOT EXISTS {stage} (LIKE {table}) ON COMMIT DELETE ROWS"
     )
     _copy(connection, stage, rows)
-    connection.exec_driver_sql(
-        f"INSERT INTO {table} SELECT * FROM {stage} ON CONFLICT DO NOTHING"
-    )
+    connection.exec_driver_sql(f"INSERT INTO {table} SELECT * FROM {stage} ON CONFLICT DO NOTHING")
 
 
 def _copy(connection: Connection, table: str, rows: Sequence[Row]) -> None:
@@ -208,8 +204,7 @@ def _index(connection: Connection, words: list[Row]) -> None:
         )
         return
     connection.exec_driver_sql(
-        "CREATE TEMP TABLE IF NOT EXISTS new_words (message text, words text) "
-        "ON COMMIT DELETE ROWS"
+        "CREATE TEMP TABLE IF NOT EXISTS new_words (message text, words text) ON COMMIT DELETE ROWS"
     )
     _copy(connection, "new_words", words)
     connection.exec_driver_sql(

@@ -97,7 +97,7 @@ class Replies:
                 for task in self._tasks.pop(part).values():
                     task.cancel()
                 continue
-            while held and (first := min(held)) is not None and held[first].done():
+            while held and held[first := min(held)].done():
                 held.pop(first).result()
                 offsets[part] = first + 1
         if offsets:
@@ -183,5 +183,3 @@ class Replies:
             topics.OUTCOMES.name, outcome.conversation, outcome, identifier=outcome.id,
             source="santral/replies", time=outcome.at,
         )  # fmt: skip
-
-

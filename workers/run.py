@@ -52,8 +52,8 @@ async def _record(settings: Settings, health: Health, clock: Clock, stop: asynci
         recorder.stop()
         engine.dispose()
 
-    working = asyncio.get_running_loop().run_in_executor(None, loop)
-    stopping = asyncio.ensure_future(stop.wait())
+    working: asyncio.Future[Any] = asyncio.get_running_loop().run_in_executor(None, loop)
+    stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
     await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     ending.set()
     stopping.cancel()
@@ -82,9 +82,7 @@ async def work(
         await redis.aclose()
 
 
-async def _acknowledge(
-    settings: Settings, redis: Any, publisher: Publisher, clock: Clock
-) -> None:
+async def _acknowledge(settings: Settings, redis: Any, publisher: Publisher, clock: Clock) -> None:
     """Acknowledge for ever; Kafka or Redis going away is waited out."""
     while True:
         try:
@@ -116,9 +114,7 @@ async def console(settings: Settings, health: Health, clock: Clock, stop: asynci
 def start(settings: Settings, only: tuple[str, ...] = WORKERS) -> None:
     """Run workers to their end."""
 
-    async def main(
-        settings: Settings, health: Health, clock: Clock, stop: asyncio.Event
-    ) -> None:
+    async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.Event) -> None:
         await work(settings, health, clock, stop, only)
 
     stage.run("workers" if len(only) > 1 else only[0], settings, main)

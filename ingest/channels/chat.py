@@ -45,7 +45,7 @@ class Seen(Record, frozen=True, kw_only=True, tag="seen", tag_field="type"):
 
 
 Frame = Hello | Line | Seen
-_decoder = msgspec.json.Decoder(Frame)
+_decoder: msgspec.json.Decoder[Hello | Line | Seen] = msgspec.json.Decoder(Frame)
 
 
 class Stored(Record, frozen=True, kw_only=True):

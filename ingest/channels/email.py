@@ -13,19 +13,21 @@ import asyncio
 import base64
 import contextlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
-from aioimaplib import IMAP4, IMAP4_SSL, Abort, CommandTimeout, Error
+from aioimaplib import IMAP4, IMAP4_SSL, AioImapException
 
 from ingest.channel import Accept, Context, Delivery, Ledgered, Parsed, Tools
 from ingest.clean.mail_message import CHANNEL, message
 from schemas.base import Record
 from schemas.cursor import Cursor
 from schemas.errors import Retry
+
+T = TypeVar("T")
 
 LATE_WINDOW = 50
 """UIDs looked at again below the cursor on every pass."""
@@ -68,6 +70,10 @@ class Email:
             signing_key=context.signing_key, domain=settings.domain if settings else "",
         )  # fmt: skip
         return Parsed(message=made, files=files)
+
+    def pulls(self, settings: Account) -> bool:
+        """Say whether an account has a server to fetch from."""
+        return bool(settings.host)
 
     def source(self, account: str, settings: Account, tools: Tools) -> "Mailboxes":
         """Return the IMAP source of one account."""
@@ -133,35 +139,31 @@ class Mailboxes:
                 self.tools.warn("source.renumbered", source=name, was=cursor.epoch, now=epoch)
             cursor = Cursor(source=name, epoch=epoch, position=0, at=self.tools.now())
             session.known.clear()
-        low = max(1, cursor.position - LATE_WINDOW + 1)
-        uids = await session.uids(low)
-        # In a window below the cursor only what this process has not seen is handed over again:
-        # after a restart that is all of it once, and the ids absorb the repeats.
-        fresh = [u for u in uids if u > cursor.position or u not in session.known]
-        for start in range(0, len(fresh), _FETCH_AT_ONCE):
-            wave = fresh[start : start + _FETCH_AT_ONCE]
-            sizes = await session.sizes(wave)
-            async with asyncio.TaskGroup() as group:
-                for uid in wave:
-                    if uid not in sizes:
-                        continue  # expunged between SEARCH and FETCH: it is no longer held
-                    raw = await session.fetch(uid, sizes[uid])
-                    if raw is not None:
-                        group.create_task(self._hand_over(accept, raw, epoch, mailbox, uid))
-            session.known.update(wave)
-            top = max(wave)
-            if top > cursor.position:
-                cursor = Cursor(source=name, epoch=epoch, position=top, at=self.tools.now())
-                await cursors.save(cursor)
+        # In the window below the cursor only what this process has not seen is handed over: after
+        # a restart that is all of it once, and the ids absorb the repeats.
+        uids = await session.uids(max(1, cursor.position - LATE_WINDOW + 1))
+        fresh = [u for u in uids if u not in session.known]
+        for start in range(0, len(fresh), _SET):
+            part = fresh[start : start + _SET]
+            sizes = await session.sizes(part)
+            for wave in _waves(part, sizes):
+                async with asyncio.TaskGroup() as group:
+                    for uid in wave:
+                        raw = await session.fetch(uid, sizes[uid])
+                        if raw is not None:
+                            group.create_task(accept(self._delivery(raw, epoch, mailbox, uid)))
+                # Only now, with all of the wave safe: the cursor never passes what is not.
+                session.known.update(wave)
+                if max(wave) > cursor.position:
+                    cursor = Cursor(
+                        source=name, epoch=epoch, position=max(wave), at=self.tools.now()
+                    )
+                    await cursors.save(cursor)
 
-    async def _hand_over(
-        self, accept: Accept, raw: bytes, epoch: str, mailbox: str, uid: int
-    ) -> None:
-        await accept(
-            Delivery(
-                raw=raw, account=self.account, received_at=self.tools.now(),
-                position=f"{mailbox};{epoch};{uid}", hint=mailbox,
-            )
+    def _delivery(self, raw: bytes, epoch: str, mailbox: str, uid: int) -> Delivery:
+        return Delivery(
+            raw=raw, account=self.account, received_at=self.tools.now(),
+            position=f"{mailbox};{epoch};{uid}", hint=mailbox,
         )  # fmt: skip
 
     async def inventory(self) -> AsyncIterator[str]:
@@ -173,52 +175,93 @@ class Mailboxes:
 
     @contextlib.asynccontextmanager
     async def _session(self, mailbox: str) -> AsyncIterator["Session"]:
-        settings = self.settings
-        kind = IMAP4_SSL if settings.tls else IMAP4
-        timeout = settings.timeout.total_seconds()
-        client = kind(host=settings.host, port=settings.port, timeout=timeout)
-        session = Session(client, timeout, self.account)
+        session = Session(self.settings, self.account)
         try:
-            await session.open(settings.user, settings.password)
+            await session.open()
             await session.select(mailbox)
             yield session
-        except (Error, Abort, CommandTimeout, OSError, TimeoutError) as error:
-            raise Retry(5, f"{self.account}/{mailbox}: {type(error).__name__}: {error}") from error
+        except* (AioImapException, OSError, TimeoutError) as errors:
+            first = errors.exceptions[0]
+            raise Retry(5, f"{self.account}/{mailbox}: {type(first).__name__}: {first}") from errors
         finally:
             await session.close()
 
 
-class Session:
-    """One IMAP connection; anything unexpected in an answer raises Retry."""
+def _waves(uids: list[int], sizes: dict[int, int]) -> Iterator[list[int]]:
+    """Yield mails a few at a time, a large one alone, without what was expunged meanwhile."""
+    wave: list[int] = []
+    held = 0
+    for uid in uids:
+        if uid not in sizes:
+            continue
+        if wave and (len(wave) == _FETCH_AT_ONCE or held + sizes[uid] > _CHUNK):
+            yield wave
+            wave, held = [], 0
+        wave.append(uid)
+        held += sizes[uid]
+    if wave:
+        yield wave
 
-    def __init__(self, client: IMAP4, timeout: float, account: str) -> None:
-        self._client = client
-        self._timeout = timeout
+
+class Session:
+    """One IMAP connection; anything unexpected in an answer raises Retry.
+
+    aioimaplib raises nothing when the connection is lost, and may wait for ever: every command
+    here ends with the connection, or with a deadline of our own.
+    """
+
+    def __init__(self, settings: Account, account: str) -> None:
+        self._settings = settings
         self._account = account
+        self._timeout = settings.timeout.total_seconds()
+        self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        kind = IMAP4_SSL if settings.tls else IMAP4
+        self._client = kind(host=settings.host, port=settings.port, timeout=self._timeout)
+        self._client.protocol.conn_lost_cb = self._on_lost
         self.uidvalidity = ""
         self.known: set[int] = set()
 
-    async def _do(self, what: str, work: Callable[[], Awaitable[object]]) -> list[bytes]:
-        """Run one command with a deadline of our own: a server that closes may hang the client."""
-        async with asyncio.timeout(self._timeout):
-            answer = await work()
-        result, lines = answer.result, answer.lines  # type: ignore[attr-defined]  # Response
-        if result != "OK":
-            said = b" ".join(bytes(x) for x in lines[-1:]).decode("utf-8", "replace")
-            raise Retry(15, f"{self._account}: the server refused {what}: {said or result}")
-        return [bytes(line) for line in lines]
+    def _on_lost(self, _error: Exception | None) -> None:
+        if not self._lost.done():
+            self._lost.set_result(None)
 
-    async def open(self, user: str, password: str) -> None:
+    async def _await(self, work: Awaitable[T], seconds: float) -> T:
+        """Return what `work` gives; raise OSError when the connection goes, or TimeoutError."""
+        task: asyncio.Future[Any] = asyncio.ensure_future(work)
+        try:
+            done, _ = await asyncio.wait(
+                {task, self._lost}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            if task in done:
+                result: T = task.result()
+                return result
+            if self._lost in done:
+                raise ConnectionError("the server closed the connection")
+            raise TimeoutError(f"no answer within {seconds:g} s")
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+    async def _do(self, what: str, work: Awaitable[Any]) -> list[bytes]:
+        """Run one command; return its lines, raise Retry when the server refuses it."""
+        answer = await self._await(work, self._timeout)
+        if answer.result != "OK":
+            said = b" ".join(bytes(x) for x in answer.lines[-1:]).decode("utf-8", "replace")
+            raise Retry(15, f"{self._account}: the server refused {what}: {said or answer.result}")
+        return [bytes(line) for line in answer.lines]
+
+    async def open(self) -> None:
         """Wait for the greeting and log in."""
-        async with asyncio.timeout(self._timeout):
-            await self._client.wait_hello_from_server()
-        quoted = password.replace("\\", "\\\\").replace('"', '\\"')
-        await self._do("the login", lambda: self._client.login(user, quoted))
+        await self._await(self._client.wait_hello_from_server(), self._timeout)
+        # aioimaplib quotes the password and escapes nothing in it.
+        secret = self._settings.password.replace("\\", "\\\\").replace('"', '\\"')
+        await self._do("the login", self._client.login(self._settings.user, secret))
 
     async def select(self, mailbox: str) -> None:
-        """Open a mailbox for reading only, and learn its UIDVALIDITY."""
+        """Open a mailbox and learn its UIDVALIDITY. Nothing in it is ever changed."""
         name = encode_mailbox(mailbox)
-        lines = await self._do(f"mailbox {mailbox!r}", lambda: self._client.examine(name))
+        lines = await self._do(f"mailbox {mailbox!r}", self._client.select(name))
         found = re.search(rb"UIDVALIDITY (\d+)", b"\n".join(lines))
         if found is None:
             raise Retry(15, f"{self._account}: no UIDVALIDITY for {mailbox!r}")
@@ -229,25 +272,21 @@ class Session:
 
     async def uids(self, low: int) -> list[int]:
         """Return all UIDs from `low` up, ascending."""
-        lines = await self._do(
-            "a search", lambda: self._client.uid_search(f"UID {low}:*", charset=None)
-        )
+        lines = await self._do("a search", self._client.uid_search(f"UID {low}:*", charset=None))
         first = lines[0] if lines else b""
         # `N:*` names the highest mail even when it is below N.
         return sorted({int(word) for word in first.split() if word.isdigit() and int(word) >= low})
 
     async def sizes(self, uids: list[int]) -> dict[int, int]:
-        """Return the size in bytes of each mail that is still there."""
+        """Return the size in bytes of each mail that is still there; at most _SET uids."""
+        names = ",".join(map(str, uids))
+        lines = await self._do("sizes", self._client.uid("fetch", names, "(UID RFC822.SIZE)"))
         found: dict[int, int] = {}
-        for start in range(0, len(uids), _SET):
-            names = ",".join(map(str, uids[start : start + _SET]))
-            lines = await self._do(
-                "a size", lambda n=names: self._client.uid("fetch", n, "(UID RFC822.SIZE)")
-            )
-            for line in lines:
-                uid, size = re.search(rb"UID (\d+)", line), re.search(rb"SIZE (\d+)", line)
-                if uid and size:
-                    found[int(uid[1])] = int(size[1])
+        for line in lines:
+            # Somebody else's flag changes come in between: they have no size.
+            uid, size = re.search(rb"UID (\d+)", line), re.search(rb"SIZE (\d+)", line)
+            if uid and size:
+                found[int(uid[1])] = int(size[1])
         return found
 
     async def fetch(self, uid: int, size: int) -> bytes | None:
@@ -265,15 +304,12 @@ class Session:
                 return bytes(made)
 
     async def _body(self, uid: int, item: str) -> bytes | None:
-        lines = await self._do(
-            "a mail", lambda: self._client.uid("fetch", str(uid), f"(UID {item})")
-        )
+        lines = await self._do("a mail", self._client.uid("fetch", str(uid), f"(UID {item})"))
         for at, line in enumerate(lines[:-1]):
             if re.search(rb"BODY\[\](?:<\d+>)? \{\d+\}$", line):
                 return lines[at + 1]
-        for line in lines:
-            if found := re.search(rb'BODY\[\](?:<\d+>)? (?:""|NIL)', line):
-                return b"" if found else None
+            if re.search(rb'BODY\[\](?:<\d+>)? (?:""|NIL)', line):
+                return b""
         return None
 
     async def wait(self, seconds: float, pause: Callable[[float], Awaitable[None]]) -> None:
@@ -281,16 +317,25 @@ class Session:
         if not self._client.has_capability("IDLE"):
             await pause(seconds)
             return
-        async with asyncio.timeout(self._timeout + seconds):
-            idle = await self._client.idle_start(timeout=seconds + self._timeout)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._client.wait_server_push()
-            self._client.idle_done()
-            await asyncio.wait_for(idle, self._timeout)
+        started = self._client.idle_start(timeout=seconds + 2 * self._timeout)
+        idle = await self._await(started, self._timeout)
+        with contextlib.suppress(TimeoutError):
+            await self._await(self._client.wait_server_push(), seconds)
+        self._client.idle_done()
+        await self._await(asyncio.shield(idle), self._timeout)
 
     async def close(self) -> None:
-        """Leave without waiting for a server that may be gone."""
-        transport = self._client.protocol.transport if self._client.protocol else None
+        """Leave; nothing of the client stays behind, whatever state it was in."""
+        if not self._lost.done() and self._client.protocol.state in ("AUTH", "SELECTED"):
+            with contextlib.suppress(AioImapException, OSError, TimeoutError):
+                await self._await(self._client.logout(), 2)
+        waiter = getattr(self._client, "_idle_waiter", None)
+        if waiter is not None:
+            waiter.cancel()
+        left = [self._client._client_task, *self._client.tasks, *self._client.protocol.tasks]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        transport = self._client.protocol.transport
         if transport is not None:
-            transport.close()
+            transport.abort()

@@ -242,7 +242,9 @@ def _leaf(part: Part, kind: str, mail: Mail, into: _Texts, related: bool) -> Non
             flowed = _parameter(_header(part, "content-type"), "format") == "flowed"
             into.add(unflow(text) if flowed else text.replace("\r\n", "\n"), html=False)
     elif data or name:
-        inline = disposition.startswith(b"inline") or bool(related and not attached)
+        # What the HTML shows by its Content-ID is a picture, whatever its disposition says.
+        shown = related and bool(_header(part, "content-id"))
+        inline = disposition.startswith(b"inline") or shown or (related and not attached)
         _keep(part, mail, kind, data, name, inline=inline)
 
 
@@ -264,7 +266,9 @@ def payload(part: Part, repaired: list[str]) -> bytes:
     inner = part.get_payload()
     if isinstance(inner, list):
         return _embedded(part)
-    raw = str(inner).encode("utf-8", "surrogateescape")
+    # get_payload() would decode 8-bit text by the declared charset, and lose what does not fit.
+    held = part._payload  # type: ignore[attr-defined]  # the only way to the bytes as they came
+    raw = str(held if held is not None else "").encode("utf-8", "surrogateescape")
     encoding = _header(part, "content-transfer-encoding").strip().lower()
     if encoding == b"base64":
         bare = re.sub(rb"[^A-Za-z0-9+/]", b"", raw.split(b"=")[0] if raw.count(b"=") < 3 else raw)
@@ -289,6 +293,8 @@ def _embedded(part: Part) -> bytes:
         return payload(part, [])
     made = []
     for child in inner:
+        if not isinstance(child, Part):
+            continue
         head = b"".join(k.encode() + b": " + v + b"\n" for k, v in _headers(child))
         made.append(head + b"\n" + payload(child, []))
     return b"\n".join(made)

@@ -43,7 +43,7 @@ class _Policy(EmailPolicy):
     def fold(self, name: str, value: Any) -> str:
         if name.lower() in _IDS:
             return f"{name}: " + "\r\n ".join(str(value).split()) + "\r\n"
-        return super().fold(name, value)
+        return str(super().fold(name, value))
 
     def fold_binary(self, name: str, value: Any) -> bytes:
         if name.lower() in _IDS:
@@ -51,7 +51,9 @@ class _Policy(EmailPolicy):
         return super().fold_binary(name, value)
 
 
-_POLICY = _Policy(linesep="\r\n", max_line_length=78, utf8=False, header_factory=SMTP.header_factory)
+_POLICY = _Policy(
+    linesep="\r\n", max_line_length=78, utf8=False, header_factory=SMTP.header_factory
+)
 
 
 class ReplyEmail:
@@ -87,9 +89,7 @@ class ReplyEmail:
             client.close()
 
 
-async def _deliver(
-    client: aiosmtplib.SMTP, mail: EmailMessage, address: str, reply: Reply
-) -> str:
+async def _deliver(client: aiosmtplib.SMTP, mail: EmailMessage, address: str, reply: Reply) -> str:
     """Hand the mail over; tell what was refused from what nobody knows."""
     # An acknowledgement has a null sender: what bounces must not be answered (RFC 3834, 3.3).
     envelope = "" if reply.kind == "acknowledgement" else parseaddr(str(mail["From"]))[1]

@@ -27,12 +27,16 @@ from workers.console.pages import Pages
 
 _STATIC = Path(__file__).parent / "static"
 _HEADERS = (
-    (b"content-security-policy",
-     b"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
-     b"form-action 'self'"),
+    (
+        b"content-security-policy",
+        (
+            b"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; "
+            b"base-uri 'none'; form-action 'self'"
+        ),
+    ),
     (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-)  # fmt: skip
+    (b"referrer-policy", b"same-origin"),
+)
 
 
 class _Headers:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 
-_WIDTH, _HEIGHT, _BASE = 720, 140, 118
+_WIDTH, _HEIGHT, _BASE = 1200, 140, 118
 
 
 def bars(minutes: Sequence[tuple[int, int]], title: str) -> str:
@@ -18,8 +18,9 @@ def bars(minutes: Sequence[tuple[int, int]], title: str) -> str:
     total = sum(count for _, count in minutes)
     label = f"{title}: {total}, max {top}"
     parts = [
-        f'<svg class="plot" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
-        f'aria-label="{escape(label)}" preserveAspectRatio="none">',
+        f'<svg class="plot" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="'
+        + escape(label)
+        + '">',
         f'<line class="axis" x1="0" y1="{_BASE}" x2="{_WIDTH}" y2="{_BASE}"/>',
     ]
     for at, (minute, count) in enumerate(minutes):

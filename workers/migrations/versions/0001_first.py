@@ -69,9 +69,7 @@ def upgrade() -> None:
             "CREATE VIRTUAL TABLE messages_text USING fts5(words, detail=none, columnsize=0)"
         )
     else:
-        op.execute(
-            "CREATE TABLE messages_text (message text PRIMARY KEY, words tsvector NOT NULL)"
-        )
+        op.execute("CREATE TABLE messages_text (message text PRIMARY KEY, words tsvector NOT NULL)")
         op.execute("CREATE INDEX messages_text_words ON messages_text USING gin (words)")
 
 

@@ -1,0 +1,11 @@
+#!/bin/sh
+# Pins what pyproject.toml asks for, with hashes and without naming any registry.
+set -eu
+python3 -m venv .cache/pin && .cache/pin/bin/pip install --quiet uv
+pin() {
+    .cache/pin/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --quiet \
+        --generate-hashes --no-emit-index-url --no-annotate --no-header "$@"
+}
+pin --extra local --extra build -o requirements.txt
+pin --extra local --extra build --extra test -c requirements.txt -o requirements-test.txt
+pin -o requirements-stage.txt -c requirements.txt

@@ -1,0 +1,1 @@
+"""Tests: behaviour, from outside where it can be, on real parts."""

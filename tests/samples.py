@@ -1,0 +1,30 @@
+"""Invented messages for tests; no real person's words."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from router import rules
+from router.decide import Policy
+from schemas.base import conversation_id, message_id
+from schemas.departments import DEFAULT
+from schemas.message import Handle, Message, Party
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+PACK = rules.load(rules.PACKS / "default")
+
+
+def policy(threshold: float = 0.5) -> Policy:
+    """Return the default rules and departments."""
+    return Policy(pack=PACK, threshold=threshold, departments=DEFAULT)
+
+
+def message(text: str, native: str = "1", root: str = "r", **more: Any) -> Message:
+    """Return a message of a made-up customer."""
+    told: dict[str, Any] = {
+        "id": message_id("api", "api:test", native), "brand": "default", "channel": "api",
+        "source": "api:test", "native_id": native,
+        "conversation": conversation_id("default", "api", root), "kind": "form",
+        "sender": Party(name="Ada", handles=(Handle(kind="email", value="ada@ornek.example"),)),
+        "text": text, "full_text": text, "received_at": NOW,
+    }  # fmt: skip
+    return Message(**(told | more))

@@ -1,0 +1,213 @@
+"""Decisions: pure, repeatable, explained; conversations that go on, move, close and reopen."""
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.decide import Decided, apply, decide, one
+from router.entities import entities, iban_holds, identity_holds
+from schemas import conversation as states
+from schemas.conversation import ConversationState
+from schemas.decision import WorkItem
+from schemas.message import Automatic, Event, Handle, Message, Party
+from schemas.outcome import Outcome
+from tests.samples import NOW, message, policy
+
+
+def _one(made: Message, state: ConversationState | None = None) -> Decided:
+    return one(made, state, policy(), NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "department"),
+    [
+        ("Kargom nerede? Siparişim hala gelmedi", "orders"),
+        ("Bu ay faturam çok yüksek, fazla ücret yansıtmışsınız", "billing"),
+        ("Ürün kırık geldi, iade istiyorum", "returns"),
+        ("sabahtan beri internet yok, modem kapali", "technical"),
+        ("Şifremi unuttum, giriş yapamıyorum", "account"),
+        ("Aboneliğimi iptal etmek istiyorum, başka operatöre geçeceğim", "retention"),
+        ("KVKK kapsamında verilerimin silinmesini istiyorum", "legal"),
+        ("I am a journalist, may I have an interview with you?", "press"),
+        ("Şirketimiz için toplu alım yapmak istiyoruz", "corporate"),
+        ("How much is the 20 GB data plan? Any discount?", "sales"),
+        ("Müşteri temsilciniz çok kabaydı", "customer_care"),
+    ],
+)
+def test_a_clear_message_goes_to_its_department_with_reasons(text: str, department: str) -> None:
+    decision = _one(message(text)).decision
+    assert (decision.department, decision.action) == (department, "queue")
+    assert decision.confidence >= 0.5
+    assert any(r.kind == "rule" and r.evidence for r in decision.reasons)
+    assert decision.pack.startswith("default-")
+
+
+@pytest.mark.parametrize("text", ["selam", "?", "", "geçen gün konuşmuştuk", "😀"])
+def test_an_unsure_message_goes_to_triage_and_says_so(text: str) -> None:
+    made = _one(message(text))
+    assert (made.decision.department, made.decision.action) == ("triage", "triage")
+    assert any(r.id == "state.unsure" for r in made.decision.reasons)
+    assert made.item is not None
+
+
+def test_same_message_state_and_rules_give_the_same_bytes() -> None:
+    made = message("Faturam yanlış, iade istiyorum, kargom gelmedi!")
+    first, second = (msgspec.json.encode(_one(made).decision) for _ in range(2))
+    assert first == second
+
+
+def test_a_repeat_is_dropped_within_and_across_batches() -> None:
+    made = message("Kargom nerede?")
+    first, second = decide([made, made], lambda _c: None, policy(), NOW)
+    assert second.decision.action == "repeat"
+    assert second.item is None
+    assert _one(made, first.state).decision.action == "repeat"
+
+
+def test_a_follow_up_goes_where_the_conversation_is() -> None:
+    first = _one(message("Faturam yanlış"))
+    again = _one(message("tamam, teşekkürler", native="2"), first.state)
+    assert (again.decision.action, again.decision.department) == ("append", "billing")
+    assert again.item is not None
+
+
+def test_a_stranger_in_a_mail_conversation_is_flagged() -> None:
+    first = _one(message("Faturam yanlış", kind="mail"))
+    other = Party(handles=(Handle(kind="email", value="x@y.example"),))
+    again = _one(message("param nerede", native="2", kind="mail", sender=other), first.state)
+    assert "new_participant" in again.decision.flags
+    third = _one(message("hadi", native="3", kind="mail", sender=other), again.state)
+    assert "new_participant" in third.decision.flags
+
+
+def test_a_machines_mail_opens_nothing_and_reaches_no_queue() -> None:
+    robot = Automatic(kind="out_of_office", evidence="x")
+    made = _one(message("Ofis dışındayım", automatic=robot))
+    assert made.decision.action == "automatic"
+    assert made.item is None
+    after = _one(message("Faturam yanlış", native="2"), made.state)
+    assert after.decision.action == "queue"
+    assert _one(message("Ofis dışındayım", automatic=robot), made.state).decision.action == "repeat"
+
+
+def test_an_event_is_appended_and_opens_nothing() -> None:
+    first = _one(message("Faturam yanlış"))
+    edit = message("Faturam doğru", native="1;2", event=Event(kind="edited", of="x"))
+    assert _one(edit, first.state).decision.action == "append"
+    assert _one(edit).item is None
+
+
+def _outcome(kind: Any, item: WorkItem, **more: Any) -> Outcome:
+    told: dict[str, Any] = {
+        "id": f"{kind}-{item.decision.hops}-{more.get('to')}", "kind": kind, "brand": "default",
+        "conversation": item.message.conversation, "item": item.message.id,
+        "department": item.decision.department, "messages": (item.message.id,), "at": NOW,
+        "hops": item.decision.hops,
+    }  # fmt: skip
+    return Outcome(**(told | more))
+
+
+def _moved(made: Decided, to: str, kind: str = "rerouted") -> Decided:
+    assert made.item is not None
+    told = _outcome(kind, made.item, to=to, moved=made.item, reason="yanlış bölüm", agent="a")
+    after = apply(told, made.state, policy(), NOW)
+    assert isinstance(after, Decided)
+    assert apply(told, after.state, policy(), NOW) is None, "the same outcome again changes nothing"
+    return after
+
+
+def test_reroute_moves_the_item_one_hop_with_the_reason() -> None:
+    after = _moved(_one(message("Faturam yanlış")), "legal")
+    assert after.item is not None
+    assert (after.decision.department, after.decision.hops) == ("legal", 1)
+    assert after.decision.reasons[-1].id == "people.rerouted"
+    follow = _one(message("peki", native="9"), after.state)
+    assert follow.decision.department == "legal"
+
+
+def test_too_many_hops_end_in_triage() -> None:
+    made = _one(message("Faturam yanlış"))
+    for number in range(states.HOP_LIMIT + 1):
+        made = _moved(made, ("legal", "billing")[number % 2])
+    assert made.decision.department == "triage"
+    assert "hop_limit" in made.decision.flags
+
+
+def test_escalation_raises_the_priority() -> None:
+    made = _one(message("Faturam yanlış"))
+    after = _moved(made, "billing", "escalated")
+    assert after.decision.priority > made.decision.priority
+    assert "escalated" in after.decision.flags
+
+
+def test_a_resolved_conversation_reopens_with_the_next_message() -> None:
+    made = _one(message("Faturam yanlış"))
+    assert made.item is not None
+    after = apply(_outcome("resolved", made.item), made.state, policy(), NOW)
+    assert isinstance(after, ConversationState)
+    assert after.status == "resolved"
+    again = _one(message("Hâlâ yanlış!", native="2"), after)
+    assert "reopened" in again.decision.flags
+    assert again.state is not None
+    assert again.state.status == "open"
+
+
+def test_an_outcome_of_an_unknown_conversation_changes_nothing() -> None:
+    made = _one(message("Faturam yanlış"))
+    assert made.item is not None
+    assert apply(_outcome("resolved", made.item), None, policy(), NOW) is None
+
+
+def test_danger_comes_before_everything_else() -> None:
+    danger = _one(message("Şarj aletinden duman çıktı, acil!")).decision
+    assert danger.priority >= 90
+    assert danger.severity == 2
+
+
+@given(st.lists(st.uuids(), min_size=1, max_size=40, unique=True))
+def test_every_id_that_was_seen_is_known_and_no_other(ids: list[Any]) -> None:
+    seen = b""
+    for one_id in ids[:-1]:
+        seen = states.remember(seen, str(one_id))
+    state = _one(message("x")).state
+    assert state is not None
+    state = msgspec.structs.replace(state, seen=seen)
+    assert all(states.has_seen(state, str(i)) for i in ids[:-1])
+    assert not states.has_seen(state, str(ids[-1]))
+
+
+def test_a_conversation_expires_after_its_time() -> None:
+    state = _one(message("x")).state
+    assert state is not None
+    assert not states.expired(state, NOW + timedelta(days=89), timedelta(days=90))
+    assert states.expired(state, NOW + timedelta(days=91), timedelta(days=90))
+
+
+@given(st.text(max_size=400))
+def test_any_text_is_decided(text: str) -> None:
+    decision = _one(message(text)).decision
+    msgspec.json.encode(decision)
+    assert 0 <= decision.priority <= 100
+
+
+def test_entities_have_their_place_and_personal_numbers_are_masked() -> None:
+    text = "Sipariş no: SP-12345, 1.250,90 TL, 0532 123 45 67, a@b.example, kimlik 10000000146"
+    found = {e.kind: e for e in entities(text)}
+    assert found["order_number"].value == "SP-12345"
+    assert found["amount"].value == "1.250,90 TRY"
+    assert found["phone"].value == "+905321234567"
+    assert found["email"].value == "a@b.example"
+    assert found["identity_number"].value == "********146"
+    for entity in found.values():
+        assert 0 <= entity.start < entity.end <= len(text)
+
+
+def test_check_digits_decide() -> None:
+    assert identity_holds("10000000146")
+    assert not identity_holds("10000000147")
+    assert iban_holds("TR330006100519786457841326")
+    assert not iban_holds("TR330006100519786457841327")

@@ -1,0 +1,126 @@
+"""Rules as data, folding, and the default pack's own samples."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router import rules
+from router.language import language
+from schemas.errors import ConfigError
+from schemas.fold import fold
+from tests.samples import PACK
+
+
+def _rule(**more: object) -> rules.Rule:
+    told = {"id": "a.b", "department": "billing", "tr": "t", "en": "e", "match": (), "no_match": ()}
+    return rules.Rule(**(told | more))  # type: ignore[arg-type]  # a table of fields
+
+
+def _fires(rule: rules.Rule, text: str) -> bool:
+    return bool(rules.compile_pack("p", [rule]).hits(text, fold(text)))
+
+
+def test_the_default_pack_does_what_its_samples_say() -> None:
+    assert rules.failing_samples(PACK) == []
+
+
+def test_every_rule_of_the_default_pack_has_samples_in_both_languages_and_reasons() -> None:
+    for rule in PACK.rules:
+        assert rule.tr, rule.id
+        assert rule.en, rule.id
+        assert len(rule.match) >= 2, rule.id
+        assert rule.no_match, rule.id
+
+
+@pytest.mark.parametrize("text", ["FATURAM", "faturamı", "Faturamdaki", "fatura.", "(fatura)"])
+def test_a_starred_term_finds_the_stem_with_any_ending(text: str) -> None:
+    assert _fires(_rule(any=("fatura*",)), text)
+
+
+@pytest.mark.parametrize("text", ["ŞİKÂYET", "sikayet", "Şikayet", "SIKAYET", "şikâyet"])
+def test_turkish_letters_and_their_plain_forms_are_the_same(text: str) -> None:
+    assert _fires(_rule(any=("şikayet*",)), text)
+
+
+def test_a_softened_stem_is_found() -> None:
+    assert _fires(_rule(any=("abonelik*",)), "aboneliğimi kapatın")
+    assert _fires(_rule(any=("kitap*",)), "kitabım gelmedi")
+
+
+def test_a_term_without_a_star_is_a_whole_word() -> None:
+    assert _fires(_rule(any=("iade",)), "iade lütfen")
+    assert not _fires(_rule(any=("iade",)), "iademi istiyorum")
+    assert not _fires(_rule(any=("ara",)), "araba")
+
+
+def test_words_of_a_term_stand_side_by_side_over_punctuation_and_lines() -> None:
+    rule = _rule(any=("para* iade*",))
+    assert _fires(rule, "paramı,\n iade edin")
+    assert not _fires(rule, "paramı geri verin, iade")
+
+
+def test_all_any_and_none_hold_together() -> None:
+    rule = _rule(all=("internet*",), any=("yavaş", "yok"), none=("mağaza*",))
+    assert _fires(rule, "internet çok yavaş")
+    assert not _fires(rule, "internet güzel")
+    assert not _fires(rule, "internet mağazanız yavaş")
+
+
+def test_evidence_is_the_customers_own_words_with_their_place() -> None:
+    text = "Merhaba, FATURAMDAKİ tutar?"
+    (hit,) = rules.compile_pack("p", [_rule(any=("fatura*",))]).hits(text, fold(text))
+    (found,) = hit.evidence
+    assert found.text == "FATURAMDAKİ"
+    assert text[found.start : found.end] == found.text
+
+
+@given(st.text(max_size=300))
+def test_folding_keeps_every_place(text: str) -> None:
+    assert len(fold(text)) == len(text) + 2
+    for hit in PACK.hits(text, fold(text)):
+        for span in hit.evidence:
+            assert text[span.start : span.end] == span.text
+
+
+def test_mistakes_in_a_pack_are_told_all_at_once(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(
+        '[[rule]]\nid="a.b"\nany=["x"]\nnome=["y"]\ntr=""\nen=""\nmatch=[]\nno_match=[]\n'
+        '[[rule]]\nid="A"\nany=["x"]\ntr=""\nen=""\nmatch=[]\nno_match=[]\n'
+        '[[rule]]\nid="c.d"\ntr=""\nen=""\nmatch=[]\nno_match=[]\n'
+    )
+    (tmp_path / "b.toml").write_text("[[rule\n")
+    with pytest.raises(ConfigError) as told:
+        rules.load(tmp_path)
+    text = str(told.value)
+    assert "nome" in text
+    assert "'A'" in text
+    assert "neither `any` nor `all`" in text
+    assert "b.toml" in text
+
+
+def test_an_empty_folder_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no rules there"):
+        rules.load(tmp_path)
+
+
+def test_the_version_changes_with_what_the_rules_say() -> None:
+    first = rules.compile_pack("p", [_rule(any=("x",))])
+    assert first.version == rules.compile_pack("p", [_rule(any=("x",))]).version
+    assert first.version != rules.compile_pack("p", [_rule(any=("y",))]).version
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("Kargom hala gelmedi, ne zaman gelir?", "tr"),
+        ("siparisim nerede kaldi acaba, cok bekledim", "tr"),
+        ("Where is my order? I have been waiting for a week.", "en"),
+        ("Wo ist meine Bestellung? Ich habe sie noch nicht bekommen.", "und"),
+        ("Où est ma commande? Je ne l'ai pas reçue et je suis déçu.", "und"),
+        ("123456", "und"),
+    ],
+)
+def test_turkish_english_or_neither(text: str, wanted: str) -> None:
+    assert language(text, fold(text)) == wanted

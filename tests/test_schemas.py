@@ -1,0 +1,196 @@
+"""What travels: the coder, the ids, the topics, and what is published of them."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft7Validator, Draft202012Validator
+
+from schemas import envelope, publish, topics
+from schemas.api import openapi
+from schemas.base import conversation_id, derived_id, message_id
+from schemas.cursor import Cursor
+from schemas.decision import Decision, WorkItem
+from schemas.errors import CODES, Rejected
+from schemas.message import Message
+from schemas.outcome import Outcome
+from tests.samples import message
+
+DATA = Path(__file__).parent / "data"
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def test_ids_depend_on_every_part_and_on_nothing_else() -> None:
+    assert message_id("email", "a", "b") == message_id("email", "a", "b")
+    assert message_id("email", "a", "bc") != message_id("email", "ab", "c")
+    assert conversation_id("x", "mail", "r") != conversation_id("y", "mail", "r")
+    assert derived_id("a") != derived_id("a", "")
+
+
+def test_a_record_comes_back_as_it_was() -> None:
+    made = message("Kargom nerede? İıŞğ 😀")
+    assert envelope.decode(Message, envelope.encode(made)) == made
+
+
+def test_headers_are_cloud_events_in_binary_mode() -> None:
+    found = dict(envelope.headers(Decision, "i", "santral/router", NOW, "00-" + "a" * 32))
+    assert found["ce_type"] == b"santral.decision.v1"
+    assert found["ce_specversion"] == b"1.0"
+    assert found["content-type"] == b"application/json"
+    assert envelope.traceparent_of(list(found.items())) == "00-" + "a" * 32
+
+
+@given(st.binary(max_size=400) | st.text(max_size=200).map(str.encode))
+def test_no_bytes_make_the_coder_raise_anything_but_rejected(data: bytes) -> None:
+    for struct in (Message, Outcome, WorkItem, Cursor):
+        try:
+            envelope.decode(struct, data)
+        except Rejected as error:
+            assert error.code == "record.undecodable"
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=20,
+    )
+)
+def test_no_json_makes_the_coder_raise_anything_but_rejected(value: Any) -> None:
+    try:
+        envelope.decode(Decision, json.dumps(value).encode())
+    except Rejected as error:
+        assert error.text
+
+
+def test_a_deeply_nested_record_is_rejected() -> None:
+    with pytest.raises(Rejected):
+        envelope.decode(Message, b'{"x":' + b"[" * 100_000)
+
+
+def test_a_record_over_the_limit_is_rejected() -> None:
+    with pytest.raises(Rejected, match="record.too_large"):
+        envelope.encode(message("x" * (topics.RECORD_LIMIT + 1)))
+
+
+def test_unknown_fields_are_ignored() -> None:
+    made = json.loads(envelope.encode(message("a"))) | {"tomorrow": [1]}
+    assert envelope.decode(Message, json.dumps(made).encode()).text == "a"
+
+
+def test_an_unknown_code_is_a_bug() -> None:
+    with pytest.raises(ValueError, match="unknown rejection code"):
+        Rejected("no.such_code")
+    assert all("." in code for code in CODES)
+
+
+def test_every_topic_is_named_once_and_has_a_version() -> None:
+    names = [t.name for t in topics.all_topics(("billing", "triage"))]
+    assert len(names) == len(set(names))
+    assert all(name.endswith(".v1") for name in names)
+
+
+def test_what_is_published_is_what_the_structs_say() -> None:
+    for name, text in publish.files().items():
+        path = publish.PUBLISHED / name
+        assert path.read_text() == text, f"{name} is old: run `python -m schemas.publish`"
+
+
+@pytest.mark.parametrize("name", sorted(publish.structs()))
+def test_published_schemas_are_json_schema_2020_12(name: str) -> None:
+    schema = json.loads((publish.PUBLISHED / f"{name}.schema.json").read_text())
+    Draft202012Validator.check_schema(schema)
+    assert schema["$schema"] == publish.DIALECT
+
+
+def test_a_message_on_the_wire_fits_its_published_schema() -> None:
+    schema = json.loads((publish.PUBLISHED / "message.v1.schema.json").read_text())
+    Draft202012Validator(schema).validate(json.loads(envelope.encode(message("selam"))))
+    with pytest.raises(Exception, match="required"):
+        Draft202012Validator(schema).validate({"id": "x"})
+
+
+def _references(node: Any) -> list[str]:
+    if isinstance(node, dict):
+        own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
+        return own + [r for v in node.values() for r in _references(v)]
+    return [r for v in node for r in _references(v)] if isinstance(node, list) else []
+
+
+def test_asyncapi_fits_the_official_meta_schema_and_has_no_loose_reference() -> None:
+    document = yaml.safe_load((publish.PUBLISHED / "asyncapi.yaml").read_text())
+    meta = json.loads((DATA / "asyncapi-3.0.0.json").read_text())
+    assert list(Draft7Validator(meta).iter_errors(document)) == []
+    broken = document | {"channels": {"x": {"addres": 1}}}
+    assert list(Draft7Validator(meta).iter_errors(broken))
+    for reference in _references(document):
+        at = document
+        for step in reference.removeprefix("#/").split("/"):
+            at = at[step]
+
+
+def test_openapi_names_every_address_and_resolves() -> None:
+    document = openapi()
+    assert {"/v1/messages", "/v1/desk/{department}/claim"} <= set(document["paths"])
+    for reference in _references(document):
+        at: Any = document
+        for step in reference.removeprefix("#/").split("/"):
+            at = at[step]
+
+
+def incompatible(old: Any, new: Any, at: str = "$") -> list[str]:
+    """Return how a new schema breaks who reads, or still writes, by the old one."""
+    found = []
+    for name, schema in old.get("$defs", {}).items():
+        if name not in new.get("$defs", {}):
+            found.append(f"{at}: {name} is gone")
+            continue
+        there = new["$defs"][name]
+        if set(schema.get("required", ())) != set(there.get("required", ())):
+            found.append(f"{at}.{name}: other required fields")
+        for field, told in schema.get("properties", {}).items():
+            now = there.get("properties", {}).get(field)
+            if now is None:
+                found.append(f"{at}.{name}.{field} is gone")
+                continue
+            for key in ("type", "$ref", "format"):
+                if told.get(key) != now.get(key):
+                    found.append(f"{at}.{name}.{field}: {key} was {told.get(key)}")
+            if set(map(str, told.get("enum", ()))) - set(map(str, now.get("enum", ()))):
+                found.append(f"{at}.{name}.{field}: a value is gone")
+    return found
+
+
+@pytest.mark.parametrize("path", sorted((DATA / "released").glob("*.json")), ids=lambda p: p.name)
+def test_published_schemas_stay_compatible_with_what_was_released(path: Path) -> None:
+    new = json.loads((publish.PUBLISHED / path.name).read_text())
+    assert incompatible(json.loads(path.read_text()), new) == []
+
+
+def test_an_incompatible_change_is_noticed() -> None:
+    old = publish.json_schema(Message)
+    for spoil in (
+        lambda d: d["Message"]["properties"].pop("text"),
+        lambda d: d["Message"]["required"].append("subject"),
+        lambda d: d["Message"]["properties"]["subject"].update(type="integer"),
+        lambda d: d["Message"]["properties"]["kind"]["enum"].remove("mail"),
+        lambda d: d.pop("Party"),
+    ):
+        new = json.loads(json.dumps(old))
+        spoil(new["$defs"])
+        assert incompatible(old, new), spoil
+
+
+def test_adding_a_field_is_compatible() -> None:
+    class Wider(Message, frozen=True, kw_only=True):
+        tomorrow: str = ""
+
+    old = {"$defs": {"Message": publish.json_schema(Message)["$defs"]["Message"]}}
+    new = msgspec.json.schema(Wider)
+    assert incompatible(old, {"$defs": {"Message": new["$defs"]["Wider"]}}) == []

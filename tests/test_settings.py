@@ -1,0 +1,75 @@
+"""Settings: one file, overrides, and every mistake at once."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ingest.registry import sections
+from runtime.settings import load
+from schemas.errors import ConfigError
+
+
+def _load(path: Path, text: str, **environ: str):  # type: ignore[no-untyped-def]  # what load gives
+    file = path / "santral.toml"
+    file.write_text(text)
+    return load(file, environ | {"SANTRAL_HOME": str(path / "var")}, sections())
+
+
+def test_nothing_said_is_a_whole_configuration(tmp_path: Path) -> None:
+    made = load(None, {"SANTRAL_HOME": str(tmp_path)})
+    assert made.store_url == f"sqlite:///{tmp_path}/santral.db"
+    assert "triage" in made.departments
+
+
+def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
+    made = _load(
+        tmp_path, "[kafka]\npartitions = 4\n[desk]\nlease = '90s'", SANTRAL_KAFKA__PARTITIONS="16"
+    )
+    assert made.kafka.partitions == 16
+    assert made.desk.lease == timedelta(seconds=90)
+
+
+def test_all_mistakes_are_told_at_once_with_place_and_mend(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as told:
+        _load(
+            tmp_path,
+            "[kafka]\nbootsrap = 'x'\npartitions = 'many'\n[desk]\nlease = 'soon'\n"
+            "[departments.x]\ntitle_tr = 'X'\n[channels.email.main]\nhots = 'imap'\n[door]\nport = 99999\n",
+        )
+    text = str(told.value)
+    assert "unknown key 'bootsrap'. Did you mean 'bootstrap'?" in text
+    assert "[kafka] partitions" in text
+    assert "'90s'" in text
+    assert "'title_en' is missing" in text
+    assert "[channels.email.main]: unknown key 'hots'. Did you mean 'host'?" in text
+    assert "[door] port" in text
+    assert len(told.value.problems) == 6
+
+
+def test_a_file_that_is_not_toml_and_one_that_is_not_there_are_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="not TOML"):
+        _load(tmp_path, "[kafka\n")
+    with pytest.raises(ConfigError, match="no such file"):
+        load(tmp_path / "missing.toml", {})
+
+
+def test_an_unknown_override_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="unknown key 'kafak'"):
+        _load(tmp_path, "", SANTRAL_KAFAK__PARTITIONS="1")
+
+
+def test_the_running_local_profile_is_found(tmp_path: Path) -> None:
+    (tmp_path / "access.json").write_text(
+        '{"kafka": "127.0.0.1:1", "redis": "redis://127.0.0.1:2/0", "store": "sqlite:///x", '
+        '"door": "http://127.0.0.1:3", "console": "http://127.0.0.1:4", "tokens": {"door": "t"}}'
+    )
+    made = load(None, {"SANTRAL_HOME": str(tmp_path)})
+    assert made.kafka.bootstrap == "127.0.0.1:1"
+    assert made.tokens.door == "t"
+    assert (
+        load(
+            None, {"SANTRAL_HOME": str(tmp_path), "SANTRAL_KAFKA__BOOTSTRAP": "k:9"}
+        ).kafka.bootstrap
+        == "k:9"
+    )
