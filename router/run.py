@@ -11,6 +11,7 @@ import os
 import secrets
 import signal
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -45,6 +46,7 @@ log = logs.get(__name__)
 GROUP = "santral-router"
 SOURCE = b"santral/router"
 _INPUTS = (topics.MESSAGES.name, topics.OUTCOMES.name)
+_GAP_S = 0.003
 _WAIT_S = 0.5  # one poll at rest; a record ends it at once
 _SWEEP = timedelta(hours=1)
 _SWEEP_BATCH = 5000
@@ -67,7 +69,6 @@ def policy(settings: Settings) -> Policy:
 class Batch:
     """What one batch will write, and the states it leaves."""
 
-    offsets: dict[tuple[str, int], int] = field(default_factory=dict)
     first: dict[tuple[str, int], int] = field(default_factory=dict)
     changed: dict[tuple[int, str], bytes | None] = field(default_factory=dict)
     fresh: dict[tuple[int, str], ConversationState] = field(default_factory=dict)
@@ -87,6 +88,7 @@ class Router:
         self._poison: Counter[tuple[str, int]] = Counter()
         self._paused: set[tuple[str, int]] = set()
         self._swept_at = clock.now()
+        self._committed_at = 0.0
         self.fresh = Fresh(clock, 60, "turn of the loop")
         health.add("loop", self.fresh)
         health.add("poison", self._poisoned)
@@ -110,8 +112,8 @@ class Router:
                 **{
                     "transactional.id": f"santral-router-{os.getpid()}-{secrets.token_hex(4)}",
                     "client.id": f"santral-router-{os.getpid()}",
-                    "linger.ms": 2, "batch.size": 256 * 1024, "message.max.bytes": 1024 * 1024,
-                    "retry.backoff.ms": 2, "retry.backoff.max.ms": 200,
+                    "linger.ms": 1, "batch.size": 256 * 1024, "message.max.bytes": 1024 * 1024,
+                    "retry.backoff.ms": 1, "retry.backoff.max.ms": 200,
                     "transaction.timeout.ms": 30_000, "partitioner": "murmur2_random",
                     "queue.buffering.max.messages": 500_000,
                     "queue.buffering.max.kbytes": 256 * 1024,
@@ -133,6 +135,10 @@ class Router:
         if first is None:
             self._sweep()
             return 0
+        # The broker still writes the last transaction's markers: what comes meanwhile joins.
+        rest = _GAP_S - (self._clock.monotonic() - self._committed_at)
+        if rest > 0:
+            self._pause(rest)
         records = [first, *self._consumer.consume(self._settings.router.batch - 1, 0)]
         good = [r for r in records if self._usable(r)]
         if not good:
@@ -141,6 +147,9 @@ class Router:
         batch = Batch()
         try:
             self._producer.begin_transaction()
+            # Offsets go first: right after a commit this call meets the coordinator's busy answer
+            # under our own short back-off; a produce would wait 20 ms that librdkafka has fixed.
+            self._send_offsets(good)
             now = self._clock.now()
             for record in good:
                 self._one(record, batch, now)
@@ -151,6 +160,9 @@ class Router:
         self._states.commit(batch.changed)
         self._count(batch, began)
         return len(good)
+
+    def _pause(self, seconds: float) -> None:
+        time.sleep(seconds)
 
     def stop(self) -> None:
         """Leave the group; the batch in hand was finished by the turn before."""
@@ -171,7 +183,6 @@ class Router:
         """Decide one record and produce what follows from it."""
         place = (record.topic(), record.partition())
         batch.first.setdefault(place, record.offset())
-        batch.offsets[place] = record.offset() + 1
         partition = record.partition()
         parent = envelope.traceparent_of(record.headers())
         struct: type[Message] | type[Outcome]
@@ -264,23 +275,27 @@ class Router:
         log.warning("record.buried", at=place, code=error.code)
 
     def _finish(self, batch: Batch) -> None:
-        """Produce the states, then commit everything with the offsets."""
+        """Produce the states, then commit everything."""
         for place, state in batch.fresh.items():
             value = envelope.encode(state)
             batch.changed[place] = value
             self._producer.produce(
                 topics.CONVERSATIONS.name, value, state.conversation.encode(), partition=place[0]
             )
-        offsets = [TopicPartition(t, p, o) for (t, p), o in batch.offsets.items()]
-        self._producer.send_offsets_to_transaction(
-            offsets, self._consumer.consumer_group_metadata(), 30
-        )
         self._commit()
+
+    def _send_offsets(self, records: list[Any]) -> None:
+        ends = {(r.topic(), r.partition()): r.offset() + 1 for r in records}
+        self._producer.send_offsets_to_transaction(
+            [TopicPartition(t, p, o) for (t, p), o in ends.items()],
+            self._consumer.consumer_group_metadata(), 30,
+        )  # fmt: skip
 
     def _commit(self) -> None:
         while True:
             try:
                 self._producer.commit_transaction(30)
+                self._committed_at = self._clock.monotonic()
                 return
             except KafkaException as error:
                 if not error.args[0].retriable():

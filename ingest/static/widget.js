@@ -25,13 +25,13 @@
   .box{position:fixed;right:16px;bottom:16px;width:min(380px,calc(100vw - 32px));height:min(560px,calc(100vh - 32px));display:flex;flex-direction:column;background:#fff;color:#1b1d22;border:1px solid #767b86;border-radius:12px;z-index:2147483001;overflow:hidden}
   .box[hidden],.open[hidden]{display:none}.head{display:flex;justify-content:space-between;align-items:center;padding:10px 14px;background:#0b57d0;color:#fff}h2{margin:0;font-size:17px;font-weight:600}
   .head button{background:none;border:1px solid #fff;color:#fff;border-radius:6px;padding:2px 10px;cursor:pointer}
-  ol{list-style:none;margin:0;padding:12px;flex:1;overflow-y:auto;display:flex;flex-direction:column;gap:8px}li{max-width:85%;padding:8px 12px;border-radius:12px;background:#eceff5;white-space:pre-wrap;overflow-wrap:anywhere}
-  li.you{align-self:flex-end;background:#d3e3fd}small{display:block;font-size:12px;color:#454a54}form{display:flex;gap:8px;padding:10px;border-top:1px solid #cfd3db}
+  .log{margin:0;padding:12px;flex:1;overflow-y:auto;display:flex;flex-direction:column;gap:8px}.line{margin:0;max-width:85%;padding:8px 12px;border-radius:12px;background:#eceff5;white-space:pre-wrap;overflow-wrap:anywhere}
+  .line.you{align-self:flex-end;background:#d3e3fd}small{display:block;font-size:12px;color:#454a54}form{display:flex;gap:8px;padding:10px;border-top:1px solid #cfd3db}
   textarea{flex:1;resize:none;border:1px solid #767b86;border-radius:8px;padding:8px;background:#fff;color:#1b1d22}.send{border:0;border-radius:8px;background:#0b57d0;color:#fff;padding:0 16px;cursor:pointer}
   .note{min-height:1.4em;margin:0;padding:0 14px;font-size:13px;color:#454a54}:focus-visible{outline:3px solid #0b57d0;outline-offset:2px}.head :focus-visible{outline-color:#fff}.name{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
-  @media (prefers-color-scheme:dark){.box{background:#14161a;color:#e8eaee}li{background:#272b33}li.you{background:#1f3a63}small,.note{color:#b4bac6}textarea{background:#14161a;color:#e8eaee}}`;
+  @media (prefers-color-scheme:dark){.box{background:#14161a;color:#e8eaee}.line{background:#272b33}.line.you{background:#1f3a63}small,.note{color:#b4bac6}textarea{background:#14161a;color:#e8eaee}}`;
   const make = (tag, set = {}, ...children) => { const e = document.createElement(tag); for (const [k, v] of Object.entries(set)) k in e ? (e[k] = v) : e.setAttribute(k, v); e.append(...children); return e; };
-  const list = make("ol", { role: "log", "aria-live": "polite", "aria-label": words.title, tabIndex: 0 });
+  const list = make("div", { className: "log", role: "log", "aria-live": "polite", "aria-label": words.title, tabIndex: 0 });
   const field = make("textarea", { rows: 2, id: "line", maxLength: 8000 });
   const send = make("button", { className: "send", textContent: words.send });
   const form = make("form", {}, make("label", { className: "name", htmlFor: "line", textContent: words.line }), field, send);
@@ -46,7 +46,7 @@
     const state = line.who === "you" ? (line.state === "sent" ? words.sent : line.state === "refused" ? words.refused : words.waiting) : "";
     if (!shown.has(line.id)) {
       const small = make("small");
-      const item = make("li", { className: line.who === "you" ? "you" : "we" }, make("span", { className: "name", textContent: (line.who === "you" ? words.you : words.we) + ": " }), document.createTextNode(line.text), small);
+      const item = make("p", { className: "line " + (line.who === "you" ? "you" : "we") }, make("span", { className: "name", textContent: (line.who === "you" ? words.you : words.we) + ": " }), document.createTextNode(line.text), small);
       shown.set(line.id, small); list.append(item); list.scrollTop = list.scrollHeight;
     }
     shown.get(line.id).textContent = state;

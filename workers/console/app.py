@@ -113,4 +113,6 @@ def _enter(api: Api, request: Request, token: str) -> Response:
 def _to_login(request: Request) -> Response:
     if request.headers.get("hx-request"):
         return Response(status_code=401, headers={"HX-Redirect": "/login"})
-    return RedirectResponse(f"/login?next={quote(request.url.path)}", 303)
+    # Back to the page after signing in, but not to a form's target or a part of a page.
+    whole = request.method == "GET" and request.url.path != "/flow/live"
+    return RedirectResponse(f"/login?next={quote(request.url.path if whole else '/')}", 303)

@@ -1,0 +1,96 @@
+"""Fixtures: one running local profile for the session, with a mail server before and behind it."""
+
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.servers import JARS, Dovecot, Postgres, Smtp, Up
+
+settings.register_profile(
+    "santral", deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None,
+    max_examples=int(os.environ.get("SANTRAL_EXAMPLES", "150")),
+)  # fmt: skip
+settings.load_profile("santral")
+
+
+def need(present: object, what: str) -> None:
+    """Skip, loudly, without a server that can't be had; with CI=true that is a failure."""
+    if present:
+        return
+    text = f"{what} is not installed: `sh deploy/test_tools.sh` installs it where it can"
+    if os.environ.get("CI") == "true":
+        pytest.fail(text)
+    warnings.warn(pytest.PytestWarning(f"SKIPPED: {text}"), stacklevel=2)
+    pytest.skip(text)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def jars() -> None:
+    """The pinned jars are there: `make test` fetches them."""
+    if not list(JARS.glob("kafka_*.jar")):
+        pytest.exit(f"no jars in {JARS}: run `make jars`", 3)
+
+
+@pytest.fixture(scope="session")
+def dovecot() -> Iterator[Dovecot]:
+    """An IMAP server with one mailbox of a user `destek`, and a folder with Turkish letters."""
+    need(Dovecot.program, "Dovecot")
+    made = Dovecot().start()
+    made.doveadm("mailbox", "create", "-u", "destek", "Müşteri İletileri")
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def smtp() -> Iterator[Smtp]:
+    """A mail server that takes what we send."""
+    made = Smtp().start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server."""
+    need(Postgres.binaries, "PostgreSQL")
+    made = Postgres().start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def road(tmp_path_factory: pytest.TempPathFactory, dovecot: Dovecot, smtp: Smtp) -> Iterator[Up]:
+    """The whole local profile, reading Dovecot and answering by SMTP."""
+    home: Path = tmp_path_factory.mktemp("road")
+    made = Up(
+        home,
+        f"""
+[channels.email.default]
+[channels.email.destek]
+host = "127.0.0.1"
+port = {dovecot.port}
+tls = false
+user = "destek"
+password = "secret"
+mailboxes = ["INBOX", "Müşteri İletileri"]
+poll = "1s"
+timeout = "10s"
+domain = "destek.example"
+
+[actions.reply_email.destek]
+host = "127.0.0.1"
+port = {smtp.port}
+tls = "none"
+sender = "Santral Destek <destek@destek.example>"
+
+[desk]
+lease = "20s"
+""",
+    ).start()
+    yield made
+    code = made.stop()
+    assert code == 0, (home / "up.log").read_text()

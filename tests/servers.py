@@ -1,0 +1,390 @@
+"""Real servers for tests: the local profile, Dovecot, PostgreSQL, an SMTP sink.
+
+Each binds to loopback on a free port, lives in a folder of its own, and stops with its fixture.
+"""
+
+import grp
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from email.message import Message as Mail
+from email.parser import BytesParser
+from email.policy import default
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx2
+import psutil
+from aiosmtpd.controller import Controller
+
+T = TypeVar("T")
+ROOT = Path(__file__).parent.parent
+JARS = Path(os.environ.get("SANTRAL_JARS") or ROOT / ".cache" / "kafka" / "jars")
+
+
+def wait(what: str, look: Callable[[], T], seconds: float = 30) -> T:
+    """Return what `look` gives once it is truthy; fail with `what` after the deadline."""
+    until = time.monotonic() + seconds
+    pause = getattr(time, "sleep")  # noqa: B009 - the one place that waits, with a deadline
+    while time.monotonic() < until:
+        found = look()
+        if found:
+            return found
+        pause(0.05)
+    raise AssertionError(f"not within {seconds:g} s: {what}")
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.socket() as made:
+        made.bind(("127.0.0.1", 0))
+        port: int = made.getsockname()[1]
+        return port
+
+
+class Up:
+    """`santral up` as a process, and its addresses."""
+
+    def __init__(self, home: Path, config: str = "", **environ: str) -> None:
+        self.home = home
+        home.mkdir(parents=True, exist_ok=True)
+        self.config = home / "santral.toml"
+        self.config.write_text(config)
+        self.environ = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("SANTRAL_")},
+            "SANTRAL_HOME": str(home / "var"), "SANTRAL_JARS": str(JARS),
+            "SANTRAL_CONFIG": str(self.config), "SANTRAL_LOCAL__KAFKA_PORT": "0",
+            "SANTRAL_LOCAL__REDIS_PORT": "0", "SANTRAL_DOOR__PORT": "0",
+            "SANTRAL_CONSOLE__PORT": "0", **environ,
+        }  # fmt: skip
+        self.process: subprocess.Popen[bytes] | None = None
+        self.access: dict[str, Any] = {}
+
+    def start(self) -> "Up":
+        """Start it and wait until it says that it is up."""
+        out = (self.home / "up.log").open("ab")
+        before = out.tell()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "runtime.cli", "up"], stdout=out, stderr=out, cwd=ROOT,
+            env=self.environ, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        out.close()
+
+        def ready() -> bool:
+            told = (self.home / "up.log").read_bytes()[before:].decode()
+            assert self.process is not None
+            assert self.process.poll() is None, told
+            return "santral is up" in told
+
+        wait("santral is up", ready, 120)
+        self.access = json.loads((self.home / "var" / "access.json").read_text())
+        return self
+
+    def stop(self, number: int = signal.SIGINT) -> int:
+        """Stop it and return its exit code."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+    def log(self, name: str) -> str:
+        """Return a child's log."""
+        return (self.home / "var" / "log" / f"{name}.log").read_text(errors="replace")
+
+    def children(self) -> dict[str, psutil.Process]:
+        """Return the running children by what they are."""
+        assert self.process is not None
+        found = {}
+        for child in psutil.Process(self.process.pid).children():
+            try:
+                command = child.cmdline()
+            except psutil.Error:
+                continue
+            if "runtime.cli" in command:
+                rest = command[command.index("runtime.cli") + 1 :]
+                found[rest[2] if rest[0] == "workers" else rest[0]] = child
+            elif "kafka.Kafka" in command:
+                found["kafka"] = child
+            elif command and "valkey" in command[0]:
+                found["valkey"] = child
+        return found
+
+    def cli(self, *words: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[str]":
+        """Run a santral command against it."""
+        return subprocess.run(
+            [sys.executable, "-m", "runtime.cli", *words], capture_output=True, cwd=ROOT,
+            env=self.environ, input=stdin.decode(), text=True, check=False, timeout=120,
+        )  # fmt: skip
+
+    def http(self, token: str = "door", base: str = "door") -> httpx2.Client:
+        """Return a client of the door, with a token."""
+        headers = {"Authorization": f"Bearer {self.access['tokens'][token]}"}
+        return httpx2.Client(base_url=self.access[base], headers=headers, timeout=40)
+
+    def send(self, text: str, native: str, **more: Any) -> dict[str, str]:
+        """Hand a message to the API and return its ids."""
+        body = {"native_id": native, "text": text, "sender": {"email": "ada@ornek.example"}} | more
+        with self.http() as door:
+            answer = door.post("/v1/messages", json=body)
+        assert answer.status_code == 202, answer.text
+        told: dict[str, str] = answer.json()
+        return told
+
+    def message(self, identifier: str, until: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+        """Return a message once `until` holds for it."""
+
+        def look() -> dict[str, Any] | None:
+            with self.http() as door:
+                answer = door.get(f"/v1/messages/{identifier}")
+            told: dict[str, Any] = answer.json()
+            return told if answer.status_code == 200 and until(told) else None
+
+        return wait(f"message {identifier}", look) or {}
+
+    def claim(self, department: str, conversation: str, agent: str = "ali") -> dict[str, Any]:
+        """Claim at a desk until the item of that conversation comes."""
+
+        def look() -> dict[str, Any] | None:
+            with self.http("desk") as door:
+                answer = door.post(
+                    f"/v1/desk/{department}/claim", json={"agent": agent, "count": 100}
+                )
+            found = [i for i in answer.json()["items"] if i["conversation"] == conversation]
+            return found[0] if found else None
+
+        return wait(f"an item at {department}", look) or {}
+
+    def act(self, item: dict[str, Any], verb: str, **body: Any) -> httpx2.Response:
+        """Do something with a claimed item."""
+        with self.http("desk") as door:
+            return door.post(
+                f"/v1/desk/items/{item['id']}/{verb}", json={"lease": item["lease"], **body}
+            )
+
+
+_DOVECOT = """
+base_dir = {base}/run
+state_dir = {base}/state
+log_path = {base}/dovecot.log
+listen = 127.0.0.1
+protocols = imap
+ssl = no
+disable_plaintext_auth = no
+default_login_user = {login}
+default_internal_user = {login}
+default_internal_group = {group}
+first_valid_uid = 0
+shutdown_clients = yes
+mailbox_list_index = no
+auth_failure_delay = 0
+mail_location = maildir:{base}/mail/%u
+mail_fsync = never
+namespace inbox {{
+  inbox = yes
+  separator = /
+}}
+passdb {{
+  driver = static
+  args = password=secret
+}}
+userdb {{
+  driver = static
+  args = uid={uid} gid={gid} home={base}/home/%u allow_all_users=yes
+}}
+service anvil {{
+  chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+service stats {{
+  chroot =
+}}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+"""
+
+
+class Dovecot:
+    """An IMAP server with one user for each name, password `secret`."""
+
+    program = shutil.which("dovecot", path="/usr/sbin:/usr/bin:/usr/local/sbin")
+
+    def __init__(self) -> None:
+        self.base = Path(tempfile.mkdtemp(prefix="dovecot-"))
+        self.base.chmod(0o755)
+        user = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+        self.port = free_port()
+        for name in ("mail", "home", "run", "state"):
+            (self.base / name).mkdir()
+            if os.geteuid() == 0 and name in ("mail", "home"):
+                os.chown(self.base / name, user.pw_uid, user.pw_gid)
+        self.conf = self.base / "dovecot.conf"
+        self.conf.write_text(
+            _DOVECOT.format(
+                base=self.base, login=user.pw_name, group=grp.getgrgid(user.pw_gid).gr_name,
+                uid=user.pw_uid, gid=user.pw_gid, port=self.port,
+            )
+        )  # fmt: skip
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "Dovecot":
+        """Start it and wait for its greeting."""
+        assert self.program is not None
+        self.process = subprocess.Popen(
+            [self.program, "-F", "-c", str(self.conf)], stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+
+        def greets() -> bool:
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=2) as made:
+                    return made.recv(100).startswith(b"* OK")
+            except OSError:
+                return False
+
+        wait("Dovecot greets", greets)
+        return self
+
+    def kill(self) -> None:
+        """End it at once with all its children; the mails stay."""
+        if self.process is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def stop(self) -> None:
+        """End it and remove its folder."""
+        self.kill()
+        shutil.rmtree(self.base, ignore_errors=True)
+
+    def doveadm(self, *words: str) -> str:
+        """Run doveadm against it."""
+        made = subprocess.run(
+            ["doveadm", "-c", str(self.conf), *words], capture_output=True, text=True, check=True
+        )
+        return made.stdout
+
+    def deliver(self, user: str, raw: bytes, mailbox: str = "") -> None:
+        """Put a mail into a mailbox, as a mail server does: written aside, then moved in."""
+        box = self.base / "mail" / user / mailbox
+        name = f"{time.time_ns()}.{os.getpid()}.test"
+        part = box / "tmp" / name
+        part.write_bytes(raw)
+        part.chmod(0o644)
+        part.rename(box / "new" / name)
+
+    def late(self, user: str, uid: int, raw: bytes) -> None:
+        """Make a mail appear late, under a UID below the highest."""
+        box = self.base / "mail" / user
+        owner = box.stat()
+        name = f"{time.time_ns()}.late.test"
+        path = box / "cur" / f"{name}:2,"
+        path.write_bytes(raw)
+        os.chown(path, owner.st_uid, owner.st_gid)
+        head, *rest = (box / "dovecot-uidlist").read_text().splitlines()
+        rest.append(f"{uid} :{name}")
+        rest.sort(key=lambda line: int(line.split()[0]))
+        part = box / "dovecot-uidlist.new"
+        part.write_text("\n".join([head, *rest]) + "\n")
+        os.chown(part, owner.st_uid, owner.st_gid)
+        part.rename(box / "dovecot-uidlist")
+        for index in box.glob("dovecot.index*"):
+            index.unlink()
+
+
+class Postgres:
+    """A PostgreSQL server of Debian's package."""
+
+    binaries = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+
+    def __init__(self) -> None:
+        self.base = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+        self.port = free_port()
+        self._as: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            names = {u.pw_name for u in pwd.getpwall()}
+            user = pwd.getpwnam("postgres" if "postgres" in names else "nobody")
+            self._as = {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+            os.chown(self.base, user.pw_uid, user.pw_gid)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The SQLAlchemy url."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+
+    def start(self) -> "Postgres":
+        """Make a cluster and start it."""
+        programs = self.binaries[-1]
+        subprocess.run(
+            [programs / "initdb", "-D", self.base / "data", "-U", "postgres", "-A", "trust", "-E",
+             "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"],
+            check=True, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **self._as,
+        )  # fmt: skip
+        self.process = subprocess.Popen(
+            [programs / "postgres", "-D", self.base / "data", "-p", str(self.port), "-c",
+             "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.base}", "-c",
+             "fsync=off", "-c", "shared_buffers=64MB"],
+            cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, start_new_session=True, **self._as,
+        )  # fmt: skip
+        ready = [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        wait("PostgreSQL is ready", lambda: subprocess.run(ready, check=False).returncode == 0)
+        return self
+
+    def stop(self) -> None:
+        """Stop it and remove its folder."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(30)
+        shutil.rmtree(self.base, ignore_errors=True)
+
+
+class Smtp:
+    """An SMTP server that keeps what it is given; addresses in `refuse` get that answer."""
+
+    def __init__(self) -> None:
+        self.mails: list[tuple[str, list[str], Mail]] = []
+        self.refuse: dict[str, str] = {}
+        self.port = free_port()
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any
+    ) -> str:
+        if address in self.refuse:
+            return self.refuse[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - as above
+        mail = BytesParser(policy=default).parsebytes(envelope.original_content)
+        self.mails.append((envelope.mail_from or "", list(envelope.rcpt_tos), mail))
+        return "250 kept"
+
+    def start(self) -> "Smtp":
+        """Start it in a thread."""
+        self._controller.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop it."""
+        self._controller.stop()
+
+    def to(self, address: str) -> list[Mail]:
+        """Return the mails that came for an address."""
+        return [mail for _, recipients, mail in self.mails if address in recipients]

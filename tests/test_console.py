@@ -1,0 +1,200 @@
+"""The pages in real Chromium: signed in, usable by keyboard and on a phone, axe finds nothing."""
+
+import os
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from tests.conftest import need
+from tests.servers import Up
+from workers.console.texts import _TEXTS, Texts
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update",
+]  # fmt: skip
+LAYOUTS: list[dict[str, Any]] = [
+    {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light", "locale": "tr-TR"},
+    {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True,
+     "color_scheme": "dark", "locale": "en-GB"},
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """Debian's Chromium."""
+    need(CHROMIUM.exists(), "Chromium")
+    async with async_playwright() as started:
+        made = await started.chromium.launch(executable_path=str(CHROMIUM), args=ARGS)
+        yield made
+        await made.close()
+
+
+def _address(road: Up, path: str = "/") -> str:
+    return f"{road.access['console']}{path}?token={road.access['tokens']['console']}"
+
+
+async def _clean(page: Page, where: str) -> None:
+    """axe-core finds nothing, and nothing sticks out sideways."""
+    found = await Axe().run(page)
+    told = [(v["id"], [n["target"] for n in v["nodes"]][:3]) for v in found.response["violations"]]
+    assert told == [], where
+    width = page.viewport_size
+    assert width is not None
+    assert await page.evaluate("() => document.documentElement.scrollWidth") <= width["width"], (
+        where
+    )
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=["desk light tr", "phone dark en"])
+async def test_every_page_is_accessible(road: Up, browser: Browser, layout: dict[str, Any]) -> None:
+    sent = road.send(
+        "Faturam yanlış, 12,50 TL fazla ücret kesilmiş", uuid.uuid4().hex, subject="Fatura"
+    )
+    road.message(sent["id"], lambda m: m["decision"])
+    context = await browser.new_context(**layout)
+    page = await context.new_page()
+    await page.goto(road.access["console"] + "/login")
+    await _clean(page, "login")
+    await page.goto(_address(road))
+    for path in (
+        "/",
+        "/messages",
+        "/messages?q=fatura",
+        f"/messages/{sent['id']}",
+        "/desk",
+        "/desk/billing",
+        "/nowhere",
+    ):
+        await page.goto(road.access["console"] + path)
+        assert "token" not in page.url
+        await _clean(page, path)
+        if path == "/desk/billing":
+            await page.locator("#claim").click()
+            await expect(page.locator("#lease")).to_be_visible()
+            await _clean(page, "a claimed item")
+            if shots := os.environ.get("SANTRAL_SHOTS"):
+                await page.screenshot(path=f"{shots}/item-{layout['locale']}.png", full_page=True)
+            await page.get_by_role(
+                "button", name="Bırak" if layout["locale"] == "tr-TR" else "Release"
+            ).click()
+        if shots := os.environ.get("SANTRAL_SHOTS"):
+            name = path.strip("/").replace("/", "-").replace("?", "-") or "flow"
+            await page.screenshot(
+                path=f"{shots}/{name[:24]}-{layout['locale']}.png", full_page=True
+            )
+    await context.close()
+
+
+async def test_without_a_token_there_is_only_the_login(road: Up, browser: Browser) -> None:
+    context = await browser.new_context(locale="tr-TR")
+    page = await context.new_page()
+    for path in ("/", "/messages", "/desk/billing", "/flow/live"):
+        await page.goto(road.access["console"] + path)
+        assert "/login" in page.url
+    await page.get_by_label("Erişim anahtarı").fill("yanlış")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("alert")).to_have_text("Bu anahtar geçerli değil.")
+    await page.get_by_label("Erişim anahtarı").fill(road.access["tokens"]["console"])
+    await page.get_by_label("Adınız").fill("Ayşe")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("button", name="Çıkış (Ayşe)")).to_be_visible()
+    await page.get_by_role("button", name="English").click()
+    await expect(page.get_by_role("link", name="Messages")).to_be_visible()
+    await context.close()
+
+
+async def test_a_forged_form_is_refused(road: Up, browser: Browser) -> None:
+    context = await browser.new_context()
+    page = await context.new_page()
+    await page.goto(_address(road))
+    answer = await context.request.post(
+        road.access["console"] + "/desk/billing", headers={"Origin": "https://evil.example"}
+    )
+    assert answer.status == 403
+    await context.close()
+
+
+async def test_an_agent_works_an_item_by_keyboard_alone(road: Up, browser: Browser) -> None:
+    sent = road.send("Basın bülteni için gazeteci olarak yazıyorum", uuid.uuid4().hex)
+    road.message(sent["id"], lambda m: m["decision"])
+    context = await browser.new_context(locale="tr-TR")
+    page = await context.new_page()
+    errors: list[str] = []
+    page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
+    await page.goto(_address(road, "/desk/press"))
+    await expect(page.locator("#claim")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".message .words").first).to_have_text(
+        "Basın bülteni için gazeteci olarak yazıyorum"
+    )
+    await page.get_by_label("Yanıt metni").focus()
+    await page.keyboard.type("Merhaba, sizi arayacağız.")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("status").first).to_contain_text("kaydedildi")
+    await page.get_by_role("button", name="Çözüldü", exact=True).focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("status")).to_have_text("Tamamlandı.")
+    road.message(sent["id"], lambda m: any(o["kind"] == "resolved" for o in m["outcomes"]))
+    await page.goto(f"{road.access['console']}/messages/{sent['id']}")
+    await expect(page.locator(".history")).to_contain_text("Merhaba, sizi arayacağız.")
+    await expect(page.locator(".reasons")).to_contain_text("basından yazıyor")
+    assert errors == []
+    await context.close()
+
+
+async def test_the_flow_page_shows_a_new_message_by_itself(road: Up, browser: Browser) -> None:
+    context = await browser.new_context(locale="en-GB")
+    page = await context.new_page()
+    await page.goto(_address(road))
+    subject = f"New {uuid.uuid4().hex[:8]}"
+    road.send("Faturam yanlış", uuid.uuid4().hex, subject=subject)
+    await expect(page.get_by_role("link", name=subject)).to_be_visible(timeout=15_000)
+    await context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_widget_sends_a_line_and_shows_the_answer(
+    road: Up, browser: Browser, scheme: Any
+) -> None:
+    import asyncio
+
+    context = await browser.new_context(locale="tr-TR", color_scheme=scheme)
+    page = await context.new_page()
+    await page.goto(road.access["door"] + "/chat")
+    await page.get_by_role("button", name="Sohbeti aç").click()
+    line = f"kargom nerede {uuid.uuid4().hex[:6]}"
+    await page.get_by_label("İletiniz").fill(line)
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("log")).to_contain_text("alındı")
+    await _clean(page, "the widget")
+    session = await page.evaluate(
+        "() => JSON.parse(localStorage.getItem('santral-chat-default')).session"
+    )
+    from schemas.base import conversation_id
+
+    conversation = conversation_id("default", "chat", session)
+    item = await asyncio.to_thread(road.claim, "orders", conversation)
+    await asyncio.to_thread(road.act, item, "reply", text="Yarın sizde")
+    await expect(page.get_by_role("log")).to_contain_text("Yarın sizde")
+    await page.reload()
+    await page.get_by_role("button", name="Sohbeti aç").click()
+    await expect(page.get_by_role("log")).to_contain_text("Yarın sizde")
+    await expect(page.get_by_role("log")).to_contain_text(line)
+    await asyncio.to_thread(road.act, item, "complete")
+    await context.close()
+
+
+def test_every_word_is_there_in_both_languages() -> None:
+    for key, (turkish, english) in _TEXTS.items():
+        assert turkish.strip(), key
+        assert english.strip(), key
+    with pytest.raises(AttributeError):
+        _ = Texts("tr").no_such_word

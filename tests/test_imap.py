@@ -1,0 +1,240 @@
+"""Mail by IMAP on a real Dovecot: everything picked up once, whatever the server does."""
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from ingest.channel import Delivery, Tools
+from ingest.channels.email import Account, Mailboxes, encode_mailbox
+from schemas.cursor import Cursor
+from schemas.errors import Retry
+from tests.conftest import need
+from tests.servers import Dovecot
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+TURKISH = "Müşteri İletileri"
+
+
+class Memory:
+    """Cursors in memory, as cursors.v1 keeps them."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, Cursor] = {}
+
+    async def load(self, source: str) -> Cursor | None:
+        return self.held.get(source)
+
+    async def save(self, cursor: Cursor) -> None:
+        self.held[cursor.source] = cursor
+
+
+async def _pause(seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.Event().wait(), seconds)
+
+
+def flat(group: BaseExceptionGroup[Any]) -> list[BaseException]:
+    """Return the exceptions within groups of groups."""
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found += flat(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
+
+
+class Box:
+    """One user's mailboxes, read by the channel, with what was handed over."""
+
+    def __init__(self, server: Dovecot, user: str, mailboxes: tuple[str, ...] = ("INBOX",)) -> None:
+        self.server, self.user = server, user
+        self.settings = Account(
+            host="127.0.0.1", port=server.port, tls=False, user=user, password="secret",
+            mailboxes=mailboxes,
+        )  # fmt: skip
+        self.cursors = Memory()
+        self.taken: list[Delivery] = []
+        self.told: list[str] = []
+        self.refuse = False
+        self.polled = 0
+
+    async def accept(self, delivery: Delivery) -> None:
+        if self.refuse:
+            raise Retry(1, "Kafka is away")
+        self.taken.append(delivery)
+
+    def source(self, **more: Any) -> Mailboxes:
+        import msgspec
+
+        def polled(_source: str) -> None:
+            self.polled += 1
+
+        tools = Tools(
+            now=lambda: NOW,
+            pause=asyncio.sleep,
+            warn=lambda what, **_: self.told.append(what),
+            polled=polled,
+        )
+        return Mailboxes("a", msgspec.structs.replace(self.settings, **more), tools)
+
+    @contextlib.asynccontextmanager
+    async def reading(self, **more: Any) -> AsyncIterator[None]:
+        """Read as ingest/run.py does: what ends a connection begins a new one."""
+
+        async def forever() -> None:
+            while True:
+                try:
+                    await self.source(**more).run(self.accept, self.cursors)
+                except* (Retry, OSError) as errors:
+                    self.told += [str(e) for e in flat(errors)]
+
+        task = asyncio.create_task(forever())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    def texts(self) -> list[str]:
+        return [d.raw.decode().split("\r\n\r\n")[1].strip() for d in self.taken]
+
+
+async def until(what: str, look: Callable[[], Any], seconds: float = 20) -> None:
+    """Wait for a condition with a deadline."""
+    nothing = asyncio.Event()
+    deadline = asyncio.get_running_loop().time() + seconds
+    while not look():
+        assert asyncio.get_running_loop().time() < deadline, what
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(nothing.wait(), 0.03)
+
+
+@pytest.fixture
+def box(dovecot: Dovecot) -> Box:
+    """An empty mailbox of a new user."""
+    user = f"u{uuid.uuid4().hex[:10]}"
+    dovecot.doveadm("mailbox", "create", "-u", user, TURKISH)
+    return Box(dovecot, user)
+
+
+def _mail(text: str) -> bytes:
+    return f"From: a@ornek.example\r\nMessage-ID: <{text}@x>\r\n\r\n{text}\r\n".encode()
+
+
+async def test_each_mail_is_handed_over_once_and_stays_unseen(box: Box) -> None:
+    for number in range(25):
+        box.server.deliver(box.user, _mail(str(number)))
+    async with box.reading():
+        await until("all mails", lambda: len(box.taken) >= 25)
+        box.server.deliver(box.user, _mail("later"))
+        await until("IDLE wakes the loop", lambda: "later" in box.texts())
+    assert sorted(box.texts()) == sorted([*map(str, range(25)), "later"])
+    unseen = box.server.doveadm("search", "-u", box.user, "mailbox", "INBOX", "UNSEEN")
+    assert len(unseen.splitlines()) == 26
+    assert box.cursors.held["email:a:INBOX"].position == 26
+
+
+async def test_reading_goes_on_from_the_cursor_after_a_restart(box: Box) -> None:
+    box.server.deliver(box.user, _mail("one"))
+    async with box.reading():
+        await until("the first", lambda: box.texts() == ["one"])
+    box.server.deliver(box.user, _mail("two"))
+    async with box.reading():
+        await until("the second", lambda: "two" in box.texts())
+    # The window below the cursor is read once more after a restart; the ids absorb it.
+    assert set(box.texts()) == {"one", "two"}
+
+
+async def test_the_cursor_never_passes_what_kafka_does_not_have(box: Box) -> None:
+    box.refuse = True
+    box.server.deliver(box.user, _mail("one"))
+    async with box.reading():
+        await until("it was tried", lambda: any("Kafka is away" in t for t in box.told))
+        assert "email:a:INBOX" not in box.cursors.held
+        box.refuse = False
+        await until("it comes again", lambda: box.texts() == ["one"])
+
+
+async def test_a_lower_uid_that_appears_late_is_found(box: Box) -> None:
+    box.server.doveadm("mailbox", "update", "--min-next-uid", "10", "-u", box.user, "INBOX")
+    box.server.deliver(box.user, _mail("ten"))
+    async with box.reading():
+        await until("the first", lambda: box.texts() == ["ten"])
+        box.server.late(box.user, 5, _mail("five"))
+        await until("the late one", lambda: "five" in box.texts())
+    assert box.cursors.held["email:a:INBOX"].position == 10
+
+
+async def test_a_new_uidvalidity_reads_everything_again(box: Box) -> None:
+    box.server.deliver(box.user, _mail("one"))
+    async with box.reading(poll=timedelta(seconds=1)):
+        await until("the first", lambda: box.texts() == ["one"])
+        box.server.doveadm("mailbox", "update", "--uid-validity", "4242", "-u", box.user, "INBOX")
+        await until("read again", lambda: box.texts() == ["one", "one"])
+    assert "source.renumbered" in box.told
+    assert box.cursors.held["email:a:INBOX"].epoch == "4242"
+    assert len({d.position for d in box.taken}) == 2
+
+
+async def test_a_server_that_dies_while_we_wait_is_joined_again(box: Box) -> None:
+    async with box.reading():
+        await until("it polls", lambda: box.polled)
+        box.server.kill()
+        await until("the loss is noticed", lambda: box.told)
+        await asyncio.to_thread(box.server.start)
+        box.server.deliver(box.user, _mail("after"))
+        await until("the mail after the restart", lambda: box.texts() == ["after"])
+
+
+async def test_a_mailbox_with_turkish_letters_is_read(dovecot: Dovecot, box: Box) -> None:
+    box.settings = Account(
+        host="127.0.0.1",
+        port=dovecot.port,
+        tls=False,
+        user=box.user,
+        password="secret",
+        mailboxes=(TURKISH,),
+    )
+    assert encode_mailbox("Gönderilmiş Postalar") == '"G&APY-nderilmi&AV8- Postalar"'
+    assert encode_mailbox('R&D "x"') == '"R&-D \\"x\\""'
+    dovecot.deliver(box.user, _mail("selam"), ".M&APwBXw-teri &ATA-letileri")
+    async with box.reading():
+        await until("the mail", lambda: box.texts() == ["selam"])
+    assert box.taken[0].position == f"{TURKISH};{box.cursors.held[f'email:a:{TURKISH}'].epoch};1"
+
+
+async def test_a_mail_of_20_mb_arrives_whole(box: Box) -> None:
+    body = b"x" * 76 + b"\r\n"
+    raw = _mail("big") + body * (20 * 1024 * 1024 // len(body))
+    box.server.deliver(box.user, raw)
+    box.server.deliver(box.user, _mail("small"))
+    async with box.reading():
+        await until("both", lambda: len(box.taken) == 2, 60)
+    assert {len(d.raw) for d in box.taken} == {len(raw), len(_mail("small"))}
+
+
+async def test_the_inventory_names_what_the_server_holds(box: Box) -> None:
+    for number in range(3):
+        box.server.deliver(box.user, _mail(str(number)))
+    async with box.reading():
+        await until("all", lambda: len(box.taken) == 3)
+    found = [p async for p in box.source().inventory()]
+    assert sorted(found) == sorted(str(d.position) for d in box.taken)
+
+
+async def test_a_wrong_password_and_a_missing_mailbox_are_told(box: Box) -> None:
+    for more, word in (
+        ({"password": 'w"rong\\'}, "login"),
+        ({"mailboxes": ("Yok",)}, "mailbox 'Yok'"),
+    ):
+        box.told.clear()
+        async with box.reading(**more):
+            await until("it is told", lambda: box.told)
+        assert word in box.told[0], box.told
+
+
+def test_dovecot_is_there() -> None:
+    need(Dovecot.program, "Dovecot")

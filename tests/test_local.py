@@ -1,0 +1,132 @@
+"""The local profile: starts, restarts with everything kept, leaves no orphan, says what is wrong."""
+
+import json
+import os
+import signal
+import socket
+import stat
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import psutil
+import pytest
+
+from runtime import kafka_local
+from schemas.errors import Unavailable
+from tests.servers import Up, free_port, wait
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that several starts share."""
+    return tmp_path_factory.mktemp("local")
+
+
+def test_what_was_sent_before_a_restart_is_there_after_it(home: Path) -> None:
+    first = Up(home).start()
+    access = Path(home / "var" / "access.json")
+    assert stat.S_IMODE(access.stat().st_mode) == 0o600
+    assert set(first.access["tokens"]) == {"door", "desk", "console"}
+    sent = first.send("Faturam yanlış", "n1")
+    listening = {
+        c.laddr.ip for p in first.children().values() for c in p.net_connections() if c.status == "LISTEN"
+    }  # fmt: skip
+    assert listening <= {"127.0.0.1", "::ffff:127.0.0.1"}
+    second_up = first.cli("up")
+    assert second_up.returncode == 1
+    assert "already up" in second_up.stderr
+    pids = [p.pid for p in first.children().values()]
+    assert first.stop() == 0
+    assert not access.exists()
+    assert not [p for p in pids if psutil.pid_exists(p)]
+    again = Up(home).start()
+    try:
+        assert again.access["tokens"] != first.access["tokens"], "tokens are made afresh"
+        assert again.send("Faturam yanlış", "n1") == sent
+        item = again.claim("billing", sent["conversation"])
+        assert len(item["messages"]) == 1
+        ledger = again.cli("ledger", "--json", "--wait", "20")
+        assert json.loads(ledger.stdout.splitlines()[-1])["unaccounted"] == 0
+        watched = again.children()["router"]
+        watched.kill()
+        wait(
+            "the router is started again",
+            lambda: again.children().get("router") not in (None, watched),
+        )
+        again.send("Faturam yanlış", "n2")
+        everyone = [p.pid for p in again.children().values()]
+    finally:
+        assert again.process is not None
+        again.process.send_signal(signal.SIGKILL)
+        again.process.wait()
+    wait("no orphan is left", lambda: not [p for p in everyone if _runs(p)])
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_a_port_in_use_is_told_with_what_to_do(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        for setting in ("LOCAL__KAFKA_PORT", "LOCAL__REDIS_PORT", "DOOR__PORT", "CONSOLE__PORT"):
+            told = Up(tmp_path, **{f"SANTRAL_{setting}": port}).cli("up")
+            assert told.returncode == 1
+            assert f"port {port}" in told.stderr
+            assert f"SANTRAL_{setting}=0" in told.stderr
+            assert "Traceback" not in told.stderr
+
+
+def test_a_full_disk_is_told_before_anything_starts(tmp_path: Path) -> None:
+    told = Up(tmp_path, SANTRAL_LOCAL__MIN_FREE_MB=str(10**9)).cli("up")
+    assert told.returncode == 1
+    assert "make room" in told.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    told = Up(tmp_path / "x").cli("up")
+    assert "SANTRAL_HOME" in told.stderr
+
+
+def test_a_damaged_jar_is_fetched_again_and_one_that_stays_damaged_is_told(
+    tmp_path: Path,
+) -> None:
+    jar = min(kafka_local.pins(), key=lambda j: j.size)
+    good = (kafka_local_jars() / jar.name).read_bytes()
+    assert sha256(good).hexdigest() == jar.digest
+    for other in kafka_local.pins():
+        (tmp_path / other.name).symlink_to(kafka_local_jars() / other.name)
+    (tmp_path / jar.name).unlink()
+    (tmp_path / jar.name).write_bytes(good[:-1])
+    told: list[str] = []
+    kafka_local.fetch(tmp_path, lambda name, done, of: told.append(f"{done}/{of} {name}"))
+    assert (tmp_path / jar.name).read_bytes() == good
+    assert told == [f"46/46 {jar.name}"], "only the damaged one is fetched"
+    other_pin = replace(jar, digest="0" * 64)
+    with pytest.raises(Unavailable, match="came damaged, twice"):
+        kafka_local.fetch(tmp_path, lambda *_: None, [other_pin])
+
+
+def kafka_local_jars() -> Path:
+    """Return the folder of the whole jars."""
+    from tests.servers import JARS
+
+    return JARS
+
+
+def test_without_a_network_the_first_start_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = free_port()
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
+    with pytest.raises(Unavailable, match="needs the network"):
+        kafka_local.fetch(tmp_path, lambda *_: None)

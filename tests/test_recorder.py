@@ -1,0 +1,170 @@
+"""The recorder on SQLite and PostgreSQL: each record once, offsets with the rows, search."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+
+from router.decide import one
+from runtime import store
+from schemas import envelope, topics
+from schemas.base import Record
+from schemas.errors import Unavailable
+from schemas.outcome import Outcome
+from tests.samples import NOW, message, policy
+from tests.servers import Postgres
+from workers import dead, ledger, reading
+from workers.recorder import Fenced, Rows, take, write
+from workers.run import MIGRATIONS
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """A store with its tables."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/s.db"
+    else:
+        server: Postgres = request.getfixturevalue("postgres")
+        admin = store.engine(server.url)
+        name = f"t{abs(hash(request.node.name + str(tmp_path))):x}"
+        with admin.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        admin.dispose()
+        url = server.url.rpartition("/")[0] + f"/{name}"
+    store.migrate(url, MIGRATIONS)
+    store.migrate(url, MIGRATIONS)  # a second time changes nothing
+    made = store.engine(url)
+    yield made
+    made.dispose()
+
+
+def _write(engine: Engine, *records: tuple[str, int, Record | bytes]) -> None:
+    rows = Rows()
+    for topic, offset, record in records:
+        value = record if isinstance(record, bytes) else envelope.encode(record)
+        take(rows, topic, 0, offset, value)
+    with engine.begin() as connection:
+        write(connection, rows)
+
+
+def _all(engine: Engine, sql: str) -> list[Any]:
+    with engine.connect() as connection:
+        return list(connection.execute(text(sql)))
+
+
+MESSAGES, DECISIONS, OUTCOMES = topics.MESSAGES.name, topics.DECISIONS.name, topics.OUTCOMES.name
+
+
+def _outcome(identifier: str) -> Outcome:
+    made = message("Faturam yanlış")
+    return Outcome(
+        id=identifier, kind="resolved", brand="default", conversation=made.conversation, item=made.id,
+        department="billing", messages=(made.id,), at=NOW,
+    )  # fmt: skip
+
+
+def test_a_message_is_read_back_with_its_decision_and_outcomes(engine: Engine) -> None:
+    made = message("Faturam yanlış \x00 ğüş", subject="nul \x00")
+    decided = one(made, None, policy(), NOW).decision
+    _write(engine, (MESSAGES, 0, made), (DECISIONS, 0, decided), (OUTCOMES, 0, _outcome("o1")))
+    with engine.connect() as connection:
+        found = reading.message(connection, made.id)
+        assert reading.message(connection, "none") is None
+        flow = reading.flow(connection, now_ms=int(NOW.timestamp() * 1000))
+    assert found is not None
+    assert (found.message, found.decision) == (made, decided)
+    assert [o.id for o in found.outcomes] == ["o1"]
+    assert flow.total == 1
+    assert sum(count for _, count in flow.minutes) == 1
+
+
+def test_the_same_records_again_make_no_second_row(engine: Engine) -> None:
+    made = message("a")
+    _write(engine, (MESSAGES, 0, made), (MESSAGES, 1, made), (OUTCOMES, 0, _outcome("o")))
+    _write(engine, (MESSAGES, 2, made), (OUTCOMES, 1, _outcome("o")))
+    assert _all(engine, "SELECT count(*) FROM messages")[0][0] == 1
+    assert _all(engine, "SELECT count(*) FROM outcomes")[0][0] == 1
+    kept = {(t, r): k for t, r, k in _all(engine, "SELECT topic, records, kept FROM positions")}
+    assert kept[MESSAGES, 3] == 1
+
+
+def test_a_batch_that_fails_leaves_nothing_and_its_offset_stays(engine: Engine) -> None:
+    _write(engine, (MESSAGES, 0, message("a")))
+    rows = Rows()
+    take(rows, MESSAGES, 0, 1, envelope.encode(message("b", native="2")))
+    rows.decisions.append(("x",))
+    with pytest.raises(Exception, match=r"."), engine.begin() as connection:
+        write(connection, rows)
+    assert _all(engine, "SELECT next_offset FROM positions") == [(1,)]
+    assert _all(engine, "SELECT count(*) FROM messages")[0][0] == 1
+
+
+def test_a_recorder_that_lost_its_partition_is_fenced(engine: Engine) -> None:
+    _write(engine, (MESSAGES, 5, message("a")))
+    with pytest.raises(Fenced):
+        _write(engine, (MESSAGES, 3, message("b", native="2")))
+    assert _all(engine, "SELECT count(*) FROM messages")[0][0] == 1
+
+
+def test_what_does_not_decode_is_counted_and_passed_over(engine: Engine) -> None:
+    _write(engine, (MESSAGES, 0, b"{"), (MESSAGES, 1, message("a")))
+    assert _all(engine, "SELECT records, kept, undecodable FROM positions") == [(2, 1, 1)]
+
+
+def test_search_folds_turkish_and_takes_beginnings(engine: Engine) -> None:
+    _write(
+        engine,
+        (MESSAGES, 0, message("Iğdır'daki ŞUBE kapalıydı")),
+        (MESSAGES, 1, message("başka", native="2")),
+    )
+    with engine.connect() as connection:
+        for words in ("ığdır", "IGDIR şube", "kapali", "sub"):
+            assert len(reading.search(connection, words)) == 1, words
+        for words in ("yok", "", '" OR 1', "şube yok", "'); DROP TABLE messages; --", ":*", "&|!"):
+            assert reading.search(connection, words) == [], words
+
+
+def test_dead_letters_are_listed_by_their_last_attempt(engine: Engine) -> None:
+    from schemas.dead import DeadLetter, Origin
+
+    letter = DeadLetter(id="d" * 36, stage="ingest", source="email:a", code="mime.empty", text="t",
+                        origin=Origin(position="INBOX;1;2"), at=NOW)  # fmt: skip
+    import msgspec
+
+    again = msgspec.structs.replace(letter, attempt=1)
+    _write(engine, (topics.DEAD.name, 0, letter), (topics.DEAD.name, 1, again))
+    assert [x.attempt for x in dead.letters(engine)] == [1]
+    assert dead.letter(engine, "dddd").attempt == 1
+    with pytest.raises(Unavailable, match="no dead letter"):
+        dead.letter(engine, "e")
+
+
+def _account(
+    engine: Engine, *, end: int, decided_end: int, held: list[str] | None = None
+) -> ledger.Ledger:
+    messages = ledger.Ends(ends={0: end}, committed={0: end})
+    decisions = ledger.Ends(ends={0: decided_end}, committed={0: decided_end})
+    with engine.connect() as connection:
+        inventory = {"api:test": held} if held is not None else {}
+        return ledger._account(connection, messages, decisions, inventory)
+
+
+def test_the_ledger_is_zero_when_all_is_accounted_for_and_not_when_something_is_gone(
+    engine: Engine,
+) -> None:
+    made = message("a", position="INBOX;1;1")
+    decided = one(made, None, policy(), NOW).decision
+    _write(engine, (MESSAGES, 0, made), (DECISIONS, 0, decided))
+    # A transaction's marker stands behind its last record.
+    assert _account(engine, end=1, decided_end=2, held=["INBOX;1;1"]).unaccounted == 0
+    gone = _account(engine, end=1, decided_end=2, held=["INBOX;1;1", "INBOX;1;2"])
+    assert gone.unaccounted == 1
+    assert gone.sources[0].missing == ("INBOX;1;2",)
+    _write(engine, (MESSAGES, 1, message("b", native="2")))
+    lost = _account(engine, end=2, decided_end=2)
+    assert lost.unaccounted == 1, "a message without a decision, though everything was read"
+    on_its_way = _account(engine, end=3, decided_end=2)
+    assert on_its_way.unaccounted == 0
+    assert on_its_way.pending > 0
