@@ -20,7 +20,7 @@ from schemas import topics
 from schemas.base import derived_id
 from schemas.dead import DeadLetter, Origin
 from schemas.errors import Rejected, Retry, Unavailable
-from schemas.message import Message, Raw
+from schemas.message import Message, Raw, fitted
 
 log = get(__name__)
 
@@ -80,7 +80,7 @@ class Ingest:
     async def _publish(self, channel: str, parsed: Parsed, raw: Raw, delivery: Delivery) -> Message:
         for data in parsed.files:
             await self._keep(data)
-        message = msgspec.structs.replace(parsed.message, raw=raw)
+        message = fitted(msgspec.structs.replace(parsed.message, raw=raw))
         await self.publisher.publish(
             topics.MESSAGES.name, message.conversation, message, identifier=message.id,
             source=message.source, time=message.received_at,

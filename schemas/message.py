@@ -14,7 +14,11 @@ HandleKind = Literal["email", "phone", "handle", "customer_no"]
 AutomaticKind = Literal["out_of_office", "bounce", "receipt", "abuse_report", "list", "loop"]
 
 TEXT_LIMIT = 128 * 1024
-"""Longest text kept in a record, in characters; the whole stays in the archive (`text.cut`)."""
+"""Longest text that is looked at, in characters."""
+
+MESSAGE_LIMIT = 200 * 1024
+"""Largest message in bytes of JSON: a work item and an outcome put their own around it, and
+all of it must stay within a record; the whole text is in the archive (`text.cut`)."""
 
 
 class Handle(Record, frozen=True, kw_only=True):
@@ -149,3 +153,30 @@ class Message(Record, frozen=True, kw_only=True):
     thread: tuple[str, ...] = ()
     reply_to: str | None = None
     flags: tuple[str, ...] = ()
+
+
+def fitted(message: Message) -> Message:
+    """Return the message within MESSAGE_LIMIT: texts cut, long lists too, and said so."""
+    if len(message.full_text) + len(message.text) + len(message.recipients) * 60 < 16 * 1024:
+        return message
+    if len(msgspec.json.encode(message)) <= MESSAGE_LIMIT:
+        return message
+    room = MESSAGE_LIMIT // 3
+    return msgspec.structs.replace(
+        message,
+        text=_cut(message.text, room),
+        full_text=_cut(message.full_text, room),
+        recipients=message.recipients[:100],
+        attachments=message.attachments[:100],
+        thread=message.thread[-20:],
+        repaired=(*(r for r in message.repaired if r != "text.cut"), "text.cut"),
+    )
+
+
+def _cut(text: str, limit: int) -> str:
+    """Return as much of a text as takes `limit` bytes of JSON."""
+    size = len(msgspec.json.encode(text))
+    while size > limit:
+        text = text[: max(1, int(len(text) * limit / size) - 1)]
+        size = len(msgspec.json.encode(text))
+    return text

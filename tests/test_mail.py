@@ -209,7 +209,7 @@ def test_a_phones_signature_is_cut() -> None:
         ("Auto-Submitted: auto-replied\r\n", "out_of_office"),
         ("X-Autoreply: yes\r\n", "out_of_office"),
         ("Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n", "bounce"),
-        ("List-Id: <x.y>\r\nList-Unsubscribe: <mailto:x@y>\r\n", "list"),
+        ("Precedence: list\r\nList-Id: <x.y>\r\nList-Unsubscribe: <mailto:x@y>\r\n", "list"),
     ],
 )
 def test_machines_are_told_apart_with_their_evidence(head: str, kind: str) -> None:

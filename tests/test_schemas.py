@@ -12,15 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator, Draft202012Validator
 
+from router.decide import one
 from schemas import envelope, publish, topics
 from schemas.api import openapi
 from schemas.base import conversation_id, derived_id, message_id
 from schemas.cursor import Cursor
 from schemas.decision import Decision, WorkItem
 from schemas.errors import CODES, Rejected
-from schemas.message import Message
+from schemas.message import MESSAGE_LIMIT, Message, fitted
 from schemas.outcome import Outcome
-from tests.samples import message
+from tests.samples import message, policy
 
 DATA = Path(__file__).parent / "data"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -194,3 +195,21 @@ def test_adding_a_field_is_compatible() -> None:
     old = {"$defs": {"Message": publish.json_schema(Message)["$defs"]["Message"]}}
     new = msgspec.json.schema(Wider)
     assert incompatible(old, {"$defs": {"Message": new["$defs"]["Wider"]}}) == []
+
+
+@given(st.sampled_from(["ş", "a", "\x01", "😀", '"']), st.integers(1, 300_000))
+def test_a_message_of_any_length_fits_into_an_outcome_with_its_work_item(
+    char: str, length: int
+) -> None:
+    made = fitted(message(char * length, recipients=message("x").recipients * 5000))
+    assert len(envelope.encode(made)) <= MESSAGE_LIMIT
+    assert made.text
+    decided = one(made, None, policy(), NOW)
+    assert decided.item is not None
+    moved = Outcome(
+        id="o", kind="rerouted", brand="b", conversation="c", item="i", department="billing", at=NOW,
+        moved=decided.item, text=char * 2000, reason=char * 2000,
+    )  # fmt: skip
+    assert len(envelope.encode(moved)) <= topics.RECORD_LIMIT
+    whole = len(msgspec.json.encode(message(char * length)))
+    assert ("text.cut" in made.repaired) == (whole > MESSAGE_LIMIT)

@@ -4,6 +4,7 @@ Before: mail headers and bodies, transcripts. After: text without lone surrogate
 Source: RFC 2978 names, and the labels that real mail programs write.
 """
 
+import codecs
 import re
 import unicodedata
 
@@ -17,6 +18,7 @@ _ALIASES = {
     "ascii": "cp1252", "macturkish": "mac-turkish", "cp857": "cp857", "ibm857": "cp857",
     "cp850": "cp850", "utf8mb4": "utf-8", "utf8mac": "utf-8", "utf8": "utf-8",
     "unicode11utf7": "utf-7", "utf7": "utf-7", "gb2312": "gb18030", "gbk": "gb18030",
+    "csiso2022jp": "iso2022_jp", "hzgb2312": "hz",
     "ksc56011987": "cp949", "euckr": "cp949", "shiftjis": "cp932", "xsjis": "cp932",
 }  # fmt: skip
 """Labels, lower case without punctuation, to codecs; the wider of two kin, since labels lie."""
@@ -28,7 +30,16 @@ _NEVER = re.compile(
 )
 # ğ ı ş İ Ş Ğ in windows-1254: with these, and no valid UTF-8, Turkish is the best guess.
 _TURKISH = frozenset(b"\xf0\xfd\xfe\xdd\xde\xd0")
-_WESTERN = {"cp1252"}
+_STATEFUL = {
+    "utf-7",
+    "hz",
+    "iso2022_jp",
+    "iso2022_jp_1",
+    "iso2022_jp_2",
+    "iso2022_jp_3",
+    "iso2022_kr",
+}
+"""Charsets whose text is ASCII bytes that mean something else."""
 
 
 def codec(label: str | None) -> str | None:
@@ -49,13 +60,14 @@ def codec(label: str | None) -> str | None:
 def decode(data: bytes, label: str | None = None) -> tuple[str, str | None]:
     """Return the text of `data`, and a code of what was mended (None: as declared).
 
-    UTF-8 goes first when the label says ASCII or is missing: text that is valid UTF-8 with bytes
-    beyond ASCII is almost never anything else.
+    UTF-8 goes first when the label says a single-byte Latin or nothing: text that is valid UTF-8
+    with bytes beyond ASCII is almost never anything else.
     """
-    if data.isascii() and codec(label) not in ("utf-7", "iso-2022-jp", "hz"):
-        return data.decode("ascii"), None
     declared = codec(label)
-    if declared == "utf-7" and not data.isascii():
+    stateful = declared is not None and codecs.lookup(declared).name in _STATEFUL
+    if data.isascii() and not stateful:
+        return data.decode("ascii").replace("\x00", ""), None
+    if stateful and not data.isascii():
         declared = None
     mended = None if declared else ("charset.unknown" if label else "charset.undeclared")
     if declared in (None, "utf-8", "cp1252", "cp1254"):
@@ -66,28 +78,29 @@ def decode(data: bytes, label: str | None = None) -> tuple[str, str | None]:
         else:
             lied = declared not in (None, "utf-8")
             return _clean(text), "charset.wrong" if lied else (None if declared else mended)
-    if declared in _WESTERN and _TURKISH & set(data) and _seems_turkish(data):
+    if declared == "cp1252" and _TURKISH & set(data[:_SAMPLE]) and _seems_turkish(data):
         return _clean(_turkish(data)), "charset.wrong"
     if declared == "cp1254":
         return _clean(_turkish(data)), mended
     if declared and declared != "utf-8":
         try:
             return _clean(data.decode(declared)), mended
-        except (UnicodeDecodeError, LookupError, ValueError):
+        except (UnicodeError, LookupError):
             mended = "charset.wrong"
     elif declared == "utf-8":
         mended = "charset.wrong"
         damaged = data.decode("utf-8", "replace")
-        # A few broken characters in a long UTF-8 text: keep it UTF-8, show the holes.
-        if damaged.count("\ufffd") * 20 <= sum(c > "\x7f" for c in damaged):
+        holes = damaged.count("\ufffd")
+        # More whole characters than broken ones: it is UTF-8 with holes, or cut at its end.
+        if sum(c > "\x7f" for c in damaged[:_SAMPLE]) - holes > holes:
             return _clean(damaged), mended
-    if _TURKISH & set(data) and _seems_turkish(data):
+    if _seems_turkish(data):
         return _clean(_turkish(data)), mended
-    best = from_bytes(data[:20_000]).best()
+    best = from_bytes(data[:_SAMPLE]).best()
     if best is not None and codec(best.encoding) is not None:
         try:
             return _clean(data.decode(best.encoding)), mended
-        except (UnicodeDecodeError, LookupError):
+        except (UnicodeError, LookupError):
             mended = "charset.wrong"
     return _clean(_turkish(data)), mended
 
@@ -98,17 +111,29 @@ def _turkish(data: bytes) -> str:
 
 
 _HOLES = {0xDC00 + byte: chr(byte) for byte in range(0x80, 0x100)}
+_LETTERS = b"\xe7\xf0\xfd\xf6\xfe\xfc\xc7\xd0\xdd\xd6\xde\xdc\xe2\xee\xfb"
+_PUNCTUATION = bytes(range(0x80, 0xC0))
+_ASCII = bytes(range(0x80))
+_ASCII_LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def _seems_turkish(data: bytes) -> bool:
-    """Whether the high bytes are mostly Turkish letters standing among lower-case ASCII."""
-    high = [byte for byte in data if byte > 0x7F]
-    letters = frozenset(b"\xe7\xf0\xfd\xf6\xfe\xfc\xc7\xd0\xdd\xd6\xde\xdc\xe2\xee\xfb")
-    return bool(high) and sum(byte in letters for byte in high) >= 0.8 * len(high)
+    """Whether the high letters are mostly Turkish ones, standing among more ASCII letters."""
+    sample = data[:_SAMPLE]
+    high = sample.translate(None, _ASCII + _PUNCTUATION)
+    foreign = high.translate(None, _LETTERS)
+    plain = len(sample) - len(sample.translate(None, _ASCII_LETTERS))
+    return len(foreign) <= 0.2 * len(high) and plain >= len(high)
+
+
+_SAMPLE = 20_000
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_MARKS = re.compile("([\u0300-\u036f]{30})[\u0300-\u036f]+")
 
 
 def _clean(text: str) -> str:
-    text = text.replace("\x00", "")
-    if any("\ud800" <= c <= "\udfff" for c in text):
-        text = "".join("\ufffd" if "\ud800" <= c <= "\udfff" else c for c in text)
-    return text if unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
+    text = _SURROGATE.sub("\ufffd", text.replace("\x00", ""))
+    if unicodedata.is_normalized("NFC", text):
+        return text
+    # Normalizing a long run of marks takes time that grows with its square.
+    return unicodedata.normalize("NFC", _MARKS.sub(r"\1", text))

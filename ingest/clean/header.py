@@ -5,22 +5,24 @@ used for values: it gives up on many that customers' programs really send.
 Source: RFC 5322, RFC 2047, RFC 2231.
 """
 
-import base64
-import binascii
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
 
 from ingest.clean.charset import decode
+from ingest.clean.transfer import unbase64
 from schemas.message import Handle, Party
 
-LIMIT = 64 * 1024
+_ADDRESS_LIMIT = 320  # RFC 5321: 64 and 255 characters around the @
+LIMIT = 256 * 1024
 """Longest header looked at, in bytes: beyond it lie only attacks."""
 
-_WORD = re.compile(rb"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)\?=")
+_WORD = re.compile(rb"=\?([^?\s]{1,60})\?([bBqQ])\?([^\s]*?)\?=(?!\w\w\?=)")
 _GLUE = re.compile(rb"(\?=)[ \t\r\n]+(?==\?[^?\s]{1,60}\?[bBqQ]\?)")
-_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"@]+@[^\s<>()\[\],;:\"]+")
-_MESSAGE_ID = re.compile(r"<\[?\s*([^<>\[\]]*?[^<>\[\]\s])\s*\]?>")
+# Bounded, so that a line without an end is looked at once and not from every place in it.
+_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"@]{1,128}@[^\s<>()\[\],;:\"@]{1,190}")
+_MESSAGE_ID = re.compile(r"<\s*(\[[^<>\[\]]{1,900}\]|[^<>]{1,900}?)\s*>")
+_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _HEX = re.compile(rb"=([0-9A-Fa-f]{2})")
 
 
@@ -32,38 +34,35 @@ def unfold(raw: bytes) -> bytes:
 def text(raw: bytes) -> str:
     """Return a header's text: encoded words, raw 8-bit, or both in one line."""
     line = _GLUE.sub(rb"\1", unfold(raw))
-    pieces: list[tuple[str | None, bytes]] = []
-    at = 0
+    pieces: list[tuple[str | None, list[bytes]]] = []
+    at, loose = 0, b""
     for match in _WORD.finditer(line):
         if match.start() > at:
-            pieces.append((None, line[at : match.start()]))
+            pieces.append((None, [line[at : match.start()]]))
+            loose = b""
         label = match[1].split(b"*")[0].decode("ascii", "replace").lower()
-        data = _word(match[2].lower(), match[3])
+        data = match[3]
+        if match[2] in b"bB":
+            # Base64 may be cut anywhere: what does not make a whole byte goes to the next word.
+            data = loose + data if pieces and pieces[-1][0] == label else data
+            cut = len(data) // 4 * 4 if b"=" not in data else len(data)
+            data, loose = unbase64(data[:cut]), data[cut:]
+        else:
+            data, loose = _HEX.sub(_byte, data.replace(b"_", b" ")), b""
         # A character may be cut in the middle between two words of one charset: join the bytes.
         if pieces and pieces[-1][0] == label and match.start() == at:
-            pieces[-1] = (label, pieces[-1][1] + data)
+            pieces[-1][1].append(data)
         else:
-            pieces.append((label, data))
+            pieces.append((label, [data]))
         at = match.end()
     if at < len(line):
-        pieces.append((None, line[at:]))
-    made = "".join(decode(data, label)[0] for label, data in pieces)
+        pieces.append((None, [line[at:]]))
+    made = "".join(decode(b"".join(data), label)[0] for label, data in pieces)
     return re.sub(r"[\x00-\x1f\x7f]+", " ", made).strip()
 
 
-def _word(encoding: bytes, data: bytes) -> bytes:
-    if encoding == b"q":
-        return _HEX.sub(lambda m: bytes([int(m[1], 16)]), data.replace(b"_", b" "))
-    bare = re.sub(rb"[^A-Za-z0-9+/]", b"", data)
-    try:
-        return base64.b64decode(bare[: len(bare) // 4 * 4] + _tail(bare))
-    except binascii.Error:
-        return data
-
-
-def _tail(bare: bytes) -> bytes:
-    rest = bare[len(bare) // 4 * 4 :]
-    return rest + b"=" * (4 - len(rest)) if len(rest) > 1 else b""
+def _byte(match: re.Match[bytes]) -> bytes:
+    return bytes([int(match[1], 16)])
 
 
 def parties(raw: bytes) -> tuple[Party, ...]:
@@ -106,7 +105,10 @@ def _split(line: bytes) -> list[bytes]:
 def _party(piece: bytes) -> Party | None:
     readable = text(piece)
     source = piece.decode("utf-8", "replace")
-    match = re.search(r"<\s*([^<>]*?)\s*>", source)
+    # What stands in quotes is a name, even when it looks like an address: the last angle counts.
+    bare = _QUOTED.sub(lambda m: b"." * len(m[0].decode("utf-8", "replace")), piece)
+    angles = list(re.finditer(r"<([^<>]*)>", bare.decode("utf-8", "replace")))
+    match = angles[-1] if angles else re.search(r"<([^<>]*)>", source)
     address = match[1].strip() if match else ""
     name = (source[: match.start()] + source[match.end() :]) if match else ""
     if not _ADDRESS.search(address):
@@ -122,7 +124,9 @@ def _party(piece: bytes) -> Party | None:
     name = re.sub(r"\((?:[^()\\]|\\.)*\)", "", name).strip() or (comment[1] if comment else "")
     name = text(name.encode()).strip()
     name = re.sub(r"\\(.)", r"\1", name.strip('"').strip("'")).strip(' "')
-    clean = text(address.encode()).strip(" <>\"'").removeprefix("mailto:")
+    clean = text(address.encode()).strip(" <>\"'").removeprefix("mailto:").replace(" ", "")
+    if len(clean) > _ADDRESS_LIMIT or "@" not in clean:
+        return Party(name=name or clean[:200])
     return Party(name=name, handles=(Handle(kind="email", value=normal_address(clean)),))
 
 
@@ -136,10 +140,16 @@ def message_ids(raw: bytes) -> tuple[str, ...]:
     line = unfold(raw).decode("utf-8", "replace")
     if "=?" in line:
         line = text(raw)
-    found = tuple(f"<{m[1].replace(' ', '')}>" for m in _MESSAGE_ID.finditer(line))
+    found = tuple(f"<{_bare_id(m[1])}>" for m in _MESSAGE_ID.finditer(line) if m[1].strip("[] "))
     if found or "<" in line:
         return found
-    return tuple(f"<{token}>" for token in line.split() if "@" in token)
+    return tuple(f"<{token}>" for token in line.split()[:1] if len(token) < 900)
+
+
+def _bare_id(found: str) -> str:
+    """Take off the brackets that Outlook puts around a whole id; <x@[1.2.3.4]> keeps its own."""
+    whole = found.replace(" ", "").replace("\x00", "")
+    return whole[1:-1] if whole.startswith("[") and whole.endswith("]") else whole
 
 
 def date(raw: bytes) -> datetime | None:

@@ -39,7 +39,7 @@ def message(
     source = f"{CHANNEL}:{account}"
     sender = _sender(mail)
     own_ids = header.message_ids(mail.raw("message-id") or b"")
-    native = own_ids[0] if own_ids else _made_up_id(mail, account, mailbox, sender)
+    native = own_ids[0] if own_ids else _made_up_id(mail, account, mailbox, raw)
     references = header.message_ids(mail.all("references"))
     parents = header.message_ids(mail.raw("in-reply-to") or b"")
     thread = tuple(dict.fromkeys((*references, *parents)))
@@ -98,15 +98,16 @@ def _sender(mail: Mail) -> Party:
     return found[0] if found else Party()
 
 
-def _made_up_id(mail: Mail, account: str, mailbox: str, sender: Party) -> str:
-    """Mail without a Message-ID: account, mailbox, sender and body make one."""
-    body = sha256(mail.text.encode("utf-8", "replace"))
-    for attachment, _ in mail.files:
-        body.update(attachment.sha256.encode())
-    body.update(mail.raw("date") or b"")
-    who = sender.handle("email") or sender.name
-    digest = sha256(f"{account}\0{mailbox}\0{who}\0{body.hexdigest()}".encode()).hexdigest()
-    return f"sha256:{digest}"
+def _made_up_id(mail: Mail, account: str, mailbox: str, raw: bytes) -> str:
+    """Mail without a Message-ID: account, mailbox, sender and body make one.
+
+    Of the bytes as they came, so that a better parser does not make other ids of the same mails.
+    """
+    made = sha256(f"{account}\0{mailbox}\0".encode())
+    for name in ("from", "sender", "to", "subject", "date", "references", "in-reply-to"):
+        made.update((mail.raw(name) or b"") + b"\0")
+    made.update(raw.replace(b"\r\n", b"\n").partition(b"\n\n")[2])
+    return f"sha256:{made.hexdigest()}"
 
 
 def _conversation(

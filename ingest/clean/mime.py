@@ -5,8 +5,6 @@ Python's parser splits the parts; every value is read from the raw bytes by head
 charset.py. What had to be mended is listed in `repaired`. Source: RFC 5322, 2045-2049, 2231.
 """
 
-import base64
-import binascii
 import email
 import re
 import urllib.parse
@@ -15,17 +13,38 @@ from email.message import Message as Part
 from email.policy import compat32
 from hashlib import sha256
 
+import msgspec
+
 from ingest.clean import header
 from ingest.clean.charset import decode
 from ingest.clean.html import to_text
+from ingest.clean.transfer import is_base64, unbase64, unquote
 from schemas.errors import Rejected
 from schemas.message import Attachment
 
-PART_LIMIT = 300
+PART_LIMIT = 1000
 """Parts looked at; beyond it lie only bombs (`mime.too_many_parts`)."""
 
-HTML_LIMIT = 2 * 1024 * 1024
-"""Longest HTML laid out, in characters: laying out takes time that grows with it."""
+DEPTH_LIMIT = 50
+"""Multiparts within multiparts that are looked into (`mime.too_deep`)."""
+
+HTML_LIMIT = 8 * 1024 * 1024
+"""Longest HTML looked at, in characters (`html.cut`)."""
+
+_HEAD_LIMIT = 64 * 1024  # bytes of one header line; Python's parsers grow with its square
+_TYPE_LIMIT = 4 * 1024
+
+
+class _Part(Part):
+    """A part whose enclosed messages stay the bytes they came as: they are attachments here."""
+
+    def get_content_maintype(self) -> str:
+        kind = super().get_content_maintype()
+        return "application" if kind == "message" else kind
+
+    def get_content_type(self) -> str:
+        kind = super().get_content_type()
+        return "application/octet-stream" if kind.startswith("message/") else kind
 
 
 @dataclass
@@ -57,11 +76,11 @@ class Mail:
 def parse(raw: bytes) -> Mail:
     """Read a mail; raise Rejected(mime.empty) when there is nothing to read."""
     repaired: list[str] = []
-    mended = _mend(raw, repaired)
-    if not mended.strip():
+    mended, stray = _mend(raw, repaired)
+    if not mended.strip() and not stray:
         raise Rejected("mime.empty")
     try:
-        top: Part = email.message_from_bytes(mended, policy=compat32)
+        top: Part = email.message_from_bytes(mended, _class=_Part, policy=compat32)
     except (RecursionError, ValueError, IndexError, LookupError, AttributeError, TypeError):
         # The structure defeats Python's parser: keep the headers, and the rest as text.
         head, _, body = mended.partition(b"\n\n")
@@ -69,15 +88,18 @@ def parse(raw: bytes) -> Mail:
         mail.text = decode(body)[0]
         return mail
     mail = Mail(_headers(top), repaired=repaired, content_type=_type(top))
-    texts = _Texts()
-    _walk(top, mail, texts)
-    mail.text, mail.html = texts.joined()
+    reader = _Reader(mail)
+    pieces = reader.read(top, 0)
+    text = "\n\n".join(p.text.strip("\n") for p in pieces if p.text.strip())
+    mail.text = f"{decode(stray)[0]}\n{text}".strip("\n") if stray else text
+    mail.html = bool(pieces) and all(p.html for p in pieces)
+    mail.files = reader.files()
     mail.repaired = list(dict.fromkeys(mail.repaired))
     return mail
 
 
-def _mend(raw: bytes, repaired: list[str]) -> bytes:
-    """Mend what makes headers look like body: byte-order mark, leading lines, odd line ends."""
+def _mend(raw: bytes, repaired: list[str]) -> tuple[bytes, bytes]:
+    """Mend what makes headers look like body; return the mail, and lines that are text."""
     data = raw
     if data.startswith(b"\xef\xbb\xbf"):
         data = data[3:]
@@ -95,31 +117,45 @@ def _mend(raw: bytes, repaired: list[str]) -> bytes:
         repaired.append("mime.line_ends")
     if data.startswith((b"From ", b">From ")):
         data = data.partition(b"\n")[2]
-    return _drop_stray_lines(data.replace(b"\r\n", b"\n"), repaired)
+    return _mend_head(data.replace(b"\r\n", b"\n"), repaired)
 
 
 _HEADER_LINE = re.compile(rb"^(?:[!-9;-~]+[ \t]*:|[ \t])")
+_NAME = re.compile(rb"^([!-9;-~]+)[ \t]+:", re.MULTILINE)
+_KNOWN = re.compile(
+    rb"^(?:from|to|cc|subject|date|message-id|received|return-path|mime-version|content-[\w-]+|"
+    rb"in-reply-to|references|reply-to|sender|delivered-to|auto-submitted|precedence|list-[\w-]+|"
+    rb"x-[\w-]+|user-agent|importance|priority|resent-[\w-]+|dkim-signature|arc-[\w-]+|thread-"
+    rb"[\w-]+|bcc|keywords|comments|organization|errors-to|disposition-notification-to)[ \t]*:",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
-def _drop_stray_lines(data: bytes, repaired: list[str]) -> bytes:
-    """Take a line without a colon out of the header block when headers go on behind it."""
+def _mend_head(data: bytes, repaired: list[str]) -> tuple[bytes, bytes]:
+    """Mend the header block; lines in it that are no headers are put before the text."""
     head, blank, body = data.partition(b"\n\n")
+    if not _KNOWN.search(head):
+        # Not one header of the field: all of it is somebody's text.
+        repaired.append("mime.no_headers")
+        return b"\n" + data, b""
+    if b"\r" in head:
+        head = head.replace(b"\r", b" ")
+        repaired.append("mime.line_ends")
+    head = _NAME.sub(rb"\1:", head)
     lines = head.split(b"\n")
-    if not blank and not _HEADER_LINE.match(lines[0]):
-        repaired.append("mime.no_headers")
-        return b"\n" + data
-    good = [bool(_HEADER_LINE.match(line)) for line in lines[:1000]]
-    if all(good) or len(lines) > 1000:
-        return data
-    if not any(good):
-        repaired.append("mime.no_headers")
-        return b"\n" + data
-    first_bad = good.index(False)
-    if not any(good[first_bad:]):
-        return data
-    kept = [line for line, fine in zip(lines, good, strict=True) if fine]
-    repaired.append("mime.stray_header_line")
-    return b"\n".join(kept) + blank + body
+    stray = [line for line in lines if not _HEADER_LINE.match(line)]
+    if stray:
+        lines = [line for line in lines if _HEADER_LINE.match(line)]
+        repaired.append("mime.stray_header_line")
+    if max(map(len, lines)) > _TYPE_LIMIT:
+        lines = [_shortened(line) for line in lines]
+        repaired.append("mime.long_header")
+    return b"\n".join(lines) + blank + body, b"\n".join(stray)
+
+
+def _shortened(line: bytes) -> bytes:
+    kind = line[:20].lower().startswith((b"content-type", b"content-disposition"))
+    return line[: _TYPE_LIMIT if kind else _HEAD_LIMIT]
 
 
 def _plain_headers(head: bytes) -> list[tuple[str, bytes]]:
@@ -145,159 +181,138 @@ def _header(part: Part, name: str) -> bytes:
 
 
 def _type(part: Part) -> str:
-    value = _header(part, "content-type").split(b";")[0].strip().lower()
-    kind = value.decode("ascii", "replace")
+    value = _header(part, "content-type").replace(b'"', b"").split(b";")[0].split()
+    kind = value[0].lower().decode("ascii", "replace") if value else ""
     return kind if re.fullmatch(r"[\w.+-]+/[\w.+-]+", kind) else "text/plain"
 
 
-class _Texts:
-    """The readable parts in their order, plain preferred to HTML within an alternative."""
+@dataclass
+class _Piece:
+    """A readable part; `named` may be a file after all when there is other text."""
 
-    def __init__(self) -> None:
-        self.pieces: list[tuple[str, bool]] = []
-
-    def add(self, text: str, html: bool) -> None:
-        if text.strip():
-            self.pieces.append((text, html))
-
-    def joined(self) -> tuple[str, bool]:
-        text = "\n\n".join(piece.strip("\n") for piece, _ in self.pieces)
-        return text, bool(self.pieces) and all(html for _, html in self.pieces)
+    text: str
+    html: bool
 
 
-def _walk(top: Part, mail: Mail, texts: _Texts) -> None:
-    """Look at every part; a list instead of recursion, so that depth is no weapon."""
-    stack: list[tuple[Part, _Texts, bool]] = [(top, texts, False)]
-    alternatives: list[tuple[_Texts, _Texts]] = []
-    seen = 0
-    while stack:
-        part, into, related = stack.pop()
-        seen += 1
-        if seen > PART_LIMIT:
-            mail.repaired.append("mime.too_many_parts")
-            break
+class _Reader:
+    """Reads the parts: texts in their order, the best of each alternative, all files."""
+
+    def __init__(self, mail: Mail) -> None:
+        self._mail = mail
+        self._files: list[tuple[Attachment, bytes, bytes]] = []
+        self._shown: set[str] = set()
+        self._seen = 0
+        self._has_text = False
+
+    def files(self) -> list[tuple[Attachment, bytes]]:
+        """Return the files; inline is a picture that the HTML names by its Content-ID."""
+        made = []
+        for attachment, data, content_id in self._files:
+            name = content_id.decode("ascii", "replace").strip("<> ")
+            inline = bool(name) and name in self._shown and attachment.type.startswith("image/")
+            made.append((msgspec.structs.replace(attachment, inline=inline), data))
+        return made
+
+    def read(self, part: Part, depth: int) -> list[_Piece]:
+        """Return the texts of a part and everything in it."""
+        self._seen += 1
+        if self._seen > PART_LIMIT:
+            self._mail.repaired.append("mime.too_many_parts")
+            return []
         kind = _type(part)
+        children = self._children(part, kind)
+        if children is None:
+            return self._leaf(part, kind)
+        if depth >= DEPTH_LIMIT:
+            self._mail.repaired.append("mime.too_deep")
+            return []  # the raw mail in the archive has it; writing it out again would recurse
+        if kind == "multipart/alternative":
+            return _best([self.read(child, depth + 1) for child in children])
+        return [piece for child in children for piece in self.read(child, depth + 1)]
+
+    def _children(self, part: Part, kind: str) -> list[Part] | None:
+        """Return the parts of a multipart, guessing a boundary that is missing or wrong."""
         inner = part.get_payload()
-        if kind == "message/rfc822" or kind == "message/global":
-            _keep(part, mail, kind, _embedded(part))
-        elif isinstance(inner, list) and inner:
-            children = [p for p in inner if isinstance(p, Part)]
-            if kind == "multipart/alternative":
-                branch = _Texts()
-                alternatives.append((branch, into))
-                into.pieces.append(("", False))
-                into_index = len(into.pieces) - 1
-                _alternative(children, mail, branch, stack)
-                _settle(branch, into, into_index)
-            else:
-                related = related or kind == "multipart/related"
-                stack.extend((child, into, related) for child in reversed(children))
-        else:
-            if kind.startswith("multipart/"):
-                mail.repaired.append("mime.no_parts")
-                kind = "text/plain"
-            _leaf(part, kind, mail, into, related)
+        if isinstance(inner, list):
+            return [p for p in inner if isinstance(p, Part)]
+        if not kind.startswith("multipart/"):
+            return None
+        body = payload(part, self._mail.repaired)
+        found = re.search(rb"^--([^\s\"][^\r\n\"]{0,98})[ \t]*$", body, re.MULTILINE)
+        self._mail.repaired.append("mime.no_parts")
+        if found is None:
+            return None
+        head = b'Content-Type: %s; boundary="%s"\n\n' % (kind.encode(), found[1].strip())
+        again = email.message_from_bytes(head + body, _class=_Part, policy=compat32).get_payload()
+        return [p for p in again if isinstance(p, Part)] if isinstance(again, list) else None
 
-
-def _alternative(
-    children: list[Part], mail: Mail, branch: _Texts, stack: list[tuple[Part, _Texts, bool]]
-) -> None:
-    """Read an alternative's text branches now; anything else in it goes on the stack."""
-    for child in children:
-        kind = _type(child)
-        if child.is_multipart() and kind.startswith("multipart/"):
-            readable = [p for p in child.walk() if _type(p) in ("text/plain", "text/html")]
-            others = [
-                p for p in child.walk()
-                if not p.is_multipart() and p not in readable[:PART_LIMIT]
-            ]  # fmt: skip
-            for p in readable[:1]:
-                _leaf(p, _type(p), mail, branch, related=True)
-            stack.extend((p, _Texts(), True) for p in others[:PART_LIMIT])
-        elif kind in ("text/plain", "text/html"):
-            _leaf(child, kind, mail, branch, related=True)
-        else:
-            stack.append((child, branch, True))
-
-
-def _settle(branch: _Texts, into: _Texts, index: int) -> None:
-    """Put the best branch of an alternative where the alternative stands."""
-    plain = [piece for piece in branch.pieces if not piece[1]]
-    chosen = plain or branch.pieces[-1:]
-    into.pieces[index : index + 1] = chosen
-
-
-def _leaf(part: Part, kind: str, mail: Mail, into: _Texts, related: bool) -> None:
-    disposition = _header(part, "content-disposition").lower()
-    name = filename(part)
-    attached = disposition.startswith(b"attachment")
-    data = payload(part, mail.repaired)
-    if kind in ("text/plain", "text/html") and not attached and not (name and not related):
+    def _leaf(self, part: Part, kind: str) -> list[_Piece]:
+        disposition = _header(part, "content-disposition").lower()
+        name = filename(part)
+        data = payload(part, self._mail.repaired)
+        if kind.startswith("multipart/"):
+            kind = "text/plain"
+        readable = kind in ("text/plain", "text/html", "text/markdown", "text/enriched")
+        # A named text is a file, unless it is all the text there is.
+        if not readable or disposition.startswith(b"attachment") or (name and self._has_text):
+            if data or name:
+                self._keep(part, kind, data, name)
+            return []
         text, mended = decode(data, _parameter(_header(part, "content-type"), "charset"))
         if mended:
-            mail.repaired.append(mended)
+            self._mail.repaired.append(mended)
         if kind == "text/html":
-            into.add(to_text(text[:HTML_LIMIT]), html=True)
+            self._shown.update(re.findall(r"cid:([^\"'\s>)]{1,200})", text[:HTML_LIMIT]))
+            if len(text) > HTML_LIMIT:
+                self._mail.repaired.append("html.cut")
+            text = to_text(text[:HTML_LIMIT])
         else:
             flowed = _parameter(_header(part, "content-type"), "format") == "flowed"
-            into.add(unflow(text) if flowed else text.replace("\r\n", "\n"), html=False)
-    elif data or name:
-        # What the HTML shows by its Content-ID is a picture, whatever its disposition says.
-        shown = related and bool(_header(part, "content-id"))
-        inline = disposition.startswith(b"inline") or shown or (related and not attached)
-        _keep(part, mail, kind, data, name, inline=inline)
+            delsp = _parameter(_header(part, "content-type"), "delsp") == "yes"
+            text = unflow(text, delsp=delsp) if flowed else text.replace("\r\n", "\n")
+        self._has_text = self._has_text or bool(text.strip())
+        return [_Piece(text, kind == "text/html")]
+
+    def _keep(self, part: Part, kind: str, data: bytes, name: str) -> None:
+        if not name and kind.startswith("message/"):
+            name = "message.eml" if kind == "message/rfc822" else f"{kind.split('/')[1]}.txt"
+        attachment = Attachment(
+            name=name or "attachment", type=kind, size=len(data),
+            sha256=sha256(data).hexdigest(),
+        )  # fmt: skip
+        self._files.append((attachment, data, _header(part, "content-id")))
 
 
-def _keep(
-    part: Part, mail: Mail, kind: str, data: bytes, name: str = "", *, inline: bool = False
-) -> None:
-    name = name or filename(part)
-    if not name and kind == "message/rfc822":
-        name = "message.eml"
-    attachment = Attachment(
-        name=name or "attachment", type=kind, size=len(data), sha256=sha256(data).hexdigest(),
-        inline=inline,
-    )  # fmt: skip
-    mail.files.append((attachment, data))
+def _best(branches: list[list[_Piece]]) -> list[_Piece]:
+    """Return the plain branch of an alternative, unless the HTML says much more."""
+    filled = [b for b in branches if any(p.text.strip() for p in b)]
+    plain = next((b for b in filled if not any(p.html for p in b)), None)
+    html = next((b for b in reversed(filled) if any(p.html for p in b)), None)
+    if plain is None or html is None:
+        return plain or html or []
+    short, long = (sum(len(p.text) for p in b) for b in (plain, html))
+    # "Please view this message in HTML", a dash, a logo's name: no text of the customer's.
+    return html if short < 80 and short * 4 < long else plain
 
 
 def payload(part: Part, repaired: list[str]) -> bytes:
     """Return a leaf's bytes with its transfer encoding taken off, as far as that can be done."""
-    inner = part.get_payload()
-    if isinstance(inner, list):
-        return _embedded(part)
     # get_payload() would decode 8-bit text by the declared charset, and lose what does not fit.
     held = part._payload  # type: ignore[attr-defined]  # the only way to the bytes as they came
     raw = str(held if held is not None else "").encode("utf-8", "surrogateescape")
-    encoding = _header(part, "content-transfer-encoding").strip().lower()
+    words = re.findall(rb"[a-z0-9-]+", _header(part, "content-transfer-encoding").lower())
+    encoding = words[0] if words else b""
     if encoding == b"base64":
-        bare = re.sub(rb"[^A-Za-z0-9+/]", b"", raw.split(b"=")[0] if raw.count(b"=") < 3 else raw)
-        whole = bare[: len(bare) // 4 * 4]
-        rest = bare[len(whole) :]
-        try:
-            return base64.b64decode(whole + (rest + b"=" * (4 - len(rest)) if rest[1:] else b""))
-        except binascii.Error:
-            repaired.append("mime.bad_base64")
-            return raw
-    if encoding == b"quoted-printable":
-        return binascii.a2b_qp(raw)
+        if is_base64(raw):
+            return unbase64(raw)
+        repaired.append("mime.bad_base64")
+        return raw
+    if encoding in (b"quoted-printable", b"quoted"):
+        return unquote(raw)
     if encoding in (b"x-uuencode", b"uuencode", b"x-uue"):
         decoded = part.get_payload(decode=True)
         return decoded if isinstance(decoded, bytes) else raw
     return raw
-
-
-def _embedded(part: Part) -> bytes:
-    inner = part.get_payload()
-    if not isinstance(inner, list):
-        return payload(part, [])
-    made = []
-    for child in inner:
-        if not isinstance(child, Part):
-            continue
-        head = b"".join(k.encode() + b": " + v + b"\n" for k, v in _headers(child))
-        made.append(head + b"\n" + payload(child, []))
-    return b"\n".join(made)
 
 
 def _parameter(value: bytes, name: str) -> str | None:
@@ -335,26 +350,28 @@ def _rfc2231(value: bytes, parameter: bytes) -> str:
         pieces[int((match[1] or b"0")[:4])] = (match[2] is not None, match[3].strip(b'"'))
     if not pieces:
         return ""
-    label, data = None, b""
-    for number in sorted(pieces):
+    label, data, first = None, b"", min(pieces)
+    for number in sorted(pieces)[:200]:
         encoded, piece = pieces[number]
-        if number == min(pieces) and encoded and piece.count(b"'") >= 2:
+        if number == first and encoded and piece.count(b"'") >= 2:
             charset, _, piece = piece.split(b"'", 2)
             label = charset.decode("ascii", "replace")
         data += urllib.parse.unquote_to_bytes(piece) if encoded else piece
     return header.text(data) if label is None else decode(data, label)[0]
 
 
-def unflow(text: str) -> str:
+def unflow(text: str, *, delsp: bool = False) -> str:
     """Join the lines of format=flowed text (RFC 3676); quoted lines stay apart."""
-    made: list[str] = []
+    made: list[list[str]] = []
     joining = False
     for line in text.replace("\r\n", "\n").split("\n"):
         stuffed = line[1:] if line.startswith(" ") else line
         quoted = line.startswith(">")
-        if joining and not quoted:
-            made[-1] += stuffed
+        flowing = not quoted and stuffed.endswith(" ") and stuffed != "-- "
+        piece = stuffed[:-1] if flowing and delsp else stuffed
+        if joining and not quoted and stuffed != "-- ":
+            made[-1].append(piece)
         else:
-            made.append(stuffed)
-        joining = not quoted and stuffed.endswith(" ") and stuffed != "-- "
-    return "\n".join(made)
+            made.append([piece])
+        joining = flowing
+    return "\n".join("".join(pieces) for pieces in made)
