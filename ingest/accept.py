@@ -49,7 +49,10 @@ class Ingest:
         raw = await self._keep(delivery.raw)
         context = _for_account(self.context, settings)
         try:
-            parsed = channel.parse(delivery, context)
+            if len(delivery.raw) <= _INLINE:
+                parsed = channel.parse(delivery, context)
+            else:
+                parsed = await asyncio.to_thread(channel.parse, delivery, context)
             message = await self._publish(channel.name, parsed, raw, delivery)
         except Rejected as error:
             metrics.count("santral_messages_rejected_total", channel=channel.name, code=error.code)

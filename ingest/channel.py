@@ -37,6 +37,7 @@ class Delivery:
     received_at: datetime
     position: str | None = None
     hint: str | None = None
+    oversize: int | None = None
     traceparent: str | None = None
     ack: Callable[[], Awaitable[None]] = _nothing
     nack: Callable[[], Awaitable[None]] = _nothing

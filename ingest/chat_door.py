@@ -11,7 +11,7 @@ Before: the widget connects. After: accept publishes each line; replies.v1 comes
 import asyncio
 import contextlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -50,6 +50,7 @@ class Visit:
     last: str | None = None
     lines: int = 0
     since: float = 0.0
+    seen: set[str] = field(default_factory=set)
 
     @property
     def conversation(self) -> str:
@@ -84,7 +85,7 @@ async def serve(
     finally:
         _open -= 1
         metrics.gauge("santral_chat_sessions_open", _open)
-        with contextlib.suppress(RuntimeError, ConnectionError):
+        with contextlib.suppress(RuntimeError, ConnectionError, WebSocketDisconnect):
             await socket.close()
 
 
@@ -131,7 +132,8 @@ async def _read(visit: Visit) -> None:
         frame = await _frame(visit)
         if isinstance(frame, chat.Line):
             await _line(visit, frame)
-        elif isinstance(frame, chat.Seen):
+        elif isinstance(frame, chat.Seen) and frame.id not in visit.seen:
+            visit.seen.add(frame.id)
             await _seen(visit, frame.id)
 
 
@@ -180,6 +182,7 @@ async def _seen(visit: Visit, identifier: str) -> None:
     """Record that the visitor's page shows a reply; the same report twice is the same outcome."""
     found = [r for r in visit.replies.after(visit.conversation, None) if r.id == identifier]
     if not found:
+        visit.seen.discard(identifier)
         return
     reply: Reply = found[0]
     outcome = Outcome(

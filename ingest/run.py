@@ -15,7 +15,7 @@ from ingest.cursors import Cursors
 from ingest.door import Door, app
 from ingest.registry import CHANNELS
 from ingest.replies import Replies
-from runtime import http, metrics, stage
+from runtime import bus, http, metrics, stage
 from runtime.archive import Folder
 from runtime.bus import Publisher
 from runtime.clock import Clock
@@ -80,7 +80,7 @@ async def _follow(replies: Replies) -> None:
     while True:
         try:
             await replies.follow()
-        except OSError as error:
+        except bus.AWAY as error:
             log.warning("replies.away", error=str(error))
             await asyncio.sleep(2)
 
@@ -117,6 +117,8 @@ async def _pull(
             # Doubles while nothing succeeds; a source that worked a minute ago is asked soon.
             age = fresh.age()
             delay = min(60.0, delay * 2) if age is None or age > 60 else min(after, 5.0)
+        except* bus.AWAY as errors:
+            worst = [str(errors.exceptions[0])]
         if worst:
             log.warning(
                 "source.away", source=f"{channel.name}:{account}", why=worst[0], again_in_s=delay

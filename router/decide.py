@@ -14,7 +14,7 @@ import msgspec
 
 from router.entities import entities
 from router.language import language
-from router.priority import priority, sentiment, severity
+from router.priority import marks
 from router.rules import Hit, Pack
 from schemas import conversation as states
 from schemas.conversation import ConversationState
@@ -82,6 +82,9 @@ def one(
     who = _who(message)
     flags = list(message.flags)
     reasons = [_reason(h, policy.pack.version) for h in hits]
+    if state is not None and state.department not in policy.departments:
+        # The department was closed since: triage is where its conversations go on.
+        state = msgspec.structs.replace(state, department=TRIAGE)
     live = state is not None and state.status != "quiet"
     if message.automatic is not None:
         action, department = "automatic", state.department if state else TRIAGE
@@ -104,7 +107,8 @@ def one(
     else:
         action, department = "triage", TRIAGE
         reasons.append(_UNSURE_REASON)
-    points = priority(hits)
+    marked = marks(hits)
+    points = marked.priority
     if live and state is not None and action == "append":
         points = max(points, state.priority)
     confidence = 1.0 if action in ("append", "automatic") else (ranking[0][1] if ranking else 0.0)
@@ -112,7 +116,7 @@ def one(
         message=message.id, brand=message.brand, channel=message.channel,
         conversation=message.conversation, department=department, intent=_intent(hits, folded),
         topics=tuple(dict.fromkeys(t for h in hits for t in h.rule.topics)), language=said,
-        sentiment=sentiment(hits), severity=severity(hits), priority=points,
+        sentiment=marked.sentiment, severity=marked.severity, priority=points,
         confidence=confidence, reasons=tuple(reasons),
         runner_up=_runner_up(ranking, department, policy), entities=entities(text),
         flags=tuple(flags), action=action,  # type: ignore[arg-type]  # one of Action's words
@@ -129,10 +133,12 @@ def apply(
     outcome: Outcome, state: ConversationState | None, policy: Policy, now: datetime
 ) -> Decided | ConversationState | None:
     """Apply what people did: a moved item as Decided, a new state, or None if nothing changes."""
-    if state is None or states.has_seen(state, outcome.id):
+    if state is not None and states.has_seen(state, outcome.id):
         return None
     if outcome.kind in ("rerouted", "escalated") and outcome.moved is not None:
-        return _move(outcome, state, policy, now)
+        return _move(outcome, state or _forgotten(outcome, now), policy, now)
+    if state is None:
+        return None
     if outcome.kind == "resolved":
         return states.closed(state, outcome.id, outcome.at)
     if outcome.kind == "reopened":
@@ -167,8 +173,16 @@ def _move(outcome: Outcome, state: ConversationState, policy: Policy, now: datet
         decided_at=now,
     )  # fmt: skip
     item = WorkItem(message=outcome.moved.message, decision=decision, due=outcome.moved.due)
-    after = states.moved(state, outcome.id, decision.department, points, outcome.at)
+    after = states.moved(state, outcome.id, decision.department, points, hops, outcome.at)
     return Decided(decision=decision, state=after, item=item)
+
+
+def _forgotten(outcome: Outcome, now: datetime) -> ConversationState:
+    """The state of a conversation that expired while its item lay at a desk."""
+    return ConversationState(
+        conversation=outcome.conversation, brand=outcome.brand, department=outcome.department,
+        opened_at=now, updated_at=now,
+    )  # fmt: skip
 
 
 def work_item(message: Message, decision: Decision, policy: Policy) -> WorkItem:

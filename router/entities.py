@@ -44,7 +44,7 @@ def entities(text: str) -> tuple[Entity, ...]:
     for match in _PHONE.finditer(text):
         digits = re.sub(r"\D", "", match[0])[-10:]
         found.append(_at("phone", match, f"+90{digits}"))
-    for match in _IBAN.finditer(text):
+    for match in _IBAN.finditer(text) if "TR" in text or "tr" in text else ():
         value = match[0].replace(" ", "").upper()
         if iban_holds(value):
             found.append(_at("iban", match, mask(value)))

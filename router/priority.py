@@ -4,6 +4,7 @@ Before: decide.py has the hits. After: the Decision's numbers, each with the rul
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from router.rules import Hit
 
@@ -11,21 +12,26 @@ BASE = 30
 """Where a message without any special mark stands, of 100."""
 
 _PER_SEVERITY = 10
+_ANGRY = -0.6
 
 
-def severity(hits: Sequence[Hit]) -> int:
-    """Return the highest severity a rule asks for, 0 to 2."""
-    return max((h.rule.severity for h in hits), default=0)
+class Marks(NamedTuple):
+    """Priority from 0 to 100, sentiment from -1 to 1, severity from 0 to 2."""
+
+    priority: int
+    sentiment: float
+    severity: int
 
 
-def sentiment(hits: Sequence[Hit]) -> float:
-    """Return the sum of what the rules say, kept within -1 and 1."""
-    return round(max(-1.0, min(1.0, sum(h.rule.sentiment for h in hits))), 3)
-
-
-def priority(hits: Sequence[Hit]) -> int:
-    """Return 0 to 100: the base, the rules' points, and ten for each step of severity."""
-    points = BASE + sum(h.rule.priority for h in hits) + _PER_SEVERITY * severity(hits)
-    if sentiment(hits) <= -0.6:
-        points += 5
-    return max(0, min(100, points))
+def marks(hits: Sequence[Hit]) -> Marks:
+    """Return the base and the rules' points, ten for each step of severity, five for anger."""
+    points, mood, severity = BASE, 0.0, 0
+    for hit in hits:
+        rule = hit.rule
+        points += rule.priority
+        mood += rule.sentiment
+        if rule.severity > severity:
+            severity = rule.severity
+    sentiment = round(-1.0 if mood < -1 else min(mood, 1.0), 3)
+    points += _PER_SEVERITY * severity + (5 if sentiment <= _ANGRY else 0)
+    return Marks(0 if points < 0 else min(points, 100), sentiment, severity)

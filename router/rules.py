@@ -24,6 +24,7 @@ from schemas.errors import ConfigError, Problem
 from schemas.fold import fold
 
 PACKS = Path(__file__).parent / "packs"
+_SHOWN = 5  # spans of evidence kept of one rule
 _SOFTENED = {"k": "g", "p": "b", "t": "d"}
 _TERM = re.compile(r"^[^\s*]+\*?(?: [^\s*]+\*?)*$")
 RuleId = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]*(\\.[a-z0-9_]+)+$")]
@@ -64,7 +65,7 @@ class _Rule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The same with unknown keys refused: a mistyped `nome` must not switch a condition off."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Hit:
     """A rule that fired, with the places that made it fire."""
 
@@ -82,36 +83,50 @@ class Pack:
     _automaton: ahocorasick_rs.AhoCorasick = field(repr=False)
     _patterns: list[list[tuple[int, re.Pattern[str] | None]]] = field(repr=False)
     _by_term: list[list[int]] = field(repr=False)
-    _needs: list[tuple[frozenset[int], frozenset[int], frozenset[int]]] = field(repr=False)
+    _needs: list[tuple[frozenset[int], frozenset[int], frozenset[int]] | None] = field(repr=False)
 
     def hits(self, text: str, folded: str) -> list[Hit]:
         """Return the rules that fire on a text, in the pack's order."""
         found: dict[int, tuple[int, int]] = {}
+        missed: set[int] = set()  # a term of several words is looked for once a text
         for pattern, start, end in self._automaton.find_matches_as_indexes(
             folded, overlapping=True
         ):
             for term, check in self._patterns[pattern]:
-                if term in found:
+                if term in found or term in missed:
                     continue
                 if check is None:
                     found[term] = (start, end)
                 elif (match := check.search(folded)) is not None:
                     found[term] = match.span()
+                else:
+                    missed.add(term)
         if not found:
             return []
-        candidates = sorted({rule for term in found for rule in self._by_term[term]})
+        by_rule: dict[int, list[tuple[int, int]]] = {}
+        for term, span in found.items():
+            for index in self._by_term[term]:
+                if index in by_rule:
+                    by_rule[index].append(span)
+                else:
+                    by_rule[index] = [span]
         made = []
-        for index in candidates:
-            some, every, never = self._needs[index]
-            present = found.keys()
-            if (
-                every <= present
-                and (not some or not some.isdisjoint(present))
-                and never.isdisjoint(present)
-            ):
-                terms = sorted((some & present) | every, key=found.__getitem__)
-                spans = tuple(_evidence(text, folded, *found[t]) for t in terms[:5])
-                made.append(Hit(self.rules[index], spans))
+        for index in sorted(by_rule):
+            needs = self._needs[index]
+            if needs is not None:
+                some, every, never = needs
+                present = found.keys()
+                if (
+                    not every <= present
+                    or (some and some.isdisjoint(present))
+                    or not never.isdisjoint(present)
+                ):
+                    continue
+            spans = by_rule[index]
+            if len(spans) > 1:
+                spans.sort()
+            evidence = tuple([_evidence(text, folded, *span) for span in spans[:_SHOWN]])
+            made.append(Hit(self.rules[index], evidence))
         return made
 
 
@@ -170,12 +185,14 @@ def compile_pack(name: str, rules: Iterable[Rule]) -> Pack:
             patterns[anchor].append((terms[term], check))
         return terms[term]
 
-    needs, by_term = [], defaultdict(list)
+    needs: list[tuple[frozenset[int], frozenset[int], frozenset[int]] | None] = []
+    by_term: defaultdict[int, list[int]] = defaultdict(list)
     for index, rule in enumerate(rules):
         some, every, never = (
             frozenset(map(number, group)) for group in (rule.any, rule.all, rule.none)
         )
-        needs.append((some, every, never))
+        # Most rules ask for any one term: for those a hit is all there is to know.
+        needs.append((some, every, never) if every or never else None)
         for term in some | every:
             by_term[term].append(index)
     keys = list(patterns)

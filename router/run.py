@@ -13,6 +13,7 @@ import signal
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -30,7 +31,7 @@ from runtime import metrics, trace
 from runtime.archive import Archive, Folder
 from runtime.bus import rdkafka
 from runtime.clock import Clock, SystemClock
-from runtime.health import Fresh, Health, Watchdog, serve
+from runtime.health import STALLED, Fresh, Health, Watchdog, serve
 from runtime.settings import Settings
 from schemas import envelope, topics
 from schemas.base import derived_id
@@ -47,7 +48,12 @@ GROUP = "santral-router"
 SOURCE = b"santral/router"
 _INPUTS = (topics.MESSAGES.name, topics.OUTCOMES.name)
 _GAP_S = 0.003
+_FILL_S = 0.02
+_BUSY = 64  # records in a batch from which on there is a backlog
 _WAIT_S = 0.5  # one poll at rest; a record ends it at once
+# A killed router holds readers of what it wrote back for so long: longer than any batch.
+_TRANSACTION_S = 15
+_BATCH_S = 4.0  # a batch ends after so long, whatever its size
 _SWEEP = timedelta(hours=1)
 _SWEEP_BATCH = 5000
 _TYPES = {
@@ -74,6 +80,42 @@ class Batch:
     fresh: dict[tuple[int, str], ConversationState] = field(default_factory=dict)
     decided: Counter[tuple[str, str]] = field(default_factory=Counter)
     repeats: int = 0
+    time: bytes = b""
+
+
+class Deadline:
+    """Ends the process when a transaction is open for longer than the broker lets it be.
+
+    After a broker's death librdkafka may wait in a call beyond every timeout it was given.
+    """
+
+    def __init__(self, clock: Clock, end: Callable[[int], None] = os._exit) -> None:
+        self._clock, self._end = clock, end
+        self._began: float | None = None
+
+    def begin(self) -> None:
+        """A transaction is open from now on."""
+        self._began = self._clock.monotonic()
+
+    def end(self) -> None:
+        """It is over."""
+        self._began = None
+
+    def look(self) -> None:
+        """End the process if it is too late."""
+        began = self._began
+        if began is not None and self._clock.monotonic() - began > _TRANSACTION_S + 5:
+            log.error("transaction.stuck", seconds=round(self._clock.monotonic() - began))
+            self._end(STALLED)
+
+    def watch(self, stopping: threading.Event) -> None:
+        """Look every second, in a thread, until `stopping`."""
+
+        def run() -> None:
+            while not stopping.wait(1):
+                self.look()
+
+        threading.Thread(target=run, name="deadline", daemon=True).start()
 
 
 class Router:
@@ -89,6 +131,8 @@ class Router:
         self._paused: set[tuple[str, int]] = set()
         self._swept_at = clock.now()
         self._committed_at = 0.0
+        self._deadline = Deadline(clock)
+        self._busy = False
         self.fresh = Fresh(clock, 60, "turn of the loop")
         health.add("loop", self.fresh)
         health.add("poison", self._poisoned)
@@ -114,7 +158,8 @@ class Router:
                     "client.id": f"santral-router-{os.getpid()}",
                     "linger.ms": 1, "batch.size": 256 * 1024, "message.max.bytes": 1024 * 1024,
                     "retry.backoff.ms": 1, "retry.backoff.max.ms": 200,
-                    "transaction.timeout.ms": 30_000, "partitioner": "murmur2_random",
+                    "transaction.timeout.ms": _TRANSACTION_S * 1000,
+                    "partitioner": "murmur2_random",
                     "queue.buffering.max.messages": 500_000,
                     "queue.buffering.max.kbytes": 256 * 1024,
                 },
@@ -128,35 +173,49 @@ class Router:
             list(_INPUTS), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
         )
 
+    def watch(self, stopping: threading.Event) -> None:
+        """Let a thread see to it that no transaction stays open."""
+        self._deadline.watch(stopping)
+
     def turn(self) -> int:
         """One turn of the loop: a batch from reading to commit; return its size."""
         first = self._consumer.poll(_WAIT_S)
         self.fresh.succeeded()
+        self._sweep()
         if first is None:
-            self._sweep()
+            self._busy = False
             return 0
         # The broker still writes the last transaction's markers: what comes meanwhile joins.
         rest = _GAP_S - (self._clock.monotonic() - self._committed_at)
         if rest > 0:
             self._pause(rest)
-        records = [first, *self._consumer.consume(self._settings.router.batch - 1, 0)]
+        # With a backlog a short wait fills the batch; at rest what is there goes at once.
+        wait = _FILL_S if self._busy else 0
+        records = [first, *self._consumer.consume(self._settings.router.batch - 1, wait)]
+        self._busy = len(records) >= _BUSY
         good = [r for r in records if self._usable(r)]
         if not good:
             return 0
         began = self._clock.monotonic()
         batch = Batch()
+        for record in good:
+            batch.first.setdefault((record.topic(), record.partition()), record.offset())
+        self._deadline.begin()
         try:
             self._producer.begin_transaction()
             # Offsets go first: right after a commit this call meets the coordinator's busy answer
             # under our own short back-off; a produce would wait 20 ms that librdkafka has fixed.
             self._send_offsets(good)
             now = self._clock.now()
+            batch.time = now.isoformat().encode()
             for record in good:
                 self._one(record, batch, now)
             self._finish(batch)
         except KafkaException as error:
             self._recover(error, batch)
             return 0
+        finally:
+            self._deadline.end()
         self._states.commit(batch.changed)
         self._count(batch, began)
         return len(good)
@@ -182,47 +241,51 @@ class Router:
     def _one(self, record: Any, batch: Batch, now: datetime) -> None:
         """Decide one record and produce what follows from it."""
         place = (record.topic(), record.partition())
-        batch.first.setdefault(place, record.offset())
         partition = record.partition()
         parent = envelope.traceparent_of(record.headers())
         struct: type[Message] | type[Outcome]
         struct = Message if record.topic() == topics.MESSAGES.name else Outcome
+        decoded: Message | Outcome | None = None
         try:
             decoded = envelope.decode(struct, record.value())
             if (record.key() or b"").decode("utf-8", "replace") != decoded.conversation:
                 raise Rejected("record.misplaced")
             state = self._look(partition, decoded.conversation, batch)
-            if isinstance(decoded, Message):
-                self._message(one(decoded, state, self._policy, now), partition, batch, parent)
-            else:
-                self._outcome(decoded, state, partition, batch, now, parent)
+            made = self._decided(decoded, state, now)
+            self._put(made, partition, batch, parent)
             self._poison[place] = 0
         except Rejected as error:
-            self._bury(record, error, now)
+            self._bury(record, decoded, error, now)
             self._poison[place] += 1
 
     def _look(self, partition: int, conversation: str, batch: Batch) -> ConversationState | None:
         found = batch.fresh.get((partition, conversation))
         return found if found is not None else self._states.get(partition, conversation)
 
-    def _message(self, decided: Decided, partition: int, batch: Batch, parent: str | None) -> None:
-        decision = decided.decision
-        if decision.action == "repeat":
-            batch.repeats += 1
-            return
-        self._write(decided, partition, batch, parent)
-        batch.decided[decision.department, decision.action] += 1
+    def _decided(
+        self, decoded: Message | Outcome, state: ConversationState | None, now: datetime
+    ) -> Decided | ConversationState | None:
+        """Decide; a bug that one record brings out must not stop the line: it is buried."""
+        try:
+            if isinstance(decoded, Message):
+                return one(decoded, state, self._policy, now)
+            return apply(decoded, state, self._policy, now)
+        except Exception as error:
+            log.exception("router.bug", id=decoded.id)
+            raise Rejected("router.bug", f"{type(error).__name__} while deciding") from error
 
-    def _outcome(
-        self, outcome: Outcome, state: ConversationState | None, partition: int, batch: Batch,
-        now: datetime, parent: str | None,
+    def _put(
+        self, made: Decided | ConversationState | None, partition: int, batch: Batch,
+        parent: str | None,
     ) -> None:  # fmt: skip
-        made = apply(outcome, state, self._policy, now)
-        if isinstance(made, Decided):
+        """Write what was decided, and note the state it leaves."""
+        if isinstance(made, ConversationState):
+            self._keep(made, partition, batch)
+        elif made is not None and made.decision.action == "repeat":
+            batch.repeats += 1
+        elif made is not None:
             self._write(made, partition, batch, parent)
             batch.decided[made.decision.department, made.decision.action] += 1
-        elif made is not None:
-            self._keep(made, partition, batch)
 
     def _write(self, decided: Decided, partition: int, batch: Batch, parent: str | None) -> None:
         decision = decided.decision
@@ -233,16 +296,12 @@ class Router:
             values.append(envelope.encode(decided.item))
         key = decision.conversation.encode()
         identifier = f"{decision.message};{decision.hops}"
-        head = envelope.headers_from(
-            _TYPES[Decision], identifier, SOURCE, decision.decided_at, span
-        )
+        head = envelope.headers_from(_TYPES[Decision], identifier, SOURCE, batch.time, span)
         self._producer.produce(
             topics.DECISIONS.name, values[0], key, partition=partition, headers=head
         )  # fmt: skip
         if decided.item is not None:
-            head = envelope.headers_from(
-                _TYPES[WorkItem], identifier, SOURCE, decision.decided_at, span
-            )
+            head = envelope.headers_from(_TYPES[WorkItem], identifier, SOURCE, batch.time, span)
             self._producer.produce(
                 topics.queue_topic(decision.department), values[1], key, headers=head
             )  # fmt: skip
@@ -255,7 +314,9 @@ class Router:
         batch.fresh[place] = state
         batch.changed[place] = b""
 
-    def _bury(self, record: Any, error: Rejected, now: datetime) -> None:
+    def _bury(
+        self, record: Any, decoded: Message | Outcome | None, error: Rejected, now: datetime
+    ) -> None:
         """Write a dead letter with the record's bytes in the archive."""
         raw = self._archive.put(record.value() or b"")
         origin = Origin(
@@ -263,11 +324,15 @@ class Router:
             position=(record.key() or b"").decode("utf-8", "replace")[:200],
         )  # fmt: skip
         place = f"{origin.topic}/{origin.partition}/{origin.offset}"
+        known = isinstance(decoded, Message)
+        source = decoded.source if isinstance(decoded, Message) else f"kafka:{origin.topic}"
         letter = DeadLetter(
-            id=derived_id("dead", place), stage="router", source=f"kafka:{origin.topic}",
+            id=derived_id("dead", place), stage="router", source=source,
+            message=decoded.id if decoded is not None and known else None,
             code=error.code, text=error.text, origin=origin, raw=raw, at=now,
         )  # fmt: skip
-        head = envelope.headers_from(_TYPES[DeadLetter], letter.id, SOURCE, now, None)
+        time_ = now.isoformat().encode()
+        head = envelope.headers_from(_TYPES[DeadLetter], letter.id, SOURCE, time_, None)
         self._producer.produce(
             topics.DEAD.name, envelope.encode(letter), letter.source.encode(), headers=head
         )  # fmt: skip
@@ -288,13 +353,13 @@ class Router:
         ends = {(r.topic(), r.partition()): r.offset() + 1 for r in records}
         self._producer.send_offsets_to_transaction(
             [TopicPartition(t, p, o) for (t, p), o in ends.items()],
-            self._consumer.consumer_group_metadata(), 30,
+            self._consumer.consumer_group_metadata(), _TRANSACTION_S,
         )  # fmt: skip
 
     def _commit(self) -> None:
         while True:
             try:
-                self._producer.commit_transaction(30)
+                self._producer.commit_transaction(_TRANSACTION_S)
                 self._committed_at = self._clock.monotonic()
                 return
             except KafkaException as error:
@@ -309,7 +374,7 @@ class Router:
             raise error
         log.warning("transaction.aborted", error=fault.str())
         metrics.count("santral_batches_aborted_total")
-        self._producer.abort_transaction(30)
+        self._producer.abort_transaction(_TRANSACTION_S)
         held = {(p.topic, p.partition) for p in self._consumer.assignment()}
         for (topic, partition), offset in batch.first.items():
             if (topic, partition) in held:
@@ -368,19 +433,21 @@ class Router:
                 self._forget(partition, old[at : at + _SWEEP_BATCH])
 
     def _forget(self, partition: int, conversations: list[str]) -> None:
+        self._deadline.begin()
         self._producer.begin_transaction()
-        for key in conversations:
-            self._producer.produce(
-                topics.CONVERSATIONS.name, None, key.encode(), partition=partition
-            )
         # The offsets change nothing, but a process that lost the partition is fenced by them.
         held = [p for p in self._consumer.assignment() if p.partition == partition]
         places = [p for p in self._consumer.position(held) if p.offset >= 0]
         if places:
             self._producer.send_offsets_to_transaction(
-                places, self._consumer.consumer_group_metadata(), 30
+                places, self._consumer.consumer_group_metadata(), _TRANSACTION_S
+            )
+        for key in conversations:
+            self._producer.produce(
+                topics.CONVERSATIONS.name, None, key.encode(), partition=partition
             )
         self._commit()
+        self._deadline.end()
         self._states.commit({(partition, key): None for key in conversations})
         log.info("state.forgotten", partition=partition, conversations=len(conversations))
 
@@ -392,9 +459,9 @@ class Router:
         ]
         for part in self._consumer.position(held) if held else ():
             _, end = self._consumer.get_watermark_offsets(part, 5)
-            at = part.offset if part.offset >= 0 else 0
-            position += at
-            lag += max(0, end - at) if part.offset >= 0 else 0
+            position += max(0, part.offset)
+            # Nothing read yet: all of it may be lag, and the position has to begin to move.
+            lag += max(0, end - max(0, part.offset))
         return position, lag
 
 
@@ -412,6 +479,7 @@ def start(settings: Settings) -> None:
     ops = serve(health, settings.ops)
     watchdog = Watchdog(health, router.look, settings.ops, clock)
     router.start()
+    router.watch(stopping)
     watchdog.start()
     log.info("stage.started", ops_port=ops.server_port)
     while not stopping.is_set():

@@ -81,28 +81,46 @@ class Conversations:
         try:
             consumer.assign([TopicPartition(topics.CONVERSATIONS.name, p, 0) for p in wanted])
             made: dict[int, dict[str, bytes]] = {p: {} for p in wanted}
+            ends = _ends(kafka, wanted)
             left = set(wanted)
             while left:
                 for record in consumer.consume(_RESTORE_BATCH, 0.1):
-                    left -= _take(record, made)
+                    # An open transaction of a dead process holds the committed end back: wait
+                    # until the broker has ended it and the end of now is reached.
+                    if _take(record, made) and record.offset() >= ends[record.partition()]:
+                        left.discard(record.partition())
             self._held.update(made)
         finally:
             consumer.close()
         log.info("state.restored", partitions=len(wanted), conversations=self.count())
 
 
-def _take(record: Any, made: dict[int, dict[str, bytes]]) -> set[int]:
-    """Put one record into the states; return its partition when that is its end."""
+def _ends(kafka: Kafka, partitions: list[int]) -> dict[int, int]:
+    """Return where the partitions end now, open transactions included."""
+    consumer = Consumer(
+        rdkafka(kafka, **{"group.id": "santral-router-ends", "isolation.level": "read_uncommitted"})
+    )
+    try:
+        return {
+            p: consumer.get_watermark_offsets(TopicPartition(topics.CONVERSATIONS.name, p), 30)[1]
+            for p in partitions
+        }
+    finally:
+        consumer.close()
+
+
+def _take(record: Any, made: dict[int, dict[str, bytes]]) -> bool:
+    """Put one record into the states; say whether it is a partition's end instead."""
     error = record.error()
     if error is not None:
         if error.code() == KafkaError._PARTITION_EOF:
-            return {record.partition()}
+            return True
         if not error.retriable():
             raise KafkaException(error)
-        return set()
+        return False
     held, key, value = made[record.partition()], record.key().decode(), record.value()
     if value is None:
         held.pop(key, None)
     else:
         held[key] = value
-    return set()
+    return False

@@ -7,6 +7,7 @@ its own transactional loop (router/run.py) and takes only `rdkafka` from here.
 import asyncio
 import contextlib
 import ssl
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any
 
@@ -27,6 +28,10 @@ log = get(__name__)
 # Brokers take a little more than RECORD_LIMIT: headers and batch framing come on top.
 BROKER_MESSAGE_MAX = 1024 * 1024
 _REQUEST_TIMEOUT_S = 10.0
+_BREATH_S = 1.0  # after a failed start, callers are told at once for so long
+_FORGET_S = 15.0
+AWAY = (KafkaError, OSError, TimeoutError)
+"""What is raised while the broker is away: start the client anew."""
 
 
 def rdkafka(kafka: Kafka, **more: Any) -> dict[str, Any]:
@@ -116,7 +121,8 @@ class Publisher:
         self._kafka = kafka
         self._client_id = client_id
         self._producer: AIOKafkaProducer | None = None
-        self._starting = asyncio.Lock()
+        self._starting: asyncio.Future[AIOKafkaProducer] | None = None
+        self._ending: set[asyncio.Future[None]] = set()
         self._gate = asyncio.Semaphore(2000)  # bounds what is lost in memory when Kafka is away
         self._timeout = kafka.ack_timeout.total_seconds()
         self._failed_at: float | None = None
@@ -129,12 +135,14 @@ class Publisher:
         """Flush and disconnect."""
         producer, self._producer = self._producer, None
         if producer is not None:
-            await producer.stop()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(producer.stop(), self._timeout)
+        await asyncio.gather(*self._ending, return_exceptions=True)
 
     @property
     def healthy(self) -> bool:
-        """Whether the last publish was acknowledged."""
-        return self._failed_at is None
+        """Whether no publish failed lately: without traffic a failure is forgotten."""
+        return self._failed_at is None or time.monotonic() - self._failed_at > _FORGET_S
 
     async def publish(
         self, topic: str, key: str, record: Record, *, identifier: str, source: str,
@@ -149,51 +157,62 @@ class Publisher:
         self, topic: str, key: bytes, value: bytes | None, headers: envelope.Headers
     ) -> tuple[int, int]:
         """Publish encoded bytes; None as value is a tombstone of a compacted topic."""
-        producer = await self._ready()
-        async with self._gate:
-            try:
-                async with asyncio.timeout(self._timeout):
+        producer: AIOKafkaProducer | None = None
+        try:
+            async with asyncio.timeout(self._timeout):
+                producer = await self._ready()
+                async with self._gate:
                     acked = await (await producer.send(topic, value, key, headers=headers))
-            except (KafkaError, TimeoutError, OSError) as error:
-                await self._discard(producer)
-                raise Retry(2, f"Kafka did not acknowledge: {type(error).__name__}") from error
+        except (KafkaError, TimeoutError, OSError) as error:
+            self._failed_at = time.monotonic()
+            self._discard(producer)
+            raise Retry(2, f"Kafka did not acknowledge: {type(error).__name__}") from error
         self._failed_at = None
         return acked.partition, acked.offset
 
     async def _ready(self) -> AIOKafkaProducer:
+        """Return the producer; all that wait share one attempt to start it."""
         if self._producer is not None:
             return self._producer
-        async with self._starting:
-            if self._producer is None:
-                made = AIOKafkaProducer(
-                    **_aiokafka(self._kafka),
-                    client_id=self._client_id,
-                    acks="all",
-                    enable_idempotence=True,
-                    linger_ms=1,
-                    max_batch_size=128 * 1024,
-                    max_request_size=BROKER_MESSAGE_MAX,
-                    request_timeout_ms=int(self._timeout * 1000),
-                    retry_backoff_ms=50,
-                )
-                try:
-                    async with asyncio.timeout(self._timeout):
-                        await made.start()
-                except (KafkaError, TimeoutError, OSError) as error:
-                    await made.stop()
-                    self._failed_at = asyncio.get_running_loop().time()
-                    raise Retry(2, "Kafka is away") from error
-                self._producer = made
-            return self._producer
+        now = time.monotonic()
+        if self._failed_at is not None and now - self._failed_at < _BREATH_S:
+            raise Retry(2, "Kafka is away")
+        if self._starting is None or self._starting.done():
+            self._starting = asyncio.ensure_future(self._start())
+        return await asyncio.shield(self._starting)
 
-    async def _discard(self, producer: Any) -> None:
-        self._failed_at = asyncio.get_running_loop().time()
-        if self._producer is not producer:
-            return  # another call met the same end and is throwing it away
+    async def _start(self) -> AIOKafkaProducer:
+        made = AIOKafkaProducer(
+            **_aiokafka(self._kafka),
+            client_id=self._client_id,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=1,
+            max_batch_size=128 * 1024,
+            max_request_size=BROKER_MESSAGE_MAX,
+            request_timeout_ms=int(self._timeout * 1000),
+            retry_backoff_ms=50,
+        )
+        try:
+            async with asyncio.timeout(self._timeout):
+                await made.start()
+        except (KafkaError, TimeoutError, OSError) as error:
+            await made.stop()
+            self._failed_at = time.monotonic()
+            raise Retry(2, "Kafka is away") from error
+        self._producer = made
+        return made
+
+    def _discard(self, producer: Any) -> None:
+        """Throw a producer away in the background: it may wait for a request of its own."""
+        if producer is None or self._producer is not producer:
+            return  # none yet, or another call met the same end and is throwing it away
         self._producer = None
         # stop() alone would wait for batches that never expire: end the sender first, so that
         # nothing we answered "try again" for is sent behind the caller's back.
-        await _end_sender(producer)
+        task = asyncio.ensure_future(_end_sender(producer))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
 
 
 async def _end_sender(producer: Any) -> None:

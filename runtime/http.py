@@ -63,7 +63,7 @@ async def on_rejected(_request: HTTPConnection, error: Exception) -> Response:
 async def on_retry(_request: HTTPConnection, error: Exception) -> Response:
     """Answer a Retry that an endpoint raised: 503 with Retry-After."""
     after = error.after if isinstance(error, Retry) else 5
-    return fault(503, "try_again", f"{error}; nothing was accepted, send it again", after)
+    return fault(503, "try_again", f"{error}; it is not known to be accepted, send it again", after)
 
 
 async def on_http(_request: HTTPConnection, error: Exception) -> Response:

@@ -22,7 +22,7 @@ from typing import Any
 from schemas.errors import Unavailable
 
 PINS = Path(__file__).parent / "kafka_jars.txt"
-_READY_S = 60.0
+_READY_S = 90.0
 _LOG4J = """\
 Configuration:
   status: WARN
@@ -285,7 +285,10 @@ def _answers(port: int) -> bool:
 
 
 def _cluster_id() -> str:
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    # StorageTool takes an id that begins with a dash for an option.
+    while (made := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))[0] == "-":
+        pass
+    return made
 
 
 def main() -> None:

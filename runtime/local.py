@@ -8,6 +8,7 @@ when the supervisor itself is killed, the kernel ends its children.
 import asyncio
 import ctypes
 import fcntl
+import functools
 import json
 import os
 import secrets
@@ -38,7 +39,7 @@ from schemas.topics import all_topics
 _HEALTHY_S = 30.0
 _LONGEST_DELAY_S = 30.0
 _STOP_S = 15.0
-_READY_S = 60.0
+_READY_S = 120.0
 _LOG_LIMIT = 10 * 1024 * 1024
 
 Say = Callable[[str], None]
@@ -80,11 +81,11 @@ def _port(wanted: int, what: str, setting: str) -> int:
     return wanted
 
 
-def _bind_to_parent() -> None:
+def _bind_to_parent(parent: int) -> None:
     """In the child, before it runs: on Linux, ask the kernel to end it with its parent."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
-        if os.getppid() == 1:
+        if os.getppid() != parent:
             os._exit(1)
 
 
@@ -279,7 +280,8 @@ class Supervisor:
         with path.open("ab") as log:
             child.process = await asyncio.create_subprocess_exec(
                 *child.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                env={**os.environ, **child.environ}, preexec_fn=_bind_to_parent,
+                env={**os.environ, **child.environ},
+                preexec_fn=functools.partial(_bind_to_parent, os.getpid()),
                 start_new_session=True,
             )  # fmt: skip
 
@@ -303,7 +305,10 @@ class Supervisor:
             )
             await asyncio.sleep(delay)
             delay = min(_LONGEST_DELAY_S, delay * 2)
-            await self._spawn(child)
+            try:
+                await self._spawn(child)
+            except OSError as error:
+                self._say(f"{child.name} can't be started: {error.strerror}")
 
     async def _until(self, child: Child) -> None:
         """Wait until a child is ready; raise Unavailable with the end of its log if it isn't."""
@@ -359,8 +364,11 @@ async def _end_one(child: Child) -> None:
     process = child.process
     if process is None or process.returncode is not None:
         return
-    process.send_signal(signal.SIGCONT)
-    process.terminate()
+    try:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+    except ProcessLookupError:
+        return
     try:
         async with asyncio.timeout(_STOP_S):
             await process.wait()

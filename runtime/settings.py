@@ -34,11 +34,15 @@ _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Kafka(Record, frozen=True, kw_only=True):
-    """The broker. `partitions` is for conversations, and can't shrink later."""
+    """The broker. `partitions` is for conversations, and can't shrink later.
+
+    Every partition that a transaction writes to costs latency: a router process for each two or
+    three of them is plenty.
+    """
 
     bootstrap: str = "127.0.0.1:9092"
-    partitions: Count = 8
-    queue_partitions: Count = 4
+    partitions: Count = 4
+    queue_partitions: Count = 1
     replication: Count = 1
     ack_timeout: timedelta = timedelta(seconds=10)
     security: dict[str, str] = msgspec.field(default_factory=dict)

@@ -5,22 +5,26 @@ Before: the door or a channel starts or takes over a trace. After: every record 
 the randomness of a new id.
 """
 
+import random
 import re
-import secrets
 
 _FORM = re.compile(r"^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
 
 
+# Ids have to differ, not to be secret: the kernel need not be asked for each.
+_bits = random.Random().getrandbits  # noqa: S311 - as said
+
+
 def start() -> str:
     """Return the traceparent of a new trace."""
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    return f"00-{_bits(128) | 1:032x}-{_bits(64) | 1:016x}-01"
 
 
 def child(parent: str | None) -> str:
     """Return a traceparent in the parent's trace, or of a new trace if the parent is not valid."""
     if parent is None or not _FORM.match(parent):
         return start()
-    return f"00-{parent[3:35]}-{secrets.token_hex(8)}-{parent[53:55]}"
+    return f"00-{parent[3:35]}-{_bits(64) | 1:016x}-{parent[53:55]}"
 
 
 def trace_id(traceparent: str | None) -> str:

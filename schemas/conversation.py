@@ -74,15 +74,16 @@ def with_participant(participants: tuple[str, ...], who: str) -> tuple[str, ...]
 
 
 def moved(
-    state: ConversationState, outcome_id: str, department: str, priority: int, at: datetime
-) -> ConversationState:
+    state: ConversationState, outcome_id: str, department: str, priority: int, hops: int,
+    at: datetime,
+) -> ConversationState:  # fmt: skip
     """Return the state after people moved the conversation to another department."""
     return msgspec.structs.replace(
         state,
         department=department,
         status="open",
         priority=priority,
-        hops=state.hops + 1,
+        hops=max(hops, state.hops),
         seen=remember(state.seen, outcome_id),
         updated_at=max(at, state.updated_at),
     )

@@ -30,6 +30,7 @@ class DeadLetter(Record, frozen=True, kw_only=True):
     source: str
     code: str
     text: str
+    message: Id | None = None
     origin: Origin
     raw: Raw | None = None
     at: Time

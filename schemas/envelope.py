@@ -56,11 +56,17 @@ def headers(
     struct: type[Record], identifier: str, source: str, time: datetime, traceparent: str | None
 ) -> Headers:
     """Return the CloudEvents headers of a record."""
-    return headers_from(type_of(struct).encode(), identifier, source.encode(), time, traceparent)
+    return headers_from(
+        type_of(struct).encode(),
+        identifier,
+        source.encode(),
+        time.isoformat().encode(),
+        traceparent,
+    )
 
 
 def headers_from(
-    ce_type: bytes, identifier: str, source: bytes, time: datetime, traceparent: str | None
+    ce_type: bytes, identifier: str, source: bytes, time: bytes, traceparent: str | None
 ) -> Headers:
     """Return the same headers from parts that were encoded once for many records."""
     made: Headers = [
@@ -68,7 +74,7 @@ def headers_from(
         ("ce_id", identifier.encode()),
         ("ce_type", ce_type),
         ("ce_source", source),
-        ("ce_time", time.isoformat().encode()),
+        ("ce_time", time),
         ("content-type", _CONTENT),
     ]
     if traceparent:

@@ -33,7 +33,7 @@ CODES: dict[str, str] = {
     "reply.refused": "the other side refused the answer for good",
     "reply.loop": "the loop guard held the answer back",
     "message.unknown": "no such message is known",
-    "outcome.invalid": "an outcome asks for what the router cannot do",
+    "router.bug": "the router failed on this record; its log has the traceback",
 }
 """Every stable code with its sentence; counted in santral_messages_rejected_total."""
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import Engine, text
 
@@ -11,6 +12,7 @@ from router.decide import one
 from runtime import store
 from schemas import envelope, topics
 from schemas.base import Record
+from schemas.dead import DeadLetter, Origin
 from schemas.errors import Unavailable
 from schemas.outcome import Outcome
 from tests.samples import NOW, message, policy
@@ -127,12 +129,8 @@ def test_search_folds_turkish_and_takes_beginnings(engine: Engine) -> None:
 
 
 def test_dead_letters_are_listed_by_their_last_attempt(engine: Engine) -> None:
-    from schemas.dead import DeadLetter, Origin
-
     letter = DeadLetter(id="d" * 36, stage="ingest", source="email:a", code="mime.empty", text="t",
                         origin=Origin(position="INBOX;1;2"), at=NOW)  # fmt: skip
-    import msgspec
-
     again = msgspec.structs.replace(letter, attempt=1)
     _write(engine, (topics.DEAD.name, 0, letter), (topics.DEAD.name, 1, again))
     assert [x.attempt for x in dead.letters(engine)] == [1]
@@ -141,14 +139,10 @@ def test_dead_letters_are_listed_by_their_last_attempt(engine: Engine) -> None:
         dead.letter(engine, "e")
 
 
-def _account(
-    engine: Engine, *, end: int, decided_end: int, held: list[str] | None = None
-) -> ledger.Ledger:
-    messages = ledger.Ends(ends={0: end}, committed={0: end})
-    decisions = ledger.Ends(ends={0: decided_end}, committed={0: decided_end})
-    with engine.connect() as connection:
-        inventory = {"api:test": held} if held is not None else {}
-        return ledger._account(connection, messages, decisions, inventory)
+def _account(engine: Engine, *, settled: bool, held: list[str] | None = None) -> ledger.Ledger:
+    inventory = {"api:test": held} if held is not None else {}
+    told = ledger.Reach(undecided=0, unrecorded=0 if settled else 1)
+    return ledger.account(engine, ledger._undecided(engine), told, inventory)
 
 
 def test_the_ledger_is_zero_when_all_is_accounted_for_and_not_when_something_is_gone(
@@ -157,14 +151,22 @@ def test_the_ledger_is_zero_when_all_is_accounted_for_and_not_when_something_is_
     made = message("a", position="INBOX;1;1")
     decided = one(made, None, policy(), NOW).decision
     _write(engine, (MESSAGES, 0, made), (DECISIONS, 0, decided))
-    # A transaction's marker stands behind its last record.
-    assert _account(engine, end=1, decided_end=2, held=["INBOX;1;1"]).unaccounted == 0
-    gone = _account(engine, end=1, decided_end=2, held=["INBOX;1;1", "INBOX;1;2"])
+    assert _account(engine, settled=True, held=["INBOX;1;1"]).unaccounted == 0
+    gone = _account(engine, settled=True, held=["INBOX;1;1", "INBOX;1;2"])
     assert gone.unaccounted == 1
     assert gone.sources[0].missing == ("INBOX;1;2",)
-    _write(engine, (MESSAGES, 1, message("b", native="2")))
-    lost = _account(engine, end=2, decided_end=2)
+    second = message("b", native="2")
+    _write(engine, (MESSAGES, 1, second))
+    lost = _account(engine, settled=True)
     assert lost.unaccounted == 1, "a message without a decision, though everything was read"
-    on_its_way = _account(engine, end=3, decided_end=2)
+    assert lost.undecided == (second.id,)
+    on_its_way = _account(engine, settled=False)
     assert on_its_way.unaccounted == 0
     assert on_its_way.pending > 0
+    buried = DeadLetter(
+        id="d1", stage="router", source="api:test", code="router.bug", text="t", at=NOW,
+        origin=Origin(topic=MESSAGES, partition=0, offset=1), message=second.id,
+    )  # fmt: skip
+    _write(engine, (topics.DEAD.name, 0, buried))
+    refused = _account(engine, settled=True)
+    assert (refused.unaccounted, refused.sources[0].refused) == (0, 1)

@@ -6,6 +6,7 @@ never on intake: machines, lists and whoever asked for silence get no answer.
 
 import os
 import re
+from datetime import timedelta
 
 from redis.asyncio import Redis
 
@@ -19,12 +20,14 @@ from schemas import envelope, topics
 from schemas.base import derived_id
 from schemas.decision import WorkItem
 from schemas.errors import Rejected, Retry
+from schemas.message import Message
 from schemas.outcome import Reply
 from workers.templates import acknowledgement
 
 log = get(__name__)
 
 GROUP = "santral-acknowledge"
+_OLD = timedelta(days=1)
 _SILENT = re.compile(
     r"^(no-?_?reply|do-?_?not-?_?reply|mailer-daemon|postmaster|bounce|owner-)|-request@|-bounces?@",
     re.IGNORECASE,
@@ -38,10 +41,15 @@ def wanted(work: WorkItem) -> str | None:
     if (
         message.channel != "email" or decision.hops or decision.action not in ("queue", "triage")
         or message.automatic is not None or "no_automatic_answer" in message.flags
-        or not address or _SILENT.search(address)
+        or not address or _SILENT.search(address) or _old(message)
     ):  # fmt: skip
         return None
     return address
+
+
+def _old(message: Message) -> bool:
+    """Whether it was written long before it came: a mailbox read for the first time."""
+    return message.sent_at is not None and message.received_at - message.sent_at > _OLD
 
 
 class Acknowledger:

@@ -19,7 +19,7 @@ from schemas import envelope, topics
 from schemas.api import Claimed, ClaimIn, Done, Item, LeaseIn, MoveIn, ReplyIn
 from schemas.base import Record, derived_id
 from schemas.decision import WorkItem
-from schemas.errors import Rejected
+from schemas.errors import Rejected, Retry
 from schemas.message import Message
 from schemas.outcome import Outcome, OutcomeKind, Reply
 from workers.desk_redis import Held, Lines
@@ -57,7 +57,15 @@ class Desk:
         for one in found:
             works = [envelope.decode(WorkItem, w) for w in one.works]
             items.append(_item(department, one.item, one.lease, one.until_ms, works))
-            await self._tell(self._outcome("claimed", one.item, one.lease, works, asked.agent))
+        try:
+            for item, one in zip(items, found, strict=True):
+                works = [envelope.decode(WorkItem, w) for w in one.works]
+                await self._tell(self._outcome("claimed", item.id, one.lease, works, asked.agent))
+        except Retry:
+            # The caller is told to try again: nothing may stay leased to nobody.
+            for one in found:
+                await self.lines.release(one.item, one.lease)
+            raise
         return Claimed(items=tuple(items))
 
     async def heartbeat(self, item: str, asked: LeaseIn) -> Done:
@@ -67,7 +75,7 @@ class Desk:
 
     async def show(self, item: str, lease: str) -> Item:
         """Return a claimed item as it is now, and keep its lease."""
-        held, works = await self._held(item, lease)
+        held, works = await self._held(item, lease, show=True)
         return _item(held.department, item, lease, held.until_ms, works)
 
     async def reply(self, item: str, asked: ReplyIn) -> Done:
@@ -75,7 +83,9 @@ class Desk:
         held, works = await self._held(item, asked.lease)
         work = _answerable(works, allow=asked.allow_new_participant)
         digest = sha256(asked.text.encode()).hexdigest()[:16]
-        reply = self._reply(item, work, asked, held, derived_id("reply", item, digest))
+        reply = self._reply(
+            item, work, asked, held, derived_id("reply", item, work.message.id, digest)
+        )
         await self.publisher.publish(
             topics.REPLIES.name, reply.conversation, reply, identifier=reply.id,
             source="santral/desk", time=reply.at,
@@ -142,8 +152,10 @@ class Desk:
             known = ", ".join(self.settings.departments)
             raise Rejected("department.unknown", f"no department {department!r}; there are {known}")
 
-    async def _held(self, item: str, lease: str) -> tuple[Held, list[WorkItem]]:
-        held = await self.lines.hold(item, lease, self._lease_ms)
+    async def _held(
+        self, item: str, lease: str, *, show: bool = False
+    ) -> tuple[Held, list[WorkItem]]:
+        held = await self.lines.hold(item, lease, self._lease_ms, show=show)
         return held, [envelope.decode(WorkItem, w) for w in held.works]
 
     def _outcome(

@@ -12,7 +12,7 @@ from datetime import timedelta
 from aiokafka import ConsumerRecord
 from redis.asyncio import Redis
 
-from runtime import metrics
+from runtime import bus, metrics
 from runtime.bus import queues, read_to_end, reader
 from runtime.claims import AWAY, Claims
 from runtime.clock import Clock
@@ -29,6 +29,7 @@ log = get(__name__)
 
 GROUP = "santral-desk"
 _REBUILD_LEASE_MS = 120_000
+_LOCK = "santral:desk:rebuild:"
 
 
 def score(work: WorkItem, point: timedelta) -> float:
@@ -45,7 +46,7 @@ class Feed:
     ) -> None:
         self._settings, self._clock = settings, clock
         self.lines = Lines(redis)
-        self._claims = Claims(redis, "santral:desk:rebuild:", _REBUILD_LEASE_MS, 1)
+        self._claims = Claims(redis, _LOCK, _REBUILD_LEASE_MS, 1)
         self._topics = queues(settings.departments)
         self.fresh = Fresh(clock, 60, "look at the queues")
         health.add("desk", self.fresh)
@@ -55,7 +56,7 @@ class Feed:
         while True:
             try:
                 await self._follow()
-            except (*AWAY, Retry) as error:
+            except (*AWAY, *bus.AWAY, Retry) as error:
                 log.warning("desk.away", why=str(error))
                 await asyncio.sleep(1)
 
@@ -65,15 +66,22 @@ class Feed:
             client_id=f"santral-desk-{os.getpid()}",
         )  # fmt: skip
         await consumer.start()
+        reached: dict[str, int] = {}
         try:
             while True:
-                if await self.lines.epoch() is None:
+                # An emptied Redis, or one that came back older than what was read into it.
+                if await self.lines.epoch() is None or await self.lines.behind(reached):
                     await self._rebuild()
+                    await self.lines.reached(reached)
+                    continue
                 batch = await consumer.getmany(timeout_ms=500, max_records=2000)
                 for records in batch.values():
                     for record in records:
                         await self._apply(record)
                 if batch:
+                    told = {f"{p.topic}/{p.partition}": r[-1].offset + 1 for p, r in batch.items()}
+                    await self.lines.reached(told)
+                    reached |= told
                     await consumer.commit()
                 self.fresh.succeeded()
                 await self._gauges()
@@ -117,16 +125,18 @@ class Feed:
         log.warning("desk.rebuilding")
         done: dict[str, int] = {}
         async for records in read_to_end(self._settings.kafka, [topics.OUTCOMES.name]):
+            await self._claims.claim("lock", token)
             for record in records:
                 _finished(record, done)
         count = 0
         async for records in read_to_end(self._settings.kafka, self._topics):
-            await self._claims.claim("lock", token)
+            if await self._claims.claim("lock", token) != "MINE":
+                return  # emptied again meanwhile: the next turn starts over
             for record in records:
                 count += await self._restore(record, done)
-        await self.lines.begin(secrets.token_hex(4))
+        whole = await self.lines.begin(secrets.token_hex(4), f"{_LOCK}lock", token)
         await self._claims.release("lock", token)
-        log.warning("desk.rebuilt", items=count)
+        log.warning("desk.rebuilt" if whole else "desk.emptied_again", items=count)
 
     async def _restore(self, record: ConsumerRecord, done: dict[str, int]) -> int:
         try:

@@ -8,6 +8,7 @@ script is idempotent; a lease's token names the epoch, so that no token outlives
     leased:D  sorted set of conversations; score = end of the lease in ms
     msgs:D:C  hash of a conversation's waiting messages: id -> WorkItem as JSON
     order:D:C sorted set of their ids by arrival
+    hops:D:C  hash of their hops              seen:D:C  set of ids the lease's agent was shown
     meta:D:C  item, score, lease, agent        item:ID -> "D C"        done:ID -> hops
 """
 
@@ -24,6 +25,7 @@ DONE_MS = 14 * 24 * 3600 * 1000
 
 _HEAD = """
 local P = KEYS[1]
+local MOST = 200
 local epoch = redis.call('GET', P .. 'epoch')
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -32,7 +34,8 @@ local function regroup(d, c)
   local first = redis.call('ZRANGE', P .. 'order:' .. at, 0, 0)[1]
   local old = redis.call('HGET', P .. 'meta:' .. at, 'item')
   if not first then
-    redis.call('DEL', P .. 'msgs:' .. at, P .. 'order:' .. at, P .. 'meta:' .. at)
+    redis.call('DEL', P .. 'msgs:' .. at, P .. 'order:' .. at, P .. 'meta:' .. at,
+      P .. 'hops:' .. at, P .. 'seen:' .. at)
     redis.call('ZREM', P .. 'ready:' .. d, c)
     redis.call('ZREM', P .. 'leased:' .. d, c)
     if old then redis.call('DEL', P .. 'item:' .. old) end
@@ -48,6 +51,7 @@ local function back(d, c)
   local at = d .. ':' .. c
   redis.call('ZREM', P .. 'leased:' .. d, c)
   redis.call('HDEL', P .. 'meta:' .. at, 'lease', 'agent')
+  redis.call('DEL', P .. 'seen:' .. at)
   local score = redis.call('HGET', P .. 'meta:' .. at, 'score')
   if score then redis.call('ZADD', P .. 'ready:' .. d, score, c) end
 end
@@ -74,10 +78,13 @@ local d, c, m, hops, json, arrived, score, quiet = unpack(ARGV)
 local at = d .. ':' .. c
 local done = redis.call('GET', P .. 'done:' .. m)
 if done and tonumber(done) >= tonumber(hops) then return 0 end
-if redis.call('HEXISTS', P .. 'msgs:' .. at, m) == 1 then return 0 end
+local has = redis.call('HGET', P .. 'hops:' .. at, m)
+if has and tonumber(has) >= tonumber(hops) then return 0 end
 local item = redis.call('HGET', P .. 'meta:' .. at, 'item')
 if quiet == '1' and not item then return 0 end
 redis.call('HSET', P .. 'msgs:' .. at, m, json)
+redis.call('HSET', P .. 'hops:' .. at, m, hops)
+redis.call('SREM', P .. 'seen:' .. at, m)
 redis.call('ZADD', P .. 'order:' .. at, arrived, m)
 if not item then
   redis.call('HSET', P .. 'meta:' .. at, 'item', m, 'score', score)
@@ -114,14 +121,16 @@ for _, c in ipairs(redis.call('ZRANGE', P .. 'ready:' .. d, 0, count - 1)) do
   made[#made + 1] = redis.call('HGET', P .. 'meta:' .. at, 'item')
   made[#made + 1] = token
   made[#made + 1] = tostring(now + lease_ms)
-  local ids = redis.call('ZRANGE', P .. 'order:' .. at, 0, -1)
+  local ids = redis.call('ZRANGE', P .. 'order:' .. at, 0, MOST - 1)
+  redis.call('DEL', P .. 'seen:' .. at)
+  redis.call('SADD', P .. 'seen:' .. at, unpack(ids))
   made[#made + 1] = redis.call('HMGET', P .. 'msgs:' .. at, unpack(ids))
 end
 return made
 """
 )
 
-# item, lease, lease in ms: extend it, and return what it holds
+# item, lease, lease in ms, 1 to show what came meanwhile: extend it, and return what was shown
 _HOLD = (
     _HEAD
     + """
@@ -130,7 +139,12 @@ local d, c = held(ARGV[1], ARGV[2])
 if not d then return {c} end
 local at = d .. ':' .. c
 redis.call('ZADD', P .. 'leased:' .. d, now + tonumber(ARGV[3]), c)
-local ids = redis.call('ZRANGE', P .. 'order:' .. at, 0, -1)
+local ids = {}
+for _, m in ipairs(redis.call('ZRANGE', P .. 'order:' .. at, 0, MOST - 1)) do
+  if ARGV[4] == '1' then redis.call('SADD', P .. 'seen:' .. at, m) end
+  if redis.call('SISMEMBER', P .. 'seen:' .. at, m) == 1 then ids[#ids + 1] = m end
+end
+if #ids == 0 then return {'lost'} end
 return {'ok', d, redis.call('HGET', P .. 'meta:' .. at, 'agent'), tostring(now + tonumber(ARGV[3])),
         redis.call('HMGET', P .. 'msgs:' .. at, unpack(ids))}
 """
@@ -160,8 +174,12 @@ for i = 4, #ARGV, 2 do
   if not done or tonumber(done) < hops then
     redis.call('SET', P .. 'done:' .. m, hops, 'PX', keep)
   end
-  gone = gone + redis.call('HDEL', P .. 'msgs:' .. at, m)
-  redis.call('ZREM', P .. 'order:' .. at, m)
+  local has = redis.call('HGET', P .. 'hops:' .. at, m)
+  if has and tonumber(has) <= hops then
+    gone = gone + redis.call('HDEL', P .. 'msgs:' .. at, m)
+    redis.call('HDEL', P .. 'hops:' .. at, m)
+    redis.call('ZREM', P .. 'order:' .. at, m)
+  end
 end
 if gone > 0 then
   regroup(d, c)
@@ -170,6 +188,13 @@ end
 return gone
 """
 )
+
+
+_BEGIN = """
+if redis.call('GET', KEYS[2]) ~= ARGV[2] then return 0 end
+redis.call('SET', KEYS[1] .. 'epoch', ARGV[1])
+return 1
+"""
 
 
 class LeaseLost(SantralError):
@@ -210,15 +235,32 @@ class Lines:
         self._hold: Any = redis.register_script(_HOLD)
         self._release: Any = redis.register_script(_RELEASE)
         self._close: Any = redis.register_script(_CLOSE)
+        self._begin: Any = redis.register_script(_BEGIN)
 
     async def epoch(self) -> bytes | None:
         """Return the epoch, None when the lines must be rebuilt before anything is served."""
         found: bytes | None = await self._redis.get(P + "epoch")
         return found
 
-    async def begin(self, epoch: str) -> None:
-        """Declare the lines whole."""
-        await self._redis.set(P + "epoch", epoch)
+    async def begin(self, epoch: str, lock: str, token: str) -> bool:
+        """Declare the lines whole, if the lock is still `token`'s: nobody emptied them."""
+        return bool(await self._begin(keys=[P, lock], args=[epoch, token]))
+
+    async def reached(self, offsets: dict[str, int]) -> None:
+        """Note how far the feed has read: what an older Redis does not know."""
+        if offsets:
+            await self._redis.hset(P + "reached", mapping=offsets)
+
+    async def behind(self, offsets: dict[str, int]) -> bool:
+        """Say whether this Redis is older than what was read into it; then it must be rebuilt."""
+        if not offsets:
+            return False
+        names = list(offsets)
+        held = await self._redis.hmget(P + "reached", names)
+        old = any(int(h or 0) < offsets[n] for h, n in zip(held, names, strict=True))
+        if old:
+            await self._redis.delete(P + "epoch")
+        return old
 
     async def add(
         self, department: str, conversation: str, message: str, hops: int, work: bytes,
@@ -244,9 +286,12 @@ class Lines:
             )  # fmt: skip
         return made, int(answer[0])
 
-    async def hold(self, item: str, lease: str, lease_ms: int) -> Held:
-        """Extend a lease and return what it holds; raise LeaseLost or ItemUnknown."""
-        answer = _told(await self._hold(keys=[P], args=[item, lease, lease_ms]))
+    async def hold(self, item: str, lease: str, lease_ms: int, *, show: bool = False) -> Held:
+        """Extend a lease and return what its agent was shown, with `show` also what came since.
+
+        Raises LeaseLost or ItemUnknown.
+        """
+        answer = _told(await self._hold(keys=[P], args=[item, lease, lease_ms, int(show)]))
         department, agent, until, works = answer
         return Held(
             department=department.decode(), agent=(agent or b"").decode(), until_ms=int(until),

@@ -7,7 +7,7 @@ What is still on its way (behind an offset that has not been read yet) is `pendi
 
 from collections.abc import Iterable, Mapping
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from sqlalchemy import Connection, Engine, text
 
@@ -15,9 +15,9 @@ from runtime.bus import rdkafka
 from runtime.settings import Kafka, Settings
 from schemas import topics
 from schemas.base import Record
+from schemas.errors import Unavailable
 
 ROUTER_GROUP = "santral-router"
-RECORDER_GROUP = "santral-recorder"
 _TIMEOUT_S = 15.0
 
 
@@ -45,84 +45,122 @@ class Ledger(Record, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-class Ends(Record, frozen=True, kw_only=True):
-    """Where the partitions of a topic end, and how far a group has committed."""
+class Reach(Record, frozen=True, kw_only=True):
+    """How much is still on its way, at one moment after the store was asked."""
 
-    ends: dict[int, int]
-    committed: dict[int, int]
+    undecided: int
+    unrecorded: int
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is."""
+        return not self.undecided and not self.unrecorded
 
 
-def ends(kafka: Kafka, topic: str, group: str) -> Ends:
-    """Ask Kafka for a topic's committed ends and a group's offsets."""
-    consumer = Consumer(rdkafka(kafka, **{"group.id": group, "isolation.level": "read_committed"}))
+def _unread(kafka: Kafka, topic: str, positions: Mapping[int, int]) -> int:
+    """Return how many committed records lie behind those positions: markers and aborted ones
+    do not count, so it is the records themselves that are looked for."""
+    consumer = Consumer(
+        rdkafka(kafka, **{"group.id": "santral-ledger", "enable.auto.commit": False,
+                          "isolation.level": "read_committed", "enable.partition.eof": True,
+                          "auto.offset.reset": "earliest", "fetch.wait.max.ms": 10})
+    )  # fmt: skip
     try:
         known = AdminClient(rdkafka(kafka)).list_topics(topic, _TIMEOUT_S).topics[topic].partitions
-        parts = [TopicPartition(topic, p) for p in known]
-        committed = consumer.committed(parts, _TIMEOUT_S)
-        return Ends(
-            ends={p.partition: consumer.get_watermark_offsets(p, _TIMEOUT_S)[1] for p in parts},
-            committed={p.partition: max(0, p.offset) for p in committed},
-        )
+        consumer.assign([TopicPartition(topic, p, positions.get(p, 0)) for p in known])
+        left, found = set(known), 0
+        while left:
+            records = consumer.consume(5000, _TIMEOUT_S)
+            if not records:
+                raise Unavailable(f"Kafka at {kafka.bootstrap} does not answer: start it")
+            for record in records:
+                error = record.error()
+                if error is None:
+                    found += 1
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    left.discard(record.partition())
+                elif not error.retriable():
+                    raise KafkaException(error)
+        return found
     finally:
         consumer.close()
+
+
+def _committed(kafka: Kafka, topic: str, group: str) -> dict[int, int]:
+    consumer = Consumer(rdkafka(kafka, **{"group.id": group}))
+    try:
+        known = AdminClient(rdkafka(kafka)).list_topics(topic, _TIMEOUT_S).topics[topic].partitions
+        told = consumer.committed([TopicPartition(topic, p) for p in known], _TIMEOUT_S)
+        return {p.partition: max(0, p.offset) for p in told}
+    finally:
+        consumer.close()
+
+
+def _positions(engine: Engine, topic: str) -> dict[int, int]:
+    with engine.connect() as connection:
+        rows = connection.execute(
+            text("SELECT partition, next_offset FROM positions WHERE topic = :t"), {"t": topic}
+        )
+        return {int(p): int(n) for p, n in rows}
+
+
+def reach(engine: Engine, kafka: Kafka) -> Reach:
+    """Ask how far router and recorder are; first the router, then what it must have written."""
+    undecided = _unread(
+        kafka, topics.MESSAGES.name, _committed(kafka, topics.MESSAGES.name, ROUTER_GROUP)
+    )
+    unrecorded = sum(
+        _unread(kafka, topic.name, _positions(engine, topic.name))
+        for topic in (topics.MESSAGES, topics.DECISIONS, topics.DEAD)
+    )
+    return Reach(undecided=undecided, unrecorded=unrecorded)
 
 
 def take(
     engine: Engine, settings: Settings, inventories: Mapping[str, Iterable[str]] | None = None
 ) -> Ledger:
     """Return the account of now; `inventories` are the positions each source holds."""
-    told = ends(settings.kafka, topics.MESSAGES.name, ROUTER_GROUP)
-    decided = ends(settings.kafka, topics.DECISIONS.name, RECORDER_GROUP)
+    # In this order: what is without a decision before, and still after everything was read.
+    before = _undecided(engine)
+    told = reach(engine, settings.kafka)
+    return account(engine, before, told, inventories or {})
+
+
+_UNDECIDED = (
+    "SELECT m.id, m.source FROM messages m WHERE NOT EXISTS "
+    "(SELECT 1 FROM decisions d WHERE d.message = m.id) "
+    "AND NOT EXISTS (SELECT 1 FROM dead x WHERE x.message = m.id)"
+)
+
+
+def _undecided(engine: Engine) -> dict[str, str]:
     with engine.connect() as connection:
-        return _account(connection, told, decided, inventories or {})
+        return {str(i): str(s) for i, s in connection.execute(text(_UNDECIDED))}
 
 
-def _account(
-    connection: Connection, told: Ends, decided: Ends, inventories: Mapping[str, Iterable[str]]
-) -> Ledger:
-    recorded_to = {
-        int(p): int(n) for p, n in connection.execute(
-            text("SELECT partition, next_offset FROM positions WHERE topic = :t"),
-            {"t": topics.MESSAGES.name},
-        )
-    }  # fmt: skip
-    unrecorded = sum(max(0, end - recorded_to.get(p, 0)) for p, end in told.ends.items())
-    undecided_behind = sum(max(0, end - told.committed.get(p, 0)) for p, end in told.ends.items())
-    decisions_lag = unrecorded + undecided_behind
-    notes: list[str] = []
-    undecided = [
-        str(row[0]) for row in connection.execute(
-            text(
-                "SELECT m.id FROM messages m LEFT JOIN decisions d ON d.message = m.id "
-                "WHERE d.message IS NULL LIMIT 1000"
+def account(
+    engine: Engine, before: Mapping[str, str], told: Reach,
+    inventories: Mapping[str, Iterable[str]],
+) -> Ledger:  # fmt: skip
+    """Return the account; `before` are the messages that had no decision before `told`."""
+    now = _undecided(engine)
+    lost = {i: s for i, s in before.items() if i in now} if told.settled else {}
+    with engine.connect() as connection:
+        lines = [
+            _source(
+                connection, name, inventories.get(name),
+                sum(s == name for s in lost.values()),
+                sum(s == name and i not in lost for i, s in now.items()),
             )
-        )
-    ]  # fmt: skip
-    settled = decisions_lag == 0 and _decisions_recorded(connection, decided)
-    if undecided and not settled:
-        notes.append(f"{len(undecided)} messages are still on their way to a decision")
-    lines = [
-        _source(connection, name, inventories.get(name), settled)
-        for name in sorted(_sources(connection) | set(inventories))
-    ]
-    total = sum(line.unaccounted for line in lines)
+            for name in sorted(_sources(connection) | set(inventories))
+        ]  # fmt: skip
+    waiting = told.undecided + told.unrecorded
+    notes = () if told.settled else (f"{waiting} records are still on their way",)
     return Ledger(
-        sources=tuple(lines), unaccounted=total, pending=unrecorded + sum(
-            line.pending for line in lines
-        ), undecided=tuple(undecided[:20]) if settled else (), notes=tuple(notes),
+        sources=tuple(lines), unaccounted=sum(line.unaccounted for line in lines),
+        pending=waiting + sum(line.pending for line in lines),
+        undecided=tuple(sorted(lost)[:20]), notes=notes,
     )  # fmt: skip
-
-
-def _decisions_recorded(connection: Connection, told: Ends) -> bool:
-    """Whether the store has decisions.v1 to its end; each transaction ends in a marker that is
-    no record, so one offset behind the end is the end."""
-    at = {
-        int(p): int(n) for p, n in connection.execute(
-            text("SELECT partition, next_offset FROM positions WHERE topic = :t"),
-            {"t": topics.DECISIONS.name},
-        )
-    }  # fmt: skip
-    return all(end - at.get(p, 0) <= 1 for p, end in told.ends.items())
 
 
 def _sources(connection: Connection) -> set[str]:
@@ -133,7 +171,7 @@ def _sources(connection: Connection) -> set[str]:
 
 
 def _source(
-    connection: Connection, name: str, inventory: Iterable[str] | None, settled: bool
+    connection: Connection, name: str, inventory: Iterable[str] | None, lost: int, waiting: int
 ) -> SourceLine:
     values = {"s": name}
 
@@ -157,9 +195,8 @@ def _source(
                      "UNION SELECT position FROM dead WHERE source = :s"), values)
         }  # fmt: skip
         missing = sorted(positions - known)
-    undecided = recorded - decided
     return SourceLine(
         source=name, held=held, accepted=recorded, refused=refused, decided=decided,
-        recorded=recorded, pending=0 if settled else undecided,
-        unaccounted=(undecided if settled else 0) + len(missing), missing=tuple(missing[:20]),
+        recorded=recorded, pending=waiting, unaccounted=lost + len(missing),
+        missing=tuple(missing[:20]),
     )  # fmt: skip

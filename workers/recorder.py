@@ -94,7 +94,17 @@ def _outcome(rows: Rows, o: Outcome, body: str) -> None:
 
 def _dead(rows: Rows, d: DeadLetter, body: str) -> None:
     rows.dead.append(
-        (d.id, d.attempt, d.stage, d.source, d.code, d.origin.position or "", _ms(d.at), body)
+        (
+            d.id,
+            d.attempt,
+            d.stage,
+            d.source,
+            d.code,
+            d.origin.position or "",
+            d.message or "",
+            _ms(d.at),
+            body,
+        )
     )
 
 
@@ -165,7 +175,7 @@ def _new_messages(connection: Connection, rows: list[Row]) -> set[str]:
 
 
 _COLUMNS = {
-    "messages": 9, "arrivals": 3, "decisions": 12, "outcomes": 8, "dead": 8,
+    "messages": 9, "arrivals": 3, "decisions": 12, "outcomes": 8, "dead": 9,
 }  # fmt: skip
 
 
@@ -189,7 +199,8 @@ def _copy(connection: Connection, table: str, rows: Sequence[Row]) -> None:
     driver: Any = connection.connection.dbapi_connection
     with driver.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
         for row in rows:
-            copy.write_row(row)
+            # PostgreSQL keeps no NUL in a text.
+            copy.write_row([v.replace("\x00", "") if isinstance(v, str) else v for v in row])
 
 
 def _index(connection: Connection, words: list[Row]) -> None:

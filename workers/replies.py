@@ -7,6 +7,7 @@ keeps its offset, not its neighbours.
 """
 
 import asyncio
+import contextlib
 import os
 import secrets
 from typing import Any
@@ -36,6 +37,7 @@ _KEEP_MS = 14 * 24 * 3600 * 1000
 _IN_FLIGHT = 200
 _GIVE_UP_S = 4 * 3600.0
 _HOUR_MS = 3_600_000
+_STOP_S = 12.0
 
 _COUNT = """
 local n = redis.call('INCR', KEYS[1])
@@ -56,6 +58,8 @@ class Replies:
         self._claims = Claims(redis, "santral:reply:", _LEASE_MS, _KEEP_MS)
         self._count: Any = redis.register_script(_COUNT)
         self._token = secrets.token_hex(8)
+        self._results: dict[str, tuple[OutcomeKind, str]] = {}
+        self._stopping = asyncio.Event()
         self._tasks: dict[TopicPartition, dict[int, asyncio.Task[None]]] = {}
         self.fresh = Fresh(clock, 60, "look at replies.v1")
         health.add("replies", self.fresh)
@@ -78,14 +82,22 @@ class Replies:
                 for part, records in batch.items():
                     held = self._tasks.setdefault(part, {})
                     for record in records:
-                        held[record.offset] = asyncio.create_task(self._one(record))
+                        if record.offset not in held:
+                            held[record.offset] = asyncio.create_task(self._one(record))
                 await self._settle(consumer)
                 self.fresh.succeeded()
         finally:
-            for held in self._tasks.values():
-                for task in held.values():
-                    task.cancel()
+            await self._finish_begun()
             await consumer.stop()
+
+    async def _finish_begun(self) -> None:
+        """Let what is being sent end by itself, and what waits go."""
+        self._stopping.set()
+        left = [t for held in self._tasks.values() for t in held.values() if not t.done()]
+        if left:
+            await asyncio.wait(left, timeout=_STOP_S)
+        for task in left:
+            task.cancel()
 
     async def _settle(self, consumer: AIOKafkaConsumer) -> None:
         """Commit up to the first reply that is still in hand, in each partition."""
@@ -94,8 +106,8 @@ class Replies:
         for part in list(self._tasks):
             held = self._tasks[part]
             if part not in owned:
-                for task in self._tasks.pop(part).values():
-                    task.cancel()
+                # Another process has it now; its claims keep it from sending what is begun here.
+                self._tasks.pop(part)
                 continue
             while held and held[first := min(held)].done():
                 held.pop(first).result()
@@ -122,10 +134,16 @@ class Replies:
                     await self._tell(reply, "undeliverable", f"gave up: {error}")
                     return
                 log.warning("reply.later", id=reply.id, why=str(error))
-                await asyncio.sleep(min(600.0, max(delay, min(error.after, 60))))
+                await self._wait(min(600.0, max(delay, min(error.after, 60))))
                 delay *= 2
             except AWAY:
-                await asyncio.sleep(1)
+                await self._wait(1)
+            if self._stopping.is_set():
+                raise asyncio.CancelledError
+
+    async def _wait(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def _attempt(self, reply: Reply, action: Action) -> None:
         held = await self._claims.claim(reply.id, self._token)
@@ -133,8 +151,13 @@ class Replies:
             return
         if held == "BUSY":
             raise Retry(10, "another process has it")
+        if reply.id in self._results:
+            # Sent, but Kafka was away when it was to be told: only that is left.
+            await self._finish(reply, *self._results[reply.id])
+            return
         begun = f"santral:reply-begun:{reply.id}"
-        if not await self._redis.set(begun, self._token, nx=True, px=_KEEP_MS):
+        await self._redis.set(begun, self._token, nx=True, px=_KEEP_MS)
+        if await self._redis.get(begun) != self._token.encode():
             await self._finish(reply, "undeliverable", "unconfirmed: a crash while sending")
             return
         if await self._looping(reply):
@@ -168,8 +191,10 @@ class Replies:
         return section(action.account, table, "santral.toml", f"actions.{action.name}", [])
 
     async def _finish(self, reply: Reply, kind: OutcomeKind, said: str) -> None:
+        self._results[reply.id] = (kind, said)
         await self._tell(reply, kind, said)
         await self._claims.done(reply.id)
+        self._results.pop(reply.id, None)
 
     async def _tell(self, reply: Reply, kind: OutcomeKind, said: str) -> None:
         metrics.count("santral_replies_sent_total", channel=reply.channel, result=kind)

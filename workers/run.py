@@ -11,7 +11,7 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
-from runtime import http, stage
+from runtime import bus, http, stage
 from runtime import store as stores
 from runtime.bus import Publisher
 from runtime.claims import connect
@@ -71,7 +71,7 @@ async def work(
     if "desk" in only:
         tasks.append(Feed(settings, redis, clock, health).run())
     if "replies" in only:
-        tasks.append(Replies(settings, redis, publisher, clock, health).run())
+        tasks.append(_replies(settings, redis, publisher, clock, health))
         if settings.replies.acknowledge:
             tasks.append(_acknowledge(settings, redis, publisher, clock))
     recording = [_record(settings, health, clock, stop)] if "recorder" in only else []
@@ -82,14 +82,26 @@ async def work(
         await redis.aclose()
 
 
+async def _replies(
+    settings: Settings, redis: Any, publisher: Publisher, clock: Clock, health: Health
+) -> None:
+    """Send replies for ever; a broker that goes and comes back is waited out."""
+    while True:
+        try:
+            await Replies(settings, redis, publisher, clock, health).run()
+        except bus.AWAY as error:
+            log.warning("replies.later", why=str(error))
+            await asyncio.sleep(1.0)
+
+
 async def _acknowledge(settings: Settings, redis: Any, publisher: Publisher, clock: Clock) -> None:
     """Acknowledge for ever; Kafka or Redis going away is waited out."""
     while True:
         try:
             await Acknowledger(settings, redis, publisher, clock).run()
-        except Retry as error:
+        except (Retry, *bus.AWAY) as error:
             log.warning("acknowledge.later", why=str(error))
-            await asyncio.sleep(max(1.0, error.after))
+            await asyncio.sleep(1.0)
 
 
 async def console(settings: Settings, health: Health, clock: Clock, stop: asyncio.Event) -> None:

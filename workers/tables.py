@@ -73,9 +73,11 @@ DEAD = Table(
     Column("source", Text, nullable=False),
     Column("code", Text, nullable=False),
     Column("position", Text, nullable=False),
+    Column("message", Text, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
     Index("dead_at", "at_ms"),
+    Index("dead_message", "message"),
 )  # fmt: skip
 
 ARRIVALS = Table(

@@ -14,7 +14,7 @@ import base64
 import contextlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -25,13 +25,14 @@ from ingest.channel import Accept, Context, Delivery, Ledgered, Parsed, Tools
 from ingest.clean.mail_message import CHANNEL, message
 from schemas.base import Record
 from schemas.cursor import Cursor
-from schemas.errors import Retry
+from schemas.errors import Rejected, Retry
 
 T = TypeVar("T")
 
 LATE_WINDOW = 50
 """UIDs looked at again below the cursor on every pass."""
 
+_QUOTED_BODY = re.compile(rb'BODY\[(?:HEADER)?\](?:<\d+>)? "((?:[^"\\]|\\.)*)"')
 _SET = 200  # aioimaplib recurses once a response line: 1,000 in one chunk end in a hang
 _FETCH_AT_ONCE = 8
 _CHUNK = 2 * 1024 * 1024  # bytes of a large mail fetched at once, so that no read takes minutes
@@ -63,6 +64,8 @@ class Email:
     def parse(self, delivery: Delivery, context: Context) -> Parsed:
         """Return the Message in a raw RFC 5322 mail."""
         settings = context.settings
+        if delivery.oversize is not None:
+            raise Rejected("mail.too_large", f"{delivery.oversize} bytes, only its head was kept")
         made, files = message(
             delivery.raw, brand=(settings.brand if settings else "") or context.brand,
             account=delivery.account, received_at=delivery.received_at,
@@ -109,12 +112,27 @@ class Mailboxes:
     account: str
     settings: Account
     tools: Tools
+    _worked: bool = False
 
     async def run(self, accept: Accept, cursors: Ledgered) -> None:
-        """Read every mailbox for ever; what breaks one connection is raised as Retry."""
+        """Read every mailbox for ever, each by itself: one that fails holds no other up."""
         async with asyncio.TaskGroup() as group:
             for name in self.settings.mailboxes:
-                group.create_task(self._mailbox(name, accept, cursors))
+                group.create_task(self._for_ever(name, accept, cursors))
+
+    async def _for_ever(self, mailbox: str, accept: Accept, cursors: Ledgered) -> None:
+        delay = 1.0
+        while True:
+            self._worked = False
+            try:
+                await self._mailbox(mailbox, accept, cursors)
+            except* Retry as errors:
+                first = _first(errors)
+                delay = min(60.0, max(first.after, delay * 2)) if not self._worked else 1.0
+                self.tools.warn(
+                    "source.away", source=self.name_of(mailbox), why=str(first), again_in_s=delay
+                )
+            await self.tools.pause(delay)
 
     def name_of(self, mailbox: str) -> str:
         """Return the name of a mailbox's cursor."""
@@ -124,6 +142,7 @@ class Mailboxes:
         async with self._session(mailbox) as session:
             while True:
                 await self._pass(session, mailbox, accept, cursors)
+                self._worked = True
                 self.tools.polled(self.name_of(mailbox))
                 await session.wait(self.settings.poll.total_seconds(), self.tools.pause)
                 await session.select(mailbox)
@@ -149,9 +168,13 @@ class Mailboxes:
             for wave in _waves(part, sizes):
                 async with asyncio.TaskGroup() as group:
                     for uid in wave:
-                        raw = await session.fetch(uid, sizes[uid])
+                        # Of a mail over the limit only the head is taken: a dead letter says so.
+                        large = sizes[uid] > self.settings.max_mail
+                        raw = await session.fetch(uid, sizes[uid], head=large)
                         if raw is not None:
-                            group.create_task(accept(self._delivery(raw, epoch, mailbox, uid)))
+                            made = self._delivery(raw, epoch, mailbox, uid)
+                            made = replace(made, oversize=sizes[uid] if large else None)
+                            group.create_task(accept(made))
                 # Only now, with all of the wave safe: the cursor never passes what is not.
                 session.known.update(wave)
                 if max(wave) > cursor.position:
@@ -185,6 +208,12 @@ class Mailboxes:
             raise Retry(5, f"{self.account}/{mailbox}: {type(first).__name__}: {first}") from errors
         finally:
             await session.close()
+
+
+def _first(group: BaseExceptionGroup[Retry]) -> Retry:
+    """Return the first Retry within groups of groups."""
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _waves(uids: list[int], sizes: dict[int, int]) -> Iterator[list[int]]:
@@ -289,8 +318,10 @@ class Session:
                 found[int(uid[1])] = int(size[1])
         return found
 
-    async def fetch(self, uid: int, size: int) -> bytes | None:
+    async def fetch(self, uid: int, size: int, *, head: bool = False) -> bytes | None:
         """Return a mail's bytes, a large one piece by piece; None if it is gone meanwhile."""
+        if head:
+            return await self._body(uid, "BODY.PEEK[HEADER]")
         if size <= _CHUNK:
             return await self._body(uid, "BODY.PEEK[]")
         made = bytearray()
@@ -304,12 +335,19 @@ class Session:
                 return bytes(made)
 
     async def _body(self, uid: int, item: str) -> bytes | None:
+        """Return what a FETCH gives, literal or quoted string; None when the mail is gone."""
         lines = await self._do("a mail", self._client.uid("fetch", str(uid), f"(UID {item})"))
+        there = False
         for at, line in enumerate(lines[:-1]):
-            if re.search(rb"BODY\[\](?:<\d+>)? \{\d+\}$", line):
+            if re.search(rb"BODY\[(?:HEADER)?\](?:<\d+>)? \{\d+\}$", line):
                 return lines[at + 1]
-            if re.search(rb'BODY\[\](?:<\d+>)? (?:""|NIL)', line):
+            if quoted := _QUOTED_BODY.search(line):
+                return re.sub(rb"\\(.)", rb"\1", quoted[1])
+            if re.search(rb"BODY\[(?:HEADER)?\](?:<\d+>)? NIL", line):
                 return b""
+            there = there or bool(re.search(rb"FETCH \(.*UID %d\b" % uid, line))
+        if there:
+            raise Retry(15, f"{self._account}: the server's answer for UID {uid} has no body")
         return None
 
     async def wait(self, seconds: float, pause: Callable[[float], Awaitable[None]]) -> None:

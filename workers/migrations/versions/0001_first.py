@@ -45,11 +45,15 @@ def upgrade() -> None:
         "dead",
         sa.Column("id", sa.Text, primary_key=True),
         sa.Column("attempt", sa.Integer, primary_key=True),
-        *(sa.Column(n, sa.Text, nullable=False) for n in ("stage", "source", "code", "position")),
+        *(
+            sa.Column(n, sa.Text, nullable=False)
+            for n in ("stage", "source", "code", "position", "message")
+        ),
         sa.Column("at_ms", sa.BigInteger, nullable=False),
         sa.Column("body", sa.Text, nullable=False),
     )
     op.create_index("dead_at", "dead", ["at_ms"])
+    op.create_index("dead_message", "dead", ["message"])
     op.create_table(
         "arrivals",
         sa.Column("source", sa.Text, primary_key=True),

@@ -1,0 +1,92 @@
+"""What the measurements share: a broker, settings, messages, percentiles."""
+
+import contextlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from confluent_kafka import Producer
+
+from router import rules
+from router.decide import Policy
+from runtime import bus, kafka_local
+from runtime.local import free_port
+from runtime.settings import Kafka, Settings
+from schemas import topics
+from schemas.base import conversation_id, message_id
+from schemas.departments import DEFAULT
+from schemas.message import Handle, Message, Party
+from tests.servers import JARS
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TEXTS = (
+    "Merhaba, 123456 numaralı siparişim dört gündür gelmedi, kargom nerede, ne zaman gelecek?",
+    "Bu ay faturam çok yüksek geldi, 89,90 TL fazla ücret yansıtmışsınız, düzeltilmesini istiyorum.",
+    "Sabahtan beri internet yok, modemin ışığı yanmıyor, mahallede kesinti mi var acaba?",
+    "selam, geçen gün konuşmuştuk, sonuç ne oldu acaba, bekliyorum",
+    "I was charged twice this month for the same order, please check and refund the second one.",
+)  # fmt: skip
+
+
+@contextlib.contextmanager
+def broker() -> Iterator[Settings]:
+    """A broker of its own with every topic, and settings that point to it."""
+    home = Path(tempfile.mkdtemp(prefix="bench-"))
+    made = kafka_local.Broker(home / "kafka", JARS, free_port(), free_port())
+    made.prepare()
+    process = subprocess.Popen(made.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        made.wait(lambda: process.poll() is None)
+        settings = msgspec.structs.replace(
+            Settings(), home=str(home), kafka=Kafka(bootstrap=made.bootstrap)
+        )
+        _, problems = bus.ensure_topics(settings.kafka, topics.all_topics(tuple(DEFAULT)))
+        assert not problems
+        yield settings
+    finally:
+        process.terminate()
+        process.wait(30)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def policy() -> Policy:
+    """The default rules."""
+    return Policy(
+        pack=rules.load(rules.PACKS / "default"), threshold=0.5, departments=dict(DEFAULT)
+    )
+
+
+def message(number: int, conversations: int) -> Message:
+    """An invented message of about 700 bytes as JSON."""
+    text = TEXTS[number % len(TEXTS)]
+    conversation = conversation_id("default", "api", str(number % conversations))
+    return Message(
+        id=message_id("api", "api:bench", str(number)), brand="default", channel="api",
+        source="api:bench", native_id=str(number), conversation=conversation, kind="form",
+        sender=Party(handles=(Handle(kind="customer_no", value=str(number % conversations)),)),
+        text=text, full_text=text, received_at=NOW,
+    )  # fmt: skip
+
+
+def fill(settings: Settings, count: int, conversations: int, first: int = 0) -> None:
+    """Put messages on messages.v1."""
+    producer = Producer(
+        bus.rdkafka(settings.kafka, **{"partitioner": "murmur2_random", "linger.ms": 20,
+                                       "queue.buffering.max.messages": 1_000_000})
+    )  # fmt: skip
+    encoder = msgspec.json.Encoder()
+    for number in range(first, first + count):
+        made = message(number, conversations)
+        producer.produce(topics.MESSAGES.name, encoder.encode(made), made.conversation.encode())
+        if number % 2000 == 0:
+            producer.poll(0)
+    producer.flush(60)
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Return a percentile in milliseconds."""
+    return round(sorted(values)[min(len(values) - 1, int(len(values) * share))] * 1000, 2)

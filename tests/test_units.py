@@ -1,0 +1,283 @@
+"""Small parts: watchdogs, windows, traces, channels' parsers, our mails, the command line."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.channel import Context, Delivery
+from ingest.channels import chat
+from ingest.registry import CHANNELS
+from router.run import Deadline
+from router.watch import KEPT_MINUTES, Seen, Windows
+from runtime import trace
+from runtime.cli import main
+from runtime.health import STALLED, Fresh, Health, Watchdog
+from runtime.log import redacted
+from runtime.metrics import METRICS, exposition
+from runtime.settings import Ops
+from schemas import token
+from schemas.base import conversation_id
+from schemas.decision import WorkItem
+from schemas.errors import Rejected
+from schemas.message import Automatic, Message
+from schemas.outcome import Reply
+from tests.samples import NOW, message, policy
+from workers.acknowledge import wanted
+from workers.actions.reply_email import _POLICY, Account, compose
+from workers.templates import acknowledgement
+
+
+class Hand:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> datetime:
+        return NOW + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+def test_the_watchdog_ends_a_stage_that_stands_still_with_lag_and_no_other() -> None:
+    clock, ended = Hand(), list[int]()
+    dog = Watchdog(
+        Health("x"), lambda: (0, 0), Ops(stall=timedelta(seconds=60)), clock, ended.append
+    )
+    for seconds, position, lag in (
+        (0, 5, 3),
+        (50, 5, 3),
+        (59, 6, 3),
+        (100, 6, 3),
+        (500, 7, 0),
+        (900, 7, 0),
+    ):
+        clock.seconds = seconds
+        dog.saw(position, lag)
+        assert ended == []
+    clock.seconds = 950
+    dog.saw(7, 1)
+    clock.seconds = 1020
+    dog.saw(7, 1)
+    assert ended == [STALLED]
+
+
+def test_a_transaction_open_for_too_long_ends_the_router() -> None:
+    clock, ended = Hand(), list[int]()
+    deadline = Deadline(clock, ended.append)
+    deadline.look()
+    deadline.begin()
+    clock.seconds = 10
+    deadline.look()
+    deadline.end()
+    clock.seconds = 1000
+    deadline.look()
+    assert ended == []
+    deadline.begin()
+    clock.seconds = 1030
+    deadline.look()
+    assert ended == [STALLED]
+
+
+def test_readiness_is_judged_by_the_last_success() -> None:
+    clock, health = Hand(), Health("x")
+    fresh = Fresh(clock, 60, "poll")
+    health.add("poll", fresh)
+    assert health.report()[0] == 503
+    fresh.succeeded()
+    assert health.report()[0] == 200
+    clock.seconds = 61
+    status, body = health.report()
+    assert status == 503
+    assert json.loads(body)["problems"] == {"poll": "last poll 61 s ago"}
+
+
+def _seen(minute: int, hops: int = 0) -> Seen:
+    at = datetime.fromtimestamp(minute * 60 + 5, UTC)
+    return Seen(message="m", channel="api", department="d", intent="i", decided_at=at, hops=hops)
+
+
+def test_windows_count_each_decision_once_and_forget_old_minutes() -> None:
+    windows = Windows()
+    for offset in (0, 1, 1, 0, 2):
+        windows.take(0, offset, _seen(100))
+    windows.take(1, 0, _seen(100))
+    windows.take(1, 1, _seen(100, hops=1))
+    assert windows.minute(100)["api", "d", "i"] == 4
+    windows.drop({1})
+    assert windows.minute(100)["api", "d", "i"] == 3
+    windows.take(0, 3, _seen(100 + KEPT_MINUTES))
+    assert windows.minute(100) == {}
+
+
+def test_a_child_keeps_the_trace_and_what_is_no_trace_begins_one() -> None:
+    parent = trace.start()
+    child = trace.child(parent)
+    assert trace.trace_id(child) == trace.trace_id(parent)
+    assert child != parent
+    for wrong in (None, "", "00-0-0-0", "00-" + "0" * 32 + "-" + "a" * 16 + "-01", parent.upper()):
+        assert trace.trace_id(trace.child(wrong)) != trace.trace_id(parent)
+
+
+def test_every_metric_tells_the_operator_something() -> None:
+    assert all(m.tells.endswith(".") and len(m.tells) > 20 for m in METRICS.values())
+    assert isinstance(exposition(), bytes)
+    assert redacted("ayse@ornek.example") == "a…@ornek.example"
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+        st.sampled_from(["native_id", "text", "sender", "email", "attachments", "content", "session", "line", "type", "id"]),
+        inner, max_size=5,
+    ), max_leaves=12,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(CHANNELS))
+@given(raw=st.binary(max_size=200) | _JSON.map(lambda v: json.dumps(v).encode()))
+def test_no_input_makes_a_channel_raise_anything_but_rejected(name: str, raw: bytes) -> None:
+    delivery = Delivery(raw=raw, account="a", received_at=NOW)
+    try:
+        made = CHANNELS[name].parse(delivery, Context(brand="default", signing_key=b"k"))
+    except Rejected as error:
+        assert error.text
+    else:
+        assert msgspec.json.decode(msgspec.json.encode(made.message), type=Message) == made.message
+
+
+@given(st.text(max_size=120) | st.binary(max_size=120))
+def test_no_chat_frame_raises_anything_but_rejected(data: Any) -> None:
+    try:
+        chat.frame(data)
+    except Rejected as error:
+        assert error.code == "chat.bad_frame"
+
+
+def _reply(**more: Any) -> Reply:
+    told: dict[str, Any] = {
+        "id": "0f0e0d0c-0b0a-5908-8706-050403020100", "kind": "answer", "brand": "default", "channel": "email",
+        "source": "email:a", "conversation": conversation_id("default", "mail", "r"), "message": "m", "item": "i",
+        "department": "billing", "recipient": message("x").sender, "text": "Merhaba ğüş\n.\nnokta", "at": NOW,
+        "subject": "Şikâyet", "language": "tr", "in_reply_to": "<own@x>",
+    }  # fmt: skip
+    return Reply(**(told | more))
+
+
+def _sent(reply: Reply) -> Any:
+    account = Account(host="h", sender="Örnek Destek <destek@ornek.example>")
+    raw = compose(reply, account, "ada@ornek.example", b"key").as_bytes(policy=_POLICY)
+    return message_from_bytes(raw, policy=default), raw
+
+
+def test_our_mail_carries_the_signed_conversation_and_unbroken_ids() -> None:
+    ids = tuple(f"<{'x' * 80}{n}@outlook.example>" for n in range(15))
+    mail, raw = _sent(_reply(references=ids, in_reply_to=ids[-1]))
+    assert token.conversation_of(b"key", mail["Message-ID"]) == conversation_id(
+        "default", "mail", "r"
+    )
+    assert mail["In-Reply-To"] == ids[-1]
+    assert mail["References"].split() == [ids[0], *ids[-10:]]
+    assert b"=?" not in raw.split(b"References:")[1].split(b"\r\nX-")[0]
+    assert max(map(len, raw.split(b"\r\n"))) < 998
+    assert mail["Subject"] == "Ynt: Şikâyet"
+    assert "Auto-Submitted" not in mail
+    assert mail.get_content().splitlines() == ["Merhaba ğüş", ".", "nokta"]
+    assert _sent(_reply())[1] == _sent(_reply())[1], "sent again, it is the same mail"
+
+
+def test_one_prefix_and_no_header_injection() -> None:
+    assert _sent(_reply(subject="YNT: Şikâyet"))[0]["Subject"] == "YNT: Şikâyet"
+    assert _sent(_reply(subject="a\r\nBcc: x@y", language="en"))[0]["Subject"] == "Re: a Bcc: x@y"
+    assert "Bcc" not in _sent(_reply(subject="a\r\nBcc: x@y"))[0]
+
+
+def test_an_acknowledgement_says_that_a_machine_wrote_it() -> None:
+    mail, _ = _sent(_reply(kind="acknowledgement"))
+    assert mail["Auto-Submitted"] == "auto-replied"
+    assert mail["X-Auto-Response-Suppress"] == "All"
+    both = acknowledgement("und", "Fatura", "Billing", "1.1.2026")
+    assert "Fatura" in both
+    assert "Billing" in both
+
+
+def _work(**more: Any) -> WorkItem:
+    from router.decide import one
+
+    made = one(message("Faturam yanlış", channel="email", kind="mail", **more), None, policy(), NOW)
+    assert made.item is not None
+    return made.item
+
+
+def test_machines_lists_and_old_mail_get_no_acknowledgement() -> None:
+    from schemas.message import Handle, Party
+
+    assert wanted(_work()) == "ada@ornek.example"
+    assert wanted(_work(flags=("no_automatic_answer",))) is None
+    assert wanted(_work(sent_at=NOW - timedelta(days=3))) is None
+    for address in ("noreply@x", "no-reply@x", "MAILER-DAEMON@x", "list-request@x", "bounces@x"):
+        sender = Party(handles=(Handle(kind="email", value=address),))
+        assert wanted(_work(sender=sender)) is None, address
+    item = _work()
+    robot = msgspec.structs.replace(item.message, automatic=Automatic(kind="loop", evidence="x"))
+    assert wanted(msgspec.structs.replace(item, message=robot)) is None
+
+
+def test_decide_reads_lines_and_answers_in_order_with_state() -> None:
+    lines = [
+        {"text": "Faturam yanlış", "conversation": "c", "id": "1"},
+        {"text": "tamam", "conversation": "c", "id": "2"},
+        {"text": "Faturam yanlış", "conversation": "c", "id": "1"},
+        {"text": "selam", "subject": "Kargom nerede"},
+    ]
+    body = "\n".join(json.dumps(x) for x in lines)
+    first, second = (CliRunner().invoke(main, ["decide"], input=body) for _ in range(2))
+    assert first.exit_code == 0, first.output
+    assert first.output == second.output, "the same input gives the same bytes"
+    told = [json.loads(x) for x in first.output.splitlines()]
+    assert [t["action"] for t in told] == ["queue", "append", "repeat", "queue"]
+    assert [t["department"] for t in told] == ["billing", "billing", "billing", "orders"]
+
+
+def test_commands_speak_to_the_person(tmp_path: Path) -> None:
+    run = CliRunner().invoke
+    assert "line 1" in run(main, ["decide"], input="{").output
+    assert run(main, ["decide"], input='{"txt": "x"}').exit_code == 2
+    assert run(main, ["check", "--offline"]).exit_code == 0
+    mail = tmp_path / "a.eml"
+    mail.write_bytes(b"From: a@b.example\nSubject: x\n\nmetin")
+    empty = tmp_path / "b.eml"
+    empty.write_bytes(b"\n")
+    told = run(main, ["parse", "email", str(mail), str(empty)])
+    first, second = (json.loads(x) for x in told.output.splitlines())
+    assert first["text"] == "metin"
+    assert second["rejected"] == "mime.empty"
+    assert "no channel 'pigeon'" in run(main, ["parse", "pigeon", str(mail)]).output
+    wrong = tmp_path / "santral.toml"
+    wrong.write_text("[kafak]\nx = 1\n")
+    told = run(main, ["--config", str(wrong), "check", "--offline"])
+    assert told.exit_code == 2
+    assert "Did you mean 'kafka'?" in told.output
+    text = tmp_path / "t.txt"
+    text.write_text("Faturam çok yüksek")
+    assert "faturadan söz ediyor" in run(main, ["explain", str(text)]).output
+
+
+def test_the_example_configuration_is_valid() -> None:
+    from ingest.registry import sections
+    from runtime.settings import load
+    from tests.servers import ROOT
+    from workers.registry import sections as actions
+
+    made = load(ROOT / "santral.example.toml", {}, sections() | actions())
+    assert made.channels["email"]["destek"]["host"] == "imap.example.com"
