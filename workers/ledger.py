@@ -5,6 +5,7 @@ Before: the store, Kafka's offsets, the sources' inventories. After: `santral le
 What is still on its way (behind an offset that has not been read yet) is `pending`, not lost.
 """
 
+import time
 from collections.abc import Iterable, Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
@@ -69,9 +70,12 @@ def _unread(kafka: Kafka, topic: str, positions: Mapping[int, int]) -> int:
         known = AdminClient(rdkafka(kafka)).list_topics(topic, _TIMEOUT_S).topics[topic].partitions
         consumer.assign([TopicPartition(topic, p, positions.get(p, 0)) for p in known])
         left, found = set(known), 0
+        deadline = time.monotonic() + _TIMEOUT_S
         while left:
-            records = consumer.consume(5000, _TIMEOUT_S)
-            if not records:
+            records = consumer.consume(5000, 0.1)
+            if records:
+                deadline = time.monotonic() + _TIMEOUT_S
+            elif time.monotonic() > deadline:
                 raise Unavailable(f"Kafka at {kafka.bootstrap} does not answer: start it")
             for record in records:
                 error = record.error()
