@@ -7,6 +7,7 @@ fatal one ends the process: its supervisor starts it anew, under a new transacti
 The loop is synchronous, on confluent-kafka: docs/decisions/0001-router-loop.md has the figures.
 """
 
+import gc
 import os
 import secrets
 import signal
@@ -478,6 +479,9 @@ def start(settings: Settings) -> None:
     router = Router(settings, policy(settings), clock, Folder(settings.archive_path), health)
     ops = serve(health, settings.ops)
     watchdog = Watchdog(health, router.look, settings.ops, clock)
+    # What is loaded stays: the collector need not go through it again with every batch.
+    gc.collect()
+    gc.freeze()
     router.start()
     router.watch(stopping)
     watchdog.start()

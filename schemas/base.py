@@ -20,8 +20,11 @@ Name = Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_]{0,62}$")]
 """A department's, rule's or topic's name: lower case, digits, underscore."""
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """A frozen, keyword-only Struct; unknown fields are ignored when decoded."""
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A frozen, keyword-only Struct; unknown fields are ignored when decoded.
+
+    Made once and never changed, it cannot be part of a cycle: the collector need not look at it.
+    """
 
 
 def derived_id(*parts: str) -> str:
