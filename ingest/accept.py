@@ -80,9 +80,15 @@ class Ingest:
         except Unavailable as error:
             raise Retry(30, str(error)) from error
 
+    async def _file(self, data: bytes) -> None:
+        try:
+            await asyncio.to_thread(self.archive.keep, data)
+        except Unavailable as error:
+            raise Retry(30, str(error)) from error
+
     async def _publish(self, channel: str, parsed: Parsed, raw: Raw, delivery: Delivery) -> Message:
         for data in parsed.files:
-            await self._keep(data)
+            await self._file(data)
         message = fitted(msgspec.structs.replace(parsed.message, raw=raw))
         await self.publisher.publish(
             topics.MESSAGES.name, message.conversation, message, identifier=message.id,

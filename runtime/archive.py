@@ -4,7 +4,11 @@ Before: ingest keeps what came in, the router what it could not decode. After: `
 the console and re-drives read it back. A folder now; S3-compatible storage is another `Archive`.
 """
 
-import secrets
+import contextlib
+import os
+import re
+import threading
+import uuid
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
@@ -12,55 +16,120 @@ from typing import Protocol
 from schemas.errors import Unavailable
 from schemas.message import Raw
 
+# Making a file costs more than all the rest of accepting a short message: those share files.
+_PACKED = 64 * 1024
+_PACK_LIMIT = 256 * 1024 * 1024
+_NAME = re.compile(r"^[0-9a-f-]{10,80}$")
+
 
 class Archive(Protocol):
-    """Keeps bytes by content: the same bytes are kept once."""
+    """Keeps bytes; where they lie is said in `Raw.ref`."""
 
     def put(self, data: bytes) -> Raw:
-        """Keep the bytes; raise Unavailable when they can't be kept."""
+        """Keep what came in; raise Unavailable when it can't be kept."""
         ...
 
-    def get(self, digest: str) -> bytes | None:
-        """Return the bytes of that sha256 (hex), or None."""
+    def keep(self, data: bytes) -> str:
+        """Keep a file under its sha256, once; return that."""
+        ...
+
+    def read(self, raw: Raw) -> bytes | None:
+        """Return the bytes again, None if they are not there or not whole."""
         ...
 
 
 class Folder:
-    """An archive in a folder, two levels deep, so that no directory grows beyond reason."""
+    """An archive in a folder: short deliveries in packs, long ones and files by their sha256.
+
+    A pack belongs to one process and only grows; `pack:NAME:OFFSET` says where a delivery lies.
+    Plain strings instead of paths, since this is on every way in.
+    """
 
     def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def path(self, digest: str) -> Path:
-        """Return where the bytes of that sha256 lie."""
-        return self._root / digest[:2] / digest[2:4] / digest
+        self._root = str(root)
+        self._pack: int | None = None
+        self._name = ""
+        self._at = 0
+        self._lock = threading.Lock()
 
     def put(self, data: bytes) -> Raw:
-        """Keep the bytes; a crash in the middle leaves no half file under the final name."""
+        """Keep a delivery."""
         digest = sha256(data).hexdigest()
-        path = self.path(digest)
-        if not path.exists():
-            part = path.with_name(f".{secrets.token_hex(8)}")
-            try:
-                try:
-                    part.write_bytes(data)
-                except FileNotFoundError:
-                    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                    part.write_bytes(data)
-                part.replace(path)
-            except OSError as error:
-                part.unlink(missing_ok=True)
-                raise Unavailable(
-                    f"The archive {self._root} can't be written: {error.strerror}. Make room or "
-                    "give another folder as `url` in [archive]."
-                ) from error
-        return Raw(sha256=digest, size=len(data), ref=f"sha256:{digest}")
-
-    def get(self, digest: str) -> bytes | None:
-        """Return the bytes of that sha256 (hex), or None."""
-        if len(digest) != 64 or not all(c in "0123456789abcdef" for c in digest):
-            return None
+        if len(data) > _PACKED:
+            self._file(digest, data)
+            return Raw(sha256=digest, size=len(data), ref=f"sha256:{digest}")
         try:
-            return self.path(digest).read_bytes()
+            with self._lock:
+                if self._pack is None or self._at > _PACK_LIMIT:
+                    self._open()
+                at, self._at = self._at, self._at + len(data)
+                assert self._pack is not None
+                _write(self._pack, data)
+                return Raw(sha256=digest, size=len(data), ref=f"pack:{self._name}:{at}")
+        except OSError as error:
+            self._at = _PACK_LIMIT + 1  # its end is not known any more: the next opens a new one
+            raise self._full(error) from error
+
+    def keep(self, data: bytes) -> str:
+        """Keep a file under its sha256."""
+        digest = sha256(data).hexdigest()
+        self._file(digest, data)
+        return digest
+
+    def path(self, digest: str) -> Path:
+        """Return where a file of that sha256 lies."""
+        return Path(self._root, digest[:2], digest)
+
+    def read(self, raw: Raw) -> bytes | None:
+        """Return the bytes again, None if they are not there or not whole."""
+        kind, _, rest = raw.ref.partition(":")
+        name, _, at = rest.partition(":")
+        try:
+            if kind == "pack" and _NAME.match(name) and at.isdigit():
+                with Path(self._root, "packs", name).open("rb") as file:
+                    file.seek(int(at))
+                    data = file.read(raw.size)
+            elif re.fullmatch(r"[0-9a-f]{64}", raw.sha256):
+                data = self.path(raw.sha256).read_bytes()
+            else:
+                return None
         except FileNotFoundError:
             return None
+        return data if sha256(data).hexdigest() == raw.sha256 else None
+
+    def _open(self) -> None:
+        folder = f"{self._root}/packs"
+        os.makedirs(folder, 0o700, exist_ok=True)
+        self._name = str(uuid.uuid4())
+        if self._pack is not None:
+            os.close(self._pack)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        self._pack, self._at = os.open(f"{folder}/{self._name}", flags, 0o600), 0
+
+    def _file(self, digest: str, data: bytes) -> None:
+        """Write a file aside, then move it: a crash leaves no half file under the final name."""
+        folder = f"{self._root}/{digest[:2]}"
+        path = f"{folder}/{digest}"
+        if os.path.exists(path):
+            return
+        part = f"{folder}/.{uuid.uuid4().hex}"
+        try:
+            os.makedirs(folder, 0o700, exist_ok=True)
+            Path(part).write_bytes(data)
+            os.replace(part, path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                os.unlink(part)
+            raise self._full(error) from error
+
+    def _full(self, error: OSError) -> Unavailable:
+        return Unavailable(
+            f"The archive {self._root} can't be written: {error.strerror}. Make room or give "
+            "another folder as `url` in [archive]."
+        )
+
+
+def _write(handle: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(handle, left) :]

@@ -370,7 +370,7 @@ def _store(ctx: click.Context) -> Any:
 def _bytes(ctx: click.Context, letter: Any) -> bytes:
     from runtime.archive import Folder
 
-    data = Folder(_load(ctx).archive_path).get(letter.raw.sha256) if letter.raw else None
+    data = Folder(_load(ctx).archive_path).read(letter.raw) if letter.raw else None
     if data is None:
         raise Unavailable(f"the archive has no bytes for dead letter {letter.id}")
     return data

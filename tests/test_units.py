@@ -281,3 +281,33 @@ def test_the_example_configuration_is_valid() -> None:
 
     made = load(ROOT / "santral.example.toml", {}, sections() | actions())
     assert made.channels["email"]["destek"]["host"] == "imap.example.com"
+
+
+def test_the_archive_gives_back_what_it_was_given_and_nothing_else(tmp_path: Path) -> None:
+    from runtime.archive import Folder
+
+    archive, other = Folder(tmp_path), Folder(tmp_path)
+    small, empty, large = archive.put(b"one"), archive.put(b""), archive.put(b"x" * 100_000)
+    second = other.put(b"two")
+    for raw, data in ((small, b"one"), (empty, b""), (large, b"x" * 100_000), (second, b"two")):
+        assert Folder(tmp_path).read(raw) == data
+    digest = archive.keep(b"file")
+    assert archive.path(digest).read_bytes() == b"file"
+    replace = msgspec.structs.replace
+    for wrong in (
+        replace(small, ref="pack:../../etc/passwd:0"), replace(small, ref="pack:0123456789:0"),
+        replace(small, sha256="0" * 64), replace(small, ref="x", sha256="../x"), replace(small, size=2),
+    ):  # fmt: skip
+        assert archive.read(wrong) is None, wrong
+
+
+def test_a_full_archive_is_told_and_nothing_is_accepted(tmp_path: Path) -> None:
+    from runtime.archive import Folder
+    from schemas.errors import Unavailable
+
+    blocked = tmp_path / "file"
+    blocked.write_bytes(b"")
+    with pytest.raises(Unavailable, match="can't be written"):
+        Folder(blocked).put(b"x")
+    with pytest.raises(Unavailable, match="can't be written"):
+        Folder(blocked).keep(b"x")
