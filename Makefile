@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 JARS := $(CURDIR)/.cache/kafka/jars
 export SANTRAL_JARS ?= $(JARS)
 
-.PHONY: run demo test lint bench chaos quality jars requirements clean help
+.PHONY: run demo test lint bench chaos jars requirements clean help
 
 help:  ## show this
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/'
