@@ -279,7 +279,9 @@ class Supervisor:
             path.replace(path.with_suffix(".log.1"))
         with path.open("ab") as log:
             child.process = await asyncio.create_subprocess_exec(
-                *child.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                *child.command, stdin=subprocess.DEVNULL, stderr=log,
+                # The demo tells how it goes: that is for whoever started it.
+                stdout=None if child.name == "demo" else log,
                 env={**os.environ, **child.environ},
                 preexec_fn=functools.partial(_bind_to_parent, os.getpid()),
                 start_new_session=True,

@@ -146,6 +146,7 @@ async def test_an_agent_works_an_item_by_keyboard_alone(road: Up, browser: Brows
     await page.goto(f"{road.access['console']}/messages/{sent['id']}")
     await expect(page.locator(".history")).to_contain_text("Merhaba, sizi arayacağız.")
     await expect(page.locator(".reasons")).to_contain_text("basından yazıyor")
+    await expect(page.locator(".facts")).to_contain_text("Diltr")
     assert errors == []
     await context.close()
 
