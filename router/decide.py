@@ -22,7 +22,7 @@ from schemas.decision import TRIAGE, Decision, Due, Reason, RunnerUp, WorkItem
 from schemas.departments import Department
 from schemas.fold import fold
 from schemas.message import Message
-from schemas.outcome import Outcome
+from schemas.outcome import MOVES, Outcome
 
 DECIDED_ON = 20_000
 """Characters looked at; nobody's first concern stands behind them."""
@@ -135,7 +135,7 @@ def apply(
     """Apply what people did: a moved item as Decided, a new state, or None if nothing changes."""
     if state is not None and states.has_seen(state, outcome.id):
         return None
-    if outcome.kind in ("rerouted", "escalated") and outcome.moved is not None:
+    if outcome.kind in MOVES and outcome.moved is not None:
         return _move(outcome, state or _forgotten(outcome, now), policy, now)
     if state is None:
         return None

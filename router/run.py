@@ -54,7 +54,6 @@ _BUSY = 64  # records in a batch from which on there is a backlog
 _WAIT_S = 0.5  # one poll at rest; a record ends it at once
 # A killed router holds readers of what it wrote back for so long: longer than any batch.
 _TRANSACTION_S = 15
-_BATCH_S = 4.0  # a batch ends after so long, whatever its size
 _SWEEP = timedelta(hours=1)
 _SWEEP_BATCH = 5000
 _TYPES = {
@@ -189,7 +188,7 @@ class Router:
         # The broker still writes the last transaction's markers: what comes meanwhile joins.
         rest = _GAP_S - (self._clock.monotonic() - self._committed_at)
         if rest > 0:
-            self._pause(rest)
+            time.sleep(rest)
         # With a backlog a short wait fills the batch; at rest what is there goes at once.
         wait = _FILL_S if self._busy else 0
         records = [first, *self._consumer.consume(self._settings.router.batch - 1, wait)]
@@ -220,9 +219,6 @@ class Router:
         self._states.commit(batch.changed)
         self._count(batch, began)
         return len(good)
-
-    def _pause(self, seconds: float) -> None:
-        time.sleep(seconds)
 
     def stop(self) -> None:
         """Leave the group; the batch in hand was finished by the turn before."""
@@ -325,11 +321,11 @@ class Router:
             position=(record.key() or b"").decode("utf-8", "replace")[:200],
         )  # fmt: skip
         place = f"{origin.topic}/{origin.partition}/{origin.offset}"
-        known = isinstance(decoded, Message)
-        source = decoded.source if isinstance(decoded, Message) else f"kafka:{origin.topic}"
+        message = decoded if isinstance(decoded, Message) else None
+        source = message.source if message else f"kafka:{origin.topic}"
         letter = DeadLetter(
             id=derived_id("dead", place), stage="router", source=source,
-            message=decoded.id if decoded is not None and known else None,
+            message=message.id if message else None,
             code=error.code, text=error.text, origin=origin, raw=raw, at=now,
         )  # fmt: skip
         time_ = now.isoformat().encode()

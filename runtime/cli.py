@@ -4,9 +4,7 @@ Before: a person or a supervisor. After: one stage's `start`, loaded only when i
 """
 
 import importlib
-import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,6 @@ import click
 
 from runtime import settings as settings_
 from schemas.errors import ConfigError, SantralError
-
-Command = Callable[..., Any]
 
 
 class _Group(click.Group):
@@ -99,11 +95,6 @@ def up(ctx: click.Context, demo: bool, rate: float) -> None:
 def _load_commands() -> None:
     """Register the commands that their own files declare."""
     importlib.import_module("runtime.commands").register(main)
-
-
-def echo_json(value: Any) -> None:
-    """Print one JSON object on a line."""
-    click.echo(json.dumps(value, ensure_ascii=False, default=str))
 
 
 _load_commands()

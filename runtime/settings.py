@@ -80,7 +80,6 @@ class Door(Listen, frozen=True, kw_only=True):
     max_body: Count = 32 * 1024 * 1024
     max_json: Count = 1024 * 1024
     desk_url: str = "http://127.0.0.1:8401"
-    allowed_origins: tuple[str, ...] = ()
 
 
 class Console(Listen, frozen=True, kw_only=True):

@@ -53,19 +53,16 @@ class Desk:
             if found or self.clock.monotonic() >= until:
                 break
             await asyncio.sleep(_LOOK_S)
-        items = []
-        for one in found:
-            works = [envelope.decode(WorkItem, w) for w in one.works]
-            items.append(_item(department, one.item, one.lease, one.until_ms, works))
+        taken = [(one, [envelope.decode(WorkItem, w) for w in one.works]) for one in found]
         try:
-            for item, one in zip(items, found, strict=True):
-                works = [envelope.decode(WorkItem, w) for w in one.works]
-                await self._tell(self._outcome("claimed", item.id, one.lease, works, asked.agent))
+            for one, works in taken:
+                await self._tell(self._outcome("claimed", one.item, one.lease, works, asked.agent))
         except Retry:
             # The caller is told to try again: nothing may stay leased to nobody.
             for one in found:
                 await self.lines.release(one.item, one.lease)
             raise
+        items = [_item(department, o.item, o.lease, o.until_ms, works) for o, works in taken]
         return Claimed(items=tuple(items))
 
     async def heartbeat(self, item: str, asked: LeaseIn) -> Done:
