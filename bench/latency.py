@@ -57,8 +57,8 @@ def _measure(settings: Settings, source: str, targets: list[str], first: int) ->
 
         producer.produce(source, envelope.encode(made), made.conversation.encode(), on_delivery=ack)
         producer.poll(0)
-        while time.perf_counter() < began + number / RATE:
-            producer.poll(0.0005)
+        while (left := began + number / RATE - time.perf_counter()) > 0:
+            producer.poll(max(0.001, left))  # under a millisecond it would not wait, but spin
     producer.flush(10)
     thread.join()
     consumer.close()

@@ -1,26 +1,18 @@
 """What the measurements share: a broker, settings, messages, percentiles."""
 
-import contextlib
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import msgspec
 from confluent_kafka import Producer
 
 from router import rules
 from router.decide import Policy
-from runtime import bus, kafka_local
-from runtime.local import free_port
-from runtime.settings import Kafka, Settings
+from runtime import bus
+from runtime.settings import Settings
 from schemas import topics
 from schemas.base import conversation_id, message_id
 from schemas.departments import DEFAULT
 from schemas.message import Handle, Message, Party
-from tests.servers import JARS
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TEXTS = (
@@ -30,27 +22,6 @@ TEXTS = (
     "selam, geçen gün konuşmuştuk, sonuç ne oldu acaba, bekliyorum",
     "I was charged twice this month for the same order, please check and refund the second one.",
 )  # fmt: skip
-
-
-@contextlib.contextmanager
-def broker() -> Iterator[Settings]:
-    """A broker of its own with every topic, and settings that point to it."""
-    home = Path(tempfile.mkdtemp(prefix="bench-"))
-    made = kafka_local.Broker(home / "kafka", JARS, free_port(), free_port())
-    made.prepare()
-    process = subprocess.Popen(made.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        made.wait(lambda: process.poll() is None)
-        settings = msgspec.structs.replace(
-            Settings(), home=str(home), kafka=Kafka(bootstrap=made.bootstrap)
-        )
-        _, problems = bus.ensure_topics(settings.kafka, topics.all_topics(tuple(DEFAULT)))
-        assert not problems
-        yield settings
-    finally:
-        process.terminate()
-        process.wait(30)
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def policy() -> Policy:

@@ -118,7 +118,7 @@ def one(
         topics=tuple(dict.fromkeys(t for h in hits for t in h.rule.topics)), language=said,
         sentiment=marked.sentiment, severity=marked.severity, priority=points,
         confidence=confidence, reasons=tuple(reasons),
-        runner_up=_runner_up(ranking, department, policy), entities=entities(text),
+        runner_up=_runner_up(ranking, department, policy), entities=entities(text, folded),
         flags=tuple(flags), action=action,  # type: ignore[arg-type]  # one of Action's words
         hops=state.hops if state else 0,
         pack=policy.pack.version, model=policy.model, decided_at=now,

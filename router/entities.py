@@ -18,48 +18,66 @@ _AMOUNT = re.compile(
     r"\s?(?P<after>TL|₺|lira|USD|EUR|dolar|euro|[$€£])(?!\w)",
     re.IGNORECASE,
 )
-_ORDER = re.compile(
-    r"(?:sipari[sş]|order|takip|tracking|kargo|fatura|invoice|abone|m[uü][sş]teri)"
-    r"[^\d\n]{0,25}?(?:no|numara\w*|number|id|#|:|nolu)?[\s:.#]{0,3}([A-Z]{0,4}-?\d[\dA-Z-]{4,20})\b",
+_NAMED = re.compile("siparis|order|takip|tracking|kargo|fatura|invoice|abone|musteri")
+_NUMBER = re.compile(
+    r"[^\d\n]{0,30}?(?:no|numara\w*|number|id|#|:|nolu)?[\s:.#]{0,3}([A-Z]{0,4}-?\d[\dA-Z-]{4,20})\b",
     re.IGNORECASE,
 )
 _KINDS = {
     "sip": "order_number", "ord": "order_number", "tak": "tracking_number",
     "tra": "tracking_number", "kar": "tracking_number", "fat": "invoice_number",
-    "inv": "invoice_number", "abo": "customer_no", "mus": "customer_no", "müş": "customer_no",
+    "inv": "invoice_number", "abo": "customer_no", "mus": "customer_no",
 }  # fmt: skip
 _ELEVEN = re.compile(r"(?<!\d)[1-9]\d{10}(?!\d)")
-_DIGIT = re.compile(r"\d")
+_DIGITS = re.compile(r"\d+")
+_UNITS = ("tl", "lira", "usd", "eur", "dolar")
+_SIGNS = "₺$€£"
 LIMIT = 20
 """Entities kept of one message: a price list is not evidence."""
 
 
-def entities(text: str) -> tuple[Entity, ...]:
-    """Return what is found, in the order of the text."""
+def entities(text: str, folded: str) -> tuple[Entity, ...]:
+    """Return what is found, in the order of the text; `folded` is the text folded.
+
+    What a kind needs is looked for before its pattern is: most texts have little of it.
+    """
     found: list[Entity] = []
     if "@" in text:
         found += [_at("email", m, m[0].lower()) for m in _EMAIL.finditer(text)]
-    if _DIGIT.search(text) is None:
+    digits = sum(map(len, _DIGITS.findall(text)))
+    if not digits:
         return tuple(found[:LIMIT])
-    for match in _PHONE.finditer(text):
-        digits = re.sub(r"\D", "", match[0])[-10:]
-        found.append(_at("phone", match, f"+90{digits}"))
-    for match in _IBAN.finditer(text) if "TR" in text or "tr" in text else ():
-        value = match[0].replace(" ", "").upper()
-        if iban_holds(value):
-            found.append(_at("iban", match, mask(value)))
-    for match in _ELEVEN.finditer(text):
-        if identity_holds(match[0]):
-            found.append(_at("identity_number", match, mask(match[0])))
-    found += [_at("amount", m, _amount(m)) for m in _AMOUNT.finditer(text)]
-    for match in _ORDER.finditer(text):
-        kind = _KINDS.get(match[0][:3].lower().replace("ş", "s"), "order_number")
+    if digits >= 10:
+        for match in _PHONE.finditer(text):
+            number = re.sub(r"\D", "", match[0])[-10:]
+            found.append(_at("phone", match, f"+90{number}"))
+        for match in _IBAN.finditer(text) if digits >= 24 else ():
+            value = match[0].replace(" ", "").upper()
+            if iban_holds(value):
+                found.append(_at("iban", match, mask(value)))
+        for match in _ELEVEN.finditer(text) if digits >= 11 else ():
+            if identity_holds(match[0]):
+                found.append(_at("identity_number", match, mask(match[0])))
+    if any(u in folded for u in _UNITS) or any(s in text for s in _SIGNS):
+        found += [_at("amount", m, _amount(m)) for m in _AMOUNT.finditer(text)]
+    _numbered(text, folded, found)
+    found.sort(key=lambda e: (e.start, e.kind))
+    return tuple(found[:LIMIT])
+
+
+def _numbered(text: str, folded: str, found: list[Entity]) -> None:
+    """Add the numbers that stand behind a word that says what they are."""
+    end = 0
+    for word in _NAMED.finditer(folded):
+        match = _NUMBER.match(text, word.end() - 1) if word.start() >= end else None
+        if match is None:
+            continue
+        end = match.end() + 1
         if not any(e.start <= match.start(1) < e.end for e in found):
+            kind = _KINDS.get(word[0][:3], "order_number")
             found.append(
                 Entity(kind=kind, value=match[1].upper(), start=match.start(1), end=match.end(1))
             )
-    found.sort(key=lambda e: (e.start, e.kind))
-    return tuple(found[:LIMIT])
 
 
 def _at(kind: str, match: re.Match[str], value: str) -> Entity:

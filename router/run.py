@@ -9,12 +9,10 @@ The loop is synchronous, on confluent-kafka: docs/decisions/0001-router-loop.md 
 
 import gc
 import os
-import secrets
 import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,17 +20,18 @@ from types import FrameType
 from typing import Any
 
 import msgspec
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from router import rules
 from router.decide import Decided, Policy, apply, one
 from router.state import Conversations
+from router.transaction import Transactions
 from runtime import log as logs
 from runtime import metrics, trace
 from runtime.archive import Archive, Folder
 from runtime.bus import rdkafka
 from runtime.clock import Clock, SystemClock
-from runtime.health import STALLED, Fresh, Health, Watchdog, serve
+from runtime.health import Fresh, Health, Watchdog, serve
 from runtime.settings import Settings
 from schemas import envelope, topics
 from schemas.base import derived_id
@@ -52,8 +51,7 @@ _GAP_S = 0.003
 _FILL_S = 0.02
 _BUSY = 64  # records in a batch from which on there is a backlog
 _WAIT_S = 0.5  # one poll at rest; a record ends it at once
-# A killed router holds readers of what it wrote back for so long: longer than any batch.
-_TRANSACTION_S = 15
+_BATCH_S = 5  # a batch ends with the record at hand then: the broker does not wait for ever
 _SWEEP = timedelta(hours=1)
 _SWEEP_BATCH = 5000
 _TYPES = {
@@ -75,47 +73,11 @@ def policy(settings: Settings) -> Policy:
 class Batch:
     """What one batch will write, and the states it leaves."""
 
-    first: dict[tuple[str, int], int] = field(default_factory=dict)
     changed: dict[tuple[int, str], bytes | None] = field(default_factory=dict)
     fresh: dict[tuple[int, str], ConversationState] = field(default_factory=dict)
     decided: Counter[tuple[str, str]] = field(default_factory=Counter)
     repeats: int = 0
     time: bytes = b""
-
-
-class Deadline:
-    """Ends the process when a transaction is open for longer than the broker lets it be.
-
-    After a broker's death librdkafka may wait in a call beyond every timeout it was given.
-    """
-
-    def __init__(self, clock: Clock, end: Callable[[int], None] = os._exit) -> None:
-        self._clock, self._end = clock, end
-        self._began: float | None = None
-
-    def begin(self) -> None:
-        """A transaction is open from now on."""
-        self._began = self._clock.monotonic()
-
-    def end(self) -> None:
-        """It is over."""
-        self._began = None
-
-    def look(self) -> None:
-        """End the process if it is too late."""
-        began = self._began
-        if began is not None and self._clock.monotonic() - began > _TRANSACTION_S + 5:
-            log.error("transaction.stuck", seconds=round(self._clock.monotonic() - began))
-            self._end(STALLED)
-
-    def watch(self, stopping: threading.Event) -> None:
-        """Look every second, in a thread, until `stopping`."""
-
-        def run() -> None:
-            while not stopping.wait(1):
-                self.look()
-
-        threading.Thread(target=run, name="deadline", daemon=True).start()
 
 
 class Router:
@@ -130,8 +92,7 @@ class Router:
         self._poison: Counter[tuple[str, int]] = Counter()
         self._paused: set[tuple[str, int]] = set()
         self._swept_at = clock.now()
-        self._committed_at = 0.0
-        self._deadline = Deadline(clock)
+        self._transactions = Transactions(settings.kafka, clock)
         self._busy = False
         self.fresh = Fresh(clock, 60, "turn of the loop")
         health.add("loop", self.fresh)
@@ -150,32 +111,17 @@ class Router:
                 },
             )
         )  # fmt: skip
-        self._producer = Producer(
-            rdkafka(
-                settings.kafka,
-                **{
-                    "transactional.id": f"santral-router-{os.getpid()}-{secrets.token_hex(4)}",
-                    "client.id": f"santral-router-{os.getpid()}",
-                    "linger.ms": 1, "batch.size": 256 * 1024, "message.max.bytes": 1024 * 1024,
-                    "retry.backoff.ms": 1, "retry.backoff.max.ms": 200,
-                    "transaction.timeout.ms": _TRANSACTION_S * 1000,
-                    "partitioner": "murmur2_random",
-                    "queue.buffering.max.messages": 500_000,
-                    "queue.buffering.max.kbytes": 256 * 1024,
-                },
-            )
-        )  # fmt: skip
 
     def start(self) -> None:
         """Join the group; partitions come with the first turns of the loop."""
-        self._producer.init_transactions(30)
+        self._transactions.start()
         self._consumer.subscribe(
             list(_INPUTS), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
         )
 
     def watch(self, stopping: threading.Event) -> None:
         """Let a thread see to it that no transaction stays open."""
-        self._deadline.watch(stopping)
+        self._transactions.watch(stopping)
 
     def turn(self) -> int:
         """One turn of the loop: a batch from reading to commit; return its size."""
@@ -186,7 +132,7 @@ class Router:
             self._busy = False
             return 0
         # The broker still writes the last transaction's markers: what comes meanwhile joins.
-        rest = _GAP_S - (self._clock.monotonic() - self._committed_at)
+        rest = _GAP_S - (self._clock.monotonic() - self._transactions.ended_at)
         if rest > 0:
             time.sleep(rest)
         # With a backlog a short wait fills the batch; at rest what is there goes at once.
@@ -198,32 +144,28 @@ class Router:
             return 0
         began = self._clock.monotonic()
         batch = Batch()
-        for record in good:
-            batch.first.setdefault((record.topic(), record.partition()), record.offset())
-        self._deadline.begin()
         try:
-            self._producer.begin_transaction()
-            # Offsets go first: right after a commit this call meets the coordinator's busy answer
-            # under our own short back-off; a produce would wait 20 ms that librdkafka has fixed.
-            self._send_offsets(good)
-            now = self._clock.now()
-            batch.time = now.isoformat().encode()
-            for record in good:
-                self._one(record, batch, now)
+            self._transactions.begin(self._consumer, _places(_ends(good)))
+            done = self._decide(good, batch, began)
+            left = _firsts(good[done:])
+            if left:
+                self._transactions.offsets(self._consumer, _places(_ends(good[:done]) | left))
             self._finish(batch)
         except KafkaException as error:
-            self._recover(error, batch)
+            self._transactions.abort(error)
+            self._seek(_firsts(good))
             return 0
-        finally:
-            self._deadline.end()
+        if left:
+            log.warning("batch.slow", records=done, seconds=_BATCH_S)
+            self._seek(left)
         self._states.commit(batch.changed)
         self._count(batch, began)
-        return len(good)
+        return done
 
     def stop(self) -> None:
         """Leave the group; the batch in hand was finished by the turn before."""
         self._consumer.close()
-        self._producer.flush(10)
+        self._transactions.flush()
 
     def _usable(self, record: Any) -> bool:
         error = record.error()
@@ -234,6 +176,16 @@ class Router:
         if error.code() != KafkaError._PARTITION_EOF:
             log.warning("consume.error", error=error.str())
         return False
+
+    def _decide(self, records: list[Any], batch: Batch, began: float) -> int:
+        """Decide and write records until the batch has had its time; return how many."""
+        now = self._clock.now()
+        batch.time = now.isoformat().encode()
+        for done, record in enumerate(records, 1):
+            self._one(record, batch, now)
+            if self._clock.monotonic() - began > _BATCH_S:
+                return done
+        return len(records)
 
     def _one(self, record: Any, batch: Batch, now: datetime) -> None:
         """Decide one record and produce what follows from it."""
@@ -294,14 +246,12 @@ class Router:
         key = decision.conversation.encode()
         identifier = f"{decision.message};{decision.hops}"
         head = envelope.headers_from(_TYPES[Decision], identifier, SOURCE, batch.time, span)
-        self._producer.produce(
-            topics.DECISIONS.name, values[0], key, partition=partition, headers=head
-        )  # fmt: skip
+        self._transactions.produce(topics.DECISIONS.name, values[0], key, head, partition)
         if decided.item is not None:
             head = envelope.headers_from(_TYPES[WorkItem], identifier, SOURCE, batch.time, span)
-            self._producer.produce(
-                topics.queue_topic(decision.department), values[1], key, headers=head
-            )  # fmt: skip
+            self._transactions.produce(
+                topics.queue_topic(decision.department), values[1], key, head
+            )
         if decided.state is not None:
             self._keep(decided.state, partition, batch)
 
@@ -330,9 +280,9 @@ class Router:
         )  # fmt: skip
         time_ = now.isoformat().encode()
         head = envelope.headers_from(_TYPES[DeadLetter], letter.id, SOURCE, time_, None)
-        self._producer.produce(
-            topics.DEAD.name, envelope.encode(letter), letter.source.encode(), headers=head
-        )  # fmt: skip
+        self._transactions.produce(
+            topics.DEAD.name, envelope.encode(letter), letter.source.encode(), head
+        )
         metrics.count("santral_messages_rejected_total", channel="kafka", code=error.code)
         log.warning("record.buried", at=place, code=error.code)
 
@@ -341,39 +291,15 @@ class Router:
         for place, state in batch.fresh.items():
             value = envelope.encode(state)
             batch.changed[place] = value
-            self._producer.produce(
-                topics.CONVERSATIONS.name, value, state.conversation.encode(), partition=place[0]
+            self._transactions.produce(
+                topics.CONVERSATIONS.name, value, state.conversation.encode(), None, place[0]
             )
-        self._commit()
+        self._transactions.commit()
 
-    def _send_offsets(self, records: list[Any]) -> None:
-        ends = {(r.topic(), r.partition()): r.offset() + 1 for r in records}
-        self._producer.send_offsets_to_transaction(
-            [TopicPartition(t, p, o) for (t, p), o in ends.items()],
-            self._consumer.consumer_group_metadata(), _TRANSACTION_S,
-        )  # fmt: skip
-
-    def _commit(self) -> None:
-        while True:
-            try:
-                self._producer.commit_transaction(_TRANSACTION_S)
-                self._committed_at = self._clock.monotonic()
-                return
-            except KafkaException as error:
-                if not error.args[0].retriable():
-                    raise
-
-    def _recover(self, error: KafkaException, batch: Batch) -> None:
-        """Abort and go back to the batch's beginning; raise what only a restart mends."""
-        fault = error.args[0]
-        if not isinstance(fault, KafkaError) or not fault.txn_requires_abort():
-            log.error("transaction.fatal", error=str(error))
-            raise error
-        log.warning("transaction.aborted", error=fault.str())
-        metrics.count("santral_batches_aborted_total")
-        self._producer.abort_transaction(_TRANSACTION_S)
+    def _seek(self, places: dict[tuple[str, int], int]) -> None:
+        """Go back to where partitions still ours are to be read on."""
         held = {(p.topic, p.partition) for p in self._consumer.assignment()}
-        for (topic, partition), offset in batch.first.items():
+        for (topic, partition), offset in places.items():
             if (topic, partition) in held:
                 self._consumer.seek(TopicPartition(topic, partition, offset))
 
@@ -430,21 +356,15 @@ class Router:
                 self._forget(partition, old[at : at + _SWEEP_BATCH])
 
     def _forget(self, partition: int, conversations: list[str]) -> None:
-        self._deadline.begin()
-        self._producer.begin_transaction()
         # The offsets change nothing, but a process that lost the partition is fenced by them.
         held = [p for p in self._consumer.assignment() if p.partition == partition]
         places = [p for p in self._consumer.position(held) if p.offset >= 0]
-        if places:
-            self._producer.send_offsets_to_transaction(
-                places, self._consumer.consumer_group_metadata(), _TRANSACTION_S
-            )
+        self._transactions.begin(self._consumer, places)
         for key in conversations:
-            self._producer.produce(
-                topics.CONVERSATIONS.name, None, key.encode(), partition=partition
+            self._transactions.produce(
+                topics.CONVERSATIONS.name, None, key.encode(), None, partition
             )
-        self._commit()
-        self._deadline.end()
+        self._transactions.commit()
         self._states.commit({(partition, key): None for key in conversations})
         log.info("state.forgotten", partition=partition, conversations=len(conversations))
 
@@ -454,12 +374,29 @@ class Router:
         held = [
             p for p in self._consumer.assignment() if (p.topic, p.partition) not in self._paused
         ]
-        for part in self._consumer.position(held) if held else ():
-            _, end = self._consumer.get_watermark_offsets(part, 5)
-            position += max(0, part.offset)
-            # Nothing read yet: all of it may be lag, and the position has to begin to move.
-            lag += max(0, end - max(0, part.offset))
+        places = self._consumer.position(held) if held else []
+        # What nothing was read from yet goes on where the group committed.
+        unread = [p for p in places if p.offset < 0]
+        read = [p for p in places if p.offset >= 0]
+        for part in read + (self._consumer.committed(unread, 5) if unread else []):
+            low, end = self._consumer.get_watermark_offsets(part, 5)
+            position += max(low, part.offset)
+            lag += max(0, end - max(low, part.offset))
         return position, lag
+
+
+def _ends(records: list[Any]) -> dict[tuple[str, int], int]:
+    """Return the offset behind the last record of each partition."""
+    return {(r.topic(), r.partition()): r.offset() + 1 for r in records}
+
+
+def _firsts(records: list[Any]) -> dict[tuple[str, int], int]:
+    """Return the offset of the first record of each partition."""
+    return {(r.topic(), r.partition()): r.offset() for r in reversed(records)}
+
+
+def _places(offsets: dict[tuple[str, int], int]) -> list[TopicPartition]:
+    return [TopicPartition(t, p, o) for (t, p), o in offsets.items()]
 
 
 def start(settings: Settings) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
-from confluent_kafka import KafkaException
+from confluent_kafka import Consumer, KafkaException
+from confluent_kafka import TopicPartition as Place
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from runtime.log import get
@@ -266,6 +267,39 @@ def reader(kafka: Kafka, *topics: str, group: str | None, client_id: str) -> AIO
     if topics:
         made.subscribe(list(topics))
     return made
+
+
+class Lag:
+    """How far a reader of this process is behind, for its watchdog.
+
+    The stage notes each turn of its loop; `look` is called in the watchdog's thread, with a client
+    of its own, so it works while the stage hangs. `handled` counts what the stage did, failures
+    that it tells of included.
+    """
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self._client: Consumer | None = None
+        self._at: dict[TopicPartition, int] = {}
+        self.handled = 0
+
+    async def turned(self, consumer: AIOKafkaConsumer) -> None:
+        """Note where the reader is."""
+        self._at = {p: await consumer.position(p) for p in consumer.assignment()}
+
+    def left(self) -> None:
+        """Note that it reads nothing now."""
+        self._at = {}
+
+    def look(self) -> tuple[int, int]:
+        """Return (handled, lag)."""
+        if self._client is None:
+            self._client = Consumer(rdkafka(self._kafka, **{"group.id": "santral-lag"}))
+        lag = 0
+        for part, position in self._at.items():
+            _, end = self._client.get_watermark_offsets(Place(part.topic, part.partition), 10)
+            lag += max(0, end - position)
+        return self.handled, lag
 
 
 def queues(departments: Iterable[str]) -> tuple[str, ...]:

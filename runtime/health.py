@@ -110,18 +110,19 @@ class Watchdog:
 
     def __init__(
         self, health: Health, look: Callable[[], tuple[int, int]], ops: Ops, clock: Clock,
-        end: Callable[[int], None] = os._exit,
+        end: Callable[[int], None] = os._exit, name: str = "watchdog",
     ) -> None:  # fmt: skip
         self._health, self._look, self._clock, self._end = health, look, clock, end
         self._patience = ops.stall.total_seconds()
         self._position: int | None = None
         self._moved_at = clock.monotonic()
         self._stop = threading.Event()
-        health.add("watchdog", self.problem)
+        self._name, self._looked_at = name, clock.monotonic()
+        health.add(name, self.problem)
 
     def start(self) -> None:
         """Look every tenth of the patience, in a thread."""
-        threading.Thread(target=self._run, name="watchdog", daemon=True).start()
+        threading.Thread(target=self._run, name=self._name, daemon=True).start()
 
     def stop(self) -> None:
         """Stop looking."""
@@ -139,13 +140,19 @@ class Watchdog:
 
     def saw(self, position: int, lag: int) -> None:
         """Judge one look; end the process when nothing moved for too long."""
+        now, before = self._clock.monotonic(), self._looked_at
+        self._looked_at = now
+        if now - before > self._patience / 2:
+            self._moved_at = now  # the whole process was frozen, this thread too: begin anew
         if position != self._position or lag <= 0:
             self._position, self._moved_at = position, self._clock.monotonic()
             return
         still = self._clock.monotonic() - self._moved_at
         if still > self._patience:
             metrics.count("santral_stage_stalled_total", stage=self._health.stage)
-            log.error("stage.stalled", position=position, lag=lag, seconds=round(still))
+            log.error(
+                "stage.stalled", what=self._name, position=position, lag=lag, seconds=round(still)
+            )
             self._end(STALLED)
 
     def problem(self) -> str | None:

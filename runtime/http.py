@@ -91,16 +91,6 @@ async def body(request: Request, limit: int) -> bytes:
     return b"".join(pieces)
 
 
-def decoded(kind: type[R], raw: bytes) -> R:
-    """Return the Struct in a JSON body; raise Rejected with the path of the fault."""
-    try:
-        return msgspec.json.decode(raw, type=kind)
-    except msgspec.ValidationError as error:
-        raise Rejected("json.invalid", str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Rejected("json.malformed", str(error)) from error
-
-
 def require(request: HTTPConnection, *tokens: str) -> None:
     """Raise Rejected unless the request bears one of the tokens (RFC 6750)."""
     scheme, _, given = request.headers.get("authorization", "").partition(" ")

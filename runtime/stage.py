@@ -13,7 +13,7 @@ import uvloop
 
 from runtime import log as logs
 from runtime.clock import Clock, SystemClock
-from runtime.health import Health
+from runtime.health import Health, Watchdog
 from runtime.health import serve as serve_ops
 from runtime.settings import Settings
 
@@ -32,8 +32,20 @@ def run(name: str, settings: Settings, main: Main, *, ops: bool = True) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        turns = 0
+
+        def turn() -> None:
+            nonlocal turns
+            turns += 1
+            loop.call_later(1, turn)
+
+        turn()
+        # A loop that something blocks turns no more, whatever the stage's work is.
+        dog = Watchdog(health, lambda: (turns, 1), settings.ops, SystemClock(), name="event loop")
+        dog.start()
         log.info("stage.started", ops_port=answering.server_port if answering else None)
         await main(settings, health, SystemClock(), stop)
+        dog.stop()
         log.info("stage.stopped")
 
     uvloop.run(whole())

@@ -28,6 +28,13 @@ def type_of(struct: type[Record]) -> str:
     return f"santral.{name}.v1"
 
 
+def _decoder(struct: type[Record]) -> "msgspec.json.Decoder[Record]":
+    decoder = _decoders.get(struct)
+    if decoder is None:
+        decoder = _decoders[struct] = msgspec.json.Decoder(struct)
+    return decoder
+
+
 def encode(record: Record) -> bytes:
     """Return the record's JSON; raise Rejected(record.too_large) beyond RECORD_LIMIT bytes."""
     value = _encoder.encode(record)
@@ -41,15 +48,22 @@ def encode(record: Record) -> bytes:
 
 def decode(struct: type[R], value: bytes | None) -> R:
     """Return the Struct in a record's value; raise Rejected(record.undecodable) with the fault."""
-    decoder = _decoders.get(struct)
-    if decoder is None:
-        decoder = _decoders[struct] = msgspec.json.Decoder(struct)
     if value is None:
         raise Rejected("record.undecodable", f"no value where a {struct.__name__} is due")
     try:
-        return decoder.decode(value)  # type: ignore[return-value]  # the table keeps the pair
+        return _decoder(struct).decode(value)  # type: ignore[return-value]  # the table keeps the pair
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Rejected("record.undecodable", f"not a {struct.__name__}: {error}") from error
+
+
+def decode_body(struct: type[R], body: bytes) -> R:
+    """Return the Struct in a JSON body from outside; raise Rejected with the path of the fault."""
+    try:
+        return _decoder(struct).decode(body)  # type: ignore[return-value]  # the table keeps the pair
+    except msgspec.ValidationError as error:
+        raise Rejected("json.invalid", str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Rejected("json.malformed", str(error)) from error
 
 
 def headers(

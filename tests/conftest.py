@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.servers import JARS, Dovecot, Postgres, Smtp, Up
+from runtime.settings import Settings
+from tests.servers import JARS, Dovecot, Postgres, Smtp, Up, broker
 
 settings.register_profile(
     "santral", deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None,
@@ -33,6 +34,13 @@ def jars() -> None:
     """The pinned jars are there: `make test` fetches them."""
     if not list(JARS.glob("kafka_*.jar")):
         pytest.exit(f"no jars in {JARS}: run `make jars`", 3)
+
+
+@pytest.fixture
+def kafka() -> Iterator[Settings]:
+    """A broker alone, with every topic, for one test; and settings that point to it."""
+    with broker() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

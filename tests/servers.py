@@ -3,6 +3,7 @@
 Each binds to loopback on a free port, lives in a folder of its own, and stops with its fixture.
 """
 
+import contextlib
 import grp
 import json
 import os
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from email.message import Message as Mail
 from email.parser import BytesParser
 from email.policy import default
@@ -22,8 +23,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx2
+import msgspec
 import psutil
 from aiosmtpd.controller import Controller
+
+from runtime import bus, kafka_local
+from runtime.settings import Kafka, Settings
+from schemas import topics
+from schemas.departments import DEFAULT
 
 T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
@@ -48,6 +55,27 @@ def free_port() -> int:
         made.bind(("127.0.0.1", 0))
         port: int = made.getsockname()[1]
         return port
+
+
+@contextlib.contextmanager
+def broker() -> Iterator[Settings]:
+    """A broker of its own with every topic, and settings that point to it."""
+    home = Path(tempfile.mkdtemp(prefix="broker-"))
+    made = kafka_local.Broker(home / "kafka", JARS, free_port(), free_port())
+    made.prepare()
+    process = subprocess.Popen(made.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        made.wait(lambda: process.poll() is None)
+        settings = msgspec.structs.replace(
+            Settings(), home=str(home), kafka=Kafka(bootstrap=made.bootstrap)
+        )
+        _, problems = bus.ensure_topics(settings.kafka, topics.all_topics(tuple(DEFAULT)))
+        assert not problems
+        yield settings
+    finally:
+        process.terminate()
+        process.wait(30)
+        shutil.rmtree(home, ignore_errors=True)
 
 
 class Up:

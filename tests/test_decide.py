@@ -13,6 +13,7 @@ from router.entities import entities, iban_holds, identity_holds
 from schemas import conversation as states
 from schemas.conversation import ConversationState
 from schemas.decision import WorkItem
+from schemas.fold import fold
 from schemas.message import Automatic, Event, Handle, Message, Party
 from schemas.outcome import Outcome
 from tests.samples import NOW, message, policy
@@ -196,7 +197,7 @@ def test_any_text_is_decided(text: str) -> None:
 
 def test_entities_have_their_place_and_personal_numbers_are_masked() -> None:
     text = "Sipariş no: SP-12345, 1.250,90 TL, 0532 123 45 67, a@b.example, kimlik 10000000146"
-    found = {e.kind: e for e in entities(text)}
+    found = {e.kind: e for e in entities(text, fold(text))}
     assert found["order_number"].value == "SP-12345"
     assert found["amount"].value == "1.250,90 TRY"
     assert found["phone"].value == "+905321234567"

@@ -11,7 +11,7 @@ from datetime import timedelta
 from redis.asyncio import Redis
 
 from runtime import metrics
-from runtime.bus import Publisher, queues, reader
+from runtime.bus import Lag, Publisher, queues, reader
 from runtime.claims import AWAY, Claims
 from runtime.clock import Clock
 from runtime.log import get
@@ -59,6 +59,7 @@ class Acknowledger:
         self, settings: Settings, redis: "Redis[bytes]", publisher: Publisher, clock: Clock
     ) -> None:
         self._settings, self._publisher, self._clock = settings, publisher, clock
+        self.lag = Lag(settings.kafka)
         once = int(settings.replies.acknowledge_once_in.total_seconds() * 1000)
         self._once = Claims(redis, "santral:acknowledged:", once, once)
 
@@ -75,9 +76,12 @@ class Acknowledger:
                 for records in batch.values():
                     for record in records:
                         await self._one(record.value)
+                        self.lag.handled += 1
                 if batch:
                     await consumer.commit()
+                await self.lag.turned(consumer)
         finally:
+            self.lag.left()
             await consumer.stop()
 
     async def _one(self, value: bytes | None) -> None:

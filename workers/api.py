@@ -15,6 +15,7 @@ from starlette.routing import Route
 from runtime import http
 from runtime.claims import AWAY
 from runtime.settings import Settings
+from schemas import envelope
 from schemas.api import ClaimIn, MessageOut
 from schemas.errors import Rejected, Retry
 from workers import reading
@@ -37,7 +38,7 @@ class Api:
     async def claim(self, request: Request) -> Response:
         """POST /v1/desk/{department}/claim."""
         http.require(request, self.settings.tokens.desk)
-        asked = http.decoded(ClaimIn, await http.body(request, self.settings.door.max_json))
+        asked = envelope.decode_body(ClaimIn, await http.body(request, self.settings.door.max_json))
         return http.answer(await self.desk.claim(request.path_params["department"], asked))
 
     async def item(self, request: Request) -> Response:
@@ -45,7 +46,7 @@ class Api:
         http.require(request, self.settings.tokens.desk)
         verb = request.path_params["verb"]
         raw = await http.body(request, self.settings.door.max_json)
-        asked: Any = http.decoded(BODIES[verb], raw)
+        asked: Any = envelope.decode_body(BODIES[verb], raw)
         return http.answer(await getattr(self.desk, verb)(request.path_params["id"], asked))
 
     async def message(self, request: Request) -> Response:

@@ -48,6 +48,7 @@ class Feed:
         self.lines = Lines(redis)
         self._claims = Claims(redis, _LOCK, _REBUILD_LEASE_MS, 1)
         self._topics = queues(settings.departments)
+        self.lag = bus.Lag(settings.kafka)
         self.fresh = Fresh(clock, 60, "look at the queues")
         health.add("desk", self.fresh)
 
@@ -58,6 +59,7 @@ class Feed:
                 await self._follow()
             except (*AWAY, *bus.AWAY, Retry) as error:
                 log.warning("desk.away", why=str(error))
+                self.lag.handled += 1
                 await asyncio.sleep(1)
 
     async def _follow(self) -> None:
@@ -78,14 +80,17 @@ class Feed:
                 for records in batch.values():
                     for record in records:
                         await self._apply(record)
+                        self.lag.handled += 1
                 if batch:
                     told = {f"{p.topic}/{p.partition}": r[-1].offset + 1 for p, r in batch.items()}
                     await self.lines.reached(told)
                     reached |= told
                     await consumer.commit()
                 self.fresh.succeeded()
+                await self.lag.turned(consumer)
                 await self._gauges()
         finally:
+            self.lag.left()
             await consumer.stop()
 
     async def _apply(self, record: ConsumerRecord) -> None:
@@ -126,6 +131,7 @@ class Feed:
         done: dict[str, int] = {}
         async for records in read_to_end(self._settings.kafka, [topics.OUTCOMES.name]):
             await self._claims.claim("lock", token)
+            self.lag.handled += 1
             for record in records:
                 _finished(record, done)
         count = 0
@@ -133,6 +139,7 @@ class Feed:
             if await self._claims.claim("lock", token) != "MINE":
                 return  # emptied again meanwhile: the next turn starts over
             for record in records:
+                self.lag.handled += 1
                 count += await self._restore(record, done)
         whole = await self.lines.begin(secrets.token_hex(4), f"{_LOCK}lock", token)
         await self._claims.release("lock", token)

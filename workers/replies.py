@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from redis.asyncio import Redis
 
 from runtime import metrics
-from runtime.bus import Publisher, reader
+from runtime.bus import Lag, Publisher, reader
 from runtime.claims import AWAY, Claims
 from runtime.clock import Clock
 from runtime.health import Fresh, Health
@@ -61,6 +61,7 @@ class Replies:
         self._results: dict[str, tuple[OutcomeKind, str]] = {}
         self._stopping = asyncio.Event()
         self._tasks: dict[TopicPartition, dict[int, asyncio.Task[None]]] = {}
+        self.lag = Lag(settings.kafka)
         self.fresh = Fresh(clock, 60, "look at replies.v1")
         health.add("replies", self.fresh)
 
@@ -85,9 +86,13 @@ class Replies:
                         if record.offset not in held:
                             held[record.offset] = asyncio.create_task(self._one(record))
                 await self._settle(consumer)
+                # Its turns, not its offsets: a reply may have to wait for hours.
+                self.lag.handled += 1
+                await self.lag.turned(consumer)
                 self.fresh.succeeded()
         finally:
             await self._finish_begun()
+            self.lag.left()
             await consumer.stop()
 
     async def _finish_begun(self) -> None:

@@ -7,7 +7,7 @@ and any number of each may run side by side.
 import asyncio
 import os
 import threading
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -68,39 +68,43 @@ async def work(
     publisher = Publisher(settings.kafka, f"santral-workers-{os.getpid()}")
     health.add("kafka", lambda: None if publisher.healthy else "the last publish failed")
     tasks: list[Awaitable[None]] = []
+    watched: dict[str, bus.Lag] = {}
     if "desk" in only:
-        tasks.append(Feed(settings, redis, clock, health).run())
+        feed = Feed(settings, redis, clock, health)
+        watched["desk"] = feed.lag
+        tasks.append(feed.run())
     if "replies" in only:
-        tasks.append(_replies(settings, redis, publisher, clock, health))
+        replies = Replies(settings, redis, publisher, clock, health)
+        watched["replies"] = replies.lag
+        tasks.append(_again("replies", replies.run, replies.lag))
         if settings.replies.acknowledge:
-            tasks.append(_acknowledge(settings, redis, publisher, clock))
+            told = Acknowledger(settings, redis, publisher, clock)
+            watched["acknowledge"] = told.lag
+            tasks.append(_again("acknowledge", told.run, told.lag))
+    dogs = [
+        Watchdog(health, lag.look, settings.ops, clock, name=f"{name} lag")
+        for name, lag in watched.items()
+    ]
+    for dog in dogs:
+        dog.start()
     recording = [_record(settings, health, clock, stop)] if "recorder" in only else []
     try:
         await stage.until(stop, *tasks, finishing=recording)
     finally:
+        for dog in dogs:
+            dog.stop()
         await publisher.stop()
         await redis.aclose()
 
 
-async def _replies(
-    settings: Settings, redis: Any, publisher: Publisher, clock: Clock, health: Health
-) -> None:
-    """Send replies for ever; a broker that goes and comes back is waited out."""
+async def _again(name: str, run: Callable[[], Awaitable[None]], lag: bus.Lag) -> None:
+    """Run a worker for ever; Kafka or Redis going away is waited out, and told."""
     while True:
         try:
-            await Replies(settings, redis, publisher, clock, health).run()
-        except bus.AWAY as error:
-            log.warning("replies.later", why=str(error))
-            await asyncio.sleep(1.0)
-
-
-async def _acknowledge(settings: Settings, redis: Any, publisher: Publisher, clock: Clock) -> None:
-    """Acknowledge for ever; Kafka or Redis going away is waited out."""
-    while True:
-        try:
-            await Acknowledger(settings, redis, publisher, clock).run()
+            await run()
         except (Retry, *bus.AWAY) as error:
-            log.warning("acknowledge.later", why=str(error))
+            log.warning("worker.later", worker=name, why=str(error))
+            lag.handled += 1
             await asyncio.sleep(1.0)
 
 

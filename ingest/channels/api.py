@@ -13,12 +13,11 @@ from typing import Literal
 import msgspec
 
 from ingest.channel import Context, Delivery, Parsed
+from schemas import envelope
 from schemas.api import AttachmentIn, MessageIn, SenderIn
 from schemas.base import Record, conversation_id, message_id
 from schemas.errors import Rejected
 from schemas.message import Attachment, Handle, HandleKind, Message, Party
-
-_decoder = msgspec.json.Decoder(MessageIn)
 
 
 class Account(Record, frozen=True, kw_only=True):
@@ -36,7 +35,7 @@ class Api:
 
     def parse(self, delivery: Delivery, context: Context) -> Parsed:
         """Return the Message in a JSON body; Rejected tells the path of the fault."""
-        told = decode(delivery.raw)
+        told = envelope.decode_body(MessageIn, delivery.raw)
         brand = told.brand or (context.settings.brand if context.settings else "") or context.brand
         source = f"api:{delivery.account}"
         files = [(a, _content(a, i)) for i, a in enumerate(told.attachments)]
@@ -55,16 +54,6 @@ class Api:
             position=delivery.position,
         )  # fmt: skip
         return Parsed(message=made, files=tuple(data for _, data in files))
-
-
-def decode(raw: bytes) -> MessageIn:
-    """Return the body; raise Rejected with the code and the path of what is wrong."""
-    try:
-        return _decoder.decode(raw)
-    except msgspec.ValidationError as error:
-        raise Rejected("json.invalid", str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Rejected("json.malformed", str(error)) from error
 
 
 def _content(attachment: AttachmentIn, index: int) -> bytes:

@@ -1,0 +1,98 @@
+"""The router's loop in this process, on a broker of its own."""
+
+import asyncio
+
+from confluent_kafka import Producer
+
+from router.run import Router
+from runtime import bus
+from runtime.archive import Folder
+from runtime.bus import queues, read_to_end
+from runtime.clock import SystemClock
+from runtime.health import Health
+from runtime.settings import Settings
+from schemas import envelope, topics
+from schemas.decision import WorkItem
+from schemas.departments import DEFAULT
+from schemas.message import Message
+from tests.samples import message, policy
+from tests.servers import wait
+
+
+class Hurried(SystemClock):
+    """A clock on which every look takes a second."""
+
+    def __init__(self) -> None:
+        self._looks = 0
+
+    def monotonic(self) -> float:
+        self._looks += 1
+        return float(self._looks)
+
+
+def put(kafka: Settings, count: int) -> list[Message]:
+    """Put messages of seven conversations on messages.v1."""
+    producer = Producer(bus.rdkafka(kafka.kafka, partitioner="murmur2_random"))
+    sent = [message("Faturam yanlış", native=str(n), root=str(n % 7)) for n in range(count)]
+    for made in sent:
+        producer.produce(topics.MESSAGES.name, envelope.encode(made), made.conversation.encode())
+    producer.flush(30)
+    return sent
+
+
+def routed(router: Router, count: int) -> list[int]:
+    """Turn until so many are decided; return the sizes of the batches."""
+    sizes: list[int] = []
+
+    def turned() -> bool:
+        sizes.append(router.turn())
+        return sum(sizes) >= count
+
+    router.start()
+    wait("all are decided", turned, 60)
+    router.stop()
+    return sizes
+
+
+async def test_a_batch_that_takes_too_long_ends_early_and_nothing_is_lost_or_doubled(
+    kafka: Settings,
+) -> None:
+    sent = put(kafka, 60)
+    health = Health("router")
+    sizes = routed(Router(kafka, policy(), Hurried(), Folder(kafka.archive_path), health), 60)
+    assert 0 < max(sizes) < 10, "each batch had time for a few only"
+    items = [
+        envelope.decode(WorkItem, r.value)
+        async for records in read_to_end(kafka.kafka, queues(DEFAULT))
+        for r in records
+    ]
+    assert sorted(i.message.id for i in items) == sorted(m.id for m in sent)
+    for root in {m.conversation for m in sent}:
+        got = [int(i.message.native_id) for i in items if i.message.conversation == root]
+        assert got == sorted(got)
+    # What the group committed is where a new router goes on: nothing comes a second time.
+    again = Router(kafka, policy(), SystemClock(), Folder(kafka.archive_path), health)
+    again.start()
+    assert wait("it owns its partitions", lambda: again.turn() == 0 and again.look()[0] > 0)
+    assert again.look()[1] == 0
+    again.stop()
+
+
+async def test_a_reader_that_has_read_everything_lags_behind_nothing(kafka: Settings) -> None:
+    put(kafka, 40)
+    routed(Router(kafka, policy(), SystemClock(), Folder(kafka.archive_path), Health("r")), 40)
+    # Each queue ends with the marker of a transaction: nothing to read, but a place.
+    lag, read = bus.Lag(kafka.kafka), 0
+    consumer = bus.reader(kafka.kafka, *queues(DEFAULT), group="test", client_id="test")
+    await consumer.start()
+    async with asyncio.timeout(30):
+        while read < 40:
+            batch = await consumer.getmany(timeout_ms=100, max_records=10)
+            await lag.turned(consumer)
+            read += sum(map(len, batch.values()))
+            behind = await asyncio.to_thread(lag.look)
+            assert behind[1] >= 40 - read
+        while (await asyncio.to_thread(lag.look))[1]:
+            await consumer.getmany(timeout_ms=100)
+            await lag.turned(consumer)
+    await consumer.stop()
