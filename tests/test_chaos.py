@@ -205,7 +205,9 @@ async def test_nothing_is_lost_or_doubled_whatever_dies(up: Up) -> None:
     await chaos.run()
     seconds = time.monotonic() - began
     assert len(chaos.accepted) >= MESSAGES // CONVERSATIONS * CONVERSATIONS
-    ledger = await asyncio.to_thread(wait, "the ledger settles at 0", lambda: _ledger(up), 180)
+    ledger = await asyncio.to_thread(
+        wait, "the ledger settles at 0", lambda: _ledger(up), 180 + MESSAGES / 1000
+    )
     assert ledger["unaccounted"] == 0
     items = await _queued(up.access["kafka"])
     first = Counter(i.message.id for i in items if i.decision.hops == 0)
