@@ -50,20 +50,30 @@ class Attachment(Record, frozen=True, kw_only=True):
 
 
 class Bounce(Record, frozen=True, kw_only=True):
-    """What a delivery report says of a mail we sent (RFC 3464)."""
+    """What a delivery report says of a mail we sent (RFC 3464).
+
+    `recipient` is the first of `recipients`, all that were not reached; `hard` when trying again
+    is of no use, `delayed` while the server still tries; `original` is the Message-ID of our mail.
+    """
 
     recipient: str
     hard: bool
     reason: str = ""
     original: str | None = None
+    recipients: tuple[str, ...] = ()
+    delayed: bool = False
 
 
 class Automatic(Record, frozen=True, kw_only=True):
-    """Why a message is taken to be written by a machine; it never gets an answer."""
+    """Why a message is taken to be written by a machine; it never gets an answer.
+
+    `until` is the day an absence ends, where the notice names one.
+    """
 
     kind: AutomaticKind
     evidence: str
     bounce: Bounce | None = None
+    until: Time | None = None
 
 
 class Forwarded(Record, frozen=True, kw_only=True):

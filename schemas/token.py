@@ -7,6 +7,7 @@ that a reply joins its conversation whatever the mail program did to the thread.
 import hmac
 import re
 from hashlib import sha256
+from uuid import UUID
 
 # 16 hex digits: 64 bits, far beyond guessing over SMTP, short enough for every header line.
 _SIGNATURE = 16
@@ -28,8 +29,22 @@ def message_id(key: bytes, conversation: str, serial: str, domain: str) -> str:
 
 def conversation_of(key: bytes, references: str) -> str | None:
     """Return the conversation of the newest token in that text whose signature holds."""
+    found = _newest(key, references)
+    return found[0] if found else None
+
+
+def reply_of(key: bytes, reference: str) -> str | None:
+    """Return the id of the reply whose Message-ID that is, None when it is not one of ours."""
+    found = _newest(key, reference)
+    try:
+        return str(UUID(found[1])) if found else None
+    except ValueError:
+        return None
+
+
+def _newest(key: bytes, references: str) -> tuple[str, str] | None:
     for match in reversed(list(_TOKEN.finditer(references))):
         conversation, serial, signature = match.groups()
         if hmac.compare_digest(_sign(key, conversation, serial), signature):
-            return conversation
+            return conversation, serial
     return None

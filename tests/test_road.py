@@ -169,6 +169,35 @@ def test_a_refused_answer_is_told_to_the_desk(road: Up, dovecot: Dovecot, smtp: 
     assert "550 yok" in why
 
 
+def test_an_answer_that_comes_back_is_told_in_its_conversation(
+    road: Up, dovecot: Dovecot, smtp: Smtp
+) -> None:
+    customer = f"{_new()}@ornek.example"
+    first = f"From: {customer}\r\nMessage-ID: <{_new()}@x>\r\nSubject: Ürün\r\n\r\nÜrün kırık geldi, iade istiyorum\r\n"
+    dovecot.deliver("destek", first.encode())
+    acknowledged = wait("an acknowledgement", lambda: smtp.to(customer))[0]
+    conversation = str(acknowledged["Message-ID"]).split(".")[1]
+    item = road.claim("returns", conversation)
+    assert road.act(item, "reply", text="Merhaba").status_code == 200
+    answer = wait("the answer", lambda: [m for m in smtp.to(customer) if "Auto-Submitted" not in m])
+    bounce = (
+        "From: Mail Delivery System <MAILER-DAEMON@mx.example>\r\nReturn-Path: <>\r\n"
+        f"Message-ID: <{_new()}@mx>\r\nSubject: Undelivered Mail Returned to Sender\r\n"
+        'Content-Type: multipart/report; report-type=delivery-status; boundary="b"\r\n\r\n'
+        "--b\r\n\r\nsorry\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n"
+        f"Reporting-MTA: dns; mx\r\n\r\nFinal-Recipient: rfc822; {customer}\r\nAction: failed\r\n"
+        "Status: 5.1.1\r\nDiagnostic-Code: smtp; 550 5.1.1 mailbox is gone\r\n"
+        f"--b\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: {answer[0]['Message-ID']}\r\n--b--\r\n"
+    )
+    dovecot.deliver("destek", bounce.encode())
+    told = road.message(
+        item["id"], lambda m: any(o["kind"] == "undeliverable" for o in m["outcomes"])
+    )
+    (outcome,) = (o for o in told["outcomes"] if o["kind"] == "undeliverable")
+    assert "mailbox is gone" in outcome["reason"]
+    assert outcome["department"] == "returns"
+
+
 async def _chat(road: Up, **hello: Any) -> Any:
     socket = await connect(road.access["door"].replace("http", "ws", 1) + "/v1/chat")
     await socket.send(json.dumps({"type": "hello", **hello}))

@@ -12,6 +12,7 @@ import os
 import secrets
 from typing import Any
 
+import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from redis.asyncio import Redis
 
@@ -23,7 +24,7 @@ from runtime.health import Fresh, Health
 from runtime.log import get
 from runtime.settings import Settings, section
 from schemas import envelope, topics
-from schemas.base import derived_id
+from schemas.base import Id, Name, Record, derived_id
 from schemas.errors import Rejected, Retry
 from schemas.outcome import Outcome, OutcomeKind, Reply
 from workers.action import Action, Unconfirmed
@@ -39,11 +40,27 @@ _GIVE_UP_S = 4 * 3600.0
 _HOUR_MS = 3_600_000
 _STOP_S = 12.0
 
+SENT = "santral:reply-sent:"
+
 _COUNT = """
 local n = redis.call('INCR', KEYS[1])
 if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return n
 """
+
+
+class Sent(Record, frozen=True, kw_only=True):
+    """What is remembered of a reply that was handed over: where a bounce of it belongs."""
+
+    item: Id
+    department: Name
+    message: Id
+
+
+def sent(reply: Reply) -> bytes:
+    """Return what is remembered of a reply."""
+    made = Sent(item=reply.item, department=reply.department, message=reply.message)
+    return msgspec.json.encode(made)
 
 
 class Replies:
@@ -160,6 +177,8 @@ class Replies:
             # Sent, but Kafka was away when it was to be told: only that is left.
             await self._finish(reply, *self._results[reply.id])
             return
+        # What comes back weeks later as a bounce has to find its item: workers/bounces.py.
+        await self._redis.set(f"{SENT}{reply.id}", sent(reply), px=_KEEP_MS)
         begun = f"santral:reply-begun:{reply.id}"
         await self._redis.set(begun, self._token, nx=True, px=_KEEP_MS)
         if await self._redis.get(begun) != self._token.encode():

@@ -22,6 +22,7 @@ from runtime.settings import Settings
 from schemas.errors import Retry
 from workers.acknowledge import Acknowledger
 from workers.api import Api
+from workers.bounces import Bounces
 from workers.console.app import app
 from workers.desk import Desk
 from workers.desk_feed import Feed
@@ -77,6 +78,9 @@ async def work(
         replies = Replies(settings, redis, publisher, clock, health)
         watched["replies"] = replies.lag
         tasks.append(_again("replies", replies.run, replies.lag))
+        returned = Bounces(settings, redis, publisher, clock)
+        watched["bounces"] = returned.lag
+        tasks.append(_again("bounces", returned.run, returned.lag))
         if settings.replies.acknowledge:
             told = Acknowledger(settings, redis, publisher, clock)
             watched["acknowledge"] = told.lag

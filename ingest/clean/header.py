@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
 
 from ingest.clean.charset import decode
+from ingest.clean.dates import header_date
 from ingest.clean.transfer import unbase64
 from schemas.message import Handle, Party
 
@@ -154,12 +155,12 @@ def _bare_id(found: str) -> str:
 
 def date(raw: bytes) -> datetime | None:
     """Return a Date header's instant in UTC, None if it can't be one."""
-    line = unfold(raw).decode("ascii", "replace")
+    line = text(raw)
     try:
         parts = parsedate_tz(line)
-        if parts is None:
-            return None
+        if parts is None or not 1970 <= parts[0] < 2200:
+            return header_date(line)
         zone = timezone(timedelta(seconds=parts[9] or 0))
         return datetime(*parts[:6], tzinfo=zone).astimezone(UTC)
     except (ValueError, OverflowError, TypeError, IndexError):
-        return None
+        return header_date(line)

@@ -54,10 +54,14 @@ def message(
         whole = whole[:TEXT_LIMIT]
     forward = _forwarded(whole, subject)
     answer_to = header.parties(mail.raw("reply-to") or b"")
+    machine = automatic(mail, raw, received_at, domain)
+    returned = machine.bounce.original if machine and machine.bounce else None
     return Message(
         id=message_id(CHANNEL, source, native),
         brand=brand, channel=CHANNEL, source=source, native_id=native,
-        conversation=_conversation(brand, native, thread, references, parents, signing_key),
+        conversation=_conversation(
+            brand, native, thread, references, parents, signing_key, returned
+        ),
         kind="mail", sender=sender,
         recipients=header.parties(mail.all("to")) + header.parties(mail.all("cc")),
         subject=subject[:2000],
@@ -65,7 +69,7 @@ def message(
         full_text=whole,
         sent_at=header.date(mail.raw("date") or b""), received_at=received_at,
         attachments=tuple(a for a, _ in mail.files),
-        automatic=automatic(mail, domain), forwarded=forward,
+        automatic=machine, forwarded=forward,
         repaired=tuple(repaired), position=position,
         thread=(*thread[-10:], native) if own_ids else thread[-10:],
         reply_to=answer_to[0].handle("email") if answer_to else None,
@@ -112,10 +116,11 @@ def _made_up_id(mail: Mail, account: str, mailbox: str, raw: bytes) -> str:
 
 def _conversation(
     brand: str, native: str, thread: tuple[str, ...], references: tuple[str, ...],
-    parents: tuple[str, ...], key: bytes,
+    parents: tuple[str, ...], key: bytes, returned: str | None,
 ) -> str:  # fmt: skip
-    """Our own signed token, else the first of References, else In-Reply-To, else its own id."""
-    ours = token.conversation_of(key, " ".join(thread)) if key else None
+    """Our own signed token (of a bounce: in the mail that came back), else the first of
+    References, else In-Reply-To, else its own id."""
+    ours = token.conversation_of(key, " ".join((*thread, returned or ""))) if key else None
     if ours:
         return ours
     root = references[0] if references else (parents[0] if parents else native)

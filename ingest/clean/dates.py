@@ -1,0 +1,104 @@
+"""Dates that people write in Turkish and English, and mail programs in a header's place. Pure.
+
+Before: automail.py looks for the day somebody is back, header.py has a date no standard knows.
+After: an instant in UTC. What could be two days (3/4) is read as Turkey reads it: the day first.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            "ocak oca january jan", "subat sub february feb", "mart mar march",
+            "nisan nis april apr", "mayis may", "haziran haz june jun", "temmuz tem july jul",
+            "agustos agu august aug", "eylul eyl september sep sept", "ekim eki october oct",
+            "kasim kas november nov", "aralik ara december dec",
+        ),
+        start=1,
+    )
+    for name in names.split()
+}  # fmt: skip
+_FOLD = str.maketrans("ışğçöüâİŞĞÇÖÜIÂ", "isgcouaisgcouia")
+_NAMES = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_DATE = re.compile(
+    rf"""(?<![\d.:/-])(?:
+      (?P<y1>20\d\d)-(?P<m1>\d\d)-(?P<d1>\d\d)
+     |(?P<d2>\d{{1,2}})[./-](?P<m2>\d{{1,2}})[./-](?P<y2>(?:20)?\d\d)
+     |(?P<d3>\d{{1,2}})(?:st|nd|rd|th)?\.?[ ]+(?:of[ ]+)?(?P<m3>{_NAMES})\b\.?,?
+        (?:[ ]+(?P<y3>20\d\d))?
+     |(?P<m4>{_NAMES})\b\.?[ ]+(?P<d4>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?[ ]+(?P<y4>20\d\d))?
+     )(?![\d/])""",
+    re.VERBOSE,
+)
+_TIME = re.compile(
+    r"\b(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?(?:\s*(am|pm|[öo][sğg]))?", re.IGNORECASE
+)
+_ZONE = re.compile(r"(?:utc|gmt)?\s*([+-])(\d{1,2}):?(\d{2})?\b")
+TURKEY = timezone(timedelta(hours=3))
+_BACK = re.compile(
+    r"""until|till|through|back|return|again|kadar|donec|donus|geri\b|tekrar|itibar|ofiste[ ]olacag
+       |mesaime|basla|gelecegim|\bto\b|-|ve[ ]\d|arasinda""",
+    re.VERBOSE,
+)
+
+
+def folded(text: str) -> str:
+    """Return a text in lower case without Turkish letters, as long as it was."""
+    return text.translate(_FOLD).lower()
+
+
+def dates(text: str, near: datetime) -> list[tuple[int, int, datetime]]:
+    """Return the days in a text with their places; without a year the one at or after `near`."""
+    plain = folded(text)
+    if len(plain) != len(text):
+        return []
+    found = []
+    for match in _DATE.finditer(plain):
+        part = {k[0]: v for k, v in match.groupdict().items() if v}
+        month = int(part["m"]) if part["m"].isdigit() else _MONTHS[part["m"]]
+        year = int(part.get("y", near.year))
+        try:
+            day = datetime(year + (2000 if year < 100 else 0), month, int(part["d"]), tzinfo=UTC)
+        except ValueError:
+            continue
+        if "y" not in part and day < near - timedelta(days=60):
+            day = day.replace(year=near.year + 1) if (month, day.day) != (2, 29) else day
+        found.append((match.start(), match.end(), day))
+    return found
+
+
+def return_date(text: str, sent: datetime) -> datetime | None:
+    """Return the day an absence ends as its notice tells: the last day named with such a word."""
+    plain = folded(text[:4000])
+    best: datetime | None = None
+    for start, end, day in dates(text[:4000], sent):
+        around = plain[max(0, start - 60) : end + 60]
+        if _BACK.search(around) and timedelta(0) <= day - sent + timedelta(days=1) < timedelta(400):
+            best = day if best is None else max(best, day)
+    return best
+
+
+def header_date(line: str) -> datetime | None:
+    """Return the instant in a date that is not RFC 5322's: "22 Kasım 2026 Pazar 14:05"."""
+    found = dates(line, datetime(2000, 1, 1, tzinfo=UTC))
+    if not found:
+        return None
+    start, end, day = found[0]
+    rest = line[:start] + " " + line[end:]
+    time = _TIME.search(rest)
+    hour = minute = second = 0
+    if time:
+        hour, minute, second = int(time[1]), int(time[2]), int(time[3] or 0)
+        half = folded(time[4] or "")
+        hour = hour % 12 + 12 if half in ("pm", "os") else (hour % 12 if half in ("am",) else hour)
+    zone = _ZONE.search(folded(rest[time.end() :] if time else rest))
+    offset = TURKEY
+    try:
+        if zone:
+            shift = timedelta(hours=int(zone[2]), minutes=int(zone[3] or 0))
+            offset = timezone(shift if zone[1] == "+" else -shift)
+        return day.replace(hour=hour, minute=minute, second=second, tzinfo=offset).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,231 @@
+"""Bounces, absences and receipts told apart from people's mail. All samples are invented."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.clean import dates, header
+from ingest.clean.mail_message import message
+from schemas import token
+from schemas.base import conversation_id
+from schemas.message import Automatic, Message
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+KEY = b"key"
+
+
+def _read(head: str, body: str) -> Message:
+    raw = f"{head.strip()}\nMessage-ID: <b@posta.example>\n\n{body}".replace("\n", "\r\n").encode()
+    return message(raw, brand="default", account="a", received_at=NOW, signing_key=KEY)[0]
+
+
+def _machine(head: str, body: str) -> Automatic:
+    made = _read(head, body).automatic
+    assert made is not None
+    return made
+
+
+def _report(*blocks: str, original: str = "<m1@destek.example>", kind: str = "report") -> str:
+    told = "\n\n".join(blocks)
+    return (
+        "--b\nContent-Type: text/plain\n\nIletiniz teslim edilemedi.\n"
+        f"--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example\n\n{told}\n"
+        f"--b\nContent-Type: message/rfc822\n\nMessage-ID: {original}\nSubject: Ynt: x\n\nselam\n--b--\n"
+    )
+
+
+REPORT = (
+    "From: Posta Sistemi <postmaster@mx.example>\nReturn-Path: <>\nSubject: Teslim Edilemedi: Ynt: x\n"
+    "Content-Type: multipart/report; report-type=delivery-status; boundary=b"
+)
+GONE = "Final-Recipient: rfc822; yok@musteri.example\nAction: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 5.1.1 user unknown"
+FULL = "Final-Recipient: rfc822; dolu@musteri.example\nAction: failed\nStatus: 5.2.2"
+LATE = "Final-Recipient: rfc822; gec@musteri.example\nAction: delayed\nStatus: 4.4.1"
+
+
+def test_a_report_tells_who_why_and_which_mail() -> None:
+    bounce = _machine(REPORT, _report(GONE)).bounce
+    assert bounce is not None
+    assert (bounce.recipient, bounce.hard, bounce.delayed) == ("yok@musteri.example", True, False)
+    assert "user unknown" in bounce.reason
+    assert bounce.original == "<m1@destek.example>"
+
+
+def test_a_full_mailbox_is_no_hard_bounce_and_a_delay_is_said() -> None:
+    full, late = (_machine(REPORT, _report(block)).bounce for block in (FULL, LATE))
+    assert full is not None
+    assert (full.hard, full.delayed) == (False, False)
+    assert late is not None
+    assert (late.hard, late.delayed) == (False, True)
+
+
+def test_every_recipient_of_a_report_is_named_as_it_was_written_to() -> None:
+    moved = f"Original-Recipient: rfc822; eski@musteri.example\n{GONE.replace('yok@', 'yeni@')}"
+    bounce = _machine(REPORT, _report(moved, FULL)).bounce
+    assert bounce is not None
+    assert bounce.recipients == ("eski@musteri.example", "dolu@musteri.example")
+
+
+def test_a_report_within_a_mail_of_a_gateway_is_found() -> None:
+    head = "From: MAILER-DAEMON@gate.example\nSubject: Returned mail\nContent-Type: multipart/mixed; boundary=o"
+    inner = f"{REPORT}\n\n{_report(GONE)}"
+    bounce = _machine(
+        head, f"--o\n\nSee below.\n--o\nContent-Type: message/rfc822\n\n{inner}\n--o--\n"
+    ).bounce
+    assert bounce is not None
+    assert bounce.recipient == "yok@musteri.example"
+
+
+PROSE = [
+    (
+        "From: MAILER-DAEMON@mx.example\nSubject: Delivery Status Notification (Failure)",
+        (
+            "Hi. This is the mail program at mx.example.\nI'm afraid I wasn't able to deliver your message "
+            "to the following addresses.\nThis is a permanent error; I've given up. Sorry it didn't work out."
+            "\n\n<yok@musteri.example>:\n550 no such user here\n\n--- Below this line is a copy of the message."
+            "\n\nReturn-Path: <destek@destek.example>\nMessage-ID: <m1@destek.example>\nSubject: x\n\nselam"
+        ),
+        True,
+    ),
+    (
+        "From: E-posta Sunucusu <postmaster@sirket.example>\nSubject: Teslim edilemedi: Siparişiniz",
+        (
+            "İletiniz aşağıdaki alıcıya teslim edilemedi:\n\n  yok@musteri.example\n\n"
+            "550 5.1.1 kullanıcı bulunamadı\n\n----- Original message -----\nMessage-ID: <m1@destek.example>\n"
+        ),
+        True,
+    ),
+    (
+        "From: gonderim@sirket.example\nReturn-Path: <>\nSubject: Mail delivery delayed",
+        (
+            "Your message to\n\n  yok@musteri.example\n\nhas been delayed: 451 4.4.1 no answer. "
+            "The server will keep trying for 3 days.\n\n----- Original message -----\n"
+            "Message-ID: <m1@destek.example>\n"
+        ),
+        False,
+    ),
+    (
+        "From: it@sirket.example\nSubject: Undeliverable mail",
+        (
+            "Your message could not be delivered to the following recipient:\n<yok@musteri.example>\n"
+            "Reason: 550 unknown user\n\n---- Original message follows ----\nMessage-ID: <m1@destek.example>\n"
+        ),
+        True,
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("head", "body", "hard"), PROSE)
+def test_a_bounce_in_prose_is_read_too(head: str, body: str, *, hard: bool) -> None:
+    bounce = _machine(head, body).bounce
+    assert bounce is not None
+    assert bounce.recipients == ("yok@musteri.example",)
+    assert (bounce.hard, bounce.delayed) == (hard, not hard)
+    assert bounce.original == "<m1@destek.example>"
+
+
+@pytest.mark.parametrize(
+    ("subject", "body"),
+    [
+        (
+            "Kargom teslim edilemedi",
+            "Kargom teslim edilemedi, adres bulunamadı diyorlar. 550 TL ödedim.",
+        ),
+        ("Teslim edilemedi", "Siparişim teslim edilemedi.\nayse@baska.example adresine yazın."),
+        (
+            "Delivery failed for my order",
+            "The driver says the address is unknown.\nada@work.example\nPlease help.",
+        ),
+        (
+            "Mail delivery failed",
+            "My parcel could not be delivered, I paid 550 TL. Write to ada@work.example",
+        ),
+        (
+            "Fwd: Undeliverable: faturam",
+            "Size yazdığım mail geri geldi, 550 5.1.1 user unknown diyor.",
+        ),
+        ("Mesajınız iletilemedi diyor", "Uygulamada mesajım iletilemedi hatası alıyorum."),
+        ("Geciktirildi", "Kargom yine geciktirildi, ne zaman gelecek?"),
+        ("İade", "Ürün tarafıma teslim edilmedi, returned to sender yazıyor takipte."),
+        ("Yıllık izin ücreti", "Yıllık izin ücretim hesaplanmamış."),
+        ("Postmaster", "delivery status of my order?"),
+    ],
+)
+def test_a_customers_words_about_deliveries_are_no_bounce(subject: str, body: str) -> None:
+    assert _read(f"From: Ada <ada@ornek.example>\nSubject: {subject}", body).automatic is None
+
+
+@given(st.text(max_size=300), st.text(max_size=60))
+def test_a_person_is_no_machine_whatever_they_write(body: str, subject: str) -> None:
+    line = " ".join(subject.split())
+    made = _read(
+        f"From: Ada <ada@ornek.example>\nSubject: {line.encode('ascii', 'ignore').decode()}", body
+    )
+    assert made.automatic is None
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "until"),
+    [
+        (
+            "Subject: Otomatik Yanıt: Faturam",
+            "30 Kasım 2026 tarihine kadar yıllık izindeyim.",
+            (11, 30),
+        ),
+        (
+            "Subject: Automatic reply: Invoice",
+            "I am out of the office until December 3rd.",
+            (12, 3),
+        ),
+        (
+            "Subject: Ynt: Fatura\nAuto-Submitted: auto-replied",
+            "23.11.2026 - 27.11.2026 tarihleri arasında izindeyim, acil durumda 0532 111 22 33.",
+            (11, 27),
+        ),
+        ("Subject: Out of office\nX-Auto-Response-Suppress: All", "I'll be back soon.", None),
+        ("Subject: Abwesenheitsnotiz\nX-Autoreply: yes", "Bin weg.", None),
+    ],
+)
+def test_an_absence_is_told_apart_with_the_day_it_ends(
+    head: str, body: str, until: tuple[int, int] | None
+) -> None:
+    made = _machine(f"From: Ada <ada@ornek.example>\n{head}", body)
+    assert made.kind == "out_of_office"
+    assert (made.until and (made.until.month, made.until.day)) == until
+
+
+def test_a_bounce_of_our_reply_comes_home_to_its_conversation() -> None:
+    conversation = conversation_id("default", "mail", "<1@x>")
+    ours = token.message_id(KEY, conversation, "ab" * 16, "destek.example")
+    made = _read(REPORT, _report(GONE, original=ours))
+    assert made.conversation == conversation
+    assert token.reply_of(KEY, ours) == "abababab-abab-abab-abab-abababababab"
+    assert token.reply_of(KEY, ours.replace("santral.", "santral.0")) is None
+    forged = token.message_id(b"other", conversation, "ab" * 16, "destek.example")
+    assert _read(REPORT, _report(GONE, original=forged)).conversation != conversation
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("22 Kasım 2026 Pazar 14:05", "2026-11-22T11:05"),
+        ("Pzt, 23 Kas 2026 09:30:00 +0300", "2026-11-23T06:30"),
+        ("13 Mar 2026 Cum, 14:05", "2026-03-13T11:05"),
+        ("Sun, 22 Nov 2026 14:05:00 +0300", "2026-11-22T11:05"),
+        ("11.05.2026 10:12:00", "2026-05-11T07:12"),
+    ],
+)
+def test_dates_in_turkish_are_read_where_no_zone_is_told_as_turkish_time(
+    line: str, wanted: str
+) -> None:
+    made = header.date(line.encode())
+    assert made is not None
+    assert made.isoformat().startswith(wanted)
+
+
+@given(st.text(max_size=120))
+def test_no_text_makes_the_dates_fail(text: str) -> None:
+    dates.header_date(text)
+    dates.return_date(text, NOW)
