@@ -15,7 +15,7 @@ from hashlib import sha256
 
 import msgspec
 
-from ingest.clean import header
+from ingest.clean import files, header, tnef
 from ingest.clean.charset import decode
 from ingest.clean.html import to_text
 from ingest.clean.transfer import is_base64, unbase64, unquote
@@ -255,9 +255,16 @@ class _Reader:
         readable = kind in ("text/plain", "text/html", "text/markdown", "text/enriched")
         # A named text is a file, unless it is all the text there is.
         if not readable or disposition.startswith(b"attachment") or (name and self._has_text):
+            if kind in _TNEF or data.startswith(tnef.SIGNATURE):
+                return self._unwrapped(part, kind, data, name)
             if data or name:
-                self._keep(part, kind, data, name)
+                self._keep(kind, data, name, _header(part, "content-id"))
             return []
+        if kind == "text/plain":
+            data, written = files.uuencoded(data)
+            for title, inner in written:
+                self._mail.repaired.append("mime.uuencode")
+                self._keep(files.GENERIC[0], inner, header.text(title))
         text, mended = decode(data, _parameter(_header(part, "content-type"), "charset"))
         if mended:
             self._mail.repaired.append(mended)
@@ -273,14 +280,41 @@ class _Reader:
         self._has_text = self._has_text or bool(text.strip())
         return [_Piece(text, kind == "text/html")]
 
-    def _keep(self, part: Part, kind: str, data: bytes, name: str) -> None:
+    def _unwrapped(self, part: Part, kind: str, data: bytes, name: str) -> list[_Piece]:
+        """Take the text and the files out of a winmail.dat; one that is broken stays a file."""
+        found = tnef.expand(data)
+        if found is None:
+            self._mail.repaired.append("mime.broken_tnef")
+            self._keep(kind, data, name or "winmail.dat", _header(part, "content-id"))
+            return []
+        text, inner = found
+        for title, content in inner:
+            self._keep(files.GENERIC[0], content, re.split(r"[/\\]", title)[-1][:255])
+        self._mail.repaired.append("mime.tnef")
+        return [_Piece(text, html=False)] if text.strip() and not self._has_text else []
+
+    def _keep(self, kind: str, data: bytes, name: str, content_id: bytes = b"") -> None:
         if not name and kind.startswith("message/"):
             name = "message.eml" if kind == "message/rfc822" else f"{kind.split('/')[1]}.txt"
+        if files.bursts(data):
+            self._mail.repaired.append("attachment.bomb")
+            return  # the raw mail in the archive has it, for whoever must look
+        if kind in _SIGNED:
+            self._mail.repaired.append(f"mime.{_SIGNED[kind]}")
         attachment = Attachment(
-            name=name or "attachment", type=kind, size=len(data),
+            name=name or "attachment", type=files.sniffed(data, kind, name), size=len(data),
             sha256=sha256(data).hexdigest(),
         )  # fmt: skip
-        self._files.append((attachment, data, _header(part, "content-id")))
+        self._files.append((attachment, data, content_id))
+
+
+_TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
+_SIGNED = {
+    "application/pkcs7-mime": "encrypted", "application/x-pkcs7-mime": "encrypted",
+    "application/pgp-encrypted": "encrypted", "application/pgp-signature": "signed",
+    "application/pkcs7-signature": "signed", "application/x-pkcs7-signature": "signed",
+}  # fmt: skip
+"""What an attachment says of the whole mail."""
 
 
 def _best(branches: list[list[_Piece]]) -> list[_Piece]:
