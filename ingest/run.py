@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 
+from ingest import mail_door
 from ingest.accept import Ingest
 from ingest.channel import Channel, Context, Delivery, PullChannel, Source, Tools
 from ingest.cursors import Cursors
@@ -69,9 +70,12 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
             for name, account in found[channel.name].items()
             if isinstance(channel, PullChannel) and channel.pulls(account)
         ]
-        await stage.until(
-            stop, _follow(replies), *pulls, finishing=[http.serve(server, sockets, stop)]
-        )
+        serving = [http.serve(server, sockets, stop)]
+        if settings.mail_door.protocol != "off":
+            mail_door.check(settings.mail_door, found["email"])
+            receiver = mail_door.Receiver(ingest, CHANNELS["email"], found["email"])
+            serving.append(mail_door.serve(settings.mail_door, receiver, stop))
+        await stage.until(stop, _follow(replies), *pulls, finishing=serving)
     await publisher.stop()
 
 

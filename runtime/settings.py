@@ -15,7 +15,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -80,6 +80,21 @@ class Door(Listen, frozen=True, kw_only=True):
     max_body: Count = 32 * 1024 * 1024
     max_json: Count = 1024 * 1024
     desk_url: str = "http://127.0.0.1:8401"
+
+
+class MailDoor(Listen, frozen=True, kw_only=True):
+    """The LMTP or SMTP server for a mail server in front, which queues while Kafka is away.
+
+    It takes what is for the `addresses` of the email accounts. `certificate` and `key` are PEM
+    files, for STARTTLS; `max_mail` in bytes.
+    """
+
+    protocol: Literal["off", "lmtp", "smtp"] = "off"
+    port: Port = 2424
+    max_mail: Count = 64 * 1024 * 1024
+    certificate: str = ""
+    key: str = ""
+    require_tls: bool = False
 
 
 class Console(Listen, frozen=True, kw_only=True):
@@ -151,6 +166,7 @@ class Settings(Record, frozen=True, kw_only=True):
     store: Store = Store()
     archive: Archive = Archive()
     door: Door = Door()
+    mail_door: MailDoor = MailDoor()
     console: Console = Console()
     tokens: Tokens = Tokens()
     router: Router = Router()

@@ -39,7 +39,8 @@ _CHUNK = 2 * 1024 * 1024  # bytes of a large mail fetched at once, so that no re
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """One mail account. Without `host` it only takes mails that are posted to the door."""
+    """One mail account. Without `host` it only takes mails that are posted to the door, or sent to
+    its `addresses` ("destek@example.com", "@example.com") through the mail door."""
 
     host: str = ""
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 993
@@ -52,6 +53,7 @@ class Account(Record, frozen=True, kw_only=True):
     timeout: timedelta = timedelta(seconds=60)
     max_mail: int = 64 * 1024 * 1024
     domain: str = ""
+    addresses: tuple[str, ...] = ()
 
 
 class Email:

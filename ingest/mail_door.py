@@ -1,0 +1,164 @@
+"""The door for mail servers: LMTP or SMTP, with 250 only after Kafka's ack.
+
+Before: a mail server in front (Postfix, Exchange) that queues and retries. After: accept.py, with
+the email channel's parser. Nothing is relayed: an address no account has is refused at RCPT. Kafka
+away is 451, a full archive too, and the server in front keeps the mail; no bad mail is ever
+answered 5xx, for that would be a bounce: it goes to dead.v1. Source: RFC 2033, RFC 5321, RFC 3463.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+from aiosmtpd.lmtp import LMTP
+from aiosmtpd.smtp import SMTP
+
+from ingest.accept import Ingest
+from ingest.channel import Channel, Delivery
+from ingest.clean.header import normal_address
+from runtime import http, metrics
+from runtime.log import get
+from runtime.settings import MailDoor
+from schemas.errors import ConfigError, Problem, Retry
+
+log = get(__name__)
+
+_LATER = "451 4.3.0 not now, try again"
+_GRACE_S = 5.0
+
+
+class Receiver:
+    """Takes mails for the accounts that own their recipient's address."""
+
+    def __init__(self, ingest: Ingest, channel: Channel, accounts: Mapping[str, Any]) -> None:
+        self._ingest, self._channel, self._accounts = ingest, channel, accounts
+        self._owners = {
+            normal_address(address): name
+            for name, settings in accounts.items()
+            for address in settings.addresses
+        }
+        self._begun: set[asyncio.Future[str]] = set()
+
+    def owner(self, address: str) -> str | None:
+        """Return the account of an address: by itself, without its plus part, by its domain."""
+        plain = normal_address(address.strip("<>"))
+        local, _, domain = plain.rpartition("@")
+        bare = f"{local.partition('+')[0]}@{domain}"
+        return self._owners.get(plain) or self._owners.get(bare) or self._owners.get(f"@{domain}")
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self, _server: Any, _session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        """Take one recipient a mail: a second one is asked to come again by itself."""
+        if self.owner(address) is None:
+            metrics.count(
+                "santral_messages_rejected_total", channel="email", code="account.unknown"
+            )
+            return "550 5.1.1 no such address here"
+        if envelope.rcpt_tos:
+            # One answer after DATA could not tell two apart (aiosmtpd gives one for all).
+            return "452 4.5.3 one recipient at a time"
+        envelope.rcpt_tos.append(address)
+        envelope.rcpt_options.extend(options)
+        return "250 2.1.5 ok"
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - as above
+        """Take the mail to Kafka, whether or not the other side waits for the answer."""
+        task = asyncio.ensure_future(self._take(envelope))
+        self._begun.add(task)
+        task.add_done_callback(self._begun.discard)
+        return await asyncio.shield(task)
+
+    async def handle_exception(self, error: Exception) -> str:
+        """Answer a bug of ours: the mail stays where it is."""
+        log.exception("mail_door.bug", exc_info=error)
+        return _LATER
+
+    async def finish(self) -> None:
+        """Let what was taken reach Kafka."""
+        if self._begun:
+            await asyncio.wait(set(self._begun), timeout=_GRACE_S)
+
+    async def _take(self, envelope: Any) -> str:
+        to = envelope.rcpt_tos[0]
+        account = self.owner(to) or ""
+        delivery = Delivery(
+            raw=_with_envelope(envelope.original_content or b"", envelope.mail_from or "", to),
+            account=account, received_at=self._ingest.clock.now(),
+        )  # fmt: skip
+        try:
+            made = await self._ingest.accept(
+                self._channel, delivery, self._accounts[account], bury=True
+            )
+        except Retry as error:
+            log.warning("mail_door.later", account=account, why=str(error))
+            return _LATER
+        return f"250 2.0.0 {made.id if made else 'kept as a dead letter'}"
+
+
+def _with_envelope(raw: bytes, sender: str, to: str) -> bytes:
+    """Write the envelope on top, as who delivers last does (RFC 5321, 4.4): a null sender is often
+    all that shows a bounce."""
+    address = sender.strip("<>").encode("utf-8", "surrogateescape")
+    head = b"" if raw[:12].lower() == b"return-path:" else b"Return-Path: <" + address + b">\r\n"
+    return (
+        head + b"Delivered-To: " + to.strip("<>").encode("utf-8", "surrogateescape") + b"\r\n" + raw
+    )
+
+
+class _Lmtp(LMTP):
+    """LMTP of any line length: a long line is a sender's fault that must not bounce."""
+
+
+class _Smtp(SMTP):
+    """SMTP of any line length."""
+
+
+def check(settings: MailDoor, accounts: Mapping[str, Any]) -> None:
+    """Raise ConfigError when nobody could be written to, or two accounts share an address."""
+    problems, seen = [], dict[str, str]()
+    for name, account in accounts.items():
+        for address in map(normal_address, account.addresses):
+            if address in seen:
+                problems.append(
+                    Problem(
+                        f"[channels.email.{name}] {address} is {seen[address]}'s too. Keep one."
+                    )
+                )
+            seen[address] = name
+    if not seen:
+        problems.append(
+            Problem(
+                f"[mail_door] protocol is {settings.protocol}, but no account has addresses. Give "
+                'some: addresses = ["destek@example.com", "@example.com"] in [channels.email.…].'
+            )
+        )
+    if problems:
+        raise ConfigError(problems)
+
+
+async def serve(settings: MailDoor, receiver: Receiver, stop: asyncio.Event) -> None:
+    """Serve until `stop` is set, then let what was taken reach Kafka."""
+    kind: type[SMTP] = _Lmtp if settings.protocol == "lmtp" else _Smtp
+    context = None
+    if settings.certificate:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(settings.certificate, settings.key or None)
+    kind.line_length_limit = settings.max_mail
+    loop = asyncio.get_running_loop()
+
+    def session() -> SMTP:
+        return kind(
+            receiver, data_size_limit=settings.max_mail, enable_SMTPUTF8=True, ident="santral",
+            hostname="santral", tls_context=context, require_starttls=settings.require_tls,
+            loop=loop, timeout=300,
+        )  # fmt: skip
+
+    server = await loop.create_server(session, sock=http.listen(settings.host, settings.port))
+    log.info("mail_door.open", protocol=settings.protocol, port=settings.port)
+    try:
+        await stop.wait()
+    finally:
+        server.close()
+        await receiver.finish()

@@ -1,0 +1,214 @@
+"""The door for mail servers, spoken to by a real LMTP and SMTP client, in front of a real Kafka."""
+
+import asyncio
+import contextlib
+import smtplib
+import socket
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import psutil
+import pytest
+
+from ingest import mail_door
+from ingest.accept import Ingest
+from ingest.channel import Context
+from ingest.channels.email import Account, Email
+from runtime.archive import Folder
+from runtime.bus import Publisher, read_to_end
+from runtime.clock import SystemClock
+from runtime.settings import MailDoor, Settings
+from schemas import envelope, topics
+from schemas.errors import ConfigError
+from schemas.message import Message
+from tests.servers import broker, free_port
+
+ACCOUNTS = {
+    "destek": Account(addresses=("destek@ornek.example", "İade@ornek.example")),
+    "all": Account(addresses=("@genel.example",)),
+}
+MAIL = "From: Ada <ada@musteri.example>\r\nMessage-ID: <{}@x>\r\nSubject: Fatura\r\n\r\nFaturam yanlış\r\n"
+
+
+@pytest.fixture(scope="module")
+def kafka() -> Iterator[Settings]:
+    """One broker for all of these: each test has mails of its own."""
+    with broker() as made:
+        yield made
+
+
+@contextlib.asynccontextmanager
+async def opened(kafka: Settings, protocol: str = "lmtp") -> AsyncIterator[int]:
+    """The door on a free port."""
+    quick = msgspec.structs.replace(kafka.kafka, ack_timeout=timedelta(seconds=3))
+    publisher = Publisher(quick, "test")
+    ingest = Ingest(
+        archive=Folder(kafka.archive_path), publisher=publisher, clock=SystemClock(),
+        context=Context(brand="default"),
+    )  # fmt: skip
+    port, stop = free_port(), asyncio.Event()
+    receiver = mail_door.Receiver(ingest, Email(), ACCOUNTS)
+    settings = MailDoor(protocol=protocol, port=port)  # type: ignore[arg-type]  # one of its words
+    task = asyncio.create_task(mail_door.serve(settings, receiver, stop))
+    try:
+        async with asyncio.timeout(10):
+            while True:
+                with contextlib.suppress(OSError):
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                    writer.close()
+                    break
+        yield port
+    finally:
+        stop.set()
+        await task
+        await publisher.stop()
+
+
+def send(port: int, to: str, raw: str | bytes, sender: str = "ada@musteri.example") -> Any:
+    """Send one mail by LMTP; return what the server said, code first."""
+    with smtplib.LMTP("127.0.0.1", port, timeout=60) as client:
+        client.ehlo_or_helo_if_needed()
+        client.mail(sender)
+        refused = client.rcpt(to)
+        if refused[0] != 250:
+            return refused
+        return client.data(raw.encode() if isinstance(raw, str) else raw)
+
+
+async def found(kafka: Settings, *names: str) -> list[Message]:
+    """Return the messages whose Message-ID is one of `names`."""
+    made = [
+        envelope.decode(Message, r.value)
+        async for records in read_to_end(kafka.kafka, [topics.MESSAGES.name])
+        for r in records
+    ]
+    return [m for m in made if m.native_id in {f"<{n}@x>" for n in names}]
+
+
+async def test_a_mail_is_answered_250_once_kafka_has_it(kafka: Settings) -> None:
+    async with opened(kafka) as port:
+        for name, to, sender in (
+            ("plain", "destek@ornek.example", "ada@musteri.example"),
+            ("plus", "destek+42@ornek.example", ""),
+            ("dotted", "iade@ornek.example", "ada@musteri.example"),
+            ("domain", "kim@genel.example", "ada@musteri.example"),
+        ):
+            code, said = await asyncio.to_thread(send, port, to, MAIL.format(name), sender)
+            assert code == 250, said
+        code, _ = await asyncio.to_thread(send, port, "yok@ornek.example", MAIL.format("y"))
+        assert code == 550
+        long = MAIL.format("uzun") + "x" * 300_000 + "\r\n"
+        code, _ = await asyncio.to_thread(send, port, "destek@ornek.example", long)
+        assert code == 250, "a long line is the sender's fault: it must not bounce"
+        turkish = MAIL.format("turkce").encode("cp1254")
+        code, _ = await asyncio.to_thread(send, port, "destek@ornek.example", turkish)
+        assert code == 250
+    made = await found(kafka, "plain", "plus", "dotted", "domain", "uzun", "turkce")
+    assert [m.source for m in made].count("email:destek") == 5
+    assert [m.source for m in made].count("email:all") == 1
+    assert {m.sender.handle("email") for m in made} == {"ada@musteri.example"}
+    assert [m.text for m in made if "turkce" in m.native_id] == ["Faturam yanlış"]
+
+
+async def test_the_same_mail_again_is_the_same_message_and_many_recipients_come_one_by_one(
+    kafka: Settings,
+) -> None:
+    def both(port: int) -> tuple[int, int]:
+        with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
+            client.ehlo()
+            client.mail("ada@musteri.example")
+            return client.rcpt("destek@ornek.example")[0], client.rcpt("kim@genel.example")[0]
+
+    async with opened(kafka, "smtp") as port:
+        assert await asyncio.to_thread(both, port) == (250, 452)
+
+        def one() -> None:
+            with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
+                client.sendmail(
+                    "ada@musteri.example", ["destek@ornek.example"], MAIL.format("1").encode()
+                )
+
+        await asyncio.to_thread(one)
+        await asyncio.to_thread(one)
+    assert len({m.id for m in await found(kafka, "1")}) == 1
+
+
+async def test_with_kafka_away_the_mail_stays_with_the_server_in_front(kafka: Settings) -> None:
+    (process,) = (
+        p for p in psutil.Process().children()
+        if any(kafka.home in word for word in p.cmdline())
+    )  # fmt: skip
+    async with opened(kafka) as port:
+        assert (await asyncio.to_thread(send, port, "destek@ornek.example", MAIL.format("a")))[
+            0
+        ] == 250
+        process.suspend()
+        try:
+            code, said = await asyncio.to_thread(
+                send, port, "destek@ornek.example", MAIL.format("b")
+            )
+        finally:
+            process.resume()
+        assert (code, said[:5]) == (451, b"4.3.0")
+        async with asyncio.timeout(60):
+            while True:
+                answer = await asyncio.to_thread(
+                    send, port, "destek@ornek.example", MAIL.format("b")
+                )
+                if answer[0] == 250:
+                    break
+    assert len({m.id for m in await found(kafka, "a", "b")}) == 2
+
+
+async def test_who_leaves_before_the_answer_loses_nothing(kafka: Settings) -> None:
+    async with opened(kafka) as port:
+
+        def leave() -> None:
+            with socket.create_connection(("127.0.0.1", port), 30) as made:
+                file = made.makefile("rwb")
+                file.readline()
+                for line in ("LHLO x", "MAIL FROM:<>", "RCPT TO:<destek@ornek.example>", "DATA"):
+                    file.write(line.encode() + b"\r\n")
+                    file.flush()
+                    while file.readline()[3:4] == b"-":
+                        pass
+                file.write(MAIL.format("gitti").encode() + b".\r\n")
+                file.flush()
+
+        await asyncio.to_thread(leave)
+        async with asyncio.timeout(30):
+            while not await found(kafka, "gitti"):
+                pass
+
+
+async def test_no_line_brings_the_door_down(kafka: Settings) -> None:
+    async with opened(kafka) as port:
+
+        def shout(data: bytes) -> None:
+            with socket.create_connection(("127.0.0.1", port), 10) as made:
+                made.sendall(data)
+                made.shutdown(socket.SHUT_WR)
+                with contextlib.suppress(OSError):
+                    while made.recv(4096):
+                        pass
+
+        for data in (b"\xff\xfe\r\n" * 30, b"LHLO\r\nMAIL\r\nRCPT\r\nDATA\r\n", b"LHLO x\r\nMAIL FROM:<\x00>\r\n",
+                     b"LHLO x\r\nMAIL FROM:<a>\r\nRCPT TO:<>\r\nDATA\r\n.\r\n", b"\r\n" * 500):  # fmt: skip
+            await asyncio.to_thread(shout, data)
+        assert (await asyncio.to_thread(send, port, "destek@ornek.example", MAIL.format("c")))[
+            0
+        ] == 250
+        code, said = await asyncio.to_thread(send, port, "destek@ornek.example", b"\r\n")
+        assert code == 250, said
+
+
+def test_accounts_that_share_an_address_or_have_none_are_told_at_the_start() -> None:
+    settings = MailDoor(protocol="lmtp")
+    with pytest.raises(ConfigError, match="no account has addresses"):
+        mail_door.check(settings, {"a": Account()})
+    with pytest.raises(ConfigError, match="is a's too"):
+        mail_door.check(
+            settings, {"a": Account(addresses=("x@y.z",)), "b": Account(addresses=("X@y.z",))}
+        )
