@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 import msgspec
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
@@ -21,17 +22,23 @@ from starlette.websockets import WebSocket
 from ingest import chat_door
 from ingest.accept import Ingest
 from ingest.channel import Delivery
-from ingest.registry import CHANNELS, HOOKS
+from ingest.hook import Call, Hook, HookTools
+from ingest.registry import BEARER, CHANNELS, HOOKS
 from ingest.replies import Replies
-from runtime import http
+from runtime import http, metrics
 from runtime.health import Health
+from runtime.log import get
 from runtime.settings import Settings
 from schemas.api import Accepted, openapi
 from schemas.errors import Rejected, Retry
 from schemas.publish import PUBLISHED
 
+log = get(__name__)
+
 STATIC = Path(__file__).parent / "static"
 _HOP = {"host", "connection", "content-length", "transfer-encoding", "keep-alive", "upgrade"}
+_FETCH_TIMEOUT_S = 10.0
+_FETCH_LIMIT = 1024 * 1024
 _FORWARD_TIMEOUT_S = 40.0  # a claim may wait 30 s
 
 Accounts = Mapping[str, Mapping[str, Any]]
@@ -46,6 +53,7 @@ class Door:
     replies: Replies
     accounts: Accounts
     desk: httpx2.AsyncClient
+    outside: httpx2.AsyncClient
 
     def account(self, channel: str, name: str) -> Any:
         """Return an account's settings; raise Rejected when there is none."""
@@ -67,13 +75,60 @@ class Door:
         return await self._accept("api", account, raw, request, 202)
 
     async def hook(self, request: Request) -> Response:
-        """POST /v1/hooks/{channel}/{account}."""
+        """POST (and a vendor's GET) /v1/hooks/{channel}/{account}."""
+        named, account = request.path_params["channel"], request.path_params["account"]
+        if named in HOOKS:
+            return await self._called(HOOKS[named], account, request)
+        if request.method != "POST":
+            raise HTTPException(405)
         http.require(request, self.settings.tokens.door)
-        named = request.path_params["channel"]
-        channel, account = HOOKS.get(named, named), request.path_params["account"]
+        channel = BEARER.get(named, named)
         self.account(channel, account)
         raw = await http.body(request, self.settings.door.max_body)
         return await self._accept(channel, account, raw, request, 200, bury=channel == "email")
+
+    async def _called(self, hook: Hook, account: str, request: Request) -> Response:
+        """Take a vendor's call: proven first, then every delivery in it to Kafka, then answered."""
+        settings = self.account(hook.channel, account)
+        call = Call(
+            method=request.method, path=request.url.path, query=dict(request.query_params),
+            headers={k.lower(): v for k, v in request.headers.items()},
+            body=await http.body(request, self.settings.door.max_body),
+        )  # fmt: skip
+        now = self.ingest.clock.now()
+        try:
+            taken = await hook.receive(call, settings, HookTools(now=now, fetch=self.fetch))
+        except Rejected as error:
+            metrics.count("santral_messages_rejected_total", channel=hook.name, code=error.code)
+            log.warning("hook.refused", hook=hook.name, account=account, code=error.code,
+                        text=error.text)  # fmt: skip
+            raise
+        for reason in taken.ignored:
+            metrics.count("santral_deliveries_ignored_total", hook=hook.name, reason=reason)
+        for raw in taken.deliveries:
+            delivery = Delivery(
+                raw=raw, account=account, received_at=now,
+                traceparent=request.headers.get("traceparent"),
+            )  # fmt: skip
+            await self.ingest.accept(CHANNELS[hook.channel], delivery, settings, bury=True)
+        taken.kept()
+        told = taken.answer
+        return Response(told.body, told.status, media_type=told.content_type)
+
+    async def fetch(self, url: str) -> bytes:
+        """GET what a hook asks for; its host was checked there, and redirects are not followed."""
+        try:
+            async with self.outside.stream("GET", url, timeout=_FETCH_TIMEOUT_S) as found:
+                if found.status_code != 200:
+                    raise Retry(30, f"{found.url.host} answered {found.status_code}")
+                made = bytearray()
+                async for piece in found.aiter_bytes():
+                    made += piece
+                    if len(made) > _FETCH_LIMIT:
+                        raise Retry(600, f"{found.url.host} sent more than {_FETCH_LIMIT} bytes")
+                return bytes(made)
+        except httpx2.HTTPError as error:
+            raise Retry(30, f"can't be fetched: {type(error).__name__}") from error
 
     async def _accept(
         self, channel: str, account: str, raw: bytes, request: Request, status: int, *,
@@ -150,7 +205,9 @@ def app(door: Door, health: Health) -> Starlette:
     routes = [
         Route("/v1/messages", door.messages, methods=["POST"]),
         Route("/v1/messages/{id}", door.forward, methods=["GET"]),
-        Route("/v1/hooks/{channel}/{account}", door.hook, methods=["POST"]),
+        Route("/v1/hooks/{channel}/{account}", door.hook, methods=["POST", "GET"]),
+        # Mailgun sends the raw mail to URLs that end in "mime" alone.
+        Route("/v1/hooks/{channel}/{account}/mime", door.hook, methods=["POST"]),
         Route("/v1/desk/{rest:path}", door.forward, methods=["POST", "GET"]),
         WebSocketRoute("/v1/chat", door.chat),
         Route("/widget.js", _widget),

@@ -17,6 +17,7 @@ from aiosmtpd.smtp import SMTP
 from ingest.accept import Ingest
 from ingest.channel import Channel, Delivery
 from ingest.clean.header import normal_address
+from ingest.hooks.envelope import with_envelope
 from runtime import http, metrics
 from runtime.log import get
 from runtime.settings import MailDoor
@@ -84,7 +85,7 @@ class Receiver:
         to = envelope.rcpt_tos[0]
         account = self.owner(to) or ""
         delivery = Delivery(
-            raw=_with_envelope(envelope.original_content or b"", envelope.mail_from or "", to),
+            raw=with_envelope(envelope.original_content or b"", envelope.mail_from or "", to),
             account=account, received_at=self._ingest.clock.now(),
         )  # fmt: skip
         try:
@@ -95,16 +96,6 @@ class Receiver:
             log.warning("mail_door.later", account=account, why=str(error))
             return _LATER
         return f"250 2.0.0 {made.id if made else 'kept as a dead letter'}"
-
-
-def _with_envelope(raw: bytes, sender: str, to: str) -> bytes:
-    """Write the envelope on top, as who delivers last does (RFC 5321, 4.4): a null sender is often
-    all that shows a bounce."""
-    address = sender.strip("<>").encode("utf-8", "surrogateescape")
-    head = b"" if raw[:12].lower() == b"return-path:" else b"Return-Path: <" + address + b">\r\n"
-    return (
-        head + b"Delivered-To: " + to.strip("<>").encode("utf-8", "surrogateescape") + b"\r\n" + raw
-    )
 
 
 class _Lmtp(LMTP):

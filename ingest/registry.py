@@ -1,14 +1,29 @@
-"""CHANNELS: one row each. Adding a channel is its file, its test and a row here."""
+"""CHANNELS and HOOKS: one row each. Adding one is its file, its test and a row here."""
 
 from ingest.channel import Channel
 from ingest.channels.api import Api
 from ingest.channels.chat import Chat
 from ingest.channels.email import Email
+from ingest.hook import Hook
+from ingest.hooks.mailgun import Mailgun
+from ingest.hooks.postmark import Postmark
+from ingest.hooks.sendgrid import Sendgrid
+from ingest.hooks.ses import Ses
 
 CHANNELS: dict[str, Channel] = {c.name: c for c in (Email(), Chat(), Api())}
 
-HOOKS: dict[str, str] = {"mail": "email"}
-"""Names under /v1/hooks/ and the channel whose parser they use."""
+HOOKS: dict[str, Hook] = {h.name: h for h in (Ses(), Mailgun(), Postmark(), Sendgrid())}
+"""Webhooks under /v1/hooks/ that prove themselves by their vendor's signature."""
+
+BEARER: dict[str, str] = {"mail": "email", "email": "email", "api": "api"}
+"""Names under /v1/hooks/ that take a channel's own form with our access token."""
+
+
+def channel_of(name: str) -> str | None:
+    """Return the channel whose parser a name under /v1/hooks/ uses, or a channel's own name."""
+    if name in HOOKS:
+        return HOOKS[name].channel
+    return BEARER.get(name) or (name if name in CHANNELS else None)
 
 
 def sections() -> dict[str, type]:

@@ -60,9 +60,15 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
     health.add("replies", replies.fresh)
     sockets = [http.listen(settings.door.host, settings.door.port)]
     cursors = Cursors(settings.kafka, publisher)
-    async with httpx2.AsyncClient(base_url=settings.door.desk_url) as desk:
+    async with (
+        httpx2.AsyncClient(base_url=settings.door.desk_url) as desk,
+        httpx2.AsyncClient(follow_redirects=False) as outside,
+    ):
         found = accounts(settings)
-        door = Door(settings=settings, ingest=ingest, replies=replies, accounts=found, desk=desk)
+        door = Door(
+            settings=settings, ingest=ingest, replies=replies, accounts=found, desk=desk,
+            outside=outside,
+        )  # fmt: skip
         server = http.server(app(door, health))
         pulls = [
             _pull(channel, name, account, ingest, cursors, health, clock)

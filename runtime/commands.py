@@ -201,26 +201,25 @@ def _story(told: dict[str, Any]) -> list[str]:
 @click.argument("files", nargs=-1, required=True,
                 type=click.Path(exists=True, dir_okay=False, path_type=Path))  # fmt: skip
 @click.option("--account", default="default", show_default=True)
+@click.option("--secret", default="", help="What verifies an .http request's signature.")
+@click.option("--now", default="", help="The time it arrives, ISO 8601 or unix seconds.")
 @click.pass_context
-def parse(ctx: click.Context, channel: str, files: tuple[Path, ...], account: str) -> None:
-    """Show what CHANNEL makes of captured input: a Message, or why it is rejected, a line each."""
-    from datetime import UTC, datetime
+def parse(
+    ctx: click.Context, channel: str, files: tuple[Path, ...], account: str, secret: str, now: str
+) -> None:
+    """Show what CHANNEL makes of captured input: a Message, or why it is rejected, a line each.
 
-    registry = importlib.import_module("ingest.registry")
-    protocol = importlib.import_module("ingest.channel")
-    settings = _load(ctx)
-    name = registry.HOOKS.get(channel, channel)
-    if name not in registry.CHANNELS:
-        raise click.UsageError(f"no channel {channel!r}; there are {', '.join(registry.CHANNELS)}")
-    context = protocol.Context(brand=settings.brand, signing_key=settings.tokens.signing.encode())
+    A FILE.http is a whole request (request line, headers, blank line, body) to a vendor's webhook:
+    its signature is verified with --secret (or the account's settings) at --now.
+    """
+    trial = importlib.import_module("ingest.trial")
+    try:
+        made = trial.Trial(_load(ctx), channel, account, secret, now)
+    except Rejected as error:
+        raise click.UsageError(error.text) from error
     for path in files:
-        delivery = protocol.Delivery(
-            raw=path.read_bytes(), account=account, received_at=datetime.now(UTC)
-        )
-        try:
-            _print(registry.CHANNELS[name].parse(delivery, context).message)
-        except Rejected as error:
-            click.echo(json.dumps({"rejected": error.code, "text": error.text}))
+        for line in made.run(path.name, path.read_bytes()):
+            click.echo(line)
 
 
 @click.command()

@@ -13,6 +13,7 @@ Name = Literal[
     "santral_messages_accepted_total",
     "santral_messages_rejected_total",
     "santral_messages_pending_total",
+    "santral_deliveries_ignored_total",
     "santral_accept_duration_seconds",
     "santral_source_poll_age_seconds",
     "santral_source_position",
@@ -51,6 +52,9 @@ METRICS: dict[Name, Metric] = {
     "santral_messages_rejected_total": Metric(
         "counter", "Inputs refused for good, by code; a jump of one code is a broken sender.",
         ("channel", "code")),
+    "santral_deliveries_ignored_total": Metric(
+        "counter", "What vendors sent that is no message, by reason: receipts, repeats, set-up.",
+        ("hook", "reason")),
     "santral_messages_pending_total": Metric(
         "counter", "Inputs answered with `try again` since Kafka was away.", ("channel",)),
     "santral_accept_duration_seconds": Metric(

@@ -88,6 +88,7 @@ mailboxes = ["INBOX", "Müşteri İletileri"]
 poll = "1s"
 timeout = "10s"
 domain = "destek.example"
+mailgun_key = "gun"
 
 [actions.reply_email.destek]
 host = "127.0.0.1"

@@ -2,16 +2,21 @@
 
 import asyncio
 import contextlib
+import hmac
 import json
+import time
 import uuid
+from hashlib import sha256
 from typing import Any
 
+import httpx2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from schemas.base import conversation_id
 from tests.servers import Dovecot, Smtp, Up, wait
 
 
@@ -167,6 +172,26 @@ def test_a_refused_answer_is_told_to_the_desk(road: Up, dovecot: Dovecot, smtp: 
     )
     (why,) = {o["reason"] for o in told["outcomes"] if o["kind"] == "undeliverable"}
     assert "550 yok" in why
+
+
+def test_a_vendors_call_is_taken_once_it_is_proven(road: Up) -> None:
+    stamp, token, native = str(int(time.time())), _new(), f"<{_new()}@x>"
+    mail = f"From: a@ornek.example\r\nMessage-ID: {native}\r\n\r\nFaturam yanlış geldi"
+    signature = hmac.new(b"gun", f"{stamp}{token}".encode(), sha256).hexdigest()
+    form = {
+        "timestamp": stamp, "token": token, "signature": signature, "sender": "a@ornek.example",
+        "recipient": "destek@destek.example", "body-mime": mail,
+    }  # fmt: skip
+    with httpx2.Client(base_url=road.access["door"]) as vendor:
+        bad = vendor.post("/v1/hooks/mailgun/destek/mime", data=form | {"signature": "0" * 64})
+        assert (bad.status_code, bad.json()["code"]) == (401, "signature.wrong")
+        assert vendor.post("/v1/hooks/mailgun/yok/mime", data=form).status_code == 404
+        assert vendor.get("/v1/hooks/mail/destek").status_code == 405
+        assert vendor.post("/v1/hooks/mailgun/destek/mime", data=form).status_code == 200
+        assert vendor.post("/v1/hooks/mailgun/destek/mime", data=form).status_code == 200
+    conversation = conversation_id("default", "mail", native)
+    item = road.claim("billing", conversation)
+    assert [m["native_id"] for m in item["messages"]] == [native]
 
 
 def test_an_answer_that_comes_back_is_told_in_its_conversation(

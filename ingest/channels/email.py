@@ -54,6 +54,10 @@ class Account(Record, frozen=True, kw_only=True):
     max_mail: int = 64 * 1024 * 1024
     domain: str = ""
     addresses: tuple[str, ...] = ()
+    mailgun_key: str = ""
+    postmark_password: str = ""
+    sendgrid_key: str = ""
+    ses_topics: tuple[str, ...] = ()
 
 
 class Email:

@@ -1,0 +1,102 @@
+"""The Hook protocol: how a vendor's webhook looks to the door.
+
+A hook proves that a call is the vendor's, answers its handshakes, and takes the deliveries out of
+it; the parser of its channel makes Messages of those. It keeps nothing, publishes nothing and
+never sleeps; what it needs from outside (a certificate) it gets by `tools.fetch`.
+
+    Rejected(signature.*)   401: nothing is kept, nothing published
+    Rejected(other)         4xx with the reason; the vendor's try is over
+    Retry(after)            503: ours to mend, the vendor keeps it and comes again
+"""
+
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, Protocol
+
+from schemas.errors import Rejected
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One HTTP request as it came; header names in lower case, the body untouched."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What the vendor is told once its deliveries are safe."""
+
+    status: int = 200
+    body: bytes = b"ok"
+    content_type: str = "text/plain; charset=utf-8"
+
+
+def _nothing() -> None:
+    """Do nothing: nothing is to be remembered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What a call held: deliveries for the channel's parser, and why other things are none.
+
+    `kept` is called when all of it is safe.
+    """
+
+    deliveries: tuple[bytes, ...] = ()
+    ignored: tuple[str, ...] = ()
+    answer: Answer = Answer()
+    kept: Callable[[], object] = _nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class HookTools:
+    """What the door lends a hook: the time, and GET over https without redirects."""
+
+    now: datetime
+    fetch: Callable[[str], Awaitable[bytes]]
+
+
+class Hook(Protocol):
+    """What every webhook has; `channel` names the parser of its deliveries."""
+
+    name: str
+    channel: str
+
+    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+        """Return what a call held, once it is proven; raise Rejected or Retry."""
+        ...
+
+    def secret(self, settings: Any, value: str) -> Any:
+        """Return an account's settings with the hook's secret set: for `santral parse --secret`."""
+        ...
+
+
+def same_hmac(key: str, told: str, *parts: bytes) -> bool:
+    """Say whether `told` is the hex HMAC-SHA256 of the parts, in constant time."""
+    made = hmac.new(key.encode(), b"".join(parts), sha256).hexdigest()
+    return hmac.compare_digest(made.encode(), told.strip().lower().encode("utf-8", "replace"))
+
+
+def in_time(told: str, now: datetime, window: timedelta, what: str) -> None:
+    """Raise Rejected(signature.stale) unless unix seconds lie within the window around now."""
+    try:
+        off = abs(now.timestamp() - int(told))
+    except ValueError:
+        raise Rejected("signature.missing", f"{what} is no time: {told[:40]!r}") from None
+    if off > window.total_seconds():
+        raise Rejected("signature.stale", f"{what} is {off:.0f} s off")
+
+
+def need(value: str, what: str, where: str) -> str:
+    """Return a secret; raise Rejected(signature.unset) with where to set it when it is empty."""
+    if not value:
+        raise Rejected("signature.unset", f"set `{what}` in {where}")
+    return value

@@ -1,0 +1,1 @@
+"""Vendors' webhooks, one file each; ingest/hook.py has the protocol."""

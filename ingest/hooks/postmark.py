@@ -1,0 +1,65 @@
+"""Postmark's inbound stream, with "Include raw email content" switched on.
+
+Postmark signs nothing: user and password stand in the hook's URL, and come as Basic auth. It
+retries for 10 hours on anything but 200 and 403. Source: postmarkapp.com/developer, inbound.
+"""
+
+import base64
+import binascii
+import hmac
+from typing import Any
+
+import msgspec
+
+from ingest.hook import Call, HookTools, Taken, need
+from ingest.hooks.envelope import with_envelope
+from schemas import envelope
+from schemas.base import Record
+from schemas.errors import Rejected, Retry
+
+
+class _Body(Record, frozen=True, kw_only=True, rename="pascal"):
+    record_type: str = "Inbound"
+    raw_email: str = ""
+    original_recipient: str = ""
+    headers: tuple[dict[str, Any], ...] = ()
+
+
+class Postmark:
+    """The hook."""
+
+    name = "postmark"
+    channel = "email"
+
+    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+        """Return the raw mail of an inbound call."""
+        wanted = need(settings.postmark_password, "postmark_password", "[channels.email.ACCOUNT]")
+        scheme, _, given = call.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "basic":
+            raise Rejected("signature.missing", "put user:password@ into the hook's URL")
+        try:
+            password = base64.b64decode(given, validate=True).partition(b":")[2]
+        except (binascii.Error, ValueError):
+            raise Rejected("signature.wrong", "the Basic credentials are not base64") from None
+        if not hmac.compare_digest(password, wanted.encode()):
+            raise Rejected("signature.wrong", "the hook's URL has another password")
+        told = envelope.decode_body(_Body, call.body)
+        if told.record_type != "Inbound":
+            return Taken(ignored=(told.record_type[:40],))
+        if not told.raw_email:
+            raise Retry(600, 'no RawEmail: switch on "Include raw email content in JSON payload"')
+        raw = told.raw_email.encode("utf-8", "surrogateescape")
+        return Taken(deliveries=(with_envelope(raw, _sender(told), told.original_recipient),))
+
+    def secret(self, settings: Any, value: str) -> Any:
+        """Return the settings with the password."""
+        return msgspec.structs.replace(settings, postmark_password=value)
+
+
+def _sender(told: _Body) -> str | None:
+    """Return the envelope's sender, which Postmark tells in Received-SPF alone."""
+    for header in told.headers:
+        if str(header.get("Name", "")).lower() == "received-spf":
+            found = str(header.get("Value", "")).partition("envelope-from=")[2]
+            return found.partition(";")[0].strip(' "<>') if found else None
+    return None

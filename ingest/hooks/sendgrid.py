@@ -1,0 +1,77 @@
+"""SendGrid's Inbound Parse with `send_raw` and a signature policy.
+
+ECDSA P-256 over the time and the raw body; SendGrid retries for three days on 5xx and drops what
+gets a 4xx. Source: twilio.com/docs/sendgrid, inbound parse and securing your parse webhooks.
+"""
+
+import base64
+import binascii
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+from ingest.forms import fields, first
+from ingest.hook import Call, HookTools, Taken, in_time, need
+from ingest.hooks.envelope import with_envelope
+from schemas.base import Record
+from schemas.errors import Rejected, Retry
+
+WINDOW = timedelta(days=3, hours=1)
+"""It signs when it sends first, perhaps: a retry may come three days later."""
+
+_SIGNATURE = "x-twilio-email-event-webhook-signature"
+_TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
+
+
+class _Envelope(Record, frozen=True):
+    to: tuple[str, ...] = ()
+    from_: str | None = msgspec.field(default=None, name="from")
+
+
+class Sendgrid:
+    """The hook."""
+
+    name = "sendgrid"
+    channel = "email"
+
+    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+        """Return the raw mail of a parse call."""
+        key = need(settings.sendgrid_key, "sendgrid_key", "[channels.email.ACCOUNT]")
+        told, stamp = call.headers.get(_SIGNATURE, ""), call.headers.get(_TIMESTAMP, "")
+        if not told or not stamp:
+            raise Rejected("signature.missing", "attach a signature policy to the parse setting")
+        _verify(key, told, stamp.encode() + call.body)
+        in_time(stamp, tools.now, WINDOW, "timestamp")
+        form = fields(call)
+        raw = form.get("email", [b""])[0]
+        if not raw:
+            raise Retry(600, 'no field `email`: switch on "POST the raw, full MIME message"')
+        try:
+            envelope = msgspec.json.decode(first(form, "envelope") or "{}", type=_Envelope)
+        except msgspec.DecodeError:
+            envelope = _Envelope()
+        to = envelope.to[0] if envelope.to else ""
+        return Taken(deliveries=(with_envelope(raw, envelope.from_, to),))
+
+    def secret(self, settings: Any, value: str) -> Any:
+        """Return the settings with the policy's public key."""
+        return msgspec.structs.replace(settings, sendgrid_key=value)
+
+
+def _verify(key: str, told: str, signed: bytes) -> None:
+    try:
+        public = load_der_public_key(base64.b64decode(key))
+        signature = base64.b64decode(told, validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise Rejected("signature.wrong", f"key or signature can't be read: {error}") from error
+    if not isinstance(public, ec.EllipticCurvePublicKey):
+        raise Rejected("signature.unset", "sendgrid_key is no EC public key: take the policy's")
+    try:
+        public.verify(signature, signed, ec.ECDSA(hashes.SHA256()))
+    except InvalidSignature:
+        raise Rejected("signature.wrong", "not signed by the policy's key") from None

@@ -1,0 +1,162 @@
+"""Amazon SES receiving, through an SNS topic (the receipt rule's action SNS).
+
+Every topic on earth signs validly: only those named in `ses_topics` are taken, and a subscription
+to them is confirmed by itself. The mail itself must be in the notification (action SNS, encoding
+Base64); from S3 nothing is fetched yet, and SNS keeps asking. SNS drops a mail after three tries of
+20 s by default: give the subscription a long retry policy and a dead-letter queue.
+Source: docs.aws.amazon.com, verifying the signatures of SNS messages; SES notification contents.
+"""
+
+import base64
+import binascii
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from ingest.hook import Call, HookTools, Taken, need
+from ingest.hooks.envelope import with_envelope
+from schemas import envelope
+from schemas.base import Record
+from schemas.errors import Rejected, Retry
+
+WINDOW = timedelta(hours=8)
+_HOST = re.compile(r"^https://sns\.[a-zA-Z0-9-]{3,}\.amazonaws\.com(?:\.cn)?/[^\s]*$")
+_NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
+_CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
+_CERTIFICATES = 20
+
+
+class _Sns(Record, frozen=True, kw_only=True, rename="pascal"):
+    type: str
+    message: str
+    message_id: str
+    timestamp: str
+    topic_arn: str
+    signature: str
+    signature_version: str = "1"
+    signing_cert_url: str = msgspec.field(name="SigningCertURL")
+    subject: str | None = None
+    token: str | None = None
+    subscribe_url: str | None = msgspec.field(default=None, name="SubscribeURL")
+
+
+class _Action(Record, frozen=True, kw_only=True):
+    type: str = ""
+    encoding: str = "UTF8"
+
+
+class _Receipt(Record, frozen=True, kw_only=True):
+    recipients: tuple[str, ...] = ()
+    action: _Action = _Action()
+
+
+class _Mail(Record, frozen=True, kw_only=True):
+    source: str | None = None
+
+
+class _Notice(Record, frozen=True, kw_only=True, rename="camel"):
+    notification_type: str = ""
+    event_type: str = ""
+    content: str = ""
+    mail: _Mail = _Mail()
+    receipt: _Receipt = _Receipt()
+
+
+class Ses:
+    """The hook."""
+
+    name = "ses"
+    channel = "email"
+
+    def __init__(self) -> None:
+        self._certificates: dict[str, bytes] = {}
+
+    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+        """Return the mail in a notification, or confirm a subscription."""
+        need(",".join(settings.ses_topics), "ses_topics", "[channels.email.ACCOUNT]")
+        sns = envelope.decode_body(_Sns, call.body)
+        if sns.topic_arn not in settings.ses_topics:
+            raise Rejected("signature.wrong", f"the topic {sns.topic_arn[:100]!r} is not ours")
+        if call.headers.get("x-amz-sns-message-type", sns.type) != sns.type:
+            raise Rejected("signature.wrong", "the header names another type than the body")
+        await self._verify(sns, tools)
+        if sns.type == "SubscriptionConfirmation":
+            await tools.fetch(_aws(sns.subscribe_url or "", "SubscribeURL"))
+            return Taken(ignored=("subscribed",))
+        if sns.type != "Notification":
+            return Taken(ignored=(sns.type[:40],))
+        return _mail(sns.message)
+
+    def secret(self, settings: Any, value: str) -> Any:
+        """Return the settings with one topic allowed."""
+        return msgspec.structs.replace(settings, ses_topics=(value,))
+
+    async def _verify(self, sns: _Sns, tools: HookTools) -> None:
+        """Raise Rejected unless Amazon signed it, lately."""
+        url = _aws(sns.signing_cert_url, "SigningCertURL")
+        if not url.endswith(".pem"):
+            raise Rejected("signature.wrong", "SigningCertURL names no certificate")
+        if url not in self._certificates:
+            if len(self._certificates) >= _CERTIFICATES:
+                self._certificates.clear()
+            self._certificates[url] = await tools.fetch(url)
+        try:
+            key = x509.load_pem_x509_certificate(self._certificates[url]).public_key()
+            signature = base64.b64decode(sns.signature, validate=True)
+        except (ValueError, binascii.Error) as error:
+            raise Rejected("signature.wrong", f"can't be read: {error}") from error
+        digest = hashes.SHA256() if sns.signature_version == "2" else hashes.SHA1()  # noqa: S303 - SNS version 1
+        if not isinstance(key, rsa.RSAPublicKey):
+            raise Rejected("signature.wrong", "the certificate has no RSA key")
+        try:
+            key.verify(signature, _signed(sns), padding.PKCS1v15(), digest)
+        except InvalidSignature:
+            raise Rejected("signature.wrong", "not signed by Amazon SNS") from None
+        try:
+            at = datetime.fromisoformat(sns.timestamp).astimezone(UTC)
+        except ValueError:
+            raise Rejected("signature.stale", "no Timestamp") from None
+        if abs(tools.now - at) > WINDOW:
+            raise Rejected("signature.stale", f"published {sns.timestamp}")
+
+
+def _signed(sns: _Sns) -> bytes:
+    names = _NOTIFICATION if sns.type == "Notification" else _CONFIRMATION
+    values = {
+        "Message": sns.message, "MessageId": sns.message_id, "Subject": sns.subject,
+        "Timestamp": sns.timestamp, "TopicArn": sns.topic_arn, "Type": sns.type,
+        "Token": sns.token, "SubscribeURL": sns.subscribe_url,
+    }  # fmt: skip
+    return "".join(f"{n}\n{values[n]}\n" for n in names if values[n] is not None).encode()
+
+
+def _aws(url: str, what: str) -> str:
+    if not _HOST.match(url):
+        raise Rejected("signature.wrong", f"{what} is not Amazon's")
+    return url
+
+
+def _mail(message: str) -> Taken:
+    if message.startswith("Successfully validated SNS topic"):
+        return Taken(ignored=("validated",))
+    notice = envelope.decode_body(_Notice, message.encode())
+    kind = notice.notification_type or notice.event_type
+    if kind != "Received":
+        return Taken(ignored=(kind[:40] or "unknown",))
+    if not notice.content:
+        raise Retry(600, "no content: use the receipt rule's action SNS with encoding Base64")
+    if notice.receipt.action.encoding.upper() == "BASE64":
+        try:
+            raw = base64.b64decode(notice.content)
+        except (ValueError, binascii.Error) as error:
+            raise Rejected("json.invalid", f"content is not base64: {error}") from error
+    else:
+        raw = notice.content.encode("utf-8", "surrogateescape")
+    to = notice.receipt.recipients[0] if notice.receipt.recipients else ""
+    return Taken(deliveries=(with_envelope(raw, notice.mail.source, to),))

@@ -1,0 +1,124 @@
+"""`santral parse`: what a channel makes of captured input, without a broker or a vendor.
+
+Before: files on disk. After: a line of JSON for each message, or for why there is none.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from ingest.channel import Context, Delivery
+from ingest.hook import Call, HookTools
+from ingest.registry import CHANNELS, HOOKS, channel_of
+from runtime.settings import Settings, section
+from schemas.base import Record
+from schemas.errors import Rejected, Retry
+
+
+class Refused(Record, frozen=True, kw_only=True):
+    """Why an input is no message."""
+
+    rejected: str
+    text: str
+
+
+class Ignored(Record, frozen=True, kw_only=True):
+    """What was proven, and is none."""
+
+    ignored: str
+
+
+class Trial:
+    """A channel, an account and a time to try inputs with."""
+
+    def __init__(
+        self, settings: Settings, name: str, account: str, secret: str = "", now: str = ""
+    ) -> None:
+        channel = channel_of(name)
+        if channel is None:
+            known = ", ".join(sorted({*CHANNELS, *HOOKS}))
+            raise Rejected("channel.unknown", f"no channel {name!r}; there are {known}")
+        self._channel, self._hook = CHANNELS[channel], HOOKS.get(name)
+        table = settings.channels.get(channel, {}).get(account, {})
+        self._settings: Any = section(
+            self._channel.account, table, "santral.toml", f"channels.{channel}", []
+        )
+        if secret and self._hook is not None:
+            self._settings = self._hook.secret(self._settings, secret)
+        self._account, self._now = account, _instant(now)
+        self._context = Context(
+            brand=settings.brand, settings=self._settings,
+            signing_key=settings.tokens.signing.encode(),
+        )  # fmt: skip
+
+    def run(self, name: str, data: bytes) -> list[str]:
+        """Return a line for everything in an input; a whole request when its name ends in .http."""
+        try:
+            if name.endswith(".http"):
+                return self._called(data)
+            return [self._parsed(data)]
+        except Rejected as error:
+            return [_line(Refused(rejected=error.code, text=error.text))]
+        except Retry as error:
+            return [_line(Refused(rejected="try_again", text=str(error)))]
+
+    def _parsed(self, raw: bytes) -> str:
+        delivery = Delivery(raw=raw, account=self._account, received_at=self._now)
+        return _line(self._channel.parse(delivery, self._context).message)
+
+    def _called(self, data: bytes) -> list[str]:
+        call = request(data)
+        if self._hook is None:
+            return [self._parsed(call.body)]
+        tools = HookTools(now=self._now, fetch=_nowhere)
+        taken = asyncio.run(self._hook.receive(call, self._settings, tools))
+        lines = [_line(Ignored(ignored=reason)) for reason in taken.ignored]
+        for raw in taken.deliveries:
+            try:
+                lines.append(self._parsed(raw))
+            except Rejected as error:
+                lines.append(_line(Refused(rejected=error.code, text=error.text)))
+        return lines
+
+
+def request(data: bytes) -> Call:
+    """Return the call in a raw HTTP request; line ends of its head may be LF or CRLF."""
+    ends = [(at, len(mark)) for mark in (b"\r\n\r\n", b"\n\n") if (at := data.find(mark)) >= 0]
+    if not ends:
+        raise Rejected("form.malformed", "no blank line between the request's head and its body")
+    at, width = min(ends)
+    lines = data[:at].decode("latin-1").splitlines()
+    method, _, rest = lines[0].partition(" ")
+    target = rest.partition(" ")[0]
+    path, _, query = target.partition("?")
+    headers = {}
+    for line in lines[1:]:
+        name, _, value = line.partition(":")
+        headers[name.strip().lower()] = value.strip()
+    return Call(
+        method=method.upper(), path=path, headers=headers, body=data[at + width :],
+        query=dict(parse_qsl(query, keep_blank_values=True)),
+    )  # fmt: skip
+
+
+def _instant(told: str) -> datetime:
+    if not told:
+        return datetime.now(UTC)
+    try:
+        if told.replace(".", "", 1).isdigit():
+            return datetime.fromtimestamp(float(told), UTC)
+        made = datetime.fromisoformat(told)
+    except (ValueError, OverflowError, OSError) as error:
+        raise Rejected("form.malformed", f"--now {told!r} is no time: {error}") from error
+    return made.astimezone(UTC) if made.tzinfo else made.replace(tzinfo=UTC)
+
+
+async def _nowhere(url: str) -> bytes:
+    raise Retry(0, f"would fetch {url}: a trial asks nobody")
+
+
+def _line(record: Record) -> str:
+    return msgspec.json.encode(record).decode()

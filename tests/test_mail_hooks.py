@@ -1,0 +1,299 @@
+"""Vendors' mail webhooks: signatures as the vendors make them, and what is in the calls."""
+
+import base64
+import hmac
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import NameOID
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.channel import Context, Delivery
+from ingest.channels.email import Account, Email
+from ingest.forms import fields
+from ingest.hook import Call, Hook, HookTools, Taken
+from ingest.hooks.mailgun import Mailgun
+from ingest.hooks.postmark import Postmark
+from ingest.hooks.sendgrid import Sendgrid
+from ingest.hooks.ses import Ses
+from schemas.errors import Rejected, Retry
+from schemas.message import Message
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+STAMP = str(int(NOW.timestamp()))
+MAIL = "From: Ayşe <ayse@musteri.example>\r\nMessage-ID: <1@x>\r\nSubject: Ücret\r\n\r\nİade şart\r\n".encode(
+    "cp1254"
+)
+TOPIC = "arn:aws:sns:eu-central-1:1:destek"
+
+EC_KEY = ec.generate_private_key(ec.SECP256R1())
+RSA_KEY = rsa.generate_private_key(65537, 2048)
+
+
+def _certificate() -> bytes:
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
+    made = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(RSA_KEY.public_key())
+        .serial_number(1).not_valid_before(NOW - timedelta(1)).not_valid_after(NOW + timedelta(1))
+    )  # fmt: skip
+    return made.sign(RSA_KEY, hashes.SHA256()).public_bytes(Encoding.PEM)
+
+
+CERTIFICATE = _certificate()
+ACCOUNT = Account(
+    mailgun_key="gun", postmark_password="mark", ses_topics=(TOPIC,),
+    sendgrid_key=base64.b64encode(
+        EC_KEY.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    ).decode(),
+)  # fmt: skip
+
+
+def _call(body: bytes, kind: str, **headers: str) -> Call:
+    told = {k.replace("_", "-"): v for k, v in headers.items()}
+    return Call(
+        method="POST", path="/v1/hooks/x/destek", query={}, headers={"content-type": kind, **told},
+        body=body,
+    )  # fmt: skip
+
+
+def mailgun(**more: bytes) -> Call:
+    token = "t" * 50
+    signature = hmac.new(b"gun", f"{STAMP}{token}".encode(), sha256).hexdigest()
+    form = {
+        "timestamp": STAMP.encode(), "token": token.encode(), "signature": signature.encode(),
+        "sender": b"ayse@musteri.example", "recipient": b"destek@ornek.example", "body-mime": MAIL,
+        **{k.replace("_", "-"): v for k, v in more.items()},
+    }  # fmt: skip
+    return _call(urlencode(form).encode(), "application/x-www-form-urlencoded")
+
+
+def postmark(**more: Any) -> Call:
+    body = {
+        "RecordType": "Inbound", "OriginalRecipient": "destek@ornek.example",
+        "RawEmail": MAIL.decode("cp1254"),
+        "Headers": [{"Name": "Received-SPF", "Value": "pass envelope-from=ayse@musteri.example;"}],
+        **more,
+    }  # fmt: skip
+    basic = base64.b64encode(b"santral:mark").decode()
+    return _call(json.dumps(body).encode(), "application/json", authorization=f"Basic {basic}")
+
+
+def _form(parts: dict[str, bytes]) -> tuple[bytes, str]:
+    made = b"".join(
+        b'--B\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (k.encode(), v)
+        for k, v in parts.items()
+    )
+    return made + b"--B--\r\n", "multipart/form-data; boundary=B"
+
+
+def sendgrid(**more: bytes) -> Call:
+    told = {"email": MAIL, "envelope": b'{"to":["destek@ornek.example"],"from":""}'} | more
+    body, kind = _form(told)
+    signature = EC_KEY.sign(STAMP.encode() + body, ec.ECDSA(hashes.SHA256()))
+    return _call(
+        body, kind, x_twilio_email_event_webhook_timestamp=STAMP,
+        x_twilio_email_event_webhook_signature=base64.b64encode(signature).decode(),
+    )  # fmt: skip
+
+
+def ses(kind: str = "Notification", version: str = "2", **more: Any) -> Call:
+    notice = {
+        "notificationType": "Received", "content": base64.b64encode(MAIL).decode(),
+        "mail": {"source": "ayse@musteri.example"},
+        "receipt": {"recipients": ["destek@ornek.example"],
+                    "action": {"type": "SNS", "encoding": "BASE64"}},
+    } | more  # fmt: skip
+    told = {
+        "Type": kind, "MessageId": "m", "TopicArn": TOPIC, "Message": json.dumps(notice),
+        "Timestamp": "2026-11-20T09:00:00.000Z", "SignatureVersion": version,
+        "SigningCertURL": "https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-1.pem",
+    }  # fmt: skip
+    names = ["Message", "MessageId", "Timestamp", "TopicArn", "Type"]
+    if kind != "Notification":
+        told |= {
+            "Token": "t",
+            "SubscribeURL": "https://sns.eu-central-1.amazonaws.com/?Action=ConfirmSubscription",
+        }
+        names = ["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"]
+    signed = "".join(f"{n}\n{told[n]}\n" for n in names).encode()
+    digest = hashes.SHA256() if version == "2" else hashes.SHA1()  # noqa: S303 - SNS version 1
+    told["Signature"] = base64.b64encode(RSA_KEY.sign(signed, padding.PKCS1v15(), digest)).decode()
+    return _call(
+        json.dumps(told).encode(), "text/plain; charset=UTF-8", x_amz_sns_message_type=kind
+    )
+
+
+VENDORS: list[tuple[Callable[[], Hook], Callable[..., Call]]] = [
+    (Mailgun, mailgun), (Postmark, postmark), (Sendgrid, sendgrid), (Ses, ses),
+]  # fmt: skip
+each = pytest.mark.parametrize(
+    ("hook", "call"), VENDORS, ids=["mailgun", "postmark", "sendgrid", "ses"]
+)
+
+
+class Outside:
+    """What hooks fetch."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def __call__(self, url: str) -> bytes:
+        self.asked.append(url)
+        return CERTIFICATE
+
+
+async def receive(
+    hook: Hook, call: Call, now: datetime = NOW, settings: Account = ACCOUNT,
+    fetch: Callable[[str], Awaitable[bytes]] | None = None,
+) -> Taken:  # fmt: skip
+    return await hook.receive(call, settings, HookTools(now=now, fetch=fetch or Outside()))
+
+
+def parsed(raw: bytes) -> Message:
+    delivery = Delivery(raw=raw, account="destek", received_at=NOW)
+    return Email().parse(delivery, Context(brand="default", settings=ACCOUNT)).message
+
+
+@each
+async def test_a_proven_call_gives_the_mail_with_its_envelope(
+    hook: Callable[[], Hook], call: Callable[..., Call]
+) -> None:
+    (raw,) = (await receive(hook(), call())).deliveries
+    made = parsed(raw)
+    assert (made.native_id, made.subject, made.text) == ("<1@x>", "Ücret", "İade şart")
+    assert made.sender.handle("email") == "ayse@musteri.example"
+    assert b"Delivered-To: destek@ornek.example\r\n" in raw
+
+
+@each
+async def test_the_mail_is_the_same_message_as_by_imap(
+    hook: Callable[[], Hook], call: Callable[..., Call]
+) -> None:
+    (raw,) = (await receive(hook(), call())).deliveries
+    assert parsed(raw).id == parsed(MAIL).id
+
+
+@each
+async def test_a_changed_missing_or_old_signature_is_refused(
+    hook: Callable[[], Hook], call: Callable[..., Call]
+) -> None:
+    good = call()
+    stripped = {k: v for k, v in good.headers.items()
+                if "signature" not in k and k != "authorization"}  # fmt: skip
+    spoilt = [
+        replace(good, headers=stripped, body=b"{}" if good.headers["content-type"][:4] == "appl" else b""),
+        replace(good, body=good.body.replace(b"signature=", b"signature=0").replace(b"1@x", b"2@x")
+                .replace(b"arn:aws", b"arn:bad").replace(b"MIME", b"mime")),
+    ]  # fmt: skip
+    if hook is Postmark:
+        wrong = base64.b64encode(b"santral:no").decode()
+        spoilt[1] = replace(good, headers=good.headers | {"authorization": f"Basic {wrong}"})
+    for bad in spoilt:
+        with pytest.raises(Rejected) as error:
+            await receive(hook(), bad)
+        assert error.value.code.split(".")[0] in ("signature", "form", "json"), error.value.code
+    if hook is not Postmark:
+        with pytest.raises(Rejected) as error:
+            await receive(hook(), good, now=NOW + timedelta(days=4))
+        assert error.value.code == "signature.stale"
+
+
+@each
+async def test_an_account_without_a_secret_takes_nothing(
+    hook: Callable[[], Hook], call: Callable[..., Call]
+) -> None:
+    with pytest.raises(Rejected) as error:
+        await receive(hook(), call(), settings=Account())
+    assert error.value.code == "signature.unset"
+
+
+async def test_a_vendor_set_up_wrongly_keeps_the_mail_and_is_told_what_to_switch_on() -> None:
+    for hook, call, words in (
+        (Mailgun(), mailgun(body_mime=b""), "must end in /mime"),
+        (Postmark(), postmark(RawEmail=""), "Include raw email"),
+        (Sendgrid(), sendgrid(email=b""), "raw, full MIME"),
+        (Ses(), ses(content=""), "action SNS"),
+    ):
+        with pytest.raises(Retry, match=words):
+            await receive(hook, call)
+
+
+async def test_what_is_no_mail_is_ignored_with_its_reason() -> None:
+    assert (await receive(Postmark(), postmark(RecordType="Bounce"))).ignored == ("Bounce",)
+    assert (await receive(Ses(), ses(notificationType="Delivery"))).ignored == ("Delivery",)
+
+
+async def test_a_mailgun_token_counts_once_and_only_when_its_mail_was_safe() -> None:
+    hook = Mailgun()
+    assert (await receive(hook, mailgun())).deliveries
+    taken = await receive(hook, mailgun())
+    assert taken.deliveries, "the first was not safe: Kafka was away"
+    taken.kept()
+    again = await receive(hook, mailgun())
+    assert (again.deliveries, again.ignored) == ((), ("repeat",))
+
+
+@pytest.mark.parametrize("version", ["1", "2"])
+async def test_a_subscription_to_our_topic_is_confirmed(version: str) -> None:
+    outside = Outside()
+    taken = await receive(Ses(), ses("SubscriptionConfirmation", version), fetch=outside)
+    assert taken.ignored == ("subscribed",)
+    assert outside.asked[-1].endswith("Action=ConfirmSubscription")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://sns.eu-central-1.amazonaws.com/a.pem", "https://sns.eu-central-1.amazonaws.com.evil.example/a.pem",
+     "https://evil.example/sns.eu-central-1.amazonaws.com/a.pem", "https://sns.eu.amazonaws.com@evil.example/a.pem",
+     "https://169.254.169.254/a.pem", "https://sns.eu-central-1.amazonaws.com/a.txt"],
+)  # fmt: skip
+async def test_a_certificate_is_fetched_from_amazon_alone(url: str) -> None:
+    good = ses()
+    told = json.loads(good.body) | {"SigningCertURL": url}
+    outside = Outside()
+    with pytest.raises(Rejected):
+        await receive(Ses(), replace(good, body=json.dumps(told).encode()), fetch=outside)
+    assert outside.asked == []
+
+
+async def test_a_large_mail_of_any_bytes_comes_through_a_form_unchanged() -> None:
+    raw = b"From: a@x.example\r\nMessage-ID: <big@x>\r\n\r\n" + bytes(range(256)) * 8000
+    for call in (mailgun(body_mime=raw), sendgrid(email=raw)):
+        hook: Hook = (
+            Mailgun()
+            if b"body-mime" in call.body[:4000] or b"token" in call.body[:200]
+            else Sendgrid()
+        )
+        (made,) = (await receive(hook, call)).deliveries
+        assert made.endswith(raw)
+
+
+@given(st.binary(max_size=300), st.sampled_from(["application/x-www-form-urlencoded",
+       "multipart/form-data; boundary=B", "multipart/form-data", "text/plain", ""]))  # fmt: skip
+async def test_no_body_makes_a_form_or_a_hook_fail(body: bytes, kind: str) -> None:
+    call = _call(body, kind, authorization="Basic c2FudHJhbDptYXJr")
+    for work in (
+        lambda: fields(call),
+        lambda: fields(
+            replace(call, body=b'--B\r\nContent-Disposition: form-data; name="a"\r\n' + body)
+        ),
+    ):
+        try:
+            work()
+        except Rejected:
+            continue
+    for hook, _ in VENDORS:
+        for again in (call, replace(call, body=b'{"Type":"' + body + b'"}')):
+            with pytest.raises((Rejected, Retry)):
+                await receive(hook(), again)
