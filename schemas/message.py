@@ -83,6 +83,7 @@ class Forwarded(Record, frozen=True, kw_only=True):
     sent_at: Time | None = None
     subject: str = ""
     recipients: tuple[Party, ...] = ()
+    text: str = ""
 
 
 class Event(Record, frozen=True, kw_only=True):
@@ -171,11 +172,17 @@ def fitted(message: Message) -> Message:
         return message
     if len(msgspec.json.encode(message)) <= MESSAGE_LIMIT:
         return message
-    room = MESSAGE_LIMIT // 3
+    room = MESSAGE_LIMIT // 4
+    sent_on = message.forwarded
+    if sent_on is not None:
+        sent_on = msgspec.structs.replace(
+            sent_on, text=_cut(sent_on.text, room), recipients=sent_on.recipients[:50]
+        )
     return msgspec.structs.replace(
         message,
         text=_cut(message.text, room),
         full_text=_cut(message.full_text, room),
+        forwarded=sent_on,
         recipients=message.recipients[:100],
         attachments=message.attachments[:100],
         thread=message.thread[-20:],

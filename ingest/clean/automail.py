@@ -64,7 +64,7 @@ def automatic(
 def _out_of_office(mail: Mail, subject: str, *, null_sender: bool) -> str | None:
     """Return what shows an answering machine, None when nothing does."""
     submitted = mail.get("auto-submitted").lower()
-    named = _OUT.match(subject) is not None
+    named = _OUT.match(subject)
     if submitted.startswith("auto-replied") or (
         submitted and not submitted.startswith("no") and (named or _AWAY.search(mail.text[:2000]))
     ):
@@ -78,7 +78,11 @@ def _out_of_office(mail: Mail, subject: str, *, null_sender: bool) -> str | None
     suppressed = "all" in mail.get("x-auto-response-suppress").lower()
     if null_sender and (named or (exchange and suppressed)):
         return "null Return-Path and its other signs"
-    if named and (suppressed or _AWAY.search(mail.text[:2000])):
+    # "Ofis dışında teslim alabilir miyim?" is a person's: a machine's subject has a colon behind
+    # the phrase, or nothing.
+    rest = subject[named.end() :].strip(" .!-") if named else "?"
+    titled = not rest or re.match(r":|until|till|message|notification|bildirim|mesaj", rest, re.I)
+    if titled and (suppressed or _AWAY.search(mail.text[:2000])):
         return f"Subject: {subject[:60]}, and its words"
     return None
 

@@ -22,6 +22,7 @@ _ORIGINALS = ("message/rfc822", "text/rfc822-headers", "message/global", "messag
 _REPORTS = ("message/delivery-status", "message/global-delivery-status")
 _LOOKED_AT = 20_000  # characters of the notice
 _LIMIT = 50  # recipients of one bounce
+_SCANNED = 64 * 1024  # bytes that flufl.bounce gets to see: it tries fifty patterns a line
 
 _PATH = re.compile(rb"^<?\s*>?$|mailer-daemon|postmaster@|^<?#@\[\]>?$", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?<![\w.+=@/-])[\w.+=&'*$%!#/-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
@@ -37,29 +38,28 @@ def sign(mail: Mail) -> str | None:
         return "X-Failed-Recipients"
     subject = mail.get("subject")
     sender = (mail.raw("from") or b"").decode("utf-8", "replace").strip()
+    if words.MAILER.search(sender):
+        return f"From: {sender[:80]}"
     path = mail.raw("return-path")
     by_path = path is not None and _PATH.search(path.strip()) is not None
-    by_subject = words.SUBJECT.search(subject) is not None
+    by_subject = words.SUBJECT.search(subject) is not None and not words.FORWARD.match(subject)
     daemon = words.SENDER.search(sender) is not None
     if not (by_subject or by_path or daemon or words.POSTMASTER.search(sender)):
         return None
     notice = _notice(mail)
-    phrase = words.PHRASE.search(notice)
-    code = words.CODE.search(notice)
+    phrase, code = words.PHRASE.search(notice), words.SMTP.search(notice)
     encloses = any(a.type in _ORIGINALS for a, _ in mail.files)
-    if words.MAILER.search(sender) or (daemon and (by_subject or phrase or code or encloses)):
+    server = code or encloses or words.MACHINE.search(notice)
+    if daemon and (by_subject or phrase or server):
         return f"From: {sender[:80]}"
-    if by_path and (by_subject or (phrase and (code or encloses or _others(mail, notice)))):
-        return "Return-Path and a failure's words"
-    if words.POSTMASTER.search(sender) and (by_subject or (phrase and _others(mail, notice))):
-        return f"From: {sender[:80]}"
+    told = by_subject and (phrase or server or not words.PERSON.search(notice))
+    if (by_path or words.POSTMASTER.search(sender)) and (told or (phrase and server)):
+        return "Return-Path and a failure's words" if by_path else f"From: {sender[:80]}"
+    if not by_subject or words.PERSON.search(notice):
+        return None
     # A sender like any other: then it must read like a mail server's in every way.
-    names = words.SMTP.search(notice) or (
-        words.OF_MAIL.search(notice) and _others(mail, notice, alone=True)
-    )
-    if by_subject and words.MACHINE.search(notice):
-        return "Subject and a mail server's usual words"
-    if by_subject and (code or phrase) and names and (_others(mail, notice) or encloses):
+    alone = words.OF_MAIL.search(notice) and _others(mail, notice, alone=True)
+    if words.MACHINE.search(notice) or (phrase and (server or alone)):
         return f"Subject: {subject[:80]}"
     return None
 
@@ -147,8 +147,10 @@ def _told(mail: Mail, raw: bytes, notice: str) -> tuple[list[str], bool]:
     if who:
         return who, False
     own = _ours(mail)
+    if raw.count(b"\n", 0, _SCANNED) > _SCANNED // 8:
+        return _others(mail, notice), False  # lines of nothing: its patterns would take minutes
     try:
-        soft, hard = all_failures(email.message_from_bytes(raw, policy=compat32))
+        soft, hard = all_failures(email.message_from_bytes(raw[:_SCANNED], policy=compat32))
     except Exception:  # noqa: BLE001 - its detectors fall over odd mail; the places are left then
         soft, hard = frozenset(), frozenset()
     known = sorted(
@@ -169,7 +171,7 @@ def _others(mail: Mail, notice: str, *, alone: bool = False) -> list[str]:
     for line in notice.split("\n"):
         for match in _ADDRESS.finditer(line):
             address = header.normal_address(match[0].strip("'*!/=-."))
-            before = line[: match.start()]
+            before = line[max(0, match.start() - 60) : match.start()]
             if address in own or words.SERVANT.match(address):
                 continue
             if _AT_START.match(before):

@@ -14,11 +14,10 @@ def _any(*phrases: str, before: str = "", whole: tuple[str, ...] = ()) -> re.Pat
 
 
 SENDER = _any(
-    r"mailer-?_?daemon", r"mail-?daemon", r"mdaemon@", r"double-bounce",
-    r"mail[. ]delivery[. ](?:sub)?system", r"delivery subsystem", r"microsoftexchange[0-9a-f]{20}",
-    r"^\"?system administrator\b", r"<?\"?system administrator\"?@", r"mail[_ ]?service@",
-    r"internet mail (?:delivery|service)", r"message delivery", r"mail system\b", r"bounced mail",
-    r"returned mail", r"(?:antivirus|virus|gateway|security|imss|smtp)[\w.-]*@",
+    r"mail-?daemon", r"mdaemon@", r"double-bounce", r"delivery subsystem",
+    r"microsoftexchange[0-9a-f]{20}", r"^\"?system administrator\b",
+    r"<?\"?system administrator\"?@", r"internet mail (?:delivery|service)", r"message delivery",
+    r"mail system\b", r"bounced mail", r"returned mail",
 )  # fmt: skip
 """From of a mail server, but perhaps of its owner too."""
 
@@ -54,6 +53,8 @@ SUBJECT = _any(
 )  # fmt: skip
 """Subjects that begin so: "Fwd: Undeliverable" is a person's mail about a bounce."""
 
+FORWARD = re.compile(r"\s*(?:Fwd?|İlt|Ilt|Ynl|WG|TR|RV)\s*:", re.IGNORECASE)
+
 PHRASE = _any(
     "could n(?:ot|'t) be (?:delivered|reached|sent)", "(?:unable|failed|able) to deliver",
     "was(?: not|n't) (?:able to (?:deliver|be delivered)|delivered|reached)",
@@ -63,7 +64,8 @@ PHRASE = _any(
     "can(?:not|'t) be delivered", "returned (?:to sender|mail)", "not (?:yet )?been delivered",
     "(?:user|recipient|mailbox|address|account) (?:is )?(?:unknown|unavailable|not (?:found|known)"
     "|does not exist|disabled|full|over quota)",
-    "(?:no such|unknown|invalid) (?:user|recipient|address|mailbox|account|person)",
+    "(?:no such|unknown|invalid) (?:final delivery )?(?:user|recipient|address|mailbox|account"
+    "|person)",
     r"(?:exceeded|over) (?:\w+ ){0,3}quota", "quota exceeded", "did not exactly match",
     "(?:has|have) been (?:delayed|postponed|automatically rejected)", "was automatically rejected",
     "requested action not taken", "unrouteable", "unreachable", "rejected by",
@@ -82,6 +84,13 @@ SMTP = _any(
     "|requested|recipient|relay|sorry|message|address|account|invalid)",
 )  # fmt: skip
 """An SMTP answer: "550 TL" is none."""
+
+PERSON = _any(
+    r"\b(?:I am|I have|I can|I want|my|me|please help|thanks|thank you|regards|hello|dear)\b",
+    r"\b(?:ben|bana|benim|biz|lütfen|teşekkür\w*|merhaba|selam\w*|sayın|saygılar\w*|siparişim\w*|"
+    r"kargom\w*|faturam\w*|ürünüm\w*|istiyorum|rica)\b",
+)  # fmt: skip
+"""Words of people: whoever has an address like any other and writes so is none of the servers."""
 
 OF_MAIL = _any(
     "recipient", "mailbox", "following (?:user|address)", "mail (?:server|system)",
@@ -114,10 +123,10 @@ RETURNED = _any(
     "(?:un(?:sent|delivered)|original|returned|old) (?:message|mail|text)",
     "headers? of", "message (?:header|text|follow|body)",
     "the (?:text|header|body|first) .{0,60}(?:message|mail)", "orijinal ", "özgün ",
-    before=r"^[ \t>*-]*(?:-{2,}|\*{2,}|={2,}|_{2,}|#{2,})? *(?:begin )?",
+    before=r"^[ \t>]{0,10}[-*=_#]{0,60} ?(?:begin )?",
     whole=(
-        r"^[ \t>*-]*(?:Received: from\b|Return-Path:|Message-ID:|X-[\w-]+: )",
-        r"^[ \t>*-]*--+ *(?:returned|original|unsent|message|copy|header|start|forward)[^\n]*",
+        r"^[ \t>]{0,10}(?:Received: from\b|Return-Path:|Message-ID:|X-[\w-]{1,60}: )",
+        r"^[ \t>]{0,10}-{2,60} ?(?:returned|original|unsent|message|copy|header|start|forward)",
     ),
 )  # fmt: skip
 """Where the server's words end and the mail that it returns begins."""

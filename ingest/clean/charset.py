@@ -5,6 +5,7 @@ Source: RFC 2978 names, and the labels that real mail programs write.
 """
 
 import codecs
+import contextlib
 import re
 import unicodedata
 
@@ -58,13 +59,27 @@ def codec(label: str | None) -> str | None:
 
 
 def decode(data: bytes, label: str | None = None) -> tuple[str, str | None]:
-    """Return the text of `data`, and a code of what was mended (None: as declared).
+    """Return the text of `data`, and a code of what was mended (None: as declared)."""
+    wide = _wide(data, label)
+    if wide:
+        text = data.decode(wide, "replace").removeprefix("\ufeff")
+        return _clean(text), None if label else "charset.undeclared"
+    return _narrow(data, label)
+
+
+def _narrow(data: bytes, label: str | None) -> tuple[str, str | None]:
+    """As decode, for charsets of single bytes.
 
     UTF-8 goes first when the label says a single-byte Latin or nothing: text that is valid UTF-8
     with bytes beyond ASCII is almost never anything else.
     """
     declared = codec(label)
     stateful = declared is not None and codecs.lookup(declared).name in _STATEFUL
+    wide = _wide(data, label)
+    if wide:
+        return _clean(
+            data.decode(wide, "replace").removeprefix("\ufeff")
+        ), None if label else "charset.undeclared"
     if data.isascii() and not stateful:
         return data.decode("ascii").replace("\x00", ""), None
     if stateful and not data.isascii():
@@ -94,15 +109,31 @@ def decode(data: bytes, label: str | None = None) -> tuple[str, str | None]:
         # More whole characters than broken ones: it is UTF-8 with holes, or cut at its end.
         if sum(c > "\x7f" for c in damaged[:_SAMPLE]) - holes > holes:
             return _clean(damaged), mended
+    return _guessed(data), mended
+
+
+def _guessed(data: bytes) -> str:
+    """Return the text of bytes whose charset nobody tells: Turkish, else what is likeliest."""
     if _seems_turkish(data):
-        return _clean(_turkish(data)), mended
+        return _clean(_turkish(data))
     best = from_bytes(data[:_SAMPLE]).best()
     if best is not None and codec(best.encoding) is not None:
-        try:
-            return _clean(data.decode(best.encoding)), mended
-        except (UnicodeError, LookupError):
-            mended = "charset.wrong"
-    return _clean(_turkish(data)), mended
+        with contextlib.suppress(UnicodeError, LookupError):
+            return _clean(data.decode(best.encoding))
+    return _clean(_turkish(data))
+
+
+def _wide(data: bytes, label: str | None) -> str | None:
+    """Return UTF-16's codec when the bytes really are so: by their mark, or every second is NUL."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") and len(data) % 2 == 0:
+        return "utf-16"
+    sample = data[:2000]
+    if "16" not in (label or "") or len(sample) < 2:
+        return None
+    low, high = sample[1::2].count(0), sample[::2].count(0)
+    if max(low, high) * 4 < len(sample) // 2:
+        return None
+    return "utf-16-le" if low > high else "utf-16-be"
 
 
 def _turkish(data: bytes) -> str:

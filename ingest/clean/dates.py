@@ -37,6 +37,8 @@ _TIME = re.compile(
 )
 _ZONE = re.compile(r"(?:utc|gmt)?\s*([+-])(\d{1,2}):?(\d{2})?\b")
 TURKEY = timezone(timedelta(hours=3))
+_NAMED = {"trt": 3, "eest": 3, "eet": 2, "gmt": 0, "utc": 0, "ut": 0, "z": 0}
+_ISO = re.compile(r"\s*20\d\d-\d\d-\d\dT\d")
 _BACK = re.compile(
     r"""until|till|through|back|return|again|kadar|donec|donus|geri\b|tekrar|itibar|ofiste[ ]olacag
        |mesaime|basla|gelecegim|\bto\b|-|ve[ ]\d|arasinda""",
@@ -80,25 +82,35 @@ def return_date(text: str, sent: datetime) -> datetime | None:
     return best
 
 
-def header_date(line: str) -> datetime | None:
+def header_date(line: str, default: timezone = TURKEY) -> datetime | None:
     """Return the instant in a date that is not RFC 5322's: "22 Kasım 2026 Pazar 14:05"."""
-    found = dates(line, datetime(2000, 1, 1, tzinfo=UTC))
+    found = dates(
+        line.replace("T", " ", 1) if _ISO.match(line) else line, datetime(2000, 1, 1, tzinfo=UTC)
+    )
     if not found:
         return None
     start, end, day = found[0]
-    rest = line[:start] + " " + line[end:]
+    rest = f"{line[:start]} {line[end:].removeprefix('T')}"
     time = _TIME.search(rest)
     hour = minute = second = 0
     if time:
-        hour, minute, second = int(time[1]), int(time[2]), int(time[3] or 0)
+        hour, minute, second = int(time[1]), int(time[2]), min(59, int(time[3] or 0))
         half = folded(time[4] or "")
-        hour = hour % 12 + 12 if half in ("pm", "os") else (hour % 12 if half in ("am",) else hour)
-    zone = _ZONE.search(folded(rest[time.end() :] if time else rest))
-    offset = TURKEY
+        if half in ("pm", "os", "am"):
+            hour = hour % 12 + (0 if half == "am" else 12)
     try:
-        if zone:
-            shift = timedelta(hours=int(zone[2]), minutes=int(zone[3] or 0))
-            offset = timezone(shift if zone[1] == "+" else -shift)
+        offset = zone_of(rest[time.end() :] if time else rest) or default
         return day.replace(hour=hour, minute=minute, second=second, tzinfo=offset).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def zone_of(text: str) -> timezone | None:
+    """Return the offset in what stands behind a time, None when there is none."""
+    plain = folded(text)
+    found = _ZONE.search(plain)
+    if found:
+        shift = timedelta(hours=int(found[2]), minutes=int(found[3] or 0))
+        return timezone(shift if found[1] == "+" else -shift)
+    named = re.search(r"\b(trt|eest|eet|gmt|utc|ut|z)\b", plain)
+    return timezone(timedelta(hours=_NAMED[named[1]])) if named else None

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
 
 from ingest.clean.charset import decode
-from ingest.clean.dates import header_date
+from ingest.clean.dates import header_date, zone_of
 from ingest.clean.transfer import unbase64
 from schemas.message import Handle, Party
 
@@ -18,7 +18,7 @@ _ADDRESS_LIMIT = 320  # RFC 5321: 64 and 255 characters around the @
 LIMIT = 256 * 1024
 """Longest header looked at, in bytes: beyond it lie only attacks."""
 
-_WORD = re.compile(rb"=\?([^?\s]{1,60})\?([bBqQ])\?([^\s]*?)\?=(?!\w\w\?=)")
+_WORD = re.compile(rb"=\?([^?\s]{1,60})\?([bBqQ])\?([^\s]*?|[^?\r\n]{0,300}?)\?=(?!\w\w\?=)")
 _GLUE = re.compile(rb"(\?=)[ \t\r\n]+(?==\?[^?\s]{1,60}\?[bBqQ]\?)")
 # Bounded, so that a line without an end is looked at once and not from every place in it.
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:\"@]{1,128}@[^\s<>()\[\],;:\"@]{1,190}")
@@ -72,11 +72,33 @@ def parties(raw: bytes) -> tuple[Party, ...]:
     if not line.isascii():
         line = decode(line)[0].encode()
     found = []
-    for piece in _split(line):
+    for piece in _joined(_split(line)):
         party = _party(piece)
         if party is not None:
             found.append(party)
     return tuple(found)
+
+
+def _joined(pieces: list[bytes]) -> list[bytes]:
+    """Put "Yılmaz, Ada <ada@…>" together again: a name without an address belongs to the next."""
+    made: list[bytes] = []
+    held = b""
+    for piece in pieces:
+        if (
+            b"@" not in piece
+            and b"<" not in piece
+            and b"=?" not in piece
+            and len(piece.split()) <= 3
+        ):
+            held = held + b", " + piece if held else piece
+            continue
+        if held and b"<" in piece and piece.partition(b"<")[0].strip(b' "'):
+            piece, held = held + b", " + piece, b""
+        elif held:
+            made.append(held)
+            held = b""
+        made.append(piece)
+    return [*made, held] if held else made
 
 
 def _split(line: bytes) -> list[bytes]:
@@ -121,8 +143,9 @@ def _party(piece: bytes) -> Party | None:
             return Party(name=name) if name else None
         address = found[0]
         name = (source[: found.start()] + source[found.end() :]).strip(" <>")
-    comment = re.search(r"\(((?:[^()\\]|\\.)*)\)", name)
-    name = re.sub(r"\((?:[^()\\]|\\.)*\)", "", name).strip() or (comment[1] if comment else "")
+    if not re.fullmatch(r'\s*"(?:[^"\\]|\\.)*"\s*', name):
+        comment = re.search(r"\(((?:[^()\\]|\\.)*)\)", name)
+        name = re.sub(r"\((?:[^()\\]|\\.)*\)", "", name).strip() or (comment[1] if comment else "")
     name = text(name.encode()).strip()
     name = re.sub(r"\\(.)", r"\1", name.strip('"').strip("'")).strip(' "')
     clean = text(address.encode()).strip(" <>\"'").removeprefix("mailto:").replace(" ", "")
@@ -141,10 +164,13 @@ def message_ids(raw: bytes) -> tuple[str, ...]:
     line = unfold(raw).decode("utf-8", "replace")
     if "=?" in line:
         line = text(raw)
-    found = tuple(f"<{_bare_id(m[1])}>" for m in _MESSAGE_ID.finditer(line) if m[1].strip("[] "))
+    matches = [m for m in _MESSAGE_ID.finditer(line) if m[1].strip("[] ")]
+    # "Destek <destek@ornek.example> of Friday <id@…>": a name stands before an address, not an id.
+    ids = [m for m in matches if not re.search(r"\w[ ]+$", line[: m.start()][-40:])] or matches
+    found = tuple(f"<{_bare_id(m[1])}>" for m in ids)
     if found or "<" in line:
         return found
-    return tuple(f"<{token}>" for token in line.split()[:1] if len(token) < 900)
+    return tuple(f"<{token}>" for token in line.split()[:1] if len(token) < 900 and "@" in token)
 
 
 def _bare_id(found: str) -> str:
@@ -160,7 +186,18 @@ def date(raw: bytes) -> datetime | None:
         parts = parsedate_tz(line)
         if parts is None or not 1970 <= parts[0] < 2200:
             return header_date(line)
+        if _HALF.search(line):
+            return header_date(line, UTC)
         zone = timezone(timedelta(seconds=parts[9] or 0))
-        return datetime(*parts[:6], tzinfo=zone).astimezone(UTC)
+        if not parts[9]:
+            # A zone that Python does not know; without any it is UTC, as the standard has it.
+            zone = zone_of(line.rpartition(":")[2][2:] or line[-12:]) or zone
+        year, month, day, hour, minute, second = parts[:6]
+        return datetime(year, month, day, hour, minute, min(second, 59), tzinfo=zone).astimezone(
+            UTC
+        )
     except (ValueError, OverflowError, TypeError, IndexError):
         return header_date(line)
+
+
+_HALF = re.compile(r"\d\s*(?:am|pm|ös|öö)\b", re.IGNORECASE)

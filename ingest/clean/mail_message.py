@@ -7,26 +7,14 @@ import re
 from datetime import datetime
 from hashlib import sha256
 
-from ingest.clean import header
+from ingest.clean import forward, header, reply
 from ingest.clean.automail import automatic
 from ingest.clean.mime import Mail, parse
-from ingest.clean.reply import own_words
 from schemas import token
 from schemas.base import conversation_id, message_id
-from schemas.message import TEXT_LIMIT, Forwarded, Message, Party
+from schemas.message import TEXT_LIMIT, Message, Party
 
 CHANNEL = "email"
-_FORWARD = re.compile(
-    r"^[ \t>]*(?:-{2,}\s*(?:Forwarded message|İletilmiş Mesaj|İletilen İleti|İletilmiş ileti|"
-    r"Forwarded Message)\s*-{2,}|Begin forwarded message:|İleti başlangıcı:)[ \t]*$",
-    re.IGNORECASE | re.MULTILINE,
-)
-_FIELD = re.compile(
-    r"^[ \t>*]*(Kimden|Gönderen|From|Tarih|Gönderme Tarihi|Date|Sent|Konu|Subject|Kime|To)"
-    r"[ \t*]*:[ \t*]*(.*)$",
-    re.IGNORECASE | re.MULTILINE,
-)
-_FORWARD_PREFIX = re.compile(r"^\s*(?:Fwd?|İlt|Ilt|Ynl|WG)\s*:", re.IGNORECASE)
 _REPLY_PREFIX = re.compile(r"^\s*(?:Re|Ynt|Yan|Cvp|Aw|Sv)\s*(?:\[\d+\])?:", re.IGNORECASE)
 
 
@@ -42,6 +30,12 @@ def message(
     native = own_ids[0] if own_ids else _made_up_id(mail, account, mailbox, raw)
     references = header.message_ids(mail.all("references"))
     parents = header.message_ids(mail.raw("in-reply-to") or b"")
+    # "<shop@ornek.example>" stands in some In-Reply-To for the mailbox, not for a mail: it would
+    # put strangers into one conversation.
+    boxes = _mailboxes(mail)
+    references, parents = (
+        tuple(i for i in ids if i[1:-1].lower() not in boxes) for ids in (references, parents)
+    )
     thread = tuple(dict.fromkeys((*references, *parents)))
     whole = mail.text.strip("\n")
     subject = mail.get("subject")
@@ -52,7 +46,12 @@ def message(
     if len(whole) > TEXT_LIMIT:
         repaired.append("text.cut")
         whole = whole[:TEXT_LIMIT]
-    forward = _forwarded(whole, subject)
+    quote = (
+        reply.head(whole, is_reply=is_reply)
+        if is_reply and not forward.PREFIX.match(subject)
+        else None
+    )
+    sent_on = forward.forwarded(whole[: quote[0]] if quote else whole, subject)
     answer_to = header.parties(mail.raw("reply-to") or b"")
     machine = automatic(mail, raw, received_at, domain)
     returned = machine.bounce.original if machine and machine.bounce else None
@@ -65,16 +64,25 @@ def message(
         kind="mail", sender=sender,
         recipients=header.parties(mail.all("to")) + header.parties(mail.all("cc")),
         subject=subject[:2000],
-        text=whole if forward else own_words(whole, is_reply=is_reply),
+        text=whole if sent_on else reply.own_words(whole, is_reply=is_reply),
         full_text=whole,
         sent_at=header.date(mail.raw("date") or b""), received_at=received_at,
         attachments=tuple(a for a, _ in mail.files),
-        automatic=machine, forwarded=forward,
+        automatic=machine, forwarded=sent_on,
         repaired=tuple(repaired), position=position,
         thread=(*thread[-10:], native) if own_ids else thread[-10:],
         reply_to=answer_to[0].handle("email") if answer_to else None,
         flags=("no_automatic_answer",) if _wants_no_answer(mail) else (),
     ), tuple(data for _, data in mail.files)  # fmt: skip
+
+
+def _mailboxes(mail: Mail) -> set[str]:
+    found = [
+        p
+        for n in ("from", "to", "cc", "reply-to", "delivered-to")
+        for p in header.parties(mail.all(n))
+    ]
+    return {h.value for p in found for h in p.handles}
 
 
 def _wants_no_answer(mail: Mail) -> bool:
@@ -125,32 +133,3 @@ def _conversation(
         return ours
     root = references[0] if references else (parents[0] if parents else native)
     return conversation_id(brand, "mail", root)
-
-
-def _forwarded(text: str, subject: str) -> Forwarded | None:
-    """Return who wrote the original of a forward, as far as the quoted headers tell."""
-    mark = _FORWARD.search(text)
-    if mark is None and not _FORWARD_PREFIX.match(subject):
-        return None
-    rest = text[mark.end() :] if mark else text
-    found: dict[str, str] = {}
-    for name, value in _FIELD.findall(rest[:3000]):
-        found.setdefault(_KEYS[name.lower()], value.strip())
-        if len(found) == len(set(_KEYS.values())):
-            break
-    if "from" not in found:
-        return Forwarded() if mark else None
-    who = header.parties(found["from"].encode())
-    return Forwarded(
-        sender=who[0] if who else None,
-        sent_at=header.date(found.get("date", "").encode()),
-        subject=found.get("subject", ""),
-        recipients=header.parties(found.get("to", "").encode()),
-    )
-
-
-_KEYS = {
-    "kimden": "from", "gönderen": "from", "from": "from", "tarih": "date", "date": "date",
-    "gönderme tarihi": "date", "sent": "date", "konu": "subject", "subject": "subject",
-    "kime": "to", "to": "to",
-}  # fmt: skip

@@ -17,7 +17,7 @@ import msgspec
 
 from ingest.clean import files, header, tnef
 from ingest.clean.charset import decode
-from ingest.clean.html import to_text
+from ingest.clean.html import LAID_OUT, to_text
 from ingest.clean.transfer import is_base64, unbase64, unquote
 from schemas.errors import Rejected
 from schemas.message import Attachment
@@ -182,6 +182,8 @@ def _header(part: Part, name: str) -> bytes:
 
 def _type(part: Part) -> str:
     value = _header(part, "content-type").replace(b'"', b"").split(b";")[0].split()
+    if not value:
+        return part.get_default_type()  # within a digest: message/rfc822
     kind = value[0].lower().decode("ascii", "replace") if value else ""
     return kind if re.fullmatch(r"[\w.+-]+/[\w.+-]+", kind) else "text/plain"
 
@@ -203,6 +205,7 @@ class _Reader:
         self._shown: set[str] = set()
         self._seen = 0
         self._has_text = False
+        self._html = 0
 
     def files(self) -> list[tuple[Attachment, bytes]]:
         """Return the files; inline is a picture that the HTML names by its Content-ID."""
@@ -226,6 +229,9 @@ class _Reader:
         if depth >= DEPTH_LIMIT:
             self._mail.repaired.append("mime.too_deep")
             return []  # the raw mail in the archive has it; writing it out again would recurse
+        if kind == "multipart/digest":
+            for child in children:
+                child.set_default_type("message/rfc822")
         if kind == "multipart/alternative":
             return _best([self.read(child, depth + 1) for child in children])
         return [piece for child in children for piece in self.read(child, depth + 1)]
@@ -272,7 +278,8 @@ class _Reader:
             self._shown.update(re.findall(r"cid:([^\"'\s>)]{1,200})", text[:HTML_LIMIT]))
             if len(text) > HTML_LIMIT:
                 self._mail.repaired.append("html.cut")
-            text = to_text(text[:HTML_LIMIT])
+            self._html += len(text)
+            text = to_text(text[:HTML_LIMIT], laid_out=self._html <= 2 * LAID_OUT)
         else:
             flowed = _parameter(_header(part, "content-type"), "format") == "flowed"
             delsp = _parameter(_header(part, "content-type"), "delsp") == "yes"
@@ -324,9 +331,12 @@ def _best(branches: list[list[_Piece]]) -> list[_Piece]:
     html = next((b for b in reversed(filled) if any(p.html for p in b)), None)
     if plain is None or html is None:
         return plain or html or []
-    short, long = (sum(len(p.text) for p in b) for b in (plain, html))
-    # "Please view this message in HTML", a dash, a logo's name: no text of the customer's.
-    return html if short < 80 and short * 4 < long else plain
+    short, long = (" ".join(p.text for p in b).split() for b in (plain, html))
+    if len(short) * 4 >= len(long):
+        return plain
+    # "Please view this message in HTML", a logo's name: words that the HTML itself does not have.
+    there = set(long)
+    return html if len(short) < 12 or sum(w in there for w in short) < 0.6 * len(short) else plain
 
 
 def payload(part: Part, repaired: list[str]) -> bytes:
@@ -349,12 +359,22 @@ def payload(part: Part, repaired: list[str]) -> bytes:
     return raw
 
 
+_QUOTES = re.compile(rb'"(?:[^"\\]|\\.)*"')
+
+
+def _masked(value: bytes) -> bytes:
+    """Return a header of the same length whose quoted strings hold nothing that looks like more."""
+    return _QUOTES.sub(lambda m: b'"' + b"." * (len(m[0]) - 2) + b'"', value)
+
+
 def _parameter(value: bytes, name: str) -> str | None:
     match = re.search(
-        rb";\s*" + re.escape(name.encode()) + rb"\s*=\s*(\"(?:[^\"\\]|\\.)*\"|[^\s;]+)",
-        value, re.IGNORECASE,
+        rb";\s*" + re.escape(name.encode()) + rb"\s*=\s*(\"[^\"]*\"|[^\s;]+)",
+        _masked(value), re.IGNORECASE,
     )  # fmt: skip
-    return match[1].strip(b"\"'").decode("ascii", "replace").lower() if match else None
+    if match is None:
+        return None
+    return value[match.start(1) : match.end(1)].strip(b"\"'").decode("ascii", "replace").lower()
 
 
 def filename(part: Part) -> str:
@@ -369,10 +389,13 @@ def filename(part: Part) -> str:
 
 def _simple(value: bytes, parameter: bytes) -> str:
     match = re.search(
-        rb"(?:^|[;\s])" + parameter + rb"\s*=\s*(\"(?:[^\"\\]|\\.)*\"|=\?.*\?=|[^;\r\n]+)",
-        value, re.IGNORECASE | re.DOTALL,
+        rb"(?:^|[;\s])" + parameter + rb"\s*=\s*(\"[^\"]*\"|=\?.*\?=|[^;\r\n]+)",
+        _masked(value), re.IGNORECASE | re.DOTALL,
     )  # fmt: skip
-    return header.text(match[1].strip().strip(b'"').replace(b'\\"', b'"')) if match else ""
+    if match is None:
+        return ""
+    found = value[match.start(1) : match.end(1)]
+    return header.text(found.strip().strip(b'"').replace(b'\\"', b'"'))
 
 
 def _rfc2231(value: bytes, parameter: bytes) -> str:
