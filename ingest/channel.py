@@ -102,14 +102,25 @@ class PullChannel(Protocol):
         ...
 
 
+def _none(_name: str) -> str | None:
+    return None
+
+
+def _keep_nothing(_name: str, _value: str) -> None:
+    """Keep nothing: for a source that has nothing to keep."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tools:
-    """What the engine lends a source: it tells the time, waits and logs on its behalf."""
+    """What the engine lends a source: it tells the time, waits and logs on its behalf, and keeps
+    small secrets over a restart (`kept` and `keep`, by name)."""
 
     now: Callable[[], datetime]
     pause: Callable[[float], Awaitable[None]]
     warn: Callable[..., object]
     polled: Callable[[str], None]
+    kept: Callable[[str], str | None] = _none
+    keep: Callable[[str, str], None] = _keep_nothing
 
 
 class Source(Protocol):

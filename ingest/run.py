@@ -4,7 +4,9 @@ Before: runtime/cli.py. After: messages.v1. Any number of these may run side by 
 """
 
 import asyncio
+import functools
 import os
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -71,7 +73,7 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
         )  # fmt: skip
         server = http.server(app(door, health))
         pulls = [
-            _pull(channel, name, account, ingest, cursors, health, clock)
+            _pull(channel, name, account, ingest, cursors, health, clock, settings.home_path)
             for channel in CHANNELS.values()
             for name, account in found[channel.name].items()
             if isinstance(channel, PullChannel) and channel.pulls(account)
@@ -95,9 +97,26 @@ async def _follow(replies: Replies) -> None:
             await asyncio.sleep(2)
 
 
+def _kept(folder: Path, name: str) -> str | None:
+    """Return a small secret that was kept, None if there is none."""
+    try:
+        return (folder / name).read_text()
+    except FileNotFoundError:
+        return None
+
+
+def _keep(folder: Path, name: str, value: str) -> None:
+    """Keep a small secret over a restart, for this user's eyes alone."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = folder / f".{name}.{os.getpid()}"
+    part.touch(mode=0o600)
+    part.write_text(value)
+    part.replace(folder / name)
+
+
 async def _pull(
     channel: Channel, account: str, settings: Any, ingest: Ingest, cursors: Cursors,
-    health: Health, clock: Clock,
+    health: Health, clock: Clock, home: Path,
 ) -> None:  # fmt: skip
     """Run one source for ever; what ends it is waited out, longer each time."""
     fresh = Fresh(clock, _POLL_AGE_S, "finished poll")
@@ -111,7 +130,11 @@ async def _pull(
         await ingest.accept(channel, delivery, settings, bury=True)
 
     assert isinstance(channel, PullChannel)
-    tools = Tools(now=clock.now, pause=asyncio.sleep, warn=log.warning, polled=polled)
+    tools = Tools(
+        now=clock.now, pause=asyncio.sleep, warn=log.warning, polled=polled,
+        kept=functools.partial(_kept, home / "secrets"),
+        keep=functools.partial(_keep, home / "secrets"),
+    )  # fmt: skip
     source: Source = channel.source(account, settings, tools)
     delay, restored = 1.0, False
     while True:

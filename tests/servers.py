@@ -247,12 +247,25 @@ service imap-login {{
 """
 
 
+_BY_TOKEN = """
+auth_mechanisms = plain login xoauth2
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2
+  args = {base}/oauth2.conf
+}}
+"""
+
+
 class Dovecot:
-    """An IMAP server with one user for each name, password `secret`."""
+    """An IMAP server with one user for each name, password `secret`.
+
+    With `tokens`, the address of a token server, users may log in by its tokens too.
+    """
 
     program = shutil.which("dovecot", path="/usr/sbin:/usr/bin:/usr/local/sbin")
 
-    def __init__(self) -> None:
+    def __init__(self, tokens: str = "") -> None:
         self.base = Path(tempfile.mkdtemp(prefix="dovecot-"))
         self.base.chmod(0o755)
         user = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
@@ -262,8 +275,13 @@ class Dovecot:
             if os.geteuid() == 0 and name in ("mail", "home"):
                 os.chown(self.base / name, user.pw_uid, user.pw_gid)
         self.conf = self.base / "dovecot.conf"
+        if tokens:
+            (self.base / "oauth2.conf").write_text(
+                f"introspection_mode = get\nintrospection_url = {tokens}/introspect?token=\n"
+                "username_attribute = user\nactive_attribute = active\nactive_value = yes\n"
+            )
         self.conf.write_text(
-            _DOVECOT.format(
+            (_DOVECOT + (_BY_TOKEN if tokens else "")).format(
                 base=self.base, login=user.pw_name, group=grp.getgrgid(user.pw_gid).gr_name,
                 uid=user.pw_uid, gid=user.pw_gid, port=self.port,
             )

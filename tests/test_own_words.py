@@ -265,7 +265,7 @@ _LINES = st.lists(
 
 
 @given(_LINES, st.booleans())
-def test_cutting_never_leaves_nothing_and_never_adds(lines: list[str], is_reply: bool) -> None:  # noqa: FBT001 - hypothesis gives it
+def test_cutting_never_leaves_nothing_and_never_adds(lines: list[str], is_reply: bool) -> None:
     text = "\n".join(lines)
     kept = reply.own_words(text, is_reply=is_reply)
     assert bool(kept.strip()) == bool(text.strip())

@@ -23,6 +23,7 @@ from aioimaplib import IMAP4, IMAP4_SSL, AioImapException
 
 from ingest.channel import Accept, Context, Delivery, Ledgered, Parsed, Tools
 from ingest.clean.mail_message import CHANNEL, message
+from ingest.oauth import OAuth, Tokens
 from schemas.base import Record
 from schemas.cursor import Cursor
 from schemas.errors import Rejected, Retry
@@ -35,6 +36,7 @@ LATE_WINDOW = 50
 _QUOTED_BODY = re.compile(rb'BODY\[(?:HEADER)?\](?:<\d+>)? "((?:[^"\\]|\\.)*)"')
 _SET = 200  # aioimaplib recurses once a response line: 1,000 in one chunk end in a hang
 _FETCH_AT_ONCE = 8
+_CHALLENGE_S = 5.0
 _CHUNK = 2 * 1024 * 1024  # bytes of a large mail fetched at once, so that no read takes minutes
 
 
@@ -47,6 +49,7 @@ class Account(Record, frozen=True, kw_only=True):
     tls: bool = True
     user: str = ""
     password: str = ""
+    oauth: OAuth = OAuth()
     mailboxes: tuple[str, ...] = ("INBOX",)
     brand: str = ""
     poll: timedelta = timedelta(seconds=30)
@@ -119,6 +122,16 @@ class Mailboxes:
     settings: Account
     tools: Tools
     _worked: bool = False
+    _tokens: Tokens | None = None
+
+    def tokens(self) -> Tokens | None:
+        """Return what logs in by token, None for an account with a password."""
+        if self.settings.oauth.client_id and self._tokens is None:
+            self._tokens = Tokens(
+                f"email-{self.account}", self.settings.oauth, self.tools.now, self.tools.kept,
+                self.tools.keep,
+            )  # fmt: skip
+        return self._tokens
 
     async def run(self, accept: Accept, cursors: Ledgered) -> None:
         """Read every mailbox for ever, each by itself: one that fails holds no other up."""
@@ -204,7 +217,7 @@ class Mailboxes:
 
     @contextlib.asynccontextmanager
     async def _session(self, mailbox: str) -> AsyncIterator["Session"]:
-        session = Session(self.settings, self.account)
+        session = Session(self.settings, self.account, self.tokens())
         try:
             await session.open()
             await session.select(mailbox)
@@ -245,8 +258,8 @@ class Session:
     here ends with the connection, or with a deadline of our own.
     """
 
-    def __init__(self, settings: Account, account: str) -> None:
-        self._settings = settings
+    def __init__(self, settings: Account, account: str, tokens: Tokens | None = None) -> None:
+        self._settings, self._tokens = settings, tokens
         self._account = account
         self._timeout = settings.timeout.total_seconds()
         self._lost: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -289,9 +302,28 @@ class Session:
     async def open(self) -> None:
         """Wait for the greeting and log in."""
         await self._await(self._client.wait_hello_from_server(), self._timeout)
+        if self._tokens is not None:
+            await self._authenticate(self._tokens)
+            return
         # aioimaplib quotes the password and escapes nothing in it.
         secret = self._settings.password.replace("\\", "\\\\").replace('"', '\\"')
         await self._do("the login", self._client.login(self._settings.user, secret))
+
+    async def _authenticate(self, tokens: Tokens) -> None:
+        """Log in by XOAUTH2; a refusal makes the next login ask for a new token."""
+        token = await tokens.token()
+        task = asyncio.ensure_future(
+            self._do("the login by token", self._client.xoauth2(self._settings.user, token))
+        )
+        await asyncio.wait({task}, timeout=_CHALLENGE_S)
+        if not task.done() and not self._lost.done():
+            # Google explains a refusal in a challenge, and says NO once that is answered.
+            self._client.protocol.transport.write(b"\r\n")
+        try:
+            await task
+        except Retry:
+            tokens.refused()
+            raise
 
     async def select(self, mailbox: str) -> None:
         """Open a mailbox and learn its UIDVALIDITY. Nothing in it is ever changed."""

@@ -1,0 +1,178 @@
+"""Logging in to a mailbox by token: a real Dovecot, and a small token server as RFC 6749 has it."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from ingest.channel import Tools
+from ingest.channels.email import Account, Mailboxes
+from ingest.oauth import OAuth, Tokens
+from schemas.errors import Retry
+from tests.conftest import need
+from tests.servers import Dovecot
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+class TokenServer(ThreadingHTTPServer):
+    """Gives tokens for refresh tokens, each of which counts once; tells Dovecot whose they are."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.refresh = "first"
+        self.given: list[str] = []
+        self.valid: set[str] = set()
+        self.fault: tuple[int, dict[str, str]] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: TokenServer
+
+    def _answer(self, status: int, body: dict[str, Any]) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_POST(self) -> None:
+        size = int(self.headers["Content-Length"])
+        form = {k: v[0] for k, v in parse_qs(self.rfile.read(size).decode()).items()}
+        if self.server.fault:
+            self._answer(*self.server.fault)
+            return
+        if form.get("refresh_token") != self.server.refresh or form["client_id"] != "santral":
+            self._answer(400, {"error": "invalid_grant", "error_description": "token is used up"})
+            return
+        number = len(self.server.given) + 1
+        self.server.refresh = f"refresh-{number}"
+        self.server.given.append(f"access-{number}")
+        self.server.valid.add(f"access-{number}")
+        self._answer(200, {"access_token": f"access-{number}", "expires_in": 3600,
+                           "refresh_token": self.server.refresh})  # fmt: skip
+
+    def do_GET(self) -> None:
+        token = parse_qs(urlsplit(self.path).query).get("token", [""])[0]
+        if token in self.server.valid:
+            self._answer(200, {"active": "yes", "user": "belge"})
+        else:
+            self._answer(200, {"active": "no"})
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def tokens() -> Iterator[TokenServer]:
+    made = TokenServer()
+    threading.Thread(target=made.serve_forever, daemon=True).start()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+@pytest.fixture
+def mailbox(tokens: TokenServer) -> Iterator[Dovecot]:
+    need(Dovecot.program, "Dovecot")
+    made = Dovecot(tokens.url).start()
+    yield made
+    made.stop()
+
+
+class Kept:
+    """Small secrets, as home keeps them."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, str] = {}
+
+
+def _oauth(tokens: TokenServer, **more: str) -> OAuth:
+    told = {"token_url": f"{tokens.url}/token", "client_id": "santral", "refresh_token": "first"}
+    return OAuth(**(told | more))  # type: ignore[arg-type]  # texts only
+
+
+def _boxes(server: Dovecot, oauth: OAuth, kept: Kept) -> Mailboxes:
+    account = Account(
+        host="127.0.0.1", port=server.port, tls=False, user="belge", oauth=oauth,
+        timeout=timedelta(seconds=20),
+    )  # fmt: skip
+    tools = Tools(
+        now=lambda: NOW, pause=asyncio.sleep, warn=lambda *_a, **_k: None, polled=lambda _s: None,
+        kept=kept.held.get, keep=kept.held.__setitem__,
+    )  # fmt: skip
+    return Mailboxes("belge", account, tools)
+
+
+async def _uids(boxes: Mailboxes) -> list[str]:
+    return [position async for position in boxes.inventory()]
+
+
+async def test_a_mailbox_opens_by_token_and_the_newest_refresh_token_survives_a_restart(
+    mailbox: Dovecot, tokens: TokenServer
+) -> None:
+    kept = Kept()
+    boxes = _boxes(mailbox, _oauth(tokens), kept)
+    assert await _uids(boxes) == []
+    assert await _uids(boxes) == []
+    assert tokens.given == ["access-1"], "a token serves until it nears its end"
+    again = _boxes(mailbox, _oauth(tokens), kept)
+    assert await _uids(again) == []
+    assert tokens.given == ["access-1", "access-2"], "the first refresh token was used up"
+
+
+async def test_a_token_that_the_server_refuses_is_not_used_again(
+    mailbox: Dovecot, tokens: TokenServer
+) -> None:
+    boxes = _boxes(mailbox, _oauth(tokens), Kept())
+    assert await _uids(boxes) == []
+    tokens.valid.clear()
+    with pytest.raises((Retry, BaseExceptionGroup)):
+        await _uids(boxes)
+    assert await _uids(boxes) == []
+    assert len(tokens.given) == 2
+
+
+async def test_what_only_people_can_mend_says_so_and_the_rest_is_tried_soon(
+    tokens: TokenServer,
+) -> None:
+    def made(**more: str) -> Tokens:
+        kept = Kept()
+        return Tokens(
+            "a", _oauth(tokens, **more), lambda: NOW, kept.held.get, kept.held.__setitem__
+        )
+
+    with pytest.raises(Retry, match="authorised again: invalid_grant token is used up") as error:
+        await made(refresh_token="old").token()
+    assert error.value.after >= 600
+    tokens.fault = (503, {})
+    with pytest.raises(Retry, match="says later") as error:
+        await made().token()
+    assert error.value.after <= 60
+    with pytest.raises(Retry, match="is away"):
+        await made(token_url="http://127.0.0.1:1/token").token()
+
+
+async def test_a_new_refresh_token_in_the_settings_takes_the_kept_ones_place(
+    tokens: TokenServer,
+) -> None:
+    kept = Kept()
+
+    def made(first: str) -> Tokens:
+        oauth = _oauth(tokens, refresh_token=first)
+        return Tokens("a", oauth, lambda: NOW, kept.held.get, kept.held.__setitem__)
+
+    assert await made("first").token() == "access-1"
+    tokens.refresh = "anew"
+    assert await made("anew").token() == "access-2"
