@@ -1,5 +1,6 @@
 #!/bin/sh
-# Brings the servers that tests need and that no wheel has: Dovecot, PostgreSQL, Chromium.
+# Brings the servers that tests need and that no wheel has: Dovecot, PostgreSQL, Chromium,
+# ClamAV.
 # As root or with sudo by apt; where neither is, the tests that need one say so and are skipped
 # (with CI=true that is a failure).
 set -eu
@@ -7,6 +8,7 @@ missing=""
 [ -x /usr/sbin/dovecot ] && [ -e /usr/lib/dovecot/imap ] || missing="$missing dovecot-imapd"
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
 [ -x /usr/bin/chromium ] || missing="$missing chromium"
+[ -x /usr/sbin/clamd ] || missing="$missing clamav-daemon"
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" = 0 ]; then sudo=""; else sudo="sudo -n"; fi
 if ! command -v apt-get >/dev/null 2>&1 || { [ -n "$sudo" ] && ! sudo -n true 2>/dev/null; }; then

@@ -5,17 +5,19 @@ never be accepted goes to dead.v1 with its bytes' reference, and the source's cu
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
 from ingest.channel import Channel, Context, Delivery, Parsed
+from ingest.scan import Scanner
 from runtime import metrics, trace
 from runtime.archive import Archive
 from runtime.bus import Publisher
 from runtime.clock import Clock
 from runtime.log import get
+from runtime.settings import Scan
 from schemas import topics
 from schemas.base import derived_id
 from schemas.dead import DeadLetter, Origin
@@ -36,6 +38,7 @@ class Ingest:
     publisher: Publisher
     clock: Clock
     context: Context
+    scanner: Scanner = field(default_factory=lambda: Scanner(Scan()))
 
     async def accept(
         self, channel: Channel, delivery: Delivery, settings: Any, *, bury: bool
@@ -87,9 +90,10 @@ class Ingest:
             raise Retry(30, str(error)) from error
 
     async def _publish(self, channel: str, parsed: Parsed, raw: Raw, delivery: Delivery) -> Message:
-        for data in parsed.files:
+        checked, files = await self.scanner.checked(parsed.message, parsed.files)
+        for data in files:
             await self._file(data)
-        message = fitted(msgspec.structs.replace(parsed.message, raw=raw))
+        message = fitted(msgspec.structs.replace(checked, raw=raw))
         await self.publisher.publish(
             topics.MESSAGES.name, message.conversation, message, identifier=message.id,
             source=message.source, time=message.received_at,

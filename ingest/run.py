@@ -18,6 +18,7 @@ from ingest.cursors import Cursors
 from ingest.door import Door, app
 from ingest.registry import CHANNELS
 from ingest.replies import Replies
+from ingest.scan import Scanner
 from runtime import bus, http, metrics, stage
 from runtime.archive import Folder
 from runtime.bus import Publisher
@@ -49,8 +50,9 @@ def build(settings: Settings, clock: Clock, publisher: Publisher) -> Ingest:
     """Return the ingest step of these settings."""
     context = Context(brand=settings.brand, signing_key=settings.tokens.signing.encode())
     return Ingest(
-        archive=Folder(settings.archive_path), publisher=publisher, clock=clock, context=context
-    )
+        archive=Folder(settings.archive_path), publisher=publisher, clock=clock, context=context,
+        scanner=Scanner(settings.scan),
+    )  # fmt: skip
 
 
 async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.Event) -> None:

@@ -66,6 +66,19 @@ class Archive(Record, frozen=True, kw_only=True):
     url: str = ""
 
 
+class Scan(Record, frozen=True, kw_only=True):
+    """ClamAV: `address` is HOST:PORT or a socket's path; empty means that nothing is scanned.
+
+    When it is away a delivery waits where it came from, or goes on as `attachment.unscanned`, as
+    do files over `max_file` bytes (clamd's StreamMaxLength).
+    """
+
+    address: str = ""
+    when_away: Literal["wait", "pass"] = "wait"
+    timeout: timedelta = timedelta(seconds=60)
+    max_file: Count = 25 * 1024 * 1024
+
+
 class Listen(Record, frozen=True, kw_only=True):
     """An address to listen on; port 0 takes a free one. Loopback unless told otherwise."""
 
@@ -165,6 +178,7 @@ class Settings(Record, frozen=True, kw_only=True):
     redis: Redis = Redis()
     store: Store = Store()
     archive: Archive = Archive()
+    scan: Scan = Scan()
     door: Door = Door()
     mail_door: MailDoor = MailDoor()
     console: Console = Console()

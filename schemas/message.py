@@ -40,13 +40,15 @@ class Party(Record, frozen=True, kw_only=True):
 
 
 class Attachment(Record, frozen=True, kw_only=True):
-    """A file that came with a message; its bytes lie in the archive under `sha256`."""
+    """A file that came with a message; its bytes lie in the archive under `sha256`, unless it was
+    `refused`: that says why."""
 
     name: str
     type: str
     size: Annotated[int, msgspec.Meta(ge=0)]
     sha256: str
     inline: bool = False
+    refused: str = ""
 
 
 class Bounce(Record, frozen=True, kw_only=True):

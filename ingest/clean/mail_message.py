@@ -67,7 +67,7 @@ def message(
         text=whole if sent_on else reply.own_words(whole, is_reply=is_reply),
         full_text=whole,
         sent_at=header.date(mail.raw("date") or b""), received_at=received_at,
-        attachments=tuple(a for a, _ in mail.files),
+        attachments=(*(a for a, _ in mail.files), *mail.refused),
         automatic=machine, forwarded=sent_on,
         repaired=tuple(repaired), position=position,
         thread=(*thread[-10:], native) if own_ids else thread[-10:],

@@ -55,6 +55,7 @@ class Mail:
     text: str = ""
     html: bool = False
     files: list[tuple[Attachment, bytes]] = field(default_factory=list)
+    refused: list[Attachment] = field(default_factory=list)
     repaired: list[str] = field(default_factory=list)
     content_type: str = "text/plain"
 
@@ -304,8 +305,15 @@ class _Reader:
         if not name and kind.startswith("message/"):
             name = "message.eml" if kind == "message/rfc822" else f"{kind.split('/')[1]}.txt"
         if files.bursts(data):
+            # The raw mail in the archive has it, for whoever must look.
             self._mail.repaired.append("attachment.bomb")
-            return  # the raw mail in the archive has it, for whoever must look
+            self._mail.refused.append(
+                Attachment(
+                    name=name or "attachment", type=kind, size=len(data),
+                    sha256=sha256(data).hexdigest(), refused="it would burst",
+                )
+            )  # fmt: skip
+            return
         if kind in _SIGNED:
             self._mail.repaired.append(f"mime.{_SIGNED[kind]}")
         attachment = Attachment(

@@ -1,0 +1,75 @@
+"""The virus scanner, on a real clamd with a signature of our own."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ingest.clean.mail_message import message
+from ingest.scan import Scanner
+from runtime.settings import Scan
+from schemas.errors import Retry
+from schemas.message import Message
+from tests.conftest import need
+from tests.servers import Clamd, free_port
+
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def clamd() -> Iterator[Clamd]:
+    need(Clamd.program, "ClamAV's clamd")
+    made = Clamd().start()
+    yield made
+    made.stop()
+
+
+def _mail(*files: bytes) -> tuple[Message, tuple[bytes, ...]]:
+    parts = b"".join(
+        b"--b\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=f%d\r\n\r\n"
+        % n + data + b"\r\n"
+        for n, data in enumerate(files)
+    )  # fmt: skip
+    raw = b"From: a@x.example\r\nMessage-ID: <1@x>\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+    return message(raw + parts + b"--b--\r\n", brand="b", account="a", received_at=NOW)
+
+
+def _scanner(port: int, **more: object) -> Scanner:
+    return Scanner(Scan(address=f"127.0.0.1:{port}", timeout=timedelta(seconds=20), **more))  # type: ignore[arg-type]  # a table of fields
+
+
+async def test_an_infected_file_is_not_kept_and_the_others_are(clamd: Clamd) -> None:
+    made, files = await _scanner(clamd.port).checked(
+        *_mail(b"one", b"x" + Clamd.mark + b"y", b"three")
+    )
+    assert files == (b"one", b"three")
+    assert [a.refused for a in made.attachments] == ["", "virus Santral.Test.UNOFFICIAL", ""]
+    assert "attachment.infected" in made.repaired
+
+
+async def test_a_large_file_is_sent_in_pieces(clamd: Clamd) -> None:
+    data = b"a" * 1_000_000 + Clamd.mark
+    made, files = await _scanner(clamd.port).checked(*_mail(data))
+    assert files == ()
+    assert made.attachments[0].refused
+
+
+async def test_what_is_too_large_for_it_goes_on_and_says_so(clamd: Clamd) -> None:
+    mail = _mail(b"a" * 5_300_000)
+    made, files = await _scanner(clamd.port, max_file=5_000_000).checked(*mail)
+    assert len(files) == 1
+    assert "attachment.unscanned" in made.repaired
+
+
+async def test_a_scanner_that_is_away_lets_the_delivery_wait_unless_told_otherwise() -> None:
+    port = free_port()
+    with pytest.raises(Retry, match="scanner is away"):
+        await _scanner(port).checked(*_mail(b"one"))
+    made, files = await _scanner(port, when_away="pass").checked(*_mail(b"one"))
+    assert (files, made.repaired[-1]) == ((b"one",), "attachment.unscanned")
+
+
+async def test_without_an_address_nothing_is_asked() -> None:
+    made, files = await Scanner(Scan()).checked(*_mail(b"one", Clamd.mark))
+    assert len(files) == 2
+    assert made.repaired == _mail(b"one", Clamd.mark)[0].repaired
