@@ -8,11 +8,11 @@ import json
 import sys
 import time
 
-from bench import door, latency, local, recorder, router
+from bench import door, latency, local, mail, recorder, router
 
 ALL = {
     "router": router.run, "latency": latency.run, "door": door.run, "recorder": recorder.run,
-    "backlog": router.backlog, "up": local.run,
+    "backlog": router.backlog, "up": local.run, "mail": mail.run,
 }  # fmt: skip
 
 

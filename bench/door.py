@@ -14,10 +14,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bench.parts import TEXTS, broker
+from bench.parts import TEXTS
 from runtime import http
 from runtime.local import free_port
 from schemas.api import Accepted, MessageIn
+from tests.servers import broker
 
 CONNECTIONS, SECONDS = 64, float(os.environ.get("BENCH_SECONDS", "10"))
 

@@ -9,11 +9,12 @@ from typing import Any
 
 from confluent_kafka import Consumer, Producer
 
-from bench.parts import broker, message, percentile
+from bench.parts import message, percentile
 from runtime.bus import queues, rdkafka
 from runtime.settings import Settings
 from schemas import envelope, topics
 from schemas.departments import DEFAULT
+from tests.servers import broker
 
 RATE, SECONDS = 500, int(os.environ.get("BENCH_SECONDS", "15"))
 

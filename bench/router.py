@@ -8,7 +8,7 @@ import msgspec
 import psutil
 from confluent_kafka import Consumer, Producer
 
-from bench.parts import broker, fill, policy
+from bench.parts import fill, policy
 from router.run import Router
 from runtime.archive import Folder
 from runtime.bus import rdkafka
@@ -17,6 +17,7 @@ from runtime.health import Health
 from runtime.settings import Settings
 from schemas import topics
 from schemas.message import Message
+from tests.servers import broker
 
 COUNT = int(os.environ.get("BENCH_MESSAGES", "100000"))
 

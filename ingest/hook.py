@@ -74,6 +74,10 @@ class Hook(Protocol):
         """Return what a call held, once it is proven; raise Rejected or Retry."""
         ...
 
+    def setup(self, settings: Any, url: str) -> str | None:
+        """Return what to set up at the vendor for this account, None when it is not used."""
+        ...
+
     def secret(self, settings: Any, value: str) -> Any:
         """Return an account's settings with the hook's secret set: for `santral parse --secret`."""
         ...

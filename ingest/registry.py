@@ -1,5 +1,8 @@
 """CHANNELS and HOOKS: one row each. Adding one is its file, its test and a row here."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from ingest.channel import Channel
 from ingest.channels.api import Api
 from ingest.channels.chat import Chat
@@ -24,6 +27,17 @@ def channel_of(name: str) -> str | None:
     if name in HOOKS:
         return HOOKS[name].channel
     return BEARER.get(name) or (name if name in CHANNELS else None)
+
+
+def setups(accounts: Mapping[str, Mapping[str, Any]], door: str) -> list[str]:
+    """Return a line for everything that is to be set up at a vendor, our addresses filled in."""
+    found = []
+    for hook in HOOKS.values():
+        for name, settings in accounts[hook.channel].items():
+            told = hook.setup(settings, f"{door}/v1/hooks/{hook.name}/{name}")
+            if told:
+                found.append(f"{hook.channel}.{name}: {told}")
+    return found
 
 
 def sections() -> dict[str, type]:

@@ -1,8 +1,8 @@
 """A virus scanner for what comes with messages: ClamAV's INSTREAM over TCP or a Unix socket.
 
 Before: accept.py has a message's files. After: an infected file is not kept and the message says
-so; its bytes stay in the raw archive alone, for whoever must look. Off by default. When the scanner is
-away the delivery waits where it came from (`when_away = "wait"`), or goes on marked `unscanned`.
+so; its bytes stay in the raw archive alone, for whoever must look. Off by default. When the scanner
+is away the delivery waits where it came from, or goes on marked `unscanned` (`when_away`).
 Source: clamd(8), INSTREAM.
 """
 

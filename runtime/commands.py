@@ -63,6 +63,12 @@ def check(ctx: click.Context, offline: bool) -> None:
     click.echo(
         f"{len(pack.rules)} rules in {pack.version}, {len(settings.departments)} departments"
     )
+    registry, run = (
+        importlib.import_module("ingest.registry"),
+        importlib.import_module("ingest.run"),
+    )
+    for line in registry.setups(run.accounts(settings), settings.console.door_url):
+        click.echo(line)
     if not offline:
         problems += _connections(settings)
     if problems:

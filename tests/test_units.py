@@ -1,5 +1,6 @@
 """Small parts: watchdogs, windows, traces, channels' parsers, our mails, the command line."""
 
+import importlib
 import json
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -313,3 +314,8 @@ def test_a_full_archive_is_told_and_nothing_is_accepted(tmp_path: Path) -> None:
         Folder(blocked).put(b"x")
     with pytest.raises(Unavailable, match="can't be written"):
         Folder(blocked).keep(b"x")
+
+
+def test_every_measurement_can_be_begun() -> None:
+    main = importlib.import_module("bench.__main__")
+    assert all(callable(run) for run in main.ALL.values())

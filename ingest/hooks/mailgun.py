@@ -47,6 +47,12 @@ class Mailgun:
         mail = with_envelope(raw, first(form, "sender"), first(form, "recipient"))
         return Taken(deliveries=(mail,), kept=lambda: self._remember(token))
 
+    def setup(self, settings: Any, url: str) -> str | None:
+        """Return what to set up."""
+        if not settings.mailgun_key:
+            return None
+        return f'Mailgun: a route with forward("{url}/mime")'
+
     def secret(self, settings: Any, value: str) -> Any:
         """Return the settings with the webhook signing key."""
         return msgspec.structs.replace(settings, mailgun_key=value)

@@ -51,6 +51,13 @@ class Postmark:
         raw = told.raw_email.encode("utf-8", "surrogateescape")
         return Taken(deliveries=(with_envelope(raw, _sender(told), told.original_recipient),))
 
+    def setup(self, settings: Any, url: str) -> str | None:
+        """Return what to set up."""
+        if not settings.postmark_password:
+            return None
+        with_password = url.replace("://", "://santral:PASSWORD@")
+        return f"Postmark: inbound webhook {with_password}, raw email content on"
+
     def secret(self, settings: Any, value: str) -> Any:
         """Return the settings with the password."""
         return msgspec.structs.replace(settings, postmark_password=value)

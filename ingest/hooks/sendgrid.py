@@ -58,6 +58,12 @@ class Sendgrid:
         to = envelope.to[0] if envelope.to else ""
         return Taken(deliveries=(with_envelope(raw, envelope.from_, to),))
 
+    def setup(self, settings: Any, url: str) -> str | None:
+        """Return what to set up."""
+        if not settings.sendgrid_key:
+            return None
+        return f"SendGrid: Inbound Parse to {url}, raw MIME on, signature policy attached"
+
     def secret(self, settings: Any, value: str) -> Any:
         """Return the settings with the policy's public key."""
         return msgspec.structs.replace(settings, sendgrid_key=value)

@@ -93,6 +93,12 @@ class Ses:
             return Taken(ignored=(sns.type[:40],))
         return _mail(sns.message)
 
+    def setup(self, settings: Any, url: str) -> str | None:
+        """Return what to set up."""
+        if not settings.ses_topics:
+            return None
+        return f"Amazon SNS: subscribe {url} to {', '.join(settings.ses_topics)}"
+
     def secret(self, settings: Any, value: str) -> Any:
         """Return the settings with one topic allowed."""
         return msgspec.structs.replace(settings, ses_topics=(value,))

@@ -1,0 +1,148 @@
+"""Mail: parsed and cleaned on one core, and 10,000 mails picked up from Dovecot against mbsync."""
+
+import asyncio
+import base64
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from bench.parts import NOW, TEXTS
+from ingest.channel import Delivery, Tools
+from ingest.channels.email import Account, Mailboxes
+from ingest.clean.mail_message import message
+from schemas.cursor import Cursor
+from tests.servers import Dovecot
+
+MAILS = int(os.environ.get("BENCH_MAILS", "10000"))
+_USER = "destek"
+
+
+def _plain(number: int) -> bytes:
+    text = "\r\n\r\n".join(TEXTS[(number + i) % len(TEXTS)] for i in range(4))
+    quote = "\r\n".join(f"> {t}" for t in TEXTS * 3)
+    return (
+        f"From: =?utf-8?q?Ay=C5=9Fe?= <ayse{number % 500}@musteri.example>\r\nTo: destek@ornek.example\r\n"
+        f"Subject: =?utf-8?b?{base64.b64encode('Ynt: Siparişim hakkında'.encode()).decode()}?=\r\n"
+        f"Message-ID: <{number}@musteri.example>\r\nIn-Reply-To: <a{number}@ornek.example>\r\n"
+        "Date: Fri, 13 Mar 2026 14:20:00 +0300\r\nMIME-Version: 1.0\r\n"
+        "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n"
+        f"{text}\r\n\r\n13 Mar 2026 Cum, 14:05 tarihinde Destek <destek@ornek.example> şunu yazdı:\r\n\r\n{quote}\r\n"
+    ).encode()
+
+
+def _rich(number: int) -> bytes:
+    html = "".join(f"<p>{t}</p><table><tr><td>{t}</td></tr></table>" for t in TEXTS * 6)
+    picture = base64.encodebytes(os.urandom(60_000)).replace(b"\n", b"\r\n")
+    return (
+        _plain(number).partition(b"MIME-Version")[0]
+        + b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n'
+        + b"--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n" + html.encode()
+        + b"\r\n--b\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n"
+        b"Content-Disposition: attachment; filename=x.png\r\n\r\n" + picture + b"\r\n--b--\r\n"
+    )  # fmt: skip
+
+
+def _worst() -> bytes:
+    """A bounce in prose as long as is looked at: every pattern has its turn."""
+    lines = "\r\n".join(
+        f"<kisi{i}@musteri.example>: could not be delivered, 550 no" for i in range(900)
+    )
+    return f"From: MAILER-DAEMON@mx.example\r\nSubject: failure notice\r\nMessage-ID: <w@x>\r\n\r\n{lines}".encode()
+
+
+def _rate(mails: list[bytes]) -> float:
+    began = time.process_time()
+    for raw in mails:
+        message(raw, brand="default", account="a", received_at=NOW)
+    return len(mails) / (time.process_time() - began)
+
+
+class _Memory:
+    def __init__(self) -> None:
+        self.held: dict[str, Cursor] = {}
+
+    async def load(self, source: str) -> Cursor | None:
+        return self.held.get(source)
+
+    async def save(self, cursor: Cursor) -> None:
+        self.held[cursor.source] = cursor
+
+
+async def _picked(server: Dovecot, count: int, folder: Path) -> float:
+    """Fetch every mail and write it into a folder, as mbsync does; return the seconds."""
+    done = asyncio.Event()
+    taken = 0
+
+    async def accept(delivery: Delivery) -> None:
+        nonlocal taken
+        (folder / str(taken)).write_bytes(delivery.raw)
+        taken += 1
+        if taken == count:
+            done.set()
+
+    tools = Tools(
+        now=lambda: NOW, pause=asyncio.sleep, warn=lambda *_a, **_k: None, polled=lambda _s: None
+    )
+    account = Account(
+        host="127.0.0.1", port=server.port, tls=False, user=_USER, password="secret",
+        poll=timedelta(seconds=30),
+    )  # fmt: skip
+    began = time.perf_counter()
+    task = asyncio.create_task(Mailboxes("a", account, tools).run(accept, _Memory()))
+    await done.wait()
+    seconds = time.perf_counter() - began
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    return seconds
+
+
+def _mbsync(server: Dovecot, home: Path) -> float:
+    program = shutil.which("mbsync")
+    if program is None:
+        raise SystemExit("mbsync is not installed: apt-get install isync")
+    (home / "box").mkdir()
+    conf = home / "mbsyncrc"
+    conf.write_text(
+        "FSync no\n\n"  # ours is not asked to either
+        f"IMAPStore far\nHost 127.0.0.1\nPort {server.port}\nUser {_USER}\nPass secret\nSSLType None\n"
+        f"AuthMechs LOGIN\n\nMaildirStore near\nPath {home}/box/\nInbox {home}/box/INBOX\n\n"
+        "Channel all\nFar :far:\nNear :near:\nSync Pull\nCreate Near\n"
+    )
+    began = time.perf_counter()
+    subprocess.run([program, "-q", "-c", str(conf), "all"], check=True, cwd=home,
+                   env={**os.environ, "HOME": str(home)})  # fmt: skip
+    seconds = time.perf_counter() - began
+    assert len(list((home / "box" / "INBOX" / "new").iterdir())) >= MAILS
+    return seconds
+
+
+def run() -> dict[str, Any]:
+    """Measure both."""
+    plain = _rate([_plain(n) for n in range(1000)])
+    rich = _rate([_rich(n) for n in range(100)])
+    began = time.process_time()
+    message(_worst(), brand="default", account="a", received_at=NOW)
+    worst = time.process_time() - began
+    home = Path(tempfile.mkdtemp(prefix="bench-mail-"))
+    server = Dovecot().start()
+    try:
+        server.doveadm("mailbox", "create", "-u", _USER, "warm")
+        for number in range(MAILS):
+            server.deliver(_USER, _plain(number))
+        theirs = _mbsync(server, home)
+        folder = home / "ours"
+        folder.mkdir()
+        ours = asyncio.run(_picked(server, MAILS, folder))
+    finally:
+        server.stop()
+        shutil.rmtree(home, ignore_errors=True)
+    return {
+        "plain_per_s": round(plain), "rich_per_s": round(rich), "worst_bounce_ms": round(worst * 1000),
+        "mails": MAILS, "mbsync_s": round(theirs, 1), "ours_s": round(ours, 1),
+        "ratio": round(theirs / ours, 2),
+    }  # fmt: skip

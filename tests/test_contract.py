@@ -1,0 +1,186 @@
+"""What every channel and every webhook promises, whichever it is: one suite for all of them.
+
+A new channel or hook is tested here as soon as it has its row in the registry and its samples
+below (or in its own test file); a row without samples fails.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.channel import Context, Delivery, Parsed
+from ingest.hook import Call, HookTools
+from ingest.registry import CHANNELS, HOOKS, channel_of
+from schemas import envelope
+from schemas.errors import CODES, Rejected, Retry
+from schemas.message import Message
+from tests import test_mail_hooks as mail_hooks
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+SECRET = "gizli-soz-4711"
+
+SAMPLES: dict[str, bytes] = {
+    "email": f"From: Ada <ada@ornek.example>\r\nMessage-ID: <1@x>\r\n\r\n{SECRET} faturam yanlış".encode(),
+    "api": json.dumps(
+        {
+            "native_id": "1",
+            "text": f"{SECRET} faturam yanlış",
+            "sender": {"email": "ada@ornek.example"},
+        }
+    ).encode(),
+    "chat": json.dumps(
+        {"session": "s1", "line": {"type": "message", "id": "1", "text": f"{SECRET} faturam"}}
+    ).encode(),
+}
+CALLS: dict[str, tuple[Callable[..., Call], Any]] = {
+    h().name: (call, mail_hooks.ACCOUNT) for h, call in mail_hooks.VENDORS
+}
+
+
+def _parse(name: str, raw: bytes, account: str = "a") -> Parsed:
+    channel = CHANNELS[name]
+    context = Context(brand="default", settings=channel.account(), signing_key=b"k")
+    return channel.parse(Delivery(raw=raw, account=account, received_at=NOW), context)
+
+
+def test_every_row_of_the_registry_has_samples_here() -> None:
+    assert set(SAMPLES) == set(CHANNELS)
+    assert set(CALLS) == set(HOOKS)
+    assert all(HOOKS[name].channel in CHANNELS for name in HOOKS)
+    assert all(channel_of(name) for name in (*CHANNELS, *HOOKS))
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_the_same_delivery_is_the_same_message(name: str) -> None:
+    first, again = (_parse(name, SAMPLES[name]).message for _ in range(2))
+    assert first == again
+    assert first.id != _parse(name, SAMPLES[name], account="b").message.id or name == "chat"
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_a_message_is_whole_and_survives_the_coder(name: str) -> None:
+    made = _parse(name, SAMPLES[name]).message
+    assert (made.channel, made.brand, made.received_at) == (name, "default", NOW)
+    assert made.source == f"{name}:a"
+    assert SECRET in made.text
+    assert SECRET in made.full_text
+    assert envelope.decode(Message, envelope.encode(made)) == made
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+@given(raw=st.one_of(st.binary(max_size=200), st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda x: st.lists(x, max_size=3) | st.dictionaries(
+        st.sampled_from(["native_id", "text", "sender", "session", "line", "id", "subject", "attachments"]), x, max_size=4),
+    max_leaves=12).map(lambda x: json.dumps(x).encode())))  # fmt: skip
+def test_no_input_raises_anything_but_rejected(name: str, raw: bytes) -> None:
+    try:
+        _parse(name, raw)
+    except Rejected as error:
+        assert error.code in CODES
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+@pytest.mark.parametrize("shape", ["long", "deep", "wide"])
+def test_a_large_or_deep_input_is_bounded(name: str, shape: str) -> None:
+    size = 2_000_000
+    sample = SAMPLES[name]
+    raw = {
+        "long": sample.replace(b"faturam", b"faturam " * (size // 8)),
+        "deep": b"[" * (size // 2) + b"]" * (size // 2),
+        "wide": b"{" + b",".join(b'"k%d":1' % n for n in range(size // 12)) + b"}",
+    }[shape]
+    began = time.process_time()
+    try:
+        made = _parse(name, raw).message
+        assert len(msgspec.json.encode(made)) < 3 * size
+    except Rejected as error:
+        assert len(error.text) < 2000
+    assert time.process_time() - began < 10, "not a measure: only what never ends is caught"
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_the_customers_words_reach_no_log(
+    name: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        _parse(name, SAMPLES[name])
+        with pytest.raises(Rejected) as error:
+            _parse(name, b"")
+    out = capsys.readouterr()
+    assert SECRET not in caplog.text + out.out + out.err + error.value.text
+
+
+async def _receive(name: str, call: Call, settings: Any, now: datetime = NOW) -> Any:
+    tools = HookTools(now=now, fetch=mail_hooks.Outside())
+    # A new one each time: what one call left behind must not help the next.
+    return await type(HOOKS[name])().receive(call, settings, tools)
+
+
+@pytest.mark.parametrize("name", HOOKS)
+async def test_a_proven_call_gives_messages_of_its_channel(name: str) -> None:
+    make, settings = CALLS[name]
+    taken = await _receive(name, make(), settings)
+    assert taken.deliveries
+    assert 200 <= taken.answer.status < 300
+    for raw in taken.deliveries:
+        delivery = Delivery(raw=raw, account="a", received_at=NOW)
+        context = Context(brand="default", settings=settings)
+        assert CHANNELS[HOOKS[name].channel].parse(delivery, context).message.text
+
+
+@pytest.mark.parametrize("name", HOOKS)
+async def test_a_call_without_its_proof_is_refused(name: str) -> None:
+    make, settings = CALLS[name]
+    call = make()
+    bare = {k: v for k, v in call.headers.items() if k == "content-type"}
+    empty = CHANNELS[HOOKS[name].channel].account()
+    tries = (
+        (replace(call, headers=bare, body=b""), settings),
+        (replace(call, body=b"{}"), settings),
+        (call, empty),
+    )
+    for bad, with_settings in tries:
+        # Basic credentials prove whatever body comes with them: that one is asked to come again.
+        with pytest.raises((Rejected, Retry)) as error:
+            await _receive(name, bad, with_settings)
+        if isinstance(error.value, Rejected):
+            assert error.value.code.startswith(("signature.", "form.", "json.")), error.value.code
+
+
+@pytest.mark.parametrize("name", HOOKS)
+@given(body=st.binary(max_size=120), header=st.text(max_size=30))
+async def test_no_call_raises_anything_but_rejected_or_retry(
+    name: str, body: bytes, header: str
+) -> None:
+    make, settings = CALLS[name]
+    call = make()
+    tried = replace(
+        call, body=call.body[: len(call.body) // 2] + body,
+        headers=dict.fromkeys(call.headers, header) | {"content-type": call.headers["content-type"]},
+    )  # fmt: skip
+    for bad in (tried, replace(call, body=body), replace(tried, headers={})):
+        try:
+            await _receive(name, bad, settings)
+        except (Rejected, Retry):
+            continue
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_what_to_set_up_is_told_for_configured_accounts_alone(name: str) -> None:
+    _, settings = CALLS[name]
+    told = HOOKS[name].setup(settings, f"https://kapi.example/v1/hooks/{name}/a")
+    assert told is not None
+    assert f"/v1/hooks/{name}/a" in told
+    assert HOOKS[name].setup(type(settings)(), "https://kapi.example") is None
+    for secret in ("gun", "mark"):
+        assert f"'{secret}'" not in told
