@@ -4,6 +4,7 @@ Before: callers, vendors, visitors. After: ingest/accept.py; 202 only after Kafk
 belongs to the desk is passed on to it, so that callers need one address.
 """
 
+import asyncio
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,10 +28,11 @@ from ingest.registry import BEARER, CHANNELS, HOOKS
 from ingest.replies import Replies
 from runtime import http, metrics
 from runtime.health import Health
+from runtime.journal import Journal, Waiting
 from runtime.log import get
 from runtime.settings import Settings
 from schemas.api import Accepted, openapi
-from schemas.errors import Rejected, Retry
+from schemas.errors import Rejected, Retry, Unavailable
 from schemas.publish import PUBLISHED
 
 log = get(__name__)
@@ -54,6 +56,7 @@ class Door:
     accounts: Accounts
     desk: httpx2.AsyncClient
     outside: httpx2.AsyncClient
+    journal: Journal
 
     def account(self, channel: str, name: str) -> Any:
         """Return an account's settings; raise Rejected when there is none."""
@@ -110,10 +113,27 @@ class Door:
                 raw=raw, account=account, received_at=now,
                 traceparent=request.headers.get("traceparent"),
             )  # fmt: skip
-            await self.ingest.accept(CHANNELS[hook.channel], delivery, settings, bury=True)
+            try:
+                await self.ingest.accept(CHANNELS[hook.channel], delivery, settings, bury=True)
+            except Retry:
+                if hook.patient:
+                    raise
+                await self._journal(hook.channel, delivery)
         taken.kept()
         told = taken.answer
         return Response(told.body, told.status, media_type=told.content_type)
+
+    async def _journal(self, channel: str, delivery: Delivery) -> None:
+        """Keep what its vendor would not send again; raise Retry when the disk can't either."""
+        waiting = Waiting(
+            channel=channel, account=delivery.account, received_at=delivery.received_at,
+            traceparent=delivery.traceparent,
+        )  # fmt: skip
+        try:
+            await asyncio.to_thread(self.journal.put, waiting, delivery.raw)
+        except Unavailable as error:
+            raise Retry(30, str(error)) from error
+        log.warning("delivery.waits", channel=channel, account=delivery.account)
 
     async def fetch(self, url: str) -> bytes:
         """GET what a hook asks for; its host was checked there, and redirects are not followed."""

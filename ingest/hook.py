@@ -65,10 +65,15 @@ class HookTools:
 
 
 class Hook(Protocol):
-    """What every webhook has; `channel` names the parser of its deliveries."""
+    """What every webhook has; `channel` names the parser of its deliveries.
+
+    A vendor that is not `patient` re-sends little or never: what it sent while Kafka is away is
+    kept in the journal, and it is told that it was taken.
+    """
 
     name: str
     channel: str
+    patient: bool
 
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return what a call held, once it is proven; raise Rejected or Retry."""

@@ -6,6 +6,7 @@ Before: runtime/cli.py. After: messages.v1. Any number of these may run side by 
 import asyncio
 import functools
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from runtime.archive import Folder
 from runtime.bus import Publisher
 from runtime.clock import Clock
 from runtime.health import Fresh, Health
+from runtime.journal import Journal
 from runtime.log import get
 from runtime.settings import Settings, section
 from schemas.errors import Retry
@@ -32,6 +34,7 @@ log = get(__name__)
 
 # How long a source may go without a finished pass before readiness says so.
 _POLL_AGE_S = 600.0
+_CATCH_UP_S = 2.0
 
 
 def accounts(settings: Settings) -> dict[str, dict[str, Any]]:
@@ -64,6 +67,7 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
     health.add("replies", replies.fresh)
     sockets = [http.listen(settings.door.host, settings.door.port)]
     cursors = Cursors(settings.kafka, publisher)
+    journal = Journal(settings.journal_path)
     async with (
         httpx2.AsyncClient(base_url=settings.door.desk_url) as desk,
         httpx2.AsyncClient(follow_redirects=False) as outside,
@@ -71,7 +75,7 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
         found = accounts(settings)
         door = Door(
             settings=settings, ingest=ingest, replies=replies, accounts=found, desk=desk,
-            outside=outside,
+            outside=outside, journal=journal,
         )  # fmt: skip
         server = http.server(app(door, health))
         pulls = [
@@ -85,8 +89,43 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
             mail_door.check(settings.mail_door, found["email"])
             receiver = mail_door.Receiver(ingest, CHANNELS["email"], found["email"])
             serving.append(mail_door.serve(settings.mail_door, receiver, stop))
-        await stage.until(stop, _follow(replies), *pulls, finishing=serving)
+        await stage.until(
+            stop, _follow(replies), _catch_up(journal, ingest, found), *pulls, finishing=serving
+        )
     await publisher.stop()
+
+
+async def _catch_up(
+    journal: Journal, ingest: Ingest, found: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Publish what waits in the journal, again and again: Kafka may be back."""
+    while True:
+        metrics.gauge("santral_deliveries_waiting", await asyncio.to_thread(journal.count))
+        try:
+            await publish_waiting(journal, ingest, found)
+        except Retry as error:
+            log.info("journal.later", why=str(error))
+        await asyncio.sleep(_CATCH_UP_S)
+
+
+async def publish_waiting(
+    journal: Journal, ingest: Ingest, found: Mapping[str, Mapping[str, Any]]
+) -> int:
+    """Take up every delivery that waits, in their order; raise Retry when Kafka is still away."""
+    count = 0
+    for path, waiting, raw in await asyncio.to_thread(lambda: list(journal.entries())):
+        account = found.get(waiting.channel, {}).get(waiting.account)
+        if account is None:
+            log.error("journal.no_account", channel=waiting.channel, account=waiting.account)
+            continue  # it stays, and is counted, until the account is configured again
+        delivery = Delivery(
+            raw=raw, account=waiting.account, received_at=waiting.received_at,
+            traceparent=waiting.traceparent,
+        )  # fmt: skip
+        await ingest.accept(CHANNELS[waiting.channel], delivery, account, bury=True)
+        await asyncio.to_thread(journal.done, path)
+        count += 1
+    return count
 
 
 async def _follow(replies: Replies) -> None:

@@ -14,6 +14,7 @@ Name = Literal[
     "santral_messages_rejected_total",
     "santral_messages_pending_total",
     "santral_deliveries_ignored_total",
+    "santral_deliveries_waiting",
     "santral_attachments_infected_total",
     "santral_accept_duration_seconds",
     "santral_source_poll_age_seconds",
@@ -53,6 +54,8 @@ METRICS: dict[Name, Metric] = {
     "santral_messages_rejected_total": Metric(
         "counter", "Inputs refused for good, by code; a jump of one code is a broken sender.",
         ("channel", "code")),
+    "santral_deliveries_waiting": Metric(
+        "gauge", "Deliveries on disk that wait for Kafka; they go out by themselves.", ()),
     "santral_attachments_infected_total": Metric(
         "counter", "Files that the virus scanner found something in; they are not kept.", ()),
     "santral_deliveries_ignored_total": Metric(

@@ -203,6 +203,11 @@ class Settings(Record, frozen=True, kw_only=True):
         return self.store.url or f"sqlite:///{self.home_path / 'santral.db'}"
 
     @property
+    def journal_path(self) -> Path:
+        """The folder of deliveries that wait for Kafka: beside the archive."""
+        return self.archive_path / "pending"
+
+    @property
     def archive_path(self) -> Path:
         """The folder of the archive."""
         return Path(self.archive.url.removeprefix("file://") or self.home_path / "archive")

@@ -8,11 +8,13 @@ What is still on its way (behind an offset that has not been read yet) is `pendi
 import time
 from collections.abc import Iterable, Mapping
 
+import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from sqlalchemy import Connection, Engine, text
 
 from runtime.bus import rdkafka
+from runtime.journal import Journal
 from runtime.settings import Kafka, Settings
 from schemas import topics
 from schemas.base import Record
@@ -127,7 +129,14 @@ def take(
     # In this order: what is without a decision before, and still after everything was read.
     before = _undecided(engine)
     told = reach(engine, settings.kafka)
-    return account(engine, before, told, inventories or {})
+    made = account(engine, before, told, inventories or {})
+    waiting = Journal(settings.journal_path).count()
+    if not waiting:
+        return made
+    return msgspec.structs.replace(
+        made, pending=made.pending + waiting,
+        notes=(*made.notes, f"{waiting} deliveries wait on disk until Kafka takes them"),
+    )  # fmt: skip
 
 
 _UNDECIDED = (

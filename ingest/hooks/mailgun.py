@@ -25,6 +25,7 @@ class Mailgun:
 
     name = "mailgun"
     channel = "email"
+    patient = True
 
     def __init__(self) -> None:
         self._used: OrderedDict[str, None] = OrderedDict()

@@ -30,6 +30,7 @@ class Postmark:
 
     name = "postmark"
     channel = "email"
+    patient = True
 
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return the raw mail of an inbound call."""

@@ -38,6 +38,7 @@ class Sendgrid:
 
     name = "sendgrid"
     channel = "email"
+    patient = True
 
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return the raw mail of a parse call."""

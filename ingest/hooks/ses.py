@@ -73,6 +73,7 @@ class Ses:
 
     name = "ses"
     channel = "email"
+    patient = False  # three tries, 20 s apart, unless the subscription says otherwise
 
     def __init__(self) -> None:
         self._certificates: dict[str, bytes] = {}

@@ -1,0 +1,105 @@
+"""Deliveries that wait on disk: kept across a restart, published once Kafka is back, none twice."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+
+from ingest.accept import Ingest
+from ingest.channel import Context
+from ingest.channels.email import Account
+from ingest.run import publish_waiting
+from runtime.archive import Folder
+from runtime.bus import Publisher, read_to_end
+from runtime.clock import SystemClock
+from runtime.journal import Journal, Waiting
+from runtime.settings import Settings
+from schemas import envelope, topics
+from schemas.errors import Retry, Unavailable
+from schemas.message import Message
+from tests.servers import wait
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+FOUND = {"email": {"destek": Account()}}
+
+
+def _mail(number: int) -> bytes:
+    return f"From: a@ornek.example\r\nMessage-ID: <{number}@x>\r\n\r\nFaturam yanlış\r\n".encode()
+
+
+def _waiting(number: int = 0, **more: str) -> Waiting:
+    told = {"channel": "email", "account": "destek"} | more
+    return Waiting(received_at=NOW + timedelta(seconds=number), **told)  # type: ignore[arg-type]  # texts only
+
+
+def test_what_was_put_is_there_in_its_order_after_a_restart(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "pending")
+    for number in (3, 1, 2):
+        journal.put(_waiting(number), b"raw\n\x00\xff" + bytes([number]))
+    (tmp_path / "pending" / ".half").write_bytes(b"written when it died")
+    again = Journal(tmp_path / "pending")
+    assert again.count() == 3
+    assert [raw[-1] for _, _, raw in again.entries()] == [1, 2, 3]
+    for path, told, raw in again.entries():
+        assert told.account == "destek"
+        assert raw.startswith(b"raw\n\x00\xff")
+        again.done(path)
+        again.done(path)
+    assert again.count() == 0
+
+
+def test_a_damaged_entry_stays_and_holds_no_other_up(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    journal.put(_waiting(1), b"good")
+    (tmp_path / "00000000000000000000-bad").write_bytes(b"no json\nraw")
+    assert [raw for _, _, raw in journal.entries()] == [b"good"]
+    assert journal.count() == 2
+
+
+def test_a_disk_that_takes_nothing_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Unavailable, match="can't be written"):
+        Journal(tmp_path / "file").put(_waiting(), b"x")
+
+
+async def test_with_kafka_back_everything_is_published_once_and_what_has_no_account_stays(
+    kafka: Settings, tmp_path: Path
+) -> None:
+    (process,) = (
+        p for p in psutil.Process().children() if any(kafka.home in w for w in p.cmdline())
+    )
+    quick = msgspec.structs.replace(kafka.kafka, ack_timeout=timedelta(seconds=2))
+    publisher = Publisher(quick, "test")
+    ingest = Ingest(
+        archive=Folder(kafka.archive_path), publisher=publisher, clock=SystemClock(),
+        context=Context(brand="default"),
+    )  # fmt: skip
+    journal = Journal(tmp_path)
+    for number in range(5):
+        journal.put(_waiting(number), _mail(number))
+    journal.put(_waiting(9, account="gone"), _mail(9))
+    process.suspend()
+    try:
+        with pytest.raises(Retry):
+            await publish_waiting(journal, ingest, FOUND)
+    finally:
+        process.resume()
+    assert journal.count() == 6
+    async with asyncio.timeout(60):
+        while journal.count() > 1:
+            try:
+                await publish_waiting(journal, ingest, FOUND)
+            except Retry:
+                continue
+    await publisher.stop()
+    made = [
+        envelope.decode(Message, r.value)
+        async for records in read_to_end(kafka.kafka, [topics.MESSAGES.name])
+        for r in records
+    ]
+    assert {m.native_id for m in made} == {f"<{n}@x>" for n in range(5)}
+    assert {m.received_at for m in made} == {NOW + timedelta(seconds=n) for n in range(5)}
+    assert wait("the one without an account stays", lambda: journal.count()) == 1
