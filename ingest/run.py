@@ -89,9 +89,8 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
             mail_door.check(settings.mail_door, found["email"])
             receiver = mail_door.Receiver(ingest, CHANNELS["email"], found["email"])
             serving.append(mail_door.serve(settings.mail_door, receiver, stop))
-        await stage.until(
-            stop, _follow(replies), _catch_up(journal, ingest, found), *pulls, finishing=serving
-        )
+        catching = _catch_up(journal, ingest, found)
+        await stage.until(stop, _follow(replies), catching, *pulls, finishing=serving)
     await publisher.stop()
 
 
@@ -122,7 +121,15 @@ async def publish_waiting(
             raw=raw, account=waiting.account, received_at=waiting.received_at,
             traceparent=waiting.traceparent,
         )  # fmt: skip
-        await ingest.accept(CHANNELS[waiting.channel], delivery, account, bury=True)
+        try:
+            await ingest.accept(CHANNELS[waiting.channel], delivery, account, bury=True)
+        except Retry:
+            raise
+        except Exception:
+            # A bug that one delivery brings out must not hold all the others up for ever.
+            log.exception("journal.bug", path=str(path))
+            await asyncio.to_thread(journal.aside, path)
+            continue
         await asyncio.to_thread(journal.done, path)
         count += 1
     return count

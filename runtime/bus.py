@@ -138,6 +138,8 @@ class Publisher:
         if producer is not None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(producer.stop(), self._timeout)
+        if self._starting is not None and not self._starting.done():
+            await asyncio.gather(self._starting, return_exceptions=True)
         await asyncio.gather(*self._ending, return_exceptions=True)
 
     @property
@@ -180,6 +182,8 @@ class Publisher:
             raise Retry(2, "Kafka is away")
         if self._starting is None or self._starting.done():
             self._starting = asyncio.ensure_future(self._start())
+            # Who waits may give up first: then nobody else looks at how the attempt ended.
+            self._starting.add_done_callback(lambda t: t.cancelled() or t.exception())
         return await asyncio.shield(self._starting)
 
     async def _start(self) -> AIOKafkaProducer:
