@@ -1,5 +1,7 @@
 """The pages in real Chromium: signed in, usable by keyboard and on a phone, axe finds nothing."""
 
+import base64
+import gzip
 import os
 import uuid
 from collections.abc import AsyncIterator
@@ -199,3 +201,37 @@ def test_every_word_is_there_in_both_languages() -> None:
         assert english.strip(), key
     with pytest.raises(AttributeError):
         _ = Texts("tr").no_such_word
+
+
+async def test_a_mails_files_can_be_saved_and_what_was_refused_can_not(
+    road: Up, browser: Browser
+) -> None:
+    native, evil = f"<{uuid.uuid4().hex}@x>", b"<script>alert(1)</script>"
+    bomb = gzip.compress(bytes(200_000_000), 9)
+    raw = (
+        b"From: Ada <ada@ornek.example>\r\nMessage-ID: " + native.encode() + b"\r\nSubject: Fatura\r\n"
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nFaturam ekte, yanlis\r\n"
+        b"--b\r\nContent-Type: text/html\r\nContent-Disposition: attachment; filename=sayfa.html\r\n\r\n" + evil +
+        b"\r\n--b\r\nContent-Type: application/gzip\r\nContent-Transfer-Encoding: base64\r\n"
+        b"Content-Disposition: attachment; filename=bomba.gz\r\n\r\n" + base64.encodebytes(bomb) + b"--b--\r\n"
+    )  # fmt: skip
+    with road.http("door") as door:
+        sent = door.post("/v1/hooks/mail/default", content=raw).json()
+    road.message(sent["id"], lambda m: m["decision"])
+    page = await browser.new_page()
+    await page.goto(_address(road, f"/messages/{sent['id']}"))
+    await _clean(page, "a message with files")
+    async with page.expect_download() as saving:
+        await page.get_by_role("link", name="sayfa.html").click()
+    saved = await saving.value
+    assert saved.suggested_filename == "sayfa.html"
+    assert Path(await saved.path()).read_bytes() == evil
+    await expect(page.get_by_text("bomba.gz")).to_be_visible()
+    assert await page.get_by_role("link", name="bomba.gz").count() == 0
+    address = f"{road.access['console']}/messages/{sent['id']}/files/{'0' * 64}"
+    answer = await page.goto(address)
+    assert answer is not None
+    assert answer.status == 404
+    stranger = await (await browser.new_context()).new_page()
+    await stranger.goto(address)
+    assert "/login" in stranger.url

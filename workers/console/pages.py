@@ -13,12 +13,14 @@ from urllib.parse import parse_qs
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from runtime import http
+from runtime.archive import Folder
 from runtime.claims import AWAY
 from schemas.api import ClaimIn, Item, LeaseIn, MoveIn, ReplyIn
 from schemas.errors import Rejected, Retry
+from schemas.message import Attachment
 from workers import reading
 from workers.api import Api
 from workers.console import session, status
@@ -151,6 +153,28 @@ class Pages:
         if values is None:
             return self._page(request, "not_found.html", 404)
         return self._page(request, "message.html", **values)
+
+    async def file(self, request: Request) -> Response:
+        """GET /messages/{id}/files/{sha256}: an attachment, to be saved and never shown here."""
+        identifier, digest = request.path_params["id"], request.path_params["sha256"]
+
+        def read() -> tuple[Attachment, Path] | None:
+            with self._api.store.connect() as connection:
+                found = reading.message(connection, identifier)
+            kept = found.message.attachments if found else ()
+            named = next((a for a in kept if a.sha256 == digest and not a.refused), None)
+            path = Folder(self._api.settings.archive_path).path(digest) if named else None
+            return (named, path) if named and path and path.is_file() else None
+
+        held = await asyncio.to_thread(read)
+        if held is None:
+            return self._page(request, "not_found.html", 404)
+        attachment, path = held
+        # What strangers sent is data: no type that a browser would open, and no page's rights.
+        headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
+        return FileResponse(
+            path, media_type="application/octet-stream", filename=attachment.name, headers=headers
+        )
 
     async def desks(self, request: Request) -> Response:
         """GET /desk."""
