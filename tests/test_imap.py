@@ -255,3 +255,42 @@ async def test_a_wrong_password_and_a_missing_mailbox_are_told(box: Box) -> None
 
 def test_dovecot_is_there() -> None:
     need(Dovecot.program, "Dovecot")
+
+
+async def test_a_server_that_throttles_is_obeyed() -> None:
+    said = "BAD Request is throttled. Suggested Backoff Time: 57000 milliseconds"
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"* OK [CAPABILITY IMAP4rev1] ready\r\n")
+        while line := await reader.readline():
+            tag, command = line.split()[:2]
+            if command == b"CAPABILITY":
+                writer.write(b"* CAPABILITY IMAP4rev1\r\n" + tag + b" OK done\r\n")
+            else:
+                writer.write(tag + f" {said}\r\n".encode())
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    account = Account(
+        host="127.0.0.1", port=port, tls=False, user="a", password="b", timeout=timedelta(seconds=5)
+    )
+    waited: list[float] = []
+    over = asyncio.Event()
+
+    async def pause(seconds: float) -> None:
+        waited.append(seconds)
+        over.set()
+        await asyncio.Event().wait()
+
+    tools = Tools(now=lambda: NOW, pause=pause, warn=lambda *_a, **_k: None, polled=lambda _s: None)
+
+    async def accept(_delivery: Delivery) -> None:
+        raise AssertionError("there is no mail")
+
+    task = asyncio.create_task(Mailboxes("a", account, tools).run(accept, Memory()))
+    await asyncio.wait_for(over.wait(), 20)
+    assert waited == [57.0]
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    server.close()

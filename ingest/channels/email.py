@@ -37,6 +37,11 @@ _QUOTED_BODY = re.compile(rb'BODY\[(?:HEADER)?\](?:<\d+>)? "((?:[^"\\]|\\.)*)"')
 _SET = 200  # aioimaplib recurses once a response line: 1,000 in one chunk end in a hang
 _FETCH_AT_ONCE = 8
 _CHALLENGE_S = 5.0
+_PLAIN_RETRY_S = 15.0
+_LONGEST_S = 3600.0
+_BACKOFF = re.compile(r"Backoff Time: (\d{1,9}) milliseconds", re.IGNORECASE)
+"""Exchange Online: "Request is throttled. Suggested Backoff Time: 57000 milliseconds"."""
+
 _CHUNK = 2 * 1024 * 1024  # bytes of a large mail fetched at once, so that no read takes minutes
 
 
@@ -147,7 +152,9 @@ class Mailboxes:
                 await self._mailbox(mailbox, accept, cursors)
             except* Retry as errors:
                 first = _first(errors)
-                delay = min(60.0, max(first.after, delay * 2)) if not self._worked else 1.0
+                # A server that names a time is obeyed; else it doubles, up to a minute.
+                delay = min(60.0, delay * 2) if not self._worked else 1.0
+                delay = max(delay, first.after) if first.after > _PLAIN_RETRY_S else delay
                 self.tools.warn(
                     "source.away", source=self.name_of(mailbox), why=str(first), again_in_s=delay
                 )
@@ -296,7 +303,11 @@ class Session:
         answer = await self._await(work, self._timeout)
         if answer.result != "OK":
             said = b" ".join(bytes(x) for x in answer.lines[-1:]).decode("utf-8", "replace")
-            raise Retry(15, f"{self._account}: the server refused {what}: {said or answer.result}")
+            told = _BACKOFF.search(said)
+            after = min(int(told[1]) / 1000, _LONGEST_S) if told else _PLAIN_RETRY_S
+            raise Retry(
+                after, f"{self._account}: the server refused {what}: {said or answer.result}"
+            )
         return [bytes(line) for line in answer.lines]
 
     async def open(self) -> None:
