@@ -5,6 +5,7 @@ crash anywhere leaves the store as after its last transaction, and reading goes 
 second recorder that still writes for a partition it lost finds other offsets and gives up.
 """
 
+import json
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -161,17 +162,17 @@ def write(connection: Connection, rows: Rows) -> None:
 def _new_messages(connection: Connection, rows: list[Row]) -> set[str]:
     """Return the ids that are not in the store yet; the first of several in the batch counts."""
     ids = {row[0] for row in rows}
-    seen: set[str] = set()
-    wanted = list(ids)
-    for at in range(0, len(wanted), 500):
-        part = wanted[at : at + 500]
-        names = ", ".join(f":i{n}" for n in range(len(part)))
-        found = connection.execute(
-            text(f"SELECT id FROM messages WHERE id IN ({names})"),
-            {f"i{n}": value for n, value in enumerate(part)},
+    # One parameter for all of them: thousands would be compiled anew with every batch.
+    if connection.dialect.name == "sqlite":
+        found = connection.exec_driver_sql(
+            "SELECT id FROM messages WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(ids)),),
         )
-        seen |= {row[0] for row in found}
-    return ids - seen
+    else:
+        found = connection.exec_driver_sql(
+            "SELECT id FROM messages WHERE id = ANY(%s)", (list(ids),)
+        )
+    return ids - {row[0] for row in found}
 
 
 _COLUMNS = {
