@@ -34,8 +34,10 @@ LATE_WINDOW = 50
 """UIDs looked at again below the cursor on every pass."""
 
 _QUOTED_BODY = re.compile(rb'BODY\[(?:HEADER)?\](?:<\d+>)? "((?:[^"\\]|\\.)*)"')
+_LITERAL = re.compile(rb"BODY\[\] \{\d+\}$")
+_UID = re.compile(rb"\bUID (\d+)")
 _SET = 200  # aioimaplib recurses once a response line: 1,000 in one chunk end in a hang
-_FETCH_AT_ONCE = 8
+_FETCH_AT_ONCE = 50  # mails in one command, if they are small
 _CHALLENGE_S = 5.0
 _PLAIN_RETRY_S = 15.0
 _LONGEST_S = 3600.0
@@ -192,11 +194,15 @@ class Mailboxes:
             part = fresh[start : start + _SET]
             sizes = await session.sizes(part)
             for wave in _waves(part, sizes):
+                small = [u for u in wave if sizes[u] <= self.settings.max_mail]
+                mails = await session.together(small, sizes) if len(small) > 1 else {}
                 async with asyncio.TaskGroup() as group:
                     for uid in wave:
                         # Of a mail over the limit only the head is taken: a dead letter says so.
                         large = sizes[uid] > self.settings.max_mail
-                        raw = await session.fetch(uid, sizes[uid], head=large)
+                        raw = mails.get(uid)
+                        if raw is None:
+                            raw = await session.fetch(uid, sizes[uid], head=large)
                         if raw is not None:
                             made = self._delivery(raw, epoch, mailbox, uid)
                             made = replace(made, oversize=sizes[uid] if large else None)
@@ -366,6 +372,22 @@ class Session:
             if uid and size:
                 found[int(uid[1])] = int(size[1])
         return found
+
+    async def together(self, uids: list[int], sizes: dict[int, int]) -> dict[int, bytes]:
+        """Return small mails by one command; what is not in the answer is to be fetched alone."""
+        if sum(sizes[u] for u in uids) > _CHUNK:
+            return {}
+        names = ",".join(map(str, uids))
+        lines = await self._do("mails", self._client.uid("fetch", names, "(UID BODY.PEEK[])"))
+        found: dict[int, bytes] = {}
+        for at, line in enumerate(lines[:-1]):
+            if not _LITERAL.search(line):
+                continue
+            # UID stands before the literal or behind it, as the server likes.
+            uid = _UID.search(line) or _UID.search(lines[at + 2] if at + 2 < len(lines) else b"")
+            if uid is not None:
+                found[int(uid[1])] = lines[at + 1]
+        return {u: raw for u, raw in found.items() if u in sizes}
 
     async def fetch(self, uid: int, size: int, *, head: bool = False) -> bytes | None:
         """Return a mail's bytes, a large one piece by piece; None if it is gone meanwhile."""
