@@ -12,7 +12,7 @@ from runtime.local import free_port
 from runtime.settings import Redis
 from schemas.errors import Retry
 from tests.servers import wait
-from workers.desk_redis import ItemUnknown, LeaseLost, Lines
+from workers.desk_redis import Arrival, ItemUnknown, LeaseLost, Lines
 
 
 @pytest.fixture(scope="module")
@@ -62,16 +62,31 @@ async def lines(redis: "Client[bytes]") -> Lines:
 
 async def _add(lines: Lines, message: str, conversation: str = "c", *, hops: int = 0, at: int = 1,
                score: float = 0, department: str = "d", quiet: bool = False) -> bool:  # fmt: skip
-    return await lines.add(
-        department,
-        conversation,
-        message,
-        hops,
-        f"{message}/{hops}".encode(),
-        at,
-        score,
-        quiet=quiet,
-    )
+    return bool(await lines.add([_arrival(
+        message, conversation, hops=hops, at=at, score=score, department=department, quiet=quiet
+    )]))  # fmt: skip
+
+
+def _arrival(message: str, conversation: str, *, hops: int = 0, at: int = 1, score: float = 0,
+             department: str = "d", quiet: bool = False) -> Arrival:  # fmt: skip
+    return Arrival(
+        department=department, conversation=conversation, message=message, hops=hops,
+        work=f"{message}/{hops}".encode(), arrived_ms=at, score=score, quiet=quiet,
+    )  # fmt: skip
+
+
+async def test_many_come_by_few_round_trips_each_once_and_in_order(
+    lines: Lines, redis: "Client[bytes]"
+) -> None:
+    many = [_arrival(f"m{n}", f"c{n % 400}", at=n, score=n) for n in range(1300)]
+    before = (await redis.info("stats"))["total_connections_received"]
+    assert await lines.add([*many, *many[:50]]) == 1300
+    assert await lines.add(many) == 0
+    assert await lines.add([]) == 0
+    assert (await redis.info("stats"))["total_connections_received"] <= before + 2
+    claimed, _ = await lines.claim("d", "a", 1000, 2)
+    assert [c.works[0] for c in claimed] == [b"m0/0", b"m1/0"]
+    assert [w.decode() for w in claimed[0].works] == [f"m{n}/0" for n in range(0, 1300, 400)]
 
 
 async def test_nothing_is_served_before_the_lines_are_whole(redis: "Client[bytes]") -> None:

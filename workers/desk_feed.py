@@ -23,7 +23,7 @@ from schemas import envelope, topics
 from schemas.decision import WorkItem
 from schemas.errors import Rejected, Retry
 from schemas.outcome import CLOSES, Outcome
-from workers.desk_redis import Lines
+from workers.desk_redis import Arrival, Lines
 
 log = get(__name__)
 
@@ -77,10 +77,9 @@ class Feed:
                     await self.lines.reached(reached)
                     continue
                 batch = await consumer.getmany(timeout_ms=500, max_records=2000)
-                for records in batch.values():
-                    for record in records:
-                        await self._apply(record)
-                        self.lag.handled += 1
+                for part, records in batch.items():
+                    await self._apply(part.topic, records)
+                    self.lag.handled += len(records)
                 if batch:
                     told = {f"{p.topic}/{p.partition}": r[-1].offset + 1 for p, r in batch.items()}
                     await self.lines.reached(told)
@@ -93,24 +92,30 @@ class Feed:
             self.lag.left()
             await consumer.stop()
 
-    async def _apply(self, record: ConsumerRecord) -> None:
-        try:
-            if record.topic == topics.OUTCOMES.name:
+    async def _apply(self, topic: str, records: list[ConsumerRecord]) -> None:
+        if topic != topics.OUTCOMES.name:
+            await self.lines.add([a for r in records if (a := self._arrival(r)) is not None])
+            return
+        for record in records:
+            try:
                 await self._outcome(envelope.decode(Outcome, record.value))
-            else:
-                work = envelope.decode(WorkItem, record.value)
-                await self._add(work, record.value or b"")
-        except Rejected as error:
-            # The router wrote it, so it decodes, or it is an outcome that the router buried.
-            log.warning("record.undecodable", topic=record.topic, offset=record.offset,
-                        text=error.text)  # fmt: skip
+            except Rejected as error:
+                _undecodable(record, error)  # the router buries it
 
-    async def _add(self, work: WorkItem, value: bytes) -> None:
+    def _arrival(self, record: ConsumerRecord) -> Arrival | None:
+        """Return what a queue's record puts in line; None if it does not decode."""
+        try:
+            work = envelope.decode(WorkItem, record.value)
+        except Rejected as error:
+            _undecodable(record, error)  # the router wrote it, so this is a bug's
+            return None
         message, decision = work.message, work.decision
-        await self.lines.add(
-            decision.department, message.conversation, message.id, decision.hops, value,
-            int(message.received_at.timestamp() * 1000),
-            score(work, self._settings.desk.priority_point), quiet=message.event is not None,
+        return Arrival(
+            department=decision.department, conversation=message.conversation,
+            message=message.id, hops=decision.hops, work=record.value or b"",
+            arrived_ms=int(message.received_at.timestamp() * 1000),
+            score=score(work, self._settings.desk.priority_point),
+            quiet=message.event is not None,
         )  # fmt: skip
 
     async def _outcome(self, outcome: Outcome) -> None:
@@ -138,28 +143,22 @@ class Feed:
         async for records in read_to_end(self._settings.kafka, self._topics):
             if await self._claims.claim("lock", token) != "MINE":
                 return  # emptied again meanwhile: the next turn starts over
-            for record in records:
-                self.lag.handled += 1
-                count += await self._restore(record, done)
+            self.lag.handled += len(records)
+            waiting = [a for r in records if (a := self._arrival(r)) is not None]
+            count += await self.lines.add([a for a in waiting if done.get(a.message, -1) < a.hops])
         whole = await self.lines.begin(secrets.token_hex(4), f"{_LOCK}lock", token)
         await self._claims.release("lock", token)
         log.warning("desk.rebuilt" if whole else "desk.emptied_again", items=count)
-
-    async def _restore(self, record: ConsumerRecord, done: dict[str, int]) -> int:
-        try:
-            work = envelope.decode(WorkItem, record.value)
-        except Rejected:
-            return 0  # passed over here as in _apply, which has said so
-        if done.get(work.message.id, -1) >= work.decision.hops:
-            return 0
-        await self._add(work, record.value or b"")
-        return 1
 
     async def _gauges(self) -> None:
         for department in self._settings.departments:
             ready, leased = await self.lines.counts(department)
             metrics.gauge("santral_items_ready", ready, department=department)
             metrics.gauge("santral_items_leased", leased, department=department)
+
+
+def _undecodable(record: ConsumerRecord, error: Rejected) -> None:
+    log.warning("record.undecodable", topic=record.topic, offset=record.offset, text=error.text)
 
 
 def _finished(record: ConsumerRecord, done: dict[str, int]) -> None:

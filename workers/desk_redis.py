@@ -12,6 +12,7 @@ script is idempotent; a lease's token names the epoch, so that no token outlives
     meta:D:C  item, score, lease, agent        item:ID -> "D C"        done:ID -> hops
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ from redis.asyncio import Redis
 from schemas.errors import Retry, SantralError
 
 P = "santral:desk:"
+_TOGETHER = 500
 DONE_MS = 14 * 24 * 3600 * 1000
 """How long a finished message is remembered: longer than any consumer lags behind."""
 
@@ -225,6 +227,23 @@ class Held:
     works: tuple[bytes, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """A message for a line: its WorkItem as JSON, its arrival in ms, its score (lower goes first).
+
+    A `quiet` one joins a conversation that waits, and opens none.
+    """
+
+    department: str
+    conversation: str
+    message: str
+    hops: int
+    work: bytes
+    arrived_ms: int
+    score: float
+    quiet: bool
+
+
 class Lines:
     """The waiting lines; each method is one script."""
 
@@ -262,13 +281,20 @@ class Lines:
             await self._redis.delete(P + "epoch")
         return old
 
-    async def add(
-        self, department: str, conversation: str, message: str, hops: int, work: bytes,
-        arrived_ms: int, score: float, *, quiet: bool,
-    ) -> bool:  # fmt: skip
-        """Put a message in line; False when it is there already or was finished."""
-        args = [department, conversation, message, hops, work, arrived_ms, score, int(quiet)]
-        return bool(await self._add(keys=[P], args=args))
+    async def add(self, arrivals: Sequence[Arrival]) -> int:
+        """Put messages in line, many by one round trip; return how many were neither there already
+        nor finished."""
+        count = 0
+        for at in range(0, len(arrivals), _TOGETHER):
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for a in arrivals[at : at + _TOGETHER]:
+                    await self._add(
+                        keys=[P], client=pipe,
+                        args=[a.department, a.conversation, a.message, a.hops, a.work,
+                              a.arrived_ms, a.score, int(a.quiet)],
+                    )  # fmt: skip
+                count += sum(map(bool, await pipe.execute()))
+        return count
 
     async def claim(
         self, department: str, agent: str, lease_ms: int, count: int
