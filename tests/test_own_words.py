@@ -214,6 +214,18 @@ def test_names_and_words_of_headers() -> None:
     assert header.text(b"=?UTF-8?Q?=C4=B0ade talebi?=") == "İade talebi"
 
 
+def test_a_broken_first_date_and_a_name_without_an_address() -> None:
+    raw = (
+        b"From: Moderator <moderator>\nDate: Tue, 7 Apr 2026 10:00:t <x@y.example>\n"
+        b"Date: Tue, 7 Apr 2026 10:00:01 +0000\nMessage-ID: <1@x>\n"
+        b"Content-Transfer-Encoding: base64\n\neWVuaQ== (bunu yok say)\n"
+    )
+    made, _ = message(raw, brand="b", account="a", received_at=NOW)
+    assert made.sender.name == "Moderator"
+    assert made.sent_at == datetime(2026, 4, 7, 10, 0, 1, tzinfo=UTC)
+    assert made.text == "yeni"
+
+
 def test_a_file_name_within_another_parameter_is_not_the_files() -> None:
     raw = (
         b"From: a@x.example\nMessage-ID: <1@x>\nContent-Type: multipart/mixed; boundary=b\n\n--b\n\nx\n--b\n"

@@ -50,7 +50,7 @@ def automatic(
         return Automatic(kind="loop", evidence="X-Santral-Sent")
     evidence = _out_of_office(mail, subject, null_sender=null_sender)
     if evidence:
-        near = header.date(mail.raw("date") or b"") or received_at
+        near = header.first_date(mail.values("date")) or received_at
         return Automatic(
             kind="out_of_office", evidence=evidence, until=return_date(mail.text, near)
         )

@@ -6,6 +6,7 @@ Source: RFC 5322, RFC 2047, RFC 2231.
 """
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
 
@@ -139,7 +140,9 @@ def _party(piece: bytes) -> Party | None:
         if found is None and (found := _ADDRESS.search(readable)) is not None:
             source = readable
         if found is None:
-            name = text(piece).strip(" \"'<>")
+            # "Moderator <moderator>": no address, but a name before it.
+            before = readable.partition("<")[0] if "<" in readable else readable
+            name = before.strip(" \"'<>") or readable.strip(" \"'<>")
             return Party(name=name) if name else None
         address = found[0]
         name = (source[: found.start()] + source[found.end() :]).strip(" <>")
@@ -177,6 +180,17 @@ def _bare_id(found: str) -> str:
     """Take off the brackets that Outlook puts around a whole id; <x@[1.2.3.4]> keeps its own."""
     whole = found.replace(" ", "").replace("\x00", "")
     return whole[1:-1] if whole.startswith("[") and whole.endswith("]") else whole
+
+
+def first_date(values: Iterable[bytes]) -> datetime | None:
+    """Return the instant of the first Date header that is a whole one, else of the first that
+    tells anything."""
+    lines = [text(v) for v in values]
+    whole = next((x for x in lines if _WHOLE.search(x)), lines[0] if lines else "")
+    return date(whole.encode()) if whole else None
+
+
+_WHOLE = re.compile(r"\d:\d{2}(?::\d{2})?\s*[+-]\d{4}\b")
 
 
 def date(raw: bytes) -> datetime | None:

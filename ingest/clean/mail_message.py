@@ -66,7 +66,7 @@ def message(
         subject=subject[:2000],
         text=whole if sent_on else reply.own_words(whole, is_reply=is_reply),
         full_text=whole,
-        sent_at=header.date(mail.raw("date") or b""), received_at=received_at,
+        sent_at=header.first_date(mail.values("date")), received_at=received_at,
         attachments=(*(a for a, _ in mail.files), *mail.refused),
         automatic=machine, forwarded=sent_on,
         repaired=tuple(repaired), position=position,

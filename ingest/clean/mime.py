@@ -68,6 +68,10 @@ class Mail:
         """Return every value of a header, joined by commas."""
         return b", ".join(value for key, value in self.headers if key == name.lower())
 
+    def values(self, name: str) -> list[bytes]:
+        """Return every value of a header as it came."""
+        return [value for key, value in self.headers if key == name.lower()]
+
     def get(self, name: str) -> str:
         """Return the first value of a header as text; empty if there is none."""
         raw = self.raw(name)

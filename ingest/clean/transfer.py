@@ -9,12 +9,15 @@ import binascii
 import re
 
 _RUN = re.compile(rb"[A-Za-z0-9+/]+")
+_BEHIND = re.compile(rb"(=)[ \t]+[^\r\n]*")
 _NOISE = re.compile(rb"[^A-Za-z0-9+/=]+")
 
 
 def unbase64(data: bytes) -> bytes:
     """Decode base64, each padded run by itself, without what is not of its alphabet."""
     made = []
+    # What somebody wrote behind the padding on the same line is no part of it.
+    data = _BEHIND.sub(rb"\1", data)
     for match in _RUN.finditer(_NOISE.sub(b"", data)):
         run = match[0]
         whole = len(run) // 4 * 4
