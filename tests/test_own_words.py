@@ -62,6 +62,7 @@ def test_the_line_right_above_a_head_is_the_customers(head: str) -> None:
         "*Kimden:* Marka <destek@marka.example>\n*Gönderilme Tarihi:* 13 Mart 2026\n*Alıcı:* Ada\n*Konu:* Sipariş",
         "From: Brand <destek@marka.example>\nSent: Friday, March 13, 2026 2:05 PM\nTo: Ada\nSubject: Order",
         "-----Orijinal İleti-----\nKimden: Marka",
+        " ------------------------------\n\n*From:* Brand [mailto:x@marka.example]\n*Sent:* Friday\n*To:* a\n*Subject:* b",
     ],
 )  # fmt: skip
 def test_outlooks_block_is_a_quote_in_a_reply(block: str) -> None:
@@ -81,6 +82,7 @@ def test_outlooks_block_is_a_quote_in_a_reply(block: str) -> None:
         "Merhaba\niPhone kutusu açık gönderildi",
         "Merhaba\nSipariş eski telefonumdan gönderildi",
         "Merhaba\niPhone depodan gönderildi",
+        "Here is another one\nSent from my desk, which is easier than my mobile phone.",
         "Bu e-posta ve ekleri gizlidir, neden herkese gönderdiniz?\nŞikâyetçiyim.",
     ],
 )
@@ -93,7 +95,7 @@ def test_words_of_the_customer_that_look_like_something_else_are_kept(text: str,
     "last",
     [
         "iPhone'umdan gönderildi", "Galaxy'den gönderildi", "Samsung Galaxy cihazımdan gönderildi",
-        "Sent from my iPhone", "Sent from Yahoo Mail on Android", "Windows için Posta ile gönderildi",
+        "Sent from my iPhone", "Sent from my Verizon Wireless BlackBerry", "Sent from Yahoo Mail on Android", "Windows için Posta ile gönderildi",
         "iOS için Outlook uygulamasını edinin<https://aka.ms/x>", "Android için Outlook'u edinin",
         "Mobil cihazımdan gönderilmiştir", "Get Outlook for iOS<https://aka.ms/x>",
         "Android’de Yahoo Postadan gönderildi",
@@ -102,6 +104,8 @@ def test_words_of_the_customer_that_look_like_something_else_are_kept(text: str,
         "________________________________\nThis email and any attachments are confidential and intended "
         "for the recipient only. Unauthorized use is prohibited; please delete it.",
         "-- \nAda Yılmaz\n0532 111 22 33",
+        "_______________________________________________\ndestek mailing list\ndestek@liste.example\n"
+        "https://liste.example/mailman/listinfo/destek",
         "--\nAda Yılmaz\nSatın Alma Uzmanı\nÖrnek A.Ş.",
     ],
 )  # fmt: skip

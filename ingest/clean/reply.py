@@ -72,8 +72,10 @@ _PHONES = (
     rf"^(?:mobil |akıllı )?(?:cihazım|telefonum){_ABLATIVE} {_SENT}$",
     rf"^{_BRAND}[^\n]{{0,20}} için (?:Outlook|Yahoo|Gmail)[^\n]{{0,90}}$",
     (
-        r"^Sent (?:from|via|using|with) (?:my\b|the all|Yahoo|Samsung|Galaxy|BlackBerry|Verizon|"
-        r"Outlook|Mail for|Windows|Gmail|Proton|Huawei|Xiaomi|an? i?Phone)[^\n]{0,60}$"
+        r"^Sent (?:from|via|using|with) (?:(?:my|an?) (?:[\w-]+ ){0,4}?(?:i?phone|i?pad|mobile|"
+        r"device|tablet|android|blackberry|galaxy|samsung|huawei|xiaomi|windows|outlook|yahoo|gmail)\b|"
+        r"the all|Yahoo|Samsung|Galaxy|BlackBerry|Verizon|Outlook|Mail for|Windows|Gmail|Proton|"
+        r"Huawei|Xiaomi)[^,\n]{0,50}$"
     ),
     r"^Get (?:Outlook|BlueMail) for[^\n]{0,80}$",
     r"^Von meinem [^\n]{1,30} gesendet$",
@@ -100,6 +102,10 @@ _FOOTER_TOLD = re.compile(
     re.IGNORECASE,
 )
 _SIGNATURE_LINES = 12
+_RULE = re.compile(r"(?:\n[ \t]*[-_=*]{5,}[ \t]*)+\s*$")
+_LIST = re.compile(r"\n[ \t]*_{20,}[ \t]*\n[^\n]{1,80} mailing list[ \t]*\n[\s\S]{0,600}$")
+"""What Mailman writes under every mail."""
+
 _JOINED = 3  # lines a mail program may break its head into
 
 
@@ -177,7 +183,7 @@ def _without_quote(text: str, *, is_reply: bool) -> str:
         rest = "\n".join(line for line in lines if not line.lstrip().startswith(">"))
         whole = f"{before}\n{rest}"
         return whole if whole.strip() else text
-    return before if before.strip() else text
+    return _RULE.sub("", before) if before.strip() else text
 
 
 def _unquoted(text: str) -> str:
@@ -187,7 +193,8 @@ def _unquoted(text: str) -> str:
 
 def _without_footer(text: str) -> str:
     """Cut what a lawyer wrote under the mail: from its first line on, if all of it sounds so."""
-    lines = text.rstrip().split("\n")
+    text = _LIST.sub("", text.rstrip())
+    lines = text.split("\n")
     for at, line in enumerate(lines):
         if not _FOOTER.match(line) or not any(x.strip() for x in lines[:at]):
             continue
