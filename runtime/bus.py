@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -304,6 +304,31 @@ class Lag:
             _, end = self._client.get_watermark_offsets(Place(part.topic, part.partition), 10)
             lag += max(0, end - position)
         return self.handled, lag
+
+
+async def follow(
+    kafka: Kafka, *topics: str, group: str, client_id: str, lag: Lag, most: int,
+    each: Callable[[bytes | None], Awaitable[None]],
+) -> None:  # fmt: skip
+    """Hand every record's value to `each`, and commit behind at most `most` of them at a time.
+
+    Runs until cancelled; an error of the client's or of `each` ends it, that batch uncommitted.
+    """
+    consumer = reader(kafka, *topics, group=group, client_id=client_id)
+    await consumer.start()
+    try:
+        while True:
+            batch = await consumer.getmany(timeout_ms=500, max_records=most)
+            for records in batch.values():
+                for record in records:
+                    await each(record.value)
+                    lag.handled += 1
+            if batch:
+                await consumer.commit()
+            await lag.turned(consumer)
+    finally:
+        lag.left()
+        await consumer.stop()
 
 
 def queues(departments: Iterable[str]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from redis.asyncio import Redis
 
 from runtime import metrics
-from runtime.bus import Lag, Publisher, queues, reader
+from runtime.bus import Lag, Publisher, follow, queues
 from runtime.claims import AWAY, Claims
 from runtime.clock import Clock
 from runtime.log import get
@@ -65,24 +65,10 @@ class Acknowledger:
 
     async def run(self) -> None:
         """Acknowledge until cancelled."""
-        consumer = reader(
+        await follow(
             self._settings.kafka, *queues(self._settings.departments), group=GROUP,
-            client_id=f"santral-acknowledge-{os.getpid()}",
+            client_id=f"santral-acknowledge-{os.getpid()}", lag=self.lag, most=500, each=self._one,
         )  # fmt: skip
-        await consumer.start()
-        try:
-            while True:
-                batch = await consumer.getmany(timeout_ms=500, max_records=500)
-                for records in batch.values():
-                    for record in records:
-                        await self._one(record.value)
-                        self.lag.handled += 1
-                if batch:
-                    await consumer.commit()
-                await self.lag.turned(consumer)
-        finally:
-            self.lag.left()
-            await consumer.stop()
 
     async def _one(self, value: bytes | None) -> None:
         try:

@@ -10,7 +10,7 @@ import os
 import msgspec
 from redis.asyncio import Redis
 
-from runtime.bus import Lag, Publisher, reader
+from runtime.bus import Lag, Publisher, follow
 from runtime.claims import AWAY
 from runtime.clock import Clock
 from runtime.log import get
@@ -41,28 +41,15 @@ class Bounces:
 
     async def run(self) -> None:
         """Follow messages.v1 until cancelled."""
-        consumer = reader(
+        await follow(
             self._settings.kafka, topics.MESSAGES.name, group=GROUP,
-            client_id=f"santral-bounces-{os.getpid()}",
+            client_id=f"santral-bounces-{os.getpid()}", lag=self.lag, most=2000, each=self._one,
         )  # fmt: skip
-        await consumer.start()
-        try:
-            while True:
-                batch = await consumer.getmany(timeout_ms=500, max_records=2000)
-                for records in batch.values():
-                    for record in records:
-                        # Almost none is a bounce: the word is looked for before JSON is read.
-                        if b'"bounce"' in (record.value or b""):
-                            await self._one(record.value)
-                        self.lag.handled += 1
-                if batch:
-                    await consumer.commit()
-                await self.lag.turned(consumer)
-        finally:
-            self.lag.left()
-            await consumer.stop()
 
     async def _one(self, value: bytes | None) -> None:
+        # Almost none is a bounce: the word is looked for before JSON is read.
+        if b'"bounce"' not in (value or b""):
+            return
         try:
             message = envelope.decode(Message, value)
         except Rejected:
