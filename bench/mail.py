@@ -15,7 +15,7 @@ from bench.parts import NOW, TEXTS
 from ingest.channel import Delivery, Tools
 from ingest.channels.email import Account, Mailboxes
 from ingest.clean.mail_message import message
-from schemas.cursor import Cursor
+from tests.samples import Cursors
 from tests.servers import Dovecot
 
 MAILS = int(os.environ.get("BENCH_MAILS", "10000"))
@@ -62,17 +62,6 @@ def _rate(mails: list[bytes]) -> float:
     return len(mails) / (time.process_time() - began)
 
 
-class _Memory:
-    def __init__(self) -> None:
-        self.held: dict[str, Cursor] = {}
-
-    async def load(self, source: str) -> Cursor | None:
-        return self.held.get(source)
-
-    async def save(self, cursor: Cursor) -> None:
-        self.held[cursor.source] = cursor
-
-
 async def _picked(server: Dovecot, count: int, folder: Path) -> float:
     """Fetch every mail and write it into a folder, as mbsync does; return the seconds."""
     done = asyncio.Event()
@@ -93,7 +82,7 @@ async def _picked(server: Dovecot, count: int, folder: Path) -> float:
         poll=timedelta(seconds=30),
     )  # fmt: skip
     began = time.perf_counter()
-    task = asyncio.create_task(Mailboxes("a", account, tools).run(accept, _Memory()))
+    task = asyncio.create_task(Mailboxes("a", account, tools).run(accept, Cursors()))
     await done.wait()
     seconds = time.perf_counter() - began
     task.cancel()

@@ -28,7 +28,7 @@ from runtime.health import Fresh, Health
 from runtime.journal import Journal
 from runtime.log import get
 from runtime.settings import Settings, section
-from schemas.errors import Retry
+from schemas.errors import Retry, retries
 
 log = get(__name__)
 
@@ -193,8 +193,9 @@ async def _pull(
                 restored = True
             await source.run(accept, cursors)
         except* Retry as errors:
-            worst = [str(e) for e in _flat(errors)]
-            after = max(e.after for e in _flat(errors))
+            found = retries(errors)
+            worst = [str(e) for e in found]
+            after = max(e.after for e in found)
             # Doubles while nothing succeeds; a source that worked a minute ago is asked soon.
             age = fresh.age()
             delay = min(60.0, delay * 2) if age is None or age > 60 else min(after, 5.0)
@@ -205,13 +206,6 @@ async def _pull(
                 "source.away", source=f"{channel.name}:{account}", why=worst[0], again_in_s=delay
             )
         await asyncio.sleep(delay)
-
-
-def _flat(group: BaseExceptionGroup[Retry]) -> list[Retry]:
-    found: list[Retry] = []
-    for error in group.exceptions:
-        found += _flat(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return found
 
 
 def start(settings: Settings) -> None:

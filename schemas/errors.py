@@ -67,6 +67,14 @@ class Retry(SantralError):
         self.text = text or f"try again after {after:g} s"
 
 
+def retries(group: BaseExceptionGroup[Retry]) -> list[Retry]:
+    """Return the Retry errors within groups of groups, in their order."""
+    found: list[Retry] = []
+    for error in group.exceptions:
+        found += retries(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return found
+
+
 class Problem(str):
     """One mistake in a configuration: place, what is wrong, how to mend it."""
 

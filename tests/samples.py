@@ -6,6 +6,7 @@ from typing import Any
 from router import rules
 from router.decide import Policy
 from schemas.base import conversation_id, message_id
+from schemas.cursor import Cursor
 from schemas.departments import DEFAULT
 from schemas.message import Handle, Message, Party
 
@@ -28,3 +29,18 @@ def message(text: str, native: str = "1", root: str = "r", **more: Any) -> Messa
         "text": text, "full_text": text, "received_at": NOW,
     }  # fmt: skip
     return Message(**(told | more))
+
+
+class Cursors:
+    """Cursors in memory, as cursors.v1 keeps them."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, Cursor] = {}
+
+    async def load(self, source: str) -> Cursor | None:
+        """Return the newest cursor of a source."""
+        return self.held.get(source)
+
+    async def save(self, cursor: Cursor) -> None:
+        """Keep a cursor."""
+        self.held[cursor.source] = cursor

@@ -15,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import timedelta
 from email.message import Message as Mail
 from email.parser import BytesParser
 from email.policy import default
@@ -27,7 +28,11 @@ import msgspec
 import psutil
 from aiosmtpd.controller import Controller
 
+from ingest.accept import Ingest
+from ingest.channel import Context
 from runtime import bus, kafka_local
+from runtime.archive import Folder
+from runtime.clock import SystemClock
 from runtime.settings import Kafka, Settings
 from schemas import topics
 from schemas.departments import DEFAULT
@@ -76,6 +81,28 @@ def broker() -> Iterator[Settings]:
         process.terminate()
         process.wait(30)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def process_of(settings: Settings) -> psutil.Process:
+    """Return the process of the broker that `broker` started."""
+    (found,) = (
+        p for p in psutil.Process().children() if any(settings.home in w for w in p.cmdline())
+    )
+    return found
+
+
+@contextlib.asynccontextmanager
+async def ingesting(settings: Settings, ack_timeout: timedelta) -> AsyncIterator[Ingest]:
+    """The ingest step on that broker, with a short patience for its acknowledgement."""
+    quick = msgspec.structs.replace(settings.kafka, ack_timeout=ack_timeout)
+    publisher = bus.Publisher(quick, "test")
+    try:
+        yield Ingest(
+            archive=Folder(settings.archive_path), publisher=publisher, clock=SystemClock(),
+            context=Context(brand="default"),
+        )  # fmt: skip
+    finally:
+        await publisher.stop()
 
 
 class Up:

@@ -153,7 +153,7 @@ def test_a_signed_or_encrypted_mail_says_so(kind: str, code: str) -> None:
 @given(st.binary(max_size=400))
 def test_no_bytes_make_a_file_fail(data: bytes) -> None:
     for start in (b"", b"PK\x03\x04", b"\x1f\x8b", b"\x78\x9f\x3e\x22", b"begin 644 a\n"):
-        files.sniffed(start + data, "application/octet-stream", "x")
+        files.sniffed(start + data, "application/octet-stream")
         files.bursts(start + data)
         files.uuencoded(start + data)
         _read(_with_file("application/ms-tnef", "winmail.dat", start + data))

@@ -11,26 +11,13 @@ import pytest
 
 from ingest.channel import Context, Delivery, Tools
 from ingest.channels.email import Account, Email, Mailboxes, encode_mailbox
-from schemas.cursor import Cursor
 from schemas.errors import Rejected, Retry
 from tests.conftest import need
+from tests.samples import Cursors
 from tests.servers import Dovecot
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 TURKISH = "Müşteri İletileri"
-
-
-class Memory:
-    """Cursors in memory, as cursors.v1 keeps them."""
-
-    def __init__(self) -> None:
-        self.held: dict[str, Cursor] = {}
-
-    async def load(self, source: str) -> Cursor | None:
-        return self.held.get(source)
-
-    async def save(self, cursor: Cursor) -> None:
-        self.held[cursor.source] = cursor
 
 
 async def _pause(seconds: float) -> None:
@@ -55,7 +42,7 @@ class Box:
             host="127.0.0.1", port=server.port, tls=False, user=user, password="secret",
             mailboxes=mailboxes,
         )  # fmt: skip
-        self.cursors = Memory()
+        self.cursors = Cursors()
         self.taken: list[Delivery] = []
         self.told: list[str] = []
         self.refuse = False
@@ -288,7 +275,7 @@ async def test_a_server_that_throttles_is_obeyed() -> None:
     async def accept(_delivery: Delivery) -> None:
         raise AssertionError("there is no mail")
 
-    task = asyncio.create_task(Mailboxes("a", account, tools).run(accept, Memory()))
+    task = asyncio.create_task(Mailboxes("a", account, tools).run(accept, Cursors()))
     await asyncio.wait_for(over.wait(), 20)
     assert waited == [57.0]
     task.cancel()

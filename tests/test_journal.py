@@ -4,23 +4,18 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import msgspec
-import psutil
 import pytest
 
-from ingest.accept import Ingest
-from ingest.channel import Context
-from ingest.channels.email import Account
+from ingest.channel import Context, Delivery, Parsed
+from ingest.channels.email import Account, Email
 from ingest.run import publish_waiting
-from runtime.archive import Folder
-from runtime.bus import Publisher, read_to_end
-from runtime.clock import SystemClock
+from runtime.bus import read_to_end
 from runtime.journal import Journal, Waiting
 from runtime.settings import Settings
 from schemas import envelope, topics
 from schemas.errors import Retry, Unavailable
 from schemas.message import Message
-from tests.servers import wait
+from tests.servers import ingesting, process_of, wait
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 FOUND = {"email": {"destek": Account()}}
@@ -68,33 +63,25 @@ def test_a_disk_that_takes_nothing_is_told(tmp_path: Path) -> None:
 async def test_with_kafka_back_everything_is_published_once_and_what_has_no_account_stays(
     kafka: Settings, tmp_path: Path
 ) -> None:
-    (process,) = (
-        p for p in psutil.Process().children() if any(kafka.home in w for w in p.cmdline())
-    )
-    quick = msgspec.structs.replace(kafka.kafka, ack_timeout=timedelta(seconds=2))
-    publisher = Publisher(quick, "test")
-    ingest = Ingest(
-        archive=Folder(kafka.archive_path), publisher=publisher, clock=SystemClock(),
-        context=Context(brand="default"),
-    )  # fmt: skip
+    process = process_of(kafka)
     journal = Journal(tmp_path)
     for number in range(5):
         journal.put(_waiting(number), _mail(number))
     journal.put(_waiting(9, account="gone"), _mail(9))
-    process.suspend()
-    try:
-        with pytest.raises(Retry):
-            await publish_waiting(journal, ingest, FOUND)
-    finally:
-        process.resume()
-    assert journal.count() == 6
-    async with asyncio.timeout(60):
-        while journal.count() > 1:
-            try:
+    async with ingesting(kafka, timedelta(seconds=2)) as ingest:
+        process.suspend()
+        try:
+            with pytest.raises(Retry):
                 await publish_waiting(journal, ingest, FOUND)
-            except Retry:
-                continue
-    await publisher.stop()
+        finally:
+            process.resume()
+        assert journal.count() == 6
+        async with asyncio.timeout(60):
+            while journal.count() > 1:
+                try:
+                    await publish_waiting(journal, ingest, FOUND)
+                except Retry:
+                    continue
     made = [
         envelope.decode(Message, r.value)
         async for records in read_to_end(kafka.kafka, [topics.MESSAGES.name])
@@ -103,3 +90,24 @@ async def test_with_kafka_back_everything_is_published_once_and_what_has_no_acco
     assert {m.native_id for m in made} == {f"<{n}@x>" for n in range(5)}
     assert {m.received_at for m in made} == {NOW + timedelta(seconds=n) for n in range(5)}
     assert wait("the one without an account stays", lambda: journal.count()) == 1
+
+
+async def test_what_brings_out_a_bug_of_ours_is_put_aside_and_holds_no_other_up(
+    kafka: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path)
+    for number in range(3):
+        journal.put(_waiting(number), _mail(number))
+    whole = Email.parse
+
+    def parse(self: Email, delivery: Delivery, context: Context) -> Parsed:
+        if b"<1@x>" in delivery.raw:
+            raise ZeroDivisionError
+        return whole(self, delivery, context)
+
+    monkeypatch.setattr(Email, "parse", parse)
+    async with ingesting(kafka, timedelta(seconds=10)) as ingest:
+        assert await publish_waiting(journal, ingest, FOUND) == 2
+        assert await publish_waiting(journal, ingest, FOUND) == 0
+    assert journal.count() == 1, "it is counted until a person looked"
+    assert [p.suffix for p in tmp_path.iterdir()] == [".aside"]

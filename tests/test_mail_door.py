@@ -8,22 +8,16 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from typing import Any
 
-import msgspec
-import psutil
 import pytest
 
 from ingest import mail_door
-from ingest.accept import Ingest
-from ingest.channel import Context
 from ingest.channels.email import Account, Email
-from runtime.archive import Folder
-from runtime.bus import Publisher, read_to_end
-from runtime.clock import SystemClock
+from runtime.bus import read_to_end
 from runtime.settings import MailDoor, Settings
 from schemas import envelope, topics
 from schemas.errors import ConfigError
 from schemas.message import Message
-from tests.servers import broker, free_port
+from tests.servers import broker, free_port, ingesting, process_of
 
 ACCOUNTS = {
     "destek": Account(addresses=("destek@ornek.example", "İade@ornek.example")),
@@ -42,28 +36,22 @@ def kafka() -> Iterator[Settings]:
 @contextlib.asynccontextmanager
 async def opened(kafka: Settings, protocol: str = "lmtp") -> AsyncIterator[int]:
     """The door on a free port."""
-    quick = msgspec.structs.replace(kafka.kafka, ack_timeout=timedelta(seconds=3))
-    publisher = Publisher(quick, "test")
-    ingest = Ingest(
-        archive=Folder(kafka.archive_path), publisher=publisher, clock=SystemClock(),
-        context=Context(brand="default"),
-    )  # fmt: skip
-    port, stop = free_port(), asyncio.Event()
-    receiver = mail_door.Receiver(ingest, Email(), ACCOUNTS)
-    settings = MailDoor(protocol=protocol, port=port)  # type: ignore[arg-type]  # one of its words
-    task = asyncio.create_task(mail_door.serve(settings, receiver, stop))
-    try:
-        async with asyncio.timeout(10):
-            while True:
-                with contextlib.suppress(OSError):
-                    _, writer = await asyncio.open_connection("127.0.0.1", port)
-                    writer.close()
-                    break
-        yield port
-    finally:
-        stop.set()
-        await task
-        await publisher.stop()
+    async with ingesting(kafka, timedelta(seconds=3)) as ingest:
+        port, stop = free_port(), asyncio.Event()
+        receiver = mail_door.Receiver(ingest, Email(), ACCOUNTS)
+        settings = MailDoor(protocol=protocol, port=port)  # type: ignore[arg-type]  # one of its words
+        task = asyncio.create_task(mail_door.serve(settings, receiver, stop))
+        try:
+            async with asyncio.timeout(10):
+                while True:
+                    with contextlib.suppress(OSError):
+                        _, writer = await asyncio.open_connection("127.0.0.1", port)
+                        writer.close()
+                        break
+            yield port
+        finally:
+            stop.set()
+            await task
 
 
 def send(port: int, to: str, raw: str | bytes, sender: str = "ada@musteri.example") -> Any:
@@ -136,10 +124,7 @@ async def test_the_same_mail_again_is_the_same_message_and_many_recipients_come_
 
 
 async def test_with_kafka_away_the_mail_stays_with_the_server_in_front(kafka: Settings) -> None:
-    (process,) = (
-        p for p in psutil.Process().children()
-        if any(kafka.home in word for word in p.cmdline())
-    )  # fmt: skip
+    process = process_of(kafka)
     async with opened(kafka) as port:
         assert (await asyncio.to_thread(send, port, "destek@ornek.example", MAIL.format("a")))[
             0

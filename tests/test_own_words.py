@@ -22,8 +22,11 @@ def _read(body: str, head: str = "", kind: str = "text/plain") -> Message:
         f"From: Ada <ada@ornek.example>\nTo: destek@marka.example\nMessage-ID: <1@x>\n{head}"
         f"Content-Type: {kind}; charset=utf-8\n\n{body}"
     )
-    made, _ = message(raw.encode(), brand="default", account="a", received_at=NOW)
-    return made
+    return _parsed(raw.encode())
+
+
+def _parsed(raw: bytes) -> Message:
+    return message(raw, brand="default", account="a", received_at=NOW)[0]
 
 
 HEADS = [
@@ -224,7 +227,7 @@ def test_a_broken_first_date_and_a_name_without_an_address() -> None:
         b"Date: Tue, 7 Apr 2026 10:00:01 +0000\nMessage-ID: <1@x>\n"
         b"Content-Transfer-Encoding: base64\n\neWVuaQ== (bunu yok say)\n"
     )
-    made, _ = message(raw, brand="b", account="a", received_at=NOW)
+    made = _parsed(raw)
     assert made.sender.name == "Moderator"
     assert made.sent_at == datetime(2026, 4, 7, 10, 0, 1, tzinfo=UTC)
     assert made.text == "yeni"
@@ -236,7 +239,7 @@ def test_a_file_name_within_another_parameter_is_not_the_files() -> None:
         b'Content-Type: application/pdf\nContent-Disposition: attachment; x-note="a; filename=kotu.exe"; '
         b'filename="iyi.pdf"\n\n%PDF\n--b--\n'
     )
-    made, _ = message(raw, brand="b", account="a", received_at=NOW)
+    made = _parsed(raw)
     assert [a.name for a in made.attachments] == ["iyi.pdf"]
 
 
@@ -245,7 +248,7 @@ def test_the_mails_of_a_digest_are_attachments() -> None:
         b"From: a@x.example\nMessage-ID: <1@x>\nContent-Type: multipart/digest; boundary=b\n\n"
         b"--b\n\nFrom: x@y.example\nSubject: bir\n\nilk\n--b\n\nFrom: z@y.example\n\niki\n--b--\n"
     )
-    made, _ = message(raw, brand="b", account="a", received_at=NOW)
+    made = _parsed(raw)
     assert [a.type for a in made.attachments] == ["message/rfc822"] * 2
     assert made.text == ""
 
@@ -270,7 +273,7 @@ def test_the_html_is_taken_when_the_plain_part_only_points_to_it() -> None:
         f"--b\nContent-Type: text/plain; charset=utf-8\n\n{notice}\n"
         f"--b\nContent-Type: text/html; charset=utf-8\n\n{told}\n--b--\n"
     )
-    made, _ = message(raw.encode(), brand="b", account="a", received_at=NOW)
+    made = _parsed(raw.encode())
     assert made.text.startswith("Siparişim iki haftadır")
 
 

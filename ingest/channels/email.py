@@ -26,7 +26,7 @@ from ingest.clean.mail_message import CHANNEL, message
 from ingest.oauth import OAuth, Tokens
 from schemas.base import Record
 from schemas.cursor import Cursor
-from schemas.errors import Rejected, Retry
+from schemas.errors import Rejected, Retry, retries
 
 T = TypeVar("T")
 
@@ -153,7 +153,7 @@ class Mailboxes:
             try:
                 await self._mailbox(mailbox, accept, cursors)
             except* Retry as errors:
-                first = _first(errors)
+                first = retries(errors)[0]
                 # A server that names a time is obeyed; else it doubles, up to a minute.
                 delay = min(60.0, delay * 2) if not self._worked else 1.0
                 delay = max(delay, first.after) if first.after > _PLAIN_RETRY_S else delay
@@ -240,12 +240,6 @@ class Mailboxes:
             raise Retry(5, f"{self.account}/{mailbox}: {type(first).__name__}: {first}") from errors
         finally:
             await session.close()
-
-
-def _first(group: BaseExceptionGroup[Retry]) -> Retry:
-    """Return the first Retry within groups of groups."""
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _waves(uids: list[int], sizes: dict[int, int]) -> Iterator[list[int]]:

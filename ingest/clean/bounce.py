@@ -58,7 +58,7 @@ def sign(mail: Mail) -> str | None:
     if not by_subject or words.PERSON.search(notice):
         return None
     # A sender like any other: then it must read like a mail server's in every way.
-    alone = words.OF_MAIL.search(notice) and _others(mail, notice, alone=True)
+    alone = words.OF_MAIL.search(notice) and _others(notice, _ours(mail), alone=True)
     if words.MACHINE.search(notice) or (phrase and (server or alone)):
         return f"Subject: {subject[:80]}"
     return None
@@ -148,7 +148,7 @@ def _told(mail: Mail, raw: bytes, notice: str) -> tuple[list[str], bool]:
         return who, False
     own = _ours(mail)
     if raw.count(b"\n", 0, _SCANNED) > _SCANNED // 8:
-        return _others(mail, notice), False  # lines of nothing: its patterns would take minutes
+        return _others(notice, own), False  # lines of nothing: its patterns would take minutes
     try:
         soft, hard = all_failures(email.message_from_bytes(raw[:_SCANNED], policy=compat32))
     except Exception:  # noqa: BLE001 - its detectors fall over odd mail; the places are left then
@@ -159,13 +159,12 @@ def _told(mail: Mail, raw: bytes, notice: str) -> tuple[list[str], bool]:
     known = [a for a in known if "@" in a and a not in own]
     if known:
         return known, bool(soft) and not hard
-    return _others(mail, notice), False
+    return _others(notice, own), False
 
 
-def _others(mail: Mail, notice: str, *, alone: bool = False) -> list[str]:
+def _others(notice: str, own: set[str], *, alone: bool = False) -> list[str]:
     """Return the addresses that a notice is about: at a line's start, else (not if `alone`) the
-    first that is named."""
-    own = _ours(mail)
+    first that is named; never one of our `own`."""
     first: list[str] = []
     later: list[str] = []
     for line in notice.split("\n"):

@@ -30,47 +30,52 @@ _OFFICE = {
 }
 
 
-def sniffed(data: bytes, declared: str, name: str) -> str:
+def sniffed(data: bytes, declared: str) -> str:
     """Return a file's type: as declared unless that says nothing or the bytes deny it."""
-    found = _by_bytes(data)
+    program = _program(data)
     if declared in GENERIC or "/" not in declared:
-        if found:
-            return found
-        return "text/plain" if data and _TEXT.match(data[:_SNIFFED]) else GENERIC[0]
+        return program or _by_bytes(data)
     # A program that calls itself a picture or a document is what people must be warned of.
-    if found and found in _PROGRAMS and declared not in _PROGRAMS:
-        return found
-    return declared
+    return program if program and declared not in _PROGRAMS else declared
 
 
 _PROGRAMS = ("application/x-msdownload", "application/x-dosexec", "application/x-executable",
              "application/x-mach-binary")  # fmt: skip
 
 
-def _by_bytes(data: bytes) -> str:
+def _program(data: bytes) -> str:
     if data[:2] == b"MZ":
         return "application/x-msdownload"
-    if data[:4] == b"\x7fELF":
-        return "application/x-executable"
+    return "application/x-executable" if data[:4] == b"\x7fELF" else ""
+
+
+def _by_bytes(data: bytes) -> str:
     if data[:4] == b"PK\x03\x04":
         return _zipped(data)
     if data[:4] == b"%PDF":
         return "application/pdf"
     try:
-        found = puremagic.from_string(data[:_SNIFFED], mime=True)
+        kind = str(puremagic.from_string(data[:_SNIFFED], mime=True))
     except (puremagic.PureError, ValueError, IndexError, UnicodeError):
-        return ""
-    kind = str(found)
+        kind = ""
     # Of what has no plain mark it guesses: only pictures, sound and film are certain enough.
-    return kind if kind.startswith(("image/", "audio/", "video/")) else ""
+    if kind.startswith(("image/", "audio/", "video/")):
+        return kind
+    return "text/plain" if data and _TEXT.match(data[:_SNIFFED]) else GENERIC[0]
+
+
+def _members(data: bytes) -> list[zipfile.ZipInfo] | None:
+    """Return what a ZIP file's directory lists; None when it can't be read (zipfile raises
+    NotImplementedError for versions it does not know)."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as file:
+            return file.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return None
 
 
 def _zipped(data: bytes) -> str:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as file:
-            names = file.namelist()[:200]
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        return "application/zip"
+    names = [m.filename for m in (_members(data) or ())[:200]]
     for start, kind in _OFFICE.items():
         if any(n.startswith(start) for n in names):
             return kind
@@ -87,14 +92,12 @@ def bursts(data: bytes) -> bool:
 
 
 def _zip_bursts(data: bytes) -> bool:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as file:
-            members = file.infolist()
-            size = sum(m.file_size for m in members)
-            # Members that share bytes: what 42 kB would be worth petabytes with.
-            places = sorted((m.header_offset, m.compress_size) for m in members)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+    members = _members(data)
+    if members is None:
         return False
+    size = sum(m.file_size for m in members)
+    # Members that share bytes: what 42 kB would be worth petabytes with.
+    places = sorted((m.header_offset, m.compress_size) for m in members)
     starts = [at for at, _ in places]
     for at, packed in places:
         if packed and bisect(starts, at + packed - 1) > bisect(starts, at):

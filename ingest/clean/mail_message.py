@@ -32,7 +32,8 @@ def message(
     parents = header.message_ids(mail.raw("in-reply-to") or b"")
     # "<shop@ornek.example>" stands in some In-Reply-To for the mailbox, not for a mail: it would
     # put strangers into one conversation.
-    boxes = _mailboxes(mail)
+    recipients = header.parties(mail.all("to")) + header.parties(mail.all("cc"))
+    boxes = _mailboxes(mail, recipients)
     references, parents = (
         tuple(i for i in ids if i[1:-1].lower() not in boxes) for ids in (references, parents)
     )
@@ -62,7 +63,7 @@ def message(
             brand, native, thread, references, parents, signing_key, returned
         ),
         kind="mail", sender=sender,
-        recipients=header.parties(mail.all("to")) + header.parties(mail.all("cc")),
+        recipients=recipients,
         subject=subject[:2000],
         text=whole if sent_on else reply.own_words(whole, is_reply=is_reply),
         full_text=whole,
@@ -76,13 +77,11 @@ def message(
     ), tuple(data for _, data in mail.files)  # fmt: skip
 
 
-def _mailboxes(mail: Mail) -> set[str]:
-    found = [
-        p
-        for n in ("from", "to", "cc", "reply-to", "delivered-to")
-        for p in header.parties(mail.all(n))
-    ]
-    return {h.value for p in found for h in p.handles}
+def _mailboxes(mail: Mail, recipients: tuple[Party, ...]) -> set[str]:
+    """Return every address that the mail names as a mailbox."""
+    named = ("from", "reply-to", "delivered-to")
+    others = [p for name in named for p in header.parties(mail.all(name))]
+    return {h.value for p in (*recipients, *others) for h in p.handles}
 
 
 def _wants_no_answer(mail: Mail) -> bool:

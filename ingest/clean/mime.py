@@ -321,7 +321,7 @@ class _Reader:
         if kind in _SIGNED:
             self._mail.repaired.append(f"mime.{_SIGNED[kind]}")
         attachment = Attachment(
-            name=name or "attachment", type=files.sniffed(data, kind, name), size=len(data),
+            name=name or "attachment", type=files.sniffed(data, kind), size=len(data),
             sha256=sha256(data).hexdigest(),
         )  # fmt: skip
         self._files.append((attachment, data, content_id))
