@@ -9,6 +9,7 @@ answered 5xx, for that would be a bounce: it goes to dead.v1. Source: RFC 2033, 
 import asyncio
 import ssl
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from aiosmtpd.lmtp import LMTP
@@ -107,8 +108,11 @@ class _Smtp(SMTP):
 
 
 def check(settings: MailDoor, accounts: Mapping[str, Any]) -> None:
-    """Raise ConfigError when nobody could be written to, or two accounts share an address."""
-    problems, seen = [], dict[str, str]()
+    """Raise ConfigError when nobody could be written to, two accounts share an address, or a file
+    is missing; nothing is wrong with a door that is off."""
+    if settings.protocol == "off":
+        return
+    problems, seen = list[Problem](), dict[str, str]()
     for name, account in accounts.items():
         for address in map(normal_address, account.addresses):
             if address in seen:
@@ -118,6 +122,11 @@ def check(settings: MailDoor, accounts: Mapping[str, Any]) -> None:
                     )
                 )
             seen[address] = name
+    problems += [
+        Problem(f"[mail_door] {path} is not there. Give the PEM file's path.")
+        for path in (settings.certificate, settings.key)
+        if path and not Path(path).is_file()
+    ]
     if not seen:
         problems.append(
             Problem(

@@ -85,8 +85,8 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
             if isinstance(channel, PullChannel) and channel.pulls(account)
         ]
         serving = [http.serve(server, sockets, stop)]
+        mail_door.check(settings.mail_door, found["email"])
         if settings.mail_door.protocol != "off":
-            mail_door.check(settings.mail_door, found["email"])
             receiver = mail_door.Receiver(ingest, CHANNELS["email"], found["email"])
             serving.append(mail_door.serve(settings.mail_door, receiver, stop))
         catching = _catch_up(journal, ingest, found)

@@ -67,8 +67,13 @@ def check(ctx: click.Context, offline: bool) -> None:
         importlib.import_module("ingest.registry"),
         importlib.import_module("ingest.run"),
     )
-    for line in registry.setups(run.accounts(settings), settings.console.door_url):
+    accounts = run.accounts(settings)
+    for line in registry.setups(accounts, settings.console.door_url):
         click.echo(line)
+    try:
+        run.mail_door.check(settings.mail_door, accounts["email"])
+    except ConfigError as error:
+        problems += error.problems
     if not offline:
         problems += _connections(settings)
     if problems:

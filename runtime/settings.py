@@ -73,7 +73,7 @@ class Scan(Record, frozen=True, kw_only=True):
     do files over `max_file` bytes (clamd's StreamMaxLength).
     """
 
-    address: str = ""
+    address: Annotated[str, msgspec.Meta(pattern=r"^$|^/.|^.*:\d{1,5}$")] = ""
     when_away: Literal["wait", "pass"] = "wait"
     timeout: timedelta = timedelta(seconds=60)
     max_file: Count = 25 * 1024 * 1024

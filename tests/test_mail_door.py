@@ -193,6 +193,9 @@ def test_accounts_that_share_an_address_or_have_none_are_told_at_the_start() -> 
     settings = MailDoor(protocol="lmtp")
     with pytest.raises(ConfigError, match="no account has addresses"):
         mail_door.check(settings, {"a": Account()})
+    with pytest.raises(ConfigError, match="pem is not there"):
+        mail_door.check(MailDoor(protocol="lmtp", certificate="/nowhere/a.pem"), ACCOUNTS)
+    mail_door.check(MailDoor(certificate="/nowhere/a.pem"), {})
     with pytest.raises(ConfigError, match="is a's too"):
         mail_door.check(
             settings, {"a": Account(addresses=("x@y.z",)), "b": Account(addresses=("X@y.z",))}

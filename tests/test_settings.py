@@ -73,3 +73,15 @@ def test_the_running_local_profile_is_found(tmp_path: Path) -> None:
         ).kafka.bootstrap
         == "k:9"
     )
+
+
+def test_a_scanners_address_that_is_none_is_told_and_not_met_by_the_first_file(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "santral.toml"
+    for address in ("127.0.0.1:3310", "/run/clamd.sock", "[::1]:3310", ""):
+        file.write_text(f'[scan]\naddress = "{address}"\n')
+        assert load(file, {}).scan.address == address
+    file.write_text('[scan]\naddress = "localhost"\n')
+    with pytest.raises(ConfigError, match="address"):
+        load(file, {})
