@@ -10,13 +10,15 @@ from typing import Any
 
 import msgspec
 
-from ingest.channel import Channel, Context, Delivery, Parsed
+from ingest.channel import Channel, Context, Delivery, Parsed, Web
+from ingest.fetch import PATIENCE, Slow, fetched
 from ingest.scan import Scanner
 from runtime import metrics, trace
 from runtime.archive import Archive
 from runtime.bus import Publisher
 from runtime.clock import Clock
 from runtime.log import get
+from runtime.outside import Outside
 from runtime.settings import Scan
 from schemas import topics
 from schemas.base import derived_id
@@ -39,14 +41,16 @@ class Ingest:
     clock: Clock
     context: Context
     scanner: Scanner = field(default_factory=lambda: Scanner(Scan()))
+    web: Web = field(default_factory=Outside)
 
     async def accept(
-        self, channel: Channel, delivery: Delivery, settings: Any, *, bury: bool
+        self, channel: Channel, delivery: Delivery, settings: Any, *, bury: bool, fetch: bool = True
     ) -> Message | None:
         """Take one delivery to Kafka and acknowledge it; return the message.
 
         What can't be accepted is buried (dead letter, acknowledged, returns None) or, without
-        `bury`, raised as Rejected for the caller to answer. Raises Retry when it must come again.
+        `bury`, raised as Rejected for the caller to answer. Raises Retry when it must come again;
+        without `fetch` Slow, before anything is done, when files of it are still at its vendor.
         """
         began = self.clock.monotonic()
         raw = await self._keep(delivery.raw)
@@ -56,6 +60,11 @@ class Ingest:
                 parsed = channel.parse(delivery, context)
             else:
                 parsed = await asyncio.to_thread(channel.parse, delivery, context)
+            if parsed.media:
+                if not fetch:
+                    raise Slow
+                late = self.clock.now() - delivery.received_at > PATIENCE
+                parsed = await fetched(channel, parsed, settings, self.web, last=late)
             message = await self._publish(channel.name, parsed, raw, delivery)
         except Rejected as error:
             metrics.count("santral_messages_rejected_total", channel=channel.name, code=error.code)
@@ -64,6 +73,8 @@ class Ingest:
             await self._bury(channel.name, delivery, raw, error)
             await delivery.ack()
             return None
+        except Slow:
+            raise
         except Retry:
             metrics.count("santral_messages_pending_total", channel=channel.name)
             await delivery.nack()

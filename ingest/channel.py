@@ -9,15 +9,16 @@ the door; a pull channel has `pull`, which hands Deliveries over and is told of 
     anything else    a bug: the channel is stopped and started anew, loudly
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
+from schemas.base import conversation_id, message_id
 from schemas.cursor import Cursor
-from schemas.message import Message
+from schemas.message import Kind, Message, Party
 
 
 async def _nothing() -> None:
@@ -44,11 +45,22 @@ class Delivery:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Media:
+    """A file that its vendor still holds: which attachment of the message it is (`at`), and by
+    what its channel fetches it: an id or an address of that vendor."""
+
+    at: int
+    ref: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Parsed:
-    """What a channel made of a delivery: the message, and the files to archive by sha256."""
+    """What a channel made of a delivery: the message, the files to archive by sha256, and those
+    that are to be fetched first."""
 
     message: Message
     files: tuple[bytes, ...] = ()
+    media: tuple[Media, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +81,32 @@ class Channel(Protocol):
 
     def parse(self, delivery: Delivery, context: Context) -> Parsed:
         """Return the message; raise Rejected. Pure and quick: no I/O, no clock."""
+        ...
+
+
+class Web(Protocol):
+    """What the engine lends a channel to fetch with: guarded, bounded, without cookies."""
+
+    async def get(
+        self, url: str, *, own: str = "", secret: Mapping[str, str] | None = None,
+        hosts: Sequence[str] = (),
+    ) -> bytes:  # fmt: skip
+        """Return what an address holds.
+
+        Only https to addresses of the public Internet, or to the host of `own`, which the operator
+        configured. The headers in `secret` go to that host and to `hosts` (and what lies below
+        them) alone, never along a redirect to another. Raises Rejected(media.*) when it can never
+        be had, Retry with the vendor's own hint when it may be.
+        """
+        ...
+
+
+@runtime_checkable
+class Fetching(Protocol):
+    """A channel whose files lie at its vendor."""
+
+    async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
+        """Return a file; raise Rejected(media.*) or Retry."""
         ...
 
 
@@ -130,6 +168,29 @@ class Source(Protocol):
         """Fetch for ever, handing each delivery to `accept`; raise Retry to be called again."""
         ...
 
+
+@runtime_checkable
+class Listing(Protocol):
+    """A source that can tell what it holds."""
+
     def inventory(self) -> AsyncIterator[str]:
         """Yield the position of everything the source holds, for the ledger."""
         ...
+
+
+def message_of(
+    channel: str, delivery: Delivery, context: Context, *, native_id: str, root: str, kind: Kind,
+    sender: Party, text: str, **more: Any,
+) -> Message:  # fmt: skip
+    """Return a Message with what every channel fills in the same way: ids, brand and source.
+
+    `root` is what its conversation hangs on; `more` are other fields of Message.
+    """
+    source = f"{channel}:{delivery.account}"
+    brand = (context.settings.brand if context.settings else "") or context.brand
+    return Message(
+        id=message_id(channel, source, native_id), brand=brand, channel=channel, source=source,
+        native_id=native_id, conversation=conversation_id(brand, channel, root), kind=kind,
+        sender=sender, text=text, full_text=more.pop("full_text", text),
+        received_at=delivery.received_at, position=delivery.position, **more,
+    )  # fmt: skip

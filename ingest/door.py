@@ -4,7 +4,6 @@ Before: callers, vendors, visitors. After: ingest/accept.py; 202 only after Kafk
 belongs to the desk is passed on to it, so that callers need one address.
 """
 
-import asyncio
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,15 +23,15 @@ from ingest import chat_door
 from ingest.accept import Ingest
 from ingest.channel import Delivery
 from ingest.hook import Call, Hook, HookTools
+from ingest.pending import Pending
 from ingest.registry import BEARER, CHANNELS, HOOKS
 from ingest.replies import Replies
 from runtime import http, metrics
 from runtime.health import Health
-from runtime.journal import Journal, Waiting
 from runtime.log import get
 from runtime.settings import Settings
 from schemas.api import Accepted, openapi
-from schemas.errors import Rejected, Retry, Unavailable
+from schemas.errors import Rejected, Retry
 from schemas.publish import PUBLISHED
 
 log = get(__name__)
@@ -56,7 +55,7 @@ class Door:
     accounts: Accounts
     desk: httpx2.AsyncClient
     outside: httpx2.AsyncClient
-    journal: Journal
+    pending: Pending
 
     def account(self, channel: str, name: str) -> Any:
         """Return an account's settings; raise Rejected when there is none."""
@@ -113,27 +112,12 @@ class Door:
                 raw=raw, account=account, received_at=now,
                 traceparent=request.headers.get("traceparent"),
             )  # fmt: skip
-            try:
-                await self.ingest.accept(CHANNELS[hook.channel], delivery, settings, bury=True)
-            except Retry:
-                if hook.patient:
-                    raise
-                await self._journal(hook.channel, delivery)
+            await self.pending.accept(
+                CHANNELS[hook.channel], delivery, settings, patient=hook.patient
+            )
         taken.kept()
         told = taken.answer
         return Response(told.body, told.status, media_type=told.content_type)
-
-    async def _journal(self, channel: str, delivery: Delivery) -> None:
-        """Keep what its vendor would not send again; raise Retry when the disk can't either."""
-        waiting = Waiting(
-            channel=channel, account=delivery.account, received_at=delivery.received_at,
-            traceparent=delivery.traceparent,
-        )  # fmt: skip
-        try:
-            await asyncio.to_thread(self.journal.put, waiting, delivery.raw)
-        except Unavailable as error:
-            raise Retry(30, str(error)) from error
-        log.warning("delivery.waits", channel=channel, account=delivery.account)
 
     async def fetch(self, url: str) -> bytes:
         """GET what a hook asks for; its host was checked there, and redirects are not followed."""

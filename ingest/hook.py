@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from schemas.errors import Rejected
 
@@ -85,6 +85,15 @@ class Hook(Protocol):
 
     def secret(self, settings: Any, value: str) -> Any:
         """Return an account's settings with the hook's secret set: for `santral parse --secret`."""
+        ...
+
+
+@runtime_checkable
+class Taking(Protocol):
+    """A hook whose calls can be taken apart without their proof: for captured bodies."""
+
+    def take(self, body: bytes) -> Taken:
+        """Return what a body held; raise Rejected when it is none of that vendor's. Pure."""
         ...
 
 

@@ -6,7 +6,7 @@ Before: the settings' accounts. After: workers/ledger.py compares.
 import asyncio
 from collections.abc import Mapping
 
-from ingest.channel import PullChannel, Tools
+from ingest.channel import Listing, PullChannel, Tools
 from ingest.registry import CHANNELS
 from ingest.run import accounts
 from runtime.clock import SystemClock
@@ -29,5 +29,6 @@ async def inventories(settings: Settings) -> Mapping[str, list[str]]:
         for account, told in table.items():
             if channel.pulls(told):
                 source = channel.source(account, told, tools)
-                found[f"{name}:{account}"] = [p async for p in source.inventory()]
+                if isinstance(source, Listing):
+                    found[f"{name}:{account}"] = [p async for p in source.inventory()]
     return found

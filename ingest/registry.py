@@ -7,23 +7,35 @@ from ingest.channel import Channel
 from ingest.channels.api import Api
 from ingest.channels.chat import Chat
 from ingest.channels.email import Email
+from ingest.channels.instagram import Instagram
+from ingest.channels.messenger import Messenger
+from ingest.channels.telegram import Telegram
+from ingest.channels.whatsapp import Whatsapp
 from ingest.hook import Hook
 from ingest.hooks.mailgun import Mailgun
 from ingest.hooks.postmark import Postmark
 from ingest.hooks.sendgrid import Sendgrid
 from ingest.hooks.ses import Ses
 
-CHANNELS: dict[str, Channel] = {c.name: c for c in (Email(), Chat(), Api())}
+_MESSENGERS = (Whatsapp(), Telegram(), Messenger(), Instagram())
 
-HOOKS: dict[str, Hook] = {h.name: h for h in (Ses(), Mailgun(), Postmark(), Sendgrid())}
+CHANNELS: dict[str, Channel] = {c.name: c for c in (Email(), Chat(), Api(), *_MESSENGERS)}
+
+HOOKS: dict[str, Hook] = {
+    h.name: h for h in (Ses(), Mailgun(), Postmark(), Sendgrid(), *_MESSENGERS)
+}
 """Webhooks under /v1/hooks/ that prove themselves by their vendor's signature."""
 
 BEARER: dict[str, str] = {"mail": "email", "email": "email", "api": "api"}
 """Names under /v1/hooks/ that take a channel's own form with our access token."""
 
+ALIASES: dict[str, str] = {"facebook": "messenger"}
+"""Other names that people look for, for `santral parse`."""
+
 
 def channel_of(name: str) -> str | None:
     """Return the channel whose parser a name under /v1/hooks/ uses, or a channel's own name."""
+    name = ALIASES.get(name, name)
     if name in HOOKS:
         return HOOKS[name].channel
     return BEARER.get(name) or (name if name in CHANNELS else None)

@@ -6,7 +6,6 @@ Before: runtime/cli.py. After: messages.v1. Any number of these may run side by 
 import asyncio
 import functools
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from ingest.accept import Ingest
 from ingest.channel import Channel, Context, Delivery, PullChannel, Source, Tools
 from ingest.cursors import Cursors
 from ingest.door import Door, app
+from ingest.pending import Pending
 from ingest.registry import CHANNELS
 from ingest.replies import Replies
 from ingest.scan import Scanner
@@ -27,6 +27,7 @@ from runtime.clock import Clock
 from runtime.health import Fresh, Health
 from runtime.journal import Journal
 from runtime.log import get
+from runtime.outside import Outside
 from runtime.settings import Settings, section
 from schemas.errors import Retry, retries
 
@@ -34,7 +35,6 @@ log = get(__name__)
 
 # How long a source may go without a finished pass before readiness says so.
 _POLL_AGE_S = 600.0
-_CATCH_UP_S = 2.0
 
 
 def accounts(settings: Settings) -> dict[str, dict[str, Any]]:
@@ -49,37 +49,40 @@ def accounts(settings: Settings) -> dict[str, dict[str, Any]]:
     return found
 
 
-def build(settings: Settings, clock: Clock, publisher: Publisher) -> Ingest:
+def build(
+    settings: Settings, clock: Clock, publisher: Publisher, web: Outside | None = None
+) -> Ingest:
     """Return the ingest step of these settings."""
     context = Context(brand=settings.brand, signing_key=settings.tokens.signing.encode())
     return Ingest(
         archive=Folder(settings.archive_path), publisher=publisher, clock=clock, context=context,
-        scanner=Scanner(settings.scan),
+        scanner=Scanner(settings.scan), web=web or Outside(),
     )  # fmt: skip
 
 
 async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.Event) -> None:
     """Run door and channels until `stop`."""
     publisher = Publisher(settings.kafka, f"santral-ingest-{os.getpid()}")
-    ingest = build(settings, clock, publisher)
+    web = Outside()
+    ingest = build(settings, clock, publisher, web)
     replies = Replies(settings.kafka, clock, f"santral-door-{os.getpid()}")
     health.add("kafka", lambda: None if publisher.healthy else "the last publish failed")
     health.add("replies", replies.fresh)
     sockets = [http.listen(settings.door.host, settings.door.port)]
     cursors = Cursors(settings.kafka, publisher)
-    journal = Journal(settings.journal_path)
     async with (
         httpx2.AsyncClient(base_url=settings.door.desk_url) as desk,
         httpx2.AsyncClient(follow_redirects=False) as outside,
     ):
         found = accounts(settings)
+        pending = Pending(Journal(settings.journal_path), ingest, found)
         door = Door(
             settings=settings, ingest=ingest, replies=replies, accounts=found, desk=desk,
-            outside=outside, journal=journal,
+            outside=outside, pending=pending,
         )  # fmt: skip
         server = http.server(app(door, health))
         pulls = [
-            _pull(channel, name, account, ingest, cursors, health, clock, settings.home_path)
+            _pull(channel, name, account, pending, cursors, health, clock, settings.home_path)
             for channel in CHANNELS.values()
             for name, account in found[channel.name].items()
             if isinstance(channel, PullChannel) and channel.pulls(account)
@@ -89,50 +92,9 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
         if settings.mail_door.protocol != "off":
             receiver = mail_door.Receiver(ingest, CHANNELS["email"], found["email"])
             serving.append(mail_door.serve(settings.mail_door, receiver, stop))
-        catching = _catch_up(journal, ingest, found)
-        await stage.until(stop, _follow(replies), catching, *pulls, finishing=serving)
+        await stage.until(stop, _follow(replies), pending.run(), *pulls, finishing=serving)
+    await web.close()
     await publisher.stop()
-
-
-async def _catch_up(
-    journal: Journal, ingest: Ingest, found: Mapping[str, Mapping[str, Any]]
-) -> None:
-    """Publish what waits in the journal, again and again: Kafka may be back."""
-    while True:
-        metrics.gauge("santral_deliveries_waiting", await asyncio.to_thread(journal.count))
-        try:
-            await publish_waiting(journal, ingest, found)
-        except Retry as error:
-            log.info("journal.later", why=str(error))
-        await asyncio.sleep(_CATCH_UP_S)
-
-
-async def publish_waiting(
-    journal: Journal, ingest: Ingest, found: Mapping[str, Mapping[str, Any]]
-) -> int:
-    """Take up every delivery that waits, in their order; raise Retry when Kafka is still away."""
-    count = 0
-    for path, waiting, raw in await asyncio.to_thread(lambda: list(journal.entries())):
-        account = found.get(waiting.channel, {}).get(waiting.account)
-        if account is None:
-            log.error("journal.no_account", channel=waiting.channel, account=waiting.account)
-            continue  # it stays, and is counted, until the account is configured again
-        delivery = Delivery(
-            raw=raw, account=waiting.account, received_at=waiting.received_at,
-            traceparent=waiting.traceparent,
-        )  # fmt: skip
-        try:
-            await ingest.accept(CHANNELS[waiting.channel], delivery, account, bury=True)
-        except Retry:
-            raise
-        except Exception:
-            # A bug that one delivery brings out must not hold all the others up for ever.
-            log.exception("journal.bug", path=str(path))
-            await asyncio.to_thread(journal.aside, path)
-            continue
-        await asyncio.to_thread(journal.done, path)
-        count += 1
-    return count
 
 
 async def _follow(replies: Replies) -> None:
@@ -163,7 +125,7 @@ def _keep(folder: Path, name: str, value: str) -> None:
 
 
 async def _pull(
-    channel: Channel, account: str, settings: Any, ingest: Ingest, cursors: Cursors,
+    channel: Channel, account: str, settings: Any, pending: Pending, cursors: Cursors,
     health: Health, clock: Clock, home: Path,
 ) -> None:  # fmt: skip
     """Run one source for ever; what ends it is waited out, longer each time."""
@@ -175,7 +137,7 @@ async def _pull(
         metrics.gauge("santral_source_poll_age_seconds", 0, source=source)
 
     async def accept(delivery: Delivery) -> None:
-        await ingest.accept(channel, delivery, settings, bury=True)
+        await pending.accept(channel, delivery, settings, patient=True)
 
     assert isinstance(channel, PullChannel)
     tools = Tools(

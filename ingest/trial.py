@@ -4,6 +4,7 @@ Before: files on disk. After: a line of JSON for each message, or for why there 
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -11,8 +12,8 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from ingest.channel import Context, Delivery
-from ingest.hook import Call, HookTools
-from ingest.registry import CHANNELS, HOOKS, channel_of
+from ingest.hook import Call, HookTools, Taken, Taking
+from ingest.registry import ALIASES, CHANNELS, HOOKS, channel_of
 from runtime.settings import Settings, section
 from schemas.base import Record
 from schemas.errors import Rejected, Retry
@@ -26,8 +27,10 @@ class Refused(Record, frozen=True, kw_only=True):
 
 
 class Ignored(Record, frozen=True, kw_only=True):
-    """What was proven, and is none."""
+    """What is the vendor's, and no message; `ignored` is the reason it is counted under."""
 
+    rejected: str = "delivery.ignored"
+    text: str
     ignored: str
 
 
@@ -41,7 +44,7 @@ class Trial:
         if channel is None:
             known = ", ".join(sorted({*CHANNELS, *HOOKS}))
             raise Rejected("channel.unknown", f"no channel {name!r}; there are {known}")
-        self._channel, self._hook = CHANNELS[channel], HOOKS.get(name)
+        self._channel, self._hook = CHANNELS[channel], HOOKS.get(ALIASES.get(name, name))
         table = settings.channels.get(channel, {}).get(account, {})
         self._settings: Any = section(
             self._channel.account, table, "santral.toml", f"channels.{channel}", []
@@ -55,15 +58,35 @@ class Trial:
         )  # fmt: skip
 
     def run(self, name: str, data: bytes) -> list[str]:
-        """Return a line for everything in an input; a whole request when its name ends in .http."""
+        """Return a line for everything in an input.
+
+        A name ending in .http is a whole request, one ending in .jsonl a body a line.
+        """
+        if name.endswith((".jsonl", ".ndjson")):
+            lines = [x for x in data.splitlines() if x.strip()]
+            return [made for x in lines for made in self._tried(self._taken, x)]
+        return self._tried(self._called if name.endswith(".http") else self._taken, data)
+
+    def _tried(self, what: Callable[[bytes], list[str]], data: bytes) -> list[str]:
         try:
-            if name.endswith(".http"):
-                return self._called(data)
-            return [self._parsed(data)]
+            return what(data)
         except Rejected as error:
             return [_line(Refused(rejected=error.code, text=error.text))]
         except Retry as error:
             return [_line(Refused(rejected="try_again", text=str(error)))]
+
+    def _taken(self, data: bytes) -> list[str]:
+        """Take a captured body apart, or one delivery as the archive keeps it."""
+        hook: object = self._hook
+        if not isinstance(hook, Taking):
+            return [self._parsed(data)]
+        try:
+            return self._each(hook.take(data))
+        except Rejected as error:
+            try:
+                return [self._parsed(data)]
+            except Rejected:
+                raise error from None
 
     def _parsed(self, raw: bytes) -> str:
         delivery = Delivery(raw=raw, account=self._account, received_at=self._now)
@@ -74,13 +97,15 @@ class Trial:
         if self._hook is None:
             return [self._parsed(call.body)]
         tools = HookTools(now=self._now, fetch=_nowhere)
-        taken = asyncio.run(self._hook.receive(call, self._settings, tools))
-        lines = [_line(Ignored(ignored=reason)) for reason in taken.ignored]
+        return self._each(asyncio.run(self._hook.receive(call, self._settings, tools)))
+
+    def _each(self, taken: Taken) -> list[str]:
+        lines = []
+        for reason in taken.ignored:
+            told = f"no message: {reason.replace('_', ' ')}"
+            lines.append(_line(Ignored(text=told, ignored=reason)))
         for raw in taken.deliveries:
-            try:
-                lines.append(self._parsed(raw))
-            except Rejected as error:
-                lines.append(_line(Refused(rejected=error.code, text=error.text)))
+            lines += self._tried(lambda one: [self._parsed(one)], raw)
         return lines
 
 

@@ -30,7 +30,7 @@ STATUS = {
     "body.too_large": 413, "account.unknown": 404, "channel.unknown": 404,
     "department.unknown": 404, "message.unknown": 404, "participant.unconfirmed": 409,
     "token.missing": 401, "token.wrong": 401, "signature.missing": 401, "signature.wrong": 401,
-    "signature.stale": 401, "signature.unset": 401,
+    "signature.stale": 401, "signature.unset": 401, "reply.forbidden": 409, "reply.too_late": 409,
 }  # fmt: skip
 """HTTP status of a rejection code; all others are 400."""
 

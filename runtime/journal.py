@@ -29,6 +29,7 @@ class Waiting(Record, frozen=True, kw_only=True):
     account: str
     received_at: datetime
     traceparent: str | None = None
+    position: str | None = None
 
 
 class Journal:

@@ -16,7 +16,10 @@ def configure(stage: str, level: str = "info", as_json: bool | None = None) -> N
     numeric = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     as_json = not sys.stderr.isatty() if as_json is None else as_json
     renderer: Any = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer()
+        if as_json
+        # Its own way shows the values of a traceback: a customer's words among them.
+        else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     )
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,

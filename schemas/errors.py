@@ -9,6 +9,11 @@ SantralError
 Anything else is a bug and crashes. Pure.
 """
 
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+_DAY_S = 86_400.0
+
 CODES: dict[str, str] = {
     "record.undecodable": "a Kafka record is not the JSON of its topic's Struct",
     "record.too_large": "a message stays over the record limit after its text was cut",
@@ -30,12 +35,19 @@ CODES: dict[str, str] = {
     "token.wrong": "the access token is not valid here",
     "chat.bad_frame": "a chat frame is not one of the protocol",
     "chat.bad_session": "the chat session is unknown or its key is wrong",
+    "delivery.ignored": "proven to be the vendor's, and no message",
+    "media.gone": "the source has the file no more",
+    "media.refused": "the file's address is not one that may be asked",
+    "media.too_large": "the file is larger than the limit",
     "attachment.invalid": "an attachment's content is not base64",
     "department.unknown": "no such department is configured",
     "participant.unconfirmed": "only a new participant wrote, and nobody said they may be answered",
     "reply.no_address": "the customer left no address on this channel",
     "reply.no_server": "no server is configured to send this channel's answers",
     "reply.refused": "the other side refused the answer for good",
+    "reply.forbidden": "the source takes no answer there",
+    "reply.too_late": "the time in which the source takes an answer is over",
+    "reply.too_long": "the answer is longer than the source takes",
     "reply.loop": "the loop guard held the answer back",
     "message.unknown": "no such message is known",
     "router.bug": "the router failed on this record; its log has the traceback",
@@ -73,6 +85,22 @@ def retries(group: BaseExceptionGroup[Retry]) -> list[Retry]:
     for error in group.exceptions:
         found += retries(error) if isinstance(error, BaseExceptionGroup) else [error]
     return found
+
+
+def retry_after(told: str, now: datetime, otherwise: float = 15) -> float:
+    """Return the seconds of a Retry-After header (RFC 9110, 10.2.3), a day at most.
+
+    `otherwise` stands where there is none, or none that can be read.
+    """
+    told = told.strip()
+    if told.replace(".", "", 1).isdigit():
+        return min(float(told), _DAY_S)
+    try:
+        until = parsedate_to_datetime(told)
+    except (ValueError, TypeError):
+        return otherwise
+    until = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return min(max(0.0, (until - now).total_seconds()), _DAY_S)
 
 
 class Problem(str):

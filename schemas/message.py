@@ -125,6 +125,20 @@ class Post(Record, frozen=True, kw_only=True):
     rating: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
 
 
+class Answering(Record, frozen=True, kw_only=True):
+    """What the source allows of an answer, for the desk to say before anyone writes one.
+
+    `until` is when the right to answer ends; `limit` the longest answer, in `unit`; `forbidden`
+    why none can be given there; a `public` answer is read by everybody.
+    """
+
+    until: Time | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    unit: Literal["characters", "bytes"] = "characters"
+    forbidden: str = ""
+    public: bool = False
+
+
 class Raw(Record, frozen=True, kw_only=True):
     """Where the bytes lie as they came; `size` in bytes."""
 
@@ -137,7 +151,8 @@ class Message(Record, frozen=True, kw_only=True):
     """A customer's message, the same shape from every channel.
 
     `text` holds the customer's own words, `full_text` all of it; `position` is where the source
-    holds it (for the ledger), `thread` what an answer needs to stand in the same thread.
+    holds it (for the ledger), `thread` what an answer needs to stand in the same thread,
+    `reply_to` where it goes, in the channel's own words, `answering` what the source allows.
     """
 
     id: Id
@@ -165,6 +180,7 @@ class Message(Record, frozen=True, kw_only=True):
     position: str | None = None
     thread: tuple[str, ...] = ()
     reply_to: str | None = None
+    answering: Answering | None = None
     flags: tuple[str, ...] = ()
 
 

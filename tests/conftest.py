@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from runtime.settings import Settings
-from tests.servers import JARS, Dovecot, Postgres, Smtp, Up, broker
+from tests.servers import JARS, Dovecot, Postgres, Smtp, Up, Vendor, broker
 
 settings.register_profile(
     "santral", deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None,
@@ -62,6 +62,22 @@ def smtp() -> Iterator[Smtp]:
 
 
 @pytest.fixture(scope="session")
+def graph() -> Iterator[Vendor]:
+    """The vendors' server that the road's accounts speak to."""
+    made = Vendor().start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def vendor() -> Iterator[Vendor]:
+    """A vendor's server for one test."""
+    made = Vendor().start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server."""
     need(Postgres.binaries, "PostgreSQL")
@@ -71,8 +87,10 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def road(tmp_path_factory: pytest.TempPathFactory, dovecot: Dovecot, smtp: Smtp) -> Iterator[Up]:
-    """The whole local profile, reading Dovecot and answering by SMTP."""
+def road(
+    tmp_path_factory: pytest.TempPathFactory, dovecot: Dovecot, smtp: Smtp, graph: Vendor
+) -> Iterator[Up]:
+    """The whole local profile, reading Dovecot, answering by SMTP and by a messenger's API."""
     home: Path = tmp_path_factory.mktemp("road")
     made = Up(
         home,
@@ -89,6 +107,12 @@ poll = "1s"
 timeout = "10s"
 domain = "destek.example"
 mailgun_key = "gun"
+
+[channels.whatsapp.magaza]
+app_secret = "meta"
+verify_token = "dogrula"
+token = "EAAtoken"
+api = "{graph.url}/v25.0"
 
 [actions.reply_email.destek]
 host = "127.0.0.1"

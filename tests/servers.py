@@ -14,12 +14,15 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from email.message import Message as Mail
 from email.parser import BytesParser
 from email.policy import default
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -508,3 +511,100 @@ class Smtp:
     def to(self, address: str) -> list[Mail]:
         """Return the mails that came for an address."""
         return [mail for _, recipients, mail in self.mails if address in recipients]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """One request that a vendor's server got."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """Return the body as JSON."""
+        return json.loads(self.body)
+
+
+Answers = tuple[int, dict[str, str], bytes]
+
+
+class Vendor:
+    """A vendor's HTTP server: answers what a test says, in the order it says it, and remembers
+    what it was asked. A path that nobody spoke of is 404."""
+
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+        self._answers: dict[str, list[Answers | None]] = {}
+        self._lock = threading.Lock()
+        vendor = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def _serve(self) -> None:
+                size = int(self.headers.get("Content-Length") or 0)
+                body = self.rfile.read(size)
+                told = {k.lower(): v for k, v in self.headers.items()}
+                vendor.asked.append(
+                    Asked(method=self.command, path=self.path, headers=told, body=body)
+                )
+                found = vendor.answer(self.path.partition("?")[0])
+                if found is None:
+                    self.close_connection = True
+                    return
+                status, headers, data = found
+                self.send_response(status)
+                for name, value in {"Content-Length": str(len(data)), **headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(data)
+
+            do_GET = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815 - http.server asks for them
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Stay silent."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def start(self) -> "Vendor":
+        """Serve until stopped."""
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def stop(self) -> None:
+        """End."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def says(
+        self, path: str, *bodies: Any, status: int = 200, headers: dict[str, str] | None = None
+    ) -> None:
+        """Answer a path with these bodies, one a request, the last for ever; None hangs up."""
+        made: list[Answers | None] = []
+        for body in bodies:
+            data = body if isinstance(body, bytes) else json.dumps(body).encode()
+            made.append(None if body is None else (status, headers or {}, data))
+        with self._lock:
+            self._answers.setdefault(path, []).extend(made)
+
+    def forget(self) -> None:
+        """Start anew."""
+        with self._lock:
+            self._answers.clear()
+        self.asked.clear()
+
+    def answer(self, path: str) -> Answers | None:
+        """Return what is to be answered."""
+        with self._lock:
+            waiting = self._answers.get(path)
+            if not waiting:
+                return 404, {}, b"{}"
+            return waiting.pop(0) if len(waiting) > 1 else waiting[0]
+
+    def to(self, path: str) -> list[Asked]:
+        """Return what came for a path."""
+        return [a for a in self.asked if a.path.partition("?")[0] == path]

@@ -8,7 +8,7 @@ import pytest
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.email import Account, Email
-from ingest.run import publish_waiting
+from ingest.pending import Pending
 from runtime.bus import read_to_end
 from runtime.journal import Journal, Waiting
 from runtime.settings import Settings
@@ -72,14 +72,14 @@ async def test_with_kafka_back_everything_is_published_once_and_what_has_no_acco
         process.suspend()
         try:
             with pytest.raises(Retry):
-                await publish_waiting(journal, ingest, FOUND)
+                await Pending(journal, ingest, FOUND).publish()
         finally:
             process.resume()
         assert journal.count() == 6
         async with asyncio.timeout(60):
             while journal.count() > 1:
                 try:
-                    await publish_waiting(journal, ingest, FOUND)
+                    await Pending(journal, ingest, FOUND).publish()
                 except Retry:
                     continue
     made = [
@@ -107,7 +107,7 @@ async def test_what_brings_out_a_bug_of_ours_is_put_aside_and_holds_no_other_up(
 
     monkeypatch.setattr(Email, "parse", parse)
     async with ingesting(kafka, timedelta(seconds=10)) as ingest:
-        assert await publish_waiting(journal, ingest, FOUND) == 2
-        assert await publish_waiting(journal, ingest, FOUND) == 0
+        assert await Pending(journal, ingest, FOUND).publish() == 2
+        assert await Pending(journal, ingest, FOUND).publish() == 0
     assert journal.count() == 1, "it is counted until a person looked"
     assert [p.suffix for p in tmp_path.iterdir()] == [".aside"]

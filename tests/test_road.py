@@ -17,7 +17,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from schemas.base import conversation_id
-from tests.servers import Dovecot, Smtp, Up, wait
+from tests.channels.test_whatsapp import body, signed
+from tests.servers import Dovecot, Smtp, Up, Vendor, wait
 
 
 def _new() -> str:
@@ -192,6 +193,40 @@ def test_a_vendors_call_is_taken_once_it_is_proven(road: Up) -> None:
     conversation = conversation_id("default", "mail", native)
     item = road.claim("billing", conversation)
     assert [m["native_id"] for m in item["messages"]] == [native]
+
+
+def test_a_messengers_message_with_a_file_is_answered_through_its_api(
+    road: Up, graph: Vendor
+) -> None:
+    file, native, who = _new(), _new(), f"9053{time.time_ns() % 10**8:08d}"
+    picture = b"\x89PNG\r\n\x1a\n" + b"0" * 40
+    graph.says(f"/v25.0/{file}", {"url": f"{graph.url}/{file}"})
+    graph.says(f"/{file}", picture)
+    graph.says("/v25.0/77/messages", {"messages": [{"id": "wamid.out"}]})
+    message = {"from": who, "id": native, "timestamp": str(int(time.time())), "type": "image",
+               "image": {"id": file, "mime_type": "image/png", "caption": "Ürün kırık geldi, iade"}}  # fmt: skip
+    call = signed(body(message, contact={"wa_id": who, "profile": {"name": "Ayşe"}}), "meta")
+    with httpx2.Client(base_url=road.access["door"]) as meta:
+        verify = {"hub.mode": "subscribe", "hub.challenge": "42", "hub.verify_token": "dogrula"}
+        found = meta.get("/v1/hooks/whatsapp/magaza", params=verify)
+        assert (found.status_code, found.text) == (200, "42")
+        for _ in range(2):
+            sent = meta.post(
+                "/v1/hooks/whatsapp/magaza", content=call.body, headers=dict(call.headers)
+            )
+            assert sent.status_code == 200
+        call.headers["x-hub-signature-256"] = "sha256=" + "0" * 64  # type: ignore[index]  # a dict in truth
+        bad = meta.post("/v1/hooks/whatsapp/magaza", content=call.body, headers=dict(call.headers))
+        assert bad.status_code == 401
+    item = road.claim("returns", conversation_id("default", "whatsapp", f"77/{who}"))
+    (told,) = item["messages"]
+    assert told["attachments"][0]["size"] == len(picture)
+    late = road.act(item, "reply", text="x" * 5000)
+    assert (late.status_code, late.json()["code"]) == (400, "reply.too_long")
+    assert road.act(item, "reply", text="Kargo bizden, yenisini yolladık").status_code == 200
+    wait("the answer at the vendor", lambda: graph.to("/v25.0/77/messages"))
+    assert graph.to("/v25.0/77/messages")[0].json()["to"] == who
+    road.message(item["id"], lambda m: any(o["kind"] == "delivered" for o in m["outcomes"]))
 
 
 def test_an_answer_that_comes_back_is_told_in_its_conversation(

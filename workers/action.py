@@ -22,11 +22,15 @@ class Unconfirmed(SantralError):
 
 
 class Action(Protocol):
-    """What every reply action has."""
+    """What every reply action has.
+
+    `shares` names the settings that it takes from the channel's account unless its own says more.
+    """
 
     name: str
     channel: str
     account: type[msgspec.Struct]
+    shares: tuple[str, ...]
 
     async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
         """Send one reply; return what the other side said."""

@@ -79,6 +79,7 @@ class Desk:
         """Answer the customer on the conversation's channel; the item stays with the agent."""
         held, works = await self._held(item, asked.lease)
         work = _answerable(works, allow=asked.allow_new_participant)
+        _allowed(work, asked.text, self.clock.now())
         digest = sha256(asked.text.encode()).hexdigest()[:16]
         reply = self._reply(
             item, work, asked, held, derived_id("reply", item, work.message.id, digest)
@@ -207,6 +208,26 @@ def _answerable(works: list[WorkItem], *, allow: bool) -> WorkItem:
             "only a new participant wrote: check who it is, then send `allow_new_participant`",
         )
     return known[-1]
+
+
+def _allowed(work: WorkItem, text: str, now: datetime) -> None:
+    """Raise Rejected when the source takes no such answer: better here than after the click."""
+    told = work.message.answering
+    if told is None:
+        return
+    if told.forbidden:
+        raise Rejected("reply.forbidden", f"{work.message.channel}: {told.forbidden}")
+    if told.until is not None and now > told.until:
+        raise Rejected(
+            "reply.too_late",
+            f"{work.message.channel} took an answer until {told.until:%d.%m.%Y %H:%M} UTC: reach "
+            "the customer on another channel",
+        )
+    length = len(text.encode() if told.unit == "bytes" else text)
+    if told.limit is not None and length > told.limit:
+        raise Rejected(
+            "reply.too_long", f"{length} {told.unit}, {work.message.channel} takes {told.limit}"
+        )
 
 
 def _item(department: str, item: str, lease: str, until_ms: int, works: list[WorkItem]) -> Item:

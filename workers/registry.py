@@ -2,8 +2,17 @@
 
 from workers.action import Action
 from workers.actions.reply_email import ReplyEmail
+from workers.actions.reply_instagram import ReplyInstagram
+from workers.actions.reply_messenger import ReplyMessenger
+from workers.actions.reply_telegram import ReplyTelegram
+from workers.actions.reply_whatsapp import ReplyWhatsapp
 
-ACTIONS: dict[str, Action] = {a.name: a for a in (ReplyEmail(),)}
+ACTIONS: dict[str, Action] = {
+    a.name: a
+    for a in (
+        ReplyEmail(), ReplyWhatsapp(), ReplyTelegram(), ReplyMessenger(), ReplyInstagram(),
+    )
+}  # fmt: skip
 
 
 def sections() -> dict[str, type]:

@@ -37,6 +37,7 @@ _LEASE_MS = 300_000  # longer than an SMTP conversation's own deadlines
 _KEEP_MS = 14 * 24 * 3600 * 1000
 _IN_FLIGHT = 200
 _GIVE_UP_S = 4 * 3600.0
+_LONGEST_S = 3600.0  # a vendor's own hint is obeyed up to here
 _HOUR_MS = 3_600_000
 _STOP_S = 12.0
 
@@ -156,7 +157,7 @@ class Replies:
                     await self._tell(reply, "undeliverable", f"gave up: {error}")
                     return
                 log.warning("reply.later", id=reply.id, why=str(error))
-                await self._wait(min(600.0, max(delay, min(error.after, 60))))
+                await self._wait(min(_LONGEST_S, max(min(delay, 600.0), error.after)))
                 delay *= 2
             except AWAY:
                 await self._wait(1)
@@ -208,11 +209,13 @@ class Replies:
         return int(sent) > self._settings.replies.per_address_per_hour
 
     def _account(self, action: Action, reply: Reply) -> Any:
+        name = reply.source.split(":")[1] if ":" in reply.source else ""
         tables = self._settings.actions.get(action.name, {})
-        table = tables.get(reply.source.partition(":")[2]) or tables.get("default")
-        if table is None:
-            return None
-        return section(action.account, table, "santral.toml", f"actions.{action.name}", [])
+        table = tables.get(name) or tables.get("default") or {}
+        channel = self._settings.channels.get(action.channel, {}).get(name, {})
+        shared = {k: channel[k] for k in action.shares if k in channel}
+        where = f"actions.{action.name}"
+        return section(action.account, {**shared, **table}, "santral.toml", where, [])
 
     async def _finish(self, reply: Reply, kind: OutcomeKind, said: str) -> None:
         self._results[reply.id] = (kind, said)

@@ -62,6 +62,7 @@ class ReplyEmail:
     name = "reply_email"
     channel = "email"
     account: type[msgspec.Struct] = Account
+    shares: tuple[str, ...] = ()
 
     async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
         """Send one reply; return the server's words."""

@@ -206,7 +206,8 @@ class Pages:
             waiting = 0
         return self._page(
             request, "desk.html", department=department, item=item, note=note, waiting=waiting,
-            text=text, lease_s=int(self._api.settings.desk.lease.total_seconds()),
+            text=text, now=self._api.desk.clock.now(),
+            lease_s=int(self._api.settings.desk.lease.total_seconds()),
         )  # fmt: skip
 
     async def beat(self, request: Request) -> Response:

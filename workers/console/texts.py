@@ -76,6 +76,16 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "choose": ("Bir bölüm seçin", "Choose a department"),
     "reply": ("Yanıtla", "Reply"),
     "reply_text": ("Yanıt metni", "Text of the reply"),
+    "answer_forbidden": ("Burada yanıt verilemez", "No answer can be given here"),
+    "answer_late": (
+        "Kanalın yanıt süresi doldu, müşteriye başka yoldan ulaşın. Bitişi:",
+        "The channel takes no answer any more: reach the customer otherwise. It ended",
+    ),
+    "answer_until": ("Yanıt verilebilecek son zaman:", "An answer can be given until"),
+    "answer_limit": ("En çok", "At most"),
+    "answer_public": ("Yanıtı herkes görür.", "Everybody reads the answer."),
+    "characters": ("karakter", "characters"),
+    "bytes": ("bayt", "bytes"),
     "reply_sent": ("Yanıt gönderilmek üzere kaydedildi.", "The reply is recorded and on its way."),
     "allow_stranger": (
         "Yeni katılan kişiyi tanıyorum, ona yanıt verilebilir",

@@ -1,0 +1,62 @@
+"""Instagram: direct messages, comments and mentions.
+
+Before: Meta calls /v1/hooks/instagram/ACCOUNT. After: accept publishes. With Instagram Login an
+app has a second secret: either proves a call. Source: ingest/meta_page.py names them.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from ingest import meta, meta_page
+from ingest.channel import Context, Delivery, Parsed, Web
+from ingest.hook import Call, HookTools, Taken
+
+
+class Account(meta_page.Account, frozen=True, kw_only=True):
+    """An app; `instagram_secret` is the one of Instagram Login, where that is used."""
+
+    instagram_secret: str = ""
+
+
+class Instagram:
+    """The channel, and the hook of its vendor."""
+
+    name = "instagram"
+    channel = "instagram"
+    way: Literal["push", "pull"] = "push"
+    patient = True
+    account: type[msgspec.Struct] = Account
+    takes = "direct messages with files, postbacks, quick replies, comments, posts, mentions"
+    ignores = "echoes, delivery and read receipts, opt-ins, referrals, likes"
+
+    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+        """Return what a call of Meta's held."""
+        where = "[channels.instagram.ACCOUNT]"
+        if call.method == "GET":
+            return meta.handshake(call, settings.verify_token, where)
+        meta.prove(call, (settings.app_secret, settings.instagram_secret), where)
+        return self.take(call.body)
+
+    def take(self, body: bytes) -> Taken:
+        """Return the messages in a body; Rejected when it is no webhook's."""
+        return meta_page.take(body, "instagram")
+
+    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+        """Return the Message of one stored item."""
+        return meta_page.parse("instagram", delivery, context)
+
+    async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
+        """Return a file: it lies at a public address that ends after a while."""
+        return await web.get(ref)
+
+    def setup(self, settings: Any, url: str) -> str | None:
+        """Return what to set up."""
+        fields = (
+            "messages, messaging_postbacks, message_reactions, comments, live_comments, mentions"
+        )
+        return meta_page.setup(settings, url, "Instagram", fields)
+
+    def secret(self, settings: Any, value: str) -> Any:
+        """Return the settings with the app's secret."""
+        return msgspec.structs.replace(settings, app_secret=value)

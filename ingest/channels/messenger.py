@@ -1,0 +1,54 @@
+"""Facebook: Messenger's direct messages, and comments, posts and mentions of a Page.
+
+Before: Meta calls /v1/hooks/messenger/ACCOUNT (one address a Page). After: accept publishes.
+Source: ingest/meta_page.py names them.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from ingest import meta, meta_page
+from ingest.channel import Context, Delivery, Parsed, Web
+from ingest.hook import Call, HookTools, Taken
+
+
+class Messenger:
+    """The channel, and the hook of its vendor."""
+
+    name = "messenger"
+    channel = "messenger"
+    way: Literal["push", "pull"] = "push"
+    patient = True
+    account: type[msgspec.Struct] = meta_page.Account
+    takes = "direct messages with files, postbacks, quick replies, comments, posts, mentions"
+    ignores = "echoes, delivery and read receipts, opt-ins, referrals, likes"
+
+    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+        """Return what a call of Meta's held."""
+        where = "[channels.messenger.ACCOUNT]"
+        if call.method == "GET":
+            return meta.handshake(call, settings.verify_token, where)
+        meta.prove(call, (settings.app_secret,), where)
+        return self.take(call.body)
+
+    def take(self, body: bytes) -> Taken:
+        """Return the messages in a body; Rejected when it is no webhook's."""
+        return meta_page.take(body, "page")
+
+    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+        """Return the Message of one stored item."""
+        return meta_page.parse("messenger", delivery, context)
+
+    async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
+        """Return a file: it lies at a public address that ends after a while."""
+        return await web.get(ref)
+
+    def setup(self, settings: Any, url: str) -> str | None:
+        """Return what to set up."""
+        fields = "messages, messaging_postbacks, message_edits, message_reactions, feed, mention"
+        return meta_page.setup(settings, url, "Messenger", fields)
+
+    def secret(self, settings: Any, value: str) -> Any:
+        """Return the settings with the app's secret."""
+        return msgspec.structs.replace(settings, app_secret=value)

@@ -1,0 +1,566 @@
+"""Telegram by the Bot API: webhook or long polling, whichever the account says.
+
+Before: Telegram calls /v1/hooks/telegram/ACCOUNT, or getUpdates is asked. After: accept publishes.
+Telegram keeps an update until it is confirmed, for a day: it is confirmed only once Kafka has it.
+Source: core.telegram.org/bots/api.
+"""
+
+import hmac
+import re
+from datetime import timedelta
+from typing import Any, Literal
+from urllib.parse import quote
+
+import httpx2
+import msgspec
+
+from ingest.channel import (
+    Accept,
+    Context,
+    Delivery,
+    Ledgered,
+    Media,
+    Parsed,
+    Source,
+    Tools,
+    Web,
+    message_of,
+)
+from ingest.clean.told import Text, instant, read
+from ingest.hook import Answer, Call, HookTools, Taken, need
+from schemas.base import Record, message_id
+from schemas.errors import Rejected, Retry
+from schemas.message import Answering, Attachment, Event, Handle, Party
+
+LIMIT = 4096
+_LARGEST = 20 * 1024 * 1024  # what getFile serves
+_POLL_S = 25
+_KINDS = ("message", "edited_message", "business_message", "edited_business_message",
+          "deleted_business_messages", "callback_query", "guest_message")  # fmt: skip
+_KNOWN = frozenset({
+    "channel_post", "edited_channel_post", "inline_query", "chosen_inline_result", "poll",
+    "poll_answer", "my_chat_member", "chat_member", "chat_join_request", "message_reaction",
+    "message_reaction_count", "shipping_query", "pre_checkout_query", "business_connection",
+    "chat_boost", "removed_chat_boost", "purchased_paid_media",
+})  # fmt: skip
+_BODIES = frozenset({
+    "text", "caption", "rich_message", "sticker", "contact", "location", "venue", "photo",
+    "document", "video", "audio", "voice", "video_note", "animation", "dice", "poll", "story",
+    "paid_media", "invoice", "game", "live_photo", "checklist",
+})  # fmt: skip
+_TOKEN = re.compile(r"^\d+:[\w-]{10,}$")
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """A bot. With `poll` it is asked; else it calls, and proves itself by `secret_token`."""
+
+    brand: str = ""
+    token: str = ""
+    secret_token: str = ""
+    poll: bool = False
+    api: str = "https://api.telegram.org"
+    timeout: timedelta = timedelta(seconds=60)
+
+
+class User(Record, frozen=True, kw_only=True):
+    """A person or a bot."""
+
+    id: Text = ""
+    is_bot: bool = False
+    first_name: str | None = ""
+    last_name: str | None = ""
+    username: str | None = ""
+    language_code: str | None = ""
+
+
+class Chat(Record, frozen=True, kw_only=True):
+    """Where it was said."""
+
+    id: Text = ""
+    type: str = ""
+    title: str | None = ""
+    username: str | None = ""
+
+
+class File(Record, frozen=True, kw_only=True):
+    """A file at Telegram; `thumb` and the like are not looked at."""
+
+    file_id: str = ""
+    file_size: Text = 0
+    file_name: str | None = ""
+    mime_type: str | None = ""
+    emoji: str | None = ""
+    width: Text = 0
+
+
+class Contact(Record, frozen=True, kw_only=True):
+    """A contact somebody shared: their own when `user_id` is theirs."""
+
+    phone_number: str | None = ""
+    first_name: str | None = ""
+    last_name: str | None = ""
+    user_id: Text = None
+
+
+class Location(Record, frozen=True, kw_only=True):
+    """A place on the map."""
+
+    latitude: Text = ""
+    longitude: Text = ""
+
+
+class Venue(Record, frozen=True, kw_only=True):
+    """A place with a name."""
+
+    title: str | None = ""
+    address: str | None = ""
+    location: Location | None = None
+
+
+class Button(Record, frozen=True, kw_only=True):
+    """A button under a message of ours."""
+
+    text: str = ""
+    callback_data: str | None = ""
+
+
+class Keyboard(Record, frozen=True, kw_only=True):
+    """The buttons under a message of ours."""
+
+    inline_keyboard: tuple[tuple[Button, ...], ...] = ()
+
+
+class Rich(Record, frozen=True, kw_only=True):
+    """A text of blocks, each of texts, lists and blocks."""
+
+    blocks: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+class Quoted(Record, frozen=True, kw_only=True):
+    """The message that is answered."""
+
+    message_id: Text = ""
+
+
+class Said(Record, frozen=True, kw_only=True, rename={"sender": "from"}):
+    """A message."""
+
+    message_id: Text = ""
+    message_thread_id: Text = None
+    is_topic_message: bool = False
+    business_connection_id: str | None = None
+    sender: User | None = None
+    sender_chat: Chat | None = None
+    chat: Chat = Chat()
+    date: Text = None
+    edit_date: Text = None
+    forward_origin: msgspec.Raw = msgspec.Raw()
+    reply_to_message: Quoted | None = None
+    reply_markup: Keyboard | None = None
+    text: str | None = None
+    caption: str | None = None
+    rich_message: Rich | None = None
+    photo: tuple[File, ...] = ()
+    document: File | None = None
+    video: File | None = None
+    audio: File | None = None
+    voice: File | None = None
+    video_note: File | None = None
+    animation: File | None = None
+    sticker: File | None = None
+    contact: Contact | None = None
+    location: Location | None = None
+    venue: Venue | None = None
+
+
+class Tapped(Record, frozen=True, kw_only=True, rename={"sender": "from"}):
+    """A touch of one of our buttons."""
+
+    id: str = ""
+    sender: User = User()
+    message: Said | None = None
+    data: str | None = ""
+
+
+class Deleted(Record, frozen=True, kw_only=True):
+    """Messages that were deleted in a business chat."""
+
+    business_connection_id: str | None = None
+    chat: Chat = Chat()
+    message_ids: tuple[Text, ...] = ()
+
+
+class Update(Record, frozen=True, kw_only=True):
+    """One update: an id, and one of the kinds."""
+
+    update_id: int
+    message: Said | None = None
+    edited_message: Said | None = None
+    business_message: Said | None = None
+    edited_business_message: Said | None = None
+    guest_message: Said | None = None
+    deleted_business_messages: Deleted | None = None
+    callback_query: Tapped | None = None
+
+
+class Updates(Record, frozen=True, kw_only=True):
+    """The answer to getUpdates; `parameters` of a refusal tell how long to wait."""
+
+    ok: bool = False
+    result: tuple[msgspec.Raw, ...] = ()
+    description: str = ""
+    parameters: dict[str, Text] | None = None
+
+
+class Counted(Record, frozen=True, kw_only=True):
+    """As much of an update as tells its place."""
+
+    update_id: int
+
+
+class Telegram:
+    """The channel, its hook and its poll."""
+
+    name = "telegram"
+    channel = "telegram"
+    way: Literal["push", "pull"] = "push"
+    patient = True
+    account: type[msgspec.Struct] = Account
+    takes = "texts, captions, files, contacts, places, button taps, edits, business chats"
+    ignores = "bots, joins and other notices, reactions, polls, channel posts, membership"
+
+    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+        """Return what a call of Telegram's held: it bears the secret itself."""
+        secret = need(settings.secret_token, "secret_token", "[channels.telegram.ACCOUNT]")
+        told = call.headers.get("x-telegram-bot-api-secret-token", "")
+        if not told:
+            raise Rejected("signature.missing", "no X-Telegram-Bot-Api-Secret-Token")
+        if not hmac.compare_digest(told.encode("utf-8", "replace"), secret.encode()):
+            raise Rejected("signature.wrong", "X-Telegram-Bot-Api-Secret-Token is another")
+        return self.take(call.body)
+
+    def take(self, body: bytes) -> Taken:
+        """Return the update in a body, unless it is no message; a tap is answered at once."""
+        keys = read(dict[str, msgspec.Raw], body).keys()
+        if "update_id" not in keys:
+            raise Rejected("json.invalid", "no update of Telegram's: `update_id` is missing")
+        kinds = [k for k in _KINDS if k in keys]
+        if not kinds:
+            known = next((k for k in sorted(keys) if k in _KNOWN), "other_kind")
+            return Taken(ignored=(known,))
+        try:
+            update = read(Update, body)
+        except Rejected:
+            return Taken(deliveries=(body,))  # its dead letter will tell what is wrong with it
+        why = _no_message(update, body)
+        if why:
+            return Taken(ignored=(why,))
+        answer = Answer()
+        if update.callback_query:
+            told = {"method": "answerCallbackQuery", "callback_query_id": update.callback_query.id}
+            answer = Answer(body=msgspec.json.encode(told), content_type="application/json")
+        # Several messages deleted at once are events of several messages.
+        gone = update.deleted_business_messages
+        if gone and len(gone.message_ids) > 1:
+            singles = [
+                msgspec.structs.replace(update, deleted_business_messages=msgspec.structs.replace(
+                    gone, message_ids=(one,))) for one in gone.message_ids
+            ]  # fmt: skip
+            return Taken(deliveries=tuple(msgspec.json.encode(s) for s in singles))
+        return Taken(deliveries=(body,), answer=answer)
+
+    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+        """Return the Message of one update."""
+        update = read(Update, delivery.raw)
+        if update.deleted_business_messages:
+            return _deleted(update.deleted_business_messages, delivery, context)
+        if update.callback_query:
+            return _tapped(update.callback_query, delivery, context)
+        said = update.message or update.business_message or update.guest_message
+        edited = update.edited_message or update.edited_business_message
+        if not (said or edited):
+            raise Rejected("json.invalid", "an update without a message")
+        return _said(
+            said or edited or Said(), delivery, context, edited=said is None,
+            guest=update.guest_message is not None,
+        )  # fmt: skip
+
+    async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
+        """Return a file: its path is asked, then itself; both addresses hold the bot's token."""
+        if not _TOKEN.match(settings.token):
+            raise Rejected("media.refused", "set `token` in [channels.telegram.ACCOUNT]")
+        base = f"{settings.api}/bot{settings.token}"
+        told = await web.get(f"{base}/getFile?file_id={quote(ref, safe='')}", own=settings.api)
+        path = read(FoundFile, told).result.file_path
+        if not path or ".." in path:
+            raise Rejected("media.gone", "Telegram names no path")
+        return await web.get(
+            f"{settings.api}/file/bot{settings.token}/{quote(path)}", own=settings.api
+        )
+
+    def setup(self, settings: Any, url: str) -> str | None:
+        """Return what to set up."""
+        if settings.poll or not settings.secret_token:
+            return None
+        return (
+            f"Telegram: setWebhook with url {url}, secret_token as in `secret_token`, "
+            f"allowed_updates {', '.join(_KINDS)}; or set `poll = true` instead"
+        )
+
+    def secret(self, settings: Any, value: str) -> Any:
+        """Return the settings with the webhook's secret."""
+        return msgspec.structs.replace(settings, secret_token=value)
+
+    def pulls(self, settings: Any) -> bool:
+        """Say whether the bot is polled."""
+        return bool(settings.poll and settings.token)
+
+    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+        """Return the poll of one bot."""
+        return Poll(account, settings, tools)
+
+
+class Path(Record, frozen=True, kw_only=True):
+    """Where a file lies."""
+
+    file_path: str = ""
+
+
+class FoundFile(Record, frozen=True, kw_only=True):
+    """The answer to getFile."""
+
+    result: Path = Path()
+
+
+class Poll:
+    """Long polling: the offset that confirms an update goes out only after Kafka has it."""
+
+    def __init__(self, account: str, settings: Account, tools: Tools) -> None:
+        self._account, self._settings, self._tools = account, settings, tools
+
+    async def run(self, accept: Accept, cursors: Ledgered) -> None:
+        """Ask for ever; raise Retry when Telegram can't be asked."""
+        offset = 0
+        timeout = self._settings.timeout.total_seconds()
+        async with httpx2.AsyncClient(timeout=timeout) as client:
+            while True:
+                for raw in await self._updates(client, offset):
+                    taken = Telegram().take(bytes(raw))
+                    number = read(Counted, raw).update_id
+                    for one in taken.deliveries:
+                        delivery = Delivery(
+                            raw=one, account=self._account, received_at=self._tools.now()
+                        )
+                        await accept(delivery)
+                    offset = number + 1
+                self._tools.polled(f"telegram:{self._account}")
+
+    async def _updates(self, client: httpx2.AsyncClient, offset: int) -> tuple[msgspec.Raw, ...]:
+        asked = {"timeout": _POLL_S, "limit": 100, "allowed_updates": _KINDS}
+        if offset:
+            asked["offset"] = offset
+        url = f"{self._settings.api}/bot{self._settings.token}/getUpdates"
+        try:
+            answer = await client.post(url, json=asked)
+            told = read(Updates, answer.content)
+        except httpx2.HTTPError as error:
+            raise Retry(5, f"Telegram can't be asked: {type(error).__name__}") from error
+        except Rejected as error:
+            raise Retry(15, f"Telegram answered {answer.status_code}, no JSON") from error
+        if not told.ok:
+            after = float((told.parameters or {}).get("retry_after") or 15)
+            raise Retry(after, f"Telegram refused getUpdates: {told.description[:200]}")
+        return told.result
+
+
+def _no_message(update: Update, body: bytes) -> str:
+    """Return why an update is no customer's message; empty when it is one."""
+    if update.deleted_business_messages or update.callback_query:
+        return ""
+    said = next((s for k in _KINDS if isinstance(s := getattr(update, k), Said)), None)
+    if said is None:
+        return "other_kind"
+    if said.sender and said.sender.is_bot and not said.sender_chat:
+        return "bot"
+    kind = next(k for k in _KINDS if isinstance(getattr(update, k), Said))
+    fields = read(dict[str, msgspec.Raw], body)[kind]
+    if not _BODIES & read(dict[str, msgspec.Raw], fields).keys():
+        return "notice"
+    return ""
+
+
+def _said(
+    said: Said, delivery: Delivery, context: Context, *, edited: bool, guest: bool
+) -> Parsed:  # fmt: skip
+    chat, number = str(said.chat.id), str(said.message_id)
+    if not chat or not number:
+        raise Rejected("json.invalid", "a message without chat or number")
+    native, event = f"{chat}/{number}", None
+    if edited:
+        event = Event(kind="edited", of=_id(delivery, native))
+        native = f"{native}:edit:{said.edit_date or said.date}"
+    text, shown = _words(said)
+    files = _files(said)
+    sticker = said.sticker.emoji or "" if said.sticker else ""
+    made = message_of(
+        "telegram", delivery, context, native_id=native, root=_root(said), kind="chat",
+        sender=_sender(said), text=text or sticker, full_text=shown or text or sticker,
+        sent_at=instant(said.edit_date if edited else said.date), event=event,
+        attachments=tuple(_attachment(k, f) for k, f in files),
+        thread=(number,), reply_to=_back(said),
+        answering=Answering(
+            limit=LIMIT, forbidden="the bot is not in that chat" if guest else "",
+            public=said.chat.type in ("group", "supergroup", "channel"),
+        ),
+        flags=("forwarded",) if bytes(said.forward_origin) else (),
+        repaired=() if shown or text or files or sticker else ("content.unsupported",),
+    )  # fmt: skip
+    media = tuple(Media(at=i, ref=f.file_id) for i, (_, f) in enumerate(files) if not _large(f))
+    return Parsed(message=made, media=media)
+
+
+def _tapped(tapped: Tapped, delivery: Delivery, context: Context) -> Parsed:
+    said = tapped.message or Said(chat=Chat(id=tapped.sender.id))
+    rows = said.reply_markup.inline_keyboard if said.reply_markup else ()
+    label = next((b.text for row in rows for b in row if b.callback_data == tapped.data), "")
+    if not tapped.id:
+        raise Rejected("json.invalid", "a tap without its id")
+    made = message_of(
+        "telegram", delivery, context, native_id=f"callback:{tapped.id}", root=_root(said),
+        kind="chat", sender=_sender(msgspec.structs.replace(said, sender=tapped.sender)),
+        text=label or tapped.data or "", reply_to=_back(said), answering=Answering(limit=LIMIT),
+    )  # fmt: skip
+    return Parsed(message=made)
+
+
+def _deleted(gone: Deleted, delivery: Delivery, context: Context) -> Parsed:
+    if not gone.message_ids:
+        raise Rejected("json.invalid", "nothing was deleted")
+    native = f"{gone.chat.id}/{gone.message_ids[0]}"
+    said = Said(chat=gone.chat, business_connection_id=gone.business_connection_id)
+    made = message_of(
+        "telegram", delivery, context, native_id=f"{native}:deleted", root=_root(said), kind="chat",
+        sender=_sender(said), text="", event=Event(kind="deleted", of=_id(delivery, native)),
+    )  # fmt: skip
+    return Parsed(message=made)
+
+
+def _id(delivery: Delivery, native: str) -> str:
+    return message_id("telegram", f"telegram:{delivery.account}", native)
+
+
+def _thread(said: Said) -> str:
+    # In a group without topics a thread is only a chain of answers: it moves, and is no root.
+    return str(said.message_thread_id or "") if said.is_topic_message else ""
+
+
+def _root(said: Said) -> str:
+    where = f"{said.chat.id}/{_thread(said)}/{said.business_connection_id or ''}"
+    if said.chat.type in ("group", "supergroup", "channel"):
+        who = said.sender or said.sender_chat
+        return f"{where}/{who.id if who else ''}"
+    return where
+
+
+def _back(said: Said) -> str:
+    return f"{said.chat.id}/{_thread(said)}/{said.business_connection_id or ''}"
+
+
+def _sender(said: Said) -> Party:
+    who = said.sender
+    if who is None:
+        chat = said.sender_chat or said.chat
+        handles = (Handle(kind="handle", value=f"telegram:{chat.id}"),)
+        return Party(name=chat.title or chat.username or "", handles=handles)
+    name = " ".join(n for n in (who.first_name, who.last_name) if n)
+    made = [Handle(kind="handle", value=f"telegram:{who.id}")]
+    own = said.contact
+    if own and own.phone_number and own.user_id is not None and str(own.user_id) == str(who.id):
+        made.append(Handle(kind="phone", value="+" + re.sub(r"\D", "", own.phone_number)))
+    return Party(name=name or who.username or "", handles=tuple(made))
+
+
+def _words(said: Said) -> tuple[str, str]:
+    """Return what the customer said, and how it is shown where that is more."""
+    if said.text is not None:
+        return said.text, said.text
+    if said.rich_message:
+        text = _rich(said.rich_message.blocks)
+        return text, text
+    if said.contact:
+        name = " ".join(n for n in (said.contact.first_name, said.contact.last_name) if n)
+        return name, f"{name} {said.contact.phone_number or ''}".strip()
+    if said.venue:
+        text = ", ".join(t for t in (said.venue.title, said.venue.address) if t)
+        return text, f"{text} ({_at(said.venue.location)})"
+    if said.location:
+        return "", _at(said.location)
+    return said.caption or "", said.caption or ""
+
+
+def _at(place: Location | None) -> str:
+    return f"{place.latitude},{place.longitude}" if place else ""
+
+
+def _rich(blocks: msgspec.Raw) -> str:
+    """Return the text of rich blocks: a RichText is a text, a list of them, or an object."""
+    lines: list[str] = []
+
+    def text(of: object) -> str:
+        if isinstance(of, str):
+            return of
+        if isinstance(of, list):
+            return "".join(map(text, of))
+        if isinstance(of, dict):
+            inner = [of[k] for k in ("text", "caption", "summary", "title") if k in of]
+            return "".join(map(text, inner))
+        return ""
+
+    def block(of: object) -> None:
+        if isinstance(of, list):
+            for one in of:
+                block(one)
+        elif isinstance(of, dict):
+            line = text({k: v for k, v in of.items() if not isinstance(v, list) or k == "text"})
+            if line:
+                lines.append(line)
+            for key in ("blocks", "items", "cells", "rows"):
+                block(of.get(key))
+        elif isinstance(of, str):
+            lines.append(of)
+
+    try:
+        block(msgspec.json.decode(blocks))
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Rejected("json.malformed", str(error)) from error
+    return "\n".join(lines)
+
+
+def _files(said: Said) -> list[tuple[str, File]]:
+    """Return the files of a message; of the sizes of a picture the largest."""
+    found: list[tuple[str, File]] = []
+    if said.photo:
+        found.append(("photo", max(said.photo, key=lambda f: int(f.file_size or f.width or 0))))
+    for kind in ("document", "video", "audio", "voice", "video_note", "animation", "sticker"):
+        file = getattr(said, kind)
+        # An animation comes as a document as well.
+        if file and file.file_id and all(f.file_id != file.file_id for _, f in found):
+            found.append((kind, file))
+    return found
+
+
+_TYPES = {"photo": "image/jpeg", "voice": "audio/ogg", "video_note": "video/mp4",
+          "sticker": "image/webp"}  # fmt: skip
+
+
+def _large(file: File) -> bool:
+    return int(file.file_size or 0) > _LARGEST
+
+
+def _attachment(kind: str, file: File) -> Attachment:
+    mime = file.mime_type or _TYPES.get(kind, "application/octet-stream")
+    return Attachment(
+        name=file.file_name or f"{kind}.{mime.rpartition('/')[2]}", type=mime,
+        size=int(file.file_size or 0), sha256="", inline=kind == "sticker",
+        refused="Telegram serves bots no file over 20 MB" if _large(file) else "",
+    )  # fmt: skip

@@ -1,0 +1,427 @@
+"""WhatsApp by Meta's Cloud API: webhook in, Graph API for files.
+
+Before: Meta calls /v1/hooks/whatsapp/ACCOUNT. After: accept publishes. A person is known by the
+business-scoped user id where there is one: the number may be absent, or come and go. Source:
+developers.facebook.com, WhatsApp Cloud API, webhooks and business-scoped user ids.
+"""
+
+import base64
+import binascii
+import re
+from datetime import timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from ingest import meta
+from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
+from ingest.clean.told import Text, instant, read
+from ingest.hook import Call, HookTools, Taken
+from schemas.base import Record, message_id
+from schemas.errors import Rejected
+from schemas.message import Answering, Attachment, Event, Handle, Party
+
+WINDOW = timedelta(hours=24)
+LIMIT = 4096
+_FILES = ("image", "video", "document", "audio", "sticker")
+_SYSTEM = frozenset({"system", "request_welcome", "ephemeral"})
+_FIELDS = frozenset({
+    "smb_message_echoes", "history", "smb_app_state_sync", "calls", "user_preferences",
+    "message_template_status_update", "account_update", "account_alerts",
+})  # fmt: skip
+_NUMBER = re.compile(r"^\+?\d{6,15}$")
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """A WhatsApp Business app. `app_secret` proves Meta's calls, `verify_token` is the word of the
+    set-up, `token` fetches files."""
+
+    brand: str = ""
+    app_secret: str = ""
+    verify_token: str = ""
+    token: str = ""
+    api: str = meta.GRAPH
+
+
+class Metadata(Record, frozen=True, kw_only=True):
+    """Our number."""
+
+    display_phone_number: Text = ""
+    phone_number_id: Text = ""
+
+
+class Profile(Record, frozen=True, kw_only=True):
+    """What a person calls themselves."""
+
+    name: str | None = ""
+    username: str | None = ""
+
+
+class Contact(Record, frozen=True, kw_only=True):
+    """Who wrote: `user_id` is stable, `wa_id` a number that may be absent."""
+
+    profile: Profile | None = None
+    wa_id: Text = ""
+    user_id: str | None = ""
+
+
+class Value(Record, frozen=True, kw_only=True):
+    """The value of a `messages` change."""
+
+    metadata: Metadata = Metadata()
+    contacts: msgspec.Raw = msgspec.Raw(b"[]")
+    messages: tuple[msgspec.Raw, ...] = ()
+    statuses: tuple[msgspec.Raw, ...] = ()
+    errors: tuple[msgspec.Raw, ...] = ()
+
+
+class Stored(Record, frozen=True, kw_only=True):
+    """One message with what stood around it, as the archive keeps it."""
+
+    metadata: Metadata
+    contacts: msgspec.Raw
+    message: msgspec.Raw
+
+
+class Body(Record, frozen=True, kw_only=True):
+    """A text."""
+
+    body: str = ""
+
+
+class File(Record, frozen=True, kw_only=True):
+    """A file at Meta."""
+
+    id: Text = ""
+    mime_type: str = ""
+    sha256: str = ""
+    filename: str | None = ""
+    caption: str | None = ""
+    voice: bool = False
+
+
+class Tap(Record, frozen=True, kw_only=True):
+    """A button or a row of a list that was touched."""
+
+    title: str = ""
+    description: str | None = ""
+    text: str = ""
+    response_json: str = ""
+    body: str | None = ""
+
+
+class Interactive(Record, frozen=True, kw_only=True):
+    """The answer to an interactive message."""
+
+    type: str = ""
+    button_reply: Tap | None = None
+    list_reply: Tap | None = None
+    nfm_reply: Tap | None = None
+
+
+class Place(Record, frozen=True, kw_only=True):
+    """A location."""
+
+    latitude: Text = ""
+    longitude: Text = ""
+    name: str | None = ""
+    address: str | None = ""
+
+
+class PersonName(Record, frozen=True, kw_only=True):
+    """A name in a shared contact."""
+
+    formatted_name: str | None = ""
+
+
+class Phone(Record, frozen=True, kw_only=True):
+    """A number in a shared contact."""
+
+    phone: str | None = ""
+
+
+class Shared(Record, frozen=True, kw_only=True):
+    """A contact somebody shared."""
+
+    name: PersonName = PersonName()
+    phones: tuple[Phone, ...] = ()
+
+
+class Order(Record, frozen=True, kw_only=True):
+    """A cart that was sent."""
+
+    text: str | None = ""
+    product_items: tuple[msgspec.Raw, ...] = ()
+
+
+class Reaction(Record, frozen=True, kw_only=True):
+    """An emoji on a message; without one it was taken back."""
+
+    message_id: str = ""
+    emoji: str | None = ""
+
+
+class Edited(Record, frozen=True, kw_only=True):
+    """What a message says now."""
+
+    type: str = ""
+    text: Body | None = None
+    image: File | None = None
+    video: File | None = None
+    document: File | None = None
+
+
+class Touched(Record, frozen=True, kw_only=True):
+    """The message that an edit or a revocation is about."""
+
+    original_message_id: str = ""
+    message: Edited | None = None
+
+
+class Quoted(Record, frozen=True, kw_only=True):
+    """What a message refers to."""
+
+    id: str | None = None
+    forwarded: bool = False
+    frequently_forwarded: bool = False
+
+
+class Trouble(Record, frozen=True, kw_only=True):
+    """Why Meta gives no content."""
+
+    title: str | None = ""
+
+
+class Item(Record, frozen=True, kw_only=True, rename={"sender": "from"}):
+    """One message."""
+
+    id: str
+    type: str = ""
+    timestamp: Text = None
+    sender: Text = ""
+    from_user_id: str | None = ""
+    group_id: str | None = ""
+    context: Quoted | None = None
+    text: Body | None = None
+    image: File | None = None
+    video: File | None = None
+    document: File | None = None
+    audio: File | None = None
+    sticker: File | None = None
+    button: Tap | None = None
+    interactive: Interactive | None = None
+    location: Place | None = None
+    contacts: tuple[Shared, ...] = ()
+    order: Order | None = None
+    reaction: Reaction | None = None
+    edit: Touched | None = None
+    revoke: Touched | None = None
+    errors: tuple[Trouble, ...] = ()
+
+
+class Head(Record, frozen=True, kw_only=True):
+    """As much of a message as tells whether it is one."""
+
+    type: str = ""
+
+
+class Whatsapp:
+    """The channel, and the hook of its vendor."""
+
+    name = "whatsapp"
+    channel = "whatsapp"
+    way: Literal["push", "pull"] = "push"
+    patient = True
+    account: type[msgspec.Struct] = Account
+    takes = "texts, captions, files, voice, buttons and lists, places, contacts, orders"
+    ignores = "statuses (sent, delivered, read, failed), echoes, history, calls, system notices"
+
+    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+        """Return what a call of Meta's held."""
+        where = "[channels.whatsapp.ACCOUNT]"
+        if call.method == "GET":
+            return meta.handshake(call, settings.verify_token, where)
+        meta.prove(call, (settings.app_secret,), where)
+        return self.take(call.body)
+
+    def take(self, body: bytes) -> Taken:
+        """Return the messages in a body; Rejected when it is no webhook's."""
+        made: list[bytes] = []
+        ignored: list[str] = []
+        for entry in meta.entries(body, ("whatsapp_business_account",)):
+            for change in entry.changes:
+                if change.field != "messages":
+                    ignored.append(change.field if change.field in _FIELDS else "other_field")
+                    continue
+                value = read(Value, change.value)
+                ignored += ["status"] * len(value.statuses)
+                if not value.messages and not value.statuses:
+                    ignored.append("error" if value.errors else "empty")
+                for item in value.messages:
+                    if _kind(item) in _SYSTEM:
+                        ignored.append("system")
+                        continue
+                    stored = Stored(metadata=value.metadata, contacts=value.contacts, message=item)
+                    made.append(msgspec.json.encode(stored))
+        return Taken(deliveries=tuple(made), ignored=tuple(ignored))
+
+    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+        """Return the Message of one stored item."""
+        told = read(Stored, delivery.raw)
+        item = read(Item, told.message)
+        contacts = read(tuple[Contact, ...], told.contacts)
+        wa_id, user_id, name = _who(item, contacts)
+        ours = str(told.metadata.phone_number_id or "")
+        sent_at = instant(item.timestamp)
+        handles = []
+        if _NUMBER.match(wa_id):
+            handles.append(Handle(kind="phone", value=f"+{wa_id.lstrip('+')}"))
+        handles.append(Handle(kind="handle", value=f"whatsapp:{user_id or wa_id}"))
+        group = item.group_id or ""
+        text, shown = _words(item)
+        files = [(k, f) for k in _FILES if (f := getattr(item, k)) is not None]
+        made = message_of(
+            "whatsapp", delivery, context, native_id=item.id, kind="chat",
+            root=f"{ours}/{group or user_id or wa_id}",
+            sender=Party(name=name, handles=tuple(handles)), text=text, full_text=shown,
+            recipients=_ours(told.metadata), sent_at=sent_at, event=_event(item, delivery.account),
+            attachments=tuple(_attachment(k, f) for k, f in files),
+            thread=tuple(i for i in (item.context.id if item.context else None, item.id) if i),
+            reply_to=f"{ours}/{f'group:{group}' if group else wa_id or user_id}",
+            answering=Answering(until=(sent_at or delivery.received_at) + WINDOW, limit=LIMIT),
+            flags=("forwarded",) if item.context and item.context.forwarded else (),
+            repaired=() if text or files or item.type in _SILENT else ("content.unsupported",),
+        )  # fmt: skip
+        media = tuple(Media(at=i, ref=str(f.id)) for i, (_, f) in enumerate(files) if f.id)
+        return Parsed(message=made, media=media)
+
+    async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
+        """Return a file: first its address is asked, then itself, both with the token."""
+        if not settings.token:
+            raise Rejected("media.refused", "set `token` in [channels.whatsapp.ACCOUNT]")
+        if not re.fullmatch(r"[\w-]{1,200}", ref):
+            raise Rejected("media.refused", "that is no media id")
+        secret = {"authorization": f"Bearer {settings.token}"}
+        told = await web.get(f"{settings.api}/{ref}", own=settings.api, secret=secret)
+        found = read(Address, told)
+        return await web.get(found.url, own=settings.api, secret=secret, hosts=meta.HOSTS)
+
+    def setup(self, settings: Any, url: str) -> str | None:
+        """Return what to set up."""
+        if not settings.app_secret:
+            return None
+        return (
+            f"Meta: app dashboard, WhatsApp, Configuration: callback URL {url}, the verify token "
+            "as in `verify_token`, field `messages`"
+        )
+
+    def secret(self, settings: Any, value: str) -> Any:
+        """Return the settings with the app's secret."""
+        return msgspec.structs.replace(settings, app_secret=value)
+
+
+class Address(Record, frozen=True, kw_only=True):
+    """Where a file is to be had, for five minutes."""
+
+    url: str
+
+
+_SILENT = ("reaction", "edit", "revoke", "location", "order", "interactive", "contacts")
+
+
+def _kind(item: msgspec.Raw) -> str:
+    try:
+        head = read(Head, item)
+    except Rejected:
+        return ""
+    return head.type
+
+
+def _who(item: Item, contacts: tuple[Contact, ...]) -> tuple[str, str, str]:
+    """Return the number, the user id and the name of who wrote; what is unknown is empty."""
+    sender = str(item.sender or "")
+    found = next(
+        (c for c in contacts if sender and sender in (str(c.wa_id or ""), c.user_id)), None
+    )
+    found = found or next((c for c in contacts if c.user_id == item.from_user_id), None)
+    found = found or (contacts[0] if len(contacts) == 1 else Contact())
+    user_id = item.from_user_id or found.user_id or ""
+    # With a username the number's places may be empty, or hold the user id.
+    numbers = [n for n in (sender, str(found.wa_id or "")) if n and n != user_id]
+    if not user_id and not numbers:
+        raise Rejected("json.invalid", "nobody wrote it: no from, no user id")
+    profile = found.profile or Profile()
+    return (numbers[0] if numbers else ""), user_id, profile.name or profile.username or ""
+
+
+def _ours(metadata: Metadata) -> tuple[Party, ...]:
+    number = str(metadata.display_phone_number or "")
+    digits = re.sub(r"\D", "", number)
+    return (Party(handles=(Handle(kind="phone", value=f"+{digits}"),)),) if digits else ()
+
+
+def _event(item: Item, account: str) -> Event | None:
+    kinds: tuple[tuple[Literal["edited", "deleted", "reaction"], str], ...] = (
+        ("reaction", item.reaction.message_id if item.reaction else ""),
+        ("edited", item.edit.original_message_id if item.edit else ""),
+        ("deleted", item.revoke.original_message_id if item.revoke else ""),
+    )
+    for kind, native in kinds:
+        if native:
+            of = message_id("whatsapp", f"whatsapp:{account}", native)
+            return Event(kind=kind, of=of)
+    return None
+
+
+def _words(item: Item) -> tuple[str, str]:
+    """Return what the customer said, and how it is shown where that is nothing."""
+    text, shown = "", ""
+    if item.text:
+        text = item.text.body
+    elif item.button:
+        text = item.button.text
+    elif item.interactive:
+        taps = (item.interactive.button_reply, item.interactive.list_reply)
+        tap = next((t for t in taps if t), Tap())
+        text = "\n".join(t for t in (tap.title, tap.description) if t)
+        if item.interactive.nfm_reply:
+            text = item.interactive.nfm_reply.body or ""
+            shown = item.interactive.nfm_reply.response_json
+    elif item.location:
+        place = item.location
+        text = ", ".join(t for t in (place.name, place.address) if t)
+        shown = f"{text} ({place.latitude},{place.longitude})".strip()
+    elif item.contacts:
+        text = ", ".join(c.name.formatted_name or "" for c in item.contacts)
+        numbers = [p.phone for c in item.contacts for p in c.phones if p.phone]
+        shown = " ".join((text, *numbers))
+    elif item.order:
+        text = item.order.text or ""
+        shown = f"{text} [{len(item.order.product_items)}]".strip()
+    elif item.reaction:
+        text = item.reaction.emoji or ""
+    elif item.edit and item.edit.message:
+        now = item.edit.message
+        named = (now.image, now.video, now.document)
+        text = now.text.body if now.text else next((f.caption or "" for f in named if f), "")
+    else:
+        files = (getattr(item, k) for k in _FILES)
+        text = next((f.caption or "" for f in files if f), "")
+    if not text and not shown and item.errors:
+        shown = f"[{item.errors[0].title}]"
+    return text, shown or text
+
+
+def _attachment(kind: str, file: File) -> Attachment:
+    mime = file.mime_type.partition(";")[0].strip() or "application/octet-stream"
+    name = file.filename or f"{'voice' if file.voice else kind}.{mime.rpartition('/')[2]}"
+    return Attachment(
+        name=name, type=mime, size=0, sha256=_hex(file.sha256), inline=kind == "sticker"
+    )
+
+
+def _hex(told: str) -> str:
+    try:
+        return base64.b64decode(told, validate=True).hex()
+    except (binascii.Error, ValueError):
+        return ""

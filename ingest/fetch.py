@@ -1,0 +1,80 @@
+"""Fetching: the files of a message that its vendor still holds, before it is published.
+
+Before: a channel's parser named them. After: scan.py looks into them, the archive keeps them. A
+file that can't be had is said in its place; the customer's words never wait for it longer than
+PATIENCE.
+"""
+
+import asyncio
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+
+from ingest.channel import Fetching, Media, Parsed, Web
+from ingest.clean.files import bursts, sniffed
+from schemas.errors import Rejected, Retry
+from schemas.message import Attachment
+
+PATIENCE = timedelta(minutes=15)
+"""How long a message waits for a file of it that can't be had just now."""
+
+AT_ONCE = 4
+"""Files of one message that are fetched side by side."""
+
+
+class Slow(Retry):
+    """Its files have to be fetched first: not while a vendor waits for an answer."""
+
+    def __init__(self) -> None:
+        super().__init__(0, "its files have to be fetched first")
+
+
+async def fetched(
+    channel: object, parsed: Parsed, settings: Any, web: Web, *, last: bool
+) -> Parsed:
+    """Return the parse with every file in it; raise Retry when one may be had later.
+
+    With `last` nothing is waited for: what can't be had is `refused`, with the reason.
+    """
+    if not isinstance(channel, Fetching):
+        raise TypeError(f"{type(channel).__name__} names media and has no fetch")
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(media: Media) -> tuple[Media, bytes | str]:
+        async with gate:
+            try:
+                return media, await channel.fetch(media.ref, settings, web)
+            except Rejected as error:
+                return media, error.text
+            except Retry as error:
+                if not last:
+                    raise
+                return media, f"not fetched: {error.text}"
+
+    attachments = list(parsed.message.attachments)
+    files = list(parsed.files)
+    for media, found in await asyncio.gather(*map(one, parsed.media)):
+        attachments[media.at], data = _filled(attachments[media.at], found)
+        if data is not None:
+            files.append(data)
+    # Files stand in the order of their attachments: the scanner pairs them so.
+    by_hash = {sha256(f).hexdigest(): f for f in files}
+    kept = [a for a in attachments if not a.refused]
+    return Parsed(
+        message=msgspec.structs.replace(parsed.message, attachments=tuple(attachments)),
+        files=tuple(by_hash[a.sha256] for a in kept),
+    )
+
+
+def _filled(told: Attachment, found: bytes | str) -> tuple[Attachment, bytes | None]:
+    """Return the attachment as its bytes are, and those; without them why."""
+    if isinstance(found, str):
+        return msgspec.structs.replace(told, refused=found[:300]), None
+    made = msgspec.structs.replace(
+        told, size=len(found), sha256=sha256(found).hexdigest(), type=sniffed(found, told.type)
+    )
+    if bursts(found):
+        return msgspec.structs.replace(made, refused="it would burst"), None
+    return made, found

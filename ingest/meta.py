@@ -1,0 +1,79 @@
+"""What WhatsApp, Messenger and Instagram webhooks have in common: handshake, signature, envelope.
+
+Before: the door has a call. After: the channel takes its items out. Meta signs the bytes as sent,
+with every non-ASCII letter escaped: what a proxy re-serialised can't be verified any more. There
+is no time in the signature, hence no window. Source: developers.facebook.com, webhooks.
+"""
+
+import hmac
+from typing import Literal
+
+import msgspec
+
+from ingest.clean.told import Text
+from ingest.hook import Answer, Call, Taken, need, same_hmac
+from schemas import envelope
+from schemas.base import Record
+from schemas.errors import Rejected
+
+GRAPH = "https://graph.facebook.com/v25.0"
+HOSTS = ("facebook.com", "fbsbx.com", "fbcdn.net", "whatsapp.net", "cdninstagram.com")
+"""Hosts, and what lies below them, that may see an access token or serve files."""
+
+
+class Change(Record, frozen=True, kw_only=True):
+    """One change of an entry; its value is read by the channel."""
+
+    field: str = ""
+    value: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class Entry(Record, frozen=True, kw_only=True):
+    """What happened to one account. `standby` is what another app answers."""
+
+    id: Text = ""
+    time: Text = None
+    changes: tuple[Change, ...] = ()
+    messaging: tuple[msgspec.Raw, ...] = ()
+    standby: tuple[msgspec.Raw, ...] = ()
+    field: str = ""
+    value: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class Told(Record, frozen=True, kw_only=True):
+    """The body of a call."""
+
+    object: Literal["whatsapp_business_account", "page", "instagram"]
+    entry: tuple[Entry, ...] = ()
+
+
+def handshake(call: Call, verify_token: str, where: str) -> Taken:
+    """Return the answer to Meta's set-up request; raise Rejected when it is not for us."""
+    told = call.query.get("hub.verify_token", "")
+    token = need(verify_token, "verify_token", where)
+    if call.query.get("hub.mode") != "subscribe":
+        raise Rejected("form.malformed", "hub.mode=subscribe is due")
+    if not hmac.compare_digest(told.encode("utf-8", "replace"), token.encode()):
+        raise Rejected("signature.wrong", "hub.verify_token is another than `verify_token`")
+    challenge = call.query.get("hub.challenge", "").encode("utf-8", "replace")
+    return Taken(ignored=("handshake",), answer=Answer(body=challenge[:1024]))
+
+
+def prove(call: Call, secrets: tuple[str, ...], where: str) -> None:
+    """Raise Rejected(signature.*) unless the body is signed with one of the app's secrets."""
+    told = call.headers.get("x-hub-signature-256", "")
+    given = [s for s in secrets if s]
+    need("".join(given), "app_secret", where)
+    if not told:
+        raise Rejected("signature.missing", "no X-Hub-Signature-256")
+    scheme, _, value = told.partition("=")
+    if scheme != "sha256" or not any(same_hmac(s, value, call.body) for s in given):
+        raise Rejected("signature.wrong", "X-Hub-Signature-256 is not of these bytes")
+
+
+def entries(body: bytes, expected: tuple[str, ...]) -> tuple[Entry, ...]:
+    """Return the entries of a body; raise Rejected when it is another product's."""
+    told = envelope.decode_body(Told, body)
+    if told.object not in expected:
+        raise Rejected("json.invalid", f"object is {told.object!r}, not {' or '.join(expected)}")
+    return told.entry

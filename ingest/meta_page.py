@@ -1,0 +1,362 @@
+"""Messenger and Instagram: direct messages, and comments and mentions in public.
+
+Before: the channel proved a call. After: accept publishes. What a page writes itself comes back as
+an echo and is no message; a thread that another app owns (`standby`) is not ours to answer.
+Source: developers.facebook.com, Messenger Platform, Page and Instagram webhooks.
+"""
+
+from datetime import timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from ingest import meta
+from ingest.channel import Context, Delivery, Media, Parsed, message_of
+from ingest.clean.told import Text, instant, read
+from ingest.hook import Taken
+from schemas.base import Record, message_id
+from schemas.errors import Rejected
+from schemas.message import Answering, Attachment, Event, Handle, Party, Post
+
+WINDOW = timedelta(hours=24)
+PEOPLE_WINDOW = timedelta(days=7)
+"""How long people may answer with the tag HUMAN_AGENT, which Meta grants an app."""
+
+Name = Literal["messenger", "instagram"]
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """An app. `human_agent` says that Meta granted it that permission; `api` fetches no files,
+    for they lie at public addresses."""
+
+    brand: str = ""
+    app_secret: str = ""
+    verify_token: str = ""
+    human_agent: bool = False
+
+
+class Stored(Record, frozen=True, kw_only=True):
+    """One item with what stood around it, as the archive keeps it."""
+
+    ours: str
+    place: Literal["messaging", "standby", "comment"]
+    field: str = ""
+    time: Text = None
+    item: msgspec.Raw
+
+
+class Who(Record, frozen=True, kw_only=True):
+    """A person or a page."""
+
+    id: Text = ""
+    name: str | None = ""
+    username: str | None = ""
+
+
+class Payload(Record, frozen=True, kw_only=True):
+    """What an attachment points to."""
+
+    url: str | None = ""
+    title: str | None = ""
+    coordinates: dict[str, float] | None = None
+
+
+class Attached(Record, frozen=True, kw_only=True):
+    """A file, a place, or something shared."""
+
+    type: str = ""
+    title: str | None = ""
+    url: str | None = ""
+    payload: Payload | None = None
+
+
+class Story(Record, frozen=True, kw_only=True):
+    """A story that is answered."""
+
+    url: str | None = ""
+    id: Text = ""
+
+
+class Answered(Record, frozen=True, kw_only=True):
+    """What a message answers."""
+
+    mid: str | None = ""
+    story: Story | None = None
+
+
+class Tap(Record, frozen=True, kw_only=True):
+    """A quick reply or a postback."""
+
+    payload: str | None = ""
+    title: str | None = ""
+    mid: str | None = ""
+
+
+class Words(Record, frozen=True, kw_only=True):
+    """A direct message."""
+
+    mid: str = ""
+    text: str | None = ""
+    attachments: tuple[Attached, ...] | None = ()
+    reply_to: Answered | None = None
+    is_echo: bool = False
+    is_deleted: bool = False
+    is_unsupported: bool = False
+    app_id: Text = None
+
+
+class Touch(Record, frozen=True, kw_only=True):
+    """A reaction to a message, or an edit of it."""
+
+    mid: str = ""
+    text: str | None = ""
+    num_edit: Text = 0
+    emoji: str | None = ""
+    action: str | None = ""
+
+
+class Direct(Record, frozen=True, kw_only=True):
+    """One entry of `messaging`."""
+
+    sender: Who = Who()
+    recipient: Who = Who()
+    timestamp: Text = None
+    message: Words | None = None
+    postback: Tap | None = None
+    reaction: Touch | None = None
+    message_edit: Touch | None = None
+    read: msgspec.Raw = msgspec.Raw()
+    delivery: msgspec.Raw = msgspec.Raw()
+    optin: msgspec.Raw = msgspec.Raw()
+    referral: msgspec.Raw = msgspec.Raw()
+
+
+class Link(Record, frozen=True, kw_only=True):
+    """The post under which something was said."""
+
+    permalink_url: str | None = None
+
+
+class Comment(Record, frozen=True, kw_only=True, rename={"sender": "from"}):
+    """A comment, a visitor's post, or a mention."""
+
+    id: Text = ""
+    comment_id: Text = ""
+    post_id: Text = ""
+    parent_id: Text = ""
+    sender: Who | None = None
+    sender_id: Text = ""
+    sender_name: str | None = ""
+    item: str = ""
+    verb: str = ""
+    message: str | None = ""
+    text: str | None = ""
+    created_time: Text = None
+    media: Who | None = None
+    media_id: Text = ""
+    photo: str | None = None
+    post: Link | None = None
+
+
+def take(body: bytes, kind: str) -> Taken:
+    """Return the items of a body, and why others are none."""
+    made: list[bytes] = []
+    ignored: list[str] = []
+
+    def keep(entry: meta.Entry, place: str, field: str, item: msgspec.Raw) -> None:
+        ours = str(entry.id or "")
+        why = _no_message(place, field, item, ours)
+        if why:
+            ignored.append(why)
+            return
+        stored = Stored(
+            ours=ours, place=place, field=field, time=entry.time, item=item  # type: ignore[arg-type]  # one of the three below
+        )  # fmt: skip
+        made.append(msgspec.json.encode(stored))
+
+    for entry in meta.entries(body, (kind,)):
+        for item in entry.messaging:
+            keep(entry, "messaging", "", item)
+        for item in entry.standby:
+            keep(entry, "standby", "", item)
+        changes = entry.changes
+        if entry.field:
+            changes = (*changes, meta.Change(field=entry.field, value=entry.value))
+        for change in changes:
+            keep(entry, "comment", change.field, change.value)
+    return Taken(deliveries=tuple(made), ignored=tuple(ignored))
+
+
+def _no_message(place: str, field: str, item: msgspec.Raw, ours: str) -> str:
+    """Return why an item is none; empty when it is one, or when the parser has to tell."""
+    try:
+        if place != "comment":
+            return _no_direct(read(Direct, item), ours)
+        if field not in ("feed", "mention", "comments", "live_comments", "mentions"):
+            return "other_field"
+        return _no_comment(field, read(Comment, item), ours)
+    except Rejected:
+        return ""
+
+
+def _no_direct(item: Direct, ours: str) -> str:
+    if (item.message and item.message.is_echo) or (ours and str(item.sender.id) == ours):
+        return "echo"
+    for kind in ("read", "delivery", "optin", "referral"):
+        if bytes(getattr(item, kind)):
+            return "receipt" if kind in ("read", "delivery") else kind
+    if not (item.message or item.postback or item.reaction or item.message_edit):
+        return "other_kind"
+    return ""
+
+
+def _no_comment(field: str, item: Comment, ours: str) -> str:
+    if ours and ours in (str(item.sender.id) if item.sender else "", str(item.sender_id or "")):
+        return "echo"
+    if field == "feed":
+        if item.item not in ("comment", "post", "status", "photo", "video"):
+            return "reaction" if item.item in ("reaction", "like") else "other_kind"
+        if item.verb not in ("", "add", "edit", "edited", "remove", "delete"):
+            return "other_verb"
+    return ""
+
+
+def parse(name: Name, delivery: Delivery, context: Context) -> Parsed:
+    """Return the Message of one stored item."""
+    told = read(Stored, delivery.raw)
+    if told.place == "comment":
+        return _comment(name, told, read(Comment, told.item), delivery, context)
+    return _direct(name, told, read(Direct, told.item), delivery, context)
+
+
+def _direct(name: Name, told: Stored, item: Direct, delivery: Delivery, context: Context) -> Parsed:
+    who, ours = str(item.sender.id or ""), str(item.recipient.id or "") or told.ours
+    if not who:
+        raise Rejected("json.invalid", "nobody wrote it - at `$.sender.id`")
+    sent_at = instant(item.timestamp)
+    native, event, text = _told(name, item, delivery.account)
+    attached = (item.message.attachments or ()) if item.message else ()
+    files = [a for a in attached if _is_file(a)]
+    shown = "\n".join(t for t in (text, *(_shown(a) for a in attached)) if t)
+    window = PEOPLE_WINDOW if getattr(context.settings, "human_agent", False) else WINDOW
+    quoted = item.message.reply_to if item.message else None
+    made = message_of(
+        name, delivery, context, native_id=native, root=f"{ours}/{who}", kind="chat",
+        sender=Party(handles=(Handle(kind="handle", value=f"{name}:{who}"),)),
+        recipients=(Party(handles=(Handle(kind="handle", value=f"{name}:{ours}"),)),),
+        text=text, full_text=shown, sent_at=sent_at, event=event,
+        attachments=tuple(_attachment(a) for a in files),
+        thread=tuple(t for t in (quoted.mid if quoted else "", native) if t),
+        reply_to=f"{ours}/{who}",
+        answering=Answering(
+            until=(sent_at or delivery.received_at) + window,
+            limit=2000 if name == "messenger" else 1000,
+            unit="characters" if name == "messenger" else "bytes",
+            forbidden="another app answers this thread" if told.place == "standby" else "",
+        ),
+        repaired=() if shown or event else ("content.unsupported",),
+    )  # fmt: skip
+    media = tuple(Media(at=i, ref=_url(a)) for i, a in enumerate(files))
+    return Parsed(message=made, media=media)
+
+
+def _told(name: Name, item: Direct, account: str) -> tuple[str, Event | None, str]:
+    """Return the native id, what it touches, and the words of a direct message."""
+
+    def touched(kind: Literal["edited", "deleted", "reaction"], mid: str) -> Event:
+        if not mid:
+            raise Rejected("json.invalid", f"{kind}, and it is not said what")
+        return Event(kind=kind, of=message_id(name, f"{name}:{account}", mid))
+
+    at = str(item.timestamp or "")
+    if item.message_edit:
+        mid, number = item.message_edit.mid, item.message_edit.num_edit
+        return f"{mid}:edit:{number}", touched("edited", mid), item.message_edit.text or ""
+    if item.reaction:
+        mid = item.reaction.mid
+        return f"{mid}:reaction:{at}", touched("reaction", mid), item.reaction.emoji or ""
+    if item.postback:
+        words = item.postback.title or item.postback.payload or ""
+        return item.postback.mid or f"{item.sender.id}:{at}:postback", None, words
+    message = item.message or Words()
+    if not message.mid:
+        raise Rejected("json.invalid", "a message without its id - at `$.message.mid`")
+    if message.is_deleted:
+        return f"{message.mid}:deleted", touched("deleted", message.mid), ""
+    return message.mid, None, message.text or ""
+
+
+def _url(attached: Attached) -> str:
+    return (attached.payload.url if attached.payload else "") or attached.url or ""
+
+
+def _is_file(attached: Attached) -> bool:
+    kinds = ("image", "video", "audio", "file", "story_mention", "reel", "ig_reel", "sticker")
+    return attached.type in kinds and bool(_url(attached))
+
+
+def _shown(attached: Attached) -> str:
+    """Return how something shared is shown: a link, a place."""
+    if _is_file(attached):
+        return ""
+    payload = attached.payload or Payload()
+    place = ",".join(str(v) for v in (payload.coordinates or {}).values())
+    title = attached.title or payload.title
+    return " ".join(t for t in (title, place or _url(attached)) if t) or f"[{attached.type[:40]}]"
+
+
+def _attachment(attached: Attached) -> Attachment:
+    kind = {"image": "image/jpeg", "video": "video/mp4", "audio": "audio/mp4"}.get(
+        attached.type, "application/octet-stream"
+    )
+    name = (attached.payload.title if attached.payload else "") or attached.type
+    return Attachment(name=name, type=kind, size=0, sha256="")
+
+
+def _comment(
+    name: Name, told: Stored, item: Comment, delivery: Delivery, context: Context
+) -> Parsed:
+    own = str(item.comment_id or item.id or item.post_id or item.media_id or "")
+    if not own:
+        raise Rejected("json.invalid", "a comment without its id - at `$.comment_id`")
+    who = item.sender or Who(id=item.sender_id, name=item.sender_name)
+    person = str(who.id or "")
+    parent, post = str(item.parent_id or ""), str(item.post_id or "")
+    top = own if parent in ("", post) else parent
+    at = item.created_time if item.created_time is not None else told.time
+    verb = {"edit": "edited", "edited": "edited", "remove": "deleted", "delete": "deleted"}.get(
+        item.verb
+    )
+    event, native = None, own
+    if verb is not None:
+        native = f"{own}:{item.verb}:{told.time or at}"
+        event = Event(kind=verb, of=message_id(name, f"{name}:{delivery.account}", own))  # type: ignore[arg-type]  # one of the two above
+    text = item.message or item.text or ""
+    handles = (Handle(kind="handle", value=f"{name}:{person}"),) if person else ()
+    return Parsed(message=message_of(
+        name, delivery, context, native_id=native, root=f"{top}/{person}", kind="post",
+        sender=Party(name=who.name or who.username or "", handles=handles), text=text,
+        sent_at=instant(at), event=event, thread=(own,), reply_to=f"comment:{own}",
+        post=Post(
+            url=item.post.permalink_url if item.post else None, parent=parent or post or None
+        ),
+        answering=Answering(limit=8000 if name == "messenger" else 2200, public=True),
+        attachments=_photo(item),
+        repaired=() if text or event or item.photo else ("text.not_told",),
+    ), media=(Media(at=0, ref=item.photo),) if item.photo else ())  # fmt: skip
+
+
+def _photo(item: Comment) -> tuple[Attachment, ...]:
+    if not item.photo:
+        return ()
+    return (Attachment(name="photo", type="image/jpeg", size=0, sha256=""),)
+
+
+def setup(settings: Any, url: str, product: str, fields: str) -> str | None:
+    """Return what to set up for an account."""
+    if not settings.app_secret:
+        return None
+    return (
+        f"Meta: app dashboard, {product}, Webhooks: callback URL {url}, the verify token as in "
+        f"`verify_token`, fields {fields}"
+    )

@@ -1,0 +1,94 @@
+"""Instagram: direct messages, comments, mentions."""
+
+import hmac
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from ingest.channel import Context, Delivery, Parsed
+from ingest.channels.instagram import Account, Instagram
+from ingest.hook import Call, HookTools
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+SECONDS = int(NOW.timestamp())
+ACCOUNT = Account(app_secret="sir-meta", instagram_secret="sir-insta")
+US, PERSON = "178", "66"
+
+
+def direct(**more: Any) -> bytes:
+    one = {"sender": {"id": PERSON}, "recipient": {"id": US}, "timestamp": SECONDS} | more
+    entry = {"id": US, "time": SECONDS, "messaging": [one]}
+    return json.dumps({"object": "instagram", "entry": [entry]}).encode()
+
+
+def comment(*, bare: bool = False, field: str = "comments", **value: Any) -> bytes:
+    told = {"id": "c1", "from": {"id": PERSON, "username": "ayse"}, "media": {"id": "m"},
+            "text": "Fiyatı ne?"} | value  # fmt: skip
+    change = {"field": field, "value": told}
+    inner = change if bare else {"changes": [change]}
+    entry = {"id": US, "time": SECONDS} | inner
+    return json.dumps({"object": "instagram", "entry": [entry]}).encode()
+
+
+def CALL(secret: bytes = b"sir-meta") -> Call:  # noqa: N802 - the contract suite asks for it
+    raw = direct(message={"mid": "m1", "text": "ışık"})
+    mark = hmac.new(secret, raw, sha256).hexdigest()
+    headers = {"content-type": "application/json", "x-hub-signature-256": f"sha256={mark}"}
+    return Call(method="POST", path="/", query={}, headers=headers, body=raw)
+
+
+SAMPLE = Instagram().take(direct(message={"mid": "m1", "text": "SECRET fatura"})).deliveries[0]
+
+
+def _parsed(raw: bytes) -> Parsed:
+    (one,) = Instagram().take(raw).deliveries
+    delivery = Delivery(raw=one, account="a", received_at=NOW)
+    return Instagram().parse(delivery, Context(brand="default", settings=ACCOUNT))
+
+
+async def test_either_secret_of_an_app_proves_a_call() -> None:
+    tools = HookTools(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
+    for secret in (b"sir-meta", b"sir-insta"):
+        assert (await Instagram().receive(CALL(secret), ACCOUNT, tools)).deliveries
+    only = replace(CALL(b"sir-insta"))
+    assert (
+        await Instagram().receive(only, Account(instagram_secret="sir-insta"), tools)
+    ).deliveries
+
+
+def test_a_story_that_mentions_us_comes_with_its_file_and_limits_are_bytes() -> None:
+    story = {"type": "story_mention", "payload": {"url": "https://cdn.example/s"}}
+    made = _parsed(direct(message={"mid": "m1", "attachments": [story]}))
+    assert [m.ref for m in made.media] == ["https://cdn.example/s"]
+    assert made.message.sent_at == NOW, "seconds where milliseconds are documented"
+    assert made.message.answering is not None
+    assert (made.message.answering.limit, made.message.answering.unit) == (1000, "bytes")
+
+
+@pytest.mark.parametrize("bare", [False, True])
+def test_a_comment_comes_in_changes_or_beside_them(bare: bool) -> None:
+    made = _parsed(comment(bare=bare)).message
+    assert (made.text, made.kind, made.native_id) == ("Fiyatı ne?", "post", "c1")
+    assert made.sender.handle("handle") == f"instagram:{PERSON}"
+    assert made.sent_at == NOW
+    other = _parsed(comment(id="c2", **{"from": {"id": "67"}})).message
+    assert other.conversation != made.conversation
+
+
+def test_own_words_come_back_and_are_no_messages() -> None:
+    assert Instagram().take(comment(**{"from": {"id": US}})).ignored == ("echo",)
+    echo = direct(sender={"id": US}, message={"mid": "m", "text": "a", "is_echo": True})
+    assert Instagram().take(echo).ignored == ("echo",)
+
+
+def test_a_mention_without_its_words_says_so() -> None:
+    raw = comment(
+        field="mentions", text=None, id="", media_id="m", comment_id="c9", **{"from": None}
+    )
+    made = _parsed(raw).message
+    assert made.native_id == "c9"
+    assert made.repaired == ("text.not_told",)

@@ -1,0 +1,178 @@
+"""Telegram Bot API: what updates hold, the poll's offset, files."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from ingest.channel import Context, Delivery, Parsed, Tools
+from ingest.channels.telegram import Account, Telegram
+from ingest.hook import Call
+from runtime.outside import Outside
+from schemas.base import message_id
+from schemas.errors import Rejected, Retry
+from tests.samples import Cursors
+from tests.servers import Vendor
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+TOKEN = "123456:AAbbccddeeffgg"
+ACCOUNT = Account(secret_token="sir-telegram", token=TOKEN)
+CHAT = {"id": 501, "type": "private", "first_name": "Ayşe"}
+AYSE = {"id": 501, "is_bot": False, "first_name": "Ayşe", "last_name": "Örnek", "username": "ayse"}
+
+
+def update(kind: str = "message", number: int = 7, **more: Any) -> bytes:
+    said = {"message_id": 11, "from": AYSE, "chat": CHAT, "date": int(NOW.timestamp())} | more
+    return json.dumps({"update_id": number, kind: said}).encode()
+
+
+def CALL() -> Call:  # noqa: N802 - the contract suite asks for it
+    headers = {
+        "content-type": "application/json",
+        "x-telegram-bot-api-secret-token": "sir-telegram",
+    }
+    return Call(method="POST", path="/", query={}, headers=headers, body=update(text="faturam"))
+
+
+SAMPLE = update(text="SECRET faturam yanlış")
+
+
+def _parsed(raw: bytes) -> Parsed:
+    (one,) = Telegram().take(raw).deliveries
+    delivery = Delivery(raw=one, account="a", received_at=NOW)
+    return Telegram().parse(delivery, Context(brand="default", settings=ACCOUNT))
+
+
+RICH = {"blocks": [
+    {"type": "heading", "text": ["Sipariş ", {"type": "bold", "text": "4711"}]},
+    {"type": "list", "items": [{"blocks": [{"type": "paragraph", "text": "kırık geldi"}]}]},
+]}  # fmt: skip
+
+
+@pytest.mark.parametrize(("more", "text", "shown"), [
+    ({"text": "Merhaba"}, "Merhaba", "Merhaba"),
+    ({"caption": "kırık", "photo": [{"file_id": "k"}]}, "kırık", "kırık"),
+    ({"rich_message": RICH}, "Sipariş 4711\nkırık geldi", "Sipariş 4711\nkırık geldi"),
+    ({"sticker": {"file_id": "s", "emoji": "😡"}}, "😡", "😡"),
+    ({"contact": {"phone_number": "905321112233", "first_name": "Ayşe", "user_id": 501}},
+     "Ayşe", "Ayşe 905321112233"),
+    ({"location": {"latitude": 41.5, "longitude": 29}}, "", "41.5,29"),
+    ({"venue": {"title": "Şube", "address": "Kadıköy", "location": {"latitude": 1, "longitude": 2}}},
+     "Şube, Kadıköy", "Şube, Kadıköy (1,2)"),
+])  # fmt: skip
+def test_each_kind_gives_the_customers_words(more: dict[str, Any], text: str, shown: str) -> None:
+    made = _parsed(update(**more)).message
+    assert (made.text, made.full_text) == (text, shown)
+    assert (made.sender.name, made.sender.handle("handle")) == ("Ayşe Örnek", "telegram:501")
+    assert made.native_id == "501/11"
+    assert made.reply_to == "501//"
+    assert made.sent_at == NOW
+    assert made.sender.handle("phone") == ("+905321112233" if "contact" in more else None)
+
+
+def test_an_edit_touches_its_message_and_each_edit_is_one() -> None:
+    first = _parsed(update(text="a")).message
+    edits = [
+        _parsed(update("edited_message", text="b", edit_date=int(NOW.timestamp()) + n)).message
+        for n in (1, 2)
+    ]
+    for edit in edits:
+        assert edit.event is not None
+        assert (edit.event.kind, edit.event.of) == ("edited", first.id)
+        assert edit.conversation == first.conversation
+    assert len({first.id, *(e.id for e in edits)}) == 3
+
+
+def test_messages_deleted_together_are_events_of_each() -> None:
+    gone = {"business_connection_id": "b1", "chat": CHAT, "message_ids": [11, 12]}
+    raw = json.dumps({"update_id": 9, "deleted_business_messages": gone}).encode()
+    made = [
+        Telegram().parse(Delivery(raw=r, account="a", received_at=NOW), Context(brand="d")).message
+        for r in Telegram().take(raw).deliveries
+    ]
+    of = [message_id("telegram", "telegram:a", f"501/{n}") for n in (11, 12)]
+    assert [m.event.of for m in made if m.event] == of
+
+
+def test_a_tap_says_the_buttons_words_and_is_answered_at_once() -> None:
+    keyboard = {"inline_keyboard": [[{"text": "İade istiyorum", "callback_data": "r1"}]]}
+    told = {"id": "77", "from": AYSE, "data": "r1", "message": {
+        "message_id": 3, "chat": CHAT, "date": 1, "text": "Seçin", "reply_markup": keyboard}}  # fmt: skip
+    raw = json.dumps({"update_id": 8, "callback_query": told}).encode()
+    taken = Telegram().take(raw)
+    assert json.loads(taken.answer.body) == {
+        "method": "answerCallbackQuery", "callback_query_id": "77",
+    }  # fmt: skip
+    assert _parsed(raw).message.text == "İade istiyorum"
+    assert _parsed(raw).message.conversation == _parsed(update(text="a")).message.conversation
+
+
+def test_people_in_a_group_and_topics_have_conversations_of_their_own() -> None:
+    group = {"id": -100, "type": "supergroup", "title": "Destek"}
+    ali = AYSE | {"id": 502}
+    made = [
+        _parsed(update(text="a", chat=group, **more)).message
+        for more in ({}, {"from": ali}, {"message_thread_id": 5, "is_topic_message": True},
+                     {"message_thread_id": 9})
+    ]  # fmt: skip
+    assert len({m.conversation for m in made}) == 3, "an answer's chain is no topic"
+    assert made[2].reply_to == "-100/5/"
+    assert all(m.answering and m.answering.public for m in made)
+
+
+@pytest.mark.parametrize(("raw", "why"), [
+    (update(text="a", **{"from": AYSE | {"is_bot": True}}), "bot"),
+    (update(new_chat_members=[AYSE]), "notice"),
+    (update(pinned_message={}), "notice"),
+    (update("channel_post", text="a"), "channel_post"),
+    (b'{"update_id": 1, "my_chat_member": {}}', "my_chat_member"),
+    (b'{"update_id": 1, "yeni": {}}', "other_kind"),
+])  # fmt: skip
+def test_what_is_no_message_is_told_why(raw: bytes, why: str) -> None:
+    assert Telegram().take(raw).ignored == (why,)
+
+
+async def test_a_file_is_fetched_by_its_path_and_one_too_large_is_said(vendor: Vendor) -> None:
+    large = _parsed(update(document={"file_id": "d", "file_size": 30_000_000, "file_name": "film"}))
+    assert "20 MB" in large.message.attachments[0].refused
+    assert large.media == ()
+    photo = _parsed(
+        update(photo=[{"file_id": "k", "file_size": 10}, {"file_id": "g", "file_size": 99}])
+    )
+    assert [m.ref for m in photo.media] == ["g"]
+    vendor.says(f"/bot{TOKEN}/getFile", {"ok": True, "result": {"file_path": "photos/a b.jpg"}})
+    vendor.says(f"/file/bot{TOKEN}/photos/a%20b.jpg", b"\xff\xd8\xff")
+    web = Outside()
+    settings = Account(token=TOKEN, api=vendor.url)
+    assert await Telegram().fetch("g", settings, web) == b"\xff\xd8\xff"
+    with pytest.raises(Rejected, match="set `token`"):
+        await Telegram().fetch("g", Account(), web)
+    await web.close()
+
+
+async def test_an_update_is_confirmed_only_after_it_is_safe(vendor: Vendor) -> None:
+    path = f"/bot{TOKEN}/getUpdates"
+    first = [json.loads(update(number=n, message_id=n, text=str(n))) for n in (5, 6)]
+    vendor.says(path, {"ok": True, "result": first}, {"ok": True, "result": first[1:]},
+                {"ok": False, "description": "Too Many Requests", "parameters": {"retry_after": 9}})  # fmt: skip
+    taken: list[str] = []
+
+    async def accept(delivery: Delivery) -> None:
+        text = Telegram().parse(delivery, Context(brand="d")).message.text
+        if text == "6" and "away" not in taken:
+            taken.append("away")
+            raise Retry(1, "Kafka is away")
+        taken.append(text)
+
+    tools = Tools(now=lambda: NOW, pause=asyncio.sleep, warn=print, polled=lambda _s: None)
+    source = Telegram().source("a", Account(token=TOKEN, api=vendor.url, poll=True), tools)
+    with pytest.raises(Retry, match="Kafka is away"):
+        await source.run(accept, Cursors())
+    with pytest.raises(Retry, match="Too Many Requests") as later:
+        await source.run(accept, Cursors())
+    assert later.value.after == 9
+    assert taken == ["5", "away", "6"]
+    offsets = [a.json().get("offset") for a in vendor.to(path)]
+    assert offsets == [None, None, 7], "what Kafka did not have was not confirmed"

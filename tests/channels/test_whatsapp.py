@@ -1,0 +1,211 @@
+"""WhatsApp Cloud API: what its webhooks hold, its files, its answers."""
+
+import hmac
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from ingest.channel import Context, Delivery, Parsed
+from ingest.channels.whatsapp import Account, Whatsapp
+from ingest.hook import Call, HookTools, Taken
+from runtime.outside import Outside
+from schemas.base import message_id
+from schemas.errors import Rejected
+from tests.servers import Vendor
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+STAMP = str(int(NOW.timestamp()))
+ACCOUNT = Account(
+    app_secret="sir-meta", verify_token="dogrula", token="EAA", api="https://x.example"
+)
+USER = "TR.13491208655302741918"
+
+
+def body(*messages: dict[str, Any], contact: dict[str, Any] | None = None, **value: Any) -> bytes:
+    """A webhook's body, escaped as Meta escapes it."""
+    who = contact or {"profile": {"name": "Ayşe"}, "wa_id": "905321112233", "user_id": USER}
+    told = {
+        "metadata": {"display_phone_number": "90850 111 22 33", "phone_number_id": "77"},
+        "contacts": [who], "messages": list(messages), **value,
+    }  # fmt: skip
+    change = {"field": "messages", "value": told}
+    entry = {"object": "whatsapp_business_account", "entry": [{"id": "5", "changes": [change]}]}
+    return json.dumps(entry).encode()
+
+
+def item(kind: str = "text", **more: Any) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "from": "905321112233",
+        "id": "wamid.1",
+        "timestamp": STAMP,
+        "type": kind,
+    }
+    return made | more
+
+
+def signed(raw: bytes, secret: str = "sir-meta") -> Call:
+    mark = hmac.new(secret.encode(), raw, sha256).hexdigest()
+    return Call(
+        method="POST", path="/v1/hooks/whatsapp/a", query={}, body=raw,
+        headers={"content-type": "application/json", "x-hub-signature-256": f"sha256={mark}"},
+    )  # fmt: skip
+
+
+def CALL() -> Call:  # noqa: N802 - the contract suite asks for it
+    return signed(body(item(text={"body": "ışık faturam"})))
+
+
+SAMPLE = Whatsapp().take(body(item(text={"body": "SECRET faturam yanlış"}))).deliveries[0]
+
+
+def _parsed(raw: bytes, settings: Account = ACCOUNT) -> Parsed:
+    (one,) = Whatsapp().take(raw).deliveries
+    delivery = Delivery(raw=one, account="a", received_at=NOW)
+    return Whatsapp().parse(delivery, Context(brand="default", settings=settings))
+
+
+@pytest.mark.parametrize(("kind", "more", "text", "shown"), [
+    ("text", {"text": {"body": "Kargom gelmedi"}}, "Kargom gelmedi", "Kargom gelmedi"),
+    ("button", {"button": {"payload": "p", "text": "Evet"}}, "Evet", "Evet"),
+    ("interactive", {"interactive": {"type": "button_reply", "button_reply": {"id": "1", "title": "İade"}}},
+     "İade", "İade"),
+    ("interactive", {"interactive": {"type": "list_reply", "list_reply": {
+        "id": "1", "title": "İade", "description": "Ürün kırık"}}}, "İade\nÜrün kırık", "İade\nÜrün kırık"),
+    ("image", {"image": {"id": "9", "caption": "kırık"}}, "kırık", "kırık"),
+    ("location", {"location": {"latitude": 41.0, "longitude": 29, "name": "Ev", "address": "Kadıköy"}},
+     "Ev, Kadıköy", "Ev, Kadıköy (41.0,29)"),
+    ("contacts", {"contacts": [{"name": {"formatted_name": "Ali"}, "phones": [{"phone": "+90 5"}]}]},
+     "Ali", "Ali +90 5"),
+    ("unsupported", {"errors": [{"code": 131051, "title": "Message type unknown"}]}, "",
+     "[Message type unknown]"),
+    ("sticker", {"sticker": {"id": "9", "mime_type": "image/webp"}}, "", ""),
+])  # fmt: skip
+def test_each_type_gives_the_customers_words(
+    kind: str, more: dict[str, Any], text: str, shown: str
+) -> None:
+    made = _parsed(body(item(kind, **more))).message
+    assert (made.text, made.full_text) == (text, shown)
+    assert made.sent_at == NOW
+    assert made.sender.name == "Ayşe"
+    assert [h.value for h in made.sender.handles] == ["+905321112233", f"whatsapp:{USER}"]
+    assert made.reply_to == "77/905321112233"
+    assert made.answering is not None
+    assert made.answering.until == NOW + timedelta(hours=24)
+    assert (not text and kind != "sticker") == ("content.unsupported" in made.repaired)
+
+
+def test_a_person_is_the_same_with_a_number_without_one_and_with_a_username() -> None:
+    text = {"text": {"body": "a"}}
+    full = _parsed(body(item(**text)))
+    bare = {"profile": {"username": "ayse"}, "user_id": USER}
+    without = [
+        _parsed(
+            body(item(**text) | {"from": value, "from_user_id": USER}, contact=bare | wa)
+        ).message
+        for value, wa in (("", {}), (USER, {"wa_id": USER}), ("", {"wa_id": ""}))
+    ]
+    assert {m.conversation for m in without} == {full.message.conversation}
+    for message in without:
+        assert [h.value for h in message.sender.handles] == [f"whatsapp:{USER}"]
+        assert message.reply_to == f"77/{USER}"
+        assert message.sender.name == "ayse"
+    with pytest.raises(Rejected, match="nobody wrote it"):
+        _parsed(body(item(**text) | {"from": ""}, contact={"profile": {}}))
+
+
+def test_strangers_and_groups_have_conversations_of_their_own() -> None:
+    text = {"text": {"body": "a"}}
+    one = _parsed(body(item(**text))).message
+    other = {"wa_id": "905329998877", "user_id": "TR.2"}
+    two = _parsed(body(item(**text) | {"from": "905329998877"}, contact=other)).message
+    group = _parsed(body(item(**text, group_id="g1"))).message
+    assert len({one.conversation, two.conversation, group.conversation}) == 3
+    assert group.reply_to == "77/group:g1"
+
+
+@pytest.mark.parametrize(("kind", "more", "event", "text"), [
+    ("reaction", {"reaction": {"message_id": "wamid.0", "emoji": "👍"}}, "reaction", "👍"),
+    ("reaction", {"reaction": {"message_id": "wamid.0"}}, "reaction", ""),
+    ("edit", {"edit": {"original_message_id": "wamid.0", "message": {"type": "text", "text": {"body": "yeni"}}}},
+     "edited", "yeni"),
+    ("edit", {"edit": {"original_message_id": "wamid.0", "message": {"image": {"caption": "alt"}}}}, "edited", "alt"),
+    ("revoke", {"revoke": {"original_message_id": "wamid.0"}}, "deleted", ""),
+])  # fmt: skip
+def test_reactions_edits_and_deletions_touch_the_message_they_are_about(
+    kind: str, more: dict[str, Any], event: str, text: str
+) -> None:
+    made = _parsed(body(item(kind, **more))).message
+    assert made.event is not None
+    assert (made.event.kind, made.text) == (event, text)
+    assert made.event.of == message_id("whatsapp", "whatsapp:a", "wamid.0")
+    assert made.conversation == _parsed(body(item(text={"body": "a"}))).message.conversation
+
+
+def test_statuses_system_notices_and_other_fields_are_no_messages() -> None:
+    statuses = body(statuses=[{"id": "wamid.1", "status": "read"}] * 2)
+    assert Whatsapp().take(statuses) == Taken(ignored=("status", "status"))
+    assert Whatsapp().take(
+        body(item("system", system={"type": "user_changed_number"}))
+    ).ignored == ("system",)
+    other = json.loads(body())
+    other["entry"][0]["changes"] = [
+        {"field": f, "value": {"x": 1}} for f in ("history", "yeni_alan")
+    ]
+    taken = Whatsapp().take(json.dumps(other).encode())
+    assert taken == Taken(ignored=("history", "other_field"))
+
+
+def test_a_call_of_many_gives_each_and_a_bad_one_spoils_no_other() -> None:
+    taken = Whatsapp().take(
+        body(
+            item(text={"body": "bir"}),
+            {"id": 5, "type": []},
+            item(text={"body": "iki"}, id="wamid.2"),
+        )
+    )
+    made = []
+    for raw in taken.deliveries:
+        delivery = Delivery(raw=raw, account="a", received_at=NOW)
+        try:
+            made.append(Whatsapp().parse(delivery, Context(brand="b")).message.text)
+        except Rejected as error:
+            made.append(error.code)
+    assert made == ["bir", "json.invalid", "iki"]
+
+
+async def test_meta_is_answered_its_challenge_only_with_our_word() -> None:
+    ask = Call(method="GET", path="/", headers={}, body=b"", query={
+        "hub.mode": "subscribe", "hub.verify_token": "dogrula", "hub.challenge": "1158201444"})  # fmt: skip
+    tools = HookTools(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
+    taken = await Whatsapp().receive(ask, ACCOUNT, tools)
+    assert (taken.answer.status, taken.answer.body) == (200, b"1158201444")
+    for query in ({"hub.verify_token": "x"}, {"hub.mode": "unsubscribe"}):
+        with pytest.raises(Rejected):
+            await Whatsapp().receive(replace(ask, query={**ask.query, **query}), ACCOUNT, tools)
+    with pytest.raises(Rejected, match="app_secret"):
+        await Whatsapp().receive(CALL(), Account(), tools)
+    with pytest.raises(Rejected, match="not of these bytes"):
+        await Whatsapp().receive(signed(CALL().body, "other"), ACCOUNT, tools)
+
+
+async def test_a_file_is_asked_for_by_its_id_with_the_token(vendor: Vendor) -> None:
+    parsed = _parsed(body(item("document", document={
+        "id": "555", "mime_type": "application/pdf", "filename": "fatura.pdf",
+        "sha256": "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg="})))  # fmt: skip
+    (told,) = parsed.message.attachments
+    assert (told.name, told.sha256) == ("fatura.pdf", sha256(b"test").hexdigest())
+    vendor.says("/v25/555", {"url": f"{vendor.url}/datei", "mime_type": "application/pdf"})
+    vendor.says("/datei", b"%PDF-1.4 x")
+    settings = Account(token="EAA", api=f"{vendor.url}/v25")
+    web = Outside()
+    assert await Whatsapp().fetch(parsed.media[0].ref, settings, web) == b"%PDF-1.4 x"
+    assert {a.headers.get("authorization") for a in vendor.asked} == {"Bearer EAA"}
+    for ref, told_settings in (("../me", settings), ("5", Account())):
+        with pytest.raises(Rejected) as error:
+            await Whatsapp().fetch(ref, told_settings, web)
+        assert error.value.code == "media.refused"
+    await web.close()

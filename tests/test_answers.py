@@ -1,0 +1,138 @@
+"""Answers on messengers: what each vendor is sent, and what its refusals mean."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from schemas.errors import Rejected, Retry
+from schemas.message import Party
+from schemas.outcome import Reply
+from tests.servers import Vendor
+from workers.action import Action, Unconfirmed
+from workers.registry import ACTIONS, for_channel
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+REPLY = Reply(
+    id="5f0c", kind="answer", brand="b", channel="x", source="x:a", conversation="c", message="m",
+    item="m", department="orders", recipient=Party(), text="Siparişiniz yolda, ışık hızıyla.", at=NOW,
+)  # fmt: skip
+
+
+def _reply(place: str, **more: Any) -> Reply:
+    return msgspec.structs.replace(REPLY, reply_to=place, **more)
+
+
+def _made(channel: str, vendor: Vendor, **more: Any) -> tuple[Action, Any]:
+    action = for_channel(channel)
+    assert action is not None
+    return action, action.account(token=_TOKENS.get(channel, "t"), api=vendor.url, **more)
+
+
+_TOKENS = {"telegram": "1:AA"}
+
+SENT: list[tuple[str, str, dict[str, Any], str, dict[str, Any], Any, str]] = [
+    ("whatsapp", "77/905321112233", {"in_reply_to": "wamid.1"}, "/77/messages", {
+        "messaging_product": "whatsapp", "recipient_type": "individual", "to": "905321112233",
+        "type": "text", "text": {"body": REPLY.text}, "context": {"message_id": "wamid.1"},
+        "biz_opaque_callback_data": "5f0c"}, {"messages": [{"id": "wamid.2"}]}, "wamid.2"),
+    ("whatsapp", "77/TR.134", {}, "/77/messages", {
+        "messaging_product": "whatsapp", "recipient_type": "individual", "recipient": "TR.134",
+        "type": "text", "text": {"body": REPLY.text}, "biz_opaque_callback_data": "5f0c"},
+     {"messages": [{"id": "wamid.2"}]}, "wamid.2"),
+    ("telegram", "501/5/b1", {"in_reply_to": "11"}, "/bot1:AA/sendMessage", {
+        "chat_id": "501", "text": REPLY.text, "message_thread_id": 5, "business_connection_id": "b1",
+        "reply_parameters": {"message_id": 11, "allow_sending_without_reply": True}},
+     {"ok": True, "result": {"message_id": 12}}, "12"),
+    ("messenger", "900/31", {}, "/900/messages", {
+        "recipient": {"id": "31"}, "message": {"text": REPLY.text}, "messaging_type": "RESPONSE"},
+     {"message_id": "m2"}, "m2"),
+    ("messenger", "comment:p_2", {}, "/p_2/comments", {"message": REPLY.text}, {"id": "p_9"}, "p_9"),
+    ("instagram", "comment:c1", {}, "/c1/replies", {"message": REPLY.text}, {"id": "c9"}, "c9"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("channel", "place", "more", "path", "body", "answer", "said"), SENT)
+async def test_an_answer_is_what_the_vendor_documents(
+    channel: str, place: str, more: dict[str, Any], path: str, body: dict[str, Any], answer: Any,
+    said: str, vendor: Vendor,
+) -> None:  # fmt: skip
+    vendor.says(path, answer)
+    action, settings = _made(channel, vendor)
+    assert said in await action.send(_reply(place, **more), settings, b"")
+    (asked,) = vendor.asked
+    assert asked.json() == body
+    if channel != "telegram":
+        assert asked.headers["authorization"] == "Bearer t"
+
+
+async def test_people_may_answer_for_seven_days_where_meta_allows_it(vendor: Vendor) -> None:
+    vendor.says("/900/messages", {"message_id": "m2"})
+    action, settings = _made("messenger", vendor, human_agent=True)
+    await action.send(_reply("900/31"), settings, b"")
+    assert vendor.asked[0].json()["tag"] == "HUMAN_AGENT"
+
+
+def _fault(code: int, subcode: int = 0) -> dict[str, Any]:
+    return {"error": {"code": code, "error_subcode": subcode, "message": "why"}}
+
+
+@pytest.mark.parametrize(("channel", "path", "place", "status", "body", "headers", "kind", "told"), [
+    ("whatsapp", "/77/messages", "77/9", 400, _fault(131047), {}, Rejected, "reply.too_late"),
+    ("whatsapp", "/77/messages", "77/9", 400, _fault(131026), {}, Rejected, "reply.refused"),
+    ("whatsapp", "/77/messages", "77/9", 429, _fault(130429), {"Retry-After": "40"}, Retry, 40),
+    ("whatsapp", "/77/messages", "77/9", 401, _fault(190), {}, Retry, 300),
+    ("whatsapp", "/77/messages", "77/9", 502, b"<html>", {}, Unconfirmed, ""),
+    ("messenger", "/900/messages", "900/31", 400, _fault(10, 2018278), {}, Rejected, "reply.too_late"),
+    ("messenger", "/900/messages", "900/31", 400, _fault(551), {}, Rejected, "reply.refused"),
+    ("telegram", "/bot1:AA/sendMessage", "5//", 429,
+     {"ok": False, "description": "Too Many Requests", "parameters": {"retry_after": 33}}, {}, Retry, 33),
+    ("telegram", "/bot1:AA/sendMessage", "5//", 403,
+     {"ok": False, "description": "Forbidden: bot was blocked by the user"}, {}, Rejected, "reply.refused"),
+    ("telegram", "/bot1:AA/sendMessage", "5//", 401, {"ok": False, "description": "Unauthorized"}, {}, Retry, 300),
+    ("telegram", "/bot1:AA/sendMessage", "5//", 500, b"", {}, Unconfirmed, ""),
+])  # fmt: skip
+async def test_a_refusal_says_whether_and_when_to_try_again(
+    channel: str, path: str, place: str, status: int, body: Any, headers: dict[str, str],
+    kind: type[Exception], told: Any, vendor: Vendor,
+) -> None:  # fmt: skip
+    vendor.says(path, body, status=status, headers=headers)
+    action, settings = _made(channel, vendor)
+    with pytest.raises(kind) as error:
+        await action.send(_reply(place), settings, b"")
+    if isinstance(error.value, Rejected):
+        assert error.value.code == told
+    if isinstance(error.value, Retry):
+        assert error.value.after == told
+    assert "1:AA" not in str(error.value)
+
+
+MESSENGERS = [n for n in ACTIONS if n != "reply_email"]
+
+
+@pytest.mark.parametrize("name", MESSENGERS)
+async def test_what_never_left_may_be_tried_again_and_what_may_have_arrived_is_not(
+    name: str, vendor: Vendor
+) -> None:
+    action = ACTIONS[name]
+    place = {"telegram": "501//"}.get(action.channel, "900/31")
+    settings = action.account(token="1:AA", api="http://127.0.0.1:9")
+    with pytest.raises(Retry):
+        await action.send(_reply(place), settings, b"")
+    for path in ("/900/messages", "/bot1:AA/sendMessage"):
+        vendor.says(path, None)
+    with pytest.raises(Unconfirmed):
+        await action.send(_reply(place), action.account(token="1:AA", api=vendor.url), b"")
+
+
+@pytest.mark.parametrize("name", MESSENGERS)
+async def test_without_a_place_or_a_token_it_is_said_what_is_missing(name: str) -> None:
+    action = ACTIONS[name]
+    with pytest.raises(Rejected) as error:
+        await action.send(_reply("900/31"), action.account(), b"")
+    assert error.value.code == "reply.no_server"
+    assert f"[channels.{action.channel}.ACCOUNT]" in error.value.text
+    with pytest.raises(Rejected) as error:
+        await action.send(msgspec.structs.replace(REPLY), action.account(token="t"), b"")
+    assert error.value.code == "reply.no_address"

@@ -1,0 +1,152 @@
+"""Files that a vendor still holds: fetched after the vendor was answered, said where they are not."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest.channel import Context, Delivery
+from ingest.channels.whatsapp import Account, Whatsapp
+from ingest.fetch import PATIENCE, fetched
+from ingest.pending import Pending
+from runtime.archive import Folder
+from runtime.bus import read_to_end
+from runtime.journal import Journal
+from runtime.outside import Outside
+from runtime.settings import Settings
+from schemas import envelope, topics
+from schemas.errors import Retry
+from schemas.message import Message
+from tests.channels.test_whatsapp import body, item
+from tests.servers import Vendor, ingesting
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+
+
+def _delivery(*files: str, at: datetime = NOW) -> Delivery:
+    kinds = ("document", "image", "video")
+    more = {
+        k: {"id": f, "mime_type": "application/octet-stream"}
+        for k, f in zip(kinds, files, strict=False)
+    }
+    (raw,) = Whatsapp().take(body(item("document", **more))).deliveries
+    return Delivery(raw=raw, account="a", received_at=at)
+
+
+@pytest.fixture
+async def web() -> AsyncIterator[Outside]:
+    """The guarded client."""
+    made = Outside()
+    yield made
+    await made.close()
+
+
+def _serves(vendor: Vendor, number: str, data: bytes, **more: Any) -> None:
+    vendor.says(f"/{number}", {"url": f"{vendor.url}/datei{number}"})
+    vendor.says(f"/datei{number}", data, **more)
+
+
+async def test_each_file_stands_in_its_place_with_its_type_and_hash(
+    vendor: Vendor, web: Outside
+) -> None:
+    _serves(vendor, "1", b"%PDF-1.7 x")
+    _serves(vendor, "2", b"gone", status=404)
+    _serves(vendor, "3", b"\x89PNG\r\n\x1a\n" + b"0" * 20)
+    settings = Account(token="t", api=vendor.url)
+    parsed = Whatsapp().parse(_delivery("1", "2", "3"), Context(brand="b", settings=settings))
+    made = await fetched(Whatsapp(), parsed, settings, web, last=False)
+    by_name = {a.name.partition(".")[0]: a for a in made.message.attachments}
+    assert "404" in by_name["document" if by_name["document"].refused else "video"].refused or (
+        "404" in next(a.refused for a in made.message.attachments if a.refused)
+    )
+    kept = [a for a in made.message.attachments if not a.refused]
+    assert [a.sha256 for a in kept] == [sha256(f).hexdigest() for f in made.files]
+    assert {a.type for a in kept} == {"application/pdf", "image/png"}
+
+
+async def test_what_may_come_is_waited_for_and_in_the_end_said(
+    vendor: Vendor, web: Outside
+) -> None:
+    _serves(vendor, "1", b"busy", status=503)
+    settings = Account(token="t", api=vendor.url)
+    parsed = Whatsapp().parse(_delivery("1"), Context(brand="b", settings=settings))
+    with pytest.raises(Retry):
+        await fetched(Whatsapp(), parsed, settings, web, last=False)
+    made = await fetched(Whatsapp(), parsed, settings, web, last=True)
+    assert "503" in made.message.attachments[0].refused
+    assert made.files == ()
+
+
+async def test_a_bomb_is_refused_and_a_channel_without_a_fetch_is_a_bug(
+    vendor: Vendor, web: Outside
+) -> None:
+    import gzip
+
+    _serves(vendor, "1", gzip.compress(b"0" * 300_000_000, 9))
+    settings = Account(token="t", api=vendor.url)
+    parsed = Whatsapp().parse(_delivery("1"), Context(brand="b", settings=settings))
+    made = await fetched(Whatsapp(), parsed, settings, web, last=False)
+    assert made.message.attachments[0].refused == "it would burst"
+    with pytest.raises(TypeError):
+        await fetched(object(), parsed, settings, web, last=False)
+
+
+async def test_a_message_with_a_file_is_safe_at_once_and_published_with_it(
+    kafka: Settings, tmp_path: Path, vendor: Vendor
+) -> None:
+    _serves(vendor, "1", b"%PDF-1.7 x")
+    settings = Account(token="t", api=vendor.url)
+    journal = Journal(tmp_path)
+    clock_now = datetime.now(UTC)
+    async with ingesting(kafka, timedelta(seconds=20)) as ingest:
+        pending = Pending(journal, ingest, {"whatsapp": {"a": settings}})
+        await pending.accept(Whatsapp(), _delivery("1", at=clock_now), settings, patient=True)
+        assert journal.count() == 1
+        assert vendor.asked == [], "the vendor waits for an answer: nothing is fetched meanwhile"
+        assert await pending.publish() == 0
+        assert await pending.settled() == 1
+        assert journal.count() == 0
+        (made,) = await _messages(kafka)
+        (file,) = made.attachments
+        assert Folder(kafka.archive_path).path(file.sha256).read_bytes() == b"%PDF-1.7 x"
+
+
+async def test_a_vendor_that_is_away_holds_no_other_message_up(
+    kafka: Settings, tmp_path: Path, vendor: Vendor
+) -> None:
+    _serves(vendor, "1", b"busy", status=503)
+    settings = Account(token="t", api=vendor.url)
+    journal = Journal(tmp_path)
+    now = datetime.now(UTC)
+    async with ingesting(kafka, timedelta(seconds=20)) as ingest:
+        pending = Pending(journal, ingest, {"whatsapp": {"a": settings}})
+        await pending.accept(Whatsapp(), _delivery("1", at=now), settings, patient=True)
+        await pending.publish()
+        assert await pending.settled() == 0
+        (text,) = Whatsapp().take(body(item(text={"body": "sonra"}, id="wamid.9"))).deliveries
+        later = Delivery(raw=text, account="a", received_at=now)
+        await pending.accept(Whatsapp(), later, settings, patient=True)
+        assert [m.text for m in await _messages(kafka)] == ["sonra"]
+        asked = len(vendor.asked)
+        await pending.publish()
+        await pending.settled()
+        assert len(vendor.asked) == asked, "it is not asked again at once"
+        # Its patience is over when it was received long ago.
+        old = replace(_delivery("1"), received_at=now - PATIENCE - timedelta(minutes=1))
+        await pending.accept(Whatsapp(), old, settings, patient=True)
+        await pending.publish()
+        assert await pending.settled() == 1
+        told = [m for m in await _messages(kafka) if m.attachments]
+        assert "503" in told[0].attachments[0].refused
+
+
+async def _messages(settings: Settings) -> list[Message]:
+    return [
+        envelope.decode(Message, r.value)
+        async for records in read_to_end(settings.kafka, [topics.MESSAGES.name])
+        for r in records
+    ]

@@ -1,0 +1,103 @@
+"""Fetching from addresses that strangers name: never into our own network, never with our secrets."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runtime.outside import Outside, public
+from schemas.errors import Rejected, Retry
+from tests.servers import Vendor
+
+
+@pytest.fixture
+async def web() -> AsyncIterator[Outside]:
+    """A client that takes at most 1,000 bytes."""
+    made = Outside(limit=1000)
+    yield made
+    await made.close()
+
+
+@pytest.mark.parametrize("address", [
+    "127.0.0.1", "10.1.2.3", "192.168.1.1", "172.16.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
+    "::1", "::", "fe80::1", "fc00::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "2002:7f00:1::",
+    "64:ff9b::7f00:1", "224.0.0.1", "255.255.255.255", "fe80::1%eth0",
+])  # fmt: skip
+def test_no_address_of_our_own_networks_is_public(address: str) -> None:
+    assert not public(address)
+
+
+def test_addresses_of_the_internet_are_public() -> None:
+    assert public("93.184.215.14")
+    assert public("2606:2800:21f:cb07:6820:80da:af6b:8b2c")
+
+
+@pytest.mark.parametrize("url", [
+    "https://localhost/x", "https://127.0.0.1/", "https://127.1/", "https://2130706433/", "https://[::1]/",
+    "https://0x7f000001/", "https://user@127.0.0.1/", "https://[::ffff:127.0.0.1]/", "http://93.184.215.14/",
+    "ftp://example.org/", "file:///etc/passwd", "", "https://", "//127.0.0.1/", "https://127.0.0.1:22/",
+])  # fmt: skip
+async def test_what_leads_into_our_network_is_refused(web: Outside, url: str) -> None:
+    with pytest.raises((Rejected, Retry)) as error:
+        await web.get(url)
+    if isinstance(error.value, Rejected):
+        assert error.value.code == "media.refused"
+    else:
+        assert "0x7f" in url, "that one is a name, and has no address"
+
+
+async def test_a_vendor_that_leads_us_home_is_not_followed(web: Outside, vendor: Vendor) -> None:
+    other = Vendor().start()
+    other.says("/geheim", b"inner")
+    for status in (301, 302, 307):
+        vendor.says("/a", b"", status=status, headers={"Location": f"{other.url}/geheim"})
+        with pytest.raises(Rejected, match="only https"):
+            await web.get(f"{vendor.url}/a", own=vendor.url)
+        vendor.forget()
+    vendor.says("/a", b"", status=302, headers={"Location": "https://127.0.0.1/geheim"})
+    with pytest.raises(Rejected, match="not an address of the public Internet"):
+        await web.get(f"{vendor.url}/a", own=vendor.url)
+    assert other.asked == []
+    other.stop()
+
+
+async def test_the_token_goes_to_the_operators_host_alone(web: Outside, vendor: Vendor) -> None:
+    vendor.says("/a", b"", status=302, headers={"Location": "/b"})
+    vendor.says("/b", b"x")
+    secret = {"authorization": "Bearer t"}
+    assert await web.get(f"{vendor.url}/a", own=vendor.url, secret=secret) == b"x"
+    assert [a.headers.get("authorization") for a in vendor.asked] == ["Bearer t", "Bearer t"]
+    vendor.says("/loop", b"", status=302, headers={"Location": "/loop"})
+    with pytest.raises(Rejected, match="redirects"):
+        await web.get(f"{vendor.url}/loop", own=vendor.url)
+
+
+async def test_answers_are_told_apart_and_sizes_bounded(web: Outside, vendor: Vendor) -> None:
+    for path, status, headers in (("/gone", 404, {}), ("/no", 403, {}), ("/busy", 429, {"Retry-After": "7"}),
+                                  ("/dead", 401, {}), ("/down", 503, {})):  # fmt: skip
+        vendor.says(path, b"x", status=status, headers=headers)
+    vendor.says("/large", b"x" * 1001)
+    vendor.says("/hangs", None)
+    told: dict[str, Exception] = {}
+    for path in ("/gone", "/no", "/busy", "/dead", "/down", "/large", "/hangs"):
+        with pytest.raises((Rejected, Retry)) as error:
+            await web.get(f"{vendor.url}{path}", own=vendor.url)
+        told[path] = error.value
+    codes = {p: e.code for p, e in told.items() if isinstance(e, Rejected)}
+    assert codes == {"/gone": "media.gone", "/no": "media.gone", "/large": "media.too_large"}
+    waits = {p: e.after for p, e in told.items() if isinstance(e, Retry)}
+    assert waits == {"/busy": 7, "/dead": 15, "/down": 15, "/hangs": 15}
+
+
+@given(url=st.text(max_size=60))
+async def test_no_address_raises_anything_else(url: str) -> None:
+    web = Outside()
+    for tried in (url, f"https://{url}", f"https://127.0.0.1/{url}"):
+        if not any(c.isalnum() for c in tried.removeprefix("https://")):
+            continue
+        if "127.0.0.1" not in tried:
+            continue  # only what asks no name server
+        with pytest.raises((Rejected, Retry)):
+            await web.get(tried)
+    await web.close()

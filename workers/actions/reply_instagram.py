@@ -1,0 +1,42 @@
+"""Answers on Instagram: direct messages, and comments in public.
+
+Before: workers/replies.py claimed the Reply. After: the customer's inbox, or the thread under a
+post. Source: developers.facebook.com, Instagram Platform, messaging and comment moderation.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from schemas.base import Record
+from schemas.outcome import Reply
+from workers import meta_graph
+from workers.posting import to_send
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """The access token. `human_agent`: Meta granted the app to answer for seven days."""
+
+    token: str = ""
+    human_agent: bool = False
+    api: str = meta_graph.GRAPH
+    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+
+
+class ReplyInstagram:
+    """The action for conversations that came by Instagram."""
+
+    name = "reply_instagram"
+    channel = "instagram"
+    account: type[msgspec.Struct] = Account
+    shares: tuple[str, ...] = ("token", "human_agent", "api")
+
+    async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
+        """Send one reply; return Meta's id of it."""
+        place = to_send(reply.reply_to, settings.token, "[channels.instagram.ACCOUNT]")
+        path, body = meta_graph.direct_or_comment(
+            place, reply.text, "replies", human_agent=settings.human_agent
+        )
+        return await meta_graph.send(
+            f"{settings.api}/{path}", settings.token, body, settings.timeout_s, "Instagram"
+        )

@@ -1,0 +1,81 @@
+"""Answers on Telegram, by the Bot API.
+
+Before: workers/replies.py claimed the Reply. After: the customer's chat. The address of a call
+holds the bot's token: it is never logged. Source: core.telegram.org/bots/api#sendmessage.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from schemas.base import Record
+from schemas.errors import Rejected, Retry
+from schemas.outcome import Reply
+from workers.posting import post, refused, to_send
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """The bot's token; that of [channels.telegram.ACCOUNT] unless it is set."""
+
+    token: str = ""
+    api: str = "https://api.telegram.org"
+    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+
+
+class Sent(Record, frozen=True, kw_only=True):
+    """The message that was made."""
+
+    message_id: int = 0
+
+
+class Hint(Record, frozen=True, kw_only=True):
+    """How long to wait, and where a group has gone."""
+
+    retry_after: float | None = None
+    migrate_to_chat_id: int | None = None
+
+
+class Said(Record, frozen=True, kw_only=True):
+    """What Telegram answered."""
+
+    ok: bool = False
+    result: Sent | None = None
+    description: str = ""
+    parameters: Hint = Hint()
+
+
+class ReplyTelegram:
+    """The action for conversations that came by Telegram."""
+
+    name = "reply_telegram"
+    channel = "telegram"
+    account: type[msgspec.Struct] = Account
+    shares: tuple[str, ...] = ("token", "api")
+
+    async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
+        """Send one reply; return the number of the message."""
+        place = to_send(reply.reply_to, settings.token, "[channels.telegram.ACCOUNT]")
+        chat, _, rest = place.partition("/")
+        thread, _, business = rest.partition("/")
+        body: dict[str, Any] = {"chat_id": chat, "text": reply.text}
+        if thread.isdigit():
+            body["message_thread_id"] = int(thread)
+        if business:
+            body["business_connection_id"] = business
+        if reply.in_reply_to and reply.in_reply_to.isdigit():
+            # Whatever became of the customer's message, the answer is to go out.
+            body["reply_parameters"] = {
+                "message_id": int(reply.in_reply_to), "allow_sending_without_reply": True,
+            }  # fmt: skip
+        url = f"{settings.api}/bot{settings.token}/sendMessage"
+        answer = await post(url, "Telegram", json=body, timeout_s=settings.timeout_s)
+        said = answer.read(Said)
+        if said is None or answer.status >= 500:
+            raise refused(answer, "Telegram")
+        if said.ok:
+            return f"message {said.result.message_id if said.result else '?'}"
+        if said.parameters.retry_after is not None:
+            raise Retry(said.parameters.retry_after, f"Telegram: {said.description}"[:300])
+        if answer.status == 401:
+            raise Retry(300, "Telegram: the bot's token is not valid: set a new one")
+        raise Rejected("reply.refused", f"Telegram: {said.description}"[:300])

@@ -1,0 +1,76 @@
+"""Posting: one HTTP request of an action, told apart by what is known of its end.
+
+Before: an action has something to send. After: the vendor's answer. What never left may be tried
+again; what may have arrived is Unconfirmed, and never sent twice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import httpx2
+import msgspec
+
+from schemas.errors import Rejected, Retry, retry_after
+from workers.action import Unconfirmed
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a vendor said."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def read(self, kind: type[T]) -> T | None:
+        """Return the body as that Struct, None when it is another thing."""
+        try:
+            return msgspec.json.decode(self.body, type=kind, strict=False)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+
+
+async def post(
+    url: str, vendor: str, *, method: str = "POST", timeout_s: float = 30, **request: Any
+) -> Answer:
+    """Send a request; raise Retry when it never left, Unconfirmed when nobody knows."""
+    try:
+        async with httpx2.AsyncClient(timeout=timeout_s, follow_redirects=False) as client:
+            found = await client.request(method, url, **request)
+            return Answer(status=found.status_code, headers=found.headers, body=found.content)
+    except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+        raise Retry(15, f"{vendor} can't be reached: {type(error).__name__}") from error
+    except httpx2.InvalidURL as error:
+        raise Rejected("reply.no_server", f"{vendor}: that is no address") from error
+    except httpx2.HTTPError as error:
+        raise Unconfirmed(
+            f"{vendor} did not confirm ({type(error).__name__}): it may or may not have been sent"
+        ) from error
+
+
+def refused(answer: Answer, vendor: str, said: str = "") -> Exception:
+    """Return what an answer other than success means: by its status, with the vendor's words."""
+    words = f"{vendor} answered {answer.status} {said}".strip()[:300]
+    if answer.status == 429 or answer.status == 503:
+        return Retry(later(answer.headers), words)
+    if answer.status >= 500:
+        return Unconfirmed(f"{words}: it may or may not have been sent")
+    return Rejected("reply.refused", words)
+
+
+def later(headers: Mapping[str, str], otherwise: float = 30) -> float:
+    """Return the seconds a vendor asks us to wait."""
+    return retry_after(headers.get("retry-after", ""), datetime.now(UTC), otherwise)
+
+
+def to_send(reply_to: str | None, token: str, where: str) -> str:
+    """Return where an answer goes; raise Rejected when there is no place or no token for it."""
+    if not reply_to:
+        raise Rejected("reply.no_address", "the message came without a place to answer to")
+    if not token:
+        raise Rejected("reply.no_server", f"set `token` in {where}")
+    return reply_to
