@@ -6,15 +6,16 @@ is no time in the signature, hence no window. Source: developers.facebook.com, w
 """
 
 import hmac
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
-from ingest.clean.told import Text
+from ingest.clean.told import Text, read
 from ingest.hook import Answer, Call, Taken, need, same_hmac
-from schemas import envelope
 from schemas.base import Record
 from schemas.errors import Rejected
+
+T = TypeVar("T")
 
 GRAPH = "https://graph.facebook.com/v25.0"
 HOSTS = ("facebook.com", "fbsbx.com", "fbcdn.net", "whatsapp.net", "cdninstagram.com")
@@ -33,7 +34,7 @@ class Entry(Record, frozen=True, kw_only=True):
 
     id: Text = ""
     time: Text = None
-    changes: tuple[Change, ...] = ()
+    changes: tuple[msgspec.Raw, ...] = ()
     messaging: tuple[msgspec.Raw, ...] = ()
     standby: tuple[msgspec.Raw, ...] = ()
     field: str = ""
@@ -44,7 +45,7 @@ class Told(Record, frozen=True, kw_only=True):
     """The body of a call."""
 
     object: Literal["whatsapp_business_account", "page", "instagram"]
-    entry: tuple[Entry, ...] = ()
+    entry: tuple[msgspec.Raw, ...] = ()
 
 
 def handshake(call: Call, verify_token: str, where: str) -> Taken:
@@ -71,9 +72,30 @@ def prove(call: Call, secrets: tuple[str, ...], where: str) -> None:
         raise Rejected("signature.wrong", "X-Hub-Signature-256 is not of these bytes")
 
 
-def entries(body: bytes, expected: tuple[str, ...]) -> tuple[Entry, ...]:
-    """Return the entries of a body; raise Rejected when it is another product's."""
-    told = envelope.decode_body(Told, body)
+def entries(body: bytes, expected: tuple[str, ...]) -> tuple[list[Entry], list[bytes]]:
+    """Return the entries of a body, and what is none and goes to a dead letter by itself.
+
+    Raises Rejected when the body is another product's.
+    """
+    told = read(Told, body)
     if told.object not in expected:
         raise Rejected("json.invalid", f"object is {told.object!r}, not {' or '.join(expected)}")
-    return told.entry
+    return _each(Entry, told.entry)
+
+
+def changes(entry: Entry) -> tuple[list[Change], list[bytes]]:
+    """Return the changes of an entry, and what is none. Some come without their list."""
+    made, bad = _each(Change, entry.changes)
+    if entry.field:
+        made.append(Change(field=entry.field, value=entry.value))
+    return made, bad
+
+
+def _each(kind: type[T], items: tuple[msgspec.Raw, ...]) -> tuple[list[T], list[bytes]]:
+    made, bad = [], []
+    for item in items:
+        try:
+            made.append(read(kind, item))
+        except Rejected:
+            bad.append(bytes(item))
+    return made, bad

@@ -6,13 +6,15 @@ Source: developers.facebook.com, Messenger Platform, Page and Instagram webhooks
 """
 
 from datetime import timedelta
+from pathlib import PurePosixPath
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
 from ingest import meta
 from ingest.channel import Context, Delivery, Media, Parsed, message_of
-from ingest.clean.told import Text, instant, read
+from ingest.clean.told import Text, instant, read, there
 from ingest.hook import Taken
 from schemas.base import Record, message_id
 from schemas.errors import Rejected
@@ -51,6 +53,7 @@ class Who(Record, frozen=True, kw_only=True):
     id: Text = ""
     name: str | None = ""
     username: str | None = ""
+    self_ig_scoped_id: Text = None
 
 
 class Payload(Record, frozen=True, kw_only=True):
@@ -58,7 +61,8 @@ class Payload(Record, frozen=True, kw_only=True):
 
     url: str | None = ""
     title: str | None = ""
-    coordinates: dict[str, float] | None = None
+    story_media_url: str | None = ""
+    coordinates: dict[str, Text] | None = None
 
 
 class Attached(Record, frozen=True, kw_only=True):
@@ -109,7 +113,7 @@ class Touch(Record, frozen=True, kw_only=True):
     """A reaction to a message, or an edit of it."""
 
     mid: str = ""
-    text: str | None = ""
+    text: str | None = None
     num_edit: Text = 0
     emoji: str | None = ""
     action: str | None = ""
@@ -155,6 +159,8 @@ class Comment(Record, frozen=True, kw_only=True, rename={"sender": "from"}):
     media: Who | None = None
     media_id: Text = ""
     photo: str | None = None
+    video: str | None = None
+    link: str | None = None
     post: Link | None = None
 
 
@@ -174,16 +180,19 @@ def take(body: bytes, kind: str) -> Taken:
         )  # fmt: skip
         made.append(msgspec.json.encode(stored))
 
-    for entry in meta.entries(body, (kind,)):
+    entries, bad = meta.entries(body, (kind,))
+    made += bad
+    for entry in entries:
         for item in entry.messaging:
             keep(entry, "messaging", "", item)
         for item in entry.standby:
             keep(entry, "standby", "", item)
-        changes = entry.changes
-        if entry.field:
-            changes = (*changes, meta.Change(field=entry.field, value=entry.value))
+        changes, bad = meta.changes(entry)
+        made += bad
         for change in changes:
-            keep(entry, "comment", change.field, change.value)
+            # The dashboard's test button sends a direct message as a change.
+            place = "messaging" if change.field == "messages" else "comment"
+            keep(entry, place, change.field, change.value)
     return Taken(deliveries=tuple(made), ignored=tuple(ignored))
 
 
@@ -202,19 +211,25 @@ def _no_message(place: str, field: str, item: msgspec.Raw, ours: str) -> str:
 def _no_direct(item: Direct, ours: str) -> str:
     if (item.message and item.message.is_echo) or (ours and str(item.sender.id) == ours):
         return "echo"
+    edit = item.message_edit
+    if edit is not None and (edit.text is None or str(edit.num_edit) == "0"):
+        return "edit_without_text"  # Instagram tells of new messages so, without their words
+    if item.message or item.postback or item.reaction or edit:
+        return ""
     for kind in ("read", "delivery", "optin", "referral"):
-        if bytes(getattr(item, kind)):
+        if there(getattr(item, kind)):
             return "receipt" if kind in ("read", "delivery") else kind
-    if not (item.message or item.postback or item.reaction or item.message_edit):
-        return "other_kind"
-    return ""
+    return "other_kind"
 
 
 def _no_comment(field: str, item: Comment, ours: str) -> str:
+    if item.sender and item.sender.self_ig_scoped_id:
+        return "echo"
     if ours and ours in (str(item.sender.id) if item.sender else "", str(item.sender_id or "")):
         return "echo"
     if field == "feed":
-        if item.item not in ("comment", "post", "status", "photo", "video"):
+        kinds = ("comment", "post", "status", "photo", "video")
+        if item.item not in kinds and not (item.item == "share" and item.message):
             return "reaction" if item.item in ("reaction", "like") else "other_kind"
         if item.verb not in ("", "add", "edit", "edited", "remove", "delete"):
             return "other_verb"
@@ -237,7 +252,9 @@ def _direct(name: Name, told: Stored, item: Direct, delivery: Delivery, context:
     native, event, text = _told(name, item, delivery.account)
     attached = (item.message.attachments or ()) if item.message else ()
     files = [a for a in attached if _is_file(a)]
-    shown = "\n".join(t for t in (text, *(_shown(a) for a in attached)) if t)
+    story = item.message.reply_to.story if item.message and item.message.reply_to else None
+    about = f"[story {story.url or story.id}]" if story else ""
+    shown = "\n".join(t for t in (text, *(_shown(a) for a in attached), about) if t)
     window = PEOPLE_WINDOW if getattr(context.settings, "human_agent", False) else WINDOW
     quoted = item.message.reply_to if item.message else None
     made = message_of(
@@ -254,7 +271,7 @@ def _direct(name: Name, told: Stored, item: Direct, delivery: Delivery, context:
             unit="characters" if name == "messenger" else "bytes",
             forbidden="another app answers this thread" if told.place == "standby" else "",
         ),
-        repaired=() if shown or event else ("content.unsupported",),
+        repaired=() if shown or event or files else ("content.unsupported",),
     )  # fmt: skip
     media = tuple(Media(at=i, ref=_url(a)) for i, a in enumerate(files))
     return Parsed(message=made, media=media)
@@ -287,19 +304,21 @@ def _told(name: Name, item: Direct, account: str) -> tuple[str, Event | None, st
 
 
 def _url(attached: Attached) -> str:
-    return (attached.payload.url if attached.payload else "") or attached.url or ""
+    payload = attached.payload or Payload()
+    return payload.url or payload.story_media_url or attached.url or ""
 
 
 def _is_file(attached: Attached) -> bool:
-    kinds = ("image", "video", "audio", "file", "story_mention", "reel", "ig_reel", "sticker")
-    return attached.type in kinds and bool(_url(attached))
+    kinds = ("image", "video", "audio", "file", "story_mention", "ig_story", "reel", "ig_reel",
+             "sticker")  # fmt: skip
+    return attached.type in kinds and _url(attached).startswith("https://")
 
 
 def _shown(attached: Attached) -> str:
-    """Return how something shared is shown: a link, a place."""
-    if _is_file(attached):
-        return ""
+    """Return how something shared is shown: a link, a place, the caption of a film."""
     payload = attached.payload or Payload()
+    if _is_file(attached):
+        return payload.title or ""
     place = ",".join(str(v) for v in (payload.coordinates or {}).values())
     title = attached.title or payload.title
     return " ".join(t for t in (title, place or _url(attached)) if t) or f"[{attached.type[:40]}]"
@@ -309,7 +328,8 @@ def _attachment(attached: Attached) -> Attachment:
     kind = {"image": "image/jpeg", "video": "video/mp4", "audio": "audio/mp4"}.get(
         attached.type, "application/octet-stream"
     )
-    name = (attached.payload.title if attached.payload else "") or attached.type
+    name = PurePosixPath(urlsplit(_url(attached)).path).name
+    name = name if "." in name else attached.type
     return Attachment(name=name, type=kind, size=0, sha256="")
 
 
@@ -327,7 +347,8 @@ def _comment(
     verb = {"edit": "edited", "edited": "edited", "remove": "deleted", "delete": "deleted"}.get(
         item.verb
     )
-    event, native = None, own
+    # A mention comes without its words: the comment itself may still come with them.
+    event, native = None, f"mention:{own}" if told.field in ("mention", "mentions") else own
     if verb is not None:
         native = f"{own}:{item.verb}:{told.time or at}"
         event = Event(kind=verb, of=message_id(name, f"{name}:{delivery.account}", own))  # type: ignore[arg-type]  # one of the two above
@@ -342,7 +363,8 @@ def _comment(
         ),
         answering=Answering(limit=8000 if name == "messenger" else 2200, public=True),
         attachments=_photo(item),
-        repaired=() if text or event or item.photo else ("text.not_told",),
+        repaired=() if text or event or item.photo or item.video else ("text.not_told",),
+            full_text="\n".join(t for t in (text, _film(item)) if t),
     ), media=(Media(at=0, ref=item.photo),) if item.photo else ())  # fmt: skip
 
 
@@ -350,6 +372,10 @@ def _photo(item: Comment) -> tuple[Attachment, ...]:
     if not item.photo:
         return ()
     return (Attachment(name="photo", type="image/jpeg", size=0, sha256=""),)
+
+
+def _film(item: Comment) -> str:
+    return item.video or (item.link if item.link and item.link != item.photo else "") or ""
 
 
 def setup(settings: Any, url: str, product: str, fields: str) -> str | None:

@@ -9,6 +9,7 @@ from ingest.channels.chat import Chat
 from ingest.channels.email import Email
 from ingest.channels.instagram import Instagram
 from ingest.channels.messenger import Messenger
+from ingest.channels.phone import Phone
 from ingest.channels.telegram import Telegram
 from ingest.channels.whatsapp import Whatsapp
 from ingest.hook import Hook
@@ -19,17 +20,20 @@ from ingest.hooks.ses import Ses
 
 _MESSENGERS = (Whatsapp(), Telegram(), Messenger(), Instagram())
 
-CHANNELS: dict[str, Channel] = {c.name: c for c in (Email(), Chat(), Api(), *_MESSENGERS)}
+CHANNELS: dict[str, Channel] = {c.name: c for c in (Email(), Chat(), Api(), Phone(), *_MESSENGERS)}
 
 HOOKS: dict[str, Hook] = {
     h.name: h for h in (Ses(), Mailgun(), Postmark(), Sendgrid(), *_MESSENGERS)
 }
 """Webhooks under /v1/hooks/ that prove themselves by their vendor's signature."""
 
-BEARER: dict[str, str] = {"mail": "email", "email": "email", "api": "api"}
+BEARER: dict[str, str] = {"mail": "email", "email": "email", "api": "api", "phone": "phone"}
 """Names under /v1/hooks/ that take a channel's own form with our access token."""
 
-ALIASES: dict[str, str] = {"facebook": "messenger"}
+ALIASES: dict[str, str] = {
+    "facebook": "messenger", "call": "phone", "transcript": "phone", "vcon": "phone",
+    "webvtt": "phone", "srt": "phone",
+}  # fmt: skip
 """Other names that people look for, for `santral parse`."""
 
 

@@ -96,7 +96,10 @@ class Event(Record, frozen=True, kw_only=True):
 
 
 class Turn(Record, frozen=True, kw_only=True):
-    """One turn of a call; `start` and `end` in seconds from its beginning."""
+    """One turn of a call; `start` and `end` in seconds from its beginning.
+
+    `unsure` are the places, (start, end) in the text, of words that may have been heard wrongly.
+    """
 
     speaker: str
     role: Literal["customer", "agent", "unknown"]
@@ -104,16 +107,25 @@ class Turn(Record, frozen=True, kw_only=True):
     end: float
     text: str
     confidence: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    unsure: tuple[tuple[int, int], ...] = ()
 
 
 class Call(Record, frozen=True, kw_only=True):
-    """A telephone call; `duration` in seconds."""
+    """A telephone call; `duration` in seconds.
+
+    `roles_by` is how agent and customer were told apart, `roles_confidence` how sure that is;
+    `form` the transcript's kind, `language` as its maker names it.
+    """
 
     turns: tuple[Turn, ...] = ()
     started_at: Time | None = None
     duration: float | None = None
     queue: str | None = None
     agent: str | None = None
+    roles_by: str = "unknown"
+    roles_confidence: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0
+    form: str = ""
+    language: str = ""
 
 
 class Post(Record, frozen=True, kw_only=True):
@@ -191,6 +203,9 @@ def fitted(message: Message) -> Message:
     if len(msgspec.json.encode(message)) <= MESSAGE_LIMIT:
         return message
     room = MESSAGE_LIMIT // 4
+    call = message.call
+    if call is not None:
+        call = msgspec.structs.replace(call, turns=_first(call.turns, room))
     sent_on = message.forwarded
     if sent_on is not None:
         sent_on = msgspec.structs.replace(
@@ -201,11 +216,23 @@ def fitted(message: Message) -> Message:
         text=_cut(message.text, room),
         full_text=_cut(message.full_text, room),
         forwarded=sent_on,
+        call=call,
         recipients=message.recipients[:100],
         attachments=message.attachments[:100],
         thread=message.thread[-20:],
         repaired=(*(r for r in message.repaired if r != "text.cut"), "text.cut"),
     )
+
+
+def _first(turns: tuple[Turn, ...], limit: int) -> tuple[Turn, ...]:
+    """Return as many of the first turns as take `limit` bytes of JSON."""
+    made: list[Turn] = []
+    for turn in turns:
+        limit -= len(msgspec.json.encode(turn))
+        if limit < 0:
+            break
+        made.append(turn)
+    return tuple(made)
 
 
 def _cut(text: str, limit: int) -> str:

@@ -26,7 +26,7 @@ from ingest.channel import (
     Web,
     message_of,
 )
-from ingest.clean.told import Text, instant, read
+from ingest.clean.told import Text, instant, read, there
 from ingest.hook import Answer, Call, HookTools, Taken, need
 from schemas.base import Record, message_id
 from schemas.errors import Rejected, Retry
@@ -43,11 +43,24 @@ _KNOWN = frozenset({
     "message_reaction_count", "shipping_query", "pre_checkout_query", "business_connection",
     "chat_boost", "removed_chat_boost", "purchased_paid_media",
 })  # fmt: skip
-_BODIES = frozenset({
-    "text", "caption", "rich_message", "sticker", "contact", "location", "venue", "photo",
-    "document", "video", "audio", "voice", "video_note", "animation", "dice", "poll", "story",
-    "paid_media", "invoice", "game", "live_photo", "checklist",
+_NOTICES = frozenset({
+    "new_chat_members", "left_chat_member", "new_chat_title", "new_chat_photo", "delete_chat_photo",
+    "group_chat_created", "supergroup_chat_created", "channel_chat_created", "pinned_message",
+    "message_auto_delete_timer_changed", "migrate_to_chat_id", "migrate_from_chat_id",
+    "successful_payment", "refunded_payment", "users_shared", "chat_shared", "gift", "unique_gift",
+    "gift_upgrade_sent", "connected_website", "write_access_allowed", "passport_data",
+    "proximity_alert_triggered", "boost_added", "chat_background_set", "checklist_tasks_done",
+    "checklist_tasks_added", "direct_message_price_changed", "forum_topic_created",
+    "forum_topic_edited", "forum_topic_closed", "forum_topic_reopened", "giveaway",
+    "general_forum_topic_hidden", "general_forum_topic_unhidden", "giveaway_created",
+    "giveaway_winners", "giveaway_completed", "paid_message_price_changed",
+    "suggested_post_approved", "suggested_post_approval_failed", "suggested_post_declined",
+    "suggested_post_paid", "suggested_post_refunded", "video_chat_scheduled", "video_chat_started",
+    "video_chat_ended", "video_chat_participants_invited", "chat_owner_left", "chat_owner_changed",
+    "poll_option_added", "poll_option_deleted", "managed_bot_created",
 })  # fmt: skip
+"""Service messages. What is neither these nor known is kept: the customer did write."""
+
 _TOKEN = re.compile(r"^\d+:[\w-]{10,}$")
 
 
@@ -91,6 +104,8 @@ class File(Record, frozen=True, kw_only=True):
     mime_type: str | None = ""
     emoji: str | None = ""
     width: Text = 0
+    is_animated: bool = False
+    is_video: bool = False
 
 
 class Contact(Record, frozen=True, kw_only=True):
@@ -142,6 +157,39 @@ class Quoted(Record, frozen=True, kw_only=True):
     message_id: Text = ""
 
 
+class Topic(Record, frozen=True, kw_only=True):
+    """A person's thread in the private inbox of a channel."""
+
+    topic_id: Text = ""
+
+
+class Form(Record, frozen=True, kw_only=True):
+    """What somebody filled in in a web app."""
+
+    button_text: str | None = ""
+    data: str | None = ""
+
+
+class Choice(Record, frozen=True, kw_only=True):
+    """An answer of a poll, or a task."""
+
+    text: str | None = ""
+
+
+class Asked(Record, frozen=True, kw_only=True):
+    """A poll somebody sent."""
+
+    question: str | None = ""
+    options: tuple[Choice, ...] = ()
+
+
+class Checklist(Record, frozen=True, kw_only=True):
+    """A list of tasks somebody sent."""
+
+    title: str | None = ""
+    tasks: tuple[Choice, ...] = ()
+
+
 class Said(Record, frozen=True, kw_only=True, rename={"sender": "from"}):
     """A message."""
 
@@ -155,6 +203,13 @@ class Said(Record, frozen=True, kw_only=True, rename={"sender": "from"}):
     date: Text = None
     edit_date: Text = None
     forward_origin: msgspec.Raw = msgspec.Raw()
+    sender_business_bot: msgspec.Raw = msgspec.Raw()
+    is_automatic_forward: bool = False
+    ephemeral_message_id: Text = None
+    direct_messages_topic: Topic | None = None
+    web_app_data: Form | None = None
+    poll: Asked | None = None
+    checklist: Checklist | None = None
     reply_to_message: Quoted | None = None
     reply_markup: Keyboard | None = None
     text: str | None = None
@@ -167,6 +222,7 @@ class Said(Record, frozen=True, kw_only=True, rename={"sender": "from"}):
     voice: File | None = None
     video_note: File | None = None
     animation: File | None = None
+    live_photo: File | None = None
     sticker: File | None = None
     contact: Contact | None = None
     location: Location | None = None
@@ -377,16 +433,30 @@ def _no_message(update: Update, body: bytes) -> str:
     """Return why an update is no customer's message; empty when it is one."""
     if update.deleted_business_messages or update.callback_query:
         return ""
-    said = next((s for k in _KINDS if isinstance(s := getattr(update, k), Said)), None)
-    if said is None:
-        return "other_kind"
+    kind = next(k for k in _KINDS if isinstance(getattr(update, k), Said))
+    said: Said = getattr(update, kind)
+    if kind.endswith("business_message") and _ours(said):
+        return "echo"
+    if said.is_automatic_forward:
+        return "channel_post"
+    if said.sender_chat and str(said.sender_chat.id) == str(said.chat.id):
+        return "group_admin"
     if said.sender and said.sender.is_bot and not said.sender_chat:
         return "bot"
-    kind = next(k for k in _KINDS if isinstance(getattr(update, k), Said))
-    fields = read(dict[str, msgspec.Raw], body)[kind]
-    if not _BODIES & read(dict[str, msgspec.Raw], fields).keys():
+    fields = read(dict[str, msgspec.Raw], read(dict[str, msgspec.Raw], body)[kind])
+    if any(there(v) for k, v in fields.items() if k in _NOTICES):
         return "notice"
+    if kind.startswith("edited") and b"live_period" in bytes(fields.get("location", b"")):
+        return "live_location"
     return ""
+
+
+def _ours(said: Said) -> bool:
+    """Say whether a business chat's words are the owner's, by hand or by a bot for them."""
+    if there(said.sender_business_bot):
+        return True
+    alone = said.chat.type == "private" and said.sender is not None
+    return alone and said.sender is not None and str(said.sender.id) != str(said.chat.id)
 
 
 def _said(
@@ -395,7 +465,7 @@ def _said(
     chat, number = str(said.chat.id), str(said.message_id)
     if not chat or not number:
         raise Rejected("json.invalid", "a message without chat or number")
-    native, event = f"{chat}/{number}", None
+    native, event = _native(said), None
     if edited:
         event = Event(kind="edited", of=_id(delivery, native))
         native = f"{native}:edit:{said.edit_date or said.date}"
@@ -410,9 +480,9 @@ def _said(
         thread=(number,), reply_to=_back(said),
         answering=Answering(
             limit=LIMIT, forbidden="the bot is not in that chat" if guest else "",
-            public=said.chat.type in ("group", "supergroup", "channel"),
+            public=_public(said),
         ),
-        flags=("forwarded",) if bytes(said.forward_origin) else (),
+        flags=("forwarded",) if there(said.forward_origin) else (),
         repaired=() if shown or text or files or sticker else ("content.unsupported",),
     )  # fmt: skip
     media = tuple(Media(at=i, ref=f.file_id) for i, (_, f) in enumerate(files) if not _large(f))
@@ -425,10 +495,13 @@ def _tapped(tapped: Tapped, delivery: Delivery, context: Context) -> Parsed:
     label = next((b.text for row in rows for b in row if b.callback_data == tapped.data), "")
     if not tapped.id:
         raise Rejected("json.invalid", "a tap without its id")
+    said = msgspec.structs.replace(said, sender=tapped.sender, sender_chat=None)
+    text = label or tapped.data or ""
     made = message_of(
         "telegram", delivery, context, native_id=f"callback:{tapped.id}", root=_root(said),
-        kind="chat", sender=_sender(msgspec.structs.replace(said, sender=tapped.sender)),
-        text=label or tapped.data or "", reply_to=_back(said), answering=Answering(limit=LIMIT),
+        kind="chat", sender=_sender(said), text=text, reply_to=_back(said),
+        answering=Answering(limit=LIMIT, public=_public(said)),
+        repaired=() if text else ("content.unsupported",),
     )  # fmt: skip
     return Parsed(message=made)
 
@@ -436,8 +509,11 @@ def _tapped(tapped: Tapped, delivery: Delivery, context: Context) -> Parsed:
 def _deleted(gone: Deleted, delivery: Delivery, context: Context) -> Parsed:
     if not gone.message_ids:
         raise Rejected("json.invalid", "nothing was deleted")
-    native = f"{gone.chat.id}/{gone.message_ids[0]}"
-    said = Said(chat=gone.chat, business_connection_id=gone.business_connection_id)
+    said = Said(
+        chat=gone.chat, business_connection_id=gone.business_connection_id,
+        message_id=gone.message_ids[0],
+    )  # fmt: skip
+    native = _native(said)
     made = message_of(
         "telegram", delivery, context, native_id=f"{native}:deleted", root=_root(said), kind="chat",
         sender=_sender(said), text="", event=Event(kind="deleted", of=_id(delivery, native)),
@@ -445,19 +521,37 @@ def _deleted(gone: Deleted, delivery: Delivery, context: Context) -> Parsed:
     return Parsed(message=made)
 
 
+def _native(said: Said) -> str:
+    """Return what a message is known by: a business chat counts apart from the bot's own."""
+    number = str(said.message_id)
+    if number == "0":
+        number = f"0:{said.ephemeral_message_id}:{said.date}"
+    own = f"{said.chat.id}/{number}"
+    return f"{said.business_connection_id}:{own}" if said.business_connection_id else own
+
+
 def _id(delivery: Delivery, native: str) -> str:
     return message_id("telegram", f"telegram:{delivery.account}", native)
 
 
+_SHARED = ("group", "supergroup", "channel")
+
+
+def _public(said: Said) -> bool:
+    return said.direct_messages_topic is None and said.chat.type in _SHARED
+
+
 def _thread(said: Said) -> str:
+    if said.direct_messages_topic:
+        return f"dm{said.direct_messages_topic.topic_id}"
     # In a group without topics a thread is only a chain of answers: it moves, and is no root.
     return str(said.message_thread_id or "") if said.is_topic_message else ""
 
 
 def _root(said: Said) -> str:
     where = f"{said.chat.id}/{_thread(said)}/{said.business_connection_id or ''}"
-    if said.chat.type in ("group", "supergroup", "channel"):
-        who = said.sender or said.sender_chat
+    if said.chat.type in _SHARED:
+        who = said.sender_chat or said.sender
         return f"{where}/{who.id if who else ''}"
     return where
 
@@ -468,7 +562,8 @@ def _back(said: Said) -> str:
 
 def _sender(said: Said) -> Party:
     who = said.sender
-    if who is None:
+    # Who writes as a channel comes with a made-up sender, the same for all.
+    if who is None or said.sender_chat is not None:
         chat = said.sender_chat or said.chat
         handles = (Handle(kind="handle", value=f"telegram:{chat.id}"),)
         return Party(name=chat.title or chat.username or "", handles=handles)
@@ -495,7 +590,18 @@ def _words(said: Said) -> tuple[str, str]:
         return text, f"{text} ({_at(said.venue.location)})"
     if said.location:
         return "", _at(said.location)
+    if said.web_app_data:
+        form = said.web_app_data
+        return form.button_text or "", "\n".join(t for t in (form.button_text, form.data) if t)
+    if said.poll and said.poll.question:
+        return said.poll.question, _listed(said.poll.question, said.poll.options)
+    if said.checklist and said.checklist.title:
+        return said.checklist.title, _listed(said.checklist.title, said.checklist.tasks)
     return said.caption or "", said.caption or ""
+
+
+def _listed(title: str, rows: tuple[Choice, ...]) -> str:
+    return "\n".join((title, *(f"- {r.text}" for r in rows)))
 
 
 def _at(place: Location | None) -> str:
@@ -541,7 +647,8 @@ def _files(said: Said) -> list[tuple[str, File]]:
     found: list[tuple[str, File]] = []
     if said.photo:
         found.append(("photo", max(said.photo, key=lambda f: int(f.file_size or f.width or 0))))
-    for kind in ("document", "video", "audio", "voice", "video_note", "animation", "sticker"):
+    for kind in ("document", "video", "audio", "voice", "video_note", "animation", "live_photo",
+                 "sticker"):  # fmt: skip
         file = getattr(said, kind)
         # An animation comes as a document as well.
         if file and file.file_id and all(f.file_id != file.file_id for _, f in found):
@@ -559,6 +666,8 @@ def _large(file: File) -> bool:
 
 def _attachment(kind: str, file: File) -> Attachment:
     mime = file.mime_type or _TYPES.get(kind, "application/octet-stream")
+    if kind == "sticker" and (file.is_animated or file.is_video):
+        mime = "video/webm" if file.is_video else "application/x-tgsticker"
     return Attachment(
         name=file.file_name or f"{kind}.{mime.rpartition('/')[2]}", type=mime,
         size=int(file.file_size or 0), sha256="", inline=kind == "sticker",

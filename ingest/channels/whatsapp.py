@@ -24,7 +24,7 @@ from schemas.message import Answering, Attachment, Event, Handle, Party
 WINDOW = timedelta(hours=24)
 LIMIT = 4096
 _FILES = ("image", "video", "document", "audio", "sticker")
-_SYSTEM = frozenset({"system", "request_welcome", "ephemeral"})
+_SYSTEM = frozenset({"system", "request_welcome"})
 _FIELDS = frozenset({
     "smb_message_echoes", "history", "smb_app_state_sync", "calls", "user_preferences",
     "message_template_status_update", "account_update", "account_alerts",
@@ -106,7 +106,7 @@ class Tap(Record, frozen=True, kw_only=True):
     title: str = ""
     description: str | None = ""
     text: str = ""
-    response_json: str = ""
+    response_json: Any = ""
     body: str | None = ""
 
 
@@ -147,11 +147,20 @@ class Shared(Record, frozen=True, kw_only=True):
     phones: tuple[Phone, ...] = ()
 
 
+class Product(Record, frozen=True, kw_only=True):
+    """A line of a cart."""
+
+    product_retailer_id: Text = ""
+    quantity: Text = ""
+    item_price: Text = ""
+    currency: str | None = ""
+
+
 class Order(Record, frozen=True, kw_only=True):
     """A cart that was sent."""
 
     text: str | None = ""
-    product_items: tuple[msgspec.Raw, ...] = ()
+    product_items: tuple[Product, ...] = ()
 
 
 class Reaction(Record, frozen=True, kw_only=True):
@@ -186,6 +195,13 @@ class Quoted(Record, frozen=True, kw_only=True):
     frequently_forwarded: bool = False
 
 
+class Advert(Record, frozen=True, kw_only=True):
+    """The advertisement that somebody came by."""
+
+    headline: str | None = ""
+    source_url: str | None = ""
+
+
 class Trouble(Record, frozen=True, kw_only=True):
     """Why Meta gives no content."""
 
@@ -200,6 +216,7 @@ class Item(Record, frozen=True, kw_only=True, rename={"sender": "from"}):
     timestamp: Text = None
     sender: Text = ""
     from_user_id: str | None = ""
+    from_parent_user_id: str | None = ""
     group_id: str | None = ""
     context: Quoted | None = None
     text: Body | None = None
@@ -217,6 +234,7 @@ class Item(Record, frozen=True, kw_only=True, rename={"sender": "from"}):
     edit: Touched | None = None
     revoke: Touched | None = None
     errors: tuple[Trouble, ...] = ()
+    referral: Advert | None = None
 
 
 class Head(Record, frozen=True, kw_only=True):
@@ -246,23 +264,16 @@ class Whatsapp:
 
     def take(self, body: bytes) -> Taken:
         """Return the messages in a body; Rejected when it is no webhook's."""
-        made: list[bytes] = []
+        entries, made = meta.entries(body, ("whatsapp_business_account",))
         ignored: list[str] = []
-        for entry in meta.entries(body, ("whatsapp_business_account",)):
-            for change in entry.changes:
+        for entry in entries:
+            changes, bad = meta.changes(entry)
+            made += bad
+            for change in changes:
                 if change.field != "messages":
                     ignored.append(change.field if change.field in _FIELDS else "other_field")
                     continue
-                value = read(Value, change.value)
-                ignored += ["status"] * len(value.statuses)
-                if not value.messages and not value.statuses:
-                    ignored.append("error" if value.errors else "empty")
-                for item in value.messages:
-                    if _kind(item) in _SYSTEM:
-                        ignored.append("system")
-                        continue
-                    stored = Stored(metadata=value.metadata, contacts=value.contacts, message=item)
-                    made.append(msgspec.json.encode(stored))
+                _value(change.value, made, ignored)
         return Taken(deliveries=tuple(made), ignored=tuple(ignored))
 
     def parse(self, delivery: Delivery, context: Context) -> Parsed:
@@ -280,17 +291,19 @@ class Whatsapp:
         group = item.group_id or ""
         text, shown = _words(item)
         files = [(k, f) for k in _FILES if (f := getattr(item, k)) is not None]
+        event = _event(item, delivery.account)
+        plain = bool(text or files or event or (shown and not item.errors))
         made = message_of(
             "whatsapp", delivery, context, native_id=item.id, kind="chat",
             root=f"{ours}/{group or user_id or wa_id}",
             sender=Party(name=name, handles=tuple(handles)), text=text, full_text=shown,
-            recipients=_ours(told.metadata), sent_at=sent_at, event=_event(item, delivery.account),
+            recipients=_ours(told.metadata), sent_at=sent_at, event=event,
             attachments=tuple(_attachment(k, f) for k, f in files),
             thread=tuple(i for i in (item.context.id if item.context else None, item.id) if i),
             reply_to=f"{ours}/{f'group:{group}' if group else wa_id or user_id}",
             answering=Answering(until=(sent_at or delivery.received_at) + WINDOW, limit=LIMIT),
-            flags=("forwarded",) if item.context and item.context.forwarded else (),
-            repaired=() if text or files or item.type in _SILENT else ("content.unsupported",),
+            flags=("forwarded",) if _forwarded(item) else (),
+            repaired=() if plain else ("content.unsupported",),
         )  # fmt: skip
         media = tuple(Media(at=i, ref=str(f.id)) for i, (_, f) in enumerate(files) if f.id)
         return Parsed(message=made, media=media)
@@ -326,7 +339,22 @@ class Address(Record, frozen=True, kw_only=True):
     url: str
 
 
-_SILENT = ("reaction", "edit", "revoke", "location", "order", "interactive", "contacts")
+def _value(raw: msgspec.Raw, made: list[bytes], ignored: list[str]) -> None:
+    """Add the messages in a value to `made`, and why other things are none to `ignored`."""
+    try:
+        value = read(Value, raw)
+    except Rejected:
+        made.append(bytes(raw))  # its dead letter will tell what is wrong with it
+        return
+    ignored += ["status"] * len(value.statuses)
+    if not value.messages and not value.statuses:
+        ignored.append("error" if value.errors else "empty")
+    for item in value.messages:
+        if _kind(item) in _SYSTEM:
+            ignored.append("system")
+            continue
+        stored = Stored(metadata=value.metadata, contacts=value.contacts, message=item)
+        made.append(msgspec.json.encode(stored))
 
 
 def _kind(item: msgspec.Raw) -> str:
@@ -340,18 +368,25 @@ def _kind(item: msgspec.Raw) -> str:
 def _who(item: Item, contacts: tuple[Contact, ...]) -> tuple[str, str, str]:
     """Return the number, the user id and the name of who wrote; what is unknown is empty."""
     sender = str(item.sender or "")
-    found = next(
-        (c for c in contacts if sender and sender in (str(c.wa_id or ""), c.user_id)), None
-    )
-    found = found or next((c for c in contacts if c.user_id == item.from_user_id), None)
-    found = found or (contacts[0] if len(contacts) == 1 else Contact())
-    user_id = item.from_user_id or found.user_id or ""
+    same = (c for c in contacts if sender and sender in (str(c.wa_id or ""), c.user_id))
+    found = next(same, None)
+    if found is None and item.from_user_id:
+        found = next((c for c in contacts if c.user_id == item.from_user_id), None)
+    # Where nobody is named the only contact is meant, but not in a group.
+    alone = len(contacts) == 1 and not (sender and item.group_id)
+    found = found or (contacts[0] if alone else Contact())
+    user_id = item.from_user_id or found.user_id or item.from_parent_user_id or ""
     # With a username the number's places may be empty, or hold the user id.
     numbers = [n for n in (sender, str(found.wa_id or "")) if n and n != user_id]
     if not user_id and not numbers:
         raise Rejected("json.invalid", "nobody wrote it: no from, no user id")
     profile = found.profile or Profile()
     return (numbers[0] if numbers else ""), user_id, profile.name or profile.username or ""
+
+
+def _forwarded(item: Item) -> bool:
+    told = item.context
+    return told is not None and (told.forwarded or told.frequently_forwarded)
 
 
 def _ours(metadata: Metadata) -> tuple[Party, ...]:
@@ -370,6 +405,8 @@ def _event(item: Item, account: str) -> Event | None:
         if native:
             of = message_id("whatsapp", f"whatsapp:{account}", native)
             return Event(kind=kind, of=of)
+    if item.type in ("reaction", "edit", "revoke"):
+        raise Rejected("json.invalid", f"{item.type}, and it is not said of what")
     return None
 
 
@@ -386,7 +423,8 @@ def _words(item: Item) -> tuple[str, str]:
         text = "\n".join(t for t in (tap.title, tap.description) if t)
         if item.interactive.nfm_reply:
             text = item.interactive.nfm_reply.body or ""
-            shown = item.interactive.nfm_reply.response_json
+            answers = item.interactive.nfm_reply.response_json
+            shown = answers if isinstance(answers, str) else msgspec.json.encode(answers).decode()
     elif item.location:
         place = item.location
         text = ", ".join(t for t in (place.name, place.address) if t)
@@ -397,7 +435,11 @@ def _words(item: Item) -> tuple[str, str]:
         shown = " ".join((text, *numbers))
     elif item.order:
         text = item.order.text or ""
-        shown = f"{text} [{len(item.order.product_items)}]".strip()
+        lines = (
+            f"{p.quantity} × {p.product_retailer_id} {p.item_price} {p.currency}"
+            for p in item.order.product_items
+        )
+        shown = "\n".join((text, *lines)).strip()
     elif item.reaction:
         text = item.reaction.emoji or ""
     elif item.edit and item.edit.message:
@@ -407,6 +449,9 @@ def _words(item: Item) -> tuple[str, str]:
     else:
         files = (getattr(item, k) for k in _FILES)
         text = next((f.caption or "" for f in files if f), "")
+    if item.referral and not shown:
+        about = " ".join(t for t in (item.referral.headline, item.referral.source_url) if t)
+        shown = f"{text}\n[{about}]" if about else ""
     if not text and not shown and item.errors:
         shown = f"[{item.errors[0].title}]"
     return text, shown or text

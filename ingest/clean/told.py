@@ -32,13 +32,50 @@ def instant(told: Text) -> datetime | None:
 
 
 def read(kind: type[T], raw: msgspec.Raw | bytes) -> T:
-    """Return the Struct in an item, numbers in texts taken; raise Rejected with what is wrong."""
+    """Return the Struct in an item; raise Rejected with what is wrong.
+
+    Numbers in texts are taken, null is as good as absent, half a character (an emoji that a length
+    limit cut) becomes U+FFFD.
+    """
     try:
         return msgspec.json.decode(raw, type=kind, strict=False)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _kindly(kind, bytes(raw))
+
+
+def _kindly(kind: type[T], raw: bytes) -> T:
+    try:
+        told = msgspec.json.decode(_ESCAPE.sub(_whole, raw))
+        return msgspec.json.decode(msgspec.json.encode(_pruned(told)), type=kind, strict=False)
     except msgspec.ValidationError as error:
         raise Rejected("json.invalid", str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise Rejected("json.malformed", str(error)) from error
+
+
+_ESCAPE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair
+    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\."
+)
+
+
+def _whole(found: re.Match[bytes]) -> bytes:
+    text = found[0]
+    return b"\\ufffd" if len(text) == 6 and text[2:3] in b"dD" else text
+
+
+def _pruned(told: object) -> object:
+    """Return a value without the nulls in its objects and lists."""
+    if isinstance(told, dict):
+        return {k: _pruned(v) for k, v in told.items() if v is not None}
+    if isinstance(told, list):
+        return [_pruned(v) for v in told if v is not None]
+    return told
+
+
+def there(raw: msgspec.Raw) -> bool:
+    """Say whether a value was given, and is not null."""
+    return bytes(raw) not in (b"", b"null")
 
 
 def spaced(text: str) -> str:

@@ -79,10 +79,17 @@ def test_a_comment_comes_in_changes_or_beside_them(bare: bool) -> None:
     assert other.conversation != made.conversation
 
 
+@pytest.mark.parametrize("edit", [{"mid": "m", "num_edit": 0}, {"mid": "m", "num_edit": 1}])
+def test_an_edit_without_words_says_nothing_of_what_the_message_was(edit: dict[str, Any]) -> None:
+    assert Instagram().take(direct(message_edit=edit)).ignored == ("edit_without_text",)
+
+
 def test_own_words_come_back_and_are_no_messages() -> None:
     assert Instagram().take(comment(**{"from": {"id": US}})).ignored == ("echo",)
     echo = direct(sender={"id": US}, message={"mid": "m", "text": "a", "is_echo": True})
     assert Instagram().take(echo).ignored == ("echo",)
+    own = {"id": "9", "self_ig_scoped_id": "178"}
+    assert Instagram().take(comment(**{"from": own})).ignored == ("echo",)
 
 
 def test_a_mention_without_its_words_says_so() -> None:
@@ -90,5 +97,5 @@ def test_a_mention_without_its_words_says_so() -> None:
         field="mentions", text=None, id="", media_id="m", comment_id="c9", **{"from": None}
     )
     made = _parsed(raw).message
-    assert made.native_id == "c9"
+    assert made.native_id == "mention:c9", "the comment itself may still come, with its words"
     assert made.repaired == ("text.not_told",)

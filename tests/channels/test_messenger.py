@@ -89,7 +89,7 @@ def test_edits_unsends_and_reactions_touch_their_message(
     (direct(sender={"id": PAGE}, message={"mid": "m", "text": "a"}), "echo"),
     (direct(read={"watermark": 1}), "receipt"), (direct(delivery={"mids": []}), "receipt"),
     (direct(optin={}), "optin"), (direct(referral={}), "referral"), (direct(), "other_kind"),
-    (change(item="reaction"), "reaction"), (change(item="share"), "other_kind"),
+    (change(item="reaction"), "reaction"), (change(item="share", message=""), "other_kind"),
     (change(verb="hide"), "other_verb"), (change(**{"from": {"id": PAGE}}), "echo"),
     (change("ratings"), "other_field"),
 ])  # fmt: skip
@@ -117,6 +117,28 @@ def test_a_comment_that_is_changed_or_removed_touches_itself() -> None:
         assert made.event is not None
         assert (made.event.kind, made.event.of) == (kind, first.id)
         assert made.conversation == first.conversation
+
+
+def test_what_is_null_is_as_good_as_absent_and_a_bad_entry_spoils_no_other() -> None:
+    good = json.loads(direct(message={"mid": "m1", "text": "a", "is_echo": None}, read=None))
+    good["entry"][0]["standby"] = None
+    good["entry"] += [{"id": "900", "messaging": 5}, None]
+    taken = Messenger().take(json.dumps(good).encode())
+    made = []
+    for raw in taken.deliveries:
+        delivery = Delivery(raw=raw, account="a", received_at=NOW)
+        try:
+            made.append(Messenger().parse(delivery, Context(brand="b")).message.text)
+        except Rejected as error:
+            made.append(error.code)
+    assert sorted(made) == ["a", "json.invalid", "json.invalid"]
+
+
+def test_half_an_emoji_spoils_no_message() -> None:
+    raw = direct(message={"mid": "m1", "text": "iyi XX \\n"}).replace(b"XX", rb"\ud83d")
+    assert _parsed(raw).message.text == "iyi \ufffd \\n"
+    whole = direct(message={"mid": "m1", "text": "😀 \\ud83d"})
+    assert _parsed(whole).message.text == "😀 \\ud83d"
 
 
 def test_a_thread_that_another_app_owns_is_not_ours_to_answer() -> None:

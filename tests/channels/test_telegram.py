@@ -92,7 +92,7 @@ def test_messages_deleted_together_are_events_of_each() -> None:
         Telegram().parse(Delivery(raw=r, account="a", received_at=NOW), Context(brand="d")).message
         for r in Telegram().take(raw).deliveries
     ]
-    of = [message_id("telegram", "telegram:a", f"501/{n}") for n in (11, 12)]
+    of = [message_id("telegram", "telegram:a", f"b1:501/{n}") for n in (11, 12)]
     assert [m.event.of for m in made if m.event] == of
 
 
@@ -122,10 +122,65 @@ def test_people_in_a_group_and_topics_have_conversations_of_their_own() -> None:
     assert all(m.answering and m.answering.public for m in made)
 
 
+def test_a_business_chat_counts_apart_from_the_bots_own() -> None:
+    own = _parsed(update(text="a")).message
+    business = _parsed(update("business_message", text="a", business_connection_id="b1")).message
+    assert own.id != business.id
+    assert own.conversation != business.conversation
+    owner = update("business_message", text="a", business_connection_id="b1",
+                   **{"from": AYSE | {"id": 9}})  # fmt: skip
+    bot = update("business_message", text="a", sender_business_bot={"id": 1})
+    for raw in (owner, bot, owner.replace(b"business_message", b"edited_business_message")):
+        assert Telegram().take(raw).ignored == ("echo",)
+
+
+def test_people_who_write_as_a_channel_are_not_one() -> None:
+    group = {"id": -100, "type": "supergroup"}
+    fake = {"id": 136817688, "is_bot": True, "first_name": "Channel"}
+    made = [
+        _parsed(update(text="a", chat=group, sender_chat={"id": n, "title": t}, **{"from": fake}))
+        for n, t in ((-201, "Bir"), (-202, "İki"))
+    ]
+    assert [m.message.sender.name for m in made] == ["Bir", "İki"]
+    assert made[0].message.conversation != made[1].message.conversation
+    admin = update(text="a", chat=group, sender_chat=group, **{"from": fake})
+    assert Telegram().take(admin).ignored == ("group_admin",)
+
+
+def test_two_people_who_tap_in_a_group_are_two() -> None:
+    group = {"id": -100, "type": "supergroup"}
+    said = {"message_id": 3, "chat": group, "date": 1, "from": {"id": 1, "is_bot": True}}
+    made = []
+    for who in (501, 502):
+        told = {"id": f"7{who}", "from": AYSE | {"id": who}, "data": "r1", "message": said}
+        made.append(_parsed(json.dumps({"update_id": 8, "callback_query": told}).encode()).message)
+    text = _parsed(update(text="a", chat=group)).message
+    assert made[0].conversation == text.conversation != made[1].conversation
+
+
+def test_what_is_new_to_us_is_kept_and_said() -> None:
+    made = _parsed(update(hologram={"x": 1})).message
+    assert made.repaired == ("content.unsupported",)
+    form = _parsed(update(web_app_data={"button_text": "Gönder", "data": "x=1"})).message
+    assert (form.text, form.full_text) == ("Gönder", "Gönder\nx=1")
+    poll = _parsed(update(poll={"question": "Ne zaman?", "options": [{"text": "Bugün"}]})).message
+    assert poll.full_text == "Ne zaman?\n- Bugün"
+
+
+def test_messages_for_one_alone_have_numbers_of_their_own() -> None:
+    ids = {
+        _parsed(update(text="a", message_id=0, ephemeral_message_id=n)).message.id
+        for n in (501, 502)
+    }
+    assert len(ids) == 2
+
+
 @pytest.mark.parametrize(("raw", "why"), [
     (update(text="a", **{"from": AYSE | {"is_bot": True}}), "bot"),
     (update(new_chat_members=[AYSE]), "notice"),
     (update(pinned_message={}), "notice"),
+    (update(text="a", is_automatic_forward=True), "channel_post"),
+    (update("edited_message", location={"latitude": 1, "longitude": 2, "live_period": 60}), "live_location"),
     (update("channel_post", text="a"), "channel_post"),
     (b'{"update_id": 1, "my_chat_member": {}}', "my_chat_member"),
     (b'{"update_id": 1, "yeni": {}}', "other_kind"),

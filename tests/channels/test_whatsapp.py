@@ -117,6 +117,23 @@ def test_a_person_is_the_same_with_a_number_without_one_and_with_a_username() ->
         _parsed(body(item(**text) | {"from": ""}, contact={"profile": {}}))
 
 
+def test_a_name_is_given_to_nobody_else() -> None:
+    told = json.loads(body(item(text={"body": "a"}) | {"from": "5215511112222"}))
+    value = told["entry"][0]["changes"][0]["value"]
+    value["contacts"] = [{"profile": {"name": "Başka"}, "wa_id": "1"}, {"wa_id": "2"}]
+    made = _parsed(json.dumps(told).encode()).message
+    assert (made.sender.name, made.sender.handle("phone")) == ("", "+5215511112222")
+
+
+def test_carts_and_advertisements_are_shown() -> None:
+    line = {"product_retailer_id": "HAMBURGER", "quantity": 3, "item_price": 30, "currency": "TRY"}
+    cart = _parsed(body(item("order", order={"text": "acele", "product_items": [line]}))).message
+    assert cart.full_text == "acele\n3 × HAMBURGER 30 TRY"
+    advert = {"headline": "Yaz indirimi", "source_url": "https://fb.me/1"}
+    came = _parsed(body(item(text={"body": "fiyat?"}, referral=advert))).message
+    assert (came.text, came.full_text) == ("fiyat?", "fiyat?\n[Yaz indirimi https://fb.me/1]")
+
+
 def test_strangers_and_groups_have_conversations_of_their_own() -> None:
     text = {"text": {"body": "a"}}
     one = _parsed(body(item(**text))).message
@@ -157,6 +174,29 @@ def test_statuses_system_notices_and_other_fields_are_no_messages() -> None:
     ]
     taken = Whatsapp().take(json.dumps(other).encode())
     assert taken == Taken(ignored=("history", "other_field"))
+
+
+def test_nulls_and_a_bad_change_spoil_no_message_beside_them() -> None:
+    told = json.loads(body(item(text={"body": "bir"}, context=None, errors=None), statuses=None))
+    entry = told["entry"][0]
+    entry["changes"] += [{"field": "messages", "value": {"messages": 5}}, None, 7]
+    taken = Whatsapp().take(json.dumps(told).encode())
+    assert len(taken.deliveries) == 4, "the message, and three dead letters"
+    delivery = Delivery(raw=taken.deliveries[-1], account="a", received_at=NOW)
+    texts = []
+    for raw in taken.deliveries:
+        try:
+            parsed = Whatsapp().parse(replace(delivery, raw=raw), Context(brand="b"))
+            texts.append(parsed.message.text)
+        except Rejected as error:
+            texts.append(error.code)
+    assert sorted(texts) == ["bir", *["json.invalid"] * 3]
+
+
+def test_a_reaction_to_nothing_is_refused() -> None:
+    for kind in ("reaction", "edit", "revoke"):
+        with pytest.raises(Rejected, match="not said of what"):
+            _parsed(body(item(kind, **{kind: {}})))
 
 
 def test_a_call_of_many_gives_each_and_a_bad_one_spoils_no_other() -> None:

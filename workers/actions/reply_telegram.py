@@ -58,7 +58,9 @@ class ReplyTelegram:
         chat, _, rest = place.partition("/")
         thread, _, business = rest.partition("/")
         body: dict[str, Any] = {"chat_id": chat, "text": reply.text}
-        if thread.isdigit():
+        if thread.startswith("dm"):
+            body["direct_messages_topic_id"] = int(thread.removeprefix("dm") or 0)
+        elif thread.isdigit():
             body["message_thread_id"] = int(thread)
         if business:
             body["business_connection_id"] = business

@@ -1,0 +1,216 @@
+"""Telephone calls: a transcript of any known form, posted or dropped into a folder.
+
+Before: a recogniser's file or webhook. After: accept publishes. The customer's turns are the text
+that is decided on; without roles it is everybody's. Source: ingest/clean/calls names the vendors.
+"""
+
+import asyncio
+import hashlib
+import re
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+import msgspec
+import phonenumbers
+
+from ingest.channel import (
+    Accept,
+    Context,
+    Delivery,
+    Ledgered,
+    Parsed,
+    Source,
+    Tools,
+    message_of,
+)
+from ingest.clean.calls.forms import heard
+from ingest.clean.calls.heard import Heard, Role, Said
+from ingest.clean.calls.roles import Known, settle
+from schemas.base import Record
+from schemas.errors import Rejected, Retry
+from schemas.message import Answering, Call, Handle, Party, Turn
+
+_STEM = re.compile(r"(?:_analysis(?:_redacted)?(?:_|$).*|\.vcon|\.transcript)$", re.IGNORECASE)
+
+_HALF = (".part", ".tmp", ".filepart", ".crdownload")
+_LARGEST = 64 * 1024 * 1024
+_GENERIC = re.compile(
+    r"|agent|human_agent|internal|customer|end_user|external|caller|arayan|müşteri( temsilcisi)?"
+    r"|(speaker|channel|spk|ch)[ _]?\w+",
+    re.IGNORECASE,
+)
+"""Names of speakers that are no names of people."""
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """A source of transcripts. `folder` is watched; `country` completes numbers without one;
+    `channels` says which track of a recording is whose: { "0" = "customer", "1" = "agent" }."""
+
+    brand: str = ""
+    folder: str = ""
+    country: str = "TR"
+    channels: dict[str, Literal["customer", "agent", "unknown"]] = msgspec.field(
+        default_factory=dict
+    )
+    poll_s: float = 2.0
+
+
+class Phone:
+    """The channel."""
+
+    name = "phone"
+    way: Literal["push", "pull"] = "push"
+    account: type[msgspec.Struct] = Account
+    takes = "vCon, Amazon, Twilio, Google, Azure, Deepgram, AssemblyAI, Whisper, WebVTT, SRT, text"
+    ignores = "partial results, notices without a text, recordings without a transcript"
+
+    def pulls(self, settings: Any) -> bool:
+        """Say whether a folder is watched."""
+        return bool(settings.folder)
+
+    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+        """Return the watch of one folder."""
+        return Folder(account, settings, tools)
+
+    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+        """Return the call in a transcript."""
+        told: Account = context.settings or Account()
+        found = heard(delivery.raw)
+        if not any(t.text for t in found.turns):
+            raise Rejected("call.empty", f"a transcript ({found.form}) without a word")
+        found.turns = sorted((t for t in found.turns if t.text), key=lambda t: (t.start, t.channel))
+        channels: dict[str, Role] = dict(told.channels)
+        how, sure = settle(found, Known(channels=channels))
+        identifier = found.id or _named(delivery.hint) or hashlib.sha256(delivery.raw).hexdigest()
+        text = "\n".join(t.text for t in found.turns if t.role == "customer")
+        whole = "\n".join(f"{t.speaker}: {t.text}" if t.speaker else t.text for t in found.turns)
+        customer = next((t.speaker for t in found.turns if t.role == "customer"), "")
+        return Parsed(message=message_of(
+            "phone", delivery, context, native_id=identifier, root=identifier, kind="call",
+            sender=_sender(found, customer, told.country), recipients=_agent(found, told.country),
+            text=text or "\n".join(t.text for t in found.turns), full_text=whole,
+            sent_at=found.started_at, call=_call(found, how, sure), flags=tuple(found.flags),
+            repaired=tuple(dict.fromkeys((*found.repaired, *_said_of(how)))),
+            answering=Answering(forbidden="a transcript takes no answer: call back, or write"),
+        ))  # fmt: skip
+
+
+class Folder:
+    """A watched folder: a file is taken when it stopped growing, and moved to `taken/` below it
+    once it is safe. What begins with a dot, or ends in .part or .tmp, is still being written."""
+
+    def __init__(self, account: str, settings: Account, tools: Tools) -> None:
+        self._account, self._tools = account, tools
+        self._folder, self._poll_s = Path(settings.folder), settings.poll_s
+        self._seen: dict[str, tuple[int, int]] = {}
+
+    async def run(self, accept: Accept, cursors: Ledgered) -> None:
+        """Look again and again; raise Retry when the folder can't be read."""
+        while True:
+            for path in await asyncio.to_thread(self._ready):
+                await self._take(path, accept)
+            self._tools.polled(f"phone:{self._account}")
+            await self._tools.pause(self._poll_s)
+
+    def _ready(self) -> list[Path]:
+        """Return the files that are as they were at the last look."""
+        now: dict[str, tuple[int, int]] = {}
+        try:
+            for path in sorted(self._folder.iterdir()):
+                if path.name.startswith(".") or path.suffix in _HALF or not path.is_file():
+                    continue
+                about = path.stat()
+                now[path.name] = (about.st_size, about.st_mtime_ns)
+        except OSError as error:
+            raise Retry(15, f"{self._folder} can't be read: {error.strerror}") from error
+        ready = [self._folder / n for n, about in now.items() if self._seen.get(n) == about]
+        self._seen = now
+        return ready
+
+    async def _take(self, path: Path, accept: Accept) -> None:
+        try:
+            size = (await asyncio.to_thread(path.stat)).st_size
+            if size > _LARGEST:
+                self._tools.warn("file.too_large", path=path.name, size=size)
+                return
+            raw = await asyncio.to_thread(path.read_bytes)
+        except OSError as error:
+            raise Retry(15, f"{path.name} can't be read: {error.strerror}") from error
+
+        async def taken() -> None:
+            await asyncio.to_thread(self._move, path)
+
+        await accept(Delivery(
+            raw=raw, account=self._account, received_at=self._tools.now(), hint=path.name,
+            ack=taken,
+        ))  # fmt: skip
+
+    def _move(self, path: Path) -> None:
+        """Put a file away; one of the same name that was taken before is written over."""
+        away = self._folder / "taken"
+        try:
+            away.mkdir(exist_ok=True)
+            path.replace(away / path.name)
+        except OSError as error:
+            raise Retry(15, f"{path.name} can't be moved to taken/: {error.strerror}") from error
+        self._seen.pop(path.name, None)
+
+
+def _said_of(how: str) -> tuple[str, ...]:
+    return {"guess": ("roles.guessed",), "unknown": ("roles.unknown",)}.get(how, ())
+
+
+def _call(found: Heard, how: str, sure: float) -> Call:
+    end = max((t.end for t in found.turns), default=0.0)
+    agent = next((t.speaker for t in found.turns if t.role == "agent"), "")
+    generic = re.fullmatch(
+        r"(?i)|agent|human_agent|internal|(speaker|channel|spk|ch)[ _]?\w+", agent
+    )
+    return Call(
+        turns=tuple(_turn(t) for t in found.turns), started_at=found.started_at,
+        duration=found.duration or end or None, queue=found.queue,
+        agent=found.agent or (None if generic else agent), roles_by=how, roles_confidence=sure,
+        form=found.form, language=found.language,
+    )  # fmt: skip
+
+
+def _turn(said: Said) -> Turn:
+    sure = None if said.confidence is None else min(1.0, max(0.0, said.confidence))
+    return Turn(
+        speaker=said.speaker, role=said.role or "unknown", start=round(said.start, 3),
+        end=round(max(said.start, said.end), 3), text=said.text, confidence=sure,
+        unsure=said.unsure,
+    )  # fmt: skip
+
+
+def _named(hint: str | None) -> str:
+    """Return the call's name in the name of its file: Amazon puts the contact's id there."""
+    stem = PurePosixPath(hint).name.rsplit(".", 1)[0] if hint else ""
+    return _STEM.sub("", stem)
+
+
+def _sender(found: Heard, speaker: str, country: str) -> Party:
+    handles = []
+    number = e164(found.customer_number, country)
+    if number:
+        handles.append(Handle(kind="phone", value=number))
+    if "@" in found.customer_mail:
+        handles.append(Handle(kind="email", value=found.customer_mail.lower()[:512]))
+    generic = _GENERIC.fullmatch(speaker)
+    return Party(name=found.customer or ("" if generic else speaker), handles=tuple(handles))
+
+
+def _agent(found: Heard, country: str) -> tuple[Party, ...]:
+    number = e164(found.agent_number, country)
+    return (Party(handles=(Handle(kind="phone", value=number),)),) if number else ()
+
+
+def e164(told: str, country: str) -> str:
+    """Return a number in E.164 (ITU-T E.164), an empty text when it is none."""
+    try:
+        made = phonenumbers.parse(told, country)
+    except phonenumbers.NumberParseException:
+        return ""
+    if not phonenumbers.is_possible_number(made):
+        return ""
+    return str(phonenumbers.format_number(made, phonenumbers.PhoneNumberFormat.E164))

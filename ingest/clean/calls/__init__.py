@@ -1,0 +1,1 @@
+"""Transcripts of telephone calls, of every vendor, as one shape. Pure."""

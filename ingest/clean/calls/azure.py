@@ -1,0 +1,82 @@
+"""Azure: batch and fast transcription. Source: learn.microsoft.com. Pure."""
+
+import re
+
+from ingest.clean.calls.heard import Heard, Said, number, sure_of
+from ingest.clean.told import Text, read
+from schemas.base import Record
+
+
+class AzureBest(Record, frozen=True, kw_only=True):
+    """A guess."""
+
+    display: str = ""
+    lexical: str = ""
+    confidence: Text = None
+
+
+class AzurePhrase(Record, frozen=True, kw_only=True):
+    """A phrase; times in ticks of 100 ns in a batch, in milliseconds in the fast form."""
+
+    recognitionStatus: str | None = None
+    channel: Text = None
+    speaker: Text = None
+    offsetInTicks: Text = None
+    durationInTicks: Text = None
+    offset: Text = None
+    duration: Text = None
+    offsetMilliseconds: Text = None
+    durationMilliseconds: Text = None
+    nBest: tuple[AzureBest, ...] = ()
+    text: str | None = None
+    confidence: Text = None
+    locale: str | None = None
+
+
+class Azure(Record, frozen=True, kw_only=True):
+    """The whole, of either form."""
+
+    source: str | None = None
+    recognizedPhrases: tuple[AzurePhrase, ...] = ()
+    phrases: tuple[AzurePhrase, ...] = ()
+    durationInTicks: Text = None
+    durationMilliseconds: Text = None
+
+
+def azure(raw: bytes) -> Heard:
+    """Return an Azure transcript, of a batch or of the fast form."""
+    told = read(Azure, raw)
+    turns = []
+    for one in told.recognizedPhrases or told.phrases:
+        if one.recognitionStatus not in (None, "Success"):
+            continue
+        best = one.nBest[0] if one.nBest else AzureBest(display=one.text or "")
+        start = _azure_time(one.offsetInTicks, one.offsetMilliseconds, one.offset)
+        speaker = "" if one.speaker is None else f"speaker {one.speaker}"
+        track = "" if one.channel is None else str(one.channel)
+        turns.append(Said(
+            speaker=speaker or (f"channel {track}" if track else ""), channel=track, start=start,
+            text=(best.display or best.lexical).strip(),
+            end=start + _azure_time(one.durationInTicks, one.durationMilliseconds, one.duration),
+            confidence=sure_of(best.confidence if one.nBest else one.confidence),
+        ))  # fmt: skip
+    whole = number(told.durationInTicks, 1e7) or number(told.durationMilliseconds, 1000)
+    found = told.recognizedPhrases or told.phrases
+    return Heard(
+        form="azure", turns=turns, duration=whole or None,
+        language=next((p.locale for p in found if p.locale), "") or "",
+    )  # fmt: skip
+
+
+_ISO = re.compile(r"^PT(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+)S)?$")
+
+
+def _azure_time(ticks: Text, milliseconds: Text, told: Text) -> float:
+    if ticks is not None:
+        return number(ticks, 1e7)
+    if milliseconds is not None:
+        return number(milliseconds, 1000)
+    found = _ISO.match(str(told or ""))
+    if found:
+        return number(found[1]) * 3600 + number(found[2]) * 60 + number(found[3])
+    return number(told, 1000)

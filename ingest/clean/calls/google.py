@@ -1,0 +1,178 @@
+"""Google: Speech-to-Text v1 and v2, CX Insights. Source: cloud.google.com. Pure."""
+
+from ingest.clean.calls.heard import (
+    Heard,
+    Role,
+    Said,
+    Word,
+    by_speaker,
+    places,
+    role,
+    span,
+    sure_of,
+    turn_of,
+)
+from ingest.clean.told import Text, instant, read
+from schemas.base import Record
+
+
+class GoogleWord(Record, frozen=True, kw_only=True):
+    """A word."""
+
+    word: str = ""
+    startTime: Text | dict[str, Text] = None
+    endTime: Text | dict[str, Text] = None
+    startOffset: Text | dict[str, Text] = None
+    endOffset: Text | dict[str, Text] = None
+    speakerTag: Text = None
+    speakerLabel: Text = None
+    confidence: Text = None
+
+
+class GoogleBest(Record, frozen=True, kw_only=True):
+    """A guess."""
+
+    transcript: str = ""
+    confidence: Text = None
+    words: tuple[GoogleWord, ...] = ()
+
+
+class GoogleResult(Record, frozen=True, kw_only=True):
+    """A stretch of speech."""
+
+    alternatives: tuple[GoogleBest, ...] = ()
+    channelTag: Text = None
+    languageCode: str | None = None
+    resultEndTime: Text | dict[str, Text] = None
+    resultEndOffset: Text | dict[str, Text] = None
+    isFinal: bool | None = None
+
+
+class Google(Record, frozen=True, kw_only=True):
+    """The whole."""
+
+    results: tuple[GoogleResult, ...] = ()
+    requestId: Text = None
+    name: str | None = None
+
+
+def google(raw: bytes) -> Heard:
+    """Return a Google transcript: v1 keeps every diarized word in the last result."""
+    told = read(Google, raw)
+    results = [r for r in told.results if r.alternatives and r.isFinal is not False]
+    tagged = [r for r in results if any(_tag(w) for w in r.alternatives[0].words)]
+    turns: list[Said] = []
+    if tagged:
+        last = tagged[-1]
+        first = next(r for r in results if r.alternatives[0].words).alternatives[0].words[0]
+        began = _google_word(last.alternatives[0].words[0]).start
+        # The whole call again: it begins where the first result began, or before.
+        use = [last] if last is not tagged[0] and began <= _google_word(first).start else tagged
+        words = [_google_word(w) for r in use for w in r.alternatives[0].words]
+        turns = [turn_of(w) for w in by_speaker(words)]
+    else:
+        ended = 0.0
+        for result in results:
+            best = result.alternatives[0]
+            until = span(result.resultEndTime or result.resultEndOffset)
+            heard = [_google_word(w) for w in best.words]
+            track = "" if result.channelTag in (None, 0, "0") else str(result.channelTag)
+            turns.append(Said(
+                speaker=f"channel {track}" if track else "", channel=track,
+                text=best.transcript.strip(), confidence=sure_of(best.confidence),
+                start=heard[0].start if heard else ended, end=heard[-1].end if heard else until,
+                unsure=places(best.transcript.strip(), heard),
+            ))  # fmt: skip
+            ended = until
+    language = next((r.languageCode for r in results if r.languageCode), "") or ""
+    return Heard(form="google", turns=turns, id=str(told.requestId or ""), language=language)
+
+
+def _tag(word: GoogleWord) -> str:
+    told = word.speakerLabel if word.speakerLabel is not None else word.speakerTag
+    return "" if told in (None, 0, "0", "") else str(told)
+
+
+def _google_word(word: GoogleWord) -> Word:
+    tag = _tag(word)
+    return Word(
+        text=word.word.replace("▁", " "), start=span(word.startTime or word.startOffset),
+        end=span(word.endTime or word.endOffset), confidence=sure_of(word.confidence),
+        speaker=f"speaker {tag}" if tag else "",
+    )  # fmt: skip
+
+
+class InsightsPerson(Record, frozen=True, kw_only=True):
+    """Who speaks in a segment."""
+
+    role: str | None = None
+    userId: str | None = None
+
+
+class InsightsSegment(Record, frozen=True, kw_only=True):
+    """A segment."""
+
+    text: str = ""
+    confidence: Text = None
+    channelTag: Text = None
+    languageCode: str | None = None
+    messageTime: Text = None
+    segmentParticipant: InsightsPerson | None = None
+    words: tuple[GoogleWord, ...] = ()
+
+
+class InsightsTracks(Record, frozen=True, kw_only=True):
+    """Who is on which track."""
+
+    customerChannel: Text = None
+    agentChannel: Text = None
+
+
+class InsightsTranscript(Record, frozen=True, kw_only=True):
+    """The segments."""
+
+    transcriptSegments: tuple[InsightsSegment, ...] = ()
+
+
+class Insights(Record, frozen=True, kw_only=True):
+    """A conversation of CX Insights."""
+
+    name: str = ""
+    transcript: InsightsTranscript | None = None
+    transcriptSegments: tuple[InsightsSegment, ...] = ()
+    callMetadata: InsightsTracks | None = None
+    startTime: Text = None
+    duration: Text | dict[str, Text] = None
+    agentId: str | None = None
+    languageCode: str | None = None
+
+
+def insights(raw: bytes) -> Heard:
+    """Return a conversation of Google's CX Insights."""
+    told = read(Insights, raw)
+    tracks = told.callMetadata or InsightsTracks()
+    inner = told.transcript.transcriptSegments if told.transcript else ()
+    began = instant(told.startTime)
+    turns = []
+    for one in inner or told.transcriptSegments:
+        person = one.segmentParticipant or InsightsPerson()
+        track = str(one.channelTag or "")
+        by_track: Role | None = None
+        if track and track == str(tracks.customerChannel or ""):
+            by_track = "customer"
+        elif track and track == str(tracks.agentChannel or ""):
+            by_track = "agent"
+        words = [_google_word(w) for w in one.words]
+        at = instant(one.messageTime)
+        start = (at - began).total_seconds() if at and began else 0.0
+        turns.append(Said(
+            speaker=person.role or (f"channel {track}" if track else ""), text=one.text.strip(),
+            channel=track, role=role(person.role) or by_track, confidence=sure_of(one.confidence),
+            start=words[0].start if words else max(0.0, start),
+            end=words[-1].end if words else max(0.0, start), unsure=places(one.text, words),
+        ))  # fmt: skip
+    return Heard(
+        form="insights", turns=turns, id=told.name.rpartition("/")[2], started_at=began,
+        duration=span(told.duration) or None, agent=told.agentId,
+        language=told.languageCode or next(filter(None, (s.languageCode for s in inner)), ""),
+    )  # fmt: skip
