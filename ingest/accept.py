@@ -67,6 +67,12 @@ class Ingest:
                 parsed = await fetched(channel, parsed, settings, self.web, last=late)
             message = await self._publish(channel.name, parsed, raw, delivery)
         except Rejected as error:
+            if error.code == "delivery.ignored":
+                metrics.count("santral_deliveries_ignored_total", hook=channel.name, reason="none")
+                await delivery.ack()
+                if not bury:
+                    raise
+                return None
             metrics.count("santral_messages_rejected_total", channel=channel.name, code=error.code)
             if not bury:
                 raise

@@ -143,7 +143,12 @@ class Door:
             raw=raw, account=account, received_at=self.ingest.clock.now(),
             traceparent=request.headers.get("traceparent"),
         )  # fmt: skip
-        message = await self.ingest.accept(CHANNELS[channel], delivery, settings, bury=bury)
+        try:
+            message = await self.ingest.accept(CHANNELS[channel], delivery, settings, bury=bury)
+        except Rejected as error:
+            if error.code != "delivery.ignored":
+                raise
+            return http.fault(status, error.code, error.text)
         if message is None:
             return http.fault(status, "buried", "kept as a dead letter: `santral dead list`")
         return http.answer(Accepted(id=message.id, conversation=message.conversation), status)

@@ -5,6 +5,7 @@ from typing import Any
 
 from ingest.channel import Channel
 from ingest.channels.api import Api
+from ingest.channels.bluesky import Bluesky
 from ingest.channels.chat import Chat
 from ingest.channels.email import Email
 from ingest.channels.instagram import Instagram
@@ -20,7 +21,11 @@ from ingest.hooks.ses import Ses
 
 _MESSENGERS = (Whatsapp(), Telegram(), Messenger(), Instagram())
 
-CHANNELS: dict[str, Channel] = {c.name: c for c in (Email(), Chat(), Api(), Phone(), *_MESSENGERS)}
+_SOCIAL = (Bluesky(),)
+
+CHANNELS: dict[str, Channel] = {
+    c.name: c for c in (Email(), Chat(), Api(), Phone(), *_MESSENGERS, *_SOCIAL)
+}
 
 HOOKS: dict[str, Hook] = {
     h.name: h for h in (Ses(), Mailgun(), Postmark(), Sendgrid(), *_MESSENGERS)

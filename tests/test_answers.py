@@ -108,7 +108,34 @@ async def test_a_refusal_says_whether_and_when_to_try_again(
     assert "1:AA" not in str(error.value)
 
 
-MESSENGERS = [n for n in ACTIONS if n != "reply_email"]
+async def test_a_post_is_answered_once_however_often_it_is_sent(vendor: Vendor) -> None:
+    action = for_channel("bluesky")
+    assert action is not None
+    settings = action.account(handle="marka.example", password="p", pds=vendor.url)
+    login, put = "/xrpc/com.atproto.server.createSession", "/xrpc/com.atproto.repo.putRecord"
+    vendor.says(
+        login, {"did": "did:plc:m", "accessJwt": "one"}, {"did": "did:plc:m", "accessJwt": "two"}
+    )
+    vendor.says(put, None, {"uri": "at://x"})
+    reply = _reply("at://own", references=("at://root|cr", "at://own|co"), language="tr")
+    with pytest.raises(Retry):
+        await action.send(reply, settings, b"")
+    assert await action.send(reply, settings, b"") == "at://x"
+    first, second = (a.json() for a in vendor.to(put))
+    assert first == second, "the same key and the same words: the second writes the first again"
+    assert first["record"]["reply"] == {
+        "root": {"uri": "at://root", "cid": "cr"}, "parent": {"uri": "at://own", "cid": "co"},
+    }  # fmt: skip
+    assert len(vendor.to(login)) == 1
+    vendor.forget()
+    vendor.says(login, {"did": "did:plc:m", "accessJwt": "two"})
+    vendor.says(put, {"error": "ExpiredToken"}, status=400)
+    with pytest.raises(Retry):
+        await action.send(reply, settings, b"")
+    assert len(vendor.to(login)) == 1, "the second time with a new session"
+
+
+MESSENGERS = ["reply_whatsapp", "reply_telegram", "reply_messenger", "reply_instagram"]
 
 
 @pytest.mark.parametrize("name", MESSENGERS)

@@ -35,9 +35,13 @@ class Answer:
 
 
 async def post(
-    url: str, vendor: str, *, method: str = "POST", timeout_s: float = 30, **request: Any
-) -> Answer:
-    """Send a request; raise Retry when it never left, Unconfirmed when nobody knows."""
+    url: str, vendor: str, *, method: str = "POST", timeout_s: float = 30, safe: bool = False,
+    **request: Any,
+) -> Answer:  # fmt: skip
+    """Send a request; raise Retry when it never left, Unconfirmed when nobody knows.
+
+    What is `safe` to repeat, because the vendor takes it once, is Retry in both cases.
+    """
     try:
         async with httpx2.AsyncClient(timeout=timeout_s, follow_redirects=False) as client:
             found = await client.request(method, url, **request)
@@ -47,6 +51,8 @@ async def post(
     except httpx2.InvalidURL as error:
         raise Rejected("reply.no_server", f"{vendor}: that is no address") from error
     except httpx2.HTTPError as error:
+        if safe:
+            raise Retry(15, f"{vendor} did not confirm: {type(error).__name__}") from error
         raise Unconfirmed(
             f"{vendor} did not confirm ({type(error).__name__}): it may or may not have been sent"
         ) from error

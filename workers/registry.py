@@ -1,6 +1,7 @@
 """ACTIONS: one row each. Adding an action is its file, its test and a row here."""
 
 from workers.action import Action
+from workers.actions.reply_bluesky import ReplyBluesky
 from workers.actions.reply_email import ReplyEmail
 from workers.actions.reply_instagram import ReplyInstagram
 from workers.actions.reply_messenger import ReplyMessenger
@@ -11,6 +12,7 @@ ACTIONS: dict[str, Action] = {
     a.name: a
     for a in (
         ReplyEmail(), ReplyWhatsapp(), ReplyTelegram(), ReplyMessenger(), ReplyInstagram(),
+        ReplyBluesky(),
     )
 }  # fmt: skip
 
