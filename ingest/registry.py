@@ -9,10 +9,12 @@ from ingest.channels.bluesky import Bluesky
 from ingest.channels.chat import Chat
 from ingest.channels.email import Email
 from ingest.channels.instagram import Instagram
+from ingest.channels.mastodon import Mastodon
 from ingest.channels.messenger import Messenger
 from ingest.channels.phone import Phone
 from ingest.channels.telegram import Telegram
 from ingest.channels.whatsapp import Whatsapp
+from ingest.channels.x import X
 from ingest.hook import Hook
 from ingest.hooks.mailgun import Mailgun
 from ingest.hooks.postmark import Postmark
@@ -21,14 +23,15 @@ from ingest.hooks.ses import Ses
 
 _MESSENGERS = (Whatsapp(), Telegram(), Messenger(), Instagram())
 
-_SOCIAL = (Bluesky(),)
+_X = X()
+_SOCIAL = (Bluesky(), Mastodon(), _X)
 
 CHANNELS: dict[str, Channel] = {
     c.name: c for c in (Email(), Chat(), Api(), Phone(), *_MESSENGERS, *_SOCIAL)
 }
 
 HOOKS: dict[str, Hook] = {
-    h.name: h for h in (Ses(), Mailgun(), Postmark(), Sendgrid(), *_MESSENGERS)
+    h.name: h for h in (Ses(), Mailgun(), Postmark(), Sendgrid(), *_MESSENGERS, _X)
 }
 """Webhooks under /v1/hooks/ that prove themselves by their vendor's signature."""
 

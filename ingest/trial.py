@@ -6,6 +6,7 @@ Before: files on disk. After: a line of JSON for each message, or for why there 
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -51,7 +52,7 @@ class Trial:
         )
         if secret and self._hook is not None:
             self._settings = self._hook.secret(self._settings, secret)
-        self._account, self._now = account, _instant(now)
+        self._account, self._now, self._file = account, _instant(now), ""
         self._context = Context(
             brand=settings.brand, settings=self._settings,
             signing_key=settings.tokens.signing.encode(),
@@ -62,6 +63,7 @@ class Trial:
 
         A name ending in .http is a whole request, one ending in .jsonl a body a line.
         """
+        self._file = PurePath(name).name
         if name.endswith((".jsonl", ".ndjson")):
             lines = [x for x in data.splitlines() if x.strip()]
             return [made for x in lines for made in self._tried(self._taken, x)]
@@ -89,7 +91,9 @@ class Trial:
                 raise error from None
 
     def _parsed(self, raw: bytes) -> str:
-        delivery = Delivery(raw=raw, account=self._account, received_at=self._now)
+        # The name of a file says something to a channel of dropped files, and to no other.
+        hint = self._file if getattr(self._channel, "by_name", False) else None
+        delivery = Delivery(raw=raw, account=self._account, received_at=self._now, hint=hint)
         return _line(self._channel.parse(delivery, self._context).message)
 
     def _called(self, data: bytes) -> list[str]:

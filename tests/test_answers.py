@@ -27,7 +27,8 @@ def _reply(place: str, **more: Any) -> Reply:
 def _made(channel: str, vendor: Vendor, **more: Any) -> tuple[Action, Any]:
     action = for_channel(channel)
     assert action is not None
-    return action, action.account(token=_TOKENS.get(channel, "t"), api=vendor.url, **more)
+    where = {"mastodon": "url"}.get(channel, "api")
+    return action, action.account(token=_TOKENS.get(channel, "t"), **{where: vendor.url}, **more)
 
 
 _TOKENS = {"telegram": "1:AA"}
@@ -49,6 +50,10 @@ SENT: list[tuple[str, str, dict[str, Any], str, dict[str, Any], Any, str]] = [
         "recipient": {"id": "31"}, "message": {"text": REPLY.text}, "messaging_type": "RESPONSE"},
      {"message_id": "m2"}, "m2"),
     ("messenger", "comment:p_2", {}, "/p_2/comments", {"message": REPLY.text}, {"id": "p_9"}, "p_9"),
+    ("mastodon", "1|ayse@x.example|direct", {"language": "tr"}, "/api/v1/statuses", {
+        "status": f"@ayse@x.example {REPLY.text}", "in_reply_to_id": "1", "visibility": "direct", "language": "tr"},
+     {"id": "9"}, "post 9"),
+    ("x", "50", {}, "/2/tweets", {"text": REPLY.text, "reply": {"in_reply_to_tweet_id": "50"}}, {"data": {"id": "51"}}, "post 51"),
     ("instagram", "comment:c1", {}, "/c1/replies", {"message": REPLY.text}, {"id": "c9"}, "c9"),
 ]  # fmt: skip
 
@@ -90,6 +95,11 @@ def _fault(code: int, subcode: int = 0) -> dict[str, Any]:
      {"ok": False, "description": "Too Many Requests", "parameters": {"retry_after": 33}}, {}, Retry, 33),
     ("telegram", "/bot1:AA/sendMessage", "5//", 403,
      {"ok": False, "description": "Forbidden: bot was blocked by the user"}, {}, Rejected, "reply.refused"),
+    ("mastodon", "/api/v1/statuses", "1|a|public", 422, {"error": "too long"}, {}, Rejected, "reply.refused"),
+    ("mastodon", "/api/v1/statuses", "1|a|public", 429, {"error": "x"}, {"Retry-After": "12"}, Retry, 12),
+    ("mastodon", "/api/v1/statuses", "1|a|public", 502, b"x", {}, Retry, 30),
+    ("x", "/2/tweets", "50", 403, {"detail": "duplicate"}, {}, Rejected, "reply.refused"),
+    ("x", "/2/tweets", "50", 401, {"title": "Unauthorized"}, {}, Retry, 300),
     ("telegram", "/bot1:AA/sendMessage", "5//", 401, {"ok": False, "description": "Unauthorized"}, {}, Retry, 300),
     ("telegram", "/bot1:AA/sendMessage", "5//", 500, b"", {}, Unconfirmed, ""),
 ])  # fmt: skip

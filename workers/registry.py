@@ -4,15 +4,17 @@ from workers.action import Action
 from workers.actions.reply_bluesky import ReplyBluesky
 from workers.actions.reply_email import ReplyEmail
 from workers.actions.reply_instagram import ReplyInstagram
+from workers.actions.reply_mastodon import ReplyMastodon
 from workers.actions.reply_messenger import ReplyMessenger
 from workers.actions.reply_telegram import ReplyTelegram
 from workers.actions.reply_whatsapp import ReplyWhatsapp
+from workers.actions.reply_x import ReplyX
 
 ACTIONS: dict[str, Action] = {
     a.name: a
     for a in (
         ReplyEmail(), ReplyWhatsapp(), ReplyTelegram(), ReplyMessenger(), ReplyInstagram(),
-        ReplyBluesky(),
+        ReplyBluesky(), ReplyMastodon(), ReplyX(),
     )
 }  # fmt: skip
 

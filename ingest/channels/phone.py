@@ -9,6 +9,7 @@ import hashlib
 import re
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
+from urllib.parse import unquote
 
 import msgspec
 import phonenumbers
@@ -25,21 +26,17 @@ from ingest.channel import (
 )
 from ingest.clean.calls.forms import heard
 from ingest.clean.calls.heard import Heard, Role, Said
+from ingest.clean.calls.plain import NUMBERED, role_of
 from ingest.clean.calls.roles import Known, settle
 from schemas.base import Record
 from schemas.errors import Rejected, Retry
+from schemas.fold import fold
 from schemas.message import Answering, Call, Handle, Party, Turn
 
-_STEM = re.compile(r"(?:_analysis(?:_redacted)?(?:_|$).*|\.vcon|\.transcript)$", re.IGNORECASE)
+_CONTACT = re.compile(r"^([0-9a-zA-Z-]{3,80})_analysis(?:_redacted)?_", re.IGNORECASE)
 
 _HALF = (".part", ".tmp", ".filepart", ".crdownload")
 _LARGEST = 64 * 1024 * 1024
-_GENERIC = re.compile(
-    r"|agent|human_agent|internal|customer|end_user|external|caller|arayan|müşteri( temsilcisi)?"
-    r"|(speaker|channel|spk|ch)[ _]?\w+",
-    re.IGNORECASE,
-)
-"""Names of speakers that are no names of people."""
 
 
 class Account(Record, frozen=True, kw_only=True):
@@ -59,6 +56,7 @@ class Phone:
     """The channel."""
 
     name = "phone"
+    by_name = True
     way: Literal["push", "pull"] = "push"
     account: type[msgspec.Struct] = Account
     takes = "vCon, Amazon, Twilio, Google, Azure, Deepgram, AssemblyAI, Whisper, WebVTT, SRT, text"
@@ -84,6 +82,9 @@ class Phone:
         identifier = found.id or _named(delivery.hint) or hashlib.sha256(delivery.raw).hexdigest()
         text = "\n".join(t.text for t in found.turns if t.role == "customer")
         whole = "\n".join(f"{t.speaker}: {t.text}" if t.speaker else t.text for t in found.turns)
+        if not found.customer_number:
+            numbers = (t.number for t in found.turns if t.role == "customer" and t.number)
+            found.customer_number = next(numbers, "")
         customer = next((t.speaker for t in found.turns if t.role == "customer"), "")
         return Parsed(message=message_of(
             "phone", delivery, context, native_id=identifier, root=identifier, kind="call",
@@ -163,13 +164,10 @@ def _said_of(how: str) -> tuple[str, ...]:
 def _call(found: Heard, how: str, sure: float) -> Call:
     end = max((t.end for t in found.turns), default=0.0)
     agent = next((t.speaker for t in found.turns if t.role == "agent"), "")
-    generic = re.fullmatch(
-        r"(?i)|agent|human_agent|internal|(speaker|channel|spk|ch)[ _]?\w+", agent
-    )
     return Call(
         turns=tuple(_turn(t) for t in found.turns), started_at=found.started_at,
         duration=found.duration or end or None, queue=found.queue,
-        agent=found.agent or (None if generic else agent), roles_by=how, roles_confidence=sure,
+        agent=found.agent or _person(agent) or None, roles_by=how, roles_confidence=sure,
         form=found.form, language=found.language,
     )  # fmt: skip
 
@@ -184,9 +182,10 @@ def _turn(said: Said) -> Turn:
 
 
 def _named(hint: str | None) -> str:
-    """Return the call's name in the name of its file: Amazon puts the contact's id there."""
-    stem = PurePosixPath(hint).name.rsplit(".", 1)[0] if hint else ""
-    return _STEM.sub("", stem)
+    """Return the contact that the name of Amazon's file tells; other names are no ids: a tool may
+    call every file of its own the same."""
+    found = _CONTACT.match(PurePosixPath(unquote(hint)).name) if hint else None
+    return found[1] if found else ""
 
 
 def _sender(found: Heard, speaker: str, country: str) -> Party:
@@ -196,8 +195,18 @@ def _sender(found: Heard, speaker: str, country: str) -> Party:
         handles.append(Handle(kind="phone", value=number))
     if "@" in found.customer_mail:
         handles.append(Handle(kind="email", value=found.customer_mail.lower()[:512]))
-    generic = _GENERIC.fullmatch(speaker)
-    return Party(name=found.customer or ("" if generic else speaker), handles=tuple(handles))
+    return Party(name=found.customer or _person(speaker), handles=tuple(handles))
+
+
+def _person(speaker: str) -> str:
+    """Return a speaker's name, empty where it is a label or a number and nobody's name."""
+    inner = re.search(r"\(([^)\d]{2,60})\)$", speaker)
+    if inner and role_of(speaker):
+        return inner[1].strip()
+    folded = " ".join(fold(speaker).split())
+    if role_of(speaker) or NUMBERED.match(folded) or not re.search(r"[^\W\d_]{2}", speaker):
+        return ""
+    return "" if re.match(r"(?i)(channel|speaker|spk|ch)[ _]?\w+$", speaker) else speaker
 
 
 def _agent(found: Heard, country: str) -> tuple[Party, ...]:

@@ -602,6 +602,61 @@ def test_roles_are_guessed_from_how_people_talk_and_the_guess_says_so() -> None:
     assert {t.role for t in unclear.call.turns} == {"unknown"}
 
 
+@pytest.mark.parametrize("lines", [
+    ["Konuşmacı 1: Alo?", "Konuşmacı 2: İyi günler, Ornek Bank'tan arıyorum, bilgi vermek istiyorum.",
+     "Konuşmacı 1: Buyurun.", "Konuşmacı 2: Kart aidatınızı iade ettik."],
+    ["Guest-1: Hoş geldiniz", "Guest-2: Tamam"],
+    ["User 1: Kargom gelmedi ve çok bekledim artık yeter", "User 2: Peki o zaman şimdi ne istiyorsunuz benden"],
+])  # fmt: skip
+def test_a_role_is_not_made_up(lines: list[str]) -> None:
+    made = call("\n".join(lines))
+    assert made.call is not None
+    first = made.call.turns[0]
+    assert first.role == "unknown" or (lines[0].endswith("Alo?") and first.role == "customer")
+
+
+def test_of_three_the_third_is_nobody_known() -> None:
+    lines = [
+        "Kişi 1: Görüşmeniz kayıt altına alınmaktadır, bire tuşlayınız.",
+        "Kişi 2: Hoş geldiniz, size nasıl yardımcı olabilirim?", "Kişi 3: Faturam yanlış, şikayetçiyim.",
+        "Kişi 2: Abone numaranız nedir, hemen kontrol ediyorum.",
+    ]  # fmt: skip
+    made = call("\n".join(lines))
+    assert made.call is not None
+    assert [t.role for t in made.call.turns] == ["unknown", "agent", "customer", "agent"]
+
+
+def test_who_called_is_not_taken_for_the_customer_on_our_own_calls() -> None:
+    parties = [
+        {"tel": "+902121112233", "name": "Ornek AŞ"},
+        {"tel": "+905321112233", "name": "Ayşe"},
+    ]
+    outbound = VCON | {
+        "parties": parties,
+        "dialog": [{"type": "recording", "parties": [0, 1], "meta": {"direction": "out"}}],
+    }
+    assert call(outbound).sender.handle("phone") == "+905321112233"
+    inbound = outbound | {"dialog": [{"type": "recording", "parties": [1, 0]}]}
+    made = call(inbound)
+    assert made.sender.handle("phone") == "+905321112233"
+    assert made.call is not None
+    assert (made.call.roles_by, made.call.roles_confidence) == ("number", 0.8)
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("Temsilci: Randevu?\nMüşteri: Var\n14:30 gibi dediniz", "Var\n14:30 gibi dediniz"),
+    ("MT: Buyurun\nMüşteri: Sitede yazıyor:\nMüşteri hizmetleri numarası: 0850", "Sitede yazıyor:\nMüşteri hizmetleri numarası: 0850"),
+    ("Agent [00:00:01]: Hi\nCustomer [00:00:05]: Help", "Help"), ("[Temsilci] Buyurun\n[Müşteri] Yardım", "Yardım"),
+    ("Temsilci - Buyurun\nMüşteri - Yardım", "Yardım"), ("Customer Support Agent: Hi\nCustomer: Help", "Help"),
+    ("14:05:10 Temsilci: Buyurun\n14:05:16 Müşteri: Yardım", "Yardım"),
+])  # fmt: skip
+def test_the_customers_words_are_neither_lost_nor_mixed(text: str, said: str) -> None:
+    made = call(text)
+    assert made.text == said
+    assert made.call is not None
+    assert made.call.turns[-1].start < 60
+
+
 def test_tracks_are_whose_the_account_says() -> None:
     made = call(TWILIO, channels={"1": "agent", "2": "customer"})
     assert made.call is not None

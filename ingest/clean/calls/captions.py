@@ -51,6 +51,8 @@ def _cues(lines: list[str], repaired: list[str], *, srt: bool) -> list[Said]:
         line = lines[at]
         timing = _timing(line)
         if timing is None:
+            if "-->" in line and not skipping:
+                repaired.append("cue.times")
             if not line.strip():
                 skipping = False
             elif not skipping and re.match(r"^(NOTE|STYLE|REGION)(?:\s|$)", line):
@@ -105,13 +107,12 @@ def _body(lines: list[str], at: int, *, srt: bool) -> tuple[list[str], int]:
         if not srt and "-->" in line:
             at += 1
             break
-        if not line.strip():
-            if not srt:
-                at += 1
-                break
-            # In SubRip a blank line may stand in the text: the cue ends at a number and a time.
-            if _ends(lines, at):
-                break
+        if not srt and line == "":
+            at += 1
+            break
+        # In SubRip a blank line may stand in the text: the cue ends at a number and a time.
+        if srt and not line.strip() and _ends(lines, at):
+            break
         body.append(line)
         at += 1
     while body and not body[-1].strip():

@@ -103,10 +103,16 @@ def _deepgram_turns(found: DeepgramResults) -> list[Said]:
         best = channel.alternatives[0] if channel.alternatives else DeepgramBest()
         words = [_deepgram_word(w) for w in best.words]
         track = str(place) if several else ""
-        if any(w.speaker for w in words) and not several:
-            turns += merged(turn_of(w) for w in by_speaker(words))
-        elif several:
+        if len({w.speaker for w in words if w.speaker}) > several:
+            for turn in merged(turn_of(w) for w in by_speaker(words)):
+                turn.speaker = f"channel {track} {turn.speaker}" if several else turn.speaker
+                turn.channel = track
+                turns.append(turn)
+        elif several and words:
             turns += [turn_of(w, channel=track, speaker=f"channel {track}") for w in pauses(words)]
+        elif several and best.transcript.strip():
+            name = f"channel {track}"
+            turns.append(Said(speaker=name, channel=track, text=best.transcript.strip()))
     if turns:
         return turns
     for one in found.utterances or ():

@@ -26,6 +26,7 @@ from ingest.clean.charset import decode
 from schemas.errors import Rejected
 
 Keys = dict[str, msgspec.Raw]
+_LISTS = ("conversation", "turns", "messages", "dialogue", "entries")
 _WRAPPERS = ("transcript", "transcription", "data", "response", "result", "payload", "detail")
 _PASSING = frozenset({"transcribing", "transcript.text.delta", "partialcontent", "started"})
 
@@ -40,8 +41,8 @@ def heard(raw: bytes) -> Heard:
         try:
             return _json(body)
         except Rejected as error:
-            # "[00:01] Müşteri: …" begins like a list, and is none.
-            if not re.match(rb"\[\s*\d{1,2}:", body) or error.code != "json.malformed":
+            # "[00:01] Müşteri: …" and "[Müşteri] …" begin like a list, and are none.
+            if not re.match(rb"\[[^\]\[{\"\n]{1,80}\]", body) or error.code != "json.malformed":
                 raise
     return _text(raw)
 
@@ -78,15 +79,19 @@ def _decoded(raw: bytes) -> tuple[str, list[str]]:
 
 
 def _named(made: Heard) -> None:
-    """Take "Name: words" of captions apart, where the names come back."""
-    bare = [t for t in made.turns if not t.speaker]
-    if made.form == "text" or not bare or len(bare) != len(made.turns):
+    """Take "Name: words" in captions apart; a cue without a name goes on with the last one's."""
+    if made.form == "text" or any(t.speaker for t in made.turns):
         return
-    found = plain.text("\n".join(t.text.replace("\n", " ") for t in bare))
-    if len(found.turns) != len(bare) or not any(t.speaker for t in found.turns):
-        return
-    for turn, told in zip(made.turns, found.turns, strict=True):
-        turn.speaker, turn.text = told.speaker, told.text
+    labels = plain.labels_in([t.text.replace("\n", " ") for t in made.turns])
+    last, found = "", False
+    for turn in made.turns:
+        told = plain.labelled(turn.text.replace("\n", " "), labels)
+        if told is not None:
+            turn.speaker, turn.text, found = told[0], told[1], True
+            last = turn.speaker
+        elif found:
+            turn.speaker = last
+    made.turns = [t for t in made.turns if t.text]
 
 
 def _json(body: bytes) -> Heard:
@@ -126,6 +131,12 @@ def _json(body: bytes) -> Heard:
     raise Rejected(
         "call.unknown_form", f"no known transcript: its keys are {', '.join(list(keys)[:12])}"
     )
+
+
+def _under(body: bytes) -> Heard:
+    """Return the turns in an object that is only their wrapping."""
+    keys = msgspec.json.decode(body, type=Keys)
+    return _listed(bytes(next(keys[n] for n in _LISTS if _is(keys, n, b"["))))
 
 
 def _listed(body: bytes) -> Heard:
@@ -184,6 +195,10 @@ def _passing(keys: Keys) -> str:
         return told["type"]
     if told.get("status") in ("queued", "processing", "in-progress", "new", "in_progress"):
         return f"its status is {told['status']}"
+    if "detail-type" in told or ("transcript_id" in keys and "text" not in keys):
+        return "a notice: its text is to be asked for"
+    if told.get("type") == "results" and _is(keys, "channel", b"{"):
+        return "a live result"
     if told.get("event_type") == "voice_intelligence_transcript_available":
         return "a notice: its text is to be asked for"
     return ""
@@ -209,6 +224,7 @@ _FORMS: tuple[tuple[Callable[[Keys], bool], Callable[[bytes], Heard]], ...] = (
     (lambda k: _is(k, "transcripts", b"["), centres.genesys),
     (lambda k: _has(k, "content", "utterances"), centres.aircall),
     (lambda k: _is(k, "lines", b"["), centres.dialpad),
+    (lambda k: any(_is(k, n, b"[") for n in _LISTS), _under),
     (lambda k: _is(k, "words", b"[") and "transcript" in k, deepgram.deepgram_best),
     (lambda k: _is(k, "text", b'"'), whisper.whisper),
 )  # fmt: skip

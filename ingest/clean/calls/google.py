@@ -1,5 +1,7 @@
 """Google: Speech-to-Text v1 and v2, CX Insights. Source: cloud.google.com. Pure."""
 
+from itertools import pairwise
+
 from ingest.clean.calls.heard import (
     Heard,
     Role,
@@ -171,6 +173,10 @@ def insights(raw: bytes) -> Heard:
             start=words[0].start if words else max(0.0, start),
             end=words[-1].end if words else max(0.0, start), unsure=places(one.text, words),
         ))  # fmt: skip
+    # A segment without times follows the one before.
+    for before, turn in pairwise(turns):
+        if not turn.start and not turn.end:
+            turn.start = turn.end = before.end
     return Heard(
         form="insights", turns=turns, id=told.name.rpartition("/")[2], started_at=began,
         duration=span(told.duration) or None, agent=told.agentId,

@@ -40,7 +40,8 @@ class Said:
 
 @dataclass(kw_only=True)
 class Heard:
-    """A whole call. `id` is the vendor's name for it; numbers are as they came."""
+    """A whole call. `id` is the vendor's name for it; numbers are as they came; `inferred` says
+    that nobody told who of them is the customer."""
 
     form: str
     turns: list[Said]
@@ -54,6 +55,7 @@ class Heard:
     customer_mail: str = ""
     agent_number: str = ""
     outbound: bool = False
+    inferred: bool = False
     language: str = ""
     repaired: list[str] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)

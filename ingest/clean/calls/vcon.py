@@ -26,7 +26,8 @@ LARGEST = 64 * 1024 * 1024
 """Bytes that a packed transcript may unpack to."""
 
 _TRANSCRIPTS = ("transcript", "diarized", "wtf_transcription", "transcription", "wtf",
-                "transcript-redacted", "transcript_redacted")  # fmt: skip
+                "transcript-redacted", "transcript_redacted",
+                "analysis_info")  # fmt: skip
 _KNOWN_CRITICAL = frozenset({"CC", "cc", "contact_center", "wtf_transcription"})
 
 
@@ -155,7 +156,7 @@ def vcon(raw: bytes) -> Heard:
         raise Rejected("call.no_transcript", f"vCon {told.uuid} holds {kinds}, and no transcript")
     made = Heard(
         form="vcon", turns=turns, id=_root(told), started_at=began, repaired=repaired,
-        duration=max((number(d.duration) for d in told.dialog), default=0.0) or None,
+        duration=_lasted(told, began) or None,
         queue=next((d.skill or d.campaign for d in told.dialog if d.skill or d.campaign), None),
     )  # fmt: skip
     directions = [(d.direction or (d.meta.direction if d.meta else "") or "") for d in told.dialog]
@@ -170,11 +171,22 @@ def _root(told: Vcon) -> str:
 
 
 def _began(told: Vcon, repaired: list[str]) -> datetime | None:
-    starts: list[Text] = [d.start for d in told.dialog if d.start] or [told.created_at]
+    spoken = [d for d in told.dialog if d.type not in ("transfer", "incomplete")] or told.dialog
+    starts: list[Text] = [d.start for d in spoken if d.start] or [told.created_at]
     known = [at for s in starts if (at := instant(s)) is not None]
     if any(isinstance(s, str) and not re.search(r"(?:Z|[+-]\d\d:?\d\d)$", s) for s in starts if s):
         repaired.append("time.naive")
     return min(known) if known else None
+
+
+def _lasted(told: Vcon, began: datetime | None) -> float:
+    """Return the seconds from the first dialog's beginning to the last one's end."""
+    return max((_offset(d, began) + number(d.duration) for d in told.dialog), default=0.0)
+
+
+def _offset(dialog: Dialog, began: datetime | None) -> float:
+    at = instant(dialog.start)
+    return max(0.0, (at - began).total_seconds()) if at and began else 0.0
 
 
 def _role(party: Party) -> Role | None:
@@ -188,6 +200,10 @@ def _role(party: Party) -> Role | None:
     return found
 
 
+def _name(party: Party) -> str:
+    return "" if (party.name or "").lower() == "anonymous" else party.name or ""
+
+
 def _phone(party: Party) -> str:
     told = str(party.tel or "").removeprefix("tel:")
     return told or (party.sip or "").removeprefix("sip:").partition("@")[0]
@@ -198,7 +214,7 @@ def _people(told: Vcon, made: Heard) -> None:
     for party in told.parties:
         side = _role(party)
         if side == "customer":
-            made.customer = made.customer or party.name or ""
+            made.customer = made.customer or _name(party)
             made.customer_number = made.customer_number or _phone(party)
             made.customer_mail = made.customer_mail or party.email or party.mailto or ""
         elif side == "agent":
@@ -206,19 +222,47 @@ def _people(told: Vcon, made: Heard) -> None:
             made.agent_number = made.agent_number or _phone(party)
     if not made.customer_number and not any(_role(p) for p in told.parties) and told.parties:
         # Without roles the first party is who called, unless the dialog names another.
-        first = _caller(told)
+        first = _caller(told, outbound=made.outbound)
+        made.inferred = True
         made.customer_number = _phone(first)
-        made.customer = first.name or ""
+        made.customer = _name(first)
         made.customer_mail = first.mailto or first.email or ""
     made.customer_mail = made.customer_mail.removeprefix("mailto:")
 
 
-def _caller(told: Vcon) -> Party:
+def _caller(told: Vcon, *, outbound: bool) -> Party:
+    """Return who is the customer where nobody says so: who called, or who was called by us."""
     for dialog in told.dialog:
+        if dialog.type in ("text", "transfer", "incomplete"):
+            continue  # of a text the originator is who wrote that one
+        order = _order(dialog)
         index = _index(dialog.originator)
-        if index is not None and 0 <= index < len(told.parties):
+        if index is None:
+            index = order[0] if order else None
+        if index is None or not 0 <= index < len(told.parties):
+            continue
+        if not outbound:
             return told.parties[index]
-    return told.parties[0]
+        others = [i for i in order or range(len(told.parties)) if i != index]
+        return told.parties[others[0]] if len(others) == 1 else Party()
+    calls = any(d.type != "text" for d in told.dialog)
+    return told.parties[0] if calls and not outbound else Party()
+
+
+def _order(dialog: Dialog) -> list[int]:
+    """Return the parties of a dialog in their order, of tracks too."""
+    found: list[int] = []
+
+    def walk(of: object) -> None:
+        if isinstance(of, list):
+            for one in of:
+                walk(one)
+        elif isinstance(of, int) and not isinstance(of, bool) and of not in found:
+            found.append(of)
+
+    if bytes(dialog.parties):
+        walk(msgspec.json.decode(dialog.parties))
+    return found
 
 
 def _index(told: object) -> int | None:
@@ -230,18 +274,23 @@ def _index(told: object) -> int | None:
 
 def _turns(told: Vcon, began: datetime | None, repaired: list[str]) -> list[Said]:
     """Return the turns of one transcript a dialog, and of text dialogs."""
-    best: dict[str, Analysis] = {}
+    best: dict[int | None, Analysis] = {}
     for one in told.analysis:
         kind = one.type.lower()
         if kind not in _TRANSCRIPTS:
             continue
-        place = bytes(one.dialog).decode("utf-8", "replace") or "0"
+        place = _first(msgspec.json.decode(one.dialog)) if bytes(one.dialog) else 0
         held = best.get(place)
         if held is None or _TRANSCRIPTS.index(kind) < _TRANSCRIPTS.index(held.type.lower()):
             best[place] = one
     turns: list[Said] = []
-    for one in best.values():
-        turns += _body(one, told, began, repaired)
+    for place, one in best.items():
+        said = _body(one, told, began, repaired)
+        known = place is not None and 0 <= place < len(told.dialog)
+        offset = _offset(told.dialog[place], began) if known and place is not None else 0.0
+        for turn in said:
+            turn.start, turn.end = turn.start + offset, turn.end + offset
+        turns += said
     if turns:
         return turns
     for dialog in told.dialog:
@@ -401,7 +450,8 @@ def _marked(turns: list[Said], told: Vcon) -> list[Said]:
             continue
         label = turn.speaker.strip().lower()
         for place, party in enumerate(told.parties):
-            names = {(party.name or "").lower(), _phone(party).lower(), f"party {place}"} - {""}
+            names = {(party.name or "").lower(), _phone(party).lower(), f"party {place}",
+                     str(place) if _role(party) else ""} - {""}  # fmt: skip
             if label and label in names:
                 turn.role, turn.number = _role(party), _phone(party)
     return turns

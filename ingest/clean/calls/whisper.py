@@ -43,7 +43,7 @@ class WhisperWord(Record, frozen=True, kw_only=True):
     score: Text = None
     confidence: Text = None
     probability: Text = None
-    speaker: str | None = None
+    speaker: Text = None
 
 
 class WhisperSegment(Record, frozen=True, kw_only=True):
@@ -56,7 +56,13 @@ class WhisperSegment(Record, frozen=True, kw_only=True):
     avg_logprob: Text = None
     no_speech_prob: Text = None
     confidence: Text = None
-    words: tuple[WhisperWord, ...] | None = ()
+    words: msgspec.Raw = msgspec.Raw()
+
+
+class Speaker(Record, frozen=True, kw_only=True):
+    """What a speaker of the World Transcription Format is called."""
+
+    label: str | None = ""
 
 
 class Whisper(Record, frozen=True, kw_only=True):
@@ -67,6 +73,8 @@ class Whisper(Record, frozen=True, kw_only=True):
     duration: Text = None
     task: str | None = None
     text: str | None = None
+    words: tuple[WhisperWord, ...] = ()
+    speakers: dict[str, Speaker] = {}  # noqa: RUF012 - msgspec copies it
 
 
 def whisper(raw: bytes) -> Heard:
@@ -79,7 +87,7 @@ def whisper(raw: bytes) -> Heard:
         if silent or _NOTHING.match(one.text):
             repaired.append("speech.invented")
             continue
-        words = [_whisper_word(w) for w in one.words or ()]
+        words = _words(one)
         sure = sure_of(one.confidence)
         if sure is None and one.avg_logprob is not None:
             sure = min(1.0, math.exp(_float(one.avg_logprob)))
@@ -88,19 +96,32 @@ def whisper(raw: bytes) -> Heard:
             turns += [turn_of(w) for w in by_speaker(words)]
             continue
         text = one.text.strip()
-        who = "" if one.speaker is None else str(one.speaker)
+        who = "" if one.speaker in (None, "?") else str(one.speaker)
+        who = told.speakers.get(who, Speaker()).label or who
         turns.append(Said(
             speaker=who or next(iter(speakers), ""), text=text, start=number(one.start),
             end=number(one.end), confidence=sure, role=role(who), unsure=places(text, words),
         ))  # fmt: skip
     if not told.segments and told.text:
-        turns = [Said(speaker="", text=told.text.strip())]
+        timed = [_whisper_word(w) for w in told.words]
+        turns = [Said(
+            speaker="", text=told.text.strip(), start=timed[0].start if timed else 0.0,
+            end=timed[-1].end if timed else 0.0, unsure=places(told.text.strip(), timed),
+        )]  # fmt: skip
     if told.task == "translate":
         repaired.append("speech.translated")
     return Heard(
         form="whisper", turns=turns, duration=number(told.duration) or None,
         language=told.language or "", repaired=list(dict.fromkeys(repaired)),
     )  # fmt: skip
+
+
+def _words(segment: WhisperSegment) -> list[Word]:
+    """Return a segment's words; the World Transcription Format has only their numbers there."""
+    raw = bytes(segment.words)
+    if raw[:1] != b"[" or re.match(rb"\[\s*[\d\]]", raw):
+        return []
+    return [_whisper_word(w) for w in read(tuple[WhisperWord, ...], raw)]
 
 
 def _float(told: Text) -> float:
@@ -114,7 +135,8 @@ def _whisper_word(word: WhisperWord) -> Word:
     told = next((c for c in (word.confidence, word.score, word.probability) if c is not None), None)
     return Word(
         text=word.word or word.text, start=number(word.start), end=number(word.end),
-        confidence=sure_of(told), speaker=word.speaker or "",
+        confidence=sure_of(told),
+        speaker="" if word.speaker is None else str(word.speaker),
     )  # fmt: skip
 
 

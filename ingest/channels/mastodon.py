@@ -1,0 +1,394 @@
+"""Mastodon: posts that mention the account, by its notifications; the stream only wakes us up.
+
+Before: a server has notifications. After: accept publishes. Notifications are walked forward from
+the cursor by REST, so that nothing is missed while the stream was away; what the stream alone
+tells (edits, deletions) is taken from it. Source: docs.joinmastodon.org, methods/notifications,
+methods/streaming.
+"""
+
+import asyncio
+import re
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any, Literal
+from urllib.parse import urlencode, urlsplit
+
+import httpx2
+import msgspec
+from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
+
+from ingest.channel import (
+    Accept,
+    Context,
+    Delivery,
+    Ledgered,
+    Media,
+    Parsed,
+    Source,
+    Tools,
+    Web,
+    message_of,
+)
+from ingest.clean.html import to_text
+from ingest.clean.told import Text, instant, read
+from ingest.seen import Seen
+from schemas.base import Record, message_id
+from schemas.cursor import Cursor
+from schemas.errors import Rejected, Retry, retry_after
+from schemas.message import Answering, Attachment, Event, Handle, Party, Post
+
+_PAGE = 80
+_LINK = re.compile(r'<a\b[^>]*\bhref="([^"]*)"[^>]*>(.*?)</a>', re.S)
+_MENTION = re.compile(r'class="[^"]*\b(?:mention|hashtag)\b')
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """An account at a server: `url` like https://mastodon.social, `token` with read and write."""
+
+    brand: str = ""
+    url: str = ""
+    token: str = ""
+    poll: timedelta = timedelta(seconds=60)
+    limit: int = 500
+
+
+class Person(Record, frozen=True, kw_only=True):
+    """An account; `acct` has no domain where it is of the same server."""
+
+    id: Text = ""
+    acct: str = ""
+    url: str | None = ""
+    display_name: str | None = ""
+    bot: bool = False
+    followers_count: int | None = None
+
+
+class File(Record, frozen=True, kw_only=True):
+    """A picture, film or sound."""
+
+    type: str = ""
+    url: str | None = ""
+    remote_url: str | None = ""
+    description: str | None = ""
+
+
+class Status(Record, frozen=True, kw_only=True):
+    """A post; its id is of this server alone, its uri of the whole network."""
+
+    id: Text = ""
+    uri: str = ""
+    url: str | None = None
+    content: str | None = ""
+    spoiler_text: str | None = ""
+    created_at: Text = None
+    edited_at: Text = None
+    visibility: str = "public"
+    in_reply_to_id: Text = None
+    account: Person = Person()
+    media_attachments: tuple[File, ...] = ()
+
+
+class Notification(Record, frozen=True, kw_only=True):
+    """What happened; only a mention is for us."""
+
+    id: Text = ""
+    type: str = ""
+    status: Status | None = None
+
+
+class Stored(Record, frozen=True, kw_only=True):
+    """An event with what its conversation hangs on, as the archive keeps it."""
+
+    kind: Literal["mention", "edited", "deleted"]
+    root: str = ""
+    uri: str = ""
+    author: str = ""
+    status: Status | None = None
+
+
+class Around(Record, frozen=True, kw_only=True):
+    """What stands before a post."""
+
+    ancestors: tuple[Status, ...] = ()
+
+
+class Told(Record, frozen=True, kw_only=True):
+    """A frame of the stream; the payload is JSON in a text, of a deletion a bare id."""
+
+    event: str = ""
+    payload: str | None = ""
+
+
+class Mastodon:
+    """The channel."""
+
+    name = "mastodon"
+    way: Literal["push", "pull"] = "pull"
+    account: type[msgspec.Struct] = Account
+    takes = "posts that mention the account, public and direct, with files; their edits, deletions"
+    ignores = "favourites, boosts, follows, polls and every other notification"
+
+    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+        """Return the Message of a stored event, of a notification, or of a frame of the stream."""
+        stored = _stored(delivery.raw)
+        if stored.kind == "deleted":
+            return _deleted(stored, delivery, context)
+        return _posted(stored, delivery, context)
+
+    async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
+        """Return a file of a post."""
+        return await web.get(ref, own=settings.url)
+
+    def pulls(self, settings: Any) -> bool:
+        """Say whether there is an account to read."""
+        return bool(settings.url and settings.token)
+
+    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+        """Return the notifications of one account."""
+        return Notifications(account, settings, tools)
+
+
+def _stored(raw: bytes) -> Stored:
+    """Return the event in any of the forms it is captured in."""
+    keys = read(dict[str, msgspec.Raw], raw).keys()
+    if "kind" in keys:
+        return read(Stored, raw)
+    if "payload" in keys or "event" in keys:
+        told = read(Told, raw)
+        if told.event == "delete":
+            raise Rejected("delivery.ignored", "the deletion of a post that was not taken")
+        if told.event not in ("notification", "status.update"):
+            raise Rejected("delivery.ignored", f"{told.event[:30] or 'no'} event")
+        inner = (told.payload or "").encode("utf-8", "replace")
+        if told.event == "status.update":
+            return _of(read(Status, inner), "edited")
+        raw = inner
+    note = read(Notification, raw)
+    if note.type != "mention" or note.status is None:
+        if not note.type:
+            raise Rejected("json.invalid", "no notification of Mastodon's: no type")
+        raise Rejected("delivery.ignored", f"{note.type[:30]} notification")
+    return _of(note.status, "mention")
+
+
+def _of(status: Status, kind: Literal["mention", "edited"]) -> Stored:
+    return Stored(kind=kind, root="", uri=status.uri, author=_author(status.account), status=status)
+
+
+def _author(person: Person) -> str:
+    return person.url or person.acct
+
+
+def _posted(stored: Stored, delivery: Delivery, context: Context) -> Parsed:
+    status = stored.status or Status()
+    person = status.account
+    if not status.uri or not person.acct:
+        raise Rejected("json.invalid", "a post without uri or author")
+    native, touched = status.uri, None
+    if stored.kind == "edited":
+        native = f"{status.uri}@{status.edited_at}"
+        touched = Event(kind="edited", of=_id(delivery, status.uri))
+    text = "\n".join(t for t in (status.spoiler_text or "", plain(status.content or "")) if t)
+    files = [f for f in status.media_attachments if f.url or f.remote_url]
+    root = stored.root or str(status.in_reply_to_id or status.uri)
+    limit = (context.settings.limit if context.settings else 500) - len(person.acct) - 2
+    made = message_of(
+        "mastodon", delivery, context, native_id=native, root=f"{root}|{_author(person)}",
+        kind="chat" if status.visibility == "direct" else "post", text=text, event=touched,
+        sender=Party(
+            name=person.display_name or person.acct,
+            handles=(Handle(kind="handle", value=f"mastodon:{_address(person)}"),),
+        ),
+        sent_at=instant(status.edited_at if touched else status.created_at),
+        attachments=tuple(_attachment(f) for f in files),
+        post=Post(
+            url=status.url, author_reach=person.followers_count,
+            parent=str(status.in_reply_to_id) if status.in_reply_to_id else None,
+        ),
+        thread=(str(status.id),), reply_to=f"{status.id}|{person.acct}|{status.visibility}",
+        answering=Answering(limit=max(1, limit), public=status.visibility != "direct"),
+        flags=("bot",) if person.bot else (),
+    )  # fmt: skip
+    media = tuple(Media(at=i, ref=f.url or f.remote_url or "") for i, f in enumerate(files))
+    return Parsed(message=made, media=media)
+
+
+def _address(person: Person) -> str:
+    """Return name@server, of an account of the same server too."""
+    if "@" in person.acct or not person.url:
+        return person.acct.lower()
+    return f"{person.acct}@{urlsplit(person.url).hostname or ''}".lower()
+
+
+def _deleted(stored: Stored, delivery: Delivery, context: Context) -> Parsed:
+    made = message_of(
+        "mastodon", delivery, context, native_id=f"{stored.uri}:deleted",
+        root=f"{stored.root}|{stored.author}", kind="post", text="", sender=Party(),
+        event=Event(kind="deleted", of=_id(delivery, stored.uri)),
+    )  # fmt: skip
+    return Parsed(message=made)
+
+
+def _id(delivery: Delivery, uri: str) -> str:
+    return message_id("mastodon", f"mastodon:{delivery.account}", uri)
+
+
+def plain(html: str) -> str:
+    """Return a post's text, its links in full instead of as they are shown."""
+
+    def link(found: re.Match[str]) -> str:
+        return found[0] if _MENTION.search(found[0].partition(">")[0]) else found[1]
+
+    return to_text(_LINK.sub(link, html))
+
+
+def _attachment(file: File) -> Attachment:
+    kind = {"image": "image/jpeg", "gifv": "video/mp4", "video": "video/mp4", "audio": "audio/mpeg"}
+    return Attachment(
+        name=(file.description or "").strip()[:100] or file.type or "file", size=0, sha256="",
+        type=kind.get(file.type, "application/octet-stream"),
+    )  # fmt: skip
+
+
+class Notifications:
+    """One account: REST for what there is, the stream to be woken and for edits and deletions."""
+
+    def __init__(self, account: str, settings: Account, tools: Tools) -> None:
+        self._account, self._settings, self._tools = account, settings, tools
+        self._name = f"mastodon:{account}"
+        self._seen = Seen(self._name, tools)
+        self._woken = asyncio.Event()
+
+    async def run(self, accept: Accept, cursors: Ledgered) -> None:
+        """Follow for ever; raise Retry when the server can't be asked."""
+        headers = {"authorization": f"Bearer {self._settings.token}"}
+        async with httpx2.AsyncClient(timeout=20, headers=headers) as client:
+            stream = asyncio.create_task(self._follow(client, accept))
+            try:
+                while True:
+                    self._woken.clear()
+                    await self._walk(client, accept, cursors)
+                    self._tools.polled(self._name)
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(self._settings.poll.total_seconds()):
+                            await self._woken.wait()
+                    if stream.done():
+                        stream.result()
+            finally:
+                stream.cancel()
+                await asyncio.gather(stream, return_exceptions=True)
+
+    async def _walk(self, client: httpx2.AsyncClient, accept: Accept, cursors: Ledgered) -> None:
+        """Take every mention above the cursor, the oldest first."""
+        held = await cursors.load(self._name)
+        position = held.position if held else 0
+        while True:
+            query = urlencode({
+                "types[]": "mention", "limit": _PAGE, "include_filtered": "true",
+                "min_id": position,
+            })  # fmt: skip
+            raw = await self._get(client, f"/api/v1/notifications?{query}")
+            found = sorted(read(tuple[Notification, ...], raw), key=lambda n: _int(n.id))
+            for one in found:
+                if one.status is not None and one.type == "mention":
+                    await self._mention(client, one.status, accept)
+            newest = max((_int(n.id) for n in found), default=0)
+            if newest <= position:
+                return
+            position = newest
+            await cursors.save(Cursor(
+                source=self._name, epoch="id", position=position, at=self._tools.now()
+            ))  # fmt: skip
+
+    async def _mention(self, client: httpx2.AsyncClient, status: Status, accept: Accept) -> None:
+        root = status.uri
+        if status.in_reply_to_id:
+            found = await self._get(client, f"/api/v1/statuses/{status.id}/context", gone=b"{}")
+            ancestors = read(Around, found).ancestors
+            # Without the beginning the post that is answered is the best there is.
+            root = ancestors[0].uri if ancestors else str(status.in_reply_to_id)
+        await self._hand(accept, Stored(
+            kind="mention", root=root, uri=status.uri, author=_author(status.account),
+            status=status,
+        ))  # fmt: skip
+        self._seen.add(str(status.id), "\n".join((status.uri, root, _author(status.account))))
+
+    async def _hand(self, accept: Accept, stored: Stored) -> None:
+        await accept(Delivery(
+            raw=msgspec.json.encode(stored), account=self._account,
+            received_at=self._tools.now(),
+        ))  # fmt: skip
+
+    async def _follow(self, client: httpx2.AsyncClient, accept: Accept) -> None:
+        """Read the stream for ever; a stream that can't be had costs only time."""
+        while True:
+            try:
+                base = await self._streaming(client)
+                url = f"{base}/api/v1/streaming?stream=user"
+                headers = {"authorization": f"Bearer {self._settings.token}"}
+                async with connect(url, additional_headers=headers, open_timeout=20) as socket:
+                    self._woken.set()
+                    async for frame in socket:
+                        data = frame.encode() if isinstance(frame, str) else frame
+                        await self._frame(data, accept)
+            except (OSError, TimeoutError, WebSocketException, Rejected) as error:
+                self._tools.warn("stream.away", source=self._name, why=type(error).__name__)
+            await self._tools.pause(self._settings.poll.total_seconds())
+
+    async def _streaming(self, client: httpx2.AsyncClient) -> str:
+        about = read(Instance, await self._get(client, "/api/v2/instance", gone=b"{}"))
+        told = (about.configuration or {}).get("urls", {}).get("streaming", "")
+        return told or self._settings.url.replace("http", "ws", 1)
+
+    async def _frame(self, data: bytes, accept: Accept) -> None:
+        try:
+            told = read(Told, data)
+        except Rejected:
+            return  # no frame of the protocol: what matters comes by REST
+        if told.event == "notification":
+            self._woken.set()
+            return
+        number, stored = told.payload or "", None
+        if told.event == "status.update":
+            status = read(Status, (told.payload or "").encode())
+            number = str(status.id)
+        held = self._seen.root(number)
+        if held is None or told.event not in ("delete", "status.update"):
+            return
+        uri, root, author = (*held.split("\n"), "", "")[:3]
+        if told.event == "delete":
+            stored = Stored(kind="deleted", root=root, uri=uri, author=author)
+        else:
+            stored = Stored(kind="edited", root=root, uri=uri, author=author, status=status)
+        await self._hand(accept, stored)
+
+    async def _get(self, client: httpx2.AsyncClient, path: str, gone: bytes | None = None) -> bytes:
+        try:
+            found = await client.get(f"{self._settings.url}{path}")
+        except httpx2.HTTPError as error:
+            raise Retry(15, f"Mastodon can't be asked: {type(error).__name__}") from error
+        if found.status_code == 200:
+            return found.content
+        if gone is not None and found.status_code in (403, 404, 410):
+            return gone
+        if found.status_code == 429:
+            # The time when it is over, in ISO 8601.
+            until = instant(found.headers.get("x-ratelimit-reset"))
+            wait = (until - self._tools.now()).total_seconds() if until else 60.0
+            raise Retry(max(1.0, wait), "Mastodon's rate limit is used up")
+        after = retry_after(found.headers.get("retry-after", ""), self._tools.now(), 30)
+        raise Retry(after, f"Mastodon answered {found.status_code} for {path.partition('?')[0]}")
+
+
+class Instance(Record, frozen=True, kw_only=True):
+    """Where a server's stream is."""
+
+    configuration: Any = None
+
+
+def _int(told: Text) -> int:
+    try:
+        return int(told or 0)
+    except ValueError:
+        return 0

@@ -1,0 +1,171 @@
+"""X: the challenge, signatures, events, who may be answered, the stream and what it missed."""
+
+import asyncio
+import base64
+import hmac
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from ingest.channel import Context, Delivery, Parsed, Tools
+from ingest.channels.x import Account, X
+from ingest.hook import Call, HookTools
+from schemas.cursor import Cursor
+from schemas.errors import Rejected, Retry
+from tests.samples import Cursors
+from tests.servers import Vendor
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+ACCOUNT = Account(consumer_secret="sir-x", user_id="900")
+TOOLS = HookTools(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
+
+
+def tweet(number: int = 50, text: str = "@marka kargom gelmedi", **more: Any) -> dict[str, Any]:
+    return {"id": str(number), "text": text, "author_id": "31", "conversation_id": "40", "created_at": "2026-11-20T09:00:00.000Z",
+            "edit_history_tweet_ids": [str(number)], "entities": {"mentions": [{"id": "900", "username": "marka"}]}} | more  # fmt: skip
+
+
+USERS = {
+    "users": [
+        {"id": "31", "name": "Ayşe", "username": "ayse", "public_metrics": {"followers_count": 900}}
+    ]
+}
+
+
+def activity(kind: str = "post.mention.create", **more: Any) -> bytes:
+    return json.dumps(
+        {
+            "data": {
+                "event_uuid": "u",
+                "event_type": kind,
+                "payload": tweet(**more),
+                "includes": USERS,
+            }
+        }
+    ).encode()
+
+
+def line(includes: Any = USERS, **more: Any) -> bytes:
+    return json.dumps({"data": tweet(**more), "includes": includes}).encode()
+
+
+def mark(data: bytes, secret: bytes = b"sir-x") -> str:
+    return "sha256=" + base64.b64encode(hmac.new(secret, data, sha256).digest()).decode()
+
+
+def CALL() -> Call:  # noqa: N802 - the contract suite asks for it
+    raw = activity()
+    headers = {"content-type": "application/json", "x-twitter-webhooks-signature": mark(raw)}
+    return Call(method="POST", path="/", query={}, headers=headers, body=raw)
+
+
+SAMPLE = X().take(activity(text="SECRET faturam yanlış")).deliveries[0]
+
+
+def _parsed(raw: bytes, settings: Account = ACCOUNT) -> Parsed:
+    (one,) = X().take(raw).deliveries
+    return X().parse(
+        Delivery(raw=one, account="a", received_at=NOW), Context(brand="d", settings=settings)
+    )
+
+
+async def test_the_challenge_is_answered_with_our_mark() -> None:
+    ask = Call(method="GET", path="/", query={"crc_token": "abc"}, headers={}, body=b"")
+    taken = await X().receive(ask, ACCOUNT, TOOLS)
+    assert json.loads(taken.answer.body) == {"response_token": mark(b"abc")}
+    for bad, settings in ((replace(ask, query={}), ACCOUNT), (ask, Account())):
+        with pytest.raises(Rejected):
+            await X().receive(bad, settings, TOOLS)
+
+
+def test_a_mention_gives_words_author_reach_and_place() -> None:
+    message = _parsed(activity(text="bak &amp; gör https://t.co/a", entities={
+        "urls": [{"url": "https://t.co/a", "expanded_url": "https://ornek.example/1"}]})).message  # fmt: skip
+    assert message.text == "bak & gör https://ornek.example/1"
+    assert (message.sender.name, message.sender.handle("handle")) == ("Ayşe", "x:31")
+    assert message.post is not None
+    assert (message.post.url, message.post.author_reach) == ("https://x.com/ayse/status/50", 900)
+    assert message.sent_at == NOW
+    long = _parsed(line(note_tweet={"text": "uzun metin"})).message
+    assert long.text == "uzun metin"
+
+
+def test_the_same_post_as_mention_and_as_answer_is_one_message() -> None:
+    assert _parsed(activity()).message.id == _parsed(activity("post.reply.create")).message.id
+    other = _parsed(activity(author_id="32")).message
+    assert other.conversation != _parsed(activity()).message.conversation
+
+
+def test_an_edit_has_an_id_of_its_own_and_touches_the_first() -> None:
+    first = _parsed(activity()).message
+    edit = _parsed(activity(number=51, edit_history_tweet_ids=["50", "51"])).message
+    gone = _parsed(activity("post.delete")).message
+    for made, kind in ((edit, "edited"), (gone, "deleted")):
+        assert made.event is not None
+        assert (made.event.kind, made.event.of) == (kind, first.id)
+        assert made.conversation == first.conversation
+
+
+def test_who_did_not_mention_us_can_not_be_answered_by_most() -> None:
+    keyword: dict[str, Any] = {"entities": {}, "text": "marka berbat"}
+
+    def forbidden(raw: bytes, settings: Account = ACCOUNT) -> bool:
+        told = _parsed(raw, settings).message.answering
+        return bool(told and told.forbidden)
+
+    assert forbidden(line(**keyword))
+    assert not forbidden(line(**keyword), Account(user_id="900", answers_anybody=True))
+    assert not forbidden(line())
+    assert not forbidden(activity(**keyword))
+
+
+@pytest.mark.parametrize(("raw", "why"), [
+    (activity("follow.follow"), "follow"), (activity("dm.received"), "other_event"), (b'{"errors":[{"title":"x"}]}', "error"),
+    (b"{}", "empty"), (line(referenced_tweets=[{"type": "retweeted", "id": "1"}]), "repost"),
+])  # fmt: skip
+def test_what_is_no_message_is_told_why(raw: bytes, why: str) -> None:
+    assert X().take(raw).ignored == (why,)
+
+
+def test_our_own_posts_are_no_messages() -> None:
+    with pytest.raises(Rejected, match="our own"):
+        _parsed(activity(author_id="900"))
+
+
+async def test_the_stream_is_taken_up_with_what_it_missed_and_nothing_twice(vendor: Vendor) -> None:
+    lines = b"\r\n".join(
+        (line(number=62), b"", b'{"errors":[{"title":"operational-disconnect"}]}', b"")
+    )
+    vendor.says("/2/tweets/search/stream", lines)
+    vendor.says("/2/users/900/mentions", {"data": [tweet(62), tweet(61)], "includes": USERS, "meta": {"next_token": "n"}},
+                {"data": [tweet(60)], "includes": USERS, "meta": {}})  # fmt: skip
+    taken: list[str] = []
+
+    async def accept(delivery: Delivery) -> None:
+        taken.append(X().parse(delivery, Context(brand="d", settings=ACCOUNT)).message.native_id)
+
+    cursors = Cursors()
+    await cursors.save(Cursor(source="x:a", epoch="id", position=59, at=NOW))
+    tools = Tools(now=lambda: NOW, pause=asyncio.sleep, warn=print, polled=lambda _s: None)
+    account = Account(bearer="b", user_id="900", stream=True, api=vendor.url)
+    with pytest.raises(Retry, match="ended the stream"):
+        await X().source("a", account, tools).run(accept, cursors)
+    assert taken == ["60", "61", "62"]
+    held = await cursors.load("x:a")
+    assert held is not None
+    assert held.position == 62
+    assert "since_id=59" in vendor.to("/2/users/900/mentions")[0].path
+    vendor.forget()
+    vendor.says(
+        "/2/tweets/search/stream",
+        b"",
+        status=429,
+        headers={"x-rate-limit-reset": str(int(NOW.timestamp()) + 300)},
+    )
+    with pytest.raises(Retry) as later:
+        await X().source("a", account, tools).run(accept, cursors)
+    assert later.value.after == 300

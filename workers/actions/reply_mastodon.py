@@ -1,0 +1,64 @@
+"""Answers on Mastodon, as public or as private as the post that is answered.
+
+Before: workers/replies.py claimed the Reply. After: the customer's notifications. The server takes
+a reply's id once within an hour (Idempotency-Key). Source: docs.joinmastodon.org/methods/statuses.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from schemas.base import Record
+from schemas.errors import Rejected, Retry
+from schemas.outcome import Reply
+from workers.posting import later, post, refused, to_send
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """Server and token; those of [channels.mastodon.ACCOUNT] unless they are set."""
+
+    url: str = ""
+    token: str = ""
+    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+
+
+class Written(Record, frozen=True, kw_only=True):
+    """The post that was made, or why there is none."""
+
+    id: str = ""
+    error: str = ""
+
+
+class ReplyMastodon:
+    """The action for conversations that came by Mastodon."""
+
+    name = "reply_mastodon"
+    channel = "mastodon"
+    account: type[msgspec.Struct] = Account
+    shares: tuple[str, ...] = ("url", "token")
+
+    async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
+        """Send one reply; return the post's id."""
+        place = to_send(reply.reply_to, settings.token, "[channels.mastodon.ACCOUNT]")
+        number, _, rest = place.partition("|")
+        acct, _, visibility = rest.rpartition("|")
+        if not number or not acct:
+            raise Rejected("reply.no_address", f"{place!r} is no post")
+        # Without the name in the text the customer would not be told.
+        text = reply.text if f"@{acct}" in reply.text else f"@{acct} {reply.text}"
+        body = {"status": text, "in_reply_to_id": number, "visibility": visibility or "unlisted"}
+        if reply.language in ("tr", "en"):
+            body["language"] = reply.language
+        answer = await post(
+            f"{settings.url}/api/v1/statuses", "Mastodon", json=body, timeout_s=settings.timeout_s,
+            headers={"authorization": f"Bearer {settings.token}", "idempotency-key": reply.id},
+            safe=True,
+        )  # fmt: skip
+        told = answer.read(Written) or Written()
+        if answer.status == 200:
+            return f"post {told.id}"
+        if answer.status == 401:
+            raise Retry(300, f"Mastodon refuses the token: {told.error}"[:300])
+        if answer.status >= 500:
+            raise Retry(later(answer.headers, 30), f"Mastodon answered {answer.status}")
+        raise refused(answer, "Mastodon", told.error)

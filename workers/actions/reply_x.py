@@ -1,0 +1,66 @@
+"""Answers on X: a post of our own under the customer's, in everybody's sight.
+
+Before: workers/replies.py claimed the Reply. After: the customer's notifications. X has no key
+that would make a second sending harmless. Source: docs.x.com, POST /2/tweets.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+
+from schemas.base import Record
+from schemas.errors import Retry
+from schemas.outcome import Reply
+from workers.posting import later, post, refused, to_send
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """A user's access token (OAuth 2.0, tweet.write); it ends after two hours."""
+
+    token: str = ""
+    api: str = "https://api.x.com"
+    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+
+
+class Post(Record, frozen=True, kw_only=True):
+    """The post that was made."""
+
+    id: str = ""
+
+
+class Said(Record, frozen=True, kw_only=True):
+    """What X answered."""
+
+    data: Post | None = None
+    title: str = ""
+    detail: str = ""
+
+
+class ReplyX:
+    """The action for conversations that came by X."""
+
+    name = "reply_x"
+    channel = "x"
+    account: type[msgspec.Struct] = Account
+    shares: tuple[str, ...] = ("api",)
+
+    async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
+        """Send one reply; return the post's id."""
+        place = to_send(reply.reply_to, settings.token, "[actions.reply_x.ACCOUNT]")
+        answer = await post(
+            f"{settings.api}/2/tweets", "X", timeout_s=settings.timeout_s,
+            json={"text": reply.text, "reply": {"in_reply_to_tweet_id": place}},
+            headers={"authorization": f"Bearer {settings.token}"},
+        )  # fmt: skip
+        said = answer.read(Said) or Said()
+        if answer.status in (200, 201):
+            return f"post {said.data.id if said.data else '?'}"
+        words = f"X: {said.title} {said.detail}".strip()[:300]
+        if answer.status == 401:
+            raise Retry(300, f"{words} (the access token ended: set a new one)")
+        if answer.status == 429:
+            reset = answer.headers.get("x-rate-limit-reset", "")
+            wait = float(reset) - datetime.now(UTC).timestamp() if reset.isdigit() else 0.0
+            raise Retry(max(wait, later(answer.headers, 60)), words)
+        raise refused(answer, "X", f"{said.title} {said.detail}".strip())
