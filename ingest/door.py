@@ -96,6 +96,7 @@ class Door:
             method=request.method, path=request.url.path, query=dict(request.query_params),
             headers={k.lower(): v for k, v in request.headers.items()},
             body=await http.body(request, self.settings.door.max_body),
+            target=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         )  # fmt: skip
         now = self.ingest.clock.now()
         try:

@@ -21,13 +21,17 @@ from schemas.errors import Rejected
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One HTTP request as it came; header names in lower case, the body untouched."""
+    """One HTTP request as it came; header names in lower case, the body untouched.
+
+    `target` is path and query as they stood in the request line.
+    """
 
     method: str
     path: str
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
+    target: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

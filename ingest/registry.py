@@ -9,10 +9,15 @@ from ingest.channels.bluesky import Bluesky
 from ingest.channels.chat import Chat
 from ingest.channels.email import Email
 from ingest.channels.instagram import Instagram
+from ingest.channels.line import Line
 from ingest.channels.mastodon import Mastodon
 from ingest.channels.messenger import Messenger
 from ingest.channels.phone import Phone
+from ingest.channels.slack import Slack
+from ingest.channels.teams import Teams
 from ingest.channels.telegram import Telegram
+from ingest.channels.twilio import Twilio
+from ingest.channels.viber import Viber
 from ingest.channels.whatsapp import Whatsapp
 from ingest.channels.x import X
 from ingest.hook import Hook
@@ -21,7 +26,9 @@ from ingest.hooks.postmark import Postmark
 from ingest.hooks.sendgrid import Sendgrid
 from ingest.hooks.ses import Ses
 
-_MESSENGERS = (Whatsapp(), Telegram(), Messenger(), Instagram())
+_MESSENGERS = (
+    Whatsapp(), Telegram(), Messenger(), Instagram(), Slack(), Teams(), Viber(), Line(), Twilio(),
+)  # fmt: skip
 
 _X = X()
 _SOCIAL = (Bluesky(), Mastodon(), _X)
@@ -39,8 +46,8 @@ BEARER: dict[str, str] = {"mail": "email", "email": "email", "api": "api", "phon
 """Names under /v1/hooks/ that take a channel's own form with our access token."""
 
 ALIASES: dict[str, str] = {
-    "facebook": "messenger", "call": "phone", "transcript": "phone", "vcon": "phone",
-    "webvtt": "phone", "srt": "phone",
+    "facebook": "messenger", "sms": "twilio", "call": "phone", "transcript": "phone",
+    "vcon": "phone", "webvtt": "phone", "srt": "phone",
 }  # fmt: skip
 """Other names that people look for, for `santral parse`."""
 

@@ -129,7 +129,7 @@ def request(data: bytes) -> Call:
         headers[name.strip().lower()] = value.strip()
     return Call(
         method=method.upper(), path=path, headers=headers, body=data[at + width :],
-        query=dict(parse_qsl(query, keep_blank_values=True)),
+        query=dict(parse_qsl(query, keep_blank_values=True)), target=target,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from schemas.message import Party
 from schemas.outcome import Reply
 from tests.servers import Vendor
 from workers.action import Action, Unconfirmed
+from workers.actions.reply_teams import ReplyTeams
 from workers.registry import ACTIONS, for_channel
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -27,7 +28,9 @@ def _reply(place: str, **more: Any) -> Reply:
 def _made(channel: str, vendor: Vendor, **more: Any) -> tuple[Action, Any]:
     action = for_channel(channel)
     assert action is not None
-    where = {"mastodon": "url"}.get(channel, "api")
+    where = {"mastodon": "url", "line": "push_api"}.get(channel, "api")
+    if channel == "twilio":
+        return action, action.account(account_sid="AC1", auth_token="t", api=vendor.url)
     return action, action.account(token=_TOKENS.get(channel, "t"), **{where: vendor.url}, **more)
 
 
@@ -53,6 +56,13 @@ SENT: list[tuple[str, str, dict[str, Any], str, dict[str, Any], Any, str]] = [
     ("mastodon", "1|ayse@x.example|direct", {"language": "tr"}, "/api/v1/statuses", {
         "status": f"@ayse@x.example {REPLY.text}", "in_reply_to_id": "1", "visibility": "direct", "language": "tr"},
      {"id": "9"}, "post 9"),
+    ("slack", "C1/1.5", {}, "/chat.postMessage", {
+        "channel": "C1", "thread_ts": "1.5", "text": REPLY.text, "unfurl_links": False,
+        "metadata": {"event_type": "santral_reply", "event_payload": {"reply": "5f0c"}}}, {"ok": True, "ts": "9.1"}, "9.1"),
+    ("viber", "01==", {}, "/pa/send_message", {
+        "receiver": "01==", "type": "text", "text": REPLY.text, "tracking_data": "5f0c", "sender": {"name": "Santral"}},
+     {"status": 0, "message_token": 57}, "57"),
+    ("line", "U1", {}, "/v2/bot/message/push", {"to": "U1", "messages": [{"type": "text", "text": REPLY.text}]}, {}, "request"),
     ("x", "50", {}, "/2/tweets", {"text": REPLY.text, "reply": {"in_reply_to_tweet_id": "50"}}, {"data": {"id": "51"}}, "post 51"),
     ("instagram", "comment:c1", {}, "/c1/replies", {"message": REPLY.text}, {"id": "c9"}, "c9"),
 ]  # fmt: skip
@@ -68,7 +78,9 @@ async def test_an_answer_is_what_the_vendor_documents(
     assert said in await action.send(_reply(place, **more), settings, b"")
     (asked,) = vendor.asked
     assert asked.json() == body
-    if channel != "telegram":
+    if channel == "viber":
+        assert asked.headers["x-viber-auth-token"] == "t"
+    elif channel != "telegram":
         assert asked.headers["authorization"] == "Bearer t"
 
 
@@ -98,6 +110,20 @@ def _fault(code: int, subcode: int = 0) -> dict[str, Any]:
     ("mastodon", "/api/v1/statuses", "1|a|public", 422, {"error": "too long"}, {}, Rejected, "reply.refused"),
     ("mastodon", "/api/v1/statuses", "1|a|public", 429, {"error": "x"}, {"Retry-After": "12"}, Retry, 12),
     ("mastodon", "/api/v1/statuses", "1|a|public", 502, b"x", {}, Retry, 30),
+    ("slack", "/chat.postMessage", "C1/", 200, {"ok": False, "error": "channel_not_found"}, {}, Rejected, "reply.refused"),
+    ("slack", "/chat.postMessage", "C1/", 200, {"ok": False, "error": "token_revoked"}, {}, Retry, 300),
+    ("slack", "/chat.postMessage", "C1/", 200, {"ok": False, "error": "fatal_error"}, {}, Unconfirmed, ""),
+    ("slack", "/chat.postMessage", "C1/", 429, b"", {"Retry-After": "21"}, Retry, 21),
+    ("viber", "/pa/send_message", "01==", 200, {"status": 12, "status_message": "tooManyRequests"}, {}, Retry, 60),
+    ("viber", "/pa/send_message", "01==", 200, {"status": 6}, {}, Rejected, "reply.refused"),
+    ("viber", "/pa/send_message", "01==", 200, {"status": 2}, {}, Retry, 300),
+    ("line", "/v2/bot/message/push", "U1", 400, {"message": "bad"}, {}, Rejected, "reply.refused"),
+    ("line", "/v2/bot/message/push", "U1", 500, {}, {}, Retry, 30),
+    ("line", "/v2/bot/message/push", "U1", 429, {}, {}, Retry, 30),
+    ("twilio", "/2010-04-01/Accounts/AC1/Messages.json", "+1/+2", 400, {"code": 21610, "message": "STOP"}, {}, Rejected, "reply.refused"),
+    ("twilio", "/2010-04-01/Accounts/AC1/Messages.json", "+1/+2", 400, {"code": 63016}, {}, Rejected, "reply.too_late"),
+    ("twilio", "/2010-04-01/Accounts/AC1/Messages.json", "+1/+2", 429, {"code": 20429}, {}, Retry, 60),
+    ("twilio", "/2010-04-01/Accounts/AC1/Messages.json", "+1/+2", 500, {}, {}, Unconfirmed, ""),
     ("x", "/2/tweets", "50", 403, {"detail": "duplicate"}, {}, Rejected, "reply.refused"),
     ("x", "/2/tweets", "50", 401, {"title": "Unauthorized"}, {}, Retry, 300),
     ("telegram", "/bot1:AA/sendMessage", "5//", 401, {"ok": False, "description": "Unauthorized"}, {}, Retry, 300),
@@ -143,6 +169,54 @@ async def test_a_post_is_answered_once_however_often_it_is_sent(vendor: Vendor) 
     with pytest.raises(Retry):
         await action.send(reply, settings, b"")
     assert len(vendor.to(login)) == 1, "the second time with a new session"
+
+
+async def test_line_takes_an_answer_once_by_its_key(vendor: Vendor) -> None:
+    action, settings = _made("line", vendor)
+    vendor.says("/v2/bot/message/push", None)
+    with pytest.raises(Retry):
+        await action.send(_reply("U1"), settings, b"")
+    vendor.forget()
+    vendor.says(
+        "/v2/bot/message/push", {}, status=409, headers={"x-line-accepted-request-id": "r1"}
+    )
+    assert await action.send(_reply("U1"), settings, b"") == "request r1"
+
+
+async def test_twilio_gets_a_form_with_the_accounts_credentials(vendor: Vendor) -> None:
+    action, settings = _made("twilio", vendor)
+    path = "/2010-04-01/Accounts/AC1/Messages.json"
+    vendor.says(path, {"sid": "SM2"}, status=201)
+    assert await action.send(_reply("whatsapp:+1/whatsapp:+2"), settings, b"") == "message SM2"
+    (asked,) = vendor.asked
+    assert asked.body.startswith(b"To=whatsapp%3A%2B2&From=whatsapp%3A%2B1&Body=")
+    assert asked.headers["authorization"].startswith("Basic ")
+
+
+async def test_teams_is_answered_where_the_message_came_from_with_a_token_that_is_renewed(
+    vendor: Vendor,
+) -> None:
+    action = ReplyTeams()
+    settings = action.account(app_id="a", app_password="p", login=vendor.url)
+    login, path = "/botframework.com/oauth2/v2.0/token", "/emea/v3/conversations/19:k/activities"
+    place = f"{vendor.url}/emea|19:k"
+    vendor.says(login, {"access_token": "one"}, {"access_token": "two"})
+    vendor.says(path, {"id": "a1"}, status=201)
+    assert await action.send(_reply(place), settings, b"") == "activity a1"
+    assert await action.send(_reply(place), settings, b"") == "activity a1"
+    assert len(vendor.to(login)) == 1
+    vendor.forget()
+    vendor.says(login, {"access_token": "two"})
+    vendor.says(path, {}, status=401)
+    with pytest.raises(Retry):
+        await action.send(_reply(place), settings, b"")
+    assert vendor.to(path)[-1].headers["authorization"] == "Bearer two"
+    for status, kind in ((429, Retry), (412, Retry), (502, Unconfirmed), (403, Rejected)):
+        vendor.forget()
+        vendor.says(login, {"access_token": "two"})
+        vendor.says(path, {}, status=status)
+        with pytest.raises(kind):
+            await action.send(_reply(place), settings, b"")
 
 
 MESSENGERS = ["reply_whatsapp", "reply_telegram", "reply_messenger", "reply_instagram"]

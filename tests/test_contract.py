@@ -46,6 +46,7 @@ SAMPLES: dict[str, bytes] = {
 CALLS: dict[str, tuple[Callable[..., Call], Any]] = {
     h().name: (call, mail_hooks.ACCOUNT) for h, call in mail_hooks.VENDORS
 }
+FETCHES: dict[str, Any] = {}
 for _file in sorted((Path(__file__).parent / "channels").glob("test_*.py")):
     # A channel's test file gives SAMPLE (a delivery that says SECRET), and of a hook CALL and
     # ACCOUNT: the call of a vendor that signed it with that account's secret.
@@ -53,6 +54,8 @@ for _file in sorted((Path(__file__).parent / "channels").glob("test_*.py")):
     SAMPLES[_file.stem.removeprefix("test_")] = _own.SAMPLE.replace(b"SECRET", SECRET.encode())
     if hasattr(_own, "CALL"):
         CALLS[_file.stem.removeprefix("test_")] = (_own.CALL, _own.ACCOUNT)
+    if hasattr(_own, "FETCH"):
+        FETCHES[_file.stem.removeprefix("test_")] = _own.FETCH
 
 
 def _parse(name: str, raw: bytes, account: str = "a") -> Parsed:
@@ -130,7 +133,7 @@ def test_the_customers_words_reach_no_log(
 
 
 async def _receive(name: str, call: Call, settings: Any, now: datetime = NOW) -> Any:
-    tools = HookTools(now=now, fetch=mail_hooks.Outside())
+    tools = HookTools(now=now, fetch=FETCHES.get(name) or mail_hooks.Outside())
     # A new one each time: what one call left behind must not help the next.
     return await type(HOOKS[name])().receive(call, settings, tools)
 
@@ -185,7 +188,7 @@ async def test_a_body_that_somebody_wrote_anew_is_not_the_vendors(name: str) -> 
         assert error.value.code.startswith(("signature.", "json.", "form.")), error.value.code
 
 
-_UNSIGNED = {"telegram", "postmark", "mailgun", "ses"}
+_UNSIGNED = {"telegram", "teams", "postmark", "mailgun", "ses"}
 """Hooks whose proof does not cover the bytes of the body, by their vendors' design."""
 
 

@@ -4,9 +4,14 @@ from workers.action import Action
 from workers.actions.reply_bluesky import ReplyBluesky
 from workers.actions.reply_email import ReplyEmail
 from workers.actions.reply_instagram import ReplyInstagram
+from workers.actions.reply_line import ReplyLine
 from workers.actions.reply_mastodon import ReplyMastodon
 from workers.actions.reply_messenger import ReplyMessenger
+from workers.actions.reply_slack import ReplySlack
+from workers.actions.reply_teams import ReplyTeams
 from workers.actions.reply_telegram import ReplyTelegram
+from workers.actions.reply_twilio import ReplyTwilio
+from workers.actions.reply_viber import ReplyViber
 from workers.actions.reply_whatsapp import ReplyWhatsapp
 from workers.actions.reply_x import ReplyX
 
@@ -14,7 +19,8 @@ ACTIONS: dict[str, Action] = {
     a.name: a
     for a in (
         ReplyEmail(), ReplyWhatsapp(), ReplyTelegram(), ReplyMessenger(), ReplyInstagram(),
-        ReplyBluesky(), ReplyMastodon(), ReplyX(),
+        ReplySlack(), ReplyTeams(), ReplyViber(), ReplyLine(), ReplyTwilio(), ReplyBluesky(),
+        ReplyMastodon(), ReplyX(),
     )
 }  # fmt: skip
 

@@ -1,0 +1,231 @@
+"""LINE: the webhook of an official account.
+
+Before: LINE calls /v1/hooks/line/ACCOUNT. After: accept publishes. Redelivery is off by default:
+what Kafka can't take is kept on disk. Source: developers.line.biz, Messaging API reference;
+line/line-openapi webhook.yml.
+"""
+
+import base64
+import hmac
+import re
+from hashlib import sha256
+from typing import Any, Literal
+
+import msgspec
+
+from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
+from ingest.clean.told import Text, instant, read
+from ingest.hook import Call, HookTools, Taken, need
+from schemas.base import Record, message_id
+from schemas.errors import Rejected
+from schemas.message import Answering, Attachment, Event, Handle, Party
+
+LIMIT = 5000
+_FILES = ("image", "video", "audio", "file")
+_KNOWN = frozenset({"follow", "unfollow", "join", "leave", "memberJoined", "memberLeft", "beacon",
+                    "accountLink", "things", "videoPlayComplete", "membership", "delivery",
+                    "activated", "deactivated", "botSuspended", "botResumed"})  # fmt: skip
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """An official account. `channel_secret` proves LINE's calls, `token` fetches files."""
+
+    brand: str = ""
+    channel_secret: str = ""
+    token: str = ""
+    api: str = "https://api-data.line.me"
+
+
+class Source(Record, frozen=True, kw_only=True):
+    """Where and by whom it was said."""
+
+    type: str = ""
+    userId: str | None = ""  # noqa: N815 - LINE's name
+    groupId: str | None = ""  # noqa: N815 - as above
+    roomId: str | None = ""  # noqa: N815 - as above
+
+
+class Provider(Record, frozen=True, kw_only=True):
+    """Who holds a file."""
+
+    type: str = ""
+    originalContentUrl: str | None = ""  # noqa: N815 - LINE's name
+
+
+class Words(Record, frozen=True, kw_only=True):
+    """A message."""
+
+    id: Text = ""
+    type: str = ""
+    text: str | None = ""
+    fileName: str | None = ""  # noqa: N815 - LINE's name
+    fileSize: Text = 0  # noqa: N815 - as above
+    title: str | None = ""
+    address: str | None = ""
+    latitude: Text = ""
+    longitude: Text = ""
+    keywords: tuple[str, ...] = ()
+    quotedMessageId: str | None = ""  # noqa: N815 - as above
+    contentProvider: Provider | None = None  # noqa: N815 - as above
+
+
+class Touched(Record, frozen=True, kw_only=True):
+    """What was unsent."""
+
+    messageId: Text = ""  # noqa: N815 - LINE's name
+
+
+class Tap(Record, frozen=True, kw_only=True):
+    """A button that was touched."""
+
+    data: str | None = ""
+    displayText: str | None = ""  # noqa: N815 - LINE's name
+
+
+class Told(Record, frozen=True, kw_only=True):
+    """An event."""
+
+    type: str = ""
+    timestamp: Text = None
+    mode: str = ""
+    webhookEventId: str | None = ""  # noqa: N815 - LINE's name
+    source: Source = Source()
+    message: Words | None = None
+    postback: Tap | None = None
+    unsend: Touched | None = None
+
+
+class Body(Record, frozen=True, kw_only=True):
+    """The body of a call; without events it is the console's check."""
+
+    destination: str | None = ""
+    events: tuple[msgspec.Raw, ...]
+
+
+class Line:
+    """The channel, and the hook of its vendor."""
+
+    name = "line"
+    channel = "line"
+    way: Literal["push", "pull"] = "push"
+    patient = False
+    account: type[msgspec.Struct] = Account
+    takes = "texts, pictures, films, sound, files, stickers, places, button taps, unsending"
+    ignores = "follows, joins, beacons, readings and every other event"
+
+    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+        """Return what a call of LINE's held."""
+        secret = need(settings.channel_secret, "channel_secret", "[channels.line.ACCOUNT]")
+        told = call.headers.get("x-line-signature", "")
+        if not told:
+            raise Rejected("signature.missing", "no x-line-signature")
+        due = base64.b64encode(hmac.new(secret.encode(), call.body, sha256).digest())
+        if not hmac.compare_digest(told.strip().encode("utf-8", "replace"), due):
+            raise Rejected("signature.wrong", "x-line-signature is not of these bytes")
+        return self.take(call.body)
+
+    def take(self, body: bytes) -> Taken:
+        """Return the messages in a body; Rejected when it is no webhook's."""
+        made: list[bytes] = []
+        ignored: list[str] = []
+        told = read(Body, body)
+        for raw in told.events:
+            try:
+                kind = read(Told, raw).type
+            except Rejected:
+                kind = "message"  # its dead letter will tell what is wrong with it
+            if kind in ("message", "postback", "unsend"):
+                made.append(bytes(raw))
+            else:
+                ignored.append(kind if kind in _KNOWN else "other_event")
+        if not told.events:
+            ignored.append("handshake")
+        return Taken(deliveries=tuple(made), ignored=tuple(ignored))
+
+    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+        """Return the Message of one event."""
+        told = read(Told, delivery.raw)
+        source = told.source
+        place = source.groupId or source.roomId or source.userId or ""
+        if not place:
+            raise Rejected("json.invalid", "nobody wrote it - at `$.source`")
+        native, event, text, shown = _told(told, delivery)
+        words = told.message or Words()
+        file = words.type in _FILES
+        who = (Handle(kind="handle", value=f"line:{source.userId}"),) if source.userId else ()
+        made = message_of(
+            "line", delivery, context, native_id=native, kind="chat", text=text, event=event,
+            root=f"{place}/{source.userId or ''}", sender=Party(handles=who), full_text=shown,
+            sent_at=instant(told.timestamp), reply_to=place,
+            thread=(words.quotedMessageId,) if words.quotedMessageId else (),
+            attachments=(_attachment(words),) if file else (),
+            answering=Answering(
+                limit=LIMIT, public=bool(source.groupId or source.roomId),
+                forbidden="another app answers this chat" if told.mode == "standby" else "",
+            ),
+            repaired=() if shown or file or event else ("content.unsupported",),
+        )  # fmt: skip
+        return Parsed(message=made, media=(Media(at=0, ref=_ref(words)),) if file else ())
+
+    async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
+        """Return a file: from LINE with our token, or from where else it lies."""
+        if ref.startswith("https://"):
+            return await web.get(ref)
+        if not settings.token or not re.fullmatch(r"\d{1,40}", ref):
+            raise Rejected("media.refused", "set `token` in [channels.line.ACCOUNT]")
+        secret = {"authorization": f"Bearer {settings.token}"}
+        url = f"{settings.api}/v2/bot/message/{ref}/content"
+        return await web.get(url, own=settings.api, secret=secret)
+
+    def setup(self, settings: Any, url: str) -> str | None:
+        """Return what to set up."""
+        if not settings.channel_secret:
+            return None
+        return f"LINE: console, Messaging API: webhook URL {url}, use webhook, redelivery on"
+
+    def secret(self, settings: Any, value: str) -> Any:
+        """Return the settings with the channel secret."""
+        return msgspec.structs.replace(settings, channel_secret=value)
+
+
+def _told(told: Told, delivery: Delivery) -> tuple[str, Event | None, str, str]:
+    """Return native id, what it touches, words, and how they are shown."""
+    if told.unsend:
+        number = str(told.unsend.messageId or "")
+        if not number:
+            raise Rejected("json.invalid", "unsent, and it is not said what")
+        of = message_id("line", f"line:{delivery.account}", number)
+        return f"{number}:deleted", Event(kind="deleted", of=of), "", ""
+    if told.postback:
+        words = told.postback.displayText or told.postback.data or ""
+        if not told.webhookEventId:
+            raise Rejected("json.invalid", "a tap without its id")
+        return told.webhookEventId, None, words, words
+    words_of = told.message or Words()
+    if not words_of.id:
+        raise Rejected("json.invalid", "a message without its id")
+    text = words_of.text or ""
+    shown = text
+    if words_of.type == "location":
+        text = ", ".join(t for t in (words_of.title, words_of.address) if t)
+        shown = f"{text} ({words_of.latitude},{words_of.longitude})"
+    elif words_of.type == "sticker":
+        shown = f"[{', '.join(words_of.keywords[:5]) or 'sticker'}]"
+    return str(words_of.id), None, text, shown
+
+
+def _ref(words: Words) -> str:
+    provider = words.contentProvider
+    if provider and provider.type == "external" and provider.originalContentUrl:
+        return provider.originalContentUrl
+    return str(words.id)
+
+
+def _attachment(words: Words) -> Attachment:
+    kind = {"image": "image/jpeg", "video": "video/mp4", "audio": "audio/mp4"}.get(
+        words.type, "application/octet-stream"
+    )
+    return Attachment(
+        name=words.fileName or words.type, type=kind, sha256="",
+        size=max(0, int(float(words.fileSize or 0))),
+    )  # fmt: skip

@@ -1,0 +1,282 @@
+"""Slack: messages of the channels our app is in, by the Events API.
+
+Before: Slack calls /v1/hooks/slack/ACCOUNT. After: accept publishes. Slack wants its answer within
+three seconds and gives up after an hour: what Kafka can't take is kept on disk. A mention comes as
+two events of one message: the message's own place is its id. Source: docs.slack.dev, Events API,
+verifying requests.
+"""
+
+import html
+import re
+from datetime import timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
+from ingest.clean.told import Text, instant, read
+from ingest.hook import Answer, Call, HookTools, Taken, in_time, need, same_hmac
+from schemas.base import Record, message_id
+from schemas.errors import Rejected
+from schemas.message import Answering, Attachment, Event, Handle, Party
+
+WINDOW = timedelta(minutes=5)
+LIMIT = 40_000
+HOSTS = ("slack.com", "slack-files.com")
+_WORDS = frozenset({"", "file_share", "thread_broadcast", "me_message"})
+_TOKEN = re.compile(r"<([@#!]?)([^<>|]*)(?:\|([^<>]*))?>")
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """An app in a workspace. `token` (xoxb-…) fetches files; `bot_user` is our own user's id."""
+
+    brand: str = ""
+    signing_secret: str = ""
+    token: str = ""
+    bot_user: str = ""
+    api: str = "https://slack.com/api"
+
+
+class File(Record, frozen=True, kw_only=True):
+    """A file."""
+
+    name: str | None = ""
+    mimetype: str | None = ""
+    size: Text = 0
+    url_private_download: str | None = ""
+    url_private: str | None = ""
+
+
+class Edited(Record, frozen=True, kw_only=True):
+    """When it was edited."""
+
+    ts: str = ""
+
+
+class Said(Record, frozen=True, kw_only=True):
+    """An event: a message, or one about a message."""
+
+    type: str = ""
+    subtype: str | None = ""
+    channel: str | None = ""
+    channel_type: str | None = ""
+    user: str | None = ""
+    bot_id: str | None = None
+    app_id: str | None = None
+    text: str | None = ""
+    ts: str = ""
+    thread_ts: str | None = ""
+    event_ts: str | None = ""
+    deleted_ts: str | None = ""
+    hidden: bool = False
+    files: tuple[File, ...] = ()
+    blocks: msgspec.Raw = msgspec.Raw(b"[]")
+    edited: Edited | None = None
+    message: "Said | None" = None
+    previous_message: "Said | None" = None
+    reaction: str | None = ""
+    item: "Place | None" = None
+
+
+class Place(Record, frozen=True, kw_only=True):
+    """What a reaction is about."""
+
+    channel: str | None = ""
+    ts: str | None = ""
+
+
+class Body(Record, frozen=True, kw_only=True):
+    """The body of a call."""
+
+    type: str = ""
+    challenge: str = ""
+    team_id: str | None = ""
+    event: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class Stored(Record, frozen=True, kw_only=True):
+    """An event with its workspace, as the archive keeps it."""
+
+    team: str
+    event: msgspec.Raw
+
+
+class Slack:
+    """The channel, and the hook of its vendor."""
+
+    name = "slack"
+    channel = "slack"
+    way: Literal["push", "pull"] = "push"
+    patient = False
+    account: type[msgspec.Struct] = Account
+    takes = "messages of people with files, edits, deletions, reactions"
+    ignores = "bots and our own, joins, topics, unfurled links, commands and buttons"
+
+    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+        """Return what a call of Slack's held, or the answer to its challenge."""
+        secret = need(settings.signing_secret, "signing_secret", "[channels.slack.ACCOUNT]")
+        stamp = call.headers.get("x-slack-request-timestamp", "")
+        told = call.headers.get("x-slack-signature", "")
+        if not stamp or not told:
+            raise Rejected("signature.missing", "no X-Slack-Signature with its time")
+        version, _, value = told.partition("=")
+        parts = (b"v0:", stamp.encode("utf-8", "replace"), b":", call.body)
+        if version != "v0" or not same_hmac(secret, value, *parts):
+            raise Rejected("signature.wrong", "X-Slack-Signature is not of these bytes")
+        in_time(stamp, tools.now, WINDOW, "X-Slack-Request-Timestamp")
+        if call.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            return Taken(ignored=("command",), answer=Answer(body=b""))
+        return self.take(call.body)
+
+    def take(self, body: bytes) -> Taken:
+        """Return the event in a body, unless it is no person's message."""
+        told = read(Body, body)
+        if told.type == "url_verification":
+            return Taken(ignored=("handshake",), answer=Answer(body=told.challenge.encode()[:1024]))
+        if told.type != "event_callback":
+            if not told.type:
+                raise Rejected("json.invalid", "no call of Slack's: no type")
+            known = told.type if told.type == "app_rate_limited" else "other_kind"
+            return Taken(ignored=(known,))
+        try:
+            why = _no_message(read(Said, told.event))
+        except Rejected:
+            why = ""  # its dead letter will tell what is wrong with it
+        if why:
+            return Taken(ignored=(why,))
+        stored = Stored(team=told.team_id or "", event=told.event)
+        return Taken(deliveries=(msgspec.json.encode(stored),))
+
+    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+        """Return the Message of one stored event."""
+        stored = read(Stored, delivery.raw)
+        told: Account = context.settings or Account()
+        said = read(Said, stored.event)
+        inner = said.message or said.previous_message or said
+        who = said.user if said.type.startswith("reaction") else inner.user
+        if told.bot_user and who == told.bot_user:
+            raise Rejected("delivery.ignored", "our own")
+        if said.type.startswith("reaction"):
+            return _reacted(said, stored.team, delivery, context)
+        channel = said.channel or ""
+        if not channel or not inner.user or not inner.ts:
+            raise Rejected("json.invalid", "a message without channel, person or time")
+        return _said(said, inner, stored.team, channel, delivery, context)
+
+    async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
+        """Return a file; a page instead of it means that a permission is missing."""
+        if not settings.token:
+            raise Rejected("media.refused", "set `token` in [channels.slack.ACCOUNT]")
+        secret = {"authorization": f"Bearer {settings.token}"}
+        found = await web.get(ref, own=settings.api, secret=secret, hosts=HOSTS)
+        if found[:200].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+            raise Rejected("media.refused", "Slack sent its sign-in page: add the scope files:read")
+        return found
+
+    def setup(self, settings: Any, url: str) -> str | None:
+        """Return what to set up."""
+        if not settings.signing_secret:
+            return None
+        return (
+            f"Slack: app settings, Event Subscriptions: request URL {url}, events "
+            "message.channels, message.groups, message.im, message.mpim"
+        )
+
+    def secret(self, settings: Any, value: str) -> Any:
+        """Return the settings with the signing secret."""
+        return msgspec.structs.replace(settings, signing_secret=value)
+
+
+def _no_message(said: Said) -> str:
+    """Return why an event is no person's message; empty when it is one."""
+    if said.type in ("reaction_added", "reaction_removed"):
+        return ""
+    if said.type not in ("message", "app_mention"):
+        return "other_event"
+    inner = said.message or said.previous_message or said
+    if said.bot_id or inner.bot_id or "bot_message" in (said.subtype, inner.subtype):
+        return "bot"
+    if said.subtype == "message_changed":
+        before = said.previous_message.text if said.previous_message else None
+        return "unfurled" if said.message and said.message.text == before else ""
+    if said.subtype == "message_deleted":
+        return "" if said.previous_message and said.previous_message.user else "unknown_deletion"
+    return "" if (said.subtype or "") in _WORDS else "notice"
+
+
+def _native(team: str, channel: str, ts: str) -> str:
+    return f"{team}/{channel}/{ts}"
+
+
+def _said(
+    said: Said, inner: Said, team: str, channel: str, delivery: Delivery, context: Context
+) -> Parsed:
+    own = _native(team, channel, said.deleted_ts or inner.ts)
+    native, event = own, None
+    if said.subtype == "message_changed":
+        native = f"{own}:edit:{inner.edited.ts if inner.edited else said.event_ts or said.ts}"
+        event = Event(kind="edited", of=_id(delivery, own))
+    elif said.subtype == "message_deleted":
+        native, event = f"{own}:deleted", Event(kind="deleted", of=_id(delivery, own))
+    gone = said.subtype == "message_deleted"
+    text = "" if gone else plain(inner.text or "")
+    files = () if gone else inner.files
+    root = inner.thread_ts or inner.ts
+    personal = channel.startswith("D")
+    made = message_of(
+        "slack", delivery, context, native_id=native, kind="chat", text=text, event=event,
+        root=f"{team}/{channel}" + ("" if personal else f"/{root}"),
+        sender=Party(handles=(Handle(kind="handle", value=f"slack:{inner.user}"),)),
+        sent_at=instant(inner.ts), thread=(inner.ts,),
+        reply_to=f"{channel}/{'' if personal and not inner.thread_ts else root}",
+        attachments=tuple(_attachment(f) for f in files),
+        answering=Answering(limit=LIMIT, public=not personal),
+        repaired=() if text or files or event else ("content.unsupported",),
+    )  # fmt: skip
+    media = tuple(
+        Media(at=i, ref=f.url_private_download or f.url_private or "") for i, f in enumerate(files)
+    )
+    return Parsed(message=made, media=media)
+
+
+def _reacted(said: Said, team: str, delivery: Delivery, context: Context) -> Parsed:
+    place = said.item or Place()
+    if not place.channel or not place.ts or not said.user:
+        raise Rejected("delivery.ignored", "a reaction to something that is no message")
+    own = _native(team, place.channel, place.ts)
+    added = said.type == "reaction_added"
+    root = f"{team}/{place.channel}" + ("" if place.channel.startswith("D") else f"/{place.ts}")
+    made = message_of(
+        "slack", delivery, context, kind="chat", root=root,
+        native_id=f"{own}:{said.type}:{said.user}:{said.reaction}:{said.event_ts}",
+        text=f":{said.reaction}:" if added else "",
+        sender=Party(handles=(Handle(kind="handle", value=f"slack:{said.user}"),)),
+        sent_at=instant(said.event_ts), event=Event(kind="reaction", of=_id(delivery, own)),
+    )  # fmt: skip
+    return Parsed(message=made)
+
+
+def _id(delivery: Delivery, native: str) -> str:
+    return message_id("slack", f"slack:{delivery.account}", native)
+
+
+def plain(text: str) -> str:
+    """Return Slack's markup as it is read: links in full, names of people as their ids."""
+
+    def one(found: re.Match[str]) -> str:
+        mark, target, label = found[1], found[2], found[3]
+        if mark in ("@", "#"):
+            return f"{mark}{label or target}"
+        if mark == "!":
+            return f"@{label or target}"
+        target = target.removeprefix("mailto:").removeprefix("tel:")
+        return target if not label or label == target else f"{label} ({target})"
+
+    return html.unescape(_TOKEN.sub(one, text))
+
+
+def _attachment(file: File) -> Attachment:
+    return Attachment(
+        name=file.name or "file", type=file.mimetype or "application/octet-stream", sha256="",
+        size=max(0, int(float(file.size or 0))),
+    )  # fmt: skip

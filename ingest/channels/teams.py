@@ -1,0 +1,331 @@
+"""Microsoft Teams, by the Bot Framework's protocol.
+
+Before: Microsoft calls /v1/hooks/teams/ACCOUNT with a signed token. After: accept publishes. The
+body itself is not signed: the token names the service that an answer may go to, and that must be
+the body's. Source: learn.microsoft.com, Bot Connector authentication; activity schema.
+"""
+
+import re
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import httpx2
+import jwt
+import msgspec
+
+from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
+from ingest.clean.html import to_text
+from ingest.clean.told import instant, read
+from ingest.hook import Call, HookTools, Taken, need
+from schemas.base import Record, message_id
+from schemas.errors import Rejected, Retry
+from schemas.message import Answering, Attachment, Event, Handle, Party
+
+ISSUER = "https://api.botframework.com"
+OPENID = "https://login.botframework.com/v1/.well-known/openidconfiguration"
+LIMIT = 28_000
+_SKEW = timedelta(minutes=5)
+_KEEP = timedelta(hours=24)
+_ASK_AGAIN = timedelta(hours=1)
+_AT = re.compile(r"<at\b[^>]*>(.*?)</at>", re.IGNORECASE | re.DOTALL)
+_HTML = re.compile(r"<(?:p|div|br|b|i|a|ul|ol|li|span|strong|em|img|blockquote)\b", re.IGNORECASE)
+_KNOWN = frozenset({"conversationUpdate", "installationUpdate", "typing", "event", "invoke",
+                    "endOfConversation", "contactRelationUpdate", "trace", "handoff"})  # fmt: skip
+_FILE = "application/vnd.microsoft.teams.file.download.info"
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """A bot. `app_id` is whom the token is for; with `app_password` pictures are fetched."""
+
+    brand: str = ""
+    app_id: str = ""
+    app_password: str = ""
+    tenant: str = "botframework.com"
+    login: str = "https://login.microsoftonline.com"
+
+
+class Who(Record, frozen=True, kw_only=True):
+    """A person, or a conversation."""
+
+    id: str = ""
+    name: str | None = ""
+    aadObjectId: str | None = ""  # noqa: N815 - Microsoft's name
+    conversationType: str | None = ""  # noqa: N815 - as above
+
+
+class Download(Record, frozen=True, kw_only=True):
+    """Where a file is."""
+
+    downloadUrl: str | None = ""  # noqa: N815 - Microsoft's name
+    fileType: str | None = ""  # noqa: N815 - as above
+
+
+class Attached(Record, frozen=True, kw_only=True):
+    """A file, a picture in the text, or the text once more as HTML."""
+
+    contentType: str | None = ""  # noqa: N815 - Microsoft's name
+    contentUrl: str | None = ""  # noqa: N815 - as above
+    name: str | None = ""
+    content: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class Data(Record, frozen=True, kw_only=True):
+    """What Teams adds."""
+
+    eventType: str | None = ""  # noqa: N815 - Microsoft's name
+
+
+class Touch(Record, frozen=True, kw_only=True):
+    """A reaction."""
+
+    type: str = ""
+
+
+class Activity(Record, frozen=True, kw_only=True, rename={"sender": "from"}):
+    """A call."""
+
+    type: str = ""
+    id: str = ""
+    timestamp: str | None = None
+    serviceUrl: str = ""  # noqa: N815 - Microsoft's name
+    channelId: str = ""  # noqa: N815 - as above
+    sender: Who = Who()
+    recipient: Who = Who()
+    conversation: Who = Who()
+    text: str | None = ""
+    textFormat: str | None = ""  # noqa: N815 - as above
+    attachments: tuple[Attached, ...] = ()
+    channelData: Data | None = None  # noqa: N815 - as above
+    replyToId: str | None = ""  # noqa: N815 - as above
+    value: msgspec.Raw = msgspec.Raw(b"null")
+    reactionsAdded: tuple[Touch, ...] = ()  # noqa: N815 - as above
+
+
+class Key(Record, frozen=True, kw_only=True):
+    """A public key of the Bot Framework's."""
+
+    kid: str = ""
+    kty: str = ""
+    n: str = ""
+    e: str = ""
+    endorsements: tuple[str, ...] = ()
+
+
+class Keys(Record, frozen=True, kw_only=True):
+    """All of them."""
+
+    keys: tuple[Key, ...] = ()
+
+
+class OpenId(Record, frozen=True, kw_only=True):
+    """Where they are."""
+
+    jwks_uri: str = ""
+
+
+class Token(Record, frozen=True, kw_only=True):
+    """An access token for the Bot Connector."""
+
+    access_token: str = ""
+
+
+class Teams:
+    """The channel, and the hook of its vendor."""
+
+    name = "teams"
+    channel = "teams"
+    way: Literal["push", "pull"] = "push"
+    patient = False
+    account: type[msgspec.Struct] = Account
+    takes = "messages of people with files, card submits, edits, deletions, reactions"
+    ignores = "joins, installations, typing, invokes"
+
+    def __init__(self) -> None:
+        self._keys: dict[str, Key] = {}
+        self._asked: datetime | None = None
+
+    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+        """Return what a call of Microsoft's held."""
+        app_id = need(settings.app_id, "app_id", "[channels.teams.ACCOUNT]")
+        kind, _, token = call.headers.get("authorization", "").partition(" ")
+        if kind.lower() != "bearer" or not token:
+            raise Rejected("signature.missing", "no Authorization: Bearer")
+        activity = read(Activity, call.body)
+        try:
+            header = jwt.get_unverified_header(token)
+        except (jwt.PyJWTError, ValueError) as error:
+            raise Rejected("signature.wrong", f"no JWT: {type(error).__name__}") from error
+        key = await self._key(str(header.get("kid") or ""), tools)
+        claims = _claims(token, key, app_id, tools.now)
+        service = str(claims.get("serviceurl") or "").rstrip("/")
+        if not service or service != activity.serviceUrl.rstrip("/"):
+            raise Rejected("signature.wrong", "serviceUrl is not the token's")
+        if key.endorsements and activity.channelId not in key.endorsements:
+            raise Rejected("signature.wrong", "the key does not endorse this channel")
+        return self.take(call.body)
+
+    async def _key(self, kid: str, tools: HookTools) -> Key:
+        """Return a public key; all are asked for once a day, unknown ones at most hourly."""
+        old = self._asked is None or tools.now - self._asked > _KEEP
+        may = self._asked is None or tools.now - self._asked > _ASK_AGAIN
+        if old or (kid not in self._keys and may):
+            try:
+                where = read(OpenId, await tools.fetch(OPENID)).jwks_uri
+                if not where.startswith("https://login.botframework.com/"):
+                    raise Retry(600, "the Bot Framework names keys elsewhere")
+                found = read(Keys, await tools.fetch(where))
+            except Rejected as error:
+                raise Retry(60, "the Bot Framework's keys can't be read") from error
+            self._keys = {k.kid: k for k in found.keys if k.kty == "RSA"}
+            self._asked = tools.now
+        if kid not in self._keys:
+            raise Rejected("signature.wrong", "the token's key is not one of the Bot Framework's")
+        return self._keys[kid]
+
+    def take(self, body: bytes) -> Taken:
+        """Return the activity in a body, unless it is no message."""
+        kind = read(Activity, body).type
+        if kind in ("message", "messageUpdate", "messageDelete", "messageReaction"):
+            return Taken(deliveries=(body,))
+        if not kind:
+            raise Rejected("json.invalid", "no activity: no type")
+        return Taken(ignored=(kind if kind in _KNOWN else "other_kind",))
+
+    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+        """Return the Message of one activity."""
+        told = read(Activity, delivery.raw)
+        if not told.conversation.id or not (told.id or told.replyToId):
+            raise Rejected("json.invalid", "an activity without conversation or id")
+        native, event = _event(told, delivery)
+        files = [a for a in told.attachments if _address(a)]
+        text = _text(told) if told.type != "messageDelete" else ""
+        who = told.sender.aadObjectId or told.sender.id
+        handles = (Handle(kind="handle", value=f"teams:{who}"),) if who else ()
+        personal = told.conversation.conversationType in ("personal", "", None)
+        made = message_of(
+            "teams", delivery, context, native_id=native, kind="chat", text=text, event=event,
+            root=told.conversation.id, sender=Party(name=told.sender.name or "", handles=handles),
+            sent_at=instant(told.timestamp), thread=(told.id,) if told.id else (),
+            reply_to=f"{told.serviceUrl.rstrip('/')}|{told.conversation.id}",
+            attachments=tuple(_attachment(a) for a in files),
+            answering=Answering(limit=LIMIT, public=not personal),
+            repaired=() if text or files or event else ("content.unsupported",),
+        )  # fmt: skip
+        media = tuple(Media(at=i, ref=_address(a)) for i, a in enumerate(files))
+        return Parsed(message=made, media=media)
+
+    async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
+        """Return a file: a shared one by its own address, a picture with the bot's token."""
+        if not ref.startswith("inline:"):
+            return await web.get(ref)
+        if not (settings.app_id and settings.app_password):
+            raise Rejected("media.refused", "set `app_password` in [channels.teams.ACCOUNT]")
+        secret = {"authorization": f"Bearer {await _token(settings)}"}
+        hosts = ("botframework.com", "trafficmanager.net", "teams.microsoft.com", "skype.com")
+        return await web.get(ref.removeprefix("inline:"), secret=secret, hosts=hosts)
+
+    def setup(self, settings: Any, url: str) -> str | None:
+        """Return what to set up."""
+        if not settings.app_id:
+            return None
+        return (
+            f"Teams: Azure portal, bot {settings.app_id}, Configuration: messaging endpoint {url}"
+        )
+
+    def secret(self, settings: Any, value: str) -> Any:
+        """Return the settings with the app's id: the token is proven by Microsoft's own keys."""
+        return msgspec.structs.replace(settings, app_id=value)
+
+
+def _claims(token: str, key: Key, app_id: str, now: datetime) -> dict[str, Any]:
+    """Return what a token says; raise Rejected unless it is signed, for us, and of now."""
+    public = jwt.PyJWK({"kty": key.kty, "n": key.n, "e": key.e, "alg": "RS256"})
+    try:
+        claims = jwt.decode(
+            token, public, algorithms=["RS256"], issuer=ISSUER,
+            audience=[app_id, f"api://{app_id}"],
+            options={"verify_exp": False, "verify_nbf": False, "verify_iat": False,
+                     "require": ["exp", "iss", "aud"]},
+        )  # fmt: skip
+        starts, ends = float(claims.get("nbf") or 0), float(claims["exp"])
+    except (jwt.PyJWTError, ValueError, TypeError) as error:
+        raise Rejected("signature.wrong", f"the token does not hold: {error}"[:200]) from error
+    skew, at = _SKEW.total_seconds(), now.timestamp()
+    if at > ends + skew or at < starts - skew:
+        raise Rejected("signature.stale", "the token is not of now")
+    return dict(claims)
+
+
+async def _token(settings: Account) -> str:
+    url = f"{settings.login}/{settings.tenant}/oauth2/v2.0/token"
+    form = {
+        "grant_type": "client_credentials", "client_id": settings.app_id,
+        "client_secret": settings.app_password, "scope": f"{ISSUER}/.default",
+    }  # fmt: skip
+    try:
+        async with httpx2.AsyncClient(timeout=15) as client:
+            answer = await client.post(url, data=form)
+    except httpx2.HTTPError as error:
+        raise Retry(15, f"Microsoft's login can't be asked: {type(error).__name__}") from error
+    if answer.status_code != 200:
+        raise Retry(60, f"Microsoft's login answered {answer.status_code}")
+    return read(Token, answer.content).access_token
+
+
+def _event(told: Activity, delivery: Delivery) -> tuple[str, Event | None]:
+    """Return the native id, and what the activity touches."""
+
+    def touched(kind: Literal["edited", "deleted", "reaction"], number: str) -> Event:
+        own = f"{told.conversation.id}/{number}"
+        return Event(kind=kind, of=message_id("teams", f"teams:{delivery.account}", own))
+
+    own = f"{told.conversation.id}/{told.id}"
+    if told.type == "messageUpdate":
+        return f"{own}:edit:{told.timestamp}", touched("edited", told.id)
+    if told.type == "messageDelete":
+        return f"{own}:deleted", touched("deleted", told.id)
+    if told.type == "messageReaction":
+        number = told.replyToId or told.id
+        return f"{own}:reaction:{told.timestamp}", touched("reaction", number)
+    return own, None
+
+
+def _text(told: Activity) -> str:
+    """Return the words without our own name at their head, of a card what was filled in."""
+    if told.type == "messageReaction":
+        return " ".join(t.type for t in told.reactionsAdded)
+    text = told.text or ""
+    ours = (told.recipient.name or "").strip().lower()
+
+    def name(found: re.Match[str]) -> str:
+        return "" if ours and found[1].strip().lower() == ours else found[1]
+
+    text = _AT.sub(name, text)
+    if told.textFormat == "xml" or _HTML.search(text):
+        text = to_text(text)
+    text = text.replace("&nbsp;", " ").strip()
+    filled = bytes(told.value)
+    if not text and filled not in (b"null", b"", b"{}"):
+        return filled.decode("utf-8", "replace")[:10_000]
+    return text
+
+
+def _address(attached: Attached) -> str:
+    """Return where a file lies; the text as HTML and cards are none."""
+    if attached.contentType == _FILE:
+        try:
+            return read(Download, attached.content).downloadUrl or ""
+        except Rejected:
+            return ""
+    if (attached.contentType or "").startswith("image/") and attached.contentUrl:
+        return f"inline:{attached.contentUrl}"
+    return ""
+
+
+def _attachment(attached: Attached) -> Attachment:
+    kind = attached.contentType or ""
+    image = kind.startswith("image/")
+    return Attachment(
+        name=attached.name or ("picture" if image else "file"), size=0, sha256="",
+        type=kind if image and "*" not in kind else "application/octet-stream", inline=image,
+    )  # fmt: skip

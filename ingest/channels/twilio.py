@@ -1,0 +1,201 @@
+"""SMS and WhatsApp by Twilio: form posts to a webhook.
+
+Before: Twilio calls /v1/hooks/twilio/ACCOUNT. After: accept publishes. Twilio repeats only what
+did not connect: what Kafka can't take is kept on disk. It signs the address as it was configured,
+which behind a proxy only the settings know. Source: twilio.com/docs, webhooks security, messaging.
+"""
+
+import base64
+import hmac
+from datetime import timedelta
+from hashlib import sha1, sha256
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
+from ingest.clean.told import read
+from ingest.forms import Fields, fields
+from ingest.hook import Answer, Call, HookTools, Taken, need
+from schemas.base import Record
+from schemas.errors import Rejected
+from schemas.message import Answering, Attachment, Handle, Party
+
+WINDOW = timedelta(hours=24)
+_MOST = 10  # files of one message
+_DONE = Answer(body=b"<Response/>", content_type="text/xml")
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """An account. `url` is the webhook's address as it stands in Twilio's console, with its query;
+    empty takes the address of the call."""
+
+    brand: str = ""
+    account_sid: str = ""
+    auth_token: str = ""
+    url: str = ""
+    api: str = "https://api.twilio.com"
+
+
+class Stored(Record, frozen=True, kw_only=True):
+    """The fields of a call, as the archive keeps them."""
+
+    fields: dict[str, str]
+
+
+class Twilio:
+    """The channel, and the hook of its vendor."""
+
+    name = "twilio"
+    channel = "twilio"
+    way: Literal["push", "pull"] = "push"
+    patient = False
+    account: type[msgspec.Struct] = Account
+    takes = "SMS, MMS and WhatsApp messages with files, button taps, places"
+    ignores = "status callbacks of what we sent"
+
+    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+        """Return what a call of Twilio's held."""
+        token = need(settings.auth_token, "auth_token", "[channels.twilio.ACCOUNT]")
+        told = call.headers.get("x-twilio-signature", "")
+        if not told:
+            raise Rejected("signature.missing", "no X-Twilio-Signature")
+        form = "json" not in call.headers.get("content-type", "")
+        found = fields(call) if form and call.body else {}
+        if not any(_signed(token, url, found, told) for url in _addresses(call, settings.url)):
+            raise Rejected(
+                "signature.wrong",
+                "X-Twilio-Signature is not of this address and form: is `url` as in the console?",
+            )
+        digest = call.query.get("bodySHA256", "")
+        if not form and not hmac.compare_digest(
+            digest.lower().encode("utf-8", "replace"), sha256(call.body).hexdigest().encode()
+        ):
+            raise Rejected("signature.wrong", "bodySHA256 is not of these bytes")
+        plain = {k: v[-1].decode("utf-8", "replace") for k, v in found.items()}
+        return _taken(plain)
+
+    def take(self, body: bytes) -> Taken:
+        """Return the message in a captured form, or in a delivery of the archive."""
+        if body.lstrip()[:1] == b"{":
+            return _taken(read(Stored, body).fields)
+        call = Call(
+            method="POST", path="/", query={}, body=body,
+            headers={"content-type": "application/x-www-form-urlencoded"},
+        )  # fmt: skip
+        return _taken({k: v[-1].decode("utf-8", "replace") for k, v in fields(call).items()})
+
+    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+        """Return the Message in one form."""
+        told = read(Stored, delivery.raw).fields
+        sid = told.get("MessageSid") or told.get("SmsMessageSid") or told.get("SmsSid") or ""
+        sender, ours = told.get("From", ""), told.get("To", "")
+        if not sid or not sender:
+            raise Rejected("json.invalid", "a message without MessageSid or From")
+        user = told.get("ExternalUserId", "")
+        number = sender.removeprefix("whatsapp:").removeprefix("rcs:")
+        handles = []
+        if number.lstrip("+").isdigit():
+            handles.append(Handle(kind="phone", value=f"+{number.lstrip('+')}"))
+        if user or not handles:
+            handles.append(Handle(kind="handle", value=f"twilio:{user or sender}"))
+        files = [
+            (url, told.get(f"MediaContentType{i}", ""))
+            for i in range(_MOST) if (url := told.get(f"MediaUrl{i}", ""))
+        ]  # fmt: skip
+        text = told.get("Body") or told.get("ButtonText") or ""
+        place = ",".join(v for v in (told.get("Latitude"), told.get("Longitude")) if v)
+        about = " ".join(v for v in (told.get("Label"), told.get("Address")) if v)
+        shown = "\n".join(t for t in (text, f"{about} ({place})".strip() if place else "") if t)
+        whatsapp = sender.startswith("whatsapp:")
+        made = message_of(
+            "twilio", delivery, context, native_id=sid, kind="chat", text=text, full_text=shown,
+            root=f"{ours}/{user or sender}", reply_to=f"{ours}/{sender}",
+            sender=Party(name=told.get("ProfileName", ""), handles=tuple(handles)),
+            recipients=_ours(ours),
+            thread=tuple(t for t in (told.get("OriginalRepliedMessageSid"), sid) if t),
+            attachments=tuple(_attachment(i, kind) for i, (_, kind) in enumerate(files)),
+            answering=_allowed(delivery, whatsapp=whatsapp),
+            repaired=() if shown or files else ("content.unsupported",),
+        )  # fmt: skip
+        media = tuple(Media(at=i, ref=url) for i, (url, _) in enumerate(files))
+        return Parsed(message=made, media=media)
+
+    async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
+        """Return a file, with the account's own credentials."""
+        secret = {}
+        if settings.account_sid:
+            pair = f"{settings.account_sid}:{settings.auth_token}".encode()
+            secret = {"authorization": f"Basic {base64.b64encode(pair).decode()}"}
+        return await web.get(ref, own=settings.api, secret=secret, hosts=("twilio.com",))
+
+    def setup(self, settings: Any, url: str) -> str | None:
+        """Return what to set up."""
+        if not settings.auth_token:
+            return None
+        return (
+            f"Twilio: the number or sender: a message comes in: {settings.url or url}"
+            "#rc=2&rp=ct,rt,5xx"
+        )
+
+    def secret(self, settings: Any, value: str) -> Any:
+        """Return the settings with the auth token."""
+        return msgspec.structs.replace(settings, auth_token=value)
+
+
+def _taken(told: dict[str, str]) -> Taken:
+    if told.get("MessageStatus") or told.get("ErrorCode"):
+        return Taken(ignored=("status",), answer=_DONE)
+    if told.get("SmsStatus") not in (None, "", "received", "receiving"):
+        return Taken(ignored=("status",), answer=_DONE)
+    if not any(k in told for k in ("MessageSid", "SmsMessageSid", "SmsSid")):
+        return Taken(ignored=("other_kind",), answer=_DONE)
+    return Taken(deliveries=(msgspec.json.encode(Stored(fields=told)),), answer=_DONE)
+
+
+def _addresses(call: Call, configured: str) -> list[str]:
+    """Return the addresses that may have been signed: with and without the port."""
+    url = configured.partition("#")[0]
+    if not url:
+        host = call.headers.get("x-forwarded-host") or call.headers.get("host", "")
+        scheme = call.headers.get("x-forwarded-proto") or "https"
+        url = f"{scheme}://{host}{call.target or call.path}"
+    elif call.query.get("bodySHA256") and "bodySHA256" not in url:
+        url += ("&" if "?" in url else "?") + f"bodySHA256={call.query['bodySHA256']}"
+    made = [url]
+    parts = urlsplit(url)
+    if parts.hostname:
+        try:
+            port = parts.port
+        except ValueError:
+            return made
+        default = {"https": 443, "http": 80}.get(parts.scheme, 0)
+        bare = parts.hostname if port else f"{parts.hostname}:{default}"
+        made.append(parts._replace(netloc=bare).geturl())
+    return made
+
+
+def _signed(token: str, url: str, found: Fields, told: str) -> bool:
+    """Say whether that is the mark of this address with these fields, sorted, each value once."""
+    data = url.encode("utf-8", "replace")
+    for name in sorted(found):
+        for value in sorted(set(found[name])):
+            data += name.encode("utf-8", "replace") + value
+    due = base64.b64encode(hmac.new(token.encode(), data, sha1).digest())
+    return hmac.compare_digest(due, told.strip().encode("utf-8", "replace"))
+
+
+def _ours(told: str) -> tuple[Party, ...]:
+    number = told.removeprefix("whatsapp:").lstrip("+")
+    return (Party(handles=(Handle(kind="phone", value=f"+{number}"),)),) if number.isdigit() else ()
+
+
+def _allowed(delivery: Delivery, *, whatsapp: bool) -> Answering:
+    until = delivery.received_at + WINDOW if whatsapp else None
+    return Answering(until=until, limit=1600)
+
+
+def _attachment(number: int, kind: str) -> Attachment:
+    kind = kind.partition(";")[0].strip() or "application/octet-stream"
+    return Attachment(name=f"media{number}.{kind.rpartition('/')[2]}", type=kind, size=0, sha256="")

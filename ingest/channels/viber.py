@@ -1,0 +1,159 @@
+"""Viber bots: the webhook of a bot.
+
+Before: Viber calls /v1/hooks/viber/ACCOUNT. After: accept publishes. `delivered` comes for the
+customer's own messages too, and is none. Source: developers.viber.com, REST bot API.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
+from ingest.clean.told import Text, instant, read
+from ingest.hook import Call, HookTools, Taken, need, same_hmac
+from schemas.base import Record
+from schemas.errors import Rejected
+from schemas.message import Answering, Attachment, Handle, Party
+
+LIMIT = 7000
+_KNOWN = frozenset({"webhook", "delivered", "seen", "failed", "subscribed", "unsubscribed",
+                    "conversation_started", "client_status", "action"})  # fmt: skip
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """A bot; its token proves Viber's calls too."""
+
+    brand: str = ""
+    token: str = ""
+
+
+class Sender(Record, frozen=True, kw_only=True):
+    """Who wrote."""
+
+    id: str = ""
+    name: str | None = ""
+
+
+class Contact(Record, frozen=True, kw_only=True):
+    """A contact that was shared."""
+
+    name: str | None = ""
+    phone_number: str | None = ""
+
+
+class Place(Record, frozen=True, kw_only=True):
+    """A place."""
+
+    lat: Text = ""
+    lon: Text = ""
+    address: str | None = ""
+
+
+class Words(Record, frozen=True, kw_only=True):
+    """A message."""
+
+    type: str = ""
+    text: str | None = ""
+    media: str | None = ""
+    file_name: str | None = ""
+    size: Text = 0
+    contact: Contact | None = None
+    location: Place | None = None
+
+
+class Told(Record, frozen=True, kw_only=True):
+    """A call."""
+
+    event: str = ""
+    timestamp: Text = None
+    message_token: Text = ""
+    sender: Sender | None = None
+    message: Words | None = None
+    chat_id: str | None = ""
+
+
+class Viber:
+    """The channel, and the hook of its vendor."""
+
+    name = "viber"
+    channel = "viber"
+    way: Literal["push", "pull"] = "push"
+    patient = True
+    account: type[msgspec.Struct] = Account
+    takes = "texts, pictures, films, files, stickers, contacts, places, links"
+    ignores = "deliveries, readings, subscriptions, conversations that only began"
+
+    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+        """Return what a call of Viber's held."""
+        token = need(settings.token, "token", "[channels.viber.ACCOUNT]")
+        told = call.headers.get("x-viber-content-signature", "")
+        if not told:
+            raise Rejected("signature.missing", "no X-Viber-Content-Signature")
+        if not same_hmac(token, told, call.body):
+            raise Rejected("signature.wrong", "X-Viber-Content-Signature is not of these bytes")
+        return self.take(call.body)
+
+    def take(self, body: bytes) -> Taken:
+        """Return the message in a body, unless it is none."""
+        event = read(Told, body).event
+        if event == "message":
+            return Taken(deliveries=(body,))
+        if not event:
+            raise Rejected("json.invalid", "no call of Viber's: no event")
+        return Taken(ignored=(event if event in _KNOWN else "other_event",))
+
+    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+        """Return the Message in one call."""
+        told = read(Told, delivery.raw)
+        who, words = told.sender or Sender(), told.message or Words()
+        if not who.id or not told.message_token:
+            raise Rejected("json.invalid", "a message without sender or token")
+        text, shown = _words(words)
+        file = words.media if words.type in ("picture", "video", "file", "sticker") else ""
+        handles = [Handle(kind="handle", value=f"viber:{who.id}")]
+        made = message_of(
+            "viber", delivery, context, native_id=str(told.message_token), kind="chat",
+            root=f"{told.chat_id or ''}/{who.id}", text=text, full_text=shown,
+            sender=Party(name=who.name or "", handles=tuple(handles)),
+            sent_at=instant(told.timestamp), reply_to=who.id,
+            attachments=(_attachment(words),) if file else (),
+            answering=Answering(
+                limit=LIMIT, forbidden="a bot can't answer in a group chat" if told.chat_id else "",
+            ),
+            repaired=() if shown or file else ("content.unsupported",),
+        )  # fmt: skip
+        return Parsed(message=made, media=(Media(at=0, ref=file),) if file else ())
+
+    async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
+        """Return a file: it lies at a public address for a while."""
+        return await web.get(ref)
+
+    def setup(self, settings: Any, url: str) -> str | None:
+        """Return what to set up."""
+        return f"Viber: set_webhook with url {url}" if settings.token else None
+
+    def secret(self, settings: Any, value: str) -> Any:
+        """Return the settings with the bot's token."""
+        return msgspec.structs.replace(settings, token=value)
+
+
+def _words(words: Words) -> tuple[str, str]:
+    if words.contact:
+        name = words.contact.name or ""
+        return name, f"{name} {words.contact.phone_number or ''}".strip()
+    if words.location:
+        text = words.location.address or ""
+        return text, f"{text} ({words.location.lat},{words.location.lon})".strip()
+    text = words.text or ""
+    shown = words.media if words.type == "url" and words.media not in (None, text) else ""
+    return text, "\n".join(t for t in (text, shown) if t)
+
+
+def _attachment(words: Words) -> Attachment:
+    kind = {"picture": "image/jpeg", "video": "video/mp4", "sticker": "image/png"}.get(
+        words.type, "application/octet-stream"
+    )
+    return Attachment(
+        name=words.file_name or words.type, type=kind, size=max(0, int(float(words.size or 0))),
+        sha256="", inline=words.type == "sticker",
+    )  # fmt: skip

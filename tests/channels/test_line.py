@@ -1,0 +1,116 @@
+"""LINE: signatures, several events a call, taps, unsending, files."""
+
+import base64
+import hmac
+import json
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from ingest.channel import Context, Delivery, Parsed
+from ingest.channels.line import Account, Line
+from ingest.hook import Call, Taken
+from runtime.outside import Outside
+from schemas.errors import Rejected
+from tests.servers import Vendor
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+ACCOUNT = Account(channel_secret="sir-line", token="t")
+
+
+def event(kind: str = "message", **more: Any) -> dict[str, Any]:
+    return {"type": kind, "timestamp": int(NOW.timestamp() * 1000), "mode": "active", "webhookEventId": "01H",
+            "source": {"type": "user", "userId": "U1"}} | more  # fmt: skip
+
+
+def text(said: str = "kargom gelmedi", number: str = "100", **more: Any) -> dict[str, Any]:
+    return event(message={"id": number, "type": "text", "text": said}, **more)
+
+
+def body(*events: Any) -> bytes:
+    return json.dumps({"destination": "U0", "events": list(events)}).encode()
+
+
+def CALL() -> Call:  # noqa: N802 - the contract suite asks for it
+    raw = body(text())
+    mark = base64.b64encode(hmac.new(b"sir-line", raw, sha256).digest()).decode()
+    headers = {"content-type": "application/json", "x-line-signature": mark}
+    return Call(method="POST", path="/", query={}, headers=headers, body=raw)
+
+
+SAMPLE = Line().take(body(text("SECRET faturam yanlış"))).deliveries[0]
+
+
+def _parsed(told: dict[str, Any]) -> Parsed:
+    (one,) = Line().take(body(told)).deliveries
+    return Line().parse(
+        Delivery(raw=one, account="a", received_at=NOW), Context(brand="d", settings=ACCOUNT)
+    )
+
+
+def test_each_event_of_a_call_counts_and_others_are_told() -> None:
+    taken = Line().take(body(text(), event("follow"), event("yeni"), text(number="101"), 5))
+    assert len(taken.deliveries) == 3, "two messages, and a dead letter"
+    assert taken.ignored == ("follow", "other_event")
+    assert Line().take(body()) == Taken(ignored=("handshake",))
+
+
+def test_words_taps_places_and_unsending() -> None:
+    first = _parsed(text()).message
+    assert (first.text, first.native_id, first.reply_to, first.sent_at) == (
+        "kargom gelmedi",
+        "100",
+        "U1",
+        NOW,
+    )
+    tap = _parsed(event("postback", postback={"data": "r=1"})).message
+    assert (tap.text, tap.conversation) == ("r=1", first.conversation)
+    place = _parsed(
+        event(
+            message={
+                "id": "5",
+                "type": "location",
+                "title": "Ev",
+                "address": "Kadıköy",
+                "latitude": 1,
+                "longitude": 2,
+            }
+        )
+    ).message
+    assert (place.text, place.full_text) == ("Ev, Kadıköy", "Ev, Kadıköy (1,2)")
+    gone = _parsed(event("unsend", unsend={"messageId": "100"})).message
+    assert gone.event is not None
+    assert (gone.event.kind, gone.event.of) == ("deleted", first.id)
+    group = _parsed(text(source={"type": "group", "groupId": "G1", "userId": "U1"})).message
+    assert group.conversation != first.conversation
+    assert group.reply_to == "G1"
+    standby = _parsed(text(mode="standby")).message
+    assert standby.answering is not None
+    assert standby.answering.forbidden
+
+
+async def test_files_come_from_line_or_from_where_else_they_lie(vendor: Vendor) -> None:
+    own = _parsed(event(message={"id": "77", "type": "file", "fileName": "a.pdf", "fileSize": 4}))
+    other = _parsed(
+        event(
+            message={
+                "id": "78",
+                "type": "image",
+                "contentProvider": {
+                    "type": "external",
+                    "originalContentUrl": "https://b.example/a.jpg",
+                },
+            }
+        )
+    )
+    assert (own.media[0].ref, other.media[0].ref) == ("77", "https://b.example/a.jpg")
+    vendor.says("/v2/bot/message/77/content", b"%PDF")
+    settings, web = Account(token="t", api=vendor.url), Outside()
+    assert await Line().fetch("77", settings, web) == b"%PDF"
+    assert vendor.asked[0].headers["authorization"] == "Bearer t"
+    for ref in ("../me", "77/.."):
+        with pytest.raises(Rejected):
+            await Line().fetch(ref, settings, web)
+    await web.close()

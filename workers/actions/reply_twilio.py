@@ -1,0 +1,67 @@
+"""Answers by SMS and WhatsApp through Twilio.
+
+Before: workers/replies.py claimed the Reply. After: the customer's phone. Nothing makes a second
+sending harmless. Source: twilio.com/docs, messages resource, error codes.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from schemas.base import Record
+from schemas.errors import Rejected, Retry
+from schemas.outcome import Reply
+from workers.posting import later, post, refused, to_send
+
+_LATER = frozenset({20429, 63018, 30001, 14107})
+_TOO_LATE = 63016
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """The account; that of [channels.twilio.ACCOUNT] unless it is set."""
+
+    account_sid: str = ""
+    auth_token: str = ""
+    api: str = "https://api.twilio.com"
+    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+
+
+class Said(Record, frozen=True, kw_only=True):
+    """What Twilio answered."""
+
+    sid: str = ""
+    code: int = 0
+    message: str = ""
+
+
+class ReplyTwilio:
+    """The action for conversations that came through Twilio."""
+
+    name = "reply_twilio"
+    channel = "twilio"
+    account: type[msgspec.Struct] = Account
+    shares: tuple[str, ...] = ("account_sid", "auth_token", "api")
+
+    async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
+        """Send one reply; return its SID."""
+        token = settings.auth_token and settings.account_sid
+        place = to_send(reply.reply_to, token, "[channels.twilio.ACCOUNT]")
+        ours, _, whom = place.partition("/")
+        if not ours or not whom:
+            raise Rejected("reply.no_address", f"{place!r} is nobody's number")
+        answer = await post(
+            f"{settings.api}/2010-04-01/Accounts/{settings.account_sid}/Messages.json", "Twilio",
+            data={"To": whom, "From": ours, "Body": reply.text}, timeout_s=settings.timeout_s,
+            auth=(settings.account_sid, settings.auth_token),
+        )  # fmt: skip
+        said = answer.read(Said) or Said()
+        if answer.status in (200, 201):
+            return f"message {said.sid}"
+        words = f"Twilio: {said.code} {said.message}"[:300]
+        if answer.status == 401:
+            raise Retry(300, f"{words} (look at account_sid and auth_token)")
+        if said.code in _LATER or answer.status == 429:
+            raise Retry(later(answer.headers, 60), words)
+        if said.code == _TOO_LATE:
+            raise Rejected("reply.too_late", words)
+        raise refused(answer, "Twilio", f"{said.code} {said.message}")

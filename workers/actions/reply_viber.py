@@ -1,0 +1,66 @@
+"""Answers on Viber, by the bot API.
+
+Before: workers/replies.py claimed the Reply. After: the customer's phone. HTTP 200 always: the
+status in the body tells. Source: developers.viber.com, REST bot API, error codes.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from schemas.base import Record
+from schemas.errors import Rejected, Retry
+from schemas.outcome import Reply
+from workers.posting import post, refused, to_send
+
+_LATER = frozenset({12})
+_ACCOUNT = frozenset({2, 7, 8, 9, 10, 15, 23, 24})
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """The bot's token and the name it answers under."""
+
+    token: str = ""
+    sender: str = "Santral"
+    api: str = "https://chatapi.viber.com"
+    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+
+
+class Said(Record, frozen=True, kw_only=True):
+    """What Viber answered."""
+
+    status: int = -1
+    status_message: str = ""
+    message_token: int | str = ""
+
+
+class ReplyViber:
+    """The action for conversations that came by Viber."""
+
+    name = "reply_viber"
+    channel = "viber"
+    account: type[msgspec.Struct] = Account
+    shares: tuple[str, ...] = ("token",)
+
+    async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
+        """Send one reply; return its token."""
+        place = to_send(reply.reply_to, settings.token, "[channels.viber.ACCOUNT]")
+        body = {
+            "receiver": place, "type": "text", "text": reply.text, "tracking_data": reply.id,
+            "sender": {"name": settings.sender[:28]},
+        }  # fmt: skip
+        answer = await post(
+            f"{settings.api}/pa/send_message", "Viber", json=body, timeout_s=settings.timeout_s,
+            headers={"x-viber-auth-token": settings.token},
+        )  # fmt: skip
+        said = answer.read(Said)
+        if answer.status != 200 or said is None:
+            raise refused(answer, "Viber")
+        if said.status == 0:
+            return f"message {said.message_token}"
+        words = f"Viber: {said.status} {said.status_message}"[:300]
+        if said.status in _LATER:
+            raise Retry(60, words)
+        if said.status in _ACCOUNT:
+            raise Retry(300, f"{words}: look at the bot's token and account")
+        raise Rejected("reply.refused", words)
