@@ -5,17 +5,24 @@ from typing import Any
 
 from ingest.channel import Channel
 from ingest.channels.api import Api
+from ingest.channels.app_store import AppStore
 from ingest.channels.bluesky import Bluesky
 from ingest.channels.chat import Chat
+from ingest.channels.complaint import Complaint
+from ingest.channels.discourse import Discourse
 from ingest.channels.email import Email
+from ingest.channels.google_play import GooglePlay
+from ingest.channels.hepsiburada import Hepsiburada
 from ingest.channels.instagram import Instagram
 from ingest.channels.line import Line
 from ingest.channels.mastodon import Mastodon
 from ingest.channels.messenger import Messenger
 from ingest.channels.phone import Phone
+from ingest.channels.sikayetvar import Sikayetvar
 from ingest.channels.slack import Slack
 from ingest.channels.teams import Teams
 from ingest.channels.telegram import Telegram
+from ingest.channels.trendyol import Trendyol
 from ingest.channels.twilio import Twilio
 from ingest.channels.viber import Viber
 from ingest.channels.whatsapp import Whatsapp
@@ -30,15 +37,17 @@ _MESSENGERS = (
     Whatsapp(), Telegram(), Messenger(), Instagram(), Slack(), Teams(), Viber(), Line(), Twilio(),
 )  # fmt: skip
 
-_X = X()
-_SOCIAL = (Bluesky(), Mastodon(), _X)
+_SITES = (X(), Discourse(), Complaint())
+_SOCIAL = (
+    Bluesky(), Mastodon(), GooglePlay(), AppStore(), Sikayetvar(), Trendyol(), Hepsiburada(),
+)  # fmt: skip
 
 CHANNELS: dict[str, Channel] = {
-    c.name: c for c in (Email(), Chat(), Api(), Phone(), *_MESSENGERS, *_SOCIAL)
+    c.name: c for c in (Email(), Chat(), Api(), Phone(), *_MESSENGERS, *_SITES, *_SOCIAL)
 }
 
 HOOKS: dict[str, Hook] = {
-    h.name: h for h in (Ses(), Mailgun(), Postmark(), Sendgrid(), *_MESSENGERS, _X)
+    h.name: h for h in (Ses(), Mailgun(), Postmark(), Sendgrid(), *_MESSENGERS, *_SITES)
 }
 """Webhooks under /v1/hooks/ that prove themselves by their vendor's signature."""
 

@@ -36,6 +36,7 @@ from ingest.channel import Context
 from runtime import bus, kafka_local
 from runtime.archive import Folder
 from runtime.clock import SystemClock
+from runtime.outside import Outside
 from runtime.settings import Kafka, Settings
 from schemas import topics
 from schemas.departments import DEFAULT
@@ -98,14 +99,15 @@ def process_of(settings: Settings) -> psutil.Process:
 async def ingesting(settings: Settings, ack_timeout: timedelta) -> AsyncIterator[Ingest]:
     """The ingest step on that broker, with a short patience for its acknowledgement."""
     quick = msgspec.structs.replace(settings.kafka, ack_timeout=ack_timeout)
-    publisher = bus.Publisher(quick, "test")
+    publisher, web = bus.Publisher(quick, "test"), Outside()
     try:
         yield Ingest(
             archive=Folder(settings.archive_path), publisher=publisher, clock=SystemClock(),
-            context=Context(brand="default"),
+            context=Context(brand="default"), web=web,
         )  # fmt: skip
     finally:
         await publisher.stop()
+        await web.close()
 
 
 class Up:

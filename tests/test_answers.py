@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from schemas.errors import Rejected, Retry
 from schemas.message import Party
@@ -247,3 +249,83 @@ async def test_without_a_place_or_a_token_it_is_said_what_is_missing(name: str) 
     with pytest.raises(Rejected) as error:
         await action.send(msgspec.structs.replace(REPLY), action.account(token="t"), b"")
     assert error.value.code == "reply.no_address"
+
+
+def _pem(key: Any) -> str:
+    return str(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode())
+
+
+async def test_sites_and_forums_are_answered_as_they_document(vendor: Vendor) -> None:
+    cases: list[tuple[str, str, dict[str, Any], str, int, Any, bytes]] = [
+        ("sikayetvar", "11", {"key": "k"}, "/v2/complaints/11/answers", 201, {}, b'"message"'),
+        ("trendyol", "11", {"seller": "s", "key": "k", "secret": "x"}, "/integration/qna/sellers/s/questions/11/answers", 200, {}, b'"text"'),
+        ("hepsiburada", "11", {"merchant": "m", "key": "k"}, "/issues/11/answer", 201, "id-9", b'name="Answer"'),
+    ]  # fmt: skip
+    for channel, place, account, path, status, body, part in cases:
+        action = for_channel(channel)
+        assert action is not None
+        settings = action.account(api=vendor.url, **account)
+        vendor.says(path, body, status=status)
+        assert await action.send(_reply(place), settings, b"")
+        assert part in vendor.to(path)[0].body
+        for refusal, kind in ((403, Retry), (500, Unconfirmed), (400, Rejected), (429, Retry)):
+            vendor.forget()
+            vendor.says(path, {}, status=refusal)
+            with pytest.raises(kind):
+                await action.send(_reply(place), settings, b"")
+        vendor.forget()
+        with pytest.raises(Rejected, match="no number"):
+            await action.send(_reply("../x"), settings, b"")
+        with pytest.raises(Rejected, match="set `token`"):
+            await action.send(_reply(place), action.account(), b"")
+
+
+async def test_a_forum_is_answered_under_the_post(vendor: Vendor) -> None:
+    action = for_channel("discourse")
+    assert action is not None
+    settings = action.account(url=vendor.url, username="destek", api_key="k")
+    vendor.says("/posts.json", {"id": 7})
+    assert await action.send(_reply("3|2"), settings, b"") == "post 7"
+    assert vendor.asked[0].json() == {"topic_id": 3, "raw": REPLY.text, "reply_to_post_number": 2}
+    for status, body, kind in (
+        (429, {"extras": {"wait_seconds": 44}}, Retry),
+        (422, {"errors": ["too short"]}, Rejected),
+        (403, {}, Retry),
+    ):
+        vendor.forget()
+        vendor.says("/posts.json", body, status=status)
+        with pytest.raises(kind) as error:
+            await action.send(_reply("3|2"), settings, b"")
+        if status == 429:
+            assert error.value.after == 44  # type: ignore[attr-defined]  # a Retry
+
+
+async def test_a_review_is_answered_again_over_the_first_answer(vendor: Vendor) -> None:
+    play, apple = for_channel("google_play"), for_channel("app_store")
+    assert play is not None
+    assert apple is not None
+    google = play.account(package="com.x", client_email="a@b", private_key=_pem(rsa.generate_private_key(65537, 2048)),
+                          api=vendor.url, token_url=f"{vendor.url}/token")  # fmt: skip
+    vendor.says("/token", {"access_token": "t"})
+    path = "/androidpublisher/v3/applications/com.x/reviews/r1:reply"
+    vendor.says(path, None, {"result": {}})
+    with pytest.raises(Retry):
+        await play.send(_reply("r1"), google, b"")
+    assert await play.send(_reply("r1"), google, b"") == "taken"
+    assert vendor.to(path)[1].json() == {"replyText": REPLY.text}
+    store = apple.account(
+        key_id="K",
+        issuer="I",
+        private_key=_pem(ec.generate_private_key(ec.SECP256R1())),
+        api=vendor.url,
+    )
+    vendor.says("/v1/customerReviewResponses", {}, status=201)
+    assert await apple.send(_reply("r1"), store, b"") == "taken"
+    assert (
+        vendor.to("/v1/customerReviewResponses")[0].json()["data"]["relationships"]["review"][
+            "data"
+        ]["id"]
+        == "r1"
+    )
+    with pytest.raises(Rejected, match="private_key"):
+        await apple.send(_reply("r1"), apple.account(private_key="x"), b"")

@@ -2,12 +2,15 @@
 
 from workers.action import Action
 from workers.actions.reply_bluesky import ReplyBluesky
+from workers.actions.reply_discourse import ReplyDiscourse
 from workers.actions.reply_email import ReplyEmail
 from workers.actions.reply_instagram import ReplyInstagram
 from workers.actions.reply_line import ReplyLine
 from workers.actions.reply_mastodon import ReplyMastodon
 from workers.actions.reply_messenger import ReplyMessenger
+from workers.actions.reply_sites import ReplyHepsiburada, ReplySikayetvar, ReplyTrendyol
 from workers.actions.reply_slack import ReplySlack
+from workers.actions.reply_stores import ReplyAppStore, ReplyGooglePlay
 from workers.actions.reply_teams import ReplyTeams
 from workers.actions.reply_telegram import ReplyTelegram
 from workers.actions.reply_twilio import ReplyTwilio
@@ -20,7 +23,8 @@ ACTIONS: dict[str, Action] = {
     for a in (
         ReplyEmail(), ReplyWhatsapp(), ReplyTelegram(), ReplyMessenger(), ReplyInstagram(),
         ReplySlack(), ReplyTeams(), ReplyViber(), ReplyLine(), ReplyTwilio(), ReplyBluesky(),
-        ReplyMastodon(), ReplyX(),
+        ReplyMastodon(), ReplyX(), ReplyDiscourse(), ReplySikayetvar(), ReplyTrendyol(),
+        ReplyHepsiburada(), ReplyGooglePlay(), ReplyAppStore(),
     )
 }  # fmt: skip
 

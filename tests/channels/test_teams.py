@@ -200,12 +200,14 @@ async def test_shared_files_need_no_token_and_pictures_the_bots(vendor: Vendor) 
         "https://ornek.sharepoint.example/f",
         "inline:https://smba.trafficmanager.net/i",
     ]
+    web = Outside()
     with pytest.raises(Rejected, match="app_password"):
-        await Teams().fetch(made.media[1].ref, ACCOUNT, Outside())
+        await Teams().fetch(made.media[1].ref, ACCOUNT, web)
     vendor.says("/botframework.com/oauth2/v2.0/token", {"access_token": "t"}, status=401)
     settings = replace_account(login=vendor.url)
     with pytest.raises(Retry, match="401"):
-        await Teams().fetch(made.media[1].ref, settings, Outside())
+        await Teams().fetch(made.media[1].ref, settings, web)
+    await web.close()
 
 
 def replace_account(**more: Any) -> Account:

@@ -1,0 +1,147 @@
+"""App Store: reviews of an app.
+
+Before: App Store Connect holds reviews. After: accept publishes. A review has no time of its
+change: a hash of its words tells. Source: developer.apple.com, App Store Connect API, customer
+reviews; generating tokens.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any, Literal
+
+import jwt
+import msgspec
+
+from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
+from ingest.clean.told import Text, instant, read
+from ingest.polling import Ask, Item, Poll, pages, stars, stored
+from schemas.base import Record, message_id
+from schemas.errors import Rejected, Retry
+from schemas.message import Answering, Event, Handle, Party, Post
+
+LIMIT = 5970
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """An app (`app`: its number) and an API key: id, issuer and private key (PEM, ES256)."""
+
+    brand: str = ""
+    app: str = ""
+    key_id: str = ""
+    issuer: str = ""
+    private_key: str = ""
+    api: str = "https://api.appstoreconnect.apple.com"
+    poll: timedelta = timedelta(minutes=10)
+
+
+class Words(Record, frozen=True, kw_only=True):
+    """What the customer wrote."""
+
+    rating: Text = None
+    title: str | None = ""
+    body: str | None = ""
+    reviewerNickname: str | None = ""  # noqa: N815 - Apple's name
+    createdDate: Text = None  # noqa: N815 - as above
+    territory: str | None = ""
+
+
+class Review(Record, frozen=True, kw_only=True):
+    """A review."""
+
+    id: str = ""
+    attributes: Words = Words()
+
+
+class Links(Record, frozen=True, kw_only=True):
+    """Where the next page is."""
+
+    next: str | None = ""
+
+
+class Page(Record, frozen=True, kw_only=True):
+    """A page of reviews."""
+
+    data: tuple[msgspec.Raw, ...] = ()
+    links: Links = Links()
+
+
+class AppStore:
+    """The channel and its poll."""
+
+    name = "app_store"
+    way: Literal["push", "pull"] = "pull"
+    account: type[msgspec.Struct] = Account
+    takes = "reviews with their stars; their later versions"
+    ignores = "ratings without a review, which the API does not give"
+
+    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+        """Return the Message of one review."""
+        kept = stored(delivery.raw)
+        told = read(Review, kept.item)
+        words = told.attributes
+        if not told.id:
+            raise Rejected("json.invalid", "a review without its id")
+        native, event = told.id, None
+        if kept.version:
+            of = message_id("app_store", f"app_store:{delivery.account}", told.id)
+            native, event = f"{told.id}@{kept.version}", Event(kind="edited", of=of)
+        return Parsed(message=message_of(
+            "app_store", delivery, context, native_id=native, root=told.id, kind="review",
+            subject=words.title or "", text=words.body or words.title or "", event=event,
+            sender=Party(
+                name=words.reviewerNickname or "",
+                handles=(Handle(kind="handle", value=f"app_store:{told.id}"),),
+            ),
+            sent_at=instant(words.createdDate), post=Post(rating=stars(words.rating)),
+            reply_to=told.id, thread=(told.id,), answering=Answering(limit=LIMIT, public=True),
+        ))  # fmt: skip
+
+    def pulls(self, settings: Any) -> bool:
+        """Say whether there is an app to ask for."""
+        return bool(settings.app and settings.key_id and settings.private_key)
+
+    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+        """Return the poll of one app."""
+        return Poll("app_store", account, settings, tools, Reviews().items)
+
+
+class Reviews:
+    """Lists an app's reviews, and knows which words it saw first."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, str] = {}
+
+    async def items(self, settings: Account, ask: Ask) -> AsyncIterator[Item]:
+        """Yield every review there is, the newest first."""
+        url = (f"{settings.api}/v1/apps/{settings.app}/customerReviews"
+               "?sort=-createdDate&limit=200&include=response")  # fmt: skip
+        for _ in pages():
+            headers = {"authorization": f"Bearer {token(settings, ask)}"}
+            page = read(Page, await ask.get(url, headers=headers))
+            for raw in page.data:
+                told = read(Review, raw)
+                mark = _mark(told.attributes)
+                first = self._first.setdefault(told.id, mark)
+                yield Item(id=told.id, raw=bytes(raw), version="" if mark == first else mark)
+            url = page.links.next or ""
+            # The token goes to Apple, and to nobody a page names instead.
+            if not url.startswith(settings.api):
+                return
+
+
+def _mark(words: Words) -> str:
+    told = f"{words.rating}\n{words.title}\n{words.body}"
+    return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def token(settings: Account, ask: Ask) -> str:
+    """Return a token for the next minutes."""
+    stamp = int(ask.now().timestamp())
+    claims = {"iss": settings.issuer, "iat": stamp, "exp": stamp + 900, "aud": "appstoreconnect-v1"}
+    try:
+        return jwt.encode(
+            claims, settings.private_key, algorithm="ES256", headers={"kid": settings.key_id}
+        )
+    except (ValueError, TypeError, jwt.PyJWTError) as error:
+        raise Retry(600, f"app_store: `private_key` is no EC key: {error}"[:300]) from error

@@ -1,0 +1,311 @@
+"""Complaint sites and forums: a feed, a JSON address, or the site's webhook.
+
+Before: a site publishes, or calls /v1/hooks/complaint/ACCOUNT. After: accept publishes. What a
+site calls its fields is said in the settings. Calls are proven by Standard Webhooks, or by an HMAC
+in a header. Source: RFC 4287, RSS 2.0 (feedparser); standardwebhooks.com.
+"""
+
+import base64
+import binascii
+import calendar
+import hashlib
+import hmac
+import io
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import feedparser
+import msgspec
+
+from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
+from ingest.clean.html import to_text
+from ingest.clean.told import instant, read
+from ingest.hook import Call, HookTools, Taken, in_time, need
+from ingest.polling import Ask, Item, Poll, pages, stars, stored
+from schemas.base import Record, message_id
+from schemas.errors import Rejected
+from schemas.message import Answering, Event, Handle, Party, Post
+
+WINDOW = timedelta(minutes=5)
+_LARGEST = 8 * 1024 * 1024
+
+
+class Fields(Record, frozen=True, kw_only=True):
+    """What a site calls things: paths with dots. `items` is where its list is."""
+
+    items: str = ""
+    id: str = "id"
+    title: str = "title"
+    text: str = "text"
+    author: str = "author"
+    author_id: str = ""
+    url: str = "url"
+    created: str = "created_at"
+    updated: str = "updated_at"
+    rating: str = "rating"
+    thread: str = ""
+    next: str = ""
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """A site: `feed` (RSS or Atom) or `api` (JSON) is asked every `poll`; `secret` proves its own
+    calls: `whsec_…` by Standard Webhooks, any other in the header `signature_header`."""
+
+    brand: str = ""
+    feed: str = ""
+    api: str = ""
+    api_headers: dict[str, str] = msgspec.field(default_factory=dict)
+    secret: str = ""
+    signature_header: str = "x-signature"
+    fields: Fields = Fields()
+    most_stars: int = 5
+    keywords: tuple[str, ...] = ()
+    poll: timedelta = timedelta(minutes=5)
+    answering: str = "the site takes no answer by us: answer on its own page"
+
+
+class Entry(Record, frozen=True, kw_only=True):
+    """A complaint, whichever way it came."""
+
+    id: str
+    title: str = ""
+    text: str = ""
+    author: str = ""
+    author_id: str = ""
+    url: str = ""
+    created: str = ""
+    updated: str = ""
+    rating: float | None = None
+    thread: str = ""
+
+
+class Complaint:
+    """The channel, its hook and its poll."""
+
+    name = "complaint"
+    channel = "complaint"
+    way: Literal["push", "pull"] = "push"
+    patient = True
+    account: type[msgspec.Struct] = Account
+    takes = "entries of a feed, items of a JSON address, calls of the site; later versions of them"
+    ignores = "what holds none of the keywords, where some are set"
+
+    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+        """Return what a call of the site's held."""
+        secret = need(settings.secret, "secret", "[channels.complaint.ACCOUNT]")
+        if secret.startswith("whsec_"):
+            _standard(call, secret, tools.now)
+        else:
+            _marked(call, secret, settings.signature_header.lower())
+        return _taken(call.body, settings)
+
+    def take(self, body: bytes) -> Taken:
+        """Return the complaints in a captured feed or JSON, by the default names of fields."""
+        return _taken(body, Account())
+
+    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+        """Return the Message of one entry."""
+        told: Account = context.settings or Account()
+        kept = stored(delivery.raw)
+        entry = read(Entry, kept.item)
+        whole = "\n".join(t for t in (entry.title, entry.text) if t).lower()
+        if told.keywords and not any(k.lower() in whole for k in told.keywords):
+            raise Rejected("delivery.ignored", "none of the keywords")
+        who = entry.author_id or entry.author
+        handles = (Handle(kind="handle", value=f"complaint:{who}"[:512]),) if who else ()
+        native, event = entry.id, None
+        if kept.version:
+            of = message_id("complaint", f"complaint:{delivery.account}", entry.id)
+            native, event = f"{entry.id}@{kept.version}", Event(kind="edited", of=of)
+        return Parsed(message=message_of(
+            "complaint", delivery, context, native_id=native, root=entry.thread or entry.id,
+            kind="post" if entry.rating is None else "review", subject=entry.title,
+            text=entry.text or entry.title, event=event,
+            sender=Party(name=entry.author, handles=handles),
+            sent_at=instant(entry.updated if event else entry.created or entry.updated),
+            post=Post(url=entry.url or None, rating=entry.rating),
+            answering=Answering(forbidden=told.answering, public=True),
+        ))  # fmt: skip
+
+    def setup(self, settings: Any, url: str) -> str | None:
+        """Return what to set up."""
+        return f"the complaint site: webhook address {url}" if settings.secret else None
+
+    def secret(self, settings: Any, value: str) -> Any:
+        """Return the settings with the webhook's secret."""
+        return msgspec.structs.replace(settings, secret=value)
+
+    def pulls(self, settings: Any) -> bool:
+        """Say whether a feed or an address is asked."""
+        return bool(settings.feed or settings.api)
+
+    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+        """Return the poll of one site."""
+        return Poll("complaint", account, settings, tools, Sites().items)
+
+
+def _standard(call: Call, secret: str, now: datetime) -> None:
+    """Raise Rejected unless the call is signed as Standard Webhooks has it."""
+    number, stamp = call.headers.get("webhook-id", ""), call.headers.get("webhook-timestamp", "")
+    told = call.headers.get("webhook-signature", "")
+    if not (number and stamp and told):
+        raise Rejected("signature.missing", "no webhook-id, webhook-timestamp, webhook-signature")
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"))
+    except (binascii.Error, ValueError) as error:
+        raise Rejected("signature.unset", "`secret` is not whsec_ and base64") from error
+    signed = f"{number}.{stamp}.".encode("utf-8", "replace") + call.body
+    due = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest())
+    marks = [m.partition(",") for m in told.split()]
+    given = [v.encode("utf-8", "replace") for version, _, v in marks if version == "v1"]
+    if not any(hmac.compare_digest(due, v) for v in given):
+        raise Rejected("signature.wrong", "webhook-signature is not of these bytes")
+    in_time(stamp, now, WINDOW, "webhook-timestamp")
+
+
+def _marked(call: Call, secret: str, header: str) -> None:
+    """Raise Rejected unless a header holds the body's HMAC-SHA256, in hex or base64."""
+    told = call.headers.get(header, "").strip()
+    if not told:
+        raise Rejected("signature.missing", f"no {header}")
+    value = told.removeprefix("sha256=").encode("utf-8", "replace")
+    made = hmac.new(secret.encode(), call.body, hashlib.sha256).digest()
+    fits = (hmac.compare_digest(value.lower(), made.hex().encode()),
+            hmac.compare_digest(value, base64.b64encode(made)))  # fmt: skip
+    if not any(fits):
+        raise Rejected("signature.wrong", f"{header} is not of these bytes")
+
+
+def _taken(body: bytes, settings: Account) -> Taken:
+    entries: Sequence[Entry | dict[str, Any]]
+    entries = feed(body, settings.feed) if body.lstrip()[:1] == b"<" else listed(body, settings)
+    if not entries:
+        return Taken(ignored=("empty",))
+    return Taken(deliveries=tuple(i.raw for i in map(_item, entries)))
+
+
+def feed(body: bytes, address: str) -> list[Entry]:
+    """Return the entries of a feed; raise Rejected when it is none at all."""
+    if len(body) > _LARGEST:
+        raise Rejected("body.too_large", f"a feed of {len(body)} bytes")
+    told = feedparser.parse(
+        io.BytesIO(body), response_headers={"content-type": "application/xml"},
+        sanitize_html=False, resolve_relative_uris=False,
+    )  # fmt: skip
+    if not told.entries and not told.get("version"):
+        raise Rejected("form.malformed", "no feed: neither RSS nor Atom")
+    made = []
+    for entry in told.entries:
+        content = entry.get("content") or [{}]
+        html = content[0].get("value") or entry.get("summary") or ""
+        title = to_text(str(entry.get("title") or ""), laid_out=False)
+        link = str(entry.get("link") or "")
+        published, updated = _stamp(entry, "published"), _stamp(entry, "updated")
+        own = str(entry.get("id") or "") or link
+        if not own:
+            own = hashlib.sha256(f"{title}\n{published}\n{html}".encode()).hexdigest()
+        made.append(Entry(
+            id=f"{address}#{own}"[:900] if address else own[:900], title=title,
+            text=to_text(str(html)), author=str(entry.get("author") or ""), url=link,
+            created=published or updated, updated=updated if updated != published else "",
+        ))  # fmt: skip
+    return made
+
+
+def _stamp(entry: Any, name: str) -> str:
+    """Return a time of an entry in ISO 8601; empty when it has none of its own."""
+    found = entry.get(f"{name}_parsed") if name in entry else None
+    if not found:
+        return ""
+    try:
+        return datetime.fromtimestamp(calendar.timegm(found), UTC).isoformat()
+    except (ValueError, OverflowError, TypeError, OSError):
+        return ""
+
+
+def listed(body: bytes, settings: Account) -> list[Entry | dict[str, Any]]:
+    """Return the items of a JSON body, by the names the site gives its fields.
+
+    What has no id stays as it is: its dead letter will tell.
+    """
+    told = read(Any, body)
+    names = settings.fields
+    items = at(told, names.items) if names.items else told
+    if isinstance(items, dict) and not names.items:
+        inner = [v for k in ("items", "data", "complaints", "results", "content")
+                 if isinstance(v := items.get(k), list)]  # fmt: skip
+        items = inner[0] if inner else [items]
+    if not isinstance(items, list):
+        raise Rejected("json.invalid", f"no list at {names.items!r}")
+    return [_entry(one, settings) or one for one in items if isinstance(one, dict)]
+
+
+def at(told: Any, path: str) -> Any:
+    """Return what lies at a path of names and numbers, None when there is nothing."""
+    for name in path.split(".") if path else ():
+        if isinstance(told, dict):
+            told = told.get(name)
+        elif isinstance(told, list) and name.isdigit() and int(name) < len(told):
+            told = told[int(name)]
+        else:
+            return None
+    return told
+
+
+def _entry(one: dict[str, Any], settings: Account) -> Entry | None:
+    names = settings.fields
+
+    def text(path: str) -> str:
+        found = at(one, path) if path else None
+        return "" if found is None or isinstance(found, dict | list) else str(found)
+
+    number = text(names.id)
+    if not number:
+        return None
+    body = text(names.text)
+    created, updated = text(names.created), text(names.updated)
+    return Entry(
+        id=number, title=text(names.title), text=to_text(body) if "</" in body else body,
+        author=text(names.author), author_id=text(names.author_id), url=text(names.url),
+        created=created, updated=updated if updated != created else "", thread=text(names.thread),
+        rating=stars(at(one, names.rating), settings.most_stars) if names.rating else None,
+    )  # fmt: skip
+
+
+class Sites:
+    """Lists what a site has: its feed with the validators of the last time, or its JSON pages."""
+
+    def __init__(self) -> None:
+        self._validators: dict[str, str] = {}
+
+    async def items(self, settings: Account, ask: Ask) -> AsyncIterator[Item]:
+        """Yield every entry; the validators count only once all of them are safe."""
+        if settings.feed:
+            headers = {"user-agent": "santral", **self._validators}
+            found = await ask.ask("GET", settings.feed, also=(304, 410), headers=headers)
+            if found.status == 200:
+                for one in feed(found.body, settings.feed):
+                    yield _item(one)
+                told = {"if-none-match": found.headers.get("etag", ""),
+                        "if-modified-since": found.headers.get("last-modified", "")}  # fmt: skip
+                self._validators = {k: v for k, v in told.items() if v}
+        if settings.api:
+            address = settings.api
+            for _ in pages():
+                body = await ask.get(address, headers=settings.api_headers)
+                for entry in listed(body, settings):
+                    yield _item(entry)
+                following = at(msgspec.json.decode(body), settings.fields.next)
+                if not settings.fields.next or not isinstance(following, str) or not following:
+                    break
+                if not following.startswith(settings.api.partition("?")[0]):
+                    break  # the key goes to the address it was given for, and to no other
+                address = following
+
+
+def _item(entry: Entry | dict[str, Any]) -> Item:
+    if isinstance(entry, dict):
+        raw = msgspec.json.encode(entry)
+        return Item(id=hashlib.sha256(raw).hexdigest(), raw=raw)
+    return Item(id=entry.id, raw=msgspec.json.encode(entry), version=entry.updated)

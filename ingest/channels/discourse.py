@@ -1,0 +1,166 @@
+"""Discourse: posts of a forum, by its webhook.
+
+Before: a forum calls /v1/hooks/discourse/ACCOUNT. After: accept publishes. Most forums do not
+repeat a call: what Kafka can't take is kept on disk. Each try has a new event id: the post and its
+version are the key. Source: discourse/discourse, emit_web_hook_event.rb.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from ingest.channel import Context, Delivery, Parsed, message_of
+from ingest.clean.html import to_text
+from ingest.clean.told import Text, instant, read
+from ingest.hook import Call, HookTools, Taken, need, same_hmac
+from schemas.base import Record, message_id
+from schemas.errors import Rejected
+from schemas.message import Answering, Event, Handle, Party, Post
+
+LIMIT = 32_000
+_EVENTS = {"post_created": "", "post_edited": "edited", "post_destroyed": "deleted",
+           "post_recovered": "edited"}  # fmt: skip
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """A forum. `secret` proves its calls; `username` is ours there; `categories` (numbers) are
+    those where customers ask, none means every one."""
+
+    brand: str = ""
+    url: str = ""
+    secret: str = ""
+    username: str = ""
+    categories: tuple[int, ...] = ()
+
+
+class Words(Record, frozen=True, kw_only=True):
+    """A post of the forum."""
+
+    id: Text = ""
+    topic_id: Text = ""
+    topic_slug: str | None = ""
+    topic_title: str | None = ""
+    category_id: Text = None
+    post_number: Text = 1
+    reply_to_post_number: Text = None
+    user_id: Text = ""
+    username: str | None = ""
+    name: str | None = ""
+    raw: str | None = None
+    cooked: str | None = ""
+    created_at: Text = None
+    updated_at: Text = None
+    version: Text = 1
+    post_type: Text = 1
+
+
+class Body(Record, frozen=True, kw_only=True):
+    """A call."""
+
+    post: Words | None = None
+
+
+class Stored(Record, frozen=True, kw_only=True):
+    """A post with what happened to it, as the archive keeps it."""
+
+    event: str
+    post: msgspec.Raw
+
+
+class Raw(Record, frozen=True, kw_only=True):
+    """A call, its post not yet read."""
+
+    post: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class Discourse:
+    """The channel, and the hook of a forum."""
+
+    name = "discourse"
+    channel = "discourse"
+    way: Literal["push", "pull"] = "push"
+    patient = False
+    account: type[msgspec.Struct] = Account
+    takes = "posts of people, their edits and deletions"
+    ignores = "our own, the system's, small actions, whispers, pings, every other event"
+
+    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+        """Return what a call of the forum's held."""
+        secret = need(settings.secret, "secret", "[channels.discourse.ACCOUNT]")
+        told = call.headers.get("x-discourse-event-signature", "")
+        if not told:
+            raise Rejected("signature.missing", "no X-Discourse-Event-Signature")
+        scheme, _, value = told.partition("=")
+        if scheme != "sha256" or not same_hmac(secret, value, call.body):
+            raise Rejected("signature.wrong", "X-Discourse-Event-Signature is not of these bytes")
+        return _taken(call.body, call.headers.get("x-discourse-event", "post_created"))
+
+    def take(self, body: bytes) -> Taken:
+        """Return the post in a captured body: without its headers it is taken for a new one."""
+        return _taken(body, "post_created")
+
+    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+        """Return the Message of one post."""
+        told: Account = context.settings or Account()
+        kept = read(Stored, delivery.raw)
+        post = read(Words, kept.post)
+        why = _unwanted(post, told)
+        if why:
+            raise Rejected("delivery.ignored", why)
+        number, kind = str(post.id or ""), _EVENTS[kept.event]
+        if not number or not post.topic_id:
+            raise Rejected("json.invalid", "a post without its id or its topic")
+        of = message_id("discourse", f"discourse:{delivery.account}", number)
+        native, event = number, None
+        if kind == "edited":
+            native, event = f"{number}@{post.version}", Event(kind="edited", of=of)
+        elif kind == "deleted":
+            native, event = f"{number}:deleted", Event(kind="deleted", of=of)
+        who = post.username or post.user_id
+        text = post.raw if post.raw is not None else to_text(post.cooked or "")
+        parent = str(post.reply_to_post_number) if post.reply_to_post_number else None
+        link = f"{told.url}/t/{post.topic_slug or '-'}/{post.topic_id}/{post.post_number}"
+        return Parsed(message=message_of(
+            "discourse", delivery, context, native_id=native, kind="post", event=event,
+            root=f"{post.topic_id}|{post.user_id}", subject=post.topic_title or "",
+            text="" if kind == "deleted" else text,
+            sender=Party(
+                name=post.name or post.username or "",
+                handles=(Handle(kind="handle", value=f"discourse:{who}"),),
+            ),
+            sent_at=instant(post.updated_at if event else post.created_at),
+            post=Post(url=link if told.url else None, parent=parent),
+            reply_to=f"{post.topic_id}|{post.post_number}", thread=(number,),
+            answering=Answering(limit=LIMIT, public=True),
+        ))  # fmt: skip
+
+    def setup(self, settings: Any, url: str) -> str | None:
+        """Return what to set up."""
+        if not settings.secret:
+            return None
+        return f"Discourse: admin, API, Webhooks: payload URL {url}, JSON, post events, the secret"
+
+    def secret(self, settings: Any, value: str) -> Any:
+        """Return the settings with the webhook's secret."""
+        return msgspec.structs.replace(settings, secret=value)
+
+
+def _taken(body: bytes, event: str) -> Taken:
+    post = read(Raw, body).post
+    if bytes(post) == b"null":
+        keys = read(dict[str, msgspec.Raw], body).keys()
+        return Taken(ignored=("ping" if "ping" in keys else "other_event",))
+    if event not in _EVENTS:
+        return Taken(ignored=("other_event",))
+    return Taken(deliveries=(msgspec.json.encode(Stored(event=event, post=post)),))
+
+
+def _unwanted(post: Words, told: Account) -> str:
+    """Return why a post is no customer's; empty when it is one."""
+    if str(post.post_type or 1) != "1":
+        return "no post of a person's"
+    if str(post.user_id) == "-1" or (told.username and post.username == told.username):
+        return "our own"
+    if told.categories and str(post.category_id) not in map(str, told.categories):
+        return "another category"
+    return ""

@@ -1,0 +1,156 @@
+"""Hepsiburada: customers' questions to a merchant.
+
+Before: the merchant's panel holds issues. After: accept publishes each of the customer's turns.
+Source: developers.hepsiburada.com, ask to seller.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
+from ingest.clean.told import Text, instant, read
+from ingest.polling import Ask, Item, Poll, pages, since, stored
+from schemas.base import Record
+from schemas.errors import Rejected
+from schemas.message import Answering, Handle, Party
+
+LIMIT = 2000
+_SIZE = 50
+_OURS = frozenset({"merchant", "seller", "satici", "hepsiburada"})
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """A merchant: id, key, and the name of the integration (its User-Agent)."""
+
+    brand: str = ""
+    merchant: str = ""
+    key: str = ""
+    integrator: str = ""
+    api: str = "https://api-asktoseller-merchant.hepsiburada.com/api/v1.0"
+    window: timedelta = timedelta(days=7)
+    poll: timedelta = timedelta(minutes=2)
+
+
+class Turn(Record, frozen=True, kw_only=True):
+    """Something that was said."""
+
+    id: Text = ""
+    content: str | None = ""
+    sender: str | None = msgspec.field(default="", name="from")
+    type: str | None = ""
+    createdAt: Text = None  # noqa: N815 - the vendor's name
+
+
+class Product(Record, frozen=True, kw_only=True):
+    """What it is about."""
+
+    name: str | None = ""
+    sku: str | None = ""
+
+
+class Issue(Record, frozen=True, kw_only=True):
+    """A question and what followed it."""
+
+    issueNumber: Text = ""  # noqa: N815 - the vendor's name
+    status: str | None = ""
+    product: Product | None = None
+    conversations: tuple[Turn, ...] = ()
+    expireDate: Text = None  # noqa: N815 - as above
+
+
+class Stored(Record, frozen=True, kw_only=True):
+    """One turn with its issue, as the archive keeps it."""
+
+    issue: Issue
+    turn: Turn
+
+
+class Hepsiburada:
+    """The channel and its poll."""
+
+    name = "hepsiburada"
+    way: Literal["push", "pull"] = "pull"
+    account: type[msgspec.Struct] = Account
+    takes = "each turn of a customer in an issue, with its product"
+    ignores = "the merchant's own turns"
+
+    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+        """Return the Message of one turn, or of a captured issue's first."""
+        raw = bytes(stored(delivery.raw).item)
+        keys = read(dict[str, msgspec.Raw], raw).keys()
+        told = read(Stored, raw) if "turn" in keys else _first(read(Issue, raw))
+        issue, turn = told.issue, told.turn
+        number = str(issue.issueNumber or "")
+        if not number or not turn.id:
+            raise Rejected("json.invalid", "a turn without its id, or without its issue")
+        if _ours(turn):
+            raise Rejected("delivery.ignored", "the merchant's own turn")
+        open_ = (issue.status or "") in ("", "WaitingForAnswer")
+        until = instant(issue.expireDate)
+        return Parsed(message=message_of(
+            "hepsiburada", delivery, context, native_id=str(turn.id), root=number, kind="post",
+            text=turn.content or "", subject=(issue.product.name if issue.product else "") or "",
+            sender=Party(handles=(Handle(kind="handle", value=f"hepsiburada:{number}"),)),
+            sent_at=instant(turn.createdAt), reply_to=number, thread=(number,),
+            answering=Answering(
+                limit=LIMIT, until=until,
+                forbidden="" if open_ else "it was answered already, or its time is over",
+            ),
+        ))  # fmt: skip
+
+    def pulls(self, settings: Any) -> bool:
+        """Say whether there is a merchant to ask for."""
+        return bool(settings.merchant and settings.key)
+
+    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+        """Return the poll of one merchant."""
+        return Poll("hepsiburada", account, settings, tools, items)
+
+
+def _ours(turn: Turn) -> bool:
+    return (turn.sender or "").lower() in _OURS or (turn.type or "").lower() == "answer"
+
+
+def _first(issue: Issue) -> Stored:
+    theirs = [t for t in issue.conversations if not _ours(t)]
+    if not theirs:
+        raise Rejected("delivery.ignored", "no turn of a customer's")
+    return Stored(issue=issue, turn=theirs[0])
+
+
+async def items(settings: Account, ask: Ask) -> AsyncIterator[Item]:
+    """Yield the customers' turns of the last days, in issues of every status."""
+    start = since(ask, settings.window)
+    for number in pages():
+        raw = await ask.get(
+            f"{settings.api}/issues", auth=(settings.merchant, settings.key),
+            headers={"merchantid": settings.merchant, "user-agent": settings.integrator},
+            params={"page": number, "size": _SIZE, "minCreatedAt": start.isoformat()},
+        )  # fmt: skip
+        found = _issues(raw)
+        for issue in found:
+            for turn in issue.conversations:
+                if turn.id and not _ours(turn):
+                    bare = msgspec.structs.replace(issue, conversations=())
+                    kept = msgspec.json.encode(Stored(issue=bare, turn=turn))
+                    yield Item(id=str(turn.id), raw=kept)
+        if len(found) < _SIZE:
+            return
+
+
+class Page(Record, frozen=True, kw_only=True):
+    """A page of issues, under either name."""
+
+    data: tuple[Issue, ...] = ()
+    items: tuple[Issue, ...] = ()
+    content: tuple[Issue, ...] = ()
+
+
+def _issues(raw: bytes) -> tuple[Issue, ...]:
+    if raw.lstrip()[:1] == b"[":
+        return read(tuple[Issue, ...], raw)
+    page = read(Page, raw)
+    return page.data or page.items or page.content

@@ -1,0 +1,132 @@
+"""Şikayetvar: the complaints about a brand, by the API for brands.
+
+Before: the brand's panel holds complaints. After: accept publishes. The thread's later words of
+the customer are messages of the same conversation. Page base and time zone are not documented, and
+are settings. Source: api.sikayetplus.com, as a client of it uses it; its own pages were not read.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
+from ingest.clean.html import to_text
+from ingest.clean.told import Text, instant, read
+from ingest.polling import Ask, Item, Poll, pages, since, stored
+from schemas.base import Record
+from schemas.errors import Rejected
+from schemas.message import Answering, Handle, HandleKind, Party, Post
+
+LIMIT = 5000
+_SIZE = 50
+_KINDS: dict[str, HandleKind] = {"email": "email", "phone": "phone", "gsm": "phone"}
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """A brand's account: `key` is its X-Auth-Key."""
+
+    brand: str = ""
+    key: str = ""
+    api: str = "https://api.sikayetplus.com"
+    first_page: int = 0
+    window: timedelta = timedelta(days=3)
+    poll: timedelta = timedelta(minutes=2)
+
+
+class Identity(Record, frozen=True, kw_only=True):
+    """A way to know the customer."""
+
+    identityType: str | None = ""  # noqa: N815 - the vendor's name
+    identityValue: str | None = ""  # noqa: N815 - as above
+
+
+class Member(Record, frozen=True, kw_only=True):
+    """Who complains."""
+
+    name: str | None = ""
+    identities: tuple[Identity, ...] = ()
+    city: Any = None
+
+
+class Content(Record, frozen=True, kw_only=True):
+    """What is complained of."""
+
+    title: str | None = ""
+    body: str | None = ""
+
+
+class Told(Record, frozen=True, kw_only=True):
+    """A complaint."""
+
+    id: Text = ""
+    content: Content = Content()
+    member: Member = Member()
+    complaintUrl: str | None = ""  # noqa: N815 - the vendor's name
+    complainTime: Text = None  # noqa: N815 - as above
+
+
+class Sikayetvar:
+    """The channel and its poll."""
+
+    name = "sikayetvar"
+    way: Literal["push", "pull"] = "pull"
+    account: type[msgspec.Struct] = Account
+    takes = "the brand's complaints with title, text, author and link"
+    ignores = "nothing that the brand's panel holds"
+
+    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+        """Return the Message of one complaint."""
+        told = read(Told, stored(delivery.raw).item)
+        number = str(told.id or "")
+        if not number:
+            raise Rejected("json.invalid", "a complaint without its id")
+        title, body = told.content.title or "", to_text(told.content.body or "")
+        return Parsed(message=message_of(
+            "sikayetvar", delivery, context, native_id=number, root=number, kind="post",
+            subject=title, text=body or title, sent_at=instant(told.complainTime),
+            sender=Party(name=told.member.name or "", handles=_handles(told.member, number)),
+            post=Post(url=told.complaintUrl or None), reply_to=number, thread=(number,),
+            answering=Answering(limit=LIMIT, public=True),
+        ))  # fmt: skip
+
+    def pulls(self, settings: Any) -> bool:
+        """Say whether there is an account to ask."""
+        return bool(settings.key)
+
+    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+        """Return the poll of one brand."""
+        return Poll("sikayetvar", account, settings, tools, items)
+
+
+def _handles(member: Member, number: str) -> tuple[Handle, ...]:
+    found = []
+    for one in member.identities:
+        kind = _KINDS.get((one.identityType or "").lower())
+        if kind and one.identityValue:
+            value = one.identityValue.lower() if kind == "email" else one.identityValue
+            found.append(Handle(kind=kind, value=value[:512]))
+    return tuple(found) or (Handle(kind="handle", value=f"sikayetvar:{number}"),)
+
+
+async def items(settings: Account, ask: Ask) -> AsyncIterator[Item]:
+    """Yield the complaints of the last days, page by page."""
+    body = {
+        "filters": {
+            "complainingAfterDate": since(ask, settings.window).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "publishStatuses": [2, 3, 5],
+        },
+        "projections": ["ALL"],
+    }  # fmt: skip
+    for number in pages():
+        page = settings.first_page + number
+        found = await ask.post(
+            f"{settings.api}/v2/complaints", params={"page": page, "size": _SIZE}, json=body,
+            headers={"x-auth-key": settings.key},
+        )  # fmt: skip
+        complaints = read(tuple[msgspec.Raw, ...], found.body)
+        for raw in complaints:
+            yield Item(id=str(read(Told, raw).id), raw=bytes(raw))
+        if len(complaints) < _SIZE:
+            return

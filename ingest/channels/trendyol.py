@@ -1,0 +1,130 @@
+"""Trendyol: customers' questions to a seller.
+
+Before: the seller's panel holds questions. After: accept publishes. An answer that Trendyol
+refuses puts the same question up again: that is a message of its own. Source:
+developers.trendyol.com, question and answer services.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
+from ingest.clean.told import Text, instant, read
+from ingest.polling import Ask, Item, Poll, pages, since, stored
+from schemas.base import Record
+from schemas.errors import Rejected
+from schemas.message import Answering, Handle, Party, Post
+
+LIMIT = 2000
+_SIZE = 50
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """A seller: number, key and secret of its integration."""
+
+    brand: str = ""
+    seller: str = ""
+    key: str = ""
+    secret: str = ""
+    api: str = "https://apigw.trendyol.com"
+    window: timedelta = timedelta(days=7)
+    poll: timedelta = timedelta(minutes=2)
+
+
+class Told(Record, frozen=True, kw_only=True):
+    """A question."""
+
+    id: Text = ""
+    text: str | None = ""
+    customerId: Text = ""  # noqa: N815 - the vendor's name
+    userName: str | None = ""  # noqa: N815 - as above
+    status: str = ""
+    productName: str | None = ""  # noqa: N815 - as above
+    webUrl: str | None = ""  # noqa: N815 - as above
+    creationDate: Text = None  # noqa: N815 - as above
+    rejectedDate: Text = 0  # noqa: N815 - as above
+    reason: str | None = ""
+
+
+class Page(Record, frozen=True, kw_only=True):
+    """A page of questions."""
+
+    content: tuple[msgspec.Raw, ...] = ()
+    totalPages: Text = 1  # noqa: N815 - the vendor's name
+
+
+class Trendyol:
+    """The channel and its poll."""
+
+    name = "trendyol"
+    way: Literal["push", "pull"] = "pull"
+    account: type[msgspec.Struct] = Account
+    takes = "questions with their product, and those whose answer was refused once more"
+    ignores = "nothing that the seller's panel holds"
+
+    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+        """Return the Message of one question."""
+        told = read(Told, stored(delivery.raw).item)
+        number = str(told.id or "")
+        if not number:
+            raise Rejected("json.invalid", "a question without its id")
+        refused = _refused(told)
+        native = f"{number}@{told.rejectedDate}" if refused else number
+        who = str(told.customerId or number)
+        text = told.text or ""
+        note = (
+            f"\n[Trendyol refused the answer: {told.reason or 'no reason given'}]"
+            if refused
+            else ""
+        )
+        return Parsed(message=message_of(
+            "trendyol", delivery, context, native_id=native, root=number, kind="post", text=text,
+            full_text=text + note, subject=told.productName or "",
+            sender=Party(
+                name=told.userName or "", handles=(Handle(kind="handle", value=f"trendyol:{who}"),)
+            ),
+            sent_at=instant(told.creationDate), post=Post(url=told.webUrl or None),
+            reply_to=number, thread=(number,), flags=("answer_refused",) if refused else (),
+            answering=_answering(told.status),
+        ))  # fmt: skip
+
+    def pulls(self, settings: Any) -> bool:
+        """Say whether there is a seller to ask for."""
+        return bool(settings.seller and settings.key and settings.secret)
+
+    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+        """Return the poll of one seller."""
+        return Poll("trendyol", account, settings, tools, items)
+
+
+def _refused(told: Told) -> bool:
+    return str(told.rejectedDate or "0") != "0" and told.status == "WAITING_FOR_ANSWER"
+
+
+def _answering(status: str) -> Answering:
+    done = "it was answered already, or its time is over" if status in (
+        "ANSWERED", "REPORTED", "REJECTED", "UNANSWERED") else ""  # fmt: skip
+    return Answering(limit=LIMIT, public=True, forbidden=done)
+
+
+async def items(settings: Account, ask: Ask) -> AsyncIterator[Item]:
+    """Yield the questions of the last days, of every status."""
+    url = f"{settings.api}/integration/qna/sellers/{settings.seller}/questions/filter"
+    start, end = since(ask, settings.window), ask.now()
+    for number in pages():
+        raw = await ask.get(
+            url, auth=(settings.key, settings.secret),
+            headers={"user-agent": f"{settings.seller} - SelfIntegration"},
+            params={"page": number, "size": _SIZE, "startDate": int(start.timestamp() * 1000),
+                    "endDate": int(end.timestamp() * 1000), "orderByField": "LastModifiedDate"},
+        )  # fmt: skip
+        page = read(Page, raw)
+        for one in page.content:
+            told = read(Told, one)
+            own = f"{told.id}@{told.rejectedDate}" if _refused(told) else str(told.id)
+            yield Item(id=own, raw=bytes(one))
+        if len(page.content) < _SIZE:
+            return

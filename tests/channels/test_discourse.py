@@ -1,0 +1,83 @@
+"""Discourse: signatures, whose posts are a customer's, edits and deletions."""
+
+import hmac
+import json
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from ingest.channel import Context, Delivery
+from ingest.channels.discourse import Account, Discourse
+from ingest.hook import Call, HookTools
+from schemas.errors import Rejected
+from schemas.message import Message
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+ACCOUNT = Account(
+    secret="sir-forum", url="https://forum.example", username="destek", categories=(4,)
+)
+TOOLS = HookTools(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
+
+
+def body(**more: Any) -> bytes:
+    post = {"id": 9, "topic_id": 3, "topic_slug": "kargo", "topic_title": "Kargo", "category_id": 4, "post_number": 2, "user_id": 31,
+            "username": "ayse", "name": "Ayşe", "raw": "Kargom gelmedi", "cooked": "<p>x</p>", "created_at": "2026-11-20T09:00:00Z",
+            "updated_at": "2026-11-20T09:05:00Z", "version": 1, "post_type": 1} | more  # fmt: skip
+    return json.dumps({"post": post}).encode()
+
+
+def call(raw: bytes, event: str = "post_created", **headers: str) -> Call:
+    mark = hmac.new(b"sir-forum", raw, sha256).hexdigest()
+    told = {"content-type": "application/json", "x-discourse-event": event, "x-discourse-event-id": "1",
+            "x-discourse-event-signature": f"sha256={mark}"}  # fmt: skip
+    return Call(method="POST", path="/", query={}, headers=told | headers, body=raw)
+
+
+def CALL() -> Call:  # noqa: N802 - the contract suite asks for it
+    return call(body())
+
+
+SAMPLE = Discourse().take(body(raw="SECRET faturam yanlış")).deliveries[0]
+
+
+async def _parsed(raw: bytes, event: str = "post_created", settings: Account = ACCOUNT) -> Message:
+    (one,) = (await Discourse().receive(call(raw, event), ACCOUNT, TOOLS)).deliveries
+    delivery = Delivery(raw=one, account="a", received_at=NOW)
+    return Discourse().parse(delivery, Context(brand="d", settings=settings)).message
+
+
+async def test_a_post_an_edit_and_a_deletion() -> None:
+    first = await _parsed(body())
+    assert (first.text, first.subject, first.sender.name) == ("Kargom gelmedi", "Kargo", "Ayşe")
+    assert first.post is not None
+    assert first.post.url == "https://forum.example/t/kargo/3/2"
+    edit = await _parsed(body(version=2, raw="yeni"), "post_edited")
+    gone = await _parsed(body(), "post_destroyed")
+    for made, kind in ((edit, "edited"), (gone, "deleted")):
+        assert made.event is not None
+        assert (made.event.kind, made.event.of) == (kind, first.id)
+        assert made.conversation == first.conversation
+    other = await _parsed(body(id=10, user_id=32))
+    assert other.conversation != first.conversation
+    old = await _parsed(body(raw=None, cooked="<p>Eski <b>sürüm</b></p>"))
+    assert old.text == "Eski sürüm"
+
+
+@pytest.mark.parametrize("more", [
+    {"post_type": 4}, {"username": "destek"}, {"user_id": -1}, {"category_id": 5}, {"post_type": 3},
+])  # fmt: skip
+async def test_our_own_whispers_and_other_categories_are_no_messages(more: dict[str, Any]) -> None:
+    with pytest.raises(Rejected) as error:
+        await _parsed(body(**more))
+    assert error.value.code == "delivery.ignored"
+
+
+async def test_pings_and_other_events_are_counted() -> None:
+    for raw, event, why in (
+        (b'{"ping":"OK"}', "ping", "ping"),
+        (b'{"topic":{}}', "topic_created", "other_event"),
+        (body(), "post_liked", "other_event"),
+    ):
+        assert (await Discourse().receive(call(raw, event), ACCOUNT, TOOLS)).ignored == (why,)

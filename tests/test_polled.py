@@ -1,0 +1,225 @@
+"""Sites that are asked: what each is asked, page by page, and what comes of its answers."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from ingest.channel import Channel, Context, Delivery, PullChannel, Tools
+from ingest.registry import CHANNELS
+from schemas.errors import Rejected, Retry
+from schemas.message import Message
+from tests.samples import Cursors
+from tests.servers import Vendor
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+MS = int(NOW.timestamp() * 1000)
+
+
+def _pem(key: Any) -> str:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()  # type: ignore[no-any-return]  # a text
+
+
+RSA_KEY, EC_KEY = (
+    _pem(rsa.generate_private_key(65537, 2048)),
+    _pem(ec.generate_private_key(ec.SECP256R1())),
+)
+
+SAMPLES: dict[str, dict[str, Any]] = {
+    "sikayetvar": {"id": 11, "content": {"title": "Kargo", "body": "SECRET gelmedi"}, "complainTime": "2026-11-20T09:00:00Z",
+                   "member": {"name": "Ayşe", "identities": [{"identityType": "EMAIL", "identityValue": "A@b.example"}]},
+                   "complaintUrl": "https://s.example/11"},
+    "trendyol": {"id": 11, "text": "SECRET ne zaman gelir?", "customerId": 5, "userName": "A** Ö**", "status": "WAITING_FOR_ANSWER",
+                 "productName": "Çanta", "webUrl": "https://t.example/11", "creationDate": MS, "rejectedDate": 0},
+    "hepsiburada": {"issueNumber": "11", "status": "WaitingForAnswer", "product": {"name": "Çanta"}, "expireDate": "2026-11-21T09:00:00Z",
+                    "conversations": [{"id": "c1", "content": "SECRET ne zaman?", "from": "Customer", "createdAt": "2026-11-20T09:00:00Z"},
+                                      {"id": "c2", "content": "yarın", "from": "Merchant"}]},
+    "google_play": {"reviewId": "r1", "authorName": "Ayşe", "comments": [
+        {"userComment": {"text": "Kötü\tSECRET açılmıyor", "lastModified": {"seconds": "1795165200"}, "starRating": 1, "device": "x"}},
+        {"developerComment": {"text": "bizden"}}]},
+    "app_store": {"id": "r1", "attributes": {"rating": 2, "title": "Kötü", "body": "SECRET açılmıyor", "reviewerNickname": "ayse",
+                                              "createdDate": "2026-11-20T12:00:00+03:00"}},
+}  # fmt: skip
+
+
+def parsed(name: str, told: Any, **more: Any) -> Message:
+    channel: Channel = CHANNELS[name]
+    raw = told if isinstance(told, bytes) else json.dumps(told).encode()
+    settings = channel.account(**more)
+    delivery = Delivery(raw=raw, account="a", received_at=NOW)
+    return channel.parse(delivery, Context(brand="d", settings=settings)).message
+
+
+async def asked(name: str, vendor: Vendor, **more: Any) -> tuple[list[Message], Retry]:
+    """Run a source until its vendor fails; return what was taken."""
+    channel = CHANNELS[name]
+    assert isinstance(channel, PullChannel)
+    settings = channel.account(api=vendor.url, **more)  # type: ignore[attr-defined]  # it is a Channel too
+    taken: list[Message] = []
+
+    async def accept(delivery: Delivery) -> None:
+        taken.append(parsed(name, delivery.raw))
+
+    tools = Tools(
+        now=lambda: NOW, pause=lambda _s: asyncio.sleep(0), warn=print, polled=lambda _s: None
+    )
+    with pytest.raises(Retry) as ended:
+        await channel.source("a", settings, tools).run(accept, Cursors())
+    return taken, ended.value
+
+
+@pytest.mark.parametrize(("name", "text", "kind", "rating", "handle"), [
+    ("sikayetvar", "SECRET gelmedi", "post", None, ("email", "a@b.example")),
+    ("trendyol", "SECRET ne zaman gelir?", "post", None, ("handle", "trendyol:5")),
+    ("hepsiburada", "SECRET ne zaman?", "post", None, ("handle", "hepsiburada:11")),
+    ("google_play", "SECRET açılmıyor", "review", 0.0, ("handle", "google_play:r1")),
+    ("app_store", "SECRET açılmıyor", "review", 0.25, ("handle", "app_store:r1")),
+])  # fmt: skip
+def test_an_item_gives_words_author_rating_and_place(
+    name: str, text: str, kind: str, rating: float | None, handle: tuple[str, str]
+) -> None:
+    made = parsed(name, SAMPLES[name])
+    assert (made.text, made.kind, made.sent_at) == (text, kind, NOW)
+    assert (made.sender.handles[0].kind, made.sender.handles[0].value) == handle
+    assert (made.post.rating if made.post else None) == rating
+    assert made.answering is not None
+    assert not made.answering.forbidden
+    assert made.reply_to
+
+
+async def test_sikayetvar_is_asked_page_by_page(vendor: Vendor) -> None:
+    full = [SAMPLES["sikayetvar"] | {"id": n} for n in range(1, 51)]
+    vendor.says("/v2/complaints", full, [SAMPLES["sikayetvar"] | {"id": 99}], full)
+    vendor.says("/v2/complaints", b"", status=401)
+    taken, ended = await asked("sikayetvar", vendor, key="k")
+    assert len(taken) == 51, "each once, though the second round showed fifty again"
+    assert ended.after == 300
+    first = vendor.asked[0]
+    assert (first.headers["x-auth-key"], first.json()["filters"]["publishStatuses"]) == (
+        "k",
+        [2, 3, 5],
+    )
+    assert "page=1" in vendor.asked[1].path
+
+
+async def test_a_refused_answer_puts_the_question_up_again(vendor: Vendor) -> None:
+    again = SAMPLES["trendyol"] | {"rejectedDate": MS + 5, "reason": "yasak kelime"}
+    vendor.says(
+        "/integration/qna/sellers/s/questions/filter",
+        {"content": [SAMPLES["trendyol"]]},
+        {"content": [again]},
+        b"down",
+    )
+    taken, _ = await asked("trendyol", vendor, seller="s", key="k", secret="x")
+    first, second = taken
+    assert first.conversation == second.conversation
+    assert first.id != second.id
+    assert second.flags == ("answer_refused",)
+    assert "yasak kelime" in second.full_text
+    assert vendor.asked[0].headers["user-agent"] == "s - SelfIntegration"
+    done = parsed("trendyol", SAMPLES["trendyol"] | {"status": "ANSWERED"})
+    assert done.answering is not None
+    assert done.answering.forbidden
+
+
+async def test_hepsiburada_gives_the_customers_turns_alone(vendor: Vendor) -> None:
+    issue = SAMPLES["hepsiburada"]
+    later = issue | {
+        "conversations": [
+            *issue["conversations"],
+            {"id": "c3", "content": "hala yok", "from": "Customer"},
+        ]
+    }
+    vendor.says("/issues", {"data": [issue]}, [later], b"down")
+    taken, _ = await asked("hepsiburada", vendor, merchant="m", key="k", integrator="santral")
+    assert [m.native_id for m in taken] == ["c1", "c3"]
+    assert taken[0].conversation == taken[1].conversation
+    headers = vendor.asked[0].headers
+    assert (headers["merchantid"], headers["user-agent"]) == ("m", "santral")
+    with pytest.raises(Rejected, match="no turn"):
+        parsed("hepsiburada", issue | {"conversations": [{"id": "c2", "from": "Merchant"}]})
+
+
+async def test_play_reviews_are_fetched_with_a_token_and_a_change_is_an_event(
+    vendor: Vendor,
+) -> None:
+    path = "/androidpublisher/v3/applications/com.ornek/reviews"
+    review = SAMPLES["google_play"]
+    changed = json.loads(
+        json.dumps(review).replace("1795165200", "1795165999").replace("açılmıyor", "düzeldi")
+    )
+    vendor.says("/token", {"access_token": "t", "expires_in": 3600})
+    vendor.says(
+        path,
+        {"reviews": [review], "tokenPagination": {"nextPageToken": "n"}},
+        {"reviews": []},
+        {"reviews": [changed]},
+        b"down",
+    )
+    taken, _ = await asked(
+        "google_play",
+        vendor,
+        package="com.ornek",
+        client_email="x@y",
+        private_key=RSA_KEY,
+        token_url=f"{vendor.url}/token",
+    )
+    assert [m.event.kind if m.event else "" for m in taken] == ["", "edited", "edited"]
+    assert taken[2].event is not None
+    assert taken[2].event.of == taken[0].id
+    assert len(vendor.to("/token")) == 1
+    assert "token=n" in vendor.to(path)[1].path
+    assertion = dict(p.split("=") for p in vendor.to("/token")[0].body.decode().split("&"))[
+        "assertion"
+    ]
+    assert jwt.decode(assertion, options={"verify_signature": False})["scope"].endswith(
+        "androidpublisher"
+    )
+    _, ended = await asked(
+        "google_play",
+        vendor,
+        package="p",
+        client_email="x",
+        private_key="no key",
+        token_url=f"{vendor.url}/token",
+    )
+    assert "private_key" in str(ended)
+
+
+async def test_app_store_reviews_have_no_time_of_change_their_words_tell(vendor: Vendor) -> None:
+    review = SAMPLES["app_store"]
+    changed = json.loads(json.dumps(review).replace("SECRET", "yeni"))
+    path = "/v1/apps/9/customerReviews"
+    vendor.says(path, {"data": [review], "links": {"next": f"{vendor.url}{path}?cursor=2"}}, {"data": []},
+                {"data": [changed], "links": {"next": "https://boese.example/"}}, b"down")  # fmt: skip
+    taken, _ = await asked("app_store", vendor, app="9", key_id="K", issuer="I", private_key=EC_KEY)
+    assert [m.text for m in taken] == ["SECRET açılmıyor", "yeni açılmıyor"]
+    assert taken[1].event is not None
+    told = jwt.get_unverified_header(
+        vendor.asked[0].headers["authorization"].removeprefix("Bearer ")
+    )
+    assert (told["kid"], told["alg"]) == ("K", "ES256")
+
+
+async def test_limits_are_kept_by_the_vendors_own_headers(vendor: Vendor) -> None:
+    vendor.says("/v2/complaints", b"", status=429, headers={"Retry-After": "123"})
+    _, ended = await asked("sikayetvar", vendor, key="k")
+    assert ended.after == 123
+    vendor.forget()
+    vendor.says(
+        "/v2/complaints",
+        b"",
+        status=429,
+        headers={"X-RateLimit-Reset": str(int(NOW.timestamp()) + 400)},
+    )
+    _, ended = await asked("sikayetvar", vendor, key="k")
+    assert ended.after == 400
+    vendor.forget()
+    vendor.says("/v2/complaints", b"", status=429, headers={"X-RateLimit-Reset": "55"})
+    _, ended = await asked("sikayetvar", vendor, key="k")
+    assert ended.after == 60

@@ -1,0 +1,70 @@
+"""Answers on a Discourse forum, under the customer's post.
+
+Before: workers/replies.py claimed the Reply. After: the topic. Nothing makes a second sending
+harmless, but the forum refuses the same text twice. Source: docs.discourse.org, create a post.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from schemas.base import Record
+from schemas.errors import Rejected, Retry
+from schemas.outcome import Reply
+from workers.posting import later, post, refused, to_send
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """The forum and an API key of the user who answers."""
+
+    url: str = ""
+    username: str = ""
+    api_key: str = ""
+    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+
+
+class Extras(Record, frozen=True, kw_only=True):
+    """How long to wait."""
+
+    wait_seconds: float | None = None
+
+
+class Said(Record, frozen=True, kw_only=True):
+    """What the forum answered."""
+
+    id: int = 0
+    errors: tuple[str, ...] = ()
+    extras: Extras = Extras()
+
+
+class ReplyDiscourse:
+    """The action for conversations that came by a Discourse forum."""
+
+    name = "reply_discourse"
+    channel = "discourse"
+    account: type[msgspec.Struct] = Account
+    shares: tuple[str, ...] = ("url", "username")
+
+    async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
+        """Send one reply; return the post's number."""
+        key = settings.url and settings.username and settings.api_key
+        place = to_send(reply.reply_to, key, "[actions.reply_discourse.ACCOUNT] as `api_key`")
+        topic, _, number = place.partition("|")
+        if not topic.isdigit():
+            raise Rejected("reply.no_address", f"{place!r} is no topic")
+        body: dict[str, Any] = {"topic_id": int(topic), "raw": reply.text}
+        if number.isdigit():
+            body["reply_to_post_number"] = int(number)
+        answer = await post(
+            f"{settings.url}/posts.json", "Discourse", json=body, timeout_s=settings.timeout_s,
+            headers={"api-key": settings.api_key, "api-username": settings.username},
+        )  # fmt: skip
+        said = answer.read(Said) or Said()
+        if answer.status == 200:
+            return f"post {said.id}"
+        if answer.status == 429:
+            wait = said.extras.wait_seconds or later(answer.headers, 60)
+            raise Retry(wait, "Discourse says later")
+        if answer.status in (401, 403):
+            raise Retry(300, f"Discourse refuses the key ({answer.status})")
+        raise refused(answer, "Discourse", "; ".join(said.errors))

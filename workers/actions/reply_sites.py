@@ -1,0 +1,120 @@
+"""Answers on Şikayetvar, Trendyol and Hepsiburada: in public, by their own APIs.
+
+Before: workers/replies.py claimed the Reply. After: the customer's page there. None of them makes
+a second sending harmless. Source: api.sikayetplus.com as a client uses it; developers.trendyol.com;
+developers.hepsiburada.com.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from schemas.base import Record
+from schemas.errors import Rejected, Retry
+from schemas.outcome import Reply
+from workers.posting import Answer, post, refused, to_send
+
+
+class Complaints(Record, frozen=True, kw_only=True):
+    """Şikayetvar: the brand's key; that of [channels.sikayetvar.ACCOUNT] unless it is set."""
+
+    key: str = ""
+    api: str = "https://api.sikayetplus.com"
+    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+
+
+class Seller(Record, frozen=True, kw_only=True):
+    """Trendyol: a seller; that of [channels.trendyol.ACCOUNT] unless it is set."""
+
+    seller: str = ""
+    key: str = ""
+    secret: str = ""
+    api: str = "https://apigw.trendyol.com"
+    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+
+
+class Merchant(Record, frozen=True, kw_only=True):
+    """Hepsiburada: a merchant; that of [channels.hepsiburada.ACCOUNT] unless it is set."""
+
+    merchant: str = ""
+    key: str = ""
+    integrator: str = ""
+    api: str = "https://api-asktoseller-merchant.hepsiburada.com/api/v1.0"
+    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+
+
+class ReplySikayetvar:
+    """The action for complaints on Şikayetvar."""
+
+    name = "reply_sikayetvar"
+    channel = "sikayetvar"
+    account: type[msgspec.Struct] = Complaints
+    shares: tuple[str, ...] = ("key", "api")
+
+    async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
+        """Send one reply; return the answer's id."""
+        number = _number(to_send(reply.reply_to, settings.key, "[channels.sikayetvar.ACCOUNT]"))
+        answer = await post(
+            f"{settings.api}/v2/complaints/{number}/answers", "Şikayetvar",
+            json={"message": reply.text, "attachments": []}, timeout_s=settings.timeout_s,
+            headers={"x-auth-key": settings.key},
+        )  # fmt: skip
+        return _taken(answer, "Şikayetvar", answer.headers.get("complaintanswerid", "taken"))
+
+
+class ReplyTrendyol:
+    """The action for questions on Trendyol."""
+
+    name = "reply_trendyol"
+    channel = "trendyol"
+    account: type[msgspec.Struct] = Seller
+    shares: tuple[str, ...] = ("seller", "key", "secret", "api")
+
+    async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
+        """Send one reply; Trendyol takes 10 to 2,000 characters, once."""
+        number = _number(to_send(reply.reply_to, settings.secret, "[channels.trendyol.ACCOUNT]"))
+        if len(reply.text) < 10:
+            raise Rejected("reply.refused", "Trendyol takes no answer under 10 characters")
+        url = f"{settings.api}/integration/qna/sellers/{settings.seller}/questions/{number}/answers"
+        answer = await post(
+            url, "Trendyol", json={"text": reply.text}, timeout_s=settings.timeout_s,
+            auth=(settings.key, settings.secret),
+            headers={"user-agent": f"{settings.seller} - SelfIntegration"},
+        )  # fmt: skip
+        return _taken(answer, "Trendyol", "taken")
+
+
+class ReplyHepsiburada:
+    """The action for questions on Hepsiburada."""
+
+    name = "reply_hepsiburada"
+    channel = "hepsiburada"
+    account: type[msgspec.Struct] = Merchant
+    shares: tuple[str, ...] = ("merchant", "key", "integrator", "api")
+
+    async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
+        """Send one reply; return Hepsiburada's id of it."""
+        number = _number(to_send(reply.reply_to, settings.key, "[channels.hepsiburada.ACCOUNT]"))
+        answer = await post(
+            f"{settings.api}/issues/{number}/answer", "Hepsiburada",
+            files={"Answer": (None, reply.text.encode())}, timeout_s=settings.timeout_s,
+            auth=(settings.merchant, settings.key),
+            headers={"merchantid": settings.merchant, "user-agent": settings.integrator},
+        )  # fmt: skip
+        told = answer.read(str) or "taken"
+        return _taken(answer, "Hepsiburada", told)
+
+
+def _number(place: str) -> str:
+    if not place.replace("-", "").isalnum():
+        raise Rejected("reply.no_address", f"{place!r} is no number of an item")
+    return place
+
+
+def _taken(answer: Answer, vendor: str, said: str) -> str:
+    """Return the vendor's word for what it took; raise what a refusal means."""
+    if answer.status in (200, 201, 202, 204):
+        return said[:200]
+    if answer.status in (401, 403):
+        raise Retry(300, f"{vendor} refuses the account's key ({answer.status})")
+    raise refused(answer, vendor)

@@ -1,0 +1,121 @@
+"""Answers to reviews on Google Play and in the App Store: one a review, a later one overwrites it.
+
+Before: workers/replies.py claimed the Reply. After: the store's page. Since the second sending
+writes the same over the first, it is harmless. Source: developers.google.com, androidpublisher v3,
+reviews.reply; developer.apple.com, customer review responses.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import jwt
+import msgspec
+
+from schemas.base import Record
+from schemas.errors import Rejected, Retry
+from schemas.outcome import Reply
+from workers.posting import Answer, later, post, refused, to_send
+
+_SCOPE = "https://www.googleapis.com/auth/androidpublisher"
+
+
+class Play(Record, frozen=True, kw_only=True):
+    """A service account; that of [channels.google_play.ACCOUNT] unless it is set."""
+
+    package: str = ""
+    client_email: str = ""
+    private_key: str = ""
+    api: str = "https://androidpublisher.googleapis.com"
+    token_url: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+
+
+class Apple(Record, frozen=True, kw_only=True):
+    """An API key; that of [channels.app_store.ACCOUNT] unless it is set."""
+
+    key_id: str = ""
+    issuer: str = ""
+    private_key: str = ""
+    api: str = "https://api.appstoreconnect.apple.com"
+    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+
+
+class Token(Record, frozen=True, kw_only=True):
+    """An access token."""
+
+    access_token: str
+
+
+class ReplyGooglePlay:
+    """The action for reviews on Google Play."""
+
+    name = "reply_google_play"
+    channel = "google_play"
+    account: type[msgspec.Struct] = Play
+    shares: tuple[str, ...] = ("package", "client_email", "private_key", "api", "token_url")
+
+    async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
+        """Send one reply."""
+        review = to_send(reply.reply_to, settings.private_key, "[channels.google_play.ACCOUNT]")
+        stamp = int(datetime.now(UTC).timestamp())
+        claims = {"iss": settings.client_email, "scope": _SCOPE, "aud": settings.token_url,
+                  "iat": stamp, "exp": stamp + 3600}  # fmt: skip
+        form = {
+            "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
+            "assertion": _signed(claims, settings.private_key, "RS256", {}),
+        }  # fmt: skip
+        found = await post(
+            settings.token_url, "Google", data=form, timeout_s=settings.timeout_s, safe=True
+        )
+        token = found.read(Token)
+        if found.status != 200 or token is None:
+            raise Retry(300, f"Google gave no access token ({found.status})")
+        path = f"androidpublisher/v3/applications/{settings.package}/reviews/{review}:reply"
+        answer = await post(
+            f"{settings.api}/{path}", "Google Play", json={"replyText": reply.text}, safe=True,
+            headers={"authorization": f"Bearer {token.access_token}"}, timeout_s=settings.timeout_s,
+        )  # fmt: skip
+        return _taken(answer, "Google Play")
+
+
+class ReplyAppStore:
+    """The action for reviews in the App Store."""
+
+    name = "reply_app_store"
+    channel = "app_store"
+    account: type[msgspec.Struct] = Apple
+    shares: tuple[str, ...] = ("key_id", "issuer", "private_key", "api")
+
+    async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
+        """Send one reply."""
+        review = to_send(reply.reply_to, settings.private_key, "[channels.app_store.ACCOUNT]")
+        stamp = int(datetime.now(UTC).timestamp())
+        claims = {"iss": settings.issuer, "iat": stamp, "exp": stamp + 900,
+                  "aud": "appstoreconnect-v1"}  # fmt: skip
+        token = _signed(claims, settings.private_key, "ES256", {"kid": settings.key_id})
+        body = {"data": {
+            "type": "customerReviewResponses", "attributes": {"responseBody": reply.text},
+            "relationships": {"review": {"data": {"type": "customerReviews", "id": review}}},
+        }}  # fmt: skip
+        answer = await post(
+            f"{settings.api}/v1/customerReviewResponses", "App Store", json=body, safe=True,
+            headers={"authorization": f"Bearer {token}"}, timeout_s=settings.timeout_s,
+        )  # fmt: skip
+        return _taken(answer, "App Store")
+
+
+def _signed(claims: dict[str, Any], key: str, algorithm: str, headers: dict[str, str]) -> str:
+    try:
+        return jwt.encode(claims, key, algorithm=algorithm, headers=headers)
+    except (ValueError, TypeError, jwt.PyJWTError) as error:
+        raise Rejected("reply.no_server", f"`private_key` is no such key: {error}"[:200]) from error
+
+
+def _taken(answer: Answer, vendor: str) -> str:
+    if answer.status in (200, 201):
+        return "taken"
+    if answer.status in (401, 403):
+        raise Retry(300, f"{vendor} refuses the account's key ({answer.status})")
+    if answer.status >= 500:
+        raise Retry(later(answer.headers, 30), f"{vendor} answered {answer.status}")
+    raise refused(answer, vendor)
