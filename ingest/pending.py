@@ -86,7 +86,7 @@ class Pending:
                 continue  # it stays, and is counted, until the account is configured again
             delivery = Delivery(
                 raw=raw, account=waiting.account, received_at=waiting.received_at,
-                traceparent=waiting.traceparent, position=waiting.position,
+                traceparent=waiting.traceparent, position=waiting.position, hint=waiting.hint,
             )  # fmt: skip
             if path in self._fetching or self._early(path):
                 continue
@@ -144,7 +144,7 @@ class Pending:
         """Keep it on disk; raise Retry when that can't either."""
         waiting = Waiting(
             channel=channel, account=delivery.account, received_at=delivery.received_at,
-            traceparent=delivery.traceparent, position=delivery.position,
+            traceparent=delivery.traceparent, position=delivery.position, hint=delivery.hint,
         )  # fmt: skip
         try:
             await asyncio.to_thread(self._journal.put, waiting, delivery.raw)

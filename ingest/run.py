@@ -35,6 +35,8 @@ log = get(__name__)
 
 # How long a source may go without a finished pass before readiness says so.
 _POLL_AGE_S = 600.0
+_PLAIN_S = 30.0  # a longer time is the vendor's own, and obeyed
+_LONGEST_S = 3600.0
 
 
 def accounts(settings: Settings) -> dict[str, dict[str, Any]]:
@@ -137,7 +139,7 @@ async def _pull(
         metrics.gauge("santral_source_poll_age_seconds", 0, source=source)
 
     async def accept(delivery: Delivery) -> None:
-        await pending.accept(channel, delivery, settings, patient=True)
+        await pending.accept(channel, delivery, settings, patient=getattr(source, "patient", True))
 
     assert isinstance(channel, PullChannel)
     tools = Tools(
@@ -158,11 +160,18 @@ async def _pull(
             found = retries(errors)
             worst = [str(e) for e in found]
             after = max(e.after for e in found)
-            # Doubles while nothing succeeds; a source that worked a minute ago is asked soon.
+            # Doubles while nothing succeeds; a source that worked a minute ago is asked soon,
+            # unless it named a time itself.
             age = fresh.age()
             delay = min(60.0, delay * 2) if age is None or age > 60 else min(after, 5.0)
+            delay = max(delay, min(after, _LONGEST_S)) if after > _PLAIN_S else delay
         except* bus.AWAY as errors:
             worst = [str(errors.exceptions[0])]
+        except* Exception as errors:
+            # A bug of one channel stops that channel, loudly, and no other.
+            worst = [f"{type(errors.exceptions[0]).__name__}: a bug, see above"]
+            delay = min(600.0, max(10.0, delay * 2))
+            log.exception("source.bug", source=f"{channel.name}:{account}")
         if worst:
             log.warning(
                 "source.away", source=f"{channel.name}:{account}", why=worst[0], again_in_s=delay

@@ -30,6 +30,7 @@ class Waiting(Record, frozen=True, kw_only=True):
     received_at: datetime
     traceparent: str | None = None
     position: str | None = None
+    hint: str | None = None
 
 
 class Journal:

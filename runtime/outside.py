@@ -26,7 +26,7 @@ _TIMEOUT = httpx2.Timeout(20.0, connect=10.0)
 _WHOLE_S = 120.0
 _HOPS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_GONE = frozenset({400, 403, 404, 410})
+_GONE = frozenset({400, 401, 403, 404, 410})
 
 
 class _Refused(httpcore2.ConnectError):
@@ -119,7 +119,10 @@ class Outside:
             found = await self._one(url, own, secret if trusted else {})
             if isinstance(found, bytes):
                 return found
-            url = urljoin(url, found)
+            try:
+                url = urljoin(url, found)
+            except ValueError as error:
+                raise Rejected("media.refused", "a redirect to no address") from error
         raise Rejected("media.refused", f"more than {_HOPS} redirects")
 
     async def _one(
@@ -127,6 +130,7 @@ class Outside:
     ) -> bytes | str:
         """Return the bytes, or where it is said to be instead."""
         client, host = self._client(own), _host(url)
+        client.cookies.clear()
         try:
             async with client.stream("GET", url, headers=headers) as found:
                 if found.status_code in _REDIRECTS and "location" in found.headers:
@@ -139,7 +143,7 @@ class Outside:
                     if len(made) > self._limit:
                         raise Rejected("media.too_large", f"more than {self._limit} bytes")
                 return bytes(made)
-        except httpx2.InvalidURL as error:
+        except (httpx2.InvalidURL, UnicodeError, ValueError) as error:
             raise Rejected("media.refused", "that is no address") from error
         except httpx2.HTTPError as error:
             if isinstance(error.__cause__, _Refused):

@@ -1,6 +1,6 @@
 """Answers on messengers: what each vendor is sent, and what its refusals mean."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -111,7 +111,6 @@ def _fault(code: int, subcode: int = 0) -> dict[str, Any]:
      {"ok": False, "description": "Forbidden: bot was blocked by the user"}, {}, Rejected, "reply.refused"),
     ("mastodon", "/api/v1/statuses", "1|a|public", 422, {"error": "too long"}, {}, Rejected, "reply.refused"),
     ("mastodon", "/api/v1/statuses", "1|a|public", 429, {"error": "x"}, {"Retry-After": "12"}, Retry, 12),
-    ("mastodon", "/api/v1/statuses", "1|a|public", 502, b"x", {}, Retry, 30),
     ("slack", "/chat.postMessage", "C1/", 200, {"ok": False, "error": "channel_not_found"}, {}, Rejected, "reply.refused"),
     ("slack", "/chat.postMessage", "C1/", 200, {"ok": False, "error": "token_revoked"}, {}, Retry, 300),
     ("slack", "/chat.postMessage", "C1/", 200, {"ok": False, "error": "fatal_error"}, {}, Unconfirmed, ""),
@@ -218,6 +217,50 @@ async def test_teams_is_answered_where_the_message_came_from_with_a_token_that_i
         vendor.says(login, {"access_token": "two"})
         vendor.says(path, {}, status=status)
         with pytest.raises(kind):
+            await action.send(_reply(place), settings, b"")
+
+
+async def test_a_post_is_not_sent_again_once_the_server_forgot_its_key(vendor: Vendor) -> None:
+    action = for_channel("mastodon")
+    assert action is not None
+    settings = action.account(url=vendor.url, token="t")
+    vendor.says("/api/v1/statuses", None)
+    now = datetime.now(UTC)
+    with pytest.raises(Retry):
+        await action.send(_reply("1|ali|public", at=now), settings, b"")
+    with pytest.raises(Unconfirmed):
+        await action.send(_reply("1|ali|public", at=now - timedelta(hours=1)), settings, b"")
+    vendor.forget()
+    vendor.says("/api/v1/statuses", {"id": "2"})
+    for text, said in (
+        ("@aliye bak", "@ali @aliye bak"),
+        ("tamam @ali.", "tamam @ali."),
+        ("@ali@x.example", "@ali @ali@x.example"),
+    ):
+        await action.send(_reply("1|ali|public", text=text, at=now), settings, b"")
+        assert vendor.asked[-1].json()["status"] == said
+
+
+@pytest.mark.parametrize(("channel", "path", "place"), [
+    ("slack", "/chat.postMessage", "C1/"), ("viber", "/pa/send_message", "01=="), ("x", "/2/tweets", "50"),
+])  # fmt: skip
+async def test_what_may_have_been_taken_is_never_sent_twice(
+    channel: str, path: str, place: str, vendor: Vendor
+) -> None:
+    action, settings = _made(channel, vendor)
+    for status, body, headers, kind in (
+        (503, b"", {}, Unconfirmed),
+        (408, b"", {}, Unconfirmed),
+        (503, b"", {"Retry-After": "9"}, Retry),
+    ):
+        vendor.forget()
+        vendor.says(path, body, status=status, headers=headers)
+        with pytest.raises(kind):
+            await action.send(_reply(place), settings, b"")
+    if channel != "x":
+        vendor.forget()
+        vendor.says(path, b"<html>")
+        with pytest.raises(Unconfirmed):
             await action.send(_reply(place), settings, b"")
 
 

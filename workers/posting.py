@@ -61,9 +61,10 @@ async def post(
 def refused(answer: Answer, vendor: str, said: str = "") -> Exception:
     """Return what an answer other than success means: by its status, with the vendor's words."""
     words = f"{vendor} answered {answer.status} {said}".strip()[:300]
-    if answer.status == 429 or answer.status == 503:
+    if answer.status == 429 or (answer.status == 503 and "retry-after" in answer.headers):
         return Retry(later(answer.headers), words)
-    if answer.status >= 500:
+    # Also a success that can't be read: what is not known is never sent twice.
+    if answer.status >= 500 or answer.status in (200, 408):
         return Unconfirmed(f"{words}: it may or may not have been sent")
     return Rejected("reply.refused", words)
 

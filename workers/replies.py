@@ -205,14 +205,21 @@ class Replies:
 
     async def _looping(self, reply: Reply) -> bool:
         address = reply.reply_to or reply.recipient.handle("email") or reply.conversation
+        # Tries are not answers: each reply counts once, however often it has to wait.
+        counted = f"santral:reply-counted:{reply.id}"
+        if not await self._redis.set(counted, b"1", nx=True, px=_KEEP_MS):
+            return False
         sent = await self._count(keys=[f"santral:sent-to:{address}"], args=[_HOUR_MS])
         return int(sent) > self._settings.replies.per_address_per_hour
 
     def _account(self, action: Action, reply: Reply) -> Any:
         name = reply.source.split(":")[1] if ":" in reply.source else ""
         tables = self._settings.actions.get(action.name, {})
-        table = tables.get(name) or tables.get("default") or {}
-        channel = self._settings.channels.get(action.channel, {}).get(name, {})
+        accounts = self._settings.channels.get(action.channel, {})
+        channel = accounts.get(name, {})
+        # Another account's token would answer in another's name.
+        alone = not action.shares or len(accounts) < 2
+        table = tables.get(name) or (tables.get("default") if alone else None) or {}
         shared = {k: channel[k] for k in action.shares if k in channel}
         where = f"actions.{action.name}"
         return section(action.account, {**shared, **table}, "santral.toml", where, [])

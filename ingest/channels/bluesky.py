@@ -7,6 +7,7 @@ github.com/bluesky-social/jetstream; docs.bsky.app, lexicon app.bsky.feed.post.
 """
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
@@ -28,7 +29,7 @@ from ingest.channel import (
     Web,
     message_of,
 )
-from ingest.clean.told import Text, instant, read
+from ingest.clean.told import Text, instant, read, size
 from ingest.seen import Seen
 from schemas.base import Record, message_id
 from schemas.cursor import Cursor
@@ -38,6 +39,7 @@ from schemas.message import Answering, Attachment, Event, Handle, Party, Post
 
 POST = "app.bsky.feed.post"
 LIMIT = 300
+_PARENT = re.compile(rb'"parent":\{[^{}]{0,300}?"uri":"([^"]{1,300})"')
 _SAVE_EVERY_S = 5.0
 _SILENCE_S = 60.0
 _GAP = timedelta(minutes=5)
@@ -54,6 +56,7 @@ class Account(Record, frozen=True, kw_only=True):
     jetstream: str = "wss://jetstream2.us-east.bsky.network/subscribe"
     api: str = "https://public.api.bsky.app"
     pds: str = "https://bsky.social"
+    directory: str = "https://plc.directory"
 
 
 class Place(Record, frozen=True, kw_only=True):
@@ -207,7 +210,8 @@ class Bluesky:
         """Return a picture or film from its author's server."""
         did, _, cid = ref.partition("/")
         asked = f"did={quote(did)}&cid={quote(cid)}"
-        url = f"{settings.pds}/xrpc/com.atproto.sync.getBlob?{asked}"
+        home = await _home(did, settings, web)
+        url = f"{home}/xrpc/com.atproto.sync.getBlob?{asked}"
         return await web.get(url, own=settings.pds)
 
     def pulls(self, settings: Any) -> bool:
@@ -217,6 +221,33 @@ class Bluesky:
     def source(self, account: str, settings: Any, tools: Tools) -> Source:
         """Return the stream of one account."""
         return Stream(account, settings, tools)
+
+
+class Service(Record, frozen=True, kw_only=True):
+    """A service of somebody's."""
+
+    id: str = ""
+    serviceEndpoint: Any = ""  # noqa: N815 - the standard's name
+
+
+class Document(Record, frozen=True, kw_only=True):
+    """A DID document."""
+
+    service: tuple[Service, ...] = ()
+
+
+async def _home(did: str, settings: Account, web: Web) -> str:
+    """Return the server that holds somebody's files, by their DID document."""
+    if did.startswith("did:plc:"):
+        where = f"{settings.directory}/{quote(did)}"
+    elif re.fullmatch(r"did:web:[a-zA-Z0-9.-]+", did):
+        where = f"https://{did.removeprefix('did:web:')}/.well-known/did.json"
+    else:
+        raise Rejected("media.refused", "no DID that can be looked up")
+    for one in read(Document, await web.get(where, own=settings.directory)).service:
+        if one.id.endswith("#atproto_pds") and isinstance(one.serviceEndpoint, str):
+            return one.serviceEndpoint.rstrip("/")
+    raise Rejected("media.gone", "the author names no server")
 
 
 def event(raw: bytes) -> Said:
@@ -262,7 +293,7 @@ def unwanted(did: str, record: PostRecord, told: Account) -> str:
         mentions = [f.did for facet in record.facets for f in facet.features]
         if told.did in mentions or answered.parent.uri.startswith(near):
             return ""
-        if answered.root.uri.startswith(near) or near in _quoted(record.embed):
+        if near in _quoted(record.embed):
             return ""
     text = fold(record.text)
     if any(f" {fold(k).strip()} " in text for k in told.keywords):
@@ -367,7 +398,7 @@ def _cid(blob: Blob) -> str:
 def _attachment(blob: Blob, alt: str) -> Attachment:
     kind = blob.mimeType or "application/octet-stream"
     name = alt.strip()[:100] or f"{kind.partition('/')[0]}.{kind.rpartition('/')[2]}"
-    return Attachment(name=name, type=kind, size=max(0, int(float(blob.size or 0))), sha256="")
+    return Attachment(name=name, type=kind, size=size(blob.size), sha256="")
 
 
 class Stream:
@@ -377,7 +408,11 @@ class Stream:
         self._account, self._settings, self._tools = account, settings, tools
         self._name = f"bluesky:{account}"
         self._seen = Seen(self._name, tools)
-        self._needles = tuple(n for n in (settings.did.encode(), b'"operation":"delete"') if n)
+        self._needles = tuple(
+            n
+            for n in (settings.did.encode(), b'"operation":"delete"', b'"operation":"update"')
+            if n
+        )
 
     async def run(self, accept: Accept, cursors: Ledgered) -> None:
         """Follow the stream; raise Retry when it ends."""
@@ -409,8 +444,11 @@ class Stream:
 
     async def _one(self, raw: bytes, accept: Accept, client: httpx2.AsyncClient) -> int:
         """Take an event when it is for us; return its time in microseconds."""
-        at = int(read(Clock, raw).time_us or 0)
-        if not self._settings.keywords and not any(n in raw for n in self._needles):
+        try:
+            at = int(read(Clock, raw).time_us or 0)
+        except Rejected:
+            return 0
+        if not self._settings.keywords and not self._may_be_ours(raw):
             return at
         try:
             said = event(raw)
@@ -421,17 +459,33 @@ class Stream:
                 if known is not None:
                     await accept(self._delivery(raw, hint=known))
                 return at
-            record = read(PostRecord, commit.record)
         except Rejected:
             return at
-        if unwanted(said.did, record, self._settings) and known is None:
+        try:
+            record = read(PostRecord, commit.record)
+        except Rejected:
+            if self._settings.did and self._settings.did.encode() in raw:
+                await accept(self._delivery(raw, hint=None))  # a dead letter will tell
             return at
+        answered = record.reply or Answered()
+        if known is None and unwanted(said.did, record, self._settings):
+            # Whoever goes on below their own words to us still speaks to us.
+            before = self._seen.root(answered.parent.uri)
+            if before is None or not answered.parent.uri.startswith(f"at://{said.did}/"):
+                return at
+            known = before
         profile = await self._profile(said.did, client)
         stored = msgspec.json.encode(Stored(event=msgspec.Raw(raw), profile=profile))
         await accept(self._delivery(stored, hint=known))
-        answered = record.reply or Answered()
         self._seen.add(uri, answered.root.uri or uri)
         return at
+
+    def _may_be_ours(self, raw: bytes) -> bool:
+        """Say by its bytes whether an event is worth a parse: nearly none is."""
+        if any(n in raw for n in self._needles):
+            return True
+        parent = _PARENT.search(raw)
+        return bool(parent and self._seen.root(parent[1].decode("utf-8", "replace")))
 
     def _delivery(self, raw: bytes, hint: str | None) -> Delivery:
         return Delivery(raw=raw, account=self._account, received_at=self._tools.now(), hint=hint)

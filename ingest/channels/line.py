@@ -14,7 +14,7 @@ from typing import Any, Literal
 import msgspec
 
 from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
-from ingest.clean.told import Text, instant, read
+from ingest.clean.told import Text, instant, read, size
 from ingest.hook import Call, HookTools, Taken, need
 from schemas.base import Record, message_id
 from schemas.errors import Rejected
@@ -75,8 +75,19 @@ class Touched(Record, frozen=True, kw_only=True):
     messageId: Text = ""  # noqa: N815 - LINE's name
 
 
+class Chosen(Record, frozen=True, kw_only=True):
+    """What was chosen with it: a time, or a tab of our menu."""
+
+    datetime: str | None = ""
+    date: str | None = ""
+    time: str | None = ""
+    newRichMenuAliasId: str | None = ""  # noqa: N815 - LINE's name
+
+
 class Tap(Record, frozen=True, kw_only=True):
     """A button that was touched."""
+
+    params: Chosen | None = None
 
     data: str | None = ""
     displayText: str | None = ""  # noqa: N815 - LINE's name
@@ -100,6 +111,13 @@ class Body(Record, frozen=True, kw_only=True):
 
     destination: str | None = ""
     events: tuple[msgspec.Raw, ...]
+
+
+class Stored(Record, frozen=True, kw_only=True):
+    """An event with the account it is for, as the archive keeps it."""
+
+    destination: str = ""
+    event: msgspec.Raw
 
 
 class Line:
@@ -134,8 +152,11 @@ class Line:
                 kind = read(Told, raw).type
             except Rejected:
                 kind = "message"  # its dead letter will tell what is wrong with it
-            if kind in ("message", "postback", "unsend"):
-                made.append(bytes(raw))
+            if kind == "postback" and b'"newRichMenuAliasId"' in bytes(raw):
+                ignored.append("menu_tab")
+            elif kind in ("message", "postback", "unsend"):
+                stored = Stored(destination=told.destination or "", event=raw)
+                made.append(msgspec.json.encode(stored))
             else:
                 ignored.append(kind if kind in _KNOWN else "other_event")
         if not told.events:
@@ -144,7 +165,8 @@ class Line:
 
     def parse(self, delivery: Delivery, context: Context) -> Parsed:
         """Return the Message of one event."""
-        told = read(Told, delivery.raw)
+        stored = read(Stored, delivery.raw)
+        told = read(Told, stored.event)
         source = told.source
         place = source.groupId or source.roomId or source.userId or ""
         if not place:
@@ -155,7 +177,8 @@ class Line:
         who = (Handle(kind="handle", value=f"line:{source.userId}"),) if source.userId else ()
         made = message_of(
             "line", delivery, context, native_id=native, kind="chat", text=text, event=event,
-            root=f"{place}/{source.userId or ''}", sender=Party(handles=who), full_text=shown,
+            root=f"{stored.destination}/{place}/{source.userId or ''}",
+            sender=Party(handles=who), full_text=shown,
             sent_at=instant(told.timestamp), reply_to=place,
             thread=(words.quotedMessageId,) if words.quotedMessageId else (),
             attachments=(_attachment(words),) if file else (),
@@ -197,7 +220,9 @@ def _told(told: Told, delivery: Delivery) -> tuple[str, Event | None, str, str]:
         of = message_id("line", f"line:{delivery.account}", number)
         return f"{number}:deleted", Event(kind="deleted", of=of), "", ""
     if told.postback:
-        words = told.postback.displayText or told.postback.data or ""
+        chosen = told.postback.params or Chosen()
+        at = chosen.datetime or chosen.date or chosen.time or ""
+        words = " ".join(t for t in (told.postback.displayText or told.postback.data, at) if t)
         if not told.webhookEventId:
             raise Rejected("json.invalid", "a tap without its id")
         return told.webhookEventId, None, words, words
@@ -227,5 +252,5 @@ def _attachment(words: Words) -> Attachment:
     )
     return Attachment(
         name=words.fileName or words.type, type=kind, sha256="",
-        size=max(0, int(float(words.fileSize or 0))),
+        size=size(words.fileSize),
     )  # fmt: skip

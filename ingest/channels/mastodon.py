@@ -39,7 +39,9 @@ from schemas.errors import Rejected, Retry, retry_after
 from schemas.message import Answering, Attachment, Event, Handle, Party, Post
 
 _PAGE = 80
-_LINK = re.compile(r'<a\b[^>]*\bhref="([^"]*)"[^>]*>(.*?)</a>', re.S)
+_LINK = re.compile(
+    r'<a\b[^>]{0,1000}?\bhref="([^"]{0,2000})"[^>]{0,500}>(.{0,1000}?)</a>', re.DOTALL
+)
 _MENTION = re.compile(r'class="[^"]*\b(?:mention|hashtag)\b')
 
 
@@ -252,7 +254,12 @@ def _attachment(file: File) -> Attachment:
 
 
 class Notifications:
-    """One account: REST for what there is, the stream to be woken and for edits and deletions."""
+    """One account: REST for what there is, the stream to be woken and for edits and deletions.
+
+    What the stream told comes no second time: it is kept on disk while Kafka is away.
+    """
+
+    patient = False
 
     def __init__(self, account: str, settings: Account, tools: Tools) -> None:
         self._account, self._settings, self._tools = account, settings, tools
@@ -282,14 +289,18 @@ class Notifications:
     async def _walk(self, client: httpx2.AsyncClient, accept: Accept, cursors: Ledgered) -> None:
         """Take every mention above the cursor, the oldest first."""
         held = await cursors.load(self._name)
-        position = held.position if held else 0
+        position = held.position if held else await self._newest(client, cursors)
         while True:
             query = urlencode({
                 "types[]": "mention", "limit": _PAGE, "include_filtered": "true",
                 "min_id": position,
             })  # fmt: skip
             raw = await self._get(client, f"/api/v1/notifications?{query}")
-            found = sorted(read(tuple[Notification, ...], raw), key=lambda n: _int(n.id))
+            try:
+                found = [self._note(one) for one in read(tuple[msgspec.Raw, ...], raw)]
+            except Rejected as error:
+                raise Retry(30, f"Mastodon sent no notifications: {error.code}") from error
+            found.sort(key=lambda n: _int(n.id))
             for one in found:
                 if one.status is not None and one.type == "mention":
                     await self._mention(client, one.status, accept)
@@ -301,11 +312,31 @@ class Notifications:
                 source=self._name, epoch="id", position=position, at=self._tools.now()
             ))  # fmt: skip
 
+    def _note(self, raw: msgspec.Raw) -> Notification:
+        """Return a notification; one that is odd is passed over, loudly."""
+        try:
+            return read(Notification, raw)
+        except Rejected as error:
+            self._tools.warn("notification.odd", source=self._name, why=error.text[:200])
+            return Notification(id=_number(raw))
+
+    async def _newest(self, client: httpx2.AsyncClient, cursors: Ledgered) -> int:
+        """Begin with what comes from now on: years of old mentions are no new work."""
+        raw = await self._get(client, "/api/v1/notifications?limit=1&types%5B%5D=mention")
+        try:
+            found = read(tuple[msgspec.Raw, ...], raw)
+        except Rejected as error:
+            raise Retry(30, f"Mastodon sent no notifications: {error.code}") from error
+        position = max((_int(self._note(n).id) for n in found), default=0)
+        await cursors.save(Cursor(
+            source=self._name, epoch="id", position=position, at=self._tools.now()
+        ))  # fmt: skip
+        return position
+
     async def _mention(self, client: httpx2.AsyncClient, status: Status, accept: Accept) -> None:
         root = status.uri
         if status.in_reply_to_id:
-            found = await self._get(client, f"/api/v1/statuses/{status.id}/context", gone=b"{}")
-            ancestors = read(Around, found).ancestors
+            ancestors = await self._ancestors(client, status)
             # Without the beginning the post that is answered is the best there is.
             root = ancestors[0].uri if ancestors else str(status.in_reply_to_id)
         await self._hand(accept, Stored(
@@ -313,6 +344,15 @@ class Notifications:
             status=status,
         ))  # fmt: skip
         self._seen.add(str(status.id), "\n".join((status.uri, root, _author(status.account))))
+
+    async def _ancestors(self, client: httpx2.AsyncClient, status: Status) -> tuple[Status, ...]:
+        """Return what stands before a post; none when the server can't tell: the post counts."""
+        try:
+            found = await client.get(f"{self._settings.url}/api/v1/statuses/{status.id}/context")
+            return read(Around, found.content).ancestors if found.status_code == 200 else ()
+        except (httpx2.HTTPError, Rejected) as error:
+            self._tools.warn("context.unknown", source=self._name, why=type(error).__name__)
+            return ()
 
     async def _hand(self, accept: Accept, stored: Stored) -> None:
         await accept(Delivery(
@@ -332,13 +372,13 @@ class Notifications:
                     async for frame in socket:
                         data = frame.encode() if isinstance(frame, str) else frame
                         await self._frame(data, accept)
-            except (OSError, TimeoutError, WebSocketException, Rejected) as error:
+            except (OSError, TimeoutError, WebSocketException, Rejected, Retry) as error:
                 self._tools.warn("stream.away", source=self._name, why=type(error).__name__)
             await self._tools.pause(self._settings.poll.total_seconds())
 
     async def _streaming(self, client: httpx2.AsyncClient) -> str:
-        about = read(Instance, await self._get(client, "/api/v2/instance", gone=b"{}"))
-        told = (about.configuration or {}).get("urls", {}).get("streaming", "")
+        raw = await self._get(client, "/api/v2/instance", gone=b"{}")
+        told = read(Instance, raw).configuration.urls.streaming
         return told or self._settings.url.replace("http", "ws", 1)
 
     async def _frame(self, data: bytes, accept: Accept) -> None:
@@ -351,7 +391,10 @@ class Notifications:
             return
         number, stored = told.payload or "", None
         if told.event == "status.update":
-            status = read(Status, (told.payload or "").encode())
+            try:
+                status = read(Status, (told.payload or "").encode())
+            except Rejected:
+                return
             number = str(status.id)
         held = self._seen.root(number)
         if held is None or told.event not in ("delete", "status.update"):
@@ -381,10 +424,35 @@ class Notifications:
         raise Retry(after, f"Mastodon answered {found.status_code} for {path.partition('?')[0]}")
 
 
+class Urls(Record, frozen=True, kw_only=True):
+    """Addresses of a server."""
+
+    streaming: str = ""
+
+
+class Configuration(Record, frozen=True, kw_only=True):
+    """What a server says of itself."""
+
+    urls: Urls = Urls()
+
+
 class Instance(Record, frozen=True, kw_only=True):
     """Where a server's stream is."""
 
-    configuration: Any = None
+    configuration: Configuration = Configuration()
+
+
+class Numbered(Record, frozen=True, kw_only=True):
+    """As much of a notification as tells its place."""
+
+    id: Text = ""
+
+
+def _number(raw: msgspec.Raw) -> Text:
+    try:
+        return read(Numbered, raw).id
+    except Rejected:
+        return ""
 
 
 def _int(told: Text) -> int:

@@ -10,11 +10,12 @@ import html
 import re
 from datetime import timedelta
 from typing import Any, Literal
+from urllib.parse import quote
 
 import msgspec
 
 from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
-from ingest.clean.told import Text, instant, read
+from ingest.clean.told import Text, instant, read, size
 from ingest.hook import Answer, Call, HookTools, Taken, in_time, need, same_hmac
 from schemas.base import Record, message_id
 from schemas.errors import Rejected
@@ -23,6 +24,7 @@ from schemas.message import Answering, Attachment, Event, Handle, Party
 WINDOW = timedelta(minutes=5)
 LIMIT = 40_000
 HOSTS = ("slack.com", "slack-files.com")
+_BOT = "USLACKBOT"
 _WORDS = frozenset({"", "file_share", "thread_broadcast", "me_message"})
 _TOKEN = re.compile(r"<([@#!]?)([^<>|]*)(?:\|([^<>]*))?>")
 
@@ -38,13 +40,29 @@ class Account(Record, frozen=True, kw_only=True):
 
 
 class File(Record, frozen=True, kw_only=True):
-    """A file."""
+    """A file; of another workspace's (Slack Connect) only the id is told."""
 
+    id: str = ""
     name: str | None = ""
     mimetype: str | None = ""
     size: Text = 0
     url_private_download: str | None = ""
     url_private: str | None = ""
+
+
+class Share(Record, frozen=True, kw_only=True):
+    """A message that was passed on."""
+
+    text: str | None = ""
+    from_url: str | None = ""
+    is_share: bool = False
+    is_msg_unfurl: bool = False
+
+
+class Found(Record, frozen=True, kw_only=True):
+    """The answer to files.info."""
+
+    file: File = File()
 
 
 class Edited(Record, frozen=True, kw_only=True):
@@ -70,6 +88,7 @@ class Said(Record, frozen=True, kw_only=True):
     deleted_ts: str | None = ""
     hidden: bool = False
     files: tuple[File, ...] = ()
+    attachments: tuple[Share, ...] = ()
     blocks: msgspec.Raw = msgspec.Raw(b"[]")
     edited: Edited | None = None
     message: "Said | None" = None
@@ -152,6 +171,10 @@ class Slack:
         stored = read(Stored, delivery.raw)
         told: Account = context.settings or Account()
         said = read(Said, stored.event)
+        if said.message and said.message.subtype == "tombstone" and said.previous_message:
+            said = msgspec.structs.replace(
+                said, subtype="message_deleted", deleted_ts=said.message.ts, message=None
+            )
         inner = said.message or said.previous_message or said
         who = said.user if said.type.startswith("reaction") else inner.user
         if told.bot_user and who == told.bot_user:
@@ -168,8 +191,15 @@ class Slack:
         if not settings.token:
             raise Rejected("media.refused", "set `token` in [channels.slack.ACCOUNT]")
         secret = {"authorization": f"Bearer {settings.token}"}
-        found = await web.get(ref, own=settings.api, secret=secret, hosts=HOSTS)
-        if found[:200].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        kind, _, url = ref.partition("|")
+        if kind == "id":
+            url = f"{settings.api}/files.info?file={quote(url, safe='')}"
+            told = read(Found, await web.get(url, own=settings.api, secret=secret, hosts=HOSTS))
+            url = _address(told.file)
+        found = await web.get(url, own=settings.api, secret=secret, hosts=HOSTS)
+        if kind != "html" and found[:200].lstrip().lower().startswith(
+            (b"<!doctype html", b"<html")
+        ):
             raise Rejected("media.refused", "Slack sent its sign-in page: add the scope files:read")
         return found
 
@@ -194,11 +224,21 @@ def _no_message(said: Said) -> str:
     if said.type not in ("message", "app_mention"):
         return "other_event"
     inner = said.message or said.previous_message or said
-    if said.bot_id or inner.bot_id or "bot_message" in (said.subtype, inner.subtype):
+    if inner.subtype == "tombstone":
+        # The first message of a thread was deleted: what is left speaks for Slackbot.
+        before = said.previous_message
+        return "" if before and before.user and before.user != _BOT else "unknown_deletion"
+    if (
+        _BOT in (said.user, inner.user)
+        or said.bot_id
+        or inner.bot_id
+        or "bot_message" in (said.subtype, inner.subtype)
+    ):
         return "bot"
     if said.subtype == "message_changed":
-        before = said.previous_message.text if said.previous_message else None
-        return "unfurled" if said.message and said.message.text == before else ""
+        before, now = said.previous_message or Said(), said.message or Said()
+        edited = now.edited is not None and now.edited != before.edited
+        return "unfurled" if now.text == before.text and not edited else ""
     if said.subtype == "message_deleted":
         return "" if said.previous_message and said.previous_message.user else "unknown_deletion"
     return "" if (said.subtype or "") in _WORDS else "notice"
@@ -220,23 +260,36 @@ def _said(
         native, event = f"{own}:deleted", Event(kind="deleted", of=_id(delivery, own))
     gone = said.subtype == "message_deleted"
     text = "" if gone else plain(inner.text or "")
+    shares = "" if gone else "\n".join(
+        plain(s.text or "") for s in inner.attachments if s.is_share or s.is_msg_unfurl
+    )  # fmt: skip
     files = () if gone else inner.files
     root = inner.thread_ts or inner.ts
     personal = channel.startswith("D")
     made = message_of(
-        "slack", delivery, context, native_id=native, kind="chat", text=text, event=event,
+        "slack", delivery, context, native_id=native, kind="chat", text=text or shares,
+        full_text="\n".join(t for t in (text, shares) if t), event=event,
         root=f"{team}/{channel}" + ("" if personal else f"/{root}"),
         sender=Party(handles=(Handle(kind="handle", value=f"slack:{inner.user}"),)),
         sent_at=instant(inner.ts), thread=(inner.ts,),
         reply_to=f"{channel}/{'' if personal and not inner.thread_ts else root}",
         attachments=tuple(_attachment(f) for f in files),
         answering=Answering(limit=LIMIT, public=not personal),
-        repaired=() if text or files or event else ("content.unsupported",),
+        repaired=() if text or shares or files or event else ("content.unsupported",),
     )  # fmt: skip
-    media = tuple(
-        Media(at=i, ref=f.url_private_download or f.url_private or "") for i, f in enumerate(files)
-    )
+    media = tuple(Media(at=i, ref=_ref(f)) for i, f in enumerate(files))
     return Parsed(message=made, media=media)
+
+
+def _address(file: File) -> str:
+    return file.url_private_download or file.url_private or ""
+
+
+def _ref(file: File) -> str:
+    """Return what a file is fetched by; a page may come only where a page is meant."""
+    if not _address(file):
+        return f"id|{file.id}"
+    return f"{'html' if 'html' in (file.mimetype or '') else 'url'}|{_address(file)}"
 
 
 def _reacted(said: Said, team: str, delivery: Delivery, context: Context) -> Parsed:
@@ -278,5 +331,5 @@ def plain(text: str) -> str:
 def _attachment(file: File) -> Attachment:
     return Attachment(
         name=file.name or "file", type=file.mimetype or "application/octet-stream", sha256="",
-        size=max(0, int(float(file.size or 0))),
+        size=size(file.size),
     )  # fmt: skip

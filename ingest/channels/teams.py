@@ -27,7 +27,8 @@ LIMIT = 28_000
 _SKEW = timedelta(minutes=5)
 _KEEP = timedelta(hours=24)
 _ASK_AGAIN = timedelta(hours=1)
-_AT = re.compile(r"<at\b[^>]*>(.*?)</at>", re.IGNORECASE | re.DOTALL)
+_FAILED = timedelta(seconds=30)
+_AT = re.compile(r"<at\b[^<>]{0,300}>([^<>]{0,300})</at>", re.IGNORECASE)
 _HTML = re.compile(r"<(?:p|div|br|b|i|a|ul|ol|li|span|strong|em|img|blockquote)\b", re.IGNORECASE)
 _KNOWN = frozenset({"conversationUpdate", "installationUpdate", "typing", "event", "invoke",
                     "endOfConversation", "contactRelationUpdate", "trace", "handoff"})  # fmt: skip
@@ -143,6 +144,7 @@ class Teams:
     def __init__(self) -> None:
         self._keys: dict[str, Key] = {}
         self._asked: datetime | None = None
+        self._failed: datetime | None = None
 
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return what a call of Microsoft's held."""
@@ -170,17 +172,25 @@ class Teams:
         may = self._asked is None or tools.now - self._asked > _ASK_AGAIN
         if old or (kid not in self._keys and may):
             try:
-                where = read(OpenId, await tools.fetch(OPENID)).jwks_uri
-                if not where.startswith("https://login.botframework.com/"):
-                    raise Retry(600, "the Bot Framework names keys elsewhere")
-                found = read(Keys, await tools.fetch(where))
-            except Rejected as error:
-                raise Retry(60, "the Bot Framework's keys can't be read") from error
-            self._keys = {k.kid: k for k in found.keys if k.kty == "RSA"}
-            self._asked = tools.now
+                await self._refresh(tools)
+            except (Retry, Rejected) as error:
+                # Yesterday's keys still prove what they prove.
+                if kid not in self._keys:
+                    raise Retry(60, f"the Bot Framework's keys can't be had: {error}") from error
         if kid not in self._keys:
             raise Rejected("signature.wrong", "the token's key is not one of the Bot Framework's")
         return self._keys[kid]
+
+    async def _refresh(self, tools: HookTools) -> None:
+        if self._failed is not None and tools.now - self._failed < _FAILED:
+            raise Retry(_FAILED.total_seconds(), "they could not be had a moment ago")
+        self._failed = tools.now
+        where = read(OpenId, await tools.fetch(OPENID)).jwks_uri
+        if not where.startswith("https://login.botframework.com/"):
+            raise Retry(600, "they are said to be elsewhere")
+        found = read(Keys, await tools.fetch(where))
+        self._keys = {k.kid: k for k in found.keys if k.kty == "RSA"}
+        self._asked, self._failed = tools.now, None
 
     def take(self, body: bytes) -> Taken:
         """Return the activity in a body, unless it is no message."""
@@ -221,7 +231,7 @@ class Teams:
         if not (settings.app_id and settings.app_password):
             raise Rejected("media.refused", "set `app_password` in [channels.teams.ACCOUNT]")
         secret = {"authorization": f"Bearer {await _token(settings)}"}
-        hosts = ("botframework.com", "trafficmanager.net", "teams.microsoft.com", "skype.com")
+        hosts = ("botframework.com", "smba.trafficmanager.net")
         return await web.get(ref.removeprefix("inline:"), secret=secret, hosts=hosts)
 
     def setup(self, settings: Any, url: str) -> str | None:

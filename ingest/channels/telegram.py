@@ -26,7 +26,7 @@ from ingest.channel import (
     Web,
     message_of,
 )
-from ingest.clean.told import Text, instant, read, there
+from ingest.clean.told import Text, instant, read, size, there
 from ingest.hook import Answer, Call, HookTools, Taken, need
 from schemas.base import Record, message_id
 from schemas.errors import Rejected, Retry
@@ -646,7 +646,7 @@ def _files(said: Said) -> list[tuple[str, File]]:
     """Return the files of a message; of the sizes of a picture the largest."""
     found: list[tuple[str, File]] = []
     if said.photo:
-        found.append(("photo", max(said.photo, key=lambda f: int(f.file_size or f.width or 0))))
+        found.append(("photo", max(said.photo, key=lambda f: size(f.file_size or f.width))))
     for kind in ("document", "video", "audio", "voice", "video_note", "animation", "live_photo",
                  "sticker"):  # fmt: skip
         file = getattr(said, kind)
@@ -661,7 +661,7 @@ _TYPES = {"photo": "image/jpeg", "voice": "audio/ogg", "video_note": "video/mp4"
 
 
 def _large(file: File) -> bool:
-    return int(file.file_size or 0) > _LARGEST
+    return size(file.file_size) > _LARGEST
 
 
 def _attachment(kind: str, file: File) -> Attachment:
@@ -670,6 +670,6 @@ def _attachment(kind: str, file: File) -> Attachment:
         mime = "video/webm" if file.is_video else "application/x-tgsticker"
     return Attachment(
         name=file.file_name or f"{kind}.{mime.rpartition('/')[2]}", type=mime,
-        size=int(file.file_size or 0), sha256="", inline=kind == "sticker",
+        size=size(file.file_size), sha256="", inline=kind == "sticker",
         refused="Telegram serves bots no file over 20 MB" if _large(file) else "",
     )  # fmt: skip

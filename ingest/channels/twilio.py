@@ -63,6 +63,7 @@ class Twilio:
             raise Rejected("signature.missing", "no X-Twilio-Signature")
         form = "json" not in call.headers.get("content-type", "")
         found = fields(call) if form and call.body else {}
+        asked = call.method == "GET"
         if not any(_signed(token, url, found, told) for url in _addresses(call, settings.url)):
             raise Rejected(
                 "signature.wrong",
@@ -73,8 +74,11 @@ class Twilio:
             digest.lower().encode("utf-8", "replace"), sha256(call.body).hexdigest().encode()
         ):
             raise Rejected("signature.wrong", "bodySHA256 is not of these bytes")
-        plain = {k: v[-1].decode("utf-8", "replace") for k, v in found.items()}
-        return _taken(plain)
+        # With GET chosen in the console everything stands in the address.
+        told_in = dict(call.query) if asked else {
+            k: v[-1].decode("utf-8", "replace") for k, v in found.items()
+        }  # fmt: skip
+        return _taken(told_in)
 
     def take(self, body: bytes) -> Taken:
         """Return the message in a captured form, or in a delivery of the archive."""
@@ -96,7 +100,7 @@ class Twilio:
         user = told.get("ExternalUserId", "")
         number = sender.removeprefix("whatsapp:").removeprefix("rcs:")
         handles = []
-        if number.lstrip("+").isdigit():
+        if number.startswith("+") and number[1:].isdigit():
             handles.append(Handle(kind="phone", value=f"+{number.lstrip('+')}"))
         if user or not handles:
             handles.append(Handle(kind="handle", value=f"twilio:{user or sender}"))
@@ -145,7 +149,8 @@ class Twilio:
 
 
 def _taken(told: dict[str, str]) -> Taken:
-    if told.get("MessageStatus") or told.get("ErrorCode"):
+    # The fallback address gets the customer's message with an ErrorCode: that alone is no status.
+    if told.get("MessageStatus"):
         return Taken(ignored=("status",), answer=_DONE)
     if told.get("SmsStatus") not in (None, "", "received", "receiving"):
         return Taken(ignored=("status",), answer=_DONE)
@@ -161,6 +166,8 @@ def _addresses(call: Call, configured: str) -> list[str]:
         host = call.headers.get("x-forwarded-host") or call.headers.get("host", "")
         scheme = call.headers.get("x-forwarded-proto") or "https"
         url = f"{scheme}://{host}{call.target or call.path}"
+    elif call.method == "GET":
+        url = f"{url.partition('?')[0]}?{call.target.partition('?')[2]}"
     elif call.query.get("bodySHA256") and "bodySHA256" not in url:
         url += ("&" if "?" in url else "?") + f"bodySHA256={call.query['bodySHA256']}"
     made = [url]

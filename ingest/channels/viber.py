@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
-from ingest.clean.told import Text, instant, read
+from ingest.clean.told import Text, instant, read, size
 from ingest.hook import Call, HookTools, Taken, need, same_hmac
 from schemas.base import Record
 from schemas.errors import Rejected
@@ -154,6 +154,6 @@ def _attachment(words: Words) -> Attachment:
         words.type, "application/octet-stream"
     )
     return Attachment(
-        name=words.file_name or words.type, type=kind, size=max(0, int(float(words.size or 0))),
+        name=words.file_name or words.type, type=kind, size=size(words.size),
         sha256="", inline=words.type == "sticker",
     )  # fmt: skip

@@ -176,7 +176,7 @@ class X:
     way: Literal["push", "pull"] = "push"
     patient = False
     account: type[msgspec.Struct] = Account
-    takes = "posts that mention, answer or quote the account; edits, deletions"
+    takes = "posts that mention, answer or quote the account; their edits"
     ignores = "reposts, likes, follows, our own posts, every other event"
 
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
@@ -301,8 +301,7 @@ def _forbidden(tweet: Tweet, stored: Stored, told: Account) -> str:
     asked = stored.event in ("post.mention.create", "post.quote.create")
     mentions = tweet.entities.mentions if tweet.entities else ()
     named = any(str(m.id) == told.user_id for m in mentions if told.user_id)
-    quoted = any(r.type == "quoted" for r in tweet.referenced_tweets)
-    if told.answers_anybody or asked or named or quoted or not told.user_id:
+    if told.answers_anybody or asked or named or not told.user_id:
         return ""
     return "X lets apps answer only those who mention or quote the account"
 
@@ -339,7 +338,12 @@ def _attachment(file: File) -> Attachment:
 
 
 class Stream:
-    """The filtered stream, and the search that fills what it missed."""
+    """The filtered stream, and the search that fills what it missed.
+
+    What the stream sent comes no second time: it is kept on disk while Kafka is away.
+    """
+
+    patient = False
 
     def __init__(self, account: str, settings: Account, tools: Tools) -> None:
         self._account, self._settings, self._tools = account, settings, tools
@@ -370,7 +374,12 @@ class Stream:
         raise Retry(5, "X ended the stream")
 
     async def _line(self, line: bytes, position: int, accept: Accept, cursors: Ledgered) -> int:
-        taken = X().take(line)
+        try:
+            taken = X().take(line)
+        except Rejected as error:
+            # Half a line where the stream ended: what it was comes again by the search.
+            self._tools.warn("stream.odd_line", source=self._name, why=error.code)
+            return position
         for raw in taken.deliveries:
             try:
                 number = int(read(Tweet, read(Stored, raw).post).id or 0)

@@ -73,6 +73,15 @@ def _pruned(told: object) -> object:
     return told
 
 
+def size(told: Text) -> int:
+    """Return a size in bytes; 0 for what is none: strangers write anything there."""
+    try:
+        made = int(float(told or 0))
+    except (ValueError, OverflowError):
+        return 0
+    return max(0, min(made, 1 << 53))
+
+
 def there(raw: msgspec.Raw) -> bool:
     """Say whether a value was given, and is not null."""
     return bytes(raw) not in (b"", b"null")

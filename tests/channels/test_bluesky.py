@@ -12,6 +12,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from ingest.channel import Context, Delivery, Parsed, Tools
 from ingest.channels.bluesky import Account, Bluesky
+from runtime.outside import Outside
 from schemas.base import message_id
 from schemas.cursor import Cursor
 from schemas.errors import Rejected, Retry
@@ -78,6 +79,7 @@ def test_a_post_that_mentions_answers_quotes_or_names_us_is_a_message(more: dict
 
 
 @pytest.mark.parametrize("raw", [
+    post(**reply(OWN, f"at://{AYSE}/app.bsky.feed.post/9")),
     post("bir şey"), post(did=ME, **mention()), post(**mention("did:plc:baska")), post(operation="delete"),
     post().replace(b"feed.post", b"feed.like"), b'{"did":"d","time_us":1,"kind":"identity"}',
     b'{"did":"d","time_us":1,"kind":"account"}',
@@ -90,7 +92,8 @@ def test_nothing_else_is(raw: bytes) -> None:
 
 def test_people_under_one_post_have_conversations_of_their_own() -> None:
     ayse = _parsed(post(**reply(OWN))).message
-    again = _parsed(post(rkey="3k2", **reply(OWN, f"at://{AYSE}/app.bsky.feed.post/3k1"))).message
+    below = reply(OWN, f"at://{AYSE}/app.bsky.feed.post/3k1")
+    again = _parsed(post(rkey="3k2", **below), hint=OWN).message
     ali = _parsed(post(did="did:plc:ali", **reply(OWN))).message
     assert ayse.conversation == again.conversation != ali.conversation
 
@@ -126,6 +129,25 @@ def test_links_stand_in_full_and_pictures_are_fetched_by_their_hash() -> None:
     assert made.message.full_text == "çok kötü https://ornek.example/abc bakın"
     assert made.message.attachments[0].name == "kırık ürün"
     assert made.media[0].ref == f"{AYSE}/bafyimg"
+
+
+@pytest.mark.parametrize("size", ["abc", "inf", -5, None])
+def test_what_strangers_write_as_a_size_stops_nothing(size: Any) -> None:
+    image = {"image": {"ref": {"$link": "b"}, "mimeType": "image/png", "size": size}}
+    made = _parsed(post(embed={"images": [image]}, **mention())).message
+    assert made.attachments[0].size == 0
+
+
+async def test_a_picture_is_asked_of_its_authors_own_server(vendor: Vendor) -> None:
+    vendor.says(
+        "/did%3Aplc%3Aayse", {"service": [{"id": "#atproto_pds", "serviceEndpoint": vendor.url}]}
+    )
+    vendor.says("/xrpc/com.atproto.sync.getBlob", b"png")
+    settings, web = Account(directory=vendor.url, pds=vendor.url), Outside()
+    assert await Bluesky().fetch(f"{AYSE}/bafy", settings, web) == b"png"
+    with pytest.raises(Rejected):
+        await Bluesky().fetch("did:web:../x/bafy", settings, web)
+    await web.close()
 
 
 def test_the_second_form_is_the_same_message() -> None:
@@ -172,7 +194,10 @@ async def test_a_stream_that_ends_is_taken_up_where_it_was(
     second = 1_000_000
     jetstream.events = [
         post("biri", rkey="1", at=US), post("bizden", rkey="2", at=US + second, **mention()),
-        post(operation="delete", rkey="1", at=US + 2 * second), post(operation="delete", rkey="2", at=US + 9 * second),
+        post(operation="delete", rkey="1", at=US + 2 * second),
+        post("devam", rkey="3", at=US + 3 * second, **reply("x", f"at://{AYSE}/app.bsky.feed.post/2")),
+        post("başkası", rkey="4", did="did:plc:ali", at=US + 4 * second, **reply("x", f"at://{AYSE}/app.bsky.feed.post/2")),
+        post("kötü", rkey="5", at=US + 5 * second, embed={"images": "none"}, **mention()), post(operation="delete", rkey="2", at=US + 9 * second),
     ]  # fmt: skip
     taken: list[Delivery] = []
     kept: dict[str, str] = {}
@@ -192,7 +217,11 @@ async def test_a_stream_that_ends_is_taken_up_where_it_was(
     source = Bluesky().source("a", account, tools)
     with pytest.raises(Retry):
         await source.run(accept, cursors)
-    first, gone = (_parsed(d.raw, d.hint, account).message for d in taken)
+    assert len(taken) == 4
+    first, more, gone = (_parsed(d.raw, d.hint, account).message for d in (*taken[:2], taken[3]))
+    assert more.text == "devam", "below their own words to us they still speak to us"
+    with pytest.raises(Rejected):
+        _parsed(taken[2].raw, None, account)
     assert (first.text, first.sender.name) == ("bizden", "Ayşe")
     assert first.post is not None
     assert (first.post.author_reach, first.post.url) == (

@@ -91,6 +91,23 @@ def test_words_taps_places_and_unsending() -> None:
     assert standby.answering.forbidden
 
 
+def test_a_time_that_was_chosen_is_said_and_a_menus_tab_is_no_message() -> None:
+    chosen = _parsed(
+        event("postback", postback={"data": "teslim", "params": {"datetime": "2026-11-21T10:00"}})
+    ).message
+    assert chosen.text == "teslim 2026-11-21T10:00"
+    tab = event(
+        "postback",
+        postback={"data": "x", "params": {"newRichMenuAliasId": "b", "status": "SUCCESS"}},
+    )
+    assert Line().take(body(tab)).ignored == ("menu_tab",)
+    other = json.loads(body(text()))
+    other["destination"] = "U9"
+    (raw,) = Line().take(json.dumps(other).encode()).deliveries
+    made = Line().parse(Delivery(raw=raw, account="a", received_at=NOW), Context(brand="d")).message
+    assert made.conversation != _parsed(text()).message.conversation, "another account of ours"
+
+
 async def test_files_come_from_line_or_from_where_else_they_lie(vendor: Vendor) -> None:
     own = _parsed(event(message={"id": "77", "type": "file", "fileName": "a.pdf", "fileSize": 4}))
     other = _parsed(

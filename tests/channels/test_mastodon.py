@@ -123,7 +123,9 @@ async def test_notifications_are_walked_once_and_later_events_find_their_post(
         vendor.says(
             "/api/v2/instance", {"configuration": {"urls": {"streaming": f"ws://127.0.0.1:{port}"}}}
         )
-        vendor.says("/api/v1/notifications", [answer, note(2), note(1, "follow")], [])
+        vendor.says(
+            "/api/v1/notifications", [note(0)], [answer, note(2), {"odd": 5}, note(1, "follow")], []
+        )
         vendor.says("/api/v1/statuses/3/context", {"ancestors": [status(80), status(90)]})
         taken: list[Delivery] = []
         done = asyncio.Event()
@@ -158,9 +160,37 @@ async def test_notifications_are_walked_once_and_later_events_find_their_post(
     assert held is not None
     assert held.position == 3
     asked = vendor.to("/api/v1/notifications")
-    assert "min_id=0" in asked[0].path
-    assert "min_id=3" in asked[1].path
-    assert "include_filtered=true" in asked[0].path
+    assert "limit=1" in asked[0].path, "the first time it begins with what comes from now on"
+    assert "min_id=0" in asked[1].path
+    assert "min_id=3" in asked[2].path
+    assert "include_filtered=true" in asked[1].path
+
+
+async def test_a_page_that_is_none_and_a_thread_that_can_not_be_had_stop_nothing(
+    vendor: Vendor,
+) -> None:
+    tools = Tools(
+        now=lambda: NOW, pause=asyncio.sleep, warn=lambda *_a, **_k: None, polled=lambda _s: None
+    )
+    account = Account(url=vendor.url, token="t")
+    vendor.says("/api/v1/notifications", b"<html>maintenance</html>")
+    with pytest.raises(Retry, match="no notifications"):
+        await Mastodon().source("a", account, tools).run(lambda _d: asyncio.sleep(0), Cursors())
+    vendor.forget()
+    vendor.says("/api/v1/notifications", [], [note(3, in_reply_to_id="90")], b"<html>")
+    vendor.says("/api/v1/statuses/3/context", b"", status=500)
+    taken: list[Delivery] = []
+
+    async def accept(delivery: Delivery) -> None:
+        taken.append(delivery)
+
+    with pytest.raises(Retry):
+        await Mastodon().source("a", account, tools).run(accept, Cursors())
+    assert [_parsed(d.raw).message.native_id[-1] for d in taken] == ["3"]
+
+
+def test_a_page_of_markup_is_read_in_time() -> None:
+    assert plain('<a href="x">' * 8000) == ""
 
 
 async def test_limits_are_kept_by_the_servers_own_clock(vendor: Vendor) -> None:

@@ -135,6 +135,63 @@ def test_what_is_no_message_is_told_why(raw: bytes, why: str) -> None:
     assert Slack().take(raw).ignored == (why,)
 
 
+def test_a_threads_first_message_leaves_a_tombstone() -> None:
+    first = _parsed(event()).message
+    before = {
+        "user": "U1",
+        "ts": f"{STAMP}.000100",
+        "text": "kargom gelmedi",
+        "thread_ts": f"{STAMP}.000100",
+    }
+    tomb = before | {
+        "subtype": "tombstone",
+        "user": "USLACKBOT",
+        "text": "This message was deleted.",
+    }
+    made = _parsed(
+        event(subtype="message_changed", ts="9.1", user=None, message=tomb, previous_message=before)
+    ).message
+    assert made.event is not None
+    assert (made.event.kind, made.event.of, made.text) == ("deleted", first.id, "")
+    assert made.sender.handle("handle") == "slack:U1"
+    assert Slack().take(event(user="USLACKBOT")).ignored == ("bot",)
+
+
+def test_an_edit_that_changed_only_files_is_one_and_a_forwarded_message_has_its_words() -> None:
+    inner = {"user": "U1", "ts": "5.1", "text": "a"}
+    edit = event(
+        subtype="message_changed",
+        user=None,
+        message=inner | {"edited": {"ts": "6.0"}},
+        previous_message=inner,
+    )
+    assert _parsed(edit).message.event is not None
+    shared = _parsed(
+        event(
+            text="",
+            attachments=[{"is_share": True, "text": "müşteri: kargom yok", "from_url": "x"}],
+        )
+    ).message
+    assert shared.text == "müşteri: kargom yok"
+
+
+async def test_a_file_of_another_workspace_is_asked_for_by_its_id(vendor: Vendor) -> None:
+    made = _parsed(
+        event(
+            subtype="file_share",
+            files=[{"id": "F1", "mode": "file_access", "file_access": "check_file_info"}],
+        )
+    )
+    vendor.says(
+        "/files.info", {"ok": True, "file": {"id": "F1", "url_private_download": f"{vendor.url}/f"}}
+    )
+    vendor.says("/f", b"%PDF")
+    settings, web = Account(token="xoxb", api=vendor.url), Outside()
+    assert await Slack().fetch(made.media[0].ref, settings, web) == b"%PDF"
+    assert vendor.asked[0].path == "/files.info?file=F1"
+    await web.close()
+
+
 def test_our_own_words_are_no_message() -> None:
     with pytest.raises(Rejected, match="our own"):
         _parsed(event(user="UBOT"))

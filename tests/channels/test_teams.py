@@ -150,11 +150,24 @@ async def test_keys_are_kept_for_a_day_and_unknown_ones_asked_for_hourly() -> No
             await _receive(activity(), unknown, NOW + timedelta(minutes=minutes), hook, ms)
     assert len(ms.asked) == 4, "once more, an hour later"
 
-    async def away(_url: str) -> bytes:
+    tries: list[str] = []
+
+    async def away(url: str) -> bytes:
+        tries.append(url)
         raise Retry(30, "away")
 
-    with pytest.raises(Retry):
-        await _receive(activity(), ms=away)
+    fresh = Teams()
+    for _ in range(3):
+        with pytest.raises(Retry):
+            await _receive(activity(), hook=fresh, ms=away)
+    assert len(tries) == 1, "strangers do not make us ask again and again"
+    later = NOW + timedelta(hours=30)
+    said = token(exp=int(later.timestamp()) + 60)
+    assert (await _receive(activity(), said, later, hook, away)).deliveries, "yesterday's keys hold"
+
+
+def test_a_page_of_markup_is_read_in_time() -> None:
+    assert _parsed(activity(text="<at>" * 20_000)).message
 
 
 def test_words_come_without_our_name_and_with_others() -> None:

@@ -141,6 +141,27 @@ def test_sms_and_whatsapp_with_and_without_a_number() -> None:
     assert tap.text == "Evet"
 
 
+async def test_the_fallbacks_call_and_a_call_by_get_hold_the_customers_words() -> None:
+    fallback = SMS | {"ErrorCode": "11200", "ErrorUrl": "https://kapi.example/"}
+    assert (await Twilio().receive(call(fallback), ACCOUNT, TOOLS)).deliveries
+    url = f"https://kapi.example/v1/hooks/twilio/a?{urlencode(SMS)}"
+    told = Call(method="GET", path="/v1/hooks/twilio/a", target=url.removeprefix("https://kapi.example"), query=SMS, body=b"",
+                headers={"x-twilio-signature": mark(url, {}), "host": "kapi.example"})  # fmt: skip
+    for settings in (
+        Account(auth_token="sir-twilio"),
+        Account(auth_token="sir-twilio", url="https://kapi.example/v1/hooks/twilio/a"),
+    ):
+        (raw,) = (await Twilio().receive(told, settings, TOOLS)).deliveries
+        made = (
+            Twilio()
+            .parse(Delivery(raw=raw, account="a", received_at=NOW), Context(brand="d"))
+            .message
+        )
+        assert made.text == " faturam yanlış "
+    short = _parsed(SMS | {"From": "5000"}).message
+    assert short.sender.handle("phone") is None
+
+
 def test_files_are_named_and_callbacks_are_no_messages() -> None:
     made = _parsed(
         SMS
@@ -154,5 +175,5 @@ def test_files_are_named_and_callbacks_are_no_messages() -> None:
         "media0.jpeg",
         "https://api.twilio.com/m",
     )
-    for status in ({"MessageStatus": "delivered"}, {"SmsStatus": "sent"}, {"ErrorCode": "30003"}):
+    for status in ({"MessageStatus": "delivered"}, {"SmsStatus": "sent"}):
         assert Twilio().take(urlencode(SMS | status).encode()).ignored == ("status",)

@@ -138,7 +138,13 @@ def test_our_own_posts_are_no_messages() -> None:
 
 async def test_the_stream_is_taken_up_with_what_it_missed_and_nothing_twice(vendor: Vendor) -> None:
     lines = b"\r\n".join(
-        (line(number=62), b"", b'{"errors":[{"title":"operational-disconnect"}]}', b"")
+        (
+            line(number=62),
+            b"",
+            line(number=63)[:40],
+            b'{"errors":[{"title":"operational-disconnect"}]}',
+            b"",
+        )
     )
     vendor.says("/2/tweets/search/stream", lines)
     vendor.says("/2/users/900/mentions", {"data": [tweet(62), tweet(61)], "includes": USERS, "meta": {"next_token": "n"}},

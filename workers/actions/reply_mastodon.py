@@ -4,6 +4,8 @@ Before: workers/replies.py claimed the Reply. After: the customer's notification
 a reply's id once within an hour (Idempotency-Key). Source: docs.joinmastodon.org/methods/statuses.
 """
 
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -12,6 +14,9 @@ from schemas.base import Record
 from schemas.errors import Rejected, Retry
 from schemas.outcome import Reply
 from workers.posting import later, post, refused, to_send
+
+_KEY_HOLDS = timedelta(minutes=50)
+"""The server forgets a key after an hour: after that a second sending is a second post."""
 
 
 class Account(Record, frozen=True, kw_only=True):
@@ -45,20 +50,23 @@ class ReplyMastodon:
         if not number or not acct:
             raise Rejected("reply.no_address", f"{place!r} is no post")
         # Without the name in the text the customer would not be told.
-        text = reply.text if f"@{acct}" in reply.text else f"@{acct} {reply.text}"
+        named = re.search(
+            rf"(?<![\w@])@{re.escape(acct)}(?![\w@-]|\.\w)", reply.text, re.IGNORECASE
+        )
+        text = reply.text if named else f"@{acct} {reply.text}"
         body = {"status": text, "in_reply_to_id": number, "visibility": visibility or "unlisted"}
         if reply.language in ("tr", "en"):
             body["language"] = reply.language
         answer = await post(
             f"{settings.url}/api/v1/statuses", "Mastodon", json=body, timeout_s=settings.timeout_s,
             headers={"authorization": f"Bearer {settings.token}", "idempotency-key": reply.id},
-            safe=True,
+            safe=datetime.now(UTC) - reply.at < _KEY_HOLDS,
         )  # fmt: skip
         told = answer.read(Written) or Written()
         if answer.status == 200:
             return f"post {told.id}"
         if answer.status == 401:
             raise Retry(300, f"Mastodon refuses the token: {told.error}"[:300])
-        if answer.status >= 500:
+        if answer.status >= 500 and datetime.now(UTC) - reply.at < _KEY_HOLDS:
             raise Retry(later(answer.headers, 30), f"Mastodon answered {answer.status}")
         raise refused(answer, "Mastodon", told.error)

@@ -30,7 +30,7 @@ class Said(Record, frozen=True, kw_only=True):
     """What Viber answered."""
 
     status: int = -1
-    status_message: str = ""
+    status_message: str | None = ""
     message_token: int | str = ""
 
 
