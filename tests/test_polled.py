@@ -66,7 +66,10 @@ async def asked(name: str, vendor: Vendor, **more: Any) -> tuple[list[Message], 
         taken.append(parsed(name, delivery.raw))
 
     tools = Tools(
-        now=lambda: NOW, pause=lambda _s: asyncio.sleep(0), warn=print, polled=lambda _s: None
+        now=lambda: NOW,
+        pause=lambda _s: asyncio.sleep(0),
+        warn=lambda *_a, **_k: None,
+        polled=lambda _s: None,
     )
     with pytest.raises(Retry) as ended:
         await channel.source("a", settings, tools).run(accept, Cursors())

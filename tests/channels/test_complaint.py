@@ -151,7 +151,10 @@ async def test_a_feed_is_asked_with_its_validators_and_a_later_version_is_an_eve
         taken.append(_parsed(delivery.raw, settings))
 
     tools = Tools(
-        now=lambda: NOW, pause=lambda _s: asyncio.sleep(0), warn=print, polled=lambda _s: None
+        now=lambda: NOW,
+        pause=lambda _s: asyncio.sleep(0),
+        warn=lambda *_a, **_k: None,
+        polled=lambda _s: None,
     )
     with pytest.raises(Retry) as later:
         await Complaint().source("a", settings, tools).run(accept, Cursors())
@@ -180,7 +183,10 @@ async def test_a_json_address_is_followed_page_by_page_and_never_elsewhere(vendo
         taken.append(_parsed(delivery.raw, settings).native_id)
 
     tools = Tools(
-        now=lambda: NOW, pause=lambda _s: asyncio.sleep(0), warn=print, polled=lambda _s: None
+        now=lambda: NOW,
+        pause=lambda _s: asyncio.sleep(0),
+        warn=lambda *_a, **_k: None,
+        polled=lambda _s: None,
     )
     with pytest.raises(Retry, match="can't be read"):
         await Complaint().source("a", settings, tools).run(accept, Cursors())

@@ -138,7 +138,9 @@ async def test_notifications_are_walked_once_and_later_events_find_their_post(
         def polled(_source: str) -> None:
             sent.set()
 
-        tools = Tools(now=lambda: NOW, pause=asyncio.sleep, warn=print, polled=polled)
+        tools = Tools(
+            now=lambda: NOW, pause=asyncio.sleep, warn=lambda *_a, **_k: None, polled=polled
+        )
         account = Account(url=vendor.url, token="t", poll=timedelta(seconds=30))
         cursors = Cursors()
         running = asyncio.create_task(Mastodon().source("a", account, tools).run(accept, cursors))
@@ -200,7 +202,7 @@ async def test_limits_are_kept_by_the_servers_own_clock(vendor: Vendor) -> None:
         status=429,
         headers={"X-RateLimit-Reset": "2026-11-20T09:04:00Z"},
     )
-    tools = Tools(now=lambda: NOW, pause=asyncio.sleep, warn=print, polled=print)
+    tools = Tools(now=lambda: NOW, pause=asyncio.sleep, warn=lambda *_a, **_k: None, polled=print)
     source = Mastodon().source("a", Account(url=vendor.url, token="t"), tools)
     with pytest.raises(Retry) as later:
         await source.run(lambda _d: asyncio.sleep(0), Cursors())

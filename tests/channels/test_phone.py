@@ -720,7 +720,7 @@ async def test_a_dropped_file_is_taken_once_it_stands_still_and_put_away_when_it
         if looks > 6:
             raise asyncio.CancelledError
 
-    tools = Tools(now=lambda: NOW, pause=pause, warn=print, polled=lambda _s: None)
+    tools = Tools(now=lambda: NOW, pause=pause, warn=lambda *_a, **_k: None, polled=lambda _s: None)
     source = Phone().source("a", Account(folder=str(tmp_path)), tools)
     with pytest.raises(Retry, match="Kafka is away"):
         await source.run(accept, Cursors())

@@ -221,7 +221,9 @@ async def test_an_update_is_confirmed_only_after_it_is_safe(vendor: Vendor) -> N
             raise Retry(1, "Kafka is away")
         taken.append(text)
 
-    tools = Tools(now=lambda: NOW, pause=asyncio.sleep, warn=print, polled=lambda _s: None)
+    tools = Tools(
+        now=lambda: NOW, pause=asyncio.sleep, warn=lambda *_a, **_k: None, polled=lambda _s: None
+    )
     source = Telegram().source("a", Account(token=TOKEN, api=vendor.url, poll=True), tools)
     with pytest.raises(Retry, match="Kafka is away"):
         await source.run(accept, Cursors())

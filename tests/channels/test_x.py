@@ -156,7 +156,9 @@ async def test_the_stream_is_taken_up_with_what_it_missed_and_nothing_twice(vend
 
     cursors = Cursors()
     await cursors.save(Cursor(source="x:a", epoch="id", position=59, at=NOW))
-    tools = Tools(now=lambda: NOW, pause=asyncio.sleep, warn=print, polled=lambda _s: None)
+    tools = Tools(
+        now=lambda: NOW, pause=asyncio.sleep, warn=lambda *_a, **_k: None, polled=lambda _s: None
+    )
     account = Account(bearer="b", user_id="900", stream=True, api=vendor.url)
     with pytest.raises(Retry, match="ended the stream"):
         await X().source("a", account, tools).run(accept, cursors)
