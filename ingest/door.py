@@ -22,6 +22,7 @@ from starlette.websockets import WebSocket
 from ingest import chat_door
 from ingest.accept import Ingest
 from ingest.channel import Delivery
+from ingest.channels import form
 from ingest.hook import Call, Hook, HookTools
 from ingest.pending import Pending
 from ingest.registry import BEARER, CHANNELS, HOOKS
@@ -164,6 +165,40 @@ class Door:
             return
         await chat_door.serve(socket, self.ingest, self.replies, name, settings)
 
+    async def form(self, request: Request) -> Response:
+        """GET and POST /v1/forms/{account}: the contact form, and what was filled in."""
+        account = request.path_params["account"]
+        settings = self.account("form", account)
+        key, now = self.settings.tokens.signing.encode(), self.ingest.clock.now()
+        wanted = request.query_params.get("lang") or request.headers.get("accept-language", "")
+        language = "tr" if wanted.lower().startswith("tr") else "en"
+        headers = _embeddable(settings.origins)
+        if request.method == "GET":
+            shown = form.page(account, settings, language, form.stamped(key, account, now))
+            return Response(shown, media_type="text/html", headers=headers)
+        kind = request.headers.get("content-type", "").replace("\n", " ")
+        body = await http.body(request, self.settings.door.max_body)
+        raw = kind.encode("latin-1", "replace") + b"\n" + body
+        try:
+            why = form.by_a_machine(raw, key, account, now)
+            if why:
+                metrics.count("santral_deliveries_ignored_total", hook="form", reason=why)
+                told = form.refusal(language, "")
+                return Response(told, 400, media_type="text/html", headers=headers)
+            delivery = Delivery(
+                raw=raw, account=account, received_at=now,
+                traceparent=request.headers.get("traceparent"),
+            )  # fmt: skip
+            made = await self.ingest.accept(CHANNELS["form"], delivery, settings, bury=False)
+        except Rejected as error:
+            told = form.refusal(language, error.text.partition(" - at `")[0])
+            return Response(told, 400, media_type="text/html", headers=headers)
+        assert made is not None
+        number = made.id.partition("-")[0].upper()
+        return Response(
+            form.receipt(language, number), 200, media_type="text/html", headers=headers
+        )
+
     async def forward(self, request: Request) -> Response:
         """Pass a request on to the desk, as it came, and its answer back."""
         raw = await http.body(request, self.settings.door.max_json)
@@ -180,6 +215,17 @@ class Door:
             if k.lower() in ("content-type", "retry-after", "www-authenticate", "cache-control")
         }  # fmt: skip
         return Response(found.content, found.status_code, kept)
+
+
+def _embeddable(origins: tuple[str, ...]) -> dict[str, str]:
+    """Return the headers of a page that these sites may embed; no script runs on it."""
+    sites = " ".join(origins) or "*"
+    policy = (
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+        f"frame-ancestors {sites}"
+    )
+    return {"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}  # fmt: skip
 
 
 async def _openapi(_request: Request) -> Response:
@@ -219,6 +265,7 @@ def app(door: Door, health: Health) -> Starlette:
         # Mailgun sends the raw mail to URLs that end in "mime" alone.
         Route("/v1/hooks/{channel}/{account}/mime", door.hook, methods=["POST"]),
         Route("/v1/desk/{rest:path}", door.forward, methods=["POST", "GET"]),
+        Route("/v1/forms/{account}", door.form, methods=["GET", "POST"]),
         WebSocketRoute("/v1/chat", door.chat),
         Route("/widget.js", _widget),
         Route("/chat", _try_chat),

@@ -4,6 +4,7 @@ Before: a hook's call. After: the hook. Starlette's own reader limits a field to
 what it must not: raw mails are larger, and of any charset. Source: RFC 7578; WHATWG URL, 5.1.
 """
 
+from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -15,16 +16,34 @@ _FIELDS = 500
 Fields = dict[str, list[bytes]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """A file of a form, as the browser names it."""
+
+    name: str
+    filename: str
+    type: str
+    data: bytes
+
+
 def fields(call: Call) -> Fields:
     """Return the fields, each with its values in their order; raise Rejected(form.malformed)."""
     kind, options = parse_options_header(call.headers.get("content-type", ""))
     if kind == b"application/x-www-form-urlencoded":
         return _urlencoded(call.body)
     if kind == b"multipart/form-data" and options.get(b"boundary"):
-        return _multipart(call.body, options[b"boundary"])
+        return _multipart(call.body, options[b"boundary"])[0]
     raise Rejected(
         "form.malformed", f"a form is due, this is {kind[:60].decode('ascii', 'replace')!r}"
     )
+
+
+def multipart(kind: str, body: bytes) -> tuple[Fields, list[File]]:
+    """Return the fields and the files of a form; raise Rejected(form.malformed)."""
+    named, options = parse_options_header(kind)
+    if named != b"multipart/form-data" or not options.get(b"boundary"):
+        raise Rejected("form.malformed", "multipart/form-data is due")
+    return _multipart(body, options[b"boundary"])
 
 
 def first(found: Fields, name: str) -> str:
@@ -53,13 +72,16 @@ def _urlencoded(body: bytes) -> Fields:
     return made
 
 
-def _multipart(body: bytes, boundary: bytes) -> Fields:
+def _multipart(body: bytes, boundary: bytes) -> tuple[Fields, list[File]]:
     made: Fields = {}
+    files: list[File] = []
     header, value, name, data = bytearray(), bytearray(), "", bytearray()
+    filename: str | None = None
+    kind = ""
 
     def on_part_begin() -> None:
-        nonlocal name
-        name = ""
+        nonlocal name, filename, kind
+        name, filename, kind = "", None, ""
         data.clear()
 
     def on_header_field(chunk: bytes, start: int, end: int) -> None:
@@ -69,10 +91,14 @@ def _multipart(body: bytes, boundary: bytes) -> Fields:
         value.extend(chunk[start:end])
 
     def on_header_end() -> None:
-        nonlocal name
+        nonlocal name, filename, kind
         if header.lower() == b"content-disposition":
             _, options = parse_options_header(bytes(value))
             name = options.get(b"name", b"").decode("utf-8", "replace")
+            if b"filename" in options:
+                filename = options[b"filename"].decode("utf-8", "replace")
+        elif header.lower() == b"content-type":
+            kind = bytes(value).decode("latin-1").partition(";")[0].strip().lower()
         header.clear()
         value.clear()
 
@@ -80,6 +106,8 @@ def _multipart(body: bytes, boundary: bytes) -> Fields:
         data.extend(chunk[start:end])
 
     def on_part_end() -> None:
+        if filename is not None and len(files) < _FIELDS:
+            files.append(File(name=name, filename=filename, type=kind, data=bytes(data)))
         if name and len(made) < _FIELDS:
             made.setdefault(name, []).append(bytes(data))
 
@@ -96,4 +124,4 @@ def _multipart(body: bytes, boundary: bytes) -> Fields:
         parser.finalize()
     except ValueError as error:  # python-multipart's errors are ValueErrors
         raise Rejected("form.malformed", str(error)) from error
-    return made
+    return made, files

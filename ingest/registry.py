@@ -11,6 +11,7 @@ from ingest.channels.chat import Chat
 from ingest.channels.complaint import Complaint
 from ingest.channels.discourse import Discourse
 from ingest.channels.email import Email
+from ingest.channels.form import Form
 from ingest.channels.google_play import GooglePlay
 from ingest.channels.hepsiburada import Hepsiburada
 from ingest.channels.instagram import Instagram
@@ -43,7 +44,7 @@ _SOCIAL = (
 )  # fmt: skip
 
 CHANNELS: dict[str, Channel] = {
-    c.name: c for c in (Email(), Chat(), Api(), Phone(), *_MESSENGERS, *_SITES, *_SOCIAL)
+    c.name: c for c in (Email(), Chat(), Api(), Form(), Phone(), *_MESSENGERS, *_SITES, *_SOCIAL)
 }
 
 HOOKS: dict[str, Hook] = {

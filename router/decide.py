@@ -24,6 +24,8 @@ from schemas.fold import fold
 from schemas.message import Message
 from schemas.outcome import MOVES, Outcome
 
+IMPORTED = "imported"
+"""The flag of history: it is decided and stored, and waits for nobody."""
 DECIDED_ON = 20_000
 """Characters looked at; nobody's first concern stands behind them."""
 
@@ -90,6 +92,11 @@ def one(
         action, department = "automatic", state.department if state else TRIAGE
         flags.append(message.automatic.kind)
         reasons.append(_AUTOMATIC)
+    elif IMPORTED in message.flags:
+        sure = bool(ranking) and ranking[0][1] >= policy.threshold
+        action = "automatic"
+        department = state.department if state else ranking[0][0] if sure else TRIAGE
+        reasons.append(_IMPORTED)
     elif message.event is not None:
         action, department = "append", state.department if state else TRIAGE
         reasons.append(_EVENT)
@@ -304,6 +311,7 @@ _STRANGER = _state_reason(
     "new_participant", "görüşmeye yeni biri katıldı, kontrol edin",
     "a new sender in this conversation: check who it is before you answer",
 )  # fmt: skip
+_IMPORTED = _state_reason("imported", "eski kayıt, işlem gerekmez", "history: no work is opened")
 _AUTOMATIC = _state_reason("automatic", "bir makine yazmış", "written by a machine")
 _EVENT = _state_reason("event", "önceki bir iletiyi değiştiriyor", "an edit, deletion or reaction")
 _UNSURE_REASON = _state_reason(

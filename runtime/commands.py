@@ -418,9 +418,46 @@ def demo(ctx: click.Context, rate: float, count: int | None, seed: int) -> None:
     asyncio.run(play(settings, rate, count, seed, click.echo))
 
 
+@click.command("import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--account", default="default", show_default=True, help="Account of the channel.")
+@click.option("--work", is_flag=True, help="Let the messages open work, as if they came now.")
+@click.option("--again", is_flag=True, help="Read from the beginning, not from where it ended.")
+@click.pass_context
+def import_(
+    ctx: click.Context, files: tuple[Path, ...], account: str, work: bool, again: bool
+) -> None:
+    """Bring in history: CSV, JSON lines, mbox, Maildir. Repeats are dropped by their ids.
+
+    CSV needs a header with `text` and a sender (email, phone, handle or customer_no); native_id,
+    subject, conversation, sent_at and name are taken where they are. JSON lines are bodies of
+    POST /v1/messages. A run that was stopped goes on where it was. What can't be read is a dead
+    letter: `santral dead list`. Exit code 1 if there was one.
+    """
+    importing = importlib.import_module("ingest.importing")
+    settings = _load(ctx)
+    refused = 0
+    for path in files:
+        kind = importing.kind_of(path)
+        run = importing.Import(settings, path, account, work=work)
+        if again:
+            run.forget()
+        with click.progressbar(
+            length=run.total(kind), label=f"{path.name} ({kind})", file=sys.stderr
+        ) as bar:
+            count = asyncio.run(run.run(kind, bar.update))
+        click.echo(
+            f"{path}: {count.accepted} accepted, {count.refused} refused, "
+            f"{count.skipped} done before"
+        )
+        refused += count.refused
+    if refused:
+        ctx.exit(1)
+
+
 def register(main: click.Group) -> None:
     """Add every command of this file to the command line."""
     for command in (
-        topics, check, send, follow, parse, decide, tap, ledger, dead, explain, demo,
+        topics, check, send, follow, parse, decide, tap, ledger, dead, explain, demo, import_,
     ):  # fmt: skip
         main.add_command(command)

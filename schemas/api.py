@@ -4,7 +4,7 @@ Before: nothing. After: door and desk decode by it; openapi() documents it. Pure
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -43,6 +43,7 @@ class MessageIn(Record, frozen=True, kw_only=True):
     sender: SenderIn
     brand: Annotated[str, msgspec.Meta(pattern="^[a-z0-9_-]{1,64}$")] | None = None
     subject: Annotated[str, msgspec.Meta(max_length=2000)] = ""
+    kind: Literal["form", "note", "call", "chat", "post", "review"] = "form"
     conversation: Annotated[str, msgspec.Meta(min_length=1, max_length=512)] | None = None
     sent_at: Time | None = None
     attachments: Annotated[tuple[AttachmentIn, ...], msgspec.Meta(max_length=20)] = ()

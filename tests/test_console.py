@@ -3,6 +3,7 @@
 import base64
 import gzip
 import os
+import re
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -72,6 +73,7 @@ async def test_every_page_is_accessible(road: Up, browser: Browser, layout: dict
         f"/messages/{sent['id']}",
         "/desk",
         "/desk/billing",
+        "/entry",
         "/nowhere",
     ):
         await page.goto(road.access["console"] + path)
@@ -91,6 +93,54 @@ async def test_every_page_is_accessible(road: Up, browser: Browser, layout: dict
             await page.screenshot(
                 path=f"{shots}/{name[:24]}-{layout['locale']}.png", full_page=True
             )
+    await context.close()
+
+
+async def test_a_call_is_entered_by_hand_and_found_at_the_desk(road: Up, browser: Browser) -> None:
+    context = await browser.new_context(locale="tr-TR")
+    page = await context.new_page()
+    await page.goto(_address(road, "/entry"))
+    words = f"Kargom gelmedi {uuid.uuid4().hex}"
+    await expect(page.get_by_label("Ne istedi")).to_be_focused()
+    await page.keyboard.type(words)
+    await page.get_by_role("button", name="Kaydet").click()
+    await expect(page.get_by_role("alert")).to_contain_text("gerekli")
+    await page.get_by_label("Telefonu").fill("0532 111 22 33")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("status")).to_contain_text("Kaydedildi")
+    await page.get_by_role("status").get_by_role("link").click()
+    await expect(page.locator(".words").first).to_have_text(words)
+    await expect(page.locator("main")).to_contain_text("+905321112233")
+    await context.close()
+
+
+async def test_the_contact_form_is_accessible_and_gives_a_receipt(
+    road: Up, browser: Browser
+) -> None:
+    context = await browser.new_context(locale="tr-TR")
+    page = await context.new_page()
+    await page.goto(f"{road.access['door']}/v1/forms/default?lang=tr")
+    await _clean(page, "the form")
+    await page.get_by_label("İletiniz").fill(f"Şifremi unuttum {uuid.uuid4().hex}")
+    await page.get_by_label("E-posta", exact=True).fill("a@ornek.example")
+    await page.get_by_role("button", name="Gönder").click()
+    heading = page.get_by_role("heading", level=1)
+    await expect(heading).to_contain_text("alınamadı")  # within three seconds: nobody is so quick
+    await _clean(page, "what went wrong")
+    await page.go_back()
+    await page.wait_for_function(
+        "() => Date.now() / 1000 - parseInt(document.querySelector('[name=stamp]').value) > 4"
+    )
+    await page.get_by_label("İletiniz").fill(f"Şifremi unuttum {uuid.uuid4().hex}")
+    await page.get_by_label("E-posta", exact=True).fill("a@ornek.example")
+    await page.get_by_role("button", name="Gönder").click()
+    await expect(heading).to_contain_text("ulaştı")
+    await expect(page.locator("#reference")).to_have_text(re.compile("^[0-9A-F]{8}$"))
+    await _clean(page, "the receipt")
+    if shots := os.environ.get("SANTRAL_SHOTS"):
+        await page.screenshot(path=f"{shots}/receipt.png")
+        await page.goto(f"{road.access['door']}/v1/forms/default?lang=tr")
+        await page.screenshot(path=f"{shots}/form.png", full_page=True)
     await context.close()
 
 

@@ -7,6 +7,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
+import httpx2
 from sqlalchemy import Engine
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
@@ -16,7 +17,7 @@ from runtime import http
 from runtime.claims import AWAY
 from runtime.settings import Settings
 from schemas import envelope
-from schemas.api import ClaimIn, MessageOut
+from schemas.api import Accepted, ClaimIn, Fault, MessageOut
 from schemas.errors import Rejected, Retry
 from workers import reading
 from workers.desk import BODIES, Desk
@@ -55,6 +56,21 @@ class Api:
         http.require(request, tokens.door, tokens.desk, tokens.console)
         found = await self.find(request.path_params["id"])
         return http.answer(found)
+
+    async def hand_in(self, body: dict[str, Any]) -> Accepted:
+        """Hand a message to the door, as any caller does; raise Rejected or Retry."""
+        url = f"{self.settings.console.door_url}/v1/messages"
+        headers = {"authorization": f"Bearer {self.settings.tokens.door}"}
+        try:
+            async with httpx2.AsyncClient(timeout=20) as client:
+                answer = await client.post(url, json=body, headers=headers)
+        except httpx2.HTTPError as error:
+            raise Retry(5, f"the door can't be reached: {type(error).__name__}") from error
+        if answer.status_code == 202:
+            return envelope.decode_body(Accepted, answer.content)
+        if answer.status_code >= 500:
+            raise Retry(5, f"the door answered {answer.status_code}")
+        raise Rejected("json.invalid", envelope.decode_body(Fault, answer.content).text)
 
     async def find(self, identifier: str) -> MessageOut:
         """Return a message, waiting a moment for one that was accepted just now."""

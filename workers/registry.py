@@ -36,4 +36,9 @@ def sections() -> dict[str, type]:
 
 def for_channel(channel: str) -> Action | None:
     """Return the action that answers on a channel, None when the door does it."""
-    return next((a for a in ACTIONS.values() if a.channel == channel), None)
+    also = _ALSO.get(channel, channel)
+    return next((a for a in ACTIONS.values() if a.channel == also), None)
+
+
+_ALSO = {"form": "email"}
+"""Channels that are answered on another: who filled in a form left a mail address."""

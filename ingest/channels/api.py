@@ -30,6 +30,8 @@ class Api:
     """The channel of the JSON API."""
 
     name = "api"
+    takes = "messages as JSON, with files, by anything that can POST"
+    ignores = "nothing"
     way: Literal["push", "pull"] = "push"
     account: type[msgspec.Struct] = Account
 
@@ -43,7 +45,7 @@ class Api:
             id=message_id("api", source, told.native_id),
             brand=brand, channel="api", source=source, native_id=told.native_id,
             conversation=conversation_id(brand, "api", told.conversation or told.native_id),
-            kind="form", sender=_sender(told.sender), subject=told.subject,
+            kind=told.kind, sender=_sender(told.sender), subject=told.subject,
             text=told.text, full_text=told.text,
             sent_at=told.sent_at.astimezone(UTC) if told.sent_at else None,
             received_at=delivery.received_at,

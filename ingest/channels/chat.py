@@ -68,6 +68,8 @@ class Chat:
     """The channel of the web widget."""
 
     name = "chat"
+    takes = "lines of visitors of the web widget"
+    ignores = "frames that are no lines: greetings, readings"
     way: Literal["push", "pull"] = "push"
     account: type[msgspec.Struct] = Account
 

@@ -74,6 +74,8 @@ class Email:
     """The channel: one parser for every way a mail comes in."""
 
     name = CHANNEL
+    takes = "mail by IMAP, LMTP, SMTP and inbound webhooks, with files, forwards, bounces"
+    ignores = "nothing: machines' mail is told apart and stored"
     way: Literal["push", "pull"] = "pull"
     account: type[msgspec.Struct] = Account
 

@@ -5,6 +5,7 @@ JavaScript; htmx only keeps it fresh.
 """
 
 import asyncio
+import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ from workers.console.texts import Texts
 from workers.desk_redis import ItemUnknown, LeaseLost
 
 _FORM_LIMIT = 512 * 1024
+
+
+_SENDER = ("name", "phone", "email", "customer_no")
 
 
 def _clock(milliseconds: int) -> str:
@@ -175,6 +179,42 @@ class Pages:
         return FileResponse(
             path, media_type="application/octet-stream", filename=attachment.name, headers=headers
         )
+
+    async def entry(self, request: Request) -> Response:
+        """GET: the form for a walk-in or a call. POST: hand it to the door, show its number."""
+        texts = Texts(session.language(request))
+        if request.method == "GET":
+            return self._page(
+                request, "entry.html", form={}, note="", saved="", key=uuid.uuid4().hex
+            )
+        form = await _form(request)
+        person = session.person(request, self._api.settings) or "?"
+        key = form.get("key", "")[:64] or uuid.uuid4().hex
+        sender = {k: form[k].strip() for k in _SENDER if form.get(k, "").strip()}
+        if not any(k in sender for k in ("phone", "email", "customer_no")):
+            return self._page(
+                request, "entry.html", 400, form=form, note=texts.entry_one, saved="", key=key
+            )
+        # The key came with the page: pressed twice is one message.
+        body = {
+            "native_id": f"entry-{key}", "text": form.get("text", "").strip(), "sender": sender,
+            "kind": "call" if form.get("kind") == "call" else "note",
+            "subject": f"{texts.entry}: {person}",
+        }  # fmt: skip
+        try:
+            told = await self._api.hand_in(body)
+        except Rejected as error:
+            return self._page(
+                request, "entry.html", 400, form=form, note=error.text, saved="", key=key
+            )
+        except Retry:
+            return self._page(
+                request, "entry.html", 503, form=form, note=texts.try_again, saved="", key=key
+            )
+        return self._page(
+            request, "entry.html", form={}, note=texts.entry_saved, saved=told.id,
+            key=uuid.uuid4().hex,
+        )  # fmt: skip
 
     async def desks(self, request: Request) -> Response:
         """GET /desk."""

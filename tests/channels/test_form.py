@@ -1,0 +1,87 @@
+"""The contact form: what a person fills in, and what gives a machine away."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from ingest.channel import Context, Delivery, Parsed
+from ingest.channels.form import Account, Form, by_a_machine, page, stamped
+from schemas.errors import Rejected
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+KEY = b"k"
+STAMP = stamped(KEY, "a", NOW - timedelta(minutes=1))
+
+
+def filled(files: tuple[tuple[str, bytes], ...] = (), **fields: str) -> bytes:
+    told = {"stamp": STAMP, "website": "", "name": "Ayşe", "email": "Ayse@ornek.example", "phone": "", "subject": "Fatura",
+            "text": "Faturam yanlış\r\ngeldi"} | fields  # fmt: skip
+    parts = [
+        f'--B\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode()
+        for k, v in told.items()
+    ]
+    parts += [
+        f'--B\r\nContent-Disposition: form-data; name="files"; filename="{n}"\r\nContent-Type: application/octet-stream\r\n\r\n'.encode()
+        + d
+        + b"\r\n"
+        for n, d in files
+    ]
+    return b"multipart/form-data; boundary=B\n" + b"".join(parts) + b"--B--\r\n"
+
+
+SAMPLE = filled(text="SECRET faturam yanlış")
+
+
+def _parsed(raw: bytes) -> Parsed:
+    return Form().parse(
+        Delivery(raw=raw, account="a", received_at=NOW), Context(brand="d", settings=Account())
+    )
+
+
+def test_words_person_and_files_are_taken() -> None:
+    made = _parsed(filled((("fatura.pdf", b"%PDF-1.4 x"), ("", b"")), phone="0532 111 22 33"))
+    message = made.message
+    assert (message.text, message.subject, message.kind) == (
+        "Faturam yanlış\ngeldi",
+        "Fatura",
+        "form",
+    )
+    assert [h.value for h in message.sender.handles] == ["ayse@ornek.example", "+905321112233"]
+    assert message.reply_to == "ayse@ornek.example"
+    assert [(a.name, a.type) for a in message.attachments] == [("fatura.pdf", "application/pdf")]
+    assert made.files == (b"%PDF-1.4 x",)
+    assert _parsed(filled()).message.id == _parsed(filled()).message.id, (
+        "pressed twice is one message"
+    )
+    assert _parsed(filled()).message.id != _parsed(filled(text="başka")).message.id
+
+
+@pytest.mark.parametrize(
+    ("more", "what"),
+    [
+        ({"text": " "}, "nothing is written"),
+        ({"email": "", "phone": "12"}, "is needed"),
+        ({"email": "x"}, "is needed"),
+    ],
+)
+def test_what_can_not_be_answered_is_told(more: dict[str, str], what: str) -> None:
+    with pytest.raises(Rejected, match=what):
+        _parsed(filled(**more))
+
+
+@pytest.mark.parametrize(("more", "now", "why"), [
+    ({}, NOW, ""), ({"website": "http://spam"}, NOW, "hidden_field"), ({"stamp": ""}, NOW, "false_stamp"),
+    ({"stamp": STAMP[:-1] + "x"}, NOW, "false_stamp"), ({}, NOW - timedelta(seconds=58), "too_fast"), ({}, NOW + timedelta(hours=25), "too_old"),
+])  # fmt: skip
+def test_a_machine_gives_itself_away(more: dict[str, str], now: datetime, why: str) -> None:
+    assert by_a_machine(filled(**more), KEY, "a", now) == why
+    assert by_a_machine(filled(), KEY, "b", NOW) == "false_stamp", "a stamp is one form's"
+
+
+def test_the_page_speaks_both_languages_and_runs_no_script() -> None:
+    turkish = page("a", Account(title_tr="<Bize> yazın"), "tr", STAMP)
+    assert "&lt;Bize&gt; yazın" in turkish
+    assert 'lang="tr"' in turkish
+    assert "<script" not in turkish
+    assert "Your message" in page("a", Account(), "en", STAMP)
+    assert "{{" not in turkish
