@@ -8,11 +8,12 @@ import json
 import sys
 import time
 
-from bench import door, latency, local, mail, recorder, router
+from bench import door, hooks, latency, local, mail, recorder, router, sockets
 
 ALL = {
     "router": router.run, "latency": latency.run, "door": door.run, "recorder": recorder.run,
     "backlog": router.backlog, "up": local.run, "mail": mail.run,
+    "hooks": hooks.run, "sockets": sockets.run,
 }  # fmt: skip
 
 

@@ -29,6 +29,7 @@ from ingest.channels.viber import Viber
 from ingest.channels.whatsapp import Whatsapp
 from ingest.channels.x import X
 from ingest.hook import Hook
+from ingest.hooks.calls import Calls
 from ingest.hooks.mailgun import Mailgun
 from ingest.hooks.postmark import Postmark
 from ingest.hooks.sendgrid import Sendgrid
@@ -48,7 +49,7 @@ CHANNELS: dict[str, Channel] = {
 }
 
 HOOKS: dict[str, Hook] = {
-    h.name: h for h in (Ses(), Mailgun(), Postmark(), Sendgrid(), *_MESSENGERS, *_SITES)
+    h.name: h for h in (Ses(), Mailgun(), Postmark(), Sendgrid(), Calls(), *_MESSENGERS, *_SITES)
 }
 """Webhooks under /v1/hooks/ that prove themselves by their vendor's signature."""
 

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from ingest.channel import Context, Delivery, Tools
 from ingest.channels.phone import Account, Phone, e164
+from ingest.hook import Call, HookTools
+from ingest.hooks.calls import Calls
 from schemas.errors import CODES, Rejected, Retry
 from schemas.message import Message
 from tests.samples import Cursors
@@ -691,6 +693,27 @@ def test_no_input_raises_anything_but_rejected(raw: bytes) -> None:
         call(raw)
     except Rejected as error:
         assert error.code in CODES
+
+
+async def test_a_callback_proves_itself_by_its_header() -> None:
+    tools = HookTools(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
+    body = json.dumps(DEEPGRAM).encode()
+    account = Account(secret="s")
+    for header in ("dg-token", "authorization", "x-webhook-secret"):
+        value = "Bearer s" if header == "authorization" else "s"
+        told = Call(method="POST", path="/", query={}, headers={header: value}, body=body)
+        assert (await Calls().receive(told, account, tools)).deliveries == (body,)
+    own = Account(secret="s", secret_header="X-Own")
+    for headers, code in (
+        ({"dg-token": "s"}, "signature.missing"),
+        ({"x-own": "t"}, "signature.wrong"),
+        ({}, "signature.missing"),
+    ):
+        with pytest.raises(Rejected) as error:
+            await Calls().receive(
+                Call(method="POST", path="/", query={}, headers=headers, body=body), own, tools
+            )
+        assert error.value.code == code
 
 
 async def test_a_dropped_file_is_taken_once_it_stands_still_and_put_away_when_it_is_safe(

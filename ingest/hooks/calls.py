@@ -1,0 +1,49 @@
+"""Transcripts by a vendor's callback: whatever it sends is read by the phone channel.
+
+A vendor that signs nothing (Deepgram, AssemblyAI, the vCon conserver) proves itself by a header
+with a secret of ours; Deepgram sends its key's identifier as `dg-token`. There is no later fetch
+for most of them: the answer comes only when the transcript is safe. Source: developers.deepgram.com,
+callbacks; assemblyai.com/docs, webhooks (a 4xx ends its tries).
+"""
+
+import hmac
+from typing import Any
+
+import msgspec
+
+from ingest.hook import Call, HookTools, Taken, need
+from schemas.errors import Rejected
+
+_LISTED = ("dg-token", "authorization", "x-webhook-secret")
+
+
+class Calls:
+    """The hook."""
+
+    name = "calls"
+    channel = "phone"
+    patient = True
+
+    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+        """Return the transcript in a call."""
+        secret = need(settings.secret, "secret", "[channels.phone.ACCOUNT]").encode()
+        names = (settings.secret_header.lower(),) if settings.secret_header else _LISTED
+        given = [call.headers[n] for n in names if call.headers.get(n)]
+        if not given:
+            raise Rejected("signature.missing", f"no header {' or '.join(names)}")
+        for told in given:
+            bare = told.removeprefix("Bearer ").strip().encode("utf-8", "replace")
+            if hmac.compare_digest(bare, secret):
+                return Taken(deliveries=(call.body,)) if call.body else Taken(ignored=("empty",))
+        raise Rejected("signature.wrong", "the header holds another secret")
+
+    def setup(self, settings: Any, url: str) -> str | None:
+        """Return what to set up."""
+        if not settings.secret:
+            return None
+        header = settings.secret_header or "X-Webhook-Secret"
+        return f"transcripts: callback URL {url}, header {header} with `secret`"
+
+    def secret(self, settings: Any, value: str) -> Any:
+        """Return the settings with the secret."""
+        return msgspec.structs.replace(settings, secret=value)
