@@ -172,7 +172,7 @@ async def test_a_call_without_its_proof_is_refused(name: str) -> None:
     for bad, with_settings in tries:
         # A secret in a header proves whatever body comes with it: of that one nothing is made.
         try:
-            taken = await _receive(name, bad, with_settings)
+            await _receive(name, bad, with_settings)
         except Rejected as error:
             assert error.code.startswith(("signature.", "form.", "json.")), error.code
         except Retry:

@@ -40,9 +40,12 @@ _LARGEST = 64 * 1024 * 1024
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """A source of transcripts. `folder` is watched; callbacks to /v1/hooks/calls/ACCOUNT bear
-    `secret` in `secret_header` (dg-token, Authorization or X-Webhook-Secret when it is empty); `country` completes numbers without one;
-    `channels` says which track of a recording is whose: { "0" = "customer", "1" = "agent" }."""
+    """A source of transcripts.
+
+    `folder` is watched; callbacks to /v1/hooks/calls/ACCOUNT bear `secret` in `secret_header`
+    (dg-token, Authorization or X-Webhook-Secret when it is empty). `country` completes numbers
+    without one; `channels` says which track is whose: { "0" = "customer", "1" = "agent" }.
+    """
 
     brand: str = ""
     folder: str = ""

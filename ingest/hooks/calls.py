@@ -2,8 +2,8 @@
 
 A vendor that signs nothing (Deepgram, AssemblyAI, the vCon conserver) proves itself by a header
 with a secret of ours; Deepgram sends its key's identifier as `dg-token`. There is no later fetch
-for most of them: the answer comes only when the transcript is safe. Source: developers.deepgram.com,
-callbacks; assemblyai.com/docs, webhooks (a 4xx ends its tries).
+for most of them: the answer comes only when the transcript is safe. Source: developers.deepgram.com
+(callbacks), assemblyai.com/docs (webhooks: a 4xx ends its tries).
 """
 
 import hmac
