@@ -7,6 +7,11 @@ from email.message import EmailMessage
 
 import msgspec
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -283,3 +288,48 @@ def test_deep_and_wide_mails_take_no_longer_than_their_size() -> None:
         _read(raw)
     # Not a speed test: a parser whose time grows with the square would take minutes.
     assert time.monotonic() - began < 30
+
+
+def _wrapped(inner: bytes, *, detached: bool = False) -> bytes:
+    key = rsa.generate_private_key(65537, 2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kep.example")])
+    day = datetime(2026, 1, 1, tzinfo=UTC)
+    certificate = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+        .not_valid_before(day).not_valid_after(day.replace(year=2027)).sign(key, hashes.SHA256())
+    )  # fmt: skip
+    options = [
+        pkcs7.PKCS7Options.Binary,
+        *([pkcs7.PKCS7Options.DetachedSignature] if detached else []),
+    ]
+    return (
+        pkcs7.PKCS7SignatureBuilder()
+        .set_data(inner)
+        .add_signer(certificate, key, hashes.SHA256())
+        .sign(Encoding.DER, options)
+    )
+
+
+def test_a_mail_that_is_wrapped_in_its_signature_is_opened_and_the_wrapping_kept() -> None:
+    inner = (
+        'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nKEP iletisi: faturam yanlış\r\n'
+        "--b\r\nContent-Type: application/pdf; name=f.pdf\r\n\r\n%PDF-1.4\r\n--b--\r\n"
+    ).encode()
+    for kind in (
+        "application/pkcs7-mime; smime-type=signed-data; name=smime.p7m",
+        "application/octet-stream; name=smime.p7m",
+    ):
+        head = f"From: a@kep.example\r\nMessage-ID: <1@kep>\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        made = _read(head.encode() + base64.encodebytes(_wrapped(inner)))
+        assert made.text == "KEP iletisi: faturam yanlış"
+        assert {a.name for a in made.attachments} == {"smime.p7m", "f.pdf"}
+        assert "mime.signed" in made.repaired
+        assert "mime.encrypted" not in made.repaired
+    for odd in (
+        b"no CMS",
+        _wrapped(inner, detached=True),
+        _wrapped(inner)[:100],
+        b"\x30\x80" * 5000,
+    ):
+        made = _read(head.encode() + base64.encodebytes(odd))
+        assert [a.name for a in made.attachments] == ["smime.p7m"]

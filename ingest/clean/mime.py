@@ -15,7 +15,7 @@ from hashlib import sha256
 
 import msgspec
 
-from ingest.clean import files, header, tnef
+from ingest.clean import files, header, smime, tnef
 from ingest.clean.charset import decode
 from ingest.clean.html import LAID_OUT, to_text
 from ingest.clean.transfer import is_base64, unbase64, unquote
@@ -246,6 +246,8 @@ class _Reader:
         inner = part.get_payload()
         if isinstance(inner, list):
             return [p for p in inner if isinstance(p, Part)]
+        if kind in smime.KINDS or filename(part).lower().endswith(".p7m"):
+            return self._opened(part)
         if not kind.startswith("multipart/"):
             return None
         body = payload(part, self._mail.repaired)
@@ -256,6 +258,15 @@ class _Reader:
         head = b'Content-Type: %s; boundary="%s"\n\n' % (kind.encode(), found[1].strip())
         again = email.message_from_bytes(head + body, _class=_Part, policy=compat32).get_payload()
         return [p for p in again if isinstance(p, Part)] if isinstance(again, list) else None
+
+    def _opened(self, part: Part) -> list[Part] | None:
+        """Return the mail that a signature is wrapped around; the wrapping is kept as it came."""
+        data = payload(part, self._mail.repaired)
+        found = smime.signed(data)
+        if found is None:
+            return None
+        self._keep("application/pkcs7-signature", data, filename(part) or "smime.p7m")
+        return [email.message_from_bytes(found, _class=_Part, policy=compat32)]
 
     def _leaf(self, part: Part, kind: str) -> list[_Piece]:
         disposition = _header(part, "content-disposition").lower()
