@@ -97,6 +97,30 @@ class Ask:
         raise Retry(wait, f"{self._vendor} answered {found.status_code}")
 
 
+class Granted(Record, frozen=True, kw_only=True):
+    """An access token (RFC 6749, 5.1)."""
+
+    access_token: str
+    expires_in: float = 3600
+
+
+class Bearer:
+    """An access token by a refresh token, kept for as long as it holds."""
+
+    def __init__(self) -> None:
+        self._token, self._until = "", datetime.min.replace(tzinfo=UTC)
+
+    async def headers(
+        self, ask: Ask, url: str, form: dict[str, str], **more: Any
+    ) -> dict[str, str]:
+        """Return the header that a request needs."""
+        if ask.now() >= self._until:
+            made = read(Granted, (await ask.post(url, data=form, **more)).body)
+            self._token = made.access_token
+            self._until = ask.now() + timedelta(seconds=max(60.0, made.expires_in - 120))
+        return {"authorization": f"Bearer {self._token}"}
+
+
 Items = Callable[[Any, Ask], AsyncIterator[Item]]
 
 

@@ -12,6 +12,7 @@ from ingest.channels.complaint import Complaint
 from ingest.channels.discourse import Discourse
 from ingest.channels.email import Email
 from ingest.channels.form import Form
+from ingest.channels.google_business import GoogleBusiness
 from ingest.channels.google_play import GooglePlay
 from ingest.channels.hepsiburada import Hepsiburada
 from ingest.channels.instagram import Instagram
@@ -19,6 +20,7 @@ from ingest.channels.line import Line
 from ingest.channels.mastodon import Mastodon
 from ingest.channels.messenger import Messenger
 from ingest.channels.phone import Phone
+from ingest.channels.reddit import Reddit
 from ingest.channels.sikayetvar import Sikayetvar
 from ingest.channels.slack import Slack
 from ingest.channels.teams import Teams
@@ -28,6 +30,7 @@ from ingest.channels.twilio import Twilio
 from ingest.channels.viber import Viber
 from ingest.channels.whatsapp import Whatsapp
 from ingest.channels.x import X
+from ingest.channels.youtube import Youtube
 from ingest.hook import Hook
 from ingest.hooks.calls import Calls
 from ingest.hooks.mailgun import Mailgun
@@ -42,6 +45,7 @@ _MESSENGERS = (
 _SITES = (X(), Discourse(), Complaint())
 _SOCIAL = (
     Bluesky(), Mastodon(), GooglePlay(), AppStore(), Sikayetvar(), Trendyol(), Hepsiburada(),
+    GoogleBusiness(), Youtube(), Reddit(),
 )  # fmt: skip
 
 CHANNELS: dict[str, Channel] = {

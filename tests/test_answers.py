@@ -372,3 +372,62 @@ async def test_a_review_is_answered_again_over_the_first_answer(vendor: Vendor) 
     )
     with pytest.raises(Rejected, match="private_key"):
         await apple.send(_reply("r1"), apple.account(private_key="x"), b"")
+
+
+async def test_reviews_videos_and_forums_are_answered_with_a_fresh_token(vendor: Vendor) -> None:
+    cases: list[tuple[str, str, str, Any, bytes]] = [
+        ("google_business", "accounts/1/locations/2/reviews/r1", "/v4/accounts/1/locations/2/reviews/r1/reply", {"comment": "x"}, b'"comment"'),
+        ("youtube", "c1", "/comments", {"id": "c1.9"}, b'"parentId":"c1"'),
+        ("reddit", "t1_a", "/api/comment", {"json": {"errors": []}}, b"thing_id=t1_a"),
+    ]  # fmt: skip
+    for channel, place, path, body, part in cases:
+        action = for_channel(channel)
+        assert action is not None
+        settings = action.account(
+            client_id="c",
+            client_secret="s",
+            refresh_token="r",
+            api=vendor.url,
+            token_url=f"{vendor.url}/token",
+        )
+        vendor.forget()
+        vendor.says("/token", {"access_token": "t"})
+        vendor.says(path, body)
+        assert await action.send(_reply(place), settings, b"")
+        assert part in vendor.to(path)[0].body
+        assert vendor.to(path)[0].headers["authorization"] == "Bearer t"
+        unclear = Retry if channel == "google_business" else Unconfirmed
+        for refusal, kind in ((403, Retry), (500, unclear), (400, Rejected)):
+            vendor.forget()
+            vendor.says("/token", {"access_token": "t"})
+            vendor.says(path, {}, status=refusal)
+            with pytest.raises(kind):
+                await action.send(_reply(place), settings, b"")
+        vendor.forget()
+        vendor.says("/token", {}, status=400)
+        with pytest.raises(Retry):
+            await action.send(_reply(place), settings, b"")
+
+
+@pytest.mark.parametrize(("code", "kind"), [("RATELIMIT", Retry), ("THREAD_LOCKED", Rejected)])
+async def test_reddits_errors_come_with_success(
+    code: str, kind: type[Exception], vendor: Vendor
+) -> None:
+    action = for_channel("reddit")
+    assert action is not None
+    settings = action.account(refresh_token="r", api=vendor.url, token_url=f"{vendor.url}/token")
+    vendor.says("/token", {"access_token": "t"})
+    vendor.says("/api/comment", {"json": {"errors": [[code, "why", None]]}})
+    with pytest.raises(kind):
+        await action.send(_reply("t1_a"), settings, b"")
+
+
+async def test_a_quota_that_is_used_up_is_waited_for(vendor: Vendor) -> None:
+    action = for_channel("youtube")
+    assert action is not None
+    settings = action.account(refresh_token="r", api=vendor.url, token_url=f"{vendor.url}/token")
+    vendor.says("/token", {"access_token": "t"})
+    vendor.says("/comments", {"error": {"errors": [{"reason": "quotaExceeded"}]}}, status=403)
+    with pytest.raises(Retry) as later:
+        await action.send(_reply("c1"), settings, b"")
+    assert later.value.after == 3600

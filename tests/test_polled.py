@@ -42,6 +42,13 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "google_play": {"reviewId": "r1", "authorName": "Ayşe", "comments": [
         {"userComment": {"text": "Kötü\tSECRET açılmıyor", "lastModified": {"seconds": "1795165200"}, "starRating": 1, "device": "x"}},
         {"developerComment": {"text": "bizden"}}]},
+    "google_business": {"name": "accounts/1/locations/2/reviews/r1", "reviewer": {"displayName": "Ayşe"}, "starRating": "TWO",
+                        "comment": "(Translated by Google) SECRET slow\n\n(Original)\nSECRET yavaş", "createTime": "2026-11-20T09:00:00Z",
+                        "updateTime": "2026-11-20T09:00:00Z"},
+    "youtube": {"id": "c1", "snippet": {"textOriginal": "SECRET bozuk", "authorDisplayName": "Ayşe", "authorChannelId": {"value": "UC9"},
+                                        "videoId": "v", "publishedAt": "2026-11-20T09:00:00Z", "updatedAt": "2026-11-20T09:00:00Z"}},
+    "reddit": {"kind": "t1", "data": {"name": "t1_a", "author": "Ayse", "body": "SECRET u/marka bozuk", "context": "/r/tr/comments/x1/konu/a/?context=3",
+                                      "parent_id": "t3_x1", "created_utc": 1795165200.0, "edited": False, "was_comment": True}},
     "app_store": {"id": "r1", "attributes": {"rating": 2, "title": "Kötü", "body": "SECRET açılmıyor", "reviewerNickname": "ayse",
                                               "createdDate": "2026-11-20T12:00:00+03:00"}},
 }  # fmt: skip
@@ -80,6 +87,9 @@ async def asked(name: str, vendor: Vendor, **more: Any) -> tuple[list[Message], 
     ("sikayetvar", "SECRET gelmedi", "post", None, ("email", "a@b.example")),
     ("trendyol", "SECRET ne zaman gelir?", "post", None, ("handle", "trendyol:5")),
     ("hepsiburada", "SECRET ne zaman?", "post", None, ("handle", "hepsiburada:11")),
+    ("google_business", "SECRET yavaş", "review", 0.25, ("handle", "google_business:accounts/1/locations/2/reviews/r1")),
+    ("youtube", "SECRET bozuk", "post", None, ("handle", "youtube:UC9")),
+    ("reddit", "SECRET u/marka bozuk", "post", None, ("handle", "reddit:ayse")),
     ("google_play", "SECRET açılmıyor", "review", 0.0, ("handle", "google_play:r1")),
     ("app_store", "SECRET açılmıyor", "review", 0.25, ("handle", "app_store:r1")),
 ])  # fmt: skip
@@ -207,6 +217,95 @@ async def test_app_store_reviews_have_no_time_of_change_their_words_tell(vendor:
         vendor.asked[0].headers["authorization"].removeprefix("Bearer ")
     )
     assert (told["kid"], told["alg"]) == ("K", "ES256")
+
+
+OAUTH = {"client_id": "c", "client_secret": "s", "refresh_token": "r"}
+
+
+async def test_places_are_asked_one_after_another_and_a_change_is_an_event(vendor: Vendor) -> None:
+    review = SAMPLES["google_business"]
+    changed = review | {"updateTime": "2026-11-21T09:00:00Z", "comment": "SECRET iyi"}
+    vendor.says("/token", {"access_token": "t", "expires_in": 3600})
+    vendor.says(
+        "/v4/accounts/1/locations/2/reviews",
+        {"reviews": [review], "nextPageToken": "n"},
+        {"reviews": []},
+        {"reviews": [changed]},
+        b"down",
+    )
+    vendor.says("/v4/accounts/1/locations/3/reviews", {})
+    taken, _ = await asked(
+        "google_business",
+        vendor,
+        locations=("accounts/1/locations/2", "accounts/1/locations/3"),
+        token_url=f"{vendor.url}/token",
+        **OAUTH,
+    )
+    assert [(m.event.kind if m.event else "", m.text) for m in taken] == [
+        ("", "SECRET yavaş"),
+        ("edited", "SECRET iyi"),
+    ]
+    assert len(vendor.to("/token")) == 1
+    assert parsed("google_business", review | {"comment": None}).full_text == "[two stars]"
+
+
+async def test_a_thread_that_grew_is_asked_for_its_answers(vendor: Vendor) -> None:
+    top = SAMPLES["youtube"]
+
+    def below(number: int) -> dict[str, Any]:
+        return top | {
+            "id": f"c1.{number}",
+            "snippet": top["snippet"] | {"parentId": "c1", "textOriginal": f"SECRET {number}"},
+        }
+
+    def thread(count: int) -> dict[str, Any]:
+        return {
+            "items": [
+                {
+                    "id": "c1",
+                    "snippet": {"topLevelComment": top, "totalReplyCount": count},
+                    "replies": {"comments": [below(1)]},
+                }
+            ]
+        }
+
+    vendor.says("/token", {"access_token": "t"})
+    vendor.says("/commentThreads", thread(1), thread(3), thread(3), b"down")
+    vendor.says(
+        "/comments", {"items": [below(1), below(2)], "nextPageToken": "n"}, {"items": [below(3)]}
+    )
+    taken, _ = await asked(
+        "youtube", vendor, channel_id="UC1", token_url=f"{vendor.url}/token", **OAUTH
+    )
+    assert [m.native_id for m in taken] == ["c1", "c1.1", "c1.2", "c1.3"]
+    assert len({m.conversation for m in taken}) == 1
+    assert len(vendor.to("/comments")) == 2, "asked once, for it grew once"
+    with pytest.raises(Rejected, match="our own"):
+        parsed("youtube", top, channel_id="UC9")
+
+
+async def test_reddits_inbox_is_read_without_anchors(vendor: Vendor) -> None:
+    own = SAMPLES["reddit"]
+    edited = {"kind": "t1", "data": own["data"] | {"edited": 1795165300.0, "body": "SECRET yeni"}}
+    vendor.says("/token", {"access_token": "t"})
+    for where, things in (("mentions", [own]), ("comments", [own]), ("selfreply", [edited])):
+        vendor.says(f"/message/{where}", {"data": {"children": things}})
+    vendor.says("/message/mentions", b"down")
+    taken, _ = await asked(
+        "reddit", vendor, username="marka", token_url=f"{vendor.url}/token", **OAUTH
+    )
+    assert [(m.event.kind if m.event else "", m.text) for m in taken] == [
+        ("", "SECRET u/marka bozuk"),
+        ("edited", "SECRET yeni"),
+    ]
+    assert vendor.to("/token")[0].headers["authorization"].startswith("Basic ")
+    for more in ({"author": "marka"}, {"body": "[removed]"}, {"author": "[deleted]"}):
+        with pytest.raises(Rejected) as error:
+            parsed("reddit", {"data": own["data"] | more}, username="Marka")
+        assert error.value.code == "delivery.ignored"
+    made = parsed("reddit", own)
+    assert made.post is not None
+    assert made.post.url == "https://www.reddit.com/r/tr/comments/x1/konu/a/?context=3"
 
 
 async def test_limits_are_kept_by_the_vendors_own_headers(vendor: Vendor) -> None:

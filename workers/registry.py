@@ -4,6 +4,7 @@ from workers.action import Action
 from workers.actions.reply_bluesky import ReplyBluesky
 from workers.actions.reply_discourse import ReplyDiscourse
 from workers.actions.reply_email import ReplyEmail
+from workers.actions.reply_granted import ReplyGoogleBusiness, ReplyReddit, ReplyYoutube
 from workers.actions.reply_instagram import ReplyInstagram
 from workers.actions.reply_line import ReplyLine
 from workers.actions.reply_mastodon import ReplyMastodon
@@ -24,7 +25,8 @@ ACTIONS: dict[str, Action] = {
         ReplyEmail(), ReplyWhatsapp(), ReplyTelegram(), ReplyMessenger(), ReplyInstagram(),
         ReplySlack(), ReplyTeams(), ReplyViber(), ReplyLine(), ReplyTwilio(), ReplyBluesky(),
         ReplyMastodon(), ReplyX(), ReplyDiscourse(), ReplySikayetvar(), ReplyTrendyol(),
-        ReplyHepsiburada(), ReplyGooglePlay(), ReplyAppStore(),
+        ReplyHepsiburada(), ReplyGooglePlay(), ReplyAppStore(), ReplyGoogleBusiness(),
+        ReplyYoutube(), ReplyReddit(),
     )
 }  # fmt: skip
 

@@ -1,0 +1,140 @@
+"""Google Business Profile: reviews of the places of a business.
+
+Before: Google holds reviews. After: accept publishes; a review that is changed keeps its name and
+is an event of it. Stars come as words. Source: developers.google.com, My Business API v4, reviews.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
+from ingest.clean.told import Text, instant, read
+from ingest.polling import Ask, Bearer, Item, Poll, pages, stars, stored
+from schemas.base import Record, message_id
+from schemas.errors import Rejected
+from schemas.message import Answering, Event, Handle, Party, Post
+
+LIMIT = 4096
+_STARS = {"ONE": 1, "TWO": 2, "THREE": 3, "FOUR": 4, "FIVE": 5}
+_TRANSLATED, _ORIGINAL = "(Translated by Google)", "(Original)"
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """A business: its places as `accounts/…/locations/…`, and an OAuth client with its refresh
+    token (scope business.manage)."""
+
+    brand: str = ""
+    locations: tuple[str, ...] = ()
+    client_id: str = ""
+    client_secret: str = ""
+    refresh_token: str = ""
+    api: str = "https://mybusiness.googleapis.com"
+    token_url: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+    poll: timedelta = timedelta(minutes=5)
+
+
+class Person(Record, frozen=True, kw_only=True):
+    """Who wrote it; an anonymous one has no name."""
+
+    displayName: str | None = ""  # noqa: N815 - Google's name
+    isAnonymous: bool = False  # noqa: N815 - as above
+
+
+class Review(Record, frozen=True, kw_only=True):
+    """A review."""
+
+    name: str = ""
+    reviewId: str = ""  # noqa: N815 - Google's name
+    reviewer: Person = Person()
+    starRating: str = ""  # noqa: N815 - as above
+    comment: str | None = ""
+    createTime: Text = None  # noqa: N815 - as above
+    updateTime: Text = None  # noqa: N815 - as above
+
+
+class Page(Record, frozen=True, kw_only=True):
+    """A page of reviews."""
+
+    reviews: tuple[msgspec.Raw, ...] = ()
+    nextPageToken: str | None = ""  # noqa: N815 - Google's name
+
+
+class GoogleBusiness:
+    """The channel and its poll."""
+
+    name = "google_business"
+    way: Literal["push", "pull"] = "pull"
+    account: type[msgspec.Struct] = Account
+    takes = "reviews of the business' places with their stars; their later versions"
+    ignores = "nothing: a rating without words is one too"
+
+    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+        """Return the Message of one review."""
+        kept = stored(delivery.raw)
+        told = read(Review, kept.item)
+        name = told.name or told.reviewId
+        if not name:
+            raise Rejected("json.invalid", "a review without its name")
+        native, event = name, None
+        if kept.version:
+            of = message_id("google_business", f"google_business:{delivery.account}", name)
+            native, event = f"{name}@{kept.version}", Event(kind="edited", of=of)
+        text = original(told.comment or "")
+        return Parsed(message=message_of(
+            "google_business", delivery, context, native_id=native, root=name, kind="review",
+            text=text, full_text=text or f"[{told.starRating.lower()} stars]", event=event,
+            sender=Party(
+                name=told.reviewer.displayName or "",
+                handles=(Handle(kind="handle", value=f"google_business:{name}"),),
+            ),
+            sent_at=instant(told.updateTime if event else told.createTime),
+            post=Post(rating=stars(_STARS.get(told.starRating))), reply_to=name, thread=(name,),
+            answering=Answering(limit=LIMIT, unit="bytes", public=True),
+        ))  # fmt: skip
+
+    def pulls(self, settings: Any) -> bool:
+        """Say whether there is a place to ask for."""
+        return bool(settings.locations and settings.refresh_token)
+
+    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+        """Return the poll of one business."""
+        return Poll("google_business", account, settings, tools, Reviews().items)
+
+
+def original(comment: str) -> str:
+    """Return a comment's own words, where Google put a translation beside them."""
+    if _ORIGINAL in comment:
+        return comment.partition(_ORIGINAL)[2].strip()
+    return comment.partition(_TRANSLATED)[0].strip() or comment.replace(_TRANSLATED, "").strip()
+
+
+class Reviews:
+    """Lists the reviews of every place."""
+
+    def __init__(self) -> None:
+        self._bearer = Bearer()
+
+    async def items(self, settings: Account, ask: Ask) -> AsyncIterator[Item]:
+        """Yield every review, those changed last first."""
+        form = {"grant_type": "refresh_token", "refresh_token": settings.refresh_token,
+                "client_id": settings.client_id,
+                "client_secret": settings.client_secret}  # fmt: skip
+        for place in settings.locations:
+            token = ""
+            for _ in pages():
+                headers = await self._bearer.headers(ask, settings.token_url, form)
+                query = {"pageSize": "50", "orderBy": "updateTime desc"}
+                query |= {"pageToken": token} if token else {}
+                url = f"{settings.api}/v4/{place}/reviews"
+                page = read(Page, await ask.get(url, params=query, headers=headers))
+                for raw in page.reviews:
+                    told = read(Review, raw)
+                    later = told.updateTime not in (None, told.createTime)
+                    version = str(told.updateTime) if later else ""
+                    yield Item(id=told.name or told.reviewId, raw=bytes(raw), version=version)
+                token = page.nextPageToken or ""
+                if not token:
+                    break

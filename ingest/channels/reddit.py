@@ -1,0 +1,152 @@
+"""Reddit: comments and posts that name the account, and answers to it.
+
+Before: the account's inbox holds them. After: accept publishes. Reddit gives its API by contract
+only. Its limit's header is the seconds that are left. Source: reddit.com/dev/api.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
+from ingest.clean.told import Text, instant, read
+from ingest.polling import Ask, Bearer, Item, Poll, stored
+from schemas.base import Record, message_id
+from schemas.errors import Rejected
+from schemas.message import Answering, Event, Handle, Party, Post
+
+LIMIT = 10_000
+_GONE = ("[deleted]", "[removed]")
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """An account (`username`) and its app: id, secret and refresh token. `agent` is how Reddit
+    wants an app to name itself: platform:app:version (by /u/user)."""
+
+    brand: str = ""
+    username: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+    refresh_token: str = ""
+    agent: str = "linux:santral:1 (by /u/santral)"
+    api: str = "https://oauth.reddit.com"
+    token_url: str = "https://www.reddit.com/api/v1/access_token"  # noqa: S105 - an address
+    poll: timedelta = timedelta(minutes=1)
+
+
+class Words(Record, frozen=True, kw_only=True):
+    """A comment or a message about one."""
+
+    name: str = ""
+    author: str | None = ""
+    body: str | None = ""
+    subject: str | None = ""
+    context: str | None = ""
+    link_id: str | None = ""
+    parent_id: str | None = ""
+    first_message_name: str | None = ""
+    created_utc: Text = None
+    edited: Any = False
+    was_comment: bool = True
+
+
+class Thing(Record, frozen=True, kw_only=True):
+    """Something in a listing."""
+
+    kind: str = ""
+    data: Words = Words()
+
+
+class Children(Record, frozen=True, kw_only=True):
+    """The things of a listing."""
+
+    children: tuple[msgspec.Raw, ...] = ()
+
+
+class Listing(Record, frozen=True, kw_only=True):
+    """A listing."""
+
+    data: Children = Children()
+
+
+class Reddit:
+    """The channel and its poll."""
+
+    name = "reddit"
+    way: Literal["push", "pull"] = "pull"
+    account: type[msgspec.Struct] = Account
+    takes = "comments that name the account, and answers to its own; their later versions"
+    ignores = "our own words, what was deleted or removed"
+
+    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+        """Return the Message of one thing."""
+        told: Account = context.settings or Account()
+        kept = stored(delivery.raw)
+        words = read(Thing, kept.item).data
+        if not words.name:
+            raise Rejected("json.invalid", "a thing without its name")
+        who = words.author or ""
+        if told.username and who.lower() == told.username.lower():
+            raise Rejected("delivery.ignored", "our own")
+        if words.body in _GONE or who == "[deleted]":
+            raise Rejected("delivery.ignored", "deleted or removed")
+        native, event = words.name, None
+        if kept.version:
+            of = message_id("reddit", f"reddit:{delivery.account}", words.name)
+            native, event = f"{words.name}@{kept.version}", Event(kind="edited", of=of)
+        root = _root(words)
+        handles = (Handle(kind="handle", value=f"reddit:{who.lower()}"),) if who else ()
+        return Parsed(message=message_of(
+            "reddit", delivery, context, native_id=native, root=f"{root}|{who}", kind="post",
+            text=words.body or "", event=event,
+            sender=Party(name=who, handles=handles),
+            sent_at=instant(words.created_utc), reply_to=words.name, thread=(words.name,),
+            post=Post(
+                url=f"https://www.reddit.com{words.context}" if words.context else None,
+                parent=words.parent_id or None,
+            ),
+            answering=Answering(limit=LIMIT, public=words.was_comment),
+        ))  # fmt: skip
+
+    def pulls(self, settings: Any) -> bool:
+        """Say whether there is an account to ask for."""
+        return bool(settings.username and settings.refresh_token)
+
+    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+        """Return the poll of one account."""
+        return Poll("reddit", account, settings, tools, Inbox().items)
+
+
+def _root(words: Words) -> str:
+    """Return the post it stands under: in the inbox only its address tells."""
+    parts = (words.context or "").split("/")
+    if words.link_id:
+        return words.link_id
+    return f"t3_{parts[4]}" if len(parts) > 4 and parts[3] == "comments" else words.name
+
+
+class Inbox:
+    """Lists what names the account and what answers it."""
+
+    def __init__(self) -> None:
+        self._bearer = Bearer()
+
+    async def items(self, settings: Account, ask: Ask) -> AsyncIterator[Item]:
+        """Yield the newest hundred of each: a deleted anchor would end a walk unseen."""
+        form = {"grant_type": "refresh_token", "refresh_token": settings.refresh_token}
+        agent = {"user-agent": settings.agent}
+        auth = (settings.client_id, settings.client_secret)
+        for where in ("mentions", "comments", "selfreply"):
+            token = await self._bearer.headers(
+                ask, settings.token_url, form, auth=auth, headers=agent
+            )
+            raw = await ask.get(
+                f"{settings.api}/message/{where}", params={"limit": "100", "raw_json": "1"},
+                headers=token | agent,
+            )  # fmt: skip
+            for one in read(Listing, raw).data.children:
+                told = read(Thing, one).data
+                version = str(told.edited) if told.edited not in (False, None, "") else ""
+                yield Item(id=told.name, raw=bytes(one), version=version)

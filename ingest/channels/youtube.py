@@ -1,0 +1,198 @@
+"""YouTube: comments under the videos of a channel.
+
+Before: YouTube holds threads of comments. After: accept publishes. A thread is a conversation of
+its own for each person in it. A new answer does not lift an old thread: their number is compared.
+Source: developers.google.com/youtube/v3, commentThreads, comments.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
+from ingest.clean.told import Text, instant, read
+from ingest.polling import Ask, Bearer, Item, Poll, stored
+from schemas.base import Record, message_id
+from schemas.errors import Rejected
+from schemas.message import Answering, Event, Handle, Party, Post
+
+LIMIT = 10_000
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """A channel (`channel_id`, UC…), and an OAuth client with its refresh token.
+
+    Its scope is youtube.force-ssl. `threads` are looked at each time, the newest first; 100 cost one unit of the day's 10,000.
+    """
+
+    brand: str = ""
+    channel_id: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+    refresh_token: str = ""
+    threads: int = 200
+    api: str = "https://www.googleapis.com/youtube/v3"
+    token_url: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+    poll: timedelta = timedelta(minutes=5)
+
+
+class Author(Record, frozen=True, kw_only=True):
+    """Who wrote it."""
+
+    value: str = ""
+
+
+class Words(Record, frozen=True, kw_only=True):
+    """What a comment says."""
+
+    textDisplay: str | None = ""  # noqa: N815 - Google's name
+    textOriginal: str | None = ""  # noqa: N815 - as above
+    authorDisplayName: str | None = ""  # noqa: N815 - as above
+    authorChannelId: Author = Author()  # noqa: N815 - as above
+    videoId: str | None = ""  # noqa: N815 - as above
+    parentId: str | None = ""  # noqa: N815 - as above
+    publishedAt: Text = None  # noqa: N815 - as above
+    updatedAt: Text = None  # noqa: N815 - as above
+
+
+class Comment(Record, frozen=True, kw_only=True):
+    """A comment."""
+
+    id: str = ""
+    snippet: Words = Words()
+
+
+class ThreadWords(Record, frozen=True, kw_only=True):
+    """What a thread is."""
+
+    topLevelComment: msgspec.Raw = msgspec.Raw(b"{}")  # noqa: N815 - Google's name
+    totalReplyCount: int = 0  # noqa: N815 - as above
+    videoId: str | None = ""  # noqa: N815 - as above
+
+
+class Below(Record, frozen=True, kw_only=True):
+    """Some of a thread's answers."""
+
+    comments: tuple[msgspec.Raw, ...] = ()
+
+
+class Thread(Record, frozen=True, kw_only=True):
+    """A thread."""
+
+    id: str = ""
+    snippet: ThreadWords = ThreadWords()
+    replies: Below = Below()
+
+
+class Page(Record, frozen=True, kw_only=True):
+    """A page of threads, or of comments."""
+
+    items: tuple[msgspec.Raw, ...] = ()
+    nextPageToken: str | None = ""  # noqa: N815 - Google's name
+
+
+class Youtube:
+    """The channel and its poll."""
+
+    name = "youtube"
+    way: Literal["push", "pull"] = "pull"
+    account: type[msgspec.Struct] = Account
+    takes = "comments and answers of others under the channel's videos; their later versions"
+    ignores = "the channel's own words"
+
+    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+        """Return the Message of one comment."""
+        told: Account = context.settings or Account()
+        kept = stored(delivery.raw)
+        comment = read(Comment, kept.item)
+        words = comment.snippet
+        who = words.authorChannelId.value
+        if not comment.id:
+            raise Rejected("json.invalid", "a comment without its id")
+        if who and who == told.channel_id:
+            raise Rejected("delivery.ignored", "our own")
+        top = words.parentId or comment.id.partition(".")[0]
+        native, event = comment.id, None
+        if kept.version:
+            of = message_id("youtube", f"youtube:{delivery.account}", comment.id)
+            native, event = f"{comment.id}@{kept.version}", Event(kind="edited", of=of)
+        link = f"https://www.youtube.com/watch?v={words.videoId}&lc={comment.id}"
+        return Parsed(message=message_of(
+            "youtube", delivery, context, native_id=native, root=f"{top}|{who}", kind="post",
+            text=words.textOriginal or words.textDisplay or "", event=event,
+            sender=Party(
+                name=words.authorDisplayName or "",
+                handles=(Handle(kind="handle", value=f"youtube:{who}"),) if who else (),
+            ),
+            sent_at=instant(words.updatedAt if event else words.publishedAt),
+            post=Post(url=link if words.videoId else None, parent=words.parentId or None),
+            reply_to=top, thread=(comment.id,), answering=Answering(limit=LIMIT, public=True),
+        ))  # fmt: skip
+
+    def pulls(self, settings: Any) -> bool:
+        """Say whether there is a channel to ask for."""
+        return bool(settings.channel_id and settings.refresh_token)
+
+    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+        """Return the poll of one channel."""
+        return Poll("youtube", account, settings, tools, Comments().items)
+
+
+class Comments:
+    """Lists the newest threads, and asks for the answers of those that grew."""
+
+    def __init__(self) -> None:
+        self._bearer = Bearer()
+        self._answers: dict[str, int] = {}
+
+    async def items(self, settings: Account, ask: Ask) -> AsyncIterator[Item]:
+        """Yield the comments of the newest threads, those that grew with all their answers."""
+        token, left = "", settings.threads
+        while left > 0:
+            query = {"part": "snippet,replies", "allThreadsRelatedToChannelId": settings.channel_id,
+                     "maxResults": "100", "order": "time", "textFormat": "plainText"}  # fmt: skip
+            query |= {"pageToken": token} if token else {}
+            page = read(Page, await self._get(settings, ask, "commentThreads", query))
+            for raw in page.items:
+                thread = read(Thread, raw)
+                yield _item(thread.snippet.topLevelComment)
+                count, inline = thread.snippet.totalReplyCount, thread.replies.comments
+                for below in inline:
+                    yield _item(below)
+                if count > len(inline) and count != self._answers.get(thread.id):
+                    async for item in self._below(settings, ask, thread.id):
+                        yield item
+                self._answers[thread.id] = count
+            left -= 100
+            token = page.nextPageToken or ""
+            if not token:
+                return
+
+    async def _below(self, settings: Account, ask: Ask, thread: str) -> AsyncIterator[Item]:
+        token = ""
+        while True:
+            query = {"part": "snippet", "parentId": thread, "maxResults": "100",
+                     "textFormat": "plainText"}  # fmt: skip
+            query |= {"pageToken": token} if token else {}
+            page = read(Page, await self._get(settings, ask, "comments", query))
+            for raw in page.items:
+                yield _item(raw)
+            token = page.nextPageToken or ""
+            if not token:
+                return
+
+    async def _get(self, settings: Account, ask: Ask, what: str, query: dict[str, str]) -> bytes:
+        form = {"grant_type": "refresh_token", "refresh_token": settings.refresh_token,
+                "client_id": settings.client_id,
+                "client_secret": settings.client_secret}  # fmt: skip
+        headers = await self._bearer.headers(ask, settings.token_url, form)
+        return await ask.get(f"{settings.api}/{what}", params=query, headers=headers)
+
+
+def _item(raw: msgspec.Raw) -> Item:
+    told = read(Comment, raw)
+    later = told.snippet.updatedAt not in (None, told.snippet.publishedAt)
+    version = str(told.snippet.updatedAt) if later else ""
+    return Item(id=told.id, raw=bytes(raw), version=version)

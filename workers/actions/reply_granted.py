@@ -1,0 +1,165 @@
+"""Answers on Google Business Profile, YouTube and Reddit: in public, with an OAuth client.
+
+Before: workers/replies.py claimed the Reply. After: the customer's page there. A review has one
+answer, which a second sending writes over; a comment may be doubled, and is never sent unclear.
+Source: developers.google.com (My Business v4, YouTube v3 comments.insert); reddit.com/dev/api.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from schemas.base import Record
+from schemas.errors import Rejected, Retry
+from schemas.outcome import Reply
+from workers.posting import Answer, later, post, refused, to_send
+
+_LATER = frozenset({"RATELIMIT"})
+
+
+class Business(Record, frozen=True, kw_only=True):
+    """An OAuth client; that of [channels.google_business.ACCOUNT] unless it is set."""
+
+    client_id: str = ""
+    client_secret: str = ""
+    refresh_token: str = ""
+    api: str = "https://mybusiness.googleapis.com"
+    token_url: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+
+
+class Video(Business, frozen=True, kw_only=True):
+    """An OAuth client; that of [channels.youtube.ACCOUNT] unless it is set."""
+
+    api: str = "https://www.googleapis.com/youtube/v3"
+
+
+class Forum(Business, frozen=True, kw_only=True):
+    """An app; that of [channels.reddit.ACCOUNT] unless it is set."""
+
+    agent: str = "linux:santral:1 (by /u/santral)"
+    api: str = "https://oauth.reddit.com"
+    token_url: str = "https://www.reddit.com/api/v1/access_token"  # noqa: S105 - an address
+
+
+class Granted(Record, frozen=True, kw_only=True):
+    """An access token."""
+
+    access_token: str
+
+
+class Made(Record, frozen=True, kw_only=True):
+    """What was made."""
+
+    id: str = ""
+
+
+class Json(Record, frozen=True, kw_only=True):
+    """Reddit's word: its errors come with 200."""
+
+    errors: tuple[tuple[str | None, ...], ...] = ()
+
+
+class Told(Record, frozen=True, kw_only=True):
+    """The body of Reddit's answer."""
+
+    json: Json
+
+
+_SHARED = ("client_id", "client_secret", "refresh_token", "api", "token_url")
+
+
+async def _token(settings: Business, **more: Any) -> dict[str, str]:
+    form = {"grant_type": "refresh_token", "refresh_token": settings.refresh_token}
+    if "auth" not in more:
+        form |= {"client_id": settings.client_id, "client_secret": settings.client_secret}
+    found = await post(
+        settings.token_url, "the token server", data=form, timeout_s=settings.timeout_s, safe=True,
+        **more,
+    )  # fmt: skip
+    made = found.read(Granted)
+    if found.status != 200 or made is None:
+        raise Retry(300, f"the token server gave no token ({found.status})")
+    return {"authorization": f"Bearer {made.access_token}"}
+
+
+class ReplyGoogleBusiness:
+    """The action for reviews on Google Business Profile."""
+
+    name = "reply_google_business"
+    channel = "google_business"
+    account: type[msgspec.Struct] = Business
+    shares: tuple[str, ...] = _SHARED
+
+    async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
+        """Send one reply; Google may still refuse it after a look."""
+        key = settings.refresh_token
+        review = to_send(reply.reply_to, key, "[channels.google_business.ACCOUNT]")
+        answer = await post(
+            f"{settings.api}/v4/{review}/reply", "Google", method="PUT", safe=True,
+            json={"comment": reply.text}, headers=await _token(settings),
+            timeout_s=settings.timeout_s,
+        )  # fmt: skip
+        return _taken(answer, "Google", safe=True)
+
+
+class ReplyYoutube:
+    """The action for comments on YouTube."""
+
+    name = "reply_youtube"
+    channel = "youtube"
+    account: type[msgspec.Struct] = Video
+    shares: tuple[str, ...] = _SHARED
+
+    async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
+        """Send one reply; it costs 50 units of the day's 10,000."""
+        thread = to_send(reply.reply_to, settings.refresh_token, "[channels.youtube.ACCOUNT]")
+        answer = await post(
+            f"{settings.api}/comments?part=snippet", "YouTube", timeout_s=settings.timeout_s,
+            json={"snippet": {"parentId": thread, "textOriginal": reply.text}},
+            headers=await _token(settings),
+        )  # fmt: skip
+        if b"quotaExceeded" in answer.body or b"rateLimitExceeded" in answer.body:
+            raise Retry(3600, "YouTube's quota of the day is used up")
+        return _taken(answer, "YouTube", safe=False)
+
+
+class ReplyReddit:
+    """The action for comments on Reddit."""
+
+    name = "reply_reddit"
+    channel = "reddit"
+    account: type[msgspec.Struct] = Forum
+    shares: tuple[str, ...] = (*_SHARED, "agent")
+
+    async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
+        """Send one reply."""
+        thing = to_send(reply.reply_to, settings.refresh_token, "[channels.reddit.ACCOUNT]")
+        agent = {"user-agent": settings.agent}
+        token = await _token(
+            settings, auth=(settings.client_id, settings.client_secret), headers=agent
+        )
+        answer = await post(
+            f"{settings.api}/api/comment", "Reddit", timeout_s=settings.timeout_s,
+            data={"thing_id": thing, "text": reply.text, "api_type": "json"}, headers=token | agent,
+        )  # fmt: skip
+        told = answer.read(Told)
+        if answer.status == 200 and told is not None:
+            codes = [e[0] or "" for e in told.json.errors if e]
+            if not codes:
+                return "taken"
+            if _LATER & set(codes):
+                raise Retry(600, f"Reddit: {', '.join(codes)}")
+            raise Rejected("reply.refused", f"Reddit: {', '.join(codes)}"[:300])
+        return _taken(answer, "Reddit", safe=False)
+
+
+def _taken(answer: Answer, vendor: str, *, safe: bool) -> str:
+    made = answer.read(Made)
+    if answer.status == 200 and made is not None:
+        return made.id or "taken"
+    if answer.status in (401, 403):
+        raise Retry(300, f"{vendor} refuses the account ({answer.status})")
+    if safe and answer.status >= 500:
+        raise Retry(later(answer.headers, 30), f"{vendor} answered {answer.status}")
+    raise refused(answer, vendor)
