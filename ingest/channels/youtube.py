@@ -24,7 +24,8 @@ LIMIT = 10_000
 class Account(Record, frozen=True, kw_only=True):
     """A channel (`channel_id`, UC…), and an OAuth client with its refresh token.
 
-    Its scope is youtube.force-ssl. `threads` are looked at each time, the newest first; 100 cost one unit of the day's 10,000.
+    Its scope is youtube.force-ssl. `threads` are looked at each time, the newest first; 100 cost
+    one unit of the day's 10,000.
     """
 
     brand: str = ""
