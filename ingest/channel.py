@@ -18,7 +18,7 @@ import msgspec
 
 from schemas.base import conversation_id, message_id
 from schemas.cursor import Cursor
-from schemas.message import Kind, Message, Party
+from schemas.message import Event, EventKind, Kind, Message, Party
 
 
 async def _nothing() -> None:
@@ -176,6 +176,11 @@ class Listing(Protocol):
     def inventory(self) -> AsyncIterator[str]:
         """Yield the position of everything the source holds, for the ledger."""
         ...
+
+
+def touched(channel: str, delivery: Delivery, kind: EventKind, native_id: str) -> Event:
+    """Return the event of that kind which touches the message of a native id of this account."""
+    return Event(kind=kind, of=message_id(channel, f"{channel}:{delivery.account}", native_id))
 
 
 def message_of(

@@ -14,10 +14,11 @@ from typing import Any
 import httpx2
 import msgspec
 
-from ingest.channel import Accept, Delivery, Ledgered, Tools
+from ingest.channel import Accept, Delivery, Ledgered, Tools, touched
 from ingest.clean.told import instant, read
 from schemas.base import Record
 from schemas.errors import Rejected, Retry, retry_after
+from schemas.message import Event
 
 _REMEMBERED = 100_000
 _PAGES = 200
@@ -170,6 +171,13 @@ def pages() -> range:
 def since(ask: Ask, window: timedelta) -> datetime:
     """Return the time from which on a listing is read again."""
     return ask.now().astimezone(UTC) - window
+
+
+def versioned(channel: str, delivery: Delivery, own: str, version: str) -> tuple[str, Event | None]:
+    """Return the native id of an item's version, and what a later one touches."""
+    if not version:
+        return own, None
+    return f"{own}@{version}", touched(channel, delivery, "edited", own)
 
 
 def stars(told: Any, most: int = 5) -> float | None:

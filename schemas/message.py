@@ -11,6 +11,7 @@ from schemas.base import Id, Record, Time
 
 Kind = Literal["mail", "chat", "call", "post", "review", "form", "note"]
 HandleKind = Literal["email", "phone", "handle", "customer_no"]
+EventKind = Literal["edited", "deleted", "reaction"]
 AutomaticKind = Literal["out_of_office", "bounce", "receipt", "abuse_report", "list", "loop"]
 
 TEXT_LIMIT = 128 * 1024
@@ -91,7 +92,7 @@ class Forwarded(Record, frozen=True, kw_only=True):
 class Event(Record, frozen=True, kw_only=True):
     """An edit, deletion or reaction; `of` is the id of the message it touches."""
 
-    kind: Literal["edited", "deleted", "reaction"]
+    kind: EventKind
     of: Id
 
 

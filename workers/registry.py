@@ -5,10 +5,9 @@ from workers.actions.reply_bluesky import ReplyBluesky
 from workers.actions.reply_discourse import ReplyDiscourse
 from workers.actions.reply_email import ReplyEmail
 from workers.actions.reply_granted import ReplyGoogleBusiness, ReplyReddit, ReplyYoutube
-from workers.actions.reply_instagram import ReplyInstagram
 from workers.actions.reply_line import ReplyLine
 from workers.actions.reply_mastodon import ReplyMastodon
-from workers.actions.reply_messenger import ReplyMessenger
+from workers.actions.reply_meta import ReplyInstagram, ReplyMessenger
 from workers.actions.reply_sites import ReplyHepsiburada, ReplySikayetvar, ReplyTrendyol
 from workers.actions.reply_slack import ReplySlack
 from workers.actions.reply_stores import ReplyAppStore, ReplyGooglePlay

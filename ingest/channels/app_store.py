@@ -15,10 +15,10 @@ import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.told import Text, instant, read
-from ingest.polling import Ask, Item, Poll, pages, stars, stored
-from schemas.base import Record, message_id
+from ingest.polling import Ask, Item, Poll, pages, stars, stored, versioned
+from schemas.base import Record
 from schemas.errors import Rejected, Retry
-from schemas.message import Answering, Event, Handle, Party, Post
+from schemas.message import Answering, Handle, Party, Post
 
 LIMIT = 5970
 
@@ -82,10 +82,7 @@ class AppStore:
         words = told.attributes
         if not told.id:
             raise Rejected("json.invalid", "a review without its id")
-        native, event = told.id, None
-        if kept.version:
-            of = message_id("app_store", f"app_store:{delivery.account}", told.id)
-            native, event = f"{told.id}@{kept.version}", Event(kind="edited", of=of)
+        native, event = versioned("app_store", delivery, told.id, kept.version)
         return Parsed(message=message_of(
             "app_store", delivery, context, native_id=native, root=told.id, kind="review",
             subject=words.title or "", text=words.body or words.title or "", event=event,

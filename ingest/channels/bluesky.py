@@ -28,14 +28,15 @@ from ingest.channel import (
     Tools,
     Web,
     message_of,
+    touched,
 )
 from ingest.clean.told import Text, instant, read, size
 from ingest.seen import Seen
-from schemas.base import Record, message_id
+from schemas.base import Record
 from schemas.cursor import Cursor
 from schemas.errors import Rejected, Retry
 from schemas.fold import fold
-from schemas.message import Answering, Attachment, Event, Handle, Party, Post
+from schemas.message import Answering, Attachment, Handle, Party, Post
 
 POST = "app.bsky.feed.post"
 LIMIT = 300
@@ -312,10 +313,10 @@ def _posted(
     commit = said.commit or Commit()
     answered = record.reply or Answered()
     root = answered.root.uri or uri
-    native, touched = uri, None
+    native, event = uri, None
     if commit.operation == "update":
         native = f"{uri}@{commit.rev or commit.cid}"
-        touched = Event(kind="edited", of=_id(delivery, uri))
+        event = touched("bluesky", delivery, "edited", uri)
     files = _files(record.embed)
     handle = profile.handle or said.did
     first = answered.root if answered.root.uri else Place(uri=uri, cid=commit.cid)
@@ -325,7 +326,7 @@ def _posted(
             name=profile.displayName or profile.handle or "",
             handles=(Handle(kind="handle", value=f"bluesky:{said.did}"),),
         ),
-        text=record.text, full_text=_whole(record), event=touched, sent_at=_sent(said, record),
+        text=record.text, full_text=_whole(record), event=event, sent_at=_sent(said, record),
         attachments=tuple(_attachment(blob, alt) for blob, alt in files),
         post=Post(
             url=f"https://bsky.app/profile/{handle}/post/{commit.rkey}",
@@ -362,13 +363,9 @@ def _deleted(uri: str, said: Said, delivery: Delivery, context: Context) -> Pars
         root=f"{delivery.hint}|{said.did}", kind="post", text="",
         sender=Party(handles=(Handle(kind="handle", value=f"bluesky:{said.did}"),)),
         sent_at=instant(_seconds(said.time_us)),
-        event=Event(kind="deleted", of=_id(delivery, uri)),
+        event=touched("bluesky", delivery, "deleted", uri),
     )  # fmt: skip
     return Parsed(message=made)
-
-
-def _id(delivery: Delivery, uri: str) -> str:
-    return message_id("bluesky", f"bluesky:{delivery.account}", uri)
 
 
 def _whole(record: PostRecord) -> str:

@@ -22,10 +22,10 @@ from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.html import to_text
 from ingest.clean.told import instant, read
 from ingest.hook import Call, HookTools, Taken, in_time, need
-from ingest.polling import Ask, Item, Poll, pages, stars, stored
-from schemas.base import Record, message_id
+from ingest.polling import Ask, Item, Poll, pages, stars, stored, versioned
+from schemas.base import Record
 from schemas.errors import Rejected
-from schemas.message import Answering, Event, Handle, Party, Post
+from schemas.message import Answering, Handle, Party, Post
 
 WINDOW = timedelta(minutes=5)
 _LARGEST = 8 * 1024 * 1024
@@ -114,10 +114,7 @@ class Complaint:
             raise Rejected("delivery.ignored", "none of the keywords")
         who = entry.author_id or entry.author
         handles = (Handle(kind="handle", value=f"complaint:{who}"[:512]),) if who else ()
-        native, event = entry.id, None
-        if kept.version:
-            of = message_id("complaint", f"complaint:{delivery.account}", entry.id)
-            native, event = f"{entry.id}@{kept.version}", Event(kind="edited", of=of)
+        native, event = versioned("complaint", delivery, entry.id, kept.version)
         return Parsed(message=message_of(
             "complaint", delivery, context, native_id=native, root=entry.thread or entry.id,
             kind="post" if entry.rating is None else "review", subject=entry.title,

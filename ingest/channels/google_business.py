@@ -12,10 +12,10 @@ import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.told import Text, instant, read
-from ingest.polling import Ask, Bearer, Item, Poll, pages, stars, stored
-from schemas.base import Record, message_id
+from ingest.polling import Ask, Bearer, Item, Poll, pages, stars, stored, versioned
+from schemas.base import Record
 from schemas.errors import Rejected
-from schemas.message import Answering, Event, Handle, Party, Post
+from schemas.message import Answering, Handle, Party, Post
 
 LIMIT = 4096
 _STARS = {"ONE": 1, "TWO": 2, "THREE": 3, "FOUR": 4, "FIVE": 5}
@@ -78,10 +78,7 @@ class GoogleBusiness:
         name = told.name or told.reviewId
         if not name:
             raise Rejected("json.invalid", "a review without its name")
-        native, event = name, None
-        if kept.version:
-            of = message_id("google_business", f"google_business:{delivery.account}", name)
-            native, event = f"{name}@{kept.version}", Event(kind="edited", of=of)
+        native, event = versioned("google_business", delivery, name, kept.version)
         text = original(told.comment or "")
         return Parsed(message=message_of(
             "google_business", delivery, context, native_id=native, root=name, kind="review",

@@ -14,10 +14,10 @@ import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.told import Text, instant, read
-from ingest.polling import Ask, Item, Poll, pages, stars, stored
-from schemas.base import Record, message_id
+from ingest.polling import Ask, Item, Poll, pages, stars, stored, versioned
+from schemas.base import Record
 from schemas.errors import Rejected, Retry
-from schemas.message import Answering, Event, Handle, Party, Post
+from schemas.message import Answering, Handle, Party, Post
 
 LIMIT = 350
 _SCOPE = "https://www.googleapis.com/auth/androidpublisher"
@@ -104,10 +104,7 @@ class GooglePlay:
         if not told.reviewId or comment is None:
             raise Rejected("json.invalid", "a review without its id or the customer's comment")
         title, _, text = (comment.originalText or comment.text or "").strip().rpartition("\t")
-        native, event = told.reviewId, None
-        if kept.version:
-            of = message_id("google_play", f"google_play:{delivery.account}", told.reviewId)
-            native, event = f"{told.reviewId}@{kept.version}", Event(kind="edited", of=of)
+        native, event = versioned("google_play", delivery, told.reviewId, kept.version)
         about = " ".join(t for t in (comment.appVersionName, comment.device) if t)
         return Parsed(message=message_of(
             "google_play", delivery, context, native_id=native, root=told.reviewId, kind="review",

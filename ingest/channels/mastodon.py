@@ -29,14 +29,15 @@ from ingest.channel import (
     Tools,
     Web,
     message_of,
+    touched,
 )
 from ingest.clean.html import to_text
 from ingest.clean.told import Text, instant, read
 from ingest.seen import Seen
-from schemas.base import Record, message_id
+from schemas.base import Record
 from schemas.cursor import Cursor
 from schemas.errors import Rejected, Retry, retry_after
-from schemas.message import Answering, Attachment, Event, Handle, Party, Post
+from schemas.message import Answering, Attachment, Handle, Party, Post
 
 _PAGE = 80
 _LINK = re.compile(
@@ -187,22 +188,22 @@ def _posted(stored: Stored, delivery: Delivery, context: Context) -> Parsed:
     person = status.account
     if not status.uri or not person.acct:
         raise Rejected("json.invalid", "a post without uri or author")
-    native, touched = status.uri, None
+    native, event = status.uri, None
     if stored.kind == "edited":
         native = f"{status.uri}@{status.edited_at}"
-        touched = Event(kind="edited", of=_id(delivery, status.uri))
+        event = touched("mastodon", delivery, "edited", status.uri)
     text = "\n".join(t for t in (status.spoiler_text or "", plain(status.content or "")) if t)
     files = [f for f in status.media_attachments if f.url or f.remote_url]
     root = stored.root or str(status.in_reply_to_id or status.uri)
     limit = (context.settings.limit if context.settings else 500) - len(person.acct) - 2
     made = message_of(
         "mastodon", delivery, context, native_id=native, root=f"{root}|{_author(person)}",
-        kind="chat" if status.visibility == "direct" else "post", text=text, event=touched,
+        kind="chat" if status.visibility == "direct" else "post", text=text, event=event,
         sender=Party(
             name=person.display_name or person.acct,
             handles=(Handle(kind="handle", value=f"mastodon:{_address(person)}"),),
         ),
-        sent_at=instant(status.edited_at if touched else status.created_at),
+        sent_at=instant(status.edited_at if event else status.created_at),
         attachments=tuple(_attachment(f) for f in files),
         post=Post(
             url=status.url, author_reach=person.followers_count,
@@ -227,13 +228,9 @@ def _deleted(stored: Stored, delivery: Delivery, context: Context) -> Parsed:
     made = message_of(
         "mastodon", delivery, context, native_id=f"{stored.uri}:deleted",
         root=f"{stored.root}|{stored.author}", kind="post", text="", sender=Party(),
-        event=Event(kind="deleted", of=_id(delivery, stored.uri)),
+        event=touched("mastodon", delivery, "deleted", stored.uri),
     )  # fmt: skip
     return Parsed(message=made)
-
-
-def _id(delivery: Delivery, uri: str) -> str:
-    return message_id("mastodon", f"mastodon:{delivery.account}", uri)
 
 
 def plain(html: str) -> str:

@@ -12,10 +12,10 @@ import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.told import Text, instant, read
-from ingest.polling import Ask, Bearer, Item, Poll, stored
-from schemas.base import Record, message_id
+from ingest.polling import Ask, Bearer, Item, Poll, stored, versioned
+from schemas.base import Record
 from schemas.errors import Rejected
-from schemas.message import Answering, Event, Handle, Party, Post
+from schemas.message import Answering, Handle, Party, Post
 
 LIMIT = 10_000
 _GONE = ("[deleted]", "[removed]")
@@ -92,10 +92,7 @@ class Reddit:
             raise Rejected("delivery.ignored", "our own")
         if words.body in _GONE or who == "[deleted]":
             raise Rejected("delivery.ignored", "deleted or removed")
-        native, event = words.name, None
-        if kept.version:
-            of = message_id("reddit", f"reddit:{delivery.account}", words.name)
-            native, event = f"{words.name}@{kept.version}", Event(kind="edited", of=of)
+        native, event = versioned("reddit", delivery, words.name, kept.version)
         root = _root(words)
         handles = (Handle(kind="handle", value=f"reddit:{who.lower()}"),) if who else ()
         return Parsed(message=message_of(

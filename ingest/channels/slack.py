@@ -14,12 +14,12 @@ from urllib.parse import quote
 
 import msgspec
 
-from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
+from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of, touched
 from ingest.clean.told import Text, instant, read, size
 from ingest.hook import Answer, Call, HookTools, Taken, in_time, need, same_hmac
-from schemas.base import Record, message_id
+from schemas.base import Record
 from schemas.errors import Rejected
-from schemas.message import Answering, Attachment, Event, Handle, Party
+from schemas.message import Answering, Attachment, Handle, Party
 
 WINDOW = timedelta(minutes=5)
 LIMIT = 40_000
@@ -255,9 +255,9 @@ def _said(
     native, event = own, None
     if said.subtype == "message_changed":
         native = f"{own}:edit:{inner.edited.ts if inner.edited else said.event_ts or said.ts}"
-        event = Event(kind="edited", of=_id(delivery, own))
+        event = touched("slack", delivery, "edited", own)
     elif said.subtype == "message_deleted":
-        native, event = f"{own}:deleted", Event(kind="deleted", of=_id(delivery, own))
+        native, event = f"{own}:deleted", touched("slack", delivery, "deleted", own)
     gone = said.subtype == "message_deleted"
     text = "" if gone else plain(inner.text or "")
     shares = "" if gone else "\n".join(
@@ -304,13 +304,9 @@ def _reacted(said: Said, team: str, delivery: Delivery, context: Context) -> Par
         native_id=f"{own}:{said.type}:{said.user}:{said.reaction}:{said.event_ts}",
         text=f":{said.reaction}:" if added else "",
         sender=Party(handles=(Handle(kind="handle", value=f"slack:{said.user}"),)),
-        sent_at=instant(said.event_ts), event=Event(kind="reaction", of=_id(delivery, own)),
+        sent_at=instant(said.event_ts), event=touched("slack", delivery, "reaction", own),
     )  # fmt: skip
     return Parsed(message=made)
-
-
-def _id(delivery: Delivery, native: str) -> str:
-    return message_id("slack", f"slack:{delivery.account}", native)
 
 
 def plain(text: str) -> str:

@@ -25,12 +25,13 @@ from ingest.channel import (
     Tools,
     Web,
     message_of,
+    touched,
 )
 from ingest.clean.told import Text, instant, read, size, there
 from ingest.hook import Answer, Call, HookTools, Taken, need
-from schemas.base import Record, message_id
+from schemas.base import Record
 from schemas.errors import Rejected, Retry
-from schemas.message import Answering, Attachment, Event, Handle, Party
+from schemas.message import Answering, Attachment, Handle, Party
 
 LIMIT = 4096
 _LARGEST = 20 * 1024 * 1024  # what getFile serves
@@ -467,7 +468,7 @@ def _said(
         raise Rejected("json.invalid", "a message without chat or number")
     native, event = _native(said), None
     if edited:
-        event = Event(kind="edited", of=_id(delivery, native))
+        event = touched("telegram", delivery, "edited", native)
         native = f"{native}:edit:{said.edit_date or said.date}"
     text, shown = _words(said)
     files = _files(said)
@@ -516,7 +517,7 @@ def _deleted(gone: Deleted, delivery: Delivery, context: Context) -> Parsed:
     native = _native(said)
     made = message_of(
         "telegram", delivery, context, native_id=f"{native}:deleted", root=_root(said), kind="chat",
-        sender=_sender(said), text="", event=Event(kind="deleted", of=_id(delivery, native)),
+        sender=_sender(said), text="", event=touched("telegram", delivery, "deleted", native),
     )  # fmt: skip
     return Parsed(message=made)
 
@@ -528,10 +529,6 @@ def _native(said: Said) -> str:
         number = f"0:{said.ephemeral_message_id}:{said.date}"
     own = f"{said.chat.id}/{number}"
     return f"{said.business_connection_id}:{own}" if said.business_connection_id else own
-
-
-def _id(delivery: Delivery, native: str) -> str:
-    return message_id("telegram", f"telegram:{delivery.account}", native)
 
 
 _SHARED = ("group", "supergroup", "channel")

@@ -28,13 +28,14 @@ from ingest.channel import (
     Tools,
     Web,
     message_of,
+    touched,
 )
 from ingest.clean.told import Text, instant, read
 from ingest.hook import Answer, Call, HookTools, Taken, need
-from schemas.base import Record, message_id
+from schemas.base import Record
 from schemas.cursor import Cursor
 from schemas.errors import Rejected, Retry, retry_after
-from schemas.message import Answering, Attachment, Event, Handle, Party, Post
+from schemas.message import Answering, Attachment, Handle, Party, Post
 
 LIMIT = 280
 _TAKEN = ("post.mention.create", "post.reply.create", "post.quote.create", "post.delete")
@@ -268,9 +269,9 @@ def _posted(
     tweet: Tweet, stored: Stored, told: Account, delivery: Delivery, context: Context
 ) -> Parsed:
     history = [str(i) for i in tweet.edit_history_tweet_ids] or [str(tweet.id)]
-    touched = None
+    event = None
     if history[0] != str(tweet.id):
-        touched = Event(kind="edited", of=_id(delivery, history[0]))
+        event = touched("x", delivery, "edited", history[0])
     who = next((u for u in stored.includes.users if str(u.id) == str(tweet.author_id)), User())
     text = _text(tweet)
     keys = tweet.attachments.media_keys if tweet.attachments else ()
@@ -284,7 +285,7 @@ def _posted(
             name=who.name or who.username or "",
             handles=(Handle(kind="handle", value=f"x:{tweet.author_id}"),),
         ),
-        sent_at=instant(tweet.created_at), event=touched, thread=(str(tweet.id),),
+        sent_at=instant(tweet.created_at), event=event, thread=(str(tweet.id),),
         reply_to=str(tweet.id), attachments=tuple(_attachment(f) for f in files),
         post=Post(
             url=f"https://x.com/{name}/status/{tweet.id}", parent=parent,
@@ -323,13 +324,9 @@ def _deleted(tweet: Tweet, delivery: Delivery, context: Context) -> Parsed:
         "x", delivery, context, native_id=f"{native}:deleted", kind="post", text="",
         root=f"{tweet.conversation_id or delivery.hint or native}|{tweet.author_id}",
         sender=Party(handles=(Handle(kind="handle", value=f"x:{tweet.author_id}"),)),
-        event=Event(kind="deleted", of=_id(delivery, native)),
+        event=touched("x", delivery, "deleted", native),
     )  # fmt: skip
     return Parsed(message=made)
-
-
-def _id(delivery: Delivery, native: str) -> str:
-    return message_id("x", f"x:{delivery.account}", native)
 
 
 def _attachment(file: File) -> Attachment:

@@ -13,10 +13,10 @@ import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.told import Text, instant, read
-from ingest.polling import Ask, Bearer, Item, Poll, stored
-from schemas.base import Record, message_id
+from ingest.polling import Ask, Bearer, Item, Poll, stored, versioned
+from schemas.base import Record
 from schemas.errors import Rejected
-from schemas.message import Answering, Event, Handle, Party, Post
+from schemas.message import Answering, Handle, Party, Post
 
 LIMIT = 10_000
 
@@ -115,10 +115,7 @@ class Youtube:
         if who and who == told.channel_id:
             raise Rejected("delivery.ignored", "our own")
         top = words.parentId or comment.id.partition(".")[0]
-        native, event = comment.id, None
-        if kept.version:
-            of = message_id("youtube", f"youtube:{delivery.account}", comment.id)
-            native, event = f"{comment.id}@{kept.version}", Event(kind="edited", of=of)
+        native, event = versioned("youtube", delivery, comment.id, kept.version)
         link = f"https://www.youtube.com/watch?v={words.videoId}&lc={comment.id}"
         return Parsed(message=message_of(
             "youtube", delivery, context, native_id=native, root=f"{top}|{who}", kind="post",

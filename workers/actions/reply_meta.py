@@ -1,7 +1,8 @@
-"""Answers on Instagram: direct messages, and comments in public.
+"""Answers on Messenger and Instagram: direct messages, and comments in public.
 
 Before: workers/replies.py claimed the Reply. After: the customer's inbox, or the thread under a
-post. Source: developers.facebook.com, Instagram Platform, messaging and comment moderation.
+post. Source: developers.facebook.com, Messenger Platform, send API; Instagram Platform, messaging
+and comment moderation.
 """
 
 from typing import Annotated, Any
@@ -23,20 +24,30 @@ class Account(Record, frozen=True, kw_only=True):
     timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
 
 
-class ReplyInstagram:
-    """The action for conversations that came by Instagram."""
+class ReplyMessenger:
+    """The action for conversations that came by Messenger."""
 
-    name = "reply_instagram"
-    channel = "instagram"
+    name = "reply_messenger"
+    channel = "messenger"
+    under = "comments"
     account: type[msgspec.Struct] = Account
     shares: tuple[str, ...] = ("token", "human_agent", "api")
 
     async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
         """Send one reply; return Meta's id of it."""
-        place = to_send(reply.reply_to, settings.token, "[channels.instagram.ACCOUNT]")
+        place = to_send(reply.reply_to, settings.token, f"[channels.{self.channel}.ACCOUNT]")
         path, body = meta_graph.direct_or_comment(
-            place, reply.text, "replies", human_agent=settings.human_agent
+            place, reply.text, self.under, human_agent=settings.human_agent
         )
+        url = f"{settings.api}/{path}"
         return await meta_graph.send(
-            f"{settings.api}/{path}", settings.token, body, settings.timeout_s, "Instagram"
+            url, settings.token, body, settings.timeout_s, self.channel.capitalize()
         )
+
+
+class ReplyInstagram(ReplyMessenger):
+    """The action for conversations that came by Instagram."""
+
+    name = "reply_instagram"
+    channel = "instagram"
+    under = "replies"
