@@ -183,8 +183,14 @@ class Mailboxes:
         """Hand over everything above the cursor, and what appeared late below it."""
         name, epoch = self.name_of(mailbox), session.uidvalidity
         cursor = await cursors.load(name)
-        if cursor is None or cursor.epoch != epoch:
-            if cursor is not None:
+        # A backup that was restored numbers anew below what was read, under the same UIDVALIDITY.
+        back = cursor is not None and 0 < session.uidnext <= cursor.position
+        if cursor is None or cursor.epoch != epoch or back:
+            if back and cursor is not None:
+                self.tools.warn(
+                    "source.went_back", source=name, read=cursor.position, next=session.uidnext
+                )
+            elif cursor is not None:
                 self.tools.warn("source.renumbered", source=name, was=cursor.epoch, now=epoch)
             cursor = Cursor(source=name, epoch=epoch, position=0, at=self.tools.now())
             session.known.clear()
@@ -276,6 +282,7 @@ class Session:
         self._client = kind(host=settings.host, port=settings.port, timeout=self._timeout)
         self._client.protocol.conn_lost_cb = self._on_lost
         self.uidvalidity = ""
+        self.uidnext = 0
         self.known: set[int] = set()
 
     def _on_lost(self, _error: Exception | None) -> None:
@@ -349,6 +356,8 @@ class Session:
         if validity != self.uidvalidity:
             self.known.clear()
         self.uidvalidity = validity
+        following = re.search(rb"UIDNEXT (\d+)", b"\n".join(lines))
+        self.uidnext = int(following[1]) if following else 0
 
     async def uids(self, low: int) -> list[int]:
         """Return all UIDs from `low` up, ascending."""
