@@ -6,10 +6,8 @@ that is asked for. How far a file was read is kept beside the archive, so that i
 """
 
 import asyncio
-import contextlib
-import csv
 import hashlib
-import mailbox
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from ingest import table
 from ingest.channel import Channel, Context, Delivery, Parsed
 from ingest.registry import CHANNELS
 from ingest.run import accounts, build
@@ -30,13 +29,18 @@ from schemas.errors import Retry, Unavailable
 FLAG = "imported"
 _AT_ONCE = 64
 _TRIES = 30
+_FROM = re.compile(rb"^From \S+.*\d{4}")
+_ESCAPED = re.compile(rb"^>+From ")
 Kind = Literal["csv", "jsonl", "mbox", "maildir"]
-_SENDER = ("email", "phone", "handle", "customer_no", "name")
-_COLUMNS = ("native_id", "text", "subject", "conversation", "sent_at", "brand", *_SENDER)
-_OTHER = {"id": "native_id", "body": "text", "message": "text", "mail": "email", "e-mail": "email",
-          "eposta": "email", "telefon": "phone", "tel": "phone", "konu": "subject", "metin": "text",
-          "mesaj": "text", "ad": "name", "isim": "name", "tarih": "sent_at", "date": "sent_at",
-          "created_at": "sent_at", "thread": "conversation"}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One entry: whose parser reads it, its raw form, and its name where it has one."""
+
+    channel: str
+    raw: bytes
+    key: str = ""
 
 
 @dataclass(kw_only=True)
@@ -49,9 +53,13 @@ class Count:
 
 
 class Progress(Record, frozen=True, kw_only=True):
-    """How many entries of a file are safe."""
+    """How far a file was read: how many entries, of how many bytes with which hash. A file that
+    begins otherwise now is another one. Of a Maildir the keys."""
 
     done: int = 0
+    size: int = 0
+    sha256: str = ""
+    keys: tuple[str, ...] = ()
 
 
 class Imported:
@@ -80,7 +88,7 @@ def kind_of(path: Path) -> Kind:
     found = ends.get(path.suffix.lower())
     if found is None and path.is_file():
         with path.open("rb") as file:
-            if file.read(5) == b"From ":
+            if _FROM.match(file.readline(2000)):
                 return "mbox"
     if found is None:
         raise Unavailable(
@@ -89,56 +97,54 @@ def kind_of(path: Path) -> Kind:
     return found
 
 
-def entries(path: Path, kind: Kind) -> Iterator[tuple[str, bytes]]:
-    """Yield the channel and the raw form of every entry, in the file's order."""
+def entries(path: Path, kind: Kind, known: frozenset[str] = frozenset()) -> Iterator[Entry]:
+    """Yield every entry in the file's order; of a Maildir those whose keys are not `known`."""
     if kind == "csv":
-        yield from _rows(path)
+        for raw in table.rows(path):
+            yield Entry(channel="api", raw=raw)
     elif kind == "jsonl":
         with path.open("rb") as file:
-            for line in file:
-                if line.strip():
-                    yield "api", line
+            for number, line in enumerate(file):
+                if not line.endswith(b"\n") and not _whole(line):
+                    return  # it is still being written
+                told = line.removeprefix(b"\xef\xbb\xbf") if number == 0 else line
+                if told.strip():
+                    yield Entry(channel="api", raw=told)
     elif kind == "mbox":
-        with contextlib.closing(mailbox.mbox(path, create=False)) as box:
-            for key in box.iterkeys():
-                yield "email", box.get_bytes(key)
+        for mail in _mails(path):
+            yield Entry(channel="email", raw=mail)
     else:
-        folder = mailbox.Maildir(path, create=False)
-        for key in sorted(folder.iterkeys()):
-            yield "email", folder.get_bytes(key)
+        for folder in ("new", "cur"):
+            below = path / folder
+            for found in sorted(below.iterdir()) if below.is_dir() else ():
+                key = found.name.partition(":")[0]
+                if key not in known and not key.startswith("."):
+                    yield Entry(channel="email", raw=found.read_bytes(), key=key)
 
 
-def _rows(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the rows of a CSV file, with a header, as bodies of the API."""
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        sample = file.read(64 * 1024)
-        file.seek(0)
-        try:
-            dialect: Any = csv.Sniffer().sniff(sample, delimiters=",;\t|")
-        except csv.Error:
-            dialect = csv.excel
-        reader = csv.DictReader(file, dialect=dialect)
-        names = {
-            n: _OTHER.get(n.strip().lower(), n.strip().lower()) for n in reader.fieldnames or ()
-        }
-        if "text" not in names.values():
-            raise Unavailable(
-                f"{path}: its header has no column `text`. Known: {', '.join(_COLUMNS)}"
-            )
-        for row in reader:
-            told = {names[k]: v for k, v in row.items() if k in names and isinstance(v, str) and v}
-            sender = {k: told.pop(k) for k in _SENDER if k in told}
-            body: dict[str, Any] = {k: v for k, v in told.items() if k in _COLUMNS}
-            body["sender"] = sender
-            if "sent_at" in body:
-                body["sent_at"] = body["sent_at"].replace(" ", "T", 1)
-                if not body["sent_at"].endswith("Z") and "+" not in body["sent_at"]:
-                    body["sent_at"] += "Z" if "T" in body["sent_at"] else "T00:00:00Z"
-            # A row without an id of its own is known by what it says.
-            body.setdefault(
-                "native_id", hashlib.sha256(repr(sorted(row.items())).encode()).hexdigest()
-            )
-            yield "api", msgspec.json.encode(body)
+def _whole(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+def _mails(path: Path) -> Iterator[bytes]:
+    """Yield the mails of an mbox: each begins after a blank line, with sender and date."""
+    with path.open("rb") as file:
+        mail: list[bytes] | None = None
+        blank = True
+        for line in file:
+            if blank and _FROM.match(line):
+                if mail:
+                    yield b"".join(mail)
+                mail = []
+            elif mail is not None:
+                mail.append(line[1:] if _ESCAPED.match(line) else line)
+            blank = not line.strip(b"\r\n")
+        if mail:
+            yield b"".join(mail)
 
 
 class Import:
@@ -146,31 +152,43 @@ class Import:
 
     def __init__(self, settings: Settings, path: Path, account: str, *, work: bool) -> None:
         self._settings, self._path, self._account, self._work = settings, path, account, work
-        mark = hashlib.sha256(f"{path.absolute()}|{account}".encode()).hexdigest()[:16]
-        self._progress = settings.home_path / "imports" / f"{mark}.json"
+        mark = hashlib.sha256(f"{path.absolute()}|{account}|{work}".encode()).hexdigest()[:16]
+        self._file = settings.home_path / "imports" / f"{mark}.json"
+        self._found = accounts(settings)
+        self._before = Progress()
+        self._keys: set[str] = set()
         self.count = Count()
 
-    def total(self, kind: Kind) -> int:
-        """Return how many entries there are; read through once, for the progress."""
-        return sum(1 for _ in entries(self._path, kind))
+    def begin(self, kind: Kind) -> int:
+        """Return how many entries there are to read, this time; raise Unavailable."""
+        channel = "email" if kind in ("mbox", "maildir") else "api"
+        if self._account != "default" and self._account not in self._found[channel]:
+            known = ", ".join(self._found[channel])
+            raise Unavailable(f"no account {self._account!r} of {channel}; configured: {known}")
+        self._before = self._progress()
+        self._keys = set(self._before.keys)
+        return sum(1 for _ in entries(self._path, kind, frozenset(self._keys)))
 
     async def run(self, kind: Kind, step: Callable[[int], object]) -> Count:
         """Import what is not safe yet; `step` is told how many entries more are done."""
-        found = accounts(self._settings)
         clock, web = SystemClock(), Outside()
         publisher = Publisher(self._settings.kafka, "santral-import")
         ingest = build(self._settings, clock, publisher, web)
-        done = self._done()
         channels: dict[str, Any] = {
             n: CHANNELS[n] if self._work else Imported(CHANNELS[n]) for n in ("api", "email")
         }
+        self.count.skipped = len(self._keys)
 
-        async def one(name: str, raw: bytes) -> None:
-            settings = found[name].get(self._account) or CHANNELS[name].account()
+        async def one(entry: Entry) -> None:
+            settings = self._found[entry.channel].get(self._account)
+            settings = settings or CHANNELS[entry.channel].account()
             for _ in range(_TRIES):
-                delivery = Delivery(raw=raw, account=self._account, received_at=clock.now())
+                now = clock.now()
+                delivery = Delivery(raw=entry.raw, account=self._account, received_at=now)
                 try:
-                    made = await ingest.accept(channels[name], delivery, settings, bury=True)
+                    made = await ingest.accept(
+                        channels[entry.channel], delivery, settings, bury=True
+                    )
                 except Retry as error:
                     await asyncio.sleep(min(10.0, max(1.0, error.after)))
                     continue
@@ -179,41 +197,65 @@ class Import:
                 return
             raise Unavailable("Kafka is away: start it, and give the same command again")
 
+        done, size = self._before.done, self._size()
         try:
-            batch: list[tuple[str, bytes]] = []
-            for number, entry in enumerate(entries(self._path, kind)):
+            batch: list[Entry] = []
+            for number, entry in enumerate(entries(self._path, kind, frozenset(self._keys))):
                 if number < done:
                     self.count.skipped += 1
                     step(1)
                     continue
                 batch.append(entry)
                 if len(batch) == _AT_ONCE:
-                    done = await self._flush(batch, one, done, step)
-            await self._flush(batch, one, done, step)
+                    done = await self._flush(batch, one, done, step, size=0)
+            await self._flush(batch, one, done, step, size=size)
         finally:
             await publisher.stop()
             await web.close()
         return self.count
 
     async def _flush(
-        self, batch: list[tuple[str, bytes]], one: Any, done: int, step: Callable[[int], object]
+        self, batch: list[Entry], one: Any, done: int, step: Callable[[int], object], *, size: int
     ) -> int:
-        await asyncio.gather(*(one(name, raw) for name, raw in batch))
-        done += len(batch)
+        await asyncio.gather(*(one(entry) for entry in batch))
+        keyed = {e.key for e in batch if e.key}
+        self._keys |= keyed
+        done += len(batch) - len(keyed)
         step(len(batch))
         batch.clear()
-        self._progress.parent.mkdir(parents=True, exist_ok=True)
-        part = self._progress.with_suffix(".part")
-        part.write_bytes(msgspec.json.encode(Progress(done=done)))
-        part.replace(self._progress)
+        # The hash of what was read makes sure that it is the same file: taken when all is read.
+        told = Progress(
+            done=done, size=size or self._before.size, keys=tuple(sorted(self._keys)),
+            sha256=self._hash(size) if size else self._before.sha256,
+        )  # fmt: skip
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        part = self._file.with_suffix(".part")
+        part.write_bytes(msgspec.json.encode(told))
+        part.replace(self._file)
         return done
 
-    def _done(self) -> int:
+    def _size(self) -> int:
+        return self._path.stat().st_size if self._path.is_file() else 0
+
+    def _hash(self, size: int) -> str:
+        made = hashlib.sha256()
+        with self._path.open("rb") as file:
+            while size > 0 and (piece := file.read(min(size, 1 << 20))):
+                made.update(piece)
+                size -= len(piece)
+        return made.hexdigest()
+
+    def _progress(self) -> Progress:
+        """Return how far it was read, from the beginning where it is another file by now."""
         try:
-            return msgspec.json.decode(self._progress.read_bytes(), type=Progress).done
+            told = msgspec.json.decode(self._file.read_bytes(), type=Progress)
         except (FileNotFoundError, msgspec.DecodeError):
-            return 0
+            return Progress()
+        if not told.size:
+            return told
+        same = self._size() >= told.size and self._hash(told.size) == told.sha256
+        return told if same else Progress()
 
     def forget(self) -> None:
         """Read the file from its beginning: the ids absorb what is there already."""
-        self._progress.unlink(missing_ok=True)
+        self._file.unlink(missing_ok=True)

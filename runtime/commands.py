@@ -433,6 +433,9 @@ def import_(
     subject, conversation, sent_at and name are taken where they are. JSON lines are bodies of
     POST /v1/messages. A run that was stopped goes on where it was. What can't be read is a dead
     letter: `santral dead list`. Exit code 1 if there was one.
+
+    Imported messages open no work, and neither does what comes later under the same id: import
+    what is answered, and let what is still to be answered come by its own channel.
     """
     importing = importlib.import_module("ingest.importing")
     settings = _load(ctx)
@@ -443,7 +446,7 @@ def import_(
         if again:
             run.forget()
         with click.progressbar(
-            length=run.total(kind), label=f"{path.name} ({kind})", file=sys.stderr
+            length=run.begin(kind), label=f"{path.name} ({kind})", file=sys.stderr
         ) as bar:
             count = asyncio.run(run.run(kind, bar.update))
         click.echo(

@@ -3,6 +3,7 @@
 import json
 import mailbox
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -25,29 +26,40 @@ def _mbox(path: Path, *ids: str) -> Path:
     return path
 
 
-def test_a_table_is_read_by_its_header_in_either_language(tmp_path: Path) -> None:
-    from datetime import UTC, datetime
+TABLES = [
+    ("a.csv", "utf-8-sig", "id,text,email,date\n1,Faturam yanlış,a@b.example,02.01.2025 13:00\n", "Faturam yanlış"),
+    ("b.csv", "cp1254", "metin;eposta;konu\n\"Kargom; gelmedi, şikâyet\";a@b.example;Kargo\n", "Kargom; gelmedi, şikâyet"),
+    ("c.csv", "utf-16", 'sep=;\n"METİN";"E-POSTA";TARİH;\n"Kargo ""bugün, kesin"" dedi; gelmedi";" a@b.example ";2025-01-02 13:00;\n',
+     'Kargo "bugün, kesin" dedi; gelmedi'),
+    ("d.csv", "utf-8", "text,phone,email\nFaturam yanlış,05321112233,a@b.example\n", "Faturam yanlış"),
+]  # fmt: skip
 
-    for name, text in (
-        ("a.csv", "id,text,email,date\n1,Faturam yanlış,a@b.example,2025-01-02 10:00:00\n"),
-        ("b.csv", 'metin;eposta;konu\n"Kargom; gelmedi";a@b.example;Kargo\n'),
-    ):
-        path = tmp_path / name
-        path.write_text(text, encoding="utf-8-sig")
-        ((channel, raw),) = entries(path, kind_of(path))
-        assert channel == "api"
-        made = (
-            Api()
-            .parse(
-                Delivery(raw=raw, account="a", received_at=datetime.now(UTC)), Context(brand="d")
-            )
-            .message
+
+@pytest.mark.parametrize(("name", "codec", "told", "text"), TABLES)
+def test_a_table_is_read_as_spreadsheets_write_it(
+    tmp_path: Path, name: str, codec: str, told: str, text: str
+) -> None:
+    path = tmp_path / name
+    path.write_text(told, encoding=codec)
+    (entry,) = entries(path, kind_of(path))
+    assert entry.channel == "api"
+    delivery = Delivery(raw=entry.raw, account="a", received_at=datetime.now(UTC))
+    made = Api().parse(delivery, Context(brand="d")).message
+    assert made.text == text
+    assert made.sender.handle("email") == "a@b.example"
+    if name in ("a.csv", "c.csv"):
+        assert made.sent_at == datetime(2025, 1, 2, 10, tzinfo=UTC), (
+            "a time without a zone is Turkey's"
         )
-        assert made.text in ("Faturam yanlış", "Kargom; gelmedi")
-        assert made.sender.handle("email") == "a@b.example"
-        if name == "a.csv":
-            assert made.sent_at == datetime(2025, 1, 2, 10, tzinfo=UTC)
-    bad = tmp_path / "c.csv"
+
+
+def test_rows_that_are_none_and_ids_of_two_files_spoil_nothing(tmp_path: Path) -> None:
+    odd = tmp_path / "e.csv"
+    odd.write_text("id,text,email\n1,bir,a@b.example\n2,iki,a@b.example,fazla,hücre\n")
+    good, wrong = entries(odd, "csv")
+    assert json.loads(good.raw)["native_id"] == "e:1"
+    assert "row" in json.loads(wrong.raw), "its dead letter will tell"
+    bad = tmp_path / "f.csv"
     bad.write_text("x,y\n1,2\n")
     with pytest.raises(Unavailable, match="no column `text`"):
         list(entries(bad, "csv"))
@@ -56,14 +68,25 @@ def test_a_table_is_read_by_its_header_in_either_language(tmp_path: Path) -> Non
 def test_mailboxes_and_lines_are_read_and_others_are_told(tmp_path: Path) -> None:
     box = _mbox(tmp_path / "eski", "1", "2")
     assert kind_of(box) == "mbox"
-    assert [c for c, _ in entries(box, "mbox")] == ["email", "email"]
+    assert [e.channel for e in entries(box, "mbox")] == ["email", "email"]
+    said = tmp_path / "from.mbox"
+    date = b"Mon Jan  5 10:00:00 2024"
+    said.write_bytes(
+        b"From a@b %s\nSubject: x\n\nMerhaba\n\nFrom the beginning\n>From me\n\nFrom c@d %s\n\nb\n"
+        % (date, date)
+    )
+    first, second = entries(said, "mbox")
+    assert first.raw == b"Subject: x\n\nMerhaba\n\nFrom the beginning\nFrom me\n\n"
+    assert second.raw == b"\nb\n"
     folder = mailbox.Maildir(tmp_path / "m")
-    folder.add(b"From: a@b.example\n\nx")
+    key = folder.add(b"From: a@b.example\n\nx")
     assert kind_of(tmp_path / "m") == "maildir"
     assert len(list(entries(tmp_path / "m", "maildir"))) == 1
+    assert list(entries(tmp_path / "m", "maildir", frozenset({key}))) == []
     lines = tmp_path / "x.jsonl"
-    lines.write_text('{"a":1}\n\n{"a":2}\n')
-    assert len(list(entries(lines, kind_of(lines)))) == 2
+    lines.write_text('\ufeff{"a":1}\n\n{"a":2}\n{"a":', encoding="utf-8")
+    told = [e.raw for e in entries(lines, kind_of(lines))]
+    assert told == [b'{"a":1}\n', b'{"a":2}\n'], "the last is still being written"
     (tmp_path / "x.pdf").write_bytes(b"%PDF")
     with pytest.raises(Unavailable, match="Import takes"):
         kind_of(tmp_path / "x.pdf")
@@ -77,6 +100,12 @@ def test_history_is_stored_decided_and_opens_no_work(road: Up, tmp_path: Path) -
     assert "3 accepted, 0 refused, 0 done before" in first.stdout
     again = road.cli("import", str(box), "--account", "destek")
     assert "0 accepted, 0 refused, 3 done before" in again.stdout
+    box.unlink()
+    third = road.cli("import", str(_mbox(box, uuid.uuid4().hex)), "--account", "destek")
+    assert "1 accepted, 0 refused, 0 done before" in third.stdout, "another file of the same name"
+    typo = road.cli("import", str(box), "--account", "destke")
+    assert typo.returncode == 1
+    assert "no account 'destke'" in typo.stderr
     rows = tmp_path / "k.jsonl"
     good = {
         "native_id": ids[0],
