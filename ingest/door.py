@@ -4,6 +4,7 @@ Before: callers, vendors, visitors. After: ingest/accept.py; 202 only after Kafk
 belongs to the desk is passed on to it, so that callers need one address.
 """
 
+import asyncio
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from starlette.websockets import WebSocket
 
 from ingest import chat_door
 from ingest.accept import Ingest
-from ingest.channel import Delivery
+from ingest.channel import Context, Delivery
 from ingest.channels import form
 from ingest.hook import Call, Hook, HookTools
 from ingest.pending import Pending
@@ -180,7 +181,7 @@ class Door:
         body = await http.body(request, self.settings.door.max_body)
         raw = kind.encode("latin-1", "replace") + b"\n" + body
         try:
-            why = form.by_a_machine(raw, key, account, now)
+            why = await asyncio.to_thread(form.by_a_machine, raw, key, account, now)
             if why:
                 metrics.count("santral_deliveries_ignored_total", hook="form", reason=why)
                 told = form.refusal(language, "")
@@ -189,12 +190,14 @@ class Door:
                 raw=raw, account=account, received_at=now,
                 traceparent=request.headers.get("traceparent"),
             )  # fmt: skip
-            made = await self.ingest.accept(CHANNELS["form"], delivery, settings, bury=False)
+            context = Context(brand=self.ingest.context.brand, settings=settings)
+            parsed = await asyncio.to_thread(CHANNELS["form"].parse, delivery, context)
+            # A visitor sends it once: while Kafka is away it is kept on disk.
+            await self.pending.accept(CHANNELS["form"], delivery, settings, patient=False)
         except Rejected as error:
             told = form.refusal(language, error.text.partition(" - at `")[0])
             return Response(told, 400, media_type="text/html", headers=headers)
-        assert made is not None
-        number = made.id.partition("-")[0].upper()
+        number = parsed.message.id.partition("-")[0].upper()
         return Response(
             form.receipt(language, number), 200, media_type="text/html", headers=headers
         )

@@ -77,10 +77,13 @@ def _multipart(body: bytes, boundary: bytes) -> tuple[Fields, list[File]]:
     files: list[File] = []
     header, value, name, data = bytearray(), bytearray(), "", bytearray()
     filename: str | None = None
-    kind = ""
+    kind, parts = "", 0
 
     def on_part_begin() -> None:
-        nonlocal name, filename, kind
+        nonlocal name, filename, kind, parts
+        parts += 1
+        if parts > _FIELDS:
+            raise ValueError(f"more than {_FIELDS} parts")
         name, filename, kind = "", None, ""
         data.clear()
 

@@ -79,7 +79,13 @@ class Pending:
     async def publish(self) -> int:
         """Take up what waits, in its order; return how many went. Raise Retry without Kafka."""
         count = self._gone()
-        for path, waiting, raw in await asyncio.to_thread(lambda: list(self._journal.entries())):
+        for path in await asyncio.to_thread(self._journal.paths):
+            if path in self._fetching or self._early(path):
+                continue
+            found = await asyncio.to_thread(self._journal.read, path)
+            if found is None:
+                continue
+            waiting, raw = found
             account = self._accounts.get(waiting.channel, {}).get(waiting.account)
             if account is None:
                 log.error("journal.no_account", channel=waiting.channel, account=waiting.account)
@@ -88,8 +94,6 @@ class Pending:
                 raw=raw, account=waiting.account, received_at=waiting.received_at,
                 traceparent=waiting.traceparent, position=waiting.position, hint=waiting.hint,
             )  # fmt: skip
-            if path in self._fetching or self._early(path):
-                continue
             try:
                 count += await self._publish(path, waiting.channel, delivery, account, fetch=False)
             except Slow:

@@ -65,22 +65,28 @@ class Journal:
         """Return how many wait."""
         return len(self._names())
 
+    def paths(self) -> list[Path]:
+        """Return where what waits lies, the oldest first."""
+        return [self._folder / n for n in self._names() if not n.endswith(_ASIDE)]
+
+    def read(self, path: Path) -> tuple[Waiting, bytes] | None:
+        """Return what waits there; None when it went meanwhile, or is damaged."""
+        try:
+            head, _, raw = path.read_bytes().partition(b"\n")
+        except FileNotFoundError:
+            return None  # another process published it
+        try:
+            return msgspec.json.decode(head, type=Waiting), raw
+        except msgspec.DecodeError as error:
+            log.error("journal.damaged", path=str(path), error=str(error))
+            return None  # stays for a person; it is counted as waiting
+
     def entries(self) -> Iterator[tuple[Path, Waiting, bytes]]:
-        """Yield what waits, the oldest first."""
-        for name in self._names():
-            if name.endswith(_ASIDE):
-                continue
-            path = self._folder / name
-            try:
-                head, _, raw = path.read_bytes().partition(b"\n")
-            except FileNotFoundError:
-                continue  # another process published it
-            try:
-                waiting = msgspec.json.decode(head, type=Waiting)
-            except msgspec.DecodeError as error:
-                log.error("journal.damaged", path=str(path), error=str(error))
-                continue  # stays for a person; it is counted as waiting
-            yield path, waiting, raw
+        """Yield what waits, the oldest first, one at a time in memory."""
+        for path in self.paths():
+            found = self.read(path)
+            if found is not None:
+                yield path, *found
 
     def done(self, path: Path) -> None:
         """Forget a delivery that Kafka has."""

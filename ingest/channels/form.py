@@ -17,6 +17,7 @@ import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, message_of
 from ingest.clean.files import bursts, sniffed
+from ingest.clean.numbers import e164
 from ingest.forms import File, first, multipart
 from schemas.base import Record
 from schemas.errors import Rejected
@@ -24,7 +25,7 @@ from schemas.message import Attachment, Handle, Party
 
 SOONEST = timedelta(seconds=3)
 LONGEST = timedelta(hours=24)
-_MAIL = re.compile(r"^[^@\s<>]{1,64}@[^@\s<>]{1,255}$")
+_MAIL = re.compile(r"^[^@\s<>,;]{1,64}@[^@\s<>,;]{1,255}$")
 _MOST_FILES = 10
 _TEXT = 20_000
 
@@ -59,26 +60,22 @@ class Form:
         mail, phone = first(found, "email").strip(), first(found, "phone").strip()
         if _MAIL.match(mail):
             handles.append(Handle(kind="email", value=mail.lower()))
-        digits = re.sub(r"[^\d+]", "", phone)[:20]
-        if len(digits) >= 7:
-            handles.append(Handle(kind="phone", value=_e164(digits)))
+        number = e164(phone, "TR")
+        if number:
+            handles.append(Handle(kind="phone", value=number))
         if not handles:
             raise Rejected("form.malformed", "a mail address or a number is needed - at `$.email`")
-        native = hashlib.sha256(f"{stamp}\n{mail}\n{phone}\n{text}".encode()).hexdigest()[:32]
         attachments, kept = _files(sent)
+        told = "\n".join((stamp, mail, phone, text, *(a.sha256 for a in attachments)))
+        native = hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:32]
+        more = len([f for f in sent if f.data]) > _MOST_FILES
         return Parsed(message=message_of(
             "form", delivery, context, native_id=native, root=native, kind="form", text=text,
             subject=first(found, "subject").strip()[:300],
             sender=Party(name=first(found, "name").strip()[:200], handles=tuple(handles)),
-            attachments=attachments, reply_to=mail.lower() if _MAIL.match(mail) else None,
+            repaired=("attachment.too_many",) if more else (), attachments=attachments,
+            reply_to=mail.lower() if _MAIL.match(mail) else None,
         ), files=kept)  # fmt: skip
-
-
-def _e164(digits: str) -> str:
-    if digits.startswith("+"):
-        return digits
-    bare = digits.lstrip("0")
-    return f"+{bare}" if digits.startswith("00") or len(bare) > 10 else f"+90{bare}"
 
 
 def _files(sent: list[File]) -> tuple[tuple[Attachment, ...], tuple[bytes, ...]]:

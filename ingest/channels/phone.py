@@ -12,7 +12,6 @@ from typing import Any, Literal
 from urllib.parse import unquote
 
 import msgspec
-import phonenumbers
 
 from ingest.channel import (
     Accept,
@@ -28,6 +27,7 @@ from ingest.clean.calls.forms import heard
 from ingest.clean.calls.heard import Heard, Role, Said
 from ingest.clean.calls.plain import NUMBERED, role_of
 from ingest.clean.calls.roles import Known, settle
+from ingest.clean.numbers import e164
 from schemas.base import Record
 from schemas.errors import Rejected, Retry
 from schemas.fold import fold
@@ -218,14 +218,3 @@ def _person(speaker: str) -> str:
 def _agent(found: Heard, country: str) -> tuple[Party, ...]:
     number = e164(found.agent_number, country)
     return (Party(handles=(Handle(kind="phone", value=number),)),) if number else ()
-
-
-def e164(told: str, country: str) -> str:
-    """Return a number in E.164 (ITU-T E.164), an empty text when it is none."""
-    try:
-        made = phonenumbers.parse(told, country)
-    except phonenumbers.NumberParseException:
-        return ""
-    if not phonenumbers.is_possible_number(made):
-        return ""
-    return str(phonenumbers.format_number(made, phonenumbers.PhoneNumberFormat.E164))

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.channel import Context, Delivery, Tools
-from ingest.channels.phone import Account, Phone, e164
+from ingest.channels.phone import Account, Phone
+from ingest.clean.numbers import e164
 from ingest.hook import Call, HookTools
 from ingest.hooks.calls import Calls
 from schemas.errors import CODES, Rejected, Retry
