@@ -29,6 +29,9 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _GONE = frozenset({400, 401, 403, 404, 410})
 
 
+_SPECIAL = ipaddress.ip_network("192.0.0.0/24")
+
+
 class _Refused(httpcore2.ConnectError):
     """The address lies in a network that strangers' words do not lead to."""
 
@@ -39,7 +42,8 @@ def public(address: str) -> bool:
     mapped = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
     if mapped is not None:
         found = mapped
-    return found.is_global and not found.is_multicast and not found.is_reserved
+    local = getattr(found, "is_site_local", False) or found in _SPECIAL
+    return found.is_global and not (local or found.is_multicast or found.is_reserved)
 
 
 class _Guard(httpcore2.AsyncNetworkBackend):

@@ -6,6 +6,7 @@ Before: agents' tools, the door that passes requests on. After: desk.py, reading
 import asyncio
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 from sqlalchemy import Engine
@@ -59,7 +60,9 @@ class Api:
 
     async def hand_in(self, body: dict[str, Any]) -> Accepted:
         """Hand a message to the door, as any caller does; raise Rejected or Retry."""
-        url = f"{self.settings.console.door_url}/v1/messages"
+        accounts = self.settings.channels.get("api") or {"default": {}}
+        account = "default" if "default" in accounts else next(iter(accounts))
+        url = f"{self.settings.console.door_url}/v1/messages?account={quote(account)}"
         headers = {"authorization": f"Bearer {self.settings.tokens.door}"}
         try:
             async with httpx2.AsyncClient(timeout=20) as client:

@@ -200,7 +200,7 @@ class Desk:
 
 def _answerable(works: list[WorkItem], *, allow: bool) -> WorkItem:
     """Return the newest message that may be answered: a stranger's only when a person says so."""
-    people = [w for w in works if w.message.event is None and w.message.automatic is None]
+    people = [w for w in works if _spoken(w.message)]
     known = [w for w in people if allow or "new_participant" not in w.decision.flags]
     if not known:
         raise Rejected(
@@ -208,6 +208,12 @@ def _answerable(works: list[WorkItem], *, allow: bool) -> WorkItem:
             "only a new participant wrote: check who it is, then send `allow_new_participant`",
         )
     return known[-1]
+
+
+def _spoken(message: Message) -> bool:
+    """Say whether a person said something: an edit is their words too, a deletion is none."""
+    said = message.event is None or message.event.kind == "edited"
+    return said and message.automatic is None
 
 
 def _allowed(work: WorkItem, text: str, now: datetime) -> None:

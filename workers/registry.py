@@ -35,8 +35,13 @@ def sections() -> dict[str, type]:
     return {f"actions.{name}": action.account for name, action in ACTIONS.items()}
 
 
-def for_channel(channel: str) -> Action | None:
-    """Return the action that answers on a channel, None when the door does it."""
+def for_channel(channel: str, reply_to: str | None = None) -> Action | None:
+    """Return the action that answers on a channel, None when the door does it.
+
+    What staff wrote down comes by the API, and says where the answer goes.
+    """
+    if channel == "api" and reply_to and "@" in reply_to:
+        channel = "email"
     also = _ALSO.get(channel, channel)
     return next((a for a in ACTIONS.values() if a.channel == also), None)
 

@@ -144,7 +144,7 @@ class Replies:
         except Rejected as error:
             log.warning("record.undecodable", topic=record.topic, text=error.text)
             return
-        action = for_channel(reply.channel)
+        action = for_channel(reply.channel, reply.reply_to)
         if action is None:
             return  # the door pushes it to the visitor
         delay, until = 2.0, self._clock.monotonic() + _GIVE_UP_S

@@ -8,7 +8,7 @@ import binascii
 import re
 from datetime import UTC
 from hashlib import sha256
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -17,7 +17,7 @@ from schemas import envelope
 from schemas.api import AttachmentIn, MessageIn, SenderIn
 from schemas.base import Record, conversation_id, message_id
 from schemas.errors import Rejected
-from schemas.message import Attachment, Handle, HandleKind, Message, Party
+from schemas.message import Answering, Attachment, Handle, HandleKind, Message, Party
 
 
 class Account(Record, frozen=True, kw_only=True):
@@ -53,9 +53,18 @@ class Api:
                 Attachment(name=a.name, type=a.type, size=len(d), sha256=sha256(d).hexdigest())
                 for a, d in files
             ),
-            position=delivery.position,
+            position=delivery.position, **_answered(told),
         )  # fmt: skip
         return Parsed(message=made, files=tuple(data for _, data in files))
+
+
+def _answered(told: MessageIn) -> dict[str, Any]:
+    """Return how something that staff wrote down is answered: by mail, or by calling back."""
+    if told.kind not in ("note", "call"):
+        return {}
+    if told.sender.email:
+        return {"reply_to": told.sender.email.lower()}
+    return {"answering": Answering(forbidden="there is no mail address: call back")}
 
 
 def _content(attachment: AttachmentIn, index: int) -> bytes:

@@ -188,7 +188,6 @@ class Pages:
                 request, "entry.html", form={}, note="", saved="", key=uuid.uuid4().hex
             )
         form = await _form(request)
-        person = session.person(request, self._api.settings) or "?"
         key = form.get("key", "")[:64] or uuid.uuid4().hex
         sender = {k: form[k].strip() for k in _SENDER if form.get(k, "").strip()}
         if not any(k in sender for k in ("phone", "email", "customer_no")):
@@ -199,7 +198,6 @@ class Pages:
         body = {
             "native_id": f"entry-{key}", "text": form.get("text", "").strip(), "sender": sender,
             "kind": "call" if form.get("kind") == "call" else "note",
-            "subject": f"{texts.entry}: {person}",
         }  # fmt: skip
         try:
             told = await self._api.hand_in(body)
