@@ -1,10 +1,10 @@
 """Polling: sources that have to be asked again and again, and tell everything anew each time.
 
 Before: a channel lists what its vendor holds. After: accept, each item once, each later version of
-it as an event. Nothing needs to be remembered over a restart: what is handed over again has the
-ids it had. A vendor's limits are kept by its own headers.
+it as an event. What is handed over again has the ids it had. A vendor's limits are kept by its own headers.
 """
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -20,18 +20,23 @@ from schemas.base import Record
 from schemas.errors import Rejected, Retry, retry_after
 from schemas.message import Event
 
-_REMEMBERED = 100_000
+_REMEMBERED = 20_000
+_WEEK = timedelta(days=7)
+_PASSED_BY = "-"
+"""Before the version of an item that was too old to be taken: once it changes, it is taken."""
 _PAGES = 200
 """Pages of one listing: a vendor that always names a next page is not followed for ever."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """Something a vendor holds; `version` changes with it, empty while it is as it was made."""
+    """Something a vendor holds; `version` changes with its words, where they can change; `at` is
+    when it was made."""
 
     id: str
     raw: bytes
     version: str = ""
+    at: datetime | None = None
 
 
 class Stored(Record, frozen=True, kw_only=True):
@@ -39,6 +44,20 @@ class Stored(Record, frozen=True, kw_only=True):
 
     version: str = ""
     item: msgspec.Raw
+
+
+def mark(*words: object) -> str:
+    """Return a version of words: the same words, the same version."""
+    told = "\n".join("" if w is None else str(w) for w in words)
+    return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def item_of(raw: bytes | msgspec.Raw, make: Callable[[], Item]) -> Item:
+    """Return an item; one that can't be read goes on as it is, and its dead letter will tell."""
+    try:
+        return make()
+    except Rejected:
+        return Item(id=hashlib.sha256(bytes(raw)).hexdigest(), raw=bytes(raw))
 
 
 def stored(raw: bytes) -> Stored:
@@ -126,12 +145,25 @@ Items = Callable[[Any, Ask], AsyncIterator[Item]]
 
 
 class Poll:
-    """One account that is asked every `settings.poll`."""
+    """One account that is asked every `settings.poll`.
+
+    What was taken, and with which words, is remembered over a restart. The first time a source is
+    ever asked, what is older than a week is passed by until it changes: years of reviews are no new
+    work (`santral import` brings history in).
+    """
 
     def __init__(self, name: str, account: str, settings: Any, tools: Tools, items: Items) -> None:
         self._source, self._account = f"{name}:{account}", account
         self._settings, self._tools, self._items = settings, tools, items
-        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._kept = f"polled-{name}-{account}"
+        told = tools.kept(self._kept)
+        self._first = told is None
+        try:
+            held = msgspec.json.decode(told or "{}", type=dict[str, str])
+        except msgspec.DecodeError:
+            held = {}
+        self._seen: OrderedDict[str, str] = OrderedDict(held)
+        self._changed = self._first
 
     async def run(self, accept: Accept, cursors: Ledgered) -> None:
         """Ask for ever; raise Retry when the vendor can't be asked."""
@@ -142,25 +174,39 @@ class Poll:
                 try:
                     async for item in self._items(self._settings, ask):
                         await self._take(item, accept)
+                    self._first = False
                 except Rejected as error:
                     # Its items are looked at one by one later: here the listing itself is odd.
                     raise Retry(60, f"{self._source}: can't be read: {error.text}") from error
+                finally:
+                    self._keep()
                 self._tools.polled(self._source)
                 await self._tools.pause(poll.total_seconds())
 
+    def _keep(self) -> None:
+        # A first pass that broke off begins anew: kept, its rest would be taken for new work.
+        if self._changed and not self._first:
+            self._tools.keep(self._kept, msgspec.json.encode(self._seen).decode())
+            self._changed = False
+
     async def _take(self, item: Item, accept: Accept) -> None:
-        """Hand an item over as it is, and once more as an event when it is a later version."""
-        for version in dict.fromkeys(("", item.version)):
-            key = f"{item.id}@{version}"
-            if key in self._seen:
-                continue
+        """Hand an item over as it is the first time, and as an event when its words changed."""
+        before = self._seen.get(item.id)
+        if before in (item.version, _PASSED_BY + item.version):
+            return
+        old = item.at is not None and self._tools.now() - item.at > _WEEK
+        if self._first and before is None and old:
+            self._seen[item.id] = _PASSED_BY + item.version
+        else:
+            taken = before is not None and not before.startswith(_PASSED_BY)
+            version = item.version if taken else ""
             raw = msgspec.json.encode(Stored(version=version, item=msgspec.Raw(item.raw)))
-            await accept(Delivery(
-                raw=raw, account=self._account, received_at=self._tools.now(), position=None,
-            ))  # fmt: skip
-            self._seen[key] = None
-            while len(self._seen) > _REMEMBERED:
-                self._seen.popitem(last=False)
+            now = self._tools.now()
+            await accept(Delivery(raw=raw, account=self._account, received_at=now))
+            self._seen[item.id] = item.version
+        self._changed = True
+        while len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
 
 
 def pages() -> range:
@@ -184,6 +230,6 @@ def stars(told: Any, most: int = 5) -> float | None:
     """Return a rating of 1 to `most` stars from 0 (worst) to 1 (best); None when it is none."""
     try:
         made = (float(told) - 1) / (most - 1)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return min(1.0, max(0.0, made))

@@ -62,8 +62,11 @@ def parsed(name: str, told: Any, **more: Any) -> Message:
     return channel.parse(delivery, Context(brand="d", settings=settings)).message
 
 
-async def asked(name: str, vendor: Vendor, **more: Any) -> tuple[list[Message], Retry]:
-    """Run a source until its vendor fails; return what was taken."""
+async def asked(
+    name: str, vendor: Vendor, kept: dict[str, str] | None = None, **more: Any
+) -> tuple[list[Message], Retry]:
+    """Run a source until its vendor fails; return what was taken. `kept` lasts over runs."""
+    kept = {} if kept is None else kept
     channel = CHANNELS[name]
     assert isinstance(channel, PullChannel)
     settings = channel.account(api=vendor.url, **more)  # type: ignore[attr-defined]  # it is a Channel too
@@ -77,6 +80,8 @@ async def asked(name: str, vendor: Vendor, **more: Any) -> tuple[list[Message], 
         pause=lambda _s: asyncio.sleep(0),
         warn=lambda *_a, **_k: None,
         polled=lambda _s: None,
+        kept=kept.get,
+        keep=kept.__setitem__,
     )
     with pytest.raises(Retry) as ended:
         await channel.source("a", settings, tools).run(accept, Cursors())
@@ -118,6 +123,39 @@ async def test_sikayetvar_is_asked_page_by_page(vendor: Vendor) -> None:
         [2, 3, 5],
     )
     assert "page=1" in vendor.asked[1].path
+
+
+async def test_what_was_taken_is_remembered_over_a_restart(vendor: Vendor) -> None:
+    review = SAMPLES["app_store"]
+    changed = json.loads(json.dumps(review).replace("SECRET", "yeni"))
+    vendor.says("/v1/apps/9/customerReviews", {"data": [review]}, b"down", {"data": [review]},
+                {"data": [changed]}, b"down")  # fmt: skip
+    kept: dict[str, str] = {}
+    told = {"app": "9", "issuer": "i", "key_id": "k", "private_key": EC_KEY}
+    first, _ = await asked("app_store", vendor, kept, **told)
+    second, _ = await asked("app_store", vendor, kept, **told)
+    assert len(first) == 1
+    (later,) = second
+    assert later.event is not None
+    assert later.event.of == first[0].id
+
+
+async def test_what_was_old_when_a_source_is_first_asked_is_no_new_work(vendor: Vendor) -> None:
+    review = SAMPLES["app_store"]
+    path = "/v1/apps/9/customerReviews"
+    old, older = ({**review, "id": n, "attributes": review["attributes"] | {"createdDate": "2026-01-01T12:00:00Z"}}
+                  for n in ("o1", "o2"))  # fmt: skip
+    page = {"data": [review, old], "links": {"next": f"{vendor.url}{path}?cursor=2"}}
+    vendor.says(path, page, b"down", page, {"data": [older]})
+    vendor.says(path, {"data": [json.loads(json.dumps(old).replace("SECRET", "yeni"))]}, b"down")
+    kept: dict[str, str] = {}
+    told = {"app": "9", "issuer": "i", "key_id": "k", "private_key": EC_KEY}
+    broken_off, _ = await asked("app_store", vendor, kept, **told)
+    assert [m.native_id for m in broken_off] == ["r1"]
+    whole, _ = await asked("app_store", vendor, kept, **told)
+    again, changed = whole
+    assert again.id == broken_off[0].id
+    assert (changed.native_id, changed.event) == ("o1", None), "new words are work as any new ones"
 
 
 async def test_a_refused_answer_puts_the_question_up_again(vendor: Vendor) -> None:
@@ -164,7 +202,7 @@ async def test_play_reviews_are_fetched_with_a_token_and_a_change_is_an_event(
     path = "/androidpublisher/v3/applications/com.ornek/reviews"
     review = SAMPLES["google_play"]
     changed = json.loads(
-        json.dumps(review).replace("1795165200", "1795165999").replace("açılmıyor", "düzeldi")
+        json.dumps(review).replace("1795165200", "1795165999").replace("SECRET", "yeni")
     )
     vendor.says("/token", {"access_token": "t", "expires_in": 3600})
     vendor.says(
@@ -182,9 +220,9 @@ async def test_play_reviews_are_fetched_with_a_token_and_a_change_is_an_event(
         private_key=RSA_KEY,
         token_url=f"{vendor.url}/token",
     )
-    assert [m.event.kind if m.event else "" for m in taken] == ["", "edited", "edited"]
-    assert taken[2].event is not None
-    assert taken[2].event.of == taken[0].id
+    assert [m.event.kind if m.event else "" for m in taken] == ["", "edited"]
+    assert taken[1].event is not None
+    assert taken[1].event.of == taken[0].id
     assert len(vendor.to("/token")) == 1
     assert "token=n" in vendor.to(path)[1].path
     assertion = dict(p.split("=") for p in vendor.to("/token")[0].body.decode().split("&"))[

@@ -5,7 +5,7 @@ change: a hash of its words tells. Source: developer.apple.com, App Store Connec
 reviews; generating tokens.
 """
 
-import hashlib
+import functools
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, Literal
@@ -15,7 +15,7 @@ import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.told import Text, instant, read
-from ingest.polling import Ask, Item, Poll, pages, stars, stored, versioned
+from ingest.polling import Ask, Item, Poll, item_of, mark, pages, stars, stored, versioned
 from schemas.base import Record
 from schemas.errors import Rejected, Retry
 from schemas.message import Answering, Handle, Party, Post
@@ -104,10 +104,7 @@ class AppStore:
 
 
 class Reviews:
-    """Lists an app's reviews, and knows which words it saw first."""
-
-    def __init__(self) -> None:
-        self._first: dict[str, str] = {}
+    """Lists an app's reviews."""
 
     async def items(self, settings: Account, ask: Ask) -> AsyncIterator[Item]:
         """Yield every review there is, the newest first."""
@@ -117,19 +114,18 @@ class Reviews:
             headers = {"authorization": f"Bearer {token(settings, ask)}"}
             page = read(Page, await ask.get(url, headers=headers))
             for raw in page.data:
-                told = read(Review, raw)
-                mark = _mark(told.attributes)
-                first = self._first.setdefault(told.id, mark)
-                yield Item(id=told.id, raw=bytes(raw), version="" if mark == first else mark)
+                yield item_of(raw, functools.partial(_item, raw))
             url = page.links.next or ""
             # The token goes to Apple, and to nobody a page names instead.
-            if not url.startswith(settings.api):
+            if not url.startswith(f"{settings.api}/"):
                 return
 
 
-def _mark(words: Words) -> str:
-    told = f"{words.rating}\n{words.title}\n{words.body}"
-    return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:16]
+def _item(raw: msgspec.Raw) -> Item:
+    told = read(Review, raw)
+    words = told.attributes
+    version = mark(words.rating, words.title, words.body)
+    return Item(id=told.id, raw=bytes(raw), version=version, at=instant(words.createdDate))
 
 
 def token(settings: Account, ask: Ask) -> str:

@@ -5,15 +5,18 @@ site calls its fields is said in the settings. Calls are proven by Standard Webh
 in a header. Source: RFC 4287, RSS 2.0 (feedparser); standardwebhooks.com.
 """
 
+import asyncio
 import base64
 import binascii
 import calendar
 import hashlib
 import hmac
 import io
+import re
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
+from urllib.parse import urljoin, urlsplit
 
 import feedparser
 import msgspec
@@ -22,13 +25,15 @@ from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.html import to_text
 from ingest.clean.told import instant, read
 from ingest.hook import Call, HookTools, Taken, in_time, need
-from ingest.polling import Ask, Item, Poll, pages, stars, stored, versioned
+from ingest.polling import Ask, Item, Poll, Stored, mark, pages, stars, stored, versioned
 from schemas.base import Record
 from schemas.errors import Rejected
+from schemas.fold import fold
 from schemas.message import Answering, Handle, Party, Post
 
 WINDOW = timedelta(minutes=5)
-_LARGEST = 8 * 1024 * 1024
+_LARGEST = 4 * 1024 * 1024
+_REFERENCE = re.compile(rb"&#(?:[xX]([0-9a-fA-F]{1,8})|(\d{1,9}));")
 
 
 class Fields(Record, frozen=True, kw_only=True):
@@ -109,14 +114,15 @@ class Complaint:
         told: Account = context.settings or Account()
         kept = stored(delivery.raw)
         entry = read(Entry, kept.item)
-        whole = "\n".join(t for t in (entry.title, entry.text) if t).lower()
-        if told.keywords and not any(k.lower() in whole for k in told.keywords):
+        whole = fold(f"{entry.title}\n{entry.text}")
+        if told.keywords and not any(fold(k).strip() in whole for k in told.keywords):
             raise Rejected("delivery.ignored", "none of the keywords")
         who = entry.author_id or entry.author
         handles = (Handle(kind="handle", value=f"complaint:{who}"[:512]),) if who else ()
         native, event = versioned("complaint", delivery, entry.id, kept.version)
+        root = f"{entry.thread}|{who}" if entry.thread else entry.id
         return Parsed(message=message_of(
-            "complaint", delivery, context, native_id=native, root=entry.thread or entry.id,
+            "complaint", delivery, context, native_id=native, root=root,
             kind="post" if entry.rating is None else "review", subject=entry.title,
             text=entry.text or entry.title, event=event,
             sender=Party(name=entry.author, handles=handles),
@@ -179,17 +185,35 @@ def _taken(body: bytes, settings: Account) -> Taken:
     entries = feed(body, settings.feed) if body.lstrip()[:1] == b"<" else listed(body, settings)
     if not entries:
         return Taken(ignored=("empty",))
-    return Taken(deliveries=tuple(i.raw for i in map(_item, entries)))
+    made = []
+    for item in map(_item, entries):
+        # A call tells of a complaint, or of its later words: which one, nobody says.
+        made += [
+            msgspec.json.encode(Stored(version=v, item=msgspec.Raw(item.raw)))
+            for v in dict.fromkeys(("", item.version if _later(item.raw) else ""))
+        ]
+    return Taken(deliveries=tuple(made))
+
+
+def _later(raw: bytes) -> bool:
+    try:
+        return bool(read(Entry, raw).updated)
+    except Rejected:
+        return False
 
 
 def feed(body: bytes, address: str) -> list[Entry]:
     """Return the entries of a feed; raise Rejected when it is none at all."""
     if len(body) > _LARGEST:
         raise Rejected("body.too_large", f"a feed of {len(body)} bytes")
-    told = feedparser.parse(
-        io.BytesIO(body), response_headers={"content-type": "application/xml"},
-        sanitize_html=False, resolve_relative_uris=False,
-    )  # fmt: skip
+    try:
+        told = feedparser.parse(
+            io.BytesIO(_REFERENCE.sub(_sound, body)),
+            response_headers={"content-type": "application/xml"},
+            sanitize_html=False, resolve_relative_uris=False,
+        )  # fmt: skip
+    except (ValueError, OverflowError, RecursionError, LookupError, TypeError) as error:
+        raise Rejected("form.malformed", f"no feed: {type(error).__name__}") from error
     if not told.entries and not told.get("version"):
         raise Rejected("form.malformed", "no feed: neither RSS nor Atom")
     made = []
@@ -208,6 +232,13 @@ def feed(body: bytes, address: str) -> list[Entry]:
             created=published or updated, updated=updated if updated != published else "",
         ))  # fmt: skip
     return made
+
+
+def _sound(found: re.Match[bytes]) -> bytes:
+    """Return a character reference, or U+FFFD where it names no character."""
+    number = int(found[1], 16) if found[1] else int(found[2])
+    odd = number > 0x10FFFF or 0xD800 <= number <= 0xDFFF or number == 0
+    return b"\xef\xbf\xbd" if odd else found[0]
 
 
 def _stamp(entry: Any, name: str) -> str:
@@ -255,7 +286,8 @@ def _entry(one: dict[str, Any], settings: Account) -> Entry | None:
 
     def text(path: str) -> str:
         found = at(one, path) if path else None
-        return "" if found is None or isinstance(found, dict | list) else str(found)
+        told = "" if found is None or isinstance(found, dict | list) else str(found)
+        return told.encode("utf-8", "replace").decode()
 
     number = text(names.id)
     if not number:
@@ -282,7 +314,7 @@ class Sites:
             headers = {"user-agent": "santral", **self._validators}
             found = await ask.ask("GET", settings.feed, also=(304, 410), headers=headers)
             if found.status == 200:
-                for one in feed(found.body, settings.feed):
+                for one in await asyncio.to_thread(feed, found.body, settings.feed):
                     yield _item(one)
                 told = {"if-none-match": found.headers.get("etag", ""),
                         "if-modified-since": found.headers.get("last-modified", "")}  # fmt: skip
@@ -293,16 +325,20 @@ class Sites:
                 body = await ask.get(address, headers=settings.api_headers)
                 for entry in listed(body, settings):
                     yield _item(entry)
-                following = at(msgspec.json.decode(body), settings.fields.next)
-                if not settings.fields.next or not isinstance(following, str) or not following:
+                if not settings.fields.next:
                     break
-                if not following.startswith(settings.api.partition("?")[0]):
-                    break  # the key goes to the address it was given for, and to no other
-                address = following
+                following = at(read(Any, body), settings.fields.next)
+                if not isinstance(following, str) or not following:
+                    break
+                address = urljoin(address, following)
+                if urlsplit(address)[:2] != urlsplit(settings.api)[:2]:
+                    break  # the key goes to the site it was given for, and to no other
 
 
 def _item(entry: Entry | dict[str, Any]) -> Item:
     if isinstance(entry, dict):
         raw = msgspec.json.encode(entry)
         return Item(id=hashlib.sha256(raw).hexdigest(), raw=raw)
-    return Item(id=entry.id, raw=msgspec.json.encode(entry), version=entry.updated)
+    version = mark(entry.title, entry.text, entry.rating)
+    at_ = instant(entry.created)
+    return Item(id=entry.id, raw=msgspec.json.encode(entry), version=version, at=at_)

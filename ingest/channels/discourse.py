@@ -52,6 +52,7 @@ class Words(Record, frozen=True, kw_only=True):
     updated_at: Text = None
     version: Text = 1
     post_type: Text = 1
+    topic_archetype: str | None = ""
 
 
 class Body(Record, frozen=True, kw_only=True):
@@ -113,7 +114,10 @@ class Discourse:
         of = message_id("discourse", f"discourse:{delivery.account}", number)
         native, event = number, None
         if kind == "edited":
-            native, event = f"{number}@{post.version}", Event(kind="edited", of=of)
+            native, event = (
+                f"{number}@{post.version}.{post.updated_at}",
+                Event(kind="edited", of=of),
+            )
         elif kind == "deleted":
             native, event = f"{number}:deleted", Event(kind="deleted", of=of)
         who = post.username or post.user_id
@@ -131,7 +135,7 @@ class Discourse:
             sent_at=instant(post.updated_at if event else post.created_at),
             post=Post(url=link if told.url else None, parent=parent),
             reply_to=f"{post.topic_id}|{post.post_number}", thread=(number,),
-            answering=Answering(limit=LIMIT, public=True),
+            answering=Answering(limit=LIMIT, public=post.topic_archetype != "private_message"),
         ))  # fmt: skip
 
     def setup(self, settings: Any, url: str) -> str | None:
@@ -159,7 +163,8 @@ def _unwanted(post: Words, told: Account) -> str:
     """Return why a post is no customer's; empty when it is one."""
     if str(post.post_type or 1) != "1":
         return "no post of a person's"
-    if str(post.user_id) == "-1" or (told.username and post.username == told.username):
+    ours = (told.username or "").lower()
+    if str(post.user_id).startswith("-") or (ours and (post.username or "").lower() == ours):
         return "our own"
     if told.categories and str(post.category_id) not in map(str, told.categories):
         return "another category"

@@ -4,6 +4,7 @@ Before: Google holds reviews. After: accept publishes; a review that is changed 
 is an event of it. Stars come as words. Source: developers.google.com, My Business API v4, reviews.
 """
 
+import functools
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, Literal
@@ -12,7 +13,7 @@ import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.told import Text, instant, read
-from ingest.polling import Ask, Bearer, Item, Poll, pages, stars, stored, versioned
+from ingest.polling import Ask, Bearer, Item, Poll, item_of, mark, pages, stars, stored, versioned
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Handle, Party, Post
@@ -108,6 +109,13 @@ def original(comment: str) -> str:
     return comment.partition(_TRANSLATED)[0].strip() or comment.replace(_TRANSLATED, "").strip()
 
 
+def _item(raw: msgspec.Raw) -> Item:
+    told = read(Review, raw)
+    version = mark(told.starRating, told.comment)
+    at = instant(told.createTime)
+    return Item(id=told.name or told.reviewId, raw=bytes(raw), version=version, at=at)
+
+
 class Reviews:
     """Lists the reviews of every place."""
 
@@ -128,10 +136,7 @@ class Reviews:
                 url = f"{settings.api}/v4/{place}/reviews"
                 page = read(Page, await ask.get(url, params=query, headers=headers))
                 for raw in page.reviews:
-                    told = read(Review, raw)
-                    later = told.updateTime not in (None, told.createTime)
-                    version = str(told.updateTime) if later else ""
-                    yield Item(id=told.name or told.reviewId, raw=bytes(raw), version=version)
+                    yield item_of(raw, functools.partial(_item, raw))
                 token = page.nextPageToken or ""
                 if not token:
                     break

@@ -5,6 +5,7 @@ text. After: accept publishes; a review that is changed keeps its id and is an e
 developers.google.com, androidpublisher v3, reviews; OAuth 2.0 for service accounts.
 """
 
+import functools
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -14,7 +15,7 @@ import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.told import Text, instant, read
-from ingest.polling import Ask, Item, Poll, pages, stars, stored, versioned
+from ingest.polling import Ask, Item, Poll, item_of, mark, pages, stars, stored, versioned
 from schemas.base import Record
 from schemas.errors import Rejected, Retry
 from schemas.message import Answering, Handle, Party, Post
@@ -132,6 +133,14 @@ def _comment(told: Review) -> Comment | None:
     return next((c.userComment for c in told.comments if c.userComment), None)
 
 
+def _item(raw: msgspec.Raw) -> Item:
+    told = read(Review, raw)
+    words = _comment(told) or Comment()
+    made = instant(words.lastModified.seconds) if words.lastModified else None
+    version = mark(words.text, words.starRating)
+    return Item(id=told.reviewId, raw=bytes(raw), version=version, at=made)
+
+
 class Reviews:
     """Lists an app's reviews; its access token is kept for as long as it holds."""
 
@@ -147,10 +156,7 @@ class Reviews:
             headers = {"authorization": f"Bearer {await self._access(settings, ask)}"}
             page = read(Page, await ask.get(url, params=query, headers=headers))
             for raw in page.reviews:
-                told = read(Review, raw)
-                comment = _comment(told)
-                at = comment.lastModified.seconds if comment and comment.lastModified else ""
-                yield Item(id=told.reviewId, raw=bytes(raw), version=str(at or ""))
+                yield item_of(raw, functools.partial(_item, raw))
             token = (page.tokenPagination.nextPageToken if page.tokenPagination else "") or ""
             if not token:
                 return

@@ -4,6 +4,7 @@ Before: the merchant's panel holds issues. After: accept publishes each of the c
 Source: developers.hepsiburada.com, ask to seller.
 """
 
+import hashlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, Literal
@@ -12,7 +13,7 @@ import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.told import Text, instant, read
-from ingest.polling import Ask, Item, Poll, pages, since, stored
+from ingest.polling import Ask, Item, Poll, mark, pages, since, stored
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Handle, Party
@@ -131,12 +132,18 @@ async def items(settings: Account, ask: Ask) -> AsyncIterator[Item]:
             params={"page": number, "size": _SIZE, "minCreatedAt": start.isoformat()},
         )  # fmt: skip
         found = _issues(raw)
-        for issue in found:
+        for raw_issue in found:
+            try:
+                issue = read(Issue, raw_issue)
+            except Rejected:
+                yield Item(id=hashlib.sha256(bytes(raw_issue)).hexdigest(), raw=bytes(raw_issue))
+                continue
             for turn in issue.conversations:
-                if turn.id and not _ours(turn):
+                if not _ours(turn):
                     bare = msgspec.structs.replace(issue, conversations=())
                     kept = msgspec.json.encode(Stored(issue=bare, turn=turn))
-                    yield Item(id=str(turn.id), raw=kept)
+                    own = str(turn.id or mark(issue.issueNumber, turn.content))
+                    yield Item(id=own, raw=kept, at=instant(turn.createdAt))
         if len(found) < _SIZE:
             return
 
@@ -144,13 +151,16 @@ async def items(settings: Account, ask: Ask) -> AsyncIterator[Item]:
 class Page(Record, frozen=True, kw_only=True):
     """A page of issues, under either name."""
 
-    data: tuple[Issue, ...] = ()
-    items: tuple[Issue, ...] = ()
-    content: tuple[Issue, ...] = ()
+    data: tuple[msgspec.Raw, ...] | None = None
+    items: tuple[msgspec.Raw, ...] | None = None
+    content: tuple[msgspec.Raw, ...] | None = None
 
 
-def _issues(raw: bytes) -> tuple[Issue, ...]:
+def _issues(raw: bytes) -> tuple[msgspec.Raw, ...]:
     if raw.lstrip()[:1] == b"[":
-        return read(tuple[Issue, ...], raw)
+        return read(tuple[msgspec.Raw, ...], raw)
     page = read(Page, raw)
-    return page.data or page.items or page.content
+    for found in (page.data, page.items, page.content):
+        if found is not None:
+            return found
+    raise Rejected("json.invalid", "no list of issues where one is due")

@@ -4,6 +4,7 @@ Before: the account's inbox holds them. After: accept publishes. Reddit gives it
 only. Its limit's header is the seconds that are left. Source: reddit.com/dev/api.
 """
 
+import functools
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, Literal
@@ -12,7 +13,7 @@ import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.told import Text, instant, read
-from ingest.polling import Ask, Bearer, Item, Poll, stored, versioned
+from ingest.polling import Ask, Bearer, Item, Poll, item_of, mark, stored, versioned
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Handle, Party, Post
@@ -124,6 +125,12 @@ def _root(words: Words) -> str:
     return f"t3_{parts[4]}" if len(parts) > 4 and parts[3] == "comments" else words.name
 
 
+def _item(raw: msgspec.Raw) -> Item:
+    told = read(Thing, raw).data
+    at = instant(told.created_utc)
+    return Item(id=told.name, raw=bytes(raw), version=mark(told.body), at=at)
+
+
 class Inbox:
     """Lists what names the account and what answers it."""
 
@@ -144,6 +151,4 @@ class Inbox:
                 headers=token | agent,
             )  # fmt: skip
             for one in read(Listing, raw).data.children:
-                told = read(Thing, one).data
-                version = str(told.edited) if told.edited not in (False, None, "") else ""
-                yield Item(id=told.name, raw=bytes(one), version=version)
+                yield item_of(one, functools.partial(_item, one))

@@ -1,10 +1,11 @@
 """Şikayetvar: the complaints about a brand, by the API for brands.
 
-Before: the brand's panel holds complaints. After: accept publishes. The thread's later words of
-the customer are messages of the same conversation. Page base and time zone are not documented, and
-are settings. Source: api.sikayetplus.com, as a client of it uses it; its own pages were not read.
+Before: the brand's panel holds complaints. After: accept publishes; a complaint whose words change
+is an event of it. The first page's number is not documented, and is a setting. Source:
+api.sikayetplus.com, as a client of it uses it; its own pages were not read.
 """
 
+import functools
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, Literal
@@ -14,7 +15,7 @@ import msgspec
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.html import to_text
 from ingest.clean.told import Text, instant, read
-from ingest.polling import Ask, Item, Poll, pages, since, stored
+from ingest.polling import Ask, Item, Poll, item_of, mark, pages, since, stored, versioned
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Handle, HandleKind, Party, Post
@@ -82,10 +83,11 @@ class Sikayetvar:
         number = str(told.id or "")
         if not number:
             raise Rejected("json.invalid", "a complaint without its id")
+        native, event = versioned("sikayetvar", delivery, number, stored(delivery.raw).version)
         title, body = told.content.title or "", to_text(told.content.body or "")
         return Parsed(message=message_of(
-            "sikayetvar", delivery, context, native_id=number, root=number, kind="post",
-            subject=title, text=body or title, sent_at=instant(told.complainTime),
+            "sikayetvar", delivery, context, native_id=native, root=number, kind="post",
+            subject=title, event=event, text=body or title, sent_at=instant(told.complainTime),
             sender=Party(name=told.member.name or "", handles=_handles(told.member, number)),
             post=Post(url=told.complaintUrl or None), reply_to=number, thread=(number,),
             answering=Answering(limit=LIMIT, public=True),
@@ -110,6 +112,12 @@ def _handles(member: Member, number: str) -> tuple[Handle, ...]:
     return tuple(found) or (Handle(kind="handle", value=f"sikayetvar:{number}"),)
 
 
+def _item(raw: msgspec.Raw) -> Item:
+    told = read(Told, raw)
+    version = mark(told.content.title, told.content.body)
+    return Item(id=str(told.id), raw=bytes(raw), version=version, at=instant(told.complainTime))
+
+
 async def items(settings: Account, ask: Ask) -> AsyncIterator[Item]:
     """Yield the complaints of the last days, page by page."""
     body = {
@@ -127,6 +135,6 @@ async def items(settings: Account, ask: Ask) -> AsyncIterator[Item]:
         )  # fmt: skip
         complaints = read(tuple[msgspec.Raw, ...], found.body)
         for raw in complaints:
-            yield Item(id=str(read(Told, raw).id), raw=bytes(raw))
+            yield item_of(raw, functools.partial(_item, raw))
         if len(complaints) < _SIZE:
             return

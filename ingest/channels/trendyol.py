@@ -5,6 +5,7 @@ refuses puts the same question up again: that is a message of its own. Source:
 developers.trendyol.com, question and answer services.
 """
 
+import functools
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, Literal
@@ -13,7 +14,7 @@ import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.told import Text, instant, read
-from ingest.polling import Ask, Item, Poll, pages, since, stored
+from ingest.polling import Ask, Item, Poll, item_of, pages, since, stored
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Handle, Party, Post
@@ -110,6 +111,12 @@ def _answering(status: str) -> Answering:
     return Answering(limit=LIMIT, public=True, forbidden=done)
 
 
+def _item(raw: msgspec.Raw) -> Item:
+    told = read(Told, raw)
+    own = f"{told.id}@{told.rejectedDate}" if _refused(told) else str(told.id)
+    return Item(id=own, raw=bytes(raw), at=instant(told.creationDate))
+
+
 async def items(settings: Account, ask: Ask) -> AsyncIterator[Item]:
     """Yield the questions of the last days, of every status."""
     url = f"{settings.api}/integration/qna/sellers/{settings.seller}/questions/filter"
@@ -123,8 +130,6 @@ async def items(settings: Account, ask: Ask) -> AsyncIterator[Item]:
         )  # fmt: skip
         page = read(Page, raw)
         for one in page.content:
-            told = read(Told, one)
-            own = f"{told.id}@{told.rejectedDate}" if _refused(told) else str(told.id)
-            yield Item(id=own, raw=bytes(one))
+            yield item_of(one, functools.partial(_item, one))
         if len(page.content) < _SIZE:
             return

@@ -5,6 +5,7 @@ its own for each person in it. A new answer does not lift an old thread: their n
 Source: developers.google.com/youtube/v3, commentThreads, comments.
 """
 
+import functools
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, Literal
@@ -13,7 +14,7 @@ import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.told import Text, instant, read
-from ingest.polling import Ask, Bearer, Item, Poll, stored, versioned
+from ingest.polling import Ask, Bearer, Item, Poll, item_of, mark, stored, versioned
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Handle, Party, Post
@@ -155,10 +156,11 @@ class Comments:
             page = read(Page, await self._get(settings, ask, "commentThreads", query))
             for raw in page.items:
                 thread = read(Thread, raw)
-                yield _item(thread.snippet.topLevelComment)
+                top = thread.snippet.topLevelComment
+                yield item_of(top, functools.partial(_item, top))
                 count, inline = thread.snippet.totalReplyCount, thread.replies.comments
                 for below in inline:
-                    yield _item(below)
+                    yield item_of(below, functools.partial(_item, below))
                 if count > len(inline) and count != self._answers.get(thread.id):
                     async for item in self._below(settings, ask, thread.id):
                         yield item
@@ -176,7 +178,7 @@ class Comments:
             query |= {"pageToken": token} if token else {}
             page = read(Page, await self._get(settings, ask, "comments", query))
             for raw in page.items:
-                yield _item(raw)
+                yield item_of(raw, functools.partial(_item, raw))
             token = page.nextPageToken or ""
             if not token:
                 return
@@ -191,6 +193,6 @@ class Comments:
 
 def _item(raw: msgspec.Raw) -> Item:
     told = read(Comment, raw)
-    later = told.snippet.updatedAt not in (None, told.snippet.publishedAt)
-    version = str(told.snippet.updatedAt) if later else ""
-    return Item(id=told.id, raw=bytes(raw), version=version)
+    words = told.snippet
+    version = mark(words.textOriginal or words.textDisplay)
+    return Item(id=told.id, raw=bytes(raw), version=version, at=instant(words.publishedAt))

@@ -123,8 +123,10 @@ def test_feeds_are_read_with_their_times_and_ids() -> None:
     assert first.sent_at == datetime(2026, 11, 20, 6, tzinfo=UTC)
     assert second.native_id != first.native_id
     assert second.sent_at is None
-    (atom,) = (_parsed(r) for r in Complaint().take(ATOM).deliveries)
-    assert atom.sent_at == NOW
+    atom, later = (_parsed(r) for r in Complaint().take(ATOM).deliveries)
+    assert (atom.event, atom.sent_at) == (None, NOW)
+    assert later.event is not None
+    assert later.event.of == atom.id
     with pytest.raises(Rejected, match="no feed"):
         Complaint().take(b"<html><body>x</body></html>")
     only = Account(keywords=("örnek market",))
@@ -142,7 +144,7 @@ async def test_a_feed_is_asked_with_its_validators_and_a_later_version_is_an_eve
         "/feed", ATOM.replace(b"2026-11-20T10:00:00Z", b"2026-11-20T09:00:00Z"), headers=etag
     )
     vendor.says("/feed", b"", status=304)
-    vendor.says("/feed", ATOM, headers={})
+    vendor.says("/feed", ATOM.replace(b"<title>", b"<title>Yine: "), headers={})
     vendor.says("/feed", b"", status=503, headers={"Retry-After": "77"})
     taken: list[Message] = []
     settings = Account(feed=f"{vendor.url}/feed")
