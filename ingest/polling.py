@@ -1,7 +1,8 @@
 """Polling: sources that have to be asked again and again, and tell everything anew each time.
 
 Before: a channel lists what its vendor holds. After: accept, each item once, each later version of
-it as an event. What is handed over again has the ids it had. A vendor's limits are kept by its own headers.
+it as an event. What is handed over again has the ids it had. A vendor's limits are kept by its own
+headers.
 """
 
 import hashlib
