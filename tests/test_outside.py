@@ -23,6 +23,7 @@ async def web() -> AsyncIterator[Outside]:
     "127.0.0.1", "10.1.2.3", "192.168.1.1", "172.16.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
     "::1", "::", "fe80::1", "fc00::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "2002:7f00:1::",
     "64:ff9b::7f00:1", "224.0.0.1", "255.255.255.255", "fe80::1%eth0",
+    "fec0::1", "192.0.0.1", "192.0.0.170",
 ])  # fmt: skip
 def test_no_address_of_our_own_networks_is_public(address: str) -> None:
     assert not public(address)

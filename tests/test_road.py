@@ -229,6 +229,21 @@ def test_a_messengers_message_with_a_file_is_answered_through_its_api(
     road.message(item["id"], lambda m: any(o["kind"] == "delivered" for o in m["outcomes"]))
 
 
+def test_what_staff_wrote_down_is_answered_by_mail_or_by_calling_back(road: Up, smtp: Smtp) -> None:
+    customer = f"{_new()}@ornek.example"
+    noted = road.send("Faturam yanlış geldi", _new(), kind="note", sender={"email": customer})
+    item = road.claim("billing", noted["conversation"])
+    assert road.act(item, "reply", text="Düzelttik").status_code == 200
+    wait("the answer", lambda: [m for m in smtp.to(customer) if "Auto-Submitted" not in m])
+    number = f"+9053{time.time_ns() % 10**8:08d}"
+    called = road.send("Faturam yanlış geldi", _new(), kind="call", sender={"phone": number})
+    item = road.claim("billing", called["conversation"])
+    told = road.act(item, "reply", text="Düzelttik")
+    assert (told.status_code, told.json()["code"]) == (409, "reply.forbidden")
+    assert "call back" in told.json()["text"]
+    assert road.act(item, "complete").status_code == 200
+
+
 def test_an_answer_that_comes_back_is_told_in_its_conversation(
     road: Up, dovecot: Dovecot, smtp: Smtp
 ) -> None:

@@ -219,7 +219,9 @@ class Replies:
         channel = accounts.get(name, {})
         # Another account's token would answer in another's name.
         alone = not action.shares or len(accounts) < 2
-        table = tables.get(name) or (tables.get("default") if alone else None) or {}
+        # A form or a note has an account of its own name: its answer goes by the only mail account.
+        only = next(iter(tables.values())) if len(tables) == 1 else None
+        table = tables.get(name) or ((tables.get("default") or only) if alone else None) or {}
         shared = {k: channel[k] for k in action.shares if k in channel}
         where = f"actions.{action.name}"
         return section(action.account, {**shared, **table}, "santral.toml", where, [])

@@ -54,6 +54,26 @@ def test_words_person_and_files_are_taken() -> None:
         "pressed twice is one message"
     )
     assert _parsed(filled()).message.id != _parsed(filled(text="başka")).message.id
+    one, other = (_parsed(filled((("a.txt", d),))).message for d in (b"bir", b"iki"))
+    assert one.id != other.id, "the same words with another file"
+
+
+@pytest.mark.parametrize(("told", "number"), [
+    ("0532 111 22 33", "+905321112233"), ("+49 30 1234567", "+49301234567"), ("0090 532 111 22 33", "+905321112233"),
+    ("(212) 555 66 77 dahili 12", "+902125556677"), ("5321112233", "+905321112233"),
+])  # fmt: skip
+def test_a_number_is_read_as_people_write_it(told: str, number: str) -> None:
+    made = _parsed(filled(email="", phone=told)).message
+    assert [h.value for h in made.sender.handles] == [number]
+    assert made.reply_to is None
+
+
+def test_more_files_than_are_taken_are_said_and_more_parts_refused() -> None:
+    made = _parsed(filled(tuple((f"{n}.txt", b"x%d" % n) for n in range(12)))).message
+    assert len(made.attachments) == 10
+    assert "attachment.too_many" in made.repaired
+    with pytest.raises(Rejected, match="500 parts"):
+        _parsed(filled(tuple((f"{n}.txt", b"x") for n in range(600))))
 
 
 @pytest.mark.parametrize(
