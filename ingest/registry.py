@@ -26,6 +26,7 @@ from ingest.channels.slack import Slack
 from ingest.channels.teams import Teams
 from ingest.channels.telegram import Telegram
 from ingest.channels.trendyol import Trendyol
+from ingest.channels.trustpilot import Trustpilot
 from ingest.channels.twilio import Twilio
 from ingest.channels.viber import Viber
 from ingest.channels.whatsapp import Whatsapp
@@ -45,7 +46,7 @@ _MESSENGERS = (
 _SITES = (X(), Discourse(), Complaint())
 _SOCIAL = (
     Bluesky(), Mastodon(), GooglePlay(), AppStore(), Sikayetvar(), Trendyol(), Hepsiburada(),
-    GoogleBusiness(), Youtube(), Reddit(),
+    GoogleBusiness(), Trustpilot(), Youtube(), Reddit(),
 )  # fmt: skip
 
 CHANNELS: dict[str, Channel] = {

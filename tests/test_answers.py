@@ -409,6 +409,33 @@ async def test_reviews_videos_and_forums_are_answered_with_a_fresh_token(vendor:
             await action.send(_reply(place), settings, b"")
 
 
+async def test_a_business_review_is_answered_in_a_users_name(vendor: Vendor) -> None:
+    action = for_channel("trustpilot")
+    assert action is not None
+    told = {"key": "k", "secret": "s", "api": vendor.url}
+    with pytest.raises(Rejected, match="author"):
+        await action.send(_reply("r1"), action.account(**told), b"")
+    settings = action.account(author="me", **told)
+    grant = "/v1/oauth/oauth-business-users-for-applications/accesstoken"
+    path = "/v1/private/reviews/r1/reply"
+    for status, kind in ((201, None), (403, Retry), (500, Retry), (429, Retry), (400, Rejected)):
+        vendor.forget()
+        vendor.says(grant, {"access_token": "t"})
+        vendor.says(path, {}, status=status)
+        if kind is None:
+            assert await action.send(_reply("r1"), settings, b"") == "taken"
+            sent = vendor.to(path)[0]
+            assert sent.json()["authorBusinessUserId"] == "me"
+            assert sent.headers["authorization"] == "Bearer t"
+        else:
+            with pytest.raises(kind):
+                await action.send(_reply("r1"), settings, b"")
+    vendor.forget()
+    vendor.says(grant, {}, status=401)
+    with pytest.raises(Retry):
+        await action.send(_reply("r1"), settings, b"")
+
+
 @pytest.mark.parametrize(("code", "kind"), [("RATELIMIT", Retry), ("THREAD_LOCKED", Rejected)])
 async def test_reddits_errors_come_with_success(
     code: str, kind: type[Exception], vendor: Vendor

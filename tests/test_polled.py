@@ -45,6 +45,8 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "google_business": {"name": "accounts/1/locations/2/reviews/r1", "reviewer": {"displayName": "Ayşe"}, "starRating": "TWO",
                         "comment": "(Translated by Google) SECRET slow\n\n(Original)\nSECRET yavaş", "createTime": "2026-11-20T09:00:00Z",
                         "updateTime": "2026-11-20T09:00:00Z"},
+    "trustpilot": {"id": "r1", "consumer": {"id": "u1", "displayName": "Ayşe"}, "stars": 2, "title": "Kötü", "text": "SECRET gelmedi",
+                   "createdAt": "2026-11-20T09:00:00Z", "updatedAt": None, "referralEmail": "A@b.example"},
     "youtube": {"id": "c1", "snippet": {"textOriginal": "SECRET bozuk", "authorDisplayName": "Ayşe", "authorChannelId": {"value": "UC9"},
                                         "videoId": "v", "publishedAt": "2026-11-20T09:00:00Z", "updatedAt": "2026-11-20T09:00:00Z"}},
     "reddit": {"kind": "t1", "data": {"name": "t1_a", "author": "Ayse", "body": "SECRET u/marka bozuk", "context": "/r/tr/comments/x1/konu/a/?context=3",
@@ -97,6 +99,7 @@ async def asked(
     ("reddit", "SECRET u/marka bozuk", "post", None, ("handle", "reddit:ayse")),
     ("google_play", "SECRET açılmıyor", "review", 0.0, ("handle", "google_play:r1")),
     ("app_store", "SECRET açılmıyor", "review", 0.25, ("handle", "app_store:r1")),
+    ("trustpilot", "SECRET gelmedi", "review", 0.25, ("handle", "trustpilot:u1")),
 ])  # fmt: skip
 def test_an_item_gives_words_author_rating_and_place(
     name: str, text: str, kind: str, rating: float | None, handle: tuple[str, str]
@@ -255,6 +258,26 @@ async def test_app_store_reviews_have_no_time_of_change_their_words_tell(vendor:
         vendor.asked[0].headers["authorization"].removeprefix("Bearer ")
     )
     assert (told["kid"], told["alg"]) == ("K", "ES256")
+
+
+async def test_a_business_reviews_are_asked_as_far_as_they_may_change(vendor: Vendor) -> None:
+    review = SAMPLES["trustpilot"]
+    full = [review | {"id": f"r{n}"} for n in range(100)]
+    old = [review | {"id": f"o{n}", "createdAt": "2026-01-01T09:00:00Z"} for n in range(100)]
+    path = "/v1/private/business-units/u/reviews"
+    grant = "/v1/oauth/oauth-business-users-for-applications/accesstoken"
+    vendor.says(grant, {"access_token": "t", "expires_in": "359999"})
+    vendor.says(path, {"reviews": full}, {"reviews": old},
+                {"reviews": [full[7] | {"text": "SECRET geldi", "updatedAt": "2026-11-20T10:00:00Z"}]}, b"down")  # fmt: skip
+    taken, _ = await asked("trustpilot", vendor, unit="u", key="k", secret="s")
+    assert len(taken) == 101, "what is old is no new work"
+    assert taken[100].event is not None
+    assert (taken[100].event.of, taken[100].text) == (taken[7].id, "SECRET geldi")
+    assert [c.path.partition("page=")[2].partition("&")[0] for c in vendor.to(path)] == ["1", "2", "1", "1"]  # fmt: skip
+    assert vendor.to(path)[0].headers["authorization"] == "Bearer t"
+    (granted,) = vendor.to(grant)
+    assert (granted.headers["authorization"], granted.body) == ("Basic azpz", b"grant_type=client_credentials")  # fmt: skip
+    assert parsed("trustpilot", review).sender.handle("email") == "a@b.example"
 
 
 OAUTH = {"client_id": "c", "client_secret": "s", "refresh_token": "r"}

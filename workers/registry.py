@@ -13,6 +13,7 @@ from workers.actions.reply_slack import ReplySlack
 from workers.actions.reply_stores import ReplyAppStore, ReplyGooglePlay
 from workers.actions.reply_teams import ReplyTeams
 from workers.actions.reply_telegram import ReplyTelegram
+from workers.actions.reply_trustpilot import ReplyTrustpilot
 from workers.actions.reply_twilio import ReplyTwilio
 from workers.actions.reply_viber import ReplyViber
 from workers.actions.reply_whatsapp import ReplyWhatsapp
@@ -25,7 +26,7 @@ ACTIONS: dict[str, Action] = {
         ReplySlack(), ReplyTeams(), ReplyViber(), ReplyLine(), ReplyTwilio(), ReplyBluesky(),
         ReplyMastodon(), ReplyX(), ReplyDiscourse(), ReplySikayetvar(), ReplyTrendyol(),
         ReplyHepsiburada(), ReplyGooglePlay(), ReplyAppStore(), ReplyGoogleBusiness(),
-        ReplyYoutube(), ReplyReddit(),
+        ReplyYoutube(), ReplyReddit(), ReplyTrustpilot(),
     )
 }  # fmt: skip
 

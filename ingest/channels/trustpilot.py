@@ -1,0 +1,146 @@
+"""Trustpilot: service reviews of a business.
+
+Before: Trustpilot holds reviews. After: accept publishes; a review that is changed keeps its id and
+is an event of it. Its webhooks carry no signature, so it is asked instead. Source:
+developers.trustpilot.com, client credentials, private reviews of a business unit.
+"""
+
+import functools
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
+from ingest.clean.told import Text, instant, read
+from ingest.polling import (
+    Ask,
+    Bearer,
+    Item,
+    Poll,
+    item_of,
+    mark,
+    pages,
+    since,
+    stars,
+    stored,
+    versioned,
+)
+from schemas.base import Record
+from schemas.errors import Rejected
+from schemas.message import Answering, Handle, Party, Post
+
+_PAGE = 100
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """A business unit (`unit`: its id) and an application's key and secret; reviews that were made
+    within `window` are looked at again for their later versions."""
+
+    brand: str = ""
+    unit: str = ""
+    key: str = ""
+    secret: str = ""
+    api: str = "https://api.trustpilot.com"
+    window: timedelta = timedelta(days=30)
+    poll: timedelta = timedelta(minutes=10)
+
+
+class Consumer(Record, frozen=True, kw_only=True):
+    """Who wrote it."""
+
+    id: str | None = ""
+    displayName: str | None = ""  # noqa: N815 - Trustpilot's name
+
+
+class Review(Record, frozen=True, kw_only=True):
+    """A review; `referralEmail` is known of a customer whom the business invited."""
+
+    id: str = ""
+    stars: Text = None
+    title: str | None = ""
+    text: str | None = ""
+    consumer: Consumer = Consumer()
+    createdAt: Text = None  # noqa: N815 - Trustpilot's name
+    updatedAt: Text = None  # noqa: N815 - as above
+    referralEmail: str | None = ""  # noqa: N815 - as above
+
+
+class Page(Record, frozen=True, kw_only=True):
+    """A page of reviews; one past the last is empty."""
+
+    reviews: tuple[msgspec.Raw, ...] = ()
+
+
+class Trustpilot:
+    """The channel and its poll."""
+
+    name = "trustpilot"
+    way: Literal["push", "pull"] = "pull"
+    account: type[msgspec.Struct] = Account
+    takes = "service reviews with their stars; their later versions"
+    ignores = "product reviews, and deletions, which a listing does not tell"
+
+    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+        """Return the Message of one review."""
+        kept = stored(delivery.raw)
+        told = read(Review, kept.item)
+        if not told.id:
+            raise Rejected("json.invalid", "a review without its id")
+        native, event = versioned("trustpilot", delivery, told.id, kept.version)
+        who = told.consumer.id or told.id
+        handles = [Handle(kind="handle", value=f"trustpilot:{who}"[:512])]
+        mail = (told.referralEmail or "").strip().lower()
+        if "@" in mail:
+            handles.append(Handle(kind="email", value=mail[:512]))
+        return Parsed(message=message_of(
+            "trustpilot", delivery, context, native_id=native, root=told.id, kind="review",
+            subject=told.title or "", text=told.text or told.title or "", event=event,
+            sender=Party(name=told.consumer.displayName or "", handles=tuple(handles)),
+            sent_at=instant(told.updatedAt or told.createdAt if event else told.createdAt),
+            post=Post(url=f"https://www.trustpilot.com/reviews/{told.id}",
+                      rating=stars(told.stars)),
+            reply_to=told.id, thread=(told.id,), answering=Answering(public=True),
+        ))  # fmt: skip
+
+    def pulls(self, settings: Any) -> bool:
+        """Say whether there is a business to ask for."""
+        return bool(settings.unit and settings.key and settings.secret)
+
+    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+        """Return the poll of one business."""
+        return Poll("trustpilot", account, settings, tools, Reviews().items)
+
+
+def _item(raw: msgspec.Raw) -> Item:
+    told = read(Review, raw)
+    if not told.id:
+        raise Rejected("json.invalid", "a review without its id")
+    version = mark(told.stars, told.title, told.text)
+    return Item(id=told.id, raw=bytes(raw), version=version, at=instant(told.createdAt))
+
+
+class Reviews:
+    """Lists the reviews of a business."""
+
+    def __init__(self) -> None:
+        self._bearer = Bearer()
+
+    async def items(self, settings: Account, ask: Ask) -> AsyncIterator[Item]:
+        """Yield the reviews of the window, the newest first."""
+        url = f"{settings.api}/v1/private/business-units/{settings.unit}/reviews"
+        token_url = f"{settings.api}/v1/oauth/oauth-business-users-for-applications/accesstoken"
+        for number in pages():
+            headers = await self._bearer.headers(
+                ask, token_url, {"grant_type": "client_credentials"},
+                auth=(settings.key, settings.secret),
+            )  # fmt: skip
+            query = {"page": str(number + 1), "perPage": str(_PAGE), "orderBy": "createdat.desc"}
+            page = read(Page, await ask.get(url, params=query, headers=headers))
+            made = [item_of(raw, functools.partial(_item, raw)) for raw in page.reviews]
+            for item in made:
+                yield item
+            past = [m.at is not None and m.at < since(ask, settings.window) for m in made]
+            if len(made) < _PAGE or past[-1]:
+                break
