@@ -438,6 +438,8 @@ def import_(
     what is answered, and let what is still to be answered come by its own channel.
     """
     importing = importlib.import_module("ingest.importing")
+    # The bar tells how far it is: a line a message would tell nothing more.
+    importlib.import_module("runtime.log").configure("import", "warning")
     settings = _load(ctx)
     refused = 0
     for path in files:

@@ -97,7 +97,8 @@ def test_history_is_stored_decided_and_opens_no_work(road: Up, tmp_path: Path) -
     box = _mbox(tmp_path / "eski.mbox", *ids)
     first = road.cli("import", str(box), "--account", "destek")
     assert first.returncode == 0, first.stderr
-    assert "3 accepted, 0 refused, 0 done before" in first.stdout
+    assert first.stdout.splitlines() == [f"{box}: 3 accepted, 0 refused, 0 done before"]
+    assert "message.accepted" not in first.stderr
     again = road.cli("import", str(box), "--account", "destek")
     assert "0 accepted, 0 refused, 3 done before" in again.stdout
     box.unlink()
