@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import httpx2
 import msgspec
 
+from schemas.base import Record
 from schemas.errors import Rejected, Retry, retry_after
 from workers.action import Unconfirmed
 
@@ -67,6 +68,33 @@ def refused(answer: Answer, vendor: str, said: str = "") -> Exception:
     if answer.status >= 500 or answer.status in (200, 408):
         return Unconfirmed(f"{words}: it may or may not have been sent")
     return Rejected("reply.refused", words)
+
+
+def failed(answer: Answer, vendor: str, *, safe: bool = False) -> Exception:
+    """Return what a failure of an account's means: a key may be mended, so it is tried again.
+
+    What is `safe` to repeat is tried again after the vendor's own failures, too.
+    """
+    if answer.status in (401, 403):
+        return Retry(300, f"{vendor} refuses the account's key ({answer.status})")
+    if safe and answer.status >= 500:
+        return Retry(later(answer.headers, 30), f"{vendor} answered {answer.status}")
+    return refused(answer, vendor)
+
+
+class Granted(Record, frozen=True, kw_only=True):
+    """An access token (RFC 6749, 5.1)."""
+
+    access_token: str
+
+
+async def granted(url: str, vendor: str, form: dict[str, str], **request: Any) -> dict[str, str]:
+    """Return the header that an access token makes; raise Retry when there is none."""
+    found = await post(url, vendor, data=form, safe=True, **request)
+    made = found.read(Granted)
+    if found.status != 200 or made is None:
+        raise Retry(300, f"{vendor} gave no access token ({found.status})")
+    return {"authorization": f"Bearer {made.access_token}"}
 
 
 def later(headers: Mapping[str, str], otherwise: float = 30) -> float:

@@ -12,7 +12,7 @@ import msgspec
 from schemas.base import Record
 from schemas.errors import Rejected, Retry
 from schemas.outcome import Reply
-from workers.posting import Answer, later, post, refused, to_send
+from workers.posting import Answer, failed, granted, post, to_send
 
 _LATER = frozenset({"RATELIMIT"})
 
@@ -42,12 +42,6 @@ class Forum(Business, frozen=True, kw_only=True):
     token_url: str = "https://www.reddit.com/api/v1/access_token"  # noqa: S105 - an address
 
 
-class Granted(Record, frozen=True, kw_only=True):
-    """An access token."""
-
-    access_token: str
-
-
 class Made(Record, frozen=True, kw_only=True):
     """What was made."""
 
@@ -73,14 +67,9 @@ async def _token(settings: Business, **more: Any) -> dict[str, str]:
     form = {"grant_type": "refresh_token", "refresh_token": settings.refresh_token}
     if "auth" not in more:
         form |= {"client_id": settings.client_id, "client_secret": settings.client_secret}
-    found = await post(
-        settings.token_url, "the token server", data=form, timeout_s=settings.timeout_s, safe=True,
-        **more,
-    )  # fmt: skip
-    made = found.read(Granted)
-    if found.status != 200 or made is None:
-        raise Retry(300, f"the token server gave no token ({found.status})")
-    return {"authorization": f"Bearer {made.access_token}"}
+    return await granted(
+        settings.token_url, "the token server", form, timeout_s=settings.timeout_s, **more
+    )
 
 
 class ReplyGoogleBusiness:
@@ -158,8 +147,4 @@ def _taken(answer: Answer, vendor: str, *, safe: bool) -> str:
     made = answer.read(Made)
     if answer.status == 200 and made is not None:
         return made.id or "taken"
-    if answer.status in (401, 403):
-        raise Retry(300, f"{vendor} refuses the account ({answer.status})")
-    if safe and answer.status >= 500:
-        raise Retry(later(answer.headers, 30), f"{vendor} answered {answer.status}")
-    raise refused(answer, vendor)
+    raise failed(answer, vendor, safe=safe)

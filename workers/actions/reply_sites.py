@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import msgspec
 
 from schemas.base import Record
-from schemas.errors import Rejected, Retry
+from schemas.errors import Rejected
 from schemas.outcome import Reply
-from workers.posting import Answer, post, refused, to_send
+from workers.posting import Answer, failed, post, to_send
 
 
 class Complaints(Record, frozen=True, kw_only=True):
@@ -115,6 +115,4 @@ def _taken(answer: Answer, vendor: str, said: str) -> str:
     """Return the vendor's word for what it took; raise what a refusal means."""
     if answer.status in (200, 201, 202, 204):
         return said[:200]
-    if answer.status in (401, 403):
-        raise Retry(300, f"{vendor} refuses the account's key ({answer.status})")
-    raise refused(answer, vendor)
+    raise failed(answer, vendor)

@@ -12,9 +12,9 @@ import jwt
 import msgspec
 
 from schemas.base import Record
-from schemas.errors import Rejected, Retry
+from schemas.errors import Rejected
 from schemas.outcome import Reply
-from workers.posting import Answer, later, post, refused, to_send
+from workers.posting import Answer, failed, granted, post, to_send
 
 _SCOPE = "https://www.googleapis.com/auth/androidpublisher"
 
@@ -40,12 +40,6 @@ class Apple(Record, frozen=True, kw_only=True):
     timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
 
 
-class Token(Record, frozen=True, kw_only=True):
-    """An access token."""
-
-    access_token: str
-
-
 class ReplyGooglePlay:
     """The action for reviews on Google Play."""
 
@@ -64,16 +58,11 @@ class ReplyGooglePlay:
             "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
             "assertion": _signed(claims, settings.private_key, "RS256", {}),
         }  # fmt: skip
-        found = await post(
-            settings.token_url, "Google", data=form, timeout_s=settings.timeout_s, safe=True
-        )
-        token = found.read(Token)
-        if found.status != 200 or token is None:
-            raise Retry(300, f"Google gave no access token ({found.status})")
+        headers = await granted(settings.token_url, "Google", form, timeout_s=settings.timeout_s)
         path = f"androidpublisher/v3/applications/{settings.package}/reviews/{review}:reply"
         answer = await post(
             f"{settings.api}/{path}", "Google Play", json={"replyText": reply.text}, safe=True,
-            headers={"authorization": f"Bearer {token.access_token}"}, timeout_s=settings.timeout_s,
+            headers=headers, timeout_s=settings.timeout_s,
         )  # fmt: skip
         return _taken(answer, "Google Play")
 
@@ -114,8 +103,4 @@ def _signed(claims: dict[str, Any], key: str, algorithm: str, headers: dict[str,
 def _taken(answer: Answer, vendor: str) -> str:
     if answer.status in (200, 201):
         return "taken"
-    if answer.status in (401, 403):
-        raise Retry(300, f"{vendor} refuses the account's key ({answer.status})")
-    if answer.status >= 500:
-        raise Retry(later(answer.headers, 30), f"{vendor} answered {answer.status}")
-    raise refused(answer, vendor)
+    raise failed(answer, vendor, safe=True)

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import msgspec
 
 from schemas.base import Record
-from schemas.errors import Rejected, Retry
+from schemas.errors import Rejected
 from schemas.outcome import Reply
-from workers.posting import later, post, refused, to_send
+from workers.posting import failed, granted, post, to_send
 
 _TOKEN = "/v1/oauth/oauth-business-users-for-applications/accesstoken"  # noqa: S105 - an address
 
@@ -25,12 +25,6 @@ class Account(Record, frozen=True, kw_only=True):
     author: str = ""
     api: str = "https://api.trustpilot.com"
     timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
-
-
-class Granted(Record, frozen=True, kw_only=True):
-    """An access token."""
-
-    access_token: str
 
 
 class ReplyTrustpilot:
@@ -50,26 +44,15 @@ class ReplyTrustpilot:
                 "reply.no_server", f"set `author` in [actions.reply_trustpilot.{account}]: the id "
                 "of the Trustpilot Business user who answers",
             )  # fmt: skip
+        headers = await granted(
+            f"{settings.api}{_TOKEN}", "Trustpilot", {"grant_type": "client_credentials"},
+            auth=(settings.key, settings.secret), timeout_s=settings.timeout_s,
+        )  # fmt: skip
         answer = await post(
             f"{settings.api}/v1/private/reviews/{review}/reply", "Trustpilot", safe=True,
             json={"message": reply.text, "authorBusinessUserId": settings.author},
-            headers=await _token(settings), timeout_s=settings.timeout_s,
+            headers=headers, timeout_s=settings.timeout_s,
         )  # fmt: skip
         if answer.status in (200, 201, 204):
             return "taken"
-        if answer.status in (401, 403):
-            raise Retry(300, f"Trustpilot refuses the application's key ({answer.status})")
-        if answer.status >= 500:
-            raise Retry(later(answer.headers, 30), f"Trustpilot answered {answer.status}")
-        raise refused(answer, "Trustpilot")
-
-
-async def _token(settings: Account) -> dict[str, str]:
-    found = await post(
-        f"{settings.api}{_TOKEN}", "Trustpilot", data={"grant_type": "client_credentials"},
-        auth=(settings.key, settings.secret), timeout_s=settings.timeout_s, safe=True,
-    )  # fmt: skip
-    made = found.read(Granted)
-    if found.status != 200 or made is None:
-        raise Retry(300, f"Trustpilot gave no token ({found.status})")
-    return {"authorization": f"Bearer {made.access_token}"}
+        raise failed(answer, "Trustpilot", safe=True)
