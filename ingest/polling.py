@@ -126,7 +126,7 @@ class Granted(Record, frozen=True, kw_only=True):
 
 
 class Bearer:
-    """An access token by a refresh token, kept for as long as it holds."""
+    """An access token by any grant, kept for as long as it holds."""
 
     def __init__(self) -> None:
         self._token, self._until = "", datetime.min.replace(tzinfo=UTC)

@@ -7,7 +7,7 @@ developers.google.com, androidpublisher v3, reviews; OAuth 2.0 for service accou
 
 import functools
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 
 import jwt
@@ -15,7 +15,7 @@ import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.told import Text, instant, read
-from ingest.polling import Ask, Item, Poll, item_of, mark, pages, stars, stored, versioned
+from ingest.polling import Ask, Bearer, Item, Poll, item_of, mark, pages, stars, stored, versioned
 from schemas.base import Record
 from schemas.errors import Rejected, Retry
 from schemas.message import Answering, Handle, Party, Post
@@ -81,13 +81,6 @@ class Page(Record, frozen=True, kw_only=True):
     tokenPagination: Next | None = None  # noqa: N815 - Google's name
 
 
-class Token(Record, frozen=True, kw_only=True):
-    """An access token."""
-
-    access_token: str
-    expires_in: float = 3600
-
-
 class GooglePlay:
     """The channel and its poll."""
 
@@ -145,15 +138,15 @@ class Reviews:
     """Lists an app's reviews; its access token is kept for as long as it holds."""
 
     def __init__(self) -> None:
-        self._token, self._until = "", datetime.min.replace(tzinfo=UTC)
+        self._bearer = Bearer()
 
     async def items(self, settings: Account, ask: Ask) -> AsyncIterator[Item]:
         """Yield every review there is."""
         url = f"{settings.api}/androidpublisher/v3/applications/{settings.package}/reviews"
-        token = ""
+        token, form = "", _form(settings, ask)
         for _ in pages():
             query = {"maxResults": "100"} | ({"token": token} if token else {})
-            headers = {"authorization": f"Bearer {await self._access(settings, ask)}"}
+            headers = await self._bearer.headers(ask, settings.token_url, form)
             page = read(Page, await ask.get(url, params=query, headers=headers))
             for raw in page.reviews:
                 yield item_of(raw, functools.partial(_item, raw))
@@ -161,19 +154,14 @@ class Reviews:
             if not token:
                 return
 
-    async def _access(self, settings: Account, ask: Ask) -> str:
-        now = ask.now()
-        if now < self._until:
-            return self._token
-        stamp = int(ask.now().timestamp())
-        claims = {"iss": settings.client_email, "scope": _SCOPE, "aud": settings.token_url,
-                  "iat": stamp, "exp": stamp + 3600}  # fmt: skip
-        try:
-            signed = jwt.encode(claims, settings.private_key, algorithm="RS256")
-        except (ValueError, TypeError, jwt.PyJWTError) as error:
-            raise Retry(600, f"google_play: `private_key` is no RSA key: {error}"[:300]) from error
-        form = {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": signed}
-        made = read(Token, (await ask.post(settings.token_url, data=form)).body)
-        self._token = made.access_token
-        self._until = now + timedelta(seconds=max(60.0, made.expires_in - 120))
-        return self._token
+
+def _form(settings: Account, ask: Ask) -> dict[str, str]:
+    """Return what an access token is asked with (RFC 7523, 2.1)."""
+    stamp = int(ask.now().timestamp())
+    claims = {"iss": settings.client_email, "scope": _SCOPE, "aud": settings.token_url,
+              "iat": stamp, "exp": stamp + 3600}  # fmt: skip
+    try:
+        signed = jwt.encode(claims, settings.private_key, algorithm="RS256")
+    except (ValueError, TypeError, jwt.PyJWTError) as error:
+        raise Retry(600, f"google_play: `private_key` is no RSA key: {error}"[:300]) from error
+    return {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": signed}
