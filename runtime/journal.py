@@ -7,7 +7,6 @@ before the vendor is told that it was taken; published twice is harmless, for th
 
 import os
 import uuid
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -80,13 +79,6 @@ class Journal:
         except msgspec.DecodeError as error:
             log.error("journal.damaged", path=str(path), error=str(error))
             return None  # stays for a person; it is counted as waiting
-
-    def entries(self) -> Iterator[tuple[Path, Waiting, bytes]]:
-        """Yield what waits, the oldest first, one at a time in memory."""
-        for path in self.paths():
-            found = self.read(path)
-            if found is not None:
-                yield path, *found
 
     def done(self, path: Path) -> None:
         """Forget a delivery that Kafka has."""

@@ -30,6 +30,11 @@ def _waiting(number: int = 0, **more: str) -> Waiting:
     return Waiting(received_at=NOW + timedelta(seconds=number), **told)  # type: ignore[arg-type]  # texts only
 
 
+def _entries(journal: Journal) -> list[tuple[Path, Waiting, bytes]]:
+    found = ((path, journal.read(path)) for path in journal.paths())
+    return [(path, *told) for path, told in found if told is not None]
+
+
 def test_what_was_put_is_there_in_its_order_after_a_restart(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "pending")
     for number in (3, 1, 2):
@@ -37,8 +42,8 @@ def test_what_was_put_is_there_in_its_order_after_a_restart(tmp_path: Path) -> N
     (tmp_path / "pending" / ".half").write_bytes(b"written when it died")
     again = Journal(tmp_path / "pending")
     assert again.count() == 3
-    assert [raw[-1] for _, _, raw in again.entries()] == [1, 2, 3]
-    for path, told, raw in again.entries():
+    assert [raw[-1] for _, _, raw in _entries(again)] == [1, 2, 3]
+    for path, told, raw in _entries(again):
         assert told.account == "destek"
         assert raw.startswith(b"raw\n\x00\xff")
         again.done(path)
@@ -50,7 +55,7 @@ def test_a_damaged_entry_stays_and_holds_no_other_up(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     journal.put(_waiting(1), b"good")
     (tmp_path / "00000000000000000000-bad").write_bytes(b"no json\nraw")
-    assert [raw for _, _, raw in journal.entries()] == [b"good"]
+    assert [raw for _, _, raw in _entries(journal)] == [b"good"]
     assert journal.count() == 2
 
 

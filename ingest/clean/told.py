@@ -85,8 +85,3 @@ def size(told: Text) -> int:
 def there(raw: msgspec.Raw) -> bool:
     """Say whether a value was given, and is not null."""
     return bytes(raw) not in (b"", b"null")
-
-
-def spaced(text: str) -> str:
-    """Return a text whose runs of blanks are one space; its line breaks stay."""
-    return re.sub(r"[^\S\n]+", " ", text).strip()

@@ -27,7 +27,6 @@ from schemas.errors import Rejected
 
 Keys = dict[str, msgspec.Raw]
 _LISTS = ("conversation", "turns", "messages", "dialogue", "entries")
-_WRAPPERS = ("transcript", "transcription", "data", "response", "result", "payload", "detail")
 _PASSING = frozenset({"transcribing", "transcript.text.delta", "partialcontent", "started"})
 
 
