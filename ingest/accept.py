@@ -5,13 +5,13 @@ never be accepted goes to dead.v1 with its bytes' reference, and the source's cu
 """
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
 from ingest.channel import Channel, Context, Delivery, Parsed, Web
-from ingest.fetch import PATIENCE, Slow, fetched
+from ingest.fetch import PATIENCE, Slow, fetched, whole
 from ingest.scan import Scanner
 from runtime import metrics, trace
 from runtime.archive import Archive
@@ -56,18 +56,24 @@ class Ingest:
         raw = await self._keep(delivery.raw)
         context = _for_account(self.context, settings)
         try:
-            if len(delivery.raw) <= _INLINE:
-                parsed = channel.parse(delivery, context)
-            else:
-                parsed = await asyncio.to_thread(channel.parse, delivery, context)
+            parsed = await _parsed(channel, delivery, context)
+            if (parsed.media or parsed.notice) and not fetch:
+                raise Slow
+            waited = self.clock.now() - delivery.received_at
+            if parsed.notice:
+                told = await whole(
+                    channel, parsed.notice, delivery.raw, settings, self.web, waited=waited
+                )
+                if told is not None:
+                    raw = await self._keep(told)
+                    parsed = await _parsed(channel, replace(delivery, raw=told), context)
             if parsed.media:
-                if not fetch:
-                    raise Slow
-                late = self.clock.now() - delivery.received_at > PATIENCE
+                late = waited > PATIENCE
                 parsed = await fetched(channel, parsed, settings, self.web, last=late)
             message = await self._publish(channel.name, parsed, raw, delivery)
         except Rejected as error:
-            if error.code == "delivery.ignored":
+            # What a source lists is accounted for one by one: there it becomes a dead letter.
+            if error.code == "delivery.ignored" and delivery.position is None:
                 metrics.count("santral_deliveries_ignored_total", hook=channel.name, reason="none")
                 await delivery.ack()
                 if not bury:
@@ -132,6 +138,12 @@ class Ingest:
             time=letter.at, traceparent=trace.child(delivery.traceparent),
         )  # fmt: skip
         log.warning("message.buried", id=letter.id, channel=channel, code=error.code)
+
+
+async def _parsed(channel: Channel, delivery: Delivery, context: Context) -> Parsed:
+    if len(delivery.raw) <= _INLINE:
+        return channel.parse(delivery, context)
+    return await asyncio.to_thread(channel.parse, delivery, context)
 
 
 def _for_account(context: Context, settings: Any) -> Context:

@@ -54,13 +54,23 @@ class Media:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Notice:
+    """A delivery that only says that a message is there: by what its channel asks for the whole.
+    A `bare` one is worth nothing without it."""
+
+    ref: str = field(repr=False)
+    bare: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Parsed:
     """What a channel made of a delivery: the message, the files to archive by sha256, and those
-    that are to be fetched first."""
+    that are to be fetched first; with a `notice` the message itself has to be."""
 
     message: Message
     files: tuple[bytes, ...] = ()
     media: tuple[Media, ...] = ()
+    notice: Notice | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +117,18 @@ class Fetching(Protocol):
 
     async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
         """Return a file; raise Rejected(media.*) or Retry."""
+        ...
+
+
+@runtime_checkable
+class Asking(Protocol):
+    """A channel whose vendor sends notices."""
+
+    async def whole(self, ref: str, raw: bytes, settings: Any, web: Web) -> bytes:
+        """Return the delivery that a notice (`raw`) stands for, as `parse` takes it.
+
+        Raises Rejected when there is none, Retry when it may come.
+        """
         ...
 
 

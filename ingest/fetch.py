@@ -1,8 +1,9 @@
-"""Fetching: the files of a message that its vendor still holds, before it is published.
+"""Fetching: what a vendor still holds of a message, before it is published.
 
-Before: a channel's parser named them. After: scan.py looks into them, the archive keeps them. A
-file that can't be had is said in its place; the customer's words never wait for it longer than
-PATIENCE.
+Before: a channel's parser named files, or had only a notice of the message. After: scan.py looks
+into the files, the archive keeps them. A file that can't be had is said in its place; the
+customer's words never wait for it longer than PATIENCE. Of a bare notice nothing is left without
+its words: they are asked for as long as LONG_PATIENCE, then it is a dead letter.
 """
 
 import asyncio
@@ -12,13 +13,16 @@ from typing import Any
 
 import msgspec
 
-from ingest.channel import Fetching, Media, Parsed, Web
+from ingest.channel import Asking, Fetching, Media, Notice, Parsed, Web
 from ingest.clean.files import bursts, sniffed
 from schemas.errors import Rejected, Retry
 from schemas.message import Attachment
 
 PATIENCE = timedelta(minutes=15)
 """How long a message waits for a file of it that can't be had just now."""
+
+LONG_PATIENCE = timedelta(days=1)
+"""How long a message is asked for that is known by a bare notice alone."""
 
 AT_ONCE = 4
 """Files of one message that are fetched side by side."""
@@ -29,6 +33,29 @@ class Slow(Retry):
 
     def __init__(self) -> None:
         super().__init__(0, "its files have to be fetched first")
+
+
+async def whole(
+    channel: object, notice: Notice, raw: bytes, settings: Any, web: Web, *, waited: timedelta
+) -> bytes | None:
+    """Return the delivery that a notice stands for; None when the notice is all there will be.
+
+    Raises Retry when it may come, Rejected when nothing of it can be had.
+    """
+    if not isinstance(channel, Asking):
+        raise TypeError(f"{type(channel).__name__} takes notices and asks for nothing")
+    try:
+        return await channel.whole(notice.ref, raw, settings, web)
+    except Rejected:
+        if notice.bare:
+            raise
+        return None
+    except Retry as error:
+        if waited <= (LONG_PATIENCE if notice.bare else PATIENCE):
+            raise
+        if notice.bare:
+            raise Rejected("notice.unanswered", f"asked for a day: {error.text}") from error
+        return None
 
 
 async def fetched(

@@ -4,11 +4,12 @@ Before: the settings' accounts. After: workers/ledger.py compares.
 """
 
 import asyncio
+import functools
 from collections.abc import Mapping
 
 from ingest.channel import Listing, PullChannel, Tools
 from ingest.registry import CHANNELS
-from ingest.run import accounts
+from ingest.run import accounts, kept
 from runtime.clock import SystemClock
 from runtime.log import get
 from runtime.settings import Settings
@@ -19,8 +20,9 @@ log = get(__name__)
 async def inventories(settings: Settings) -> Mapping[str, list[str]]:
     """Return the positions each pulled source holds, by the source's name."""
     tools = Tools(
-        now=SystemClock().now, pause=asyncio.sleep, warn=log.warning, polled=lambda _source: None
-    )
+        now=SystemClock().now, pause=asyncio.sleep, warn=log.warning, polled=lambda _source: None,
+        kept=functools.partial(kept, settings.home_path / "secrets"),
+    )  # fmt: skip
     found: dict[str, list[str]] = {}
     for name, table in accounts(settings).items():
         channel = CHANNELS[name]

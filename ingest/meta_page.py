@@ -8,16 +8,16 @@ Source: developers.facebook.com, Messenger Platform, Page and Instagram webhooks
 from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
 from ingest import meta
-from ingest.channel import Context, Delivery, Media, Parsed, message_of
+from ingest.channel import Context, Delivery, Media, Notice, Parsed, Web, message_of
 from ingest.clean.told import Text, instant, read, there
 from ingest.hook import Taken
 from schemas.base import Record, message_id
-from schemas.errors import Rejected
+from schemas.errors import Rejected, Retry
 from schemas.message import Answering, Attachment, Event, Handle, Party, Post
 
 WINDOW = timedelta(hours=24)
@@ -28,11 +28,13 @@ Name = Literal["messenger", "instagram"]
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """An app. `human_agent` says that Meta granted it that permission; `api` fetches no files,
-    for they lie at public addresses."""
+    """An app. `human_agent` says that Meta granted it that permission; with `token` the words of a
+    mention are asked for, which Meta's call only names."""
 
     brand: str = ""
     app_secret: str = ""
+    token: str = ""
+    api: str = "https://graph.facebook.com/v25.0"
     verify_token: str = ""
     human_agent: bool = False
 
@@ -162,6 +164,27 @@ class Comment(Record, frozen=True, kw_only=True, rename={"sender": "from"}):
     video: str | None = None
     link: str | None = None
     post: Link | None = None
+
+
+class Said(Record, frozen=True, kw_only=True, rename={"sender": "from"}):
+    """What Meta knows of a comment or a post: each product has its own names for it."""
+
+    message: str | None = None
+    text: str | None = None
+    caption: str | None = None
+    sender: Who | None = None
+    username: str | None = None
+    created_time: Text = None
+    timestamp: Text = None
+    permalink_url: str | None = None
+    permalink: str | None = None
+
+
+class Mentioned(Said, frozen=True, kw_only=True, rename={"sender": "from"}):
+    """The answer to a question for a mention."""
+
+    mentioned_comment: Said | None = None
+    mentioned_media: Said | None = None
 
 
 def take(body: bytes, kind: str) -> Taken:
@@ -353,11 +376,13 @@ def _comment(
         native = f"{own}:{item.verb}:{told.time or at}"
         event = Event(kind=verb, of=message_id(name, f"{name}:{delivery.account}", own))  # type: ignore[arg-type]  # one of the two above
     text = item.message or item.text or ""
-    handles = (Handle(kind="handle", value=f"{name}:{person}"),) if person else ()
-    return Parsed(message=message_of(
+    called = person or (f"@{who.username}" if who.username else "")
+    handles = (Handle(kind="handle", value=f"{name}:{called}"),) if called else ()
+    ref = "" if text or event else _to_ask(told, item, context.settings)
+    return Parsed(notice=Notice(ref=ref) if ref else None, message=message_of(
         name, delivery, context, native_id=native, root=f"{top}/{person}", kind="post",
         sender=Party(name=who.name or who.username or "", handles=handles), text=text,
-        sent_at=instant(at), event=event, thread=(own,), reply_to=f"comment:{own}",
+        sent_at=instant(at), event=event, thread=(own,), reply_to=_place(name, told, item, own),
         post=Post(
             url=item.post.permalink_url if item.post else None, parent=parent or post or None
         ),
@@ -366,6 +391,51 @@ def _comment(
         repaired=() if text or event or item.photo or item.video else ("text.not_told",),
             full_text="\n".join(t for t in (text, _film(item)) if t),
     ), media=(Media(at=0, ref=item.photo),) if item.photo else ())  # fmt: skip
+
+
+def _place(name: Name, told: Stored, item: Comment, own: str) -> str:
+    """Return where an answer goes: a mention under somebody else's post has a way of its own."""
+    if name == "instagram" and told.field == "mentions":
+        return f"mention:{told.ours}/{item.media_id or ''}/{item.comment_id or ''}"
+    return f"comment:{own}"
+
+
+def _to_ask(told: Stored, item: Comment, settings: Any) -> str:
+    """Return by what the words of a mention are asked for; empty when they can't be."""
+    if told.field not in ("mention", "mentions") or not getattr(settings, "token", ""):
+        return ""
+    if told.field == "mention":
+        return f"{item.comment_id or item.post_id}?fields=message,from,created_time,permalink_url"
+    what, value, fields = (
+        ("comment", item.comment_id, "id,text,timestamp,username")
+        if item.comment_id
+        else ("media", item.media_id, "id,caption,timestamp,username,permalink")
+    )
+    return f"{told.ours}?fields=mentioned_{what}.{what}_id({value}){{{fields}}}"
+
+
+async def whole(ref: str, raw: bytes, settings: Any, web: Web) -> bytes:
+    """Return a mention with the words that Meta has of it."""
+    node, _, fields = ref.partition("?fields=")
+    url = f"{settings.api}/{quote(node, safe='')}?fields={quote(fields, safe='')}"
+    secret = {"authorization": f"Bearer {settings.token}"}
+    try:
+        found = read(Mentioned, await web.get(url, own=settings.api, secret=secret))
+    except Rejected as error:
+        if error.code.startswith("json."):
+            raise Retry(60, f"Meta's answer can't be read: {error.text}") from error
+        raise
+    said = found.mentioned_comment or found.mentioned_media or found
+    told = read(Stored, raw)
+    more: dict[str, object] = {
+        "message": said.message or said.text or said.caption,
+        "from": said.sender or (Who(username=said.username) if said.username else None),
+        "created_time": said.created_time or said.timestamp,
+        "post": Link(permalink_url=said.permalink_url or said.permalink),
+    }
+    item = {**read(dict[str, msgspec.Raw], told.item), **{k: v for k, v in more.items() if v}}
+    made = msgspec.structs.replace(told, item=msgspec.Raw(msgspec.json.encode(item)))
+    return msgspec.json.encode(made)
 
 
 def _photo(item: Comment) -> tuple[Attachment, ...]:

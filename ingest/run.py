@@ -109,7 +109,7 @@ async def _follow(replies: Replies) -> None:
             await asyncio.sleep(2)
 
 
-def _kept(folder: Path, name: str) -> str | None:
+def kept(folder: Path, name: str) -> str | None:
     """Return a small secret that was kept, None if there is none."""
     try:
         return (folder / name).read_text()
@@ -144,7 +144,7 @@ async def _pull(
     assert isinstance(channel, PullChannel)
     tools = Tools(
         now=clock.now, pause=asyncio.sleep, warn=log.warning, polled=polled,
-        kept=functools.partial(_kept, home / "secrets"),
+        kept=functools.partial(kept, home / "secrets"),
         keep=functools.partial(_keep, home / "secrets"),
     )  # fmt: skip
     source: Source = channel.source(account, settings, tools)

@@ -94,7 +94,10 @@ class Trial:
         # The name of a file says something to a channel of dropped files, and to no other.
         hint = self._file if getattr(self._channel, "by_name", False) else None
         delivery = Delivery(raw=raw, account=self._account, received_at=self._now, hint=hint)
-        return _line(self._channel.parse(delivery, self._context).message)
+        parsed = self._channel.parse(delivery, self._context)
+        if parsed.notice and parsed.notice.bare:
+            raise Rejected("notice.bare", "it names a message that its vendor is asked for")
+        return _line(parsed.message)
 
     def _called(self, data: bytes) -> list[str]:
         call = request(data)

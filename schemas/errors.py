@@ -43,6 +43,8 @@ CODES: dict[str, str] = {
     "chat.bad_frame": "a chat frame is not one of the protocol",
     "chat.bad_session": "the chat session is unknown or its key is wrong",
     "delivery.ignored": "proven to be the vendor's, and no message",
+    "notice.bare": "it only names a message, which its vendor is asked for",
+    "notice.unanswered": "a message that a vendor named was asked for in vain",
     "media.gone": "the source has the file no more",
     "media.refused": "the file's address is not one that may be asked",
     "media.too_large": "the file is larger than the limit",

@@ -66,6 +66,8 @@ SENT: list[tuple[str, str, dict[str, Any], str, dict[str, Any], Any, str]] = [
      {"status": 0, "message_token": 57}, "57"),
     ("line", "U1", {}, "/v2/bot/message/push", {"to": "U1", "messages": [{"type": "text", "text": REPLY.text}]}, {}, "request"),
     ("x", "50", {}, "/2/tweets", {"text": REPLY.text, "reply": {"in_reply_to_tweet_id": "50"}}, {"data": {"id": "51"}}, "post 51"),
+    ("instagram", "mention:17/m1/c1", {}, "/17/mentions", {"message": REPLY.text, "media_id": "m1", "comment_id": "c1"}, {"id": "c9"}, "c9"),
+    ("instagram", "mention:17/m1/", {}, "/17/mentions", {"message": REPLY.text, "media_id": "m1"}, {"id": "c9"}, "c9"),
     ("instagram", "comment:c1", {}, "/c1/replies", {"message": REPLY.text}, {"id": "c9"}, "c9"),
 ]  # fmt: skip
 

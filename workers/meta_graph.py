@@ -72,6 +72,12 @@ def direct_or_comment(
     place: str, text: str, under: str, *, human_agent: bool
 ) -> tuple[str, dict[str, Any]]:
     """Return path and body of an answer: to a person, or under their comment (`under` it)."""
+    kind, _, mention = place.partition("mention:")
+    if not kind and mention:
+        whose, _, what = mention.partition("/")
+        media, _, under_it = what.partition("/")
+        told = {"media_id": media, "comment_id": under_it}
+        return f"{whose}/mentions", {"message": text} | {k: v for k, v in told.items() if v}
     kind, _, comment = place.partition("comment:")
     if not kind and comment:
         return f"{comment}/{under}", {"message": text}

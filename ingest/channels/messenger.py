@@ -40,6 +40,10 @@ class Messenger:
         """Return the Message of one stored item."""
         return meta_page.parse("messenger", delivery, context)
 
+    async def whole(self, ref: str, raw: bytes, settings: Any, web: Web) -> bytes:
+        """Return a mention with its words."""
+        return await meta_page.whole(ref, raw, settings, web)
+
     async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
         """Return a file: it lies at a public address that ends after a while."""
         return await web.get(ref)

@@ -1,4 +1,4 @@
-"""Telephone calls: a transcript of any known form, posted or dropped into a folder.
+"""Telephone calls: a transcript of any known form, posted, or dropped into a folder or a bucket.
 
 Before: a recogniser's file or webhook. After: accept publishes. The customer's turns are the text
 that is decided on; without roles it is everybody's. Source: ingest/clean/calls names the vendors.
@@ -13,14 +13,17 @@ from urllib.parse import unquote
 
 import msgspec
 
+from ingest.bucket import Bucket, Objects
 from ingest.channel import (
     Accept,
     Context,
     Delivery,
     Ledgered,
+    Notice,
     Parsed,
     Source,
     Tools,
+    Web,
     message_of,
 )
 from ingest.clean.calls.forms import heard
@@ -28,7 +31,7 @@ from ingest.clean.calls.heard import Heard, Role, Said
 from ingest.clean.calls.plain import NUMBERED, role_of
 from ingest.clean.calls.roles import Known, settle
 from ingest.clean.numbers import e164
-from schemas.base import Record
+from ingest.transcripts import Keys, asked, named
 from schemas.errors import Rejected, Retry
 from schemas.fold import fold
 from schemas.message import Answering, Call, Handle, Party, Turn
@@ -39,16 +42,19 @@ _HALF = (".part", ".tmp", ".filepart", ".crdownload")
 _LARGEST = 64 * 1024 * 1024
 
 
-class Account(Record, frozen=True, kw_only=True):
+class Account(Keys, frozen=True, kw_only=True):
     """A source of transcripts.
 
-    `folder` is watched; callbacks to /v1/hooks/calls/ACCOUNT bear `secret` in `secret_header`
-    (dg-token, Authorization or X-Webhook-Secret when it is empty). `country` completes numbers
-    without one; `channels` says which track is whose: { "0" = "customer", "1" = "agent" }.
+    `folder` or `bucket` is watched; callbacks to /v1/hooks/calls/ACCOUNT bear `secret` in
+    `secret_header` (dg-token, Authorization or X-Webhook-Secret when it is empty); what AssemblyAI
+    and Twilio only name is asked for with the keys in `assemblyai` and `twilio`. `country`
+    completes numbers without one; `channels` says which track is whose:
+    { "0" = "customer", "1" = "agent" }.
     """
 
     brand: str = ""
     folder: str = ""
+    bucket: Bucket = Bucket()
     secret: str = ""
     secret_header: str = ""
     country: str = "TR"
@@ -56,6 +62,11 @@ class Account(Record, frozen=True, kw_only=True):
         default_factory=dict
     )
     poll_s: float = 2.0
+
+    def __post_init__(self) -> None:
+        """Raise ValueError when it is not said where its transcripts lie."""
+        if self.folder and self.bucket.name:
+            raise ValueError("set `folder` or `bucket`: one place an account")
 
 
 class Phone:
@@ -66,19 +77,26 @@ class Phone:
     way: Literal["push", "pull"] = "push"
     account: type[msgspec.Struct] = Account
     takes = "vCon, Amazon, Twilio, Google, Azure, Deepgram, AssemblyAI, Whisper, WebVTT, SRT, text"
-    ignores = "partial results, notices without a text, recordings without a transcript"
+    ignores = "partial results, notices of services without keys, recordings without a transcript"
 
     def pulls(self, settings: Any) -> bool:
-        """Say whether a folder is watched."""
-        return bool(settings.folder)
+        """Say whether a folder or a bucket is watched."""
+        return bool(settings.folder or settings.bucket.name)
 
     def source(self, account: str, settings: Any, tools: Tools) -> Source:
-        """Return the watch of one folder."""
+        """Return the watch of one folder or bucket."""
+        if settings.bucket.name:
+            return Objects("phone", account, settings.bucket, tools)
         return Folder(account, settings, tools)
 
     def parse(self, delivery: Delivery, context: Context) -> Parsed:
         """Return the call in a transcript."""
         told: Account = context.settings or Account()
+        if delivery.oversize is not None:
+            raise Rejected("media.too_large", f"a transcript of {delivery.oversize} bytes")
+        ref = named(delivery.raw, told)
+        if ref:
+            return _notice(ref, delivery, context)
         found = heard(delivery.raw)
         if not any(t.text for t in found.turns):
             raise Rejected("call.empty", f"a transcript ({found.form}) without a word")
@@ -100,6 +118,18 @@ class Phone:
             repaired=tuple(dict.fromkeys((*found.repaired, *_said_of(how)))),
             answering=Answering(forbidden="a transcript takes no answer: call back, or write"),
         ))  # fmt: skip
+
+    async def whole(self, ref: str, raw: bytes, settings: Any, web: Web) -> bytes:
+        """Return the transcript that a callback named."""
+        return await asked(ref, settings, web)
+
+
+def _notice(ref: str, delivery: Delivery, context: Context) -> Parsed:
+    """Return what stands for a call until its transcript is fetched."""
+    made = message_of(
+        "phone", delivery, context, native_id=ref, root=ref, kind="call", sender=Party(), text=""
+    )
+    return Parsed(message=made, notice=Notice(ref=ref, bare=True))
 
 
 class Folder:

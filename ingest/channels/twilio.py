@@ -1,22 +1,20 @@
 """SMS and WhatsApp by Twilio: form posts to a webhook.
 
 Before: Twilio calls /v1/hooks/twilio/ACCOUNT. After: accept publishes. Twilio repeats only what
-did not connect: what Kafka can't take is kept on disk. It signs the address as it was configured,
-which behind a proxy only the settings know. Source: twilio.com/docs, webhooks security, messaging.
+did not connect: what Kafka can't take is kept on disk. Source: twilio.com/docs,
+messaging; ingest/twilio_mark.py proves the calls.
 """
 
 import base64
-import hmac
 from datetime import timedelta
-from hashlib import sha1, sha256
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 
+from ingest import twilio_mark
 from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
 from ingest.clean.told import read
-from ingest.forms import Fields, fields
+from ingest.forms import fields
 from ingest.hook import Answer, Call, HookTools, Taken, need
 from schemas.base import Record
 from schemas.errors import Rejected
@@ -58,24 +56,9 @@ class Twilio:
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return what a call of Twilio's held."""
         token = need(settings.auth_token, "auth_token", "[channels.twilio.ACCOUNT]")
-        told = call.headers.get("x-twilio-signature", "")
-        if not told:
-            raise Rejected("signature.missing", "no X-Twilio-Signature")
-        form = "json" not in call.headers.get("content-type", "")
-        found = fields(call) if form and call.body else {}
-        asked = call.method == "GET"
-        if not any(_signed(token, url, found, told) for url in _addresses(call, settings.url)):
-            raise Rejected(
-                "signature.wrong",
-                "X-Twilio-Signature is not of this address and form: is `url` as in the console?",
-            )
-        digest = call.query.get("bodySHA256", "")
-        if not form and not hmac.compare_digest(
-            digest.lower().encode("utf-8", "replace"), sha256(call.body).hexdigest().encode()
-        ):
-            raise Rejected("signature.wrong", "bodySHA256 is not of these bytes")
+        found = twilio_mark.prove(call, token, settings.url)
         # With GET chosen in the console everything stands in the address.
-        told_in = dict(call.query) if asked else {
+        told_in = dict(call.query) if call.method == "GET" else {
             k: v[-1].decode("utf-8", "replace") for k, v in found.items()
         }  # fmt: skip
         return _taken(told_in)
@@ -157,40 +140,6 @@ def _taken(told: dict[str, str]) -> Taken:
     if not any(k in told for k in ("MessageSid", "SmsMessageSid", "SmsSid")):
         return Taken(ignored=("other_kind",), answer=_DONE)
     return Taken(deliveries=(msgspec.json.encode(Stored(fields=told)),), answer=_DONE)
-
-
-def _addresses(call: Call, configured: str) -> list[str]:
-    """Return the addresses that may have been signed: with and without the port."""
-    url = configured.partition("#")[0]
-    if not url:
-        host = call.headers.get("x-forwarded-host") or call.headers.get("host", "")
-        scheme = call.headers.get("x-forwarded-proto") or "https"
-        url = f"{scheme}://{host}{call.target or call.path}"
-    elif call.method == "GET":
-        url = f"{url.partition('?')[0]}?{call.target.partition('?')[2]}"
-    elif call.query.get("bodySHA256") and "bodySHA256" not in url:
-        url += ("&" if "?" in url else "?") + f"bodySHA256={call.query['bodySHA256']}"
-    made = [url]
-    parts = urlsplit(url)
-    if parts.hostname:
-        try:
-            port = parts.port
-        except ValueError:
-            return made
-        default = {"https": 443, "http": 80}.get(parts.scheme, 0)
-        bare = parts.hostname if port else f"{parts.hostname}:{default}"
-        made.append(parts._replace(netloc=bare).geturl())
-    return made
-
-
-def _signed(token: str, url: str, found: Fields, told: str) -> bool:
-    """Say whether that is the mark of this address with these fields, sorted, each value once."""
-    data = url.encode("utf-8", "replace")
-    for name in sorted(found):
-        for value in sorted(set(found[name])):
-            data += name.encode("utf-8", "replace") + value
-    due = base64.b64encode(hmac.new(token.encode(), data, sha1).digest())
-    return hmac.compare_digest(due, told.strip().encode("utf-8", "replace"))
 
 
 def _ours(told: str) -> tuple[Party, ...]:

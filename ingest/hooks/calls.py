@@ -1,9 +1,10 @@
-"""Transcripts by a vendor's callback: whatever it sends is read by the phone channel.
+"""Transcripts by a vendor's callback: whatever it sends, or names, is read by the phone channel.
 
 A vendor that signs nothing (Deepgram, AssemblyAI, the vCon conserver) proves itself by a header
-with a secret of ours; Deepgram sends its key's identifier as `dg-token`. There is no later fetch
-for most of them: the answer comes only when the transcript is safe. Source: developers.deepgram.com
-(callbacks), assemblyai.com/docs (webhooks: a 4xx ends its tries).
+with a secret of ours; Deepgram sends its key's identifier as `dg-token`; Twilio signs. The answer
+comes only when the transcript, or the notice of it, is safe. Source: developers.deepgram.com
+(callbacks), assemblyai.com/docs (webhooks: a 4xx ends its tries), twilio.com/docs (webhooks
+security).
 """
 
 import hmac
@@ -11,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from ingest import twilio_mark
 from ingest.hook import Call, HookTools, Taken, need
 from schemas.errors import Rejected
 
@@ -26,6 +28,9 @@ class Calls:
 
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return the transcript in a call."""
+        if "x-twilio-signature" in call.headers and settings.twilio.auth_token:
+            twilio_mark.prove(call, settings.twilio.auth_token, settings.twilio.url)
+            return _taken(call)
         secret = need(settings.secret, "secret", "[channels.phone.ACCOUNT]").encode()
         names = (settings.secret_header.lower(),) if settings.secret_header else _LISTED
         given = [call.headers[n] for n in names if call.headers.get(n)]
@@ -34,16 +39,23 @@ class Calls:
         for told in given:
             bare = told.removeprefix("Bearer ").strip().encode("utf-8", "replace")
             if hmac.compare_digest(bare, secret):
-                return Taken(deliveries=(call.body,)) if call.body else Taken(ignored=("empty",))
+                return _taken(call)
         raise Rejected("signature.wrong", "the header holds another secret")
 
     def setup(self, settings: Any, url: str) -> str | None:
         """Return what to set up."""
-        if not settings.secret:
-            return None
-        header = settings.secret_header or "X-Webhook-Secret"
-        return f"transcripts: callback URL {url}, header {header} with `secret`"
+        told = []
+        if settings.secret:
+            header = settings.secret_header or "X-Webhook-Secret"
+            told.append(f"transcripts: callback URL {url}, header {header} with `secret`")
+        if settings.twilio.auth_token:
+            told.append(f"Twilio: Voice Intelligence service, webhook {settings.twilio.url or url}")
+        return "; ".join(told) or None
 
     def secret(self, settings: Any, value: str) -> Any:
         """Return the settings with the secret."""
         return msgspec.structs.replace(settings, secret=value)
+
+
+def _taken(call: Call) -> Taken:
+    return Taken(deliveries=(call.body,)) if call.body else Taken(ignored=("empty",))

@@ -1,0 +1,201 @@
+"""Buckets: objects of a store that speaks S3 (Amazon, MinIO, Ceph, Cloudflare R2).
+
+Before: something writes files there, such as Contact Lens or a receipt rule. After: a channel reads
+them; nothing there is ever changed. Every object is taken once for each of its contents (ETag); how
+far a bucket was read is remembered over a restart. Source: docs.aws.amazon.com, S3 ListObjectsV2.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import msgspec
+from obstore.exceptions import BaseError, NotFoundError
+from obstore.store import S3Store
+
+from ingest.channel import Accept, Delivery, Ledgered, Tools
+from schemas.base import Record
+from schemas.errors import Rejected, Retry
+
+_WEEK = timedelta(days=7)
+"""How far back a pass looks again: an upload in parts is dated by its beginning, and clocks differ.
+At the first pass what is older is passed by."""
+
+_ANSWER = re.compile(r"status code: (\d{3})[^:]*:?(?:.*?<Code>(\w{1,60})</Code>)?", re.DOTALL)
+_KEEP_EVERY = 200
+_LARGEST = 64 * 1024 * 1024
+
+
+class Bucket(Record, frozen=True, kw_only=True):
+    """Where objects lie. `endpoint` is empty for Amazon's own; without keys the machine's role is
+    used, as Amazon's tools find it. `since` takes in what is older than a week, too."""
+
+    name: str = ""
+    prefix: str = ""
+    endpoint: str = ""
+    region: str = "us-east-1"
+    access_key: str = ""
+    secret_key: str = ""
+    since: datetime | None = None
+    endings: tuple[str, ...] = ()
+    poll_s: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Object:
+    """An object as the bucket lists it; `size` in bytes."""
+
+    key: str
+    etag: str
+    modified: datetime
+    size: int
+
+    @property
+    def position(self) -> str:
+        """What the ledger calls it: the same key written anew is another thing."""
+        return f"{self.key}@{self.etag}"
+
+
+class Reading:
+    """Lists and reads one bucket; what it can't, raises Retry that says why."""
+
+    def __init__(self, told: Bucket) -> None:
+        self._told = told
+        self._store = S3Store(
+            told.name,
+            config={
+                "region": told.region,
+                **({"endpoint": told.endpoint.rstrip("/")} if told.endpoint else {}),
+                **(
+                    {"access_key_id": told.access_key, "secret_access_key": told.secret_key}
+                    if told.access_key
+                    else {}
+                ),
+            },
+            client_options={"allow_http": told.endpoint.startswith("http://"),
+                            "timeout": timedelta(seconds=60)},
+            # A source that fails is called again by ingest, which says so meanwhile.
+            retry_config={"max_retries": 1},
+        )  # fmt: skip
+
+    async def objects(self) -> AsyncIterator[Object]:
+        """Yield every object under the prefix with one of the endings."""
+        try:
+            async for chunk in self._store.list(self._told.prefix or None):
+                for one in chunk:
+                    if self._told.endings and not one["path"].endswith(self._told.endings):
+                        continue
+                    modified = one["last_modified"].astimezone(UTC)
+                    etag = (one["e_tag"] or modified.isoformat()).strip('"')
+                    yield Object(key=one["path"], etag=etag, modified=modified, size=one["size"])
+        except (BaseError, OSError) as error:
+            raise self._later(error) from error
+
+    async def get(self, key: str) -> bytes:
+        """Return an object; raise Rejected(media.*) when it is gone or too large."""
+        try:
+            found = await self._store.get_async(key)
+            if found.meta["size"] > _LARGEST:
+                raise Rejected("media.too_large", f"more than {_LARGEST} bytes")
+            return bytes(await found.bytes_async())
+        except (NotFoundError, FileNotFoundError) as error:
+            raise Rejected("media.gone", f"{self._told.name} holds no such object") from error
+        except (BaseError, OSError) as error:
+            raise self._later(error) from error
+
+    def _later(self, error: Exception) -> Retry:
+        # A listing fails with one kind of error for all reasons: its words name the answer.
+        found = _ANSWER.search(str(error))
+        status, code = (found[1], found[2] or "") if found else ("", "")
+        why = {"401": ": is the key right?", "403": ": is the key right, and may it list and read?",
+               "404": ": there is none of that name"}.get(status, "")  # fmt: skip
+        told = f"answered {status} {code}".strip() if found else type(error).__name__
+        text = f"bucket {self._told.name} can't be read, {told}{why}"
+        return Retry(300 if why else 15, text)
+
+
+class _Reach(Record, frozen=True, kw_only=True):
+    """How far a bucket was read: passes are whole up to `until`; `taken` by key, from a week before
+    that on."""
+
+    began: datetime
+    until: datetime
+    taken: dict[str, tuple[str, datetime]]
+
+
+class Objects:
+    """A bucket that is looked at again and again."""
+
+    def __init__(self, channel: str, account: str, told: Bucket, tools: Tools) -> None:
+        self._source, self._account, self._told, self._tools = (
+            f"{channel}:{account}", account, told, tools,
+        )  # fmt: skip
+        self._kept = f"bucket-{channel}-{account}"
+        self._reading = Reading(told)
+        self._began, self._until, self._taken = self._restored()
+
+    async def run(self, accept: Accept, cursors: Ledgered) -> None:
+        """Look for ever; raise Retry when the bucket can't be read."""
+        while True:
+            now = self._tools.now()
+            async for one in self._new():
+                await self._take(one, accept)
+            self._until = now
+            self._taken = {k: t for k, t in self._taken.items() if t[1] >= now - _WEEK}
+            self._keep()
+            self._tools.polled(self._source)
+            await self._tools.pause(self._told.poll_s)
+
+    async def inventory(self) -> AsyncIterator[str]:
+        """Yield what the bucket holds of the time that was read whole."""
+        if self._tools.kept(self._kept) is None:
+            return
+        async for one in self._reading.objects():
+            if self._began <= one.modified and one.modified < self._until - timedelta(minutes=1):
+                yield one.position
+
+    async def _new(self) -> AsyncIterator[Object]:
+        """Yield what was not taken yet, the oldest first."""
+        floor = max(self._began, self._until - _WEEK)
+        found = [
+            one
+            async for one in self._reading.objects()
+            if one.modified >= floor and self._taken.get(one.key, ("",))[0] != one.etag
+        ]
+        for one in sorted(found, key=lambda o: o.modified):
+            yield one
+
+    async def _take(self, one: Object, accept: Accept) -> None:
+        oversize = one.size if one.size > _LARGEST else None
+        try:
+            raw = b"" if oversize else await self._reading.get(one.key)
+        except Rejected as error:
+            self._tools.warn("object.gone", source=self._source, why=error.text)
+            return
+        await accept(Delivery(
+            raw=raw, account=self._account, received_at=self._tools.now(), hint=one.key,
+            position=one.position, oversize=oversize,
+        ))  # fmt: skip
+        self._taken[one.key] = (one.etag, one.modified)
+        if len(self._taken) % _KEEP_EVERY == 0:
+            self._keep()
+
+    def _restored(self) -> tuple[datetime, datetime, dict[str, tuple[str, datetime]]]:
+        now = self._tools.now()
+        began = self._told.since or now - _WEEK
+        began = began.astimezone(UTC) if began.tzinfo else began.replace(tzinfo=UTC)
+        told = self._tools.kept(self._kept)
+        try:
+            held = msgspec.json.decode(told or "", type=_Reach)
+        except msgspec.DecodeError:
+            return began, began, {}
+        # A bucket that is read from further back than before is read anew: the ids absorb it.
+        if self._told.since and began < held.began:
+            return began, began, {}
+        return held.began, held.until, dict(held.taken)
+
+    def _keep(self) -> None:
+        reach = _Reach(began=self._began, until=self._until, taken=self._taken)
+        self._tools.keep(self._kept, msgspec.json.encode(reach).decode())

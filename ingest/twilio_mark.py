@@ -1,0 +1,71 @@
+"""X-Twilio-Signature: Twilio's mark on a call of its own, over the address and the form.
+
+Twilio signs the address as it was configured, which behind a proxy only the settings know; it is
+tried with and without the port. Source: twilio.com/docs/usage/security.
+"""
+
+import base64
+import hmac
+from hashlib import sha1, sha256
+from urllib.parse import urlsplit
+
+from ingest.forms import Fields, fields
+from ingest.hook import Call
+from schemas.errors import Rejected
+
+
+def prove(call: Call, token: str, configured: str) -> Fields:
+    """Return the form of a call; raise Rejected(signature.*) unless it is Twilio's.
+
+    `configured` is the address as it stands in Twilio's console; empty takes that of the call.
+    """
+    told = call.headers.get("x-twilio-signature", "")
+    if not told:
+        raise Rejected("signature.missing", "no X-Twilio-Signature")
+    form = "json" not in call.headers.get("content-type", "")
+    found = fields(call) if form and call.body else {}
+    if not any(_signed(token, url, found, told) for url in _addresses(call, configured)):
+        raise Rejected(
+            "signature.wrong",
+            "X-Twilio-Signature is not of this address and form: is `url` as in the console?",
+        )
+    digest = call.query.get("bodySHA256", "")
+    if not form and not hmac.compare_digest(
+        digest.lower().encode("utf-8", "replace"), sha256(call.body).hexdigest().encode()
+    ):
+        raise Rejected("signature.wrong", "bodySHA256 is not of these bytes")
+    return found
+
+
+def _addresses(call: Call, configured: str) -> list[str]:
+    """Return the addresses that may have been signed: with and without the port."""
+    url = configured.partition("#")[0]
+    if not url:
+        host = call.headers.get("x-forwarded-host") or call.headers.get("host", "")
+        scheme = call.headers.get("x-forwarded-proto") or "https"
+        url = f"{scheme}://{host}{call.target or call.path}"
+    elif call.method == "GET":
+        url = f"{url.partition('?')[0]}?{call.target.partition('?')[2]}"
+    elif call.query.get("bodySHA256") and "bodySHA256" not in url:
+        url += ("&" if "?" in url else "?") + f"bodySHA256={call.query['bodySHA256']}"
+    made = [url]
+    parts = urlsplit(url)
+    if parts.hostname:
+        try:
+            port = parts.port
+        except ValueError:
+            return made
+        default = {"https": 443, "http": 80}.get(parts.scheme, 0)
+        bare = parts.hostname if port else f"{parts.hostname}:{default}"
+        made.append(parts._replace(netloc=bare).geturl())
+    return made
+
+
+def _signed(token: str, url: str, found: Fields, told: str) -> bool:
+    """Say whether that is the mark of this address with these fields, sorted, each value once."""
+    data = url.encode("utf-8", "replace")
+    for name in sorted(found):
+        for value in sorted(set(found[name])):
+            data += name.encode("utf-8", "replace") + value
+    due = base64.b64encode(hmac.new(token.encode(), data, sha1).digest())
+    return hmac.compare_digest(due, told.strip().encode("utf-8", "replace"))

@@ -1,0 +1,188 @@
+"""Transcripts in a bucket: each content once, over restarts, later contents, failures."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from ingest.bucket import Bucket, Objects
+from ingest.channel import Delivery, Listing, Tools
+from ingest.channels.phone import Account, Phone
+from ingest.inventory import inventories
+from runtime.settings import Settings
+from schemas.errors import Rejected, Retry
+from tests.s3 import ACCESS, BUCKET, S3, SECRET, etag
+from tests.samples import Cursors
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def s3() -> Iterator[S3]:
+    made = S3().start()
+    yield made
+    made.stop()
+
+
+class Machine:
+    """What a source is lent: a clock, what is kept, and so many looks."""
+
+    def __init__(self) -> None:
+        self.now, self.held, self.warned = NOW, {}, []  # type: datetime, dict[str, str], list[Any]
+        self.taken: list[Delivery] = []
+        self.away = False
+
+    def tools(self, looks: int) -> Tools:
+        left = [looks]
+
+        async def pause(_seconds: float) -> None:
+            left[0] -= 1
+            if left[0] <= 0:
+                raise asyncio.CancelledError
+
+        return Tools(
+            now=lambda: self.now, pause=pause, warn=lambda *a, **k: self.warned.append((a, k)),
+            polled=lambda _s: None, kept=self.held.get, keep=self.held.__setitem__,
+        )  # fmt: skip
+
+    async def accept(self, delivery: Delivery) -> None:
+        if self.away:
+            raise Retry(1, "Kafka is away")
+        self.taken.append(delivery)
+
+    async def look(self, told: Bucket, looks: int = 1) -> list[str]:
+        """Return the keys of what is taken in so many looks of a new process."""
+        before = len(self.taken)
+        with pytest.raises(asyncio.CancelledError):
+            await Objects("phone", "a", told, self.tools(looks)).run(self.accept, Cursors())
+        return [d.hint or "" for d in self.taken[before:]]
+
+
+def bucket(s3: S3, **more: Any) -> Bucket:
+    told: dict[str, Any] = {
+        "endpoint": s3.url,
+        "access_key": ACCESS,
+        "secret_key": SECRET,
+        "prefix": "analysis",
+    }
+    return Bucket(name=BUCKET, **(told | more))
+
+
+async def test_every_content_is_taken_once_over_restarts_and_later_contents_again(s3: S3) -> None:
+    machine = Machine()
+    s3.page = 2
+    for i in range(5):
+        s3.put(f"analysis/ç {i}.json", b"{%d}" % i, NOW - i * HOUR)
+    s3.put("other/x.json", b"{}", NOW - HOUR)
+    s3.put("analysis/years-ago.json", b"{}", NOW - timedelta(days=400))
+    assert await machine.look(bucket(s3)) == [f"analysis/ç {i}.json" for i in (4, 3, 2, 1, 0)]
+    assert machine.taken[0].raw == b"{4}"
+    assert machine.taken[0].position == f"analysis/ç 4.json@{etag(b'{4}')}"
+    machine.now += HOUR
+    s3.put("analysis/late.json", b"{6}", NOW - timedelta(days=6))  # an upload that began long ago
+    s3.put("analysis/ç 1.json", b"{more}", machine.now)
+    assert await machine.look(bucket(s3), 3) == ["analysis/late.json", "analysis/ç 1.json"]
+    machine.now += timedelta(days=30)  # nothing ran for a month
+    s3.put("analysis/meanwhile.json", b"{7}", machine.now - timedelta(days=20))
+    assert await machine.look(bucket(s3), 2) == ["analysis/meanwhile.json"]
+    assert await machine.look(bucket(s3)) == []
+
+
+async def test_history_is_taken_in_from_the_day_that_is_said(s3: S3) -> None:
+    machine = Machine()
+    s3.put("analysis/old.json", b"{}", NOW - timedelta(days=300))
+    assert await machine.look(bucket(s3)) == []
+    since = bucket(s3, since=NOW - timedelta(days=365))
+    assert await machine.look(since) == ["analysis/old.json"]
+    assert await machine.look(since) == []
+
+
+async def test_what_kafka_did_not_take_is_taken_the_next_time(s3: S3) -> None:
+    machine = Machine()
+    s3.put("analysis/a.json", b"{}", NOW - HOUR)
+    machine.away = True
+    with pytest.raises(Retry, match="Kafka"):
+        await Objects("phone", "a", bucket(s3), machine.tools(9)).run(machine.accept, Cursors())
+    machine.away = False
+    assert await machine.look(bucket(s3)) == ["analysis/a.json"]
+
+
+async def test_only_the_endings_that_are_wanted_are_read(s3: S3) -> None:
+    machine = Machine()
+    s3.put("analysis/a.json", b"{}", NOW - HOUR)
+    s3.put("analysis/a.wav", b"RIFF", NOW - HOUR)
+    assert await machine.look(bucket(s3, endings=(".json",))) == ["analysis/a.json"]
+    assert s3.gets == ["analysis/a.json"]
+
+
+@pytest.mark.parametrize(("more", "broken", "words"), [
+    ({"secret_key": "wrong"}, [], "403 SignatureDoesNotMatch: is the key right"),
+    ({"name": "none"}, [], "404 NoSuchBucket: there is none of that name"),
+    ({"endpoint": "http://127.0.0.1:9"}, [], "can't be read"),
+    ({}, [503] * 9, "answered 503 SlowDown"),
+])  # fmt: skip
+async def test_a_bucket_that_cannot_be_read_is_tried_again_and_says_why(
+    s3: S3, more: dict[str, Any], broken: list[int], words: str
+) -> None:
+    machine = Machine()
+    s3.broken = broken
+    told = msgspec.structs.replace(bucket(s3), **more)
+    with pytest.raises(Retry, match=words):
+        await Objects("phone", "a", told, machine.tools(9)).run(machine.accept, Cursors())
+
+
+async def test_an_object_that_is_gone_or_too_large_holds_nothing_up(
+    s3: S3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = Machine()
+    monkeypatch.setattr("ingest.bucket._LARGEST", 10)
+    s3.put("analysis/a.json", b"x" * 11, NOW - 2 * HOUR)
+    s3.put("analysis/b.json", b"{}", NOW - HOUR)
+    assert await machine.look(bucket(s3)) == ["analysis/a.json", "analysis/b.json"]
+    large = machine.taken[0]
+    assert (large.raw, large.oversize) == (b"", 11)
+    with pytest.raises(Rejected) as error:
+        Phone().parse(large, _context())
+    assert error.value.code == "media.too_large"
+    s3.put("analysis/c.json", b"{}", NOW - HOUR)
+    source = Objects("phone", "a", bucket(s3), machine.tools(1))
+    listed = [o async for o in source._reading.objects()]
+    del s3.objects["analysis/c.json"]
+    await source._take(next(o for o in listed if o.key.endswith("c.json")), machine.accept)
+    assert len(machine.taken) == 2
+    assert machine.warned
+
+
+def _context() -> Any:
+    from ingest.channel import Context
+
+    return Context(brand="default", settings=Account())
+
+
+async def test_the_ledger_hears_what_the_bucket_holds_of_the_time_that_was_read(
+    s3: S3, tmp_path: Any
+) -> None:
+    machine = Machine()
+    s3.put("analysis/a.json", b"{}", NOW - HOUR)
+    s3.put("analysis/years-ago.json", b"{}", NOW - timedelta(days=400))
+    account = Account(bucket=bucket(s3))
+    source = Phone().source("a", account, machine.tools(1))
+    assert isinstance(source, Listing)
+    assert [p async for p in source.inventory()] == []
+    await machine.look(bucket(s3))
+    s3.put("analysis/new.json", b"{}", NOW + HOUR)
+    settings = Settings(
+        home=str(tmp_path), channels={"phone": {"a": msgspec.to_builtins(account, str_keys=True)}}
+    )
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "bucket-phone-a").write_text(machine.held["bucket-phone-a"])
+    assert await inventories(settings) == {"phone:a": [f"analysis/a.json@{etag(b'{}')}"]}
+
+
+def test_an_account_has_one_place() -> None:
+    with pytest.raises(ValueError, match="one place"):
+        Account(folder="/a", bucket=Bucket(name="b"))

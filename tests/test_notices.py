@@ -1,0 +1,318 @@
+"""Callbacks that only name a message: it is asked for after the vendor was answered."""
+
+import base64
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from ingest.channel import Context, Delivery
+from ingest.channels.instagram import Instagram
+from ingest.channels.messenger import Messenger
+from ingest.channels.phone import Account, Phone
+from ingest.fetch import LONG_PATIENCE, PATIENCE, whole
+from ingest.hook import Call, HookTools
+from ingest.hooks.calls import Calls
+from ingest.pending import Pending
+from ingest.transcripts import AssemblyAI, TwilioVoice, named
+from ingest.trial import Trial
+from runtime.bus import read_to_end
+from runtime.journal import Journal
+from runtime.outside import Outside
+from runtime.settings import Settings
+from schemas import envelope, topics
+from schemas.dead import DeadLetter
+from schemas.errors import Rejected, Retry
+from schemas.message import Message
+from tests.channels.test_twilio import mark
+from tests.servers import Vendor, ingesting
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+AAI = b'{"transcript_id":"t-1","status":"completed"}'
+TWILIO = b'{"account_sid":"AC1","transcript_sid":"GT1","customer_key":"CA1","event_type":"voice_intelligence_transcript_available"}'
+WORDS = {
+    "id": "t-1", "status": "completed", "audio_duration": 4, "text": "Buyurun Kargom gelmedi",
+    "utterances": [{"text": "Buyurun", "start": 0, "end": 900, "speaker": "Agent"},
+                   {"text": "Kargom gelmedi", "start": 1000, "end": 4000, "speaker": "Customer"}],
+}  # fmt: skip
+
+
+@pytest.fixture
+async def web() -> AsyncIterator[Outside]:
+    made = Outside()
+    yield made
+    await made.close()
+
+
+def account(vendor: Vendor) -> Account:
+    return Account(
+        assemblyai=AssemblyAI(key="aai-key", api=vendor.url),
+        twilio=TwilioVoice(account_sid="AC1", auth_token="tw-token", api=vendor.url),
+    )
+
+
+async def got(
+    raw: bytes, settings: Account, web: Outside, waited: timedelta = timedelta()
+) -> Message:
+    """Return the Message that a notice leads to."""
+    context = Context(brand="default", settings=settings)
+    delivery = Delivery(raw=raw, account="a", received_at=NOW)
+    notice = Phone().parse(delivery, context).notice
+    assert notice is not None
+    told = await whole(Phone(), notice, raw, settings, web, waited=waited)
+    assert told is not None
+    return Phone().parse(Delivery(raw=told, account="a", received_at=NOW), context).message
+
+
+async def test_what_assemblyai_names_is_asked_for_with_its_key(
+    vendor: Vendor, web: Outside
+) -> None:
+    vendor.says("/v2/transcript/t-1", WORDS)
+    made = await got(AAI, account(vendor), web)
+    assert (made.native_id, made.text) == ("t-1", "Kargom gelmedi")
+    assert vendor.asked[0].headers["authorization"] == "aai-key"
+
+
+async def test_all_pages_of_twilios_sentences_are_one_call(vendor: Vendor, web: Outside) -> None:
+    vendor.says("/v2/Transcripts/GT1", {"sid": "GT1", "status": "queued"}, {
+        "sid": "GT1", "status": "completed", "customer_key": "CA1", "duration": 7,
+        "channel": {"participants": [{"channel_participant": 1, "role": "Customer"}, {"channel_participant": 2, "role": "Agent"}]},
+    })  # fmt: skip
+    following = f"{vendor.url}/v2/Transcripts/GT1/Sentences?PageSize=1000&Page=1"
+    vendor.says("/v2/Transcripts/GT1/Sentences",
+        {"sentences": [{"media_channel": 1, "start_time": "0.5", "end_time": 2, "transcript": "Faturam yanlış"}], "meta": {"next_page_url": following}},
+        {"sentences": [{"media_channel": 2, "start_time": 3, "end_time": 4, "transcript": "Bakıyorum"}], "meta": {"next_page_url": None}})  # fmt: skip
+    with pytest.raises(Retry, match="queued"):
+        await got(TWILIO, account(vendor), web)
+    made = await got(TWILIO, account(vendor), web)
+    assert made.text == "Faturam yanlış"
+    assert made.call is not None
+    assert [(t.role, t.text) for t in made.call.turns] == [
+        ("customer", "Faturam yanlış"),
+        ("agent", "Bakıyorum"),
+    ]
+    assert made.native_id == "CA1"
+    pair = base64.b64encode(b"AC1:tw-token").decode()
+    assert {a.headers["authorization"] for a in vendor.asked} == {f"Basic {pair}"}
+
+
+async def test_a_next_page_elsewhere_gets_neither_a_visit_nor_the_token(
+    vendor: Vendor, web: Outside
+) -> None:
+    other = Vendor().start()
+    try:
+        vendor.says("/v2/Transcripts/GT1", {"status": "completed"})
+        vendor.says(
+            "/v2/Transcripts/GT1/Sentences",
+            {"sentences": [], "meta": {"next_page_url": f"{other.url}/x"}},
+        )
+        with pytest.raises(Rejected, match="somebody else"):
+            await got(TWILIO, account(vendor), web)
+        assert other.asked == []
+    finally:
+        other.stop()
+
+
+@pytest.mark.parametrize(("answer", "status", "error"), [
+    ({"status": "failed"}, 200, "call.failed"), ({}, 404, "media.gone"), ({}, 401, "media.gone"),
+    (b"<html>", 200, None), ([1], 200, None), ({}, 503, None),
+])  # fmt: skip
+async def test_what_cannot_be_had_is_a_dead_letter_and_what_may_come_is_waited_for_a_day(
+    vendor: Vendor, web: Outside, answer: Any, status: int, error: str | None
+) -> None:
+    vendor.says("/v2/Transcripts/GT1", answer, status=status)
+    if error is None:
+        with pytest.raises(Retry):
+            await got(TWILIO, account(vendor), web, waited=2 * PATIENCE)
+    with pytest.raises(Rejected) as refused:
+        await got(TWILIO, account(vendor), web, waited=LONG_PATIENCE + timedelta(seconds=1))
+    assert refused.value.code == (error or "notice.unanswered")
+
+
+def test_only_a_notice_of_a_service_whose_key_is_there_is_one() -> None:
+    full = Account(assemblyai=AssemblyAI(key="k"), twilio=TwilioVoice(auth_token="t"))
+    assert named(AAI, full) == "assemblyai:t-1"
+    assert named(TWILIO, full) == "twilio:GT1"
+    assert named(b"account_sid=AC1&transcript_sid=GT1", full) == "twilio:GT1"
+    for raw in (AAI, TWILIO):
+        assert named(raw, Account()) == ""
+        with pytest.raises(Rejected) as error:
+            Phone().parse(Delivery(raw=raw, account="a", received_at=NOW), Context(brand="b"))
+        assert error.value.code == "delivery.ignored"
+    for raw in (json.dumps(WORDS).encode(), b"", b"[]", b"{", b'{"transcript_id":"../../x"}', b"\xff",
+                b'{"transcript_id":"t","text":"Merhaba"}', b'{"transcript_sid":7}'):  # fmt: skip
+        assert named(raw, full) == ""
+
+
+async def test_twilio_proves_its_callback_by_its_own_signature() -> None:
+    url = "https://door.example/v1/hooks/calls/main"
+    settings = Account(twilio=TwilioVoice(auth_token="tw-token", url=url))
+    tools = HookTools(now=NOW, fetch=None)  # type: ignore[arg-type]  # never called
+    body = b"transcript_sid=GT1"
+    told = Call(
+        method="POST", path="/", query={}, body=body,
+        headers={"x-twilio-signature": mark(url, {"transcript_sid": "GT1"}, b"tw-token"),
+                 "content-type": "application/x-www-form-urlencoded"},
+    )  # fmt: skip
+    assert (await Calls().receive(told, settings, tools)).deliveries == (body,)
+    forged = Call(
+        method="POST",
+        path="/",
+        query={},
+        body=body,
+        headers={"x-twilio-signature": "x", "content-type": "application/x-www-form-urlencoded"},
+    )
+    with pytest.raises(Rejected) as error:
+        await Calls().receive(forged, settings, tools)
+    assert error.value.code == "signature.wrong"
+    assert url in (Calls().setup(settings, "https://x") or "")
+
+
+async def test_a_notice_is_safe_at_once_and_its_call_is_published(
+    kafka: Settings, tmp_path: Path, vendor: Vendor
+) -> None:
+    vendor.says("/v2/transcript/t-1", WORDS)
+    settings = account(vendor)
+    journal, now = Journal(tmp_path), datetime.now(UTC)
+    async with ingesting(kafka, timedelta(seconds=20)) as ingest:
+        pending = Pending(journal, ingest, {"phone": {"a": settings}})
+        delivery = Delivery(raw=AAI, account="a", received_at=now)
+        await pending.accept(Phone(), delivery, settings, patient=True)
+        assert (journal.count(), vendor.asked) == (1, [])
+        await pending.publish()
+        assert await pending.settled() == 1
+        made = await _read(kafka, topics.MESSAGES.name, Message, "phone:a")
+        assert [m.text for m in made] == ["Kargom gelmedi"]
+        assert made[0].raw
+        raw = ingest.archive.read(made[0].raw) or b""
+        assert json.loads(raw)["utterances"], "the archive holds the transcript, not the notice"
+        gone = Delivery(raw=AAI.replace(b"t-1", b"t-2"), account="a", received_at=now)
+        await pending.accept(Phone(), gone, settings, patient=True)
+        await pending.publish()
+        await pending.settled()
+        (letter,) = await _read(kafka, topics.DEAD.name, DeadLetter, "phone:a")
+        assert letter.code == "media.gone"
+        assert journal.count() == 0
+
+
+@pytest.mark.parametrize(("named", "asked", "answer", "words", "who", "place"), [
+    ({"media_id": "m1", "comment_id": "c9"}, "mentioned_comment.comment_id(c9)",
+     {"mentioned_comment": {"text": "@marka kargom nerede?", "username": "ada", "timestamp": "2026-11-20T08:00:00+0000"}, "id": "178"},
+     "@marka kargom nerede?", "ada", "mention:178/m1/c9"),
+    ({"media_id": "m1"}, "mentioned_media.media_id(m1)",
+     {"mentioned_media": {"caption": "Bu @marka berbat", "username": "bora", "permalink": "https://www.instagram.com/p/x"}, "id": "178"},
+     "Bu @marka berbat", "bora", "mention:178/m1/"),
+])  # fmt: skip
+async def test_a_mention_on_instagram_gets_its_words_its_author_and_its_place(
+    vendor: Vendor,
+    web: Outside,
+    named: dict[str, str],
+    asked: str,
+    answer: Any,
+    words: str,
+    who: str,
+    place: str,
+) -> None:
+    change = {"field": "mentions", "value": named}
+    body = json.dumps(
+        {"object": "instagram", "entry": [{"id": "178", "time": 1795162800, "changes": [change]}]}
+    ).encode()
+    vendor.says("/178", answer)
+    made = await _mention(Instagram(), body, vendor, web)
+    assert (made.text, made.sender.name, made.reply_to, made.repaired) == (words, who, place, ())
+    assert made.sender.handle("handle") == f"instagram:@{who}"
+    assert made.sent_at is not None
+    assert asked in unquote(vendor.asked[0].path)
+    assert vendor.asked[0].headers["authorization"] == "Bearer meta-token"
+    assert made.post is not None
+    assert (made.post.url is None) == ("permalink" not in str(answer))
+
+
+async def test_a_mention_on_facebook_is_asked_for_only_when_it_came_without_words(
+    vendor: Vendor, web: Outside
+) -> None:
+    value = {
+        "item": "comment",
+        "post_id": "9_1",
+        "comment_id": "9_2",
+        "sender_id": "77",
+        "verb": "add",
+    }
+    vendor.says(
+        "/9_2",
+        {
+            "message": "@Marka neredesiniz",
+            "from": {"id": "77", "name": "Ada"},
+            "permalink_url": "https://www.facebook.com/9_2",
+        },
+    )
+    made = await _mention(Messenger(), _page(value), vendor, web)
+    assert (made.text, made.sender.name, made.reply_to) == (
+        "@Marka neredesiniz",
+        "Ada",
+        "comment:9_2",
+    )
+    told = await _mention(Messenger(), _page(value | {"message": "Merhaba"}), vendor, web)
+    assert (told.text, len(vendor.asked)) == ("Merhaba", 1)
+
+
+async def test_a_mention_whose_words_are_withheld_is_a_message_all_the_same(
+    vendor: Vendor, web: Outside
+) -> None:
+    value = {"item": "post", "post_id": "9_1", "sender_id": "77", "verb": "add"}
+    vendor.says("/9_1", {"error": {"code": 10}}, status=403)
+    made = await _mention(Messenger(), _page(value), vendor, web)
+    assert (made.text, made.repaired) == ("", ("text.not_told",))
+    vendor.forget()
+    vendor.says("/9_1", b"<html>")
+    with pytest.raises(Retry):
+        await _mention(Messenger(), _page(value), vendor, web)
+    late = await _mention(
+        Messenger(), _page(value), vendor, web, waited=PATIENCE + timedelta(seconds=1)
+    )
+    assert late.repaired == ("text.not_told",)
+
+
+def _page(value: dict[str, Any]) -> bytes:
+    change = {"field": "mention", "value": value}
+    return json.dumps(
+        {"object": "page", "entry": [{"id": "5", "time": 1795162800, "changes": [change]}]}
+    ).encode()
+
+
+async def _mention(
+    channel: Messenger | Instagram,
+    body: bytes,
+    vendor: Vendor,
+    web: Outside,
+    waited: timedelta = timedelta(),
+) -> Message:
+    """Return the Message of a mention, asked for as accept does."""
+    settings = channel.account(token="meta-token", api=vendor.url)
+    (raw,) = channel.take(body).deliveries
+    context = Context(brand="default", settings=settings)
+    parsed = channel.parse(Delivery(raw=raw, account="a", received_at=NOW), context)
+    if parsed.notice is not None:
+        told = await whole(channel, parsed.notice, raw, settings, web, waited=waited)
+        if told is not None:
+            parsed = channel.parse(Delivery(raw=told, account="a", received_at=NOW), context)
+    return parsed.message
+
+
+async def _read(kafka: Settings, topic: str, kind: Any, source: str) -> list[Any]:
+    made = [
+        envelope.decode(kind, r.value)
+        async for records in read_to_end(kafka.kafka, [topic])
+        for r in records
+    ]
+    return [m for m in made if m.source == source]
+
+
+def test_a_trial_says_that_it_is_a_notice_and_asks_nobody() -> None:
+    told = {"phone": {"default": {"assemblyai": {"key": "k"}}}}
+    (line,) = Trial(Settings(channels=told), "phone", "default").run("a.json", AAI)
+    assert json.loads(line)["rejected"] == "notice.bare"
