@@ -38,9 +38,19 @@ def default(field: Any) -> str:
 
 def table(struct: type[msgspec.Struct]) -> list[str]:
     """Return the settings of an account as a table."""
-    lines = ["| setting | what | default |", "|---|---|---|"]
+    return ["| setting | what | default |", "|---|---|---|", *rows(struct)]
+
+
+def rows(struct: type[msgspec.Struct], above: str = "") -> list[str]:
+    """Return a row a setting; those of a table within it bear its name before theirs."""
+    lines = []
     for field in msgspec.structs.fields(struct):
-        lines.append(f"| `{field.name}` | {shown(field.type)} | {default(field)} |")
+        name, kind = above + field.name, field.type
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+            lines.append(f"| `{name}` | {' '.join((inspect.getdoc(kind) or '').split())} | |")
+            lines += rows(kind, f"{name}.")
+        else:
+            lines.append(f"| `{name}` | {shown(kind)} | {default(field)} |")
     return lines
 
 
@@ -52,8 +62,9 @@ def page(name: str) -> str:
     what, _, source = " ".join(rest.split()).partition("Source: ")
     lines = [f"# {title.rstrip('.')}", "", what.strip(), ""]
     lines += ["## What it takes", getattr(channel, "takes", "messages") + ".", ""]
-    lines += ["## What it ignores", getattr(channel, "ignores", "nothing") + ". Each is counted in "
-              "`santral_deliveries_ignored_total` with its reason.", ""]  # fmt: skip
+    lines += ["## What it ignores", getattr(channel, "ignores", "nothing") + ". Of these, what "
+              "comes is counted in `santral_deliveries_ignored_total` with its reason; the rest is "
+              "not asked for.", ""]  # fmt: skip
     lines += ["## Connect it", f"Settings of `[channels.{name}.ACCOUNT]`. "
               + " ".join((inspect.getdoc(channel.account) or "").split()), ""]  # fmt: skip
     lines += [*table(channel.account), ""]

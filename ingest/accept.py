@@ -66,7 +66,7 @@ class Ingest:
                 )
                 if told is not None:
                     raw = await self._keep(told)
-                    parsed = await _parsed(channel, replace(delivery, raw=told), context)
+                    parsed = await _parsed(channel, replace(delivery, raw=told, hint=None), context)
             if parsed.media:
                 late = waited > PATIENCE
                 parsed = await fetched(channel, parsed, settings, self.web, last=late)
@@ -130,7 +130,8 @@ class Ingest:
         letter = DeadLetter(
             id=derived_id("dead", source, delivery.position or "", raw.sha256),
             stage="ingest", brand=self.context.brand, channel=channel, source=source,
-            code=error.code, text=error.text, origin=Origin(position=delivery.position), raw=raw,
+            code=error.code, text=error.text, raw=raw,
+            origin=Origin(position=delivery.position, hint=delivery.hint),
             at=self.clock.now(),
         )  # fmt: skip
         await self.publisher.publish(

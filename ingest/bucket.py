@@ -28,16 +28,22 @@ _KEEP_EVERY = 200
 _LARGEST = 64 * 1024 * 1024
 
 
-class Bucket(Record, frozen=True, kw_only=True):
-    """Where objects lie. `endpoint` is empty for Amazon's own; without keys the machine's role is
-    used, as Amazon's tools find it. `since` takes in what is older than a week, too."""
+class Place(Record, frozen=True, kw_only=True):
+    """A bucket. `endpoint` is empty for Amazon's own; without keys the machine's role is used, as
+    Amazon's tools find it."""
 
     name: str = ""
-    prefix: str = ""
     endpoint: str = ""
     region: str = "us-east-1"
     access_key: str = ""
     secret_key: str = ""
+
+
+class Bucket(Place, frozen=True, kw_only=True):
+    """A bucket that is watched, below `prefix`, for names with one of `endings`. `since` takes in
+    what is older than a week, too."""
+
+    prefix: str = ""
     since: datetime | None = None
     endings: tuple[str, ...] = ()
     poll_s: Annotated[float, msgspec.Meta(gt=0)] = 30.0
@@ -61,7 +67,7 @@ class Object:
 class Reading:
     """Lists and reads one bucket; what it can't, raises Retry that says why."""
 
-    def __init__(self, told: Bucket) -> None:
+    def __init__(self, told: Place) -> None:
         self._told = told
         self._store = S3Store(
             told.name,
@@ -80,12 +86,12 @@ class Reading:
             retry_config={"max_retries": 1},
         )  # fmt: skip
 
-    async def objects(self) -> AsyncIterator[Object]:
-        """Yield every object under the prefix with one of the endings."""
+    async def objects(self, prefix: str, endings: tuple[str, ...] = ()) -> AsyncIterator[Object]:
+        """Yield every object under a prefix with one of the endings, or any."""
         try:
-            async for chunk in self._store.list(self._told.prefix or None):
+            async for chunk in self._store.list(prefix or None):
                 for one in chunk:
-                    if self._told.endings and not one["path"].endswith(self._told.endings):
+                    if endings and not one["path"].endswith(endings):
                         continue
                     modified = one["last_modified"].astimezone(UTC)
                     etag = (one["e_tag"] or modified.isoformat()).strip('"')
@@ -94,11 +100,13 @@ class Reading:
             raise self._later(error) from error
 
     async def get(self, key: str) -> bytes:
-        """Return an object; raise Rejected(media.*) when it is gone or too large."""
+        """Return an object; raise Rejected(media.*) when it can never be had."""
         try:
             found = await self._store.get_async(key)
             if found.meta["size"] > _LARGEST:
                 raise Rejected("media.too_large", f"more than {_LARGEST} bytes")
+            if any("x-amz-key" in str(name) for name in found.attributes):
+                raise Rejected("media.refused", "it is encrypted with a key of its writer's")
             return bytes(await found.bytes_async())
         except (NotFoundError, FileNotFoundError) as error:
             raise Rejected("media.gone", f"{self._told.name} holds no such object") from error
@@ -152,16 +160,19 @@ class Objects:
         """Yield what the bucket holds of the time that was read whole."""
         if self._tools.kept(self._kept) is None:
             return
-        async for one in self._reading.objects():
+        async for one in self._listed():
             if self._began <= one.modified and one.modified < self._until - timedelta(minutes=1):
                 yield one.position
+
+    def _listed(self) -> AsyncIterator[Object]:
+        return self._reading.objects(self._told.prefix, self._told.endings)
 
     async def _new(self) -> AsyncIterator[Object]:
         """Yield what was not taken yet, the oldest first."""
         floor = max(self._began, self._until - _WEEK)
         found = [
             one
-            async for one in self._reading.objects()
+            async for one in self._listed()
             if one.modified >= floor and self._taken.get(one.key, ("",))[0] != one.etag
         ]
         for one in sorted(found, key=lambda o: o.modified):

@@ -112,7 +112,7 @@ class Door:
             metrics.count("santral_deliveries_ignored_total", hook=hook.name, reason=reason)
         for raw in taken.deliveries:
             delivery = Delivery(
-                raw=raw, account=account, received_at=now,
+                raw=raw, account=account, received_at=now, hint=taken.hint,
                 traceparent=request.headers.get("traceparent"),
             )  # fmt: skip
             await self.pending.accept(

@@ -51,12 +51,13 @@ def _nothing() -> None:
 class Taken:
     """What a call held: deliveries for the channel's parser, and why other things are none.
 
-    `kept` is called when all of it is safe.
+    `kept` is called when all of it is safe; `hint` tells the parser what its bytes alone don't.
     """
 
     deliveries: tuple[bytes, ...] = ()
     ignored: tuple[str, ...] = ()
     answer: Answer = Answer()
+    hint: str | None = None
     kept: Callable[[], object] = _nothing
 
 

@@ -31,7 +31,11 @@ async def redrive(settings: Settings, letter: DeadLetter, raw: bytes) -> str:
         if channel is None or account not in accounts(settings)[letter.channel]:
             raise Unavailable(f"{letter.id}: no account {letter.source!r} is configured any more")
         delivery = Delivery(
-            raw=raw, account=account, received_at=clock.now(), position=letter.origin.position
+            raw=raw,
+            account=account,
+            received_at=clock.now(),
+            position=letter.origin.position,
+            hint=letter.origin.hint,
         )
         told = accounts(settings)[letter.channel][account]
         try:

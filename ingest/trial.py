@@ -90,9 +90,9 @@ class Trial:
             except Rejected:
                 raise error from None
 
-    def _parsed(self, raw: bytes) -> str:
+    def _parsed(self, raw: bytes, hint: str | None = None) -> str:
         # The name of a file says something to a channel of dropped files, and to no other.
-        hint = self._file if getattr(self._channel, "by_name", False) else None
+        hint = self._file if getattr(self._channel, "by_name", False) else hint
         delivery = Delivery(raw=raw, account=self._account, received_at=self._now, hint=hint)
         parsed = self._channel.parse(delivery, self._context)
         if parsed.notice and parsed.notice.bare:
@@ -112,7 +112,7 @@ class Trial:
             told = f"no message: {reason.replace('_', ' ')}"
             lines.append(_line(Ignored(text=told, ignored=reason)))
         for raw in taken.deliveries:
-            lines += self._tried(lambda one: [self._parsed(one)], raw)
+            lines += self._tried(lambda one: [self._parsed(one, taken.hint)], raw)
         return lines
 
 

@@ -8,13 +8,15 @@ from schemas.message import Raw
 
 
 class Origin(Record, frozen=True, kw_only=True):
-    """Where it stood: a Kafka record, or a position at a source."""
+    """Where it stood: a Kafka record, or a position at a source; `hint` is what was known of its
+    bytes besides."""
 
     topic: str | None = None
     partition: int | None = None
     offset: int | None = None
     timestamp: Time | None = None
     position: str | None = None
+    hint: str | None = None
 
 
 class DeadLetter(Record, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from runtime.settings import Settings
+from tests.s3 import S3
 from tests.servers import JARS, Dovecot, Postgres, Smtp, Up, Vendor, broker
 
 settings.register_profile(
@@ -57,6 +58,14 @@ def dovecot() -> Iterator[Dovecot]:
 def smtp() -> Iterator[Smtp]:
     """A mail server that takes what we send."""
     made = Smtp().start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def s3() -> Iterator[S3]:
+    """A store that speaks S3, with one bucket."""
+    made = S3().start()
     yield made
     made.stop()
 

@@ -20,6 +20,7 @@ class S3:
 
     def __init__(self) -> None:
         self.objects: dict[str, tuple[bytes, datetime]] = {}
+        self.metadata: dict[str, str] = {}
         self.page, self.lists, self.gets = 1000, 0, []  # type: int, int, list[str]
         self.broken: list[int] = []
         store = self
@@ -72,11 +73,8 @@ class S3:
             return 404, {}, b"<Error><Code>NoSuchKey</Code></Error>"
         self.gets.append(key)
         body, at = self.objects[key]
-        return (
-            200,
-            {"ETag": f'"{etag(body)}"', "Last-Modified": format_datetime(at, usegmt=True)},
-            body,
-        )
+        told = {"ETag": f'"{etag(body)}"', "Last-Modified": format_datetime(at, usegmt=True)}
+        return 200, told | {f"x-amz-meta-{k}": v for k, v in self.metadata.items()}, body
 
     def _listed(self, query: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
         self.lists += 1

@@ -1,18 +1,24 @@
 """Answers on messengers: what each vendor is sent, and what its refusals mean."""
 
+import base64
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from schemas.errors import Rejected, Retry
 from schemas.message import Party
 from schemas.outcome import Reply
-from tests.servers import Vendor
+from tests.servers import Vendor, free_port
 from workers.action import Action, Unconfirmed
+from workers.actions import reply_email
 from workers.actions.reply_teams import ReplyTeams
 from workers.registry import ACTIONS, for_channel
 
@@ -460,3 +466,55 @@ async def test_a_quota_that_is_used_up_is_waited_for(vendor: Vendor) -> None:
     with pytest.raises(Retry) as later:
         await action.send(_reply("c1"), settings, b"")
     assert later.value.after == 3600
+
+
+class Gate:
+    """An SMTP server that wants XOAUTH2, and keeps whom it let in."""
+
+    def __init__(self) -> None:
+        self.took: list[str] = []
+
+    async def auth_XOAUTH2(self, server: Any, args: list[str]) -> AuthResult:  # noqa: N802 - aiosmtpd's name
+        told = base64.b64decode(args[1]).decode()
+        good = told == "user=destek@ornek.example\x01auth=Bearer at-1\x01\x01"
+        return AuthResult(success=good, auth_data=told, handled=False)
+
+    async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - as above
+        assert session.authenticated
+        self.took += envelope.rcpt_tos
+        return "250 kept"
+
+
+@pytest.fixture
+def gate() -> Iterator[tuple[Gate, int]]:
+    made, port = Gate(), free_port()
+    controller = Controller(made, hostname="127.0.0.1", port=port, auth_require_tls=False)
+    controller.start()
+    yield made, port
+    controller.stop()
+
+
+async def test_mail_goes_out_with_an_access_token_where_passwords_are_switched_off(
+    vendor: Vendor, gate: tuple[Gate, int]
+) -> None:
+    server, port = gate
+    vendor.says("/token", {"access_token": "at-1"}, {"access_token": "stale"})
+    oauth = reply_email.OAuth(
+        provider="microsoft", token_url=f"{vendor.url}/token", client_id="c", refresh_token="r-1"
+    )
+    settings = reply_email.Account(
+        host="127.0.0.1", port=port, tls="none", user="destek@ornek.example",
+        sender="destek@ornek.example", oauth=oauth,
+    )  # fmt: skip
+    said = await reply_email.ReplyEmail().send(_reply("ada@ornek.example"), settings, b"key")
+    assert (said, server.took) == ("250 kept", ["ada@ornek.example"])
+    form = dict(parse_qsl(vendor.to("/token")[0].body.decode()))
+    assert form == {"grant_type": "refresh_token", "refresh_token": "r-1", "client_id": "c",
+                    "scope": "https://outlook.office.com/SMTP.Send offline_access"}  # fmt: skip
+    with pytest.raises(Retry, match="refuses the login"):
+        await reply_email.ReplyEmail().send(_reply("ada@ornek.example"), settings, b"key")
+    vendor.forget()
+    vendor.says("/token", {"error": "invalid_grant"}, status=400)
+    with pytest.raises(Retry, match="gave no access token"):
+        await reply_email.ReplyEmail().send(_reply("ada@ornek.example"), settings, b"key")
+    assert server.took == ["ada@ornek.example"]

@@ -1,7 +1,6 @@
 """Transcripts in a bucket: each content once, over restarts, later contents, failures."""
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,13 +18,6 @@ from tests.samples import Cursors
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def s3() -> Iterator[S3]:
-    made = S3().start()
-    yield made
-    made.stop()
 
 
 class Machine:
@@ -150,7 +142,7 @@ async def test_an_object_that_is_gone_or_too_large_holds_nothing_up(
     assert error.value.code == "media.too_large"
     s3.put("analysis/c.json", b"{}", NOW - HOUR)
     source = Objects("phone", "a", bucket(s3), machine.tools(1))
-    listed = [o async for o in source._reading.objects()]
+    listed = [o async for o in source._listed()]
     del s3.objects["analysis/c.json"]
     await source._take(next(o for o in listed if o.key.endswith("c.json")), machine.accept)
     assert len(machine.taken) == 2

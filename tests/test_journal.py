@@ -1,15 +1,20 @@
 """Deliveries that wait on disk: kept across a restart, published once Kafka is back, none twice."""
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from ingest.channel import Context, Delivery, Parsed
+from ingest.channels import form
 from ingest.channels.email import Account, Email
+from ingest.door import Door, app
 from ingest.pending import Pending
 from runtime.bus import read_to_end
+from runtime.health import Health
 from runtime.journal import Journal, Waiting
 from runtime.settings import Settings
 from schemas import envelope, topics
@@ -116,3 +121,42 @@ async def test_what_brings_out_a_bug_of_ours_is_put_aside_and_holds_no_other_up(
         assert await Pending(journal, ingest, FOUND).publish() == 0
     assert journal.count() == 1, "it is counted until a person looked"
     assert [p.suffix for p in tmp_path.iterdir()] == [".aside"]
+
+
+async def test_a_visitor_gets_a_receipt_while_kafka_is_away_and_is_read_when_it_is_back(
+    kafka: Settings, tmp_path: Path
+) -> None:
+    accounts = {"form": {"site": form.Account()}}
+    journal, process = Journal(tmp_path / "pending"), process_of(kafka)
+    async with ingesting(kafka, timedelta(seconds=2)) as ingest, httpx2.AsyncClient() as client:
+        pending = Pending(journal, ingest, accounts)
+        door = Door(
+            settings=kafka, ingest=ingest, replies=None, accounts=accounts, desk=client,  # type: ignore[arg-type]  # no chat here
+            outside=client, pending=pending,
+        )  # fmt: skip
+        transport = httpx2.ASGITransport(app=app(door, Health("ingest")))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://door") as visitor:
+            stamp = form.stamped(
+                kafka.tokens.signing.encode(), "site", datetime.now(UTC) - timedelta(minutes=1)
+            )
+            fields = {"text": "İnternetim yok", "email": "ayse@ornek.example", "stamp": stamp}
+            process.suspend()
+            try:
+                told = await visitor.post(
+                    "/v1/forms/site", files={k: (None, v) for k, v in fields.items()}
+                )
+            finally:
+                process.resume()
+            assert told.status_code == 200, told.text
+            assert journal.count() == 1
+            async with asyncio.timeout(60):
+                while journal.count():
+                    with contextlib.suppress(Retry):
+                        await pending.publish()
+        found = [
+            envelope.decode(Message, r.value)
+            async for records in read_to_end(kafka.kafka, [topics.MESSAGES.name])
+            for r in records
+        ]
+    assert [m.text for m in found] == ["İnternetim yok"]
+    assert found[0].id.partition("-")[0].upper() in told.text, "the receipt names the message"

@@ -19,8 +19,10 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.bucket import Place
 from ingest.channel import Context, Delivery
 from ingest.channels.email import Account, Email
+from ingest.fetch import whole
 from ingest.forms import fields
 from ingest.hook import Call, Hook, HookTools, Taken
 from ingest.hooks.mailgun import Mailgun
@@ -29,6 +31,7 @@ from ingest.hooks.sendgrid import Sendgrid
 from ingest.hooks.ses import Ses
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
+from tests.s3 import ACCESS, BUCKET, S3, SECRET
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 STAMP = str(int(NOW.timestamp()))
@@ -227,6 +230,40 @@ async def test_a_vendor_set_up_wrongly_keeps_the_mail_and_is_told_what_to_switch
     ):
         with pytest.raises(Retry, match=words):
             await receive(hook, call)
+
+
+async def test_a_mail_that_ses_laid_into_a_bucket_is_read_from_there_and_from_no_other(
+    s3: S3,
+) -> None:
+    lies = ses(content="", receipt={
+        "recipients": ["destek@ornek.example"],
+        "action": {"type": "S3", "bucketName": BUCKET, "objectKey": "in/k1"}})  # fmt: skip
+    with pytest.raises(Retry, match="is not `ses_bucket`"):
+        await receive(Ses(), lies)
+    place = Place(name=BUCKET, endpoint=s3.url, access_key=ACCESS, secret_key=SECRET)
+    settings = Account(ses_topics=(TOPIC,), ses_bucket=place)
+    taken = await receive(Ses(), lies, settings=settings)
+    (raw,) = taken.deliveries
+    context = Context(brand="default", settings=settings)
+    told = Delivery(raw=raw, account="a", received_at=NOW, hint=taken.hint)
+    notice = Email().parse(told, context).notice
+    assert notice is not None
+
+    async def asked() -> bytes:
+        made = await whole(Email(), notice, raw, settings, None, waited=timedelta())  # type: ignore[arg-type]  # the bucket is asked
+        assert made is not None
+        return made
+
+    with pytest.raises(Rejected) as error:
+        await asked()
+    assert error.value.code == "media.gone"
+    s3.put("in/k1", MAIL, NOW)
+    made = Email().parse(replace(told, raw=await asked(), hint=None), context).message
+    (posted,) = (await receive(Ses(), ses())).deliveries
+    assert made == Email().parse(replace(told, raw=posted, hint=None), context).message
+    s3.metadata = {"x-amz-key-v2": "abc"}
+    with pytest.raises(Rejected, match="encrypted"):
+        await asked()
 
 
 async def test_what_is_no_mail_is_ignored_with_its_reason() -> None:

@@ -21,12 +21,26 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from aioimaplib import IMAP4, IMAP4_SSL, AioImapException
 
-from ingest.channel import Accept, Context, Delivery, Ledgered, Parsed, Tools
+from ingest.bucket import Place, Reading
+from ingest.channel import (
+    Accept,
+    Context,
+    Delivery,
+    Ledgered,
+    Notice,
+    Parsed,
+    Tools,
+    Web,
+    message_of,
+)
 from ingest.clean.mail_message import CHANNEL, message
+from ingest.clean.told import read
+from ingest.hooks.envelope import IN_BUCKET, InBucket, with_envelope
 from ingest.oauth import OAuth, Tokens
 from schemas.base import Record
 from schemas.cursor import Cursor
 from schemas.errors import Rejected, Retry, retries
+from schemas.message import Party
 
 T = TypeVar("T")
 
@@ -68,6 +82,7 @@ class Account(Record, frozen=True, kw_only=True):
     postmark_password: str = ""
     sendgrid_key: str = ""
     ses_topics: tuple[str, ...] = ()
+    ses_bucket: Place = Place()
 
 
 class Email:
@@ -84,6 +99,8 @@ class Email:
         settings = context.settings
         if delivery.oversize is not None:
             raise Rejected("mail.too_large", f"{delivery.oversize} bytes, only its head was kept")
+        if delivery.hint == IN_BUCKET:
+            return _lies_in_a_bucket(delivery, context)
         made, files = message(
             delivery.raw, brand=(settings.brand if settings else "") or context.brand,
             account=delivery.account, received_at=delivery.received_at,
@@ -92,6 +109,11 @@ class Email:
         )  # fmt: skip
         return Parsed(message=made, files=files)
 
+    async def whole(self, ref: str, raw: bytes, settings: Any, web: Web) -> bytes:
+        """Return a mail from the account's bucket, with its envelope."""
+        told = read(InBucket, raw)
+        return with_envelope(await Reading(settings.ses_bucket).get(ref), told.sender, told.to)
+
     def pulls(self, settings: Account) -> bool:
         """Say whether an account has a server to fetch from."""
         return bool(settings.host)
@@ -99,6 +121,16 @@ class Email:
     def source(self, account: str, settings: Account, tools: Tools) -> "Mailboxes":
         """Return the IMAP source of one account."""
         return Mailboxes(account, settings, tools)
+
+
+def _lies_in_a_bucket(delivery: Delivery, context: Context) -> Parsed:
+    """Return what stands for a mail until it is read from its bucket."""
+    told = read(InBucket, delivery.raw)
+    made = message_of(
+        CHANNEL, delivery, context, native_id=told.key, root=told.key, kind="mail",
+        sender=Party(), text="",
+    )  # fmt: skip
+    return Parsed(message=made, notice=Notice(ref=told.key, bare=True))
 
 
 def encode_mailbox(name: str) -> str:

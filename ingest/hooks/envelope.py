@@ -1,8 +1,21 @@
-"""The SMTP envelope written on top of a raw mail, as who delivers last does. Pure.
+"""The SMTP envelope of a mail: written on top of it, as who delivers last does. Pure.
 
 Before: a hook or the mail door knows who sent and to whom. After: the parser reads it as headers; a
 null sender is often all that shows a bounce. Source: RFC 5321, 4.4.
 """
+
+from schemas.base import Record
+
+IN_BUCKET = "mail in a bucket"
+"""The hint of a delivery that is an InBucket."""
+
+
+class InBucket(Record, frozen=True, kw_only=True):
+    """A mail that lies in the account's bucket, and its envelope."""
+
+    key: str
+    sender: str | None = None
+    to: str = ""
 
 
 def with_envelope(raw: bytes, sender: str | None, to: str) -> bytes:

@@ -1,8 +1,8 @@
 """Amazon SES receiving, through an SNS topic (the receipt rule's action SNS).
 
 Every topic on earth signs validly: only those named in `ses_topics` are taken, and a subscription
-to them is confirmed by itself. The mail itself must be in the notification (action SNS, encoding
-Base64); from S3 nothing is fetched yet, and SNS keeps asking. SNS drops a mail after three tries of
+to them is confirmed by itself. The mail is in the notification (action SNS, encoding Base64, up to
+150 KB), or in a bucket (action S3) from where it is read. SNS drops a mail after three tries of
 20 s by default: give the subscription a long retry policy and a dead-letter queue.
 Source: docs.aws.amazon.com, verifying the signatures of SNS messages; SES notification contents.
 """
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from ingest.hook import Call, HookTools, Taken, need
-from ingest.hooks.envelope import with_envelope
+from ingest.hooks.envelope import IN_BUCKET, InBucket, with_envelope
 from schemas import envelope
 from schemas.base import Record
 from schemas.errors import Rejected, Retry
@@ -46,9 +46,11 @@ class _Sns(Record, frozen=True, kw_only=True, rename="pascal"):
     subscribe_url: str | None = msgspec.field(default=None, name="SubscribeURL")
 
 
-class _Action(Record, frozen=True, kw_only=True):
+class _Action(Record, frozen=True, kw_only=True, rename="camel"):
     type: str = ""
     encoding: str = "UTF8"
+    bucket_name: str = ""
+    object_key: str = ""
 
 
 class _Receipt(Record, frozen=True, kw_only=True):
@@ -92,7 +94,7 @@ class Ses:
             return Taken(ignored=("subscribed",))
         if sns.type != "Notification":
             return Taken(ignored=(sns.type[:40],))
-        return _mail(sns.message)
+        return _mail(sns.message, settings.ses_bucket.name)
 
     def setup(self, settings: Any, url: str) -> str | None:
         """Return what to set up."""
@@ -149,15 +151,23 @@ def _aws(url: str, what: str) -> str:
     return url
 
 
-def _mail(message: str) -> Taken:
+def _mail(message: str, bucket: str) -> Taken:
     if message.startswith("Successfully validated SNS topic"):
         return Taken(ignored=("validated",))
     notice = envelope.decode_body(_Notice, message.encode())
     kind = notice.notification_type or notice.event_type
     if kind != "Received":
         return Taken(ignored=(kind[:40] or "unknown",))
+    to = notice.receipt.recipients[0] if notice.receipt.recipients else ""
+    action = notice.receipt.action
+    if not notice.content and action.object_key:
+        if action.bucket_name != bucket:
+            told = f"{action.bucket_name[:100]!r} is not `ses_bucket` of [channels.email.ACCOUNT]"
+            raise Retry(600, f"the mail lies in a bucket: {told}")
+        lies = InBucket(key=action.object_key, sender=notice.mail.source, to=to)
+        return Taken(deliveries=(msgspec.json.encode(lies),), hint=IN_BUCKET)
     if not notice.content:
-        raise Retry(600, "no content: use the receipt rule's action SNS with encoding Base64")
+        raise Retry(600, "no content: use the receipt rule's action SNS (Base64), or S3")
     if notice.receipt.action.encoding.upper() == "BASE64":
         try:
             raw = base64.b64decode(notice.content)
@@ -165,5 +175,4 @@ def _mail(message: str) -> Taken:
             raise Rejected("json.invalid", f"content is not base64: {error}") from error
     else:
         raw = notice.content.encode("utf-8", "surrogateescape")
-    to = notice.receipt.recipients[0] if notice.receipt.recipients else ""
     return Taken(deliveries=(with_envelope(raw, notice.mail.source, to),))

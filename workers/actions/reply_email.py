@@ -20,9 +20,32 @@ from schemas.base import Record
 from schemas.errors import Rejected, Retry
 from schemas.outcome import Reply
 from workers.action import Unconfirmed
+from workers.posting import granted
 
 _IDS = {"message-id", "in-reply-to", "references"}
 _PREFIX = re.compile(r"^\s*(re|ynt|yan|cvp|aw|sv)\s*(\[\d+\])?:", re.IGNORECASE)
+
+
+_TOKENS = {
+    "google": ("https://oauth2.googleapis.com/token", "https://mail.google.com/"),
+    "microsoft": (
+        "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token",
+        "https://outlook.office.com/SMTP.Send offline_access",
+    ),
+}
+"""Where a provider gives tokens, and for what (RFC 6749, 6)."""
+
+
+class OAuth(Record, frozen=True, kw_only=True):
+    """How the account gets its tokens; with `refresh_token` set, XOAUTH2 is used, no password."""
+
+    provider: Literal["", "google", "microsoft"] = ""
+    tenant: str = "common"
+    token_url: str = ""
+    client_id: str = ""
+    client_secret: str = ""
+    refresh_token: str = ""
+    scope: str = ""
 
 
 class Account(Record, frozen=True, kw_only=True):
@@ -33,6 +56,7 @@ class Account(Record, frozen=True, kw_only=True):
     tls: Literal["none", "starttls", "tls"] = "starttls"
     user: str = ""
     password: str = ""
+    oauth: OAuth = OAuth()
     sender: str = ""
     timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 60
 
@@ -78,16 +102,42 @@ class ReplyEmail:
         client = aiosmtplib.SMTP(
             hostname=settings.host, port=settings.port, timeout=settings.timeout_s,
             use_tls=settings.tls == "tls", start_tls=settings.tls == "starttls",
-            username=settings.user or None, password=settings.password or None,
+            username=settings.user or None, **await _login(settings),
         )  # fmt: skip
         try:
             await client.connect()
+        except aiosmtplib.SMTPAuthenticationError as error:
+            raise Retry(300, f"the mail server refuses the login: {error.code}") from error
         except (aiosmtplib.SMTPException, OSError) as error:
             raise Retry(30, f"the mail server is away: {type(error).__name__}") from error
         try:
             return await _deliver(client, mail, address, reply)
         finally:
             client.close()
+
+
+async def _login(settings: Account) -> dict[str, Any]:
+    """Return what proves the user: a password, or an access token asked for beforehand, so that a
+    token server that is away is no matter of the mail server's."""
+    told = settings.oauth
+    if not told.refresh_token:
+        return {"password": settings.password or None}
+    url, scope = _TOKENS.get(told.provider, ("", ""))
+    form = {
+        "grant_type": "refresh_token", "refresh_token": told.refresh_token,
+        "client_id": told.client_id, "client_secret": told.client_secret,
+        "scope": told.scope or scope,
+    }  # fmt: skip
+    made = await granted(
+        told.token_url or url.format(tenant=told.tenant), "the token server",
+        {k: v for k, v in form.items() if v}, timeout_s=settings.timeout_s,
+    )  # fmt: skip
+    token = made["authorization"].removeprefix("Bearer ")
+
+    async def given() -> str:
+        return token
+
+    return {"oauth_token_generator": given}
 
 
 async def _deliver(client: aiosmtplib.SMTP, mail: EmailMessage, address: str, reply: Reply) -> str:
