@@ -6,6 +6,6 @@ pin() {
     .cache/pin/bin/uv pip compile pyproject.toml --universal --python-version 3.11 --quiet \
         --generate-hashes --no-emit-index-url --no-annotate --no-header "$@"
 }
-pin --extra local --extra build -o requirements.txt
-pin --extra local --extra build --extra test -c requirements.txt -o requirements-test.txt
+pin --extra local --extra train --extra build -o requirements.txt
+pin --extra local --extra train --extra build --extra test -c requirements.txt -o requirements-test.txt
 pin -o requirements-stage.txt -c requirements.txt

@@ -5,6 +5,7 @@ transaction. Same rules, state and message: same decision, in every process and 
 (`decided_at` is given). Outcomes of people are applied here too.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,11 +15,21 @@ import msgspec
 
 from router.entities import entities
 from router.language import language
+from router.model import Model, Reading
 from router.priority import marks
 from router.rules import Hit, Pack
 from schemas import conversation as states
 from schemas.conversation import ConversationState
-from schemas.decision import TRIAGE, Decision, Due, Reason, RunnerUp, WorkItem
+from schemas.decision import (
+    TRIAGE,
+    Decision,
+    Due,
+    Evidence,
+    Guess,
+    Reason,
+    RunnerUp,
+    WorkItem,
+)
 from schemas.departments import Department
 from schemas.fold import fold
 from schemas.message import Message
@@ -31,6 +42,17 @@ DECIDED_ON = 20_000
 
 _UNSURE = 0.5  # what one plain rule weighs against: alone it gives 2/3, against an equal one 2/5
 ESCALATED_PRIORITY = 25
+_POINT = 0.7
+"""A plain rule doubles the odds of a model; one of weight 10 decides."""
+
+_UNKNOWN = 0.05
+"""The share of a department that the model never heard of: it has no opinion, so rules that weigh
+4.3 together are an even match for its certainty."""
+
+_LEAST = 0.0001
+
+Readings = dict[str, Reading]
+"""What the models make of one text, by their tasks."""
 
 Look = Callable[[str], ConversationState | None]
 
@@ -42,7 +64,12 @@ class Policy:
     pack: Pack
     threshold: float
     departments: dict[str, Department]
-    model: str | None = None
+    models: tuple[Model, ...] = ()
+
+    @property
+    def model(self) -> str | None:
+        """What the models are called in a decision."""
+        return " ".join(m.name for m in self.models) or None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,32 +85,53 @@ def decide(batch: Sequence[Message], look: Look, policy: Policy, now: datetime) 
     """Decide a batch in order; a later message of a conversation sees the state an earlier left."""
     fresh: dict[str, ConversationState] = {}
     made = []
-    for message in batch:
+    for message, read in zip(batch, readings(batch, policy), strict=True):
         state = fresh.get(message.conversation) or look(message.conversation)
-        decided = one(message, state, policy, now)
+        decided = one(message, state, policy, now, read)
         if decided.state is not None:
             fresh[message.conversation] = decided.state
         made.append(decided)
     return made
 
 
+def text_of(message: Message) -> str:
+    """Return what a message is decided on."""
+    text = f"{message.subject}\n{message.text}" if message.subject else message.text
+    return text[:DECIDED_ON]
+
+
+def readings(batch: Sequence[Message], policy: Policy) -> list[Readings]:
+    """Return what the models make of each message; of a batch at once, for that is quicker."""
+    made: list[Readings] = [{} for _ in batch]
+    if policy.models:
+        texts = list(map(text_of, batch))
+        for model in policy.models:
+            for place, reading in zip(made, model.read(texts), strict=True):
+                place[model.head.task] = reading
+    return made
+
+
 def one(
-    message: Message, state: ConversationState | None, policy: Policy, now: datetime
-) -> Decided:
-    """Decide one message."""
+    message: Message, state: ConversationState | None, policy: Policy, now: datetime,
+    read: Readings | None = None,
+) -> Decided:  # fmt: skip
+    """Decide one message; `read` is what the models make of it, asked for here when it is not."""
     if state is not None and states.has_seen(state, message.id):
         return Decided(decision=_repeat(message, state, policy, now), state=None, item=None)
-    text = f"{message.subject}\n{message.text}" if message.subject else message.text
-    text = text[:DECIDED_ON]
+    if read is None:
+        (read,) = readings((message,), policy)
+    text = text_of(message)
     folded = fold(text)
     hits = policy.pack.hits(text, folded)
-    ranking = _ranking(hits, policy)
+    ranking = ranked(hits, read.get("department"), policy)
     said = language(text, folded)
     if said == "und" and state is not None:
         said = state.language
     who = _who(message)
     flags = list(message.flags)
     reasons = [_reason(h, policy.pack.version) for h in hits]
+    if read:
+        reasons += [_of_model(m, read[m.head.task], text) for m in policy.models]
     if state is not None and state.department not in policy.departments:
         # The department was closed since: triage is where its conversations go on.
         state = msgspec.structs.replace(state, department=TRIAGE)
@@ -119,13 +167,16 @@ def one(
     if live and state is not None and action == "append":
         points = max(points, state.priority)
     confidence = 1.0 if action in ("append", "automatic") else (ranking[0][1] if ranking else 0.0)
+    mood, intent = read.get("sentiment"), read.get("intent")
     decision = Decision(
         message=message.id, brand=message.brand, channel=message.channel,
-        conversation=message.conversation, department=department, intent=_intent(hits, folded),
+        conversation=message.conversation, department=department,
+        intent=intent.best.label if intent else _intent(hits, folded),
         topics=tuple(dict.fromkeys(t for h in hits for t in h.rule.topics)), language=said,
-        sentiment=marked.sentiment, severity=marked.severity, priority=points,
-        confidence=confidence, reasons=tuple(reasons),
-        runner_up=_runner_up(ranking, department, policy), entities=entities(text, folded),
+        sentiment=mood.mood if mood else marked.sentiment, severity=marked.severity,
+        priority=points, confidence=confidence, reasons=tuple(reasons),
+        runner_up=_runner_up(ranking, department, policy),
+        guesses=_guesses(ranking) if action == "triage" else (), entities=entities(text, folded),
         flags=tuple(flags), action=action,  # type: ignore[arg-type]  # one of Action's words
         hops=state.hops if state else 0,
         pack=policy.pack.version, model=policy.model, decided_at=now,
@@ -204,16 +255,40 @@ def work_item(message: Message, decision: Decision, policy: Policy) -> WorkItem:
     )  # fmt: skip
 
 
-def _ranking(hits: Sequence[Hit], policy: Policy) -> list[tuple[str, float]]:
-    """Return the departments with their confidence, the best first; ties by name."""
+def ranked(hits: Sequence[Hit], reading: Reading | None, policy: Policy) -> list[tuple[str, float]]:
+    """Return the departments with their confidence, the best first; ties by name.
+
+    With a model, each point of weight of a rule multiplies the odds that the model gives.
+    """
     scores: dict[str, float] = {}
     for hit in hits:
         name = hit.rule.department
         if name is not None and name in policy.departments:
             scores[name] = scores.get(name, 0.0) + hit.rule.weight
+    if reading is not None:
+        return _together(scores, reading, policy)
     total = sum(scores.values()) + _UNSURE
     ranked = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
     return [(name, round(score / total, 4)) for name, score in ranked]
+
+
+def _together(
+    weights: dict[str, float], reading: Reading, policy: Policy
+) -> list[tuple[str, float]]:
+    shares = {
+        n: max(reading.share_of(n), _LEAST) if n in reading.labels else _UNKNOWN for n in weights
+    }
+    for guess in (reading.best, reading.second):
+        if guess.label in policy.departments and guess.label != TRIAGE:
+            shares[guess.label] = guess.share
+    odds = {n: p * math.exp(_POINT * weights.get(n, 0.0)) for n, p in shares.items()}
+    total = sum(odds.values()) + max(0.0, 1 - sum(shares.values()))
+    ranking = sorted(odds.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [(name, round(value / total, 4)) for name, value in ranking]
+
+
+def _guesses(ranking: list[tuple[str, float]]) -> tuple[Guess, ...]:
+    return tuple([Guess(department=name, confidence=share) for name, share in ranking[:2]])
 
 
 def _runner_up(
@@ -223,10 +298,13 @@ def _runner_up(
     if other is None:
         return None
     name, confidence = other
-    if department == TRIAGE:
+    best = dict(ranking).get(department, 0.0)
+    if any(m.head.task == "department" for m in policy.models) and best > confidence:
+        more = math.log(best / max(confidence, _LEAST)) / _POINT
+        would = f"rules of {more:.1f} more weight"
+    elif department == TRIAGE:
         would = f"a confidence of {policy.threshold:g} instead of {confidence:g}"
     else:
-        best = dict(ranking).get(department, 0.0)
         would = f"{best - confidence:.2f} more of the evidence"
     return RunnerUp(department=name, confidence=confidence, would_win=would)
 
@@ -288,6 +366,16 @@ def _reason(hit: Hit, version: str) -> Reason:
     return Reason(
         kind="rule", id=rule.id, version=version, evidence=hit.evidence, weight=rule.weight,
         text_tr=rule.tr, text_en=rule.en,
+    )  # fmt: skip
+
+
+def _of_model(model: Model, reading: Reading, text: str) -> Reason:
+    label, share = reading.best.label, reading.best.share
+    return Reason(
+        kind="model", id=f"model.{model.head.task}", version=model.name,
+        evidence=tuple([Evidence(start=a, end=b, text=text[a:b]) for a, b in reading.words]),
+        weight=share, text_tr=f"model: {label}, %{share * 100:.0f}",
+        text_en=f"the model says {label}, {share * 100:.0f} %",
     )  # fmt: skip
 
 

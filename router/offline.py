@@ -4,19 +4,25 @@ Before: JSON lines or a text. After: Decisions, the same that the router would m
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from pathlib import Path
 
 import msgspec
 
-from router.decide import Decided, one
+from router.decide import Decided, Policy, one, readings
 from router.run import policy
 from runtime.settings import Settings
 from schemas.base import Id, Record, Time, conversation_id, message_id
 from schemas.conversation import ConversationState
 from schemas.decision import Decision
+from schemas.departments import Department
 from schemas.errors import ConfigError, Problem
 from schemas.message import Handle, Message, Party
+
+AT_ONCE = 1000
+"""Lines that are decided together."""
 
 _AT = datetime(2026, 1, 1, tzinfo=UTC)  # a line without a time is always the same message
 
@@ -48,30 +54,53 @@ def _message(line: Line, number: int, brand: str) -> Message:
     )  # fmt: skip
 
 
-def decide_lines(lines: Iterable[bytes], settings: Settings) -> Iterator[Decision]:
+def with_models(settings: Settings, files: Iterable[Path]) -> Policy:
+    """Return the policy with these models for a trial: their labels are departments, too."""
+    made = policy(settings, files)
+    labels = {x for m in made.models if m.head.task == "department" for x in m.head.labels}
+    more = {x: Department(title_tr=x, title_en=x) for x in labels - {*made.departments}}
+    return replace(made, departments=made.departments | more)
+
+
+def decide_lines(
+    lines: Iterable[bytes], settings: Settings, by: Policy, at_once: int = AT_ONCE
+) -> Iterator[Decision]:
     """Yield a Decision for each line, in order; raise ConfigError for one that is not understood.
 
-    A line's conversation sees the state that earlier lines left, as on the road.
+    A line's conversation sees the state that earlier lines left, as on the road. So many lines are
+    read before the first is decided.
     """
-    by, states = policy(settings), dict[str, ConversationState]()
+    states: dict[str, ConversationState] = {}
     decoder = msgspec.json.Decoder(Line)
+    batch: list[Message] = []
+
+    def decided() -> Iterator[Decision]:
+        for message, read in zip(batch, readings(batch, by), strict=True):
+            state = states.get(message.conversation)
+            made: Decided = one(message, state, by, message.received_at, read)
+            if made.state is not None:
+                states[message.conversation] = made.state
+            yield made.decision
+        batch.clear()
+
     for number, raw in enumerate(lines, 1):
         if not raw.strip():
             continue
         try:
-            message = _message(decoder.decode(raw), number, settings.brand)
+            batch.append(_message(decoder.decode(raw), number, settings.brand))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            yield from decided()
             raise ConfigError([Problem(f"line {number}: {error}")]) from error
-        made: Decided = one(message, states.get(message.conversation), by, message.received_at)
-        if made.state is not None:
-            states[message.conversation] = made.state
-        yield made.decision
+        if len(batch) >= at_once:
+            yield from decided()
+    yield from decided()
 
 
 def decide_text(text: str, settings: Settings) -> Decision:
     """Return the Decision on a text."""
     message = _message(Line(text=text), 1, settings.brand)
-    return one(message, None, policy(settings), message.received_at).decision
+    by = with_models(settings, map(Path, settings.router.models))
+    return one(message, None, by, message.received_at).decision
 
 
 def tell(decision: Decision) -> Iterator[str]:

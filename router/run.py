@@ -13,6 +13,7 @@ import signal
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -22,8 +23,8 @@ from typing import Any
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from router import rules
-from router.decide import Decided, Policy, apply, one
+from router import model, rules
+from router.decide import Decided, Policy, Readings, apply, one, readings
 from router.state import Conversations
 from router.transaction import Transactions
 from runtime import log as logs
@@ -38,7 +39,7 @@ from schemas.base import derived_id
 from schemas.conversation import ConversationState, expired
 from schemas.dead import DeadLetter, Origin
 from schemas.decision import Decision, WorkItem
-from schemas.errors import Rejected
+from schemas.errors import ConfigError, Problem, Rejected
 from schemas.message import Message
 from schemas.outcome import Outcome
 
@@ -60,13 +61,32 @@ _TYPES = {
 }
 
 
-def policy(settings: Settings) -> Policy:
-    """Return what decisions are made by; raise ConfigError for a broken pack."""
+def policy(settings: Settings, models: Iterable[Path] = ()) -> Policy:
+    """Return what decisions are made by; raise ConfigError for a broken pack or model."""
     folder = Path(settings.router.pack) if settings.router.pack else rules.PACKS / "default"
+    found = tuple(model.load(path) for path in models)
+    tasks = [m.head.task for m in found]
+    if len(tasks) != len(set(tasks)):
+        raise ConfigError([Problem(f"two models of one task: {', '.join(sorted(tasks))}")])
     return Policy(
         pack=rules.load(folder), threshold=settings.router.threshold,
-        departments=dict(settings.departments),
+        departments=dict(settings.departments), models=found,
     )  # fmt: skip
+
+
+def live(settings: Settings) -> Policy:
+    """Return the policy of the settings; a model must name departments that there are."""
+    made = policy(settings, map(Path, settings.router.models))
+    problems = [
+        Problem(f"model {m.name}: {label!r} is no department. Add [departments.{label}], or train "
+                "without it.")
+        for m in made.models if m.head.task == "department"
+        for label in m.head.labels
+        if label not in made.departments and label != m.head.outside
+    ]  # fmt: skip
+    if problems:
+        raise ConfigError(problems)
+    return made
 
 
 @dataclass
@@ -78,6 +98,7 @@ class Batch:
     decided: Counter[tuple[str, str]] = field(default_factory=Counter)
     repeats: int = 0
     time: bytes = b""
+    readings: dict[int, Readings] = field(default_factory=dict)
 
 
 class Router:
@@ -181,30 +202,46 @@ class Router:
         """Decide and write records until the batch has had its time; return how many."""
         now = self._clock.now()
         batch.time = now.isoformat().encode()
-        for done, record in enumerate(records, 1):
-            self._one(record, batch, now)
-            if self._clock.monotonic() - began > _BATCH_S:
-                return done
-        return len(records)
+        done = 0
+        for at in range(0, len(records), model.AT_ONCE):
+            part = [(r, *_decoded(r)) for r in records[at : at + model.AT_ONCE]]
+            self._read(part, batch)
+            for record, decoded, error in part:
+                self._one(record, decoded, error, batch, now)
+                done += 1
+                if self._clock.monotonic() - began > _BATCH_S:
+                    return done
+        return done
 
-    def _one(self, record: Any, batch: Batch, now: datetime) -> None:
+    def _read(self, part: list[tuple[Any, Message | Outcome | None, Rejected | None]],
+              batch: Batch) -> None:  # fmt: skip
+        """Let the models read the messages of a part at once; a bug there is found one by one."""
+        batch.readings = {}
+        if not self._policy.models:
+            return
+        found = [d for _, d, _ in part if isinstance(d, Message)]
+        try:
+            batch.readings = dict(zip(map(id, found), readings(found, self._policy), strict=True))
+        except Exception:
+            log.exception("router.model_bug", messages=len(found))
+
+    def _one(
+        self, record: Any, decoded: Message | Outcome | None, error: Rejected | None,
+        batch: Batch, now: datetime,
+    ) -> None:  # fmt: skip
         """Decide one record and produce what follows from it."""
         place = (record.topic(), record.partition())
         partition = record.partition()
         parent = envelope.traceparent_of(record.headers())
-        struct: type[Message] | type[Outcome]
-        struct = Message if record.topic() == topics.MESSAGES.name else Outcome
-        decoded: Message | Outcome | None = None
         try:
-            decoded = envelope.decode(struct, record.value())
-            if (record.key() or b"").decode("utf-8", "replace") != decoded.conversation:
-                raise Rejected("record.misplaced")
+            if error is not None or decoded is None:
+                raise error or Rejected("record.misplaced")
             state = self._look(partition, decoded.conversation, batch)
-            made = self._decided(decoded, state, now)
+            made = self._decided(decoded, state, now, batch.readings.get(id(decoded)))
             self._put(made, partition, batch, parent)
             self._poison[place] = 0
-        except Rejected as error:
-            self._bury(record, decoded, error, now)
+        except Rejected as refusal:
+            self._bury(record, decoded, refusal, now)
             self._poison[place] += 1
 
     def _look(self, partition: int, conversation: str, batch: Batch) -> ConversationState | None:
@@ -212,12 +249,13 @@ class Router:
         return found if found is not None else self._states.get(partition, conversation)
 
     def _decided(
-        self, decoded: Message | Outcome, state: ConversationState | None, now: datetime
-    ) -> Decided | ConversationState | None:
+        self, decoded: Message | Outcome, state: ConversationState | None, now: datetime,
+        read: Readings | None,
+    ) -> Decided | ConversationState | None:  # fmt: skip
         """Decide; a bug that one record brings out must not stop the line: it is buried."""
         try:
             if isinstance(decoded, Message):
-                return one(decoded, state, self._policy, now)
+                return one(decoded, state, self._policy, now, read)
             return apply(decoded, state, self._policy, now)
         except Exception as error:
             log.exception("router.bug", id=decoded.id)
@@ -385,6 +423,20 @@ class Router:
         return position, lag
 
 
+def _decoded(record: Any) -> tuple[Message | Outcome | None, Rejected | None]:
+    """Return what a record holds, and why it can't be taken."""
+    struct: type[Message] | type[Outcome]
+    struct = Message if record.topic() == topics.MESSAGES.name else Outcome
+    decoded: Message | Outcome | None = None
+    try:
+        decoded = envelope.decode(struct, record.value())
+        if (record.key() or b"").decode("utf-8", "replace") != decoded.conversation:
+            raise Rejected("record.misplaced")
+    except Rejected as error:
+        return decoded, error
+    return decoded, None
+
+
 def _ends(records: list[Any]) -> dict[tuple[str, int], int]:
     """Return the offset behind the last record of each partition."""
     return {(r.topic(), r.partition()): r.offset() + 1 for r in records}
@@ -409,7 +461,7 @@ def start(settings: Settings) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    router = Router(settings, policy(settings), clock, Folder(settings.archive_path), health)
+    router = Router(settings, live(settings), clock, Folder(settings.archive_path), health)
     ops = serve(health, settings.ops)
     watchdog = Watchdog(health, router.look, settings.ops, clock)
     # What is loaded stays: the collector need not go through it again with every batch.

@@ -16,6 +16,7 @@ from typing import Any
 import click
 import msgspec
 
+from runtime.commands_models import evaluate, train
 from schemas.errors import ConfigError, Problem, Rejected, Unavailable
 
 
@@ -235,13 +236,22 @@ def parse(
 
 @click.command()
 @click.argument("file", default="-", type=click.File("rb"))
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A model of `santral train`; may be given once a task.",
+)
 @click.option("--rules", type=click.Path(exists=True, file_okay=False, path_type=Path),
               help="A pack's folder instead of the configured one.")  # fmt: skip
 @click.pass_context
-def decide(ctx: click.Context, file: Any, rules: Path | None) -> None:
+def decide(ctx: click.Context, file: Any, models: tuple[Path, ...], rules: Path | None) -> None:
     """Decide JSON lines with at least `text`; print one Decision a line, in order. No broker.
 
-    Also understood: id, subject, channel, sender, sent_at, conversation.
+    Also understood: id, subject, channel, sender, sent_at, conversation. Without --model those of
+    [router] are used.
     """
     settings = _load(ctx)
     if rules is not None:
@@ -249,7 +259,10 @@ def decide(ctx: click.Context, file: Any, rules: Path | None) -> None:
             settings, router=msgspec.structs.replace(settings.router, pack=str(rules))
         )
     offline = importlib.import_module("router.offline")
-    for record in offline.decide_lines(file, settings):
+    by = offline.with_models(settings, models or map(Path, settings.router.models))
+    # Somebody who types lines wants each answer at once.
+    at_once = 1 if sys.stdin.isatty() and file.name == "<stdin>" else offline.AT_ONCE
+    for record in offline.decide_lines(file, settings, by, at_once):
         _print(record)
 
 
@@ -461,8 +474,9 @@ def import_(
 
 
 def register(main: click.Group) -> None:
-    """Add every command of this file to the command line."""
+    """Add every command that asks or sends to the command line."""
     for command in (
-        topics, check, send, follow, parse, decide, tap, ledger, dead, explain, demo, import_,
+        topics, check, send, follow, parse, decide, train, evaluate, tap, ledger, dead, explain,
+        demo, import_,
     ):  # fmt: skip
         main.add_command(command)

@@ -128,9 +128,11 @@ class Tokens(Record, frozen=True, kw_only=True):
 
 
 class Router(Record, frozen=True, kw_only=True):
-    """How the router works. An empty `pack` is the default pack."""
+    """How the router works. An empty `pack` is the default pack; `models` are files of
+    `santral train`, one a task."""
 
     pack: str = ""
+    models: tuple[str, ...] = ()
     batch: Count = 2000
     threshold: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
     forget_after: timedelta = timedelta(days=90)

@@ -46,6 +46,13 @@ class RunnerUp(Record, frozen=True, kw_only=True):
     would_win: str = ""
 
 
+class Guess(Record, frozen=True, kw_only=True):
+    """A department that it may be."""
+
+    department: str
+    confidence: Share
+
+
 class Entity(Record, frozen=True, kw_only=True):
     """Something found in the text, with its place in it."""
 
@@ -59,7 +66,8 @@ class Decision(Record, frozen=True, kw_only=True):
     """Where a message goes and why. Same versions, state and message: same decision.
 
     `sentiment` from -1 to 1, `severity` from 0 to 2, `priority` from 0 to 100, `hops` counts
-    how often people moved the item. The customer's text is not in it, spans of evidence are.
+    how often people moved the item; `guesses` are the two likeliest departments of what went to
+    triage. The customer's text is not in it, spans of evidence are.
     """
 
     message: Id
@@ -76,6 +84,7 @@ class Decision(Record, frozen=True, kw_only=True):
     confidence: Share = 0.0
     reasons: tuple[Reason, ...] = ()
     runner_up: RunnerUp | None = None
+    guesses: tuple[Guess, ...] = ()
     entities: tuple[Entity, ...] = ()
     flags: tuple[str, ...] = ()
     action: Action

@@ -8,7 +8,7 @@ one is the place in the other. Ten times as fast as str.translate: one byte a ch
 
 import unicodedata
 
-_LETTERS = {
+LETTERS = {
     "ı": "i", "İ": "i", "ş": "s", "Ş": "s", "ğ": "g", "Ğ": "g", "ç": "c", "Ç": "c", "ö": "o",
     "Ö": "o", "ü": "u", "Ü": "u", "â": "a", "Â": "a", "î": "i", "Î": "i", "û": "u", "Û": "u",
 }  # fmt: skip
@@ -21,7 +21,7 @@ def _table() -> bytes:
             char = bytes([byte]).decode("cp1254")
         except UnicodeDecodeError:
             continue
-        plain = _LETTERS.get(char) or unicodedata.normalize("NFD", char)[0].lower()
+        plain = LETTERS.get(char) or unicodedata.normalize("NFD", char)[0].lower()
         if plain.isascii() and plain.isalnum():
             made[byte] = ord(plain)
     return bytes(made)

@@ -1,0 +1,291 @@
+"""A trained model: a linear classifier over hashed features, in a file of its own. Pure but for I/O
+in `load` and `save`.
+
+Before: training.py learned it, `santral decide` or the router names its file. After: decide.py gets
+for each text the two best labels with calibrated probabilities and the words that spoke for the
+first. The file is a line of JSON (`Head`) and plain arrays, whose sha256 the head tells: nothing in
+it is ever executed, and a damaged, foreign or newer one is refused.
+"""
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from router import features
+from router.features import BUCKETS, counted
+from schemas.base import Record, Time
+from schemas.errors import ConfigError, Problem
+
+FORMAT = "santral-model"
+VERSION = 1
+AT_ONCE = 250  # texts weighed together: what they gather stays in the processor's cache
+SHOWN = 3  # words of evidence kept of one text
+_LARGEST = 1024 * 1024 * 1024
+_HEAD = 4 * 1024 * 1024
+
+Task = Literal["department", "intent", "sentiment"]
+Floats = NDArray[np.float32]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+class Figures(Record, frozen=True, kw_only=True):
+    """How good it was on texts that it had not seen (cross-validated): `low` and `high` bound the
+    accuracy with 95 % (Wilson), `majority` is the accuracy of always naming the commonest label,
+    `ece` the expected calibration error in 15 bins."""
+
+    accuracy: Share
+    low: Share
+    high: Share
+    majority: Share
+    macro_f1: Share
+    ece: Share
+    folds: int
+
+
+class Head(Record, frozen=True, kw_only=True):
+    """What a model is, and what it was made from. Probabilities are softmax(`sharpness` x margins),
+    of which the share `noise` is spread over all labels: so often people label otherwise.
+
+    `outside` is the label of texts that belong to none of the others; it is also given to those
+    whose best probability is below `outside_below`.
+    """
+
+    format: str = FORMAT
+    version: int = VERSION
+    task: Task
+    labels: Annotated[tuple[str, ...], msgspec.Meta(min_length=2, max_length=10_000)]
+    features: int
+    rows: Annotated[int, msgspec.Meta(ge=1, le=BUCKETS)]
+    unseen: float
+    sharpness: Annotated[float, msgspec.Meta(gt=0)]
+    noise: Share = 0.0
+    outside: str = ""
+    outside_below: Share = 0.0
+    data: str
+    lines: int
+    by_label: dict[str, int]
+    made_at: Time
+    made_by: str = ""
+    figures: Figures
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A label with its probability."""
+
+    label: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a model makes of a text: the best label, the second, the places (from, to, in
+    characters) of the words that spoke for the best, and for sentiment the mood from -1 to 1."""
+
+    best: Guess
+    second: Guess
+    words: tuple[tuple[int, int], ...] = ()
+    mood: float = 0.0
+    shares: Floats | None = field(default=None, compare=False, repr=False)
+    labels: tuple[str, ...] = field(default=(), compare=False, repr=False)
+
+    def share_of(self, label: str) -> float:
+        """Return the probability of a label, 0 when the model does not know it."""
+        if self.shares is None or label not in self.labels:
+            return 0.0
+        return float(self.shares[self.labels.index(label)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A loaded model."""
+
+    head: Head
+    name: str
+    row_of: NDArray[np.int32]
+    idf: Floats
+    weights: Floats
+    bias: Floats
+
+    def margins(self, texts: list[str]) -> Floats:
+        """Return texts x labels."""
+        made = np.zeros((len(texts), len(self.head.labels)), np.float32)
+        for at in range(0, len(texts), AT_ONCE):
+            part = texts[at : at + AT_ONCE]
+            made[at : at + len(part)] = self._weighed(features.features(part))
+        return made
+
+    def shares(self, margins: Floats) -> Floats:
+        """Return the probabilities of margins, rows that add up to 1."""
+        scaled = (margins * self.head.sharpness).astype(np.float64)
+        scaled -= scaled.max(axis=1, keepdims=True)
+        made = np.exp(scaled)
+        made /= made.sum(axis=1, keepdims=True)
+        made += self.head.noise * (1 / made.shape[1] - made)
+        shares: Floats = made.astype(np.float32)
+        return shares
+
+    def chosen(self, shares: Floats) -> NDArray[np.int64]:
+        """Return the number of the label for each row."""
+        best: NDArray[np.int64] = shares.argmax(axis=1)
+        if self.head.outside:
+            outside = self.head.labels.index(self.head.outside)
+            best = np.where(shares.max(axis=1) < self.head.outside_below, outside, best)
+        return best
+
+    def read(self, texts: list[str]) -> list[Reading]:
+        """Return a Reading for each text; what is read of one does not depend on the others."""
+        made: list[Reading] = []
+        for at in range(0, len(texts), AT_ONCE):
+            made += self._read(texts[at : at + AT_ONCE])
+        return made
+
+    def _read(self, texts: list[str]) -> list[Reading]:
+        found = features.features(texts)
+        shares = self.shares(self._weighed(found))
+        best = self.chosen(shares)
+        rows = np.arange(len(texts))
+        rest = shares.copy()
+        rest[rows, best] = -1
+        second = rest.argmax(axis=1)
+        words = self._spoke(found, best)
+        sentiment = self.head.task == "sentiment"
+        moods = (shares @ _moods(self.head.labels)).tolist() if sentiment else None
+        labels = self.head.labels
+        told = zip(best.tolist(), shares[rows, best].tolist(), second.tolist(),
+                   shares[rows, second].tolist(), strict=True)  # fmt: skip
+        return [
+            Reading(
+                Guess(labels[b], round(p, 4)), Guess(labels[s], round(q, 4)), words[i],
+                round(moods[i], 4) if moods else 0.0, shares[i], labels,
+            )
+            for i, (b, p, s, q) in enumerate(told)
+        ]  # fmt: skip
+
+    def _weighed(self, found: features.Features) -> Floats:
+        text, bucket, weight = counted(found)
+        row = self.row_of[bucket]
+        known = row >= 0
+        value = weight * np.where(known, self.idf[row], np.float32(self.head.unseen))
+        length = np.sqrt(np.bincount(text, weights=value * value, minlength=found.texts))
+        length[length == 0] = 1
+        text, row, value = text[known], row[known], value[known]
+        made = np.zeros((found.texts, len(self.head.labels)), np.float32)
+        if len(text):
+            first = np.flatnonzero(np.append(True, text[1:] != text[:-1]))
+            sums = np.add.reduceat(self.weights[row] * value[:, None], first, axis=0)
+            made[text[first]] = sums
+        whole: Floats = (made / length[:, None] + self.bias).astype(np.float32)
+        return whole
+
+    def _spoke(
+        self, found: features.Features, best: NDArray[np.int64]
+    ) -> list[tuple[tuple[int, int], ...]]:
+        """Return the places of the words that spoke loudest for the label of each text."""
+        none: list[tuple[tuple[int, int], ...]] = [() for _ in range(found.texts)]
+        row = self.row_of[found.bucket]
+        known = row >= 0
+        row = row[known]
+        if not len(row):
+            return none
+        said = self.weights[row, best[found.text[known]]] * self.idf[row]
+        by_word = np.bincount(found.word[known], weights=said, minlength=len(found.word_text))
+        order = np.lexsort((-by_word, found.word_text))
+        text = found.word_text[order]
+        rank = np.arange(len(order)) - np.searchsorted(text, text, side="left")
+        order = order[(rank < SHOWN) & (by_word[order] > 0)]
+        for at, start, end in zip(
+            found.word_text[order].tolist(), found.word_start[order].tolist(),
+            found.word_end[order].tolist(), strict=True,
+        ):  # fmt: skip
+            none[at] = (*none[at], (start, end))
+        return none
+
+
+_GOOD = frozenset({"olumlu", "positive", "pozitif", "pos", "good", "happy"})
+_BAD = frozenset({"olumsuz", "negative", "negatif", "neg", "bad", "angry"})
+
+
+def _moods(labels: tuple[str, ...]) -> Floats:
+    """Return 1 for a label of praise, -1 for one of blame, 0 for any other."""
+    return np.array(
+        [1.0 if x.casefold() in _GOOD else -1.0 if x.casefold() in _BAD else 0.0 for x in labels],
+        np.float32,
+    )
+
+
+def build(head: Head, name: str, buckets: NDArray[np.int32], idf: Floats, weights: Floats,
+          bias: Floats) -> Model:  # fmt: skip
+    """Return the model of its arrays: `buckets` and `idf` a row, `weights` rows x labels."""
+    row_of = np.full(BUCKETS, -1, np.int32)
+    row_of[buckets] = np.arange(len(buckets), dtype=np.int32)
+    return Model(head=head, name=name, row_of=row_of, idf=idf, weights=weights, bias=bias)
+
+
+def save(path: Path, model: Model) -> Head:
+    """Write a model's file, whole or not at all; return its head with the arrays' sha256."""
+    buckets = np.flatnonzero(model.row_of >= 0)
+    buckets = buckets[np.argsort(model.row_of[buckets])].astype("<i4")
+    payload = b"".join((
+        buckets.tobytes(), model.idf.astype("<f4").tobytes(),
+        model.weights.astype("<f2").tobytes(), model.bias.astype("<f4").tobytes(),
+    ))  # fmt: skip
+    head = msgspec.structs.replace(model.head, sha256=sha256(payload).hexdigest())
+    part = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(msgspec.json.encode(head) + b"\n" + payload)
+        part.replace(path)
+    except OSError as error:
+        raise ConfigError([Problem(f"{path}: can't be written: {error.strerror}")]) from error
+    return head
+
+
+def load(path: Path) -> Model:
+    """Read a model's file; raise ConfigError that says what is wrong with it."""
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise _refused(path, "is larger than any model")
+        raw = path.read_bytes()
+    except OSError as error:
+        raise _refused(path, f"can't be read: {error.strerror}") from error
+    line, found, payload = raw.partition(b"\n")
+    if not found or len(line) > _HEAD or not line.startswith(b"{"):
+        raise _refused(path, "is no model of `santral train`")
+    try:
+        head = msgspec.json.decode(line, type=Head)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _refused(path, f"is no model of `santral train`: {error}") from error
+    if head.format != FORMAT:
+        raise _refused(path, "is no model of `santral train`")
+    if head.version != VERSION or head.features != features.VERSION:
+        raise _refused(path, "was made by another version of santral: train it anew")
+    if sha256(payload).hexdigest() != head.sha256:
+        raise _refused(path, "is damaged: its bytes are not those that were written")
+    rows, count = head.rows, len(head.labels)
+    if len(payload) != rows * 8 + rows * count * 2 + count * 4:
+        raise _refused(path, "is damaged: its arrays have other sizes than its head says")
+    if head.outside and head.outside not in head.labels:
+        raise _refused(path, "is damaged: its label for what is outside is none of its labels")
+    at = rows * 4
+    buckets = np.frombuffer(payload, "<i4", rows)
+    idf = np.frombuffer(payload, "<f4", rows, at)
+    weights = np.frombuffer(payload, "<f2", rows * count, 2 * at).astype(np.float32)
+    bias = np.frombuffer(payload, "<f4", count, 2 * at + rows * count * 2)
+    if (
+        len(np.unique(buckets)) != rows or buckets.min() < 0 or buckets.max() >= BUCKETS
+        or not all(np.isfinite(a).all() for a in (idf, weights, bias))
+    ):  # fmt: skip
+        raise _refused(path, "is damaged: its numbers make no sense")
+    name = f"{head.task}-{head.sha256[:12]}"
+    return build(head, name, buckets, idf, weights.reshape(rows, count), bias)
+
+
+def _refused(path: Path, why: str) -> ConfigError:
+    return ConfigError([Problem(f"model {path}: {why}")])

@@ -1,0 +1,311 @@
+"""Learning a model from labelled lines: naive Bayes weights on linear support vector machines.
+
+Before: `santral train` read the lines. After: router/model.py's file, with the figures of its
+cross-validation. scikit-learn (the extra `train`) does the fitting; what runs live needs numpy.
+Same lines, same model. Source: Wang and Manning 2012 (NBSVM); Guo et al. 2017 (temperature).
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from router import features
+from router.features import BUCKETS, counted
+from router.model import AT_ONCE, Figures, Floats, Head, Model, Task, build
+from schemas.base import Record
+from schemas.errors import ConfigError, Problem, Unavailable
+
+FOLDS = 5
+BINS = 15
+OUTSIDE = frozenset(
+    {"oos", "out_of_scope", "out-of-scope", "out of scope", "kapsam_disi", "kapsam dışı"}
+)
+"""Labels of texts that belong to none of the others."""
+
+_CANDIDATES = ((0.3, 1.0), (0.5, 0.7), (0.7, 1.0))
+"""(how much of the naive Bayes weight, C): the best of them in cross-validation is taken."""
+
+_NOISES = (0.0001, 0.001, 0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.13, 0.16, 0.2)
+"""Shares of odd labels that are tried; none at all would make one of them infinitely unlikely."""
+
+_GIVEN = 0.01
+"""In-scope accuracy that may be given for recognising what is outside."""
+
+_LEAST = 10
+
+Numbers = NDArray[np.int64]
+Tell = Callable[[str, int, int], None]
+
+
+class Line(Record, frozen=True, kw_only=True):
+    """A line to learn from; without `label` it is passed by."""
+
+    text: str
+    label: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """Texts with their labels, `data` their sha256, `unlabelled` lines that were passed by."""
+
+    texts: list[str]
+    labels: list[str]
+    data: str
+    unlabelled: int = 0
+
+
+def read(lines: Iterable[bytes]) -> Labelled:
+    """Return the lines; raise ConfigError that names every line that is none (at most 20)."""
+    texts: list[str] = []
+    labels: list[str] = []
+    problems: list[Problem] = []
+    digest, unlabelled = sha256(), 0
+    decoder = msgspec.json.Decoder(Line)
+    for number, raw in enumerate(lines, 1):
+        if not raw.strip():
+            continue
+        digest.update(raw.strip() + b"\n")
+        try:
+            line = decoder.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            problems.append(Problem(f'line {number}: {error}. Give {{"text": …, "label": …}}.'))
+            if len(problems) == 20:
+                break
+            continue
+        if line.label is None or not line.label.strip():
+            unlabelled += 1
+            continue
+        texts.append(line.text)
+        labels.append(line.label.strip())
+    if problems:
+        raise ConfigError(problems)
+    return Labelled(texts=texts, labels=labels, data=digest.hexdigest(), unlabelled=unlabelled)
+
+
+def wilson(share: float, count: int) -> tuple[float, float]:
+    """Return the bounds of a share of `count` with 95 % (Wilson 1927)."""
+    if not count:
+        return 0.0, 1.0
+    z = 1.959964
+    middle = (share + z * z / (2 * count)) / (1 + z * z / count)
+    half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    half /= 1 + z * z / count
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def train(told: Labelled, task: Task, now: datetime, tell: Tell = lambda *_: None) -> Model:
+    """Return a model of the lines; raise ConfigError when they can't be learned from.
+
+    `tell` hears (what, done, of all) of the steps.
+    """
+    try:
+        import sklearn
+    except ImportError as error:
+        raise Unavailable("training needs scikit-learn: pip install 'santral[train]'") from error
+    labels = tuple(sorted(set(told.labels)))
+    if len(labels) < 2 or len(told.texts) < _LEAST:
+        raise ConfigError([Problem(
+            f"{len(told.texts)} labelled lines with {len(labels)} labels: "
+            f"give {_LEAST} lines with 2 labels at least"
+        )])  # fmt: skip
+    number = {label: i for i, label in enumerate(labels)}
+    truth = np.array([number[x] for x in told.labels])
+    tell("reading", 0, 1)
+    matrix = _matrix(told.texts)
+    folds = _folds(truth)
+    steps, done = len(_CANDIDATES) * FOLDS + 1, 0
+    best: tuple[float, tuple[float, float], Floats] | None = None
+    for candidate in _CANDIDATES:
+        margins = np.zeros((len(truth), len(labels)), np.float32)
+        for fold in range(FOLDS):
+            seen = folds != fold
+            _, fitted = _fitted(matrix[seen], truth[seen], len(labels), candidate)
+            margins[~seen] = fitted(matrix[~seen])
+            done += 1
+            tell("cross-validating", done, steps)
+        accuracy = float((margins.argmax(axis=1) == truth).mean())
+        if best is None or accuracy > best[0]:
+            best = (accuracy, candidate, margins)
+    assert best is not None
+    _, candidate, margins = best
+    (idf, weights, bias), _ = _fitted(matrix, truth, len(labels), candidate)
+    tell("fitting", steps, steps)
+    sharpness, noise = _calibrated(margins, truth)
+    used = np.flatnonzero(np.diff(matrix.tocsc().indptr)).astype(np.int32)
+    counts = Counter(told.labels)
+    head = Head(
+        task=task, labels=labels, features=features.VERSION, rows=len(used),
+        unseen=float(idf.max()), sharpness=sharpness, noise=noise,
+        outside=next((x for x in labels if x.casefold() in OUTSIDE), ""),
+        data=told.data, lines=len(truth), by_label={x: counts[x] for x in labels}, made_at=now,
+        made_by=f"scikit-learn {sklearn.__version__}, {candidate[0]:g} of naive Bayes, "
+                f"C {candidate[1]:g}",
+        figures=Figures(accuracy=0, low=0, high=0, majority=0, macro_f1=0, ece=0, folds=FOLDS),
+    )  # fmt: skip
+    model = build(head, task, used, idf[used], np.ascontiguousarray(weights[:, used].T), bias)
+    return _judged(model, margins, truth)
+
+
+def _judged(model: Model, margins: Floats, truth: Numbers) -> Model:
+    """Return the model with its figures, and with the bound below which a text is outside."""
+    head, shares = model.head, model.shares(margins)
+    if head.outside:
+        below = _outside_below(shares, truth, head.labels.index(head.outside))
+        head = msgspec.structs.replace(head, outside_below=below)
+        model = build_with(model, head)
+    said = model.chosen(shares)
+    scored = score(head.labels, truth, said, shares)
+    return build_with(model, msgspec.structs.replace(head, figures=scored))
+
+
+def build_with(model: Model, head: Head) -> Model:
+    """Return the model with another head."""
+    return Model(
+        head=head, name=model.name, row_of=model.row_of, idf=model.idf, weights=model.weights,
+        bias=model.bias,
+    )  # fmt: skip
+
+
+def score(labels: Sequence[str], truth: Numbers, said: Numbers, shares: Floats) -> Figures:
+    """Return the figures of answers: `truth` and `said` are numbers of labels, -1 is none."""
+    right = said == truth
+    accuracy = float(right.mean())
+    low, high = wilson(accuracy, len(truth))
+    f1 = []
+    for label in range(len(labels)):
+        hit = int((right & (truth == label)).sum())
+        both = int((truth == label).sum() + (said == label).sum())
+        if (truth == label).any():
+            f1.append(2 * hit / both if both else 0.0)
+    return Figures(
+        accuracy=accuracy, low=low, high=high,
+        majority=float(np.unique(truth, return_counts=True)[1].max() / len(truth)),
+        macro_f1=float(np.mean(f1)) if f1 else 0.0,
+        ece=sum(abs(b.said - b.right) * b.count for b in reliability(right, shares.max(axis=1)))
+        / len(truth),
+        folds=FOLDS,
+    )  # fmt: skip
+
+
+class Bin(Record, frozen=True, kw_only=True):
+    """Answers of about the same confidence: how many, what was said on average, what was right."""
+
+    count: int
+    said: float
+    right: float
+
+
+def reliability(right: NDArray[np.bool_], share: NDArray[Any]) -> list[Bin]:
+    """Return the reliability curve in bins of equal width; empty bins are left out."""
+    place = np.minimum((share * BINS).astype(int), BINS - 1)
+    made = []
+    for number in range(BINS):
+        held = place == number
+        if held.any():
+            made.append(Bin(
+                count=int(held.sum()), said=float(share[held].mean()),
+                right=float(right[held].mean()),
+            ))  # fmt: skip
+    return made
+
+
+def _matrix(texts: list[str]) -> Any:
+    """Return texts x buckets, a sparse matrix of the features' weights."""
+    from scipy import sparse
+
+    rows = []
+    for at in range(0, len(texts), AT_ONCE):
+        part = texts[at : at + AT_ONCE]
+        text, bucket, weight = counted(features.features(part))
+        rows.append(sparse.csr_matrix((weight, (text, bucket)), shape=(len(part), BUCKETS)))
+    return sparse.vstack(rows).tocsr()
+
+
+def _folds(truth: Numbers) -> Numbers:
+    """Return a fold for each line, each label spread evenly over them; always the same."""
+    order = np.random.default_rng(0).permutation(len(truth))
+    made = np.zeros(len(truth), np.int64)
+    for label in np.unique(truth):
+        held = order[truth[order] == label]
+        made[held] = (np.arange(len(held)) + label) % FOLDS
+    return made
+
+
+def _fitted(
+    matrix: Any, truth: Numbers, count: int, candidate: tuple[float, float]
+) -> tuple[tuple[Floats, Floats, Floats], Callable[[Any], Floats]]:
+    """Return (idf, weights: labels x buckets, bias), and what gives the margins of other rows."""
+    from scipy import sparse
+    from sklearn.svm import LinearSVC
+
+    share, c = candidate
+    seen = np.bincount(matrix.indices, minlength=BUCKETS)
+    idf = (np.log((1 + matrix.shape[0]) / (1 + seen)) + 1).astype(np.float32)
+
+    def scaled(rows: Any) -> Any:
+        made = rows.multiply(idf).tocsr()
+        length = np.sqrt(np.asarray(made.multiply(made).sum(axis=1)).ravel())
+        length[length == 0] = 1
+        return (sparse.diags((1 / length).astype(np.float32)) @ made).tocsr()
+
+    known = scaled(matrix)
+    total = np.asarray(known.sum(axis=0)).ravel()
+    weights, bias = np.zeros((count, BUCKETS), np.float32), np.full(count, -1.0, np.float32)
+    for label in range(count):
+        mine = truth == label
+        if not mine.any() or mine.all():
+            continue
+        with_it = np.asarray(known[mine].sum(axis=0)).ravel()
+        smooth = 0.025
+        with_it, without = with_it + smooth, total - with_it + 2 * smooth
+        speaks = np.abs(np.log((with_it / with_it.sum()) / (without / without.sum())))
+        scale = ((1 - share) * speaks.mean() + share * speaks).astype(np.float32)
+        made = LinearSVC(C=c, random_state=0).fit(known.multiply(scale).tocsr(), mine)
+        weights[label], bias[label] = made.coef_[0] * scale, made.intercept_[0]
+    return (idf, weights, bias), lambda rows: np.asarray(scaled(rows) @ weights.T) + bias
+
+
+def _calibrated(margins: Floats, truth: Numbers) -> tuple[float, float]:
+    """Return (sharpness, noise) under which the truth was likeliest: true probabilities."""
+    places = np.arange(len(truth))
+
+    def loss(sharpness: float) -> tuple[float, float]:
+        scaled = margins.astype(np.float64) * sharpness
+        scaled -= scaled.max(axis=1, keepdims=True)
+        share = np.exp(scaled[places, truth]) / np.exp(scaled).sum(axis=1)
+        return min(
+            (float(-np.log((1 - n) * share + n / margins.shape[1]).mean()), n) for n in _NOISES
+        )
+
+    low, high, golden = math.log(0.05), math.log(50), (math.sqrt(5) - 1) / 2
+    for _ in range(30):
+        left, right = high - golden * (high - low), low + golden * (high - low)
+        if loss(math.exp(left)) < loss(math.exp(right)):
+            high = right
+        else:
+            low = left
+    sharpness = round(math.exp((low + high) / 2), 6)
+    return sharpness, loss(sharpness)[1]
+
+
+def _outside_below(shares: Floats, truth: Numbers, outside: int) -> float:
+    """Return the largest bound that costs no more than a little of the others' accuracy."""
+    inside = truth != outside
+    said, top = shares.argmax(axis=1), shares.max(axis=1)
+    right = said == truth
+    without = float(right[inside].mean())
+    best = 0.0
+    for bound in np.arange(0.02, 1.0, 0.02):
+        kept = right & ((top >= bound) | (said == outside))
+        if float(kept[inside].mean()) < without - _GIVEN:
+            break
+        best = float(bound)
+    return round(best, 4)

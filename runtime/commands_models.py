@@ -1,0 +1,146 @@
+"""`santral train` and `santral evaluate`: models from labelled lines, and how good they are.
+
+Before: JSON lines of `text` and `label`, or people's corrections in the store. After: a model's
+file for `santral decide --model` and [router] models. People read standard error; standard output
+has one JSON object with every figure.
+"""
+
+import importlib
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from schemas.errors import ConfigError, Problem
+
+_TASKS = click.Choice(["department", "intent", "sentiment"])
+_DATA = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+
+
+def _told(line: str = "") -> None:
+    click.echo(line, err=True)
+
+
+def _print(record: Any) -> None:
+    click.echo(msgspec.json.encode(record).decode())
+
+
+def _lines(data: Path | None) -> Iterator[bytes]:
+    if data is None:
+        return
+    if str(data) == "-":
+        yield from sys.stdin.buffer
+        return
+    with data.open("rb") as file:
+        yield from file
+
+
+@click.command()
+@click.argument("data", type=_DATA, required=False)
+@click.option("--task", type=_TASKS, required=True, help="What the labels are.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True,
+              help="Where the model is written.")  # fmt: skip
+@click.option("--corrections", is_flag=True,
+              help="Learn from the store, too: where people moved items, and where they resolved "
+                   "them (task department).")  # fmt: skip
+@click.pass_context
+def train(ctx: click.Context, data: Path | None, task: str, out: Path, corrections: bool) -> None:
+    """Learn a model from DATA: JSON lines of `text` and `label` (- for standard input).
+
+    Its figures come from cross-validation: five times a fifth of the lines is held back. The same
+    lines give the same model. Lines without a label are passed by.
+    """
+    training = importlib.import_module("router.training")
+    model = importlib.import_module("router.model")
+    if data is None and not corrections:
+        raise ConfigError([Problem("nothing to learn from: give DATA or --corrections")])
+    if corrections and task != "department":
+        raise ConfigError([Problem("--corrections are departments: use --task department")])
+    more: Iterable[bytes] = ()
+    if corrections:
+        settings = importlib.import_module("runtime.cli").load(ctx)
+        more = importlib.import_module("workers.corrections").lines(settings)
+    told = training.read(chain(_lines(data), more))
+    _told(f"{len(told.texts)} lines, {len(set(told.labels))} labels, {told.unlabelled} without")
+    began = time.monotonic()
+    with _Bar() as bar:
+        made = training.train(told, task, datetime.now(UTC), bar.tell)
+    head = model.save(out, made)
+    figures = head.figures
+    _told(f"cross-validated in {figures.folds} parts, {time.monotonic() - began:.0f} s:")
+    _figures(figures)
+    _told(f"written to {out} ({out.stat().st_size / 1e6:.1f} MB)")
+    if task == "department":
+        _told(f'try it: santral decide --model {out}; use it: [router] models = ["{out}"]')
+    _print(head)
+
+
+@click.command()
+@click.argument("data", type=_DATA)
+@click.option("--task", type=_TASKS, required=True, help="What the labels are.")
+@click.option("--model", "file", type=click.Path(dir_okay=False, path_type=Path), required=True,
+              help="A model of `santral train`.")  # fmt: skip
+def evaluate(data: Path, task: str, file: Path) -> None:
+    """Say how good a model is on DATA that it has not seen: JSON lines of `text` and `label`.
+
+    Accuracy with its 95 % interval and the majority baseline, figures for each label, how true its
+    confidence is, what it mixes up, and the time a message takes.
+    """
+    judging = importlib.import_module("router.judging")
+    model = importlib.import_module("router.model")
+    training = importlib.import_module("router.training")
+    made = model.load(file)
+    if made.head.task != task:
+        raise ConfigError([Problem(f"model {file}: its task is {made.head.task}, not {task}")])
+    report = judging.evaluate(made, training.read(_lines(data)))
+    _figures(report.figures)
+    if report.outside:
+        _told(f"in scope {report.in_scope * 100:.1f} %, out of scope recognised "
+              f"{report.outside_recall * 100:.1f} %")  # fmt: skip
+    _told(f"{report.microseconds:.0f} microseconds a message, {report.messages} messages")
+    width = max(len(x.label) for x in report.labels)
+    _told(f"{'label':<{width}}  lines  precision  recall     F1")
+    for x in report.labels:
+        _told(f"{x.label:<{width}}  {x.lines:>5}  {x.precision * 100:>8.1f}  {x.recall * 100:>6.1f}"
+              f"  {x.f1 * 100:>5.1f}")  # fmt: skip
+    for pair in report.mixed_up[:5]:
+        _told(f"{pair.truth} taken for {pair.said}: {pair.count}")
+    _told("confidence said -> right:")
+    for held in report.reliability:
+        _told(f"  {held.said * 100:5.1f} % -> {held.right * 100:5.1f} %  ({held.count})")
+    _print(report)
+
+
+def _figures(figures: Any) -> None:
+    _told(
+        f"accuracy {figures.accuracy * 100:.1f} % ({figures.low * 100:.1f} to "
+        f"{figures.high * 100:.1f}), majority {figures.majority * 100:.1f} %, macro F1 "
+        f"{figures.macro_f1 * 100:.1f} %, calibration error {figures.ece * 100:.1f} %"
+    )
+
+
+class _Bar:
+    """Tells how far the learning is, on a terminal only."""
+
+    def __init__(self) -> None:
+        self._shown = sys.stderr.isatty()
+
+    def __enter__(self) -> "_Bar":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._shown:
+            click.echo("\r\033[K", nl=False, err=True)
+
+    def tell(self, what: str, done: int, steps: int) -> None:
+        """Show a step."""
+        if self._shown:
+            filled = 30 * done // max(1, steps)
+            bar = "#" * filled + "." * (30 - filled)
+            click.echo(f"\r{what:<17} [{bar}] {100 * done // max(1, steps)} %", nl=False, err=True)
