@@ -14,7 +14,7 @@ from hashlib import blake2b
 import msgspec
 
 from router.entities import entities
-from router.language import language
+from router.language import languages
 from router.model import Model, Reading
 from router.priority import marks
 from router.rules import Hit, Pack
@@ -51,8 +51,17 @@ _UNKNOWN = 0.05
 
 _LEAST = 0.0001
 
-Readings = dict[str, Reading]
-"""What the models make of one text, by their tasks."""
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A message's text as it is decided on, folded, its language, and what the models make of it,
+    by their tasks."""
+
+    text: str
+    folded: str
+    language: str
+    models: dict[str, Reading]
+
 
 Look = Callable[[str], ConversationState | None]
 
@@ -100,38 +109,38 @@ def text_of(message: Message) -> str:
     return text[:DECIDED_ON]
 
 
-def readings(batch: Sequence[Message], policy: Policy) -> list[Readings]:
-    """Return what the models make of each message; of a batch at once, for that is quicker."""
-    made: list[Readings] = [{} for _ in batch]
-    if policy.models:
-        texts = list(map(text_of, batch))
-        for model in policy.models:
-            for place, reading in zip(made, model.read(texts), strict=True):
-                place[model.head.task] = reading
+def readings(batch: Sequence[Message], policy: Policy) -> list[Read]:
+    """Read the messages of a batch at once, for that is quicker; what is read of one does not
+    depend on the others."""
+    texts = list(map(text_of, batch))
+    folded = list(map(fold, texts))
+    said = languages(texts, folded)
+    made = [Read(t, f, s, {}) for t, f, s in zip(texts, folded, said, strict=True)]
+    for model in policy.models:
+        for place, reading in zip(made, model.read(texts), strict=True):
+            place.models[model.head.task] = reading
     return made
 
 
 def one(
     message: Message, state: ConversationState | None, policy: Policy, now: datetime,
-    read: Readings | None = None,
+    read: Read | None = None,
 ) -> Decided:  # fmt: skip
-    """Decide one message; `read` is what the models make of it, asked for here when it is not."""
+    """Decide one message; `read` is what was read of it in its batch."""
     if state is not None and states.has_seen(state, message.id):
         return Decided(decision=_repeat(message, state, policy, now), state=None, item=None)
     if read is None:
         (read,) = readings((message,), policy)
-    text = text_of(message)
-    folded = fold(text)
+    text, folded, said = read.text, read.folded, read.language
     hits = policy.pack.hits(text, folded)
-    ranking = ranked(hits, read.get("department"), policy)
-    said = language(text, folded)
+    ranking = ranked(hits, read.models.get("department"), policy)
     if said == "und" and state is not None:
         said = state.language
     who = _who(message)
     flags = list(message.flags)
     reasons = [_reason(h, policy.pack.version) for h in hits]
-    if read:
-        reasons += [_of_model(m, read[m.head.task], text) for m in policy.models]
+    if policy.models:
+        reasons += [_of_model(m, read.models[m.head.task], text) for m in policy.models]
     if state is not None and state.department not in policy.departments:
         # The department was closed since: triage is where its conversations go on.
         state = msgspec.structs.replace(state, department=TRIAGE)
@@ -167,7 +176,7 @@ def one(
     if live and state is not None and action == "append":
         points = max(points, state.priority)
     confidence = 1.0 if action in ("append", "automatic") else (ranking[0][1] if ranking else 0.0)
-    mood, intent = read.get("sentiment"), read.get("intent")
+    mood, intent = read.models.get("sentiment"), read.models.get("intent")
     decision = Decision(
         message=message.id, brand=message.brand, channel=message.channel,
         conversation=message.conversation, department=department,

@@ -1,11 +1,25 @@
-"""Turkish, English or neither, from small words, endings and letters. Pure.
+"""Turkish, English or neither, from small words, endings, letters and pieces of words. Pure.
 
-Before: a folded text. After: decide.py. Third languages are recognised by their own small words,
-so that German is not called English; a text that says nothing is "und", and the conversation's
-language stands in. Turkish is told by its endings even when typed without its letters.
+Before: the texts of a batch, and folded. After: decide.py. Third languages are recognised by their
+own small words, so that German is not called English; what they leave open is told by the pieces
+of its words. A text that says nothing is "und", and the conversation's language stands in. Turkish
+is told by its endings even when typed without its letters.
 """
 
+import functools
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
 import ahocorasick_rs
+
+from router.model import Model, load
+from schemas.fold import fold
+
+_FOREIGN = re.compile(r"[əƏñßãõøåłőű]|\b[qQ][aıoueAIOUE]\w*[ıışğİŞĞ]")
+"""Letters of neither language; a q before a Turkish letter is Azerbaijani."""
+
+_NAMES = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|[@#]\w+")
 
 _WORDS = {
     "tr": "ve bir bu icin ile de da mi mu ne neden nasil var yok degil cok daha ama gibi kadar "
@@ -48,10 +62,52 @@ def _compile() -> tuple[ahocorasick_rs.AhoCorasick, list[list[tuple[str, float]]
 
 _AUTOMATON, _WEIGHTS = _compile()
 _LOOKED_AT = 600  # characters: more tells nothing new
+_ENOUGH = 120  # characters for the model
+_SURE = 2.0
+"""From this many small words more than any other language's on, the model need not be asked."""
+
+FILE = Path(__file__).parent / "language.model"
 
 
-def language(text: str, folded: str) -> str:
-    """Return "tr", "en", or "und" for neither or nothing to tell by."""
+@functools.cache
+def _model() -> Model:
+    return load(FILE)
+
+
+def languages(texts: Sequence[str], folded: Sequence[str]) -> list[str]:
+    """Return "tr", "en", or "und" (neither, or nothing to tell by) for each text.
+
+    Small words and endings settle long texts; short and odd ones are told by the pieces of their
+    words (deploy/language_model.py).
+    """
+    made = [_by_words(t, f) for t, f in zip(texts, folded, strict=True)]
+    open_ = [i for i, found in enumerate(made) if not found]
+    if open_:
+        shown = [_bare(texts[i]) for i in open_]
+        told = _model()
+        best = told.chosen(told.shares(told.margins(shown))).tolist()
+        for i, text, label in zip(open_, shown, best, strict=True):
+            name = told.head.labels[label]
+            mine = name in ("tr", "en") and _latin(text) and not _FOREIGN.search(text)
+            made[i] = name if mine else "und"
+    return made
+
+
+def _bare(text: str) -> str:
+    """Return the beginning of a text without names, links and addresses, which are in no
+    language."""
+    return _NAMES.sub(" ", text[: 3 * _ENOUGH])[:_ENOUGH]
+
+
+def _latin(text: str) -> bool:
+    """Say whether a text has Latin letters, and no more of another script."""
+    letters = [c for c in text if c.isalpha()]
+    latin = sum(c <= "\u024f" for c in letters)
+    return latin >= 2 and 2 * latin > len(letters)
+
+
+def _by_words(text: str, folded: str) -> str:
+    """Return the language when small words leave no doubt, "und" included; else nothing."""
     scores: dict[str, float] = {}
     part = folded[:_LOOKED_AT]
     for pattern in _AUTOMATON.find_matches_as_indexes(part, overlapping=True):
@@ -60,6 +116,14 @@ def language(text: str, folded: str) -> str:
     if not text.isascii() and not _LETTERS.isdisjoint(text[:_LOOKED_AT]):
         scores["tr"] = scores.get("tr", 0.0) + 1.5
     if not scores:
-        return "und"
+        return ""
     best = max(scores, key=lambda k: (scores[k], k == "tr", k == "en", k))
+    second = max((v for k, v in scores.items() if k != best), default=0.0)
+    if scores[best] < _SURE or scores[best] < second + _SURE:
+        return ""
     return best if best in ("tr", "en") else "und"
+
+
+def language(text: str) -> str:
+    """Return the language of one text."""
+    return languages([text], [fold(text)])[0]

@@ -28,7 +28,7 @@ SHOWN = 3  # words of evidence kept of one text
 _LARGEST = 1024 * 1024 * 1024
 _HEAD = 4 * 1024 * 1024
 
-Task = Literal["department", "intent", "sentiment"]
+Task = Literal["department", "intent", "sentiment", "language"]
 Floats = NDArray[np.float32]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 

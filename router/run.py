@@ -24,7 +24,7 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from router import model, rules
-from router.decide import Decided, Policy, Readings, apply, one, readings
+from router.decide import Decided, Policy, Read, apply, one, readings
 from router.state import Conversations
 from router.transaction import Transactions
 from runtime import log as logs
@@ -98,7 +98,7 @@ class Batch:
     decided: Counter[tuple[str, str]] = field(default_factory=Counter)
     repeats: int = 0
     time: bytes = b""
-    readings: dict[int, Readings] = field(default_factory=dict)
+    readings: dict[int, Read] = field(default_factory=dict)
 
 
 class Router:
@@ -215,15 +215,13 @@ class Router:
 
     def _read(self, part: list[tuple[Any, Message | Outcome | None, Rejected | None]],
               batch: Batch) -> None:  # fmt: skip
-        """Let the models read the messages of a part at once; a bug there is found one by one."""
+        """Read the messages of a part at once; a bug there is found one by one."""
         batch.readings = {}
-        if not self._policy.models:
-            return
         found = [d for _, d, _ in part if isinstance(d, Message)]
         try:
             batch.readings = dict(zip(map(id, found), readings(found, self._policy), strict=True))
         except Exception:
-            log.exception("router.model_bug", messages=len(found))
+            log.exception("router.read_bug", messages=len(found))
 
     def _one(
         self, record: Any, decoded: Message | Outcome | None, error: Rejected | None,
@@ -250,7 +248,7 @@ class Router:
 
     def _decided(
         self, decoded: Message | Outcome, state: ConversationState | None, now: datetime,
-        read: Readings | None,
+        read: Read | None,
     ) -> Decided | ConversationState | None:  # fmt: skip
         """Decide; a bug that one record brings out must not stop the line: it is buried."""
         try:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router import rules
-from router.language import language
+from router.language import language, languages
 from schemas.errors import ConfigError
 from schemas.fold import fold
 from tests.samples import PACK
@@ -120,7 +120,42 @@ def test_the_version_changes_with_what_the_rules_say() -> None:
         ("Wo ist meine Bestellung? Ich habe sie noch nicht bekommen.", "und"),
         ("Où est ma commande? Je ne l'ai pas reçue et je suis déçu.", "und"),
         ("123456", "und"),
+        ("", "und"),
+        ("😀", "und"),
+        # one word, slang, no Turkish letters, brands of others in them
+        ("fatura", "tr"),
+        ("selam", "tr"),
+        ("kampanya", "tr"),
+        ("tşk", "tr"),
+        ("nbr", "tr"),
+        ("siparis", "tr"),
+        ("modem bozuk", "tr"),
+        ("allah belanizi versin", "tr"),
+        ("gerizekali sirket", "tr"),
+        ("internet yok @destek https://x.example", "tr"),
+        ("refund", "en"),
+        ("hi", "en"),
+        ("thx", "en"),
+        ("cancel", "en"),
+        ("Lost password", "en"),
+        ("Transfer isn't working?", "en"),
+        # neighbours, other scripts
+        ("Internet geht nicht", "und"),
+        ("Quiero devolver el producto", "und"),
+        ("Non funziona", "und"),
+        ("Gdzie jest moje zamówienie?", "und"),
+        ("Danke schön", "und"),
+        ("Zəhmət olmasa kömək edin", "und"),
+        ("Pulumu geri qaytarın", "und"),
+        ("Где мой заказ?", "und"),
+        ("أين طلبي؟", "und"),
+        ("我的订单在哪里?", "und"),
     ],
 )
 def test_turkish_english_or_neither(text: str, wanted: str) -> None:
-    assert language(text, fold(text)) == wanted
+    assert language(text) == wanted
+
+
+@given(st.lists(st.text(max_size=50), min_size=1, max_size=5))
+def test_the_language_of_a_text_does_not_depend_on_its_neighbours(texts: list[str]) -> None:
+    assert languages(texts, list(map(fold, texts))) == [language(t) for t in texts]
