@@ -8,7 +8,8 @@ Run by hand when the way features are made changes (router/features.py VERSION):
 
 It learns from made-up phrases: words of wordfreq's lists (CC BY-SA 4.0) by how often they are
 used, pieces of the Universal Declaration of Human Rights (public domain) for languages without a
-list, and words of this file. Languages that resemble one another share a label; only `tr` and `en` are told by name.
+list, and words of this file. Languages that resemble one another share a label; only `tr` and `en`
+are told by name.
 """
 
 import html

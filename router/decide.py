@@ -6,6 +6,7 @@ transaction. Same rules, state and message: same decision, in every process and 
 """
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from router.entities import entities
+from router.entities import PERSONAL, Pattern, entities
 from router.language import languages
 from router.model import Model, Reading
 from router.priority import marks
@@ -24,6 +25,7 @@ from schemas.decision import (
     TRIAGE,
     Decision,
     Due,
+    Entity,
     Evidence,
     Guess,
     Reason,
@@ -74,6 +76,7 @@ class Policy:
     threshold: float
     departments: dict[str, Department]
     models: tuple[Model, ...] = ()
+    patterns: tuple[Pattern, ...] = ()
 
     @property
     def model(self) -> str | None:
@@ -131,6 +134,7 @@ def one(
         return Decided(decision=_repeat(message, state, policy, now), state=None, item=None)
     if read is None:
         (read,) = readings((message,), policy)
+    found = entities(read.text, read.folded, policy.patterns)
     text, folded, said = read.text, read.folded, read.language
     hits = policy.pack.hits(text, folded)
     ranking = ranked(hits, read.models.get("department"), policy)
@@ -171,6 +175,8 @@ def one(
     else:
         action, department = "triage", TRIAGE
         reasons.append(_UNSURE_REASON)
+    if any(e.kind in PERSONAL for e in found):
+        reasons = _masked(reasons, [e for e in found if e.kind in PERSONAL])
     marked = marks(hits)
     points = marked.priority
     if live and state is not None and action == "append":
@@ -185,7 +191,7 @@ def one(
         sentiment=mood.mood if mood else marked.sentiment, severity=marked.severity,
         priority=points, confidence=confidence, reasons=tuple(reasons),
         runner_up=_runner_up(ranking, department, policy),
-        guesses=_guesses(ranking) if action == "triage" else (), entities=entities(text, folded),
+        guesses=_guesses(ranking) if action == "triage" else (), entities=found,
         flags=tuple(flags), action=action,  # type: ignore[arg-type]  # one of Action's words
         hops=state.hops if state else 0,
         pack=policy.pack.version, model=policy.model, decided_at=now,
@@ -376,6 +382,20 @@ def _reason(hit: Hit, version: str) -> Reason:
         kind="rule", id=rule.id, version=version, evidence=hit.evidence, weight=rule.weight,
         text_tr=rule.tr, text_en=rule.en,
     )  # fmt: skip
+
+
+def _masked(reasons: list[Reason], personal: list[Entity]) -> list[Reason]:
+    """Return the reasons without a person's numbers in the words that they quote."""
+
+    def covered(e: Evidence) -> Evidence:
+        if any(p.start < e.end and e.start < p.end for p in personal):
+            return msgspec.structs.replace(e, text=re.sub(r"\w", "*", e.text))
+        return e
+
+    return [
+        msgspec.structs.replace(r, evidence=tuple(map(covered, r.evidence))) if r.evidence else r
+        for r in reasons
+    ]
 
 
 def _of_model(model: Model, reading: Reading, text: str) -> Reason:

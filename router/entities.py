@@ -1,24 +1,67 @@
-"""Things found in the text, with their places: mail, phone, order number, amount, IBAN, identity.
+"""Things found in the text, with their places: addresses, phones, numbers, amounts, dates.
 
-Before: decide.py. After: Decision.entities. Numbers with a check digit count only when it holds.
-Personal numbers are masked but for their last digits. Pure.
+Before: decide.py. After: Decision.entities. Numbers with a check digit count only when it holds;
+those that belong to a person (identity, tax, IBAN, card) are masked but for their last characters.
+A brand's own patterns ([router] patterns) go first. Pure.
+Source: ISO 13616 (IBAN), ISO/IEC 7812 (Luhn), NVI and GIB (identity and tax number check digits).
 """
 
+import datetime as dt
 import re
+from collections.abc import Callable, Sequence
+
+import ahocorasick_rs
 
 from schemas.decision import Entity
 
+Pattern = tuple[str, re.Pattern[str]]
+
+PERSONAL = frozenset({"identity_number", "tax_number", "iban", "card_number"})
+"""Kinds whose value is masked, everywhere it would be shown."""
+
+# Patterns begin with what they look for, without looking behind: that is found much sooner. What
+# stands before is looked at by _found.
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
-_PHONE = re.compile(
-    r"(?<![\d\w])(?:\+90|0090|0)?[ (]{0,2}(5\d{2})[ )]{0,2}\d{3}[ -]?\d{2}[ -]?\d{2}(?!\d)"
+_STRETCH = re.compile(r"\d[\d ().-]{8,}\d")  # where ten digits and more may stand
+_PHONE = re.compile(r"(?:90|0090|0)?[ (]{0,2}(5\d{2})[ )]{0,2}\d{3}[ -]?\d{2}[ -]?\d{2}(?!\d)")
+_ABROAD = re.compile(r"\+[1-9]\d{0,2}[ -]?(?:\(?\d{1,4}\)?[ -]?){2,5}\d{2,4}(?!\d)")
+_IBAN = re.compile(
+    r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])", re.IGNORECASE
 )
-_IBAN = re.compile(r"\bTR\d{2}(?: ?\d{4}){5} ?\d{2}\b", re.IGNORECASE)
+_CARD = re.compile(r"\d(?:[ -]?\d){12,18}(?![\d-])")
+_ELEVEN = re.compile(r"[1-9]\d{10}(?!\d)")
+_TEN = re.compile(r"\d{10}(?!\d)")
+_DIGITS = re.compile(r"\d+")
+_UNIT = r"(?:TL|₺|lira\w{0,6}|TRY|USD|EUR|GBP|dolar\w{0,4}|dollars?|euro\w{0,4}|[$€£])"
 _AMOUNT = re.compile(
-    r"(?:(?P<before>[₺$€£])\s?)?(?<![\d.,])(?P<n>\d{1,3}(?:[.,]\d{3})*(?:[.,]\d{1,2})?|\d+(?:[.,]\d{1,2})?)"
-    r"\s?(?P<after>TL|₺|lira|USD|EUR|dolar|euro|[$€£])(?!\w)",
+    rf"\d+(?:[.,]\d{{3}})*(?:[.,]\d{{1,2}})?(?![.,]?\d)(?: ?({_UNIT})(?!\w))?",
     re.IGNORECASE,
 )
-_NAMED = re.compile("siparis|order|takip|tracking|kargo|fatura|invoice|abone|musteri")
+_SIGNS = "₺$€£"
+_UNITS = ("tl", "lira", "try", "usd", "eur", "gbp", "dol")
+_CURRENCIES = {"tl": "TRY", "₺": "TRY", "li": "TRY", "tr": "TRY", "$": "USD", "us": "USD",
+               "do": "USD", "€": "EUR", "eu": "EUR", "£": "GBP", "gb": "GBP"}  # fmt: skip
+_DATE = re.compile(r"\d{1,2}([./-])\d{1,2}\1(?:\d{4}|\d{2})(?![\d/-])")
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?![\d-])")
+_MONTHS = {
+    name: number
+    for number, names in enumerate((
+        "ocak january jan", "subat february feb", "mart march mar", "nisan april apr",
+        "mayis may", "haziran june jun", "temmuz july jul", "agustos august aug",
+        "eylul september sept sep", "ekim october oct", "kasim november nov",
+        "aralik december dec",
+    ), 1)
+    for name in names.split()
+}  # fmt: skip
+_NAMED_DATE = re.compile(
+    rf" (?:(\d{{1,2}}) ({'|'.join(_MONTHS)})[a-z]{{0,4}}|({'|'.join(_MONTHS)}) (\d{{1,2}}))"
+    r"(?:(?:st|nd|rd|th)? {1,2}(\d{4}))? "
+)
+_NAMED = ("siparis", "order", "takip", "tracking", "kargo", "fatura", "invoice", "abone", "musteri",
+          "tesisat", "hizmet")  # fmt: skip
+_HINTS = ahocorasick_rs.AhoCorasick([*_NAMED, *(f" {m}" for m in _MONTHS)])
+"""What a number may belong to: the words of _NAMED, and months."""
+
 _NUMBER = re.compile(
     r"[^\d\n]{0,30}?(?:no|numara\w*|number|id|#|:|nolu)?[\s:.#]{0,3}([A-Z]{0,4}-?\d[\dA-Z-]{4,20})\b",
     re.IGNORECASE,
@@ -26,69 +69,176 @@ _NUMBER = re.compile(
 _KINDS = {
     "sip": "order_number", "ord": "order_number", "tak": "tracking_number",
     "tra": "tracking_number", "kar": "tracking_number", "fat": "invoice_number",
-    "inv": "invoice_number", "abo": "customer_no", "mus": "customer_no",
+    "inv": "invoice_number", "abo": "customer_no", "mus": "customer_no", "tes": "customer_no",
+    "hiz": "customer_no",
 }  # fmt: skip
-_ELEVEN = re.compile(r"(?<!\d)[1-9]\d{10}(?!\d)")
-_DIGITS = re.compile(r"\d+")
-_UNITS = ("tl", "lira", "usd", "eur", "dolar")
-_SIGNS = "₺$€£"
 LIMIT = 20
 """Entities kept of one message: a price list is not evidence."""
 
 
-def entities(text: str, folded: str) -> tuple[Entity, ...]:
+def entities(text: str, folded: str, own: Sequence[Pattern] = ()) -> tuple[Entity, ...]:
     """Return what is found, in the order of the text; `folded` is the text folded.
 
     What a kind needs is looked for before its pattern is: most texts have little of it.
     """
     found: list[Entity] = []
+    for kind, pattern in own:
+        found += [_at(kind, m, m[1] if m.re.groups else m[0]) for m in pattern.finditer(text)]
     if "@" in text:
         found += [_at("email", m, m[0].lower()) for m in _EMAIL.finditer(text)]
-    digits = sum(map(len, _DIGITS.findall(text)))
-    if not digits:
+    runs = _DIGITS.findall(text)
+    if not runs:
         return tuple(found[:LIMIT])
+    digits = sum(map(len, runs))
     if digits >= 10:
-        for match in _PHONE.finditer(text):
-            number = re.sub(r"\D", "", match[0])[-10:]
-            found.append(_at("phone", match, f"+90{number}"))
-        for match in _IBAN.finditer(text) if digits >= 24 else ():
-            value = match[0].replace(" ", "").upper()
-            if iban_holds(value):
-                found.append(_at("iban", match, mask(value)))
-        for match in _ELEVEN.finditer(text) if digits >= 11 else ():
-            if identity_holds(match[0]):
-                found.append(_at("identity_number", match, mask(match[0])))
+        _long(text, digits, found)
     if any(u in folded for u in _UNITS) or any(s in text for s in _SIGNS):
-        found += [_at("amount", m, _amount(m)) for m in _AMOUNT.finditer(text)]
-    _numbered(text, folded, found)
+        _amounts(text, found)
+    if len(runs) >= 3:
+        for pattern in (_DATE, _ISO):
+            _add(found, ("date", _date, pattern), text, "./-")
+    hints = _HINTS.find_matches_as_indexes(folded)
+    if any(h[0] >= len(_NAMED) for h in hints):
+        _named_dates(folded, found)
+    if hints and digits >= 5 and max(map(len, runs)) >= 3:
+        _numbered(text, [h for h in hints if h[0] < len(_NAMED)], found)
     found.sort(key=lambda e: (e.start, e.kind))
     return tuple(found[:LIMIT])
 
 
-def _numbered(text: str, folded: str, found: list[Entity]) -> None:
+Search = tuple[str, Callable[[str], str], re.Pattern[str]]
+"""A kind, what makes its value of the matched text (empty: it is none), and its pattern."""
+
+
+def _long(text: str, digits: int, found: list[Entity]) -> None:
+    """Add numbers of ten digits and more: each place is one thing, the surest first."""
+    if digits >= 14:
+        _add(found, ("iban", _iban, _IBAN), text, _WORD)
+    if not _STRETCH.search(text):
+        return
+    if digits >= 13:
+        _add(found, ("card_number", _card, _CARD), text, "-")
+    if digits >= 11:
+        _add(found, ("identity_number", _identity, _ELEVEN), text)
+    if "+" in text:
+        _add(found, ("phone", _abroad, _ABROAD), text)
+    _add(found, ("phone", _phone, _PHONE), text, _WORD)
+    _add(found, ("tax_number", _tax, _TEN), text)
+
+
+def _add(found: list[Entity], search: Search, text: str, not_behind: str = "") -> None:
+    """Add what overlaps nothing that was found, and does not go on a number or `not_behind`."""
+    kind, value_of, pattern = search
+    for match in pattern.finditer(text):
+        start, end = match.span()
+        before = text[start - 1] if start else " "
+        if before.isdigit() or before in not_behind:
+            continue
+        if not_behind is _WORD and before.isalpha():
+            continue
+        value = value_of(match[0])
+        if value and not any(e.start < end and start < e.end for e in found):
+            start += len(match[0]) - len(match[0].lstrip(" ("))
+            found.append(Entity(kind=kind, value=value, start=start, end=end))
+
+
+_WORD = "+"
+"""What a phone and an IBAN do not stand behind, besides letters and digits."""
+
+
+def _bare(number: str) -> str:
+    return re.sub(r"[^0-9A-Za-z]", "", number).upper()
+
+
+def _iban(told: str) -> str:
+    value = _bare(told)
+    return mask(value) if iban_holds(value) else ""
+
+
+def _card(told: str) -> str:
+    value = _bare(told)
+    return mask(value) if card_holds(value) else ""
+
+
+def _identity(told: str) -> str:
+    return mask(told) if identity_holds(told) else ""
+
+
+def _tax(told: str) -> str:
+    return mask(told) if tax_holds(told) else ""
+
+
+def _phone(told: str) -> str:
+    return f"+90{_bare(told)[-10:]}"
+
+
+def _abroad(told: str) -> str:
+    value = _bare(told)
+    return f"+{value}" if 8 <= len(value) <= 15 else ""
+
+
+def _amounts(text: str, found: list[Entity]) -> None:
+    for match in _AMOUNT.finditer(text):
+        start, unit = match.start(), match[1]
+        if start and text[start - 1] in ".,":
+            continue
+        value = match[0]
+        if unit is not None:
+            value = value[: match.start(1) - start].strip()
+        else:
+            # The sign stands before the number, with or without a space.
+            before = text[max(0, start - 2) : start].rstrip()[-1:]
+            if not before or before not in _SIGNS:
+                continue
+            start, unit = text.rindex(before, 0, start), before
+        found.append(Entity(
+            kind="amount", value=f"{value} {_CURRENCIES[unit.lower()[:2]]}", start=start,
+            end=match.end(),
+        ))  # fmt: skip
+
+
+def _date(told: str) -> str:
+    """Return a date of numbers as ISO 8601; day before month, as Turkish and most others write."""
+    parts = [int(x) for x in re.split(r"[./-]", told)]
+    year, month, day = parts if parts[0] > 31 else reversed(parts)
+    try:
+        return dt.date(year + 2000 if year < 100 else year, month, day).isoformat()
+    except ValueError:
+        return ""
+
+
+def _named_dates(folded: str, found: list[Entity]) -> None:
+    """Add days of a month by name as --MM-DD (ISO 8601), with the year where it is told."""
+    for match in _NAMED_DATE.finditer(folded):
+        day, month, year = match[1] or match[4], match[2] or match[3], match[5]
+        try:
+            made = dt.date(int(year) if year else 2000, _MONTHS[month], int(day))
+        except ValueError:
+            continue
+        value = made.isoformat() if year else f"--{made.month:02}-{made.day:02}"
+        # Places in the folded text are one further than in the text.
+        found.append(
+            Entity(kind="date", value=value, start=match.start(), end=len(match[0].rstrip())
+                   + match.start() - 1)
+        )  # fmt: skip
+
+
+def _numbered(text: str, words: list[tuple[int, int, int]], found: list[Entity]) -> None:
     """Add the numbers that stand behind a word that says what they are."""
-    end = 0
-    for word in _NAMED.finditer(folded):
-        match = _NUMBER.match(text, word.end() - 1) if word.start() >= end else None
+    done = 0
+    for which, start, end in words:
+        match = _NUMBER.match(text, end - 1) if start >= done else None
         if match is None:
             continue
-        end = match.end() + 1
-        if not any(e.start <= match.start(1) < e.end for e in found):
-            kind = _KINDS.get(word[0][:3], "order_number")
-            found.append(
-                Entity(kind=kind, value=match[1].upper(), start=match.start(1), end=match.end(1))
-            )
+        done = match.end() + 1
+        first, last = match.span(1)
+        if not any(e.start < last and first < e.end for e in found):
+            kind = _KINDS.get(_NAMED[which][:3], "order_number")
+            found.append(Entity(kind=kind, value=match[1].upper(), start=first, end=last))
 
 
 def _at(kind: str, match: re.Match[str], value: str) -> Entity:
     return Entity(kind=kind, value=value, start=match.start(), end=match.end())
-
-
-def _amount(match: re.Match[str]) -> str:
-    unit = (match["after"] or match["before"]).lower()
-    names = {"tl": "TRY", "₺": "TRY", "lira": "TRY", "$": "USD", "usd": "USD", "dolar": "USD",
-             "€": "EUR", "eur": "EUR", "euro": "EUR", "£": "GBP"}  # fmt: skip
-    return f"{match['n']} {names[unit]}"
 
 
 def mask(number: str) -> str:
@@ -101,6 +251,27 @@ def identity_holds(number: str) -> bool:
     d = [int(c) for c in number]
     tenth = (sum(d[0:9:2]) * 7 - sum(d[1:8:2])) % 10
     return d[9] == tenth and d[10] == sum(d[:10]) % 10
+
+
+def tax_holds(number: str) -> bool:
+    """Whether the check digit of a Turkish tax number holds (GIB)."""
+    total = 0
+    for place, char in enumerate(number[:9]):
+        shifted = (int(char) + 9 - place) % 10
+        value = shifted * 2 ** (9 - place) % 9
+        total += 9 if shifted and not value else value
+    return (10 - total % 10) % 10 == int(number[9])
+
+
+def card_holds(number: str) -> bool:
+    """Whether a payment card's number begins as one does and its check digit holds (Luhn)."""
+    if number[0] not in "3456" and number[:4] != "9792":
+        return False
+    total = 0
+    for place, char in enumerate(reversed(number)):
+        digit = int(char) * (2 if place % 2 else 1)
+        total += digit - 9 if digit > 9 else digit
+    return total % 10 == 0
 
 
 def iban_holds(value: str) -> bool:

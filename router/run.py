@@ -9,6 +9,7 @@ The loop is synchronous, on confluent-kafka: docs/decisions/0001-router-loop.md 
 
 import gc
 import os
+import re
 import signal
 import threading
 import time
@@ -25,6 +26,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from router import model, rules
 from router.decide import Decided, Policy, Read, apply, one, readings
+from router.entities import Pattern
 from router.state import Conversations
 from router.transaction import Transactions
 from runtime import log as logs
@@ -70,8 +72,22 @@ def policy(settings: Settings, models: Iterable[Path] = ()) -> Policy:
         raise ConfigError([Problem(f"two models of one task: {', '.join(sorted(tasks))}")])
     return Policy(
         pack=rules.load(folder), threshold=settings.router.threshold,
-        departments=dict(settings.departments), models=found,
+        departments=dict(settings.departments), models=found, patterns=_patterns(settings),
     )  # fmt: skip
+
+
+def _patterns(settings: Settings) -> tuple[Pattern, ...]:
+    """Return the brand's own patterns; raise ConfigError that names each that is none."""
+    made: list[Pattern] = []
+    problems: list[Problem] = []
+    for kind, told in settings.router.patterns.items():
+        try:
+            made.append((kind, re.compile(told)))
+        except re.error as error:
+            problems.append(Problem(f"[router] patterns.{kind}: {told!r}: {error}"))
+    if problems:
+        raise ConfigError(problems)
+    return tuple(made)
 
 
 def live(settings: Settings) -> Policy:

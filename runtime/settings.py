@@ -129,10 +129,12 @@ class Tokens(Record, frozen=True, kw_only=True):
 
 class Router(Record, frozen=True, kw_only=True):
     """How the router works. An empty `pack` is the default pack; `models` are files of
-    `santral train`, one a task."""
+    `santral train`, one a task; `patterns` are regular expressions for the brand's own numbers, by
+    kind (order_number, customer_no, …): the first group, if there is one, is the number."""
 
     pack: str = ""
     models: tuple[str, ...] = ()
+    patterns: dict[str, str] = msgspec.field(default_factory=dict)
     batch: Count = 2000
     threshold: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
     forget_after: timedelta = timedelta(days=90)

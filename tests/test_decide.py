@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 
 from router.decide import Decided, apply, decide, one
 from router.entities import entities, iban_holds, identity_holds
+from router.run import policy as router_policy
+from runtime.settings import Settings
 from schemas import conversation as states
 from schemas.conversation import ConversationState
 from schemas.decision import WorkItem
+from schemas.errors import ConfigError
 from schemas.fold import fold
 from schemas.message import Automatic, Event, Handle, Message, Party
 from schemas.outcome import Outcome
@@ -205,6 +208,64 @@ def test_entities_have_their_place_and_personal_numbers_are_masked() -> None:
     assert found["identity_number"].value == "********146"
     for entity in found.values():
         assert 0 <= entity.start < entity.end <= len(text)
+
+
+@pytest.mark.parametrize(("text", "wanted"), [
+    ("VKN 1234567890, 1234567891", [("tax_number", "*******890", "1234567890")]),
+    ("Kart 4111 1111 1111 1111, 4111 1111 1111 1112", [("card_number", "*************111", "4111 1111 1111 1111")]),
+    ("9792 0000 0000 0003", [("card_number", "*************003", "9792 0000 0000 0003")]),
+    ("iban tr33 0006 1005 1978 6457 8413 26", [("iban", "***********************326", "tr33 0006 1005 1978 6457 8413 26")]),
+    ("GB29NWBK60161331926819.", [("iban", "*******************819", "GB29NWBK60161331926819")]),
+    ("1.250,50 TL, ₺300, $ 12.5, 45 euro, 100 liradan", [
+        ("amount", "1.250,50 TRY", "1.250,50 TL"), ("amount", "300 TRY", "₺300"), ("amount", "12.5 USD", "$ 12.5"),
+        ("amount", "45 EUR", "45 euro"), ("amount", "100 TRY", "100 liradan")]),
+    ("(0532) 111 22 33 +90 532 111 22 34, +44 20 7946 0958", [
+        ("phone", "+905321112233", "0532) 111 22 33"), ("phone", "+905321112234", "+90 532 111 22 34"),
+        ("phone", "+442079460958", "+44 20 7946 0958")]),
+    ("12.05.2026 3/4/26 2026-01-31 31.02.2026", [
+        ("date", "2026-05-12", "12.05.2026"), ("date", "2026-04-03", "3/4/26"), ("date", "2026-01-31", "2026-01-31")]),
+    ("15 Mayıs'ta, May 3 2026, 5 Mart 2025 günü, 40 mart", [
+        ("date", "--05-15", "15 Mayıs"), ("date", "2026-05-03", "May 3 2026"), ("date", "2025-03-05", "5 Mart 2025")]),
+    ("Sipariş no: ABC-123456, takip no 7710023456, tesisat 4400123", [
+        ("order_number", "ABC-123456", "ABC-123456"), ("tracking_number", "7710023456", "7710023456"),
+        ("customer_no", "4400123", "4400123")]),
+    ("mayıs ayı tl yok 5", []), ("1,2,3 tl12 12tlx", []),
+])  # fmt: skip
+def test_what_stands_in_a_text_is_found_with_its_value_and_place(
+    text: str, wanted: list[tuple[str, str, str]]
+) -> None:
+    found = [(e.kind, e.value, text[e.start : e.end]) for e in entities(text, fold(text))]
+    assert found == wanted
+
+
+@given(st.text(alphabet="0123456789 .,-/+()TRtrLl₺$@aşM:\n", max_size=80))
+def test_any_numbers_are_read_without_an_error(text: str) -> None:
+    for e in entities(text, fold(text)):
+        assert 0 <= e.start < e.end <= len(text)
+
+
+def test_a_persons_numbers_are_in_no_decision_even_as_evidence() -> None:
+    text = "TC kimlik 10000000146 iban TR330006100519786457841326 faturam yanlış, 4111111111111111 kartımdan çekilmiş"
+    decided = one(message(text), None, policy(), NOW).decision
+    told = msgspec.json.encode(decided).decode()
+    for number in ("10000000146", "TR330006100519786457841326", "4111111111111111"):
+        assert number not in told
+
+
+def test_a_brands_own_patterns_find_its_numbers() -> None:
+    settings = msgspec.structs.replace(
+        Settings(),
+        router=msgspec.structs.replace(
+            Settings().router, patterns={"order_number": r"\bSP(\d{4})\b"}
+        ),
+    )
+    made = one(message("SP4711 nerede"), None, router_policy(settings), NOW).decision
+    assert [(e.kind, e.value) for e in made.entities] == [("order_number", "4711")]
+    bad = msgspec.structs.replace(
+        settings, router=msgspec.structs.replace(settings.router, patterns={"x": "("})
+    )
+    with pytest.raises(ConfigError, match="patterns.x"):
+        router_policy(bad)
 
 
 def test_check_digits_decide() -> None:
