@@ -16,7 +16,7 @@ from typing import Any
 import click
 import msgspec
 
-from runtime.commands_models import evaluate, train
+from runtime.commands_models import backtest, evaluate, train
 from schemas.errors import ConfigError, Problem, Rejected, Unavailable
 
 
@@ -476,7 +476,7 @@ def import_(
 def register(main: click.Group) -> None:
     """Add every command that asks or sends to the command line."""
     for command in (
-        topics, check, send, follow, parse, decide, train, evaluate, tap, ledger, dead, explain,
-        demo, import_,
+        topics, check, send, follow, parse, decide, train, evaluate, backtest, tap, ledger, dead,
+        explain, demo, import_,
     ):  # fmt: skip
         main.add_command(command)

@@ -1,15 +1,16 @@
-"""`santral train` and `santral evaluate`: models from labelled lines, and how good they are.
+"""`santral train`, `evaluate` and `backtest`: models from labels, and what a change would do.
 
-Before: JSON lines of `text` and `label`, or people's corrections in the store. After: a model's
-file for `santral decide --model` and [router] models. People read standard error; standard output
+Before: JSON lines of `text` and `label`, or what the store recorded. After: a model's file for
+`santral decide --model` and [router] models; reports. People read standard error; standard output
 has one JSON object with every figure.
 """
 
 import importlib
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,10 @@ from typing import Any
 import click
 import msgspec
 
-from schemas.errors import ConfigError, Problem
+from schemas.errors import ConfigError, Problem, Unavailable
+
+_ZONE = timezone(timedelta(hours=3), "Europe/Istanbul")
+"""Turkey keeps one time all year since 2016."""
 
 _TASKS = click.Choice(["department", "intent", "sentiment"])
 _DATA = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
@@ -115,6 +119,127 @@ def evaluate(data: Path, task: str, file: Path) -> None:
     for held in report.reliability:
         _told(f"  {held.said * 100:5.1f} % -> {held.right * 100:5.1f} %  ({held.count})")
     _print(report)
+
+
+@click.command()
+@click.option(
+    "--rules",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder of *.toml rules to try; without it those of the settings.",
+)
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A model to try, once a task; without it those of the settings.",
+)
+@click.option(
+    "--since", help="Count messages from then on: a day (2026-11-01), a time, or 7d, 12h."
+)
+@click.option(
+    "--page",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the report as an HTML page, too.",
+)
+@click.option(
+    "--max-change",
+    type=click.FloatRange(0, 100),
+    metavar="PERCENT",
+    help="Exit with 1 when more would change.",
+)
+@click.option(
+    "--min-accuracy",
+    type=click.FloatRange(0, 100),
+    metavar="PERCENT",
+    help="Exit with 1 when less is where people left it, or nothing is known of that.",
+)
+@click.pass_context
+def backtest(
+    ctx: click.Context, rules: Path | None, models: tuple[Path, ...], since: str | None,
+    page: Path | None, max_change: float | None, min_accuracy: float | None,
+) -> None:  # fmt: skip
+    """Decide recorded messages again with other rules or models, and tell what would change.
+
+    Both what is live and the candidate replay them with their conversations; nothing is published.
+    """
+    settings = importlib.import_module("runtime.cli").load(ctx)
+    replay = importlib.import_module("router.replay")
+    offline = importlib.import_module("router.offline")
+    live_models = tuple(map(Path, settings.router.models))
+    live = offline.with_models(settings, live_models)
+    if rules is not None:
+        settings = msgspec.structs.replace(
+            settings, router=msgspec.structs.replace(settings.router, pack=str(rules))
+        )
+    candidate = offline.with_models(settings, models or live_models)
+    begin = _since(since) if since else None
+    with importlib.import_module("workers.history").opened(settings, begin) as history, _Bar() as b:
+        count = history.count()
+        report = replay.replay(
+            history.events(), live, candidate, since=begin, people=history.people(),
+            recorded=history.recorded(), zone=_ZONE,
+            tell=lambda done: b.tell("replaying", done, count),
+        )  # fmt: skip
+    if not report.messages:
+        raise Unavailable("nothing is recorded there: is [store] right, and --since not too late?")
+    _summary(report)
+    raw = msgspec.json.encode(report)
+    if page is not None:
+        page.write_text(importlib.import_module("workers.backtest_page").page(raw), "utf-8")
+        _told(f"written to {page}")
+    click.echo(raw.decode())
+    failures = []
+    if max_change is not None and 100 * report.changed_share > max_change:
+        failures.append(f"{100 * report.changed_share:.1f} % would change, at most {max_change:g}")
+    if min_accuracy is not None and (
+        report.judged is None or 100 * report.judged.after < min_accuracy
+    ):
+        known = (
+            f"{100 * report.judged.after:.1f} % right" if report.judged else "nothing to judge by"
+        )
+        failures.append(f"{known}, at least {min_accuracy:g}")
+    for failure in failures:
+        _told(f"too much: {failure}")
+    if failures:
+        ctx.exit(1)
+
+
+def _summary(report: Any) -> None:
+    _told(
+        f"{report.messages} messages: {report.changed} would change "
+        f"({100 * report.changed_share:.1f} %), {report.department_changed} to another department"
+    )
+    _told(
+        f"triage {report.triage_before} -> {report.triage_after}, priority raised {report.raised}, "
+        f"lowered {report.lowered}"
+    )
+    for move in report.moves[:10]:
+        _told(f"  {move.before} -> {move.after}: {move.count}")
+    if report.judged:
+        j = report.judged
+        _told(
+            f"right by people's corrections: {100 * j.before:.1f} -> {100 * j.after:.1f} % "
+            f"({100 * j.after_low:.1f} to {100 * j.after_high:.1f}), {j.messages} messages"
+        )
+    before, after = report.microseconds_before, report.microseconds_after
+    _told(f"{before:.0f} -> {after:.0f} microseconds a message")
+
+
+def _since(told: str) -> datetime:
+    """Return a time from a day, a time, or how long ago."""
+    ago = re.fullmatch(r"(\d{1,5})([dhm])", told)
+    if ago:
+        unit = {"d": "days", "h": "hours", "m": "minutes"}[ago[2]]
+        return datetime.now(UTC) - timedelta(**{unit: int(ago[1])})
+    try:
+        made = datetime.fromisoformat(told)
+    except ValueError:
+        raise ConfigError(
+            [Problem(f"--since {told!r} is no time. Give 2026-11-01, 2026-11-01T12:00 or 7d.")]
+        ) from None
+    return made if made.tzinfo else made.replace(tzinfo=_ZONE)
 
 
 def _figures(figures: Any) -> None:

@@ -12,20 +12,16 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text as sql
 
 from router import features, judging, model, offline, run, training
 from router.decide import one
 from router.model import Model
 from router.rules import compile_pack
-from runtime import store
 from runtime.cli import main
 from runtime.settings import Settings
 from schemas.departments import DEFAULT
 from schemas.errors import ConfigError
 from tests.samples import NOW, message, policy
-from workers.corrections import lines as corrections
-from workers.run import MIGRATIONS
 
 SAID = {
     "billing": ["faturam {} yüksek geldi", "{} ay fatura tutarı yanlış", "fazla ücret {} yansıtılmış", "faturayı {} ödeyemedim"],
@@ -334,70 +330,3 @@ def test_the_commands_train_evaluate_and_decide(home: Path) -> None:
         told = runner.invoke(main, wrong, input=lines)
         assert told.exit_code == 2
         assert words in told.stderr
-
-
-def test_what_people_moved_or_resolved_is_learned_from(home: Path) -> None:
-    made = Settings(home=str(home / "var"))
-    store.migrate(made.store_url, MIGRATIONS)
-    engine = store.engine(made.store_url)
-    insert = (
-        "INSERT INTO {} ({}) VALUES ({})".format(t, ", ".join(c), ", ".join(f":{x}" for x in c))
-        for t, c in (
-            (
-                "messages",
-                (
-                    "id",
-                    "brand",
-                    "channel",
-                    "source",
-                    "conversation",
-                    "sender",
-                    "subject",
-                    "received_ms",
-                    "body",
-                ),
-            ),
-            (
-                "decisions",
-                (
-                    "message",
-                    "hops",
-                    "conversation",
-                    "channel",
-                    "department",
-                    "intent",
-                    "language",
-                    "action",
-                    "priority",
-                    "confidence",
-                    "decided_ms",
-                    "body",
-                ),
-            ),
-            (
-                "outcomes",
-                ("id", "kind", "conversation", "item", "department", "agent", "at_ms", "body"),
-            ),
-        )
-    )
-    into = dict(zip(("messages", "decisions", "outcomes"), insert, strict=True))
-    with engine.begin() as c:
-        for number, (said, places) in enumerate({
-            "moved": ["billing", "returns"], "resolved": ["technical"], "untouched": ["orders"],
-            "still unsure": ["triage"], "to triage": ["orders", "triage"],
-        }.items()):  # fmt: skip
-            c.execute(sql(into["messages"]), {
-                "id": said, "brand": "b", "channel": "api", "source": "s", "conversation": said, "sender": "",
-                "subject": "", "received_ms": number, "body": json.dumps({"text": said, "subject": "Konu"})})  # fmt: skip
-            for hops, department in enumerate(places):
-                c.execute(sql(into["decisions"]), {
-                    "message": said, "hops": hops, "conversation": said, "channel": "api", "department": department,
-                    "intent": "request", "language": "tr", "action": "queue", "priority": 1, "confidence": 1.0,
-                    "decided_ms": number, "body": "{}"})  # fmt: skip
-        c.execute(sql(into["outcomes"]), {
-            "id": "o", "kind": "resolved", "conversation": "resolved", "item": "resolved", "department": "technical",
-            "agent": "ali", "at_ms": 1, "body": "{}"})  # fmt: skip
-    engine.dispose()
-    assert [json.loads(x) for x in corrections(made)] == [
-        {"text": "Konu\nmoved", "label": "returns"}, {"text": "Konu\nresolved", "label": "technical"},
-    ]  # fmt: skip

@@ -7,26 +7,11 @@ whose item was resolved where it lay, is a labelled line; what nobody looked at 
 from collections.abc import Iterator
 
 import msgspec
-from sqlalchemy import text
 
-from runtime import store
 from runtime.settings import Settings
 from schemas.base import Record
-from schemas.decision import TRIAGE
-
-_SQL = """
-SELECT m.body, d.department FROM messages m
-JOIN decisions d ON d.message = m.id
-WHERE d.hops = (SELECT max(x.hops) FROM decisions x WHERE x.message = m.id)
-  AND d.department <> :triage AND d.action IN ('queue', 'triage')
-  AND (d.hops > 0 OR EXISTS (SELECT 1 FROM outcomes o WHERE o.item = m.id AND o.kind = 'resolved'))
-ORDER BY m.received_ms, m.id
-"""
-
-
-class _Said(Record, frozen=True, kw_only=True):
-    text: str
-    subject: str = ""
+from schemas.message import Message
+from workers.history import opened
 
 
 class _Line(Record, frozen=True, kw_only=True):
@@ -36,10 +21,9 @@ class _Line(Record, frozen=True, kw_only=True):
 
 def lines(settings: Settings) -> Iterator[bytes]:
     """Yield a JSON line of `text` and `label` for each, the oldest first."""
-    engine = store.engine(settings.store_url, read_only=True)
-    with engine.connect() as connection:
-        for body, department in connection.execute(text(_SQL), {"triage": TRIAGE}):
-            said = msgspec.json.decode(body, type=_Said)
-            whole = f"{said.subject}\n{said.text}" if said.subject else said.text
-            yield msgspec.json.encode(_Line(text=whole, label=department))
-    engine.dispose()
+    with opened(settings) as history:
+        people = history.people()
+        for event in history.events():
+            if isinstance(event, Message) and event.id in people:
+                whole = f"{event.subject}\n{event.text}" if event.subject else event.text
+                yield msgspec.json.encode(_Line(text=whole, label=people[event.id]))
