@@ -188,7 +188,7 @@ def one(
         conversation=message.conversation, department=department,
         intent=intent.best.label if intent else _intent(hits, folded),
         topics=tuple(dict.fromkeys(t for h in hits for t in h.rule.topics)), language=said,
-        sentiment=mood.mood if mood else marked.sentiment, severity=marked.severity,
+        sentiment=_mood(mood, marked.sentiment), severity=marked.severity,
         priority=points, confidence=confidence, reasons=tuple(reasons),
         runner_up=_runner_up(ranking, department, policy),
         guesses=_guesses(ranking) if action == "triage" else (), entities=found,
@@ -382,6 +382,13 @@ def _reason(hit: Hit, version: str) -> Reason:
         kind="rule", id=rule.id, version=version, evidence=hit.evidence, weight=rule.weight,
         text_tr=rule.tr, text_en=rule.en,
     )  # fmt: skip
+
+
+def _mood(reading: Reading | None, by_rules: float) -> float:
+    """Return the model's mood, but for praise that rules find ironic or beside a complaint."""
+    if reading is None:
+        return by_rules
+    return min(reading.mood, 0.0) + by_rules / 2 if reading.mood > 0 > by_rules else reading.mood
 
 
 def _masked(reasons: list[Reason], personal: list[Entity]) -> list[Reason]:

@@ -268,6 +268,22 @@ def test_a_brands_own_patterns_find_its_numbers() -> None:
         router_policy(bad)
 
 
+@pytest.mark.parametrize("text", [
+    "Sayenizde iki gündür internetsiziz, bravo", "Teşekkürler, yine faturam yüksek geldi, rezalet",
+    "Helal olsun size, kargom bir aydır gelmedi", "Great job, my internet is down again, thanks",
+    "Harikasınız! Ürün kırık geldi, müşteri hizmetleri de ilgilenmiyor",
+])  # fmt: skip
+def test_irony_is_no_praise(text: str) -> None:
+    assert one(message(text), None, policy(), NOW).decision.sentiment < 0
+
+
+@pytest.mark.parametrize(
+    "text", ["Çok memnun kaldım, teşekkürler", "Thanks, great service, very happy with you"]
+)
+def test_praise_is_praise(text: str) -> None:
+    assert one(message(text), None, policy(), NOW).decision.sentiment > 0
+
+
 def test_check_digits_decide() -> None:
     assert identity_holds("10000000146")
     assert not identity_holds("10000000147")
