@@ -6,6 +6,7 @@ Same lines, same model. Source: Wang and Manning 2012 (NBSVM); Guo et al. 2017 (
 """
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -120,6 +121,8 @@ def train(told: Labelled, task: Task, now: datetime, tell: Tell = lambda *_: Non
     truth = np.array([number[x] for x in told.labels])
     tell("reading", 0, 1)
     matrix = _matrix(told.texts)
+    # What a label is called is said of its own messages, too: with few lines that is worth some.
+    names, named = _names(labels)
     folds = _folds(truth)
     steps, done = len(_CANDIDATES) * FOLDS + 1, 0
     best: tuple[float, tuple[float, float], Floats] | None = None
@@ -127,7 +130,8 @@ def train(told: Labelled, task: Task, now: datetime, tell: Tell = lambda *_: Non
         margins = np.zeros((len(truth), len(labels)), np.float32)
         for fold in range(FOLDS):
             seen = folds != fold
-            _, fitted = _fitted(matrix[seen], truth[seen], len(labels), candidate)
+            rows, answers = _stack(matrix[seen], names), np.append(truth[seen], named)
+            _, fitted = _fitted(rows, answers, len(labels), candidate)
             margins[~seen] = fitted(matrix[~seen])
             done += 1
             tell("cross-validating", done, steps)
@@ -136,10 +140,11 @@ def train(told: Labelled, task: Task, now: datetime, tell: Tell = lambda *_: Non
             best = (accuracy, candidate, margins)
     assert best is not None
     _, candidate, margins = best
-    (idf, weights, bias), _ = _fitted(matrix, truth, len(labels), candidate)
+    whole = _stack(matrix, names)
+    (idf, weights, bias), _ = _fitted(whole, np.append(truth, named), len(labels), candidate)
     tell("fitting", steps, steps)
     sharpness, noise = _calibrated(margins, truth)
-    used = np.flatnonzero(np.diff(matrix.tocsc().indptr)).astype(np.int32)
+    used = np.flatnonzero(np.diff(whole.tocsc().indptr)).astype(np.int32)
     counts = Counter(told.labels)
     head = Head(
         task=task, labels=labels, features=features.VERSION, rows=len(used),
@@ -217,11 +222,25 @@ def reliability(right: NDArray[np.bool_], share: NDArray[Any]) -> list[Bin]:
     return made
 
 
+def _names(labels: tuple[str, ...]) -> tuple[Any, Numbers]:
+    """Return the features of the labels' names that have words, and whose they are."""
+    said = [(i, " ".join(re.findall(r"[^\W\d_]{2,}", x))) for i, x in enumerate(labels)
+            if x.casefold() not in OUTSIDE]  # fmt: skip
+    said = [(i, words) for i, words in said if words]
+    return _matrix([words for _, words in said]), np.array([i for i, _ in said], np.int64)
+
+
+def _stack(rows: Any, more: Any) -> Any:
+    from scipy import sparse
+
+    return sparse.vstack([rows, more]).tocsr()
+
+
 def _matrix(texts: list[str]) -> Any:
     """Return texts x buckets, a sparse matrix of the features' weights."""
     from scipy import sparse
 
-    rows = []
+    rows = [sparse.csr_matrix((0, BUCKETS), dtype=np.float32)]
     for at in range(0, len(texts), AT_ONCE):
         part = texts[at : at + AT_ONCE]
         text, bucket, weight = counted(features.features(part))
