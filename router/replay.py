@@ -79,6 +79,14 @@ class Load(Record, frozen=True, kw_only=True):
     after: int
 
 
+class Fired(Record, frozen=True, kw_only=True):
+    """How many messages a rule fired on; 0 is a rule that may be dead."""
+
+    rule: str
+    before: int
+    after: int
+
+
 class Judged(Record, frozen=True, kw_only=True):
     """How often the first decision was where people left the message: share, 95 % interval."""
 
@@ -114,6 +122,7 @@ class Report(Record, frozen=True, kw_only=True):
     judged: Judged | None
     departments: tuple[OfDepartment, ...]
     load: tuple[Load, ...]
+    rules: tuple[Fired, ...]
     microseconds_before: float
     microseconds_after: float
 
@@ -128,6 +137,7 @@ class _Side:
     right: Counter[str] = field(default_factory=Counter)
     said: Counter[str] = field(default_factory=Counter)
     load: Counter[tuple[str, int]] = field(default_factory=Counter)
+    fired: Counter[str] = field(default_factory=Counter)
     triage: int = 0
 
     def read(self, batch: list[Message]) -> list[Read]:
@@ -211,6 +221,9 @@ def replay(
         departments=tuple(_departments(before, after, truth)),
         load=tuple(Load(department=d, hour=h, before=before.load[d, h], after=after.load[d, h])
                    for d, h in sorted({*before.load, *after.load})),
+        rules=tuple(Fired(rule=r, before=before.fired[r], after=after.fired[r])
+                    for r in dict.fromkeys(
+                        x.id for s in (before, after) for x in s.policy.pack.rules)),
         microseconds_before=before.seconds / max(1, count) * 1e6,
         microseconds_after=after.seconds / max(1, count) * 1e6,
     )  # fmt: skip
@@ -246,6 +259,7 @@ def _loads(
         if decision.action in ("queue", "triage"):
             side.load[decision.department, hour] += 1
         side.triage += decision.action == "triage"
+        side.fired.update({r.id for r in decision.reasons if r.kind == "rule"})
 
 
 def _judge(

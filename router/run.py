@@ -76,6 +76,17 @@ def policy(settings: Settings, models: Iterable[Path] = ()) -> Policy:
     )  # fmt: skip
 
 
+def candidate(settings: Settings) -> Policy | None:
+    """Return the policy of [router.shadow], None without one."""
+    told = settings.router
+    if not told.shadow.pack and not told.shadow.models:
+        return None
+    changed = msgspec.structs.replace(
+        told, pack=told.shadow.pack or told.pack, models=told.shadow.models or told.models
+    )
+    return live(msgspec.structs.replace(settings, router=changed))
+
+
 def _patterns(settings: Settings) -> tuple[Pattern, ...]:
     """Return the brand's own patterns; raise ConfigError that names each that is none."""
     made: list[Pattern] = []
@@ -115,6 +126,7 @@ class Batch:
     repeats: int = 0
     time: bytes = b""
     readings: dict[int, Read] = field(default_factory=dict)
+    shadows: dict[int, Read] = field(default_factory=dict)
 
 
 class Router:
@@ -124,6 +136,7 @@ class Router:
         self, settings: Settings, policy: Policy, clock: Clock, archive: Archive, health: Health
     ) -> None:
         self._settings, self._policy, self._clock = settings, policy, clock
+        self._shadow = candidate(settings)
         self._archive = archive
         self._states = Conversations()
         self._poison: Counter[tuple[str, int]] = Counter()
@@ -232,10 +245,14 @@ class Router:
     def _read(self, part: list[tuple[Any, Message | Outcome | None, Rejected | None]],
               batch: Batch) -> None:  # fmt: skip
         """Read the messages of a part at once; a bug there is found one by one."""
-        batch.readings = {}
+        batch.readings, batch.shadows = {}, {}
         found = [d for _, d, _ in part if isinstance(d, Message)]
         try:
             batch.readings = dict(zip(map(id, found), readings(found, self._policy), strict=True))
+            if self._shadow is not None:
+                batch.shadows = dict(
+                    zip(map(id, found), readings(found, self._shadow), strict=True)
+                )
         except Exception:
             log.exception("router.read_bug", messages=len(found))
 
@@ -253,6 +270,8 @@ class Router:
             state = self._look(partition, decoded.conversation, batch)
             made = self._decided(decoded, state, now, batch.readings.get(id(decoded)))
             self._put(made, partition, batch, parent)
+            if self._shadow is not None and isinstance(decoded, Message):
+                self._beside(decoded, state, made, batch, now)
             self._poison[place] = 0
         except Rejected as refusal:
             self._bury(record, decoded, refusal, now)
@@ -274,6 +293,23 @@ class Router:
         except Exception as error:
             log.exception("router.bug", id=decoded.id)
             raise Rejected("router.bug", f"{type(error).__name__} while deciding") from error
+
+    def _beside(
+        self, message: Message, state: ConversationState | None, made: Any, batch: Batch,
+        now: datetime,
+    ) -> None:  # fmt: skip
+        """Count what the candidate makes of a message; whatever it does, the line moves on."""
+        assert self._shadow is not None
+        try:
+            other = one(message, state, self._shadow, now, batch.shadows.get(id(message))).decision
+            mine = made.decision
+            result = "same" if mine.priority == other.priority else "other_priority"
+            if mine.department != other.department:
+                result = "other_department"
+        except Exception:
+            log.exception("router.shadow_bug", id=message.id)
+            result = "failed"
+        metrics.count("santral_shadow_decisions_total", result=result)
 
     def _put(
         self, made: Decided | ConversationState | None, partition: int, batch: Batch,

@@ -59,6 +59,14 @@ def check(ctx: click.Context, offline: bool) -> None:
     problems: list[Problem] = rules.failing_samples(pack)
     unknown = {r.department for r in pack.rules if r.department} - set(settings.departments)
     problems += [Problem(f"{folder}: no department {d!r} in [departments]") for d in unknown]
+    for line in rules.shadowed(pack):
+        click.echo(f"note: {line}")
+    router = importlib.import_module("router.run")
+    for made in (router.live, router.candidate):
+        try:
+            made(settings)
+        except ConfigError as error:
+            problems += error.problems
     if "triage" not in settings.departments:
         problems.append(Problem("[departments.triage] is missing: unsure items need a place"))
     click.echo(

@@ -20,6 +20,7 @@ Name = Literal[
     "santral_source_poll_age_seconds",
     "santral_source_position",
     "santral_decisions_made_total",
+    "santral_shadow_decisions_total",
     "santral_repeats_dropped_total",
     "santral_batch_duration_seconds",
     "santral_batches_aborted_total",
@@ -74,6 +75,9 @@ METRICS: dict[Name, Metric] = {
     "santral_decisions_made_total": Metric(
         "counter", "Decisions written, by department and action; much triage: tune the rules.",
         ("department", "action")),
+    "santral_shadow_decisions_total": Metric(
+        "counter", "What the candidate of [router.shadow] would do: the same, another department, "
+        "another priority, or it failed.", ("result",)),
     "santral_repeats_dropped_total": Metric(
         "counter", "Redelivered messages that were dropped; normal after a restart."),
     "santral_batch_duration_seconds": Metric(

@@ -127,6 +127,14 @@ class Tokens(Record, frozen=True, kw_only=True):
     signing: str = ""
 
 
+class Shadow(Record, frozen=True, kw_only=True):
+    """A candidate beside what is live: its decisions are counted and go nowhere. Without `models`
+    it has those of [router]."""
+
+    pack: str = ""
+    models: tuple[str, ...] = ()
+
+
 class Router(Record, frozen=True, kw_only=True):
     """How the router works. An empty `pack` is the default pack; `models` are files of
     `santral train`, one a task; `patterns` are regular expressions for the brand's own numbers, by
@@ -135,6 +143,7 @@ class Router(Record, frozen=True, kw_only=True):
     pack: str = ""
     models: tuple[str, ...] = ()
     patterns: dict[str, str] = msgspec.field(default_factory=dict)
+    shadow: Shadow = Shadow()
     batch: Count = 2000
     threshold: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
     forget_after: timedelta = timedelta(days=90)

@@ -104,6 +104,10 @@ def test_what_a_candidate_changes_is_told_with_its_messages_and_the_people_behin
     )
     assert sum(x.before for x in report.load) == sum(x.after for x in report.load) == 5
     assert report.as_recorded == 1
+    fired = {f.rule: (f.before, f.after) for f in report.rules}
+    assert fired["x.tram"] == (0, 1)
+    assert fired["billing.invoice"] == (2, 2)
+    assert fired["press.media"] == (0, 0)
 
 
 def test_each_side_keeps_its_own_conversations_and_people_move_both() -> None:

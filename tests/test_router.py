@@ -1,16 +1,19 @@
 """The router's loop in this process, on a broker of its own."""
 
 import asyncio
+import re
+from pathlib import Path
 
+import msgspec
 from confluent_kafka import Producer
 
 from router.run import Router
-from runtime import bus
+from runtime import bus, metrics
 from runtime.archive import Folder
 from runtime.bus import queues, read_to_end
 from runtime.clock import SystemClock
 from runtime.health import Health
-from runtime.settings import Settings
+from runtime.settings import Settings, Shadow
 from schemas import envelope, topics
 from schemas.decision import WorkItem
 from schemas.departments import DEFAULT
@@ -96,3 +99,36 @@ async def test_a_reader_that_has_read_everything_lags_behind_nothing(kafka: Sett
             await consumer.getmany(timeout_ms=100)
             await lag.turned(consumer)
     await consumer.stop()
+
+
+async def test_a_candidate_beside_it_is_counted_and_changes_nothing(
+    kafka: Settings, tmp_path: Path
+) -> None:
+    (tmp_path / "one.toml").write_text(
+        '[[rule]]\nid = "own.all"\ndepartment = "sales"\nany = ["fatura*", "kargo*", "mesaj*", "ileti*"]\n'
+        'tr = "t"\nen = "e"\nmatch = ["fatura"]\nno_match = ["x"]\n'
+    )
+    beside = msgspec.structs.replace(
+        kafka, router=msgspec.structs.replace(kafka.router, shadow=Shadow(pack=str(tmp_path)))
+    )
+    sent = put(beside, 20)
+    before = _shadowed()
+    routed(Router(beside, policy(), SystemClock(), Folder(kafka.archive_path), Health("r")), 20)
+    counted = {k: v - before.get(k, 0) for k, v in _shadowed().items()}
+    assert sum(counted.values()) == 20
+    assert counted["other_department"] > 0
+    assert counted.get("failed", 0) == 0
+    items = [
+        envelope.decode(WorkItem, r.value)
+        async for records in read_to_end(kafka.kafka, queues(DEFAULT))
+        for r in records
+    ]
+    assert sorted(i.message.id for i in items) == sorted(m.id for m in sent)
+    assert {i.decision.pack for i in items} == {policy().pack.version}
+
+
+def _shadowed() -> dict[str, float]:
+    found = re.findall(
+        r'santral_shadow_decisions_total\{result="(\w+)"\} ([\d.]+)', metrics.exposition().decode()
+    )
+    return {name: float(value) for name, value in found}

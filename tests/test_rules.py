@@ -100,6 +100,30 @@ def test_mistakes_in_a_pack_are_told_all_at_once(tmp_path: Path) -> None:
     assert "b.toml" in text
 
 
+def test_a_rule_that_another_shadows_is_told() -> None:
+    def told(*more: rules.Rule) -> list[str]:
+        return rules.shadowed(rules.compile_pack("p", more))
+
+    wide = _rule(id="a.wide", any=("fatura*", "ekstre*"))
+    assert told(wide, _rule(id="a.narrow", any=("Fatura*",))) == [
+        "a.narrow is shadowed by a.wide: it fires whenever a.narrow does"
+    ]
+    assert told(wide, _rule(id="a.twin", any=("ekstre*", "fatura*"))) != []
+    for other in (
+        _rule(id="a.other", any=("fatura*", "borç")), _rule(id="a.heavier", any=("fatura*",), weight=3),
+        _rule(id="a.urgent", any=("fatura*",), priority=9), _rule(id="a.topic", any=("fatura*",), topics=("x",)),
+    ):  # fmt: skip
+        assert told(wide, other) == []
+    assert (
+        told(
+            _rule(id="a.less", any=("fatura*",), none=("tl",)),
+            _rule(id="a.b", any=("fatura*",), weight=0.5),
+        )
+        == []
+    )
+    assert rules.shadowed(rules.load(rules.PACKS / "default")) == []
+
+
 def test_an_empty_folder_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no rules there"):
         rules.load(tmp_path)
