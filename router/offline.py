@@ -3,7 +3,7 @@
 Before: JSON lines or a text. After: Decisions, the same that the router would make.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -101,6 +101,18 @@ def decide_text(text: str, settings: Settings) -> Decision:
     message = _message(Line(text=text), 1, settings.brand)
     by = with_models(settings, map(Path, settings.router.models))
     return one(message, None, by, message.received_at).decision
+
+
+def trial(settings: Settings) -> Callable[[str], Decision]:
+    """Return what decides on a text as the live rules and models would, read once."""
+    by = with_models(settings, map(Path, settings.router.models))
+
+    def decided(text: str) -> Decision:
+        message = _message(Line(text=text), 1, settings.brand)
+        at = datetime.now(UTC)
+        return one(msgspec.structs.replace(message, received_at=at), None, by, at).decision
+
+    return decided
 
 
 def tell(decision: Decision) -> Iterator[str]:

@@ -64,7 +64,16 @@ def _stage(name: str, module: str, function: str, text: str) -> None:
 _stage("ingest", "ingest.run", "start", "Run the door and the channels (one stage).")
 _stage("router", "router.run", "start", "Run the router (one stage).")
 _stage("watch", "router.watch", "start", "Run the watch: live rates (one stage).")
-_stage("console", "workers.run", "start_console", "Run the console and the desk's API (one stage).")
+
+
+@main.command()
+@click.pass_context
+def console(ctx: click.Context) -> None:
+    """Run the console and the desk's API (one stage)."""
+    settings = load(ctx)
+    # Stages import no other: what tries a message on the Rules page is brought from here.
+    trial = importlib.import_module("router.offline").trial(settings)
+    importlib.import_module("workers.run").start_console(settings, trial)
 
 
 @main.command()

@@ -27,6 +27,7 @@ from workers.backtest_page import page
 from workers.corrections import lines as corrections
 from workers.recorder import Rows, take
 from workers.run import MIGRATIONS
+from workers.tuning import tuning
 
 SAID = {
     "1": "faturam çok yüksek geldi", "2": "modem çalışmıyor, internet yok", "3": "ürünü iade etmek istiyorum",
@@ -218,6 +219,27 @@ def test_the_command_reports_and_its_exit_code_is_for_ci(
     assert run("--since", "yesterday").exit_code == 2
     since = (NOW + timedelta(hours=7, minutes=30)).isoformat()
     assert json.loads(run("--since", since).stdout)["messages"] == 1
+
+
+def test_the_rules_page_counts_what_fires_and_where_people_overrule(
+    recorded: Callable[[list[Message | Outcome]], Settings],
+) -> None:
+    settings = recorded(_traffic())
+    engine = store.engine(settings.store_url, read_only=True)
+    with engine.connect() as connection:
+        told = tuning(connection, (NOW + timedelta(days=1)).timestamp())
+        later = tuning(connection, (NOW + timedelta(days=40)).timestamp())
+        years = tuning(connection, (NOW + timedelta(days=400)).timestamp())
+    engine.dispose()
+    assert (told.decisions, told.moved) == (5, 1)
+    assert told.moves == [("triage", "sales", 1)]
+    uses = {r.id: (r.fired, r.overruled) for r in told.rules}
+    assert uses["billing.invoice"] == (2, 0)
+    (week,) = told.weeks
+    assert (week.count, week.triage, week.languages["tr"]) == (5, 1, 5)
+    assert 0.5 < week.sure <= 1
+    assert (later.decisions, len(later.weeks)) == (0, 1)
+    assert (years.decisions, years.weeks) == (0, [])
 
 
 def test_what_people_moved_or_resolved_is_learned_from(

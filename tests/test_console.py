@@ -74,6 +74,7 @@ async def test_every_page_is_accessible(road: Up, browser: Browser, layout: dict
         "/desk",
         "/desk/billing",
         "/entry",
+        "/rules",
         "/nowhere",
     ):
         await page.goto(road.access["console"] + path)
@@ -93,6 +94,29 @@ async def test_every_page_is_accessible(road: Up, browser: Browser, layout: dict
             await page.screenshot(
                 path=f"{shots}/{name[:24]}-{layout['locale']}.png", full_page=True
             )
+    await context.close()
+
+
+async def test_a_message_is_tried_and_its_whole_decision_shown(road: Up, browser: Browser) -> None:
+    context = await browser.new_context(locale="tr-TR")
+    page = await context.new_page()
+    await page.goto(_address(road, "/rules"))
+    await page.get_by_label("Müşteri ne yazsaydı?").fill(
+        "Faturam çok yüksek <b>geldi</b>, TC 10000000146"
+    )
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    outcome = page.get_by_role("status")
+    await expect(outcome.locator("strong")).to_have_text("Fatura ve Ödeme")
+    await expect(outcome).to_contain_text("billing.overcharge")
+    await expect(outcome).to_contain_text("********146")
+    await expect(page.get_by_label("Müşteri ne yazsaydı?")).to_have_value(
+        "Faturam çok yüksek <b>geldi</b>, TC 10000000146"
+    )
+    await expect(page.get_by_role("heading", name="Kurallar ne sıklıkla")).to_be_visible()
+    await _clean(page, "a tried message")
+    if shots := os.environ.get("SANTRAL_SHOTS"):
+        await page.screenshot(path=f"{shots}/rules-tried.png", full_page=True)
     await context.close()
 
 

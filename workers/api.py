@@ -4,6 +4,7 @@ Before: agents' tools, the door that passes requests on. After: desk.py, reading
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from runtime.claims import AWAY
 from runtime.settings import Settings
 from schemas import envelope
 from schemas.api import Accepted, ClaimIn, Fault, MessageOut
+from schemas.decision import Decision
 from schemas.errors import Rejected, Retry
 from workers import reading
 from workers.desk import BODIES, Desk
@@ -29,6 +31,11 @@ _PATIENCE_S = 2.0
 _LOOK_S = 0.05
 
 
+Trial = Callable[[str], Decision]
+"""What the live rules and models make of a text; who starts the console brings it, for a stage
+imports no other."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Api:
     """What the endpoints share."""
@@ -36,6 +43,7 @@ class Api:
     settings: Settings
     desk: Desk
     store: Engine
+    trial: Trial | None = None
 
     async def claim(self, request: Request) -> Response:
         """POST /v1/desk/{department}/claim."""

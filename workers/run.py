@@ -21,7 +21,7 @@ from runtime.log import get
 from runtime.settings import Settings
 from schemas.errors import Retry
 from workers.acknowledge import Acknowledger
-from workers.api import Api
+from workers.api import Api, Trial
 from workers.bounces import Bounces
 from workers.console.app import app
 from workers.desk import Desk
@@ -112,14 +112,16 @@ async def _again(name: str, run: Callable[[], Awaitable[None]], lag: bus.Lag) ->
             await asyncio.sleep(1.0)
 
 
-async def console(settings: Settings, health: Health, clock: Clock, stop: asyncio.Event) -> None:
+async def console(
+    settings: Settings, health: Health, clock: Clock, stop: asyncio.Event, trial: Trial | None
+) -> None:
     """Serve pages, the desk's API and the read API until `stop`."""
     await asyncio.to_thread(stores.migrate, settings.store_url, MIGRATIONS)
     engine = stores.engine(settings.store_url, read_only=True)
     redis = connect(settings.redis)
     publisher = Publisher(settings.kafka, f"santral-console-{os.getpid()}")
     desk = Desk(settings=settings, lines=Lines(redis), publisher=publisher, clock=clock)
-    api = Api(settings=settings, desk=desk, store=engine)
+    api = Api(settings=settings, desk=desk, store=engine, trial=trial)
     health.add("kafka", lambda: None if publisher.healthy else "the last publish failed")
     sockets = [http.listen(settings.console.host, settings.console.port)]
     server = http.server(app(api, health, stop))
@@ -140,6 +142,10 @@ def start(settings: Settings, only: tuple[str, ...] = WORKERS) -> None:
     stage.run("workers" if len(only) > 1 else only[0], settings, main)
 
 
-def start_console(settings: Settings) -> None:
+def start_console(settings: Settings, trial: Trial | None = None) -> None:
     """Run the console to its end."""
-    stage.run("console", settings, console, ops=False)
+
+    async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.Event) -> None:
+        await console(settings, health, clock, stop, trial)
+
+    stage.run("console", settings, main, ops=False)

@@ -93,6 +93,7 @@ def app(api: Api, health: Health, _stop: asyncio.Event) -> Starlette:
             Route("/messages/{id}", guarded(pages.message)),
             Route("/messages/{id}/files/{sha256}", guarded(pages.file)),
             Route("/entry", guarded(pages.entry), methods=["GET", "POST"]),
+            Route("/rules", guarded(pages.rules), methods=["GET", "POST"]),
             Route("/desk", guarded(pages.desks)),
             Route("/desk/{department}", guarded(pages.desk), methods=["GET", "POST"]),
             Route("/desk/{department}/{item}/heartbeat", guarded(pages.beat), methods=["POST"]),

@@ -1,4 +1,4 @@
-"""The pages: Flow, Messages, Message, Desk.
+"""The pages: Flow, Messages, Message, Entry, Rules, Desk.
 
 Before: app.py lets only signed-in people here. After: templates/. Each page works without
 JavaScript; htmx only keeps it fresh.
@@ -22,10 +22,10 @@ from runtime.claims import AWAY
 from schemas.api import ClaimIn, Item, LeaseIn, MoveIn, ReplyIn
 from schemas.errors import Rejected, Retry
 from schemas.message import Attachment
-from workers import reading
+from workers import reading, tuning
 from workers.api import Api
 from workers.console import session, status
-from workers.console.plot import bars
+from workers.console.plot import bars, columns
 from workers.console.texts import Texts
 from workers.desk_redis import ItemUnknown, LeaseLost
 
@@ -212,6 +212,26 @@ class Pages:
         return self._page(
             request, "entry.html", form={}, note=texts.entry_saved, saved=told.id,
             key=uuid.uuid4().hex,
+        )  # fmt: skip
+
+    async def rules(self, request: Request) -> Response:
+        """GET: how rules and models do. POST: what they make of a text."""
+        tried, said = None, ""
+        if request.method == "POST":
+            said = (await _form(request)).get("text", "")[:20_000]
+            if said.strip() and self._api.trial is not None:
+                tried = await asyncio.to_thread(self._api.trial, said)
+
+        def read() -> tuning.Tuning:
+            with self._api.store.connect() as connection:
+                return tuning.tuning(connection)
+
+        told = await asyncio.to_thread(read)
+        title = Texts(session.language(request)).sure_each_week
+        plot = columns([(w.begins[5:], 100 * w.sure) for w in told.weeks], title)
+        return self._page(
+            request, "rules.html", tried=tried, said=said, told=told,
+            plot=Markup(plot),  # noqa: S704 - plot.py escapes what it is given
         )  # fmt: skip
 
     async def desks(self, request: Request) -> Response:

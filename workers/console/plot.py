@@ -1,6 +1,6 @@
 """Bars as an SVG picture, readable without colours, with a sentence for who can't see it. Pure.
 
-Before: pages.py has the counts. After: the Flow page.
+Before: pages.py has the counts. After: the pages Flow and Rules.
 """
 
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from html import escape
 
 _WIDTH, _HEIGHT, _BASE = 1200, 140, 118
+_NARROW, _SLOTS = 560, 12  # a picture beside another one; few values stay slim
 
 
 def bars(minutes: Sequence[tuple[int, int]], title: str) -> str:
@@ -36,6 +37,29 @@ def bars(minutes: Sequence[tuple[int, int]], title: str) -> str:
             parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - 6}">{_clock(minute)}</text>')
     if top:
         parts.append(f'<text x="2" y="14">{top}</text>')
+    parts.append("</svg>")
+    return "".join(parts)
+
+
+def columns(values: Sequence[tuple[str, float]], title: str) -> str:
+    """Return the picture of named values from 0 to 100."""
+    told = ", ".join(f"{name} {value:.0f}" for name, value in values)
+    step = _NARROW / max(_SLOTS, len(values))
+    parts = [
+        f'<svg class="plot" viewBox="0 0 {_NARROW} {_HEIGHT}" role="img" aria-label="'
+        + escape(f"{title}: {told}")
+        + '">',
+        f'<line class="axis" x1="0" y1="{_BASE}" x2="{_NARROW}" y2="{_BASE}"/>',
+    ]
+    for at, (name, value) in enumerate(values):
+        height = min(100.0, max(0.0, value)) * 0.96
+        x = at * step
+        parts.append(
+            f'<rect class="bar" x="{x + step * 0.1:.1f}" y="{_BASE - height:.1f}" '
+            f'width="{step * 0.8:.1f}" height="{height:.1f}"/>'
+            f'<text x="{x + step * 0.1:.1f}" y="{_HEIGHT - 6}">{escape(name)}</text>'
+            f'<text x="{x + step * 0.1:.1f}" y="{_BASE - height - 4:.1f}">{value:.0f}</text>'
+        )
     parts.append("</svg>")
     return "".join(parts)
 
