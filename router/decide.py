@@ -39,6 +39,9 @@ from schemas.outcome import MOVES, Outcome
 
 IMPORTED = "imported"
 """The flag of history: it is decided and stored, and waits for nobody."""
+SPAM = "spam"
+"""The flag of what is sent to everybody: people look at it last, no answer goes out by itself."""
+
 DECIDED_ON = 20_000
 """Characters looked at; nobody's first concern stands behind them."""
 
@@ -141,7 +144,7 @@ def one(
     if said == "und" and state is not None:
         said = state.language
     who = _who(message)
-    flags = list(message.flags)
+    flags = [*message.flags, *dict.fromkeys([h.rule.flag for h in hits if h.rule.flag])]
     reasons = [_reason(h, policy.pack.version) for h in hits]
     if policy.models:
         reasons += [_of_model(m, read.models[m.head.task], text) for m in policy.models]
@@ -149,32 +152,11 @@ def one(
         # The department was closed since: triage is where its conversations go on.
         state = msgspec.structs.replace(state, department=TRIAGE)
     live = state is not None and state.status != "quiet"
-    if message.automatic is not None:
-        action, department = "automatic", state.department if state else TRIAGE
-        flags.append(message.automatic.kind)
-        reasons.append(_AUTOMATIC)
-    elif IMPORTED in message.flags:
-        sure = bool(ranking) and ranking[0][1] >= policy.threshold
-        action = "automatic"
-        department = state.department if state else ranking[0][0] if sure else TRIAGE
-        reasons.append(_IMPORTED)
-    elif message.event is not None:
-        action, department = "append", state.department if state else TRIAGE
-        reasons.append(_EVENT)
-    elif live and state is not None:
-        action, department = "append", state.department
-        reasons.append(_FOLLOW_UP)
-        if state.status == "resolved":
-            flags.append("reopened")
-            reasons.append(_REOPENED)
-        if message.kind == "mail" and state.participants and who not in state.participants:
-            flags.append("new_participant")
-            reasons.append(_STRANGER)
-    elif ranking and ranking[0][1] >= policy.threshold:
-        action, department = "queue", ranking[0][0]
-    else:
-        action, department = "triage", TRIAGE
-        reasons.append(_UNSURE_REASON)
+    action, department, why = _placed(message, state, ranking, policy, flags)
+    if why is not None:
+        reasons.append(why)
+    if action == "append" and live and state is not None:
+        _noted(message, state, who, flags, reasons)
     if any(e.kind in PERSONAL for e in found):
         reasons = _masked(reasons, [e for e in found if e.kind in PERSONAL])
     marked = marks(hits)
@@ -200,6 +182,42 @@ def one(
     waits = message.event is None or live
     item = work_item(message, decision, policy) if action != "automatic" and waits else None
     return Decided(decision=decision, state=after, item=item)
+
+
+def _placed(
+    message: Message, state: ConversationState | None, ranking: list[tuple[str, float]],
+    policy: Policy, flags: list[str],
+) -> tuple[str, str, Reason | None]:  # fmt: skip
+    """Return action and department of a message, and the reason where it is not the rules'."""
+    sure = bool(ranking) and ranking[0][1] >= policy.threshold
+    best = ranking[0][0] if sure else TRIAGE
+    held = state.department if state else TRIAGE
+    if message.automatic is not None:
+        flags.append(message.automatic.kind)
+        return "automatic", held, _AUTOMATIC
+    if IMPORTED in message.flags:
+        return "automatic", held if state else best, _IMPORTED
+    if message.event is not None:
+        return "append", held, _EVENT
+    if state is not None and state.status != "quiet":
+        return "append", held, _FOLLOW_UP
+    if SPAM in flags:
+        return "triage", TRIAGE, _SPAM
+    return ("queue", best, None) if sure else ("triage", TRIAGE, _UNSURE_REASON)
+
+
+def _noted(
+    message: Message, state: ConversationState, who: str, flags: list[str], reasons: list[Reason]
+) -> None:
+    """Flag what people should know of a follow-up: it opens what was closed, a stranger wrote."""
+    if message.event is not None:
+        return
+    if state.status == "resolved":
+        flags.append("reopened")
+        reasons.append(_REOPENED)
+    if message.kind == "mail" and state.participants and who not in state.participants:
+        flags.append("new_participant")
+        reasons.append(_STRANGER)
 
 
 def apply(
@@ -441,6 +459,10 @@ _EVENT = _state_reason("event", "önceki bir iletiyi değiştiriyor", "an edit, 
 _UNSURE_REASON = _state_reason(
     "unsure", "hiçbir bölüm yeterince kesin değil", "no department is certain enough"
 )
+_SPAM = _state_reason(
+    "spam", "istenmeyen iletiye benziyor, bölümlere gitmez",
+    "looks like spam: kept from the departments",
+)  # fmt: skip
 _HOPS = _state_reason(
     "hop_limit", "çok kez yönlendirildi, ön değerlendirmeye alındı",
     "moved too often: triage decides",

@@ -23,7 +23,8 @@ PERSONAL = frozenset({"identity_number", "tax_number", "iban", "card_number"})
 # stands before is looked at by _found.
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
 _STRETCH = re.compile(r"\d[\d ().-]{8,}\d")  # where ten digits and more may stand
-_PHONE = re.compile(r"(?:90|0090|0)?[ (]{0,2}(5\d{2})[ )]{0,2}\d{3}[ -]?\d{2}[ -]?\d{2}(?!\d)")
+_PHONE = re.compile(r"5\d{2}[ )]{0,2}\d{3}[ -]?\d{2}[ -]?\d{2}(?!\d)")
+_PREFIX = re.compile(r"(?:(?:\+|00)?90|0)?[ (]{0,2}$")
 _ABROAD = re.compile(r"\+[1-9]\d{0,2}[ -]?(?:\(?\d{1,4}\)?[ -]?){2,5}\d{2,4}(?!\d)")
 _IBAN = re.compile(
     r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])", re.IGNORECASE
@@ -31,7 +32,7 @@ _IBAN = re.compile(
 _CARD = re.compile(r"\d(?:[ -]?\d){12,18}(?![\d-])")
 _ELEVEN = re.compile(r"[1-9]\d{10}(?!\d)")
 _TEN = re.compile(r"\d{10}(?!\d)")
-_DIGITS = re.compile(r"\d+")
+_DIGITS = re.compile("[0-9]+")
 _UNIT = r"(?:TL|₺|lira\w{0,6}|TRY|USD|EUR|GBP|dolar\w{0,4}|dollars?|euro\w{0,4}|[$€£])"
 _AMOUNT = re.compile(
     rf"\d+(?:[.,]\d{{3}})*(?:[.,]\d{{1,2}})?(?![.,]?\d)(?: ?({_UNIT})(?!\w))?",
@@ -122,7 +123,7 @@ def _long(text: str, digits: int, found: list[Entity]) -> None:
         _add(found, ("identity_number", _identity, _ELEVEN), text)
     if "+" in text:
         _add(found, ("phone", _abroad, _ABROAD), text)
-    _add(found, ("phone", _phone, _PHONE), text, _WORD)
+    _phones(text, found)
     _add(found, ("tax_number", _tax, _TEN), text)
 
 
@@ -168,8 +169,19 @@ def _tax(told: str) -> str:
     return mask(told) if tax_holds(told) else ""
 
 
-def _phone(told: str) -> str:
-    return f"+90{_bare(told)[-10:]}"
+def _phones(text: str, found: list[Entity]) -> None:
+    """Add Turkish mobile numbers, with or without the trunk or the country code."""
+    for match in _PHONE.finditer(text):
+        end = match.end()
+        prefix = _PREFIX.search(text, max(0, match.start() - 7), match.start())
+        start = prefix.start() if prefix else match.start()
+        before = text[start - 1] if start else " "
+        if before.isalnum() or before == "+":
+            continue
+        start += len(text[start:end]) - len(text[start:end].lstrip(" ("))
+        if not any(e.start < end and start < e.end for e in found):
+            value = f"+90{_bare(match[0])}"
+            found.append(Entity(kind="phone", value=value, start=start, end=end))
 
 
 def _abroad(told: str) -> str:

@@ -131,4 +131,7 @@ def tell(decision: Decision) -> Iterator[str]:
             f"  ikinci / runner-up: {other.department} ({other.confidence:.2f}); "
             f"would win with {other.would_win}"
         )
+    if decision.guesses:
+        told = ", ".join(f"{g.department} ({g.confidence:.2f})" for g in decision.guesses)
+        yield f"  en olası / likeliest: {told}"
     yield f"  kurallar / rules {decision.pack}, model {decision.model or '–'}"

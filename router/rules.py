@@ -8,7 +8,7 @@ hits, not with how many rules there are. Pure but for `load`, which reads the pa
 
 import re
 import tomllib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -24,6 +24,7 @@ from schemas.errors import ConfigError, Problem
 from schemas.fold import fold
 
 PACKS = Path(__file__).parent / "packs"
+_SHORT = 30  # short words stand in many texts: as good as one that so many terms have
 _SHOWN = 5  # spans of evidence kept of one rule
 _SOFTENED = {"k": "g", "p": "b", "t": "d"}
 _TERM = re.compile(r"^[^\s*]+\*?(?: [^\s*]+\*?)*$")
@@ -34,7 +35,8 @@ class Rule(Record, frozen=True, kw_only=True):
     """One rule: it fires when one of `any`, all of `all` and none of `none` are in the text.
 
     `weight` counts for the department, `priority` adds points (0 to 100 in all), `sentiment`
-    adds to -1 to 1, `severity` is a floor from 0 to 2. `match` and `no_match` are its samples.
+    adds to -1 to 1, `severity` is a floor from 0 to 2, `flag` marks the decision ("spam" keeps an
+    item from the departments). `match` and `no_match` are its samples.
     """
 
     id: RuleId
@@ -48,6 +50,7 @@ class Rule(Record, frozen=True, kw_only=True):
     priority: Annotated[int, msgspec.Meta(ge=-50, le=100)] = 0
     sentiment: Annotated[float, msgspec.Meta(ge=-1, le=1)] = 0.0
     severity: Annotated[int, msgspec.Meta(ge=0, le=2)] = 0
+    flag: Annotated[str, msgspec.Meta(pattern="^[a-z_]{0,40}$")] = ""
     owner: str = ""
     tr: str
     en: str
@@ -81,7 +84,7 @@ class Pack:
     version: str
     rules: tuple[Rule, ...]
     _automaton: ahocorasick_rs.AhoCorasick = field(repr=False)
-    _patterns: list[list[tuple[int, re.Pattern[str] | None]]] = field(repr=False)
+    _patterns: list[list[tuple[int, str, re.Pattern[str] | None]]] = field(repr=False)
     _by_term: list[list[int]] = field(repr=False)
     _needs: list[tuple[frozenset[int], frozenset[int], frozenset[int]] | None] = field(repr=False)
 
@@ -92,12 +95,12 @@ class Pack:
         for pattern, start, end in self._automaton.find_matches_as_indexes(
             folded, overlapping=True
         ):
-            for term, check in self._patterns[pattern]:
+            for term, other, check in self._patterns[pattern]:
                 if term in found or term in missed:
                     continue
                 if check is None:
                     found[term] = (start, end)
-                elif (match := check.search(folded)) is not None:
+                elif other in folded and (match := check.search(folded)) is not None:
                     found[term] = match.span()
                 else:
                     missed.add(term)
@@ -154,6 +157,14 @@ def _regex(words: list[str]) -> re.Pattern[str]:
     return re.compile(f" {' +'.join(parts)} ")
 
 
+def _words(term: str) -> list[str]:
+    """Return the words of a term, folded, each with its star."""
+    words = [
+        fold(w.removesuffix("*")).strip() + ("*" if w.endswith("*") else "") for w in term.split()
+    ]
+    return [part for word in words for part in word.split()]
+
+
 def _anchors(word: str) -> list[str]:
     """Return the literal strings one of which stands in the text when the word does."""
     if not word.endswith("*"):
@@ -170,19 +181,26 @@ def compile_pack(name: str, rules: Iterable[Rule]) -> Pack:
     if problems:
         raise ConfigError(problems)
     terms: dict[str, int] = {}
-    patterns: dict[str, list[tuple[int, re.Pattern[str] | None]]] = defaultdict(list)
+    patterns: dict[str, list[tuple[int, str, re.Pattern[str] | None]]] = defaultdict(list)
+    often = Counter(
+        word for rule in rules for term in (*rule.any, *rule.all, *rule.none)
+        for word in set(_words(term))
+    )  # fmt: skip
 
     def number(term: str) -> int:
         if term in terms:
             return terms[term]
         terms[term] = len(terms)
-        words = [fold(w.removesuffix("*")).strip() + ("*" if w.endswith("*") else "")
-                 for w in term.split()]  # fmt: skip
-        words = [part for word in words for part in word.split()]
+        words = _words(term)
         check = _regex(words) if len(words) > 1 else None
-        # The longest word is the rarest: the others are looked at only where it stands.
-        for anchor in _anchors(max(words, key=len)):
-            patterns[anchor].append((terms[term], check))
+        # The others are looked at only where the rarest word stands: of those that few terms have,
+        # the longest.
+        rarest = min(words, key=lambda w: (often[w] + (_SHORT if len(w) < 6 else 0), -len(w)))
+        others = [w for w in words if w != rarest]
+        # Whatever ending a word has, this much of it stands in the text.
+        other = f" {max(others, key=len).removesuffix('*')[:-1]}" if others else ""
+        for anchor in _anchors(rarest):
+            patterns[anchor].append((terms[term], other, check))
         return terms[term]
 
     needs: list[tuple[frozenset[int], frozenset[int], frozenset[int]] | None] = []

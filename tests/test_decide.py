@@ -269,6 +269,24 @@ def test_a_brands_own_patterns_find_its_numbers() -> None:
 
 
 @pytest.mark.parametrize("text", [
+    "Merhaba, sitenizi inceledik. SEO hizmetimizle kampanyalarınız Google'da ilk sırada çıksın, fiyat için yazın",
+    "Dear owner, you have won! Claim your prize: bitcoin investment, double your money",
+])  # fmt: skip
+def test_spam_is_kept_from_the_departments_and_looked_at_last(text: str) -> None:
+    made = one(message(text), None, policy(), NOW)
+    assert made.item is not None, "nothing is thrown away"
+    assert (made.decision.action, made.decision.flags) == ("triage", ("spam",))
+    assert made.decision.priority < 15
+    complaint = one(
+        message("Kartımdan casino sitesine para çekilmiş, bilgim dışında harcama"),
+        None,
+        policy(),
+        NOW,
+    )
+    assert "spam" not in complaint.decision.flags
+
+
+@pytest.mark.parametrize("text", [
     "Sayenizde iki gündür internetsiziz, bravo", "Teşekkürler, yine faturam yüksek geldi, rezalet",
     "Helal olsun size, kargom bir aydır gelmedi", "Great job, my internet is down again, thanks",
     "Harikasınız! Ürün kırık geldi, müşteri hizmetleri de ilgilenmiyor",

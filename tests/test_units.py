@@ -232,6 +232,8 @@ def test_machines_lists_and_old_mail_get_no_acknowledgement() -> None:
         sender = Party(handles=(Handle(kind="email", value=address),))
         assert wanted(_work(sender=sender)) is None, address
     item = _work()
+    spam = msgspec.structs.replace(item.decision, flags=("spam",))
+    assert wanted(msgspec.structs.replace(item, decision=spam)) is None
     robot = msgspec.structs.replace(item.message, automatic=Automatic(kind="loop", evidence="x"))
     assert wanted(msgspec.structs.replace(item, message=robot)) is None
 

@@ -41,7 +41,7 @@ def wanted(work: WorkItem) -> str | None:
     if (
         message.channel != "email" or decision.hops or decision.action not in ("queue", "triage")
         or message.automatic is not None or "no_automatic_answer" in message.flags
-        or not address or _SILENT.search(address) or _old(message)
+        or "spam" in decision.flags or not address or _SILENT.search(address) or _old(message)
     ):  # fmt: skip
         return None
     return address
