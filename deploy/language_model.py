@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from router import features, model
 from router.language import FILE
-from router.training import _matrix
+from router.training import matrix_of
 
 GROUPS = {
     "tr": "tr", "en": "en", "turkic": "az uz tk", "germanic": "de nl af sv da nb is",
@@ -117,7 +117,7 @@ def main(folder: Path) -> None:
             labels += [label] * len(made)
     names = tuple(sorted(GROUPS))
     truth = np.array([names.index(x) for x in labels])
-    matrix: Any = _matrix(texts)
+    matrix: Any = matrix_of(texts, model.LANGUAGE)
     seen = np.bincount(matrix.indices, minlength=features.BUCKETS)
     idf = (np.log((1 + len(texts)) / (1 + seen)) + 1).astype(np.float32)
     scaled = matrix.multiply(idf).tocsr()

@@ -17,13 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from router import features
-from router.features import BUCKETS, counted
+from router.features import BUCKETS, GRAMS, counted
 from schemas.base import Record, Time
 from schemas.errors import ConfigError, Problem
 
 FORMAT = "santral-model"
 VERSION = 1
-AT_ONCE = 250  # texts weighed together: what they gather stays in the processor's cache
+AT_ONCE = 125  # texts weighed together: what they gather stays in the cache of the processor
+LANGUAGE = (2, 3, 4, 5)
+"""Lengths of the pieces by which a language is told."""
+
 SHOWN = 3  # words of evidence kept of one text
 _LARGEST = 1024 * 1024 * 1024
 _HEAD = 4 * 1024 * 1024
@@ -118,7 +121,7 @@ class Model:
         made = np.zeros((len(texts), len(self.head.labels)), np.float32)
         for at in range(0, len(texts), AT_ONCE):
             part = texts[at : at + AT_ONCE]
-            made[at : at + len(part)] = self._weighed(features.features(part))
+            made[at : at + len(part)] = self._weighed(self._features(part))
         return made
 
     def shares(self, margins: Floats) -> Floats:
@@ -147,7 +150,7 @@ class Model:
         return made
 
     def _read(self, texts: list[str]) -> list[Reading]:
-        found = features.features(texts)
+        found = self._features(texts)
         shares = self.shares(self._weighed(found))
         best = self.chosen(shares)
         rows = np.arange(len(texts))
@@ -168,19 +171,24 @@ class Model:
             for i, (b, p, s, q) in enumerate(told)
         ]  # fmt: skip
 
+    def _features(self, texts: list[str]) -> features.Features:
+        return features.features(texts, LANGUAGE if self.head.task == "language" else GRAMS)
+
     def _weighed(self, found: features.Features) -> Floats:
         text, bucket, weight = counted(found)
-        row = self.row_of[bucket]
+        row = self.row_of.take(bucket)
         known = row >= 0
-        value = weight * np.where(known, self.idf[row], np.float32(self.head.unseen))
+        value = weight * np.where(known, self.idf.take(row), np.float32(self.head.unseen))
         length = np.sqrt(np.bincount(text, weights=value * value, minlength=found.texts))
         length[length == 0] = 1
-        text, row, value = text[known], row[known], value[known]
+        seen = np.flatnonzero(known)
+        text, row, value = text.take(seen), row.take(seen), value.take(seen)
         made = np.zeros((found.texts, len(self.head.labels)), np.float32)
         if len(text):
             first = np.flatnonzero(np.append(True, text[1:] != text[:-1]))
-            sums = np.add.reduceat(self.weights[row] * value[:, None], first, axis=0)
-            made[text[first]] = sums
+            spoken = self.weights.take(row, axis=0)
+            spoken *= value[:, None]
+            made[text.take(first)] = np.add.reduceat(spoken, first, axis=0)
         whole: Floats = (made / length[:, None] + self.bias).astype(np.float32)
         return whole
 
@@ -189,13 +197,15 @@ class Model:
     ) -> list[tuple[tuple[int, int], ...]]:
         """Return the places of the words that spoke loudest for the label of each text."""
         none: list[tuple[tuple[int, int], ...]] = [() for _ in range(found.texts)]
-        row = self.row_of[found.bucket]
-        known = row >= 0
-        row = row[known]
-        if not len(row):
+        row = self.row_of.take(found.bucket)
+        known = np.flatnonzero(row >= 0)
+        if not len(known):
             return none
-        said = self.weights[row, best[found.text[known]]] * self.idf[row]
-        by_word = np.bincount(found.word[known], weights=said, minlength=len(found.word_text))
+        row = row.take(known).astype(np.int64)
+        place = row * self.weights.shape[1] + best.take(found.text.take(known))
+        said = self.weights.ravel().take(place) * self.idf.take(row)
+        words = found.word.take(known)
+        by_word = np.bincount(words, weights=said, minlength=len(found.word_text))
         order = np.lexsort((-by_word, found.word_text))
         text = found.word_text[order]
         rank = np.arange(len(order)) - np.searchsorted(text, text, side="left")

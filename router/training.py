@@ -120,7 +120,7 @@ def train(told: Labelled, task: Task, now: datetime, tell: Tell = lambda *_: Non
     number = {label: i for i, label in enumerate(labels)}
     truth = np.array([number[x] for x in told.labels])
     tell("reading", 0, 1)
-    matrix = _matrix(told.texts)
+    matrix = matrix_of(told.texts)
     # What a label is called is said of its own messages, too: with few lines that is worth some.
     names, named = _names(labels)
     folds = _folds(truth)
@@ -227,7 +227,7 @@ def _names(labels: tuple[str, ...]) -> tuple[Any, Numbers]:
     said = [(i, " ".join(re.findall(r"[^\W\d_]{2,}", x))) for i, x in enumerate(labels)
             if x.casefold() not in OUTSIDE]  # fmt: skip
     said = [(i, words) for i, words in said if words]
-    return _matrix([words for _, words in said]), np.array([i for i, _ in said], np.int64)
+    return matrix_of([words for _, words in said]), np.array([i for i, _ in said], np.int64)
 
 
 def _stack(rows: Any, more: Any) -> Any:
@@ -236,14 +236,14 @@ def _stack(rows: Any, more: Any) -> Any:
     return sparse.vstack([rows, more]).tocsr()
 
 
-def _matrix(texts: list[str]) -> Any:
+def matrix_of(texts: list[str], grams: tuple[int, ...] = features.GRAMS) -> Any:
     """Return texts x buckets, a sparse matrix of the features' weights."""
     from scipy import sparse
 
     rows = [sparse.csr_matrix((0, BUCKETS), dtype=np.float32)]
     for at in range(0, len(texts), AT_ONCE):
         part = texts[at : at + AT_ONCE]
-        text, bucket, weight = counted(features.features(part))
+        text, bucket, weight = counted(features.features(part, grams))
         rows.append(sparse.csr_matrix((weight, (text, bucket)), shape=(len(part), BUCKETS)))
     return sparse.vstack(rows).tocsr()
 
