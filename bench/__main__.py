@@ -8,10 +8,10 @@ import json
 import sys
 import time
 
-from bench import door, hooks, latency, local, mail, recorder, router, sockets
+from bench import decide, door, hooks, latency, local, mail, recorder, router, sockets
 
 ALL = {
-    "router": router.run, "latency": latency.run, "door": door.run, "recorder": recorder.run,
+    "decide": decide.run, "router": router.run, "latency": latency.run, "door": door.run, "recorder": recorder.run,
     "backlog": router.backlog, "up": local.run, "mail": mail.run,
     "hooks": hooks.run, "sockets": sockets.run,
 }  # fmt: skip
