@@ -14,7 +14,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from router.entities import PERSONAL, Pattern, entities
+from router.entities import Pattern, entities
 from router.language import languages
 from router.model import Model, Reading
 from router.priority import marks
@@ -22,6 +22,7 @@ from router.rules import Hit, Pack
 from schemas import conversation as states
 from schemas.conversation import ConversationState
 from schemas.decision import (
+    PERSONAL,
     TRIAGE,
     Decision,
     Due,

@@ -16,9 +16,6 @@ from schemas.decision import Entity
 
 Pattern = tuple[str, re.Pattern[str]]
 
-PERSONAL = frozenset({"identity_number", "tax_number", "iban", "card_number"})
-"""Kinds whose value is masked, everywhere it would be shown."""
-
 # Patterns begin with what they look for, without looking behind: that is found much sooner. What
 # stands before is looked at by _found.
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
 from router.decide import Decided, Policy, Read, apply, one, readings, text_of
-from router.entities import PERSONAL
 from router.training import wilson
 from schemas.base import Record, Time
 from schemas.conversation import ConversationState
-from schemas.decision import TRIAGE, Decision
+from schemas.decision import PERSONAL, TRIAGE, Decision
 from schemas.message import Message
 from schemas.outcome import Outcome
 

@@ -119,12 +119,14 @@ class Console(Listen, frozen=True, kw_only=True):
 
 
 class Tokens(Record, frozen=True, kw_only=True):
-    """Access tokens; give them by SANTRAL_TOKENS__DOOR and so on, not in the file."""
+    """Access tokens; give them by SANTRAL_TOKENS__DOOR and so on, not in the file. Who has that of
+    `personal` may see identity, tax, IBAN and card numbers on the pages; without one nobody may."""
 
     door: str = ""
     desk: str = ""
     console: str = ""
     signing: str = ""
+    personal: str = ""
 
 
 class Shadow(Record, frozen=True, kw_only=True):

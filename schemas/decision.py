@@ -17,6 +17,9 @@ Priority = Annotated[int, msgspec.Meta(ge=0, le=100)]
 TRIAGE = "triage"
 """The department that gets what nobody is sure about."""
 
+PERSONAL = frozenset({"identity_number", "tax_number", "iban", "card_number"})
+"""Kinds of entities that belong to a person: their value is masked wherever it is shown."""
+
 
 class Evidence(Record, frozen=True, kw_only=True):
     """A span of the decided text (subject, line break, text), in characters."""

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from runtime.settings import Settings
 from tests.s3 import S3
-from tests.servers import JARS, Dovecot, Postgres, Smtp, Up, Vendor, broker
+from tests.servers import JARS, PERSONAL_TOKEN, Dovecot, Postgres, Smtp, Up, Vendor, broker
 
 settings.register_profile(
     "santral", deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None,
@@ -132,6 +132,7 @@ sender = "Santral Destek <destek@destek.example>"
 [desk]
 lease = "20s"
 """,
+        SANTRAL_TOKENS__PERSONAL=PERSONAL_TOKEN,
     ).start()
     yield made
     code = made.stop()

@@ -43,6 +43,7 @@ from schemas.departments import DEFAULT
 
 T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
+PERSONAL_TOKEN = "right-to-personal-numbers"
 JARS = Path(os.environ.get("SANTRAL_JARS") or ROOT / ".cache" / "kafka" / "jars")
 
 

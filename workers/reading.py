@@ -16,6 +16,7 @@ from schemas.decision import Decision
 from schemas.fold import fold
 from schemas.message import Message
 from schemas.outcome import Outcome
+from workers.personal import masked
 
 _message = msgspec.json.Decoder(Message)
 _decision = msgspec.json.Decoder(Decision)
@@ -50,6 +51,15 @@ def decisions(connection: Connection, identifier: str) -> list[Decision]:
         text("SELECT body FROM decisions WHERE message = :id ORDER BY hops"), {"id": identifier}
     )
     return _decoded(_decision, rows)
+
+
+def decisions_of(connection: Connection, conversation: str) -> dict[str, Decision]:
+    """Return the newest decision on each message of a conversation."""
+    rows = connection.execute(
+        text("SELECT body FROM decisions WHERE conversation = :c ORDER BY hops"),
+        {"c": conversation},
+    )
+    return {d.message: d for d in _decoded(_decision, rows)}
 
 
 def outcomes_of(connection: Connection, conversation: str) -> list[Outcome]:
@@ -90,7 +100,7 @@ class Line:
 
 _LINE = (
     "SELECT m.id, m.channel, m.sender, m.subject, m.body, m.received_ms, "
-    "d.department, d.intent, d.action, d.priority FROM messages m "
+    "d.department, d.intent, d.action, d.priority, d.body FROM messages m "
     "LEFT JOIN decisions d ON d.message = m.id AND d.hops = "
     "(SELECT max(hops) FROM decisions WHERE message = m.id) "
 )
@@ -127,9 +137,10 @@ def search(connection: Connection, words: str, limit: int = 50) -> list[Line]:
 
 
 def _line(row: Any) -> Line:
-    body = _message.decode(row[4])
+    decided = _decision.decode(row[10]) if row[10] else None
+    shown = masked(_message.decode(row[4]), decided)
     return Line(
-        id=row[0], channel=row[1], sender=row[2], subject=row[3], text=body.text[:160],
+        id=row[0], channel=row[1], sender=row[2], subject=shown.subject, text=shown.text[:160],
         received_ms=row[5], department=row[6], intent=row[7], action=row[8], priority=row[9],
     )  # fmt: skip
 

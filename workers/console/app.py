@@ -90,7 +90,7 @@ def app(api: Api, health: Health, _stop: asyncio.Event) -> Starlette:
             Route("/", guarded(pages.flow)),
             Route("/flow/live", guarded(pages.flow_live)),
             Route("/messages", guarded(pages.messages)),
-            Route("/messages/{id}", guarded(pages.message)),
+            Route("/messages/{id}", guarded(pages.message), methods=["GET", "POST"]),
             Route("/messages/{id}/files/{sha256}", guarded(pages.file)),
             Route("/entry", guarded(pages.entry), methods=["GET", "POST"]),
             Route("/rules", guarded(pages.rules), methods=["GET", "POST"]),

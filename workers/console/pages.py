@@ -19,6 +19,7 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from runtime import http
 from runtime.archive import Folder
 from runtime.claims import AWAY
+from runtime.log import get
 from schemas.api import ClaimIn, Item, LeaseIn, MoveIn, ReplyIn
 from schemas.errors import Rejected, Retry
 from schemas.message import Attachment
@@ -28,6 +29,9 @@ from workers.console import session, status
 from workers.console.plot import bars, columns
 from workers.console.texts import Texts
 from workers.desk_redis import ItemUnknown, LeaseLost
+from workers.personal import masked, numbers
+
+log = get(__name__)
 
 _FORM_LIMIT = 512 * 1024
 
@@ -139,24 +143,38 @@ class Pages:
         return self._page(request, "messages.html", lines=await asyncio.to_thread(read), q=words)
 
     async def message(self, request: Request) -> Response:
-        """GET /messages/{id}."""
+        """GET /messages/{id}. POST: with its personal numbers, for who has the right to them."""
         identifier = request.path_params["id"]
+        right, refused = False, False
+        if request.method == "POST":
+            given, due = (await _form(request)).get("token", ""), self._api.settings.tokens.personal
+            right = bool(due) and http.same(given, due)
+            refused = not right
+            who = session.person(request, self._api.settings)
+            log.warning("personal.asked", message=identifier, person=who, shown=right)
 
         def read() -> dict[str, Any] | None:
             with self._api.store.connect() as connection:
                 found = reading.message(connection, identifier)
                 if found is None:
                     return None
+                thread = reading.conversation(connection, found.message.conversation)
+                decided = reading.decisions_of(connection, found.message.conversation)
+                hidden = any(numbers(m, decided.get(m.id)) for m in thread)
+                if not right:
+                    thread = [masked(m, decided.get(m.id)) for m in thread]
+                mine = next((m for m in thread if m.id == identifier), found.message)
                 return {
-                    "m": found.message, "decisions": reading.decisions(connection, identifier),
+                    "hidden": hidden and not right, "refused": refused,
+                    "m": mine, "decisions": reading.decisions(connection, identifier),
                     "outcomes": reading.outcomes_of(connection, found.message.conversation),
-                    "thread": reading.conversation(connection, found.message.conversation),
+                    "thread": thread,
                 }  # fmt: skip
 
         values = await asyncio.to_thread(read)
         if values is None:
             return self._page(request, "not_found.html", 404)
-        return self._page(request, "message.html", **values)
+        return self._page(request, "message.html", 403 if refused else 200, **values)
 
     async def file(self, request: Request) -> Response:
         """GET /messages/{id}/files/{sha256}: an attachment, to be saved and never shown here."""
