@@ -1,13 +1,18 @@
 """The router's loop in this process, on a broker of its own."""
 
 import asyncio
+import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 from confluent_kafka import Producer
 
+from router.decide import one
 from router.run import Router
+from router.training import read as training_lines
+from router.training import train
 from runtime import bus, metrics
 from runtime.archive import Folder
 from runtime.bus import queues, read_to_end
@@ -18,7 +23,7 @@ from schemas import envelope, topics
 from schemas.decision import WorkItem
 from schemas.departments import DEFAULT
 from schemas.message import Message
-from tests.samples import message, policy
+from tests.samples import NOW, message, policy
 from tests.servers import wait
 
 
@@ -135,3 +140,30 @@ def _shadowed() -> dict[str, float]:
         r'santral_shadow_decisions_total\{result="(\w+)"\} ([\d.]+)', metrics.exposition().decode()
     )
     return {name: float(value) for name, value in found}
+
+
+async def test_with_a_model_every_decision_is_the_one_that_a_message_alone_gets(
+    kafka: Settings,
+) -> None:
+    said = {"billing": "fatura", "technical": "modem"}
+    lines = [
+        json.dumps({"text": f"{word} {n} sorunu", "label": label}).encode()
+        for label, word in said.items()
+        for n in range(20)
+    ]
+    model = train(training_lines(lines), "department", NOW)
+    by = replace(policy(), models=(model,))
+    sent = put(kafka, 300)  # more than one part of a batch
+    routed(Router(kafka, by, SystemClock(), Folder(kafka.archive_path), Health("r")), 300)
+    items: list[WorkItem] = []
+    async with asyncio.timeout(30):
+        while len(items) < len(sent):
+            items = [
+                envelope.decode(WorkItem, r.value)
+                async for records in read_to_end(kafka.kafka, queues(DEFAULT))
+                for r in records
+            ]
+    assert {i.decision.model for i in items} == {model.name}
+    first = next(i for i in items if i.decision.action == "queue")
+    alone = one(first.message, None, by, first.decision.decided_at).decision
+    assert alone == first.decision
