@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
 from router.decide import Decided, Policy, Read, apply, one, readings, text_of
+from router.language import language
 from router.training import wilson
 from schemas.base import Record, Time
 from schemas.conversation import ConversationState
@@ -182,6 +183,7 @@ def replay(
     truth: Counter[str] = Counter()
     times: list[datetime] = []
     count = 0
+    language("?")  # its model is read from its file now, and on neither side's time
     for part in _parts(events):
         batch = [e for e in part if isinstance(e, Message)]
         reads = zip(before.read(batch), after.read(batch), strict=True)
