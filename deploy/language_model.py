@@ -21,14 +21,13 @@ from typing import Any
 
 import numpy as np
 import wordfreq
-from scipy import sparse
 from sklearn.svm import LinearSVC
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from router import features, model
 from router.language import FILE
-from router.training import matrix_of
+from router.training import idf_of, matrix_of, scaled
 
 GROUPS = {
     "tr": "tr", "en": "en", "turkic": "az uz tk", "germanic": "de nl af sv da nb is",
@@ -118,12 +117,8 @@ def main(folder: Path) -> None:
     names = tuple(sorted(GROUPS))
     truth = np.array([names.index(x) for x in labels])
     matrix: Any = matrix_of(texts, model.LANGUAGE)
-    seen = np.bincount(matrix.indices, minlength=features.BUCKETS)
-    idf = (np.log((1 + len(texts)) / (1 + seen)) + 1).astype(np.float32)
-    scaled = matrix.multiply(idf).tocsr()
-    length = np.sqrt(np.asarray(scaled.multiply(scaled).sum(axis=1)).ravel())
-    length[length == 0] = 1
-    fitted = LinearSVC(C=0.3, random_state=0).fit(sparse.diags(1 / length) @ scaled, truth)
+    idf = idf_of(matrix)
+    fitted = LinearSVC(C=0.3, random_state=0).fit(scaled(matrix, idf), truth)
     bias = fitted.intercept_.astype(np.float32)
     for label, more in LEAN.items():
         bias[names.index(label)] += more

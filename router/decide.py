@@ -158,8 +158,9 @@ def one(
         reasons.append(why)
     if action == "append" and live and state is not None:
         _noted(message, state, who, flags, reasons)
-    if any(e.kind in PERSONAL for e in found):
-        reasons = _masked(reasons, [e for e in found if e.kind in PERSONAL])
+    personal = [e for e in found if e.kind in PERSONAL]
+    if personal:
+        reasons = _masked(reasons, personal)
     marked = marks(hits)
     points = marked.priority
     if live and state is not None and action == "append":

@@ -7,14 +7,13 @@ batch is hashed at once, by numpy; a text's features do not depend on its neighb
 """
 
 import codecs
-import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.fold import LETTERS
+from schemas.fold import table
 
 BITS = 18
 BUCKETS = 1 << BITS
@@ -54,24 +53,16 @@ def _mood(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error("santral.mood", _mood)
 
 
-def _table() -> bytes:
-    made = bytearray(b" " * 256)
-    for byte in range(256):
-        try:
-            char = bytes([byte]).decode("cp1254")
-        except UnicodeDecodeError:
-            continue
-        plain = LETTERS.get(char) or unicodedata.normalize("NFD", char)[0].lower()
-        if plain.isdigit():
-            made[byte] = ord("0")
-        elif plain.isascii() and plain.isalnum():
-            made[byte] = ord(plain)
-        elif char in _KEPT or char in _MOODS.values():
-            made[byte] = byte
-    return bytes(made)
+def _sign(char: str, plain: str) -> str:
+    """Return what stands for a character: digits are all one."""
+    if plain.isdigit():
+        return "0"
+    if plain.isascii() and plain.isalnum():
+        return plain
+    return char if char in _KEPT or char in _MOODS.values() else ""
 
 
-_TABLE = _table()
+_TABLE = table(_sign)
 
 
 @dataclass(frozen=True, slots=True)

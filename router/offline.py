@@ -54,8 +54,9 @@ def _message(line: Line, number: int, brand: str) -> Message:
     )  # fmt: skip
 
 
-def with_models(settings: Settings, files: Iterable[Path]) -> Policy:
-    """Return the policy with these models for a trial: their labels are departments, too."""
+def with_models(settings: Settings, files: Iterable[Path] = ()) -> Policy:
+    """Return the policy with these models, or those of the settings, for a trial: their labels are
+    departments, too."""
     made = policy(settings, files)
     labels = {x for m in made.models if m.head.task == "department" for x in m.head.labels}
     more = {x: Department(title_tr=x, title_en=x) for x in labels - {*made.departments}}
@@ -99,13 +100,13 @@ def decide_lines(
 def decide_text(text: str, settings: Settings) -> Decision:
     """Return the Decision on a text."""
     message = _message(Line(text=text), 1, settings.brand)
-    by = with_models(settings, map(Path, settings.router.models))
+    by = with_models(settings)
     return one(message, None, by, message.received_at).decision
 
 
 def trial(settings: Settings) -> Callable[[str], Decision]:
     """Return what decides on a text as the live rules and models would, read once."""
-    by = with_models(settings, map(Path, settings.router.models))
+    by = with_models(settings)
 
     def decided(text: str) -> Decision:
         message = _message(Line(text=text), 1, settings.brand)

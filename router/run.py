@@ -64,9 +64,11 @@ _TYPES = {
 
 
 def policy(settings: Settings, models: Iterable[Path] = ()) -> Policy:
-    """Return what decisions are made by; raise ConfigError for a broken pack or model."""
+    """Return what decisions are made by, with these models or those of the settings; raise
+    ConfigError for a broken pack or model."""
     folder = Path(settings.router.pack) if settings.router.pack else rules.PACKS / "default"
-    found = tuple(model.load(path) for path in models)
+    files = tuple(models) or tuple(map(Path, settings.router.models))
+    found = tuple(map(model.load, files))
     tasks = [m.head.task for m in found]
     if len(tasks) != len(set(tasks)):
         raise ConfigError([Problem(f"two models of one task: {', '.join(sorted(tasks))}")])
@@ -78,13 +80,17 @@ def policy(settings: Settings, models: Iterable[Path] = ()) -> Policy:
 
 def candidate(settings: Settings) -> Policy | None:
     """Return the policy of [router.shadow], None without one."""
-    told = settings.router
-    if not told.shadow.pack and not told.shadow.models:
+    told = settings.router.shadow
+    if not told.pack and not told.models:
         return None
-    changed = msgspec.structs.replace(
-        told, pack=told.shadow.pack or told.pack, models=told.shadow.models or told.models
-    )
-    return live(msgspec.structs.replace(settings, router=changed))
+    return live(trying(settings, told.pack, told.models))
+
+
+def trying(settings: Settings, pack: str = "", models: tuple[str, ...] = ()) -> Settings:
+    """Return the settings with another pack, or other models, where they are named."""
+    told = settings.router
+    router = msgspec.structs.replace(told, pack=pack or told.pack, models=models or told.models)
+    return msgspec.structs.replace(settings, router=router)
 
 
 def _patterns(settings: Settings) -> tuple[Pattern, ...]:
@@ -103,7 +109,7 @@ def _patterns(settings: Settings) -> tuple[Pattern, ...]:
 
 def live(settings: Settings) -> Policy:
     """Return the policy of the settings; a model must name departments that there are."""
-    made = policy(settings, map(Path, settings.router.models))
+    made = policy(settings)
     problems = [
         Problem(f"model {m.name}: {label!r} is no department. Add [departments.{label}], or train "
                 "without it.")

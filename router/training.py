@@ -9,7 +9,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -175,18 +175,8 @@ def _judged(model: Model, margins: Floats, truth: Numbers) -> Model:
     if head.outside:
         below = _outside_below(shares, truth, head.labels.index(head.outside))
         head = msgspec.structs.replace(head, outside_below=below)
-        model = build_with(model, head)
-    said = model.chosen(shares)
-    scored = score(head.labels, truth, said, shares)
-    return build_with(model, msgspec.structs.replace(head, figures=scored))
-
-
-def build_with(model: Model, head: Head) -> Model:
-    """Return the model with another head."""
-    return Model(
-        head=head, name=model.name, row_of=model.row_of, idf=model.idf, weights=model.weights,
-        bias=model.bias,
-    )  # fmt: skip
+    scored = score(head.labels, truth, replace(model, head=head).chosen(shares), shares)
+    return replace(model, head=msgspec.structs.replace(head, figures=scored))
 
 
 def score(labels: Sequence[str], truth: Numbers, said: Numbers, shares: Floats) -> Figures:
@@ -258,6 +248,23 @@ def matrix_of(texts: list[str], grams: tuple[int, ...] = features.GRAMS) -> Any:
     return sparse.vstack(rows).tocsr()
 
 
+def idf_of(matrix: Any) -> Floats:
+    """Return how rare each bucket is among the rows."""
+    seen = np.bincount(matrix.indices, minlength=BUCKETS)
+    made: Floats = (np.log((1 + matrix.shape[0]) / (1 + seen)) + 1).astype(np.float32)
+    return made
+
+
+def scaled(rows: Any, idf: Floats) -> Any:
+    """Return rows weighed by rarity, each of length 1."""
+    from scipy import sparse
+
+    made = rows.multiply(idf).tocsr()
+    length = np.sqrt(np.asarray(made.multiply(made).sum(axis=1)).ravel())
+    length[length == 0] = 1
+    return (sparse.diags((1 / length).astype(np.float32)) @ made).tocsr()
+
+
 def _folds(truth: Numbers) -> Numbers:
     """Return a fold for each line, each label spread evenly over them; always the same."""
     order = np.random.default_rng(0).permutation(len(truth))
@@ -272,20 +279,11 @@ def _fitted(
     matrix: Any, truth: Numbers, count: int, candidate: tuple[float, float]
 ) -> tuple[tuple[Floats, Floats, Floats], Callable[[Any], Floats]]:
     """Return (idf, weights: labels x buckets, bias), and what gives the margins of other rows."""
-    from scipy import sparse
     from sklearn.svm import LinearSVC
 
     share, c = candidate
-    seen = np.bincount(matrix.indices, minlength=BUCKETS)
-    idf = (np.log((1 + matrix.shape[0]) / (1 + seen)) + 1).astype(np.float32)
-
-    def scaled(rows: Any) -> Any:
-        made = rows.multiply(idf).tocsr()
-        length = np.sqrt(np.asarray(made.multiply(made).sum(axis=1)).ravel())
-        length[length == 0] = 1
-        return (sparse.diags((1 / length).astype(np.float32)) @ made).tocsr()
-
-    known = scaled(matrix)
+    idf = idf_of(matrix)
+    known = scaled(matrix, idf)
     total = np.asarray(known.sum(axis=0)).ravel()
     weights, bias = np.zeros((count, BUCKETS), np.float32), np.full(count, -1.0, np.float32)
     for label in range(count):
@@ -299,7 +297,7 @@ def _fitted(
         scale = ((1 - share) * speaks.mean() + share * speaks).astype(np.float32)
         made = LinearSVC(C=c, random_state=0).fit(known.multiply(scale).tocsr(), mine)
         weights[label], bias[label] = made.coef_[0] * scale, made.intercept_[0]
-    return (idf, weights, bias), lambda rows: np.asarray(scaled(rows) @ weights.T) + bias
+    return (idf, weights, bias), lambda rows: np.asarray(scaled(rows, idf) @ weights.T) + bias
 
 
 def _calibrated(margins: Floats, truth: Numbers) -> tuple[float, float]:

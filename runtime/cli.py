@@ -3,6 +3,7 @@
 Before: a person or a supervisor. After: one stage's `start`, loaded only when it is asked for.
 """
 
+import functools
 import importlib
 import sys
 from pathlib import Path
@@ -72,8 +73,9 @@ def console(ctx: click.Context) -> None:
     """Run the console and the desk's API (one stage)."""
     settings = load(ctx)
     # Stages import no other: what tries a message on the Rules page is brought from here.
-    trial = importlib.import_module("router.offline").trial(settings)
-    importlib.import_module("workers.run").start_console(settings, trial)
+    # It is read when somebody tries one: most of the console's life nobody does.
+    trial = functools.cache(lambda: importlib.import_module("router.offline").trial(settings))
+    importlib.import_module("workers.run").start_console(settings, lambda text: trial()(text))
 
 
 @main.command()

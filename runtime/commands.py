@@ -262,12 +262,9 @@ def decide(ctx: click.Context, file: Any, models: tuple[Path, ...], rules: Path 
     [router] are used.
     """
     settings = _load(ctx)
-    if rules is not None:
-        settings = msgspec.structs.replace(
-            settings, router=msgspec.structs.replace(settings.router, pack=str(rules))
-        )
     offline = importlib.import_module("router.offline")
-    by = offline.with_models(settings, models or map(Path, settings.router.models))
+    trying = importlib.import_module("router.run").trying
+    by = offline.with_models(trying(settings, str(rules or "")), models)
     # Somebody who types lines wants each answer at once.
     at_once = 1 if sys.stdin.isatty() and file.name == "<stdin>" else offline.AT_ONCE
     for record in offline.decide_lines(file, settings, by, at_once):

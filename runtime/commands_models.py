@@ -167,13 +167,9 @@ def backtest(
     settings = importlib.import_module("runtime.cli").load(ctx)
     replay = importlib.import_module("router.replay")
     offline = importlib.import_module("router.offline")
-    live_models = tuple(map(Path, settings.router.models))
-    live = offline.with_models(settings, live_models)
-    if rules is not None:
-        settings = msgspec.structs.replace(
-            settings, router=msgspec.structs.replace(settings.router, pack=str(rules))
-        )
-    candidate = offline.with_models(settings, models or live_models)
+    trying = importlib.import_module("router.run").trying
+    live = offline.with_models(settings)
+    candidate = offline.with_models(trying(settings, str(rules or "")), models)
     begin = _since(since) if since else None
     with importlib.import_module("workers.history").opened(settings, begin) as history, _Bar() as b:
         count = history.count()

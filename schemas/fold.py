@@ -7,27 +7,29 @@ one is the place in the other. Ten times as fast as str.translate: one byte a ch
 """
 
 import unicodedata
+from collections.abc import Callable
 
-LETTERS = {
+_LETTERS = {
     "ı": "i", "İ": "i", "ş": "s", "Ş": "s", "ğ": "g", "Ğ": "g", "ç": "c", "Ç": "c", "ö": "o",
     "Ö": "o", "ü": "u", "Ü": "u", "â": "a", "Â": "a", "î": "i", "Î": "i", "û": "u", "Û": "u",
 }  # fmt: skip
 
 
-def _table() -> bytes:
+def table(sign: Callable[[str, str], str]) -> bytes:
+    """Return a table for `bytes.translate` of windows-1254: `sign` gives for a character and its
+    plain lower-case letter the ASCII or windows-1254 sign that stands for it; a space for none."""
     made = bytearray(b" " * 256)
     for byte in range(256):
         try:
             char = bytes([byte]).decode("cp1254")
         except UnicodeDecodeError:
             continue
-        plain = LETTERS.get(char) or unicodedata.normalize("NFD", char)[0].lower()
-        if plain.isascii() and plain.isalnum():
-            made[byte] = ord(plain)
+        plain = _LETTERS.get(char) or unicodedata.normalize("NFD", char)[0].lower()
+        made[byte : byte + 1] = (sign(char, plain) or " ").encode("cp1254")
     return bytes(made)
 
 
-_TABLE = _table()
+_TABLE = table(lambda _char, plain: plain if plain.isascii() and plain.isalnum() else "")
 
 
 def fold(text: str) -> str:

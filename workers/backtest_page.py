@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from schemas.base import Record, Time
+from schemas.base import Record
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "console" / "templates"), autoescape=True,
@@ -32,15 +32,10 @@ class _Load(Record, frozen=True, kw_only=True):
     after: int
 
 
-class _Loads(Record, frozen=True, kw_only=True):
-    load: tuple[_Load, ...]
-    since: Time | None = None
-
-
 def page(report: bytes) -> str:
     """Return the page of a report (the JSON of router.replay.Report)."""
     told = msgspec.json.decode(report)
-    bars = tuple(_bars(msgspec.json.decode(report, type=_Loads).load))
+    bars = _bars(msgspec.convert(told["load"], tuple[_Load, ...]))
     return _TEMPLATES.get_template("backtest.html").render(r=told, bars=bars)
 
 

@@ -88,13 +88,18 @@ class Granted(Record, frozen=True, kw_only=True):
     access_token: str
 
 
-async def granted(url: str, vendor: str, form: dict[str, str], **request: Any) -> dict[str, str]:
-    """Return the header that an access token makes; raise Retry when there is none."""
+async def access_token(url: str, vendor: str, form: dict[str, str], **request: Any) -> str:
+    """Return an access token; raise Retry when there is none."""
     found = await post(url, vendor, data=form, safe=True, **request)
     made = found.read(Granted)
     if found.status != 200 or made is None:
         raise Retry(300, f"{vendor} gave no access token ({found.status})")
-    return {"authorization": f"Bearer {made.access_token}"}
+    return made.access_token
+
+
+async def granted(url: str, vendor: str, form: dict[str, str], **request: Any) -> dict[str, str]:
+    """Return the header that an access token makes; raise Retry when there is none."""
+    return {"authorization": f"Bearer {await access_token(url, vendor, form, **request)}"}
 
 
 def later(headers: Mapping[str, str], otherwise: float = 30) -> float:

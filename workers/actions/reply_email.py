@@ -20,7 +20,7 @@ from schemas.base import Record
 from schemas.errors import Rejected, Retry
 from schemas.outcome import Reply
 from workers.action import Unconfirmed
-from workers.posting import granted
+from workers.posting import access_token
 
 _IDS = {"message-id", "in-reply-to", "references"}
 _PREFIX = re.compile(r"^\s*(re|ynt|yan|cvp|aw|sv)\s*(\[\d+\])?:", re.IGNORECASE)
@@ -128,11 +128,10 @@ async def _login(settings: Account) -> dict[str, Any]:
         "client_id": told.client_id, "client_secret": told.client_secret,
         "scope": told.scope or scope,
     }  # fmt: skip
-    made = await granted(
+    token = await access_token(
         told.token_url or url.format(tenant=told.tenant), "the token server",
         {k: v for k, v in form.items() if v}, timeout_s=settings.timeout_s,
     )  # fmt: skip
-    token = made["authorization"].removeprefix("Bearer ")
 
     async def given() -> str:
         return token
