@@ -105,7 +105,8 @@ def up(ctx: click.Context, demo: bool, rate: float) -> None:
 
 def _load_commands() -> None:
     """Register the commands that their own files declare."""
-    importlib.import_module("runtime.commands").register(main)
+    for module in ("runtime.commands", "runtime.commands_models"):
+        importlib.import_module(module).register(main)
 
 
 _load_commands()

@@ -16,15 +16,16 @@ from typing import Any
 import click
 import msgspec
 
-from runtime.commands_models import backtest, evaluate, train
 from schemas.errors import ConfigError, Problem, Rejected, Unavailable
 
 
-def _load(ctx: click.Context, *, whole: bool = False) -> Any:
+def settings_of(ctx: click.Context, *, whole: bool = False) -> Any:
+    """Return the settings; `whole` also checks the tables of channels and actions."""
     return importlib.import_module("runtime.cli").load(ctx, whole=whole)
 
 
-def _print(record: Any) -> None:
+def show(record: Any) -> None:
+    """Print a record as a line of JSON."""
     click.echo(msgspec.json.encode(record).decode())
 
 
@@ -35,7 +36,7 @@ def topics(ctx: click.Context) -> None:
     from runtime.bus import ensure_topics
     from schemas.topics import all_topics
 
-    settings = _load(ctx)
+    settings = settings_of(ctx)
     made, problems = ensure_topics(settings.kafka, all_topics(tuple(settings.departments)))
     for name in made:
         click.echo(f"created {name}")
@@ -52,7 +53,7 @@ def check(ctx: click.Context, offline: bool) -> None:
 
     Every mistake is told at once, with its file, key and mend. Exit code 2 if there is one.
     """
-    settings = _load(ctx, whole=True)
+    settings = settings_of(ctx, whole=True)
     rules = importlib.import_module("router.rules")
     folder = Path(settings.router.pack) if settings.router.pack else rules.PACKS / "default"
     pack = rules.load(folder)
@@ -134,7 +135,7 @@ def send(ctx: click.Context, files: tuple[Path, ...], text: str | None, account:
     """
     if not files and text is None:
         raise click.UsageError("give FILE… or --text")
-    settings = _load(ctx)
+    settings = settings_of(ctx)
     refused = False
     with _door(settings) as client:
         for name, path, kind, body in _parcels(files, text, account):
@@ -178,7 +179,7 @@ def _parcels(
 @click.pass_context
 def follow(ctx: click.Context, identifier: str, timeout: float) -> None:
     """Follow a message, by its id, to its outcome; ends when it is resolved."""
-    settings = _load(ctx)
+    settings = settings_of(ctx)
     until, told = time.monotonic() + timeout, 0
     with _door(settings) as client:
         while time.monotonic() < until:
@@ -234,7 +235,7 @@ def parse(
     """
     trial = importlib.import_module("ingest.trial")
     try:
-        made = trial.Trial(_load(ctx), channel, account, secret, now)
+        made = trial.Trial(settings_of(ctx), channel, account, secret, now)
     except Rejected as error:
         raise click.UsageError(error.text) from error
     for path in files:
@@ -261,14 +262,14 @@ def decide(ctx: click.Context, file: Any, models: tuple[Path, ...], rules: Path 
     Also understood: id, subject, channel, sender, sent_at, conversation. Without --model those of
     [router] are used.
     """
-    settings = _load(ctx)
+    settings = settings_of(ctx)
     offline = importlib.import_module("router.offline")
     trying = importlib.import_module("router.run").trying
     by = offline.with_models(trying(settings, str(rules or "")), models)
     # Somebody who types lines wants each answer at once.
     at_once = 1 if sys.stdin.isatty() and file.name == "<stdin>" else offline.AT_ONCE
     for record in offline.decide_lines(file, settings, by, at_once):
-        _print(record)
+        show(record)
 
 
 @click.command()
@@ -280,7 +281,7 @@ def tap(ctx: click.Context, topic: str, from_beginning: bool, count: int | None)
     """Print the committed records of TOPIC as JSON lines; `queue.billing` will do as a name."""
     from runtime.bus import tap as follow_topic
 
-    settings = _load(ctx)
+    settings = settings_of(ctx)
     name = topic if topic.endswith(".v1") else f"{topic}.v1"
     asyncio.run(follow_topic(settings.kafka, name, from_beginning, count, click.echo))
 
@@ -296,7 +297,7 @@ def ledger(ctx: click.Context, as_json: bool, wait: float) -> None:
     """
     from runtime.store import engine
 
-    settings = _load(ctx)
+    settings = settings_of(ctx)
     books = importlib.import_module("workers.ledger")
     inventories = asyncio.run(importlib.import_module("ingest.inventory").inventories(settings))
     store = engine(settings.store_url)
@@ -310,7 +311,7 @@ def ledger(ctx: click.Context, as_json: bool, wait: float) -> None:
     finally:
         store.dispose()
     if as_json:
-        _print(told)
+        show(told)
     else:
         _table(told)
     if told.unaccounted:
@@ -353,7 +354,7 @@ def dead_list(ctx: click.Context, limit: int, code: str | None, as_json: bool) -
     """List dead letters, the newest first."""
     for letter in _dead().letters(_store(ctx), limit, code):
         if as_json:
-            _print(letter)
+            show(letter)
         else:
             click.echo(f"{letter.id}  {letter.at:%Y-%m-%d %H:%M:%S}  {letter.code:<22}"
                        f"{letter.source:<28}{letter.text[:80]}")  # fmt: skip
@@ -378,7 +379,7 @@ def dead_show(ctx: click.Context, identifier: str, raw: bool) -> None:
 @click.pass_context
 def dead_redrive(ctx: click.Context, identifiers: tuple[str, ...]) -> None:
     """Send dead letters through again, after what refused them was mended."""
-    settings, store = _load(ctx, whole=True), _store(ctx)
+    settings, store = settings_of(ctx, whole=True), _store(ctx)
     redrive = importlib.import_module("ingest.redrive").redrive
     for identifier in identifiers:
         letter = _dead().letter(store, identifier)
@@ -392,13 +393,13 @@ def _dead() -> Any:
 def _store(ctx: click.Context) -> Any:
     from runtime.store import engine
 
-    return engine(_load(ctx).store_url)
+    return engine(settings_of(ctx).store_url)
 
 
 def _bytes(ctx: click.Context, letter: Any) -> bytes:
     from runtime.archive import Folder
 
-    data = Folder(_load(ctx).archive_path).read(letter.raw) if letter.raw else None
+    data = Folder(settings_of(ctx).archive_path).read(letter.raw) if letter.raw else None
     if data is None:
         raise Unavailable(f"the archive has no bytes for dead letter {letter.id}")
     return data
@@ -412,7 +413,7 @@ def explain(ctx: click.Context, what: str) -> None:
     path = Path(what)
     if path.is_file():
         offline = importlib.import_module("router.offline")
-        decisions = [offline.decide_text(path.read_text(errors="replace"), _load(ctx))]
+        decisions = [offline.decide_text(path.read_text(errors="replace"), settings_of(ctx))]
     else:
         reading = importlib.import_module("workers.reading")
         with _store(ctx).connect() as connection:
@@ -431,7 +432,7 @@ def explain(ctx: click.Context, what: str) -> None:
 @click.pass_context
 def demo(ctx: click.Context, rate: float, count: int | None, seed: int) -> None:
     """Play invented Turkish and English traffic through the doors of what is running."""
-    settings = _load(ctx)
+    settings = settings_of(ctx)
     play = importlib.import_module("ingest.demo").play
     asyncio.run(play(settings, rate, count, seed, click.echo))
 
@@ -458,7 +459,7 @@ def import_(
     importing = importlib.import_module("ingest.importing")
     # The bar tells how far it is: a line a message would tell nothing more.
     importlib.import_module("runtime.log").configure("import", "warning")
-    settings = _load(ctx)
+    settings = settings_of(ctx)
     refused = 0
     for path in files:
         kind = importing.kind_of(path)
@@ -479,9 +480,8 @@ def import_(
 
 
 def register(main: click.Group) -> None:
-    """Add every command that asks or sends to the command line."""
+    """Add every command of this file to the command line."""
     for command in (
-        topics, check, send, follow, parse, decide, train, evaluate, backtest, tap, ledger, dead,
-        explain, demo, import_,
+        topics, check, send, follow, parse, decide, tap, ledger, dead, explain, demo, import_,
     ):  # fmt: skip
         main.add_command(command)

@@ -9,7 +9,8 @@ import importlib
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import chain
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 import click
 import msgspec
 
+from runtime.commands import settings_of, show
 from schemas.errors import ConfigError, Problem, Unavailable
 
 _ZONE = timezone(timedelta(hours=3), "Europe/Istanbul")
@@ -29,10 +31,6 @@ _DATA = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 
 def _told(line: str = "") -> None:
     click.echo(line, err=True)
-
-
-def _print(record: Any) -> None:
-    click.echo(msgspec.json.encode(record).decode())
 
 
 def _lines(data: Path | None) -> Iterator[bytes]:
@@ -68,13 +66,13 @@ def train(ctx: click.Context, data: Path | None, task: str, out: Path, correctio
         raise ConfigError([Problem("--corrections are departments: use --task department")])
     more: Iterable[bytes] = ()
     if corrections:
-        settings = importlib.import_module("runtime.cli").load(ctx)
+        settings = settings_of(ctx)
         more = importlib.import_module("workers.corrections").lines(settings)
     told = training.read(chain(_lines(data), more))
     _told(f"{len(told.texts)} lines, {len(set(told.labels))} labels, {told.unlabelled} without")
     began = time.monotonic()
-    with _Bar() as bar:
-        made = training.train(told, task, datetime.now(UTC), bar.tell)
+    with _bar() as tell:
+        made = training.train(told, task, datetime.now(UTC), tell)
     head = model.save(out, made)
     figures = head.figures
     _told(f"cross-validated in {figures.folds} parts, {time.monotonic() - began:.0f} s:")
@@ -82,7 +80,7 @@ def train(ctx: click.Context, data: Path | None, task: str, out: Path, correctio
     _told(f"written to {out} ({out.stat().st_size / 1e6:.1f} MB)")
     if task == "department":
         _told(f'try it: santral decide --model {out}; use it: [router] models = ["{out}"]')
-    _print(head)
+    show(head)
 
 
 @click.command()
@@ -118,7 +116,7 @@ def evaluate(data: Path, task: str, file: Path) -> None:
     _told("confidence said -> right:")
     for held in report.reliability:
         _told(f"  {held.said * 100:5.1f} % -> {held.right * 100:5.1f} %  ({held.count})")
-    _print(report)
+    show(report)
 
 
 @click.command()
@@ -164,19 +162,22 @@ def backtest(
 
     Both what is live and the candidate replay them with their conversations; nothing is published.
     """
-    settings = importlib.import_module("runtime.cli").load(ctx)
+    settings = settings_of(ctx)
     replay = importlib.import_module("router.replay")
     offline = importlib.import_module("router.offline")
     trying = importlib.import_module("router.run").trying
     live = offline.with_models(settings)
     candidate = offline.with_models(trying(settings, str(rules or "")), models)
     begin = _since(since) if since else None
-    with importlib.import_module("workers.history").opened(settings, begin) as history, _Bar() as b:
+    with (
+        importlib.import_module("workers.history").opened(settings, begin) as history,
+        _bar() as tell,
+    ):
         count = history.count()
         report = replay.replay(
             history.events(), live, candidate, since=begin, people=history.people(),
             recorded=history.recorded(), zone=_ZONE,
-            tell=lambda done: b.tell("replaying", done, count),
+            tell=lambda done: tell("replaying", done, count),
         )  # fmt: skip
     if not report.messages:
         raise Unavailable("nothing is recorded there: is [store] right, and --since not too late?")
@@ -246,22 +247,19 @@ def _figures(figures: Any) -> None:
     )
 
 
-class _Bar:
-    """Tells how far the learning is, on a terminal only."""
+@contextmanager
+def _bar() -> Iterator[Callable[[str, int, int], None]]:
+    """Tell how far something long is: call it with what, done, and of how many."""
+    with click.progressbar(length=1, file=sys.stderr) as shown:
 
-    def __init__(self) -> None:
-        self._shown = sys.stderr.isatty()
+        def tell(what: str, done: int, steps: int) -> None:
+            shown.label, shown.length = what, max(1, steps)
+            shown.update(done - shown.pos)
 
-    def __enter__(self) -> "_Bar":
-        return self
+        yield tell
 
-    def __exit__(self, *_error: object) -> None:
-        if self._shown:
-            click.echo("\r\033[K", nl=False, err=True)
 
-    def tell(self, what: str, done: int, steps: int) -> None:
-        """Show a step."""
-        if self._shown:
-            filled = 30 * done // max(1, steps)
-            bar = "#" * filled + "." * (30 - filled)
-            click.echo(f"\r{what:<17} [{bar}] {100 * done // max(1, steps)} %", nl=False, err=True)
+def register(main: click.Group) -> None:
+    """Add every command of this file to the command line."""
+    for command in (train, evaluate, backtest):
+        main.add_command(command)
