@@ -148,6 +148,24 @@ async def test_personal_numbers_are_shown_to_who_has_the_right_alone(
     await context.close()
 
 
+async def test_an_old_message_of_a_long_conversation_hides_its_numbers_too(
+    road: Up, browser: Browser
+) -> None:
+    root = uuid.uuid4().hex
+    first = road.send(
+        "Kimlik numaram 10000000146, faturam yanlış", uuid.uuid4().hex, conversation=root
+    )
+    last = [road.send(f"ek {n}", uuid.uuid4().hex, conversation=root) for n in range(201)][-1]
+    for sent in (first, last):
+        road.message(sent["id"], lambda m: m["decision"])
+    context = await browser.new_context(locale="tr-TR")
+    page = await context.new_page()
+    await page.goto(_address(road, f"/messages/{first['id']}"))
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("********146")
+    assert "10000000146" not in await page.content()
+    await context.close()
+
+
 async def test_a_call_is_entered_by_hand_and_found_at_the_desk(road: Up, browser: Browser) -> None:
     context = await browser.new_context(locale="tr-TR")
     page = await context.new_page()

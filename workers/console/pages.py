@@ -21,7 +21,7 @@ from runtime.archive import Folder
 from runtime.claims import AWAY
 from runtime.log import get
 from schemas.api import ClaimIn, Item, LeaseIn, MoveIn, ReplyIn
-from schemas.errors import Rejected, Retry
+from schemas.errors import ConfigError, Problem, Rejected, Retry
 from schemas.message import Attachment
 from workers import reading, tuning
 from workers.api import Api
@@ -160,10 +160,11 @@ class Pages:
                     return None
                 thread = reading.conversation(connection, found.message.conversation)
                 decided = reading.decisions_of(connection, found.message.conversation)
-                hidden = any(numbers(m, decided.get(m.id)) for m in thread)
+                mine = found.message
+                hidden = any(numbers(m, decided.get(m.id)) for m in (mine, *thread))
                 if not right:
-                    thread = [masked(m, decided.get(m.id)) for m in thread]
-                mine = next((m for m in thread if m.id == identifier), found.message)
+                    # A long conversation shows its newest: the message itself may be none of them.
+                    mine, *thread = [masked(m, decided.get(m.id)) for m in (mine, *thread)]
                 return {
                     "hidden": hidden and not right, "refused": refused,
                     "m": mine, "decisions": reading.decisions(connection, identifier),
@@ -234,11 +235,14 @@ class Pages:
 
     async def rules(self, request: Request) -> Response:
         """GET: how rules and models do. POST: what they make of a text."""
-        tried, said = None, ""
+        tried, said, problems = None, "", list[Problem]()
         if request.method == "POST":
             said = (await _form(request)).get("text", "")[:20_000]
             if said.strip() and self._api.trial is not None:
-                tried = await asyncio.to_thread(self._api.trial, said)
+                try:
+                    tried = await asyncio.to_thread(self._api.trial, said)
+                except ConfigError as error:
+                    problems = error.problems
 
         def read() -> tuning.Tuning:
             with self._api.store.connect() as connection:
@@ -248,8 +252,8 @@ class Pages:
         title = Texts(session.language(request)).sure_each_week
         plot = columns([(w.begins[5:], 100 * w.sure) for w in told.weeks], title)
         return self._page(
-            request, "rules.html", tried=tried, said=said, told=told,
-            plot=Markup(plot),  # noqa: S704 - plot.py escapes what it is given
+            request, "rules.html", 503 if problems else 200, tried=tried, said=said, told=told,
+            problems=problems, plot=Markup(plot),  # noqa: S704 - plot.py escapes what it is given
         )  # fmt: skip
 
     async def desks(self, request: Request) -> Response:
