@@ -19,6 +19,7 @@ from router.language import languages
 from router.model import Model, Reading
 from router.priority import marks
 from router.rules import Hit, Pack
+from router.terms import Belongs, belongs, places, terms, trouble
 from schemas import conversation as states
 from schemas.conversation import ConversationState
 from schemas.decision import (
@@ -35,6 +36,7 @@ from schemas.decision import (
 )
 from schemas.departments import Department
 from schemas.fold import fold
+from schemas.incident import Incident
 from schemas.message import Message
 from schemas.outcome import MOVES, Outcome
 
@@ -74,13 +76,16 @@ Look = Callable[[str], ConversationState | None]
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """What decisions are made by: rules, threshold, and the departments that exist."""
+    """What decisions are made by: rules, threshold, the departments that exist, the incidents that
+    are open, and how much more urgent their messages are (open, confirmed by people)."""
 
     pack: Pack
     threshold: float
     departments: dict[str, Department]
     models: tuple[Model, ...] = ()
     patterns: tuple[Pattern, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    points: tuple[int, int] = (0, 0)
 
     @property
     def model(self) -> str | None:
@@ -158,32 +163,63 @@ def one(
         reasons.append(why)
     if action == "append" and live and state is not None:
         _noted(message, state, who, flags, reasons)
+    marked = marks(hits)
+    points = marked.priority
+    mood, intent = read.models.get("sentiment"), read.models.get("intent")
+    meant = intent.best.label if intent else _intent(hits, folded)
+    feeling, topics = _mood(mood, marked.sentiment), tuple(_topics(hits))
+    part = None
+    if policy.incidents and action != "automatic" and message.event is None and SPAM not in flags:
+        troubled = trouble(meant, feeling, marked.severity)
+        part = _part(message.brand, folded, topics, troubled, policy)
+    if part is not None:
+        reasons.append(_of_incident(part, text, folded))
+        points = min(100, points + policy.points[part.incident.status == "confirmed"])
     personal = [e for e in found if e.kind in PERSONAL]
     if personal:
         reasons = _masked(reasons, personal)
-    marked = marks(hits)
-    points = marked.priority
     if live and state is not None and action == "append":
         points = max(points, state.priority)
     confidence = 1.0 if action in ("append", "automatic") else (ranking[0][1] if ranking else 0.0)
-    mood, intent = read.models.get("sentiment"), read.models.get("intent")
     decision = Decision(
         message=message.id, brand=message.brand, channel=message.channel,
         conversation=message.conversation, department=department,
-        intent=intent.best.label if intent else _intent(hits, folded),
-        topics=tuple(dict.fromkeys(t for h in hits for t in h.rule.topics)), language=said,
-        sentiment=_mood(mood, marked.sentiment), severity=marked.severity,
+        intent=meant, topics=topics, language=said, sentiment=feeling, severity=marked.severity,
         priority=points, confidence=confidence, reasons=tuple(reasons),
         runner_up=_runner_up(ranking, department, policy),
         guesses=_guesses(ranking) if action == "triage" else (), entities=found,
         flags=tuple(flags), action=action,  # type: ignore[arg-type]  # one of Action's words
         hops=state.hops if state else 0,
-        pack=policy.pack.version, model=policy.model, decided_at=now,
+        pack=policy.pack.version, model=policy.model,
+        incident=part.incident.id if part else None, decided_at=now,
     )  # fmt: skip
     after = _after(message, state, decision, who, now)
     waits = message.event is None or live
     item = work_item(message, decision, policy) if action != "automatic" and waits else None
     return Decided(decision=decision, state=after, item=item)
+
+
+def _topics(hits: Sequence[Hit]) -> dict[str, None]:
+    return dict.fromkeys(t for h in hits for t in h.rule.topics)
+
+
+def _part(
+    brand: str, folded: str, topics: tuple[str, ...], troubled: bool, policy: Policy
+) -> Belongs | None:
+    """Return the open incident that a message belongs to."""
+    mine = [i for i in policy.incidents if i.brand == brand]
+    return belongs(terms(folded, topics), troubled, mine) if mine else None
+
+
+def _of_incident(part: Belongs, text: str, folded: str) -> Reason:
+    """Return the reason that names the incident, with the words that say so."""
+    found = places(folded, part.terms)
+    return Reason(
+        kind="state", id="state.incident", version=VERSION, weight=round(part.score, 3),
+        evidence=tuple([Evidence(start=a, end=b, text=text[a:b]) for a, b in found]),
+        text_tr=f"açık bir olayın parçası: {part.incident.title}",
+        text_en=f"is part of an open incident: {part.incident.title}",
+    )  # fmt: skip
 
 
 def _placed(

@@ -15,7 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
@@ -27,6 +27,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from router import model, rules
 from router.decide import Decided, Policy, Read, apply, one, readings
 from router.entities import Pattern
+from router.open_incidents import OpenIncidents
 from router.state import Conversations
 from router.transaction import Transactions
 from runtime import log as logs
@@ -75,6 +76,7 @@ def policy(settings: Settings, models: Iterable[Path] = ()) -> Policy:
     return Policy(
         pack=rules.load(folder), threshold=settings.router.threshold,
         departments=dict(settings.departments), models=found, patterns=_patterns(settings),
+        points=(settings.watch.points, settings.watch.points_confirmed),
     )  # fmt: skip
 
 
@@ -149,6 +151,7 @@ class Router:
         self._paused: set[tuple[str, int]] = set()
         self._swept_at = clock.now()
         self._transactions = Transactions(settings.kafka, clock)
+        self._incidents = OpenIncidents(settings.kafka, clock)
         self._busy = False
         self.fresh = Fresh(clock, 60, "turn of the loop")
         health.add("loop", self.fresh)
@@ -170,6 +173,8 @@ class Router:
 
     def start(self) -> None:
         """Join the group; partitions come with the first turns of the loop."""
+        self._incidents.start()
+        self._know()
         self._transactions.start()
         self._consumer.subscribe(
             list(_INPUTS), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
@@ -184,6 +189,8 @@ class Router:
         first = self._consumer.poll(_WAIT_S)
         self.fresh.succeeded()
         self._sweep()
+        if self._incidents.look():
+            self._know()
         if first is None:
             self._busy = False
             return 0
@@ -221,7 +228,15 @@ class Router:
     def stop(self) -> None:
         """Leave the group; the batch in hand was finished by the turn before."""
         self._consumer.close()
+        self._incidents.stop()
         self._transactions.flush()
+
+    def _know(self) -> None:
+        """Decide with the incidents that are open now."""
+        self._policy = replace(self._policy, incidents=self._incidents.now)
+        if self._shadow is not None:
+            self._shadow = replace(self._shadow, incidents=self._incidents.now)
+        log.info("incidents.open", count=len(self._incidents.now))
 
     def _usable(self, record: Any) -> bool:
         error = record.error()

@@ -1,17 +1,20 @@
-"""`santral watch`: live rates per channel, department and intent, in one-minute windows, on Faust.
+"""`santral watch`: live rates, and incidents (many customers, one cause, now), on Faust.
 
-Before: decisions.v1. After: Prometheus gauges and the console's plot. A process of its own, off
-the road: killing it disturbs nothing. It commits nothing and keeps no table: at every assignment
-it reads the last minutes again by their time, so its windows are exact after any crash
-(docs/decisions/0004-watch.md). Gauges, not counters, for that reason.
+Before: decisions.v1 for the rates; the queues for incidents; incidents.v1 for what people say of
+them. After: Prometheus gauges; incidents.v1 and pulses.v1. A process of its own, off the road:
+killing it disturbs nothing. It commits nothing and keeps no table: at every assignment it reads
+the last minutes again by their time, and the queues from the last hour that it counted, so it is
+exact after any crash (docs/decisions/0004-watch.md, 0012-incidents.md). One process sees all of it.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import faust
@@ -19,67 +22,90 @@ import msgspec
 from faust.transport.drivers import aiokafka as driver
 from mode import CrashingSupervisor
 
+from router.incidents import Incidents, Options
+from router.sighting import sighting
+from router.windows import KEPT_MINUTES, Seen, Windows
+from runtime import bus, metrics
 from runtime import log as logs
-from runtime import metrics
+from runtime.bus import Publisher
 from runtime.clock import SystemClock
 from runtime.health import Fresh, Health, serve
 from runtime.settings import Settings
-from schemas import topics
-from schemas.base import Record, Time
+from schemas import envelope, topics
+from schemas.base import derived_id
+from schemas.decision import WorkItem
+from schemas.errors import Rejected, Retry
+from schemas.incident import Incident, Pulse
 
 log = logs.get(__name__)
 
-KEPT_MINUTES = 10
 _STOP_S = 8.0
 _SESSION_S = 10.0
 _TOLD_EVERY_S = 2.0
-
-Key = tuple[str, str, str]
-
-
-class Seen(Record, frozen=True, kw_only=True):
-    """What the watch needs of a Decision."""
-
-    message: str
-    channel: str
-    department: str
-    intent: str
-    decided_at: Time
-    hops: int = 0
+_TURN_S = 0.5
+_IDLE_S = 5.0  # without a record for so long a partition holds the time of the others up no more
+_AGAIN_S = 2.0
 
 
-class Windows:
-    """Distinct messages per minute and key, by partition, for the last minutes."""
+class Watermark:
+    """The time up to which every partition was read: hours are not counted before that."""
 
     def __init__(self) -> None:
-        self._counts: dict[int, dict[int, Counter[Key]]] = {}
-        self._next: dict[int, int] = {}
+        self._at: dict[tuple[str, int], tuple[float, float]] = {}
 
-    def take(self, partition: int, offset: int, seen: Seen) -> None:
-        """Count one decision; what was read before, or moved by people, is not a new message."""
-        if offset < self._next.get(partition, 0):
-            return
-        self._next[partition] = offset + 1
-        if seen.hops:
-            return
-        minute = int(seen.decided_at.timestamp()) // 60
-        minutes = self._counts.setdefault(partition, {})
-        minutes.setdefault(minute, Counter())[seen.channel, seen.department, seen.intent] += 1
-        for old in [m for m in minutes if m <= max(minutes) - KEPT_MINUTES]:
-            del minutes[old]
+    def note(self, place: tuple[str, int], decided: float, now: float) -> None:
+        """Note when what was just read of a partition was decided."""
+        self._at[place] = (decided, now)
 
-    def drop(self, partitions: set[int]) -> None:
-        """Forget partitions: who owns them next reads their last minutes again."""
-        for partition in partitions:
-            self._counts.pop(partition, None)
-            self._next.pop(partition, None)
+    def at(self, now: float) -> float:
+        """Return the time that all partitions have reached; now, if nothing is left to read."""
+        late = [d for d, read in self._at.values() if now - read < _IDLE_S]
+        return min([now, *late])
 
-    def minute(self, minute: int) -> Counter[Key]:
-        """Return the counts of one minute over all partitions."""
-        total: Counter[Key] = Counter()
-        for minutes in self._counts.values():
-            total.update(minutes.get(minute, {}))
-        return total
+
+class State:
+    """What the watch holds, and where it begins to read after a restart."""
+
+    def __init__(self, settings: Settings) -> None:
+        told = settings.watch
+        self.windows = Windows()
+        self.watermark = Watermark()
+        self.incidents = Incidents(
+            Options(
+                customers=told.customers, score=told.score, learn=told.learn,
+                quiet_s=told.quiet.total_seconds(),
+            )
+        )  # fmt: skip
+        self._began_at = time.time()
+        self._since: float | None = None
+
+    async def restore(self, settings: Settings) -> None:
+        """Read what was told before: the usual, and the incidents."""
+        pulses: list[Pulse] = []
+        records: list[Incident] = []
+        names = (topics.PULSES.name, topics.INCIDENTS.name)
+        async for batch in bus.read_to_end(settings.kafka, names):
+            for record in batch:
+                try:
+                    if record.topic == topics.PULSES.name:
+                        pulses.append(envelope.decode(Pulse, record.value))
+                    else:
+                        records.append(envelope.decode(Incident, record.value))
+                except Rejected as error:
+                    log.warning("record.undecodable", topic=record.topic, text=error.text)
+        self.incidents.restore(pulses, records)
+        self._since = self.incidents.since(self._began_at)
+        log.info("watch.restored", hours=len(pulses), incidents=len(self.incidents.open()))
+
+    def since(self, topic: str) -> float:
+        """Return from when on a topic is read at an assignment, in seconds."""
+        now = time.time()
+        if topic == topics.DECISIONS.name:
+            return (now // 60 - KEPT_MINUTES + 1) * 60
+        if topic == topics.INCIDENTS.name:
+            return self._began_at - 60
+        # Never later than at the start: what another member read meanwhile was not seen here.
+        return min(self._since or now, self.incidents.since(now))
 
 
 class _Thread(driver.AIOKafkaConsumerThread):
@@ -98,8 +124,8 @@ class _Thread(driver.AIOKafkaConsumerThread):
         parts = list(consumer.assignment())
         if not parts:
             return {}
-        since = (int(time.time()) // 60 - KEPT_MINUTES + 1) * 60_000
-        found = await consumer.offsets_for_times(dict.fromkeys(parts, since))
+        since: Callable[[str], float] = self.app.since  # type: ignore[attr-defined]  # it is our _App
+        found = await consumer.offsets_for_times({p: int(since(p.topic) * 1000) for p in parts})
         ends = await consumer.end_offsets(parts)
         at = {p: found[p].offset if found.get(p) else ends[p] for p in parts}
         for part, offset in at.items():
@@ -117,11 +143,13 @@ class _Transport(driver.Transport):
 
 
 class _App(faust.App):
+    since: Callable[[str], float]
+
     def _create_directories(self) -> None:
         """Nothing is kept on disk."""
 
 
-def build(settings: Settings, windows: Windows, fresh: Fresh) -> faust.App:
+def build(settings: Settings, state: State, fresh: Fresh) -> faust.App:
     """Return the Faust app; it begins to read when it is started."""
     app = _App(
         "santral-watch", broker=f"kafka://{settings.kafka.bootstrap}", id_format="{id}",
@@ -133,10 +161,13 @@ def build(settings: Settings, windows: Windows, fresh: Fresh) -> faust.App:
         worker_redirect_stdouts=False, reply_create_topic=False,
     )  # fmt: skip
     app.transport = _Transport(app.conf.broker_consumer, app)
-    source = app.topic(topics.DECISIONS.name, key_type=bytes, value_type=bytes, acks=False)
+    app.since = state.since
     decoder = msgspec.json.Decoder(Seen)
 
-    async def read(stream: Any) -> None:
+    def source(*names: str) -> Any:
+        return app.topic(*names, key_type=bytes, value_type=bytes, acks=False)
+
+    async def rates(stream: Any) -> None:
         async for event in stream.events():
             fresh.succeeded()
             metrics.count("santral_watch_events_total")
@@ -145,17 +176,42 @@ def build(settings: Settings, windows: Windows, fresh: Fresh) -> faust.App:
             except (msgspec.DecodeError, TypeError) as error:
                 log.warning("record.undecodable", text=str(error))
                 continue
-            windows.take(event.message.partition, event.message.offset, seen)
+            state.windows.take(event.message.partition, event.message.offset, seen)
+
+    async def work(stream: Any) -> None:
+        async for event in stream.events():
+            try:
+                item = envelope.decode(WorkItem, event.value)
+            except Rejected as error:
+                log.warning("record.undecodable", text=error.text)
+                continue
+            place = (event.message.topic, event.message.partition)
+            state.watermark.note(place, item.decision.decided_at.timestamp(), time.time())
+            seen = sighting(item)
+            if seen is not None:
+                state.incidents.see(seen)
+
+    async def said(stream: Any) -> None:
+        async for event in stream.events():
+            try:
+                record = envelope.decode(Incident, event.value)
+            except Rejected as error:
+                log.warning("record.undecodable", text=error.text)
+                continue
+            if record.agent:
+                state.incidents.apply(record)
 
     async def revoked(_app: Any, *args: Any, signal: Any = None, **_more: Any) -> None:
-        windows.drop({p.partition for p in args[0]})
+        state.windows.drop({p.partition for p in args[0] if p.topic == topics.DECISIONS.name})
 
-    app.agent(source, concurrency=1)(read)
+    app.agent(source(topics.DECISIONS.name), concurrency=1)(rates)
+    app.agent(source(*bus.queues(settings.departments)), concurrency=1)(work)
+    app.agent(source(topics.INCIDENTS.name), concurrency=1)(said)
     app.on_partitions_revoked.connect(revoked, weak=False)  # type: ignore[arg-type]  # the stub asks for a name that Faust never passes
     return app
 
 
-async def _tell(windows: Windows) -> None:
+async def _rate(windows: Windows) -> None:
     """Set the gauges to the last full minute, for ever."""
     while True:
         counts = windows.minute(int(time.time()) // 60 - 1)
@@ -168,30 +224,89 @@ async def _tell(windows: Windows) -> None:
         await asyncio.sleep(_TOLD_EVERY_S)
 
 
+async def _tell(state: State, publisher: Publisher) -> None:
+    """Let time pass for the incidents, and publish what they tell in its order, for ever."""
+    incidents = state.incidents
+    while True:
+        incidents.tick(state.watermark.at(time.time()))
+        while incidents.told:
+            record = incidents.told[0]
+            try:
+                await _publish(record, publisher)
+            except Retry as error:
+                log.warning("watch.later", why=str(error))
+                await asyncio.sleep(_AGAIN_S)
+                continue
+            incidents.told.pop(0)
+        metrics.forget("santral_incidents_open")
+        for brand, number in Counter(i.brand for i in incidents.open()).items():
+            metrics.gauge("santral_incidents_open", number, brand=brand)
+        await asyncio.sleep(_TURN_S)
+
+
+async def _publish(record: Incident | Pulse, publisher: Publisher) -> None:
+    if isinstance(record, Pulse):
+        identifier = derived_id("pulse", record.brand, record.hour.isoformat())
+        await publisher.publish(
+            topics.PULSES.name, record.brand, record, identifier=identifier,
+            source="santral/watch", time=record.hour,
+        )  # fmt: skip
+        return
+    await publisher.publish(
+        topics.INCIDENTS.name, record.id, record,
+        identifier=f"{record.id};{record.status};{record.at.isoformat()}",
+        source="santral/watch", time=record.at,
+    )  # fmt: skip
+    metrics.count("santral_incidents_written_total", status=record.status)
+    if record.status != "grown":
+        log.warning(
+            "incident.told", id=record.id, brand=record.brand, status=record.status,
+            customers=record.customers,
+        )  # fmt: skip
+
+
+def _alone(app: faust.App, settings: Settings) -> str | None:
+    """Say when another watch has a part of what must be seen together."""
+    read = [topics.DECISIONS, topics.INCIDENTS, *map(topics.queue, settings.departments)]
+    due = sum(bus.partitions_of(t, settings.kafka) for t in read)
+    held = len(app.consumer.assignment())
+    return None if held >= due else f"has {held} of {due} partitions: run only one watch"
+
+
 async def _main(settings: Settings, health: Health) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    windows = Windows()
+    state = State(settings)
+    await state.restore(settings)
+    publisher = Publisher(settings.kafka, f"santral-watch-{os.getpid()}")
+    health.add("kafka", lambda: None if publisher.healthy else "the last publish failed")
     fresh = Fresh(SystemClock(), float("inf"), "decision")
-    app = build(settings, windows, fresh)
+    app = build(settings, state, fresh)
     # start() returns only once partitions are assigned: never await it alone.
     starting: asyncio.Future[Any] = asyncio.ensure_future(app.start())
     health.add("joined", lambda: None if starting.done() else "has not joined its group yet")
+    health.add("alone", lambda: _alone(app, settings) if starting.done() else None)
     asked = asyncio.ensure_future(stop.wait())
     died = asyncio.ensure_future(app.wait_until_stopped())
-    telling = asyncio.ensure_future(_tell(windows))
-    waiting = {starting, asked, died}
+    working = [
+        asyncio.ensure_future(_rate(state.windows)),
+        asyncio.ensure_future(_tell(state, publisher)),
+    ]
+    waiting = {starting, asked, died, *working}
     while True:
         done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         if done != {starting} or starting.exception() is not None:
             break
-    failed = starting.exception() if starting.done() else None
-    crashed = failed or app.crash_reason
+    failed = [x.exception() for x in (starting, *working) if x.done() and not x.cancelled()]
+    crashed = next(filter(None, failed), None) or app.crash_reason
     if crashed:
-        log.error("watch.crashed", error=str(crashed))
-    telling.cancel()
+        log.error("watch.crashed", error=f"{type(crashed).__name__}: {crashed}")
+    for task in working:
+        task.cancel()
+    with contextlib.suppress(Retry):
+        await publisher.stop()
     stopping = asyncio.ensure_future(app.stop())
     await asyncio.wait({stopping}, timeout=_STOP_S)
     return 1 if crashed or (died.done() and not stop.is_set()) else 0

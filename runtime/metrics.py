@@ -34,6 +34,8 @@ Name = Literal[
     "santral_replies_suppressed_total",
     "santral_watch_messages_rate",
     "santral_watch_events_total",
+    "santral_incidents_open",
+    "santral_incidents_written_total",
     "santral_chat_sessions_open",
     "santral_stage_stalled_total",
 ]
@@ -108,6 +110,11 @@ METRICS: dict[Name, Metric] = {
         ("channel", "department", "intent")),
     "santral_watch_events_total": Metric(
         "counter", "Decisions the watch has read; flat while the router works: restart it."),
+    "santral_incidents_open": Metric(
+        "gauge", "Incidents that are open now: many customers, one cause; look at the console.",
+        ("brand",)),
+    "santral_incidents_written_total": Metric(
+        "counter", "What the watch told of incidents: opened, grown, closed.", ("status",)),
     "santral_chat_sessions_open": Metric("gauge", "Web chat connections open at this door."),
     "santral_stage_stalled_total": Metric(
         "counter", "Times the watchdog found a position standing still with lag.", ("stage",)),

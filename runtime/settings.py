@@ -25,6 +25,7 @@ from schemas.errors import ConfigError, Problem
 
 R = TypeVar("R", bound=msgspec.Struct)
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Points = Annotated[int, msgspec.Meta(ge=0, le=100)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 FILE = "santral.toml"
 PREFIX = "SANTRAL_"
@@ -152,6 +153,23 @@ class Router(Record, frozen=True, kw_only=True):
     poison_in_a_row: Count = 1000
 
 
+class Watch(Record, frozen=True, kw_only=True):
+    """When the watch opens an incident: so many `customers` with something in common within two
+    hours, so much likelier than usual (`score`, a natural logarithm: more finds less and cries wolf
+    less often), once `learn` messages and a day of the brand are known. It closes after `quiet`.
+
+    Messages of an open incident are `points` more urgent, of a confirmed one
+    `points_confirmed`.
+    """
+
+    customers: Annotated[int, msgspec.Meta(ge=3)] = 5
+    score: Annotated[float, msgspec.Meta(ge=1)] = 12.0
+    learn: Count = 300
+    quiet: timedelta = timedelta(hours=1)
+    points: Points = 10
+    points_confirmed: Points = 20
+
+
 class Desk(Record, frozen=True, kw_only=True):
     """How long a lease lasts, and how many seconds of waiting one point of priority is worth."""
 
@@ -199,6 +217,7 @@ class Settings(Record, frozen=True, kw_only=True):
     console: Console = Console()
     tokens: Tokens = Tokens()
     router: Router = Router()
+    watch: Watch = Watch()
     desk: Desk = Desk()
     replies: Replies = Replies()
     ops: Ops = Ops()

@@ -10,6 +10,7 @@ import msgspec
 
 from schemas.base import Id, Name, Record, Time
 from schemas.decision import Decision, Due
+from schemas.incident import Incident
 from schemas.message import TEXT_LIMIT, Message
 from schemas.outcome import Outcome
 
@@ -130,6 +131,30 @@ class Done(Record, frozen=True, kw_only=True):
     lease_until: Time | None = None
 
 
+class JudgeIn(Record, frozen=True, kw_only=True):
+    """What a person says of an incident: `into` for merge; `text_tr`, `text_en` for answer (one of
+    them will do), which goes to those who write later, too, when `later` is true."""
+
+    agent: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    into: Id | None = None
+    text_tr: Annotated[str, msgspec.Meta(max_length=4000)] = ""
+    text_en: Annotated[str, msgspec.Meta(max_length=4000)] = ""
+    later: bool = False
+
+
+class IncidentOut(Record, frozen=True, kw_only=True):
+    """An incident as it is now, and the ids of its messages, the newest first."""
+
+    incident: Incident
+    messages: tuple[Id, ...] = ()
+
+
+class IncidentsOut(Record, frozen=True, kw_only=True):
+    """The incidents of the last thirty days, open ones first."""
+
+    incidents: tuple[Incident, ...]
+
+
 @dataclass(frozen=True)
 class Operation:
     """One line of the contract."""
@@ -170,6 +195,17 @@ OPERATIONS = (
               200, _DESK_ERRORS),
     Operation("post", f"{_ITEM}/escalate", "desk", "Raise it, in this department or another",
               MoveIn, Done, 200, _DESK_ERRORS),
+    Operation("get", "/v1/incidents", "desk or console", "Incidents of the last thirty days",
+              None, IncidentsOut),
+    Operation("get", "/v1/incidents/{id}", "desk or console", "An incident and its messages",
+              None, IncidentOut, 200, (401, 404)),
+    *(Operation("post", f"/v1/incidents/{{id}}/{verb}", "desk or console", told, JudgeIn, Incident,
+                200, (400, 401, 404, 503))
+      for verb, told in (
+          ("confirm", "Say that it is one: its messages become still more urgent"),
+          ("dismiss", "Say that it is none: it opens no more while it lasts"),
+          ("close", "Say that it is over"), ("merge", "Say that it is part of another"),
+          ("answer", "Send all of its customers a holding text"))),
 )  # fmt: skip
 
 _SENTENCES = {

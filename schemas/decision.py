@@ -70,7 +70,8 @@ class Decision(Record, frozen=True, kw_only=True):
 
     `sentiment` from -1 to 1, `severity` from 0 to 2, `priority` from 0 to 100, `hops` counts
     how often people moved the item; `guesses` are the two likeliest departments of what went to
-    triage. The customer's text is not in it, spans of evidence are.
+    triage; `incident` is the open one that the message belongs to. The customer's text is not in
+    it, spans of evidence are.
     """
 
     message: Id
@@ -94,6 +95,7 @@ class Decision(Record, frozen=True, kw_only=True):
     hops: Annotated[int, msgspec.Meta(ge=0)] = 0
     pack: str = ""
     model: str | None = None
+    incident: Id | None = None
     decided_at: Time
 
 

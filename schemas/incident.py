@@ -1,29 +1,65 @@
-"""Incident and Pulse: what the watch sees over many messages.
+"""Incident and Pulse: what the watch sees over many messages, and what people make of it.
 
-Before: watch writes them. After: store and console. Pure.
+Before: the watch and the console write them. After: router, watch, store and console. An incident
+is the sequence of its records; `now` folds them. Pure.
 """
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+import msgspec
 
 from schemas.base import Id, Record, Time
 
+Status = Literal["opened", "grown", "confirmed", "merged", "dismissed", "closed", "answered"]
+"""What a record says: the watch opens, grows and closes; people confirm, merge, dismiss, close and
+answer."""
+
+ENDED: frozenset[str] = frozenset({"merged", "dismissed", "closed"})
+
+MOST_MESSAGES = 500
+"""New members that one record names at most: 40 bytes each."""
+
 
 class Pulse(Record, frozen=True, kw_only=True):
-    """How many distinct messages one minute brought for one channel, department and intent."""
+    """One hour of one brand as the watch counted it: the usual, against which a burst stands out.
 
-    minute: Time
-    channel: str
-    department: str
-    intent: str
-    count: int
+    `hour` is its beginning; `messages` are those that tell of trouble, incidents' own left out;
+    `terms` says how many of them have a term (router/terms.py).
+    """
+
+    brand: str
+    hour: Time
+    messages: Annotated[int, msgspec.Meta(ge=0)] = 0
+    terms: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+class Sign(Record, frozen=True, kw_only=True):
+    """One mark by which later messages are recognised: a term, the word as customers write it, the
+    share of the incident's messages that have it, and its weight (how much likelier it is there
+    than usual, as a natural logarithm)."""
+
+    term: str
+    word: str
+    share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    weight: float = 0.0
 
 
 class Incident(Record, frozen=True, kw_only=True):
-    """Many customers, one cause, now."""
+    """Many customers, one cause, now.
+
+    `customers` are distinct ones so far; `messages` those that this record adds, the record that
+    opens it names the first; `writers` are short hashes of who wrote them. A message belongs to it
+    when the weights of the signs it has reach `needed`. `usual` is how many customers an hour would
+    have had the sign that set it off, `seconds` the span in which `customers` had it when it was
+    opened. `at` is when the record was made, `opened_at` and `last_at` are times of messages.
+    A person (`agent`) who merges it says into which; one who answers gives a holding text, sent to
+    all of its customers, also to later ones when `later`.
+    """
 
     id: Id
     brand: str
-    status: Literal["opened", "grown", "confirmed", "merged", "dismissed", "closed"]
+    status: Status
     title: str
     topics: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
@@ -32,3 +68,55 @@ class Incident(Record, frozen=True, kw_only=True):
     opened_at: Time
     at: Time
     merged_into: Id | None = None
+    signs: tuple[Sign, ...] = ()
+    needed: float = 0.0
+    writers: tuple[str, ...] = ()
+    departments: tuple[str, ...] = ()
+    usual: float = 0.0
+    seconds: int = 0
+    score: float = 0.0
+    last_at: Time | None = None
+    agent: str = ""
+    text_tr: str = ""
+    text_en: str = ""
+    later: bool = False
+
+
+def after(known: Incident | None, record: Incident) -> Incident:
+    """Return an incident after one more record: what people said stays, the watch adds.
+
+    Who dismissed or merged it is not overruled by the watch, which may not have heard of it yet; a
+    confirmed one stays confirmed while it grows. Opened again after it was closed, it is open.
+    """
+    if known is None:
+        return record
+    told = record.status
+    if known.status in ("merged", "dismissed") and not record.agent:
+        return msgspec.structs.replace(known, customers=max(known.customers, record.customers))
+    if record.agent and told != "opened":
+        # A person's record says only what they did.
+        status = told if told != "answered" else known.status
+        return msgspec.structs.replace(
+            known, status=status, at=record.at, agent=record.agent,
+            merged_into=record.merged_into if told == "merged" else known.merged_into,
+            text_tr=record.text_tr if told == "answered" else known.text_tr,
+            text_en=record.text_en if told == "answered" else known.text_en,
+            later=record.later if told == "answered" else known.later,
+        )  # fmt: skip
+    if told == "grown" and known.status in ENDED:
+        return known
+    status = "confirmed" if known.status == "confirmed" and told == "grown" else told
+    return msgspec.structs.replace(
+        record, status=status, opened_at=known.opened_at, agent=known.agent,
+        merged_into=known.merged_into, text_tr=known.text_tr, text_en=known.text_en,
+        later=known.later, seconds=known.seconds, usual=known.usual, score=known.score,
+        customers=max(known.customers, record.customers), messages=(), writers=(),
+    )  # fmt: skip
+
+
+def folded(records: Iterable[Incident]) -> dict[str, Incident]:
+    """Return every incident as its records, in their order, leave it."""
+    made: dict[str, Incident] = {}
+    for record in records:
+        made[record.id] = after(made.get(record.id), record)
+    return made

@@ -11,7 +11,7 @@ from schemas.conversation import ConversationState
 from schemas.cursor import Cursor
 from schemas.dead import DeadLetter
 from schemas.decision import Decision, WorkItem
-from schemas.incident import Incident
+from schemas.incident import Incident, Pulse
 from schemas.message import Message
 from schemas.outcome import Outcome, Reply
 
@@ -61,8 +61,15 @@ REPLIES = Topic(
     "texts to be sent to customers",
 )  # fmt: skip
 INCIDENTS = Topic(
-    "incidents.v1", "incident", Incident, "watch, people", "recorder, console",
-    "incidents opened, grown, closed", partitions="one", retention_ms=FOREVER_MS,
+    "incidents.v1", "incident", Incident, "watch, people (console)",
+    "router, watch, recorder, holding answers",
+    "incidents opened, grown, closed, and what people said of them",
+    partitions="one", retention_ms=FOREVER_MS,
+)  # fmt: skip
+PULSES = Topic(
+    "pulses.v1", "brand", Pulse, "watch", "watch, analysts",
+    "what an hour of a brand was like: the usual, against which incidents stand out",
+    partitions="one", retention_ms=63 * DAY_MS,
 )  # fmt: skip
 DEAD = Topic(
     "dead.v1", "source", DeadLetter, "any stage", "recorder, `santral dead`",
@@ -75,7 +82,9 @@ CURSORS = Topic(
     partitions="one", retention_ms=FOREVER_MS, compact=True,
 )  # fmt: skip
 
-FIXED = (MESSAGES, DECISIONS, CONVERSATIONS, OUTCOMES, REPLIES, INCIDENTS, DEAD, CURSORS)
+FIXED = (
+    MESSAGES, DECISIONS, CONVERSATIONS, OUTCOMES, REPLIES, INCIDENTS, PULSES, DEAD, CURSORS,
+)  # fmt: skip
 
 
 def queue_topic(department: str) -> str:
@@ -86,7 +95,8 @@ def queue_topic(department: str) -> str:
 def queue(department: str) -> Topic:
     """Return the topic of a department's queue."""
     return Topic(
-        queue_topic(department), "conversation", WorkItem, "router", "desk, actions, departments",
+        queue_topic(department), "conversation", WorkItem, "router",
+        "desk, actions, departments, watch",
         f"the work of the department {department}", partitions="queue", retention_ms=90 * DAY_MS,
     )  # fmt: skip
 

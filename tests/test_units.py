@@ -18,7 +18,7 @@ from ingest.channel import Context, Delivery
 from ingest.channels import chat
 from ingest.registry import CHANNELS
 from router.transaction import Deadline
-from router.watch import KEPT_MINUTES, Seen, Windows
+from router.windows import KEPT_MINUTES, Seen, Windows
 from runtime import trace
 from runtime.cli import main
 from runtime.health import STALLED, Fresh, Health, Watchdog

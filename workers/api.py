@@ -19,10 +19,11 @@ from runtime import http
 from runtime.claims import AWAY
 from runtime.settings import Settings
 from schemas import envelope
-from schemas.api import Accepted, ClaimIn, Fault, MessageOut
+from schemas.api import Accepted, ClaimIn, Fault, IncidentOut, IncidentsOut, JudgeIn, MessageOut
 from schemas.decision import Decision
 from schemas.errors import Rejected, Retry
-from workers import reading
+from schemas.incident import Incident
+from workers import incidents, reading
 from workers.desk import BODIES, Desk
 from workers.desk_redis import ItemUnknown, LeaseLost
 
@@ -66,6 +67,55 @@ class Api:
         found = await self.find(request.path_params["id"])
         return http.answer(found)
 
+    async def incidents(self, request: Request) -> Response:
+        """GET /v1/incidents."""
+        http.require(request, self.settings.tokens.desk, self.settings.tokens.console)
+        return http.answer(IncidentsOut(incidents=tuple(await self.known_incidents())))
+
+    async def incident(self, request: Request) -> Response:
+        """GET /v1/incidents/{id}."""
+        http.require(request, self.settings.tokens.desk, self.settings.tokens.console)
+        identifier = request.path_params["id"]
+
+        def read() -> IncidentOut | None:
+            with self.store.connect() as connection:
+                return incidents.shown(connection, identifier)
+
+        found = await asyncio.to_thread(read)
+        if found is None:
+            return http.fault(404, "incident.unknown", f"no incident {identifier!r} is recorded")
+        return http.answer(found)
+
+    async def judged(self, request: Request) -> Response:
+        """POST /v1/incidents/{id}/{verb}."""
+        http.require(request, self.settings.tokens.desk, self.settings.tokens.console)
+        raw = await http.body(request, self.settings.door.max_json)
+        asked = envelope.decode_body(JudgeIn, raw)
+        identifier = request.path_params["id"]
+        made = await self.judge(identifier, request.path_params["verb"], asked)
+        if made is None:
+            return http.fault(404, "incident.unknown", f"no incident {identifier!r} is recorded")
+        return http.answer(made)
+
+    async def known_incidents(self) -> list[Incident]:
+        """Return the incidents of the last thirty days."""
+
+        def read() -> list[Incident]:
+            with self.store.connect() as connection:
+                return incidents.incidents(connection)
+
+        return await asyncio.to_thread(read)
+
+    async def judge(self, identifier: str, verb: str, asked: JudgeIn) -> Incident | None:
+        """Write down what a person says of an incident; None when there is no such incident."""
+        others = await self.known_incidents()
+        known = next((i for i in others if i.id == identifier), None)
+        if known is None:
+            return None
+        return await incidents.judge(
+            known, verb, asked, others, self.desk.publisher, self.desk.clock
+        )
+
     async def hand_in(self, body: dict[str, Any]) -> Accepted:
         """Hand a message to the door, as any caller does; raise Rejected or Retry."""
         accounts = self.settings.channels.get("api") or {"default": {}}
@@ -105,16 +155,22 @@ def routes(api: Api) -> list[Route]:
         Route("/v1/messages/{id}", api.message, methods=["GET"]),
         Route("/v1/desk/{department}/claim", api.claim, methods=["POST"]),
         *(
-            Route(f"/v1/desk/items/{{id}}/{verb}", _verb(api, verb), methods=["POST"])
+            Route(f"/v1/desk/items/{{id}}/{verb}", _verb(api.item, verb), methods=["POST"])
             for verb in BODIES
+        ),
+        Route("/v1/incidents", api.incidents, methods=["GET"]),
+        Route("/v1/incidents/{id}", api.incident, methods=["GET"]),
+        *(
+            Route(f"/v1/incidents/{{id}}/{verb}", _verb(api.judged, verb), methods=["POST"])
+            for verb in incidents.VERBS
         ),
     ]
 
 
-def _verb(api: Api, verb: str) -> http.Endpoint:
+def _verb(done: http.Endpoint, verb: str) -> http.Endpoint:
     async def endpoint(request: Request) -> Response:
         request.path_params["verb"] = verb
-        return await api.item(request)
+        return await done(request)
 
     return endpoint
 

@@ -79,7 +79,7 @@ class Desk:
         """Answer the customer on the conversation's channel; the item stays with the agent."""
         held, works = await self._held(item, asked.lease)
         work = _answerable(works, allow=asked.allow_new_participant)
-        _allowed(work, asked.text, self.clock.now())
+        allowed(work.message, asked.text, self.clock.now())
         digest = sha256(asked.text.encode()).hexdigest()[:16]
         reply = self._reply(
             item, work, asked, held, derived_id("reply", item, work.message.id, digest)
@@ -216,23 +216,23 @@ def _spoken(message: Message) -> bool:
     return said and message.automatic is None
 
 
-def _allowed(work: WorkItem, text: str, now: datetime) -> None:
+def allowed(message: Message, text: str, now: datetime) -> None:
     """Raise Rejected when the source takes no such answer: better here than after the click."""
-    told = work.message.answering
+    told = message.answering
     if told is None:
         return
     if told.forbidden:
-        raise Rejected("reply.forbidden", f"{work.message.channel}: {told.forbidden}")
+        raise Rejected("reply.forbidden", f"{message.channel}: {told.forbidden}")
     if told.until is not None and now > told.until:
         raise Rejected(
             "reply.too_late",
-            f"{work.message.channel} took an answer until {told.until:%d.%m.%Y %H:%M} UTC: reach "
+            f"{message.channel} took an answer until {told.until:%d.%m.%Y %H:%M} UTC: reach "
             "the customer on another channel",
         )
     length = len(text.encode() if told.unit == "bytes" else text)
     if told.limit is not None and length > told.limit:
         raise Rejected(
-            "reply.too_long", f"{length} {told.unit}, {work.message.channel} takes {told.limit}"
+            "reply.too_long", f"{length} {told.unit}, {message.channel} takes {told.limit}"
         )
 
 

@@ -116,6 +116,16 @@ def newest(connection: Connection, limit: int = 30, department: str | None = Non
     return [_line(row) for row in rows]
 
 
+def lines(connection: Connection, ids: Iterable[str]) -> list[Line]:
+    """Return these messages, in their order; those that are not recorded are left out."""
+    made = []
+    for identifier in ids:
+        row = connection.execute(text(f"{_LINE}WHERE m.id = :id"), {"id": identifier}).first()
+        if row is not None:
+            made.append(_line(row))
+    return made
+
+
 def search(connection: Connection, words: str, limit: int = 50) -> list[Line]:
     """Return the newest messages that have words beginning with all of those asked for."""
     terms = fold(words).split()

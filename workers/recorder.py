@@ -1,8 +1,8 @@
 """The recorder: Kafka's records -> the store, each once, with the offsets in the same transaction.
 
-Before: messages.v1, decisions.v1, outcomes.v1, dead.v1. After: reading.py, ledger.py, console. A
-crash anywhere leaves the store as after its last transaction, and reading goes on from there. A
-second recorder that still writes for a partition it lost finds other offsets and gives up.
+Before: messages.v1, decisions.v1, outcomes.v1, incidents.v1, dead.v1. After: reading.py, ledger.py,
+console. A crash anywhere leaves the store as after its last transaction, and reading goes on from
+there. A second recorder that still writes for a partition it lost finds other offsets and gives up.
 """
 
 import json
@@ -27,13 +27,14 @@ from schemas.dead import DeadLetter
 from schemas.decision import Decision
 from schemas.errors import Rejected
 from schemas.fold import fold
+from schemas.incident import Incident
 from schemas.message import Message
 from schemas.outcome import Outcome
 
 log = get(__name__)
 
 GROUP = "santral-recorder"
-INPUTS = (topics.MESSAGES, topics.DECISIONS, topics.OUTCOMES, topics.DEAD)
+INPUTS = (topics.MESSAGES, topics.DECISIONS, topics.OUTCOMES, topics.DEAD, topics.INCIDENTS)
 _BATCH = 5000
 _WAIT_S = 0.3
 _INDEXED = 4000  # characters of a text that can be searched
@@ -52,6 +53,8 @@ class Rows:
     decisions: list[Row] = field(default_factory=list)
     outcomes: list[Row] = field(default_factory=list)
     dead: list[Row] = field(default_factory=list)
+    incidents: list[Row] = field(default_factory=list)
+    incident_messages: list[Row] = field(default_factory=list)
     first: dict[tuple[str, int], int] = field(default_factory=dict)
     next: dict[tuple[str, int], int] = field(default_factory=dict)
     records: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -109,9 +112,15 @@ def _dead(rows: Rows, d: DeadLetter, body: str) -> None:
     )
 
 
+def _incident(rows: Rows, i: Incident, body: str) -> None:
+    rows.incidents.append((i.id, _ms(i.at), i.status, i.brand, body))
+    rows.incident_messages += [(i.id, m) for m in i.messages]
+
+
 _TAKE: dict[str, tuple[Any, Callable[[Rows, Any, str], None]]] = {
     topics.MESSAGES.name: (Message, _message), topics.DECISIONS.name: (Decision, _decision),
     topics.OUTCOMES.name: (Outcome, _outcome), topics.DEAD.name: (DeadLetter, _dead),
+    topics.INCIDENTS.name: (Incident, _incident),
 }  # fmt: skip
 
 
@@ -155,6 +164,8 @@ def write(connection: Connection, rows: Rows) -> None:
     insert(connection, "decisions", rows.decisions)
     insert(connection, "outcomes", rows.outcomes)
     insert(connection, "dead", rows.dead)
+    insert(connection, "incidents", rows.incidents)
+    insert(connection, "incident_messages", rows.incident_messages)
     for place in rows.next:
         _advance(connection, place, rows, new[place])
 
@@ -176,7 +187,8 @@ def _new_messages(connection: Connection, rows: list[Row]) -> set[str]:
 
 
 _COLUMNS = {
-    "messages": 9, "arrivals": 3, "decisions": 12, "outcomes": 8, "dead": 9,
+    "messages": 9, "arrivals": 3, "decisions": 12, "outcomes": 8, "dead": 9, "incidents": 5,
+    "incident_messages": 2,
 }  # fmt: skip
 
 

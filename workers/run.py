@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Engine
+
 from runtime import bus, http, stage
 from runtime import store as stores
 from runtime.bus import Publisher
@@ -27,6 +29,7 @@ from workers.console.app import app
 from workers.desk import Desk
 from workers.desk_feed import Feed
 from workers.desk_redis import Lines
+from workers.holding import Holding
 from workers.recorder import Recorder
 from workers.replies import Replies
 
@@ -70,6 +73,7 @@ async def work(
     health.add("kafka", lambda: None if publisher.healthy else "the last publish failed")
     tasks: list[Awaitable[None]] = []
     watched: dict[str, bus.Lag] = {}
+    engine: Engine | None = None
     if "desk" in only:
         feed = Feed(settings, redis, clock, health)
         watched["desk"] = feed.lag
@@ -81,6 +85,11 @@ async def work(
         returned = Bounces(settings, redis, publisher, clock)
         watched["bounces"] = returned.lag
         tasks.append(_again("bounces", returned.run, returned.lag))
+        await asyncio.to_thread(stores.migrate, settings.store_url, MIGRATIONS)
+        engine = stores.engine(settings.store_url, read_only=True)
+        holding = Holding(settings, engine, publisher, clock)
+        watched["holding"] = holding.lag
+        tasks.append(_again("holding", holding.run, holding.lag))
         if settings.replies.acknowledge:
             told = Acknowledger(settings, redis, publisher, clock)
             watched["acknowledge"] = told.lag
@@ -97,6 +106,8 @@ async def work(
     finally:
         for dog in dogs:
             dog.stop()
+        if engine is not None:
+            engine.dispose()
         await publisher.stop()
         await redis.aclose()
 

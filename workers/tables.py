@@ -80,6 +80,24 @@ DEAD = Table(
     Index("dead_message", "message"),
 )  # fmt: skip
 
+INCIDENTS = Table(
+    "incidents", METADATA,
+    Column("id", Text, primary_key=True),
+    Column("at_ms", BigInteger, primary_key=True),
+    Column("status", Text, primary_key=True),
+    Column("brand", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("incidents_at", "at_ms"),
+)  # fmt: skip
+"""Every record of every incident; schemas/incident.py folds them."""
+
+INCIDENT_MESSAGES = Table(
+    "incident_messages", METADATA,
+    Column("incident", Text, primary_key=True),
+    Column("message", Text, primary_key=True),
+    Index("incident_messages_message", "message"),
+)  # fmt: skip
+
 ARRIVALS = Table(
     "arrivals", METADATA,
     Column("source", Text, primary_key=True),

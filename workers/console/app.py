@@ -23,6 +23,7 @@ from schemas.api import openapi
 from schemas.publish import PUBLISHED
 from workers.api import HANDLERS, Api, routes
 from workers.console import session
+from workers.console.incident_pages import IncidentPages
 from workers.console.pages import Pages
 
 _STATIC = Path(__file__).parent / "static"
@@ -57,6 +58,7 @@ class _Headers:
 def app(api: Api, health: Health, _stop: asyncio.Event) -> Starlette:
     """Return the console as an ASGI application."""
     pages = Pages(api)
+    crisis = IncidentPages(api, pages.page)
 
     def guarded(page: http.Endpoint) -> http.Endpoint:
         async def endpoint(request: Request) -> Response:
@@ -94,6 +96,11 @@ def app(api: Api, health: Health, _stop: asyncio.Event) -> Starlette:
             Route("/messages/{id}/files/{sha256}", guarded(pages.file)),
             Route("/entry", guarded(pages.entry), methods=["GET", "POST"]),
             Route("/rules", guarded(pages.rules), methods=["GET", "POST"]),
+            Route("/incidents", guarded(crisis.incidents)),
+            Route("/incidents/live", guarded(crisis.incidents_live)),
+            Route("/incidents/{id}", guarded(crisis.incident)),
+            Route("/incidents/{id}/live", guarded(crisis.incident_live)),
+            Route("/incidents/{id}/{verb}", guarded(crisis.judge), methods=["POST"]),
             Route("/desk", guarded(pages.desks)),
             Route("/desk/{department}", guarded(pages.desk), methods=["GET", "POST"]),
             Route("/desk/{department}/{item}/heartbeat", guarded(pages.beat), methods=["POST"]),
@@ -117,5 +124,5 @@ def _to_login(request: Request) -> Response:
     if request.headers.get("hx-request"):
         return Response(status_code=401, headers={"HX-Redirect": "/login"})
     # Back to the page after signing in, but not to a form's target or a part of a page.
-    whole = request.method == "GET" and request.url.path != "/flow/live"
+    whole = request.method == "GET" and not request.url.path.endswith("/live")
     return RedirectResponse(f"/login?next={quote(request.url.path if whole else '/')}", 303)

@@ -5,6 +5,7 @@ JavaScript; htmx only keeps it fresh.
 """
 
 import asyncio
+import math
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,8 +55,10 @@ class Pages:
             undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         )  # fmt: skip
         self._templates.filters["clock"] = _clock
+        self._templates.filters["exp"] = math.exp
 
-    def _page(self, request: Request, name: str, code: int = 200, **values: Any) -> Response:
+    def page(self, request: Request, name: str, code: int = 200, **values: Any) -> Response:
+        """Return a page made of a template."""
         language = session.language(request)
         departments = {
             key: told.title_tr if language == "tr" else told.title_en
@@ -70,14 +73,14 @@ class Pages:
     async def not_found(self, request: Request, _error: Exception) -> Response:
         """404, as a page for browsers and as JSON for programs."""
         if "text/html" in request.headers.get("accept", ""):
-            return self._page(request, "not_found.html", 404)
+            return self.page(request, "not_found.html", 404)
         return http.fault(404, "http.404", f"nothing lives at {request.url.path}")
 
     async def login(self, request: Request) -> Response:
         """GET and POST /login."""
         wrong, target = False, request.query_params.get("next", "/")
         if request.method == "POST":
-            form = await _form(request)
+            form = await form_of(request)
             if http.same(form.get("token", ""), self._api.settings.tokens.console):
                 safe = target if target.startswith("/") and not target.startswith("//") else "/"
                 answer = RedirectResponse(safe, 303)
@@ -85,7 +88,7 @@ class Pages:
                 session.sign_in(answer, self._api.settings, name)
                 return answer
             wrong = True
-        return self._page(request, "login.html", 401 if wrong else 200, wrong=wrong)
+        return self.page(request, "login.html", 401 if wrong else 200, wrong=wrong)
 
     async def logout(self, _request: Request) -> Response:
         """POST /logout."""
@@ -95,7 +98,7 @@ class Pages:
 
     async def language(self, request: Request) -> Response:
         """POST /language: the other one."""
-        form = await _form(request)
+        form = await form_of(request)
         target = form.get("path", "/")
         safe = target if target.startswith("/") and not target.startswith("//") else "/"
         answer = RedirectResponse(safe, 303)
@@ -105,11 +108,11 @@ class Pages:
 
     async def flow(self, request: Request) -> Response:
         """GET /."""
-        return self._page(request, "flow.html", **await self._flow(request))
+        return self.page(request, "flow.html", **await self._flow(request))
 
     async def flow_live(self, request: Request) -> Response:
         """GET /flow/live: the part that changes."""
-        return self._page(request, "flow_live.html", **await self._flow(request))
+        return self.page(request, "flow_live.html", **await self._flow(request))
 
     async def _flow(self, request: Request) -> dict[str, Any]:
         flow, newest = await asyncio.to_thread(self._read_flow)
@@ -140,14 +143,17 @@ class Pages:
                     return reading.search(connection, words)
                 return reading.newest(connection, 50)
 
-        return self._page(request, "messages.html", lines=await asyncio.to_thread(read), q=words)
+        return self.page(request, "messages.html", lines=await asyncio.to_thread(read), q=words)
 
     async def message(self, request: Request) -> Response:
         """GET /messages/{id}. POST: with its personal numbers, for who has the right to them."""
         identifier = request.path_params["id"]
         right, refused = False, False
         if request.method == "POST":
-            given, due = (await _form(request)).get("token", ""), self._api.settings.tokens.personal
+            given, due = (
+                (await form_of(request)).get("token", ""),
+                self._api.settings.tokens.personal,
+            )
             right = bool(due) and http.same(given, due)
             refused = not right
             who = session.person(request, self._api.settings)
@@ -174,8 +180,8 @@ class Pages:
 
         values = await asyncio.to_thread(read)
         if values is None:
-            return self._page(request, "not_found.html", 404)
-        return self._page(request, "message.html", 403 if refused else 200, **values)
+            return self.page(request, "not_found.html", 404)
+        return self.page(request, "message.html", 403 if refused else 200, **values)
 
     async def file(self, request: Request) -> Response:
         """GET /messages/{id}/files/{sha256}: an attachment, to be saved and never shown here."""
@@ -191,7 +197,7 @@ class Pages:
 
         held = await asyncio.to_thread(read)
         if held is None:
-            return self._page(request, "not_found.html", 404)
+            return self.page(request, "not_found.html", 404)
         attachment, path = held
         # What strangers sent is data: no type that a browser would open, and no page's rights.
         headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
@@ -203,14 +209,14 @@ class Pages:
         """GET: the form for a walk-in or a call. POST: hand it to the door, show its number."""
         texts = Texts(session.language(request))
         if request.method == "GET":
-            return self._page(
+            return self.page(
                 request, "entry.html", form={}, note="", saved="", key=uuid.uuid4().hex
             )
-        form = await _form(request)
+        form = await form_of(request)
         key = form.get("key", "")[:64] or uuid.uuid4().hex
         sender = {k: form[k].strip() for k in _SENDER if form.get(k, "").strip()}
         if not any(k in sender for k in ("phone", "email", "customer_no")):
-            return self._page(
+            return self.page(
                 request, "entry.html", 400, form=form, note=texts.entry_one, saved="", key=key
             )
         # The key came with the page: pressed twice is one message.
@@ -221,14 +227,14 @@ class Pages:
         try:
             told = await self._api.hand_in(body)
         except Rejected as error:
-            return self._page(
+            return self.page(
                 request, "entry.html", 400, form=form, note=error.text, saved="", key=key
             )
         except Retry:
-            return self._page(
+            return self.page(
                 request, "entry.html", 503, form=form, note=texts.try_again, saved="", key=key
             )
-        return self._page(
+        return self.page(
             request, "entry.html", form={}, note=texts.entry_saved, saved=told.id,
             key=uuid.uuid4().hex,
         )  # fmt: skip
@@ -237,7 +243,7 @@ class Pages:
         """GET: how rules and models do. POST: what they make of a text."""
         tried, said, problems = None, "", list[Problem]()
         if request.method == "POST":
-            said = (await _form(request)).get("text", "")[:20_000]
+            said = (await form_of(request)).get("text", "")[:20_000]
             if said.strip() and self._api.trial is not None:
                 try:
                     tried = await asyncio.to_thread(self._api.trial, said)
@@ -251,20 +257,20 @@ class Pages:
         told = await asyncio.to_thread(read)
         title = Texts(session.language(request)).sure_each_week
         plot = columns([(w.begins[5:], 100 * w.sure) for w in told.weeks], title)
-        return self._page(
+        return self.page(
             request, "rules.html", 503 if problems else 200, tried=tried, said=said, told=told,
             problems=problems, plot=Markup(plot),  # noqa: S704 - plot.py escapes what it is given
         )  # fmt: skip
 
     async def desks(self, request: Request) -> Response:
         """GET /desk."""
-        return self._page(request, "desks.html", counts=(await self._flow(request))["counts"])
+        return self.page(request, "desks.html", counts=(await self._flow(request))["counts"])
 
     async def desk(self, request: Request) -> Response:
         """GET: a department's desk. POST: claim its next item."""
         department = request.path_params["department"]
         if department not in self._api.settings.departments:
-            return self._page(request, "not_found.html", 404)
+            return self.page(request, "not_found.html", 404)
         item, note = None, ""
         texts = Texts(session.language(request))
         if request.method == "POST":
@@ -284,7 +290,7 @@ class Pages:
             waiting = (await self._api.desk.lines.counts(department))[0]
         except AWAY:
             waiting = 0
-        return self._page(
+        return self.page(
             request, "desk.html", department=department, item=item, note=note, waiting=waiting,
             text=text, now=self._api.desk.clock.now(),
             lease_s=int(self._api.settings.desk.lease.total_seconds()),
@@ -292,7 +298,7 @@ class Pages:
 
     async def beat(self, request: Request) -> Response:
         """POST …/heartbeat: the open page keeps its lease."""
-        form, texts = await _form(request), Texts(session.language(request))
+        form, texts = await form_of(request), Texts(session.language(request))
         try:
             done = await self._api.desk.heartbeat(
                 request.path_params["item"], LeaseIn(lease=form.get("lease", ""))
@@ -306,7 +312,7 @@ class Pages:
 
     async def act(self, request: Request) -> Response:
         """POST …/{verb}: reply, complete, release, reroute, escalate."""
-        form, texts = await _form(request), Texts(session.language(request))
+        form, texts = await form_of(request), Texts(session.language(request))
         department, item = request.path_params["department"], request.path_params["item"]
         verb, lease = request.path_params["verb"], form.get("lease", "")
         try:
@@ -328,7 +334,7 @@ class Pages:
                               department=form.get("to") or None)  # fmt: skip
                 await getattr(self._api.desk, verb)(item, move)
             else:
-                return self._page(request, "not_found.html", 404)
+                return self.page(request, "not_found.html", 404)
         except (LeaseLost, ItemUnknown):
             return await self._desk(request, department, None, texts.lease_lost)
         except Rejected as error:
@@ -352,7 +358,7 @@ class Pages:
         return await self._desk(request, department, held, note, text)
 
 
-async def _form(request: Request) -> dict[str, str]:
+async def form_of(request: Request) -> dict[str, str]:
     """Return a form's fields; raise Rejected when it is too large."""
     raw = await http.body(request, _FORM_LIMIT)
     fields = parse_qs(raw.decode("utf-8", "replace"), keep_blank_values=True)

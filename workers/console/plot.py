@@ -1,6 +1,6 @@
 """Bars as an SVG picture, readable without colours, with a sentence for who can't see it. Pure.
 
-Before: pages.py has the counts. After: the pages Flow and Rules.
+Before: pages.py has the counts. After: the pages Flow, Rules and Incident.
 """
 
 from collections.abc import Sequence
@@ -38,6 +38,36 @@ def bars(minutes: Sequence[tuple[int, int]], title: str) -> str:
     if top:
         parts.append(f'<text x="2" y="14">{top}</text>')
     parts.append("</svg>")
+    return "".join(parts)
+
+
+def spans(values: Sequence[tuple[int, int]], seconds: int, usual: float, title: str) -> str:
+    """Return the picture of counts in spans of so many seconds, with a line at what is usual;
+    `values` are beginnings in seconds since 1970 in UTC, and counts."""
+    top = max(usual, *(float(count) for _, count in values), 1.0)
+    scale, step = 96 / top, _WIDTH / max(1, len(values))
+    total = sum(count for _, count in values)
+    label = f"{title}: {total}, max {max([c for _, c in values] or [0])}, ~{usual:.1f}"
+    day = "%d.%m %H:%M" if len(values) * seconds > 86_400 else "%H:%M"
+    parts = [
+        f'<svg class="plot" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="'
+        + escape(label)
+        + '">',
+        f'<line class="axis" x1="0" y1="{_BASE}" x2="{_WIDTH}" y2="{_BASE}"/>',
+    ]
+    for at, (begin, count) in enumerate(values):
+        x, height = at * step, count * scale
+        when = datetime.fromtimestamp(begin, UTC).strftime(day)
+        if count:
+            parts.append(
+                f'<rect class="bar" x="{x:.1f}" y="{_BASE - height:.1f}" width="{step * 0.8:.1f}" '
+                f'height="{height:.1f}"><title>{when} · {count}</title></rect>'
+            )
+        if at % max(1, len(values) // 8) == 0:
+            parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - 6}">{when}</text>')
+    y = _BASE - usual * scale
+    parts.append(f'<line class="usual" x1="0" y1="{y:.1f}" x2="{_WIDTH}" y2="{y:.1f}"/>')
+    parts.append(f'<text x="2" y="14">{top:.0f}</text></svg>')
     return "".join(parts)
 
 

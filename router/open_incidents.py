@@ -1,0 +1,107 @@
+"""The incidents that are open now, for the router: incidents.v1, read by every router process.
+
+Before: the watch and people write it. After: decide.py marks the messages that belong to one. It is
+a broadcast, without a group: an incident reaches a router within a second, and changes decisions
+from then on. What one decision knew of it is written in that decision.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+from runtime.bus import rdkafka
+from runtime.clock import Clock
+from runtime.log import get
+from runtime.settings import Kafka
+from schemas import envelope, topics
+from schemas.errors import Rejected
+from schemas.incident import ENDED, Incident, after
+
+log = get(__name__)
+
+_LOOK_S = 0.5
+_FIRST_S = 20.0
+STALE = timedelta(hours=6)
+"""Without news for so long it is not open: the watch that would close it may be gone."""
+
+
+def still_open(known: dict[str, Incident], now: datetime) -> tuple[Incident, ...]:
+    """Return the open ones; what was merged has the id and the standing of what it is part of."""
+    made = []
+    for incident in known.values():
+        whole: Incident | None = incident
+        for _ in range(len(known)):
+            if whole is None or whole.status != "merged":
+                break
+            whole = known.get(whole.merged_into or "")
+        if whole is None or whole.status in ENDED or now - whole.at > STALE:
+            continue
+        made.append(
+            msgspec.structs.replace(
+                whole, signs=incident.signs, needed=incident.needed, title=whole.title
+            )
+        )
+    return tuple(sorted(made, key=lambda i: (i.opened_at, i.id)))
+
+
+class OpenIncidents:
+    """The reader; `now` is what is open."""
+
+    def __init__(self, kafka: Kafka, clock: Clock) -> None:
+        self._clock = clock
+        self._known: dict[str, Incident] = {}
+        self._looked_at = float("-inf")
+        self._ended = False
+        self.now: tuple[Incident, ...] = ()
+        self._consumer = Consumer(
+            rdkafka(
+                kafka,
+                **{
+                    "group.id": "santral-router-incidents", "enable.auto.commit": False,
+                    "auto.offset.reset": "earliest", "enable.partition.eof": True,
+                },
+            )
+        )  # fmt: skip
+
+    def start(self) -> None:
+        """Read what there is."""
+        self._consumer.assign([TopicPartition(topics.INCIDENTS.name, 0, 0)])
+        until = self._clock.monotonic() + _FIRST_S
+        while not self._ended and self._clock.monotonic() < until:
+            self._take(self._consumer.consume(500, 0.2))
+        self.now = still_open(self._known, self._clock.now())
+
+    def look(self) -> bool:
+        """Read what is new, now and then; say whether other incidents are open than before."""
+        at = self._clock.monotonic()
+        if at - self._looked_at < _LOOK_S:
+            return False
+        self._looked_at = at
+        self._take(self._consumer.consume(500, 0))
+        found = still_open(self._known, self._clock.now())
+        if found == self.now:
+            return False
+        self.now = found
+        return True
+
+    def stop(self) -> None:
+        """Close the reader."""
+        self._consumer.close()
+
+    def _take(self, records: list[Any]) -> None:
+        for record in records:
+            error = record.error()
+            if error is not None:
+                if error.code() == KafkaError._PARTITION_EOF:
+                    self._ended = True
+                else:
+                    log.warning("consume.error", error=error.str())
+                continue
+            try:
+                told = envelope.decode(Incident, record.value())
+            except Rejected as refusal:
+                log.warning("record.undecodable", topic=record.topic(), text=refusal.text)
+                continue
+            self._known[told.id] = after(self._known.get(told.id), told)

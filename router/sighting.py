@@ -1,0 +1,61 @@
+"""What the watch keeps of a message: who, when, about what. Pure.
+
+Before: the work items of all queues. After: bursts.py and incidents.py.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import blake2b
+
+from router import terms
+from router.decide import SPAM
+from schemas.decision import WorkItem
+from schemas.fold import fold
+from schemas.message import Message
+
+_SHOWN = 400  # characters of a text that are held for an incident's words
+_BELIEVED = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """When a message was written (seconds), by whom (a short hash), its terms, whether it tells of
+    trouble, and the incident that the router gave it."""
+
+    message: str
+    brand: str
+    at: float
+    customer: str
+    terms: frozenset[str]
+    trouble: bool
+    department: str
+    text: str = ""
+    incident: str | None = None
+
+
+def sighting(item: WorkItem) -> Sighting | None:
+    """Return what the watch keeps of a work item; None for what opens no incident: what people
+    moved, edits and reactions, spam."""
+    message, decision = item.message, item.decision
+    if decision.hops or message.event is not None or SPAM in decision.flags:
+        return None
+    text = f"{message.subject}\n{message.text}"[: terms.LOOKED_AT]
+    handles = message.sender.handles
+    who = handles[0].value if handles else message.conversation
+    return Sighting(
+        message=message.id, brand=message.brand, at=_written(message),
+        customer=blake2b(who.encode(), digest_size=6).hexdigest(),
+        terms=terms.terms(fold(text), decision.topics),
+        trouble=terms.trouble(decision.intent, decision.sentiment, decision.severity),
+        department=decision.department, text=text[:_SHOWN], incident=decision.incident,
+    )  # fmt: skip
+
+
+def _written(message: Message) -> float:
+    """Return when a message was written, as far as its source can be believed: mail that waited in
+    a mailbox is no burst."""
+    came = message.received_at
+    wrote = message.sent_at
+    if wrote is not None and timedelta(0) <= came - wrote <= _BELIEVED:
+        return wrote.timestamp()
+    return came.timestamp()

@@ -1,0 +1,122 @@
+"""The pages Incidents and Incident: many customers, one cause, now.
+
+Before: app.py lets only signed-in people here. After: templates/incidents.html and incident.html.
+What a person says there goes to incidents.v1; the page shows it at once, the store a moment later.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from runtime.clock import SystemClock
+from schemas.api import JudgeIn
+from schemas.errors import Rejected, Retry
+from schemas.incident import ENDED, Incident
+from workers import incidents, reading
+from workers.api import Api
+from workers.console import session
+from workers.console.pages import form_of
+from workers.console.plot import spans
+from workers.console.texts import Texts
+
+_FIRST = 20
+
+Page = Callable[..., Response]
+
+
+class IncidentPages:
+    """The endpoints; `page` makes a page of a template."""
+
+    def __init__(self, api: Api, page: Page) -> None:
+        self._api, self._page = api, page
+
+    async def incidents(self, request: Request) -> Response:
+        """GET /incidents."""
+        return self._page(request, "incidents.html", **await self._list())
+
+    async def incidents_live(self, request: Request) -> Response:
+        """GET /incidents/live: the part that changes."""
+        return self._page(request, "incidents_live.html", **await self._list())
+
+    async def _list(self) -> dict[str, Any]:
+        known = await self._api.known_incidents()
+        return {
+            "open": [i for i in known if i.status not in ENDED],
+            "ended": [i for i in known if i.status in ENDED],
+        }
+
+    async def incident(self, request: Request) -> Response:
+        """GET /incidents/{id}."""
+        return await self._shown(request, "incident.html")
+
+    async def incident_live(self, request: Request) -> Response:
+        """GET /incidents/{id}/live: the part that changes."""
+        return await self._shown(request, "incident_live.html")
+
+    async def _shown(
+        self, request: Request, name: str, note: str = "", form: dict[str, str] | None = None,
+        code: int = 200,
+    ) -> Response:  # fmt: skip
+        identifier = request.path_params["id"]
+
+        def read() -> dict[str, Any] | None:
+            with self._api.store.connect() as connection:
+                found = incidents.shown(connection, identifier)
+                if found is None:
+                    return None
+                others = incidents.incidents(connection)
+                return {
+                    "found": found.incident,
+                    "course": incidents.course(connection, found.incident),
+                    "lines": reading.lines(connection, found.messages[:_FIRST]),
+                    "told": [r for r in incidents.history(connection, identifier)
+                             if r.status != "grown"],
+                    "others": [i for i in others if i.id != identifier
+                               and i.status not in ("merged", "dismissed")
+                               and i.brand == found.incident.brand],
+                    "whole": next((i for i in others if i.id == found.incident.merged_into), None),
+                }  # fmt: skip
+
+        values = await asyncio.to_thread(read)
+        if values is None:
+            return self._page(request, "not_found.html", 404)
+        title = Texts(session.language(request)).customers_each
+        course = values["course"]
+        plot = Markup(spans(course.spans, course.seconds, course.usual, title))  # noqa: S704 - plot.py escapes what it is given
+        return self._page(request, name, code, plot=plot, note=note, form=form or {}, **values)
+
+    async def judge(self, request: Request) -> Response:
+        """POST /incidents/{id}/{verb}: confirm, dismiss, close, merge, answer."""
+        form, texts = await form_of(request), Texts(session.language(request))
+        identifier, verb = request.path_params["id"], request.path_params["verb"]
+        if verb not in incidents.VERBS:
+            return self._page(request, "not_found.html", 404)
+        asked = JudgeIn(
+            agent=session.person(request, self._api.settings) or "?", into=form.get("into") or None,
+            text_tr=form.get("text_tr", "")[:4000], text_en=form.get("text_en", "")[:4000],
+            later=form.get("later") == "yes",
+        )  # fmt: skip
+        try:
+            made = await self._api.judge(identifier, verb, asked)
+        except Rejected as error:
+            return await self._shown(request, "incident.html", error.text, form, 400)
+        except Retry:
+            return await self._shown(request, "incident.html", texts.try_again, form, 503)
+        if made is None:
+            return self._page(request, "not_found.html", 404)
+        await self._recorded(made)
+        return RedirectResponse(f"/incidents/{identifier}", 303)
+
+    async def _recorded(self, made: Incident) -> None:
+        """Wait a moment until the store has it, so that the page shows what was just said."""
+        clock = SystemClock()
+        until = clock.monotonic() + 2.0
+        while clock.monotonic() < until:
+            known = {i.id: i for i in await self._api.known_incidents()}.get(made.id)
+            if known is not None and known.at >= made.at:
+                return
+            await asyncio.sleep(0.05)

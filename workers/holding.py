@@ -1,0 +1,222 @@
+"""Sends the holding text of an answered incident to its customers, each conversation once.
+
+Before: a person answered an incident (incidents.v1); the recorder has its messages in the store.
+After: replies.v1 and outcomes.v1, as if each had been answered at the desk. The ids are made of
+incident, conversation and text: whatever is done twice is done once.
+"""
+
+import asyncio
+import os
+from datetime import timedelta
+from hashlib import sha256
+
+import msgspec
+from sqlalchemy import Connection, Engine, text
+
+from runtime import metrics
+from runtime.bus import Lag, Publisher, follow, read_to_end
+from runtime.clock import Clock
+from runtime.log import get
+from runtime.settings import Settings
+from schemas import envelope, topics
+from schemas.base import derived_id
+from schemas.decision import Decision
+from schemas.errors import Rejected, Retry
+from schemas.incident import ENDED, Incident, after
+from schemas.message import Message
+from schemas.outcome import Outcome, Reply
+from workers.desk import allowed
+from workers.incidents import parts
+
+log = get(__name__)
+
+GROUP = "santral-holding"
+_LATER_S = 1.0
+_LOOK_S = 0.3
+_PATIENCE_S = 30.0
+_OLD = timedelta(days=1)
+
+
+def wording(incident: Incident, language: str) -> str:
+    """Return the holding text for a customer of that language: both texts when it is unknown, the
+    only one there is to everybody."""
+    turkish, english = incident.text_tr, incident.text_en
+    if language == "tr":
+        return turkish or english
+    if language == "en":
+        return english or turkish
+    return f"{turkish}\n\n---\n\n{english}" if turkish and english else turkish or english
+
+
+class Holding:
+    """Follows incidents.v1."""
+
+    def __init__(
+        self, settings: Settings, engine: Engine, publisher: Publisher, clock: Clock
+    ) -> None:
+        self._settings, self._engine = settings, engine
+        self._publisher, self._clock = publisher, clock
+        self._known: dict[str, Incident] = {}
+        self.lag = Lag(settings.kafka)
+
+    async def run(self) -> None:
+        """Answer until cancelled."""
+        self._known = {}
+        async for batch in read_to_end(self._settings.kafka, [topics.INCIDENTS.name]):
+            for record in batch:
+                self._learn(record.value)
+        await follow(
+            self._settings.kafka, topics.INCIDENTS.name, group=GROUP,
+            client_id=f"santral-holding-{os.getpid()}", lag=self.lag, most=20, each=self._one,
+        )  # fmt: skip
+
+    def _learn(self, value: bytes | None) -> Incident | None:
+        try:
+            record = envelope.decode(Incident, value)
+        except Rejected as error:
+            log.warning("record.undecodable", topic=topics.INCIDENTS.name, text=error.text)
+            return None
+        self._known[record.id] = after(self._known.get(record.id), record)
+        return record
+
+    async def _one(self, value: bytes | None) -> None:
+        record = self._learn(value)
+        if record is None or self._clock.now() - record.at > _OLD:
+            return  # nobody waits for the holding text of last week
+        if record.status == "answered":
+            await self._answer(record, None)
+            return
+        known = self._whole(record.id)
+        if record.messages and known.later and known.status not in ENDED:
+            await self._answer(known, record.messages)
+
+    def _whole(self, identifier: str) -> Incident:
+        """Return an incident, or the one that it was merged into."""
+        known = self._known[identifier]
+        for _ in range(len(self._known)):
+            if known.status != "merged" or known.merged_into not in self._known:
+                break
+            known = self._known[known.merged_into]
+        return known
+
+    async def _answer(self, incident: Incident, only: tuple[str, ...] | None) -> None:
+        """Send the holding text to all members that the store has by now, or only to some."""
+        until = self._clock.monotonic() + _PATIENCE_S
+        while True:
+            found, missing = await asyncio.to_thread(self._members, incident, only)
+            if not missing:
+                break
+            if self._clock.monotonic() > until:
+                # The recorder is behind or away: begin again with this record.
+                raise Retry(_LATER_S, f"{missing} of an incident are not in the store yet")
+            await asyncio.sleep(_LOOK_S)
+        sent = 0
+        for message, decision in found:
+            sent += await self._send(incident, message, decision)
+        if sent:
+            log.info("incident.answered", id=incident.id, conversations=sent, agent=incident.agent)
+
+    def _members(
+        self, incident: Incident, only: tuple[str, ...] | None
+    ) -> tuple[list[tuple[Message, Decision]], int]:
+        """Return the newest message of each conversation with its decision, and how much of the
+        incident is not in the store yet."""
+        with self._engine.connect() as connection:
+            ids = set(only or ())
+            if only is None:
+                there = connection.execute(
+                    text("SELECT 1 FROM incidents WHERE id = :i AND at_ms = :a AND status = :s"),
+                    {"i": incident.id, "a": int(incident.at.timestamp() * 1000), "s": "answered"},
+                ).first()
+                if there is None:
+                    return [], 1
+                for part in parts(connection, incident.id):
+                    rows = connection.execute(
+                        text("SELECT message FROM incident_messages WHERE incident = :i"),
+                        {"i": part},
+                    )
+                    ids.update(str(row[0]) for row in rows)
+            return _newest(connection, ids)
+
+    async def _send(self, incident: Incident, message: Message, decision: Decision) -> bool:
+        said = wording(incident, decision.language)
+        why = unfit(message, decision)
+        if why is None:
+            try:
+                allowed(message, said, self._clock.now())
+            except Rejected as error:
+                why = error.code
+        if why is not None:
+            metrics.count("santral_replies_suppressed_total", reason=why)
+            return False
+        digest = sha256(said.encode()).hexdigest()[:16]
+        identifier = derived_id("holding", incident.id, message.conversation, digest)
+        reply = Reply(
+            id=identifier, kind="answer", brand=message.brand, channel=message.channel,
+            source=message.source, conversation=message.conversation, message=message.id,
+            item=message.id, department=decision.department, recipient=message.sender,
+            reply_to=message.reply_to, subject=message.subject, text=said, agent=incident.agent,
+            language=decision.language,
+            in_reply_to=message.thread[-1] if message.thread else None,
+            references=message.thread, at=self._clock.now(),
+        )  # fmt: skip
+        await self._publisher.publish(
+            topics.REPLIES.name, reply.conversation, reply, identifier=reply.id,
+            source="santral/holding", time=reply.at,
+        )  # fmt: skip
+        outcome = Outcome(
+            id=derived_id("outcome", identifier, "replied"), kind="replied", brand=message.brand,
+            conversation=message.conversation, item=message.id, department=decision.department,
+            messages=(message.id,), hops=decision.hops, at=reply.at, agent=incident.agent,
+            text=said, reason=f"incident {incident.id}", reply=identifier,
+        )  # fmt: skip
+        await self._publisher.publish(
+            topics.OUTCOMES.name, outcome.conversation, outcome, identifier=outcome.id,
+            source="santral/holding", time=outcome.at,
+        )  # fmt: skip
+        metrics.count("santral_outcomes_written_total", kind=outcome.kind)
+        return True
+
+
+def unfit(message: Message, decision: Decision) -> str | None:
+    """Return why nothing may be sent to many at once for a message, None when it may."""
+    if message.automatic is not None or message.event is not None:
+        return "machine"
+    if "no_automatic_answer" in message.flags:
+        return "no_automatic_answer"
+    if "new_participant" in decision.flags:
+        return "new_participant"
+    return None
+
+
+def _newest(connection: Connection, ids: set[str]) -> tuple[list[tuple[Message, Decision]], int]:
+    """Return the newest of these messages in each conversation that is not resolved, with its
+    decision; and how many are not in the store yet."""
+    newest: dict[str, tuple[Message, Decision]] = {}
+    missing = 0
+    for identifier in sorted(ids):
+        row = connection.execute(
+            text(
+                "SELECT m.body, d.body FROM messages m JOIN decisions d ON d.message = m.id "
+                "WHERE m.id = :id ORDER BY d.hops DESC LIMIT 1"
+            ),
+            {"id": identifier},
+        ).first()
+        if row is None:
+            missing += 1
+            continue
+        message = msgspec.json.decode(row[0], type=Message)
+        held = newest.get(message.conversation)
+        if held is None or message.received_at > held[0].received_at:
+            newest[message.conversation] = message, msgspec.json.decode(row[1], type=Decision)
+    done = {
+        conversation for conversation in newest
+        if connection.execute(_LAST, {"c": conversation}).scalar() == "resolved"
+    }  # fmt: skip
+    return [pair for conversation, pair in newest.items() if conversation not in done], missing
+
+
+_LAST = text(
+    "SELECT kind FROM outcomes WHERE conversation = :c AND kind IN ('resolved', 'reopened') "
+    "ORDER BY at_ms DESC LIMIT 1"
+)
