@@ -22,7 +22,11 @@ from schemas.incident import MOST_MESSAGES, Incident, Pulse, Sign, Status, after
 GRACE_S = 900
 """An hour is counted so long after its end: mail is written before it comes."""
 
-_TOLD_EVERY_S = 30.0
+_TOLD_EVERY_S = 10.0
+_TOLD_AT_LEAST_S = 60.0
+_TOLD_PART = 0.02
+"""News of an incident come with a fiftieth of its age between them, once a minute at least."""
+
 _AGAIN_S = 12 * HOUR_S
 """Closed for the night, the same incident goes on in the morning."""
 
@@ -169,7 +173,7 @@ class Incidents:
                 if over and now - live.last >= self._options.quiet_s / 4:
                     self._tell(live, "closed", now)
                 elif live.fresh and (
-                    now - live.told_at >= _TOLD_EVERY_S or len(live.fresh) >= MOST_MESSAGES
+                    now - live.told_at >= _pause(live, now) or len(live.fresh) >= MOST_MESSAGES
                 ):
                     self._redescribe(live)
                     self._tell(live, "grown", now)
@@ -327,6 +331,11 @@ class Incidents:
 
 
 _OPEN = frozenset({"opened", "grown", "confirmed"})
+
+
+def _pause(live: Live, now: float) -> float:
+    age = now - live.record.opened_at.timestamp()
+    return min(max(_TOLD_EVERY_S, _TOLD_PART * age), _TOLD_AT_LEAST_S)
 
 
 def _instant(at: float) -> datetime:

@@ -17,7 +17,7 @@ from runtime.log import get
 from runtime.settings import Kafka
 from schemas import envelope, topics
 from schemas.errors import Rejected
-from schemas.incident import ENDED, Incident, after
+from schemas.incident import ENDED, LOOKED_BACK, Incident, after
 
 log = get(__name__)
 
@@ -67,7 +67,11 @@ class OpenIncidents:
 
     def start(self) -> None:
         """Read what there is."""
-        self._consumer.assign([TopicPartition(topics.INCIDENTS.name, 0, 0)])
+        since = int((self._clock.now() - LOOKED_BACK).timestamp() * 1000)
+        found = self._consumer.offsets_for_times(
+            [TopicPartition(topics.INCIDENTS.name, 0, since)], timeout=_FIRST_S
+        )
+        self._consumer.assign(found)
         until = self._clock.monotonic() + _FIRST_S
         while not self._ended and self._clock.monotonic() < until:
             self._take(self._consumer.consume(500, 0.2))

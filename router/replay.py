@@ -8,7 +8,7 @@ keeps conversations of its own, so that a follow-up goes where its own side sent
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 
 from router.decide import Decided, Policy, Read, apply, one, readings, text_of
@@ -17,6 +17,7 @@ from router.training import wilson
 from schemas.base import Record, Time
 from schemas.conversation import ConversationState
 from schemas.decision import PERSONAL, TRIAGE, Decision
+from schemas.incident import Incident
 from schemas.message import Message
 from schemas.outcome import Outcome
 
@@ -146,10 +147,11 @@ class _Side:
         self.seconds += time.perf_counter() - began
         return made
 
-    def decide(self, message: Message, read: Read) -> Decision:
+    def decide(self, message: Message, read: Read, known: Incident | None) -> Decision:
         began = time.perf_counter()
         state = self.states.get(message.conversation)
-        made = one(message, state, self.policy, message.received_at, read)
+        by = replace(self.policy, incidents=(known,)) if known else self.policy
+        made = one(message, state, by, message.received_at, read)
         if made.state is not None:
             self.states[message.conversation] = made.state
         self.seconds += time.perf_counter() - began
@@ -169,12 +171,13 @@ class _Side:
 def replay(
     events: Iterable[Message | Outcome], live: Policy, candidate: Policy, *,
     since: datetime | None = None, people: Mapping[str, str] | None = None,
-    recorded: Mapping[str, str] | None = None, zone: tzinfo = UTC,
-    tell: Tell = lambda _count: None,
+    recorded: Mapping[str, str] | None = None, incidents: Mapping[str, Incident] | None = None,
+    zone: tzinfo = UTC, tell: Tell = lambda _count: None,
 ) -> Report:  # fmt: skip
     """Return what would change. Events before `since` only make the states.
 
-    `people` says by message where people left it, `recorded` where it was sent then.
+    `people` says by message where people left it, `recorded` where it was sent then, `incidents`
+    which open incident it was known to be part of.
     """
     before, after = _Side(live), _Side(candidate)
     people, recorded = people or {}, recorded or {}
@@ -193,7 +196,9 @@ def replay(
                 after.people(event)
                 continue
             one_read, other_read = next(reads)
-            told, would = before.decide(event, one_read), after.decide(event, other_read)
+            known = incidents.get(event.id) if incidents else None
+            told = before.decide(event, one_read, known)
+            would = after.decide(event, other_read, known)
             if (since and event.received_at < since) or told.action == "repeat":
                 continue
             count += 1

@@ -15,7 +15,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import faust
 import msgspec
@@ -32,12 +32,13 @@ from runtime.clock import SystemClock
 from runtime.health import Fresh, Health, serve
 from runtime.settings import Settings
 from schemas import envelope, topics
-from schemas.base import derived_id
+from schemas.base import Record, derived_id
 from schemas.decision import WorkItem
 from schemas.errors import Rejected, Retry
-from schemas.incident import Incident, Pulse
+from schemas.incident import LOOKED_BACK, Incident, Pulse
 
 log = logs.get(__name__)
+R = TypeVar("R", bound=Record)
 
 _STOP_S = 8.0
 _SESSION_S = 10.0
@@ -45,6 +46,15 @@ _TOLD_EVERY_S = 2.0
 _TURN_S = 0.5
 _IDLE_S = 5.0  # without a record for so long a partition holds the time of the others up no more
 _AGAIN_S = 2.0
+
+
+def _decoded(struct: type[R], value: bytes | None) -> R | None:
+    """Return what a record holds; None, and a line in the log, when that can't be told."""
+    try:
+        return envelope.decode(struct, value)
+    except Rejected as error:
+        log.warning("record.undecodable", kind=struct.__name__, text=error.text)
+        return None
 
 
 class Watermark:
@@ -83,16 +93,11 @@ class State:
         """Read what was told before: the usual, and the incidents."""
         pulses: list[Pulse] = []
         records: list[Incident] = []
-        names = (topics.PULSES.name, topics.INCIDENTS.name)
-        async for batch in bus.read_to_end(settings.kafka, names):
-            for record in batch:
-                try:
-                    if record.topic == topics.PULSES.name:
-                        pulses.append(envelope.decode(Pulse, record.value))
-                    else:
-                        records.append(envelope.decode(Incident, record.value))
-                except Rejected as error:
-                    log.warning("record.undecodable", topic=record.topic, text=error.text)
+        async for batch in bus.read_to_end(settings.kafka, [topics.PULSES.name]):
+            pulses += [p for r in batch if (p := _decoded(Pulse, r.value)) is not None]
+        since = int((self._began_at - LOOKED_BACK.total_seconds()) * 1000)
+        async for batch in bus.read_to_end(settings.kafka, [topics.INCIDENTS.name], since):
+            records += [i for r in batch if (i := _decoded(Incident, r.value)) is not None]
         self.incidents.restore(pulses, records)
         self._since = self.incidents.since(self._began_at)
         log.info("watch.restored", hours=len(pulses), incidents=len(self.incidents.open()))
@@ -180,10 +185,8 @@ def build(settings: Settings, state: State, fresh: Fresh) -> faust.App:
 
     async def work(stream: Any) -> None:
         async for event in stream.events():
-            try:
-                item = envelope.decode(WorkItem, event.value)
-            except Rejected as error:
-                log.warning("record.undecodable", text=error.text)
+            item = _decoded(WorkItem, event.value)
+            if item is None:
                 continue
             place = (event.message.topic, event.message.partition)
             state.watermark.note(place, item.decision.decided_at.timestamp(), time.time())
@@ -193,12 +196,8 @@ def build(settings: Settings, state: State, fresh: Fresh) -> faust.App:
 
     async def said(stream: Any) -> None:
         async for event in stream.events():
-            try:
-                record = envelope.decode(Incident, event.value)
-            except Rejected as error:
-                log.warning("record.undecodable", text=error.text)
-                continue
-            if record.agent:
+            record = _decoded(Incident, event.value)
+            if record is not None and record.agent:
                 state.incidents.apply(record)
 
     async def revoked(_app: Any, *args: Any, signal: Any = None, **_more: Any) -> None:

@@ -228,8 +228,11 @@ async def _end_sender(producer: Any) -> None:
         await producer.stop()
 
 
-async def read_to_end(kafka: Kafka, topics: Iterable[str]) -> AsyncIterator[list[ConsumerRecord]]:
-    """Yield all that is committed on whole topics, in batches, up to their present end."""
+async def read_to_end(
+    kafka: Kafka, topics: Iterable[str], since_ms: int | None = None
+) -> AsyncIterator[list[ConsumerRecord]]:
+    """Yield all that is committed on whole topics, in batches, up to their present end; with
+    `since_ms` (since 1970), only what was written then or later."""
     consumer = AIOKafkaConsumer(
         **_aiokafka(kafka), isolation_level="read_committed", auto_offset_reset="earliest",
         enable_auto_commit=False, max_partition_fetch_bytes=4 * 1024 * 1024,
@@ -246,6 +249,11 @@ async def read_to_end(kafka: Kafka, topics: Iterable[str]) -> AsyncIterator[list
         consumer.assign(parts)
         ends = await consumer.end_offsets(parts)
         await consumer.seek_to_beginning(*parts)
+        if since_ms is not None:
+            found = await consumer.offsets_for_times(dict.fromkeys(parts, since_ms))
+            for part in parts:
+                known = found.get(part)
+                consumer.seek(part, known.offset if known else ends[part])
         left = {p for p in parts if ends[p] > await consumer.position(p)}
         while left:
             found = await consumer.getmany(timeout_ms=200, max_records=5000)

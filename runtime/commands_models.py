@@ -176,7 +176,7 @@ def backtest(
         count = history.count()
         report = replay.replay(
             history.events(), live, candidate, since=begin, people=history.people(),
-            recorded=history.recorded(), zone=_ZONE,
+            recorded=history.recorded(), incidents=history.incidents(), zone=_ZONE,
             tell=lambda done: tell("replaying", done, count),
         )  # fmt: skip
     if not report.messages:

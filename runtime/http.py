@@ -28,7 +28,8 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 STATUS = {
     "body.too_large": 413, "account.unknown": 404, "channel.unknown": 404,
-    "department.unknown": 404, "message.unknown": 404, "participant.unconfirmed": 409,
+    "department.unknown": 404, "message.unknown": 404, "incident.unknown": 404,
+    "incident.ended": 409, "participant.unconfirmed": 409,
     "token.missing": 401, "token.wrong": 401, "signature.missing": 401, "signature.wrong": 401,
     "signature.stale": 401, "signature.unset": 401, "reply.forbidden": 409, "reply.too_late": 409,
 }  # fmt: skip

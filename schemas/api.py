@@ -200,7 +200,7 @@ OPERATIONS = (
     Operation("get", "/v1/incidents/{id}", "desk or console", "An incident and its messages",
               None, IncidentOut, 200, (401, 404)),
     *(Operation("post", f"/v1/incidents/{{id}}/{verb}", "desk or console", told, JudgeIn, Incident,
-                200, (400, 401, 404, 503))
+                200, _DESK_ERRORS)
       for verb, told in (
           ("confirm", "Say that it is one: its messages become still more urgent"),
           ("dismiss", "Say that it is none: it opens no more while it lasts"),
@@ -210,7 +210,8 @@ OPERATIONS = (
 
 _SENTENCES = {
     400: "malformed or invalid: code, text and the path of the fault", 401: "no or wrong token",
-    404: "unknown", 409: "the lease is no longer held", 413: "too large: the limit is in the text",
+    404: "unknown", 409: "the lease is no longer held, or the incident is ended",
+    413: "too large: the limit is in the text",
     503: "Kafka or Redis is away: try again after Retry-After seconds",
 }  # fmt: skip
 

@@ -59,6 +59,8 @@ CODES: dict[str, str] = {
     "reply.too_long": "the answer is longer than the source takes",
     "reply.loop": "the loop guard held the answer back",
     "message.unknown": "no such message is known",
+    "incident.unknown": "no such incident is known",
+    "incident.ended": "people merged or dismissed that incident",
     "router.bug": "the router failed on this record; its log has the traceback",
 }
 """Every stable code with its sentence; counted in santral_messages_rejected_total."""

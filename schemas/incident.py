@@ -5,6 +5,7 @@ is the sequence of its records; `now` folds them. Pure.
 """
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Annotated, Literal
 
 import msgspec
@@ -14,6 +15,9 @@ from schemas.base import Id, Record, Time
 Status = Literal["opened", "grown", "confirmed", "merged", "dismissed", "closed", "answered"]
 """What a record says: the watch opens, grows and closes; people confirm, merge, dismiss, close and
 answer."""
+
+LOOKED_BACK = timedelta(days=14)
+"""So far back whoever follows incidents reads at its start: what is older is over."""
 
 ENDED: frozenset[str] = frozenset({"merged", "dismissed", "closed"})
 

@@ -177,6 +177,14 @@ class Up:
                 found["valkey"] = child
         return found
 
+    def ready(self, name: str) -> bool:
+        """Say whether a stage answers that it is ready."""
+        try:
+            told = json.loads((self.home / "var" / "access.json").read_text())
+            return httpx2.get(f"{told['ops'][name]}/readyz", timeout=5).status_code == 200
+        except (httpx2.HTTPError, KeyError):
+            return False
+
     def cli(self, *words: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[str]":
         """Run a santral command against it."""
         return subprocess.run(

@@ -55,6 +55,12 @@ async def _clean(page: Page, where: str) -> None:
     )
 
 
+async def shot(page: Page, name: str) -> None:
+    """Keep a picture of the page, where SANTRAL_SHOTS says where."""
+    if shots := os.environ.get("SANTRAL_SHOTS"):
+        await page.screenshot(path=f"{shots}/{name}.png", full_page=True)
+
+
 @pytest.mark.parametrize("layout", LAYOUTS, ids=["desk light tr", "phone dark en"])
 async def test_every_page_is_accessible(road: Up, browser: Browser, layout: dict[str, Any]) -> None:
     sent = road.send(
@@ -84,16 +90,12 @@ async def test_every_page_is_accessible(road: Up, browser: Browser, layout: dict
             await page.locator("#claim").click()
             await expect(page.locator("#lease")).to_be_visible()
             await _clean(page, "a claimed item")
-            if shots := os.environ.get("SANTRAL_SHOTS"):
-                await page.screenshot(path=f"{shots}/item-{layout['locale']}.png", full_page=True)
+            await shot(page, f"item-{layout['locale']}")
             await page.get_by_role(
                 "button", name="Bırak" if layout["locale"] == "tr-TR" else "Release"
             ).click()
-        if shots := os.environ.get("SANTRAL_SHOTS"):
-            name = path.strip("/").replace("/", "-").replace("?", "-") or "flow"
-            await page.screenshot(
-                path=f"{shots}/{name[:24]}-{layout['locale']}.png", full_page=True
-            )
+        name = path.strip("/").replace("/", "-").replace("?", "-") or "flow"
+        await shot(page, f"{name[:24]}-{layout['locale']}")
     await context.close()
 
 
@@ -115,8 +117,7 @@ async def test_a_message_is_tried_and_its_whole_decision_shown(road: Up, browser
     )
     await expect(page.get_by_role("heading", name="Kurallar ne sıklıkla")).to_be_visible()
     await _clean(page, "a tried message")
-    if shots := os.environ.get("SANTRAL_SHOTS"):
-        await page.screenshot(path=f"{shots}/rules-tried.png", full_page=True)
+    await shot(page, "rules-tried")
     await context.close()
 
 

@@ -1,27 +1,41 @@
 """Incidents: what opens one, what does not, how it goes on, and what a crash changes (nothing)."""
 
+import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from sqlalchemy import Engine
 
 from router.decide import decide, one, work_item
 from router.incidents import GRACE_S, Incidents, Options
 from router.open_incidents import STALE, still_open
+from router.replay import replay
 from router.sighting import Sighting, sighting
 from router.terms import belongs, places, terms, words
 from router.usual import HOUR_S, Usual
+from runtime import store
+from runtime.bus import Publisher
+from runtime.clock import SystemClock
+from runtime.settings import Kafka
+from schemas.api import JudgeIn
 from schemas.decision import Decision
+from schemas.errors import Rejected
 from schemas.fold import fold
 from schemas.incident import Incident, Pulse, Sign, after, folded
 from tests.samples import NOW, message, policy
+from workers import incidents as reading
+from workers.history import History
 from workers.holding import unfit, wording
+from workers.recorder import Fenced, Rows, take, write
+from workers.run import MIGRATIONS
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC).timestamp()  # a Monday
 DAYS = 10
@@ -466,3 +480,96 @@ def test_machines_and_strangers_get_no_holding_text() -> None:
     assert unfit(sent, flagged) == "new_participant"
     asked = msgspec.structs.replace(sent, flags=("no_automatic_answer",))
     assert unfit(asked, made) == "no_automatic_answer"
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Iterator[Engine]:
+    """A store with an incident's records, and a message that was decided while it was open."""
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    store.migrate(url, MIGRATIONS)
+    known = incident()
+    sent = message("Kadıköy'de internet yok", received_at=NOW + timedelta(minutes=5))
+    by = replace(policy(), incidents=(known,), points=(10, 20))
+    (made,) = decide([sent], lambda _: None, by, NOW + timedelta(minutes=5))
+    rows = Rows()
+    ahead = person(known, "confirmed", NOW.timestamp() + 3600)
+    grown = incident(
+        status="grown", at=NOW + timedelta(minutes=6), customers=8, messages=(sent.id,)
+    )
+    for offset, record in enumerate((known, grown, ahead)):
+        take(rows, "incidents.v1", 0, offset, msgspec.json.encode(record))
+    take(rows, "messages.v1", 0, 0, msgspec.json.encode(sent))
+    take(rows, "decisions.v1", 0, 0, msgspec.json.encode(made.decision))
+    engine = store.engine(url)
+    with engine.begin() as connection:
+        write(connection, rows)
+    with engine.begin() as connection, pytest.raises(Fenced):
+        write(connection, rows)
+    yield engine
+    engine.dispose()
+
+
+def test_the_store_has_its_records_and_messages_and_its_course(stored: Engine) -> None:
+    with stored.connect() as connection:
+        (found,) = reading.incidents(connection, int(NOW.timestamp() * 1000))
+        assert (found.status, found.customers, found.agent) == ("confirmed", 8, "ada")
+        out = reading.shown(connection, "i1")
+        assert out is not None
+        assert len(out.messages) == 1
+        assert reading.shown(connection, "none") is None
+        course = reading.course(connection, found, (NOW + timedelta(minutes=10)).timestamp())
+        assert sum(n for _, n in course.spans) == 1
+        assert course.seconds == 300
+        later = int((NOW + timedelta(days=3)).timestamp() * 1000)
+        assert reading.open_now(connection, later) == []
+        assert len(reading.open_now(connection, int(NOW.timestamp() * 1000))) == 1
+
+
+def test_a_backtest_decides_with_the_incident_as_it_was_known_then(stored: Engine) -> None:
+    urgent = replace(policy(), points=(10, 20))
+    with stored.connect() as connection:
+        recorded = History(connection, None)
+        known = recorded.incidents()
+        (message_id,) = known
+        assert known[message_id].status == "opened", "it was confirmed an hour later"
+        events = list(recorded.events())
+        same = replay(events, urgent, urgent, incidents=known)
+        other = replay(events, urgent, replace(urgent, points=(30, 30)), incidents=known)
+    assert same.changed == 0
+    assert (other.raised, other.examples[0].after.priority) == (
+        1,
+        other.examples[0].before.priority + 20,
+    )
+    assert "state.incident" in other.examples[0].before.reasons
+
+
+def test_what_was_merged_is_answered_and_drawn_with_what_it_is_part_of(stored: Engine) -> None:
+    rows = Rows()
+    whole = incident("i2", at=NOW)
+    merged = person(incident(), "merged", NOW.timestamp() + 4000, merged_into="i2")
+    for offset, record in enumerate((whole, merged), 3):
+        take(rows, "incidents.v1", 0, offset, msgspec.json.encode(record))
+    with stored.begin() as connection:
+        write(connection, rows)
+        assert set(reading.parts(connection, "i2")) == {"i1", "i2"}
+        out = reading.shown(connection, "i2")
+        assert out is not None
+        assert len(out.messages) == 1
+    ordered = sorted((incident(), whole), key=lambda i: i.id)
+    with pytest.raises(Rejected, match=r"part of i2"):
+        asyncio.run(_judged(after(ordered[0], merged), "confirm", ordered))
+    for into in (None, "i1", "none"):
+        with pytest.raises(Rejected, match="into which"):
+            asyncio.run(_judged(ordered[0], "merge", ordered, into=into))
+    foreign = incident("i3", brand="other")
+    with pytest.raises(Rejected, match="brand"):
+        asyncio.run(_judged(ordered[0], "merge", [*ordered, foreign], into="i3"))
+
+
+async def _judged(
+    known: Incident, verb: str, others: list[Incident], into: str | None = None
+) -> Incident:
+    # What is refused is refused before anything is published: this address is never asked.
+    publisher = Publisher(Kafka(bootstrap="127.0.0.1:1"), "test")
+    asked = JudgeIn(agent="ada", into=into)
+    return await reading.judge(known, verb, asked, others, publisher, SystemClock())

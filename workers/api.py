@@ -83,7 +83,7 @@ class Api:
 
         found = await asyncio.to_thread(read)
         if found is None:
-            return http.fault(404, "incident.unknown", f"no incident {identifier!r} is recorded")
+            raise _unknown(identifier)
         return http.answer(found)
 
     async def judged(self, request: Request) -> Response:
@@ -92,10 +92,7 @@ class Api:
         raw = await http.body(request, self.settings.door.max_json)
         asked = envelope.decode_body(JudgeIn, raw)
         identifier = request.path_params["id"]
-        made = await self.judge(identifier, request.path_params["verb"], asked)
-        if made is None:
-            return http.fault(404, "incident.unknown", f"no incident {identifier!r} is recorded")
-        return http.answer(made)
+        return http.answer(await self.judge(identifier, request.path_params["verb"], asked))
 
     async def known_incidents(self) -> list[Incident]:
         """Return the incidents of the last thirty days."""
@@ -106,12 +103,12 @@ class Api:
 
         return await asyncio.to_thread(read)
 
-    async def judge(self, identifier: str, verb: str, asked: JudgeIn) -> Incident | None:
-        """Write down what a person says of an incident; None when there is no such incident."""
+    async def judge(self, identifier: str, verb: str, asked: JudgeIn) -> Incident:
+        """Write down what a person says of an incident; raise Rejected or Retry."""
         others = await self.known_incidents()
         known = next((i for i in others if i.id == identifier), None)
         if known is None:
-            return None
+            raise _unknown(identifier)
         return await incidents.judge(
             known, verb, asked, others, self.desk.publisher, self.desk.clock
         )
@@ -147,6 +144,10 @@ class Api:
     def _read(self, identifier: str) -> MessageOut | None:
         with self.store.connect() as connection:
             return reading.message(connection, identifier)
+
+
+def _unknown(identifier: str) -> Rejected:
+    return Rejected("incident.unknown", f"no incident {identifier!r} is recorded")
 
 
 def routes(api: Api) -> list[Route]:

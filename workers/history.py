@@ -14,9 +14,12 @@ from sqlalchemy import Connection, text
 
 from runtime import store
 from runtime.settings import Settings
+from schemas.base import Record
 from schemas.decision import TRIAGE
+from schemas.incident import Incident, folded
 from schemas.message import Message
 from schemas.outcome import Outcome
+from workers.incidents import history
 
 _ACTIVE = "SELECT conversation FROM messages WHERE received_ms >= :since"
 _COUNT = "SELECT count(*) FROM messages WHERE received_ms >= :since"
@@ -40,6 +43,14 @@ SELECT d.message, d.department FROM decisions d JOIN messages m ON m.id = d.mess
 WHERE m.received_ms >= :since AND d.hops = (SELECT min(x.hops) FROM decisions x
                                            WHERE x.message = d.message)
 """
+_INCIDENTS = """
+SELECT d.message, d.decided_ms, d.body FROM decisions d JOIN messages m ON m.id = d.message
+WHERE m.received_ms >= :since AND d.hops = 0 AND d.body LIKE '%"incident":"%'
+"""
+
+
+class _Of(Record, frozen=True, kw_only=True):
+    incident: str | None = None
 
 
 class History:
@@ -76,6 +87,22 @@ class History:
     def recorded(self) -> dict[str, str]:
         """Return by message the department that it was sent to then."""
         return self._by_message(_RECORDED)
+
+    def incidents(self) -> dict[str, Incident]:
+        """Return by message the incident that the router knew it to be part of, as it was then."""
+        made: dict[str, Incident] = {}
+        records: dict[str, list[Incident]] = {}
+        for message, decided_ms, body in self._connection.execute(text(_INCIDENTS), self._since):
+            identifier = msgspec.json.decode(body, type=_Of).incident
+            if identifier is None:
+                continue
+            if identifier not in records:
+                records[identifier] = history(self._connection, identifier)
+            then = [r for r in records[identifier] if r.at.timestamp() * 1000 <= decided_ms]
+            known = folded(then or records[identifier][:1]).get(identifier)
+            if known is not None:
+                made[str(message)] = known
+        return made
 
     def _by_message(self, sql: str, **more: str) -> dict[str, str]:
         found = self._connection.execute(text(sql), {**self._since, **more})

@@ -22,7 +22,7 @@ from schemas import envelope, topics
 from schemas.base import derived_id
 from schemas.decision import Decision
 from schemas.errors import Rejected, Retry
-from schemas.incident import ENDED, Incident, after
+from schemas.incident import ENDED, LOOKED_BACK, Incident, after
 from schemas.message import Message
 from schemas.outcome import Outcome, Reply
 from workers.desk import allowed
@@ -62,7 +62,8 @@ class Holding:
     async def run(self) -> None:
         """Answer until cancelled."""
         self._known = {}
-        async for batch in read_to_end(self._settings.kafka, [topics.INCIDENTS.name]):
+        since = int((self._clock.now() - LOOKED_BACK).timestamp() * 1000)
+        async for batch in read_to_end(self._settings.kafka, [topics.INCIDENTS.name], since):
             for record in batch:
                 self._learn(record.value)
         await follow(

@@ -55,6 +55,15 @@ def incidents(connection: Connection, now_ms: int | None = None) -> list[Inciden
     return sorted(found, key=lambda i: (i.status in ENDED, -i.opened_at.timestamp(), i.id))
 
 
+def open_now(connection: Connection, now_ms: int | None = None) -> list[Incident]:
+    """Return the incidents that are open, as far as something was said of them in two days."""
+    since = (now_ms if now_ms is not None else int(time.time() * 1000)) - 2 * _DAY_MS
+    rows = connection.execute(
+        text("SELECT body FROM incidents WHERE at_ms >= :since ORDER BY at_ms"), {"since": since}
+    )
+    return [i for i in folded(_records(rows)).values() if i.status not in ENDED]
+
+
 def history(connection: Connection, identifier: str) -> list[Incident]:
     """Return an incident's records in their order; none when there is no such incident."""
     rows = connection.execute(
@@ -142,12 +151,12 @@ async def judge(
     clock: Clock,
 ) -> Incident:  # fmt: skip
     """Write down what a person says of an incident; raise Rejected when it makes no sense."""
-    if verb == "merge":
-        _mergeable(known, asked.into, {i.id: i for i in others})
     if verb == "answer" and not (asked.text_tr.strip() or asked.text_en.strip()):
         raise Rejected("json.invalid", "write a holding text - at `$.text_tr` or `$.text_en`")
     if known.status == "merged":
-        raise Rejected("incident.merged", f"it is part of {known.merged_into}: say it of that one")
+        raise Rejected("incident.ended", f"it is part of {known.merged_into}: say it of that one")
+    if verb == "merge":
+        _mergeable(known, asked.into, {i.id: i for i in others})
     record = Incident(
         id=known.id, brand=known.brand, status=VERBS[verb], title=known.title,
         opened_at=known.opened_at, at=clock.now().astimezone(UTC), agent=asked.agent,
@@ -168,7 +177,7 @@ def _mergeable(known: Incident, into: str | None, others: dict[str, Incident]) -
         raise Rejected("json.invalid", "say into which other incident - at `$.into`")
     target = others[into]
     if target.brand != known.brand:
-        raise Rejected("incident.other_brand", f"{into} is of the brand {target.brand}")
+        raise Rejected("json.invalid", f"{into} is of the brand {target.brand} - at `$.into`")
     if target.status in ("merged", "dismissed"):
         raise Rejected("incident.ended", f"{into} was {target.status}")
 

@@ -100,14 +100,16 @@ class IncidentPages:
             text_tr=form.get("text_tr", "")[:4000], text_en=form.get("text_en", "")[:4000],
             later=form.get("later") == "yes",
         )  # fmt: skip
+        if verb == "answer" and not (asked.text_tr.strip() or asked.text_en.strip()):
+            return await self._shown(request, "incident.html", texts.answer_empty, form, 400)
         try:
             made = await self._api.judge(identifier, verb, asked)
         except Rejected as error:
+            if error.code == "incident.unknown":
+                return self._page(request, "not_found.html", 404)
             return await self._shown(request, "incident.html", error.text, form, 400)
         except Retry:
             return await self._shown(request, "incident.html", texts.try_again, form, 503)
-        if made is None:
-            return self._page(request, "not_found.html", 404)
         await self._recorded(made)
         return RedirectResponse(f"/incidents/{identifier}", 303)
 

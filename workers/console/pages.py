@@ -23,8 +23,9 @@ from runtime.claims import AWAY
 from runtime.log import get
 from schemas.api import ClaimIn, Item, LeaseIn, MoveIn, ReplyIn
 from schemas.errors import ConfigError, Problem, Rejected, Retry
+from schemas.incident import Incident
 from schemas.message import Attachment
-from workers import reading, tuning
+from workers import incidents, reading, tuning
 from workers.api import Api
 from workers.console import session, status
 from workers.console.plot import bars, columns
@@ -115,7 +116,7 @@ class Pages:
         return self.page(request, "flow_live.html", **await self._flow(request))
 
     async def _flow(self, request: Request) -> dict[str, Any]:
-        flow, newest = await asyncio.to_thread(self._read_flow)
+        flow, newest, crisis = await asyncio.to_thread(self._read_flow)
         counts = {}
         for name in self._api.settings.departments:
             try:
@@ -125,13 +126,14 @@ class Pages:
         stages = await asyncio.to_thread(self._lag.now)
         title = Texts(session.language(request)).per_minute
         return {
-            "flow": flow, "newest": newest, "counts": counts, "stages": stages,
+            "flow": flow, "newest": newest, "crisis": crisis, "counts": counts, "stages": stages,
             "plot": Markup(bars(flow.minutes, title)),  # noqa: S704 - plot.py escapes what it is given
         }  # fmt: skip
 
-    def _read_flow(self) -> tuple[reading.Flow, list[reading.Line]]:
+    def _read_flow(self) -> tuple[reading.Flow, list[reading.Line], list[Incident]]:
         with self._api.store.connect() as connection:
-            return reading.flow(connection), reading.newest(connection, 12)
+            newest = reading.newest(connection, 12)
+            return reading.flow(connection), newest, incidents.open_now(connection)
 
     async def messages(self, request: Request) -> Response:
         """GET /messages: the newest, or what a search finds."""

@@ -203,6 +203,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "answer_tr": ("Türkçe metin", "Text in Turkish"),
     "answer_en": ("İngilizce metin", "Text in English"),
     "answer_later": ("Sonra yazanlara da gönder", "Also to those who write later"),
+    "answer_empty": ("En az bir metin yazın.", "Write at least one of the texts."),
     "answer_send": ("Gönder", "Send"),
     "rules": ("Kurallar", "Rules"),
     "rule": ("Kural", "Rule"),

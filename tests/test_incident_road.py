@@ -1,0 +1,172 @@
+"""Incidents on the road: real Kafka, the watch killed in the middle, the page in a real browser."""
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from runtime.bus import Publisher
+from runtime.settings import Kafka
+from schemas import topics
+from schemas.incident import Pulse
+from tests.servers import Up, wait
+from tests.test_console import LAYOUTS, _address, _clean, browser, shot
+from tests.test_incidents import OUTAGE, pulses
+
+__all__ = ["browser"]
+
+BRAND = "incident-road"
+
+
+async def _publish(road: Up, known: list[Pulse]) -> None:
+    publisher = Publisher(Kafka(bootstrap=road.access["kafka"]), "test-pulses")
+    for pulse in known:
+        await publisher.publish(
+            topics.PULSES.name, pulse.brand, pulse, identifier=uuid.uuid4().hex,
+            source="test", time=pulse.hour,
+        )  # fmt: skip
+    await publisher.stop()
+
+
+def _kill_watch(road: Up) -> None:
+    old = road.children()["watch"]
+    old.kill()
+    wait(
+        "the watch is back and has its partitions",
+        lambda: road.children().get("watch") not in (None, old) and road.ready("watch"),
+        60,
+    )
+
+
+def _incidents(road: Up) -> list[dict[str, Any]]:
+    with road.http("desk", "console") as desk:
+        found: list[dict[str, Any]] = desk.get("/v1/incidents").json()["incidents"]
+    return [i for i in found if i["brand"] == BRAND]
+
+
+def _write(road: Up, text: str, number: int, **more: Any) -> dict[str, str]:
+    sender = {"email": f"c{number}@ornek.example"}
+    return road.send(text, uuid.uuid4().hex, brand=BRAND, sender=sender, **more)
+
+
+@pytest.fixture(scope="module")
+def incident(road: Up) -> Iterator[dict[str, Any]]:
+    """An incident that the watch opened by itself, and was killed after."""
+    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    shift = now - max(p.hour for p in pulses()) - timedelta(hours=1)
+    known = [
+        Pulse(brand=BRAND, hour=p.hour + shift, messages=p.messages, terms=p.terms)
+        for p in pulses()
+    ]
+    asyncio.run(_publish(road, known))
+    _kill_watch(road)
+    for n in range(8):
+        _write(road, OUTAGE[n % len(OUTAGE)], n)
+    (found,) = wait("an incident is open", lambda: _incidents(road), 60)
+    _kill_watch(road)
+    for n in range(8, 12):
+        _write(road, OUTAGE[n % len(OUTAGE)], n)
+
+    def grown() -> dict[str, Any] | None:
+        (known,) = _incidents(road)
+        return known if known["customers"] == 12 else None
+
+    yield wait("it has grown by those who wrote after the kill", grown, 90)
+    assert len(_incidents(road)) == 1
+    assert found["id"] == _incidents(road)[0]["id"]
+
+
+def test_later_messages_carry_it_and_people_judge_and_answer_it(
+    road: Up, incident: dict[str, Any]
+) -> None:
+    assert "Kadıköy" in incident["words"]
+    later = _write(road, "Kadıköy'de internet yok, çalışamıyorum", 20)
+    told = road.message(later["id"], lambda m: m["decision"])
+    assert told["decision"]["incident"] == incident["id"]
+    reasons = {r["id"]: r for r in told["decision"]["reasons"]}
+    assert "Kadıköy" in {e["text"] for e in reasons["state.incident"]["evidence"]}
+    other = _write(road, "Faturam yanlış gelmiş", 21)
+    assert road.message(other["id"], lambda m: m["decision"])["decision"]["incident"] is None
+
+    with road.http("desk", "console") as desk:
+        base = f"/v1/incidents/{incident['id']}"
+        assert desk.post("/v1/incidents/none/confirm", json={"agent": "ada"}).status_code == 404
+        assert desk.post(f"{base}/merge", json={"agent": "ada"}).status_code == 400
+        assert desk.post(f"{base}/answer", json={"agent": "ada"}).status_code == 400
+        assert desk.post(f"{base}/confirm", json={}).status_code == 400
+        confirmed = desk.post(f"{base}/confirm", json={"agent": "ada"}).json()
+        assert (confirmed["status"], confirmed["agent"]) == ("confirmed", "ada")
+    before = told["decision"]["priority"]
+
+    def more_urgent() -> bool:
+        sent = _write(road, "Kadıköy'de internet yok, çalışamıyorum", 30)
+        made = road.message(sent["id"], lambda m: m["decision"])["decision"]
+        return bool(made["priority"] == before + 10)
+
+    wait("messages of a confirmed incident are still more urgent", more_urgent, 30)
+
+    holding = {"agent": "ada", "text_tr": "Ekiplerimiz yolda.", "text_en": "We are on it."}
+    with road.http("desk", "console") as desk:
+        assert desk.post(f"{base}/answer", json=holding | {"later": True}).status_code == 200
+        known = desk.get(base).json()
+    assert len(known["messages"]) >= 12
+
+    def answered(identifier: str) -> list[str]:
+        told = road.message(identifier, lambda m: m["decision"])
+        return [o["text"] for o in told["outcomes"] if o["kind"] == "replied"]
+
+    wait("who wrote before has the text", lambda: answered(known["messages"][-1]), 60)
+    with road.http("desk", "console") as desk:
+        assert desk.post(f"{base}/answer", json=holding | {"later": True}).status_code == 200
+    last = _write(road, "No internet in Kadıköy today, what is going on?", 40)
+    assert wait("who writes later has it, too", lambda: answered(last["id"]), 60) == [
+        "We are on it."
+    ]
+    for identifier in known["messages"]:
+        assert len(answered(identifier)) <= 1, "each conversation once"
+    assert answered(other["id"]) == []
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=["desk light tr", "phone dark en"])
+async def test_the_pages_are_live_accessible_and_act(
+    road: Up, browser: Browser, incident: dict[str, Any], layout: dict[str, Any]
+) -> None:
+    context = await browser.new_context(**layout)
+    page = await context.new_page()
+    await page.goto(_address(road, "/incidents"))
+    await _clean(page, "incidents")
+    await shot(page, f"incidents-{layout['locale']}")
+    await page.get_by_role("link", name="Kadıköy").first.click()
+    await expect(page.locator("svg.plot")).to_be_visible()
+    await _clean(page, "an incident")
+    await shot(page, f"incident-{layout['locale']}")
+    turkish = layout["locale"] == "tr-TR"
+    for box in ("#text_tr", "#text_en"):
+        await page.locator(box).fill("")
+    await page.get_by_role("button", name="Gönder" if turkish else "Send").click()
+    said = "En az bir metin yazın." if turkish else "Write at least one of the texts."
+    await expect(page.get_by_role("alert")).to_have_text(said)
+    await _clean(page, "an answer without a text")
+    tile = page.locator(".tiles dd").first
+    before = int(await tile.inner_text())
+    _write(road, "internet gitti kadıköy", 100 + (1 if turkish else 0))
+    await expect(tile).to_have_text(str(before + 1), timeout=60_000)
+    await context.close()
+
+
+async def test_a_person_dismisses_it_on_the_page(
+    road: Up, browser: Browser, incident: dict[str, Any]
+) -> None:
+    context = await browser.new_context(locale="en-GB")
+    page = await context.new_page()
+    await page.goto(_address(road, f"/incidents/{incident['id']}"))
+    await page.get_by_role("button", name="Dismiss").click()
+    await expect(page.locator(".tiles dd").nth(1)).to_have_text("dismissed", timeout=20_000)
+    await expect(page.locator(".history")).to_contain_text("admin")
+    await page.goto(road.access["console"] + "/incidents/none")
+    await expect(page.get_by_role("heading", level=1)).to_be_visible()
+    await context.close()
