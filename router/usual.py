@@ -34,6 +34,7 @@ class Usual:
         self._terms: Counter[str] = Counter()
         self.messages = 0
         self._of_week = [0] * WEEK_H
+        self._first: int | None = None
 
     def add(self, hour: int, messages: int, terms: dict[str, int]) -> None:
         """Take one hour (hours since 1970, UTC); the same hour again takes its place."""
@@ -46,6 +47,7 @@ class Usual:
         self._of_week[hour % WEEK_H] += messages
         for old in [h for h in self._hours if h <= hour - KEPT_WEEKS * WEEK_H]:
             self._drop(old)
+        self._first = min(self._hours)
 
     def _drop(self, hour: int) -> None:
         held = self._hours.pop(hour, None)
@@ -63,7 +65,7 @@ class Usual:
 
     def weeks(self, hour: int) -> float:
         """Return how many weeks are known before an hour, at most KEPT_WEEKS."""
-        first = min(self._hours, default=hour)
+        first = hour if self._first is None else self._first
         return min(float(KEPT_WEEKS), (hour - first) / WEEK_H)
 
     def share(self, term: str) -> float:
