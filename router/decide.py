@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 
 import msgspec
@@ -19,6 +19,7 @@ from router.language import languages
 from router.model import Model, Reading
 from router.priority import marks
 from router.rules import Hit, Pack
+from router.standing import NOBODY, Standing
 from router.terms import Belongs, belongs, places, terms, trouble
 from schemas import conversation as states
 from schemas.conversation import ConversationState
@@ -53,6 +54,9 @@ ESCALATED_PRIORITY = 25
 _POINT = 0.7
 """A plain rule doubles the odds of a model; one of weight 10 decides."""
 
+_WAITING = 10
+"""Points for a customer who writes again after the promised time for a first answer."""
+
 _UNKNOWN = 0.05
 """The share of a department that the model never heard of: it has no opinion, so rules that weigh
 4.3 together are an even match for its certainty."""
@@ -86,6 +90,7 @@ class Policy:
     patterns: tuple[Pattern, ...] = ()
     incidents: tuple[Incident, ...] = ()
     points: tuple[int, int] = (0, 0)
+    standing: Standing = NOBODY
 
     @property
     def model(self) -> str | None:
@@ -164,22 +169,21 @@ def one(
     if action == "append" and live and state is not None:
         _noted(message, state, who, flags, reasons)
     marked = marks(hits)
-    points = marked.priority
     mood, intent = read.models.get("sentiment"), read.models.get("intent")
     meant = intent.best.label if intent else _intent(hits, folded)
     feeling, topics = _mood(mood, marked.sentiment), tuple(_topics(hits))
+    spoken = action != "automatic" and message.event is None and SPAM not in flags
     part = None
-    if policy.incidents and action != "automatic" and message.event is None and SPAM not in flags:
+    if policy.incidents and spoken:
         troubled = trouble(meant, feeling, marked.severity)
         part = _part(message.brand, folded, topics, troubled, policy)
     if part is not None:
         reasons.append(_of_incident(part, text, folded))
-        points = min(100, points + policy.points[part.incident.status == "confirmed"])
+    held = state if live and action == "append" else None
+    stays, points = _urgency(message, held, marked.priority, part, policy, reasons, spoken=spoken)
     personal = [e for e in found if e.kind in PERSONAL]
     if personal:
         reasons = _masked(reasons, personal)
-    if live and state is not None and action == "append":
-        points = max(points, state.priority)
     confidence = 1.0 if action in ("append", "automatic") else (ranking[0][1] if ranking else 0.0)
     decision = Decision(
         message=message.id, brand=message.brand, channel=message.channel,
@@ -193,10 +197,61 @@ def one(
         pack=policy.pack.version, model=policy.model,
         incident=part.incident.id if part else None, decided_at=now,
     )  # fmt: skip
-    after = _after(message, state, decision, who, now)
+    after = _after(message, state, decision, who, now, stays, spoken=spoken)
     waits = message.event is None or live
     item = work_item(message, decision, policy) if action != "automatic" and waits else None
     return Decided(decision=decision, state=after, item=item)
+
+
+def _urgency(
+    message: Message, held: ConversationState | None, points: int, part: Belongs | None,
+    policy: Policy, reasons: list[Reason], *, spoken: bool,
+) -> tuple[int, int]:  # fmt: skip
+    """Return the priority that stays with the conversation and that of this message, from 0 to
+    100; say in `reasons` what was added to the rules' points."""
+    if part is not None:
+        points += policy.points[part.incident.status == "confirmed"]
+    standing = policy.standing.of(message.sender) if spoken else None
+    if standing is not None:
+        points += standing[1]
+        reasons.append(_of_standing(standing[0], policy.standing.version))
+    points = max(0, min(100, points))
+    if held is None:
+        return points, points
+    points = max(points, held.priority)
+    waited = _waited(message, held, policy) if spoken else None
+    if waited is None:
+        return points, points
+    reasons.append(_of_waiting(waited))
+    return points, min(100, points + _WAITING)
+
+
+def _waited(message: Message, held: ConversationState, policy: Policy) -> timedelta | None:
+    """Return how long a customer who writes again has waited, if that is longer than promised."""
+    if held.status != "open" or held.unanswered_since is None:
+        return None
+    waited = message.received_at - held.unanswered_since
+    promised = policy.departments[held.department].first_response
+    return waited if waited > promised else None
+
+
+def _of_waiting(waited: timedelta) -> Reason:
+    hours = max(1, round(waited.total_seconds() / 3600))
+    return Reason(
+        kind="state",
+        id="state.waiting",
+        version=VERSION,
+        weight=float(_WAITING),
+        text_tr=f"{hours} saattir yanıt bekliyor, yeniden yazdı",
+        text_en=f"writes again after {hours} hours without an answer",
+    )
+
+
+def _of_standing(standing: str, version: str) -> Reason:
+    return Reason(
+        kind="state", id="state.standing", version=version, text_tr=f"müşteri: {standing}",
+        text_en=f"customer: {standing}",
+    )  # fmt: skip
 
 
 def _topics(hits: Sequence[Hit]) -> dict[str, None]:
@@ -270,6 +325,8 @@ def apply(
         return None
     if outcome.kind == "resolved":
         return states.closed(state, outcome.id, outcome.at)
+    if outcome.kind == "replied" and state.unanswered_since is not None:
+        return states.answered(state, outcome.id, outcome.at)
     if outcome.kind == "reopened":
         return states.reopened(state, outcome.id, outcome.at)
     return None
@@ -393,14 +450,16 @@ def _intent(hits: Sequence[Hit], folded: str) -> str:
 
 
 def _after(
-    message: Message, state: ConversationState | None, decision: Decision, who: str, now: datetime
-) -> ConversationState:
+    message: Message, state: ConversationState | None, decision: Decision, who: str, now: datetime,
+    stays: int, *, spoken: bool,
+) -> ConversationState:  # fmt: skip
     quiet = decision.action == "automatic" or (decision.action == "append" and state is None)
     if state is None or state.status == "quiet":
         return ConversationState(
             conversation=message.conversation, brand=message.brand,
             department=decision.department, status="quiet" if quiet else "open",
-            language=decision.language, priority=decision.priority,
+            language=decision.language, priority=stays,
+            unanswered_since=message.received_at if spoken and not quiet else None,
             messages=1 + (state.messages if state else 0),
             seen=states.remember(state.seen if state else b"", message.id),
             participants=(who,) if who and not quiet else (), opened_at=now, updated_at=now,
@@ -408,7 +467,9 @@ def _after(
     return msgspec.structs.replace(
         state, status=state.status if quiet else "open",
         language=decision.language if decision.language != "und" else state.language,
-        priority=state.priority if quiet else decision.priority, messages=state.messages + 1,
+        priority=state.priority if quiet else stays, messages=state.messages + 1,
+        unanswered_since=(state.unanswered_since or message.received_at)
+        if spoken else state.unanswered_since,
         seen=states.remember(state.seen, message.id), updated_at=max(now, state.updated_at),
         # A stranger stays one until people have answered them.
         participants=state.participants

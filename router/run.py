@@ -24,7 +24,7 @@ from typing import Any
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from router import model, rules
+from router import model, rules, standing
 from router.decide import Decided, Policy, Read, apply, one, readings
 from router.entities import Pattern
 from router.open_incidents import OpenIncidents
@@ -77,6 +77,8 @@ def policy(settings: Settings, models: Iterable[Path] = ()) -> Policy:
         pack=rules.load(folder), threshold=settings.router.threshold,
         departments=dict(settings.departments), models=found, patterns=_patterns(settings),
         points=(settings.watch.points, settings.watch.points_confirmed),
+        standing=standing.load(Path(settings.router.standing)) if settings.router.standing
+        else standing.NOBODY,
     )  # fmt: skip
 
 

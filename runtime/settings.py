@@ -141,11 +141,13 @@ class Shadow(Record, frozen=True, kw_only=True):
 class Router(Record, frozen=True, kw_only=True):
     """How the router works. An empty `pack` is the default pack; `models` are files of
     `santral train`, one a task; `patterns` are regular expressions for the brand's own numbers, by
-    kind (order_number, customer_no, …): the first group, if there is one, is the number."""
+    kind (order_number, customer_no, …): the first group, if there is one, is the number; `standing`
+    is a CSV file of customers who are more (or less) urgent: handle,standing,points."""
 
     pack: str = ""
     models: tuple[str, ...] = ()
     patterns: dict[str, str] = msgspec.field(default_factory=dict)
+    standing: str = ""
     shadow: Shadow = Shadow()
     batch: Count = 2000
     threshold: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5

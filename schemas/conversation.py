@@ -27,7 +27,8 @@ class ConversationState(Record, frozen=True, kw_only=True):
 
     `seen` holds the first 8 bytes of the ids of the messages and outcomes already applied;
     `participants` are short hashes of the senders seen, so that a stranger is noticed. A `quiet`
-    conversation had only machines' mail: the first person's message opens it.
+    conversation had only machines' mail: the first person's message opens it. `priority` is without
+    what waiting adds; `unanswered_since` is when the first message came that nobody answered yet.
     """
 
     conversation: Id
@@ -40,6 +41,7 @@ class ConversationState(Record, frozen=True, kw_only=True):
     messages: int = 0
     seen: bytes = b""
     participants: tuple[str, ...] = ()
+    unanswered_since: Time | None = None
     opened_at: Time
     updated_at: Time
 
@@ -89,12 +91,23 @@ def moved(
     )
 
 
+def answered(state: ConversationState, outcome_id: str, at: datetime) -> ConversationState:
+    """Return the state after people answered the customer."""
+    return msgspec.structs.replace(
+        state,
+        unanswered_since=None,
+        seen=remember(state.seen, outcome_id),
+        updated_at=max(at, state.updated_at),
+    )
+
+
 def closed(state: ConversationState, outcome_id: str, at: datetime) -> ConversationState:
     """Return the state after people resolved the conversation."""
     return msgspec.structs.replace(
         state,
         status="resolved",
         hops=0,
+        unanswered_since=None,
         seen=remember(state.seen, outcome_id),
         updated_at=max(at, state.updated_at),
     )

@@ -1,6 +1,8 @@
 """Decisions: pure, repeatable, explained; conversations that go on, move, close and reopen."""
 
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -8,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from router import standing
 from router.decide import Decided, apply, decide, one
 from router.entities import entities, iban_holds, identity_holds
 from router.run import policy as router_policy
@@ -307,3 +310,82 @@ def test_check_digits_decide() -> None:
     assert not identity_holds("10000000147")
     assert iban_holds("TR330006100519786457841326")
     assert not iban_holds("TR330006100519786457841327")
+
+
+def _later(kind: Any, hours: float, conversation: str) -> Outcome:
+    return Outcome(
+        id=f"{kind}-{hours}", kind=kind, brand="default", conversation=conversation, item="i",
+        department="billing", at=NOW + timedelta(hours=hours),
+    )  # fmt: skip
+
+
+def _told(decided: Decided, identifier: str) -> list[str]:
+    return [r.text_en for r in decided.decision.reasons if r.id == identifier]
+
+
+def test_who_writes_again_without_an_answer_is_more_urgent_and_once_only() -> None:
+    def said(native: str, hours: float) -> Message:
+        return message("hala bekliyorum", native, received_at=NOW + timedelta(hours=hours))
+
+    first = _one(message("Faturam yanlış", "1"))
+    soon = _one(said("2", 1), first.state)
+    assert _told(soon, "state.waiting") == []
+    late = _one(said("3", 26), soon.state)
+    assert _told(late, "state.waiting") == ["writes again after 26 hours without an answer"]
+    assert late.decision.priority == soon.decision.priority + 10
+    later = _one(said("4", 27), late.state)
+    assert later.decision.priority == late.decision.priority, "it does not add up"
+    assert late.state is not None
+    for kind in ("replied", "resolved"):
+        state = apply(_later(kind, 26.5, late.state.conversation), late.state, policy(), NOW)
+        assert isinstance(state, ConversationState)
+        answered = _one(said("5", 27), state)
+        assert _told(answered, "state.waiting") == []
+        assert answered.state is not None
+        assert answered.state.unanswered_since == NOW + timedelta(hours=27)
+        assert apply(_later(kind, 26.5, state.conversation), state, policy(), NOW) is None
+
+
+def test_a_machines_mail_and_an_edit_wait_for_nobody() -> None:
+    first = _one(message("Faturam yanlış", "1"))
+    automatic = Automatic(kind="out_of_office", evidence="x")
+    for more in ({"automatic": automatic}, {"event": Event(kind="edited", of="1")}):
+        late = message("x", "2", received_at=NOW + timedelta(days=3), **more)
+        assert _told(_one(late, first.state), "state.waiting") == []
+    quiet = _one(message("x", "3", automatic=automatic))
+    assert quiet.state is not None
+    assert quiet.state.unanswered_since is None
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_a_customers_standing_adds_its_points_and_says_so(tmp_path: Path, separator: str) -> None:
+    table = tmp_path / "standing.csv"
+    rows = [["handle", "standing", "points"], ["ADA@ornek.example", "altın üye", "15"]]
+    table.write_text("\n".join(separator.join(r) for r in rows), encoding="utf-8-sig")
+    by = replace(policy(), standing=standing.load(table))
+    plain = _one(message("Faturam yanlış, adres ada@ornek.example"))
+    gold = one(message("Faturam yanlış, adres ada@ornek.example"), None, by, NOW)
+    assert gold.decision.priority == plain.decision.priority + 15
+    assert _told(gold, "state.standing") == ["customer: altın üye"]
+    stranger = Party(handles=(Handle(kind="email", value="eve@ornek.example"),))
+    said = one(message("ada@ornek.example yazıyor", sender=stranger), None, by, NOW)
+    assert _told(said, "state.standing") == [], "a text proves nothing"
+
+
+def test_every_mistake_of_the_table_of_standings_is_told_at_once(tmp_path: Path) -> None:
+    table = tmp_path / "standing.csv"
+    with pytest.raises(ConfigError, match=r"standing\.csv"):
+        standing.load(table)
+    table.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="UTF-8"):
+        standing.load(table)
+    table.write_text("who,points\n")
+    with pytest.raises(ConfigError, match="first line"):
+        standing.load(table)
+    table.write_text("handle,standing,points\na,b,99\n,b,1\na,b,x\na,b\n")
+    with pytest.raises(ConfigError) as told:
+        standing.load(table)
+    assert [p.split(":")[1] for p in told.value.problems] == [f" line {n}" for n in (2, 3, 4, 5)]  # fmt: skip
+    settings = Settings(router=msgspec.structs.replace(Settings().router, standing=str(table)))
+    with pytest.raises(ConfigError):
+        router_policy(settings)

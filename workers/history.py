@@ -28,7 +28,7 @@ SELECT received_ms, body FROM messages WHERE conversation IN ({_ACTIVE}) ORDER B
 """
 _OUTCOMES = f"""
 SELECT at_ms, body FROM outcomes WHERE conversation IN ({_ACTIVE})
-  AND kind IN ('rerouted', 'escalated', 'resolved', 'reopened') ORDER BY at_ms, id
+  AND kind IN ('rerouted', 'escalated', 'resolved', 'reopened', 'replied') ORDER BY at_ms, id
 """
 _PEOPLE = """
 SELECT d.message, d.department FROM decisions d
