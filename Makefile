@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 JARS := $(CURDIR)/.cache/kafka/jars
 export SANTRAL_JARS ?= $(JARS)
 
-.PHONY: run demo test lint bench quality chaos jars requirements clean help
+.PHONY: run demo test lint bench quality incidents chaos jars requirements clean help
 
 help:  ## show this
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -42,6 +42,9 @@ bench: $(VENV)/test.stamp  ## measure, side by side, on real Kafka
 
 quality: $(VENV)/test.stamp  ## judge models and languages: make quality ARGS="data.jsonl:department"
 	$(BIN)/python -m bench.quality $(ARGS)
+
+incidents: $(VENV)/test.stamp  ## what the watch finds in simulated months
+	$(BIN)/python -m bench.incidents $(ARGS)
 
 chaos: $(VENV)/test.stamp  ## the long chaos run: a million messages
 	$(BIN)/python -m runtime.kafka_local "$(JARS)"

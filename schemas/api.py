@@ -11,6 +11,7 @@ import msgspec
 from schemas.base import Id, Name, Record, Time
 from schemas.decision import Decision, Due
 from schemas.incident import Incident
+from schemas.link import Link, Node
 from schemas.message import TEXT_LIMIT, Message
 from schemas.outcome import Outcome
 
@@ -155,6 +156,64 @@ class IncidentsOut(Record, frozen=True, kw_only=True):
     incidents: tuple[Incident, ...]
 
 
+class HandleOut(Record, frozen=True, kw_only=True):
+    """A handle of a customer and how it is known: `given` (it was asked for), by the `source` of a
+    message that names it together with `of`, or by a `person`."""
+
+    node: Node
+    how: Literal["given", "source", "person"]
+    of: Node | None = None
+    message: Id | None = None
+    agent: str = ""
+    reason: str = ""
+    at: Time | None = None
+
+
+class ProposalOut(Record, frozen=True, kw_only=True):
+    """A handle that may be the same customer's: the `sender` typed it beside `of`, or wrote it into
+    a `text`. Nothing is shown of it before a person has asked and said so."""
+
+    node: Node
+    of: Node
+    how: str
+    message: Id
+
+
+class ConversationOut(Record, frozen=True, kw_only=True):
+    """A conversation of a customer: when it began and was last written in (milliseconds since 1970,
+    UTC), how many messages the customer's handles sent, and its newest message."""
+
+    conversation: Id
+    channel: str
+    first_ms: int
+    last_ms: int
+    messages: int
+    newest: Id
+    subject: str = ""
+    department: Name | None = None
+
+
+class CustomerOut(Record, frozen=True, kw_only=True):
+    """A customer: handles with their evidence, conversations, and proposals."""
+
+    brand: str
+    handles: tuple[HandleOut, ...]
+    conversations: tuple[ConversationOut, ...]
+    proposals: tuple[ProposalOut, ...] = ()
+
+
+class LinkIn(Record, frozen=True, kw_only=True):
+    """What a person says of two handles, by which message, and why."""
+
+    agent: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    brand: str = "default"
+    a: Node
+    b: Node
+    status: Literal["linked", "unlinked"]
+    message: Id | None = None
+    reason: Annotated[str, msgspec.Meta(max_length=2000)] = ""
+
+
 @dataclass(frozen=True)
 class Operation:
     """One line of the contract."""
@@ -197,6 +256,12 @@ OPERATIONS = (
               MoveIn, Done, 200, _DESK_ERRORS),
     Operation("get", "/v1/incidents", "desk or console", "Incidents of the last thirty days",
               None, IncidentsOut),
+    Operation("get", "/v1/messages/{id}/customer", "desk or console",
+              "Who wrote a message: handles, conversations, proposals", None, CustomerOut, 200,
+              (401, 404)),
+    Operation("post", "/v1/links", "desk or console",
+              "Say that two handles are, or are not, one customer's", LinkIn, Link, 200,
+              (400, 401, 503)),
     Operation("get", "/v1/incidents/{id}", "desk or console", "An incident and its messages",
               None, IncidentOut, 200, (401, 404)),
     *(Operation("post", f"/v1/incidents/{{id}}/{verb}", "desk or console", told, JudgeIn, Incident,

@@ -12,6 +12,7 @@ from schemas.cursor import Cursor
 from schemas.dead import DeadLetter
 from schemas.decision import Decision, WorkItem
 from schemas.incident import Incident, Pulse
+from schemas.link import Link
 from schemas.message import Message
 from schemas.outcome import Outcome, Reply
 
@@ -71,6 +72,11 @@ PULSES = Topic(
     "what an hour of a brand was like: the usual, against which incidents stand out",
     partitions="one", retention_ms=63 * DAY_MS,
 )  # fmt: skip
+LINKS = Topic(
+    "links.v1", "link", Link, "people (console)", "recorder",
+    "which handles people say are one customer's, or are not", partitions="one",
+    retention_ms=FOREVER_MS,
+)  # fmt: skip
 DEAD = Topic(
     "dead.v1", "source", DeadLetter, "any stage", "recorder, `santral dead`",
     "what was refused for good, with the reason and where its bytes lie",
@@ -83,7 +89,7 @@ CURSORS = Topic(
 )  # fmt: skip
 
 FIXED = (
-    MESSAGES, DECISIONS, CONVERSATIONS, OUTCOMES, REPLIES, INCIDENTS, PULSES, DEAD, CURSORS,
+    MESSAGES, DECISIONS, CONVERSATIONS, OUTCOMES, REPLIES, INCIDENTS, PULSES, LINKS, DEAD, CURSORS,
 )  # fmt: skip
 
 

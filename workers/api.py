@@ -19,11 +19,21 @@ from runtime import http
 from runtime.claims import AWAY
 from runtime.settings import Settings
 from schemas import envelope
-from schemas.api import Accepted, ClaimIn, Fault, IncidentOut, IncidentsOut, JudgeIn, MessageOut
+from schemas.api import (
+    Accepted,
+    ClaimIn,
+    CustomerOut,
+    Fault,
+    IncidentOut,
+    IncidentsOut,
+    JudgeIn,
+    LinkIn,
+    MessageOut,
+)
 from schemas.decision import Decision
 from schemas.errors import Rejected, Retry
 from schemas.incident import Incident
-from workers import incidents, reading
+from workers import customers, incidents, reading
 from workers.desk import BODIES, Desk
 from workers.desk_redis import ItemUnknown, LeaseLost
 
@@ -94,6 +104,27 @@ class Api:
         identifier = request.path_params["id"]
         return http.answer(await self.judge(identifier, request.path_params["verb"], asked))
 
+    async def customer(self, request: Request) -> Response:
+        """GET /v1/messages/{id}/customer."""
+        http.require(request, self.settings.tokens.desk, self.settings.tokens.console)
+        identifier = request.path_params["id"]
+
+        def read() -> CustomerOut | None:
+            with self.store.connect() as connection:
+                return customers.of_message(connection, identifier)
+
+        found = await asyncio.to_thread(read)
+        if found is None:
+            raise Rejected("message.unknown", f"no sender of a message {identifier!r} is recorded")
+        return http.answer(found)
+
+    async def link(self, request: Request) -> Response:
+        """POST /v1/links."""
+        http.require(request, self.settings.tokens.desk, self.settings.tokens.console)
+        raw = await http.body(request, self.settings.door.max_json)
+        asked = envelope.decode_body(LinkIn, raw)
+        return http.answer(await customers.say(asked, self.desk.publisher, self.desk.clock))
+
     async def known_incidents(self) -> list[Incident]:
         """Return the incidents of the last thirty days."""
 
@@ -159,6 +190,8 @@ def routes(api: Api) -> list[Route]:
             Route(f"/v1/desk/items/{{id}}/{verb}", _verb(api.item, verb), methods=["POST"])
             for verb in BODIES
         ),
+        Route("/v1/messages/{id}/customer", api.customer, methods=["GET"]),
+        Route("/v1/links", api.link, methods=["POST"]),
         Route("/v1/incidents", api.incidents, methods=["GET"]),
         Route("/v1/incidents/{id}", api.incident, methods=["GET"]),
         *(

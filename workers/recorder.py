@@ -28,15 +28,29 @@ from schemas.decision import Decision
 from schemas.errors import Rejected
 from schemas.fold import fold
 from schemas.incident import Incident
+from schemas.link import Link, node
 from schemas.message import Message
 from schemas.outcome import Outcome
 
 log = get(__name__)
 
 GROUP = "santral-recorder"
-INPUTS = (topics.MESSAGES, topics.DECISIONS, topics.OUTCOMES, topics.DEAD, topics.INCIDENTS)
+INPUTS = (
+    topics.MESSAGES,
+    topics.DECISIONS,
+    topics.OUTCOMES,
+    topics.DEAD,
+    topics.INCIDENTS,
+    topics.LINKS,
+)
 _BATCH = 5000
 _WAIT_S = 0.3
+VOUCHING = frozenset({"api", "phone", "whatsapp", "twilio", "sikayetvar"})
+"""Channels whose source knows who its sender is, all handles of theirs; elsewhere people type."""
+
+CLAIMS = frozenset({"email", "phone", "customer_no"})
+"""Entities of a text by which a customer may be known."""
+
 _INDEXED = 4000  # characters of a text that can be searched
 
 Row = tuple[Any, ...]
@@ -55,6 +69,8 @@ class Rows:
     dead: list[Row] = field(default_factory=list)
     incidents: list[Row] = field(default_factory=list)
     incident_messages: list[Row] = field(default_factory=list)
+    handles: list[Row] = field(default_factory=list)
+    links: list[Row] = field(default_factory=list)
     first: dict[tuple[str, int], int] = field(default_factory=dict)
     next: dict[tuple[str, int], int] = field(default_factory=dict)
     records: Counter[tuple[str, int]] = field(default_factory=Counter)
@@ -79,6 +95,12 @@ def _message(rows: Rows, m: Message, body: str) -> None:
     )  # fmt: skip
     words = f"{m.subject} {m.sender.name} {sender} {m.full_text[:_INDEXED]}"
     rows.words.append((m.id, fold(words)))
+    said_by = "source" if m.channel in VOUCHING else "sender"
+    for handle in handles if m.automatic is None else ():
+        rows.handles.append(
+            (_plain(node(handle)), m.id, said_by, m.brand, m.conversation, m.channel,
+             _ms(m.received_at))
+        )  # fmt: skip
     if m.position:
         rows.arrivals.append((m.source, m.position, m.id))
 
@@ -88,6 +110,12 @@ def _decision(rows: Rows, d: Decision, body: str) -> None:
         (d.message, d.hops, d.conversation, d.channel, d.department, d.intent, d.language,
          d.action, d.priority, d.confidence, _ms(d.decided_at), body)
     )  # fmt: skip
+    for entity in d.entities if not d.hops and d.action != "automatic" else ():
+        if entity.kind in CLAIMS:
+            name = f"{entity.kind}:{entity.value.casefold()}"
+            rows.handles.append(
+                (name, d.message, "text", d.brand, d.conversation, d.channel, _ms(d.decided_at))
+            )
 
 
 def _outcome(rows: Rows, o: Outcome, body: str) -> None:
@@ -117,10 +145,14 @@ def _incident(rows: Rows, i: Incident, body: str) -> None:
     rows.incident_messages += [(i.id, m) for m in i.messages]
 
 
+def _link(rows: Rows, told: Link, body: str) -> None:
+    rows.links.append((told.id, _ms(told.at), told.a, told.b, body))
+
+
 _TAKE: dict[str, tuple[Any, Callable[[Rows, Any, str], None]]] = {
     topics.MESSAGES.name: (Message, _message), topics.DECISIONS.name: (Decision, _decision),
     topics.OUTCOMES.name: (Outcome, _outcome), topics.DEAD.name: (DeadLetter, _dead),
-    topics.INCIDENTS.name: (Incident, _incident),
+    topics.INCIDENTS.name: (Incident, _incident), topics.LINKS.name: (Link, _link),
 }  # fmt: skip
 
 
@@ -166,6 +198,8 @@ def write(connection: Connection, rows: Rows) -> None:
     insert(connection, "dead", rows.dead)
     insert(connection, "incidents", rows.incidents)
     insert(connection, "incident_messages", rows.incident_messages)
+    insert(connection, "handles", list({row[:3]: row for row in rows.handles}.values()))
+    insert(connection, "links", rows.links)
     for place in rows.next:
         _advance(connection, place, rows, new[place])
 
@@ -188,7 +222,7 @@ def _new_messages(connection: Connection, rows: list[Row]) -> set[str]:
 
 _COLUMNS = {
     "messages": 9, "arrivals": 3, "decisions": 12, "outcomes": 8, "dead": 9, "incidents": 5,
-    "incident_messages": 2,
+    "incident_messages": 2, "handles": 7, "links": 5,
 }  # fmt: skip
 
 

@@ -98,6 +98,33 @@ INCIDENT_MESSAGES = Table(
     Index("incident_messages_message", "message"),
 )  # fmt: skip
 
+HANDLES = Table(
+    "handles", METADATA,
+    Column("node", Text, primary_key=True),
+    Column("message", Text, primary_key=True),
+    Column("said_by", Text, primary_key=True),
+    Column("brand", Text, nullable=False),
+    Column("conversation", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Index("handles_message", "message"),
+    Index("handles_conversation", "conversation"),
+)  # fmt: skip
+"""Which handles a message names: said by its `source` of the sender, typed by the `sender`, or
+found in the `text`."""
+
+LINKS = Table(
+    "links", METADATA,
+    Column("id", Text, primary_key=True),
+    Column("at_ms", BigInteger, primary_key=True),
+    Column("a", Text, nullable=False),
+    Column("b", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("links_a", "a"),
+    Index("links_b", "b"),
+)  # fmt: skip
+"""Every word of people on two handles; the newest of an id counts."""
+
 ARRIVALS = Table(
     "arrivals", METADATA,
     Column("source", Text, primary_key=True),

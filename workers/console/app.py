@@ -23,6 +23,7 @@ from schemas.api import openapi
 from schemas.publish import PUBLISHED
 from workers.api import HANDLERS, Api, routes
 from workers.console import session
+from workers.console.customer_pages import CustomerPages
 from workers.console.incident_pages import IncidentPages
 from workers.console.pages import Pages
 
@@ -58,6 +59,7 @@ class _Headers:
 def app(api: Api, health: Health, _stop: asyncio.Event) -> Starlette:
     """Return the console as an ASGI application."""
     pages = Pages(api)
+    people = CustomerPages(api, pages.page)
     crisis = IncidentPages(api, pages.page)
 
     def guarded(page: http.Endpoint) -> http.Endpoint:
@@ -93,6 +95,8 @@ def app(api: Api, health: Health, _stop: asyncio.Event) -> Starlette:
             Route("/flow/live", guarded(pages.flow_live)),
             Route("/messages", guarded(pages.messages)),
             Route("/messages/{id}", guarded(pages.message), methods=["GET", "POST"]),
+            Route("/messages/{id}/customer", guarded(people.customer), methods=["GET"]),
+            Route("/messages/{id}/customer", guarded(people.say), methods=["POST"]),
             Route("/messages/{id}/files/{sha256}", guarded(pages.file)),
             Route("/entry", guarded(pages.entry), methods=["GET", "POST"]),
             Route("/rules", guarded(pages.rules), methods=["GET", "POST"]),

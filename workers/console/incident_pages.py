@@ -5,7 +5,6 @@ What a person says there goes to incidents.v1; the page shows it at once, the st
 """
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from markupsafe import Markup
@@ -19,13 +18,11 @@ from schemas.incident import ENDED, Incident
 from workers import incidents, reading
 from workers.api import Api
 from workers.console import session
-from workers.console.pages import form_of
+from workers.console.pages import Page, form_of
 from workers.console.plot import spans
 from workers.console.texts import Texts
 
 _FIRST = 20
-
-Page = Callable[..., Response]
 
 
 class IncidentPages:

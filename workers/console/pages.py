@@ -7,6 +7,7 @@ JavaScript; htmx only keeps it fresh.
 import asyncio
 import math
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from schemas.api import ClaimIn, Item, LeaseIn, MoveIn, ReplyIn
 from schemas.errors import ConfigError, Problem, Rejected, Retry
 from schemas.incident import Incident
 from schemas.message import Attachment
-from workers import incidents, reading, tuning
+from workers import customers, incidents, reading, tuning
 from workers.api import Api
 from workers.console import session, status
 from workers.console.plot import bars, columns
@@ -43,6 +44,10 @@ _SENDER = ("name", "phone", "email", "customer_no")
 
 def _clock(milliseconds: int) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%d.%m %H:%M:%S")
+
+
+Page = Callable[..., Response]
+"""Makes a page of a template: request, template, status, values."""
 
 
 class Pages:
@@ -177,7 +182,7 @@ class Pages:
                     "hidden": hidden and not right, "refused": refused,
                     "m": mine, "decisions": reading.decisions(connection, identifier),
                     "outcomes": reading.outcomes_of(connection, found.message.conversation),
-                    "thread": thread,
+                    "thread": thread, "customer": customers.of_message(connection, identifier),
                 }  # fmt: skip
 
         values = await asyncio.to_thread(read)

@@ -1,4 +1,4 @@
-"""Incidents and their messages."""
+"""Incidents and their messages; handles and what people say of them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -25,8 +25,26 @@ def upgrade() -> None:
         sa.Column("message", sa.Text, primary_key=True),
     )
     op.create_index("incident_messages_message", "incident_messages", ["message"])
+    op.create_table(
+        "handles",
+        *(sa.Column(n, sa.Text, primary_key=True) for n in ("node", "message", "said_by")),
+        *(sa.Column(n, sa.Text, nullable=False) for n in ("brand", "conversation", "channel")),
+        sa.Column("at_ms", sa.BigInteger, nullable=False),
+    )
+    op.create_index("handles_message", "handles", ["message"])
+    op.create_index("handles_conversation", "handles", ["conversation"])
+    op.create_table(
+        "links",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("at_ms", sa.BigInteger, primary_key=True),
+        *(sa.Column(n, sa.Text, nullable=False) for n in ("a", "b", "body")),
+    )
+    op.create_index("links_a", "links", ["a"])
+    op.create_index("links_b", "links", ["b"])
 
 
 def downgrade() -> None:
+    op.drop_table("links")
+    op.drop_table("handles")
     op.drop_table("incident_messages")
     op.drop_table("incidents")

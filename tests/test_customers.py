@@ -1,0 +1,295 @@
+"""Customers: who is one person, on whose word, and how that is taken back."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from playwright.async_api import Browser, expect
+from sqlalchemy import Engine
+
+from router.decide import one
+from runtime import store
+from schemas.api import CustomerOut
+from schemas.base import conversation_id
+from schemas.link import Link, node, pair
+from schemas.message import Handle, HandleKind, Message, Party
+from tests.samples import NOW, message, policy
+from tests.servers import Up, wait
+from tests.test_console import LAYOUTS, _address, _clean, browser, shot
+from workers.customers import customer, of_message
+from workers.recorder import Rows, take, write
+from workers.run import MIGRATIONS
+
+__all__ = ["browser"]
+
+ADA, TEL, EVE = "email:ada@ornek.example", "phone:+905321112233", "email:eve@ornek.example"
+Keep = Callable[..., None]
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[tuple[Engine, Keep]]:
+    """A store, and what records into it."""
+    url = f"sqlite:///{tmp_path / 'store.db'}"
+    store.migrate(url, MIGRATIONS)
+    engine = store.engine(url)
+    offsets: dict[str, int] = {}
+
+    def keep(*records: Message | Link) -> None:
+        rows = Rows()
+        for record in records:
+            pairs: list[tuple[str, Any]] = [("links.v1", record)]
+            if isinstance(record, Message):
+                decision = one(record, None, policy(), NOW).decision
+                pairs = [("messages.v1", record), ("decisions.v1", decision)]
+            for topic, made in pairs:
+                offsets[topic] = offsets.get(topic, -1) + 1
+                take(rows, topic, 0, offsets[topic], msgspec.json.encode(made))
+        with engine.begin() as connection:
+            write(connection, rows)
+
+    yield engine, keep
+    engine.dispose()
+
+
+def said(
+    text: str, native: str, *nodes: str, channel: str = "email", brand: str = "default"
+) -> Message:
+    """Return a message from these handles."""
+    handles = []
+    for name in nodes:
+        kind, _, value = name.partition(":")
+        known: HandleKind = kind  # type: ignore[assignment]  # the tests name kinds that there are
+        handles.append(Handle(kind=known, value=value))
+    return message(
+        text, native, native, channel=channel, brand=brand, sender=Party(handles=tuple(handles)),
+        conversation=conversation_id(brand, channel, native),
+    )  # fmt: skip
+
+
+def word(
+    a: str, b: str, status: Literal["linked", "unlinked"], minute: int = 0, brand: str = "default"
+) -> Link:
+    """Return what a person says of two handles."""
+    identifier, first, second = pair(brand, a, b)
+    return Link(
+        id=identifier, brand=brand, a=first, b=second, status=status, agent="ali",
+        at=NOW + timedelta(minutes=minute),
+    )  # fmt: skip
+
+
+def known(engine: Engine, *begin: str, brand: str = "default") -> CustomerOut:
+    """Return the customer of these handles."""
+    with engine.connect() as connection:
+        return customer(connection, brand, begin or (ADA,))
+
+
+def nodes(found: CustomerOut) -> set[str]:
+    """Return a customer's handles."""
+    return {h.node for h in found.handles}
+
+
+def proposed(found: CustomerOut) -> set[str]:
+    """Return what may be the same customer's."""
+    return {p.node for p in found.proposals}
+
+
+def test_one_address_is_one_customer_on_every_channel_of_a_brand(kept: tuple[Engine, Keep]) -> None:
+    engine, keep = kept
+    keep(
+        said("Faturam yanlış", "1", ADA), said("Kargom nerede", "2", ADA, channel="form"),
+        said("başka marka", "3", ADA, brand="other"), said("başka kişi", "4", EVE),
+    )  # fmt: skip
+    found = known(engine)
+    assert nodes(found) == {ADA}
+    assert {(c.channel, c.messages) for c in found.conversations} == {("email", 1), ("form", 1)}
+    assert len(known(engine, brand="other").conversations) == 1
+
+
+def test_what_a_source_vouches_for_is_linked_and_what_people_type_is_proposed(
+    kept: tuple[Engine, Keep],
+) -> None:
+    engine, keep = kept
+    keep(said("hattım çalışmıyor", "1", TEL, "handle:whatsapp:9", channel="whatsapp"))
+    keep(said("form", "2", EVE, TEL, channel="form"))
+    found = known(engine, TEL)
+    assert nodes(found) == {TEL, "handle:whatsapp:9"}
+    (how,) = [h for h in found.handles if h.node != TEL]
+    assert (how.how, how.of) == ("source", TEL)
+    assert how.message, "the evidence"
+    assert proposed(found) == {EVE}
+    assert {c.channel for c in found.conversations} == {"whatsapp", "form"}
+    assert nodes(known(engine, EVE)) == {EVE}, "who typed a number does not see its owner's calls"
+    assert proposed(known(engine, EVE)) == {TEL}
+
+
+def test_a_number_in_a_text_is_proposed_only_when_somebody_wrote_by_it(
+    kept: tuple[Engine, Keep],
+) -> None:
+    engine, keep = kept
+    keep(said("Beni 0532 111 22 33 numarasından arayın", "1", ADA))
+    assert proposed(known(engine)) == set()
+    keep(said("arıza", "2", TEL, channel="phone"))
+    found = known(engine)
+    (proposal,) = found.proposals
+    assert (proposal.node, proposal.of, proposal.how) == (TEL, ADA, "text")
+    assert len(found.conversations) == 1, "nothing of it is shown yet"
+    assert proposed(known(engine, TEL)) == set(), "its owner is not told of who wrote it"
+
+
+def test_a_persons_word_counts_and_can_be_taken_back_link_by_link(
+    kept: tuple[Engine, Keep],
+) -> None:
+    engine, keep = kept
+    keep(
+        said("beni 0532 111 22 33 numarasından arayın", "1", ADA),
+        said("arıza", "2", TEL, "customer_no:777", channel="phone"),
+    )
+    keep(word(ADA, TEL, "linked"))
+    found = known(engine)
+    assert nodes(found) == {ADA, TEL, "customer_no:777"}
+    assert {h.node: h.how for h in found.handles} == {
+        ADA: "given", TEL: "person", "customer_no:777": "source",
+    }  # fmt: skip
+    assert len(found.conversations) == 2
+    assert found.proposals == ()
+    keep(word(ADA, TEL, "unlinked", 1))
+    assert nodes(known(engine)) == {ADA}
+    assert known(engine).proposals == (), "what people refused is not proposed again"
+    keep(word(ADA, TEL, "linked", 2), word(TEL, "customer_no:777", "unlinked", 3))
+    assert nodes(known(engine)) == {ADA, TEL}, "a person overrules the source"
+    assert nodes(known(engine, "customer_no:777")) == {"customer_no:777"}
+
+
+def test_a_word_of_another_brand_and_a_machines_mail_link_nothing(
+    kept: tuple[Engine, Keep],
+) -> None:
+    engine, keep = kept
+    keep(
+        said("Faturam", "1", ADA), said("arıza", "2", TEL), word(ADA, TEL, "linked", brand="other")
+    )
+    assert nodes(known(engine)) == {ADA}
+    with engine.connect() as connection:
+        assert of_message(connection, "none") is None
+        found = of_message(connection, said("Faturam", "1", ADA).id)
+    assert found is not None
+    assert ADA in nodes(found)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 5), st.integers(0, 5), st.sampled_from(["linked", "unlinked"])),
+        max_size=12,
+    )
+)
+@hypothesis_settings(max_examples=40, deadline=None)
+def test_a_customer_is_what_the_newest_words_connect_and_looks_the_same_from_everywhere(
+    tmp_path_factory: pytest.TempPathFactory, words: list[tuple[int, int, Any]]
+) -> None:
+    url = f"sqlite:///{tmp_path_factory.mktemp('links') / 'store.db'}"
+    store.migrate(url, MIGRATIONS)
+    engine = store.engine(url)
+    rows, last = Rows(), dict[tuple[int, int], str]()
+    for minute, (a, b, status) in enumerate(words):
+        if a != b:
+            last[min(a, b), max(a, b)] = status
+            made = word(f"email:{a}@x", f"email:{b}@x", status, minute)
+            take(rows, "links.v1", 0, minute, msgspec.json.encode(made))
+    with engine.begin() as connection:
+        write(connection, rows)
+    group = {n: {n} for n in range(6)}
+    for (a, b), status in last.items():
+        if status == "linked" and group[a] is not group[b]:
+            group[a] |= group[b]
+            for n in group[a]:
+                group[n] = group[a]
+    for n in range(6):
+        found = nodes(known(engine, f"email:{n}@x"))
+        assert found == {f"email:{m}@x" for m in group[n]}
+    engine.dispose()
+
+
+def test_handles_are_nodes_whatever_their_case() -> None:
+    assert node(Handle(kind="email", value="Ada@Ornek.example")) == ADA
+    assert pair("b", "x:2", "x:1") == pair("b", "x:1", "x:2")
+    assert pair("b", "x:1", "x:2")[0] != pair("c", "x:1", "x:2")[0]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=["desk light tr", "phone dark en"])
+async def test_an_agent_asks_links_and_unlinks_on_the_page(
+    road: Up, browser: Browser, layout: dict[str, Any]
+) -> None:
+    mark = f"{uuid.uuid4().int % 10**6:06}"
+    number = f"+90532{mark[:3]}{mark[2:6]}"
+    called = road.send(
+        "hattımda arıza var", uuid.uuid4().hex, sender={"phone": number}, kind="call"
+    )
+    road.message(called["id"], lambda m: m["decision"])
+    address = f"m{mark}@ornek.example"
+    wrote = road.send(
+        f"Faturam yanlış, beni {number} numarasından arayın", uuid.uuid4().hex,
+        sender={"email": address}, subject="Fatura",
+    )  # fmt: skip
+    road.message(wrote["id"], lambda m: m["decision"])
+    turkish = layout["locale"] == "tr-TR"
+    context = await browser.new_context(**layout)
+    page = await context.new_page()
+    await page.goto(_address(road, f"/messages/{wrote['id']}"))
+    await page.get_by_role("link", name="Müşteri" if turkish else "Customer", exact=True).click()
+    await _clean(page, "a customer with a proposal")
+    await shot(page, f"customer-{layout['locale']}")
+    rows = page.locator("tbody tr")
+    await expect(rows).to_have_count(1)
+    await page.get_by_label(number).fill("geri arandı, doğruladı")
+    await page.get_by_role("button", name="Aynı kişi" if turkish else "The same").first.click()
+    await expect(rows).to_have_count(2)
+    await expect(page.locator(".links")).to_contain_text("geri arandı")
+    await _clean(page, "a customer with two handles")
+    await page.get_by_role("button", name="Ayır" if turkish else "Unlink").click()
+    await expect(rows).to_have_count(1)
+    other = road.send("başka konu", uuid.uuid4().hex, sender={"email": f"x{mark}@ornek.example"})
+    road.message(other["id"], lambda m: m["decision"])
+    await page.locator("summary").click()
+    await page.locator("#kind").select_option("conversation")
+    await page.locator("#value").fill(other["id"])
+    await page.locator("#why").fill("aynı konu")
+    await page.get_by_role("button", name="Aynı kişi" if turkish else "The same").last.click()
+    await expect(rows).to_have_count(2)
+    await expect(page.locator(".links")).to_contain_text("aynı konu")
+    await page.locator("summary").click()
+    await page.locator("#kind").select_option("conversation")
+    await page.locator("#value").fill("nowhere")
+    await page.locator("#why").fill("?")
+    await page.get_by_role("button", name="Aynı kişi" if turkish else "The same").last.click()
+    await expect(page.get_by_role("alert")).to_be_visible()
+    await page.goto(road.access["console"] + "/messages/none/customer")
+    await expect(page.get_by_role("heading", level=1)).to_be_visible()
+    await context.close()
+
+
+def test_programs_ask_and_link_too(road: Up) -> None:
+    mark = uuid.uuid4().hex[:8]
+    a, b = (road.send("Faturam", uuid.uuid4().hex, sender={"email": f"{n}{mark}@ornek.example"})
+            for n in "ab")  # fmt: skip
+    for sent in (a, b):
+        road.message(sent["id"], lambda m: m["decision"])
+    with road.http("desk", "console") as desk:
+        path = f"/v1/messages/{a['id']}/customer"
+        assert desk.get("/v1/messages/none/customer").status_code == 404
+        assert len(desk.get(path).json()["conversations"]) == 1
+        body = {
+            "agent": "ali", "a": f"email:a{mark}@ornek.example", "status": "linked",
+            "b": f"email:b{mark}@ornek.example", "reason": "aynı müşteri no",
+        }  # fmt: skip
+        assert desk.post("/v1/links", json=body | {"b": body["a"]}).status_code == 400
+        assert desk.post("/v1/links", json=body | {"b": "nonsense"}).status_code == 400
+        assert desk.post("/v1/links", json=body).status_code == 200
+        wait("both are one", lambda: len(desk.get(path).json()["conversations"]) == 2)
+    with road.http("door", "console") as door:
+        assert door.post("/v1/links", json=body).status_code == 401
