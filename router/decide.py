@@ -39,6 +39,7 @@ from schemas.departments import Department
 from schemas.fold import fold
 from schemas.incident import Incident
 from schemas.message import Message
+from schemas.otherwise import POINT, UNSURE
 from schemas.outcome import MOVES, Outcome
 
 IMPORTED = "imported"
@@ -49,11 +50,7 @@ SPAM = "spam"
 DECIDED_ON = 20_000
 """Characters looked at; nobody's first concern stands behind them."""
 
-_UNSURE = 0.5  # what one plain rule weighs against: alone it gives 2/3, against an equal one 2/5
 ESCALATED_PRIORITY = 25
-_POINT = 0.7
-"""A plain rule doubles the odds of a model; one of weight 10 decides."""
-
 _WAITING = 10
 """Points for a customer who writes again after the promised time for a first answer."""
 
@@ -156,7 +153,7 @@ def one(
         said = state.language
     who = _who(message)
     flags = [*message.flags, *dict.fromkeys([h.rule.flag for h in hits if h.rule.flag])]
-    reasons = [_reason(h, policy.pack.version) for h in hits]
+    reasons = [_reason(h, policy) for h in hits]
     if policy.models:
         reasons += [_of_model(m, read.models[m.head.task], text) for m in policy.models]
     if state is not None and state.department not in policy.departments:
@@ -194,7 +191,7 @@ def one(
         guesses=_guesses(ranking) if action == "triage" else (), entities=found,
         flags=tuple(flags), action=action,  # type: ignore[arg-type]  # one of Action's words
         hops=state.hops if state else 0,
-        pack=policy.pack.version, model=policy.model,
+        pack=policy.pack.version, model=policy.model, threshold=policy.threshold,
         incident=part.incident.id if part else None, decided_at=now,
     )  # fmt: skip
     after = _after(message, state, decision, who, now, stays, spoken=spoken)
@@ -395,7 +392,7 @@ def ranked(hits: Sequence[Hit], reading: Reading | None, policy: Policy) -> list
             scores[name] = scores.get(name, 0.0) + hit.rule.weight
     if reading is not None:
         return _together(scores, reading, policy)
-    total = sum(scores.values()) + _UNSURE
+    total = sum(scores.values()) + UNSURE
     ranked = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
     return [(name, round(score / total, 4)) for name, score in ranked]
 
@@ -409,7 +406,7 @@ def _together(
     for guess in (reading.best, reading.second):
         if guess.label in policy.departments and guess.label != TRIAGE:
             shares[guess.label] = guess.share
-    odds = {n: p * math.exp(_POINT * weights.get(n, 0.0)) for n, p in shares.items()}
+    odds = {n: p * math.exp(POINT * weights.get(n, 0.0)) for n, p in shares.items()}
     total = sum(odds.values()) + max(0.0, 1 - sum(shares.values()))
     ranking = sorted(odds.items(), key=lambda pair: (-pair[1], pair[0]))
     return [(name, round(value / total, 4)) for name, value in ranking]
@@ -428,7 +425,7 @@ def _runner_up(
     name, confidence = other
     best = dict(ranking).get(department, 0.0)
     if any(m.head.task == "department" for m in policy.models) and best > confidence:
-        more = math.log(best / max(confidence, _LEAST)) / _POINT
+        more = math.log(best / max(confidence, _LEAST)) / POINT
         would = f"rules of {more:.1f} more weight"
     elif department == TRIAGE:
         would = f"a confidence of {policy.threshold:g} instead of {confidence:g}"
@@ -493,10 +490,12 @@ def _repeat(message: Message, state: ConversationState, policy: Policy, now: dat
     )  # fmt: skip
 
 
-def _reason(hit: Hit, version: str) -> Reason:
+def _reason(hit: Hit, policy: Policy) -> Reason:
     rule = hit.rule
+    name = rule.department or ""
     return Reason(
-        kind="rule", id=rule.id, version=version, evidence=hit.evidence, weight=rule.weight,
+        kind="rule", id=rule.id, version=policy.pack.version, evidence=hit.evidence,
+        weight=rule.weight, speaks_for=name if name in policy.departments else "",
         text_tr=rule.tr, text_en=rule.en,
     )  # fmt: skip
 

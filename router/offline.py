@@ -20,6 +20,7 @@ from schemas.decision import Decision
 from schemas.departments import Department
 from schemas.errors import ConfigError, Problem
 from schemas.message import Handle, Message, Party
+from schemas.otherwise import otherwise
 
 AT_ONCE = 1000
 """Lines that are decided together."""
@@ -128,11 +129,20 @@ def tell(decision: Decision) -> Iterator[str]:
         yield f"  • {reason.text_tr} / {reason.text_en}  [{reason.id}]  {words}".rstrip()
     if decision.runner_up is not None:
         other = decision.runner_up
+        yield f"  ikinci / runner-up: {other.department} ({other.confidence:.2f})"
+    changed = otherwise(decision)
+    if changed is not None and changed.without:
+        yield (f"  {changed.words()} olmasaydı / without it: {changed.department}")
+    elif changed is not None and changed.threshold is not None:
         yield (
-            f"  ikinci / runner-up: {other.department} ({other.confidence:.2f}); "
-            f"would win with {other.would_win}"
+            f"  eşik / with a threshold {_than(decision)} {changed.threshold:.2f} "
+            f"({decision.threshold:.2f}): {changed.department}"
         )
     if decision.guesses:
         told = ", ".join(f"{g.department} ({g.confidence:.2f})" for g in decision.guesses)
         yield f"  en olası / likeliest: {told}"
     yield f"  kurallar / rules {decision.pack}, model {decision.model or '–'}"
+
+
+def _than(decision: Decision) -> str:
+    return "≤" if decision.action == "triage" else ">"

@@ -30,13 +30,15 @@ class Evidence(Record, frozen=True, kw_only=True):
 
 
 class Reason(Record, frozen=True, kw_only=True):
-    """One reason for a decision, readable in Turkish and English."""
+    """One reason for a decision, readable in Turkish and English; a rule's weight `speaks_for` a
+    department, where it names one."""
 
     kind: Literal["rule", "model", "state"]
     id: str
     version: str
     evidence: tuple[Evidence, ...] = ()
     weight: float = 0.0
+    speaks_for: str = ""
     text_tr: str = ""
     text_en: str = ""
 
@@ -70,8 +72,8 @@ class Decision(Record, frozen=True, kw_only=True):
 
     `sentiment` from -1 to 1, `severity` from 0 to 2, `priority` from 0 to 100, `hops` counts
     how often people moved the item; `guesses` are the two likeliest departments of what went to
-    triage; `incident` is the open one that the message belongs to. The customer's text is not in
-    it, spans of evidence are.
+    triage, whose confidence was below `threshold`; `incident` is the open one that the message
+    belongs to. The customer's text is not in it, spans of evidence are.
     """
 
     message: Id
@@ -95,6 +97,7 @@ class Decision(Record, frozen=True, kw_only=True):
     hops: Annotated[int, msgspec.Meta(ge=0)] = 0
     pack: str = ""
     model: str | None = None
+    threshold: Share = 0.0
     incident: Id | None = None
     decided_at: Time
 

@@ -1,5 +1,6 @@
 """Decisions: pure, repeatable, explained; conversations that go on, move, close and reopen."""
 
+import random
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from router import standing
 from router.decide import Decided, apply, decide, one
 from router.entities import entities, iban_holds, identity_holds
+from router.rules import compile_pack
 from router.run import policy as router_policy
 from runtime.settings import Settings
 from schemas import conversation as states
@@ -21,8 +23,9 @@ from schemas.decision import WorkItem
 from schemas.errors import ConfigError
 from schemas.fold import fold
 from schemas.message import Automatic, Event, Handle, Message, Party
+from schemas.otherwise import otherwise
 from schemas.outcome import Outcome
-from tests.samples import NOW, message, policy
+from tests.samples import NOW, PACK, message, policy
 
 
 def _one(made: Message, state: ConversationState | None = None) -> Decided:
@@ -389,3 +392,34 @@ def test_every_mistake_of_the_table_of_standings_is_told_at_once(tmp_path: Path)
     settings = Settings(router=msgspec.structs.replace(Settings().router, standing=str(table)))
     with pytest.raises(ConfigError):
         router_policy(settings)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_would_have_changed_a_decision_changes_it(seed: int) -> None:
+    rng = random.Random(seed)
+    pool = [m for r in PACK.rules for m in r.match]
+    changed = set[str]()
+    for _ in range(25):
+        text = " ".join(rng.sample(pool, rng.randint(1, 2)))
+        made = _one(message(text)).decision
+        other = otherwise(made)
+        if other is None:
+            assert "spam" in made.flags or not made.guesses
+            continue
+        gone = {r.id for r in other.without}
+        rest = [r for r in PACK.rules if r.id not in gone]
+        by = replace(policy(), pack=compile_pack("less", tuple(rest)))
+        if other.threshold is not None:
+            high = min(1.0, other.threshold + 0.0001)
+            by = replace(by, threshold=other.threshold if made.action == "triage" else high)
+        again = one(message(text), None, by, NOW).decision
+        assert (again.department, other.department) == (other.department, again.department), text
+        assert again.department != made.department
+        changed.add("evidence" if gone else "threshold")
+        assert not gone or other.words()
+    assert changed == {"evidence", "threshold"}
+
+
+def test_a_follow_up_has_no_otherwise() -> None:
+    first = _one(message("Faturam yanlış", "1"))
+    assert otherwise(_one(message("tamam", "2"), first.state).decision) is None

@@ -21,6 +21,7 @@ from runtime.cli import main
 from runtime.settings import Settings
 from schemas.departments import DEFAULT
 from schemas.errors import ConfigError
+from schemas.otherwise import otherwise
 from tests.samples import NOW, message, policy
 
 SAID = {
@@ -245,6 +246,25 @@ def test_a_decision_names_the_model_its_words_and_the_second_best(file: Path) ->
     assert msgspec.json.encode(made) == msgspec.json.encode(
         one(message("Geçen ay faturam niye bu kadar yüksek?"), None, by, NOW).decision
     )
+
+
+def test_what_would_have_changed_a_decision_of_rules_and_model_changes_it(file: Path) -> None:
+    found = set[str]()
+    by = offline.with_models(Settings(), [file])
+    heavy = [msgspec.structs.replace(r, weight=4 * r.weight) for r in by.pack.rules]
+    by = replace(by, pack=compile_pack("heavy", tuple(heavy)))
+    for rule in by.pack.rules[::3]:
+        for text in rule.match[:1]:
+            made = one(message(text), None, by, NOW).decision
+            other = otherwise(made)
+            if other is None or not other.without:
+                continue
+            gone = {r.id for r in other.without}
+            pack = compile_pack("less", tuple(r for r in by.pack.rules if r.id not in gone))
+            again = one(message(text), None, replace(by, pack=pack), NOW).decision
+            assert again.department == other.department != made.department, text
+            found.add(made.department)
+    assert len(found) > 3
 
 
 def test_strong_rules_overrule_a_model_and_plain_ones_do_not(file: Path) -> None:

@@ -26,6 +26,7 @@ from schemas.api import ClaimIn, Item, LeaseIn, MoveIn, ReplyIn
 from schemas.errors import ConfigError, Problem, Rejected, Retry
 from schemas.incident import Incident
 from schemas.message import Attachment
+from schemas.otherwise import otherwise
 from workers import customers, incidents, reading, tuning
 from workers.api import Api
 from workers.console import session, status
@@ -62,6 +63,7 @@ class Pages:
         )  # fmt: skip
         self._templates.filters["clock"] = _clock
         self._templates.filters["exp"] = math.exp
+        self._templates.filters["otherwise"] = otherwise
 
     def page(self, request: Request, name: str, code: int = 200, **values: Any) -> Response:
         """Return a page made of a template."""
