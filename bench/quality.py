@@ -4,8 +4,9 @@
 
 For each file a fifth of the lines is held back (always the same); Santral and scikit-learn's plain
 pipeline (words 1-2 and characters 2-5, TF-IDF, linear SVM) learn from the rest and are judged on the
-same lines, in one run. `--shots N` also gives both N lines a label; `--language xx:FILE` counts how
-many texts of a file are said to be in that language. docs/quality.md keeps the figures.
+same lines, in one run. `--shots N` also gives both N lines a label; `--second-look` judges the model
+with one, too; `--language xx:FILE` counts how many texts of a file are said to be in that language.
+docs/quality.md keeps the figures.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import json
 import sys
 import time
 from collections import defaultdict
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,9 @@ from sklearn.svm import LinearSVC
 from router import training
 from router.judging import evaluate
 from router.language import languages
+from router.model import Model
 from router.training import Labelled
+from router.training_second import LOOKED
 from schemas.fold import fold
 
 
@@ -74,16 +78,29 @@ def _plain(known: Labelled, held: Labelled) -> dict[str, float]:
     return {"plain": round(100 * right, 1), "plain_us": round(took)}
 
 
-def judge(path: Path, task: Any, shots: int | None) -> None:
+def _again(model: Model, held: Labelled) -> dict[str, Any]:
+    """Return the figures of a model with its second look; nothing where it has none."""
+    if model.head.second is None:
+        return {"second": None}
+    report = evaluate(model, held)
+    below = model.head.second.below
+    looked = float((model.shares(model.margins(held.texts)).max(axis=1) < below).mean())
+    return {
+        "second": round(100 * report.accuracy, 1), "second_us": round(report.microseconds),
+        "looked_again": round(100 * looked, 1), "part": model.head.second.part,
+    }  # fmt: skip
+
+
+def judge(path: Path, task: Any, shots: int | None, again: bool) -> None:
     """Print the figures of one file."""
     with path.open("rb") as file:
         told = training.read(file)
     known, held = _split(told, shots)
     print(f"{path.name}: learning from {len(known.texts)} lines …", file=sys.stderr, flush=True)
     began = time.perf_counter()
-    model = training.train(known, task, datetime.now(UTC))
+    model = training.train(known, task, datetime.now(UTC), look_again=LOOKED if again else 0.0)
     trained = time.perf_counter() - began
-    report = evaluate(model, held)
+    report = evaluate(replace(model, again=None), held)
     figures = report.figures
     _told(
         file=path.name, task=task, shots=shots, labels=len(model.head.labels),
@@ -94,7 +111,7 @@ def judge(path: Path, task: Any, shots: int | None) -> None:
         us=round(report.microseconds), train_s=round(trained),
         in_scope=round(100 * report.in_scope, 1) if report.outside else None,
         outside_recall=round(100 * report.outside_recall, 1) if report.outside else None,
-        **_plain(known, held),
+        **_plain(known, held), **(_again(model, held) if again else {}),
     )  # fmt: skip
 
 
@@ -118,6 +135,7 @@ def main() -> None:
     )
     parser.add_argument("data", nargs="*", metavar="FILE:TASK")
     parser.add_argument("--shots", type=int, action="append", default=[])
+    parser.add_argument("--second-look", action="store_true")
     parser.add_argument("--language", action="append", default=[], metavar="tr|en|und:FILE")
     told = parser.parse_args()
     if not told.data and not told.language:
@@ -125,7 +143,7 @@ def main() -> None:
     for item in told.data:
         path, _, task = item.rpartition(":")
         for shots in (None, *told.shots):
-            judge(Path(path), task, shots)
+            judge(Path(path), task, shots, told.second_look)
     for item in told.language:
         wanted, _, path = item.partition(":")
         count_language(wanted, Path(path))

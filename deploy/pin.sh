@@ -7,5 +7,5 @@ pin() {
         --generate-hashes --no-emit-index-url --no-annotate --no-header "$@"
 }
 pin --extra local --extra train --extra build -o requirements.txt
-pin --extra local --extra train --extra build --extra test -c requirements.txt -o requirements-test.txt
+pin --extra local --extra train --extra build --extra second --extra test -c requirements.txt -o requirements-test.txt
 pin -o requirements-stage.txt -c requirements.txt

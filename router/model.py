@@ -7,7 +7,7 @@ first. The file is a line of JSON (`Head`) and plain arrays, whose sha256 the he
 it is ever executed, and a damaged, foreign or newer one is refused.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,8 +16,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from router import features
+from router import features, second
 from router.features import BUCKETS, GRAMS, counted
+from router.second import Second
 from schemas.base import Record, Time
 from schemas.errors import ConfigError, Problem
 
@@ -75,6 +76,7 @@ class Head(Record, frozen=True, kw_only=True):
     made_at: Time
     made_by: str = ""
     figures: Figures
+    second: Second | None = None
     sha256: str = ""
 
 
@@ -115,6 +117,7 @@ class Model:
     idf: Floats
     weights: Floats
     bias: Floats
+    again: Floats | None = None
 
     def margins(self, texts: list[str]) -> Floats:
         """Return texts x labels."""
@@ -134,6 +137,19 @@ class Model:
         shares: Floats = made.astype(np.float32)
         return shares
 
+    def judged(self, texts: list[str]) -> Floats:
+        """Return the probabilities of texts, those of a second look where one is due."""
+        return self._looked_again(texts, self.shares(self.margins(texts)))
+
+    def _looked_again(self, texts: list[str], shares: Floats) -> Floats:
+        told = self.head.second
+        if told is None or self.again is None:
+            return shares
+        for row in np.flatnonzero(shares.max(axis=1) < told.below):
+            seen = second.shares(second.embed(texts[row]), self.again)
+            shares[row] = (1 - told.part) * shares[row] + told.part * seen
+        return shares
+
     def chosen(self, shares: Floats) -> NDArray[np.int64]:
         """Return the number of the label for each row."""
         best: NDArray[np.int64] = shares.argmax(axis=1)
@@ -151,7 +167,7 @@ class Model:
 
     def _read(self, texts: list[str]) -> list[Reading]:
         found = self._features(texts)
-        shares = self.shares(self._weighed(found))
+        shares = self._looked_again(texts, self.shares(self._weighed(found)))
         best = self.chosen(shares)
         rows = np.arange(len(texts))
         rest = shares.copy()
@@ -245,6 +261,7 @@ def save(path: Path, model: Model) -> Head:
     payload = b"".join((
         buckets.tobytes(), model.idf.astype("<f4").tobytes(),
         model.weights.astype("<f2").tobytes(), model.bias.astype("<f4").tobytes(),
+        b"" if model.again is None else model.again.astype("<f4").tobytes(),
     ))  # fmt: skip
     head = msgspec.structs.replace(model.head, sha256=sha256(payload).hexdigest())
     part = path.with_name(f".{path.name}.part")
@@ -279,7 +296,8 @@ def load(path: Path) -> Model:
     if sha256(payload).hexdigest() != head.sha256:
         raise _refused(path, "is damaged: its bytes are not those that were written")
     rows, count = head.rows, len(head.labels)
-    if len(payload) != rows * 8 + rows * count * 2 + count * 4:
+    more = (second.WIDTH + 1) * count if head.second is not None else 0
+    if len(payload) != rows * 8 + rows * count * 2 + count * 4 + more * 4:
         raise _refused(path, "is damaged: its arrays have other sizes than its head says")
     if head.outside and head.outside not in head.labels:
         raise _refused(path, "is damaged: its label for what is outside is none of its labels")
@@ -288,13 +306,18 @@ def load(path: Path) -> Model:
     idf = np.frombuffer(payload, "<f4", rows, at)
     weights = np.frombuffer(payload, "<f2", rows * count, 2 * at).astype(np.float32)
     bias = np.frombuffer(payload, "<f4", count, 2 * at + rows * count * 2)
+    again = np.frombuffer(payload, "<f4", more, 2 * at + rows * count * 2 + count * 4)
     if (
         len(np.unique(buckets)) != rows or buckets.min() < 0 or buckets.max() >= BUCKETS
-        or not all(np.isfinite(a).all() for a in (idf, weights, bias))
+        or not all(np.isfinite(a).all() for a in (idf, weights, bias, again))
     ):  # fmt: skip
         raise _refused(path, "is damaged: its numbers make no sense")
     name = f"{head.task}-{head.sha256[:12]}"
-    return build(head, name, buckets, idf, weights.reshape(rows, count), bias)
+    made = build(head, name, buckets, idf, weights.reshape(rows, count), bias)
+    if head.second is None:
+        return made
+    second.due(head.second, path)
+    return replace(made, again=again.reshape(-1, count))
 
 
 def _refused(path: Path, why: str) -> ConfigError:

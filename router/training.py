@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from router import features
 from router.features import BUCKETS, counted
 from router.model import AT_ONCE, Figures, Floats, Head, Model, Task, build
+from router.training_second import with_second
 from schemas.base import Record
 from schemas.errors import ConfigError, Problem, Unavailable
 
@@ -106,10 +107,14 @@ def wilson(share: float, count: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def train(told: Labelled, task: Task, now: datetime, tell: Tell = lambda *_: None) -> Model:
+def train(
+    told: Labelled, task: Task, now: datetime, tell: Tell = lambda *_: None, *,
+    look_again: float = 0.0,
+) -> Model:  # fmt: skip
     """Return a model of the lines; raise ConfigError when they can't be learned from.
 
-    `tell` hears (what, done, of all) of the steps.
+    `tell` hears (what, done, of all) of the steps. With `look_again` it gets a second look at that
+    share of texts, if that helps (`head.second`).
     """
     try:
         import sklearn
@@ -166,12 +171,15 @@ def train(told: Labelled, task: Task, now: datetime, tell: Tell = lambda *_: Non
         figures=Figures(accuracy=0, low=0, high=0, majority=0, macro_f1=0, ece=0, folds=FOLDS),
     )  # fmt: skip
     model = build(head, task, used, idf[used], np.ascontiguousarray(weights[:, used].T), bias)
-    return _judged(model, held, truth)
+    shares = model.shares(held)
+    if look_again:
+        model, shares = with_second(model, held, truth, folds, told.texts, look_again, tell)
+    return _judged(model, shares, truth)
 
 
-def _judged(model: Model, margins: Floats, truth: Numbers) -> Model:
+def _judged(model: Model, shares: Floats, truth: Numbers) -> Model:
     """Return the model with its figures, and with the bound below which a text is outside."""
-    head, shares = model.head, model.shares(margins)
+    head = model.head
     if head.outside:
         below = _outside_below(shares, truth, head.labels.index(head.outside))
         head = msgspec.structs.replace(head, outside_below=below)

@@ -51,8 +51,17 @@ def _lines(data: Path | None) -> Iterator[bytes]:
 @click.option("--corrections", is_flag=True,
               help="Learn from the store, too: where people moved items, and where they resolved "
                    "them (task department).")  # fmt: skip
+@click.option(
+    "--second-look",
+    is_flag=True,
+    help="Let it look again, by sentence embeddings, at the one text in twenty of which "
+    "it is least sure, if that helps (50 ms each; needs 'santral[second]').",
+)
 @click.pass_context
-def train(ctx: click.Context, data: Path | None, task: str, out: Path, corrections: bool) -> None:
+def train(
+    ctx: click.Context, data: Path | None, task: str, out: Path, corrections: bool,
+    second_look: bool,
+) -> None:  # fmt: skip
     """Learn a model from DATA: JSON lines of `text` and `label` (- for standard input).
 
     Its figures come from cross-validation: five times a fifth of the lines is held back. The same
@@ -71,12 +80,18 @@ def train(ctx: click.Context, data: Path | None, task: str, out: Path, correctio
     told = training.read(chain(_lines(data), more))
     _told(f"{len(told.texts)} lines, {len(set(told.labels))} labels, {told.unlabelled} without")
     began = time.monotonic()
+    share = importlib.import_module("router.training_second").LOOKED if second_look else 0.0
     with _bar() as tell:
-        made = training.train(told, task, datetime.now(UTC), tell)
+        made = training.train(told, task, datetime.now(UTC), tell, look_again=share)
     head = model.save(out, made)
     figures = head.figures
     _told(f"cross-validated in {figures.folds} parts, {time.monotonic() - began:.0f} s:")
     _figures(figures)
+    if second_look and head.second is None:
+        _told("a second look gets no more of these lines right: the model has none")
+    elif head.second is not None:
+        told_again = f"a confidence of {head.second.below:.2f}"
+        _told(f"looks again below {told_again}; {head.second.part:.0%} of that answer is its own")
     _told(f"written to {out} ({out.stat().st_size / 1e6:.1f} MB)")
     if task == "department":
         _told(f'try it: santral decide --model {out}; use it: [router] models = ["{out}"]')
