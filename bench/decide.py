@@ -9,7 +9,8 @@ import msgspec
 
 from bench.parts import TEXTS, message, policy
 from router import training
-from router.decide import Policy, one, readings
+from router.decide import one, readings
+from router.policy import Policy
 from router.rules import Rule, compile_pack
 from schemas.message import Message
 

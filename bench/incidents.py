@@ -21,8 +21,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench import incident_texts as texts
-from router.decide import Policy, decide
+from router.decide import decide
 from router.incidents import Incidents, Options
+from router.policy import Policy
 from router.run import policy
 from router.sighting import Sighting, sighting
 from runtime.settings import Settings

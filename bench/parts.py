@@ -6,7 +6,7 @@ import msgspec
 from confluent_kafka import Producer
 
 from router import rules
-from router.decide import Policy
+from router.policy import Policy
 from runtime import bus
 from runtime.settings import Settings
 from schemas import topics

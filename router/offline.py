@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from router.decide import Decided, Policy, one, readings
+from router.decide import Decided, one, readings
+from router.policy import Policy
 from router.run import policy
 from runtime.settings import Settings
 from schemas.base import Id, Record, Time, conversation_id, message_id

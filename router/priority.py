@@ -1,15 +1,25 @@
-"""Priority, sentiment and severity from the rules that fired. Pure.
+"""Priority, sentiment and severity: by the rules that fired, by who writes, when and of what. Pure.
 
 Before: decide.py has the hits. After: the Decision's numbers, each with the rule that gave it.
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import NamedTuple
 
+from router import reasons as why
+from router.policy import Policy
 from router.rules import Hit
+from router.terms import Belongs
+from schemas.conversation import ConversationState
+from schemas.decision import Reason
+from schemas.message import Message
 
 BASE = 30
 """Where a message without any special mark stands, of 100."""
+
+_WAITING = 10
+"""Points for a customer who writes again after the promised time for a first answer."""
 
 _PER_SEVERITY = 10
 _ANGRY = -0.6
@@ -44,3 +54,35 @@ def marks(hits: Sequence[Hit]) -> Marks:
     sentiment = round(-1.0 if mood < -1 else min(mood, 1.0), 3)
     points += _PER_SEVERITY * severity + (5 if sentiment <= _ANGRY else 0)
     return Marks(0 if points < 0 else min(points, 100), sentiment, severity)
+
+
+def urgency(
+    message: Message, held: ConversationState | None, points: int, part: Belongs | None,
+    policy: Policy, reasons: list[Reason], *, spoken: bool,
+) -> tuple[int, int]:  # fmt: skip
+    """Return the priority that stays with the conversation and that of this message, from 0 to
+    100; say in `reasons` what was added to the rules' points."""
+    if part is not None:
+        points += policy.points[part.incident.status == "confirmed"]
+    standing = policy.standing.of(message.sender) if spoken else None
+    if standing is not None:
+        points += standing[1]
+        reasons.append(why.of_standing(standing[0], policy.standing.version))
+    points = max(0, min(100, points))
+    if held is None:
+        return points, points
+    points = max(points, held.priority)
+    waited = _waited(message, held, policy) if spoken else None
+    if waited is None:
+        return points, points
+    reasons.append(why.of_waiting(waited, _WAITING))
+    return points, min(100, points + _WAITING)
+
+
+def _waited(message: Message, held: ConversationState, policy: Policy) -> timedelta | None:
+    """Return how long a customer who writes again has waited, if that is longer than promised."""
+    if held.status != "open" or held.unanswered_since is None:
+        return None
+    waited = message.received_at - held.unanswered_since
+    promised = policy.departments[held.department].first_response
+    return waited if waited > promised else None

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 
-from router.decide import Decided, Policy, Read, apply, one, readings, text_of
+from router.decide import Decided, apply, one, readings, text_of
 from router.language import language
+from router.policy import Policy, Read
 from router.training import wilson
 from schemas.base import Record, Time
 from schemas.conversation import ConversationState

@@ -25,9 +25,10 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from router import model, rules, standing
-from router.decide import Decided, Policy, Read, apply, one, readings
+from router.decide import Decided, apply, one, readings
 from router.entities import Pattern
 from router.open_incidents import OpenIncidents
+from router.policy import Policy, Read
 from router.state import Conversations
 from router.transaction import Transactions
 from runtime import log as logs

@@ -8,7 +8,7 @@ from datetime import timedelta
 from hashlib import blake2b
 
 from router import terms
-from router.decide import SPAM
+from router.policy import SPAM
 from schemas.decision import WorkItem
 from schemas.fold import fold
 from schemas.message import Message

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from router import rules
-from router.decide import Policy
+from router.policy import Policy
 from schemas.base import conversation_id, message_id
 from schemas.cursor import Cursor
 from schemas.departments import DEFAULT

@@ -1,0 +1,49 @@
+"""What decisions are made by, and what is read of a message before one. Pure.
+
+Before: run.py makes a Policy of the settings. After: decide.py and what it is made of.
+"""
+
+from dataclasses import dataclass
+
+from router.entities import Pattern
+from router.model import Model, Reading
+from router.rules import Pack
+from router.standing import NOBODY, Standing
+from schemas.departments import Department
+from schemas.incident import Incident
+
+IMPORTED = "imported"
+"""The flag of history: it is decided and stored, and waits for nobody."""
+SPAM = "spam"
+"""The flag of what is sent to everybody: people look at it last, no answer goes out by itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """What decisions are made by: rules, threshold, the departments that exist, the incidents that
+    are open, and how much more urgent their messages are (open, confirmed by people)."""
+
+    pack: Pack
+    threshold: float
+    departments: dict[str, Department]
+    models: tuple[Model, ...] = ()
+    patterns: tuple[Pattern, ...] = ()
+    incidents: tuple[Incident, ...] = ()
+    points: tuple[int, int] = (0, 0)
+    standing: Standing = NOBODY
+
+    @property
+    def model(self) -> str | None:
+        """What the models are called in a decision."""
+        return " ".join(m.name for m in self.models) or None
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A message's text as it is decided on, folded, its language, and what the models make of it,
+    by their tasks."""
+
+    text: str
+    folded: str
+    language: str
+    models: dict[str, Reading]

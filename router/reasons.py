@@ -1,0 +1,114 @@
+"""The reasons of decisions, in Turkish and English, with the words that say so. Pure.
+
+Before: decide.py knows what counted. After: the Decision's `reasons`, for people.
+"""
+
+import re
+from datetime import timedelta
+
+import msgspec
+
+from router.model import Model, Reading
+from router.policy import Policy
+from router.rules import Hit
+from router.terms import Belongs, places
+from schemas.decision import Entity, Evidence, Reason
+
+VERSION = "1"
+
+
+def of_rule(hit: Hit, policy: Policy) -> Reason:
+    rule = hit.rule
+    name = rule.department or ""
+    return Reason(
+        kind="rule", id=rule.id, version=policy.pack.version, evidence=hit.evidence,
+        weight=rule.weight, speaks_for=name if name in policy.departments else "",
+        text_tr=rule.tr, text_en=rule.en,
+    )  # fmt: skip
+
+
+def masked(reasons: list[Reason], personal: list[Entity]) -> list[Reason]:
+    """Return the reasons without a person's numbers in the words that they quote."""
+
+    def covered(e: Evidence) -> Evidence:
+        if any(p.start < e.end and e.start < p.end for p in personal):
+            return msgspec.structs.replace(e, text=re.sub(r"\w", "*", e.text))
+        return e
+
+    return [
+        msgspec.structs.replace(r, evidence=tuple(map(covered, r.evidence))) if r.evidence else r
+        for r in reasons
+    ]
+
+
+def of_model(model: Model, reading: Reading, text: str) -> Reason:
+    label, share = reading.best.label, reading.best.share
+    return Reason(
+        kind="model", id=f"model.{model.head.task}", version=model.name,
+        evidence=tuple([Evidence(start=a, end=b, text=text[a:b]) for a, b in reading.words]),
+        weight=share, text_tr=f"model: {label}, %{share * 100:.0f}",
+        text_en=f"the model says {label}, {share * 100:.0f} %",
+    )  # fmt: skip
+
+
+def of_incident(part: Belongs, text: str, folded: str) -> Reason:
+    """Return the reason that names the incident, with the words that say so."""
+    found = places(folded, part.terms)
+    return Reason(
+        kind="state", id="state.incident", version=VERSION, weight=round(part.score, 3),
+        evidence=tuple([Evidence(start=a, end=b, text=text[a:b]) for a, b in found]),
+        text_tr=f"açık bir olayın parçası: {part.incident.title}",
+        text_en=f"is part of an open incident: {part.incident.title}",
+    )  # fmt: skip
+
+
+def of_waiting(waited: timedelta, points: int) -> Reason:
+    hours = max(1, round(waited.total_seconds() / 3600))
+    return Reason(
+        kind="state",
+        id="state.waiting",
+        version=VERSION,
+        weight=float(points),
+        text_tr=f"{hours} saattir yanıt bekliyor, yeniden yazdı",
+        text_en=f"writes again after {hours} hours without an answer",
+    )
+
+
+def of_standing(standing: str, version: str) -> Reason:
+    return Reason(
+        kind="state", id="state.standing", version=version, text_tr=f"müşteri: {standing}",
+        text_en=f"customer: {standing}",
+    )  # fmt: skip
+
+
+def _state_reason(identifier: str, tr: str, en: str) -> Reason:
+    return Reason(
+        kind="state", id=f"state.{identifier}", version=VERSION, text_tr=tr, text_en=en, weight=1.0
+    )
+
+
+REPEAT = _state_reason("repeat", "bu ileti daha önce işlendi", "this message was handled before")
+FOLLOW_UP = _state_reason(
+    "follow_up", "açık bir görüşmenin devamı", "goes on in a conversation that a department has"
+)
+REOPENED = _state_reason(
+    "reopened", "çözülmüş görüşme yeniden açıldı", "a resolved conversation is open again"
+)
+STRANGER = _state_reason(
+    "new_participant", "görüşmeye yeni biri katıldı, kontrol edin",
+    "a new sender in this conversation: check who it is before you answer",
+)  # fmt: skip
+IMPORTED = _state_reason("imported", "eski kayıt, işlem gerekmez", "history: no work is opened")
+AUTOMATIC = _state_reason("automatic", "bir makine yazmış", "written by a machine")
+EVENT = _state_reason("event", "önceki bir iletiyi değiştiriyor", "an edit, deletion or reaction")
+UNSURE = _state_reason(
+    "unsure", "hiçbir bölüm yeterince kesin değil", "no department is certain enough"
+)
+SPAM = _state_reason(
+    "spam", "istenmeyen iletiye benziyor, bölümlere gitmez",
+    "looks like spam: kept from the departments",
+)  # fmt: skip
+HOPS = _state_reason(
+    "hop_limit", "çok kez yönlendirildi, ön değerlendirmeye alındı",
+    "moved too often: triage decides",
+)  # fmt: skip
