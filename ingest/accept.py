@@ -142,6 +142,8 @@ class Ingest:
 
 
 async def _parsed(channel: Channel, delivery: Delivery, context: Context) -> Parsed:
+    if delivery.refused is not None:
+        raise delivery.refused
     if len(delivery.raw) <= _INLINE:
         return channel.parse(delivery, context)
     return await asyncio.to_thread(channel.parse, delivery, context)

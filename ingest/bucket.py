@@ -179,15 +179,19 @@ class Objects:
             yield one
 
     async def _take(self, one: Object, accept: Accept) -> None:
-        oversize = one.size if one.size > _LARGEST else None
+        raw, refused = b"", None
         try:
-            raw = b"" if oversize else await self._reading.get(one.key)
+            if one.size > _LARGEST:
+                raise Rejected("media.too_large", f"{one.size} bytes, more than {_LARGEST}")
+            raw = await self._reading.get(one.key)
         except Rejected as error:
-            self._tools.warn("object.gone", source=self._source, why=error.text)
-            return
+            if error.code == "media.gone":
+                self._tools.warn("object.gone", source=self._source, why=error.text)
+                return
+            refused = error
         await accept(Delivery(
             raw=raw, account=self._account, received_at=self._tools.now(), hint=one.key,
-            position=one.position, oversize=oversize,
+            position=one.position, refused=refused,
         ))  # fmt: skip
         self._taken[one.key] = (one.etag, one.modified)
         if len(self._taken) % _KEEP_EVERY == 0:

@@ -18,6 +18,7 @@ import msgspec
 
 from schemas.base import conversation_id, message_id
 from schemas.cursor import Cursor
+from schemas.errors import Rejected
 from schemas.message import Event, EventKind, Kind, Message, Party
 
 
@@ -30,7 +31,8 @@ class Delivery:
     """One thing a source handed over, with its own acknowledgement.
 
     `ack` is awaited once Kafka has it, or once it was refused for good; `nack` when it must come
-    again. `position` is where the source holds it, in the words of its `inventory`.
+    again. `position` is where the source holds it, in the words of its `inventory`; `refused` is
+    why it can't be taken whatever it holds: too large, or not to be read.
     """
 
     raw: bytes
@@ -38,7 +40,7 @@ class Delivery:
     received_at: datetime
     position: str | None = None
     hint: str | None = None
-    oversize: int | None = None
+    refused: Rejected | None = None
     traceparent: str | None = None
     ack: Callable[[], Awaitable[None]] = _nothing
     nack: Callable[[], Awaitable[None]] = _nothing

@@ -4,6 +4,7 @@ Before: training.py has a model and its cross-validated margins. After: the mode
 look, or as it was. The bound is set so that one text in twenty gets one.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -23,7 +24,9 @@ LOOKED = 0.05
 """The share of texts that are looked at again by `santral train --second-look`."""
 
 _PARTS = (0.3, 0.5, 0.7, 0.9)
-_LEAST = 3  # texts more that it must get right to be worth its time
+_LEAST, _LEAST_SHARE = 3, 0.05
+"""So many texts more, and such a share of those it looks at, it must get right to be worth it."""
+
 _STRENGTH = 10.0  # of scikit-learn's logistic regression: embeddings are of length 1
 
 
@@ -50,7 +53,8 @@ def with_second(
     top = own.max(axis=1)
     below = float(np.quantile(top, share))
     unsure = top < below
-    best, part = int((model.chosen(own) == truth)[unsure].sum()) + _LEAST - 1, 0.0
+    worth = max(_LEAST, math.ceil(_LEAST_SHARE * int(unsure.sum())))
+    best, part = int((model.chosen(own) == truth)[unsure].sum()) + worth - 1, 0.0
     for tried in _PARTS:
         mixed = (1 - tried) * own + tried * by_fold
         right = int((mixed.argmax(axis=1) == truth)[unsure].sum())

@@ -11,10 +11,14 @@ from ingest.bucket import Bucket, Objects
 from ingest.channel import Delivery, Listing, Tools
 from ingest.channels.phone import Account, Phone
 from ingest.inventory import inventories
+from runtime.bus import read_to_end
 from runtime.settings import Settings
-from schemas.errors import Rejected, Retry
+from schemas import envelope, topics
+from schemas.dead import DeadLetter
+from schemas.errors import Retry
 from tests.s3 import ACCESS, BUCKET, S3, SECRET, etag
 from tests.samples import Cursors
+from tests.servers import ingesting
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -136,10 +140,7 @@ async def test_an_object_that_is_gone_or_too_large_holds_nothing_up(
     s3.put("analysis/b.json", b"{}", NOW - HOUR)
     assert await machine.look(bucket(s3)) == ["analysis/a.json", "analysis/b.json"]
     large = machine.taken[0]
-    assert (large.raw, large.oversize) == (b"", 11)
-    with pytest.raises(Rejected) as error:
-        Phone().parse(large, _context())
-    assert error.value.code == "media.too_large"
+    assert (large.raw, large.refused and large.refused.code) == (b"", "media.too_large")
     s3.put("analysis/c.json", b"{}", NOW - HOUR)
     source = Objects("phone", "a", bucket(s3), machine.tools(1))
     listed = [o async for o in source._listed()]
@@ -178,3 +179,25 @@ async def test_the_ledger_hears_what_the_bucket_holds_of_the_time_that_was_read(
 def test_an_account_has_one_place() -> None:
     with pytest.raises(ValueError, match="one place"):
         Account(folder="/a", bucket=Bucket(name="b"))
+
+
+async def test_an_object_that_its_writer_encrypted_is_a_dead_letter_and_taken_once(
+    s3: S3, kafka: Settings
+) -> None:
+    machine = Machine()
+    s3.metadata = {"x-amz-key-v2": "abc"}
+    s3.put("analysis/a.json", b"cipher", NOW - HOUR)
+    assert await machine.look(bucket(s3)) == ["analysis/a.json"]
+    refused = machine.taken[0].refused
+    assert refused is not None
+    assert refused.code == "media.refused"
+    async with ingesting(kafka, timedelta(seconds=20)) as ingest:
+        assert await ingest.accept(Phone(), machine.taken[0], Account(), bury=True) is None
+    letters = [
+        envelope.decode(DeadLetter, r.value)
+        async for records in read_to_end(kafka.kafka, [topics.DEAD.name])
+        for r in records
+    ]
+    assert [(x.code, x.origin.position) for x in letters] == [
+        ("media.refused", machine.taken[0].position)
+    ]

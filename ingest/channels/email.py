@@ -97,8 +97,6 @@ class Email:
     def parse(self, delivery: Delivery, context: Context) -> Parsed:
         """Return the Message in a raw RFC 5322 mail."""
         settings = context.settings
-        if delivery.oversize is not None:
-            raise Rejected("mail.too_large", f"{delivery.oversize} bytes, only its head was kept")
         if delivery.hint == IN_BUCKET:
             return _lies_in_a_bucket(delivery, context)
         made, files = message(
@@ -121,6 +119,10 @@ class Email:
     def source(self, account: str, settings: Account, tools: Tools) -> "Mailboxes":
         """Return the IMAP source of one account."""
         return Mailboxes(account, settings, tools)
+
+
+def _too_large(size: int) -> Rejected:
+    return Rejected("mail.too_large", f"{size} bytes, only its head was kept")
 
 
 def _lies_in_a_bucket(delivery: Delivery, context: Context) -> Parsed:
@@ -245,7 +247,8 @@ class Mailboxes:
                             raw = await session.fetch(uid, sizes[uid], head=large)
                         if raw is not None:
                             made = self._delivery(raw, epoch, mailbox, uid)
-                            made = replace(made, oversize=sizes[uid] if large else None)
+                            if large:
+                                made = replace(made, refused=_too_large(sizes[uid]))
                             group.create_task(accept(made))
                 # Only now, with all of the wave safe: the cursor never passes what is not.
                 session.known.update(wave)

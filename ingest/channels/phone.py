@@ -92,8 +92,6 @@ class Phone:
     def parse(self, delivery: Delivery, context: Context) -> Parsed:
         """Return the call in a transcript."""
         told: Account = context.settings or Account()
-        if delivery.oversize is not None:
-            raise Rejected("media.too_large", f"a transcript of {delivery.oversize} bytes")
         ref = named(delivery.raw, told)
         if ref:
             return _notice(ref, delivery, context)
