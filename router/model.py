@@ -55,6 +55,7 @@ class Head(Record, frozen=True, kw_only=True):
     """What a model is, and what it was made from. Probabilities are softmax(`sharpness` x margins),
     of which the share `noise` is spread over all labels: so often people label otherwise.
 
+    A teacher (`taught_by`) gave labels to `taught` lines of the `unlabelled` ones, by their sha256.
     `outside` is the label of texts that belong to none of the others; it is also given to those
     whose best probability is below `outside_below`.
     """
@@ -76,6 +77,9 @@ class Head(Record, frozen=True, kw_only=True):
     made_at: Time
     made_by: str = ""
     figures: Figures
+    taught_by: str = ""
+    taught: int = 0
+    unlabelled: str = ""
     second: Second | None = None
     sha256: str = ""
 
@@ -129,13 +133,7 @@ class Model:
 
     def shares(self, margins: Floats) -> Floats:
         """Return the probabilities of margins, rows that add up to 1."""
-        scaled = (margins * self.head.sharpness).astype(np.float64)
-        scaled -= scaled.max(axis=1, keepdims=True)
-        made = np.exp(scaled)
-        made /= made.sum(axis=1, keepdims=True)
-        made += self.head.noise * (1 / made.shape[1] - made)
-        shares: Floats = made.astype(np.float32)
-        return shares
+        return probabilities(margins, self.head.sharpness, self.head.noise)
 
     def judged(self, texts: list[str]) -> Floats:
         """Return the probabilities of texts, those of a second look where one is due."""
@@ -232,6 +230,17 @@ class Model:
         ):  # fmt: skip
             none[at] = (*none[at], (start, end))
         return none
+
+
+def probabilities(margins: Floats, sharpness: float, noise: float) -> Floats:
+    """Return softmax(sharpness x margins), `noise` of it spread over all labels."""
+    scaled = (margins * sharpness).astype(np.float64)
+    scaled -= scaled.max(axis=1, keepdims=True)
+    made = np.exp(scaled)
+    made /= made.sum(axis=1, keepdims=True)
+    made += noise * (1 / made.shape[1] - made)
+    shares: Floats = made.astype(np.float32)
+    return shares
 
 
 _GOOD = frozenset({"olumlu", "positive", "pozitif", "pos", "good", "happy"})

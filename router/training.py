@@ -18,10 +18,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from router import features
+from router import features, second
 from router.features import BUCKETS, counted
-from router.model import AT_ONCE, Figures, Floats, Head, Model, Task, build
-from router.training_second import with_second
+from router.model import AT_ONCE, Figures, Floats, Head, Model, Task, build, probabilities
+from router.teaching import MOST, lesson
+from router.training_second import embedded, with_second
 from schemas.base import Record
 from schemas.errors import ConfigError, Problem, Unavailable
 
@@ -96,6 +97,39 @@ def read(lines: Iterable[bytes]) -> Labelled:
     return Labelled(texts=texts, labels=labels, data=digest.hexdigest(), unlabelled=unlabelled)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Unlabelled:
+    """Texts without a label, no two the same, `data` the sha256 of the lines they are from."""
+
+    texts: list[str]
+    data: str
+
+
+def texts(lines: Iterable[bytes], most: int = MOST) -> Unlabelled:
+    """Return the texts of lines, whatever their labels, at most so many, evenly picked; raise
+    ConfigError that names every line that is none (at most 20)."""
+    found: dict[str, None] = {}
+    problems: list[Problem] = []
+    digest = sha256()
+    decoder = msgspec.json.Decoder(Line)
+    for number, raw in enumerate(lines, 1):
+        if not raw.strip():
+            continue
+        digest.update(raw.strip() + b"\n")
+        try:
+            found[decoder.decode(raw).text] = None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            problems.append(Problem(f'unlabelled line {number}: {error}. Give {{"text": …}}.'))
+            if len(problems) == 20:
+                break
+    if problems:
+        raise ConfigError(problems)
+    every = list(found)
+    step = max(1.0, len(every) / most)
+    picked = [every[int(i * step)] for i in range(min(len(every), most))]
+    return Unlabelled(texts=picked, data=digest.hexdigest())
+
+
 def wilson(share: float, count: int) -> tuple[float, float]:
     """Return the bounds of a share of `count` with 95 % (Wilson 1927)."""
     if not count:
@@ -109,12 +143,13 @@ def wilson(share: float, count: int) -> tuple[float, float]:
 
 def train(
     told: Labelled, task: Task, now: datetime, tell: Tell = lambda *_: None, *,
-    look_again: float = 0.0,
+    look_again: float = 0.0, unlabelled: Unlabelled | None = None,
 ) -> Model:  # fmt: skip
     """Return a model of the lines; raise ConfigError when they can't be learned from.
 
     `tell` hears (what, done, of all) of the steps. With `look_again` it gets a second look at that
-    share of texts, if that helps (`head.second`).
+    share of texts, if that helps (`head.second`); from `unlabelled` lines it learns by a teacher,
+    if that helps (`head.taught`).
     """
     try:
         import sklearn
@@ -133,15 +168,65 @@ def train(
     # What a label is called is said of its own messages, too: with few lines that is worth some.
     names, named = _names(labels)
     folds = _folds(truth)
-    probes = _PROBES if len(truth) * len(labels) < _LARGE else 1
-    steps, done = len(_CANDIDATES) * probes + FOLDS - probes + 1, 0
-    margins = np.zeros((len(_CANDIDATES), len(truth), len(labels)), np.float32)
+    candidate, held = _settled(matrix, truth, folds, names, named, len(labels), tell)
+    rows, answers = matrix, truth
+    sharpness, noise = _calibrated(held, truth)
+    taught_by = ""
+
+    def fit(some: Any, called: Numbers) -> Callable[[Any], Floats]:
+        whole = np.append(called, named)
+        return _fitted(_stack(some, names), whole, len(labels), candidate)[1]
+
+    if unlabelled is not None and unlabelled.texts:
+        taught_by = second.engine()
+        learned = lesson(
+            matrix, truth, folds, embedded(told.texts, tell), matrix_of(unlabelled.texts),
+            embedded(unlabelled.texts, tell, "embedding the unlabelled"), len(labels), fit,
+            lambda margins: probabilities(margins, sharpness, noise), _stack, tell,
+        )  # fmt: skip
+        if _right(learned.held, truth) > _right(held, truth):
+            held = learned.held
+            rows, answers = _stack(matrix, learned.rows), np.append(truth, learned.labels)
+            sharpness, noise = _calibrated(held, truth)
+    whole = _stack(rows, names)
+    (idf, weights, bias), _ = _fitted(whole, np.append(answers, named), len(labels), candidate)
+    used = np.flatnonzero(np.diff(whole.tocsc().indptr)).astype(np.int32)
+    counts, taught = Counter(told.labels), len(answers) - len(truth)
+    head = Head(
+        task=task, labels=labels, features=features.VERSION, rows=len(used),
+        unseen=float(idf.max()), sharpness=sharpness, noise=noise,
+        outside=next((x for x in labels if x.casefold() in OUTSIDE), ""),
+        data=told.data, lines=len(truth), by_label={x: counts[x] for x in labels}, made_at=now,
+        made_by=f"scikit-learn {sklearn.__version__}, {candidate[0]:g} of naive Bayes, "
+                f"C {candidate[1]:g}",
+        figures=Figures(accuracy=0, low=0, high=0, majority=0, macro_f1=0, ece=0, folds=FOLDS),
+        taught_by=taught_by if taught else "", taught=taught,
+        unlabelled=unlabelled.data if unlabelled is not None and taught else "",
+    )  # fmt: skip
+    model = build(head, task, used, idf[used], np.ascontiguousarray(weights[:, used].T), bias)
+    shares = model.shares(held)
+    if look_again:
+        model, shares = with_second(model, held, truth, folds, told.texts, look_again, tell)
+    return _judged(model, shares, truth)
+
+
+def _right(margins: Floats, truth: Numbers) -> int:
+    return int((margins.argmax(axis=1) == truth).sum())
+
+
+def _settled(
+    matrix: Any, truth: Numbers, folds: Numbers, names: Any, named: Numbers, count: int, tell: Tell
+) -> tuple[tuple[float, float], Floats]:
+    """Return the best candidate, and the margins of each line by a model that had not seen it."""
+    probes = _PROBES if len(truth) * count < _LARGE else 1
+    steps, done = len(_CANDIDATES) * probes + FOLDS - probes, 0
+    margins = np.zeros((len(_CANDIDATES), len(truth), count), np.float32)
 
     def judged(which: int, fold: int) -> None:
         nonlocal done
         seen = folds != fold
         rows, answers = _stack(matrix[seen], names), np.append(truth[seen], named)
-        _, fitted = _fitted(rows, answers, len(labels), _CANDIDATES[which])
+        _, fitted = _fitted(rows, answers, count, _CANDIDATES[which])
         margins[which][~seen] = fitted(matrix[~seen])
         done += 1
         tell("cross-validating", done, steps)
@@ -154,27 +239,7 @@ def train(
     chosen = int(right.argmax())
     for fold in range(probes, FOLDS):
         judged(chosen, fold)
-    candidate, held = _CANDIDATES[chosen], margins[chosen]
-    whole = _stack(matrix, names)
-    (idf, weights, bias), _ = _fitted(whole, np.append(truth, named), len(labels), candidate)
-    tell("fitting", steps, steps)
-    sharpness, noise = _calibrated(held, truth)
-    used = np.flatnonzero(np.diff(whole.tocsc().indptr)).astype(np.int32)
-    counts = Counter(told.labels)
-    head = Head(
-        task=task, labels=labels, features=features.VERSION, rows=len(used),
-        unseen=float(idf.max()), sharpness=sharpness, noise=noise,
-        outside=next((x for x in labels if x.casefold() in OUTSIDE), ""),
-        data=told.data, lines=len(truth), by_label={x: counts[x] for x in labels}, made_at=now,
-        made_by=f"scikit-learn {sklearn.__version__}, {candidate[0]:g} of naive Bayes, "
-                f"C {candidate[1]:g}",
-        figures=Figures(accuracy=0, low=0, high=0, majority=0, macro_f1=0, ece=0, folds=FOLDS),
-    )  # fmt: skip
-    model = build(head, task, used, idf[used], np.ascontiguousarray(weights[:, used].T), bias)
-    shares = model.shares(held)
-    if look_again:
-        model, shares = with_second(model, held, truth, folds, told.texts, look_again, tell)
-    return _judged(model, shares, truth)
+    return _CANDIDATES[chosen], margins[chosen]
 
 
 def _judged(model: Model, shares: Floats, truth: Numbers) -> Model:

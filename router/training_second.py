@@ -37,17 +37,12 @@ def with_second(
     """Return the model with a second look, if that gets more right, and the probabilities that it
     gives the lines by the folds that had not seen them; `share` of all texts are looked at."""
     here = second.engine()
-    seen = np.zeros((len(texts), WIDTH), np.float32)
-    for place, text in enumerate(texts):
-        seen[place] = second.embed(text)
-        if place % 20 == 0:
-            tell("embedding", place, len(texts))
-    tell("embedding", len(texts), len(texts))
+    seen = embedded(texts, tell)
     count = len(model.head.labels)
     by_fold = np.zeros((len(texts), count), np.float32)
     for fold in np.unique(folds):
         mine = folds == fold
-        weights = _fitted(seen[~mine], truth[~mine], count)
+        weights = fitted(seen[~mine], truth[~mine], count)
         by_fold[mine] = [second.shares(row, weights) for row in seen[mine]]
     own = model.shares(margins)
     top = own.max(axis=1)
@@ -65,10 +60,21 @@ def with_second(
     made = Second(engine=here, below=round(below, 6), part=part)
     head = msgspec.structs.replace(model.head, second=made)
     own[unsure] = ((1 - part) * own + part * by_fold)[unsure]
-    return replace(model, head=head, again=_fitted(seen, truth, count)), own
+    return replace(model, head=head, again=fitted(seen, truth, count)), own
 
 
-def _fitted(seen: Floats, truth: Numbers, count: int) -> Floats:
+def embedded(texts: list[str], tell: Tell, what: str = "embedding") -> Floats:
+    """Return the embeddings of texts, one row each."""
+    made = np.zeros((len(texts), WIDTH), np.float32)
+    for place, text in enumerate(texts):
+        made[place] = second.embed(text)
+        if place % 20 == 0:
+            tell(what, place, len(texts))
+    tell(what, len(texts), len(texts))
+    return made
+
+
+def fitted(seen: Floats, truth: Numbers, count: int) -> Floats:
     """Return WIDTH + 1 rows x labels; a label that is not among the lines is impossible."""
     from sklearn.linear_model import LogisticRegression
 

