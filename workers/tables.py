@@ -107,8 +107,7 @@ HANDLES = Table(
     Column("conversation", Text, nullable=False),
     Column("channel", Text, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
-    Index("handles_message", "message"),
-    Index("handles_conversation", "conversation"),
+    Index("handles_message", "message"), sqlite_with_rowid=False,
 )  # fmt: skip
 """Which handles a message names: said by its `source` of the sender, typed by the `sender`, or
 found in the `text`."""

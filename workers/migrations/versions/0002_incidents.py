@@ -30,9 +30,9 @@ def upgrade() -> None:
         *(sa.Column(n, sa.Text, primary_key=True) for n in ("node", "message", "said_by")),
         *(sa.Column(n, sa.Text, nullable=False) for n in ("brand", "conversation", "channel")),
         sa.Column("at_ms", sa.BigInteger, nullable=False),
+        sqlite_with_rowid=False,
     )
     op.create_index("handles_message", "handles", ["message"])
-    op.create_index("handles_conversation", "handles", ["conversation"])
     op.create_table(
         "links",
         sa.Column("id", sa.Text, primary_key=True),
