@@ -157,7 +157,7 @@ class Incidents:
         if seen.trouble:
             self._count(seen, 1)
         if live is not None:
-            live.times.append((seen.at, seen.customer))
+            live.last = max(live.last, seen.at)
             return  # people said that it is nothing: it opens nothing new
         burst = bursts.see(seen)
         if burst is not None:
@@ -274,7 +274,9 @@ class Incidents:
 
     def _redescribe(self, live: Live) -> None:
         """Once it has twice as many customers, say anew by which signs it is known."""
-        if len(live.customers) < 2 * live.described_at:
+        known = len(live.customers)
+        # After a restart its first members are known by name only: too few would say too little.
+        if known < 2 * live.described_at or 2 * len(live.members) < min(known, _KEPT_MEMBERS):
             return
         usual, bursts = self._of(live.record.brand)
         told = described(list(live.members), bursts.held(), usual, self._options.customers)

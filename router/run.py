@@ -236,10 +236,13 @@ class Router:
 
     def _know(self) -> None:
         """Decide with the incidents that are open now."""
+        before = {i.id for i in self._policy.incidents}
         self._policy = replace(self._policy, incidents=self._incidents.now)
         if self._shadow is not None:
             self._shadow = replace(self._shadow, incidents=self._incidents.now)
-        log.info("incidents.open", count=len(self._incidents.now))
+        now = {i.id for i in self._incidents.now}
+        if now != before:
+            log.info("incidents.open", count=len(now))
 
     def _usable(self, record: Any) -> bool:
         error = record.error()

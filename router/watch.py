@@ -87,7 +87,6 @@ class State:
             )
         )  # fmt: skip
         self._began_at = time.time()
-        self._since: float | None = None
 
     async def restore(self, settings: Settings) -> None:
         """Read what was told before: the usual, and the incidents."""
@@ -99,7 +98,6 @@ class State:
         async for batch in bus.read_to_end(settings.kafka, [topics.INCIDENTS.name], since):
             records += [i for r in batch if (i := _decoded(Incident, r.value)) is not None]
         self.incidents.restore(pulses, records)
-        self._since = self.incidents.since(self._began_at)
         log.info("watch.restored", hours=len(pulses), incidents=len(self.incidents.open()))
 
     def since(self, topic: str) -> float:
@@ -109,8 +107,7 @@ class State:
             return (now // 60 - KEPT_MINUTES + 1) * 60
         if topic == topics.INCIDENTS.name:
             return self._began_at - 60
-        # Never later than at the start: what another member read meanwhile was not seen here.
-        return min(self._since or now, self.incidents.since(now))
+        return self.incidents.since(now)
 
 
 class _Thread(driver.AIOKafkaConsumerThread):
@@ -278,7 +275,12 @@ async def _main(settings: Settings, health: Health) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     state = State(settings)
-    await state.restore(settings)
+    try:
+        await state.restore(settings)
+    except bus.AWAY as error:
+        mend = "start Kafka; after an upgrade run `santral topics`"
+        log.error("watch.not_restored", error=f"{type(error).__name__}: {error}", mend=mend)
+        return 1
     publisher = Publisher(settings.kafka, f"santral-watch-{os.getpid()}")
     health.add("kafka", lambda: None if publisher.healthy else "the last publish failed")
     fresh = Fresh(SystemClock(), float("inf"), "decision")

@@ -64,7 +64,7 @@ def _stage(name: str, module: str, function: str, text: str) -> None:
 
 _stage("ingest", "ingest.run", "start", "Run the door and the channels (one stage).")
 _stage("router", "router.run", "start", "Run the router (one stage).")
-_stage("watch", "router.watch", "start", "Run the watch: live rates (one stage).")
+_stage("watch", "router.watch", "start", "Run the watch: live rates, and incidents (one stage).")
 
 
 @main.command()

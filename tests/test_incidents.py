@@ -221,8 +221,10 @@ def test_a_dismissed_one_swallows_its_messages_and_opens_nothing() -> None:
     (opened,) = told(held, "opened")
     held.apply(person(opened, "dismissed", at))
     held.told.clear()
-    at = outage(held, at, 60, first=50)
-    held.tick(at)
+    for hour in range(16):
+        # Longer than what is over is remembered: it is not over while they go on.
+        outage(held, at + hour * HOUR_S, 20, first=50 + 20 * hour)
+        held.tick(at + (hour + 1) * HOUR_S)
     assert [r for r in held.told if isinstance(r, Incident)] == []
     assert held.open() == []
 
