@@ -24,16 +24,17 @@ from router.usual import HOUR_S, Usual
 from runtime import store
 from runtime.bus import Publisher
 from runtime.clock import SystemClock
-from runtime.settings import Kafka
+from runtime.settings import Kafka, Settings
 from schemas.api import JudgeIn
 from schemas.decision import Decision
 from schemas.errors import Rejected
 from schemas.fold import fold
 from schemas.incident import Incident, Pulse, Sign, after, folded
+from schemas.outcome import Outcome
 from tests.samples import NOW, message, policy
 from workers import incidents as reading
 from workers.history import History
-from workers.holding import unfit, wording
+from workers.holding import Holding, unfit, wording
 from workers.recorder import Fenced, Rows, take, write
 from workers.run import MIGRATIONS
 
@@ -575,3 +576,36 @@ async def _judged(
     publisher = Publisher(Kafka(bootstrap="127.0.0.1:1"), "test")
     asked = JudgeIn(agent="ada", into=into)
     return await reading.judge(known, verb, asked, others, publisher, SystemClock())
+
+
+def test_who_writes_later_is_answered_also_through_what_was_merged(stored: Engine) -> None:
+    holding = Holding(
+        Settings(), stored, Publisher(Kafka(bootstrap="127.0.0.1:1"), "test"), SystemClock()
+    )
+    grown = incident(status="grown", at=NOW + timedelta(minutes=6), customers=8,
+                     messages=(message("x").id,))  # fmt: skip
+    known, found, missing = holding.due(grown)
+    assert (found, missing) == ([], 0), "nobody answered it"
+    unheard = incident(status="grown", at=NOW + timedelta(hours=9), messages=("x",))
+    assert holding.due(unheard)[2] == 1, "what the store has not is waited for"
+    rows = Rows()
+    whole = incident("i2")
+    told = person(whole, "answered", NOW.timestamp() + 100, text_tr="Çalışıyoruz", later=True)
+    merged = person(incident(), "merged", NOW.timestamp() + 4000, merged_into="i2")
+    for offset, record in enumerate((whole, told, merged), 3):
+        take(rows, "incidents.v1", 0, offset, msgspec.json.encode(record))
+    with stored.begin() as connection:
+        write(connection, rows)
+    known, found, missing = holding.due(grown)
+    assert (known.id, known.text_tr, missing) == ("i2", "Çalışıyoruz", 0)
+    assert [m.text for m, _ in found] == ["Kadıköy'de internet yok"]
+    assert [m.text for m, _ in holding.due(told)[1]] == ["Kadıköy'de internet yok"]
+    solved = Outcome(
+        id="o", kind="resolved", brand="default", conversation=found[0][0].conversation, item="i",
+        department="technical", at=NOW + timedelta(hours=1),
+    )  # fmt: skip
+    rows = Rows()
+    take(rows, "outcomes.v1", 0, 0, msgspec.json.encode(solved))
+    with stored.begin() as connection:
+        write(connection, rows)
+    assert holding.due(told)[1] == [], "who was helped is not told to wait"

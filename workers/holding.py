@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, text
 
 from runtime import metrics
-from runtime.bus import Lag, Publisher, follow, read_to_end
+from runtime.bus import Lag, Publisher, follow
 from runtime.clock import Clock
 from runtime.log import get
 from runtime.settings import Settings
@@ -22,11 +22,11 @@ from schemas import envelope, topics
 from schemas.base import derived_id
 from schemas.decision import Decision
 from schemas.errors import Rejected, Retry
-from schemas.incident import ENDED, LOOKED_BACK, Incident, after
+from schemas.incident import ENDED, Incident, folded
 from schemas.message import Message
 from schemas.outcome import Outcome, Reply
 from workers.desk import allowed
-from workers.incidents import parts
+from workers.incidents import history, parts
 
 log = get(__name__)
 
@@ -49,62 +49,39 @@ def wording(incident: Incident, language: str) -> str:
 
 
 class Holding:
-    """Follows incidents.v1."""
+    """Follows incidents.v1; what an incident is by now is asked of the store."""
 
     def __init__(
         self, settings: Settings, engine: Engine, publisher: Publisher, clock: Clock
     ) -> None:
         self._settings, self._engine = settings, engine
         self._publisher, self._clock = publisher, clock
-        self._known: dict[str, Incident] = {}
         self.lag = Lag(settings.kafka)
 
     async def run(self) -> None:
         """Answer until cancelled."""
-        self._known = {}
-        since = int((self._clock.now() - LOOKED_BACK).timestamp() * 1000)
-        async for batch in read_to_end(self._settings.kafka, [topics.INCIDENTS.name], since):
-            for record in batch:
-                self._learn(record.value)
         await follow(
             self._settings.kafka, topics.INCIDENTS.name, group=GROUP,
             client_id=f"santral-holding-{os.getpid()}", lag=self.lag, most=20, each=self._one,
         )  # fmt: skip
 
-    def _learn(self, value: bytes | None) -> Incident | None:
+    async def _one(self, value: bytes | None) -> None:
         try:
             record = envelope.decode(Incident, value)
         except Rejected as error:
             log.warning("record.undecodable", topic=topics.INCIDENTS.name, text=error.text)
-            return None
-        self._known[record.id] = after(self._known.get(record.id), record)
-        return record
-
-    async def _one(self, value: bytes | None) -> None:
-        record = self._learn(value)
-        if record is None or self._clock.now() - record.at > _OLD:
-            return  # nobody waits for the holding text of last week
-        if record.status == "answered":
-            await self._answer(record, None)
             return
-        known = self._whole(record.id)
-        if record.messages and known.later and known.status not in ENDED:
-            await self._answer(known, record.messages)
+        if self._clock.now() - record.at > _OLD:
+            return  # nobody waits for the holding text of last week
+        if record.status == "answered" or record.messages:
+            await self._answer(record)
 
-    def _whole(self, identifier: str) -> Incident:
-        """Return an incident, or the one that it was merged into."""
-        known = self._known[identifier]
-        for _ in range(len(self._known)):
-            if known.status != "merged" or known.merged_into not in self._known:
-                break
-            known = self._known[known.merged_into]
-        return known
-
-    async def _answer(self, incident: Incident, only: tuple[str, ...] | None) -> None:
-        """Send the holding text to all members that the store has by now, or only to some."""
+    async def _answer(self, record: Incident) -> None:
+        """Send the holding text of an answered incident to all members, or to those that a record
+        adds, if later ones are to have it."""
         until = self._clock.monotonic() + _PATIENCE_S
         while True:
-            found, missing = await asyncio.to_thread(self._members, incident, only)
+            known, found, missing = await asyncio.to_thread(self.due, record)
             if not missing:
                 break
             if self._clock.monotonic() > until:
@@ -113,31 +90,31 @@ class Holding:
             await asyncio.sleep(_LOOK_S)
         sent = 0
         for message, decision in found:
-            sent += await self._send(incident, message, decision)
+            sent += await self._send(known, message, decision)
         if sent:
-            log.info("incident.answered", id=incident.id, conversations=sent, agent=incident.agent)
+            log.info("incident.answered", id=known.id, conversations=sent, agent=known.agent)
 
-    def _members(
-        self, incident: Incident, only: tuple[str, ...] | None
-    ) -> tuple[list[tuple[Message, Decision]], int]:
-        """Return the newest message of each conversation with its decision, and how much of the
-        incident is not in the store yet."""
+    def due(self, record: Incident) -> tuple[Incident, list[tuple[Message, Decision]], int]:
+        """Return the incident, the newest message of each conversation to be answered with its
+        decision, and how much of it is not in the store yet."""
         with self._engine.connect() as connection:
-            ids = set(only or ())
-            if only is None:
-                there = connection.execute(
-                    text("SELECT 1 FROM incidents WHERE id = :i AND at_ms = :a AND status = :s"),
-                    {"i": incident.id, "a": int(incident.at.timestamp() * 1000), "s": "answered"},
-                ).first()
-                if there is None:
-                    return [], 1
-                for part in parts(connection, incident.id):
-                    rows = connection.execute(
-                        text("SELECT message FROM incident_messages WHERE incident = :i"),
-                        {"i": part},
-                    )
-                    ids.update(str(row[0]) for row in rows)
-            return _newest(connection, ids)
+            there = connection.execute(
+                text("SELECT 1 FROM incidents WHERE id = :i AND at_ms = :a AND status = :s"),
+                {"i": record.id, "a": int(record.at.timestamp() * 1000), "s": record.status},
+            ).first()
+            if there is None:
+                return record, [], 1  # what was said before it may be missing, too
+            if record.status == "answered":
+                ids = {
+                    str(row[0])
+                    for part in parts(connection, record.id)
+                    for row in connection.execute(_OF_INCIDENT, {"i": part})
+                }
+                return record, *_newest(connection, ids)
+            known = _whole(connection, record.id)
+            if known is None or not known.later or known.status in ENDED:
+                return record, [], 0
+            return known, *_newest(connection, set(record.messages))
 
     async def _send(self, incident: Incident, message: Message, decision: Decision) -> bool:
         said = wording(incident, decision.language)
@@ -217,6 +194,18 @@ def _newest(connection: Connection, ids: set[str]) -> tuple[list[tuple[Message, 
     return [pair for conversation, pair in newest.items() if conversation not in done], missing
 
 
+def _whole(connection: Connection, identifier: str) -> Incident | None:
+    """Return an incident as it is, or the one that it was merged into."""
+    seen: set[str] = set()
+    known = folded(history(connection, identifier)).get(identifier)
+    while known is not None and known.status == "merged" and known.id not in seen:
+        seen.add(known.id)
+        into = known.merged_into or ""
+        known = folded(history(connection, into)).get(into)
+    return known
+
+
+_OF_INCIDENT = text("SELECT message FROM incident_messages WHERE incident = :i")
 _LAST = text(
     "SELECT kind FROM outcomes WHERE conversation = :c AND kind IN ('resolved', 'reopened') "
     "ORDER BY at_ms DESC LIMIT 1"

@@ -185,7 +185,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "Customers who write at once, for one cause; they open, grow and close by themselves.",
     ),
     "incidents_open": ("Açık olaylar", "Open incidents"),
-    "incidents_none": ("Açık olay yok.", "No incident is open."),
+    "incidents_none": (
+        "Açık olay yok. Olağan düzey bir gün ve birkaç yüz iletiden sonra bilinir.",
+        "No incident is open. After a day and some hundred messages the usual is known.",
+    ),
     "incidents_ended": ("Son otuz gün", "Last thirty days"),
     "incident_opened": ("açıldı", "opened"),
     "incident_grown": ("büyüyor", "growing"),
