@@ -6,6 +6,7 @@ when the supervisor itself is killed, the kernel ends its children.
 """
 
 import asyncio
+import contextlib
 import ctypes
 import fcntl
 import functools
@@ -57,12 +58,23 @@ class Child:
     restarts: int = 0
 
 
+# Below the ports that systems lend to outgoing connections (Linux from 32768 on): one of those
+# could take a port between our choosing it and its owner's listening there.
+_PORTS = range(20_000, 32_000)
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """Return a port of loopback that nobody listens on."""
-    with socket.socket() as made:
-        made.bind(("127.0.0.1", 0))
-        port: int = made.getsockname()[1]
-        return port
+    """Return a port of loopback that nobody listens on, each time another one."""
+    while len(_given) < len(_PORTS):
+        port = _PORTS[secrets.randbelow(len(_PORTS))]
+        if port in _given:
+            continue
+        _given.add(port)
+        with socket.socket() as made, contextlib.suppress(OSError):
+            made.bind(("127.0.0.1", port))
+            return port
+    raise Unavailable(f"no port from {_PORTS.start} to {_PORTS.stop} is free: stop something")
 
 
 def _port(wanted: int, what: str, setting: str) -> int:

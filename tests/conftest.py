@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from sqlalchemy import Engine, text
 
+from runtime import store
 from runtime.settings import Settings
 from tests.s3 import S3
 from tests.servers import JARS, PERSONAL_TOKEN, Dovecot, Postgres, Smtp, Up, Vendor, broker
+from workers.run import MIGRATIONS
 
 settings.register_profile(
     "santral", deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None,
@@ -93,6 +96,26 @@ def postgres() -> Iterator[Postgres]:
     made = Postgres().start()
     yield made
     made.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """A store with its tables."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/s.db"
+    else:
+        server: Postgres = request.getfixturevalue("postgres")
+        admin = store.engine(server.url)
+        name = f"t{abs(hash(request.node.name + str(tmp_path))):x}"
+        with admin.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        admin.dispose()
+        url = server.url.rpartition("/")[0] + f"/{name}"
+    store.migrate(url, MIGRATIONS)
+    store.migrate(url, MIGRATIONS)  # a second time changes nothing
+    made = store.engine(url)
+    yield made
+    made.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -36,6 +36,7 @@ from ingest.channel import Context
 from runtime import bus, kafka_local
 from runtime.archive import Folder
 from runtime.clock import SystemClock
+from runtime.local import free_port
 from runtime.outside import Outside
 from runtime.settings import Kafka, Settings
 from schemas import topics
@@ -57,14 +58,6 @@ def wait(what: str, look: Callable[[], T], seconds: float = 30) -> T:
             return found
         pause(0.05)
     raise AssertionError(f"not within {seconds:g} s: {what}")
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody listens on."""
-    with socket.socket() as made:
-        made.bind(("127.0.0.1", 0))
-        port: int = made.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

@@ -1,9 +1,8 @@
 """Customers: who is one person, on whose word, and how that is taken back."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -34,11 +33,8 @@ Keep = Callable[..., None]
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Iterator[tuple[Engine, Keep]]:
+def kept(engine: Engine) -> tuple[Engine, Keep]:
     """A store, and what records into it."""
-    url = f"sqlite:///{tmp_path / 'store.db'}"
-    store.migrate(url, MIGRATIONS)
-    engine = store.engine(url)
     offsets: dict[str, int] = {}
 
     def keep(*records: Message | Link) -> None:
@@ -54,8 +50,7 @@ def kept(tmp_path: Path) -> Iterator[tuple[Engine, Keep]]:
         with engine.begin() as connection:
             write(connection, rows)
 
-    yield engine, keep
-    engine.dispose()
+    return engine, keep
 
 
 def said(

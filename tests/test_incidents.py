@@ -2,10 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -21,7 +20,6 @@ from router.replay import replay
 from router.sighting import Sighting, sighting
 from router.terms import belongs, places, terms, words
 from router.usual import HOUR_S, Usual
-from runtime import store
 from runtime.bus import Publisher
 from runtime.clock import SystemClock
 from runtime.settings import Kafka, Settings
@@ -36,7 +34,6 @@ from workers import incidents as reading
 from workers.history import History
 from workers.holding import Holding, unfit, wording
 from workers.recorder import Fenced, Rows, take, write
-from workers.run import MIGRATIONS
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC).timestamp()  # a Monday
 DAYS = 10
@@ -486,10 +483,8 @@ def test_machines_and_strangers_get_no_holding_text() -> None:
 
 
 @pytest.fixture
-def stored(tmp_path: Path) -> Iterator[Engine]:
+def stored(engine: Engine) -> Engine:
     """A store with an incident's records, and a message that was decided while it was open."""
-    url = f"sqlite:///{tmp_path / 'store.db'}"
-    store.migrate(url, MIGRATIONS)
     known = incident()
     sent = message("Kadıköy'de internet yok", received_at=NOW + timedelta(minutes=5))
     by = replace(policy(), incidents=(known,), points=(10, 20))
@@ -503,13 +498,11 @@ def stored(tmp_path: Path) -> Iterator[Engine]:
         take(rows, "incidents.v1", 0, offset, msgspec.json.encode(record))
     take(rows, "messages.v1", 0, 0, msgspec.json.encode(sent))
     take(rows, "decisions.v1", 0, 0, msgspec.json.encode(made.decision))
-    engine = store.engine(url)
     with engine.begin() as connection:
         write(connection, rows)
     with engine.begin() as connection, pytest.raises(Fenced):
         write(connection, rows)
-    yield engine
-    engine.dispose()
+    return engine
 
 
 def test_the_store_has_its_records_and_messages_and_its_course(stored: Engine) -> None:

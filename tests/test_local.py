@@ -130,3 +130,12 @@ def test_without_a_network_the_first_start_says_so(
         monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
     with pytest.raises(Unavailable, match="needs the network"):
         kafka_local.fetch(tmp_path, lambda *_: None)
+
+
+def test_free_ports_are_none_that_outgoing_connections_get() -> None:
+    found = [free_port() for _ in range(50)]
+    assert len(set(found)) == 50
+    lent = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    if lent.exists():
+        low, high = map(int, lent.read_text().split())
+        assert not any(low <= port <= high for port in found)

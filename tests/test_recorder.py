@@ -1,7 +1,5 @@
 """The recorder on SQLite and PostgreSQL: each record once, offsets with the rows, search."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -9,37 +7,14 @@ import pytest
 from sqlalchemy import Engine, text
 
 from router.decide import one
-from runtime import store
 from schemas import envelope, topics
 from schemas.base import Record
 from schemas.dead import DeadLetter, Origin
 from schemas.errors import Unavailable
 from schemas.outcome import Outcome
 from tests.samples import NOW, message, policy
-from tests.servers import Postgres
 from workers import dead, ledger, reading
 from workers.recorder import Fenced, Rows, take, write
-from workers.run import MIGRATIONS
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
-    """A store with its tables."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/s.db"
-    else:
-        server: Postgres = request.getfixturevalue("postgres")
-        admin = store.engine(server.url)
-        name = f"t{abs(hash(request.node.name + str(tmp_path))):x}"
-        with admin.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        admin.dispose()
-        url = server.url.rpartition("/")[0] + f"/{name}"
-    store.migrate(url, MIGRATIONS)
-    store.migrate(url, MIGRATIONS)  # a second time changes nothing
-    made = store.engine(url)
-    yield made
-    made.dispose()
 
 
 def _write(engine: Engine, *records: tuple[str, int, Record | bytes]) -> None:
