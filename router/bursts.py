@@ -228,17 +228,16 @@ def described(
     signs.sort(key=lambda s: (-s.share * s.weight, s.term))
     signs = signs[:_SIGNS]
     weights = {s.term: s.weight for s in signs}
-    own = sorted(sum(weights.get(t, 0.0) for t in s.terms) for s in core)
-    if not own:
+    if not core:
         return None
-    others = sorted((sum(weights.get(t, 0.0) for t in s.terms) for s in rest), reverse=True)
-    needed = max(_NEEDED, own[len(own) // 2] * _NEEDED_PART)
+    own = _weighed(core, weights)
+    others = sorted(_weighed(rest, weights), reverse=True)
+    needed = max(_NEEDED, sorted(own)[len(own) // 2] * _NEEDED_PART)
     allowed = int(many * _FOREIGN)
     if len(others) > allowed:
         needed = max(needed, others[allowed] + 0.001)
     needed = round(needed, 3)
-    fitting = {s.customer for s, w in zip(core, _weighed(core, weights), strict=True)
-               if w >= needed}  # fmt: skip
+    fitting = {s.customer for s, w in zip(core, own, strict=True) if w >= needed}
     if len(fitting) < max(customers, _FITTING * many):
         return None
     return tuple(signs), needed

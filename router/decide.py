@@ -8,7 +8,6 @@ transaction. Same rules, state and message: same decision, in every process and 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import blake2b
 
 import msgspec
 
@@ -110,7 +109,10 @@ def one(
     marked = marks(hits)
     mood, intent = read.models.get("sentiment"), read.models.get("intent")
     meant = intent.best.label if intent else _intent(hits, folded)
-    feeling, topics = _mood(mood, marked.sentiment), tuple(_topics(hits))
+    feeling, topics = (
+        _mood(mood, marked.sentiment),
+        tuple(dict.fromkeys(t for h in hits for t in h.rule.topics)),
+    )
     spoken = action != "automatic" and message.event is None and SPAM not in flags
     part = None
     if policy.incidents and spoken:
@@ -140,10 +142,6 @@ def one(
     waits = message.event is None or live
     item = work_item(message, decision, policy) if action != "automatic" and waits else None
     return Decided(decision=decision, state=after, item=item)
-
-
-def _topics(hits: Sequence[Hit]) -> dict[str, None]:
-    return dict.fromkeys(t for h in hits for t in h.rule.topics)
 
 
 def _part(
@@ -304,7 +302,7 @@ def _after(
 def _who(message: Message) -> str:
     """Return a short hash of the sender's first handle; empty when there is none."""
     handles = message.sender.handles
-    return blake2b(handles[0].value.encode(), digest_size=6).hexdigest() if handles else ""
+    return states.participant(handles[0].value) if handles else ""
 
 
 def _repeat(message: Message, state: ConversationState, policy: Policy, now: datetime) -> Decision:

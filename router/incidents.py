@@ -17,7 +17,7 @@ from router.sighting import Sighting
 from router.terms import belongs, fits, topic_of, words
 from router.usual import HOUR_S, Usual, begins, hour_of
 from schemas.base import derived_id
-from schemas.incident import MOST_MESSAGES, Incident, Pulse, Sign, Status, after
+from schemas.incident import MOST_MESSAGES, Incident, Pulse, Sign, Status, after, whole
 
 GRACE_S = 900
 """An hour is counted so long after its end: mail is written before it comes."""
@@ -189,9 +189,9 @@ class Incidents:
         return self._usual[brand], self._bursts[brand]
 
     def _serves(self, identifier: str) -> bool:
-        """Whether another incident that is open was merged into this one, or this into an open."""
-        into = self._live[identifier].record.merged_into
-        return into in self._live and self._live[into].record.status in _OPEN if into else False
+        """Whether it was merged into one that is open: its signs are still those of that one."""
+        into = self._record(self._live[identifier].record.merged_into or "")
+        return into is not None and into.status in _OPEN
 
     def _home(self, seen: Sighting) -> Live | None:
         """Return the incident that a message belongs to, by the router's word or by its signs."""
@@ -203,11 +203,12 @@ class Incidents:
             ]  # fmt: skip
             found = belongs(seen.terms, seen.trouble, held) if held else None
             told = self._live[found.incident.id] if found else None
-        for _ in range(len(self._live)):
-            if told is None or told.record.status != "merged":
-                break
-            told = self._live.get(told.record.merged_into or "")
-        return told if told is not None and told.record.status != "closed" else None
+        main = whole(told.record, self._record) if told else None
+        return self._live[main.id] if main is not None and main.status != "closed" else None
+
+    def _record(self, identifier: str) -> Incident | None:
+        live = self._live.get(identifier)
+        return live.record if live else None
 
     def _count(self, seen: Sighting, by: int) -> None:
         hour = hour_of(seen.at)
@@ -230,7 +231,6 @@ class Incidents:
                 same.join(member)
             same.described_at = 0  # it has other words now
             return
-        topics = tuple(t for s in burst.signs if (t := topic_of(s.term)))
         first = min(burst.members, key=lambda s: s.at)
         live = self._again(seen.brand, burst)
         if live is None:
@@ -238,8 +238,8 @@ class Incidents:
             at = _instant(seen.at)
             live = self._live[identifier] = Live(
                 record=Incident(
-                    id=identifier, brand=seen.brand, status="opened", title="", topics=topics,
-                    opened_at=at, at=at, usual=round(burst.usual, 3), seconds=burst.seconds,
+                    id=identifier, brand=seen.brand, status="opened", title="", opened_at=at, at=at,
+                    usual=round(burst.usual, 3), seconds=burst.seconds,
                     score=round(burst.score, 1),
                 )
             )  # fmt: skip
@@ -314,7 +314,7 @@ class Incidents:
             if status == "opened":
                 status = "grown"
         live.told_at = now
-        live.record = after(live.record, record) if live.record.status != "opened" else record
+        live.record = after(live.record, record)
 
     def _close_hours(self, now: float) -> None:
         """Count the hours that are past into the usual."""

@@ -17,7 +17,7 @@ from runtime.log import get
 from runtime.settings import Kafka
 from schemas import envelope, topics
 from schemas.errors import Rejected
-from schemas.incident import ENDED, LOOKED_BACK, Incident, after
+from schemas.incident import ENDED, LOOKED_BACK, Incident, after, whole
 
 log = get(__name__)
 
@@ -31,18 +31,10 @@ def still_open(known: dict[str, Incident], now: datetime) -> tuple[Incident, ...
     """Return the open ones; what was merged has the id and the standing of what it is part of."""
     made = []
     for incident in known.values():
-        whole: Incident | None = incident
-        for _ in range(len(known)):
-            if whole is None or whole.status != "merged":
-                break
-            whole = known.get(whole.merged_into or "")
-        if whole is None or whole.status in ENDED or now - whole.at > STALE:
+        main = whole(incident, known.get)
+        if main is None or main.status in ENDED or now - main.at > STALE:
             continue
-        made.append(
-            msgspec.structs.replace(
-                whole, signs=incident.signs, needed=incident.needed, title=whole.title
-            )
-        )
+        made.append(msgspec.structs.replace(main, signs=incident.signs, needed=incident.needed))
     return tuple(sorted(made, key=lambda i: (i.opened_at, i.id)))
 
 

@@ -64,51 +64,45 @@ def of_incident(part: Belongs, text: str, folded: str) -> Reason:
 
 def of_waiting(waited: timedelta, points: int) -> Reason:
     hours = max(1, round(waited.total_seconds() / 3600))
-    return Reason(
-        kind="state",
-        id="state.waiting",
-        version=VERSION,
-        weight=float(points),
-        text_tr=f"{hours} saattir yanıt bekliyor, yeniden yazdı",
-        text_en=f"writes again after {hours} hours without an answer",
-    )
-
-
-def of_standing(standing: str, version: str) -> Reason:
-    return Reason(
-        kind="state", id="state.standing", version=version, text_tr=f"müşteri: {standing}",
-        text_en=f"customer: {standing}",
+    return _state(
+        "waiting", f"{hours} saattir yanıt bekliyor, yeniden yazdı",
+        f"writes again after {hours} hours without an answer", float(points),
     )  # fmt: skip
 
 
-def _state_reason(identifier: str, tr: str, en: str) -> Reason:
+def of_standing(standing: str, version: str) -> Reason:
+    return _state("standing", f"müşteri: {standing}", f"customer: {standing}", 0.0, version)
+
+
+def _state(
+    identifier: str, tr: str, en: str, weight: float = 1.0, version: str = VERSION
+) -> Reason:
     return Reason(
-        kind="state", id=f"state.{identifier}", version=VERSION, text_tr=tr, text_en=en, weight=1.0
-    )
+        kind="state", id=f"state.{identifier}", version=version, text_tr=tr, text_en=en,
+        weight=weight,
+    )  # fmt: skip
 
 
-REPEAT = _state_reason("repeat", "bu ileti daha önce işlendi", "this message was handled before")
-FOLLOW_UP = _state_reason(
+REPEAT = _state("repeat", "bu ileti daha önce işlendi", "this message was handled before")
+FOLLOW_UP = _state(
     "follow_up", "açık bir görüşmenin devamı", "goes on in a conversation that a department has"
 )
-REOPENED = _state_reason(
+REOPENED = _state(
     "reopened", "çözülmüş görüşme yeniden açıldı", "a resolved conversation is open again"
 )
-STRANGER = _state_reason(
+STRANGER = _state(
     "new_participant", "görüşmeye yeni biri katıldı, kontrol edin",
     "a new sender in this conversation: check who it is before you answer",
 )  # fmt: skip
-IMPORTED = _state_reason("imported", "eski kayıt, işlem gerekmez", "history: no work is opened")
-AUTOMATIC = _state_reason("automatic", "bir makine yazmış", "written by a machine")
-EVENT = _state_reason("event", "önceki bir iletiyi değiştiriyor", "an edit, deletion or reaction")
-UNSURE = _state_reason(
-    "unsure", "hiçbir bölüm yeterince kesin değil", "no department is certain enough"
-)
-SPAM = _state_reason(
+IMPORTED = _state("imported", "eski kayıt, işlem gerekmez", "history: no work is opened")
+AUTOMATIC = _state("automatic", "bir makine yazmış", "written by a machine")
+EVENT = _state("event", "önceki bir iletiyi değiştiriyor", "an edit, deletion or reaction")
+UNSURE = _state("unsure", "hiçbir bölüm yeterince kesin değil", "no department is certain enough")
+SPAM = _state(
     "spam", "istenmeyen iletiye benziyor, bölümlere gitmez",
     "looks like spam: kept from the departments",
 )  # fmt: skip
-HOPS = _state_reason(
+HOPS = _state(
     "hop_limit", "çok kez yönlendirildi, ön değerlendirmeye alındı",
     "moved too often: triage decides",
 )  # fmt: skip

@@ -5,10 +5,11 @@ Before: the work items of all queues. After: bursts.py and incidents.py.
 
 from dataclasses import dataclass
 from datetime import timedelta
-from hashlib import blake2b
 
 from router import terms
+from router.decide import text_of
 from router.policy import SPAM
+from schemas.conversation import participant
 from schemas.decision import WorkItem
 from schemas.fold import fold
 from schemas.message import Message
@@ -39,12 +40,12 @@ def sighting(item: WorkItem) -> Sighting | None:
     message, decision = item.message, item.decision
     if decision.hops or message.event is not None or SPAM in decision.flags:
         return None
-    text = f"{message.subject}\n{message.text}"[: terms.LOOKED_AT]
+    text = text_of(message)[: terms.LOOKED_AT]
     handles = message.sender.handles
     who = handles[0].value if handles else message.conversation
     return Sighting(
         message=message.id, brand=message.brand, at=_written(message),
-        customer=blake2b(who.encode(), digest_size=6).hexdigest(),
+        customer=participant(who),
         terms=terms.terms(fold(text), decision.topics),
         trouble=terms.trouble(decision.intent, decision.sentiment, decision.severity),
         department=decision.department, text=text[:_SHOWN], incident=decision.incident,

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from router import second
 from router.model import Floats
+from router.training_second import Numbers, Tell
 from router.training_second import fitted as fitted_second
 
-Numbers = NDArray[np.int64]
-Tell = Callable[[str, int, int], None]
 Fit = Callable[[Any, Numbers], Callable[[Any], Floats]]
 """Learns from rows and their labels; gives what gives the margins of other rows."""
 

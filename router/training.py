@@ -22,7 +22,7 @@ from router import features, second
 from router.features import BUCKETS, counted
 from router.model import AT_ONCE, Figures, Floats, Head, Model, Task, build, probabilities
 from router.teaching import MOST, lesson
-from router.training_second import embedded, with_second
+from router.training_second import Numbers, Tell, embedded, with_second
 from schemas.base import Record
 from schemas.errors import ConfigError, Problem, Unavailable
 
@@ -48,9 +48,6 @@ _GIVEN = 0.01
 
 _LEAST = 10
 
-Numbers = NDArray[np.int64]
-Tell = Callable[[str, int, int], None]
-
 
 class Line(Record, frozen=True, kw_only=True):
     """A line to learn from; without `label` it is passed by."""
@@ -71,30 +68,34 @@ class Labelled:
 
 def read(lines: Iterable[bytes]) -> Labelled:
     """Return the lines; raise ConfigError that names every line that is none (at most 20)."""
-    texts: list[str] = []
-    labels: list[str] = []
+    every, data = _decoded(lines, "line", '{"text": …, "label": …}')
+    named = [(x.text, label) for x in every if (label := (x.label or "").strip())]
+    return Labelled(
+        texts=[t for t, _ in named], labels=[x for _, x in named], data=data,
+        unlabelled=len(every) - len(named),
+    )  # fmt: skip
+
+
+def _decoded(lines: Iterable[bytes], what: str, shape: str) -> tuple[list[Line], str]:
+    """Return the lines and their sha256; raise ConfigError that names every line that is none (at
+    most 20)."""
+    made: list[Line] = []
     problems: list[Problem] = []
-    digest, unlabelled = sha256(), 0
+    digest = sha256()
     decoder = msgspec.json.Decoder(Line)
     for number, raw in enumerate(lines, 1):
         if not raw.strip():
             continue
         digest.update(raw.strip() + b"\n")
         try:
-            line = decoder.decode(raw)
+            made.append(decoder.decode(raw))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            problems.append(Problem(f'line {number}: {error}. Give {{"text": …, "label": …}}.'))
+            problems.append(Problem(f"{what} {number}: {error}. Give {shape}."))
             if len(problems) == 20:
                 break
-            continue
-        if line.label is None or not line.label.strip():
-            unlabelled += 1
-            continue
-        texts.append(line.text)
-        labels.append(line.label.strip())
     if problems:
         raise ConfigError(problems)
-    return Labelled(texts=texts, labels=labels, data=digest.hexdigest(), unlabelled=unlabelled)
+    return made, digest.hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,26 +109,11 @@ class Unlabelled:
 def texts(lines: Iterable[bytes], most: int = MOST) -> Unlabelled:
     """Return the texts of lines, whatever their labels, at most so many, evenly picked; raise
     ConfigError that names every line that is none (at most 20)."""
-    found: dict[str, None] = {}
-    problems: list[Problem] = []
-    digest = sha256()
-    decoder = msgspec.json.Decoder(Line)
-    for number, raw in enumerate(lines, 1):
-        if not raw.strip():
-            continue
-        digest.update(raw.strip() + b"\n")
-        try:
-            found[decoder.decode(raw).text] = None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            problems.append(Problem(f'unlabelled line {number}: {error}. Give {{"text": …}}.'))
-            if len(problems) == 20:
-                break
-    if problems:
-        raise ConfigError(problems)
-    every = list(found)
+    found, data = _decoded(lines, "unlabelled line", '{"text": …}')
+    every = list(dict.fromkeys(line.text for line in found))
     step = max(1.0, len(every) / most)
     picked = [every[int(i * step)] for i in range(min(len(every), most))]
-    return Unlabelled(texts=picked, data=digest.hexdigest())
+    return Unlabelled(texts=picked, data=data)
 
 
 def wilson(share: float, count: int) -> tuple[float, float]:
@@ -177,10 +163,12 @@ def train(
         whole = np.append(called, named)
         return _fitted(_stack(some, names), whole, len(labels), candidate)[1]
 
-    if unlabelled is not None and unlabelled.texts:
+    teaching = unlabelled is not None and bool(unlabelled.texts)
+    seen = embedded(told.texts, tell) if teaching or look_again else None
+    if unlabelled is not None and teaching and seen is not None:
         taught_by = second.engine()
         learned = lesson(
-            matrix, truth, folds, embedded(told.texts, tell), matrix_of(unlabelled.texts),
+            matrix, truth, folds, seen, matrix_of(unlabelled.texts),
             embedded(unlabelled.texts, tell, "embedding the unlabelled"), len(labels), fit,
             lambda margins: probabilities(margins, sharpness, noise), _stack, tell,
         )  # fmt: skip
@@ -205,8 +193,8 @@ def train(
     )  # fmt: skip
     model = build(head, task, used, idf[used], np.ascontiguousarray(weights[:, used].T), bias)
     shares = model.shares(held)
-    if look_again:
-        model, shares = with_second(model, held, truth, folds, told.texts, look_again, tell)
+    if look_again and seen is not None:
+        model, shares = with_second(model, held, truth, folds, seen, look_again)
     return _judged(model, shares, truth)
 
 

@@ -31,15 +31,13 @@ _STRENGTH = 10.0  # of scikit-learn's logistic regression: embeddings are of len
 
 
 def with_second(
-    model: Model, margins: Floats, truth: Numbers, folds: Numbers, texts: list[str],
-    share: float, tell: Tell,
-) -> tuple[Model, Floats]:  # fmt: skip
+    model: Model, margins: Floats, truth: Numbers, folds: Numbers, seen: Floats, share: float
+) -> tuple[Model, Floats]:
     """Return the model with a second look, if that gets more right, and the probabilities that it
-    gives the lines by the folds that had not seen them; `share` of all texts are looked at."""
-    here = second.engine()
-    seen = embedded(texts, tell)
+    gives the lines by the folds that had not seen them; `seen` are the lines' embeddings, `share`
+    of all texts are looked at."""
     count = len(model.head.labels)
-    by_fold = np.zeros((len(texts), count), np.float32)
+    by_fold = np.zeros((len(truth), count), np.float32)
     for fold in np.unique(folds):
         mine = folds == fold
         weights = fitted(seen[~mine], truth[~mine], count)
@@ -57,7 +55,7 @@ def with_second(
             best, part = right, tried
     if not part:
         return model, own
-    made = Second(engine=here, below=round(below, 6), part=part)
+    made = Second(engine=second.engine(), below=round(below, 6), part=part)
     head = msgspec.structs.replace(model.head, second=made)
     own[unsure] = ((1 - part) * own + part * by_fold)[unsure]
     return replace(model, head=head, again=fitted(seen, truth, count)), own

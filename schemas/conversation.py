@@ -68,6 +68,11 @@ def remember(seen: bytes, identifier: str) -> bytes:
     return (seen + short(identifier))[-SEEN_LIMIT * _WIDTH :]
 
 
+def participant(handle: str) -> str:
+    """Return the short hash by which who wrote is known."""
+    return blake2b(handle.encode(), digest_size=6).hexdigest()
+
+
 def with_participant(participants: tuple[str, ...], who: str) -> tuple[str, ...]:
     """Return the participants with `who` added once, the oldest dropped beyond the limit."""
     if not who or who in participants:

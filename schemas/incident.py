@@ -4,7 +4,7 @@ Before: the watch and the console write them. After: router, watch, store and co
 is the sequence of its records; `now` folds them. Pure.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -116,6 +116,16 @@ def after(known: Incident | None, record: Incident) -> Incident:
         later=known.later, seconds=known.seconds, usual=known.usual, score=known.score,
         customers=max(known.customers, record.customers), messages=(), writers=(),
     )  # fmt: skip
+
+
+def whole(incident: Incident | None, look: Callable[[str], Incident | None]) -> Incident | None:
+    """Return an incident, or the one that it was merged into in the end; None when `look` does not
+    know that one. Incidents merged in a circle are one of them."""
+    seen: set[str] = set()
+    while incident is not None and incident.status == "merged" and incident.id not in seen:
+        seen.add(incident.id)
+        incident = look(incident.merged_into or "")
+    return incident
 
 
 def folded(records: Iterable[Incident]) -> dict[str, Incident]:

@@ -37,7 +37,12 @@ def node(handle: Handle) -> str:
     return f"{handle.kind}:{handle.value.casefold()}"
 
 
+def ordered(one: str, other: str) -> tuple[str, str]:
+    """Return two nodes in the order in which a link has them."""
+    return (one, other) if one < other else (other, one)
+
+
 def pair(brand: str, one: str, other: str) -> tuple[str, str, str]:
     """Return the id of a link and its two nodes in their order."""
-    a, b = sorted((one, other))
+    a, b = ordered(one, other)
     return derived_id("link", brand, a, b), a, b

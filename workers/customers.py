@@ -23,7 +23,7 @@ from runtime.clock import Clock
 from schemas import topics
 from schemas.api import ConversationOut, CustomerOut, HandleOut, LinkIn, ProposalOut
 from schemas.errors import Rejected
-from schemas.link import Link, pair
+from schemas.link import Link, ordered, pair
 
 _MOST_HANDLES = 50
 _MOST_CONVERSATIONS = 200
@@ -39,7 +39,6 @@ class _Graph:
     connection: Connection
     brand: str
     said: dict[tuple[str, str], Link] = field(default_factory=dict)
-    asked: set[str] = field(default_factory=set)
 
     def said_of(self, node: str) -> list[Link]:
         """Return the newest word of people on each pair with a node."""
@@ -85,7 +84,7 @@ def customer(connection: Connection, brand: str, begin: Iterable[str]) -> Custom
         if at.startswith(CONVERSATION):
             continue
         for other, message in graph.vouched(at):
-            word = graph.said.get(_ordered(at, other))
+            word = graph.said.get(ordered(at, other))
             if other not in handles and (word is None or word.status == "linked"):
                 handles[other] = HandleOut(node=other, how="source", of=at, message=message)
                 left.append(other)
@@ -94,10 +93,6 @@ def customer(connection: Connection, brand: str, begin: Iterable[str]) -> Custom
         conversations=tuple(_conversations(connection, brand, handles)),
         proposals=tuple(_proposals(graph, handles)),
     )  # fmt: skip
-
-
-def _ordered(one: str, other: str) -> tuple[str, str]:
-    return (one, other) if one < other else (other, one)
 
 
 def _conversations(
@@ -164,7 +159,7 @@ def _proposals(graph: _Graph, handles: dict[str, HandleOut]) -> list[ProposalOut
             {"n": one, "brand": graph.brand, "most": _MOST_HANDLES},
         )
         for other, how, message in rows:
-            if other in handles or other in made or _ordered(one, other) in graph.said:
+            if other in handles or other in made or ordered(one, other) in graph.said:
                 continue
             if how == "text" and not _known(graph, other):
                 continue

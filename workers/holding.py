@@ -22,11 +22,11 @@ from schemas import envelope, topics
 from schemas.base import derived_id
 from schemas.decision import Decision
 from schemas.errors import Rejected, Retry
-from schemas.incident import ENDED, Incident, folded
+from schemas.incident import ENDED, Incident, whole
 from schemas.message import Message
 from schemas.outcome import Outcome, Reply
+from workers import incidents
 from workers.desk import allowed
-from workers.incidents import history, parts
 
 log = get(__name__)
 
@@ -107,11 +107,14 @@ class Holding:
             if record.status == "answered":
                 ids = {
                     str(row[0])
-                    for part in parts(connection, record.id)
+                    for part in incidents.parts(connection, record.id)
                     for row in connection.execute(_OF_INCIDENT, {"i": part})
                 }
                 return record, *_newest(connection, ids)
-            known = _whole(connection, record.id)
+            known = whole(
+                incidents.known(connection, record.id),
+                lambda identifier: incidents.known(connection, identifier),
+            )
             if known is None or not known.later or known.status in ENDED:
                 return record, [], 0
             return known, *_newest(connection, set(record.messages))
@@ -192,17 +195,6 @@ def _newest(connection: Connection, ids: set[str]) -> tuple[list[tuple[Message, 
         if connection.execute(_LAST, {"c": conversation}).scalar() == "resolved"
     }  # fmt: skip
     return [pair for conversation, pair in newest.items() if conversation not in done], missing
-
-
-def _whole(connection: Connection, identifier: str) -> Incident | None:
-    """Return an incident as it is, or the one that it was merged into."""
-    seen: set[str] = set()
-    known = folded(history(connection, identifier)).get(identifier)
-    while known is not None and known.status == "merged" and known.id not in seen:
-        seen.add(known.id)
-        into = known.merged_into or ""
-        known = folded(history(connection, into)).get(into)
-    return known
 
 
 _OF_INCIDENT = text("SELECT message FROM incident_messages WHERE incident = :i")

@@ -73,6 +73,11 @@ def history(connection: Connection, identifier: str) -> list[Incident]:
     return _records(rows)
 
 
+def known(connection: Connection, identifier: str) -> Incident | None:
+    """Return an incident as its records leave it; None when there is no such incident."""
+    return folded(history(connection, identifier)).get(identifier)
+
+
 def parts(connection: Connection, identifier: str) -> list[str]:
     """Return an incident's id and those of all that were merged into it."""
     into: defaultdict[str, list[str]] = defaultdict(list)
@@ -106,10 +111,10 @@ def messages(connection: Connection, identifier: str, most: int = _SHOWN) -> lis
 
 def shown(connection: Connection, identifier: str) -> IncidentOut | None:
     """Return an incident and its messages; None when there is no such incident."""
-    known = folded(history(connection, identifier)).get(identifier)
-    if known is None:
+    found = known(connection, identifier)
+    if found is None:
         return None
-    return IncidentOut(incident=known, messages=tuple(messages(connection, identifier)))
+    return IncidentOut(incident=found, messages=tuple(messages(connection, identifier)))
 
 
 @dataclass(frozen=True, kw_only=True)
