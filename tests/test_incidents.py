@@ -509,6 +509,8 @@ def test_the_store_has_its_records_and_messages_and_its_course(stored: Engine) -
     with stored.connect() as connection:
         (found,) = reading.incidents(connection, int(NOW.timestamp() * 1000))
         assert (found.status, found.customers, found.agent) == ("confirmed", 8, "ada")
+        newest = reading.incidents(connection, int(NOW.timestamp() * 1000), most=1)
+        assert [i.status for i in newest] == ["confirmed"], "of too many the newest count"
         out = reading.shown(connection, "i1")
         assert out is not None
         assert len(out.messages) == 1

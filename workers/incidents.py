@@ -44,14 +44,17 @@ def _records(rows: Iterable[Any]) -> list[Incident]:
     return [_decoder.decode(row[0]) for row in rows]
 
 
-def incidents(connection: Connection, now_ms: int | None = None) -> list[Incident]:
-    """Return the incidents of the last thirty days, open ones first, then the newest."""
+def incidents(
+    connection: Connection, now_ms: int | None = None, most: int = _MOST
+) -> list[Incident]:
+    """Return the incidents of the last thirty days, open ones first, then the newest; as far as
+    the newest `most` records tell of them."""
     since = (now_ms if now_ms is not None else int(time.time() * 1000)) - _DAYS * _DAY_MS
     rows = connection.execute(
-        text("SELECT body FROM incidents WHERE at_ms >= :since ORDER BY at_ms LIMIT :most"),
-        {"since": since, "most": _MOST},
+        text("SELECT body FROM incidents WHERE at_ms >= :since ORDER BY at_ms DESC LIMIT :most"),
+        {"since": since, "most": most},
     )
-    found = folded(_records(rows)).values()
+    found = folded(reversed(_records(rows))).values()
     return sorted(found, key=lambda i: (i.status in ENDED, -i.opened_at.timestamp(), i.id))
 
 
