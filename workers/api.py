@@ -4,13 +4,13 @@ Before: agents' tools, the door that passes requests on. After: desk.py, reading
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import quote
 
 import httpx2
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -22,9 +22,7 @@ from schemas import envelope
 from schemas.api import (
     Accepted,
     ClaimIn,
-    CustomerOut,
     Fault,
-    IncidentOut,
     IncidentsOut,
     JudgeIn,
     LinkIn,
@@ -41,6 +39,9 @@ from workers.desk_redis import ItemUnknown, LeaseLost
 _PATIENCE_S = 2.0
 _LOOK_S = 0.05
 
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 Trial = Callable[[str], Decision]
 """What the live rules and models make of a text; who starts the console brings it, for a stage
@@ -86,12 +87,7 @@ class Api:
         """GET /v1/incidents/{id}."""
         http.require(request, self.settings.tokens.desk, self.settings.tokens.console)
         identifier = request.path_params["id"]
-
-        def read() -> IncidentOut | None:
-            with self.store.connect() as connection:
-                return incidents.shown(connection, identifier)
-
-        found = await asyncio.to_thread(read)
+        found = await self.ask(incidents.shown, identifier)
         if found is None:
             raise _unknown(identifier)
         return http.answer(found)
@@ -108,12 +104,7 @@ class Api:
         """GET /v1/messages/{id}/customer."""
         http.require(request, self.settings.tokens.desk, self.settings.tokens.console)
         identifier = request.path_params["id"]
-
-        def read() -> CustomerOut | None:
-            with self.store.connect() as connection:
-                return customers.of_message(connection, identifier)
-
-        found = await asyncio.to_thread(read)
+        found = await self.ask(customers.of_message, identifier)
         if found is None:
             raise Rejected("message.unknown", f"no sender of a message {identifier!r} is recorded")
         return http.answer(found)
@@ -127,10 +118,16 @@ class Api:
 
     async def known_incidents(self) -> list[Incident]:
         """Return the incidents of the last thirty days."""
+        return await self.ask(incidents.incidents)
 
-        def read() -> list[Incident]:
+    async def ask(
+        self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **more: P.kwargs
+    ) -> T:
+        """Return what a question to the store gives, asked in a thread."""
+
+        def read() -> T:
             with self.store.connect() as connection:
-                return incidents.incidents(connection)
+                return question(connection, *args, **more)
 
         return await asyncio.to_thread(read)
 
@@ -163,18 +160,20 @@ class Api:
 
     async def find(self, identifier: str) -> MessageOut:
         """Return a message, waiting a moment for one that was accepted just now."""
-        deadline = asyncio.get_running_loop().time() + _PATIENCE_S
-        while True:
-            found = await asyncio.to_thread(self._read, identifier)
-            if found is not None:
-                return found
-            if asyncio.get_running_loop().time() > deadline:
-                raise Rejected("message.unknown", f"no message {identifier!r} is recorded")
-            await asyncio.sleep(_LOOK_S)
+        found = await soon(lambda: self.ask(reading.message, identifier))
+        if found is None:
+            raise Rejected("message.unknown", f"no message {identifier!r} is recorded")
+        return found
 
-    def _read(self, identifier: str) -> MessageOut | None:
-        with self.store.connect() as connection:
-            return reading.message(connection, identifier)
+
+async def soon(look: Callable[[], Awaitable[T | None]]) -> T | None:
+    """Return what `look` gives, waiting a moment for what the recorder has not written yet."""
+    deadline = asyncio.get_running_loop().time() + _PATIENCE_S
+    while True:
+        found = await look()
+        if found or asyncio.get_running_loop().time() > deadline:
+            return found
+        await asyncio.sleep(_LOOK_S)
 
 
 def _unknown(identifier: str) -> Rejected:

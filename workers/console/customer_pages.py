@@ -4,16 +4,13 @@ Before: app.py lets only signed-in people here. After: templates/customer.html. 
 of two handles goes to links.v1; the page shows it as soon as the store has it.
 """
 
-import asyncio
-
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from runtime.clock import SystemClock
 from schemas.api import CustomerOut, LinkIn
 from schemas.errors import Rejected, Retry
 from workers import customers, reading
-from workers.api import Api
+from workers.api import Api, soon
 from workers.console import session
 from workers.console.pages import Page, form_of
 from workers.console.texts import Texts
@@ -66,19 +63,11 @@ class CustomerPages:
         if kind != "conversation":
             return f"{kind}:{value.casefold()}"
 
-        def read() -> str:
-            with self._api.store.connect() as connection:
-                found = reading.message(connection, value)
-            return customers.CONVERSATION + found.message.conversation if found else ""
-
-        return await asyncio.to_thread(read)
+        found = await self._api.ask(reading.message, value)
+        return customers.CONVERSATION + found.message.conversation if found else ""
 
     async def _read(self, identifier: str) -> CustomerOut | None:
-        def read() -> CustomerOut | None:
-            with self._api.store.connect() as connection:
-                return customers.of_message(connection, identifier)
-
-        return await asyncio.to_thread(read)
+        return await self._api.ask(customers.of_message, identifier)
 
     async def _shown(self, request: Request, note: str = "", code: int = 200) -> Response:
         identifier = request.path_params["id"]
@@ -96,9 +85,8 @@ class CustomerPages:
 
     async def _recorded(self, identifier: str, before: CustomerOut) -> None:
         """Wait a moment until the store has it."""
-        clock = SystemClock()
-        until = clock.monotonic() + 2.0
-        while clock.monotonic() < until:
-            if await self._read(identifier) != before:
-                return
-            await asyncio.sleep(0.05)
+
+        async def recorded() -> bool:
+            return await self._read(identifier) != before
+
+        await soon(recorded)

@@ -4,19 +4,18 @@ Before: app.py lets only signed-in people here. After: templates/incidents.html 
 What a person says there goes to incidents.v1; the page shows it at once, the store a moment later.
 """
 
-import asyncio
 from typing import Any
 
 from markupsafe import Markup
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from runtime.clock import SystemClock
 from schemas.api import JudgeIn
 from schemas.errors import Rejected, Retry
-from schemas.incident import ENDED, Incident
+from schemas.incident import ENDED, Incident, folded
 from workers import incidents, reading
-from workers.api import Api
+from workers.api import Api, soon
 from workers.console import session
 from workers.console.pages import Page, form_of
 from workers.console.plot import spans
@@ -60,25 +59,26 @@ class IncidentPages:
     ) -> Response:  # fmt: skip
         identifier = request.path_params["id"]
 
-        def read() -> dict[str, Any] | None:
-            with self._api.store.connect() as connection:
-                found = incidents.shown(connection, identifier)
-                if found is None:
-                    return None
-                others = incidents.incidents(connection)
-                return {
-                    "found": found.incident,
-                    "course": incidents.course(connection, found.incident),
-                    "lines": reading.lines(connection, found.messages[:_FIRST]),
-                    "told": [r for r in incidents.history(connection, identifier)
-                             if r.status != "grown"],
-                    "others": [i for i in others if i.id != identifier
-                               and i.status not in ("merged", "dismissed")
-                               and i.brand == found.incident.brand],
-                    "whole": next((i for i in others if i.id == found.incident.merged_into), None),
-                }  # fmt: skip
+        def read(connection: Connection) -> dict[str, Any] | None:
+            records = incidents.history(connection, identifier)
+            found = folded(records).get(identifier)
+            if found is None:
+                return None
+            others = incidents.incidents(connection)
+            newest = incidents.messages(connection, identifier, _FIRST)
+            return {
+                "found": found, "course": incidents.course(connection, found),
+                "lines": reading.lines(connection, newest),
+                "told": [r for r in records if r.status != "grown"],
+                "others": [
+                    i for i in others
+                    if i.id != identifier and i.status not in ("merged", "dismissed")
+                    and i.brand == found.brand
+                ],
+                "whole": next((i for i in others if i.id == found.merged_into), None),
+            }  # fmt: skip
 
-        values = await asyncio.to_thread(read)
+        values = await self._api.ask(read)
         if values is None:
             return self._page(request, "not_found.html", 404)
         title = Texts(session.language(request)).customers_each
@@ -112,10 +112,9 @@ class IncidentPages:
 
     async def _recorded(self, made: Incident) -> None:
         """Wait a moment until the store has it, so that the page shows what was just said."""
-        clock = SystemClock()
-        until = clock.monotonic() + 2.0
-        while clock.monotonic() < until:
-            known = {i.id: i for i in await self._api.known_incidents()}.get(made.id)
-            if known is not None and known.at >= made.at:
-                return
-            await asyncio.sleep(0.05)
+
+        async def recorded() -> bool:
+            known = await self._api.ask(incidents.known, made.id)
+            return known is not None and known.at >= made.at
+
+        await soon(recorded)

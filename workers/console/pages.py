@@ -145,14 +145,11 @@ class Pages:
     async def messages(self, request: Request) -> Response:
         """GET /messages: the newest, or what a search finds."""
         words = request.query_params.get("q", "")[:200]
-
-        def read() -> list[reading.Line]:
-            with self._api.store.connect() as connection:
-                if words.strip():
-                    return reading.search(connection, words)
-                return reading.newest(connection, 50)
-
-        return self.page(request, "messages.html", lines=await asyncio.to_thread(read), q=words)
+        asked = words.strip()
+        lines = await (
+            self._api.ask(reading.search, words) if asked else self._api.ask(reading.newest, 50)
+        )
+        return self.page(request, "messages.html", lines=lines, q=words)
 
     async def message(self, request: Request) -> Response:
         """GET /messages/{id}. POST: with its personal numbers, for who has the right to them."""
@@ -259,11 +256,7 @@ class Pages:
                 except ConfigError as error:
                     problems = error.problems
 
-        def read() -> tuning.Tuning:
-            with self._api.store.connect() as connection:
-                return tuning.tuning(connection)
-
-        told = await asyncio.to_thread(read)
+        told = await self._api.ask(tuning.tuning)
         title = Texts(session.language(request)).sure_each_week
         plot = columns([(w.begins[5:], 100 * w.sure) for w in told.weeks], title)
         return self.page(

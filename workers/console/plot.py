@@ -18,21 +18,12 @@ def bars(minutes: Sequence[tuple[int, int]], title: str) -> str:
     step = _WIDTH / max(1, len(minutes))
     total = sum(count for _, count in minutes)
     label = f"{title}: {total}, max {top}"
-    parts = [
-        f'<svg class="plot" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="'
-        + escape(label)
-        + '">',
-        f'<line class="axis" x1="0" y1="{_BASE}" x2="{_WIDTH}" y2="{_BASE}"/>',
-    ]
+    parts = _begun(_WIDTH, label)
     for at, (minute, count) in enumerate(minutes):
         height = count * scale
         x = at * step
         if count:
-            parts.append(
-                f'<rect class="bar" x="{x:.1f}" y="{_BASE - height:.1f}" '
-                f'width="{step * 0.8:.1f}" height="{height:.1f}"><title>{_clock(minute)} · '
-                f"{count}</title></rect>"
-            )
+            parts.append(_bar(x, height, step, f"{_clock(minute)} · {count}"))
         if minute % 15 == 0:
             parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - 6}">{_clock(minute)}</text>')
     if top:
@@ -49,20 +40,12 @@ def spans(values: Sequence[tuple[int, int]], seconds: int, usual: float, title: 
     total = sum(count for _, count in values)
     label = f"{title}: {total}, max {max([c for _, c in values] or [0])}, ~{usual:.1f}"
     day = "%d.%m %H:%M" if len(values) * seconds > 86_400 else "%H:%M"
-    parts = [
-        f'<svg class="plot" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="'
-        + escape(label)
-        + '">',
-        f'<line class="axis" x1="0" y1="{_BASE}" x2="{_WIDTH}" y2="{_BASE}"/>',
-    ]
+    parts = _begun(_WIDTH, label)
     for at, (begin, count) in enumerate(values):
         x, height = at * step, count * scale
         when = datetime.fromtimestamp(begin, UTC).strftime(day)
         if count:
-            parts.append(
-                f'<rect class="bar" x="{x:.1f}" y="{_BASE - height:.1f}" width="{step * 0.8:.1f}" '
-                f'height="{height:.1f}"><title>{when} · {count}</title></rect>'
-            )
+            parts.append(_bar(x, height, step, f"{when} · {count}"))
         if at % max(1, len(values) // 8) == 0:
             parts.append(f'<text x="{x:.1f}" y="{_HEIGHT - 6}">{when}</text>')
     y = _BASE - usual * scale
@@ -75,12 +58,7 @@ def columns(values: Sequence[tuple[str, float]], title: str) -> str:
     """Return the picture of named values from 0 to 100."""
     told = ", ".join(f"{name} {value:.0f}" for name, value in values)
     step = _NARROW / max(_SLOTS, len(values))
-    parts = [
-        f'<svg class="plot" viewBox="0 0 {_NARROW} {_HEIGHT}" role="img" aria-label="'
-        + escape(f"{title}: {told}")
-        + '">',
-        f'<line class="axis" x1="0" y1="{_BASE}" x2="{_NARROW}" y2="{_BASE}"/>',
-    ]
+    parts = _begun(_NARROW, f"{title}: {told}")
     for at, (name, value) in enumerate(values):
         height = min(100.0, max(0.0, value)) * 0.96
         x = at * step
@@ -92,6 +70,23 @@ def columns(values: Sequence[tuple[str, float]], title: str) -> str:
         )
     parts.append("</svg>")
     return "".join(parts)
+
+
+def _begun(width: int, label: str) -> list[str]:
+    """Return the beginning of a picture: what it tells who can't see it, and its lower line."""
+    return [
+        f'<svg class="plot" viewBox="0 0 {width} {_HEIGHT}" role="img" aria-label="'
+        + escape(label)
+        + '">',
+        f'<line class="axis" x1="0" y1="{_BASE}" x2="{width}" y2="{_BASE}"/>',
+    ]
+
+
+def _bar(x: float, height: float, step: float, title: str) -> str:
+    return (
+        f'<rect class="bar" x="{x:.1f}" y="{_BASE - height:.1f}" width="{step * 0.8:.1f}" '
+        f'height="{height:.1f}"><title>{title}</title></rect>'
+    )
 
 
 def _clock(minute: int) -> str:
