@@ -119,7 +119,7 @@ def count_language(wanted: str, path: Path) -> None:
     """Print how many texts are said to be in a language (und: in neither)."""
     with path.open("rb") as file:
         texts = [json.loads(line)["text"] for line in file if line.strip()]
-    said = languages(texts, list(map(fold, texts)))
+    said = languages(texts, [fold(t).split() for t in texts])
     short = [s == wanted for s, t in zip(said, texts, strict=True) if len(t) <= 40]
     _told(
         file=path.name, language=wanted, texts=len(texts),

@@ -6,7 +6,6 @@ transaction. Same rules, state and message: same decision, in every process and 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -16,10 +15,10 @@ from router.entities import entities
 from router.language import languages
 from router.model import Reading
 from router.policy import IMPORTED, SPAM, Policy, Read
-from router.priority import marks, urgency
-from router.ranking import guesses, ranked, runner_up
-from router.rules import Hit
+from router.priority import urgency
+from router.ranking import guesses, runner_up, with_model
 from router.terms import Belongs, belongs, terms, trouble
+from router.together import together
 from schemas import conversation as states
 from schemas.conversation import ConversationState
 from schemas.decision import PERSONAL, TRIAGE, Decision, Due, Reason, WorkItem
@@ -36,8 +35,7 @@ ESCALATED_PRIORITY = 25
 Look = Callable[[str], ConversationState | None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Decided:
+class Decided(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A decision, the state after it, and the work item if a queue gets one."""
 
     decision: Decision
@@ -69,8 +67,9 @@ def readings(batch: Sequence[Message], policy: Policy) -> list[Read]:
     depend on the others."""
     texts = list(map(text_of, batch))
     folded = list(map(fold, texts))
-    said = languages(texts, folded)
-    made = [Read(t, f, s, {}) for t, f, s in zip(texts, folded, said, strict=True)]
+    words = list(map(str.split, folded))
+    said = languages(texts, words)
+    made = [Read(*parts, {}) for parts in zip(texts, folded, words, said, strict=True)]
     for model in policy.models:
         for place, reading in zip(made, model.read(texts), strict=True):
             place.models[model.head.task] = reading
@@ -88,12 +87,14 @@ def one(
         (read,) = readings((message,), policy)
     found = entities(read.text, read.folded, policy.patterns)
     text, folded, said = read.text, read.folded, read.language
-    hits = policy.pack.hits(text, folded)
-    ranking = ranked(hits, read.models.get("department"), policy)
+    hits = policy.pack.hits(text, folded, read.words)
+    rules = together(hits, policy)
+    opinion = read.models.get("department")
+    ranking = with_model(rules.weights, opinion, policy) if opinion else rules.ranking
     if said == "und" and state is not None:
         said = state.language
     who = _who(message)
-    flags = [*message.flags, *dict.fromkeys([h.rule.flag for h in hits if h.rule.flag])]
+    flags = [*message.flags, *rules.flags]
     told = [reasons.of_rule(h, policy) for h in hits]
     if policy.models:
         told += [reasons.of_model(m, read.models[m.head.task], text) for m in policy.models]
@@ -106,13 +107,10 @@ def one(
         told.append(why)
     if action == "append" and live and state is not None:
         _noted(message, state, who, flags, told)
-    marked = marks(hits)
-    mood, intent = read.models.get("sentiment"), read.models.get("intent")
-    meant = intent.best.label if intent else _intent(hits, folded)
-    feeling, topics = (
-        _mood(mood, marked.sentiment),
-        tuple(dict.fromkeys(t for h in hits for t in h.rule.topics)),
-    )
+    marked, topics = rules.marks, rules.topics
+    intent = read.models.get("intent")
+    meant = intent.best.label if intent else rules.intent or _asked(folded)
+    feeling = _mood(read.models.get("sentiment"), marked.sentiment)
     spoken = action != "automatic" and message.event is None and SPAM not in flags
     part = None
     if policy.incidents and spoken:
@@ -258,18 +256,6 @@ def work_item(message: Message, decision: Decision, policy: Policy) -> WorkItem:
     )  # fmt: skip
 
 
-def _intent(hits: Sequence[Hit], folded: str) -> str:
-    scores: dict[str, float] = {}
-    for hit in hits:
-        if hit.rule.intent:
-            # A rule that names only an intent speaks of it; one for a department mentions it.
-            weight = hit.rule.weight * (1.5 if hit.rule.department is None else 1.0)
-            scores[hit.rule.intent] = scores.get(hit.rule.intent, 0.0) + weight
-    if scores:
-        return min(scores, key=lambda k: (-scores[k], k))
-    return "information" if " nedir " in folded or " what " in folded else "request"
-
-
 def _after(
     message: Message, state: ConversationState | None, decision: Decision, who: str, now: datetime,
     stays: int, *, spoken: bool,
@@ -312,6 +298,11 @@ def _repeat(message: Message, state: ConversationState, policy: Policy, now: dat
         language=state.language, confidence=1.0, reasons=(reasons.REPEAT,), action="repeat",
         hops=state.hops, pack=policy.pack.version, model=policy.model, decided_at=now,
     )  # fmt: skip
+
+
+def _asked(folded: str) -> str:
+    """Return the intent of a text of which no rule names one."""
+    return "information" if " nedir " in folded or " what " in folded else "request"
 
 
 def _mood(reading: Reading | None, by_rules: float) -> float:

@@ -19,6 +19,7 @@ Pattern = tuple[str, re.Pattern[str]]
 # Patterns begin with what they look for, without looking behind: that is found much sooner. What
 # stands before is looked at by _found.
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
+_DOMAIN = re.compile(r"@[\w-]{1,63}\.")  # few texts with an @ have an address
 _STRETCH = re.compile(r"\d[\d ().-]{8,}\d")  # where ten digits and more may stand
 _PHONE = re.compile(r"5\d{2}[ )]{0,2}\d{3}[ -]?\d{2}[ -]?\d{2}(?!\d)")
 _PREFIX = re.compile(r"(?:(?:\+|00)?90|0)?[ (]{0,2}$")
@@ -30,13 +31,13 @@ _CARD = re.compile(r"\d(?:[ -]?\d){12,18}(?![\d-])")
 _ELEVEN = re.compile(r"[1-9]\d{10}(?!\d)")
 _TEN = re.compile(r"\d{10}(?!\d)")
 _DIGITS = re.compile("[0-9]+")
+_NO_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
 _UNIT = r"(?:TL|₺|lira\w{0,6}|TRY|USD|EUR|GBP|dolar\w{0,4}|dollars?|euro\w{0,4}|[$€£])"
 _AMOUNT = re.compile(
     rf"\d+(?:[.,]\d{{3}})*(?:[.,]\d{{1,2}})?(?![.,]?\d)(?: ?({_UNIT})(?!\w))?",
     re.IGNORECASE,
 )
 _SIGNS = "₺$€£"
-_UNITS = ("tl", "lira", "try", "usd", "eur", "gbp", "dol")
 _CURRENCIES = {"tl": "TRY", "₺": "TRY", "li": "TRY", "tr": "TRY", "$": "USD", "us": "USD",
                "do": "USD", "€": "EUR", "eu": "EUR", "£": "GBP", "gb": "GBP"}  # fmt: skip
 _DATE = re.compile(r"\d{1,2}([./-])\d{1,2}\1(?:\d{4}|\d{2})(?![\d/-])")
@@ -64,6 +65,14 @@ _NUMBER = re.compile(
     r"[^\d\n]{0,30}?(?:no|numara\w*|number|id|#|:|nolu)?[\s:.#]{0,3}([A-Z]{0,4}-?\d[\dA-Z-]{4,20})\b",
     re.IGNORECASE,
 )
+_TAX_WORDS = ("vergi", "vkn", " tax")
+_NUMBER_BEFORE = re.compile(
+    r"(?<![\w-])([A-Z]{0,4}-?\d[\dA-Z-]{4,20})(?: ?(?:numara\w*|no[’']? ?lu|nolu|no))? $",
+    re.IGNORECASE,
+)
+"""Turkish puts it first: "123456 numaralı siparişim"."""
+
+_NEAR = 45  # characters in which the number of a word stands
 _KINDS = {
     "sip": "order_number", "ord": "order_number", "tak": "tracking_number",
     "tra": "tracking_number", "kar": "tracking_number", "fat": "invoice_number",
@@ -82,15 +91,15 @@ def entities(text: str, folded: str, own: Sequence[Pattern] = ()) -> tuple[Entit
     found: list[Entity] = []
     for kind, pattern in own:
         found += [_at(kind, m, m[1] if m.re.groups else m[0]) for m in pattern.finditer(text)]
-    if "@" in text:
+    if "@" in text and _DOMAIN.search(text):
         found += [_at("email", m, m[0].lower()) for m in _EMAIL.finditer(text)]
-    runs = _DIGITS.findall(text)
-    if not runs:
+    digits = len(folded.encode().translate(None, _NO_DIGITS))
+    if not digits:
         return tuple(found[:LIMIT])
-    digits = sum(map(len, runs))
+    runs = _DIGITS.findall(text)
     if digits >= 10:
-        _long(text, digits, found)
-    if any(u in folded for u in _UNITS) or any(s in text for s in _SIGNS):
+        _long(text, folded, digits, found)
+    if _of_money(text, folded):
         _amounts(text, found)
     if len(runs) >= 3:
         for pattern in (_DATE, _ISO):
@@ -100,7 +109,10 @@ def entities(text: str, folded: str, own: Sequence[Pattern] = ()) -> tuple[Entit
         _named_dates(folded, found)
     if hints and digits >= 5 and max(map(len, runs)) >= 3:
         _numbered(text, [h for h in hints if h[0] < len(_NAMED)], found)
-    found.sort(key=lambda e: (e.start, e.kind))
+    if digits >= 10:
+        _taxes(text, found)
+    if len(found) > 1:
+        found.sort(key=lambda e: (e.start, e.kind))
     return tuple(found[:LIMIT])
 
 
@@ -108,7 +120,7 @@ Search = tuple[str, Callable[[str], str], re.Pattern[str]]
 """A kind, what makes its value of the matched text (empty: it is none), and its pattern."""
 
 
-def _long(text: str, digits: int, found: list[Entity]) -> None:
+def _long(text: str, folded: str, digits: int, found: list[Entity]) -> None:
     """Add numbers of ten digits and more: each place is one thing, the surest first."""
     if digits >= 14:
         _add(found, ("iban", _iban, _IBAN), text, _WORD)
@@ -121,6 +133,13 @@ def _long(text: str, digits: int, found: list[Entity]) -> None:
     if "+" in text:
         _add(found, ("phone", _abroad, _ABROAD), text)
     _phones(text, found)
+    if any(word in folded for word in _TAX_WORDS):
+        _taxes(text, found)
+
+
+def _taxes(text: str, found: list[Entity]) -> None:
+    """Add tax numbers. Every tenth number of ten digits has the right check digit: where the text
+    does not speak of tax, a word that says what the number is goes first."""
     _add(found, ("tax_number", _tax, _TEN), text)
 
 
@@ -186,6 +205,15 @@ def _abroad(told: str) -> str:
     return f"+{value}" if 8 <= len(value) <= 15 else ""
 
 
+def _of_money(text: str, folded: str) -> bool:
+    """Say whether money may be spoken of. Unrolled: it is asked of every text with a number."""
+    return (
+        "tl" in folded or "lira" in folded or "try" in folded or "usd" in folded or "eur" in folded
+        or "gbp" in folded or "dol" in folded or "$" in text
+        or (not text.isascii() and ("₺" in text or "€" in text or "£" in text))
+    )  # fmt: skip
+
+
 def _amounts(text: str, found: list[Entity]) -> None:
     for match in _AMOUNT.finditer(text):
         start, unit = match.start(), match[1]
@@ -233,10 +261,11 @@ def _named_dates(folded: str, found: list[Entity]) -> None:
 
 
 def _numbered(text: str, words: list[tuple[int, int, int]], found: list[Entity]) -> None:
-    """Add the numbers that stand behind a word that says what they are."""
+    """Add the numbers that stand beside a word that says what they are. Places of words are those
+    in the folded text, one further than in the text."""
     done = 0
     for which, start, end in words:
-        match = _NUMBER.match(text, end - 1) if start >= done else None
+        match = _number_of(text, start - 1, end - 1) if start >= done else None
         if match is None:
             continue
         done = match.end() + 1
@@ -244,6 +273,15 @@ def _numbered(text: str, words: list[tuple[int, int, int]], found: list[Entity])
         if not any(e.start < last and first < e.end for e in found):
             kind = _KINDS.get(_NAMED[which][:3], "order_number")
             found.append(Entity(kind=kind, value=match[1].upper(), start=first, end=last))
+
+
+def _number_of(text: str, start: int, end: int) -> re.Match[str] | None:
+    """Return the number that belongs to the word from `start` to `end`."""
+    if _DIGITS.search(text, max(0, start - _NEAR), start):
+        before = _NUMBER_BEFORE.search(text[:start], max(0, start - _NEAR))
+        if before is not None:
+            return before
+    return _NUMBER.match(text, end) if _DIGITS.search(text, end, end + _NEAR) else None
 
 
 def _at(kind: str, match: re.Match[str], value: str) -> Entity:

@@ -8,12 +8,11 @@ is told by its endings even when typed without its letters.
 
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import ahocorasick_rs
-
 from router.model import Model, load
+from router.words import Known
 from schemas.fold import fold
 
 _FOREIGN = re.compile(r"[əƏñßãõøåłőű]|\b[qQ][aıoueAIOUE]\w*[ıışğİŞĞ]")
@@ -22,17 +21,35 @@ _FOREIGN = re.compile(r"[əƏñßãõøåłőű]|\b[qQ][aıoueAIOUE]\w*[ıışğ
 _NAMES = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|[@#]\w+")
 
 _WORDS = {
-    "tr": "ve bir bu icin ile de da mi mu ne neden nasil var yok degil cok daha ama gibi kadar "
-          "olarak sonra once hala beni bana benim siz sizin size sizi lutfen merhaba tesekkurler "
-          "tesekkur ederim selam kac nerede ki ya hic her sey zaman gun hemen artik iyi gunler "
-          "tamam evet hayir",
-    "en": "the and is are was were my your you i it to of for not have has been this that with on "
-          "in at be do does did can cannot please would what when where why how hello hi thanks "
-          "thank still any want need from there but or if me we they yes no ok",
+    "tr": "icin mi mu neden nasil yok degil cok gibi kadar olarak sonra bana benim sizin sizi "
+          "lutfen merhaba tesekkurler tesekkur ederim kac nerede hemen artik iyi gunler tamam "
+          "hayir sadece oldu boyle soyle oyle tum ayni dogru veya biz diye kendi birlikte diger "
+          "simdi cunku baska ancak bunu karsi yani yine bugun yarin dun bizim hakkinda bunun "
+          "biraz ayrica eski hicbir ilgili bize gercek fakat sahip uzerine uzerinde geldi "
+          "geliyor gelmedi hep ediyor burada orada bizi kimse yerine istiyorum kotu oluyor "
+          "olmuyor demek gerek belki hafta bircok olabilir tekrar dedi aslinda hangi yeniden "
+          "yoksa gercekten yaptigi ediyorum olsa bunlar asla birkac karar olmus ozellikle "
+          "yaninda ragmen yapti cikti niye nicin yanlis nedir degildir varsa konusunda "
+          "nedeniyle sanki durum surekli olursa sorun tane benden hepsi sonucu soru ciddi "
+          "kendimi yapiyor yapin kesin herkes herkesin kesinlikle misiniz musunuz yalnizca "
+          "zaten keske bence bari ulan lan seyi seyler bisey birsey bilmiyorum ediyoruz "
+          "istiyoruz olmadi bekliyorum cekmiyor calismiyor acilmiyor gelmiyor yardim acil "
+          "musteri siparis siparisim iade ucret lira sikayet rezalet gunaydin beklemek hizli "
+          "yavas yuksek dusuk guzel bozuk bunlari onlari seninle sana sayin verin gecen",
+    "en": "and your you not been this that with please what would when where why thanks there "
+          "from they does did cannot still need about out who their which she some other its "
+          "our only after into know make could back because should really too going before "
+          "never those through while something used every between always since another thing "
+          "things again without against found might money someone until doing having getting "
+          "looking already anything nothing enough everything made told told including seen "
+          "using tried trying went came within early fact become almost started taking wrong "
+          "anyone pretty remember probably wanted wait either rather whether yourself myself "
+          "although asked heard gets instead seems thinking happened finally received exactly "
+          "whatever perhaps currently isn wasn didn doesn hasn haven aren couldn won",
     "de": "und der die das ist nicht ich sie ein eine mit auf fur wir haben habe mein bitte "
           "danke wurde noch auch bei guten",
-    "fr": "le la les des est et je vous nous pas une un que qui dans avec pour mon merci bonjour "
-          "votre sur ete commande",
+    "fr": "le la les des est et je vous nous pas une un que qui dans avec pour mon merci "
+          "bonjour votre sur ete commande",
     "es": "el los las es y que de en un una por para con mi no gracias hola esta pedido como "
           "muy su",
     "it": "il lo gli che di non per con una mio grazie ciao sono della questo ordine",
@@ -41,30 +58,56 @@ _WORDS = {
     "az": "ucun deyil men sizin salam zehmet olmasa necedir",
     "pt": "nao uma com para meu minha obrigado voce pedido por",
 }  # fmt: skip
+_SHARED = {
+    "tr": "ve bir bu ile de da ne var daha ama once hala beni siz size selam ki ya hic her sey "
+          "zaman gun evet ben sen bile",
+    "en": "the are is was were my i it to of for have has on in at be do can how hello hi any "
+          "want but or if me we yes no ok thank an will get all",
+}  # fmt: skip
+"""Small words that other languages have too: half as good."""
+
 _ENDINGS = (
     "yorum", "iyor", "uyor", "misiniz", "musunuz", "iniz", "unuz", "mistir", "mustur", "larim",
     "lerim", "lari", "leri", "madim", "medim", "yim", "yum", "dim", "dum", "tim", "tum", "digim",
     "dugum", "mamis", "memis", "acak", "ecek", "lik", "luk", "imiz", "umuz", "siniz", "sunuz",
 )  # fmt: skip
-_LETTERS = frozenset("şğıİŞĞ")
+_TURKISH = frozenset("şğıİŞĞ")
+_OTHERS = frozenset("əƏňýäåæøßñãõéèêëàáóòíìúùąęćłńśżźčšžřůěőűșțþð")
+_LETTERS = _TURKISH | _OTHERS
+_LETTERS_IN = 600  # characters
+_LETTER, _OTHER = 1.5, 2.0
+"""What Turkish letters weigh, and each different letter of other languages against both."""
+_HALF = 0.5
+_ENDING = 0.9
+"""What an ending weighs: a word of another language may have it too."""
 
 
-def _compile() -> tuple[ahocorasick_rs.AhoCorasick, list[list[tuple[str, float]]]]:
+_Votes = tuple[tuple[str, float], ...]
+
+
+def _looker() -> Callable[[str], _Votes]:
+    """Return what says for which languages a word speaks, and how much."""
     table: dict[str, list[tuple[str, float]]] = {}
-    for language, words in _WORDS.items():
-        for word in set(words.split()):
-            table.setdefault(f" {word} ", []).append((language, 1.0))
-    for ending in _ENDINGS:
-        table.setdefault(f"{ending} ", []).append(("tr", 0.9))
-    keys = list(table)
-    return ahocorasick_rs.AhoCorasick(keys), [table[k] for k in keys]
+    for words_of, weight in ((_WORDS, 1.0), (_SHARED, _HALF)):
+        for language, words in words_of.items():
+            for word in set(words.split()):
+                table.setdefault(word, []).append((language, weight))
+
+    def look(word: str) -> _Votes:
+        votes = list(table.get(word, ()))
+        votes += [("tr", _ENDING) for ending in _ENDINGS if word.endswith(ending)]
+        return tuple(votes)
+
+    return look
 
 
-_AUTOMATON, _WEIGHTS = _compile()
-_LOOKED_AT = 600  # characters: more tells nothing new
-_ENOUGH = 120  # characters for the model
+_VOTES = Known(_looker())
+_LOOKED_AT = 100  # words: more tells nothing new
+_ENOUGH = 60  # characters for the model
 _SURE = 2.0
 """From this many small words more than any other language's on, the model need not be asked."""
+_ALONE = 1.6
+"""The same where no word speaks for another language: more than letters or three shared words."""
 
 FILE = Path(__file__).parent / "language.model"
 
@@ -74,13 +117,14 @@ def _model() -> Model:
     return load(FILE)
 
 
-def languages(texts: Sequence[str], folded: Sequence[str]) -> list[str]:
-    """Return "tr", "en", or "und" (neither, or nothing to tell by) for each text.
+def languages(texts: Sequence[str], words: Sequence[Sequence[str]]) -> list[str]:
+    """Return "tr", "en", or "und" (neither, or nothing to tell by) for each text, whose folded
+    words these are.
 
     Small words and endings settle long texts; short and odd ones are told by the pieces of their
     words (deploy/language_model.py).
     """
-    made = [_by_words(t, f) for t, f in zip(texts, folded, strict=True)]
+    made = [_by_words(t, w) for t, w in zip(texts, words, strict=True)]
     open_ = [i for i, found in enumerate(made) if not found]
     if open_:
         shown = [_bare(texts[i]) for i in open_]
@@ -106,24 +150,25 @@ def _latin(text: str) -> bool:
     return latin >= 2 and 2 * latin > len(letters)
 
 
-def _by_words(text: str, folded: str) -> str:
+def _by_words(text: str, words: Sequence[str]) -> str:
     """Return the language when small words leave no doubt, "und" included; else nothing."""
-    scores: dict[str, float] = {}
-    part = folded[:_LOOKED_AT]
-    for pattern in _AUTOMATON.find_matches_as_indexes(part, overlapping=True):
-        for name, weight in _WEIGHTS[pattern[0]]:
+    scores = {"tr": 0.0, "en": 0.0}
+    for votes in filter(None, map(_VOTES.__getitem__, words[:_LOOKED_AT])):
+        for name, weight in votes:
             scores[name] = scores.get(name, 0.0) + weight
-    if not text.isascii() and not _LETTERS.isdisjoint(text[:_LOOKED_AT]):
-        scores["tr"] = scores.get("tr", 0.0) + 1.5
-    if not scores:
+    turkish, english = scores.pop("tr"), scores.pop("en")
+    third = max(scores.values()) if scores else 0.0
+    if not text.isascii():
+        letters = _LETTERS.intersection(text[:_LETTERS_IN])
+        if not letters.isdisjoint(_TURKISH):
+            turkish += _LETTER
+        third += _OTHER * len(letters - _TURKISH)
+    first, second, _ = sorted((turkish, english, third))[::-1]
+    if first < second + (_SURE if second else _ALONE):
         return ""
-    best = max(scores, key=lambda k: (scores[k], k == "tr", k == "en", k))
-    second = max((v for k, v in scores.items() if k != best), default=0.0)
-    if scores[best] < _SURE or scores[best] < second + _SURE:
-        return ""
-    return best if best in ("tr", "en") else "und"
+    return "tr" if first == turkish else "en" if first == english else "und"
 
 
 def language(text: str) -> str:
     """Return the language of one text."""
-    return languages([text], [fold(text)])[0]
+    return languages([text], [fold(text).split()])[0]

@@ -3,7 +3,13 @@
 Before: run.py makes a Policy of the settings. After: decide.py and what it is made of.
 """
 
+from __future__ import annotations
+
+import functools
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from router.entities import Pattern
 from router.model import Model, Reading
@@ -11,6 +17,9 @@ from router.rules import Pack
 from router.standing import NOBODY, Standing
 from schemas.departments import Department
 from schemas.incident import Incident
+
+if TYPE_CHECKING:
+    from router.together import Said
 
 IMPORTED = "imported"
 """The flag of history: it is decided and stored, and waits for nobody."""
@@ -32,18 +41,23 @@ class Policy:
     points: tuple[int, int] = (0, 0)
     standing: Standing = NOBODY
 
-    @property
+    @functools.cached_property
     def model(self) -> str | None:
         """What the models are called in a decision."""
         return " ".join(m.name for m in self.models) or None
 
+    @functools.cached_property
+    def said(self) -> dict[tuple[str, ...], Said]:
+        """What rules that fired together say; router/together.py fills it."""
+        return {}
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A message's text as it is decided on, folded, its language, and what the models make of it,
-    by their tasks."""
+
+class Read(msgspec.Struct, frozen=True, gc=False):
+    """A message's text as it is decided on, folded, its words, its language, and what the models
+    make of it, by their tasks."""
 
     text: str
     folded: str
+    words: list[str]
     language: str
     models: dict[str, Reading]

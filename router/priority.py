@@ -5,7 +5,8 @@ Before: decide.py has the hits. After: the Decision's numbers, each with the rul
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import NamedTuple
+
+import msgspec
 
 from router import reasons as why
 from router.policy import Policy
@@ -26,7 +27,7 @@ _ANGRY = -0.6
 _IRONY = 0.1
 
 
-class Marks(NamedTuple):
+class Marks(msgspec.Struct, frozen=True, gc=False):
     """Priority from 0 to 100, sentiment from -1 to 1, severity from 0 to 2."""
 
     priority: int
@@ -53,7 +54,7 @@ def marks(hits: Sequence[Hit]) -> Marks:
     mood = praise if not blame else blame - (_IRONY if praise else 0.0)
     sentiment = round(-1.0 if mood < -1 else min(mood, 1.0), 3)
     points += _PER_SEVERITY * severity + (5 if sentiment <= _ANGRY else 0)
-    return Marks(0 if points < 0 else min(points, 100), sentiment, severity)
+    return Marks(_bounded(points), sentiment, severity)
 
 
 def urgency(
@@ -68,7 +69,7 @@ def urgency(
     if standing is not None:
         points += standing[1]
         reasons.append(why.of_standing(standing[0], policy.standing.version))
-    points = max(0, min(100, points))
+    points = _bounded(points)
     if held is None:
         return points, points
     points = max(points, held.priority)
@@ -76,7 +77,11 @@ def urgency(
     if waited is None:
         return points, points
     reasons.append(why.of_waiting(waited, _WAITING))
-    return points, min(100, points + _WAITING)
+    return points, _bounded(points + _WAITING)
+
+
+def _bounded(points: int) -> int:
+    return 0 if points < 0 else 100 if points > 100 else points
 
 
 def _waited(message: Message, held: ConversationState, policy: Policy) -> timedelta | None:

@@ -5,11 +5,9 @@ of triage, the runner-up. schemas/otherwise.py weighs in the same way.
 """
 
 import math
-from collections.abc import Sequence
 
 from router.model import Reading
 from router.policy import Policy
-from router.rules import Hit
 from schemas.decision import TRIAGE, Guess, RunnerUp
 from schemas.otherwise import POINT, UNSURE
 
@@ -20,26 +18,22 @@ _UNKNOWN = 0.05
 _LEAST = 0.0001
 
 
-def ranked(hits: Sequence[Hit], reading: Reading | None, policy: Policy) -> list[tuple[str, float]]:
-    """Return the departments with their confidence, the best first; ties by name.
-
-    With a model, each point of weight of a rule multiplies the odds that the model gives.
-    """
-    scores: dict[str, float] = {}
-    for hit in hits:
-        name = hit.rule.department
-        if name is not None and name in policy.departments:
-            scores[name] = scores.get(name, 0.0) + hit.rule.weight
-    if reading is not None:
-        return _together(scores, reading, policy)
-    total = sum(scores.values()) + UNSURE
-    ranked = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
-    return [(name, round(score / total, 4)) for name, score in ranked]
+def by_rules(weights: dict[str, float]) -> list[tuple[str, float]]:
+    """Return the departments with their confidence by rules alone, the best first; ties by name."""
+    total = sum(weights.values()) + UNSURE
+    ranked = sorted(weights.items(), key=_best_first)
+    return [(name, round(weight / total, 4)) for name, weight in ranked]
 
 
-def _together(
+def _best_first(pair: tuple[str, float]) -> tuple[float, str]:
+    return -pair[1], pair[0]
+
+
+def with_model(
     weights: dict[str, float], reading: Reading, policy: Policy
 ) -> list[tuple[str, float]]:
+    """Return them by rules and a model together: each point of weight of a rule multiplies the
+    odds that the model gives."""
     shares = {
         n: max(reading.share_of(n), _LEAST) if n in reading.labels else _UNKNOWN for n in weights
     }
@@ -48,7 +42,7 @@ def _together(
             shares[guess.label] = guess.share
     odds = {n: p * math.exp(POINT * weights.get(n, 0.0)) for n, p in shares.items()}
     total = sum(odds.values()) + max(0.0, 1 - sum(shares.values()))
-    ranking = sorted(odds.items(), key=lambda pair: (-pair[1], pair[0]))
+    ranking = sorted(odds.items(), key=_best_first)
     return [(name, round(value / total, 4)) for name, value in ranking]
 
 
@@ -57,10 +51,10 @@ def guesses(ranking: list[tuple[str, float]]) -> tuple[Guess, ...]:
 
 
 def runner_up(ranking: list[tuple[str, float]], department: str, policy: Policy) -> RunnerUp | None:
-    other = next((pair for pair in ranking if pair[0] != department), None)
-    if other is None:
+    others = [pair for pair in ranking[:2] if pair[0] != department]
+    if not others:
         return None
-    name, confidence = other
+    name, confidence = others[0]
     best = dict(ranking).get(department, 0.0)
     if any(m.head.task == "department" for m in policy.models) and best > confidence:
         more = math.log(best / max(confidence, _LEAST)) / POINT

@@ -9,7 +9,7 @@ hits, not with how many rules there are. Pure but for `load`, which reads the pa
 import re
 import tomllib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Annotated
 import ahocorasick_rs
 import msgspec
 
+from router.words import Known
 from schemas.base import Record
 from schemas.decision import Evidence
 from schemas.errors import ConfigError, Problem
@@ -68,12 +69,18 @@ class _Rule(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The same with unknown keys refused: a mistyped `nome` must not switch a condition off."""
 
 
-@dataclass(slots=True)
-class Hit:
+class Hit(msgspec.Struct, frozen=True, gc=False):
     """A rule that fired, with the places that made it fire."""
 
     rule: Rule
     evidence: tuple[Evidence, ...]
+
+
+_Phrase = tuple[int, str, re.Pattern[str]]
+"""A term of several words: a piece that has to be in the text too, and the pattern of all of it."""
+
+_Anchors = tuple[tuple[int, ...], tuple[_Phrase, ...]]
+"""What stands where a word does, terms of this one word, and terms that may stand there."""
 
 
 @dataclass
@@ -83,27 +90,14 @@ class Pack:
     name: str
     version: str
     rules: tuple[Rule, ...]
-    _automaton: ahocorasick_rs.AhoCorasick = field(repr=False)
-    _patterns: list[list[tuple[int, str, re.Pattern[str] | None]]] = field(repr=False)
+    _anchors: Known[_Anchors | None] = field(repr=False)
     _by_term: list[list[int]] = field(repr=False)
     _needs: list[tuple[frozenset[int], frozenset[int], frozenset[int]] | None] = field(repr=False)
 
-    def hits(self, text: str, folded: str) -> list[Hit]:
-        """Return the rules that fire on a text, in the pack's order."""
-        found: dict[int, tuple[int, int]] = {}
-        missed: set[int] = set()  # a term of several words is looked for once a text
-        for pattern, start, end in self._automaton.find_matches_as_indexes(
-            folded, overlapping=True
-        ):
-            for term, other, check in self._patterns[pattern]:
-                if term in found or term in missed:
-                    continue
-                if check is None:
-                    found[term] = (start, end)
-                elif other in folded and (match := check.search(folded)) is not None:
-                    found[term] = match.span()
-                else:
-                    missed.add(term)
+    def hits(self, text: str, folded: str, words: Sequence[str] | None = None) -> list[Hit]:
+        """Return the rules that fire on a text, in the pack's order; `words` are the folded text's,
+        where they are known."""
+        found = self._found(folded, folded.split() if words is None else words)
         if not found:
             return []
         by_rule: dict[int, list[tuple[int, int]]] = {}
@@ -127,21 +121,32 @@ class Pack:
                     continue
             spans = by_rule[index]
             if len(spans) > 1:
-                spans.sort()
-            evidence = tuple([_evidence(text, folded, *span) for span in spans[:_SHOWN]])
+                spans = sorted(set(spans))[:_SHOWN]
+            evidence = tuple([Evidence(start=a, end=b, text=text[a:b]) for a, b in spans])
             made.append(Hit(self.rules[index], evidence))
         return made
 
-
-def _evidence(text: str, folded: str, start: int, end: int) -> Evidence:
-    """Widen a hit to whole words, and move it from the folded text to the text."""
-    while folded[start] == " " and start < end - 1:
-        start += 1
-    while folded[end - 1] != " " and folded[end] != " ":
-        end += 1
-    while folded[end - 1] == " " and end > start + 1:
-        end -= 1
-    return Evidence(start=start - 1, end=end - 1, text=text[start - 1 : end - 1])
+    def _found(self, folded: str, words: Sequence[str]) -> dict[int, tuple[int, int]]:
+        """Return the terms that are in a folded text, with where their words stand first in the
+        text as it is written: one before their place in the folded text."""
+        found: dict[int, tuple[int, int]] = {}
+        looked = set[int]()  # a term of several words is looked for once a text
+        known = self._anchors
+        for word in filter(known.__getitem__, words):
+            terms, phrases = known[word] or ((), ())
+            if terms:
+                start = folded.index(f" {word} ")
+                span = (start, start + len(word))
+                for term in terms:
+                    if term not in found:
+                        found[term] = span
+            for term, other, pattern in phrases:
+                if other in folded and term not in looked:
+                    looked.add(term)
+                    match = pattern.search(folded)
+                    if match is not None:
+                        found[term] = (match.start(), match.end() - 2)
+        return found
 
 
 def _regex(words: list[str]) -> re.Pattern[str]:
@@ -181,7 +186,7 @@ def compile_pack(name: str, rules: Iterable[Rule]) -> Pack:
     if problems:
         raise ConfigError(problems)
     terms: dict[str, int] = {}
-    patterns: dict[str, list[tuple[int, str, re.Pattern[str] | None]]] = defaultdict(list)
+    anchors: dict[str, list[int | _Phrase]] = defaultdict(list)
     often = Counter(
         word for rule in rules for term in (*rule.any, *rule.all, *rule.none)
         for word in set(_words(term))
@@ -192,7 +197,6 @@ def compile_pack(name: str, rules: Iterable[Rule]) -> Pack:
             return terms[term]
         terms[term] = len(terms)
         words = _words(term)
-        check = _regex(words) if len(words) > 1 else None
         # The others are looked at only where the rarest word stands: of those that few terms have,
         # the longest.
         rarest = min(words, key=lambda w: (often[w] + (_SHORT if len(w) < 6 else 0), -len(w)))
@@ -200,7 +204,9 @@ def compile_pack(name: str, rules: Iterable[Rule]) -> Pack:
         # Whatever ending a word has, this much of it stands in the text.
         other = f" {max(others, key=len).removesuffix('*')[:-1]}" if others else ""
         for anchor in _anchors(rarest):
-            patterns[anchor].append((terms[term], other, check))
+            anchors[anchor].append(
+                (terms[term], other, _regex(words)) if len(words) > 1 else terms[term]
+            )
         return terms[term]
 
     needs: list[tuple[frozenset[int], frozenset[int], frozenset[int]] | None] = []
@@ -213,13 +219,26 @@ def compile_pack(name: str, rules: Iterable[Rule]) -> Pack:
         needs.append((some, every, never) if every or never else None)
         for term in some | every:
             by_term[term].append(index)
-    keys = list(patterns)
     body = msgspec.json.encode(rules)
     return Pack(
         name=name, version=f"{name}-{sha256(body).hexdigest()[:12]}", rules=rules,
-        _automaton=ahocorasick_rs.AhoCorasick(keys), _patterns=[patterns[k] for k in keys],
-        _by_term=[by_term[t] for t in range(len(terms))], _needs=needs,
+        _anchors=Known(_looker(anchors)), _by_term=[by_term[t] for t in range(len(terms))],
+        _needs=needs,
     )  # fmt: skip
+
+
+def _looker(anchors: dict[str, list[int | _Phrase]]) -> Callable[[str], _Anchors | None]:
+    """Return what finds the anchors that stand in a word, None where there are none."""
+    automaton, by_pattern = ahocorasick_rs.AhoCorasick(list(anchors)), list(anchors.values())
+
+    def look(word: str) -> _Anchors | None:
+        matches = automaton.find_matches_as_indexes(f" {word} ", overlapping=True)
+        found = [anchor for match in matches for anchor in by_pattern[match[0]]]
+        terms = tuple([a for a in found if isinstance(a, int)])
+        phrases = tuple([a for a in found if not isinstance(a, int)])
+        return (terms, phrases) if found else None
+
+    return look
 
 
 def _check(rules: tuple[Rule, ...]) -> list[Problem]:

@@ -235,6 +235,12 @@ def test_entities_have_their_place_and_personal_numbers_are_masked() -> None:
     ("Sipariş no: ABC-123456, takip no 7710023456, tesisat 4400123", [
         ("order_number", "ABC-123456", "ABC-123456"), ("tracking_number", "7710023456", "7710023456"),
         ("customer_no", "4400123", "4400123")]),
+    ("123456 numaralı siparişim, 7654321 nolu fatura, SP-99812 no'lu siparişi", [
+        ("order_number", "123456", "123456"), ("invoice_number", "7654321", "7654321"),
+        ("order_number", "SP-99812", "SP-99812")]),
+    ("89000 tl fatura geldi, 2023 faturası, 1 siparişim", [("amount", "89000 TRY", "89000 tl")]),
+    ("tesisat no 4455667788", [("customer_no", "4455667788", "4455667788")]),
+    ("vergi no 4455667788, faturayı buna kesin", [("tax_number", "*******788", "4455667788")]),
     ("mayıs ayı tl yok 5", []), ("1,2,3 tl12 12tlx", []),
 ])  # fmt: skip
 def test_what_stands_in_a_text_is_found_with_its_value_and_place(
