@@ -8,6 +8,7 @@ is told by its endings even when typed without its letters.
 
 import functools
 import re
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from schemas.fold import fold
 _FOREIGN = re.compile(r"[əƏñßãõøåłőű]|\b[qQ][aıoueAIOUE]\w*[ıışğİŞĞ]")
 """Letters of neither language; a q before a Turkish letter is Azerbaijani."""
 
+_BEYOND = re.compile("[^\x00-\u024f]")  # Latin letters end there
+_TWO_LETTERS = re.compile(r"[^\W\d_].*?[^\W\d_]", re.DOTALL)
 _NAMES = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|[@#]\w+")
 
 _WORDS = {
@@ -82,21 +85,23 @@ _ENDING = 0.9
 """What an ending weighs: a word of another language may have it too."""
 
 
-_Votes = tuple[tuple[str, float], ...]
+_Votes = tuple[float, float, tuple[str, ...]]
+"""How much a word speaks for Turkish and for English, and the other languages that have it."""
 
 
-def _looker() -> Callable[[str], _Votes]:
-    """Return what says for which languages a word speaks, and how much."""
-    table: dict[str, list[tuple[str, float]]] = {}
+def _looker() -> Callable[[str], _Votes | None]:
+    """Return what says for which languages a word speaks."""
+    table: defaultdict[str, dict[str, float]] = defaultdict(dict)
     for words_of, weight in ((_WORDS, 1.0), (_SHARED, _HALF)):
         for language, words in words_of.items():
-            for word in set(words.split()):
-                table.setdefault(word, []).append((language, weight))
+            for word in words.split():
+                table[word][language] = weight
 
-    def look(word: str) -> _Votes:
-        votes = list(table.get(word, ()))
-        votes += [("tr", _ENDING) for ending in _ENDINGS if word.endswith(ending)]
-        return tuple(votes)
+    def look(word: str) -> _Votes | None:
+        votes = table.get(word, {})
+        turkish = votes.get("tr", 0.0) + _ENDING * sum(map(word.endswith, _ENDINGS))
+        others = tuple([name for name in votes if name not in ("tr", "en")])
+        return (turkish, votes.get("en", 0.0), others) if turkish or votes else None
 
     return look
 
@@ -145,19 +150,23 @@ def _bare(text: str) -> str:
 
 def _latin(text: str) -> bool:
     """Say whether a text has Latin letters, and no more of another script."""
+    if not _BEYOND.search(text):
+        return _TWO_LETTERS.search(text) is not None
     letters = [c for c in text if c.isalpha()]
-    latin = sum(c <= "\u024f" for c in letters)
+    latin = sum(not _BEYOND.match(c) for c in letters)
     return latin >= 2 and 2 * latin > len(letters)
 
 
 def _by_words(text: str, words: Sequence[str]) -> str:
     """Return the language when small words leave no doubt, "und" included; else nothing."""
-    scores = {"tr": 0.0, "en": 0.0}
-    for votes in filter(None, map(_VOTES.__getitem__, words[:_LOOKED_AT])):
-        for name, weight in votes:
-            scores[name] = scores.get(name, 0.0) + weight
-    turkish, english = scores.pop("tr"), scores.pop("en")
-    third = max(scores.values()) if scores else 0.0
+    turkish = english = 0.0
+    thirds: dict[str, float] = {}
+    for tr, en, others in filter(None, map(_VOTES.__getitem__, words[:_LOOKED_AT])):
+        turkish += tr
+        english += en
+        for name in others:
+            thirds[name] = thirds.get(name, 0.0) + 1
+    third = max(thirds.values()) if thirds else 0.0
     if not text.isascii():
         letters = _LETTERS.intersection(text[:_LETTERS_IN])
         if not letters.isdisjoint(_TURKISH):

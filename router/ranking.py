@@ -51,10 +51,9 @@ def guesses(ranking: list[tuple[str, float]]) -> tuple[Guess, ...]:
 
 
 def runner_up(ranking: list[tuple[str, float]], department: str, policy: Policy) -> RunnerUp | None:
-    others = [pair for pair in ranking[:2] if pair[0] != department]
-    if not others:
+    if not ranking or (len(ranking) == 1 and ranking[0][0] == department):
         return None
-    name, confidence = others[0]
+    name, confidence = ranking[ranking[0][0] == department]
     best = dict(ranking).get(department, 0.0)
     if any(m.head.task == "department" for m in policy.models) and best > confidence:
         more = math.log(best / max(confidence, _LEAST)) / POINT

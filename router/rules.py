@@ -179,6 +179,14 @@ def _anchors(word: str) -> list[str]:
     return [f" {stem}"] + ([f" {stem[:-1]}{soft}"] if soft and len(stem) > 3 else [])
 
 
+def _piece(word: str) -> str:
+    """Return what stands in the text when the word does, whatever its ending."""
+    if not word.endswith("*"):
+        return f" {word} "
+    stem = word[:-1]
+    return f" {stem[:-1] if stem[-1] in _SOFTENED else stem}"
+
+
 def compile_pack(name: str, rules: Iterable[Rule]) -> Pack:
     """Return the compiled pack; raise ConfigError with everything that is wrong in it."""
     rules = tuple(rules)
@@ -201,8 +209,7 @@ def compile_pack(name: str, rules: Iterable[Rule]) -> Pack:
         # the longest.
         rarest = min(words, key=lambda w: (often[w] + (_SHORT if len(w) < 6 else 0), -len(w)))
         others = [w for w in words if w != rarest]
-        # Whatever ending a word has, this much of it stands in the text.
-        other = f" {max(others, key=len).removesuffix('*')[:-1]}" if others else ""
+        other = _piece(max(others, key=len)) if others else ""
         for anchor in _anchors(rarest):
             anchors[anchor].append(
                 (terms[term], other, _regex(words)) if len(words) > 1 else terms[term]
