@@ -49,7 +49,9 @@ def run() -> dict[str, Any]:
         msgspec.json.encode({"text": f"{TEXTS[n % 5]} {n}", "label": ("orders", "billing",
                              "technical", "returns", "account")[n % 5]}) for n in range(500)
     ]  # fmt: skip
-    model = training.train(training.read(lines), "department", datetime(2026, 1, 1, tzinfo=UTC))
+    model = training.train(
+        training.read(lines), "department", datetime(2026, 1, 1, tzinfo=UTC), pack=by.pack
+    )
     both = _microseconds(
         batch, Policy(pack=by.pack, threshold=0.5, departments=by.departments, models=(model,))
     )

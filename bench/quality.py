@@ -24,7 +24,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
-from router import training
+from router import rules, training
 from router.judging import evaluate
 from router.language import languages
 from router.model import Model
@@ -98,7 +98,10 @@ def judge(path: Path, task: Any, shots: int | None, again: bool) -> None:
     known, held = _split(told, shots)
     print(f"{path.name}: learning from {len(known.texts)} lines …", file=sys.stderr, flush=True)
     began = time.perf_counter()
-    model = training.train(known, task, datetime.now(UTC), look_again=LOOKED if again else 0.0)
+    pack = rules.load(rules.PACKS / "default")
+    model = training.train(
+        known, task, datetime.now(UTC), look_again=LOOKED if again else 0.0, pack=pack
+    )
     trained = time.perf_counter() - began
     report = evaluate(replace(model, again=None), held)
     figures = report.figures

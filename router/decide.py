@@ -69,9 +69,11 @@ def readings(batch: Sequence[Message], policy: Policy) -> list[Read]:
     folded = list(map(fold, texts))
     words = list(map(str.split, folded))
     said = languages(texts, words)
-    made = [Read(*parts, {}) for parts in zip(texts, folded, words, said, strict=True)]
+    hits = list(map(policy.pack.hits, texts, folded, words))
+    made = [Read(*parts, {}) for parts in zip(texts, folded, words, said, hits, strict=True)]
     for model in policy.models:
-        for place, reading in zip(made, model.read(texts), strict=True):
+        known = hits if model.head.pack == policy.pack.version else None
+        for place, reading in zip(made, model.read(texts, known), strict=True):
             place.models[model.head.task] = reading
     return made
 
@@ -87,7 +89,7 @@ def one(
         (read,) = readings((message,), policy)
     found = entities(read.text, read.folded, policy.patterns)
     text, folded, said = read.text, read.folded, read.language
-    hits = policy.pack.hits(text, folded, read.words)
+    hits = read.hits
     rules = together(hits, policy)
     opinion = read.models.get("department")
     ranking = with_model(rules.weights, opinion, policy) if opinion else rules.ranking

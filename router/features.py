@@ -8,6 +8,7 @@ batch is hashed at once, by numpy; a text's features do not depend on its neighb
 
 import codecs
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,11 @@ def counted(made: Features) -> tuple[Ints, Ints, NDArray[np.float32]]:
     first = np.flatnonzero(new)
     count = np.diff(np.append(first, len(text)))
     return text.take(first), bucket.take(first), (1 + np.log(count)).astype(np.float32)
+
+
+def bucket_of(name: str) -> int:
+    """Return the bucket of a feature that has a name: a rule that fired."""
+    return int.from_bytes(blake2b(name.encode(), digest_size=8).digest()) % BUCKETS
 
 
 def _laid_out(texts: list[str]) -> tuple[Words, Ints, Ints]:

@@ -7,20 +7,23 @@ first. The file is a line of JSON (`Head`) and plain arrays, whose sha256 the he
 it is ever executed, and a damaged, foreign or newer one is refused.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from router import features, second
-from router.features import BUCKETS, GRAMS, counted
+from router.features import BUCKETS, GRAMS, Ints, bucket_of, counted
+from router.rules import Hit, Pack, Rule, compile_pack
 from router.second import Second
 from schemas.base import Record, Time
 from schemas.errors import ConfigError, Problem
+from schemas.fold import fold
 
 FORMAT = "santral-model"
 VERSION = 1
@@ -56,6 +59,9 @@ class Head(Record, frozen=True, kw_only=True):
     of which the share `noise` is spread over all labels: so often people label otherwise.
 
     A teacher (`taught_by`) gave labels to `taught` lines of the `unlabelled` ones, by their sha256.
+    Which rules of `pack` fire is known to it, too, and counts `fired` times as much as a word; it
+    has these rules with it (`rules` bytes), so that it stays the same when rules change.
+
     `outside` is the label of texts that belong to none of the others; it is also given to those
     whose best probability is below `outside_below`.
     """
@@ -81,6 +87,9 @@ class Head(Record, frozen=True, kw_only=True):
     taught: int = 0
     unlabelled: str = ""
     second: Second | None = None
+    pack: str = ""
+    fired: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    rules: Annotated[int, msgspec.Meta(ge=0)] = 0
     sha256: str = ""
 
 
@@ -122,13 +131,15 @@ class Model:
     weights: Floats
     bias: Floats
     again: Floats | None = None
+    pack: Pack | None = None
+    row_of_rule: dict[str, int] = field(default_factory=dict, repr=False)
 
     def margins(self, texts: list[str]) -> Floats:
         """Return texts x labels."""
         made = np.zeros((len(texts), len(self.head.labels)), np.float32)
         for at in range(0, len(texts), AT_ONCE):
             part = texts[at : at + AT_ONCE]
-            made[at : at + len(part)] = self._weighed(self._features(part))
+            made[at : at + len(part)] = self._weighed(self._features(part), self._fired(part))
         return made
 
     def shares(self, margins: Floats) -> Floats:
@@ -156,16 +167,19 @@ class Model:
             best = np.where(shares.max(axis=1) < self.head.outside_below, outside, best)
         return best
 
-    def read(self, texts: list[str]) -> list[Reading]:
-        """Return a Reading for each text; what is read of one does not depend on the others."""
+    def read(self, texts: list[str], hits: Sequence[Sequence[Hit]] | None = None) -> list[Reading]:
+        """Return a Reading for each text; what is read of one does not depend on the others.
+        `hits` are those of the model's own rules, where they are known."""
         made: list[Reading] = []
         for at in range(0, len(texts), AT_ONCE):
-            made += self._read(texts[at : at + AT_ONCE])
+            made += self._read(texts[at : at + AT_ONCE], hits and hits[at : at + AT_ONCE])
         return made
 
-    def _read(self, texts: list[str]) -> list[Reading]:
+    def _read(self, texts: list[str], hits: Sequence[Sequence[Hit]] | None) -> list[Reading]:
         found = self._features(texts)
-        shares = self._looked_again(texts, self.shares(self._weighed(found)))
+        shares = self._looked_again(
+            texts, self.shares(self._weighed(found, self._fired(texts, hits)))
+        )
         best = self.chosen(shares)
         rows = np.arange(len(texts))
         rest = shares.copy()
@@ -188,23 +202,50 @@ class Model:
     def _features(self, texts: list[str]) -> features.Features:
         return features.features(texts, LANGUAGE if self.head.task == "language" else GRAMS)
 
-    def _weighed(self, found: features.Features) -> Floats:
+    def _fired(
+        self, texts: list[str], hits: Sequence[Sequence[Hit]] | None = None
+    ) -> tuple[Ints, Ints] | None:
+        """Return (text, row) of each rule that fires; None when the model does not ask for them."""
+        if self.pack is None:
+            return None
+        if hits is None:
+            hits = [self.pack.hits(t, fold(t)) for t in texts]
+        pairs = [
+            (text, self.row_of_rule[hit.rule.id])
+            for text, some in enumerate(hits) for hit in some if hit.rule.id in self.row_of_rule
+        ]  # fmt: skip
+        if not pairs:
+            return None
+        made = np.array(pairs, np.int64)
+        return made[:, 0], made[:, 1]
+
+    def _weighed(self, found: features.Features, fired: tuple[Ints, Ints] | None = None) -> Floats:
         text, bucket, weight = counted(found)
         row = self.row_of.take(bucket)
         known = row >= 0
         value = weight * np.where(known, self.idf.take(row), np.float32(self.head.unseen))
-        length = np.sqrt(np.bincount(text, weights=value * value, minlength=found.texts))
-        length[length == 0] = 1
+        squares = np.bincount(text, weights=value * value, minlength=found.texts)
         seen = np.flatnonzero(known)
-        text, row, value = text.take(seen), row.take(seen), value.take(seen)
         made = np.zeros((found.texts, len(self.head.labels)), np.float32)
-        if len(text):
-            first = np.flatnonzero(np.append(True, text[1:] != text[:-1]))
-            spoken = self.weights.take(row, axis=0)
-            spoken *= value[:, None]
-            made[text.take(first)] = np.add.reduceat(spoken, first, axis=0)
+        self._add(made, text.take(seen), row.take(seen), value.take(seen))
+        if fired is not None:
+            rule_text, rule_row = fired
+            value = np.float32(self.head.fired) * self.idf.take(rule_row)
+            squares += np.bincount(rule_text, weights=value * value, minlength=found.texts)
+            self._add(made, rule_text, rule_row, value)
+        length = np.sqrt(squares)
+        length[length == 0] = 1
         whole: Floats = (made / length[:, None] + self.bias).astype(np.float32)
         return whole
+
+    def _add(self, made: Floats, text: Any, row: Any, value: Any) -> None:
+        """Add to the margins of each text what its features say; texts are in order."""
+        if not len(text):
+            return
+        first = np.flatnonzero(np.append(True, text[1:] != text[:-1]))
+        spoken = self.weights.take(row, axis=0)
+        spoken *= value[:, None]
+        made[text.take(first)] += np.add.reduceat(spoken, first, axis=0)
 
     def _spoke(
         self, found: features.Features, best: NDArray[np.int64]
@@ -256,11 +297,16 @@ def _moods(labels: tuple[str, ...]) -> Floats:
 
 
 def build(head: Head, name: str, buckets: NDArray[np.int32], idf: Floats, weights: Floats,
-          bias: Floats) -> Model:  # fmt: skip
-    """Return the model of its arrays: `buckets` and `idf` a row, `weights` rows x labels."""
+          bias: Floats, pack: Pack | None = None) -> Model:  # fmt: skip
+    """Return the model of its arrays: `buckets` and `idf` a row, `weights` rows x labels; `pack`
+    has the rules that it asks for."""
     row_of = np.full(BUCKETS, -1, np.int32)
     row_of[buckets] = np.arange(len(buckets), dtype=np.int32)
-    return Model(head=head, name=name, row_of=row_of, idf=idf, weights=weights, bias=bias)
+    rows = {r.id: int(row_of[bucket_of(r.id)]) for r in pack.rules} if pack else {}
+    return Model(
+        head=head, name=name, row_of=row_of, idf=idf, weights=weights, bias=bias, pack=pack,
+        row_of_rule={name: row for name, row in rows.items() if row >= 0},
+    )  # fmt: skip
 
 
 def save(path: Path, model: Model) -> Head:
@@ -272,7 +318,9 @@ def save(path: Path, model: Model) -> Head:
         model.weights.astype("<f2").tobytes(), model.bias.astype("<f4").tobytes(),
         b"" if model.again is None else model.again.astype("<f4").tobytes(),
     ))  # fmt: skip
-    head = msgspec.structs.replace(model.head, sha256=sha256(payload).hexdigest())
+    told = _told(model.pack) if model.pack else b""
+    payload += told
+    head = msgspec.structs.replace(model.head, rules=len(told), sha256=sha256(payload).hexdigest())
     part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -306,7 +354,8 @@ def load(path: Path) -> Model:
         raise _refused(path, "is damaged: its bytes are not those that were written")
     rows, count = head.rows, len(head.labels)
     more = (second.WIDTH + 1) * count if head.second is not None else 0
-    if len(payload) != rows * 8 + rows * count * 2 + count * 4 + more * 4:
+    arrays = rows * 8 + rows * count * 2 + count * 4 + more * 4
+    if len(payload) != arrays + head.rules or bool(head.rules) != bool(head.fired):
         raise _refused(path, "is damaged: its arrays have other sizes than its head says")
     if head.outside and head.outside not in head.labels:
         raise _refused(path, "is damaged: its label for what is outside is none of its labels")
@@ -322,11 +371,30 @@ def load(path: Path) -> Model:
     ):  # fmt: skip
         raise _refused(path, "is damaged: its numbers make no sense")
     name = f"{head.task}-{head.sha256[:12]}"
-    made = build(head, name, buckets, idf, weights.reshape(rows, count), bias)
+    pack = _pack(path, head, payload[arrays:]) if head.rules else None
+    made = build(head, name, buckets, idf, weights.reshape(rows, count), bias, pack)
     if head.second is None:
         return made
     second.due(head.second, path)
     return replace(made, again=again.reshape(-1, count))
+
+
+def _told(pack: Pack) -> bytes:
+    """Return what of the rules decides whether they fire."""
+    bare = [
+        Rule(id=r.id, any=r.any, all=r.all, none=r.none, tr="", en="", match=(), no_match=())
+        for r in pack.rules
+    ]
+    return msgspec.json.encode(bare)
+
+
+def _pack(path: Path, head: Head, told: bytes) -> Pack:
+    """Return the rules that a model has with it, under the name of the pack they are from."""
+    try:
+        made = compile_pack("model", msgspec.json.decode(told, type=tuple[Rule, ...]))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ConfigError) as error:
+        raise _refused(path, f"is damaged: its rules can't be read: {error}") from error
+    return replace(made, version=head.pack)
 
 
 def _refused(path: Path, why: str) -> ConfigError:

@@ -13,7 +13,7 @@ import msgspec
 
 from router.entities import Pattern
 from router.model import Model, Reading
-from router.rules import Pack
+from router.rules import Hit, Pack
 from router.standing import NOBODY, Standing
 from schemas.departments import Department
 from schemas.incident import Incident
@@ -53,11 +53,12 @@ class Policy:
 
 
 class Read(msgspec.Struct, frozen=True, gc=False):
-    """A message's text as it is decided on, folded, its words, its language, and what the models
-    make of it, by their tasks."""
+    """A message's text as it is decided on, folded, its words, its language, the rules that
+    fire, and what the models make of it, by their tasks."""
 
     text: str
     folded: str
     words: list[str]
     language: str
+    hits: list[Hit]
     models: dict[str, Reading]

@@ -65,17 +65,22 @@ _TYPES = {
 }
 
 
+def pack_of(settings: Settings) -> rules.Pack:
+    """Return the rules of the settings; raise ConfigError for a broken pack."""
+    folder = Path(settings.router.pack) if settings.router.pack else rules.PACKS / "default"
+    return rules.load(folder)
+
+
 def policy(settings: Settings, models: Iterable[Path] = ()) -> Policy:
     """Return what decisions are made by, with these models or those of the settings; raise
     ConfigError for a broken pack or model."""
-    folder = Path(settings.router.pack) if settings.router.pack else rules.PACKS / "default"
     files = tuple(models) or tuple(map(Path, settings.router.models))
     found = tuple(map(model.load, files))
     tasks = [m.head.task for m in found]
     if len(tasks) != len(set(tasks)):
         raise ConfigError([Problem(f"two models of one task: {', '.join(sorted(tasks))}")])
     return Policy(
-        pack=rules.load(folder), threshold=settings.router.threshold,
+        pack=pack_of(settings), threshold=settings.router.threshold,
         departments=dict(settings.departments), models=found, patterns=_patterns(settings),
         points=(settings.watch.points, settings.watch.points_confirmed),
         standing=standing.load(Path(settings.router.standing)) if settings.router.standing

@@ -12,19 +12,21 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from router import features, second
-from router.features import BUCKETS, counted
+from router.features import BUCKETS, bucket_of, counted
 from router.model import AT_ONCE, Figures, Floats, Head, Model, Task, build, probabilities
+from router.rules import Pack
 from router.teaching import MOST, lesson
 from router.training_second import Numbers, Tell, embedded, with_second
 from schemas.base import Record
 from schemas.errors import ConfigError, Problem, Unavailable
+from schemas.fold import fold
 
 FOLDS = 5
 BINS = 15
@@ -35,6 +37,18 @@ OUTSIDE = frozenset(
 
 _CANDIDATES = ((0.3, 1.0), (0.5, 0.7), (0.7, 1.0))
 """(how much of the naive Bayes weight, C): the best of them in cross-validation is taken."""
+
+
+class Candidate(NamedTuple):
+    """A way to learn: how much of the naive Bayes weight, C, how much a rule that fires counts."""
+
+    share: float
+    c: float
+    fired: float
+
+
+_FIRED = (5.0, 2.0)
+"""How many times as much as a word a rule that fires may count: the better of them is taken."""
 
 _PROBES = 2
 _LARGE = 1_000_000
@@ -129,13 +143,14 @@ def wilson(share: float, count: int) -> tuple[float, float]:
 
 def train(
     told: Labelled, task: Task, now: datetime, tell: Tell = lambda *_: None, *,
-    look_again: float = 0.0, unlabelled: Unlabelled | None = None,
+    look_again: float = 0.0, unlabelled: Unlabelled | None = None, pack: Pack | None = None,
 ) -> Model:  # fmt: skip
     """Return a model of the lines; raise ConfigError when they can't be learned from.
 
-    `tell` hears (what, done, of all) of the steps. With `look_again` it gets a second look at that
-    share of texts, if that helps (`head.second`); from `unlabelled` lines it learns by a teacher,
-    if that helps (`head.taught`).
+    `tell` hears (what, done, of all) of the steps. With a `pack` it learns, besides the words,
+    which of its rules fire: what the rules know need not be learned anew. With `look_again` it gets
+    a second look at that share of texts, if that helps (`head.second`); from `unlabelled` lines it
+    learns by a teacher, if that helps (`head.taught`).
     """
     try:
         import sklearn
@@ -150,11 +165,13 @@ def train(
     number = {label: i for i, label in enumerate(labels)}
     truth = np.array([number[x] for x in told.labels])
     tell("reading", 0, 1)
-    matrix = matrix_of(told.texts)
+    words, rules = matrix_of(told.texts), fired(told.texts, pack)
     # What a label is called is said of its own messages, too: with few lines that is worth some.
     names, named = _names(labels)
     folds = _folds(truth)
-    candidate, held = _settled(matrix, truth, folds, names, named, len(labels), tell)
+    candidate, held = _settled(words, rules, truth, folds, names, named, len(labels), tell)
+    matrix = words + candidate.fired * rules
+    pack = pack if candidate.fired else None  # none of them fires on any line
     rows, answers = matrix, truth
     sharpness, noise = _calibrated(held, truth)
     taught_by = ""
@@ -168,7 +185,8 @@ def train(
     if unlabelled is not None and teaching and seen is not None:
         taught_by = second.engine()
         learned = lesson(
-            matrix, truth, folds, seen, matrix_of(unlabelled.texts),
+            matrix, truth, folds, seen,
+            matrix_of(unlabelled.texts) + candidate.fired * fired(unlabelled.texts, pack),
             embedded(unlabelled.texts, tell, "embedding the unlabelled"), len(labels), fit,
             lambda margins: probabilities(margins, sharpness, noise), _stack, tell,
         )  # fmt: skip
@@ -185,13 +203,14 @@ def train(
         unseen=float(idf.max()), sharpness=sharpness, noise=noise,
         outside=next((x for x in labels if x.casefold() in OUTSIDE), ""),
         data=told.data, lines=len(truth), by_label={x: counts[x] for x in labels}, made_at=now,
-        made_by=f"scikit-learn {sklearn.__version__}, {candidate[0]:g} of naive Bayes, "
-                f"C {candidate[1]:g}",
+        made_by=f"scikit-learn {sklearn.__version__}, {candidate.share:g} of naive Bayes, "
+                f"C {candidate.c:g}",
+        pack=pack.version if pack else "", fired=candidate.fired,
         figures=Figures(accuracy=0, low=0, high=0, majority=0, macro_f1=0, ece=0, folds=FOLDS),
         taught_by=taught_by if taught else "", taught=taught,
         unlabelled=unlabelled.data if unlabelled is not None and taught else "",
     )  # fmt: skip
-    model = build(head, task, used, idf[used], np.ascontiguousarray(weights[:, used].T), bias)
+    model = build(head, task, used, idf[used], np.ascontiguousarray(weights[:, used].T), bias, pack)
     shares = model.shares(held)
     if look_again and seen is not None:
         model, shares = with_second(model, held, truth, folds, seen, look_again)
@@ -203,31 +222,37 @@ def _right(margins: Floats, truth: Numbers) -> int:
 
 
 def _settled(
-    matrix: Any, truth: Numbers, folds: Numbers, names: Any, named: Numbers, count: int, tell: Tell
-) -> tuple[tuple[float, float], Floats]:
+    words: Any, rules: Any, truth: Numbers, folds: Numbers, names: Any, named: Numbers, count: int,
+    tell: Tell,
+) -> tuple[Candidate, Floats]:  # fmt: skip
     """Return the best candidate, and the margins of each line by a model that had not seen it."""
     probes = _PROBES if len(truth) * count < _LARGE else 1
-    steps, done = len(_CANDIDATES) * probes + FOLDS - probes, 0
-    margins = np.zeros((len(_CANDIDATES), len(truth), count), np.float32)
+    weights = _FIRED if rules.nnz else (0.0,)
+    steps, done = (len(_CANDIDATES) + len(weights) - 1) * probes + FOLDS - probes, 0
+    margins: dict[Candidate, Floats] = {}
 
-    def judged(which: int, fold: int) -> None:
+    def judged(which: Candidate, held: int) -> None:
         nonlocal done
-        seen = folds != fold
+        seen, matrix = folds != held, words + which.fired * rules
         rows, answers = _stack(matrix[seen], names), np.append(truth[seen], named)
-        _, fitted = _fitted(rows, answers, count, _CANDIDATES[which])
-        margins[which][~seen] = fitted(matrix[~seen])
+        _, fitted = _fitted(rows, answers, count, which)
+        made = margins.setdefault(which, np.zeros((len(truth), count), np.float32))
+        made[~seen] = fitted(matrix[~seen])
         done += 1
         tell("cross-validating", done, steps)
 
-    for which in range(len(_CANDIDATES)):
-        for fold in range(probes):
-            judged(which, fold)
-    probed = folds < probes
-    right = (margins.argmax(axis=2) == truth)[:, probed].sum(axis=1)
-    chosen = int(right.argmax())
-    for fold in range(probes, FOLDS):
-        judged(chosen, fold)
-    return _CANDIDATES[chosen], margins[chosen]
+    def best(some: Sequence[Candidate]) -> Candidate:
+        for which in some:
+            for number in range(probes if which not in margins else 0):
+                judged(which, number)
+        probed = folds < probes
+        return max(some, key=lambda which: _right(margins[which][probed], truth[probed]))
+
+    chosen = best([Candidate(share, c, weights[0]) for share, c in _CANDIDATES])
+    chosen = best([chosen, *[chosen._replace(fired=weight) for weight in weights[1:]]])
+    for number in range(probes, FOLDS):
+        judged(chosen, number)
+    return chosen, margins[chosen]
 
 
 def _judged(model: Model, shares: Floats, truth: Numbers) -> Model:
@@ -291,6 +316,17 @@ def _names(labels: tuple[str, ...]) -> tuple[Any, Numbers]:
     return matrix_of([words for _, words in said]), np.array([i for i, _ in said], np.int64)
 
 
+def fired(texts: list[str], pack: Pack | None) -> Any:
+    """Return texts x buckets, 1 for each rule that fires."""
+    from scipy import sparse
+
+    hits = [pack.hits(text, fold(text)) for text in texts] if pack else []
+    place = [(i, bucket_of(hit.rule.id)) for i, some in enumerate(hits) for hit in some]
+    text, bucket = zip(*place, strict=True) if place else ((), ())
+    ones = np.ones(len(place), np.float32)
+    return sparse.csr_matrix((ones, (text, bucket)), shape=(len(texts), BUCKETS))
+
+
 def _stack(rows: Any, more: Any) -> Any:
     from scipy import sparse
 
@@ -337,12 +373,12 @@ def _folds(truth: Numbers) -> Numbers:
 
 
 def _fitted(
-    matrix: Any, truth: Numbers, count: int, candidate: tuple[float, float]
+    matrix: Any, truth: Numbers, count: int, candidate: Candidate
 ) -> tuple[tuple[Floats, Floats, Floats], Callable[[Any], Floats]]:
     """Return (idf, weights: labels x buckets, bias), and what gives the margins of other rows."""
     from sklearn.svm import LinearSVC
 
-    share, c = candidate
+    share = candidate.share
     idf = idf_of(matrix)
     known = scaled(matrix, idf)
     total = np.asarray(known.sum(axis=0)).ravel()
@@ -356,7 +392,7 @@ def _fitted(
         with_it, without = with_it + smooth, total - with_it + 2 * smooth
         speaks = np.abs(np.log((with_it / with_it.sum()) / (without / without.sum())))
         scale = ((1 - share) * speaks.mean() + share * speaks).astype(np.float32)
-        made = LinearSVC(C=c, random_state=0).fit(known.multiply(scale).tocsr(), mine)
+        made = LinearSVC(C=candidate.c, random_state=0).fit(known.multiply(scale).tocsr(), mine)
         weights[label], bias[label] = made.coef_[0] * scale, made.intercept_[0]
     return (idf, weights, bias), lambda rows: np.asarray(scaled(rows, idf) @ weights.T) + bias
 

@@ -3,6 +3,7 @@
 import json
 import pickle
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router import features, judging, model, offline, run, training
-from router.decide import one
+from router.decide import one, readings
 from router.model import Model
-from router.rules import compile_pack
+from router.rules import PACKS, compile_pack, load
 from runtime.cli import main
 from runtime.settings import Settings
 from schemas.departments import DEFAULT
 from schemas.errors import ConfigError
+from schemas.fold import fold
 from schemas.otherwise import otherwise
 from tests.samples import NOW, message, policy
 
@@ -29,6 +31,7 @@ SAID = {
     "technical": ["internet {} çok yavaş", "modem {} çalışmıyor", "{} bağlantı sürekli kopuyor", "şebeke {} çekmiyor"],
     "returns": ["ürünü {} iade etmek istiyorum", "{} iade param yatmadı", "değişim {} için kargo", "kutu {} kırık geldi iade"],
 }  # fmt: skip
+PACK = load(PACKS / "default")
 FILL = [
     "bugün",
     "dün",
@@ -54,7 +57,7 @@ def _lines(*more: tuple[str, str | None]) -> list[bytes]:
 
 
 def _trained(*more: tuple[str, str | None], task: Any = "department") -> Model:
-    return training.train(training.read(_lines(*more)), task, NOW)
+    return training.train(training.read(_lines(*more)), task, NOW, pack=PACK)
 
 
 @pytest.fixture(scope="module")
@@ -125,11 +128,14 @@ def _damage(raw: bytes, how: str) -> bytes:
     changes: dict[str, Any] = {
         "version": {"version": 99}, "features": {"features": 99}, "task": {"task": "weather"},
         "format": {"format": "other"}, "labels": {"labels": ["one"]}, "rows": {"rows": 3},
-        "outside": {"outside": "nowhere"}, "sharpness": {"sharpness": -1},
+        "rules": {"rules": 3}, "fired": {"fired": 0}, "outside": {"outside": "nowhere"}, "sharpness": {"sharpness": -1},
     }  # fmt: skip
     if how in changes:
         return json.dumps(head | changes[how]).encode() + b"\n" + rest
+    bad = rest.replace(b'"any"', b'"none"').replace(b'"all"', b'"none"')
+    more = {"sha256": sha256(bad).hexdigest(), "rules": head["rules"] + len(bad) - len(rest)}
     return {
+        "bad rules": json.dumps(head | more).encode() + b"\n" + bad,
         "flipped": raw[:-9] + bytes([raw[-9] ^ 1]) + raw[-8:], "short": raw[:-4],
         "empty": b"", "text": b"hello\n", "no arrays": line + b"\n", "pickle": pickle.dumps({"a": 1}),
         "deep": b'{"a":' * 100_000 + b"\n",
@@ -138,7 +144,7 @@ def _damage(raw: bytes, how: str) -> bytes:
 
 @pytest.mark.parametrize("how", [
     "flipped", "short", "empty", "text", "no arrays", "pickle", "deep", "version", "features", "task",
-    "format", "labels", "rows", "outside", "sharpness",
+    "format", "labels", "rows", "outside", "sharpness", "rules", "fired", "bad rules",
 ])  # fmt: skip
 def test_a_damaged_or_foreign_file_is_refused_in_words(file: Path, how: str) -> None:
     file.write_bytes(_damage(file.read_bytes(), how))
@@ -148,21 +154,10 @@ def test_a_damaged_or_foreign_file_is_refused_in_words(file: Path, how: str) -> 
 
 
 def test_numbers_that_make_no_sense_are_refused(trained: Model, tmp_path: Path) -> None:
-    broken = msgspec.structs.replace(trained.head)
     weights = trained.weights.copy()
     weights[0, 0] = np.nan
     path = tmp_path / "n.model"
-    model.save(
-        path,
-        Model(
-            head=broken,
-            name="",
-            row_of=trained.row_of,
-            idf=trained.idf,
-            weights=weights,
-            bias=trained.bias,
-        ),
-    )
+    model.save(path, replace(trained, weights=weights))
     with pytest.raises(ConfigError, match="make no sense"):
         model.load(path)
 
@@ -265,6 +260,57 @@ def test_what_would_have_changed_a_decision_of_rules_and_model_changes_it(file: 
             assert again.department == other.department != made.department, text
             found.add(made.department)
     assert len(found) > 3
+
+
+FEW = {
+    "billing": ["faturam yanlış", "fatura çok yüksek", "my invoice is wrong", "faturayı itiraz ediyorum"],
+    "technical": ["modem çalışmıyor", "internet yok", "no signal here", "internetim kopuyor"],
+    "returns": ["iade etmek istiyorum", "ürün kırık geldi", "i want a refund", "geri göndereceğim"],
+}  # fmt: skip
+OTHERS = {
+    "billing": ["i was charged twice", "fazla ücret yansıtılmış", "kartımdan iki kez çekilmiş", "overcharged again"],
+    "technical": ["şebeke yok", "the connection drops", "çekmiyor burası", "router is dead"],
+    "returns": ["kutudan hasarlı çıktı", "it arrived damaged", "parçalanmış halde ulaştı", "torn apart"],
+}  # fmt: skip
+
+
+def _labelled(said: dict[str, list[str]]) -> training.Labelled:
+    return training.read(
+        json.dumps({"text": t, "label": x}).encode() for x, some in said.items() for t in some
+    )
+
+
+def test_what_rules_know_need_not_be_learned_from_labels() -> None:
+    few, others = _labelled(FEW), _labelled(OTHERS)
+    alone = judging.evaluate(training.train(few, "department", NOW), others)
+    by_rules = judging.evaluate(training.train(few, "department", NOW, pack=PACK), others)
+    assert by_rules.accuracy >= alone.accuracy + 0.3
+
+
+def test_a_model_stays_the_same_when_rules_change(tmp_path: Path) -> None:
+    made = training.train(_labelled(FEW), "department", NOW, pack=PACK)
+    assert (made.head.pack, made.head.fired > 0) == (PACK.version, True)
+    path = tmp_path / "r.model"
+    model.save(path, made)
+    by = offline.with_models(Settings(), [path])
+    texts = [t for some in OTHERS.values() for t in some]
+    known = [by.pack.hits(t, fold(t)) for t in texts]
+    assert any(known)
+    # Whether its rules were asked already, or it asks its own copy.
+    assert by.models[0].read(texts, known) == by.models[0].read(texts)
+    fewer = replace(by, pack=compile_pack("fewer", by.pack.rules[:3]))
+    for text in texts:
+        a, b = (readings([message(text)], p)[0].models["department"] for p in (by, fewer))
+        assert a == b
+
+
+def test_rules_that_fire_on_no_line_are_not_kept(tmp_path: Path) -> None:
+    other = [r for r in PACK.rules if r.id == "sign.danger"]
+    told = _labelled({"a": [f"elma {w}" for w in FILL], "b": [f"armut {w}" for w in FILL]})
+    made = training.train(told, "intent", NOW, pack=compile_pack("other", other))
+    path = tmp_path / "n.model"
+    assert (model.save(path, made).rules, made.pack, made.head.pack) == (0, None, "")
+    assert model.load(path).read(["elma"])[0].best.label == "a"
 
 
 def test_strong_rules_overrule_a_model_and_plain_ones_do_not(file: Path) -> None:
