@@ -144,10 +144,12 @@ class JudgeIn(Record, frozen=True, kw_only=True):
 
 
 class IncidentOut(Record, frozen=True, kw_only=True):
-    """An incident as it is now, and the ids of its messages, the newest first."""
+    """An incident as it is now, the ids of its messages, the newest first, and of other incidents
+    that may have the same cause, the likeliest first."""
 
     incident: Incident
     messages: tuple[Id, ...] = ()
+    alike: tuple[Id, ...] = ()
 
 
 class IncidentsOut(Record, frozen=True, kw_only=True):

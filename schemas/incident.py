@@ -25,6 +25,11 @@ MOST_MESSAGES = 500
 """New members that one record names at most: 40 bytes each."""
 
 
+_NEAR_S = 2 * 3600
+_ALIKE = 0.8
+"""One sign that four in five messages of both have, or several that fewer have."""
+
+
 class Pulse(Record, frozen=True, kw_only=True):
     """One hour of one brand as the watch counted it: the usual, against which a burst stands out.
 
@@ -126,6 +131,27 @@ def whole(incident: Incident | None, look: Callable[[str], Incident | None]) -> 
         seen.add(incident.id)
         incident = look(incident.merged_into or "")
     return incident
+
+
+def alike(one: Incident, others: Iterable[Incident]) -> list[tuple[Incident, tuple[Sign, ...]]]:
+    """Return the incidents that may have the same cause, the likeliest first, with the signs that
+    both have: one cause told in two languages, or in other words, opens two of them.
+
+    They came within two hours, and share a topic or words that most of their messages have. Two
+    places without internet do so too: people say whether it is one.
+    """
+    made = []
+    for other in others:
+        apart = abs((one.opened_at - other.opened_at).total_seconds())
+        if other.id == one.id or other.brand != one.brand or apart > _NEAR_S:
+            continue
+        theirs = {s.term: s for s in other.signs}
+        shared = [s for s in one.signs if s.term in theirs]
+        likeness = sum(min(s.share, theirs[s.term].share) for s in shared)
+        if likeness >= _ALIKE:
+            made.append((likeness, other, tuple(shared)))
+    made.sort(key=lambda found: (-found[0], found[1].id))
+    return [(other, shared) for _, other, shared in made]
 
 
 def folded(records: Iterable[Incident]) -> dict[str, Incident]:

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from playwright.async_api import Browser, expect
 
 from runtime.bus import Publisher
 from runtime.settings import Kafka
 from schemas import topics
-from schemas.incident import Pulse
+from schemas.incident import Incident, Pulse
 from tests.servers import Up, wait
 from tests.test_console import LAYOUTS, _address, _clean, browser, shot
 from tests.test_incidents import OUTAGE, pulses
@@ -76,8 +77,8 @@ def incident(road: Up) -> Iterator[dict[str, Any]]:
         return known if known["customers"] == 12 else None
 
     yield wait("it has grown by those who wrote after the kill", grown, 90)
-    assert len(_incidents(road)) == 1
-    assert found["id"] == _incidents(road)[0]["id"]
+    (only,) = [i for i in _incidents(road) if i["status"] != "merged"]
+    assert found["id"] == only["id"]
 
 
 def test_later_messages_carry_it_and_people_judge_and_answer_it(
@@ -155,6 +156,40 @@ async def test_the_pages_are_live_accessible_and_act(
     before = int(await tile.inner_text())
     _write(road, "internet gitti kadıköy", 100 + (1 if turkish else 0))
     await expect(tile).to_have_text(str(before + 1), timeout=60_000)
+    await context.close()
+
+
+async def test_another_that_may_be_the_same_is_named_and_merged_on_the_page(
+    road: Up, browser: Browser, incident: dict[str, Any]
+) -> None:
+    known = msgspec.convert(incident, Incident)
+    other = msgspec.structs.replace(
+        known, id=uuid.uuid4().hex, status="opened", title="outage", customers=5, messages=(),
+        writers=(), at=datetime.now(UTC),
+    )  # fmt: skip
+    publisher = Publisher(Kafka(bootstrap=road.access["kafka"]), "test-incidents")
+    await publisher.publish(
+        topics.INCIDENTS.name, other.id, other, identifier=uuid.uuid4().hex, source="test",
+        time=other.at,
+    )  # fmt: skip
+    await publisher.stop()
+
+    def alike() -> list[str]:
+        with road.http("desk", "console") as desk:
+            answer = desk.get(f"/v1/incidents/{other.id}")
+        found: list[str] = answer.json()["alike"] if answer.status_code == 200 else []
+        return found
+
+    assert wait("what may be the same is known", alike, 30) == [incident["id"]]
+    context = await browser.new_context(locale="en-GB")
+    page = await context.new_page()
+    await page.goto(_address(road, f"/incidents/{other.id}"))
+    hint = page.locator(".note", has_text="May have the same cause")
+    await expect(hint).to_contain_text("Kadıköy")
+    await _clean(page, "an incident beside one that may be the same")
+    await shot(page, "incident-alike")
+    await page.get_by_role("button", name="Merge").click()
+    await expect(page.locator(".tiles dd").nth(1)).to_have_text("merged", timeout=20_000)
     await context.close()
 
 

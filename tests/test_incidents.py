@@ -27,7 +27,7 @@ from schemas.api import JudgeIn
 from schemas.decision import Decision
 from schemas.errors import Rejected
 from schemas.fold import fold
-from schemas.incident import Incident, Pulse, Sign, after, folded
+from schemas.incident import Incident, Pulse, Sign, after, alike, folded
 from schemas.outcome import Outcome
 from tests.samples import NOW, message, policy
 from workers import incidents as reading
@@ -329,6 +329,23 @@ def incident(identifier: str = "i1", **more: object) -> Incident:
         "signs": SIGNS, "needed": 4.0, "customers": 7, "opened_at": NOW, "at": NOW,
     }  # fmt: skip
     return Incident(**(fields | more))  # type: ignore[arg-type]  # the fields are named by the tests
+
+
+def _sign(term: str, share: float) -> Sign:
+    return Sign(term=term, word=term, share=share, weight=5.0)
+
+
+def test_what_may_have_the_same_cause_shares_what_most_of_both_have() -> None:
+    turkish = incident(signs=(_sign("gunce", 1.0), _sign("topic:app", 1.0), _sign("uygul", 0.8)))
+    english = incident("en", signs=(_sign("updat", 1.0), _sign("topic:app", 0.9)))
+    several = incident("two", signs=(_sign("uygul", 0.5), _sign("topic:app", 0.4)))
+    little = incident("some", signs=(_sign("uygul", 0.5),))
+    later = msgspec.structs.replace(english, id="late", opened_at=NOW + timedelta(hours=3))
+    foreign = msgspec.structs.replace(english, id="foreign", brand="other")
+    found = alike(turkish, [little, several, later, turkish, foreign, english])
+    assert [(i.id, [s.term for s in shared]) for i, shared in found] == [
+        ("en", ["topic:app"]), ("two", ["topic:app", "uygul"]),
+    ]  # fmt: skip
 
 
 def decided(text: str, *known: Incident, **more: object) -> Decision:

@@ -20,7 +20,7 @@ from runtime.clock import Clock
 from schemas import topics
 from schemas.api import IncidentOut, JudgeIn
 from schemas.errors import Rejected
-from schemas.incident import ENDED, Incident, Status, after, folded
+from schemas.incident import ENDED, Incident, Sign, Status, after, alike, folded
 
 _DAYS = 30
 _DAY_MS = 24 * 3600 * 1000
@@ -29,6 +29,9 @@ _SHOWN = 200
 _BARS = 60
 _SPANS_S = (60, 300, 600, 900, 1800, 3600, 3 * 3600, 6 * 3600, 24 * 3600)
 _BEFORE_S = 3600
+
+_SETTLED = ("merged", "dismissed")
+"""What people have said no more is to be said of: it is part of another one, or none."""
 
 VERBS: dict[str, Status] = {
     "confirm": "confirmed", "dismiss": "dismissed", "close": "closed", "merge": "merged",
@@ -117,7 +120,17 @@ def shown(connection: Connection, identifier: str) -> IncidentOut | None:
     found = known(connection, identifier)
     if found is None:
         return None
-    return IncidentOut(incident=found, messages=tuple(messages(connection, identifier)))
+    return IncidentOut(
+        incident=found, messages=tuple(messages(connection, identifier)),
+        alike=tuple(other.id for other, _ in same(found, incidents(connection))),
+    )  # fmt: skip
+
+
+def same(one: Incident, known: Iterable[Incident]) -> list[tuple[Incident, tuple[Sign, ...]]]:
+    """Return what an incident may be merged with, with the signs that both have."""
+    if one.status in _SETTLED:
+        return []
+    return alike(one, [other for other in known if other.status not in _SETTLED])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -225,6 +225,8 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "dismiss": ("Olay değil", "Dismiss"),
     "close": ("Bitti", "Close"),
     "merge": ("Birleştir", "Merge"),
+    "alike": ("Aynı nedenden olabilir", "May have the same cause"),
+    "alike_shared": ("ortak:", "in common:"),
     "merge_into": ("Şu olayla aynı", "The same as"),
     "answer_all": ("Hepsine yanıt", "Answer all of them"),
     "answer_help": (
