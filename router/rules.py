@@ -25,7 +25,9 @@ from schemas.errors import ConfigError, Problem
 from schemas.fold import fold
 
 PACKS = Path(__file__).parent / "packs"
-_SHORT = 30  # short words stand in many texts: as good as one that so many terms have
+_SHORT = (60, 60, 60, 60, 15, 5)
+"""By length: short words stand in many texts, as if so many terms had them."""
+
 _SHOWN = 5  # spans of evidence kept of one rule
 _SOFTENED = {"k": "g", "p": "b", "t": "d"}
 _TERM = re.compile(r"^[^\s*]+\*?(?: [^\s*]+\*?)*$")
@@ -207,7 +209,10 @@ def compile_pack(name: str, rules: Iterable[Rule]) -> Pack:
         words = _words(term)
         # The others are looked at only where the rarest word stands: of those that few terms have,
         # the longest.
-        rarest = min(words, key=lambda w: (often[w] + (_SHORT if len(w) < 6 else 0), -len(w)))
+        rarest = min(
+            words,
+            key=lambda w: (often[w] + (_SHORT[len(w)] if len(w) < len(_SHORT) else 0), -len(w)),
+        )
         others = [w for w in words if w != rarest]
         other = _piece(max(others, key=len)) if others else ""
         for anchor in _anchors(rarest):
