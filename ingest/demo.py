@@ -53,8 +53,25 @@ _TEXTS = (
 )  # fmt: skip
 
 
+_OUTAGE = (
+    ("İnternet gitti", "Karşıyaka'da internet gitti, ne zaman gelecek?"),
+    ("Karşıyaka", "karsiyaka internet yok sabahtan beri, ariza mi var"),
+    ("Kesinti", "Karşıyaka'da oturuyorum, internet kesildi, modemin ışığı kırmızı yanıyor."),
+    ("Internet", "Evden çalışıyorum, Karşıyaka'da internet yok, acil bakar mısınız?"),
+    ("No internet", "No internet in Karşıyaka since this morning, is there an outage?"),
+)  # fmt: skip
+_OUTAGE_S = (60, 240)
+"""From when to when on each third message comes from another customer without internet."""
+
+
+def texts() -> list[str]:
+    """Return what the demo's customers write on an ordinary day."""
+    return [f"{s}\n{t}".format(n=123456, d=3, a=250) for s, t in _TEXTS]
+
+
 async def play(settings: Settings, rate: float, count: int | None, seed: int, say: Say) -> None:
-    """Send `rate` messages a second until `count`, telling what became of them."""
+    """Send `rate` messages a second until `count`, telling what became of them. After a minute the
+    internet is gone at one place, for three: an incident to be seen on its page."""
     made = random.Random(seed)  # noqa: S311 - invented traffic, not secrets
     start, sent, results = time.monotonic(), 0, Counter[str]()
     headers = {"Authorization": f"Bearer {settings.tokens.door}"}
@@ -63,7 +80,13 @@ async def play(settings: Settings, rate: float, count: int | None, seed: int, sa
         while count is None or sent < count:
             sent += 1
             kind = made.choices(("mail", "api", "chat"), (5, 3, 2))[0]
-            tasks.add(asyncio.create_task(_one(door, settings, kind, made, sent, results)))
+            broken = sent % 3 == 0 and _OUTAGE_S[0] <= time.monotonic() - start < _OUTAGE_S[1]
+            subject, text = made.choice(_OUTAGE if broken else _TEXTS)
+            name = f"{made.choice(_NAMES)} {sent}" if broken else made.choice(_NAMES)
+            text = text.format(n=made.randint(100000, 999999), d=made.randint(2, 9),
+                               a=made.randint(50, 900))  # fmt: skip
+            writes = _one(door, settings, kind, (name, subject, text), sent, results)
+            tasks.add(asyncio.create_task(writes))
             tasks = {t for t in tasks if not t.done()}
             if sent % 20 == 0 or sent == count:
                 told = ", ".join(f"{k} {v}" for k, v in sorted(results.items()))
@@ -74,13 +97,10 @@ async def play(settings: Settings, rate: float, count: int | None, seed: int, sa
 
 
 async def _one(
-    door: httpx2.AsyncClient, settings: Settings, kind: str, made: random.Random, number: int,
-    results: Counter[str],
+    door: httpx2.AsyncClient, settings: Settings, kind: str, said: tuple[str, str, str],
+    number: int, results: Counter[str],
 ) -> None:  # fmt: skip
-    subject, text = made.choice(_TEXTS)
-    text = text.format(n=made.randint(100000, 999999), d=made.randint(2, 9),
-                       a=made.randint(50, 900))  # fmt: skip
-    name = made.choice(_NAMES)
+    name, subject, text = said
     try:
         if kind == "mail":
             answer = await door.post("/v1/hooks/mail/default", content=_mail(name, subject, text))
@@ -99,7 +119,7 @@ async def _one(
 
 def _mail(name: str, subject: str, text: str) -> bytes:
     mail = EmailMessage()
-    address = f"{fold(name).split()[0]}@ornek.example"
+    address = f"{'.'.join(fold(name).split())}@ornek.example"
     mail["From"] = f'"{name}" <{address}>'
     mail["To"] = "destek@santral.example"
     mail["Subject"] = subject

@@ -56,6 +56,11 @@ def _message(line: Line, number: int, brand: str) -> Message:
     )  # fmt: skip
 
 
+def asked(text: str, number: int, brand: str) -> Message:
+    """Return a message with a text and nothing else."""
+    return _message(Line(text=text), number, brand)
+
+
 def with_models(settings: Settings, files: Iterable[Path] = ()) -> Policy:
     """Return the policy with these models, or those of the settings, for a trial: their labels are
     departments, too."""
@@ -101,7 +106,7 @@ def decide_lines(
 
 def decide_text(text: str, settings: Settings) -> Decision:
     """Return the Decision on a text."""
-    message = _message(Line(text=text), 1, settings.brand)
+    message = asked(text, 1, settings.brand)
     by = with_models(settings)
     return one(message, None, by, message.received_at).decision
 
@@ -111,7 +116,7 @@ def trial(settings: Settings) -> Callable[[str], Decision]:
     by = with_models(settings)
 
     def decided(text: str) -> Decision:
-        message = _message(Line(text=text), 1, settings.brand)
+        message = asked(text, 1, settings.brand)
         at = datetime.now(UTC)
         return one(msgspec.structs.replace(message, received_at=at), None, by, at).decision
 

@@ -10,6 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -429,12 +430,23 @@ def explain(ctx: click.Context, what: str) -> None:
 @click.option("--rate", default=2.0, show_default=True, help="Messages a second.")
 @click.option("--count", type=int, help="End after so many messages.")
 @click.option("--seed", default=1, show_default=True, help="The same seed, the same traffic.")
+@click.option("--past", is_flag=True,
+              help="Only invent the two weeks before, against which an outage stands out; nothing "
+                   "is written where the watch knows hours already.")  # fmt: skip
 @click.pass_context
-def demo(ctx: click.Context, rate: float, count: int | None, seed: int) -> None:
-    """Play invented Turkish and English traffic through the doors of what is running."""
-    settings = settings_of(ctx)
-    play = importlib.import_module("ingest.demo").play
-    asyncio.run(play(settings, rate, count, seed, click.echo))
+def demo(ctx: click.Context, rate: float, count: int | None, seed: int, past: bool) -> None:
+    """Play invented Turkish and English traffic through the doors of what is running.
+
+    After a minute customers at one place lose their internet, for three minutes. Use another
+    SANTRAL_HOME for a demo than for real traffic: what it invents is kept like any message.
+    """
+    settings, played = settings_of(ctx), importlib.import_module("ingest.demo")
+    if past:
+        invent = importlib.import_module("router.past").invent
+        hours = asyncio.run(invent(settings, played.texts(), rate, datetime.now(UTC)))
+        click.echo(f"demo: {hours} hours invented")
+        return
+    asyncio.run(played.play(settings, rate, count, seed, click.echo))
 
 
 @click.command("import")

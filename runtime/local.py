@@ -191,15 +191,26 @@ class Supervisor:
             self._stage("ingest", ["ingest"], f"http://127.0.0.1:{door}/readyz"),
         ]
         self._save_access()
+        if self._demo_rate is not None:
+            # Before the watch begins: it reads what is usual once.
+            past = self._stage("demo-past", ["demo", "--past", *self._played()], ops=False)
+            await self._spawn(past)
+            assert past.process is not None
+            if await past.process.wait():
+                self._say(f"the demo's past is missing; log: {home / 'log' / past.name}.log")
+            self._children.remove(past)
         for child in stages:
             await self._spawn(child)
             self._watch(child)
         for child in stages:
             await self._until(child)
         if self._demo_rate is not None:
-            demo = self._stage("demo", ["demo", "--rate", str(self._demo_rate)], ops=False)
+            demo = self._stage("demo", ["demo", *self._played()], ops=False)
             await self._spawn(demo)
             self._watch(demo)
+
+    def _played(self) -> list[str]:
+        return ["--rate", str(self._demo_rate)]
 
     def _progress(self, name: str, done: int, of: int) -> None:
         self._say(f"downloading {done}/{of}  {name}")

@@ -31,7 +31,7 @@ from workers.tuning import tuning
 
 SAID = {
     "1": "faturam çok yüksek geldi", "2": "modem çalışmıyor, internet yok", "3": "ürünü iade etmek istiyorum",
-    "4": "tramvay durağı nerede", "5": "faturam yanlış, IBAN TR330006100519786457841326 numaralı hesaba yatırın",
+    "4": "bulutlar bugün çok alçak", "5": "faturam yanlış, IBAN TR330006100519786457841326 numaralı hesaba yatırın",
 }  # fmt: skip
 
 
