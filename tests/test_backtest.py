@@ -31,7 +31,7 @@ from workers.tuning import tuning
 
 SAID = {
     "1": "faturam çok yüksek geldi", "2": "modem çalışmıyor, internet yok", "3": "ürünü iade etmek istiyorum",
-    "4": "bulutlar bugün çok alçak", "5": "faturam yanlış, IBAN TR330006100519786457841326 numaralı hesaba yatırın",
+    "4": "teleferik nerede", "5": "faturam yanlış, IBAN TR330006100519786457841326 numaralı hesaba yatırın",
 }  # fmt: skip
 
 
@@ -65,8 +65,8 @@ def _traffic() -> list[Message | Outcome]:
 def _candidate() -> Any:
     pack = policy().pack
     rule = msgspec.structs.replace(
-        pack.rules[0], id="x.tram", department="sales", any=("tramvay*",), all=(), none=(), weight=5.0, priority=0,
-        severity=0, sentiment=0.0, intent=None, topics=(), match=("tramvay",), no_match=("otobüs",),
+        pack.rules[0], id="x.tram", department="sales", any=("teleferik*",), all=(), none=(), weight=5.0, priority=0,
+        severity=0, sentiment=0.0, intent=None, topics=(), match=("teleferik",), no_match=("otobüs",),
     )  # fmt: skip
     softer = tuple(
         msgspec.structs.replace(r, priority=r.priority + 7) if r.department == "returns" else r
@@ -195,8 +195,8 @@ def test_the_command_reports_and_its_exit_code_is_for_ci(
     rules = tmp_path / "rules"
     rules.mkdir()
     (rules / "own.toml").write_text(
-        '[[rule]]\nid = "own.tram"\ndepartment = "sales"\nany = ["tramvay*"]\ntr = "tramvay"\nen = "tram"\n'
-        'match = ["tramvay"]\nno_match = ["otobüs"]\nweight = 5\n'
+        '[[rule]]\nid = "own.tram"\ndepartment = "sales"\nany = ["teleferik*"]\ntr = "teleferik"\nen = "tram"\n'
+        'match = ["teleferik"]\nno_match = ["otobüs"]\nweight = 5\n'
     )
     runner = CliRunner()
 
@@ -210,7 +210,7 @@ def test_the_command_reports_and_its_exit_code_is_for_ci(
     assert report["as_recorded"] == 6
     assert report["judged"]["messages"] == 2
     assert "would change" in told.stderr
-    assert "tramvay" in (tmp_path / "report.html").read_text()
+    assert "teleferik" in (tmp_path / "report.html").read_text()
     assert run("--max-change", "10").exit_code == 1
     assert "too much" in run("--max-change", "10").stderr
     assert run("--max-change", "100", "--min-accuracy", "50").exit_code == 0
