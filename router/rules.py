@@ -81,6 +81,9 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
 _Phrase = tuple[int, str, re.Pattern[str]]
 """A term of several words: a piece that has to be in the text too, and the pattern of all of it."""
 
+_Place = str | tuple[int, int]
+"""A word of the folded text, or from where to where words of it stand: most is never shown."""
+
 _Anchors = tuple[tuple[int, ...], tuple[_Phrase, ...]]
 """What stands where a word does, terms of this one word, and terms that may stand there."""
 
@@ -102,13 +105,13 @@ class Pack:
         found = self._found(folded, folded.split() if words is None else words)
         if not found:
             return []
-        by_rule: dict[int, list[tuple[int, int]]] = {}
-        for term, span in found.items():
+        by_rule: dict[int, list[_Place]] = {}
+        for term, place in found.items():
             for index in self._by_term[term]:
                 if index in by_rule:
-                    by_rule[index].append(span)
+                    by_rule[index].append(place)
                 else:
-                    by_rule[index] = [span]
+                    by_rule[index] = [place]
         made = []
         for index in sorted(by_rule):
             needs = self._needs[index]
@@ -121,34 +124,39 @@ class Pack:
                     or not never.isdisjoint(present)
                 ):
                     continue
-            spans = by_rule[index]
+            spans = [_span(folded, place) for place in by_rule[index]]
             if len(spans) > 1:
                 spans = sorted(set(spans))[:_SHOWN]
             evidence = tuple([Evidence(start=a, end=b, text=text[a:b]) for a, b in spans])
             made.append(Hit(self.rules[index], evidence))
         return made
 
-    def _found(self, folded: str, words: Sequence[str]) -> dict[int, tuple[int, int]]:
-        """Return the terms that are in a folded text, with where their words stand first in the
-        text as it is written: one before their place in the folded text."""
-        found: dict[int, tuple[int, int]] = {}
+    def _found(self, folded: str, words: Sequence[str]) -> dict[int, _Place]:
+        """Return the terms that are in a folded text, with what they are found by."""
+        found: dict[int, _Place] = {}
         looked = set[int]()  # a term of several words is looked for once a text
         known = self._anchors
         for word in filter(known.__getitem__, words):
             terms, phrases = known[word] or ((), ())
-            if terms:
-                start = folded.index(f" {word} ")
-                span = (start, start + len(word))
-                for term in terms:
-                    if term not in found:
-                        found[term] = span
+            for term in terms:
+                if term not in found:
+                    found[term] = word
             for term, other, pattern in phrases:
                 if other in folded and term not in looked:
                     looked.add(term)
                     match = pattern.search(folded)
                     if match is not None:
-                        found[term] = (match.start(), match.end() - 2)
+                        found[term] = match.span()
         return found
+
+
+def _span(folded: str, place: _Place) -> tuple[int, int]:
+    """Return where what was found stands first in the text as it is written: one before its place
+    in the folded text, without the spaces around it."""
+    if isinstance(place, str):
+        start = folded.index(f" {place} ")
+        return start, start + len(place)
+    return place[0], place[1] - 2
 
 
 def _regex(words: list[str]) -> re.Pattern[str]:
