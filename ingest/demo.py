@@ -60,8 +60,8 @@ _OUTAGE = (
     ("Internet", "Evden çalışıyorum, Karşıyaka'da internet yok, acil bakar mısınız?"),
     ("No internet", "No internet in Karşıyaka since this morning, is there an outage?"),
 )  # fmt: skip
-_OUTAGE_S = (60, 240)
-"""From when to when on each third message comes from another customer without internet."""
+_BROKEN = range(120, 480)
+"""Of these messages each third comes from another customer without internet."""
 
 
 def texts() -> list[str]:
@@ -70,8 +70,8 @@ def texts() -> list[str]:
 
 
 async def play(settings: Settings, rate: float, count: int | None, seed: int, say: Say) -> None:
-    """Send `rate` messages a second until `count`, telling what became of them. After a minute the
-    internet is gone at one place, for three: an incident to be seen on its page."""
+    """Send `rate` messages a second until `count`, telling what became of them. After 120 the
+    internet is gone at one place, for 360: an incident to be seen on its page."""
     made = random.Random(seed)  # noqa: S311 - invented traffic, not secrets
     start, sent, results = time.monotonic(), 0, Counter[str]()
     headers = {"Authorization": f"Bearer {settings.tokens.door}"}
@@ -80,7 +80,7 @@ async def play(settings: Settings, rate: float, count: int | None, seed: int, sa
         while count is None or sent < count:
             sent += 1
             kind = made.choices(("mail", "api", "chat"), (5, 3, 2))[0]
-            broken = sent % 3 == 0 and _OUTAGE_S[0] <= time.monotonic() - start < _OUTAGE_S[1]
+            broken = sent % 3 == 0 and sent in _BROKEN
             subject, text = made.choice(_OUTAGE if broken else _TEXTS)
             name = f"{made.choice(_NAMES)} {sent}" if broken else made.choice(_NAMES)
             text = text.format(n=made.randint(100000, 999999), d=made.randint(2, 9),

@@ -18,16 +18,16 @@ _LONGEST = 40
 
 
 class Known(dict[str, T], Generic[T]):
-    """Words and what `look` says of each."""
+    """Words and what `look` says of each, of `most` at a time."""
 
-    def __init__(self, look: Callable[[str], T]) -> None:
+    def __init__(self, look: Callable[[str], T], most: int = _REMEMBERED) -> None:
         super().__init__()
-        self._look = look
+        self._look, self._most = look, most
 
     def __missing__(self, word: str) -> T:
         made = self._look(word)
         if len(word) <= _LONGEST:
-            if len(self) >= _REMEMBERED:
+            if len(self) >= self._most:
                 self.clear()
             self[word] = made
         return made

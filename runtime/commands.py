@@ -437,8 +437,8 @@ def explain(ctx: click.Context, what: str) -> None:
 def demo(ctx: click.Context, rate: float, count: int | None, seed: int, past: bool) -> None:
     """Play invented Turkish and English traffic through the doors of what is running.
 
-    After a minute customers at one place lose their internet, for three minutes. Use another
-    SANTRAL_HOME for a demo than for real traffic: what it invents is kept like any message.
+    After 120 messages customers at one place lose their internet, for 360. Use another SANTRAL_HOME
+    for a demo than for real traffic: what it invents is kept like any message.
     """
     settings, played = settings_of(ctx), importlib.import_module("ingest.demo")
     if past:

@@ -122,12 +122,12 @@ class Up:
         self.process: subprocess.Popen[bytes] | None = None
         self.access: dict[str, Any] = {}
 
-    def start(self) -> "Up":
-        """Start it and wait until it says that it is up."""
+    def start(self, *more: str) -> "Up":
+        """Start it, with `more` options, and wait until it says that it is up."""
         out = (self.home / "up.log").open("ab")
         before = out.tell()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "runtime.cli", "up"], stdout=out, stderr=out, cwd=ROOT,
+            [sys.executable, "-m", "runtime.cli", "up", *more], stdout=out, stderr=out, cwd=ROOT,
             env=self.environ, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         out.close()

@@ -63,6 +63,27 @@ def test_what_was_sent_before_a_restart_is_there_after_it(home: Path) -> None:
     wait("no orphan is left", lambda: not [p for p in everyone if _runs(p)])
 
 
+def test_the_demo_plays_through_the_doors_and_shows_an_incident(tmp_path: Path) -> None:
+    road = Up(tmp_path).start("--demo", "--rate", "20")
+    try:
+
+        def outage() -> list[str]:
+            with road.http("desk", "console") as desk:
+                known = desk.get("/v1/incidents").json()["incidents"]
+            return [i["title"] for i in known if i["customers"] >= 10]
+
+        (only,) = wait("the outage is an incident", outage, 90)
+        assert "Karşıyaka" in only
+        told = (tmp_path / "up.log").read_text()
+        assert "api 202" in told
+        assert "mail 200" in told
+        assert "chat accepted" in told
+        past = road.cli("demo", "--past")
+        assert "0 hours" in past.stdout, "what is known is not invented again"
+    finally:
+        assert road.stop() == 0
+
+
 def _runs(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE

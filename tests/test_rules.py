@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from router import rules
 from router.language import language, languages
+from router.words import Known
 from schemas.errors import ConfigError
 from schemas.fold import fold
 from tests.samples import PACK
@@ -187,3 +188,19 @@ def test_turkish_english_or_neither(text: str, wanted: str) -> None:
 @given(st.lists(st.text(max_size=50), min_size=1, max_size=5))
 def test_the_language_of_a_text_does_not_depend_on_its_neighbours(texts: list[str]) -> None:
     assert languages(texts, [fold(t).split() for t in texts]) == [language(t) for t in texts]
+
+
+def test_what_is_known_of_words_stays_bounded() -> None:
+    asked: list[str] = []
+
+    def look(word: str) -> int:
+        asked.append(word)
+        return len(word)
+
+    known = Known(look, 3)
+    assert [known[w] for w in ("bir", "iki", "bir", "dört")] == [3, 3, 3, 4]
+    assert asked == ["bir", "iki", "dört"]
+    assert known["beş"] == 3
+    assert len(known) == 1, "it begins anew"
+    assert known["x" * 41] == 41
+    assert len(known) == 1, "nobody's word is so long"
