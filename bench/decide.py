@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from bench.parts import TEXTS, message, policy
-from router import training
+from router import labelled, training
 from router.decide import one, readings
 from router.policy import Policy
 from router.rules import Rule, compile_pack
@@ -50,7 +50,7 @@ def run() -> dict[str, Any]:
                              "technical", "returns", "account")[n % 5]}) for n in range(500)
     ]  # fmt: skip
     model = training.train(
-        training.read(lines), "department", datetime(2026, 1, 1, tzinfo=UTC), pack=by.pack
+        labelled.read(lines), "department", datetime(2026, 1, 1, tzinfo=UTC), pack=by.pack
     )
     both = _microseconds(
         batch, Policy(pack=by.pack, threshold=0.5, departments=by.departments, models=(model,))

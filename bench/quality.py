@@ -24,11 +24,11 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
-from router import rules, training
+from router import labelled, rules, training
 from router.judging import evaluate
+from router.labelled import Labelled
 from router.language import languages
 from router.model import Model
-from router.training import Labelled
 from router.training_second import LOOKED
 from schemas.fold import fold
 
@@ -94,7 +94,7 @@ def _again(model: Model, held: Labelled) -> dict[str, Any]:
 def judge(path: Path, task: Any, shots: int | None, again: bool) -> None:
     """Print the figures of one file."""
     with path.open("rb") as file:
-        told = training.read(file)
+        told = labelled.read(file)
     known, held = _split(told, shots)
     print(f"{path.name}: learning from {len(known.texts)} lines …", file=sys.stderr, flush=True)
     began = time.perf_counter()

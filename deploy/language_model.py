@@ -25,7 +25,7 @@ from sklearn.svm import LinearSVC
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from router import features, model
+from router import features, model, model_file
 from router.language import FILE
 from router.training import idf_of, matrix_of, scaled
 
@@ -135,7 +135,7 @@ def main(folder: Path) -> None:
     )  # fmt: skip
     made = model.build(head, "language", used, idf[used],
                        np.ascontiguousarray(weights[:, used].T), bias)  # fmt: skip
-    model.save(FILE, made)
+    model_file.save(FILE, made)
     print(FILE, FILE.stat().st_size)  # noqa: T201
 
 

@@ -8,8 +8,9 @@ from collections import Counter
 
 import numpy as np
 
+from router.labelled import Labelled
 from router.model import Figures, Model
-from router.training import Bin, Labelled, reliability, score
+from router.training import Bin, reliability, score
 from schemas.base import Record
 from schemas.errors import ConfigError, Problem
 

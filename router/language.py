@@ -12,7 +12,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from router.model import Model, load
+from router.model import Model
+from router.model_file import load
 from router.words import Known
 from schemas.fold import fold
 

@@ -24,9 +24,10 @@ from typing import Any
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from router import model, rules, standing
+from router import model_file, rules, standing
 from router.decide import Decided, apply, one, readings
 from router.entities import Pattern
+from router.model import AT_ONCE
 from router.open_incidents import OpenIncidents
 from router.policy import Policy, Read
 from router.state import Conversations
@@ -75,7 +76,7 @@ def policy(settings: Settings, models: Iterable[Path] = ()) -> Policy:
     """Return what decisions are made by, with these models or those of the settings; raise
     ConfigError for a broken pack or model."""
     files = tuple(models) or tuple(map(Path, settings.router.models))
-    found = tuple(map(model.load, files))
+    found = tuple(map(model_file.load, files))
     tasks = [m.head.task for m in found]
     if len(tasks) != len(set(tasks)):
         raise ConfigError([Problem(f"two models of one task: {', '.join(sorted(tasks))}")])
@@ -264,8 +265,8 @@ class Router:
         now = self._clock.now()
         batch.time = now.isoformat().encode()
         done = 0
-        for at in range(0, len(records), model.AT_ONCE):
-            part = [(r, *_decoded(r)) for r in records[at : at + model.AT_ONCE]]
+        for at in range(0, len(records), AT_ONCE):
+            part = [(r, *_decoded(r)) for r in records[at : at + AT_ONCE]]
             self._read(part, batch)
             for record, decoded, error in part:
                 self._one(record, decoded, error, batch, now)

@@ -8,10 +8,9 @@ Same lines, same model. Source: Wang and Manning 2012 (NBSVM); Guo et al. 2017 (
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, NamedTuple
 
 import msgspec
@@ -20,9 +19,10 @@ from numpy.typing import NDArray
 
 from router import features, second
 from router.features import BUCKETS, bucket_of, counted
+from router.labelled import Labelled, Unlabelled
 from router.model import AT_ONCE, Figures, Floats, Head, Model, Task, build, probabilities
 from router.rules import Pack
-from router.teaching import MOST, lesson
+from router.teaching import lesson
 from router.training_second import Numbers, Tell, embedded, with_second
 from schemas.base import Record
 from schemas.errors import ConfigError, Problem, Unavailable
@@ -61,73 +61,6 @@ _GIVEN = 0.01
 """In-scope accuracy that may be given for recognising what is outside."""
 
 _LEAST = 10
-
-
-class Line(Record, frozen=True, kw_only=True):
-    """A line to learn from; without `label` it is passed by."""
-
-    text: str
-    label: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Labelled:
-    """Texts with their labels, `data` their sha256, `unlabelled` lines that were passed by."""
-
-    texts: list[str]
-    labels: list[str]
-    data: str
-    unlabelled: int = 0
-
-
-def read(lines: Iterable[bytes]) -> Labelled:
-    """Return the lines; raise ConfigError that names every line that is none (at most 20)."""
-    every, data = _decoded(lines, "line", '{"text": …, "label": …}')
-    named = [(x.text, label) for x in every if (label := (x.label or "").strip())]
-    return Labelled(
-        texts=[t for t, _ in named], labels=[x for _, x in named], data=data,
-        unlabelled=len(every) - len(named),
-    )  # fmt: skip
-
-
-def _decoded(lines: Iterable[bytes], what: str, shape: str) -> tuple[list[Line], str]:
-    """Return the lines and their sha256; raise ConfigError that names every line that is none (at
-    most 20)."""
-    made: list[Line] = []
-    problems: list[Problem] = []
-    digest = sha256()
-    decoder = msgspec.json.Decoder(Line)
-    for number, raw in enumerate(lines, 1):
-        if not raw.strip():
-            continue
-        digest.update(raw.strip() + b"\n")
-        try:
-            made.append(decoder.decode(raw))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            problems.append(Problem(f"{what} {number}: {error}. Give {shape}."))
-            if len(problems) == 20:
-                break
-    if problems:
-        raise ConfigError(problems)
-    return made, digest.hexdigest()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Unlabelled:
-    """Texts without a label, no two the same, `data` the sha256 of the lines they are from."""
-
-    texts: list[str]
-    data: str
-
-
-def texts(lines: Iterable[bytes], most: int = MOST) -> Unlabelled:
-    """Return the texts of lines, whatever their labels, at most so many, evenly picked; raise
-    ConfigError that names every line that is none (at most 20)."""
-    found, data = _decoded(lines, "unlabelled line", '{"text": …}')
-    every = list(dict.fromkeys(line.text for line in found))
-    step = max(1.0, len(every) / most)
-    picked = [every[int(i * step)] for i in range(min(len(every), most))]
-    return Unlabelled(texts=picked, data=data)
 
 
 def wilson(share: float, count: int) -> tuple[float, float]:

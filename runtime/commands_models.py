@@ -78,7 +78,8 @@ def train(
     label are passed by.
     """
     training = importlib.import_module("router.training")
-    model = importlib.import_module("router.model")
+    labelled = importlib.import_module("router.labelled")
+    model_file = importlib.import_module("router.model_file")
     if data is None and not corrections:
         raise ConfigError([Problem("nothing to learn from: give DATA or --corrections")])
     if corrections and task != "department":
@@ -88,16 +89,16 @@ def train(
     pack = router.pack_of(router.trying(settings, str(rules or "")))
     if corrections:
         more = importlib.import_module("workers.corrections").lines(settings)
-    told = training.read(chain(_lines(data), more))
+    told = labelled.read(chain(_lines(data), more))
     _told(f"{len(told.texts)} lines, {len(set(told.labels))} labels, {told.unlabelled} without")
-    without = training.texts(_lines(unlabelled)) if unlabelled else None
+    without = labelled.texts(_lines(unlabelled)) if unlabelled else None
     began = time.monotonic()
     share = importlib.import_module("router.training_second").LOOKED if second_look else 0.0
     with _bar() as tell:
         made = training.train(
             told, task, datetime.now(UTC), tell, look_again=share, unlabelled=without, pack=pack
         )
-    head = model.save(out, made)
+    head = model_file.save(out, made)
     figures = head.figures
     _told(f"cross-validated in {figures.folds} parts, {time.monotonic() - began:.0f} s:")
     _figures(figures)
@@ -128,12 +129,12 @@ def evaluate(data: Path, task: str, file: Path) -> None:
     confidence is, what it mixes up, and the time a message takes.
     """
     judging = importlib.import_module("router.judging")
-    model = importlib.import_module("router.model")
-    training = importlib.import_module("router.training")
-    made = model.load(file)
+    model_file = importlib.import_module("router.model_file")
+    labelled = importlib.import_module("router.labelled")
+    made = model_file.load(file)
     if made.head.task != task:
         raise ConfigError([Problem(f"model {file}: its task is {made.head.task}, not {task}")])
-    report = judging.evaluate(made, training.read(_lines(data)))
+    report = judging.evaluate(made, labelled.read(_lines(data)))
     _figures(report.figures)
     if report.outside:
         _told(f"in scope {report.in_scope * 100:.1f} %, out of scope recognised "

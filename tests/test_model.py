@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router import features, judging, model, offline, run, training
+from router import features, judging, labelled, model_file, offline, run, training
 from router.decide import one, readings
 from router.model import Model
 from router.rules import PACKS, compile_pack, load
@@ -57,7 +57,7 @@ def _lines(*more: tuple[str, str | None]) -> list[bytes]:
 
 
 def _trained(*more: tuple[str, str | None], task: Any = "department") -> Model:
-    return training.train(training.read(_lines(*more)), task, NOW, pack=PACK)
+    return training.train(labelled.read(_lines(*more)), task, NOW, pack=PACK)
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def trained() -> Model:
 @pytest.fixture
 def file(trained: Model, tmp_path: Path) -> Path:
     path = tmp_path / "a.model"
-    model.save(path, trained)
+    model_file.save(path, trained)
     return path
 
 
@@ -113,10 +113,10 @@ def test_the_same_lines_give_the_same_file_and_it_reads_as_it_was_written(
     trained: Model, file: Path, tmp_path: Path
 ) -> None:
     again = tmp_path / "b.model"
-    model.save(again, _trained())
+    model_file.save(again, _trained())
     assert again.read_bytes() == file.read_bytes()
     texts = ["fatura", "modem yavaş", "iade", ""]
-    read = model.load(file)
+    read = model_file.load(file)
     assert [r.best.label for r in read.read(texts)] == [r.best.label for r in trained.read(texts)]
     assert np.allclose(read.margins(texts), trained.margins(texts), atol=2e-3)
     assert read.name == f"department-{read.head.sha256[:12]}"
@@ -149,7 +149,7 @@ def _damage(raw: bytes, how: str) -> bytes:
 def test_a_damaged_or_foreign_file_is_refused_in_words(file: Path, how: str) -> None:
     file.write_bytes(_damage(file.read_bytes(), how))
     with pytest.raises(ConfigError) as error:
-        model.load(file)
+        model_file.load(file)
     assert str(file) in str(error.value)
 
 
@@ -157,16 +157,16 @@ def test_numbers_that_make_no_sense_are_refused(trained: Model, tmp_path: Path) 
     weights = trained.weights.copy()
     weights[0, 0] = np.nan
     path = tmp_path / "n.model"
-    model.save(path, replace(trained, weights=weights))
+    model_file.save(path, replace(trained, weights=weights))
     with pytest.raises(ConfigError, match="make no sense"):
-        model.load(path)
+        model_file.load(path)
 
 
 def test_lines_that_are_none_are_named_and_lines_without_a_label_passed_by() -> None:
-    told = training.read([*_lines(("etiketsiz", None)), b"", b'{"text":"x","label":"  "}'])
+    told = labelled.read([*_lines(("etiketsiz", None)), b"", b'{"text":"x","label":"  "}'])
     assert (len(told.texts), told.unlabelled) == (120, 2)
     with pytest.raises(ConfigError) as error:
-        training.read(
+        labelled.read(
             [
                 b'{"text":"a","label":"b"}',
                 b"{",
@@ -183,7 +183,7 @@ def test_lines_that_are_none_are_named_and_lines_without_a_label_passed_by() -> 
     ]
     for few in ([], _lines()[:40]):
         with pytest.raises(ConfigError, match="at least"):
-            training.train(training.read(few), "department", NOW)
+            training.train(labelled.read(few), "department", NOW)
 
 
 def test_a_label_with_one_line_does_not_stop_the_others() -> None:
@@ -200,7 +200,7 @@ def test_what_belongs_nowhere_is_recognised() -> None:
     ]
     made = _trained(*odd)
     assert made.head.outside == "oos"
-    told = training.read(_lines(("modem bozuk", "technical"), ("yarın yağmur yağar mı", "oos")))
+    told = labelled.read(_lines(("modem bozuk", "technical"), ("yarın yağmur yağar mı", "oos")))
     report = judging.evaluate(made, told)
     assert report.in_scope > 0.9
     assert report.outside_recall == 1.0
@@ -208,7 +208,7 @@ def test_what_belongs_nowhere_is_recognised() -> None:
 
 
 def test_confidence_means_something(trained: Model) -> None:
-    report = judging.evaluate(trained, training.read(_lines()))
+    report = judging.evaluate(trained, labelled.read(_lines()))
     assert sum(b.count for b in report.reliability) == report.messages == 120
     assert report.accuracy == report.figures.accuracy > 0.95
     assert {x.label: x.lines for x in report.labels} == {
@@ -216,7 +216,7 @@ def test_confidence_means_something(trained: Model) -> None:
         "returns": 40,
         "technical": 40,
     }
-    unknown = judging.evaluate(trained, training.read([b'{"text":"basin","label":"press"}']))
+    unknown = judging.evaluate(trained, labelled.read([b'{"text":"basin","label":"press"}']))
     assert (unknown.accuracy, unknown.labels[0].recall) == (0.0, 0.0)
 
 
@@ -274,8 +274,8 @@ OTHERS = {
 }  # fmt: skip
 
 
-def _labelled(said: dict[str, list[str]]) -> training.Labelled:
-    return training.read(
+def _labelled(said: dict[str, list[str]]) -> labelled.Labelled:
+    return labelled.read(
         json.dumps({"text": t, "label": x}).encode() for x, some in said.items() for t in some
     )
 
@@ -291,7 +291,7 @@ def test_a_model_stays_the_same_when_rules_change(tmp_path: Path) -> None:
     made = training.train(_labelled(FEW), "department", NOW, pack=PACK)
     assert (made.head.pack, made.head.fired > 0) == (PACK.version, True)
     path = tmp_path / "r.model"
-    model.save(path, made)
+    model_file.save(path, made)
     by = offline.with_models(Settings(), [path])
     texts = [t for some in OTHERS.values() for t in some]
     known = [by.pack.hits(t, fold(t)) for t in texts]
@@ -309,8 +309,8 @@ def test_rules_that_fire_on_no_line_are_not_kept(tmp_path: Path) -> None:
     told = _labelled({"a": [f"elma {w}" for w in FILL], "b": [f"armut {w}" for w in FILL]})
     made = training.train(told, "intent", NOW, pack=compile_pack("other", other))
     path = tmp_path / "n.model"
-    assert (model.save(path, made).rules, made.pack, made.head.pack) == (0, None, "")
-    assert model.load(path).read(["elma"])[0].best.label == "a"
+    assert (model_file.save(path, made).rules, made.pack, made.head.pack) == (0, None, "")
+    assert model_file.load(path).read(["elma"])[0].best.label == "a"
 
 
 def test_strong_rules_overrule_a_model_and_plain_ones_do_not(file: Path) -> None:
@@ -331,7 +331,7 @@ def test_moods_and_intents_come_from_their_models(tmp_path: Path) -> None:
     moods = [(t.format(w), m) for m, ts in {"olumlu": ["çok {} memnunum", "{} harika teşekkürler"], "olumsuz": ["{} rezalet", "berbat {} hizmet"], "nötr": ["{} bilgi", "fiyat {} nedir"]}.items() for t in ts for w in FILL]  # fmt: skip
     lines = [json.dumps({"text": t, "label": m}).encode() for t, m in moods]
     path = tmp_path / "s.model"
-    model.save(path, training.train(training.read(lines), "sentiment", NOW))
+    model_file.save(path, training.train(labelled.read(lines), "sentiment", NOW))
     by = offline.with_models(Settings(), [path])
     assert one(message("rezalet berbat"), None, by, NOW).decision.sentiment < -0.3
     assert one(message("harika memnunum"), None, by, NOW).decision.sentiment > 0.3
@@ -347,7 +347,7 @@ def test_a_model_for_the_road_names_departments_that_there_are(file: Path, tmp_p
 
     assert set(run.live(with_file(file)).models[0].head.labels) <= set(DEFAULT)
     other = tmp_path / "o.model"
-    model.save(other, _trained(*[(f"uzay gemisi {w}", "space") for w in FILL]))
+    model_file.save(other, _trained(*[(f"uzay gemisi {w}", "space") for w in FILL]))
     with pytest.raises(ConfigError, match=r"add \[departments.space\]|Add \[departments.space\]"):
         run.live(with_file(other))
 

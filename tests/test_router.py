@@ -10,8 +10,8 @@ import msgspec
 from confluent_kafka import Producer
 
 from router.decide import one
+from router.labelled import read as training_lines
 from router.run import Router
-from router.training import read as training_lines
 from router.training import train
 from runtime import bus, metrics
 from runtime.archive import Folder

