@@ -102,6 +102,10 @@ def train(
     figures = head.figures
     _told(f"cross-validated in {figures.folds} parts, {time.monotonic() - began:.0f} s:")
     _figures(figures)
+    if head.fired:
+        _told(
+            f"one of {head.pack}'s rules that fires counts {head.fired:g} times as much as a word"
+        )
     if without is not None and head.taught:
         _told(f"taught by {head.taught} of {len(without.texts)} lines without a label")
     elif without is not None:
