@@ -70,7 +70,7 @@ def readings(batch: Sequence[Message], policy: Policy) -> list[Read]:
     words = list(map(str.split, folded))
     said = languages(texts, words)
     hits = list(map(policy.pack.hits, texts, folded, words))
-    made = [Read(*parts, {}) for parts in zip(texts, folded, words, said, hits, strict=True)]
+    made = list(map(Read, texts, folded, words, said, hits, [{} for _ in texts]))
     for model in policy.models:
         known = hits if model.head.pack == policy.pack.version else None
         for place, reading in zip(made, model.read(texts, known), strict=True):
@@ -97,7 +97,7 @@ def one(
         said = state.language
     who = _who(message)
     flags = [*message.flags, *rules.flags]
-    told = [reasons.of_rule(h, policy) for h in hits]
+    told = reasons.of_rules(hits, policy)
     if policy.models:
         told += [reasons.of_model(m, read.models[m.head.task], text) for m in policy.models]
     if state is not None and state.department not in policy.departments:

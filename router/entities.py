@@ -105,7 +105,7 @@ def entities(text: str, folded: str, own: Sequence[Pattern] = ()) -> tuple[Entit
         for pattern in (_DATE, _ISO):
             _add(found, ("date", _date, pattern), text, "./-")
     hints = _HINTS.find_matches_as_indexes(folded)
-    if any(h[0] >= len(_NAMED) for h in hints):
+    if hints and max(hints)[0] >= len(_NAMED):
         _named_dates(folded, found)
     if hints and digits >= 5 and max(map(len, runs)) >= 3:
         _numbered(text, [h for h in hints if h[0] < len(_NAMED)], found)

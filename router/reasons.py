@@ -4,6 +4,7 @@ Before: decide.py knows what counted. After: the Decision's `reasons`, for peopl
 """
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 
 import msgspec
@@ -17,14 +18,16 @@ from schemas.decision import Entity, Evidence, Reason
 VERSION = "1"
 
 
-def of_rule(hit: Hit, policy: Policy) -> Reason:
-    rule = hit.rule
-    name = rule.department or ""
-    return Reason(
-        kind="rule", id=rule.id, version=policy.pack.version, evidence=hit.evidence,
-        weight=rule.weight, speaks_for=name if name in policy.departments else "",
-        text_tr=rule.tr, text_en=rule.en,
-    )  # fmt: skip
+def of_rules(hits: Sequence[Hit], policy: Policy) -> list[Reason]:
+    version, departments = policy.pack.version, policy.departments
+    return [
+        Reason(
+            kind="rule", id=rule.id, version=version, evidence=hit.evidence, weight=rule.weight,
+            speaks_for=rule.department if rule.department in departments else "",
+            text_tr=rule.tr, text_en=rule.en,
+        )
+        for hit in hits for rule in (hit.rule,)
+    ]  # fmt: skip
 
 
 def masked(reasons: list[Reason], personal: list[Entity]) -> list[Reason]:

@@ -78,11 +78,12 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
     evidence: tuple[Evidence, ...]
 
 
-_Phrase = tuple[int, str, re.Pattern[str]]
-"""A term of several words: a piece that has to be in the text too, and the pattern of all of it."""
+_Phrase = tuple[int, str, bool, re.Pattern[str]]
+"""A term of several words: a piece that has to be among the text's words, whether that is all there
+is to ask, and the pattern of the whole."""
 
-_Place = str | tuple[int, int]
-"""A word of the folded text, or from where to where words of it stand: most is never shown."""
+_Place = str | re.Pattern[str]
+"""A word of the folded text, or what finds words of it: most places are never shown."""
 
 _Anchors = tuple[tuple[int, ...], tuple[_Phrase, ...]]
 """What stands where a word does, terms of this one word, and terms that may stand there."""
@@ -124,10 +125,13 @@ class Pack:
                     or not never.isdisjoint(present)
                 ):
                     continue
-            spans = [_span(folded, place) for place in by_rule[index]]
-            if len(spans) > 1:
-                spans = sorted(set(spans))[:_SHOWN]
-            evidence = tuple([Evidence(start=a, end=b, text=text[a:b]) for a, b in spans])
+            places = by_rule[index]
+            if len(places) == 1:
+                a, b = _span(folded, places[0])
+                evidence: tuple[Evidence, ...] = (Evidence(start=a, end=b, text=text[a:b]),)
+            else:
+                spans = sorted({_span(folded, place) for place in places})[:_SHOWN]
+                evidence = tuple([Evidence(start=a, end=b, text=text[a:b]) for a, b in spans])
             made.append(Hit(self.rules[index], evidence))
         return made
 
@@ -135,18 +139,17 @@ class Pack:
         """Return the terms that are in a folded text, with what they are found by."""
         found: dict[int, _Place] = {}
         looked = set[int]()  # a term of several words is looked for once a text
-        known = self._anchors
+        known, spaced = self._anchors, f" {' '.join(words)} "
         for word in filter(known.__getitem__, words):
             terms, phrases = known[word] or ((), ())
             for term in terms:
                 if term not in found:
                     found[term] = word
-            for term, other, pattern in phrases:
-                if other in folded and term not in looked:
+            for term, piece, whole, pattern in phrases:
+                if piece in spaced and term not in looked:
                     looked.add(term)
-                    match = pattern.search(folded)
-                    if match is not None:
-                        found[term] = match.span()
+                    if whole or pattern.search(spaced) is not None:
+                        found[term] = pattern
         return found
 
 
@@ -156,7 +159,9 @@ def _span(folded: str, place: _Place) -> tuple[int, int]:
     if isinstance(place, str):
         start = folded.index(f" {place} ")
         return start, start + len(place)
-    return place[0], place[1] - 2
+    match = place.search(folded)
+    assert match is not None, "it was found among the words"
+    return match.start(), match.end() - 2
 
 
 def _regex(words: list[str]) -> re.Pattern[str]:
@@ -189,12 +194,19 @@ def _anchors(word: str) -> list[str]:
     return [f" {stem}"] + ([f" {stem[:-1]}{soft}"] if soft and len(stem) > 3 else [])
 
 
-def _piece(word: str) -> str:
-    """Return what stands in the text when the word does, whatever its ending."""
-    if not word.endswith("*"):
-        return f" {word} "
-    stem = word[:-1]
-    return f" {stem[:-1] if stem[-1] in _SOFTENED else stem}"
+def _piece(words: list[str], rarest: str) -> tuple[str, bool]:
+    """Return what stands among a text's words when these do one behind the other, and whether they
+    do wherever it stands: where only the last has another ending, and is not softened."""
+    *first, last = words
+    stem = last.removesuffix("*")
+    soft = last.endswith("*") and stem[-1] in _SOFTENED
+    if not any(w.endswith("*") for w in first):
+        piece = " ".join([*first, stem[:-1] if soft else stem])
+        return f" {piece}" + ("" if last.endswith("*") else " "), not soft
+    other = max((w for w in words if w != rarest), key=len, default=rarest)
+    if not other.endswith("*"):
+        return f" {other} ", False
+    return f" {other[:-2] if other[-2] in _SOFTENED else other[:-1]}", False
 
 
 def compile_pack(name: str, rules: Iterable[Rule]) -> Pack:
@@ -221,12 +233,11 @@ def compile_pack(name: str, rules: Iterable[Rule]) -> Pack:
             words,
             key=lambda w: (often[w] + (_SHORT[len(w)] if len(w) < len(_SHORT) else 0), -len(w)),
         )
-        others = [w for w in words if w != rarest]
-        other = _piece(max(others, key=len)) if others else ""
         for anchor in _anchors(rarest):
             anchors[anchor].append(
-                (terms[term], other, _regex(words)) if len(words) > 1 else terms[term]
-            )
+                (terms[term], *_piece(words, rarest), _regex(words)) if len(words) > 1
+                else terms[term]
+            )  # fmt: skip
         return terms[term]
 
     needs: list[tuple[frozenset[int], frozenset[int], frozenset[int]] | None] = []
