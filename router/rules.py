@@ -106,23 +106,18 @@ class Pack:
         found = self._found(folded, folded.split() if words is None else words)
         if not found:
             return []
-        by_rule: dict[int, list[_Place]] = {}
+        by_rule: defaultdict[int, list[_Place]] = defaultdict(list)
         for term, place in found.items():
             for index in self._by_term[term]:
-                if index in by_rule:
-                    by_rule[index].append(place)
-                else:
-                    by_rule[index] = [place]
+                by_rule[index].append(place)
         made = []
         for index in sorted(by_rule):
             needs = self._needs[index]
             if needs is not None:
+                # One of `any` is there, or the rule would not be asked, unless it asks for `all`.
                 some, every, never = needs
-                present = found.keys()
-                if (
-                    not every <= present
-                    or (some and some.isdisjoint(present))
-                    or not never.isdisjoint(present)
+                if not never.isdisjoint(found) or (
+                    every and (not every <= found.keys() or (some and some.isdisjoint(found)))
                 ):
                     continue
             places = by_rule[index]
