@@ -111,8 +111,7 @@ def entities(text: str, folded: str, own: Sequence[Pattern] = ()) -> tuple[Entit
         _numbered(text, [h for h in hints if h[0] < len(_NAMED)], found)
     if digits >= 10:
         _taxes(text, found)
-    if len(found) > 1:
-        found.sort(key=lambda e: (e.start, e.kind))
+    found.sort(key=lambda e: (e.start, e.kind))
     return tuple(found[:LIMIT])
 
 

@@ -16,8 +16,7 @@ from runtime import bus
 from runtime.bus import Publisher
 from runtime.settings import Settings
 from schemas import topics
-from schemas.base import derived_id
-from schemas.incident import Pulse
+from schemas.incident import Pulse, pulse_id
 
 _HOURS = 14 * 24
 
@@ -25,19 +24,20 @@ _HOURS = 14 * 24
 async def invent(settings: Settings, texts: Iterable[str], a_second: float, now: datetime) -> int:
     """Write the pulses of `a_second` messages, these texts in turn, up to `now`; return how many
     hours. 0 when hours are known already."""
-    async for batch in bus.read_to_end(settings.kafka, [topics.PULSES.name]):
-        if batch:
-            return 0
+    told = [
+        r async for batch in bus.read_to_end(settings.kafka, [topics.PULSES.name]) for r in batch
+    ]
+    if told:
+        return 0
     terms, messages = _usual(settings, list(texts), a_second * 3600)
     publisher = Publisher(settings.kafka, "santral-demo")
     last = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     try:
         for back in range(_HOURS, 0, -1):
             hour = last - timedelta(hours=back)
+            pulse = Pulse(brand=settings.brand, hour=hour, messages=messages, terms=terms)
             await publisher.publish(
-                topics.PULSES.name, settings.brand,
-                Pulse(brand=settings.brand, hour=hour, messages=messages, terms=terms),
-                identifier=derived_id("pulse", settings.brand, hour.isoformat()),
+                topics.PULSES.name, pulse.brand, pulse, identifier=pulse_id(pulse),
                 source="santral/demo", time=hour,
             )  # fmt: skip
     finally:

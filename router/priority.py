@@ -63,8 +63,6 @@ def urgency(
 ) -> tuple[int, int]:  # fmt: skip
     """Return the priority that stays with the conversation and that of this message, from 0 to
     100; say in `reasons` what was added to the rules' points."""
-    if part is None and held is None and not policy.standing.by_handle:
-        return points, points
     if part is not None:
         points += policy.points[part.incident.status == "confirmed"]
     standing = policy.standing.of(message.sender) if spoken else None

@@ -1,4 +1,4 @@
-"""Rules as data: read from a pack, compiled into one automaton, matched with their evidence.
+"""Rules as data: read from a pack, compiled, matched word by word with their evidence.
 
 Before: router/packs/. After: decide.py. A rule names terms: words in their folded form, a star
 where any ending may follow ("fatura*" finds "faturamdaki"); a stem that ends in k, p or t before
@@ -120,14 +120,9 @@ class Pack:
                     every and (not every <= found.keys() or (some and some.isdisjoint(found)))
                 ):
                     continue
-            places = by_rule[index]
-            if len(places) == 1:
-                a, b = _span(folded, places[0])
-                evidence: tuple[Evidence, ...] = (Evidence(start=a, end=b, text=text[a:b]),)
-            else:
-                spans = sorted({_span(folded, place) for place in places})[:_SHOWN]
-                evidence = tuple([Evidence(start=a, end=b, text=text[a:b]) for a, b in spans])
-            made.append(Hit(self.rules[index], evidence))
+            spans = sorted({_span(folded, place) for place in by_rule[index]})[:_SHOWN]
+            evidence = [Evidence(start=a, end=b, text=text[a:b]) for a, b in spans]
+            made.append(Hit(self.rules[index], tuple(evidence)))
         return made
 
     def _found(self, folded: str, words: Sequence[str]) -> dict[int, _Place]:

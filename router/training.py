@@ -99,12 +99,14 @@ def train(
     truth = np.array([number[x] for x in told.labels])
     tell("reading", 0, 1)
     words, rules = matrix_of(told.texts), fired(told.texts, pack)
+    # With each weight of the rules; without any, where none of them fires on any line.
+    matrices = {w: words + w * rules for w in (_FIRED if rules.nnz else (0.0,))}
     # What a label is called is said of its own messages, too: with few lines that is worth some.
     names, named = _names(labels)
     folds = _folds(truth)
-    candidate, held = _settled(words, rules, truth, folds, names, named, len(labels), tell)
-    matrix = words + candidate.fired * rules
-    pack = pack if candidate.fired else None  # none of them fires on any line
+    candidate, held = _settled(matrices, truth, folds, names, named, len(labels), tell)
+    matrix = matrices[candidate.fired]
+    pack = pack if candidate.fired else None
     rows, answers = matrix, truth
     sharpness, noise = _calibrated(held, truth)
     taught_by = ""
@@ -155,18 +157,19 @@ def _right(margins: Floats, truth: Numbers) -> int:
 
 
 def _settled(
-    words: Any, rules: Any, truth: Numbers, folds: Numbers, names: Any, named: Numbers, count: int,
-    tell: Tell,
+    matrices: dict[float, Any], truth: Numbers, folds: Numbers, names: Any, named: Numbers,
+    count: int, tell: Tell,
 ) -> tuple[Candidate, Floats]:  # fmt: skip
-    """Return the best candidate, and the margins of each line by a model that had not seen it."""
+    """Return the best candidate, and the margins of each line by a model that had not seen it;
+    `matrices` are the lines' features by how much a rule that fires counts."""
     probes = _PROBES if len(truth) * count < _LARGE else 1
-    weights = _FIRED if rules.nnz else (0.0,)
+    weights = tuple(matrices)
     steps, done = (len(_CANDIDATES) + len(weights) - 1) * probes + FOLDS - probes, 0
     margins: dict[Candidate, Floats] = {}
 
     def judged(which: Candidate, held: int) -> None:
         nonlocal done
-        seen, matrix = folds != held, words + which.fired * rules
+        seen, matrix = folds != held, matrices[which.fired]
         rows, answers = _stack(matrix[seen], names), np.append(truth[seen], named)
         _, fitted = _fitted(rows, answers, count, which)
         made = margins.setdefault(which, np.zeros((len(truth), count), np.float32))

@@ -32,10 +32,10 @@ from runtime.clock import SystemClock
 from runtime.health import Fresh, Health, serve
 from runtime.settings import Settings
 from schemas import envelope, topics
-from schemas.base import Record, derived_id
+from schemas.base import Record
 from schemas.decision import WorkItem
 from schemas.errors import Rejected, Retry
-from schemas.incident import LOOKED_BACK, Incident, Pulse
+from schemas.incident import LOOKED_BACK, Incident, Pulse, pulse_id
 
 log = logs.get(__name__)
 R = TypeVar("R", bound=Record)
@@ -242,9 +242,8 @@ async def _tell(state: State, publisher: Publisher) -> None:
 
 async def _publish(record: Incident | Pulse, publisher: Publisher) -> None:
     if isinstance(record, Pulse):
-        identifier = derived_id("pulse", record.brand, record.hour.isoformat())
         await publisher.publish(
-            topics.PULSES.name, record.brand, record, identifier=identifier,
+            topics.PULSES.name, record.brand, record, identifier=pulse_id(record),
             source="santral/watch", time=record.hour,
         )  # fmt: skip
         return

@@ -65,7 +65,7 @@ def has_seen(state: ConversationState, identifier: str) -> bool:
 
 def remember(seen: bytes, identifier: str) -> bytes:
     """Return `seen` with that id added, the oldest dropped beyond SEEN_LIMIT."""
-    return (seen + short(identifier))[-SEEN_LIMIT * _WIDTH :] if seen else short(identifier)
+    return (seen + short(identifier))[-SEEN_LIMIT * _WIDTH :]
 
 
 def participant(handle: str) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from schemas.base import Id, Record, Time
+from schemas.base import Id, Record, Time, derived_id
 
 Status = Literal["opened", "grown", "confirmed", "merged", "dismissed", "closed", "answered"]
 """What a record says: the watch opens, grows and closes; people confirm, merge, dismiss, close and
@@ -41,6 +41,11 @@ class Pulse(Record, frozen=True, kw_only=True):
     hour: Time
     messages: Annotated[int, msgspec.Meta(ge=0)] = 0
     terms: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+def pulse_id(pulse: Pulse) -> str:
+    """Return the id of a pulse: an hour that is told again is the same."""
+    return derived_id("pulse", pulse.brand, pulse.hour.isoformat())
 
 
 class Sign(Record, frozen=True, kw_only=True):

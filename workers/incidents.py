@@ -122,15 +122,21 @@ def shown(connection: Connection, identifier: str) -> IncidentOut | None:
         return None
     return IncidentOut(
         incident=found, messages=tuple(messages(connection, identifier)),
-        alike=tuple(other.id for other, _ in same(found, incidents(connection))),
+        alike=tuple(other.id for other, _ in same(found, mergeable(found, incidents(connection)))),
     )  # fmt: skip
 
 
-def same(one: Incident, known: Iterable[Incident]) -> list[tuple[Incident, tuple[Sign, ...]]]:
-    """Return what an incident may be merged with, with the signs that both have."""
-    if one.status in _SETTLED:
-        return []
-    return alike(one, [other for other in known if other.status not in _SETTLED])
+def mergeable(one: Incident, known: Iterable[Incident]) -> list[Incident]:
+    """Return the incidents that one can be merged into."""
+    return [
+        i for i in known if i.id != one.id and i.brand == one.brand and i.status not in _SETTLED
+    ]
+
+
+def same(one: Incident, others: Iterable[Incident]) -> list[tuple[Incident, tuple[Sign, ...]]]:
+    """Return which others may have its cause, with the signs that both have; none of what people
+    settled."""
+    return [] if one.status in _SETTLED else alike(one, others)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -66,21 +66,15 @@ class IncidentPages:
                 return None
             others = incidents.incidents(connection)
             newest = incidents.messages(connection, identifier, _FIRST)
-            mine = [
-                i for i in others
-                if i.id != identifier and i.status not in ("merged", "dismissed")
-                and i.brand == found.brand
-            ]  # fmt: skip
+            mine = incidents.mergeable(found, others)
             same = incidents.same(found, mine)
-            first = [i.id for i, _ in same]
+            likely = [i for i, _ in same]
             return {
                 "found": found, "course": incidents.course(connection, found),
                 "lines": reading.lines(connection, newest),
                 "told": [r for r in records if r.status != "grown"],
                 "alike": same,
-                "others": sorted(
-                    mine, key=lambda i: first.index(i.id) if i.id in first else len(first)
-                ),
+                "others": likely + [i for i in mine if i not in likely],
                 "whole": next((i for i in others if i.id == found.merged_into), None),
             }  # fmt: skip
 
