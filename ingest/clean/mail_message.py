@@ -4,6 +4,7 @@ Before: mime.py read it. After: ingest/channels/email.py hands it to accept.
 """
 
 import re
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
@@ -26,23 +27,14 @@ def message(
     mail = parse(raw)
     source = f"{CHANNEL}:{account}"
     sender = _sender(mail)
-    own_ids = header.message_ids(mail.raw("message-id") or b"")
-    native = own_ids[0] if own_ids else _made_up_id(mail, account, mailbox, raw)
-    references = header.message_ids(mail.all("references"))
-    parents = header.message_ids(mail.raw("in-reply-to") or b"")
-    # "<shop@ornek.example>" stands in some In-Reply-To for the mailbox, not for a mail: it would
-    # put strangers into one conversation.
     recipients = header.parties(mail.all("to")) + header.parties(mail.all("cc"))
-    boxes = _mailboxes(mail, recipients)
-    references, parents = (
-        tuple(i for i in ids if i[1:-1].lower() not in boxes) for ids in (references, parents)
-    )
-    thread = tuple(dict.fromkeys((*references, *parents)))
+    identity = identify(mail, raw, account, mailbox, recipients)
+    native, thread = identity.native, identity.thread
     whole = mail.text.strip("\n")
     subject = mail.get("subject")
     is_reply = bool(thread) or bool(_REPLY_PREFIX.match(subject))
     repaired = list(mail.repaired)
-    if not own_ids:
+    if identity.made_up:
         repaired.append("mail.no_message_id")
     if len(whole) > TEXT_LIMIT:
         repaired.append("text.cut")
@@ -59,9 +51,7 @@ def message(
     return Message(
         id=message_id(CHANNEL, source, native),
         brand=brand, channel=CHANNEL, source=source, native_id=native,
-        conversation=_conversation(
-            brand, native, thread, references, parents, signing_key, returned
-        ),
+        conversation=choose_conversation(brand, identity, signing_key, returned),
         kind="mail", sender=sender,
         recipients=recipients,
         subject=subject[:2000],
@@ -71,10 +61,51 @@ def message(
         attachments=(*(a for a, _ in mail.files), *mail.refused),
         automatic=machine, forwarded=sent_on,
         repaired=tuple(repaired), position=position,
-        thread=(*thread[-10:], native) if own_ids else thread[-10:],
+        thread=identity.newest,
         reply_to=answer_to[0].handle("email") if answer_to else None,
-        flags=("no_automatic_answer",) if _wants_no_answer(mail) else (),
+        flags=("no_automatic_answer",) if wants_no_answer(mail) else (),
     ), tuple(data for _, data in mail.files)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """The Message-IDs of a mail: its own, and those of the mails that it answers.
+
+    `native` has its angle brackets, or is a hash of the mail when `made_up`.
+    """
+
+    native: str
+    made_up: bool
+    references: tuple[str, ...]
+    parents: tuple[str, ...]
+
+    @property
+    def thread(self) -> tuple[str, ...]:
+        """Return every mail before this one, the oldest first."""
+        return tuple(dict.fromkeys((*self.references, *self.parents)))
+
+    @property
+    def newest(self) -> tuple[str, ...]:
+        """Return the newest ten mails before this one, and this one unless its id is made up."""
+        return self.thread[-10:] if self.made_up else (*self.thread[-10:], self.native)
+
+
+def identify(
+    mail: Mail, raw: bytes, account: str, mailbox: str, recipients: tuple[Party, ...]
+) -> Identity:
+    """Return the ids in a mail's headers; without a Message-ID its bytes make one."""
+    own = header.message_ids(mail.raw("message-id") or b"")
+    # "<shop@ornek.example>" stands in some In-Reply-To for the mailbox, not for a mail: it would
+    # put strangers into one conversation.
+    boxes = _mailboxes(mail, recipients)
+    references, parents = (
+        tuple(i for i in header.message_ids(value) if i[1:-1].lower() not in boxes)
+        for value in (mail.all("references"), mail.raw("in-reply-to") or b"")
+    )
+    return Identity(
+        native=own[0] if own else _made_up_id(mail, account, mailbox, raw), made_up=not own,
+        references=references, parents=parents,
+    )  # fmt: skip
 
 
 def _mailboxes(mail: Mail, recipients: tuple[Party, ...]) -> set[str]:
@@ -84,7 +115,7 @@ def _mailboxes(mail: Mail, recipients: tuple[Party, ...]) -> set[str]:
     return {h.value for p in (*recipients, *others) for h in p.handles}
 
 
-def _wants_no_answer(mail: Mail) -> bool:
+def wants_no_answer(mail: Mail) -> bool:
     """Whether a machine's answer would be wrong: lists, bulk, and who asked for none."""
     suppress = mail.get("x-auto-response-suppress").lower()
     precedence = mail.get("precedence").lower()
@@ -121,14 +152,14 @@ def _made_up_id(mail: Mail, account: str, mailbox: str, raw: bytes) -> str:
     return f"sha256:{made.hexdigest()}"
 
 
-def _conversation(
-    brand: str, native: str, thread: tuple[str, ...], references: tuple[str, ...],
-    parents: tuple[str, ...], key: bytes, returned: str | None,
-) -> str:  # fmt: skip
-    """Our own signed token (of a bounce: in the mail that came back), else the first of
-    References, else In-Reply-To, else its own id."""
-    ours = token.conversation_of(key, " ".join((*thread, returned or ""))) if key else None
+def choose_conversation(
+    brand: str, identity: Identity, key: bytes, returned: str | None = None
+) -> str:
+    """Return the conversation of our own signed token (of a bounce: in the mail that came back),
+    else of the first of References, else of In-Reply-To, else of the mail's own id."""
+    tokens = " ".join((*identity.thread, returned or ""))
+    ours = token.conversation_of(key, tokens) if key else None
     if ours:
         return ours
-    root = references[0] if references else (parents[0] if parents else native)
+    root = (*identity.references[:1], *identity.parents[:1], identity.native)[0]
     return conversation_id(brand, "mail", root)

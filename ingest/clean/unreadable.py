@@ -1,0 +1,127 @@
+"""A mail that no parser can read -> a Message of its headers, so that a person looks at it. Pure.
+
+Before: ingest/accept.py caught what the email channel raised, or its limit of time or memory.
+After: the router sends it to triage. The id and the conversation are those that a good parse
+gives, so a later parse of the same bytes edits this Message instead of making a second one.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from hashlib import sha256
+from typing import TypeVar
+
+from ingest.clean import header
+from ingest.clean.mail_message import (
+    CHANNEL,
+    Identity,
+    choose_conversation,
+    identify,
+    wants_no_answer,
+)
+from ingest.clean.mime import Mail
+from schemas.base import message_id
+from schemas.message import Handle, Message, Party
+
+T = TypeVar("T")
+
+TEXT = (
+    "Bu e-posta okunamadı. Gelen hâli ham kayıtta duruyor, oradan açabilirsiniz.\n"
+    "This mail could not be read. The raw record holds it as it came."
+)
+
+_HEADERS_BYTES = 64 * 1024  # of the mail, looked at for headers
+_VALUE_BYTES = 8 * 1024  # of one header; a Message-ID or an address lies within
+_HEADERS = 200
+_LINE = re.compile(rb"([!-9;-~]{1,76})[ \t]*:(.*)", re.DOTALL)
+_ADDRESS = re.compile(rb"[\w.+'=/-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}", re.ASCII)
+
+
+def unreadable_message(
+    raw: bytes, *, brand: str, account: str, received_at: datetime, mailbox: str = "",
+    position: str | None = None, signing_key: bytes = b"",
+) -> Message:  # fmt: skip
+    """Return a Message with the headers of a mail and a sentence in place of its text.
+
+    Never raises: a header that the usual function cannot read is read plainly, or left out.
+    """
+    mail = Mail(read_headers(raw))
+    nobody: tuple[Party, ...] = ()
+    recipients = _attempt(lambda: header.parties(mail.all("to")), nobody)
+    identity = _attempt(
+        lambda: identify(mail, raw, account, mailbox, recipients), _plain_identity(mail, raw)
+    )
+    source = f"{CHANNEL}:{account}"
+    return Message(
+        id=message_id(CHANNEL, source, identity.native),
+        brand=brand, channel=CHANNEL, source=source, native_id=identity.native,
+        conversation=choose_conversation(brand, identity, signing_key),
+        kind="mail", sender=_attempt(lambda: _sender(mail), _plain_sender(mail)),
+        recipients=recipients,
+        subject=_attempt(lambda: mail.get("subject"), _plain(mail.raw("subject") or b""))[:2000],
+        text=TEXT, full_text=TEXT,
+        sent_at=_attempt(lambda: header.first_date(mail.values("date")), None),
+        received_at=received_at, repaired=("unreadable",), position=position,
+        thread=identity.newest,
+        flags=("no_automatic_answer",) if _is_from_machine(mail) else (),
+    )  # fmt: skip
+
+
+def read_headers(raw: bytes) -> list[tuple[str, bytes]]:
+    """Return the headers in the first 64 KB of a mail, their names in lower case, unfolded.
+
+    Lines that are no headers are passed over; at most 200 headers of 8 KB each are returned.
+    """
+    start = raw[:_HEADERS_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
+    text = start.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    headers: list[tuple[str, bytes]] = []
+    for line in re.split(rb"\n(?![ \t])", text.partition(b"\n\n")[0]):
+        match = _LINE.match(line)
+        if match and len(headers) < _HEADERS:
+            value = re.sub(rb"\n[ \t]*", b" ", match[2][:_VALUE_BYTES]).replace(b"\0", b"")
+            headers.append((match[1].decode("ascii").lower(), value.strip()))
+    return headers
+
+
+def _attempt(function: Callable[[], T], otherwise: T) -> T:
+    """Return what a header's usual function says, else what stands in for it.
+
+    This is the last way before the dead letters, taken because some parser has a bug: whichever
+    has it must not have it here once more. The first exception is in the log already.
+    """
+    try:
+        return function()
+    except Exception:  # noqa: BLE001
+        return otherwise
+
+
+def _sender(mail: Mail) -> Party:
+    for name in ("from", "reply-to", "sender", "return-path"):
+        for party in header.parties(mail.raw(name) or b""):
+            if party.handles:
+                return party
+    return _plain_sender(mail)
+
+
+def _plain_sender(mail: Mail) -> Party:
+    for name in ("from", "reply-to", "sender", "return-path"):
+        match = _ADDRESS.search(mail.raw(name) or b"")
+        if match:
+            return Party(handles=(Handle(kind="email", value=match[0].decode().lower()),))
+    return Party(name=_plain(mail.raw("from") or b"")[:200])
+
+
+def _plain_identity(mail: Mail, raw: bytes) -> Identity:
+    match = re.search(rb"<[^<>\s]{1,900}>", mail.raw("message-id") or b"")
+    native = match[0].decode("utf-8", "replace") if match else f"sha256:{sha256(raw).hexdigest()}"
+    return Identity(native=native, made_up=match is None, references=(), parents=())
+
+
+def _plain(value: bytes) -> str:
+    return re.sub(r"[\x00-\x1f\x7f]+", " ", value.decode("utf-8", "replace")).strip()
+
+
+def _is_from_machine(mail: Mail) -> bool:
+    """Say whether an answer could start a loop; of headers alone, a doubt counts as yes."""
+    bounced = (mail.raw("return-path") or b"").strip() == b"<>"
+    return bounced or _attempt(lambda: wants_no_answer(mail), True)
