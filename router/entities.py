@@ -21,25 +21,26 @@ Pattern = tuple[str, re.Pattern[str]]
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
 _DOMAIN = re.compile(r"@[\w-]{1,63}\.")  # few texts with an @ have an address
 _STRETCH = re.compile(r"\d[\d ().-]{8,}\d")  # where ten digits and more may stand
-_PHONE = re.compile(r"5\d{2}[ )]{0,2}\d{3}[ -]?\d{2}[ -]?\d{2}(?!\d)")
+_PHONE = re.compile(r"5\d{2}[ )]{0,2}\d{3}[ -]?\d{2}[ -]?\d{2}(?!\d)", re.ASCII)
 _PREFIX = re.compile(r"(?:(?:\+|00)?90|0)?[ (]{0,2}$")
-_ABROAD = re.compile(r"\+[1-9]\d{0,2}[ -]?(?:\(?\d{1,4}\)?[ -]?){2,5}\d{2,4}(?!\d)")
+_ABROAD = re.compile(r"\+[1-9]\d{0,2}[ -]?(?:\(?\d{1,4}\)?[ -]?){2,5}\d{2,4}(?!\d)", re.ASCII)
 _IBAN = re.compile(
-    r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])", re.IGNORECASE
+    r"[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])",
+    re.IGNORECASE | re.ASCII,
 )
-_CARD = re.compile(r"\d(?:[ -]?\d){12,18}(?![\d-])")
-_ELEVEN = re.compile(r"[1-9]\d{10}(?!\d)")
-_TEN = re.compile(r"\d{10}(?!\d)")
+_CARD = re.compile(r"\d(?:[ -]?\d){12,18}(?![\d-])", re.ASCII)
+_ELEVEN = re.compile(r"[1-9]\d{10}(?!\d)", re.ASCII)
+_TEN = re.compile(r"\d{10}(?!\d)", re.ASCII)
 _DIGITS = re.compile("[0-9]+")
 _NO_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
-_UNIT = r"(?:TL|₺|lira\w{0,6}|TRY|USD|EUR|GBP|dolar\w{0,4}|dollars?|euro\w{0,4}|[$€£])"
+_UNITS = {"TRY": r"TL|₺|lira\w{0,6}|TRY", "USD": r"USD|dolar\w{0,4}|dollars?|\$",
+          "EUR": r"EUR|euro\w{0,4}|€", "GBP": "GBP|£"}  # fmt: skip
 _AMOUNT = re.compile(
-    rf"\d+(?:[.,]\d{{3}})*(?:[.,]\d{{1,2}})?(?![.,]?\d)(?: ?({_UNIT})(?!\w))?",
+    r"\d+(?:[.,]\d{3})*(?:[.,]\d{1,2})?(?![.,]?\d)"
+    rf"(?: ?(?:{'|'.join(f'(?P<{code}>{words})' for code, words in _UNITS.items())})(?!\w))?",
     re.IGNORECASE,
 )
-_SIGNS = "₺$€£"
-_CURRENCIES = {"tl": "TRY", "₺": "TRY", "li": "TRY", "tr": "TRY", "$": "USD", "us": "USD",
-               "do": "USD", "€": "EUR", "eu": "EUR", "£": "GBP", "gb": "GBP"}  # fmt: skip
+_SIGNS = {"₺": "TRY", "$": "USD", "€": "EUR", "£": "GBP"}
 _DATE = re.compile(r"\d{1,2}([./-])\d{1,2}\1(?:\d{4}|\d{2})(?![\d/-])")
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?![\d-])")
 _MONTHS = {
@@ -215,22 +216,20 @@ def _of_money(text: str, folded: str) -> bool:
 
 def _amounts(text: str, found: list[Entity]) -> None:
     for match in _AMOUNT.finditer(text):
-        start, unit = match.start(), match[1]
+        start, currency = match.start(), match.lastgroup
         if start and text[start - 1] in ".,":
             continue
         value = match[0]
-        if unit is not None:
-            value = value[: match.start(1) - start].strip()
+        if currency is not None:
+            value = value[: match.start(currency) - start].strip()
         else:
             # The sign stands before the number, with or without a space.
             before = text[max(0, start - 2) : start].rstrip()[-1:]
             if not before or before not in _SIGNS:
                 continue
-            start, unit = text.rindex(before, 0, start), before
-        found.append(Entity(
-            kind="amount", value=f"{value} {_CURRENCIES[unit.lower()[:2]]}", start=start,
-            end=match.end(),
-        ))  # fmt: skip
+            start, currency = text.rindex(before, 0, start), _SIGNS[before]
+        entity = Entity(kind="amount", value=f"{value} {currency}", start=start, end=match.end())
+        found.append(entity)
 
 
 def _date(told: str) -> str:

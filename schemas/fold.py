@@ -36,3 +36,13 @@ def fold(text: str) -> str:
     """Return the text folded, with a space before and after: places are moved by one."""
     plain = text.encode("cp1254", "replace").translate(_TABLE).decode("ascii")
     return f" {plain} "
+
+
+def fold_case(word: str) -> str:
+    """Return the key of a word that a pattern with `re.IGNORECASE` matched.
+
+    Such a pattern takes ı and İ for i, ſ for s and K (Kelvin) for k; `str.lower` does not. Letters
+    other than i keep their marks.
+    """
+    plain = unicodedata.normalize("NFKC", word).replace("I", "i").replace("ı", "i")
+    return plain.casefold().replace("i\u0307", "i")

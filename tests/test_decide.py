@@ -242,6 +242,9 @@ def test_entities_have_their_place_and_personal_numbers_are_masked() -> None:
     ("tesisat no 4455667788", [("customer_no", "4455667788", "4455667788")]),
     ("vergi no 4455667788, faturayı buna kesin", [("tax_number", "*******788", "4455667788")]),
     ("mayıs ayı tl yok 5", []), ("1,2,3 tl12 12tlx", []),
+    ("45 lıra, 20 LİRA, 7 dollarſ, 3 EURO", [
+        ("amount", "45 TRY", "45 lıra"), ("amount", "20 TRY", "20 LİRA"), ("amount", "7 USD", "7 dollarſ"),
+        ("amount", "3 EUR", "3 EURO")]),
 ])  # fmt: skip
 def test_what_stands_in_a_text_is_found_with_its_value_and_place(
     text: str, wanted: list[tuple[str, str, str]]
@@ -250,10 +253,15 @@ def test_what_stands_in_a_text_is_found_with_its_value_and_place(
     assert found == wanted
 
 
-@given(st.text(alphabet="0123456789 .,-/+()TRtrLl₺$@aşM:\n", max_size=80))
+@given(st.text(alphabet="0123456789٣² \xa0.,-/+()TRtrLlIıİiſK₺$@aşM:\n", max_size=80))
 def test_any_numbers_are_read_without_an_error(text: str) -> None:
     for e in entities(text, fold(text)):
         assert 0 <= e.start < e.end <= len(text)
+
+
+def test_digits_of_other_scripts_make_no_card() -> None:
+    text = "kart 4111111111111112, ٣٣٣٣ ٣٣٣٣ ٣٣٣٣ ٣٣٣٣"
+    assert entities(text, fold(text)) == ()
 
 
 def test_a_persons_numbers_are_in_no_decision_even_as_evidence() -> None:

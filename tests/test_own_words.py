@@ -178,6 +178,15 @@ def test_a_forward_tells_its_original(body: str) -> None:
     assert made.text.startswith("Bilginize.")
 
 
+@pytest.mark.parametrize("name", ["KİMDEN", "KIMDEN", "kımden", "GÖNDEREN", "From"])
+def test_the_names_of_a_forwards_fields_are_read_in_any_case(name: str) -> None:
+    body = f"---------- Forwarded message ---------\n{name}: Can <can@ornek.example>\nALICI: x\n\nASIL\n"
+    sent = _read(body, "Subject: x\n").forwarded
+    assert sent is not None
+    assert sent.sender is not None
+    assert (sent.sender.handle("email"), sent.text) == ("can@ornek.example", "ASIL")
+
+
 def test_a_forward_within_what_is_quoted_makes_no_forward_of_the_answer() -> None:
     quote = "> ---------- Forwarded message ---------\n> Gönderen: Can <can@ornek.example>\n> ORASI"
     made = _read(

@@ -1,5 +1,6 @@
 """Rules as data, folding, and the default pack's own samples."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from router import rules
 from router.language import language, languages
 from router.words import Known
 from schemas.errors import ConfigError
-from schemas.fold import fold
+from schemas.fold import fold, fold_case
 from tests.samples import PACK
 
 
@@ -83,6 +84,13 @@ def test_folding_keeps_every_place(text: str) -> None:
     for hit in PACK.hits(text, fold(text)):
         for span in hit.evidence:
             assert text[span.start : span.end] == span.text
+
+
+def test_the_key_of_a_word_is_one_for_all_that_a_pattern_without_case_matches() -> None:
+    letters = [chr(n) for n in range(0x3000)]
+    for letter in "abcdefghijklmnopqrstuvwxyzçğıöşüàéäßа":
+        same = re.compile(letter, re.IGNORECASE)
+        assert {fold_case(x) for x in filter(same.match, letters)} == {fold_case(letter)}
 
 
 def test_mistakes_in_a_pack_are_told_all_at_once(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from flufl.bounce import all_failures
 from ingest.clean import bounce_words as words
 from ingest.clean import header
 from ingest.clean.mime import Mail
+from schemas.fold import fold_case
 from schemas.message import Bounce
 
 _ORIGINALS = ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers")
@@ -107,7 +108,7 @@ class _Block:
     """What a report says of one recipient."""
 
     def __init__(self, text: str) -> None:
-        found = {m[1].lower(): m[2].rstrip(">") for m in _WHO.finditer(text)}
+        found = {fold_case(m[1]): m[2].rstrip(">") for m in _WHO.finditer(text)}
         # The address as we wrote it; where it was forwarded to is the other's business.
         original = found.get("original", "")
         self.who = header.normal_address(original if "@" in original else found.get("final", ""))

@@ -7,6 +7,7 @@ what it forwards in its own way and language; what it does not tell stays empty.
 import re
 
 from ingest.clean import header
+from schemas.fold import fold_case
 from schemas.message import Forwarded
 
 PREFIX = re.compile(r"^\s*(?:Fwd?|İlt|Ilt|Ynl|İleti|WG|TR|RV|I|Enc)\s*:", re.IGNORECASE)
@@ -25,8 +26,10 @@ _KEYS = {
     "tarih": "date", "date": "date", "gönderme tarihi": "date", "gönderilme tarihi": "date",
     "gönderildi": "date", "gönderilen": "date", "sent": "date", "datum": "date", "gesendet": "date",
     "konu": "subject", "subject": "subject", "betreff": "subject", "objet": "subject",
-    "kime": "to", "alıcı": "to", "to": "to", "an": "to", "à": "to", "bilgi": "cc", "cc": "cc",
+    "kime": "to", "alici": "to", "to": "to", "an": "to", "à": "to", "bilgi": "cc", "cc": "cc",
 }  # fmt: skip
+"""What a field's name stands for, each name as schemas.fold.fold_case gives it."""
+
 _NAMES = "|".join(sorted(_KEYS, key=len, reverse=True))
 _FIELD = re.compile(
     rf"^[ \t>*]{{0,10}}({_NAMES})[ \t*]{{0,3}}:[ \t*]{{0,5}}([^\n]*)$",
@@ -56,7 +59,7 @@ def forwarded(text: str, subject: str) -> Forwarded | None:
     for match in _FIELD.finditer(rest):
         if found and rest[end : match.start()].strip(" \t>*\n"):
             break  # the head is one block: later fields are the original's own words
-        found.setdefault(_KEYS[match[1].lower().replace("i̇", "i")], match[2].strip(" *\t"))
+        found.setdefault(_KEYS[fold_case(match[1])], match[2].strip(" *\t"))
         end = match.end()
     if "from" not in found:
         line = _LINE.search(rest)
