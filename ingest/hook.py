@@ -112,7 +112,7 @@ def in_time(told: str, now: datetime, window: timedelta, what: str) -> None:
     """Raise Rejected(signature.stale) unless unix seconds lie within the window around now."""
     try:
         off = abs(now.timestamp() - int(told))
-    except ValueError:
+    except (ValueError, OverflowError):
         raise Rejected("signature.missing", f"{what} is no time: {told[:40]!r}") from None
     if off > window.total_seconds():
         raise Rejected("signature.stale", f"{what} is {off:.0f} s off")

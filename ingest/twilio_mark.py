@@ -1,7 +1,7 @@
 """X-Twilio-Signature: Twilio's mark on a call of its own, over the address and the form.
 
-Twilio signs the address as it was configured, which behind a proxy only the settings know; it is
-tried with and without the port. Source: twilio.com/docs/usage/security.
+Twilio signs the address as it was configured, which behind a proxy that changes the host only the
+settings know; it is tried with and without the port. Source: twilio.com/docs/usage/security.
 """
 
 import base64
@@ -41,9 +41,8 @@ def _addresses(call: Call, configured: str) -> list[str]:
     """Return the addresses that may have been signed: with and without the port."""
     url = configured.partition("#")[0]
     if not url:
-        host = call.headers.get("x-forwarded-host") or call.headers.get("host", "")
-        scheme = call.headers.get("x-forwarded-proto") or "https"
-        url = f"{scheme}://{host}{call.target or call.path}"
+        # A forwarded host is the caller's word: who is behind a proxy that changes it sets `url`.
+        url = f"https://{call.headers.get('host', '')}{call.target or call.path}"
     elif call.method == "GET":
         url = f"{url.partition('?')[0]}?{call.target.partition('?')[2]}"
     elif call.query.get("bodySHA256") and "bodySHA256" not in url:

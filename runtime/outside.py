@@ -29,7 +29,9 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _GONE = frozenset({400, 401, 403, 404, 410})
 
 
-_SPECIAL = ipaddress.ip_network("192.0.0.0/24")
+# Special networks (IANA's registries) that Python's `is_global` takes for public ones: protocol
+# assignments, the former 6to4 relays, and documentation.
+_SPECIAL = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
 
 
 class _Refused(httpcore2.ConnectError):
@@ -42,7 +44,7 @@ def public(address: str) -> bool:
     mapped = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
     if mapped is not None:
         found = mapped
-    local = getattr(found, "is_site_local", False) or found in _SPECIAL
+    local = getattr(found, "is_site_local", False) or any(found in n for n in _SPECIAL)
     return found.is_global and not (local or found.is_multicast or found.is_reserved)
 
 

@@ -7,6 +7,7 @@ below (or in its own test file); a row without samples fails.
 import importlib
 import json
 import logging
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -198,6 +199,53 @@ async def test_a_body_that_somebody_wrote_anew_is_not_the_vendors(name: str) -> 
 
 _UNSIGNED = {"calls", "telegram", "teams", "postmark", "mailgun", "ses"}
 """Hooks whose proof does not cover the bytes of the body, by their vendors' design."""
+
+
+_PROVEN_IN_THE_BODY = {"mailgun", "ses"}
+"""Hooks whose proof is in the body, beside the words."""
+
+
+class _EveryName(dict[str, str]):
+    """A query, or headers, in which every name has the same value."""
+
+    def __init__(self, value: str, **known: str) -> None:
+        super().__init__(known)
+        self._value = value
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(name, self._value)
+
+    def __missing__(self, name: str) -> str:
+        return self._value
+
+
+@pytest.mark.parametrize("name", HOOKS)
+async def test_no_answer_to_a_stranger_proves_a_call(name: str) -> None:
+    """Whoever asks by any name for words to be signed can't send those words as the vendor."""
+    make, settings = CALLS[name]
+    call = make()
+    forged = call.body.replace(b"faturam", b"sahte")
+    asked = forged.decode("latin-1")
+    kind = call.headers.get("content-type", "")
+    if name in _PROVEN_IN_THE_BODY:
+        return
+    answers = []
+    for method in ("GET", "POST"):
+        for headers in (_EveryName(asked), _EveryName("", **{"content-type": kind})):
+            question = Call(
+                method=method, path=call.path, query=_EveryName(asked), headers=headers,
+                body=b"" if method == "GET" else forged,
+            )  # fmt: skip
+            try:
+                answers.append((await _receive(name, question, settings)).answer.body.decode())
+            except (Rejected, Retry) as error:
+                answers.append(str(error))
+    for answer in answers:
+        for word in {answer, *re.findall(r"[\w+/=-]{20,}", answer)}:
+            for value in (word, f"sha256={word}", f"v0={word}", f"v1,{word}"):
+                headers = dict.fromkeys(call.headers, value) | {"content-type": kind}
+                with pytest.raises((Rejected, Retry)):
+                    await _receive(name, replace(call, headers=headers, body=forged), settings)
 
 
 def _rewritten(body: bytes) -> bytes:

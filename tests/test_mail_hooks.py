@@ -24,7 +24,7 @@ from ingest.channel import Context, Delivery
 from ingest.channels.email import Account, Email
 from ingest.fetch import whole
 from ingest.forms import fields
-from ingest.hook import Call, Hook, HookTools, Taken
+from ingest.hook import Call, Hook, HookTools, Taken, in_time
 from ingest.hooks.mailgun import Mailgun
 from ingest.hooks.postmark import Postmark
 from ingest.hooks.sendgrid import Sendgrid
@@ -293,7 +293,7 @@ async def test_a_subscription_to_our_topic_is_confirmed(version: str) -> None:
     "url",
     ["http://sns.eu-central-1.amazonaws.com/a.pem", "https://sns.eu-central-1.amazonaws.com.evil.example/a.pem",
      "https://evil.example/sns.eu-central-1.amazonaws.com/a.pem", "https://sns.eu.amazonaws.com@evil.example/a.pem",
-     "https://169.254.169.254/a.pem", "https://sns.eu-central-1.amazonaws.com/a.txt"],
+     "https://169.254.169.254/a.pem", "https://sns.s3-us-west-2.amazonaws.com/a.pem", "https://sns.eu-central-1.amazonaws.com/a.txt"],
 )  # fmt: skip
 async def test_a_certificate_is_fetched_from_amazon_alone(url: str) -> None:
     good = ses()
@@ -334,3 +334,10 @@ async def test_no_body_makes_a_form_or_a_hook_fail(body: bytes, kind: str) -> No
         for again in (call, replace(call, body=b'{"Type":"' + body + b'"}')):
             with pytest.raises((Rejected, Retry)):
                 await receive(hook(), again)
+
+
+@pytest.mark.parametrize("told", ["9" * 400, "9" * 5000, "-" + "9" * 400, "", "x", "1.5"])
+def test_a_time_of_any_length_is_refused_and_raises_nothing_else(told: str) -> None:
+    with pytest.raises(Rejected) as error:
+        in_time(told, NOW, timedelta(minutes=5), "timestamp")
+    assert error.value.code == "signature.missing"

@@ -108,7 +108,9 @@ class Discourse:
         why = _unwanted(post, told)
         if why:
             raise Rejected("delivery.ignored", why)
-        number, kind = str(post.id or ""), _EVENTS[kept.event]
+        number, kind = str(post.id or ""), _EVENTS.get(kept.event)
+        if kind is None:
+            raise Rejected("json.invalid", f"no event of a post: {kept.event[:40]!r}")
         if not number or not post.topic_id:
             raise Rejected("json.invalid", "a post without its id or its topic")
         of = message_id("discourse", f"discourse:{delivery.account}", number)

@@ -9,6 +9,7 @@ stream, webhooks (CRC).
 import base64
 import hmac
 import html
+import re
 from collections import OrderedDict
 from hashlib import sha256
 from typing import Any, Literal
@@ -185,14 +186,16 @@ class X:
         secret = need(settings.consumer_secret, "consumer_secret", "[channels.x.ACCOUNT]").encode()
         if call.method == "GET":
             token = call.query.get("crc_token", "")
-            if not token:
-                raise Rejected("form.malformed", "no crc_token")
+            if not _CHALLENGE.fullmatch(token):
+                raise Rejected("form.malformed", "crc_token is not a challenge of X's")
             told = {"response_token": f"sha256={_mark(secret, token.encode())}"}
             answer = Answer(body=msgspec.json.encode(told), content_type="application/json")
             return Taken(ignored=("handshake",), answer=answer)
         told_mark = call.headers.get("x-twitter-webhooks-signature", "")
         if not told_mark:
             raise Rejected("signature.missing", "no x-twitter-webhooks-signature")
+        if not call.body.startswith(b"{"):
+            raise Rejected("json.malformed", "the body is not a JSON object")
         due = f"sha256={_mark(secret, call.body)}"
         if not hmac.compare_digest(told_mark.strip().encode("utf-8", "replace"), due.encode()):
             raise Rejected("signature.wrong", "x-twitter-webhooks-signature is not of these bytes")
@@ -258,6 +261,9 @@ class X:
         return Stream(account, settings, tools)
 
 
+# X signs its challenge's answer and its calls with one key and one algorithm: what is signed for
+# anybody who asks must never be a body. No JSON object consists of these characters.
+_CHALLENGE = re.compile(r"[A-Za-z0-9_=-]{1,200}")
 _KINDS = {"post.create": "post", "follow.follow": "follow", "like.create": "like"}
 
 

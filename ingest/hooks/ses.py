@@ -26,7 +26,11 @@ from schemas.base import Record
 from schemas.errors import Rejected, Retry
 
 WINDOW = timedelta(hours=8)
-_HOST = re.compile(r"^https://sns\.[a-zA-Z0-9-]{3,}\.amazonaws\.com(?:\.cn)?/[^\s]*$")
+# sns.REGION, and nothing that only looks like a region: a bucket named `sns` answers at
+# sns.s3-us-west-2.amazonaws.com.
+_HOST = re.compile(
+    r"https://sns\.[a-z]{2}(?:-[a-z]+){1,3}-\d{1,2}\.amazonaws\.com(?:\.cn)?/[^\s\\@]*"
+)
 _NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
 _CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
 _CERTIFICATES = 20
@@ -146,7 +150,7 @@ def _signed(sns: _Sns) -> bytes:
 
 
 def _aws(url: str, what: str) -> str:
-    if not _HOST.match(url):
+    if not _HOST.fullmatch(url):
         raise Rejected("signature.wrong", f"{what} is not Amazon's")
     return url
 

@@ -81,3 +81,12 @@ async def test_pings_and_other_events_are_counted() -> None:
         (body(), "post_liked", "other_event"),
     ):
         assert (await Discourse().receive(call(raw, event), ACCOUNT, TOOLS)).ignored == (why,)
+
+
+def test_a_stored_event_that_is_none_of_a_posts_is_refused() -> None:
+    stored = b'{"event": "post_liked", ' + body()[1:]
+    with pytest.raises(Rejected, match="no event of a post"):
+        Discourse().parse(
+            Delivery(raw=stored, account="a", received_at=NOW),
+            Context(brand="d", settings=ACCOUNT),
+        )

@@ -77,9 +77,23 @@ async def test_the_challenge_is_answered_with_our_mark() -> None:
     ask = Call(method="GET", path="/", query={"crc_token": "abc"}, headers={}, body=b"")
     taken = await X().receive(ask, ACCOUNT, TOOLS)
     assert json.loads(taken.answer.body) == {"response_token": mark(b"abc")}
-    for bad, settings in ((replace(ask, query={}), ACCOUNT), (ask, Account())):
+    body = activity().decode()
+    for bad, settings in (
+        (replace(ask, query={}), ACCOUNT), (ask, Account()),
+        (replace(ask, query={"crc_token": body}), ACCOUNT),
+        (replace(ask, query={"crc_token": f" {body}"}), ACCOUNT),
+        (replace(ask, query={"crc_token": "a" * 201}), ACCOUNT),
+    ):  # fmt: skip
         with pytest.raises(Rejected):
             await X().receive(bad, settings, TOOLS)
+
+
+async def test_a_challenge_that_was_signed_is_no_call() -> None:
+    headers = {"x-twitter-webhooks-signature": mark(b"abc")}
+    call = Call(method="POST", path="/", query={}, headers=headers, body=b"abc")
+    with pytest.raises(Rejected) as error:
+        await X().receive(call, ACCOUNT, TOOLS)
+    assert error.value.code == "json.malformed"
 
 
 def test_a_mention_gives_words_author_reach_and_place() -> None:
