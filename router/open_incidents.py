@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from runtime.bus import rdkafka
 from runtime.clock import Clock
+from runtime.faults import guard
 from runtime.log import get
 from runtime.settings import Kafka
 from schemas import envelope, topics
@@ -20,6 +21,9 @@ from schemas.errors import Rejected
 from schemas.incident import ENDED, LOOKED_BACK, Incident, after, whole
 
 log = get(__name__)
+
+STEP = "open_incidents"
+"""This reader in `santral_bugs_caught_total`."""
 
 _LOOK_S = 0.5
 _FIRST_S = 20.0
@@ -31,7 +35,9 @@ def still_open(known: dict[str, Incident], now: datetime) -> tuple[Incident, ...
     """Return the open ones; what was merged has the id and the standing of what it is part of."""
     made = []
     for incident in known.values():
-        main = whole(incident, known.get)
+        main = None
+        with guard(log, STEP, incident=incident.id):
+            main = whole(incident, known.get)
         if main is None or main.status in ENDED or now - main.at > STALE:
             continue
         made.append(msgspec.structs.replace(main, signs=incident.signs, needed=incident.needed))
@@ -100,4 +106,5 @@ class OpenIncidents:
             except Rejected as refusal:
                 log.warning("record.undecodable", topic=record.topic(), text=refusal.text)
                 continue
-            self._known[told.id] = after(self._known.get(told.id), told)
+            with guard(log, STEP, incident=told.id):
+                self._known[told.id] = after(self._known.get(told.id), told)

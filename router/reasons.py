@@ -109,3 +109,7 @@ HOPS = _state(
     "hop_limit", "çok kez yönlendirildi, ön değerlendirmeye alındı",
     "moved too often: triage decides",
 )  # fmt: skip
+FAULT = _state(
+    "fault", "bizden kaynaklanan bir hata yüzünden bölümü belirlenemedi, lütfen elle yönlendirin",
+    "a fault of ours kept it from being decided: please send it to its department",
+)  # fmt: skip

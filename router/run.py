@@ -25,7 +25,8 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from router import model_file, rules, standing
-from router.decide import Decided, apply, one, readings
+from router.decide import Decided, one, readings
+from router.deciding import STEP, Result, decide_record
 from router.entities import Pattern
 from router.model import AT_ONCE
 from router.open_incidents import OpenIncidents
@@ -37,6 +38,7 @@ from runtime import metrics, trace
 from runtime.archive import Archive, Folder
 from runtime.bus import rdkafka
 from runtime.clock import Clock, SystemClock
+from runtime.faults import guard
 from runtime.health import Fresh, Health, Watchdog, serve
 from runtime.settings import Settings
 from schemas import envelope, topics
@@ -157,6 +159,7 @@ class Router:
         self._archive = archive
         self._states = Conversations()
         self._poison: Counter[tuple[str, int]] = Counter()
+        self._faults: Counter[tuple[str, int]] = Counter()
         self._paused: set[tuple[str, int]] = set()
         self._swept_at = clock.now()
         self._transactions = Transactions(settings.kafka, clock)
@@ -293,85 +296,80 @@ class Router:
         self, record: Any, decoded: Message | Outcome | None, error: Rejected | None,
         batch: Batch, now: datetime,
     ) -> None:  # fmt: skip
-        """Decide one record and produce what follows from it."""
+        """Decide one record and produce what follows from it.
+
+        Only a record that does not decode is a dead letter, and only those count as poison: what a
+        fault of ours kept from being decided is in triage, and the line goes on.
+        """
         place = (record.topic(), record.partition())
         partition = record.partition()
-        parent = envelope.traceparent_of(record.headers())
+        if error is not None or decoded is None:
+            self._bury(record, decoded, error or Rejected("record.misplaced"), now)
+            self._poison[place] += 1
+            return
+        self._poison[place] = 0
+
+        def look() -> ConversationState | None:
+            found = batch.fresh.get((partition, decoded.conversation))
+            return found if found is not None else self._states.get(partition, decoded.conversation)
+
+        read = batch.readings.get(id(decoded))
         try:
-            if error is not None or decoded is None:
-                raise error or Rejected("record.misplaced")
-            state = self._look(partition, decoded.conversation, batch)
-            made = self._decided(decoded, state, now, batch.readings.get(id(decoded)))
-            self._put(made, partition, batch, parent)
-            if self._shadow is not None and isinstance(decoded, Message):
-                self._beside(decoded, state, made, batch, now)
-            self._poison[place] = 0
+            result = decide_record(decoded, look, self._policy, now, read)
         except Rejected as refusal:
             self._bury(record, decoded, refusal, now)
-            self._poison[place] += 1
+            self._note_fault(place, faulted=True)
+            return
+        self._note_fault(place, faulted=result.faulted)
+        self._put(result, partition, batch, envelope.traceparent_of(record.headers()))
+        if self._shadow is not None and isinstance(decoded, Message) and not result.faulted:
+            self._beside(decoded, result, batch, now)
 
-    def _look(self, partition: int, conversation: str, batch: Batch) -> ConversationState | None:
-        found = batch.fresh.get((partition, conversation))
-        return found if found is not None else self._states.get(partition, conversation)
+    def _note_fault(self, place: tuple[str, int], *, faulted: bool) -> None:
+        """Raise an alarm when faults of ours come in a row; the line goes on all the same."""
+        self._faults[place] = self._faults[place] + 1 if faulted else 0
+        if self._faults[place] == self._settings.router.poison_in_a_row:
+            log.error("router.faults", topic=place[0], partition=place[1], bad=self._faults[place])
 
-    def _decided(
-        self, decoded: Message | Outcome, state: ConversationState | None, now: datetime,
-        read: Read | None,
-    ) -> Decided | ConversationState | None:  # fmt: skip
-        """Decide; a bug that one record brings out must not stop the line: it is buried."""
-        try:
-            if isinstance(decoded, Message):
-                return one(decoded, state, self._policy, now, read)
-            return apply(decoded, state, self._policy, now)
-        except Exception as error:
-            log.exception("router.bug", id=decoded.id)
-            raise Rejected("router.bug", f"{type(error).__name__} while deciding") from error
-
-    def _beside(
-        self, message: Message, state: ConversationState | None, made: Any, batch: Batch,
-        now: datetime,
-    ) -> None:  # fmt: skip
+    def _beside(self, message: Message, result: Result, batch: Batch, now: datetime) -> None:
         """Count what the candidate makes of a message; whatever it does, the line moves on."""
         assert self._shadow is not None
+        assert isinstance(result.made, Decided)
+        read, mine = batch.shadows.get(id(message)), result.made.decision
         try:
-            other = one(message, state, self._shadow, now, batch.shadows.get(id(message))).decision
-            mine = made.decision
-            result = "same" if mine.priority == other.priority else "other_priority"
+            other = one(message, result.before, self._shadow, now, read).decision
+            comparison = "same" if mine.priority == other.priority else "other_priority"
             if mine.department != other.department:
-                result = "other_department"
+                comparison = "other_department"
         except Exception:
             log.exception("router.shadow_bug", id=message.id)
-            result = "failed"
-        metrics.count("santral_shadow_decisions_total", result=result)
+            comparison = "failed"
+        metrics.count("santral_shadow_decisions_total", result=comparison)
 
-    def _put(
-        self, made: Decided | ConversationState | None, partition: int, batch: Batch,
-        parent: str | None,
-    ) -> None:  # fmt: skip
+    def _put(self, result: Result, partition: int, batch: Batch, parent: str | None) -> None:
         """Write what was decided, and note the state it leaves."""
+        made = result.made
         if isinstance(made, ConversationState):
             self._keep(made, partition, batch)
         elif made is not None and made.decision.action == "repeat":
             batch.repeats += 1
         elif made is not None:
-            self._write(made, partition, batch, parent)
+            self._write(made, result, partition, batch, parent)
             batch.decided[made.decision.department, made.decision.action] += 1
 
-    def _write(self, decided: Decided, partition: int, batch: Batch, parent: str | None) -> None:
+    def _write(
+        self, decided: Decided, result: Result, partition: int, batch: Batch, parent: str | None
+    ) -> None:
         decision = decided.decision
         span = trace.child(parent)
-        # Encode everything first: what is too large is refused whole, never half written.
-        values = [envelope.encode(decision)]
-        if decided.item is not None:
-            values.append(envelope.encode(decided.item))
         key = decision.conversation.encode()
         identifier = f"{decision.message};{decision.hops}"
         head = envelope.headers_from(_TYPES[Decision], identifier, SOURCE, batch.time, span)
-        self._transactions.produce(topics.DECISIONS.name, values[0], key, head, partition)
-        if decided.item is not None:
+        self._transactions.produce(topics.DECISIONS.name, result.decision, key, head, partition)
+        if result.item is not None:
             head = envelope.headers_from(_TYPES[WorkItem], identifier, SOURCE, batch.time, span)
             self._transactions.produce(
-                topics.queue_topic(decision.department), values[1], key, head
+                topics.queue_topic(decision.department), result.item, key, head
             )
         if decided.state is not None:
             self._keep(decided.state, partition, batch)
@@ -410,7 +408,13 @@ class Router:
     def _finish(self, batch: Batch) -> None:
         """Produce the states, then commit everything."""
         for place, state in batch.fresh.items():
-            value = envelope.encode(state)
+            value = b""
+            with guard(log, STEP, pure=True, conversation=state.conversation):
+                value = envelope.encode(state)
+            if not value:
+                # The conversation goes on from what was remembered of it before.
+                del batch.changed[place]
+                continue
             batch.changed[place] = value
             self._transactions.produce(
                 topics.CONVERSATIONS.name, value, state.conversation.encode(), None, place[0]
@@ -469,10 +473,7 @@ class Router:
         self._swept_at = now
         after = self._settings.router.forget_after
         for partition in self._states.owned():
-            old = [
-                key for key, value in self._states.items(partition)
-                if expired(msgspec.json.decode(value, type=ConversationState), now, after)
-            ]  # fmt: skip
+            old = [k for k, v in self._states.items(partition) if _is_expired(v, now, after)]
             for at in range(0, len(old), _SWEEP_BATCH):
                 self._forget(partition, old[at : at + _SWEEP_BATCH])
 
@@ -518,6 +519,13 @@ def _decoded(record: Any) -> tuple[Message | Outcome | None, Rejected | None]:
     except Rejected as error:
         return decoded, error
     return decoded, None
+
+
+def _is_expired(value: bytes, now: datetime, after: timedelta) -> bool:
+    """Return whether a state is to be forgotten: one that does not decode is of no use either."""
+    with guard(log, STEP):
+        return expired(msgspec.json.decode(value, type=ConversationState), now, after)
+    return True
 
 
 def _ends(records: list[Any]) -> dict[tuple[str, int], int]:

@@ -16,6 +16,7 @@ from runtime.log import get
 from runtime.settings import Kafka
 from schemas import topics
 from schemas.conversation import ConversationState
+from schemas.errors import Unavailable
 
 log = get(__name__)
 
@@ -38,8 +39,15 @@ class Conversations:
         return sum(map(len, self._held.values()))
 
     def get(self, partition: int, conversation: str) -> ConversationState | None:
-        """Return a conversation's state, or None."""
-        value = self._held[partition].get(conversation)
+        """Return a conversation's state, or None.
+
+        Raise Unavailable for a partition that this process does not own, msgspec.DecodeError for a
+        state that does not decode.
+        """
+        states = self._held.get(partition)
+        if states is None:
+            raise Unavailable(f"partition {partition} is not owned by this process")
+        value = states.get(conversation)
         return None if value is None else _decoder.decode(value)
 
     def commit(self, changed: Mapping[tuple[int, str], bytes | None]) -> None:
@@ -118,7 +126,8 @@ def _take(record: Any, made: dict[int, dict[str, bytes]]) -> bool:
         if not error.retriable():
             raise KafkaException(error)
         return False
-    held, key, value = made[record.partition()], record.key().decode(), record.value()
+    held, value = made[record.partition()], record.value()
+    key = (record.key() or b"").decode("utf-8", "replace")
     if value is None:
         held.pop(key, None)
     else:

@@ -38,6 +38,7 @@ Name = Literal[
     "santral_incidents_written_total",
     "santral_chat_sessions_open",
     "santral_stage_stalled_total",
+    "santral_bugs_caught_total",
 ]
 
 
@@ -118,6 +119,9 @@ METRICS: dict[Name, Metric] = {
     "santral_chat_sessions_open": Metric("gauge", "Web chat connections open at this door."),
     "santral_stage_stalled_total": Metric(
         "counter", "Times the watchdog found a position standing still with lag.", ("stage",)),
+    "santral_bugs_caught_total": Metric(
+        "counter", "Records that a fault of ours cost their extras, by step; above 0: the log has "
+        "the traceback, and the router's are in triage with the flag router.bug.", ("step",)),
 }  # fmt: skip
 
 REGISTRY = CollectorRegistry()

@@ -6,7 +6,8 @@ SantralError
  ├── ConfigError        the configuration is wrong: all problems at once
  └── Unavailable        something Santral needs to start is missing: says what to do
 
-Anything else is a bug and crashes. Pure.
+Anything else is a bug: it costs that record its extras, is counted and logged with its traceback,
+and never takes a customer's message off the road. Pure.
 """
 
 from datetime import UTC, datetime
@@ -57,11 +58,13 @@ CODES: dict[str, str] = {
     "reply.forbidden": "the source takes no answer there",
     "reply.too_late": "the time in which the source takes an answer is over",
     "reply.too_long": "the answer is longer than the source takes",
+    "reply.unsafe": "the answer can't be written so that it says only what was meant",
+    "reply.bug": "a fault of ours while sending; the log has the traceback",
     "reply.loop": "the loop guard held the answer back",
     "message.unknown": "no such message is known",
     "incident.unknown": "no such incident is known",
     "incident.ended": "people merged or dismissed that incident",
-    "router.bug": "the router failed on this record; its log has the traceback",
+    "router.bug": "a fault of ours while deciding; the router's log has the traceback",
 }
 """Every stable code with its sentence; counted in santral_messages_rejected_total."""
 

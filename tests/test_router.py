@@ -20,11 +20,13 @@ from runtime.clock import SystemClock
 from runtime.health import Health
 from runtime.settings import Settings, Shadow
 from schemas import envelope, topics
+from schemas.dead import DeadLetter
 from schemas.decision import WorkItem
 from schemas.departments import DEFAULT
 from schemas.message import Message
 from tests.samples import NOW, message, policy
 from tests.servers import wait
+from tests.test_faults import POISON, poisoned
 
 
 class Hurried(SystemClock):
@@ -84,6 +86,40 @@ async def test_a_batch_that_takes_too_long_ends_early_and_nothing_is_lost_or_dou
     assert wait("it owns its partitions", lambda: again.turn() == 0 and again.look()[0] > 0)
     assert again.look()[1] == 0
     again.stop()
+
+
+async def test_what_a_fault_keeps_from_being_decided_is_in_triage_and_the_line_goes_on(
+    kafka: Settings,
+) -> None:
+    producer = Producer(bus.rdkafka(kafka.kafka, partitioner="murmur2_random"))
+    words = ("Faturam yanlış", f"{POISON} fatura")
+    sent = [message(words[n % 3 == 0], native=str(n), root=str(n % 7)) for n in range(60)]
+    for made in sent:
+        producer.produce(topics.MESSAGES.name, envelope.encode(made), made.conversation.encode())
+    producer.produce(topics.MESSAGES.name, b"{", b"x")
+    producer.flush(30)
+    router = Router(
+        kafka, poisoned("rule"), SystemClock(), Folder(kafka.archive_path), Health("router")
+    )
+    routed(router, 61)
+    items: list[WorkItem] = []
+    async with asyncio.timeout(30):
+        while len(items) < len(sent):
+            items = [
+                envelope.decode(WorkItem, r.value)
+                async for records in read_to_end(kafka.kafka, queues(DEFAULT))
+                for r in records
+            ]
+    assert sorted(i.message.id for i in items) == sorted(m.id for m in sent)
+    faulted = {i.message.id for i in items if "router.bug" in i.decision.flags}
+    assert faulted == {m.id for m in sent if POISON in m.text}
+    assert {i.decision.department for i in items if i.message.id in faulted} == {"triage"}
+    dead = [
+        envelope.decode(DeadLetter, r.value).code
+        async for records in read_to_end(kafka.kafka, [topics.DEAD.name])
+        for r in records
+    ]
+    assert dead == ["record.undecodable"]
 
 
 async def test_a_reader_that_has_read_everything_lags_behind_nothing(kafka: Settings) -> None:

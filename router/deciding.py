@@ -1,0 +1,82 @@
+"""One record decided and encoded, whatever is wrong with our code: never an exception, but for
+what is away.
+
+Before: run.py decoded a record of messages.v1 or outcomes.v1. After: run.py produces the values.
+What is encoded here is whole: run.py never writes a half of a decision.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from router.decide import Decided, apply, one
+from router.fault import FLAG, triage_message, triage_move
+from router.policy import Policy, Read
+from runtime import log as logs
+from runtime.faults import guard
+from schemas import envelope
+from schemas.conversation import ConversationState
+from schemas.errors import Rejected
+from schemas.message import Message
+from schemas.outcome import Outcome
+
+log = logs.get(__name__)
+
+STEP = "router"
+"""The router in `santral_bugs_caught_total`."""
+
+Look = Callable[[], ConversationState | None]
+Made = Decided | ConversationState | None
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What follows from a record: a decision with its records' values, a new state, or nothing.
+
+    `before` is the conversation's state until then; `faulted` tells that a fault of ours kept the
+    record from being decided as it should be.
+    """
+
+    made: Made
+    before: ConversationState | None = None
+    decision: bytes = b""
+    item: bytes | None = None
+    faulted: bool = False
+
+
+def decide_record(
+    record: Message | Outcome, look: Look, policy: Policy, now: datetime, read: Read | None = None
+) -> Result:
+    """Decide a record; raise Rejected(router.bug) only where not even triage can have it.
+
+    `look` returns the conversation's state; its Unavailable is raised on.
+    """
+    state: ConversationState | None = None
+    with guard(log, STEP, id=record.id) as reading:
+        state = look()
+    if not reading.failed:
+        with guard(log, STEP, pure=True, id=record.id):
+            if isinstance(record, Message):
+                return _encoded(one(record, state, policy, now, read), state)
+            return _encoded(apply(record, state, policy, now), state)
+    with guard(log, STEP, pure=True, id=record.id):
+        result = _encoded(_faulted(record, state, policy, now), state)
+        return msgspec.structs.replace(result, faulted=True)
+    raise Rejected(FLAG)
+
+
+def _faulted(
+    record: Message | Outcome, state: ConversationState | None, policy: Policy, now: datetime
+) -> Decided | None:
+    if isinstance(record, Message):
+        decision, after, item = triage_message(record, state, policy, now)
+        return Decided(decision=decision, state=after, item=item)
+    moved = triage_move(record, state, policy, now)
+    return None if moved is None else Decided(decision=moved[0], state=moved[1], item=moved[2])
+
+
+def _encoded(made: Made, before: ConversationState | None) -> Result:
+    if not isinstance(made, Decided) or made.decision.action == "repeat":
+        return Result(made, before)
+    item = None if made.item is None else envelope.encode(made.item)
+    return Result(made, before, envelope.encode(made.decision), item)

@@ -1,0 +1,62 @@
+"""Faults of ours in handling one record, told apart from systems that are away.
+
+Before: a stage caught an exception while it handled one record. After: its log has the traceback,
+`santral_bugs_caught_total` counts it, and the stage goes on with the next record. An outage is
+waited out instead, since the same record succeeds later.
+"""
+
+from typing import Any
+
+from aiokafka.errors import KafkaError
+from confluent_kafka import KafkaException
+from redis.exceptions import ConnectionError as RedisDown
+from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, ResponseError
+from redis.exceptions import TimeoutError as RedisSlow
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from runtime import metrics
+from schemas.errors import Retry, Unavailable
+
+_OUTAGES = (
+    Retry, Unavailable, KafkaError, KafkaException, OSError, MemoryError, RedisDown, RedisSlow,
+    NoScriptError, OutOfMemoryError, ReadOnlyError, OperationalError, InterfaceError,
+)  # fmt: skip
+_REDIS_AWAY = ("MISCONF", "LOADING", "BUSY", "READONLY", "OOM", "MASTERDOWN", "NOREPLICAS",
+               "CLUSTERDOWN", "TRYAGAIN", "NOAUTH", "NOPERM", "WRONGPASS")  # fmt: skip
+"""First words of Redis' answers that tell of the server, not of the call."""
+_PROGRAM_LIMIT = "54"
+"""PostgreSQL's class of SQLSTATE for a value too large for its column or index: the record's."""
+
+
+def is_outage(error: BaseException) -> bool:
+    """Return whether something outside is away; anything else is a fault in our own code."""
+    if isinstance(error, OperationalError):
+        return not str(getattr(error.orig, "sqlstate", "") or "").startswith(_PROGRAM_LIMIT)
+    if isinstance(error, ResponseError) and str(error).startswith(_REDIS_AWAY):
+        return True
+    return isinstance(error, _OUTAGES)
+
+
+class guard:  # noqa: N801 - it reads as a word of the language: with guard(…)
+    """Keeps a fault in one record's handling from ending the stage: `with guard(log, "desk"): …`.
+
+    An outage is raised on, unless the code within is `pure` and meets none. `failed` tells
+    afterwards whether there was a fault; it is logged with its traceback and counted by then.
+    """
+
+    def __init__(self, log: Any, step: str, *, pure: bool = False, **fields: Any) -> None:
+        self._log, self._step, self._pure, self._fields = log, step, pure, fields
+        self.failed = False
+
+    def __enter__(self) -> "guard":
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object
+    ) -> bool:
+        if not isinstance(error, Exception) or (is_outage(error) and not self._pure):
+            return False
+        self.failed = True
+        self._log.error("bug.caught", step=self._step, exc_info=error, **self._fields)
+        metrics.count("santral_bugs_caught_total", step=self._step)
+        return True

@@ -1,0 +1,227 @@
+"""A fault of ours costs a record its extras, never its way: the router's part, without a broker."""
+
+import dataclasses
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from router import fault
+from router.decide import one
+from router.deciding import Result, decide_record
+from router.entities import Pattern
+from router.model import Model
+from router.open_incidents import still_open
+from router.policy import IMPORTED, Policy
+from router.rules import Hit, Pack
+from runtime import metrics
+from schemas import envelope
+from schemas.conversation import ConversationState, has_seen
+from schemas.decision import Decision, WorkItem
+from schemas.errors import Rejected, Unavailable
+from schemas.incident import Incident
+from schemas.message import Automatic, Event, Handle, Message, Party
+from schemas.outcome import Outcome
+from tests.samples import NOW, PACK, message, policy
+
+POISON = "zehirli"
+
+
+class PoisonedPack(Pack):
+    """Rules of which one raises on a word."""
+
+    def hits(self, text: str, folded: str, words: Sequence[str] | None = None) -> list[Hit]:
+        if POISON in folded:
+            raise KeyError(POISON)
+        return super().hits(text, folded, words)
+
+
+class PoisonedPattern:
+    """A brand's pattern whose match can't be looked up."""
+
+    def finditer(self, text: str) -> Any:
+        if POISON in text:
+            raise KeyError(POISON)
+        return iter(())
+
+
+class PoisonedModel:
+    """A model that raises on a word, and has no opinion on anything else."""
+
+    head = SimpleNamespace(task="sentiment", pack="", labels=("bad",))
+    name = "poisoned"
+
+    def read(self, texts: Sequence[str], _hits: Any) -> Any:
+        raise ZeroDivisionError
+
+
+def poisoned(what: str) -> Policy:
+    """Return the default policy with one poisoned part."""
+    made = policy()
+    if what == "rule":
+        fields = {f.name: getattr(PACK, f.name) for f in dataclasses.fields(PACK) if f.init}
+        return dataclasses.replace(made, pack=PoisonedPack(**fields))
+    if what == "pattern":
+        pattern = cast("Pattern", ("zehir", PoisonedPattern()))
+        return dataclasses.replace(made, patterns=(pattern,))
+    return dataclasses.replace(made, models=(cast("Model", PoisonedModel()),))
+
+
+def counted(step: str) -> float:
+    """Return how many faults a step had until now."""
+    name = f'santral_bugs_caught_total{{step="{step}"}}'
+    lines = metrics.exposition().decode().splitlines()
+    return next((float(x.split()[1]) for x in lines if x.startswith(name)), 0.0)
+
+
+def _decide(
+    record: Message | Outcome, state: ConversationState | None, by: Policy | None = None
+) -> Result:
+    return decide_record(record, lambda: state, by or poisoned("rule"), NOW)
+
+
+def _made(result: Result) -> tuple[Decision, ConversationState | None, WorkItem | None]:
+    """Return decision and item as their readers decode them, and the state after."""
+    decision = envelope.decode(Decision, result.decision)
+    item = None if result.item is None else envelope.decode(WorkItem, result.item)
+    return decision, result.made.state, item  # type: ignore[union-attr]  # it is a Decided
+
+
+def _after(text: str = "Faturam yanlış", **more: Any) -> ConversationState:
+    state = one(message(text, **more), None, policy(), NOW).state
+    assert state is not None
+    return state
+
+
+@pytest.mark.parametrize("what", ["rule", "pattern", "model"])
+def test_a_message_that_a_fault_keeps_from_being_decided_is_in_triage_with_its_words(
+    what: str,
+) -> None:
+    before = counted("router")
+    sent = message(f"{POISON} fatura")
+    result = _decide(sent, None, poisoned(what))
+    decision, state, item = _made(result)
+    assert result.faulted
+    assert counted("router") == before + 1
+    assert (decision.department, decision.action, decision.flags) == (
+        "triage", "triage", ("router.bug",),
+    )  # fmt: skip
+    assert "hata" in decision.reasons[0].text_tr
+    assert "fault of ours" in decision.reasons[0].text_en
+    assert item is not None
+    assert item.message == sent
+    assert item.due.first_response > NOW
+    assert state is not None
+    assert (state.status, state.messages) == ("open", 1)
+    assert has_seen(state, sent.id)
+
+
+def test_it_is_dropped_when_it_comes_again_as_any_other() -> None:
+    sent = message(f"{POISON} fatura")
+    state = _decide(sent, None).made.state  # type: ignore[union-attr]  # it is a Decided
+    again = _decide(sent, state)
+    assert not again.faulted
+    assert again.made.decision.action == "repeat"  # type: ignore[union-attr]  # as above
+    told = fault.triage_message(sent, state, policy(), NOW)
+    assert (told[0].action, told[1], told[2]) == ("repeat", None, None)
+
+
+def test_the_department_keeps_the_conversation_and_an_urgent_one_stays_urgent() -> None:
+    held = msgspec.structs.replace(_after(), priority=90, language="tr", hops=2)
+    decision, state, item = _made(_decide(message(f"{POISON} fatura", native="2"), held))
+    assert (decision.department, decision.priority, decision.language) == ("triage", 90, "tr")
+    assert (decision.hops, item is not None) == (2, True)
+    assert state is not None
+    assert (state.department, state.messages, state.hops) == (held.department, 2, 2)
+
+
+def test_a_stranger_in_a_conversation_is_told_of_all_the_same() -> None:
+    held = _after(kind="mail")
+    other = Party(handles=(Handle(kind="email", value="eve@ornek.example"),))
+    sent = message(f"{POISON} fatura", native="2", kind="mail", sender=other)
+    decision, state, _ = _made(_decide(sent, held))
+    assert "new_participant" in decision.flags
+    assert state is not None
+    assert state.participants == held.participants
+
+
+def test_machines_and_history_wait_for_nobody_and_an_edit_opens_no_work() -> None:
+    machine = message(POISON, automatic=Automatic(kind="list", evidence="List-Id"))
+    for sent in (machine, message(POISON, flags=(IMPORTED,))):
+        decision, state, item = _made(_decide(sent, None))
+        assert (decision.action, item) == ("automatic", None)
+        assert "router.bug" in decision.flags
+        assert state is not None
+        assert state.status == "quiet"
+    edit = message(POISON, native="2", event=Event(kind="edited", of="m"))
+    assert _made(_decide(edit, None))[2] is None
+    assert _made(_decide(edit, _after()))[2] is not None
+
+
+def _move(kind: str = "rerouted") -> Outcome:
+    decided = one(message("Faturam yanlış"), None, policy(), NOW)
+    assert decided.item is not None
+    return Outcome(
+        id="o1", kind=kind, brand="default", conversation=decided.decision.conversation,  # type: ignore[arg-type]  # a kind by its name
+        item="i", department="billing", to="technical", moved=decided.item, at=NOW,
+    )  # fmt: skip
+
+
+class _Raising(dict[str, Any]):
+    """Departments that can't be looked up."""
+
+    def __contains__(self, _key: object) -> bool:
+        raise KeyError
+
+
+def test_a_move_that_can_not_be_applied_puts_the_item_into_triage() -> None:
+    by = dataclasses.replace(policy(), departments=_Raising())
+    decision, state, item = _made(_decide(_move(), _after(), by))
+    assert (decision.department, decision.hops) == ("triage", 1)
+    assert "router.bug" in decision.flags
+    assert item is not None
+    assert item.message.text == "Faturam yanlış"
+    assert state is not None
+    assert state.department == "triage"
+    assert has_seen(state, "o1")
+
+
+def test_what_people_did_beside_moving_costs_only_itself() -> None:
+    result = decide_record(
+        msgspec.structs.replace(_move("resolved"), moved=None),
+        lambda: cast("Any", SimpleNamespace(seen=b"")), policy(), NOW,
+    )  # fmt: skip
+    assert result.faulted
+    assert result.made is None
+
+
+def test_a_state_that_does_not_decode_is_no_end_but_a_partition_that_is_not_ours_is() -> None:
+    def broken() -> ConversationState | None:
+        raise msgspec.ValidationError("no state")
+
+    def away() -> ConversationState | None:
+        raise Unavailable("not ours")
+
+    decision, state, _ = _made(decide_record(message("Faturam yanlış"), broken, policy(), NOW))
+    assert (decision.department, decision.flags) == ("triage", ("router.bug",))
+    assert state is not None
+    with pytest.raises(Unavailable):
+        decide_record(message("Faturam yanlış"), away, policy(), NOW)
+
+
+def test_only_where_not_even_triage_can_have_it_is_it_refused() -> None:
+    by = dataclasses.replace(poisoned("rule"), departments={})
+    with pytest.raises(Rejected) as error:
+        _decide(message(POISON), None, by)
+    assert error.value.code == "router.bug"
+
+
+def test_an_incident_that_can_not_be_read_costs_none_of_the_others() -> None:
+    good = Incident(id="a", brand="b", status="opened", opened_at=NOW, at=NOW, title="t")
+    bad = cast("Any", SimpleNamespace(id="x"))
+    before = counted("open_incidents")
+    found = still_open({"x": bad, "a": good}, NOW)
+    assert [i.id for i in found] == ["a"]
+    assert counted("open_incidents") == before + 1
