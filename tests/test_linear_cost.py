@@ -1,0 +1,109 @@
+"""What strangers write costs time that grows with its length, never with its square.
+
+Each parser is given every marker that it knows, over and over. A parser that looks again at what it
+has seen shows here as one whose time grows more than twice as fast as its input. To have a parser
+tested, add a row to PARSERS; take the markers from the parser's own tables, so that a new row of
+those is tested unasked.
+"""
+
+import gc
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import pytest
+
+from ingest.clean import html_page, html_tokens
+from ingest.clean.html import to_text
+
+GROWTH = 8
+"""How much longer the long input is."""
+
+MAX_COST_GROWTH = 16
+"""How much more CPU time the long input may take: linear is 8, quadratic 64."""
+
+LONG_CHARS = 128 * 1024
+MIX_CHARS = 1024 * 1024
+HARMLESS_S = 0.04
+"""A long input that costs less is let through: of so small a time nothing can be told."""
+
+
+class Parser(NamedTuple):
+    """A function over strangers' text, and the markers that it looks for."""
+
+    name: str
+    function: Callable[[str], object]
+    markers: frozenset[str]
+    reads_lines: bool = True
+    """Whether a marker on a line of its own is another thing than within a line."""
+
+
+def _html_markers() -> Iterator[str]:
+    names = {*html_page.BLOCKS, *html_page.PARAGRAPHS, *html_tokens.UNSHOWN, "td", "br", "b"}
+    yield from (f"<{name}>" for name in names)
+    yield from ("".join(f"</{name}>" for name in sorted(names)), "<div a ", "<style a ", "</p>a")
+    yield from ("<blockquote type=cite>", "a wrote: <blockquote>", '<b a="b>c" d=\'', '<b a="')
+    yield from ("<!--", "-->", "<!", "<?", "</", "<", ">", "<table><tr><td>a", "<tr><td>a<td>b")
+    yield from ("<p style=display:none>", "<b hidden>a", "display:", "data:a/b;base64,", "\xa0")
+    yield from ("&", "&#0", "&#1", "&#x1", "&amp", "\ue000a", "\ue001", "\n", " ")
+
+
+PARSERS = [
+    Parser("html", to_text, frozenset(_html_markers()), reads_lines=False),
+]
+
+
+@pytest.fixture(autouse=True)
+def _no_collector() -> Iterator[None]:
+    """Stop the garbage collector: its cost is that of everything alive in the test process."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def _repeat(marker: str, chars: int) -> str:
+    return marker * (chars // len(marker))
+
+
+def _cpu_time(function: Callable[[str], object], text: str) -> float:
+    began = time.process_time()
+    function(text)
+    return time.process_time() - began
+
+
+def _cost_growth(function: Callable[[str], object], pattern: str, chars: int) -> float:
+    """Return how much more the long input costs than the short one; 0 where it costs nothing."""
+    text = _repeat(pattern, chars)
+    first = _cpu_time(function, text)
+    if first < HARMLESS_S:
+        return 0
+    short = _repeat(pattern, chars // GROWTH)
+    before = min(_cpu_time(function, short) for _ in range(3))
+    if first < MAX_COST_GROWTH * before:
+        return first / before
+    after = min(first, *(_cpu_time(function, text) for _ in range(2)))
+    return after / max(before, HARMLESS_S / MAX_COST_GROWTH)
+
+
+def _patterns(parser: Parser) -> Iterator[str]:
+    for marker in sorted(parser.markers):
+        yield marker
+        if parser.reads_lines and not marker.isspace():
+            yield f"{marker}\n"
+
+
+@pytest.mark.parametrize("parser", PARSERS, ids=lambda parser: parser.name)
+def test_no_repeated_marker_costs_more_than_its_length(parser: Parser) -> None:
+    for pattern in _patterns(parser):
+        growth = _cost_growth(parser.function, pattern, LONG_CHARS)
+        assert growth < MAX_COST_GROWTH, repr(pattern)
+
+
+@pytest.mark.parametrize("parser", PARSERS, ids=lambda parser: parser.name)
+@pytest.mark.parametrize("separator", ["", "\n"])
+def test_all_markers_together_cost_no_more_than_their_length(
+    parser: Parser, separator: str
+) -> None:
+    pattern = separator.join(sorted(parser.markers)) + separator
+    assert _cost_growth(parser.function, pattern, MIX_CHARS) < MAX_COST_GROWTH
