@@ -116,7 +116,8 @@ class Ingest:
         checked, files = await self.scanner.checked(parsed.message, parsed.files)
         for data in files:
             await self._file(data)
-        message = fitted(msgspec.structs.replace(checked, raw=raw))
+        by = delivery.accepted_by
+        message = fitted(msgspec.structs.replace(checked, raw=raw, accepted_by=by))
         await self.publisher.publish(
             topics.MESSAGES.name, message.conversation, message, identifier=message.id,
             source=message.source, time=message.received_at,

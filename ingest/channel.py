@@ -32,7 +32,8 @@ class Delivery:
 
     `ack` is awaited once Kafka has it, or once it was refused for good; `nack` when it must come
     again. `position` is where the source holds it, in the words of its `inventory`; `refused` is
-    why it can't be taken whatever it holds: too large, or not to be read.
+    why it can't be taken whatever it holds: too large, or not to be read. `accepted_by` names the
+    access token that handed it over.
     """
 
     raw: bytes
@@ -42,6 +43,7 @@ class Delivery:
     hint: str | None = None
     refused: Rejected | None = None
     traceparent: str | None = None
+    accepted_by: str | None = None
     ack: Callable[[], Awaitable[None]] = _nothing
     nack: Callable[[], Awaitable[None]] = _nothing
 

@@ -145,6 +145,7 @@ class Door:
         delivery = Delivery(
             raw=raw, account=account, received_at=self.ingest.clock.now(),
             traceparent=request.headers.get("traceparent"),
+            accepted_by=http.token_name(self.settings.tokens.door),
         )  # fmt: skip
         try:
             message = await self.ingest.accept(CHANNELS[channel], delivery, settings, bury=bury)

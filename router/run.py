@@ -48,7 +48,7 @@ from schemas.dead import DeadLetter, Origin
 from schemas.decision import Decision, WorkItem
 from schemas.errors import ConfigError, Problem, Rejected
 from schemas.message import Message
-from schemas.outcome import Outcome
+from schemas.outcome import KINDS, Outcome
 
 log = logs.get(__name__)
 
@@ -308,6 +308,8 @@ class Router:
             self._poison[place] += 1
             return
         self._poison[place] = 0
+        if isinstance(decoded, Outcome) and decoded.kind not in KINDS:
+            metrics.count("santral_words_unknown_total", topic=record.topic())
 
         def look() -> ConversationState | None:
             found = batch.fresh.get((partition, decoded.conversation))

@@ -149,12 +149,15 @@ def send(ctx: click.Context, files: tuple[Path, ...], text: str | None, account:
         ctx.exit(1)
 
 
-def _door(settings: Any) -> Any:
+def _door(settings: Any, *, reading: bool = False) -> Any:
+    """Return a client of the door; who reads needs another token than who hands in."""
     import httpx2
 
+    tokens = settings.tokens
+    token = tokens.console or tokens.desk if reading else tokens.door
     return httpx2.Client(
         base_url=settings.console.door_url, timeout=60,
-        headers={"Authorization": f"Bearer {settings.tokens.door}"},
+        headers={"Authorization": f"Bearer {token}"},
     )  # fmt: skip
 
 
@@ -182,7 +185,7 @@ def follow(ctx: click.Context, identifier: str, timeout: float) -> None:
     """Follow a message, by its id, to its outcome; ends when it is resolved."""
     settings = settings_of(ctx)
     until, told = time.monotonic() + timeout, 0
-    with _door(settings) as client:
+    with _door(settings, reading=True) as client:
         while time.monotonic() < until:
             answer = client.get(f"/v1/messages/{identifier}")
             if answer.status_code == 200:

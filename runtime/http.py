@@ -5,6 +5,7 @@ Before: settings. After: the door, the desk's API and the console.
 
 import asyncio
 import contextlib
+import hashlib
 import hmac
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -19,7 +20,7 @@ from starlette.types import ASGIApp
 
 from runtime import metrics
 from runtime.health import Health
-from schemas.api import Fault
+from schemas.api import PERSONAL_HEADER, Fault
 from schemas.base import Record
 from schemas.errors import Rejected, Retry, Unavailable
 
@@ -100,6 +101,29 @@ def require(request: HTTPConnection, *tokens: str) -> None:
         raise Rejected("token.missing", "send `Authorization: Bearer TOKEN`")
     if not same(given.strip(), *tokens):
         raise Rejected("token.wrong")
+
+
+def holder(request: HTTPConnection, **tokens: str) -> str:
+    """Return the name of the token that the request bears; raise Rejected when it bears none."""
+    require(request, *tokens.values())
+    given = request.headers["authorization"].partition(" ")[2].strip()
+    # The last one wins where two are the same: it has the most rights.
+    return [name for name, token in tokens.items() if same(given, token)][-1]
+
+
+def token_name(token: str) -> str:
+    """Return the name under which records keep a token: twelve hex digits of its SHA-256."""
+    return hashlib.sha256(f"santral.token.{token}".encode()).hexdigest()[:12]
+
+
+def may_see_personal(request: HTTPConnection, token: str) -> bool:
+    """Say whether the request bears the token of personal numbers; a wrong one is Rejected."""
+    given = request.headers.get(PERSONAL_HEADER, "").strip()
+    if not given:
+        return False
+    if not same(given, token):
+        raise Rejected("token.wrong", f"the `{PERSONAL_HEADER}` has no right to personal numbers")
+    return True
 
 
 def same(given: str, *tokens: str) -> bool:

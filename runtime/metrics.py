@@ -30,6 +30,7 @@ Name = Literal[
     "santral_items_leased",
     "santral_leases_expired_total",
     "santral_outcomes_written_total",
+    "santral_words_unknown_total",
     "santral_replies_sent_total",
     "santral_replies_suppressed_total",
     "santral_watch_messages_rate",
@@ -100,6 +101,9 @@ METRICS: dict[Name, Metric] = {
         ("department",)),
     "santral_outcomes_written_total": Metric(
         "counter", "Outcomes acknowledged by Kafka, by kind.", ("kind",)),
+    "santral_words_unknown_total": Metric(
+        "counter", "Records with a kind that this version does not know, passed over: upgrade it.",
+        ("topic",)),
     "santral_replies_sent_total": Metric(
         "counter", "Replies handed over to the outside, by channel and result.",
         ("channel", "result")),

@@ -4,7 +4,8 @@ Before: nothing. After: door and desk decode by it; openapi() documents it. Pure
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from types import UnionType
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 
@@ -14,6 +15,10 @@ from schemas.incident import Incident
 from schemas.link import Link, Node
 from schemas.message import TEXT_LIMIT, Message
 from schemas.outcome import Outcome
+
+PERSONAL_HEADER = "Personal-Token"
+"""The header of who may see personal numbers: with the token `personal` as its value, answers show
+them in the clear, and every message that was shown so gets an Outcome `revealed`."""
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_LIMIT)]
 Short = Annotated[str, msgspec.Meta(max_length=512)]
@@ -72,6 +77,19 @@ class MessageOut(Record, frozen=True, kw_only=True):
     message: Message
     decision: Decision | None
     outcomes: tuple[Outcome, ...]
+
+
+class ReceiptOut(Record, frozen=True, kw_only=True):
+    """What a door token learns of a message that it handed over: how far it is, and no word of it.
+
+    `routed` to a department or to triage, or put away as automatic; `answered` once a reply was
+    written; `resolved` once people closed it.
+    """
+
+    id: Id
+    conversation: Id
+    brand: str
+    state: Literal["accepted", "routed", "answered", "resolved"]
 
 
 class ClaimIn(Record, frozen=True, kw_only=True):
@@ -225,10 +243,18 @@ class Operation:
     token: str
     summary: str
     body: type[Record] | None
-    answer: type[Record] | None
+    answer: type[Record] | UnionType | None
     status: int = 200
     errors: tuple[int, ...] = (400, 401)
     media: str = "application/json"
+    personal: bool = False
+
+    @property
+    def answers(self) -> tuple[type[Record], ...]:
+        """The Structs that it may answer with."""
+        if isinstance(self.answer, UnionType):
+            return get_args(self.answer)
+        return () if self.answer is None else (self.answer,)
 
 
 _ITEM = "/v1/desk/items/{id}"
@@ -239,10 +265,12 @@ OPERATIONS = (
     Operation("post", "/v1/hooks/{channel}/{account}", "door",
               "A vendor's webhook; for channel mail a raw RFC 5322 body", None, Accepted, 200,
               (400, 401, 404, 413, 503), "message/rfc822"),
-    Operation("get", "/v1/messages/{id}", "door, desk or console",
-              "A message, its decision and its outcomes", None, MessageOut, 200, (401, 404)),
-    Operation("post", "/v1/desk/{department}/claim", "desk", "Claim the most urgent items",
-              ClaimIn, Claimed, 200, _DESK_ERRORS),
+    Operation("get", "/v1/messages/{id}", "desk or console; door: the receipt of what it wrote",
+              "A message, its decision and its outcomes, personal numbers masked", None,
+              MessageOut | ReceiptOut, 200, (401, 404, 503), personal=True),
+    Operation("post", "/v1/desk/{department}/claim", "desk",
+              "Claim the most urgent items, personal numbers masked", ClaimIn, Claimed, 200,
+              _DESK_ERRORS, personal=True),
     Operation("post", f"{_ITEM}/heartbeat", "desk", "Keep the lease", LeaseIn, Done, 200,
               _DESK_ERRORS),
     Operation("post", f"{_ITEM}/reply", "desk", "Answer the customer; the item stays yours",
@@ -285,8 +313,8 @@ _SENTENCES = {
 
 def openapi() -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of door and desk."""
-    used = {o.body for o in OPERATIONS} | {o.answer for o in OPERATIONS} | {Fault}
-    kinds = sorted((u for u in used if u is not None), key=lambda u: u.__name__)
+    used = {o.body for o in OPERATIONS if o.body is not None} | {Fault}
+    kinds = sorted(used.union(*(o.answers for o in OPERATIONS)), key=lambda u: u.__name__)
     _, components = msgspec.json.schema_components(
         kinds, ref_template="#/components/schemas/{name}"
     )
@@ -317,9 +345,11 @@ def _operation(told: Operation) -> dict[str, Any]:
         "parameters": [
             {"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names
         ],
-        "responses": {str(told.status): _response("done", told.answer)}
+        "responses": {str(told.status): _response("done", *told.answers)}
         | {str(s): _response(_SENTENCES[s], Fault) for s in told.errors},
     }
+    if told.personal:
+        made["parameters"].append(_PERSONAL_PARAMETER)
     if told.body is not None:
         made["requestBody"] = {"required": True, "content": _content(told.body)}
     elif told.method == "post":
@@ -327,9 +357,19 @@ def _operation(told: Operation) -> dict[str, Any]:
     return made
 
 
-def _response(text: str, kind: type[Record] | None) -> dict[str, Any]:
-    return {"description": text} | ({"content": _content(kind)} if kind else {})
+_PERSONAL_PARAMETER = {
+    "name": PERSONAL_HEADER,
+    "in": "header",
+    "required": False,
+    "description": "The token of who may see personal numbers; each look is an outcome `revealed`.",
+    "schema": {"type": "string"},
+}
 
 
-def _content(kind: type[Record]) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{kind.__name__}"}}}
+def _response(text: str, *kinds: type[Record]) -> dict[str, Any]:
+    return {"description": text} | ({"content": _content(*kinds)} if kinds else {})
+
+
+def _content(*kinds: type[Record]) -> dict[str, Any]:
+    schemas = [{"$ref": f"#/components/schemas/{kind.__name__}"} for kind in kinds]
+    return {"application/json": {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}}

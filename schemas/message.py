@@ -166,6 +166,7 @@ class Message(Record, frozen=True, kw_only=True):
     `text` holds the customer's own words, `full_text` all of it; `position` is where the source
     holds it (for the ledger), `thread` what an answer needs to stand in the same thread,
     `reply_to` where it goes, in the channel's own words, `answering` what the source allows.
+    `accepted_by` names the access token that handed it over, where one did: a short hash.
     """
 
     id: Id
@@ -195,6 +196,7 @@ class Message(Record, frozen=True, kw_only=True):
     reply_to: str | None = None
     answering: Answering | None = None
     flags: tuple[str, ...] = ()
+    accepted_by: str | None = None
 
 
 def fitted(message: Message) -> Message:

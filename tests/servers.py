@@ -203,7 +203,7 @@ class Up:
         """Return a message once `until` holds for it."""
 
         def look() -> dict[str, Any] | None:
-            with self.http() as door:
+            with self.http("console") as door:
                 answer = door.get(f"/v1/messages/{identifier}")
             told: dict[str, Any] = answer.json()
             return told if answer.status_code == 200 and until(told) else None

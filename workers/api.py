@@ -6,7 +6,7 @@ Before: agents' tools, the door that passes requests on. After: desk.py, reading
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 from urllib.parse import quote
 
 import httpx2
@@ -27,13 +27,16 @@ from schemas.api import (
     JudgeIn,
     LinkIn,
     MessageOut,
+    ReceiptOut,
 )
-from schemas.decision import Decision
+from schemas.decision import TRIAGE, Decision
 from schemas.errors import Rejected, Retry
 from schemas.incident import Incident
+from schemas.masking import mask_record
 from workers import customers, incidents, reading
 from workers.desk import BODIES, Desk
 from workers.desk_redis import ItemUnknown, LeaseLost
+from workers.personal import masked_message
 
 # A message just accepted is recorded within this time: whoever asks at once waits for it.
 _PATIENCE_S = 2.0
@@ -61,7 +64,9 @@ class Api:
         """POST /v1/desk/{department}/claim."""
         http.require(request, self.settings.tokens.desk)
         asked = envelope.decode_body(ClaimIn, await http.body(request, self.settings.door.max_json))
-        return http.answer(await self.desk.claim(request.path_params["department"], asked))
+        personal = http.may_see_personal(request, self.settings.tokens.personal)
+        department = request.path_params["department"]
+        return http.answer(await self.desk.claim(department, asked, personal=personal))
 
     async def item(self, request: Request) -> Response:
         """POST /v1/desk/items/{id}/{verb}."""
@@ -74,14 +79,24 @@ class Api:
     async def message(self, request: Request) -> Response:
         """GET /v1/messages/{id}."""
         tokens = self.settings.tokens
-        http.require(request, tokens.door, tokens.desk, tokens.console)
+        holder = http.holder(request, door=tokens.door, desk=tokens.desk, console=tokens.console)
+        personal = http.may_see_personal(request, tokens.personal)
         found = await self.find(request.path_params["id"])
+        if holder == "door":
+            if found.message.accepted_by != http.token_name(tokens.door):
+                raise _unknown_message(found.message.id)
+            return http.answer(receipt(found))
+        if not personal:
+            return http.answer(masked_message(found))
+        department = found.decision.department if found.decision else TRIAGE
+        await self.desk.record_reveal_of(found.message, department, f"token:{holder}")
         return http.answer(found)
 
     async def incidents(self, request: Request) -> Response:
         """GET /v1/incidents."""
         http.require(request, self.settings.tokens.desk, self.settings.tokens.console)
-        return http.answer(IncidentsOut(incidents=tuple(await self.known_incidents())))
+        known = await self.known_incidents()
+        return http.answer(mask_record(IncidentsOut(incidents=tuple(known))))
 
     async def incident(self, request: Request) -> Response:
         """GET /v1/incidents/{id}."""
@@ -90,7 +105,7 @@ class Api:
         found = await self.ask(incidents.shown, identifier)
         if found is None:
             raise _unknown(identifier)
-        return http.answer(found)
+        return http.answer(mask_record(found))
 
     async def judged(self, request: Request) -> Response:
         """POST /v1/incidents/{id}/{verb}."""
@@ -98,7 +113,8 @@ class Api:
         raw = await http.body(request, self.settings.door.max_json)
         asked = envelope.decode_body(JudgeIn, raw)
         identifier = request.path_params["id"]
-        return http.answer(await self.judge(identifier, request.path_params["verb"], asked))
+        judged = await self.judge(identifier, request.path_params["verb"], asked)
+        return http.answer(mask_record(judged))
 
     async def customer(self, request: Request) -> Response:
         """GET /v1/messages/{id}/customer."""
@@ -107,14 +123,16 @@ class Api:
         found = await self.ask(customers.of_message, identifier)
         if found is None:
             raise Rejected("message.unknown", f"no sender of a message {identifier!r} is recorded")
-        return http.answer(found)
+        return http.answer(mask_record(found))
 
     async def link(self, request: Request) -> Response:
         """POST /v1/links."""
         http.require(request, self.settings.tokens.desk, self.settings.tokens.console)
         raw = await http.body(request, self.settings.door.max_json)
         asked = envelope.decode_body(LinkIn, raw)
-        return http.answer(await customers.say(asked, self.desk.publisher, self.desk.clock))
+        asked = await self.ask(customers.with_clear_nodes, asked)
+        link = await customers.say(asked, self.desk.publisher, self.desk.clock)
+        return http.answer(mask_record(link))
 
     async def known_incidents(self) -> list[Incident]:
         """Return the incidents of the last thirty days."""
@@ -162,8 +180,23 @@ class Api:
         """Return a message, waiting a moment for one that was accepted just now."""
         found = await soon(lambda: self.ask(reading.message, identifier))
         if found is None:
-            raise Rejected("message.unknown", f"no message {identifier!r} is recorded")
+            raise _unknown_message(identifier)
         return found
+
+
+def receipt(found: MessageOut) -> ReceiptOut:
+    """Return how far a message is, without a word of it."""
+    kinds = {outcome.kind for outcome in found.outcomes}
+    state: Literal["accepted", "routed", "answered", "resolved"]
+    state = "routed" if found.decision else "accepted"
+    if "resolved" in kinds:
+        state = "resolved"
+    elif "replied" in kinds:
+        state = "answered"
+    message = found.message
+    return ReceiptOut(
+        id=message.id, conversation=message.conversation, brand=message.brand, state=state
+    )
 
 
 async def soon(look: Callable[[], Awaitable[T | None]]) -> T | None:
@@ -174,6 +207,10 @@ async def soon(look: Callable[[], Awaitable[T | None]]) -> T | None:
         if found or asyncio.get_running_loop().time() > deadline:
             return found
         await asyncio.sleep(_LOOK_S)
+
+
+def _unknown_message(identifier: str) -> Rejected:
+    return Rejected("message.unknown", f"no message {identifier!r} is recorded")
 
 
 def _unknown(identifier: str) -> Rejected:

@@ -24,6 +24,7 @@ from schemas import topics
 from schemas.api import ConversationOut, CustomerOut, HandleOut, LinkIn, ProposalOut
 from schemas.errors import Rejected
 from schemas.link import Link, ordered, pair
+from schemas.masking import mask_personal_numbers
 
 _MOST_HANDLES = 50
 _MOST_CONVERSATIONS = 200
@@ -195,6 +196,33 @@ def of_message(connection: Connection, identifier: str) -> CustomerOut | None:
     # What was typed together is not yet one customer: the first handle is who wrote.
     begin = [str(rows[0][0]), CONVERSATION + str(rows[0][2])]
     return customer(connection, str(rows[0][1]), begin)
+
+
+def with_clear_nodes(connection: Connection, asked: LinkIn) -> LinkIn:
+    """Return what is asked with the nodes that were shown masked in the clear.
+
+    They are looked up among what is known of the sender of `message`; raise Rejected otherwise.
+    """
+    if "*" not in asked.a + asked.b:
+        return asked
+    known = of_message(connection, asked.message) if asked.message else None
+    if known is None:
+        raise Rejected("json.invalid", "a masked handle needs the message it stands in"
+                       " - at `$.message`")  # fmt: skip
+    return msgspec.structs.replace(
+        asked, a=clear_node(known, asked.a), b=clear_node(known, asked.b)
+    )
+
+
+def clear_node(known: CustomerOut, node: str) -> str:
+    """Return in the clear a node that may have been shown masked; raise Rejected if unclear."""
+    nodes = {h.node for h in known.handles} | {n for p in known.proposals for n in (p.node, p.of)}
+    if "*" not in node or node in nodes:
+        return node
+    fitting = [n for n in nodes if mask_personal_numbers(n) == node]
+    if len(fitting) != 1:
+        raise Rejected("json.invalid", f"{len(fitting)} handles are shown as {node!r}")
+    return fitting[0]
 
 
 async def say(asked: LinkIn, publisher: Publisher, clock: Clock) -> Link:

@@ -14,6 +14,7 @@ from hashlib import sha256
 from runtime import metrics
 from runtime.bus import Publisher
 from runtime.clock import Clock
+from runtime.log import get
 from runtime.settings import Settings
 from schemas import envelope, topics
 from schemas.api import Claimed, ClaimIn, Done, Item, LeaseIn, MoveIn, ReplyIn
@@ -23,6 +24,9 @@ from schemas.errors import Rejected, Retry
 from schemas.message import Message
 from schemas.outcome import Outcome, OutcomeKind, Reply
 from workers.desk_redis import Held, Lines
+from workers.personal import masked_item
+
+log = get(__name__)
 
 _LOOK_S = 0.1  # how often a waiting claim looks again
 
@@ -40,8 +44,11 @@ class Desk:
     def _lease_ms(self) -> int:
         return int(self.settings.desk.lease.total_seconds() * 1000)
 
-    async def claim(self, department: str, asked: ClaimIn) -> Claimed:
-        """Claim the most urgent items, waiting up to `wait_s` for some."""
+    async def claim(self, department: str, asked: ClaimIn, *, personal: bool = False) -> Claimed:
+        """Claim the most urgent items, waiting up to `wait_s` for some.
+
+        Personal numbers are masked unless `personal`, which is recorded for every message shown.
+        """
         self._known(department)
         until = self.clock.monotonic() + asked.wait_s
         while True:
@@ -57,23 +64,44 @@ class Desk:
         try:
             for one, works in taken:
                 await self._tell(self._outcome("claimed", one.item, one.lease, works, asked.agent))
+                if personal:
+                    await self.record_reveal(works, asked.agent)
         except Retry:
             # The caller is told to try again: nothing may stay leased to nobody.
             for one in found:
                 await self.lines.release(one.item, one.lease)
             raise
         items = [_item(department, o.item, o.lease, o.until_ms, works) for o, works in taken]
-        return Claimed(items=tuple(items))
+        return Claimed(items=tuple(items if personal else map(masked_item, items)))
 
     async def heartbeat(self, item: str, asked: LeaseIn) -> Done:
         """Keep a lease."""
         held = await self.lines.hold(item, asked.lease, self._lease_ms)
         return Done(item=item, lease_until=_instant(held.until_ms))
 
-    async def show(self, item: str, lease: str) -> Item:
-        """Return a claimed item as it is now, and keep its lease."""
+    async def show(self, item: str, lease: str, *, personal: bool = False) -> Item:
+        """Return a claimed item as it is now, and keep its lease; `personal` as in `claim`."""
         held, works = await self._held(item, lease, show=True)
-        return _item(held.department, item, lease, held.until_ms, works)
+        if personal:
+            await self.record_reveal(works, held.agent)
+        shown = _item(held.department, item, lease, held.until_ms, works)
+        return shown if personal else masked_item(shown)
+
+    async def record_reveal(self, works: Sequence[WorkItem], agent: str) -> None:
+        """Write down that somebody is shown the personal numbers of these messages."""
+        for work in works:
+            await self.record_reveal_of(work.message, work.decision.department, agent)
+
+    async def record_reveal_of(self, message: Message, department: str, agent: str) -> None:
+        """Write down that somebody is shown a message's personal numbers; raise Retry without."""
+        now = self.clock.now()
+        outcome = Outcome(
+            id=derived_id("outcome", "revealed", message.id, agent, now.isoformat()),
+            kind="revealed", brand=message.brand, conversation=message.conversation,
+            item=message.id, department=department, messages=(message.id,), at=now, agent=agent,
+        )  # fmt: skip
+        await self._tell(outcome)
+        log.warning("personal.revealed", message=message.id, agent=agent)
 
     async def reply(self, item: str, asked: ReplyIn) -> Done:
         """Answer the customer on the conversation's channel; the item stays with the agent."""

@@ -1,37 +1,47 @@
-"""Personal numbers out of what is shown: a message as pages may show it to anybody signed in.
+"""Personal numbers out of what people and programs are shown.
 
-Before: the store has the message and its decision, which names the places of identity, tax, IBAN
-and card numbers. After: pages. Who has the right to them asks with a token of its own, which is
-logged; at the desk who holds the item sees what the customer wrote. Pure.
+Before: the store and the desk have everything in the clear. After: pages and API. Who has the
+right (`tokens.personal`) is shown the numbers, and every look is an Outcome `revealed`. Pure.
 """
+
+from collections.abc import Mapping
 
 import msgspec
 
-from schemas.decision import PERSONAL, Decision
-from schemas.message import Message
+from schemas.api import Item, MessageOut
+from schemas.decision import Decision
+from schemas.masking import mask_decision, mask_message, mask_outcome
+from workers.reading import Story
 
 
-def numbers(message: Message, decision: Decision | None) -> dict[str, str]:
-    """Return each personal number as it was written, with what is shown instead."""
-    if decision is None:
-        return {}
-    whole = f"{message.subject}\n{message.text}" if message.subject else message.text
-    found = [e for e in decision.entities if e.kind in PERSONAL]
-    return {whole[e.start : e.end]: e.value for e in found if whole[e.start : e.end].strip()}
-
-
-def masked(message: Message, decision: Decision | None) -> Message:
-    """Return the message without personal numbers in its subject and texts."""
-    hidden = numbers(message, decision)
-    if not hidden:
-        return message
-
-    def without(text: str) -> str:
-        for number, shown in hidden.items():
-            text = text.replace(number, shown)
-        return text
-
+def masked_item(item: Item) -> Item:
+    """Return a claimed item masked; its decision is that of its newest message."""
+    newest = item.messages[-1]
     return msgspec.structs.replace(
-        message, subject=without(message.subject), text=without(message.text),
-        full_text=without(message.full_text),
-    )  # fmt: skip
+        item,
+        messages=(
+            *(mask_message(m) for m in item.messages[:-1]),
+            mask_message(newest, item.decision),
+        ),
+        decision=mask_decision(item.decision, newest),
+    )
+
+
+def masked_message(found: MessageOut) -> MessageOut:
+    """Return a message with its decision and outcomes masked."""
+    decision = found.decision
+    return MessageOut(
+        message=mask_message(found.message, decision),
+        decision=None if decision is None else mask_decision(decision, found.message),
+        outcomes=tuple(mask_outcome(o) for o in found.outcomes),
+    )
+
+
+def masked_story(story: Story, decisions: Mapping[str, Decision]) -> Story:
+    """Return a story masked; `decisions` are the newest on each message of the conversation."""
+    return Story(
+        message=mask_message(story.message, decisions.get(story.message.id)),
+        decisions=tuple(mask_decision(d, story.message) for d in story.decisions),
+        outcomes=tuple(mask_outcome(o) for o in story.outcomes),
+        thread=tuple(mask_message(m, decisions.get(m.id)) for m in story.thread),
+    )

@@ -12,11 +12,12 @@ import msgspec
 from sqlalchemy import Connection, text
 
 from schemas.api import MessageOut
+from schemas.base import Record
 from schemas.decision import Decision
 from schemas.fold import fold
+from schemas.masking import mask_message, mask_personal_numbers
 from schemas.message import Message
 from schemas.outcome import Outcome
-from workers.personal import masked
 
 _message = msgspec.json.Decoder(Message)
 _decision = msgspec.json.Decoder(Decision)
@@ -82,9 +83,8 @@ def conversation(connection: Connection, identifier: str, limit: int = 200) -> l
     return list(reversed(_decoded(_message, rows)))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """One line of a list of messages."""
+class Line(Record, frozen=True, kw_only=True):
+    """One line of a list of messages, masked."""
 
     id: str
     channel: str
@@ -148,11 +148,35 @@ def search(connection: Connection, words: str, limit: int = 50) -> list[Line]:
 
 def _line(row: Any) -> Line:
     decided = _decision.decode(row[10]) if row[10] else None
-    shown = masked(_message.decode(row[4]), decided)
+    shown = mask_message(_message.decode(row[4]), decided)
+    sender = mask_personal_numbers(row[2])
     return Line(
-        id=row[0], channel=row[1], sender=row[2], subject=shown.subject, text=shown.text[:160],
+        id=row[0], channel=row[1], sender=sender, subject=shown.subject, text=shown.text[:160],
         received_ms=row[5], department=row[6], intent=row[7], action=row[8], priority=row[9],
     )  # fmt: skip
+
+
+class Story(Record, frozen=True, kw_only=True):
+    """A message with every decision on it, and its conversation."""
+
+    message: Message
+    decisions: tuple[Decision, ...]
+    outcomes: tuple[Outcome, ...]
+    thread: tuple[Message, ...]
+
+
+def story(connection: Connection, identifier: str) -> Story | None:
+    """Return all that is known of a message and its conversation; None when it is not recorded."""
+    found = message(connection, identifier)
+    if found is None:
+        return None
+    name = found.message.conversation
+    return Story(
+        message=found.message,
+        decisions=tuple(decisions(connection, identifier)),
+        outcomes=tuple(outcomes_of(connection, name)),
+        thread=tuple(conversation(connection, name)),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

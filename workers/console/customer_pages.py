@@ -36,14 +36,18 @@ class CustomerPages:
         known = await self._read(identifier)
         if known is None:
             return self._page(request, "not_found.html", 404)
-        other = form.get("b", "") or await self._named(form)
         status = form.get("status")
         nodes = {h.node for h in known.handles} | {p.of for p in known.proposals}
-        if form.get("a") not in nodes or not other or status not in ("linked", "unlinked"):
+        try:
+            one = customers.clear_node(known, form.get("a", ""))
+            other = customers.clear_node(known, form.get("b", "")) or await self._named(form)
+        except Rejected:
+            one = other = ""
+        if one not in nodes or not other or status not in ("linked", "unlinked"):
             return await self._shown(request, texts.link_what, 400)
         asked = LinkIn(
             agent=session.person(request, self._api.settings) or "?", brand=known.brand,
-            a=form["a"], b=other, status="linked" if status == "linked" else "unlinked",
+            a=one, b=other, status="linked" if status == "linked" else "unlinked",
             message=form.get("message") or identifier, reason=form.get("reason", "")[:2000],
         )  # fmt: skip
         try:

@@ -84,7 +84,9 @@ class IncidentPages:
         title = Texts(session.language(request)).customers_each
         course = values["course"]
         plot = Markup(spans(course.spans, course.seconds, course.usual, title))  # noqa: S704 - plot.py escapes what it is given
-        return self._page(request, name, code, plot=plot, note=note, form=form or {}, **values)
+        return self._page(
+            request, name, code, plot=plot, note=note, clear={"form": form or {}}, **values
+        )
 
     async def judge(self, request: Request) -> Response:
         """POST /incidents/{id}/{verb}: confirm, dismiss, close, merge, answer."""

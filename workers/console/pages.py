@@ -7,9 +7,10 @@ JavaScript; htmx only keeps it fresh.
 import asyncio
 import math
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -23,8 +24,10 @@ from runtime.archive import Folder
 from runtime.claims import AWAY
 from runtime.log import get
 from schemas.api import ClaimIn, Item, LeaseIn, MoveIn, ReplyIn
+from schemas.decision import TRIAGE
 from schemas.errors import ConfigError, Problem, Rejected, Retry
 from schemas.incident import Incident
+from schemas.masking import mask_personal_numbers, mask_value
 from schemas.message import Attachment
 from schemas.otherwise import otherwise
 from workers import customers, incidents, reading, tuning
@@ -33,12 +36,12 @@ from workers.console import session, status
 from workers.console.plot import bars, columns
 from workers.console.texts import Texts
 from workers.desk_redis import ItemUnknown, LeaseLost
-from workers.personal import masked, numbers
+from workers.personal import masked_story
 
 log = get(__name__)
 
 _FORM_LIMIT = 512 * 1024
-
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 _SENDER = ("name", "phone", "email", "customer_no")
 
@@ -65,8 +68,14 @@ class Pages:
         self._templates.filters["exp"] = math.exp
         self._templates.filters["otherwise"] = otherwise
 
-    def page(self, request: Request, name: str, code: int = 200, **values: Any) -> Response:
-        """Return a page made of a template."""
+    def page(
+        self, request: Request, name: str, code: int = 200, *,
+        clear: Mapping[str, Any] = _NOTHING, **values: Any,
+    ) -> Response:  # fmt: skip
+        """Return a page made of a template, personal numbers masked.
+
+        `clear` are values that are shown as they are: what the person typed, or has a right to.
+        """
         language = session.language(request)
         departments = {
             key: told.title_tr if language == "tr" else told.title_en
@@ -74,7 +83,7 @@ class Pages:
         }
         html = self._templates.get_template(name).render(
             t=Texts(language), departments=departments, path=request.url.path,
-            person=session.person(request, self._api.settings), **values,
+            person=session.person(request, self._api.settings), **mask_value(values), **clear,
         )  # fmt: skip
         return HTMLResponse(html, code, headers={"Cache-Control": "no-store"})
 
@@ -149,12 +158,13 @@ class Pages:
         lines = await (
             self._api.ask(reading.search, words) if asked else self._api.ask(reading.newest, 50)
         )
-        return self.page(request, "messages.html", lines=lines, q=words)
+        return self.page(request, "messages.html", lines=lines, clear={"q": words})
 
     async def message(self, request: Request) -> Response:
         """GET /messages/{id}. POST: with its personal numbers, for who has the right to them."""
         identifier = request.path_params["id"]
         right, refused = False, False
+        who = session.person(request, self._api.settings) or "?"
         if request.method == "POST":
             given, due = (
                 (await form_of(request)).get("token", ""),
@@ -162,32 +172,32 @@ class Pages:
             )
             right = bool(due) and http.same(given, due)
             refused = not right
-            who = session.person(request, self._api.settings)
             log.warning("personal.asked", message=identifier, person=who, shown=right)
 
-        def read() -> dict[str, Any] | None:
-            with self._api.store.connect() as connection:
-                found = reading.message(connection, identifier)
-                if found is None:
-                    return None
-                thread = reading.conversation(connection, found.message.conversation)
-                decided = reading.decisions_of(connection, found.message.conversation)
-                mine = found.message
-                hidden = any(numbers(m, decided.get(m.id)) for m in (mine, *thread))
-                if not right:
-                    # A long conversation shows its newest: the message itself may be none of them.
-                    mine, *thread = [masked(m, decided.get(m.id)) for m in (mine, *thread)]
-                return {
-                    "hidden": hidden and not right, "refused": refused,
-                    "m": mine, "decisions": reading.decisions(connection, identifier),
-                    "outcomes": reading.outcomes_of(connection, found.message.conversation),
-                    "thread": thread, "customer": customers.of_message(connection, identifier),
-                }  # fmt: skip
-
-        values = await asyncio.to_thread(read)
-        if values is None:
+        story = await self._api.ask(reading.story, identifier)
+        if story is None:
             return self.page(request, "not_found.html", 404)
-        return self.page(request, "message.html", 403 if refused else 200, **values)
+        decisions = await self._api.ask(reading.decisions_of, story.message.conversation)
+        masked = masked_story(story, decisions)
+        if right:
+            # Who looked is written down first: without that nothing is shown.
+            await self._record_reveal(story, masked, who)
+        shown = story if right else masked
+        return self.page(
+            request, "message.html", 403 if refused else 200,
+            hidden=not right and masked != story, refused=refused,
+            customer=await self._api.ask(customers.of_message, identifier),
+            clear={"m": shown.message, "decisions": shown.decisions, "outcomes": shown.outcomes,
+                   "thread": shown.thread},
+        )  # fmt: skip
+
+    async def _record_reveal(self, story: reading.Story, masked: reading.Story, who: str) -> None:
+        """Write down which messages of a conversation somebody sees the numbers of."""
+        department = story.decisions[-1].department if story.decisions else TRIAGE
+        pairs = zip((story.message, *story.thread), (masked.message, *masked.thread), strict=True)
+        hiding = {clear.id: clear for clear, hidden in pairs if clear != hidden}
+        for message in hiding.values() or (story.message,):
+            await self._api.desk.record_reveal_of(message, department, who)
 
     async def file(self, request: Request) -> Response:
         """GET /messages/{id}/files/{sha256}: an attachment, to be saved and never shown here."""
@@ -208,22 +218,28 @@ class Pages:
         # What strangers sent is data: no type that a browser would open, and no page's rights.
         headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
         return FileResponse(
-            path, media_type="application/octet-stream", filename=attachment.name, headers=headers
-        )
+            path, media_type="application/octet-stream", headers=headers,
+            filename=mask_personal_numbers(attachment.name),
+        )  # fmt: skip
 
     async def entry(self, request: Request) -> Response:
         """GET: the form for a walk-in or a call. POST: hand it to the door, show its number."""
         texts = Texts(session.language(request))
         if request.method == "GET":
             return self.page(
-                request, "entry.html", form={}, note="", saved="", key=uuid.uuid4().hex
+                request,
+                "entry.html",
+                note="",
+                saved="",
+                clear={"form": {}, "key": uuid.uuid4().hex},
             )
         form = await form_of(request)
         key = form.get("key", "")[:64] or uuid.uuid4().hex
+        typed = {"form": form, "key": key}
         sender = {k: form[k].strip() for k in _SENDER if form.get(k, "").strip()}
         if not any(k in sender for k in ("phone", "email", "customer_no")):
             return self.page(
-                request, "entry.html", 400, form=form, note=texts.entry_one, saved="", key=key
+                request, "entry.html", 400, note=texts.entry_one, saved="", clear=typed
             )
         # The key came with the page: pressed twice is one message.
         body = {
@@ -233,16 +249,14 @@ class Pages:
         try:
             told = await self._api.hand_in(body)
         except Rejected as error:
-            return self.page(
-                request, "entry.html", 400, form=form, note=error.text, saved="", key=key
-            )
+            return self.page(request, "entry.html", 400, note=error.text, saved="", clear=typed)
         except Retry:
             return self.page(
-                request, "entry.html", 503, form=form, note=texts.try_again, saved="", key=key
+                request, "entry.html", 503, note=texts.try_again, saved="", clear=typed
             )
         return self.page(
-            request, "entry.html", form={}, note=texts.entry_saved, saved=told.id,
-            key=uuid.uuid4().hex,
+            request, "entry.html", note=texts.entry_saved, saved=told.id,
+            clear={"form": {}, "key": uuid.uuid4().hex},
         )  # fmt: skip
 
     async def rules(self, request: Request) -> Response:
@@ -260,8 +274,9 @@ class Pages:
         title = Texts(session.language(request)).sure_each_week
         plot = columns([(w.begins[5:], 100 * w.sure) for w in told.weeks], title)
         return self.page(
-            request, "rules.html", 503 if problems else 200, tried=tried, said=said, told=told,
-            problems=problems, plot=Markup(plot),  # noqa: S704 - plot.py escapes what it is given
+            request, "rules.html", 503 if problems else 200, tried=tried, told=told,
+            problems=problems, clear={"said": said},
+            plot=Markup(plot),  # noqa: S704 - plot.py escapes what it is given
         )  # fmt: skip
 
     async def desks(self, request: Request) -> Response:
@@ -286,15 +301,18 @@ class Pages:
         return await self._desk(request, department, item, note)
 
     async def _desk(
-        self, request: Request, department: str, item: Item | None, note: str, text: str = ""
-    ) -> Response:
+        self, request: Request, department: str, item: Item | None, note: str, text: str = "", *,
+        personal: bool = False,
+    ) -> Response:  # fmt: skip
         try:
             waiting = (await self._api.desk.lines.counts(department))[0]
         except AWAY:
             waiting = 0
         return self.page(
-            request, "desk.html", department=department, item=item, note=note, waiting=waiting,
-            text=text, now=self._api.desk.clock.now(),
+            request, "desk.html", department=department, note=note, waiting=waiting,
+            clear={"item": item, "text": text},
+            may_reveal=bool(self._api.settings.tokens.personal) and not personal,
+            now=self._api.desk.clock.now(),
             lease_s=int(self._api.settings.desk.lease.total_seconds()),
         )  # fmt: skip
 
@@ -313,7 +331,7 @@ class Pages:
         return HTMLResponse(f"{texts.lease_until} {done.lease_until:%H:%M:%S} UTC")
 
     async def act(self, request: Request) -> Response:
-        """POST …/{verb}: reply, complete, release, reroute, escalate."""
+        """POST …/{verb}: reply, complete, release, reroute, escalate, reveal."""
         form, texts = await form_of(request), Texts(session.language(request))
         department, item = request.path_params["department"], request.path_params["item"]
         verb, lease = request.path_params["verb"], form.get("lease", "")
@@ -335,6 +353,12 @@ class Pages:
                 move = MoveIn(lease=lease, reason=form.get("reason", "").strip() or "-",
                               department=form.get("to") or None)  # fmt: skip
                 await getattr(self._api.desk, verb)(item, move)
+            elif verb == "reveal":
+                right = http.same(form.get("token", ""), self._api.settings.tokens.personal)
+                note = "" if right else texts.personal_refused
+                return await self._again(
+                    request, department, item, lease, note, form.get("text", ""), personal=right
+                )
             else:
                 return self.page(request, "not_found.html", 404)
         except (LeaseLost, ItemUnknown):
@@ -350,14 +374,15 @@ class Pages:
         return await self._desk(request, department, None, texts.done)
 
     async def _again(
-        self, request: Request, department: str, item: str, lease: str, note: str, text: str = ""
-    ) -> Response:
+        self, request: Request, department: str, item: str, lease: str, note: str, text: str = "",
+        *, personal: bool = False,
+    ) -> Response:  # fmt: skip
         """Show the item again, with what was typed: nothing a person wrote is thrown away."""
         try:
-            held = await self._api.desk.show(item, lease)
+            held = await self._api.desk.show(item, lease, personal=personal)
         except (LeaseLost, ItemUnknown, Retry, *AWAY):
             held = None
-        return await self._desk(request, department, held, note, text)
+        return await self._desk(request, department, held, note, text, personal=personal)
 
 
 async def form_of(request: Request) -> dict[str, str]:

@@ -21,6 +21,7 @@ _GROUPS = {
 }
 _EVERY_S = 2.0
 _STUCK_S = 30.0
+_PATIENCE_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -47,15 +48,19 @@ class Lag:
         """Return what is known, asking anew when that is older than two seconds."""
         with self._lock:
             if time.monotonic() - self._asked_at > _EVERY_S:
-                self._told = [self._one(name, *told) for name, told in _GROUPS.items()]
+                self._told = self._all()
                 self._asked_at = time.monotonic()
             return self._told
 
-    def _one(self, name: str, group: str, topic: str) -> Stage:
+    def _all(self) -> list[Stage]:
+        """Ask for every stage; where Kafka does not answer once, it is not waited for again."""
         try:
-            position, behind = self._ask(group, topic)
+            return [self._one(name, *told) for name, told in _GROUPS.items()]
         except KafkaException:
-            return Stage(name, None, True)
+            return [Stage(name, None, True) for name in _GROUPS]
+
+    def _one(self, name: str, group: str, topic: str) -> Stage:
+        position, behind = self._ask(group, topic)
         was, since = self._moved.get(name, (-1, 0.0))
         if position != was or not behind:
             since = time.monotonic()
@@ -65,11 +70,17 @@ class Lag:
     def _ask(self, group: str, topic: str) -> tuple[int, int]:
         if self._admin is None:
             self._admin = AdminClient(rdkafka(self._settings.kafka))
-        found = self._admin.list_topics(topic, 5).topics[topic].partitions
+        found = self._admin.list_topics(topic, _PATIENCE_S).topics[topic].partitions
         parts = [TopicPartition(topic, p) for p in found]
         asked = [ConsumerGroupTopicPartitions(group, parts)]
-        told = self._admin.list_consumer_group_offsets(asked)[group].result(5).topic_partitions
+        told = (
+            self._admin.list_consumer_group_offsets(asked)[group]
+            .result(_PATIENCE_S)
+            .topic_partitions
+        )
         at = {p.partition: max(0, p.offset) for p in told}
         ends = self._admin.list_offsets({p: OffsetSpec.latest() for p in parts})
-        behind = sum(max(0, f.result(5).offset - at.get(p.partition, 0)) for p, f in ends.items())
+        behind = sum(
+            max(0, f.result(_PATIENCE_S).offset - at.get(p.partition, 0)) for p, f in ends.items()
+        )
         return sum(at.values()), behind

@@ -148,6 +148,8 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "minutes_table": ("Dakika dakika tablo", "The minutes as a table"),
     "live": ("canlı", "live"),
     "personal_hidden": ("Kişisel numaralar gizlendi.", "Personal numbers are hidden."),
+    "personal_see": ("Kişisel numaraları gör", "See personal numbers"),
+    "revealed": ("kişisel numaralar gösterildi", "personal numbers were shown"),
     "personal_token": ("Kişisel veri anahtarı", "Token for personal data"),
     "personal_show": ("Göster", "Show them"),
     "personal_logged": ("Kimin baktığı kaydedilir.", "Who looked is logged."),

@@ -1,0 +1,165 @@
+"""Personal numbers out of whatever leaves: texts, records, JSON. Pure.
+
+Before: anything with texts in it. After: pages, API, command line, logs, search index. A masked
+text is as long as it was: places of evidence stay right. Clear are messages.v1, the queues, the
+archive, and answers to the customer.
+"""
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+
+from schemas.base import Record
+from schemas.decision import PERSONAL, Decision, Reason, WorkItem
+from schemas.message import Message
+from schemas.number_patterns import find_personal_numbers
+from schemas.outcome import Outcome
+
+R = TypeVar("R", bound=Record)
+
+SHOWN = 3
+"""Last characters of a number that stay readable, so that people can compare two of them."""
+
+_ENOUGH_DIGITS = re.compile(r"\d(?:\D{0,4}\d){9}")
+_OURS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32,64}")
+"""Our own ids and hashes: chance may put a valid number into one, and a masked id finds nothing."""
+
+_NEVER_TYPED = frozenset({"id", "conversation", "lease", "sha256", "accepted_by"})
+"""Fields that hold what we made ourselves, whatever a stranger sends."""
+
+
+def mask_personal_numbers(text: str) -> str:
+    """Return the text with every personal number masked but for its last three characters."""
+    if len(text) < 11 or not _ENOUGH_DIGITS.search(text) or _OURS.fullmatch(text):
+        return text
+    places = find_personal_numbers(text)
+    if not places:
+        return text
+    pieces, after = [], 0
+    for _, start, end in places:
+        if start < after:
+            continue
+        pieces += [text[after:start], mask_number(text[start:end])]
+        after = end
+    return "".join([*pieces, text[after:]])
+
+
+def mask_number(number: str) -> str:
+    """Return a number as it was written, its separators too, with only the last three readable."""
+    hidden = sum(c.isalnum() for c in number) - SHOWN
+    made = []
+    for char in number:
+        made.append("*" if char.isalnum() and hidden > 0 else char)
+        hidden -= char.isalnum()
+    return "".join(made)
+
+
+def mask_record(record: R) -> R:
+    """Return a record with every text in it masked, however deep it stands."""
+    changed = {}
+    for name in record.__struct_fields__:
+        if name in _NEVER_TYPED:
+            continue
+        value = getattr(record, name)
+        masked = mask_value(value)
+        if masked is not value:
+            changed[name] = masked
+    return msgspec.structs.replace(record, **changed) if changed else record
+
+
+def mask_value(value: Any) -> Any:
+    """Return a text, a record, or lists and tables of them, masked; the same one if nothing is."""
+    if type(value) is str:  # a subclass is markup of our own
+        return mask_personal_numbers(value)
+    if isinstance(value, Record):
+        return mask_record(value)
+    if isinstance(value, tuple | list):
+        masked = [mask_value(v) for v in value]
+        same = all(a is b for a, b in zip(masked, value, strict=True))
+        return value if same else type(value)(masked)
+    if isinstance(value, dict):
+        table = {mask_value(k): mask_value(v) for k, v in value.items()}
+        return value if table == value else table
+    return value
+
+
+def mask_json(data: bytes | str) -> str:
+    """Return a JSON value with every text in it masked; what is no JSON is masked as a text."""
+    try:
+        value = msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        text = data if isinstance(data, str) else data.decode("utf-8", "replace")
+        return mask_personal_numbers(text)
+    return msgspec.json.encode(mask_value(value)).decode()
+
+
+def mask_message(message: Message, decision: Decision | None = None) -> Message:
+    """Return a message masked, with what its decision names as personal besides."""
+    masked = mask_record(message)
+    if decision is None:
+        return masked
+    whole = decided_text(message)
+    named = {whole[e.start : e.end] for e in decision.entities if e.kind in PERSONAL}
+    numbers = [n for n in named if sum(c.isalnum() for c in n) > SHOWN]
+    return _without(masked, sorted(numbers, key=len, reverse=True)) if numbers else masked
+
+
+def mask_decision(decision: Decision, message: Message | None = None) -> Decision:
+    """Return a decision masked; a quotation that cuts through a number shows none of its digits."""
+    masked = mask_record(decision)
+    if message is None:
+        return masked
+    before = decided_text(message)
+    after = mask_personal_numbers(before)
+    if before == after:
+        return masked
+    reasons = tuple(_quoting(reason, before, after) for reason in masked.reasons)
+    return msgspec.structs.replace(masked, reasons=reasons)
+
+
+def mask_work(work: WorkItem) -> WorkItem:
+    """Return a work item masked."""
+    return WorkItem(
+        message=mask_message(work.message, work.decision),
+        decision=mask_decision(work.decision, work.message),
+        due=work.due,
+    )
+
+
+def mask_outcome(outcome: Outcome) -> Outcome:
+    """Return an outcome masked, with the work item that it moves."""
+    masked = mask_record(outcome)
+    if outcome.moved is None:
+        return masked
+    return msgspec.structs.replace(masked, moved=mask_work(outcome.moved))
+
+
+def decided_text(message: Message) -> str:
+    """Return the text that places of entities and evidence count in."""
+    return f"{message.subject}\n{message.text}" if message.subject else message.text
+
+
+def _without(message: Message, numbers: list[str]) -> Message:
+    def masked(text: str) -> str:
+        for number in numbers:
+            text = text.replace(number, mask_number(number))
+        return text
+
+    return msgspec.structs.replace(
+        message,
+        subject=masked(message.subject),
+        text=masked(message.text),
+        full_text=masked(message.full_text),
+    )
+
+
+def _quoting(reason: Reason, before: str, after: str) -> Reason:
+    """Return a reason that quotes `after` wherever it quoted `before`."""
+    evidence = tuple(
+        msgspec.structs.replace(e, text=after[e.start : e.end])
+        if before[e.start : e.end] == e.text
+        else e
+        for e in reason.evidence
+    )
+    return msgspec.structs.replace(reason, evidence=evidence)

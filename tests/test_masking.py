@@ -1,0 +1,131 @@
+"""Personal numbers in whatever leaves: found however people write them, masked at any depth."""
+
+import json
+
+import msgspec
+import pytest
+
+from schemas.api import MessageOut
+from schemas.decision import Decision, Entity, Evidence, Reason
+from schemas.masking import (
+    decided_text,
+    mask_decision,
+    mask_json,
+    mask_message,
+    mask_number,
+    mask_personal_numbers,
+    mask_record,
+)
+from schemas.message import Attachment, Call, Forwarded, Handle, Party, Turn
+from tests.samples import NOW, message
+
+IDENTITY, CARD, IBAN = "10000000146", "4111111111111111", "TR330006100519786457841326"
+SEPARATORS = [" ", "  ", ".", "-", "\u00a0", "\u202f", "\n", "\r\n"]
+
+
+def grouped(number: str, groups: tuple[int, ...], separator: str) -> str:
+    """Return a number with a separator between its groups."""
+    pieces, at = [], 0
+    for size in groups:
+        pieces.append(number[at : at + size])
+        at += size
+    return separator.join([*pieces, number[at:]]) if number[at:] else separator.join(pieces)
+
+
+@pytest.mark.parametrize("separator", SEPARATORS, ids=repr)
+@pytest.mark.parametrize(
+    ("number", "groups"),
+    [
+        (IDENTITY, (3, 3, 3, 2)),
+        (CARD, (4, 4, 4, 4)),
+        (IBAN, (4, 4, 4, 4, 4, 4, 2)),
+    ],
+    ids=["identity number", "card", "IBAN"],
+)
+def test_a_number_is_masked_whatever_separates_its_groups(
+    number: str, groups: tuple[int, ...], separator: str
+) -> None:
+    text = f"Bilgim şu: {grouped(number, groups, separator)} teşekkürler"
+    masked = mask_personal_numbers(text)
+    assert len(masked) == len(text), "places of evidence stay right"
+    readable = "".join(c for c in masked if c.isdigit())
+    assert readable == number[-3:]
+    assert masked.startswith("Bilgim şu: ")
+    assert masked.endswith(" teşekkürler")
+
+
+def test_every_number_is_masked_however_many_there_are() -> None:
+    text = " ve ".join([IDENTITY, CARD, IBAN] * 200)
+    masked = mask_personal_numbers(text)
+    for number in (IDENTITY, CARD, IBAN):
+        assert number not in masked
+    assert masked.count("***146") == 200
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "Siparişim 4581237 gelmedi", "0532 111 22 33", "10000000147", "26.11.2026 09:15", "1.250,50 TL"],
+)  # fmt: skip
+def test_other_numbers_stay_as_they_are(text: str) -> None:
+    assert mask_personal_numbers(text) == text
+
+
+def test_a_masked_text_is_not_masked_further() -> None:
+    once = mask_personal_numbers(f"{IDENTITY} {IBAN}")
+    assert mask_personal_numbers(once) == once
+    assert mask_number("10000000146") == "********146"
+
+
+def test_a_message_is_masked_in_each_of_its_fields_and_keeps_its_ids() -> None:
+    named = Party(name=f"Ada {IDENTITY}", handles=(Handle(kind="customer_no", value=IDENTITY),))
+    made = message(
+        CARD, subject=IBAN, sender=named, recipients=(named,), native_id=IDENTITY,
+        full_text=f"> {IDENTITY}", attachments=(
+            Attachment(name=f"{IDENTITY}.pdf", type="application/pdf", size=1, sha256="1" * 64),
+        ),
+        forwarded=Forwarded(sender=named, subject=CARD, text=IBAN, recipients=(named,)),
+        call=Call(turns=(
+            Turn(speaker=IDENTITY, role="customer", start=0, end=1, text=f"numaram {IDENTITY}"),
+        ), agent=IDENTITY),
+        thread=(f"<{IDENTITY}@ornek.example>",),
+    )  # fmt: skip
+    masked = mask_message(made)
+    told = msgspec.json.encode(masked).decode()
+    for number in (IDENTITY, CARD, IBAN):
+        assert number not in told
+    assert (masked.id, masked.conversation) == (made.id, made.conversation)
+    assert masked.attachments[0].sha256 == "1" * 64
+    assert json.loads(mask_json(msgspec.json.encode(made))) == json.loads(told)
+
+
+def _decision(text: str, **more: object) -> Decision:
+    return Decision(
+        message="m", brand="b", channel="api", conversation="c", department="billing",
+        intent="request", action="queue", decided_at=NOW, **more,
+    )  # fmt: skip
+
+
+def test_a_quotation_that_cuts_through_a_number_shows_none_of_it() -> None:
+    made = message(f"numaram {IDENTITY} iade")
+    whole = decided_text(made)
+    start = whole.index(IDENTITY)
+    evidence = Evidence(start=0, end=start + 7, text=whole[: start + 7])
+    decision = _decision(
+        whole,
+        reasons=(Reason(kind="rule", id="r", version="1", evidence=(evidence,), text_tr=IDENTITY),),
+    )
+    masked = mask_decision(decision, made)
+    assert masked.reasons[0].evidence[0].text == "numaram *******"
+    assert masked.reasons[0].text_tr == "********146"
+
+
+def test_what_only_the_decision_knows_to_be_personal_is_masked_too() -> None:
+    text = "vergi numaram 1234567890"
+    entity = Entity(kind="tax_number", value="*******890", start=14, end=24)
+    masked = mask_message(message(text), _decision(text, entities=(entity,)))
+    assert masked.text == "vergi numaram *******890"
+
+
+def test_what_has_no_number_is_the_same_record() -> None:
+    made = MessageOut(message=message("Kargom nerede"), decision=None, outcomes=())
+    assert mask_record(made) is made
