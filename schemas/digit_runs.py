@@ -1,0 +1,81 @@
+"""Digits that stand together in a text, with the separators that people put between them. Pure.
+
+Before: a text. After: personal_numbers.py and the router look for numbers in the runs. A run is
+read once, and each of its numbers begins and ends with a group: cost grows with the text's length.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+SEPARATORS = (
+    r"\s\u00ad\u200b-\u200f\u2060\ufeff"  # spaces of every width, soft hyphen, zero width
+    r".\u00b7\u2022\u2024\u2027\u2219\uff0e"  # dots
+    r"\-\u2010-\u2015\u2212\ufe58\ufe63\uff0d"  # hyphens, dashes, minus
+    r"_/\\\u2044\u2215\uff0f()"
+)
+"""What people and programs put between the groups of a number, as a class of a pattern."""
+
+GAP = rf"(?:[{SEPARATORS}]{{0,4}}|[ \t]{{0,4}}\r?\n[ \t>]{{0,8}})"
+"""A pattern of what may stand between two characters of one number: a line break of a quotation,
+too."""
+
+_RUN = re.compile(rf"\d(?:{GAP}\d)*")
+_GROUP = re.compile(r"\d+")
+
+
+class Run(NamedTuple):
+    """Groups of digits of a text that only separators part.
+
+    `digits` are all of them in ASCII. Group `i` is `digits[offsets[i]:offsets[i + 1]]` and begins
+    at `starts[i]` of the text.
+    """
+
+    text: str
+    digits: str
+    offsets: list[int]
+    starts: list[int]
+
+    def end(self, group: int) -> int:
+        """Return where a group ends in the text."""
+        return self.starts[group] + self.offsets[group + 1] - self.offsets[group]
+
+    def sizes(self, first: int, last: int) -> list[int]:
+        """Return how many digits each group from `first` to before `last` has."""
+        return [self.offsets[i + 1] - self.offsets[i] for i in range(first, last)]
+
+    def gaps(self, first: int, last: int) -> list[str]:
+        """Return what stands between the groups from `first` to before `last`."""
+        return [self.text[self.end(i) : self.starts[i + 1]] for i in range(first, last - 1)]
+
+    def windows(self, first: int, lengths: Iterable[int]) -> Iterator[tuple[int, str]]:
+        """Yield (group behind, digits) of what begins with a group and has one of these lengths,
+        in their order; nothing amid digits that stand one by one."""
+        start = self.offsets[first]
+        if first and start - self.offsets[first - 1] == self.offsets[first + 1] - start == 1:
+            return
+        for length in lengths:
+            last = first + 1
+            while last < len(self.offsets) and self.offsets[last] < start + length:
+                last += 1
+            if last < len(self.offsets) and self.offsets[last] == start + length:
+                yield last, self.digits[start : start + length]
+
+
+def digit_runs(text: str, least: int) -> Iterator[Run]:
+    """Yield the runs of a text that have at least so many digits."""
+    for found in _RUN.finditer(text):
+        if found.end() - found.start() < least:
+            continue
+        starts, offsets, pieces = [], [0], []
+        for group in _GROUP.finditer(text, *found.span()):
+            starts.append(group.start())
+            pieces.append(group[0])
+            offsets.append(offsets[-1] + len(group[0]))
+        if offsets[-1] >= least:
+            yield Run(text, _ascii("".join(pieces)), offsets, starts)
+
+
+def _ascii(digits: str) -> str:
+    """Return digits of any script as ASCII."""
+    return digits if digits.isascii() else "".join(str(int(digit)) for digit in digits)
