@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 JARS := $(CURDIR)/.cache/kafka/jars
 export SANTRAL_JARS ?= $(JARS)
 
-.PHONY: run demo test lint bench quality incidents chaos jars requirements clean help
+.PHONY: run demo test test-fast lint bench quality incidents chaos jars requirements clean help
 
 help:  ## show this
-	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/'
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
 
 $(VENV)/run.stamp: requirements.txt pyproject.toml
 	sh deploy/venv.sh "$(PYTHON)" "$(VENV)" requirements.txt
@@ -35,6 +35,10 @@ test: $(VENV)/test.stamp  ## lint and every test
 	$(MAKE) lint
 	$(BIN)/python -m runtime.kafka_local "$(JARS)"
 	$(BIN)/python -m pytest $(ARGS)
+
+# No server and no jars; what costs seconds is marked `slow`, properties are tried on fewer examples.
+test-fast: $(VENV)/test.stamp  ## every test that needs no server: under a minute on two cores
+	$(BIN)/python -m pytest -m "not server and not slow" --hypothesis-profile=fast -n 2 $(ARGS)
 
 bench: $(VENV)/test.stamp  ## measure, side by side, on real Kafka
 	$(BIN)/python -m runtime.kafka_local "$(JARS)"

@@ -1,8 +1,9 @@
 """Fixtures: one running local profile for the session, with a mail server before and behind it."""
 
 import os
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,15 +12,24 @@ from sqlalchemy import Engine, text
 
 from runtime import store
 from runtime.settings import Settings
+from tests import tiers
 from tests.s3 import S3
 from tests.servers import JARS, PERSONAL_TOKEN, Dovecot, Postgres, Smtp, Up, Vendor, broker
 from workers.run import MIGRATIONS
 
-settings.register_profile(
-    "santral", deadline=None, suppress_health_check=[HealthCheck.too_slow], database=None,
-    max_examples=int(os.environ.get("SANTRAL_EXAMPLES", "150")),
-)  # fmt: skip
+# `--hypothesis-profile=fast` is for a run that must be short.
+for name, examples in (("santral", 150), ("fast", 25)):
+    settings.register_profile(
+        name,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+        database=None,
+        max_examples=examples,
+    )
 settings.load_profile("santral")
+
+# A test of more work than this is marked `slow`, or `make test-fast` would not stay under a minute.
+MAX_FAST_CPU_S = 5
 
 
 def need(present: object, what: str) -> None:
@@ -33,10 +43,38 @@ def need(present: object, what: str) -> None:
     pytest.skip(text)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def jars() -> None:
-    """The pinned jars are there: `make test` fetches them."""
-    if not list(JARS.glob("kafka_*.jar")):
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a server `server`; see that Kafka's jars are there for it."""
+    for item in items:
+        if isinstance(item, pytest.Function) and _needs_server(item):
+            item.add_marker(pytest.mark.server)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Fail a test that takes too much processor time for a run without the slow ones."""
+    began = time.process_time()
+    yield
+    spent_s = time.process_time() - began
+    if "not slow" in item.config.option.markexpr and spent_s > MAX_FAST_CPU_S:
+        pytest.fail(
+            f"{spent_s:.0f} s of work: mark it slow (@pytest.mark.slow), or make it quicker"
+        )
+
+
+def _needs_server(item: pytest.Function) -> bool:
+    fixtures = (
+        definition.func
+        for name in item.fixturenames
+        for definition in item._fixtureinfo.name2fixturedefs.get(name, ())[-1:]
+    )
+    return any(tiers.starts_server(function) for function in (item.function, *fixtures))
+
+
+@pytest.fixture(autouse=True)
+def jars(request: pytest.FixtureRequest) -> None:
+    """The pinned jars are there for a test with a server: `make test` fetches them."""
+    if request.node.get_closest_marker("server") and not list(JARS.glob("kafka_*.jar")):
         pytest.exit(f"no jars in {JARS}: run `make jars`", 3)
 
 
@@ -98,7 +136,7 @@ def postgres() -> Iterator[Postgres]:
     made.stop()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.server)])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """A store with its tables."""
     if request.param == "sqlite":

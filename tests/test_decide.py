@@ -408,6 +408,7 @@ def test_every_mistake_of_the_table_of_standings_is_told_at_once(tmp_path: Path)
         router_policy(settings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_what_would_have_changed_a_decision_changes_it(seed: int) -> None:
     rng = random.Random(seed)

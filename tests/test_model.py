@@ -243,6 +243,7 @@ def test_a_decision_names_the_model_its_words_and_the_second_best(file: Path) ->
     )
 
 
+@pytest.mark.slow
 def test_what_would_have_changed_a_decision_of_rules_and_model_changes_it(file: Path) -> None:
     found = set[str]()
     by = offline.with_models(Settings(), [file])

@@ -19,6 +19,8 @@ from runtime.cli import main
 from schemas.errors import ConfigError
 from tests.samples import NOW
 
+pytestmark = pytest.mark.slow  # each of them loads the engine, which takes seconds
+
 # No word has a piece in common with another: only their meaning tells them apart.
 FOOD = [
     "elma",

@@ -1,0 +1,37 @@
+"""`make test-fast` leaves out every test that needs a server, and only those."""
+
+import subprocess
+
+import pytest
+
+from tests import tiers
+from tests.servers import Up, Vendor, broker
+
+
+def _starts_one_itself() -> None:
+    subprocess.Popen(["true"])
+
+
+def _by_a_helper() -> None:
+    def inside() -> None:
+        _starts_one_itself()
+
+    inside()
+
+
+def _by_a_class() -> Up:
+    return Up.__new__(Up)
+
+
+def _in_a_thread() -> Vendor:
+    return Vendor()
+
+
+@pytest.mark.parametrize("function", [_starts_one_itself, _by_a_helper, _by_a_class, broker])
+def test_what_starts_a_process_needs_a_server(function: object) -> None:
+    assert tiers.starts_server(function)
+
+
+@pytest.mark.parametrize("function", [_in_a_thread, test_what_starts_a_process_needs_a_server])
+def test_threads_and_pure_code_need_none(function: object) -> None:
+    assert not tiers.starts_server(function)
