@@ -9,20 +9,22 @@ import hashlib
 import hmac
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import uvicorn
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from runtime import metrics
 from runtime.health import Health
+from runtime.log import get
 from schemas.api import PERSONAL_HEADER, Fault
 from schemas.base import Record
 from schemas.errors import Rejected, Retry, Unavailable
+
+log = get(__name__)
 
 R = TypeVar("R", bound=Record)
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -35,6 +37,8 @@ STATUS = {
     "signature.stale": 401, "signature.unset": 401, "reply.forbidden": 409, "reply.too_late": 409,
 }  # fmt: skip
 """HTTP status of a rejection code; all others are 400."""
+
+_LOOPBACK = ("127.0.0.1", "::1")
 
 _encoder = msgspec.json.Encoder()
 
@@ -75,8 +79,20 @@ async def on_http(_request: HTTPConnection, error: Exception) -> Response:
     return fault(error.status_code, f"http.{error.status_code}", str(error.detail))
 
 
-HANDLERS = {
+async def on_bug(request: HTTPConnection, error: Exception) -> Response:
+    """Answer a bug of ours: 500 in our form; the traceback goes to the log."""
+    log.error("http.bug", path=request.url.path[:200], exc_info=error)
+    return fault(500, "http.500", "a bug of ours: its traceback is in the log")
+
+
+async def on_gone(_request: HTTPConnection, _error: Exception) -> Response:
+    """Answer nobody: the caller left in the middle of the body."""
+    return fault(400, "http.400", "the body ended before its end")
+
+
+HANDLERS: dict[Any, Any] = {
     Rejected: on_rejected, Retry: on_retry, Unavailable: on_retry, HTTPException: on_http,
+    ClientDisconnect: on_gone, Exception: on_bug,
 }  # fmt: skip
 
 
@@ -132,8 +148,18 @@ def same(given: str, *tokens: str) -> bool:
     return any(pairs)
 
 
+def is_local(request: HTTPConnection) -> bool:
+    """Say whether a request came from this machine to this machine, through no proxy."""
+    peer = request.client.host if request.client else ""
+    return (
+        peer in _LOOPBACK
+        and request.url.hostname in (*_LOOPBACK, "localhost")
+        and not any(name in request.headers for name in ("x-forwarded-for", "forwarded", "via"))
+    )
+
+
 def probes(health: Health) -> dict[str, Endpoint]:
-    """Return the endpoints of /livez, /readyz and /metrics."""
+    """Return the endpoints of /livez and /readyz; /metrics is on the ops port alone."""
 
     async def livez(_request: Request) -> Response:
         return Response(b'{"live": true}', media_type="application/json")
@@ -142,10 +168,7 @@ def probes(health: Health) -> dict[str, Endpoint]:
         status, text = health.report()
         return Response(text, status, media_type="application/json")
 
-    async def prometheus(_request: Request) -> Response:
-        return Response(metrics.exposition(), media_type="text/plain; version=0.0.4")
-
-    return {"/livez": livez, "/readyz": readyz, "/metrics": prometheus}
+    return {"/livez": livez, "/readyz": readyz}
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -174,13 +197,26 @@ class Server(uvicorn.Server):
         yield
 
 
+def _contained(app: ASGIApp) -> ASGIApp:
+    """Return the application; what its `on_bug` answered and logged is not raised once more."""
+
+    async def contained(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except Exception:
+            if scope["type"] != "http":
+                raise
+
+    return contained
+
+
 def server(app: ASGIApp, sockets_limit: int = 1 << 20) -> Server:
     """Return a server of `app`; a connection that stays open holds the stop 3 s at most."""
     return Server(
         uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan="off", ws_max_size=sockets_limit,
-            timeout_graceful_shutdown=3, server_header=False, date_header=False,
-            ws="websockets-sansio", proxy_headers=False,
+            _contained(app), log_config=None, access_log=False, lifespan="off",
+            ws_max_size=sockets_limit, timeout_graceful_shutdown=3, server_header=False,
+            date_header=False, ws="websockets-sansio", proxy_headers=False,
         )
     )  # fmt: skip
 

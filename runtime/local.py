@@ -237,7 +237,7 @@ class Supervisor:
         port = free_port()
         url = ready_url or f"http://127.0.0.1:{port}/readyz"
         if ops:
-            self.access.setdefault("ops", {})[name] = url.removesuffix("/readyz")
+            self.access.setdefault("ops", {})[name] = f"http://127.0.0.1:{port}"
         return Child(
             name, [sys.executable, "-m", "runtime.cli", *command],
             {**self._environ(), "SANTRAL_OPS__PORT": str(port)},

@@ -20,12 +20,12 @@ from runtime.settings import Settings
 Main = Callable[[Settings, Health, Clock, asyncio.Event], Awaitable[None]]
 
 
-def run(name: str, settings: Settings, main: Main, *, ops: bool = True) -> None:
-    """Run a stage to its end; `ops` serves its probes on a port of their own."""
+def run(name: str, settings: Settings, main: Main) -> None:
+    """Run a stage to its end; its probes and metrics are served on a port of their own."""
     logs.configure(name, settings.log_level)
     log = logs.get("runtime.stage")
     health = Health(name)
-    answering = serve_ops(health, settings.ops) if ops else None
+    answering = serve_ops(health, settings.ops)
 
     async def whole() -> None:
         stop = asyncio.Event()
@@ -43,15 +43,14 @@ def run(name: str, settings: Settings, main: Main, *, ops: bool = True) -> None:
         # A loop that something blocks turns no more, whatever the stage's work is.
         dog = Watchdog(health, lambda: (turns, 1), settings.ops, SystemClock(), name="event loop")
         dog.start()
-        log.info("stage.started", ops_port=answering.server_port if answering else None)
+        log.info("stage.started", ops_port=answering.server_port)
         await main(settings, health, SystemClock(), stop)
         dog.stop()
         log.info("stage.stopped")
 
     uvloop.run(whole())
-    if answering is not None:
-        answering.shutdown()
-        answering.server_close()
+    answering.shutdown()
+    answering.server_close()
 
 
 async def until(

@@ -496,7 +496,11 @@ def test_the_published_surface_is_served(road: Up) -> None:
         assert door.get("/asyncapi.yaml").text.startswith("asyncapi: 3.0.0")
         assert "WebSocket" in door.get("/widget.js").text
         assert door.get("/readyz").status_code == 200
-        assert "santral_messages_accepted_total" in door.get("/metrics").text
+        assert door.get("/metrics").status_code == 404
+    with road.http(base="console") as console:
+        assert console.get("/metrics").status_code == 404
+    told = httpx2.get(f"{road.access['ops']['ingest']}/metrics").text
+    assert "santral_messages_accepted_total" in told
 
 
 def test_every_stage_answers_its_probes_and_the_watch_counts(road: Up) -> None:

@@ -159,4 +159,4 @@ def start_console(settings: Settings, trial: Trial | None = None) -> None:
     async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.Event) -> None:
         await console(settings, health, clock, stop, trial)
 
-    stage.run("console", settings, main, ops=False)
+    stage.run("console", settings, main)

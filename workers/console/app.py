@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runtime import http
 from runtime.health import Health
+from runtime.plain_paths import PlainPaths
 from schemas.api import openapi
 from schemas.publish import PUBLISHED
 from workers.api import HANDLERS, Api, routes
@@ -69,9 +70,7 @@ def app(api: Api, health: Health, _stop: asyncio.Event) -> Starlette:
                 return _enter(api, request, token)
             if session.person(request, api.settings) is None:
                 return _to_login(request)
-            if request.method == "POST" and not session.same_site(request):
-                return http.fault(403, "origin.wrong", "this form came from another site")
-            return await page(request)
+            return await own_form(page)(request)
 
         return endpoint
 
@@ -88,9 +87,9 @@ def app(api: Api, health: Health, _stop: asyncio.Event) -> Starlette:
             Route("/openapi.json", openapi_json),
             Route("/asyncapi.yaml", asyncapi),
             Mount("/static", StaticFiles(directory=_STATIC)),
-            Route("/login", pages.login, methods=["GET", "POST"]),
-            Route("/logout", pages.logout, methods=["POST"]),
-            Route("/language", pages.language, methods=["POST"]),
+            Route("/login", own_form(pages.login), methods=["GET", "POST"]),
+            Route("/logout", own_form(pages.logout), methods=["POST"]),
+            Route("/language", own_form(pages.language), methods=["POST"]),
             Route("/", guarded(pages.flow)),
             Route("/flow/live", guarded(pages.flow_live)),
             Route("/messages", guarded(pages.messages)),
@@ -111,8 +110,19 @@ def app(api: Api, health: Health, _stop: asyncio.Event) -> Starlette:
             Route("/desk/{department}/{item}/{verb}", guarded(pages.act), methods=["POST"]),
         ],
         exception_handlers=HANDLERS | {404: pages.not_found},
-        middleware=[Middleware(_Headers)],
+        middleware=[Middleware(_Headers), Middleware(PlainPaths)],
     )
+
+
+def own_form(page: http.Endpoint) -> http.Endpoint:
+    """Return the page, which refuses a form that another site sent."""
+
+    async def endpoint(request: Request) -> Response:
+        if request.method == "POST" and not session.same_site(request):
+            return http.fault(403, "origin.wrong", "this form came from another site")
+        return await page(request)
+
+    return endpoint
 
 
 def _enter(api: Api, request: Request, token: str) -> Response:

@@ -32,7 +32,9 @@ def person(request: Request, settings: Settings) -> str | None:
         name = base64.urlsafe_b64decode(encoded).decode()
     except (binascii.Error, ValueError):
         return None
-    return name if hmac.compare_digest(_sign(settings, name), signature) else None
+    # As bytes: a cookie may hold any byte, and text that is not ASCII can't be compared.
+    due, given = _sign(settings, name).encode(), signature.encode("utf-8", "replace")
+    return name if hmac.compare_digest(due, given) else None
 
 
 def sign_in(response: Response, settings: Settings, name: str) -> None:

@@ -1,0 +1,89 @@
+"""The desk behind the door: a fixed list of addresses is passed on, and nothing else.
+
+Before: a caller of the door. After: the desk's API on the console's server. The address is built
+anew from the parts that matched, so that no path of a caller's reaches the console's pages; of the
+headers and the query only what is listed here goes along.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import httpx2
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from runtime import http
+from schemas.api import PERSONAL_HEADER
+from schemas.errors import Rejected, Retry
+
+_TIMEOUT_S = 40.0  # a claim may wait 30 s
+_SENT = ("authorization", PERSONAL_HEADER.lower(), "content-type", "accept", "traceparent")
+_RETURNED = ("content-type", "retry-after", "www-authenticate", "cache-control")
+
+
+class _Word(Convertor[str]):
+    """A part of an address: letters, digits, `_` and `-`."""
+
+    regex = "[A-Za-z0-9_-]{1,128}"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("word", _Word())
+
+ADDRESSES: Mapping[str, str] = {
+    "/v1/messages/{id:word}": "GET",
+    "/v1/desk/{department:word}/claim": "POST",
+    "/v1/desk/items/{id:word}/heartbeat": "POST",
+    "/v1/desk/items/{id:word}/reply": "POST",
+    "/v1/desk/items/{id:word}/complete": "POST",
+    "/v1/desk/items/{id:word}/release": "POST",
+    "/v1/desk/items/{id:word}/note": "POST",
+    "/v1/desk/items/{id:word}/reroute": "POST",
+    "/v1/desk/items/{id:word}/escalate": "POST",
+}
+"""What is passed on, with its method."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeskProxy:
+    """Passes requests on to the desk; `max_body` in bytes."""
+
+    desk: httpx2.AsyncClient
+    max_body: int
+
+    def routes(self) -> list[Route]:
+        """Return a route for each address."""
+        return [
+            Route(template, self._endpoint(template, method), methods=[method])
+            for template, method in ADDRESSES.items()
+        ]
+
+    def _endpoint(self, template: str, method: str) -> http.Endpoint:
+        async def endpoint(request: Request) -> Response:
+            if not request.headers.get("authorization"):
+                raise Rejected("token.missing", "send `Authorization: Bearer TOKEN`")
+            path = re.sub(r"{(\w+):word}", lambda m: quote(request.path_params[m[1]]), template)
+            return await self._forward(method, path, request)
+
+        return endpoint
+
+    async def _forward(self, method: str, path: str, request: Request) -> Response:
+        content = await http.body(request, self.max_body)
+        headers = {name: request.headers[name] for name in _SENT if name in request.headers}
+        try:
+            found = await self.desk.request(
+                method, path, content=content, headers=headers, timeout=_TIMEOUT_S
+            )
+        except httpx2.TransportError as error:
+            raise Retry(2, f"the desk is away ({type(error).__name__})") from error
+        returned = {name: found.headers[name] for name in _RETURNED if name in found.headers}
+        return Response(found.content, found.status_code, returned)

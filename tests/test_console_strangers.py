@@ -1,0 +1,51 @@
+"""The console before strangers: odd cookies, forms from other sites, and who may sign in."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from runtime.health import Health
+from runtime.settings import Settings, Tokens
+from tests.test_door import raw, serving
+from workers.api import Api
+from workers.console.app import app
+
+SETTINGS = Settings(tokens=Tokens(door="d" * 30, desk="m" * 30, console="c" * 30, signing="s" * 30))
+
+
+@pytest.fixture
+async def console() -> AsyncIterator[str]:
+    """A console without a store or a desk: what is refused before needs neither."""
+    api = Api(settings=SETTINGS, desk=None, store=None)  # type: ignore[arg-type]  # never reached
+    async with serving(app(api, Health("console"), asyncio.Event())) as url:
+        yield url
+
+
+@pytest.mark.parametrize(
+    "cookie", ["aDQ=.\xe9", "\xe9.\xe9", "aDQ=.", ".", "aDQ=" * 2000, "\xff=\xff"]
+)
+async def test_a_cookie_of_any_bytes_is_nobodys(console: str, cookie: str) -> None:
+    head = f"GET / HTTP/1.1\nHost: x\nCookie: santral={cookie}\nConnection: close"
+    status, text = await raw(console, head)
+    assert status == 303, text
+    assert "/login" in text
+
+
+async def test_forms_of_other_sites_are_refused_on_every_page(console: str) -> None:
+    async with httpx2.AsyncClient(base_url=console) as client:
+        for path in ("/logout", "/language", "/login"):
+            for origin in ("https://evil.example", "null", "", f"{console}0"):
+                told = await client.post(path, headers={"origin": origin}, data={"path": "/"})
+                assert (told.status_code, told.json()["code"]) == (403, "origin.wrong"), path
+                assert "set-cookie" not in told.headers
+            own: Any = await client.post(path, headers={"origin": console}, data={"path": "/"})
+            assert own.status_code != 403, path
+
+
+async def test_no_metrics_on_the_consoles_port(console: str) -> None:
+    async with httpx2.AsyncClient(base_url=console) as client:
+        assert (await client.get("/metrics")).status_code == 404
+        assert (await client.get("/readyz")).status_code == 200

@@ -1,0 +1,265 @@
+"""The door's HTTP surface before strangers: what is passed on to the desk, and what nobody learns."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ingest.accept import Ingest
+from ingest.channel import Context
+from ingest.channels import whatsapp
+from ingest.door import Door, app
+from ingest.pending import Pending
+from ingest.run import accounts as every_account
+from runtime import http
+from runtime.archive import Folder
+from runtime.clock import SystemClock
+from runtime.health import Health
+from runtime.journal import Journal
+from runtime.local import free_port
+from runtime.outside import Outside
+from runtime.settings import Door as DoorSettings
+from runtime.settings import Settings, Tokens
+
+TOKENS = Tokens(door="d" * 30, desk="m" * 30, console="c" * 30, signing="s" * 30)
+
+
+@dataclass
+class Recording:
+    """A server that notes what arrives, in place of the desk."""
+
+    requests: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
+
+    def app(self) -> Starlette:
+        """Return the application that notes everything."""
+
+        async def note(request: Request) -> Response:
+            target = request.scope["raw_path"].decode() + (
+                f"?{request.url.query}" if request.url.query else ""
+            )
+            self.requests.append(
+                (request.method, target, dict(request.headers), await request.body())
+            )
+            return Response(b'{"noted": true}', media_type="application/json")
+
+        every = ["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"]
+        return Starlette(routes=[Route("/{rest:path}", note, methods=every)])
+
+
+@contextlib.asynccontextmanager
+async def serving(application: Any) -> AsyncIterator[str]:
+    """Serve an application on a free port of loopback."""
+    port, stop = free_port(), asyncio.Event()
+    sockets = [http.listen("127.0.0.1", port)]
+    task = asyncio.create_task(http.serve(http.server(application), sockets, stop))
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        stop.set()
+        await task
+
+
+@contextlib.asynccontextmanager
+async def opened(folder: Path, desk: str = "http://127.0.0.1:9", **more: Any) -> AsyncIterator[str]:
+    """Open a door that has no Kafka: what is refused before needs none."""
+    settings = Settings(tokens=TOKENS, door=DoorSettings(desk_url=desk), **more)
+    accounts = every_account(settings)
+    ingest = Ingest(
+        archive=Folder(folder), publisher=None, clock=SystemClock(), web=Outside(),  # type: ignore[arg-type]  # never reached
+        context=Context(brand="default", signing_key=TOKENS.signing.encode()),
+    )  # fmt: skip
+    async with httpx2.AsyncClient(base_url=desk) as client:
+        door = Door(
+            settings=settings, ingest=ingest, replies=None, accounts=accounts, desk=client,  # type: ignore[arg-type]  # no chat here
+            outside=client, pending=Pending(Journal(folder), ingest, accounts),
+        )  # fmt: skip
+        async with serving(app(door, Health("ingest"))) as url:
+            yield url
+
+
+async def raw(url: str, head: str, body: bytes = b"") -> tuple[int, str]:
+    """Send a request as it is written; return the status and the answer's text."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(head.replace("\n", "\r\n").encode("latin-1") + b"\r\n\r\n" + body)
+    async with asyncio.timeout(10):
+        answer = await reader.read()
+    writer.close()
+    status = answer.partition(b" ")[2][:3]
+    return int(status or 0), answer.decode("utf-8", "replace")
+
+
+_DOTS = ("..", ".", "%2e%2e", "%2E.", ".%2e", "%252e%252e", "%c0%ae%c0%ae", "..;", "%u002e")
+_SLASHES = ("/", "%2f", "%2F", "%252f", "\\", "%5c", "%c0%af", "//")
+_TAILS = ("login", "metrics", "messages", "v1/links", "v1/incidents", "")
+
+
+def _hostile() -> list[str]:
+    """Return paths that lead out of the desk's API, in every spelling."""
+    found = [
+        f"/v1/desk/{slash.join([dots, dots, tail])}"
+        for dots in _DOTS for slash in _SLASHES for tail in _TAILS
+    ]  # fmt: skip
+    found += [f"/v1/desk/{dots}/claim" for dots in _DOTS]
+    found += [f"/v1/messages/{dots}{slash}login" for dots in _DOTS for slash in _SLASHES]
+    found += [f"/v1/desk/items/{dots}/reply" for dots in _DOTS]
+    found += [
+        "/v1/desk/%00", "/v1/desk/%00/claim", "/v1/desk/a%00/claim", "/v1/messages/a%0d%0ab",
+        "/v1/desk/" + "a" * 200 + "/claim", "/v1/messages/" + "%61" * 400, "/v1/desk/a%2fclaim",
+        "/v1/desk/items/a%00/reply", "/v1/desk/items/1/../2/reply", "/v1/desk", "/v1/desk/",
+        "/v1/desk/billing/claim/", "/v1/desk//billing/claim", "/v1/links", "/v1/incidents", "/v1/incidents/1/answer",
+        "/v1/messages/1/customer", "/v1/messages/%ff",
+    ]  # fmt: skip
+    return found
+
+
+async def test_every_way_out_of_the_desks_api_is_404_and_reaches_nothing(tmp_path: Path) -> None:
+    desk = Recording()
+    async with serving(desk.app()) as inner, opened(tmp_path, inner) as door:
+        for path in _hostile():
+            for method in ("GET", "POST"):
+                status, text = await raw(
+                    door,
+                    f"{method} {path} HTTP/1.1\nHost: x\nAuthorization: Bearer {TOKENS.desk}\n"
+                    "Content-Length: 0\nConnection: close",
+                )
+                assert status == 404, (method, path, text)
+        assert desk.requests == []
+
+
+async def test_only_what_the_desk_needs_is_passed_on(tmp_path: Path) -> None:
+    desk = Recording()
+    headers = {
+        "authorization": f"Bearer {TOKENS.desk}", "cookie": "santral=x", "x-forwarded-for": "1.2.3.4",
+        "traceparent": "00-1-2-03", "origin": "https://evil.example", "x-anything": "1",
+    }  # fmt: skip
+    async with (
+        serving(desk.app()) as inner,
+        opened(tmp_path, inner) as door,
+        httpx2.AsyncClient(base_url=door, headers=headers) as client,
+    ):
+        claimed = await client.post(
+            "/v1/desk/billing/claim?token=x&next=/login", json={"agent": "a"}
+        )
+        assert claimed.json() == {"noted": True}
+        assert (await client.get("/v1/messages/0a1b-2c?raw=1")).status_code == 200
+        assert (await client.post("/v1/desk/items/7-x_Y/reroute", content=b"{}")).status_code == 200
+        bare = await client.post("/v1/desk/billing/claim", headers={"authorization": ""})
+        assert (bare.status_code, bare.json()["code"]) == (401, "token.missing")
+    assert [(method, target) for method, target, _, _ in desk.requests] == [
+        ("POST", "/v1/desk/billing/claim"), ("GET", "/v1/messages/0a1b-2c"),
+        ("POST", "/v1/desk/items/7-x_Y/reroute"),
+    ]  # fmt: skip
+    for _, _, found, _ in desk.requests:
+        assert not {"cookie", "x-forwarded-for", "origin", "x-anything"} & found.keys()
+        assert (found["authorization"], found["traceparent"]) == (
+            headers["authorization"],
+            "00-1-2-03",
+        )
+    assert desk.requests[0][3] == b'{"agent":"a"}'
+
+
+async def test_nobody_learns_which_accounts_and_vendors_there_are(tmp_path: Path) -> None:
+    async with (
+        opened(
+            tmp_path, channels={"whatsapp": {"gizli-magaza": {}, "kurulu": {"app_secret": "s"}}}
+        ) as door,
+        httpx2.AsyncClient(base_url=door) as client,
+    ):
+        unknown = await client.post("/v1/hooks/whatsapp/nope", content=b"{}")
+        assert (unknown.status_code, unknown.json()["text"]) == (404, "unknown")
+        form = await client.get("/v1/forms/nope")
+        assert (form.status_code, form.json()["text"]) == (404, "unknown")
+        for signature in ({}, {"x-hub-signature-256": "sha256=00"}):
+            answers = [
+                await client.post(f"/v1/hooks/whatsapp/{a}", content=b"{}", headers=signature)
+                for a in ("gizli-magaza", "kurulu")
+            ]
+            assert answers[0].status_code == 401
+            assert answers[0].content == answers[1].content, "set up or not: the same answer"
+        assert (await client.get("/metrics")).status_code == 404
+
+
+async def test_the_home_page_names_the_console_to_this_machine_alone(tmp_path: Path) -> None:
+    async with opened(tmp_path, "http://127.0.0.1:18401") as door, httpx2.AsyncClient() as client:
+        here = await client.get(door)
+        assert here.headers["location"] == "http://127.0.0.1:18401"
+        for headers in (
+            {"host": "destek.example"},
+            {"x-forwarded-for": "1.2.3.4"},
+            {"via": "1.1 x"},
+        ):
+            told = await client.get(door, headers=headers)
+            assert told.status_code == 404, headers
+            assert "18401" not in told.text + str(told.headers)
+
+
+async def test_a_bug_of_ours_is_answered_in_our_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any) -> Any:
+        raise ZeroDivisionError("ayrıntı")
+
+    monkeypatch.setattr(whatsapp.Whatsapp, "receive", broken)
+    async with opened(tmp_path) as door, httpx2.AsyncClient(base_url=door) as client:
+        signed = {"x-hub-signature-256": "sha256=00"}
+        told = await client.post("/v1/hooks/whatsapp/default", content=b"{}", headers=signed)
+        assert (told.status_code, told.json()["code"]) == (500, "http.500")
+        assert "ayrıntı" not in told.text
+        assert (await client.get("/livez")).status_code == 200
+
+
+@pytest.fixture(scope="module")
+async def stood_open(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """One door for many requests."""
+    async with opened(tmp_path_factory.mktemp("door")) as door:
+        yield door
+
+
+_PATHS = st.one_of(
+    st.sampled_from(
+        ["/v1/messages", "/v1/hooks/mailgun/default", "/v1/forms/default", "/", "/chat"]
+    ),
+    st.builds(
+        "/v1/{}/{}/{}".format,
+        st.sampled_from(["hooks", "desk", "forms", "messages", "desk/items"]),
+        st.sampled_from(["mail", "x", "slack", "%00", "%e9", "a%2fb", "\xfd", "calls"]),
+        st.text(st.characters(max_codepoint=255, exclude_characters=" \r\n"), max_size=20),
+    ),
+)
+
+
+@given(
+    method=st.sampled_from(["GET", "POST", "HEAD", "PUT", "OPTIONS"]), path=_PATHS,
+    query=st.text(st.characters(max_codepoint=255, exclude_characters=" \r\n#"), max_size=30),
+    headers=st.dictionaries(
+        st.sampled_from([
+            "Authorization", "Cookie", "Content-Type", "X-Slack-Signature", "Origin",
+            "X-Slack-Request-Timestamp", "X-Hub-Signature-256", "Accept-Language", "traceparent",
+        ]),
+        st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), max_size=40),
+        max_size=4,
+    ),
+    body=st.binary(max_size=60),
+)  # fmt: skip
+async def test_no_request_of_a_stranger_is_a_500(
+    stood_open: str, method: str, path: str, query: str, headers: dict[str, str], body: bytes
+) -> None:  # fmt: skip
+    lines = "".join(f"{name}: {value}\n" for name, value in headers.items())
+    head = (
+        f"{method} {path}?{query} HTTP/1.1\nHost: x\n{lines}"
+        f"Content-Length: {len(body)}\nConnection: close"
+    )
+    status, text = await raw(stood_open, head, body)
+    assert 100 < status < 500, text
