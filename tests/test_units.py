@@ -33,7 +33,7 @@ from schemas.message import Automatic, Message
 from schemas.outcome import Reply
 from tests.samples import NOW, message, policy
 from workers.acknowledge import wanted
-from workers.actions.reply_email import _POLICY, Account, compose
+from workers.actions.reply_email import Account, compose
 from workers.templates import acknowledgement
 
 
@@ -179,7 +179,7 @@ def _reply(**more: Any) -> Reply:
 
 def _sent(reply: Reply) -> Any:
     account = Account(host="h", sender="Örnek Destek <destek@ornek.example>")
-    raw = compose(reply, account, "ada@ornek.example", b"key").as_bytes(policy=_POLICY)
+    raw = compose(reply, account, "ada@ornek.example", b"key")
     return message_from_bytes(raw, policy=default), raw
 
 

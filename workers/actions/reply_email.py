@@ -2,14 +2,12 @@
 
 Before: workers/replies.py claimed the Reply. After: the customer's mailbox. The Message-ID is
 stable and carries our signed conversation token, so that whatever the customer answers comes back
-to the conversation. Source: RFC 5322, RFC 3834, RFC 5321; aiosmtplib 5.1.
+to the conversation. Its bytes are written in workers/outgoing_mail.py. Source: RFC 5322, RFC 3834,
+RFC 5321; aiosmtplib 5.1.
 """
 
 import re
-from email.header import Header
-from email.message import EmailMessage
-from email.policy import SMTP, EmailPolicy
-from email.utils import format_datetime, formataddr, parseaddr
+from email.utils import parseaddr
 from typing import Annotated, Any, Literal
 
 import aiosmtplib
@@ -20,9 +18,16 @@ from schemas.base import Record
 from schemas.errors import Rejected, Retry
 from schemas.outcome import Reply
 from workers.action import Unconfirmed
+from workers.outgoing_mail import (
+    MAX_SUBJECT_CHARS,
+    OutgoingMail,
+    UnsafeMail,
+    clean_address,
+    clean_line,
+)
+from workers.outgoing_mail import compose as write_mail
 from workers.posting import access_token
 
-_IDS = {"message-id", "in-reply-to", "references"}
 _PREFIX = re.compile(r"^\s*(re|ynt|yan|cvp|aw|sv)\s*(\[\d+\])?:", re.IGNORECASE)
 
 
@@ -61,25 +66,6 @@ class Account(Record, frozen=True, kw_only=True):
     timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 60
 
 
-class _Policy(EmailPolicy):
-    """Folds lists of Message-IDs between them and never encodes them: Outlook drops what is."""
-
-    def fold(self, name: str, value: Any) -> str:
-        if name.lower() in _IDS:
-            return f"{name}: " + "\r\n ".join(str(value).split()) + "\r\n"
-        return str(super().fold(name, value))
-
-    def fold_binary(self, name: str, value: Any) -> bytes:
-        if name.lower() in _IDS:
-            return self.fold(name, value).encode("ascii", "replace")
-        return super().fold_binary(name, value)
-
-
-_POLICY = _Policy(
-    linesep="\r\n", max_line_length=78, utf8=False, header_factory=SMTP.header_factory
-)
-
-
 class ReplyEmail:
     """The action for conversations that came by mail."""
 
@@ -98,7 +84,7 @@ class ReplyEmail:
             raise Rejected(
                 "reply.no_server", f"set `host` in [actions.reply_email.{account}] to send mail"
             )
-        mail = compose(reply, settings, address, signing_key)
+        raw = compose(reply, settings, address, signing_key)
         client = aiosmtplib.SMTP(
             hostname=settings.host, port=settings.port, timeout=settings.timeout_s,
             use_tls=settings.tls == "tls", start_tls=settings.tls == "starttls",
@@ -111,7 +97,7 @@ class ReplyEmail:
         except (aiosmtplib.SMTPException, OSError) as error:
             raise Retry(30, f"the mail server is away: {type(error).__name__}") from error
         try:
-            return await _deliver(client, mail, address, reply)
+            return await _deliver(client, raw, settings, address, reply)
         finally:
             client.close()
 
@@ -139,19 +125,21 @@ async def _login(settings: Account) -> dict[str, Any]:
     return {"oauth_token_generator": given}
 
 
-async def _deliver(client: aiosmtplib.SMTP, mail: EmailMessage, address: str, reply: Reply) -> str:
+async def _deliver(
+    client: aiosmtplib.SMTP, raw: bytes, settings: Account, address: str, reply: Reply
+) -> str:
     """Hand the mail over; tell what was refused from what nobody knows."""
     # An acknowledgement has a null sender: what bounces must not be answered (RFC 3834, 3.3).
-    envelope = "" if reply.kind == "acknowledgement" else parseaddr(str(mail["From"]))[1]
+    envelope = "" if reply.kind == "acknowledgement" else clean_address(_sender(settings)[1])
     try:
         await client.mail(envelope)
-        await client.rcpt(address)
+        await client.rcpt(clean_address(address))
     except aiosmtplib.SMTPResponseException as error:
         raise _refused(error) from error
     except (aiosmtplib.SMTPException, OSError) as error:
         raise Retry(30, f"the mail server left: {type(error).__name__}") from error
     try:
-        said = await client.data(mail.as_bytes(policy=_POLICY))
+        said = await client.data(raw)
     except aiosmtplib.SMTPResponseException as error:
         raise _refused(error) from error
     except (aiosmtplib.SMTPException, OSError) as error:
@@ -168,38 +156,38 @@ def _refused(error: aiosmtplib.SMTPResponseException) -> Rejected | Retry:
     return Rejected("reply.refused", text)
 
 
-def compose(reply: Reply, settings: Account, address: str, key: bytes) -> EmailMessage:
-    """Return the mail of a reply."""
-    name, sender = parseaddr(settings.sender or f"santral@{settings.host}")
-    domain = sender.rpartition("@")[2] or "localhost"
+def compose(reply: Reply, settings: Account, address: str, key: bytes) -> bytes:
+    """Return the mail of a reply; raise Rejected for one that can't be written safely."""
+    name, sender = _sender(settings)
+    try:
+        clean_address(address)
+    except UnsafeMail as error:
+        raise Rejected("reply.no_address", f"the customer's address: {error}") from error
+    try:
+        domain = clean_address(sender).rpartition("@")[2]
+    except UnsafeMail as error:
+        raise Rejected("reply.no_server", f"`sender` in [actions.reply_email]: {error}") from error
     serial = reply.id.replace("-", "")
-    mail = EmailMessage(policy=_POLICY)
-    mail["From"] = formataddr((name, sender)) if name.isascii() else _named(name, sender)
-    mail["To"] = address
-    mail["Subject"] = _subject(reply)
-    mail["Date"] = format_datetime(reply.at)
-    mail["Message-ID"] = token.message_id(key, reply.conversation, serial, domain)
-    if reply.in_reply_to:
-        mail["In-Reply-To"] = reply.in_reply_to
-        chain = dict.fromkeys((*reply.references, reply.in_reply_to))
-        kept = [*list(chain)[:1], *list(chain)[1:][-10:]]
-        mail["References"] = " ".join(kept)
-    mail["X-Santral-Sent"] = domain
-    if reply.kind == "acknowledgement":
-        mail["Auto-Submitted"] = "auto-replied"
-        mail["X-Auto-Response-Suppress"] = "All"
-        mail["Precedence"] = "bulk"
-    mail.set_content(reply.text, charset="utf-8", cte="quoted-printable")
-    return mail
+    mail = OutgoingMail(
+        sender_name=name, sender=sender, recipient=address, subject=_subject(reply), date=reply.at,
+        message_id=token.message_id(key, reply.conversation, serial, domain), text=reply.text,
+        in_reply_to=reply.in_reply_to or "", references=reply.references,
+        automatic=reply.kind == "acknowledgement",
+    )  # fmt: skip
+    try:
+        return write_mail(mail)
+    except UnsafeMail as error:
+        raise Rejected("reply.unsafe", str(error)) from error
 
 
-def _named(name: str, sender: str) -> str:
-    return f"{Header(name, 'utf-8').encode()} <{sender}>"
+def _sender(settings: Account) -> tuple[str, str]:
+    """Return name and address that our mail is from."""
+    return parseaddr(settings.sender or f"santral@{settings.host}")
 
 
 def _subject(reply: Reply) -> str:
-    """Return the customer's subject with one prefix, in their language; safe to fold."""
-    subject = " ".join(reply.subject.split())[:200]
+    """Return the customer's subject with one prefix, in their language."""
+    subject = clean_line(reply.subject, MAX_SUBJECT_CHARS)
     if _PREFIX.match(subject):
         return subject
     return f"{'Ynt' if reply.language == 'tr' else 'Re'}: {subject}".strip()

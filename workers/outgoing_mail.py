@@ -1,0 +1,213 @@
+"""The one place where a mail of ours is written: its bytes, parsed again and compared.
+
+Before: actions/reply_email.py has a subject, addresses and ids that strangers wrote. After: bytes
+that SMTP sends. Headers are written here, character by character, since the standard library's
+generator decodes what it is given on some versions of Python, and so lets a subject write headers.
+Standard library only, and no newer than Python 3.9, so that a test runs it on every interpreter.
+Source: RFC 5322, RFC 2045, RFC 2047, RFC 5321.
+"""
+
+from __future__ import annotations
+
+import base64
+import quopri
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from email import message_from_bytes
+from email.header import decode_header
+from email.message import Message
+from email.policy import compat32, default
+from email.utils import format_datetime
+
+MAX_SUBJECT_CHARS = 200
+"""Longer subjects are cut: what mail programs show of one is shorter by far."""
+MAX_ID_CHARS = 500
+"""Longer Message-IDs are left out: a line has 998 characters at most (RFC 5322, 2.1.1)."""
+_MAX_ADDRESS_CHARS = 254
+_LINE = 78
+_WORD_BYTES = 45  # of UTF-8 in an encoded word: with its frame under 75 characters (RFC 2047, 2)
+_KEPT_REFERENCES = 10
+
+_LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
+_ID = re.compile(r"<[!-;=?-~]+>")
+_PLAIN = re.compile("[ -~]*")
+_ENCODED = "=?"  # the begin of an encoded word
+
+
+class UnsafeMail(ValueError):
+    """This can't be written as a mail that says only what was meant."""
+
+
+@dataclass(frozen=True)
+class OutgoingMail:
+    """What a mail is to say. `references` and `in_reply_to` are Message-IDs with their brackets;
+    those that are none are left out. An `automatic` mail asks for no answer (RFC 3834)."""
+
+    sender_name: str
+    sender: str
+    recipient: str
+    subject: str
+    date: datetime
+    message_id: str
+    text: str
+    in_reply_to: str = ""
+    references: tuple[str, ...] = ()
+    automatic: bool = False
+
+
+def compose(mail: OutgoingMail) -> bytes:
+    """Return the mail's bytes; raise UnsafeMail for what does not read back as it was meant."""
+    meant = _meant(mail)
+    body = clean_text(mail.text)
+    lines = [_field(name, value) for name, value in meant]
+    encoded = quopri.encodestring(body.encode()).replace(b"\n", b"\r\n")
+    raw = "\r\n".join([*lines, "", ""]).encode("ascii") + encoded
+    try:
+        difference = _difference(raw, meant, body)
+    except Exception as error:  # whatever the parser raises, this mail is not understood alike
+        raise UnsafeMail(f"it does not parse: {type(error).__name__}") from error
+    if difference:
+        raise UnsafeMail(f"it reads otherwise than it was meant: {difference}")
+    return raw
+
+
+def clean_line(text: str, limit: int) -> str:
+    """Return a text on one line, without controls and marks of direction, cut at `limit`."""
+    text = _DIRECTIONS.sub("", _SURROGATES.sub("\ufffd", text[: 4 * limit]))
+    return " ".join(_CONTROLS.sub(" ", text).split())[:limit].rstrip()
+
+
+def clean_text(text: str) -> str:
+    """Return a text with line feeds alone between its lines and at its end, without controls."""
+    text = _LINE_ENDS.sub("\n", _SURROGATES.sub("\ufffd", text))
+    return _CONTROLS.sub("", text).rstrip("\n") + "\n"
+
+
+def clean_address(address: str) -> str:
+    """Return an address as SMTP takes it, its domain in ASCII; raise UnsafeMail for what is none.
+
+    Dots may stand anywhere in the local part: some providers gave out such addresses.
+    """
+    local, _, domain = address.strip().rpartition("@")
+    if not domain.isascii():
+        try:
+            domain = domain.encode("idna").decode("ascii")
+        except UnicodeError as error:
+            raise UnsafeMail("the address has no domain that can be written") from error
+    made = f"{local}@{domain}"
+    if len(made) > _MAX_ADDRESS_CHARS or _ENCODED in made or not _ADDRESS.fullmatch(made):
+        raise UnsafeMail("it is no mail address that can be written")
+    return made
+
+
+def clean_ids(identifiers: tuple[str, ...]) -> list[str]:
+    """Return the Message-IDs among them, each once, in their order."""
+    found = [
+        i for i in identifiers
+        if len(i) <= MAX_ID_CHARS and _ENCODED not in i and _ID.fullmatch(i)
+    ]  # fmt: skip
+    return list(dict.fromkeys(found))
+
+
+def _meant(mail: OutgoingMail) -> list[tuple[str, str]]:
+    """Return the headers as their reader is to see them, in their order."""
+    sender, recipient = clean_address(mail.sender), clean_address(mail.recipient)
+    own = clean_ids((mail.message_id,))
+    if not own:
+        raise UnsafeMail("its own Message-ID can't be written")
+    name = clean_line(mail.sender_name, MAX_SUBJECT_CHARS)
+    parent = clean_ids((mail.in_reply_to,))
+    chain = clean_ids((*mail.references, *parent)) if parent else []
+    made = [
+        ("From", f"{_phrase(name)} <{sender}>" if name else sender), ("To", recipient),
+        ("Subject", clean_line(mail.subject, MAX_SUBJECT_CHARS)),
+        ("Date", format_datetime(mail.date)), ("Message-ID", own[0]),
+    ]  # fmt: skip
+    if parent:
+        made.append(("In-Reply-To", parent[0]))
+        made.append(("References", " ".join([*chain[:1], *chain[1:][-_KEPT_REFERENCES:]])))
+    made.append(("X-Santral-Sent", sender.rpartition("@")[2]))
+    if mail.automatic:
+        made.append(("Auto-Submitted", "auto-replied"))
+        made.append(("X-Auto-Response-Suppress", "All"))
+        made.append(("Precedence", "bulk"))
+    made.append(("MIME-Version", "1.0"))
+    made.append(("Content-Type", 'text/plain; charset="utf-8"'))
+    made.append(("Content-Transfer-Encoding", "quoted-printable"))
+    return made
+
+
+def _phrase(name: str) -> str:
+    """Return a display name: a quoted string, or encoded words (RFC 5322, 3.4)."""
+    if _PLAIN.fullmatch(name) and _ENCODED not in name and len(name) < _LINE:
+        return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return " ".join(_encoded_words(name))
+
+
+def _field(name: str, value: str) -> str:
+    """Return a header as it is written: encoded where it must be, folded at its spaces."""
+    words = value.split(" ")
+    plain = _PLAIN.fullmatch(value) and (name != "Subject" or _ENCODED not in value)
+    if not plain or (name == "Subject" and max(map(len, words)) > _LINE - 2):
+        words = _encoded_words(value)
+    lines, line = [], f"{name}:"
+    for word in words:
+        if len(line) + 1 + len(word) > _LINE and line != f"{name}:":
+            lines.append(line)
+            line = ""
+        line += f" {word}"
+    return "\r\n".join([*lines, line])
+
+
+def _encoded_words(text: str) -> list[str]:
+    """Return a text as encoded words in base64, none of which breaks a character (RFC 2047, 5)."""
+    made, part = [], b""
+    for character in text:
+        data = character.encode()
+        if len(part) + len(data) > _WORD_BYTES:
+            made.append(part)
+            part = b""
+        part += data
+    return [f"=?utf-8?b?{base64.b64encode(p).decode()}?=" for p in (*made, part) if p]
+
+
+def _difference(raw: bytes, meant: list[tuple[str, str]], body: str) -> str:
+    """Return where the bytes read otherwise than they were meant, empty where they do not.
+
+    Both of the library's parsers read them: one keeps what is written, the other decodes it.
+    """
+    kept, decoded = (message_from_bytes(raw, policy=p) for p in (compat32, default))
+    names = [name for name, _ in meant]
+    if kept.keys() != names or decoded.keys() != names:
+        return "other headers"
+    for name, value in meant:
+        written = " ".join(re.sub(r"\r?\n", "", str(kept[name])).split(" "))
+        if name != "Subject" and written != value:
+            return name
+    subject = dict(meant)["Subject"]
+    if _decoded(str(kept["Subject"])) != subject or str(decoded["Subject"]).strip() != subject:
+        return "Subject"
+    return _body_difference(kept, body) or _body_difference(decoded, body)
+
+
+def _body_difference(parsed: Message, body: str) -> str:
+    if parsed.defects or parsed.is_multipart() or parsed.get_content_type() != "text/plain":
+        return "the kind of its body"
+    data = parsed.get_payload(decode=True)
+    if not isinstance(data, bytes) or data.decode().replace("\r\n", "\n") != body:
+        return "its body"
+    return ""
+
+
+def _decoded(written: str) -> str:
+    """Return what the encoded words of a header say (RFC 2047, 6.2)."""
+    parts = decode_header(re.sub(r"\r?\n", "", written))
+    return "".join(
+        part.decode(charset or "ascii") if isinstance(part, bytes) else part
+        for part, charset in parts
+    ).strip()
