@@ -1,16 +1,13 @@
 """A raw mail -> its headers, texts and files. Never raises on any bytes but on none at all.
 
-Before: ingest/channels/email.py hands raw RFC 5322 bytes. After: the same file makes a Message.
-Python's parser splits the parts; every value is read from the raw bytes by header.py and
-charset.py. What had to be mended is listed in `repaired`. Source: RFC 5322, 2045-2049, 2231.
+Before: ingest/channels/email.py hands raw RFC 5322 bytes. After: mail_message.py makes a Message.
+structure.py splits the parts; every value is read from the raw bytes by header.py and charset.py.
+What had to be mended is listed in `repaired`. Source: RFC 5322, 2045-2049, 2231.
 """
 
-import email
 import re
-import urllib.parse
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from email.message import Message as Part
-from email.policy import compat32
 from hashlib import sha256
 
 import msgspec
@@ -18,6 +15,16 @@ import msgspec
 from ingest.clean import files, header, smime, tnef
 from ingest.clean.charset import decode
 from ingest.clean.html import LAID_OUT, to_text
+from ingest.clean.parameter import filename, parameter
+from ingest.clean.repair import repair_mail
+from ingest.clean.structure import (
+    Headers,
+    Part,
+    guess_separator,
+    read_part,
+    separator_of,
+    split_parts,
+)
 from ingest.clean.transfer import is_base64, unbase64, unquote
 from schemas.errors import Rejected
 from schemas.message import Attachment
@@ -31,27 +38,12 @@ DEPTH_LIMIT = 50
 HTML_LIMIT = 8 * 1024 * 1024
 """Longest HTML looked at, in characters (`html.cut`)."""
 
-_HEAD_LIMIT = 64 * 1024  # bytes of one header line; Python's parsers grow with its square
-_TYPE_LIMIT = 4 * 1024
-
-
-class _Part(Part):
-    """A part whose enclosed messages stay the bytes they came as: they are attachments here."""
-
-    def get_content_maintype(self) -> str:
-        kind = super().get_content_maintype()
-        return "application" if kind == "message" else kind
-
-    def get_content_type(self) -> str:
-        kind = super().get_content_type()
-        return "application/octet-stream" if kind.startswith("message/") else kind
-
 
 @dataclass
 class Mail:
     """What was found in a mail; header values stay raw bytes until asked for."""
 
-    headers: list[tuple[str, bytes]]
+    headers: Headers
     text: str = ""
     html: bool = False
     files: list[tuple[Attachment, bytes]] = field(default_factory=list)
@@ -81,18 +73,11 @@ class Mail:
 def parse(raw: bytes) -> Mail:
     """Read a mail; raise Rejected(mime.empty) when there is nothing to read."""
     repaired: list[str] = []
-    mended, stray = _mend(raw, repaired)
+    mended, stray = repair_mail(raw, repaired)
     if not mended.strip() and not stray:
         raise Rejected("mime.empty")
-    try:
-        top: Part = email.message_from_bytes(mended, _class=_Part, policy=compat32)
-    except (RecursionError, ValueError, IndexError, LookupError, AttributeError, TypeError):
-        # The structure defeats Python's parser: keep the headers, and the rest as text.
-        head, _, body = mended.partition(b"\n\n")
-        mail = Mail(_plain_headers(head), repaired=[*repaired, "mime.broken_structure"])
-        mail.text = decode(body)[0]
-        return mail
-    mail = Mail(_headers(top), repaired=repaired, content_type=_type(top))
+    top = read_part(mended)
+    mail = Mail(top.headers, repaired=repaired, content_type=top.kind)
     reader = _Reader(mail)
     pieces = reader.read(top, 0)
     text = "\n\n".join(p.text.strip("\n") for p in pieces if p.text.strip())
@@ -101,96 +86,6 @@ def parse(raw: bytes) -> Mail:
     mail.files = reader.files()
     mail.repaired = list(dict.fromkeys(mail.repaired))
     return mail
-
-
-def _mend(raw: bytes, repaired: list[str]) -> tuple[bytes, bytes]:
-    """Mend what makes headers look like body; return the mail, and lines that are text."""
-    data = raw
-    if data.startswith(b"\xef\xbb\xbf"):
-        data = data[3:]
-        repaired.append("mime.byte_order_mark")
-    stripped = data.lstrip(b"\r\n")
-    if len(stripped) != len(data):
-        data = stripped
-        repaired.append("mime.leading_blank_lines")
-    head = data[:4096]
-    if b"\r\r\n" in head:
-        data = data.replace(b"\r\r\n", b"\r\n")
-        repaired.append("mime.line_ends")
-    if b"\n" not in head and b"\r" in head:
-        data = data.replace(b"\r", b"\n")
-        repaired.append("mime.line_ends")
-    if data.startswith((b"From ", b">From ")):
-        data = data.partition(b"\n")[2]
-    return _mend_head(data.replace(b"\r\n", b"\n"), repaired)
-
-
-_HEADER_LINE = re.compile(rb"^(?:[!-9;-~]+[ \t]*:|[ \t])")
-_NAME = re.compile(rb"^([!-9;-~]+)[ \t]+:", re.MULTILINE)
-_KNOWN = re.compile(
-    rb"^(?:from|to|cc|subject|date|message-id|received|return-path|mime-version|content-[\w-]+|"
-    rb"in-reply-to|references|reply-to|sender|delivered-to|auto-submitted|precedence|list-[\w-]+|"
-    rb"x-[\w-]+|user-agent|importance|priority|resent-[\w-]+|dkim-signature|arc-[\w-]+|thread-"
-    rb"[\w-]+|bcc|keywords|comments|organization|errors-to|disposition-notification-to)[ \t]*:",
-    re.IGNORECASE | re.MULTILINE,
-)
-
-
-def _mend_head(data: bytes, repaired: list[str]) -> tuple[bytes, bytes]:
-    """Mend the header block; lines in it that are no headers are put before the text."""
-    head, blank, body = data.partition(b"\n\n")
-    if not _KNOWN.search(head):
-        # Not one header of the field: all of it is somebody's text.
-        repaired.append("mime.no_headers")
-        return b"\n" + data, b""
-    if b"\r" in head:
-        head = head.replace(b"\r", b" ")
-        repaired.append("mime.line_ends")
-    head = _NAME.sub(rb"\1:", head)
-    lines = head.split(b"\n")
-    stray = [line for line in lines if not _HEADER_LINE.match(line)]
-    if stray:
-        lines = [line for line in lines if _HEADER_LINE.match(line)]
-        repaired.append("mime.stray_header_line")
-    if max(map(len, lines)) > _TYPE_LIMIT:
-        lines = [_shortened(line) for line in lines]
-        repaired.append("mime.long_header")
-    return b"\n".join(lines) + blank + body, b"\n".join(stray)
-
-
-def _shortened(line: bytes) -> bytes:
-    kind = line[:20].lower().startswith((b"content-type", b"content-disposition"))
-    return line[: _TYPE_LIMIT if kind else _HEAD_LIMIT]
-
-
-def _plain_headers(head: bytes) -> list[tuple[str, bytes]]:
-    found: list[tuple[str, bytes]] = []
-    for line in head.split(b"\n"):
-        if line[:1] in (b" ", b"\t") and found:
-            found[-1] = (found[-1][0], found[-1][1] + b" " + line.strip())
-        elif b":" in line:
-            name, _, value = line.partition(b":")
-            found.append((name.strip().decode("ascii", "replace").lower(), value.strip()))
-    return found
-
-
-def _headers(part: Part) -> list[tuple[str, bytes]]:
-    return [
-        (name.lower(), str(value).encode("utf-8", "surrogateescape").strip())
-        for name, value in part._headers  # type: ignore[attr-defined]  # items() parses, this never
-    ]
-
-
-def _header(part: Part, name: str) -> bytes:
-    return next((value for key, value in _headers(part) if key == name), b"")
-
-
-def _type(part: Part) -> str:
-    value = _header(part, "content-type").replace(b'"', b"").split(b";")[0].split()
-    if not value:
-        return part.get_default_type()  # within a digest: message/rfc822
-    kind = value[0].lower().decode("ascii", "replace") if value else ""
-    return kind if re.fullmatch(r"[\w.+-]+/[\w.+-]+", kind) else "text/plain"
 
 
 @dataclass
@@ -224,40 +119,36 @@ class _Reader:
     def read(self, part: Part, depth: int) -> list[_Piece]:
         """Return the texts of a part and everything in it."""
         self._seen += 1
-        if self._seen > PART_LIMIT:
-            self._mail.repaired.append("mime.too_many_parts")
-            return []
-        kind = _type(part)
-        children = self._children(part, kind)
+        children = self._children(part)
         if children is None:
-            return self._leaf(part, kind)
+            return self._leaf(part, part.kind)
         if depth >= DEPTH_LIMIT:
             self._mail.repaired.append("mime.too_deep")
-            return []  # the raw mail in the archive has it; writing it out again would recurse
-        if kind == "multipart/digest":
-            for child in children:
-                child.set_default_type("message/rfc822")
-        if kind == "multipart/alternative":
-            return _best([self.read(child, depth + 1) for child in children])
-        return [piece for child in children for piece in self.read(child, depth + 1)]
+            return []
+        branches: list[list[_Piece]] = []
+        for child in children:
+            if self._seen >= PART_LIMIT:
+                self._mail.repaired.append("mime.too_many_parts")
+                break
+            branches.append(self.read(child, depth + 1))
+        if part.kind == "multipart/alternative":
+            return _best(branches)
+        return [piece for branch in branches for piece in branch]
 
-    def _children(self, part: Part, kind: str) -> list[Part] | None:
+    def _children(self, part: Part) -> Iterable[Part] | None:
         """Return the parts of a multipart, guessing a boundary that is missing or wrong."""
-        inner = part.get_payload()
-        if isinstance(inner, list):
-            return [p for p in inner if isinstance(p, Part)]
-        if kind in smime.KINDS or filename(part).lower().endswith(".p7m"):
+        if part.kind in smime.KINDS or _name(part).lower().endswith(".p7m"):
             return self._opened(part)
-        if not kind.startswith("multipart/"):
+        if not part.kind.startswith("multipart/"):
             return None
-        body = payload(part, self._mail.repaired)
-        found = re.search(rb"^--([^\s\"][^\r\n\"]{0,98})[ \t]*$", body, re.MULTILINE)
+        separator = separator_of(part)
+        if separator:
+            return split_parts(part, separator)
         self._mail.repaired.append("mime.no_parts")
-        if found is None:
-            return None
-        head = b'Content-Type: %s; boundary="%s"\n\n' % (kind.encode(), found[1].strip())
-        again = email.message_from_bytes(head + body, _class=_Part, policy=compat32).get_payload()
-        return [p for p in again if isinstance(p, Part)] if isinstance(again, list) else None
+        body = payload(part, self._mail.repaired)
+        decoded = Part(part.headers, body, 0, len(body))
+        separator = separator_of(decoded) or guess_separator(decoded)
+        return split_parts(decoded, separator) if separator else None
 
     def _opened(self, part: Part) -> list[Part] | None:
         """Return the mail that a signature is wrapped around; the wrapping is kept as it came."""
@@ -265,12 +156,12 @@ class _Reader:
         found = smime.signed(data)
         if found is None:
             return None
-        self._keep("application/pkcs7-signature", data, filename(part) or "smime.p7m")
-        return [email.message_from_bytes(found, _class=_Part, policy=compat32)]
+        self._keep("application/pkcs7-signature", data, _name(part) or "smime.p7m")
+        return [read_part(found)]
 
     def _leaf(self, part: Part, kind: str) -> list[_Piece]:
-        disposition = _header(part, "content-disposition").lower()
-        name = filename(part)
+        disposition = part.header("content-disposition").lower()
+        name = _name(part)
         data = payload(part, self._mail.repaired)
         if kind.startswith("multipart/"):
             kind = "text/plain"
@@ -280,14 +171,15 @@ class _Reader:
             if kind in _TNEF or data.startswith(tnef.SIGNATURE):
                 return self._unwrapped(part, kind, data, name)
             if data or name:
-                self._keep(kind, data, name, _header(part, "content-id"))
+                self._keep(kind, data, name, part.header("content-id"))
             return []
         if kind == "text/plain":
             data, written = files.uuencoded(data)
             for title, inner in written:
                 self._mail.repaired.append("mime.uuencode")
                 self._keep(files.GENERIC[0], inner, header.text(title))
-        text, mended = decode(data, _parameter(_header(part, "content-type"), "charset"))
+        content_type = part.header("content-type")
+        text, mended = decode(data, parameter(content_type, b"charset").decode("ascii", "replace"))
         if mended:
             self._mail.repaired.append(mended)
         if kind == "text/html":
@@ -297,8 +189,8 @@ class _Reader:
             self._html += len(text)
             text = to_text(text[:HTML_LIMIT], laid_out=self._html <= 2 * LAID_OUT)
         else:
-            flowed = _parameter(_header(part, "content-type"), "format") == "flowed"
-            delsp = _parameter(_header(part, "content-type"), "delsp") == "yes"
+            flowed = parameter(content_type, b"format").lower() == b"flowed"
+            delsp = parameter(content_type, b"delsp").lower() == b"yes"
             text = unflow(text, delsp=delsp) if flowed else text.replace("\r\n", "\n")
         self._has_text = self._has_text or bool(text.strip())
         return [_Piece(text, kind == "text/html")]
@@ -308,7 +200,7 @@ class _Reader:
         found = tnef.expand(data)
         if found is None:
             self._mail.repaired.append("mime.broken_tnef")
-            self._keep(kind, data, name or "winmail.dat", _header(part, "content-id"))
+            self._keep(kind, data, name or "winmail.dat", part.header("content-id"))
             return []
         text, inner = found
         for title, content in inner:
@@ -364,10 +256,8 @@ def _best(branches: list[list[_Piece]]) -> list[_Piece]:
 
 def payload(part: Part, repaired: list[str]) -> bytes:
     """Return a leaf's bytes with its transfer encoding taken off, as far as that can be done."""
-    # get_payload() would decode 8-bit text by the declared charset, and lose what does not fit.
-    held = part._payload  # type: ignore[attr-defined]  # the only way to the bytes as they came
-    raw = str(held if held is not None else "").encode("utf-8", "surrogateescape")
-    words = re.findall(rb"[a-z0-9-]+", _header(part, "content-transfer-encoding").lower())
+    raw = part.body
+    words = re.findall(rb"[a-z0-9-]+", part.header("content-transfer-encoding").lower())
     encoding = words[0] if words else b""
     if encoding == b"base64":
         if is_base64(raw):
@@ -377,67 +267,13 @@ def payload(part: Part, repaired: list[str]) -> bytes:
     if encoding in (b"quoted-printable", b"quoted"):
         return unquote(raw)
     if encoding in (b"x-uuencode", b"uuencode", b"x-uue"):
-        decoded = part.get_payload(decode=True)
-        return decoded if isinstance(decoded, bytes) else raw
+        _, written = files.uuencoded(raw)
+        return written[0][1] if written else raw
     return raw
 
 
-_QUOTES = re.compile(rb'"(?:[^"\\]|\\.)*"')
-
-
-def _masked(value: bytes) -> bytes:
-    """Return a header of the same length whose quoted strings hold nothing that looks like more."""
-    return _QUOTES.sub(lambda m: b'"' + b"." * (len(m[0]) - 2) + b'"', value)
-
-
-def _parameter(value: bytes, name: str) -> str | None:
-    match = re.search(
-        rb";\s*" + re.escape(name.encode()) + rb"\s*=\s*(\"[^\"]*\"|[^\s;]+)",
-        _masked(value), re.IGNORECASE,
-    )  # fmt: skip
-    if match is None:
-        return None
-    return value[match.start(1) : match.end(1)].strip(b"\"'").decode("ascii", "replace").lower()
-
-
-def filename(part: Part) -> str:
-    """Return an attachment's name, however its parameter is encoded; without any path."""
-    for key, parameter in (("content-disposition", b"filename"), ("content-type", b"name")):
-        value = _header(part, key)
-        found = _rfc2231(value, parameter) or _simple(value, parameter)
-        if found:
-            return re.split(r"[/\\]", found)[-1][:255]
-    return ""
-
-
-def _simple(value: bytes, parameter: bytes) -> str:
-    match = re.search(
-        rb"(?:^|[;\s])" + parameter + rb"\s*=\s*(\"[^\"]*\"|=\?.*\?=|[^;\r\n]+)",
-        _masked(value), re.IGNORECASE | re.DOTALL,
-    )  # fmt: skip
-    if match is None:
-        return ""
-    found = value[match.start(1) : match.end(1)]
-    return header.text(found.strip().strip(b'"').replace(b'\\"', b'"'))
-
-
-def _rfc2231(value: bytes, parameter: bytes) -> str:
-    pattern = parameter + rb"(?:\*(\d+))?(\*)?\s*=\s*(\"[^\"]*\"|[^;\s]+)"
-    pieces: dict[int, tuple[bool, bytes]] = {}
-    for match in re.finditer(rb"(?:^|[;\s])" + pattern, value, re.IGNORECASE):
-        if match[1] is None and match[2] is None:
-            continue
-        pieces[int((match[1] or b"0")[:4])] = (match[2] is not None, match[3].strip(b'"'))
-    if not pieces:
-        return ""
-    label, data, first = None, b"", min(pieces)
-    for number in sorted(pieces)[:200]:
-        encoded, piece = pieces[number]
-        if number == first and encoded and piece.count(b"'") >= 2:
-            charset, _, piece = piece.split(b"'", 2)
-            label = charset.decode("ascii", "replace")
-        data += urllib.parse.unquote_to_bytes(piece) if encoded else piece
-    return header.text(data) if label is None else decode(data, label)[0]
+def _name(part: Part) -> str:
+    return filename(part.header("content-disposition"), part.header("content-type"))
 
 
 def unflow(text: str, *, delsp: bool = False) -> str:

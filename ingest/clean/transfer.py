@@ -36,6 +36,14 @@ def is_base64(data: bytes) -> bool:
     return len(_NOISE.sub(b"", sample)) >= 0.9 * len(sample.translate(None, b"\r\n\t "))
 
 
+_SOFT_BREAK = re.compile(rb"=[ \t]{0,200}(?:\r?\n|\Z)")
+_BYTE = re.compile(rb"=([0-9A-Fa-f]{2})")
+
+
 def unquote(data: bytes) -> bytes:
-    """Decode quoted-printable; blanks behind a soft break were added on the way."""
-    return binascii.a2b_qp(re.sub(rb"=[ \t]+(\r?\n)", rb"=\1", data))
+    """Decode quoted-printable; blanks behind a soft break were added on the way.
+
+    An "=" that encodes nothing stays, as RFC 2045 section 6.7 suggests: programs that write "=="
+    meant two. (Python's decoder makes one of them.)
+    """
+    return _BYTE.sub(lambda m: bytes((int(m[1], 16),)), _SOFT_BREAK.sub(b"", data))

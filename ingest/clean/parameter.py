@@ -1,0 +1,85 @@
+"""Parameters of Content-Type and Content-Disposition, however a program wrote them. Pure.
+
+Before: structure.py and mime.py have the header's bytes. After: a charset, a boundary, a file's
+name. Source: RFC 2045 section 5.1, RFC 2231; RFC 2047 words in a name, which it forbids, are read.
+"""
+
+import re
+import urllib.parse
+
+from ingest.clean import header
+from ingest.clean.charset import decode
+
+_NAME_CHARS = 255  # longest name that file systems take
+_PIECES = 200  # continuations of one parameter (RFC 2231, section 3)
+_QUOTES = re.compile(rb'"(?:[^"\\]|\\.){0,4000}"', re.DOTALL)
+
+
+def parameter(value: bytes, name: bytes) -> bytes:
+    """Return a parameter's value without its quotes; empty if there is none."""
+    match = re.search(
+        rb";\s{0,200}" + re.escape(name) + rb"\s{0,200}=\s{0,200}(\"[^\"]*\"|'[^';]*'|[^\s;]+)",
+        _masked(value), re.IGNORECASE,
+    )  # fmt: skip
+    return value[match.start(1) : match.end(1)].strip(b"\"'") if match else b""
+
+
+def boundary(value: bytes) -> bytes:
+    """Return the boundary of a multipart; empty if it names none."""
+    continued = _pieces(value, b"boundary")
+    if continued:
+        return b"".join(piece for _, piece in continued).rstrip()
+    match = re.search(
+        rb"(?:^|[;\s])boundary\s{0,200}=\s{0,200}(\"[^\"]*\"?|[^\s;]+)", value, re.IGNORECASE
+    )
+    return match[1].strip(b'"').rstrip() if match else b""
+
+
+def filename(disposition: bytes, kind: bytes) -> str:
+    """Return an attachment's name from its two headers, without any path; empty if none."""
+    for value, name in ((disposition, b"filename"), (kind, b"name")):
+        found = _rfc2231(value, name) or _simple(value, name)
+        if found:
+            return re.split(r"[/\\]", found)[-1][:_NAME_CHARS]
+    return ""
+
+
+def _masked(value: bytes) -> bytes:
+    """Return a header of the same length whose quoted strings hold nothing that looks like more."""
+    return _QUOTES.sub(lambda m: b'"' + b"." * (len(m[0]) - 2) + b'"', value)
+
+
+def _simple(value: bytes, name: bytes) -> str:
+    match = re.search(
+        rb"(?:^|[;\s])" + name + rb"\s{0,200}=\s{0,200}(\"[^\"]*\"|=\?.*\?=|[^;\r\n]+)",
+        _masked(value), re.IGNORECASE | re.DOTALL,
+    )  # fmt: skip
+    if match is None:
+        return ""
+    found = value[match.start(1) : match.end(1)]
+    return header.text(found.strip().strip(b'"').replace(b'\\"', b'"'))
+
+
+def _pieces(value: bytes, name: bytes) -> list[tuple[bool, bytes]]:
+    """Return the continuations of a parameter in their order: percent-encoded or not, and what."""
+    pattern = name + rb"(?:\*(\d+))?(\*)?\s{0,200}=\s{0,200}(\"[^\"]*\"|[^;\s]+)"
+    pieces: dict[int, tuple[bool, bytes]] = {}
+    for match in re.finditer(rb"(?:^|[;\s])" + pattern, value, re.IGNORECASE):
+        if match[1] is not None or match[2] is not None:
+            number = int((match[1] or b"0")[:4])
+            pieces[number] = (match[2] is not None, match[3].strip(b'"'))
+    return [pieces[number] for number in sorted(pieces)[:_PIECES]]
+
+
+def _rfc2231(value: bytes, name: bytes) -> str:
+    pieces = _pieces(value, name)
+    if not pieces:
+        return ""
+    label = None
+    encoded, first = pieces[0]
+    if encoded and first.count(b"'") >= 2:
+        charset, _, rest = first.split(b"'", 2)
+        label = charset.decode("ascii", "replace")
+        pieces[0] = (encoded, rest)
+    data = b"".join(urllib.parse.unquote_to_bytes(p) if coded else p for coded, p in pieces)
+    return header.text(data) if label is None else decode(data, label)[0]
