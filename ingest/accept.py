@@ -1,17 +1,20 @@
 """The ingest step: keep the bytes, parse, publish, and only then acknowledge. Top to bottom.
 
 Before: a channel or the door made a Delivery. After: the router reads messages.v1. What can
-never be accepted goes to dead.v1 with its bytes' reference, and the source's cursor moves on.
+never be accepted goes to dead.v1 with its bytes' reference, and the source's cursor moves on. A
+mail that no parser can read goes on as a message that says so.
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 
 from ingest.channel import Channel, Context, Delivery, Parsed, Web
-from ingest.fetch import PATIENCE, Slow, fetched, whole
+from ingest.fetch import PATIENCE, Slow, fetch_files, fetch_whole
+from ingest.parser_pool import Parsers, ParsersInPlace, bug
 from ingest.scan import Scanner
 from runtime import metrics, trace
 from runtime.archive import Archive
@@ -28,19 +31,32 @@ from schemas.message import Message, Raw, fitted
 
 log = get(__name__)
 
+FAILURES = frozenset({"parser.bug", "parser.limit"})
+"""Codes by which we failed, not the sender: who hands it over is told that it was taken."""
+
+UNREADABLE = FAILURES | {"mime.undecodable"}
+"""Codes of a mail that goes on without its words."""
+
 # Up to here a file is written in less time than a hop to a thread takes.
 _INLINE = 64 * 1024
 
 
+def unchanged(message: Message) -> Message:
+    """Return the message as it is."""
+    return message
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ingest:
-    """What accepting needs; one a process."""
+    """What accepting needs; one a process. `finish` is applied to every message that was made."""
 
     archive: Archive
     publisher: Publisher
     clock: Clock
     context: Context
     scanner: Scanner = field(default_factory=lambda: Scanner(Scan()))
+    parsers: Parsers = field(default_factory=ParsersInPlace)
+    finish: Callable[[Message], Message] = unchanged
     web: Web = field(default_factory=Outside)
 
     async def accept(
@@ -49,54 +65,127 @@ class Ingest:
         """Take one delivery to Kafka and acknowledge it; return the message.
 
         What can't be accepted is buried (dead letter, acknowledged, returns None) or, without
-        `bury`, raised as Rejected for the caller to answer. Raises Retry when it must come again;
-        without `fetch` Slow, before anything is done, when files of it are still at its vendor.
+        `bury`, raised as Rejected for the caller to answer. A bug of ours is never the caller's
+        fault: it is buried either way. Raises Retry when it must come again; without `fetch` Slow,
+        before anything is done, when files of it are still at its vendor.
         """
         began = self.clock.monotonic()
         raw = await self._keep(delivery.raw)
-        context = _for_account(self.context, settings)
         try:
-            parsed = await _parsed(channel, delivery, context)
-            if (parsed.media or parsed.notice) and not fetch:
-                raise Slow
-            waited = self.clock.now() - delivery.received_at
-            if parsed.notice:
-                told = await whole(
-                    channel, parsed.notice, delivery.raw, settings, self.web, waited=waited
-                )
-                if told is not None:
-                    raw = await self._keep(told)
-                    parsed = await _parsed(channel, replace(delivery, raw=told, hint=None), context)
-            if parsed.media:
-                late = waited > PATIENCE
-                parsed = await fetched(channel, parsed, settings, self.web, last=late)
-            message = await self._publish(channel.name, parsed, raw, delivery)
-        except Rejected as error:
-            # What a source lists is accounted for one by one: there it becomes a dead letter.
-            if error.code == "delivery.ignored" and delivery.position is None:
-                metrics.count("santral_deliveries_ignored_total", hook=channel.name, reason="none")
-                await delivery.ack()
-                if not bury:
-                    raise
-                return None
-            metrics.count("santral_messages_rejected_total", channel=channel.name, code=error.code)
-            if not bury:
-                raise
-            await self._bury(channel.name, delivery, raw, error)
-            await delivery.ack()
-            return None
+            message = await self._take(channel, delivery, settings, raw, fetch=fetch)
         except Slow:
             raise
         except Retry:
             metrics.count("santral_messages_pending_total", channel=channel.name)
             await delivery.nack()
             raise
+        except Rejected as error:
+            await self._refuse(channel.name, delivery, raw, error, bury=bury)
+            return None
+        except Exception as error:  # noqa: BLE001 - logged there, and costs this delivery alone
+            await self._refuse(channel.name, delivery, raw, bug(channel.name, error), bury=bury)
+            return None
         await delivery.ack()
         metrics.count("santral_messages_accepted_total", channel=channel.name)
         metrics.observe(
             "santral_accept_duration_seconds", self.clock.monotonic() - began, channel=channel.name
         )
         return message
+
+    async def parse(self, channel: Channel, delivery: Delivery, settings: Any) -> Parsed:
+        """Return what the channel makes of a delivery, of a mail that none can read its headers.
+
+        Raises Rejected, and Retry when no parser can be had.
+        """
+        if delivery.refused is not None:
+            raise delivery.refused
+        try:
+            return await self.parsers.parse(channel, delivery, self._context_of(settings))
+        except Rejected as error:
+            return await self._parse_unreadable(channel, delivery, settings, error)
+
+    async def bury_bug(
+        self, channel: str, delivery: Delivery, error: BaseException, step: str
+    ) -> None:
+        """Keep a delivery that a bug stopped before it came here, as a dead letter."""
+        raw = await self._keep(delivery.raw)
+        await self._refuse(channel, delivery, raw, bug(channel, error, step), bury=True)
+
+    async def _take(
+        self, channel: Channel, delivery: Delivery, settings: Any, raw: Raw, *, fetch: bool
+    ) -> Message:
+        """Return the message, once Kafka has it."""
+        try:
+            parsed = await self.parse(channel, delivery, settings)
+            if (parsed.media or parsed.notice) and not fetch:
+                raise Slow
+            waited = self.clock.now() - delivery.received_at
+            if parsed.notice:
+                whole = await fetch_whole(
+                    channel, parsed.notice, delivery.raw, settings, self.web, waited=waited
+                )
+                if whole is not None:
+                    raw = await self._keep(whole)
+                    delivery = replace(delivery, raw=whole, hint=None)
+                    parsed = await self.parse(channel, delivery, settings)
+            if parsed.media:
+                late = waited > PATIENCE
+                parsed = await fetch_files(channel, parsed, settings, self.web, last=late)
+            return await self._publish(channel.name, parsed, raw, delivery)
+        except (Rejected, Retry):
+            raise
+        except (OSError, MemoryError) as error:
+            raise Retry(30, f"not now: {type(error).__name__}") from error
+        except Exception as error:  # noqa: BLE001 - logged there
+            failure = bug(channel.name, error)
+            parsed = await self._parse_unreadable(channel, delivery, settings, failure)
+            return await self._publish(channel.name, parsed, raw, delivery)
+
+    async def _parse_unreadable(
+        self, channel: Channel, delivery: Delivery, settings: Any, error: Rejected
+    ) -> Parsed:
+        """Return what stands for a mail that can't be read; raise the refusal of anything else.
+
+        A customer who was told "accepted" is in front of a person, whatever our parsers make of
+        the words.
+        """
+        if channel.name != "email" or error.code not in UNREADABLE:
+            raise error
+        metrics.count("santral_parser_failures_total", channel=channel.name, code=error.code)
+        log.warning("message.unreadable", account=delivery.account, code=error.code)
+        try:
+            return await self.parsers.parse_unreadable(
+                channel, delivery, self._context_of(settings)
+            )
+        except Rejected:
+            raise error from None
+
+    async def _refuse(
+        self, channel: str, delivery: Delivery, raw: Raw, error: Rejected, *, bury: bool
+    ) -> None:
+        """Bury what can't be accepted, or raise the refusal for the caller to answer."""
+        # What a source lists is accounted for one by one: there it becomes a dead letter.
+        if error.code == "delivery.ignored" and delivery.position is None:
+            metrics.count("santral_deliveries_ignored_total", hook=channel, reason="none")
+            await delivery.ack()
+            if not bury:
+                raise error
+            return
+        metrics.count("santral_messages_rejected_total", channel=channel, code=error.code)
+        if error.code in FAILURES:
+            metrics.count("santral_parser_failures_total", channel=channel, code=error.code)
+        elif not bury:
+            raise error
+        try:
+            await self._bury(channel, delivery, raw, error)
+        except Retry:
+            await delivery.nack()
+            raise
+        await delivery.ack()
+
+    def _context_of(self, settings: Any) -> Context:
+        """Return the context for one account."""
+        return replace(self.context, settings=settings)
 
     async def _keep(self, data: bytes) -> Raw:
         try:
@@ -113,7 +202,8 @@ class Ingest:
             raise Retry(30, str(error)) from error
 
     async def _publish(self, channel: str, parsed: Parsed, raw: Raw, delivery: Delivery) -> Message:
-        checked, files = await self.scanner.checked(parsed.message, parsed.files)
+        made = self.finish(parsed.message)
+        checked, files = await self.scanner.checked(made, parsed.files)
         for data in files:
             await self._file(data)
         by = delivery.accepted_by
@@ -131,7 +221,7 @@ class Ingest:
         letter = DeadLetter(
             id=derived_id("dead", source, delivery.position or "", raw.sha256),
             stage="ingest", brand=self.context.brand, channel=channel, source=source,
-            code=error.code, text=error.text, raw=raw,
+            code=error.code, text=error.text.encode("utf-8", "replace").decode(), raw=raw,
             origin=Origin(position=delivery.position, hint=delivery.hint),
             at=self.clock.now(),
         )  # fmt: skip
@@ -140,16 +230,3 @@ class Ingest:
             time=letter.at, traceparent=trace.child(delivery.traceparent),
         )  # fmt: skip
         log.warning("message.buried", id=letter.id, channel=channel, code=error.code)
-
-
-async def _parsed(channel: Channel, delivery: Delivery, context: Context) -> Parsed:
-    if delivery.refused is not None:
-        raise delivery.refused
-    if len(delivery.raw) <= _INLINE:
-        return channel.parse(delivery, context)
-    return await asyncio.to_thread(channel.parse, delivery, context)
-
-
-def _for_account(context: Context, settings: Any) -> Context:
-    """Return the context for one account."""
-    return Context(brand=context.brand, settings=settings, signing_key=context.signing_key)

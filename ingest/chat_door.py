@@ -157,8 +157,9 @@ async def _line(visit: Visit, line: chat.Line) -> None:
     except Rejected as error:
         await _say(visit, type="error", id=line.id, code=error.code, text=error.text)
     else:
-        assert message is not None
-        await _say(visit, type="accepted", id=line.id, message=message.id)
+        # Without a message it is a dead letter: kept, and the visitor need not send it again.
+        identifier = message.id if message else ""
+        await _say(visit, type="accepted", id=line.id, message=identifier)
 
 
 async def _push(visit: Visit) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from ingest import chat_door
-from ingest.accept import Ingest
-from ingest.channel import Context, Delivery
+from ingest.accept import FAILURES, Ingest
+from ingest.channel import Delivery
 from ingest.channels import form
 from ingest.desk_proxy import DeskProxy
 from ingest.hook import Call, Hook, HookTools
@@ -36,6 +37,7 @@ from runtime.log import get
 from runtime.plain_paths import PlainPaths
 from runtime.settings import Settings
 from schemas.api import Accepted, openapi
+from schemas.base import derived_id
 from schemas.errors import Rejected, Retry
 from schemas.publish import PUBLISHED
 
@@ -194,17 +196,29 @@ class Door:
                 raw=raw, account=account, received_at=now,
                 traceparent=request.headers.get("traceparent"),
             )  # fmt: skip
-            context = Context(brand=self.ingest.context.brand, settings=settings)
-            parsed = await asyncio.to_thread(CHANNELS["form"].parse, delivery, context)
+            identifier = await self._form_id(delivery, settings)
             # A visitor sends it once: while Kafka is away it is kept on disk.
             await self.pending.accept(CHANNELS["form"], delivery, settings, patient=False)
         except Rejected as error:
             told = form.refusal(language, error.text.partition(" - at `")[0])
             return Response(told, 400, media_type="text/html", headers=headers)
-        number = parsed.message.id.partition("-")[0].upper()
+        number = identifier.partition("-")[0].upper()
         return Response(
             form.receipt(language, number), 200, media_type="text/html", headers=headers
         )
+
+    async def _form_id(self, delivery: Delivery, settings: Any) -> str:
+        """Return the id of what was filled in; raise Rejected with what the visitor can mend.
+
+        What our parser fails on is kept all the same, and the visitor gets a receipt.
+        """
+        try:
+            parsed = await self.ingest.parse(CHANNELS["form"], delivery, settings)
+        except Rejected as error:
+            if error.code not in FAILURES:
+                raise
+            return derived_id("form", delivery.account, sha256(delivery.raw).hexdigest())
+        return parsed.message.id
 
 
 def _embeddable(origins: tuple[str, ...]) -> dict[str, str]:

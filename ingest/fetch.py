@@ -13,8 +13,9 @@ from typing import Any
 
 import msgspec
 
-from ingest.channel import Asking, Fetching, Media, Notice, Parsed, Web
+from ingest.channel import Asking, Channel, Fetching, Media, Notice, Parsed, Web
 from ingest.clean.files import bursts, sniffed
+from ingest.parser_pool import bug
 from schemas.errors import Rejected, Retry
 from schemas.message import Attachment
 
@@ -35,12 +36,13 @@ class Slow(Retry):
         super().__init__(0, "its files have to be fetched first")
 
 
-async def whole(
-    channel: object, notice: Notice, raw: bytes, settings: Any, web: Web, *, waited: timedelta
+async def fetch_whole(
+    channel: Channel, notice: Notice, raw: bytes, settings: Any, web: Web, *, waited: timedelta
 ) -> bytes | None:
     """Return the delivery that a notice stands for; None when the notice is all there will be.
 
-    Raises Retry when it may come, Rejected when nothing of it can be had.
+    Raises Retry when it may come, Rejected when nothing of it can be had. A bug of the channel
+    costs what it asked for, and no more.
     """
     if not isinstance(channel, Asking):
         raise TypeError(f"{type(channel).__name__} takes notices and asks for nothing")
@@ -56,9 +58,14 @@ async def whole(
         if notice.bare:
             raise Rejected("notice.unanswered", f"asked for a day: {error.text}") from error
         return None
+    except Exception as error:
+        failure = bug(channel.name, error, "fetch")
+        if notice.bare:
+            raise failure from error
+        return None
 
 
-async def fetched(
+async def fetch_files(
     channel: object, parsed: Parsed, settings: Any, web: Web, *, last: bool
 ) -> Parsed:
     """Return the parse with every file in it; raise Retry when one may be had later.
@@ -79,6 +86,8 @@ async def fetched(
                 if not last:
                     raise
                 return media, f"not fetched: {error.text}"
+            except Exception as error:  # noqa: BLE001 - logged; the words go on without the file
+                return media, bug(parsed.message.channel, error, "fetch").text
 
     attachments = list(parsed.message.attachments)
     files = list(parsed.files)

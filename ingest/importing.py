@@ -16,7 +16,8 @@ from typing import Any, Literal
 import msgspec
 
 from ingest import table
-from ingest.channel import Channel, Context, Delivery, Parsed
+from ingest.channel import Delivery
+from ingest.parser_pool import ParserPool
 from ingest.registry import CHANNELS
 from ingest.run import accounts, build
 from runtime.bus import Publisher
@@ -25,6 +26,7 @@ from runtime.outside import Outside
 from runtime.settings import Settings
 from schemas.base import Record
 from schemas.errors import Retry, Unavailable
+from schemas.message import Message
 
 FLAG = "imported"
 _AT_ONCE = 64
@@ -62,22 +64,9 @@ class Progress(Record, frozen=True, kw_only=True):
     keys: tuple[str, ...] = ()
 
 
-class Imported:
-    """A channel whose messages say that they are history."""
-
-    def __init__(self, inner: Channel) -> None:
-        self._inner = inner
-        self.name = inner.name
-        self.way = inner.way
-        self.account = inner.account
-
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
-        """Return the inner channel's message, flagged."""
-        made = self._inner.parse(delivery, context)
-        message = msgspec.structs.replace(
-            made.message, flags=(*made.message.flags, FLAG), answering=None
-        )
-        return replace(made, message=message)
+def as_history(message: Message) -> Message:
+    """Return a message that says that it is history and opens no work."""
+    return msgspec.structs.replace(message, flags=(*message.flags, FLAG), answering=None)
 
 
 def kind_of(path: Path) -> Kind:
@@ -173,10 +162,10 @@ class Import:
         """Import what is not safe yet; `step` is told how many entries more are done."""
         clock, web = SystemClock(), Outside()
         publisher = Publisher(self._settings.kafka, "santral-import")
-        ingest = build(self._settings, clock, publisher, web)
-        channels: dict[str, Any] = {
-            n: CHANNELS[n] if self._work else Imported(CHANNELS[n]) for n in ("api", "email")
-        }
+        parsers = ParserPool(self._settings.parsers)
+        ingest = build(self._settings, clock, publisher, parsers, web)
+        if not self._work:
+            ingest = replace(ingest, finish=as_history)
         self.count.skipped = len(self._keys)
 
         async def one(entry: Entry) -> None:
@@ -187,7 +176,7 @@ class Import:
                 delivery = Delivery(raw=entry.raw, account=self._account, received_at=now)
                 try:
                     made = await ingest.accept(
-                        channels[entry.channel], delivery, settings, bury=True
+                        CHANNELS[entry.channel], delivery, settings, bury=True
                     )
                 except Retry as error:
                     await asyncio.sleep(min(10.0, max(1.0, error.after)))
@@ -199,16 +188,17 @@ class Import:
 
         done, size = self._before.done, self._size()
         try:
-            batch: list[Entry] = []
-            for number, entry in enumerate(entries(self._path, kind, frozenset(self._keys))):
-                if number < done:
-                    self.count.skipped += 1
-                    step(1)
-                    continue
-                batch.append(entry)
-                if len(batch) == _AT_ONCE:
-                    done = await self._flush(batch, one, done, step, size=0)
-            await self._flush(batch, one, done, step, size=size)
+            async with parsers:
+                batch: list[Entry] = []
+                for number, entry in enumerate(entries(self._path, kind, frozenset(self._keys))):
+                    if number < done:
+                        self.count.skipped += 1
+                        step(1)
+                        continue
+                    batch.append(entry)
+                    if len(batch) == _AT_ONCE:
+                        done = await self._flush(batch, one, done, step, size=0)
+                await self._flush(batch, one, done, step, size=size)
         finally:
             await publisher.stop()
             await web.close()

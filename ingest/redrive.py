@@ -7,6 +7,7 @@ attempt of the same letter.
 import msgspec
 
 from ingest.channel import Delivery
+from ingest.parser_pool import ParserPool
 from ingest.registry import CHANNELS
 from ingest.run import accounts, build
 from runtime.bus import Publisher
@@ -39,9 +40,9 @@ async def redrive(settings: Settings, letter: DeadLetter, raw: bytes) -> str:
         )
         told = accounts(settings)[letter.channel][account]
         try:
-            message = await build(settings, clock, publisher).accept(
-                channel, delivery, told, bury=False
-            )
+            async with ParserPool(settings.parsers) as parsers:
+                ingest = build(settings, clock, publisher, parsers)
+                message = await ingest.accept(channel, delivery, told, bury=False)
         except Rejected as error:
             again = msgspec.structs.replace(
                 letter, code=error.code, text=error.text, at=clock.now(),
@@ -52,7 +53,8 @@ async def redrive(settings: Settings, letter: DeadLetter, raw: bytes) -> str:
                 source=letter.source, time=again.at,
             )  # fmt: skip
             return f"{letter.id}: refused again, {error}"
-        assert message is not None
+        if message is None:
+            return f"{letter.id}: a parser failed on it again, see the log above"
         return f"{letter.id}: accepted as message {message.id}"
     finally:
         await publisher.stop()

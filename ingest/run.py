@@ -16,15 +16,17 @@ from ingest.accept import Ingest
 from ingest.channel import Channel, Context, Delivery, PullChannel, Source, Tools
 from ingest.cursors import Cursors
 from ingest.door import Door, app
+from ingest.parser_pool import ParserPool, Parsers
 from ingest.pending import Pending
 from ingest.registry import CHANNELS
 from ingest.replies import Replies
 from ingest.scan import Scanner
-from runtime import bus, http, metrics, stage
+from ingest.source_health import SourceHealth
+from runtime import bus, http, stage
 from runtime.archive import Folder
 from runtime.bus import Publisher
 from runtime.clock import Clock
-from runtime.health import Fresh, Health
+from runtime.health import Health
 from runtime.journal import Journal
 from runtime.log import get
 from runtime.outside import Outside
@@ -33,8 +35,6 @@ from schemas.errors import Retry, retries
 
 log = get(__name__)
 
-# How long a source may go without a finished pass before readiness says so.
-_POLL_AGE_S = 600.0
 _PLAIN_S = 30.0  # a longer time is the vendor's own, and obeyed
 _LONGEST_S = 3600.0
 
@@ -52,13 +52,17 @@ def accounts(settings: Settings) -> dict[str, dict[str, Any]]:
 
 
 def build(
-    settings: Settings, clock: Clock, publisher: Publisher, web: Outside | None = None
+    settings: Settings,
+    clock: Clock,
+    publisher: Publisher,
+    parsers: Parsers,
+    web: Outside | None = None,
 ) -> Ingest:
     """Return the ingest step of these settings."""
     context = Context(brand=settings.brand, signing_key=settings.tokens.signing.encode())
     return Ingest(
         archive=Folder(settings.archive_path), publisher=publisher, clock=clock, context=context,
-        scanner=Scanner(settings.scan), web=web or Outside(),
+        scanner=Scanner(settings.scan), parsers=parsers, web=web or Outside(),
     )  # fmt: skip
 
 
@@ -66,13 +70,16 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
     """Run door and channels until `stop`."""
     publisher = Publisher(settings.kafka, f"santral-ingest-{os.getpid()}")
     web = Outside()
-    ingest = build(settings, clock, publisher, web)
+    parsers = ParserPool(settings.parsers)
+    ingest = build(settings, clock, publisher, parsers, web)
     replies = Replies(settings.kafka, clock, f"santral-door-{os.getpid()}")
     health.add("kafka", lambda: None if publisher.healthy else "the last publish failed")
     health.add("replies", replies.fresh)
+    health.add("parsers", parsers.problem)
     sockets = [http.listen(settings.door.host, settings.door.port)]
     cursors = Cursors(settings.kafka, publisher)
     async with (
+        parsers,
         httpx2.AsyncClient(base_url=settings.door.desk_url) as desk,
         httpx2.AsyncClient(follow_redirects=False) as outside,
     ):
@@ -131,23 +138,18 @@ async def _pull(
     health: Health, clock: Clock, home: Path,
 ) -> None:  # fmt: skip
     """Run one source for ever; what ends it is waited out, longer each time."""
-    fresh = Fresh(clock, _POLL_AGE_S, "finished poll")
-    health.add(f"{channel.name}:{account}", fresh)
-
-    def polled(source: str) -> None:
-        fresh.succeeded()
-        metrics.gauge("santral_source_poll_age_seconds", 0, source=source)
+    source_health = SourceHealth(f"{channel.name}:{account}", health, clock)
+    assert isinstance(channel, PullChannel)
+    tools = Tools(
+        now=clock.now, pause=asyncio.sleep, warn=log.warning, polled=source_health.succeeded,
+        kept=functools.partial(kept, home / "secrets"),
+        keep=functools.partial(_keep, home / "secrets"),
+    )  # fmt: skip
+    source: Source | None = None
 
     async def accept(delivery: Delivery) -> None:
         await pending.accept(channel, delivery, settings, patient=getattr(source, "patient", True))
 
-    assert isinstance(channel, PullChannel)
-    tools = Tools(
-        now=clock.now, pause=asyncio.sleep, warn=log.warning, polled=polled,
-        kept=functools.partial(kept, home / "secrets"),
-        keep=functools.partial(_keep, home / "secrets"),
-    )  # fmt: skip
-    source: Source = channel.source(account, settings, tools)
     delay, restored = 1.0, False
     while True:
         worst: list[str] = []
@@ -155,6 +157,7 @@ async def _pull(
             if not restored:
                 await cursors.restore()
                 restored = True
+            source = source or channel.source(account, settings, tools)
             await source.run(accept, cursors)
         except* Retry as errors:
             found = retries(errors)
@@ -162,7 +165,7 @@ async def _pull(
             after = max(e.after for e in found)
             # Doubles while nothing succeeds; a source that worked a minute ago is asked soon,
             # unless it named a time itself.
-            age = fresh.age()
+            age = source_health.age()
             delay = min(60.0, delay * 2) if age is None or age > 60 else min(after, 5.0)
             delay = max(delay, min(after, _LONGEST_S)) if after > _PLAIN_S else delay
         except* bus.AWAY as errors:

@@ -31,21 +31,34 @@ class Health:
     def __init__(self, stage: str) -> None:
         self.stage = stage
         self._checks: dict[str, Check] = {}
+        self._notes: dict[str, Check] = {}
 
     def add(self, name: str, check: Check) -> None:
-        """Add a check."""
+        """Add a check that decides whether the process is ready."""
         self._checks[name] = check
+
+    def note(self, name: str, check: Check) -> None:
+        """Add a check that is shown to people and decides nothing."""
+        self._notes[name] = check
 
     def problems(self) -> dict[str, str]:
         """Return what is wrong, by the check's name; empty when ready."""
         found = {name: check() for name, check in list(self._checks.items())}
         return {name: text for name, text in found.items() if text is not None}
 
-    def report(self) -> tuple[int, bytes]:
-        """Return the status and the JSON body of /readyz."""
+    def report(self, *, verbose: bool = False) -> tuple[int, bytes]:
+        """Return the status and the JSON body of /readyz; `verbose` names every check."""
         wrong = self.problems()
-        body = {"stage": self.stage, "ready": not wrong, "problems": wrong}
+        body: dict[str, object] = {"stage": self.stage, "ready": not wrong, "problems": wrong}
+        if verbose:
+            body["checks"] = {name: wrong.get(name, "ok") for name in list(self._checks)}
+            body["notes"] = {name: check() or "ok" for name, check in list(self._notes.items())}
         return (503 if wrong else 200), json.dumps(body, ensure_ascii=False).encode()
+
+
+def is_verbose(query: str) -> bool:
+    """Say whether the query of a /readyz asks for every check."""
+    return any(part.partition("=")[0] == "verbose" for part in query.split("&"))
 
 
 class Fresh:
@@ -76,11 +89,12 @@ class _Answer(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         status, kind, body = 200, "application/json", b'{"live": true}'
-        if self.path == "/metrics":
+        path, _, query = self.path.partition("?")
+        if path == "/metrics":
             kind, body = "text/plain; version=0.0.4; charset=utf-8", metrics.exposition()
-        elif self.path == "/readyz":
-            status, body = self.health.report()
-        elif self.path != "/livez":
+        elif path == "/readyz":
+            status, body = self.health.report(verbose=is_verbose(query))
+        elif path != "/livez":
             status, body = 404, b'{"error": "only /livez, /readyz and /metrics live here"}'
         self.send_response(status)
         self.send_header("Content-Type", kind)

@@ -3,6 +3,7 @@
 Before: nothing. After: stages call `count`, `gauge` and `observe` with a name of METRICS.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +18,11 @@ Name = Literal[
     "santral_deliveries_waiting",
     "santral_attachments_infected_total",
     "santral_accept_duration_seconds",
+    "santral_parse_duration_seconds",
+    "santral_parser_failures_total",
+    "santral_parsers_running",
+    "santral_parser_restarts_total",
+    "santral_source_ready",
     "santral_source_poll_age_seconds",
     "santral_source_position",
     "santral_decisions_made_total",
@@ -70,6 +76,18 @@ METRICS: dict[Name, Metric] = {
         "counter", "Inputs answered with `try again` since Kafka was away.", ("channel",)),
     "santral_accept_duration_seconds": Metric(
         "histogram", "From the first byte of an input to Kafka's acknowledgement.", ("channel",)),
+    "santral_parse_duration_seconds": Metric(
+        "histogram", "From a delivery's turn at a parser to its message; near the limit: look at "
+        "what comes in.", ("where",)),
+    "santral_parser_failures_total": Metric(
+        "counter", "Deliveries that a parser failed on, by code: each is a bug of ours or an "
+        "attack; the archive has its bytes.", ("channel", "code")),
+    "santral_parsers_running": Metric("gauge", "Parser processes of this stage that are ready."),
+    "santral_parser_restarts_total": Metric(
+        "counter", "Parser processes started again, by why the one before ended.", ("reason",)),
+    "santral_source_ready": Metric(
+        "gauge", "1 while a pulled source is read in time, else 0; it never decides /readyz.",
+        ("source",)),
     "santral_source_poll_age_seconds": Metric(
         "gauge", "Seconds since a pulled source was last read to its end; growing: it is stuck.",
         ("source",)),
@@ -160,6 +178,13 @@ def gauge(name: Name, value: float, **labels: str) -> None:
     metric = _metric(name)
     assert isinstance(metric, Gauge)
     (metric.labels(**labels) if labels else metric).set(value)
+
+
+def gauge_of(name: Name, value: Callable[[], float], **labels: str) -> None:
+    """Let a gauge show what `value` returns whenever it is read."""
+    metric = _metric(name)
+    assert isinstance(metric, Gauge)
+    (metric.labels(**labels) if labels else metric).set_function(value)
 
 
 def observe(name: Name, seconds: float, **labels: str) -> None:

@@ -80,6 +80,16 @@ class Scan(Record, frozen=True, kw_only=True):
     max_file: Count = 25 * 1024 * 1024
 
 
+class Parsers(Record, frozen=True, kw_only=True):
+    """The processes that parse what strangers send. A delivery may cost `cpu` seconds of CPU time
+    and half a second for each megabyte of it, and `memory_mb` megabytes of memory and 16 for each
+    megabyte of it; over that its process is ended, and the delivery goes on as `parser.limit`."""
+
+    processes: Count = 2
+    cpu: timedelta = timedelta(seconds=5)
+    memory_mb: Annotated[int, msgspec.Meta(ge=64)] = 256
+
+
 class Listen(Record, frozen=True, kw_only=True):
     """An address to listen on; port 0 takes a free one. Loopback unless told otherwise."""
 
@@ -214,6 +224,7 @@ class Settings(Record, frozen=True, kw_only=True):
     store: Store = Store()
     archive: Archive = Archive()
     scan: Scan = Scan()
+    parsers: Parsers = Parsers()
     door: Door = Door()
     mail_door: MailDoor = MailDoor()
     console: Console = Console()

@@ -21,6 +21,8 @@ CODES: dict[str, str] = {
     "record.misplaced": "a Kafka record stands under a key that is not its conversation",
     "mime.empty": "a mail without a single byte of header or body",
     "mime.undecodable": "no parser can make anything of the mail",
+    "parser.bug": "a parser failed on the delivery; the log has the traceback",
+    "parser.limit": "a parser went over its limit of time or memory, or crashed",
     "mail.too_large": "the mail is larger than the account accepts",
     "json.malformed": "the body is not JSON",
     "json.invalid": "the JSON does not have the shape that is asked for",

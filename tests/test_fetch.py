@@ -11,7 +11,7 @@ import pytest
 
 from ingest.channel import Context, Delivery
 from ingest.channels.whatsapp import Account, Whatsapp
-from ingest.fetch import PATIENCE, fetched
+from ingest.fetch import PATIENCE, fetch_files
 from ingest.pending import Pending
 from runtime.archive import Folder
 from runtime.bus import read_to_end
@@ -58,7 +58,7 @@ async def test_each_file_stands_in_its_place_with_its_type_and_hash(
     _serves(vendor, "3", b"\x89PNG\r\n\x1a\n" + b"0" * 20)
     settings = Account(token="t", api=vendor.url)
     parsed = Whatsapp().parse(_delivery("1", "2", "3"), Context(brand="b", settings=settings))
-    made = await fetched(Whatsapp(), parsed, settings, web, last=False)
+    made = await fetch_files(Whatsapp(), parsed, settings, web, last=False)
     by_name = {a.name.partition(".")[0]: a for a in made.message.attachments}
     assert "404" in by_name["document" if by_name["document"].refused else "video"].refused or (
         "404" in next(a.refused for a in made.message.attachments if a.refused)
@@ -75,8 +75,8 @@ async def test_what_may_come_is_waited_for_and_in_the_end_said(
     settings = Account(token="t", api=vendor.url)
     parsed = Whatsapp().parse(_delivery("1"), Context(brand="b", settings=settings))
     with pytest.raises(Retry):
-        await fetched(Whatsapp(), parsed, settings, web, last=False)
-    made = await fetched(Whatsapp(), parsed, settings, web, last=True)
+        await fetch_files(Whatsapp(), parsed, settings, web, last=False)
+    made = await fetch_files(Whatsapp(), parsed, settings, web, last=True)
     assert "503" in made.message.attachments[0].refused
     assert made.files == ()
 
@@ -89,10 +89,10 @@ async def test_a_bomb_is_refused_and_a_channel_without_a_fetch_is_a_bug(
     _serves(vendor, "1", gzip.compress(b"0" * 300_000_000, 9))
     settings = Account(token="t", api=vendor.url)
     parsed = Whatsapp().parse(_delivery("1"), Context(brand="b", settings=settings))
-    made = await fetched(Whatsapp(), parsed, settings, web, last=False)
+    made = await fetch_files(Whatsapp(), parsed, settings, web, last=False)
     assert made.message.attachments[0].refused == "it would burst"
     with pytest.raises(TypeError):
-        await fetched(object(), parsed, settings, web, last=False)
+        await fetch_files(object(), parsed, settings, web, last=False)
 
 
 async def test_a_message_with_a_file_is_safe_at_once_and_published_with_it(

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from ingest.bucket import Place
 from ingest.channel import Context, Delivery
 from ingest.channels.email import Account, Email
-from ingest.fetch import whole
+from ingest.fetch import fetch_whole
 from ingest.forms import fields
 from ingest.hook import Call, Hook, HookTools, Taken, in_time
 from ingest.hooks.mailgun import Mailgun
@@ -250,7 +250,7 @@ async def test_a_mail_that_ses_laid_into_a_bucket_is_read_from_there_and_from_no
     assert notice is not None
 
     async def asked() -> bytes:
-        made = await whole(Email(), notice, raw, settings, None, waited=timedelta())  # type: ignore[arg-type]  # the bucket is asked
+        made = await fetch_whole(Email(), notice, raw, settings, None, waited=timedelta())  # type: ignore[arg-type]  # the bucket is asked
         assert made is not None
         return made
 

@@ -14,7 +14,7 @@ from ingest.channel import Context, Delivery
 from ingest.channels.instagram import Instagram
 from ingest.channels.messenger import Messenger
 from ingest.channels.phone import Account, Phone
-from ingest.fetch import LONG_PATIENCE, PATIENCE, whole
+from ingest.fetch import LONG_PATIENCE, PATIENCE, fetch_whole
 from ingest.hook import Call, HookTools
 from ingest.hooks.calls import Calls
 from ingest.pending import Pending
@@ -63,7 +63,7 @@ async def got(
     delivery = Delivery(raw=raw, account="a", received_at=NOW)
     notice = Phone().parse(delivery, context).notice
     assert notice is not None
-    told = await whole(Phone(), notice, raw, settings, web, waited=waited)
+    told = await fetch_whole(Phone(), notice, raw, settings, web, waited=waited)
     assert told is not None
     return Phone().parse(Delivery(raw=told, account="a", received_at=NOW), context).message
 
@@ -297,7 +297,7 @@ async def _mention(
     context = Context(brand="default", settings=settings)
     parsed = channel.parse(Delivery(raw=raw, account="a", received_at=NOW), context)
     if parsed.notice is not None:
-        told = await whole(channel, parsed.notice, raw, settings, web, waited=waited)
+        told = await fetch_whole(channel, parsed.notice, raw, settings, web, waited=waited)
         if told is not None:
             parsed = channel.parse(Delivery(raw=told, account="a", received_at=NOW), context)
     return parsed.message

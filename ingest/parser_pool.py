@@ -1,0 +1,325 @@
+"""The parser pool: processes in which outside input is parsed, away from the event loops.
+
+Before: accept.py has a delivery. After: it has a message, or Rejected: `parser.limit` where the
+delivery took more time or memory than it may or its process crashed twice, `parser.bug` where its
+parser raised. A process that ended is replaced at once. Small JSON of known shape is parsed in
+place, for the way to a process costs more than its parsing.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from ingest.channel import Channel, Context, Delivery, Parsed
+from ingest.parser_frames import HEAD_BYTES, MAX_FRAME_BYTES, Answer, Task, pack, stack_of
+from ingest.parser_limits import limit_of
+from ingest.parser_worker import parse_task
+from runtime import metrics
+from runtime.log import get
+from runtime.settings import Parsers as PoolSettings
+from schemas.errors import CODES, Rejected, Retry
+
+log = get(__name__)
+
+COMMAND = (sys.executable, "-m", "ingest.parser_process")
+IN_PLACE_BYTES = 64 * 1024
+IN_PLACE = frozenset({
+    "api", "bluesky", "chat", "google_business", "google_play", "hepsiburada", "instagram",
+    "line", "messenger", "slack", "telegram", "trendyol", "trustpilot", "twilio", "viber",
+    "whatsapp", "x",
+})  # fmt: skip
+"""Channels whose deliveries are JSON of a known shape, without markup to lay out. Every other
+channel, and whatever is longer than IN_PLACE_BYTES, goes to a process."""
+
+_START_S = 60.0  # a process is ready after half a second, on a busy machine after several
+_STOP_S = 2.0
+_TRIES = 2  # a process may be killed by somebody else: the delivery's second try tells
+
+
+class Crashed(Exception):
+    """A process ended, or said what no process says, while it had a task."""
+
+
+class Slow(Exception):
+    """A process went over its limit of time."""
+
+
+class Parsers(Protocol):
+    """Where deliveries are parsed."""
+
+    async def parse(self, channel: Channel, delivery: Delivery, context: Context) -> Parsed:
+        """Return what the channel makes of a delivery; raise Rejected."""
+        ...
+
+    async def parse_unreadable(
+        self, channel: Channel, delivery: Delivery, context: Context
+    ) -> Parsed:
+        """Return what stands for a mail that `parse` failed on; raise Rejected."""
+        ...
+
+
+class ParserPool:
+    """Processes that parse one delivery at a time each."""
+
+    def __init__(self, settings: PoolSettings, command: Sequence[str] = COMMAND) -> None:
+        self._settings = settings
+        arguments = (os.getpid(), settings.cpu.total_seconds(), settings.memory_mb)
+        self._command = (*command, *map(str, arguments))
+        self._workers = [_Worker(self._command) for _ in range(settings.processes)]
+        self._idle: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
+        for worker in self._workers:
+            self._idle.put_nowait(worker)
+        self._starting: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> "ParserPool":
+        """Start the processes; the first delivery waits for one, nothing else does."""
+        for worker in self._workers:
+            self._prepare(worker)
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        """End the processes; a delivery in one of them gets Retry."""
+        await asyncio.gather(*(worker.stop() for worker in self._workers))
+        await asyncio.gather(*self._starting)
+        metrics.gauge("santral_parsers_running", 0)
+
+    def problem(self) -> str | None:
+        """Return what is wrong, for readiness: None when a process is ready or may yet get so."""
+        errors = [worker.error for worker in self._workers]
+        return errors[0] if all(errors) else None
+
+    async def parse(self, channel: Channel, delivery: Delivery, context: Context) -> Parsed:
+        """Return what the channel makes of a delivery.
+
+        Raises Rejected, and Retry when no process can be started.
+        """
+        if channel.name in IN_PLACE and len(delivery.raw) <= IN_PLACE_BYTES:
+            return parse_in_place(channel, delivery, context)
+        return await self.parse_in_process(channel, delivery, context)
+
+    async def parse_in_process(
+        self, channel: Channel, delivery: Delivery, context: Context
+    ) -> Parsed:
+        """Do as `parse` does, by a process whatever the delivery is."""
+        return await self._run("parse", channel, delivery, context)
+
+    async def parse_unreadable(
+        self, channel: Channel, delivery: Delivery, context: Context
+    ) -> Parsed:
+        """Return the message that says that a mail could not be read."""
+        return await self._run("unreadable", channel, delivery, context)
+
+    async def _run(
+        self, work: Literal["parse", "unreadable"], channel: Channel, delivery: Delivery,
+        context: Context,
+    ) -> Parsed:  # fmt: skip
+        frame = pack(_task(work, channel, delivery, context))
+        limit = limit_of(len(frame), self._settings.cpu, self._settings.memory_mb)
+        for _ in range(_TRIES):
+            worker = await self._idle.get()
+            began = time.perf_counter()
+            try:
+                answer = await worker.ask(frame, limit.wall_s)
+            except Slow as error:
+                metrics.count("santral_parser_restarts_total", reason="limit")
+                raise Rejected("parser.limit", str(error)) from error
+            except Crashed as error:
+                metrics.count("santral_parser_restarts_total", reason="crash")
+                log.warning("parser.crashed", channel=channel.name, why=str(error))
+                crash = error
+                continue
+            finally:
+                self._prepare(worker)
+                self._idle.put_nowait(worker)
+            metrics.observe(
+                "santral_parse_duration_seconds", time.perf_counter() - began, where="process"
+            )
+            return _result(channel, answer)
+        raise Rejected("parser.limit", f"two processes crashed over it: {crash}")
+
+    def _prepare(self, worker: "_Worker") -> None:
+        """See to it that a process is running, or starts, before the next task comes."""
+        if worker.alive or worker.stopped:
+            return
+        task = asyncio.create_task(worker.prepare())
+        self._starting.add(task)
+        task.add_done_callback(self._started)
+
+    def _started(self, task: asyncio.Task[None]) -> None:
+        self._starting.discard(task)
+        running = sum(worker.alive for worker in self._workers)
+        metrics.gauge("santral_parsers_running", running)
+
+
+class ParsersInPlace:
+    """Parses in the caller's own process: for tests and small tools without hostile input."""
+
+    async def parse(self, channel: Channel, delivery: Delivery, context: Context) -> Parsed:
+        """Return what the channel makes of a delivery; raise Rejected."""
+        return await asyncio.to_thread(parse_in_place, channel, delivery, context)
+
+    async def parse_unreadable(
+        self, channel: Channel, delivery: Delivery, context: Context
+    ) -> Parsed:
+        """Return the message that says that a mail could not be read."""
+        return parse_task(channel, _task("unreadable", channel, delivery, context))
+
+
+def parse_in_place(channel: Channel, delivery: Delivery, context: Context) -> Parsed:
+    """Return what the channel makes of a delivery; a bug becomes Rejected(parser.bug)."""
+    try:
+        return channel.parse(delivery, context)
+    except (Rejected, Retry):
+        raise
+    except Exception as error:
+        raise bug(channel.name, error, "parse") from error
+
+
+def bug(channel: str, error: BaseException, step: str = "accept") -> Rejected:
+    """Log a bug that a delivery brought out, and return what is raised in its place."""
+    log.error("parser.bug", channel=channel, step=step, stack=stack_of(error))
+    return Rejected("parser.bug", f"{type(error).__name__} in {step}")
+
+
+def _task(
+    work: Literal["parse", "unreadable"], channel: Channel, delivery: Delivery, context: Context
+) -> Task:
+    return Task(
+        work=work, channel=channel.name, account=delivery.account, brand=context.brand,
+        signing_key=context.signing_key,
+        settings=msgspec.Raw(msgspec.msgpack.encode(context.settings)), raw=delivery.raw,
+        received_at=delivery.received_at, position=delivery.position, hint=delivery.hint,
+    )  # fmt: skip
+
+
+def _result(channel: Channel, answer: Answer) -> Parsed:
+    """Return what a process made; raise Rejected for what it refused or failed on."""
+    if answer.parsed is not None:
+        return answer.parsed
+    if answer.stack:
+        log.error("parser.bug", channel=channel.name, step="parse", stack=answer.stack)
+        raise Rejected("parser.bug", f"{answer.text} in parse")
+    if answer.code == "parser.limit":
+        metrics.count("santral_parser_restarts_total", reason="limit")
+    if answer.code not in CODES:
+        raise Rejected("parser.bug", f"a process refuses by the unknown code {answer.code[:40]!r}")
+    raise Rejected(answer.code, answer.text)
+
+
+class _Worker:
+    """One process, started when there is none."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._command = command
+        self._process: asyncio.subprocess.Process | None = None
+        self._lock = asyncio.Lock()
+        self.stopped = False
+        self.error: str | None = None
+        """Why the process could not be started the last time, None when it could."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs."""
+        return self._process is not None and self._process.returncode is None
+
+    async def prepare(self) -> None:
+        """Start a process; what is wrong stands in `error` and is raised to who asks."""
+        try:
+            await self._ready()
+        except Retry as error:
+            if not self.stopped:
+                log.error("parser.unstartable", why=error.text)
+
+    async def ask(self, frame: bytes, wall_s: float) -> Answer:
+        """Return the answer to a task; raise Slow, Crashed, or Retry without a process.
+
+        Whatever ends it otherwise, a cancelled caller too, ends the process: its next answer
+        would be that of this task.
+        """
+        process = await self._ready()
+        answered = False
+        try:
+            async with asyncio.timeout(wall_s):
+                assert process.stdin is not None
+                process.stdin.write(frame)
+                answer = await _read(process)
+            answered = answer.code != "parser.limit"
+            return answer
+        except TimeoutError as error:
+            raise Slow(f"no answer within {wall_s:g} s") from error
+        except (EOFError, OSError) as error:
+            code = await process.wait()
+            if self.stopped:
+                raise Retry(2, "the parser processes are stopping") from error
+            if code == -signal.SIGPROF:
+                raise Slow("it took more CPU time than a delivery may") from error
+            raise Crashed(f"its process ended by {code}") from error
+        finally:
+            if not answered:
+                await self._end()
+
+    async def stop(self) -> None:
+        """Let the process finish its task, for a short time, and end it for good."""
+        self.stopped = True
+        async with self._lock:
+            if self._process is None:
+                return
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+            try:
+                async with asyncio.timeout(_STOP_S):
+                    await self._process.wait()
+            except TimeoutError:
+                self._process.kill()
+                await self._process.wait()
+
+    async def _ready(self) -> asyncio.subprocess.Process:
+        async with self._lock:
+            if self.stopped:
+                raise Retry(2, "the parser processes are stopping")
+            if self._process is not None and self.alive:
+                return self._process
+            try:
+                self._process = await asyncio.create_subprocess_exec(
+                    *self._command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+                    limit=1 << 20,
+                )  # fmt: skip
+                async with asyncio.timeout(_START_S):
+                    hello = await _read(self._process)
+                if not hello.ready:
+                    raise Crashed("it is none of ours")
+            except (EOFError, OSError, TimeoutError, Crashed) as error:
+                await self._end()
+                self.error = f"no parser process gets ready: {type(error).__name__}"
+                raise Retry(10, self.error) from error
+            self.error = None
+            return self._process
+
+    async def _end(self) -> None:
+        """Kill the process, if there is one."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()  # reads what it still wrote, so that its pipes are closed
+
+
+async def _read(process: asyncio.subprocess.Process) -> Answer:
+    """Return the next answer; raise EOFError when the process is gone, Crashed for no answer."""
+    assert process.stdout is not None
+    try:
+        size = int.from_bytes(await process.stdout.readexactly(HEAD_BYTES))
+        if size > MAX_FRAME_BYTES:
+            raise Crashed(f"its answer has {size} bytes")
+        body = await process.stdout.readexactly(size)
+        return msgspec.msgpack.decode(body, type=Answer)
+    except msgspec.DecodeError as error:
+        raise Crashed("its answer is none") from error

@@ -1,0 +1,83 @@
+"""What a process of the parser pool does; parser_process.py starts it.
+
+Before: parser_pool.py writes a Task to its standard input. After: it reads the Answer from its
+standard output. One delivery at a time, each within its limit (parser_limits.py). It ends when its
+input ends; it opens no connection and writes no file.
+"""
+
+import os
+import signal
+from collections.abc import Mapping
+from datetime import timedelta
+
+import msgspec
+
+from ingest.channel import Channel, Context, Delivery, Parsed
+from ingest.clean.unreadable import unreadable_message
+from ingest.parser_frames import Answer, Task, pack, read_frame, stack_of, write_frame
+from ingest.parser_limits import end_with_parent, limit_of, limited
+from schemas.errors import Rejected
+
+OUT_OF_MEMORY = "it needs more memory than a delivery may have"
+
+
+def serve(channels: Mapping[str, Channel], arguments: list[str]) -> None:
+    """Answer tasks until the input ends.
+
+    `arguments` are the parent's process id, and CPU seconds and megabytes for a delivery.
+    """
+    parent, cpu_s, memory_mb = int(arguments[0]), float(arguments[1]), int(arguments[2])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the stage's to obey
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    end_with_parent(parent)
+    inward, outward = os.dup(0), os.dup(1)
+    os.dup2(2, 1)  # what a library prints must not stand between frames
+    write_frame(outward, pack(Answer(ready=True)))
+    while (body := read_frame(inward)) is not None:
+        limit = limit_of(len(body), timedelta(seconds=cpu_s), memory_mb)
+        try:
+            with limited(limit):
+                frame = answer(channels, body)
+        except MemoryError:
+            # Freed or not, what is left of it may be anything: a new process is safer.
+            write_frame(outward, pack(Answer(code="parser.limit", text=OUT_OF_MEMORY)))
+            return
+        write_frame(outward, frame)
+
+
+def answer(channels: Mapping[str, Channel], body: bytes) -> bytes:
+    """Return the frame that answers a task's; raise MemoryError."""
+    try:
+        task = msgspec.msgpack.decode(body, type=Task)
+        return pack(Answer(parsed=parse_task(channels[task.channel], task)))
+    except Rejected as error:
+        return pack(Answer(code=error.code, text=_plain(error.text)))
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the stage logs it and goes on
+        return pack(
+            Answer(code="parser.bug", text=type(error).__name__, stack=_plain(stack_of(error)))
+        )
+
+
+def parse_task(channel: Channel, task: Task) -> Parsed:
+    """Return what the channel makes of a task."""
+    if task.work == "unreadable":
+        return Parsed(
+            message=unreadable_message(
+                task.raw, brand=task.brand, account=task.account, received_at=task.received_at,
+                mailbox=task.hint or "", position=task.position, signing_key=task.signing_key,
+            )
+        )  # fmt: skip
+    settings = msgspec.msgpack.decode(task.settings, type=channel.account | None)
+    delivery = Delivery(
+        raw=task.raw, account=task.account, received_at=task.received_at,
+        position=task.position, hint=task.hint,
+    )  # fmt: skip
+    context = Context(brand=task.brand, settings=settings, signing_key=task.signing_key)
+    return channel.parse(delivery, context)
+
+
+def _plain(text: str) -> str:
+    """Return text that UTF-8 can hold."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,77 @@
+"""Channels whose parsers fail in every way there is, and the parser process that has them.
+
+`python -m tests.poison` is started by a pool in place of the product's own process.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+from typing import Literal
+
+import msgspec
+
+from ingest.channel import Context, Delivery, Parsed, message_of
+from ingest.parser_worker import serve
+from schemas.base import Record
+from schemas.errors import Rejected
+from schemas.message import Party
+
+NAMES = ("poison", "email")
+"""The channel fails under its own name, and as if it were the mail channel's parser."""
+
+
+class Account(Record, frozen=True, kw_only=True):
+    """An account with a brand."""
+
+    brand: str = ""
+
+
+class Poison:
+    """A channel whose deliveries say how its parser fails; any other word is a message."""
+
+    way: Literal["push", "pull"] = "push"
+    account: type[msgspec.Struct] = Account
+
+    def __init__(self, name: str = "poison") -> None:
+        self.name = name
+
+    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+        """Return a message, or fail as told by the delivery's last word."""
+        word = delivery.raw.split()[-1]
+        if word == b"loops":
+            while True:
+                pass
+        if word == b"waits":
+            threading.Event().wait()
+        if word == b"eats":
+            held = []
+            while True:
+                held.append(bytearray(10_000_000))
+        if word == b"raises":
+            raise KeyError("words of a customer")
+        if word == b"recurses":
+            return self.parse(delivery, context)
+        if word == b"refuses":
+            raise Rejected("json.invalid", "as told")
+        if word == b"dies":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if word == b"crashes":
+            ctypes.string_at(0)
+        if word == b"prints":
+            sys.stdout.write("noise on the standard output\n")
+            sys.stdout.flush()
+        if word == b"lies":
+            os.write(4, b"\0\0\0\2\xc1\xc1")  # the descriptor of its answers
+        text = delivery.raw.decode()
+        text = text if word != b"surrogates" else "\ud800"
+        made = message_of(
+            self.name, delivery, context, native_id=text.encode("utf-8", "replace").hex(),
+            root=text, kind="form", sender=Party(name="Ada"), text=text,
+        )  # fmt: skip
+        return Parsed(message=made, files=(delivery.raw,) if word == b"filed" else ())
+
+
+if __name__ == "__main__":
+    serve({name: Poison(name) for name in NAMES}, sys.argv[1:])
