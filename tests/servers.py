@@ -33,13 +33,14 @@ from aiosmtpd.controller import Controller
 
 from ingest.accept import Ingest
 from ingest.channel import Context
+from ingest.parser_pool import Parsers, ParsersInPlace
 from runtime import bus, kafka_local
 from runtime.archive import Folder
 from runtime.clock import SystemClock
 from runtime.local import free_port
 from runtime.outside import Outside
 from runtime.settings import Kafka, Settings
-from schemas import topics
+from schemas import envelope, topics
 from schemas.departments import DEFAULT
 
 T = TypeVar("T")
@@ -90,18 +91,27 @@ def process_of(settings: Settings) -> psutil.Process:
 
 
 @contextlib.asynccontextmanager
-async def ingesting(settings: Settings, ack_timeout: timedelta) -> AsyncIterator[Ingest]:
+async def ingesting(
+    settings: Settings, ack_timeout: timedelta, parsers: Parsers | None = None
+) -> AsyncIterator[Ingest]:
     """The ingest step on that broker, with a short patience for its acknowledgement."""
     quick = msgspec.structs.replace(settings.kafka, ack_timeout=ack_timeout)
     publisher, web = bus.Publisher(quick, "test"), Outside()
     try:
         yield Ingest(
             archive=Folder(settings.archive_path), publisher=publisher, clock=SystemClock(),
-            context=Context(brand="default"), web=web,
+            context=Context(brand="default"), web=web, parsers=parsers or ParsersInPlace(),
         )  # fmt: skip
     finally:
         await publisher.stop()
         await web.close()
+
+
+async def published(settings: Settings, topic: str, kind: type[T]) -> AsyncIterator[T]:
+    """What stands on a topic now."""
+    async for records in bus.read_to_end(settings.kafka, [topic]):
+        for record in records:
+            yield envelope.decode(kind, record.value)
 
 
 class Up:

@@ -20,7 +20,7 @@ from runtime.settings import Settings
 from schemas import envelope, topics
 from schemas.errors import Retry, Unavailable
 from schemas.message import Message
-from tests.servers import ingesting, process_of, wait
+from tests.servers import ingesting, process_of, published, wait
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 FOUND = {"email": {"destek": Account()}}
@@ -102,7 +102,7 @@ async def test_with_kafka_back_everything_is_published_once_and_what_has_no_acco
     assert wait("the one without an account stays", lambda: journal.count()) == 1
 
 
-async def test_what_brings_out_a_bug_of_ours_is_put_aside_and_holds_no_other_up(
+async def test_a_mail_that_our_parser_fails_on_goes_on_as_unreadable_and_holds_no_other_up(
     kafka: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal = Journal(tmp_path)
@@ -117,10 +117,11 @@ async def test_what_brings_out_a_bug_of_ours_is_put_aside_and_holds_no_other_up(
 
     monkeypatch.setattr(Email, "parse", parse)
     async with ingesting(kafka, timedelta(seconds=10)) as ingest:
-        assert await Pending(journal, ingest, FOUND).publish() == 2
-        assert await Pending(journal, ingest, FOUND).publish() == 0
-    assert journal.count() == 1, "it is counted until a person looked"
-    assert [p.suffix for p in tmp_path.iterdir()] == [".aside"]
+        assert await Pending(journal, ingest, FOUND).publish() == 3
+    assert journal.count() == 0
+    made = [m async for m in published(kafka, topics.MESSAGES.name, Message)]
+    assert {m.native_id for m in made} == {"<0@x>", "<1@x>", "<2@x>"}
+    assert [m.native_id for m in made if "unreadable" in m.repaired] == ["<1@x>"]
 
 
 async def test_a_visitor_gets_a_receipt_while_kafka_is_away_and_is_read_when_it_is_back(

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ingest.channel import Context, Delivery
 from ingest.channels import chat
 from ingest.registry import CHANNELS
+from ingest.source_health import SourceHealth
 from router.transaction import Deadline
 from router.windows import KEPT_MINUTES, Seen, Windows
 from runtime import trace
@@ -103,6 +104,23 @@ def test_readiness_is_judged_by_the_last_success() -> None:
     status, body = health.report()
     assert status == 503
     assert json.loads(body)["problems"] == {"poll": "last poll 61 s ago"}
+
+
+def test_a_source_that_cannot_be_read_is_shown_and_leaves_the_door_ready() -> None:
+    clock, health = Hand(), Health("ingest")
+    source = SourceHealth("email:destek", health, clock)
+    status, body = health.report(verbose=True)
+    assert status == 200
+    assert json.loads(body)["notes"] == {"source email:destek": "no finished poll yet"}
+    assert b'santral_source_ready{source="email:destek"} 0.0' in exposition()
+    source.succeeded("email:destek:INBOX")
+    assert json.loads(health.report(verbose=True)[1])["notes"] == {"source email:destek": "ok"}
+    assert b'santral_source_ready{source="email:destek"} 1.0' in exposition()
+    clock.seconds = 700
+    age = b'santral_source_poll_age_seconds{source="email:destek:INBOX"} 700.0'
+    assert age in exposition()
+    assert health.report()[0] == 200
+    assert "notes" not in json.loads(health.report()[1])
 
 
 def _seen(minute: int, hops: int = 0) -> Seen:

@@ -1,0 +1,133 @@
+"""Deliveries that a parser fails on, through the ingest step and a real Kafka: each costs itself
+alone, is kept, and a mail among them is in front of a person."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ingest.accept import Ingest
+from ingest.channel import Channel, Delivery
+from ingest.parser_pool import ParserPool
+from runtime.settings import Parsers, Settings
+from schemas import topics
+from schemas.dead import DeadLetter
+from schemas.errors import Rejected
+from schemas.message import Message
+from tests.poison import Account, Poison
+from tests.samples import NOW
+from tests.servers import broker, ingesting, published
+from tests.test_parser_pool import COMMAND
+
+FAILS = ("loops", "eats", "raises", "recurses", "crashes", "surrogates")
+QUICK = Parsers(processes=2, cpu=timedelta(seconds=0.5), memory_mb=64)
+
+
+@pytest.fixture(scope="module")
+def kafka() -> Iterator[Settings]:
+    """One broker for all of these: each test has deliveries of its own."""
+    with broker() as made:
+        yield made
+
+
+@pytest.fixture
+async def ingest(kafka: Settings) -> AsyncIterator[Ingest]:
+    """The ingest step with processes that have the poisoned channels."""
+    async with (
+        ParserPool(QUICK, COMMAND) as parsers,
+        ingesting(kafka, timedelta(seconds=10), parsers) as made,
+    ):
+        yield made
+
+
+class Source:
+    """Deliveries with their acknowledgements."""
+
+    def __init__(self) -> None:
+        self.acked: list[str] = []
+        self.again: list[str] = []
+
+    def delivery(self, raw: str) -> Delivery:
+        """Return one."""
+
+        async def ack() -> None:
+            self.acked.append(raw)
+
+        async def nack() -> None:
+            self.again.append(raw)
+
+        return Delivery(
+            raw=raw.encode(), account="a", received_at=NOW, position=raw, ack=ack, nack=nack
+        )
+
+
+async def take(ingest: Ingest, channel: Channel, source: Source, *raws: str) -> list[Any]:
+    async def one(raw: str) -> Message | None:
+        return await ingest.accept(channel, source.delivery(raw), Account(), bury=True)
+
+    return await asyncio.gather(*map(one, raws))
+
+
+async def letters(kafka: Settings, account: str) -> dict[str, str]:
+    return {
+        x.origin.position or "": x.code
+        async for x in published(kafka, topics.DEAD.name, DeadLetter)
+        if x.source == account
+    }
+
+
+async def test_each_failing_delivery_is_a_dead_letter_and_the_good_ones_arrive(
+    kafka: Settings, ingest: Ingest
+) -> None:
+    source, words = Source(), [w for f in FAILS for w in (f, f"good after {f}.")]
+    made = await take(ingest, Poison(), source, *words)
+    assert [m.text for m in made if m] == [f"good after {f}." for f in FAILS]
+    assert sorted(source.acked) == sorted(words), "the cursor moves on"
+    assert not source.again
+    found = await letters(kafka, "poison:a")
+    assert {w: c for w, c in found.items() if w in FAILS} == {
+        "loops": "parser.limit", "eats": "parser.limit", "crashes": "parser.limit",
+        "raises": "parser.bug", "recurses": "parser.bug", "surrogates": "parser.bug",
+    }  # fmt: skip
+
+
+async def test_a_mail_that_a_parser_fails_on_is_a_message_that_says_so(
+    kafka: Settings, ingest: Ingest
+) -> None:
+    source = Source()
+    mails = [f"From: ada@musteri.example\r\nSubject: {f}\r\n\r\n{f}" for f in FAILS]
+    made = await take(ingest, Poison("email"), source, *mails)
+    assert [(m.subject, m.repaired) for m in made] == [(f, ("unreadable",)) for f in FAILS]
+    assert all(m.raw and m.raw.sha256 for m in made)
+    assert sorted(source.acked) == sorted(mails)
+    assert not await letters(kafka, "email:a")
+
+
+async def test_a_caller_is_told_that_a_delivery_which_we_failed_on_is_taken(
+    kafka: Settings, ingest: Ingest
+) -> None:
+    source = Source()
+    poison = source.delivery("of a caller raises")
+    assert await ingest.accept(Poison(), poison, Account(), bury=False) is None
+    assert (await letters(kafka, "poison:a"))["of a caller raises"] == "parser.bug"
+    with pytest.raises(Rejected, match=r"json\.invalid"):
+        await ingest.accept(Poison(), source.delivery("refuses"), Account(), bury=False)
+
+
+async def test_a_bug_after_the_parser_costs_one_delivery_too(
+    kafka: Settings, ingest: Ingest
+) -> None:
+    def finish(message: Message) -> Message:
+        if "one" in message.text:
+            raise ZeroDivisionError
+        return message
+
+    source = Source()
+    broken = replace(ingest, finish=finish)
+    made = await take(broken, Poison(), source, "this one.", "another.")
+    assert [m.text for m in made if m] == ["another."]
+    assert (await letters(kafka, "poison:a"))["this one."] == "parser.bug"
+    assert sorted(source.acked) == ["another.", "this one."]
