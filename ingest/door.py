@@ -4,11 +4,9 @@ Before: callers, vendors, visitors. After: ingest/accept.py; 202 only after Kafk
 belongs to the desk is passed on to it, so that callers need one address.
 """
 
-import asyncio
 import functools
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +20,11 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from ingest import chat_door
-from ingest.accept import FAILURES, Ingest
+from ingest import chat_door, public_pages
+from ingest.accept import Ingest
 from ingest.channel import Delivery
-from ingest.channels import form
 from ingest.desk_proxy import DeskProxy
+from ingest.form_door import FormDoor
 from ingest.hook import Call, Hook, HookTools
 from ingest.pending import Pending
 from ingest.registry import BEARER, CHANNELS, HOOKS
@@ -37,7 +35,6 @@ from runtime.log import get
 from runtime.plain_paths import PlainPaths
 from runtime.settings import Settings
 from schemas.api import Accepted, openapi
-from schemas.base import derived_id
 from schemas.errors import Rejected, Retry
 from schemas.publish import PUBLISHED
 
@@ -175,61 +172,15 @@ class Door:
     async def form(self, request: Request) -> Response:
         """GET and POST /v1/forms/{account}: the contact form, and what was filled in."""
         account = request.path_params["account"]
-        settings = self.account("form", account)
-        key, now = self.settings.tokens.signing.encode(), self.ingest.clock.now()
-        wanted = request.query_params.get("lang") or request.headers.get("accept-language", "")
-        language = "tr" if wanted.lower().startswith("tr") else "en"
-        headers = _embeddable(settings.origins)
-        if request.method == "GET":
-            shown = form.page(account, settings, language, form.stamped(key, account, now))
-            return Response(shown, media_type="text/html", headers=headers)
-        kind = request.headers.get("content-type", "").replace("\n", " ")
-        body = await http.body(request, self.settings.door.max_body)
-        raw = kind.encode("latin-1", "replace") + b"\n" + body
-        try:
-            why = await asyncio.to_thread(form.by_a_machine, raw, key, account, now)
-            if why:
-                metrics.count("santral_deliveries_ignored_total", hook="form", reason=why)
-                told = form.refusal(language, "")
-                return Response(told, 400, media_type="text/html", headers=headers)
-            delivery = Delivery(
-                raw=raw, account=account, received_at=now,
-                traceparent=request.headers.get("traceparent"),
-            )  # fmt: skip
-            identifier = await self._form_id(delivery, settings)
-            # A visitor sends it once: while Kafka is away it is kept on disk.
-            await self.pending.accept(CHANNELS["form"], delivery, settings, patient=False)
-        except Rejected as error:
-            told = form.refusal(language, error.text.partition(" - at `")[0])
-            return Response(told, 400, media_type="text/html", headers=headers)
-        number = identifier.partition("-")[0].upper()
-        return Response(
-            form.receipt(language, number), 200, media_type="text/html", headers=headers
-        )
+        key, limit = self.settings.tokens.signing.encode(), self.settings.door.max_body
+        form = FormDoor(ingest=self.ingest, pending=self.pending, key=key, max_body=limit)
+        return await form.answer(request, account, self.account("form", account))
 
-    async def _form_id(self, delivery: Delivery, settings: Any) -> str:
-        """Return the id of what was filled in; raise Rejected with what the visitor can mend.
-
-        What our parser fails on is kept all the same, and the visitor gets a receipt.
-        """
-        try:
-            parsed = await self.ingest.parse(CHANNELS["form"], delivery, settings)
-        except Rejected as error:
-            if error.code not in FAILURES:
-                raise
-            return derived_id("form", delivery.account, sha256(delivery.raw).hexdigest())
-        return parsed.message.id
-
-
-def _embeddable(origins: tuple[str, ...]) -> dict[str, str]:
-    """Return the headers of a page that these sites may embed; no script runs on it."""
-    sites = " ".join(origins) or "*"
-    policy = (
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
-        f"frame-ancestors {sites}"
-    )
-    return {"Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff",
-            "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}  # fmt: skip
+    async def chat_page(self, request: Request) -> Response:
+        """GET /chat: the chat as customers see it, and the line that embeds it."""
+        account = next(iter(self.accounts.get("chat", {})), "default")
+        language = public_pages.language_of(request)
+        return public_pages.respond(public_pages.chat_page(language, account))
 
 
 async def _openapi(_request: Request) -> Response:
@@ -252,8 +203,14 @@ async def _widget(_request: Request) -> Response:
     )  # fmt: skip
 
 
-async def _try_chat(_request: Request) -> Response:
-    return FileResponse(STATIC / "try.html", media_type="text/html")
+def _script(name: str) -> Callable[[Request], Awaitable[Response]]:
+    """Return what serves a script of the public pages."""
+
+    async def answer(_request: Request) -> Response:
+        headers = {"Cache-Control": "public, max-age=300", "X-Content-Type-Options": "nosniff"}
+        return FileResponse(STATIC / name, media_type="text/javascript", headers=headers)
+
+    return answer
 
 
 def app(door: Door, health: Health) -> Starlette:
@@ -274,7 +231,9 @@ def app(door: Door, health: Health) -> Starlette:
         Route("/v1/forms/{account}", door.form, methods=["GET", "POST"]),
         WebSocketRoute("/v1/chat", door.chat),
         Route("/widget.js", _widget),
-        Route("/chat", _try_chat),
+        Route("/chat", door.chat_page),
+        Route("/chat.js", _script("chat.js")),
+        Route("/form.js", _script("form.js")),
         Route("/openapi.json", _openapi),
         Route("/asyncapi.yaml", _asyncapi),
         Route("/", home),

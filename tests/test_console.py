@@ -193,19 +193,16 @@ async def test_the_contact_form_is_accessible_and_gives_a_receipt(
     await page.goto(f"{road.access['door']}/v1/forms/default?lang=tr")
     await _clean(page, "the form")
     await page.reload()  # a form shown anew: looking it over may have taken long
-    await page.get_by_label("İletiniz").fill(f"Şifremi unuttum {uuid.uuid4().hex}")
+    words = f"Şifremi unuttum {uuid.uuid4().hex}"
+    await page.get_by_label("İletiniz").fill(words)
+    await page.get_by_role("button", name="Gönder").click()
+    await expect(page.get_by_role("alert")).to_contain_text("henüz gönderilmedi")
+    await expect(page.get_by_label("İletiniz")).to_have_value(words)
+    await _clean(page, "what is missing")
+    await shot(page, "form-missing")
     await page.get_by_label("E-posta", exact=True).fill("a@ornek.example")
     await page.get_by_role("button", name="Gönder").click()
     heading = page.get_by_role("heading", level=1)
-    await expect(heading).to_contain_text("alınamadı")  # within three seconds: nobody is so quick
-    await _clean(page, "what went wrong")
-    await page.go_back()
-    await page.wait_for_function(
-        "() => Date.now() / 1000 - parseInt(document.querySelector('[name=stamp]').value) > 4"
-    )
-    await page.get_by_label("İletiniz").fill(f"Şifremi unuttum {uuid.uuid4().hex}")
-    await page.get_by_label("E-posta", exact=True).fill("a@ornek.example")
-    await page.get_by_role("button", name="Gönder").click()
     await expect(heading).to_contain_text("ulaştı")
     await expect(page.locator("#reference")).to_have_text(re.compile("^[0-9A-F]{8}$"))
     await _clean(page, "the receipt")

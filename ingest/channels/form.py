@@ -1,16 +1,16 @@
-"""The contact form: a page to embed, its traps for machines, and a receipt.
+"""The contact form: what a person fills in, what is missing in it, and its marks of machines.
 
-Before: the door serves GET /v1/forms/ACCOUNT and takes its POST. After: accept publishes; the
-receipt is shown only after Kafka's ack. A form bears the time it was made, signed: what is sent
-within seconds, or with the field that people do not see, was filled in by a machine.
+Before: ingest/form_door.py serves the page and takes its POST. After: accept publishes; the receipt
+is shown only once the message is safe. A form bears the time it was made, signed. Nothing that a
+person wrote is refused for good: what is missing is said beside it, a quick sender waits, and what
+looks like a machine's is to be sent once more.
 """
 
 import hashlib
 import hmac
-import html
 import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from importlib.resources import files as resources
 from typing import Literal
 
 import msgspec
@@ -24,10 +24,17 @@ from schemas.errors import Rejected
 from schemas.message import Attachment, Handle, Party
 
 SOONEST = timedelta(seconds=3)
+"""Nobody fills in a form faster; who does, waits for the rest of it."""
 LONGEST = timedelta(hours=24)
+MAX_TEXT_CHARS = 100_000
+_MAX_NAME_CHARS = 200
+_MAX_SUBJECT_CHARS = 300
 _MAIL = re.compile(r"^[^@\s<>,;]{1,64}@[^@\s<>,;]{1,255}$")
 _MOST_FILES = 10
-_TEXT = 20_000
+
+Doubt = Literal["hidden_field", "false_stamp", "too_old"]
+Field = Literal["text", "email", "phone"]
+Flaw = Literal["text_missing", "text_too_long", "contact_missing", "email_wrong", "phone_wrong"]
 
 
 class Account(Record, frozen=True, kw_only=True):
@@ -39,6 +46,45 @@ class Account(Record, frozen=True, kw_only=True):
     title_en: str = "Write to us"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Filled:
+    """A form as it was sent; texts without spaces around them. `website` is the hidden field."""
+
+    stamp: str = ""
+    website: str = ""
+    name: str = ""
+    email: str = ""
+    phone: str = ""
+    subject: str = ""
+    text: str = ""
+    language: str = ""
+    files: tuple[File, ...] = ()
+
+    def flaws(self) -> dict[Field, Flaw]:
+        """Return what is missing or wrong, by field; empty when the form can be taken."""
+        found: dict[Field, Flaw] = {}
+        if not self.text:
+            found["text"] = "text_missing"
+        elif len(self.text) > MAX_TEXT_CHARS:
+            found["text"] = "text_too_long"
+        if self.email and not _MAIL.match(self.email):
+            found["email"] = "email_wrong"
+        if self.phone and not e164(self.phone, "TR"):
+            found["phone"] = "phone_wrong"
+        if not self.email and not self.phone:
+            found["email"] = "contact_missing"
+        return found
+
+
+_SENTENCES: dict[Flaw, str] = {
+    "text_missing": "nothing is written",
+    "text_too_long": f"the text is longer than {MAX_TEXT_CHARS} characters",
+    "contact_missing": "a mail address or a number is needed",
+    "email_wrong": "the mail address is none",
+    "phone_wrong": "the number is none",
+}
+
+
 class Form:
     """The channel of the contact form."""
 
@@ -46,42 +92,53 @@ class Form:
     way: Literal["push", "pull"] = "push"
     account: type[msgspec.Struct] = Account
     takes = "name, mail or phone, subject, text and files of a form that a person filled in"
-    ignores = "forms that a machine filled in: too fast, too old, the hidden field, a false stamp"
+    ignores = (
+        "nothing that a person confirms: a form that is too old, has a false stamp or the hidden "
+        "field filled in is shown again, to be sent once more"
+    )
 
     def parse(self, delivery: Delivery, context: Context) -> Parsed:
         """Return the Message of one form: its content type, a line end, and the body."""
-        kind, _, body = delivery.raw.partition(b"\n")
-        found, sent = multipart(kind.decode("latin-1"), body)
-        text = first(found, "text").replace("\r\n", "\n").strip()[:_TEXT]
-        if not text:
-            raise Rejected("form.malformed", "nothing is written - at `$.text`")
-        stamp = first(found, "stamp")
-        handles = []
-        mail, phone = first(found, "email").strip(), first(found, "phone").strip()
-        if _MAIL.match(mail):
-            handles.append(Handle(kind="email", value=mail.lower()))
-        number = e164(phone, "TR")
-        if number:
-            handles.append(Handle(kind="phone", value=number))
-        if not handles:
-            raise Rejected("form.malformed", "a mail address or a number is needed - at `$.email`")
-        attachments, kept = _files(sent)
-        told = "\n".join((stamp, mail, phone, text, *(a.sha256 for a in attachments)))
-        native = hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:32]
-        more = len([f for f in sent if f.data]) > _MOST_FILES
+        form = read(delivery.raw)
+        for field, flaw in form.flaws().items():
+            raise Rejected("form.malformed", f"{_SENTENCES[flaw]} - at `$.{field}`")
+        attachments, kept = _attach(form.files)
+        parts = (form.stamp, form.email, form.phone, form.text, *(a.sha256 for a in attachments))
+        native = hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
+        more = len([f for f in form.files if f.data]) > _MOST_FILES
         return Parsed(message=message_of(
-            "form", delivery, context, native_id=native, root=native, kind="form", text=text,
-            subject=first(found, "subject").strip()[:300],
-            sender=Party(name=first(found, "name").strip()[:200], handles=tuple(handles)),
+            "form", delivery, context, native_id=native, root=native, kind="form", text=form.text,
+            subject=form.subject[:_MAX_SUBJECT_CHARS], sender=_sender(form),
             repaired=("attachment.too_many",) if more else (), attachments=attachments,
-            reply_to=mail.lower() if _MAIL.match(mail) else None,
+            reply_to=form.email.lower() or None,
         ), files=kept)  # fmt: skip
 
 
-def _files(sent: list[File]) -> tuple[tuple[Attachment, ...], tuple[bytes, ...]]:
+def read(raw: bytes) -> Filled:
+    """Return a form from its content type, a line end, and the body; raise Rejected."""
+    kind, _, body = raw.partition(b"\n")
+    fields, files = multipart(kind.decode("latin-1"), body)
+    values = {
+        name: first(fields, name).replace("\r\n", "\n").strip()
+        for name in ("stamp", "website", "name", "email", "phone", "subject", "text", "language")
+    }
+    return Filled(**values, files=tuple(files))
+
+
+def _sender(form: Filled) -> Party:
+    handles = []
+    if form.email:
+        handles.append(Handle(kind="email", value=form.email.lower()))
+    number = e164(form.phone, "TR") if form.phone else ""
+    if number:
+        handles.append(Handle(kind="phone", value=number))
+    return Party(name=form.name[:_MAX_NAME_CHARS], handles=tuple(handles))
+
+
+def _attach(files: tuple[File, ...]) -> tuple[tuple[Attachment, ...], tuple[bytes, ...]]:
     made: list[Attachment] = []
     kept: list[bytes] = []
-    for file in sent[:_MOST_FILES]:
+    for file in files[:_MOST_FILES]:
         if not file.data:
             continue
         refused = "it would burst" if bursts(file.data) else ""
@@ -94,66 +151,37 @@ def _files(sent: list[File]) -> tuple[tuple[Attachment, ...], tuple[bytes, ...]]
     return tuple(made), tuple(kept)
 
 
-def stamped(key: bytes, account: str, now: datetime) -> str:
-    """Return the signed time of a form that is shown now."""
-    at = str(int(now.timestamp()))
-    mark = hmac.new(key, f"form.{account}.{at}".encode(), hashlib.sha256).hexdigest()[:32]
-    return f"{at}.{mark}"
+_CONFIRMED = "c"
 
 
-def by_a_machine(raw: bytes, key: bytes, account: str, now: datetime) -> str:
-    """Return why a form was filled in by a machine; empty when a person may have done it."""
-    kind, _, body = raw.partition(b"\n")
-    found, _ = multipart(kind.decode("latin-1"), body)
-    if first(found, "website"):
+def stamped(key: bytes, account: str, now: datetime, *, confirmed: bool = False) -> str:
+    """Return the signed time of a form that is shown now.
+
+    One that is `confirmed` was shown again since its hidden field was filled in: a browser did it.
+    """
+    at = f"{int(now.timestamp())}{_CONFIRMED if confirmed else ''}"
+    return f"{at}.{_sign(key, account, at)}"
+
+
+def _sign(key: bytes, account: str, at: str) -> str:
+    return hmac.new(key, f"form.{account}.{at}".encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def doubt(form: Filled, key: bytes, account: str, now: datetime) -> Doubt | None:
+    """Return why a form is to be sent once more before it is taken; None when it is taken."""
+    at, _, mark = form.stamp.partition(".")
+    seconds = at.removesuffix(_CONFIRMED)
+    signed = hmac.compare_digest(_sign(key, account, at).encode(), mark.encode("utf-8", "replace"))
+    if not signed or not seconds.isascii() or not seconds.isdigit():
+        return "hidden_field" if form.website else "false_stamp"
+    if form.website and not at.endswith(_CONFIRMED):
         return "hidden_field"
-    at, _, mark = first(found, "stamp").partition(".")
-    due = hmac.new(key, f"form.{account}.{at}".encode(), hashlib.sha256).hexdigest()[:32]
-    if not at.isdigit() or not hmac.compare_digest(due.encode(), mark.encode("utf-8", "replace")):
-        return "false_stamp"
-    age = now.timestamp() - int(at)
-    if age < SOONEST.total_seconds():
-        return "too_fast"
-    return "too_old" if age > LONGEST.total_seconds() else ""
+    return "too_old" if now.timestamp() - int(seconds) > LONGEST.total_seconds() else None
 
 
-_WORDS = {
-    "tr": {"name": "Adınız", "email": "E-posta", "phone": "Telefon", "subject": "Konu",
-           "text": "İletiniz", "files": "Dosyalar", "send": "Gönder", "website": "Boş bırakın",
-           "hint": "E-posta ya da telefon yazın, size oradan dönelim.",
-           "done": "İletiniz ulaştı.", "number": "Kayıt numaranız",
-           "again": "İletiniz alınamadı. Sayfayı yenileyip yeniden deneyin."},
-    "en": {"name": "Your name", "email": "E-mail", "phone": "Phone", "subject": "Subject",
-           "text": "Your message", "files": "Files", "send": "Send", "website": "Leave empty",
-           "hint": "Give a mail address or a number where we can answer you.",
-           "done": "Your message has arrived.", "number": "Your reference",
-           "again": "Your message could not be taken. Reload the page and try again."},
-}  # fmt: skip
-
-
-def page(account: str, settings: Account, language: str, stamp: str) -> str:
-    """Return the form as a page."""
-    words = _WORDS[language]
-    title = settings.title_tr if language == "tr" else settings.title_en
-    values = words | {"title": title, "account": account, "stamp": stamp, "language": language}
-    return _filled("form.html", values)
-
-
-def receipt(language: str, number: str) -> str:
-    """Return the page that says it has arrived, with the number to name it by."""
-    return _filled("form_done.html", _WORDS[language] | {"reference": number, "language": language})
-
-
-def refusal(language: str, why: str) -> str:
-    """Return the page that says it was not taken, and what to do."""
-    words = _WORDS[language]
-    return _filled("form_done.html", words | {
-        "done": words["again"], "number": "", "reference": why, "language": language,
-    })  # fmt: skip
-
-
-def _filled(name: str, values: dict[str, str]) -> str:
-    made = resources("ingest").joinpath("static", name).read_text(encoding="utf-8")
-    for key, value in values.items():
-        made = made.replace(f"{{{{{key}}}}}", html.escape(value))
-    return made
+def wait_s(form: Filled, now: datetime) -> float:
+    """Return the seconds that a quick sender still waits; its stamp was verified before."""
+    seconds = int(form.stamp.partition(".")[0].removesuffix(_CONFIRMED))
+    return min(
+        SOONEST.total_seconds(), max(0.0, seconds + SOONEST.total_seconds() - now.timestamp())
+    )

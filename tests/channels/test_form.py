@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingest.channel import Context, Delivery, Parsed
-from ingest.channels.form import Account, Form, by_a_machine, page, stamped
+from ingest.channels.form import Account, Form, doubt, read, stamped, wait_s
+from ingest.public_pages import FormPage, form_page
 from schemas.errors import Rejected
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -80,8 +81,11 @@ def test_more_files_than_are_taken_are_said_and_more_parts_refused() -> None:
     ("more", "what"),
     [
         ({"text": " "}, "nothing is written"),
-        ({"email": "", "phone": "12"}, "is needed"),
-        ({"email": "x"}, "is needed"),
+        ({"email": "", "phone": "12"}, "number is none"),
+        ({"email": "x"}, "mail address is none"),
+        ({"email": "a@b.example", "phone": "12"}, "number is none"),
+        ({"email": "", "phone": ""}, "is needed"),
+        ({"text": "x" * 100_001}, "longer than"),
     ],
 )
 def test_what_can_not_be_answered_is_told(more: dict[str, str], what: str) -> None:
@@ -89,19 +93,34 @@ def test_what_can_not_be_answered_is_told(more: dict[str, str], what: str) -> No
         _parsed(filled(**more))
 
 
+CONFIRMED = stamped(KEY, "a", NOW - timedelta(minutes=1), confirmed=True)
+
+
 @pytest.mark.parametrize(("more", "now", "why"), [
-    ({}, NOW, ""), ({"website": "http://spam"}, NOW, "hidden_field"), ({"stamp": ""}, NOW, "false_stamp"),
-    ({"stamp": STAMP[:-1] + "x"}, NOW, "false_stamp"), ({}, NOW - timedelta(seconds=58), "too_fast"), ({}, NOW + timedelta(hours=25), "too_old"),
+    ({}, NOW, None), ({"website": "http://spam"}, NOW, "hidden_field"), ({"stamp": ""}, NOW, "false_stamp"),
+    ({"stamp": STAMP[:-1] + "x"}, NOW, "false_stamp"), ({"stamp": "²." + STAMP}, NOW, "false_stamp"),
+    ({}, NOW + timedelta(hours=25), "too_old"), ({"stamp": CONFIRMED, "website": "x"}, NOW, None),
 ])  # fmt: skip
-def test_a_machine_gives_itself_away(more: dict[str, str], now: datetime, why: str) -> None:
-    assert by_a_machine(filled(**more), KEY, "a", now) == why
-    assert by_a_machine(filled(), KEY, "b", NOW) == "false_stamp", "a stamp is one form's"
+def test_what_looks_like_a_machines_is_to_be_confirmed(
+    more: dict[str, str], now: datetime, why: str | None
+) -> None:
+    assert doubt(read(filled(**more)), KEY, "a", now) == why
+    assert doubt(read(filled()), KEY, "b", NOW) == "false_stamp", "a stamp is one form's"
 
 
-def test_the_page_speaks_both_languages_and_runs_no_script() -> None:
-    turkish = page("a", Account(title_tr="<Bize> yazın"), "tr", STAMP)
+@pytest.mark.parametrize(("age", "waits"), [(0, 3), (1, 2), (2.5, 0.5), (3, 0), (3600, 0), (-9, 3)])
+def test_a_quick_sender_waits_for_the_rest_of_three_seconds(age: float, waits: float) -> None:
+    form = read(filled(stamp=stamped(KEY, "a", NOW)))
+    assert wait_s(form, NOW + timedelta(seconds=age)) == pytest.approx(waits)
+
+
+def test_the_page_speaks_both_languages_and_escapes_what_others_wrote() -> None:
+    form = read(filled(text="<script>alert(1)</script>", name='"><b>'))
+    account = Account(title_tr="<Bize> yazın")
+    turkish = form_page("a", account, FormPage(language="tr", filled=form), STAMP)
     assert "&lt;Bize&gt; yazın" in turkish
     assert 'lang="tr"' in turkish
-    assert "<script" not in turkish
-    assert "Your message" in page("a", Account(), "en", STAMP)
+    assert "alert(1)</script>" not in turkish
+    assert '"><b>' not in turkish
+    assert "Your message" in form_page("a", Account(), FormPage(language="en"), STAMP)
     assert "{{" not in turkish

@@ -1,0 +1,105 @@
+"""The contact form at the door: shows it, takes it, shows it again with what is missing.
+
+Before: visitors, on our address or in a frame of the brand's site. After: ingest/pending.py; the
+receipt is shown once Kafka or the disk has the message. No text that a person wrote is lost: every
+answer but the receipt is the form itself with all that was typed.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ingest import public_pages
+from ingest.accept import FAILURES, Ingest
+from ingest.channel import Delivery
+from ingest.channels import form
+from ingest.channels.form import Account, Form
+from ingest.pending import Pending
+from ingest.public_pages import FormPage, Notice
+from runtime import http, metrics
+from schemas.base import derived_id
+from schemas.errors import Rejected, Retry
+
+_CHANNEL = Form()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormDoor:
+    """What taking a form needs; `pause` waits so many seconds, `max_body` is in bytes."""
+
+    ingest: Ingest
+    pending: Pending
+    key: bytes
+    max_body: int
+    pause: Callable[[float], Awaitable[Any]] = asyncio.sleep
+
+    async def answer(self, request: Request, account: str, settings: Account) -> Response:
+        """Answer GET and POST of one form."""
+        language = public_pages.language_of(request)
+        if request.method == "GET":
+            return self._show(account, settings, FormPage(language=language))
+        kind = request.headers.get("content-type", "").replace("\n", " ")
+        try:
+            body = await http.body(request, self.max_body)
+            raw = kind.encode("latin-1", "replace") + b"\n" + body
+            filled = await asyncio.to_thread(form.read, raw)
+        except Rejected as error:
+            too_large = error.code == "body.too_large"
+            page = FormPage(language=language, notice="too_large" if too_large else "unreadable")
+            return self._show(account, settings, page, 413 if too_large else 400)
+        page = FormPage(language=language, filled=filled)
+        if filled.language in public_pages.LANGUAGES:
+            return self._show(account, settings, replace(page, language=filled.language))
+        return await self._take(account, settings, page, raw, request.headers.get("traceparent"))
+
+    async def _take(
+        self, account: str, settings: Account, page: FormPage, raw: bytes, traceparent: str | None
+    ) -> Response:
+        """Take what was filled in, or show it again and say why."""
+        filled, now = page.filled, self.ingest.clock.now()
+        doubt = form.doubt(filled, self.key, account, now)
+        if doubt is not None:
+            metrics.count("santral_deliveries_ignored_total", hook="form", reason=doubt)
+            notice: Notice = "confirm" if doubt == "hidden_field" else "stale"
+            again = replace(page, flaws=filled.flaws(), notice=notice)
+            return self._show(account, settings, again, 400, confirmed=doubt == "hidden_field")
+        if flaws := filled.flaws():
+            return self._show(account, settings, replace(page, flaws=flaws), 400, filled.stamp)
+        await self.pause(form.wait_s(filled, now))
+        delivery = Delivery(raw=raw, account=account, received_at=now, traceparent=traceparent)
+        try:
+            identifier = await self._identify(delivery, settings)
+            # A visitor sends it once: while Kafka is away it is kept on disk.
+            await self.pending.accept(_CHANNEL, delivery, settings, patient=False)
+        except Retry:
+            return self._show(account, settings, replace(page, notice="away"), 503, filled.stamp)
+        except Rejected:
+            return self._show(account, settings, replace(page, notice="unreadable"), 400)
+        reference = identifier.partition("-")[0].upper()
+        receipt = public_pages.receipt(account, settings, page, reference)
+        return public_pages.respond(receipt, settings.origins)
+
+    async def _identify(self, delivery: Delivery, settings: Account) -> str:
+        """Return the id of what was filled in; what our parser fails on is kept all the same."""
+        try:
+            parsed = await self.ingest.parse(_CHANNEL, delivery, settings)
+        except Rejected as error:
+            if error.code not in FAILURES:
+                raise
+            return derived_id("form", delivery.account, sha256(delivery.raw).hexdigest())
+        return parsed.message.id
+
+    def _show(
+        self, account: str, settings: Account, page: FormPage, code: int = 200, stamp: str = "", *,
+        confirmed: bool = False,
+    ) -> Response:  # fmt: skip
+        """Return the form with what was typed; a good stamp stays, so that nobody waits twice."""
+        now = self.ingest.clock.now()
+        stamp = stamp or form.stamped(self.key, account, now, confirmed=confirmed)
+        shown = public_pages.form_page(account, settings, page, stamp)
+        return public_pages.respond(shown, settings.origins, code)

@@ -1,0 +1,109 @@
+"""The pages that customers see: contact form, receipt, the page to try the chat on.
+
+Before: form_door.py, door.py. After: browsers, with or without JavaScript. Each page is in the
+visitor's language, and holds its own style: it may stand in a frame of the brand's site.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Literal
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ingest.channels.form import Account, Field, Filled, Flaw
+from ingest.public_texts import TEXTS
+
+Language = Literal["tr", "en"]
+Notice = Literal["", "confirm", "stale", "away", "too_large", "unreadable"]
+LANGUAGES: tuple[Language, ...] = ("tr", "en")
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; img-src data:; "
+    "connect-src 'self' ws: wss:; form-action 'self'; base-uri 'none'; frame-ancestors "
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FormPage:
+    """A form as it is shown: what was typed, what is wrong with it, and a notice above it."""
+
+    language: Language
+    filled: Filled = field(default_factory=Filled)
+    flaws: Mapping[Field, Flaw] = field(default_factory=dict)
+    notice: Notice = ""
+
+
+def _source(name: str) -> str:
+    return files("ingest").joinpath("static", name).read_text(encoding="utf-8")
+
+
+_PAGES = Environment(
+    loader=FunctionLoader(_source), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+    lstrip_blocks=True,
+)  # fmt: skip
+
+
+def language_of(request: Request) -> Language:
+    """Return the visitor's language: the address's `lang`, else what the browser likes best."""
+    asked = request.query_params.get("lang", "")
+    if not asked:
+        wishes = (w.partition(";") for w in request.headers.get("accept-language", "").split(","))
+        ranked = sorted(wishes, key=lambda wish: -_weight(wish[2]))
+        known = [w[0].strip()[:2].lower() for w in ranked]
+        asked = next((w for w in known if w in LANGUAGES), "")
+    return "tr" if asked.lower().startswith("tr") else "en"
+
+
+def _weight(parameter: str) -> float:
+    """Return the weight of a language in Accept-Language (RFC 9110, 12.4.2)."""
+    name, _, value = parameter.strip().partition("=")
+    try:
+        return float(value) if name == "q" else 1.0
+    except ValueError:
+        return 0.0
+
+
+def form_page(account: str, settings: Account, page: FormPage, stamp: str) -> str:
+    """Return the form with all that was typed, and beside each field what is wrong with it."""
+    return _render(
+        "form.html", page.language, account=account, title=_title(settings, page.language),
+        filled=page.filled, flaws=page.flaws, notice=page.notice, stamp=stamp,
+        lost_files=[f.filename for f in page.filled.files if f.data],
+    )  # fmt: skip
+
+
+def receipt(account: str, settings: Account, page: FormPage, reference: str) -> str:
+    """Return the page that says it has arrived, by which reference, and what happens next."""
+    return _render(
+        "form_receipt.html", page.language, account=account, reference=reference,
+        title=_title(settings, page.language), filled=page.filled,
+    )  # fmt: skip
+
+
+def chat_page(language: Language, account: str) -> str:
+    """Return the page on which the chat can be tried, with the line that embeds it."""
+    return _render("chat.html", language, account=account)
+
+
+def _title(settings: Account, language: Language) -> str:
+    return settings.title_tr if language == "tr" else settings.title_en
+
+
+def _render(name: str, language: Language, **values: object) -> str:
+    place = LANGUAGES.index(language)
+    texts = {key: pair[place] for key, pair in TEXTS.items()}
+    return _PAGES.get_template(name).render(t=texts, language=language, **values)
+
+
+def respond(html: str, origins: tuple[str, ...] = (), code: int = 200) -> Response:
+    """Return a page that these sites may embed; none means any."""
+    headers = {
+        "Content-Security-Policy": _POLICY + (" ".join(origins) or "*"),
+        "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-store", "Vary": "Accept-Language",
+    }  # fmt: skip
+    if code == 503:
+        headers["Retry-After"] = "60"
+    return Response(html, code, media_type="text/html", headers=headers)
