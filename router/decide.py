@@ -14,7 +14,7 @@ from router import reasons
 from router.entities import entities
 from router.language import languages
 from router.model import Reading
-from router.policy import IMPORTED, SPAM, Policy, Read
+from router.policy import IMPORTED, SPAM, UNREADABLE, Policy, Read
 from router.priority import urgency
 from router.ranking import guesses, runner_up, with_model
 from router.terms import Belongs, belongs, terms, trouble
@@ -163,12 +163,16 @@ def _placed(
     if message.automatic is not None:
         flags.append(message.automatic.kind)
         return "automatic", held, reasons.AUTOMATIC
+    if UNREADABLE in message.repaired:
+        flags.append(UNREADABLE)
     if IMPORTED in message.flags:
         return "automatic", held if state else best, reasons.IMPORTED
     if message.event is not None:
         return "append", held, reasons.EVENT
     if state is not None and state.status != "quiet":
         return "append", held, reasons.FOLLOW_UP
+    if UNREADABLE in flags:
+        return "triage", TRIAGE, reasons.UNREADABLE
     if SPAM in flags:
         return "triage", TRIAGE, reasons.SPAM
     return ("queue", best, None) if sure else ("triage", TRIAGE, reasons.UNSURE)

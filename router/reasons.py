@@ -101,6 +101,10 @@ IMPORTED = _state("imported", "eski kayıt, işlem gerekmez", "history: no work 
 AUTOMATIC = _state("automatic", "bir makine yazmış", "written by a machine")
 EVENT = _state("event", "önceki bir iletiyi değiştiriyor", "an edit, deletion or reaction")
 UNSURE = _state("unsure", "hiçbir bölüm yeterince kesin değil", "no department is certain enough")
+UNREADABLE = _state(
+    "unreadable", "e-posta okunamadı, ham kaydına bakıp elle yönlendirin",
+    "the mail could not be read: look at its raw record and send it to its department",
+)  # fmt: skip
 SPAM = _state(
     "spam", "istenmeyen iletiye benziyor, bölümlere gitmez",
     "looks like spam: kept from the departments",

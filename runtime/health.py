@@ -56,7 +56,7 @@ class Health:
         return (503 if wrong else 200), json.dumps(body, ensure_ascii=False).encode()
 
 
-def is_verbose(query: str) -> bool:
+def _is_verbose(query: str) -> bool:
     """Say whether the query of a /readyz asks for every check."""
     return any(part.partition("=")[0] == "verbose" for part in query.split("&"))
 
@@ -93,7 +93,7 @@ class _Answer(BaseHTTPRequestHandler):
         if path == "/metrics":
             kind, body = "text/plain; version=0.0.4; charset=utf-8", metrics.exposition()
         elif path == "/readyz":
-            status, body = self.health.report(verbose=is_verbose(query))
+            status, body = self.health.report(verbose=_is_verbose(query))
         elif path != "/livez":
             status, body = 404, b'{"error": "only /livez, /readyz and /metrics live here"}'
         self.send_response(status)

@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from runtime.health import Health, is_verbose
+from runtime.health import Health
 from runtime.log import get
 from schemas.api import PERSONAL_HEADER, Fault
 from schemas.base import Record
@@ -164,8 +164,8 @@ def probes(health: Health) -> dict[str, Endpoint]:
     async def livez(_request: Request) -> Response:
         return Response(b'{"live": true}', media_type="application/json")
 
-    async def readyz(request: Request) -> Response:
-        status, text = health.report(verbose=is_verbose(request.url.query))
+    async def readyz(_request: Request) -> Response:
+        status, text = health.report()
         return Response(text, status, media_type="application/json")
 
     return {"/livez": livez, "/readyz": readyz}

@@ -32,6 +32,23 @@ def _one(made: Message, state: ConversationState | None = None) -> Decided:
     return one(made, state, policy(), NOW)
 
 
+def test_a_mail_that_could_not_be_read_is_in_triage_whatever_its_subject_says() -> None:
+    made = _one(message("Okunamadı", subject="Kargom nerede?", repaired=("unreadable",)))
+    assert (made.decision.department, made.decision.action) == ("triage", "triage")
+    assert "unreadable" in made.decision.flags
+    assert "state.unreadable" in [r.id for r in made.decision.reasons]
+    assert made.item is not None
+
+
+def test_in_a_live_conversation_an_unreadable_mail_is_flagged_where_its_department_sees_it() -> (
+    None
+):
+    first = _one(message("Kargom nerede? Siparişim hala gelmedi"))
+    made = _one(message("Okunamadı", native="2", repaired=("unreadable",)), first.state)
+    assert (made.decision.department, made.decision.action) == ("orders", "append")
+    assert "unreadable" in made.decision.flags
+
+
 @pytest.mark.parametrize(
     ("text", "department"),
     [
