@@ -25,7 +25,8 @@ from ingest.accept import Ingest
 from ingest.channel import Delivery
 from ingest.desk_proxy import DeskProxy
 from ingest.form_door import FormDoor
-from ingest.hook import Call, Hook, HookTools
+from ingest.hook import Call, Hook
+from ingest.hook_calls import TakeFailed, receive
 from ingest.pending import Pending
 from ingest.registry import BEARER, CHANNELS, HOOKS
 from ingest.replies import Replies
@@ -101,7 +102,13 @@ class Door:
         )  # fmt: skip
         now = self.ingest.clock.now()
         try:
-            taken = await hook.receive(call, settings, HookTools(now=now, fetch=self.fetch))
+            taken = await receive(hook, call, settings, now, self.fetch)
+        except TakeFailed as error:
+            delivery = Delivery(raw=call.body, account=account, received_at=now)
+            await self.ingest.bury_bug(
+                hook.channel, delivery, error.__cause__ or error, f"take of {hook.name}"
+            )
+            return Response(b"ok", media_type="text/plain")
         except Rejected as error:
             metrics.count("santral_messages_rejected_total", channel=hook.name, code=error.code)
             log.warning("hook.refused", hook=hook.name, account=account, code=error.code,

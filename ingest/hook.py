@@ -63,10 +63,15 @@ class Taken:
 
 @dataclass(frozen=True, kw_only=True)
 class HookTools:
-    """What the door lends a hook: the time, and GET over https without redirects."""
+    """What the door lends a hook: the time, and GET over https without redirects.
+
+    A hook says `proven` once it knows that the call is its vendor's: whatever goes wrong from
+    there on is our fault, and the call is kept.
+    """
 
     now: datetime
     fetch: Callable[[str], Awaitable[bytes]]
+    proven: Callable[[], None] = _nothing
 
 
 class Hook(Protocol):

@@ -131,3 +131,12 @@ async def test_a_bug_after_the_parser_costs_one_delivery_too(
     assert [m.text for m in made if m] == ["another."]
     assert (await letters(kafka, "poison:a"))["this one."] == "parser.bug"
     assert sorted(source.acked) == ["another.", "this one."]
+
+
+async def test_a_call_that_we_could_not_take_apart_is_a_dead_letter_with_its_bytes(
+    kafka: Settings, ingest: Ingest
+) -> None:
+    source = Source()
+    await ingest.bury_bug("poison", source.delivery("a call"), KeyError("x"), "take of vendor")
+    assert (await letters(kafka, "poison:a"))["a call"] == "parser.bug"
+    assert source.acked == ["a call"]

@@ -103,6 +103,7 @@ class Complaint:
             _standard(call, secret, tools.now)
         else:
             _marked(call, secret, settings.signature_header.lower())
+        tools.proven()
         return _taken(call.body, settings)
 
     def take(self, body: bytes) -> Taken:

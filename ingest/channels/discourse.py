@@ -94,6 +94,7 @@ class Discourse:
         scheme, _, value = told.partition("=")
         if scheme != "sha256" or not same_hmac(secret, value, call.body):
             raise Rejected("signature.wrong", "X-Discourse-Event-Signature is not of these bytes")
+        tools.proven()
         return _taken(call.body, call.headers.get("x-discourse-event", "post_created"))
 
     def take(self, body: bytes) -> Taken:

@@ -36,6 +36,7 @@ class Instagram:
         if call.method == "GET":
             return meta.handshake(call, settings.verify_token, where)
         meta.prove(call, (settings.app_secret, settings.instagram_secret), where)
+        tools.proven()
         return self.take(call.body)
 
     def take(self, body: bytes) -> Taken:

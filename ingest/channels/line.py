@@ -140,6 +140,7 @@ class Line:
         due = base64.b64encode(hmac.new(secret.encode(), call.body, sha256).digest())
         if not hmac.compare_digest(told.strip().encode("utf-8", "replace"), due):
             raise Rejected("signature.wrong", "x-line-signature is not of these bytes")
+        tools.proven()
         return self.take(call.body)
 
     def take(self, body: bytes) -> Taken:

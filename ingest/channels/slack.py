@@ -145,6 +145,7 @@ class Slack:
         in_time(stamp, tools.now, WINDOW, "X-Slack-Request-Timestamp")
         if call.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             return Taken(ignored=("command",), answer=Answer(body=b""))
+        tools.proven()
         return self.take(call.body)
 
     def take(self, body: bytes) -> Taken:

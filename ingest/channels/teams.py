@@ -164,6 +164,7 @@ class Teams:
             raise Rejected("signature.wrong", "serviceUrl is not the token's")
         if key.endorsements and activity.channelId not in key.endorsements:
             raise Rejected("signature.wrong", "the key does not endorse this channel")
+        tools.proven()
         return self.take(call.body)
 
     async def _key(self, kid: str, tools: HookTools) -> Key:

@@ -294,6 +294,7 @@ class Telegram:
             raise Rejected("signature.missing", "no X-Telegram-Bot-Api-Secret-Token")
         if not hmac.compare_digest(told.encode("utf-8", "replace"), secret.encode()):
             raise Rejected("signature.wrong", "X-Telegram-Bot-Api-Secret-Token is another")
+        tools.proven()
         return self.take(call.body)
 
     def take(self, body: bytes) -> Taken:

@@ -57,6 +57,7 @@ class Twilio:
         """Return what a call of Twilio's held."""
         token = need(settings.auth_token, "auth_token", "[channels.twilio.ACCOUNT]")
         found = twilio_mark.prove(call, token, settings.url)
+        tools.proven()
         # With GET chosen in the console everything stands in the address.
         told_in = dict(call.query) if call.method == "GET" else {
             k: v[-1].decode("utf-8", "replace") for k, v in found.items()

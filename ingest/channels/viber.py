@@ -91,6 +91,7 @@ class Viber:
             raise Rejected("signature.missing", "no X-Viber-Content-Signature")
         if not same_hmac(token, told, call.body):
             raise Rejected("signature.wrong", "X-Viber-Content-Signature is not of these bytes")
+        tools.proven()
         return self.take(call.body)
 
     def take(self, body: bytes) -> Taken:

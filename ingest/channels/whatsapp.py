@@ -260,6 +260,7 @@ class Whatsapp:
         if call.method == "GET":
             return meta.handshake(call, settings.verify_token, where)
         meta.prove(call, (settings.app_secret,), where)
+        tools.proven()
         return self.take(call.body)
 
     def take(self, body: bytes) -> Taken:

@@ -199,6 +199,7 @@ class X:
         due = f"sha256={_mark(secret, call.body)}"
         if not hmac.compare_digest(told_mark.strip().encode("utf-8", "replace"), due.encode()):
             raise Rejected("signature.wrong", "x-twitter-webhooks-signature is not of these bytes")
+        tools.proven()
         return self.take(call.body)
 
     def take(self, body: bytes) -> Taken:

@@ -30,6 +30,7 @@ class Calls:
         """Return the transcript in a call."""
         if "x-twilio-signature" in call.headers and settings.twilio.auth_token:
             twilio_mark.prove(call, settings.twilio.auth_token, settings.twilio.url)
+            tools.proven()
             return _taken(call)
         secret = need(settings.secret, "secret", "[channels.phone.ACCOUNT]").encode()
         names = (settings.secret_header.lower(),) if settings.secret_header else _LISTED
@@ -39,6 +40,7 @@ class Calls:
         for told in given:
             bare = told.removeprefix("Bearer ").strip().encode("utf-8", "replace")
             if hmac.compare_digest(bare, secret):
+                tools.proven()
                 return _taken(call)
         raise Rejected("signature.wrong", "the header holds another secret")
 

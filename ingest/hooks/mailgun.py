@@ -40,6 +40,7 @@ class Mailgun:
         if not same_hmac(key, told, stamp.encode(), token.encode()):
             raise Rejected("signature.wrong", "not signed with this account's webhook signing key")
         in_time(stamp, tools.now, WINDOW, "timestamp")
+        tools.proven()
         if token in self._used:
             return Taken(ignored=("repeat",))
         raw = form.get("body-mime", [b""])[0]

@@ -48,6 +48,7 @@ class Sendgrid:
             raise Rejected("signature.missing", "attach a signature policy to the parse setting")
         _verify(key, told, stamp.encode() + call.body)
         in_time(stamp, tools.now, WINDOW, "timestamp")
+        tools.proven()
         form = fields(call)
         raw = form.get("email", [b""])[0]
         if not raw:

@@ -93,6 +93,7 @@ class Ses:
         if call.headers.get("x-amz-sns-message-type", sns.type) != sns.type:
             raise Rejected("signature.wrong", "the header names another type than the body")
         await self._verify(sns, tools)
+        tools.proven()
         if sns.type == "SubscriptionConfirmation":
             await tools.fetch(_aws(sns.subscribe_url or "", "SubscribeURL"))
             return Taken(ignored=("subscribed",))

@@ -1,0 +1,66 @@
+"""One call of a vendor's webhook: proven and taken apart, large ones away from the event loop.
+
+Before: door.py read a call. After: its deliveries go to accept.py. A bug of ours in what takes a
+proven call apart costs that call alone, and the vendor is told that it was taken.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+from ingest.hook import Call, Hook, HookTools, Taken
+from ingest.parser_pool import IN_PLACE_BYTES, bug
+from schemas.errors import Rejected, Retry
+
+Fetch = Callable[[str], Awaitable[bytes]]
+
+
+class TakeFailed(Exception):
+    """A call is proven to be the vendor's, and a bug of ours kept it from being taken apart."""
+
+
+async def receive(hook: Hook, call: Call, settings: Any, now: datetime, fetch: Fetch) -> Taken:
+    """Return what a call held; raise Rejected, Retry, or TakeFailed with the bug as its cause."""
+    proven = False
+
+    def prove() -> None:
+        nonlocal proven
+        proven = True
+
+    try:
+        if len(call.body) <= IN_PLACE_BYTES:
+            tools = HookTools(now=now, fetch=fetch, proven=prove)
+            return await hook.receive(call, settings, tools)
+        tools = HookTools(now=now, fetch=_from_thread(fetch), proven=prove)
+        return await asyncio.to_thread(_run, hook, call, settings, tools)
+    except (Rejected, Retry):
+        raise
+    except Exception as error:
+        if proven:
+            raise TakeFailed from error
+        # Nothing is kept of what nobody proved, whatever it does to our code.
+        bug(hook.channel, error, f"proof of {hook.name}")
+        raise Rejected("signature.wrong", "the proof can't be read") from error
+
+
+def _run(hook: Hook, call: Call, settings: Any, tools: HookTools) -> Taken:
+    """Receive a call in a thread with an event loop of its own."""
+
+    async def receive() -> Taken:
+        return await hook.receive(call, settings, tools)
+
+    return asyncio.run(receive())
+
+
+def _from_thread(fetch: Fetch) -> Fetch:
+    """Return a fetch that another thread's loop may await: this loop does it."""
+    loop = asyncio.get_running_loop()
+
+    async def bridged(url: str) -> bytes:
+        async def fetched() -> bytes:
+            return await fetch(url)
+
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(fetched(), loop))
+
+    return bridged

@@ -1,0 +1,72 @@
+"""A vendor's call: what our bugs cost before and after it is proven, and large ones off the loop."""
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+
+from ingest.hook import Call, HookTools, Taken
+from ingest.hook_calls import TakeFailed, receive
+from ingest.parser_pool import IN_PLACE_BYTES
+from schemas.errors import Rejected
+from tests.samples import NOW
+
+
+class Vendor:
+    """A hook that fails where its call says."""
+
+    name = "vendor"
+    channel = "api"
+    patient = True
+
+    def __init__(self) -> None:
+        self.thread = 0
+
+    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+        """Return the body, fetched anew when it is large."""
+        self.thread = threading.get_ident()
+        if call.body == b"before":
+            raise KeyError("of a stranger")
+        tools.proven()
+        if call.body == b"after":
+            raise KeyError("of the vendor")
+        return Taken(deliveries=(await tools.fetch("https://vendor.example/x"),))
+
+    def setup(self, settings: Any, url: str) -> str | None:
+        """Return what to set up."""
+        return None
+
+    def secret(self, settings: Any, value: str) -> Any:
+        """Return the settings."""
+        return settings
+
+
+def call(body: bytes) -> Call:
+    return Call(method="POST", path="/", query={}, headers={}, body=body)
+
+
+async def fetch(url: str) -> bytes:
+    await asyncio.sleep(0)
+    return f"{url} in {threading.get_ident()}".encode()
+
+
+async def test_nothing_is_kept_of_a_call_that_breaks_us_before_it_is_proven() -> None:
+    with pytest.raises(Rejected, match=r"signature\.wrong"):
+        await receive(Vendor(), call(b"before"), None, NOW, fetch)
+
+
+async def test_a_proven_call_that_breaks_us_is_ours_to_keep() -> None:
+    with pytest.raises(TakeFailed) as caught:
+        await receive(Vendor(), call(b"after"), None, NOW, fetch)
+    assert isinstance(caught.value.__cause__, KeyError)
+
+
+@pytest.mark.parametrize(("size", "same"), [(10, True), (IN_PLACE_BYTES + 1, False)])
+async def test_a_large_call_is_taken_apart_off_the_loop_which_fetches_for_it(
+    size: int, same: bool
+) -> None:
+    hook, here = Vendor(), threading.get_ident()
+    taken = await receive(hook, call(b"x" * size), None, NOW, fetch)
+    assert taken.deliveries == (f"https://vendor.example/x in {here}".encode(),)
+    assert (hook.thread == here) is same
