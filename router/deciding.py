@@ -55,11 +55,11 @@ def decide_record(
     with guard(log, STEP, id=record.id) as reading:
         state = look()
     if not reading.failed:
-        with guard(log, STEP, pure=True, id=record.id):
+        with guard(log, STEP, passes=(), id=record.id):
             if isinstance(record, Message):
                 return _encoded(one(record, state, policy, now, read), state)
             return _encoded(apply(record, state, policy, now), state)
-    with guard(log, STEP, pure=True, id=record.id):
+    with guard(log, STEP, passes=(), id=record.id):
         result = _encoded(_faulted(record, state, policy, now), state)
         return msgspec.structs.replace(result, faulted=True)
     raise Rejected(FLAG)

@@ -411,7 +411,7 @@ class Router:
         """Produce the states, then commit everything."""
         for place, state in batch.fresh.items():
             value = b""
-            with guard(log, STEP, pure=True, conversation=state.conversation):
+            with guard(log, STEP, passes=(), conversation=state.conversation):
                 value = envelope.encode(state)
             if not value:
                 # The conversation goes on from what was remembered of it before.

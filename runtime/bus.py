@@ -17,6 +17,7 @@ from confluent_kafka import Consumer, KafkaException
 from confluent_kafka import TopicPartition as Place
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from runtime.faults import guard
 from runtime.log import get
 from runtime.settings import Kafka
 from schemas import envelope
@@ -320,7 +321,8 @@ async def follow(
 ) -> None:  # fmt: skip
     """Hand every record's value to `each`, and commit behind at most `most` of them at a time.
 
-    Runs until cancelled; an error of the client's or of `each` ends it, that batch uncommitted.
+    Runs until cancelled; an outage that the client or `each` meets ends it, that batch
+    uncommitted. A fault of `each` costs what it does of that record alone: runtime/faults.py.
     """
     consumer = reader(kafka, *topics, group=group, client_id=client_id)
     await consumer.start()
@@ -329,7 +331,8 @@ async def follow(
             batch = await consumer.getmany(timeout_ms=500, max_records=most)
             for records in batch.values():
                 for record in records:
-                    await each(record.value)
+                    with guard(log, group, topic=record.topic, offset=record.offset):
+                        await each(record.value)
                     lag.handled += 1
             if batch:
                 await consumer.commit()

@@ -40,12 +40,16 @@ def is_outage(error: BaseException) -> bool:
 class guard:  # noqa: N801 - it reads as a word of the language: with guard(…)
     """Keeps a fault in one record's handling from ending the stage: `with guard(log, "desk"): …`.
 
-    An outage is raised on, unless the code within is `pure` and meets none. `failed` tells
-    afterwards whether there was a fault; it is logged with its traceback and counted by then.
+    An outage is raised on; with `passes`, those exceptions instead, () where the code within meets
+    nothing outside. `failed` tells afterwards whether there was a fault; it is logged with its
+    traceback and counted by then.
     """
 
-    def __init__(self, log: Any, step: str, *, pure: bool = False, **fields: Any) -> None:
-        self._log, self._step, self._pure, self._fields = log, step, pure, fields
+    def __init__(
+        self, log: Any, step: str, *, passes: tuple[type[Exception], ...] | None = None,
+        **fields: Any,
+    ) -> None:  # fmt: skip
+        self._log, self._step, self._passes, self._fields = log, step, passes, fields
         self.failed = False
 
     def __enter__(self) -> "guard":
@@ -54,7 +58,10 @@ class guard:  # noqa: N801 - it reads as a word of the language: with guard(…)
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: object
     ) -> bool:
-        if not isinstance(error, Exception) or (is_outage(error) and not self._pure):
+        if not isinstance(error, Exception):
+            return False
+        passes = is_outage(error) if self._passes is None else isinstance(error, self._passes)
+        if passes:
             return False
         self.failed = True
         self._log.error("bug.caught", step=self._step, exc_info=error, **self._fields)

@@ -11,10 +11,12 @@ from schemas import envelope, topics
 from schemas.base import Record
 from schemas.dead import DeadLetter, Origin
 from schemas.errors import Unavailable
+from schemas.message import Message
 from schemas.outcome import Outcome
 from tests.samples import NOW, message, policy
-from workers import dead, ledger, reading
-from workers.recorder import Fenced, Rows, take, write
+from tests.test_faults import counted
+from workers import dead, ledger, reading, recorder
+from workers.recorder import GROUP, Fenced, Raw, Rows, store, take, write
 
 
 def _write(engine: Engine, *records: tuple[str, int, Record | bytes]) -> None:
@@ -88,6 +90,56 @@ def test_a_recorder_that_lost_its_partition_is_fenced(engine: Engine) -> None:
 def test_what_does_not_decode_is_counted_and_passed_over(engine: Engine) -> None:
     _write(engine, (MESSAGES, 0, b"{"), (MESSAGES, 1, message("a")))
     assert _all(engine, "SELECT records, kept, undecodable FROM positions") == [(2, 1, 1)]
+
+
+def _raw(offset: int, record: Record, topic: str = MESSAGES) -> Raw:
+    return topic, 0, offset, envelope.encode(record)
+
+
+def test_a_record_that_the_store_does_not_take_costs_none_of_the_others(engine: Engine) -> None:
+    messages = [message("Faturam yanlış", native=str(n)) for n in range(9)]
+    decisions = [one(m, None, policy(), NOW).decision for m in messages]
+    decisions[4] = msgspec.structs.replace(decisions[4], hops=2**70)
+    before = counted(GROUP)
+    written = store(
+        engine,
+        [_raw(n, m) for n, m in enumerate(messages)]
+        + [_raw(n, d, DECISIONS) for n, d in enumerate(decisions)],
+    )
+    assert sum(sum(rows.records.values()) for rows in written) == 18
+    assert counted(GROUP) == before + 1
+    assert _all(engine, "SELECT count(*) FROM messages")[0][0] == 9
+    kept = {row[0] for row in _all(engine, "SELECT message FROM decisions")}
+    assert kept == {m.id for m in messages}, "also the one that was in the way, without its extras"
+    assert {r[0] for r in _all(engine, "SELECT next_offset FROM positions")} == {9}
+    bodies = _all(engine, f"SELECT body FROM decisions WHERE message = '{messages[4].id}'")
+    assert msgspec.json.decode(bodies[0][0])["hops"] == 2**70, "its bytes are whole"
+
+
+def test_a_fault_in_what_is_made_of_a_record_costs_that_alone(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_rows: Rows, made: Any) -> None:
+        raise KeyError(made.id)
+
+    monkeypatch.setitem(recorder._TAKE, MESSAGES, (Message, recorder._message, broken))
+    before = counted(GROUP)
+    made = message("Faturam yanlış", position="INBOX;1;1")
+    store(engine, [_raw(0, made)])
+    with engine.connect() as connection:
+        found = reading.message(connection, made.id)
+    assert found is not None
+    assert found.message == made
+    assert _all(engine, "SELECT position FROM arrivals") == [("INBOX;1;1",)]
+    assert _all(engine, "SELECT count(*) FROM handles") == [(0,)]
+    assert counted(GROUP) == before + 1
+
+
+def test_a_recorder_that_was_fenced_writes_nothing_in_halves(engine: Engine) -> None:
+    store(engine, [_raw(5, message("a"))])
+    with pytest.raises(Fenced):
+        store(engine, [_raw(3, message("b", native="2")), _raw(4, message("c", native="3"))])
+    assert _all(engine, "SELECT count(*) FROM messages")[0][0] == 1
 
 
 def test_search_folds_turkish_and_takes_beginnings(engine: Engine) -> None:

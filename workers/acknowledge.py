@@ -79,6 +79,7 @@ class Acknowledger:
         address = wanted(work)
         if address is None or not self._can_send(work.message.source):
             return
+        reply = self._reply(work)
         # The token is the message: a redelivery finds its own claim and sends under the same id.
         try:
             held = await self._once.claim(address, work.message.id)
@@ -87,7 +88,6 @@ class Acknowledger:
         if held == "BUSY":
             metrics.count("santral_replies_suppressed_total", reason="once_a_day")
             return
-        reply = self._reply(work)
         await self._publisher.publish(
             topics.REPLIES.name, reply.conversation, reply, identifier=reply.id,
             source="santral/acknowledge", time=reply.at,

@@ -16,6 +16,7 @@ from runtime import bus, metrics
 from runtime.bus import queues, read_to_end, reader
 from runtime.claims import AWAY, Claims
 from runtime.clock import Clock
+from runtime.faults import guard
 from runtime.health import Fresh, Health
 from runtime.log import get
 from runtime.settings import Settings
@@ -94,13 +95,26 @@ class Feed:
 
     async def _apply(self, topic: str, records: list[ConsumerRecord]) -> None:
         if topic != topics.OUTCOMES.name:
-            await self.lines.add([a for r in records if (a := self._arrival(r)) is not None])
+            await self._add([a for r in records if (a := self._arrival(r)) is not None])
             return
         for record in records:
             try:
-                await self._outcome(envelope.decode(Outcome, record.value))
+                outcome = envelope.decode(Outcome, record.value)
             except Rejected as error:
                 _undecodable(record, error)  # the router buries it
+                continue
+            with guard(log, GROUP, outcome=outcome.id):
+                await self._outcome(outcome)
+
+    async def _add(self, arrivals: list[Arrival]) -> int:
+        """Put items in line; those that can't be are found one by one. Return how many are new."""
+        with guard(log, GROUP, items=len(arrivals)):
+            return await self.lines.add(arrivals)
+        count = 0
+        for arrival in arrivals:
+            with guard(log, GROUP, message=arrival.message):
+                count += await self.lines.add([arrival])
+        return count
 
     def _arrival(self, record: ConsumerRecord) -> Arrival | None:
         """Return what a queue's record puts in line; None if it does not decode."""
@@ -110,12 +124,15 @@ class Feed:
             _undecodable(record, error)  # the router wrote it, so this is a bug's
             return None
         message, decision = work.message, work.decision
+        # Without its right place it stands in line as if it had come now.
+        arrived = rank = self._clock.now().timestamp() * 1000
+        with guard(log, GROUP, message=message.id):
+            arrived = message.received_at.timestamp() * 1000
+            rank = score(work, self._settings.desk.priority_point)
         return Arrival(
             department=decision.department, conversation=message.conversation,
             message=message.id, hops=decision.hops, work=record.value or b"",
-            arrived_ms=int(message.received_at.timestamp() * 1000),
-            score=score(work, self._settings.desk.priority_point),
-            quiet=message.event is not None,
+            arrived_ms=int(arrived), score=rank, quiet=message.event is not None,
         )  # fmt: skip
 
     async def _outcome(self, outcome: Outcome) -> None:
@@ -145,7 +162,7 @@ class Feed:
                 return  # emptied again meanwhile: the next turn starts over
             self.lag.handled += len(records)
             waiting = [a for r in records if (a := self._arrival(r)) is not None]
-            count += await self.lines.add([a for a in waiting if done.get(a.message, -1) < a.hops])
+            count += await self._add([a for a in waiting if done.get(a.message, -1) < a.hops])
         whole = await self.lines.begin(secrets.token_hex(4), f"{_LOCK}lock", token)
         await self._claims.release("lock", token)
         log.warning("desk.rebuilt" if whole else "desk.emptied_again", items=count)

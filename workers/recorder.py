@@ -13,24 +13,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
-from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import BigInteger, Column, Connection, Engine, text
 
 from runtime import metrics
 from runtime.bus import rdkafka
 from runtime.clock import Clock
+from runtime.faults import guard, is_outage
 from runtime.health import Fresh, Health
 from runtime.log import get
 from runtime.settings import Settings
 from schemas import envelope, topics
 from schemas.dead import DeadLetter
 from schemas.decision import Decision
-from schemas.errors import Rejected
+from schemas.errors import Rejected, Unavailable
 from schemas.fold import fold
 from schemas.incident import Incident
 from schemas.link import Link, node
 from schemas.message import Message
 from schemas.outcome import Outcome
+from workers.tables import METADATA
 
 log = get(__name__)
 
@@ -52,6 +53,10 @@ CLAIMS = frozenset({"email", "phone", "customer_no"})
 """Entities of a text by which a customer may be known."""
 
 _INDEXED = 4000  # characters of a text that can be searched
+
+_SCRUBBED_CHARS = 200
+_MOST, _MOST_SMALL = 2**63 - 1, 2**31 - 1
+"""The largest numbers that a column takes: of BigInteger, and of Integer in PostgreSQL."""
 
 Row = tuple[Any, ...]
 
@@ -93,6 +98,13 @@ def _message(rows: Rows, m: Message, body: str) -> None:
         (m.id, m.brand, m.channel, m.source, m.conversation, _plain(sender), _plain(m.subject),
          _ms(m.received_at), body)
     )  # fmt: skip
+    if m.position:
+        rows.arrivals.append((m.source, m.position, m.id))
+
+
+def _message_extras(rows: Rows, m: Message) -> None:
+    handles = m.sender.handles
+    sender = handles[0].value if handles else m.sender.name
     words = f"{m.subject} {m.sender.name} {sender} {m.full_text[:_INDEXED]}"
     rows.words.append((m.id, fold(words)))
     said_by = "source" if m.channel in VOUCHING else "sender"
@@ -101,8 +113,6 @@ def _message(rows: Rows, m: Message, body: str) -> None:
             (_plain(node(handle)), m.id, said_by, m.brand, m.conversation, m.channel,
              _ms(m.received_at))
         )  # fmt: skip
-    if m.position:
-        rows.arrivals.append((m.source, m.position, m.id))
 
 
 def _decision(rows: Rows, d: Decision, body: str) -> None:
@@ -110,6 +120,9 @@ def _decision(rows: Rows, d: Decision, body: str) -> None:
         (d.message, d.hops, d.conversation, d.channel, d.department, d.intent, d.language,
          d.action, d.priority, d.confidence, _ms(d.decided_at), body)
     )  # fmt: skip
+
+
+def _decision_extras(rows: Rows, d: Decision) -> None:
     for entity in d.entities if not d.hops and d.action != "automatic" else ():
         if entity.kind in CLAIMS:
             name = f"{entity.kind}:{entity.value.casefold()}"
@@ -142,6 +155,9 @@ def _dead(rows: Rows, d: DeadLetter, body: str) -> None:
 
 def _incident(rows: Rows, i: Incident, body: str) -> None:
     rows.incidents.append((i.id, _ms(i.at), i.status, i.brand, body))
+
+
+def _incident_extras(rows: Rows, i: Incident) -> None:
     rows.incident_messages += [(i.id, m) for m in i.messages]
 
 
@@ -149,20 +165,32 @@ def _link(rows: Rows, told: Link, body: str) -> None:
     rows.links.append((told.id, _ms(told.at), told.a, told.b, body))
 
 
-_TAKE: dict[str, tuple[Any, Callable[[Rows, Any, str], None]]] = {
-    topics.MESSAGES.name: (Message, _message), topics.DECISIONS.name: (Decision, _decision),
-    topics.OUTCOMES.name: (Outcome, _outcome), topics.DEAD.name: (DeadLetter, _dead),
-    topics.INCIDENTS.name: (Incident, _incident), topics.LINKS.name: (Link, _link),
-}  # fmt: skip
+def _no_extras(_rows: Rows, _record: Any) -> None:
+    """Its own row is all there is of it."""
 
 
-def take(rows: Rows, topic: str, partition: int, offset: int, value: bytes | None) -> None:
-    """Add one record to a batch; what can't be decoded was buried by the router, and is counted."""
+_TAKE: dict[str, tuple[Any, Callable[[Rows, Any, str], None], Callable[[Rows, Any], None]]] = {
+    topics.MESSAGES.name: (Message, _message, _message_extras),
+    topics.DECISIONS.name: (Decision, _decision, _decision_extras),
+    topics.OUTCOMES.name: (Outcome, _outcome, _no_extras),
+    topics.DEAD.name: (DeadLetter, _dead, _no_extras),
+    topics.INCIDENTS.name: (Incident, _incident, _incident_extras),
+    topics.LINKS.name: (Link, _link, _no_extras),
+}
+"""Of each topic: its Struct, what adds the record's own row, and what adds rows made of it."""
+
+
+def take(
+    rows: Rows, topic: str, partition: int, offset: int, value: bytes | None, *,
+    extras: bool = True,
+) -> None:  # fmt: skip
+    """Add one record to a batch; what can't be decoded was buried by the router, and is counted.
+
+    A fault in making the extras (words, handles …) costs those alone.
+    """
     place = (topic, partition)
-    rows.first.setdefault(place, offset)
-    rows.next[place] = offset + 1
-    rows.records[place] += 1
-    struct, put = _TAKE[topic]
+    skip(rows, topic, partition, offset)
+    struct, put, put_extras = _TAKE[topic]
     try:
         decoded = envelope.decode(struct, value)
     except Rejected as error:
@@ -173,10 +201,85 @@ def take(rows: Rows, topic: str, partition: int, offset: int, value: bytes | Non
     put(rows, decoded, value.decode())
     if struct is Message:
         rows.places.append(place)
+    if extras:
+        with guard(log, GROUP, topic=topic, offset=offset):
+            put_extras(rows, decoded)
 
 
-class Fenced(Exception):
+def skip(rows: Rows, topic: str, partition: int, offset: int) -> None:
+    """Count a record, and move its partition on behind it."""
+    place = (topic, partition)
+    rows.first.setdefault(place, offset)
+    rows.next[place] = offset + 1
+    rows.records[place] += 1
+
+
+def scrub(rows: Rows) -> None:
+    """Make the columns of the records' own rows such as any store takes; the bodies stay whole."""
+    by_table = {
+        "messages": rows.messages, "decisions": rows.decisions, "outcomes": rows.outcomes,
+        "dead": rows.dead, "incidents": rows.incidents, "links": rows.links,
+    }  # fmt: skip
+    for name, table in by_table.items():
+        columns = list(METADATA.tables[name].columns)[:-1]
+        table[:] = [(*map(_scrubbed, row[:-1], columns), row[-1]) for row in table]
+
+
+def _scrubbed(value: Any, column: Column[Any]) -> Any:
+    if isinstance(value, str):
+        return _plain(value.encode("utf-8", "replace").decode())[:_SCRUBBED_CHARS]
+    if isinstance(value, int):
+        most = _MOST if isinstance(column.type, BigInteger) else _MOST_SMALL
+        return max(-most, min(most, value))
+    return value
+
+
+class Fenced(Unavailable):
     """Another recorder has these partitions now."""
+
+
+Raw = tuple[str, int, int, bytes | None]
+"""Topic, partition, offset and value of a record."""
+
+
+def store(engine: Engine, records: Sequence[Raw]) -> list[Rows]:
+    """Write records in one transaction and return what was written; raise Fenced, or an outage.
+
+    Where the store does not take a batch, its halves are tried in order, down to the record that
+    a fault of ours is in: of that one its own row alone is written.
+    """
+    try:
+        return [_store(engine, records, extras=True)]
+    except Exception as error:
+        if is_outage(error):
+            raise
+        if len(records) == 1:
+            log.exception("recorder.bare", topic=records[0][0], offset=records[0][2])
+    if len(records) > 1:
+        half = len(records) // 2
+        return [*store(engine, records[:half]), *store(engine, records[half:])]
+    metrics.count("santral_bugs_caught_total", step=GROUP)
+    with guard(log, GROUP, topic=records[0][0], offset=records[0][2]):
+        return [_store(engine, records, extras=False)]
+    # Not even that: the record stays in Kafka alone, and the next one is not kept waiting.
+    rows = Rows()
+    topic, partition, offset, _ = records[0]
+    skip(rows, topic, partition, offset)
+    rows.undecodable[topic, partition] += 1
+    with engine.begin() as connection:
+        write(connection, rows)
+    return [rows]
+
+
+def _store(engine: Engine, records: Sequence[Raw], *, extras: bool) -> Rows:
+    rows = Rows()
+    for topic, partition, offset, value in records:
+        take(rows, topic, partition, offset, value, extras=extras)
+    if not extras:
+        scrub(rows)
+    with engine.begin() as connection:
+        write(connection, rows)
+    return rows
 
 
 def write(connection: Connection, rows: Rows) -> None:
@@ -333,36 +436,39 @@ class Recorder:
         self.fresh.succeeded()
         if first is None:
             return 0
-        rows = Rows()
+        records: list[Raw] = []
         began = self._clock.monotonic()
         for record in (first, *self._consumer.consume(_BATCH - 1, 0.02)):
             error = record.error()
             if error is None:
-                take(rows, record.topic(), record.partition(), record.offset(), record.value())
+                place = record.topic(), record.partition()
+                records.append((*place, record.offset(), record.value()))
             elif error.fatal():
                 raise KafkaException(error)
             elif error.code() != KafkaError._PARTITION_EOF:
                 log.warning("consume.error", error=error.str())
-        if not rows.next:
+        if not records:
             return 0
         try:
-            with self._engine.begin() as connection:
-                write(connection, rows)
-        except (Fenced, OperationalError) as error:
+            written = store(self._engine, records)
+        except Exception as error:
+            if not is_outage(error):
+                raise
             log.warning("recorder.back", why=str(error).splitlines()[0])
-            self._rewind(rows)
+            self._rewind({(topic, partition) for topic, partition, _, _ in records})
             return 0
-        self._count(rows, began)
-        return sum(rows.records.values())
+        for rows in written:
+            self._count(rows, began)
+        return len(records)
 
     def stop(self) -> None:
         """Leave the group."""
         self._consumer.close()
 
-    def _rewind(self, rows: Rows) -> None:
+    def _rewind(self, places: set[tuple[str, int]]) -> None:
         """Read on from where the store is, for partitions still ours."""
         held = {(p.topic, p.partition) for p in self._consumer.assignment()}
-        for part in self._places([TopicPartition(t, p) for t, p in rows.first if (t, p) in held]):
+        for part in self._places([TopicPartition(t, p) for t, p in places & held]):
             self._consumer.seek(part)
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:

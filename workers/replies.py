@@ -20,6 +20,7 @@ from runtime import metrics
 from runtime.bus import Lag, Publisher, reader
 from runtime.claims import AWAY, Claims
 from runtime.clock import Clock
+from runtime.faults import guard
 from runtime.health import Fresh, Health
 from runtime.log import get
 from runtime.settings import Settings, section
@@ -33,6 +34,8 @@ from workers.registry import for_channel
 log = get(__name__)
 
 GROUP = "santral-replies"
+STEP = GROUP
+"""This worker in `santral_bugs_caught_total`."""
 _LEASE_MS = 300_000  # longer than an SMTP conversation's own deadlines
 _KEEP_MS = 14 * 24 * 3600 * 1000
 _IN_FLIGHT = 200
@@ -147,6 +150,14 @@ class Replies:
         action = for_channel(reply.channel, reply.reply_to)
         if action is None:
             return  # the door pushes it to the visitor
+        with guard(log, STEP, id=reply.id) as handling:
+            await self._finish_reply(reply, action)
+        if handling.failed:
+            with guard(log, STEP, id=reply.id):
+                await self._tell(reply, "undeliverable", str(Rejected("reply.bug")))
+
+    async def _finish_reply(self, reply: Reply, action: Action) -> None:
+        """Try until it was sent, refused or given up."""
         delay, until = 2.0, self._clock.monotonic() + _GIVE_UP_S
         while True:
             try:
@@ -190,18 +201,27 @@ class Replies:
             await self._finish(reply, "undeliverable", "reply.loop")
             return
         try:
-            said = await action.send(
-                reply, self._account(action, reply), self._settings.tokens.signing.encode()
-            )
+            kind, said = await self._send(reply, action)
         except Retry:
             await self._redis.delete(begun)
             raise
-        except Rejected as error:
-            await self._finish(reply, "undeliverable", str(error))
-        except Unconfirmed as error:
-            await self._finish(reply, "undeliverable", f"unconfirmed: {error}")
-        else:
-            await self._finish(reply, "delivered", said)
+        await self._finish(reply, kind, said)
+
+    async def _send(self, reply: Reply, action: Action) -> tuple[OutcomeKind, str]:
+        """Return what became of it; raise Retry when it is to be sent later.
+
+        A fault of ours may come after the other side took it: it is never sent a second time.
+        """
+        with guard(log, STEP, passes=(Retry,), id=reply.id, action=action.name):
+            try:
+                account = self._account(action, reply)
+                said = await action.send(reply, account, self._settings.tokens.signing.encode())
+            except Rejected as error:
+                return "undeliverable", str(error)
+            except Unconfirmed as error:
+                return "undeliverable", f"unconfirmed: {error}"
+            return "delivered", said
+        return "undeliverable", str(Rejected("reply.bug"))
 
     async def _looping(self, reply: Reply) -> bool:
         address = reply.reply_to or reply.recipient.handle("email") or reply.conversation

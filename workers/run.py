@@ -18,10 +18,10 @@ from runtime import store as stores
 from runtime.bus import Publisher
 from runtime.claims import connect
 from runtime.clock import Clock
+from runtime.faults import is_outage
 from runtime.health import Health, Watchdog
 from runtime.log import get
 from runtime.settings import Settings
-from schemas.errors import Retry
 from workers.acknowledge import Acknowledger
 from workers.api import Api, Trial
 from workers.bounces import Bounces
@@ -117,7 +117,9 @@ async def _again(name: str, run: Callable[[], Awaitable[None]], lag: bus.Lag) ->
     while True:
         try:
             await run()
-        except (Retry, *bus.AWAY) as error:
+        except Exception as error:
+            if not is_outage(error):
+                raise
             log.warning("worker.later", worker=name, why=str(error))
             lag.handled += 1
             await asyncio.sleep(1.0)
