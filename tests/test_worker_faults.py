@@ -1,0 +1,178 @@
+"""A poisoned template, action or rank costs that record its extras; the workers go on."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from redis.exceptions import ResponseError
+from sqlalchemy.exc import OperationalError
+
+from router.decide import one
+from runtime import log as logs
+from runtime.bus import Publisher, read_to_end
+from runtime.claims import connect
+from runtime.clock import SystemClock
+from runtime.faults import guard, is_outage
+from runtime.health import Health
+from runtime.settings import Redis, Settings
+from schemas import topics
+from schemas.decision import WorkItem
+from schemas.errors import Rejected, Retry, Unavailable
+from schemas.outcome import Outcome, Reply
+from tests.samples import NOW, message, policy
+from tests.servers import valkey
+from tests.test_faults import counted
+from workers import acknowledge, desk_feed, replies
+from workers.acknowledge import Acknowledger
+from workers.actions.reply_email import Account
+from workers.desk_feed import Feed
+from workers.replies import Replies
+
+log = logs.get(__name__)
+POISONED = 2
+
+
+@pytest.fixture
+def redis_url() -> Iterator[str]:
+    """A Valkey of its own."""
+    with valkey() as port:
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+def _items() -> list[WorkItem]:
+    made = []
+    for number in range(5):
+        sent = message(
+            "Faturam yanlış", native=str(number), root=str(number), channel="email", kind="mail",
+            received_at=SystemClock().now(), reply_to=f"k{number}@ornek.example", source="email:a",
+        )  # fmt: skip
+        item = one(sent, None, policy(), SystemClock().now()).item
+        assert item is not None
+        made.append(item)
+    return made
+
+
+class _Action:
+    """An action with a fault for one customer."""
+
+    name, channel, account, shares = "reply_email", "email", Account, ()
+
+    async def send(self, reply: Reply, _settings: Any, _key: bytes) -> str:
+        if reply.reply_to == f"k{POISONED}@ornek.example":
+            raise KeyError(reply.id)
+        return "250 kept"
+
+
+def _poison(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, item: WorkItem) -> None:
+    """Let a function raise for what came with one item."""
+    whole = getattr(module, name)
+
+    def poisoned(first: Any, *more: Any) -> Any:
+        if first in (item, item.decision.language):
+            raise KeyError(name)
+        return whole(first, *more)
+
+    monkeypatch.setattr(module, name, poisoned)
+
+
+async def _published(settings: Settings, topic: str, kind: Any, count: int) -> list[Any]:
+    """Return a topic's records once there are so many."""
+    async with asyncio.timeout(60):
+        while True:
+            found = [
+                msgspec.json.decode(r.value, type=kind)
+                async for records in read_to_end(settings.kafka, [topic])
+                for r in records
+            ]
+            if len(found) >= count:
+                return found
+            await asyncio.sleep(0.2)
+
+
+async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
+    kafka: Settings, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = msgspec.structs.replace(
+        kafka, redis=Redis(url=redis_url), actions={"reply_email": {"a": {"host": "mail.example"}}}
+    )
+    items = _items()
+    poisoned = items[POISONED]
+    items[POISONED] = poisoned = msgspec.structs.replace(
+        poisoned, decision=msgspec.structs.replace(poisoned.decision, language="en")
+    )
+    _poison(monkeypatch, acknowledge, "acknowledgement", poisoned)
+    _poison(monkeypatch, desk_feed, "score", poisoned)
+    monkeypatch.setattr(replies, "for_channel", lambda *_: _Action())
+    clock, redis = SystemClock(), connect(settings.redis)
+    publisher = Publisher(settings.kafka, "test")
+    steps = ("santral-acknowledge", "santral-desk", "santral-replies")
+    before = {step: counted(step) for step in steps}
+    for item in items:
+        await publisher.publish(
+            topics.queue_topic("billing"), item.message.conversation, item,
+            identifier=item.message.id, source="test", time=NOW,
+        )  # fmt: skip
+    feed = Feed(settings, redis, clock, Health("desk"))
+    working = [
+        asyncio.ensure_future(Acknowledger(settings, redis, publisher, clock).run()),
+        asyncio.ensure_future(feed.run()),
+        asyncio.ensure_future(Replies(settings, redis, publisher, clock, Health("r")).run()),
+    ]
+    told = await _published(settings, topics.REPLIES.name, Reply, 4)
+    assert {r.message for r in told} == {i.message.id for i in items if i is not poisoned}
+    answer = msgspec.structs.replace(
+        told[0], id="answer", kind="answer", message=poisoned.message.id, conversation="c",
+        reply_to=poisoned.message.reply_to,
+    )  # fmt: skip
+    await publisher.publish(
+        topics.REPLIES.name, "c", answer, identifier="answer", source="test", time=NOW
+    )
+    outcomes: list[Outcome] = await _published(settings, topics.OUTCOMES.name, Outcome, 5)
+    failed = [o for o in outcomes if o.kind == "undeliverable"]
+    assert [(o.reply, o.reason) for o in failed] == [("answer", str(Rejected("reply.bug")))]
+    assert sum(o.kind == "delivered" for o in outcomes) == 4
+    async with asyncio.timeout(30):
+        while (await feed.lines.counts("billing"))[0] < len(items):
+            await asyncio.sleep(0.1)
+    assert not any(task.done() for task in working), "no worker ended"
+    after = {step: counted(step) - before[step] for step in steps}
+    assert (after["santral-acknowledge"], after["santral-replies"]) == (1, 1)
+    assert after["santral-desk"] in (1, 2), "once more where the lines were rebuilt"
+    for task in working:
+        task.cancel()
+    await asyncio.gather(*working, return_exceptions=True)
+    await publisher.stop()
+    await redis.aclose()
+
+
+def test_an_outage_is_told_from_a_fault() -> None:
+    class Limit(Exception):
+        sqlstate = "54000"
+
+    for away in (Retry(1), Unavailable("x"), ConnectionResetError(), TimeoutError(),
+                 OperationalError("s", {}, Exception("locked")),
+                 ResponseError("MISCONF no disk"), ResponseError("OOM command not allowed")):  # fmt: skip
+        assert is_outage(away), away
+    for ours in (KeyError("x"), Rejected("json.invalid"), RecursionError(), ResponseError("WRONGTYPE"),
+                 OperationalError("s", {}, Limit())):  # fmt: skip
+        assert not is_outage(ours), ours
+
+
+def test_a_fault_is_counted_and_what_is_no_fault_goes_on() -> None:
+    before = counted("test")
+    with guard(log, "test") as first:
+        raise KeyError("x")
+    with guard(log, "test") as second:
+        pass
+    assert (first.failed, second.failed, counted("test")) == (True, False, before + 1)
+    with pytest.raises(Retry), guard(log, "test"):
+        raise Retry(1)
+    with pytest.raises(asyncio.CancelledError), guard(log, "test"):
+        raise asyncio.CancelledError
+    with pytest.raises(ZeroDivisionError), guard(log, "test", passes=(ZeroDivisionError,)):
+        raise ZeroDivisionError
+    with guard(log, "test", passes=()) as third:
+        raise Retry(1)
+    assert third.failed
