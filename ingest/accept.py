@@ -14,6 +14,7 @@ import msgspec
 
 from ingest.channel import Channel, Context, Delivery, Parsed, Web
 from ingest.fetch import PATIENCE, Slow, fetch_files, fetch_whole
+from ingest.parser_frames import FAILURES, UNREADABLE
 from ingest.parser_pool import Parsers, ParsersInPlace, bug
 from ingest.scan import Scanner
 from runtime import metrics, trace
@@ -30,12 +31,6 @@ from schemas.errors import Rejected, Retry, Unavailable
 from schemas.message import Message, Raw, fitted
 
 log = get(__name__)
-
-FAILURES = frozenset({"parser.bug", "parser.limit"})
-"""Codes by which we failed, not the sender: who hands it over is told that it was taken."""
-
-UNREADABLE = FAILURES | {"mime.undecodable"}
-"""Codes of a mail that goes on without its words."""
 
 # Up to here a file is written in less time than a hop to a thread takes.
 _INLINE = 64 * 1024

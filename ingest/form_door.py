@@ -15,10 +15,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ingest import public_pages
-from ingest.accept import FAILURES, Ingest
+from ingest.accept import Ingest
 from ingest.channel import Delivery
 from ingest.channels import form
 from ingest.channels.form import Account, Form
+from ingest.parser_frames import FAILURES
 from ingest.pending import Pending
 from ingest.public_pages import FormPage, Notice
 from runtime import http, metrics

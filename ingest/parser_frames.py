@@ -18,6 +18,12 @@ from schemas.base import Record
 MAX_FRAME_BYTES = 512 * 1024 * 1024
 """Length of a frame; the largest mail of the default settings has 64 MB, its files less."""
 
+FAILURES = frozenset({"parser.bug", "parser.limit"})
+"""Codes by which we failed, not the sender: who hands it over is told that it was taken."""
+
+UNREADABLE = FAILURES | {"mime.undecodable"}
+"""Codes of a mail that goes on without its words."""
+
 HEAD_BYTES = 4
 _LAST_FRAMES = 20  # of a traceback: a recursion has a thousand that are alike
 

@@ -13,11 +13,16 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from ingest.channel import Context, Delivery
+from ingest.clean.unreadable import unreadable_message
+from ingest.fence import run_fenced
 from ingest.hook import Call, HookTools, Taken, Taking
+from ingest.parser_frames import UNREADABLE
+from ingest.parser_limits import Limit, limit_of
 from ingest.registry import ALIASES, CHANNELS, HOOKS, channel_of
 from runtime.settings import Settings, section
 from schemas.base import Record
-from schemas.errors import Rejected, Retry
+from schemas.errors import CODES, Rejected, Retry
+from schemas.message import Message
 
 
 class Refused(Record, frozen=True, kw_only=True):
@@ -52,6 +57,7 @@ class Trial:
         )
         if secret and self._hook is not None:
             self._settings = self._hook.secret(self._settings, secret)
+        self._parsers = settings.parsers
         self._account, self._now, self._file = account, _instant(now), ""
         self._context = Context(
             brand=settings.brand, settings=self._settings,
@@ -70,12 +76,36 @@ class Trial:
         return self._tried(self._called if name.endswith(".http") else self._taken, data)
 
     def _tried(self, what: Callable[[bytes], list[str]], data: bytes) -> list[str]:
+        """Try an input as the door would: within its limits, where a crash costs it alone."""
+        try:
+            return run_fenced(lambda: self._lines(what, data), self._limit(len(data)))
+        except Rejected as error:
+            if self._channel.name == "email" and what == self._taken:
+                return [_line(self._unreadable(data))]
+            return [_line(Refused(rejected=error.code, text=error.text))]
+
+    def _lines(self, what: Callable[[bytes], list[str]], data: bytes) -> list[str]:
         try:
             return what(data)
         except Rejected as error:
             return [_line(Refused(rejected=error.code, text=error.text))]
         except Retry as error:
             return [_line(Refused(rejected="try_again", text=str(error)))]
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a command shows no traceback
+            text = f"{CODES['parser.bug']}: {type(error).__name__}"
+            return [_line(Refused(rejected="parser.bug", text=text))]
+
+    def _limit(self, size: int) -> Limit:
+        return limit_of(size, self._parsers.cpu, self._parsers.memory_mb)
+
+    def _unreadable(self, raw: bytes) -> Message:
+        """Return what the door makes of a mail that can't be read."""
+        return unreadable_message(
+            raw, brand=self._settings.brand or self._context.brand, account=self._account,
+            received_at=self._now, signing_key=self._context.signing_key,
+        )  # fmt: skip
 
     def _taken(self, data: bytes) -> list[str]:
         """Take a captured body apart, or one delivery as the archive keeps it."""
@@ -94,7 +124,15 @@ class Trial:
         # The name of a file says something to a channel of dropped files, and to no other.
         hint = self._file if getattr(self._channel, "by_name", False) else hint
         delivery = Delivery(raw=raw, account=self._account, received_at=self._now, hint=hint)
-        parsed = self._channel.parse(delivery, self._context)
+        try:
+            parsed = self._channel.parse(delivery, self._context)
+        except MemoryError:
+            raise
+        except Exception as error:
+            code = error.code if isinstance(error, Rejected) else "parser.bug"
+            if self._channel.name != "email" or code not in UNREADABLE:
+                raise
+            return _line(self._unreadable(raw))
         if parsed.notice and parsed.notice.bare:
             raise Rejected("notice.bare", "it names a message that its vendor is asked for")
         return _line(parsed.message)
@@ -112,7 +150,7 @@ class Trial:
             told = f"no message: {reason.replace('_', ' ')}"
             lines.append(_line(Ignored(text=told, ignored=reason)))
         for raw in taken.deliveries:
-            lines += self._tried(lambda one: [self._parsed(one, taken.hint)], raw)
+            lines += self._lines(lambda one: [self._parsed(one, taken.hint)], raw)
         return lines
 
 

@@ -1,0 +1,82 @@
+"""A piece of work in a child of its own, within a limit: for commands, which have no parser pool.
+
+Before: `santral parse` has an input. After: its lines, or Rejected(parser.limit) where the child
+took too much or crashed. A fork costs a few milliseconds, a new interpreter half a second; it needs
+a process without threads, as a command is.
+"""
+
+import os
+import select
+import signal
+import time
+import warnings
+from collections.abc import Callable
+
+import msgspec
+
+from ingest.parser_limits import Limit, end_with_parent, limited
+from schemas.errors import Rejected
+
+_OUT_OF_MEMORY = 3  # exit code of a child
+
+
+def run_fenced(work: Callable[[], list[str]], limit: Limit) -> list[str]:
+    """Return the lines of a work that raises nothing; raise Rejected(parser.limit)."""
+    reader, writer = os.pipe()
+    parent = os.getpid()
+    with warnings.catch_warnings():
+        # Tests call this beside threads of theirs, none of which holds what the child needs.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        os.close(reader)
+        _work(work, limit, writer, parent)
+    os.close(writer)
+    try:
+        made = _read(reader, time.monotonic() + limit.wall_s)
+        if made is None:
+            os.kill(child, signal.SIGKILL)
+    finally:
+        os.close(reader)
+        _, status = os.waitpid(child, 0)
+    if made is None:
+        raise Rejected("parser.limit", f"no end within {limit.wall_s:g} s")
+    code = os.waitstatus_to_exitcode(status)
+    if code == -signal.SIGPROF:
+        raise Rejected("parser.limit", f"it takes more than {limit.cpu_s:g} s of CPU time")
+    if code == _OUT_OF_MEMORY:
+        raise Rejected("parser.limit", "it needs more memory than a delivery may have")
+    if code:
+        raise Rejected("parser.limit", f"its process crashed ({code})")
+    return msgspec.json.decode(made, type=list[str])
+
+
+def _work(work: Callable[[], list[str]], limit: Limit, writer: int, parent: int) -> None:
+    """Do the work in the child and end it, without the parent's clean-up."""
+    code = 1
+    try:
+        end_with_parent(parent)
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+        with limited(limit):
+            lines = msgspec.json.encode(work())
+        rest = memoryview(lines)
+        while rest:
+            rest = rest[os.write(writer, rest) :]
+        code = 0
+    except MemoryError:
+        code = _OUT_OF_MEMORY
+    finally:
+        os._exit(code)
+
+
+def _read(reader: int, until: float) -> bytes | None:
+    """Return all that comes, None when it does not end in time."""
+    made = bytearray()
+    while (left := until - time.monotonic()) > 0:
+        if not select.select([reader], [], [], left)[0]:
+            return None
+        piece = os.read(reader, 1 << 20)
+        if not piece:
+            return bytes(made)
+        made += piece
+    return None

@@ -1,0 +1,100 @@
+"""`santral parse` within its limits: no input makes it hang, crash or show a traceback."""
+
+import ctypes
+import faulthandler
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ingest.fence import run_fenced
+from ingest.parser_limits import Limit, limit_of
+from ingest.registry import CHANNELS
+from ingest.trial import Trial
+from runtime.settings import Parsers, Settings
+from schemas.errors import Rejected
+
+TIGHT = Limit(cpu_s=0.3, memory_bytes=64 * 1024 * 1024)
+
+
+def _loops() -> list[str]:
+    while True:
+        pass
+
+
+def _eats() -> list[str]:
+    held = []
+    while True:
+        held.append(bytearray(10_000_000))
+
+
+def _crashes() -> list[str]:
+    faulthandler.disable()  # its report of this crash would look like the tests' own
+    return [str(ctypes.string_at(0))]
+
+
+def _dies() -> list[str]:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return []
+
+
+@pytest.mark.parametrize("work", [_loops, _eats, _crashes, _dies])
+def test_work_over_its_limit_costs_itself(work: Callable[[], list[str]]) -> None:
+    began = time.monotonic()
+    with pytest.raises(Rejected, match=r"parser\.limit"):
+        run_fenced(work, TIGHT)
+    assert time.monotonic() - began < 20
+
+
+def test_work_that_waits_for_ever_is_given_up() -> None:
+    def waits() -> list[str]:
+        threading.Event().wait()
+        return []
+
+    with pytest.raises(Rejected, match="no end within"):
+        run_fenced(waits, Limit(cpu_s=0.05, memory_bytes=0))
+
+
+def test_what_the_work_gives_comes_back_whole() -> None:
+    lines = ["ı" * 1_000_000, ""]
+    assert run_fenced(lambda: lines, TIGHT) == lines
+
+
+@pytest.mark.parametrize("size", [0, 64 * 1024 * 1024])
+def test_a_large_delivery_may_cost_more(size: int) -> None:
+    made = limit_of(size, timedelta(seconds=5), 256)
+    assert made.cpu_s == 5 + size / 2**21
+    assert made.memory_bytes == 2**28 + 16 * size
+
+
+def _try(name: str, raw: bytes, monkeypatch: pytest.MonkeyPatch, parse: Any) -> dict[str, Any]:
+    monkeypatch.setattr(type(CHANNELS[name]), "parse", parse)
+    settings = Settings(parsers=Parsers(cpu=timedelta(seconds=0.3), memory_mb=64))
+    (line,) = Trial(settings, name, "default").run("captured.bin", raw)
+    made: dict[str, Any] = json.loads(line)
+    return made
+
+
+def _raising(*_arguments: object) -> None:
+    raise KeyError("words of a customer")
+
+
+def _looping(*_arguments: object) -> None:
+    _loops()
+
+
+@pytest.mark.parametrize(("parse", "code"), [(_raising, "parser.bug"), (_looping, "parser.limit")])
+def test_a_parser_that_fails_is_a_line_and_of_a_mail_the_message_that_says_so(
+    parse: Any, code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = _try("api", b"{}", monkeypatch, parse)
+    assert made["rejected"] == code
+    assert "words of a customer" not in made["text"]
+    mail = _try("email", b"Subject: Fatura\r\n\r\nyok", monkeypatch, parse)
+    assert (mail["subject"], mail["repaired"]) == ("Fatura", ["unreadable"])
