@@ -345,26 +345,3 @@ async def follow(
 def queues(departments: Iterable[str]) -> tuple[str, ...]:
     """Return the topics of those departments' queues."""
     return tuple(queue_topic(d) for d in departments)
-
-
-async def tap(
-    kafka: Kafka, topic: str, beginning: bool, count: int | None, echo: Callable[[str], object]
-) -> None:
-    """Print a topic's committed records as JSON lines until `count` or until interrupted."""
-    consumer = AIOKafkaConsumer(
-        topic, **_aiokafka(kafka), isolation_level="read_committed", enable_auto_commit=False,
-        auto_offset_reset="earliest" if beginning else "latest",
-    )  # fmt: skip
-    await consumer.start()
-    try:
-        if not consumer.partitions_for_topic(topic):
-            raise Unavailable(f"no topic {topic!r}: `santral topics` makes them")
-        left = count
-        async for record in consumer:
-            if record.value is not None:
-                echo(record.value.decode("utf-8", "replace"))
-            left = None if left is None else left - 1
-            if left == 0:
-                return
-    finally:
-        await consumer.stop()

@@ -16,11 +16,15 @@ from schemas.errors import ConfigError, SantralError
 
 
 class _Group(click.Group):
-    """Tells errors in words, without a traceback, and exits with 1 (2 for configuration)."""
+    """Tells errors in words, without a traceback, and exits with 2: it can't answer."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            command = error.ctx.command_path if error.ctx else "santral"
+            click.echo(f"error: {error.format_message()} See `{command} --help`.", err=True)
+            ctx.exit(2)
         except ConfigError as error:
             click.echo("the configuration is wrong:", err=True)
             for problem in error.problems:
@@ -28,7 +32,7 @@ class _Group(click.Group):
             ctx.exit(2)
         except SantralError as error:
             click.echo(f"error: {error}", err=True)
-            ctx.exit(1)
+            ctx.exit(2)
         except KeyboardInterrupt:
             ctx.exit(130)
 
@@ -55,11 +59,20 @@ def load(ctx: click.Context, *, whole: bool = False) -> Any:
     return settings_.load(ctx.find_root().obj, sections=sections)
 
 
+def load_stage(ctx: click.Context, *, whole: bool = False) -> Any:
+    """Read a stage's settings. A stage waits for the broker that it was told of; where nobody told
+    it of one, and none is there, raise Unavailable before it makes anything."""
+    if not settings_.names_broker(ctx.find_root().obj):
+        importlib.import_module("runtime.reach").check_running(load(ctx), "Kafka")
+    return load(ctx, whole=whole)
+
+
 def _stage(name: str, module: str, function: str, text: str) -> None:
     @main.command(name, help=text)
     @click.pass_context
     def run(ctx: click.Context) -> None:
-        getattr(importlib.import_module(module), function)(load(ctx, whole=name == "ingest"))
+        settings = load_stage(ctx, whole=name == "ingest")
+        getattr(importlib.import_module(module), function)(settings)
 
 
 _stage("ingest", "ingest.run", "start", "Run the door and the channels (one stage).")
@@ -71,7 +84,7 @@ _stage("watch", "router.watch", "start", "Run the watch: live rates, and inciden
 @click.pass_context
 def console(ctx: click.Context) -> None:
     """Run the console and the desk's API (one stage)."""
-    settings = load(ctx)
+    settings = load_stage(ctx)
     # Stages import no other: what tries a message on the Rules page is brought from here.
     # It is read when somebody tries one: most of the console's life nobody does.
     trial = functools.cache(lambda: importlib.import_module("router.offline").trial(settings))
@@ -86,8 +99,9 @@ def console(ctx: click.Context) -> None:
 @click.pass_context
 def workers(ctx: click.Context, only: tuple[str, ...]) -> None:
     """Run the workers: recorder, desk feed, replies (one stage)."""
+    settings = load_stage(ctx, whole=True)
     run = importlib.import_module("workers.run")
-    run.start(load(ctx, whole=True), only or run.WORKERS)
+    run.start(settings, only or run.WORKERS)
 
 
 @main.command()
@@ -105,8 +119,8 @@ def up(ctx: click.Context, demo: bool, rate: float) -> None:
 
 def _load_commands() -> None:
     """Register the commands that their own files declare."""
-    for module in ("runtime.commands", "runtime.commands_models"):
-        importlib.import_module(module).register(main)
+    for module in ("commands", "commands_running", "commands_records", "commands_models"):
+        importlib.import_module(f"runtime.{module}").register(main)
 
 
 _load_commands()

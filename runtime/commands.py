@@ -1,12 +1,14 @@
-"""The commands that ask and send, as against those that run a stage.
+"""The commands that send, follow and try messages, and what all commands share.
 
 Before: runtime/cli.py registers them. After: doors, store, Kafka. Heavy imports are made by the
-command that needs them: `santral --help` is quick.
+command that needs them: `santral --help` is quick. Exit codes: 0 all is well, 1 a finding, 2 it
+can't answer.
 """
 
 import asyncio
 import importlib
 import json
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -17,7 +19,10 @@ from typing import Any
 import click
 import msgspec
 
-from schemas.errors import ConfigError, Problem, Rejected, Unavailable
+from schemas.errors import Rejected, Unavailable
+
+_ID = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+_BEGINNING_OF_ID = re.compile(r"[0-9a-f][0-9a-f-]{3,35}", re.IGNORECASE)
 
 
 def settings_of(ctx: click.Context, *, whole: bool = False) -> Any:
@@ -30,98 +35,38 @@ def show(record: Any) -> None:
     click.echo(msgspec.json.encode(record).decode())
 
 
-@click.command()
-@click.pass_context
-def topics(ctx: click.Context) -> None:
-    """Create the topics that are missing and verify the others."""
-    from runtime.bus import ensure_topics
-    from schemas.topics import all_topics
+def running_settings(ctx: click.Context, *needs: Any, whole: bool = False) -> Any:
+    """Return the settings once what the command needs answers; raise Unavailable before anything
+    is made where it does not."""
+    from runtime.reach import check_running
 
     settings = settings_of(ctx)
-    made, problems = ensure_topics(settings.kafka, all_topics(tuple(settings.departments)))
-    for name in made:
-        click.echo(f"created {name}")
-    if problems:
-        raise ConfigError(problems)
-    click.echo("all topics are as they should be")
+    check_running(settings, *needs)
+    return settings_of(ctx, whole=True) if whole else settings
 
 
-@click.command()
-@click.option("--offline", is_flag=True, help="Read the files only, try no connection.")
-@click.pass_context
-def check(ctx: click.Context, offline: bool) -> None:
-    """Read all of the configuration, run the rules' samples, try the connections.
-
-    Every mistake is told at once, with its file, key and mend. Exit code 2 if there is one.
-    """
-    settings = settings_of(ctx, whole=True)
-    rules = importlib.import_module("router.rules")
-    folder = Path(settings.router.pack) if settings.router.pack else rules.PACKS / "default"
-    pack = rules.load(folder)
-    problems: list[Problem] = rules.failing_samples(pack)
-    unknown = {r.department for r in pack.rules if r.department} - set(settings.departments)
-    problems += [Problem(f"{folder}: no department {d!r} in [departments]") for d in unknown]
-    for line in rules.shadowed(pack):
-        click.echo(f"note: {line}")
-    router = importlib.import_module("router.run")
-    for made in (router.live, router.candidate):
-        try:
-            made(settings)
-        except ConfigError as error:
-            problems += error.problems
-    if "triage" not in settings.departments:
-        problems.append(Problem("[departments.triage] is missing: unsure items need a place"))
-    click.echo(
-        f"{len(pack.rules)} rules in {pack.version}, {len(settings.departments)} departments"
-    )
-    registry, run = (
-        importlib.import_module("ingest.registry"),
-        importlib.import_module("ingest.run"),
-    )
-    accounts = run.accounts(settings)
-    for line in registry.setups(accounts, settings.console.door_url):
-        click.echo(line)
-    try:
-        run.mail_door.check(settings.mail_door, accounts["email"])
-    except ConfigError as error:
-        problems += error.problems
-    if not offline:
-        problems += _connections(settings)
-    if problems:
-        raise ConfigError(problems)
-    click.echo("everything is as it should be")
-
-
-def _connections(settings: Any) -> list[Problem]:
-    from redis import Redis
-    from redis.exceptions import RedisError
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from runtime.bus import ensure_topics
+def open_store(ctx: click.Context) -> Any:
+    """Return the store's engine; a store whose profile is stopped is read, with a note."""
+    settings = running_settings(ctx, "the store")
+    # After the check: a command that can't answer says so before it loads what reads the store.
+    from runtime.reach import is_running
     from runtime.store import engine
 
-    problems = []
-    try:
-        ensure_topics(settings.kafka, [])
-        click.echo(f"Kafka {settings.kafka.bootstrap}: answers")
-    except Unavailable as error:
-        problems.append(Problem(str(error)))
-    try:
-        with Redis.from_url(settings.redis.url, socket_timeout=3) as client:
-            client.ping()
-        click.echo(f"Redis {settings.redis.url}: answers")
-    except (RedisError, OSError) as error:
-        problems.append(Problem(f"Redis at {settings.redis.url} does not answer: {error}. Start "
-                                "it, or set `url` in [redis]."))  # fmt: skip
-    made = engine(settings.store_url)
-    try:
-        with made.connect():
-            click.echo(f"store {made.url!r}: answers")
-    except SQLAlchemyError as error:
-        problems.append(Problem(f"the store {made.url!r} does not answer: {error}"))
-    finally:
-        made.dispose()
-    return problems
+    if settings.store_url.startswith("sqlite") and not is_running(settings):
+        click.echo(f"note: nothing runs with {settings.home_path}, this is what it recorded before",
+                   err=True)  # fmt: skip
+    return engine(settings.store_url)
+
+
+def check_id(identifier: str, source: str, *, beginning: bool = False) -> str:
+    """Return an id in small letters; raise Unavailable when it can't be one. `source` says where
+    ids are to be had; with `beginning` four of its first characters are enough."""
+    if not (_BEGINNING_OF_ID if beginning else _ID).fullmatch(identifier):
+        raise Unavailable(f"{identifier!r} is no id: {source}")
+    return identifier.lower()
+
+
+_IDS_OF_MESSAGES = "an id is 32 hexadecimal digits with dashes, as `santral send` prints it"
 
 
 @click.command()
@@ -136,7 +81,7 @@ def send(ctx: click.Context, files: tuple[Path, ...], text: str | None, account:
     """
     if not files and text is None:
         raise click.UsageError("give FILE… or --text")
-    settings = settings_of(ctx)
+    settings = running_settings(ctx, "the door")
     refused = False
     with _door(settings) as client:
         for name, path, kind, body in _parcels(files, text, account):
@@ -182,8 +127,12 @@ def _parcels(
 @click.option("--timeout", default=30.0, show_default=True, help="Seconds to wait for more.")
 @click.pass_context
 def follow(ctx: click.Context, identifier: str, timeout: float) -> None:
-    """Follow a message, by its id, to its outcome; ends when it is resolved."""
-    settings = settings_of(ctx)
+    """Follow a message, by its id, to its outcome; ends when it is resolved.
+
+    An id that is not known yet is waited for until --timeout, which ends with exit code 2.
+    """
+    identifier = check_id(identifier, _IDS_OF_MESSAGES)
+    settings = running_settings(ctx, "the door")
     until, told = time.monotonic() + timeout, 0
     with _door(settings, reading=True) as client:
         while time.monotonic() < until:
@@ -199,7 +148,7 @@ def follow(ctx: click.Context, identifier: str, timeout: float) -> None:
                 raise Unavailable(f"the door says {answer.status_code}: {answer.text[:200]}")
             time.sleep(0.3)
     if not told:
-        raise Unavailable(f"no message {identifier!r} is recorded")
+        raise Unavailable(f"no message {identifier} came within {timeout:g} s")
     click.echo(f"nothing more within {timeout:g} s", err=True)
 
 
@@ -277,139 +226,6 @@ def decide(ctx: click.Context, file: Any, models: tuple[Path, ...], rules: Path 
 
 
 @click.command()
-@click.argument("topic")
-@click.option("--from-beginning", is_flag=True, help="Begin with the oldest record kept.")
-@click.option("--count", type=int, help="End after so many records.")
-@click.pass_context
-def tap(ctx: click.Context, topic: str, from_beginning: bool, count: int | None) -> None:
-    """Print the committed records of TOPIC as JSON lines; `queue.billing` will do as a name."""
-    from runtime.bus import tap as follow_topic
-
-    settings = settings_of(ctx)
-    name = topic if topic.endswith(".v1") else f"{topic}.v1"
-    asyncio.run(follow_topic(settings.kafka, name, from_beginning, count, click.echo))
-
-
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="One object, for machines.")
-@click.option("--wait", default=0.0, help="Wait so many seconds for what is still on its way.")
-@click.pass_context
-def ledger(ctx: click.Context, as_json: bool, wait: float) -> None:
-    """Account for every message: held, accepted, refused, decided, recorded.
-
-    Exit code 1 when something is unaccounted for.
-    """
-    from runtime.store import engine
-
-    settings = settings_of(ctx)
-    books = importlib.import_module("workers.ledger")
-    inventories = asyncio.run(importlib.import_module("ingest.inventory").inventories(settings))
-    store = engine(settings.store_url)
-    until = time.monotonic() + wait
-    try:
-        while True:
-            told = books.take(store, settings, inventories)
-            if (not told.pending and not told.unaccounted) or time.monotonic() >= until:
-                break
-            time.sleep(0.2)
-    finally:
-        store.dispose()
-    if as_json:
-        show(told)
-    else:
-        _table(told)
-    if told.unaccounted:
-        ctx.exit(1)
-
-
-def _table(told: Any) -> None:
-    heads = ("source", "held", "accepted", "refused", "decided", "recorded", "pending",
-             "unaccounted")  # fmt: skip
-    rows = [
-        tuple("–" if (v := getattr(line, h)) is None else str(v) for h in heads)
-        for line in told.sources
-    ]
-    widths = [max(len(r[i]) for r in (heads, *rows)) for i in range(len(heads))]
-    for row in (heads, *rows):
-        cells = [
-            c.ljust(w) if not i else c.rjust(w)
-            for i, (c, w) in enumerate(zip(row, widths, strict=True))
-        ]
-        click.echo("  ".join(cells))
-    for note in told.notes:
-        click.echo(f"note: {note}")
-    for line in told.sources:
-        for position in line.missing:
-            click.echo(f"missing: {line.source} {position}")
-    click.echo(f"pending {told.pending}, unaccounted {told.unaccounted}")
-
-
-@click.group()
-def dead() -> None:
-    """What was refused for good: list, show, and send through again."""
-
-
-@dead.command("list")
-@click.option("--limit", default=100, show_default=True)
-@click.option("--code", help="Only this code.")
-@click.option("--json", "as_json", is_flag=True, help="One DeadLetter a line.")
-@click.pass_context
-def dead_list(ctx: click.Context, limit: int, code: str | None, as_json: bool) -> None:
-    """List dead letters, the newest first."""
-    for letter in _dead().letters(_store(ctx), limit, code):
-        if as_json:
-            show(letter)
-        else:
-            click.echo(f"{letter.id}  {letter.at:%Y-%m-%d %H:%M:%S}  {letter.code:<22}"
-                       f"{letter.source:<28}{letter.text[:80]}")  # fmt: skip
-
-
-@dead.command("show")
-@click.argument("identifier")
-@click.option("--raw", is_flag=True, help="Write its bytes to standard output.")
-@click.pass_context
-def dead_show(ctx: click.Context, identifier: str, raw: bool) -> None:
-    """Show one dead letter, or its bytes."""
-    letter = _dead().letter(_store(ctx), identifier)
-    if raw:
-        sys.stdout.buffer.write(_bytes(ctx, letter))
-    else:
-        click.echo(json.dumps(json.loads(msgspec.json.encode(letter)), indent=2,
-                              ensure_ascii=False))  # fmt: skip
-
-
-@dead.command("redrive")
-@click.argument("identifiers", nargs=-1, required=True)
-@click.pass_context
-def dead_redrive(ctx: click.Context, identifiers: tuple[str, ...]) -> None:
-    """Send dead letters through again, after what refused them was mended."""
-    settings, store = settings_of(ctx, whole=True), _store(ctx)
-    redrive = importlib.import_module("ingest.redrive").redrive
-    for identifier in identifiers:
-        letter = _dead().letter(store, identifier)
-        click.echo(asyncio.run(redrive(settings, letter, _bytes(ctx, letter))))
-
-
-def _dead() -> Any:
-    return importlib.import_module("workers.dead")
-
-
-def _store(ctx: click.Context) -> Any:
-    from runtime.store import engine
-
-    return engine(settings_of(ctx).store_url)
-
-
-def _bytes(ctx: click.Context, letter: Any) -> bytes:
-    from runtime.archive import Folder
-
-    data = Folder(settings_of(ctx).archive_path).read(letter.raw) if letter.raw else None
-    if data is None:
-        raise Unavailable(f"the archive has no bytes for dead letter {letter.id}")
-    return data
-
-
-@click.command()
 @click.argument("what")
 @click.pass_context
 def explain(ctx: click.Context, what: str) -> None:
@@ -419,11 +235,12 @@ def explain(ctx: click.Context, what: str) -> None:
         offline = importlib.import_module("router.offline")
         decisions = [offline.decide_text(path.read_text(errors="replace"), settings_of(ctx))]
     else:
+        identifier = check_id(what, f"no such file is there, and {_IDS_OF_MESSAGES}")
         reading = importlib.import_module("workers.reading")
-        with _store(ctx).connect() as connection:
-            decisions = reading.decisions(connection, what)
+        with open_store(ctx).connect() as connection:
+            decisions = reading.decisions(connection, identifier)
         if not decisions:
-            raise Unavailable(f"no decision on {what!r} is recorded, and no such file is there")
+            raise Unavailable(f"no decision on message {identifier} is recorded")
     for decision in decisions:
         for line in importlib.import_module("router.offline").tell(decision):
             click.echo(line)
@@ -443,7 +260,8 @@ def demo(ctx: click.Context, rate: float, count: int | None, seed: int, past: bo
     After 120 messages customers at one place lose their internet, for 360. Use another SANTRAL_HOME
     for a demo than for real traffic: what it invents is kept like any message.
     """
-    settings, played = settings_of(ctx), importlib.import_module("ingest.demo")
+    settings = running_settings(ctx, "Kafka" if past else "the door")
+    played = importlib.import_module("ingest.demo")
     if past:
         invent = importlib.import_module("router.past").invent
         hours = asyncio.run(invent(settings, played.texts(), rate, datetime.now(UTC)))
@@ -471,10 +289,10 @@ def import_(
     Imported messages open no work, and neither does what comes later under the same id: import
     what is answered, and let what is still to be answered come by its own channel.
     """
+    settings = running_settings(ctx, "Kafka")
     importing = importlib.import_module("ingest.importing")
     # The bar tells how far it is: a line a message would tell nothing more.
     importlib.import_module("runtime.log").configure("import", "warning")
-    settings = settings_of(ctx)
     refused = 0
     for path in files:
         kind = importing.kind_of(path)
@@ -496,7 +314,5 @@ def import_(
 
 def register(main: click.Group) -> None:
     """Add every command of this file to the command line."""
-    for command in (
-        topics, check, send, follow, parse, decide, tap, ledger, dead, explain, demo, import_,
-    ):  # fmt: skip
+    for command in (send, follow, parse, decide, explain, demo, import_):
         main.add_command(command)

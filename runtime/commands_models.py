@@ -19,7 +19,7 @@ from typing import Any
 import click
 import msgspec
 
-from runtime.commands import settings_of, show
+from runtime.commands import running_settings, settings_of, show
 from schemas.errors import ConfigError, Problem, Unavailable
 
 _ZONE = timezone(timedelta(hours=3), "Europe/Istanbul")
@@ -85,7 +85,8 @@ def train(
     if corrections and task != "department":
         raise ConfigError([Problem("--corrections are departments: use --task department")])
     more: Iterable[bytes] = ()
-    router, settings = importlib.import_module("router.run"), settings_of(ctx)
+    settings = running_settings(ctx, "the store") if corrections else settings_of(ctx)
+    router = importlib.import_module("router.run")
     pack = router.pack_of(router.trying(settings, str(rules or "")))
     if corrections:
         more = importlib.import_module("workers.corrections").lines(settings)
@@ -200,7 +201,7 @@ def backtest(
 
     Both what is live and the candidate replay them with their conversations; nothing is published.
     """
-    settings = settings_of(ctx)
+    settings = running_settings(ctx, "the store")
     replay = importlib.import_module("router.replay")
     offline = importlib.import_module("router.offline")
     trying = importlib.import_module("router.run").trying

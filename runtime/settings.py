@@ -271,17 +271,8 @@ def load(
     `channels.email` and the like to the Struct of one account.
     """
     environ = os.environ if environ is None else environ
-    named = file or (Path(environ["SANTRAL_CONFIG"]) if environ.get("SANTRAL_CONFIG") else None)
-    path = named or Path(FILE)
     problems: list[Problem] = []
-    tree: dict[str, Any] = {}
-    if path.exists():
-        try:
-            tree = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError([Problem(f"{path}: not TOML: {error}. Mend that line.")]) from error
-    elif named:
-        raise ConfigError([Problem(f"{path}: no such file. Give the right path by --config.")])
+    path, tree = _read(file, environ)
     _override(tree, environ, problems)
     _running(tree, environ)
     made = section(Settings, tree, str(path), "", problems)
@@ -293,6 +284,29 @@ def load(
     if problems or made is None:
         raise ConfigError(problems)
     return made
+
+
+def names_broker(file: Path | None = None, environ: Mapping[str, str] | None = None) -> bool:
+    """Say whether the file or the environment says where Kafka is; else it is a guess of ours."""
+    environ = os.environ if environ is None else environ
+    _, tree = _read(file, environ)
+    _override(tree, environ, [])
+    kafka = tree.get("kafka")
+    return isinstance(kafka, dict) and "bootstrap" in kafka
+
+
+def _read(file: Path | None, environ: Mapping[str, str]) -> tuple[Path, dict[str, Any]]:
+    """Return the settings file's path and what stands in it."""
+    named = file or (Path(environ["SANTRAL_CONFIG"]) if environ.get("SANTRAL_CONFIG") else None)
+    path = named or Path(FILE)
+    if path.exists():
+        try:
+            return path, tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError([Problem(f"{path}: not TOML: {error}. Mend that line.")]) from error
+    if named:
+        raise ConfigError([Problem(f"{path}: no such file. Give the right path by --config.")])
+    return path, {}
 
 
 def home(environ: Mapping[str, str] | None = None) -> Path:

@@ -215,7 +215,7 @@ def test_the_command_reports_and_its_exit_code_is_for_ci(
     assert "too much" in run("--max-change", "10").stderr
     assert run("--max-change", "100", "--min-accuracy", "50").exit_code == 0
     assert run("--min-accuracy", "100").exit_code == 1
-    assert run("--since", "2027-01-01").exit_code == 1
+    assert run("--since", "2027-01-01").exit_code == 2
     assert run("--since", "yesterday").exit_code == 2
     since = (NOW + timedelta(hours=7, minutes=30)).isoformat()
     assert json.loads(run("--since", since).stdout)["messages"] == 1

@@ -105,7 +105,7 @@ def test_history_is_stored_decided_and_opens_no_work(road: Up, tmp_path: Path) -
     third = road.cli("import", str(_mbox(box, uuid.uuid4().hex)), "--account", "destek")
     assert "1 accepted, 0 refused, 0 done before" in third.stdout, "another file of the same name"
     typo = road.cli("import", str(box), "--account", "destke")
-    assert typo.returncode == 1
+    assert typo.returncode == 2
     assert "no account 'destke'" in typo.stderr
     rows = tmp_path / "k.jsonl"
     good = {

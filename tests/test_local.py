@@ -34,7 +34,7 @@ def test_what_was_sent_before_a_restart_is_there_after_it(home: Path) -> None:
     }  # fmt: skip
     assert listening <= {"127.0.0.1", "::ffff:127.0.0.1"}
     second_up = first.cli("up")
-    assert second_up.returncode == 1
+    assert second_up.returncode == 2
     assert "already up" in second_up.stderr
     pids = [p.pid for p in first.children().values()]
     assert first.stop() == 0
@@ -98,7 +98,7 @@ def test_a_port_in_use_is_told_with_what_to_do(tmp_path: Path) -> None:
         port = str(taken.getsockname()[1])
         for setting in ("LOCAL__KAFKA_PORT", "LOCAL__REDIS_PORT", "DOOR__PORT", "CONSOLE__PORT"):
             told = Up(tmp_path, **{f"SANTRAL_{setting}": port}).cli("up")
-            assert told.returncode == 1
+            assert told.returncode == 2
             assert f"port {port}" in told.stderr
             assert f"SANTRAL_{setting}=0" in told.stderr
             assert "Traceback" not in told.stderr
@@ -106,7 +106,7 @@ def test_a_port_in_use_is_told_with_what_to_do(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_told_before_anything_starts(tmp_path: Path) -> None:
     told = Up(tmp_path, SANTRAL_LOCAL__MIN_FREE_MB=str(10**9)).cli("up")
-    assert told.returncode == 1
+    assert told.returncode == 2
     assert "make room" in told.stderr
 
 

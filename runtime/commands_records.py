@@ -1,0 +1,174 @@
+"""The commands that read what was recorded: tap, ledger, dead letters.
+
+Before: runtime/cli.py registers them. After: Kafka and the store, which they only read, but for a
+dead letter that is sent through again.
+"""
+
+import asyncio
+import importlib
+import json
+import sys
+import time
+from typing import Any
+
+import click
+import msgspec
+
+from runtime.commands import check_id, open_store, running_settings, settings_of, show
+from schemas.errors import Unavailable
+
+_IDS_OF_LETTERS = "give the id, or its beginning, as `santral dead list` prints it"
+
+
+@click.command()
+@click.argument("topics", nargs=-1, metavar="[TOPIC]…")
+@click.option("--from-beginning", is_flag=True, help="Begin with the oldest record kept.")
+@click.option("--until-now", is_flag=True,
+              help="Print what is there now, from the oldest record on, and end.")  # fmt: skip
+@click.option("--count", type=click.IntRange(1), help="End after so many records.")
+@click.pass_context
+def tap(
+    ctx: click.Context, topics: tuple[str, ...], from_beginning: bool, until_now: bool,
+    count: int | None,
+) -> None:  # fmt: skip
+    """Print the committed records of one TOPIC or several as JSON lines, as they come.
+
+    `queue.billing` stands for queue.billing.v1. Without a TOPIC it lists the topics.
+    """
+    from schemas.topics import all_topics
+
+    known = {t.name: t.carries for t in all_topics(tuple(settings_of(ctx).departments))}
+    if not topics:
+        width = max(map(len, known))
+        for name, carries in known.items():
+            click.echo(f"{name:<{width}}  {carries}")
+        return
+    names = [name if name.endswith(".v1") else f"{name}.v1" for name in topics]
+    for name in names:
+        if name not in known:
+            short = ", ".join(n.removesuffix(".v1") for n in known)
+            raise Unavailable(f"no topic {name.removesuffix('.v1')!r}. There are: {short}")
+    settings = running_settings(ctx, "Kafka")
+    importlib.import_module("runtime.tapping").tap(
+        settings.kafka, names, lambda _, value: click.echo(value.decode("utf-8", "replace")),
+        from_beginning=from_beginning, until_now=until_now, count=count,
+    )  # fmt: skip
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One object, for machines.")
+@click.option("--wait", default=0.0, help="Wait so many seconds for what is still on its way.")
+@click.pass_context
+def ledger(ctx: click.Context, as_json: bool, wait: float) -> None:
+    """Account for every message: held, accepted, refused, decided, recorded.
+
+    Exit code 1 when something is unaccounted for.
+    """
+    settings, store = running_settings(ctx, "Kafka", "the store"), open_store(ctx)
+    books = importlib.import_module("workers.ledger")
+    inventories = asyncio.run(importlib.import_module("ingest.inventory").inventories(settings))
+    until = time.monotonic() + wait
+    try:
+        while True:
+            told = books.take(store, settings, inventories)
+            if (not told.pending and not told.unaccounted) or time.monotonic() >= until:
+                break
+            time.sleep(0.2)
+    finally:
+        store.dispose()
+    if as_json:
+        show(told)
+    else:
+        _table(told)
+    if told.unaccounted:
+        ctx.exit(1)
+
+
+def _table(told: Any) -> None:
+    heads = ("source", "held", "accepted", "refused", "decided", "recorded", "pending",
+             "unaccounted")  # fmt: skip
+    rows = [
+        tuple("–" if (v := getattr(line, h)) is None else str(v) for h in heads)
+        for line in told.sources
+    ]
+    widths = [max(len(r[i]) for r in (heads, *rows)) for i in range(len(heads))]
+    for row in (heads, *rows):
+        cells = [
+            c.ljust(w) if not i else c.rjust(w)
+            for i, (c, w) in enumerate(zip(row, widths, strict=True))
+        ]
+        click.echo("  ".join(cells))
+    for note in told.notes:
+        click.echo(f"note: {note}")
+    for line in told.sources:
+        for position in line.missing:
+            click.echo(f"missing: {line.source} {position}")
+    click.echo(f"pending {told.pending}, unaccounted {told.unaccounted}")
+
+
+@click.group()
+def dead() -> None:
+    """What was refused for good: list, show, and send through again."""
+
+
+@dead.command("list")
+@click.option("--limit", default=100, show_default=True)
+@click.option("--code", help="Only this code.")
+@click.option("--json", "as_json", is_flag=True, help="One DeadLetter a line.")
+@click.pass_context
+def dead_list(ctx: click.Context, limit: int, code: str | None, as_json: bool) -> None:
+    """List dead letters, the newest first."""
+    for letter in _letters().letters(open_store(ctx), limit, code):
+        if as_json:
+            show(letter)
+        else:
+            click.echo(f"{letter.id}  {letter.at:%Y-%m-%d %H:%M:%S}  {letter.code:<22}"
+                       f"{letter.source:<28}{letter.text[:80]}")  # fmt: skip
+
+
+@dead.command("show")
+@click.argument("identifier")
+@click.option("--raw", is_flag=True, help="Write its bytes to standard output.")
+@click.pass_context
+def dead_show(ctx: click.Context, identifier: str, raw: bool) -> None:
+    """Show one dead letter, or its bytes."""
+    identifier = check_id(identifier, _IDS_OF_LETTERS, beginning=True)
+    letter = _letters().letter(open_store(ctx), identifier)
+    if raw:
+        sys.stdout.buffer.write(_bytes(ctx, letter))
+    else:
+        click.echo(json.dumps(json.loads(msgspec.json.encode(letter)), indent=2,
+                              ensure_ascii=False))  # fmt: skip
+
+
+@dead.command("redrive")
+@click.argument("identifiers", nargs=-1, required=True)
+@click.pass_context
+def dead_redrive(ctx: click.Context, identifiers: tuple[str, ...]) -> None:
+    """Send dead letters through again, after what refused them was mended."""
+    for identifier in identifiers:
+        check_id(identifier, _IDS_OF_LETTERS, beginning=True)
+    settings, store = running_settings(ctx, "Kafka", "the store", whole=True), open_store(ctx)
+    redrive = importlib.import_module("ingest.redrive").redrive
+    for identifier in identifiers:
+        letter = _letters().letter(store, identifier.lower())
+        click.echo(asyncio.run(redrive(settings, letter, _bytes(ctx, letter))))
+
+
+def _letters() -> Any:
+    return importlib.import_module("workers.dead")
+
+
+def _bytes(ctx: click.Context, letter: Any) -> bytes:
+    from runtime.archive import Folder
+
+    data = Folder(settings_of(ctx).archive_path).read(letter.raw) if letter.raw else None
+    if data is None:
+        raise Unavailable(f"the archive has no bytes for dead letter {letter.id}")
+    return data
+
+
+def register(main: click.Group) -> None:
+    """Add every command of this file to the command line."""
+    for command in (tap, ledger, dead):
+        main.add_command(command)

@@ -1,0 +1,194 @@
+"""The commands about what runs: status, env, topics, check.
+
+Before: runtime/cli.py registers them. After: every part of what runs gets one short question.
+"""
+
+import importlib
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runtime.commands import running_settings, settings_of, show
+from schemas.errors import ConfigError, Problem, Unavailable
+
+
+@click.command()
+@click.pass_context
+def env(ctx: click.Context) -> None:
+    """Print addresses and tokens of what runs, for a shell: eval "$(santral env)"."""
+    settings = running_settings(ctx, "the door")
+    values = {
+        "SANTRAL_HOME": str(settings.home_path),
+        "DOOR": settings.console.door_url,
+        "CONSOLE": settings.door.desk_url,
+        "KAFKA": settings.kafka.bootstrap,
+        "REDIS": settings.redis.url,
+        "STORE": settings.store_url,
+        "DOOR_TOKEN": settings.tokens.door,
+        "DESK_TOKEN": settings.tokens.desk,
+        "CONSOLE_TOKEN": settings.tokens.console,
+    }
+    for name, value in values.items():
+        click.echo(f"export {name}={shlex.quote(value)}")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One object, for machines.")
+@click.pass_context
+def status(ctx: click.Context, as_json: bool) -> None:
+    """Show what runs where, how far each part is behind, what waits, and what is wrong.
+
+    Exit code 1 when a part is down or something is unaccounted for, 2 when nothing runs.
+    """
+    settings = settings_of(ctx)
+    _check_anything_runs(settings)
+    seen = importlib.import_module("workers.status").look(settings)
+    if as_json:
+        show(seen)
+    else:
+        for line in _lines(seen):
+            click.echo(line)
+    if seen.findings:
+        ctx.exit(1)
+
+
+def _lines(seen: Any) -> list[str]:
+    lines = [f"home       {seen.home}"]
+    for name, part in seen.parts.items():
+        lines.append(f"{name:<10} {part.address:<28} {part.trouble or 'ready'}")
+    behind = "  ".join(f"{name} {_count(n)}" for name, n in seen.behind.items())
+    waiting = "  ".join(f"{d} {n}" for d, n in seen.waiting.items() if n)
+    in_hand = "  ".join(f"{d} {n}" for d, n in seen.in_hand.items() if n)
+    return [
+        *lines,
+        f"behind     {behind or 'unknown'}",
+        f"waiting    {_sum(seen.waiting)}{'  ' if waiting else ''}{waiting}",
+        f"in hand    {_sum(seen.in_hand)}{'  ' if in_hand else ''}{in_hand}",
+        f"dead       {_count(seen.dead)}",
+        f"pending    {_count(seen.pending)}",
+        f"unaccounted {_count(seen.unaccounted)}",
+        *(f"! {finding}" for finding in seen.findings),
+    ]
+
+
+def _count(number: int | None) -> str:
+    return "unknown" if number is None else str(number)
+
+
+def _sum(numbers: dict[str, int]) -> str:
+    return str(sum(numbers.values())) if numbers else "unknown"
+
+
+@click.command()
+@click.pass_context
+def topics(ctx: click.Context) -> None:
+    """Create the topics that are missing and verify the others."""
+    from runtime.bus import ensure_topics
+    from schemas.topics import all_topics
+
+    settings = running_settings(ctx, "Kafka")
+    made, problems = ensure_topics(settings.kafka, all_topics(tuple(settings.departments)))
+    for name in made:
+        click.echo(f"created {name}")
+    if problems:
+        raise ConfigError(problems)
+    click.echo("all topics are as they should be")
+
+
+@click.command()
+@click.option("--offline", is_flag=True, help="Read the files only, try no connection.")
+@click.pass_context
+def check(ctx: click.Context, offline: bool) -> None:
+    """Read all of the configuration, run the rules' samples, try the connections.
+
+    Every mistake is told at once, with its file, key and mend. Exit code 2 if there is one.
+    """
+    if not offline:
+        _check_anything_runs(settings_of(ctx))
+    settings = settings_of(ctx, whole=True)
+    rules = importlib.import_module("router.rules")
+    folder = Path(settings.router.pack) if settings.router.pack else rules.PACKS / "default"
+    pack = rules.load(folder)
+    problems: list[Problem] = rules.failing_samples(pack)
+    unknown = {r.department for r in pack.rules if r.department} - set(settings.departments)
+    problems += [Problem(f"{folder}: no department {d!r} in [departments]") for d in unknown]
+    for line in rules.shadowed(pack):
+        click.echo(f"note: {line}")
+    router = importlib.import_module("router.run")
+    for made in (router.live, router.candidate):
+        try:
+            made(settings)
+        except ConfigError as error:
+            problems += error.problems
+    if "triage" not in settings.departments:
+        problems.append(Problem("[departments.triage] is missing: unsure items need a place"))
+    click.echo(
+        f"{len(pack.rules)} rules in {pack.version}, {len(settings.departments)} departments"
+    )
+    registry, run = (
+        importlib.import_module("ingest.registry"),
+        importlib.import_module("ingest.run"),
+    )
+    accounts = run.accounts(settings)
+    for line in registry.setups(accounts, settings.console.door_url):
+        click.echo(line)
+    try:
+        run.mail_door.check(settings.mail_door, accounts["email"])
+    except ConfigError as error:
+        problems += error.problems
+    if not offline:
+        problems += _connections(settings)
+    if problems:
+        raise ConfigError(problems)
+    click.echo("everything is as it should be")
+
+
+def _check_anything_runs(settings: Any) -> None:
+    """Raise Unavailable when no connection is to be had; one that fails alone is listed later."""
+    from runtime.reach import is_reachable
+
+    if not any(is_reachable(settings, need) for need in ("Kafka", "Redis", "the store")):
+        raise Unavailable(
+            f"nothing runs with {settings.home_path}. Start it with `make run`, set SANTRAL_HOME "
+            "to the folder of what runs. Files alone are read by `santral check --offline`."
+        )
+
+
+def _connections(settings: Any) -> list[Problem]:
+    from redis import Redis
+    from redis.exceptions import RedisError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from runtime.bus import ensure_topics
+    from runtime.store import engine
+
+    problems = []
+    try:
+        ensure_topics(settings.kafka, [])
+        click.echo(f"Kafka {settings.kafka.bootstrap}: answers")
+    except Unavailable as error:
+        problems.append(Problem(str(error)))
+    try:
+        with Redis.from_url(settings.redis.url, socket_timeout=3) as client:
+            client.ping()
+        click.echo(f"Redis {settings.redis.url}: answers")
+    except (RedisError, OSError) as error:
+        problems.append(Problem(f"Redis at {settings.redis.url} does not answer: {error}. Start "
+                                "it, or set `url` in [redis]."))  # fmt: skip
+    made = engine(settings.store_url)
+    try:
+        with made.connect():
+            click.echo(f"store {made.url!r}: answers")
+    except SQLAlchemyError as error:
+        problems.append(Problem(f"the store {made.url!r} does not answer: {error}"))
+    finally:
+        made.dispose()
+    return problems
+
+
+def register(main: click.Group) -> None:
+    """Add every command of this file to the command line."""
+    for command in (status, env, topics, check):
+        main.add_command(command)

@@ -1,0 +1,101 @@
+"""Committed records of topics, as they come or up to what is there now.
+
+Before: `santral tap`. After: a function that gets each record's topic and value. It commits
+nothing and belongs to no group: a tap disturbs nobody.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from runtime.bus import rdkafka
+from runtime.settings import Kafka
+from schemas.errors import Unavailable
+
+_TIMEOUT_S = 5.0
+_NEW_TOPIC_S = 1.5
+_BATCH, _WAIT_S = 500, 0.1
+_BEGINNING, _END = -2, -1  # librdkafka's names of a partition's two ends
+
+Places = dict[tuple[str, int], int]
+
+
+def tap(
+    kafka: Kafka, topics: Sequence[str], emit: Callable[[str, bytes], object], *,
+    from_beginning: bool = False, until_now: bool = False, count: int | None = None,
+) -> None:  # fmt: skip
+    """Hand each record's topic and value to `emit`; end after `count`, or with `until_now` at the
+    end that the topics have when it begins. Without either it runs until it is interrupted.
+
+    Raises Unavailable when Kafka does not answer or has no such topic.
+    """
+    consumer = Consumer(
+        rdkafka(kafka, **{"group.id": "santral-tap", "enable.auto.commit": False,
+                          "isolation.level": "read_committed", "enable.partition.eof": True,
+                          "log_level": 0})
+    )  # fmt: skip
+    try:
+        ends = _ends(consumer, kafka, topics)
+        begin = _BEGINNING if from_beginning or until_now else _END
+        consumer.assign([TopicPartition(topic, part, begin) for topic, part in ends])
+        _read(consumer, emit, ends if until_now else None, count)
+    finally:
+        consumer.close()
+
+
+def _ends(consumer: Consumer, kafka: Kafka, topics: Sequence[str]) -> Places:
+    """Return where each partition of the topics ends now. A broker learns of a new topic, and of
+    who leads it, a moment late."""
+    until = time.monotonic() + _NEW_TOPIC_S
+    while True:
+        try:
+            found = {
+                topic: consumer.list_topics(topic, _TIMEOUT_S).topics[topic] for topic in topics
+            }
+            missing = [name for name, topic in found.items() if topic.error or not topic.partitions]
+            if not missing:
+                return {
+                    (name, part): _end(consumer, name, part)
+                    for name, topic in found.items()
+                    for part in topic.partitions
+                }
+            problem = f"Kafka has no topic {missing[0]!r} yet: `santral topics` makes it"
+        except KafkaException as error:
+            problem = f"Kafka at {kafka.bootstrap} does not answer: {error.args[0].str()}"
+        if time.monotonic() > until:
+            raise Unavailable(problem)
+        time.sleep(0.1)
+
+
+def _end(consumer: Consumer, topic: str, part: int) -> int:
+    _, end = consumer.get_watermark_offsets(TopicPartition(topic, part), _TIMEOUT_S)
+    return int(end)
+
+
+def _read(
+    consumer: Consumer, emit: Callable[[str, bytes], object], ends: Places | None, count: int | None
+) -> None:
+    left = None if ends is None else {place for place, end in ends.items() if end > 0}
+    while left is None or left:
+        for record in consumer.consume(_BATCH, _WAIT_S):
+            place, error = (record.topic() or "", record.partition() or 0), record.error()
+            if error is not None:
+                if error.code() != KafkaError._PARTITION_EOF and not error.retriable():
+                    raise Unavailable(f"Kafka stopped answering: {error.str()}")
+                # A partition may end in markers or in what was aborted: no record shows its end.
+                if left is not None and error.code() == KafkaError._PARTITION_EOF:
+                    left.discard(place)
+                continue
+            offset, value = record.offset() or 0, record.value()
+            end = ends[place] if ends is not None else offset + 1
+            if left is not None and offset >= end - 1:
+                left.discard(place)
+            if offset >= end:
+                continue
+            if value is not None:
+                emit(place[0], value)
+            if count is not None:
+                count -= 1
+                if count == 0:
+                    return

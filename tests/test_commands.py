@@ -1,0 +1,168 @@
+"""Every command with nothing running: one line that says what to do, and nothing is made."""
+
+import itertools
+import os
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from runtime.cli import main
+from tests.servers import ROOT
+
+MESSAGE = "7d1f0c52-3a55-5b0e-9d7f-2f6c1c1c9d11"
+MAX_CPU_S = 2.0
+
+# What each command is given here. A command that is new needs its row.
+NEEDS_SOMETHING_RUNNING = {
+    "backtest": [],
+    "check": [],
+    "console": [],
+    "dead list": [],
+    "dead redrive": [MESSAGE],
+    "dead show": [MESSAGE],
+    "demo": ["--count", "1"],
+    "env": [],
+    "explain": [MESSAGE],
+    "follow": [MESSAGE],
+    "import": ["rows.csv"],
+    "ingest": [],
+    "ledger": [],
+    "router": [],
+    "send": ["--text", "Kargom nerede?"],
+    "status": [],
+    "tap": ["messages"],
+    "topics": [],
+    "train": ["--task", "department", "--out", "m.model", "--corrections"],
+    "watch": [],
+    "workers": [],
+}
+ANSWERS_BY_ITSELF = {
+    "decide": ["lines.jsonl"],
+    "evaluate": ["lines.jsonl", "--task", "department", "--model", "none.model"],
+    "parse": ["api", "body.json"],
+    "up": [],
+}
+FILES = {
+    "rows.csv": "text,email\nKargom nerede?,ada@ornek.example\n",
+    "lines.jsonl": '{"text": "Kargom nerede?"}\n',
+    "body.json": '{"native_id": "1", "text": "selam", "sender": {"handle": "ada"}}',
+}
+
+
+def _commands(group: click.Group, path: str = "") -> Iterator[str]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{path}{name} ")
+        else:
+            yield f"{path}{name}"
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """A folder with the files that the samples name."""
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def run(here: Path, *words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command there, with no setting but those."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("SANTRAL_")}
+    return subprocess.run(
+        [sys.executable, "-m", "runtime.cli", *words], cwd=here, capture_output=True, text=True,
+        env={**clean, "PYTHONPATH": str(ROOT), **environ}, stdin=subprocess.DEVNULL, check=False,
+        timeout=60,
+    )  # fmt: skip
+
+
+def _inside(folder: Path) -> set[Path]:
+    return set(folder.rglob("*"))
+
+
+def test_each_command_has_its_row_here() -> None:
+    assert set(_commands(main)) == {*NEEDS_SOMETHING_RUNNING, *ANSWERS_BY_ITSELF}
+
+
+@pytest.mark.parametrize(
+    ("command", "home"),
+    [
+        *((command, "var") for command in NEEDS_SOMETHING_RUNNING),
+        *itertools.product(["ledger", "send", "router"], ["a/wrong/path", "rows.csv"]),
+    ],
+)
+def test_with_nothing_running_it_says_what_to_do_and_makes_nothing(
+    here: Path, command: str, home: str
+) -> None:
+    before, began = _inside(here), resource.getrusage(resource.RUSAGE_CHILDREN)
+    told = run(
+        here, *command.split(), *NEEDS_SOMETHING_RUNNING[command], SANTRAL_HOME=str(here / home)
+    )
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert told.returncode == 2, told.stderr
+    assert told.stdout == ""
+    (line,) = told.stderr.splitlines()
+    assert str(here / home) in line
+    assert "SANTRAL_HOME" in line
+    assert "make run" in line
+    assert _inside(here) == before
+    assert ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime < MAX_CPU_S
+
+
+def test_what_needs_nothing_running_makes_nothing_either(here: Path) -> None:
+    before = _inside(here)
+    assert run(here, "decide", "lines.jsonl").returncode == 0
+    assert run(here, "parse", "api", "body.json").returncode == 0
+    assert (
+        run(
+            here, *["evaluate", "lines.jsonl", "--task", "department", "--model", "none"]
+        ).returncode
+        == 2
+    )
+    assert run(here, "up", SANTRAL_HOME=str(here / "rows.csv")).returncode == 2
+    assert _inside(here) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["tap", "nosuch"],
+        ["tap", "queue.nosuch"],
+        ["tap", "messages", "nosuch"],
+        ["follow", "nosuch"],
+        ["follow", MESSAGE[:8]],
+        ["explain", "nosuch"],
+        ["dead", "show", "x"],
+        ["dead", "redrive", MESSAGE, "'; --"],
+        ["parse", "nosuch", "body.json"],
+        ["send"],
+        ["nosuch"],
+        ["send", "nosuch.eml"],
+    ],
+)
+def test_what_cannot_be_meant_is_told_at_once_in_one_line(here: Path, words: list[str]) -> None:
+    told = run(here, *words)
+    assert told.returncode == 2
+    (line,) = told.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert not (here / "var").exists()
+
+
+def test_an_unknown_topic_is_answered_with_those_that_there_are(here: Path) -> None:
+    assert "queue.billing" in run(here, "tap", "nosuch").stderr
+    listed = run(here, "tap")
+    assert listed.returncode == 0
+    assert "queue.billing.v1" in listed.stdout
+    assert "decisions.v1" in listed.stdout
+
+
+def test_an_empty_store_of_an_unlucky_start_is_no_store(here: Path) -> None:
+    (here / "var").mkdir()
+    (here / "var" / "santral.db").touch()
+    told = run(here, "dead", "list")
+    assert told.returncode == 2
+    assert "nothing runs" in told.stderr

@@ -1,0 +1,67 @@
+"""What the commands say of a running profile: status, env, tap, and what nobody knows."""
+
+import json
+import os
+import subprocess
+import time
+
+from tests.servers import Up, wait
+
+NOBODYS = "7d1f0c52-3a55-5b0e-9d7f-2f6c1c1c9d11"
+
+
+def test_status_shows_every_part_and_what_waits(road: Up) -> None:
+    sent = road.send("Faturam yanlış geldi, fazla ücret yansıtmışsınız", "status-1")
+    road.message(sent["id"], lambda m: m["decision"])
+
+    def seen() -> dict[str, dict[str, int]]:
+        told: dict[str, dict[str, int]] = json.loads(road.cli("status", "--json").stdout)
+        return told if told["waiting"].get("billing") else {}
+
+    told = wait("somebody waits at billing", seen)
+    assert {"ingest", "router", "recorder", "desk", "console", "kafka", "redis", "store"} <= set(
+        told["parts"]
+    )
+    assert told["parts"]["ingest"]["address"] == road.access["door"]
+    assert {"router", "recorder", "desk"} <= set(told["behind"])
+    assert told["unaccounted"] == 0
+    began = time.monotonic()
+    words = road.cli("status")
+    assert time.monotonic() - began < 20
+    assert words.returncode == 0, words.stdout
+    assert "billing" in words.stdout
+    assert "unaccounted 0" in words.stdout
+
+
+def test_env_is_read_by_a_shell(road: Up) -> None:
+    exports = road.cli("env").stdout
+    shell = 'eval "$EXPORTS"; curl -s -o /dev/null -w %{http_code} "$DOOR/v1/messages"'
+    asked = subprocess.run(
+        ["sh", "-c", shell + ' -H "Authorization: Bearer $DOOR_TOKEN" -d @-'],
+        input=json.dumps({"native_id": "env", "text": "selam", "sender": {"handle": "ada"}}),
+        env={"PATH": os.environ["PATH"], "EXPORTS": exports}, text=True, capture_output=True,
+        check=True,
+    )  # fmt: skip
+    assert asked.stdout == "202"
+    names = {line.removeprefix("export ").partition("=")[0] for line in exports.splitlines()}
+    assert names == {
+        "SANTRAL_HOME", "DOOR", "CONSOLE", "KAFKA", "REDIS", "STORE", "DOOR_TOKEN", "DESK_TOKEN",
+        "CONSOLE_TOKEN",
+    }  # fmt: skip
+
+
+def test_tap_until_now_ends_by_itself(road: Up) -> None:
+    sent = road.send("Kargom nerede?", "tap-1")
+    road.message(sent["id"], lambda m: m["decision"])
+    told = road.cli("tap", "decisions", "--until-now")
+    assert told.returncode == 0, told.stderr
+    assert told.stderr == ""
+    assert sent["id"] in {json.loads(line)["message"] for line in told.stdout.splitlines()}
+
+
+def test_an_unknown_message_is_waited_for_as_long_as_said(road: Up) -> None:
+    told = road.cli("follow", NOBODYS, "--timeout", "0.5")
+    assert told.returncode == 2
+    assert told.stderr.splitlines() == [f"error: no message {NOBODYS} came within 0.5 s"]
+    assert road.cli("dead", "show", NOBODYS).returncode == 2
+    assert road.cli("explain", NOBODYS).returncode == 2

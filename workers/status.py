@@ -1,0 +1,236 @@
+"""What runs where, how far each part is behind, what waits: the answer of `santral status`.
+
+Before: settings, and access.json of what runs here. After: the command prints it. Each part is
+asked at the same time, in a thread of its own, for a few seconds at most; a part that is away costs
+its own figures alone.
+"""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import httpx2
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
+from redis.exceptions import RedisError
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from runtime.bus import rdkafka
+from runtime.claims import connect
+from runtime.reach import Need, is_reachable
+from runtime.settings import Kafka, Settings
+from runtime.store import engine
+from schemas.base import Record
+from schemas.errors import Retry, Unavailable
+from workers import ledger
+from workers.desk_redis import Lines
+
+T = TypeVar("T")
+_PATIENCE_S = 6.0
+_REQUEST_S = 2.0
+_EXACT = 2000  # above so many, records and the markers between them are not told apart
+
+
+class Part(Record, frozen=True, kw_only=True):
+    """One part: where it answers, and what is wrong with it (empty when ready)."""
+
+    address: str
+    trouble: str = ""
+
+
+class Status(Record, frozen=True, kw_only=True):
+    """Everything at a glance; null and empty where the part that knows is away."""
+
+    home: str
+    parts: dict[str, Part]
+    behind: dict[str, int]
+    waiting: dict[str, int]
+    in_hand: dict[str, int]
+    dead: int | None
+    pending: int | None
+    unaccounted: int | None
+    findings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Lines:
+    waiting: dict[str, int]
+    in_hand: dict[str, int]
+
+
+@dataclass(frozen=True)
+class _Books:
+    dead: int
+    pending: int
+    unaccounted: int
+
+
+class _Question(Generic[T]):
+    """One question, asked in a thread; `answer` is None when it fails or takes too long."""
+
+    def __init__(self, name: str, ask: Callable[[], T]) -> None:
+        self._name, self._ask = name, ask
+        self._answer: T | None = None
+        self.trouble = f"{name}: no answer within {_PATIENCE_S:g} s"
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._answer, self.trouble = self._ask(), ""
+        except (KafkaException, RedisError, Retry, SQLAlchemyError, Unavailable, OSError) as error:
+            self.trouble = f"{self._name}: {str(error).splitlines()[0]}"
+
+    def answer(self) -> T | None:
+        """Return what came within the patience."""
+        self._thread.join(_PATIENCE_S)
+        return self._answer
+
+
+def look(settings: Settings) -> Status:
+    """Ask every part."""
+    up: dict[Need, bool] = {
+        need: is_reachable(settings, need) for need in ("Kafka", "Redis", "the store", "the door")
+    }
+    stages = _Question("stages", lambda: _stages(settings))
+    behind = _Question("Kafka", lambda: _behind(settings.kafka)) if up["Kafka"] else None
+    lines = _Question("Redis", lambda: asyncio.run(_waiting(settings))) if up["Redis"] else None
+    both = up["Kafka"] and up["the store"]
+    books = _Question("ledger", lambda: _books(settings)) if both else None
+    parts = {
+        **(stages.answer() or {}),
+        "kafka": _part(settings.kafka.bootstrap, up["Kafka"]),
+        "redis": _part(settings.redis.url, up["Redis"]),
+        "store": _part(settings.store_url.rpartition("@")[2], up["the store"]),
+    }
+    desk = lines.answer() if lines else None
+    account = books.answer() if books else None
+    unaccounted = account.unaccounted if account else None
+    return Status(
+        home=str(settings.home_path),
+        parts=parts,
+        behind=(behind.answer() if behind else None) or {},
+        waiting=desk.waiting if desk else {},
+        in_hand=desk.in_hand if desk else {},
+        dead=account.dead if account else None,
+        pending=account.pending if account else None,
+        unaccounted=unaccounted,
+        findings=(
+            *(f"{name}: {part.trouble}" for name, part in parts.items() if part.trouble),
+            *(q.trouble for q in (stages, behind, lines, books) if q and q.trouble),
+            *([f"{unaccounted} unaccounted: `santral ledger` names them"] if unaccounted else []),
+        ),
+    )
+
+
+def _part(address: str, up: bool) -> Part:
+    return Part(address=address, trouble="" if up else "does not answer")
+
+
+def _stages(settings: Settings) -> dict[str, Part]:
+    """Return every stage by its readiness: those of access.json, else what has an address."""
+    try:
+        told = json.loads((settings.home_path / "access.json").read_bytes())
+    except (OSError, ValueError):
+        told = {}
+    ops: dict[str, str] = told.get("ops") or {}
+    listens = {"ingest": settings.console.door_url, "console": settings.door.desk_url}
+    with httpx2.Client(timeout=_REQUEST_S) as client:
+        return {
+            name: Part(
+                address=listens.get(name, ops.get(name, "")),
+                trouble=_trouble(client, ops.get(name) or listens[name]),
+            )
+            for name in ops or listens
+        }
+
+
+def _trouble(client: httpx2.Client, url: str) -> str:
+    try:
+        answer = client.get(f"{url}/readyz")
+        problems = answer.json()["problems"]
+    except httpx2.HTTPError as error:
+        return f"does not answer ({type(error).__name__})"
+    except (ValueError, KeyError):
+        return f"answers {answer.status_code}, but not as a stage"
+    return "; ".join(f"{name}: {problem}" for name, problem in problems.items())
+
+
+def _behind(kafka: Kafka) -> dict[str, int]:
+    """Return how many records each of our consumer groups still has to read."""
+    admin = AdminClient(rdkafka(kafka, log_level=0))
+    groups = admin.list_consumer_groups(request_timeout=_REQUEST_S).result().valid
+    names = sorted(g.group_id for g in groups if g.group_id.startswith("santral-"))
+    places: dict[str, list[TopicPartition]] = {}
+    for name in names:
+        asked = [ConsumerGroupTopicPartitions(name)]
+        (answer,) = admin.list_consumer_group_offsets(asked, request_timeout=_REQUEST_S).values()
+        places[name] = [p for p in answer.result().topic_partitions if p.offset >= 0]
+    consumer = Consumer(
+        rdkafka(kafka, **{"group.id": "santral-status", "enable.auto.commit": False,
+                          "isolation.level": "read_committed", "enable.partition.eof": True,
+                          "fetch.wait.max.ms": 10, "log_level": 0})
+    )  # fmt: skip
+    try:
+        return {
+            name.removeprefix("santral-"): sum(_unread(consumer, place) for place in committed)
+            for name, committed in places.items()
+            if committed
+        }
+    finally:
+        consumer.close()
+
+
+def _unread(consumer: Consumer, place: TopicPartition) -> int:
+    """Return how many records lie behind a position. Few are counted one by one: the markers of
+    transactions lie between them."""
+    _, end = consumer.get_watermark_offsets(place, _REQUEST_S)
+    behind = max(0, int(end) - int(place.offset))
+    if not 0 < behind <= _EXACT:
+        return behind
+    consumer.assign([place])
+    found = 0
+    while True:
+        for record in consumer.consume(_EXACT, _REQUEST_S):
+            error = record.error()
+            if error is None:
+                found += 1
+            elif error.code() == KafkaError._PARTITION_EOF:
+                return found
+            elif not error.retriable():
+                raise KafkaException(error)
+
+
+async def _waiting(settings: Settings) -> _Lines:
+    redis = connect(settings.redis)
+    try:
+        lines = Lines(redis)
+        counts = {name: await lines.counts(name) for name in settings.departments}
+    finally:
+        await redis.aclose()
+    return _Lines(
+        waiting={name: ready for name, (ready, _) in counts.items()},
+        in_hand={name: held for name, (_, held) in counts.items()},
+    )
+
+
+def _books(settings: Settings) -> _Books:
+    """Return the account without asking the sources what they hold, which may take long."""
+    store = engine(settings.store_url, read_only=True)
+    try:
+        told = ledger.take(store, settings)
+        with store.connect() as connection:
+            dead = connection.execute(text("SELECT count(DISTINCT id) FROM dead")).scalar()
+    finally:
+        store.dispose()
+    return _Books(dead=int(dead or 0), pending=told.pending, unaccounted=told.unaccounted)
