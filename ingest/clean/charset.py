@@ -11,6 +11,8 @@ import unicodedata
 
 from charset_normalizer import from_bytes
 
+from ingest.clean.undeclared import guess, guess_escaped, is_latin
+
 _ALIASES = {
     "latin5": "cp1254", "l5": "cp1254", "csisolatin5": "cp1254", "iso88599": "cp1254",
     "iso88599windows": "cp1254", "windows28599": "cp1254", "windows1254": "cp1254",
@@ -18,7 +20,8 @@ _ALIASES = {
     "latin1": "cp1252", "windows1252": "cp1252", "cp1252": "cp1252", "usascii": "cp1252",
     "ascii": "cp1252", "macturkish": "mac-turkish", "cp857": "cp857", "ibm857": "cp857",
     "cp850": "cp850", "utf8mb4": "utf-8", "utf8mac": "utf-8", "utf8": "utf-8",
-    "unicode11utf7": "utf-7", "utf7": "utf-7", "gb2312": "gb18030", "gbk": "gb18030",
+    "unicode11utf7": "utf-7", "utf7": "utf-7", "csutf7": "utf-7", "csunicode11utf7": "utf-7",
+    "unicode20utf7": "utf-7", "gb2312": "gb18030", "gbk": "gb18030",
     "csiso2022jp": "iso2022_jp", "hzgb2312": "hz",
     "ksc56011987": "cp949", "euckr": "cp949", "shiftjis": "cp932", "xsjis": "cp932",
 }  # fmt: skip
@@ -75,12 +78,10 @@ def _narrow(data: bytes, label: str | None) -> tuple[str, str | None]:
     """
     declared = codec(label)
     stateful = declared is not None and codecs.lookup(declared).name in _STATEFUL
-    wide = _wide(data, label)
-    if wide:
-        return _clean(
-            data.decode(wide, "replace").removeprefix("\ufeff")
-        ), None if label else "charset.undeclared"
     if data.isascii() and not stateful:
+        escaped = guess_escaped(data) if b"\x1b" in data else None
+        if escaped:
+            return _clean(data.decode(escaped)), "charset.wrong" if label else "charset.undeclared"
         return data.decode("ascii").replace("\x00", ""), None
     if stateful and not data.isascii():
         declared = None
@@ -93,34 +94,61 @@ def _narrow(data: bytes, label: str | None) -> tuple[str, str | None]:
         else:
             lied = declared not in (None, "utf-8")
             return _clean(text), "charset.wrong" if lied else (None if declared else mended)
-    if declared == "cp1252" and _TURKISH & set(data[:_SAMPLE]) and _seems_turkish(data):
-        return _clean(_turkish(data)), "charset.wrong"
+    if declared is None:
+        return _guessed(data), mended
+    text, right = _declared(data, declared)
+    return _clean(text), mended if right else "charset.wrong"
+
+
+def _declared(data: bytes, declared: str) -> tuple[str, bool]:
+    """Return the text of bytes that are in the charset they say, and whether they really are."""
+    if declared == "cp1252":
+        script = guess(data)
+        if script:
+            return data.decode(script, "replace"), False
+        if _TURKISH & set(data[:_SAMPLE]) and _seems_turkish(data):
+            return _turkish(data), False
     if declared == "cp1254":
-        return _clean(_turkish(data)), mended
-    if declared and declared != "utf-8":
-        try:
-            return _clean(data.decode(declared)), mended
-        except (UnicodeError, LookupError):
-            mended = "charset.wrong"
-    elif declared == "utf-8":
-        mended = "charset.wrong"
+        return _turkish(data), True
+    if declared == "utf-8":
         damaged = data.decode("utf-8", "replace")
         holes = damaged.count("\ufffd")
         # More whole characters than broken ones: it is UTF-8 with holes, or cut at its end.
         if sum(c > "\x7f" for c in damaged[:_SAMPLE]) - holes > holes:
-            return _clean(damaged), mended
-    return _guessed(data), mended
+            return damaged, False
+        return _guessed(data), False
+    try:
+        return data.decode(declared), True
+    except (UnicodeError, LookupError):
+        return _utf7(data) if declared == "utf-7" else _guessed(data), False
 
 
 def _guessed(data: bytes) -> str:
-    """Return the text of bytes whose charset nobody tells: Turkish, else what is likeliest."""
-    if _seems_turkish(data):
+    """Return the text of bytes whose charset nobody names: Turkish, else what is likeliest."""
+    script = guess(data)
+    if script:
+        return _clean(data.decode(script, "replace"))
+    if _seems_turkish(data) or (len(data) < _SHORT and is_latin(data)):
         return _clean(_turkish(data))
     best = from_bytes(data[:_SAMPLE]).best()
     if best is not None and codec(best.encoding) is not None:
         with contextlib.suppress(UnicodeError, LookupError):
             return _clean(data.decode(best.encoding))
     return _clean(_turkish(data))
+
+
+def _utf7(data: bytes) -> str:
+    """Return UTF-7 text in which a "+" may be only a plus, or the last letter be cut."""
+    pieces = []
+    for plain, shifted in _SHIFTED.findall(data):
+        try:
+            pieces.append("+" if shifted == b"+" else (plain + shifted).decode("utf-7"))
+        except UnicodeError:
+            pieces.append((plain + shifted).decode("ascii", "replace"))
+    return "".join(pieces)
+
+
+_SHIFTED = re.compile(rb"([^+]+)|(\+(?:[A-Za-z0-9+/]+-?|-?))")
 
 
 def _wide(data: bytes, label: str | None) -> str | None:
@@ -158,6 +186,7 @@ def _seems_turkish(data: bytes) -> bool:
 
 
 _SAMPLE = 20_000
+_SHORT = 64  # bytes; of fewer a detector's guess is worth less than that of Western Europe
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MARKS = re.compile("([\u0300-\u036f]{30})[\u0300-\u036f]+")
 

@@ -10,6 +10,7 @@ import re
 import zipfile
 import zlib
 from bisect import bisect
+from itertools import islice
 
 import puremagic
 
@@ -118,6 +119,7 @@ def _gzip_bursts(data: bytes) -> bool:
     return made > limit
 
 
+_WRITTEN = 200  # files in one text that are looked for; beyond lie only bombs
 _BEGIN = re.compile(rb"^begin(-base64)? [0-7]{3,4} +([^\r\n]{1,255})\r?$", re.MULTILINE)
 
 
@@ -128,7 +130,7 @@ def uuencoded(data: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]]:
     kept: list[bytes] = []
     files: list[tuple[bytes, bytes]] = []
     at = 0
-    for match in _BEGIN.finditer(data):
+    for match in islice(_BEGIN.finditer(data), _WRITTEN):
         if match.start() < at:
             continue
         end = re.compile(rb"^====\r?$" if match[1] else rb"^end\r?$", re.MULTILINE).search(

@@ -19,12 +19,20 @@ _ADDRESS_LIMIT = 320  # RFC 5321: 64 and 255 characters around the @
 LIMIT = 256 * 1024
 """Longest header looked at, in bytes: beyond it lie only attacks."""
 
-_WORD = re.compile(rb"=\?([^?\s]{1,60})\?([bBqQ])\?([^\s]*?|[^?\r\n]{0,300}?)\?=(?!\w\w\?=)")
-_GLUE = re.compile(rb"(\?=)[ \t\r\n]+(?==\?[^?\s]{1,60}\?[bBqQ]\?)")
-# Bounded, so that a line without an end is looked at once and not from every place in it.
+_TEXT_BYTES = 16 * 1024  # of one text; a subject is cut at 2,000 characters
+_PARTY_BYTES = 2 * 1024  # of one address and its name
+_PARTIES = 1000  # in one header
+_IDS = 1000  # in one header; a thread shows its first and its newest ten
+
+# Every repeat below is bounded: what a stranger leaves open is looked at once, not from each place.
+_WORD = re.compile(rb"=\?([^?\s]{1,60})\?([bBqQ])\?([^\s]{0,2000}?|[^?\r\n]{0,300}?)\?=(?!\w\w\?=)")
+_GLUE = re.compile(rb"(\?=)[ \t\r\n]{1,200}(?==\?[^?\s]{1,60}\?[bBqQ]\?)")
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:\"@]{1,128}@[^\s<>()\[\],;:\"@]{1,190}")
-_MESSAGE_ID = re.compile(r"<\s*(\[[^<>\[\]]{1,900}\]|[^<>]{1,900}?)\s*>")
-_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_SPACED_AT = re.compile(r"(?<=[\w.+-])[ \t]{1,9}@[ \t]{0,9}(?=[\w-]{1,63}\.)")
+_QUOTED_LOCAL = re.compile(r'"[^"@]{1,64}"@[^"]{1,255}$')
+_ROUTE = re.compile(r"^(?:@[\w.-]{1,255}[,:]){1,9}")
+_MESSAGE_ID = re.compile(r"<([^<>]{1,1000})>")
+_QUOTED = re.compile(rb'"(?:[^"\\]|\\.){0,1000}"')
 _HEX = re.compile(rb"=([0-9A-Fa-f]{2})")
 
 
@@ -33,9 +41,12 @@ def unfold(raw: bytes) -> bytes:
     return re.sub(rb"\r?\n[ \t]*", b" ", raw[:LIMIT]).replace(b"\r", b" ").strip()
 
 
-def text(raw: bytes) -> str:
-    """Return a header's text: encoded words, raw 8-bit, or both in one line."""
-    line = _GLUE.sub(rb"\1", unfold(raw))
+def text(raw: bytes, charset: str | None = None) -> str:
+    """Return a header's text: encoded words, raw 8-bit, or both in one line.
+
+    `charset` is what the mail's body is in: the likeliest for raw bytes that are no UTF-8.
+    """
+    line = _GLUE.sub(rb"\1", unfold(raw)[:_TEXT_BYTES])
     pieces: list[tuple[str | None, list[bytes]]] = []
     at, loose = 0, b""
     for match in _WORD.finditer(line):
@@ -59,67 +70,71 @@ def text(raw: bytes) -> str:
         at = match.end()
     if at < len(line):
         pieces.append((None, [line[at:]]))
-    made = "".join(decode(b"".join(data), label)[0] for label, data in pieces)
+    made = "".join(_decoded(b"".join(data), label, charset) for label, data in pieces)
     return re.sub(r"[\x00-\x1f\x7f]+", " ", made).strip()
+
+
+def _decoded(data: bytes, label: str | None, charset: str | None) -> str:
+    """Return the text of a piece; raw bytes are in the body's charset unless they are UTF-8."""
+    if label is None and charset and (not data.isascii() or b"\x1b" in data):
+        try:
+            data.decode()
+        except UnicodeDecodeError:
+            label = charset
+    return decode(data, label)[0]
 
 
 def _byte(match: re.Match[bytes]) -> bytes:
     return bytes([int(match[1], 16)])
 
 
-def parties(raw: bytes) -> tuple[Party, ...]:
+def parties(raw: bytes, charset: str | None = None) -> tuple[Party, ...]:
     """Return everyone named in an address header, however it is written."""
     line = unfold(raw)
-    if not line.isascii():
-        line = decode(line)[0].encode()
-    found = []
-    for piece in _joined(_split(line)):
-        party = _party(piece)
-        if party is not None:
-            found.append(party)
-    return tuple(found)
+    if not line.isascii() or b"\x1b" in line:
+        line = _decoded(line, None, charset).encode()
+    pieces = _joined(_split(line)[:_PARTIES])
+    return tuple(party for piece in pieces if (party := _party(piece)) is not None)
 
 
 def _joined(pieces: list[bytes]) -> list[bytes]:
     """Put "Yılmaz, Ada <ada@…>" together again: a name without an address belongs to the next."""
     made: list[bytes] = []
-    held = b""
+    names: list[bytes] = []
     for piece in pieces:
-        if (
-            b"@" not in piece
-            and b"<" not in piece
-            and b"=?" not in piece
-            and len(piece.split()) <= 3
-        ):
-            held = held + b", " + piece if held else piece
+        if not re.search(rb"@|<|=\?", piece) and len(piece.split(None, 3)) <= 3:
+            names.append(piece)
             continue
-        if held and b"<" in piece and piece.partition(b"<")[0].strip(b' "'):
-            piece, held = held + b", " + piece, b""
-        elif held:
-            made.append(held)
-            held = b""
+        if names and piece.partition(b"<")[0].strip(b' "') and (b"<" in piece or b" " in piece):
+            piece = b", ".join((*names[-3:], piece))
+        elif names:
+            made.append(b", ".join(names))
+        names = []
         made.append(piece)
-    return [*made, held] if held else made
+    return [*made, b", ".join(names)] if names else made
 
 
 def _split(line: bytes) -> list[bytes]:
     """Split at commas and semicolons outside quotes, comments and angle brackets; group names
     ("Friends:") go."""
-    pieces, start, quoted, depth, angle = [], 0, False, 0, False
-    at = 0
+    pieces, start, quoted, depth, angle, address = [], 0, False, 0, False, False
+    at, last_quote = 0, line.rfind(b'"')
     while at < len(line):
         c = line[at : at + 1]
         if c == b"\\":
             at += 1
-        elif c == b'"' and not angle and (quoted or line.find(b'"', at + 1) > 0):
+        elif c == b'"' and not angle and (quoted or at < last_quote):
             quoted = not quoted
         elif not quoted:
             depth += (c == b"(") - (c == b")" and depth > 0)
             angle = (angle or c == b"<") and c != b">"
-            if c in b",;" and not depth and not angle:
+            address = address or c == b"@"
+            if depth or angle:
+                pass
+            elif c in b",;" and not line.startswith((b"&lt;", b"&gt;"), at - 3):
                 pieces.append(line[start:at])
-                start = at + 1
-            elif c == b":" and not depth and not angle and b"@" not in line[start:at]:
+                start, address = at + 1, False
+            elif c == b":" and not address and line[max(0, at - 6) : at].lower() != b"mailto":
                 start = at + 1
         at += 1
     pieces.append(line[start:])
@@ -127,15 +142,19 @@ def _split(line: bytes) -> list[bytes]:
 
 
 def _party(piece: bytes) -> Party | None:
+    if len(piece) > _PARTY_BYTES:
+        # The name stands first, the address last.
+        piece = piece[: _PARTY_BYTES // 2] + b" " + piece[-_PARTY_BYTES // 2 :]
     readable = text(piece)
-    source = piece.decode("utf-8", "replace")
+    source = _SPACED_AT.sub("@", piece.decode("utf-8", "replace"))
+    source = source.replace("&lt;", "<").replace("&gt;", ">").replace("<<", "<").replace(">>", ">")
     # What stands in quotes is a name, even when it looks like an address: the last angle counts.
-    bare = _QUOTED.sub(lambda m: b"." * len(m[0].decode("utf-8", "replace")), piece)
+    bare = _QUOTED.sub(lambda m: b"." * len(m[0].decode("utf-8", "replace")), source.encode())
     angles = list(re.finditer(r"<([^<>]*)>", bare.decode("utf-8", "replace")))
     match = angles[-1] if angles else re.search(r"<([^<>]*)>", source)
-    address = match[1].strip() if match else ""
+    address = source[match.start(1) : match.end(1)].strip() if match else ""
     name = (source[: match.start()] + source[match.end() :]) if match else ""
-    if not _ADDRESS.search(address):
+    if not _ADDRESS.search(address) and not address.startswith('"'):
         found = _ADDRESS.search(source) if not match else None
         if found is None and (found := _ADDRESS.search(readable)) is not None:
             source = readable
@@ -145,16 +164,30 @@ def _party(piece: bytes) -> Party | None:
             name = before.strip(" \"'<>") or readable.strip(" \"'<>")
             return Party(name=name) if name else None
         address = found[0]
-        name = (source[: found.start()] + source[found.end() :]).strip(" <>")
+        name = re.sub(r"[\[<]?(?:mailto:)?$", "", source[: found.start()].rstrip(" ")) + re.sub(
+            r"^[\]>]", "", source[found.end() :].lstrip(" ")
+        )
+        name = name.strip(" <>")
     if not re.fullmatch(r'\s*"(?:[^"\\]|\\.)*"\s*', name):
         comment = re.search(r"\(((?:[^()\\]|\\.)*)\)", name)
         name = re.sub(r"\((?:[^()\\]|\\.)*\)", "", name).strip() or (comment[1] if comment else "")
-    name = text(name.encode()).strip()
-    name = re.sub(r"\\(.)", r"\1", name.strip('"').strip("'")).strip(' "')
-    clean = text(address.encode()).strip(" <>\"'").removeprefix("mailto:").replace(" ", "")
+    clean = text(address.encode()).strip(" <>")
+    if not _QUOTED_LOCAL.match(clean):
+        clean = _ROUTE.sub("", clean.strip("\"'").removeprefix("mailto:")).replace(" ", "")
     if len(clean) > _ADDRESS_LIMIT or "@" not in clean:
-        return Party(name=name or clean[:200])
-    return Party(name=name, handles=(Handle(kind="email", value=normal_address(clean)),))
+        return Party(name=_clean_name(name) or clean[:200])
+    value = normal_address(clean)
+    return Party(name=_clean_name(name), handles=(Handle(kind="email", value=value),))
+
+
+def _clean_name(name: str) -> str:
+    """Return a name without the quotes around it, or around its first words."""
+    name = re.sub(r"\\(.)", r"\1", text(name.encode()).strip().strip('"')).strip(' "')
+    name = re.sub(r"^'([^']{0,300})'(?=\s|$)", r"\1", name)
+    # One that was left open: "'Ada" and "Ada'", but not "O'Neil" or "'t Hart".
+    if name.count("'") == 1 and not re.match(r"'[a-z]\s", name):
+        name = name.strip("'")
+    return name.strip()
 
 
 def normal_address(address: str) -> str:
@@ -167,13 +200,18 @@ def message_ids(raw: bytes) -> tuple[str, ...]:
     line = unfold(raw).decode("utf-8", "replace")
     if "=?" in line:
         line = text(raw)
-    matches = [m for m in _MESSAGE_ID.finditer(line) if m[1].strip("[] ")]
+    matches = [m for m in _MESSAGE_ID.finditer(line) if m[1].strip(" []")]
+    if len(matches) > _IDS:
+        matches = [*matches[: _IDS // 2], *matches[-_IDS // 2 :]]
     # "Destek <destek@ornek.example> of Friday <id@…>": a name stands before an address, not an id.
-    ids = [m for m in matches if not re.search(r"\w[ ]+$", line[: m.start()][-40:])] or matches
+    ids = [
+        m for m in matches if not re.search(r"\w[ ]+$", line[max(0, m.start() - 40) : m.start()])
+    ] or matches  # fmt: skip
     found = tuple(f"<{_bare_id(m[1])}>" for m in ids)
     if found or "<" in line:
         return found
-    return tuple(f"<{token}>" for token in line.split()[:1] if len(token) < 900 and "@" in token)
+    tokens = line.split(None, 1)[:1]
+    return tuple(f"<{token}>" for token in tokens if len(token) < 900 and "@" in token)
 
 
 def _bare_id(found: str) -> str:
@@ -185,17 +223,19 @@ def _bare_id(found: str) -> str:
 def first_date(values: Iterable[bytes]) -> datetime | None:
     """Return the instant of the first Date header that is a whole one, else of the first that
     tells anything."""
-    lines = [text(v) for v in values]
+    lines = [text(v[:_DATE_BYTES]) for v, _ in zip(values, range(_DATES), strict=False)]
     whole = next((x for x in lines if _WHOLE.search(x)), lines[0] if lines else "")
     return date(whole.encode()) if whole else None
 
 
+_DATE_BYTES = 400
+_DATES = 20  # Date headers of one mail that are looked at
 _WHOLE = re.compile(r"\d:\d{2}(?::\d{2})?\s*[+-]\d{4}\b")
 
 
 def date(raw: bytes) -> datetime | None:
     """Return a Date header's instant in UTC, None if it can't be one."""
-    line = text(raw)
+    line = text(raw[:_DATE_BYTES])
     try:
         parts = parsedate_tz(line)
         if parts is None or not 1970 <= parts[0] < 2200:

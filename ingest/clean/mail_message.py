@@ -9,6 +9,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from ingest.clean import forward, header, reply
+from ingest.clean.author import find_author
 from ingest.clean.automail import automatic
 from ingest.clean.mime import Mail, parse
 from schemas import token
@@ -26,8 +27,8 @@ def message(
     """Return the Message in raw RFC 5322 bytes and its files; raise Rejected(mime.empty)."""
     mail = parse(raw)
     source = f"{CHANNEL}:{account}"
-    sender = _sender(mail)
-    recipients = header.parties(mail.all("to")) + header.parties(mail.all("cc"))
+    sender = find_author(mail)
+    recipients = mail.parties("to") + mail.parties("cc")
     identity = identify(mail, raw, account, mailbox, recipients)
     native, thread = identity.native, identity.thread
     whole = mail.text.strip("\n")
@@ -45,7 +46,7 @@ def message(
         else None
     )
     sent_on = forward.forwarded(whole[: quote[0]] if quote else whole, subject)
-    answer_to = header.parties(mail.raw("reply-to") or b"")
+    answer_to = next((a for p in mail.parties("reply-to") if (a := p.handle("email"))), None)
     machine = automatic(mail, raw, received_at, domain)
     returned = machine.bounce.original if machine and machine.bounce else None
     return Message(
@@ -62,7 +63,7 @@ def message(
         automatic=machine, forwarded=sent_on,
         repaired=tuple(repaired), position=position,
         thread=identity.newest,
-        reply_to=answer_to[0].handle("email") if answer_to else None,
+        reply_to=answer_to,
         flags=("no_automatic_answer",) if wants_no_answer(mail) else (),
     ), tuple(data for _, data in mail.files)  # fmt: skip
 
@@ -111,7 +112,7 @@ def identify(
 def _mailboxes(mail: Mail, recipients: tuple[Party, ...]) -> set[str]:
     """Return every address that the mail names as a mailbox."""
     named = ("from", "reply-to", "delivered-to")
-    others = [p for name in named for p in header.parties(mail.all(name))]
+    others = [p for name in named for p in mail.parties(name)]
     return {h.value for p in (*recipients, *others) for h in p.handles}
 
 
@@ -126,18 +127,6 @@ def wants_no_answer(mail: Mail) -> bool:
         or mail.raw("list-id") is not None
         or (bool(submitted) and not submitted.startswith("no"))
     )
-
-
-def _sender(mail: Mail) -> Party:
-    """From, else Sender, else Return-Path: whoever can be answered."""
-    for name in ("from", "sender", "return-path", "x-envelope-from"):
-        raw = mail.raw(name)
-        found = header.parties(raw) if raw else ()
-        with_address = next((p for p in found if p.handles), None)
-        if with_address is not None:
-            return with_address
-    found = header.parties(mail.raw("from") or b"")
-    return found[0] if found else Party()
 
 
 def _made_up_id(mail: Mail, account: str, mailbox: str, raw: bytes) -> str:

@@ -12,7 +12,7 @@ from hashlib import sha256
 
 import msgspec
 
-from ingest.clean import files, header, smime, tnef
+from ingest.clean import calendar_text, files, header, smime, tnef
 from ingest.clean.charset import decode
 from ingest.clean.html import LAID_OUT, to_text
 from ingest.clean.parameter import filename, parameter
@@ -27,7 +27,7 @@ from ingest.clean.structure import (
 )
 from ingest.clean.transfer import is_base64, unbase64, unquote
 from schemas.errors import Rejected
-from schemas.message import Attachment
+from schemas.message import Attachment, Party
 
 PART_LIMIT = 1000
 """Parts looked at; beyond it lie only bombs (`mime.too_many_parts`)."""
@@ -50,6 +50,8 @@ class Mail:
     refused: list[Attachment] = field(default_factory=list)
     repaired: list[str] = field(default_factory=list)
     content_type: str = "text/plain"
+    charset: str | None = None
+    """What the first text says it is in: the likeliest charset of raw header bytes too."""
 
     def raw(self, name: str) -> bytes | None:
         """Return the first value of a header as it came, None if there is none."""
@@ -67,7 +69,11 @@ class Mail:
     def get(self, name: str) -> str:
         """Return the first value of a header as text; empty if there is none."""
         raw = self.raw(name)
-        return header.text(raw) if raw is not None else ""
+        return header.text(raw, self.charset) if raw is not None else ""
+
+    def parties(self, name: str) -> tuple[Party, ...]:
+        """Return everyone named in all headers of that name."""
+        return header.parties(self.all(name), self.charset)
 
 
 def parse(raw: bytes) -> Mail:
@@ -79,7 +85,7 @@ def parse(raw: bytes) -> Mail:
     top = read_part(mended)
     mail = Mail(top.headers, repaired=repaired, content_type=top.kind)
     reader = _Reader(mail)
-    pieces = reader.read(top, 0)
+    pieces = reader.read(top, 0) or reader.calendars()
     text = "\n\n".join(p.text.strip("\n") for p in pieces if p.text.strip())
     mail.text = f"{decode(stray)[0]}\n{text}".strip("\n") if stray else text
     mail.html = bool(pieces) and all(p.html for p in pieces)
@@ -105,6 +111,7 @@ class _Reader:
         self._shown: set[str] = set()
         self._seen = 0
         self._has_text = False
+        self._calendars: list[str] = []
         self._html = 0
 
     def files(self) -> list[tuple[Attachment, bytes]]:
@@ -115,6 +122,10 @@ class _Reader:
             inline = bool(name) and name in self._shown and attachment.type.startswith("image/")
             made.append((msgspec.structs.replace(attachment, inline=inline), data))
         return made
+
+    def calendars(self) -> list[_Piece]:
+        """Return what is written in the calendars of a mail that has no other text."""
+        return [_Piece(text, html=False) for text in self._calendars if text]
 
     def read(self, part: Part, depth: int) -> list[_Piece]:
         """Return the texts of a part and everything in it."""
@@ -170,6 +181,10 @@ class _Reader:
         if not readable or disposition.startswith(b"attachment") or (name and self._has_text):
             if kind in _TNEF or data.startswith(tnef.SIGNATURE):
                 return self._unwrapped(part, kind, data, name)
+            if kind in _CALENDARS:
+                text, _ = decode(data, _charset(part))
+                self._calendars.append(calendar_text.read_calendar(text))
+                name = name if name.lower().endswith(".ics") else f"{name or 'calendar'}.ics"
             if data or name:
                 self._keep(kind, data, name, part.header("content-id"))
             return []
@@ -179,7 +194,9 @@ class _Reader:
                 self._mail.repaired.append("mime.uuencode")
                 self._keep(files.GENERIC[0], inner, header.text(title))
         content_type = part.header("content-type")
-        text, mended = decode(data, parameter(content_type, b"charset").decode("ascii", "replace"))
+        charset = _charset(part)
+        self._mail.charset = self._mail.charset or charset or None
+        text, mended = decode(data, charset)
         if mended:
             self._mail.repaired.append(mended)
         if kind == "text/html":
@@ -230,6 +247,7 @@ class _Reader:
         self._files.append((attachment, data, content_id))
 
 
+_CALENDARS = ("text/calendar", "application/ics", "text/x-vcalendar")
 _TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
 _SIGNED = {
     "application/pkcs7-mime": "encrypted", "application/x-pkcs7-mime": "encrypted",
@@ -270,6 +288,10 @@ def payload(part: Part, repaired: list[str]) -> bytes:
         _, written = files.uuencoded(raw)
         return written[0][1] if written else raw
     return raw
+
+
+def _charset(part: Part) -> str:
+    return parameter(part.header("content-type"), b"charset").decode("ascii", "replace")
 
 
 def _name(part: Part) -> str:

@@ -12,7 +12,7 @@ from ingest.clean.charset import decode
 
 _NAME_CHARS = 255  # longest name that file systems take
 _PIECES = 200  # continuations of one parameter (RFC 2231, section 3)
-_QUOTES = re.compile(rb'"(?:[^"\\]|\\.){0,4000}"', re.DOTALL)
+_QUOTES = re.compile(rb'"(?:[^"\\]|\\.){0,1000}"', re.DOTALL)
 
 
 def parameter(value: bytes, name: bytes) -> bytes:

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import TypeVar
 
 from ingest.clean import header
+from ingest.clean.author import find_author
 from ingest.clean.mail_message import (
     CHANNEL,
     Identity,
@@ -47,7 +48,7 @@ def unreadable_message(
     """
     mail = Mail(read_headers(raw))
     nobody: tuple[Party, ...] = ()
-    recipients = _attempt(lambda: header.parties(mail.all("to")), nobody)
+    recipients = _attempt(lambda: mail.parties("to") + mail.parties("cc"), nobody)
     identity = _attempt(
         lambda: identify(mail, raw, account, mailbox, recipients), _plain_identity(mail, raw)
     )
@@ -56,7 +57,7 @@ def unreadable_message(
         id=message_id(CHANNEL, source, identity.native),
         brand=brand, channel=CHANNEL, source=source, native_id=identity.native,
         conversation=choose_conversation(brand, identity, signing_key),
-        kind="mail", sender=_attempt(lambda: _sender(mail), _plain_sender(mail)),
+        kind="mail", sender=_attempt(lambda: find_author(mail), _plain_sender(mail)),
         recipients=recipients,
         subject=_attempt(lambda: mail.get("subject"), _plain(mail.raw("subject") or b""))[:2000],
         text=TEXT, full_text=TEXT,
@@ -93,14 +94,6 @@ def _attempt(function: Callable[[], T], otherwise: T) -> T:
         return function()
     except Exception:  # noqa: BLE001
         return otherwise
-
-
-def _sender(mail: Mail) -> Party:
-    for name in ("from", "reply-to", "sender", "return-path"):
-        for party in header.parties(mail.raw(name) or b""):
-            if party.handles:
-                return party
-    return _plain_sender(mail)
 
 
 def _plain_sender(mail: Mail) -> Party:

@@ -1,0 +1,77 @@
+"""Who wrote a mail: From, or behind it where a list put its own address there. Pure.
+
+Before: mime.py has the headers. After: Message.sender. Lists rewrite From because the author's
+domain forbids others to use it (DMARC); if nobody looks behind, all customers of a support group
+are one. Source: RFC 5322 section 3.6.2; Google Groups, Mailman 3 (dmarc_mitigations), groups.io.
+"""
+
+import re
+
+from ingest.clean.mime import Mail
+from schemas.message import Handle, Party
+
+_VIA = re.compile(
+    r"""^(?P<name>.*?)\s*
+        (?:[,(\[]?\s*\b(?:via|über|vía|durch|por|par)\s.{1,200}
+          |[,(\[]\s*[^,()\[\]]{1,100}\saracılığıyla[)\]]?)$""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""'Ada Su' via Destek, Ada Su (Destek aracılığıyla)."""
+
+_LIST_HEADERS = (
+    "list-id", "list-post", "x-beenthere", "mailing-list", "x-google-group-id", "x-mailman-version",
+)  # fmt: skip
+_AUTHOR_HEADERS = ("x-original-from", "x-original-sender", "reply-to")
+_MUNGED = re.compile(r"([^@=]{1,64})=([\w-]{1,63}(?:\.[\w-]{1,63}){1,6})@")
+"""ada=ornek.example@dmarc.list.example"""
+
+
+def find_author(mail: Mail) -> Party:
+    """Return who can be answered: From's author, else who stands in the other headers."""
+    named = mail.parties("from")
+    author = next((party for party in named if party.handles), None)
+    if author is not None:
+        return _behind_list(mail, author) or author
+    name = named[0].name if named else ""
+    for header in ("reply-to", "sender", "return-path", "x-envelope-from"):
+        for party in mail.parties(header):
+            if party.handles:
+                return Party(name=party.name or name, handles=party.handles)
+    return named[0] if named else Party()
+
+
+def _behind_list(mail: Mail, listed: Party) -> Party | None:
+    """Return the author of a mail whose From a list rewrote; None when From is the author."""
+    address = listed.handle("email") or ""
+    via = _VIA.match(listed.name)
+    listing = any(mail.raw(header) is not None for header in _LIST_HEADERS)
+    if not via and not (listing and _is_recipient(mail, address)):
+        return _unmunged(listed, listed.name) if listing else None
+    name = via["name"] if via else listed.name
+    for header in _AUTHOR_HEADERS:
+        for party in mail.parties(header):
+            value = party.handle("email")
+            if value and value != address and not _is_recipient(mail, value):
+                return Party(name=party.name or _plain(name), handles=party.handles)
+    return _unmunged(listed, name) if listing or via else None
+
+
+def _unmunged(listed: Party, name: str) -> Party | None:
+    """Return the author whose address stands within the list's."""
+    address = listed.handle("email") or ""
+    match = _MUNGED.match(address)
+    plain = f"{match[1]}@{match[2]}" if match else address.removesuffix(".invalid")
+    if plain == address:
+        return None
+    return Party(name=_plain(name), handles=(Handle(kind="email", value=plain),))
+
+
+def _is_recipient(mail: Mail, address: str) -> bool:
+    """Say whether a mail went to an address, as a list's own or as ours."""
+    headers = ("to", "cc", "list-post", "x-beenthere", "delivered-to", "x-original-to")
+    values = (party.handle("email") for header in headers for party in mail.parties(header))
+    return address in values
+
+
+def _plain(name: str) -> str:
+    return name.strip(" '\"()[],")

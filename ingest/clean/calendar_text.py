@@ -1,0 +1,31 @@
+"""An invitation or an answer to one -> what the person wrote in it. Never raises. Pure.
+
+Before: mime.py met a text/calendar part and found no other text. After: its text, so that a
+"cannot come, call me in the afternoon" is read. The file itself is kept. Source: RFC 5545.
+"""
+
+import re
+
+_CHARS = 256 * 1024  # of a calendar that is looked at
+_EVENTS = 20  # comments and descriptions that are shown
+_FOLD = re.compile(r"\r?\n[ \t]")
+_LINE = re.compile(
+    r"^(COMMENT|DESCRIPTION|SUMMARY)(?:;[^:\"\n]{0,500}(?:\"[^\"\n]{0,500}\"[^:\"\n]{0,500}){0,5})?:(.*)$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_ESCAPE = re.compile(r"\\([nN,;\\])")
+
+
+def read_calendar(text: str) -> str:
+    """Return the comments and descriptions of a calendar; where it has none, what it is about."""
+    lines: dict[str, list[str]] = {"COMMENT": [], "DESCRIPTION": [], "SUMMARY": []}
+    for match in _LINE.finditer(_FOLD.sub("", text[:_CHARS])):
+        value = _ESCAPE.sub(_unescaped, match[2]).strip()
+        values = lines[match[1].upper()]
+        if value and value not in values and len(values) < _EVENTS:
+            values.append(value)
+    return "\n\n".join([*lines["COMMENT"], *lines["DESCRIPTION"]] or lines["SUMMARY"][:1])
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    return "\n" if match[1] in "nN" else match[1]

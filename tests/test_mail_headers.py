@@ -1,0 +1,128 @@
+"""Senders and subjects as odd programs write them, and the author behind a list's address."""
+
+import pytest
+
+from ingest.clean import header
+from ingest.clean.author import find_author
+from ingest.clean.charset import decode
+from ingest.clean.mime import parse
+
+JAPANESE = ("お問い合わせの件", "Re: 配送状況 確認", "[重要] カスタマーサポート", "製品の故障")
+CHINESE = ("关于订单的问题", "退货申请", "您好,我的包裹还没有收到")
+TAIWANESE = ("關於訂單的問題", "退貨申請")
+KOREAN = ("주문 관련 문의드립니다", "반품 신청")
+RUSSIAN = ("Заказ не пришёл", "Жалоба на доставку")
+TURKISH = ("Iğdır şubesi", "ŞİKÂYET: ürün kırık", "İade", "Çağrı 123 için öneri")
+WESTERN = ("Übergröße", "déjà vu", "Ångström naïve")
+
+
+def _raw(codec: str, texts: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(codec, text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("codec", "text"),
+    [
+        *_raw("cp932", JAPANESE), *_raw("euc_jp", JAPANESE), *_raw("iso2022_jp", JAPANESE),
+        *_raw("gbk", CHINESE), *_raw("big5", TAIWANESE), *_raw("euc_kr", KOREAN),
+        *_raw("cp1251", RUSSIAN), *_raw("koi8-r", RUSSIAN), *_raw("cp1254", TURKISH),
+        *_raw("cp1252", WESTERN), *_raw("cp1253", ("Η παραγγελία μου δεν ήρθε",)),
+    ],
+)  # fmt: skip
+def test_a_raw_subject_is_read_though_nobody_names_its_charset(codec: str, text: str) -> None:
+    assert header.text(text.encode(codec)) == text
+
+
+def test_a_raw_header_is_in_the_charset_of_the_body() -> None:
+    raw = "From: Żółć <z@x.example>\r\nSubject: Zażalenie: jaźń\r\nContent-Type: text/plain; charset=iso-8859-2\r\n\r\nx"
+    mail = parse(raw.encode("iso-8859-2"))
+    assert mail.get("subject") == "Zażalenie: jaźń"
+    assert mail.parties("from")[0].name == "Żółć"
+
+
+def test_a_body_is_read_though_its_label_says_latin() -> None:
+    assert decode("製品が故障しました。".encode("cp932"), "iso-8859-1")[0] == "製品が故障しました。"
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("=?utf-7?Q?+AV4-ik+AOI-yet?=", "Şikâyet"), ("=?UTF-7?B?K0FWNC1paw==?=", "Şik"),
+        ("=?unicode-1-1-utf-7?Q?+AV4-ik?=", "Şik"), ("=?utf-7?Q?a_+_b_+AV4-?=", "a + b Ş"),
+        ("=?utf-7?Q?+AV4-ik+2?=", "Şik+2"), ("=?utf-7?Q?+AV4?=", "Ş"),
+        ("=?utf-8?b?xZ4=?= =?utf-8?q?ik=C3?=\r\n =?utf-8?q?=A2yet?=", "Şikâyet"),
+        ("=?iso-2022-jp?B?GyRCQD1JShsoQg==?= =?iso-2022-jp?B?GyRCOE4+YxsoQg==?=", "製品故障"),
+    ],
+)  # fmt: skip
+def test_encoded_words_are_read(written: str, text: str) -> None:
+    assert header.text(written.encode()) == text
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "address"),
+    [
+        ("Test test@ornek.example", "Test", "test@ornek.example"),
+        ("ada@ornek.example Ada Su", "Ada Su", "ada@ornek.example"),
+        ("Su, Ada ada@ornek.example", "Su, Ada", "ada@ornek.example"),
+        ("Ada [mailto:ada@ornek.example]", "Ada", "ada@ornek.example"),
+        ("Ada Su [ada@ornek.example]", "Ada Su", "ada@ornek.example"),
+        ("Ada <ada @ ornek.example>", "Ada", "ada@ornek.example"),
+        ("Ada <<ada@ornek.example>>", "Ada", "ada@ornek.example"),
+        ("Ada &lt;ada@ornek.example&gt;", "Ada", "ada@ornek.example"),
+        ("<@relay.example:ada@ornek.example>", "", "ada@ornek.example"),
+        ('"Ada" <"ada su"@ornek.example>', "Ada", '"ada su"@ornek.example'),
+        ("'Ada Su' <ada@ornek.example>", "Ada Su", "ada@ornek.example"),
+        ("'Ada <ada@ornek.example>", "Ada", "ada@ornek.example"),
+        ("Ada' <ada@ornek.example>", "Ada", "ada@ornek.example"),
+        ("O'Neil <o@ornek.example>", "O'Neil", "o@ornek.example"),
+        ('"\'t Hart" <h@ornek.example>', "'t Hart", "h@ornek.example"),
+        ("moderator", "moderator", None),
+    ],
+)
+def test_a_sender_is_found_however_it_is_written(line: str, name: str, address: str | None) -> None:
+    (party,) = header.parties(line.encode())
+    assert (party.name, party.handle("email")) == (name, address)
+
+
+def _author(head: str) -> tuple[str, str | None]:
+    party = find_author(parse(f"{head.strip()}\nMessage-ID: <1@x>\n\nselam".encode()))
+    return party.name, party.handle("email")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Reply-To: Ada Su <ada@ornek.example>",
+        "From:\nReply-To: Ada Su <ada@ornek.example>\nReturn-Path: <x@posta.example>",
+        "From: <>\nSender: Ada Su <ada@ornek.example>",
+        "From: Ada Su\nReply-To: ada@ornek.example",
+        "From: Ada Su\nReturn-Path: <ada@ornek.example>",
+        "From: \"'Ada Su' via Destek\" <destek@biz.example>\nTo: destek@biz.example\n"
+        "List-ID: <destek.biz.example>\nX-Original-From: Ada Su <ada@ornek.example>",
+        "From: \"'Ada Su' via Destek\" <destek@biz.example>\nTo: destek@biz.example\n"
+        "List-ID: <destek.biz.example>\nX-Original-Sender: ada@ornek.example",
+        "From: Ada Su via Liste <liste@biz.example>\nTo: liste@biz.example\n"
+        "Reply-To: liste@biz.example, Ada Su <ada@ornek.example>",
+        'From: "Ada Su (Destek aracılığıyla)" <destek@biz.example>\nReply-To: <ada@ornek.example>',
+        "From: Ada Su <destek@biz.example>\nTo: destek@biz.example\nList-Id: <destek.biz.example>\n"
+        "Reply-To: ada@ornek.example",
+        "From: Ada Su <ada=ornek.example@dmarc.liste.example>\nList-Id: <liste.example>",
+        "From: Ada Su via Liste <ada=ornek.example@liste.example>",
+        "From: Ada Su <ada@ornek.example.invalid>\nList-Id: <liste.example>",
+    ],
+)
+def test_the_author_is_found_where_from_does_not_name_her(head: str) -> None:
+    assert _author(head) == ("Ada Su", "ada@ornek.example")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "From: Ada Su <ada@ornek.example>\nReply-To: baska@ornek.example",
+        "From: Ada Su <ada@ornek.example>\nTo: liste@biz.example\nList-Id: <liste.biz.example>\n"
+        "Reply-To: liste@biz.example\nX-Original-Sender: ada@ornek.example",
+        "From: Ada Su <ada@ornek.example>\nSender: sekreter@ornek.example",
+    ],
+)
+def test_from_is_the_author_unless_it_was_rewritten(head: str) -> None:
+    assert _author(head) == ("Ada Su", "ada@ornek.example")
