@@ -14,7 +14,10 @@ from typing import NamedTuple
 import pytest
 
 from ingest.clean import html_page, html_tokens
+from ingest.clean.forward import forwarded
 from ingest.clean.html import to_text
+from ingest.clean.mail_programs import LANGUAGES
+from ingest.clean.reply import own_words
 
 GROWTH = 8
 """How much longer the long input is."""
@@ -48,7 +51,37 @@ def _html_markers() -> Iterator[str]:
     yield from ("&", "&#0", "&#1", "&#x1", "&amp", "\ue000a", "\ue001", "\n", " ")
 
 
+def _mail_markers() -> Iterator[str]:
+    for language in LANGUAGES:
+        words = [column.split("|") for column in language]
+        yield "\n".join(f"{name}: " for column in words[1:7] for name in column)
+        yield "".join(f"{opener} 1 {verb} " for opener in words[7] for verb in words[8])
+        yield "\n".join(f"---- {title} ----" for title in (*words[9], *words[10]))
+    yield "\n".join(language.sent_from.replace("|", "\n") for language in LANGUAGES)
+    yield from (
+        "> ",
+        "AB> a",
+        "-- ",
+        "____________",
+        "On ",
+        "On 1 May a@b.example wrote:",
+        "From: ",
+    )
+    yield from ("2016-03-03 17:21 ", '"a" <a@b.example>, 1.2.2026 ', " via a wrote:", ":", "Sent: ")
+    yield from (
+        "-Sent: ",
+        "-----Original Message-----",
+        "Sent from my iPhone",
+        "https://a.example/",
+    )
+    yield from ("Bu e-posta gizlidir", "_____\na mailing list")
+
+
+_WORDS = frozenset(_mail_markers())
 PARSERS = [
+    Parser("own words", lambda text: own_words(text, is_reply=True), _WORDS),
+    Parser("own words of no reply", lambda text: own_words(text, is_reply=False), _WORDS),
+    Parser("forwards", lambda text: forwarded(text, "Fwd: a"), _WORDS),
     Parser("html", to_text, frozenset(_html_markers()), reads_lines=False),
 ]
 
@@ -87,7 +120,7 @@ def _cost_growth(function: Callable[[str], object], pattern: str, chars: int) ->
 
 
 def _patterns(parser: Parser) -> Iterator[str]:
-    for marker in sorted(parser.markers):
+    for marker in sorted(filter(None, parser.markers)):
         yield marker
         if parser.reads_lines and not marker.isspace():
             yield f"{marker}\n"

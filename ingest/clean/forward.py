@@ -1,87 +1,148 @@
 """A forwarded mail -> who wrote the original, when, about what, and its text. Pure.
 
-Before: mail_message.py has the text. After: Message.forwarded. Each mail program writes the head of
-what it forwards in its own way and language; what it does not tell stays empty.
+Before: mail_message.py has the text. After: Message.forwarded, and the words of both for the text.
+Each mail program writes the head of what it forwards in its own way and language; what it does not
+tell stays empty.
 """
 
 import re
+from typing import NamedTuple
 
 from ingest.clean import header
-from schemas.fold import fold_case
+from ingest.clean.mail_heads import (
+    FIELD_NAMES,
+    is_certain,
+    read_block,
+    read_field,
+    read_title,
+)
+from ingest.clean.mail_programs import FORWARD_PREFIXES
+from ingest.clean.signature import cut_signature
 from schemas.message import Forwarded
 
-PREFIX = re.compile(r"^\s*(?:Fwd?|İlt|Ilt|Ynl|İleti|WG|TR|RV|I|Enc)\s*:", re.IGNORECASE)
+PREFIX = re.compile(rf"^\s*(?:{FORWARD_PREFIXES})\.?\s*[:：]", re.IGNORECASE)
 
-_MARK = re.compile(
-    r"^[ \t>]{0,10}(?:-{2,} ?(?:Forwarded (?:message|mail)|İletilmiş (?:Mesaj|ileti)|"
-    r"İletilen (?:İleti|mesaj)|Yönlendirilen (?:mesaj|ileti|e-?posta)(?: başlangıcı)?|"
-    r"Weitergeleitete Nachricht|Message transféré|Mensaje reenviado|Messaggio inoltrato)"
-    r"(?: ?-{2,})?"
-    r"|Begin forwarded message:|İleti(?:len)? (?:ileti )?başlangıcı:"
-    r"|(?:Yönlendirilen|İletilen) ileti:)[ \t]*$",
-    re.IGNORECASE | re.MULTILINE,
+MAX_LOOKED_AT_LINES = 60
+MAX_TITLE_CHARS = 80
+MAX_RUN_CHARS = 2000
+_TITLE_IN_LINE = re.compile(
+    rf"[ \t>*]{{0,10}}-{{3,40}} ?([^-\n]{{3,{MAX_TITLE_CHARS}}}?) ?-{{3,40}}"
 )
-_KEYS = {
-    "kimden": "from", "gönderen": "from", "from": "from", "von": "from", "de": "from",
-    "tarih": "date", "date": "date", "gönderme tarihi": "date", "gönderilme tarihi": "date",
-    "gönderildi": "date", "gönderilen": "date", "sent": "date", "datum": "date", "gesendet": "date",
-    "konu": "subject", "subject": "subject", "betreff": "subject", "objet": "subject",
-    "kime": "to", "alici": "to", "to": "to", "an": "to", "à": "to", "bilgi": "cc", "cc": "cc",
-}  # fmt: skip
-"""What a field's name stands for, each name as schemas.fold.fold_case gives it."""
-
-_NAMES = "|".join(sorted(_KEYS, key=len, reverse=True))
-_FIELD = re.compile(
-    rf"^[ \t>*]{{0,10}}({_NAMES})[ \t*]{{0,3}}:[ \t*]{{0,5}}([^\n]*)$",
-    re.IGNORECASE | re.MULTILINE,
-)
-_LINE = re.compile(
+_NAMES = "|".join(sorted((re.escape(n) for n in FIELD_NAMES if len(n) > 1), key=len, reverse=True))
+_NAME_IN_LINE = re.compile(rf"(?<![^\W\d_])(?:{_NAMES}) ?[:：]")
+"""A field's name as programs write it, also where the field before it ends without a space."""
+_SENTENCE = re.compile(
     r"^[ \t>]{0,10}(?:(?P<before>\d[^<\"\n]{5,40}?),[ ]*)?\"?(?P<name>[^\"<\n]{1,80}?)\"?[ ]*"
     r"<(?P<who>[^<>\s@]{1,64}@[^<>\s]{1,200})>"
     r"(?:,?[ ]*(?P<after>\d[^\n]{5,40}?)[ ]*(?:tarihinde)?[ ]*(?:şun\w+ yazdı|wrote)?)?[ ]*:"
     r"[ \t]*$",
-    re.IGNORECASE | re.MULTILINE,
+    re.IGNORECASE,
 )
 """12.03.2026, 14:25, "Can" <can@…>: and "Can" <can@…>, 12/03/2026 14:25 tarihinde şunu yazdı:"""
 
-_LOOKED_AT = 3000
+
+class Forward(NamedTuple):
+    """What a forwarded mail tells."""
+
+    original: Forwarded
+    words: str
+    """The note of who forwards, and the original's text."""
+
+
+class _Original(NamedTuple):
+    """The head of a forwarded mail: where it begins and ends, and its fields."""
+
+    first: int
+    after: int
+    fields: dict[str, str]
+
+
+def read_forward(text: str, subject: str, *, is_reply: bool = False) -> Forward | None:
+    """Return what is told of the original, None when the mail forwards nothing."""
+    lines = text.split("\n")
+    title, start, lines = _find_title(lines)
+    if title is None and not PREFIX.match(subject) and (is_reply or not _begins_with_block(lines)):
+        return None
+    found = _find_block(lines, start) or _find_sentence(lines, start)
+    if found is None:
+        return Forward(Forwarded(), text) if title is not None else None
+    who = header.parties(found.fields["from"].encode())
+    original = Forwarded(
+        sender=who[0] if who else None,
+        sent_at=header.date(found.fields.get("date", "").encode()),
+        subject=found.fields.get("subject", ""),
+        recipients=header.parties(found.fields.get("to", "").encode()),
+        text=_unquoted("\n".join(lines[found.after :])),
+    )
+    note = "\n".join(lines[: found.first if title is None else title]).strip()
+    words = f"{cut_signature(note) if note else ''}\n\n{original.text}".strip()
+    return Forward(original, words if original.text else text)
 
 
 def forwarded(text: str, subject: str) -> Forwarded | None:
     """Return what is told of the original, None when the mail forwards nothing."""
-    mark = _MARK.search(text)
-    if mark is None and not PREFIX.match(subject):
-        return None
-    start = mark.end() if mark else 0
-    rest = text[start : start + _LOOKED_AT]
-    found: dict[str, str] = {}
-    end = 0
-    for match in _FIELD.finditer(rest):
-        if found and rest[end : match.start()].strip(" \t>*\n"):
-            break  # the head is one block: later fields are the original's own words
-        found.setdefault(_KEYS[fold_case(match[1])], match[2].strip(" *\t"))
-        end = match.end()
-    if "from" not in found:
-        line = _LINE.search(rest)
-        if line is None:
-            return Forwarded() if mark else None
-        found = {
-            "from": f'"{line["name"].strip()}" <{line["who"]}>',
-            "date": line["before"] or line["after"] or "",
-        }
-        end = line.end()
-    who = header.parties(found["from"].encode())
-    return Forwarded(
-        sender=who[0] if who else None, sent_at=header.date(found.get("date", "").encode()),
-        subject=found.get("subject", ""), recipients=header.parties(found.get("to", "").encode()),
-        text=_unquoted(text[start + end :]),
-    )  # fmt: skip
+    forward = read_forward(text, subject)
+    return forward.original if forward is not None else None
+
+
+def _find_title(lines: list[str]) -> tuple[int | None, int, list[str]]:
+    """Return the title's line, where the head begins, and the lines, with fields that a program
+    ran together each on a line of its own."""
+    for index, line in enumerate(lines):
+        if read_title(line) == "forwarded":
+            return index, index + 1, _parted(lines, index + 1)
+        match = _TITLE_IN_LINE.match(line)
+        if match is not None and read_title(f"--{match[1]}--") == "forwarded":
+            rest = line[match.end() :].strip()
+            parted = [*lines[: index + 1], rest, *lines[index + 1 :]]
+            return index, index + 1, _parted(parted, index + 1)
+    return None, 0, lines
+
+
+def _parted(lines: list[str], start: int) -> list[str]:
+    """Return lines with the fields of a head that stand in one line each on a line of its own."""
+    for index in range(start, min(len(lines), start + 3)):
+        line = lines[index]
+        if not line.strip():
+            continue
+        starts = [m.start() for m in _NAME_IN_LINE.finditer(line[:MAX_RUN_CHARS])]
+        if len(starts) < 3:
+            break
+        ends = [*starts[1:], len(line)]
+        fields = [line[a:b].strip() for a, b in zip(starts, ends, strict=True)]
+        return [*lines[:index], *fields, *lines[index + 1 :]]
+    return lines
+
+
+def _begins_with_block(lines: list[str]) -> bool:
+    """Say whether a text begins with another mail's header, with its date and subject."""
+    first = next((index for index, line in enumerate(lines) if line.strip(" \t>*")), None)
+    block = read_block(lines, first) if first is not None else None
+    return block is not None and is_certain(block[1]) and {"date", "subject"} <= block[1].keys()
+
+
+def _find_block(lines: list[str], start: int) -> _Original | None:
+    for index in range(start, min(len(lines), start + MAX_LOOKED_AT_LINES)):
+        block = read_block(lines, index) if read_field(lines[index]) is not None else None
+        if block is not None and "from" in block[1]:
+            return _Original(index, block[0], block[1])
+    return None
+
+
+def _find_sentence(lines: list[str], start: int) -> _Original | None:
+    for index in range(start, min(len(lines), start + MAX_LOOKED_AT_LINES)):
+        match = _SENTENCE.match(lines[index][:400])
+        if match is not None:
+            sender = f'"{match["name"].strip()}" <{match["who"]}>'
+            date = match["before"] or match["after"] or ""
+            return _Original(index, index + 1, {"from": sender, "date": date})
+    return None
 
 
 def _unquoted(text: str) -> str:
     """Take one level of ">" off when every line has one, and the indent that all share."""
     lines = text.strip("\n").split("\n")
-    told = [x for x in lines if x.strip()]
-    if told and all(x.lstrip().startswith(">") for x in told):
+    filled = [x for x in lines if x.strip()]
+    if filled and all(x.lstrip().startswith(">") for x in filled):
         lines = [re.sub(r"^[ \t]*> ?", "", x) for x in lines]
     return "\n".join(x.strip() if x.startswith("    ") else x for x in lines).strip()

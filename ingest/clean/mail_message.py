@@ -11,13 +11,14 @@ from hashlib import sha256
 from ingest.clean import forward, header, reply
 from ingest.clean.author import find_author
 from ingest.clean.automail import automatic
+from ingest.clean.mail_programs import REPLY_PREFIXES
 from ingest.clean.mime import Mail, parse
 from schemas import token
 from schemas.base import conversation_id, message_id
 from schemas.message import TEXT_LIMIT, Message, Party
 
 CHANNEL = "email"
-_REPLY_PREFIX = re.compile(r"^\s*(?:Re|Ynt|Yan|Cvp|Aw|Sv)\s*(?:\[\d+\])?:", re.IGNORECASE)
+_REPLY_PREFIX = re.compile(rf"^\s*(?:{REPLY_PREFIXES})\s*(?:\[\d+\])?[:：]", re.IGNORECASE)
 
 
 def message(
@@ -45,7 +46,9 @@ def message(
         if is_reply and not forward.PREFIX.match(subject)
         else None
     )
-    sent_on = forward.forwarded(whole[: quote[0]] if quote else whole, subject)
+    sent_on = forward.read_forward(
+        whole[: quote[0]] if quote else whole, subject, is_reply=is_reply
+    )
     answer_to = next((a for p in mail.parties("reply-to") if (a := p.handle("email"))), None)
     machine = automatic(mail, raw, received_at, domain)
     returned = machine.bounce.original if machine and machine.bounce else None
@@ -56,11 +59,11 @@ def message(
         kind="mail", sender=sender,
         recipients=recipients,
         subject=subject[:2000],
-        text=whole if sent_on else reply.own_words(whole, is_reply=is_reply),
+        text=sent_on.words if sent_on else reply.own_words(whole, is_reply=is_reply),
         full_text=whole,
         sent_at=header.first_date(mail.values("date")), received_at=received_at,
         attachments=(*(a for a, _ in mail.files), *mail.refused),
-        automatic=machine, forwarded=sent_on,
+        automatic=machine, forwarded=sent_on.original if sent_on else None,
         repaired=tuple(repaired), position=position,
         thread=identity.newest,
         reply_to=answer_to,

@@ -1,0 +1,342 @@
+"""Lines of a mail -> where a mail program's head of a quoted or forwarded mail stands. Pure.
+
+Before: reply.py and forward.py have the lines. After: they cut there. A head is a sentence ("On …
+wrote:"), a title ("-----Original Message-----") or a block of header fields, in any language of
+mail_programs.py. Losing a customer's words is worse than keeping a head, so that each form must
+have what no person writes there: an address, a time, a title between dashes.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ingest.clean.mail_programs import LANGUAGES, Language
+
+MAX_HEAD_CHARS = 500
+MAX_SENTENCE_LINES = 4
+"""A program breaks its own sentence at most into so many lines."""
+MAX_BLOCK_LINES = 30
+MAX_NAME_CHARS = 40
+MAX_CONTINUATION_CHARS = 200
+
+
+class Head(NamedTuple):
+    """The lines of a head, from `first` up to but not including `after`."""
+
+    first: int
+    after: int
+    kind: str
+    """sentence, original, forwarded (titles), block."""
+
+
+class Field(NamedTuple):
+    """A header field in a text."""
+
+    key: str
+    """from, date, to, cc, subject or reply-to."""
+    value: str
+
+
+_FOLDED = str.maketrans({"İ": "i", "I": "i", "ı": "i", "\xa0": " ", "’": "'"})
+_INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+
+
+def fold(text: str) -> str:
+    """Return a text in which case, and I, ı, İ, i, make no difference."""
+    return " ".join(_INVISIBLE.sub("", text).translate(_FOLDED).casefold().split())
+
+
+def _words(column: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(w for language in LANGUAGES for w in _cell(language, column)))
+
+
+def _cell(language: Language, column: str) -> list[str]:
+    value: str = getattr(language, column)
+    return [word for word in value.split("|") if word]
+
+
+_COLUMNS = {
+    "sender": "from", "date": "date", "to": "to", "copy": "cc", "subject": "subject",
+    "answer_to": "reply-to",
+}  # fmt: skip
+FIELD_NAMES = {word: key for column, key in reversed(_COLUMNS.items()) for word in _words(column)}
+_FIELDS = {fold(word): key for word, key in FIELD_NAMES.items()}
+_TITLES = {
+    **{fold(word): "original" for word in _words("original")},
+    **{fold(word): "forwarded" for word in _words("forwarded")},
+}
+
+
+def _alternatives(words: Iterable[str]) -> str:
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+
+
+VERBS = _words("verbs")
+_OPENERS = _words("openers")
+_VERB = re.compile(rf"(?<![^\W_])(?:{_alternatives(VERBS)})(?![^\W\d_])", re.IGNORECASE)
+_UNSPACED_VERB = re.compile("写道|寫道|写到|のメール|書きました|님이 작성|썼습니다")
+_PREFIX = r"[ \t>*<]{0,20}(?:-{2,9} ?)?"
+_OPENED = re.compile(
+    rf"{_PREFIX}(?:{_alternatives(_OPENERS)})(?![^\W\d_])[ ,\u200e]?", re.IGNORECASE
+)
+_DATED = re.compile(
+    rf"{_PREFIX}(?:[^\W\d]{{1,14}}[.,]{{0,2}} ){{0,2}}"
+    r"(?:\d{1,4}[ ./年년-]|\d{1,2}(?:, ?\d|\. |일))"
+)
+_NAMED = re.compile(
+    rf"{_PREFIX}(?:\"[^\"\n]{{1,80}}\"|'[^'\n]{{1,80}}'|<[^<>\s]{{1,80}}@"
+    r"|(?:[^\s@]{1,40} ){0,6}[<(\[]?[\w.+-]{1,64}@)"
+)
+_NAMED_AND_DATED = re.compile(r"@[^\s<>@]{1,200}[>)\]]?,?[^\d\n]{0,20}\d")
+_ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,64}\.\w")
+_CLOCK = re.compile(r"(?<!\d)\d{1,2}[:.h]\d{2}(?!\d)")
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|(?<!\d)\d{1,2}[./-]\d{1,2}[./-]\d{2}(?!\d)")
+_NARRATED = re.compile(
+    r"\b(?:bana|bize|ben|temsilci\w*|ara(?:dım|dı|yıp)|diye|ancak|ama|fakat|me that|to me|to us|"
+    r"your (?:agent|colleague|team))\b",
+    re.IGNORECASE,
+)
+"""Words of a person who says what was written to them. No mail program writes those."""
+_VIA = re.compile(r".{1,80} via .{1,80}")
+_UNSAID = re.compile(
+    rf"{_PREFIX}\d{{4}}[-/]\d{{1,2}}[-/]\d{{1,2}}(?: \d{{1,2}}:\d\d)?"
+    r"(?: (?:GMT|UTC)[+-]\d\d:?\d\d)? (?P<who>[^\n]{1,120})"
+)
+"""A date and a name without a verb, as old Gmail wrote: 2016-03-03 17:21 GMT+01:00 Some One."""
+_ENDS = (":", "：", ":*", "--", ">", ")")
+_EDGE = " \t>*-_—=:："
+
+
+def read_field(line: str) -> Field | None:
+    """Return the header field that a line is, None when it is none."""
+    stripped = line.lstrip(" \t>*\xa0")
+    head = stripped[: MAX_NAME_CHARS + 2].replace("：", ":")
+    name, colon, _ = head.partition(":")
+    if not colon:
+        return None
+    key = _FIELDS.get(fold(name.strip(" \t*\xa0")))
+    return None if key is None else Field(key, stripped[len(name) + 1 :].strip(" \t*\xa0"))
+
+
+def read_title(line: str) -> str | None:
+    """Return whether a line is the title of an original or a forwarded mail."""
+    if len(line) > 120:
+        return None
+    stripped = line.strip(" \t>*")
+    if not (stripped.startswith(("--", "——", "==")) or stripped.endswith((":", "："))):
+        return None
+    return _TITLES.get(fold(stripped.strip(_EDGE)))
+
+
+def read_block(lines: list[str], first: int) -> tuple[int, dict[str, str]] | None:
+    """Return where a block of header fields ends, and its fields; None when none begins there."""
+    field = read_field(lines[first])
+    if field is None:
+        return None
+    fields, after, blanks, strangers = {field.key: field.value}, first + 1, 0, 0
+    for index in range(first + 1, min(len(lines), first + MAX_BLOCK_LINES)):
+        line = lines[index]
+        field = read_field(line)
+        if field is not None:
+            if field.key in fields:
+                break
+            fields[field.key] = field.value
+            after, blanks, strangers = index + 1, 0, 0
+        elif not line.strip(" \t>*"):
+            blanks += 1
+        elif _continues(line, lines[index - 1]) and not blanks:
+            strangers += 1
+        else:
+            break
+        if blanks > 1 or strangers > 3:
+            break
+    return after, fields
+
+
+def _continues(line: str, before: str) -> bool:
+    """Say whether a line may be the rest of a long field above it."""
+    value = before.rstrip()
+    if len(line) > MAX_CONTINUATION_CHARS:
+        return False
+    if value.endswith((",", ";", ":", "<", "mailto")):
+        return True
+    is_indented = line.startswith((" ", "\t")) and "@" in line
+    is_wrapped = len(value) > 60 and ":" not in line and _ADDRESS.search(line) is not None
+    return is_indented or is_wrapped
+
+
+def is_certain(fields: dict[str, str]) -> bool:
+    """Say whether a block of header fields is a mail program's and no person's list."""
+    if "from" not in fields or len(fields) < 3:
+        return False
+    people = " ".join(fields.get(key, "") for key in ("from", "to", "cc", "reply-to"))[:2000]
+    if _ADDRESS.search(people):
+        return True
+    return "subject" in fields and (
+        len(fields) >= 4 or _CLOCK.search(fields.get("date", "")[:200]) is not None
+    )
+
+
+def find_head(lines: list[str], index: int, *, is_reply: bool, quotes: "Quotes") -> Head | None:
+    """Return the head of a quoted mail that begins at a line."""
+    line = lines[index]
+    if not line.strip():
+        return None
+    title = read_title(line)
+    if title is not None:
+        return _titled(lines, index, title, is_reply=is_reply, quotes=quotes)
+    if is_reply and (block := read_block(lines, index)) is not None:
+        after, fields = block
+        if is_certain(fields):
+            return Head(index, after, "block")
+    return _sentence(lines, index, is_reply=is_reply, quotes=quotes)
+
+
+def _titled(
+    lines: list[str], index: int, title: str, *, is_reply: bool, quotes: "Quotes"
+) -> Head | None:
+    below = quotes.next_line(index + 1)
+    block = read_block(lines, below) if below is not None else None
+    after = block[0] if block and len(block[1]) >= 2 else index + 1
+    if is_reply or quotes.is_quoted_below(after) or (block and is_certain(block[1])):
+        return Head(index, after, title)
+    return None
+
+
+def _sentence(lines: list[str], index: int, *, is_reply: bool, quotes: "Quotes") -> Head | None:
+    """Find "On … wrote:", "… tarihinde … yazdı:" and their kin, in one line or broken."""
+    if len(lines[index]) > MAX_HEAD_CHARS or not (is_reply or quotes.has_any):
+        return None
+    first = _visible(lines[index])
+    opened = _OPENED.match(first) or _DATED.match(first)
+    named = _NAMED.match(first)
+    verb = _has_verb(first)
+    if not (opened or named or verb):
+        return None
+    goes_on = opened or (named and (verb or _NAMED_AND_DATED.search(first)))
+    whole = ""
+    for count in range(1, MAX_SENTENCE_LINES + 1):
+        last = index + count - 1
+        if last >= len(lines) or not (line := _visible(lines[last]).strip()):
+            break
+        if count > 1 and (not goes_on or _ends_sentence(lines[last - 1], line)):
+            break
+        whole = f"{whole} {line.lstrip('>* ') if whole else line}".strip()
+        if len(whole) > MAX_HEAD_CHARS:
+            break
+        if not (line.endswith(_ENDS) or (count == 1 and _UNSAID.match(line))):
+            continue
+        below = quotes.is_quoted_below(last + 1)
+        if (below or is_reply) and is_head(whole, starts=bool(opened or named), quoted=below):
+            return Head(index, last + 1, "sentence")
+    return None
+
+
+def _visible(line: str) -> str:
+    """Return a line without the marks that only set its direction."""
+    return line if line.isascii() else _INVISIBLE.sub("", line)
+
+
+def _ends_sentence(line: str, following: str) -> bool:
+    """Say whether a line is a sentence of its own above the one that follows."""
+    return line.rstrip().endswith((".", "!", "?", ":")) and bool(
+        _OPENED.match(following) or _DATED.match(following) or _NAMED.match(following)
+    )
+
+
+def _has_verb(line: str) -> bool:
+    return _VERB.search(line) is not None or _UNSPACED_VERB.search(line) is not None
+
+
+def is_head(sentence: str, *, starts: bool, quoted: bool) -> bool:
+    """Say whether a sentence is one that a mail program writes above a quotation.
+
+    `starts` is whether it begins with a date, a name with an address, or "On"; `quoted` is whether
+    a quotation stands right below it.
+    """
+    if _NARRATED.search(sentence):
+        return False
+    stripped = sentence.rstrip(" *-").rstrip()
+    address = _ADDRESS.search(sentence) is not None
+    clock, year = _CLOCK.search(sentence), _YEAR.search(sentence)
+    dated = clock is not None or year is not None
+    verb = _last_verb(stripped)
+    if stripped.endswith((":", "：")) or sentence.rstrip().endswith("--"):
+        if verb is None:
+            closed = stripped.rstrip(":： ").endswith((">", ")", "]"))
+            return starts and address and dated and closed
+        tail = stripped[verb:]
+        if len(tail) > 200:
+            return False
+        if starts:
+            return address or dated or quoted
+        # A name without an address: only a date behind the verb makes it a program's sentence.
+        later = _YEAR.search(tail) is not None
+        return later or (quoted and _VIA.match(stripped) is not None)
+    unsaid = _UNSAID.match(sentence)
+    if unsaid is not None:
+        return quoted and len(unsaid["who"].split()) <= 9
+    return quoted and starts and address and dated and stripped.endswith((">", ")"))
+
+
+def _last_verb(sentence: str) -> int | None:
+    """Return where the sentence's verb ends."""
+    end = None
+    for match in _VERB.finditer(sentence):
+        end = match.end()
+    unspaced = _UNSPACED_VERB.search(sentence)
+    return unspaced.end() if unspaced and end is None else end
+
+
+MIN_BROKEN_CHARS = 60
+"""Programs break no shorter line."""
+_SENTENCE_ENDS = (".", "!", "?", ":", ";", ",", ")", "…")
+_INITIALS = re.compile(r"[ \t]{0,3}([A-Z]{1,3})>(?: |$)")
+_LINK = re.compile(r"https?://[^\s<>\"]{10,}$")
+_LINK_REST = re.compile(r"[^\s<>]{0,300}[=&%/_#][^\s<>]{1,300}(?:>|[.,;)]{0,3}\s*$)")
+
+
+class Quotes:
+    """Which lines of a text are quoted: those that begin with ">" or with an author's initials."""
+
+    def __init__(self, lines: list[str]) -> None:
+        self._lines = lines
+        initials: dict[str, int] = {}
+        for line in lines:
+            if match := _INITIALS.match(line):
+                initials[match[1]] = initials.get(match[1], 0) + 1
+        self._initials = {name for name, count in initials.items() if count > 1}
+        self.quoted = [self._is_marked(line) for line in lines]
+        self._add_broken_lines()
+        self.has_any = any(self.quoted)
+        self._next: list[int | None] = [None] * (len(lines) + 1)
+        for index in range(len(lines) - 1, -1, -1):
+            self._next[index] = index if lines[index].strip() else self._next[index + 1]
+
+    def next_line(self, index: int) -> int | None:
+        """Return the first line from `index` on that is not blank."""
+        return self._next[min(index, len(self._lines))]
+
+    def is_quoted_below(self, index: int) -> bool:
+        """Say whether the next line that is not blank is quoted."""
+        below = self.next_line(index)
+        return below is not None and self.quoted[below]
+
+    def _is_marked(self, line: str) -> bool:
+        if line.lstrip(" \t\xa0").startswith(">"):
+            return True
+        match = _INITIALS.match(line) if self._initials else None
+        return match is not None and match[1] in self._initials
+
+    def _add_broken_lines(self) -> None:
+        """Take the rest of a line that a program broke out of its quotation for quoted, too."""
+        for index in range(1, len(self._lines)):
+            if self.quoted[index] or not self.quoted[index - 1]:
+                continue
+            line, before = self._lines[index], self._lines[index - 1]
+            if len(before) < MIN_BROKEN_CHARS or len(line) > len(before):
+                continue
+            inside = index + 1 < len(self._lines) and self.quoted[index + 1]
+            is_rest = inside and line[:1].islower() and not before.rstrip().endswith(_SENTENCE_ENDS)
+            is_link = _LINK.search(before[-400:]) and _LINK_REST.match(line)
+            self.quoted[index] = is_rest or is_link is not None

@@ -1,0 +1,295 @@
+"""What the world's mail programs write above a quoted or forwarded mail, one row a language. Data.
+
+Before: nothing. After: mail_heads.py and signature.py. To teach a language, add or lengthen a row.
+
+The words are those of the localized programs: Thunderbird's mimeheader.properties and
+composeMsgs.properties of each locale, Outlook's and Apple Mail's printed header blocks, Gmail's and
+Yahoo Mail's web pages. `source` names the programs that were seen to write a row's words.
+"""
+
+from typing import NamedTuple
+
+
+class Language(NamedTuple):
+    """The words of one language; case, and I, ı, İ, i, make no difference."""
+
+    code: str
+    """ISO 639-1."""
+    sender: str
+    """Names of the header fields, parted by a bar."""
+    date: str
+    to: str
+    copy: str
+    subject: str
+    answer_to: str
+    openers: str
+    """Words that a sentence about a quoted mail begins with: "On … wrote:"."""
+    verbs: str
+    """Words for "wrote" in it."""
+    original: str
+    """Titles of a quoted mail: "Original Message"."""
+    forwarded: str
+    """Titles of a forwarded mail: "Forwarded message"."""
+    sent_from: str
+    """Lines that telephones sign with; the star is the device."""
+    source: str
+
+
+LANGUAGES = (
+    Language(
+        "tr", "Kimden|Gönderen",
+        "Tarih|Gönderme Tarihi|Gönderilme Tarihi|Gönderilen|Gönderildi",
+        "Kime|Alıcı|Alıcılar", "Bilgi|Bilgi (Cc)|Kopya", "Konu",
+        "Yanıt Adresi|Yanıtla|Yanıtlama Adresi", "", "yazdı|yazmış|yazdılar",
+        "Orijinal İleti|Orijinal Mesaj|Orijinal E-posta|Özgün İleti|Özgün Mesaj|Asıl Mesaj",
+        "İletilmiş Mesaj|İletilmiş İleti|İletilen İleti|İletilen Mesaj|"
+        "Yönlendirilen mesaj|Yönlendirilen ileti|Yönlendirilen e-posta|"
+        "Yönlendirilen mesaj başlangıcı|Yönlendirilen ileti başlangıcı|İleti başlangıcı|"
+        "İletilen ileti başlangıcı",
+        "", "Thunderbird, Outlook, Apple Mail, Gmail, Yahoo Mail, Yandex Mail",
+    ),
+    Language(
+        "en", "From", "Date|Sent", "To", "Cc|Bcc", "Subject", "Reply-To|Reply To",
+        "On|At|In message|In article", "wrote|writes",
+        "Original Message|Original Mail|Original E-mail|Reply message|Original Appointment",
+        "Forwarded message|Forwarded mail|Begin forwarded message|"
+        "Start of forwarded message",
+        "Sent from my *|Sent from *|Sent via *|Sent with *|Sent by *|Sent using *|"
+        "From my *|Get Outlook for *|Get BlueMail for *",
+        "all programs",
+    ),
+    Language(
+        "de", "Von", "Datum|Gesendet|Gesendet am", "An", "Kopie|Kopie (CC)", "Betreff",
+        "Antwort an|Antworten an", "Am", "schrieb|schrieben|geschrieben|schreibt",
+        "Ursprüngliche Nachricht|Originalnachricht|Original-Nachricht",
+        "Weitergeleitete Nachricht|Anfang der weitergeleiteten Nachricht|"
+        "Weitergeleitete E-Mail",
+        "Von meinem * gesendet|Von * gesendet|Gesendet von meinem *|Gesendet von *|"
+        "Gesendet mit *|Diese Nachricht wurde von meinem * gesendet|"
+        "Diese Nachricht wurde von * gesendet|Holen Sie sich Outlook für *",
+        "Thunderbird, Outlook, Apple Mail, Gmail, GMX, K-9 Mail",
+    ),
+    Language(
+        "fr", "De|Expéditeur", "Date|Envoyé|Envoyé le|Le", "À|A|Pour|Destinataire",
+        "Copie à|Copie", "Objet|Sujet", "Répondre à", "Le", "a écrit|écrit",
+        "Message d'origine|Message original|Message initial",
+        "Message transféré|Message transmis|Début du message réexpédié|"
+        "Début du message transféré",
+        "Envoyé de mon *|Envoyé depuis mon *|Envoyé depuis *|Envoyé à partir de *|"
+        "Envoyé avec *|Télécharger Outlook pour *|Obtenez Outlook pour *",
+        "Thunderbird, Outlook, Apple Mail, Gmail, Orange",
+    ),
+    Language(
+        "es", "De|Remitente", "Fecha|Enviado|Enviado el|Enviada", "Para", "CC|Con copia",
+        "Asunto", "Responder a", "El", "escribió", "Mensaje original",
+        "Mensaje reenviado|Inicio del mensaje reenviado",
+        "Enviado desde mi *|Enviado desde *|Enviado con *|Obtener Outlook para *",
+        "Thunderbird, Outlook, Apple Mail, Gmail, Yahoo Mail",
+    ),
+    Language(
+        "it", "Da|Mittente", "Data|Inviato", "A", "CC|Copia", "Oggetto",
+        "Rispondi a|Risposta", "Il giorno|Il", "ha scritto|scrive", "Messaggio originale",
+        "Messaggio inoltrato|Inizio messaggio inoltrato|Inizio del messaggio inoltrato",
+        "Inviato da *|Inviato dal mio *|Inviato con *|Scarica Outlook per *|"
+        "Ottieni Outlook per *",
+        "Thunderbird, Outlook, Apple Mail, Gmail, Libero",
+    ),
+    Language(
+        "pt", "De", "Data|Enviado|Enviada|Enviado em|Enviada em", "Para", "CC", "Assunto",
+        "Responder a|Responder para", "Em|No dia|A", "escreveu", "Mensagem original",
+        "Mensagem encaminhada|Mensagem reencaminhada|Início da mensagem encaminhada|"
+        "Início da mensagem reencaminhada",
+        "Enviado do meu *|Enviado do *|Enviado a partir do *|Enviado por *|"
+        "Obter o Outlook para *",
+        "Thunderbird, Outlook, Apple Mail, Gmail, UOL",
+    ),
+    Language(
+        "nl", "Van", "Datum|Verzonden|Verstuurd", "Aan", "CC|Kopie", "Onderwerp",
+        "Antwoord aan|Beantwoorden - Aan", "Op", "schreef|geschreven",
+        "Oorspronkelijk bericht|Oorspronkelijke bericht",
+        "Doorgestuurd bericht|Begin doorgestuurd bericht",
+        "Verzonden vanaf mijn *|Verstuurd vanaf mijn *|Verzonden met *|Verzonden via *|"
+        "Verstuurd vanaf *|Outlook voor * downloaden|Outlook downloaden voor *",
+        "Thunderbird, Outlook, Apple Mail, Gmail, Ziggo",
+    ),
+    Language(
+        "sv", "Från", "Datum|Skickat", "Till", "Kopia", "Ämne", "Svara till", "Den",
+        "skrev", "Ursprungligt meddelande|Originalmeddelande",
+        "Vidarebefordrat meddelande|Vidarebefordrat mejl",
+        "Skickat från min *|Skickat från *|från min *|Hämta Outlook för *",
+        "Thunderbird, Outlook, Apple Mail, Gmail",
+    ),
+    Language(
+        "da", "Fra", "Dato|Sendt", "Til", "Cc|Kopi", "Emne", "Svar til", "Den|D.",
+        "skrev|har skrevet", "Oprindelig meddelelse|Original meddelelse",
+        "Videresendt meddelelse|Videresendt besked|Start på videresendt besked",
+        "Sendt fra min *|Sendt fra *|Hent Outlook til *",
+        "Thunderbird, Outlook, Apple Mail, Gmail",
+    ),
+    Language(
+        "no", "Fra", "Dato|Sendt", "Til", "Kopi", "Emne", "Svar til", "Den|På", "skrev",
+        "Opprinnelig melding", "Videresendt melding",
+        "Sendt fra min *|Sendt fra *|Skaff deg Outlook for *",
+        "Thunderbird, Outlook, Apple Mail, Gmail",
+    ),
+    Language(
+        "fi", "Lähettäjä", "Päivämäärä|Päiväys|Lähetetty", "Vastaanottaja", "Kopio", "Aihe",
+        "Vastaus", "", "kirjoitti", "Alkuperäinen viesti",
+        "Välitetty viesti|Edelleenlähetetty viesti|Välitetty viesti alkaa|"
+        "Välitetty viesti / Fwd.Msg",
+        "Lähetetty *|Hanki Outlook *", "Thunderbird, Outlook, Apple Mail, Gmail",
+    ),
+    Language(
+        "pl", "Od|Nadawca", "Data|Wysłano|Wysłane", "Do|Adresat", "DW|Kopia", "Temat",
+        "Odpowiedź-do|Odpowiedz do", "Dnia|W dniu",
+        "napisał|napisała|napisał(a)|pisze|nadesłał",
+        "Oryginalna wiadomość|Wiadomość oryginalna|Wiadomość oryginalna",
+        "Przekazana wiadomość|Treść przekazanej wiadomości|Wiadomość przekazana dalej|"
+        "Początek przekazywanej wiadomości",
+        "Wysłano z *|Wysłane z *|Pobierz aplikację Outlook dla *",
+        "Thunderbird, Outlook, Apple Mail, Gmail, Onet, WP",
+    ),
+    Language(
+        "cs", "Od", "Datum|Odesláno", "Komu", "Kopie", "Předmět", "Odpověď na", "Dne",
+        "napsal|napsala|napsal(a)|píše", "Původní zpráva|Původní e-mail",
+        "Přeposlaná zpráva|Začátek přeposílané zprávy", "Odesláno z *|Odesláno ze *",
+        "Thunderbird, Outlook, Apple Mail, Gmail, Seznam",
+    ),
+    Language(
+        "sk", "Od", "Dátum|Odoslané", "Komu|Pre", "Kópia", "Predmet", "Odpovedať-Pre",
+        "Dňa", "napísal|napísala|napísal(a)", "Pôvodná správa",
+        "Preposlaná správa|Začiatok preposlanej správy", "Odoslané z *|Odoslané zo *",
+        "Thunderbird, Outlook, Apple Mail, Gmail",
+    ),
+    Language(
+        "hu", "Feladó", "Dátum|Elküldve", "Címzett", "Másolat|Másolatot kap", "Tárgy",
+        "Válaszcím", "", "írta|ezt írta", "Eredeti üzenet",
+        "Továbbított üzenet|Továbbított levél kezdete", "Elküldve *|Az iPhone-omról küldve",
+        "Thunderbird, Outlook, Apple Mail, Gmail, Freemail",
+    ),
+    Language(
+        "ro", "De la|Expeditor|Expeditorul", "Data|Dată|Trimis",
+        "Către|Catre|Destinatar|Destinatarul", "Cc", "Subiect|Subiectul", "Răspuns către",
+        "Pe|În|La", "a scris", "Mesaj original|Mesajul original",
+        "Mesaj redirecționat|Începe mesajul redirecționat", "Trimis de pe *|Trimis din *",
+        "Thunderbird, Outlook, Apple Mail, Gmail",
+    ),
+    Language(
+        "ru", "От|Отправитель|От кого", "Дата|Отправлено", "Кому|Получатель", "Копия",
+        "Тема", "Ответ-Кому", "В", "написал|написала|написал(а)|пишет|писал",
+        "Исходное сообщение|Исходное письмо|Оригинальное сообщение|"
+        "Первоначальное сообщение",
+        "Пересылаемое сообщение|Пересланное сообщение|Перенаправленное сообщение|"
+        "Начало переадресованного сообщения|Пересылаемое сообщение|"
+        "Начало пересылаемого сообщения",
+        "Отправлено с *|Отправлено из *",
+        "Thunderbird, Outlook, Apple Mail, Gmail, Mail.ru, Yandex Mail",
+    ),
+    Language(
+        "uk", "Від|Від кого", "Дата|Надіслано|Відправлено", "Кому", "Копія", "Тема",
+        "Кому відповісти", "", "пише|написав|написала|написав(ла)|писав",
+        "Оригінальне повідомлення|Початкове повідомлення",
+        "Переслане повідомлення|Перенаправлене повідомлення|"
+        "Початок листа, що пересилається",
+        "Надіслано з *|Відправлено з *", "Thunderbird, Outlook, Apple Mail, Gmail, ukr.net",
+    ),
+    Language(
+        "bg", "От", "Дата|Изпратено", "До", "Копие", "Относно", "Отговор до", "На",
+        "написа", "Оригинално съобщение", "Препратено съобщение",
+        "Изпратено от моя *|Изпратено от *", "Thunderbird, Outlook, Gmail",
+    ),
+    Language(
+        "el", "Από", "Ημερομηνία|Στάλθηκε", "Προς", "Κοιν.", "Θέμα", "Απάντηση προς",
+        "Στις|Την", "έγραψε", "Αρχικό μήνυμα", "Προωθημένο μήνυμα",
+        "Στάλθηκε από το *|Εστάλη από *", "Thunderbird, Outlook, Gmail",
+    ),
+    Language(
+        "hr", "Šalje|Od", "Datum|Poslano", "Prima|Za", "Kopija", "Naslov|Predmet",
+        "Odgovori na", "Dana|Dan",
+        "je napisao|je napisala|je napisao/la|napisao je|napisala je|piše",
+        "Izvorna poruka|Originalna poruka",
+        "Proslijeđena poruka|Započni proslijeđenu poruku", "Poslano s *|Poslato sa *",
+        "Thunderbird, Outlook, Gmail",
+    ),
+    Language(
+        "et", "Saatja|Kellelt", "Kuupäev|Saadetud", "Saaja|Kellele", "Koopia", "Teema",
+        "Vasta", "", "kirjutas", "Algne sõnum|Originaalkiri",
+        "Edastatud kiri|Edastatud sõnum", "Saadetud minu *", "Thunderbird, Outlook, Gmail",
+    ),
+    Language(
+        "az", "Kimdən|Göndərən", "Tarix|Göndərilib", "Kimə", "Surət", "Mövzu", "Cavab", "",
+        "yazdı|yazıb", "Orijinal mesaj|Əsl mesaj", "Yönləndirilmiş mesaj|Ötürülmüş mesaj",
+        "* cihazımdan göndərilib", "Gmail, Outlook",
+    ),
+    Language(
+        "ar", "من", "التاريخ|تاريخ|تم الإرسال|أُرسلت", "إلى", "نسخة|نسخة إلى",
+        "الموضوع|موضوع", "الرد إلى", "في|بتاريخ", "كتب|كتبت|كتب/كتبت",
+        "الرسالة الأصلية|رسالة أصلية",
+        "رسالة معاد توجيهها|رسالة محولة|الرسالة المحولة|بدء الرسالة المحولة",
+        "أرسلت من الـ *|أُرسلت من *|أرسلت من *|مرسل من *", "Outlook, Apple Mail, Gmail",
+    ),
+    Language(
+        "he", "מאת|מ", "תאריך|נשלח|בתאריך", "אל", "עותק", "נושא", "השב אל", "בתאריך|ב-",
+        "כתב|כתבה|כתב/ה|מאת", "הודעה מקורית", "הודעה שהועברה|התחלת הודעה שהועברה",
+        "נשלח מה-*|נשלח מה*|נשלח מ*", "Outlook, Apple Mail, Gmail",
+    ),
+    Language(
+        "fa", "از", "تاریخ", "به", "رونوشت", "موضوع", "", "در", "نوشت|نوشته است",
+        "پیام اصلی", "پیام بازارسال شده", "", "Gmail",
+    ),
+    Language(
+        "ja", "差出人|送信者|送信元", "日時|日付|送信日時|送信日", "宛先|To", "CC", "件名",
+        "返信先", "", "のメール|書きました|wrote",
+        "元のメッセージ|元のメール|オリジナルメッセージ",
+        "転送されたメッセージ|転送メッセージ|転送されたメール|以下転送されたメール",
+        "*から送信|*からの送信|私の*から送信",
+        "Thunderbird, Outlook, Apple Mail, Gmail, Becky!",
+    ),
+    Language(
+        "zh", "发件人|寄件者|寄件人|發件人",
+        "发送时间|日期|时间|傳送時間|寄件日期|發送時間", "收件人|收件者", "抄送|副本",
+        "主题|主旨|主題", "回复|回覆", "在|于|於", "写道|寫道|写到",
+        "原始邮件|原始郵件|原邮件|回复的原邮件",
+        "转发的邮件|转发邮件信息|轉寄郵件|转发的消息|以下是轉寄的郵件",
+        "从我的*发送|从我的 * 发送|从我的*发出|從我的 * 傳送|來自我的*|发自我的*|發自我的*",
+        "Outlook, Apple Mail, Gmail, QQ Mail, NetEase",
+    ),
+    Language(
+        "ko", "보낸 사람|보낸사람|발신", "날짜|보낸 날짜|보낸날짜|전송",
+        "받는 사람|받는사람|수신", "참조", "제목", "회신", "",
+        "작성|님이 작성|님이 작성한 메시지|썼습니다", "원본 메시지|원본 메일|원본메시지",
+        "전달된 메시지|전달된 메일", "나의 *에서 보냄|내 *에서 보냄|*에서 보냄",
+        "Outlook, Apple Mail, Gmail, Naver, Daum",
+    ),
+    Language(
+        "vi", "Từ", "Ngày|Đã gửi", "Đến|Tới", "Cc", "Chủ đề", "", "Vào|Vào lúc", "đã viết",
+        "Thư gốc|Tin nhắn gốc", "Thư được chuyển tiếp",
+        "Được gửi từ *|Gửi từ *|Đã gửi từ *", "Outlook, Gmail",
+    ),
+    Language(
+        "id", "Dari", "Tanggal|Dikirim", "Kepada|Ke", "Cc", "Subjek|Perihal", "", "Pada",
+        "menulis", "Pesan Asli", "Pesan terusan|Pesan yang diteruskan", "Dikirim dari *",
+        "Outlook, Gmail",
+    ),
+)  # fmt: skip
+
+FORWARD_PREFIXES = (
+    "Fwd|Fw|İlt|Ilt|Ynl|İleti|WG|TR|RV|I|Enc|PD|VB|VL|Redir|Videresend|Doorst|Továbbítás|Пересл|"
+    "转发|轉寄|전달"
+)
+"""What programs put before the subject of a forwarded mail."""
+
+REPLY_PREFIXES = (
+    "Re|Ynt|Yan|Cvp|Cev|Aw|Antw|Sv|Odp|Res|Rif|Réf|Vá|Vast|Отв|Відп|Απ|Σχετ|Trả lời|"
+    "回复|回覆|答复|答覆|返信|회신"
+)
+"""What programs put before the subject of an answer."""
+
+DEVICES = (
+    "iphone|ipad|ipod|ios|mac|macbook|android|mobile|mobil|mobiltelefon|mobilgerät|handy|cell|cellphone|"
+    "phone|smartphone|telefon|téléphone|móvil|movil|celular|telefono|cihaz|device|tablet|tablette|galaxy|"
+    "samsung|huawei|xiaomi|redmi|poco|oppo|honor|htc|nokia|lumia|sony|xperia|lg|oneplus|pixel|motorola|"
+    "moto|alcatel|blackberry|verizon|windows|outlook|yahoo|gmail|mail|mailbox|mailspring|airmail|spark|"
+    "proton|thunderbird|k-9|aol|gmx|yandex|hotmail|spike|superhuman|bluemail|телефона|телефон|手机|携帯"
+)
+"""Devices and mail programs that sign a mail."""

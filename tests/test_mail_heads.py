@@ -1,0 +1,208 @@
+"""What programs of the world write above a quoted or forwarded mail, and below their own. Invented."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from ingest.clean.forward import read_forward
+from ingest.clean.mail_programs import LANGUAGES, Language
+from ingest.clean.reply import own_words
+from ingest.clean.signature import is_phone_line
+
+OWN = "Merhaba,\n\nKargom hâlâ gelmedi."
+QUOTED = "> Paketiniz yolda.\n>\n> Destek"
+BARE = "Paketiniz yolda.\nDestek"
+
+SENTENCES = [
+    "Destek Ekibi <destek@marka.example> schrieb am Di., 3. März 2026 um 14:05:",
+    "Destek Ekibi <destek@marka.example> schrieb am Mo., 23.\nMärz 2026, 14:05:",
+    "Am 03.03.26 um 14:05 schrieb Destek <destek@marka.example>:",
+    "Den tis 3 mars 2026 kl 14:05 skrev Destek <destek@marka.example>:",
+    "tir. 3. mars 2026 kl. 14.05 skrev Destek <destek@marka.example>:",
+    "ti 3. maalisk. 2026 klo 14.05 Destek (destek@marka.example) kirjoitti:",
+    "W dniu 3.03.2026 o 14:05, Destek pisze:",
+    "wt., 3 mar 2026 o 14:05 Destek <destek@marka.example> napisał(a):",
+    "Dne út 3. 3. 2026 14:05 uživatel Destek <destek@marka.example> napsal:",
+    "Destek <destek@marka.example> ezt írta (időpont: 2026. márc. 3., K, 14:05):",
+    "Pe mar., 3 mar. 2026 la 14:05, Destek <destek@marka.example> a scris:",
+    "вт, 3 мар. 2026 г. в 14:05, Destek <destek@marka.example>:",
+    "вторник, 3 марта 2026 г. пользователь Destek написал:",
+    "вт, 3 бер. 2026 р. о 14:05 Destek <destek@marka.example> пише:",
+    "في الثلاثاء، 3 مارس 2026 في 14:05 تمت كتابة ما يلي بواسطة Destek <destek@marka.example>:",
+    "‫בתאריך יום ג׳, 3 במרץ 2026 ב-14:05 מאת ‪Destek‬‏ <‪destek@marka.example‬‏>:‬",
+    "2026年3月3日(火) 14:05 Destek <destek@marka.example>:",
+    "Destek <destek@marka.example> 于2026年3月3日周二 14:05写道：",
+    "2026년 3월 3일 (화) 오후 2:05, Destek <destek@marka.example>님이 작성:",
+    "El mar, 3 mar 2026 a las 14:05, Destek (<destek@marka.example>) escribió:",
+    "Em ter., 3 de mar. de 2026 às 14:05, Destek <destek@marka.example> escreveu:",
+    "Il giorno mar 3 mar 2026 alle ore 14:05 Destek <destek@marka.example> ha scritto:",
+    "Le mar. 3 mars 2026 à 14:05, Destek <destek@marka.example> a écrit :",
+    "Op di 3 mrt 2026 om 14:05 schreef Destek <destek@marka.example>:",
+    "At 3/3/2026 02:05 PM, you wrote:",
+    "---- On Tue, 03 Mar 2026 14:05:11 +0300 Destek<destek@marka.example> wrote ----",
+    "In message <a1@marka.example> of 3 Mar 2026, Destek writes:",
+]
+"""One sentence of a program in each language, as it stands in a localized program's answer."""
+
+UNSAID = [
+    "2026-03-03 14:05 GMT+03:00 Destek Ekibi",
+    "2026-03-03 14:05 GMT+03:00 Destek Ekibi <destek@marka.example>:",
+    "2026/3/3 destek via Marka Forum <forum@marka.example>",
+    "destek via Marka Forum wrote:",
+]
+"""Heads that only a quotation right below them tells from a person's words."""
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+@pytest.mark.parametrize("quoted", [QUOTED, BARE])
+def test_a_sentence_of_any_language_begins_the_quotation(sentence: str, quoted: str) -> None:
+    assert own_words(f"{OWN}\n\n{sentence}\n\n{quoted}\n", is_reply=True) == OWN
+
+
+@pytest.mark.parametrize("sentence", UNSAID)
+def test_a_head_without_a_verb_or_a_date_needs_its_quotation(sentence: str) -> None:
+    assert own_words(f"{OWN}\n\n{sentence}\n\n{QUOTED}\n", is_reply=True) == OWN
+    bare = f"{OWN}\n\n{sentence}\n\n{BARE}"
+    assert own_words(bare, is_reply=False) == bare
+
+
+def _block(language: Language) -> str:
+    sender, date, to, subject = (
+        words.split("|")[0]
+        for words in (language.sender, language.date, language.to, language.subject)
+    )
+    return (
+        f"{sender}: Destek <destek@marka.example>\n{date}: 3.03.2026 14:05\n"
+        f"{to}: Ada <ada@ornek.example>\n{subject}: Paket"
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.code)
+def test_the_fields_of_any_language_begin_the_quotation(language: Language) -> None:
+    assert own_words(f"{OWN}\n\n{_block(language)}\n\n{BARE}", is_reply=True) == OWN
+    reverse = "\n".join(reversed(_block(language).split("\n")))
+    assert own_words(f"{OWN}\n\n{reverse}\n\n{BARE}", is_reply=True) == OWN
+
+
+@pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.code)
+def test_the_titles_of_any_language_begin_the_quotation(language: Language) -> None:
+    for title in language.original.split("|"):
+        text = f"{OWN}\n\n-----{title}-----\n{_block(language)}\n\n{BARE}"
+        assert own_words(text, is_reply=True) == OWN
+
+
+@pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.code)
+def test_a_forward_of_any_language_tells_its_author(language: Language) -> None:
+    for title in language.forwarded.split("|"):
+        found = read_forward(
+            f"Bakar mısınız?\n\n---------- {title} ----------\n{_block(language)}\n\n{BARE}", ""
+        )
+        assert found is not None
+        assert found.original.sender is not None
+        assert found.original.sender.handle("email") == "destek@marka.example"
+        assert found.original.subject == "Paket"
+        assert found.words == f"Bakar mısınız?\n\n{BARE}"
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "From: Destek <destek@marka.example>\nReply-To: <r@marka.example>\nDate: 3 Mar 2026 14:05",
+        "Da: Destek <destek@marka.example>\nRisposta: r@marka.example\nData: 3 marzo 2026",
+        "Betreff: Paket\nVon: Destek <destek@marka.example>\nDatum: 3.3.2026",
+        "From: Destek <destek@marka.example>\nTo: Ada <ada@ornek.example>,\n  Can <can@ornek.example>\nSubject: x",
+        "*From:* Destek <destek@marka.example>\n\n*Sent:* Tuesday\n\n*To:* Ada\n\n*Subject:* x",
+    ],
+)  # fmt: skip
+def test_fields_stand_in_any_order_and_need_no_title(block: str) -> None:
+    assert own_words(f"{OWN}\n\n{block}\n\n{BARE}", is_reply=True) == OWN
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Konu: fatura\nGönderen: Ada Yılmaz\nTarih: 3 Mart\nFaturam yanlış.",
+        "Gelen kargo:\nFrom: İzmir\nTo: Ankara\nGelmedi.",
+        "3 Mart 2026 günü kurye bana yazdı:\nKapıdayım\nAma gelmedi.",
+        "On the phone your colleague wrote:\nwe pay it back\nYou did not.",
+        "Sepette 3 ürün vardı, sayfada yazdı:\nstok yok",
+    ],
+)
+def test_a_persons_own_list_or_story_stays(text: str) -> None:
+    assert own_words(text, is_reply=True) == text
+
+
+def test_words_above_between_and_below_quotations_stay() -> None:
+    text = f"Önce\n\n{SENTENCES[0]}\n> bir\n\nArada\n\n> iki\n\nSonra"
+    assert own_words(text, is_reply=True) == "Önce\n\nArada\n\nSonra"
+
+
+def test_a_text_that_begins_with_a_quotation_goes_on_below_it() -> None:
+    text = f"{SENTENCES[2]}\n{QUOTED}\n\nHayır, gelmedi."
+    assert own_words(text, is_reply=True) == "Hayır, gelmedi."
+
+
+def test_a_quotation_with_its_authors_initials_is_cut() -> None:
+    text = f"{OWN}\n\nMD> Paketiniz yolda.\nMD> \nMD> Destek"
+    assert own_words(text, is_reply=True) == OWN
+
+
+def test_a_link_that_was_broken_out_of_its_quotation_is_cut() -> None:
+    link = "> Takip adresi: https://kargo.example/gonderi/sorgula/ayrinti?numara=5521&di"
+    assert (
+        own_words(f"Gelmedi.\n\n{link}\nl=tr&kaynak=posta>\n>\n> Destek", is_reply=True)
+        == "Gelmedi."
+    )
+
+
+def test_an_answer_right_below_a_quoted_question_stays() -> None:
+    question = "> Paketinizin üzerinde yazan takip numarasını bize yazabilir misiniz lütfen?"
+    text = f"{question}\nnumara 5521\n> Adresiniz doğru mu?\nEvet"
+    assert own_words(text, is_reply=True) == "numara 5521\nEvet"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Von meinem Mobilgerät gesendet", "Envoyé de mon iPhone", "Enviado desde mi iPhone",
+        "Inviato da iPhone", "Enviado do meu iPhone", "Verstuurd vanaf mijn iPad", "Skickat från min iPhone",
+        "Sendt fra min iPhone", "Lähetetty iPhonesta", "Wysłano z iPhone'a", "Odesláno z iPhonu",
+        "Trimis de pe iPhone-ul meu", "Отправлено с iPhone", "Надіслано з iPhone", "iPhoneから送信",
+        "发自我的iPhone", "나의 iPhone에서 보냄", "נשלח מה-iPhone שלי", "أرسلت من الـ iPhone",
+        "(sent from a phone)", "Sent from my cell, please excuse any typos.", "From my Android",
+        "Diese Nachricht wurde von meinem Android-Gerät mit K-9 Mail gesendet.",
+    ],
+)  # fmt: skip
+def test_telephones_of_any_language_sign_with_a_line(line: str) -> None:
+    assert is_phone_line(line)
+    assert own_words(f"{OWN}\n\n{line}", is_reply=False) == OWN
+
+
+@pytest.mark.parametrize(
+    "line", ["Sent from İzmir by courier", "Sent by mistake, please pay it back", "Von meiner Frau bestellt"]
+)  # fmt: skip
+def test_a_sentence_that_only_begins_so_is_a_persons(line: str) -> None:
+    assert not is_phone_line(line)
+
+
+def test_a_forward_whose_fields_run_together_is_read() -> None:
+    text = (
+        "  ----- İletilmiş Mesaj ----- Kimden: Can Öz <can@ornek.example>Kime: \"ada@ornek.example\" "
+        "<ada@ornek.example>Cc: Eda <eda@ornek.example>Gönderilen: 3 Mart 2026 Salı 14:05:50 GMT+3Konu: Kırık\n"
+        " Kutu kırık geldi.\nDeğiştirin."
+    )  # fmt: skip
+    found = read_forward(text, "Fw: Kırık")
+    assert found is not None
+    assert found.original.sender is not None
+    assert found.original.sender.handle("email") == "can@ornek.example"
+    assert [p.handle("email") for p in found.original.recipients] == ["ada@ornek.example"]
+    assert found.original.sent_at == datetime(2026, 3, 3, 11, 5, 50, tzinfo=UTC)
+    assert found.original.subject == "Kırık"
+    assert found.words == "Kutu kırık geldi.\nDeğiştirin."
+
+
+def test_a_mail_that_is_only_a_forward_is_told_by_its_first_lines() -> None:
+    found = read_forward(f"{_block(LANGUAGES[0])}\n\n{BARE}", "Paket")
+    assert found is not None
+    assert found.words == BARE
+    assert read_forward(f"{_block(LANGUAGES[0])}\n\n{BARE}", "Paket", is_reply=True) is None
