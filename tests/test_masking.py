@@ -20,7 +20,7 @@ from schemas.message import Attachment, Call, Forwarded, Handle, Party, Turn
 from tests.samples import NOW, message
 
 IDENTITY, CARD, IBAN = "10000000146", "4111111111111111", "TR330006100519786457841326"
-SEPARATORS = [" ", "  ", ".", "-", "\u00a0", "\u202f", "\n", "\r\n"]
+SEPARATORS = [" ", "  ", ".", "-", "\u00a0", "\u202f"]
 
 
 def grouped(number: str, groups: tuple[int, ...], separator: str) -> str:
@@ -52,6 +52,13 @@ def test_a_number_is_masked_whatever_separates_its_groups(
     assert readable == number[-3:]
     assert masked.startswith("Bilgim şu: ")
     assert masked.endswith(" teşekkürler")
+
+
+@pytest.mark.parametrize("number", ["4111 1111\r\n1111 1111", f"{IBAN[:12]}\n> {IBAN[12:]}"])
+def test_a_number_that_goes_on_in_the_next_line_is_masked(number: str) -> None:
+    masked = mask_personal_numbers(f"Bilgim: {number}.")
+    assert sum(c.isdigit() for c in masked) == 3
+    assert masked.count("\n") == 1
 
 
 def test_every_number_is_masked_however_many_there_are() -> None:

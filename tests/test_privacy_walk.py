@@ -115,7 +115,7 @@ def recorded(tmp_path: Any) -> Any:
     url = f"sqlite:///{tmp_path}/s.db"
     store.migrate(url, MIGRATIONS)
     engine = store.engine(url)
-    rows = Rows()
+    rows = Rows(search_key=TOKENS.signing.encode())
     for offset, (topic, record) in enumerate(records()):
         take(rows, topic, 0, offset, envelope.encode(record))
     with engine.begin() as connection:
@@ -228,6 +228,20 @@ async def test_no_route_answers_with_a_personal_number(
     for query in ("/messages?q=ada", "/messages?q=TC", "/messages?q=kart"):
         found = await client.get(query)
         assert numbers_in(found) == []
+
+
+async def test_a_search_for_a_reference_goes_straight_to_its_message_and_for_a_beginning_nowhere(
+    client: httpx2.AsyncClient,
+) -> None:
+    straight = await client.get("/messages", params={"q": DECIDED.id[:8].upper()})
+    assert (straight.status_code, straight.headers["location"]) == (303, f"/messages/{DECIDED.id}")
+    all_of_them = await client.get("/messages", params={"q": IDENTITY})
+    assert all_of_them.text.count('href="/messages/') >= 3
+    assert numbers_in(all_of_them) == [IDENTITY], "what the person typed stands in the field alone"
+    assert all_of_them.text.count(IDENTITY) == 1
+    for beginning in (IDENTITY[:9], CARD[:12], IBAN[:20]):
+        found = await client.get("/messages", params={"q": beginning})
+        assert 'href="/messages/' not in found.text.partition("<main")[2], beginning
 
 
 async def test_a_claimed_item_is_masked_without_the_personal_token_and_a_look_is_recorded(

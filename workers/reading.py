@@ -3,6 +3,7 @@
 Before: recorder.py wrote. After: api.py, the console, `santral follow` and `explain`. Only reads.
 """
 
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,10 +15,10 @@ from sqlalchemy import Connection, text
 from schemas.api import MessageOut
 from schemas.base import Record
 from schemas.decision import Decision
-from schemas.fold import fold
 from schemas.masking import mask_message, mask_personal_numbers
 from schemas.message import Message
 from schemas.outcome import Outcome
+from workers.search_terms import fts5_query, terms_of, ts_query
 
 _message = msgspec.json.Decoder(Message)
 _decision = msgspec.json.Decoder(Decision)
@@ -98,6 +99,7 @@ class Line(Record, frozen=True, kw_only=True):
     priority: int | None
 
 
+_LOOKED_AT = 1000  # characters of a text that a line is made of
 _LINE = (
     "SELECT m.id, m.channel, m.sender, m.subject, m.body, m.received_ms, "
     "d.department, d.intent, d.action, d.priority, d.body FROM messages m "
@@ -126,16 +128,21 @@ def lines(connection: Connection, ids: Iterable[str]) -> list[Line]:
     return made
 
 
-def search(connection: Connection, words: str, limit: int = 50) -> list[Line]:
-    """Return the newest messages that have words beginning with all of those asked for."""
-    terms = fold(words).split()
-    if not terms:
-        return []
+def search(connection: Connection, words: str, limit: int = 50, *, key: bytes = b"") -> list[Line]:
+    """Return the newest messages that have words beginning with all of those asked for.
+
+    A whole phone, order or personal number finds its message however it is written; `key` is the
+    one that the recorder hashes personal numbers with. A reference finds its message, too.
+    """
+    referred = lines(connection, _referred(connection, words))
+    terms = terms_of(words, key)
+    if not (terms.tokens or terms.beginnings or terms.either):
+        return referred
     if connection.dialect.name == "sqlite":
-        asked = " ".join(f'"{t}"*' for t in terms)
+        asked = fts5_query(terms)
         found = "m.rowid IN (SELECT rowid FROM messages_text WHERE messages_text MATCH :q)"
     else:
-        asked = " & ".join(f"{t}:*" for t in terms)
+        asked = ts_query(terms)
         found = (
             "m.id IN (SELECT message FROM messages_text WHERE words @@ to_tsquery('simple', :q))"
         )
@@ -143,12 +150,44 @@ def search(connection: Connection, words: str, limit: int = 50) -> list[Line]:
         text(f"{_LINE}WHERE {found} ORDER BY m.received_ms DESC LIMIT :n"),
         {"q": asked, "n": limit},
     )
-    return [_line(row) for row in rows]
+    known = {line.id for line in referred}
+    return [*referred, *(_line(row) for row in rows if row[0] not in known)]
+
+
+def exact_hit(connection: Connection, words: str, *, key: bytes = b"") -> str | None:
+    """Return the id of the one message that a reference or a whole number names, None else."""
+    is_reference = _REFERENCE.fullmatch(words.strip()) is not None
+    if not is_reference and not terms_of(words, key).exact:
+        return None
+    found = search(connection, words, 2, key=key)
+    return found[0].id if len(found) == 1 else None
+
+
+_REFERENCE = re.compile(r"#?([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){0,3}(?:-[0-9a-fA-F]{12})?)")
+"""What a receipt gives out, the first eight digits of the message's id; or more of the id."""
+
+
+def _referred(connection: Connection, words: str) -> list[str]:
+    """Return the ids that a reference is the beginning of; almost always one."""
+    match = _REFERENCE.fullmatch(words.strip())
+    if match is None:
+        return []
+    begin = match[1].lower()
+    rows = connection.execute(
+        text("SELECT id FROM messages WHERE id >= :a AND id < :b ORDER BY id LIMIT 5"),
+        {"a": begin, "b": f"{begin}g"},
+    )
+    return [str(row[0]) for row in rows if str(row[0]).startswith(begin)]
 
 
 def _line(row: Any) -> Line:
     decided = _decision.decode(row[10]) if row[10] else None
-    shown = mask_message(_message.decode(row[4]), decided)
+    whole = _message.decode(row[4])
+    # A line shows the beginning alone; a number that is cut off there is still whole here.
+    beginning = msgspec.structs.replace(
+        whole, text=whole.text[:_LOOKED_AT], full_text="", call=None, forwarded=None
+    )
+    shown = mask_message(beginning, decided)
     sender = mask_personal_numbers(row[2])
     return Line(
         id=row[0], channel=row[1], sender=sender, subject=shown.subject, text=shown.text[:160],

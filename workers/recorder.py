@@ -26,11 +26,12 @@ from schemas import envelope, topics
 from schemas.dead import DeadLetter
 from schemas.decision import Decision
 from schemas.errors import Rejected, Unavailable
-from schemas.fold import fold
 from schemas.incident import Incident
 from schemas.link import Link, node
 from schemas.message import Message
 from schemas.outcome import Outcome
+from workers.search_index import Rebuild, write_words
+from workers.search_terms import words_of
 from workers.tables import METADATA
 
 log = get(__name__)
@@ -52,8 +53,6 @@ VOUCHING = frozenset({"api", "phone", "whatsapp", "twilio", "sikayetvar"})
 CLAIMS = frozenset({"email", "phone", "customer_no"})
 """Entities of a text by which a customer may be known."""
 
-_INDEXED = 4000  # characters of a text that can be searched
-
 _SCRUBBED_CHARS = 200
 _MOST, _MOST_SMALL = 2**63 - 1, 2**31 - 1
 """The largest numbers that a column takes: of BigInteger, and of Integer in PostgreSQL."""
@@ -63,7 +62,12 @@ Row = tuple[Any, ...]
 
 @dataclass
 class Rows:
-    """The rows of one batch by table, and how far its partitions were read."""
+    """The rows of one batch by table, and how far its partitions were read.
+
+    `search_key` hashes personal numbers in `words`; without one they can't be searched.
+    """
+
+    search_key: bytes = b""
 
     messages: list[Row] = field(default_factory=list)
     places: list[tuple[str, int]] = field(default_factory=list)
@@ -105,8 +109,7 @@ def _message(rows: Rows, m: Message, body: str) -> None:
 def _message_extras(rows: Rows, m: Message) -> None:
     handles = m.sender.handles
     sender = handles[0].value if handles else m.sender.name
-    words = f"{m.subject} {m.sender.name} {sender} {m.full_text[:_INDEXED]}"
-    rows.words.append((m.id, fold(words)))
+    rows.words.append((m.id, words_of(m, sender, rows.search_key)))
     said_by = "source" if m.channel in VOUCHING else "sender"
     for handle in handles if m.automatic is None else ():
         rows.handles.append(
@@ -242,14 +245,14 @@ Raw = tuple[str, int, int, bytes | None]
 """Topic, partition, offset and value of a record."""
 
 
-def store(engine: Engine, records: Sequence[Raw]) -> list[Rows]:
+def store(engine: Engine, records: Sequence[Raw], search_key: bytes = b"") -> list[Rows]:
     """Write records in one transaction and return what was written; raise Fenced, or an outage.
 
     Where the store does not take a batch, its halves are tried in order, down to the record that
     a fault of ours is in: of that one its own row alone is written.
     """
     try:
-        return [_store(engine, records, extras=True)]
+        return [_store(engine, records, search_key, extras=True)]
     except Exception as error:
         if is_outage(error):
             raise
@@ -257,10 +260,11 @@ def store(engine: Engine, records: Sequence[Raw]) -> list[Rows]:
             log.exception("recorder.bare", topic=records[0][0], offset=records[0][2])
     if len(records) > 1:
         half = len(records) // 2
-        return [*store(engine, records[:half]), *store(engine, records[half:])]
+        halves = (records[:half], records[half:])
+        return [rows for part in halves for rows in store(engine, part, search_key)]
     metrics.count("santral_bugs_caught_total", step=GROUP)
     with guard(log, GROUP, topic=records[0][0], offset=records[0][2]):
-        return [_store(engine, records, extras=False)]
+        return [_store(engine, records, search_key, extras=False)]
     # Not even that: the record stays in Kafka alone, and the next one is not kept waiting.
     rows = Rows()
     topic, partition, offset, _ = records[0]
@@ -271,8 +275,8 @@ def store(engine: Engine, records: Sequence[Raw]) -> list[Rows]:
     return [rows]
 
 
-def _store(engine: Engine, records: Sequence[Raw], *, extras: bool) -> Rows:
-    rows = Rows()
+def _store(engine: Engine, records: Sequence[Raw], search_key: bytes, *, extras: bool) -> Rows:
+    rows = Rows(search_key=search_key)
     for topic, partition, offset, value in records:
         take(rows, topic, partition, offset, value, extras=extras)
     if not extras:
@@ -294,7 +298,8 @@ def write(connection: Connection, rows: Rows) -> None:
             fresh.append(row)
             new[place] += 1
     insert(connection, "messages", fresh)
-    _index(connection, [row for row in rows.words if row[0] in kept])
+    words = {row[0]: row for row in rows.words if row[0] in kept}
+    write_words(connection, list(words.values()), _copy)
     insert(connection, "arrivals", list({row[:2]: row for row in rows.arrivals}.values()))
     insert(connection, "decisions", rows.decisions)
     insert(connection, "outcomes", rows.outcomes)
@@ -353,27 +358,6 @@ def _copy(connection: Connection, table: str, rows: Sequence[Row]) -> None:
             copy.write_row([v.replace("\x00", "") if isinstance(v, str) else v for v in row])
 
 
-def _index(connection: Connection, words: list[Row]) -> None:
-    """Make the new messages findable by their folded words."""
-    if not words:
-        return
-    words = list({row[0]: row for row in words}.values())
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(
-            "INSERT INTO messages_text(rowid, words) SELECT rowid, ? FROM messages WHERE id = ?",
-            [(text_, identifier) for identifier, text_ in words],
-        )
-        return
-    connection.exec_driver_sql(
-        "CREATE TEMP TABLE IF NOT EXISTS new_words (message text, words text) ON COMMIT DELETE ROWS"
-    )
-    _copy(connection, "new_words", words)
-    connection.exec_driver_sql(
-        "INSERT INTO messages_text SELECT message, to_tsvector('simple', words) FROM new_words "
-        "ON CONFLICT DO NOTHING"
-    )
-
-
 def _advance(connection: Connection, place: tuple[str, int], rows: Rows, fresh: int) -> None:
     """Move a partition's position on, from exactly where this batch began."""
     topic, partition = place
@@ -410,6 +394,8 @@ class Recorder:
 
     def __init__(self, settings: Settings, engine: Engine, clock: Clock, health: Health) -> None:
         self._engine, self._clock = engine, clock
+        self._key = settings.tokens.signing.encode()
+        self._search = Rebuild(engine, self._key, _copy)
         self.fresh = Fresh(clock, 60, "turn of the recorder")
         health.add("recorder", self.fresh)
         self._consumer = Consumer(
@@ -428,11 +414,12 @@ class Recorder:
 
     def start(self) -> None:
         """Join the group; reading begins where the store says."""
+        self._search.begin()
         self._consumer.subscribe([t.name for t in INPUTS], on_assign=self._assigned)
 
     def turn(self) -> int:
         """Record one batch; return how many records it had."""
-        first = self._consumer.poll(_WAIT_S)
+        first = self._consumer.poll(0 if self._fill_search() else _WAIT_S)
         self.fresh.succeeded()
         if first is None:
             return 0
@@ -450,7 +437,7 @@ class Recorder:
         if not records:
             return 0
         try:
-            written = store(self._engine, records)
+            written = store(self._engine, records, self._key)
         except Exception as error:
             if not is_outage(error):
                 raise
@@ -464,6 +451,16 @@ class Recorder:
     def stop(self) -> None:
         """Leave the group."""
         self._consumer.close()
+
+    def _fill_search(self) -> bool:
+        """Index some messages of an old store; return True while there is more to do at once."""
+        try:
+            return self._search.pending and self._search.step()
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            log.warning("search.later", why=str(error).splitlines()[0])
+            return False
 
     def _rewind(self, places: set[tuple[str, int]]) -> None:
         """Read on from where the store is, for partitions still ours."""

@@ -124,6 +124,15 @@ LINKS = Table(
 )  # fmt: skip
 """Every word of people on two handles; the newest of an id counts."""
 
+SEARCH_STATE = Table(
+    "search_state",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""What the search index was made by (`made_by`), and, while it is filled again, how far
+(`filled_to`, a message's id)."""
+
 ARRIVALS = Table(
     "arrivals", METADATA,
     Column("source", Text, primary_key=True),

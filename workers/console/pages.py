@@ -155,9 +155,14 @@ class Pages:
         """GET /messages: the newest, or what a search finds."""
         words = request.query_params.get("q", "")[:200]
         asked = words.strip()
-        lines = await (
-            self._api.ask(reading.search, words) if asked else self._api.ask(reading.newest, 50)
-        )
+        if not asked:
+            lines = await self._api.ask(reading.newest, 50)
+            return self.page(request, "messages.html", lines=lines, clear={"q": words})
+        key = self._api.settings.tokens.signing.encode()
+        hit = await self._api.ask(reading.exact_hit, words, key=key)
+        if hit is not None:
+            return RedirectResponse(f"/messages/{hit}", 303)
+        lines = await self._api.ask(reading.search, words, key=key)
         return self.page(request, "messages.html", lines=lines, clear={"q": words})
 
     async def message(self, request: Request) -> Response:

@@ -63,7 +63,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "priority": ("Öncelik", "Priority"),
     "nothing_yet": ("Henüz ileti yok.", "No messages yet."),
     "search": ("Ara", "Search"),
-    "search_help": ("Kelimelerin başı yeter", "Beginnings of words will do"),
+    "search_help": (
+        "Kelimelerin başı yeter; kayıt, telefon, sipariş numarası tam yazılır",
+        "Beginnings of words; references, phone and order numbers in full",
+    ),
     "found_none": ("Eşleşen ileti yok.", "No message matches."),
     "why": ("Neden böyle yönlendirildi", "Why it was routed so"),
     "evidence": ("Kanıt", "Evidence"),

@@ -1,0 +1,176 @@
+"""Search: whole numbers find their message, beginnings of personal ones find nothing."""
+
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import Engine, text
+
+from runtime import store
+from schemas import envelope, topics
+from schemas.fold import fold
+from schemas.message import Handle, Message, Party
+from tests.samples import message
+from workers import reading, search_index
+from workers.recorder import Rows, _copy, take, write
+from workers.run import MIGRATIONS
+from workers.search_index import Rebuild
+from workers.search_terms import terms_of, words_of
+
+KEY = b"k" * 32
+IDENTITY, CARD, IBAN = "10000000146", "4111111111111111", "TR330006100519786457841326"
+
+
+def record(engine: Engine, *messages: Message, key: bytes = KEY) -> None:
+    """Record messages."""
+    rows = Rows(search_key=key)
+    for made in messages:
+        take(rows, topics.MESSAGES.name, int(made.id[:6], 16), 0, envelope.encode(made))
+    with engine.begin() as connection:
+        write(connection, rows)
+
+
+def found(engine: Engine, words: str, key: bytes = KEY) -> list[str]:
+    """Return the ids that a search finds."""
+    with engine.connect() as connection:
+        return [line.id for line in reading.search(connection, words, key=key)]
+
+
+def hit(engine: Engine, words: str) -> str | None:
+    """Return the message that a search goes straight to."""
+    with engine.connect() as connection:
+        return reading.exact_hit(connection, words, key=KEY)
+
+
+@pytest.mark.parametrize("number", [IDENTITY, CARD, IBAN], ids=["identity", "card", "IBAN"])
+def test_the_whole_personal_number_finds_its_message_and_no_beginning_does(
+    engine: Engine, number: str
+) -> None:
+    made = message(f"Numaram {number}, teşekkürler", full_text="x" * 9000 + f" {number}")
+    record(engine, made, message("başka bir ileti", native="2"))
+    spaced = " ".join(number[i : i + 4] for i in range(0, len(number), 4))
+    for asked in (number, spaced, number.lower()) if number != IDENTITY else (number,):
+        assert found(engine, asked) == [made.id], asked
+        assert hit(engine, asked) == made.id
+    for length in range(1, len(number)):
+        assert found(engine, number[:length]) == [], length
+        assert found(engine, number[-length:]) == [], length
+    assert found(engine, number, key=b"another key" * 3) == []
+
+
+def test_no_digit_of_a_personal_number_is_in_the_index(engine: Engine) -> None:
+    named = Party(name=f"Ada {IDENTITY}", handles=(Handle(kind="customer_no", value=CARD),))
+    made = message(f"a {IDENTITY} b {CARD} c {IBAN}", subject=IBAN, sender=named)
+    words = words_of(made, CARD, KEY)
+    for number in (IDENTITY, CARD, IBAN):
+        for at in range(len(number) - 5):
+            assert number[at : at + 6].lower() not in words
+    assert "zqp" not in words_of(made, CARD, b""), "without a key no number is hashed"
+
+
+PHONES = ["0532 111 22 33", "05321112233", "+90 532 111 22 33", "0090 532 111 22 33",
+          "5321112233", "0532-111-22-33", "0532.111.22.33", "+90 (0) 532 111 22 33", "(0532) 111 22 33"]  # fmt: skip
+
+
+@pytest.mark.parametrize("written", PHONES)
+@pytest.mark.parametrize("asked", PHONES)
+def test_a_phone_is_found_however_it_is_written_and_asked(written: str, asked: str) -> None:
+    words = words_of(message(f"Beni {written} numarasından arayın"), "ada", KEY).split()
+    terms = terms_of(asked, KEY)
+    assert terms.exact
+    assert set(terms.tokens) <= set(words)
+    assert terms.tokens
+
+
+def test_phones_orders_and_references_go_straight_to_their_message(engine: Engine) -> None:
+    caller = Party(name="Eve", handles=(Handle(kind="phone", value="+905321112233"),))
+    first = message("Siparişim 4581237 ve SIP-2024-0113 nerede", sender=caller)
+    second = message("Siparişim 458 99 88 nerede", native="2")
+    record(engine, first, second)
+    for asked in ("0532 111 22 33", "4581237", "458 12 37", "SIP-2024-0113", "sip 2024 0113",
+                  first.id[:8].upper(), f"#{first.id[:8]}", first.id):  # fmt: skip
+        assert hit(engine, asked) == first.id, asked
+    assert hit(engine, "4589988") == second.id
+    assert hit(engine, "nerede") is None, "words show a list"
+    assert hit(engine, "siparisim 4581237") is None
+    assert found(engine, "siparisim 4581237") == [first.id]
+    assert found(engine, f"nerede {PHONES[0]}") == [first.id]
+    assert hit(engine, "deadbeef") is None
+
+
+@given(st.text(max_size=60))
+def test_no_search_brings_the_store_down(sqlite_store: Engine, asked: str) -> None:
+    found(sqlite_store, asked)
+    hit(sqlite_store, asked)
+
+
+@pytest.fixture(scope="module")
+def sqlite_store(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A store with one message."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('store')}/s.db"
+    store.migrate(url, MIGRATIONS)
+    made = store.engine(url)
+    record(made, message(f"selam 0532 111 22 33 {IDENTITY}"))
+    yield made
+    made.dispose()
+
+
+def _migrate(engine: Engine, revision: str, *, down: bool = False) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        (command.downgrade if down else command.upgrade)(config, revision)
+
+
+def test_an_older_store_is_indexed_again_without_its_numbers(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [message(f"Numaram {IDENTITY}", native=str(n)) for n in range(7)]
+    record(engine, *made)
+    _migrate(engine, "0002", down=True)
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM messages_text"))
+        if engine.dialect.name == "sqlite":
+            connection.execute(
+                text("INSERT INTO messages_text(rowid, words) SELECT rowid, :w FROM messages"),
+                {"w": fold(f"numaram {IDENTITY}")},
+            )
+    _migrate(engine, "head")
+    assert found(engine, IDENTITY[:9]) == []
+    assert found(engine, "numaram") == [], "emptied at once"
+    monkeypatch.setattr(search_index, "_SLICE", 3)
+    stopped = Rebuild(engine, KEY, _copy)
+    stopped.begin()
+    stopped.step()  # and then it is killed
+    rebuilds = [Rebuild(engine, KEY, _copy) for _ in range(2)]
+    for rebuild in rebuilds:
+        rebuild.begin()
+    for _ in range(10):
+        for rebuild in rebuilds:
+            if rebuild.pending:
+                rebuild.step()
+    assert not any(r.pending for r in rebuilds)
+    assert sorted(found(engine, IDENTITY)) == sorted(m.id for m in made)
+    assert len(found(engine, "numaram")) == 7
+    assert found(engine, IDENTITY[:9]) == []
+
+
+def test_a_new_key_has_every_message_indexed_again(engine: Engine) -> None:
+    made = message(f"Numaram {IDENTITY}")
+    record(engine, made)
+    other = b"o" * 32
+    for key in (KEY, other):
+        rebuild = Rebuild(engine, key, _copy)
+        rebuild.begin()
+        assert rebuild.pending
+        while rebuild.pending:
+            rebuild.step()
+    assert found(engine, IDENTITY, key=other) == [made.id]
+    assert found(engine, IDENTITY) == []
+    again = Rebuild(engine, other, _copy)
+    again.begin()
+    assert not again.pending, "what is as it should be is not done again"

@@ -1,0 +1,127 @@
+"""The search index of the store: written with the messages, and built anew where it is old.
+
+Before: recorder.py. After: reading.py searches it. An index whose rules or key are not today's is
+emptied at once and filled again from the store, a slice at a time beside the recorder's own work;
+each slice is a transaction, so that a crash, or a second recorder, does nothing twice.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Engine, text
+
+from runtime.faults import guard
+from runtime.log import get
+from schemas.message import Message
+from workers.search_terms import key_name, words_of
+
+log = get(__name__)
+
+RULES = "2"
+"""What the index holds of a message; another number has every message indexed again."""
+_SLICE = 500  # messages of one transaction
+
+Copy = Callable[[Connection, str, Sequence[tuple[Any, ...]]], None]
+_decoder = msgspec.json.Decoder(Message)
+
+
+def write_words(connection: Connection, words: Sequence[tuple[str, str]], copy: Copy) -> None:
+    """Make messages findable by their words: pairs of id and words, all of them in the store."""
+    if not words:
+        return
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(
+            "INSERT OR REPLACE INTO messages_text(rowid, words) "
+            "SELECT rowid, ? FROM messages WHERE id = ?",
+            [(line, identifier) for identifier, line in words],
+        )
+        return
+    connection.exec_driver_sql(
+        "CREATE TEMP TABLE IF NOT EXISTS new_words (message text, words text) ON COMMIT DELETE ROWS"
+    )
+    copy(connection, "new_words", words)
+    connection.exec_driver_sql(
+        "INSERT INTO messages_text SELECT message, to_tsvector('simple', words) FROM new_words "
+        "ON CONFLICT (message) DO UPDATE SET words = excluded.words"
+    )
+
+
+class Rebuild:
+    """Fills an old index again; `pending` says whether there is something left to do."""
+
+    def __init__(self, engine: Engine, key: bytes, copy: Copy) -> None:
+        self._engine, self._key, self._copy = engine, key, copy
+        self.pending = False
+
+    def begin(self) -> None:
+        """Empty the index where its rules or its key are old, and note where filling stands."""
+        wanted = f"{RULES}.{key_name(self._key)}"
+        with self._engine.begin() as connection:
+            if _state(connection, "made_by") != wanted:
+                connection.exec_driver_sql("DELETE FROM messages_text")
+                _set_state(connection, "made_by", wanted)
+                _set_state(connection, "filled_to", "")
+            self.pending = _state(connection, "filled_to") is not None
+        if self.pending:
+            log.info("search.rebuilding")
+
+    def step(self) -> bool:
+        """Index the next messages; return whether there are more."""
+        with self._engine.begin() as connection:
+            at = _state(connection, "filled_to")
+            rows = [] if at is None else _next_messages(connection, at)
+            write_words(connection, self._words(rows), self._copy)
+            last = rows[-1][0] if len(rows) == _SLICE else None
+            if at is not None and not _move_state(connection, "filled_to", at, last):
+                connection.rollback()  # another recorder did this slice
+                return True
+        if last is None:
+            self.pending = False
+            log.info("search.rebuilt")
+        return self.pending
+
+    def _words(self, rows: list[Any]) -> list[tuple[str, str]]:
+        """Return the words by message; one that a fault of ours is in can't be searched."""
+        words = []
+        for identifier, sender, body in rows:
+            with guard(log, "search", message=identifier):
+                words.append((identifier, words_of(_decoder.decode(body), sender, self._key)))
+        return words
+
+
+def _next_messages(connection: Connection, after: str) -> list[Any]:
+    rows = connection.execute(
+        text("SELECT id, sender, body FROM messages WHERE id > :after ORDER BY id LIMIT :n"),
+        {"after": after, "n": _SLICE},
+    )
+    return list(rows)
+
+
+def _state(connection: Connection, name: str) -> str | None:
+    row = connection.execute(
+        text("SELECT value FROM search_state WHERE name = :name"), {"name": name}
+    ).first()
+    return None if row is None else str(row[0])
+
+
+def _set_state(connection: Connection, name: str, value: str) -> None:
+    connection.execute(
+        text(
+            "INSERT INTO search_state (name, value) VALUES (:name, :value) "
+            "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+        ),
+        {"name": name, "value": value},
+    )
+
+
+def _move_state(connection: Connection, name: str, before: str, after: str | None) -> bool:
+    """Move a state on from what it was; with None it is done. Return False when it had moved."""
+    change = (
+        "DELETE FROM search_state" if after is None else "UPDATE search_state SET value = :after"
+    )
+    done = connection.execute(
+        text(f"{change} WHERE name = :name AND value = :before"),
+        {"name": name, "before": before, "after": after},
+    )
+    return bool(done.rowcount)

@@ -1,0 +1,134 @@
+"""What of a message can be searched, and what a search asks for. Pure.
+
+Before: the recorder's messages, a person's search. After: search_index.py, reading.py. Personal
+numbers are no words of the index: each is a keyed hash, so that the whole number finds its message
+and no beginning of it does. Phones and numbers with separators are also kept joined, so that they
+are found however either side wrote them.
+"""
+
+import hmac
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+
+from schemas.digit_runs import SEPARATORS
+from schemas.fold import fold
+from schemas.message import Message
+from schemas.personal_numbers import find_personal_numbers, without
+
+WORDS_CHARS = 4000
+"""Characters of a text whose words can be searched."""
+NUMBERS_CHARS = 32_000
+"""Characters of a text whose numbers can be searched."""
+
+_APART = "\n\n\n"  # no number goes on over it
+_GAP = rf"[{SEPARATORS}]{{0,3}}"
+_TURKISH_PHONE = re.compile(
+    rf"(?<![0-9+])(?:(?:\+|00)?90{_GAP})?(?:0{_GAP})?([2-5](?:{_GAP}[0-9]){{9}})(?![0-9])"
+)
+_FOREIGN_PHONE = re.compile(rf"\+([1-9](?:{_GAP}[0-9]){{7,14}})(?![0-9])")
+_GROUPS = re.compile(r"[0-9]+(?:[-./_ ][0-9]+){0,6}")
+_CODE = re.compile(
+    r"[A-Za-z]{1,6}[-./_]?[0-9][0-9A-Za-z]*(?:[-./_][0-9A-Za-z]*[0-9][0-9A-Za-z]*){0,5}"
+)
+_NOT_BARE = re.compile(r"[^0-9A-Za-z]")
+_DIGIT = re.compile(r"[0-9]")
+_LEAST_DIGITS = 4  # of an order number and kin
+_MOST_CHARS = 24
+
+# Tokens of our own begin with letters that no Turkish or English word begins with.
+_PERSONAL, _PHONE, _JOINED = "zqp", "zqt", "zqn"
+
+
+@dataclass(frozen=True)
+class Terms:
+    """A search: tokens and beginnings of words that all have to be there, or one of `either`.
+
+    `exact` says that a whole number is looked for.
+    """
+
+    tokens: tuple[str, ...] = ()
+    beginnings: tuple[str, ...] = ()
+    either: tuple[str, ...] = ()
+    exact: bool = False
+
+
+def words_of(message: Message, sender: str, key: bytes) -> str:
+    """Return the words and tokens of a message, separated by spaces; `key` hashes its numbers."""
+    parts = [message.subject, message.sender.name, sender, message.full_text[:NUMBERS_CHARS]]
+    text = _APART.join(parts)
+    numbers = find_personal_numbers(text)
+    rest = without(text, numbers).replace("\0", " ")
+    tokens = [_hashed(key, text[n.start : n.end]) for n in numbers] if key else []
+    if len(_DIGIT.findall(rest)) >= _LEAST_DIGITS:
+        tokens += phone_tokens(rest)
+        written = [*_GROUPS.findall(rest), *_CODE.findall(rest)]
+        tokens += [_JOINED + _bare(number) for number in written if _is_number(number)]
+    beginning = len(text) - len(parts[-1]) + WORDS_CHARS
+    return f"{fold(rest[:beginning])}{' '.join(dict.fromkeys(tokens))}"
+
+
+def terms_of(asked: str, key: bytes) -> Terms:
+    """Return what a search asks for."""
+    numbers = find_personal_numbers(asked)
+    rest = without(asked, numbers).replace("\0", " ")
+    tokens = [_hashed(key, asked[n.start : n.end]) for n in numbers]
+    phones = phone_tokens(rest)
+    if phones:
+        tokens += phones
+        rest = _FOREIGN_PHONE.sub(" ", _TURKISH_PHONE.sub(" ", rest))
+    beginnings = tuple(fold(rest).split())
+    if tokens:
+        return Terms(tokens=tuple(tokens), beginnings=beginnings, exact=not beginnings)
+    if _is_number(asked.strip()):
+        # A number alone: as it was typed, joined, or a person's that only its words tell.
+        either = (_JOINED + _bare(asked), _hashed(key, asked))
+        return Terms(beginnings=beginnings, either=either, exact=True)
+    return Terms(beginnings=beginnings)
+
+
+def phone_tokens(text: str) -> list[str]:
+    """Return a token for each telephone number: Turkish ones without code and trunk zero."""
+    turkish = [_bare(m[1]) for m in _TURKISH_PHONE.finditer(text)]
+    foreign = [_bare(m[1]) for m in _FOREIGN_PHONE.finditer(text)]
+    return [_PHONE + n for n in [*turkish, *(n for n in foreign if not n.startswith("90"))]]
+
+
+def _hashed(key: bytes, number: str) -> str:
+    digest = hmac.new(key, f"santral.search.{_bare(number)}".encode(), sha256).hexdigest()
+    return _PERSONAL + digest[:24]
+
+
+def _bare(number: str) -> str:
+    return _NOT_BARE.sub("", number).lower()
+
+
+def _is_number(text: str) -> bool:
+    """Say whether a text is one number such as of an order: 4581237, SIP-2024-0113, 458 12 37."""
+    bare = _bare(text)
+    if not bare.isascii() or len(bare) > _MOST_CHARS or len(_DIGIT.findall(bare)) < _LEAST_DIGITS:
+        return False
+    words = re.split(rf"[{SEPARATORS}#]+", text.strip())
+    return all(_DIGIT.search(w) or len(w) <= _LEAST_DIGITS for w in words) and len(words) <= 8
+
+
+def key_name(key: bytes) -> str:
+    """Return a name of the key that hashes, by which the index knows when it has changed."""
+    return hmac.new(key, b"santral.search.key", sha256).hexdigest()[:16]
+
+
+def fts5_query(terms: Terms) -> str:
+    """Return the search for SQLite's FTS5; terms are of letters and digits alone."""
+    every = " ".join([*(f'"{t}"' for t in terms.tokens), *(f'"{b}"*' for b in terms.beginnings)])
+    return _any(every, (f'"{e}"' for e in terms.either), " OR ")
+
+
+def ts_query(terms: Terms) -> str:
+    """Return the search for PostgreSQL's to_tsquery."""
+    every = " & ".join([*terms.tokens, *(f"{b}:*" for b in terms.beginnings)])
+    return _any(every, terms.either, " | ")
+
+
+def _any(every: str, either: Iterable[str], separator: str) -> str:
+    return separator.join([*([f"({every})"] if every else []), *either])
