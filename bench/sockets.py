@@ -71,6 +71,11 @@ def run() -> dict[str, Any]:
         environ = {
             **os.environ, "SANTRAL_HOME": settings.home, "SANTRAL_DOOR__PORT": str(port),
             "SANTRAL_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
+            # All visitors come from one address here.
+            "SANTRAL_LIMITS__CHAT_SESSIONS": str(VISITORS + 1),
+            "SANTRAL_LIMITS__CHAT_SESSIONS_BY_ADDRESS": str(VISITORS + 1),
+            "SANTRAL_LIMITS__CHAT_LINES": "1000000",
+            "SANTRAL_LIMITS__CHAT_LINES_BY_ADDRESS": "1000000",
         }  # fmt: skip
         running = subprocess.Popen(
             [sys.executable, "-m", "runtime.cli", "ingest"], env=environ, stderr=subprocess.DEVNULL

@@ -10,6 +10,7 @@ Before: the widget connects. After: accept publishes each line; replies.v1 comes
 
 import asyncio
 import contextlib
+import math
 import secrets
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,7 @@ from ingest.channel import Delivery
 from ingest.channels import chat
 from ingest.replies import Replies
 from runtime import http, metrics, trace
+from runtime.guard import Stranger, stranger
 from runtime.log import get
 from schemas import topics
 from schemas.base import derived_id
@@ -30,8 +32,6 @@ from schemas.outcome import Outcome, Reply
 
 log = get(__name__)
 
-# A person types slower; a script that doesn't is asked to wait, and loses nothing.
-_LINES_A_MINUTE = 60
 _open = 0
 
 
@@ -44,6 +44,7 @@ class Visit:
     replies: Replies
     account: str
     settings: Any
+    sender: Stranger
     session: str = ""
     name: str = ""
     email: str = ""
@@ -68,12 +69,17 @@ async def serve(
     if settings.origins and origin not in settings.origins:
         await socket.close(code=4403, reason="this site is not among the account's origins")
         return
-    await socket.accept()
+    sender = stranger(socket)
+    if not sender.guard.chats.take(sender.address):
+        await socket.close(code=1013, reason="too many chats are open: try again later")
+        return
     _open += 1
     metrics.gauge("santral_chat_sessions_open", _open)
-    visit = Visit(socket, ingest, replies, account, settings)
+    visit = Visit(socket, ingest, replies, account, settings, sender)
     try:
-        await _hello(visit)
+        await socket.accept()
+        async with asyncio.timeout(sender.guard.limits.chat_hello.total_seconds()):
+            await _hello(visit)
         async with asyncio.TaskGroup() as group:
             pushing = group.create_task(_push(visit))
             try:
@@ -82,7 +88,10 @@ async def serve(
                 pushing.cancel()
     except* (WebSocketDisconnect, ConnectionError):
         pass  # leaving is how a visit ends
+    except* TimeoutError:
+        metrics.count("santral_callers_refused_total", reason="chat_hello")
     finally:
+        sender.guard.chats.give(sender.address)
         _open -= 1
         metrics.gauge("santral_chat_sessions_open", _open)
         with contextlib.suppress(RuntimeError, ConnectionError, WebSocketDisconnect):
@@ -141,9 +150,10 @@ async def _line(visit: Visit, line: chat.Line) -> None:
     clock = visit.ingest.clock
     if clock.monotonic() - visit.since > 60:
         visit.since, visit.lines = clock.monotonic(), 0
-    visit.lines += 1
-    if visit.lines > _LINES_A_MINUTE:
-        await _say(visit, type="retry", id=line.id, after=30, text="too many lines")
+    wait = wait_of(visit)
+    if wait:
+        # A person types slower; a script that doesn't is asked to wait, and loses nothing.
+        await _say(visit, type="retry", id=line.id, after=wait, text="too many lines")
         return
     stored = chat.Stored(session=visit.session, line=line, name=visit.name, email=visit.email)
     delivery = Delivery(
@@ -160,6 +170,16 @@ async def _line(visit: Visit, line: chat.Line) -> None:
         # Without a message it is a dead letter: kept, and the visitor need not send it again.
         identifier = message.id if message else ""
         await _say(visit, type="accepted", id=line.id, message=identifier)
+
+
+def wait_of(visit: Visit) -> float:
+    """Return the seconds until the visit's next line is taken; 0 takes it."""
+    guard = visit.sender.guard
+    visit.lines += 1
+    if visit.lines > guard.limits.chat_lines_by_session:
+        return 30
+    wait = guard.lines_by_address.take(visit.sender.address) or guard.lines.take("")
+    return math.ceil(wait)
 
 
 async def _push(visit: Visit) -> None:

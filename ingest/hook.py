@@ -74,16 +74,28 @@ class HookTools:
     proven: Callable[[], None] = _nothing
 
 
+MIB = 1024 * 1024
+
+
 class Hook(Protocol):
     """What every webhook has; `channel` names the parser of its deliveries.
 
-    A vendor that is not `patient` re-sends little or never: what it sent while Kafka is away is
-    kept in the journal, and it is told that it was taken.
+    `max_body` is the largest body that the vendor sends, in bytes. A vendor that is not `patient`
+    re-sends little or never: what it sent while Kafka is away is kept in the journal, and it is
+    told that it was taken.
     """
 
     name: str
     channel: str
     patient: bool
+    max_body: int
+
+    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+        """Return the headers of which a call must bear one before its body is read.
+
+        Empty where the proof is in the body; raise Rejected(signature.unset) without a secret.
+        """
+        ...
 
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return what a call held, once it is proven; raise Rejected or Retry."""

@@ -10,7 +10,7 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, AnyStr
 
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP
@@ -20,6 +20,8 @@ from ingest.channel import Channel, Delivery
 from ingest.clean.header import normal_address
 from ingest.hooks.envelope import with_envelope
 from runtime import http, metrics
+from runtime.guard import Guard, network_of
+from runtime.limits import Limits
 from runtime.log import get
 from runtime.settings import MailDoor
 from schemas.errors import ConfigError, Problem, Retry
@@ -99,12 +101,65 @@ class Receiver:
         return f"250 2.0.0 {made.id if made else 'kept as a dead letter'}"
 
 
-class _Lmtp(LMTP):
-    """LMTP of any line length: a long line is a sender's fault that must not bounce."""
+class _Counted(SMTP):
+    """A connection that is counted, as are the bytes of a mail until it is answered."""
+
+    guard: Guard
+    _counted = False
+    _address = ""
+    _held = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Count the connection, or send it away; STARTTLS comes here a second time."""
+        if not self._counted:
+            self._address = network_of(str((transport.get_extra_info("peername") or ("",))[0]))
+            shared = self.guard.is_proxy(self._address)
+            self._counted = self.guard.mails.take(self._address, shared=shared)
+        if not self._counted:
+            _end(transport, b"421 4.3.2 too many connections, try again later\r\n")
+            return
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Give back everything."""
+        if self._counted:
+            self._counted = False
+            self.guard.mails.give(self._address)
+            self._release()
+            super().connection_lost(error)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes, as long as all connections together do not hold too many."""
+        if not self._counted:
+            return
+        if not self.guard.mail_bytes.take(self._address, len(data)):
+            _end(self.transport, b"452 4.3.1 too many mails at once, try again later\r\n")
+            return
+        self._held += len(data)
+        super().data_received(data)
+
+    async def push(self, status: AnyStr) -> None:
+        """Answer: what was sent until now is taken, or refused."""
+        self._release()
+        await super().push(status)
+
+    def _release(self) -> None:
+        self.guard.mail_bytes.give(self._address, self._held)
+        self._held = 0
 
 
-class _Smtp(SMTP):
-    """SMTP of any line length."""
+class _Smtp(_Counted):
+    """SMTP of any line length: a long line is a sender's fault that must not bounce."""
+
+
+class _Lmtp(_Counted, LMTP):
+    """LMTP of any line length."""
+
+
+def _end(transport: asyncio.BaseTransport | None, answer: bytes) -> None:
+    if isinstance(transport, asyncio.WriteTransport):
+        transport.write(answer)
+        transport.close()
 
 
 def check(settings: MailDoor, accounts: Mapping[str, Any]) -> None:
@@ -138,14 +193,17 @@ def check(settings: MailDoor, accounts: Mapping[str, Any]) -> None:
         raise ConfigError(problems)
 
 
-async def serve(settings: MailDoor, receiver: Receiver, stop: asyncio.Event) -> None:
+async def serve(
+    settings: MailDoor, receiver: Receiver, stop: asyncio.Event, guard: Guard | None = None
+) -> None:
     """Serve until `stop` is set, then let what was taken reach Kafka."""
-    kind: type[SMTP] = _Lmtp if settings.protocol == "lmtp" else _Smtp
+    base: type[_Counted] = _Lmtp if settings.protocol == "lmtp" else _Smtp
+    named = {"guard": guard or Guard(Limits()), "line_length_limit": settings.max_mail}
+    kind: type[_Counted] = type("Counting", (base,), named)
     context = None
     if settings.certificate:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(settings.certificate, settings.key or None)
-    kind.line_length_limit = settings.max_mail
     loop = asyncio.get_running_loop()
 
     def session() -> SMTP:

@@ -26,6 +26,7 @@ from runtime import bus, http, stage
 from runtime.archive import Folder
 from runtime.bus import Publisher
 from runtime.clock import Clock
+from runtime.guard import Guard
 from runtime.health import Health
 from runtime.journal import Journal
 from runtime.log import get
@@ -89,7 +90,8 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
             settings=settings, ingest=ingest, replies=replies, accounts=found, desk=desk,
             outside=outside, pending=pending,
         )  # fmt: skip
-        server = http.server(app(door, health))
+        guard = Guard(settings.limits)
+        server = http.server(app(door, health), guard)
         pulls = [
             _pull(channel, name, account, pending, cursors, health, clock, settings.home_path)
             for channel in CHANNELS.values()
@@ -100,7 +102,7 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
         mail_door.check(settings.mail_door, found["email"])
         if settings.mail_door.protocol != "off":
             receiver = mail_door.Receiver(ingest, CHANNELS["email"], found["email"])
-            serving.append(mail_door.serve(settings.mail_door, receiver, stop))
+            serving.append(mail_door.serve(settings.mail_door, receiver, stop, guard))
         await stage.until(stop, _follow(replies), pending.run(), *pulls, finishing=serving)
     await web.close()
     await publisher.stop()

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
+import logging
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -18,7 +19,10 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from runtime.guard import Guard, stranger
+from runtime.guarded_http import protocol
 from runtime.health import Health
+from runtime.limits import Limits
 from runtime.log import get
 from schemas.api import PERSONAL_HEADER, Fault
 from schemas.base import Record
@@ -37,6 +41,9 @@ STATUS = {
     "signature.stale": 401, "signature.unset": 401, "reply.forbidden": 409, "reply.too_late": 409,
 }  # fmt: skip
 """HTTP status of a rejection code; all others are 400."""
+
+SOCKETS_LIMIT = 128 * 1024
+"""Largest frame of a WebSocket, in bytes: the longest line of a chat, every letter escaped."""
 
 _LOOPBACK = ("127.0.0.1", "::1")
 
@@ -61,10 +68,17 @@ def fault(status: int, code: str, text: str, after: float | None = None) -> Resp
     return Response(body, status, headers, media_type="application/json")
 
 
-async def on_rejected(_request: HTTPConnection, error: Exception) -> Response:
-    """Answer a Rejected that an endpoint raised."""
+async def on_rejected(request: HTTPConnection, error: Exception) -> Response:
+    """Answer a Rejected that an endpoint raised; many wrong tokens of one address: 429."""
     assert isinstance(error, Rejected)
+    if error.code == "token.wrong" and (wait := stranger(request).failed()):
+        return too_many(wait)
     return fault(STATUS.get(error.code, 400), error.code, error.text)
+
+
+def too_many(wait: float) -> Response:
+    """Answer who tried too often; a right token is let in all the same."""
+    return fault(429, "too_many", "too many wrong attempts from this address", wait)
 
 
 async def on_retry(_request: HTTPConnection, error: Exception) -> Response:
@@ -117,6 +131,7 @@ def require(request: HTTPConnection, *tokens: str) -> None:
         raise Rejected("token.missing", "send `Authorization: Bearer TOKEN`")
     if not same(given.strip(), *tokens):
         raise Rejected("token.wrong")
+    stranger(request).proven()
 
 
 def holder(request: HTTPConnection, **tokens: str) -> str:
@@ -210,15 +225,24 @@ def _contained(app: ASGIApp) -> ASGIApp:
     return contained
 
 
-def server(app: ASGIApp, sockets_limit: int = 1 << 20) -> Server:
+def server(app: ASGIApp, guard: Guard | None = None) -> Server:
     """Return a server of `app`; a connection that stays open holds the stop 3 s at most."""
-    return Server(
-        uvicorn.Config(
-            _contained(app), log_config=None, access_log=False, lifespan="off",
-            ws_max_size=sockets_limit, timeout_graceful_shutdown=3, server_header=False,
-            date_header=False, ws="websockets-sansio", proxy_headers=False,
-        )
-    )  # fmt: skip
+    # What strangers send that is no HTTP is theirs to mend: it fills no log.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    config = uvicorn.Config(
+        _contained(app),
+        http=protocol(guard or Guard(Limits())),
+        ws="websockets-sansio",
+        ws_max_size=SOCKETS_LIMIT,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=3,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+    )
+    return Server(config)
 
 
 async def serve(made: Server, sockets: Sequence[socket.socket], stop: asyncio.Event) -> None:

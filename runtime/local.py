@@ -41,6 +41,7 @@ _HEALTHY_S = 30.0
 _LONGEST_DELAY_S = 30.0
 _STOP_S = 15.0
 _READY_S = 120.0
+_DEMO_LINES = 100_000  # a minute
 _LOG_LIMIT = 10 * 1024 * 1024
 
 Say = Callable[[str], None]
@@ -234,13 +235,19 @@ class Supervisor:
     def _stage(
         self, name: str, command: list[str], ready_url: str | None = None, *, ops: bool = True
     ) -> Child:
+        environ = self._environ()
+        if name == "ingest" and self._demo_rate is not None:
+            # Every customer of the demo writes from one address: this machine's.
+            lines = str(_DEMO_LINES)
+            environ["SANTRAL_LIMITS__CHAT_LINES_BY_ADDRESS"] = lines
+            environ["SANTRAL_LIMITS__CHAT_LINES"] = lines
         port = free_port()
         url = ready_url or f"http://127.0.0.1:{port}/readyz"
         if ops:
             self.access.setdefault("ops", {})[name] = f"http://127.0.0.1:{port}"
         return Child(
             name, [sys.executable, "-m", "runtime.cli", *command],
-            {**self._environ(), "SANTRAL_OPS__PORT": str(port)},
+            {**environ, "SANTRAL_OPS__PORT": str(port)},
             ready=(lambda: _http_ok(url)) if ops else (lambda: True),
         )  # fmt: skip
 

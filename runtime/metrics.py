@@ -44,6 +44,7 @@ Name = Literal[
     "santral_incidents_open",
     "santral_incidents_written_total",
     "santral_chat_sessions_open",
+    "santral_callers_refused_total",
     "santral_stage_stalled_total",
     "santral_bugs_caught_total",
 ]
@@ -139,6 +140,9 @@ METRICS: dict[Name, Metric] = {
     "santral_incidents_written_total": Metric(
         "counter", "What the watch told of incidents: opened, grown, closed.", ("status",)),
     "santral_chat_sessions_open": Metric("gauge", "Web chat connections open at this door."),
+    "santral_callers_refused_total": Metric(
+        "counter", "Callers over a limit of [limits]; a jump: a flood, or a limit too low.",
+        ("reason",)),
     "santral_stage_stalled_total": Metric(
         "counter", "Times the watchdog found a position standing still with lag.", ("stage",)),
     "santral_bugs_caught_total": Metric(

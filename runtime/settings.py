@@ -19,6 +19,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
+from runtime.limits import Limits
 from schemas.base import Record
 from schemas.departments import DEFAULT, Department
 from schemas.errors import ConfigError, Problem
@@ -233,6 +234,7 @@ class Settings(Record, frozen=True, kw_only=True):
     watch: Watch = Watch()
     desk: Desk = Desk()
     replies: Replies = Replies()
+    limits: Limits = Limits()
     ops: Ops = Ops()
     local: Local = Local()
     departments: dict[str, Department] = msgspec.field(default_factory=lambda: dict(DEFAULT))

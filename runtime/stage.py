@@ -5,6 +5,7 @@ finishes what it has in hand. A task that dies takes the process with it: it is 
 """
 
 import asyncio
+import resource
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -17,12 +18,14 @@ from runtime.health import Health, Watchdog
 from runtime.health import serve as serve_ops
 from runtime.settings import Settings
 
+_FILES = 16_384  # open files that a stage may need: connections, Kafka, logs
 Main = Callable[[Settings, Health, Clock, asyncio.Event], Awaitable[None]]
 
 
 def run(name: str, settings: Settings, main: Main) -> None:
     """Run a stage to its end; its probes and metrics are served on a port of their own."""
     logs.configure(name, settings.log_level)
+    _raise_file_limit()
     log = logs.get("runtime.stage")
     health = Health(name)
     answering = serve_ops(health, settings.ops)
@@ -51,6 +54,14 @@ def run(name: str, settings: Settings, main: Main) -> None:
     uvloop.run(whole())
     answering.shutdown()
     answering.server_close()
+
+
+def _raise_file_limit() -> None:
+    """Let the process open the files that [limits] allows for: the default is often 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def until(

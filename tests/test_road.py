@@ -499,6 +499,7 @@ def test_the_published_surface_is_served(road: Up) -> None:
         assert door.get("/metrics").status_code == 404
     with road.http(base="console") as console:
         assert console.get("/metrics").status_code == 404
+    road.send("Faturam yanlış", _new())
     told = httpx2.get(f"{road.access['ops']['ingest']}/metrics").text
     assert "santral_messages_accepted_total" in told
 

@@ -19,6 +19,7 @@ from runtime.bus import Publisher
 from runtime.claims import connect
 from runtime.clock import Clock
 from runtime.faults import is_outage
+from runtime.guard import Guard
 from runtime.health import Health, Watchdog
 from runtime.log import get
 from runtime.settings import Settings
@@ -137,7 +138,7 @@ async def console(
     api = Api(settings=settings, desk=desk, store=engine, trial=trial)
     health.add("kafka", lambda: None if publisher.healthy else "the last publish failed")
     sockets = [http.listen(settings.console.host, settings.console.port)]
-    server = http.server(app(api, health, stop))
+    server = http.server(app(api, health, stop), Guard(settings.limits))
     try:
         await stage.until(stop, finishing=[http.serve(server, sockets, stop)])
     finally:

@@ -24,7 +24,7 @@ import msgspec
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.html import to_text
 from ingest.clean.told import instant, read
-from ingest.hook import Call, HookTools, Taken, in_time, need
+from ingest.hook import MIB, Call, HookTools, Taken, in_time, need
 from ingest.polling import Ask, Item, Poll, Stored, mark, pages, stars, stored, versioned
 from schemas.base import Record
 from schemas.errors import Rejected
@@ -92,9 +92,19 @@ class Complaint:
     channel = "complaint"
     way: Literal["push", "pull"] = "push"
     patient = True
+    max_body = 8 * MIB
     account: type[msgspec.Struct] = Account
     takes = "entries of a feed, items of a JSON address, calls of the site; later versions of them"
     ignores = "what holds none of the keywords, where some are set"
+
+    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+        """Return where the proof is."""
+        secret = need(settings.secret, "secret", "[channels.complaint.ACCOUNT]")
+        return (
+            ("webhook-signature",)
+            if secret.startswith("whsec_")
+            else (settings.signature_header.lower(),)
+        )
 
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return what a call of the site's held."""

@@ -12,7 +12,7 @@ import msgspec
 from ingest.channel import Context, Delivery, Parsed, message_of
 from ingest.clean.html import to_text
 from ingest.clean.told import Text, instant, read
-from ingest.hook import Call, HookTools, Taken, need, same_hmac
+from ingest.hook import MIB, Call, HookTools, Taken, need, same_hmac
 from schemas.base import Record, message_id
 from schemas.errors import Rejected
 from schemas.message import Answering, Event, Handle, Party, Post
@@ -81,9 +81,15 @@ class Discourse:
     channel = "discourse"
     way: Literal["push", "pull"] = "push"
     patient = False
+    max_body = 4 * MIB
     account: type[msgspec.Struct] = Account
     takes = "posts of people, their edits and deletions"
     ignores = "our own, the system's, small actions, whispers, pings, every other event"
+
+    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+        """Return where the proof is."""
+        need(settings.secret, "secret", "[channels.discourse.ACCOUNT]")
+        return ("x-discourse-event-signature",)
 
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return what a call of the forum's held."""

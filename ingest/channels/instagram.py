@@ -10,7 +10,7 @@ import msgspec
 
 from ingest import meta, meta_page
 from ingest.channel import Context, Delivery, Parsed, Web
-from ingest.hook import Call, HookTools, Taken
+from ingest.hook import MIB, Call, HookTools, Taken, need
 
 
 class Account(meta_page.Account, frozen=True, kw_only=True):
@@ -26,9 +26,16 @@ class Instagram:
     channel = "instagram"
     way: Literal["push", "pull"] = "push"
     patient = True
+    max_body = 4 * MIB
     account: type[msgspec.Struct] = Account
     takes = "direct messages with files, postbacks, quick replies, comments, posts, mentions"
     ignores = "echoes, delivery and read receipts, opt-ins, referrals, likes"
+
+    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+        """Return where the proof is."""
+        secret = settings.app_secret or settings.instagram_secret
+        need(secret, "app_secret", "[channels.instagram.ACCOUNT]")
+        return ("x-hub-signature-256",)
 
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return what a call of Meta's held."""

@@ -15,7 +15,7 @@ import msgspec
 
 from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
 from ingest.clean.told import Text, instant, read, size
-from ingest.hook import Call, HookTools, Taken, need
+from ingest.hook import MIB, Call, HookTools, Taken, need
 from schemas.base import Record, message_id
 from schemas.errors import Rejected
 from schemas.message import Answering, Attachment, Event, Handle, Party
@@ -127,9 +127,15 @@ class Line:
     channel = "line"
     way: Literal["push", "pull"] = "push"
     patient = False
+    max_body = 2 * MIB
     account: type[msgspec.Struct] = Account
     takes = "texts, pictures, films, sound, files, stickers, places, button taps, unsending"
     ignores = "follows, joins, beacons, readings and every other event"
+
+    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+        """Return where the proof is."""
+        need(settings.channel_secret, "channel_secret", "[channels.line.ACCOUNT]")
+        return ("x-line-signature",)
 
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return what a call of LINE's held."""

@@ -10,7 +10,7 @@ import msgspec
 
 from ingest import meta, meta_page
 from ingest.channel import Context, Delivery, Parsed, Web
-from ingest.hook import Call, HookTools, Taken
+from ingest.hook import MIB, Call, HookTools, Taken, need
 
 
 class Messenger:
@@ -20,9 +20,15 @@ class Messenger:
     channel = "messenger"
     way: Literal["push", "pull"] = "push"
     patient = True
+    max_body = 4 * MIB
     account: type[msgspec.Struct] = meta_page.Account
     takes = "direct messages with files, postbacks, quick replies, comments, posts, mentions"
     ignores = "echoes, delivery and read receipts, opt-ins, referrals, likes"
+
+    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+        """Return where the proof is."""
+        need(settings.app_secret, "app_secret", "[channels.messenger.ACCOUNT]")
+        return ("x-hub-signature-256",)
 
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return what a call of Meta's held."""

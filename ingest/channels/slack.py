@@ -16,7 +16,7 @@ import msgspec
 
 from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of, touched
 from ingest.clean.told import Text, instant, read, size
-from ingest.hook import Answer, Call, HookTools, Taken, in_time, need, same_hmac
+from ingest.hook import MIB, Answer, Call, HookTools, Taken, in_time, need, same_hmac
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Attachment, Handle, Party
@@ -127,9 +127,15 @@ class Slack:
     channel = "slack"
     way: Literal["push", "pull"] = "push"
     patient = False
+    max_body = MIB
     account: type[msgspec.Struct] = Account
     takes = "messages of people with files, edits, deletions, reactions"
     ignores = "bots and our own, joins, topics, unfurled links, commands and buttons"
+
+    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+        """Return where the proof is."""
+        need(settings.signing_secret, "signing_secret", "[channels.slack.ACCOUNT]")
+        return ("x-slack-signature",)
 
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return what a call of Slack's held, or the answer to its challenge."""

@@ -16,7 +16,7 @@ import msgspec
 from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
 from ingest.clean.html import to_text
 from ingest.clean.told import instant, read
-from ingest.hook import Call, HookTools, Taken, need
+from ingest.hook import MIB, Call, HookTools, Taken, need
 from schemas.base import Record, message_id
 from schemas.errors import Rejected, Retry
 from schemas.message import Answering, Attachment, Event, Handle, Party
@@ -137,6 +137,7 @@ class Teams:
     channel = "teams"
     way: Literal["push", "pull"] = "push"
     patient = False
+    max_body = MIB
     account: type[msgspec.Struct] = Account
     takes = "messages of people with files, card submits, edits, deletions, reactions"
     ignores = "joins, installations, typing, invokes"
@@ -145,6 +146,11 @@ class Teams:
         self._keys: dict[str, Key] = {}
         self._asked: datetime | None = None
         self._failed: datetime | None = None
+
+    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+        """Return where the proof is."""
+        need(settings.app_id, "app_id", "[channels.teams.ACCOUNT]")
+        return ("authorization",)
 
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return what a call of Microsoft's held."""

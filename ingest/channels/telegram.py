@@ -28,7 +28,7 @@ from ingest.channel import (
     touched,
 )
 from ingest.clean.told import Text, instant, read, size, there
-from ingest.hook import Answer, Call, HookTools, Taken, need
+from ingest.hook import MIB, Answer, Call, HookTools, Taken, need
 from schemas.base import Record
 from schemas.errors import Rejected, Retry
 from schemas.message import Answering, Attachment, Handle, Party
@@ -282,9 +282,15 @@ class Telegram:
     channel = "telegram"
     way: Literal["push", "pull"] = "push"
     patient = True
+    max_body = MIB
     account: type[msgspec.Struct] = Account
     takes = "texts, captions, files, contacts, places, button taps, edits, business chats"
     ignores = "bots, joins and other notices, reactions, polls, channel posts, membership"
+
+    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+        """Return where the proof is."""
+        need(settings.secret_token, "secret_token", "[channels.telegram.ACCOUNT]")
+        return ("x-telegram-bot-api-secret-token",)
 
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return what a call of Telegram's held: it bears the secret itself."""

@@ -15,7 +15,7 @@ from ingest import twilio_mark
 from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
 from ingest.clean.told import read
 from ingest.forms import fields
-from ingest.hook import Answer, Call, HookTools, Taken, need
+from ingest.hook import MIB, Answer, Call, HookTools, Taken, need
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Attachment, Handle, Party
@@ -49,9 +49,15 @@ class Twilio:
     channel = "twilio"
     way: Literal["push", "pull"] = "push"
     patient = False
+    max_body = MIB
     account: type[msgspec.Struct] = Account
     takes = "SMS, MMS and WhatsApp messages with files, button taps, places"
     ignores = "status callbacks of what we sent"
+
+    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+        """Return where the proof is."""
+        need(settings.auth_token, "auth_token", "[channels.twilio.ACCOUNT]")
+        return ("x-twilio-signature",)
 
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return what a call of Twilio's held."""

@@ -10,7 +10,7 @@ import msgspec
 
 from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
 from ingest.clean.told import Text, instant, read, size
-from ingest.hook import Call, HookTools, Taken, need, same_hmac
+from ingest.hook import MIB, Call, HookTools, Taken, need, same_hmac
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Attachment, Handle, Party
@@ -79,9 +79,15 @@ class Viber:
     channel = "viber"
     way: Literal["push", "pull"] = "push"
     patient = True
+    max_body = MIB
     account: type[msgspec.Struct] = Account
     takes = "texts, pictures, films, files, stickers, contacts, places, links"
     ignores = "deliveries, readings, subscriptions, conversations that only began"
+
+    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+        """Return where the proof is."""
+        need(settings.token, "token", "[channels.viber.ACCOUNT]")
+        return ("x-viber-content-signature",)
 
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return what a call of Viber's held."""

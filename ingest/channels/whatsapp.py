@@ -16,7 +16,7 @@ import msgspec
 from ingest import meta
 from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
 from ingest.clean.told import Text, instant, read
-from ingest.hook import Call, HookTools, Taken
+from ingest.hook import MIB, Call, HookTools, Taken, need
 from schemas.base import Record, message_id
 from schemas.errors import Rejected
 from schemas.message import Answering, Attachment, Event, Handle, Party
@@ -250,9 +250,15 @@ class Whatsapp:
     channel = "whatsapp"
     way: Literal["push", "pull"] = "push"
     patient = True
+    max_body = 4 * MIB
     account: type[msgspec.Struct] = Account
     takes = "texts, captions, files, voice, buttons and lists, places, contacts, orders"
     ignores = "statuses (sent, delivered, read, failed), echoes, history, calls, system notices"
+
+    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+        """Return where the proof is."""
+        need(settings.app_secret, "app_secret", "[channels.whatsapp.ACCOUNT]")
+        return ("x-hub-signature-256",)
 
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return what a call of Meta's held."""

@@ -32,7 +32,7 @@ from ingest.channel import (
     touched,
 )
 from ingest.clean.told import Text, instant, read
-from ingest.hook import Answer, Call, HookTools, Taken, need
+from ingest.hook import MIB, Answer, Call, HookTools, Taken, need
 from schemas.base import Record
 from schemas.cursor import Cursor
 from schemas.errors import Rejected, Retry, retry_after
@@ -177,9 +177,15 @@ class X:
     channel = "x"
     way: Literal["push", "pull"] = "push"
     patient = False
+    max_body = 2 * MIB
     account: type[msgspec.Struct] = Account
     takes = "posts that mention, answer or quote the account; their edits"
     ignores = "reposts, likes, follows, our own posts, every other event"
+
+    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+        """Return where the proof is."""
+        need(settings.consumer_secret, "consumer_secret", "[channels.x.ACCOUNT]")
+        return ("x-twitter-webhooks-signature",)
 
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return what a call of X's held, or the answer to its challenge."""

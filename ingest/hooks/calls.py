@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from ingest import twilio_mark
-from ingest.hook import Call, HookTools, Taken, need
+from ingest.hook import MIB, Call, HookTools, Taken, need
 from schemas.errors import Rejected
 
 _LISTED = ("dg-token", "authorization", "x-webhook-secret")
@@ -25,6 +25,14 @@ class Calls:
     name = "calls"
     channel = "phone"
     patient = True
+    max_body = 32 * MIB
+
+    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+        """Return where the proof is."""
+        if settings.twilio.auth_token and not settings.secret:
+            return ("x-twilio-signature",)
+        need(settings.secret, "secret", "[channels.phone.ACCOUNT]")
+        return ("x-twilio-signature", *self._names(settings))
 
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return the transcript in a call."""
@@ -33,7 +41,7 @@ class Calls:
             tools.proven()
             return _taken(call)
         secret = need(settings.secret, "secret", "[channels.phone.ACCOUNT]").encode()
-        names = (settings.secret_header.lower(),) if settings.secret_header else _LISTED
+        names = self._names(settings)
         given = [call.headers[n] for n in names if call.headers.get(n)]
         if not given:
             raise Rejected("signature.missing", f"no header {' or '.join(names)}")
@@ -43,6 +51,9 @@ class Calls:
                 tools.proven()
                 return _taken(call)
         raise Rejected("signature.wrong", "the header holds another secret")
+
+    def _names(self, settings: Any) -> tuple[str, ...]:
+        return (settings.secret_header.lower(),) if settings.secret_header else _LISTED
 
     def setup(self, settings: Any, url: str) -> str | None:
         """Return what to set up."""

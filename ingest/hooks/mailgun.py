@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from ingest.forms import fields, first, last
-from ingest.hook import Call, HookTools, Taken, in_time, need, same_hmac
+from ingest.hook import MIB, Call, HookTools, Taken, in_time, need, same_hmac
 from ingest.hooks.envelope import with_envelope
 from schemas.errors import Rejected, Retry
 
@@ -26,9 +26,15 @@ class Mailgun:
     name = "mailgun"
     channel = "email"
     patient = True
+    max_body = 40 * MIB
 
     def __init__(self) -> None:
         self._used: OrderedDict[str, None] = OrderedDict()
+
+    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+        """Return where the proof is."""
+        need(settings.mailgun_key, "mailgun_key", "[channels.email.ACCOUNT]")
+        return ()
 
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return the raw mail of a route's call."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from ingest.hook import Call, HookTools, Taken, need
+from ingest.hook import MIB, Call, HookTools, Taken, need
 from ingest.hooks.envelope import with_envelope
 from schemas import envelope
 from schemas.base import Record
@@ -31,6 +31,12 @@ class Postmark:
     name = "postmark"
     channel = "email"
     patient = True
+    max_body = 64 * MIB
+
+    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+        """Return where the proof is."""
+        need(settings.postmark_password, "postmark_password", "[channels.email.ACCOUNT]")
+        return ("authorization",)
 
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return the raw mail of an inbound call."""

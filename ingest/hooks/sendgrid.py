@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from ingest.forms import fields, first
-from ingest.hook import Call, HookTools, Taken, in_time, need
+from ingest.hook import MIB, Call, HookTools, Taken, in_time, need
 from ingest.hooks.envelope import with_envelope
 from schemas.base import Record
 from schemas.errors import Rejected, Retry
@@ -39,6 +39,12 @@ class Sendgrid:
     name = "sendgrid"
     channel = "email"
     patient = True
+    max_body = 40 * MIB
+
+    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+        """Return where the proof is."""
+        need(settings.sendgrid_key, "sendgrid_key", "[channels.email.ACCOUNT]")
+        return (_SIGNATURE,)
 
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return the raw mail of a parse call."""

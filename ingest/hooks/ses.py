@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from ingest.hook import Call, HookTools, Taken, need
+from ingest.hook import MIB, Call, HookTools, Taken, need
 from ingest.hooks.envelope import IN_BUCKET, InBucket, with_envelope
 from schemas import envelope
 from schemas.base import Record
@@ -80,9 +80,15 @@ class Ses:
     name = "ses"
     channel = "email"
     patient = False  # three tries, 20 s apart, unless the subscription says otherwise
+    max_body = MIB
 
     def __init__(self) -> None:
         self._certificates: dict[str, bytes] = {}
+
+    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+        """Return where the proof is."""
+        need(",".join(settings.ses_topics), "ses_topics", "[channels.email.ACCOUNT]")
+        return ()
 
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return the mail in a notification, or confirm a subscription."""

@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runtime import http
+from runtime.guard import stranger
 from runtime.health import Health
 from runtime.plain_paths import PlainPaths
 from schemas.api import openapi
@@ -128,7 +129,8 @@ def own_form(page: http.Endpoint) -> http.Endpoint:
 def _enter(api: Api, request: Request, token: str) -> Response:
     """Sign in by the link that `santral up` prints; the token leaves the address at once."""
     if not http.same(token, api.settings.tokens.console):
-        return _to_login(request)
+        wait = stranger(request).failed()
+        return http.too_many(wait) if wait else _to_login(request)
     answer = RedirectResponse(request.url.path, 303)
     session.sign_in(answer, api.settings, "admin")
     return answer

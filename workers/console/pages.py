@@ -22,6 +22,7 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from runtime import http
 from runtime.archive import Folder
 from runtime.claims import AWAY
+from runtime.guard import stranger
 from runtime.log import get
 from schemas.api import ClaimIn, Item, LeaseIn, MoveIn, ReplyIn
 from schemas.decision import TRIAGE
@@ -105,6 +106,8 @@ class Pages:
                 session.sign_in(answer, self._api.settings, name)
                 return answer
             wrong = True
+            if wait := stranger(request).failed():
+                return http.too_many(wait)
         return self.page(request, "login.html", 401 if wrong else 200, wrong=wrong)
 
     async def logout(self, _request: Request) -> Response:

@@ -1,0 +1,174 @@
+"""Who holds how much before being proven: connections, bytes, chats, mails, wrong attempts.
+
+Before: runtime/guarded_http.py, the chat's and the mail door take before they keep anything, and
+give back afterwards. After: a caller over a limit is refused, and everybody else is served. One
+Guard a process; it is used from the event loop's thread alone.
+"""
+
+import ipaddress
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+
+from starlette.requests import HTTPConnection
+
+from runtime import metrics
+from runtime.limits import Limits
+
+Monotonic = Callable[[], float]
+
+_ADDRESSES = 20_000  # whose attempts are remembered; each costs some 200 bytes
+
+
+class Tally:
+    """How much is held, by address and in all."""
+
+    def __init__(self, reason: str, in_all: int, by_address: int) -> None:
+        self._reason, self._in_all, self._by_address = reason, in_all, by_address
+        self._held: dict[str, int] = {}
+        self.total = 0
+
+    def take(self, address: str, amount: int = 1, *, shared: bool = False) -> bool:
+        """Take an amount; say False, and take nothing, where it goes over a limit.
+
+        A `shared` address is a proxy's, behind which many callers are: it has no limit of its own.
+        """
+        held = self._held.get(address, 0) + amount
+        if self.total + amount > self._in_all or (held > self._by_address and not shared):
+            metrics.count("santral_callers_refused_total", reason=self._reason)
+            return False
+        self._held[address] = held
+        self.total += amount
+        return True
+
+    def give(self, address: str, amount: int = 1) -> None:
+        """Give back what was taken."""
+        left = self._held.get(address, 0) - amount
+        if left > 0:
+            self._held[address] = left
+        else:
+            self._held.pop(address, None)
+        self.total -= amount
+
+
+class Rate:
+    """A token bucket for each address: `burst` at once, then one every `every` seconds."""
+
+    def __init__(self, reason: str, burst: int, every: float, monotonic: Monotonic) -> None:
+        self._reason, self._burst, self._every, self._now = reason, burst, every, monotonic
+        self._full_at: OrderedDict[str, float] = OrderedDict()
+
+    def take(self, address: str) -> float:
+        """Return 0 and take one, or the seconds until one is there."""
+        now = self._now()
+        # The moment at which the bucket is full again tells how much is in it now.
+        full_at = max(self._full_at.get(address, now), now) + self._every
+        wait = full_at - now - self._burst * self._every
+        if wait > 1e-9:
+            metrics.count("santral_callers_refused_total", reason=self._reason)
+            return wait
+        self._full_at[address] = full_at
+        self._full_at.move_to_end(address)
+        while len(self._full_at) > _ADDRESSES or (
+            self._full_at and next(iter(self._full_at.values())) < now
+        ):
+            self._full_at.popitem(last=False)
+        return 0.0
+
+
+class Guard:
+    """The counts of one process."""
+
+    def __init__(self, limits: Limits, monotonic: Monotonic = time.monotonic) -> None:
+        self.limits = limits
+        self.connections = Tally("connections", limits.connections, limits.connections_by_address)
+        self.bytes = Tally(
+            "unproven_bytes", limits.unproven_bytes, limits.unproven_bytes_by_address
+        )
+        self.chats = Tally("chat_sessions", limits.chat_sessions, limits.chat_sessions_by_address)
+        self.mails = Tally(
+            "mail_connections", limits.mail_connections, limits.mail_connections_by_address
+        )
+        self.mail_bytes = Tally("mail_bytes", limits.mail_bytes, limits.mail_bytes)
+        self.lines = Rate("chat_lines", limits.chat_lines, 60 / limits.chat_lines, monotonic)
+        self.lines_by_address = Rate(
+            "chat_lines", limits.chat_lines_by_address, 60 / limits.chat_lines_by_address, monotonic
+        )
+        self.attempts = Rate(
+            "attempts", limits.attempts, limits.attempt_every.total_seconds(), monotonic
+        )
+        self._proxies = [ipaddress.ip_network(n, strict=False) for n in limits.trusted_proxies]
+
+    def is_proxy(self, address: str) -> bool:
+        """Say whether an address is a trusted proxy's."""
+        if not self._proxies:
+            return False
+        try:
+            found = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(found in network for network in self._proxies)
+
+    def address(self, peer: str, forwarded: Iterable[str]) -> str:
+        """Return the caller's address: the last that no trusted proxy has of X-Forwarded-For."""
+        address = peer
+        hops = [hop.strip() for header in forwarded for hop in header.split(",")]
+        while hops and self.is_proxy(address):
+            address = hops.pop()
+        return network_of(address)
+
+
+class Stranger:
+    """Who sent one request, and the bytes of its body that are held until a proof."""
+
+    def __init__(self, guard: Guard, address: str) -> None:
+        self.guard, self.address = guard, address
+        self._held, self._proven = 0, False
+
+    def hold(self, size: int) -> bool:
+        """Hold bytes of the body; say False where that is over a limit."""
+        if self._proven:
+            return True
+        if not self.guard.bytes.take(self.address, size):
+            return False
+        self._held += size
+        return True
+
+    def release(self) -> None:
+        """Give back what is held: the request is over."""
+        if self._held:
+            self.guard.bytes.give(self.address, self._held)
+            self._held = 0
+
+    def proven(self) -> None:
+        """Count no longer: a token or a signature was right."""
+        self._proven = True
+        self.release()
+
+    def failed(self) -> float:
+        """Note a wrong attempt; return the seconds to wait where there were too many, else 0."""
+        return self.guard.attempts.take(self.address)
+
+
+def stranger(connection: HTTPConnection) -> Stranger:
+    """Return who sent a request or opened a WebSocket."""
+    state = connection.scope.setdefault("state", {})
+    found = state.get("stranger")
+    if not isinstance(found, Stranger):
+        # Without our server, as in a test of the application alone, everybody is by themselves.
+        host = connection.client.host if connection.client else ""
+        found = state["stranger"] = Stranger(Guard(Limits()), host)
+    return found
+
+
+def network_of(address: str) -> str:
+    """Return what one caller has: an IPv4 address, or the /64 of an IPv6 address."""
+    if ":" not in address:
+        return address
+    try:
+        found = ipaddress.IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if found.ipv4_mapped:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.IPv6Network((found, 64), strict=False))

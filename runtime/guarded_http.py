@@ -1,0 +1,233 @@
+"""The HTTP protocol of our servers: uvicorn's, with limits from the first byte on.
+
+Before: a caller connects. After: the ASGI application, whose scope's state has the Stranger. A
+caller that is slow, large or too many is answered 408, 431 or 503 and closed; beyond the limit of
+connections a small reserve answers the probes, so that operators see what happens. Time counts
+here and not in the application: it ends callers that no application ever hears of.
+"""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Callable
+
+import msgspec
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from runtime import metrics
+from runtime.guard import Guard, Stranger, network_of
+from schemas.api import Fault
+
+_PROBES = (b"/livez", b"/readyz")
+_RESERVE = 32  # connections beyond the limit, which probes are answered on
+_RESERVE_TIME_S = 2.0
+# How long what still comes is thrown away after an early answer: to close at once would reset the
+# connection, and the caller would never read why.
+_LINGER_S = 2.0
+_REASONS = {408: b"Request Timeout", 431: b"Request Header Fields Too Large",
+            503: b"Service Unavailable"}  # fmt: skip
+
+
+class Reserve:
+    """The connections beyond the limit; the oldest makes room for the newest."""
+
+    def __init__(self) -> None:
+        self._open: OrderedDict[int, asyncio.Transport] = OrderedDict()
+
+    def add(self, number: int, transport: asyncio.Transport) -> None:
+        """Add a connection."""
+        self._open[number] = transport
+        if len(self._open) > _RESERVE:
+            self._open.popitem(last=False)[1].abort()
+
+    def discard(self, number: int) -> None:
+        """Forget a connection."""
+        self._open.pop(number, None)
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection. `protocol` makes the class of one Guard."""
+
+    guard: Guard
+    reserve: Reserve
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """Count the connection, and wait for its first request."""
+        super().connection_made(transport)
+        self._peer = network_of(str((transport.get_extra_info("peername") or ("",))[0]))
+        self._in_head, self._head_bytes = True, 0
+        self._body_began = self._body_at = 0.0
+        self._refused = self._upgraded = False
+        self._strangers: deque[Stranger] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        shared = self.guard.is_proxy(self._peer)
+        self._counted = self.guard.connections.take(self._peer, shared=shared)
+        if not self._counted:
+            self.reserve.add(id(self), transport)
+        limit = self.guard.limits.header_time.total_seconds()
+        self._arm(limit if self._counted else _RESERVE_TIME_S, self._head_late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give back everything."""
+        self._disarm()
+        self._uncount()
+        while self._strangers:
+            self._strangers.popleft().release()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; what comes after a refusal is thrown away."""
+        if self._refused:
+            return
+        if self._in_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._is_over():
+            return
+        limits = self.guard.limits
+        if not self._in_head:
+            if self._timer is None:
+                first = min(limits.body_pause, limits.body_time).total_seconds()
+                self._arm(first, self._body_late)
+        elif self._head_bytes > limits.header_bytes:
+            self._refuse(431, "header_bytes")
+        elif self._head_bytes and self._timer is None:
+            self._arm(limits.header_time.total_seconds(), self._head_late)
+
+    def on_message_begin(self) -> None:
+        """A request begins, perhaps behind another in the same bytes."""
+        super().on_message_begin()
+        self._in_head, self._head_bytes = True, max(1, self._head_bytes)
+
+    def on_headers_complete(self) -> None:
+        """Judge the head, and hand the request on."""
+        if self._refused:
+            return
+        self._disarm()
+        self._in_head = False
+        limits = self.guard.limits
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size > limits.header_bytes or len(self.headers) > limits.header_count:
+            self._refuse(431, "header_bytes")
+            return
+        if not self._counted and self.url.partition(b"?")[0] not in _PROBES:
+            self._refuse(503, "connections")
+            return
+        self._begin(limits.body_time.total_seconds())
+        super().on_headers_complete()
+        if not self._counted and self.cycle is not None:
+            self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        """Count the bytes of a body for as long as nobody proved to have sent it."""
+        if self._refused:
+            return
+        self._body_at = self.loop.time()
+        cycle: RequestResponseCycle | None = self.cycle
+        unanswered = cycle is not None and not cycle.response_complete
+        if unanswered and not self._strangers[-1].hold(len(body)):
+            self._refuse(503, "unproven_bytes", counted=True)
+            return
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is here; the next may begin."""
+        if self._refused:
+            return
+        super().on_message_complete()
+        self._disarm()
+        self._in_head, self._head_bytes = True, 0
+
+    def on_response_complete(self) -> None:
+        """Release what the request held; do not wait long for a body that nobody wants."""
+        super().on_response_complete()
+        if self._strangers:
+            self._strangers.popleft().release()
+        if not self._in_head and self.cycle.response_complete and self.cycle.more_body:
+            self._arm(_LINGER_S, self.transport.close)
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over to the WebSocket, which is counted as a chat from here on."""
+        self._upgraded = True
+        self._disarm()
+        self._uncount()
+        self.app_state = {**self.app_state, "stranger": self._strangers[-1]}
+        super().handle_websocket_upgrade()
+
+    def _is_over(self) -> bool:
+        return self._refused or self._upgraded or self.transport.is_closing()
+
+    def _begin(self, body_time: float) -> None:
+        """Note who sends the request, and until when its body has to be here."""
+        forwarded = [v.decode("latin-1") for n, v in self.headers if n == b"x-forwarded-for"]
+        sender = Stranger(self.guard, self.guard.address(self._peer, forwarded))
+        self._strangers.append(sender)
+        self.scope["state"]["stranger"] = sender
+        self._body_at = self.loop.time()
+        self._body_end = self._body_at + body_time
+
+    def _head_late(self) -> None:
+        self._refuse(408, "header_time")
+
+    def _body_late(self) -> None:
+        """End a body that stands still or takes too long, unless it is us who do not read."""
+        now, pause = self.loop.time(), self.guard.limits.body_pause.total_seconds()
+        due = self._body_at + pause
+        if self.flow.read_paused:
+            due = now + pause
+        elif now >= self._body_end or now >= due - 0.001:
+            self._timer = None
+            self._refuse(408, "body_time")
+            return
+        self._arm(min(due, max(self._body_end, now + 0.1)) - now, self._body_late)
+
+    def _refuse(self, status: int, reason: str, *, counted: bool = False) -> None:
+        """Answer and close; what the application does for this caller ends."""
+        self._refused = True
+        self._disarm()
+        if not counted:
+            metrics.count("santral_callers_refused_total", reason=reason)
+        cycle: RequestResponseCycle | None = self.cycle
+        begun = cycle is not None and cycle.response_started and not cycle.response_complete
+        if cycle is not None:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        while self._strangers:
+            self._strangers.popleft().release()
+        if begun:
+            self.transport.abort()
+            return
+        self.flow.resume_reading()
+        self.transport.write(_answer(status, reason))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._arm(_LINGER_S, self.transport.abort)
+
+    def _uncount(self) -> None:
+        if self._counted:
+            self.guard.connections.give(self._peer)
+            self._counted = False
+        self.reserve.discard(id(self))
+
+    def _arm(self, seconds: float, call: Callable[[], None]) -> None:
+        self._disarm()
+        self._timer = self.loop.call_later(seconds, call)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def protocol(guard: Guard) -> type[asyncio.Protocol]:
+    """Return the protocol class that counts with this Guard."""
+    return type("Guarded", (GuardedProtocol,), {"guard": guard, "reserve": Reserve()})
+
+
+def _answer(status: int, reason: str) -> bytes:
+    code = "try_again" if status == 503 else f"http.{status}"
+    body = msgspec.json.encode(Fault(code=code, text=f"over the limit `{reason}`"))
+    return b"".join((
+        b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\n" % (status, _REASONS[status]),
+        b"retry-after: 5\r\n" if status == 503 else b"",
+        b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body), body,
+    ))  # fmt: skip

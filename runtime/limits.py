@@ -1,0 +1,92 @@
+"""What callers may take before anybody knows who they are: the table `[limits]` of the settings.
+
+Before: a settings file. After: runtime/guard.py counts, docs/operations.md shows the table.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Annotated, get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from schemas.base import Record
+
+MIB = 1024 * 1024
+
+_Networks = tuple[
+    Annotated[str, Meta(pattern=r"^[0-9a-fA-F:.]+(/\d{1,3})?$")], ...
+]  # addresses or networks
+
+
+class Limits(Record, frozen=True, kw_only=True):
+    """Limits before proof. Each field says what it bounds, and in which unit.
+
+    An IPv6 address counts with its /64: that is what one caller has.
+    """
+
+    header_time: Annotated[timedelta, Meta(description="for a request's line and headers")] = (
+        timedelta(seconds=10)
+    )
+    header_bytes: Annotated[int, Meta(ge=1024, description="of a request's line and headers")] = (
+        32 * 1024
+    )
+    header_count: Annotated[int, Meta(ge=10, description="headers of a request")] = 100
+    body_time: Annotated[timedelta, Meta(description="for a whole body")] = timedelta(seconds=120)
+    body_pause: Annotated[timedelta, Meta(description="without a byte of a body that is due")] = (
+        timedelta(seconds=10)
+    )
+    unproven_bytes: Annotated[
+        int, Meta(ge=MIB, description="of bodies of all callers who are not proven yet")
+    ] = 128 * MIB
+    unproven_bytes_by_address: Annotated[
+        int, Meta(ge=MIB, description="the same, of one address")
+    ] = 40 * MIB
+    connections: Annotated[int, Meta(ge=1, description="HTTP connections in all")] = 2000
+    connections_by_address: Annotated[
+        int, Meta(ge=1, description="HTTP connections of one address")
+    ] = 200
+    chat_hello: Annotated[timedelta, Meta(description="until a chat's first frame, `hello`")] = (
+        timedelta(seconds=10)
+    )
+    chat_sessions: Annotated[int, Meta(ge=1, description="open chats in all")] = 2000
+    chat_sessions_by_address: Annotated[
+        int, Meta(ge=1, description="open chats of one address")
+    ] = 50
+    chat_lines: Annotated[int, Meta(ge=1, description="lines a minute of all chats")] = 6000
+    chat_lines_by_address: Annotated[
+        int, Meta(ge=1, description="lines a minute of one address")
+    ] = 120
+    chat_lines_by_session: Annotated[int, Meta(ge=1, description="lines a minute of one chat")] = 60
+    mail_connections: Annotated[int, Meta(ge=1, description="LMTP or SMTP connections")] = 200
+    mail_connections_by_address: Annotated[
+        int, Meta(ge=1, description="the same, of one address")
+    ] = 100
+    mail_bytes: Annotated[
+        int, Meta(ge=MIB, description="of mails that are not taken yet, of all connections")
+    ] = 256 * MIB
+    attempts: Annotated[
+        int, Meta(ge=1, description="wrong tokens and sign-ins of an address, then 429")
+    ] = 10
+    attempt_every: Annotated[timedelta, Meta(description="until one more is heard")] = timedelta(
+        seconds=6
+    )
+    trusted_proxies: Annotated[
+        _Networks, Meta(description="whose X-Forwarded-For tells the caller's address")
+    ] = ()
+
+
+def rows() -> Iterator[tuple[str, str, str]]:
+    """Yield each limit's name, its default as it is written, and its sentence."""
+    hints = get_type_hints(Limits, include_extras=True)
+    for field in msgspec.structs.fields(Limits):
+        meta = next(m for m in get_args(hints[field.name]) if isinstance(m, Meta))
+        yield field.name, _written(field.default), meta.description or ""
+
+
+def _written(value: object) -> str:
+    if isinstance(value, timedelta):
+        return f'"{value.total_seconds():g}s"'
+    if isinstance(value, int) and value >= MIB:
+        return f"{value} ({value // MIB} MiB)"
+    return "none" if value == () else str(value)

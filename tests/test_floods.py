@@ -1,0 +1,311 @@
+"""Limits before proof: what a slow, large or frequent caller gets, while others are served."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from ingest import chat_door, mail_door
+from ingest.channels import chat
+from ingest.registry import HOOKS
+from runtime.guard import Guard, Rate, Stranger, Tally, network_of
+from runtime.limits import MIB, Limits, rows
+from runtime.local import free_port
+from runtime.settings import MailDoor
+from tests.test_contract import CALLS
+from tests.test_door import TOKENS, opened, raw
+
+SHORT = timedelta(seconds=0.4)
+ROOT = Path(__file__).parent.parent
+
+
+class Callers:
+    """Connections that are held open."""
+
+    def __init__(self) -> None:
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def open(
+        self, url: str, sent: bytes
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect, and begin to send."""
+        host, _, port = url.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        self._writers.append(writer)
+        writer.write(sent)
+        return reader, writer
+
+    async def close(self) -> None:
+        """Close all of them."""
+        for writer in self._writers:
+            writer.close()
+        for writer in self._writers:
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+        self._writers.clear()
+
+
+@pytest.fixture
+async def callers() -> AsyncIterator[Callers]:
+    """Connections that are closed with the test."""
+    made = Callers()
+    yield made
+    await made.close()
+
+
+async def _text(reader: asyncio.StreamReader) -> bytes:
+    """Return what comes until the end; nothing where the connection is just cut."""
+    with contextlib.suppress(ConnectionError):
+        async with asyncio.timeout(10):
+            return await reader.read()
+    return b""
+
+
+async def _status(reader: asyncio.StreamReader) -> int:
+    """Return the status of an answer; 0 where the connection is just cut."""
+    return int((await _text(reader)).partition(b" ")[2][:3] or 0)
+
+
+async def test_a_caller_who_does_not_finish_is_ended_and_the_probes_still_answer(
+    tmp_path: Path, callers: Callers
+) -> None:
+    limits = Limits(header_time=SHORT, body_pause=SHORT, connections_by_address=5)
+    async with opened(tmp_path, limits=limits) as door, httpx2.AsyncClient() as client:
+        halves = [
+            await callers.open(door, b"GET /livez HTTP/1.1\r\nHost: x\r\nX-A: ") for _ in range(60)
+        ]
+        assert (await client.get(f"{door}/livez")).status_code == 200, "beyond the limit"
+        assert (await client.get(f"{door}/chat")).status_code == 503
+        ends = {await _status(reader) for reader, _ in halves}
+        assert ends <= {0, 408}
+        assert 408 in ends
+        await callers.close()
+        async with asyncio.timeout(10):
+            while (await client.get(f"{door}/chat")).status_code != 200:
+                await asyncio.sleep(0.02)  # until all is given back
+        head = b"POST /v1/forms/default HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc"
+        reader, _ = await callers.open(door, head)
+        assert await _status(reader) == 408
+
+
+async def test_a_body_that_drips_is_ended_after_its_time(tmp_path: Path, callers: Callers) -> None:
+    limits = Limits(body_time=timedelta(seconds=1), body_pause=timedelta(seconds=30))
+    async with opened(tmp_path, limits=limits) as door:
+        head = b"POST /v1/forms/default HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n"
+        reader, writer = await callers.open(door, head)
+
+        async def drip() -> None:
+            with contextlib.suppress(ConnectionError):
+                while True:
+                    writer.write(b"a")
+                    await writer.drain()
+                    await asyncio.sleep(0.1)
+
+        dripping = asyncio.create_task(drip())
+        assert await _status(reader) == 408
+        dripping.cancel()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [b"X-A: " + b"a" * 8_000_000 + b"\r\n", b"X-A: 1\r\n" * 100_000, b"X-A: 1\r\n" * 101],
+    ids=["long", "many", "one too many"],
+)
+async def test_headers_over_the_limit_are_431(
+    tmp_path: Path, callers: Callers, headers: bytes
+) -> None:
+    async with opened(tmp_path) as door:
+        reader, writer = await callers.open(door, b"GET /livez HTTP/1.1\r\nHost: x\r\n")
+        with contextlib.suppress(ConnectionError):
+            writer.write(headers + b"\r\n")
+            await writer.drain()
+        assert await _status(reader) == 431
+        async with httpx2.AsyncClient() as client:
+            assert (await client.get(f"{door}/livez")).status_code == 200
+
+
+async def test_a_call_without_its_proof_is_refused_before_its_body_is_read(tmp_path: Path) -> None:
+    async with opened(tmp_path) as door:
+        for name in HOOKS:
+            head = (
+                f"POST /v1/hooks/{name}/default HTTP/1.1\nHost: x\nContent-Length: 31000000\n"
+                "Connection: close"
+            )
+            status, text = await raw(door, head, b"x" * 1000)
+            assert (status, "signature.wrong" in text) == (401, True), (name, text)
+
+
+@pytest.mark.parametrize("name", HOOKS)
+def test_a_hook_names_where_its_proof_is_and_how_large_its_calls_are(name: str) -> None:
+    make, settings = CALLS[name]
+    proofs = HOOKS[name].proof_headers(settings)
+    assert not proofs or any(make().headers.get(header) for header in proofs)
+    assert len(make().body) < HOOKS[name].max_body <= 64 * MIB
+
+
+async def test_callers_without_proof_hold_no_more_than_the_limit_together(
+    tmp_path: Path, callers: Callers
+) -> None:
+    limits = Limits(unproven_bytes=4 * MIB, unproven_bytes_by_address=3 * MIB, body_pause=SHORT * 4)
+    settings: dict[str, Any] = {"whatsapp": {"default": {"app_secret": "s"}}}
+    async with opened(tmp_path, limits=limits, channels=settings) as door:
+        head = (
+            b"POST /v1/hooks/whatsapp/default HTTP/1.1\r\nHost: x\r\nX-Hub-Signature-256: sha256=0\r\n"
+            b"Content-Length: 2000000\r\n\r\n"
+        )
+        held = [await callers.open(door, head + b"x" * 1_900_000) for _ in range(4)]
+        ends = [await _status(reader) for reader, _ in held]
+        assert sorted(ends) == [408, 503, 503, 503], "one fits, and it ends by its silence"
+        reader, _ = await callers.open(door, head + b"x" * 2_000_000)
+        async with asyncio.timeout(10):
+            assert b"401" in await reader.readline(), "all is given back"
+
+
+async def test_wrong_tokens_are_429_after_a_while_and_a_right_one_is_let_in(tmp_path: Path) -> None:
+    limits = Limits(attempts=3)
+    async with (
+        opened(tmp_path, limits=limits) as door,
+        httpx2.AsyncClient(base_url=door) as client,
+    ):
+
+        async def status(token: str) -> httpx2.Response:
+            headers = {"authorization": f"Bearer {token}"}
+            return await client.post("/v1/messages", headers=headers, content=b"{")
+
+        answers = [await status("wrong") for _ in range(6)]
+        assert [a.status_code for a in answers] == [401, 401, 401, 429, 429, 429]
+        assert int(answers[-1].headers["retry-after"]) >= 1
+        assert (await status(TOKENS.door)).status_code == 400, "the token is right, the body is not"
+
+
+async def test_an_early_answer_is_read_by_a_caller_who_still_sends(tmp_path: Path) -> None:
+    async with (
+        opened(tmp_path) as door,
+        httpx2.AsyncClient(base_url=door, timeout=20) as client,
+    ):
+        for _ in range(3):
+            told = await client.post("/v1/messages", content=b"x" * 5_000_000)
+            assert (told.status_code, told.json()["code"]) == (401, "token.missing")
+
+
+@contextlib.asynccontextmanager
+async def _chats(folder: Path, **limits: Any) -> AsyncIterator[str]:
+    async with opened(folder, limits=Limits(**limits)) as door:
+        yield door.replace("http", "ws", 1) + "/v1/chat"
+
+
+async def test_a_chat_without_hello_is_closed_and_too_many_are_not_opened(tmp_path: Path) -> None:
+    async with _chats(tmp_path, chat_hello=SHORT, chat_sessions_by_address=3) as url:
+        silent = [await connect(url) for _ in range(3)]
+        with pytest.raises((InvalidStatus, ConnectionClosed)):
+            async with connect(url) as more:
+                await more.recv()
+        for socket in silent:
+            with pytest.raises(ConnectionClosed):
+                async with asyncio.timeout(10):
+                    await socket.recv()
+        async with connect(url) as again:
+            await again.send(json.dumps({"type": "mumble"}))
+            assert json.loads(await again.recv())["type"] == "error"
+
+
+async def test_a_visitors_lines_are_counted_over_all_their_chats() -> None:
+    now = 0.0
+    guard = Guard(Limits(chat_lines_by_address=4, chat_lines_by_session=3), lambda: now)
+
+    def visit() -> chat_door.Visit:
+        sender = Stranger(guard, "203.0.113.7")
+        return chat_door.Visit(None, None, None, "default", chat.Account(), sender)  # type: ignore[arg-type]  # only counted
+
+    first, second = visit(), visit()
+    assert [chat_door.wait_of(first) for _ in range(4)] == [0, 0, 0, 30]
+    assert [chat_door.wait_of(second) for _ in range(2)] == [0, 15]
+    now = 15.0
+    assert chat_door.wait_of(second) == 0
+
+
+async def test_mail_connections_and_their_bytes_are_limited(
+    tmp_path: Path, callers: Callers
+) -> None:
+    guard = Guard(Limits(mail_connections=3, mail_connections_by_address=3, mail_bytes=MIB))
+    port, stop = free_port(), asyncio.Event()
+    receiver = mail_door.Receiver(None, None, {})  # type: ignore[arg-type]  # nothing is taken
+    settings = MailDoor(protocol="lmtp", port=port)
+    task = asyncio.create_task(mail_door.serve(settings, receiver, stop, guard))
+    url = f"http://127.0.0.1:{port}"
+    try:
+        async with asyncio.timeout(10):
+            while True:
+                with contextlib.suppress(OSError):
+                    three = [await callers.open(url, b"") for _ in range(3)]
+                    break
+                await asyncio.sleep(0.02)
+        for reader, _ in three:
+            assert (await reader.readline()).startswith(b"220")
+        reader, _ = await callers.open(url, b"")
+        assert (await _text(reader)).startswith(b"421")
+        first, writer = three[0]
+        with contextlib.suppress(ConnectionError):
+            writer.write(b"x" * (2 * MIB))
+            await writer.drain()
+        assert (await _text(first)) in (
+            b"",
+            b"452 4.3.1 too many mails at once, try again later\r\n",
+        )
+        async with asyncio.timeout(10):
+            while guard.mail_bytes.total or guard.mails.total > 2:
+                await asyncio.sleep(0.02)
+        reader, _ = await callers.open(url, b"")
+        assert (await reader.readline()).startswith(b"220"), "there is room again"
+    finally:
+        await callers.close()
+        stop.set()
+        await task
+
+
+def test_a_tally_counts_by_address_and_in_all() -> None:
+    tally = Tally("connections", 5, 3)
+    assert [tally.take("a") for _ in range(4)] == [True, True, True, False]
+    assert [tally.take("b") for _ in range(3)] == [True, True, False], "in all"
+    tally.give("a", 3)
+    assert tally.total == 2
+    assert tally.take("proxy", 3, shared=True)
+
+
+def test_a_rate_lets_a_burst_through_and_then_one_at_a_time() -> None:
+    now = 100.0
+    rate = Rate("attempts", 2, 10, lambda: now)
+    assert [rate.take("a") for _ in range(3)] == [0, 0, 10]
+    assert rate.take("b") == 0
+    now = 104.0
+    assert rate.take("a") == 6
+    now = 110.0
+    assert [rate.take("a") for _ in range(2)] == [0, 10]
+
+
+def test_who_calls_is_told_by_trusted_proxies_alone() -> None:
+    none, one = Guard(Limits()), Guard(Limits(trusted_proxies=("10.0.0.0/8", "::1")))
+    spoofed = ["203.0.113.9", "1.1.1.1, 10.0.0.7"]
+    assert none.address("198.51.100.1", spoofed) == "198.51.100.1"
+    assert one.address("198.51.100.1", spoofed) == "198.51.100.1", "no proxy of ours"
+    assert one.address("10.0.0.1", spoofed) == "1.1.1.1", "the last that is no proxy of ours"
+    assert one.address("10.0.0.1", []) == "10.0.0.1"
+    assert one.address("10.0.0.1", ["nonsense"]) == "nonsense"
+    assert (
+        network_of("2001:db8:1:2:3::4") == network_of("2001:db8:1:2:ffff::") == "2001:db8:1:2::/64"
+    )
+    assert network_of("::ffff:203.0.113.9") == "203.0.113.9"
+
+
+def test_operations_has_a_row_for_every_limit() -> None:
+    told = (ROOT / "docs" / "operations.md").read_text()
+    for name, default, sentence in rows():
+        assert f"| `{name}` | {default} | {sentence} |" in told
