@@ -109,7 +109,7 @@ def retry_after(told: str, now: datetime, otherwise: float = 15) -> float:
     `otherwise` stands where there is none, or none that can be read.
     """
     told = told.strip()
-    if told.replace(".", "", 1).isdigit():
+    if told.isascii() and told.replace(".", "", 1).isdigit():
         return min(float(told), _DAY_S)
     try:
         until = parsedate_to_datetime(told)

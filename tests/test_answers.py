@@ -65,7 +65,8 @@ SENT: list[tuple[str, str, dict[str, Any], str, dict[str, Any], Any, str]] = [
         "status": f"@ayse@x.example {REPLY.text}", "in_reply_to_id": "1", "visibility": "direct", "language": "tr"},
      {"id": "9"}, "post 9"),
     ("slack", "C1/1.5", {}, "/chat.postMessage", {
-        "channel": "C1", "thread_ts": "1.5", "text": REPLY.text, "unfurl_links": False,
+        "channel": "C1", "thread_ts": "1.5", "text": REPLY.text, "unfurl_links": False, "unfurl_media": False,
+        "mrkdwn": False, "parse": "none", "link_names": False,
         "metadata": {"event_type": "santral_reply", "event_payload": {"reply": "5f0c"}}}, {"ok": True, "ts": "9.1"}, "9.1"),
     ("viber", "01==", {}, "/pa/send_message", {
         "receiver": "01==", "type": "text", "text": REPLY.text, "tracking_data": "5f0c", "sender": {"name": "Santral"}},
@@ -241,9 +242,9 @@ async def test_a_post_is_not_sent_again_once_the_server_forgot_its_key(vendor: V
     vendor.forget()
     vendor.says("/api/v1/statuses", {"id": "2"})
     for text, said in (
-        ("@aliye bak", "@ali @aliye bak"),
+        ("@aliye bak", "@ali @\u2060aliye bak"),
         ("tamam @ali.", "tamam @ali."),
-        ("@ali@x.example", "@ali @ali@x.example"),
+        ("@ali@x.example", "@ali @\u2060ali@x.example"),
     ):
         await action.send(_reply("1|ali|public", text=text, at=now), settings, b"")
         assert vendor.asked[-1].json()["status"] == said

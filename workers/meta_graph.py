@@ -7,6 +7,7 @@ from typing import Any
 
 from schemas.base import Record
 from schemas.errors import Rejected, Retry
+from workers.outgoing_text import path_segment, without_mentions
 from workers.posting import later, post, refused
 
 GRAPH = "https://graph.facebook.com/v25.0"
@@ -77,10 +78,11 @@ def direct_or_comment(
         whose, _, what = mention.partition("/")
         media, _, under_it = what.partition("/")
         told = {"media_id": media, "comment_id": under_it}
-        return f"{whose}/mentions", {"message": text} | {k: v for k, v in told.items() if v}
+        words = {"message": without_mentions(text)}
+        return f"{path_segment(whose)}/mentions", words | {k: v for k, v in told.items() if v}
     kind, _, comment = place.partition("comment:")
     if not kind and comment:
-        return f"{comment}/{under}", {"message": text}
+        return f"{path_segment(comment)}/{under}", {"message": without_mentions(text)}
     ours, _, whom = place.partition("/")
     if not ours or not whom:
         raise Rejected("reply.no_address", f"{place!r} is nobody's place")
@@ -89,4 +91,8 @@ def direct_or_comment(
         if human_agent
         else {"messaging_type": "RESPONSE"}
     )
-    return f"{ours}/messages", {"recipient": {"id": whom}, "message": {"text": text}, **kind_of}
+    return f"{path_segment(ours)}/messages", {
+        "recipient": {"id": whom},
+        "message": {"text": text},
+        **kind_of,
+    }

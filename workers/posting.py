@@ -51,6 +51,9 @@ async def post(
         raise Retry(15, f"{vendor} can't be reached: {type(error).__name__}") from error
     except httpx2.InvalidURL as error:
         raise Rejected("reply.no_server", f"{vendor}: that is no address") from error
+    except (httpx2.LocalProtocolError, ValueError) as error:
+        # Nothing left: a header or a body that can't be written (UnicodeError is a ValueError).
+        raise Rejected("reply.unsafe", f"{vendor}: {type(error).__name__}") from error
     except httpx2.HTTPError as error:
         if safe:
             raise Retry(15, f"{vendor} did not confirm: {type(error).__name__}") from error

@@ -11,6 +11,7 @@ import msgspec
 from schemas.base import Record
 from schemas.errors import Rejected, Retry
 from schemas.outcome import Reply
+from workers.outgoing_text import as_markdown, without_mentions
 from workers.posting import later, post, refused, to_send
 
 
@@ -50,10 +51,11 @@ class ReplyDiscourse:
         key = settings.url and settings.username and settings.api_key
         place = to_send(reply.reply_to, key, "[actions.reply_discourse.ACCOUNT] as `api_key`")
         topic, _, number = place.partition("|")
-        if not topic.isdigit():
+        if not (topic.isascii() and topic.isdigit()):
             raise Rejected("reply.no_address", f"{place!r} is no topic")
-        body: dict[str, Any] = {"topic_id": int(topic), "raw": reply.text}
-        if number.isdigit():
+        words = as_markdown(without_mentions(reply.text))
+        body: dict[str, Any] = {"topic_id": int(topic), "raw": words}
+        if number.isascii() and number.isdigit():
             body["reply_to_post_number"] = int(number)
         answer = await post(
             f"{settings.url}/posts.json", "Discourse", json=body, timeout_s=settings.timeout_s,

@@ -5,6 +5,7 @@ answer, which a second sending writes over; a comment may be doubled, and is nev
 Source: developers.google.com (My Business v4, YouTube v3 comments.insert); reddit.com/dev/api.
 """
 
+import re
 from typing import Annotated, Any
 
 import msgspec
@@ -12,9 +13,16 @@ import msgspec
 from schemas.base import Record
 from schemas.errors import Rejected, Retry
 from schemas.outcome import Reply
+from workers.outgoing_text import (
+    as_markdown,
+    path_segment,
+    without_mentions,
+    without_reddit_mentions,
+)
 from workers.posting import Answer, failed, granted, post, to_send
 
 _LATER = frozenset({"RATELIMIT"})
+_REVIEW = re.compile(r"accounts/[^/]+/locations/[^/]+/reviews/[^/]+")
 
 
 class Business(Record, frozen=True, kw_only=True):
@@ -83,7 +91,10 @@ class ReplyGoogleBusiness:
     async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
         """Send one reply; Google may still refuse it after a look."""
         key = settings.refresh_token
-        review = to_send(reply.reply_to, key, "[channels.google_business.ACCOUNT]")
+        place = to_send(reply.reply_to, key, "[channels.google_business.ACCOUNT]")
+        if not _REVIEW.fullmatch(place):
+            raise Rejected("reply.no_address", f"{place[:100]!r} is no review")
+        review = "/".join(map(path_segment, place.split("/")))
         answer = await post(
             f"{settings.api}/v4/{review}/reply", "Google", method="PUT", safe=True,
             json={"comment": reply.text}, headers=await _token(settings),
@@ -105,7 +116,7 @@ class ReplyYoutube:
         thread = to_send(reply.reply_to, settings.refresh_token, "[channels.youtube.ACCOUNT]")
         answer = await post(
             f"{settings.api}/comments?part=snippet", "YouTube", timeout_s=settings.timeout_s,
-            json={"snippet": {"parentId": thread, "textOriginal": reply.text}},
+            json={"snippet": {"parentId": thread, "textOriginal": without_mentions(reply.text)}},
             headers=await _token(settings),
         )  # fmt: skip
         if b"quotaExceeded" in answer.body or b"rateLimitExceeded" in answer.body:
@@ -124,13 +135,14 @@ class ReplyReddit:
     async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
         """Send one reply."""
         thing = to_send(reply.reply_to, settings.refresh_token, "[channels.reddit.ACCOUNT]")
+        words = as_markdown(without_reddit_mentions(reply.text))
         agent = {"user-agent": settings.agent}
         token = await _token(
             settings, auth=(settings.client_id, settings.client_secret), headers=agent
         )
         answer = await post(
             f"{settings.api}/api/comment", "Reddit", timeout_s=settings.timeout_s,
-            data={"thing_id": thing, "text": reply.text, "api_type": "json"}, headers=token | agent,
+            data={"thing_id": thing, "text": words, "api_type": "json"}, headers=token | agent,
         )  # fmt: skip
         told = answer.read(Told)
         if answer.status == 200 and told is not None:

@@ -13,10 +13,16 @@ import msgspec
 from schemas.base import Record
 from schemas.errors import Rejected, Retry
 from schemas.outcome import Reply
+from workers.outgoing_text import without_mentions
 from workers.posting import later, post, refused, to_send
 
 _KEY_HOLDS = timedelta(minutes=50)
 """The server forgets a key after an hour: after that a second sending is a second post."""
+
+
+_POST = re.compile(r"[A-Za-z0-9]{1,64}")
+_ACCT = re.compile(r"[\w.-]{1,100}(@[\w.-]{1,200})?")
+_SEEN_BY = frozenset({"public", "unlisted", "private", "direct"})
 
 
 class Account(Record, frozen=True, kw_only=True):
@@ -47,14 +53,17 @@ class ReplyMastodon:
         place = to_send(reply.reply_to, settings.token, "[channels.mastodon.ACCOUNT]")
         number, _, rest = place.partition("|")
         acct, _, visibility = rest.rpartition("|")
-        if not number or not acct:
-            raise Rejected("reply.no_address", f"{place!r} is no post")
+        visibility = visibility or "unlisted"
+        if not _POST.fullmatch(number) or not _ACCT.fullmatch(acct) or visibility not in _SEEN_BY:
+            raise Rejected("reply.no_address", f"{place[:100]!r} is no post")
         # Without the name in the text the customer would not be told.
         named = re.search(
             rf"(?<![\w@])@{re.escape(acct)}(?![\w@-]|\.\w)", reply.text, re.IGNORECASE
         )
-        text = reply.text if named else f"@{acct} {reply.text}"
-        body = {"status": text, "in_reply_to_id": number, "visibility": visibility or "unlisted"}
+        # Anybody else who is named would be shown the answer, a private one too.
+        words = without_mentions(reply.text, keep=acct)
+        text = words if named else f"@{acct} {words}"
+        body = {"status": text, "in_reply_to_id": number, "visibility": visibility}
         if reply.language in ("tr", "en"):
             body["language"] = reply.language
         answer = await post(

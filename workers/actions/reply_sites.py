@@ -106,7 +106,7 @@ class ReplyHepsiburada:
 
 
 def _number(place: str) -> str:
-    if not place.replace("-", "").isalnum():
+    if not (place.isascii() and place.replace("-", "").isalnum()):
         raise Rejected("reply.no_address", f"{place!r} is no number of an item")
     return place
 

@@ -50,7 +50,8 @@ class ReplySlack:
         channel, _, thread = place.partition("/")
         escaped = reply.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         body: dict[str, Any] = {
-            "channel": channel, "text": escaped, "unfurl_links": False,
+            "channel": channel, "text": escaped, "mrkdwn": False, "parse": "none",
+            "link_names": False, "unfurl_links": False, "unfurl_media": False,
             "metadata": {"event_type": "santral_reply", "event_payload": {"reply": reply.id}},
         }  # fmt: skip
         if thread:

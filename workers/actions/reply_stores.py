@@ -14,6 +14,7 @@ import msgspec
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.outcome import Reply
+from workers.outgoing_text import path_segment
 from workers.posting import Answer, failed, granted, post, to_send
 
 _SCOPE = "https://www.googleapis.com/auth/androidpublisher"
@@ -59,7 +60,8 @@ class ReplyGooglePlay:
             "assertion": _signed(claims, settings.private_key, "RS256", {}),
         }  # fmt: skip
         headers = await granted(settings.token_url, "Google", form, timeout_s=settings.timeout_s)
-        path = f"androidpublisher/v3/applications/{settings.package}/reviews/{review}:reply"
+        where = path_segment(review)
+        path = f"androidpublisher/v3/applications/{settings.package}/reviews/{where}:reply"
         answer = await post(
             f"{settings.api}/{path}", "Google Play", json={"replyText": reply.text}, safe=True,
             headers=headers, timeout_s=settings.timeout_s,

@@ -5,6 +5,7 @@ proven when the message came: the token is for it alone. Source: learn.microsoft
 API; rate limits of Teams.
 """
 
+import re
 from typing import Annotated, Any
 
 import msgspec
@@ -12,7 +13,10 @@ import msgspec
 from schemas.base import Record
 from schemas.errors import Rejected, Retry
 from schemas.outcome import Reply
+from workers.outgoing_text import path_segment
 from workers.posting import later, post, refused
+
+_SERVICE = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._-]+)*")
 
 
 class Account(Record, frozen=True, kw_only=True):
@@ -57,7 +61,10 @@ class ReplyTeams:
         service, _, conversation = (reply.reply_to or "").partition("|")
         if not service or not conversation:
             raise Rejected("reply.no_address", "the message came without a place to answer to")
-        url = f"{service}/v3/conversations/{conversation}/activities"
+        if not _SERVICE.fullmatch(service) or ".." in service:
+            raise Rejected("reply.no_address", f"{service[:100]!r} is no address of a service")
+        where = path_segment(conversation, safe=":;=@")
+        url = f"{service}/v3/conversations/{where}/activities"
         body = {"type": "message", "text": reply.text, "textFormat": "plain"}
         for _ in range(2):
             token = self._tokens.get(settings.app_id) or await self._token(settings)

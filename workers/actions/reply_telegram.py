@@ -4,6 +4,7 @@ Before: workers/replies.py claimed the Reply. After: the customer's chat. The ad
 holds the bot's token: it is never logged. Source: core.telegram.org/bots/api#sendmessage.
 """
 
+import re
 from typing import Annotated, Any
 
 import msgspec
@@ -11,7 +12,12 @@ import msgspec
 from schemas.base import Record
 from schemas.errors import Rejected, Retry
 from schemas.outcome import Reply
+from workers.outgoing_text import without_mentions
 from workers.posting import post, refused, to_send
+
+_CHAT = re.compile(r"-?[0-9]{1,20}")
+_TOPIC = re.compile(r"(?:dm)?([0-9]{1,18})|dm")
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 class Account(Record, frozen=True, kw_only=True):
@@ -57,14 +63,17 @@ class ReplyTelegram:
         place = to_send(reply.reply_to, settings.token, "[channels.telegram.ACCOUNT]")
         chat, _, rest = place.partition("/")
         thread, _, business = rest.partition("/")
-        body: dict[str, Any] = {"chat_id": chat, "text": reply.text}
-        if thread.startswith("dm"):
-            body["direct_messages_topic_id"] = int(thread.removeprefix("dm") or 0)
-        elif thread.isdigit():
-            body["message_thread_id"] = int(thread)
+        if not _CHAT.fullmatch(chat):
+            raise Rejected("reply.no_address", f"{chat[:100]!r} is no chat")
+        body: dict[str, Any] = {"chat_id": chat, "text": without_mentions(reply.text)}
+        topic = _TOPIC.fullmatch(thread)
+        if topic is not None:
+            direct = thread.startswith("dm")
+            kind = "direct_messages_topic_id" if direct else "message_thread_id"
+            body[kind] = int(topic[1] or 0)
         if business:
             body["business_connection_id"] = business
-        if reply.in_reply_to and reply.in_reply_to.isdigit():
+        if reply.in_reply_to and _NUMBER.fullmatch(reply.in_reply_to):
             # Whatever became of the customer's message, the answer is to go out.
             body["reply_parameters"] = {
                 "message_id": int(reply.in_reply_to), "allow_sending_without_reply": True,

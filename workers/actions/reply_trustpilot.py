@@ -11,6 +11,7 @@ import msgspec
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.outcome import Reply
+from workers.outgoing_text import path_segment
 from workers.posting import failed, granted, post, to_send
 
 _TOKEN = "/v1/oauth/oauth-business-users-for-applications/accesstoken"  # noqa: S105 - an address
@@ -44,12 +45,13 @@ class ReplyTrustpilot:
                 "reply.no_server", f"set `author` in [actions.reply_trustpilot.{account}]: the id "
                 "of the Trustpilot Business user who answers",
             )  # fmt: skip
+        where = path_segment(review)
         headers = await granted(
             f"{settings.api}{_TOKEN}", "Trustpilot", {"grant_type": "client_credentials"},
             auth=(settings.key, settings.secret), timeout_s=settings.timeout_s,
         )  # fmt: skip
         answer = await post(
-            f"{settings.api}/v1/private/reviews/{review}/reply", "Trustpilot", safe=True,
+            f"{settings.api}/v1/private/reviews/{where}/reply", "Trustpilot", safe=True,
             json={"message": reply.text, "authorBusinessUserId": settings.author},
             headers=headers, timeout_s=settings.timeout_s,
         )  # fmt: skip

@@ -13,6 +13,7 @@ from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.outcome import Reply
 from workers import meta_graph
+from workers.outgoing_text import path_segment
 from workers.posting import to_send
 
 
@@ -44,7 +45,7 @@ class ReplyWhatsapp:
         }  # fmt: skip
         if reply.in_reply_to:
             body["context"] = {"message_id": reply.in_reply_to}
-        url = f"{settings.api}/{ours}/messages"
+        url = f"{settings.api}/{path_segment(ours)}/messages"
         return await meta_graph.send(url, settings.token, body, settings.timeout_s, "WhatsApp")
 
 
@@ -54,5 +55,5 @@ def _whom(told: str) -> dict[str, str]:
     if not kind and group:
         return {"recipient_type": "group", "to": group}
     number = told.lstrip("+")
-    whom = {"to": number} if number.isdigit() else {"recipient": told}
+    whom = {"to": number} if number.isascii() and number.isdigit() else {"recipient": told}
     return {"recipient_type": "individual", **whom}

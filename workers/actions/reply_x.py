@@ -12,6 +12,7 @@ import msgspec
 from schemas.base import Record
 from schemas.errors import Retry
 from schemas.outcome import Reply
+from workers.outgoing_text import without_mentions
 from workers.posting import later, post, refused, to_send
 
 
@@ -50,7 +51,9 @@ class ReplyX:
         place = to_send(reply.reply_to, settings.token, "[actions.reply_x.ACCOUNT]")
         answer = await post(
             f"{settings.api}/2/tweets", "X", timeout_s=settings.timeout_s,
-            json={"text": reply.text, "reply": {"in_reply_to_tweet_id": place}},
+            json={
+                "text": without_mentions(reply.text), "reply": {"in_reply_to_tweet_id": place},
+            },
             headers={"authorization": f"Bearer {settings.token}"},
         )  # fmt: skip
         said = answer.read(Said) or Said()
@@ -61,6 +64,7 @@ class ReplyX:
             raise Retry(300, f"{words} (the access token ended: set a new one)")
         if answer.status == 429:
             reset = answer.headers.get("x-rate-limit-reset", "")
-            wait = float(reset) - datetime.now(UTC).timestamp() if reset.isdigit() else 0.0
+            known = reset.isascii() and reset.isdigit()
+            wait = float(reset) - datetime.now(UTC).timestamp() if known else 0.0
             raise Retry(max(wait, later(answer.headers, 60)), words)
         raise refused(answer, "X", f"{said.title} {said.detail}".strip())
