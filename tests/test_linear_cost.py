@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 
 from ingest.clean import html_page, html_tokens
+from ingest.clean.calls import captions, forms
 from ingest.clean.forward import forwarded
 from ingest.clean.html import to_text
 from ingest.clean.mail_programs import LANGUAGES
@@ -77,11 +78,55 @@ def _mail_markers() -> Iterator[str]:
     yield from ("Bu e-posta gizlidir", "_____\na mailing list")
 
 
+def _call_markers() -> Iterator[str]:
+    cue = "00:01.000 --> 00:02.000"
+    yield from (
+        cue,
+        f"{cue}\n\n",
+        f"1\n{cue}\na\n",
+        f"{cue}\na\nb",
+        "00:01,000 --> 00:02,000\n1",
+        "-->",
+    )
+    yield from (
+        "<v ",
+        "<v Ada>a",
+        "<rt>",
+        "<ruby>a<rt>b",
+        "<c.",
+        "<b",
+        "</",
+        "{\\",
+        "<1:",
+        "&",
+        "NOTE",
+        "\n",
+    )
+    yield from (
+        "Ada: a",
+        "Temsilci: a",
+        "[00:01] ",
+        "[",
+        "Ada - ",
+        "Temsilci (",
+        "- ",
+        "**Ada",
+        " ",
+        "a ",
+        "\t",
+    )
+
+
+def _hear(text: str) -> object:
+    return [captions.webvtt(text), captions.srt(text), forms.heard(f"a{text}".encode())]
+
+
 _WORDS = frozenset(_mail_markers())
 PARSERS = [
     Parser("own words", lambda text: own_words(text, is_reply=True), _WORDS),
     Parser("own words of no reply", lambda text: own_words(text, is_reply=False), _WORDS),
     Parser("forwards", lambda text: forwarded(text, "Fwd: a"), _WORDS),
+    Parser("calls", _hear, frozenset(_call_markers())),
     Parser("html", to_text, frozenset(_html_markers()), reads_lines=False),
 ]
 

@@ -4,19 +4,29 @@ Broken files are read as far as they go, kinder than the standard, and it is sai
 Source: W3C WebVTT, sections 4 and 6; SubRip as players read it. Pure.
 """
 
-import html
 import re
 
 from ingest.clean.calls.heard import Heard, Said
+from ingest.clean.html_tokens import resolve
 
 _TIME = r"(?:(\d{1,9}):)?(\d{1,9}):(\d{1,2})(?:[.,](\d{1,3}))?"
 _CUE = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}(.*)$")
 _SRT_INDEX = re.compile(r"^\s*\d{1,9}\s*$")
-_VOICE = re.compile(r"<v(?:\.[^\s>]*)?[ \t]+([^>]*)>", re.IGNORECASE)
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?[ \t]+([^<>\n]*)>", re.IGNORECASE)
 _STAMP = re.compile(r"<\d[\d:.]*>")
-_TAG = re.compile(r"</?[a-zA-Z][^<>]*>?|</>|</?>|\{\\[^}]*\}")
-_RUBY = re.compile(r"<rt(?:\.[^>]*)?>.*?(?:</rt>|(?=</ruby>)|$)", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"</?[a-zA-Z][^<>]*>|</?>|\{\\[^{}]*\}")
+_UNCLOSED = re.compile(
+    r"</?(?:(?:c|i|b|u|v|ruby|rt)(?:\.[^\s<>]*)?|lang(?: [a-z]{2,3}(?:-\w{2,8}){0,3})?)(?![^\s<>])",
+    re.IGNORECASE,
+)
+"""The mark of a tag that never closes: what stands behind it may be words, and stays."""
+_RUBY = re.compile(r"<rt(?:\.[^<>]*)?>[^<]*(?:</rt>|(?=</ruby>))", re.IGNORECASE)
+_APART = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s|$)")
 _SPACES = re.compile(r"[^\S\n]+")
+
+
+MAX_ROLLED_LINES = 8
+"""Roll-up captions repeat at most so many rows; televisions show four."""
 
 
 def webvtt(text: str) -> Heard:
@@ -40,7 +50,9 @@ def srt(text: str) -> Heard:
     """Return the cues of a SubRip file as turns."""
     repaired: list[str] = []
     lines = re.split(r"\r\n|\n|\r", text.lstrip("\ufeff").replace("\0", "\ufffd"))
-    return Heard(form="srt", turns=_cues(lines, repaired, srt=True), repaired=repaired)
+    return Heard(
+        form="srt", turns=_cues(lines, repaired, srt=True), repaired=list(dict.fromkeys(repaired))
+    )
 
 
 def _cues(lines: list[str], repaired: list[str], *, srt: bool) -> list[Said]:
@@ -55,7 +67,7 @@ def _cues(lines: list[str], repaired: list[str], *, srt: bool) -> list[Said]:
                 repaired.append("cue.times")
             if not line.strip():
                 skipping = False
-            elif not skipping and re.match(r"^(NOTE|STYLE|REGION)(?:\s|$)", line):
+            elif not skipping and _APART.match(line):
                 skipping = True  # to the next blank line
             at += 1
             continue
@@ -108,11 +120,20 @@ def _body(lines: list[str], at: int, *, srt: bool) -> tuple[list[str], int]:
             at += 1
             break
         if not srt and line == "":
-            at += 1
-            break
+            text = _text_below(lines, at) if not body else None
+            if text is None:
+                at += 1
+                break
+            at = text
+            continue
         # In SubRip a blank line may stand in the text: the cue ends at a number and a time.
-        if srt and not line.strip() and _ends(lines, at):
-            break
+        if srt and not line.strip():
+            below = _filled(lines, at)
+            if _ends(lines, below):
+                break
+            body += lines[at:below]
+            at = below
+            continue
         body.append(line)
         at += 1
     while body and not body[-1].strip():
@@ -120,11 +141,25 @@ def _body(lines: list[str], at: int, *, srt: bool) -> tuple[list[str], int]:
     return body, at
 
 
-def _ends(lines: list[str], at: int) -> bool:
-    """Say whether after these blank lines a new cue begins, or nothing."""
-    rest = at
-    while rest < len(lines) and not lines[rest].strip():
-        rest += 1
+def _text_below(lines: list[str], at: int) -> int | None:
+    """Return where a cue's text begins that Teams writes below an empty line, None without one."""
+    below = _filled(lines, at)
+    if below == len(lines) or "-->" in lines[below] or _APART.match(lines[below]):
+        return None
+    # The last line above a time is the next cue's name.
+    following = lines[below + 1] if below + 1 < len(lines) else ""
+    return None if "-->" in following else below
+
+
+def _filled(lines: list[str], at: int) -> int:
+    """Return the first line from `at` on that is not blank; their number when all are."""
+    while at < len(lines) and not lines[at].strip():
+        at += 1
+    return at
+
+
+def _ends(lines: list[str], rest: int) -> bool:
+    """Say whether at this line, the first below blank ones, a new cue begins, or nothing."""
     if rest >= len(lines) or _timing(lines[rest]) is not None:
         return True
     following = lines[rest + 1] if rest + 1 < len(lines) else ""
@@ -150,8 +185,8 @@ def _spoken(body: str, start: float, end: float) -> list[Said]:
 
 def plain(text: str) -> str:
     """Return a cue's text without tags, with its character references resolved."""
-    text = _TAG.sub("", _STAMP.sub("", _RUBY.sub("", text)))
-    text = html.unescape(text).replace("\u200e", "").replace("\u200f", "")
+    text = _UNCLOSED.sub("", _TAG.sub("", _STAMP.sub("", _RUBY.sub("", text))))
+    text = resolve(text).replace("\u200e", "").replace("\u200f", "")
     lines = [_SPACES.sub(" ", line).strip() for line in text.split("\n")]
     return "\n".join(line for line in lines if line)
 
@@ -164,7 +199,7 @@ def _rolled(turns: list[Said], repaired: list[str]) -> list[Said]:
         lines = turn.text.split("\n")
         same = made and turn.speaker == made[-1].speaker and turn.start - made[-1].end < 0.5
         if same and len(shown) > 0 and (len(lines) > 1 or len(shown) > 1):
-            for size in range(min(len(lines), len(shown)), 0, -1):
+            for size in range(min(len(lines), len(shown), MAX_ROLLED_LINES), 0, -1):
                 if shown[-size:] == lines[:size] and len(lines) > size:
                     turn.text = "\n".join(lines[size:])
                     repaired.append("cue.repeats")

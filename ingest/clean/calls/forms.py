@@ -52,9 +52,11 @@ def _text(raw: bytes) -> Heard:
     if re.match(r"^WEBVTT(?:[ \t\r\n]|$)", head):
         made = captions.webvtt(text)
     elif re.search(
-        r"^\s*(?:\d{1,9}:)?\d{1,2}:\d{1,2}(?:[.,]\d{1,3})?\s*-->\s*\d", head, re.MULTILINE
+        r"^[ \t]{0,99}(?:\d{1,9}:)?\d{1,2}:\d{1,2}(?:[.,]\d{1,3})?[ \t]{0,99}-->\s{0,99}\d",
+        head,
+        re.MULTILINE,
     ):
-        comma = re.search(r"\d,\d{1,3}\s*-->", head) or re.match(r"^\s*\d{1,9}\s*[\r\n]", head)
+        comma = re.search(r"\d,\d{1,3}\s{0,99}-->", head) or re.match(r"^\s*\d{1,9}\s*[\r\n]", head)
         made = captions.srt(text) if comma else captions.webvtt(text)
     else:
         made = plain.text(text)

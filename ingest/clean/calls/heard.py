@@ -156,22 +156,35 @@ def span(told: Text | dict[str, Text]) -> float:
 def merged(turns: Iterable[Said], gap: float = 2.0) -> list[Said]:
     """Return turns in which a speaker's pieces, cut at pauses, are one again."""
     made: list[Said] = []
+    texts: list[list[str]] = []
+    unsure: list[list[tuple[int, int]]] = []
+    length = 0
     for turn in turns:
         last = made[-1] if made else None
         if last and turn.speaker and (turn.speaker, turn.channel) == (last.speaker, last.channel) \
                 and turn.start - last.end < gap:  # fmt: skip
-            at = len(last.text) + 1
-            last.unsure = (*last.unsure, *((a + at, b + at) for a, b in turn.unsure))
-            last.text, last.end = f"{last.text} {turn.text}", max(last.end, turn.end)
+            at = length + 1
+            unsure[-1] += [(a + at, b + at) for a, b in turn.unsure]
+            texts[-1].append(turn.text)
+            length, last.end = at + len(turn.text), max(last.end, turn.end)
         else:
             made.append(turn)
+            texts.append([turn.text])
+            unsure.append(list(turn.unsure))
+            length = len(turn.text)
+    for turn, pieces, marks in zip(made, texts, unsure, strict=True):
+        turn.text, turn.unsure = " ".join(pieces), tuple(marks)
     return made
+
+
+MAX_GAP_CHARS = 4000
+"""A word is looked for so far behind the one before it."""
 
 
 def places(text: str, words: list[Word]) -> tuple[tuple[int, int], ...]:
     made, at = [], 0
     for word in words:
-        found = text.find(word.text.strip(), at)
+        found = text.find(word.text.strip(), at, at + MAX_GAP_CHARS)
         if found < 0:
             continue
         at = found + len(word.text.strip())

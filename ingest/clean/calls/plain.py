@@ -33,6 +33,9 @@ _ALONE = re.compile(
     rf"(?:\s+[\[(]?{_T}[\])]?)?\s*$"
 )
 
+_WIDE = re.compile(r"[^\S\n]{9,}")
+"""A gap within a line; one of any width would be tried at each of its places."""
+
 _AGENT = frozenset({
     "temsilci", "temsilcisi", "yetkili", "yetkilisi", "uzman", "uzmani", "danisman",
     "danismani", "gorevli", "gorevlisi", "operator", "operatoru", "agent", "advisor",
@@ -98,12 +101,13 @@ def _names(words: list[str], named: list[str], known: frozenset[str] | set[str])
 
 def text(told: str) -> Heard:
     """Return a plain transcript's turns; without labels it is one turn of nobody's."""
-    lines = re.split(r"\r\n|\n|\r", told.lstrip("\ufeff"))
+    lines = [_WIDE.sub(" " * 8, x) for x in re.split(r"\r\n|\n|\r", told.lstrip("\ufeff"))]
     written = [x for x in lines if x.strip()]
     # A bare time counts where many lines begin with one: else somebody speaks of a time.
     bare = sum(bool(_BARE.match(x)) for x in written) * 5 >= len(written) * 3
     labels = labels_in(lines, bare=bare)
     turns: list[Said] = []
+    below: dict[int, list[str]] = {}
     pending: tuple[str, float | None] | None = None
     for line in lines:
         rest, at = _timed(line, bare=bare)
@@ -125,9 +129,11 @@ def text(told: str) -> Heard:
             pending = None
         elif rest.strip():
             if turns and (at is None or labels):
-                turns[-1].text = f"{turns[-1].text}\n{rest.strip()}".strip()
+                below.setdefault(len(turns) - 1, []).append(rest.strip())
             else:
                 turns.append(_turn("", rest, at, turns))
+    for number, further in below.items():
+        turns[number].text = "\n".join((turns[number].text, *further)).strip()
     turns = [t for t in turns if t.text]
     _from_zero(turns)
     for one, following in pairwise(turns):

@@ -30,7 +30,12 @@ _NOTHING = re.compile(
 )
 """What the models write when nobody speaks: what stood under many films."""
 
-_TURN_MARK = re.compile(r"\s*\[SPEAKER_TURN\]\s*")
+_MAX_NOTHING_CHARS = 200
+_TURN_MARK = re.compile(r"\s{0,99}\[SPEAKER_TURN\]\s*")
+
+
+def _is_invented(text: str) -> bool:
+    return len(text) <= _MAX_NOTHING_CHARS and _NOTHING.match(text) is not None
 
 
 class WhisperWord(Record, frozen=True, kw_only=True):
@@ -84,7 +89,7 @@ def whisper(raw: bytes) -> Heard:
     repaired: list[str] = []
     for one in told.segments:
         silent = number(one.no_speech_prob) > 0.6 and _float(one.avg_logprob) < -1
-        if silent or _NOTHING.match(one.text):
+        if silent or _is_invented(one.text):
             repaired.append("speech.invented")
             continue
         words = _words(one)
@@ -184,7 +189,7 @@ def whisper_cpp(raw: bytes) -> Heard:
     marked = any(s.speaker_turn_next for s in told.transcription)
     for one in told.transcription:
         text = _TURN_MARK.sub(" ", one.text).strip()
-        if not text or _NOTHING.match(text):
+        if not text or _is_invented(text):
             repaired.append("speech.invented")
             continue
         sure = [p for t in one.tokens if (p := sure_of(t.p)) and not t.text.startswith("[_")]

@@ -1,0 +1,68 @@
+"""Captions as programs and people write them: nothing that was said is lost. Invented."""
+
+import pytest
+
+from ingest.clean.calls import captions, plain
+from ingest.clean.calls.forms import heard
+from ingest.clean.calls.heard import Said, merged
+
+CUE = "WEBVTT\n\n00:01.000 --> 00:04.000\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("<b Modemim bozuk", "Modemim bozuk"),
+        ("Modemim <i.sesli bozuk", "Modemim bozuk"),
+        ("<lang tr-TR Modemim bozuk", "Modemim bozuk"),
+        ("<ruby>Modem<rt>modem bozuk", "Modemmodem bozuk"),
+        ("<ruby>Modem<rt>okunuş</rt></ruby> bozuk", "Modem bozuk"),
+        ("Modemim</b bozuk", "Modemim bozuk"),
+        ("Fatura <100 TL> olmalı", "Fatura <100 TL> olmalı"),
+        ("5 < 7 ve <b>kalın</b>", "5 < 7 ve kalın"),
+    ],
+)
+def test_an_unclosed_tag_swallows_nothing(body: str, text: str) -> None:
+    assert [turn.text for turn in captions.webvtt(CUE + body).turns] == [text]
+
+
+def test_a_cues_text_may_stand_below_an_empty_line() -> None:
+    text = (
+        "WEBVTT\n\n00:00:02.000 --> 00:00:04.000\n\nFaturam geldi.\n\n"
+        "00:00:05.000 --> 00:00:07.000\n\n\n<v Ada>Neden bu kadar?</v>\nÖdemem.\n"
+    )
+    turns = captions.webvtt(text).turns
+    assert [(t.start, t.text) for t in turns] == [
+        (2, "Faturam geldi."),
+        (5, "Neden bu kadar?\nÖdemem."),
+    ]
+
+
+def test_an_empty_cue_takes_no_name_and_no_note_for_its_text() -> None:
+    text = (
+        "WEBVTT\n\n00:01.000 --> 00:02.000\n\nikinci\n00:03.000 --> 00:04.000\nMerhaba\n\n"
+        "00:05.000 --> 00:06.000\n\nNOTE kesildi\n"
+    )
+    assert [turn.text for turn in captions.webvtt(text).turns] == ["Merhaba"]
+
+
+def test_a_speakers_pieces_are_joined_with_their_doubtful_places() -> None:
+    pieces = [
+        Said(speaker="a", text="bir iki", unsure=((4, 7),)),
+        Said(speaker="a", text="üç", unsure=((0, 2),)),
+    ]
+    (turn,) = merged(pieces)
+    assert (turn.text, turn.unsure) == ("bir iki üç", ((4, 7), (8, 10)))
+
+
+def test_a_transcript_without_labels_is_one_turn() -> None:
+    assert [turn.text for turn in plain.text("Merhaba\nmodemim\nbozuk").turns] == [
+        "Merhaba\nmodemim\nbozuk"
+    ]
+
+
+def test_blank_lines_before_captions_are_passed() -> None:
+    assert (
+        heard(("\n" * 50_000 + "00:01.000 --> 00:04.000\nMerhaba").encode()).turns[0].text
+        == "Merhaba"
+    )
