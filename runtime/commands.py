@@ -20,6 +20,7 @@ import click
 import msgspec
 
 from schemas.errors import Rejected, Unavailable
+from schemas.masking import mask_decision
 
 _ID = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 _BEGINNING_OF_ID = re.compile(r"[0-9a-f][0-9a-f-]{3,35}", re.IGNORECASE)
@@ -28,6 +29,22 @@ _BEGINNING_OF_ID = re.compile(r"[0-9a-f][0-9a-f-]{3,35}", re.IGNORECASE)
 def settings_of(ctx: click.Context, *, whole: bool = False) -> Any:
     """Return the settings; `whole` also checks the tables of channels and actions."""
     return importlib.import_module("runtime.cli").load(ctx, whole=whole)
+
+
+def personal_option(command: Any) -> Any:
+    """Add the option --personal to a command that prints what customers wrote."""
+    return click.option(
+        "--personal", is_flag=True,
+        help="Show personal numbers in the clear: needs SANTRAL_TOKENS__PERSONAL.",
+    )(command)  # fmt: skip
+
+
+def check_personal(settings: Any, *, personal: bool) -> None:
+    """Raise Unavailable when personal numbers are asked for without the right to them."""
+    if personal and not settings.tokens.personal:
+        raise Unavailable(
+            "nobody has the right to personal numbers here: set SANTRAL_TOKENS__PERSONAL"
+        )
 
 
 def show(record: Any) -> None:
@@ -130,6 +147,7 @@ def follow(ctx: click.Context, identifier: str, timeout: float) -> None:
     """Follow a message, by its id, to its outcome; ends when it is resolved.
 
     An id that is not known yet is waited for until --timeout, which ends with exit code 2.
+    Personal numbers are masked.
     """
     identifier = check_id(identifier, _IDS_OF_MESSAGES)
     settings = running_settings(ctx, "the door")
@@ -227,9 +245,14 @@ def decide(ctx: click.Context, file: Any, models: tuple[Path, ...], rules: Path 
 
 @click.command()
 @click.argument("what")
+@personal_option
 @click.pass_context
-def explain(ctx: click.Context, what: str) -> None:
-    """Tell why a message (its id) went where it went, or where a file's text would go."""
+def explain(ctx: click.Context, what: str, personal: bool) -> None:
+    """Tell why a message (its id) went where it went, or where a file's text would go.
+
+    Personal numbers in the words that it quotes are masked.
+    """
+    check_personal(settings_of(ctx), personal=personal)
     path = Path(what)
     if path.is_file():
         offline = importlib.import_module("router.offline")
@@ -242,7 +265,8 @@ def explain(ctx: click.Context, what: str) -> None:
         if not decisions:
             raise Unavailable(f"no decision on message {identifier} is recorded")
     for decision in decisions:
-        for line in importlib.import_module("router.offline").tell(decision):
+        shown = decision if personal else mask_decision(decision)
+        for line in importlib.import_module("router.offline").tell(shown):
             click.echo(line)
 
 

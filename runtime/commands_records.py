@@ -14,8 +14,17 @@ from typing import Any
 import click
 import msgspec
 
-from runtime.commands import check_id, open_store, running_settings, settings_of, show
+from runtime.commands import (
+    check_id,
+    check_personal,
+    open_store,
+    personal_option,
+    running_settings,
+    settings_of,
+    show,
+)
 from schemas.errors import Unavailable
+from schemas.masking import mask_json, mask_record
 
 _IDS_OF_LETTERS = "give the id, or its beginning, as `santral dead list` prints it"
 
@@ -26,14 +35,16 @@ _IDS_OF_LETTERS = "give the id, or its beginning, as `santral dead list` prints 
 @click.option("--until-now", is_flag=True,
               help="Print what is there now, from the oldest record on, and end.")  # fmt: skip
 @click.option("--count", type=click.IntRange(1), help="End after so many records.")
+@personal_option
 @click.pass_context
 def tap(
     ctx: click.Context, topics: tuple[str, ...], from_beginning: bool, until_now: bool,
-    count: int | None,
+    count: int | None, personal: bool,
 ) -> None:  # fmt: skip
     """Print the committed records of one TOPIC or several as JSON lines, as they come.
 
-    `queue.billing` stands for queue.billing.v1. Without a TOPIC it lists the topics.
+    `queue.billing` stands for queue.billing.v1. Without a TOPIC it lists the topics. Personal
+    numbers are masked.
     """
     from schemas.topics import all_topics
 
@@ -49,8 +60,13 @@ def tap(
             short = ", ".join(n.removesuffix(".v1") for n in known)
             raise Unavailable(f"no topic {name.removesuffix('.v1')!r}. There are: {short}")
     settings = running_settings(ctx, "Kafka")
+    check_personal(settings, personal=personal)
+
+    def emit(_topic: str, value: bytes) -> None:
+        click.echo(value.decode("utf-8", "replace") if personal else mask_json(value))
+
     importlib.import_module("runtime.tapping").tap(
-        settings.kafka, names, lambda _, value: click.echo(value.decode("utf-8", "replace")),
+        settings.kafka, names, emit,
         from_beginning=from_beginning, until_now=until_now, count=count,
     )  # fmt: skip
 
@@ -117,8 +133,8 @@ def dead() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One DeadLetter a line.")
 @click.pass_context
 def dead_list(ctx: click.Context, limit: int, code: str | None, as_json: bool) -> None:
-    """List dead letters, the newest first."""
-    for letter in _letters().letters(open_store(ctx), limit, code):
+    """List dead letters, the newest first; personal numbers are masked."""
+    for letter in map(mask_record, _letters().letters(open_store(ctx), limit, code)):
         if as_json:
             show(letter)
         else:
@@ -128,16 +144,20 @@ def dead_list(ctx: click.Context, limit: int, code: str | None, as_json: bool) -
 
 @dead.command("show")
 @click.argument("identifier")
-@click.option("--raw", is_flag=True, help="Write its bytes to standard output.")
+@click.option("--raw", is_flag=True,
+              help="Write its bytes to standard output, as the archive has them.")  # fmt: skip
+@personal_option
 @click.pass_context
-def dead_show(ctx: click.Context, identifier: str, raw: bool) -> None:
-    """Show one dead letter, or its bytes."""
+def dead_show(ctx: click.Context, identifier: str, raw: bool, personal: bool) -> None:
+    """Show one dead letter, or its bytes; personal numbers in it are masked, not in the bytes."""
+    check_personal(settings_of(ctx), personal=personal)
     identifier = check_id(identifier, _IDS_OF_LETTERS, beginning=True)
     letter = _letters().letter(open_store(ctx), identifier)
     if raw:
         sys.stdout.buffer.write(_bytes(ctx, letter))
     else:
-        click.echo(json.dumps(json.loads(msgspec.json.encode(letter)), indent=2,
+        shown = letter if personal else mask_record(letter)
+        click.echo(json.dumps(json.loads(msgspec.json.encode(shown)), indent=2,
                               ensure_ascii=False))  # fmt: skip
 
 

@@ -9,6 +9,9 @@ import sys
 from typing import Any
 
 import structlog
+from structlog.typing import EventDict
+
+from schemas.masking import mask_value
 
 
 def configure(stage: str, level: str = "info", as_json: bool | None = None) -> None:
@@ -28,6 +31,7 @@ def configure(stage: str, level: str = "info", as_json: bool | None = None) -> N
     ]
     if as_json:
         shared.append(structlog.processors.format_exc_info)
+    shared.append(_mask)
     structlog.configure(
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(numeric),
@@ -45,6 +49,11 @@ def configure(stage: str, level: str = "info", as_json: bool | None = None) -> N
     root.handlers = [handler]
     # Libraries speak up from warnings on: their info lines are not this project's events.
     root.setLevel(max(numeric, logging.WARNING))
+
+
+def _mask(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    """Mask personal numbers in every field: an error's text may quote a stranger's words."""
+    return {name: mask_value(value) for name, value in event.items()}
 
 
 def get(name: str) -> Any:

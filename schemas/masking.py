@@ -79,7 +79,7 @@ def mask_value(value: Any) -> Any:
         same = all(a is b for a, b in zip(masked, value, strict=True))
         return value if same else type(value)(masked)
     if isinstance(value, dict):
-        table = {mask_value(k): mask_value(v) for k, v in value.items()}
+        table = {mask_value(k): v if k in _NEVER_TYPED else mask_value(v) for k, v in value.items()}
         return value if table == value else table
     return value
 

@@ -1,6 +1,7 @@
 """Personal numbers in whatever leaves: found however people write them, masked at any depth."""
 
 import json
+from typing import Any
 
 import msgspec
 import pytest
@@ -105,11 +106,13 @@ def test_a_message_is_masked_in_each_of_its_fields_and_keeps_its_ids() -> None:
     assert json.loads(mask_json(msgspec.json.encode(made))) == json.loads(told)
 
 
-def _decision(text: str, **more: object) -> Decision:
-    return Decision(
-        message="m", brand="b", channel="api", conversation="c", department="billing",
-        intent="request", action="queue", decided_at=NOW, **more,
-    )  # fmt: skip
+def decision(**more: Any) -> Decision:
+    """Return a decision."""
+    told = {
+        "message": "m", "brand": "b", "channel": "api", "conversation": "c", "department": "billing",
+        "intent": "request", "action": "queue", "decided_at": NOW,
+    }  # fmt: skip
+    return Decision(**(told | more))
 
 
 def test_a_quotation_that_cuts_through_a_number_shows_none_of_it() -> None:
@@ -117,11 +120,8 @@ def test_a_quotation_that_cuts_through_a_number_shows_none_of_it() -> None:
     whole = decided_text(made)
     start = whole.index(IDENTITY)
     evidence = Evidence(start=0, end=start + 7, text=whole[: start + 7])
-    decision = _decision(
-        whole,
-        reasons=(Reason(kind="rule", id="r", version="1", evidence=(evidence,), text_tr=IDENTITY),),
-    )
-    masked = mask_decision(decision, made)
+    reason = Reason(kind="rule", id="r", version="1", evidence=(evidence,), text_tr=IDENTITY)
+    masked = mask_decision(decision(reasons=(reason,)), made)
     assert masked.reasons[0].evidence[0].text == "numaram *******"
     assert masked.reasons[0].text_tr == "********146"
 
@@ -129,7 +129,7 @@ def test_a_quotation_that_cuts_through_a_number_shows_none_of_it() -> None:
 def test_what_only_the_decision_knows_to_be_personal_is_masked_too() -> None:
     text = "vergi numaram 1234567890"
     entity = Entity(kind="tax_number", value="*******890", start=14, end=24)
-    masked = mask_message(message(text), _decision(text, entities=(entity,)))
+    masked = mask_message(message(text), decision(entities=(entity,)))
     assert masked.text == "vergi numaram *******890"
 
 

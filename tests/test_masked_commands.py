@@ -1,0 +1,107 @@
+"""What commands and logs print has no personal number in it, unless who asks has the right."""
+
+import json
+import logging
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from runtime import log, store
+from runtime.settings import Settings
+from schemas import envelope, topics
+from schemas.dead import DeadLetter, Origin
+from schemas.decision import Evidence, Reason
+from tests.samples import NOW, message
+from tests.test_commands import run
+from tests.test_masking import IBAN, IDENTITY, decision
+from tests.test_tap import _write
+from workers.recorder import Rows, take, write
+from workers.run import MIGRATIONS
+
+MESSAGE = "7d1f0c52-3a55-5b0e-9d7f-2f6c1c1c9d11"
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """A home with a store, in which a decision and a dead letter quote numbers."""
+    url = f"sqlite:///{tmp_path}/var/santral.db"
+    (tmp_path / "var").mkdir()
+    store.migrate(url, MIGRATIONS)
+    quoted = Evidence(start=0, end=11, text=IDENTITY)
+    reason = Reason(kind="rule", id="r", version="1", evidence=(quoted,), text_en="says a number")
+    decided = decision(message=MESSAGE, reasons=(reason,))
+    letter = DeadLetter(id=MESSAGE, stage="ingest", source="api:a", code="json.invalid", at=NOW,
+                        text=f"not a number: {IBAN}", origin=Origin(hint=IDENTITY))  # fmt: skip
+    rows = Rows()
+    take(rows, topics.DECISIONS.name, 0, 0, envelope.encode(decided))
+    take(rows, topics.DEAD.name, 0, 0, envelope.encode(letter))
+    engine = store.engine(url)
+    with engine.begin() as connection:
+        write(connection, rows)
+    engine.dispose()
+    return tmp_path
+
+
+def _shown(told: "subprocess.CompletedProcess[str]") -> list[str]:
+    assert told.returncode == 0, told.stderr
+    return [n for n in (IDENTITY, IBAN) if n in told.stdout + told.stderr]
+
+
+@pytest.mark.parametrize(
+    ("words", "numbers"),
+    [
+        (["explain", MESSAGE], [IDENTITY]),
+        (["dead", "show", MESSAGE], [IDENTITY, IBAN]),
+        (["dead", "list"], []),
+        (["dead", "list", "--json"], []),
+    ],
+)
+def test_a_command_shows_personal_numbers_only_with_the_right_to_them(
+    here: Path, words: list[str], numbers: list[str]
+) -> None:
+    assert _shown(run(here, *words)) == []
+    if not numbers:
+        return
+    refused = run(here, *words, "--personal")
+    assert refused.returncode == 2
+    assert "SANTRAL_TOKENS__PERSONAL" in refused.stderr
+    right = run(here, *words, "--personal", SANTRAL_TOKENS__PERSONAL="p" * 32)
+    assert _shown(right) == numbers
+
+
+def test_tap_masks_the_records_that_it_prints(kafka: Settings, tmp_path: Path) -> None:
+    made = message(f"Numaram {IDENTITY}", native_id=IDENTITY)
+    _write(kafka, topics.MESSAGES.name, [envelope.encode(made).decode(), f"no JSON {IDENTITY}"])
+    environ = {"SANTRAL_KAFKA__BOOTSTRAP": kafka.kafka.bootstrap}
+    words = ["tap", "messages", "--until-now"]
+    masked = run(tmp_path, *words, **environ)
+    assert _shown(masked) == []
+    first = json.loads(masked.stdout.splitlines()[0])
+    assert (first["id"], first["text"]) == (made.id, "Numaram ********146")
+    right = run(tmp_path, *words, "--personal", SANTRAL_TOKENS__PERSONAL="p" * 32, **environ)
+    assert _shown(right) == [IDENTITY]
+
+
+@pytest.fixture
+def _log_as_before() -> Iterator[None]:
+    """Leave logging as it was."""
+    handlers = logging.getLogger().handlers
+    yield
+    structlog.reset_defaults()
+    logging.getLogger().handlers = handlers
+
+
+@pytest.mark.usefixtures("_log_as_before")
+def test_a_log_line_masks_what_a_stranger_wrote(capfd: pytest.CaptureFixture[str]) -> None:
+    log.configure("test", as_json=True)
+    try:
+        raise ValueError(f"bad value {IBAN}")
+    except ValueError:
+        log.get("x").exception("hook.bug", text=f"TC {IDENTITY}", at={"value": IDENTITY})
+    told = json.loads(capfd.readouterr().err)
+    assert told["event"] == "hook.bug"
+    assert IDENTITY not in str(told)
+    assert IBAN not in str(told)
