@@ -7,7 +7,6 @@ that is asked for. How far a file was read is kept beside the archive, so that i
 
 import asyncio
 import hashlib
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import msgspec
 
 from ingest import table
 from ingest.channel import Delivery
+from ingest.mbox import is_mbox, read_mails
 from ingest.parser_pool import ParserPool
 from ingest.registry import CHANNELS
 from ingest.run import accounts, build
@@ -31,8 +31,6 @@ from schemas.message import Message
 FLAG = "imported"
 _AT_ONCE = 64
 _TRIES = 30
-_FROM = re.compile(rb"^From \S+.*\d{4}")
-_ESCAPED = re.compile(rb"^>+From ")
 Kind = Literal["csv", "jsonl", "mbox", "maildir"]
 
 
@@ -76,9 +74,7 @@ def kind_of(path: Path) -> Kind:
     ends: dict[str, Kind] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".mbox": "mbox"}
     found = ends.get(path.suffix.lower())
     if found is None and path.is_file():
-        with path.open("rb") as file:
-            if _FROM.match(file.readline(2000)):
-                return "mbox"
+        found = "mbox" if is_mbox(path) else None
     if found is None:
         raise Unavailable(
             f"{path}: not known what it is. Import takes .csv, .jsonl, .mbox, and Maildir folders"
@@ -100,7 +96,7 @@ def entries(path: Path, kind: Kind, known: frozenset[str] = frozenset()) -> Iter
                 if told.strip():
                     yield Entry(channel="api", raw=told)
     elif kind == "mbox":
-        for mail in _mails(path):
+        for mail in read_mails(path):
             yield Entry(channel="email", raw=mail)
     else:
         for folder in ("new", "cur"):
@@ -117,23 +113,6 @@ def _whole(line: bytes) -> bool:
     except msgspec.DecodeError:
         return False
     return True
-
-
-def _mails(path: Path) -> Iterator[bytes]:
-    """Yield the mails of an mbox: each begins after a blank line, with sender and date."""
-    with path.open("rb") as file:
-        mail: list[bytes] | None = None
-        blank = True
-        for line in file:
-            if blank and _FROM.match(line):
-                if mail:
-                    yield b"".join(mail)
-                mail = []
-            elif mail is not None:
-                mail.append(line[1:] if _ESCAPED.match(line) else line)
-            blank = not line.strip(b"\r\n")
-        if mail:
-            yield b"".join(mail)
 
 
 class Import:

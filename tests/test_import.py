@@ -92,6 +92,52 @@ def test_mailboxes_and_lines_are_read_and_others_are_told(tmp_path: Path) -> Non
         kind_of(tmp_path / "x.pdf")
 
 
+SEPARATORS = [
+    "From ",
+    "From",
+    "From - Tue Mar 03 10:00:00 2026",
+    "From 1834@xxx Tue Mar 03 07:00:00 +0000 2026",
+    "From ???@??? Tue Mar 03 10:00:00 2026",
+    'From "Ada Su" Tue Mar  3 10:00:00 2026',
+    "From MAILER_DAEMON Tue Mar  3 10:00:00 EEST 2026",
+    "From ada@ornek.example 2026-03-03T10:00:00",
+    "From ada@ornek.example Sal Mar  3 10:00:00 2026",
+    "From ada@ornek.example Tue, 03 Mar 2026 10:00:00 +0300",
+]
+
+
+@pytest.mark.parametrize("separator", SEPARATORS)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_an_mbox_is_read_whatever_its_separators_say(
+    tmp_path: Path, separator: str, end: str
+) -> None:
+    mail = ["Subject: Kargo", "", "Gelmedi.", "", "From Monday 2026 on nothing works.", ""]
+    path = tmp_path / "eski"
+    path.write_bytes(end.join(["", separator, *mail, separator, *mail]).encode())
+    assert kind_of(path) == "mbox"
+    found = [entry.raw for entry in entries(path, "mbox")]
+    assert found == [f"{end.join(mail)}{end}".encode(), end.join(mail).encode()]
+
+
+def test_mails_need_no_blank_line_between_them(tmp_path: Path) -> None:
+    path = tmp_path / "eski.mbox"
+    path.write_bytes(
+        b"From \nSubject: a\n\nbir\nFrom \nSubject: b\n\niki\nFrom x\nFrom: is a field\n"
+    )
+    first, second = (entry.raw for entry in entries(path, "mbox"))
+    assert first == b"Subject: a\n\nbir\n"
+    assert second.startswith(b"Subject: b\n\n")
+
+
+def test_a_file_that_is_no_mbox_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "posta.mbox"
+    path.write_bytes(b"Subject: Kargo\n\nFrom the beginning nothing worked in 2026.\n")
+    with pytest.raises(Unavailable, match="no mbox"):
+        list(entries(path, kind_of(path)))
+    path.write_bytes(b"\n")
+    assert list(entries(path, kind_of(path))) == []
+
+
 def test_history_is_stored_decided_and_opens_no_work(road: Up, tmp_path: Path) -> None:
     ids = [uuid.uuid4().hex for _ in range(3)]
     box = _mbox(tmp_path / "eski.mbox", *ids)
