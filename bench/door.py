@@ -20,6 +20,7 @@ from runtime.local import free_port
 from schemas.api import Accepted, MessageIn
 from tests.servers import broker
 
+TOKENS = {"SANTRAL_TOKENS__DOOR": "d" * 32, "SANTRAL_TOKENS__SIGNING": "s" * 32}
 CONNECTIONS, SECONDS = 64, float(os.environ.get("BENCH_SECONDS", "10"))
 
 
@@ -43,7 +44,9 @@ async def _client(port: int, number: int, until: float, counts: list[int]) -> No
             "sender": {"customer_no": str(number)},
         })  # fmt: skip
         writer.write(
-            b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer t\r\n"
+            b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
+            + TOKENS["SANTRAL_TOKENS__DOOR"].encode()
+            + b"\r\n"
             b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
         )
         head = await reader.readuntil(b"\r\n\r\n")
@@ -85,7 +88,7 @@ def run() -> dict[str, Any]:
         ports = {"bare": free_port(), "door": free_port()}
         environ = {
             **os.environ, "SANTRAL_HOME": settings.home, "SANTRAL_DOOR__PORT": str(ports["door"]),
-            "SANTRAL_KAFKA__BOOTSTRAP": settings.kafka.bootstrap, "SANTRAL_TOKENS__DOOR": "t",
+            "SANTRAL_KAFKA__BOOTSTRAP": settings.kafka.bootstrap, **TOKENS,
         }  # fmt: skip
         commands = {
             "bare": [sys.executable, "-c",

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bench.door import CONNECTIONS, SECONDS, _wait
+from bench.door import CONNECTIONS, SECONDS, TOKENS, _wait
 from bench.parts import TEXTS
 from ingest import meta
 from ingest.hook import Call
@@ -103,7 +103,7 @@ def run() -> dict[str, Any]:
         environ = {
             **os.environ, "SANTRAL_HOME": settings.home, "SANTRAL_DOOR__PORT": str(ports["door"]),
             "SANTRAL_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
-            "SANTRAL_CHANNELS__WHATSAPP__BENCH__APP_SECRET": SECRET,
+            "SANTRAL_CHANNELS__WHATSAPP__BENCH__APP_SECRET": SECRET, **TOKENS,
         }  # fmt: skip
         commands = [
             [

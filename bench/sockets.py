@@ -13,7 +13,7 @@ import psutil
 import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
-from bench.door import _wait
+from bench.door import TOKENS, _wait
 from runtime.local import free_port
 from tests.servers import broker
 
@@ -70,7 +70,7 @@ def run() -> dict[str, Any]:
         port = free_port()
         environ = {
             **os.environ, "SANTRAL_HOME": settings.home, "SANTRAL_DOOR__PORT": str(port),
-            "SANTRAL_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
+            "SANTRAL_KAFKA__BOOTSTRAP": settings.kafka.bootstrap, **TOKENS,
             # All visitors come from one address here.
             "SANTRAL_LIMITS__CHAT_SESSIONS": str(VISITORS + 1),
             "SANTRAL_LIMITS__CHAT_SESSIONS_BY_ADDRESS": str(VISITORS + 1),

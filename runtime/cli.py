@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from runtime import settings as settings_
+from runtime import token_rules
 from schemas.errors import ConfigError, SantralError
 
 
@@ -59,19 +60,23 @@ def load(ctx: click.Context, *, whole: bool = False) -> Any:
     return settings_.load(ctx.find_root().obj, sections=sections)
 
 
-def load_stage(ctx: click.Context, *, whole: bool = False) -> Any:
-    """Read a stage's settings. A stage waits for the broker that it was told of; where nobody told
-    it of one, and none is there, raise Unavailable before it makes anything."""
+def load_stage(ctx: click.Context, *, whole: bool = False, tokens: bool = True) -> Any:
+    """Read a stage's settings; `tokens` are checked where the stage needs them. A stage waits for
+    the broker that it was told of; where nobody told it of one, and none is there, raise
+    Unavailable before it makes anything."""
     if not settings_.names_broker(ctx.find_root().obj):
         importlib.import_module("runtime.reach").check_running(load(ctx), "Kafka")
-    return load(ctx, whole=whole)
+    settings = load(ctx, whole=whole)
+    if tokens:
+        token_rules.check_tokens(settings.tokens)
+    return settings
 
 
 def _stage(name: str, module: str, function: str, text: str) -> None:
     @main.command(name, help=text)
     @click.pass_context
     def run(ctx: click.Context) -> None:
-        settings = load_stage(ctx, whole=name == "ingest")
+        settings = load_stage(ctx, whole=name == "ingest", tokens=name == "ingest")
         getattr(importlib.import_module(module), function)(settings)
 
 

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
+from runtime import token_rules
 from runtime.commands import running_settings, settings_of, show
+from runtime.settings import Tokens
 from schemas.errors import ConfigError, Problem, Unavailable
 
 
@@ -138,6 +141,7 @@ def check(ctx: click.Context, offline: bool) -> None:
         run.mail_door.check(settings.mail_door, accounts["email"])
     except ConfigError as error:
         problems += error.problems
+    problems += _tokens(settings.tokens)
     if not offline:
         problems += _connections(settings)
     if problems:
@@ -156,12 +160,21 @@ def _check_anything_runs(settings: Any) -> None:
         )
 
 
+def _tokens(tokens: Tokens) -> list[Problem]:
+    problems = token_rules.token_problems(tokens)
+    if any(msgspec.structs.astuple(tokens)):
+        return problems + token_rules.signing_problems(tokens)
+    click.echo("note: no token is set; `santral up` makes them, other profiles need [tokens]")
+    return problems
+
+
 def _connections(settings: Any) -> list[Problem]:
     from redis import Redis
     from redis.exceptions import RedisError
     from sqlalchemy.exc import SQLAlchemyError
 
     from runtime.bus import ensure_topics
+    from runtime.log import redacted_url
     from runtime.store import engine
 
     problems = []
@@ -173,10 +186,12 @@ def _connections(settings: Any) -> list[Problem]:
     try:
         with Redis.from_url(settings.redis.url, socket_timeout=3) as client:
             client.ping()
-        click.echo(f"Redis {settings.redis.url}: answers")
+        click.echo(f"Redis {redacted_url(settings.redis.url)}: answers")
     except (RedisError, OSError) as error:
-        problems.append(Problem(f"Redis at {settings.redis.url} does not answer: {error}. Start "
-                                "it, or set `url` in [redis]."))  # fmt: skip
+        at = redacted_url(settings.redis.url)
+        problems.append(
+            Problem(f"Redis at {at} does not answer: {error}. Start it, or set `url` in [redis].")
+        )
     made = engine(settings.store_url)
     try:
         with made.connect():

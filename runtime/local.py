@@ -30,9 +30,11 @@ import msgspec
 from redis import Redis as Valkey
 from redis.exceptions import RedisError
 
-from runtime import kafka_local
+from runtime import kafka_local, sign_in_link
 from runtime.bus import ensure_topics
-from runtime.settings import Settings
+from runtime.clock import SystemClock
+from runtime.settings import SIGNING_FILE, Settings
+from runtime.token_rules import token_problems
 from schemas.errors import ConfigError, Unavailable
 from schemas.topics import all_topics
 
@@ -124,6 +126,8 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.request_stop)
+        if problems := token_problems(self._settings.tokens):
+            raise ConfigError(problems)
         self._occupy()
         try:
             await self._start()
@@ -268,7 +272,7 @@ class Supervisor:
         """The key of our mails' tokens and of chat sessions: made once, kept with the data."""
         if self._settings.tokens.signing:
             return self._settings.tokens.signing
-        path = self._home / "signing.key"
+        path = self._home / SIGNING_FILE
         if not path.exists():
             path.touch(mode=0o600)
             path.write_text(secrets.token_hex(32))
@@ -377,10 +381,12 @@ class Supervisor:
 
     def _tell(self, seconds: float) -> None:
         told = self.access
-        tokens = told["tokens"]
+        link = sign_in_link.make(
+            told["tokens"]["console"], secrets.token_hex(16), SystemClock().now()
+        )
         self._say(
             f"santral is up after {seconds:.1f} s\n\n"
-            f"  console   {told['console']}/?token={tokens['console']}\n"
+            f"  console   {told['console']}/?token={link}   (signs in once, within an hour)\n"
             f"  door      {told['door']}   (POST /v1/messages; web chat to try: /chat)\n"
             f"  kafka     {told['kafka']}\n"
             f"  redis     {told['redis']}\n"

@@ -5,6 +5,7 @@ A customer's text or full address is never a field; `redacted` shortens an addre
 """
 
 import logging
+import re
 import sys
 from typing import Any
 
@@ -59,6 +60,18 @@ def _mask(_logger: Any, _method: str, event: EventDict) -> EventDict:
 def get(name: str) -> Any:
     """Return the logger of a module."""
     return structlog.get_logger(module=name)
+
+
+def redacted_url(url: str) -> str:
+    """Return a server's address without the password in it."""
+    scheme, mark, rest = url.partition("://")
+    user, at, host = rest.rpartition("@")
+    if mark and at:
+        url = f"{scheme}://{user.partition(':')[0]}:***@{host}"
+    return _PASSWORD.sub(r"\1***", url)
+
+
+_PASSWORD = re.compile(r"([?&]password=)[^&]*", re.IGNORECASE)
 
 
 def redacted(address: str) -> str:

@@ -29,6 +29,7 @@ Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Points = Annotated[int, msgspec.Meta(ge=0, le=100)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 FILE = "santral.toml"
+SIGNING_FILE = "signing.key"
 PREFIX = "SANTRAL_"
 _NOT_KEYS = {"SANTRAL_HOME", "SANTRAL_CONFIG", "SANTRAL_JARS"}
 _DURATION = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*$")
@@ -326,7 +327,8 @@ def _running(tree: dict[str, Any], environ: Mapping[str, str]) -> None:
         return
     found = {
         "kafka": {"bootstrap": told.get("kafka")}, "redis": {"url": told.get("redis")},
-        "store": {"url": told.get("store")}, "tokens": told.get("tokens"),
+        "store": {"url": told.get("store")},
+        "tokens": {**(told.get("tokens") or {}), "signing": _signing_key(path.parent)},
         "door": {"desk_url": told.get("console")}, "console": {"door_url": told.get("door")},
     }  # fmt: skip
     for table, values in found.items():
@@ -334,6 +336,14 @@ def _running(tree: dict[str, Any], environ: Mapping[str, str]) -> None:
         for key, value in (values or {}).items():
             if isinstance(at, dict) and value:
                 at.setdefault(key, value)
+
+
+def _signing_key(folder: Path) -> str:
+    """Return the signing key that `santral up` made; empty where there is none to read."""
+    try:
+        return (folder / SIGNING_FILE).read_text().strip()
+    except OSError:
+        return ""
 
 
 def _override(tree: dict[str, Any], environ: Mapping[str, str], problems: list[Problem]) -> None:

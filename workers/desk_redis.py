@@ -256,6 +256,10 @@ class Lines:
         self._close: Any = redis.register_script(_CLOSE)
         self._begin: Any = redis.register_script(_BEGIN)
 
+    async def use_once(self, word: str, seconds: int) -> bool:
+        """Say whether a word is used for the first time; it is remembered so many seconds."""
+        return bool(await self._redis.set(P + f"once:{word}", b"1", nx=True, ex=seconds))
+
     async def epoch(self) -> bytes | None:
         """Return the epoch, None when the lines must be rebuilt before anything is served."""
         found: bytes | None = await self._redis.get(P + "epoch")

@@ -17,7 +17,9 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runtime import http
+from runtime import http, sign_in_link
+from runtime.claims import AWAY
+from runtime.clock import SystemClock
 from runtime.guard import stranger
 from runtime.health import Health
 from runtime.plain_paths import PlainPaths
@@ -68,7 +70,7 @@ def app(api: Api, health: Health, _stop: asyncio.Event) -> Starlette:
         async def endpoint(request: Request) -> Response:
             token = request.query_params.get("token", "")
             if token:
-                return _enter(api, request, token)
+                return await _enter(api, request, token)
             if session.person(request, api.settings) is None:
                 return _to_login(request)
             return await own_form(page)(request)
@@ -126,14 +128,27 @@ def own_form(page: http.Endpoint) -> http.Endpoint:
     return endpoint
 
 
-def _enter(api: Api, request: Request, token: str) -> Response:
-    """Sign in by the link that `santral up` prints; the token leaves the address at once."""
-    if not http.same(token, api.settings.tokens.console):
+async def _enter(api: Api, request: Request, word: str) -> Response:
+    """Sign in by the link that `santral up` prints, once; the word leaves the address at once."""
+    token = api.settings.tokens.console
+    if not http.same(word, token) and not await _opens_once(api, word):
         wait = stranger(request).failed()
-        return http.too_many(wait) if wait else _to_login(request)
+        return http.too_many(wait) if wait else RedirectResponse("/login?link=used", 303)
     answer = RedirectResponse(request.url.path, 303)
     session.sign_in(answer, api.settings, "admin")
     return answer
+
+
+async def _opens_once(api: Api, word: str) -> bool:
+    """Say whether a link's word is good and was not used before; without Redis none is."""
+    nonce = sign_in_link.read(api.settings.tokens.console, word, SystemClock().now())
+    if nonce is None:
+        return False
+    try:
+        seconds = int(sign_in_link.VALID_FOR.total_seconds())
+        return await api.desk.lines.use_once(nonce, seconds)
+    except AWAY:
+        return False
 
 
 def _to_login(request: Request) -> Response:

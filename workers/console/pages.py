@@ -108,7 +108,9 @@ class Pages:
             wrong = True
             if wait := stranger(request).failed():
                 return http.too_many(wait)
-        return self.page(request, "login.html", 401 if wrong else 200, wrong=wrong)
+        used = not wrong and request.query_params.get("link") == "used"
+        status = 401 if wrong else 200
+        return self.page(request, "login.html", status, wrong=wrong, link_used=used)
 
     async def logout(self, _request: Request) -> Response:
         """POST /logout."""

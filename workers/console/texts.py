@@ -31,6 +31,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "`santral up` yazdırır; var/access.json içinde de bulunur.",
         "Printed by `santral up`; also in var/access.json.",
     ),
+    "link_used": (
+        "Bu bağlantı kullanılmış ya da süresi dolmuş. Erişim anahtarıyla girin.",
+        "This link was used before or is too old. Sign in with the access token.",
+    ),
     "token_wrong": ("Bu anahtar geçerli değil.", "This token is not valid."),
     "your_name": ("Adınız", "Your name"),
     "name_help": ("Yaptığınız işlemlerin yanında görünür.", "Shown beside what you do."),

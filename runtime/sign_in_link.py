@@ -1,0 +1,33 @@
+"""The link that signs a person in to the console once: what `santral up` prints.
+
+Before: `up` makes one at its start, with the console's token. After: the console signs its first
+user in, within an hour; in a log or a browser's history it opens nothing any more.
+"""
+
+import hmac
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+VALID_FOR = timedelta(hours=1)
+
+
+def make(token: str, nonce: str, now: datetime) -> str:
+    """Return a link's word; `nonce` is 16 random bytes or more as hex."""
+    until = int((now + VALID_FOR).timestamp())
+    return f"{nonce}.{until}.{_signature(token, nonce, str(until))}"
+
+
+def read(token: str, word: str, now: datetime) -> str | None:
+    """Return the nonce of a word that was made with this token and is not too old, else None."""
+    nonce, _, rest = word.partition(".")
+    until, _, signature = rest.partition(".")
+    due = _signature(token, nonce, until).encode()
+    if not token or not hmac.compare_digest(due, signature.encode("utf-8", "replace")):
+        return None
+    # The signature proves that `until` is a number of ours.
+    return nonce if now.timestamp() <= int(until) else None
+
+
+def _signature(token: str, nonce: str, until: str) -> str:
+    signed = f"sign-in.{nonce}.{until}".encode("utf-8", "replace")
+    return hmac.new(f"link.{token}".encode(), signed, sha256).hexdigest()

@@ -1,0 +1,52 @@
+"""What access tokens have to be: long, different, and with a signing key.
+
+Before: settings. After: `santral check`, `up` and the stages that need tokens refuse to start. A
+short token can be guessed; two equal ones give each holder the other's rights; with an empty
+signing key anybody can compute the keys of chat sessions.
+"""
+
+import msgspec
+
+from runtime.settings import Tokens
+from schemas.errors import ConfigError, Problem
+
+MIN_TOKEN_CHARS = 24
+_NEW = "`openssl rand -hex 24` makes one"
+
+
+def token_problems(tokens: Tokens) -> list[Problem]:
+    """Return what is wrong with the tokens that are set; an unset one opens nothing."""
+    given = {name: token for name, token in msgspec.structs.asdict(tokens).items() if token}
+    problems = [
+        Problem(
+            f"[tokens] {name} has {len(token)} characters, {MIN_TOKEN_CHARS} are needed. Set "
+            f"SANTRAL_TOKENS__{name.upper()} to a longer one: {_NEW}."
+        )
+        for name, token in given.items()
+        if len(token) < MIN_TOKEN_CHARS
+    ]
+    first: dict[str, str] = {}
+    for name, token in given.items():
+        if token in first:
+            problems.append(
+                Problem(
+                    f"[tokens] {name} is the same as {first[token]}. Give each its own: {_NEW}."
+                )
+            )
+        first.setdefault(token, name)
+    return problems
+
+
+def signing_problems(tokens: Tokens) -> list[Problem]:
+    """Return what is wrong where there is no signing key."""
+    if tokens.signing:
+        return []
+    text = "[tokens] signing is empty: chats and mails could be forged. Set SANTRAL_TOKENS__SIGNING"
+    return [Problem(f"{text} to one key for all stages: {_NEW}.")]
+
+
+def check_tokens(tokens: Tokens) -> None:
+    """Raise ConfigError unless a stage may start with these tokens."""
+    problems = token_problems(tokens) + signing_problems(tokens)
+    if problems:
+        raise ConfigError(problems)
