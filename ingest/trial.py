@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from ingest.channel import Context, Delivery
+from ingest.clean.letters import repair_letters
 from ingest.clean.unreadable import unreadable_message
 from ingest.fence import run_fenced
 from ingest.hook import Call, HookTools, Taken, Taking
@@ -132,10 +133,10 @@ class Trial:
             code = error.code if isinstance(error, Rejected) else "parser.bug"
             if self._channel.name != "email" or code not in UNREADABLE:
                 raise
-            return _line(self._unreadable(raw))
+            return _line(repair_letters(self._unreadable(raw)))
         if parsed.notice and parsed.notice.bare:
             raise Rejected("notice.bare", "it names a message that its vendor is asked for")
-        return _line(parsed.message)
+        return _line(repair_letters(parsed.message))
 
     def _called(self, data: bytes) -> list[str]:
         call = request(data)

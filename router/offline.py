@@ -26,6 +26,15 @@ from schemas.otherwise import otherwise
 AT_ONCE = 1000
 """Lines that are decided together."""
 
+Repair = Callable[[Message], Message]
+"""What ingest does to the letters of every message; stages do not import one another."""
+
+
+def unrepaired(message: Message) -> Message:
+    """Return the message as it is."""
+    return message
+
+
 _AT = datetime(2026, 1, 1, tzinfo=UTC)  # a line without a time is always the same message
 
 
@@ -71,8 +80,9 @@ def with_models(settings: Settings, files: Iterable[Path] = ()) -> Policy:
 
 
 def decide_lines(
-    lines: Iterable[bytes], settings: Settings, by: Policy, at_once: int = AT_ONCE
-) -> Iterator[Decision]:
+    lines: Iterable[bytes], settings: Settings, by: Policy, at_once: int = AT_ONCE,
+    repair: Repair = unrepaired,
+) -> Iterator[Decision]:  # fmt: skip
     """Yield a Decision for each line, in order; raise ConfigError for one that is not understood.
 
     A line's conversation sees the state that earlier lines left, as on the road. So many lines are
@@ -95,7 +105,7 @@ def decide_lines(
         if not raw.strip():
             continue
         try:
-            batch.append(_message(decoder.decode(raw), number, settings.brand))
+            batch.append(repair(_message(decoder.decode(raw), number, settings.brand)))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             yield from decided()
             raise ConfigError([Problem(f"line {number}: {error}")]) from error
@@ -104,19 +114,19 @@ def decide_lines(
     yield from decided()
 
 
-def decide_text(text: str, settings: Settings) -> Decision:
+def decide_text(text: str, settings: Settings, repair: Repair = unrepaired) -> Decision:
     """Return the Decision on a text."""
-    message = asked(text, 1, settings.brand)
+    message = repair(asked(text, 1, settings.brand))
     by = with_models(settings)
     return one(message, None, by, message.received_at).decision
 
 
-def trial(settings: Settings) -> Callable[[str], Decision]:
+def trial(settings: Settings, repair: Repair = unrepaired) -> Callable[[str], Decision]:
     """Return what decides on a text as the live rules and models would, read once."""
     by = with_models(settings)
 
     def decided(text: str) -> Decision:
-        message = asked(text, 1, settings.brand)
+        message = repair(asked(text, 1, settings.brand))
         at = datetime.now(UTC)
         return one(msgspec.structs.replace(message, received_at=at), None, by, at).decision
 

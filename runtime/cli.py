@@ -6,6 +6,7 @@ Before: a person or a supervisor. After: one stage's `start`, loaded only when i
 import functools
 import importlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -90,9 +91,17 @@ _stage("watch", "router.watch", "start", "Run the watch: live rates, and inciden
 def console(ctx: click.Context) -> None:
     """Run the console and the desk's API (one stage)."""
     settings = load_stage(ctx)
+
     # Stages import no other: what tries a message on the Rules page is brought from here.
     # It is read when somebody tries one: most of the console's life nobody does.
-    trial = functools.cache(lambda: importlib.import_module("router.offline").trial(settings))
+    @functools.cache
+    def trial() -> Callable[[str], Any]:
+        repair = importlib.import_module("ingest.clean.letters").repair_letters
+        decide: Callable[[str], Any] = importlib.import_module("router.offline").trial(
+            settings, repair
+        )
+        return decide
+
     importlib.import_module("workers.run").start_console(settings, lambda text: trial()(text))
 
 

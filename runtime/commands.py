@@ -239,7 +239,8 @@ def decide(ctx: click.Context, file: Any, models: tuple[Path, ...], rules: Path 
     by = offline.with_models(trying(settings, str(rules or "")), models)
     # Somebody who types lines wants each answer at once.
     at_once = 1 if sys.stdin.isatty() and file.name == "<stdin>" else offline.AT_ONCE
-    for record in offline.decide_lines(file, settings, by, at_once):
+    repair = importlib.import_module("ingest.clean.letters").repair_letters
+    for record in offline.decide_lines(file, settings, by, at_once, repair):
         show(record)
 
 
@@ -256,7 +257,9 @@ def explain(ctx: click.Context, what: str, personal: bool) -> None:
     path = Path(what)
     if path.is_file():
         offline = importlib.import_module("router.offline")
-        decisions = [offline.decide_text(path.read_text(errors="replace"), settings_of(ctx))]
+        repair = importlib.import_module("ingest.clean.letters").repair_letters
+        text = path.read_text(errors="replace")
+        decisions = [offline.decide_text(text, settings_of(ctx), repair)]
     else:
         identifier = check_id(what, f"no such file is there, and {_IDS_OF_MESSAGES}")
         reading = importlib.import_module("workers.reading")

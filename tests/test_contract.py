@@ -9,6 +9,7 @@ import json
 import logging
 import re
 import time
+import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -22,6 +23,8 @@ from hypothesis import strategies as st
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.phone import Account as PhoneAccount
+from ingest.clean.composing import compose
+from ingest.clean.letters import repair_letters
 from ingest.hook import Call, HookTools
 from ingest.registry import CHANNELS, HOOKS, channel_of
 from schemas import envelope
@@ -95,6 +98,27 @@ def test_a_message_is_whole_and_survives_the_coder(name: str) -> None:
     assert SECRET in made.text
     assert SECRET in made.full_text
     assert envelope.decode(Message, envelope.encode(made)) == made
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [
+        (unicodedata.normalize("NFD", "İade için şikâyet"), None), ("i\u0307ade için şikâyet", None),
+        ("Ýade için þikâyet edeceðim, sipariþim hâlâ gelmedi", "text.mojibake"),
+    ],
+)  # fmt: skip
+def test_every_channels_text_is_composed_and_turkish(
+    name: str, typed: str, code: str | None
+) -> None:
+    raw = SAMPLES[name].replace(SECRET.encode(), typed.encode())
+    made = repair_letters(_parse(name, raw).message)
+    assert "ade için şikâyet" in made.text
+    assert made.text == compose(made.text)
+    assert made.full_text == compose(made.full_text)
+    assert (code in made.repaired) == (code is not None)
+    if code:
+        assert typed in made.full_text
 
 
 @pytest.mark.parametrize("name", CHANNELS)

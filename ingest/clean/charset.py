@@ -7,10 +7,10 @@ Source: RFC 2978 names, and the labels that real mail programs write.
 import codecs
 import contextlib
 import re
-import unicodedata
 
 from charset_normalizer import from_bytes
 
+from ingest.clean.composing import compose
 from ingest.clean.undeclared import guess, guess_escaped, is_latin
 
 _ALIASES = {
@@ -188,12 +188,7 @@ def _seems_turkish(data: bytes) -> bool:
 _SAMPLE = 20_000
 _SHORT = 64  # bytes; of fewer a detector's guess is worth less than that of Western Europe
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_MARKS = re.compile("([\u0300-\u036f]{30})[\u0300-\u036f]+")
 
 
 def _clean(text: str) -> str:
-    text = _SURROGATE.sub("\ufffd", text.replace("\x00", ""))
-    if unicodedata.is_normalized("NFC", text):
-        return text
-    # Normalizing a long run of marks takes time that grows with its square.
-    return unicodedata.normalize("NFC", _MARKS.sub(r"\1", text))
+    return compose(_SURROGATE.sub("\ufffd", text.replace("\x00", "")))

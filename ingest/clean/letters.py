@@ -1,0 +1,91 @@
+"""A message with its letters in order, whichever channel made it. Pure.
+
+Before: a channel's `parse`. After: everything that reads the message. Texts, names and turns are
+composed, and Turkish that was read by a wrong charset is read again (`text.mojibake`); full_text
+keeps what came.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from ingest.clean.composing import compose
+from ingest.clean.mojibake import repair_mojibake
+from schemas.message import Call, Forwarded, Message, Party, Turn
+
+MOJIBAKE = "text.mojibake"
+_CONTEXT = 4000  # characters of a text that tell the language of a name or a subject
+
+_Repair = Callable[[str], str]
+
+
+def repair_letters(message: Message) -> Message:
+    """Return the message with composed letters and Turkish ones repaired; the same where all is
+    right."""
+    composed = _changed(message, compose)
+    text = repair_mojibake(composed.text, composed.subject[:_CONTEXT])
+    context = text[:_CONTEXT]
+
+    def mend(words: str) -> str:
+        return repair_mojibake(words, context)
+
+    repaired = msgspec.structs.replace(
+        _changed(composed, mend), text=text, full_text=composed.full_text
+    )
+    if repaired == composed:
+        return composed
+    return msgspec.structs.replace(
+        repaired, repaired=tuple(dict.fromkeys((*message.repaired, MOJIBAKE)))
+    )
+
+
+def _changed(message: Message, change: _Repair) -> Message:
+    """Return the message with every text that people read changed so."""
+    forwarded, call = message.forwarded, message.call
+    return msgspec.structs.replace(
+        message,
+        subject=change(message.subject),
+        text=change(message.text),
+        full_text=change(message.full_text),
+        sender=_party(message.sender, change),
+        recipients=tuple(_party(party, change) for party in message.recipients),
+        attachments=tuple(
+            msgspec.structs.replace(file, name=change(file.name)) for file in message.attachments
+        ),
+        forwarded=forwarded and _forwarded(forwarded, change),
+        call=call and _call(call, change),
+    )
+
+
+def _party(party: Party, change: _Repair) -> Party:
+    return msgspec.structs.replace(party, name=change(party.name))
+
+
+def _forwarded(forwarded: Forwarded, change: _Repair) -> Forwarded:
+    return msgspec.structs.replace(
+        forwarded,
+        sender=forwarded.sender and _party(forwarded.sender, change),
+        subject=change(forwarded.subject),
+        recipients=tuple(_party(party, change) for party in forwarded.recipients),
+        text=change(forwarded.text),
+    )
+
+
+def _call(call: Call, change: _Repair) -> Call:
+    return msgspec.structs.replace(
+        call,
+        turns=tuple(_turn(turn, change) for turn in call.turns),
+        queue=call.queue and change(call.queue),
+        agent=call.agent and change(call.agent),
+    )
+
+
+def _turn(turn: Turn, change: _Repair) -> Turn:
+    """Return a turn changed; the places of unsure words move with the letters before them."""
+    text = change(turn.text)
+    unsure = turn.unsure
+    if len(text) != len(turn.text):
+        unsure = tuple(
+            (len(change(turn.text[:start])), len(change(turn.text[:end]))) for start, end in unsure
+        )
+    return msgspec.structs.replace(turn, speaker=change(turn.speaker), text=text, unsure=unsure)

@@ -1,0 +1,102 @@
+"""Turkish text that somebody read by a wrong charset, read again by the right one. Pure.
+
+Before: composed text. After: "sayýlý" is sayılı again (windows-1254 read as Latin-1), and
+"sayÄ±lÄ±" too (UTF-8 read as Latin-1, windows-1252 or windows-1254, once or more often). Icelandic,
+Faroese, Czech or Old English have the same letters: only what then surely is Turkish is changed.
+Source: the code pages of the Unicode Consortium (CP1252.TXT, CP1254.TXT).
+"""
+
+import re
+
+from ingest.clean.composing import compose
+from ingest.clean.turkish import turkish_evidence
+
+_LATIN = str.maketrans("ýþðÝÞÐ", "ışğİŞĞ")
+_MISREAD = re.compile("[ýþðÝÞÐ]")
+_TURKISH = re.compile("[ışğİŞĞ]")
+_ELSEWHERE = re.compile("[\u0100-\u011d\u0120-\u012f\u0132-\u0151\u0154-\u015d\u0160-\u024f]")
+"""Letters that neither Western Europe nor Turkish has: with them, ý is Turkmen, Slovak or Czech."""
+
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+def _bytes_by_character() -> dict[str, int]:
+    """Return the byte that each character of the three charsets stands for."""
+    table = {chr(byte): byte for byte in range(0x80, 0x100)}
+    for codec in ("cp1252", "cp1254"):
+        for byte in range(0x80, 0x100):
+            character = bytes([byte]).decode(codec, "ignore")
+            if character:
+                table[character] = byte
+    return table
+
+
+_BYTES = _bytes_by_character()
+_FOLLOWING = re.escape("".join(char for char, byte in _BYTES.items() if byte < 0xC0))
+_UTF8 = re.compile(f"[ÂÃÄÅÌ][{_FOLLOWING}]|â[{_FOLLOWING}]{{2}}|[ðğ][{_FOLLOWING}]{{3}}")
+"""UTF-8 of Turkish letters, of marks, quotation marks and ₺, and of emoji."""
+
+_PASSES = 3  # Text was rarely misread more often.
+_WORDS_LOOKED_AT = 2000
+_TURKISH_IN_UTF8 = re.compile(
+    "|".join(
+        re.escape(letter.encode().decode(codec)) for letter in "ışğİ"
+        for codec in ("latin-1", "cp1252")
+    )
+)  # fmt: skip
+_LETTER_IN_UTF8 = 3.0
+_CERTAIN = 6.0
+"""Evidence that is asked for: in odds, 400 to 1."""
+
+
+def repair_mojibake(text: str, context: str = "") -> str:
+    """Return the text with its Turkish letters, unchanged where it may be another language.
+
+    `context` is other text of the same source that helps to tell the language of a short one.
+    """
+    if not _MISREAD.search(text) and not _UTF8.search(text):
+        return text
+    before = text.split("\n")
+    after = [_read_again(line) for line in before]
+    if before == after or not _is_turkish("\n".join([*after, context]), text):
+        return text
+    return "\n".join(
+        again if again == line or _is_turkish_where_changed(line, again) else line
+        for line, again in zip(before, after, strict=True)
+    )
+
+
+def _is_turkish(after: str, before: str) -> bool:
+    """Say whether a text surely is Turkish; the bytes of ş, ğ or ı in UTF-8 speak for it, too."""
+    evidence = turkish_evidence(_WORD.findall(after)[:_WORDS_LOOKED_AT])
+    letters = len(set(_TURKISH_IN_UTF8.findall(before)))
+    return evidence + _LETTER_IN_UTF8 * letters >= _CERTAIN
+
+
+def _read_again(line: str) -> str:
+    """Return what a line is if it was misread."""
+    for _ in range(_PASSES):
+        again = _UTF8.sub(_decoded, line)
+        if again == line:
+            break
+        line = compose(again)
+    return line if _ELSEWHERE.search(line) else _WORD.sub(_in_turkish, line)
+
+
+def _in_turkish(word: re.Match[str]) -> str:
+    """Return a word read for Turkish; one with ş or ğ was not misread."""
+    return word[0] if _TURKISH.search(word[0]) else word[0].translate(_LATIN)
+
+
+def _decoded(found: re.Match[str]) -> str:
+    try:
+        return bytes(map(_BYTES.__getitem__, found[0])).decode("utf-8")
+    except UnicodeDecodeError:
+        return found[0]
+
+
+def _is_turkish_where_changed(before: str, after: str) -> bool:
+    """Say whether the words that a repair makes look Turkish."""
+    known = set(_WORD.findall(before))
+    changed = [word for word in _WORD.findall(after) if word not in known]
+    return not changed or turkish_evidence(changed) > 0 or bool(_TURKISH_IN_UTF8.search(before))

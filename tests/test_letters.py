@@ -1,0 +1,186 @@
+"""Letters in order: composed, and Turkish that was read by a wrong charset. Invented texts."""
+
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.accept import Ingest
+from ingest.channel import Context, Delivery
+from ingest.channels.api import Api
+from ingest.clean.composing import compose
+from ingest.clean.letters import repair_letters
+from ingest.clean.mojibake import repair_mojibake
+from ingest.trial import Trial
+from router.offline import decide_lines, with_models
+from runtime.archive import Folder
+from runtime.clock import SystemClock
+from runtime.settings import Settings
+from schemas.message import Attachment, Call, Forwarded, Message, Party, Turn
+from tests.samples import NOW, message
+
+TURKISH = [
+    "Siparişim dört gündür kargoda bekliyor, ne zaman ulaşır?",
+    "İnternet aboneliğimi iptal ettirmek istiyorum, cayma bedeli çıkar mı?",
+    "Faturamdaki aşım ücretini anlamadım, lütfen açıklayın.",
+    "Aldığım ayakkabının tabanı bir haftada ayrıldı.",
+    "Müşteri temsilcisi görüşmeyi yarıda kapattı",
+    "Şifremi yenileyemiyorum, doğrulama kodu gelmiyor",
+    "Belediyenin sayılı kararına göre işçi alımı yapılacaktır.",
+    "Ödeme yaptığım hâlde siparişim onaylanmadı!",
+    "ŞİKÂYETİM VAR, ÜRÜN KIRIK ÇIKTI",
+]
+OTHERS = [
+    "Ég pantaði vöruna fyrir tveimur vikum og hún er enn ekki komin.",
+    "Það er ekki hægt að skrá sig inn á síðuna, getið þið hjálpað mér?",
+    "Góðan daginn, ég vil skila þessari peysu og fá endurgreitt.",
+    "Eg havi ikki móttikið pakkan, sum eg bílegði í seinastu viku.",
+    "Kunnu tit siga mær, nær tað verður sent? Eg havi bíðað leingi við hesum.",
+    "Þa se cyning þæt gehyrde, þa wæs he swiðe bliðe on his mode.",
+    "Dobrý den, objednaný mobilný telefón nebyl doručený, prosím o rýchlu odpoveď.",
+    "Nový výrobok je pokazený a chýba mi návod.",
+    "Tôi muốn đổi địa chỉ giao hàng, xin quý công ty giúp ý kiến.",
+    "Salam, men ýazyjy kitabyny aldym, ýöne ol gelmedi, nähili ýagdaý?",
+    "Kärhana şu gün açyk, ýöne size şertnama ýazmaly, nähili edeliň?",
+    "Ma commande n’est pas arrivée, où est-elle ? Très déçu, ça suffit !",
+    "¿Dónde está mi pedido? Ya pasó una semana y aún no llegó. ¡Qué vergüenza!",
+    "Die Größe passt nicht, ich möchte die Schuhe zurückschicken. Schöne Grüße",
+    "Não recebi a encomenda, ATENÇÃO: já são três semanas à espera. SITUAÇÃO INACEITÁVEL",
+    "Pakken er ødelagt, og jeg vil gerne have pengene tilbage. Ærgerligt! ÅRHUS Å–kaj",
+    "Beställningen är försenad, när kommer den? Hälsningar från Åsa",
+    "Câți lei costă livrarea? Mulțumesc, aștept răspuns.",
+    "Þór Guðmundsson ordered two chairs, please call him.",
+    "Siparişi Sigurður Guðmundsson adına verdim, Þórður almış olabilir.",
+]
+
+
+def _as_1252(text: str) -> str:
+    """Return a text whose UTF-8 was read as windows-1252, with the five holes as Latin-1."""
+    return "".join(bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in text.encode())
+
+
+WAYS: dict[str, Callable[[str], str]] = {
+    "1254 as Latin-1": lambda text: text.encode("cp1254").decode("latin-1"),
+    "UTF-8 as Latin-1": lambda text: text.encode().decode("latin-1"),
+    "UTF-8 as 1252": _as_1252,
+    "UTF-8 as 1254": lambda text: "".join(
+        bytes([byte]).decode("cp1254", "ignore") or chr(byte) for byte in text.encode()
+    ),
+    "UTF-8 as 1252, twice": lambda text: _as_1252(_as_1252(text)),
+    "1254 as Latin-1, its UTF-8 as 1252": lambda text: _as_1252(
+        text.encode("cp1254").decode("latin-1")
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("text", TURKISH)
+def test_turkish_read_by_a_wrong_charset_is_read_again(text: str, way: str) -> None:
+    assert repair_mojibake(WAYS[way](text)) == text
+
+
+@pytest.mark.parametrize("text", [*OTHERS, *TURKISH, "OK", "það", "Þýðing", "við", "ý", ""])
+def test_other_languages_and_right_turkish_stay_as_they_are(text: str) -> None:
+    assert repair_mojibake(text) == text
+
+
+def test_only_the_lines_that_were_misread_change() -> None:
+    text = "Şikâyetim aşağıda, yanıtınızı bekliyorum.\nSipariþim gelmedi, lütfen ilgilenin.\nÞór Guðjónsson"
+    wanted = text.replace("Sipariþim", "Siparişim")
+    assert repair_mojibake(text) == wanted
+
+
+def test_emoji_and_quotation_marks_are_read_again_with_the_words() -> None:
+    assert repair_mojibake(_as_1252("Kargom gelmedi 😡 “yarın” dediniz, çok üzgünüm ₺50")) == (
+        "Kargom gelmedi 😡 “yarın” dediniz, çok üzgünüm ₺50"
+    )
+
+
+@given(st.text(max_size=200))
+def test_repairing_twice_is_repairing_once(text: str) -> None:
+    once = repair_mojibake(compose(text))
+    assert repair_mojibake(once) == once
+    assert unicodedata.is_normalized("NFC", compose(text))
+
+
+def test_every_text_of_a_message_is_composed() -> None:
+    loose = unicodedata.normalize("NFD", "İğne Şişli")
+    person = Party(name=loose)
+    made = repair_letters(
+        message(
+            loose, sender=person, recipients=(person,), subject=f"{loose} i\u0307",
+            attachments=(Attachment(name=loose, type="text/plain", size=1, sha256="x"),),
+            forwarded=Forwarded(sender=person, subject=loose, text=loose),
+            call=Call(turns=(
+                Turn(speaker=loose, role="customer", start=0, end=1, text=f"{loose} kim", unsure=((15, 18),)),
+            )),
+        )
+    )  # fmt: skip
+    assert made.call is not None
+    (turn,) = made.call.turns
+    assert [turn.text[a:b] for a, b in turn.unsure] == ["kim"]
+    assert made.subject == "İğne Şişli i"
+    raw = msgspec.json.encode(made).decode()
+    assert unicodedata.is_normalized("NFC", raw)
+    assert "\u0307" not in raw
+    assert made.repaired == ()
+
+
+def test_a_repaired_message_says_so_and_keeps_what_came() -> None:
+    typed = "Sipariþim gelmedi, lütfen ilgilenin, þikâyet edeceðim"
+    made = repair_letters(message(typed, subject="Þikâyet", sender=Party(name="Ayþe Yýldýz")))
+    assert made.text == "Siparişim gelmedi, lütfen ilgilenin, şikâyet edeceğim"
+    assert (made.subject, made.sender.name) == ("Şikâyet", "Ayşe Yıldız")
+    assert (made.full_text, made.repaired) == (typed, ("text.mojibake",))
+    assert repair_letters(made) == made
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        unicodedata.normalize("NFD", "İade işlemim gecikti, şikâyetçiyim"),
+        "i\u0307ade işlemim gecikti, şikâyetçiyim", "ÝADE ÝÞLEMÝM GECÝKTÝ, ÞÝKÂYETÇÝYÝM",
+    ],
+)  # fmt: skip
+def test_a_text_is_decided_as_the_same_text_with_its_letters_in_order(typed: str) -> None:
+    settings = Settings()
+    lines = [
+        msgspec.json.encode({"text": x}) for x in ("İade işlemim gecikti, şikâyetçiyim", typed)
+    ]
+    right, repaired = decide_lines(lines, settings, with_models(settings), repair=repair_letters)
+    assert (repaired.department, repaired.intent, repaired.language) == (
+        right.department, right.intent, right.language,
+    )  # fmt: skip
+
+
+class _Bus:
+    """A publisher that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+
+    async def publish(self, _topic: str, _key: str, record: Message, **_more: Any) -> None:
+        self.messages.append(record)
+
+
+_BODY = msgspec.json.encode(
+    {"native_id": "1", "text": "I\u0307ade için şikâyet", "sender": {"email": "ada@ornek.example"}}
+)
+
+
+async def test_what_intake_publishes_and_a_trial_shows_is_composed(tmp_path: Path) -> None:
+    bus = _Bus()
+    ingest = Ingest(
+        archive=Folder(tmp_path), publisher=bus, clock=SystemClock(),  # type: ignore[arg-type]  # keeps records
+        context=Context(brand="default"),
+    )  # fmt: skip
+    delivery = Delivery(raw=_BODY, account="a", received_at=NOW)
+    await ingest.accept(Api(), delivery, Api.account(), bury=True)
+    (line,) = Trial(Settings(), "api", "a").run("body.json", _BODY)
+    shown = msgspec.json.decode(line, type=Message)
+    assert [made.text for made in (*bus.messages, shown)] == ["İade için şikâyet"] * 2
