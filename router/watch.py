@@ -14,11 +14,10 @@ import os
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import faust
-import msgspec
 from faust.transport.drivers import aiokafka as driver
 from mode import CrashingSupervisor
 
@@ -29,6 +28,7 @@ from runtime import bus, metrics
 from runtime import log as logs
 from runtime.bus import Publisher
 from runtime.clock import SystemClock
+from runtime.faults import guard
 from runtime.health import Fresh, Health, serve
 from runtime.settings import Settings
 from schemas import envelope, topics
@@ -39,6 +39,9 @@ from schemas.incident import LOOKED_BACK, Incident, Pulse, pulse_id
 
 log = logs.get(__name__)
 R = TypeVar("R", bound=Record)
+
+STEP = "watch"
+"""The watch in `santral_bugs_caught_total`."""
 
 _STOP_S = 8.0
 _SESSION_S = 10.0
@@ -97,8 +100,42 @@ class State:
         since = int((self._began_at - LOOKED_BACK.total_seconds()) * 1000)
         async for batch in bus.read_to_end(settings.kafka, [topics.INCIDENTS.name], since):
             records += [i for r in batch if (i := _decoded(Incident, r.value)) is not None]
-        self.incidents.restore(pulses, records)
+        self.remember(pulses, records)
         log.info("watch.restored", hours=len(pulses), incidents=len(self.incidents.open()))
+
+    def remember(self, pulses: Iterable[Pulse], records: Iterable[Incident]) -> None:
+        """Take what was told before; a record that makes the watch fail costs only itself."""
+        for pulse in pulses:
+            with guard(log, STEP, hour=str(pulse.hour)):
+                self.incidents.restore((pulse,), ())
+        for record in records:
+            with guard(log, STEP, incident=record.id):
+                self.incidents.restore((), (record,))
+
+    def count_decision(self, value: bytes | None, partition: int, offset: int) -> None:
+        """Count a decision in its minute."""
+        seen = _decoded(Seen, value)
+        if seen is not None:
+            with guard(log, STEP, partition=partition, offset=offset):
+                self.windows.take(partition, offset, seen)
+
+    def see_item(self, value: bytes | None, place: tuple[str, int], now: float) -> None:
+        """Take a queue's record for the incidents."""
+        item = _decoded(WorkItem, value)
+        if item is None:
+            return
+        with guard(log, STEP, message=item.message.id):
+            self.watermark.note(place, item.decision.decided_at.timestamp(), now)
+            seen = sighting(item)
+            if seen is not None:
+                self.incidents.see(seen)
+
+    def apply_incident(self, value: bytes | None) -> None:
+        """Take what people said of an incident."""
+        record = _decoded(Incident, value)
+        if record is not None and record.agent:
+            with guard(log, STEP, incident=record.id):
+                self.incidents.apply(record)
 
     def since(self, topic: str) -> float:
         """Return from when on a topic is read at an assignment, in seconds."""
@@ -164,7 +201,6 @@ def build(settings: Settings, state: State, fresh: Fresh) -> faust.App:
     )  # fmt: skip
     app.transport = _Transport(app.conf.broker_consumer, app)
     app.since = state.since
-    decoder = msgspec.json.Decoder(Seen)
 
     def source(*names: str) -> Any:
         return app.topic(*names, key_type=bytes, value_type=bytes, acks=False)
@@ -173,29 +209,16 @@ def build(settings: Settings, state: State, fresh: Fresh) -> faust.App:
         async for event in stream.events():
             fresh.succeeded()
             metrics.count("santral_watch_events_total")
-            try:
-                seen = decoder.decode(event.value)
-            except (msgspec.DecodeError, TypeError) as error:
-                log.warning("record.undecodable", text=str(error))
-                continue
-            state.windows.take(event.message.partition, event.message.offset, seen)
+            state.count_decision(event.value, event.message.partition, event.message.offset)
 
     async def work(stream: Any) -> None:
         async for event in stream.events():
-            item = _decoded(WorkItem, event.value)
-            if item is None:
-                continue
             place = (event.message.topic, event.message.partition)
-            state.watermark.note(place, item.decision.decided_at.timestamp(), time.time())
-            seen = sighting(item)
-            if seen is not None:
-                state.incidents.see(seen)
+            state.see_item(event.value, place, time.time())
 
     async def said(stream: Any) -> None:
         async for event in stream.events():
-            record = _decoded(Incident, event.value)
-            if record is not None and record.agent:
-                state.incidents.apply(record)
+            state.apply_incident(event.value)
 
     async def revoked(_app: Any, *args: Any, signal: Any = None, **_more: Any) -> None:
         state.windows.drop({p.partition for p in args[0] if p.topic == topics.DECISIONS.name})
@@ -224,15 +247,17 @@ async def _tell(state: State, publisher: Publisher) -> None:
     """Let time pass for the incidents, and publish what they tell in its order, for ever."""
     incidents = state.incidents
     while True:
-        incidents.tick(state.watermark.at(time.time()))
+        with guard(log, STEP):
+            incidents.tick(state.watermark.at(time.time()))
         while incidents.told:
             record = incidents.told[0]
-            try:
-                await _publish(record, publisher)
-            except Retry as error:
-                log.warning("watch.later", why=str(error))
-                await asyncio.sleep(_AGAIN_S)
-                continue
+            with guard(log, STEP):
+                try:
+                    await _publish(record, publisher)
+                except Retry as error:
+                    log.warning("watch.later", why=str(error))
+                    await asyncio.sleep(_AGAIN_S)
+                    continue
             incidents.told.pop(0)
         metrics.forget("santral_incidents_open")
         for brand, number in Counter(i.brand for i in incidents.open()).items():

@@ -16,12 +16,15 @@ from router.model import Model
 from router.open_incidents import still_open
 from router.policy import IMPORTED, Policy
 from router.rules import Hit, Pack
+from router.sighting import Sighting
+from router.watch import State
 from runtime import metrics
+from runtime.settings import Settings
 from schemas import envelope
 from schemas.conversation import ConversationState, has_seen
 from schemas.decision import Decision, WorkItem
 from schemas.errors import Rejected, Unavailable
-from schemas.incident import Incident
+from schemas.incident import Incident, Pulse
 from schemas.message import Automatic, Event, Handle, Message, Party
 from schemas.outcome import Outcome
 from tests.samples import NOW, PACK, message, policy
@@ -225,3 +228,48 @@ def test_an_incident_that_can_not_be_read_costs_none_of_the_others() -> None:
     found = still_open({"x": bad, "a": good}, NOW)
     assert [i.id for i in found] == ["a"]
     assert counted("open_incidents") == before + 1
+
+
+class _PoisonedIncidents:
+    """Incidents that fail for one record, and note the others."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+
+    def _take(self, identifier: str) -> None:
+        if identifier == POISON:
+            raise KeyError(identifier)
+        self.taken.append(identifier)
+
+    def see(self, seen: Sighting) -> None:
+        """Take one message."""
+        self._take(seen.text.split()[0])
+
+    def apply(self, record: Incident) -> None:
+        """Take what people said."""
+        self._take(record.id)
+
+    def restore(self, pulses: Sequence[Pulse], records: Sequence[Incident]) -> None:
+        """Take what was told before."""
+        for pulse in pulses:
+            self._take(pulse.brand)
+        for record in records:
+            self._take(record.id)
+
+
+def test_the_watch_goes_on_after_what_makes_it_fail() -> None:
+    state, poisoned_incidents = State(Settings()), _PoisonedIncidents()
+    state.incidents = cast("Any", poisoned_incidents)
+    before = counted("watch")
+    for text in ("iyi", POISON, "tamam"):
+        item = one(message(f"{text} fatura", native=text), None, policy(), NOW).item
+        assert item is not None
+        state.see_item(envelope.encode(item), ("queue.billing.v1", 0), NOW.timestamp())
+        incident = Incident(
+            id=text, brand="b", status="confirmed", title="t", opened_at=NOW, at=NOW, agent="ali"
+        )
+        state.apply_incident(envelope.encode(incident))
+        state.remember([Pulse(brand=text, hour=NOW, messages=1)], [incident])
+    state.count_decision(b"{", 0, 0)
+    assert poisoned_incidents.taken == ["iyi"] * 4 + ["tamam"] * 4
+    assert counted("watch") == before + 4
