@@ -27,7 +27,7 @@ from runtime.store import engine
 from schemas import envelope
 from schemas.decision import WorkItem
 from schemas.departments import DEFAULT
-from tests.servers import Postgres, Up, wait
+from tests.servers import ROOT, Postgres, Up, wait
 
 MESSAGES = int(os.environ.get("SANTRAL_CHAOS_MESSAGES", "6000"))
 CONVERSATIONS = max(50, MESSAGES // 20)
@@ -36,15 +36,17 @@ EVERY_S = 3.5
 TEXTS = (
     "Faturam yanlış", "Kargom nerede?", "internet yok", "selam", "iade istiyorum",
     "Şifremi unuttum", "tamam", "I was charged twice", "aboneliğimi iptal edin",
+    "zehirkural fatura", "zehirdesen kargo",
 )  # fmt: skip
+"""What customers write; on the last two a rule and a pattern of the router raise."""
 
 
 @pytest.fixture
 def up(tmp_path: Path, postgres: Postgres) -> Iterator[Up]:
-    """A local profile of its own, on PostgreSQL."""
+    """A local profile of its own, on PostgreSQL, with poison in its router."""
     made = Up(
         tmp_path, '[desk]\nlease = "8s"\n[kafka]\nack_timeout = "5s"\n',
-        SANTRAL_STORE__URL=postgres.url,
+        SANTRAL_STORE__URL=postgres.url, PYTHONPATH=f"{ROOT}{os.pathsep}{ROOT}/tests/poison",
     ).start()  # fmt: skip
     yield made
     assert made.stop() == 0
@@ -215,6 +217,10 @@ async def test_nothing_is_lost_or_doubled_whatever_dies(up: Up) -> None:
     doubled = {i: n for i, n in first.items() if n > 1}
     assert (len(lost), doubled) == (0, {}), f"lost {len(lost)}, doubled {len(doubled)}"
     assert set(first) <= set(chaos.accepted)
+    for item in items:
+        poisoned = item.message.text.startswith("zehir")
+        assert poisoned == ("router.bug" in item.decision.flags), item.message.text
+        assert item.decision.department == "triage" or not poisoned
     order: defaultdict[str, list[int]] = defaultdict(list)
     by_department: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for item in items:
