@@ -13,7 +13,8 @@ from router.decide import one
 from runtime import store
 from schemas import envelope, topics
 from tests.servers import Postgres
-from workers.recorder import Rows, _copy, take, write
+from workers.record_rows import Rows, take
+from workers.record_store import copy_rows, write
 from workers.run import MIGRATIONS
 
 COUNT = int(os.environ.get("BENCH_RECORDS", "40000"))
@@ -62,7 +63,7 @@ def _bare(engine: Engine, records: list[tuple[str, bytes]]) -> float:
                     marks = ", ".join("?" * len(values[0]))
                     connection.exec_driver_sql(f"INSERT INTO bare_{table} VALUES ({marks})", values)
                 else:
-                    _copy(connection, f"bare_{table}", values)
+                    copy_rows(connection, f"bare_{table}", values)
     return len(records) / (time.perf_counter() - began)
 
 

@@ -25,7 +25,7 @@ from tests.samples import NOW, message, policy
 from workers import tables
 from workers.backtest_page import page
 from workers.corrections import lines as corrections
-from workers.recorder import Rows, take
+from workers.record_rows import Rows, take
 from workers.run import MIGRATIONS
 from workers.tuning import tuning
 

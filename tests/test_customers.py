@@ -23,7 +23,8 @@ from tests.samples import NOW, message, policy
 from tests.servers import Up, wait
 from tests.test_console import LAYOUTS, _address, _clean, browser, shot
 from workers.customers import customer, of_message
-from workers.recorder import Rows, take, write
+from workers.record_rows import Rows, take
+from workers.record_store import write
 from workers.run import MIGRATIONS
 
 __all__ = ["browser"]

@@ -33,7 +33,8 @@ from tests.samples import NOW, message, policy
 from workers import incidents as reading
 from workers.history import History
 from workers.holding import Holding, unfit, wording
-from workers.recorder import Fenced, Rows, take, write
+from workers.record_rows import Rows, take
+from workers.record_store import Fenced, write
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC).timestamp()  # a Monday
 DAYS = 10

@@ -36,7 +36,8 @@ from workers.api import Api
 from workers.console.app import app
 from workers.desk import Desk
 from workers.desk_redis import Arrival, Lines
-from workers.recorder import Rows, take, write
+from workers.record_rows import Rows, take
+from workers.record_store import write
 from workers.run import MIGRATIONS
 
 __all__ = ["redis", "server"]

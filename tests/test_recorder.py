@@ -15,8 +15,9 @@ from schemas.message import Message
 from schemas.outcome import Outcome
 from tests.samples import NOW, message, policy
 from tests.test_faults import counted
-from workers import dead, ledger, reading, recorder
-from workers.recorder import GROUP, Fenced, Raw, Rows, store, take, write
+from workers import dead, ledger, reading, record_rows
+from workers.record_rows import GROUP, Rows, take
+from workers.record_store import Fenced, Raw, store, write
 
 
 def _write(engine: Engine, *records: tuple[str, int, Record | bytes]) -> None:
@@ -122,7 +123,7 @@ def test_a_fault_in_what_is_made_of_a_record_costs_that_alone(
     def broken(_rows: Rows, made: Any) -> None:
         raise KeyError(made.id)
 
-    monkeypatch.setitem(recorder._TAKE, MESSAGES, (Message, recorder._message, broken))
+    monkeypatch.setitem(record_rows._TAKE, MESSAGES, (Message, record_rows._message, broken))
     before = counted(GROUP)
     made = message("Faturam yanlış", position="INBOX;1;1")
     store(engine, [_raw(0, made)])

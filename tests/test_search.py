@@ -15,7 +15,8 @@ from schemas.fold import fold
 from schemas.message import Handle, Message, Party
 from tests.samples import message
 from workers import reading, search_index
-from workers.recorder import Rows, _copy, take, write
+from workers.record_rows import Rows, take
+from workers.record_store import copy_rows, write
 from workers.run import MIGRATIONS
 from workers.search_index import Rebuild
 from workers.search_terms import terms_of, words_of
@@ -143,10 +144,10 @@ def test_an_older_store_is_indexed_again_without_its_numbers(
     assert found(engine, IDENTITY[:9]) == []
     assert found(engine, "numaram") == [], "emptied at once"
     monkeypatch.setattr(search_index, "_SLICE", 3)
-    stopped = Rebuild(engine, KEY, _copy)
+    stopped = Rebuild(engine, KEY, copy_rows)
     stopped.begin()
     stopped.step()  # and then it is killed
-    rebuilds = [Rebuild(engine, KEY, _copy) for _ in range(2)]
+    rebuilds = [Rebuild(engine, KEY, copy_rows) for _ in range(2)]
     for rebuild in rebuilds:
         rebuild.begin()
     for _ in range(10):
@@ -164,13 +165,13 @@ def test_a_new_key_has_every_message_indexed_again(engine: Engine) -> None:
     record(engine, made)
     other = b"o" * 32
     for key in (KEY, other):
-        rebuild = Rebuild(engine, key, _copy)
+        rebuild = Rebuild(engine, key, copy_rows)
         rebuild.begin()
         assert rebuild.pending
         while rebuild.pending:
             rebuild.step()
     assert found(engine, IDENTITY, key=other) == [made.id]
     assert found(engine, IDENTITY) == []
-    again = Rebuild(engine, other, _copy)
+    again = Rebuild(engine, other, copy_rows)
     again.begin()
     assert not again.pending, "what is as it should be is not done again"

@@ -1,0 +1,216 @@
+"""The rows of the store that a record becomes: its own, and what is made of it for looking up.
+
+Before: recorder.py reads a batch. After: record_store.py writes it in one transaction.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import BigInteger, Column
+
+from runtime.faults import guard
+from runtime.log import get
+from schemas import envelope, topics
+from schemas.dead import DeadLetter
+from schemas.decision import Decision
+from schemas.errors import Rejected
+from schemas.incident import Incident
+from schemas.link import Link, node
+from schemas.message import Message
+from schemas.outcome import Outcome
+from workers.search_terms import words_of
+from workers.tables import METADATA
+
+log = get(__name__)
+
+GROUP = "santral-recorder"
+VOUCHING = frozenset({"api", "phone", "whatsapp", "twilio", "sikayetvar"})
+"""Channels whose source knows who its sender is, all handles of theirs; elsewhere people type."""
+
+CLAIMS = frozenset({"email", "phone", "customer_no"})
+"""Entities of a text by which a customer may be known."""
+
+_SCRUBBED_CHARS = 200
+_MOST, _MOST_SMALL = 2**63 - 1, 2**31 - 1
+"""The largest numbers that a column takes: of BigInteger, and of Integer in PostgreSQL."""
+
+Row = tuple[Any, ...]
+
+
+@dataclass
+class Rows:
+    """The rows of one batch by table, and how far its partitions were read.
+
+    `search_key` hashes personal numbers in `words`; without one they can't be searched.
+    """
+
+    search_key: bytes = b""
+
+    messages: list[Row] = field(default_factory=list)
+    places: list[tuple[str, int]] = field(default_factory=list)
+    words: list[Row] = field(default_factory=list)
+    arrivals: list[Row] = field(default_factory=list)
+    decisions: list[Row] = field(default_factory=list)
+    outcomes: list[Row] = field(default_factory=list)
+    dead: list[Row] = field(default_factory=list)
+    incidents: list[Row] = field(default_factory=list)
+    incident_messages: list[Row] = field(default_factory=list)
+    handles: list[Row] = field(default_factory=list)
+    links: list[Row] = field(default_factory=list)
+    first: dict[tuple[str, int], int] = field(default_factory=dict)
+    next: dict[tuple[str, int], int] = field(default_factory=dict)
+    records: Counter[tuple[str, int]] = field(default_factory=Counter)
+    undecodable: Counter[tuple[str, int]] = field(default_factory=Counter)
+
+
+def _ms(instant: Any) -> int:
+    return int(instant.timestamp() * 1000)
+
+
+def _plain(value: str) -> str:
+    """PostgreSQL keeps no NUL in a text."""
+    return value.replace("\x00", "")
+
+
+def _message(rows: Rows, m: Message, body: str) -> None:
+    handles = m.sender.handles
+    sender = handles[0].value if handles else m.sender.name
+    rows.messages.append(
+        (m.id, m.brand, m.channel, m.source, m.conversation, _plain(sender), _plain(m.subject),
+         _ms(m.received_at), body)
+    )  # fmt: skip
+    if m.position:
+        rows.arrivals.append((m.source, m.position, m.id))
+
+
+def _message_extras(rows: Rows, m: Message) -> None:
+    handles = m.sender.handles
+    sender = handles[0].value if handles else m.sender.name
+    rows.words.append((m.id, words_of(m, sender, rows.search_key)))
+    said_by = "source" if m.channel in VOUCHING else "sender"
+    for handle in handles if m.automatic is None else ():
+        rows.handles.append(
+            (_plain(node(handle)), m.id, said_by, m.brand, m.conversation, m.channel,
+             _ms(m.received_at))
+        )  # fmt: skip
+
+
+def _decision(rows: Rows, d: Decision, body: str) -> None:
+    rows.decisions.append(
+        (d.message, d.hops, d.conversation, d.channel, d.department, d.intent, d.language,
+         d.action, d.priority, d.confidence, _ms(d.decided_at), body)
+    )  # fmt: skip
+
+
+def _decision_extras(rows: Rows, d: Decision) -> None:
+    for entity in d.entities if not d.hops and d.action != "automatic" else ():
+        if entity.kind in CLAIMS:
+            name = f"{entity.kind}:{entity.value.casefold()}"
+            rows.handles.append(
+                (name, d.message, "text", d.brand, d.conversation, d.channel, _ms(d.decided_at))
+            )
+
+
+def _outcome(rows: Rows, o: Outcome, body: str) -> None:
+    rows.outcomes.append(
+        (o.id, o.kind, o.conversation, o.item, o.department, o.agent, _ms(o.at), body)
+    )
+
+
+def _dead(rows: Rows, d: DeadLetter, body: str) -> None:
+    rows.dead.append(
+        (
+            d.id,
+            d.attempt,
+            d.stage,
+            d.source,
+            d.code,
+            d.origin.position or "",
+            d.message or "",
+            _ms(d.at),
+            body,
+        )
+    )
+
+
+def _incident(rows: Rows, i: Incident, body: str) -> None:
+    rows.incidents.append((i.id, _ms(i.at), i.status, i.brand, body))
+
+
+def _incident_extras(rows: Rows, i: Incident) -> None:
+    rows.incident_messages += [(i.id, m) for m in i.messages]
+
+
+def _link(rows: Rows, told: Link, body: str) -> None:
+    rows.links.append((told.id, _ms(told.at), told.a, told.b, body))
+
+
+def _no_extras(_rows: Rows, _record: Any) -> None:
+    """Its own row is all there is of it."""
+
+
+_TAKE: dict[str, tuple[Any, Callable[[Rows, Any, str], None], Callable[[Rows, Any], None]]] = {
+    topics.MESSAGES.name: (Message, _message, _message_extras),
+    topics.DECISIONS.name: (Decision, _decision, _decision_extras),
+    topics.OUTCOMES.name: (Outcome, _outcome, _no_extras),
+    topics.DEAD.name: (DeadLetter, _dead, _no_extras),
+    topics.INCIDENTS.name: (Incident, _incident, _incident_extras),
+    topics.LINKS.name: (Link, _link, _no_extras),
+}
+"""Of each topic: its Struct, what adds the record's own row, and what adds rows made of it."""
+
+
+def take(
+    rows: Rows, topic: str, partition: int, offset: int, value: bytes | None, *,
+    extras: bool = True,
+) -> None:  # fmt: skip
+    """Add one record to a batch; what can't be decoded was buried by the router, and is counted.
+
+    A fault in making the extras (words, handles …) costs those alone.
+    """
+    place = (topic, partition)
+    skip(rows, topic, partition, offset)
+    struct, put, put_extras = _TAKE[topic]
+    try:
+        decoded = envelope.decode(struct, value)
+    except Rejected as error:
+        rows.undecodable[place] += 1
+        log.warning("record.undecodable", topic=topic, offset=offset, text=error.text)
+        return
+    assert value is not None
+    put(rows, decoded, value.decode())
+    if struct is Message:
+        rows.places.append(place)
+    if extras:
+        with guard(log, GROUP, topic=topic, offset=offset):
+            put_extras(rows, decoded)
+
+
+def skip(rows: Rows, topic: str, partition: int, offset: int) -> None:
+    """Count a record, and move its partition on behind it."""
+    place = (topic, partition)
+    rows.first.setdefault(place, offset)
+    rows.next[place] = offset + 1
+    rows.records[place] += 1
+
+
+def scrub(rows: Rows) -> None:
+    """Make the columns of the records' own rows such as any store takes; the bodies stay whole."""
+    by_table = {
+        "messages": rows.messages, "decisions": rows.decisions, "outcomes": rows.outcomes,
+        "dead": rows.dead, "incidents": rows.incidents, "links": rows.links,
+    }  # fmt: skip
+    for name, table in by_table.items():
+        columns = list(METADATA.tables[name].columns)[:-1]
+        table[:] = [(*map(_scrubbed, row[:-1], columns), row[-1]) for row in table]
+
+
+def _scrubbed(value: Any, column: Column[Any]) -> Any:
+    if isinstance(value, str):
+        return _plain(value.encode("utf-8", "replace").decode())[:_SCRUBBED_CHARS]
+    if isinstance(value, int):
+        most = _MOST if isinstance(column.type, BigInteger) else _MOST_SMALL
+        return max(-most, min(most, value))
+    return value

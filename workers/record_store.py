@@ -1,0 +1,174 @@
+"""One batch in one transaction of the store, with the offsets it was read at.
+
+Before: record_rows.py made the rows. After: the store, whole or not at all. A second recorder that
+still writes for a partition it lost finds other offsets and gives up.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, text
+
+from runtime import metrics
+from runtime.faults import guard, is_outage
+from runtime.log import get
+from schemas import topics
+from schemas.errors import Unavailable
+from workers.record_rows import GROUP, Row, Rows, scrub, skip, take
+from workers.search_index import write_words
+
+log = get(__name__)
+
+
+class Fenced(Unavailable):
+    """Another recorder has these partitions now."""
+
+
+Raw = tuple[str, int, int, bytes | None]
+"""Topic, partition, offset and value of a record."""
+
+
+def store(engine: Engine, records: Sequence[Raw], search_key: bytes = b"") -> list[Rows]:
+    """Write records in one transaction and return what was written; raise Fenced, or an outage.
+
+    Where the store does not take a batch, its halves are tried in order, down to the record that
+    a fault of ours is in: of that one its own row alone is written.
+    """
+    try:
+        return [_store(engine, records, search_key, extras=True)]
+    except Exception as error:
+        if is_outage(error):
+            raise
+        if len(records) == 1:
+            log.exception("recorder.bare", topic=records[0][0], offset=records[0][2])
+    if len(records) > 1:
+        half = len(records) // 2
+        halves = (records[:half], records[half:])
+        return [rows for part in halves for rows in store(engine, part, search_key)]
+    metrics.count("santral_bugs_caught_total", step=GROUP)
+    with guard(log, GROUP, topic=records[0][0], offset=records[0][2]):
+        return [_store(engine, records, search_key, extras=False)]
+    # Not even that: the record stays in Kafka alone, and the next one is not kept waiting.
+    rows = Rows()
+    topic, partition, offset, _ = records[0]
+    skip(rows, topic, partition, offset)
+    rows.undecodable[topic, partition] += 1
+    with engine.begin() as connection:
+        write(connection, rows)
+    return [rows]
+
+
+def _store(engine: Engine, records: Sequence[Raw], search_key: bytes, *, extras: bool) -> Rows:
+    rows = Rows(search_key=search_key)
+    for topic, partition, offset, value in records:
+        take(rows, topic, partition, offset, value, extras=extras)
+    if not extras:
+        scrub(rows)
+    with engine.begin() as connection:
+        write(connection, rows)
+    return rows
+
+
+def write(connection: Connection, rows: Rows) -> None:
+    """Write a batch in the transaction of `connection`; raise Fenced when it is not ours."""
+    unseen = _new_messages(connection, rows.messages)
+    kept = set(unseen)
+    fresh: list[Row] = []
+    new: Counter[tuple[str, int]] = Counter()
+    for row, place in zip(rows.messages, rows.places, strict=True):
+        if row[0] in unseen:
+            unseen.discard(row[0])
+            fresh.append(row)
+            new[place] += 1
+    insert(connection, "messages", fresh)
+    words = {row[0]: row for row in rows.words if row[0] in kept}
+    write_words(connection, list(words.values()), copy_rows)
+    insert(connection, "arrivals", list({row[:2]: row for row in rows.arrivals}.values()))
+    insert(connection, "decisions", rows.decisions)
+    insert(connection, "outcomes", rows.outcomes)
+    insert(connection, "dead", rows.dead)
+    insert(connection, "incidents", rows.incidents)
+    insert(connection, "incident_messages", rows.incident_messages)
+    insert(connection, "handles", list({row[:3]: row for row in rows.handles}.values()))
+    insert(connection, "links", rows.links)
+    for place in rows.next:
+        _advance(connection, place, rows, new[place])
+
+
+def _new_messages(connection: Connection, rows: list[Row]) -> set[str]:
+    """Return the ids that are not in the store yet; the first of several in the batch counts."""
+    ids = {row[0] for row in rows}
+    # One parameter for all of them: thousands would be compiled anew with every batch.
+    if connection.dialect.name == "sqlite":
+        found = connection.exec_driver_sql(
+            "SELECT id FROM messages WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(ids)),),
+        )
+    else:
+        found = connection.exec_driver_sql(
+            "SELECT id FROM messages WHERE id = ANY(%s)", (list(ids),)
+        )
+    return ids - {row[0] for row in found}
+
+
+_COLUMNS = {
+    "messages": 9, "arrivals": 3, "decisions": 12, "outcomes": 8, "dead": 9, "incidents": 5,
+    "incident_messages": 2, "handles": 7, "links": 5,
+}  # fmt: skip
+
+
+def insert(connection: Connection, table: str, rows: Sequence[Row]) -> None:
+    """Insert rows, passing over those whose key is there: executemany in SQLite, COPY elsewhere."""
+    if not rows:
+        return
+    if connection.dialect.name == "sqlite":
+        marks = ", ".join("?" * _COLUMNS[table])
+        connection.exec_driver_sql(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", list(rows))
+        return
+    stage = f"new_{table}"
+    connection.exec_driver_sql(
+        f"CREATE TEMP TABLE IF NOT EXISTS {stage} (LIKE {table}) ON COMMIT DELETE ROWS"
+    )
+    copy_rows(connection, stage, rows)
+    connection.exec_driver_sql(f"INSERT INTO {table} SELECT * FROM {stage} ON CONFLICT DO NOTHING")
+
+
+def copy_rows(connection: Connection, table: str, rows: Sequence[Row]) -> None:
+    driver: Any = connection.connection.dbapi_connection
+    with driver.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
+        for row in rows:
+            # PostgreSQL keeps no NUL in a text.
+            copy.write_row([v.replace("\x00", "") if isinstance(v, str) else v for v in row])
+
+
+def _advance(connection: Connection, place: tuple[str, int], rows: Rows, fresh: int) -> None:
+    """Move a partition's position on, from exactly where this batch began."""
+    topic, partition = place
+    kept = fresh if topic == topics.MESSAGES.name else rows.records[place]
+    values = {
+        "topic": topic, "partition": partition, "next": rows.next[place],
+        "first": rows.first[place], "records": rows.records[place],
+        "kept": kept, "undecodable": rows.undecodable[place],
+    }  # fmt: skip
+    moved = connection.execute(
+        text(
+            "UPDATE positions SET next_offset = :next, records = records + :records, "
+            "kept = kept + :kept, undecodable = undecodable + :undecodable "
+            "WHERE topic = :topic AND partition = :partition AND next_offset <= :first"
+        ),
+        values,
+    )
+    if moved.rowcount:
+        return
+    made = connection.execute(
+        text(
+            "INSERT INTO positions (topic, partition, next_offset, records, kept, undecodable) "
+            "VALUES (:topic, :partition, :next, :records, :kept, :undecodable) "
+            "ON CONFLICT DO NOTHING"
+        ),
+        values,
+    )
+    if not made.rowcount:
+        raise Fenced(f"{topic}/{partition}: the store is ahead of offset {rows.first[place]}")
