@@ -21,7 +21,7 @@ from router.terms import Belongs, belongs, terms, trouble
 from router.together import together
 from schemas import conversation as states
 from schemas.conversation import ConversationState
-from schemas.decision import PERSONAL, TRIAGE, Decision, Due, Reason, WorkItem
+from schemas.decision import TRIAGE, Decision, Due, Reason, WorkItem
 from schemas.fold import fold
 from schemas.message import Message
 from schemas.outcome import MOVES, Outcome
@@ -122,9 +122,7 @@ def one(
         told.append(reasons.of_incident(part, text, folded))
     held = state if live and action == "append" else None
     stays, points = urgency(message, held, marked.priority, part, policy, told, spoken=spoken)
-    personal = [e for e in found if e.kind in PERSONAL]
-    if personal:
-        told = reasons.masked(told, personal)
+    told = reasons.masked(told, text, found)
     confidence = 1.0 if action in ("append", "automatic") else (ranking[0][1] if ranking else 0.0)
     decision = Decision(
         message=message.id, brand=message.brand, channel=message.channel,

@@ -13,9 +13,11 @@ from router.model import Model, Reading
 from router.policy import Policy
 from router.rules import Hit
 from router.terms import Belongs, places
-from schemas.decision import Entity, Evidence, Reason
+from schemas.decision import PERSONAL, Entity, Evidence, Reason
+from schemas.personal_numbers import find_personal_numbers
 
 VERSION = "1"
+_DIGIT = re.compile(r"\d")
 
 
 def of_rules(hits: Sequence[Hit], policy: Policy) -> list[Reason]:
@@ -30,11 +32,18 @@ def of_rules(hits: Sequence[Hit], policy: Policy) -> list[Reason]:
     ]  # fmt: skip
 
 
-def masked(reasons: list[Reason], personal: list[Entity]) -> list[Reason]:
-    """Return the reasons without a person's numbers in the words that they quote."""
+def masked(reasons: list[Reason], text: str, entities: Sequence[Entity]) -> list[Reason]:
+    """Return the reasons without a person's numbers in the words that they quote of the text.
+
+    Numbers count however many there are: of `entities` only the first of a text are known.
+    """
+    if not any(_DIGIT.search(e.text) for r in reasons for e in r.evidence):
+        return reasons
+    places = [(n.start, n.end) for n in find_personal_numbers(text)]
+    places += [(e.start, e.end) for e in entities if e.kind in PERSONAL]
 
     def covered(e: Evidence) -> Evidence:
-        if any(p.start < e.end and e.start < p.end for p in personal):
+        if any(start < e.end and e.start < end for start, end in places):
             return msgspec.structs.replace(e, text=re.sub(r"\w", "*", e.text))
         return e
 

@@ -19,6 +19,7 @@ from schemas.base import Record, Time
 from schemas.conversation import ConversationState
 from schemas.decision import PERSONAL, TRIAGE, Decision
 from schemas.incident import Incident
+from schemas.masking import mask_personal_numbers
 from schemas.message import Message
 from schemas.outcome import Outcome
 
@@ -318,6 +319,7 @@ def _example(message: Message, told: Decision, would: Decision, people: str | No
     text = text_of(message)
     for found in reversed([e for e in told.entities if e.kind in PERSONAL]):
         text = text[: found.start] + found.value + text[found.end :]
+    text = mask_personal_numbers(text)
     return Example(
         message=message.id, channel=message.channel, received_at=message.received_at,
         text=" ".join(text.split())[:_SHOWN], before=_place(told), after=_place(would),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router import standing
+from router import reasons, standing
 from router.decide import Decided, apply, decide, one
 from router.entities import entities, iban_holds, identity_holds
 from router.rules import compile_pack
@@ -19,7 +19,7 @@ from router.run import policy as router_policy
 from runtime.settings import Settings
 from schemas import conversation as states
 from schemas.conversation import ConversationState
-from schemas.decision import WorkItem
+from schemas.decision import Evidence, Reason, WorkItem
 from schemas.errors import ConfigError
 from schemas.fold import fold
 from schemas.message import Automatic, Event, Handle, Message, Party
@@ -231,6 +231,17 @@ def test_entities_have_their_place_and_personal_numbers_are_masked() -> None:
     assert found["identity_number"].value == "********146"
     for entity in found.values():
         assert 0 <= entity.start < entity.end <= len(text)
+
+
+def test_a_quotation_hides_a_number_that_is_beyond_the_entities_kept() -> None:
+    text = "0532 111 22 33, " * 25 + "kimlik 10000000146"
+    start = text.index("kimlik")
+    quoted = Evidence(start=start, end=len(text), text=text[start:])
+    reason = Reason(kind="rule", id="r", version="1", evidence=(quoted,))
+    kept = entities(text, fold(text))
+    assert "identity_number" not in {e.kind for e in kept}
+    (masked,) = reasons.masked([reason], text, kept)
+    assert masked.evidence[0].text == "****** ***********"
 
 
 @pytest.mark.parametrize(("text", "wanted"), [

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from runtime import http
 from runtime.claims import AWAY
+from runtime.log import get
 from runtime.settings import Settings
 from schemas import envelope
 from schemas.api import (
@@ -37,6 +38,8 @@ from workers import customers, incidents, reading
 from workers.desk import BODIES, Desk
 from workers.desk_redis import ItemUnknown, LeaseLost
 from workers.personal import masked_message
+
+log = get(__name__)
 
 # A message just accepted is recorded within this time: whoever asks at once waits for it.
 _PATIENCE_S = 2.0
@@ -86,8 +89,9 @@ class Api:
             if found.message.accepted_by != http.token_name(tokens.door):
                 raise _unknown_message(found.message.id)
             return http.answer(receipt(found))
+        log.info("message.opened", message=found.message.id, person=f"token:{holder}")
         if not personal:
-            return http.answer(masked_message(found))
+            return http.answer(await asyncio.to_thread(masked_message, found))
         department = found.decision.department if found.decision else TRIAGE
         await self.desk.record_reveal_of(found.message, department, f"token:{holder}")
         return http.answer(found)

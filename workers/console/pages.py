@@ -188,7 +188,8 @@ class Pages:
         if story is None:
             return self.page(request, "not_found.html", 404)
         decisions = await self._api.ask(reading.decisions_of, story.message.conversation)
-        masked = masked_story(story, decisions)
+        masked = await asyncio.to_thread(masked_story, story, decisions)
+        log.info("message.opened", message=identifier, person=who)
         if right:
             # Who looked is written down first: without that nothing is shown.
             await self._record_reveal(story, masked, who)
