@@ -55,8 +55,9 @@ class Attachment(Record, frozen=True, kw_only=True):
 class Bounce(Record, frozen=True, kw_only=True):
     """What a delivery report says of a mail we sent (RFC 3464).
 
-    `recipient` is the first of `recipients`, all that were not reached; `hard` when trying again
-    is of no use, `delayed` while the server still tries; `original` is the Message-ID of our mail.
+    `recipient` is the first of `recipients`, all that were not reached; empty when the report names
+    nobody. `hard` when trying again is of no use, `delayed` while the server still tries;
+    `original` is the Message-ID of our mail.
     """
 
     recipient: str

@@ -63,7 +63,7 @@ class Bounces:
             id=derived_id("outcome", message.id, "undeliverable"), kind="undeliverable",
             brand=message.brand, conversation=message.conversation, item=sent.item,
             department=sent.department, messages=(sent.message,), at=self._clock.now(), reply=reply,
-            reason=f"came back from {bounce.recipient}: {bounce.reason}"[:500],
+            reason=f"came back from {bounce.recipient or 'its recipient'}: {bounce.reason}"[:500],
         )  # fmt: skip
         await self._publisher.publish(
             topics.OUTCOMES.name, outcome.conversation, outcome, identifier=outcome.id,

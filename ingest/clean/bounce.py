@@ -1,6 +1,6 @@
 """Tells a bounce from other mail; reads who was not reached, why, and which mail it was. Pure.
 
-Before: automail.py asks about every mail. After: Automatic.bounce. A report of RFC 3464 tells all;
+Before: automail.py asks about every mail. After: Automatic.bounce. A report of RFC 3464 says all;
 older servers wrote prose, each its own: what flufl.bounce knows is taken from there, the rest is
 found by where addresses stand. Customers write "could not be delivered" too, of parcels: words
 alone never make a bounce, a mail server's signs must be there.
@@ -15,130 +15,130 @@ from flufl.bounce import all_failures
 
 from ingest.clean import bounce_words as words
 from ingest.clean import header
+from ingest.clean.delivery_report import (
+    KINDS,
+    ORIGINALS,
+    is_hard,
+    names_recipient,
+    read_reports,
+)
 from ingest.clean.mime import Mail
-from schemas.fold import fold_case
+from ingest.clean.structure import read_part
 from schemas.message import Bounce
 
-_ORIGINALS = ("message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers")
-_REPORTS = ("message/delivery-status", "message/global-delivery-status")
 _LOOKED_AT = 20_000  # characters of the notice
 _LIMIT = 50  # recipients of one bounce
 _SCANNED = 64 * 1024  # bytes that flufl.bounce gets to see: it tries fifty patterns a line
+_SUBJECT_CHARS = 500
 
-_PATH = re.compile(rb"^<?\s*>?$|mailer-daemon|postmaster@|^<?#@\[\]>?$", re.IGNORECASE)
+_PATH = re.compile(rb"^<?\s{0,9}>?$|mailer-daemon|postmaster@|^<?#@\[\]>?$", re.IGNORECASE)
 _ADDRESS = re.compile(r"(?<![\w.+=@/-])[\w.+=&'*$%!#/-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}")
-_AT_START = re.compile(r"^[\s<\"'*>\u2022-]*$")
+_AT_START = re.compile(
+    r"^[\s<\"'*>\u2022-]*(?:(?:\w+ ){0,4}(?:recipients?|rcpt to|addressed to|to|alıcı|kime|"
+    r"(?:mail)?address(?:es)?|mailbox|宛先)\s?[:=]\s?[<\"'\[]?)?$",
+    re.IGNORECASE,
+)
+"""What stands before an address that a notice is about: nothing, or a label."""
+
+_OUR_ID = re.compile(
+    rb"^[ \t>]{0,20}(?:X-)?(?:Original-)?Message-ID:\s{0,99}(<[^>\s]{1,900}>)", re.M | re.I
+)
+_FOR_BOUNCE = re.compile(rb"\(qmail \d{1,20} invoked for bounce\)")
 logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it logs what it then raises
 
 
 def sign(mail: Mail) -> str | None:
     """Return what shows a mail to be a bounce, None for any other mail."""
-    if any(a.type in _REPORTS and _WHO.search(_text(d)) for a, d in mail.files):
-        return "message/delivery-status"
-    if mail.raw("x-failed-recipients") is not None:
-        return "X-Failed-Recipients"
-    subject = mail.get("subject")
-    sender = (mail.raw("from") or b"").decode("utf-8", "replace").strip()
-    if words.MAILER.search(sender):
+    subject = mail.get("subject")[:_SUBJECT_CHARS]
+    sender = _sender(mail)
+    mailer = words.MAILER.search(sender) is not None
+    forwarded = words.FORWARD.match(subject) is not None
+    passed_on = forwarded or words.ANSWER.match(subject) is not None
+    if mailer or not passed_on or mail.content_type == "multipart/report":
+        if any(a.type in KINDS and names_recipient(data) for a, data in mail.files):
+            return "message/delivery-status"
+        if mail.raw("x-failed-recipients") is not None:
+            return "X-Failed-Recipients"
+        if any(_FOR_BOUNCE.search(value) for value in mail.values("received")[:20]):
+            return "Received: for bounce"
+    if mailer:
         return f"From: {sender[:80]}"
+    # "Fwd: Undeliverable" is a person's mail about a bounce.
+    return None if forwarded else _sign_in_words(mail, subject, sender)
+
+
+def _sign_in_words(mail: Mail, subject: str, sender: str) -> str | None:
+    """Return what shows a mail to be a bounce by its sender, its subject and its words."""
     path = mail.raw("return-path")
     by_path = path is not None and _PATH.search(path.strip()) is not None
-    by_subject = words.SUBJECT.search(subject) is not None and not words.FORWARD.match(subject)
+    by_subject = words.SUBJECT.search(subject) is not None
     daemon = words.SENDER.search(sender) is not None
-    if not (by_subject or by_path or daemon or words.POSTMASTER.search(sender)):
+    master = words.POSTMASTER.search(sender) is not None
+    gateway = words.NO_REPLY.search(sender) is not None
+    if not (by_subject or by_path or daemon or master or gateway):
         return None
     notice = _notice(mail)
     phrase, code = words.PHRASE.search(notice), words.SMTP.search(notice)
-    encloses = any(a.type in _ORIGINALS for a, _ in mail.files)
+    encloses = any(a.type in ORIGINALS for a, _ in mail.files)
     server = code or encloses or words.MACHINE.search(notice)
     if daemon and (by_subject or phrase or server):
         return f"From: {sender[:80]}"
-    told = by_subject and (phrase or server or not words.PERSON.search(notice))
-    if (by_path or words.POSTMASTER.search(sender)) and (told or (phrase and server)):
+    failed = by_subject and (phrase or server or not words.PERSON.search(notice))
+    if (by_path or master) and (failed or (phrase and server)):
         return "Return-Path and a failure's words" if by_path else f"From: {sender[:80]}"
+    alone = words.OF_MAIL.search(notice) and _others(notice, _ours(mail), alone=True)
+    if gateway and phrase and words.OF_POST.search(notice) and (code or alone):
+        return f"From: {sender[:80]}"
     if not by_subject or words.PERSON.search(notice):
         return None
     # A sender like any other: then it must read like a mail server's in every way.
-    alone = words.OF_MAIL.search(notice) and _others(notice, _ours(mail), alone=True)
     if words.MACHINE.search(notice) or (phrase and (server or alone)):
         return f"Subject: {subject[:80]}"
     return None
 
 
+def _sender(mail: Mail) -> str:
+    """Return From as it came and as it reads: some servers encode "Mail Delivery Subsystem"."""
+    raw = (mail.raw("from") or b"")[:1000].decode("utf-8", "replace").strip()
+    return f"{raw} {mail.get('from')[:1000]}" if "=?" in raw else raw
+
+
+def is_success(mail: Mail) -> bool:
+    """Say whether a report tells only of mail that arrived, or was handed to the next server."""
+    reports = read_reports(mail, "")
+    if reports:
+        return all(report.reached for report in reports)
+    subject = mail.get("subject")[:_SUBJECT_CHARS]
+    failed = words.PHRASE.search(_notice(mail)) or words.SUBJECT.search(subject)
+    return words.SUCCESS.search(subject) is not None and failed is None
+
+
 def read(mail: Mail, raw: bytes) -> Bounce | None:
-    """Return who was not reached and why; None when the bounce does not tell."""
+    """Return who was not reached and why, and which mail it was; None when it says neither."""
     notice = _notice(mail)
-    blocks = [b for a, d in mail.files if a.type in _REPORTS for b in _blocks(_text(d))]
-    if not blocks:
-        blocks = [b for a, d in mail.files if a.type in _ORIGINALS for b in _enclosed(_text(d))]
-    failed = [b for b in blocks if b.action not in ("delivered", "relayed", "expanded")]
+    failed = [report for report in read_reports(mail, notice) if not report.reached]
     if failed:
-        who = [b.who for b in failed]
-        code, why = failed[0].status, failed[0].why
-        soft = all(b.soft for b in failed)
-        delayed = all(b.delayed for b in failed)
+        who = [report.recipient for report in failed]
+        why = failed[0].reason
+        hard = any(report.hard for report in failed)
+        delayed = all(report.delayed for report in failed)
     else:
         who, delayed = _told(mail, raw, notice)
-        found = words.CODE.search(notice)
-        code = found[0] if found and found[0].count(".") == 2 else ""
-        why = _line(notice, who)
+        who = who or _addressee(mail)
+        code = words.CODE.search(notice)
+        status = code[0] if code else ""
+        why = _line(notice, who) or status
         # A code 4.x in prose is what the last try met; whether there will be another, words tell.
         delayed = delayed or _later(notice)
-        soft = delayed or _policy(code)
-    if not who:
+        full = words.FULL.search(notice) and not words.MISSING.search(notice)
+        hard = not delayed and not full and is_hard(_status(status), why)
+    original = _original(mail, notice)
+    if not who and original is None:
         return None
     return Bounce(
-        recipient=who[0], recipients=tuple(dict.fromkeys(who))[:_LIMIT], hard=not soft,
-        delayed=delayed, reason=(why or code)[:300], original=_original(mail, notice),
+        recipient=who[0] if who else "", recipients=tuple(dict.fromkeys(who))[:_LIMIT],
+        hard=hard, delayed=delayed, reason=why[:300], original=original,
     )  # fmt: skip
-
-
-def _policy(code: str) -> bool:
-    """A full mailbox or a policy may be otherwise tomorrow."""
-    return code == "5.2.2" or code.startswith("5.7.")
-
-
-_WHO = re.compile(
-    r"^(Final|Original)-Recipient[ \t]*:(?:[ \t]*[\w-]+[ \t]*;)?[ \t]*<?\"?([^\s<>;\"]{1,320})",
-    re.MULTILINE | re.IGNORECASE,
-)
-
-
-class _Block:
-    """What a report says of one recipient."""
-
-    def __init__(self, text: str) -> None:
-        found = {fold_case(m[1]): m[2].rstrip(">") for m in _WHO.finditer(text)}
-        # The address as we wrote it; where it was forwarded to is the other's business.
-        original = found.get("original", "")
-        self.who = header.normal_address(original if "@" in original else found.get("final", ""))
-        self.action = _field(text, "Action").lower()
-        status = re.search(r"\d\.\d{1,3}\.\d{1,3}", _field(text, "Status"))
-        self.status = status[0] if status else ""
-        self.why = _field(text, "Diagnostic-Code") or _field(text, "Status")
-        self.delayed = self.action.startswith("delay") or (
-            not self.action.startswith("fail") and self.status.startswith("4.")
-        )
-        self.soft = self.delayed or _policy(self.status)
-
-
-def _field(text: str, name: str) -> str:
-    found = re.search(rf"^{name}[ \t]*:[ \t]*([^\n]*(?:\n[ \t]+[^\n]+){{0,8}})", text, re.M | re.I)
-    return re.sub(r"\s+", " ", found[1]).strip() if found else ""
-
-
-def _blocks(text: str) -> list[_Block]:
-    return [
-        block
-        for part in re.split(r"\n[ \t]*\n", text)
-        if _WHO.search(part) and (block := _Block(part)).who
-    ]
-
-
-def _enclosed(text: str) -> list[_Block]:
-    """A report within an enclosed mail: a gateway wrapped the bounce once more."""
-    at = re.search(r"^Content-Type:[ \t]*message/delivery-status", text, re.M | re.I)
-    return _blocks(text[at.end() :]) if at else []
 
 
 def _told(mail: Mail, raw: bytes, notice: str) -> tuple[list[str], bool]:
@@ -198,30 +198,82 @@ def _notice(mail: Mail) -> str:
     return text[: rest.start()] if rest and text[: rest.start()].strip() else text
 
 
+def _status(code: str) -> str:
+    """Return the status of RFC 3463 that a code in prose is, or begins: 452 is of class 4."""
+    return code if code.count(".") == 2 else f"{code[:1]}."
+
+
 def _later(notice: str) -> bool:
     return words.DELAY.search(notice) is not None and words.GIVEN_UP.search(notice) is None
 
 
+def _addressee(mail: Mail) -> list[str]:
+    """Return to whom the enclosed mail went, if it was ours and went to one alone."""
+    own = _ours(mail)
+    domains = {address.partition("@")[2] for address in own}
+    for attachment, data in mail.files:
+        if attachment.type not in ORIGINALS:
+            continue
+        original = read_part(data[:_SCANNED])
+        authors, recipients = (
+            {h.value for p in header.parties(original.header(name)) for h in p.handles}
+            for name in ("from", "to")
+        )
+        ours = any(author.partition("@")[2] in domains for author in authors)
+        if ours and len(recipients) == 1 and not original.header("list-id"):
+            return list(recipients - own)
+    return []
+
+
 def _line(notice: str, who: list[str]) -> str:
-    """Return the line that says why: one with a code, else one with a failure's words."""
+    """Return the line that says why: with a code or a cause, else what stands at the recipient."""
     lines = [" ".join(x.split()) for x in notice.split("\n")]
-    for pattern in (words.CODE, words.PHRASE):
+    for pattern in (words.CODE, words.FULL, words.MISSING):
         for line in lines:
             if pattern.search(line):
                 return line
-    return next((x for x in lines if who and who[0] in x.lower()), "")
+    explanation = _explanation(lines, who[0]) if who else ""
+    if explanation:
+        return explanation
+    phrases = (line for line in lines if words.PHRASE.search(line))
+    return next(phrases, next((x for x in lines if who and who[0] in x.lower()), ""))
+
+
+_NO_REASON = re.compile(r"host |-|pipe to|save to|[A-Z][\w-]{1,30}: ", re.IGNORECASE)
+"""Lines below a recipient that name a place, or belong to the mail that came back."""
+
+
+def _explanation(lines: list[str], recipient: str) -> str:
+    """Return what stands behind a recipient, or below it: "<ada@…>: no connection"."""
+    for number, line in enumerate(lines):
+        at = line.lower().find(recipient)
+        if at < 0:
+            continue
+        behind = line[at + len(recipient) :].strip(" >:;,.-()[]")
+        if len(behind.split()) > 1 and not line[:at].strip(" <\"'*-"):
+            return behind
+        for below in lines[number + 1 : number + 8]:
+            if not below:
+                break
+            if "@" not in below and not _NO_REASON.match(below):
+                return below
+    return ""
 
 
 def _original(mail: Mail, notice: str) -> str | None:
-    """Return the Message-ID of the mail that came back."""
-    places = [d for a, d in mail.files if a.type in _ORIGINALS]
-    places.append(mail.text[len(notice) : len(notice) + _LOOKED_AT].encode())
+    """Return the Message-ID of the mail that came back: enclosed, quoted, named, or answered."""
+    places = [data[:_SCANNED] for a, data in mail.files if a.type in (*ORIGINALS, *KINDS)]
+    places.append(_returned(mail, notice)[:_LOOKED_AT].encode())
+    places.append(notice.encode())
     for data in places:
-        found = re.search(rb"^[ \t>]*Message-ID:\s*(<[^>\s]{1,900}>)", data, re.M | re.I)
+        found = _OUR_ID.search(data)
         if found:
             return found[1].decode("ascii", "replace")
-    return None
+    answered = header.message_ids(mail.raw("in-reply-to") or b"")
+    answered = answered or header.message_ids(mail.all("references"))[-1:]
+    return answered[0] if answered else None
 
 
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace").replace("\r\n", "\n")
+def _returned(mail: Mail, notice: str) -> str:
+    """Return what of the mail that came back is written below the notice."""
+    return mail.text[len(notice) : len(notice) + 2 * _LOOKED_AT]

@@ -17,14 +17,23 @@ SENDER = _any(
     r"mail-?daemon", r"mdaemon@", r"double-bounce", r"delivery subsystem",
     r"microsoftexchange[0-9a-f]{20}", r"^\"?system administrator\b",
     r"<?\"?system administrator\"?@", r"internet mail (?:delivery|service)", r"message delivery",
-    r"mail system\b", r"bounced mail", r"returned mail",
+    r"mail system\b", r"bounced mail", r"returned mail", r"mail deliver(?:er)? (?:sub)?system",
+    r"interscan", r"amavis", r"content[- ]filter", r"mail (?:gateway|server|transfer)",
+    r"mail transport", r"mail[- ]?d(?:ae|ea)mon", r"delivery agent", r"bounce handler",
+    "メール(?:配信|サーバ|システム)", "e-?posta (?:sunucu|sistem)",
 )  # fmt: skip
 """From of a mail server, but perhaps of its owner too."""
 
 MAILER = _any(r"mailer-?_?daemon\b", r"mail[. ]delivery[. ](?:sub)?system")
 """From that no person has."""
 
-POSTMASTER = _any(r"postmaster\b", "postaci", "posta y[oö]neticisi")
+POSTMASTER = _any(
+    r"post[-_. ]?master\b", r"sys[-_.]?admin@", r"mail[-_.]?admin", "postaci",
+    "posta y[oö]neticisi",
+)  # fmt: skip
+
+NO_REPLY = _any(r"(?:no[-_.]?reply|do[-_.]?not[-_.]?reply)[\w.+-]{0,40}@")
+"""From of a gateway that takes no answers, and of every shop's newsletter."""
 
 SUBJECT = _any(
     "undeliver(?:ed|able)", "un-?delivered", "undelivered mail",
@@ -48,12 +57,29 @@ SUBJECT = _any(
     "notification d.[ée]chec", "mensaje no entregado", "devoluci[oó]n",
     "correo devuelto", "mancata consegna", "non recapitabile", "не доставлен",
     "недоставлен", "onbestelbaar", "niet afgeleverd", "olevererbart", "配信", "送達",
+    "there was an error sending your", "permanent delivery", "(?:could|can) ?not send",
+    r"(?:teslim edilem|iletilem|ulaştırılam|gönderilem)\w*(?: *:|$)", "no se pudo entregar",
+    "no se puede entregar", "no entregad", "n[ãa]o (?:foi )?(?:poss[íi]vel )?entreg",
+    "falha na entrega", "devolvid", "impossibile recapitar", "niet te bezorgen",
+    "kan inte lever", "kunne ikke lever", "kan ikke lever", r"toimitta\w+ ep[äa]onnistui",
+    "nie można dostarczy", "niedor[ęe]cz", "nedoručiteln", "kézbesíthetetlen", "nelivrabil",
+    "не уда[её]тся достав", "не удалось достав", "не вдалося достав",
+    "αδύνατη η παράδοση", "تعذر", "退信", "系统退信", "邮件传输失败", "投递失败", "無法投遞",
+    "无法投递", "无法送达", "반송", r"(?:메일|메시지)[^\n]{0,12}(?:실패|못)", "エラーメール",
+    "不達",
+    "宛先不明", r"(?:メッセージ|メール)[^\n]{0,12}(?:配信|送信|送達|配送|届)",
     before=r"^\W*(?:\[[^\]]{1,40}\]\s*)?",
     whole=(r"[:–-]\s*(?:non remis|undeliverable|not delivered|delivery failed)\b[^\n]{0,30}$",),
 )  # fmt: skip
 """Subjects that begin so: "Fwd: Undeliverable" is a person's mail about a bounce."""
 
-FORWARD = re.compile(r"\s*(?:Fwd?|İlt|Ilt|Ynl|WG|TR|RV)\s*:", re.IGNORECASE)
+FORWARD = re.compile(
+    r"\s*(?:Fwd?|İlt|Ilt|Ynl|WG|TR|RV|VS|VB|ENC|I|転送|转发|轉寄)\s*:", re.IGNORECASE
+)
+
+ANSWER = re.compile(
+    r"\s*(?:Re|Ynt|Yan|Cvp|Aw|Sv|Antw|Odp|RES|Vá)\s*(?:\[\d{1,3}\])?:", re.IGNORECASE
+)
 
 PHRASE = _any(
     "could n(?:ot|'t) be (?:delivered|reached|sent)", "(?:unable|failed|able) to deliver",
@@ -73,10 +99,81 @@ PHRASE = _any(
     "teslim edilem", "iletilem", "ulaştırılam", "gönderilem", "bulunamadı",
     "non remis", "pu .{0,20}d[ée]livr", "nicht zugestellt", "unzustellbar", "konnte .{0,60}nicht",
     "no pudo (?:ser )?entreg", "non (?:è )?stato.{0,20}consegn", "не (?:был[оа]? )?доставлен",
-    "não pôde",
+    "não pôde", "no valid recipients", "rejected recipient", "had delivery (?:problem|error)",
+    "had permanent fatal", "could not be (?:delivered|sent)",
+    "(?:送信|配信|配送|お届け|送達)"
+    "[^\n]{0,12}(?:できま|失敗|不能)",
+    "届けることができ", "存在しません", "見つかりません", "受信(?:を)?拒否",
+    "(?:投递|发送|传输|投遞|傳送)[^\n]{0,8}失[败敗]", "退回", "无法(?:送达|投递)",
+    "전송[^\n]{0,12}실패",
+    "(?:전달|배달|전송)(?:되지|할 수)", "kunne ikke lever", "kan inte levereras",
+    "nie można dostarczy",
+    "no se (?:ha podido|pudo|puede) entregar", "impossibile (?:recapitare|consegnare)",
+    "n[ãa]o (?:foi|p[ôo]de) (?:poss[íi]vel )?(?:ser )?entreg", "не удалось (?:достав|отправ)",
 )  # fmt: skip
 
-CODE = re.compile(r"(?<![\d.])(?:[45]\.\d{1,2}\.\d{1,3}|(?:4[25]|5[05])\d[- :#]|55\d\b)(?![\d])")
+CODE = re.compile(
+    r"(?<![\d.])(?:[45]\.\d{1,2}\.\d{1,3}(?!\.?\d)|(?:4[25]|5[05])\d[- :#](?!\d)|55\d\b(?!\d))"
+)
+
+FULL = _any(
+    "(?:mail|in)-?(?:box|folder|file)[^\n]{0,40}(?:full|exceed|over)", "full mailbox",
+    "over ?quota",
+    "over (?:the |its |their |disk |allowed ){1,3}quota",
+    "exceed[^\n]{0,40}(?:quota|storage|space|limit)",
+    "quota[^\n]{0,30}(?:exceed|violat|reached|full)", "(?:disk|disc) (?:quota|full|is full)",
+    "(?:in|not )sufficient (?:disk |system |storage )?(?:space|storage)", "reached disk quota",
+    "not enough (?:disk |storage )?(?:space|storage)", "does not have enough space",
+    "out of (?:disk |storage )?(?:space|storage)", "storage (?:allocation|limit|quota)",
+    "space has been used up", "too many messages (?:on|in)", "too much mail data",
+    r"kota\w{0,6} (?:dol|aş)", r"kutu\w{0,6} (?:\w+ ){0,2}dol", r"buz[oó]n [^\n]{0,20}llen",
+    "bo[iî]te [^\n]{0,40}pleine", "postfach [^\n]{0,30}voll", "casella [^\n]{0,30}piena",
+    "caixa [^\n]{0,30}cheia", "ящик[^\n]{0,30}перепол",
+    "(?:ボックス|容量)[^\n]{0,16}(?:いっぱい|一杯|超)",
+    "(?:邮箱|信箱|空间|空間)[^\n]{0,6}(?:满|滿|不足)", "(?:용량|메일함)[^\n]{0,10}(?:초과|가득)",
+)  # fmt: skip
+"""The mailbox is full: it may have room tomorrow."""
+
+MISSING = _any(
+    "(?:user|recipient|mailbox|address|account|name)[^\n]{0,12}"
+    "(?:unknown|not (?:found|known|exist|listed)|does ?n[o']t exist|invalid|disabled|inactive"
+    "|suspended|deactivated|closed|discontinued|no longer)",
+    r"(?:no such|unknown|invalid|bad|nonexistent|non-existent) (?:\w+ )?(?:user|recipient|address"
+    "|mailbox|account|person|destination)",
+    "(?:does|do|did) ?n(?:o|')t (?:have an? |exist)", "recipientnotfound", "not listed in",
+    "no (?:mail)?box (?:here )?by that name", "no valid recipients", "unrouteable address",
+    "address rejected: (?:access denied|undeliverable|user|unknown|no such)",
+    "desconocid", "inconnu", "unbekannt", "sconosciut", "onbekend", "nieznany", "неизвест",
+    "не существует", "bulunamad", "mevcut değil", "kayıtlı değil",
+    "böyle bir (?:kullanıcı|alıcı|adres)",
+    "存在しません", "見つかりません", "不存在", "존재하지",
+)  # fmt: skip
+"""The address itself is wrong."""
+
+NOT_THE_ADDRESS = _any(
+    r"sender (?:\w+ )?(?:rejected|denied|refused|blocked|verify|not )", "(?:bad|invalid) sender",
+    "spam", "(?:black|block|deny) ?-?list", "listed (?:at|in|by|on) ", "reputation", "dmarc",
+    r"\bspf\b", r"\bdkim\b", "(?:access|client host|ip|server)[^\n]{0,40}blocked",
+    "content (?:rejected|filter)",
+    "relay(?:ing)? (?:access )?(?:denied|not permitted|prohibited)", "gr[ea]y-?list", "rate limit",
+    "too many (?:connections|recipients|errors|hops)", "throttl", "virus", "malware",
+    r"message (?:\w+ )?(?:too (?:large|big)|size)", "size (?:limit|exceed)", "hop count",
+    "mail loop",
+    "time[d-]? ?out", "temporar", "try again", "in the queue too long", "expired",
+    "connection (?:refused|lost)",
+    "(?:unable|failed) to (?:connect|establish)", "was not delivered within", "not responding",
+)  # fmt: skip
+"""What was refused is our address, our server, this one mail, or the time it took."""
+
+SUCCESS = _any(
+    "success", "delivered", "relayed", "expanded", "delivery receipt", "return receipt",
+    "teslim edildi", "başarı", "iletildi", "zugestellt", "weitergeleitet", "remis", "entregado",
+    "consegnat", "entregue", "doręczon", "доставлено", "配信済|配信されました|配送完了|送達確認",
+    before=r"^\W*(?:delivery status notification \(|delivery (?:report|status)\W*)?",
+    whole=("successful (?:mail )?delivery",
+    r"(?:delivery|teslim[^\n]{0,20}) \((?:success|relay|başarı)"),
+)  # fmt: skip
+"""Subjects of reports that a mail arrived."""
 
 SMTP = _any(
     r"\b[45]\.[0-7]\.\d{1,3}\b", "smtp error",
@@ -95,9 +192,18 @@ PERSON = _any(
 OF_MAIL = _any(
     "recipient", "mailbox", "following (?:user|address)", "mail (?:server|system)",
     "your (?:e-?mail|message)", "iletiniz", "e-?postan[ıi]z", "votre message", "ihre nachricht",
-    "su mensaje", "il (?:suo|tuo) messaggio",
+    "su mensaje", "il (?:suo|tuo) messaggio", "your mail", "メール", "宛先", "受信者", "邮件",
+    "郵件",
+    "메일",
 )  # fmt: skip
 """It speaks of mail, not of a parcel."""
+
+OF_POST = _any(
+    "your (?:e-?mail|mail|message)", "e-?mail (?:address|message)", "mailbox",
+    "mail (?:server|system)",
+    "iletiniz", "e-?postan[ıi]z", "メール", "邮件", "郵件", "메일",
+)  # fmt: skip
+"""It speaks of mail in a way that no parcel service does."""
 
 MACHINE = _any(
     "(?:created|generated) automatically by (?:the )?mail",

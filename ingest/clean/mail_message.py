@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from ingest.clean import forward, header, reply
 from ingest.clean.author import find_author
-from ingest.clean.automail import automatic
+from ingest.clean.automail import automatic, wants_no_answer
 from ingest.clean.mail_programs import REPLY_PREFIXES
 from ingest.clean.mime import Mail, parse
 from schemas import token
@@ -117,19 +117,6 @@ def _mailboxes(mail: Mail, recipients: tuple[Party, ...]) -> set[str]:
     named = ("from", "reply-to", "delivered-to")
     others = [p for name in named for p in mail.parties(name)]
     return {h.value for p in (*recipients, *others) for h in p.handles}
-
-
-def wants_no_answer(mail: Mail) -> bool:
-    """Whether a machine's answer would be wrong: lists, bulk, and who asked for none."""
-    suppress = mail.get("x-auto-response-suppress").lower()
-    precedence = mail.get("precedence").lower()
-    submitted = mail.get("auto-submitted").lower()
-    return (
-        any(word in suppress for word in ("all", "autoreply", "oof"))
-        or precedence in ("bulk", "list", "junk")
-        or mail.raw("list-id") is not None
-        or (bool(submitted) and not submitted.startswith("no"))
-    )
 
 
 def _made_up_id(mail: Mail, account: str, mailbox: str, raw: bytes) -> str:

@@ -13,12 +13,12 @@ from typing import TypeVar
 
 from ingest.clean import header
 from ingest.clean.author import find_author
+from ingest.clean.automail import wants_no_answer
 from ingest.clean.mail_message import (
     CHANNEL,
     Identity,
     choose_conversation,
     identify,
-    wants_no_answer,
 )
 from ingest.clean.mime import Mail
 from schemas.base import message_id
@@ -116,5 +116,4 @@ def _plain(value: bytes) -> str:
 
 def _is_from_machine(mail: Mail) -> bool:
     """Say whether an answer could start a loop; of headers alone, a doubt counts as yes."""
-    bounced = (mail.raw("return-path") or b"").strip() == b"<>"
-    return bounced or _attempt(lambda: wants_no_answer(mail), True)
+    return _attempt(lambda: wants_no_answer(mail), True)

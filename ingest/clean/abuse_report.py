@@ -1,0 +1,56 @@
+"""Tells reports about our own mail: a provider's complaints, and DMARC's. Pure.
+
+Before: automail.py asks about every mail. After: Automatic(kind="abuse_report"). Providers leave
+out parts that the standard wants, and write from their staff's address; so what must be there is a
+sign of a report, and the mail that it is about. Source: RFC 5965, RFC 6591, RFC 7489 section 7.2.
+"""
+
+import re
+
+from ingest.clean.delivery_report import ORIGINALS
+from ingest.clean.mime import Mail
+
+_CHARS = 4000  # of the text that are looked at
+_TYPE = re.compile(rb"report-type\s{0,9}=\s{0,9}[\"']?feedback-report", re.IGNORECASE)
+_FIELD = re.compile(r"^Feedback-Type:[ \t]{0,9}[\w-]+", re.IGNORECASE | re.MULTILINE)
+_WORDS = re.compile(
+    r"this is an? (?:[\w-]+ ){0,5}?(?:abuse|spam|feedback|authentication[- ]failure)"
+    r" (?:[\w-]+ )?(?:report|complaint)|e-?mail abuse (?:report|complaint)|"
+    r"auto-?generated e-?mail abuse",
+    re.IGNORECASE,
+)
+_SUBJECT = re.compile(
+    r"\s*(?:\[[^\]]{1,40}\]\s*)?(?:complaint about message from|(?:e-?mail )?(?:abuse|feedback|spam"
+    r"|fbl)(?:[- ]loop)? (?:report|complaint|notification)|abuse report)",
+    re.IGNORECASE,
+)
+_AGGREGATE = re.compile(
+    r"\s*(?:\[[^\]]{1,40}\]\s*)?report domain:\s*\S+.{0,200}submitter:", re.IGNORECASE
+)
+_STAFF = re.compile(
+    rb"(?:staff|feedback|fbl|scomp|complaints?|abuse|arf|spam|postmaster|noreply|no-reply|dmarc"
+    rb")[\w.+-]{0,60}@",
+    re.IGNORECASE,
+)
+
+
+def find_report(mail: Mail) -> str | None:
+    """Return what shows a mail to be a report about mail of ours; None for any other mail."""
+    if _TYPE.search(mail.raw("content-type") or b""):
+        return "multipart/report feedback-report"
+    if any(a.type == "message/feedback-report" for a, _ in mail.files):
+        return "message/feedback-report"
+    text, subject = mail.text[:_CHARS], mail.get("subject")[:500]
+    if _AGGREGATE.match(subject) and mail.files:
+        return f"Subject: {subject[:80]}"
+    encloses = any(a.type in ORIGINALS for a, _ in mail.files)
+    if not encloses and mail.content_type != "multipart/report":
+        return None
+    if _FIELD.search(text):
+        return "Feedback-Type"
+    staff = _STAFF.search(mail.raw("from") or b"")
+    if staff and (_SUBJECT.match(subject) or _WORDS.search(text)):
+        return f"Subject: {subject[:80]}"
+    if any(b"x-hmxmroriginalrecipient:" in data[:65_536].lower() for _, data in mail.files):
+        return "X-HmXmrOriginalRecipient"
+    return None

@@ -1,0 +1,83 @@
+"""The words by which answering machines and ticket systems show themselves; for automail.py. Pure.
+
+Each pattern is a list: another program's phrase is a line more. Titles are those that mail
+programs write in the languages they are sold in.
+"""
+
+import re
+
+TITLE = re.compile(
+    r"\s*\[?(?:otomatik (?:yan[ıi]t|cevap|ileti|mesaj)|ofis d[ıi][şs][ıi]nda|out of (?:the )?office"
+    r"|auto(?:matic|mated|matically)?[- ]?(?:reply|repl[iy]ed|response|respond(?:er)?|answer)"
+    r"|auto(?=:)"
+    r"|vacation (?:reply|response|message)|away from (?:the|my) (?:office|desk)"
+    r"|abwesenheits?(?:notiz|meldung)?|abwesend|automatische (?:antwort|abwesenheitsnotiz)"
+    r"|r[ée]ponse automatique|(?:message d.)?absence(?: du bureau)?|notification d.absence"
+    r"|respuesta autom[áa]tica|fuera de (?:la )?oficina|risposta automatica|fuori (?:sede|ufficio)"
+    r"|resposta autom[áa]tica|automatisch (?:antwoord|bericht)|afwezig(?:heids)?\w*"
+    r"|automatisk?t? sva?r|autosvar|automaattinen vastaus|poissaolo\w*|automatyczna odpowied[źz]"
+    r"|autoodpowied[źz]|automatick[áa] odpov[ěe][ďd]|automatikus v[áa]lasz|r[ăa]spuns automat"
+    r"|автоматическ\w* ответ|автоответ\w*|автоматичн\w* відповід\w*|αυτόματη απάντηση"
+    r"|رد تلقائي|مساعد خارج المكتب|自动(?:回复|答复)"
+    r"|自動(?:回覆|応答|返信|回答)|不在(?:通知|です)|자동 ?(?:회신|응답))",
+    re.IGNORECASE,
+)
+
+AWAY = re.compile(
+    r"out of (the |my )?office|on (annual |sick |maternity |parental )?leave|on (vacation|holiday)|"
+    r"away from (the|my) (office|desk|e-?mail)|(limited|no) access to (my )?e-?mail|will (be back|"
+    r"return|respond|reply) (on|when|after|upon|to your)|y[ıi]ll[ıi]k izin|izindeyim|izinde olac|"
+    r"ofis d[ıi][şs][ıi]nda|izinli olac|raporluyum|e-?postalar[ıi]ma? (eri[şs]|bakam)|"
+    r"otomatik olarak (g[öo]nderil|olu[şs]turul)|im urlaub|nicht im b[üu]ro|en cong[ée]|"
+    r"fuera de la oficina|fuori (sede|ufficio)|automatic(ally)? (reply|generated)", re.IGNORECASE,
+)  # fmt: skip
+
+NO_REPLY = re.compile(
+    r"(?:[\w.+-]{0,40}[._-])?(?:no[-_.]?reply|no[-_.]?responder?|do[-_.]?not[-_.]?(?:reply|respond)"
+    r"|dont[-_.]?reply|never[-_.]?reply|nicht[-_.]?antworten|ne[-_.]?pas[-_.]?repondre"
+    r"|yan[ıi]tlama(?:y[ıi]n)?|cevaplama(?:y[ıi]n)?|cevaps[ıi]z|auto[-_.]?(?:reply|responder|mailer)"
+    r"|mailer-daemon|bounces?|unattended|notreply)[\w.+-]{0,60}@",
+    re.IGNORECASE,
+)
+"""Addresses that nobody reads, as their names say."""
+
+ANSWER = re.compile(
+    r"\s*(?:Re|Ynt|Yan|Cvp|Aw|Sv|Antw|Odp|RES|Vá|RIF)\s*(?:\[\d{1,3}\])?:", re.IGNORECASE
+)
+
+MACHINE = re.compile(
+    r"this is an (?:automated|automatic|auto-?generated) (?:response|reply|message|e-?mail)"
+    r"|this (?:message|e-?mail) (?:was|is|has been) (?:sent )?automatic"
+    r"|automatically generated (?:e-?mail|message|reply|response)|do not (?:reply|respond) to this"
+    r"|(?:mailbox|address|account) is not (?:monitored|read|checked)"
+    r"|unmonitored (?:mailbox|address)"
+    r"|replies (?:to this (?:address|e-?mail|message) )?are not (?:read|monitored|answered)"
+    r"|no-?reply (?:e-?mail )?address|cannot (?:handle|process|receive) your (?:message|e-?mail)"
+    r"|(?:e-?posta|ileti|mesaj)\w{0,6} otomatik (?:olarak )?(?:olu[şs]tur|g[öo]nder|[üu]ret)"
+    r"|otomatik (?:bir )?(?:yan[ıi]t|cevap|mesaj|ileti|e-?posta)(?:t[ıi]r|d[ıi]r)"
+    r"|l[üu]tfen (?:bu \w+(?: \w+)? )?(?:yan[ıi]tlama|cevaplama|yan[ıi]t verme|cevap verme)"
+    r"|automatisch (?:erstellt|generiert|erzeugt)|(?:antworten sie|bitte) nicht auf diese"
+    r"|ne pas r[ée]pondre|no (?:responda|conteste) a este|non rispondere a questo",
+    re.IGNORECASE,
+)
+"""A mail says of itself that a machine wrote it, or that nobody reads its answers."""
+
+TICKET = re.compile(
+    r"ticket (?:received|created|opened)|(?:ticket|case|request|incident) (?:#|no\.? ?|number )?"
+    r"[\[(#]?[\w-]{1,20}[\])]? (?:has been|was) (?:received|created|opened|registered|logged)"
+    r"|(?:your|the) (?:request|message|e-?mail|ticket|inquiry|enquiry|support request)"
+    r"(?: \S{1,30})? (?:has been|was) (?:received|created|registered|logged)"
+    r"|we(?: have|'ve)? received your (?:request|message|e-?mail|ticket|inquiry)"
+    r"|awaits moderator approval"
+    r"|thank you for (?:contacting|writing to|your (?:message|e-?mail|request))[^\n]{0,80}"
+    r"(?:ticket|reference|case) (?:number|no|id|#)"
+    r"|(?:talebi|ba[şs]vuru|kayd|mesaj|iletin|[şs]ik[âa]yet|bildirim)\w{0,8} (?:taraf[ıi]m[ıi]za "
+    r"|ba[şs]ar[ıi]yla |sistemimize )?(?:al[ıi]nd|al[ıi]nm[ıi][şs]|olu[şs]turul|kaydedil|ula[şs])"
+    r"|(?:talep|ba[şs]vuru|kay[ıi]t|takip) (?:numaran[ıi]z|no)|(?:ihre|votre|su) (?:anfrage|demande"
+    r"|solicitud)[^\n]{0,40}(?:erhalten|eingegangen|reçue|recibid)",
+    re.IGNORECASE,
+)
+"""A ticket system says that it has got ours."""
+
+CONFIRMATION = re.compile(r"\s*(?:Re:\s*)?(?:confirm [0-9a-f]{4,64}\b|welcome to the \")", re.I)
+"""Subjects of Mailman's own mails."""

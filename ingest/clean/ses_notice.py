@@ -1,0 +1,137 @@
+"""What Amazon SES says of mail that we sent, as SNS mails it: JSON in a plain text. Pure.
+
+Before: automail.py asks about mail from SNS. After: a bounce, a complaint or a receipt.
+Source: docs.aws.amazon.com/ses, "notification contents" and "event publishing contents".
+"""
+
+import re
+from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+
+from ingest.clean import header
+from ingest.clean.mime import Mail
+from schemas.base import Record
+from schemas.message import Automatic, Bounce
+
+T = TypeVar("T")
+
+_CHARS = 256 * 1024
+_RECIPIENTS = 50
+_SENDER = re.compile(rb"@sns\.amazonaws\.com(?:\.cn)?\b", re.IGNORECASE)
+_FOLD = re.compile(r"!\r?\n ?")
+"""Where a mail server broke a line of more than 990 characters."""
+
+_RECEIPTS = ("Delivery", "Send", "Open", "Click", "Subscription")
+
+
+class _Recipient(Record, frozen=True, kw_only=True, rename="camel"):
+    email_address: str = ""
+    status: str = ""
+    diagnostic_code: str = ""
+
+
+class _Event(Record, frozen=True, kw_only=True, rename="camel"):
+    bounce_type: str = ""
+    bounce_sub_type: str = ""
+    bounced_recipients: tuple[_Recipient, ...] = ()
+    delayed_recipients: tuple[_Recipient, ...] = ()
+    delay_type: str = ""
+    reason: str = ""
+
+
+class _Header(Record, frozen=True, kw_only=True):
+    name: str = ""
+    value: str = ""
+
+
+class _CommonHeaders(Record, frozen=True, kw_only=True, rename="camel"):
+    message_id: str = ""
+
+
+class _Mail(Record, frozen=True, kw_only=True, rename="camel"):
+    message_id: str = ""
+    destination: tuple[str, ...] = ()
+    common_headers: _CommonHeaders = _CommonHeaders()
+    headers: tuple[_Header, ...] = ()
+
+
+class _Notice(Record, frozen=True, kw_only=True, rename="camel"):
+    notification_type: str = ""
+    event_type: str = ""
+    bounce: _Event = _Event()
+    delivery_delay: _Event = _Event()
+    reject: _Event = _Event()
+    mail: _Mail = _Mail()
+
+
+class _Wrapped(Record, frozen=True, kw_only=True, rename="pascal"):
+    message: str = ""
+
+
+def read_notice(mail: Mail) -> Automatic | None:
+    """Return what a mail from SNS says of ours; None for any other mail, and for other topics."""
+    if mail.raw("x-amz-sns-message-id") is None and not _SENDER.search(mail.raw("from") or b""):
+        return None
+    notice = _notice(mail.text[:_CHARS])
+    kind = (notice.notification_type or notice.event_type) if notice else ""
+    evidence = f"Amazon SES notification {kind[:40]}"
+    if notice is None or not kind:
+        return None
+    if kind == "Complaint":
+        return Automatic(kind="abuse_report", evidence=evidence)
+    if kind in _RECEIPTS:
+        return Automatic(kind="receipt", evidence=evidence)
+    return Automatic(kind="bounce", evidence=evidence, bounce=_bounce(notice, kind))
+
+
+def _notice(text: str) -> _Notice | None:
+    begin = text.find("{")
+    if begin < 0:
+        return None
+    # SNS writes how to unsubscribe below the JSON, and some servers fold it.
+    for body in (text[begin:], _FOLD.sub("", text[begin:]), text[begin:].replace("\n", "")):
+        end = body.find("\n--\n")
+        whole = body[: body.rfind("}", 0, end if end >= 0 else None) + 1]
+        wrapped = _decoded(_Wrapped, whole)
+        notice = _decoded(_Notice, wrapped.message if wrapped and wrapped.message else whole)
+        if notice is not None:
+            return notice
+    return None
+
+
+def _decoded(kind: type[T], text: str) -> T | None:
+    try:
+        return msgspec.json.decode(text.encode("utf-8", "replace"), type=kind)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _bounce(notice: _Notice, kind: str) -> Bounce | None:
+    delayed = kind == "DeliveryDelay"
+    event = notice.delivery_delay if delayed else notice.bounce
+    listed = event.delayed_recipients if delayed else event.bounced_recipients
+    who = [header.normal_address(r.email_address) for r in listed if "@" in r.email_address]
+    who = who or [header.normal_address(a) for a in notice.mail.destination if "@" in a]
+    original = _original(notice.mail)
+    if not who and original is None:
+        return None
+    first = listed[0] if listed else _Recipient()
+    cause = f"{event.bounce_type} {event.bounce_sub_type}".strip()
+    reasons = (first.diagnostic_code, cause, event.delay_type, notice.reject.reason, kind)
+    return Bounce(
+        recipient=who[0] if who else "", recipients=tuple(dict.fromkeys(who))[:_RECIPIENTS],
+        hard=event.bounce_type == "Permanent", delayed=delayed, original=original,
+        reason=next(reason for reason in reasons if reason)[:300],
+    )  # fmt: skip
+
+
+def _original(mail: _Mail) -> str | None:
+    """Return the Message-ID that we gave the mail; SES gives mail another one on its way."""
+    headers: Mapping[str, str] = {h.name.lower(): h.value for h in mail.headers}
+    for value in (headers.get("message-id", ""), mail.common_headers.message_id):
+        ids = header.message_ids(value.encode("utf-8", "replace"))
+        if ids:
+            return ids[0]
+    return f"<{mail.message_id}@email.amazonses.com>" if mail.message_id else None

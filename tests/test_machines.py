@@ -1,0 +1,106 @@
+"""Answers of machines that have no header for it, and what persons write that looks like them."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from ingest.clean.mail_message import message
+from schemas.message import Message
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+FLAG = ("no_automatic_answer",)
+
+
+def _read(head: str, body: str) -> Message:
+    raw = f"{head.strip()}\nMessage-ID: <b@posta.example>\n\n{body}".replace("\n", "\r\n").encode()
+    return message(raw, brand="default", account="a", received_at=NOW)[0]
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Automated Response: Re: Sipariş", "Auto-Response: Sipariş", "Autoreply: Sipariş",
+        "Otomatik Yanıt: Sipariş", "Otomatik cevap: Sipariş", "[Auto-Reply]: Sipariş",
+        "Automatische Antwort: Sipariş", "Réponse automatique : Sipariş", "Autosvar: Sipariş",
+        "Respuesta automática: Sipariş", "Автоматический ответ: Sipariş", "自动回复：Sipariş",
+        "Automatisch antwoord: Sipariş", "Automatyczna odpowiedź: x",
+    ],
+)  # fmt: skip
+def test_a_machines_title_gets_no_machines_answer(subject: str) -> None:
+    made = _read(
+        f"From: Destek <destek@baska.example>\nSubject: {subject}", "Mesajınız için sağ olun."
+    )
+    assert made.automatic is not None or made.flags == FLAG
+
+
+@pytest.mark.parametrize(
+    "sender",
+    ["no-reply@x.example", "noreply+42@x.example", "do_not_reply@x.example", "bilgi.noreply@x.example",
+     "donotreply@x.example", "yanitlamayin@x.example"],
+)  # fmt: skip
+def test_an_address_that_nobody_reads_gets_no_answer(sender: str) -> None:
+    assert _read(f"From: Magaza <{sender}>\nSubject: Kampanya", "Yeni ürünler.").flags == FLAG
+
+
+def test_a_form_that_names_the_customer_in_reply_to_is_answered() -> None:
+    head = "From: Form <noreply@x.example>\nReply-To: ada@ornek.example\nSubject: İletişim formu"
+    made = _read(head, "Ürün kırık geldi.")
+    assert (made.automatic, made.flags) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        (
+            "From: <no-reply@x.example>\nSubject: Automated Response: Re: Paketiniz",
+            "We cannot handle your message because this is a no-reply e-mail address.",
+        ),
+        (
+            "From: <do-not-reply@x.example>\nSubject: Re: Siparişiniz",
+            "This is an automated response. Replies are not read.",
+        ),
+        (
+            "From: <noreply@x.example>\nIn-Reply-To: <m1@destek.example>\nSubject: Talebiniz alındı",
+            "Bu e-posta otomatik oluşturulmuştur, lütfen yanıtlamayınız.",
+        ),
+        (
+            "From: <destek@x.example>\nAuto-Submitted: auto-generated\nSubject: [#12] Ticket Received",
+            "Your request has been received.",
+        ),
+        (
+            "From: <destek@x.example>\nAuto-Submitted: auto-replied\nSubject: Başvurunuz",
+            "Başvurunuz tarafımıza ulaşmıştır, takip numaranız 42.",
+        ),
+    ],
+)
+def test_a_receipt_for_our_own_mail_opens_nothing(head: str, body: str) -> None:
+    made = _read(head, body).automatic
+    assert made is not None
+    assert made.kind == "receipt"
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        ("Subject: Re: Automatic reply: Fatura", "Fatura hâlâ yanlış."),
+        ("Subject: Otomatik ödeme talimatı", "Otomatik ödememi iptal edin."),
+        ("Subject: Talebim alındı mı?", "Talep numaram 42, lütfen yanıtlayın."),
+        ("Subject: Ticket received?", "I got your e-mail, your request has been received? Help."),
+        ("Subject: Out of office furniture", "Do you sell it?"),
+        ("Subject: Absence of invoice", "I have no invoice for March."),
+        ("Subject: Kargo teslim edildi mi", "Teslim edildi görünüyor ama almadım."),
+        ("Subject: Başarılı işlem ama ürün yok", "Ödeme başarılı görünüyor."),
+        ("Subject: Success", "Delivered to the wrong house."),
+    ],
+)
+def test_a_persons_mail_is_never_a_machines(head: str, body: str) -> None:
+    made = _read(f"From: Ada <ada@ornek.example>\n{head}", body)
+    assert (made.automatic, made.flags) == (None, ())
+
+
+def test_a_lists_own_mails_are_the_lists() -> None:
+    head = "From: liste-owner@x.example\nList-Id: <liste.x.example>\nX-Mailman-Version: 2.1.39"
+    assert _read(f"{head}\nSubject: confirm 1234abcd", "x").automatic is not None
+    assert _read(f"{head}\nX-List-Administrivia: yes\nSubject: x", "x").automatic is not None
+    customer = "From: Ada <ada@ornek.example>\nList-Id: <destek.x.example>\nX-Mailman-Version: 3"
+    assert _read(f"{customer}\nSubject: Fatura", "Fatura yanlış.").automatic is None
