@@ -13,6 +13,7 @@ import hashlib
 import hmac
 import io
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -229,20 +230,51 @@ def feed(body: bytes, address: str) -> list[Entry]:
         raise Rejected("form.malformed", "no feed: neither RSS nor Atom")
     made = []
     for entry in told.entries:
-        content = entry.get("content") or [{}]
-        html = content[0].get("value") or entry.get("summary") or ""
-        title = to_text(str(entry.get("title") or ""), laid_out=False)
-        link = str(entry.get("link") or "")
         published, updated = _stamp(entry, "published"), _stamp(entry, "updated")
-        own = str(entry.get("id") or "") or link
-        if not own:
-            own = hashlib.sha256(f"{title}\n{published}\n{html}".encode()).hexdigest()
         made.append(Entry(
-            id=f"{address}#{own}"[:900] if address else own[:900], title=title,
-            text=to_text(str(html)), author=str(entry.get("author") or ""), url=link,
+            id=str(entry.get("id") or ""), text=to_text(_html(entry)),
+            title=to_text(str(entry.get("title") or ""), laid_out=False),
+            author=str(entry.get("author") or ""), url=str(entry.get("link") or ""),
             created=published or updated, updated=updated if updated != published else "",
         ))  # fmt: skip
+    return _identified(made, address)
+
+
+def _html(entry: Any) -> str:
+    content = entry.get("content") or [{}]
+    return str(content[0].get("value") or entry.get("summary") or "")
+
+
+def _identified(entries: list[Entry], address: str) -> list[Entry]:
+    """Return a feed's entries with an id each: the feed's own, else the link that only it has.
+
+    A link to the site or to a list is that of several entries: then title and time tell which it
+    is, and the text where those are the same, too.
+    """
+    links = Counter(entry.url for entry in entries)
+    heads = Counter((entry.url, entry.title, entry.created) for entry in entries)
+    made = []
+    for entry in entries:
+        own = entry.id
+        if not own and links[entry.url] == 1 and _names_one(entry.url):
+            own = entry.url
+        if not own:
+            head = (entry.url, entry.title, entry.created)
+            parts = head if any(head[1:]) and heads[head] == 1 else (*head, entry.text)
+            own = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        made.append(msgspec.structs.replace(
+            entry, id=f"{address}#{own}"[:900] if address else own[:900]
+        ))  # fmt: skip
     return made
+
+
+def _names_one(link: str) -> bool:
+    """Say whether a link may be that of one entry, and not of the whole site."""
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        return bool(link)
+    return bool(parts.path.strip("/") or parts.query or parts.fragment)
 
 
 def _sound(found: re.Match[bytes]) -> bytes:

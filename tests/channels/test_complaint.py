@@ -194,3 +194,56 @@ async def test_a_json_address_is_followed_page_by_page_and_never_elsewhere(vendo
         await Complaint().source("a", settings, tools).run(accept, Cursors())
     assert taken == ["1", "2"]
     assert vendor.asked[0].headers["authorization"] == "Key k"
+
+
+def _rss(*items: tuple[str, str, str, str]) -> bytes:
+    """Return a feed of items without a guid: title, link, day, text."""
+    written = "".join(
+        f"<item><title>{title}</title><link>{link}</link><description>{text}</description>"
+        f"<pubDate>0{day} Nov 2026 07:00:00 GMT</pubDate></item>"
+        for title, link, day, text in items
+    )
+    return f'<rss version="2.0"><channel><title>Ş</title>{written}</channel></rss>'.encode()
+
+
+def _atom(*items: tuple[str, str, str, str]) -> bytes:
+    written = "".join(
+        f'<entry><title>{title}</title><link href="{link}"/><summary>{text}</summary>'
+        f"<published>2026-11-0{day}T07:00:00Z</published></entry>"
+        for title, link, day, text in items
+    )
+    return f'<feed xmlns="http://www.w3.org/2005/Atom">{written}</feed>'.encode()
+
+
+LIST, SITE = "https://site.example/liste", "https://site.example/"
+
+
+@pytest.mark.parametrize("form", [_rss, _atom])
+@pytest.mark.parametrize("link", [LIST, SITE])
+def test_entries_that_share_a_link_are_complaints_of_their_own(form: Any, link: str) -> None:
+    shown = [("Kargo", link, "1", "a"), ("Fatura", link, "1", "b"), ("Kargo", link, "2", "c")]
+    found = [_parsed(raw) for raw in Complaint().take(form(*shown)).deliveries]
+    assert len({message.native_id for message in found}) == 3
+    assert all(message.event is None for message in found)
+    alike = [("Kargo", link, "1", "a"), ("Kargo", link, "1", "b")]
+    both = [_parsed(raw).native_id for raw in Complaint().take(form(*alike)).deliveries]
+    assert len(set(both)) == 2
+    again = [_parsed(raw).native_id for raw in Complaint().take(form(*reversed(shown))).deliveries]
+    assert again == [message.native_id for message in reversed(found)]
+
+
+@pytest.mark.parametrize("form", [_rss, _atom])
+def test_an_entrys_own_link_stays_its_id_when_its_words_change(form: Any) -> None:
+    before, after = (
+        _parsed(Complaint().take(form((title, f"{LIST}/9", "1", text))).deliveries[0])
+        for title, text in (("Kargo", "gelmedi"), ("Kargo geldi", "teşekkürler"))
+    )
+    assert before.native_id == after.native_id
+
+
+def test_one_entry_with_the_sites_link_is_another_than_the_next() -> None:
+    first, second = (
+        _parsed(Complaint().take(_rss((title, SITE, "1", "a"))).deliveries[0])
+        for title in ("Kargo", "Fatura")
+    )
+    assert first.native_id != second.native_id
