@@ -62,6 +62,12 @@ _NOTICES = frozenset({
 })  # fmt: skip
 """Service messages. What is neither these nor known is kept: the customer did write."""
 
+MAX_QUOTE_CHARS = 4096
+"""Telegram's own limit of a text."""
+MAX_VCARD_CHARS = 2048
+"""Telegram's own limit of a vCard."""
+_VCARD_KINDS = frozenset({"EMAIL", "ORG", "TITLE", "ADR", "URL", "NOTE", "TEL", "BDAY"})
+
 _TOKEN = re.compile(r"^\d+:[\w-]{10,}$")
 
 
@@ -116,6 +122,7 @@ class Contact(Record, frozen=True, kw_only=True):
     first_name: str | None = ""
     last_name: str | None = ""
     user_id: Text = None
+    vcard: str | None = ""
 
 
 class Location(Record, frozen=True, kw_only=True):
@@ -156,6 +163,14 @@ class Quoted(Record, frozen=True, kw_only=True):
     """The message that is answered."""
 
     message_id: Text = ""
+    text: str | None = ""
+    caption: str | None = ""
+
+
+class Quote(Record, frozen=True, kw_only=True):
+    """The part of the answered message that the customer chose."""
+
+    text: str | None = ""
 
 
 class Topic(Record, frozen=True, kw_only=True):
@@ -212,6 +227,7 @@ class Said(Record, frozen=True, kw_only=True, rename={"sender": "from"}):
     poll: Asked | None = None
     checklist: Checklist | None = None
     reply_to_message: Quoted | None = None
+    quote: Quote | None = None
     reply_markup: Keyboard | None = None
     text: str | None = None
     caption: str | None = None
@@ -478,14 +494,16 @@ def _said(
         event = touched("telegram", delivery, "edited", native)
         native = f"{native}:edit:{said.edit_date or said.date}"
     text, shown = _words(said)
+    answered, quotation = _answered(said)
     files = _files(said)
     sticker = said.sticker.emoji or "" if said.sticker else ""
     made = message_of(
         "telegram", delivery, context, native_id=native, root=_root(said), kind="chat",
-        sender=_sender(said), text=text or sticker, full_text=shown or text or sticker,
+        sender=_sender(said), text=text or sticker,
+        full_text="\n\n".join(t for t in (shown or text or sticker, quotation) if t),
         sent_at=instant(said.edit_date if edited else said.date), event=event,
         attachments=tuple(_attachment(k, f) for k, f in files),
-        thread=(number,), reply_to=_back(said),
+        thread=(answered, number) if answered else (number,), reply_to=_back(said),
         answering=Answering(
             limit=LIMIT, forbidden="the bot is not in that chat" if guest else "",
             public=_public(said),
@@ -588,7 +606,9 @@ def _words(said: Said) -> tuple[str, str]:
         return text, text
     if said.contact:
         name = " ".join(n for n in (said.contact.first_name, said.contact.last_name) if n)
-        return name, f"{name} {said.contact.phone_number or ''}".strip()
+        shown = f"{name} {said.contact.phone_number or ''}".strip()
+        details = _vcard_values(said.contact.vcard or "")
+        return name, ", ".join((shown, *(v for v in details if v not in shown)))
     if said.venue:
         text = ", ".join(t for t in (said.venue.title, said.venue.address) if t)
         return text, f"{text} ({_at(said.venue.location)})"
@@ -602,6 +622,32 @@ def _words(said: Said) -> tuple[str, str]:
     if said.checklist and said.checklist.title:
         return said.checklist.title, _listed(said.checklist.title, said.checklist.tasks)
     return said.caption or "", said.caption or ""
+
+
+def _answered(said: Said) -> tuple[str, str]:
+    """Return the number of the message that is answered, and its words as a quotation."""
+    quoted = said.reply_to_message
+    number = str(quoted.message_id or "") if quoted else ""
+    if quoted is None or (said.is_topic_message and number == str(said.message_thread_id)):
+        # In a topic, what answers nothing is told to answer the topic's own first message.
+        number, words = "", ""
+    else:
+        words = quoted.text or quoted.caption or ""
+    words = (said.quote.text if said.quote else "") or words
+    lines = words[:MAX_QUOTE_CHARS].split("\n") if words else []
+    return number, "\n".join(f"> {line}" for line in lines)
+
+
+def _vcard_values(vcard: str) -> list[str]:
+    """Return the words of a vCard's e-mail, company, address, page and note (RFC 6350)."""
+    values = []
+    for line in re.sub(r"\r?\n[ \t]", "", vcard[:MAX_VCARD_CHARS]).splitlines():
+        name, colon, value = line.partition(":")
+        kind = name.partition(";")[0].rpartition(".")[2].upper()
+        if colon and kind in _VCARD_KINDS:
+            parts = (part.strip() for part in re.split(r"(?<!\\);", value))
+            values.append(re.sub(r"\\([,;\\])", r"\1", " ".join(part for part in parts if part)))
+    return values
 
 
 def _listed(title: str, rows: tuple[Choice, ...]) -> str:

@@ -140,11 +140,46 @@ class Phone(Record, frozen=True, kw_only=True):
     phone: str | None = ""
 
 
+class Email(Record, frozen=True, kw_only=True):
+    """An address in a shared contact."""
+
+    email: str | None = ""
+
+
+class Company(Record, frozen=True, kw_only=True):
+    """Where a shared contact works."""
+
+    company: str | None = ""
+    department: str | None = ""
+    title: str | None = ""
+
+
+class PostalAddress(Record, frozen=True, kw_only=True):
+    """A postal address in a shared contact."""
+
+    street: str | None = ""
+    city: str | None = ""
+    state: str | None = ""
+    zip: Text = ""
+    country: str | None = ""
+
+
+class Page(Record, frozen=True, kw_only=True):
+    """A web page in a shared contact."""
+
+    url: str | None = ""
+
+
 class Shared(Record, frozen=True, kw_only=True):
     """A contact somebody shared."""
 
     name: PersonName = PersonName()
     phones: tuple[Phone, ...] = ()
+    emails: tuple[Email, ...] = ()
+    org: Company = Company()
+    addresses: tuple[PostalAddress, ...] = ()
+    urls: tuple[Page, ...] = ()
+    birthday: str | None = ""
 
 
 class Product(Record, frozen=True, kw_only=True):
@@ -437,9 +472,7 @@ def _words(item: Item) -> tuple[str, str]:
         text = ", ".join(t for t in (place.name, place.address) if t)
         shown = f"{text} ({place.latitude},{place.longitude})".strip()
     elif item.contacts:
-        text = ", ".join(c.name.formatted_name or "" for c in item.contacts)
-        numbers = [p.phone for c in item.contacts for p in c.phones if p.phone]
-        shown = " ".join((text, *numbers))
+        text = "\n".join(map(_contact, item.contacts))
     elif item.order:
         text = item.order.text or ""
         lines = (
@@ -462,6 +495,21 @@ def _words(item: Item) -> tuple[str, str]:
     if not text and not shown and item.errors:
         shown = f"[{item.errors[0].title}]"
     return text, shown or text
+
+
+def _contact(shared: Shared) -> str:
+    """Return all that a shared contact tells, in one line."""
+    company = shared.org
+    places = (
+        " ".join(str(part) for part in (a.street, a.zip, a.city, a.state, a.country) if part)
+        for a in shared.addresses
+    )
+    parts = (
+        shared.name.formatted_name, company.title, company.department, company.company,
+        *(p.phone for p in shared.phones), *(e.email for e in shared.emails), *places,
+        *(u.url for u in shared.urls), shared.birthday,
+    )  # fmt: skip
+    return ", ".join(part for part in parts if part)
 
 
 def _attachment(kind: str, file: File) -> Attachment:

@@ -72,6 +72,33 @@ def test_each_kind_gives_the_customers_words(more: dict[str, Any], text: str, sh
     assert made.sender.handle("phone") == ("+905321112233" if "contact" in more else None)
 
 
+def test_a_shared_contacts_card_is_shown() -> None:
+    card = "BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Ali\r\nTEL;TYPE=CELL:+90 5\r\nitem1.EMAIL:ali@orn\r\n ek.example\r\nORG:Su Ltd;Satış\r\nADR:;;Gül Sok. 5;İzmir;;;\r\nEND:VCARD"
+    contact = {"phone_number": "+90 5", "first_name": "Ali", "vcard": card}
+    made = _parsed(update(contact=contact)).message
+    assert made.text == "Ali"
+    assert made.full_text == "Ali +90 5, ali@ornek.example, Su Ltd Satış, Gül Sok. 5 İzmir"
+
+
+@pytest.mark.parametrize(("more", "shown"), [
+    ({"reply_to_message": {"message_id": 9, "text": "A 100 TL\nB 200 TL"}}, "Bu\n\n> A 100 TL\n> B 200 TL"),
+    ({"reply_to_message": {"message_id": 9, "text": "A, B"}, "quote": {"text": "B"}}, "Bu\n\n> B"),
+    ({"reply_to_message": {"message_id": 9, "caption": "Tarifeler", "photo": []}}, "Bu\n\n> Tarifeler"),
+    ({"reply_to_message": {"message_id": 9}}, "Bu"),
+])  # fmt: skip
+def test_what_a_message_answers_is_named_and_shown(more: dict[str, Any], shown: str) -> None:
+    made = _parsed(update(text="Bu", **more)).message
+    assert (made.text, made.full_text) == ("Bu", shown)
+    assert made.thread == ("9", "11")
+
+
+def test_a_topics_first_message_is_nothing_that_is_answered() -> None:
+    made = _parsed(update(
+        text="Bu", is_topic_message=True, message_thread_id=9, reply_to_message={"message_id": 9, "text": "Konu"}
+    )).message  # fmt: skip
+    assert (made.full_text, made.thread) == ("Bu", ("11",))
+
+
 def test_an_edit_touches_its_message_and_each_edit_is_one() -> None:
     first = _parsed(update(text="a")).message
     edits = [
