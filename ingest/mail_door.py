@@ -19,6 +19,7 @@ from ingest.accept import Ingest
 from ingest.channel import Channel, Delivery
 from ingest.clean.header import normal_address
 from ingest.hooks.envelope import with_envelope
+from ingest.mail_data import WholeData
 from runtime import http, metrics
 from runtime.guard import Guard, network_of
 from runtime.limits import Limits
@@ -101,7 +102,7 @@ class Receiver:
         return f"250 2.0.0 {made.id if made else 'kept as a dead letter'}"
 
 
-class _Counted(SMTP):
+class _Counted(WholeData):
     """A connection that is counted, as are the bytes of a mail until it is answered."""
 
     guard: Guard
