@@ -8,12 +8,12 @@ import json
 import sys
 import time
 
-from bench import decide, door, hooks, latency, local, mail, recorder, router, sockets
+from bench import decide, door, hooks, latency, local, mail, recorder, router, sockets, strangers
 
 ALL = {
     "decide": decide.run, "router": router.run, "latency": latency.run, "door": door.run, "recorder": recorder.run,
     "backlog": router.backlog, "up": local.run, "mail": mail.run,
-    "hooks": hooks.run, "sockets": sockets.run,
+    "hooks": hooks.run, "sockets": sockets.run, "strangers": strangers.run,
 }  # fmt: skip
 
 

@@ -16,21 +16,32 @@ from runtime.settings import Settings
 
 log = get(__name__)
 
+_PATIENCE_S = 20.0  # a mailbox of 100,000 mails is listed in a few seconds
 
-async def inventories(settings: Settings) -> Mapping[str, list[str]]:
-    """Return the positions each pulled source holds, by the source's name."""
+
+async def inventories(settings: Settings) -> Mapping[str, list[str] | None]:
+    """Return the positions each pulled source holds, None where it can't be asked, by its name."""
     tools = Tools(
         now=SystemClock().now, pause=asyncio.sleep, warn=log.warning, polled=lambda _source: None,
         kept=functools.partial(kept, settings.home_path / "secrets"),
     )  # fmt: skip
-    found: dict[str, list[str]] = {}
-    for name, table in accounts(settings).items():
-        channel = CHANNELS[name]
-        if not isinstance(channel, PullChannel):
-            continue
-        for account, told in table.items():
-            if channel.pulls(told):
-                source = channel.source(account, told, tools)
-                if isinstance(source, Listing):
-                    found[f"{name}:{account}"] = [p async for p in source.inventory()]
-    return found
+    sources = {
+        f"{name}:{account}": channel.source(account, told, tools)
+        for name, table in accounts(settings).items()
+        if isinstance(channel := CHANNELS[name], PullChannel)
+        for account, told in table.items()
+        if channel.pulls(told)
+    }
+    listing = {name: s for name, s in sources.items() if isinstance(s, Listing)}
+    found = await asyncio.gather(*(_positions(name, s) for name, s in listing.items()))
+    return dict(zip(listing, found, strict=True))
+
+
+async def _positions(name: str, source: Listing) -> list[str] | None:
+    """Return what one source holds, None when it can't be asked: the others still can."""
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            return [position async for position in source.inventory()]
+    except Exception as error:  # noqa: BLE001 - said here, and `held` is null in the ledger
+        log.warning("inventory.away", source=name, why=type(error).__name__)
+        return None

@@ -93,7 +93,7 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
         guard = Guard(settings.limits)
         server = http.server(app(door, health), guard)
         pulls = [
-            _pull(channel, name, account, pending, cursors, health, clock, settings.home_path)
+            run_source(channel, name, account, pending, cursors, health, clock, settings.home_path)
             for channel in CHANNELS.values()
             for name, account in found[channel.name].items()
             if isinstance(channel, PullChannel) and channel.pulls(account)
@@ -135,7 +135,7 @@ def _keep(folder: Path, name: str, value: str) -> None:
     part.replace(folder / name)
 
 
-async def _pull(
+async def run_source(
     channel: Channel, account: str, settings: Any, pending: Pending, cursors: Cursors,
     health: Health, clock: Clock, home: Path,
 ) -> None:  # fmt: skip

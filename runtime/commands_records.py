@@ -81,6 +81,7 @@ def ledger(ctx: click.Context, as_json: bool, wait: float) -> None:
     Exit code 1 when something is unaccounted for.
     """
     settings, store = running_settings(ctx, "Kafka", "the store"), open_store(ctx)
+    importlib.import_module("runtime.log").configure("ledger", "warning")
     books = importlib.import_module("workers.ledger")
     inventories = asyncio.run(importlib.import_module("ingest.inventory").inventories(settings))
     until = time.monotonic() + wait

@@ -123,7 +123,9 @@ def reach(engine: Engine, kafka: Kafka) -> Reach:
 
 
 def take(
-    engine: Engine, settings: Settings, inventories: Mapping[str, Iterable[str]] | None = None
+    engine: Engine,
+    settings: Settings,
+    inventories: Mapping[str, Iterable[str] | None] | None = None,
 ) -> Ledger:
     """Return the account of now; `inventories` are the positions each source holds."""
     # In this order: what is without a decision before, and still after everything was read.
@@ -153,7 +155,7 @@ def _undecided(engine: Engine) -> dict[str, str]:
 
 def account(
     engine: Engine, before: Mapping[str, str], told: Reach,
-    inventories: Mapping[str, Iterable[str]],
+    inventories: Mapping[str, Iterable[str] | None],
 ) -> Ledger:  # fmt: skip
     """Return the account; `before` are the messages that had no decision before `told`."""
     now = _undecided(engine)

@@ -1,0 +1,188 @@
+"""Pulled sources through real parts: a poisoned mail between good ones, and servers that are away."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+import smtplib
+import socket
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from ingest.channels.email import Account
+from ingest.cursors import Cursors
+from ingest.parser_pool import ParserPool
+from ingest.pending import Pending
+from ingest.registry import CHANNELS
+from ingest.run import run_source
+from runtime.clock import SystemClock
+from runtime.health import Health
+from runtime.journal import Journal
+from runtime.settings import Parsers
+from schemas import topics
+from schemas.message import Message
+from tests.servers import Dovecot, Up, broker, free_port, ingesting, published, wait
+from tests.test_parser_pool import COMMAND
+
+QUICK = Parsers(processes=2, cpu=timedelta(seconds=0.5), memory_mb=64)
+FAILS = ("loops", "raises", "crashes", "eats")
+
+
+_users = itertools.count()
+
+
+@pytest.fixture
+def box(dovecot: Dovecot) -> str:
+    """A user of the test's own, whose mailbox is there."""
+    user = f"zehir{next(_users)}"
+    dovecot.doveadm("mailbox", "create", "-u", user, "var")
+    return user
+
+
+def _mail(subject: str, body: str, head: str = "") -> bytes:
+    return (
+        f"From: Ada <ada@musteri.example>\r\nMessage-ID: <{subject}@musteri.example>\r\n"
+        f"Subject: {subject}\r\n{head}\r\n{body}"
+    ).encode("latin-1")
+
+
+async def test_poisoned_mails_between_good_ones_hold_nothing_up(
+    dovecot: Dovecot, box: str, tmp_path: Path
+) -> None:
+    subjects = [s for word in FAILS for s in (f"before {word}", word)]
+    for subject in [*subjects, "after"]:
+        dovecot.deliver(box, _mail(subject, subject if subject in FAILS else "iyi"))
+    account = Account(
+        host="127.0.0.1", port=dovecot.port, tls=False, user=box, password="secret",
+        poll=timedelta(milliseconds=200),
+    )  # fmt: skip
+    with broker() as kafka:
+        async with (
+            ParserPool(QUICK, COMMAND) as parsers,
+            ingesting(kafka, timedelta(seconds=10), parsers) as ingest,
+        ):
+            health, clock = Health("ingest"), SystemClock()
+            pending = Pending(Journal(tmp_path), ingest, {"email": {"a": account}})
+            cursors = Cursors(kafka.kafka, ingest.publisher)
+            task = asyncio.create_task(
+                run_source(
+                    CHANNELS["email"], "a", account, pending, cursors, health, clock, tmp_path
+                )
+            )
+            async with asyncio.timeout(60):
+                while await _position(cursors) < len(subjects) + 1:
+                    await asyncio.sleep(0.05)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            made = [m async for m in published(kafka, topics.MESSAGES.name, Message)]
+    failed = {m.subject for m in made if "unreadable" in m.repaired}
+    assert failed == set(FAILS)
+    assert len(made) == len(subjects) + 1
+    assert health.report()[0] == 200
+
+
+async def _position(cursors: Cursors) -> int:
+    cursor = await cursors.load("email:a:INBOX")
+    return cursor.position if cursor else 0
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[int]:
+    """A server that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as made:
+        yield made.getsockname()[1]
+
+
+@pytest.fixture
+def up(dovecot: Dovecot, box: str, tmp_path: Path) -> Iterator[Up]:
+    """The local profile with one mailbox that is there and four that can't be read."""
+    lmtp = free_port()
+    with _silent() as silent:
+        away = {
+            "unknown": 'host = "imap.invalid"',
+            "refused": f'host = "127.0.0.1"\nport = {free_port()}',
+            "silent": f'host = "127.0.0.1"\nport = {silent}',
+            "locked": f'host = "127.0.0.1"\nport = {dovecot.port}\npassword = "yanlış"',
+        }
+        tables = "".join(
+            f'\n[channels.email.{name}]\ntls = false\ntimeout = "2s"\nuser = "{box}"\n{lines}\n'
+            for name, lines in away.items()
+        )
+        made = Up(
+            tmp_path,
+            f"""
+[mail_door]
+protocol = "lmtp"
+port = {lmtp}
+{tables}
+[channels.email.there]
+host = "127.0.0.1"
+port = {dovecot.port}
+tls = false
+user = "{box}"
+password = "secret"
+poll = "1s"
+addresses = ["destek@ornek.example"]
+
+[channels.mastodon.away]
+url = "https://mastodon.invalid"
+token = "x"
+""",
+        ).start()
+        try:
+            made.access["lmtp"] = lmtp
+            yield made
+        finally:
+            made.stop()
+
+
+# Each of these was neither accepted nor buried once.
+HOSTILE = {
+    "idna": _mail("idna", "\xfc", "Content-Type: text/plain; charset=idna\r\n"),
+    "nul": _mail("nul", "\xfc", 'Content-Type: text/plain; charset="a\0b"\r\n'),
+    "nested": _mail(
+        "nested",
+        "".join(f"--b{n}\r\nContent-Type: multipart/mixed; boundary=b{n + 1}\r\n\r\n"
+                for n in range(1000)),
+        "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=never\r\n",
+    ),
+    "marks": _mail("marks", "<p>" + "&#xE000;x" * 6000, "Content-Type: text/html\r\n"),
+}  # fmt: skip
+
+
+def test_sources_that_are_away_keep_neither_the_profile_nor_other_mail_waiting(
+    up: Up, dovecot: Dovecot, box: str
+) -> None:
+    mails = {"good": _mail("good", "Kargom nerede?"), **HOSTILE, "last": _mail("last", "Merhaba")}
+    for raw in mails.values():
+        dovecot.deliver(box, raw)
+    with smtplib.LMTP("127.0.0.1", up.access["lmtp"], timeout=60) as client:
+        client.ehlo_or_helo_if_needed()
+        for name, raw in HOSTILE.items():
+            raw = raw.replace(b"Message-ID: <", b"Message-ID: <lmtp-")
+            assert not client.sendmail("ada@musteri.example", ["destek@ornek.example"], raw), name
+
+    def ledger() -> dict[str, Any]:
+        return json.loads(up.cli("ledger", "--json").stdout.splitlines()[-1])
+
+    def accounted() -> bool:
+        (line,) = [s for s in ledger()["sources"] if s["source"] == "email:there"]
+        return bool(line["held"] == len(mails) and not line["unaccounted"])
+
+    wait("every mail is a message or a dead letter", accounted, 60)
+    away = {s["source"]: s["held"] for s in ledger()["sources"]}
+    assert away["email:silent"] is None
+    base = up.access["ops"]["ingest"]
+    told = httpx2.get(f"{base}/readyz?verbose").json()
+    assert told["ready"], told
+    assert told["notes"]["source email:there"] == "ok"
+    for name in ("unknown", "refused", "silent", "locked"):
+        assert told["notes"][f"source email:{name}"] == "no finished poll yet"
+    metrics = httpx2.get(f"{base}/metrics").text
+    assert 'santral_source_ready{source="email:there"} 1.0' in metrics
+    assert 'santral_source_ready{source="email:unknown"} 0.0' in metrics
