@@ -36,8 +36,9 @@ from runtime.health import Health
 from runtime.log import get
 from runtime.plain_paths import PlainPaths
 from runtime.settings import Settings
-from schemas.api import Accepted, openapi
+from schemas.api import Accepted
 from schemas.errors import Rejected, Retry
+from schemas.openapi import openapi
 from schemas.publish import PUBLISHED
 
 log = get(__name__)

@@ -14,13 +14,13 @@ from jsonschema import Draft7Validator, Draft202012Validator
 
 from router.decide import apply, one
 from schemas import envelope, publish, topics
-from schemas.api import openapi
 from schemas.base import conversation_id, derived_id, message_id
 from schemas.conversation import ConversationState
 from schemas.cursor import Cursor
 from schemas.decision import Decision, WorkItem
 from schemas.errors import CODES, Rejected
 from schemas.message import MESSAGE_LIMIT, Message, fitted
+from schemas.openapi import openapi
 from schemas.outcome import KINDS, Outcome
 from tests.samples import message, policy
 

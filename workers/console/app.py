@@ -23,11 +23,12 @@ from runtime.clock import SystemClock
 from runtime.guard import stranger
 from runtime.health import Health
 from runtime.plain_paths import PlainPaths
-from schemas.api import openapi
+from schemas.openapi import openapi
 from schemas.publish import PUBLISHED
 from workers.api import HANDLERS, Api, routes
 from workers.console import session
 from workers.console.customer_pages import CustomerPages
+from workers.console.desk_pages import DeskPages
 from workers.console.incident_pages import IncidentPages
 from workers.console.pages import Pages
 
@@ -64,6 +65,7 @@ def app(api: Api, health: Health, _stop: asyncio.Event) -> Starlette:
     """Return the console as an ASGI application."""
     pages = Pages(api)
     people = CustomerPages(api, pages.page)
+    desk = DeskPages(api, pages.page)
     crisis = IncidentPages(api, pages.page)
 
     def guarded(page: http.Endpoint) -> http.Endpoint:
@@ -107,10 +109,10 @@ def app(api: Api, health: Health, _stop: asyncio.Event) -> Starlette:
             Route("/incidents/{id}", guarded(crisis.incident)),
             Route("/incidents/{id}/live", guarded(crisis.incident_live)),
             Route("/incidents/{id}/{verb}", guarded(crisis.judge), methods=["POST"]),
-            Route("/desk", guarded(pages.desks)),
-            Route("/desk/{department}", guarded(pages.desk), methods=["GET", "POST"]),
-            Route("/desk/{department}/{item}/heartbeat", guarded(pages.beat), methods=["POST"]),
-            Route("/desk/{department}/{item}/{verb}", guarded(pages.act), methods=["POST"]),
+            Route("/desk", guarded(desk.desks)),
+            Route("/desk/{department}", guarded(desk.desk), methods=["GET", "POST"]),
+            Route("/desk/{department}/{item}/heartbeat", guarded(desk.beat), methods=["POST"]),
+            Route("/desk/{department}/{item}/{verb}", guarded(desk.act), methods=["POST"]),
         ],
         exception_handlers=HANDLERS | {404: pages.not_found},
         middleware=[Middleware(_Headers), Middleware(PlainPaths)],

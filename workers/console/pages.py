@@ -24,7 +24,6 @@ from runtime.archive import Folder
 from runtime.claims import AWAY
 from runtime.guard import stranger
 from runtime.log import get
-from schemas.api import ClaimIn, Item, LeaseIn, MoveIn, ReplyIn
 from schemas.decision import TRIAGE
 from schemas.errors import ConfigError, Problem, Rejected, Retry
 from schemas.incident import Incident
@@ -36,7 +35,6 @@ from workers.api import Api
 from workers.console import session, status
 from workers.console.plot import bars, columns
 from workers.console.texts import Texts
-from workers.desk_redis import ItemUnknown, LeaseLost
 from workers.personal import masked_story
 
 log = get(__name__)
@@ -138,12 +136,7 @@ class Pages:
 
     async def _flow(self, request: Request) -> dict[str, Any]:
         flow, newest, crisis = await asyncio.to_thread(self._read_flow)
-        counts = {}
-        for name in self._api.settings.departments:
-            try:
-                counts[name] = await self._api.desk.lines.counts(name)
-            except AWAY:
-                counts[name] = (0, 0)
+        counts = await counts_of(self._api)
         stages = await asyncio.to_thread(self._lag.now)
         title = Texts(session.language(request)).per_minute
         return {
@@ -290,114 +283,20 @@ class Pages:
             plot=Markup(plot),  # noqa: S704 - plot.py escapes what it is given
         )  # fmt: skip
 
-    async def desks(self, request: Request) -> Response:
-        """GET /desk."""
-        return self.page(request, "desks.html", counts=(await self._flow(request))["counts"])
-
-    async def desk(self, request: Request) -> Response:
-        """GET: a department's desk. POST: claim its next item."""
-        department = request.path_params["department"]
-        if department not in self._api.settings.departments:
-            return self.page(request, "not_found.html", 404)
-        item, note = None, ""
-        texts = Texts(session.language(request))
-        if request.method == "POST":
-            name = session.person(request, self._api.settings) or "?"
-            try:
-                claimed = await self._api.desk.claim(department, ClaimIn(agent=name))
-                item = claimed.items[0] if claimed.items else None
-                note = "" if item else texts.queue_empty
-            except (Retry, *AWAY):
-                note = texts.try_again
-        return await self._desk(request, department, item, note)
-
-    async def _desk(
-        self, request: Request, department: str, item: Item | None, note: str, text: str = "", *,
-        personal: bool = False,
-    ) -> Response:  # fmt: skip
-        try:
-            waiting = (await self._api.desk.lines.counts(department))[0]
-        except AWAY:
-            waiting = 0
-        return self.page(
-            request, "desk.html", department=department, note=note, waiting=waiting,
-            clear={"item": item, "text": text},
-            may_reveal=bool(self._api.settings.tokens.personal) and not personal,
-            now=self._api.desk.clock.now(),
-            lease_s=int(self._api.settings.desk.lease.total_seconds()),
-        )  # fmt: skip
-
-    async def beat(self, request: Request) -> Response:
-        """POST …/heartbeat: the open page keeps its lease."""
-        form, texts = await form_of(request), Texts(session.language(request))
-        try:
-            done = await self._api.desk.heartbeat(
-                request.path_params["item"], LeaseIn(lease=form.get("lease", ""))
-            )
-        except (LeaseLost, ItemUnknown):
-            return HTMLResponse(f"<strong>{texts.lease_lost}</strong>")
-        except (Retry, *AWAY):
-            return HTMLResponse(texts.try_again)
-        assert done.lease_until is not None
-        return HTMLResponse(f"{texts.lease_until} {done.lease_until:%H:%M:%S} UTC")
-
-    async def act(self, request: Request) -> Response:
-        """POST …/{verb}: reply, complete, release, reroute, escalate, reveal."""
-        form, texts = await form_of(request), Texts(session.language(request))
-        department, item = request.path_params["department"], request.path_params["item"]
-        verb, lease = request.path_params["verb"], form.get("lease", "")
-        try:
-            if verb == "reply":
-                allow = form.get("allow") == "yes"
-                asked = ReplyIn(lease=lease, text=form.get("text", "").strip(),
-                                allow_new_participant=allow)  # fmt: skip
-                if not asked.text:
-                    raise Rejected("json.invalid", texts.reply_text)
-                await self._api.desk.reply(item, asked)
-                if form.get("then") != "complete":
-                    return await self._again(request, department, item, lease, texts.reply_sent)
-                await self._api.desk.complete(item, LeaseIn(lease=lease))
-            elif verb in ("complete", "release"):
-                body = LeaseIn(lease=lease, note=form.get("note", ""))
-                await getattr(self._api.desk, verb)(item, body)
-            elif verb in ("reroute", "escalate"):
-                move = MoveIn(lease=lease, reason=form.get("reason", "").strip() or "-",
-                              department=form.get("to") or None)  # fmt: skip
-                await getattr(self._api.desk, verb)(item, move)
-            elif verb == "reveal":
-                right = http.same(form.get("token", ""), self._api.settings.tokens.personal)
-                note = "" if right else texts.personal_refused
-                return await self._again(
-                    request, department, item, lease, note, form.get("text", ""), personal=right
-                )
-            else:
-                return self.page(request, "not_found.html", 404)
-        except (LeaseLost, ItemUnknown):
-            return await self._desk(request, department, None, texts.lease_lost)
-        except Rejected as error:
-            return await self._again(
-                request, department, item, lease, error.text, form.get("text", "")
-            )
-        except (Retry, *AWAY):
-            return await self._again(
-                request, department, item, lease, texts.try_again, form.get("text", "")
-            )
-        return await self._desk(request, department, None, texts.done)
-
-    async def _again(
-        self, request: Request, department: str, item: str, lease: str, note: str, text: str = "",
-        *, personal: bool = False,
-    ) -> Response:  # fmt: skip
-        """Show the item again, with what was typed: nothing a person wrote is thrown away."""
-        try:
-            held = await self._api.desk.show(item, lease, personal=personal)
-        except (LeaseLost, ItemUnknown, Retry, *AWAY):
-            held = None
-        return await self._desk(request, department, held, note, text, personal=personal)
-
 
 async def form_of(request: Request) -> dict[str, str]:
     """Return a form's fields; raise Rejected when it is too large."""
     raw = await http.body(request, _FORM_LIMIT)
     fields = parse_qs(raw.decode("utf-8", "replace"), keep_blank_values=True)
     return {name: values[0] for name, values in fields.items()}
+
+
+async def counts_of(api: Api) -> dict[str, tuple[int, int]]:
+    """Return by department how many items wait and how many people hold; 0 while Redis is away."""
+    counts = {}
+    for name in api.settings.departments:
+        try:
+            counts[name] = await api.desk.lines.counts(name)
+        except AWAY:
+            counts[name] = (0, 0)
+    return counts

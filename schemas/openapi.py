@@ -1,0 +1,174 @@
+"""The one table of HTTP operations, and the OpenAPI document that is made of it. Pure.
+
+Before: the bodies of api.py. After: door and console serve the document.
+"""
+
+from dataclasses import dataclass
+from types import UnionType
+from typing import Any, get_args
+
+import msgspec
+
+from schemas.api import (
+    PERSONAL_HEADER,
+    Accepted,
+    Claimed,
+    ClaimIn,
+    CustomerOut,
+    Done,
+    Fault,
+    IncidentOut,
+    IncidentsOut,
+    JudgeIn,
+    LeaseIn,
+    LinkIn,
+    MessageIn,
+    MessageOut,
+    MoveIn,
+    ReceiptOut,
+    ReplyIn,
+)
+from schemas.base import Record
+from schemas.incident import Incident
+from schemas.link import Link
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One line of the contract."""
+
+    method: str
+    path: str
+    token: str
+    summary: str
+    body: type[Record] | None
+    answer: type[Record] | UnionType | None
+    status: int = 200
+    errors: tuple[int, ...] = (400, 401)
+    media: str = "application/json"
+    personal: bool = False
+
+    @property
+    def answers(self) -> tuple[type[Record], ...]:
+        """The Structs that it may answer with."""
+        if isinstance(self.answer, UnionType):
+            return get_args(self.answer)
+        return () if self.answer is None else (self.answer,)
+
+
+_ITEM = "/v1/desk/items/{id}"
+_DESK_ERRORS = (400, 401, 404, 409, 503)
+OPERATIONS = (
+    Operation("post", "/v1/messages", "door", "Hand over a message; 202 once Kafka has it",
+              MessageIn, Accepted, 202, (400, 401, 413, 503)),
+    Operation("post", "/v1/hooks/{channel}/{account}", "door",
+              "A vendor's webhook; for channel mail a raw RFC 5322 body", None, Accepted, 200,
+              (400, 401, 404, 413, 503), "message/rfc822"),
+    Operation("get", "/v1/messages/{id}", "desk or console; door: the receipt of what it wrote",
+              "A message, its decision and its outcomes, personal numbers masked", None,
+              MessageOut | ReceiptOut, 200, (401, 404, 503), personal=True),
+    Operation("post", "/v1/desk/{department}/claim", "desk",
+              "Claim the most urgent items, personal numbers masked", ClaimIn, Claimed, 200,
+              _DESK_ERRORS, personal=True),
+    Operation("post", f"{_ITEM}/heartbeat", "desk", "Keep the lease", LeaseIn, Done, 200,
+              _DESK_ERRORS),
+    Operation("post", f"{_ITEM}/reply", "desk", "Answer the customer; the item stays yours",
+              ReplyIn, Done, 200, _DESK_ERRORS),
+    Operation("post", f"{_ITEM}/note", "desk", "Write a note for colleagues", LeaseIn, Done, 200,
+              _DESK_ERRORS),
+    Operation("post", f"{_ITEM}/complete", "desk", "Resolve it", LeaseIn, Done, 200, _DESK_ERRORS),
+    Operation("post", f"{_ITEM}/release", "desk", "Give it back", LeaseIn, Done, 200,
+              _DESK_ERRORS),
+    Operation("post", f"{_ITEM}/reroute", "desk", "Move it to another department", MoveIn, Done,
+              200, _DESK_ERRORS),
+    Operation("post", f"{_ITEM}/escalate", "desk", "Raise it, in this department or another",
+              MoveIn, Done, 200, _DESK_ERRORS),
+    Operation("get", "/v1/incidents", "desk or console", "Incidents of the last thirty days",
+              None, IncidentsOut),
+    Operation("get", "/v1/messages/{id}/customer", "desk or console",
+              "Who wrote a message: handles, conversations, proposals", None, CustomerOut, 200,
+              (401, 404)),
+    Operation("post", "/v1/links", "desk or console",
+              "Say that two handles are, or are not, one customer's", LinkIn, Link, 200,
+              (400, 401, 503)),
+    Operation("get", "/v1/incidents/{id}", "desk or console", "An incident and its messages",
+              None, IncidentOut, 200, (401, 404)),
+    *(Operation("post", f"/v1/incidents/{{id}}/{verb}", "desk or console", told, JudgeIn, Incident,
+                200, _DESK_ERRORS)
+      for verb, told in (
+          ("confirm", "Say that it is one: its messages become still more urgent"),
+          ("dismiss", "Say that it is none: it opens no more while it lasts"),
+          ("close", "Say that it is over"), ("merge", "Say that it is part of another"),
+          ("answer", "Send all of its customers a holding text"))),
+)  # fmt: skip
+
+_SENTENCES = {
+    400: "malformed or invalid: code, text and the path of the fault", 401: "no or wrong token",
+    404: "unknown", 409: "the lease is no longer held, or the incident is ended",
+    413: "too large: the limit is in the text",
+    503: "Kafka or Redis is away: try again after Retry-After seconds",
+}  # fmt: skip
+
+
+def openapi() -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of door and desk."""
+    used = {o.body for o in OPERATIONS if o.body is not None} | {Fault}
+    kinds = sorted(used.union(*(o.answers for o in OPERATIONS)), key=lambda u: u.__name__)
+    _, components = msgspec.json.schema_components(
+        kinds, ref_template="#/components/schemas/{name}"
+    )
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Santral door and desk", "version": "1.0.0",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "security": [{"bearer": []}],
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+        },
+    }  # fmt: skip
+
+
+def _operation(told: Operation) -> dict[str, Any]:
+    names = [p.strip("{}") for p in told.path.split("/") if p.startswith("{")]
+    made: dict[str, Any] = {
+        "operationId": "_".join([told.method, *(p for p in told.path.split("/") if p.isalpha())]),
+        "summary": told.summary,
+        "description": f"Token: {told.token}.",
+        "parameters": [
+            {"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names
+        ],
+        "responses": {str(told.status): _response("done", *told.answers)}
+        | {str(s): _response(_SENTENCES[s], Fault) for s in told.errors},
+    }
+    if told.personal:
+        made["parameters"].append(_PERSONAL_PARAMETER)
+    if told.body is not None:
+        made["requestBody"] = {"required": True, "content": _content(told.body)}
+    elif told.method == "post":
+        made["requestBody"] = {"required": True, "content": {told.media: {}}}
+    return made
+
+
+_PERSONAL_PARAMETER = {
+    "name": PERSONAL_HEADER,
+    "in": "header",
+    "required": False,
+    "description": "The token of who may see personal numbers; each look is an outcome `revealed`.",
+    "schema": {"type": "string"},
+}
+
+
+def _response(text: str, *kinds: type[Record]) -> dict[str, Any]:
+    return {"description": text} | ({"content": _content(*kinds)} if kinds else {})
+
+
+def _content(*kinds: type[Record]) -> dict[str, Any]:
+    schemas = [{"$ref": f"#/components/schemas/{kind.__name__}"} for kind in kinds]
+    return {"application/json": {"schema": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}}
