@@ -5,12 +5,12 @@ Before: run.py decoded a record of messages.v1 or outcomes.v1. After: run.py pro
 What is encoded here is whole: run.py never writes a half of a decision.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import msgspec
 
-from router.decide import Decided, apply, one
+from router.decide import Decided, apply, one, readings
 from router.fault import FLAG, triage_message, triage_move
 from router.policy import Policy, Read
 from runtime import log as logs
@@ -63,6 +63,16 @@ def decide_record(
         result = _encoded(_faulted(record, state, policy, now), state)
         return msgspec.structs.replace(result, faulted=True)
     raise Rejected(FLAG)
+
+
+def read_together(batch: Sequence[Message], policy: Policy) -> list[Read | None]:
+    """Return what is read of each message of a batch; None for all of it where a fault of ours in
+    one is in the way, since each is then read alone."""
+    try:
+        return list(readings(batch, policy))
+    except Exception:
+        log.exception("router.read_bug", messages=len(batch))
+        return [None] * len(batch)
 
 
 def _faulted(

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import msgspec
 
-from router.decide import Decided, one, readings
-from router.policy import Policy
+from router.decide import Decided
+from router.deciding import decide_record, read_together
+from router.policy import Policy, Read
 from router.run import policy
 from runtime.settings import Settings
 from schemas.base import Id, Record, Time, conversation_id, message_id
@@ -93,9 +94,8 @@ def decide_lines(
     batch: list[Message] = []
 
     def decided() -> Iterator[Decision]:
-        for message, read in zip(batch, readings(batch, by), strict=True):
-            state = states.get(message.conversation)
-            made: Decided = one(message, state, by, message.received_at, read)
+        for message, read in zip(batch, read_together(batch, by), strict=True):
+            made = _decided(message, states.get(message.conversation), by, read)
             if made.state is not None:
                 states[message.conversation] = made.state
             yield made.decision
@@ -118,7 +118,7 @@ def decide_text(text: str, settings: Settings, repair: Repair = unrepaired) -> D
     """Return the Decision on a text."""
     message = repair(asked(text, 1, settings.brand))
     by = with_models(settings)
-    return one(message, None, by, message.received_at).decision
+    return _decided(message, None, by).decision
 
 
 def trial(settings: Settings, repair: Repair = unrepaired) -> Callable[[str], Decision]:
@@ -128,9 +128,18 @@ def trial(settings: Settings, repair: Repair = unrepaired) -> Callable[[str], De
     def decided(text: str) -> Decision:
         message = repair(asked(text, 1, settings.brand))
         at = datetime.now(UTC)
-        return one(msgspec.structs.replace(message, received_at=at), None, by, at).decision
+        return _decided(msgspec.structs.replace(message, received_at=at), None, by).decision
 
     return decided
+
+
+def _decided(
+    message: Message, state: ConversationState | None, by: Policy, read: Read | None = None
+) -> Decided:
+    """Decide as the router does: a fault of ours puts the message into triage."""
+    made = decide_record(message, lambda: state, by, message.received_at, read).made
+    assert isinstance(made, Decided)
+    return made
 
 
 def tell(decision: Decision) -> Iterator[str]:

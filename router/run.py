@@ -25,8 +25,8 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from router import model_file, rules, standing
-from router.decide import Decided, one, readings
-from router.deciding import STEP, Result, decide_record
+from router.decide import Decided, one
+from router.deciding import STEP, Result, decide_record, read_together
 from router.entities import Pattern
 from router.model import AT_ONCE
 from router.open_incidents import OpenIncidents
@@ -144,8 +144,8 @@ class Batch:
     decided: Counter[tuple[str, str]] = field(default_factory=Counter)
     repeats: int = 0
     time: bytes = b""
-    readings: dict[int, Read] = field(default_factory=dict)
-    shadows: dict[int, Read] = field(default_factory=dict)
+    readings: dict[int, Read | None] = field(default_factory=dict)
+    shadows: dict[int, Read | None] = field(default_factory=dict)
 
 
 class Router:
@@ -281,16 +281,11 @@ class Router:
     def _read(self, part: list[tuple[Any, Message | Outcome | None, Rejected | None]],
               batch: Batch) -> None:  # fmt: skip
         """Read the messages of a part at once; a bug there is found one by one."""
-        batch.readings, batch.shadows = {}, {}
         found = [d for _, d, _ in part if isinstance(d, Message)]
-        try:
-            batch.readings = dict(zip(map(id, found), readings(found, self._policy), strict=True))
-            if self._shadow is not None:
-                batch.shadows = dict(
-                    zip(map(id, found), readings(found, self._shadow), strict=True)
-                )
-        except Exception:
-            log.exception("router.read_bug", messages=len(found))
+        places = list(map(id, found))
+        batch.readings = dict(zip(places, read_together(found, self._policy), strict=True))
+        if self._shadow is not None:
+            batch.shadows = dict(zip(places, read_together(found, self._shadow), strict=True))
 
     def _one(
         self, record: Any, decoded: Message | Outcome | None, error: Rejected | None,

@@ -234,6 +234,8 @@ def decide(ctx: click.Context, file: Any, models: tuple[Path, ...], rules: Path 
     [router] are used.
     """
     settings = settings_of(ctx)
+    # A fault of ours is told on standard error: decisions alone go to standard output.
+    importlib.import_module("runtime.log").configure("decide", "warning")
     offline = importlib.import_module("router.offline")
     trying = importlib.import_module("router.run").trying
     by = offline.with_models(trying(settings, str(rules or "")), models)

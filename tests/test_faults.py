@@ -13,6 +13,7 @@ from router.decide import one
 from router.deciding import Result, decide_record
 from router.entities import Pattern
 from router.model import Model
+from router.offline import decide_lines
 from router.open_incidents import still_open
 from router.policy import IMPORTED, Policy
 from router.rules import Hit, Pack
@@ -119,6 +120,15 @@ def test_a_message_that_a_fault_keeps_from_being_decided_is_in_triage_with_its_w
     assert state is not None
     assert (state.status, state.messages) == ("open", 1)
     assert has_seen(state, sent.id)
+
+
+def test_a_line_with_a_fault_is_decided_as_on_the_road_and_the_others_are_not_changed() -> None:
+    texts = ("Faturam yanlış", f"{POISON} fatura", "Kargom nerede?")
+    lines = [msgspec.json.encode({"text": text}) for text in texts]
+    made = list(decide_lines(lines, Settings(), poisoned("rule")))
+    assert [d.flags for d in made] == [(), ("router.bug",), ()]
+    plain = list(decide_lines(lines, Settings(), policy()))
+    assert (made[0], made[2]) == (plain[0], plain[2])
 
 
 def test_it_is_dropped_when_it_comes_again_as_any_other() -> None:
