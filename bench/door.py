@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from bench.parts import TEXTS
 from runtime import http
-from runtime.local import free_port
+from runtime.ports import free_port
 from schemas.api import Accepted, MessageIn
 from tests.servers import broker
 

@@ -24,7 +24,7 @@ from bench.parts import TEXTS
 from ingest import meta
 from ingest.hook import Call
 from runtime import http
-from runtime.local import free_port
+from runtime.ports import free_port
 from tests.servers import broker
 
 SECRET = "bench"

@@ -14,7 +14,7 @@ import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
 from bench.door import TOKENS, _wait
-from runtime.local import free_port
+from runtime.ports import free_port
 from tests.servers import broker
 
 VISITORS = int(os.environ.get("BENCH_SOCKETS", "1000"))

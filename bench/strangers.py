@@ -22,7 +22,7 @@ import httpx2
 import psutil
 
 from bench.mail import _plain
-from runtime.local import free_port
+from runtime.ports import free_port
 from tests.servers import broker, wait
 
 PLAIN = int(os.environ.get("BENCH_PLAIN", "1000"))

@@ -23,7 +23,10 @@ if [ ! -x "$venv/bin/python" ]; then
             echo "error: $python can't make a virtual environment: install python3-venv" >&2; exit 1; }
     fi
 fi
-echo "installing $requirements into $venv"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$requirements"
+echo "installing $requirements into $venv (the first time this takes a minute or two)"
+packages=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+"$venv/bin/python" deploy/pip_progress.py "$requirements" "$packages" \
+    "$venv/bin/python" -m pip install --disable-pip-version-check --progress-bar off \
+    --require-hashes -r "$requirements"
 # The build backend looks for its own program on the path.
 PATH="$(pwd)/$venv/bin:$PATH" "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

@@ -1,7 +1,7 @@
 """Invented, plausible traffic for `santral up --demo`, sent through the real doors.
 
 Before: nothing; every name and number here is made up. After: the door's mail hook, its API and
-its web chat, as any customer's program would use them.
+its web chat, as any customer's program would use them; and lines that say what there is to see.
 """
 
 import asyncio
@@ -14,12 +14,15 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 
 import httpx2
+import msgspec
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from runtime.clock import SystemClock
 from runtime.settings import Settings
+from schemas.base import Record
 from schemas.fold import fold
+from schemas.incident import Incident
 
 Say = Callable[[str], object]
 
@@ -62,6 +65,8 @@ _OUTAGE = (
 )  # fmt: skip
 _BROKEN = range(120, 480)
 """Of these messages each third comes from another customer without internet."""
+_SOON_S = 30  # what the watch took at the default rate
+_LOOK_S = 2.0
 
 
 def texts() -> list[str]:
@@ -73,6 +78,9 @@ async def play(settings: Settings, rate: float, count: int | None, seed: int, sa
     """Send `rate` messages a second until `count`, telling what became of them. After 120 the
     internet is gone at one place, for 360: an incident to be seen on its page."""
     made = random.Random(seed)  # noqa: S311 - invented traffic, not secrets
+    for line in guide(settings.door.desk_url, rate):
+        say(line)
+    announcing = asyncio.create_task(_announce(settings, say))
     start, sent, results = time.monotonic(), 0, Counter[str]()
     headers = {"Authorization": f"Bearer {settings.tokens.door}"}
     async with httpx2.AsyncClient(base_url=settings.console.door_url, headers=headers) as door:
@@ -93,7 +101,44 @@ async def play(settings: Settings, rate: float, count: int | None, seed: int, sa
                 say(f"demo: {sent} sent in {time.monotonic() - start:.0f} s ({told})")
             await asyncio.sleep(max(0.0, start + sent / rate - time.monotonic()))
         await asyncio.gather(*tasks)
+    announcing.cancel()
     say("demo: " + ", ".join(f"{k} {v}" for k, v in sorted(results.items())))
+
+
+def guide(console: str, rate: float) -> list[str]:
+    """Return what there is to see, where and when, at `rate` messages a second."""
+    begin, length = _BROKEN.start / rate, len(_BROKEN) / rate
+    return [
+        f"demo: now            {console}/           messages come in and are decided",
+        f"demo: at any time    {console}/desk       take, answer and move what waits",
+        f"demo: in {begin:3.0f} s       the internet is gone at one place, for {length:.0f} s",
+        f"demo: {_SOON_S} s later     {console}/incidents  an incident is open; you are told here",
+    ]
+
+
+async def _announce(settings: Settings, say: Say) -> None:
+    """Say once that an incident is open that began after this demo did."""
+    began, url = SystemClock().now(), settings.door.desk_url
+    headers = {"Authorization": f"Bearer {settings.tokens.console}"}
+    async with httpx2.AsyncClient(base_url=url, headers=headers) as console:
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            try:
+                answer = await console.get("/v1/incidents")
+                known = msgspec.json.decode(answer.content, type=_Incidents).incidents
+            except (httpx2.TransportError, msgspec.DecodeError):
+                continue  # the console is being started again: it is asked until the demo ends
+            for incident in known:
+                if incident.opened_at >= began:
+                    say(f"demo: an incident is open: {incident.title} ({incident.customers} "
+                        f"customers so far). Look at {url}/incidents/{incident.id}")  # fmt: skip
+                    return
+
+
+class _Incidents(Record, frozen=True):
+    """What GET /v1/incidents answers."""
+
+    incidents: tuple[Incident, ...]
 
 
 async def _one(

@@ -5,6 +5,7 @@ Before: a person or a supervisor. After: one stage's `start`, loaded only when i
 
 import functools
 import importlib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -121,14 +122,21 @@ def workers(ctx: click.Context, only: tuple[str, ...]) -> None:
 @main.command()
 @click.option("--demo", is_flag=True, help="Play invented traffic through the real doors.")
 @click.option("--rate", default=2.0, show_default=True, help="Messages a second of the demo.")
+@click.option(
+    "--ports", type=click.Choice(["settings", "auto"]), default="settings", show_default=True,
+    help="auto: take free ports, and keep them for the next starts with this home.",
+)  # fmt: skip
 @click.pass_context
-def up(ctx: click.Context, demo: bool, rate: float) -> None:
+def up(ctx: click.Context, demo: bool, rate: float, ports: str) -> None:
     """Run everything on this machine: real Kafka, Valkey, SQLite and every stage.
 
-    Downloads Kafka (43 MB) the first time. Ctrl-C stops all of it; nothing is lost.
+    Downloads Kafka (43 MB) the first time. Ctrl-C stops all of it; nothing is lost. A demo has a
+    home of its own, var-demo, unless SANTRAL_HOME names another.
     """
+    if demo:
+        os.environ.setdefault("SANTRAL_HOME", "var-demo")
     local = importlib.import_module("runtime.local")
-    local.up(load(ctx, whole=True), click.echo, rate if demo else None)
+    local.up(load(ctx, whole=True), click.echo, rate if demo else None, ports)
 
 
 def _load_commands() -> None:

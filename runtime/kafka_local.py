@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from schemas.errors import Unavailable
 
@@ -38,8 +38,8 @@ Configuration:
     Root: {{level: WARN, AppenderRef: {{ref: File}}}}
 """
 
-Progress = Callable[[str, int, int], None]
-"""Told what is done: name, how many of how many."""
+Progress = Callable[[int, int], None]
+"""Called before each jar with the bytes that are here already, and of how many."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +84,37 @@ def fetch(folder: Path, progress: Progress, jars: Sequence[Jar] | None = None) -
     folder.mkdir(parents=True, exist_ok=True)
     jars = pins() if jars is None else jars
     missing = [j for j in jars if not _whole(folder / j.name, j)]
-    for done, jar in enumerate(missing, len(jars) - len(missing) + 1):
-        progress(jar.name, done, len(jars))
+    total = sum(j.size for j in jars)
+    done = total - sum(j.size for j in missing)
+    for jar in missing:
+        progress(done, total)
         # jgo keeps what a cut connection left and takes it for whole: each try has a fresh cache.
         for last in (False, True):
             with tempfile.TemporaryDirectory(dir=folder) as cache:
                 if _fetch_one(jar, Path(cache), folder, last=last):
                     break
+        done += jar.size
+    if missing:
+        progress(done, total)
+
+
+class Shown:
+    """Shows how far the download is: on a terminal in one line that is written over, elsewhere in
+    a line each quarter."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream, self._quarter = stream, -1
+
+    def __call__(self, done: int, of: int) -> None:
+        """Show bytes of bytes."""
+        text = f"downloading Apache Kafka: {done / 1e6:.0f} of {of / 1e6:.0f} MB ({done / of:.0%})"
+        quarter, terminal = 4 * done // of, self._stream.isatty()
+        if terminal:
+            self._stream.write(f"\r{text}" + ("\n" if done == of else ""))
+        elif quarter != self._quarter:
+            self._stream.write(f"{text}\n")
+        self._quarter = quarter
+        self._stream.flush()
 
 
 def _fetch_one(jar: Jar, cache: Path, folder: Path, *, last: bool) -> bool:
@@ -293,12 +317,8 @@ def _cluster_id() -> str:
 
 def main() -> None:
     """Fetch the jars into the folder named on the command line: `make jars`."""
-
-    def tell(name: str, done: int, of: int) -> None:
-        sys.stdout.write(f"{done}/{of} {name}\n")
-
     try:
-        fetch(Path(sys.argv[1]), tell)
+        fetch(Path(sys.argv[1]), Shown(sys.stdout))
     except Unavailable as error:
         raise SystemExit(f"error: {error}") from error
 

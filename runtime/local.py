@@ -6,7 +6,6 @@ when the supervisor itself is killed, the kernel ends its children.
 """
 
 import asyncio
-import contextlib
 import ctypes
 import fcntl
 import functools
@@ -15,7 +14,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -33,6 +31,7 @@ from redis.exceptions import RedisError
 from runtime import kafka_local, sign_in_link
 from runtime.bus import ensure_topics
 from runtime.clock import SystemClock
+from runtime.ports import Choice, Ports, choose_ports, free_port
 from runtime.settings import SIGNING_FILE, Settings
 from runtime.token_rules import token_problems
 from schemas.errors import ConfigError, Unavailable
@@ -61,41 +60,6 @@ class Child:
     restarts: int = 0
 
 
-# Below the ports that systems lend to outgoing connections (Linux from 32768 on): one of those
-# could take a port between our choosing it and its owner's listening there.
-_PORTS = range(20_000, 32_000)
-_given: set[int] = set()
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody listens on, each time another one."""
-    while len(_given) < len(_PORTS):
-        port = _PORTS[secrets.randbelow(len(_PORTS))]
-        if port in _given:
-            continue
-        _given.add(port)
-        with socket.socket() as made, contextlib.suppress(OSError):
-            made.bind(("127.0.0.1", port))
-            return port
-    raise Unavailable(f"no port from {_PORTS.start} to {_PORTS.stop} is free: stop something")
-
-
-def _port(wanted: int, what: str, setting: str) -> int:
-    if wanted == 0:
-        return free_port()
-    with socket.socket() as made:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            made.bind(("127.0.0.1", wanted))
-        except OSError as error:
-            raise Unavailable(
-                f"port {wanted} for {what} is in use ({error.strerror}). Stop what uses it "
-                f"(`ss -ltnp | grep {wanted}` shows it), or start with {setting}=0 to take a "
-                "free one."
-            ) from error
-    return wanted
-
-
 def _bind_to_parent(parent: int) -> None:
     """In the child, before it runs: on Linux, ask the kernel to end it with its parent."""
     if sys.platform == "linux":
@@ -107,8 +71,11 @@ def _bind_to_parent(parent: int) -> None:
 class Supervisor:
     """Starts, watches and stops the children."""
 
-    def __init__(self, settings: Settings, say: Say, demo_rate: float | None = None) -> None:
+    def __init__(
+        self, settings: Settings, say: Say, demo_rate: float | None, ports: Choice
+    ) -> None:
         self._settings, self._say, self._demo_rate = settings, say, demo_rate
+        self._ports = ports
         self._home = settings.home_path
         self._stop = asyncio.Event()
         self._children: list[Child] = []
@@ -165,18 +132,14 @@ class Supervisor:
 
     async def _start(self) -> None:
         local, home = self._settings.local, self._home
+        ports = choose_ports(self._settings, self._ports)
         jars = Path(os.environ.get("SANTRAL_JARS") or home / "kafka" / "jars").absolute()
-        await asyncio.to_thread(kafka_local.fetch, jars, self._progress)
+        await asyncio.to_thread(kafka_local.fetch, jars, kafka_local.Shown(sys.stdout))
         broker = kafka_local.Broker(
-            home / "kafka", jars, _port(local.kafka_port, "Kafka", "SANTRAL_LOCAL__KAFKA_PORT"),
-            _port(local.controller_port, "Kafka's controller", "SANTRAL_LOCAL__CONTROLLER_PORT"),
-            local.kafka_heap_mb,
-        )  # fmt: skip
-        redis_port = _port(local.redis_port, "Valkey", "SANTRAL_LOCAL__REDIS_PORT")
-        door = _port(self._settings.door.port, "the door", "SANTRAL_DOOR__PORT")
-        console = _port(self._settings.console.port, "the console", "SANTRAL_CONSOLE__PORT")
+            home / "kafka", jars, ports.kafka, ports.controller, local.kafka_heap_mb
+        )
         await asyncio.to_thread(broker.prepare)
-        valkey = self._valkey(redis_port)
+        valkey = self._valkey(ports.redis)
         kafka = Child("kafka", broker.command())
         await self._spawn(valkey)
         await self._spawn(kafka)
@@ -185,15 +148,15 @@ class Supervisor:
         self._watch(kafka)
         self._watch(valkey)
         await asyncio.to_thread(self._topics, broker.bootstrap)
-        self._write_access(broker.bootstrap, redis_port, door, console)
+        self._write_access(ports)
         # The console first: it brings the store up to date. The door last: it opens the road.
         stages = [
-            self._stage("console", ["console"], f"http://127.0.0.1:{console}/readyz"),
+            self._stage("console", ["console"], f"http://127.0.0.1:{ports.console}/readyz"),
             self._stage("router", ["router"]),
             self._stage("recorder", ["workers", "--only", "recorder"]),
             self._stage("desk", ["workers", "--only", "desk", "--only", "replies"]),
             self._stage("watch", ["watch"]),
-            self._stage("ingest", ["ingest"], f"http://127.0.0.1:{door}/readyz"),
+            self._stage("ingest", ["ingest"], f"http://127.0.0.1:{ports.door}/readyz"),
         ]
         self._save_access()
         if self._demo_rate is not None:
@@ -216,9 +179,6 @@ class Supervisor:
 
     def _played(self) -> list[str]:
         return ["--rate", str(self._demo_rate)]
-
-    def _progress(self, name: str, done: int, of: int) -> None:
-        self._say(f"downloading {done}/{of}  {name}")
 
     def _valkey(self, port: int) -> Child:
         try:
@@ -284,11 +244,12 @@ class Supervisor:
         if problems:
             raise ConfigError(problems)
 
-    def _write_access(self, bootstrap: str, redis: int, door: int, console: int) -> None:
+    def _write_access(self, ports: Ports) -> None:
         given = self._settings.tokens
         self.access = {
-            "door": f"http://127.0.0.1:{door}", "console": f"http://127.0.0.1:{console}",
-            "kafka": bootstrap, "redis": f"redis://127.0.0.1:{redis}/0",
+            "door": f"http://127.0.0.1:{ports.door}",
+            "console": f"http://127.0.0.1:{ports.console}",
+            "kafka": f"127.0.0.1:{ports.kafka}", "redis": f"redis://127.0.0.1:{ports.redis}/0",
             "store": self._settings.store_url,
             "tokens": {
                 name: getattr(given, name) or f"{name}_{secrets.token_urlsafe(24)}"
@@ -380,20 +341,22 @@ class Supervisor:
         return [c for c in self._children if _alive(c)]
 
     def _tell(self, seconds: float) -> None:
-        told = self.access
+        access, home = self.access, self._home
         link = sign_in_link.make(
-            told["tokens"]["console"], secrets.token_hex(16), SystemClock().now()
+            access["tokens"]["console"], secrets.token_hex(16), SystemClock().now()
         )
+        other = f"export SANTRAL_HOME={home}; " if home != Path("var").absolute() else ""
         self._say(
             f"santral is up after {seconds:.1f} s\n\n"
-            f"  console   {told['console']}/?token={link}   (signs in once, within an hour)\n"
-            f"  door      {told['door']}   (POST /v1/messages; web chat to try: /chat)\n"
-            f"  kafka     {told['kafka']}\n"
-            f"  redis     {told['redis']}\n"
-            f"  store     {told['store']}\n"
-            f"  tokens    {self._home / 'access.json'}\n"
-            f"  logs      {self._home / 'log'}\n\n"
-            "Send something:  santral send --text 'Kargom nerede?'\n"
+            f"  console   {access['console']}/?token={link}   (signs in once, within an hour)\n"
+            f"  door      {access['door']}   (POST /v1/messages; web chat to try: /chat)\n"
+            f"  kafka     {access['kafka']}\n"
+            f"  redis     {access['redis']}\n"
+            f"  store     {access['store']}\n"
+            f"  tokens    {home / 'access.json'}\n"
+            f"  logs      {home / 'log'}\n\n"
+            f"In another terminal:  . .venv/bin/activate; {other}santral status\n"
+            "Send something:       santral send --text 'Kargom nerede?'\n"
             "Ctrl-C stops all of it; everything is kept."
         )
 
@@ -439,6 +402,6 @@ def _http_ok(url: str) -> bool:
         return False
 
 
-def up(settings: Settings, say: Say, demo_rate: float | None = None) -> None:
+def up(settings: Settings, say: Say, demo_rate: float | None, ports: Choice) -> None:
     """Run the local profile to its end."""
-    asyncio.run(Supervisor(settings, say, demo_rate).run())
+    asyncio.run(Supervisor(settings, say, demo_rate, ports).run())

@@ -37,8 +37,8 @@ from ingest.parser_pool import Parsers, ParsersInPlace
 from runtime import bus, kafka_local
 from runtime.archive import Folder
 from runtime.clock import SystemClock
-from runtime.local import free_port
 from runtime.outside import Outside
+from runtime.ports import free_port
 from runtime.settings import Kafka, Settings
 from schemas import envelope, topics
 from schemas.departments import DEFAULT

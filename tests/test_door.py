@@ -28,8 +28,8 @@ from runtime.guard import Guard
 from runtime.health import Health
 from runtime.journal import Journal
 from runtime.limits import Limits
-from runtime.local import free_port
 from runtime.outside import Outside
+from runtime.ports import free_port
 from runtime.settings import Door as DoorSettings
 from runtime.settings import Settings, Tokens
 

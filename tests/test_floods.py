@@ -18,7 +18,7 @@ from ingest.channels import chat
 from ingest.registry import HOOKS
 from runtime.guard import Guard, Rate, Stranger, Tally, network_of
 from runtime.limits import MIB, Limits, rows
-from runtime.local import free_port
+from runtime.ports import free_port
 from runtime.settings import MailDoor
 from tests.test_contract import CALLS
 from tests.test_door import TOKENS, opened, raw

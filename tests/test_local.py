@@ -1,5 +1,7 @@
 """The local profile: starts, restarts with everything kept, leaves no orphan, says what is wrong."""
 
+import contextlib
+import io
 import json
 import os
 import signal
@@ -11,8 +13,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from msgspec.structs import replace as replace_struct
 
 from runtime import kafka_local
+from runtime.ports import choose_ports
+from runtime.settings import Door, Settings
 from schemas.errors import Unavailable
 from tests.servers import Up, free_port, wait
 
@@ -75,6 +80,8 @@ def test_the_demo_plays_through_the_doors_and_shows_an_incident(tmp_path: Path) 
         (only,) = wait("the outage is an incident", outage, 90)
         assert "Karşıyaka" in only
         told = (tmp_path / "up.log").read_text()
+        assert "/incidents  an incident is open; you are told here" in told
+        assert "demo: an incident is open: " in wait("it is told", lambda: _announced(tmp_path))
         assert "api 202" in told
         assert "mail 200" in told
         assert "chat accepted" in told
@@ -84,6 +91,11 @@ def test_the_demo_plays_through_the_doors_and_shows_an_incident(tmp_path: Path) 
         assert road.stop() == 0
 
 
+def _announced(home: Path) -> str:
+    told = (home / "up.log").read_text()
+    return told if "an incident is open: " in told else ""
+
+
 def _runs(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
@@ -91,17 +103,40 @@ def _runs(pid: int) -> bool:
         return False
 
 
-def test_a_port_in_use_is_told_with_what_to_do(tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = str(taken.getsockname()[1])
-        for setting in ("LOCAL__KAFKA_PORT", "LOCAL__REDIS_PORT", "DOOR__PORT", "CONSOLE__PORT"):
-            told = Up(tmp_path, **{f"SANTRAL_{setting}": port}).cli("up")
-            assert told.returncode == 2
-            assert f"port {port}" in told.stderr
-            assert f"SANTRAL_{setting}=0" in told.stderr
-            assert "Traceback" not in told.stderr
+def test_all_ports_in_use_are_told_at_once_with_a_line_to_paste(tmp_path: Path) -> None:
+    names = ("LOCAL__KAFKA_PORT", "LOCAL__REDIS_PORT", "DOOR__PORT", "CONSOLE__PORT")
+    with contextlib.ExitStack() as stack:
+        ports = [str(stack.enter_context(_listening()).getsockname()[1]) for _ in names]
+        told = Up(
+            tmp_path, **{f"SANTRAL_{n}": p for n, p in zip(names, ports, strict=True)}
+        ).cli("up")  # fmt: skip
+    assert told.returncode == 2
+    for name, port in zip(names, ports, strict=True):
+        assert f"port {port}" in told.stderr
+        assert f"SANTRAL_{name}=0" in told.stderr
+    assert 'make run ARGS="--ports auto"' in told.stderr.splitlines()[1]
+    assert "Traceback" not in told.stderr
+
+
+def _listening() -> socket.socket:
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    taken.listen()
+    return taken
+
+
+def test_free_ports_are_chosen_and_remembered_where_the_settings_name_none(tmp_path: Path) -> None:
+    settings = Settings(home=str(tmp_path))
+    with _listening() as taken:
+        held = taken.getsockname()[1]
+        wish = replace_struct(settings, door=Door(port=held))
+        chosen = choose_ports(wish, "auto")
+        assert chosen.door != held
+        assert choose_ports(settings, "settings") == chosen, "a later start finds them"
+        assert choose_ports(settings, "auto") == chosen
+        with pytest.raises(Unavailable, match=f"port {held} \\(the door\\)"):
+            choose_ports(wish, "settings")
+    assert choose_ports(wish, "settings").door == held, "a setting wins"
 
 
 def test_a_full_disk_is_told_before_anything_starts(tmp_path: Path) -> None:
@@ -127,13 +162,24 @@ def test_a_damaged_jar_is_fetched_again_and_one_that_stays_damaged_is_told(
         (tmp_path / other.name).symlink_to(kafka_local_jars() / other.name)
     (tmp_path / jar.name).unlink()
     (tmp_path / jar.name).write_bytes(good[:-1])
-    told: list[str] = []
-    kafka_local.fetch(tmp_path, lambda name, done, of: told.append(f"{done}/{of} {name}"))
+    told: list[int] = []
+    kafka_local.fetch(tmp_path, lambda done, of: told.append(of - done))
     assert (tmp_path / jar.name).read_bytes() == good
-    assert told == [f"46/46 {jar.name}"], "only the damaged one is fetched"
+    assert told == [jar.size, 0], "only the damaged one is fetched"
     other_pin = replace(jar, digest="0" * 64)
     with pytest.raises(Unavailable, match="came damaged, twice"):
         kafka_local.fetch(tmp_path, lambda *_: None, [other_pin])
+
+
+def test_the_download_is_one_line_on_a_terminal_and_four_elsewhere() -> None:
+    for terminal, lines in ((True, 1), (False, 5)):
+        out = io.StringIO()
+        out.isatty = lambda terminal=terminal: terminal  # type: ignore[method-assign,misc]
+        shown = kafka_local.Shown(out)
+        for done in range(47):
+            shown(done * 10**6, 46 * 10**6)
+        assert out.getvalue().count("\n") == lines
+        assert out.getvalue().endswith("46 of 46 MB (100%)\n")
 
 
 def kafka_local_jars() -> Path:

@@ -1,0 +1,124 @@
+"""The ports of the local profile: those of the settings, or free ones that the home remembers.
+
+Before: `santral up`. After: a port for each server that a person or another program speaks to; all
+that are taken are told in one error.
+"""
+
+import contextlib
+import json
+import secrets
+import socket
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from runtime.settings import Settings
+from schemas.errors import Unavailable
+
+Choice = Literal["settings", "auto"]
+
+# Below the ports that systems lend to outgoing connections (Linux from 32768 on): one of those
+# could take a port between our choosing it and its owner's listening there.
+_PORTS = range(20_000, 32_000)
+_given: set[int] = set()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """Where the servers of one profile listen."""
+
+    kafka: int
+    controller: int
+    redis: int
+    door: int
+    console: int
+
+
+_NAMES = {
+    "kafka": "Kafka",
+    "controller": "Kafka's controller",
+    "redis": "Valkey",
+    "door": "the door",
+    "console": "the console",
+}
+_VARIABLES = {
+    "kafka": "SANTRAL_LOCAL__KAFKA_PORT",
+    "controller": "SANTRAL_LOCAL__CONTROLLER_PORT",
+    "redis": "SANTRAL_LOCAL__REDIS_PORT",
+    "door": "SANTRAL_DOOR__PORT",
+    "console": "SANTRAL_CONSOLE__PORT",
+}
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on, each time another one."""
+    while len(_given) < len(_PORTS):
+        port = _PORTS[secrets.randbelow(len(_PORTS))]
+        if port in _given:
+            continue
+        _given.add(port)
+        if is_free(port):
+            return port
+    raise Unavailable(f"no port from {_PORTS.start} to {_PORTS.stop} is free: stop something")
+
+
+def is_free(port: int) -> bool:
+    """Say whether a server could listen on this port of loopback now."""
+    with socket.socket() as made:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):
+            made.bind(("127.0.0.1", port))
+            return True
+    return False
+
+
+def choose_ports(settings: Settings, choice: Choice) -> Ports:
+    """Return the ports of this start; raise Unavailable with every one that is taken.
+
+    `auto` takes free ports and writes them into the home, where later starts find them. A setting
+    that is not the default wins over what is remembered; 0 takes a free port for this start.
+    """
+    wanted = _wanted(settings)
+    path = settings.home_path / "ports.json"
+    remembered = _remembered(path)
+    for name, port in _wanted(Settings()).items():
+        if wanted[name] == port and name in remembered:
+            wanted[name] = remembered[name]
+    if choice == "auto":
+        wanted = {name: port if port and is_free(port) else free_port()
+                  for name, port in wanted.items()}  # fmt: skip
+        path.write_text(json.dumps(wanted) + "\n")
+    ports = Ports(**{name: port or free_port() for name, port in wanted.items()})
+    _check_free(ports)
+    return ports
+
+
+def _wanted(settings: Settings) -> dict[str, int]:
+    return {
+        "kafka": settings.local.kafka_port,
+        "controller": settings.local.controller_port,
+        "redis": settings.local.redis_port,
+        "door": settings.door.port,
+        "console": settings.console.port,
+    }
+
+
+def _remembered(path: Path) -> dict[str, int]:
+    """Return what an earlier `--ports auto` chose."""
+    try:
+        told = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {n: p for n, p in told.items() if n in _NAMES} if isinstance(told, dict) else {}
+
+
+def _check_free(ports: Ports) -> None:
+    taken = {name: port for name, port in asdict(ports).items() if not is_free(port)}
+    if taken:
+        listed = ", ".join(f"port {port} ({_NAMES[name]})" for name, port in taken.items())
+        variables = " ".join(f"{_VARIABLES[name]}=0" for name in taken)
+        raise Unavailable(
+            f"in use: {listed}. Stop what uses them (`ss -ltnp` shows it), or start on free ports, "
+            f'which the home then remembers:\n  make run ARGS="--ports auto"\nor for this once:\n'
+            f"  {variables} make run"
+        )

@@ -1,0 +1,66 @@
+"""The examples of README.md, CONTRIBUTING.md and docs/: fenced blocks, and commands in a line.
+
+A comment just before a block says how it is tried: `<!-- example: not run, WHY -->` or
+`<!-- example: may exit 1, WHY -->`. Without one it is run, so that a new example is tried by itself.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.servers import ROOT
+
+_BLOCK = re.compile(
+    r"(?:^ *<!-- example: (?P<how>not run|may exit 1), (?P<why>[^>]+) -->\n)?"
+    r"^(?P<indent> *)```(?P<kind>\w*)\n(?P<text>.*?)^(?P=indent)```$",
+    re.MULTILINE | re.DOTALL,
+)
+_IN_LINE = re.compile(r"`(santral [^`]+)`")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """A block: where it stands, in which language, and how it is tried."""
+
+    page: str
+    line: int
+    kind: str
+    how: str
+    text: str
+
+    @property
+    def place(self) -> str:
+        """Where it stands."""
+        return f"{self.page}:{self.line}"
+
+
+def pages() -> list[Path]:
+    """Return the pages with examples."""
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def read(text: str, page: str) -> list[Example]:
+    """Return the blocks of a page in their order."""
+    return [
+        Example(
+            page=page, line=text.count("\n", 0, found.start()) + 1, kind=found["kind"],
+            how=found["how"] or "run",
+            text="\n".join(line.removeprefix(found["indent"]) for line in found["text"].splitlines()),
+        )
+        for found in _BLOCK.finditer(text)
+    ]  # fmt: skip
+
+
+def examples(*kinds: str) -> list[Example]:
+    """Return every block of these languages that is tried."""
+    found = [e for page in pages() for e in read(page.read_text(), str(page.relative_to(ROOT)))]
+    return [e for e in found if e.kind in kinds and e.how != "not run"]
+
+
+def commands() -> list[tuple[str, str]]:
+    """Return every command of ours that stands in a line of text, with its page."""
+    return [
+        (str(page.relative_to(ROOT)), command.replace("\\|", "|"))
+        for page in pages()
+        for command in _IN_LINE.findall(page.read_text())
+    ]

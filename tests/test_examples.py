@@ -1,0 +1,112 @@
+"""Every example in README.md, CONTRIBUTING.md and docs/ does what it is there for."""
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import click
+import pytest
+
+from ingest import registry as ways_in
+from router import rules
+from router.standing import load as load_standing
+from runtime import settings
+from runtime.cli import main
+from tests.conftest import need
+from tests.examples import Example, commands, examples, pages, read
+from tests.servers import ROOT, Up
+from workers import registry as ways_out
+
+KINDS = {"sh", "toml", "json", "csv", "text"}
+
+
+def test_a_new_example_is_tried_unless_it_says_why_not() -> None:
+    text = "<!-- example: not run, needs a vendor -->\n```sh\na\n```\n\n 1. x\n\n    ```sh\n    b\n    ```\n"
+    assert [(e.how, e.text, e.line) for e in read(text, "x.md")] == [
+        ("not run", "a", 1), ("run", "b", 8),
+    ]  # fmt: skip
+
+
+def test_every_block_says_its_language() -> None:
+    for page in pages():
+        for example in read(page.read_text(), page.name):
+            figure = not example.kind and not re.search(r"^\s*(santral|make|curl)\b", example.text)
+            assert example.kind in KINDS or figure, example.place
+
+
+@pytest.mark.parametrize("example", examples("toml", "json", "csv"), ids=lambda e: e.place)
+def test_what_is_written_into_a_file_is_what_the_program_reads(
+    example: Example, tmp_path: Path
+) -> None:
+    path = tmp_path / f"example.{example.kind}"
+    path.write_text(example.text + "\n")
+    if example.kind == "json":
+        json.loads(example.text)
+    elif example.kind == "csv":
+        assert load_standing(path).by_handle
+    elif "[[rule]]" in example.text:
+        head = "" if "department" in tomllib.loads(example.text) else 'department = "billing"\n'
+        path.write_text(head + example.text)
+        assert rules.failing_samples(rules.load(tmp_path)) == []
+    else:
+        settings.load(path, {}, ways_in.sections() | ways_out.sections())
+
+
+@pytest.mark.parametrize("page,command", commands())
+def test_a_command_in_a_line_and_its_options_exist(page: str, command: str) -> None:
+    found: click.Command = main
+    for word in shlex.split(command.replace("…", ""))[1:]:
+        if word in ("|", ">"):
+            break
+        if word.startswith("--"):
+            options = {name for param in found.params for name in param.opts} | {"--help"}
+            assert word.partition("=")[0] in options, f"{page}: `{command}`"
+        elif isinstance(found, click.Group):
+            names = word.split("|")
+            assert set(names) <= set(found.commands), f"{page}: `{command}`"
+            found = found.commands[names[0]]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as the examples expect it: samples, labelled lines, rules to try."""
+    made = tmp_path_factory.mktemp("examples")
+    (made / "docs").symlink_to(ROOT / "docs")
+    (made / "models").mkdir()
+    shutil.copytree(rules.PACKS / "default", made / "rules-next")
+    texts = {
+        "billing": [
+            "Faturam neden bu kadar yüksek",
+            "Fazla ücret yansıtmışsınız",
+            "Son ödeme günü ne",
+        ],
+        "orders": ["Kargom nerede kaldı", "Siparişim hâlâ gelmedi", "Paketim ne zaman gelir"],
+    }
+    lines = [
+        json.dumps({"text": f"{text} {number}", "label": label})
+        for label, some in texts.items()
+        for number, text in enumerate(some * 5)
+    ]
+    for name in ("labels.jsonl", "held-out.jsonl", "lines.jsonl"):
+        (made / name).write_text("\n".join(lines) + "\n")
+    return made
+
+
+@pytest.mark.parametrize("example", examples("sh"), ids=lambda e: e.place)
+def test_what_is_typed_into_a_shell_runs(example: Example, road: Up, desk: Path) -> None:
+    for program in ("bash", "curl", "jq"):
+        need(shutil.which(program), program)
+    path = f"{Path(sys.executable).parent}:{road.environ['PATH']}"
+    told = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", example.text], cwd=desk, text=True, capture_output=True,
+        env={**road.environ, "PATH": path}, check=False, timeout=120,
+    )  # fmt: skip
+    assert told.returncode in ({0, 1} if example.how == "may exit 1" else {0}), told.stderr
+    assert told.stdout.strip(), "an example shows something"
+    assert '"error"' not in told.stdout
+    assert "Traceback" not in told.stderr
