@@ -8,12 +8,24 @@ import json
 import sys
 import time
 
-from bench import decide, door, hooks, latency, local, mail, recorder, router, sockets, strangers
+from bench import (
+    decide,
+    door,
+    floods,
+    hooks,
+    latency,
+    local,
+    mail,
+    recorder,
+    router,
+    sockets,
+    strangers,
+)  # fmt: skip
 
 ALL = {
     "decide": decide.run, "router": router.run, "latency": latency.run, "door": door.run, "recorder": recorder.run,
     "backlog": router.backlog, "up": local.run, "mail": mail.run,
-    "hooks": hooks.run, "sockets": sockets.run, "strangers": strangers.run,
+    "hooks": hooks.run, "floods": floods.run, "sockets": sockets.run, "strangers": strangers.run,
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ belongs to the desk is passed on to it, so that callers need one address.
 
 import functools
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,11 @@ from starlette.websockets import WebSocket
 
 from ingest import chat_door, public_pages
 from ingest.accept import Ingest
+from ingest.call_memory import CallMemory
 from ingest.channel import Delivery
 from ingest.desk_proxy import DeskProxy
 from ingest.form_door import FormDoor
-from ingest.hook import Call, Hook
+from ingest.hook import Call, Hook, Memory
 from ingest.hook_calls import TakeFailed, receive
 from ingest.pending import Pending
 from ingest.registry import BEARER, CHANNELS, HOOKS
@@ -61,6 +62,7 @@ class Door:
     desk: httpx2.AsyncClient
     outside: httpx2.AsyncClient
     pending: Pending
+    memory: Memory = field(default_factory=CallMemory)
 
     def account(self, channel: str, name: str) -> Any:
         """Return an account's settings; raise Rejected when there is none."""
@@ -99,7 +101,7 @@ class Door:
         now, sender = self.ingest.clock.now(), stranger(request)
         try:
             call = await self._call(hook, settings, request)
-            taken = await receive(hook, call, settings, now, self.fetch)
+            taken = await receive(hook, call, settings, now, self.fetch, self.memory)
         except TakeFailed as error:
             delivery = Delivery(raw=call.body, account=account, received_at=now)
             await self.ingest.bury_bug(

@@ -61,9 +61,36 @@ class Taken:
     kept: Callable[[], object] = _nothing
 
 
+class Memory(Protocol):
+    """Words that all doors remember for some hours, each under a key; the first one stays."""
+
+    async def recall(self, key: str) -> str | None:
+        """Return the word under a key, None where there is none."""
+        ...
+
+    async def remember(self, key: str, word: str) -> str:
+        """Keep a word, unless one is there; return the one that is there now."""
+        ...
+
+
+class NoMemory:
+    """Remembers nothing: for a trial."""
+
+    async def recall(self, _key: str) -> str | None:
+        """Return None."""
+        return None
+
+    async def remember(self, _key: str, word: str) -> str:
+        """Return the word."""
+        return word
+
+
+FORGETFUL: Memory = NoMemory()
+
+
 @dataclass(frozen=True, kw_only=True)
 class HookTools:
-    """What the door lends a hook: the time, and GET over https without redirects.
+    """What the door lends a hook: the time, GET over https without redirects, and a memory.
 
     A hook says `proven` once it knows that the call is its vendor's: whatever goes wrong from
     there on is our fault, and the call is kept.
@@ -72,6 +99,7 @@ class HookTools:
     now: datetime
     fetch: Callable[[str], Awaitable[bytes]]
     proven: Callable[[], None] = _nothing
+    memory: Memory = FORGETFUL
 
 
 MIB = 1024 * 1024

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
-from ingest.hook import Call, Hook, HookTools, Taken
+from ingest.hook import FORGETFUL, Call, Hook, HookTools, Memory, Taken
 from ingest.parser_pool import IN_PLACE_BYTES, bug
 from schemas.errors import Rejected, Retry
 
@@ -20,7 +20,10 @@ class TakeFailed(Exception):
     """A call is proven to be the vendor's, and a bug of ours kept it from being taken apart."""
 
 
-async def receive(hook: Hook, call: Call, settings: Any, now: datetime, fetch: Fetch) -> Taken:
+async def receive(
+    hook: Hook, call: Call, settings: Any, now: datetime, fetch: Fetch,
+    memory: Memory = FORGETFUL,
+) -> Taken:  # fmt: skip
     """Return what a call held; raise Rejected, Retry, or TakeFailed with the bug as its cause."""
     proven = False
 
@@ -30,9 +33,12 @@ async def receive(hook: Hook, call: Call, settings: Any, now: datetime, fetch: F
 
     try:
         if len(call.body) <= IN_PLACE_BYTES:
-            tools = HookTools(now=now, fetch=fetch, proven=prove)
+            tools = HookTools(now=now, fetch=fetch, proven=prove, memory=memory)
             return await hook.receive(call, settings, tools)
-        tools = HookTools(now=now, fetch=_from_thread(fetch), proven=prove)
+        loop = asyncio.get_running_loop()
+        tools = HookTools(
+            now=now, fetch=_from_thread(fetch, loop), proven=prove, memory=_Bridged(memory, loop)
+        )
         return await asyncio.to_thread(_run, hook, call, settings, tools)
     except (Rejected, Retry):
         raise
@@ -53,9 +59,8 @@ def _run(hook: Hook, call: Call, settings: Any, tools: HookTools) -> Taken:
     return asyncio.run(receive())
 
 
-def _from_thread(fetch: Fetch) -> Fetch:
+def _from_thread(fetch: Fetch, loop: asyncio.AbstractEventLoop) -> Fetch:
     """Return a fetch that another thread's loop may await: this loop does it."""
-    loop = asyncio.get_running_loop()
 
     async def bridged(url: str) -> bytes:
         async def fetched() -> bytes:
@@ -64,3 +69,20 @@ def _from_thread(fetch: Fetch) -> Fetch:
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(fetched(), loop))
 
     return bridged
+
+
+class _Bridged:
+    """A memory that another thread's loop may ask: this loop does it."""
+
+    def __init__(self, memory: Memory, loop: asyncio.AbstractEventLoop) -> None:
+        self._memory, self._loop = memory, loop
+
+    async def recall(self, key: str) -> str | None:
+        """Return the word under a key."""
+        asked = asyncio.run_coroutine_threadsafe(self._memory.recall(key), self._loop)
+        return await asyncio.wrap_future(asked)
+
+    async def remember(self, key: str, word: str) -> str:
+        """Keep a word, unless one is there; return the one that is there now."""
+        asked = asyncio.run_coroutine_threadsafe(self._memory.remember(key, word), self._loop)
+        return await asyncio.wrap_future(asked)

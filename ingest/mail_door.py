@@ -10,7 +10,7 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, AnyStr
+from typing import Any, AnyStr, cast
 
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP
@@ -158,9 +158,10 @@ class _Lmtp(_Counted, LMTP):
 
 
 def _end(transport: asyncio.BaseTransport | None, answer: bytes) -> None:
-    if isinstance(transport, asyncio.WriteTransport):
-        transport.write(answer)
-        transport.close()
+    # uvloop's transports are none of asyncio's classes.
+    writing = cast(asyncio.WriteTransport, transport)
+    writing.write(answer)
+    writing.close()
 
 
 def check(settings: MailDoor, accounts: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ import httpx2
 
 from ingest import mail_door
 from ingest.accept import Ingest
+from ingest.call_memory import CallMemory
 from ingest.channel import Channel, Context, Delivery, PullChannel, Source, Tools
 from ingest.cursors import Cursors
 from ingest.door import Door, app
@@ -25,6 +26,7 @@ from ingest.source_health import SourceHealth
 from runtime import bus, http, stage
 from runtime.archive import Folder
 from runtime.bus import Publisher
+from runtime.claims import connect
 from runtime.clock import Clock
 from runtime.guard import Guard
 from runtime.health import Health
@@ -78,7 +80,7 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
     health.add("replies", replies.fresh)
     health.add("parsers", parsers.problem)
     sockets = [http.listen(settings.door.host, settings.door.port)]
-    cursors = Cursors(settings.kafka, publisher)
+    cursors, redis = Cursors(settings.kafka, publisher), connect(settings.redis)
     async with (
         parsers,
         httpx2.AsyncClient(base_url=settings.door.desk_url) as desk,
@@ -88,7 +90,7 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
         pending = Pending(Journal(settings.journal_path), ingest, found)
         door = Door(
             settings=settings, ingest=ingest, replies=replies, accounts=found, desk=desk,
-            outside=outside, pending=pending,
+            outside=outside, pending=pending, memory=CallMemory(redis),
         )  # fmt: skip
         guard = Guard(settings.limits)
         server = http.server(app(door, health), guard)
@@ -105,6 +107,7 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
             serving.append(mail_door.serve(settings.mail_door, receiver, stop, guard))
         await stage.until(stop, _follow(replies), pending.run(), *pulls, finishing=serving)
     await web.close()
+    await redis.aclose()
     await publisher.stop()
 
 

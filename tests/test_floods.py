@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+import uvloop
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -232,9 +233,12 @@ async def test_a_visitors_lines_are_counted_over_all_their_chats() -> None:
     assert chat_door.wait_of(second) == 0
 
 
-async def test_mail_connections_and_their_bytes_are_limited(
-    tmp_path: Path, callers: Callers
-) -> None:
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def test_mail_connections_and_their_bytes_are_limited(run: Callable[[Any], None]) -> None:
+    run(_mail_flood(Callers()))
+
+
+async def _mail_flood(callers: Callers) -> None:
     guard = Guard(Limits(mail_connections=3, mail_connections_by_address=3, mail_bytes=MIB))
     port, stop = free_port(), asyncio.Event()
     receiver = mail_door.Receiver(None, None, {})  # type: ignore[arg-type]  # nothing is taken

@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -20,6 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.bucket import Place
+from ingest.call_memory import CallMemory
 from ingest.channel import Context, Delivery
 from ingest.channels.email import Account, Email
 from ingest.fetch import fetch_whole
@@ -279,6 +281,28 @@ async def test_a_mailgun_token_counts_once_and_only_when_its_mail_was_safe() -> 
     taken.kept()
     again = await receive(hook, mailgun())
     assert (again.deliveries, again.ignored) == ((), ("repeat",))
+
+
+async def test_a_mailgun_token_is_one_mails_whichever_door_it_comes_to_and_when() -> None:
+    memory = CallMemory()
+
+    async def ask(hours: float = 0, remembered: CallMemory = memory, **more: bytes) -> Taken:
+        tools = HookTools(now=NOW + timedelta(hours=hours), fetch=Outside(), memory=remembered)
+        # A new one each time, as after a restart or at another door.
+        return await Mailgun().receive(mailgun(**more), ACCOUNT, tools)
+
+    assert (await ask()).deliveries
+    assert (await ask(8)).deliveries, "a retry is known by its first try"
+    other = {"body_mime": MAIL.replace(b"1@x", b"2@x")}
+    for hours in (0, 8):
+        with pytest.raises(Rejected, match="another mail"):
+            await ask(hours, **other)
+    with pytest.raises(Rejected) as error:
+        await ask(0.3, CallMemory())
+    assert error.value.code == "signature.stale"
+    settings = msgspec.structs.replace(ACCOUNT, mailgun_window=timedelta(hours=9))
+    tools = HookTools(now=NOW + timedelta(hours=8), fetch=Outside(), memory=CallMemory())
+    assert (await Mailgun().receive(mailgun(), settings, tools)).deliveries, "after an outage"
 
 
 @pytest.mark.parametrize("version", ["1", "2"])

@@ -79,6 +79,7 @@ class Account(Record, frozen=True, kw_only=True):
     domain: str = ""
     addresses: tuple[str, ...] = ()
     mailgun_key: str = ""
+    mailgun_window: timedelta = timedelta(minutes=15)
     postmark_password: str = ""
     sendgrid_key: str = ""
     ses_topics: tuple[str, ...] = ()

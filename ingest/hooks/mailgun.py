@@ -1,12 +1,14 @@
 """Mailgun's inbound routes: `forward("https://…/v1/hooks/mailgun/ACCOUNT/mime")`.
 
 The URL must end in `mime`: only then the raw mail comes. The signature covers time and token, not
-the body: a token counts once. Mailgun retries for 8 hours, so a call may be 9 hours old.
+the body: all doors remember for 9 hours which mail came with a token. Mailgun retries for 8 hours:
+a first try must come within the account's `mailgun_window`, a retry is known by it.
 Source: documentation.mailgun.com, securing webhooks and routes.
 """
 
 from collections import OrderedDict
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -46,13 +48,14 @@ class Mailgun:
         if not same_hmac(key, told, stamp.encode(), token.encode()):
             raise Rejected("signature.wrong", "not signed with this account's webhook signing key")
         in_time(stamp, tools.now, WINDOW, "timestamp")
-        tools.proven()
-        if token in self._used:
-            return Taken(ignored=("repeat",))
         raw = form.get("body-mime", [b""])[0]
         if not raw:
             raise Retry(600, "no body-mime: the route's URL must end in /mime")
         mail = with_envelope(raw, first(form, "sender"), first(form, "recipient"))
+        await _check_token(token, stamp, mail, settings.mailgun_window, tools)
+        tools.proven()
+        if token in self._used:
+            return Taken(ignored=("repeat",))
         return Taken(deliveries=(mail,), kept=lambda: self._remember(token))
 
     def setup(self, settings: Any, url: str) -> str | None:
@@ -69,3 +72,23 @@ class Mailgun:
         self._used[token] = None
         while len(self._used) > _REMEMBERED:
             self._used.popitem(last=False)
+
+
+async def _check_token(
+    token: str, stamp: str, mail: bytes, window: timedelta, tools: HookTools
+) -> None:
+    """Raise Rejected unless this is the token's first mail, or the same once more.
+
+    A token that no door has seen is taken while it is new. A retry is older, and known by its
+    first try; what is old and unknown may be anybody's who once saw a call.
+    """
+    digest = sha256(mail).hexdigest()
+    age = tools.now.timestamp() - int(stamp)
+    if age > window.total_seconds():
+        known = await tools.memory.recall(f"mailgun:{token}")
+        if known is None:
+            raise Rejected("signature.stale", f"timestamp is {age:.0f} s off, its token is unknown")
+    else:
+        known = await tools.memory.remember(f"mailgun:{token}", digest)
+    if known != digest:
+        raise Rejected("signature.wrong", "the token came with another mail before")
