@@ -111,6 +111,8 @@ def test_a_forward_of_any_language_tells_its_author(language: Language) -> None:
         "Da: Destek <destek@marka.example>\nRisposta: r@marka.example\nData: 3 marzo 2026",
         "Betreff: Paket\nVon: Destek <destek@marka.example>\nDatum: 3.3.2026",
         "From: Destek <destek@marka.example>\nTo: Ada <ada@ornek.example>,\n  Can <can@ornek.example>\nSubject: x",
+        "From: Destek Ekibi \n<destek@marka.example> \nSent: Tuesday\nTo: Ada\nSubject: x",
+        "**From:** destek=a@marka.example <destek=a@marka.example>**On Behalf Of** Destek\n**Sent:** Tuesday\n**To:** Ada",
         "*From:* Destek <destek@marka.example>\n\n*Sent:* Tuesday\n\n*To:* Ada\n\n*Subject:* x",
     ],
 )  # fmt: skip
@@ -135,6 +137,23 @@ def test_a_persons_own_list_or_story_stays(text: str) -> None:
 def test_words_above_between_and_below_quotations_stay() -> None:
     text = f"Önce\n\n{SENTENCES[0]}\n> bir\n\nArada\n\n> iki\n\nSonra"
     assert own_words(text, is_reply=True) == "Önce\n\nArada\n\nSonra"
+
+
+def test_a_sentence_that_shares_its_line_with_words_is_cut_from_it() -> None:
+    sentence = SENTENCES[-5]
+    assert own_words(f"{OWN} {sentence}\n{QUOTED}", is_reply=True) == OWN
+    other = "Kargom gelmedi. On Tue, Mar 3, 2026 at 2:05 PM Destek <destek@marka.example> wrote:"
+    assert own_words(f"{other}\n\n{QUOTED}", is_reply=True) == "Kargom gelmedi."
+
+
+def test_words_below_a_quotation_are_no_part_of_the_signature_above_it() -> None:
+    text = f"Önce\n-- \nAda Su\n0532 111 22 33\n\n{SENTENCES[0]}\n{QUOTED}\n\nSonra"
+    assert own_words(text, is_reply=True) == "Önce\n\nSonra"
+
+
+def test_questions_and_answers_are_no_quotation_by_initials() -> None:
+    text = "S> Modem yanıyor mu?\nC> Hayır.\nS> Kablo takılı mı?\nC> Evet."
+    assert own_words(text, is_reply=True) == text
 
 
 def test_a_text_that_begins_with_a_quotation_goes_on_below_it() -> None:

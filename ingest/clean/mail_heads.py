@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ingest.clean.mail_programs import LANGUAGES, Language
+from ingest.clean.mail_quotes import Quotes
 
 MAX_HEAD_CHARS = 500
 MAX_SENTENCE_LINES = 4
@@ -75,7 +76,7 @@ VERBS = _words("verbs")
 _OPENERS = _words("openers")
 _VERB = re.compile(rf"(?<![^\W_])(?:{_alternatives(VERBS)})(?![^\W\d_])", re.IGNORECASE)
 _UNSPACED_VERB = re.compile("写道|寫道|写到|のメール|書きました|님이 작성|썼습니다")
-_PREFIX = r"[ \t>*<]{0,20}(?:-{2,9} ?)?"
+_PREFIX = r"[ \t>*<]{0,20}(?:-{1,9} ?)?"
 _OPENED = re.compile(
     rf"{_PREFIX}(?:{_alternatives(_OPENERS)})(?![^\W\d_])[ ,\u200e]?", re.IGNORECASE
 )
@@ -89,6 +90,9 @@ _NAMED = re.compile(
 )
 _NAMED_AND_DATED = re.compile(r"@[^\s<>@]{1,200}[>)\]]?,?[^\d\n]{0,20}\d")
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,64}\.\w")
+_OPENED_WITHIN = re.compile(
+    rf"(?<=[\w.!?,;)]) (?=(?:{_alternatives(_OPENERS)}) (?:\w{{2,10}}[.,]{{0,2}} )?(?:\d|\w{{3,9}} \d))"
+)
 _CLOCK = re.compile(r"(?<!\d)\d{1,2}[:.h]\d{2}(?!\d)")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|(?<!\d)\d{1,2}[./-]\d{1,2}[./-]\d{2}(?!\d)")
 _NARRATED = re.compile(
@@ -160,7 +164,7 @@ def _continues(line: str, before: str) -> bool:
         return False
     if value.endswith((",", ";", ":", "<", "mailto")):
         return True
-    is_indented = line.startswith((" ", "\t")) and "@" in line
+    is_indented = line.startswith((" ", "\t", "<")) and "@" in line
     is_wrapped = len(value) > 60 and ":" not in line and _ADDRESS.search(line) is not None
     return is_indented or is_wrapped
 
@@ -177,7 +181,7 @@ def is_certain(fields: dict[str, str]) -> bool:
     )
 
 
-def find_head(lines: list[str], index: int, *, is_reply: bool, quotes: "Quotes") -> Head | None:
+def find_head(lines: list[str], index: int, *, is_reply: bool, quotes: Quotes) -> Head | None:
     """Return the head of a quoted mail that begins at a line."""
     line = lines[index]
     if not line.strip():
@@ -193,7 +197,7 @@ def find_head(lines: list[str], index: int, *, is_reply: bool, quotes: "Quotes")
 
 
 def _titled(
-    lines: list[str], index: int, title: str, *, is_reply: bool, quotes: "Quotes"
+    lines: list[str], index: int, title: str, *, is_reply: bool, quotes: Quotes
 ) -> Head | None:
     below = quotes.next_line(index + 1)
     block = read_block(lines, below) if below is not None else None
@@ -203,7 +207,7 @@ def _titled(
     return None
 
 
-def _sentence(lines: list[str], index: int, *, is_reply: bool, quotes: "Quotes") -> Head | None:
+def _sentence(lines: list[str], index: int, *, is_reply: bool, quotes: Quotes) -> Head | None:
     """Find "On … wrote:", "… tarihinde … yazdı:" and their kin, in one line or broken."""
     if len(lines[index]) > MAX_HEAD_CHARS or not (is_reply or quotes.has_any):
         return None
@@ -230,6 +234,29 @@ def _sentence(lines: list[str], index: int, *, is_reply: bool, quotes: "Quotes")
         if (below or is_reply) and is_head(whole, starts=bool(opened or named), quoted=below):
             return Head(index, last + 1, "sentence")
     return None
+
+
+def part_heads(lines: list[str]) -> list[str]:
+    """Return lines in which a sentence that shares its line with a person's words has its own.
+
+    The text stays as long as it was, as a line's end takes the place of a blank.
+    """
+    parted: list[str] = []
+    for index, line in enumerate(lines):
+        ends = len(line) <= MAX_HEAD_CHARS and line.rstrip().endswith(_ENDS)
+        match = _OPENED_WITHIN.search(line) if ends and "@" in line else None
+        if match is not None and _is_above_quote(lines, index):
+            sentence = line[match.end() :]
+            if is_head(sentence, starts=True, quoted=False):
+                parted += [line[: match.start()], sentence]
+                continue
+        parted.append(line)
+    return parted
+
+
+def _is_above_quote(lines: list[str], index: int) -> bool:
+    below = lines[index + 1 : index + 3]
+    return any(line.lstrip().startswith(">") for line in below)
 
 
 def _visible(line: str) -> str:
@@ -286,57 +313,3 @@ def _last_verb(sentence: str) -> int | None:
         end = match.end()
     unspaced = _UNSPACED_VERB.search(sentence)
     return unspaced.end() if unspaced and end is None else end
-
-
-MIN_BROKEN_CHARS = 60
-"""Programs break no shorter line."""
-_SENTENCE_ENDS = (".", "!", "?", ":", ";", ",", ")", "…")
-_INITIALS = re.compile(r"[ \t]{0,3}([A-Z]{1,3})>(?: |$)")
-_LINK = re.compile(r"https?://[^\s<>\"]{10,}$")
-_LINK_REST = re.compile(r"[^\s<>]{0,300}[=&%/_#][^\s<>]{1,300}(?:>|[.,;)]{0,3}\s*$)")
-
-
-class Quotes:
-    """Which lines of a text are quoted: those that begin with ">" or with an author's initials."""
-
-    def __init__(self, lines: list[str]) -> None:
-        self._lines = lines
-        initials: dict[str, int] = {}
-        for line in lines:
-            if match := _INITIALS.match(line):
-                initials[match[1]] = initials.get(match[1], 0) + 1
-        self._initials = {name for name, count in initials.items() if count > 1}
-        self.quoted = [self._is_marked(line) for line in lines]
-        self._add_broken_lines()
-        self.has_any = any(self.quoted)
-        self._next: list[int | None] = [None] * (len(lines) + 1)
-        for index in range(len(lines) - 1, -1, -1):
-            self._next[index] = index if lines[index].strip() else self._next[index + 1]
-
-    def next_line(self, index: int) -> int | None:
-        """Return the first line from `index` on that is not blank."""
-        return self._next[min(index, len(self._lines))]
-
-    def is_quoted_below(self, index: int) -> bool:
-        """Say whether the next line that is not blank is quoted."""
-        below = self.next_line(index)
-        return below is not None and self.quoted[below]
-
-    def _is_marked(self, line: str) -> bool:
-        if line.lstrip(" \t\xa0").startswith(">"):
-            return True
-        match = _INITIALS.match(line) if self._initials else None
-        return match is not None and match[1] in self._initials
-
-    def _add_broken_lines(self) -> None:
-        """Take the rest of a line that a program broke out of its quotation for quoted, too."""
-        for index in range(1, len(self._lines)):
-            if self.quoted[index] or not self.quoted[index - 1]:
-                continue
-            line, before = self._lines[index], self._lines[index - 1]
-            if len(before) < MIN_BROKEN_CHARS or len(line) > len(before):
-                continue
-            inside = index + 1 < len(self._lines) and self.quoted[index + 1]
-            is_rest = inside and line[:1].islower() and not before.rstrip().endswith(_SENTENCE_ENDS)
-            is_link = _LINK.search(before[-400:]) and _LINK_REST.match(line)
-            self.quoted[index] = is_rest or is_link is not None

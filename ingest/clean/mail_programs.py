@@ -61,7 +61,7 @@ LANGUAGES = (
     Language(
         "de", "Von", "Datum|Gesendet|Gesendet am", "An", "Kopie|Kopie (CC)", "Betreff",
         "Antwort an|Antworten an", "Am", "schrieb|schrieben|geschrieben|schreibt",
-        "Ursprüngliche Nachricht|Originalnachricht|Original-Nachricht",
+        "Ursprüngliche Nachricht|Originalnachricht|Original-Nachricht|Antwort Nachricht",
         "Weitergeleitete Nachricht|Anfang der weitergeleiteten Nachricht|"
         "Weitergeleitete E-Mail",
         "Von meinem * gesendet|Von * gesendet|Gesendet von meinem *|Gesendet von *|"

@@ -7,7 +7,8 @@ nothing would be left. Each line is looked at a few times, however many heads st
 
 import re
 
-from ingest.clean.mail_heads import Quotes, find_head
+from ingest.clean.mail_heads import find_head, part_heads
+from ingest.clean.mail_quotes import Quotes
 from ingest.clean.signature import cut_signature, is_rule
 
 _BLANKS = re.compile(r"\n{3,}")
@@ -22,7 +23,7 @@ def own_words(text: str, *, is_reply: bool) -> str:
 
 def head(text: str, *, is_reply: bool) -> tuple[int, int] | None:
     """Return where the quoted mail's head begins and ends, None when there is none for certain."""
-    lines = text.split("\n")
+    lines = part_heads(text.split("\n"))
     quotes = Quotes(lines)
     start = 0
     for index, line in enumerate(lines):
@@ -35,9 +36,10 @@ def head(text: str, *, is_reply: bool) -> tuple[int, int] | None:
 
 
 def _without_quote(text: str, *, is_reply: bool) -> str:
-    lines = text.split("\n")
+    lines = part_heads(text.split("\n"))
     quotes = Quotes(lines)
     own, has_words, cuts = list[str](), False, is_reply
+    above = True
     index = 0
     while index < len(lines):
         line = lines[index]
@@ -48,6 +50,9 @@ def _without_quote(text: str, *, is_reply: bool) -> str:
             if not quotes.is_quoted_below(found.after):
                 return _ended(own) if has_words else text  # all below is the quoted mail
             cuts, index = True, found.after
+            if above and has_words:
+                # Below a signature the quotation stands, and below that may be further words.
+                own, above = cut_signature("\n".join(own)).split("\n"), False
             _drop_rules(own)
             own.append("")
             continue
