@@ -48,6 +48,7 @@ UNSAID = [
     "2026-03-03 14:05 GMT+03:00 Destek Ekibi",
     "2026-03-03 14:05 GMT+03:00 Destek Ekibi <destek@marka.example>:",
     "2026/3/3 destek via Marka Forum <forum@marka.example>",
+    "Posted by destek on 03/03/2026",
     "destek via Marka Forum wrote:",
 ]
 """Heads that only a quotation right below them tells from a person's words."""
@@ -118,6 +119,16 @@ def test_a_forward_of_any_language_tells_its_author(language: Language) -> None:
 )  # fmt: skip
 def test_fields_stand_in_any_order_and_need_no_title(block: str) -> None:
     assert own_words(f"{OWN}\n\n{block}\n\n{BARE}", is_reply=True) == OWN
+
+
+def test_the_banner_of_a_gateway_is_cut_and_a_persons_warning_is_not() -> None:
+    banner = "CAUTION: This e-mail originated from outside of the company.\nDo not click links."
+    assert own_words(f"{banner}\n\n{OWN}", is_reply=False) == OWN
+    turkish = "DİKKAT: Bu e-posta kurum dışından gönderilmiştir."
+    assert own_words(f"{turkish}\n\n{OWN}", is_reply=False) == OWN
+    own = f"Dikkat: modem çok ısınıyor!\n\n{OWN}"
+    assert own_words(own, is_reply=False) == own
+    assert own_words(banner, is_reply=False) == banner
 
 
 @pytest.mark.parametrize(

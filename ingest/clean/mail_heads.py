@@ -91,7 +91,8 @@ _NAMED = re.compile(
 _NAMED_AND_DATED = re.compile(r"@[^\s<>@]{1,200}[>)\]]?,?[^\d\n]{0,20}\d")
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,64}\.\w")
 _OPENED_WITHIN = re.compile(
-    rf"(?<=[\w.!?,;)]) (?=(?:{_alternatives(_OPENERS)}) (?:\w{{2,10}}[.,]{{0,2}} )?(?:\d|\w{{3,9}} \d))"
+    rf"(?<=[\w.!?,;)]) (?=(?:{_alternatives(_OPENERS)}) "
+    r"(?:\w{2,10}[.,]{0,2} )?(?:\d|\w{3,9} \d))"
 )
 _CLOCK = re.compile(r"(?<!\d)\d{1,2}[:.h]\d{2}(?!\d)")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|(?<!\d)\d{1,2}[./-]\d{1,2}[./-]\d{2}(?!\d)")
@@ -105,6 +106,7 @@ _VIA = re.compile(r".{1,80} via .{1,80}")
 _UNSAID = re.compile(
     rf"{_PREFIX}\d{{4}}[-/]\d{{1,2}}[-/]\d{{1,2}}(?: \d{{1,2}}:\d\d)?"
     r"(?: (?:GMT|UTC)[+-]\d\d:?\d\d)? (?P<who>[^\n]{1,120})"
+    rf"|{_PREFIX}Posted by (?P<poster>[^\n]{{1,80}}) on \d{{1,2}}/\d{{1,2}}/\d{{4}}$"
 )
 """A date and a name without a verb, as old Gmail wrote: 2016-03-03 17:21 GMT+01:00 Some One."""
 _ENDS = (":", "：", ":*", "--", ">", ")")
@@ -215,7 +217,7 @@ def _sentence(lines: list[str], index: int, *, is_reply: bool, quotes: Quotes) -
     opened = _OPENED.match(first) or _DATED.match(first)
     named = _NAMED.match(first)
     verb = _has_verb(first)
-    if not (opened or named or verb):
+    if not (opened or named or verb or _UNSAID.match(first)):
         return None
     goes_on = opened or (named and (verb or _NAMED_AND_DATED.search(first)))
     whole = ""
@@ -302,7 +304,7 @@ def is_head(sentence: str, *, starts: bool, quoted: bool) -> bool:
         return later or (quoted and _VIA.match(stripped) is not None)
     unsaid = _UNSAID.match(sentence)
     if unsaid is not None:
-        return quoted and len(unsaid["who"].split()) <= 9
+        return quoted and len((unsaid["who"] or unsaid["poster"]).split()) <= 9
     return quoted and starts and address and dated and stripped.endswith((">", ")"))
 
 

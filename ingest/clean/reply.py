@@ -70,5 +70,5 @@ def _ended(lines: list[str]) -> str:
 
 def _drop_rules(lines: list[str]) -> None:
     """Take the blank lines and rules off the end."""
-    while lines and (not lines[-1].strip() or is_rule(lines[-1])):
+    while lines and (not lines[-1].strip() or is_rule(lines[-1], 2)):
         lines.pop()

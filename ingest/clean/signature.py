@@ -63,6 +63,18 @@ _FOOTER_TOLD = re.compile(
     r"intended|recipient|unauthori[sz]ed|prohibited|delete|liab|vertraulich",
     re.IGNORECASE,
 )
+_BANNER = re.compile(
+    r"[\[*\s]{0,9}(?:caution|warning|attention|external(?: (?:e-?mail|sender|message))?|"
+    r"dikkat|uyarı|harici e-?posta)\b[\]*\s]{0,9}[:!\]]",
+    re.IGNORECASE,
+)
+_BANNER_WORDS = re.compile(
+    r"outside|originated|external (?:source|sender)|do not click|unless you recogni[sz]e|"
+    r"kurum(?:umuz)? dışı|dış kaynak|kurum dışından|tıklamayın",
+    re.IGNORECASE,
+)
+MAX_BANNER_CHARS = 600
+MAX_BANNER_LINES = 5
 MAX_FOOTER_CHARS = 4000
 MIN_FOOTER_CHARS = 80
 MAX_SIGNATURE_LINES = 12
@@ -76,6 +88,7 @@ _RULE_CHARS = frozenset("-_=*~#+—–─ᐧ \t")
 def cut_signature(text: str) -> str:
     """Return the words without a telephone's line, a lawyer's or a list's text, a signature."""
     lines = _without_list(text.rstrip().split("\n"))
+    lines = _without_banner(lines)
     lines = _without_footer(lines)
     lines = _without_phone(lines)
     lines = _without_marked(lines)
@@ -83,12 +96,10 @@ def cut_signature(text: str) -> str:
     return "\n".join(lines) if any(line.strip() for line in lines) else text
 
 
-def is_rule(line: str) -> bool:
-    """Say whether a line only parts what stands above and below it."""
-    stripped = line.strip()
-    return (
-        bool(stripped) and set(stripped) <= _RULE_CHARS and (len(stripped) > 4 or stripped == "ᐧ")
-    )
+def is_rule(line: str, least: int = 5) -> bool:
+    """Say whether a line only parts what stands above and below it, with so many marks at least."""
+    marks = line.strip()
+    return bool(marks) and set(marks) <= _RULE_CHARS and (len(marks) >= least or marks == "ᐧ")
 
 
 def is_phone_line(line: str) -> bool:
@@ -123,6 +134,17 @@ def _without_list(lines: list[str]) -> list[str]:
         if is_rule(lines[index]) and _LIST.match(lines[index + 1]):
             return lines[:index]
     return lines
+
+
+def _without_banner(lines: list[str]) -> list[str]:
+    """Cut what a gateway writes above mail from outside: a paragraph of its own, and no more."""
+    first = next((index for index, line in enumerate(lines) if line.strip()), len(lines))
+    after = first
+    while after < len(lines) and lines[after].strip():
+        after += 1
+    banner = " ".join(lines[first:after])[:MAX_BANNER_CHARS]
+    is_banner = _BANNER.match(banner) and _BANNER_WORDS.search(banner)
+    return lines[after:] if is_banner and after - first <= MAX_BANNER_LINES else lines
 
 
 def _without_footer(lines: list[str]) -> list[str]:
