@@ -9,6 +9,7 @@ those is tested unasked.
 import gc
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import pytest
@@ -17,6 +18,7 @@ from ingest.clean import html_page, html_tokens
 from ingest.clean.calls import captions, forms
 from ingest.clean.forward import forwarded
 from ingest.clean.html import to_text
+from ingest.clean.mail_message import message
 from ingest.clean.mail_programs import LANGUAGES
 from ingest.clean.reply import own_words
 
@@ -121,12 +123,97 @@ def _hear(text: str) -> object:
     return [captions.webvtt(text), captions.srt(text), forms.heard(f"a{text}".encode())]
 
 
+def _parse(head: str) -> Callable[[str], object]:
+    """Return what parses a mail that begins with `head`, with the markers behind it."""
+    now = datetime(2026, 11, 20, tzinfo=UTC)
+
+    def parse(text: str) -> object:
+        raw = f"Message-ID: <a@b>\r\n{head}{text}".encode("utf-8", "surrogateescape")
+        return message(raw, brand="a", account="a", received_at=now)
+
+    return parse
+
+
+def _parse_headers(text: str) -> object:
+    # Of every header that is taken apart, each in a mail of its own.
+    names = ("From", "To", "Subject", "References", "Date", "Content-Type", "X-Failed-Recipients")
+    return [_parse(f"{name}: ")(text[: len(text) // len(names)]) for name in names]
+
+
+def _header_markers() -> Iterator[str]:
+    yield from ("<", ">", '"', '\\"', "(", "\\(", ",", ":", ";", "@", "a@", "a@b.example, ", "'")
+    yield from ("=?a?b?x", "=?utf-8?b?YQ==?= ", "=?utf-7?q?+AGE-", "?=", "<a@b> ", "<a <", "< ")
+    yield from ('; a="', "; name*0*=''", "; boundary=b", "&lt;", "via ", "=", "\x1b$B", " ", "\n ")
+    yield from ("\udc82\udca0", "\udcfe", "A: b\n", "[", "]", "1:", "Re:", "mailto:", "x")
+
+
+def _part_markers() -> Iterator[str]:
+    head = "Content-Type: multipart/mixed; boundary=b\n\n"
+    yield from ("--b\n", "--b\n\nx\n", "--b--\n", "--", "-", f"--b\n{head}", "--b x\n", "\n", " ")
+    yield from (
+        "begin 644 a\n",
+        "begin 644 a\n#86)C\n`\nend\n",
+        "=",
+        "= ",
+        "==",
+        "=\n",
+        "A",
+        "\x00",
+    )
+    yield from (
+        "--b\nContent-Type: text/calendar\n\nDESCRIPTION:a\\n\n",
+        "DESCRIPTION;a=",
+        "\udcfe",
+    )
+
+
+def _bounce_markers() -> Iterator[str]:
+    yield from (
+        "<a@b.example>: 550 no\n",
+        "a@b.example\n",
+        "a@",
+        "<",
+        "> ",
+        "-",
+        "the first ",
+        "4.",
+    )
+    yield from ("delivery to ", "550 ", "could not be delivered ", "Recipient: ", "Message-ID:\n")
+    yield from ("Final-Recipient: rfc822; a@b.example\nAction: failed\n\n", "Status:\n ", "\n", " ")
+    yield from (
+        "mailbox ",
+        "quota ",
+        "exceed ",
+        "user ",
+        "To: a@b.example\n",
+        "{",
+        '{"a":',
+        "sender ",
+    )
+    yield from ("Feedback-Type: ", "this is an ", "report domain: ", "Your request ", "otomatik ")
+
+
+_REPORT = (
+    "From: MAILER-DAEMON@b.example\r\nContent-Type: multipart/report; boundary=b\r\n\r\n"
+    "--b\r\nContent-Type: message/delivery-status\r\n\r\nFinal-Recipient: rfc822; a@b.example\r\n"
+)
+_PARTS = "Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+_ENCODED = "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+_DAEMON = "From: MAILER-DAEMON@b.example\r\nSubject: failure notice\r\n\r\n"
+_SNS = "From: no-reply@sns.amazonaws.com\r\nSubject: a\r\n\r\n"
+_BOUNCES = frozenset(_bounce_markers())
 _WORDS = frozenset(_mail_markers())
 PARSERS = [
     Parser("own words", lambda text: own_words(text, is_reply=True), _WORDS),
     Parser("own words of no reply", lambda text: own_words(text, is_reply=False), _WORDS),
     Parser("forwards", lambda text: forwarded(text, "Fwd: a"), _WORDS),
     Parser("calls", _hear, frozenset(_call_markers())),
+    Parser("mail headers", _parse_headers, frozenset(_header_markers()), reads_lines=False),
+    Parser("mail parts", _parse(_PARTS), frozenset(_part_markers()), reads_lines=False),
+    Parser("mail encoded", _parse(_ENCODED), frozenset(_part_markers()), reads_lines=False),
+    Parser("bounces", _parse(_DAEMON), _BOUNCES, reads_lines=False),
+    Parser("delivery reports", _parse(_REPORT), _BOUNCES, reads_lines=False),
+    Parser("notices of SNS", _parse(_SNS), _BOUNCES, reads_lines=False),
     Parser("html", to_text, frozenset(_html_markers()), reads_lines=False),
 ]
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from ingest.clean import bounce, header
 from ingest.clean import machine_words as words
 from ingest.clean.abuse_report import find_report
+from ingest.clean.bounce_words import ANSWER
 from ingest.clean.dates import return_date
 from ingest.clean.mime import Mail
 from ingest.clean.ses_notice import read_notice
@@ -130,7 +131,7 @@ def _receipt(mail: Mail) -> str | None:
     answers = (
         mail.raw("in-reply-to") is not None
         or mail.raw("references") is not None
-        or words.ANSWER.match(subject) is not None
+        or ANSWER.match(subject) is not None
     )
     told = _has_machine_title(subject) or words.MACHINE.search(text) or _is_ticket(subject, text)
     if _takes_no_answer(mail) and told and (answers or _has_machine_title(subject)):

@@ -28,7 +28,8 @@ from schemas.message import Bounce
 
 _LOOKED_AT = 20_000  # characters of the notice
 _LIMIT = 50  # recipients of one bounce
-_SCANNED = 64 * 1024  # bytes that flufl.bounce gets to see: it tries fifty patterns a line
+_SCANNED = 32 * 1024  # bytes that flufl.bounce gets to see: it tries fifty patterns a line
+_ENCLOSED = 64 * 1024  # bytes of the mail that came back in which its headers are
 _SUBJECT_CHARS = 500
 
 _PATH = re.compile(rb"^<?\s{0,9}>?$|mailer-daemon|postmaster@|^<?#@\[\]>?$", re.IGNORECASE)
@@ -214,7 +215,7 @@ def _addressee(mail: Mail) -> list[str]:
     for attachment, data in mail.files:
         if attachment.type not in ORIGINALS:
             continue
-        original = read_part(data[:_SCANNED])
+        original = read_part(data[:_ENCLOSED])
         authors, recipients = (
             {h.value for p in header.parties(original.header(name)) for h in p.handles}
             for name in ("from", "to")
@@ -262,7 +263,7 @@ def _explanation(lines: list[str], recipient: str) -> str:
 
 def _original(mail: Mail, notice: str) -> str | None:
     """Return the Message-ID of the mail that came back: enclosed, quoted, named, or answered."""
-    places = [data[:_SCANNED] for a, data in mail.files if a.type in (*ORIGINALS, *KINDS)]
+    places = [data[:_ENCLOSED] for a, data in mail.files if a.type in (*ORIGINALS, *KINDS)]
     places.append(_returned(mail, notice)[:_LOOKED_AT].encode())
     places.append(notice.encode())
     for data in places:

@@ -6,6 +6,8 @@ it, then Turkish and the languages of their neighbours.
 
 import re
 
+from ingest.clean.mail_programs import FORWARD_PREFIXES, REPLY_PREFIXES
+
 
 def _any(*phrases: str, before: str = "", whole: tuple[str, ...] = ()) -> re.Pattern[str]:
     """Return what finds one of the phrases behind `before`, or one of `whole`."""
@@ -73,13 +75,9 @@ SUBJECT = _any(
 )  # fmt: skip
 """Subjects that begin so: "Fwd: Undeliverable" is a person's mail about a bounce."""
 
-FORWARD = re.compile(
-    r"\s*(?:Fwd?|İlt|Ilt|Ynl|WG|TR|RV|VS|VB|ENC|I|転送|转发|轉寄)\s*:", re.IGNORECASE
-)
+FORWARD = re.compile(rf"\s*(?:{FORWARD_PREFIXES}|転送)\s*[:：]", re.IGNORECASE)
 
-ANSWER = re.compile(
-    r"\s*(?:Re|Ynt|Yan|Cvp|Aw|Sv|Antw|Odp|RES|Vá)\s*(?:\[\d{1,3}\])?:", re.IGNORECASE
-)
+ANSWER = re.compile(rf"\s*(?:{REPLY_PREFIXES})\s*(?:\[\d{{1,3}}\])?[:：]", re.IGNORECASE)
 
 PHRASE = _any(
     "could n(?:ot|'t) be (?:delivered|reached|sent)", "(?:unable|failed|able) to deliver",

@@ -118,11 +118,13 @@ def _split(line: bytes) -> list[bytes]:
     """Split at commas and semicolons outside quotes, comments and angle brackets; group names
     ("Friends:") go."""
     pieces, start, quoted, depth, angle, address = [], 0, False, 0, False, False
-    at, last_quote = 0, line.rfind(b'"')
-    while at < len(line):
-        c = line[at : at + 1]
+    escaped, last_quote = -1, line.rfind(b'"')
+    for match in _SPECIAL.finditer(line):
+        at, c = match.start(), match[0]
+        if at == escaped:
+            continue
         if c == b"\\":
-            at += 1
+            escaped = at + 1
         elif c == b'"' and not angle and (quoted or at < last_quote):
             quoted = not quoted
         elif not quoted:
@@ -130,15 +132,17 @@ def _split(line: bytes) -> list[bytes]:
             angle = (angle or c == b"<") and c != b">"
             address = address or c == b"@"
             if depth or angle:
-                pass
-            elif c in b",;" and not line.startswith((b"&lt;", b"&gt;"), at - 3):
+                continue
+            if c in b",;" and not line.startswith((b"&lt;", b"&gt;"), at - 3):
                 pieces.append(line[start:at])
                 start, address = at + 1, False
             elif c == b":" and not address and line[max(0, at - 6) : at].lower() != b"mailto":
                 start = at + 1
-        at += 1
     pieces.append(line[start:])
     return [p.strip() for p in pieces if p.strip()]
+
+
+_SPECIAL = re.compile(rb'[\\"()<>,;:@]')
 
 
 def _party(piece: bytes) -> Party | None:

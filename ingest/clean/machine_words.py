@@ -41,10 +41,6 @@ NO_REPLY = re.compile(
 )
 """Addresses that nobody reads, as their names say."""
 
-ANSWER = re.compile(
-    r"\s*(?:Re|Ynt|Yan|Cvp|Aw|Sv|Antw|Odp|RES|Vá|RIF)\s*(?:\[\d{1,3}\])?:", re.IGNORECASE
-)
-
 MACHINE = re.compile(
     r"this is an (?:automated|automatic|auto-?generated) (?:response|reply|message|e-?mail)"
     r"|this (?:message|e-?mail) (?:was|is|has been) (?:sent )?automatic"

@@ -52,6 +52,7 @@ class Mail:
     content_type: str = "text/plain"
     charset: str | None = None
     """What the first text says it is in: the likeliest charset of raw header bytes too."""
+    _parties: dict[str, tuple[Party, ...]] = field(default_factory=dict, repr=False)
 
     def raw(self, name: str) -> bytes | None:
         """Return the first value of a header as it came, None if there is none."""
@@ -72,8 +73,10 @@ class Mail:
         return header.text(raw, self.charset) if raw is not None else ""
 
     def parties(self, name: str) -> tuple[Party, ...]:
-        """Return everyone named in all headers of that name."""
-        return header.parties(self.all(name), self.charset)
+        """Return everyone named in all headers of that name, in lower case."""
+        if name not in self._parties:
+            self._parties[name] = header.parties(self.all(name), self.charset)
+        return self._parties[name]
 
 
 def parse(raw: bytes) -> Mail:
