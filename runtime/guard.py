@@ -14,6 +14,10 @@ from starlette.requests import HTTPConnection
 
 from runtime import metrics
 from runtime.limits import Limits
+from runtime.log import get
+from schemas.errors import ConfigError, Problem
+
+log = get(__name__)
 
 Monotonic = Callable[[], float]
 
@@ -97,7 +101,8 @@ class Guard:
         self.attempts = Rate(
             "attempts", limits.attempts, limits.attempt_every.total_seconds(), monotonic
         )
-        self._proxies = [ipaddress.ip_network(n, strict=False) for n in limits.trusted_proxies]
+        self._warned = False
+        self._proxies = [_network(name) for name in limits.trusted_proxies]
 
     def is_proxy(self, address: str) -> bool:
         """Say whether an address is a trusted proxy's."""
@@ -113,6 +118,9 @@ class Guard:
         """Return the caller's address: the last that no trusted proxy has of X-Forwarded-For."""
         address = peer
         hops = [hop.strip() for header in forwarded for hop in header.split(",")]
+        if hops and not self._warned and not self.is_proxy(peer):
+            self._warned = True  # once a process: anybody may send the header
+            log.warning("limits.unknown_proxy", peer=peer, set="[limits] trusted_proxies")
         while hops and self.is_proxy(address):
             address = hops.pop()
         return network_of(address)
@@ -159,6 +167,14 @@ def stranger(connection: HTTPConnection) -> Stranger:
         host = connection.client.host if connection.client else ""
         found = state["stranger"] = Stranger(Guard(Limits()), host)
     return found
+
+
+def _network(name: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(name, strict=False)
+    except ValueError as error:
+        text = f"[limits] trusted_proxies: {error}. Write an address, or a network as 10.0.0.0/8."
+        raise ConfigError([Problem(text)]) from error
 
 
 def network_of(address: str) -> str:

@@ -387,6 +387,7 @@ def section(
 
 
 def _value(kind: Any, value: Any, file: str, path: str, problems: list[Problem]) -> Any:
+    bounds, kind = kind, get_args(kind)[0] if get_origin(kind) is Annotated else kind
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return section(kind, value, file, path, problems)
     if get_origin(kind) is dict and isinstance(value, dict):
@@ -398,7 +399,7 @@ def _value(kind: Any, value: Any, file: str, path: str, problems: list[Problem])
     if get_origin(kind) is tuple and isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
     try:
-        return msgspec.convert(value, kind, strict=False)
+        return msgspec.convert(value, bounds, strict=False)
     except msgspec.ValidationError as error:
         hint = " Write it like '90s', '5m', '4h' or '2d'." if kind is timedelta else ""
         table, _, key = path.rpartition(".")

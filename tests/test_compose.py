@@ -31,7 +31,10 @@ def test_every_stage_runs_a_command_that_exists() -> None:
 
 def test_every_setting_of_compose_is_one() -> None:
     environ = {
-        k: re.sub(r"\$\{.*\}", "x", str(v)) for k, v in STAGES["ingest"]["environment"].items()
+        k: re.sub(r"\$\{\w+:\?.*\}", "x", str(v)).replace(
+            "${SANTRAL_LIMITS__TRUSTED_PROXIES:-}", ""
+        )
+        for k, v in STAGES["ingest"]["environment"].items()
     }
     dockerfile = (ROOT / "Dockerfile").read_text()
     environ |= dict(re.findall(r"(SANTRAL_OPS__\w+)=(\S+)", dockerfile))

@@ -6,6 +6,8 @@ from typing import Any
 
 import httpx2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runtime.health import Health
 from runtime.settings import Settings, Tokens
@@ -16,7 +18,7 @@ from workers.console.app import app
 SETTINGS = Settings(tokens=Tokens(door="d" * 30, desk="m" * 30, console="c" * 30, signing="s" * 30))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def console() -> AsyncIterator[str]:
     """A console without a store or a desk: what is refused before needs neither."""
     api = Api(settings=SETTINGS, desk=None, store=None)  # type: ignore[arg-type]  # never reached
@@ -49,3 +51,34 @@ async def test_no_metrics_on_the_consoles_port(console: str) -> None:
     async with httpx2.AsyncClient(base_url=console) as client:
         assert (await client.get("/metrics")).status_code == 404
         assert (await client.get("/readyz")).status_code == 200
+
+
+_BYTES = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), max_size=40)
+
+
+@given(
+    method=st.sampled_from(["GET", "POST", "HEAD", "PUT", "DELETE"]),
+    path=st.sampled_from([
+        "/", "/login", "/logout", "/language", "/messages", "/messages/x", "/messages/x/files/y",
+        "/desk/billing", "/desk/billing/1/reply", "/static/x", "/static/%2e%2e/app.py", "/entry",
+        "/v1/desk/billing/claim", "/v1/desk/items/1/reply", "/v1/messages/x", "/v1/incidents/x",
+        "/v1/links", "/incidents/x/confirm", "/%e9", "/openapi.json",
+    ]),
+    query=st.sampled_from(["", "token=%e9", "token=a.b.c", "token=.9.", "next=//x", "q=%00", "link=used"]),
+    headers=st.dictionaries(
+        st.sampled_from(["Cookie", "Authorization", "Origin", "Content-Type", "HX-Request"]), _BYTES,
+        max_size=4,
+    ),
+    body=st.one_of(st.binary(max_size=60), st.sampled_from([b"token=%ff&name=%00", b"path=//x"])),
+)  # fmt: skip
+async def test_no_request_of_a_stranger_is_a_500(
+    console: str, method: str, path: str, query: str, headers: dict[str, str], body: bytes
+) -> None:
+    lines = "".join(f"{name}: {value}\n" for name, value in headers.items())
+    status, text = await raw(
+        console,
+        f"{method} {path}?{query} HTTP/1.1\nHost: x\n{lines}"
+        f"Content-Length: {len(body)}\nConnection: close",
+        body,
+    )
+    assert 100 < status < 500, text

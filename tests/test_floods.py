@@ -20,7 +20,8 @@ from ingest.registry import HOOKS
 from runtime.guard import Guard, Rate, Stranger, Tally, network_of
 from runtime.limits import MIB, Limits, rows
 from runtime.ports import free_port
-from runtime.settings import MailDoor
+from runtime.settings import MailDoor, load
+from schemas.errors import ConfigError
 from tests.test_contract import CALLS
 from tests.test_door import TOKENS, opened, raw
 
@@ -307,6 +308,19 @@ def test_who_calls_is_told_by_trusted_proxies_alone() -> None:
         network_of("2001:db8:1:2:3::4") == network_of("2001:db8:1:2:ffff::") == "2001:db8:1:2::/64"
     )
     assert network_of("::ffff:203.0.113.9") == "203.0.113.9"
+
+
+def test_limits_are_written_as_every_other_setting(tmp_path: Path) -> None:
+    file = tmp_path / "santral.toml"
+    file.write_text('[limits]\nheader_time = "2m"\ntrusted_proxies = ["10.0.0.0/8"]\n')
+    environ = {"SANTRAL_LIMITS__CHAT_SESSIONS": "7"}
+    made = load(file, environ).limits
+    assert (made.header_time, made.chat_sessions) == (timedelta(minutes=2), 7)
+    listed = load(None, {"SANTRAL_LIMITS__TRUSTED_PROXIES": "10.0.0.1, ::1"}).limits
+    assert (made.trusted_proxies, listed.trusted_proxies) == (("10.0.0.0/8",), ("10.0.0.1", "::1"))
+    for wrong in ({"CHAT_SESSIONS": "0"}, {"TRUSTED_PROXIES": "proxy"}, {"HEADER_TIME": "soon"}):
+        with pytest.raises(ConfigError):
+            load(None, {f"SANTRAL_LIMITS__{k}": v for k, v in wrong.items()})
 
 
 def test_operations_has_a_row_for_every_limit() -> None:
