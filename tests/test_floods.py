@@ -304,6 +304,8 @@ def test_who_calls_is_told_by_trusted_proxies_alone() -> None:
     assert one.address("10.0.0.1", spoofed) == "1.1.1.1", "the last that is no proxy of ours"
     assert one.address("10.0.0.1", []) == "10.0.0.1"
     assert one.address("10.0.0.1", ["nonsense"]) == "nonsense"
+    with pytest.raises(ConfigError, match="trusted_proxies"):
+        Guard(Limits(trusted_proxies=("10.0.0.999",)))
     assert (
         network_of("2001:db8:1:2:3::4") == network_of("2001:db8:1:2:ffff::") == "2001:db8:1:2::/64"
     )
