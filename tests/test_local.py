@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -11,6 +12,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
+import httpx2
 import psutil
 import pytest
 from msgspec.structs import replace as replace_struct
@@ -33,6 +35,12 @@ def test_what_was_sent_before_a_restart_is_there_after_it(home: Path) -> None:
     access = Path(home / "var" / "access.json")
     assert stat.S_IMODE(access.stat().st_mode) == 0o600
     assert set(first.access["tokens"]) == {"door", "desk", "console"}
+    told = (home / "up.log").read_text()
+    assert first.access["tokens"]["console"] not in told, "no log opens the console for good"
+    (link,) = re.findall(r"http://\S+/\?token=\S+", told)
+    for cookie in (True, False):
+        answer = httpx2.get(link)
+        assert (answer.status_code, "set-cookie" in answer.headers) == (303, cookie), "once"
     sent = first.send("Faturam yanlış", "n1")
     listening = {
         c.laddr.ip for p in first.children().values() for c in p.net_connections() if c.status == "LISTEN"

@@ -1,0 +1,33 @@
+"""What all doors remember of calls: the first word stays, and a Redis that is away holds nobody up."""
+
+import pytest
+
+from ingest.call_memory import CallMemory
+from runtime.claims import connect
+from runtime.local import free_port
+from runtime.settings import Redis
+from tests.servers import valkey
+
+
+async def test_two_doors_remember_together_and_a_restart_forgets_nothing() -> None:
+    with valkey() as port:
+        redis = connect(Redis(url=f"redis://127.0.0.1:{port}/0"))
+        first, second = CallMemory(redis), CallMemory(redis)
+        assert await first.recall("t") is None
+        assert await first.remember("t", "one") == "one"
+        assert await second.remember("t", "two") == "one"
+        assert await second.recall("t") == "one"
+        assert await CallMemory(redis).recall("t") == "one", "as after a restart"
+        assert 0 < await redis.ttl("santral:call:t") <= 9 * 3600
+        await redis.aclose()
+
+
+@pytest.mark.parametrize("away", [True, False])
+async def test_without_redis_a_door_remembers_by_itself(away: bool) -> None:
+    redis = connect(Redis(url=f"redis://127.0.0.1:{free_port()}/0")) if away else None
+    memory = CallMemory(redis)
+    assert await memory.recall("t") is None
+    assert await memory.remember("t", "one") == "one"
+    assert await memory.remember("t", "two") == "one"
+    if redis is not None:
+        await redis.aclose()
