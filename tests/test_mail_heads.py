@@ -231,6 +231,13 @@ def test_a_forward_whose_fields_run_together_is_read() -> None:
     assert found.words == "Kutu kırık geldi.\nDeğiştirin."
 
 
+def test_the_title_of_an_original_is_no_part_of_a_forwards_note() -> None:
+    text = f"Bakar mısınız?\n\n--- Original Message ---\n{_block(LANGUAGES[1])}\n\n{BARE}"
+    found = read_forward(text, "FW: Paket")
+    assert found is not None
+    assert found.words == f"Bakar mısınız?\n\n{BARE}"
+
+
 def test_a_mail_that_is_only_a_forward_is_told_by_its_first_lines() -> None:
     found = read_forward(f"{_block(LANGUAGES[0])}\n\n{BARE}", "Paket")
     assert found is not None

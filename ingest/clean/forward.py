@@ -74,9 +74,18 @@ def read_forward(text: str, subject: str, *, is_reply: bool = False) -> Forward 
         recipients=header.parties(found.fields.get("to", "").encode()),
         text=_unquoted("\n".join(lines[found.after :])),
     )
-    note = "\n".join(lines[: found.first if title is None else title]).strip()
-    words = f"{cut_signature(note) if note else ''}\n\n{original.text}".strip()
+    note = _note(lines[: found.first if title is None else title])
+    words = f"{note}\n\n{original.text}".strip()
     return Forward(original, words if original.text else text)
+
+
+def _note(lines: list[str]) -> str:
+    """Return what who forwards wrote above the original, without a title right above that."""
+    last = next((i for i in range(len(lines) - 1, -1, -1) if lines[i].strip()), None)
+    if last is not None and read_title(lines[last]) is not None:
+        lines = lines[:last]
+    note = "\n".join(lines).strip()
+    return cut_signature(note).strip() if note else ""
 
 
 def forwarded(text: str, subject: str) -> Forwarded | None:

@@ -33,16 +33,14 @@ MAX_DEVICE_CHARS = 60
 MAX_LINE_CHARS = 160
 
 
-def _signing_lines() -> list[re.Pattern[str]]:
-    star = r"(?P<device>[^\n]{2,120})"
+def _signing_lines(star: str) -> list[str]:
     patterns = {p for language in LANGUAGES for p in language.sent_from.split("|") if p}
-    return [
-        re.compile(re.escape(pattern).replace(r"\*", star) + r"[.!]?", re.IGNORECASE)
-        for pattern in sorted(patterns, key=lambda p: (-len(p), p))
-    ]
+    longest_first = sorted(patterns, key=lambda pattern: (-len(pattern), pattern))
+    return [re.escape(pattern).replace(r"\*", star) + "[.!]?" for pattern in longest_first]
 
 
-_SIGNING = _signing_lines()
+_SIGNING = [re.compile(p, re.IGNORECASE) for p in _signing_lines(r"(?P<device>[^\n]{2,120})")]
+_MAY_SIGN = re.compile("|".join(_signing_lines(r"[^\n]{2,120}")), re.IGNORECASE)
 _TURKISH_SIGNING = re.compile("|".join(_TURKISH), re.IGNORECASE)
 _TITLES = (
     r"(?:yasal|gizlilik|hukuki) (?:uyarı|bildirim\w*|not\w*)\b",
@@ -110,7 +108,7 @@ def is_phone_line(line: str) -> bool:
     if _TURKISH_SIGNING.match(line):
         return True
     bare = line.strip(_BRACKETS)
-    for pattern in _SIGNING:
+    for pattern in _SIGNING if _MAY_SIGN.match(bare) else ():
         if match := pattern.match(bare):
             groups = match.groupdict()
             return "device" not in groups or _is_device(groups["device"], bare)
