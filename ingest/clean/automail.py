@@ -95,11 +95,9 @@ def _out_of_office(mail: Mail) -> str | None:
     subject, text = mail.get("subject"), mail.text[:_TEXT]
     submitted = mail.get("auto-submitted").lower()
     named = words.TITLE.match(subject)
-    away = words.AWAY.search(text)
-    ticket = _is_ticket(subject, text) and not (named or away)
-    if submitted.startswith("auto-replied") and not ticket:
+    if submitted.startswith("auto-replied") and not _is_ticket(subject, text):
         return f"Auto-Submitted: {submitted[:60]}"
-    if submitted and not submitted.startswith("no") and (named or away):
+    if submitted and not submitted.startswith("no") and (named or words.AWAY.search(text)):
         return f"Auto-Submitted: {submitted[:60]}"
     for name in _REPLIES:
         if mail.raw(name) is not None and mail.get(name).lower() not in ("no", "false", "0"):
@@ -117,7 +115,7 @@ def _out_of_office(mail: Mail) -> str | None:
     # the phrase, or nothing.
     rest = subject[named.end() :].strip(" .!-") if named else "?"
     titled = not rest or re.match(r":|until|till|message|notification|bildirim|mesaj", rest, re.I)
-    if titled and (suppressed or away):
+    if titled and (suppressed or words.AWAY.search(text)):
         return f"Subject: {subject[:60]}, and its words"
     return None
 
@@ -128,13 +126,16 @@ def _receipt(mail: Mail) -> str | None:
     submitted = mail.get("auto-submitted").lower()
     if submitted.startswith("auto-") and _is_ticket(subject, text):
         return f"Auto-Submitted: {submitted[:60]}, and its words"
+    if not _takes_no_answer(mail):
+        return None
+    if _has_machine_title(subject):
+        return "no-reply address and title"
     answers = (
         mail.raw("in-reply-to") is not None
         or mail.raw("references") is not None
         or ANSWER.match(subject) is not None
     )
-    told = _has_machine_title(subject) or words.MACHINE.search(text) or _is_ticket(subject, text)
-    if _takes_no_answer(mail) and told and (answers or _has_machine_title(subject)):
+    if answers and (words.MACHINE.search(text) or _is_ticket(subject, text)):
         return "no-reply address and its words"
     return None
 

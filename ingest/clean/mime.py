@@ -53,6 +53,7 @@ class Mail:
     charset: str | None = None
     """What the first text says it is in: the likeliest charset of raw header bytes too."""
     _parties: dict[str, tuple[Party, ...]] = field(default_factory=dict, repr=False)
+    _texts: dict[str, str] = field(default_factory=dict, repr=False)
 
     def raw(self, name: str) -> bytes | None:
         """Return the first value of a header as it came, None if there is none."""
@@ -69,8 +70,10 @@ class Mail:
 
     def get(self, name: str) -> str:
         """Return the first value of a header as text; empty if there is none."""
-        raw = self.raw(name)
-        return header.text(raw, self.charset) if raw is not None else ""
+        if name not in self._texts:
+            raw = self.raw(name)
+            self._texts[name] = header.text(raw, self.charset) if raw is not None else ""
+        return self._texts[name]
 
     def parties(self, name: str) -> tuple[Party, ...]:
         """Return everyone named in all headers of that name, in lower case."""
