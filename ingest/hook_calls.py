@@ -40,7 +40,12 @@ async def receive(
             now=now, fetch=_from_thread(fetch, loop), proven=prove, memory=_Bridged(memory, loop)
         )
         return await asyncio.to_thread(_run, hook, call, settings, tools)
-    except (Rejected, Retry):
+    except Rejected as error:
+        if proven or error.code.startswith("signature."):
+            raise
+        # How an unproven call is wrong would tell strangers which accounts are set up.
+        raise Rejected("signature.wrong", str(error)) from error
+    except Retry:
         raise
     except Exception as error:
         if proven:

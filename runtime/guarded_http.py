@@ -158,8 +158,11 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _begin(self, body_time: float) -> None:
         """Note who sends the request, and until when its body has to be here."""
+        address = self._peer
         forwarded = [v.decode("latin-1") for n, v in self.headers if n == b"x-forwarded-for"]
-        sender = Stranger(self.guard, self.guard.address(self._peer, forwarded))
+        if forwarded:
+            address = self.guard.address(address, forwarded)
+        sender = Stranger(self.guard, address)
         self._strangers.append(sender)
         self.scope["state"]["stranger"] = sender
         self._body_at = self.loop.time()

@@ -20,6 +20,7 @@ from ingest.accept import Ingest
 from ingest.channel import Context
 from ingest.door import Door, app
 from ingest.pending import Pending
+from ingest.registry import HOOKS
 from ingest.run import accounts as every_account
 from runtime import http
 from runtime.archive import Folder
@@ -194,6 +195,26 @@ async def test_nobody_learns_which_accounts_and_vendors_there_are(tmp_path: Path
             assert answers[0].status_code == 401
             assert answers[0].content == answers[1].content, "set up or not: the same answer"
         assert (await client.get("/metrics")).status_code == 404
+
+
+_PROOFS = (
+    "x-hub-signature-256", "x-slack-signature", "x-slack-request-timestamp", "x-line-signature",
+    "x-twilio-signature", "x-viber-content-signature", "x-discourse-event-signature",
+    "x-telegram-bot-api-secret-token", "x-twitter-webhooks-signature", "x-webhook-secret",
+    "x-twilio-email-event-webhook-signature", "x-twilio-email-event-webhook-timestamp",
+)  # fmt: skip
+
+
+async def test_a_vendor_that_is_not_set_up_is_no_other_than_one_that_is(tmp_path: Path) -> None:
+    async with opened(tmp_path) as door, httpx2.AsyncClient(base_url=door) as client:
+        for name in HOOKS:
+            for body in (b"{}", b"", b"timestamp=1&token=2&signature=3"):
+                told = await client.post(
+                    f"/v1/hooks/{name}/default", content=body,
+                    headers=dict.fromkeys(_PROOFS, "x") | {"authorization": "Bearer x"},
+                )  # fmt: skip
+                seen = (told.status_code, told.json()["code"])
+                assert seen == (401, "signature.wrong"), (name, body)
 
 
 async def test_the_home_page_names_the_console_to_this_machine_alone(tmp_path: Path) -> None:

@@ -28,7 +28,11 @@ class Vendor:
         self.thread = threading.get_ident()
         if call.body == b"before":
             raise KeyError("of a stranger")
+        if call.body == b"odd":
+            raise Rejected("json.malformed", "of a stranger")
         tools.proven()
+        if call.body == b"odd and proven":
+            raise Rejected("json.malformed", "of the vendor")
         if call.body == b"after":
             raise KeyError("of the vendor")
         return Taken(deliveries=(await tools.fetch("https://vendor.example/x"),))
@@ -54,6 +58,13 @@ async def fetch(url: str) -> bytes:
 async def test_nothing_is_kept_of_a_call_that_breaks_us_before_it_is_proven() -> None:
     with pytest.raises(Rejected, match=r"signature\.wrong"):
         await receive(Vendor(), call(b"before"), None, NOW, fetch)
+
+
+async def test_how_a_call_is_wrong_is_told_to_the_vendor_alone() -> None:
+    with pytest.raises(Rejected, match=r"signature\.wrong"):
+        await receive(Vendor(), call(b"odd"), None, NOW, fetch)
+    with pytest.raises(Rejected, match=r"^json\.malformed"):
+        await receive(Vendor(), call(b"odd and proven"), None, NOW, fetch)
 
 
 async def test_a_proven_call_that_breaks_us_is_ours_to_keep() -> None:
