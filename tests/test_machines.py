@@ -42,6 +42,28 @@ def test_an_address_that_nobody_reads_gets_no_answer(sender: str) -> None:
     assert _read(f"From: Magaza <{sender}>\nSubject: Kampanya", "Yeni ürünler.").flags == FLAG
 
 
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        (
+            "In-Reply-To: <m1@destek.example>\nSubject: Ticket Received - 286614",
+            "Talebiniz alındı, numaranız 286614.",
+        ),
+        ("Subject: Bilgi", "Bu e-posta otomatik oluşturulmuştur, lütfen yanıtlamayınız."),
+        ("Subject: Info", "This is an automated message. Please do not reply to this email."),
+    ],
+)
+def test_a_mail_that_says_it_is_a_machines_gets_no_answer(head: str, body: str) -> None:
+    made = _read(f"From: Destek <destek@baska.example>\n{head}", body)
+    assert (made.automatic, made.flags) == (None, FLAG)
+
+
+def test_a_persons_answer_that_quotes_a_machine_is_answered() -> None:
+    quote = "> Bu e-posta otomatik oluşturulmuştur, lütfen yanıtlamayınız."
+    head = "From: Ada <ada@ornek.example>\nIn-Reply-To: <m1@x>\nSubject: Ynt: Talebiniz alındı"
+    assert _read(head, f"Hâlâ bekliyorum.\n\n{quote}").flags == ()
+
+
 def test_a_form_that_names_the_customer_in_reply_to_is_answered() -> None:
     head = "From: Form <noreply@x.example>\nReply-To: ada@ornek.example\nSubject: İletişim formu"
     made = _read(head, "Ürün kırık geldi.")

@@ -67,6 +67,7 @@ def wants_no_answer(mail: Mail) -> bool:
         or (mail.raw("return-path") or b"").strip() == b"<>"
         or _takes_no_answer(mail)
         or _has_machine_title(mail.get("subject"))
+        or _says_machine(mail)
     )
 
 
@@ -81,6 +82,22 @@ def _has_machine_title(subject: str) -> bool:
     """Say whether a subject begins as programs begin it: "Automatic reply: …"."""
     named = words.TITLE.match(subject[:500])
     return named is not None and subject[named.end() :].lstrip(" ])")[:1] in (":", "：")
+
+
+def _says_machine(mail: Mail) -> bool:
+    """Say whether a mail says of itself that a machine wrote it, outside of what it quotes."""
+    subject = mail.get("subject")[:500]
+    if ANSWER.match(subject):
+        return False  # the words may be those of our own mail, below hers
+    if _answers(mail) and words.TICKET.search(subject):
+        return True
+    text = mail.text[:_TEXT]
+    hinted = any(word in text.lower() for word in words.MACHINE_HINTS)
+    return hinted and words.MACHINE.search(text) is not None
+
+
+def _answers(mail: Mail) -> bool:
+    return mail.raw("in-reply-to") is not None or mail.raw("references") is not None
 
 
 def _delivery(mail: Mail, raw: bytes, evidence: str) -> Automatic:
@@ -130,11 +147,7 @@ def _receipt(mail: Mail) -> str | None:
         return None
     if _has_machine_title(subject):
         return "no-reply address and title"
-    answers = (
-        mail.raw("in-reply-to") is not None
-        or mail.raw("references") is not None
-        or ANSWER.match(subject) is not None
-    )
+    answers = _answers(mail) or ANSWER.match(subject) is not None
     if answers and (words.MACHINE.search(text) or _is_ticket(subject, text)):
         return "no-reply address and its words"
     return None
