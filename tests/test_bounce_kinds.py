@@ -196,6 +196,39 @@ PROSE = [
         "---The following addresses had delivery errors---\n\nyok@musteri.example [User unknown]\n",
     ),
     (
+        "From: Zustellung <x@posta.example>\nSubject: Message delivery has failed",
+        "Unable to deliver message to: <yok@musteri.example>\nDelivery failed for the following reason:\n"
+        "Server mx.example[192.0.2.2] failed with: 550 <yok@musteri.example> No such user here\n",
+    ),
+    (
+        "From: postmaster@posta.example\nSubject: [BOUNCE]",
+        "I'm afraid I wasn't able to deliver your message to the following addresses.\n\n"
+        "Failed recipient(s):\nyok@musteri.example\n\nError message:\n550 5.1.1 no such user\n",
+    ),
+    (
+        "From: postmaster@posta.example\nSubject: **Message you sent blocked by our bulk email filter**",
+        "Your message to: yok@musteri.example\nwas blocked by our firewall. It has NOT BEEN DELIVERED.\n",
+    ),
+    (
+        "From: Posta <x@posta.example>\nSubject: Delivery Status",
+        "--- The following addresses had delivery problems ---\n\n"
+        "<yok@musteri.example>   (User unknown yok@musteri.example)\n",
+    ),
+    (
+        "From: x@posta.example\nReturn-Path: <>\nSubject: NOTICE: mail delivery status.",
+        "Your message could not be delivered:\n\n<yok@musteri.example>:\n550 unknown user\n",
+    ),
+    (
+        "From: Mail Administrator <postmaster@posta.example>\nSubject: Mail System Error",
+        "This Message was undeliverable due to the following reason:\n\nThe user(s) account is disabled.\n\n"
+        "<yok@musteri.example>: 550 user unknown\n",
+    ),
+    (
+        "From: System Administrator <postmaster@posta.example>\nSubject: Undeliverable: x",
+        "Your message\n\n  To: Yok\n  Subject: x\n\ndid not reach the following recipient(s):\n\n"
+        "yok@musteri.example on Thu, 19 Nov 2026 11:04:47\n    The recipient name is not recognized\n",
+    ),
+    (
         "From: PostMaster@posta.example\nSubject: 系统退信",
         "很抱歉，您的邮件被退回来了。\n收件人：\nyok@musteri.example\n550 User not found\n",
     ),

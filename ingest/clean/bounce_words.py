@@ -39,8 +39,8 @@ NO_REPLY = _any(r"(?:no[-_.]?reply|do[-_.]?not[-_.]?reply)[\w.+-]{0,40}@")
 
 SUBJECT = _any(
     "undeliver(?:ed|able)", "un-?delivered", "undelivered mail",
-    r"(?:mail|message|e-?mail) delivery (?:fail|problem|status|error|warning|subsystem"
-    "|delayed)",
+    r"(?:mail|message|e-?mail) delivery (?:has |was )?(?:fail|problem|status|error|warning"
+    "|subsystem|delayed)",
     "(?:mail|message|e-?mail) (?:could not be delivered|not delivered|system error"
     "|undeliver|delivery report)",
     "delivery (?:status notif|failure|failed|has failed|report|unsuccessful|problem"
@@ -59,6 +59,10 @@ SUBJECT = _any(
     "notification d.[ée]chec", "mensaje no entregado", "devoluci[oó]n",
     "correo devuelto", "mancata consegna", "non recapitabile", "не доставлен",
     "недоставлен", "onbestelbaar", "niet afgeleverd", "olevererbart", "配信", "送達",
+    r"delivery status\W*$", "notice: mail delivery", "(?:a )?message you sent (?:was )?blocked",
+    "problems? delivering (?:your |the )?(?:mail|message|e-?mail)",
+    r"(?:sorry, )?your (?:mail|message|e-?mail) (?:\w+ ){0,2}(?:not be|not|un)? ?deliver",
+    "your (?:mail|message|e-?mail) (?:was|has been) (?:rejected|blocked|returned|refused)",
     "there was an error sending your", "permanent delivery", "(?:could|can) ?not send",
     r"(?:teslim edilem|iletilem|ulaştırılam|gönderilem)\w*(?: *:|$)", "no se pudo entregar",
     "no se puede entregar", "no entregad", "n[ãa]o (?:foi )?(?:poss[íi]vel )?entreg",
