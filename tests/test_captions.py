@@ -4,7 +4,7 @@ import pytest
 
 from ingest.clean.calls import captions, plain
 from ingest.clean.calls.forms import heard
-from ingest.clean.calls.heard import Said, merged
+from ingest.clean.calls.heard import Said, merged, number
 
 CUE = "WEBVTT\n\n00:01.000 --> 00:04.000\n"
 
@@ -15,8 +15,10 @@ CUE = "WEBVTT\n\n00:01.000 --> 00:04.000\n"
         ("<b Modemim bozuk", "Modemim bozuk"),
         ("Modemim <i.sesli bozuk", "Modemim bozuk"),
         ("<lang tr-TR Modemim bozuk", "Modemim bozuk"),
-        ("<ruby>Modem<rt>modem bozuk", "Modemmodem bozuk"),
-        ("<ruby>Modem<rt>okunuş</rt></ruby> bozuk", "Modem bozuk"),
+        ("<ruby>Modem<rt>modem bozuk", "Modem modem bozuk"),
+        ("<ruby>Modem<rt>okunuş</rt></ruby> bozuk", "Modem okunuş bozuk"),
+        ("<rt>Modem bozuk</rt>", "Modem bozuk"),
+        ("< 00:01.000>Modem bozuk", "Modem bozuk"),
         ("Modemim</b bozuk", "Modemim bozuk"),
         ("Fatura <100 TL> olmalı", "Fatura <100 TL> olmalı"),
         ("5 < 7 ve <b>kalın</b>", "5 < 7 ve kalın"),
@@ -66,3 +68,7 @@ def test_blank_lines_before_captions_are_passed() -> None:
         heard(("\n" * 50_000 + "00:01.000 --> 00:04.000\nMerhaba").encode()).turns[0].text
         == "Merhaba"
     )
+
+
+def test_a_number_beyond_all_bounds_is_none() -> None:
+    assert number(10**400) == 0.0

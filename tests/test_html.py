@@ -70,3 +70,9 @@ def test_characters_for_private_use_are_a_customers_text() -> None:
 
 def test_a_reference_to_a_number_of_thousands_of_digits_is_no_character() -> None:
     assert to_text("a&#" + "9" * 5000 + ";b&#" + "0" * 5000 + "65;") == "a\ufffdbA"
+
+
+@pytest.mark.parametrize("verb", ["napisał(a)", "пише", "kirjoitti", "写道", "ha scritto"])
+def test_a_quotation_below_a_programs_sentence_is_an_answered_mail(verb: str) -> None:
+    html = f"Gelmedi.<div>Destek {verb}:<br></div><blockquote>Yolda.</blockquote>"
+    assert to_text(html) == f"Gelmedi.\nDestek {verb}:\n> Yolda."

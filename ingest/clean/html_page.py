@@ -6,13 +6,17 @@ before each line, as in plain text, so that answers between its lines are told f
 
 import re
 
+from ingest.clean.mail_heads import VERBS
+
 MAX_QUOTE_DEPTH = 20
 """Quotations within quotations that get a mark of their own: each line repeats all marks."""
 
 _CITED = re.compile(
     r"type\s{0,9}=\s{0,9}[\"']?cite|gmail_quote|moz-|yahoo_quoted|protonmail_quote|\bcite\b", re.I
 )
-_HEADED = re.compile(r"(?:wrote|yazdı|yazmış|schrieb|écrit|escribió|>)\s{0,9}:\s{0,99}$", re.I)
+_HEADED = re.compile(
+    rf"(?:{'|'.join(map(re.escape, VERBS))}|[>)])\s{{0,9}}[:：]\s{{0,99}}$", re.IGNORECASE
+)
 _HEAD_CHARS = 200  # looked at before a quotation
 
 PARAGRAPHS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "figure"})

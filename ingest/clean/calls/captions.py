@@ -13,14 +13,15 @@ _TIME = r"(?:(\d{1,9}):)?(\d{1,9}):(\d{1,2})(?:[.,](\d{1,3}))?"
 _CUE = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}(.*)$")
 _SRT_INDEX = re.compile(r"^\s*\d{1,9}\s*$")
 _VOICE = re.compile(r"<v(?:\.[^\s<>]*)?[ \t]+([^<>\n]*)>", re.IGNORECASE)
-_STAMP = re.compile(r"<\d[\d:.]*>")
+_STAMP = re.compile(r"<[ \t]{0,9}\d[\d:.]*>")
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>|</?>|\{\\[^{}]*\}")
 _UNCLOSED = re.compile(
     r"</?(?:(?:c|i|b|u|v|ruby|rt)(?:\.[^\s<>]*)?|lang(?: [a-z]{2,3}(?:-\w{2,8}){0,3})?)(?![^\s<>])",
     re.IGNORECASE,
 )
 """The mark of a tag that never closes: what stands behind it may be words, and stays."""
-_RUBY = re.compile(r"<rt(?:\.[^<>]*)?>[^<]*(?:</rt>|(?=</ruby>))", re.IGNORECASE)
+_RUBY = re.compile(r"</?rt(?:\.[^\s<>]*)?>", re.IGNORECASE)
+"""What is written above a word: said or not, none of it is lost."""
 _APART = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s|$)")
 _SPACES = re.compile(r"[^\S\n]+")
 
@@ -185,7 +186,7 @@ def _spoken(body: str, start: float, end: float) -> list[Said]:
 
 def plain(text: str) -> str:
     """Return a cue's text without tags, with its character references resolved."""
-    text = _UNCLOSED.sub("", _TAG.sub("", _STAMP.sub("", _RUBY.sub("", text))))
+    text = _UNCLOSED.sub("", _TAG.sub("", _STAMP.sub("", _RUBY.sub(" ", text))))
     text = resolve(text).replace("\u200e", "").replace("\u200f", "")
     lines = [_SPACES.sub(" ", line).strip() for line in text.split("\n")]
     return "\n".join(line for line in lines if line)

@@ -135,7 +135,7 @@ def role(told: str | None) -> Role | None:
 def number(told: Text, scale: float = 1.0) -> float:
     try:
         made = float(told or 0) / scale
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
     return made if math.isfinite(made) and made >= 0 else 0.0
 
