@@ -36,6 +36,7 @@ _DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _ID = re.compile(r"<[!-;=?-~]+>")
 _PLAIN = re.compile("[ -~]*")
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 _ENCODED = "=?"  # the begin of an encoded word
 
 
@@ -143,7 +144,9 @@ def _meant(mail: OutgoingMail) -> list[tuple[str, str]]:
 
 
 def _phrase(name: str) -> str:
-    """Return a display name: a quoted string, or encoded words (RFC 5322, 3.4)."""
+    """Return a display name: atoms, a quoted string, or encoded words (RFC 5322, 3.4)."""
+    if _ATOMS.fullmatch(name) and _ENCODED not in name and len(name) < _LINE:
+        return name
     if _PLAIN.fullmatch(name) and _ENCODED not in name and len(name) < _LINE:
         return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return " ".join(_encoded_words(name))
