@@ -13,6 +13,7 @@ from aiokafka import TopicPartition
 from ingest.channels.chat import Chat
 from runtime.bus import reader
 from runtime.clock import Clock
+from runtime.faults import guard
 from runtime.health import Fresh
 from runtime.log import get
 from runtime.settings import Kafka
@@ -77,7 +78,8 @@ class Replies:
                 self.fresh.succeeded()
                 for records in batch.values():
                     for record in records:
-                        self._take(record.value)
+                        with guard(log, "chat_replies", offset=record.offset):
+                            self._take(record.value)
         finally:
             await consumer.stop()
 

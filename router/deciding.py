@@ -5,6 +5,7 @@ Before: run.py decoded a record of messages.v1 or outcomes.v1. After: run.py pro
 What is encoded here is whole: run.py never writes a half of a decision.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -42,6 +43,21 @@ class Result(msgspec.Struct, frozen=True):
     decision: bytes = b""
     item: bytes | None = None
     faulted: bool = False
+
+
+class FaultRuns:
+    """Faults in a row in each partition: `limit` of them are an alarm, and stop nothing, since
+    triage has every message."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._runs: Counter[tuple[str, int]] = Counter()
+
+    def note(self, place: tuple[str, int], *, faulted: bool) -> None:
+        """Note how a record of a partition was decided; log the alarm once a run."""
+        self._runs[place] = self._runs[place] + 1 if faulted else 0
+        if self._runs[place] == self._limit:
+            log.error("router.faults", topic=place[0], partition=place[1], bad=self._limit)
 
 
 def decide_record(

@@ -26,7 +26,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from router import model_file, rules, standing
 from router.decide import Decided, one
-from router.deciding import STEP, Result, decide_record, read_together
+from router.deciding import STEP, FaultRuns, Result, decide_record, read_together
 from router.entities import Pattern
 from router.model import AT_ONCE
 from router.open_incidents import OpenIncidents
@@ -159,7 +159,7 @@ class Router:
         self._archive = archive
         self._states = Conversations()
         self._poison: Counter[tuple[str, int]] = Counter()
-        self._faults: Counter[tuple[str, int]] = Counter()
+        self._faults = FaultRuns(settings.router.poison_in_a_row)
         self._paused: set[tuple[str, int]] = set()
         self._swept_at = clock.now()
         self._transactions = Transactions(settings.kafka, clock)
@@ -315,18 +315,12 @@ class Router:
             result = decide_record(decoded, look, self._policy, now, read)
         except Rejected as refusal:
             self._bury(record, decoded, refusal, now)
-            self._note_fault(place, faulted=True)
+            self._faults.note(place, faulted=True)
             return
-        self._note_fault(place, faulted=result.faulted)
+        self._faults.note(place, faulted=result.faulted)
         self._put(result, partition, batch, envelope.traceparent_of(record.headers()))
         if self._shadow is not None and isinstance(decoded, Message) and not result.faulted:
             self._beside(decoded, result, batch, now)
-
-    def _note_fault(self, place: tuple[str, int], *, faulted: bool) -> None:
-        """Raise an alarm when faults of ours come in a row; the line goes on all the same."""
-        self._faults[place] = self._faults[place] + 1 if faulted else 0
-        if self._faults[place] == self._settings.router.poison_in_a_row:
-            log.error("router.faults", topic=place[0], partition=place[1], bad=self._faults[place])
 
     def _beside(self, message: Message, result: Result, batch: Batch, now: datetime) -> None:
         """Count what the candidate makes of a message; whatever it does, the line moves on."""

@@ -7,10 +7,11 @@ from typing import Any, cast
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from router import fault
 from router.decide import one
-from router.deciding import Result, decide_record
+from router.deciding import FaultRuns, Result, decide_record
 from router.entities import Pattern
 from router.model import Model
 from router.offline import decide_lines
@@ -229,6 +230,18 @@ def test_only_where_not_even_triage_can_have_it_is_it_refused() -> None:
     with pytest.raises(Rejected) as error:
         _decide(message(POISON), None, by)
     assert error.value.code == "router.bug"
+
+
+def test_faults_in_a_row_are_an_alarm_once_and_stop_nothing() -> None:
+    runs, place = FaultRuns(3), ("messages.v1", 0)
+    with capture_logs() as lines:
+        for faulted in (True, True, False, True, True):
+            runs.note(place, faulted=faulted)
+        runs.note(("messages.v1", 1), faulted=True)
+        assert lines == []
+        for _ in range(5):
+            runs.note(place, faulted=True)
+    assert [(x["event"], x["partition"], x["bad"]) for x in lines] == [("router.faults", 0, 3)]
 
 
 def test_an_incident_that_can_not_be_read_costs_none_of_the_others() -> None:

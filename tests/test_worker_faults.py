@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -18,8 +18,10 @@ from runtime.faults import guard, is_outage
 from runtime.health import Health
 from runtime.settings import Redis, Settings
 from schemas import topics
-from schemas.decision import WorkItem
+from schemas.decision import Decision, WorkItem
 from schemas.errors import Rejected, Retry, Unavailable
+from schemas.incident import Incident
+from schemas.message import Message
 from schemas.outcome import Outcome, Reply
 from tests.samples import NOW, message, policy
 from tests.servers import valkey
@@ -28,6 +30,7 @@ from workers import acknowledge, desk_feed, replies
 from workers.acknowledge import Acknowledger
 from workers.actions.reply_email import Account
 from workers.desk_feed import Feed
+from workers.holding import Holding
 from workers.replies import Replies
 
 log = logs.get(__name__)
@@ -145,6 +148,48 @@ async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
     await asyncio.gather(*working, return_exceptions=True)
     await publisher.stop()
     await redis.aclose()
+
+
+class _Published:
+    """A publisher that fails for one message, and keeps what it was given."""
+
+    def __init__(self, poisoned: str) -> None:
+        self.records: list[Any] = []
+        self._poisoned = poisoned
+
+    async def publish(self, _topic: str, _key: str, record: Any, **_more: Any) -> None:
+        """Keep a record."""
+        if self._poisoned in (getattr(record, "message", ""), *getattr(record, "messages", ())):
+            raise KeyError(self._poisoned)
+        self.records.append(record)
+
+
+class _Answered(Holding):
+    """Holding texts for items that are known."""
+
+    items: list[WorkItem]
+
+    def due(self, record: Incident) -> tuple[Incident, list[tuple[Message, Decision]], int]:
+        """Return all of them."""
+        return record, [(i.message, i.decision) for i in self.items], 0
+
+
+async def test_a_holding_text_that_can_not_be_sent_to_one_is_sent_to_the_others() -> None:
+    items = _items()
+    published = _Published(items[POISONED].message.id)
+    holding = _Answered(
+        Settings(), cast("Any", None), cast("Any", published), SystemClock()
+    )  # fmt: skip
+    holding.items = items
+    before = counted("santral-holding")
+    told = Incident(
+        id="i", brand="default", status="answered", title="t", opened_at=NOW, at=NOW,
+        text_tr="Çalışıyoruz", text_en="We are on it", agent="ada",
+    )  # fmt: skip
+    await holding._answer(told)
+    answered = {r.message for r in published.records if isinstance(r, Reply)}
+    assert answered == {i.message.id for n, i in enumerate(items) if n != POISONED}
+    assert counted("santral-holding") == before + 1
 
 
 def test_an_outage_is_told_from_a_fault() -> None:

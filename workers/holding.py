@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, text
 from runtime import metrics
 from runtime.bus import Lag, Publisher, follow
 from runtime.clock import Clock
+from runtime.faults import guard
 from runtime.log import get
 from runtime.settings import Settings
 from schemas import envelope, topics
@@ -90,7 +91,9 @@ class Holding:
             await asyncio.sleep(_LOOK_S)
         sent = 0
         for message, decision in found:
-            sent += await self._send(known, message, decision)
+            # One customer's fault keeps the holding text from none of the others.
+            with guard(log, GROUP, message=message.id, incident=known.id):
+                sent += await self._send(known, message, decision)
         if sent:
             log.info("incident.answered", id=known.id, conversations=sent, agent=known.agent)
 
