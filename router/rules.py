@@ -136,10 +136,11 @@ class Pack:
                 if term not in found:
                     found[term] = word
             for term, piece, whole, pattern in phrases:
-                if piece in spaced and term not in looked:
-                    looked.add(term)
-                    if whole or pattern.search(spaced) is not None:
-                        found[term] = pattern
+                if term in looked:
+                    continue
+                looked.add(term)
+                if piece in spaced and (whole or pattern.search(spaced) is not None):
+                    found[term] = pattern
         return found
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from router import reasons, standing
 from router.decide import Decided, apply, decide, one
-from router.entities import entities, iban_holds, identity_holds
+from router.entities import entities
 from router.rules import compile_pack
 from router.run import policy as router_policy
 from runtime.settings import Settings
@@ -22,9 +22,11 @@ from schemas.conversation import ConversationState
 from schemas.decision import Evidence, Reason, WorkItem
 from schemas.errors import ConfigError
 from schemas.fold import fold
+from schemas.iban import iban_holds
 from schemas.message import Automatic, Event, Handle, Message, Party
 from schemas.otherwise import otherwise
 from schemas.outcome import Outcome
+from schemas.personal_numbers import identity_holds
 from tests.samples import NOW, PACK, message, policy
 
 

@@ -16,12 +16,18 @@ import pytest
 
 from ingest.clean import html_page, html_tokens
 from ingest.clean.calls import captions, forms
+from ingest.clean.composing import compose
 from ingest.clean.forward import forwarded
 from ingest.clean.html import to_text
 from ingest.clean.mail_message import message
 from ingest.clean.mail_programs import LANGUAGES
+from ingest.clean.mojibake import repair_mojibake
 from ingest.clean.reply import own_words
+from router.entities import entities
+from schemas.fold import fold
 from schemas.message import TEXT_LIMIT
+from schemas.personal_numbers import find_personal_numbers
+from tests.samples import PACK
 
 GROWTH = 8
 """How much longer the long input is."""
@@ -174,6 +180,52 @@ _DAEMON = "From: MAILER-DAEMON@b.example\r\nSubject: failure notice\r\n\r\n"
 _SNS = "From: no-reply@sns.amazonaws.com\r\nSubject: a\r\n\r\n"
 _BOUNCES = frozenset(_bounce_markers())
 _HALF = TEXT_LIMIT // 2
+
+
+_NUMBERS = frozenset(
+    [
+        "4",
+        "4 ",
+        "4242 ",
+        "532-",
+        "0532 111 22 33 ",
+        "+9",
+        "+90 ",
+        "TR12",
+        "NL91ABNA ",
+        "()1",
+        "293 048 571 10 ",
+        "vkn 4561237896 ",
+        "1,1",
+        "1.111",
+        "(",
+        "siparis 5(TR124111 ",
+        "12345 fatura ",
+        "5 tl ",
+        "12/12/12 ",
+        "5 mayis ",
+        "a@b.example ",
+        "@a.",
+    ]
+)
+_CONCERNS = frozenset(
+    ["fatura ", "fatura", "iptal etmek ", "siparis 5(TR124111 ", "my order ", "a ", "i", " ", "\n"]
+)
+_LETTERS = frozenset(["ý", "þ ", "sayýlý ", "Ã¼", "ÅŸ", "Ã„Â±", "â€œ", "ğŸ", "i̇", "̇", "ạ́", "Þór\n"])
+
+
+def _find_entities(text: str) -> object:
+    return entities(text, fold(text))
+
+
+def _hit_rules(text: str) -> object:
+    return PACK.hits(text, fold(text))
+
+
+def _repair(text: str) -> object:
+    return repair_mojibake(compose(text))
+
+
 _WORDS = frozenset(_mail_markers())
 PARSERS = [
     Parser("own words", lambda text: own_words(text, is_reply=True), _WORDS, long_chars=_HALF),
@@ -192,6 +244,10 @@ PARSERS = [
     Parser("delivery reports", _parse(_REPORT), _BOUNCES, reads_lines=False),
     Parser("notices of SNS", _parse(_SNS), _BOUNCES, reads_lines=False),
     Parser("html", to_text, frozenset(_html_markers()), reads_lines=False),
+    Parser("entities", _find_entities, _NUMBERS, reads_lines=False),
+    Parser("personal numbers", find_personal_numbers, _NUMBERS, reads_lines=False),
+    Parser("rules", _hit_rules, _CONCERNS, reads_lines=False),
+    Parser("letters", _repair, _LETTERS, reads_lines=False),
 ]
 
 
