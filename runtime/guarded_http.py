@@ -59,6 +59,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._refused = self._upgraded = False
         self._strangers: deque[Stranger] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
         shared = self.guard.is_proxy(self._peer)
         self._counted = self.guard.connections.take(self._peer, shared=shared)
         if not self._counted:
@@ -69,6 +70,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Give back everything."""
         self._disarm()
+        self._read()
         self._uncount()
         while self._strangers:
             self._strangers.popleft().release()
@@ -142,13 +144,32 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self._strangers:
             self._strangers.popleft().release()
-        if not self._in_head and self.cycle.response_complete and self.cycle.more_body:
+        if self.transport.is_closing():
+            self._end_unread()
+        elif not self._in_head and self.cycle.response_complete and self.cycle.more_body:
             self._arm(_LINGER_S, self.transport.close)
+
+    def pause_writing(self) -> None:
+        """Give a caller who does not read a while, and no longer."""
+        super().pause_writing()
+        pause = self.guard.limits.answer_pause.total_seconds()
+        self._unread = self.loop.call_later(pause, self._answer_late)
+
+    def resume_writing(self) -> None:
+        """The caller reads again."""
+        super().resume_writing()
+        self._read()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close what is idle, even where the last answer was not read."""
+        super().timeout_keep_alive_handler()
+        self._end_unread()
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over to the WebSocket, which is counted as a chat from here on."""
         self._upgraded = True
         self._disarm()
+        self._read()
         self._uncount()
         self.app_state = {**self.app_state, "stranger": self._strangers[-1]}
         super().handle_websocket_upgrade()
@@ -182,6 +203,19 @@ class GuardedProtocol(HttpToolsProtocol):
             self._refuse(408, "body_time")
             return
         self._arm(min(due, max(self._body_end, now + 0.1)) - now, self._body_late)
+
+    def _answer_late(self) -> None:
+        metrics.count("santral_callers_refused_total", reason="answer_pause")
+        self.transport.abort()
+
+    def _end_unread(self) -> None:
+        """See that a connection which is closing is closed: it waits for its last bytes."""
+        self._arm(self.guard.limits.answer_pause.total_seconds(), self._answer_late)
+
+    def _read(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _refuse(self, status: int, reason: str, *, counted: bool = False) -> None:
         """Answer and close; what the application does for this caller ends."""

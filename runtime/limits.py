@@ -36,6 +36,9 @@ class Limits(Record, frozen=True, kw_only=True):
     body_pause: Annotated[timedelta, Meta(description="without a byte of a body that is due")] = (
         timedelta(seconds=10)
     )
+    answer_pause: Annotated[
+        timedelta, Meta(description="in which a caller takes nothing of an answer")
+    ] = timedelta(seconds=30)
     unproven_bytes: Annotated[
         int, Meta(ge=MIB, description="of bodies of all callers who are not proven yet")
     ] = 128 * MIB

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from ingest import chat_door, mail_door
 from ingest.channels import chat
 from ingest.registry import HOOKS
+from runtime import metrics
 from runtime.guard import Guard, Rate, Stranger, Tally, network_of
 from runtime.limits import MIB, Limits, rows
 from runtime.ports import free_port
@@ -114,6 +116,23 @@ async def test_a_body_that_drips_is_ended_after_its_time(tmp_path: Path, callers
         dripping = asyncio.create_task(drip())
         assert await _status(reader) == 408
         dripping.cancel()
+
+
+async def test_a_caller_who_does_not_read_is_ended(tmp_path: Path, callers: Callers) -> None:
+    async with opened(tmp_path, limits=Limits(answer_pause=SHORT)) as door:
+        before = _ended("answer_pause")
+        sent = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 300
+        await callers.open(door, sent)
+        async with asyncio.timeout(10):
+            while _ended("answer_pause") == before:
+                await asyncio.sleep(0.02)
+
+
+def _ended(reason: str) -> float:
+    """Return how many callers were refused for a reason."""
+    told = metrics.exposition().decode()
+    found = re.search(rf'santral_callers_refused_total{{reason="{reason}"}} ([\d.]+)', told)
+    return float(found[1]) if found else 0.0
 
 
 @pytest.mark.parametrize(
