@@ -52,7 +52,8 @@ class Progress:
         if not self._unpacking:
             return f"fetched {self._collected} of {self._wanted} packages, {self._mb:.0f} MB"
         done = sum(1 for _ in self._folder.glob("*.dist-info"))
-        return f"unpacked {min(done, self._unpacking)} of {self._unpacking} packages"
+        done = min(done, self._unpacking)
+        return f"unpacked {done} of {self._unpacking} packages ({self._mb:.0f} MB)"
 
 
 def main() -> int:

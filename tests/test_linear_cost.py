@@ -29,6 +29,8 @@ from schemas.message import TEXT_LIMIT
 from schemas.personal_numbers import find_personal_numbers
 from tests.samples import PACK
 
+pytestmark = pytest.mark.slow  # a megabyte for each marker, each timed three times
+
 GROWTH = 8
 """How much longer the long input is."""
 

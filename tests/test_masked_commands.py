@@ -18,7 +18,8 @@ from tests.samples import NOW, message
 from tests.test_commands import run
 from tests.test_masking import IBAN, IDENTITY, decision
 from tests.test_tap import _write
-from workers.recorder import Rows, take, write
+from workers.record_rows import Rows, take
+from workers.record_store import write
 from workers.run import MIGRATIONS
 
 MESSAGE = "7d1f0c52-3a55-5b0e-9d7f-2f6c1c1c9d11"
