@@ -126,3 +126,28 @@ def test_a_lists_own_mails_are_the_lists() -> None:
     assert _read(f"{head}\nX-List-Administrivia: yes\nSubject: x", "x").automatic is not None
     customer = "From: Ada <ada@ornek.example>\nList-Id: <destek.x.example>\nX-Mailman-Version: 3"
     assert _read(f"{customer}\nSubject: Fatura", "Fatura yanlış.").automatic is None
+
+
+SUBJECTS = (
+    "Teslim edilemeyen sipariş", "Undelivered parcel", "Returned to sender", "Delivery failed twice",
+    "Mail delivery problem", "Delivery status?", "Gönderilemedi", "Your mail was rejected",
+    "User unknown", "DSN: modem", "Warning: message", "Nicht zugestellt", "devolución del pedido",
+    "Talebim alındı", "Ticket opened wrongly", "Success!", "Abuse report", "配送について",
+)  # fmt: skip
+BODIES = (
+    "Kargo alıcı bulunamadı diyor, adres doğru: ada@ornek.example",
+    "The courier says recipient unknown. My e-mail: ada@ornek.example",
+    "Size yazdığım mail geri döndü: 550 5.1.1 user unknown <destek@firma.example>",
+    "Sipariş 4.1.2 numaralı kutuda, teslim edilemedi yazıyor. 550 TL ödedim.",
+    "Posta kutum dolu, yeni adresim ada2@ornek.example",
+    "My order was not delivered.\n\n-----Original Message-----\nFrom: <destek@firma.example>\n"
+    "To: ada@ornek.example\nMessage-ID: <a@firma.example>\n\nselam",
+)
+
+
+@pytest.mark.parametrize("thread", ["", "\nIn-Reply-To: <a@firma.example>"])
+@pytest.mark.parametrize("subject", SUBJECTS)
+@pytest.mark.parametrize("body", BODIES)
+def test_what_customers_write_of_deliveries_is_theirs(subject: str, body: str, thread: str) -> None:
+    made = _read(f"From: Ada Su <ada@ornek.example>\nSubject: {subject}{thread}", body)
+    assert (made.automatic, made.flags) == (None, ())

@@ -93,7 +93,8 @@ def _sign_in_words(mail: Mail, subject: str, sender: str) -> str | None:
     if not by_subject or words.PERSON.search(notice):
         return None
     # A sender like any other: then it must read like a mail server's in every way.
-    if words.MACHINE.search(notice) or (phrase and (server or alone)):
+    mails = encloses or alone or (code and words.OF_MAIL.search(notice))
+    if words.MACHINE.search(notice) or (phrase and mails):
         return f"Subject: {subject[:80]}"
     return None
 

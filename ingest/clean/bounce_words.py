@@ -188,10 +188,13 @@ PERSON = _any(
     r"\b(?:I am|I have|I can|I want|my|me|please help|thanks|thank you|regards|hello|dear)\b",
     r"\b(?:ben|bana|benim|biz|lütfen|teşekkür\w*|merhaba|selam\w*|sayın|saygılar\w*|siparişim\w*|"
     r"kargom\w*|faturam\w*|ürünüm\w*|istiyorum|rica)\b",
+    # The first person of any verb: yazdım, ödedim, bekliyorum, alamadım.
+    r"\b\w{2,20}(?:[dt][ıiuü]m|yorum|yoruz|[dt][ıiuü]k)\b|\b(?:yazdığım|diyor\w*)\b",
 )  # fmt: skip
 """Words of people: whoever has an address like any other and writes so is none of the servers."""
 
 OF_MAIL = _any(
+    r"deliver\w* (?:\w+ )?(?:e-?mail|message|mail)\b", "(?:mail|message) delivery",
     "recipient", "mailbox", "following (?:user|address)", "mail (?:server|system)",
     "your (?:e-?mail|message)", "iletiniz", "e-?postan[ıi]z", "votre message", "ihre nachricht",
     "su mensaje", "il (?:suo|tuo) messaggio", "your mail", "メール", "宛先", "受信者", "邮件",

@@ -66,7 +66,8 @@ MACHINE_HINTS = (
 """Without one of these words MACHINE finds nothing; they are looked for faster."""
 
 TICKET = re.compile(
-    r"ticket (?:received|created|opened)|(?:ticket|case|request|incident) (?:#|no\.? ?|number )?"
+    r"ticket (?:received|created|opened)(?:\s*[-:#\[(]|$)"
+    r"|(?:ticket|case|request|incident) (?:#|no\.? ?|number )?"
     r"[\[(#]?[\w-]{1,20}[\])]? (?:has been|was) (?:received|created|opened|registered|logged)"
     r"|(?:your|the) (?:request|message|e-?mail|ticket|inquiry|enquiry|support request)"
     r"(?: \S{1,30})? (?:has been|was) (?:received|created|registered|logged)"
@@ -74,11 +75,12 @@ TICKET = re.compile(
     r"|awaits moderator approval"
     r"|thank you for (?:contacting|writing to|your (?:message|e-?mail|request))[^\n]{0,80}"
     r"(?:ticket|reference|case) (?:number|no|id|#)"
-    r"|(?:talebi|ba[şs]vuru|kayd|mesaj|iletin|[şs]ik[âa]yet|bildirim)\w{0,8} (?:taraf[ıi]m[ıi]za "
-    r"|ba[şs]ar[ıi]yla |sistemimize )?(?:al[ıi]nd|al[ıi]nm[ıi][şs]|olu[şs]turul|kaydedil|ula[şs])"
-    r"|(?:talep|ba[şs]vuru|kay[ıi]t|takip) (?:numaran[ıi]z|no)|(?:ihre|votre|su) (?:anfrage|demande"
+    r"|(?:talebi|ba[şs]vuru|kayd|mesaj|ileti|[şs]ik[âa]yet|bildirim)\w{0,4}n[ıiuü]z"
+    r" (?:taraf[ıi]m[ıi]za |ba[şs]ar[ıi]yla |sistemimize )?"
+    r"(?:al[ıi]nd|al[ıi]nm[ıi][şs]|olu[şs]turul|kaydedil|ula[şs])"
+    r"|(?:talep|ba[şs]vuru|kay[ıi]t|takip) numaran[ıi]z|(?:ihre|votre|su) (?:anfrage|demande"
     r"|solicitud)[^\n]{0,40}(?:erhalten|eingegangen|reçue|recibid)",
-    re.IGNORECASE,
+    re.IGNORECASE | re.MULTILINE,
 )
 """A ticket system says that it has got ours."""
 
