@@ -1,6 +1,7 @@
 """The road from outside: a message in, its queue with the reason, an answer, the outcome."""
 
 import asyncio
+import base64
 import contextlib
 import hmac
 import json
@@ -18,6 +19,7 @@ from websockets.exceptions import ConnectionClosed
 
 from schemas.base import conversation_id
 from tests.channels.test_whatsapp import body, signed
+from tests.hostile_mail import FIXED, HOSTILE
 from tests.servers import Dovecot, Smtp, Up, Vendor, wait
 
 
@@ -242,6 +244,29 @@ def test_what_staff_wrote_down_is_answered_by_mail_or_by_calling_back(road: Up, 
     assert (told.status_code, told.json()["code"]) == (409, "reply.forbidden")
     assert "call back" in told.json()["text"]
     assert road.act(item, "complete").status_code == 200
+
+
+def test_a_subject_that_would_be_headers_is_words_in_the_mail_that_we_send(
+    road: Up, dovecot: Dovecot, smtp: Smtp
+) -> None:
+    inner = HOSTILE[0]
+    customer, staff = f"{_new()}@ornek.example", f"{_new()}@ornek.example"
+    coded = base64.b64encode(inner.encode()).decode()
+    dovecot.deliver(
+        "destek", f"From: {customer}\r\nSubject: =?utf-8?b?{coded}?=\r\nMessage-ID: <{_new()}@ornek.example>\r\n"
+        f"\r\nFaturam yanlış kesilmiş".encode()
+    )  # fmt: skip
+    noted = {"kind": "note", "sender": {"email": staff}, "subject": inner}
+    sent = road.send("Faturam yanlış", _new(), **noted)
+    item = road.claim("billing", sent["conversation"])
+    assert road.act(item, "reply", text="Bakıyoruz.").status_code == 200
+    for address in (customer, staff):
+        mail = wait("our mail", lambda to=address: smtp.to(to))[0]
+        assert mail.get_content_type() == "text/plain"
+        assert "Reply-To" not in mail
+        assert inner in mail["Subject"]
+        assert "<h1>" not in mail.get_payload()
+        assert [h for h in mail.keys() if h in FIXED] == FIXED  # noqa: SIM118 - a header's keys repeat
 
 
 def test_an_answer_that_comes_back_is_told_in_its_conversation(
