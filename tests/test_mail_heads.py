@@ -138,11 +138,20 @@ def test_the_banner_of_a_gateway_is_cut_and_a_persons_warning_is_not() -> None:
         "Gelen kargo:\nFrom: İzmir\nTo: Ankara\nGelmedi.",
         "3 Mart 2026 günü kurye bana yazdı:\nKapıdayım\nAma gelmedi.",
         "On the phone your colleague wrote:\nwe pay it back\nYou did not.",
+        "Merhaba,\n12.03.2026 14:30 tarihinde kuryeniz yazdı:\nadreste yok\nEvdeydim.",
+        "Merhaba,\n12.03.2026 14:30 tarihinde ekibiniz şunu yazdı:\nçözüldü\nÇözülmedi.",
+        "Hello,\nOn 12 March 2026 the courier wrote:\nnobody at home\nI was.",
+        "Kargom:\nGönderen: Ada Su\nAlıcı: Ali <ali@ornek.example>\nTarih: 12.03.2026\nNerede?",
         "Sepette 3 ürün vardı, sayfada yazdı:\nstok yok",
     ],
 )
 def test_a_persons_own_list_or_story_stays(text: str) -> None:
     assert own_words(text, is_reply=True) == text
+
+
+def test_a_person_who_is_called_deniz_is_quoted() -> None:
+    sentence = "12.03.2026 14:30 tarihinde Deniz Akdeniz <deniz@marka.example> şunu yazdı:"
+    assert own_words(f"{OWN}\n\n{sentence}\n\n{BARE}", is_reply=True) == OWN
 
 
 def test_words_above_between_and_below_quotations_stay() -> None:

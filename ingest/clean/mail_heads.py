@@ -102,6 +102,12 @@ _NARRATED = re.compile(
     re.IGNORECASE,
 )
 """Words of a person who says what was written to them. No mail program writes those."""
+_NARRATED_AUTHOR = re.compile(
+    r"\b(?:your|my|the (?:courier|driver|agent|seller|store|shop|company)|kurye\w*|satıcı\w*|"
+    r"(?!\w*deniz\b)\w{2,30}n[iıuü]z)\b",
+    re.IGNORECASE,
+)
+"""How a person calls somebody without an address: "temsilciniz", "the courier"."""
 _VIA = re.compile(r".{1,80} via .{1,80}")
 _UNSAID = re.compile(
     rf"{_PREFIX}\d{{4}}[-/]\d{{1,2}}[-/]\d{{1,2}}(?: \d{{1,2}}:\d\d)?"
@@ -140,17 +146,19 @@ def read_block(lines: list[str], first: int) -> tuple[int, dict[str, str]] | Non
     if field is None:
         return None
     fields, after, blanks, strangers = {field.key: field.value}, first + 1, 0, 0
+    latest = field.key
     for index in range(first + 1, min(len(lines), first + MAX_BLOCK_LINES)):
         line = lines[index]
         field = read_field(line)
         if field is not None:
             if field.key in fields:
                 break
-            fields[field.key] = field.value
+            fields[field.key], latest = field.value, field.key
             after, blanks, strangers = index + 1, 0, 0
         elif not line.strip(" \t>*"):
             blanks += 1
         elif _continues(line, lines[index - 1]) and not blanks:
+            fields[latest] += f" {line.strip()}"
             strangers += 1
         else:
             break
@@ -175,12 +183,12 @@ def is_certain(fields: dict[str, str]) -> bool:
     """Say whether a block of header fields is a mail program's and no person's list."""
     if "from" not in fields or len(fields) < 3:
         return False
-    people = " ".join(fields.get(key, "") for key in ("from", "to", "cc", "reply-to"))[:2000]
-    if _ADDRESS.search(people):
+    authors = f"{fields['from'][:400]} {fields.get('reply-to', '')[:400]}"
+    if _ADDRESS.search(authors):
         return True
-    return "subject" in fields and (
-        len(fields) >= 4 or _CLOCK.search(fields.get("date", "")[:200]) is not None
-    )
+    # A parcel's form names people and a day, too. It has neither a subject nor a time.
+    has_clock = _CLOCK.search(fields.get("date", "")[:200]) is not None
+    return "subject" in fields and (len(fields) >= 4 or has_clock)
 
 
 def find_head(lines: list[str], index: int, *, is_reply: bool, quotes: Quotes) -> Head | None:
@@ -287,6 +295,8 @@ def is_head(sentence: str, *, starts: bool, quoted: bool) -> bool:
         return False
     stripped = sentence.rstrip(" *-").rstrip()
     address = _ADDRESS.search(sentence) is not None
+    if not address and _NARRATED_AUTHOR.search(sentence):
+        return False
     clock, year = _CLOCK.search(sentence), _YEAR.search(sentence)
     dated = clock is not None or year is not None
     verb = _last_verb(stripped)
