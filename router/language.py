@@ -17,7 +17,7 @@ from router.model_file import load
 from router.words import Known
 from schemas.fold import fold
 
-_FOREIGN = re.compile(r"[əƏñßãõøåłőű]|\b[qQ][aıoueAIOUE]\w*[ıışğİŞĞ]")
+_FOREIGN = re.compile(r"[əƏñÑßãÃõÕøØåÅłŁőŐűŰ]|\b[qQ][aıoueAIOUE]\w*[ışğŞĞ]")
 """Letters of neither language; a q before a Turkish letter is Azerbaijani."""
 
 _BEYOND = re.compile("[^\x00-\u024f]")  # Latin letters end there
@@ -75,7 +75,9 @@ _ENDINGS = (
     "lerim", "lari", "leri", "madim", "medim", "yim", "yum", "dim", "dum", "tim", "tum", "digim",
     "dugum", "mamis", "memis", "acak", "ecek", "lik", "luk", "imiz", "umuz", "siniz", "sunuz",
 )  # fmt: skip
-_TURKISH = frozenset("şğıİŞĞ")
+_TURKISH = frozenset("şğ")
+"""Not ı and İ: they come and go when a text is put in capitals or small letters."""
+
 _OTHERS = frozenset("əƏňýäåæøßñãõéèêëàáóòíìúùąęćłńśżźčšžřůěőűșțþð")
 _LETTERS = _TURKISH | _OTHERS
 _LETTERS_IN = 600  # characters
@@ -146,7 +148,7 @@ def languages(texts: Sequence[str], words: Sequence[Sequence[str]]) -> list[str]
 def _bare(text: str) -> str:
     """Return the beginning of a text without names, links and addresses, which are in no
     language."""
-    return _NAMES.sub(" ", text[: 3 * _ENOUGH])[:_ENOUGH]
+    return " ".join(_NAMES.sub(" ", text[: 6 * _ENOUGH]).split())[:_ENOUGH]
 
 
 def _latin(text: str) -> bool:
@@ -169,7 +171,7 @@ def _by_words(text: str, words: Sequence[str]) -> str:
             thirds[name] = thirds.get(name, 0.0) + 1
     third = max(thirds.values()) if thirds else 0.0
     if not text.isascii():
-        letters = _LETTERS.intersection(text[:_LETTERS_IN])
+        letters = _LETTERS.intersection(text[:_LETTERS_IN].lower())
         if not letters.isdisjoint(_TURKISH):
             turkish += _LETTER
         third += _OTHER * len(letters - _TURKISH)
