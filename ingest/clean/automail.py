@@ -174,11 +174,11 @@ def _list(mail: Mail) -> str | None:
 
 def _report(mail: Mail, raw: bytes) -> Automatic:
     """A multipart/report is a machine's; its report-type, or what is in it, says which."""
-    told = re.search(
+    report_type = re.search(
         rb"report-type\s{0,9}=\s{0,9}[\"']?([\w-]+)", mail.raw("content-type") or b"", re.I
     )
     inside = " ".join(a.type for a, _ in mail.files)
-    name = told[1].decode().lower() if told else inside.replace("message/", "")
+    name = report_type[1].decode().lower() if report_type else inside.replace("message/", "")
     evidence = f"multipart/report {name}"[:120]
     if "disposition-notification" in name:
         return Automatic(kind="receipt", evidence=evidence)

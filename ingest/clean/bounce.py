@@ -87,7 +87,7 @@ def _sign_in_words(mail: Mail, subject: str, sender: str) -> str | None:
     failed = by_subject and (phrase or server or not words.PERSON.search(notice))
     if (by_path or master) and (failed or (phrase and server)):
         return "Return-Path and a failure's words" if by_path else f"From: {sender[:80]}"
-    alone = words.OF_MAIL.search(notice) and _others(notice, _ours(mail), alone=True)
+    alone = words.OF_MAIL.search(notice) and _named_addresses(notice, _ours(mail), alone=True)
     if gateway and phrase and words.OF_POST.search(notice) and (code or alone):
         return f"From: {sender[:80]}"
     if not by_subject or words.PERSON.search(notice):
@@ -120,52 +120,57 @@ def read(mail: Mail, raw: bytes) -> Bounce | None:
     notice = _notice(mail)
     failed = [report for report in read_reports(mail, notice) if not report.reached]
     if failed:
-        who = [report.recipient for report in failed]
-        why = failed[0].reason
+        recipients = [report.recipient for report in failed]
+        reason = failed[0].reason
         hard = any(report.hard for report in failed)
         delayed = all(report.delayed for report in failed)
     else:
-        who, delayed = _told(mail, raw, notice)
-        who = who or _addressee(mail)
+        recipients, delayed = _prose_recipients(mail, raw, notice)
+        recipients = recipients or _addressee(mail)
         code = words.CODE.search(notice)
         status = code[0] if code else ""
-        why = _line(notice, who) or status
+        reason = _reason(notice, recipients) or status
         # A code 4.x in prose is what the last try met; whether there will be another, words tell.
-        delayed = delayed or _later(notice)
+        delayed = delayed or _is_delay(notice)
         full = words.FULL.search(notice) and not words.MISSING.search(notice)
-        hard = not delayed and not full and is_hard(_status(status), why)
+        hard = not delayed and not full and is_hard(_status(status), reason)
     original = _original(mail, notice)
-    if not who and original is None:
+    if not recipients and original is None:
         return None
     return Bounce(
-        recipient=who[0] if who else "", recipients=tuple(dict.fromkeys(who))[:_LIMIT],
-        hard=hard, delayed=delayed, reason=why[:300], original=original,
-    )  # fmt: skip
+        recipient=recipients[0] if recipients else "",
+        recipients=tuple(dict.fromkeys(recipients))[:_LIMIT],
+        hard=hard,
+        delayed=delayed,
+        reason=reason[:300],
+        original=original,
+    )
 
 
-def _told(mail: Mail, raw: bytes, notice: str) -> tuple[list[str], bool]:
+def _prose_recipients(mail: Mail, raw: bytes, notice: str) -> tuple[list[str], bool]:
     """Return the recipients that a notice in prose names, and whether it says it goes on trying."""
     listed = header.parties(mail.all("x-failed-recipients"))
-    who = [h.value for p in listed for h in p.handles]
-    if who:
-        return who, False
+    failed = [h.value for p in listed for h in p.handles]
+    if failed:
+        return failed, False
     own = _ours(mail)
     if raw.count(b"\n", 0, _SCANNED) > _SCANNED // 8:
-        return _others(notice, own), False  # lines of nothing: its patterns would take minutes
+        # Lines of nothing: its patterns would take minutes.
+        return _named_addresses(notice, own), False
     try:
         soft, hard = all_failures(email.message_from_bytes(raw[:_SCANNED], policy=compat32))
     except Exception:  # noqa: BLE001 - its detectors fall over odd mail; the places are left then
         soft, hard = frozenset(), frozenset()
-    known = sorted(
+    addresses = sorted(
         header.normal_address(a.decode("utf-8", "replace").strip(" <>\"'")) for a in soft | hard
     )
-    known = [a for a in known if "@" in a and a not in own]
-    if known:
-        return known, bool(soft) and not hard
-    return _others(notice, own), False
+    addresses = [a for a in addresses if "@" in a and a not in own]
+    if addresses:
+        return addresses, bool(soft) and not hard
+    return _named_addresses(notice, own), False
 
 
-def _others(notice: str, own: set[str], *, alone: bool = False) -> list[str]:
+def _named_addresses(notice: str, own: set[str], *, alone: bool = False) -> list[str]:
     """Return the addresses that a notice is about: at a line's start, else (not if `alone`) the
     first that is named; never one of our `own`."""
     first: list[str] = []
@@ -205,7 +210,7 @@ def _status(code: str) -> str:
     return code if code.count(".") == 2 else f"{code[:1]}."
 
 
-def _later(notice: str) -> bool:
+def _is_delay(notice: str) -> bool:
     return words.DELAY.search(notice) is not None and words.GIVEN_UP.search(notice) is None
 
 
@@ -227,7 +232,7 @@ def _addressee(mail: Mail) -> list[str]:
     return []
 
 
-def _line(notice: str, who: list[str]) -> str:
+def _reason(notice: str, who: list[str]) -> str:
     """Return the line that says why: with a code or a cause, else what stands at the recipient."""
     lines = [" ".join(x.split()) for x in notice.split("\n")]
     for pattern in (words.CODE, words.FULL, words.MISSING):

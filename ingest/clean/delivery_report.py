@@ -50,8 +50,8 @@ def read_reports(mail: Mail, notice: str) -> list[Delivery]:
     blocks = [b for a, data in mail.files if a.type in KINDS for b in _blocks(text_of(data))]
     if not blocks:
         enclosed = [text_of(data) for a, data in mail.files if a.type in ORIGINALS]
-        found = [(text, match) for text in enclosed if (match := _ENCLOSED.search(text))]
-        blocks = [b for text, match in found for b in _blocks(text[match.end() :])]
+        reports = [(text, match) for text in enclosed if (match := _ENCLOSED.search(text))]
+        blocks = [b for text, match in reports for b in _blocks(text[match.end() :])]
     return [delivery for block in blocks[:_BLOCKS] if (delivery := _delivery(block, notice))]
 
 
@@ -89,8 +89,8 @@ def _delivery(block: str, notice: str) -> Delivery | None:
     if not recipient:
         return None
     action = _field(block, "Action").lower()
-    found = _STATUS.search(_field(block, "Status"))
-    status = found[1] if found else ""
+    code = _STATUS.search(_field(block, "Status"))
+    status = code[1] if code else ""
     diagnosis = _field(block, "Diagnostic-Code")
     if status in ("", "5.0.0", "5.1.0", "4.0.0") and (better := _STATUS.search(diagnosis)):
         status = better[1]
@@ -106,7 +106,7 @@ def _delivery(block: str, notice: str) -> Delivery | None:
 
 
 def _field(block: str, name: str) -> str:
-    found = re.search(
+    value = re.search(
         rf"^{name}[ \t]{{0,9}}:[ \t]*([^\n]*(?:\n[ \t]+[^\n]+){{0,8}})", block, re.M | re.I
     )
-    return re.sub(r"\s+", " ", found[1]).strip() if found else ""
+    return re.sub(r"\s+", " ", value[1]).strip() if value else ""

@@ -38,9 +38,9 @@ def boundary(value: bytes) -> bytes:
 def filename(disposition: bytes, kind: bytes) -> str:
     """Return an attachment's name from its two headers, without any path; empty if none."""
     for value, name in ((disposition, b"filename"), (kind, b"name")):
-        found = _rfc2231(value, name) or _simple(value, name)
-        if found:
-            return re.split(r"[/\\]", found)[-1][:_NAME_CHARS]
+        title = _rfc2231(value, name) or _simple(value, name)
+        if title:
+            return re.split(r"[/\\]", title)[-1][:_NAME_CHARS]
     return ""
 
 
@@ -56,8 +56,8 @@ def _simple(value: bytes, name: bytes) -> str:
     )  # fmt: skip
     if match is None:
         return ""
-    found = value[match.start(1) : match.end(1)]
-    return header.text(found.strip().strip(b'"').replace(b'\\"', b'"'))
+    written = value[match.start(1) : match.end(1)]
+    return header.text(written.strip().strip(b'"').replace(b'\\"', b'"'))
 
 
 def _pieces(value: bytes, name: bytes) -> list[tuple[bool, bytes]]:

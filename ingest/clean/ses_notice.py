@@ -93,9 +93,9 @@ def _notice(text: str) -> _Notice | None:
     # SNS writes how to unsubscribe below the JSON, and some servers fold it.
     for body in (text[begin:], _FOLD.sub("", text[begin:]), text[begin:].replace("\n", "")):
         end = body.find("\n--\n")
-        whole = body[: body.rfind("}", 0, end if end >= 0 else None) + 1]
-        wrapped = _decoded(_Wrapped, whole)
-        notice = _decoded(_Notice, wrapped.message if wrapped and wrapped.message else whole)
+        document = body[: body.rfind("}", 0, end if end >= 0 else None) + 1]
+        wrapped = _decoded(_Wrapped, document)
+        notice = _decoded(_Notice, wrapped.message if wrapped and wrapped.message else document)
         if notice is not None:
             return notice
     return None
@@ -112,19 +112,22 @@ def _bounce(notice: _Notice, kind: str) -> Bounce | None:
     delayed = kind == "DeliveryDelay"
     event = notice.delivery_delay if delayed else notice.bounce
     listed = event.delayed_recipients if delayed else event.bounced_recipients
-    who = [header.normal_address(r.email_address) for r in listed if "@" in r.email_address]
-    who = who or [header.normal_address(a) for a in notice.mail.destination if "@" in a]
+    failed = [header.normal_address(r.email_address) for r in listed if "@" in r.email_address]
+    failed = failed or [header.normal_address(a) for a in notice.mail.destination if "@" in a]
     original = _original(notice.mail)
-    if not who and original is None:
+    if not failed and original is None:
         return None
     first = listed[0] if listed else _Recipient()
     cause = f"{event.bounce_type} {event.bounce_sub_type}".strip()
     reasons = (first.diagnostic_code, cause, event.delay_type, notice.reject.reason, kind)
     return Bounce(
-        recipient=who[0] if who else "", recipients=tuple(dict.fromkeys(who))[:_RECIPIENTS],
-        hard=event.bounce_type == "Permanent", delayed=delayed, original=original,
+        recipient=failed[0] if failed else "",
+        recipients=tuple(dict.fromkeys(failed))[:_RECIPIENTS],
+        hard=event.bounce_type == "Permanent",
+        delayed=delayed,
+        original=original,
         reason=next(reason for reason in reasons if reason)[:300],
-    )  # fmt: skip
+    )
 
 
 def _original(mail: _Mail) -> str | None:

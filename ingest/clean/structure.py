@@ -93,9 +93,9 @@ def split_parts(part: Part, separator: bytes) -> Iterator[Part]:
     """Yield the parts of a multipart, each when it is asked for; nothing when it has none."""
     kind = "message/rfc822" if part.kind == "multipart/digest" else ""
     begin: int | None = None
-    for at, match in _separators(part, separator):
+    for start, match in _separators(part, separator):
         if begin is not None:
-            yield read_part(part.data, begin, _line_end(part.data, begin, at), kind)
+            yield read_part(part.data, begin, _line_end(part.data, begin, start), kind)
         begin = match.end()
         if match[1]:
             return
@@ -114,18 +114,18 @@ def separator_of(part: Part) -> bytes:
 def _separators(part: Part, separator: bytes) -> Iterator[tuple[int, re.Match[bytes]]]:
     """Yield the place of every line that is this separator, and what stands behind it."""
     needle = b"--" + separator
-    at = part.data.find(needle, part.start, part.end)
-    while at >= 0:
-        match = _SEPARATOR_END.match(part.data, at + len(needle), part.end)
-        if match and (at == part.start or part.data[at - 1 : at] == b"\n"):
-            yield at, match
-        at = part.data.find(needle, at + len(needle), part.end)
+    start = part.data.find(needle, part.start, part.end)
+    while start >= 0:
+        match = _SEPARATOR_END.match(part.data, start + len(needle), part.end)
+        if match and (start == part.start or part.data[start - 1 : start] == b"\n"):
+            yield start, match
+        start = part.data.find(needle, start + len(needle), part.end)
 
 
-def _line_end(data: bytes, begin: int, at: int) -> int:
+def _line_end(data: bytes, begin: int, end: int) -> int:
     """Return where a part ends: the line end before a separator is the separator's."""
-    at -= at > begin and data[at - 1 : at] == b"\n"
-    return at - (at > begin and data[at - 1 : at] == b"\r")
+    end -= end > begin and data[end - 1 : end] == b"\n"
+    return end - (end > begin and data[end - 1 : end] == b"\r")
 
 
 def guess_separator(part: Part) -> bytes:
