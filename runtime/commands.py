@@ -6,6 +6,7 @@ can't answer.
 """
 
 import asyncio
+import contextlib
 import importlib
 import json
 import re
@@ -66,13 +67,26 @@ def open_store(ctx: click.Context) -> Any:
     """Return the store's engine; a store whose profile is stopped is read, with a note."""
     settings = running_settings(ctx, "the store")
     # After the check: a command that can't answer says so before it loads what reads the store.
+    from sqlalchemy import text
+    from sqlalchemy.exc import SQLAlchemyError
+
     from runtime.reach import is_running
     from runtime.store import engine
 
     if settings.store_url.startswith("sqlite") and not is_running(settings):
         click.echo(f"note: nothing runs with {settings.home_path}, this is what it recorded before",
                    err=True)  # fmt: skip
-    return engine(settings.store_url)
+    made = engine(settings.store_url)
+    try:
+        with made.connect() as connection:
+            connection.execute(text("SELECT 1 FROM messages WHERE 1 = 0"))
+    except SQLAlchemyError as error:
+        made.dispose()
+        raise Unavailable(
+            f"the store {made.url!r} can't be read ({str(error).splitlines()[0]}). Set `url` in "
+            "[store], and start the console once: it makes the tables"
+        ) from error
+    return made
 
 
 def check_id(identifier: str, source: str, *, beginning: bool = False) -> str:
@@ -111,16 +125,27 @@ def send(ctx: click.Context, files: tuple[Path, ...], text: str | None, account:
         ctx.exit(1)
 
 
-def _door(settings: Any, *, reading: bool = False) -> Any:
-    """Return a client of the door; who reads needs another token than who hands in."""
+@contextlib.contextmanager
+def _door(settings: Any, *, reading: bool = False) -> Iterator[Any]:
+    """Give a client of the door; who reads needs another token than who hands in."""
     import httpx2
 
-    tokens = settings.tokens
+    tokens, url = settings.tokens, settings.console.door_url
     token = tokens.console or tokens.desk if reading else tokens.door
-    return httpx2.Client(
-        base_url=settings.console.door_url, timeout=60,
-        headers={"Authorization": f"Bearer {token}"},
-    )  # fmt: skip
+    if not token:
+        name = "SANTRAL_TOKENS__CONSOLE" if reading else "SANTRAL_TOKENS__DOOR"
+        raise Unavailable(
+            f"there is no token for the door at {url}: set {name}, or SANTRAL_HOME to the folder "
+            "of what runs"
+        )
+    headers = {"Authorization": f"Bearer {token}"}
+    try:
+        with httpx2.Client(base_url=url, timeout=60, headers=headers) as client:
+            yield client
+    except httpx2.TransportError as error:
+        raise Unavailable(
+            f"the door at {url} stopped answering ({type(error).__name__}): see `santral status`"
+        ) from error
 
 
 def _parcels(

@@ -6,7 +6,6 @@ when the supervisor itself is killed, the kernel ends its children.
 """
 
 import asyncio
-import ctypes
 import fcntl
 import functools
 import json
@@ -17,19 +16,15 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 import msgspec
-from redis import Redis as Valkey
-from redis.exceptions import RedisError
 
 from runtime import kafka_local, sign_in_link
 from runtime.bus import ensure_topics
+from runtime.child import Child, bind_to_parent, describe_ending, end, is_alive, is_ready, pings
 from runtime.clock import SystemClock
 from runtime.ports import Choice, Ports, choose_ports, free_port
 from runtime.settings import SIGNING_FILE, Settings
@@ -40,32 +35,11 @@ from schemas.topics import all_topics
 # A child that lived this long is healthy: its next restart is quick again.
 _HEALTHY_S = 30.0
 _LONGEST_DELAY_S = 30.0
-_STOP_S = 15.0
 _READY_S = 120.0
 _DEMO_LINES = 100_000  # a minute
 _LOG_LIMIT = 10 * 1024 * 1024
 
 Say = Callable[[str], None]
-
-
-@dataclass(eq=False)
-class Child:
-    """One process: how it is started, and whether it is ready."""
-
-    name: str
-    command: list[str]
-    environ: dict[str, str] = field(default_factory=dict)
-    ready: Callable[[], bool] = lambda: True
-    process: asyncio.subprocess.Process | None = None
-    restarts: int = 0
-
-
-def _bind_to_parent(parent: int) -> None:
-    """In the child, before it runs: on Linux, ask the kernel to end it with its parent."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
-        if os.getppid() != parent:
-            os._exit(1)
 
 
 class Supervisor:
@@ -143,7 +117,7 @@ class Supervisor:
         kafka = Child("kafka", broker.command())
         await self._spawn(valkey)
         await self._spawn(kafka)
-        await asyncio.to_thread(broker.wait, lambda: _alive(kafka))
+        await asyncio.to_thread(broker.wait, lambda: is_alive(kafka))
         await self._until(valkey)
         self._watch(kafka)
         self._watch(valkey)
@@ -194,7 +168,7 @@ class Supervisor:
             "--appendonly", "yes", "--appendfsync", "everysec", "--daemonize", "no",
             "--save", "", "--maxmemory", "512mb", "--maxmemory-policy", "noeviction",
         ]  # fmt: skip
-        return Child("valkey", command, ready=lambda: _pings(port))
+        return Child("valkey", command, ready=lambda: pings(port))
 
     def _stage(
         self, name: str, command: list[str], ready_url: str | None = None, *, ops: bool = True
@@ -212,7 +186,7 @@ class Supervisor:
         return Child(
             name, [sys.executable, "-m", "runtime.cli", *command],
             {**environ, "SANTRAL_OPS__PORT": str(port)},
-            ready=(lambda: _http_ok(url)) if ops else (lambda: True),
+            ready=(lambda: is_ready(url)) if ops else (lambda: True),
         )  # fmt: skip
 
     def _environ(self) -> dict[str, str]:
@@ -278,7 +252,7 @@ class Supervisor:
                 # The demo tells how it goes: that is for whoever started it.
                 stdout=None if child.name == "demo" else log,
                 env={**os.environ, **child.environ},
-                preexec_fn=functools.partial(_bind_to_parent, os.getpid()),
+                preexec_fn=functools.partial(bind_to_parent, os.getpid()),
                 start_new_session=True,
             )  # fmt: skip
 
@@ -297,7 +271,7 @@ class Supervisor:
             delay = 0.5 if time.monotonic() - born > _HEALTHY_S else delay
             child.restarts += 1
             self._say(
-                f"{child.name} ended ({_ending(code)}), starting it again in {delay:g} s; "
+                f"{child.name} ended ({describe_ending(code)}), starting it again in {delay:g} s; "
                 f"log: {self._home / 'log' / child.name}.log"
             )
             await asyncio.sleep(delay)
@@ -331,14 +305,14 @@ class Supervisor:
         await asyncio.gather(*self._watching, return_exceptions=True)
         order = {"demo": 0, "ingest": 1, "valkey": 3, "kafka": 4}
         for rank in range(5):
-            group = [c for c in self._children_alive() if order.get(c.name, 2) == rank]
-            await asyncio.gather(*(_end_one(c) for c in group))
+            group = [c for c in self._living_children() if order.get(c.name, 2) == rank]
+            await asyncio.gather(*(end(c) for c in group))
         (self._home / "access.json").unlink(missing_ok=True)
         if self._lock is not None:
             self._lock.close()
 
-    def _children_alive(self) -> list[Child]:
-        return [c for c in self._children if _alive(c)]
+    def _living_children(self) -> list[Child]:
+        return [c for c in self._children if is_alive(c)]
 
     def _tell(self, seconds: float) -> None:
         access, home = self.access, self._home
@@ -359,47 +333,6 @@ class Supervisor:
             "Send something:       santral send --text 'Kargom nerede?'\n"
             "Ctrl-C stops all of it; everything is kept."
         )
-
-
-async def _end_one(child: Child) -> None:
-    process = child.process
-    if process is None or process.returncode is not None:
-        return
-    try:
-        process.send_signal(signal.SIGCONT)
-        process.terminate()
-    except ProcessLookupError:
-        return
-    try:
-        async with asyncio.timeout(_STOP_S):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-
-
-def _alive(child: Child) -> bool:
-    return child.process is not None and child.process.returncode is None
-
-
-def _ending(code: int) -> str:
-    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
-
-
-def _pings(port: int) -> bool:
-    try:
-        with Valkey(port=port, socket_timeout=1) as client:
-            return bool(client.ping())
-    except (RedisError, OSError):
-        return False
-
-
-def _http_ok(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 def up(settings: Settings, say: Say, demo_rate: float | None, ports: Choice) -> None:

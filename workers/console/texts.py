@@ -28,8 +28,8 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "sign_out": ("Çıkış", "Sign out"),
     "token": ("Erişim anahtarı", "Access token"),
     "token_help": (
-        "`santral up` yazdırır; var/access.json içinde de bulunur.",
-        "Printed by `santral up`; also in var/access.json.",
+        "`santral env` yazdırır (CONSOLE_TOKEN).",
+        "`santral env` prints it (CONSOLE_TOKEN).",
     ),
     "link_used": (
         "Bu bağlantı kullanılmış ya da süresi dolmuş. Erişim anahtarıyla girin.",

@@ -1,0 +1,86 @@
+"""One process of the local profile: how it starts, whether it is ready, how it ends.
+
+Before: runtime/local.py. After: Kafka, Valkey and the stages as children that never outlive their
+parent.
+"""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from redis import Redis as Valkey
+from redis.exceptions import RedisError
+
+_STOP_S = 15.0  # a stage finishes what it has in hand; longer, and it hangs
+
+
+@dataclass(eq=False)
+class Child:
+    """One process: how it is started, and whether it is ready."""
+
+    name: str
+    command: list[str]
+    environ: dict[str, str] = field(default_factory=dict)
+    ready: Callable[[], bool] = lambda: True
+    process: asyncio.subprocess.Process | None = None
+    restarts: int = 0
+
+
+def bind_to_parent(parent: int) -> None:
+    """In the child, before it runs: on Linux, ask the kernel to end it with its parent."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+        if os.getppid() != parent:
+            os._exit(1)
+
+
+async def end(child: Child) -> None:
+    """Ask a child to end, and make it when it takes too long; a frozen one is woken first."""
+    process = child.process
+    if process is None or process.returncode is not None:
+        return
+    try:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+    except ProcessLookupError:
+        return
+    try:
+        async with asyncio.timeout(_STOP_S):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def is_alive(child: Child) -> bool:
+    """Say whether its process runs."""
+    return child.process is not None and child.process.returncode is None
+
+
+def describe_ending(code: int) -> str:
+    """Return the name of the signal that ended it, or its exit code in words."""
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+def pings(port: int) -> bool:
+    """Say whether a Valkey on this port answers."""
+    try:
+        with Valkey(port=port, socket_timeout=1) as client:
+            return bool(client.ping())
+    except (RedisError, OSError):
+        return False
+
+
+def is_ready(url: str) -> bool:
+    """Say whether an address answers 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
