@@ -240,6 +240,28 @@ def test_a_forward_whose_fields_run_together_is_read() -> None:
     assert found.words == "Kutu kırık geldi.\nDeğiştirin."
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        'Am 03/03/2026, 14:05 schrieb "Can Öz" <can@ornek.example>:',
+        "Le 03/03/2026 14:05, « Can Öz » <can@ornek.example> a écrit :",
+        'El 03/03/2026, 14:05, "Can Öz" <can@ornek.example> escribió:',
+        "Op 03/03/2026 14:05 heeft Can Öz <can@ornek.example> geschreven:",
+        "Can Öz <can@ornek.example> skrev følgende den 03/03/2026 14:05:",
+        "Dnia 03/03/2026 14:05 „Can Öz” <can@ornek.example> napisał:",
+    ],
+)
+def test_a_sentence_of_any_language_tells_a_forwards_author(sentence: str) -> None:
+    found = read_forward(f"{sentence}\n\n    {BARE}", "Fwd: Paket")
+    assert found is not None
+    assert found.original.sender is not None
+    author = found.original.sender
+    assert (author.name, author.handle("email")) == ("Can Öz", "can@ornek.example")
+    assert found.original.sent_at is not None
+    assert found.original.sent_at.day == 3
+    assert found.words.startswith("Paketiniz yolda.")
+
+
 def test_the_title_of_an_original_is_no_part_of_a_forwards_note() -> None:
     text = f"Bakar mısınız?\n\n--- Original Message ---\n{_block(LANGUAGES[1])}\n\n{BARE}"
     found = read_forward(text, "FW: Paket")

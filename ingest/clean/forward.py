@@ -6,12 +6,14 @@ tell stays empty.
 """
 
 import re
+from itertools import takewhile
 from typing import NamedTuple
 
 from ingest.clean import header
 from ingest.clean.mail_heads import (
     FIELD_NAMES,
     is_certain,
+    is_head,
     read_block,
     read_field,
     read_title,
@@ -24,6 +26,7 @@ PREFIX = re.compile(rf"^\s*(?:{FORWARD_PREFIXES})\.?\s*[:：]", re.IGNORECASE)
 
 MAX_LOOKED_AT_LINES = 60
 MAX_TITLE_CHARS = 80
+MAX_SENTENCE_CHARS = 400
 MAX_RUN_CHARS = 2000
 _TITLE_IN_LINE = re.compile(
     rf"[ \t>*]{{0,10}}-{{3,40}} ?([^-\n]{{3,{MAX_TITLE_CHARS}}}?) ?-{{3,40}}"
@@ -39,6 +42,13 @@ _SENTENCE = re.compile(
     re.IGNORECASE,
 )
 """12.03.2026, 14:25, "Can" <can@…>: and "Can" <can@…>, 12/03/2026 14:25 tarihinde şunu yazdı:"""
+
+
+_AUTHOR = re.compile(
+    r"(?:[\"„«](?P<quoted>[^\"„«”»<>\n]{1,80})[\"”»]|(?P<words>[^\"„«”»<>()\[\],:\n]{0,80}))"
+    r"[ ]{0,3}[<(\[](?:mailto:)?(?P<who>[^<>()\[\]\s@]{1,64}@[^<>()\[\]\s]{1,200})[>)\]]"
+)
+_DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4},? \d{1,2}[:.]\d\d")
 
 
 class Forward(NamedTuple):
@@ -140,12 +150,31 @@ def _find_block(lines: list[str], start: int) -> _Original | None:
 
 def _find_sentence(lines: list[str], start: int) -> _Original | None:
     for index in range(start, min(len(lines), start + MAX_LOOKED_AT_LINES)):
-        match = _SENTENCE.match(lines[index][:400])
+        line = lines[index][:MAX_SENTENCE_CHARS]
+        match = _SENTENCE.match(line)
         if match is not None:
             sender = f'"{match["name"].strip()}" <{match["who"]}>'
             date = match["before"] or match["after"] or ""
             return _Original(index, index + 1, {"from": sender, "date": date})
+        if (
+            "@" in line
+            and line.rstrip().endswith((":", "："))
+            and is_head(line, starts=True, quoted=True)
+        ):
+            return _Original(index, index + 1, _sentence_fields(line))
     return None
+
+
+def _sentence_fields(sentence: str) -> dict[str, str]:
+    """Return author and date of a sentence like: Am 3.3.2026, 14:05 schrieb "Can" <can@…>:"""
+    match = _AUTHOR.search(sentence)
+    if match is None:
+        return {"from": ""}
+    words = (match["words"] or "").split()
+    capitals = takewhile(lambda word: word[:1].isupper(), reversed(words))
+    name = (match["quoted"] or "").strip() or " ".join(reversed(list(capitals)))
+    date = _DATE.search(sentence)
+    return {"from": f'"{name}" <{match["who"]}>', "date": date[0] if date else ""}
 
 
 def _unquoted(text: str) -> str:
