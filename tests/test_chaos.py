@@ -36,9 +36,9 @@ EVERY_S = 3.5
 TEXTS = (
     "Faturam yanlış", "Kargom nerede?", "internet yok", "selam", "iade istiyorum",
     "Şifremi unuttum", "tamam", "I was charged twice", "aboneliğimi iptal edin",
-    "zehirkural fatura", "zehirdesen kargo",
+    "zehirkural fatura", "zehirdesen kargo", "zehirmodel iade",
 )  # fmt: skip
-"""What customers write; on the last two a rule and a pattern of the router raise."""
+"""What customers write; on the last three a rule, a pattern and a model of the router raise."""
 
 
 @pytest.fixture
