@@ -1,7 +1,7 @@
 """A fault of ours costs a record its extras, never its way: the router's part, without a broker."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -60,6 +60,13 @@ class PoisonedModel:
 
     def read(self, texts: Sequence[str], _hits: Any) -> Any:
         raise ZeroDivisionError
+
+
+@pytest.fixture(autouse=True)
+def tracebacks() -> Iterator[None]:
+    """Keep the tracebacks of what is poisoned out of the test's output: drawing them takes long."""
+    with capture_logs():
+        yield
 
 
 def poisoned(what: str) -> Policy:

@@ -4,6 +4,8 @@ Before: an action has something to send. After: the vendor's answer. What never 
 again; what may have arrived is Unconfirmed, and never sent twice.
 """
 
+import functools
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,6 +37,12 @@ class Answer:
             return None
 
 
+@functools.cache
+def _certificates() -> ssl.SSLContext:
+    """Return whom we trust; read once, for that takes longer than all else in a request."""
+    return httpx2.create_ssl_context()
+
+
 async def post(
     url: str, vendor: str, *, method: str = "POST", timeout_s: float = 30, safe: bool = False,
     **request: Any,
@@ -44,7 +52,9 @@ async def post(
     What is `safe` to repeat, because the vendor takes it once, is Retry in both cases.
     """
     try:
-        async with httpx2.AsyncClient(timeout=timeout_s, follow_redirects=False) as client:
+        async with httpx2.AsyncClient(
+            timeout=timeout_s, follow_redirects=False, verify=_certificates()
+        ) as client:
             found = await client.request(method, url, **request)
             return Answer(status=found.status_code, headers=found.headers, body=found.content)
     except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
