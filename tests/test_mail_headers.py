@@ -12,8 +12,8 @@ CHINESE = ("关于订单的问题", "退货申请", "您好,我的包裹还没�
 TAIWANESE = ("關於訂單的問題", "退貨申請")
 KOREAN = ("주문 관련 문의드립니다", "반품 신청")
 RUSSIAN = ("Заказ не пришёл", "Жалоба на доставку")
-TURKISH = ("Iğdır şubesi", "ŞİKÂYET: ürün kırık", "İade", "Çağrı 123 için öneri")
-WESTERN = ("Übergröße", "déjà vu", "Ångström naïve")
+TURKISH = ("Iğdır şubesi", "ŞİKÂYET: ürün kırık", "İade", "Çağrı 123 için öneri", "kırk üç")
+WESTERN = ("Übergröße", "déjà vu", "Ångström naïve", "à Paris à pied", "è così, è vero", "É o é")
 
 
 def _raw(codec: str, texts: tuple[str, ...]) -> list[tuple[str, str]]:

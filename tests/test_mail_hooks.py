@@ -273,6 +273,24 @@ async def test_what_is_no_mail_is_ignored_with_its_reason() -> None:
     assert (await receive(Ses(), ses(notificationType="Delivery"))).ignored == ("Delivery",)
 
 
+async def test_what_ses_says_of_our_own_mail_is_a_bounce_of_it() -> None:
+    taken = await receive(
+        Ses(),
+        ses(
+            notificationType="Bounce",
+            bounce={"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": "yok@x.example"}]},
+            mail={"messageId": "1", "commonHeaders": {"messageId": "<m1@ornek.example>"}},
+        ),
+    )  # fmt: skip
+    (raw,) = taken.deliveries
+    delivery = Delivery(raw=raw, account="a", received_at=NOW)
+    made = Email().parse(delivery, Context(brand="default", settings=Account())).message
+    assert made.automatic is not None
+    assert made.automatic.bounce is not None
+    assert made.automatic.bounce.recipients == ("yok@x.example",)
+    assert made.automatic.bounce.original == "<m1@ornek.example>"
+
+
 async def test_a_mailgun_token_counts_once_and_only_when_its_mail_was_safe() -> None:
     hook = Mailgun()
     assert (await receive(hook, mailgun())).deliveries

@@ -8,6 +8,7 @@ Source: RFC 1468 and RFC 1557 (escapes); character frequencies of the languages'
 """
 
 import codecs
+import re
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -68,6 +69,7 @@ _SCRIPTS = (
     _Script("cp1255", frozenset(_HEBREW), apart=True),
     _Script("cp1256", frozenset(_ARABIC), apart=True),
 )
+_WORD = re.compile(rb"[\x80-\xff]{2,}")
 _ESCAPES = ((b"\x1b$)C", "iso2022_kr"), (b"\x1b$", "iso2022_jp_2"), (b"\x1b(", "iso2022_jp_2"))
 
 
@@ -105,7 +107,7 @@ def _share(sample: bytes, script: _Script, *, latin: bool) -> float:
         return 0
     # Signs between letters speak against an alphabet: there they are bytes of something else.
     letters = [c for c in text if c > "\x7f" and (script.apart or c.isalnum())]
-    if len(letters) < 2:
+    if len(letters) < (_SHORT if script.apart else 2):
         return 0
     share = sum(c in script.common for c in letters) / len(letters)
     sure = script.apart or latin or len(letters) < _SHORT
@@ -113,8 +115,12 @@ def _share(sample: bytes, script: _Script, *, latin: bool) -> float:
 
 
 def is_latin(data: bytes) -> bool:
-    """Say whether bytes beyond ASCII stand beside ASCII letters more than now and then."""
+    """Say whether bytes beyond ASCII stand beside ASCII letters, or alone ("à"), more than now
+    and then."""
     sample = data[:_SAMPLE]
+    words = sum(map(len, _WORD.findall(sample)))
+    if words * 2 < sum(byte > 0x7F for byte in sample):
+        return True
     pairs = pairwise(sample)
     beside = sum((a > 0x7F) != (b > 0x7F) and chr(min(a, b)).isalpha() for a, b in pairs)
     return beside * 5 > sum(byte > 0x7F for byte in sample)

@@ -28,6 +28,9 @@ from schemas.errors import Rejected, Retry
 WINDOW = timedelta(hours=8)
 # sns.REGION, and nothing that only looks like a region: a bucket named `sns` answers at
 # sns.s3-us-west-2.amazonaws.com.
+_REPORTS = ("Bounce", "Complaint", "DeliveryDelay", "Reject")
+"""What SES says of mail that we sent, and that a person or a reply's outcome must show."""
+
 _HOST = re.compile(
     r"https://sns\.[a-z]{2}(?:-[a-z]+){1,3}-\d{1,2}\.amazonaws\.com(?:\.cn)?/[^\s\\@]*"
 )
@@ -105,7 +108,7 @@ class Ses:
             return Taken(ignored=("subscribed",))
         if sns.type != "Notification":
             return Taken(ignored=(sns.type[:40],))
-        return _mail(sns.message, settings.ses_bucket.name)
+        return _mail(sns, settings.ses_bucket.name)
 
     def setup(self, settings: Any, url: str) -> str | None:
         """Return what to set up."""
@@ -162,11 +165,13 @@ def _aws(url: str, what: str) -> str:
     return url
 
 
-def _mail(message: str, bucket: str) -> Taken:
-    if message.startswith("Successfully validated SNS topic"):
+def _mail(sns: _Sns, bucket: str) -> Taken:
+    if sns.message.startswith("Successfully validated SNS topic"):
         return Taken(ignored=("validated",))
-    notice = envelope.decode_body(_Notice, message.encode())
+    notice = envelope.decode_body(_Notice, sns.message.encode())
     kind = notice.notification_type or notice.event_type
+    if kind in _REPORTS:
+        return Taken(deliveries=(_report(sns),))
     if kind != "Received":
         return Taken(ignored=(kind[:40] or "unknown",))
     to = notice.receipt.recipients[0] if notice.receipt.recipients else ""
@@ -187,3 +192,15 @@ def _mail(message: str, bucket: str) -> Taken:
     else:
         raw = notice.content.encode("utf-8", "surrogateescape")
     return Taken(deliveries=(with_envelope(raw, notice.mail.source, to),))
+
+
+def _report(sns: _Sns) -> bytes:
+    """Return a report as the mail that SNS makes of it for subscribers by mail."""
+    identifier = re.sub(r"[^\w.-]", "", sns.message_id)[:100]
+    head = (
+        "Return-Path: <>\r\nFrom: Amazon SES <no-reply@sns.amazonaws.com>\r\n"
+        f"Subject: Amazon SES notification\r\nX-Amz-SNS-Message-Id: {identifier}\r\n"
+        f"Message-ID: <{identifier}@sns.amazonaws.com>\r\n"
+        "Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    )
+    return head.encode() + base64.encodebytes(sns.message.encode("utf-8", "replace"))
