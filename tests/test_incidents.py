@@ -622,3 +622,29 @@ def test_who_writes_later_is_answered_also_through_what_was_merged(stored: Engin
     with stored.begin() as connection:
         write(connection, rows)
     assert holding.due(told)[1] == [], "who was helped is not told to wait"
+
+
+def test_a_message_that_does_not_decode_takes_the_holding_text_from_nobody_else(
+    stored: Engine,
+) -> None:
+    other = message("Kadıköy'de internet yok", native="2", root="r2")
+    decided = one(other, None, policy(), NOW).decision
+    grown = incident(
+        status="grown", at=NOW + timedelta(minutes=9), customers=9, messages=(other.id,)
+    )
+    told = person(incident(), "answered", NOW.timestamp() + 4000, text_tr="Çalışıyoruz")
+    rows = Rows()
+    take(rows, "messages.v1", 0, 1, msgspec.json.encode(other))
+    take(rows, "decisions.v1", 0, 1, msgspec.json.encode(decided))
+    for offset, record in enumerate((grown, told), 3):
+        take(rows, "incidents.v1", 0, offset, msgspec.json.encode(record))
+    with stored.begin() as connection:
+        write(connection, rows)
+        broken = message("x").id
+        connection.exec_driver_sql(f"UPDATE messages SET body = '{{' WHERE id = '{broken}'")
+    holding = Holding(
+        Settings(), stored, Publisher(Kafka(bootstrap="127.0.0.1:1"), "test"), SystemClock()
+    )
+    known, found, missing = holding.due(told)
+    assert (known.id, missing) == ("i1", 0)
+    assert [m.id for m, _ in found] == [other.id]

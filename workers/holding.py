@@ -189,10 +189,12 @@ def _newest(connection: Connection, ids: set[str]) -> tuple[list[tuple[Message, 
         if row is None:
             missing += 1
             continue
-        message = msgspec.json.decode(row[0], type=Message)
-        held = newest.get(message.conversation)
-        if held is None or message.received_at > held[0].received_at:
-            newest[message.conversation] = message, msgspec.json.decode(row[1], type=Decision)
+        with guard(log, GROUP, message=identifier):
+            message = msgspec.json.decode(row[0], type=Message)
+            decision = msgspec.json.decode(row[1], type=Decision)
+            held = newest.get(message.conversation)
+            if held is None or message.received_at > held[0].received_at:
+                newest[message.conversation] = message, decision
     done = {
         conversation for conversation in newest
         if connection.execute(_LAST, {"c": conversation}).scalar() == "resolved"
