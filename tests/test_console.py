@@ -1,5 +1,6 @@
 """The pages in real Chromium: signed in, usable by keyboard and on a phone, axe finds nothing."""
 
+import asyncio
 import base64
 import gzip
 import os
@@ -312,6 +313,53 @@ async def test_the_widget_sends_a_line_and_shows_the_answer(
     await expect(page.get_by_role("log")).to_contain_text(line)
     await asyncio.to_thread(road.act, item, "complete")
     await context.close()
+
+
+async def test_the_chat_page_fits_a_phone_and_copies_the_line_with_the_real_address(
+    road: Up, browser: Browser
+) -> None:
+    context = await browser.new_context(**LAYOUTS[1])
+    await context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = await context.new_page()
+    await page.goto(road.access["door"] + "/chat")
+    await expect(page.get_by_role("button", name="Open chat")).to_be_in_viewport()
+    await _clean(page, "the chat page on a phone")
+    await page.get_by_role("button", name="Copy").click()
+    await expect(page.get_by_role("status")).to_have_text("Copied")
+    line = await page.evaluate("() => navigator.clipboard.readText()")
+    assert line.startswith(f'<script src="{road.access["door"]}/widget.js" data-account=')
+    await context.close()
+
+
+async def test_the_contact_form_works_by_keyboard_and_without_javascript(
+    road: Up, browser: Browser
+) -> None:
+    context = await browser.new_context(locale="en-GB", java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto(f"{road.access['door']}/v1/forms/default")
+    words = f"I forgot my password {uuid.uuid4().hex}"
+    await page.keyboard.press("Tab")
+    await expect(page.get_by_label("Your message")).to_be_focused()
+    await page.keyboard.type(words)
+    await page.keyboard.press("Tab")
+    await page.keyboard.type("ada")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("alert")).to_be_focused()
+    await expect(page.get_by_role("alert")).to_contain_text("has not been sent yet")
+    await page.get_by_role("link", name="This e-mail address").press("Enter")
+    await page.get_by_label("E-mail").fill("ada@ornek.example")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Your message has arrived")
+    reference = await page.locator("#reference").inner_text()
+    await context.close()
+    signed = await browser.new_context(locale="en-GB")
+    desk = await signed.new_page()
+    await desk.goto(_address(road, "/messages"))
+    until = asyncio.get_running_loop().time() + 30
+    while "/messages/" not in desk.url and asyncio.get_running_loop().time() < until:
+        await desk.goto(f"{road.access['console']}/messages?q={reference}")
+    await expect(desk.locator(".this .words").first).to_have_text(words)
+    await signed.close()
 
 
 def test_every_word_is_there_in_both_languages() -> None:

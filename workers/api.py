@@ -84,11 +84,12 @@ class Api:
         tokens = self.settings.tokens
         holder = http.holder(request, door=tokens.door, desk=tokens.desk, console=tokens.console)
         personal = http.may_see_personal(request, tokens.personal)
-        found = await self.find(request.path_params["id"])
+        identifier = request.path_params["id"]
         if holder == "door":
-            if found.message.accepted_by != http.token_name(tokens.door):
-                raise _unknown_message(found.message.id)
-            return http.answer(receipt(found))
+            # What another one handed over is waited for as what nobody did: time tells nothing.
+            by = http.token_name(tokens.door)
+            return http.answer(receipt(await self.find(identifier, accepted_by=by)))
+        found = await self.find(identifier)
         log.info("message.opened", message=found.message.id, person=f"token:{holder}")
         if not personal:
             return http.answer(await asyncio.to_thread(masked_message, found))
@@ -180,9 +181,19 @@ class Api:
             raise Retry(5, f"the door answered {answer.status_code}")
         raise Rejected("json.invalid", envelope.decode_body(Fault, answer.content).text)
 
-    async def find(self, identifier: str) -> MessageOut:
-        """Return a message, waiting a moment for one that was accepted just now."""
-        found = await soon(lambda: self.ask(reading.message, identifier))
+    async def find(self, identifier: str, *, accepted_by: str | None = None) -> MessageOut:
+        """Return a message, waiting a moment for one that was accepted just now.
+
+        With `accepted_by` only what that token handed over is known; raise Rejected otherwise.
+        """
+
+        async def look() -> MessageOut | None:
+            found = await self.ask(reading.message, identifier)
+            if accepted_by and found and found.message.accepted_by != accepted_by:
+                return None
+            return found
+
+        found = await soon(look)
         if found is None:
             raise _unknown_message(identifier)
         return found

@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, Response
 
 from runtime import http
 from runtime.claims import AWAY
+from runtime.guard import stranger
 from schemas.api import ClaimIn, Item, LeaseIn, MoveIn, ReplyIn
 from schemas.errors import Rejected, Retry
 from workers.api import Api
@@ -101,6 +102,8 @@ class DeskPages:
             elif verb == "reveal":
                 right = http.same(form.get("token", ""), self._api.settings.tokens.personal)
                 note = "" if right else texts.personal_refused
+                if not right and (wait := stranger(request).failed()):
+                    return http.too_many(wait)
                 return await self._again(
                     request, department, item, lease, note, form.get("text", ""), personal=right
                 )

@@ -176,6 +176,8 @@ class Pages:
             right = bool(due) and http.same(given, due)
             refused = not right
             log.warning("personal.asked", message=identifier, person=who, shown=right)
+            if refused and (wait := stranger(request).failed()):
+                return http.too_many(wait)
 
         story = await self._api.ask(reading.story, identifier)
         if story is None:
