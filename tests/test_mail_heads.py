@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ingest.clean.forward import read_forward
 from ingest.clean.mail_programs import LANGUAGES, Language
@@ -274,3 +276,19 @@ def test_a_mail_that_is_only_a_forward_is_told_by_its_first_lines() -> None:
     assert found is not None
     assert found.words == BARE
     assert read_forward(f"{_block(LANGUAGES[0])}\n\n{BARE}", "Paket", is_reply=True) is None
+
+
+PIECES = st.sampled_from([
+    *SENTENCES, *UNSAID, *(_block(language) for language in LANGUAGES), "-----Original Message-----",
+    "----- İletilmiş Mesaj ----- Kimden: a <a@b.example>Kime: b", "> a", "a", "", "-- ", "____", "\u202b",
+])  # fmt: skip
+
+
+@settings(max_examples=300)
+@given(st.lists(PIECES, max_size=12), st.sampled_from(["\n", "\n\n", " "]), st.booleans())
+def test_no_mix_of_heads_and_words_fails_or_leaves_nothing(
+    pieces: list[str], separator: str, is_reply: bool
+) -> None:
+    text = separator.join(pieces)
+    assert bool(own_words(text, is_reply=is_reply).strip()) == bool(text.strip())
+    read_forward(text, "Fwd: Paket", is_reply=is_reply)

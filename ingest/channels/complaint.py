@@ -249,13 +249,19 @@ def _identified(entries: list[Entry], address: str) -> list[Entry]:
     """Return a feed's entries with an id each: the feed's own, else the link that only it has.
 
     A link to the site or to a list is that of several entries: then title and time tell which it
-    is, and the text where those are the same, too.
+    is, and the text where those are the same, too. An id that a feed gives to several links is
+    that of each link.
     """
     links = Counter(entry.url for entry in entries)
+    places: dict[str, set[str]] = {}
+    for entry in entries:
+        places.setdefault(entry.id, set()).add(entry.url)
     heads = Counter((entry.url, entry.title, entry.created) for entry in entries)
     made = []
     for entry in entries:
         own = entry.id
+        if own and len(places[own]) > 1:
+            own = f"{own} {entry.url}"
         if not own and links[entry.url] == 1 and _names_one(entry.url):
             own = entry.url
         if not own:

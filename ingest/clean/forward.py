@@ -76,12 +76,13 @@ def read_forward(text: str, subject: str, *, is_reply: bool = False) -> Forward 
     found = _find_block(lines, start) or _find_sentence(lines, start)
     if found is None:
         return Forward(Forwarded(), text) if title is not None else None
-    who = header.parties(found.fields["from"].encode())
+    values = {key: value.encode("utf-8", "replace") for key, value in found.fields.items()}
+    who = header.parties(values["from"])
     original = Forwarded(
         sender=who[0] if who else None,
-        sent_at=header.date(found.fields.get("date", "").encode()),
+        sent_at=header.date(values.get("date", b"")),
         subject=found.fields.get("subject", ""),
-        recipients=header.parties(found.fields.get("to", "").encode()),
+        recipients=header.parties(values.get("to", b"")),
         text=_unquoted("\n".join(lines[found.after :])),
     )
     note = _note(lines[: found.first if title is None else title])

@@ -247,3 +247,14 @@ def test_one_entry_with_the_sites_link_is_another_than_the_next() -> None:
         for title in ("Kargo", "Fatura")
     )
     assert first.native_id != second.native_id
+
+
+def test_a_guid_of_several_links_is_that_of_each() -> None:
+    written = "".join(
+        f"<item><guid isPermaLink='false'>42</guid><title>{title}</title><link>{LIST}/{title}</link></item>"
+        for title in ("Kargo", "Fatura")
+    )
+    feed = f'<rss version="2.0"><channel><title>S</title>{written}</channel></rss>'.encode()
+    found = [_parsed(raw) for raw in Complaint().take(feed).deliveries]
+    assert len({message.native_id for message in found}) == 2
+    assert all(message.event is None for message in found)
