@@ -23,6 +23,8 @@ _RESERVE_TIME_S = 2.0
 # How long what still comes is thrown away after an early answer: to close at once would reset the
 # connection, and the caller would never read why.
 _LINGER_S = 2.0
+# Bytes of a chunked body's framing for each byte of it: a chunk of one byte has six of them.
+_FRAMING = 8
 _REASONS = {408: b"Request Timeout", 431: b"Request Header Fields Too Large",
             503: b"Service Unavailable"}  # fmt: skip
 
@@ -55,7 +57,8 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self._peer = network_of(str((transport.get_extra_info("peername") or ("",))[0]))
         self._in_head, self._head_bytes = True, 0
-        self._body_began = self._body_at = 0.0
+        self._received = self._body_bytes = 0
+        self._body_at = self._body_end = 0.0
         self._refused = self._upgraded = False
         self._strangers: deque[Stranger] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -82,12 +85,17 @@ class GuardedProtocol(HttpToolsProtocol):
             return
         if self._in_head:
             self._head_bytes += len(data)
+        else:
+            self._received += len(data)
         super().data_received(data)
         if self._is_over():
             return
         limits = self.guard.limits
         if not self._in_head:
-            if self._timer is None:
+            framing = self._received - self._body_bytes
+            if framing > limits.header_bytes + _FRAMING * self._body_bytes:
+                self._refuse(431, "header_bytes")
+            elif self._timer is None:
                 first = min(limits.body_pause, limits.body_time).total_seconds()
                 self._arm(first, self._body_late)
         elif self._head_bytes > limits.header_bytes:
@@ -100,12 +108,17 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._in_head, self._head_bytes = True, max(1, self._head_bytes)
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; what comes behind a body, trailers, nobody reads."""
+        if self._in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Judge the head, and hand the request on."""
         if self._refused:
             return
         self._disarm()
-        self._in_head = False
+        self._in_head, self._received, self._body_bytes = False, 0, 0
         limits = self.guard.limits
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > limits.header_bytes or len(self.headers) > limits.header_count:
@@ -124,6 +137,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._refused:
             return
         self._body_at = self.loop.time()
+        self._body_bytes += len(body)
         cycle: RequestResponseCycle | None = self.cycle
         unanswered = cycle is not None and not cycle.response_complete
         if unanswered and not self._strangers[-1].hold(len(body)):

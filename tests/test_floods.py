@@ -153,6 +153,36 @@ async def test_headers_over_the_limit_are_431(
             assert (await client.get(f"{door}/livez")).status_code == 200
 
 
+@pytest.mark.parametrize(
+    "more",
+    [b"0\r\nX-A: " + b"a" * 300_000, b"0\r\n" + b"X-A: 1\r\n" * 50_000, b"1;" + b"a" * 300_000],
+    ids=["a long trailer", "many trailers", "a chunk's extension"],
+)
+async def test_what_stands_around_a_body_is_limited_as_the_head_is(
+    tmp_path: Path, callers: Callers, more: bytes
+) -> None:
+    async with opened(tmp_path) as door:
+        head = b"POST /v1/forms/default HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        reader, writer = await callers.open(door, head)
+        with contextlib.suppress(ConnectionError):
+            await writer.drain()
+            writer.write(b"3\r\nabc\r\n")
+            await writer.drain()
+            writer.write(more)
+            await writer.drain()
+        assert await _status(reader) == 431
+
+
+async def test_a_body_in_chunks_of_one_byte_is_taken(tmp_path: Path) -> None:
+    async with opened(tmp_path) as door:
+        head = (
+            "POST /v1/forms/default HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n"
+            "Content-Type: application/x-www-form-urlencoded\nConnection: close"
+        )
+        status, text = await raw(door, head, b"1\r\na\r\n" * 20_000 + b"0\r\n\r\n")
+        assert status == 400, text
+
+
 async def test_a_call_without_its_proof_is_refused_before_its_body_is_read(tmp_path: Path) -> None:
     async with opened(tmp_path) as door:
         for name in HOOKS:

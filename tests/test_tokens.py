@@ -65,6 +65,14 @@ def test_a_stage_does_not_start_with_a_weak_token(tmp_path: Path, stage: str) ->
     assert told.exit_code == 2
 
 
+def test_up_starts_nothing_with_a_weak_token(tmp_path: Path) -> None:
+    environ = {"SANTRAL_HOME": str(tmp_path / "var"), "SANTRAL_TOKENS__DESK": "kisa"}
+    told = CliRunner().invoke(main, ["up"], env=environ)
+    assert told.exit_code == 2
+    assert "desk has 4 characters" in told.output
+    assert not (tmp_path / "var").exists()
+
+
 def test_the_signing_key_of_what_runs_here_is_found(tmp_path: Path) -> None:
     (tmp_path / "access.json").write_text('{"tokens": {"door": "d"}}')
     (tmp_path / "signing.key").write_text("anahtar\n")
