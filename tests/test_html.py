@@ -19,6 +19,7 @@ from ingest.clean.html import to_text
         ('<a title="100 > 50">az</a>', "az"),
         ("<a title='kesme\">işareti</a> kaldı", "işareti kaldı"),
         ("3 < 5 ve 7 > 2", "3 < 5 ve 7 > 2"),
+        ("<q>Yarın gelir</q> dediniz", '"Yarın gelir" dediniz'),
         ("<pre>bir\n  iki</pre>", "bir\niki"),
         ("<ol><li>Kutu<li>Kablo</ol><ul><li>Pil</ul>", "1. Kutu\n2. Kablo\n* Pil"),
         ("bir<br><br><br><br>iki", "bir\n\niki"),

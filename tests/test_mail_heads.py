@@ -292,3 +292,11 @@ def test_no_mix_of_heads_and_words_fails_or_leaves_nothing(
     text = separator.join(pieces)
     assert bool(own_words(text, is_reply=is_reply).strip()) == bool(text.strip())
     read_forward(text, "Fwd: Paket", is_reply=is_reply)
+
+
+@pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.code)
+def test_a_languages_row_names_its_programs_and_repeats_no_word(language: Language) -> None:
+    assert language.source
+    for column in language:
+        words = column.split("|")
+        assert len(words) == len(set(words))

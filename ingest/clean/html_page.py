@@ -69,6 +69,8 @@ class Page:
             self._begin_cell()
         elif name == "blockquote":
             self._begin_quote(attributes)
+        elif name == "q":
+            self._write('"')
         elif name in PARAGRAPHS:
             self._leave_gap(_PARAGRAPH)
         elif name in BLOCKS:
@@ -82,6 +84,8 @@ class Page:
             self._gap = min(self._gap, _LINE)
         elif name == "br":  # browsers read </br> as <br>
             self._break_line()
+        elif name == "q":
+            self._write('"')
         elif name in PARAGRAPHS:
             self._leave_gap(_PARAGRAPH)
         elif name in BLOCKS:

@@ -143,7 +143,7 @@ LANGUAGES = (
         "pl", "Od|Nadawca", "Data|Wysłano|Wysłane", "Do|Adresat", "DW|Kopia", "Temat",
         "Odpowiedź-do|Odpowiedz do", "Dnia|W dniu",
         "napisał|napisała|napisał(a)|pisze|nadesłał",
-        "Oryginalna wiadomość|Wiadomość oryginalna|Wiadomość oryginalna",
+        "Oryginalna wiadomość|Wiadomość oryginalna",
         "Przekazana wiadomość|Treść przekazanej wiadomości|Wiadomość przekazana dalej|"
         "Początek przekazywanej wiadomości",
         "Wysłano z *|Wysłane z *|Pobierz aplikację Outlook dla *",
@@ -180,8 +180,7 @@ LANGUAGES = (
         "Исходное сообщение|Исходное письмо|Оригинальное сообщение|"
         "Первоначальное сообщение",
         "Пересылаемое сообщение|Пересланное сообщение|Перенаправленное сообщение|"
-        "Начало переадресованного сообщения|Пересылаемое сообщение|"
-        "Начало пересылаемого сообщения",
+        "Начало переадресованного сообщения|Начало пересылаемого сообщения",
         "Отправлено с *|Отправлено из *",
         "Thunderbird, Outlook, Apple Mail, Gmail, Mail.ru, Yandex Mail",
     ),
