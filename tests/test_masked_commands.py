@@ -51,6 +51,7 @@ def _shown(told: "subprocess.CompletedProcess[str]") -> list[str]:
     return [n for n in (IDENTITY, IBAN) if n in told.stdout + told.stderr]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "numbers"),
     [

@@ -5,6 +5,7 @@ emptied at once and filled again from the store, a slice at a time beside the re
 each slice is a transaction, so that a crash, or a second recorder, does nothing twice.
 """
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,10 +32,15 @@ def write_words(connection: Connection, words: Sequence[tuple[str, str]], copy: 
     if not words:
         return
     if connection.dialect.name == "sqlite":
+        # With the row numbers at hand an insert costs a fifth of one that looks each up.
+        rows = connection.exec_driver_sql(
+            "SELECT id, rowid FROM messages WHERE id IN (SELECT value FROM json_each(?))",
+            (json.dumps([identifier for identifier, _ in words]),),
+        )
+        number = {str(row[0]): int(row[1]) for row in rows}
         connection.exec_driver_sql(
-            "INSERT OR REPLACE INTO messages_text(rowid, words) "
-            "SELECT rowid, ? FROM messages WHERE id = ?",
-            [(line, identifier) for identifier, line in words],
+            "INSERT OR REPLACE INTO messages_text(rowid, words) VALUES (?, ?)",
+            [(number[identifier], line) for identifier, line in words],
         )
         return
     connection.exec_driver_sql(

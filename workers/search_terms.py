@@ -29,13 +29,16 @@ _TURKISH_PHONE = re.compile(
 )
 _FOREIGN_PHONE = re.compile(rf"\+([1-9](?:{_GAP}[0-9]){{7,14}})(?![0-9])")
 _GROUPS = re.compile(r"[0-9]+(?:[-./_ ][0-9]+){0,6}")
-_CODE = re.compile(
-    r"[A-Za-z]{1,6}[-./_]?[0-9][0-9A-Za-z]*(?:[-./_][0-9A-Za-z]*[0-9][0-9A-Za-z]*){0,5}"
-)
+_CODE = re.compile(r"[0-9][0-9A-Za-z]*(?:[-./_][0-9A-Za-z]*[0-9][0-9A-Za-z]*){0,5}")
+_CODE_BEFORE = re.compile(
+    r"[A-Za-z]{1,6}[-./_]?$"
+)  # patterns that begin with a digit are found fast
 _NOT_BARE = re.compile(r"[^0-9A-Za-z]")
 _DIGIT = re.compile(r"[0-9]")
 _LEAST_DIGITS = 4  # of an order number and kin
+_LEAST_PHONE_DIGITS = 8
 _MOST_CHARS = 24
+_MOST_BEFORE = 7  # letters and a separator before a code's digits
 
 # Tokens of our own begin with letters that no Turkish or English word begins with.
 _PERSONAL, _PHONE, _JOINED = "zqp", "zqt", "zqn"
@@ -61,10 +64,11 @@ def words_of(message: Message, sender: str, key: bytes) -> str:
     numbers = find_personal_numbers(text)
     rest = without(text, numbers).replace("\0", " ")
     tokens = [_hashed(key, text[n.start : n.end]) for n in numbers] if key else []
-    if len(_DIGIT.findall(rest)) >= _LEAST_DIGITS:
+    digits = len(_DIGIT.findall(rest))
+    if digits >= _LEAST_PHONE_DIGITS:
         tokens += phone_tokens(rest)
-        written = [*_GROUPS.findall(rest), *_CODE.findall(rest)]
-        tokens += [_JOINED + _bare(number) for number in written if _is_number(number)]
+    if digits >= _LEAST_DIGITS:
+        tokens += _joined_numbers(rest)
     beginning = len(text) - len(parts[-1]) + WORDS_CHARS
     return f"{fold(rest[:beginning])}{' '.join(dict.fromkeys(tokens))}"
 
@@ -86,6 +90,22 @@ def terms_of(asked: str, key: bytes) -> Terms:
         either = (_JOINED + _bare(asked), _hashed(key, asked))
         return Terms(beginnings=beginnings, either=either, exact=True)
     return Terms(beginnings=beginnings)
+
+
+def _joined_numbers(text: str) -> list[str]:
+    """Return a token for each number of a text, and for each code that one is part of."""
+    written = _GROUPS.findall(text)
+    for match in _CODE.finditer(text):
+        start = match.start()
+        before = _CODE_BEFORE.search(text, max(0, start - _MOST_BEFORE), start)
+        if before is not None:
+            written.append(before[0] + match[0])
+    bare = [_bare(number) for number in written]
+    return [
+        _JOINED + number
+        for number in bare
+        if len(_DIGIT.findall(number)) >= _LEAST_DIGITS and len(number) <= _MOST_CHARS
+    ]
 
 
 def phone_tokens(text: str) -> list[str]:
