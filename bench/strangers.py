@@ -21,6 +21,7 @@ from typing import Any
 import httpx2
 import psutil
 
+from bench.door import TOKENS
 from bench.mail import _plain
 from runtime.ports import free_port
 from tests.servers import broker, wait
@@ -103,7 +104,7 @@ def _door() -> Iterator[tuple[psutil.Process, int, int]]:
         environ = {
             **os.environ, "SANTRAL_HOME": settings.home, "SANTRAL_CONFIG": str(config),
             "SANTRAL_DOOR__PORT": str(port), "SANTRAL_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
-            "SANTRAL_TOKENS__DOOR": "t", "SANTRAL_LOG_LEVEL": "critical",
+            **TOKENS, "SANTRAL_LOG_LEVEL": "critical",
         }  # fmt: skip
         command = [sys.executable, "-m", "runtime.cli", "ingest"]
         process = subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL)
@@ -131,7 +132,7 @@ def _by_lmtp(port: int, mails: list[bytes]) -> None:
 
 
 def _by_http(port: int, mails: list[bytes]) -> None:
-    headers = {"Authorization": "Bearer t"}
+    headers = {"Authorization": f"Bearer {TOKENS['SANTRAL_TOKENS__DOOR']}"}
     with httpx2.Client(timeout=300, headers=headers) as client:
         for raw in mails:
             client.post(f"http://127.0.0.1:{port}/v1/hooks/mail/destek", content=raw)
