@@ -6,7 +6,8 @@ the door; a pull channel has `pull`, which hands Deliveries over and is told of 
 
     Rejected(code)   can never be accepted: a dead letter (pull) or a 4xx (push)
     Retry(after)     not now: the delivery comes again
-    anything else    a bug: the channel is stopped and started anew, loudly
+    anything else    a bug: it costs this delivery (a mail goes on as unreadable, all else is a
+                     dead letter); of a source's own code, it starts the source anew, loudly
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence

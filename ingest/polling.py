@@ -54,10 +54,13 @@ def mark(*words: object) -> str:
 
 
 def item_of(raw: bytes | msgspec.Raw, make: Callable[[], Item]) -> Item:
-    """Return an item; one that can't be read goes on as it is, and its dead letter will tell."""
+    """Return an item; one that can't be read goes on as it is, and its dead letter will tell.
+
+    A bug that one item brings out must not end the listing of all the others.
+    """
     try:
         return make()
-    except Rejected:
+    except Exception:  # noqa: BLE001 - the item's parser meets it again, and there it is logged
         return Item(id=hashlib.sha256(bytes(raw)).hexdigest(), raw=bytes(raw))
 
 

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ingest.channel import Channel, Context, Delivery, PullChannel, Tools
+from ingest.polling import Item, item_of
 from ingest.registry import CHANNELS
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
@@ -386,3 +387,13 @@ async def test_limits_are_kept_by_the_vendors_own_headers(vendor: Vendor) -> Non
     vendor.says("/v2/complaints", b"", status=429, headers={"X-RateLimit-Reset": "55"})
     _, ended = await asked("sikayetvar", vendor, key="k")
     assert ended.after == 60
+
+
+def test_an_item_that_brings_out_a_bug_goes_on_to_its_dead_letter_and_ends_no_listing() -> None:
+    def make() -> Item:
+        raise ZeroDivisionError
+
+    made = item_of(b'{"odd": 1}', make)
+    assert made.raw == b'{"odd": 1}'
+    assert made.version == ""
+    assert item_of(b'{"odd": 1}', make) == made, "it is handed over once"
