@@ -210,6 +210,7 @@ def test_an_answer_right_below_a_quoted_question_stays() -> None:
         "Sendt fra min iPhone", "Lähetetty iPhonesta", "Wysłano z iPhone'a", "Odesláno z iPhonu",
         "Trimis de pe iPhone-ul meu", "Отправлено с iPhone", "Надіслано з iPhone", "iPhoneから送信",
         "发自我的iPhone", "나의 iPhone에서 보냄", "נשלח מה-iPhone שלי", "أرسلت من الـ iPhone",
+        "Proton Mail güvenli e-postası ile gönderildi.", "Sent with Proton Mail secure email.",
         "(sent from a phone)", "Sent from my cell, please excuse any typos.", "From my Android",
         "Diese Nachricht wurde von meinem Android-Gerät mit K-9 Mail gesendet.",
     ],
@@ -217,6 +218,7 @@ def test_an_answer_right_below_a_quoted_question_stays() -> None:
 def test_telephones_of_any_language_sign_with_a_line(line: str) -> None:
     assert is_phone_line(line)
     assert own_words(f"{OWN}\n\n{line}", is_reply=False) == OWN
+    assert own_words(f"{OWN}\n\n--\n{line}", is_reply=False) == OWN
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import re
 from ingest.clean.mail_programs import DEVICES, LANGUAGES
 
 _BRAND = (
-    r"(?:iPhone|iPad|iOS|Android|Samsung|Galaxy|Huawei|Xiaomi|Redmi|Oppo|Honor|Yandex\.?Mail|Outlook|"
+    r"(?:iPhone|iPad|iOS|Android|Samsung|Galaxy|Huawei|Xiaomi|Redmi|Oppo|Honor|Yandex\.?Mail|Outlook|Proton|"
     r"Gmail|Yahoo|Windows)"
 )
 _SENT = r"gönderil(?:di|miştir)[^\n]{0,50}"
@@ -165,10 +165,13 @@ def _without_footer(lines: list[str]) -> list[str]:
 
 def _without_phone(lines: list[str]) -> list[str]:
     """Cut telephones' lines at the end, and the lines that only part them from the words."""
-    count = len(lines)
-    while count and (
-        not lines[count - 1].strip() or is_rule(lines[count - 1]) or is_phone_line(lines[count - 1])
-    ):
+    count, least = len(lines), 5
+    while count:
+        line = lines[count - 1]
+        if is_phone_line(line):
+            least = 2  # the mark of a signature has nothing to part any more
+        elif line.strip() and not is_rule(line, least):
+            break
         count -= 1
     return lines[:count]
 
