@@ -30,9 +30,8 @@ _TURKISH_PHONE = re.compile(
 _FOREIGN_PHONE = re.compile(rf"\+([1-9](?:{_GAP}[0-9]){{7,14}})(?![0-9])")
 _GROUPS = re.compile(r"[0-9]+(?:[-./_ ][0-9]+){0,6}")
 _CODE = re.compile(r"[0-9][0-9A-Za-z]*(?:[-./_][0-9A-Za-z]*[0-9][0-9A-Za-z]*){0,5}")
-_CODE_BEFORE = re.compile(
-    r"[A-Za-z]{1,6}[-./_]?$"
-)  # patterns that begin with a digit are found fast
+_CODE_BEFORE = re.compile(r"[A-Za-z]{1,6}[-./_]?$")
+"""What stands before a code's digits: a pattern that begins with a digit is found much sooner."""
 _NOT_BARE = re.compile(r"[^0-9A-Za-z]")
 _DIGIT = re.compile(r"[0-9]")
 _LEAST_DIGITS = 4  # of an order number and kin

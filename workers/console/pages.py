@@ -221,6 +221,8 @@ class Pages:
         if held is None:
             return self.page(request, "not_found.html", 404)
         attachment, path = held
+        who = session.person(request, self._api.settings)
+        log.info("file.opened", message=identifier, file=digest, person=who)
         # What strangers sent is data: no type that a browser would open, and no page's rights.
         headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
         return FileResponse(
