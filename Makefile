@@ -21,7 +21,7 @@ $(VENV)/test.stamp: requirements-test.txt pyproject.toml
 run: $(VENV)/run.stamp  ## start the whole local profile: console, door, Kafka, Valkey, SQLite
 	$(BIN)/santral up $(ARGS)
 
-demo: $(VENV)/run.stamp  ## the same, with invented traffic
+demo: $(VENV)/run.stamp  ## the same in var-demo, with invented traffic and an outage to look at
 	$(BIN)/santral up --demo $(ARGS)
 
 jars: $(VENV)/run.stamp  ## fetch Apache Kafka's pinned jars

@@ -66,7 +66,7 @@ def _lines(seen: Any) -> list[str]:
     in_hand = "  ".join(f"{d} {n}" for d, n in seen.in_hand.items() if n)
     return [
         *lines,
-        f"behind     {behind or 'unknown'}",
+        f"behind     {behind or ('unknown' if seen.parts['kafka'].trouble else '0')}",
         f"waiting    {_sum(seen.waiting)}{'  ' if waiting else ''}{waiting}",
         f"in hand    {_sum(seen.in_hand)}{'  ' if in_hand else ''}{in_hand}",
         f"dead       {_count(seen.dead)}",
