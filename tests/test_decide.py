@@ -444,7 +444,7 @@ def test_what_would_have_changed_a_decision_changes_it(seed: int) -> None:
     rng = random.Random(seed)
     pool = [m for r in PACK.rules for m in r.match]
     changed = set[str]()
-    for _ in range(25):
+    for _ in range(40):
         text = " ".join(rng.sample(pool, rng.randint(1, 2)))
         made = _one(message(text)).decision
         other = otherwise(made)
