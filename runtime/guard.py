@@ -122,7 +122,7 @@ class Guard:
             self._warned = True  # once a process: anybody may send the header
             log.warning("limits.unknown_proxy", peer=peer, set="[limits] trusted_proxies")
         while hops and self.is_proxy(address):
-            address = hops.pop()
+            address = _bare(hops.pop())
         return network_of(address)
 
 
@@ -175,6 +175,13 @@ def _network(name: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     except ValueError as error:
         text = f"[limits] trusted_proxies: {error}. Write an address, or a network as 10.0.0.0/8."
         raise ConfigError([Problem(text)]) from error
+
+
+def _bare(address: str) -> str:
+    """Return an address without the port that some proxies write behind it."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address.partition(":")[0] if address.count(":") == 1 else address
 
 
 def network_of(address: str) -> str:

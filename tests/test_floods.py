@@ -359,6 +359,9 @@ def test_who_calls_is_told_by_trusted_proxies_alone() -> None:
         network_of("2001:db8:1:2:3::4") == network_of("2001:db8:1:2:ffff::") == "2001:db8:1:2::/64"
     )
     assert network_of("::ffff:203.0.113.9") == "203.0.113.9"
+    bracketed = one.address("10.0.0.1", ["[2001:db8:1:2::4]:4711"])
+    assert bracketed == network_of("2001:db8:1:2::4")
+    assert one.address("10.0.0.1", ["203.0.113.9:1", "10.0.0.7:2"]) == "203.0.113.9"
 
 
 def test_limits_are_written_as_every_other_setting(tmp_path: Path) -> None:
