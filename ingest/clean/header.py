@@ -202,7 +202,7 @@ def normal_address(address: str) -> str:
 def message_ids(raw: bytes) -> tuple[str, ...]:
     """Return the Message-IDs in a header, each with its angle brackets, in their order."""
     line = unfold(raw).decode("utf-8", "replace")
-    if "=?" in line:
+    if "=?" in line and len(raw) <= _TEXT_BYTES:
         line = text(raw)
     matches = [m for m in _MESSAGE_ID.finditer(line) if m[1].strip(" []")]
     if len(matches) > _IDS:
