@@ -24,14 +24,17 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.exceptions.NoArgsIsHelpError:
+            raise
         except click.UsageError as error:
             command = error.ctx.command_path if error.ctx else "santral"
-            click.echo(f"error: {error.format_message()} See `{command} --help`.", err=True)
+            message = error.format_message().rstrip(".")
+            click.echo(f"error: {message}. See `{command} --help`.", err=True)
             ctx.exit(2)
         except ConfigError as error:
-            click.echo("the configuration is wrong:", err=True)
-            for problem in error.problems:
-                click.echo(f"  {problem}", err=True)
+            problems = "\n  ".join(error.problems)
+            head = "error: " if len(error.problems) == 1 else "the configuration is wrong:\n  "
+            click.echo(head + problems, err=True)
             ctx.exit(2)
         except SantralError as error:
             click.echo(f"error: {error}", err=True)

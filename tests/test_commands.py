@@ -142,6 +142,7 @@ def test_what_needs_nothing_running_makes_nothing_either(here: Path) -> None:
         ["send"],
         ["nosuch"],
         ["send", "nosuch.eml"],
+        ["--config", "nosuch.toml", "check"],
     ],
 )
 def test_what_cannot_be_meant_is_told_at_once_in_one_line(here: Path, words: list[str]) -> None:
