@@ -31,9 +31,9 @@ class Limit:
 
     @property
     def wall_s(self) -> float:
-        """Seconds after which a process that uses no CPU either is given up: on a busy machine a
-        delivery takes several times its CPU time."""
-        return 4 * self.cpu_s + 5
+        """Seconds after which a process that does not use its CPU time either is given up: on a
+        busy machine a delivery takes several times its CPU time."""
+        return 6 * self.cpu_s
 
 
 def limit_of(size: int, cpu: timedelta, memory_mb: int) -> Limit:

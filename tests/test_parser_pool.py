@@ -83,7 +83,7 @@ async def test_others_are_parsed_while_one_loops(pool: ParserPool) -> None:
 
 
 async def test_a_parser_that_waits_for_ever_is_given_up() -> None:
-    one = Parsers(processes=1, cpu=timedelta(milliseconds=1), memory_mb=64)
+    one = Parsers(processes=1, cpu=timedelta(milliseconds=100), memory_mb=64)
     async with ParserPool(one, COMMAND) as pool:
         with pytest.raises(Rejected, match=r"parser\.limit"):
             await parse(pool, "waits")
