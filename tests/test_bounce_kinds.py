@@ -66,6 +66,13 @@ def test_a_report_of_success_and_failure_is_a_bounce_of_who_was_not_reached() ->
     assert bounce.recipients == ("yok@musteri.example",)
 
 
+def test_a_recipient_without_a_domain_is_named_by_the_other_fields() -> None:
+    block = (
+        _block("failed", "5.1.1", who="yok") + "\nX-Actual-Recipient: rfc822; yok@musteri.example"
+    )
+    assert _bounce(*_report(block)).recipients == ("yok@musteri.example",)
+
+
 def test_a_report_of_success_in_prose_is_a_receipt() -> None:
     head = f"{DAEMON}\nSubject: Successful Mail Delivery Report"
     assert _machine(head, "<ada@musteri.example>: delivered to mailbox").kind == "receipt"

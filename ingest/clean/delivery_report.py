@@ -21,7 +21,8 @@ _BYTES = 256 * 1024  # of one report or enclosed mail that are looked at
 _BLOCKS = 500  # recipients of one report
 _REACHED = ("delivered", "relayed", "expanded")
 _RECIPIENT = re.compile(
-    r"^(Final|Original)-Recipient[ \t]{0,9}:(?:[ \t]{0,99}[\w-]{1,40}[ \t]{0,9};)?[ \t]{0,99}<?\"?"
+    r"^(Final|Original|X-Actual)-Recipient[ \t]{0,9}:"
+    r"(?:[ \t]{0,99}[\w-]{1,40}[ \t]{0,9};)?[ \t]{0,99}<?\"?"
     r"([^\s<>;\"]{1,320})",
     re.MULTILINE | re.IGNORECASE,
 )
@@ -84,8 +85,9 @@ def _blocks(text: str) -> list[str]:
 def _delivery(block: str, notice: str) -> Delivery | None:
     named = {m[1].lower(): m[2].rstrip(">") for m in _RECIPIENT.finditer(block)}
     # The address as we wrote it; where it was forwarded to is the other's business.
-    original = named.get("original", "")
-    recipient = header.normal_address(original if "@" in original else named.get("final", ""))
+    addresses = [named.get(kind, "") for kind in ("original", "final", "x-actual")]
+    address = next((a for a in addresses if "@" in a), named.get("final", ""))
+    recipient = header.normal_address(address)
     if not recipient:
         return None
     action = _field(block, "Action").lower()
