@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from ingest.channel import Context, Delivery
+from ingest.channel import Context, Delivery, Notice, Web
 from ingest.channels.whatsapp import Account, Whatsapp
-from ingest.fetch import PATIENCE, fetch_files
+from ingest.fetch import PATIENCE, fetch_files, fetch_whole
 from ingest.pending import Pending
 from runtime.archive import Folder
 from runtime.bus import read_to_end
@@ -19,7 +19,7 @@ from runtime.journal import Journal
 from runtime.outside import Outside
 from runtime.settings import Settings
 from schemas import envelope, topics
-from schemas.errors import Retry
+from schemas.errors import Rejected, Retry
 from schemas.message import Message
 from tests.channels.test_whatsapp import body, item
 from tests.servers import Vendor, ingesting
@@ -93,6 +93,35 @@ async def test_a_bomb_is_refused_and_a_channel_without_a_fetch_is_a_bug(
     assert made.message.attachments[0].refused == "it would burst"
     with pytest.raises(TypeError):
         await fetch_files(object(), parsed, settings, web, last=False)
+
+
+class Broken(Whatsapp):
+    """A channel with a bug in whatever asks its vendor."""
+
+    async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
+        """Fail."""
+        raise KeyError("of an answer")
+
+    async def whole(self, ref: str, raw: bytes, settings: Any, web: Web) -> bytes:
+        """Fail."""
+        raise KeyError("of an answer")
+
+
+async def test_a_bug_in_a_fetch_costs_the_file_and_leaves_the_words(web: Outside) -> None:
+    settings = Account(token="t")
+    parsed = Whatsapp().parse(_delivery("1"), Context(brand="b", settings=settings))
+    made = await fetch_files(Broken(), parsed, settings, web, last=False)
+    assert made.message.text == parsed.message.text
+    assert made.message.attachments[0].refused == "KeyError in fetch"
+
+
+async def test_a_bug_in_asking_for_a_message_is_a_dead_letter_only_without_its_words(
+    web: Outside,
+) -> None:
+    told = Notice(ref="1")
+    assert await fetch_whole(Broken(), told, b"", None, web, waited=timedelta()) is None
+    with pytest.raises(Rejected, match=r"parser\.bug"):
+        await fetch_whole(Broken(), replace(told, bare=True), b"", None, web, waited=timedelta())
 
 
 async def test_a_message_with_a_file_is_safe_at_once_and_published_with_it(
