@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.clean import header, html, reply
+from ingest.clean.calendar_text import read_calendar
 from ingest.clean.forward import forwarded
 from ingest.clean.mail_message import message
 from schemas.message import Message
@@ -304,3 +305,11 @@ def test_cutting_never_leaves_nothing_and_never_adds(lines: list[str], is_reply:
 @given(st.text(alphabet="<>/abcdeqlokut =\"'-:\ue000\ue001 cite", max_size=200))
 def test_no_html_makes_the_text_fail(text: str) -> None:
     html.to_text(f"<blockquote type=cite>{text}<blockquote>{text}</blockquote>")
+
+
+@pytest.mark.parametrize("name", ["DESCRIPTION", "Description", "DESCRİPTİON", "descrıptıon"])
+def test_the_names_of_a_calendars_fields_are_read_in_any_case(name: str) -> None:
+    assert (
+        read_calendar(f"BEGIN:VEVENT\n{name}:Gelemiyorum, beni arayın\n")
+        == "Gelemiyorum, beni arayın"
+    )

@@ -6,6 +6,8 @@ Before: mime.py met a text/calendar part and found no other text. After: its tex
 
 import re
 
+from schemas.fold import fold_case
+
 _CHARS = 256 * 1024  # of a calendar that is looked at
 _EVENTS = 20  # comments and descriptions that are shown
 _FOLD = re.compile(r"\r?\n[ \t]")
@@ -18,13 +20,13 @@ _ESCAPE = re.compile(r"\\([nN,;\\])")
 
 def read_calendar(text: str) -> str:
     """Return the comments and descriptions of a calendar; where it has none, what it is about."""
-    lines: dict[str, list[str]] = {"COMMENT": [], "DESCRIPTION": [], "SUMMARY": []}
+    lines: dict[str, list[str]] = {"comment": [], "description": [], "summary": []}
     for match in _LINE.finditer(_FOLD.sub("", text[:_CHARS])):
         value = _ESCAPE.sub(_unescaped, match[2]).strip()
-        values = lines[match[1].upper()]
+        values = lines[fold_case(match[1])]
         if value and value not in values and len(values) < _EVENTS:
             values.append(value)
-    return "\n\n".join([*lines["COMMENT"], *lines["DESCRIPTION"]] or lines["SUMMARY"][:1])
+    return "\n\n".join([*lines["comment"], *lines["description"]] or lines["summary"][:1])
 
 
 def _unescaped(match: re.Match[str]) -> str:
