@@ -23,6 +23,8 @@ _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
 _DOMAIN = re.compile(r"@[\w-]{1,63}\.")  # few texts with an @ have an address
 _TEN = re.compile(r"\d{10}(?!\d)", re.ASCII)
 _DIGITS = re.compile("[0-9]+")
+_ANY_DIGIT = re.compile(r"\d")  # of any script
+_LONG = 8  # digits of the shortest telephone number
 _NO_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
 _UNITS = {"TRY": r"TL|₺|lira\w{0,6}|TRY", "USD": r"USD|dolar\w{0,4}|dollars?|\$",
           "EUR": r"EUR|euro\w{0,4}|€", "GBP": "GBP|£"}  # fmt: skip
@@ -94,7 +96,7 @@ def entities(text: str, folded: str, own: Sequence[Pattern] = ()) -> tuple[Entit
             found.keep("email", match[0].translate(_PLAIN_I).lower(), *match.span())
     digits = len(folded.encode().translate(None, _NO_DIGITS))
     runs = _DIGITS.findall(text) if digits else []
-    if digits >= 8 or (not text.isascii() and sum(map(str.isdecimal, text)) >= 8):
+    if digits >= _LONG or (not text.isascii() and len(_ANY_DIGIT.findall(text)) >= _LONG):
         _add_long(text, found)
     if digits and _of_money(text, folded):
         _add_amounts(text, found)
