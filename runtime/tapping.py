@@ -7,7 +7,7 @@ nothing and belongs to no group: a tap disturbs nobody.
 import time
 from collections.abc import Callable, Sequence
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from runtime.bus import rdkafka
 from runtime.settings import Kafka
@@ -15,6 +15,7 @@ from schemas.errors import Unavailable
 
 _TIMEOUT_S = 5.0
 _NEW_TOPIC_S = 1.5
+_OPEN_S = 5.0  # a transaction of ours is open for some hundredths of a second
 _BATCH, _WAIT_S = 500, 0.1
 _BEGINNING, _END = -2, -1  # librdkafka's names of a partition's two ends
 
@@ -77,21 +78,18 @@ def _read(
     consumer: Consumer, emit: Callable[[str, bytes], object], ends: Places | None, count: int | None
 ) -> None:
     left = None if ends is None else {place for place, end in ends.items() if end > 0}
+    until = time.monotonic() + _OPEN_S
     while left is None or left:
-        for record in consumer.consume(_BATCH, _WAIT_S):
-            place, error = (record.topic() or "", record.partition() or 0), record.error()
-            if error is not None:
-                if error.code() != KafkaError._PARTITION_EOF and not error.retriable():
-                    raise Unavailable(f"Kafka stopped answering: {error.str()}")
-                # A partition may end in markers or in what was aborted: no record shows its end.
-                if left is not None and error.code() == KafkaError._PARTITION_EOF:
-                    left.discard(place)
-                continue
+        records = consumer.consume(_BATCH, _WAIT_S)
+        for record in records:
+            place = record.topic() or "", record.partition() or 0
             offset, value = record.offset() or 0, record.value()
+            if record.error() is not None:
+                _check_end(record)
             end = ends[place] if ends is not None else offset + 1
-            if left is not None and offset >= end - 1:
+            if left is not None and _is_last(record, offset, end):
                 left.discard(place)
-            if offset >= end:
+            if record.error() is not None or offset >= end:
                 continue
             if value is not None:
                 emit(place[0], value)
@@ -99,3 +97,27 @@ def _read(
                 count -= 1
                 if count == 0:
                     return
+        if records:
+            until = time.monotonic() + _OPEN_S
+        elif left is not None and time.monotonic() > until:
+            return  # what lies before the end is in a transaction that nobody commits
+
+
+def _check_end(record: Message) -> None:
+    """Raise Unavailable unless the record only says that a partition ends here for now."""
+    error = record.error()
+    if error is None or error.code() == KafkaError._PARTITION_EOF or error.retriable():
+        return
+    raise Unavailable(f"Kafka stopped answering: {error.str()}")
+
+
+def _is_last(record: Message, offset: int, end: int) -> bool:
+    """Say whether nothing before `end` comes any more.
+
+    A partition may end in markers or in what was aborted, so that no record is the last one; and
+    what was committed a moment ago may lie before the end, but not be shown yet.
+    """
+    error = record.error()
+    if error is None:
+        return offset >= end - 1
+    return error.code() == KafkaError._PARTITION_EOF and offset >= end

@@ -15,13 +15,18 @@ from schemas.errors import Unavailable
 BILLING, LEGAL, EMPTY = "queue.billing.v1", "queue.legal.v1", "queue.press.v1"
 
 
-def _write(settings: Settings, topic: str, values: Sequence[str], *, commit: bool = True) -> None:
+def _begin(settings: Settings, topic: str, values: Sequence[str]) -> Producer:
     producer = Producer(rdkafka(settings.kafka, **{"transactional.id": uuid.uuid4().hex}))
     producer.init_transactions(30)
     producer.begin_transaction()
     for value in values:
         producer.produce(topic, value.encode(), b"k")
     producer.flush(30)
+    return producer
+
+
+def _write(settings: Settings, topic: str, values: Sequence[str], *, commit: bool = True) -> None:
+    producer = _begin(settings, topic, values)
     if commit:
         producer.commit_transaction(30)
     else:
@@ -52,6 +57,11 @@ def test_it_ends_at_the_end_that_there_is_when_it_begins(kafka: Settings) -> Non
     assert sorted(_until_now(kafka, BILLING, LEGAL, EMPTY)) == ["a", "b", "c"]
     assert _until_now(kafka, BILLING, count=1) == ["a"]
     _ends_though_somebody_goes_on_writing(kafka)
+    open_one = _begin(kafka, BILLING, ["not yet"])
+    assert _until_now(kafka, BILLING) == ["a", "b"], (
+        "a transaction that stays open is not waited for"
+    )
+    open_one.abort_transaction(30)
     with pytest.raises(Unavailable, match="santral topics"):
         tap(kafka.kafka, ["queue.nosuch.v1"], lambda *_: None, until_now=True)
 
