@@ -18,7 +18,7 @@ from tests.servers import JARS, PERSONAL_TOKEN, Dovecot, Postgres, Smtp, Up, Ven
 from workers.run import MIGRATIONS
 
 # `--hypothesis-profile=fast` is for a run that must be short.
-for name, examples in (("santral", 150), ("fast", 25)):
+for name, examples in (("santral", 150), ("fast", 10)):
     settings.register_profile(
         name,
         deadline=None,
