@@ -144,7 +144,13 @@ def up(ctx: click.Context, demo: bool, rate: float, ports: str) -> None:
 
 def _load_commands() -> None:
     """Register the commands that their own files declare."""
-    for module in ("commands", "commands_running", "commands_records", "commands_models"):
+    for module in (
+        "commands",
+        "commands_running",
+        "commands_records",
+        "commands_traffic",
+        "commands_models",
+    ):
         importlib.import_module(f"runtime.{module}").register(main)
 
 
