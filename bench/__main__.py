@@ -20,7 +20,7 @@ from bench import (
     router,
     sockets,
     strangers,
-)  # fmt: skip
+)
 
 ALL = {
     "decide": decide.run, "router": router.run, "latency": latency.run, "door": door.run, "recorder": recorder.run,

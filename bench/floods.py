@@ -51,9 +51,10 @@ class Target:
         while not over.wait(0.1):
             self.peak = max(self.peak, self.process.memory_info().rss)
             began = time.perf_counter()
-            with contextlib.suppress(OSError), socket.create_connection(
-                ("127.0.0.1", self.port), 30
-            ) as made:  # fmt: skip
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection(("127.0.0.1", self.port), 30) as made,
+            ):
                 made.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
                 if b" 200 " not in made.recv(200):
                     self.unanswered += 1
@@ -183,10 +184,15 @@ async def _lines(target: Target) -> dict[str, Any]:
 
 
 FLOODS: dict[str, Callable[[Target], Awaitable[dict[str, Any]]]] = {
-    "unsigned bodies of 31 MB": _unsigned, "forged bodies of 31 MB": _forged,
-    "half headers": _halves, "idle mail connections": _lmtp, "chats without hello": _silent,
-    "large headers": _headers, "wrong tokens": _tokens, "chat lines": _lines,
-}  # fmt: skip
+    "unsigned bodies of 31 MB": _unsigned,
+    "forged bodies of 31 MB": _forged,
+    "half headers": _halves,
+    "idle mail connections": _lmtp,
+    "chats without hello": _silent,
+    "large headers": _headers,
+    "wrong tokens": _tokens,
+    "chat lines": _lines,
+}
 
 
 async def _measure(target: Target) -> dict[str, Any]:
@@ -204,9 +210,13 @@ async def _measure(target: Target) -> dict[str, Any]:
         target.writers.clear()
         await asyncio.sleep(5)
         found[name] = {
-            **result, "rss_before_mib": before, "rss_peak_mib": round(target.peak / MIB, 1),
-            "rss_after_mib": target.rss(), "slowest_livez_ms": round(target.slowest * 1000), "livez_failed": target.unanswered,
-        }  # fmt: skip
+            **result,
+            "rss_before_mib": before,
+            "rss_peak_mib": round(target.peak / MIB, 1),
+            "rss_after_mib": target.rss(),
+            "slowest_livez_ms": round(target.slowest * 1000),
+            "livez_failed": target.unanswered,
+        }
         print(f"  {name}: {found[name]}", file=sys.stderr, flush=True)
     return found
 
@@ -216,14 +226,18 @@ def run() -> dict[str, Any]:
     with broker() as settings:
         port, lmtp = free_port(), free_port()
         environ = {
-            **os.environ, "SANTRAL_HOME": settings.home, "SANTRAL_DOOR__PORT": str(port),
+            **os.environ,
+            "SANTRAL_HOME": settings.home,
+            "SANTRAL_DOOR__PORT": str(port),
             "SANTRAL_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
-            "SANTRAL_TOKENS__DOOR": "d" * 32, "SANTRAL_TOKENS__SIGNING": "s" * 32,
-            "SANTRAL_MAIL_DOOR__PROTOCOL": "lmtp", "SANTRAL_MAIL_DOOR__PORT": str(lmtp),
+            "SANTRAL_TOKENS__DOOR": "d" * 32,
+            "SANTRAL_TOKENS__SIGNING": "s" * 32,
+            "SANTRAL_MAIL_DOOR__PROTOCOL": "lmtp",
+            "SANTRAL_MAIL_DOOR__PORT": str(lmtp),
             "SANTRAL_CHANNELS__EMAIL__DESTEK__ADDRESSES": "destek@ornek.example",
             "SANTRAL_CHANNELS__EMAIL__DESTEK__POSTMARK_PASSWORD": "gizli",
             "SANTRAL_CHANNELS__WHATSAPP__DEFAULT__APP_SECRET": "gizli",
-        }  # fmt: skip
+        }
         running = subprocess.Popen(
             [sys.executable, "-m", "runtime.cli", "ingest"], env=environ, stderr=subprocess.DEVNULL
         )

@@ -54,12 +54,11 @@ def hostile() -> dict[str, bytes]:
         "reply heads 1 MB": _HEAD + _TEXT + b"13 Mar 2026 Cum tarihinde\r\n" * 38_000,
         "forwards 1 MB": _HEAD + _TEXT + b"From: a@b.example\r\nTo: c@d.example\r\n" * 27_000,
         "parts 1 MB": _HEAD + _MANY + b"--b\r\n\r\nx\r\n" * 90_000,
-        "nested parts": _HEAD
-        + b"Content-Type: multipart/mixed; boundary=never\r\n\r\n" + nested,
+        "nested parts": _HEAD + b"Content-Type: multipart/mixed; boundary=never\r\n\r\n" + nested,
         "charset": _HEAD + b"Content-Type: text/plain; charset=idna\r\n\r\n\xfc",
         "header 1 MB": _HEAD + b"To: " + b"a@b.example, " * 77_000 + b"\r\n\r\nx",
         "encoded words 1 MB": _HEAD + b"To: " + b"=?utf-8?q?=41?= " * 62_000 + b"\r\n\r\nx",
-    }  # fmt: skip
+    }
 
 
 class Livez:
@@ -102,10 +101,14 @@ def _door() -> Iterator[tuple[psutil.Process, int, int]]:
             f'[channels.email.destek]\naddresses = ["{_TO}"]\n'
         )
         environ = {
-            **os.environ, "SANTRAL_HOME": settings.home, "SANTRAL_CONFIG": str(config),
-            "SANTRAL_DOOR__PORT": str(port), "SANTRAL_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
-            **TOKENS, "SANTRAL_LOG_LEVEL": "critical",
-        }  # fmt: skip
+            **os.environ,
+            "SANTRAL_HOME": settings.home,
+            "SANTRAL_CONFIG": str(config),
+            "SANTRAL_DOOR__PORT": str(port),
+            "SANTRAL_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
+            **TOKENS,
+            "SANTRAL_LOG_LEVEL": "critical",
+        }
         command = [sys.executable, "-m", "runtime.cli", "ingest"]
         process = subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL)
         try:
@@ -162,10 +165,13 @@ def door() -> dict[str, Any]:
             worst[name] = livez.longest_ms()
         rss = sum(p.memory_info().rss for p in [process, *process.children(recursive=True)])
     return {
-        "livez_ms_plain": plain_ms, "livez_ms_hostile": max(worst.values()),
-        "livez_ms_by_mail": worst, "plain_per_s": round(PLAIN / seconds),
-        "plain_cpu_ms": round(1000 * cpu / PLAIN, 2), "resident_mb": round(rss / 1e6),
-    }  # fmt: skip
+        "livez_ms_plain": plain_ms,
+        "livez_ms_hostile": max(worst.values()),
+        "livez_ms_by_mail": worst,
+        "plain_per_s": round(PLAIN / seconds),
+        "plain_cpu_ms": round(1000 * cpu / PLAIN, 2),
+        "resident_mb": round(rss / 1e6),
+    }
 
 
 def pool() -> dict[str, Any]:
@@ -201,9 +207,11 @@ async def _pool() -> dict[str, Any]:
     async with ParserPool(Settings()) as parsers:
         processes = await rate(parsers)
     return {
-        "parsed_in_place_per_s": in_place[0], "parsed_in_place_cpu_ms": in_place[1],
-        "parsed_in_processes_per_s": processes[0], "parsed_in_processes_cpu_ms": processes[1],
-    }  # fmt: skip
+        "parsed_in_place_per_s": in_place[0],
+        "parsed_in_place_cpu_ms": in_place[1],
+        "parsed_in_processes_per_s": processes[0],
+        "parsed_in_processes_cpu_ms": processes[1],
+    }
 
 
 def run() -> dict[str, Any]:

@@ -130,8 +130,10 @@ async def _announce(settings: Settings, say: Say) -> None:
                 continue  # the console is being started again: it is asked until the demo ends
             for incident in known:
                 if incident.opened_at >= began:
-                    say(f"demo: an incident is open: {incident.title} ({incident.customers} "
-                        f"customers so far). Look at {url}/incidents/{incident.id}")  # fmt: skip
+                    say(
+                        f"demo: an incident is open: {incident.title} ({incident.customers} "
+                        f"customers so far). Look at {url}/incidents/{incident.id}"
+                    )
                     return
 
 

@@ -112,8 +112,13 @@ class Door:
             metrics.count("santral_messages_rejected_total", channel=hook.name, code=error.code)
             # Of one address's wrong calls some are in the log; the metric counts all.
             if not sender.failed():
-                log.warning("hook.refused", hook=hook.name, account=account, code=error.code,
-                            text=error.text)  # fmt: skip
+                log.warning(
+                    "hook.refused",
+                    hook=hook.name,
+                    account=account,
+                    code=error.code,
+                    text=error.text,
+                )
             if error.code.startswith("signature."):
                 # What was missing is for the log: strangers learn nothing of what is set up.
                 raise Rejected("signature.wrong", "not proven to be the vendor's call") from None
@@ -141,10 +146,13 @@ class Door:
             raise Rejected("signature.missing", f"no {' or '.join(proofs)}")
         limit = min(hook.max_body, self.settings.door.max_body)
         return Call(
-            method=request.method, path=request.url.path, query=dict(request.query_params),
-            headers=headers, body=await http.body(request, limit),
+            method=request.method,
+            path=request.url.path,
+            query=dict(request.query_params),
+            headers=headers,
+            body=await http.body(request, limit),
             target=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
-        )  # fmt: skip
+        )
 
     async def fetch(self, url: str) -> bytes:
         """GET what a hook asks for; its host was checked there, and redirects are not followed."""

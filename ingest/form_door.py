@@ -96,9 +96,15 @@ class FormDoor:
         return parsed.message.id
 
     def _show(
-        self, account: str, settings: Account, page: FormPage, code: int = 200, stamp: str = "", *,
+        self,
+        account: str,
+        settings: Account,
+        page: FormPage,
+        code: int = 200,
+        stamp: str = "",
+        *,
         confirmed: bool = False,
-    ) -> Response:  # fmt: skip
+    ) -> Response:
         """Return the form with what was typed; a good stamp stays, so that nobody waits twice."""
         now = self.ingest.clock.now()
         stamp = stamp or form.stamped(self.key, account, now, confirmed=confirmed)

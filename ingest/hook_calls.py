@@ -21,9 +21,13 @@ class TakeFailed(Exception):
 
 
 async def receive(
-    hook: Hook, call: Call, settings: Any, now: datetime, fetch: Fetch,
+    hook: Hook,
+    call: Call,
+    settings: Any,
+    now: datetime,
+    fetch: Fetch,
     memory: Memory = FORGETFUL,
-) -> Taken:  # fmt: skip
+) -> Taken:
     """Return what a call held; raise Rejected, Retry, or TakeFailed with the bug as its cause."""
     proven = False
 

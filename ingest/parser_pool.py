@@ -30,11 +30,27 @@ log = get(__name__)
 
 COMMAND = (sys.executable, "-m", "ingest.parser_process")
 IN_PLACE_BYTES = 64 * 1024
-IN_PLACE = frozenset({
-    "api", "bluesky", "chat", "google_business", "google_play", "hepsiburada", "instagram",
-    "line", "messenger", "slack", "telegram", "trendyol", "trustpilot", "twilio", "viber",
-    "whatsapp", "x",
-})  # fmt: skip
+IN_PLACE = frozenset(
+    {
+        "api",
+        "bluesky",
+        "chat",
+        "google_business",
+        "google_play",
+        "hepsiburada",
+        "instagram",
+        "line",
+        "messenger",
+        "slack",
+        "telegram",
+        "trendyol",
+        "trustpilot",
+        "twilio",
+        "viber",
+        "whatsapp",
+        "x",
+    }
+)
 """Channels whose deliveries are JSON of a known shape, without markup to lay out. Every other
 channel, and whatever is longer than IN_PLACE_BYTES, goes to a process."""
 
@@ -117,9 +133,12 @@ class ParserPool:
         return await self._run("unreadable", channel, delivery, context)
 
     async def _run(
-        self, work: Literal["parse", "unreadable"], channel: Channel, delivery: Delivery,
+        self,
+        work: Literal["parse", "unreadable"],
+        channel: Channel,
+        delivery: Delivery,
         context: Context,
-    ) -> Parsed:  # fmt: skip
+    ) -> Parsed:
         frame = pack(_task(work, channel, delivery, context))
         limit = limit_of(len(frame), self._settings.cpu, self._settings.memory_mb)
         for _ in range(_TRIES):
@@ -192,11 +211,17 @@ def _task(
     work: Literal["parse", "unreadable"], channel: Channel, delivery: Delivery, context: Context
 ) -> Task:
     return Task(
-        work=work, channel=channel.name, account=delivery.account, brand=context.brand,
+        work=work,
+        channel=channel.name,
+        account=delivery.account,
+        brand=context.brand,
         signing_key=context.signing_key,
-        settings=msgspec.Raw(msgspec.msgpack.encode(context.settings)), raw=delivery.raw,
-        received_at=delivery.received_at, position=delivery.position, hint=delivery.hint,
-    )  # fmt: skip
+        settings=msgspec.Raw(msgspec.msgpack.encode(context.settings)),
+        raw=delivery.raw,
+        received_at=delivery.received_at,
+        position=delivery.position,
+        hint=delivery.hint,
+    )
 
 
 def _result(channel: Channel, answer: Answer) -> Parsed:
@@ -288,9 +313,11 @@ class _Worker:
                 return self._process
             try:
                 self._process = await asyncio.create_subprocess_exec(
-                    *self._command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+                    *self._command,
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
                     limit=1 << 20,
-                )  # fmt: skip
+                )
                 async with asyncio.timeout(_START_S):
                     hello = await _read(self._process)
                 if not hello.ready:

@@ -65,15 +65,23 @@ def parse_task(channel: Channel, task: Task) -> Parsed:
     if task.work == "unreadable":
         return Parsed(
             message=unreadable_message(
-                task.raw, brand=task.brand, account=task.account, received_at=task.received_at,
-                mailbox=task.hint or "", position=task.position, signing_key=task.signing_key,
+                task.raw,
+                brand=task.brand,
+                account=task.account,
+                received_at=task.received_at,
+                mailbox=task.hint or "",
+                position=task.position,
+                signing_key=task.signing_key,
             )
-        )  # fmt: skip
+        )
     settings = msgspec.msgpack.decode(task.settings, type=channel.account | None)
     delivery = Delivery(
-        raw=task.raw, account=task.account, received_at=task.received_at,
-        position=task.position, hint=task.hint,
-    )  # fmt: skip
+        raw=task.raw,
+        account=task.account,
+        received_at=task.received_at,
+        position=task.position,
+        hint=task.hint,
+    )
     context = Context(brand=task.brand, settings=settings, signing_key=task.signing_key)
     return channel.parse(delivery, context)
 

@@ -40,9 +40,12 @@ def _source(name: str) -> str:
 
 
 _PAGES = Environment(
-    loader=FunctionLoader(_source), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+    loader=FunctionLoader(_source),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
     lstrip_blocks=True,
-)  # fmt: skip
+)
 
 
 def language_of(request: Request) -> Language:
@@ -68,18 +71,28 @@ def _weight(parameter: str) -> float:
 def form_page(account: str, settings: Account, page: FormPage, stamp: str) -> str:
     """Return the form with all that was typed, and beside each field what is wrong with it."""
     return _render(
-        "form.html", page.language, account=account, title=_title(settings, page.language),
-        filled=page.filled, flaws=page.flaws, notice=page.notice, stamp=stamp,
+        "form.html",
+        page.language,
+        account=account,
+        title=_title(settings, page.language),
+        filled=page.filled,
+        flaws=page.flaws,
+        notice=page.notice,
+        stamp=stamp,
         lost_files=[f.filename for f in page.filled.files if f.data],
-    )  # fmt: skip
+    )
 
 
 def receipt(account: str, settings: Account, page: FormPage, reference: str) -> str:
     """Return the page that says it has arrived, by which reference, and what happens next."""
     return _render(
-        "form_receipt.html", page.language, account=account, reference=reference,
-        title=_title(settings, page.language), filled=page.filled,
-    )  # fmt: skip
+        "form_receipt.html",
+        page.language,
+        account=account,
+        reference=reference,
+        title=_title(settings, page.language),
+        filled=page.filled,
+    )
 
 
 def chat_page(language: Language, account: str) -> str:
@@ -101,9 +114,11 @@ def respond(html: str, origins: tuple[str, ...] = (), code: int = 200) -> Respon
     """Return a page that these sites may embed; none means any."""
     headers = {
         "Content-Security-Policy": _POLICY + (" ".join(origins) or "*"),
-        "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
-        "Cache-Control": "no-store", "Vary": "Accept-Language",
-    }  # fmt: skip
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "no-store",
+        "Vary": "Accept-Language",
+    }
     if code == 503:
         headers["Retry-After"] = "60"
     return Response(html, code, media_type="text/html", headers=headers)

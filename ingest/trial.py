@@ -104,9 +104,12 @@ class Trial:
     def _unreadable(self, raw: bytes) -> Message:
         """Return what the door makes of a mail that can't be read."""
         return unreadable_message(
-            raw, brand=self._settings.brand or self._context.brand, account=self._account,
-            received_at=self._now, signing_key=self._context.signing_key,
-        )  # fmt: skip
+            raw,
+            brand=self._settings.brand or self._context.brand,
+            account=self._account,
+            received_at=self._now,
+            signing_key=self._context.signing_key,
+        )
 
     def _taken(self, data: bytes) -> list[str]:
         """Take a captured body apart, or one delivery as the archive keeps it."""

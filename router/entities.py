@@ -26,8 +26,12 @@ _DIGITS = re.compile("[0-9]+")
 _ANY_DIGIT = re.compile(r"\d")  # of any script
 _LONG = 8  # digits of the shortest telephone number
 _NO_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
-_UNITS = {"TRY": r"TL|₺|lira\w{0,6}|TRY", "USD": r"USD|dolar\w{0,4}|dollars?|\$",
-          "EUR": r"EUR|euro\w{0,4}|€", "GBP": "GBP|£"}  # fmt: skip
+_UNITS = {
+    "TRY": r"TL|₺|lira\w{0,6}|TRY",
+    "USD": r"USD|dolar\w{0,4}|dollars?|\$",
+    "EUR": r"EUR|euro\w{0,4}|€",
+    "GBP": "GBP|£",
+}
 _UNIT = "|".join(f"(?P<{code}>{words})" for code, words in _UNITS.items())
 _AMOUNT = re.compile(
     r"\d{1,12}(?:[.,]\d{3}){0,6}(?:[.,]\d{1,2})?(?![.,]?\d)"

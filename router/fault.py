@@ -54,9 +54,14 @@ def triage_move(
         return None
     before = outcome.moved.decision
     decision = msgspec.structs.replace(
-        before, department=TRIAGE, action="triage", hops=before.hops + 1, reasons=(reasons.FAULT,),
-        flags=tuple(dict.fromkeys((*before.flags, FLAG))), decided_at=now,
-    )  # fmt: skip
+        before,
+        department=TRIAGE,
+        action="triage",
+        hops=before.hops + 1,
+        reasons=(reasons.FAULT,),
+        flags=tuple(dict.fromkeys((*before.flags, FLAG))),
+        decided_at=now,
+    )
     after = None
     if state is not None:
         after = states.moved(state, outcome.id, TRIAGE, before.priority, decision.hops, outcome.at)
@@ -65,19 +70,31 @@ def triage_move(
 
 
 def _decision(
-    message: Message, state: ConversationState | None, policy: Policy, now: Time, action: Action,
+    message: Message,
+    state: ConversationState | None,
+    policy: Policy,
+    now: Time,
+    action: Action,
     flags: tuple[str, ...],
-) -> Decision:  # fmt: skip
+) -> Decision:
     held = state.department if state is not None else TRIAGE
     return Decision(
-        message=message.id, brand=message.brand, channel=message.channel,
-        conversation=message.conversation, department=TRIAGE if action == "triage" else held,
-        intent="request", language=state.language if state is not None else "und",
+        message=message.id,
+        brand=message.brand,
+        channel=message.channel,
+        conversation=message.conversation,
+        department=TRIAGE if action == "triage" else held,
+        intent="request",
+        language=state.language if state is not None else "und",
         priority=max(PRIORITY, state.priority if state is not None else 0),
-        reasons=(reasons.REPEAT if action == "repeat" else reasons.FAULT,), flags=flags,
-        action=action, hops=state.hops if state is not None else 0, pack=policy.pack.version,
-        threshold=policy.threshold, decided_at=now,
-    )  # fmt: skip
+        reasons=(reasons.REPEAT if action == "repeat" else reasons.FAULT,),
+        flags=flags,
+        action=action,
+        hops=state.hops if state is not None else 0,
+        pack=policy.pack.version,
+        threshold=policy.threshold,
+        decided_at=now,
+    )
 
 
 def _work_item(message: Message, decision: Decision, policy: Policy, now: Time) -> WorkItem:
@@ -95,20 +112,29 @@ def _next_state(
     sender = _sender(message)
     if state is None or state.status == "quiet":
         return ConversationState(
-            conversation=message.conversation, brand=message.brand, department=decision.department,
-            status="quiet" if quiet else "open", priority=decision.priority,
+            conversation=message.conversation,
+            brand=message.brand,
+            department=decision.department,
+            status="quiet" if quiet else "open",
+            priority=decision.priority,
             unanswered_since=None if quiet else message.received_at,
             messages=1 + (state.messages if state is not None else 0),
             seen=states.remember(state.seen if state is not None else b"", message.id),
-            participants=(sender,) if sender and not quiet else (), opened_at=now, updated_at=now,
-        )  # fmt: skip
+            participants=(sender,) if sender and not quiet else (),
+            opened_at=now,
+            updated_at=now,
+        )
     spoken = not quiet and message.event is None
     return msgspec.structs.replace(
-        state, status="open" if spoken else state.status, messages=state.messages + 1,
+        state,
+        status="open" if spoken else state.status,
+        messages=state.messages + 1,
         unanswered_since=(state.unanswered_since or message.received_at)
-        if spoken else state.unanswered_since,
-        seen=states.remember(state.seen, message.id), updated_at=max(now, state.updated_at),
-    )  # fmt: skip
+        if spoken
+        else state.unanswered_since,
+        seen=states.remember(state.seen, message.id),
+        updated_at=max(now, state.updated_at),
+    )
 
 
 def _sender(message: Message) -> str:

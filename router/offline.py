@@ -81,9 +81,12 @@ def with_models(settings: Settings, files: Iterable[Path] = ()) -> Policy:
 
 
 def decide_lines(
-    lines: Iterable[bytes], settings: Settings, by: Policy, at_once: int = AT_ONCE,
+    lines: Iterable[bytes],
+    settings: Settings,
+    by: Policy,
+    at_once: int = AT_ONCE,
     repair: Repair = unrepaired,
-) -> Iterator[Decision]:  # fmt: skip
+) -> Iterator[Decision]:
     """Yield a Decision for each line, in order; raise ConfigError for one that is not understood.
 
     A line's conversation sees the state that earlier lines left, as on the road. So many lines are

@@ -111,9 +111,10 @@ AUTOMATIC = _state("automatic", "bir makine yazmış", "written by a machine")
 EVENT = _state("event", "önceki bir iletiyi değiştiriyor", "an edit, deletion or reaction")
 UNSURE = _state("unsure", "hiçbir bölüm yeterince kesin değil", "no department is certain enough")
 UNREADABLE = _state(
-    "unreadable", "e-posta okunamadı, ham kaydına bakıp elle yönlendirin",
+    "unreadable",
+    "e-posta okunamadı, ham kaydına bakıp elle yönlendirin",
     "the mail could not be read: look at its raw record and send it to its department",
-)  # fmt: skip
+)
 SPAM = _state(
     "spam", "istenmeyen iletiye benziyor, bölümlere gitmez",
     "looks like spam: kept from the departments",
@@ -123,6 +124,7 @@ HOPS = _state(
     "moved too often: triage decides",
 )  # fmt: skip
 FAULT = _state(
-    "fault", "bizden kaynaklanan bir hata yüzünden bölümü belirlenemedi, lütfen elle yönlendirin",
+    "fault",
+    "bizden kaynaklanan bir hata yüzünden bölümü belirlenemedi, lütfen elle yönlendirin",
     "a fault of ours kept it from being decided: please send it to its department",
-)  # fmt: skip
+)

@@ -126,9 +126,12 @@ def workers(ctx: click.Context, only: tuple[str, ...]) -> None:
 @click.option("--demo", is_flag=True, help="Play invented traffic through the real doors.")
 @click.option("--rate", default=2.0, show_default=True, help="Messages a second of the demo.")
 @click.option(
-    "--ports", type=click.Choice(["settings", "auto"]), default="settings", show_default=True,
+    "--ports",
+    type=click.Choice(["settings", "auto"]),
+    default="settings",
+    show_default=True,
     help="auto: take free ports, and keep them for the next starts with this home.",
-)  # fmt: skip
+)
 @click.pass_context
 def up(ctx: click.Context, demo: bool, rate: float, ports: str) -> None:
     """Run everything on this machine: real Kafka, Valkey, SQLite and every stage.

@@ -33,9 +33,10 @@ def settings_of(ctx: click.Context, *, whole: bool = False) -> Any:
 def personal_option(command: Any) -> Any:
     """Add the option --personal to a command that prints what customers wrote."""
     return click.option(
-        "--personal", is_flag=True,
+        "--personal",
+        is_flag=True,
         help="Show personal numbers in the clear: needs SANTRAL_TOKENS__PERSONAL.",
-    )(command)  # fmt: skip
+    )(command)
 
 
 def check_personal(settings: Any, *, personal: bool) -> None:
@@ -72,8 +73,10 @@ def open_store(ctx: click.Context) -> Any:
     from runtime.store import engine
 
     if settings.store_url.startswith("sqlite") and not is_running(settings):
-        click.echo(f"note: nothing runs with {settings.home_path}, this is what it recorded before",
-                   err=True)  # fmt: skip
+        click.echo(
+            f"note: nothing runs with {settings.home_path}, this is what it recorded before",
+            err=True,
+        )
     made = engine(settings.store_url)
     try:
         with made.connect() as connection:

@@ -32,15 +32,20 @@ _IDS_OF_LETTERS = "give the id, or its beginning, as `santral dead list` prints 
 @click.command()
 @click.argument("topics", nargs=-1, metavar="[TOPIC]…")
 @click.option("--from-beginning", is_flag=True, help="Begin with the oldest record kept.")
-@click.option("--until-now", is_flag=True,
-              help="Print what is there now, from the oldest record on, and end.")  # fmt: skip
+@click.option(
+    "--until-now", is_flag=True, help="Print what is there now, from the oldest record on, and end."
+)
 @click.option("--count", type=click.IntRange(1), help="End after so many records.")
 @personal_option
 @click.pass_context
 def tap(
-    ctx: click.Context, topics: tuple[str, ...], from_beginning: bool, until_now: bool,
-    count: int | None, personal: bool,
-) -> None:  # fmt: skip
+    ctx: click.Context,
+    topics: tuple[str, ...],
+    from_beginning: bool,
+    until_now: bool,
+    count: int | None,
+    personal: bool,
+) -> None:
     """Print the committed records of one TOPIC or several as JSON lines, as they come.
 
     `queue.billing` stands for queue.billing.v1. Without a TOPIC it lists the topics. Personal
@@ -66,9 +71,13 @@ def tap(
         click.echo(value.decode("utf-8", "replace") if personal else mask_json(value))
 
     importlib.import_module("runtime.tapping").tap(
-        settings.kafka, names, emit,
-        from_beginning=from_beginning, until_now=until_now, count=count,
-    )  # fmt: skip
+        settings.kafka,
+        names,
+        emit,
+        from_beginning=from_beginning,
+        until_now=until_now,
+        count=count,
+    )
 
 
 @click.command()
@@ -102,8 +111,16 @@ def ledger(ctx: click.Context, as_json: bool, wait: float) -> None:
 
 
 def _table(told: Any) -> None:
-    heads = ("source", "held", "accepted", "refused", "decided", "recorded", "pending",
-             "unaccounted")  # fmt: skip
+    heads = (
+        "source",
+        "held",
+        "accepted",
+        "refused",
+        "decided",
+        "recorded",
+        "pending",
+        "unaccounted",
+    )
     rows = [
         tuple("–" if (v := getattr(line, h)) is None else str(v) for h in heads)
         for line in told.sources
@@ -139,14 +156,17 @@ def dead_list(ctx: click.Context, limit: int, code: str | None, as_json: bool) -
         if as_json:
             show(letter)
         else:
-            click.echo(f"{letter.id}  {letter.at:%Y-%m-%d %H:%M:%S}  {letter.code:<22}"
-                       f"{letter.source:<28}{letter.text[:80]}")  # fmt: skip
+            click.echo(
+                f"{letter.id}  {letter.at:%Y-%m-%d %H:%M:%S}  {letter.code:<22}"
+                f"{letter.source:<28}{letter.text[:80]}"
+            )
 
 
 @dead.command("show")
 @click.argument("identifier")
-@click.option("--raw", is_flag=True,
-              help="Write its bytes to standard output, as the archive has them.")  # fmt: skip
+@click.option(
+    "--raw", is_flag=True, help="Write its bytes to standard output, as the archive has them."
+)
 @personal_option
 @click.pass_context
 def dead_show(ctx: click.Context, identifier: str, raw: bool, personal: bool) -> None:
@@ -158,8 +178,7 @@ def dead_show(ctx: click.Context, identifier: str, raw: bool, personal: bool) ->
         sys.stdout.buffer.write(_bytes(ctx, letter))
     else:
         shown = letter if personal else mask_record(letter)
-        click.echo(json.dumps(json.loads(msgspec.json.encode(shown)), indent=2,
-                              ensure_ascii=False))  # fmt: skip
+        click.echo(json.dumps(json.loads(msgspec.json.encode(shown)), indent=2, ensure_ascii=False))
 
 
 @dead.command("redrive")

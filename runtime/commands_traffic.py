@@ -18,9 +18,12 @@ from runtime.commands import running_settings
 @click.option("--rate", default=2.0, show_default=True, help="Messages a second.")
 @click.option("--count", type=int, help="End after so many messages.")
 @click.option("--seed", default=1, show_default=True, help="The same seed, the same traffic.")
-@click.option("--past", is_flag=True,
-              help="Only invent the two weeks before, against which an outage stands out; nothing "
-                   "is written where the watch knows hours already.")  # fmt: skip
+@click.option(
+    "--past",
+    is_flag=True,
+    help="Only invent the two weeks before, against which an outage stands out; nothing "
+    "is written where the watch knows hours already.",
+)
 @click.pass_context
 def demo(ctx: click.Context, rate: float, count: int | None, seed: int, past: bool) -> None:
     """Play invented Turkish and English traffic through the doors of what is running.

@@ -18,11 +18,34 @@ from runtime import metrics
 from schemas.errors import Retry, Unavailable
 
 _OUTAGES = (
-    Retry, Unavailable, KafkaError, KafkaException, OSError, MemoryError, RedisDown, RedisSlow,
-    NoScriptError, OutOfMemoryError, ReadOnlyError, OperationalError, InterfaceError,
-)  # fmt: skip
-_REDIS_AWAY = ("MISCONF", "LOADING", "BUSY", "READONLY", "OOM", "MASTERDOWN", "NOREPLICAS",
-               "CLUSTERDOWN", "TRYAGAIN", "NOAUTH", "NOPERM", "WRONGPASS")  # fmt: skip
+    Retry,
+    Unavailable,
+    KafkaError,
+    KafkaException,
+    OSError,
+    MemoryError,
+    RedisDown,
+    RedisSlow,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    OperationalError,
+    InterfaceError,
+)
+_REDIS_AWAY = (
+    "MISCONF",
+    "LOADING",
+    "BUSY",
+    "READONLY",
+    "OOM",
+    "MASTERDOWN",
+    "NOREPLICAS",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "NOAUTH",
+    "NOPERM",
+    "WRONGPASS",
+)
 """First words of Redis' answers that tell of the server, not of the call."""
 _PROGRAM_LIMIT = "54"
 """PostgreSQL's class of SQLSTATE for a value too large for its column or index: the record's."""
@@ -46,9 +69,13 @@ class guard:  # noqa: N801 - it reads as a word of the language: with guard(…)
     """
 
     def __init__(
-        self, log: Any, step: str, *, passes: tuple[type[Exception], ...] | None = None,
+        self,
+        log: Any,
+        step: str,
+        *,
+        passes: tuple[type[Exception], ...] | None = None,
         **fields: Any,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._log, self._step, self._passes, self._fields = log, step, passes, fields
         self.failed = False
 

@@ -25,8 +25,11 @@ _RESERVE_TIME_S = 2.0
 _LINGER_S = 2.0
 # Bytes of a chunked body's framing for each byte of it: a chunk of one byte has six of them.
 _FRAMING = 8
-_REASONS = {408: b"Request Timeout", 431: b"Request Header Fields Too Large",
-            503: b"Service Unavailable"}  # fmt: skip
+_REASONS = {
+    408: b"Request Timeout",
+    431: b"Request Header Fields Too Large",
+    503: b"Service Unavailable",
+}
 
 
 class Reserve:
@@ -277,8 +280,11 @@ def protocol(guard: Guard) -> type[asyncio.Protocol]:
 def _answer(status: int, reason: str) -> bytes:
     code = "try_again" if status == 503 else f"http.{status}"
     body = msgspec.json.encode(Fault(code=code, text=f"over the limit `{reason}`"))
-    return b"".join((
-        b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\n" % (status, _REASONS[status]),
-        b"retry-after: 5\r\n" if status == 503 else b"",
-        b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body), body,
-    ))  # fmt: skip
+    return b"".join(
+        (
+            b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\n" % (status, _REASONS[status]),
+            b"retry-after: 5\r\n" if status == 503 else b"",
+            b"connection: close\r\ncontent-length: %d\r\n\r\n" % len(body),
+            body,
+        )
+    )

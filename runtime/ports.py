@@ -85,8 +85,9 @@ def choose_ports(settings: Settings, choice: Choice) -> Ports:
         if wanted[name] == port and name in remembered:
             wanted[name] = remembered[name]
     if choice == "auto":
-        wanted = {name: port if port and is_free(port) else free_port()
-                  for name, port in wanted.items()}  # fmt: skip
+        wanted = {
+            name: port if port and is_free(port) else free_port() for name, port in wanted.items()
+        }
         path.write_text(json.dumps(wanted) + "\n")
     ports = Ports(**{name: port or free_port() for name, port in wanted.items()})
     _check_free(ports)

@@ -23,19 +23,31 @@ Places = dict[tuple[str, int], int]
 
 
 def tap(
-    kafka: Kafka, topics: Sequence[str], emit: Callable[[str, bytes], object], *,
-    from_beginning: bool = False, until_now: bool = False, count: int | None = None,
-) -> None:  # fmt: skip
+    kafka: Kafka,
+    topics: Sequence[str],
+    emit: Callable[[str, bytes], object],
+    *,
+    from_beginning: bool = False,
+    until_now: bool = False,
+    count: int | None = None,
+) -> None:
     """Hand each record's topic and value to `emit`; end after `count`, or with `until_now` at the
     end that the topics have when it begins. Without either it runs until it is interrupted.
 
     Raises Unavailable when Kafka does not answer or has no such topic.
     """
     consumer = Consumer(
-        rdkafka(kafka, **{"group.id": "santral-tap", "enable.auto.commit": False,
-                          "isolation.level": "read_committed", "enable.partition.eof": True,
-                          "log_level": 0})
-    )  # fmt: skip
+        rdkafka(
+            kafka,
+            **{
+                "group.id": "santral-tap",
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "log_level": 0,
+            },
+        )
+    )
     try:
         ends = _ends(consumer, kafka, topics)
         begin = _BEGINNING if from_beginning or until_now else _END

@@ -43,12 +43,16 @@ def read(text: str, page: str) -> list[Example]:
     """Return the blocks of a page in their order."""
     return [
         Example(
-            page=page, line=text.count("\n", 0, found.start()) + 1, kind=found["kind"],
+            page=page,
+            line=text.count("\n", 0, found.start()) + 1,
+            kind=found["kind"],
             how=found["how"] or "run",
-            text="\n".join(line.removeprefix(found["indent"]) for line in found["text"].splitlines()),
+            text="\n".join(
+                line.removeprefix(found["indent"]) for line in found["text"].splitlines()
+            ),
         )
         for found in _BLOCK.finditer(text)
-    ]  # fmt: skip
+    ]
 
 
 def examples(*kinds: str) -> list[Example]:

@@ -19,25 +19,99 @@ from workers.outgoing_mail import OutgoingMail, UnsafeMail, clean_line, clean_te
 
 HOSTILE = (
     "=?utf-8?q?=0D=0AReply-To:_oltaci=40kotu.example=0D=0AContent-Type:_text/html=0D=0A=0D=0A<h1>x?=",
-    "=?utf-8?b?DQpCY2M6IHhAeQ0KDQo8aDE+?=", "=?utf-8?q?=3D=3Futf-8=3Fq=3F=0D=0ABcc=3A_x=3F=3D?=",
-    "=?iso-8859-9?q?=FE=0ABcc:?=", "=?utf-7?q?+AA0ACg-Bcc:?=", "=?x-yok?b?AAAA?=", "=?", "?=", "=?utf-8?q?",
-    "\r\nBcc: x@y.example", "\nBcc: x@y.example\n\n<h1>", "\r", "\x00", "\x0b", "\x1b[2J", "\x7f", "\x85", "\x9b",
-    "\u2028Bcc: x", "\u2029", "\u202egnp.exe", "\u2066", "\u200f", "\ufeff", "\ud800", "\udfff", "\uffff",
-    '"', "\\", "\\\"", ",", ";", ":", "<x@y>", "(yorum", "@", "Ynt: Re: ", "ışığın İĞNESİ", "😀👩‍👩‍👧", "a" * 3000,
-    "ğ " * 900, " ", "\t", ".", "\r\n.\r\n", "From ", "--", "=", "=0D=0A", "\n ", "\n\t",
-)  # fmt: skip
+    "=?utf-8?b?DQpCY2M6IHhAeQ0KDQo8aDE+?=",
+    "=?utf-8?q?=3D=3Futf-8=3Fq=3F=0D=0ABcc=3A_x=3F=3D?=",
+    "=?iso-8859-9?q?=FE=0ABcc:?=",
+    "=?utf-7?q?+AA0ACg-Bcc:?=",
+    "=?x-yok?b?AAAA?=",
+    "=?",
+    "?=",
+    "=?utf-8?q?",
+    "\r\nBcc: x@y.example",
+    "\nBcc: x@y.example\n\n<h1>",
+    "\r",
+    "\x00",
+    "\x0b",
+    "\x1b[2J",
+    "\x7f",
+    "\x85",
+    "\x9b",
+    "\u2028Bcc: x",
+    "\u2029",
+    "\u202egnp.exe",
+    "\u2066",
+    "\u200f",
+    "\ufeff",
+    "\ud800",
+    "\udfff",
+    "\uffff",
+    '"',
+    "\\",
+    '\\"',
+    ",",
+    ";",
+    ":",
+    "<x@y>",
+    "(yorum",
+    "@",
+    "Ynt: Re: ",
+    "ışığın İĞNESİ",
+    "😀👩‍👩‍👧",
+    "a" * 3000,
+    "ğ " * 900,
+    " ",
+    "\t",
+    ".",
+    "\r\n.\r\n",
+    "From ",
+    "--",
+    "=",
+    "=0D=0A",
+    "\n ",
+    "\n\t",
+)
 """Pieces of what people and machines send to get a header of their own written."""
 
 ADDRESSES = (
-    "ada@ornek.example", "a..b@ornek.example", "ada@örnek.example", "a@", "@b", "", "a b@c", "a@b\r\nBcc: x@y",
-    "a@b,c@d", "<a@b>", "=?utf-8?q?=0D=0ABcc:_x?=@b", '"a b"@c', "a@b\x00", "ğ@b", "a" * 300 + "@b", "a@[1.2.3.4]",
-    "a@b c", "a\u2028@b", "a@" + "ö" * 80, "a@b;c", "(x)a@b", "a@b>", "\ud800@b",
-)  # fmt: skip
+    "ada@ornek.example",
+    "a..b@ornek.example",
+    "ada@örnek.example",
+    "a@",
+    "@b",
+    "",
+    "a b@c",
+    "a@b\r\nBcc: x@y",
+    "a@b,c@d",
+    "<a@b>",
+    "=?utf-8?q?=0D=0ABcc:_x?=@b",
+    '"a b"@c',
+    "a@b\x00",
+    "ğ@b",
+    "a" * 300 + "@b",
+    "a@[1.2.3.4]",
+    "a@b c",
+    "a\u2028@b",
+    "a@" + "ö" * 80,
+    "a@b;c",
+    "(x)a@b",
+    "a@b>",
+    "\ud800@b",
+)
 
 IDS = (
-    "<own@x>", "<a@b>\r\nBcc: x", "<a b@c>", "<=?utf-8?q?=0D=0A?=@x>", "<>", "yok", "<ğ@x>", "<" + "a" * 2000 + "@x>",
-    "<a@b><c@d>", "<a@b\x00>", "<a@b\u2028>", "",
-)  # fmt: skip
+    "<own@x>",
+    "<a@b>\r\nBcc: x",
+    "<a b@c>",
+    "<=?utf-8?q?=0D=0A?=@x>",
+    "<>",
+    "yok",
+    "<ğ@x>",
+    "<" + "a" * 2000 + "@x>",
+    "<a@b><c@d>",
+    "<a@b\x00>",
+    "<a@b\u2028>",
+    "",
+)
 
 FIXED = ["From", "To", "Subject", "Date", "Message-ID"]
 THREAD = ["In-Reply-To", "References"]
@@ -45,10 +119,14 @@ MACHINE = ["Auto-Submitted", "X-Auto-Response-Suppress", "Precedence"]
 LAST = ["MIME-Version", "Content-Type", "Content-Transfer-Encoding"]
 
 PLAIN = OutgoingMail(
-    sender_name="Örnek Destek", sender="destek@ornek.example", recipient="ada@ornek.example",
-    subject="Şikâyet", date=datetime(2026, 3, 1, tzinfo=timezone.utc),  # noqa: UP017 - Python 3.9 runs this
-    message_id="<santral.1@ornek.example>", text="Merhaba",
-)  # fmt: skip
+    sender_name="Örnek Destek",
+    sender="destek@ornek.example",
+    recipient="ada@ornek.example",
+    subject="Şikâyet",
+    date=datetime(2026, 3, 1, tzinfo=timezone.utc),  # noqa: UP017 - Python 3.9 runs this
+    message_id="<santral.1@ornek.example>",
+    text="Merhaba",
+)
 
 
 def check(mail: OutgoingMail) -> bool:
@@ -105,10 +183,17 @@ def mails(count: int, seed: int = 1) -> list[OutgoingMail]:
         return "".join(dice.choice(HOSTILE) for _ in range(dice.randint(0, most)))
 
     for _ in range(count):
-        made.append(replace(
-            PLAIN, subject=words(6), sender_name=words(2), text=words(8), automatic=dice.random() < 0.5,
-            in_reply_to=dice.choice(IDS), references=tuple(dice.choices(IDS, k=4)),
-        ))  # fmt: skip
+        made.append(
+            replace(
+                PLAIN,
+                subject=words(6),
+                sender_name=words(2),
+                text=words(8),
+                automatic=dice.random() < 0.5,
+                in_reply_to=dice.choice(IDS),
+                references=tuple(dice.choices(IDS, k=4)),
+            )
+        )
     return made
 
 

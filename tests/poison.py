@@ -67,9 +67,15 @@ class Poison:
         text = delivery.raw.decode()
         text = text if word != b"surrogates" else "\ud800"
         made = message_of(
-            self.name, delivery, context, native_id=text.encode("utf-8", "replace").hex(),
-            root=text, kind="form", sender=Party(name="Ada"), text=text,
-        )  # fmt: skip
+            self.name,
+            delivery,
+            context,
+            native_id=text.encode("utf-8", "replace").hex(),
+            root=text,
+            kind="form",
+            sender=Party(name="Ada"),
+            text=text,
+        )
         return Parsed(message=made, files=(delivery.raw,) if word == b"filed" else ())
 
 

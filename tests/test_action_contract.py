@@ -28,10 +28,18 @@ from workers.registry import ACTIONS
 
 PLACES: dict[str, list[tuple[str, ...]]] = {
     "reply_email": [("ada", "@ornek.example")],
-    "reply_whatsapp": [("7701", "/", "905321112233"), ("7701", "/", "TR.134"), ("7701", "/group:", "g12")],
+    "reply_whatsapp": [
+        ("7701", "/", "905321112233"),
+        ("7701", "/", "TR.134"),
+        ("7701", "/group:", "g12"),
+    ],
     "reply_telegram": [("501", "/", "5", "/", "b100"), ("501", "/dm", "5", "/", "b100")],
     "reply_messenger": [("9001", "/", "3101"), ("comment:", "p2200")],
-    "reply_instagram": [("9001", "/", "3101"), ("comment:", "p2200"), ("mention:", "1701", "/", "m100", "/", "c100")],
+    "reply_instagram": [
+        ("9001", "/", "3101"),
+        ("comment:", "p2200"),
+        ("mention:", "1701", "/", "m100", "/", "c100"),
+    ],
     "reply_slack": [("C100", "/", "100.5")],
     "reply_teams": [("SERVICE", "|", "19:kanal")],
     "reply_viber": [("v100==",)],
@@ -50,13 +58,17 @@ PLACES: dict[str, list[tuple[str, ...]]] = {
     "reply_youtube": [("c1100",)],
     "reply_reddit": [("t1_a100",)],
     "reply_trustpilot": [("r1100",)],
-}  # fmt: skip
+}
 """Where each action's answers go, in pieces: those of letters and digits came from a vendor."""
 
 HOSTILE = (
-    "../../../v1/kotu", "a\r\nX-Kotu: 1\r\n\r\n{}", "a?b=c&d=e#f", "%2e%2e%2fkotu", '","kotu":{"a":1},"x":"',
+    "../../../v1/kotu",
+    "a\r\nX-Kotu: 1\r\n\r\n{}",
+    "a?b=c&d=e#f",
+    "%2e%2e%2fkotu",
+    '","kotu":{"a":1},"x":"',
     "²\u2028\x00\u202e@everyone",
-)  # fmt: skip
+)
 
 _FIXED = re.compile(r"[A-Za-z]+[:/]|[/|:@.]+|/\w+[:/]|/dm|@ornek\.example")
 
@@ -67,9 +79,14 @@ class Anything(Vendor):
     def answer(self, path: str) -> Answers | None:
         """Return what any of them would take for success."""
         said = {
-            "access_token": "t", "accessJwt": "t", "did": "did:plc:m", "ok": True, "id": "1", "status": 0,
+            "access_token": "t",
+            "accessJwt": "t",
+            "did": "did:plc:m",
+            "ok": True,
+            "id": "1",
+            "status": 0,
             "json": {"errors": []},
-        }  # fmt: skip
+        }
         return 200, {}, json.dumps(said).encode()
 
 
@@ -110,12 +127,24 @@ def _account(action: Action, url: str) -> Any:
 
 def _reply(place: str, **more: Any) -> Reply:
     told: dict[str, Any] = {
-        "id": "0f0e0d0c-0b0a-5908-8706-050403020100", "kind": "answer", "brand": "b", "channel": "x",
-        "source": "x:a", "conversation": "0f0e0d0c-0b0a-5908-8706-050403020101", "message": "m",
-        "item": "m", "department": "orders", "recipient": Party(name="Ada"), "reply_to": place,
-        "text": "Siparişiniz yolda.", "at": SystemClock().now(), "language": "tr", "subject": "Kargo",
-        "in_reply_to": "11", "references": ("at://root|cr", "at://own|co"),
-    }  # fmt: skip
+        "id": "0f0e0d0c-0b0a-5908-8706-050403020100",
+        "kind": "answer",
+        "brand": "b",
+        "channel": "x",
+        "source": "x:a",
+        "conversation": "0f0e0d0c-0b0a-5908-8706-050403020101",
+        "message": "m",
+        "item": "m",
+        "department": "orders",
+        "recipient": Party(name="Ada"),
+        "reply_to": place,
+        "text": "Siparişiniz yolda.",
+        "at": SystemClock().now(),
+        "language": "tr",
+        "subject": "Kargo",
+        "in_reply_to": "11",
+        "references": ("at://root|cr", "at://own|co"),
+    }
     return Reply(**(told | more))
 
 
@@ -145,9 +174,7 @@ Shape = tuple[str, tuple[str, ...], str, frozenset[str]]
 
 def _shape(asked: Asked, outside: tuple[str, ...] = ()) -> Shape:
     path, _, query = asked.path.partition("?")
-    segments = tuple(
-        "*" if any(o in unquote(s) for o in outside) else s for s in path.split("/")
-    )  # fmt: skip
+    segments = tuple("*" if any(o in unquote(s) for o in outside) else s for s in path.split("/"))
     return asked.method, segments, query, frozenset(asked.headers)
 
 
@@ -204,11 +231,21 @@ async def test_what_strangers_wrote_changes_no_request_but_in_its_own_place(
                 tried.append(_reply(_with(pieces, at, hostile, anything)))
         good = _with(PLACES[name][0], -1, "", anything)
         tried.append(_reply(hostile))
-        tried.append(_reply(
-            good, id=hostile, text=hostile, subject=hostile, in_reply_to=hostile, language=hostile,
-            conversation=hostile, references=(f"{hostile}|{hostile}",) * 3, message=hostile, agent=hostile,
-            recipient=Party(name=hostile, handles=(Handle(kind="email", value=hostile),)),
-        ))  # fmt: skip
+        tried.append(
+            _reply(
+                good,
+                id=hostile,
+                text=hostile,
+                subject=hostile,
+                in_reply_to=hostile,
+                language=hostile,
+                conversation=hostile,
+                references=(f"{hostile}|{hostile}",) * 3,
+                message=hostile,
+                agent=hostile,
+                recipient=Party(name=hostile, handles=(Handle(kind="email", value=hostile),)),
+            )
+        )
     for reply in tried:
         for asked in await _sent(action, reply, anything):
             shape = _shape(asked)
@@ -273,15 +310,29 @@ def _plain(words: str) -> None:
 
 READS: dict[str, Callable[[str], None] | None] = {
     "reply_email": None,
-    "reply_whatsapp": _plain, "reply_viber": _plain, "reply_line": _plain, "reply_twilio": _plain,
-    "reply_bluesky": _plain, "reply_teams": _plain, "reply_sikayetvar": _plain, "reply_trendyol": _plain,
-    "reply_hepsiburada": None, "reply_google_play": _plain, "reply_app_store": _plain,
-    "reply_google_business": _plain, "reply_trustpilot": _plain,
+    "reply_whatsapp": _plain,
+    "reply_viber": _plain,
+    "reply_line": _plain,
+    "reply_twilio": _plain,
+    "reply_bluesky": _plain,
+    "reply_teams": _plain,
+    "reply_sikayetvar": _plain,
+    "reply_trendyol": _plain,
+    "reply_hepsiburada": None,
+    "reply_google_play": _plain,
+    "reply_app_store": _plain,
+    "reply_google_business": _plain,
+    "reply_trustpilot": _plain,
     "reply_slack": _no_tags,
-    "reply_telegram": _no_ping, "reply_mastodon": _no_ping, "reply_x": _no_ping, "reply_youtube": _no_ping,
-    "reply_messenger": None, "reply_instagram": None,
-    "reply_discourse": _no_ping_or_markdown, "reply_reddit": _no_reddit_ping_or_markdown,
-}  # fmt: skip
+    "reply_telegram": _no_ping,
+    "reply_mastodon": _no_ping,
+    "reply_x": _no_ping,
+    "reply_youtube": _no_ping,
+    "reply_messenger": None,
+    "reply_instagram": None,
+    "reply_discourse": _no_ping_or_markdown,
+    "reply_reddit": _no_reddit_ping_or_markdown,
+}
 """What must hold of a text for the way that a vendor reads it; None: it has a test of its own."""
 
 

@@ -74,10 +74,15 @@ def run(here: Path, *words: str, **environ: str) -> "subprocess.CompletedProcess
     """Run a command there, with no setting but those."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("SANTRAL_")}
     return subprocess.run(
-        [sys.executable, "-m", "runtime.cli", *words], cwd=here, capture_output=True, text=True,
-        env={**clean, "PYTHONPATH": str(ROOT), **environ}, stdin=subprocess.DEVNULL, check=False,
+        [sys.executable, "-m", "runtime.cli", *words],
+        cwd=here,
+        capture_output=True,
+        text=True,
+        env={**clean, "PYTHONPATH": str(ROOT), **environ},
+        stdin=subprocess.DEVNULL,
+        check=False,
         timeout=60,
-    )  # fmt: skip
+    )
 
 
 def _inside(folder: Path) -> set[Path]:

@@ -58,19 +58,40 @@ _BYTES = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), 
 
 @given(
     method=st.sampled_from(["GET", "POST", "HEAD", "PUT", "DELETE"]),
-    path=st.sampled_from([
-        "/", "/login", "/logout", "/language", "/messages", "/messages/x", "/messages/x/files/y",
-        "/desk/billing", "/desk/billing/1/reply", "/static/x", "/static/%2e%2e/app.py", "/entry",
-        "/v1/desk/billing/claim", "/v1/desk/items/1/reply", "/v1/messages/x", "/v1/incidents/x",
-        "/v1/links", "/incidents/x/confirm", "/%e9", "/openapi.json",
-    ]),
-    query=st.sampled_from(["", "token=%e9", "token=a.b.c", "token=.9.", "next=//x", "q=%00", "link=used"]),
+    path=st.sampled_from(
+        [
+            "/",
+            "/login",
+            "/logout",
+            "/language",
+            "/messages",
+            "/messages/x",
+            "/messages/x/files/y",
+            "/desk/billing",
+            "/desk/billing/1/reply",
+            "/static/x",
+            "/static/%2e%2e/app.py",
+            "/entry",
+            "/v1/desk/billing/claim",
+            "/v1/desk/items/1/reply",
+            "/v1/messages/x",
+            "/v1/incidents/x",
+            "/v1/links",
+            "/incidents/x/confirm",
+            "/%e9",
+            "/openapi.json",
+        ]
+    ),
+    query=st.sampled_from(
+        ["", "token=%e9", "token=a.b.c", "token=.9.", "next=//x", "q=%00", "link=used"]
+    ),
     headers=st.dictionaries(
-        st.sampled_from(["Cookie", "Authorization", "Origin", "Content-Type", "HX-Request"]), _BYTES,
+        st.sampled_from(["Cookie", "Authorization", "Origin", "Content-Type", "HX-Request"]),
+        _BYTES,
         max_size=4,
     ),
     body=st.one_of(st.binary(max_size=60), st.sampled_from([b"token=%ff&name=%00", b"path=//x"])),
-)  # fmt: skip
+)
 async def test_no_request_of_a_stranger_is_a_500(
     console: str, method: str, path: str, query: str, headers: dict[str, str], body: bytes
 ) -> None:

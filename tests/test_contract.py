@@ -104,10 +104,11 @@ def test_a_message_is_whole_and_survives_the_coder(name: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "code"),
     [
-        (unicodedata.normalize("NFD", "İade için şikâyet"), None), ("i\u0307ade için şikâyet", None),
+        (unicodedata.normalize("NFD", "İade için şikâyet"), None),
+        ("i\u0307ade için şikâyet", None),
         ("Ýade için þikâyet edeceðim, sipariþim hâlâ gelmedi", "text.mojibake"),
     ],
-)  # fmt: skip
+)
 def test_every_channels_text_is_composed_and_turkish(
     name: str, typed: str, code: str | None
 ) -> None:
@@ -257,9 +258,12 @@ async def test_no_answer_to_a_stranger_proves_a_call(name: str) -> None:
     for method in ("GET", "POST"):
         for headers in (_EveryName(asked), _EveryName("", **{"content-type": kind})):
             question = Call(
-                method=method, path=call.path, query=_EveryName(asked), headers=headers,
+                method=method,
+                path=call.path,
+                query=_EveryName(asked),
+                headers=headers,
                 body=b"" if method == "GET" else forged,
-            )  # fmt: skip
+            )
             try:
                 answers.append((await _receive(name, question, settings)).answer.body.decode())
             except (Rejected, Retry) as error:

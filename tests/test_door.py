@@ -80,14 +80,22 @@ async def opened(folder: Path, desk: str = "http://127.0.0.1:9", **more: Any) ->
     settings = Settings(tokens=TOKENS, door=DoorSettings(desk_url=desk), **more)
     accounts = every_account(settings)
     ingest = Ingest(
-        archive=Folder(folder), publisher=None, clock=SystemClock(), web=Outside(),  # type: ignore[arg-type]  # never reached
+        archive=Folder(folder),
+        publisher=None,
+        clock=SystemClock(),
+        web=Outside(),  # type: ignore[arg-type]  # never reached
         context=Context(brand="default", signing_key=TOKENS.signing.encode()),
-    )  # fmt: skip
+    )
     async with httpx2.AsyncClient(base_url=desk) as client:
         door = Door(
-            settings=settings, ingest=ingest, replies=None, accounts=accounts, desk=client,  # type: ignore[arg-type]  # no chat here
-            outside=client, pending=Pending(Journal(folder), ingest, accounts),
-        )  # fmt: skip
+            settings=settings,
+            ingest=ingest,
+            replies=None,
+            accounts=accounts,
+            desk=client,  # type: ignore[arg-type]  # no chat here
+            outside=client,
+            pending=Pending(Journal(folder), ingest, accounts),
+        )
         async with serving(app(door, Health("ingest")), settings.limits) as url:
             yield url
 
@@ -115,18 +123,33 @@ def _hostile() -> list[str]:
     """Return paths that lead out of the desk's API, in every spelling."""
     found = [
         f"/v1/desk/{slash.join([dots, dots, tail])}"
-        for dots in _DOTS for slash in _SLASHES for tail in _TAILS
-    ]  # fmt: skip
+        for dots in _DOTS
+        for slash in _SLASHES
+        for tail in _TAILS
+    ]
     found += [f"/v1/desk/{dots}/claim" for dots in _DOTS]
     found += [f"/v1/messages/{dots}{slash}login" for dots in _DOTS for slash in _SLASHES]
     found += [f"/v1/desk/items/{dots}/reply" for dots in _DOTS]
     found += [
-        "/v1/desk/%00", "/v1/desk/%00/claim", "/v1/desk/a%00/claim", "/v1/messages/a%0d%0ab",
-        "/v1/desk/" + "a" * 200 + "/claim", "/v1/messages/" + "%61" * 400, "/v1/desk/a%2fclaim",
-        "/v1/desk/items/a%00/reply", "/v1/desk/items/1/../2/reply", "/v1/desk", "/v1/desk/",
-        "/v1/desk/billing/claim/", "/v1/desk//billing/claim", "/v1/links", "/v1/incidents", "/v1/incidents/1/answer",
-        "/v1/messages/1/customer", "/v1/messages/%ff",
-    ]  # fmt: skip
+        "/v1/desk/%00",
+        "/v1/desk/%00/claim",
+        "/v1/desk/a%00/claim",
+        "/v1/messages/a%0d%0ab",
+        "/v1/desk/" + "a" * 200 + "/claim",
+        "/v1/messages/" + "%61" * 400,
+        "/v1/desk/a%2fclaim",
+        "/v1/desk/items/a%00/reply",
+        "/v1/desk/items/1/../2/reply",
+        "/v1/desk",
+        "/v1/desk/",
+        "/v1/desk/billing/claim/",
+        "/v1/desk//billing/claim",
+        "/v1/links",
+        "/v1/incidents",
+        "/v1/incidents/1/answer",
+        "/v1/messages/1/customer",
+        "/v1/messages/%ff",
+    ]
     return found
 
 
@@ -147,9 +170,13 @@ async def test_every_way_out_of_the_desks_api_is_404_and_reaches_nothing(tmp_pat
 async def test_only_what_the_desk_needs_is_passed_on(tmp_path: Path) -> None:
     desk = Recording()
     headers = {
-        "authorization": f"Bearer {TOKENS.desk}", "cookie": "santral=x", "x-forwarded-for": "1.2.3.4",
-        "traceparent": "00-1-2-03", "origin": "https://evil.example", "x-anything": "1",
-    }  # fmt: skip
+        "authorization": f"Bearer {TOKENS.desk}",
+        "cookie": "santral=x",
+        "x-forwarded-for": "1.2.3.4",
+        "traceparent": "00-1-2-03",
+        "origin": "https://evil.example",
+        "x-anything": "1",
+    }
     async with (
         serving(desk.app()) as inner,
         opened(tmp_path, inner) as door,
@@ -164,9 +191,10 @@ async def test_only_what_the_desk_needs_is_passed_on(tmp_path: Path) -> None:
         bare = await client.post("/v1/desk/billing/claim", headers={"authorization": ""})
         assert (bare.status_code, bare.json()["code"]) == (401, "token.missing")
     assert [(method, target) for method, target, _, _ in desk.requests] == [
-        ("POST", "/v1/desk/billing/claim"), ("GET", "/v1/messages/0a1b-2c"),
+        ("POST", "/v1/desk/billing/claim"),
+        ("GET", "/v1/messages/0a1b-2c"),
         ("POST", "/v1/desk/items/7-x_Y/reroute"),
-    ]  # fmt: skip
+    ]
     for _, _, found, _ in desk.requests:
         assert not {"cookie", "x-forwarded-for", "origin", "x-anything"} & found.keys()
         assert (found["authorization"], found["traceparent"]) == (
@@ -198,11 +226,19 @@ async def test_nobody_learns_which_accounts_and_vendors_there_are(tmp_path: Path
 
 
 _PROOFS = (
-    "x-hub-signature-256", "x-slack-signature", "x-slack-request-timestamp", "x-line-signature",
-    "x-twilio-signature", "x-viber-content-signature", "x-discourse-event-signature",
-    "x-telegram-bot-api-secret-token", "x-twitter-webhooks-signature", "x-webhook-secret",
-    "x-twilio-email-event-webhook-signature", "x-twilio-email-event-webhook-timestamp",
-)  # fmt: skip
+    "x-hub-signature-256",
+    "x-slack-signature",
+    "x-slack-request-timestamp",
+    "x-line-signature",
+    "x-twilio-signature",
+    "x-viber-content-signature",
+    "x-discourse-event-signature",
+    "x-telegram-bot-api-secret-token",
+    "x-twitter-webhooks-signature",
+    "x-webhook-secret",
+    "x-twilio-email-event-webhook-signature",
+    "x-twilio-email-event-webhook-timestamp",
+)
 
 
 async def test_a_vendor_that_is_not_set_up_is_no_other_than_one_that_is(tmp_path: Path) -> None:
@@ -210,9 +246,10 @@ async def test_a_vendor_that_is_not_set_up_is_no_other_than_one_that_is(tmp_path
         for name in HOOKS:
             for body in (b"{}", b"", b"timestamp=1&token=2&signature=3"):
                 told = await client.post(
-                    f"/v1/hooks/{name}/default", content=body,
+                    f"/v1/hooks/{name}/default",
+                    content=body,
                     headers=dict.fromkeys(_PROOFS, "x") | {"authorization": "Bearer x"},
-                )  # fmt: skip
+                )
                 seen = (told.status_code, told.json()["code"])
                 assert seen == (401, "signature.wrong"), (name, body)
 
@@ -264,21 +301,31 @@ _PATHS = st.one_of(
 
 
 @given(
-    method=st.sampled_from(["GET", "POST", "HEAD", "PUT", "OPTIONS"]), path=_PATHS,
+    method=st.sampled_from(["GET", "POST", "HEAD", "PUT", "OPTIONS"]),
+    path=_PATHS,
     query=st.text(st.characters(max_codepoint=255, exclude_characters=" \r\n#"), max_size=30),
     headers=st.dictionaries(
-        st.sampled_from([
-            "Authorization", "Cookie", "Content-Type", "X-Slack-Signature", "Origin",
-            "X-Slack-Request-Timestamp", "X-Hub-Signature-256", "Accept-Language", "traceparent",
-        ]),
+        st.sampled_from(
+            [
+                "Authorization",
+                "Cookie",
+                "Content-Type",
+                "X-Slack-Signature",
+                "Origin",
+                "X-Slack-Request-Timestamp",
+                "X-Hub-Signature-256",
+                "Accept-Language",
+                "traceparent",
+            ]
+        ),
         st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), max_size=40),
         max_size=4,
     ),
     body=st.binary(max_size=60),
-)  # fmt: skip
+)
 async def test_no_request_of_a_stranger_is_a_500(
     stood_open: str, method: str, path: str, query: str, headers: dict[str, str], body: bytes
-) -> None:  # fmt: skip
+) -> None:
     lines = "".join(f"{name}: {value}\n" for name, value in headers.items())
     head = (
         f"{method} {path}?{query} HTTP/1.1\nHost: x\n{lines}"

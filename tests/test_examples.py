@@ -28,8 +28,9 @@ KINDS = {"sh", "toml", "json", "csv", "text"}
 def test_a_new_example_is_tried_unless_it_says_why_not() -> None:
     text = "<!-- example: not run, needs a vendor -->\n```sh\na\n```\n\n 1. x\n\n    ```sh\n    b\n    ```\n"
     assert [(e.how, e.text, e.line) for e in read(text, "x.md")] == [
-        ("not run", "a", 1), ("run", "b", 8),
-    ]  # fmt: skip
+        ("not run", "a", 1),
+        ("run", "b", 8),
+    ]
 
 
 def test_every_block_says_its_language() -> None:
@@ -103,9 +104,14 @@ def test_what_is_typed_into_a_shell_runs(example: Example, road: Up, desk: Path)
         need(shutil.which(program), program)
     path = f"{Path(sys.executable).parent}:{road.environ['PATH']}"
     told = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", example.text], cwd=desk, text=True, capture_output=True,
-        env={**road.environ, "PATH": path}, check=False, timeout=120,
-    )  # fmt: skip
+        ["bash", "-euo", "pipefail", "-c", example.text],
+        cwd=desk,
+        text=True,
+        capture_output=True,
+        env={**road.environ, "PATH": path},
+        check=False,
+        timeout=120,
+    )
     assert told.returncode in ({0, 1} if example.how == "may exit 1" else {0}), told.stderr
     assert told.stdout.strip(), "an example shows something"
     assert '"error"' not in told.stdout

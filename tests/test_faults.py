@@ -118,8 +118,10 @@ def test_a_message_that_a_fault_keeps_from_being_decided_is_in_triage_with_its_w
     assert result.faulted
     assert counted("router") == before + 1
     assert (decision.department, decision.action, decision.flags) == (
-        "triage", "triage", ("router.bug",),
-    )  # fmt: skip
+        "triage",
+        "triage",
+        ("router.bug",),
+    )
     assert "hata" in decision.reasons[0].text_tr
     assert "fault of ours" in decision.reasons[0].text_en
     assert item is not None
@@ -185,9 +187,16 @@ def _move(kind: str = "rerouted") -> Outcome:
     decided = one(message("Faturam yanlış"), None, policy(), NOW)
     assert decided.item is not None
     return Outcome(
-        id="o1", kind=kind, brand="default", conversation=decided.decision.conversation,  # type: ignore[arg-type]  # a kind by its name
-        item="i", department="billing", to="technical", moved=decided.item, at=NOW,
-    )  # fmt: skip
+        id="o1",
+        kind=kind,
+        brand="default",
+        conversation=decided.decision.conversation,  # type: ignore[arg-type]  # a kind by its name
+        item="i",
+        department="billing",
+        to="technical",
+        moved=decided.item,
+        at=NOW,
+    )
 
 
 class _Raising(dict[str, Any]):
@@ -212,8 +221,10 @@ def test_a_move_that_can_not_be_applied_puts_the_item_into_triage() -> None:
 def test_what_people_did_beside_moving_costs_only_itself() -> None:
     result = decide_record(
         msgspec.structs.replace(_move("resolved"), moved=None),
-        lambda: cast("Any", SimpleNamespace(seen=b"")), policy(), NOW,
-    )  # fmt: skip
+        lambda: cast("Any", SimpleNamespace(seen=b"")),
+        policy(),
+        NOW,
+    )
     assert result.faulted
     assert result.made is None
 

@@ -19,10 +19,20 @@ def _install(tmp_path: Path, pip: str) -> "subprocess.CompletedProcess[str]":
     (tmp_path / "requirements.txt").write_text("click==8.3.0 \\\n    --hash=x\nnumpy==2.4.0\n")
     (tmp_path / "click-8.3.0.dist-info").mkdir()
     return subprocess.run(
-        [sys.executable, "deploy/pip_progress.py", str(tmp_path / "requirements.txt"),
-         str(tmp_path), sys.executable, "-c", pip],
-        cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "deploy/pip_progress.py",
+            str(tmp_path / "requirements.txt"),
+            str(tmp_path),
+            sys.executable,
+            "-c",
+            pip,
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def test_it_says_what_is_fetched_and_unpacked(tmp_path: Path) -> None:

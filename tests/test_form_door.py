@@ -78,8 +78,15 @@ async def client(visitors: Visitors) -> AsyncIterator[httpx2.AsyncClient]:
 
 async def send(client: httpx2.AsyncClient, query: str = "", **fields: str) -> httpx2.Response:
     """Send a form as a browser does."""
-    told = {"stamp": stamped(KEY, "a", NOW - timedelta(minutes=1)), "website": "", "text": WORDS,
-            "email": "ayse@ornek.example", "phone": "", "name": "", "subject": ""} | fields  # fmt: skip
+    told = {
+        "stamp": stamped(KEY, "a", NOW - timedelta(minutes=1)),
+        "website": "",
+        "text": WORDS,
+        "email": "ayse@ornek.example",
+        "phone": "",
+        "name": "",
+        "subject": "",
+    } | fields
     return await client.post(f"/v1/forms/a{query}", files={k: (None, v) for k, v in told.items()})
 
 
@@ -188,17 +195,26 @@ async def test_chosen_files_are_named_when_they_are_to_be_chosen_again(
 @pytest.mark.parametrize(
     ("wishes", "query", "language"),
     [
-        ("tr-TR,tr;q=0.9,en;q=0.8", "", "tr"), ("en-GB,en;q=0.9,tr;q=0.8", "", "en"),
-        ("de-DE,de;q=0.9,tr;q=0.5,en;q=0.3", "", "tr"), ("en;q=0.2, tr;q=0.7", "", "tr"), ("", "", "en"),
-        ("tr", "lang=en", "en"), ("en", "lang=tr", "tr"), ("*;q=x", "", "en"),
+        ("tr-TR,tr;q=0.9,en;q=0.8", "", "tr"),
+        ("en-GB,en;q=0.9,tr;q=0.8", "", "en"),
+        ("de-DE,de;q=0.9,tr;q=0.5,en;q=0.3", "", "tr"),
+        ("en;q=0.2, tr;q=0.7", "", "tr"),
+        ("", "", "en"),
+        ("tr", "lang=en", "en"),
+        ("en", "lang=tr", "tr"),
+        ("*;q=x", "", "en"),
     ],
-)  # fmt: skip
+)
 def test_the_visitors_language_is_what_the_browser_likes_best(
     wishes: str, query: str, language: str
 ) -> None:
-    request = Request({
-        "type": "http", "headers": [(b"accept-language", wishes.encode())], "query_string": query.encode(),
-    })  # fmt: skip
+    request = Request(
+        {
+            "type": "http",
+            "headers": [(b"accept-language", wishes.encode())],
+            "query_string": query.encode(),
+        }
+    )
     assert language_of(request) == language
 
 

@@ -113,14 +113,26 @@ def test_every_text_of_a_message_is_composed() -> None:
     person = Party(name=loose)
     made = repair_letters(
         message(
-            loose, sender=person, recipients=(person,), subject=f"{loose} i\u0307",
+            loose,
+            sender=person,
+            recipients=(person,),
+            subject=f"{loose} i\u0307",
             attachments=(Attachment(name=loose, type="text/plain", size=1, sha256="x"),),
             forwarded=Forwarded(sender=person, subject=loose, text=loose),
-            call=Call(turns=(
-                Turn(speaker=loose, role="customer", start=0, end=1, text=f"{loose} kim", unsure=((15, 18),)),
-            )),
+            call=Call(
+                turns=(
+                    Turn(
+                        speaker=loose,
+                        role="customer",
+                        start=0,
+                        end=1,
+                        text=f"{loose} kim",
+                        unsure=((15, 18),),
+                    ),
+                )
+            ),
         )
-    )  # fmt: skip
+    )
     assert made.call is not None
     (turn,) = made.call.turns
     assert [turn.text[a:b] for a, b in turn.unsure] == ["kim"]
@@ -144,9 +156,10 @@ def test_a_repaired_message_says_so_and_keeps_what_came() -> None:
     "typed",
     [
         unicodedata.normalize("NFD", "İade işlemim gecikti, şikâyetçiyim"),
-        "i\u0307ade işlemim gecikti, şikâyetçiyim", "ÝADE ÝÞLEMÝM GECÝKTÝ, ÞÝKÂYETÇÝYÝM",
+        "i\u0307ade işlemim gecikti, şikâyetçiyim",
+        "ÝADE ÝÞLEMÝM GECÝKTÝ, ÞÝKÂYETÇÝYÝM",
     ],
-)  # fmt: skip
+)
 def test_a_text_is_decided_as_the_same_text_with_its_letters_in_order(typed: str) -> None:
     settings = Settings()
     lines = [
@@ -154,8 +167,10 @@ def test_a_text_is_decided_as_the_same_text_with_its_letters_in_order(typed: str
     ]
     right, repaired = decide_lines(lines, settings, with_models(settings), repair=repair_letters)
     assert (repaired.department, repaired.intent, repaired.language) == (
-        right.department, right.intent, right.language,
-    )  # fmt: skip
+        right.department,
+        right.intent,
+        right.language,
+    )
 
 
 class _Bus:
@@ -176,9 +191,11 @@ _BODY = msgspec.json.encode(
 async def test_what_intake_publishes_and_a_trial_shows_is_composed(tmp_path: Path) -> None:
     bus = _Bus()
     ingest = Ingest(
-        archive=Folder(tmp_path), publisher=bus, clock=SystemClock(),  # type: ignore[arg-type]  # keeps records
+        archive=Folder(tmp_path),
+        publisher=bus,
+        clock=SystemClock(),  # type: ignore[arg-type]  # keeps records
         context=Context(brand="default"),
-    )  # fmt: skip
+    )
     delivery = Delivery(raw=_BODY, account="a", received_at=NOW)
     await ingest.accept(Api(), delivery, Api.account(), bury=True)
     (line,) = Trial(Settings(), "api", "a").run("body.json", _BODY)

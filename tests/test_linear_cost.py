@@ -92,10 +92,36 @@ def _mail_markers() -> Iterator[str]:
 
 _CUE = "00:01.000 --> 00:02.000"
 _CALL_MARKERS = (
-    _CUE, f"{_CUE}\n\n", f"1\n{_CUE}\na\n", f"{_CUE}\na\nb", "00:01,000 --> 00:02,000\n1", "-->",
-    "<v ", "<v Ada>a", "<rt>", "<ruby>a<rt>b", "<c.", "<b", "</", "{\\", "<1:", "&", "NOTE", "\n",
-    "Ada: a", "Temsilci: a", "[00:01] ", "[", "Ada - ", "Temsilci (", "- ", "**Ada", " ", "a ", "\t",
-)  # fmt: skip
+    _CUE,
+    f"{_CUE}\n\n",
+    f"1\n{_CUE}\na\n",
+    f"{_CUE}\na\nb",
+    "00:01,000 --> 00:02,000\n1",
+    "-->",
+    "<v ",
+    "<v Ada>a",
+    "<rt>",
+    "<ruby>a<rt>b",
+    "<c.",
+    "<b",
+    "</",
+    "{\\",
+    "<1:",
+    "&",
+    "NOTE",
+    "\n",
+    "Ada: a",
+    "Temsilci: a",
+    "[00:01] ",
+    "[",
+    "Ada - ",
+    "Temsilci (",
+    "- ",
+    "**Ada",
+    " ",
+    "a ",
+    "\t",
+)
 
 
 def _hear(text: str) -> object:

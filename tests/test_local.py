@@ -115,9 +115,9 @@ def test_all_ports_in_use_are_told_at_once_with_a_line_to_paste(tmp_path: Path) 
     names = ("LOCAL__KAFKA_PORT", "LOCAL__REDIS_PORT", "DOOR__PORT", "CONSOLE__PORT")
     with contextlib.ExitStack() as stack:
         ports = [str(stack.enter_context(_listening()).getsockname()[1]) for _ in names]
-        told = Up(
-            tmp_path, **{f"SANTRAL_{n}": p for n, p in zip(names, ports, strict=True)}
-        ).cli("up")  # fmt: skip
+        told = Up(tmp_path, **{f"SANTRAL_{n}": p for n, p in zip(names, ports, strict=True)}).cli(
+            "up"
+        )
     assert told.returncode == 2
     for name, port in zip(names, ports, strict=True):
         assert f"port {port}" in told.stderr

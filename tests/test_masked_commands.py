@@ -34,8 +34,15 @@ def here(tmp_path: Path) -> Path:
     quoted = Evidence(start=0, end=11, text=IDENTITY)
     reason = Reason(kind="rule", id="r", version="1", evidence=(quoted,), text_en="says a number")
     decided = decision(message=MESSAGE, reasons=(reason,))
-    letter = DeadLetter(id=MESSAGE, stage="ingest", source="api:a", code="json.invalid", at=NOW,
-                        text=f"not a number: {IBAN}", origin=Origin(hint=IDENTITY))  # fmt: skip
+    letter = DeadLetter(
+        id=MESSAGE,
+        stage="ingest",
+        source="api:a",
+        code="json.invalid",
+        at=NOW,
+        text=f"not a number: {IBAN}",
+        origin=Origin(hint=IDENTITY),
+    )
     rows = Rows()
     take(rows, topics.DECISIONS.name, 0, 0, envelope.encode(decided))
     take(rows, topics.DEAD.name, 0, 0, envelope.encode(letter))

@@ -72,8 +72,15 @@ def test_every_number_is_masked_however_many_there_are() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "Siparişim 4581237 gelmedi", "0532 111 22 33", "10000000147", "26.11.2026 09:15", "1.250,50 TL"],
-)  # fmt: skip
+    [
+        "",
+        "Siparişim 4581237 gelmedi",
+        "0532 111 22 33",
+        "10000000147",
+        "26.11.2026 09:15",
+        "1.250,50 TL",
+    ],
+)
 def test_other_numbers_stay_as_they_are(text: str) -> None:
     assert mask_personal_numbers(text) == text
 
@@ -87,16 +94,24 @@ def test_a_masked_text_is_not_masked_further() -> None:
 def test_a_message_is_masked_in_each_of_its_fields_and_keeps_its_ids() -> None:
     named = Party(name=f"Ada {IDENTITY}", handles=(Handle(kind="customer_no", value=IDENTITY),))
     made = message(
-        CARD, subject=IBAN, sender=named, recipients=(named,), native_id=IDENTITY,
-        full_text=f"> {IDENTITY}", attachments=(
+        CARD,
+        subject=IBAN,
+        sender=named,
+        recipients=(named,),
+        native_id=IDENTITY,
+        full_text=f"> {IDENTITY}",
+        attachments=(
             Attachment(name=f"{IDENTITY}.pdf", type="application/pdf", size=1, sha256="1" * 64),
         ),
         forwarded=Forwarded(sender=named, subject=CARD, text=IBAN, recipients=(named,)),
-        call=Call(turns=(
-            Turn(speaker=IDENTITY, role="customer", start=0, end=1, text=f"numaram {IDENTITY}"),
-        ), agent=IDENTITY),
+        call=Call(
+            turns=(
+                Turn(speaker=IDENTITY, role="customer", start=0, end=1, text=f"numaram {IDENTITY}"),
+            ),
+            agent=IDENTITY,
+        ),
         thread=(f"<{IDENTITY}@ornek.example>",),
-    )  # fmt: skip
+    )
     masked = mask_message(made)
     told = msgspec.json.encode(masked).decode()
     for number in (IDENTITY, CARD, IBAN):
@@ -109,9 +124,15 @@ def test_a_message_is_masked_in_each_of_its_fields_and_keeps_its_ids() -> None:
 def decision(**more: Any) -> Decision:
     """Return a decision."""
     told = {
-        "message": "m", "brand": "b", "channel": "api", "conversation": "c", "department": "billing",
-        "intent": "request", "action": "queue", "decided_at": NOW,
-    }  # fmt: skip
+        "message": "m",
+        "brand": "b",
+        "channel": "api",
+        "conversation": "c",
+        "department": "billing",
+        "intent": "request",
+        "action": "queue",
+        "decided_at": NOW,
+    }
     return Decision(**(told | more))
 
 

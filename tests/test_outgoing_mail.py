@@ -29,10 +29,20 @@ from workers.outgoing_mail import OutgoingMail, UnsafeMail, clean_address
 VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 ACCOUNT = Account(host="h", sender="Örnek Destek <destek@ornek.example>")
 REPLY = Reply(
-    id="0f0e0d0c-0b0a-5908-8706-050403020100", kind="answer", brand="b", channel="email",
-    source="email:a", conversation="0f0e0d0c-0b0a-5908-8706-050403020101", message="m", item="m",
-    department="billing", recipient=Party(), text="Merhaba", language="tr", at=NOW,
-)  # fmt: skip
+    id="0f0e0d0c-0b0a-5908-8706-050403020100",
+    kind="answer",
+    brand="b",
+    channel="email",
+    source="email:a",
+    conversation="0f0e0d0c-0b0a-5908-8706-050403020101",
+    message="m",
+    item="m",
+    department="billing",
+    recipient=Party(),
+    text="Merhaba",
+    language="tr",
+    at=NOW,
+)
 
 
 def _interpreters() -> dict[str, str]:
@@ -52,9 +62,14 @@ def test_no_python_here_writes_more_than_was_meant(version: str) -> None:
     if program is None:
         pytest.skip(f"no Python {version} here: outgoing mail is not tried on it")
     done = subprocess.run(
-        [program, "-m", "tests.hostile_mail", "150"], cwd=ROOT, capture_output=True, text=True,
-        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}, check=False, timeout=120,
-    )  # fmt: skip
+        [program, "-m", "tests.hostile_mail", "150"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+        check=False,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "none says more" in done.stdout
 
@@ -64,17 +79,28 @@ _IDS = st.sampled_from(IDS) | st.text(max_size=20).map(lambda x: f"<{x}@y>")
 
 
 @given(
-    subject=_TEXT, name=_TEXT, text=_TEXT, parent=_IDS, references=st.lists(_IDS, max_size=30),
+    subject=_TEXT,
+    name=_TEXT,
+    text=_TEXT,
+    parent=_IDS,
+    references=st.lists(_IDS, max_size=30),
     automatic=st.booleans(),
-)  # fmt: skip
+)
 def test_whatever_strangers_wrote_the_mail_says_what_was_meant(
     subject: str, name: str, text: str, parent: str, references: list[str], automatic: bool
 ) -> None:
     mail = OutgoingMail(
-        sender_name=name, sender=PLAIN.sender, recipient=PLAIN.recipient, subject=subject,
-        date=NOW, message_id=PLAIN.message_id, text=text, in_reply_to=parent,
-        references=tuple(references), automatic=automatic,
-    )  # fmt: skip
+        sender_name=name,
+        sender=PLAIN.sender,
+        recipient=PLAIN.recipient,
+        subject=subject,
+        date=NOW,
+        message_id=PLAIN.message_id,
+        text=text,
+        in_reply_to=parent,
+        references=tuple(references),
+        automatic=automatic,
+    )
     assert check(mail), "words and ids alone never keep an answer back"
 
 
@@ -91,9 +117,10 @@ def test_an_address_is_taken_as_it_is_or_not_at_all() -> None:
         except UnsafeMail:
             continue
     assert taken == {
-        "ada@ornek.example": "ada@ornek.example", "a..b@ornek.example": "a..b@ornek.example",
+        "ada@ornek.example": "ada@ornek.example",
+        "a..b@ornek.example": "a..b@ornek.example",
         "ada@örnek.example": "ada@xn--rnek-4qa.example",
-    }  # fmt: skip
+    }
 
 
 def test_what_a_generator_adds_is_found_before_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,9 +131,10 @@ def test_what_a_generator_adds_is_found_before_it_is_sent(monkeypatch: pytest.Mo
         "Subject: x\r\nSubject: x",
     ):
         monkeypatch.setattr(
-            outgoing_mail, "_field",
+            outgoing_mail,
+            "_field",
             lambda name, value, a=added: a if name == "Subject" else f"{name}: {value}",
-        )  # fmt: skip
+        )
         with pytest.raises(UnsafeMail, match="otherwise than it was meant|does not parse"):
             outgoing_mail.compose(plain_with(subject="x"))
 
@@ -117,9 +145,12 @@ def plain_with(**more: Any) -> OutgoingMail:
 
 
 @given(
-    subject=_TEXT, text=_TEXT, place=st.sampled_from(ADDRESSES) | st.text(max_size=30),
-    parent=st.none() | _IDS, references=st.lists(_IDS, max_size=8),
-)  # fmt: skip
+    subject=_TEXT,
+    text=_TEXT,
+    place=st.sampled_from(ADDRESSES) | st.text(max_size=30),
+    parent=st.none() | _IDS,
+    references=st.lists(_IDS, max_size=8),
+)
 def test_composing_a_reply_ends_in_a_mail_or_a_refusal(
     subject: str, text: str, place: str, parent: str | None, references: list[str]
 ) -> None:
@@ -158,9 +189,12 @@ async def test_a_subject_within_a_subject_arrives_as_words(sink: tuple[_Sink, in
     server, port = sink
     account = Account(host="127.0.0.1", port=port, tls="none", sender="destek@ornek.example")
     reply = msgspec.structs.replace(
-        REPLY, kind="acknowledgement", subject=HOSTILE[0], text="Merhaba\n.\nson",
+        REPLY,
+        kind="acknowledgement",
+        subject=HOSTILE[0],
+        text="Merhaba\n.\nson",
         recipient=Party(handles=(Handle(kind="email", value="ada@ornek.example"),)),
-    )  # fmt: skip
+    )
     assert await ReplyEmail().send(reply, account, b"key") == "250 kept"
     ((recipients, raw),) = server.took
     parsed = message_from_bytes(raw, policy=default)

@@ -14,8 +14,27 @@ from schemas.personal_numbers import (
     tax_holds,
 )
 
-SEPARATORS = [" ", "\xa0", "\u2009", "\u2007", "\u202f", "  ", "   ", ".", "-", "\u2010", "\u2011", "\u2013", "\u2212",
-              "/", " - ", "_", "\u00b7", "\u200b", ". "]  # fmt: skip
+SEPARATORS = [
+    " ",
+    "\xa0",
+    "\u2009",
+    "\u2007",
+    "\u202f",
+    "  ",
+    "   ",
+    ".",
+    "-",
+    "\u2010",
+    "\u2011",
+    "\u2013",
+    "\u2212",
+    "/",
+    " - ",
+    "_",
+    "\u00b7",
+    "\u200b",
+    ". ",
+]
 
 
 def _found(text: str) -> list[tuple[str, str]]:
@@ -26,16 +45,23 @@ def _found(text: str) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("kind", "groups"),
     [
-        ("iban", "TR52 0001 2009 4520 0058 0000 01"), ("iban", "TR52 00012 0 0945200058000001"),
-        ("iban", "DE89 3704 0044 0532 0130 00"), ("iban", "FR14 2004 1010 0505 0001 3M02 606"),
-        ("iban", "NL91 ABNA 0417 1643 00"), ("iban", "MT84 MALT 0110 0001 2345 MTLC AST0 01S"),
-        ("card_number", "4242 4242 4242 4242"), ("card_number", "42424242 42424242"),
-        ("card_number", "3714 496353 98431"), ("card_number", "5200 8282 8282 8210"),
+        ("iban", "TR52 0001 2009 4520 0058 0000 01"),
+        ("iban", "TR52 00012 0 0945200058000001"),
+        ("iban", "DE89 3704 0044 0532 0130 00"),
+        ("iban", "FR14 2004 1010 0505 0001 3M02 606"),
+        ("iban", "NL91 ABNA 0417 1643 00"),
+        ("iban", "MT84 MALT 0110 0001 2345 MTLC AST0 01S"),
+        ("card_number", "4242 4242 4242 4242"),
+        ("card_number", "42424242 42424242"),
+        ("card_number", "3714 496353 98431"),
+        ("card_number", "5200 8282 8282 8210"),
         ("card_number", "6 0 1 1 1 1 1 1 1 1 1 1 1 1 1 7"),
-        ("identity_number", "293 048 571 10"), ("identity_number", "29 304 857 110"),
-        ("identity_number", "29304 857110"), ("identity_number", "2 9 3 0 4 8 5 7 1 1 0"),
+        ("identity_number", "293 048 571 10"),
+        ("identity_number", "29 304 857 110"),
+        ("identity_number", "29304 857110"),
+        ("identity_number", "2 9 3 0 4 8 5 7 1 1 0"),
     ],
-)  # fmt: skip
+)
 def test_a_number_is_found_with_every_separator(kind: str, groups: str, separator: str) -> None:
     number = separator.join(groups.split())
     assert _found(f"Numaram {number}, teşekkürler") == [(kind, number)]
@@ -48,19 +74,24 @@ def test_a_number_is_found_with_every_separator(kind: str, groups: str, separato
         ("ibanımTR520001200945200058000001'dir", [("iban", "TR520001200945200058000001")]),
         ("İBAN:tr520001200945200058000001.", [("iban", "tr520001200945200058000001")]),
         ("(TR52(0001)2009 4520 0058 0000 01)", [("iban", "TR52(0001)2009 4520 0058 0000 01")]),
-        ("> TR52 0001 2009\n> 4520 0058 0000 01", [("iban", "TR52 0001 2009\n> 4520 0058 0000 01")]),
+        (
+            "> TR52 0001 2009\n> 4520 0058 0000 01",
+            [("iban", "TR52 0001 2009\n> 4520 0058 0000 01")],
+        ),
         ("ıt60x0542811101000000123456", [("iban", "ıt60x0542811101000000123456")]),
         ("Kart 4242 4242\r\n4242 4242", [("card_number", "4242 4242\r\n4242 4242")]),
         ("4242 4242 4242 4242 12/28 123", [("card_number", "4242 4242 4242 4242")]),
         ("Ａ ４２４２ 4242 4242 4242", [("card_number", "４２４２ 4242 4242 4242")]),
         ("Ayşe-29304857110-05321112233", [("identity_number", "29304857110")]),
-        ("4242424242424242 29304857110", [
-            ("card_number", "4242424242424242"), ("identity_number", "29304857110")]),
+        (
+            "4242424242424242 29304857110",
+            [("card_number", "4242424242424242"), ("identity_number", "29304857110")],
+        ),
         ("vergi numaram 456 123 7896", [("tax_number", "456 123 7896")]),
         ("VKN:4561237896", [("tax_number", "4561237896")]),
         ("numaram 4561237896", []),
     ],
-)  # fmt: skip
+)
 def test_a_number_is_found_wherever_it_stands(text: str, wanted: list[tuple[str, str]]) -> None:
     assert _found(text) == wanted
 
@@ -68,13 +99,27 @@ def test_a_number_is_found_wherever_it_stands(text: str, wanted: list[tuple[str,
 @pytest.mark.parametrize(
     "text",
     [
-        "TR530001200945200058000001", "TR5200012009452000580000012", "4242 4242 4242 4241",
-        "29304857161", "09304857165", "IMEI 356938035643809", "barkod 8690504123456", "1767225600000",
-        "31.12.2026 14.30", "05.06.2024 145 TL", "0532 111 22 33", "1.250.000,00 TL", "192.168.100.101",
-        "2026-03-01 12 34", "Sipariş 2024-1130-0917", "4242\n4242\n4242\n4242", "no 15 gün 1234",
-        "12,34,56,78,90,12,34,56", "",
+        "TR530001200945200058000001",
+        "TR5200012009452000580000012",
+        "4242 4242 4242 4241",
+        "29304857161",
+        "09304857165",
+        "IMEI 356938035643809",
+        "barkod 8690504123456",
+        "1767225600000",
+        "31.12.2026 14.30",
+        "05.06.2024 145 TL",
+        "0532 111 22 33",
+        "1.250.000,00 TL",
+        "192.168.100.101",
+        "2026-03-01 12 34",
+        "Sipariş 2024-1130-0917",
+        "4242\n4242\n4242\n4242",
+        "no 15 gün 1234",
+        "12,34,56,78,90,12,34,56",
+        "",
     ],
-)  # fmt: skip
+)
 def test_other_numbers_are_none_of_a_persons(text: str) -> None:
     assert _found(text) == []
 

@@ -89,9 +89,13 @@ async def test_each_failing_delivery_is_a_dead_letter_and_the_good_ones_arrive(
     assert not source.again
     found = await letters(kafka, "poison:a")
     assert {w: c for w, c in found.items() if w in FAILS} == {
-        "loops": "parser.limit", "eats": "parser.limit", "crashes": "parser.limit",
-        "raises": "parser.bug", "recurses": "parser.bug", "surrogates": "parser.bug",
-    }  # fmt: skip
+        "loops": "parser.limit",
+        "eats": "parser.limit",
+        "crashes": "parser.limit",
+        "raises": "parser.bug",
+        "recurses": "parser.bug",
+        "surrogates": "parser.bug",
+    }
 
 
 async def test_a_mail_that_a_parser_fails_on_is_a_message_that_says_so(

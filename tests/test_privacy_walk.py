@@ -67,20 +67,31 @@ def everywhere(native: str, **more: Any) -> Any:
         handles=(Handle(kind="customer_no", value=IDENTITY), Handle(kind="handle", value=CARD)),
     )
     told = {
-        "subject": SAID, "full_text": f"{SAID}\n> {SAID}", "sender": named, "recipients": (named,),
-        "native_id": f"{native}:{IDENTITY}", "thread": (f"<{IDENTITY}@ornek.example>",),
-        "attachments": (Attachment(name=f"{IDENTITY}.pdf", type="application/pdf", size=1, sha256="a" * 64),),
+        "subject": SAID,
+        "full_text": f"{SAID}\n> {SAID}",
+        "sender": named,
+        "recipients": (named,),
+        "native_id": f"{native}:{IDENTITY}",
+        "thread": (f"<{IDENTITY}@ornek.example>",),
+        "attachments": (
+            Attachment(name=f"{IDENTITY}.pdf", type="application/pdf", size=1, sha256="a" * 64),
+        ),
         "forwarded": Forwarded(sender=named, subject=SAID, text=SAID, recipients=(named,)),
         "call": Call(turns=(Turn(speaker=IDENTITY, role="customer", start=0, end=1, text=SAID),)),
         "accepted_by": token_name(TOKENS.door),
-    }  # fmt: skip
+    }
     return message(SAID, native=native, root=native, **(told | more))
 
 
 DECIDED, UNDECIDED = everywhere("1"), everywhere("2")
-BOUNCED = everywhere("3", automatic=Automatic(
-    kind="bounce", evidence=SAID, bounce=Bounce(recipient=IDENTITY, hard=True, reason=SAID),
-))  # fmt: skip
+BOUNCED = everywhere(
+    "3",
+    automatic=Automatic(
+        kind="bounce",
+        evidence=SAID,
+        bounce=Bounce(recipient=IDENTITY, hard=True, reason=SAID),
+    ),
+)
 INCIDENT = "11111111-2222-4333-8444-555555555555"
 
 
@@ -89,25 +100,54 @@ def records() -> list[tuple[str, Record]]:
     decided = one(DECIDED, None, policy(), NOW)
     assert decided.item is not None
     moved = Outcome(
-        id="o1", kind="rerouted", brand="default", conversation=DECIDED.conversation,
-        item=DECIDED.id, department="billing", messages=(DECIDED.id,), at=NOW, agent=IDENTITY,
-        text=SAID, reason=SAID, moved=decided.item, to="legal",
-    )  # fmt: skip
+        id="o1",
+        kind="rerouted",
+        brand="default",
+        conversation=DECIDED.conversation,
+        item=DECIDED.id,
+        department="billing",
+        messages=(DECIDED.id,),
+        at=NOW,
+        agent=IDENTITY,
+        text=SAID,
+        reason=SAID,
+        moved=decided.item,
+        to="legal",
+    )
     found = Incident(
-        id=INCIDENT, brand="default", status="opened", title=SAID, words=(IDENTITY,),
-        messages=(DECIDED.id,), opened_at=NOW, at=NOW, customers=3, text_tr=SAID,
+        id=INCIDENT,
+        brand="default",
+        status="opened",
+        title=SAID,
+        words=(IDENTITY,),
+        messages=(DECIDED.id,),
+        opened_at=NOW,
+        at=NOW,
+        customers=3,
+        text_tr=SAID,
         signs=(Sign(term="t", word=IDENTITY, share=1, weight=3),),
-    )  # fmt: skip
+    )
     identifier, a, b = pair("default", f"customer_no:{IDENTITY}", "email:ada@ornek.example")
     link = Link(
-        id=identifier, brand="default", a=a, b=b, status="linked", message=DECIDED.id, reason=SAID,
-        agent=IDENTITY, at=NOW,
-    )  # fmt: skip
+        id=identifier,
+        brand="default",
+        a=a,
+        b=b,
+        status="linked",
+        message=DECIDED.id,
+        reason=SAID,
+        agent=IDENTITY,
+        at=NOW,
+    )
     return [
-        (topics.MESSAGES.name, DECIDED), (topics.MESSAGES.name, UNDECIDED),
-        (topics.MESSAGES.name, BOUNCED), (topics.DECISIONS.name, decided.decision),
-        (topics.OUTCOMES.name, moved), (topics.INCIDENTS.name, found), (topics.LINKS.name, link),
-    ]  # fmt: skip
+        (topics.MESSAGES.name, DECIDED),
+        (topics.MESSAGES.name, UNDECIDED),
+        (topics.MESSAGES.name, BOUNCED),
+        (topics.DECISIONS.name, decided.decision),
+        (topics.OUTCOMES.name, moved),
+        (topics.INCIDENTS.name, found),
+        (topics.LINKS.name, link),
+    ]
 
 
 @pytest.fixture
@@ -153,10 +193,20 @@ async def waiting(api: Any) -> str:
     item = one(DECIDED, None, policy(), NOW).item
     assert isinstance(item, WorkItem)
     department = item.decision.department
-    await api.desk.lines.add([Arrival(
-        department=department, conversation=DECIDED.conversation, message=DECIDED.id, hops=0,
-        work=envelope.encode(item), arrived_ms=1, score=0, quiet=False,
-    )])  # fmt: skip
+    await api.desk.lines.add(
+        [
+            Arrival(
+                department=department,
+                conversation=DECIDED.conversation,
+                message=DECIDED.id,
+                hops=0,
+                work=envelope.encode(item),
+                arrived_ms=1,
+                score=0,
+                quiet=False,
+            )
+        ]
+    )
     return department
 
 
@@ -178,14 +228,30 @@ def numbers_in(answer: httpx2.Response) -> list[str]:
 
 
 FORM = {
-    "text": "Merhaba", "lease": "x", "note": "", "reason": "r", "to": "legal", "status": "linked",
-    "kind": "email", "value": "eve@ornek.example", "text_tr": "a", "text_en": "", "name": "Ada",
-    "into": "", "path": "/",
-}  # fmt: skip
+    "text": "Merhaba",
+    "lease": "x",
+    "note": "",
+    "reason": "r",
+    "to": "legal",
+    "status": "linked",
+    "kind": "email",
+    "value": "eve@ornek.example",
+    "text_tr": "a",
+    "text_en": "",
+    "name": "Ada",
+    "into": "",
+    "path": "/",
+}
 JSON = {
-    "agent": "ayse", "lease": "x", "text": "Merhaba", "reason": "r", "a": f"customer_no:{IDENTITY}",
-    "b": "email:eve@ornek.example", "status": "linked", "text_tr": "a",
-}  # fmt: skip
+    "agent": "ayse",
+    "lease": "x",
+    "text": "Merhaba",
+    "reason": "r",
+    "a": f"customer_no:{IDENTITY}",
+    "b": "email:eve@ornek.example",
+    "status": "linked",
+    "text_tr": "a",
+}
 
 
 def _paths(route: BaseRoute, department: str) -> list[str]:
@@ -194,9 +260,24 @@ def _paths(route: BaseRoute, department: str) -> list[str]:
         return []
     assert isinstance(route, Route)
     ids = [INCIDENT] if "/incidents/" in route.path else [DECIDED.id, UNDECIDED.id, BOUNCED.id]
-    known = {"id": ids, "department": [department], "item": [DECIDED.id], "sha256": ["a" * 64],
-             "verb": ["reply", "complete", "release", "reroute", "escalate", "reveal", "confirm",
-                      "dismiss", "close", "answer"]}  # fmt: skip
+    known = {
+        "id": ids,
+        "department": [department],
+        "item": [DECIDED.id],
+        "sha256": ["a" * 64],
+        "verb": [
+            "reply",
+            "complete",
+            "release",
+            "reroute",
+            "escalate",
+            "reveal",
+            "confirm",
+            "dismiss",
+            "close",
+            "answer",
+        ],
+    }
     paths = [route.path]
     for name in re.findall(r"{(\w+)}", route.path):
         assert name in known, f"{route.path}: give the path parameter {name!r} a value here"
@@ -287,7 +368,12 @@ async def test_a_door_token_reads_how_far_its_own_message_is_and_no_word(
 ) -> None:
     head = {"Authorization": f"Bearer {TOKENS.door}"}
     told = (await client.get(f"/v1/messages/{DECIDED.id}", headers=head)).json()
-    assert told == {"id": DECIDED.id, "conversation": DECIDED.conversation, "brand": "default", "state": "routed"}  # fmt: skip
+    assert told == {
+        "id": DECIDED.id,
+        "conversation": DECIDED.conversation,
+        "brand": "default",
+        "state": "routed",
+    }
     waits = (await client.get(f"/v1/messages/{UNDECIDED.id}", headers=head)).json()
     assert waits["state"] == "accepted"
     other = everywhere("9", accepted_by=token_name("another"))
@@ -321,8 +407,13 @@ async def test_a_handle_that_is_shown_masked_can_still_be_linked(
     shown = [h["node"] for h in (await client.get(path, headers=head)).json()["handles"]]
     (masked,) = [n for n in shown if n.startswith("customer_no:")]
     assert "*" in masked
-    body = {"agent": "ayse", "a": masked, "b": "email:eve@ornek.example", "status": "linked",
-            "message": DECIDED.id}  # fmt: skip
+    body = {
+        "agent": "ayse",
+        "a": masked,
+        "b": "email:eve@ornek.example",
+        "status": "linked",
+        "message": DECIDED.id,
+    }
     assert (await client.post("/v1/links", headers=head, json=body)).status_code == 200
     (link,) = api.desk.publisher.records
     assert f"customer_no:{IDENTITY}" in (link.a, link.b)

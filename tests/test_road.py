@@ -253,9 +253,10 @@ def test_a_subject_that_would_be_headers_is_words_in_the_mail_that_we_send(
     customer, staff = f"{_new()}@ornek.example", f"{_new()}@ornek.example"
     coded = base64.b64encode(inner.encode()).decode()
     dovecot.deliver(
-        "destek", f"From: {customer}\r\nSubject: =?utf-8?b?{coded}?=\r\nMessage-ID: <{_new()}@ornek.example>\r\n"
-        f"\r\nFaturam yanlış kesilmiş".encode()
-    )  # fmt: skip
+        "destek",
+        f"From: {customer}\r\nSubject: =?utf-8?b?{coded}?=\r\nMessage-ID: <{_new()}@ornek.example>\r\n"
+        f"\r\nFaturam yanlış kesilmiş".encode(),
+    )
     noted = {"kind": "note", "sender": {"email": staff}, "subject": inner}
     sent = road.send("Faturam yanlış", _new(), **noted)
     item = road.claim("billing", sent["conversation"])

@@ -39,15 +39,24 @@ def test_env_is_read_by_a_shell(road: Up) -> None:
     asked = subprocess.run(
         ["sh", "-c", shell + ' -H "Authorization: Bearer $DOOR_TOKEN" -d @-'],
         input=json.dumps({"native_id": "env", "text": "selam", "sender": {"handle": "ada"}}),
-        env={"PATH": os.environ["PATH"], "EXPORTS": exports}, text=True, capture_output=True,
+        env={"PATH": os.environ["PATH"], "EXPORTS": exports},
+        text=True,
+        capture_output=True,
         check=True,
-    )  # fmt: skip
+    )
     assert asked.stdout == "202"
     names = {line.removeprefix("export ").partition("=")[0] for line in exports.splitlines()}
     assert names == {
-        "SANTRAL_HOME", "DOOR", "CONSOLE", "KAFKA", "REDIS", "STORE", "DOOR_TOKEN", "DESK_TOKEN",
+        "SANTRAL_HOME",
+        "DOOR",
+        "CONSOLE",
+        "KAFKA",
+        "REDIS",
+        "STORE",
+        "DOOR_TOKEN",
+        "DESK_TOKEN",
         "CONSOLE_TOKEN",
-    }  # fmt: skip
+    }
 
 
 def test_tap_until_now_ends_by_itself(road: Up) -> None:

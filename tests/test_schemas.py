@@ -72,8 +72,15 @@ def test_no_json_makes_the_coder_raise_anything_but_rejected(value: Any) -> None
 
 
 def test_an_outcome_of_a_kind_that_is_not_known_yet_is_read_and_passed_over() -> None:
-    told = {"id": "o", "kind": "consulted", "brand": "b", "conversation": "c", "item": "i",
-            "department": "billing", "at": NOW.isoformat()}  # fmt: skip
+    told = {
+        "id": "o",
+        "kind": "consulted",
+        "brand": "b",
+        "conversation": "c",
+        "item": "i",
+        "department": "billing",
+        "at": NOW.isoformat(),
+    }
     outcome = envelope.decode(Outcome, json.dumps(told).encode())
     assert outcome.kind not in KINDS
     state = ConversationState(

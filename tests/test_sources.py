@@ -58,9 +58,13 @@ async def test_poisoned_mails_between_good_ones_hold_nothing_up(
     for subject in [*subjects, "after"]:
         dovecot.deliver(box, _mail(subject, subject if subject in FAILS else "iyi"))
     account = Account(
-        host="127.0.0.1", port=dovecot.port, tls=False, user=box, password="secret",
+        host="127.0.0.1",
+        port=dovecot.port,
+        tls=False,
+        user=box,
+        password="secret",
         poll=timedelta(milliseconds=200),
-    )  # fmt: skip
+    )
     with broker() as kafka:
         async with (
             ParserPool(QUICK, COMMAND) as parsers,
@@ -147,12 +151,14 @@ HOSTILE = {
     "nul": _mail("nul", "\xfc", 'Content-Type: text/plain; charset="a\0b"\r\n'),
     "nested": _mail(
         "nested",
-        "".join(f"--b{n}\r\nContent-Type: multipart/mixed; boundary=b{n + 1}\r\n\r\n"
-                for n in range(1000)),
+        "".join(
+            f"--b{n}\r\nContent-Type: multipart/mixed; boundary=b{n + 1}\r\n\r\n"
+            for n in range(1000)
+        ),
         "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=never\r\n",
     ),
     "marks": _mail("marks", "<p>" + "&#xE000;x" * 6000, "Content-Type: text/html\r\n"),
-}  # fmt: skip
+}
 
 
 def test_sources_that_are_away_keep_neither_the_profile_nor_other_mail_waiting(

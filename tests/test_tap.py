@@ -37,8 +37,13 @@ def _until_now(settings: Settings, *topics: str, count: int | None = None) -> li
     found: list[str] = []
 
     def read() -> None:
-        tap(settings.kafka, topics, lambda _, value: found.append(value.decode()), until_now=True,
-            count=count)  # fmt: skip
+        tap(
+            settings.kafka,
+            topics,
+            lambda _, value: found.append(value.decode()),
+            until_now=True,
+            count=count,
+        )
 
     reading = threading.Thread(target=read, daemon=True)
     reading.start()

@@ -38,8 +38,15 @@ def test_it_has_the_identity_and_the_headers_of_a_good_parse(raw: bytes) -> None
     )
     made = _unreadable(raw)
     for name in (
-        "id", "native_id", "conversation", "thread", "sender", "recipients", "subject", "sent_at",
-    ):  # fmt: skip
+        "id",
+        "native_id",
+        "conversation",
+        "thread",
+        "sender",
+        "recipients",
+        "subject",
+        "sent_at",
+    ):
         assert getattr(made, name) == getattr(good, name), name
 
 

@@ -13,14 +13,20 @@ from schemas.decision import Decision
 from tests.samples import NOW, message, policy
 
 SENTENCES = [
-    "Siparişim on gündür yolda, kargom nerede kaldı?", "30 lıra yukledıgım halde ınternet gelmedı",
-    "15 Mayıs'ta 250 TL ödedim, faturam hâlâ kapanmadı", "Iğdır şubesinde ilgisizlik had safhada!",
-    "Şifremi unuttum, ayse.oz@ornek.example adresime kod gelmiyor", "İade talebim: SİP-77120 no'lu sipariş",
+    "Siparişim on gündür yolda, kargom nerede kaldı?",
+    "30 lıra yukledıgım halde ınternet gelmedı",
+    "15 Mayıs'ta 250 TL ödedim, faturam hâlâ kapanmadı",
+    "Iğdır şubesinde ilgisizlik had safhada!",
+    "Şifremi unuttum, ayse.oz@ornek.example adresime kod gelmiyor",
+    "İade talebim: SİP-77120 no'lu sipariş",
     "Beni 0541 777 66 55 numarasından arayın, IBAN TR52 0001 2009 4520 0058 0000 01",
-    "Modemin ışıkları yanıyor ama internet yok; bıktım artık", "Hattımı İngiltere'de kullanabilir miyim?",
-    "My invoice is wrong, I want a refund of $120", "I have a question about my password",
-    "Kimlik numaram 29304857110, üyeliğimi iptal edin", "QR kodla giriş yapamıyorum, sinir oldum",
-]  # fmt: skip
+    "Modemin ışıkları yanıyor ama internet yok; bıktım artık",
+    "Hattımı İngiltere'de kullanabilir miyim?",
+    "My invoice is wrong, I want a refund of $120",
+    "I have a question about my password",
+    "Kimlik numaram 29304857110, üyeliğimi iptal edin",
+    "QR kodla giriş yapamıyorum, sinir oldum",
+]
 
 
 def _turkish_capitals(text: str) -> str:
@@ -32,14 +38,17 @@ def _turkish_small(text: str) -> str:
 
 
 SAME: dict[str, Callable[[str], str]] = {
-    "capitals": str.upper, "small": str.lower, "Turkish capitals": _turkish_capitals,
-    "Turkish small": _turkish_small, "first letters": str.title,
+    "capitals": str.upper,
+    "small": str.lower,
+    "Turkish capitals": _turkish_capitals,
+    "Turkish small": _turkish_small,
+    "first letters": str.title,
     "decomposed": lambda text: unicodedata.normalize("NFD", text),
     "two spaces": lambda text: text.replace(" ", "  "),
     "no-break spaces": lambda text: text.replace(" ", "\xa0"),
     "thin spaces": lambda text: text.replace(" ", "\u2009"),
     "spaces around": lambda text: f" \n{text}\t ",
-}  # fmt: skip
+}
 OTHER: dict[str, Callable[[str], str]] = {
     "without Turkish letters": lambda text: (
         unicodedata.normalize("NFD", text).encode("ascii", "ignore").decode()

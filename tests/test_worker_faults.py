@@ -48,9 +48,15 @@ def _items() -> list[WorkItem]:
     made = []
     for number in range(5):
         sent = message(
-            "Faturam yanlış", native=str(number), root=str(number), channel="email", kind="mail",
-            received_at=SystemClock().now(), reply_to=f"k{number}@ornek.example", source="email:a",
-        )  # fmt: skip
+            "Faturam yanlış",
+            native=str(number),
+            root=str(number),
+            channel="email",
+            kind="mail",
+            received_at=SystemClock().now(),
+            reply_to=f"k{number}@ornek.example",
+            source="email:a",
+        )
         item = one(sent, None, policy(), SystemClock().now()).item
         assert item is not None
         made.append(item)
@@ -114,9 +120,13 @@ async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
     before = {step: counted(step) for step in steps}
     for item in items:
         await publisher.publish(
-            topics.queue_topic("billing"), item.message.conversation, item,
-            identifier=item.message.id, source="test", time=NOW,
-        )  # fmt: skip
+            topics.queue_topic("billing"),
+            item.message.conversation,
+            item,
+            identifier=item.message.id,
+            source="test",
+            time=NOW,
+        )
     feed = Feed(settings, redis, clock, Health("desk"))
     working = [
         asyncio.ensure_future(Acknowledger(settings, redis, publisher, clock).run()),
@@ -126,9 +136,13 @@ async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
     told = await _published(settings, topics.REPLIES.name, Reply, 4)
     assert {r.message for r in told} == {i.message.id for i in items if i is not poisoned}
     answer = msgspec.structs.replace(
-        told[0], id="answer", kind="answer", message=poisoned.message.id, conversation="c",
+        told[0],
+        id="answer",
+        kind="answer",
+        message=poisoned.message.id,
+        conversation="c",
         reply_to=poisoned.message.reply_to,
-    )  # fmt: skip
+    )
     await publisher.publish(
         topics.REPLIES.name, "c", answer, identifier="answer", source="test", time=NOW
     )
@@ -177,15 +191,20 @@ class _Answered(Holding):
 async def test_a_holding_text_that_can_not_be_sent_to_one_is_sent_to_the_others() -> None:
     items = _items()
     published = _Published(items[POISONED].message.id)
-    holding = _Answered(
-        Settings(), cast("Any", None), cast("Any", published), SystemClock()
-    )  # fmt: skip
+    holding = _Answered(Settings(), cast("Any", None), cast("Any", published), SystemClock())
     holding.items = items
     before = counted("santral-holding")
     told = Incident(
-        id="i", brand="default", status="answered", title="t", opened_at=NOW, at=NOW,
-        text_tr="Çalışıyoruz", text_en="We are on it", agent="ada",
-    )  # fmt: skip
+        id="i",
+        brand="default",
+        status="answered",
+        title="t",
+        opened_at=NOW,
+        at=NOW,
+        text_tr="Çalışıyoruz",
+        text_en="We are on it",
+        agent="ada",
+    )
     await holding._answer(told)
     answered = {r.message for r in published.records if isinstance(r, Reply)}
     assert answered == {i.message.id for n, i in enumerate(items) if n != POISONED}
@@ -196,12 +215,23 @@ def test_an_outage_is_told_from_a_fault() -> None:
     class Limit(Exception):
         sqlstate = "54000"
 
-    for away in (Retry(1), Unavailable("x"), ConnectionResetError(), TimeoutError(),
-                 OperationalError("s", {}, Exception("locked")),
-                 ResponseError("MISCONF no disk"), ResponseError("OOM command not allowed")):  # fmt: skip
+    for away in (
+        Retry(1),
+        Unavailable("x"),
+        ConnectionResetError(),
+        TimeoutError(),
+        OperationalError("s", {}, Exception("locked")),
+        ResponseError("MISCONF no disk"),
+        ResponseError("OOM command not allowed"),
+    ):
         assert is_outage(away), away
-    for ours in (KeyError("x"), Rejected("json.invalid"), RecursionError(), ResponseError("WRONGTYPE"),
-                 OperationalError("s", {}, Limit())):  # fmt: skip
+    for ours in (
+        KeyError("x"),
+        Rejected("json.invalid"),
+        RecursionError(),
+        ResponseError("WRONGTYPE"),
+        OperationalError("s", {}, Limit()),
+    ):
         assert not is_outage(ours), ours
 
 

@@ -207,8 +207,9 @@ def with_clear_nodes(connection: Connection, asked: LinkIn) -> LinkIn:
         return asked
     known = of_message(connection, asked.message) if asked.message else None
     if known is None:
-        raise Rejected("json.invalid", "a masked handle needs the message it stands in"
-                       " - at `$.message`")  # fmt: skip
+        raise Rejected(
+            "json.invalid", "a masked handle needs the message it stands in - at `$.message`"
+        )
     return msgspec.structs.replace(
         asked, a=clear_node(known, asked.a), b=clear_node(known, asked.b)
     )

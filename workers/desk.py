@@ -100,9 +100,15 @@ class Desk:
         now = self.clock.now()
         outcome = Outcome(
             id=derived_id("outcome", "revealed", message.id, agent, now.isoformat()),
-            kind="revealed", brand=message.brand, conversation=message.conversation,
-            item=message.id, department=department, messages=(message.id,), at=now, agent=agent,
-        )  # fmt: skip
+            kind="revealed",
+            brand=message.brand,
+            conversation=message.conversation,
+            item=message.id,
+            department=department,
+            messages=(message.id,),
+            at=now,
+            agent=agent,
+        )
         await self._tell(outcome)
         log.warning("personal.revealed", message=message.id, agent=agent)
 

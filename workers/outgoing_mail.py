@@ -109,9 +109,8 @@ def clean_address(address: str) -> str:
 def clean_ids(identifiers: tuple[str, ...]) -> list[str]:
     """Return the Message-IDs among them, each once, in their order."""
     found = [
-        i for i in identifiers
-        if len(i) <= MAX_ID_CHARS and _ENCODED not in i and _ID.fullmatch(i)
-    ]  # fmt: skip
+        i for i in identifiers if len(i) <= MAX_ID_CHARS and _ENCODED not in i and _ID.fullmatch(i)
+    ]
     return list(dict.fromkeys(found))
 
 
@@ -125,10 +124,12 @@ def _meant(mail: OutgoingMail) -> list[tuple[str, str]]:
     parent = clean_ids((mail.in_reply_to,))
     chain = clean_ids((*mail.references, *parent)) if parent else []
     made = [
-        ("From", f"{_phrase(name)} <{sender}>" if name else sender), ("To", recipient),
+        ("From", f"{_phrase(name)} <{sender}>" if name else sender),
+        ("To", recipient),
         ("Subject", clean_line(mail.subject, MAX_SUBJECT_CHARS)),
-        ("Date", format_datetime(mail.date)), ("Message-ID", own[0]),
-    ]  # fmt: skip
+        ("Date", format_datetime(mail.date)),
+        ("Message-ID", own[0]),
+    ]
     if parent:
         made.append(("In-Reply-To", parent[0]))
         made.append(("References", " ".join([*chain[:1], *chain[1:][-_KEPT_REFERENCES:]])))

@@ -78,9 +78,18 @@ def _message(rows: Rows, m: Message, body: str) -> None:
     handles = m.sender.handles
     sender = handles[0].value if handles else m.sender.name
     rows.messages.append(
-        (m.id, m.brand, m.channel, m.source, m.conversation, _plain(sender), _plain(m.subject),
-         _ms(m.received_at), body)
-    )  # fmt: skip
+        (
+            m.id,
+            m.brand,
+            m.channel,
+            m.source,
+            m.conversation,
+            _plain(sender),
+            _plain(m.subject),
+            _ms(m.received_at),
+            body,
+        )
+    )
     if m.position:
         rows.arrivals.append((m.source, m.position, m.id))
 
@@ -92,16 +101,35 @@ def _message_extras(rows: Rows, m: Message) -> None:
     said_by = "source" if m.channel in VOUCHING else "sender"
     for handle in handles if m.automatic is None else ():
         rows.handles.append(
-            (_plain(node(handle)), m.id, said_by, m.brand, m.conversation, m.channel,
-             _ms(m.received_at))
-        )  # fmt: skip
+            (
+                _plain(node(handle)),
+                m.id,
+                said_by,
+                m.brand,
+                m.conversation,
+                m.channel,
+                _ms(m.received_at),
+            )
+        )
 
 
 def _decision(rows: Rows, d: Decision, body: str) -> None:
     rows.decisions.append(
-        (d.message, d.hops, d.conversation, d.channel, d.department, d.intent, d.language,
-         d.action, d.priority, d.confidence, _ms(d.decided_at), body)
-    )  # fmt: skip
+        (
+            d.message,
+            d.hops,
+            d.conversation,
+            d.channel,
+            d.department,
+            d.intent,
+            d.language,
+            d.action,
+            d.priority,
+            d.confidence,
+            _ms(d.decided_at),
+            body,
+        )
+    )
 
 
 def _decision_extras(rows: Rows, d: Decision) -> None:
@@ -163,9 +191,14 @@ _TAKE: dict[str, tuple[Any, Callable[[Rows, Any, str], None], Callable[[Rows, An
 
 
 def take(
-    rows: Rows, topic: str, partition: int, offset: int, value: bytes | None, *,
+    rows: Rows,
+    topic: str,
+    partition: int,
+    offset: int,
+    value: bytes | None,
+    *,
     extras: bool = True,
-) -> None:  # fmt: skip
+) -> None:
     """Add one record to a batch; what can't be decoded was buried by the router, and is counted.
 
     A fault in making the extras (words, handles …) costs those alone.
@@ -199,9 +232,13 @@ def skip(rows: Rows, topic: str, partition: int, offset: int) -> None:
 def scrub(rows: Rows) -> None:
     """Make the columns of the records' own rows such as any store takes; the bodies stay whole."""
     by_table = {
-        "messages": rows.messages, "decisions": rows.decisions, "outcomes": rows.outcomes,
-        "dead": rows.dead, "incidents": rows.incidents, "links": rows.links,
-    }  # fmt: skip
+        "messages": rows.messages,
+        "decisions": rows.decisions,
+        "outcomes": rows.outcomes,
+        "dead": rows.dead,
+        "incidents": rows.incidents,
+        "links": rows.links,
+    }
     for name, table in by_table.items():
         columns = list(METADATA.tables[name].columns)[:-1]
         table[:] = [(*map(_scrubbed, row[:-1], columns), row[-1]) for row in table]

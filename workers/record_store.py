@@ -114,9 +114,16 @@ def _new_messages(connection: Connection, rows: list[Row]) -> set[str]:
 
 
 _COLUMNS = {
-    "messages": 9, "arrivals": 3, "decisions": 12, "outcomes": 8, "dead": 9, "incidents": 5,
-    "incident_messages": 2, "handles": 7, "links": 5,
-}  # fmt: skip
+    "messages": 9,
+    "arrivals": 3,
+    "decisions": 12,
+    "outcomes": 8,
+    "dead": 9,
+    "incidents": 5,
+    "incident_messages": 2,
+    "handles": 7,
+    "links": 5,
+}
 
 
 def insert(connection: Connection, table: str, rows: Sequence[Row]) -> None:
@@ -148,10 +155,14 @@ def _advance(connection: Connection, place: tuple[str, int], rows: Rows, fresh: 
     topic, partition = place
     kept = fresh if topic == topics.MESSAGES.name else rows.records[place]
     values = {
-        "topic": topic, "partition": partition, "next": rows.next[place],
-        "first": rows.first[place], "records": rows.records[place],
-        "kept": kept, "undecodable": rows.undecodable[place],
-    }  # fmt: skip
+        "topic": topic,
+        "partition": partition,
+        "next": rows.next[place],
+        "first": rows.first[place],
+        "records": rows.records[place],
+        "kept": kept,
+        "undecodable": rows.undecodable[place],
+    }
     moved = connection.execute(
         text(
             "UPDATE positions SET next_offset = :next, records = records + :records, "

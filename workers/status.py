@@ -177,10 +177,18 @@ def _behind(kafka: Kafka) -> dict[str, int]:
         (answer,) = admin.list_consumer_group_offsets(asked, request_timeout=_REQUEST_S).values()
         places[name] = [p for p in answer.result().topic_partitions if p.offset >= 0]
     consumer = Consumer(
-        rdkafka(kafka, **{"group.id": "santral-status", "enable.auto.commit": False,
-                          "isolation.level": "read_committed", "enable.partition.eof": True,
-                          "fetch.wait.max.ms": 10, "log_level": 0})
-    )  # fmt: skip
+        rdkafka(
+            kafka,
+            **{
+                "group.id": "santral-status",
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": 10,
+                "log_level": 0,
+            },
+        )
+    )
     try:
         return {
             name.removeprefix("santral-"): sum(_unread(consumer, place) for place in committed)

@@ -268,9 +268,9 @@ def _identified(entries: list[Entry], address: str) -> list[Entry]:
             head = (entry.url, entry.title, entry.created)
             parts = head if any(head[1:]) and heads[head] == 1 else (*head, entry.text)
             own = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-        made.append(msgspec.structs.replace(
-            entry, id=f"{address}#{own}"[:900] if address else own[:900]
-        ))  # fmt: skip
+        made.append(
+            msgspec.structs.replace(entry, id=f"{address}#{own}"[:900] if address else own[:900])
+        )
     return made
 
 

@@ -505,10 +505,16 @@ def _contact(shared: Shared) -> str:
         for a in shared.addresses
     )
     parts = (
-        shared.name.formatted_name, company.title, company.department, company.company,
-        *(p.phone for p in shared.phones), *(e.email for e in shared.emails), *places,
-        *(u.url for u in shared.urls), shared.birthday,
-    )  # fmt: skip
+        shared.name.formatted_name,
+        company.title,
+        company.department,
+        company.company,
+        *(p.phone for p in shared.phones),
+        *(e.email for e in shared.emails),
+        *places,
+        *(u.url for u in shared.urls),
+        shared.birthday,
+    )
     return ", ".join(part for part in parts if part)
 
 

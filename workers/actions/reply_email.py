@@ -169,11 +169,17 @@ def compose(reply: Reply, settings: Account, address: str, key: bytes) -> bytes:
         raise Rejected("reply.no_server", f"`sender` in [actions.reply_email]: {error}") from error
     serial = reply.id.replace("-", "")
     mail = OutgoingMail(
-        sender_name=name, sender=sender, recipient=address, subject=_subject(reply), date=reply.at,
-        message_id=token.message_id(key, reply.conversation, serial, domain), text=reply.text,
-        in_reply_to=reply.in_reply_to or "", references=reply.references,
+        sender_name=name,
+        sender=sender,
+        recipient=address,
+        subject=_subject(reply),
+        date=reply.at,
+        message_id=token.message_id(key, reply.conversation, serial, domain),
+        text=reply.text,
+        in_reply_to=reply.in_reply_to or "",
+        references=reply.references,
         automatic=reply.kind == "acknowledgement",
-    )  # fmt: skip
+    )
     try:
         return write_mail(mail)
     except UnsafeMail as error:

@@ -47,20 +47,30 @@ class DeskPages:
         return await self._desk(request, department, item, note)
 
     async def _desk(
-        self, request: Request, department: str, item: Item | None, note: str, text: str = "", *,
+        self,
+        request: Request,
+        department: str,
+        item: Item | None,
+        note: str,
+        text: str = "",
+        *,
         personal: bool = False,
-    ) -> Response:  # fmt: skip
+    ) -> Response:
         try:
             waiting = (await self._api.desk.lines.counts(department))[0]
         except AWAY:
             waiting = 0
         return self._page(
-            request, "desk.html", department=department, note=note, waiting=waiting,
+            request,
+            "desk.html",
+            department=department,
+            note=note,
+            waiting=waiting,
             clear={"item": item, "text": text},
             may_reveal=bool(self._api.settings.tokens.personal) and not personal,
             now=self._api.desk.clock.now(),
             lease_s=int(self._api.settings.desk.lease.total_seconds()),
-        )  # fmt: skip
+        )
 
     async def beat(self, request: Request) -> Response:
         """POST …/heartbeat: the open page keeps its lease."""
@@ -84,8 +94,9 @@ class DeskPages:
         try:
             if verb == "reply":
                 allow = form.get("allow") == "yes"
-                asked = ReplyIn(lease=lease, text=form.get("text", "").strip(),
-                                allow_new_participant=allow)  # fmt: skip
+                asked = ReplyIn(
+                    lease=lease, text=form.get("text", "").strip(), allow_new_participant=allow
+                )
                 if not asked.text:
                     raise Rejected("json.invalid", texts.reply_text)
                 await self._api.desk.reply(item, asked)
@@ -96,8 +107,11 @@ class DeskPages:
                 body = LeaseIn(lease=lease, note=form.get("note", ""))
                 await getattr(self._api.desk, verb)(item, body)
             elif verb in ("reroute", "escalate"):
-                move = MoveIn(lease=lease, reason=form.get("reason", "").strip() or "-",
-                              department=form.get("to") or None)  # fmt: skip
+                move = MoveIn(
+                    lease=lease,
+                    reason=form.get("reason", "").strip() or "-",
+                    department=form.get("to") or None,
+                )
                 await getattr(self._api.desk, verb)(item, move)
             elif verb == "reveal":
                 right = http.same(form.get("token", ""), self._api.settings.tokens.personal)
@@ -122,9 +136,16 @@ class DeskPages:
         return await self._desk(request, department, None, texts.done)
 
     async def _again(
-        self, request: Request, department: str, item: str, lease: str, note: str, text: str = "",
-        *, personal: bool = False,
-    ) -> Response:  # fmt: skip
+        self,
+        request: Request,
+        department: str,
+        item: str,
+        lease: str,
+        note: str,
+        text: str = "",
+        *,
+        personal: bool = False,
+    ) -> Response:
         """Show the item again, with what was typed: nothing a person wrote is thrown away."""
         try:
             held = await self._api.desk.show(item, lease, personal=personal)

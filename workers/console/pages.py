@@ -68,9 +68,14 @@ class Pages:
         self._templates.filters["otherwise"] = otherwise
 
     def page(
-        self, request: Request, name: str, code: int = 200, *,
-        clear: Mapping[str, Any] = _NOTHING, **values: Any,
-    ) -> Response:  # fmt: skip
+        self,
+        request: Request,
+        name: str,
+        code: int = 200,
+        *,
+        clear: Mapping[str, Any] = _NOTHING,
+        **values: Any,
+    ) -> Response:
         """Return a page made of a template, personal numbers masked.
 
         `clear` are values that are shown as they are: what the person typed, or has a right to.
@@ -190,12 +195,19 @@ class Pages:
             await self._record_reveal(story, masked, who)
         shown = story if right else masked
         return self.page(
-            request, "message.html", 403 if refused else 200,
-            hidden=not right and masked != story, refused=refused,
+            request,
+            "message.html",
+            403 if refused else 200,
+            hidden=not right and masked != story,
+            refused=refused,
             customer=await self._api.ask(customers.of_message, identifier),
-            clear={"m": shown.message, "decisions": shown.decisions, "outcomes": shown.outcomes,
-                   "thread": shown.thread},
-        )  # fmt: skip
+            clear={
+                "m": shown.message,
+                "decisions": shown.decisions,
+                "outcomes": shown.outcomes,
+                "thread": shown.thread,
+            },
+        )
 
     async def _record_reveal(self, story: reading.Story, masked: reading.Story, who: str) -> None:
         """Write down which messages of a conversation somebody sees the numbers of."""
@@ -226,9 +238,11 @@ class Pages:
         # What strangers sent is data: no type that a browser would open, and no page's rights.
         headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
         return FileResponse(
-            path, media_type="application/octet-stream", headers=headers,
+            path,
+            media_type="application/octet-stream",
+            headers=headers,
             filename=mask_personal_numbers(attachment.name),
-        )  # fmt: skip
+        )
 
     async def entry(self, request: Request) -> Response:
         """GET: the form for a walk-in or a call. POST: hand it to the door, show its number."""
