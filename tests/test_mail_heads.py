@@ -43,6 +43,15 @@ SENTENCES = [
     "At 3/3/2026 02:05 PM, you wrote:",
     "---- On Tue, 03 Mar 2026 14:05:11 +0300 Destek<destek@marka.example> wrote ----",
     "In message <a1@marka.example> of 3 Mar 2026, Destek writes:",
+    "ในวันที่ อ. 3 มี.ค. 2026 เวลา 14:05 Destek <destek@marka.example> เขียนว่า:",
+    "V tor., 3. mar. 2026 ob 14:05 je oseba Destek <destek@marka.example> napisala:",
+    "2026-03-03, an, 14:05 Destek <destek@marka.example> rašė:",
+    "Missatge de Destek <destek@marka.example> del dia dt., 3 de març 2026 a les 14:05:",
+    "Wiadomość napisana przez Destek <destek@marka.example> w dniu 3 mar 2026, o godz. 14:05:",
+    "Quoting Destek <destek@marka.example>:",
+    "3 Mar 2026, 14:05 by destek@marka.example:",
+    "‐‐‐‐‐‐‐ Original Message ‐‐‐‐‐‐‐",
+    "##- Lütfen yanıtınızı bu satırın üzerine yazın -##",
 ]
 """One sentence of a program in each language, as it stands in a localized program's answer."""
 
@@ -145,6 +154,12 @@ def test_the_banner_of_a_gateway_is_cut_and_a_persons_warning_is_not() -> None:
         "Hello,\nOn 12 March 2026 the courier wrote:\nnobody at home\nI was.",
         "Kargom:\nGönderen: Ada Su\nAlıcı: Ali <ali@ornek.example>\nTarih: 12.03.2026\nNerede?",
         "Sepette 3 ürün vardı, sayfada yazdı:\nstok yok",
+        "No: 12345\nTarih: 12.03.2026 14:20\nKonu: iade\nNe zaman?",
+        "Telefonum yok.\n\nSamsung telefonum Ankara'dan gönderildi",
+        "İstediklerim\n--\nİade edin.\nFaturayı gönderin.\nBeni arayın.",
+        "Merhaba,\n\nBu e-posta ile gizli verilerimin silinmesini istiyorum. Yetkisiz kişilere "
+        "verilmiş, bundan kim sorumlu?\n\nAda",
+        "DİKKAT: Kurum dışı bir kaynaktan geliyorum, elektrik kaçağı var!\n\nAcil bakın.",
     ],
 )
 def test_a_persons_own_list_or_story_stays(text: str) -> None:
@@ -162,7 +177,7 @@ def test_words_above_between_and_below_quotations_stay() -> None:
 
 
 def test_a_sentence_that_shares_its_line_with_words_is_cut_from_it() -> None:
-    sentence = SENTENCES[-5]
+    sentence = "Le mar. 3 mars 2026 à 14:05, Destek <destek@marka.example> a écrit :"
     assert own_words(f"{OWN} {sentence}\n{QUOTED}", is_reply=True) == OWN
     other = "Kargom gelmedi. On Tue, Mar 3, 2026 at 2:05 PM Destek <destek@marka.example> wrote:"
     assert own_words(f"{other}\n\n{QUOTED}", is_reply=True) == "Kargom gelmedi."
@@ -213,6 +228,14 @@ def test_an_answer_right_below_a_quoted_question_stays() -> None:
         "Proton Mail güvenli e-postası ile gönderildi.", "Sent with Proton Mail secure email.",
         "(sent from a phone)", "Sent from my cell, please excuse any typos.", "From my Android",
         "Diese Nachricht wurde von meinem Android-Gerät mit K-9 Mail gesendet.",
+        "Outlook für iOS beziehen", "Téléchargez Outlook pour Android", "Скачайте Outlook для iOS",
+        "Stáhněte si Outlook pro Android", "获取 Outlook for iOS", "iOS용 Outlook 가져오기",
+        "ส่งจาก iPhone ของฉัน", "iPhone-dan göndərilib", "Küldve az iPhone-omról",
+        "Cep telefonumdan gönderildi", "General Mobile cihazımdan gönderildi", "Tabletimden gönderildi",
+        "Turkcell BlackBerry'den gönderilmiştir", "BlueMail for Android ile gönderildi",
+        "[Android için Outlook](https://aka.ms/x)'u edinin", "Get TypeApp for Android",
+        "Sent from my Verizon, Samsung Galaxy smartphone",
+        f"Get Outlook for iOS<https://gate.example/?url={'x' * 300}>",
     ],
 )  # fmt: skip
 def test_telephones_of_any_language_sign_with_a_line(line: str) -> None:
@@ -271,6 +294,27 @@ def test_the_title_of_an_original_is_no_part_of_a_forwards_note() -> None:
     found = read_forward(text, "FW: Paket")
     assert found is not None
     assert found.words == f"Bakar mısınız?\n\n{BARE}"
+
+
+def test_what_a_program_writes_between_a_forwards_head_and_text_is_neither() -> None:
+    head = "From: Can <can@ornek.example>\nDate: 3 Mar 2026 14:05\nTo: ada\n<ada@ornek.example>\n"
+    for end in (
+        "====== Forwarded message ======",
+        "-" * 60,
+        "===8<======Original message text======",
+    ):
+        found = read_forward(f"===== Forwarded message =====\n{head}{end}\n\n{BARE}", "Fwd: Paket")
+        assert found is not None
+        assert found.words == BARE
+
+
+def test_one_letter_names_a_field_behind_an_address() -> None:
+    line = "----- Message transféré ----- De : Can <can@ornek.example>À : <ada@ornek.example>Envoyé : mardi 3 mars 2026 à 14:05Objet : Paquet"
+    found = read_forward(f"{line}\n{BARE}", "Tr : Paquet")
+    assert found is not None
+    assert found.original.sender is not None
+    assert found.original.sender.handle("email") == "can@ornek.example"
+    assert found.original.sent_at is not None
 
 
 def test_a_mail_that_is_only_a_forward_is_told_by_its_first_lines() -> None:

@@ -197,6 +197,13 @@ def test_a_forward_within_what_is_quoted_makes_no_forward_of_the_answer() -> Non
     assert (made.forwarded, made.text) == (None, OWN)
 
 
+def test_a_traveller_who_writes_from_and_to_forwards_nothing() -> None:
+    text = (
+        "From: Istanbul\nTo: Berlin\nDate: 3 March 2026 09:12\nSubject: seat\n\nPlease change it."
+    )
+    assert forwarded(text, "My seat") is None
+
+
 def test_an_address_in_in_reply_to_is_no_thread() -> None:
     told = 'In-Reply-To: Marka Destek <destek@marka.example> of "Fri, 13 Mar" <0@marka.example>\n'
     assert _read("x", told).thread == ("<0@marka.example>", "<1@x>")
@@ -219,6 +226,20 @@ def test_zones_are_read_as_programs_write_them(line: str, wanted: str) -> None:
     made = header.date(line.encode())
     assert made is not None
     assert made.strftime("%Y-%m-%d %H:%M") == f"2026-03-13 {wanted}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "mar. 3 juin 2025 à 09:12", "martes, 3 de junio de 2025 9:12", "Dienstag, 3. Juni 2025 09:12",
+        "martedì 3 giugno 2025 alle ore 09:12", "wt., 3 cze 2025 o 09:12", "вторник, 3 июня 2025 г. 9:12",
+        "dinsdag 3 juni 2025 om 09:12", "3 Haziran 2025 Salı 09:12",
+    ],
+)  # fmt: skip
+def test_a_forwards_day_is_read_in_the_programs_language(line: str) -> None:
+    told = header.date(line.encode())
+    assert told is not None
+    assert (told.month, told.day) == (6, 3)
 
 
 def test_names_and_words_of_headers() -> None:

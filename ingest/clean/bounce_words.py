@@ -6,7 +6,7 @@ it, then Turkish and the languages of their neighbours.
 
 import re
 
-from ingest.clean.mail_programs import FORWARD_PREFIXES, REPLY_PREFIXES
+from ingest.clean.subject_prefixes import FORWARD_PREFIXES, REPLY_PREFIXES
 
 
 def _any(*phrases: str, before: str = "", whole: tuple[str, ...] = ()) -> re.Pattern[str]:

@@ -1,4 +1,4 @@
-"""Dates that people write in Turkish and English, and mail programs in a header's place. Pure.
+"""Dates that people write in nine languages, and mail programs in a header's place. Pure.
 
 Before: automail.py looks for the day somebody is back, header.py has a date no standard knows.
 After: an instant in UTC. What could be two days (3/4) is read as Turkey reads it: the day first.
@@ -7,28 +7,36 @@ After: an instant in UTC. What could be two days (3/4) is read as Turkey reads i
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
+_MONTH_NAMES = """
+ocak oca january jan januar januari janvier janv enero ene gennaio gen stycznia sty января янв
+subat sub february feb februar februari fevrier fevr febrero febbraio lutego lut февраля февр
+mart mar march marz maart mrt mars marzo marca марта мар
+nisan nis april apr avril avr abril abr aprile kwietnia kwi апреля апр
+mayis may mai mei mayo maggio mag maja мая
+haziran haz june jun juni juin junio giugno giu czerwca cze июня июн
+temmuz tem july jul juli juillet juil julio luglio lug lipca lip июля июл
+agustos agu august aug augustus aout agosto ago sierpnia sie августа авг
+eylul eyl september sep sept septembre septiembre settembre wrzesnia wrz сентября сент
+ekim eki october oct oktober okt octobre octubre ottobre ott pazdziernika paz октября окт
+kasim kas november nov novembre noviembre listopada lis ноября нояб
+aralik ara december dec dezember dez decembre diciembre dic dicembre grudnia gru декабря дек
+"""
+"""In tr, en, de, nl, fr, es, it, pl and ru, a line a month."""
 _MONTHS = {
     name: number
-    for number, names in enumerate(
-        (
-            "ocak oca january jan", "subat sub february feb", "mart mar march",
-            "nisan nis april apr", "mayis may", "haziran haz june jun", "temmuz tem july jul",
-            "agustos agu august aug", "eylul eyl september sep sept", "ekim eki october oct",
-            "kasim kas november nov", "aralik ara december dec",
-        ),
-        start=1,
-    )
+    for number, names in enumerate(_MONTH_NAMES.strip().split("\n"), start=1)
     for name in names.split()
-}  # fmt: skip
-_FOLD = str.maketrans("ışğçöüâİŞĞÇÖÜIÂ", "isgcouaisgcouia")
+}
+_FOLD = str.maketrans("ışğçöüâİŞĞÇÖÜIÂéÉûäźś", "isgcouaisgcouiaeeuazs")
 _NAMES = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _DATE = re.compile(
     rf"""(?<![\d.:/-])(?:
       (?P<y1>20\d\d)-(?P<m1>\d\d)-(?P<d1>\d\d)
      |(?P<d2>\d{{1,2}})[./-](?P<m2>\d{{1,2}})[./-](?P<y2>(?:20)?\d\d)
-     |(?P<d3>\d{{1,2}})(?:st|nd|rd|th)?\.?[ ]+(?:of[ ]+)?(?P<m3>{_NAMES})\b\.?,?
-        (?:[ ]+(?P<y3>20\d\d))?
-     |(?P<m4>{_NAMES})\b\.?[ ]+(?P<d4>\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?[ ]+(?P<y4>20\d\d))?
+     |(?P<d3>\d{{1,2}})(?:st|nd|rd|th)?\.?[ ]+(?:(?:of|de)[ ]+)?(?P<m3>{_NAMES})\b\.?,?
+        (?:[ ]+(?:de[ ]+)?(?P<y3>20\d\d))?
+     |(?P<m4>{_NAMES})\b\.?[ ]+(?P<d4>\d{{1,2}})(?:st|nd|rd|th)?\b
+        (?!\.?[ ]+(?:{_NAMES})\b)(?:,?[ ]+(?P<y4>20\d\d))?
      )(?![\d/])""",
     re.VERBOSE,
 )

@@ -12,14 +12,15 @@ from typing import NamedTuple
 from ingest.clean import header
 from ingest.clean.mail_heads import (
     FIELD_NAMES,
+    has_address,
     is_certain,
     is_head,
     read_block,
     read_field,
     read_title,
 )
-from ingest.clean.mail_programs import FORWARD_PREFIXES
-from ingest.clean.signature import cut_signature
+from ingest.clean.signature import cut_signature, is_rule
+from ingest.clean.subject_prefixes import FORWARD_PREFIXES
 from schemas.message import Forwarded
 
 PREFIX = re.compile(rf"^\s*(?:{FORWARD_PREFIXES})\.?\s*[:：]", re.IGNORECASE)
@@ -32,7 +33,7 @@ _TITLE_IN_LINE = re.compile(
     rf"[ \t>*]{{0,10}}-{{3,40}} ?([^-\n]{{3,{MAX_TITLE_CHARS}}}?) ?-{{3,40}}"
 )
 _NAMES = "|".join(sorted((re.escape(n) for n in FIELD_NAMES if len(n) > 1), key=len, reverse=True))
-_NAME_IN_LINE = re.compile(rf"(?<![^\W\d_])(?:{_NAMES}) ?[:：]")
+_NAME_IN_LINE = re.compile(rf"(?:(?<![^\W\d_])(?:{_NAMES})|(?<=>)(?:A|À)) ?[:：]")
 """A field's name as programs write it, also where the field before it ends without a space."""
 _SENTENCE = re.compile(
     r"^[ \t>]{0,10}(?:(?P<before>\d[^<\"\n]{5,40}?),[ ]*)?\"?(?P<name>[^\"<\n]{1,80}?)\"?[ ]*"
@@ -43,6 +44,9 @@ _SENTENCE = re.compile(
 )
 """12.03.2026, 14:25, "Can" <can@…>: and "Can" <can@…>, 12/03/2026 14:25 tarihinde şunu yazdı:"""
 
+
+_CUT_HERE = re.compile(r"[=-]{2,9}8<[=-]{2,40}[^\n]{0,40}[=-]{2,40}\s*$")
+"""What The Bat! writes above the text."""
 
 _AUTHOR = re.compile(
     r"(?:[\"„«](?P<quoted>[^\"„«”»<>\n]{1,80})[\"”»]|(?P<words>[^\"„«”»<>()\[\],:\n]{0,80}))"
@@ -83,7 +87,7 @@ def read_forward(text: str, subject: str, *, is_reply: bool = False) -> Forward 
         sent_at=header.date(values.get("date", b"")),
         subject=found.fields.get("subject", ""),
         recipients=header.parties(values.get("to", b"")),
-        text=_unquoted("\n".join(lines[found.after :])),
+        text=_unquoted("\n".join(lines[_begin_of_text(lines, found.after) :])),
     )
     note = _note(lines[: found.first if title is None else title])
     words = f"{note}\n\n{original.text}".strip()
@@ -97,6 +101,15 @@ def _note(lines: list[str]) -> str:
         lines = lines[:last]
     note = "\n".join(lines).strip()
     return cut_signature(note).strip() if note else ""
+
+
+def _begin_of_text(lines: list[str], after: int) -> int:
+    """Return where the original's text begins: below the title or the rule that ends its head."""
+    first = next((i for i in range(after, len(lines)) if lines[i].strip()), None)
+    if first is None:
+        return after
+    ends = is_rule(lines[first]) or _CUT_HERE.match(lines[first])
+    return first + 1 if ends or read_title(lines[first]) == "forwarded" else after
 
 
 def forwarded(text: str, subject: str) -> Forwarded | None:
@@ -138,7 +151,9 @@ def _begins_with_block(lines: list[str]) -> bool:
     """Say whether a text begins with another mail's header, with its date and subject."""
     first = next((index for index, line in enumerate(lines) if line.strip(" \t>*")), None)
     block = read_block(lines, first) if first is not None else None
-    return block is not None and is_certain(block[1]) and {"date", "subject"} <= block[1].keys()
+    if block is None or not {"date", "subject"} <= block[1].keys():
+        return False
+    return is_certain(block[1]) and has_address(block[1])
 
 
 def _find_block(lines: list[str], start: int) -> _Original | None:

@@ -19,6 +19,7 @@ MAX_SENTENCE_LINES = 4
 MAX_BLOCK_LINES = 30
 MAX_NAME_CHARS = 40
 MAX_CONTINUATION_CHARS = 200
+_WHOLE_ADDRESS = re.compile(r"\s{0,20}<[^<>\s@]{1,64}@[^<>\s]{1,200}>[;,]?\s*$")
 
 
 class Head(NamedTuple):
@@ -108,6 +109,8 @@ _NARRATED_AUTHOR = re.compile(
     re.IGNORECASE,
 )
 """How a person calls somebody without an address: "temsilciniz", "the courier"."""
+_SENTENCE_WITHIN = re.compile(r"\w{4}[.!?] ")
+"""Somebody's own sentence before a name: "Gelmedi. Ada schrieb am 3.3.2026:"."""
 _VIA = re.compile(r".{1,80} via .{1,80}")
 _UNSAID = re.compile(
     rf"{_PREFIX}\d{{4}}[-/]\d{{1,2}}[-/]\d{{1,2}}(?: \d{{1,2}}:\d\d)?"
@@ -115,8 +118,11 @@ _UNSAID = re.compile(
     rf"|{_PREFIX}Posted by (?P<poster>[^\n]{{1,80}}) on \d{{1,2}}/\d{{1,2}}/\d{{4}}$"
 )
 """A date and a name without a verb, as old Gmail wrote: 2016-03-03 17:21 GMT+01:00 Some One."""
+_BY_ADDRESS = re.compile(r" (?:by|from|von|par|por|da|van|от) [\w.+-]{1,64}@[\w.-]{1,190}[:：]$")
+"""A date and an address without a name, as Tuta writes: 3 Jun 2025, 09:12 by ada@…:"""
 _ENDS = (":", "：", ":*", "--", ">", ")")
-_EDGE = " \t>*-_—=:："
+_EDGE = " \t>*-_—=:：#"
+_HYPHENS = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2015\u2212", "-"))
 
 
 def read_field(line: str) -> Field | None:
@@ -135,7 +141,8 @@ def read_title(line: str) -> str | None:
     if len(line) > 120:
         return None
     stripped = line.strip(" \t>*")
-    if not (stripped.startswith(("--", "——", "==")) or stripped.endswith((":", "："))):
+    stripped = stripped.translate(_HYPHENS)
+    if not (stripped.startswith(("--", "——", "==", "##-")) or stripped.endswith((":", "："))):
         return None
     return _TITLES.get(fold(stripped.strip(_EDGE)))
 
@@ -160,6 +167,8 @@ def read_block(lines: list[str], first: int) -> tuple[int, dict[str, str]] | Non
         elif _continues(line, lines[index - 1]) and not blanks:
             fields[latest] += f" {line.strip()}"
             strangers += 1
+            if _WHOLE_ADDRESS.match(line):
+                after = index + 1
         else:
             break
         if blanks > 1 or strangers > 3:
@@ -189,6 +198,11 @@ def is_certain(fields: dict[str, str]) -> bool:
     # A parcel's form names people and a day, too. It has neither a subject nor a time.
     has_clock = _CLOCK.search(fields.get("date", "")[:200]) is not None
     return "subject" in fields and (len(fields) >= 4 or has_clock)
+
+
+def has_address(fields: dict[str, str]) -> bool:
+    """Say whether one of the people in a block of header fields has a mail address."""
+    return any(_ADDRESS.search(fields.get(key, "")[:400]) for key in ("from", "to", "cc"))
 
 
 def find_head(lines: list[str], index: int, *, is_reply: bool, quotes: Quotes) -> Head | None:
@@ -303,6 +317,8 @@ def is_head(sentence: str, *, starts: bool, quoted: bool) -> bool:
     if stripped.endswith((":", "：")) or sentence.rstrip().endswith("--"):
         if verb is None:
             closed = stripped.rstrip(":： ").endswith((">", ")", "]"))
+            if not closed and year is not None and clock is not None:
+                closed = _BY_ADDRESS.search(stripped) is not None
             return starts and address and dated and closed
         tail = stripped[verb:]
         if len(tail) > 200:
@@ -310,6 +326,8 @@ def is_head(sentence: str, *, starts: bool, quoted: bool) -> bool:
         if starts:
             return address or dated or quoted
         # A name without an address: only a date behind the verb makes it a program's sentence.
+        if _SENTENCE_WITHIN.search(stripped[:verb]):
+            return False
         later = _YEAR.search(tail) is not None
         return later or (quoted and _VIA.match(stripped) is not None)
     unsaid = _UNSAID.match(sentence)

@@ -11,8 +11,8 @@ from hashlib import sha256
 from ingest.clean import forward, header, reply
 from ingest.clean.author import find_author
 from ingest.clean.automail import automatic, wants_no_answer
-from ingest.clean.mail_programs import REPLY_PREFIXES
 from ingest.clean.mime import Mail, parse
+from ingest.clean.subject_prefixes import REPLY_PREFIXES
 from schemas import token
 from schemas.base import conversation_id, message_id
 from schemas.message import TEXT_LIMIT, Message, Party

@@ -5,29 +5,52 @@ Before: reply.py cut the quotation. After: Message.text. What a person may have 
 
 import re
 
-from ingest.clean.mail_programs import DEVICES, LANGUAGES
+from ingest.clean.mail_programs import LANGUAGES
+
+DEVICES = (
+    "iphone|ipad|ipod|ios|mac|macbook|android|mobile|mobil|mobiltelefon|mobilgerät|handy|cell|cellphone|"
+    "phone|smartphone|telefon|téléphone|móvil|movil|celular|telefono|cihaz|device|tablet|tablette|galaxy|"
+    "samsung|huawei|xiaomi|redmi|poco|oppo|honor|htc|nokia|lumia|sony|xperia|lg|oneplus|pixel|motorola|"
+    "moto|alcatel|blackberry|verizon|windows|outlook|yahoo|gmail|mail|mailbox|mailspring|airmail|spark|"
+    "proton|thunderbird|k-9|aol|gmx|yandex|hotmail|spike|superhuman|bluemail|boxer|typeapp|mailsuite|"
+    "zoho|desktop|laptop|pc|webmail|телефона|телефон|почты|мобильных|手机|携帯"
+)
+"""Devices and mail programs that sign a mail."""
 
 _BRAND = (
-    r"(?:iPhone|iPad|iOS|Android|Samsung|Galaxy|Huawei|Xiaomi|Redmi|Oppo|Honor|Yandex\.?Mail|Outlook|Proton|"
-    r"Gmail|Yahoo|Windows)"
+    r"(?:iPhone|iPad|iOS|Android|Samsung|Galaxy|Huawei|Xiaomi|Redmi|Oppo|Honor|BlackBerry|"
+    r"Yandex\.?Mail|Yandex|Outlook|Proton|Gmail|Yahoo|Windows)"
 )
+_NAME = r"(?: (?-i:[A-Z0-9])[\w®™.+-]{0,19}| Posta| Mail){0,4}"
+"""Further words of a device's name: a town's, too, but no words between."""
+_PROGRAM = r"(?:Spark|BlueMail|TypeApp|Boxer|Zoho Mail|K-9 Mail|Edison Mail|Mailbird|Superhuman)"
 _SENT = r"gönderil(?:di|miştir)[^\n]{0,50}"
 _ABLATIVE = r"(?:dan|den|tan|ten)"
 _TURKISH = (
     (
-        rf"^{_BRAND}[^\n]{{0,40}}?(?:['’]\w{{0,5}}|cihazım|telefonum|uygulamasın?|postas?ı?n?|mail)"
-        rf"{_ABLATIVE}(?: [\w .]{{1,20}} ile)? {_SENT}$"
+        rf"^(?:Turkcell |Vodafone |Mobil )?{_BRAND}®?(?:['’](?:da|de|ta|te) Yahoo| için Yahoo)?"
+        rf"{_NAME}(?: mobil)?(?:['’]\w{{0,5}}| ?uygulamasın?| ?postas?ı?n?| ?mail)"
+        rf"{_ABLATIVE}(?: [\w .-]{{1,20}} ile)? {_SENT}$"
+    ),
+    (
+        r"^(?:(?-i:[A-Z0-9])[\w®™.+-]{0,19} ){0,4}(?:(?:cep|akıllı|mobil) ){0,2}"
+        rf"(?:cihazım|telefonum|tabletim){_ABLATIVE}(?: [\w .-]{{1,20}} ile)? {_SENT}$"
     ),
     rf"^(?:{_BRAND}[^\n]{{0,40}}|Mobil )(?:Mail|Posta|Outlook|K-9)[^\n]{{0,20}} ile {_SENT}$",
-    rf"^(?:mobil |akıllı )?(?:cihazım|telefonum){_ABLATIVE} {_SENT}$",
+    rf"^{_PROGRAM}(?: for \w{{2,12}})? ile {_SENT}$",
     rf"^{_BRAND}[^\n]{{0,20}} için (?:Outlook|Yahoo|Gmail)[^\n]{{0,90}}$",
 )
 """Turkish glues its "from" to the device, so that no star can stand for it."""
 _DEVICE = re.compile(rf"(?<![^\W_])(?:(?:{DEVICES})(?![^\W\d_])|iphon|ipad|android)", re.IGNORECASE)
+_NAMES_DEVICE = re.compile(
+    rf"(?:\w{{1,20}} ){{0,2}}(?:{DEVICES})(?: \w{{1,20}}){{0,2}}$", re.IGNORECASE
+)
 _MODEL = re.compile(r"[A-Z][\w-]*\d[\w-]*$")
 _EXCUSE = re.compile(
     r"excuse|pardon|typo|typo[sz]|brevity|kusur|entschuldig|verzeih", re.IGNORECASE
 )
+_AD_LINK = re.compile(r"\[([^\]\n]{1,80})\]\(https?://[^)\s]{1,900}\)|<?https?://[^>\s]{1,900}>")
+"""The address of a program's page, behind its name or around it."""
 _BRACKETS = "()<>[]«»*_ \t"
 MAX_DEVICE_CHARS = 60
 MAX_LINE_CHARS = 160
@@ -61,6 +84,12 @@ _FOOTER_TOLD = re.compile(
     r"intended|recipient|unauthori[sz]ed|prohibited|delete|liab|vertraulich",
     re.IGNORECASE,
 )
+_FIRST_PERSON = re.compile(
+    r"\b(?:bana|benim|I (?:am|was|want|need|would|do)|I'm|my|ich (?:bin|habe|möchte)|meine?)\b|"
+    r"\w{2}(?:[ıiuü]yorum|[dt][ıiuü]m|[ae]ca[ğk][ıi]m)\b",
+    re.IGNORECASE,
+)
+"""Words of one person, who asks: a lawyer's text has none of them."""
 _BANNER = re.compile(
     r"[\[*\s]{0,9}(?:caution|warning|attention|external(?: (?:e-?mail|sender|message))?|"
     r"dikkat|uyarı|harici e-?posta)\b[\]*\s]{0,9}[:!\]]",
@@ -68,7 +97,8 @@ _BANNER = re.compile(
 )
 _BANNER_WORDS = re.compile(
     r"outside|originated|external (?:source|sender)|do not click|unless you recogni[sz]e|"
-    r"kurum(?:umuz)? dışı|dış kaynak|kurum dışından|tıklamayın",
+    r"(?:kurum|kuruluş|şirket)\w{0,6} dışı[^\n]{0,60}(?:gönder|iletil|gelmiş|gelen)|"
+    r"dış (?:bir )?kaynak[^\n]{0,60}(?:gönder|iletil|gelmiş|gelen)|tıklama[ymd]",
     re.IGNORECASE,
 )
 MAX_BANNER_CHARS = 600
@@ -103,6 +133,8 @@ def is_rule(line: str, least: int = 5) -> bool:
 def is_phone_line(line: str) -> bool:
     """Say whether a telephone or a mail program signs with this line."""
     line = line.strip()
+    if "http" in line[:MAX_LINE_CHARS]:
+        line = _AD_LINK.sub(r"\1", line).strip()
     if not line or len(line) > MAX_LINE_CHARS:
         return False
     if _TURKISH_SIGNING.match(line):
@@ -121,7 +153,9 @@ def _is_device(device: str, line: str) -> bool:
     rest = others[0].strip() if others else ""
     if "<" in device or "http" in device:
         rest = ""
-    if len(name) > MAX_DEVICE_CHARS or (rest and not _EXCUSE.search(rest)):
+    if len(name) > MAX_DEVICE_CHARS:
+        return False
+    if rest and not _EXCUSE.search(rest) and not _NAMES_DEVICE.match(rest):
         return False
     return _DEVICE.search(name) is not None or _MODEL.search(name.strip()) is not None
 
@@ -157,7 +191,7 @@ def _without_footer(lines: list[str]) -> list[str]:
             continue
         above = lines[index - 1].strip()
         rest = " ".join(lines[index:])
-        sounds = len(_FOOTER_TOLD.findall(rest)) >= 2
+        sounds = len(_FOOTER_TOLD.findall(rest)) >= 2 and not _FIRST_PERSON.search(rest)
         if (not above or set(above) <= _RULE_CHARS) and len(rest) > MIN_FOOTER_CHARS and sounds:
             return _trimmed(lines[:index])
     return lines
@@ -193,9 +227,16 @@ def _looks_signed(lines: list[str]) -> bool:
     """Whether lines are a name, a title, numbers: short, no sentence, no list."""
     return 0 < len(lines) <= 8 and all(
         len(x) <= 70 and not re.match(r"\s*(?:[-*•]|\d+[.)])\s", x)
-        and not (len(x.split()) > 3 and x.rstrip().endswith((".", "!", "?")))
+        and not _is_sentence(x.rstrip())
         for x in lines
     )  # fmt: skip
+
+
+def _is_sentence(line: str) -> bool:
+    """Say whether a line ends as a sentence does, and not as a title: "Satın Alma Md."."""
+    words = line.split()
+    ends = line.endswith((".", "!", "?"))
+    return ends and (len(words) > 3 or (len(words) > 1 and words[-1][:1].islower()))
 
 
 def _trimmed(lines: list[str]) -> list[str]:
