@@ -44,9 +44,10 @@ TEXTS = (
 @pytest.fixture
 def up(tmp_path: Path, postgres: Postgres) -> Iterator[Up]:
     """A local profile of its own, on PostgreSQL, with poison in its router."""
+    poison = f"{ROOT}{os.pathsep}{ROOT / 'tests/data/poisoned_site'}"
     made = Up(
         tmp_path, '[desk]\nlease = "8s"\n[kafka]\nack_timeout = "5s"\n',
-        SANTRAL_STORE__URL=postgres.url, PYTHONPATH=f"{ROOT}{os.pathsep}{ROOT}/tests/poison",
+        SANTRAL_STORE__URL=postgres.url, PYTHONPATH=poison,
     ).start()  # fmt: skip
     yield made
     assert made.stop() == 0
