@@ -14,6 +14,7 @@ from hashlib import sha256
 from runtime import metrics
 from runtime.bus import Publisher
 from runtime.clock import Clock
+from runtime.faults import guard
 from runtime.log import get
 from runtime.settings import Settings
 from schemas import envelope, topics
@@ -23,12 +24,13 @@ from schemas.decision import WorkItem
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
 from schemas.outcome import Outcome, OutcomeKind, Reply
-from workers.desk_redis import Held, Lines
+from workers.desk_redis import Held, ItemUnknown, Lines
 from workers.personal import masked_item
 
 log = get(__name__)
 
 _LOOK_S = 0.1  # how often a waiting claim looks again
+_MAX_UNREADABLE = 50  # items that one claim passes over before it answers without any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,19 +50,26 @@ class Desk:
         """Claim the most urgent items, waiting up to `wait_s` for some.
 
         Personal numbers are masked unless `personal`, which is recorded for every message shown.
+        An item of which nothing decodes stays leased to nobody until its lease ends: it holds up
+        no other item, and a process of another version may read it then.
         """
         self._known(department)
         until = self.clock.monotonic() + asked.wait_s
+        unreadable = 0
         while True:
             found, late = await self.lines.claim(
                 department, asked.agent, self._lease_ms, asked.count
             )
             if late:
                 metrics.count("santral_leases_expired_total", late, department=department)
-            if found or self.clock.monotonic() >= until:
+            read = [(one, _read_works(one.item, one.works)) for one in found]
+            taken = [(one, works) for one, works in read if works]
+            if found and not taken and unreadable < _MAX_UNREADABLE:
+                unreadable += len(found)
+                continue
+            if taken or self.clock.monotonic() >= until:
                 break
             await asyncio.sleep(_LOOK_S)
-        taken = [(one, [envelope.decode(WorkItem, w) for w in one.works]) for one in found]
         try:
             for one, works in taken:
                 await self._tell(self._outcome("claimed", one.item, one.lease, works, asked.agent))
@@ -68,7 +77,7 @@ class Desk:
                     await self.record_reveal(works, asked.agent)
         except Retry:
             # The caller is told to try again: nothing may stay leased to nobody.
-            for one in found:
+            for one, _ in taken:
                 await self.lines.release(one.item, one.lease)
             raise
         items = [_item(department, o.item, o.lease, o.until_ms, works) for o, works in taken]
@@ -191,7 +200,10 @@ class Desk:
         self, item: str, lease: str, *, show: bool = False
     ) -> tuple[Held, list[WorkItem]]:
         held = await self.lines.hold(item, lease, self._lease_ms, show=show)
-        return held, [envelope.decode(WorkItem, w) for w in held.works]
+        works = _read_works(item, held.works)
+        if not works:
+            raise ItemUnknown("nothing of this item can be read: the log of the desk says why")
+        return held, works
 
     def _outcome(
         self, kind: OutcomeKind, item: str, mark: str, works: Sequence[WorkItem], agent: str, *,
@@ -233,6 +245,15 @@ class Desk:
             in_reply_to=message.thread[-1] if message.thread else None,
             references=message.thread, at=self.clock.now(),
         )  # fmt: skip
+
+
+def _read_works(item: str, works: Sequence[bytes]) -> list[WorkItem]:
+    """Return the WorkItems of a line that decode; each that does not is logged and counted."""
+    readable = []
+    for work in works:
+        with guard(log, "desk.claim", passes=(), item=item):
+            readable.append(envelope.decode(WorkItem, work))
+    return readable
 
 
 def _answerable(works: list[WorkItem], *, allow: bool) -> WorkItem:

@@ -1,0 +1,106 @@
+"""A work item that does not decode costs itself alone: its department goes on."""
+
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from router.decide import one
+from runtime import metrics
+from runtime.clock import SystemClock
+from runtime.settings import Settings
+from schemas import envelope
+from schemas.api import ClaimIn, LeaseIn
+from schemas.base import Record
+from schemas.decision import WorkItem
+from schemas.outcome import Outcome
+from tests.samples import NOW, message, policy
+from tests.test_desk import redis, server
+from workers.desk import Desk
+from workers.desk_redis import Arrival, ItemUnknown, Lines
+
+__all__ = ["redis", "server"]
+
+
+class Published:
+    """What would be in Kafka."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    async def publish(self, _topic: str, _key: str, record: Record, **_more: Any) -> None:
+        """Keep a record."""
+        self.records.append(record)
+
+
+@pytest.fixture
+async def desk(redis: "Redis[bytes]") -> Desk:
+    """A desk whose lines are whole and empty."""
+    await redis.set("lock", "t")
+    lines = Lines(redis)
+    assert await lines.begin("e1", "lock", "t")
+    return Desk(settings=Settings(), lines=lines, publisher=Published(), clock=SystemClock())  # type: ignore[arg-type]  # all that is reached
+
+
+def _readable(native: str) -> bytes:
+    item = one(message("Kargom nerede?", native=native), None, policy(), NOW).item
+    assert item is not None
+    return envelope.encode(item)
+
+
+async def _wait_in_line(desk: Desk, name: str, work: bytes, conversation: str, at: int) -> None:
+    arrival = Arrival(
+        department="orders",
+        conversation=conversation,
+        message=name,
+        hops=0,
+        work=work,
+        arrived_ms=at,
+        score=at,
+        quiet=False,
+    )
+    assert await desk.lines.add([arrival]) == 1
+
+
+def _count_caught() -> float:
+    return (
+        metrics.REGISTRY.get_sample_value("santral_bugs_caught_total", {"step": "desk.claim"}) or 0
+    )
+
+
+@pytest.mark.parametrize("damage", [b"{", b"\xff", b"{}", b'{"message":{"kind":"telepathy"}}'])
+async def test_an_item_that_does_not_decode_is_passed_over_and_counted(
+    desk: Desk, damage: bytes
+) -> None:
+    await _wait_in_line(desk, "bad", damage, "c1", 1)
+    await _wait_in_line(desk, "good", _readable("1"), "c2", 2)
+    before = _count_caught()
+
+    claimed = await desk.claim("orders", ClaimIn(agent="Ada"))
+
+    assert [item.id for item in claimed.items] == ["good"]
+    assert _count_caught() == before + 1
+    assert (await desk.claim("orders", ClaimIn(agent="Ada"))).items == ()
+    assert await desk.lines.counts("orders") == (0, 2)  # leased: it comes back with its lease's end
+
+
+async def test_the_rest_of_its_conversation_is_claimed_and_completed(desk: Desk) -> None:
+    await _wait_in_line(desk, "bad", b"{", "c1", 1)
+    readable = _readable("1")
+    identifier = envelope.decode(WorkItem, readable).message.id
+    await _wait_in_line(desk, identifier, readable, "c1", 2)
+
+    (item,) = (await desk.claim("orders", ClaimIn(agent="Ada"))).items
+    done = await desk.complete(item.id, LeaseIn(lease=item.lease))
+
+    assert [m.id for m in item.messages] == [identifier]
+    outcome = desk.publisher.records[-1]  # type: ignore[attr-defined]  # of Published
+    assert isinstance(outcome, Outcome)
+    assert (outcome.id, outcome.messages) == (done.outcome, (identifier,))
+
+
+async def test_an_item_of_which_nothing_is_readable_is_told_as_unknown(desk: Desk) -> None:
+    await _wait_in_line(desk, "bad", b"{", "c1", 1)
+    ((claimed,), _) = await desk.lines.claim("orders", "Ada", 60_000, 1)
+    with pytest.raises(ItemUnknown):
+        await desk.show(claimed.item, claimed.lease)
