@@ -302,6 +302,14 @@ def test_amazons_notice_of_a_bounce_is_read_out_of_its_json() -> None:
     assert "5.1.1" in bounce.reason
 
 
+def test_amazons_notice_is_read_with_nulls_and_names() -> None:
+    nobody = _bounce(SNS, _ses("Bounce", bounceType="Undetermined", bouncedRecipients=None))
+    assert (nobody.recipient, nobody.hard) == ("yok@musteri.example", False)
+    who = {"emailAddress": "Yok <yok@musteri.example>", "status": None}
+    named = _bounce(SNS, _ses("Bounce", bounceType="Permanent", bouncedRecipients=[who]))
+    assert named.recipients == ("yok@musteri.example",)
+
+
 def test_amazons_notice_is_read_wrapped_and_folded_too() -> None:
     full = _ses("Bounce", bounceType="Transient", bounceSubType="MailboxFull")
     wrapped = json.dumps({"Type": "Notification", "Message": full})

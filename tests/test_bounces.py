@@ -53,6 +53,37 @@ def test_a_report_tells_who_why_and_which_mail() -> None:
     assert bounce.original == "<m1@destek.example>"
 
 
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Niedostarczone: x", "Não é possível entregar: x", "Det går inte att leverera: x", "未送达: x",
+        "無法傳遞的郵件: x", "배달되지 않음: x", "לא ניתן למסור: x", "غير قابل للتسليم: x",
+        "Δεν παραδόθηκε: x", "Ei voi toimittaa: x", "Mail Teslim Edilemedi",
+    ],
+)  # fmt: skip
+def test_a_postmasters_subject_is_known_in_any_language(subject: str) -> None:
+    head = f"From: Microsoft Outlook <postmaster@marka.example>\nSubject: {subject}"
+    bounce = _machine(head, "\n\nyok@musteri.example\n550 5.1.1\n").bounce
+    assert bounce is not None
+    assert bounce.recipient == "yok@musteri.example"
+
+
+def test_a_turkish_mail_server_with_a_name_of_its_own_is_none_of_the_customers() -> None:
+    head = "From: Posta Sunucusu <posta@mx.example>\nSubject: Teslimat hatası: ileti gönderilemedi"
+    body = "Gönderdiğiniz ileti teslim edilemedi:\nyok@musteri.example\n550 5.1.1 bulunamadı"
+    bounce = _machine(head, body).bounce
+    assert bounce is not None
+    assert (bounce.recipient, bounce.hard) == ("yok@musteri.example", True)
+
+
+def test_a_persons_answer_to_a_bounce_is_hers() -> None:
+    head = "From: Ada <ada@musteri.example>\nSubject: Re: Undeliverable: x"
+    body = (
+        "Got this again.\n\n> Delivery has failed to these recipients:\n> a@b.example\n> 550 5.1.10"
+    )
+    assert _read(head, body).automatic is None
+
+
 def test_a_full_mailbox_is_no_hard_bounce_and_a_delay_is_said() -> None:
     full, late = (_machine(REPORT, _report(block)).bounce for block in (FULL, LATE))
     assert full is not None

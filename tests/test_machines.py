@@ -23,7 +23,10 @@ def _read(head: str, body: str) -> Message:
         "Otomatik Yanıt: Sipariş", "Otomatik cevap: Sipariş", "[Auto-Reply]: Sipariş",
         "Automatische Antwort: Sipariş", "Réponse automatique : Sipariş", "Autosvar: Sipariş",
         "Respuesta automática: Sipariş", "Автоматический ответ: Sipariş", "自动回复：Sipariş",
-        "Automatisch antwoord: Sipariş", "Automatyczna odpowiedź: x",
+        "Automatisch antwoord: Sipariş", "Automatyczna odpowiedź: x", "Odpowiedź automatyczna: x",
+        "תשובה אוטומטית: x", "Avtomatik cavab: x", "Balasan otomatis: x", "Автоматичен отговор: x",
+        "Automatski odgovor: x", "Automatinis atsakymas: x", "Resposta automàtica: x",
+        "Siparişim (verification required)", "Re: Siparişim (verification required)",
     ],
 )  # fmt: skip
 def test_a_machines_title_gets_no_machines_answer(subject: str) -> None:
@@ -51,6 +54,10 @@ def test_an_address_that_nobody_reads_gets_no_answer(sender: str) -> None:
         ),
         ("Subject: Bilgi", "Bu e-posta otomatik oluşturulmuştur, lütfen yanıtlamayınız."),
         ("Subject: Info", "This is an automated message. Please do not reply to this email."),
+        (
+            "Subject: Hello",
+            "The message you sent requires that you verify that you are a real human.",
+        ),
     ],
 )
 def test_a_mail_that_says_it_is_a_machines_gets_no_answer(head: str, body: str) -> None:

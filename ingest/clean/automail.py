@@ -87,6 +87,8 @@ def _has_machine_title(subject: str) -> bool:
 def _says_machine(mail: Mail) -> bool:
     """Say whether a mail says of itself that a machine wrote it, outside of what it quotes."""
     subject = mail.get("subject")[:500]
+    if words.CHALLENGE.search(subject):
+        return True
     if ANSWER.match(subject):
         return False  # the words may be those of our own mail, below hers
     if _answers(mail) and words.TICKET.search(subject):

@@ -72,7 +72,9 @@ def _sign_in_words(mail: Mail, subject: str, sender: str) -> str | None:
     """Return what shows a mail to be a bounce by its sender, its subject and its words."""
     path = mail.raw("return-path")
     by_path = path is not None and _PATH.search(path.strip()) is not None
-    by_subject = words.SUBJECT.search(subject) is not None
+    answer = words.ANSWER.match(subject)
+    to_bounce = answer is not None and words.SUBJECT.match(subject[answer.end() :].lstrip())
+    by_subject = words.SUBJECT.search(subject) is not None and not to_bounce
     daemon = words.SENDER.search(sender) is not None
     master = words.POSTMASTER.search(sender) is not None
     gateway = words.NO_REPLY.search(sender) is not None

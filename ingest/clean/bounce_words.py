@@ -22,7 +22,7 @@ SENDER = _any(
     r"mail system\b", r"bounced mail", r"returned mail", r"mail deliver(?:er)? (?:sub)?system",
     r"interscan", r"amavis", r"content[- ]filter", r"mail (?:gateway|server|transfer)",
     r"mail transport", r"mail[- ]?d(?:ae|ea)mon", r"delivery agent", r"bounce handler",
-    "メール(?:配信|サーバ|システム)", "e-?posta (?:sunucu|sistem)",
+    "メール(?:配信|サーバ|システム)", "posta (?:sunucu|sistem)",
 )  # fmt: skip
 """From of a mail server, but perhaps of its owner too."""
 
@@ -52,7 +52,7 @@ SUBJECT = _any(
     "unknown user", "warning: ?(?:could not|message|mail)", "warning from",
     "message status", "ndn:", "dsn:", "mail (?:failure|error)",
     "automatically rejected mail",
-    r"(?:e-?posta|ileti|mesaj) [^\n]{0,30}(?:teslim edil|iletil|g[öo]nderil)\w*me",
+    r"(?:e-?posta|ileti|mesaj|mail) [^\n]{0,30}(?:teslim edil|iletil|g[öo]nderil)\w*me",
     "(?:teslim edilemedi|iletilemedi|geciktirildi|gecikti) *:",
     "teslim durumu bildirimi", "teslimat (?:durumu|hatası|başarısız)",
     "unzustellbar", "nicht zugestellt", "non remis", "échec de", "non distribu",
@@ -68,7 +68,10 @@ SUBJECT = _any(
     "no se puede entregar", "no entregad", "n[ãa]o (?:foi )?(?:poss[íi]vel )?entreg",
     "falha na entrega", "devolvid", "impossibile recapitar", "niet te bezorgen",
     "kan inte lever", "kunne ikke lever", "kan ikke lever", r"toimitta\w+ ep[äa]onnistui",
-    "nie można dostarczy", "niedor[ęe]cz", "nedoručiteln", "kézbesíthetetlen", "nelivrabil",
+    "nie można dostarczy", "niedor[ęe]cz", "niedostarczon", "n[ãa]o [ée] poss[íi]vel entreg",
+    "det g[åa]r inte att lever", "ei voi(?:da)? toimitta", "δεν παραδόθηκε", "לא ניתן למסור",
+    "غير قابل للتسليم", "未送达", "未送達", "无法传递", "無法傳遞", "未傳遞", "배달되지",
+    "배달할 수 없", "nedoručiteln", "kézbesíthetetlen", "nelivrabil",
     "не уда[её]тся достав", "не удалось достав", "не вдалося достав",
     "αδύνατη η παράδοση", "تعذر", "退信", "系统退信", "邮件传输失败", "投递失败", "無法投遞",
     "无法投递", "无法送达", "반송", r"(?:메일|메시지)[^\n]{0,12}(?:실패|못)", "エラーメール",
@@ -197,7 +200,8 @@ OF_MAIL = _any(
     r"deliver\w* (?:\w+ )?(?:e-?mail|message|mail)\b", "(?:mail|message) delivery",
     "recipient", "mailbox", "following (?:user|address)", "mail (?:server|system)",
     "your (?:e-?mail|message)", "iletiniz", "e-?postan[ıi]z", "votre message", "ihre nachricht",
-    "su mensaje", "il (?:suo|tuo) messaggio", "your mail", "メール", "宛先", "受信者", "邮件",
+    "su mensaje", "il (?:suo|tuo) messaggio",
+    "gönderdiğiniz (?:ileti|e-?posta|mesaj|mail)", "your mail", "メール", "宛先", "受信者", "邮件",
     "郵件",
     "메일",
 )  # fmt: skip

@@ -18,6 +18,10 @@ TITLE = re.compile(
     r"|automatisk?t? sva?r|autosvar|automaattinen vastaus|poissaolo\w*|automatyczna odpowied[źz]"
     r"|autoodpowied[źz]|automatick[áa] odpov[ěe][ďd]|automatikus v[áa]lasz|r[ăa]spuns automat"
     r"|автоматическ\w* ответ|автоответ\w*|автоматичн\w* відповід\w*|αυτόματη απάντηση"
+    r"|odpowied[źz] automatyczna|resposta autom[àa]tica|автоматичен отговор|automatski odgovor"
+    r"|аутоматски одговор|samodejni odgovor|automatinis atsakymas|autom[āa]tisk[āa] atbilde"
+    r"|automaatvastus|avtomatik cavab|(?:balasan|jawaban) otomatis|(?:thư )?trả lời tự động"
+    r"|תשובה אוטומטית|מענה אוטומטי|پاسخ خودکار|ตอบกลับอัตโนมัติ"
     r"|رد تلقائي|مساعد خارج المكتب|自动(?:回复|答复)"
     r"|自動(?:回覆|応答|返信|回答)|不在(?:通知|です)|자동 ?(?:회신|응답))",
     re.IGNORECASE,
@@ -53,13 +57,24 @@ MACHINE = re.compile(
     r"|otomatik (?:bir )?(?:yan[ıi]t|cevap|mesaj|ileti|e-?posta)(?:t[ıi]r|d[ıi]r)"
     r"|l[üu]tfen (?:bu \w+(?: \w+)? )?(?:yan[ıi]tlama|cevaplama|yan[ıi]t verme|cevap verme)"
     r"|automatisch (?:erstellt|generiert|erzeugt)|(?:antworten sie|bitte) nicht auf diese"
-    r"|ne pas r[ée]pondre|no (?:responda|conteste) a este|non rispondere a questo",
+    r"|ne pas r[ée]pondre|no (?:responda|conteste) a este|non rispondere a questo"
+    r"|this (?:message|e-?mail) was created automatically"
+    r"|reply to this (?:message|e-?mail) to release"
+    r"|verify that you are (?:a )?(?:real|live|human)"
+    r"|message you sent requires (?:that )?you verify",
     re.IGNORECASE,
 )
 """A mail says of itself that a machine wrote it, or that nobody reads its answers."""
 
+CHALLENGE = re.compile(
+    r"\(verification required\)|requires? verification\b[^\n]{0,9}\bverify#|antispam uol",
+    re.IGNORECASE,
+)
+"""Subjects by which a spam filter asks a sender to prove that a person writes."""
+
 MACHINE_HINTS = (
-    "automat", "otomatik", "repl", "respond", "monitored", "handle your", "yanıtlama", "yanitlama",
+    "automat", "otomatik", "you verify", "verify that you",
+    "repl", "respond", "monitored", "handle your", "yanıtlama", "yanitlama",
     "cevaplama", "yanıt verme", "cevap verme", "antwort", "répondre", "repondre", "conteste",
     "responda", "rispondere",
 )  # fmt: skip

@@ -8,11 +8,11 @@ import re
 from collections.abc import Mapping
 from typing import TypeVar
 
-import msgspec
-
 from ingest.clean import header
 from ingest.clean.mime import Mail
+from ingest.clean.told import read
 from schemas.base import Record
+from schemas.errors import Rejected
 from schemas.message import Automatic, Bounce
 
 T = TypeVar("T")
@@ -103,17 +103,24 @@ def _notice(text: str) -> _Notice | None:
 
 def _decoded(kind: type[T], text: str) -> T | None:
     try:
-        return msgspec.json.decode(text.encode("utf-8", "replace"), type=kind)
-    except (msgspec.DecodeError, RecursionError):
+        return read(kind, text.encode("utf-8", "replace"))
+    except Rejected:
         return None
+
+
+def _address(text: str) -> str:
+    """Return the address in a recipient, which some name: "Ada <ada@…>"."""
+    parties = header.parties(text.encode("utf-8", "replace")) if "<" in text else ()
+    named = next((a for party in parties if (a := party.handle("email"))), None)
+    return named or header.normal_address(text)
 
 
 def _bounce(notice: _Notice, kind: str) -> Bounce | None:
     delayed = kind == "DeliveryDelay"
     event = notice.delivery_delay if delayed else notice.bounce
     listed = event.delayed_recipients if delayed else event.bounced_recipients
-    failed = [header.normal_address(r.email_address) for r in listed if "@" in r.email_address]
-    failed = failed or [header.normal_address(a) for a in notice.mail.destination if "@" in a]
+    failed = [_address(r.email_address) for r in listed if "@" in r.email_address]
+    failed = failed or [_address(a) for a in notice.mail.destination if "@" in a]
     original = _original(notice.mail)
     if not failed and original is None:
         return None
