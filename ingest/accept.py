@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 
 from ingest.channel import Channel, Context, Delivery, Parsed, Web
-from ingest.clean.letters import repair_letters
 from ingest.fetch import PATIENCE, Slow, fetch_files, fetch_whole
 from ingest.parser_frames import FAILURES, UNREADABLE
 from ingest.parser_pool import Parsers, ParsersInPlace, bug
@@ -198,7 +197,7 @@ class Ingest:
             raise Retry(30, str(error)) from error
 
     async def _publish(self, channel: str, parsed: Parsed, raw: Raw, delivery: Delivery) -> Message:
-        made = self.finish(repair_letters(parsed.message))
+        made = self.finish(parsed.message)
         checked, files = await self.scanner.checked(made, parsed.files)
         for data in files:
             await self._file(data)

@@ -20,7 +20,7 @@ import msgspec
 from ingest.channel import Channel, Context, Delivery, Parsed
 from ingest.parser_frames import HEAD_BYTES, MAX_FRAME_BYTES, Answer, Task, pack, stack_of
 from ingest.parser_limits import limit_of
-from ingest.parser_worker import parse_task
+from ingest.parser_worker import parse_delivery, parse_task
 from runtime import metrics
 from runtime.log import get
 from runtime.settings import Parsers as PoolSettings
@@ -194,7 +194,7 @@ class ParsersInPlace:
 def parse_in_place(channel: Channel, delivery: Delivery, context: Context) -> Parsed:
     """Return what the channel makes of a delivery; a bug becomes Rejected(parser.bug)."""
     try:
-        return channel.parse(delivery, context)
+        return parse_delivery(channel, delivery, context)
     except (Rejected, Retry):
         raise
     except Exception as error:

@@ -8,11 +8,13 @@ input ends; it opens no connection and writes no file.
 import os
 import signal
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
 
 from ingest.channel import Channel, Context, Delivery, Parsed
+from ingest.clean.letters import repair_letters
 from ingest.clean.unreadable import unreadable_message
 from ingest.parser_frames import Answer, Task, pack, read_frame, stack_of, write_frame
 from ingest.parser_limits import end_with_parent, limit_of, limited
@@ -63,17 +65,16 @@ def answer(channels: Mapping[str, Channel], body: bytes) -> bytes:
 def parse_task(channel: Channel, task: Task) -> Parsed:
     """Return what the channel makes of a task."""
     if task.work == "unreadable":
-        return Parsed(
-            message=unreadable_message(
-                task.raw,
-                brand=task.brand,
-                account=task.account,
-                received_at=task.received_at,
-                mailbox=task.hint or "",
-                position=task.position,
-                signing_key=task.signing_key,
-            )
+        message = unreadable_message(
+            task.raw,
+            brand=task.brand,
+            account=task.account,
+            received_at=task.received_at,
+            mailbox=task.hint or "",
+            position=task.position,
+            signing_key=task.signing_key,
         )
+        return Parsed(message=repair_letters(message))
     settings = msgspec.msgpack.decode(task.settings, type=channel.account | None)
     delivery = Delivery(
         raw=task.raw,
@@ -83,7 +84,16 @@ def parse_task(channel: Channel, task: Task) -> Parsed:
         hint=task.hint,
     )
     context = Context(brand=task.brand, settings=settings, signing_key=task.signing_key)
-    return channel.parse(delivery, context)
+    return parse_delivery(channel, delivery, context)
+
+
+def parse_delivery(channel: Channel, delivery: Delivery, context: Context) -> Parsed:
+    """Return what the channel makes of a delivery, its letters in order.
+
+    The letters of a long text cost more than its parsing may: both count as one.
+    """
+    parsed = channel.parse(delivery, context)
+    return replace(parsed, message=repair_letters(parsed.message))
 
 
 def _plain(text: str) -> str:

@@ -1,5 +1,6 @@
 """Letters in order: composed, and Turkish that was read by a wrong charset. Invented texts."""
 
+import time
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,9 @@ from runtime.clock import SystemClock
 from runtime.settings import Settings
 from schemas.message import Attachment, Call, Forwarded, Message, Party, Turn
 from tests.samples import NOW, message
+
+MAX_SECONDS = 0.5
+"""CPU time for a message of a thousand names: it takes a tenth of that."""
 
 TURKISH = [
     "Siparişim dört gündür kargoda bekliyor, ne zaman ulaşır?",
@@ -201,3 +205,12 @@ async def test_what_intake_publishes_and_a_trial_shows_is_composed(tmp_path: Pat
     (line,) = Trial(Settings(), "api", "a").run("body.json", _BODY)
     shown = msgspec.json.decode(line, type=Message)
     assert [made.text for made in (*bus.messages, shown)] == ["İade için şikâyet"] * 2
+
+
+def test_a_thousand_names_cost_no_more_than_they_would_alone() -> None:
+    """The language of their message is looked at once, not for each of them."""
+    names = tuple(Party(name=f"Ayþe Yýldýz {number}") for number in range(1000))
+    made = message("Sayýn yetkili, sipariþim hala gelmedi. " * 100, recipients=names)
+    began = time.process_time()
+    assert repair_letters(made).recipients[-1].name == "Ayşe Yıldız 999"
+    assert time.process_time() - began < MAX_SECONDS

@@ -48,6 +48,12 @@ async def test_a_message_and_its_files_come_back_whole(pool: ParserPool) -> None
     assert made.files == ("siparişim nerede filed".encode(),)
 
 
+async def test_letters_are_put_in_order_away_from_the_event_loop(pool: ParserPool) -> None:
+    made = await parse(pool, "Sayýn yetkili, sipariþim hala gelmedi, lütfen yardým edin filed")
+    assert made.message.text.startswith("Sayın yetkili, siparişim hala gelmedi")
+    assert "text.mojibake" in made.message.repaired
+
+
 @pytest.mark.parametrize(
     ("word", "code"),
     [

@@ -6,7 +6,9 @@ Faroese, Czech or Old English have the same letters: only what then surely is Tu
 Source: the code pages of the Unicode Consortium (CP1252.TXT, CP1254.TXT).
 """
 
+import functools
 import re
+from itertools import accumulate
 
 from ingest.clean.composing import compose
 from ingest.clean.turkish import turkish_evidence
@@ -58,7 +60,7 @@ def repair_mojibake(text: str, context: str = "") -> str:
         return text
     before = text.split("\n")
     after = [_read_again(line) for line in before]
-    if before == after or not _is_turkish("\n".join([*after, context]), text):
+    if before == after or not _is_turkish("\n".join(after), text, context):
         return text
     return "\n".join(
         again if again == line or _is_turkish_where_changed(line, again) else line
@@ -66,11 +68,20 @@ def repair_mojibake(text: str, context: str = "") -> str:
     )
 
 
-def _is_turkish(after: str, before: str) -> bool:
+def _is_turkish(after: str, before: str, context: str) -> bool:
     """Say whether a text surely is Turkish; the bytes of ş, ğ or ı in UTF-8 speak for it, too."""
-    evidence = turkish_evidence(_WORD.findall(after)[:_WORDS_LOOKED_AT])
+    words = _WORD.findall(after)[:_WORDS_LOOKED_AT]
+    sums = _sum_evidence(context)
+    evidence = turkish_evidence(words) + sums[min(_WORDS_LOOKED_AT - len(words), len(sums) - 1)]
     letters = len(set(_TURKISH_IN_UTF8.findall(before)))
     return evidence + _LETTER_IN_UTF8 * letters >= _CERTAIN
+
+
+@functools.lru_cache(maxsize=1)  # a message's names, often thousands, have one context
+def _sum_evidence(context: str) -> tuple[float, ...]:
+    """Return how much the first words of a context speak for Turkish, by their number."""
+    words = _WORD.findall(context)[:_WORDS_LOOKED_AT]
+    return tuple(accumulate((turkish_evidence([word]) for word in words), initial=0.0))
 
 
 def _read_again(line: str) -> str:
