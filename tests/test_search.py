@@ -19,7 +19,7 @@ from workers.record_rows import Rows, take
 from workers.record_store import copy_rows, write
 from workers.run import MIGRATIONS
 from workers.search_index import Rebuild
-from workers.search_terms import terms_of, words_of
+from workers.search_terms import NUMBERS_CHARS, terms_of, words_of
 
 KEY = b"k" * 32
 IDENTITY, CARD, IBAN = "10000000146", "4111111111111111", "TR330006100519786457841326"
@@ -192,3 +192,12 @@ def test_a_new_key_has_every_message_indexed_again(engine: Engine) -> None:
     again = Rebuild(engine, other, copy_rows)
     again.begin()
     assert not again.pending, "what is as it should be is not done again"
+
+
+@pytest.mark.parametrize("within", range(1, len(IBAN), 4))
+def test_a_number_over_the_end_of_what_is_searched_is_indexed_whole_or_not(within: int) -> None:
+    text = "a " * ((NUMBERS_CHARS - within) // 2) + " " * (within % 2) + IBAN
+    assert text[NUMBERS_CHARS - within :] == IBAN
+    words = words_of(message(text), "ada", KEY).split()
+    (token,) = (word for word in words if word.startswith("zq"))
+    assert token in terms_of(IBAN, KEY).tokens

@@ -37,6 +37,7 @@ _DIGIT = re.compile(r"[0-9]")
 _LEAST_DIGITS = 4  # of an order number and kin
 _LEAST_PHONE_DIGITS = 8
 _MOST_CHARS = 24
+_LONGEST_NUMBER_CHARS = 256  # with its separators: a number is looked at whole where a text is cut
 _MOST_BEFORE = 7  # letters and a separator before a code's digits
 
 # Tokens of our own begin with letters that no Turkish or English word begins with.
@@ -58,18 +59,17 @@ class Terms:
 
 def words_of(message: Message, sender: str, key: bytes) -> str:
     """Return the words and tokens of a message, separated by spaces; `key` hashes its numbers."""
-    parts = [message.subject, message.sender.name, sender, message.full_text[:NUMBERS_CHARS]]
-    text = _APART.join(parts)
+    before = _APART.join([message.subject, message.sender.name, sender, ""])
+    text = before + message.full_text[: NUMBERS_CHARS + _LONGEST_NUMBER_CHARS]
     numbers = find_personal_numbers(text)
-    rest = without(text, numbers).replace("\0", " ")
+    rest = without(text, numbers)[: len(before) + NUMBERS_CHARS].replace("\0", " ")
     tokens = [_hashed(key, text[n.start : n.end]) for n in numbers] if key else []
     digits = len(_DIGIT.findall(rest))
     if digits >= _LEAST_PHONE_DIGITS:
         tokens += phone_tokens(rest)
     if digits >= _LEAST_DIGITS:
         tokens += _joined_numbers(rest)
-    beginning = len(text) - len(parts[-1]) + WORDS_CHARS
-    return f"{fold(rest[:beginning])}{' '.join(dict.fromkeys(tokens))}"
+    return f"{fold(rest[: len(before) + WORDS_CHARS])}{' '.join(dict.fromkeys(tokens))}"
 
 
 def terms_of(asked: str, key: bytes) -> Terms:
