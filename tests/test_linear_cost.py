@@ -24,6 +24,7 @@ from ingest.clean.mail_programs import LANGUAGES
 from ingest.clean.mojibake import repair_mojibake
 from ingest.clean.reply import own_words
 from router.entities import entities
+from runtime.settings import Parsers
 from schemas.fold import fold
 from schemas.message import TEXT_LIMIT
 from schemas.personal_numbers import find_personal_numbers
@@ -333,3 +334,9 @@ def test_all_markers_together_cost_no_more_than_their_length(
 ) -> None:
     pattern = separator.join(sorted(parser.markers)) + separator
     assert _cost_growth(parser.function, pattern, MIX_CHARS) < MAX_COST_GROWTH
+
+
+@pytest.mark.parametrize("line", ["1\n", "A:\n", "A: x\n"])
+def test_a_megabyte_of_short_lines_of_a_call_costs_less_than_a_delivery_may(line: str) -> None:
+    """What is known of a label is looked up once, not at each of its hundred thousand lines."""
+    assert _cpu_time(_hear, _repeat(line, MIX_CHARS)) < Parsers().cpu.total_seconds()

@@ -5,6 +5,7 @@ write it, or a name that comes back before a colon; "Saat 14:30", "Müşteri No:
 none. Pure.
 """
 
+import functools
 import re
 from collections import Counter
 from itertools import pairwise
@@ -36,6 +37,9 @@ _ALONE = re.compile(
 _WIDE = re.compile(r"[^\S\n]{9,}")
 """A gap within a line; one of any width would be tried at each of its places."""
 
+_LABELS = 64
+"""Labels that are remembered: a call has few speakers, and each speaks thousands of times."""
+
 _AGENT = frozenset({
     "temsilci", "temsilcisi", "yetkili", "yetkilisi", "uzman", "uzmani", "danisman",
     "danismani", "gorevli", "gorevlisi", "operator", "operatoru", "agent", "advisor",
@@ -66,6 +70,7 @@ NUMBERED = re.compile(
 )
 
 
+@functools.lru_cache(maxsize=_LABELS)
 def role_of(label: str) -> str:
     """Return agent, customer, machine or an empty text for a label."""
     words = fold(re.sub(r"\([^)]*\)", " ", label)).split()
@@ -177,10 +182,12 @@ def labelled(line: str, labels: set[str]) -> tuple[str, str, float | None] | Non
     return None
 
 
+@functools.lru_cache(maxsize=_LABELS)
 def _key(label: str) -> str:
     return re.sub(r"\s+", " ", fold(label).strip())
 
 
+@functools.lru_cache(maxsize=_LABELS)
 def _known(label: str) -> bool:
     return bool(role_of(label) or NUMBERED.match(_key(label)))
 
