@@ -51,6 +51,7 @@ def test_a_body_is_read_though_its_label_says_latin() -> None:
         ("=?unicode-1-1-utf-7?Q?+AV4-ik?=", "Şik"), ("=?utf-7?Q?a_+_b_+AV4-?=", "a + b Ş"),
         ("=?utf-7?Q?+AV4-ik+2?=", "Şik+2"), ("=?utf-7?Q?+AV4?=", "Ş"),
         ("=?utf-8?b?xZ4=?= =?utf-8?q?ik=C3?=\r\n =?utf-8?q?=A2yet?=", "Şikâyet"),
+        ("=?utf-8?Q?=3D=3Futf-8=3FB=3FxZ5paw=3D=3D=3F=3D?=", "Şik"), ("=?utf-8?B?xZ5payE?= x", "Şik! x"),
         ("=?iso-2022-jp?B?GyRCQD1JShsoQg==?= =?iso-2022-jp?B?GyRCOE4+YxsoQg==?=", "製品故障"),
     ],
 )  # fmt: skip
@@ -76,6 +77,12 @@ def test_encoded_words_are_read(written: str, text: str) -> None:
         ("Ada' <ada@ornek.example>", "Ada", "ada@ornek.example"),
         ("O'Neil <o@ornek.example>", "O'Neil", "o@ornek.example"),
         ('"\'t Hart" <h@ornek.example>', "'t Hart", "h@ornek.example"),
+        ("Ada Su <ada@ornek.example>.", "Ada Su", "ada@ornek.example"),
+        (
+            "=?utf-8?Q?=3D=3Futf-8=3FB=3FxZ5paw=3D=3D=3F=3D?= <ada@ornek.example>",
+            "Şik",
+            "ada@ornek.example",
+        ),
         ("moderator", "moderator", None),
     ],
 )
@@ -103,6 +110,10 @@ def _author(head: str) -> tuple[str, str | None]:
         "List-ID: <destek.biz.example>\nX-Original-Sender: ada@ornek.example",
         "From: Ada Su via Liste <liste@biz.example>\nTo: liste@biz.example\n"
         "Reply-To: liste@biz.example, Ada Su <ada@ornek.example>",
+        "From: Ada Su via Liste <liste@biz.example>\nTo: liste@biz.example\n"
+        "Reply-To: liste@biz.example\nCc: Can <can@ornek.example>, Ada Su <ada@ornek.example>",
+        "From: Ada Su via Liste <liste@biz.example>\nTo: liste@biz.example\nCc: ada@ornek.example\n"
+        "X-Original-From: Ada Su <ada@ornek.example>",
         'From: "Ada Su (Destek aracılığıyla)" <destek@biz.example>\nReply-To: <ada@ornek.example>',
         "From: Ada Su <destek@biz.example>\nTo: destek@biz.example\nList-Id: <destek.biz.example>\n"
         "Reply-To: ada@ornek.example",

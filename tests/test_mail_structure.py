@@ -88,6 +88,35 @@ def test_quoted_printable_loses_no_equals_sign(written: bytes, meant: str) -> No
     assert _read(HEAD + head + b"\r\n\r\n" + written).text == meant
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (b"bir=0D=0A\r\niki=0D=0A\r\n=0D=0A\r\nson", "bir\niki\n\nson"),
+        (b"bir=0A\niki=0D\nson", "bir\niki\nson"), (b"bir=0D=0A=\r\niki=0D=0A=\r\nson", "bir\niki\nson"),
+    ],
+)  # fmt: skip
+def test_a_lines_end_that_is_encoded_and_written_is_one(written: bytes, meant: str) -> None:
+    head = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable"
+    assert _read(HEAD + head + b"\r\n\r\n" + written).text == meant
+
+
+def test_a_text_with_a_files_name_is_read_and_kept() -> None:
+    named = (
+        b'Content-Type: text/plain; name="not.txt"\r\nContent-Disposition: inline\r\n\r\nBir not'
+    )
+    mixed = HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n\r\n--b\r\n"
+    found = _read(mixed + named + b"\r\n--b--\r\n")
+    assert (found.text, [a.name for a in found.attachments]) == ("Bir not", ["not.txt"])
+
+
+def test_the_mails_own_text_is_no_file_though_it_has_a_name() -> None:
+    named = b'Content-Type: text/plain; name="mesaj.txt"\r\n\r\nSelam'
+    alternative = b"Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n"
+    for raw in (HEAD + named, HEAD + alternative + named + b"\r\n--b--\r\n"):
+        found = _read(raw)
+        assert (found.text, found.attachments) == ("Selam", ())
+
+
 def test_a_uuencoded_part_is_decoded() -> None:
     raw = (
         HEAD + b"Content-Type: application/octet-stream; name=a.txt\r\n"

@@ -51,9 +51,19 @@ def _behind_list(mail: Mail, listed: Party) -> Party | None:
     for header in _AUTHOR_HEADERS:
         for party in mail.parties(header):
             value = party.handle("email")
-            if value and value != address and not _is_recipient(mail, value):
+            # Some lists answer to all: the author may be among the recipients, too.
+            is_named = header != "reply-to" or party.name == _plain(name) != ""
+            if value and value != address and (is_named or not _is_recipient(mail, value)):
                 return Party(name=party.name or _plain(name), handles=party.handles)
+    if via and (copied := _named_in_copy(mail, _plain(name))):
+        return copied
     return _unmunged(listed, name) if listing or via else None
+
+
+def _named_in_copy(mail: Mail, name: str) -> Party | None:
+    """Return the author whom Mailman put into Cc, where answers go to the list."""
+    named = (party for party in mail.parties("cc") if party.handles and name)
+    return next((party for party in named if party.name == name), None)
 
 
 def _unmunged(listed: Party, name: str) -> Party | None:

@@ -44,16 +44,26 @@ def unfold(raw: bytes) -> bytes:
 def text(raw: bytes, charset: str | None = None) -> str:
     """Return a header's text: encoded words, raw 8-bit, or both in one line.
 
-    `charset` is what the mail's body is in: the likeliest for raw bytes that are no UTF-8.
+    `charset` is what the mail's body is in: the likeliest for raw bytes that are no UTF-8. Words
+    that a server on the way encoded once more are read twice.
     """
+    once = _text(raw, charset)
+    encoded = once.encode() if "=?" in once and b"=?" in raw else b""
+    return _text(encoded, charset) if _WORD.search(encoded) else once
+
+
+def _text(raw: bytes, charset: str | None) -> str:
     line = _GLUE.sub(rb"\1", unfold(raw)[:_TEXT_BYTES])
     pieces: list[tuple[str | None, list[bytes]]] = []
     at, loose = 0, b""
     for match in _WORD.finditer(line):
+        goes_on = pieces and match.start() == at and match[2] in b"bB"
+        if loose and not (goes_on and pieces[-1][0] == _label(match)):
+            pieces[-1][1].append(unbase64(loose))
+            loose = b""
         if match.start() > at:
             pieces.append((None, [line[at : match.start()]]))
-            loose = b""
-        label = match[1].split(b"*")[0].decode("ascii", "replace").lower()
+        label = _label(match)
         data = match[3]
         if match[2] in b"bB":
             # Base64 may be cut anywhere: what does not make a whole byte goes to the next word.
@@ -68,10 +78,17 @@ def text(raw: bytes, charset: str | None = None) -> str:
         else:
             pieces.append((label, [data]))
         at = match.end()
+    if loose:
+        pieces[-1][1].append(unbase64(loose))
     if at < len(line):
         pieces.append((None, [line[at:]]))
     made = "".join(_decoded(b"".join(data), label, charset) for label, data in pieces)
     return re.sub(r"[\x00-\x1f\x7f]+", " ", made).strip()
+
+
+def _label(word: re.Match[bytes]) -> str:
+    """Return the charset of an encoded word, without its language."""
+    return word[1].split(b"*")[0].decode("ascii", "replace").lower()
 
 
 def _decoded(data: bytes, label: str | None, charset: str | None) -> str:
@@ -157,7 +174,7 @@ def _party(piece: bytes) -> Party | None:
     angles = list(re.finditer(r"<([^<>]*)>", bare.decode("utf-8", "replace")))
     match = angles[-1] if angles else re.search(r"<([^<>]*)>", source)
     address = source[match.start(1) : match.end(1)].strip() if match else ""
-    name = (source[: match.start()] + source[match.end() :]) if match else ""
+    name = (source[: match.start()] + source[match.end() :].strip(" .,;")) if match else ""
     if not _ADDRESS.search(address) and not address.startswith('"'):
         found = _ADDRESS.search(source) if not match else None
         if found is None and (found := _ADDRESS.search(readable)) is not None:

@@ -25,7 +25,7 @@ from ingest.clean.structure import (
     separator_of,
     split_parts,
 )
-from ingest.clean.transfer import is_base64, unbase64, unquote
+from ingest.clean.transfer import is_base64, unbase64, unquote, unquote_text
 from schemas.errors import Rejected
 from schemas.message import Attachment, Party
 
@@ -117,6 +117,7 @@ class _Reader:
         self._shown: set[str] = set()
         self._seen = 0
         self._has_text = False
+        self._alternatives = 0
         self._calendars: list[str] = []
         self._html = 0
 
@@ -138,16 +139,19 @@ class _Reader:
         self._seen += 1
         children = self._children(part)
         if children is None:
-            return self._leaf(part, part.kind)
+            is_body = depth == 0 or self._alternatives > 0
+            return self._leaf(part, part.kind, is_body=is_body)
         if depth >= DEPTH_LIMIT:
             self._mail.repaired.append("mime.too_deep")
             return []
         branches: list[list[_Piece]] = []
+        self._alternatives += part.kind == "multipart/alternative"
         for child in children:
             if self._seen >= PART_LIMIT:
                 self._mail.repaired.append("mime.too_many_parts")
                 break
             branches.append(self.read(child, depth + 1))
+        self._alternatives -= part.kind == "multipart/alternative"
         if part.kind == "multipart/alternative":
             return _best(branches)
         return [piece for branch in branches for piece in branch]
@@ -176,14 +180,14 @@ class _Reader:
         self._keep("application/pkcs7-signature", data, _name(part) or "smime.p7m")
         return [read_part(found)]
 
-    def _leaf(self, part: Part, kind: str) -> list[_Piece]:
+    def _leaf(self, part: Part, kind: str, *, is_body: bool) -> list[_Piece]:
         disposition = part.header("content-disposition").lower()
         name = _name(part)
         data = payload(part, self._mail.repaired)
         if kind.startswith("multipart/"):
             kind = "text/plain"
         readable = kind in ("text/plain", "text/html", "text/markdown", "text/enriched")
-        # A named text is a file, unless it is all the text there is.
+        # A named text is a file; it is read, too, while there is no other text.
         if not readable or disposition.startswith(b"attachment") or (name and self._has_text):
             if kind in _TNEF or data.startswith(tnef.SIGNATURE):
                 return self._unwrapped(part, kind, data, name)
@@ -194,6 +198,9 @@ class _Reader:
             if data or name:
                 self._keep(kind, data, name, part.header("content-id"))
             return []
+        if name and not is_body:
+            self._keep(kind, data, name, part.header("content-id"))
+        data = payload(part, [], is_text=True) if b"=0" in part.body else data
         if kind == "text/plain":
             data, written = files.uuencoded(data)
             for title, inner in written:
@@ -278,8 +285,11 @@ def _best(branches: list[list[_Piece]]) -> list[_Piece]:
     return html if len(short) < 12 or sum(w in there for w in short) < 0.6 * len(short) else plain
 
 
-def payload(part: Part, repaired: list[str]) -> bytes:
-    """Return a leaf's bytes with its transfer encoding taken off, as far as that can be done."""
+def payload(part: Part, repaired: list[str], *, is_text: bool = False) -> bytes:
+    """Return a leaf's bytes with its transfer encoding taken off, as far as that can be done.
+
+    A text that people read (`is_text`) gets no line's end twice; a file keeps every byte.
+    """
     raw = part.body
     words = re.findall(rb"[a-z0-9-]+", part.header("content-transfer-encoding").lower())
     encoding = words[0] if words else b""
@@ -289,7 +299,7 @@ def payload(part: Part, repaired: list[str]) -> bytes:
         repaired.append("mime.bad_base64")
         return raw
     if encoding in (b"quoted-printable", b"quoted"):
-        return unquote(raw)
+        return unquote_text(raw) if is_text else unquote(raw)
     if encoding in (b"x-uuencode", b"uuencode", b"x-uue"):
         _, written = files.uuencoded(raw)
         return written[0][1] if written else raw

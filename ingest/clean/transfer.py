@@ -36,6 +36,8 @@ def is_base64(data: bytes) -> bool:
     return len(_NOISE.sub(b"", sample)) >= 0.9 * len(sample.translate(None, b"\r\n\t "))
 
 
+_WRITTEN_BREAK = re.compile(rb"(?:=0[Dd](?:=0[Aa])?|=0[Aa])(?=[ \t]{0,200}\r?\n)")
+"""A line's end that a program encoded and then wrote, too."""
 _SOFT_BREAK = re.compile(rb"=[ \t]{0,200}(?:\r?\n|\Z)")
 _BYTE = re.compile(rb"=([0-9A-Fa-f]{2})")
 
@@ -47,3 +49,8 @@ def unquote(data: bytes) -> bytes:
     meant two. (Python's decoder makes one of them.)
     """
     return _BYTE.sub(lambda m: bytes((int(m[1], 16),)), _SOFT_BREAK.sub(b"", data))
+
+
+def unquote_text(data: bytes) -> bytes:
+    """Decode quoted-printable of a text: a line's end that stands there twice is one."""
+    return unquote(_WRITTEN_BREAK.sub(b"", data))
