@@ -1,8 +1,8 @@
 """The ingest step: keep the bytes, parse, publish, and only then acknowledge. Top to bottom.
 
-Before: a channel or the door made a Delivery. After: the router reads messages.v1. What can
-never be accepted goes to dead.v1 with its bytes' reference, and the source's cursor moves on. A
-mail that no parser can read goes on as a message that says so.
+Before: a channel or the door made a Delivery. After: the router reads messages.v1. A delivery
+that can never be accepted goes to dead.v1 with the reference of its bytes, and the source's cursor
+moves on. A mail that no parser can read becomes a message that says so.
 """
 
 import asyncio
@@ -59,10 +59,10 @@ class Ingest:
     ) -> Message | None:
         """Take one delivery to Kafka and acknowledge it; return the message.
 
-        What can't be accepted is buried (dead letter, acknowledged, returns None) or, without
-        `bury`, raised as Rejected for the caller to answer. A bug of ours is never the caller's
-        fault: it is buried either way. Raises Retry when it must come again; without `fetch` Slow,
-        before anything is done, when files of it are still at its vendor.
+        With `bury`, a refused delivery becomes a dead letter, is acknowledged, and None returns.
+        Without it, Rejected is raised for the caller to answer. A bug of ours is not the caller's
+        fault and makes a dead letter either way. Raises Retry when the delivery must come again,
+        and Slow, before any work, when its files are at the vendor and `fetch` is false.
         """
         began = self.clock.monotonic()
         raw = await self._keep(delivery.raw)
@@ -88,9 +88,9 @@ class Ingest:
         return message
 
     async def parse(self, channel: Channel, delivery: Delivery, settings: Any) -> Parsed:
-        """Return what the channel makes of a delivery, of a mail that none can read its headers.
+        """Return the parsed delivery; for an unreadable mail, a message made of its headers.
 
-        Raises Rejected, and Retry when no parser can be had.
+        Raises Rejected, and Retry when no parser is free.
         """
         if delivery.refused is not None:
             raise delivery.refused
@@ -102,7 +102,7 @@ class Ingest:
     async def bury_bug(
         self, channel: str, delivery: Delivery, error: BaseException, step: str
     ) -> None:
-        """Keep a delivery that a bug stopped before it came here, as a dead letter."""
+        """Keep a delivery as a dead letter: a bug stopped it before it reached this step."""
         raw = await self._keep(delivery.raw)
         await self._refuse(channel, delivery, raw, bug(channel, error, step), bury=True)
 
@@ -139,10 +139,9 @@ class Ingest:
     async def _parse_unreadable(
         self, channel: Channel, delivery: Delivery, settings: Any, error: Rejected
     ) -> Parsed:
-        """Return what stands for a mail that can't be read; raise the refusal of anything else.
+        """Return the message that replaces an unreadable mail; raise the refusal of anything else.
 
-        A customer who was told "accepted" is in front of a person, whatever our parsers make of
-        the words.
+        The door has accepted the mail, and so a person must see it even if our parsers fail.
         """
         if channel.name != "email" or error.code not in UNREADABLE:
             raise error
@@ -158,8 +157,8 @@ class Ingest:
     async def _refuse(
         self, channel: str, delivery: Delivery, raw: Raw, error: Rejected, *, bury: bool
     ) -> None:
-        """Bury what can't be accepted, or raise the refusal for the caller to answer."""
-        # What a source lists is accounted for one by one: there it becomes a dead letter.
+        """Keep a refused delivery as a dead letter, or raise the refusal to the caller."""
+        # The ledger accounts for each position that a source lists: here each is a dead letter.
         if error.code == "delivery.ignored" and delivery.position is None:
             metrics.count("santral_deliveries_ignored_total", hook=channel, reason="none")
             await delivery.ack()

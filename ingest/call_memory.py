@@ -1,7 +1,7 @@
-"""What was seen in proven calls, remembered by all doors: so that a call counts once.
+"""The memory of proven calls that all doors share; it makes a replayed call count once.
 
-Before: a hook whose vendor signs a token and not the body. After: Redis, with the process's own
-memory beside it for as long as Redis is away. An emptied Redis forgets: the hook bounds the age.
+Before: a hook whose vendor signs a token and not the body. After: Redis, or the process's own
+memory while Redis is away. An emptied Redis forgets, and therefore the hook bounds a call's age.
 """
 
 from collections import OrderedDict
@@ -15,7 +15,7 @@ from runtime.log import get
 log = get(__name__)
 
 KEEP = timedelta(hours=9)
-"""How long a word is remembered: Mailgun, the most patient, tries for eight hours."""
+"""Redis keeps a word this long. Mailgun, the most patient vendor, retries for eight hours."""
 
 _WORDS = 100_000  # of the process's own memory
 _PREFIX = "santral:call:"
@@ -41,7 +41,7 @@ class CallMemory:
         return found
 
     async def remember(self, key: str, word: str) -> str:
-        """Keep a word, unless one is there; return the one that is there now."""
+        """Keep a word unless its key has one; return the word that the key has now."""
         if (found := await self.recall(key)) is not None:
             return found
         if self._redis is not None:

@@ -1,13 +1,13 @@
 """The Channel protocol: how a way in looks to the rest of ingest.
 
 A channel turns a Delivery into Parsed (`parse`: pure, never blocks). A push channel is called by
-the door; a pull channel has `pull`, which hands Deliveries over and is told of each one's fate by
-`ack` or `nack`. Plug-ins never retry, sleep or publish: what they raise tells ingest what to do.
+the door; a pull channel has `pull`, which hands Deliveries over and learns of each one's fate by
+`ack` or `nack`. Plug-ins never retry, sleep or publish: their errors tell ingest what to do.
 
     Rejected(code)   can never be accepted: a dead letter (pull) or a 4xx (push)
     Retry(after)     not now: the delivery comes again
-    anything else    a bug: it costs this delivery (a mail goes on as unreadable, all else is a
-                     dead letter); of a source's own code, it starts the source anew, loudly
+    anything else    a bug: it costs this delivery (a mail continues as unreadable, anything else
+                     is a dead letter); in a source's own code it restarts the source, with a log
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -31,9 +31,9 @@ async def _nothing() -> None:
 class Delivery:
     """One thing a source handed over, with its own acknowledgement.
 
-    `ack` is awaited once Kafka has it, or once it was refused for good; `nack` when it must come
-    again. `position` is where the source holds it, in the words of its `inventory`; `refused` is
-    why it can't be taken whatever it holds: too large, or not to be read. `accepted_by` names the
+    Ingest awaits `ack` once Kafka has it or once it is refused for good, and `nack` when it must
+    come again. `position` is its position at the source, as `inventory` lists it. `refused` is
+    why it can't be taken, whatever it contains: too large, or unreadable. `accepted_by` names the
     access token that handed it over.
     """
 

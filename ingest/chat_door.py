@@ -152,7 +152,7 @@ async def _line(visit: Visit, line: chat.Line) -> None:
         visit.since, visit.lines = clock.monotonic(), 0
     wait = wait_of(visit)
     if wait:
-        # A person types slower; a script that doesn't is asked to wait, and loses nothing.
+        # A person types slower. A faster script has to wait, and loses nothing.
         await _say(visit, type="retry", id=line.id, after=wait, text="too many lines")
         return
     stored = chat.Stored(session=visit.session, line=line, name=visit.name, email=visit.email)
@@ -167,7 +167,7 @@ async def _line(visit: Visit, line: chat.Line) -> None:
     except Rejected as error:
         await _say(visit, type="error", id=line.id, code=error.code, text=error.text)
     else:
-        # Without a message it is a dead letter: kept, and the visitor need not send it again.
+        # Without a message there is a dead letter: the line is kept and need not come again.
         identifier = message.id if message else ""
         await _say(visit, type="accepted", id=line.id, message=identifier)
 

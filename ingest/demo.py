@@ -1,7 +1,7 @@
 """Invented, plausible traffic for `santral up --demo`, sent through the real doors.
 
 Before: nothing; every name and number here is made up. After: the door's mail hook, its API and
-its web chat, as any customer's program would use them; and lines that say what there is to see.
+its web chat, as any customer's program would use them, and lines in the terminal that guide you.
 """
 
 import asyncio
@@ -106,18 +106,18 @@ async def play(settings: Settings, rate: float, count: int | None, seed: int, sa
 
 
 def guide(console: str, rate: float) -> list[str]:
-    """Return what there is to see, where and when, at `rate` messages a second."""
+    """Return the guide to the demo: pages and times, at `rate` messages a second."""
     begin, length = _BROKEN.start / rate, len(_BROKEN) / rate
     return [
-        f"demo: now            {console}/           messages come in and are decided",
-        f"demo: at any time    {console}/desk       take, answer and move what waits",
-        f"demo: in {begin:3.0f} s       the internet is gone at one place, for {length:.0f} s",
-        f"demo: {_SOON_S} s later     {console}/incidents  an incident is open; you are told here",
+        f"demo: now            {console}/           messages arrive and are decided",
+        f"demo: at any time    {console}/desk       claim, answer and move messages",
+        f"demo: in {begin:3.0f} s       one town loses its internet for {length:.0f} s",
+        f"demo: {_SOON_S} s later     {console}/incidents  an incident opens; a line here says so",
     ]
 
 
 async def _announce(settings: Settings, say: Say) -> None:
-    """Say once that an incident is open that began after this demo did."""
+    """Announce the first incident that began after this demo did."""
     began, url = SystemClock().now(), settings.door.desk_url
     headers = {"Authorization": f"Bearer {settings.tokens.console}"}
     async with httpx2.AsyncClient(base_url=url, headers=headers) as console:
@@ -138,7 +138,7 @@ async def _announce(settings: Settings, say: Say) -> None:
 
 
 class _Incidents(Record, frozen=True):
-    """What GET /v1/incidents answers."""
+    """The answer of GET /v1/incidents."""
 
     incidents: tuple[Incident, ...]
 

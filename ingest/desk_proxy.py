@@ -1,8 +1,8 @@
-"""The desk behind the door: a fixed list of addresses is passed on, and nothing else.
+"""The desk behind the door: it passes on a fixed list of addresses, and nothing else.
 
-Before: a caller of the door. After: the desk's API on the console's server. The address is built
-anew from the parts that matched, so that no path of a caller's reaches the console's pages; of the
-headers and the query only what is listed here goes along.
+Before: a caller of the door. After: the desk's API on the console's server. The proxy builds the
+address from the parts that matched, so that no caller's path reaches the console's pages. It
+passes on only the headers and query parameters that are listed here.
 """
 
 import re
@@ -50,7 +50,7 @@ ADDRESSES: Mapping[str, str] = {
     "/v1/desk/items/{id:word}/reroute": "POST",
     "/v1/desk/items/{id:word}/escalate": "POST",
 }
-"""What is passed on, with its method."""
+"""The addresses that are passed on, each with its method."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -71,7 +71,7 @@ class Door:
         try:
             return self.accounts[channel][name]
         except KeyError:
-            # Which accounts there are is for the log, not for whoever asks.
+            # The log may name the accounts; an answer to a stranger may not.
             log.info("account.unknown", channel=channel, account=name[:100])
             raise Rejected("account.unknown", "unknown") from None
 
@@ -110,7 +110,7 @@ class Door:
             return Response(b"ok", media_type="text/plain")
         except Rejected as error:
             metrics.count("santral_messages_rejected_total", channel=hook.name, code=error.code)
-            # Of one address's wrong calls some are in the log; the metric counts all.
+            # The log has some of an address's wrong calls; the metric counts all of them.
             if not sender.failed():
                 log.warning(
                     "hook.refused",
@@ -120,7 +120,7 @@ class Door:
                     text=error.text,
                 )
             if error.code.startswith("signature."):
-                # What was missing is for the log: strangers learn nothing of what is set up.
+                # The log says what was missing; a stranger learns nothing about our set-up.
                 raise Rejected("signature.wrong", "not proven to be the vendor's call") from None
             raise
         sender.proven()
@@ -139,7 +139,7 @@ class Door:
         return Response(told.body, told.status, media_type=told.content_type)
 
     async def _call(self, hook: Hook, settings: Any, request: Request) -> Call:
-        """Read a call; one without its proof is refused before its body is read."""
+        """Read a call; refuse one without its proof before its body is read."""
         headers = {k.lower(): v for k, v in request.headers.items()}
         proofs = hook.proof_headers(settings) if request.method == "POST" else ()
         if proofs and not any(headers.get(name) for name in proofs):
@@ -234,7 +234,7 @@ async def _widget(_request: Request) -> Response:
 
 
 def _script(name: str) -> Callable[[Request], Awaitable[Response]]:
-    """Return what serves a script of the public pages."""
+    """Return the endpoint of a script of the public pages."""
 
     async def answer(_request: Request) -> Response:
         headers = {"Cache-Control": "public, max-age=300", "X-Content-Type-Options": "nosniff"}
@@ -247,7 +247,7 @@ def app(door: Door, health: Health) -> Starlette:
     """Return the door as an ASGI application."""
 
     async def home(request: Request) -> Response:
-        # Who develops on this machine looks for the console here; nobody else learns where it is.
+        # A developer on this machine looks for the console here; nobody else learns its address.
         if not http.is_local(request):
             raise HTTPException(404)
         return RedirectResponse(door.settings.door.desk_url)

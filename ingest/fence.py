@@ -1,8 +1,8 @@
-"""A piece of work in a child of its own, within a limit: for commands, which have no parser pool.
+"""The fence runs work in a child process within a limit, for commands without a parser pool.
 
-Before: `santral parse` has an input. After: its lines, or Rejected(parser.limit) where the child
-took too much or crashed. A fork costs a few milliseconds, a new interpreter half a second; it needs
-a process without threads, as a command is.
+Before: `santral parse` has an input. After: it has the lines to print, or Rejected(parser.limit)
+when the child exceeded a limit or crashed. A fork costs milliseconds and a new interpreter half a
+second, but a fork is safe only in a process without threads, such as a command.
 """
 
 import os
@@ -21,11 +21,11 @@ _OUT_OF_MEMORY = 3  # exit code of a child
 
 
 def run_fenced(work: Callable[[], list[str]], limit: Limit) -> list[str]:
-    """Return the lines of a work that raises nothing; raise Rejected(parser.limit)."""
+    """Return the lines of work that raises nothing itself; raise Rejected(parser.limit)."""
     reader, writer = os.pipe()
     parent = os.getpid()
     with warnings.catch_warnings():
-        # Tests call this beside threads of theirs, none of which holds what the child needs.
+        # Tests call this with threads of their own, which hold no lock that the child needs.
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if child == 0:
@@ -40,10 +40,10 @@ def run_fenced(work: Callable[[], list[str]], limit: Limit) -> list[str]:
         os.close(reader)
         _, status = os.waitpid(child, 0)
     if made is None:
-        raise Rejected("parser.limit", f"no end within {limit.wall_s:g} s")
+        raise Rejected("parser.limit", f"it did not finish within {limit.wall_s:g} s")
     code = os.waitstatus_to_exitcode(status)
     if code == -signal.SIGPROF:
-        raise Rejected("parser.limit", f"it takes more than {limit.cpu_s:g} s of CPU time")
+        raise Rejected("parser.limit", f"it needs more than {limit.cpu_s:g} s of CPU time")
     if code == _OUT_OF_MEMORY:
         raise Rejected("parser.limit", "it needs more memory than a delivery may have")
     if code:
@@ -70,7 +70,7 @@ def _work(work: Callable[[], list[str]], limit: Limit, writer: int, parent: int)
 
 
 def _read(reader: int, until: float) -> bytes | None:
-    """Return all that comes, None when it does not end in time."""
+    """Return all output, or None when it does not end in time."""
     made = bytearray()
     while (left := until - time.monotonic()) > 0:
         if not select.select([reader], [], [], left)[0]:

@@ -39,10 +39,10 @@ class Slow(Retry):
 async def fetch_whole(
     channel: Channel, notice: Notice, raw: bytes, settings: Any, web: Web, *, waited: timedelta
 ) -> bytes | None:
-    """Return the delivery that a notice stands for; None when the notice is all there will be.
+    """Return the delivery that a notice announces, or None when nothing will follow the notice.
 
-    Raises Retry when it may come, Rejected when nothing of it can be had. A bug of the channel
-    costs what it asked for, and no more.
+    Raises Retry when it may still come, and Rejected when it will never come. A bug in a channel
+    costs only what that channel asked for.
     """
     if not isinstance(channel, Asking):
         raise TypeError(f"{type(channel).__name__} takes notices and asks for nothing")
@@ -86,7 +86,7 @@ async def fetch_files(
                 if not last:
                     raise
                 return media, f"not fetched: {error.text}"
-            except Exception as error:  # noqa: BLE001 - logged; the words go on without the file
+            except Exception as error:  # noqa: BLE001 - logged; the text continues without the file
                 return media, bug(parsed.message.channel, error, "fetch").text
 
     attachments = list(parsed.message.attachments)

@@ -1,8 +1,8 @@
-"""The contact form at the door: shows it, takes it, shows it again with what is missing.
+"""The contact form at the door: shows the form, takes it, and shows it again with its flaws.
 
-Before: visitors, on our address or in a frame of the brand's site. After: ingest/pending.py; the
-receipt is shown once Kafka or the disk has the message. No text that a person wrote is lost: every
-answer but the receipt is the form itself with all that was typed.
+Before: visitors, on our address or in a frame of the brand's site. After: ingest/pending.py. The
+receipt appears once Kafka or the disk has the message. Every answer except the receipt is the form
+with the person's entries, so that no text is lost.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ _CHANNEL = Form()
 
 @dataclass(frozen=True, kw_only=True)
 class FormDoor:
-    """What taking a form needs; `pause` waits so many seconds, `max_body` is in bytes."""
+    """The endpoint of a form; `pause` waits so many seconds, `max_body` is in bytes."""
 
     ingest: Ingest
     pending: Pending
@@ -61,7 +61,7 @@ class FormDoor:
     async def _take(
         self, account: str, settings: Account, page: FormPage, raw: bytes, traceparent: str | None
     ) -> Response:
-        """Take what was filled in, or show it again and say why."""
+        """Take a filled-in form, or show it again with the reason."""
         filled, now = page.filled, self.ingest.clock.now()
         doubt = form.doubt(filled, self.key, account, now)
         if doubt is not None:
@@ -75,7 +75,7 @@ class FormDoor:
         delivery = Delivery(raw=raw, account=account, received_at=now, traceparent=traceparent)
         try:
             identifier = await self._identify(delivery, settings)
-            # A visitor sends it once: while Kafka is away it is kept on disk.
+            # A visitor sends it only once, so that the disk keeps it while Kafka is away.
             await self.pending.accept(_CHANNEL, delivery, settings, patient=False)
         except Retry:
             return self._show(account, settings, replace(page, notice="away"), 503, filled.stamp)
@@ -86,7 +86,7 @@ class FormDoor:
         return public_pages.respond(receipt, settings.origins)
 
     async def _identify(self, delivery: Delivery, settings: Account) -> str:
-        """Return the id of what was filled in; what our parser fails on is kept all the same."""
+        """Return the message's id; a form on which our parser fails gets one of its bytes."""
         try:
             parsed = await self.ingest.parse(_CHANNEL, delivery, settings)
         except Rejected as error:
@@ -105,7 +105,7 @@ class FormDoor:
         *,
         confirmed: bool = False,
     ) -> Response:
-        """Return the form with what was typed; a good stamp stays, so that nobody waits twice."""
+        """Return the form with the person's entries, and with a valid stamp: nobody waits twice."""
         now = self.ingest.clock.now()
         stamp = stamp or form.stamped(self.key, account, now, confirmed=confirmed)
         shown = public_pages.form_page(account, settings, page, stamp)

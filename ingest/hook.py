@@ -62,14 +62,14 @@ class Taken:
 
 
 class Memory(Protocol):
-    """Words that all doors remember for some hours, each under a key; the first one stays."""
+    """Words that all doors share for some hours, one for each key; the first one stays."""
 
     async def recall(self, key: str) -> str | None:
         """Return the word under a key, None where there is none."""
         ...
 
     async def remember(self, key: str, word: str) -> str:
-        """Keep a word, unless one is there; return the one that is there now."""
+        """Keep a word unless its key has one; return the word that the key has now."""
         ...
 
 
@@ -92,8 +92,8 @@ FORGETFUL: Memory = NoMemory()
 class HookTools:
     """What the door lends a hook: the time, GET over https without redirects, and a memory.
 
-    A hook says `proven` once it knows that the call is its vendor's: whatever goes wrong from
-    there on is our fault, and the call is kept.
+    A hook calls `proven` once it knows that the call is its vendor's. Every later failure is our
+    fault, and the call is kept.
     """
 
     now: datetime
@@ -109,8 +109,8 @@ class Hook(Protocol):
     """What every webhook has; `channel` names the parser of its deliveries.
 
     `max_body` is the largest body that the vendor sends, in bytes. A vendor that is not `patient`
-    re-sends little or never: what it sent while Kafka is away is kept in the journal, and it is
-    told that it was taken.
+    re-sends little or never: while Kafka is away the journal keeps its calls, and the door answers
+    that it took them.
     """
 
     name: str
@@ -119,9 +119,9 @@ class Hook(Protocol):
     max_body: int
 
     def proof_headers(self, settings: Any) -> tuple[str, ...]:
-        """Return the headers of which a call must bear one before its body is read.
+        """Return the proof headers; the door reads a body only when one of them is there.
 
-        Empty where the proof is in the body; raise Rejected(signature.unset) without a secret.
+        Empty where the proof is in the body. Raises Rejected(signature.unset) without a secret.
         """
         ...
 

@@ -1,7 +1,8 @@
-"""One call of a vendor's webhook: proven and taken apart, large ones away from the event loop.
+"""One call of a vendor's webhook: proves it and splits it into deliveries.
 
-Before: door.py read a call. After: its deliveries go to accept.py. A bug of ours in what takes a
-proven call apart costs that call alone, and the vendor is told that it was taken.
+Before: door.py read a call. After: its deliveries go to accept.py. A thread handles large calls,
+away from the event loop. A bug of ours that meets a proven call costs only that call, and the
+door answers the vendor that it took the call.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ Fetch = Callable[[str], Awaitable[bytes]]
 
 
 class TakeFailed(Exception):
-    """A call is proven to be the vendor's, and a bug of ours kept it from being taken apart."""
+    """A bug of ours stopped a call that is proven to be the vendor's."""
 
 
 async def receive(
@@ -28,7 +29,7 @@ async def receive(
     fetch: Fetch,
     memory: Memory = FORGETFUL,
 ) -> Taken:
-    """Return what a call held; raise Rejected, Retry, or TakeFailed with the bug as its cause."""
+    """Return a call's deliveries; raise Rejected, Retry, or TakeFailed caused by a bug."""
     proven = False
 
     def prove() -> None:
@@ -47,14 +48,14 @@ async def receive(
     except Rejected as error:
         if proven or error.code.startswith("signature."):
             raise
-        # How an unproven call is wrong would tell strangers which accounts are set up.
+        # The exact flaw of an unproven call would show strangers which accounts are set up.
         raise Rejected("signature.wrong", str(error)) from error
     except Retry:
         raise
     except Exception as error:
         if proven:
             raise TakeFailed from error
-        # Nothing is kept of what nobody proved, whatever it does to our code.
+        # An unproven call is never kept, even if it makes our code fail.
         bug(hook.channel, error, f"proof of {hook.name}")
         raise Rejected("signature.wrong", "the proof can't be read") from error
 
@@ -69,7 +70,7 @@ def _run(hook: Hook, call: Call, settings: Any, tools: HookTools) -> Taken:
 
 
 def _from_thread(fetch: Fetch, loop: asyncio.AbstractEventLoop) -> Fetch:
-    """Return a fetch that another thread's loop may await: this loop does it."""
+    """Return a fetch that another thread's loop may await and that runs on this loop."""
 
     async def bridged(url: str) -> bytes:
         async def fetched() -> bytes:
@@ -81,7 +82,7 @@ def _from_thread(fetch: Fetch, loop: asyncio.AbstractEventLoop) -> Fetch:
 
 
 class _Bridged:
-    """A memory that another thread's loop may ask: this loop does it."""
+    """A memory that another thread's loop may use and that runs on this loop."""
 
     def __init__(self, memory: Memory, loop: asyncio.AbstractEventLoop) -> None:
         self._memory, self._loop = memory, loop
@@ -92,6 +93,6 @@ class _Bridged:
         return await asyncio.wrap_future(asked)
 
     async def remember(self, key: str, word: str) -> str:
-        """Keep a word, unless one is there; return the one that is there now."""
+        """Keep a word unless its key has one; return the word that the key has now."""
         asked = asyncio.run_coroutine_threadsafe(self._memory.remember(key, word), self._loop)
         return await asyncio.wrap_future(asked)

@@ -20,7 +20,7 @@ _PATIENCE_S = 20.0  # a mailbox of 100,000 mails is listed in a few seconds
 
 
 async def inventories(settings: Settings) -> Mapping[str, list[str] | None]:
-    """Return the positions each pulled source holds, None where it can't be asked, by its name."""
+    """Return the positions of each pulled source by its name, None for one that fails to answer."""
     tools = Tools(
         now=SystemClock().now, pause=asyncio.sleep, warn=log.warning, polled=lambda _source: None,
         kept=functools.partial(kept, settings.home_path / "secrets"),
@@ -38,10 +38,10 @@ async def inventories(settings: Settings) -> Mapping[str, list[str] | None]:
 
 
 async def _positions(name: str, source: Listing) -> list[str] | None:
-    """Return what one source holds, None when it can't be asked: the others still can."""
+    """Return the positions of one source, or None when it fails; the others still answer."""
     try:
         async with asyncio.timeout(_PATIENCE_S):
             return [position async for position in source.inventory()]
-    except Exception as error:  # noqa: BLE001 - said here, and `held` is null in the ledger
+    except Exception as error:  # noqa: BLE001 - logged here, and `held` is null in the ledger
         log.warning("inventory.away", source=name, why=type(error).__name__)
         return None

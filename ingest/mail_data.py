@@ -1,7 +1,8 @@
-"""A mail's DATA read as it comes, not line by line: 1 MB of empty lines held the door for a second.
+"""Reads a mail's DATA in the network's pieces, and not line by line.
 
-Before: mail_door.py has a connection that says DATA. After: its receiver has the whole mail. The
-library's own reader takes a step for each line, and gives nobody else a turn while lines are there.
+Before: a connection of mail_door.py says DATA. After: its receiver has the whole mail. The
+library's own reader takes a step for each line and blocks the loop while lines are buffered, so
+that 1 MB of empty lines stopped the door for a second.
 Source: RFC 5321, 4.5.2 (transparency); RFC 5321, 4.1.1.4 (DATA).
 """
 
@@ -13,10 +14,10 @@ _ALL = 1 << 30  # more than any buffer holds
 
 
 class WholeData(SMTP):
-    """A connection whose mails are read in the pieces that the network brings."""
+    """A connection that reads its mails in the pieces that the network brings."""
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
-        """Read a mail, hand it to the receiver, answer."""
+        """Read a mail, hand it to the receiver, and answer."""
         if await self.check_helo_needed() or await self.check_auth_needed("DATA"):
             return
         if self.envelope is None or not self.envelope.rcpt_tos:
@@ -28,7 +29,7 @@ class WholeData(SMTP):
         await self.push("354 End data with <CR><LF>.<CR><LF>")
         raw = await self._read_mail(self.data_size_limit or _ALL)
         if raw is None:
-            status = "552 5.3.4 the mail is larger than is taken here"
+            status = "552 5.3.4 the mail is larger than this server takes"
         else:
             self.envelope.content = self.envelope.original_content = raw
             status = await self._call_handler_hook("DATA")
@@ -36,13 +37,13 @@ class WholeData(SMTP):
         await self.push(status)
 
     async def _read_mail(self, limit: int) -> bytes | None:
-        """Return a mail without its dots, None when it is longer than `limit` bytes."""
+        """Return a mail without its stuffed dots, or None when it is longer than `limit` bytes."""
         mail = bytearray(b"\r\n")  # a line end before the first line: it may be the lone dot
         searched, too_long = 0, False
         while (end := mail.find(_END, searched)) < 0:
             searched = max(0, len(mail) - len(_END) + 1)
             if searched > limit:
-                # The rest is read all the same: our answer comes at its end alone.
+                # The rest has to be read too: the answer may come only after its end.
                 too_long = True
                 del mail[:searched]
                 searched = 0

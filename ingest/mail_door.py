@@ -130,7 +130,7 @@ class _Counted(WholeData):
             super().connection_lost(error)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes, as long as all connections together do not hold too many."""
+        """Take bytes while all connections together hold fewer than the limit."""
         if not self._counted:
             return
         if not self.guard.mail_bytes.take(self._address, len(data)):
@@ -140,7 +140,7 @@ class _Counted(WholeData):
         super().data_received(data)
 
     async def push(self, status: AnyStr) -> None:
-        """Answer: what was sent until now is taken, or refused."""
+        """Answer, and give back the bytes of the mail that was taken or refused."""
         self._release()
         await super().push(status)
 
@@ -150,15 +150,15 @@ class _Counted(WholeData):
 
 
 class _Smtp(_Counted):
-    """SMTP of any line length: a long line is a sender's fault that must not bounce."""
+    """SMTP with lines of any length: a sender's overlong line must not bounce the mail."""
 
 
 class _Lmtp(_Counted, LMTP):
-    """LMTP of any line length."""
+    """LMTP with lines of any length."""
 
 
 def _end(transport: asyncio.BaseTransport | None, answer: bytes) -> None:
-    # uvloop's transports are none of asyncio's classes.
+    # uvloop's transports are not instances of asyncio's classes.
     writing = cast(asyncio.WriteTransport, transport)
     writing.write(answer)
     writing.close()

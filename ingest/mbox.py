@@ -1,9 +1,9 @@
-"""An mbox file -> the mails in it, byte for byte but for what the format escaped.
+"""An mbox file -> its mails, byte for byte except for the format's own escapes.
 
 Before: `santral import` has a file. After: the mail channel's parser. Programs write separators of
-many kinds (RFC 4155, qmail's mbox(5), Thunderbird, Gmail's export, bare "From "); a person's line
-may begin with "From ", too. A separator stands below a blank line and has a whole date, or a header
-field stands right below it; without the blank line it must have both, or nothing but "From".
+many kinds (RFC 4155, qmail's mbox(5), Thunderbird, Gmail's export, bare "From "), but a person's
+line may begin with "From " too. A separator follows a blank line, and either has a full date or
+precedes a header field. Without the blank line it must have both, or consist of "From" alone.
 """
 
 import re
@@ -39,7 +39,7 @@ def is_mbox(path: Path) -> bool:
 
 
 def read_mails(path: Path) -> Iterator[bytes]:
-    """Yield the mails of an mbox; raise Unavailable when it holds words, and no separator."""
+    """Yield the mails of an mbox; raise Unavailable for a text without any separator."""
     mail: list[bytes] | None = None
     is_blank, has_words = True, False
     with path.open("rb") as file:
@@ -57,8 +57,8 @@ def read_mails(path: Path) -> Iterator[bytes]:
         yield b"".join(mail)
     if mail is None and has_words:
         raise Unavailable(
-            f"{path}: this is no mbox: no line in it begins a mail (From, a sender, a date). "
-            "One mail alone is handed over by `santral send`"
+            f"{path} is not an mbox file: no line begins a mail (From, a sender, a date). "
+            "To hand over a single mail, use `santral send`"
         )
 
 

@@ -1,8 +1,8 @@
-"""What a stage and its parser processes tell each other: msgpack behind a length of four bytes.
+"""The frames between a stage and its parser processes: msgpack after a length of four bytes.
 
-Before: parser_pool.py has a delivery. After: parser_worker.py answers with a message, or why there
-is none. A process that read hostile bytes is not trusted: its answers are decoded into these
-Structs, bounded in length, and are never pickled objects.
+Before: parser_pool.py has a delivery. After: parser_worker.py answers with a message, or with the
+reason for its failure. The stage does not trust a process that has read hostile bytes. It bounds
+the answers' length, decodes them into these Structs, and never unpickles anything.
 """
 
 import os
@@ -16,20 +16,20 @@ from ingest.channel import Parsed
 from schemas.base import Record
 
 MAX_FRAME_BYTES = 512 * 1024 * 1024
-"""Length of a frame; the largest mail of the default settings has 64 MB, its files less."""
+"""Largest frame; the default settings take mails of at most 64 MB, and their files are less."""
 
 FAILURES = frozenset({"parser.bug", "parser.limit"})
-"""Codes by which we failed, not the sender: who hands it over is told that it was taken."""
+"""Codes of our own failures. The door answers the sender that it took the delivery."""
 
 UNREADABLE = FAILURES | {"mime.undecodable"}
-"""Codes of a mail that goes on without its words."""
+"""Codes of a mail that continues without its text."""
 
 HEAD_BYTES = 4
 _LAST_FRAMES = 20  # of a traceback: a recursion has a thousand that are alike
 
 
 class Task(Record, frozen=True, kw_only=True):
-    """One delivery to be parsed, or to be turned into a message that says it is unreadable."""
+    """One delivery to parse, or to turn into a message that says that it is unreadable."""
 
     work: Literal["parse", "unreadable"] = "parse"
     channel: str
@@ -44,9 +44,9 @@ class Task(Record, frozen=True, kw_only=True):
 
 
 class Answer(Record, frozen=True, kw_only=True):
-    """What became of a task: `parsed`, or a refusal (`code`, `text`), or the stack of a bug.
+    """The result of a task: `parsed`, or a refusal (`code`, `text`), or the stack of a bug.
 
-    A process says `ready` once before its first task.
+    A process sends `ready` once before its first task.
     """
 
     parsed: Parsed | None = None
@@ -57,7 +57,7 @@ class Answer(Record, frozen=True, kw_only=True):
 
 
 def stack_of(error: BaseException) -> str:
-    """Return a traceback without the error's own words, for a customer's may stand in them."""
+    """Return a traceback without the error's text, which may quote a customer."""
     frames = traceback.format_tb(error.__traceback__)[-_LAST_FRAMES:]
     return "".join(("Traceback (most recent call last):\n", *frames, type(error).__name__))
 

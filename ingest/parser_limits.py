@@ -1,8 +1,9 @@
-"""What one delivery may cost a process: CPU time and memory, kept by the kernel.
+"""The limits of one delivery: CPU time and memory, enforced by the kernel.
 
-Before: parser_worker.py has a delivery, or `santral parse` an input. After: over its CPU time the
-process is ended by SIGPROF; over its memory Python raises MemoryError. Where the kernel has no
-/proc (macOS) the memory has no limit. Source: setitimer(2), getrlimit(2), proc(5).
+Before: parser_worker.py has a delivery, or `santral parse` an input. After: SIGPROF ends a process
+that exceeds its CPU time, and Python raises MemoryError when it exceeds its memory. A kernel
+without /proc (macOS) does not limit the memory.
+Source: setitimer(2), getrlimit(2), proc(5).
 """
 
 import contextlib
@@ -31,8 +32,8 @@ class Limit:
 
     @property
     def wall_s(self) -> float:
-        """Seconds after which a process that does not use its CPU time either is given up: on a
-        busy machine a delivery takes several times its CPU time."""
+        """Seconds of wall time after which the caller gives up a process. On a busy machine a
+        delivery takes several times its CPU time."""
         return 6 * self.cpu_s
 
 
@@ -46,7 +47,7 @@ def limit_of(size: int, cpu: timedelta, memory_mb: int) -> Limit:
 
 @contextlib.contextmanager
 def limited(limit: Limit) -> Iterator[None]:
-    """Keep this process within a limit."""
+    """Limit this process's CPU time and memory."""
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     held = _data_bytes()
     if held is not None:

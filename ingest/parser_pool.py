@@ -1,9 +1,9 @@
-"""The parser pool: processes in which outside input is parsed, away from the event loops.
+"""The parser pool: processes that parse outside input, away from the event loops.
 
-Before: accept.py has a delivery. After: it has a message, or Rejected: `parser.limit` where the
-delivery took more time or memory than it may or its process crashed twice, `parser.bug` where its
-parser raised. A process that ended is replaced at once. Small JSON of known shape is parsed in
-place, for the way to a process costs more than its parsing.
+Before: accept.py has a delivery. After: it has a message, or Rejected with `parser.limit` or
+`parser.bug`. `parser.limit` means that the delivery exceeded its time or memory, or that two
+processes crashed over it. `parser.bug` means that its parser raised. The pool replaces an ended
+process at once. It parses small JSON of known shape in place, because a process would cost more.
 """
 
 import asyncio
@@ -51,24 +51,24 @@ IN_PLACE = frozenset(
         "x",
     }
 )
-"""Channels whose deliveries are JSON of a known shape, without markup to lay out. Every other
-channel, and whatever is longer than IN_PLACE_BYTES, goes to a process."""
+"""Channels whose deliveries are JSON of a known shape, without markup. A process parses every
+other channel, and every delivery longer than IN_PLACE_BYTES."""
 
 _START_S = 60.0  # a process is ready after half a second, on a busy machine after several
 _STOP_S = 2.0
-_TRIES = 2  # a process may be killed by somebody else: the delivery's second try tells
+_TRIES = 2  # somebody else may kill a process: a second crash blames the delivery
 
 
 class Crashed(Exception):
-    """A process ended, or said what no process says, while it had a task."""
+    """A process ended or sent an invalid answer while it had a task."""
 
 
 class Slow(Exception):
-    """A process went over its limit of time."""
+    """A process exceeded its time limit."""
 
 
 class Parsers(Protocol):
-    """Where deliveries are parsed."""
+    """A place that parses deliveries."""
 
     async def parse(self, channel: Channel, delivery: Delivery, context: Context) -> Parsed:
         """Return what the channel makes of a delivery; raise Rejected."""
@@ -77,12 +77,12 @@ class Parsers(Protocol):
     async def parse_unreadable(
         self, channel: Channel, delivery: Delivery, context: Context
     ) -> Parsed:
-        """Return what stands for a mail that `parse` failed on; raise Rejected."""
+        """Return the message that replaces a mail on which `parse` failed; raise Rejected."""
         ...
 
 
 class ParserPool:
-    """Processes that parse one delivery at a time each."""
+    """Processes, each of which parses one delivery at a time."""
 
     def __init__(self, settings: PoolSettings, command: Sequence[str] = COMMAND) -> None:
         self._settings = settings
@@ -95,19 +95,19 @@ class ParserPool:
         self._starting: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "ParserPool":
-        """Start the processes; the first delivery waits for one, nothing else does."""
+        """Start the processes; only the first delivery waits for one."""
         for worker in self._workers:
             self._prepare(worker)
         return self
 
     async def __aexit__(self, *_error: object) -> None:
-        """End the processes; a delivery in one of them gets Retry."""
+        """End the processes; a delivery that is in one of them gets Retry."""
         await asyncio.gather(*(worker.stop() for worker in self._workers))
         await asyncio.gather(*self._starting)
         metrics.gauge("santral_parsers_running", 0)
 
     def problem(self) -> str | None:
-        """Return what is wrong, for readiness: None when a process is ready or may yet get so."""
+        """Return the fault, for readiness; None while a process is ready or may become ready."""
         errors = [worker.error for worker in self._workers]
         return errors[0] if all(errors) else None
 
@@ -123,7 +123,7 @@ class ParserPool:
     async def parse_in_process(
         self, channel: Channel, delivery: Delivery, context: Context
     ) -> Parsed:
-        """Do as `parse` does, by a process whatever the delivery is."""
+        """Parse in a process, whatever the delivery is; raises as `parse` does."""
         return await self._run("parse", channel, delivery, context)
 
     async def parse_unreadable(
@@ -164,7 +164,7 @@ class ParserPool:
         raise Rejected("parser.limit", f"two processes crashed over it: {crash}")
 
     def _prepare(self, worker: "_Worker") -> None:
-        """See to it that a process is running, or starts, before the next task comes."""
+        """Start a process before the next task comes, unless one runs."""
         if worker.alive or worker.stopped:
             return
         task = asyncio.create_task(worker.prepare())
@@ -202,7 +202,7 @@ def parse_in_place(channel: Channel, delivery: Delivery, context: Context) -> Pa
 
 
 def bug(channel: str, error: BaseException, step: str = "accept") -> Rejected:
-    """Log a bug that a delivery brought out, and return what is raised in its place."""
+    """Log a bug that a delivery brought out, and return the refusal to raise instead."""
     log.error("parser.bug", channel=channel, step=step, stack=stack_of(error))
     return Rejected("parser.bug", f"{type(error).__name__} in {step}")
 
@@ -225,7 +225,7 @@ def _task(
 
 
 def _result(channel: Channel, answer: Answer) -> Parsed:
-    """Return what a process made; raise Rejected for what it refused or failed on."""
+    """Return the parsed delivery; raise Rejected when the process refused it or failed."""
     if answer.parsed is not None:
         return answer.parsed
     if answer.stack:
@@ -234,12 +234,14 @@ def _result(channel: Channel, answer: Answer) -> Parsed:
     if answer.code == "parser.limit":
         metrics.count("santral_parser_restarts_total", reason="limit")
     if answer.code not in CODES:
-        raise Rejected("parser.bug", f"a process refuses by the unknown code {answer.code[:40]!r}")
+        raise Rejected(
+            "parser.bug", f"a process refused with the unknown code {answer.code[:40]!r}"
+        )
     raise Rejected(answer.code, answer.text)
 
 
 class _Worker:
-    """One process, started when there is none."""
+    """One process, which starts when a task needs it."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = command
@@ -247,7 +249,7 @@ class _Worker:
         self._lock = asyncio.Lock()
         self.stopped = False
         self.error: str | None = None
-        """Why the process could not be started the last time, None when it could."""
+        """Why the last start failed; None when it succeeded."""
 
     @property
     def alive(self) -> bool:
@@ -255,7 +257,7 @@ class _Worker:
         return self._process is not None and self._process.returncode is None
 
     async def prepare(self) -> None:
-        """Start a process; what is wrong stands in `error` and is raised to who asks."""
+        """Start a process; a failure is kept in `error` and raised to the next caller."""
         try:
             await self._ready()
         except Retry as error:
@@ -265,8 +267,8 @@ class _Worker:
     async def ask(self, frame: bytes, wall_s: float) -> Answer:
         """Return the answer to a task; raise Slow, Crashed, or Retry without a process.
 
-        Whatever ends it otherwise, a cancelled caller too, ends the process: its next answer
-        would be that of this task.
+        Any other end, also a cancelled caller, ends the process, because its next answer would
+        still belong to this task.
         """
         process = await self._ready()
         answered = False
@@ -284,14 +286,14 @@ class _Worker:
             if self.stopped:
                 raise Retry(2, "the parser processes are stopping") from error
             if code == -signal.SIGPROF:
-                raise Slow("it took more CPU time than a delivery may") from error
+                raise Slow("it took more CPU time than a delivery may take") from error
             raise Crashed(f"its process ended by {code}") from error
         finally:
             if not answered:
                 await self._end()
 
     async def stop(self) -> None:
-        """Let the process finish its task, for a short time, and end it for good."""
+        """Give the process a short time to finish its task, and end it for good."""
         self.stopped = True
         async with self._lock:
             if self._process is None:
@@ -321,10 +323,10 @@ class _Worker:
                 async with asyncio.timeout(_START_S):
                     hello = await _read(self._process)
                 if not hello.ready:
-                    raise Crashed("it is none of ours")
+                    raise Crashed("it is not one of our processes")
             except (EOFError, OSError, TimeoutError, Crashed) as error:
                 await self._end()
-                self.error = f"no parser process gets ready: {type(error).__name__}"
+                self.error = f"no parser process starts: {type(error).__name__}"
                 raise Retry(10, self.error) from error
             self.error = None
             return self._process
@@ -340,7 +342,7 @@ class _Worker:
 
 
 async def _read(process: asyncio.subprocess.Process) -> Answer:
-    """Return the next answer; raise EOFError when the process is gone, Crashed for no answer."""
+    """Return the next answer; raise EOFError when the process is gone, Crashed if it is invalid."""
     assert process.stdout is not None
     try:
         size = int.from_bytes(await process.stdout.readexactly(HEAD_BYTES))
@@ -349,4 +351,4 @@ async def _read(process: asyncio.subprocess.Process) -> Answer:
         body = await process.stdout.readexactly(size)
         return msgspec.msgpack.decode(body, type=Answer)
     except msgspec.DecodeError as error:
-        raise Crashed("its answer is none") from error
+        raise Crashed("its answer is not valid") from error

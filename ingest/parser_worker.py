@@ -1,8 +1,8 @@
-"""What a process of the parser pool does; parser_process.py starts it.
+"""The work of a parser process; parser_process.py starts it.
 
-Before: parser_pool.py writes a Task to its standard input. After: it reads the Answer from its
-standard output. One delivery at a time, each within its limit (parser_limits.py). It ends when its
-input ends; it opens no connection and writes no file.
+Before: parser_pool.py writes a Task to its standard input. After: the pool reads the Answer from
+its standard output. It parses one delivery at a time within its limit (parser_limits.py), opens no
+connection, writes no file, and ends when its input ends.
 """
 
 import os
@@ -29,11 +29,11 @@ def serve(channels: Mapping[str, Channel], arguments: list[str]) -> None:
     `arguments` are the parent's process id, and CPU seconds and megabytes for a delivery.
     """
     parent, cpu_s, memory_mb = int(arguments[0]), float(arguments[1]), int(arguments[2])
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the stage's to obey
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # only the stage obeys Ctrl-C
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     end_with_parent(parent)
     inward, outward = os.dup(0), os.dup(1)
-    os.dup2(2, 1)  # what a library prints must not stand between frames
+    os.dup2(2, 1)  # a library's prints must not come between frames
     write_frame(outward, pack(Answer(ready=True)))
     while (body := read_frame(inward)) is not None:
         limit = limit_of(len(body), timedelta(seconds=cpu_s), memory_mb)
@@ -41,7 +41,7 @@ def serve(channels: Mapping[str, Channel], arguments: list[str]) -> None:
             with limited(limit):
                 frame = answer(channels, body)
         except MemoryError:
-            # Freed or not, what is left of it may be anything: a new process is safer.
+            # The interpreter's state is unknown after this: a new process is safer.
             write_frame(outward, pack(Answer(code="parser.limit", text=OUT_OF_MEMORY)))
             return
         write_frame(outward, frame)
@@ -56,14 +56,14 @@ def answer(channels: Mapping[str, Channel], body: bytes) -> bytes:
         return pack(Answer(code=error.code, text=_plain(error.text)))
     except MemoryError:
         raise
-    except Exception as error:  # noqa: BLE001 - the stage logs it and goes on
+    except Exception as error:  # noqa: BLE001 - the stage logs it and continues
         return pack(
             Answer(code="parser.bug", text=type(error).__name__, stack=_plain(stack_of(error)))
         )
 
 
 def parse_task(channel: Channel, task: Task) -> Parsed:
-    """Return what the channel makes of a task."""
+    """Return the channel's result for a task."""
     if task.work == "unreadable":
         message = unreadable_message(
             task.raw,

@@ -54,9 +54,9 @@ def mark(*words: object) -> str:
 
 
 def item_of(raw: bytes | msgspec.Raw, make: Callable[[], Item]) -> Item:
-    """Return an item; one that can't be read goes on as it is, and its dead letter will tell.
+    """Return an item; one that can't be read passes unchanged and becomes a dead letter.
 
-    A bug that one item brings out must not end the listing of all the others.
+    A bug in the handling of one item must not end the listing of the others.
     """
     try:
         return make()

@@ -1,7 +1,7 @@
-"""The pages that customers see: contact form, receipt, the page to try the chat on.
+"""The pages that customers see: the contact form, its receipt, and the chat's trial page.
 
-Before: form_door.py, door.py. After: browsers, with or without JavaScript. Each page is in the
-visitor's language, and holds its own style: it may stand in a frame of the brand's site.
+Before: form_door.py, door.py. After: browsers, with or without JavaScript. Each page uses the
+visitor's language and contains its own style, because a brand's site may show it in a frame.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _POLICY = (
 
 @dataclass(frozen=True, kw_only=True)
 class FormPage:
-    """A form as it is shown: what was typed, what is wrong with it, and a notice above it."""
+    """A form as the page shows it: the entries, their flaws, and a notice above them."""
 
     language: Language
     filled: Filled = field(default_factory=Filled)
@@ -49,7 +49,7 @@ _PAGES = Environment(
 
 
 def language_of(request: Request) -> Language:
-    """Return the visitor's language: the address's `lang`, else what the browser likes best."""
+    """Return the visitor's language: the address's `lang`, or the browser's first choice."""
     asked = request.query_params.get("lang", "")
     if not asked:
         wishes = (w.partition(";") for w in request.headers.get("accept-language", "").split(","))
@@ -69,7 +69,7 @@ def _weight(parameter: str) -> float:
 
 
 def form_page(account: str, settings: Account, page: FormPage, stamp: str) -> str:
-    """Return the form with all that was typed, and beside each field what is wrong with it."""
+    """Return the form with the person's entries, and each flaw beside its field."""
     return _render(
         "form.html",
         page.language,
@@ -84,7 +84,7 @@ def form_page(account: str, settings: Account, page: FormPage, stamp: str) -> st
 
 
 def receipt(account: str, settings: Account, page: FormPage, reference: str) -> str:
-    """Return the page that says it has arrived, by which reference, and what happens next."""
+    """Return the receipt: the message's reference, and what happens next."""
     return _render(
         "form_receipt.html",
         page.language,
@@ -96,7 +96,7 @@ def receipt(account: str, settings: Account, page: FormPage, reference: str) -> 
 
 
 def chat_page(language: Language, account: str) -> str:
-    """Return the page on which the chat can be tried, with the line that embeds it."""
+    """Return the chat's trial page, with the line that embeds the chat."""
     return _render("chat.html", language, account=account)
 
 
@@ -105,13 +105,13 @@ def _title(settings: Account, language: Language) -> str:
 
 
 def _render(name: str, language: Language, **values: object) -> str:
-    place = LANGUAGES.index(language)
-    texts = {key: pair[place] for key, pair in TEXTS.items()}
+    column = LANGUAGES.index(language)
+    texts = {key: pair[column] for key, pair in TEXTS.items()}
     return _PAGES.get_template(name).render(t=texts, language=language, **values)
 
 
 def respond(html: str, origins: tuple[str, ...] = (), code: int = 200) -> Response:
-    """Return a page that these sites may embed; none means any."""
+    """Return a page that these sites may embed; without sites, any may."""
     headers = {
         "Content-Security-Policy": _POLICY + (" ".join(origins) or "*"),
         "X-Content-Type-Options": "nosniff",

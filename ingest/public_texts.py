@@ -16,7 +16,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "website": ("Boş bırakın", "Leave empty"),
     "hint": (
         "E-posta adresinizi ya da telefonunuzu yazın, yanıtımız oraya gelsin.",
-        "Give an e-mail address or a phone number: our answer goes there.",
+        "Please give us an e-mail address or a phone number for our answer.",
     ),
     "files": ("Dosyalar", "Files"),
     "files_add": ("Dosya ekle", "Add files"),
@@ -24,111 +24,114 @@ TEXTS: dict[str, tuple[str, str]] = {
     "files_none": ("Dosya seçilmedi.", "No file chosen."),
     "files_again": ("Dosyaları yeniden ekleyin:", "Please add your files again:"),
     "wait": (
-        "Gönder'e bastıktan sonra birkaç saniye bekleyin, kayıt numaranız görünecek.",
-        "After you press Send, wait a few seconds for your reference number.",
+        "Gönder'e bastıktan sonra birkaç saniye bekleyin, kayıt numaranız görüntülenecek.",
+        "After you press Send, please wait a few seconds for your reference number.",
     ),
     "not_sent": ("İletiniz henüz gönderilmedi", "Your message has not been sent yet"),
     "kept": (
-        "Yazdıklarınız duruyor. Lütfen şunları tamamlayın:",
+        "Yazdıklarınız silinmedi. Lütfen şunları tamamlayın:",
         "Everything you wrote is still here. Please complete the following:",
     ),
-    "text_missing": ("İletinizi yazın.", "Write your message."),
+    "text_missing": ("Lütfen iletinizi yazın.", "Please write your message."),
     "text_too_long": (
-        "İletiniz çok uzun: en fazla 100.000 karakter yazabilirsiniz.",
-        "Your message is too long: at most 100,000 characters.",
+        "İletiniz çok uzun. En fazla 100.000 karakter yazabilirsiniz.",
+        "Your message is too long. You can write up to 100,000 characters.",
     ),
     "contact_missing": (
-        "E-posta adresinizi ya da telefon numaranızı yazın.",
-        "Give an e-mail address or a phone number.",
+        "Lütfen e-posta adresinizi ya da telefon numaranızı yazın.",
+        "Please give us an e-mail address or a phone number.",
     ),
     "email_wrong": (
         "E-posta adresi eksik ya da hatalı. Örnek: ad@ornek.com",
-        "This e-mail address is not complete. Example: name@example.com",
+        "This e-mail address is incomplete or wrong. Example: name@example.com",
     ),
     "phone_wrong": (
         "Telefon numarası eksik ya da hatalı. Örnek: 0532 111 22 33",
-        "This phone number is not complete. Example: 0532 111 22 33",
+        "This phone number is incomplete or wrong. Example: 0532 111 22 33",
     ),
     "notice_confirm": (
         (
-            "Tarayıcınız, sizin görmediğiniz bir alanı doldurmuş. Yazdıklarınız duruyor: göndermek "
-            "için bir kez daha Gönder'e basın."
+            "Tarayıcınız, ekranda görünmeyen bir alanı doldurmuş. Yazdıklarınız silinmedi. "
+            "Göndermek için lütfen bir kez daha Gönder'e basın."
         ),
         (
             "Your browser filled in a field that you cannot see. Everything you wrote is still "
-            "here: press Send once more."
+            "here. Please press Send once more."
         ),
     ),
     "notice_stale": (
         (
-            "Bu sayfa uzun süre açık kalmış. Yazdıklarınız duruyor: göndermek için bir kez daha "
-            "Gönder'e basın."
+            "Bu sayfa uzun süre açık kalmış. Yazdıklarınız silinmedi. Göndermek için lütfen "
+            "bir kez daha Gönder'e basın."
         ),
         (
-            "This page was open for a long time. Everything you wrote is still here: press Send "
-            "once more."
+            "This page was open for a long time. Everything you wrote is still here. Please press "
+            "Send once more."
         ),
     ),
     "notice_away": (
-        "Şu anda iletinizi alamadık. Yazdıklarınız duruyor: birkaç dakika sonra yeniden gönderin.",
         (
-            "We could not take your message just now. Everything you wrote is still here: please "
+            "İletinizi şu anda alamadık. Yazdıklarınız silinmedi. Lütfen birkaç dakika sonra "
+            "yeniden gönderin."
+        ),
+        (
+            "We could not take your message just now. Everything you wrote is still here. Please "
             "send it again in a few minutes."
         ),
     ),
     "notice_too_large": (
         (
-            "Dosyalarınız çok büyük. Tarayıcınızın geri düğmesiyle yazdıklarınıza dönün, dosyaları "
-            "küçültün ya da çıkarın."
+            "Dosyalarınız çok büyük. Lütfen tarayıcınızın geri düğmesiyle yazdıklarınıza dönün, "
+            "dosyaları küçültün ya da kaldırın."
         ),
         (
-            "Your files are too large. Go back with your browser to what you wrote, and make the "
-            "files smaller or leave them out."
+            "Your files are too large. Please use your browser's Back button to return to your "
+            "message, then make the files smaller or remove them."
         ),
     ),
     "notice_unreadable": (
-        "Tarayıcınızın gönderdiğini okuyamadık. Geri dönüp yeniden deneyin.",
-        "We could not read what your browser sent. Go back and try again.",
+        "Tarayıcınızın gönderdiği veriyi okuyamadık. Lütfen geri dönüp yeniden deneyin.",
+        "We could not read the data from your browser. Please go back and try again.",
     ),
     "arrived": ("İletiniz bize ulaştı", "Your message has arrived"),
-    "reference": ("Kayıt numaranız", "Your reference"),
+    "reference": ("Kayıt numaranız", "Your reference number"),
     "keep_it": (
-        "Bizi aradığınızda ya da yeniden yazdığınızda bu numarayı belirtin.",
-        "Name it when you call or write to us again.",
+        "Bizi aradığınızda ya da yeniden yazdığınızda lütfen bu numarayı belirtin.",
+        "Please mention this number when you call us or write again.",
     ),
     "next": ("Bundan sonra", "What happens next"),
     "next_read": (
-        "İletiniz ilgili bölüme iletildi, bir temsilcimiz okuyacak.",
-        "Your message is on its way to the right team, where a person reads it.",
+        "İletiniz ilgili bölüme yönlendiriliyor, bir temsilcimiz okuyacak.",
+        "We are passing your message to the right team, and one of us will read it.",
     ),
-    "next_mail": ("Yanıtımız şu adrese gelecek:", "Our answer goes to"),
+    "next_mail": ("Yanıtımızı göndereceğimiz adres:", "We will send our answer to"),
     "next_phone": ("Sizi arayacağımız numara:", "We will call you at"),
     "next_more": (
-        "Eklemek istediğiniz bir şey olursa yeniden yazın, konuya kayıt numaranızı ekleyin.",
-        "If you want to add something, write again and put your reference into the subject.",
+        "Eklemek istediğiniz bir şey olursa yeniden yazın, konu satırına kayıt numaranızı ekleyin.",
+        "To add something, write again and put your reference number in the subject.",
     ),
     "write_again": ("Yeni bir ileti yaz", "Write another message"),
     "chat_title": ("Web sohbeti", "Web chat"),
     "chat_try": (
         (
-            "Sağ alttaki düğme, müşterilerinizin sitenizde göreceği sohbettir. Deneyin: "
-            "yazdıklarınız gerçek bir ileti olarak gelir."
+            "Sağ alttaki düğme, müşterilerinizin sitenizde göreceği sohbeti açar. "
+            "Deneyebilirsiniz: yazdıklarınız gerçek bir ileti olarak işlenir."
         ),
         (
-            "The button at the bottom right is the chat as customers see it on your site. Try it: "
-            "what you write arrives as a real message."
+            "The button at the bottom right opens the chat that customers see on your site. "
+            "Try it: your text arrives as a real message."
         ),
     ),
     "chat_embed": ("Sitenize ekleyin", "Put it on your site"),
     "chat_where": (
-        "Bu satırı, sayfalarınızda </body> etiketinden hemen önceye koyun:",
-        "Put this line into your pages, just before </body>:",
+        "Bu satırı sayfalarınıza, </body> etiketinin hemen önüne ekleyin:",
+        "Put this line in your pages, just before </body>:",
     ),
     "chat_language": (
-        "data-language sohbetin dilidir (tr ya da en), data-account ayarlardaki hesabın adı.",
+        "data-language sohbetin dili (tr ya da en), data-account ayarlarınızdaki hesabın adıdır.",
         (
-            "data-language is the language of the chat (tr or en), data-account the account in "
-            "your settings."
+            "data-language is the chat's language (tr or en), and data-account is the account's "
+            "name in your settings."
         ),
     ),
     "copy_line": ("Kopyala", "Copy"),

@@ -54,7 +54,7 @@ async def redrive(settings: Settings, letter: DeadLetter, raw: bytes) -> str:
             )  # fmt: skip
             return f"{letter.id}: refused again, {error}"
         if message is None:
-            return f"{letter.id}: a parser failed on it again, see the log above"
+            return f"{letter.id}: a parser failed on it again; see the log above"
         return f"{letter.id}: accepted as message {message.id}"
     finally:
         await publisher.stop()

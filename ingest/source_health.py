@@ -1,7 +1,7 @@
-"""How the pulled sources are: a line each in `/readyz?verbose`, and metrics of their own.
+"""The health of pulled sources: a line for each in `/readyz?verbose`, and metrics.
 
-Before: run.py starts the sources. After: operators see which one is stuck. A source that cannot be
-reached never makes the door unready, for the door takes everything else meanwhile.
+Before: run.py starts the sources. After: operators see which one is stuck. An unreachable source
+never makes the door unready, because the door still takes everything else.
 """
 
 from runtime import metrics
@@ -13,7 +13,7 @@ POLL_AGE_S = 600.0
 
 
 class SourceHealth:
-    """The finished passes of one account; each of its mailboxes has an age of its own."""
+    """The finished passes of one account, counted for each of its mailboxes."""
 
     def __init__(self, name: str, health: Health, clock: Clock) -> None:
         self._name, self._clock = name, clock

@@ -77,7 +77,7 @@ class Trial:
         return self._tried(self._called if name.endswith(".http") else self._taken, data)
 
     def _tried(self, what: Callable[[bytes], list[str]], data: bytes) -> list[str]:
-        """Try an input as the door would: within its limits, where a crash costs it alone."""
+        """Parse an input as the door would, within its limits and safe from its crashes."""
         try:
             return run_fenced(lambda: self._lines(what, data), self._limit(len(data)))
         except Rejected as error:
@@ -102,7 +102,7 @@ class Trial:
         return limit_of(size, self._parsers.cpu, self._parsers.memory_mb)
 
     def _unreadable(self, raw: bytes) -> Message:
-        """Return what the door makes of a mail that can't be read."""
+        """Return the door's message for an unreadable mail."""
         return unreadable_message(
             raw,
             brand=self._settings.brand or self._context.brand,

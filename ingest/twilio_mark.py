@@ -1,7 +1,7 @@
-"""X-Twilio-Signature: Twilio's mark on a call of its own, over the address and the form.
+"""X-Twilio-Signature: Twilio signs its calls over the address and the form.
 
-Twilio signs the address as it was configured, which behind a proxy that changes the host only the
-settings know; it is tried with and without the port. Source: twilio.com/docs/usage/security.
+Twilio signs the configured address. Behind a proxy that changes the host, only the settings know
+it. The check tries it with and without the port. Source: twilio.com/docs/usage/security.
 """
 
 import base64
@@ -41,7 +41,7 @@ def _addresses(call: Call, configured: str) -> list[str]:
     """Return the addresses that may have been signed: with and without the port."""
     url = configured.partition("#")[0]
     if not url:
-        # A forwarded host is the caller's word: who is behind a proxy that changes it sets `url`.
+        # A caller can forge a forwarded host. An account behind a proxy that changes it sets `url`.
         url = f"https://{call.headers.get('host', '')}{call.target or call.path}"
     elif call.method == "GET":
         url = f"{url.partition('?')[0]}?{call.target.partition('?')[2]}"

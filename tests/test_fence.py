@@ -57,7 +57,7 @@ def test_work_that_waits_for_ever_is_given_up() -> None:
         threading.Event().wait()
         return []
 
-    with pytest.raises(Rejected, match="no end within"):
+    with pytest.raises(Rejected, match="did not finish within"):
         run_fenced(waits, Limit(cpu_s=0.05, memory_bytes=0))
 
 

@@ -118,10 +118,10 @@ async def test_a_form_is_taken_and_the_receipt_says_what_comes_next(
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"email": ""}, "E-posta adresinizi ya da telefon numaranızı yazın."),
+        ({"email": ""}, "Lütfen e-posta adresinizi ya da telefon numaranızı yazın."),
         ({"email": "ayse ornek"}, "E-posta adresi eksik ya da hatalı."),
         ({"email": "", "phone": "12"}, "Telefon numarası eksik ya da hatalı."),
-        ({"website": "http://x"}, "göndermek için bir kez daha"),
+        ({"website": "http://x"}, "Göndermek için lütfen bir kez daha"),
         ({"stamp": "1.2"}, "bir kez daha"),
         ({"stamp": stamped(KEY, "a", NOW - timedelta(days=2))}, "bir kez daha"),
     ],
@@ -146,7 +146,7 @@ async def test_what_can_not_be_taken_is_shown_again_with_all_that_was_typed(
 
 async def test_a_missing_text_is_named_and_its_field_marked(client: httpx2.AsyncClient) -> None:
     page = (await send(client, text="  ")).text
-    assert '<a href="#text">İletinizi yazın.</a>' in page
+    assert '<a href="#text">Lütfen iletinizi yazın.</a>' in page
     assert 'aria-invalid="true" aria-describedby="text-flaw ' in page
 
 

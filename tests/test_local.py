@@ -88,7 +88,7 @@ def test_the_demo_plays_through_the_doors_and_shows_an_incident(tmp_path: Path) 
         (only,) = wait("the outage is an incident", outage, 90)
         assert "Karşıyaka" in only
         told = (tmp_path / "up.log").read_text()
-        assert "/incidents  an incident is open; you are told here" in told
+        assert "/incidents  an incident opens; a line here says so" in told
         assert "demo: an incident is open: " in wait("it is told", lambda: _announced(tmp_path))
         assert "api 202" in told
         assert "mail 200" in told

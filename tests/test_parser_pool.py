@@ -141,7 +141,7 @@ async def test_without_a_startable_process_a_delivery_comes_again() -> None:
         tries = (parse(pool, "good"), parse(pool, "good"))
         for error in await asyncio.gather(*tries, return_exceptions=True):
             assert isinstance(error, Retry)
-        assert pool.problem() == "no parser process gets ready: IncompleteReadError"
+        assert pool.problem() == "no parser process starts: IncompleteReadError"
 
 
 def test_the_processes_end_with_their_parent() -> None:

@@ -248,9 +248,9 @@ def _html(entry: Any) -> str:
 def _identified(entries: list[Entry], address: str) -> list[Entry]:
     """Return a feed's entries with an id each: the feed's own, else the link that only it has.
 
-    A link to the site or to a list is that of several entries: then title and time tell which it
-    is, and the text where those are the same, too. An id that a feed gives to several links is
-    that of each link.
+    Several entries may share a link to the site or to a list. Title and time tell those apart, and
+    the text does where title and time are equal too. An id that a feed gives to several links
+    counts once for each link.
     """
     links = Counter(entry.url for entry in entries)
     places: dict[str, set[str]] = {}

@@ -1,9 +1,9 @@
-"""The contact form: what a person fills in, what is missing in it, and its marks of machines.
+"""The contact form: its fields, its flaws, and the signs that a machine filled it in.
 
-Before: ingest/form_door.py serves the page and takes its POST. After: accept publishes; the receipt
-is shown only once the message is safe. A form bears the time it was made, signed. Nothing that a
-person wrote is refused for good: what is missing is said beside it, a quick sender waits, and what
-looks like a machine's is to be sent once more.
+Before: ingest/form_door.py serves the page and takes its POST. After: accept publishes, and the
+page shows the receipt once the message is safe. A form carries the signed time at which it was
+shown. The form never refuses a person's text for good. It names a missing field beside that field,
+lets a quick sender wait, and asks a suspected machine to send once more.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from schemas.errors import Rejected
 from schemas.message import Attachment, Handle, Party
 
 SOONEST = timedelta(seconds=3)
-"""Nobody fills in a form faster; who does, waits for the rest of it."""
+"""Nobody fills in a form faster. A faster sender waits for the rest of this time."""
 LONGEST = timedelta(hours=24)
 MAX_TEXT_CHARS = 100_000
 _MAX_NAME_CHARS = 200
@@ -48,7 +48,7 @@ class Account(Record, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class Filled:
-    """A form as it was sent; texts without spaces around them. `website` is the hidden field."""
+    """A sent form, its texts without spaces around them. `website` is the hidden field."""
 
     stamp: str = ""
     website: str = ""
@@ -61,7 +61,7 @@ class Filled:
     files: tuple[File, ...] = ()
 
     def flaws(self) -> dict[Field, Flaw]:
-        """Return what is missing or wrong, by field; empty when the form can be taken."""
+        """Return the flaw of each wrong or missing field; empty when the form is complete."""
         found: dict[Field, Flaw] = {}
         if not self.text:
             found["text"] = "text_missing"
@@ -79,9 +79,9 @@ class Filled:
 _SENTENCES: dict[Flaw, str] = {
     "text_missing": "nothing is written",
     "text_too_long": f"the text is longer than {MAX_TEXT_CHARS} characters",
-    "contact_missing": "a mail address or a number is needed",
-    "email_wrong": "the mail address is none",
-    "phone_wrong": "the number is none",
+    "contact_missing": "it has neither a mail address nor a phone number",
+    "email_wrong": "this is not a mail address",
+    "phone_wrong": "this is not a phone number",
 }
 
 
@@ -157,7 +157,7 @@ _CONFIRMED = "c"
 def stamped(key: bytes, account: str, now: datetime, *, confirmed: bool = False) -> str:
     """Return the signed time of a form that is shown now.
 
-    One that is `confirmed` was shown again since its hidden field was filled in: a browser did it.
+    A `confirmed` form was shown a second time because a browser had filled in its hidden field.
     """
     at = f"{int(now.timestamp())}{_CONFIRMED if confirmed else ''}"
     return f"{at}.{_sign(key, account, at)}"
@@ -168,7 +168,7 @@ def _sign(key: bytes, account: str, at: str) -> str:
 
 
 def doubt(form: Filled, key: bytes, account: str, now: datetime) -> Doubt | None:
-    """Return why a form is to be sent once more before it is taken; None when it is taken."""
+    """Return the reason to ask for the form once more; None when it can be taken."""
     at, _, mark = form.stamp.partition(".")
     seconds = at.removesuffix(_CONFIRMED)
     signed = hmac.compare_digest(_sign(key, account, at).encode(), mark.encode("utf-8", "replace"))
@@ -180,7 +180,7 @@ def doubt(form: Filled, key: bytes, account: str, now: datetime) -> Doubt | None
 
 
 def wait_s(form: Filled, now: datetime) -> float:
-    """Return the seconds that a quick sender still waits; its stamp was verified before."""
+    """Return the seconds that a quick sender has to wait; the stamp is already verified."""
     seconds = int(form.stamp.partition(".")[0].removesuffix(_CONFIRMED))
     return min(
         SOONEST.total_seconds(), max(0.0, seconds + SOONEST.total_seconds() - now.timestamp())

@@ -625,11 +625,11 @@ def _words(said: Said) -> tuple[str, str]:
 
 
 def _answered(said: Said) -> tuple[str, str]:
-    """Return the number of the message that is answered, and its words as a quotation."""
+    """Return the number of the answered message, and its words as a quotation."""
     quoted = said.reply_to_message
     number = str(quoted.message_id or "") if quoted else ""
     if quoted is None or (said.is_topic_message and number == str(said.message_thread_id)):
-        # In a topic, what answers nothing is told to answer the topic's own first message.
+        # In a topic, Telegram marks a message that answers nothing as an answer to the first one.
         number, words = "", ""
     else:
         words = quoted.text or quoted.caption or ""

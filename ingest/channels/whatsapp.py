@@ -498,7 +498,7 @@ def _words(item: Item) -> tuple[str, str]:
 
 
 def _contact(shared: Shared) -> str:
-    """Return all that a shared contact tells, in one line."""
+    """Return a shared contact's details in one line."""
     company = shared.org
     places = (
         " ".join(str(part) for part in (a.street, a.zip, a.city, a.state, a.country) if part)

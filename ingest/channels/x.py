@@ -193,7 +193,7 @@ class X:
         if call.method == "GET":
             token = call.query.get("crc_token", "")
             if not _CHALLENGE.fullmatch(token):
-                raise Rejected("form.malformed", "crc_token is not a challenge of X's")
+                raise Rejected("form.malformed", "crc_token is not one of X's challenges")
             told = {"response_token": f"sha256={_mark(secret, token.encode())}"}
             answer = Answer(body=msgspec.json.encode(told), content_type="application/json")
             return Taken(ignored=("handshake",), answer=answer)
@@ -268,8 +268,8 @@ class X:
         return Stream(account, settings, tools)
 
 
-# X signs its challenge's answer and its calls with one key and one algorithm: what is signed for
-# anybody who asks must never be a body. No JSON object consists of these characters.
+# X signs its challenge's answer and its calls with one key and one algorithm. Anybody can have a
+# challenge signed, so that it must never be a valid body: no JSON object has only these characters.
 _CHALLENGE = re.compile(r"[A-Za-z0-9_=-]{1,200}")
 _KINDS = {"post.create": "post", "follow.follow": "follow", "like.create": "like"}
 

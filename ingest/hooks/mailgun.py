@@ -1,8 +1,8 @@
 """Mailgun's inbound routes: `forward("https://…/v1/hooks/mailgun/ACCOUNT/mime")`.
 
-The URL must end in `mime`: only then the raw mail comes. The signature covers time and token, not
-the body: all doors remember for 9 hours which mail came with a token. Mailgun retries for 8 hours:
-a first try must come within the account's `mailgun_window`, a retry is known by it.
+The URL must end in `mime`, or Mailgun does not send the raw mail. The signature covers time and
+token, not the body, and so all doors remember for 9 hours which mail came with a token. Mailgun
+retries for 8 hours. A first try must come within the account's `mailgun_window`.
 Source: documentation.mailgun.com, securing webhooks and routes.
 """
 
@@ -77,10 +77,10 @@ class Mailgun:
 async def _check_token(
     token: str, stamp: str, mail: bytes, window: timedelta, tools: HookTools
 ) -> None:
-    """Raise Rejected unless this is the token's first mail, or the same once more.
+    """Raise Rejected unless this is the token's first mail, or a retry of the same mail.
 
-    A token that no door has seen is taken while it is new. A retry is older, and known by its
-    first try; what is old and unknown may be anybody's who once saw a call.
+    The door takes an unknown token while it is new. A retry is older, and the doors know its first
+    try. An old, unknown token may come from anybody who once saw a call.
     """
     digest = sha256(mail).hexdigest()
     age = tools.now.timestamp() - int(stamp)
@@ -91,4 +91,4 @@ async def _check_token(
     else:
         known = await tools.memory.remember(f"mailgun:{token}", digest)
     if known != digest:
-        raise Rejected("signature.wrong", "the token came with another mail before")
+        raise Rejected("signature.wrong", "the token belongs to another mail")

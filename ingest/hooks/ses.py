@@ -26,10 +26,10 @@ from schemas.base import Record
 from schemas.errors import Rejected, Retry
 
 WINDOW = timedelta(hours=8)
-# sns.REGION, and nothing that only looks like a region: a bucket named `sns` answers at
+# sns.REGION with a real region's form, because a bucket named `sns` answers at
 # sns.s3-us-west-2.amazonaws.com.
 _REPORTS = ("Bounce", "Complaint", "DeliveryDelay", "Reject")
-"""What SES says of mail that we sent, and that a person or a reply's outcome must show."""
+"""The SES events about our own mail that reach a person or a reply's outcome."""
 
 _HOST = re.compile(
     r"https://sns\.[a-z]{2}(?:-[a-z]+){1,3}-\d{1,2}\.amazonaws\.com(?:\.cn)?/[^\s\\@]*"
@@ -195,7 +195,7 @@ def _mail(sns: _Sns, bucket: str) -> Taken:
 
 
 def _report(sns: _Sns) -> bytes:
-    """Return a report as the mail that SNS makes of it for subscribers by mail."""
+    """Return a report as the mail that SNS would send to a subscriber by mail."""
     identifier = re.sub(r"[^\w.-]", "", sns.message_id)[:100]
     head = (
         "Return-Path: <>\r\nFrom: Amazon SES <no-reply@sns.amazonaws.com>\r\n"

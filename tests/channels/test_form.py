@@ -81,10 +81,10 @@ def test_more_files_than_are_taken_are_said_and_more_parts_refused() -> None:
     ("more", "what"),
     [
         ({"text": " "}, "nothing is written"),
-        ({"email": "", "phone": "12"}, "number is none"),
-        ({"email": "x"}, "mail address is none"),
-        ({"email": "a@b.example", "phone": "12"}, "number is none"),
-        ({"email": "", "phone": ""}, "is needed"),
+        ({"email": "", "phone": "12"}, "not a phone number"),
+        ({"email": "x"}, "not a mail address"),
+        ({"email": "a@b.example", "phone": "12"}, "not a phone number"),
+        ({"email": "", "phone": ""}, "neither a mail address nor a phone number"),
         ({"text": "x" * 100_001}, "longer than"),
     ],
 )
