@@ -321,8 +321,8 @@ async def follow(
 ) -> None:  # fmt: skip
     """Hand every record's value to `each`, and commit behind at most `most` of them at a time.
 
-    Runs until cancelled; an outage that the client or `each` meets ends it, that batch
-    uncommitted. A fault of `each` costs what it does of that record alone: runtime/faults.py.
+    Runs until cancelled. An outage that the client or `each` meets ends it, with that batch
+    uncommitted. A fault in `each` costs only that record's work (runtime/faults.py).
     """
     consumer = reader(kafka, *topics, group=group, client_id=client_id)
     await consumer.start()

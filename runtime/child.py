@@ -1,4 +1,4 @@
-"""One process of the local profile: how it starts, whether it is ready, how it ends.
+"""One process of the local profile: its start, its readiness and its end.
 
 Before: runtime/local.py. After: Kafka, Valkey and the stages as children that never outlive their
 parent.
@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from redis import Redis as Valkey
 from redis.exceptions import RedisError
 
-_STOP_S = 15.0  # a stage finishes what it has in hand; longer, and it hangs
+_STOP_S = 15.0  # a stage finishes its work at hand; after this time it counts as hung
 
 
 @dataclass(eq=False)
 class Child:
-    """One process: how it is started, and whether it is ready."""
+    """One process: the way to start it, and to ask whether it is ready."""
 
     name: str
     command: list[str]
@@ -41,7 +41,7 @@ def bind_to_parent(parent: int) -> None:
 
 
 async def end(child: Child) -> None:
-    """Ask a child to end, and make it when it takes too long; a frozen one is woken first."""
+    """Ask a child to end, and kill it when it takes too long; wake a frozen one first."""
     process = child.process
     if process is None or process.returncode is not None:
         return

@@ -19,7 +19,7 @@ from schemas.errors import ConfigError, SantralError
 
 
 class _Group(click.Group):
-    """Tells errors in words, without a traceback, and exits with 2: it can't answer."""
+    """Prints an error as a sentence, without a traceback, and exits with 2 (can't answer)."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -66,9 +66,11 @@ def load(ctx: click.Context, *, whole: bool = False) -> Any:
 
 
 def load_stage(ctx: click.Context, *, whole: bool = False, tokens: bool = True) -> Any:
-    """Read a stage's settings; `tokens` are checked where the stage needs them. A stage waits for
-    the broker that it was told of; where nobody told it of one, and none is there, raise
-    Unavailable before it makes anything."""
+    """Read a stage's settings, and check `tokens` where the stage needs them.
+
+    A stage waits for a broker that the settings name. Where they name none and none answers at the
+    default address, this raises Unavailable before the stage makes anything.
+    """
     if not settings_.names_broker(ctx.find_root().obj):
         importlib.import_module("runtime.reach").check_running(load(ctx), "Kafka")
     settings = load(ctx, whole=whole)
@@ -130,14 +132,14 @@ def workers(ctx: click.Context, only: tuple[str, ...]) -> None:
     type=click.Choice(["settings", "auto"]),
     default="settings",
     show_default=True,
-    help="auto: take free ports, and keep them for the next starts with this home.",
+    help="auto: take free ports, and remember them for later starts with this home.",
 )
 @click.pass_context
 def up(ctx: click.Context, demo: bool, rate: float, ports: str) -> None:
     """Run everything on this machine: real Kafka, Valkey, SQLite and every stage.
 
-    Downloads Kafka (43 MB) the first time. Ctrl-C stops all of it; nothing is lost. A demo has a
-    home of its own, var-demo, unless SANTRAL_HOME names another.
+    The first start downloads Kafka (43 MB). Ctrl-C stops everything, and nothing is lost. A demo
+    has its own home, var-demo, unless SANTRAL_HOME names another.
     """
     if demo:
         os.environ.setdefault("SANTRAL_HOME", "var-demo")

@@ -1,8 +1,8 @@
 """The commands that send, follow and try messages, and what all commands share.
 
-Before: runtime/cli.py registers them. After: doors, store, Kafka. Heavy imports are made by the
-command that needs them: `santral --help` is quick. Exit codes: 0 all is well, 1 a finding, 2 it
-can't answer.
+Before: runtime/cli.py registers them. After: doors, store, Kafka. Each command makes its own heavy
+imports, so that `santral --help` is quick. Exit codes are 0 (all is well), 1 (a finding) and 2 (it
+can't answer).
 """
 
 import contextlib
@@ -35,15 +35,15 @@ def personal_option(command: Any) -> Any:
     return click.option(
         "--personal",
         is_flag=True,
-        help="Show personal numbers in the clear: needs SANTRAL_TOKENS__PERSONAL.",
+        help="Show personal numbers unmasked; needs SANTRAL_TOKENS__PERSONAL.",
     )(command)
 
 
 def check_personal(settings: Any, *, personal: bool) -> None:
-    """Raise Unavailable when personal numbers are asked for without the right to them."""
+    """Raise Unavailable when a person asks for personal numbers without the right to them."""
     if personal and not settings.tokens.personal:
         raise Unavailable(
-            "nobody has the right to personal numbers here: set SANTRAL_TOKENS__PERSONAL"
+            "nobody may see personal numbers here: set SANTRAL_TOKENS__PERSONAL first"
         )
 
 
@@ -53,8 +53,10 @@ def show(record: Any) -> None:
 
 
 def running_settings(ctx: click.Context, *needs: Any, whole: bool = False) -> Any:
-    """Return the settings once what the command needs answers; raise Unavailable before anything
-    is made where it does not."""
+    """Return the settings once the servers that the command needs answer.
+
+    Raises Unavailable, before the command makes anything, when one does not.
+    """
     from runtime.reach import check_running
 
     settings = settings_of(ctx)
@@ -63,9 +65,9 @@ def running_settings(ctx: click.Context, *needs: Any, whole: bool = False) -> An
 
 
 def open_store(ctx: click.Context) -> Any:
-    """Return the store's engine; a store whose profile is stopped is read, with a note."""
+    """Return the store's engine; read the store of a stopped profile too, with a note."""
     settings = running_settings(ctx, "the store")
-    # After the check: a command that can't answer says so before it loads what reads the store.
+    # Import after the check: a command that can't answer says so before it loads SQLAlchemy.
     from sqlalchemy import text
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -74,7 +76,7 @@ def open_store(ctx: click.Context) -> Any:
 
     if settings.store_url.startswith("sqlite") and not is_running(settings):
         click.echo(
-            f"note: nothing runs with {settings.home_path}, this is what it recorded before",
+            f"note: nothing runs with {settings.home_path}; these are its earlier records",
             err=True,
         )
     made = engine(settings.store_url)
@@ -85,16 +87,18 @@ def open_store(ctx: click.Context) -> Any:
         made.dispose()
         raise Unavailable(
             f"the store {made.url!r} can't be read ({str(error).splitlines()[0]}). Set `url` in "
-            "[store], and start the console once: it makes the tables"
+            "[store], and start the console once to make the tables"
         ) from error
     return made
 
 
 def check_id(identifier: str, source: str, *, beginning: bool = False) -> str:
-    """Return an id in small letters; raise Unavailable when it can't be one. `source` says where
-    ids are to be had; with `beginning` four of its first characters are enough."""
+    """Return an id in small letters; raise Unavailable for anything that can't be an id.
+
+    `source` says where to find ids. With `beginning`, the first four characters are enough.
+    """
     if not (_BEGINNING_OF_ID if beginning else _ID).fullmatch(identifier):
-        raise Unavailable(f"{identifier!r} is no id: {source}")
+        raise Unavailable(f"{identifier!r} is not an id: {source}")
     return identifier.lower()
 
 
@@ -128,7 +132,7 @@ def send(ctx: click.Context, files: tuple[Path, ...], text: str | None, account:
 
 @contextlib.contextmanager
 def _door(settings: Any, *, reading: bool = False) -> Iterator[Any]:
-    """Give a client of the door; who reads needs another token than who hands in."""
+    """Give a client of the door; reading takes another token than sending."""
     import httpx2
 
     tokens, url = settings.tokens, settings.console.door_url
@@ -172,7 +176,7 @@ def _parcels(
 def follow(ctx: click.Context, identifier: str, timeout: float) -> None:
     """Follow a message, by its id, to its outcome; ends when it is resolved.
 
-    An id that is not known yet is waited for until --timeout, which ends with exit code 2.
+    The command waits for an unknown id until --timeout, and then ends with exit code 2.
     Personal numbers are masked.
     """
     identifier = check_id(identifier, _IDS_OF_MESSAGES)
@@ -260,7 +264,7 @@ def decide(ctx: click.Context, file: Any, models: tuple[Path, ...], rules: Path 
     [router] are used.
     """
     settings = settings_of(ctx)
-    # A fault of ours is told on standard error: decisions alone go to standard output.
+    # A fault of ours goes to standard error: standard output has only decisions.
     importlib.import_module("runtime.log").configure("decide", "warning")
     offline = importlib.import_module("router.offline")
     trying = importlib.import_module("router.run").trying
@@ -277,9 +281,9 @@ def decide(ctx: click.Context, file: Any, models: tuple[Path, ...], rules: Path 
 @personal_option
 @click.pass_context
 def explain(ctx: click.Context, what: str, personal: bool) -> None:
-    """Tell why a message (its id) went where it went, or where a file's text would go.
+    """Explain the decision on a message (by id), or on the text of a file.
 
-    Personal numbers in the words that it quotes are masked.
+    Personal numbers in quoted words are masked.
     """
     check_personal(settings_of(ctx), personal=personal)
     path = Path(what)
@@ -289,12 +293,12 @@ def explain(ctx: click.Context, what: str, personal: bool) -> None:
         text = path.read_text(errors="replace")
         decisions = [offline.decide_text(text, settings_of(ctx), repair)]
     else:
-        identifier = check_id(what, f"no such file is there, and {_IDS_OF_MESSAGES}")
+        identifier = check_id(what, f"there is no such file, and {_IDS_OF_MESSAGES}")
         reading = importlib.import_module("workers.reading")
         with open_store(ctx).connect() as connection:
             decisions = reading.decisions(connection, identifier)
         if not decisions:
-            raise Unavailable(f"no decision on message {identifier} is recorded")
+            raise Unavailable(f"the store has no decision on message {identifier}")
     for decision in decisions:
         shown = decision if personal else mask_decision(decision)
         for line in importlib.import_module("router.offline").tell(shown):

@@ -1,7 +1,7 @@
-"""The commands that read what was recorded: tap, ledger, dead letters.
+"""The commands that read records: tap, ledger, dead letters.
 
-Before: runtime/cli.py registers them. After: Kafka and the store, which they only read, but for a
-dead letter that is sent through again.
+Before: runtime/cli.py registers them. After: Kafka and the store. They only read, except `redrive`,
+which sends dead letters through again.
 """
 
 import asyncio
@@ -31,9 +31,11 @@ _IDS_OF_LETTERS = "give the id, or its beginning, as `santral dead list` prints 
 
 @click.command()
 @click.argument("topics", nargs=-1, metavar="[TOPIC]…")
-@click.option("--from-beginning", is_flag=True, help="Begin with the oldest record kept.")
+@click.option("--from-beginning", is_flag=True, help="Begin with the oldest record.")
 @click.option(
-    "--until-now", is_flag=True, help="Print what is there now, from the oldest record on, and end."
+    "--until-now",
+    is_flag=True,
+    help="Print the records that exist now, from the oldest on, and end.",
 )
 @click.option("--count", type=click.IntRange(1), help="End after so many records.")
 @personal_option
@@ -46,7 +48,7 @@ def tap(
     count: int | None,
     personal: bool,
 ) -> None:
-    """Print the committed records of one TOPIC or several as JSON lines, as they come.
+    """Print the committed records of one or more TOPICs as JSON lines, as they come.
 
     `queue.billing` stands for queue.billing.v1. Without a TOPIC it lists the topics. Personal
     numbers are masked.
@@ -82,7 +84,9 @@ def tap(
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="One object, for machines.")
-@click.option("--wait", default=0.0, help="Wait so many seconds for what is still on its way.")
+@click.option(
+    "--wait", default=0.0, help="Wait this many seconds for records that are on their way."
+)
 @click.pass_context
 def ledger(ctx: click.Context, as_json: bool, wait: float) -> None:
     """Account for every message: held, accepted, refused, decided, recorded.
@@ -142,7 +146,7 @@ def _table(told: Any) -> None:
 
 @click.group()
 def dead() -> None:
-    """What was refused for good: list, show, and send through again."""
+    """Dead letters, which are deliveries refused for good: list, show, send again."""
 
 
 @dead.command("list")
@@ -151,7 +155,7 @@ def dead() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One DeadLetter a line.")
 @click.pass_context
 def dead_list(ctx: click.Context, limit: int, code: str | None, as_json: bool) -> None:
-    """List dead letters, the newest first; personal numbers are masked."""
+    """List dead letters, newest first, with personal numbers masked."""
     for letter in map(mask_record, _letters().letters(open_store(ctx), limit, code)):
         if as_json:
             show(letter)
@@ -170,7 +174,7 @@ def dead_list(ctx: click.Context, limit: int, code: str | None, as_json: bool) -
 @personal_option
 @click.pass_context
 def dead_show(ctx: click.Context, identifier: str, raw: bool, personal: bool) -> None:
-    """Show one dead letter, or its bytes; personal numbers in it are masked, not in the bytes."""
+    """Show one dead letter with personal numbers masked, or its bytes unmasked."""
     check_personal(settings_of(ctx), personal=personal)
     identifier = check_id(identifier, _IDS_OF_LETTERS, beginning=True)
     letter = _letters().letter(open_store(ctx), identifier)
@@ -185,7 +189,7 @@ def dead_show(ctx: click.Context, identifier: str, raw: bool, personal: bool) ->
 @click.argument("identifiers", nargs=-1, required=True)
 @click.pass_context
 def dead_redrive(ctx: click.Context, identifiers: tuple[str, ...]) -> None:
-    """Send dead letters through again, after what refused them was mended."""
+    """Send dead letters through again, once the cause of their refusal is fixed."""
     for identifier in identifiers:
         check_id(identifier, _IDS_OF_LETTERS, beginning=True)
     settings, store = running_settings(ctx, "Kafka", "the store", whole=True), open_store(ctx)

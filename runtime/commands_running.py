@@ -1,6 +1,6 @@
-"""The commands about what runs: status, env, topics, check.
+"""The commands about a running profile: status, env, topics, check.
 
-Before: runtime/cli.py registers them. After: every part of what runs gets one short question.
+Before: runtime/cli.py registers them. After: each part of the profile gets one short request.
 """
 
 import importlib
@@ -20,7 +20,7 @@ from schemas.errors import ConfigError, Problem, Unavailable
 @click.command()
 @click.pass_context
 def env(ctx: click.Context) -> None:
-    """Print addresses and tokens of what runs, for a shell: eval "$(santral env)"."""
+    """Print the running profile's addresses and tokens for a shell: eval "$(santral env)"."""
     settings = running_settings(ctx, "the door")
     values = {
         "SANTRAL_HOME": str(settings.home_path),
@@ -41,7 +41,7 @@ def env(ctx: click.Context) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One object, for machines.")
 @click.pass_context
 def status(ctx: click.Context, as_json: bool) -> None:
-    """Show what runs where, how far each part is behind, what waits, and what is wrong.
+    """Show each part's address and lag, the messages that wait, and every fault.
 
     Exit code 1 when a part is down or something is unaccounted for, 2 when nothing runs.
     """
@@ -101,12 +101,12 @@ def topics(ctx: click.Context) -> None:
 
 
 @click.command()
-@click.option("--offline", is_flag=True, help="Read the files only, try no connection.")
+@click.option("--offline", is_flag=True, help="Only read the files, without trying a connection.")
 @click.pass_context
 def check(ctx: click.Context, offline: bool) -> None:
-    """Read all of the configuration, run the rules' samples, try the connections.
+    """Read all of the configuration, run the rules' samples, and try the connections.
 
-    Every mistake is told at once, with its file, key and mend. Exit code 2 if there is one.
+    Lists all mistakes at once, each with its file, key and remedy. Exit code 2 if there is one.
     """
     if not offline:
         _check_anything_runs(settings_of(ctx))
@@ -126,7 +126,9 @@ def check(ctx: click.Context, offline: bool) -> None:
         except ConfigError as error:
             problems += error.problems
     if "triage" not in settings.departments:
-        problems.append(Problem("[departments.triage] is missing: unsure items need a place"))
+        problems.append(
+            Problem("[departments.triage] is missing: uncertain messages need a department")
+        )
     click.echo(
         f"{len(pack.rules)} rules in {pack.version}, {len(settings.departments)} departments"
     )
@@ -150,13 +152,13 @@ def check(ctx: click.Context, offline: bool) -> None:
 
 
 def _check_anything_runs(settings: Any) -> None:
-    """Raise Unavailable when no connection is to be had; one that fails alone is listed later."""
+    """Raise Unavailable when every connection fails; a single failure is listed later."""
     from runtime.reach import is_reachable
 
     if not any(is_reachable(settings, need) for need in ("Kafka", "Redis", "the store")):
         raise Unavailable(
             f"nothing runs with {settings.home_path}. Start it with `make run`, set SANTRAL_HOME "
-            "to the folder of what runs. Files alone are read by `santral check --offline`."
+            "to the folder of what runs. `santral check --offline` reads the files alone."
         )
 
 
@@ -164,7 +166,7 @@ def _tokens(tokens: Tokens) -> list[Problem]:
     problems = token_rules.token_problems(tokens)
     if any(msgspec.structs.astuple(tokens)):
         return problems + token_rules.signing_problems(tokens)
-    click.echo("note: no token is set; `santral up` makes them, other profiles need [tokens]")
+    click.echo("note: no token is set; `santral up` makes its own, other profiles need [tokens]")
     return problems
 
 

@@ -1,4 +1,4 @@
-"""The commands that bring in many messages: invented ones, and history.
+"""The commands that bring in many messages, invented or historical.
 
 Before: runtime/cli.py registers them. After: the doors, or Kafka.
 """
@@ -16,8 +16,8 @@ from runtime.commands import running_settings
 
 @click.command()
 @click.option("--rate", default=2.0, show_default=True, help="Messages a second.")
-@click.option("--count", type=int, help="End after so many messages.")
-@click.option("--seed", default=1, show_default=True, help="The same seed, the same traffic.")
+@click.option("--count", type=int, help="End after this many messages.")
+@click.option("--seed", default=1, show_default=True, help="The same seed gives the same traffic.")
 @click.option(
     "--past",
     is_flag=True,
@@ -28,8 +28,8 @@ from runtime.commands import running_settings
 def demo(ctx: click.Context, rate: float, count: int | None, seed: int, past: bool) -> None:
     """Play invented Turkish and English traffic through the doors of what is running.
 
-    After 120 messages customers at one place lose their internet, for 360. Use another SANTRAL_HOME
-    for a demo than for real traffic: what it invents is kept like any message.
+    After 120 messages customers in one town lose their internet, for 360 messages. Use a separate
+    SANTRAL_HOME for a demo, because it keeps invented messages like any others.
     """
     settings = running_settings(ctx, "Kafka" if past else "the door")
     played = importlib.import_module("ingest.demo")
@@ -44,25 +44,27 @@ def demo(ctx: click.Context, rate: float, count: int | None, seed: int, past: bo
 @click.command("import")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--account", default="default", show_default=True, help="Account of the channel.")
-@click.option("--work", is_flag=True, help="Let the messages open work, as if they came now.")
-@click.option("--again", is_flag=True, help="Read from the beginning, not from where it ended.")
+@click.option("--work", is_flag=True, help="Let the messages open work, as if they arrived now.")
+@click.option(
+    "--again", is_flag=True, help="Read from the beginning, not from where the last run ended."
+)
 @click.pass_context
 def import_(
     ctx: click.Context, files: tuple[Path, ...], account: str, work: bool, again: bool
 ) -> None:
-    """Bring in history: CSV, JSON lines, mbox, Maildir. Repeats are dropped by their ids.
+    """Import history from CSV, JSON lines, mbox or Maildir. Ids drop repeated messages.
 
-    CSV needs a header with `text` and a sender (email, phone, handle or customer_no); native_id,
-    subject, conversation, sent_at and name are taken where they are. JSON lines are bodies of
-    POST /v1/messages. A run that was stopped goes on where it was. What can't be read is a dead
-    letter: `santral dead list`. Exit code 1 if there was one.
+    CSV needs a header with `text` and a sender (email, phone, handle or customer_no). The columns
+    native_id, subject, conversation, sent_at and name are optional. JSON lines are bodies of
+    POST /v1/messages. A stopped run continues where it was. An unreadable message becomes a dead
+    letter (`santral dead list`), and the exit code is then 1.
 
-    Imported messages open no work, and neither does what comes later under the same id: import
-    what is answered, and let what is still to be answered come by its own channel.
+    Imported messages open no work, and neither does a later message with the same id. Import
+    messages that are answered, and let unanswered ones come through their own channel.
     """
     settings = running_settings(ctx, "Kafka")
     importing = importlib.import_module("ingest.importing")
-    # The bar tells how far it is: a line a message would tell nothing more.
+    # The bar shows the progress already; a line for each message would add nothing.
     importlib.import_module("runtime.log").configure("import", "warning")
     refused = 0
     for path in files:

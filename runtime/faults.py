@@ -1,8 +1,8 @@
-"""Faults of ours in handling one record, told apart from systems that are away.
+"""Our own faults in the handling of one record, as distinct from outages.
 
 Before: a stage caught an exception while it handled one record. After: its log has the traceback,
-`santral_bugs_caught_total` counts it, and the stage goes on with the next record. An outage is
-waited out instead, since the same record succeeds later.
+`santral_bugs_caught_total` counts it, and the stage continues with the next record. The stage
+waits for the end of an outage instead, since the same record succeeds later.
 """
 
 from typing import Any
@@ -46,13 +46,13 @@ _REDIS_AWAY = (
     "NOPERM",
     "WRONGPASS",
 )
-"""First words of Redis' answers that tell of the server, not of the call."""
+"""First words of Redis errors that concern the server, not the call."""
 _PROGRAM_LIMIT = "54"
 """PostgreSQL's class of SQLSTATE for a value too large for its column or index: the record's."""
 
 
 def is_outage(error: BaseException) -> bool:
-    """Return whether something outside is away; anything else is a fault in our own code."""
+    """Say whether an error is an outage; any other error is a fault in our own code."""
     if isinstance(error, OperationalError):
         return not str(getattr(error.orig, "sqlstate", "") or "").startswith(_PROGRAM_LIMIT)
     if isinstance(error, ResponseError) and str(error).startswith(_REDIS_AWAY):
@@ -63,9 +63,8 @@ def is_outage(error: BaseException) -> bool:
 class guard:  # noqa: N801 - it reads as a word of the language: with guard(…)
     """Keeps a fault in one record's handling from ending the stage: `with guard(log, "desk"): …`.
 
-    An outage is raised on; with `passes`, those exceptions instead, () where the code within meets
-    nothing outside. `failed` tells afterwards whether there was a fault; it is logged with its
-    traceback and counted by then.
+    It lets an outage through, or only the exceptions of `passes`; pass () around code that meets
+    no outside system. It logs a fault with its traceback and counts it, and `failed` is then true.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""Who holds how much before being proven: connections, bytes, chats, mails, wrong attempts.
+"""Counts unproven callers' connections, bytes, chats, mails and wrong attempts.
 
-Before: runtime/guarded_http.py, the chat's and the mail door take before they keep anything, and
-give back afterwards. After: a caller over a limit is refused, and everybody else is served. One
-Guard a process; it is used from the event loop's thread alone.
+Before: runtime/guarded_http.py, the chat door and the mail door take an amount before they keep
+anything, and give it back afterwards. After: the doors refuse a caller over a limit and serve
+everybody else. Each process has one Guard, which only its event loop's thread uses.
 """
 
 import ipaddress
@@ -21,11 +21,11 @@ log = get(__name__)
 
 Monotonic = Callable[[], float]
 
-_ADDRESSES = 20_000  # whose attempts are remembered; each costs some 200 bytes
+_ADDRESSES = 20_000  # addresses whose attempts are remembered; each costs about 200 bytes
 
 
 class Tally:
-    """How much is held, by address and in all."""
+    """The amounts in use, by address and in all."""
 
     def __init__(self, reason: str, in_all: int, by_address: int) -> None:
         self._reason, self._in_all, self._by_address = reason, in_all, by_address
@@ -33,9 +33,9 @@ class Tally:
         self.total = 0
 
     def take(self, address: str, amount: int = 1, *, shared: bool = False) -> bool:
-        """Take an amount; say False, and take nothing, where it goes over a limit.
+        """Take an amount; return False, and take nothing, where it would exceed a limit.
 
-        A `shared` address is a proxy's, behind which many callers are: it has no limit of its own.
+        A `shared` address is a proxy's with many callers behind it, and has no limit of its own.
         """
         held = self._held.get(address, 0) + amount
         if self.total + amount > self._in_all or (held > self._by_address and not shared):
@@ -63,9 +63,9 @@ class Rate:
         self._full_at: OrderedDict[str, float] = OrderedDict()
 
     def take(self, address: str) -> float:
-        """Return 0 and take one, or the seconds until one is there."""
+        """Take one and return 0, or return the seconds until one is available."""
         now = self._now()
-        # The moment at which the bucket is full again tells how much is in it now.
+        # The moment at which the bucket is full again gives its level now.
         full_at = max(self._full_at.get(address, now), now) + self._every
         wait = full_at - now - self._burst * self._every
         if wait > 1e-9:
@@ -115,7 +115,7 @@ class Guard:
         return any(found in network for network in self._proxies)
 
     def address(self, peer: str, forwarded: Iterable[str]) -> str:
-        """Return the caller's address: the last that no trusted proxy has of X-Forwarded-For."""
+        """Return the caller's address: the last of X-Forwarded-For that is no trusted proxy's."""
         address = peer
         hops = [hop.strip() for header in forwarded for hop in header.split(",")]
         if hops and not self._warned and not self.is_proxy(peer):
@@ -127,14 +127,14 @@ class Guard:
 
 
 class Stranger:
-    """Who sent one request, and the bytes of its body that are held until a proof."""
+    """The sender of one request, and the bytes of its body that count until a proof."""
 
     def __init__(self, guard: Guard, address: str) -> None:
         self.guard, self.address = guard, address
         self._held, self._proven = 0, False
 
     def hold(self, size: int) -> bool:
-        """Hold bytes of the body; say False where that is over a limit."""
+        """Count bytes of the body; return False where that would exceed a limit."""
         if self._proven:
             return True
         if not self.guard.bytes.take(self.address, size):
@@ -143,27 +143,27 @@ class Stranger:
         return True
 
     def release(self) -> None:
-        """Give back what is held: the request is over."""
+        """Give back the request's bytes at its end."""
         if self._held:
             self.guard.bytes.give(self.address, self._held)
             self._held = 0
 
     def proven(self) -> None:
-        """Count no longer: a token or a signature was right."""
+        """Stop counting, because a token or a signature was right."""
         self._proven = True
         self.release()
 
     def failed(self) -> float:
-        """Note a wrong attempt; return the seconds to wait where there were too many, else 0."""
+        """Count a wrong attempt; return the seconds to wait after too many, or 0."""
         return self.guard.attempts.take(self.address)
 
 
 def stranger(connection: HTTPConnection) -> Stranger:
-    """Return who sent a request or opened a WebSocket."""
+    """Return the sender of a request or a WebSocket."""
     state = connection.scope.setdefault("state", {})
     found = state.get("stranger")
     if not isinstance(found, Stranger):
-        # Without our server, as in a test of the application alone, everybody is by themselves.
+        # Without our server, as in a test of the application alone, each request counts by itself.
         host = connection.client.host if connection.client else ""
         found = state["stranger"] = Stranger(Guard(Limits()), host)
     return found
@@ -185,7 +185,7 @@ def _bare(address: str) -> str:
 
 
 def network_of(address: str) -> str:
-    """Return what one caller has: an IPv4 address, or the /64 of an IPv6 address."""
+    """Return the network of one caller: an IPv4 address, or the /64 of an IPv6 address."""
     if ":" not in address:
         return address
     try:

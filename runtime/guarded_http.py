@@ -1,9 +1,9 @@
 """The HTTP protocol of our servers: uvicorn's, with limits from the first byte on.
 
-Before: a caller connects. After: the ASGI application, whose scope's state has the Stranger. A
-caller that is slow, large or too many is answered 408, 431 or 503 and closed; beyond the limit of
-connections a small reserve answers the probes, so that operators see what happens. Time counts
-here and not in the application: it ends callers that no application ever hears of.
+Before: a caller connects. After: the ASGI application, whose scope's state has the Stranger. The
+protocol answers slow, large or surplus callers with 408, 431 or 503 and closes them. Beyond the
+limit of connections a small reserve still answers probes, so that operators see the overload. The
+time limits are here because the application never sees a caller that sends half a header.
 """
 
 import asyncio
@@ -18,10 +18,10 @@ from runtime.guard import Guard, Stranger, network_of
 from schemas.api import Fault
 
 _PROBES = (b"/livez", b"/readyz")
-_RESERVE = 32  # connections beyond the limit, which probes are answered on
+_RESERVE = 32  # connections beyond the limit, kept for probes
 _RESERVE_TIME_S = 2.0
-# How long what still comes is thrown away after an early answer: to close at once would reset the
-# connection, and the caller would never read why.
+# Time after an early answer in which further bytes are discarded: closing at once would reset the
+# connection, and the caller would never read the answer.
 _LINGER_S = 2.0
 # Bytes of a chunked body's framing for each byte of it: a chunk of one byte has six of them.
 _FRAMING = 8
@@ -83,7 +83,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; what comes after a refusal is thrown away."""
+        """Take bytes; discard those that come after a refusal."""
         if self._refused:
             return
         if self._in_head:
@@ -107,17 +107,17 @@ class GuardedProtocol(HttpToolsProtocol):
             self._arm(limits.header_time.total_seconds(), self._head_late)
 
     def on_message_begin(self) -> None:
-        """A request begins, perhaps behind another in the same bytes."""
+        """Begin a request, which may follow another in the same bytes."""
         super().on_message_begin()
         self._in_head, self._head_bytes = True, max(1, self._head_bytes)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; what comes behind a body, trailers, nobody reads."""
+        """Take a header; ignore trailers, the headers after a body."""
         if self._in_head:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Judge the head, and hand the request on."""
+        """Check the head, and hand the request on."""
         if self._refused:
             return
         self._disarm()
@@ -136,7 +136,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
-        """Count the bytes of a body for as long as nobody proved to have sent it."""
+        """Count the bytes of a body until its sender is proven."""
         if self._refused:
             return
         self._body_at = self.loop.time()
@@ -149,7 +149,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request is here; the next may begin."""
+        """End a request; the next may begin."""
         if self._refused:
             return
         super().on_message_complete()
@@ -157,7 +157,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head, self._head_bytes = True, 0
 
     def on_response_complete(self) -> None:
-        """Release what the request held; do not wait long for a body that nobody wants."""
+        """Release the request's bytes; do not wait long for a body that nobody wants."""
         super().on_response_complete()
         if self._strangers:
             self._strangers.popleft().release()
@@ -167,23 +167,23 @@ class GuardedProtocol(HttpToolsProtocol):
             self._arm(_LINGER_S, self.transport.close)
 
     def pause_writing(self) -> None:
-        """Give a caller who does not read a while, and no longer."""
+        """Give a caller who does not read a limited time."""
         super().pause_writing()
         pause = self.guard.limits.answer_pause.total_seconds()
         self._unread = self.loop.call_later(pause, self._answer_late)
 
     def resume_writing(self) -> None:
-        """The caller reads again."""
+        """Stop that time limit: the caller reads again."""
         super().resume_writing()
         self._read()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close what is idle, even where the last answer was not read."""
+        """Close an idle connection, even if its last answer is unread."""
         super().timeout_keep_alive_handler()
         self._end_unread()
 
     def handle_websocket_upgrade(self) -> None:
-        """Hand the connection over to the WebSocket, which is counted as a chat from here on."""
+        """Hand the connection over to the WebSocket, which counts as a chat from here on."""
         self._upgraded = True
         self._disarm()
         self._read()
@@ -195,7 +195,7 @@ class GuardedProtocol(HttpToolsProtocol):
         return self._refused or self._upgraded or self.transport.is_closing()
 
     def _begin(self, body_time: float) -> None:
-        """Note who sends the request, and until when its body has to be here."""
+        """Note the request's sender and the deadline of its body."""
         address = self._peer
         forwarded = [v.decode("latin-1") for n, v in self.headers if n == b"x-forwarded-for"]
         if forwarded:
@@ -210,7 +210,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._refuse(408, "header_time")
 
     def _body_late(self) -> None:
-        """End a body that stands still or takes too long, unless it is us who do not read."""
+        """End a body that stalls or takes too long, unless the server itself has paused it."""
         now, pause = self.loop.time(), self.guard.limits.body_pause.total_seconds()
         due = self._body_at + pause
         if self.flow.read_paused:
@@ -226,7 +226,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.transport.abort()
 
     def _end_unread(self) -> None:
-        """See that a connection which is closing is closed: it waits for its last bytes."""
+        """Close a connection that is still waiting for its last bytes to leave."""
         self._arm(self.guard.limits.answer_pause.total_seconds(), self._answer_late)
 
     def _read(self) -> None:
@@ -235,7 +235,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._unread = None
 
     def _refuse(self, status: int, reason: str, *, counted: bool = False) -> None:
-        """Answer and close; what the application does for this caller ends."""
+        """Answer and close; this ends the application's work for this caller."""
         self._refused = True
         self._disarm()
         if not counted:

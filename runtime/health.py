@@ -38,7 +38,7 @@ class Health:
         self._checks[name] = check
 
     def note(self, name: str, check: Check) -> None:
-        """Add a check that is shown to people and decides nothing."""
+        """Add a check that people see and that does not decide readiness."""
         self._notes[name] = check
 
     def problems(self) -> dict[str, str]:

@@ -43,7 +43,7 @@ STATUS = {
 """HTTP status of a rejection code; all others are 400."""
 
 SOCKETS_LIMIT = 128 * 1024
-"""Largest frame of a WebSocket, in bytes: the longest line of a chat, every letter escaped."""
+"""Largest WebSocket frame in bytes: the longest line of a chat with every letter escaped."""
 
 _LOOPBACK = ("127.0.0.1", "::1")
 
@@ -77,7 +77,7 @@ async def on_rejected(request: HTTPConnection, error: Exception) -> Response:
 
 
 def too_many(wait: float) -> Response:
-    """Answer who tried too often; a right token is let in all the same."""
+    """Answer an address with too many wrong attempts; a right token still works."""
     return fault(429, "too_many", "too many wrong attempts from this address", wait)
 
 
@@ -100,8 +100,8 @@ async def on_bug(request: HTTPConnection, error: Exception) -> Response:
 
 
 async def on_gone(_request: HTTPConnection, _error: Exception) -> Response:
-    """Answer nobody: the caller left in the middle of the body."""
-    return fault(400, "http.400", "the body ended before its end")
+    """Make an answer that nobody reads: the caller left in the middle of the body."""
+    return fault(400, "http.400", "the body is incomplete")
 
 
 HANDLERS: dict[Any, Any] = {
@@ -135,7 +135,7 @@ def require(request: HTTPConnection, *tokens: str) -> None:
 
 
 def holder(request: HTTPConnection, **tokens: str) -> str:
-    """Return the name of the token that the request bears; raise Rejected when it bears none."""
+    """Return the name of the request's token; raise Rejected without a valid one."""
     require(request, *tokens.values())
     given = request.headers["authorization"].partition(" ")[2].strip()
     # The last one wins where two are the same: it has the most rights.
@@ -153,7 +153,7 @@ def may_see_personal(request: HTTPConnection, token: str) -> bool:
     if not given:
         return False
     if not same(given, token):
-        raise Rejected("token.wrong", f"the `{PERSONAL_HEADER}` has no right to personal numbers")
+        raise Rejected("token.wrong", f"the `{PERSONAL_HEADER}` gives no right to personal numbers")
     return True
 
 
@@ -213,7 +213,7 @@ class Server(uvicorn.Server):
 
 
 def _contained(app: ASGIApp) -> ASGIApp:
-    """Return the application; what its `on_bug` answered and logged is not raised once more."""
+    """Return the application, which does not raise a bug again that `on_bug` has answered."""
 
     async def contained(scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -227,7 +227,7 @@ def _contained(app: ASGIApp) -> ASGIApp:
 
 def server(app: ASGIApp, guard: Guard | None = None) -> Server:
     """Return a server of `app`; a connection that stays open holds the stop 3 s at most."""
-    # What strangers send that is no HTTP is theirs to mend: it fills no log.
+    # Bytes that are not HTTP are the stranger's mistake, and must not fill our log.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     config = uvicorn.Config(
         _contained(app),

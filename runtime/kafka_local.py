@@ -39,7 +39,7 @@ Configuration:
 """
 
 Progress = Callable[[int, int], None]
-"""Called before each jar with the bytes that are here already, and of how many."""
+"""Called before each jar with the bytes downloaded so far, and the bytes in all."""
 
 
 @dataclass(frozen=True)
@@ -99,14 +99,14 @@ def fetch(folder: Path, progress: Progress, jars: Sequence[Jar] | None = None) -
 
 
 class Shown:
-    """Shows how far the download is: on a terminal in one line that is written over, elsewhere in
-    a line each quarter."""
+    """Shows the download's progress: on a terminal in one line that it rewrites, elsewhere in
+    a line for each quarter."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream, self._quarter = stream, -1
 
     def __call__(self, done: int, of: int) -> None:
-        """Show bytes of bytes."""
+        """Show the bytes so far and in all."""
         text = f"downloading Apache Kafka: {done / 1e6:.0f} of {of / 1e6:.0f} MB ({done / of:.0%})"
         quarter, terminal = 4 * done // of, self._stream.isatty()
         if terminal:

@@ -271,7 +271,7 @@ class Supervisor:
             delay = 0.5 if time.monotonic() - born > _HEALTHY_S else delay
             child.restarts += 1
             self._say(
-                f"{child.name} ended ({describe_ending(code)}), starting it again in {delay:g} s; "
+                f"{child.name} ended ({describe_ending(code)}) and starts again in {delay:g} s; "
                 f"log: {self._home / 'log' / child.name}.log"
             )
             await asyncio.sleep(delay)

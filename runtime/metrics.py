@@ -78,16 +78,16 @@ METRICS: dict[Name, Metric] = {
     "santral_accept_duration_seconds": Metric(
         "histogram", "From the first byte of an input to Kafka's acknowledgement.", ("channel",)),
     "santral_parse_duration_seconds": Metric(
-        "histogram", "From a delivery's turn at a parser to its message; near the limit: look at "
+        "histogram", "From a delivery's start at a parser to its message; near the limit: look at "
         "what comes in.", ("where",)),
     "santral_parser_failures_total": Metric(
-        "counter", "Deliveries that a parser failed on, by code: each is a bug of ours or an "
+        "counter", "Deliveries on which a parser failed, by code: each is a bug of ours or an "
         "attack; the archive has its bytes.", ("channel", "code")),
     "santral_parsers_running": Metric("gauge", "Parser processes of this stage that are ready."),
     "santral_parser_restarts_total": Metric(
-        "counter", "Parser processes started again, by why the one before ended.", ("reason",)),
+        "counter", "Parser processes started again, by the last one's end.", ("reason",)),
     "santral_source_ready": Metric(
-        "gauge", "1 while a pulled source is read in time, else 0; it never decides /readyz.",
+        "gauge", "1 while a pulled source is read in time, else 0; never decides /readyz.",
         ("source",)),
     "santral_source_poll_age_seconds": Metric(
         "gauge", "Seconds since a pulled source was last read to its end; growing: it is stuck.",
@@ -121,7 +121,7 @@ METRICS: dict[Name, Metric] = {
     "santral_outcomes_written_total": Metric(
         "counter", "Outcomes acknowledged by Kafka, by kind.", ("kind",)),
     "santral_words_unknown_total": Metric(
-        "counter", "Records with a kind that this version does not know, passed over: upgrade it.",
+        "counter", "Records skipped because this version does not know their kind: upgrade it.",
         ("topic",)),
     "santral_replies_sent_total": Metric(
         "counter", "Replies handed over to the outside, by channel and result.",
@@ -141,13 +141,13 @@ METRICS: dict[Name, Metric] = {
         "counter", "What the watch told of incidents: opened, grown, closed.", ("status",)),
     "santral_chat_sessions_open": Metric("gauge", "Web chat connections open at this door."),
     "santral_callers_refused_total": Metric(
-        "counter", "Callers over a limit of [limits]; a jump: a flood, or a limit too low.",
+        "counter", "Callers over a limit of [limits]; a jump means a flood, or a limit too low.",
         ("reason",)),
     "santral_stage_stalled_total": Metric(
         "counter", "Times the watchdog found a position standing still with lag.", ("stage",)),
     "santral_bugs_caught_total": Metric(
-        "counter", "Records that a fault of ours cost their extras, by step; above 0: the log has "
-        "the traceback, and the router's are in triage with the flag router.bug.", ("step",)),
+        "counter", "Records whose extras a fault of ours cost, by step; above 0, the log has the "
+        "traceback, and the router's records are in triage with the flag router.bug.", ("step",)),
 }  # fmt: skip
 
 REGISTRY = CollectorRegistry()

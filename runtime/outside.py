@@ -29,7 +29,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _GONE = frozenset({400, 401, 403, 404, 410})
 
 
-# Special networks (IANA's registries) that Python's `is_global` takes for public ones: protocol
+# Special networks (IANA's registries) that Python's `is_global` calls public: protocol
 # assignments, the former 6to4 relays, and documentation.
 _SPECIAL = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
 

@@ -1,8 +1,8 @@
-"""Paths with one spelling: what could mean another path to whoever reads it next is 404.
+"""Paths with one reading: a path that the next program could read differently is 404.
 
 Before: a request as it came. After: the application's routes. Servers, proxies and frameworks
-disagree about dot segments, escaped slashes, backslashes and double escapes; no address of ours
-has any of them.
+disagree about dot segments, escaped slashes, backslashes and double escapes, and our own addresses
+never use them.
 """
 
 import re
@@ -33,7 +33,7 @@ class PlainPaths:
 
 
 def is_plain(raw_path: bytes) -> bool:
-    """Say whether a path as it came has one reading alone, and is UTF-8 once unescaped."""
+    """Say whether a raw path has exactly one reading, and is UTF-8 once unescaped."""
     if _AMBIGUOUS.search(raw_path):
         return False
     unescaped = re.sub(rb"%([0-9a-fA-F]{2})", lambda m: bytes.fromhex(m[1].decode()), raw_path)

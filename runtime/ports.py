@@ -1,7 +1,7 @@
 """The ports of the local profile: those of the settings, or free ones that the home remembers.
 
-Before: `santral up`. After: a port for each server that a person or another program speaks to; all
-that are taken are told in one error.
+Before: `santral up`. After: a port for each server that people or other programs use. One error
+names all ports that are taken.
 """
 
 import contextlib
@@ -17,15 +17,15 @@ from schemas.errors import Unavailable
 
 Choice = Literal["settings", "auto"]
 
-# Below the ports that systems lend to outgoing connections (Linux from 32768 on): one of those
-# could take a port between our choosing it and its owner's listening there.
+# Below the range of outgoing connections (Linux: from 32768 on), because one of those could take
+# a port between our choice and the server's start.
 _PORTS = range(20_000, 32_000)
 _given: set[int] = set()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ports:
-    """Where the servers of one profile listen."""
+    """The ports of one profile's servers."""
 
     kafka: int
     controller: int
@@ -51,7 +51,7 @@ _VARIABLES = {
 
 
 def free_port() -> int:
-    """Return a port of loopback that nobody listens on, each time another one."""
+    """Return a free port of loopback, a different one at each call."""
     while len(_given) < len(_PORTS):
         port = _PORTS[secrets.randbelow(len(_PORTS))]
         if port in _given:
@@ -63,7 +63,7 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Say whether a server could listen on this port of loopback now."""
+    """Say whether a server can listen on this port of loopback now."""
     with socket.socket() as made:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with contextlib.suppress(OSError):
@@ -76,7 +76,7 @@ def choose_ports(settings: Settings, choice: Choice) -> Ports:
     """Return the ports of this start; raise Unavailable with every one that is taken.
 
     `auto` takes free ports and writes them into the home, where later starts find them. A setting
-    that is not the default wins over what is remembered; 0 takes a free port for this start.
+    that differs from its default overrides a remembered port; 0 takes a free port for this start.
     """
     wanted = _wanted(settings)
     path = settings.home_path / "ports.json"
@@ -105,7 +105,7 @@ def _wanted(settings: Settings) -> dict[str, int]:
 
 
 def _remembered(path: Path) -> dict[str, int]:
-    """Return what an earlier `--ports auto` chose."""
+    """Return the ports that an earlier `--ports auto` chose."""
     try:
         told = json.loads(path.read_bytes())
     except (OSError, ValueError):

@@ -1,7 +1,7 @@
-"""Whether what a command needs is there, before it makes a client, a folder or a file.
+"""Checks that the servers of a command answer, before it makes a client, a folder or a file.
 
-Before: settings. After: nothing, or `Unavailable` in one sentence that says what to do. Each
-address gets one short try, so the answer comes at once.
+Before: settings. After: nothing, or `Unavailable` with one sentence that says what to do. Each
+address gets one short try, and the answer comes at once.
 """
 
 import socket
@@ -21,7 +21,7 @@ _PATIENCE_S = 0.7  # an address on loopback answers or refuses at once; others w
 
 
 def check_running(settings: Settings, *needs: Need) -> None:
-    """Raise Unavailable, with what to do, when one of these does not answer."""
+    """Raise Unavailable, with advice, when one of these does not answer."""
     missing = [need for need in needs if not is_reachable(settings, need)]
     if missing:
         places = ", ".join(f"{need} at {_place(settings, need)}" for need in missing)
@@ -32,14 +32,14 @@ ADVICE = "Start it with `make run`, or set SANTRAL_HOME to the folder of what ru
 
 
 def is_running(settings: Settings) -> bool:
-    """Say whether a local profile says of itself that it runs with this home."""
+    """Say whether a local profile has noted that it runs with this home."""
     return (settings.home_path / "access.json").is_file()
 
 
 def _running(settings: Settings) -> str:
     home = settings.home_path
     if is_running(settings):
-        return f"what runs with {home} is not whole"
+        return f"a part of what runs with {home} is down"
     return f"nothing runs with {home}" + ("" if home.is_dir() else " (there is no such folder)")
 
 
@@ -51,7 +51,7 @@ def _place(settings: Settings, need: Need) -> str:
 
 
 def is_reachable(settings: Settings, need: Need) -> bool:
-    """Say whether somebody listens there; of a file, whether the store's tables are in it."""
+    """Say whether a server listens at an address, or whether a file has the store's tables."""
     if need == "the store" and settings.store_url.startswith(_SQLITE):
         return _has_tables(Path(settings.store_url.removeprefix(_SQLITE)))
     return any(_connects(host, port) for host, port in _addresses(_url(settings, need)))

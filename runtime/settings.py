@@ -83,9 +83,9 @@ class Scan(Record, frozen=True, kw_only=True):
 
 
 class Parsers(Record, frozen=True, kw_only=True):
-    """The processes that parse what strangers send. A delivery may cost `cpu` seconds of CPU time
-    and half a second for each megabyte of it, and `memory_mb` megabytes of memory and 16 for each
-    megabyte of it; over that its process is ended, and the delivery goes on as `parser.limit`."""
+    """The processes that parse strangers' bytes. A delivery may cost `cpu` seconds of CPU time plus
+    half a second per megabyte, and `memory_mb` megabytes of memory plus 16 per megabyte. Over a
+    limit its process ends, and the delivery continues as `parser.limit`."""
 
     processes: Count = 2
     cpu: timedelta = timedelta(seconds=5)
@@ -290,7 +290,7 @@ def load(
 
 
 def names_broker(file: Path | None = None, environ: Mapping[str, str] | None = None) -> bool:
-    """Say whether the file or the environment says where Kafka is; else it is a guess of ours."""
+    """Say whether the file or the environment gives Kafka's address; otherwise it is our guess."""
     environ = os.environ if environ is None else environ
     _, tree = _read(file, environ)
     _override(tree, environ, [])
@@ -299,14 +299,16 @@ def names_broker(file: Path | None = None, environ: Mapping[str, str] | None = N
 
 
 def _read(file: Path | None, environ: Mapping[str, str]) -> tuple[Path, dict[str, Any]]:
-    """Return the settings file's path and what stands in it."""
+    """Return the settings file's path and its contents."""
     named = file or (Path(environ["SANTRAL_CONFIG"]) if environ.get("SANTRAL_CONFIG") else None)
     path = named or Path(FILE)
     if path.exists():
         try:
             return path, tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError([Problem(f"{path}: not TOML: {error}. Mend that line.")]) from error
+            raise ConfigError(
+                [Problem(f"{path} is not TOML: {error}. Correct that line.")]
+            ) from error
     if named:
         raise ConfigError([Problem(f"{path}: no such file. Give the right path by --config.")])
     return path, {}
@@ -339,7 +341,7 @@ def _running(tree: dict[str, Any], environ: Mapping[str, str]) -> None:
 
 
 def _signing_key(folder: Path) -> str:
-    """Return the signing key that `santral up` made; empty where there is none to read."""
+    """Return the signing key that `santral up` made, or an empty one where there is none."""
     try:
         return (folder / SIGNING_FILE).read_text().strip()
     except OSError:

@@ -1,7 +1,7 @@
-"""The link that signs a person in to the console once: what `santral up` prints.
+"""The link of `santral up` that signs a person in to the console once.
 
 Before: `up` makes one at its start, with the console's token. After: the console signs its first
-user in, within an hour; in a log or a browser's history it opens nothing any more.
+user in within an hour. Later the link opens nothing, for example from a browser's history.
 """
 
 import hmac
@@ -18,13 +18,13 @@ def make(token: str, nonce: str, now: datetime) -> str:
 
 
 def read(token: str, word: str, now: datetime) -> str | None:
-    """Return the nonce of a word that was made with this token and is not too old, else None."""
+    """Return the nonce of a fresh word that was made with this token, else None."""
     nonce, _, rest = word.partition(".")
     until, _, signature = rest.partition(".")
     due = _signature(token, nonce, until).encode()
     if not token or not hmac.compare_digest(due, signature.encode("utf-8", "replace")):
         return None
-    # The signature proves that `until` is a number of ours.
+    # The signature proves that we wrote `until`, and that it is a number.
     return nonce if now.timestamp() <= int(until) else None
 
 

@@ -23,7 +23,7 @@ Main = Callable[[Settings, Health, Clock, asyncio.Event], Awaitable[None]]
 
 
 def run(name: str, settings: Settings, main: Main) -> None:
-    """Run a stage to its end; its probes and metrics are served on a port of their own."""
+    """Run a stage to its end, and serve its probes and metrics on a separate port."""
     logs.configure(name, settings.log_level)
     _raise_file_limit()
     log = logs.get("runtime.stage")
@@ -57,7 +57,7 @@ def run(name: str, settings: Settings, main: Main) -> None:
 
 
 def _raise_file_limit() -> None:
-    """Let the process open the files that [limits] allows for: the default is often 1,024."""
+    """Let the process open as many files as [limits] needs: the default is often 1,024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:

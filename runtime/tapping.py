@@ -1,7 +1,7 @@
-"""Committed records of topics, as they come or up to what is there now.
+"""The committed records of topics, as they come or up to the present end.
 
-Before: `santral tap`. After: a function that gets each record's topic and value. It commits
-nothing and belongs to no group: a tap disturbs nobody.
+Before: `santral tap`. After: a function that gets each record's topic and value. A tap commits
+nothing and joins no group, so that it disturbs nobody.
 """
 
 import time
@@ -15,7 +15,7 @@ from schemas.errors import Unavailable
 
 _TIMEOUT_S = 5.0
 _NEW_TOPIC_S = 1.5
-_OPEN_S = 5.0  # a transaction of ours is open for some hundredths of a second
+_OPEN_S = 5.0  # our transactions are open for a few hundredths of a second
 _BATCH, _WAIT_S = 500, 0.1
 _BEGINNING, _END = -2, -1  # librdkafka's names of a partition's two ends
 
@@ -31,10 +31,11 @@ def tap(
     until_now: bool = False,
     count: int | None = None,
 ) -> None:
-    """Hand each record's topic and value to `emit`; end after `count`, or with `until_now` at the
-    end that the topics have when it begins. Without either it runs until it is interrupted.
+    """Hand each record's topic and value to `emit`.
 
-    Raises Unavailable when Kafka does not answer or has no such topic.
+    Ends after `count` records, or with `until_now` at the end that the topics have at the start.
+    Without either it runs until an interrupt. Raises Unavailable when Kafka does not answer or has
+    no such topic.
     """
     consumer = Consumer(
         rdkafka(
@@ -58,8 +59,7 @@ def tap(
 
 
 def _ends(consumer: Consumer, kafka: Kafka, topics: Sequence[str]) -> Places:
-    """Return where each partition of the topics ends now. A broker learns of a new topic, and of
-    who leads it, a moment late."""
+    """Return the end of each partition now; wait a moment for a new topic's leader."""
     until = time.monotonic() + _NEW_TOPIC_S
     while True:
         try:
@@ -112,11 +112,11 @@ def _read(
         if records:
             until = time.monotonic() + _OPEN_S
         elif left is not None and time.monotonic() > until:
-            return  # what lies before the end is in a transaction that nobody commits
+            return  # the rest before the end is in a transaction that nobody commits
 
 
 def _check_end(record: Message) -> None:
-    """Raise Unavailable unless the record only says that a partition ends here for now."""
+    """Raise Unavailable unless the record only marks the present end of a partition."""
     error = record.error()
     if error is None or error.code() == KafkaError._PARTITION_EOF or error.retriable():
         return
@@ -124,10 +124,10 @@ def _check_end(record: Message) -> None:
 
 
 def _is_last(record: Message, offset: int, end: int) -> bool:
-    """Say whether nothing before `end` comes any more.
+    """Say whether every record before `end` has come.
 
-    A partition may end in markers or in what was aborted, so that no record is the last one; and
-    what was committed a moment ago may lie before the end, but not be shown yet.
+    A partition may end in markers or aborted records, which never come. Records that were
+    committed a moment ago may still be invisible before the end.
     """
     error = record.error()
     if error is None:

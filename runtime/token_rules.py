@@ -1,8 +1,8 @@
-"""What access tokens have to be: long, different, and with a signing key.
+"""The rules for access tokens: they are long and different, and a signing key is set.
 
 Before: settings. After: `santral check`, `up` and the stages that need tokens refuse to start. A
-short token can be guessed; two equal ones give each holder the other's rights; with an empty
-signing key anybody can compute the keys of chat sessions.
+stranger can guess a short token. Two equal tokens give each holder the other's rights. With an
+empty signing key anybody can compute the keys of chat sessions.
 """
 
 import msgspec
@@ -15,7 +15,7 @@ _NEW = "`openssl rand -hex 24` makes one"
 
 
 def token_problems(tokens: Tokens) -> list[Problem]:
-    """Return what is wrong with the tokens that are set; an unset one opens nothing."""
+    """Return the faults of the tokens that are set; an unset one opens nothing."""
     given = {name: token for name, token in msgspec.structs.asdict(tokens).items() if token}
     problems = [
         Problem(
@@ -38,7 +38,7 @@ def token_problems(tokens: Tokens) -> list[Problem]:
 
 
 def signing_problems(tokens: Tokens) -> list[Problem]:
-    """Return what is wrong where there is no signing key."""
+    """Return the fault of a missing signing key."""
     if tokens.signing:
         return []
     text = "[tokens] signing is empty: chats and mails could be forged. Set SANTRAL_TOKENS__SIGNING"

@@ -1,6 +1,6 @@
-"""The HTTP contract of door and desk: the bodies in and out.
+"""The HTTP contract of door and desk: the bodies of requests and answers. Pure.
 
-Before: nothing. After: door and desk decode by it; openapi.py documents it. Pure.
+Before: nothing. After: door and desk decode these Structs, and openapi.py documents them.
 """
 
 from typing import Annotated, Literal
@@ -15,8 +15,8 @@ from schemas.message import TEXT_LIMIT, Message
 from schemas.outcome import Outcome
 
 PERSONAL_HEADER = "Personal-Token"
-"""The header of who may see personal numbers: with the token `personal` as its value, answers show
-them in the clear, and every message that was shown so gets an Outcome `revealed`."""
+"""The header of the right to personal numbers. With the token `personal` as its value, answers
+show the numbers unmasked, and each message shown that way gets an Outcome `revealed`."""
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_LIMIT)]
 Short = Annotated[str, msgspec.Meta(max_length=512)]

@@ -1,7 +1,7 @@
-"""Digits that stand together in a text, with the separators that people put between them. Pure.
+"""Runs of digits in a text, with the separators that people put between them. Pure.
 
-Before: a text. After: personal_numbers.py and the router look for numbers in the runs. A run is
-read once, and each of its numbers begins and ends with a group: cost grows with the text's length.
+Before: a text. After: personal_numbers.py and the router look for numbers in the runs. A number
+begins and ends with a group, and a run is read once, so that the cost is linear in the text.
 """
 
 import re
@@ -14,18 +14,17 @@ SEPARATORS = (
     r"\-\u2010-\u2015\u2212\ufe58\ufe63\uff0d"  # hyphens, dashes, minus
     r"_/\\\u2044\u2215\uff0f()"
 )
-"""What people and programs put between the groups of a number, as a class of a pattern."""
+"""The separators between the groups of a number, as a character class of a pattern."""
 
 GAP = rf"(?:[{SEPARATORS}]{{0,4}}|[ \t]{{0,4}}\r?\n[ \t>]{{0,8}})"
-"""A pattern of what may stand between two characters of one number: a line break of a quotation,
-too."""
+"""A pattern for the space between two characters of one number, also across quoted lines."""
 
 _RUN = re.compile(rf"\d(?:{GAP}\d)*")
 _GROUP = re.compile(r"\d+")
 
 
 class Run(NamedTuple):
-    """Groups of digits of a text that only separators part.
+    """Groups of digits in a text with only separators between them.
 
     `digits` are all of them in ASCII. Group `i` is `digits[offsets[i]:offsets[i + 1]]` and begins
     at `starts[i]` of the text.
@@ -45,7 +44,7 @@ class Run(NamedTuple):
         return [self.offsets[i + 1] - self.offsets[i] for i in range(first, last)]
 
     def gaps(self, first: int, last: int) -> list[str]:
-        """Return what stands between the groups from `first` to before `last`."""
+        """Return the separators between the groups from `first` to before `last`."""
         return [self.text[self.end(i) : self.starts[i + 1]] for i in range(first, last - 1)]
 
     def windows(self, first: int, lengths: Iterable[int]) -> Iterator[tuple[int, str]]:

@@ -1,13 +1,13 @@
 """The error tree, and the codes that Rejected may carry.
 
 SantralError
- ├── Rejected(code)     this one can never go on: to dead.v1, the line moves on
- ├── Retry(after)       not now: the offset stays, try again after so many seconds
+ ├── Rejected(code)     never acceptable: it goes to dead.v1, and the line moves on
+ ├── Retry(after)       not now: the offset stays, with another try after these seconds
  ├── ConfigError        the configuration is wrong: all problems at once
  └── Unavailable        something Santral needs to start is missing: says what to do
 
-Anything else is a bug: it costs that record its extras, is counted and logged with its traceback,
-and never takes a customer's message off the road. Pure.
+Any other exception is a bug. The stage counts it and logs its traceback. The bug costs the record
+its extras, but never loses a customer's message. Pure.
 """
 
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ CODES: dict[str, str] = {
     "mime.empty": "a mail without a single byte of header or body",
     "mime.undecodable": "no parser can make anything of the mail",
     "parser.bug": "a parser failed on the delivery; the log has the traceback",
-    "parser.limit": "a parser went over its limit of time or memory, or crashed",
+    "parser.limit": "a parser exceeded its limit of time or memory, or crashed",
     "mail.too_large": "the mail is larger than the account accepts",
     "json.malformed": "the body is not JSON",
     "json.invalid": "the JSON does not have the shape that is asked for",
@@ -60,7 +60,7 @@ CODES: dict[str, str] = {
     "reply.forbidden": "the source takes no answer there",
     "reply.too_late": "the time in which the source takes an answer is over",
     "reply.too_long": "the answer is longer than the source takes",
-    "reply.unsafe": "the answer can't be written so that it says only what was meant",
+    "reply.unsafe": "the answer can't be written safely: a quoted text would change its meaning",
     "reply.bug": "a fault of ours while sending; the log has the traceback",
     "reply.loop": "the loop guard held the answer back",
     "message.unknown": "no such message is known",

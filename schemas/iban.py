@@ -35,7 +35,7 @@ _NOT_BARE = re.compile(r"[^0-9A-Z]")
 
 
 def find_ibans(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the places of the IBANs of a text whose country, length and check digits hold.
+    """Yield the spans of a text's IBANs whose country, length and check digits are valid.
 
     A word may touch an IBAN ("IBANTR33…", "…26'ya"), a further digit may not.
     """
@@ -64,6 +64,6 @@ def bare_iban(text: str) -> str:
 
 
 def iban_holds(value: str) -> bool:
-    """Say whether a bare IBAN's check digits hold (mod 97)."""
+    """Say whether a bare IBAN's check digits are valid (mod 97)."""
     moved = value[4:] + value[:4]
     return int(moved.translate(_VALUES)) % 97 == 1

@@ -1,8 +1,8 @@
-"""Personal numbers out of whatever leaves: texts, records, JSON. Pure.
+"""Masks personal numbers in texts, records and JSON before people see them. Pure.
 
-Before: anything with texts in it. After: pages, API, command line, logs, search index. A masked
-text is as long as it was: places of evidence stay right. Clear are messages.v1, the queues, the
-archive, and answers to the customer.
+Before: any value with texts in it. After: pages, API, command line, logs, search index. Masking
+keeps a text's length, so that evidence offsets stay right. messages.v1, the queues, the archive
+and answers to the customer are not masked.
 """
 
 import re
@@ -23,14 +23,14 @@ SHOWN = 3
 
 _SHORTEST = 10  # characters of a tax number
 _OURS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{32,64}")
-"""Our own ids and hashes: chance may put a valid number into one, and a masked id finds nothing."""
+"""Our own ids and hashes. One may contain a valid number by chance, but a masked id is useless."""
 
 _NEVER_TYPED = frozenset({"id", "conversation", "lease", "sha256", "accepted_by"})
-"""Fields that hold what we made ourselves, whatever a stranger sends."""
+"""Fields whose values we make ourselves, whatever a stranger sends."""
 
 
 def mask_personal_numbers(text: str) -> str:
-    """Return the text with every personal number masked but for its last three characters."""
+    """Return the text with every personal number masked except its last three characters."""
     if len(text) < _SHORTEST or _OURS.fullmatch(text):
         return text
     places = find_personal_numbers(text)
@@ -46,7 +46,7 @@ def mask_personal_numbers(text: str) -> str:
 
 
 def mask_number(number: str) -> str:
-    """Return a number as it was written, its separators too, with only the last three readable."""
+    """Return a number with its separators, and only its last three characters readable."""
     hidden = sum(c.isalnum() for c in number) - SHOWN
     made = []
     for char in number:
@@ -56,7 +56,7 @@ def mask_number(number: str) -> str:
 
 
 def mask_record(record: R) -> R:
-    """Return a record with every text in it masked, however deep it stands."""
+    """Return a record with every text in it masked, at any depth."""
     changed = {}
     for name in record.__struct_fields__:
         if name in _NEVER_TYPED:
@@ -85,7 +85,7 @@ def mask_value(value: Any) -> Any:
 
 
 def mask_json(data: bytes | str) -> str:
-    """Return a JSON value with every text in it masked; what is no JSON is masked as a text."""
+    """Return a JSON value with every text masked; mask anything that is not JSON as a text."""
     try:
         value = msgspec.json.decode(data)
     except msgspec.DecodeError:
@@ -95,7 +95,7 @@ def mask_json(data: bytes | str) -> str:
 
 
 def mask_message(message: Message, decision: Decision | None = None) -> Message:
-    """Return a message masked, with what its decision names as personal besides."""
+    """Return a message masked, including the personal entities of its decision."""
     masked = mask_record(message)
     if decision is None:
         return masked
@@ -136,7 +136,7 @@ def mask_outcome(outcome: Outcome) -> Outcome:
 
 
 def decided_text(message: Message) -> str:
-    """Return the text that places of entities and evidence count in."""
+    """Return the text to which the offsets of entities and evidence refer."""
     return f"{message.subject}\n{message.text}" if message.subject else message.text
 
 

@@ -1,4 +1,4 @@
-"""The one table of HTTP operations, and the OpenAPI document that is made of it. Pure.
+"""The table of all HTTP operations, and the OpenAPI document made from it. Pure.
 
 Before: the bodies of api.py. After: door and console serve the document.
 """
@@ -50,7 +50,7 @@ class Operation:
 
     @property
     def answers(self) -> tuple[type[Record], ...]:
-        """The Structs that it may answer with."""
+        """The Structs of its answers."""
         if isinstance(self.answer, UnionType):
             return get_args(self.answer)
         return () if self.answer is None else (self.answer,)
@@ -141,7 +141,7 @@ OPERATIONS = (
         "post",
         f"{_ITEM}/escalate",
         "desk",
-        "Raise it, in this department or another",
+        "Escalate it, in this department or another",
         MoveIn,
         Done,
         200,
@@ -197,10 +197,10 @@ OPERATIONS = (
             _DESK_ERRORS,
         )
         for verb, told in (
-            ("confirm", "Say that it is one: its messages become still more urgent"),
-            ("dismiss", "Say that it is none: it opens no more while it lasts"),
-            ("close", "Say that it is over"),
-            ("merge", "Say that it is part of another"),
+            ("confirm", "Confirm it: its messages become more urgent"),
+            ("dismiss", "Dismiss it: it does not open again while it lasts"),
+            ("close", "End it"),
+            ("merge", "Merge it into another"),
             ("answer", "Send all of its customers a holding text"),
         )
     ),
@@ -210,7 +210,7 @@ _SENTENCES = {
     400: "malformed or invalid: code, text and the path of the fault",
     401: "no or wrong token",
     404: "unknown",
-    409: "the lease is no longer held, or the incident is ended",
+    409: "the lease is lost, or the incident has ended",
     413: "too large: the limit is in the text",
     503: "Kafka or Redis is away: try again after Retry-After seconds",
 }
@@ -267,7 +267,7 @@ _PERSONAL_PARAMETER = {
     "name": PERSONAL_HEADER,
     "in": "header",
     "required": False,
-    "description": "The token of who may see personal numbers; each look is an outcome `revealed`.",
+    "description": "The token for personal numbers; each use is an outcome `revealed`.",
     "schema": {"type": "string"},
 }
 

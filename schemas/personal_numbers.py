@@ -1,8 +1,8 @@
-"""Numbers that belong to a person: identity, tax and card numbers and IBANs, in any text. Pure.
+"""Finds a person's numbers in a text: identity, tax and card numbers and IBANs. Pure.
 
-Before: a text that is shown or decided on. After: what shows it masks them, the router names them
-as entities. A number counts only when its check digits hold. All are found, however many there are,
-with every separator people use; cost grows with the text's length.
+Before: a text to show or to decide on. After: masking.py masks them, and the router lists them as
+entities. A number counts only when its check digits are valid. Every separator that people use is
+allowed, and the cost is linear in the text.
 Source: NVI (identity number), GIB (tax number), ISO/IEC 7812 (cards), ISO 13616 (IBAN).
 """
 
@@ -15,7 +15,7 @@ from schemas.iban import find_ibans
 
 
 class PersonalNumber(NamedTuple):
-    """A number of a person: its kind, as schemas.decision.PERSONAL names them, and its place."""
+    """A person's number: its kind, one of schemas.decision.PERSONAL, and its span."""
 
     kind: str
     start: int
@@ -24,7 +24,7 @@ class PersonalNumber(NamedTuple):
 
 _DIGIT = re.compile(r"\d")
 _LEAST_DIGITS = 10  # of a tax number, the shortest of all
-_NEAR = 60  # characters in which a word that says what a number is stands before it
+_NEAR = 60  # characters before a number in which a word may name its kind
 _CARD_LENGTHS = (
     (re.compile("4"), (16, 13, 19)),  # Visa
     (re.compile("5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720"), (16,)),  # Mastercard
@@ -35,14 +35,14 @@ _CARD_LENGTHS = (
     (re.compile("5018|5020|5038|5893|6304|6759|676[1-3]"), (16, 13, 14, 15, 17, 18, 19)),  # Maestro
     (re.compile("50|5[6-8]|6"), (16, 17, 18, 19)),  # Discover, UnionPay, Troy, more of Maestro
 )
-"""How a card's number begins, and how many digits it then may have, the commonest first."""
+"""First digits of card numbers, and the lengths they may have, the commonest first."""
 
 _LINE_BREAKS = 1  # within one number: more of them are a list
 _DOUBLED = str.maketrans("0123456789", "0246813579")
 
 
 class _Kind(NamedTuple):
-    """A kind of number with check digits, and what has to stand before it."""
+    """A kind of number with check digits, and the words that must precede it."""
 
     name: str
     length: int
@@ -51,7 +51,7 @@ class _Kind(NamedTuple):
 
 
 def find_personal_numbers(text: str) -> list[PersonalNumber]:
-    """Return all personal numbers of a text, in its order; none overlaps another."""
+    """Return all personal numbers of a text in order, without overlaps."""
     if len(_DIGIT.findall(text)) < _LEAST_DIGITS:
         return []
     found = [PersonalNumber("iban", start, end) for start, end in find_ibans(text)]
@@ -65,7 +65,7 @@ def find_personal_numbers(text: str) -> list[PersonalNumber]:
 
 
 def without(text: str, numbers: list[PersonalNumber]) -> str:
-    """Return a text of the same length in which nothing of these numbers is left."""
+    """Return a text of the same length with these numbers blanked."""
     pieces, at = [], 0
     for number in numbers:
         pieces += [text[at : number.start], "\0" * (number.end - number.start)]
@@ -86,7 +86,7 @@ def _find_cards(run: Run) -> Iterator[PersonalNumber]:
 
 
 def _is_laid_out_as_card(run: Run, first: int, behind: int) -> bool:
-    """Say whether the groups are such as people make: four digits and more, or all alike."""
+    """Say whether people write such groups: four digits or more, or all of one length."""
     *sizes, last = run.sizes(first, behind)
     broken = run.text[run.starts[first] : run.end(behind - 1)].count("\n")
     alike = not sizes or (len(set(sizes)) == 1 and last <= sizes[0])
@@ -94,7 +94,7 @@ def _is_laid_out_as_card(run: Run, first: int, behind: int) -> bool:
 
 
 def _find_checked(run: Run, kind: _Kind, taken: list[PersonalNumber]) -> Iterator[PersonalNumber]:
-    """Yield the numbers of a kind that overlap nothing that is taken."""
+    """Yield the numbers of a kind that do not overlap a taken span."""
     group, others = 0, iter([*taken, PersonalNumber("", len(run.text), len(run.text))])
     other = next(others)
     while group < len(run.starts):
@@ -129,25 +129,25 @@ def _card_lengths(beginning: str) -> tuple[int, ...]:
 
 
 def _luhn_holds(digits: str) -> bool:
-    """Say whether the check digit of a card's number holds (ISO/IEC 7812)."""
+    """Say whether a card number's check digit is valid (ISO/IEC 7812)."""
     total = sum(map(int, digits[-1::-2])) + sum(map(int, digits[-2::-2].translate(_DOUBLED)))
     return total % 10 == 0
 
 
 def card_holds(digits: str) -> bool:
-    """Say whether digits begin as a card's do, are as many, and their check digit holds."""
+    """Say whether digits have a card number's first digits, length and check digit."""
     return len(digits) in _card_lengths(digits[:4]) and _luhn_holds(digits)
 
 
 def identity_holds(digits: str) -> bool:
-    """Say whether both check digits of a Turkish identity number hold (NVI)."""
+    """Say whether both check digits of a Turkish identity number are valid (NVI)."""
     d = list(map(int, digits))
     tenth = (sum(d[0:9:2]) * 7 - sum(d[1:8:2])) % 10
     return d[0] != 0 and d[9] == tenth and d[10] == sum(d[:10]) % 10
 
 
 def tax_holds(digits: str) -> bool:
-    """Say whether the check digit of a Turkish tax number holds (GIB)."""
+    """Say whether a Turkish tax number's check digit is valid (GIB)."""
     total = 0
     for place, digit in enumerate(map(int, digits[:9])):
         shifted = (digit + 9 - place) % 10
@@ -158,7 +158,7 @@ def tax_holds(digits: str) -> bool:
 
 _KINDS = (
     _Kind("identity_number", 11, identity_holds, re.compile("")),
-    # Every tenth number of ten digits has the right check digit: a word has to say what it is.
+    # One in ten numbers of ten digits has a valid check digit, so a word has to name its kind.
     _Kind("tax_number", 10, tax_holds, re.compile(r"vergi|vkn|\btax\b", re.IGNORECASE)),
 )
 
