@@ -1,7 +1,7 @@
-"""Floods before proof: what a door holds and still answers while strangers try to fill it.
+"""Floods before proof: the door's memory and answers while strangers try to fill it.
 
-Each flood runs against the same door, on a real Kafka: what the door's memory was before, at its
-highest and afterwards, how long the slowest /livez took meanwhile, and what became of the callers.
+Each flood runs against the same door, on a real Kafka. The bench measures the door's memory before,
+at its highest and afterwards, the slowest /livez meanwhile, and the callers' fate.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ class Target:
         return round(self.process.memory_info().rss / MIB, 1)
 
     def watch(self, over: threading.Event) -> None:
-        """Note the highest memory and the slowest probe, in a thread, until it is over."""
+        """Record the highest memory and the slowest probe, in a thread, until the flood ends."""
         while not over.wait(0.1):
             self.peak = max(self.peak, self.process.memory_info().rss)
             began = time.perf_counter()
@@ -61,7 +61,7 @@ class Target:
             self.slowest = max(self.slowest, time.perf_counter() - began)
 
     async def ask(self, sent: bytes) -> int:
-        """Send a request; return the answer's status, 0 where there is none."""
+        """Send a request; return the answer's status, or 0 without an answer."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             with contextlib.suppress(ConnectionError):
@@ -222,7 +222,7 @@ async def _measure(target: Target) -> dict[str, Any]:
 
 
 def run() -> dict[str, Any]:
-    """Flood a door of its own."""
+    """Flood a separate door."""
     with broker() as settings:
         port, lmtp = free_port(), free_port()
         environ = {

@@ -1,7 +1,7 @@
-"""What strangers can do to the door: the longest /livez answer while hostile mail comes in.
+"""Hostile mail against the door: the longest /livez answer while it comes in.
 
-Hostile mails come by LMTP and over HTTP while /livez is asked every 10 ms; plain mails too, for
-comparison. Beside it the cost of the parser processes on plain mail, against parsing in place.
+Hostile mails come by LMTP and over HTTP while a thread requests /livez every 10 ms; plain mails
+serve for comparison. The bench also compares the cost of parser processes with parsing in place.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ _MANY = b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n'
 
 
 def hostile() -> dict[str, bytes]:
-    """Return mails that cost, or cost once, far more than their size lets expect."""
+    """Return mails that cost, or did cost, far more than their size suggests."""
     nested = b"".join(
         b"--b%d\r\nContent-Type: multipart/mixed; boundary=b%d\r\n\r\n" % (n, n + 1)
         for n in range(1000)
@@ -62,7 +62,7 @@ def hostile() -> dict[str, bytes]:
 
 
 class Livez:
-    """Asks /livez again and again in a thread; knows the longest answer."""
+    """Requests /livez repeatedly in a thread, and keeps the longest answer time."""
 
     def __init__(self, port: int) -> None:
         self._url, self._stop = f"http://127.0.0.1:{port}/livez", threading.Event()
@@ -85,14 +85,14 @@ class Livez:
                 self.seconds.append(time.perf_counter() - began)
 
     def longest_ms(self) -> int:
-        """Return the longest answer so far, and forget all."""
+        """Return the longest answer time so far, and start again."""
         longest, self.seconds = max(self.seconds, default=0.0), []
         return round(longest * 1000)
 
 
 @contextlib.contextmanager
 def _door() -> Iterator[tuple[psutil.Process, int, int]]:
-    """A door with LMTP on a broker of its own: its process and ports."""
+    """A door with LMTP on a separate broker: its process and ports."""
     with broker() as settings:
         port, lmtp = free_port(), free_port()
         config = Path(settings.home) / "santral.toml"
@@ -130,7 +130,7 @@ def _by_lmtp(port: int, mails: list[bytes]) -> None:
     with smtplib.LMTP("127.0.0.1", port, timeout=300) as client:
         client.ehlo_or_helo_if_needed()
         for raw in mails:
-            with contextlib.suppress(smtplib.SMTPException):  # what it answers is not measured
+            with contextlib.suppress(smtplib.SMTPException):  # its answer is not measured
                 client.sendmail("biri@yabanci.example", [_TO], raw)
 
 

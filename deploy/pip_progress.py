@@ -1,7 +1,7 @@
-"""Runs pip and shows how far it is: packages and megabytes in one line instead of silence.
+"""Runs pip and shows its progress: packages and megabytes in one line instead of silence.
 
-Before: deploy/venv.sh. After: pip's own exit code; where it failed, the last lines that it wrote.
-Standard library only: it runs before anything is installed.
+Before: deploy/venv.sh. After: pip's own exit code and, where pip failed, its last lines. It uses
+only the standard library, because it runs before anything is installed.
 
     python deploy/pip_progress.py REQUIREMENTS SITE_PACKAGES PIP_COMMAND…
 """
@@ -20,7 +20,7 @@ _EVERY_S = 1.0 if sys.stdout.isatty() else 10.0
 
 
 class Progress:
-    """What pip did so far, as it says itself, and what lies in the folder that it fills."""
+    """Pip's progress, from its own output and from the folder that it fills."""
 
     def __init__(self, requirements: Path, folder: Path) -> None:
         self.last: deque[str] = deque(maxlen=20)
@@ -30,7 +30,7 @@ class Progress:
         self._shown = ""
 
     def read(self, line: str) -> None:
-        """Take one line of pip's."""
+        """Take one line of pip's output."""
         self.last.append(line)
         self._collected += line.startswith("Collecting ")
         if size := _SIZE.match(line):
@@ -39,7 +39,7 @@ class Progress:
             self._unpacking = line.count(",") + 1
 
     def show(self) -> None:
-        """Write the line, over the one before where that can be done."""
+        """Write the line; on a terminal it replaces the line before."""
         text = f"  {self._text()}, {time.monotonic() - self._began:.0f} s"
         if sys.stdout.isatty():
             sys.stdout.write("\r" + text.ljust(len(self._shown)))

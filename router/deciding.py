@@ -1,8 +1,7 @@
-"""One record decided and encoded, whatever is wrong with our code: never an exception, but for
-what is away.
+"""Decides and encodes one record, and survives every fault in our code; only an outage raises.
 
 Before: run.py decoded a record of messages.v1 or outcomes.v1. After: run.py produces the values.
-What is encoded here is whole: run.py never writes a half of a decision.
+A result here is complete, so that run.py never writes half of a decision.
 """
 
 from collections import Counter
@@ -32,10 +31,10 @@ Made = Decided | ConversationState | None
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What follows from a record: a decision with its records' values, a new state, or nothing.
+    """The result of a record: a decision with its records' values, a new state, or nothing.
 
-    `before` is the conversation's state until then; `faulted` tells that a fault of ours kept the
-    record from being decided as it should be.
+    `before` is the conversation's state until then. `faulted` says that a fault of ours prevented
+    the proper decision.
     """
 
     made: Made
@@ -46,15 +45,15 @@ class Result(msgspec.Struct, frozen=True):
 
 
 class FaultRuns:
-    """Faults in a row in each partition: `limit` of them are an alarm, and stop nothing, since
-    triage has every message."""
+    """Counts faults in a row in each partition. `limit` of them raise an alarm, but stop nothing,
+    since triage has every message."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._runs: Counter[tuple[str, int]] = Counter()
 
     def note(self, place: tuple[str, int], *, faulted: bool) -> None:
-        """Note how a record of a partition was decided; log the alarm once a run."""
+        """Count a record of a partition; log the alarm once for each run of faults."""
         self._runs[place] = self._runs[place] + 1 if faulted else 0
         if self._runs[place] == self._limit:
             log.error("router.faults", topic=place[0], partition=place[1], bad=self._limit)
@@ -63,9 +62,9 @@ class FaultRuns:
 def decide_record(
     record: Message | Outcome, look: Look, policy: Policy, now: datetime, read: Read | None = None
 ) -> Result:
-    """Decide a record; raise Rejected(router.bug) only where not even triage can have it.
+    """Decide a record; raise Rejected(router.bug) only when not even triage can have it.
 
-    `look` returns the conversation's state; its Unavailable is raised on.
+    `look` returns the conversation's state. Its Unavailable passes through.
     """
     state: ConversationState | None = None
     with guard(log, STEP, id=record.id) as reading:
@@ -82,8 +81,10 @@ def decide_record(
 
 
 def read_together(batch: Sequence[Message], policy: Policy) -> list[Read | None]:
-    """Return what is read of each message of a batch; None for all of it where a fault of ours in
-    one is in the way, since each is then read alone."""
+    """Return the reading of each message of a batch.
+
+    A fault of ours in one of them gives None for all of the batch: each is then read alone.
+    """
     try:
         return list(readings(batch, policy))
     except Exception:

@@ -1,8 +1,8 @@
-"""Things found in the text, with their places: addresses, phones, numbers, amounts, dates.
+"""Finds entities in a text, with their spans: addresses, phones, numbers, amounts, dates. Pure.
 
-Before: decide.py. After: Decision.entities. Numbers with a check digit count only when it holds;
-those that belong to a person (identity, tax, IBAN, card) are masked but for their last characters.
-A brand's own patterns ([router] patterns) go first. Cost grows with the text's length. Pure.
+Before: decide.py. After: Decision.entities. A number with a check digit counts only when the digit
+is valid. Personal numbers (identity, tax, IBAN, card) are masked except their last characters. A
+brand's own patterns ([router] patterns) go first. The cost is linear in the text.
 """
 
 import datetime as dt
@@ -86,10 +86,10 @@ LIMIT = 20
 
 
 def entities(text: str, folded: str, own: Sequence[Pattern] = ()) -> tuple[Entity, ...]:
-    """Return what is found, in the order of the text; `folded` is the text folded.
+    """Return the entities in the order of the text; `folded` is the folded text.
 
-    What a kind needs is looked for before its pattern is: most texts have little of it. Each place
-    is one thing, the surest first.
+    A cheap test runs before each kind's pattern, because most texts have few kinds. Each span
+    belongs to one entity, and the surest kind goes first.
     """
     found = _Found(text)
     for kind, pattern in own:
@@ -117,18 +117,18 @@ def entities(text: str, folded: str, own: Sequence[Pattern] = ()) -> tuple[Entit
 
 
 class _Found:
-    """Entities of a text, and which of its characters are theirs."""
+    """The entities of a text, and the characters that they cover."""
 
     def __init__(self, text: str) -> None:
         self.all: list[Entity] = []
         self._taken = bytearray(len(text))
 
     def is_free(self, start: int, end: int) -> bool:
-        """Say whether nothing was found there."""
+        """Say whether no entity covers a span."""
         return self._taken.find(1, start, end) < 0
 
     def keep(self, kind: str, value: str, start: int, end: int) -> None:
-        """Keep what was found there."""
+        """Add an entity and cover its span."""
         self.all.append(Entity(kind=kind, value=value, start=start, end=end))
         self._taken[start:end] = b"\1" * (end - start)
 
@@ -145,8 +145,8 @@ def _add_long(text: str, found: _Found) -> None:
 
 
 def _add_taxes(text: str, found: _Found) -> None:
-    """Add tax numbers of which the text does not say that they are: every tenth number of ten
-    digits has the right check digit, so that any other word for it goes first."""
+    """Add tax numbers that the text does not name as such. One in ten numbers of ten digits has a
+    valid check digit, so that every other kind goes first."""
     for match in _TEN.finditer(text):
         start, end = match.span()
         behind_digit = start > 0 and text[start - 1].isdigit()

@@ -1,7 +1,7 @@
-"""The decision of a record that a fault of ours kept from being decided: triage gets it. Pure.
+"""The decision on a record whose handling met a fault of ours: triage gets it. Pure.
 
 Before: deciding.py caught an exception. After: run.py writes this decision like any other. It reads
-nothing but the message's and the state's own fields, so that the fault does not come a second time.
+only the message's and the state's own fields, so that the fault does not happen a second time.
 """
 
 import msgspec
@@ -17,10 +17,10 @@ from schemas.message import Message, fitted
 from schemas.outcome import MOVES, Outcome
 
 FLAG = "router.bug"
-"""The flag of such a decision, the code of a dead letter where even that failed."""
+"""The flag of such a decision, and the code of a dead letter where even triage failed."""
 
 PRIORITY = BASE + 20
-"""Above an ordinary message: nobody has read how urgent it is."""
+"""Above an ordinary message, because its urgency is unknown."""
 
 
 def triage_message(
@@ -38,7 +38,7 @@ def triage_message(
     action: Action = "triage" if waits else "automatic"
     decision = _decision(message, state, policy, now, action, tuple(flags))
     after = _next_state(message, state, decision, now)
-    # An edit or a reaction to what nobody works on opens no work here either.
+    # As elsewhere, an edit or a reaction opens no work unless somebody works on its message.
     if not waits or (message.event is not None and not live):
         return decision, after, None
     return decision, after, _work_item(fitted(message), decision, policy, now)
@@ -47,7 +47,7 @@ def triage_message(
 def triage_move(
     outcome: Outcome, state: ConversationState | None, policy: Policy, now: Time
 ) -> tuple[Decision, ConversationState | None, WorkItem] | None:
-    """Return what follows from a move that could not be applied, None when nothing was moved."""
+    """Return the result of a move that could not be applied, None for an outcome without one."""
     if outcome.kind not in MOVES or outcome.moved is None:
         return None
     if state is not None and states.has_seen(state, outcome.id):
@@ -107,7 +107,7 @@ def _work_item(message: Message, decision: Decision, policy: Policy, now: Time) 
 def _next_state(
     message: Message, state: ConversationState | None, decision: Decision, now: Time
 ) -> ConversationState:
-    """Return the state after the message: a department keeps the conversation that it has."""
+    """Return the state after the message; a department keeps its conversation."""
     quiet = decision.action == "automatic" or (message.event is not None and state is None)
     sender = _sender(message)
     if state is None or state.status == "quiet":
@@ -143,7 +143,7 @@ def _sender(message: Message) -> str:
 
 
 def _is_stranger(message: Message, state: ConversationState) -> bool:
-    """Return whether somebody new writes into a conversation by mail."""
+    """Say whether a new person writes into a conversation by mail."""
     if message.kind != "mail" or message.event is not None or not state.participants:
         return False
     return _sender(message) not in state.participants

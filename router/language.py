@@ -76,7 +76,7 @@ _ENDINGS = (
     "dugum", "mamis", "memis", "acak", "ecek", "lik", "luk", "imiz", "umuz", "siniz", "sunuz",
 )  # fmt: skip
 _TURKISH = frozenset("şğ")
-"""Not ı and İ: they come and go when a text is put in capitals or small letters."""
+"""Without ı and İ, which appear and disappear when a text changes its case."""
 
 _OTHERS = frozenset("əƏňýäåæøßñãõéèêëàáóòíìúùąęćłńśżźčšžřůěőűșțþð")
 _LETTERS = _TURKISH | _OTHERS

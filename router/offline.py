@@ -28,7 +28,7 @@ AT_ONCE = 1000
 """Lines that are decided together."""
 
 Repair = Callable[[Message], Message]
-"""What ingest does to the letters of every message; stages do not import one another."""
+"""The repair that ingest applies to each message's letters; stages never import one another."""
 
 
 def unrepaired(message: Message) -> Message:
@@ -139,7 +139,7 @@ def trial(settings: Settings, repair: Repair = unrepaired) -> Callable[[str], De
 def _decided(
     message: Message, state: ConversationState | None, by: Policy, read: Read | None = None
 ) -> Decided:
-    """Decide as the router does: a fault of ours puts the message into triage."""
+    """Decide as the router does: a fault of ours sends the message to triage."""
     made = decide_record(message, lambda: state, by, message.received_at, read).made
     assert isinstance(made, Decided)
     return made

@@ -1,7 +1,7 @@
-"""Telephone numbers in a text, as people write them -> E.164, with their places. Pure.
+"""Telephone numbers in a text, as people write them -> E.164, with their spans. Pure.
 
-Before: entities.py has taken a person's numbers out. After: Decision.entities. Turkish numbers are
-known by their form, with or without country code and trunk zero; others by their plus.
+Before: entities.py has taken the personal numbers out. After: Decision.entities. A Turkish number
+needs its form, with or without country code and trunk zero; a foreign number needs its plus.
 Source: ITU-T E.164; BTK numbering plan (area codes, mobile numbers begin with 5).
 """
 
@@ -26,7 +26,7 @@ _LINE_BREAKS = 1  # within one number: more of them are a list
 
 
 class Phone(NamedTuple):
-    """A number in E.164 and its place."""
+    """A number in E.164 and its span."""
 
     value: str
     start: int
@@ -34,7 +34,7 @@ class Phone(NamedTuple):
 
 
 def find_phones(text: str) -> Iterator[Phone]:
-    """Yield the telephone numbers of a text, in its order."""
+    """Yield the telephone numbers of a text in order."""
     for run in digit_runs(text, _FEWEST):
         group = behind = 0
         while group < len(run.starts):
@@ -50,7 +50,7 @@ def find_phones(text: str) -> Iterator[Phone]:
 
 
 def _goes_on(run: Run, group: int) -> bool:
-    """Say whether a group goes on a longer number, such as an order's "2024-0532-1112233"."""
+    """Say whether a group continues a longer number, such as the order "2024-0532-1112233"."""
     gap = run.gaps(group - 1, group + 1)[0]
     return gap in ("-", ".", "_")
 
@@ -73,7 +73,7 @@ def _turkish(run: Run, group: int) -> tuple[Phone, int] | None:
 
 
 def _is_laid_out(run: Run, first: int, behind: int) -> bool:
-    """Say whether the groups are such as people make: code together, then two digits and more; or
+    """Say whether people write such groups: the code together and then two digits or more, or
     digit by digit."""
     sizes = run.sizes(first, behind)
     if len(sizes) > 1 and max(sizes) == 1:
@@ -107,7 +107,7 @@ def _abroad(run: Run, group: int) -> tuple[Phone, int] | None:
 
 
 def _without_trunk(run: Run, first: int, behind: int) -> str:
-    """Return a number's digits without the zero behind the country code: "+44 (0) 20 …"."""
+    """Return a number's digits without the zero after the country code: "+44 (0) 20 …"."""
     country = run.digits[run.offsets[first] : run.offsets[first + 1]]
     rest = run.digits[run.offsets[first + 1] : run.offsets[behind]]
     if len(country) <= _AREA and country not in _KEEP_ZERO:
@@ -116,7 +116,7 @@ def _without_trunk(run: Run, first: int, behind: int) -> str:
 
 
 def _plus_before(run: Run, group: int) -> int | None:
-    """Return the place of a plus right before a group, None where there is none."""
+    """Return the offset of a plus right before a group, or None without a plus."""
     before = run.text[max(0, run.starts[group] - 3) : run.starts[group]].rstrip(" (\xa0")
     if not before.endswith(("+", "\uff0b")):
         return None

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from router.together import Said
 
 UNREADABLE = "unreadable"
-"""In `repaired` of a mail that no parser can read, and a flag of its decision."""
+"""The word in `repaired` of a mail that no parser can read, and the flag of its decision."""
 
 IMPORTED = "imported"
 """The flag of history: it is decided and stored, and waits for nobody."""

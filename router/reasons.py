@@ -33,9 +33,9 @@ def of_rules(hits: Sequence[Hit], policy: Policy) -> list[Reason]:
 
 
 def masked(reasons: list[Reason], text: str, entities: Sequence[Entity]) -> list[Reason]:
-    """Return the reasons without a person's numbers in the words that they quote of the text.
+    """Return the reasons with personal numbers masked in the words that they quote.
 
-    Numbers count however many there are: of `entities` only the first of a text are known.
+    All numbers of the text count: `entities` holds only the first of them.
     """
     if not any(_DIGIT.search(e.text) for r in reasons for e in r.evidence):
         return reasons
@@ -112,8 +112,8 @@ EVENT = _state("event", "önceki bir iletiyi değiştiriyor", "an edit, deletion
 UNSURE = _state("unsure", "hiçbir bölüm yeterince kesin değil", "no department is certain enough")
 UNREADABLE = _state(
     "unreadable",
-    "e-posta okunamadı, ham kaydına bakıp elle yönlendirin",
-    "the mail could not be read: look at its raw record and send it to its department",
+    "e-posta okunamadı, lütfen ham kaydına bakıp elle yönlendirin",
+    "the mail could not be read: please look at its raw record and choose its department",
 )
 SPAM = _state(
     "spam", "istenmeyen iletiye benziyor, bölümlere gitmez",
@@ -125,6 +125,6 @@ HOPS = _state(
 )  # fmt: skip
 FAULT = _state(
     "fault",
-    "bizden kaynaklanan bir hata yüzünden bölümü belirlenemedi, lütfen elle yönlendirin",
-    "a fault of ours kept it from being decided: please send it to its department",
+    "sistemdeki bir hata nedeniyle bölüm belirlenemedi, lütfen elle yönlendirin",
+    "a fault in our system prevented a decision: please choose its department",
 )

@@ -293,8 +293,8 @@ class Router:
     ) -> None:  # fmt: skip
         """Decide one record and produce what follows from it.
 
-        Only a record that does not decode is a dead letter, and only those count as poison: what a
-        fault of ours kept from being decided is in triage, and the line goes on.
+        Only a record that does not decode becomes a dead letter and counts as poison. A record that
+        meets a fault of ours goes to triage, and the line moves on.
         """
         place = (record.topic(), record.partition())
         partition = record.partition()
@@ -403,7 +403,7 @@ class Router:
             with guard(log, STEP, passes=(), conversation=state.conversation):
                 value = envelope.encode(state)
             if not value:
-                # The conversation goes on from what was remembered of it before.
+                # The conversation continues from its state before the batch.
                 del batch.changed[place]
                 continue
             batch.changed[place] = value
@@ -513,7 +513,7 @@ def _decoded(record: Any) -> tuple[Message | Outcome | None, Rejected | None]:
 
 
 def _is_expired(value: bytes, now: datetime, after: timedelta) -> bool:
-    """Return whether a state is to be forgotten: one that does not decode is of no use either."""
+    """Say whether to forget a state; a state that does not decode is useless too."""
     with guard(log, STEP):
         return expired(msgspec.json.decode(value, type=ConversationState), now, after)
     return True

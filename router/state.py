@@ -41,12 +41,12 @@ class Conversations:
     def get(self, partition: int, conversation: str) -> ConversationState | None:
         """Return a conversation's state, or None.
 
-        Raise Unavailable for a partition that this process does not own, msgspec.DecodeError for a
-        state that does not decode.
+        Raises Unavailable for a partition that this process does not own, and msgspec.DecodeError
+        for a state that does not decode.
         """
         states = self._held.get(partition)
         if states is None:
-            raise Unavailable(f"partition {partition} is not owned by this process")
+            raise Unavailable(f"this process does not own partition {partition}")
         value = states.get(conversation)
         return None if value is None else _decoder.decode(value)
 

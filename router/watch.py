@@ -104,7 +104,7 @@ class State:
         log.info("watch.restored", hours=len(pulses), incidents=len(self.incidents.open()))
 
     def remember(self, pulses: Iterable[Pulse], records: Iterable[Incident]) -> None:
-        """Take what was told before; a record that makes the watch fail costs only itself."""
+        """Take earlier records; a record that makes the watch fail costs only itself."""
         for pulse in pulses:
             with guard(log, STEP, hour=str(pulse.hour)):
                 self.incidents.restore((pulse,), ())
@@ -120,7 +120,7 @@ class State:
                 self.windows.take(partition, offset, seen)
 
     def see_item(self, value: bytes | None, place: tuple[str, int], now: float) -> None:
-        """Take a queue's record for the incidents."""
+        """Take a record of a queue for the incidents."""
         item = _decoded(WorkItem, value)
         if item is None:
             return
@@ -131,7 +131,7 @@ class State:
                 self.incidents.see(seen)
 
     def apply_incident(self, value: bytes | None) -> None:
-        """Take what people said of an incident."""
+        """Take a person's verdict on an incident."""
         record = _decoded(Incident, value)
         if record is not None and record.agent:
             with guard(log, STEP, incident=record.id):

@@ -123,7 +123,7 @@ def test_a_message_that_a_fault_keeps_from_being_decided_is_in_triage_with_its_w
         ("router.bug",),
     )
     assert "hata" in decision.reasons[0].text_tr
-    assert "fault of ours" in decision.reasons[0].text_en
+    assert "fault in our system" in decision.reasons[0].text_en
     assert item is not None
     assert item.message == sent
     assert item.due.first_response > NOW

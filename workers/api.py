@@ -86,7 +86,7 @@ class Api:
         personal = http.may_see_personal(request, tokens.personal)
         identifier = request.path_params["id"]
         if holder == "door":
-            # What another one handed over is waited for as what nobody did: time tells nothing.
+            # Another token's message takes as long as an unknown one: the time reveals nothing.
             by = http.token_name(tokens.door)
             return http.answer(receipt(await self.find(identifier, accepted_by=by)))
         found = await self.find(identifier)
@@ -182,9 +182,9 @@ class Api:
         raise Rejected("json.invalid", envelope.decode_body(Fault, answer.content).text)
 
     async def find(self, identifier: str, *, accepted_by: str | None = None) -> MessageOut:
-        """Return a message, waiting a moment for one that was accepted just now.
+        """Return a message, after a short wait for one that was accepted just now.
 
-        With `accepted_by` only what that token handed over is known; raise Rejected otherwise.
+        With `accepted_by` it returns only that token's messages. Raises Rejected for any other.
         """
 
         async def look() -> MessageOut | None:
@@ -200,7 +200,7 @@ class Api:
 
 
 def receipt(found: MessageOut) -> ReceiptOut:
-    """Return how far a message is, without a word of it."""
+    """Return a message's progress, without any of its text."""
     kinds = {outcome.kind for outcome in found.outcomes}
     state: Literal["accepted", "routed", "answered", "resolved"]
     state = "routed" if found.decision else "accepted"
@@ -225,7 +225,7 @@ async def soon(look: Callable[[], Awaitable[T | None]]) -> T | None:
 
 
 def _unknown_message(identifier: str) -> Rejected:
-    return Rejected("message.unknown", f"no message {identifier!r} is recorded")
+    return Rejected("message.unknown", f"the store has no message {identifier!r}")
 
 
 def _unknown(identifier: str) -> Rejected:

@@ -199,16 +199,16 @@ def of_message(connection: Connection, identifier: str) -> CustomerOut | None:
 
 
 def with_clear_nodes(connection: Connection, asked: LinkIn) -> LinkIn:
-    """Return what is asked with the nodes that were shown masked in the clear.
+    """Return the request with its masked nodes replaced by the unmasked ones.
 
-    They are looked up among what is known of the sender of `message`; raise Rejected otherwise.
+    Looks them up among the handles of the sender of `message`; raises Rejected for any other.
     """
     if "*" not in asked.a + asked.b:
         return asked
     known = of_message(connection, asked.message) if asked.message else None
     if known is None:
         raise Rejected(
-            "json.invalid", "a masked handle needs the message it stands in - at `$.message`"
+            "json.invalid", "a masked handle needs the message that shows it - at `$.message`"
         )
     return msgspec.structs.replace(
         asked, a=clear_node(known, asked.a), b=clear_node(known, asked.b)
@@ -216,13 +216,13 @@ def with_clear_nodes(connection: Connection, asked: LinkIn) -> LinkIn:
 
 
 def clear_node(known: CustomerOut, node: str) -> str:
-    """Return in the clear a node that may have been shown masked; raise Rejected if unclear."""
+    """Return the unmasked node of a perhaps masked one; raise Rejected if several fit."""
     nodes = {h.node for h in known.handles} | {n for p in known.proposals for n in (p.node, p.of)}
     if "*" not in node or node in nodes:
         return node
     fitting = [n for n in nodes if mask_personal_numbers(n) == node]
     if len(fitting) != 1:
-        raise Rejected("json.invalid", f"{len(fitting)} handles are shown as {node!r}")
+        raise Rejected("json.invalid", f"{len(fitting)} handles look like {node!r}")
     return fitting[0]
 
 

@@ -49,9 +49,9 @@ class Desk:
     async def claim(self, department: str, asked: ClaimIn, *, personal: bool = False) -> Claimed:
         """Claim the most urgent items, waiting up to `wait_s` for some.
 
-        Personal numbers are masked unless `personal`, which is recorded for every message shown.
-        An item of which nothing decodes stays leased to nobody until its lease ends: it holds up
-        no other item, and a process of another version may read it then.
+        Masks personal numbers unless `personal`, which records each message shown. A wholly
+        undecodable item stays leased to nobody until its lease ends: it holds up no other item, and
+        a process of another version may read it then.
         """
         self._known(department)
         until = self.clock.monotonic() + asked.wait_s
@@ -82,7 +82,7 @@ class Desk:
             raise
         items = [_item(department, o.item, o.lease, o.until_ms, works) for o, works in taken]
         if not personal:
-            # Long texts take a while: the pages of others are not kept waiting.
+            # Long texts take a while, and other people's pages must not wait.
             items = await asyncio.to_thread(lambda: [masked_item(item) for item in items])
         return Claimed(items=tuple(items))
 
@@ -92,7 +92,7 @@ class Desk:
         return Done(item=item, lease_until=_instant(held.until_ms))
 
     async def show(self, item: str, lease: str, *, personal: bool = False) -> Item:
-        """Return a claimed item as it is now, and keep its lease; `personal` as in `claim`."""
+        """Return a claimed item's present form, and renew its lease; `personal` as in `claim`."""
         held, works = await self._held(item, lease, show=True)
         if personal:
             await self.record_reveal(works, held.agent)
@@ -100,12 +100,12 @@ class Desk:
         return shown if personal else await asyncio.to_thread(masked_item, shown)
 
     async def record_reveal(self, works: Sequence[WorkItem], agent: str) -> None:
-        """Write down that somebody is shown the personal numbers of these messages."""
+        """Record that somebody sees the personal numbers of these messages."""
         for work in works:
             await self.record_reveal_of(work.message, work.decision.department, agent)
 
     async def record_reveal_of(self, message: Message, department: str, agent: str) -> None:
-        """Write down that somebody is shown a message's personal numbers; raise Retry without."""
+        """Record that somebody sees a message's personal numbers; raise Retry if that fails."""
         now = self.clock.now()
         outcome = Outcome(
             id=derived_id("outcome", "revealed", message.id, agent, now.isoformat()),

@@ -107,7 +107,7 @@ class Feed:
                 await self._outcome(outcome)
 
     async def _add(self, arrivals: list[Arrival]) -> int:
-        """Put items in line; those that can't be are found one by one. Return how many are new."""
+        """Put items in line, one by one when a batch fails. Return the number of new ones."""
         with guard(log, GROUP, items=len(arrivals)):
             return await self.lines.add(arrivals)
         count = 0
@@ -124,7 +124,7 @@ class Feed:
             _undecodable(record, error)  # the router wrote it, so this is a bug's
             return None
         message, decision = work.message, work.decision
-        # Without its right place it stands in line as if it had come now.
+        # Without a valid rank the item waits as if it had come now.
         arrived = rank = self._clock.now().timestamp() * 1000
         with guard(log, GROUP, message=message.id):
             arrived = message.received_at.timestamp() * 1000

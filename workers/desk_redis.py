@@ -257,7 +257,7 @@ class Lines:
         self._begin: Any = redis.register_script(_BEGIN)
 
     async def use_once(self, word: str, seconds: int) -> bool:
-        """Say whether a word is used for the first time; it is remembered so many seconds."""
+        """Say whether this is a word's first use, and remember the word for so many seconds."""
         return bool(await self._redis.set(P + f"once:{word}", b"1", nx=True, ex=seconds))
 
     async def epoch(self) -> bytes | None:

@@ -91,7 +91,7 @@ class Holding:
             await asyncio.sleep(_LOOK_S)
         sent = 0
         for message, decision in found:
-            # One customer's fault keeps the holding text from none of the others.
+            # A fault with one customer must not stop the holding text to the others.
             with guard(log, GROUP, message=message.id, incident=known.id):
                 sent += await self._send(known, message, decision)
         if sent:

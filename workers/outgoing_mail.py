@@ -1,9 +1,9 @@
-"""The one place where a mail of ours is written: its bytes, parsed again and compared.
+"""Writes the bytes of our mails, parses them again and compares the result.
 
 Before: actions/reply_email.py has a subject, addresses and ids that strangers wrote. After: bytes
-that SMTP sends. Headers are written here, character by character, since the standard library's
-generator decodes what it is given on some versions of Python, and so lets a subject write headers.
-Standard library only, and no newer than Python 3.9, so that a test runs it on every interpreter.
+that SMTP sends. On some versions of Python the standard library's generator decodes its input and
+lets a subject write headers, and so this module writes headers character by character. It uses
+only the standard library of Python 3.9, so that a test runs it on every interpreter.
 Source: RFC 5322, RFC 2045, RFC 2047, RFC 5321.
 """
 
@@ -21,7 +21,7 @@ from email.policy import compat32, default
 from email.utils import format_datetime
 
 MAX_SUBJECT_CHARS = 200
-"""Longer subjects are cut: what mail programs show of one is shorter by far."""
+"""Longer subjects are cut; mail programs show far less."""
 MAX_ID_CHARS = 500
 """Longer Message-IDs are left out: a line has 998 characters at most (RFC 5322, 2.1.1)."""
 _MAX_ADDRESS_CHARS = 254
@@ -37,17 +37,17 @@ _ADDRESS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9_-]+(?:\
 _ID = re.compile(r"<[!-;=?-~]+>")
 _PLAIN = re.compile("[ -~]*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
-_ENCODED = "=?"  # the begin of an encoded word
+_ENCODED = "=?"  # the beginning of an encoded word
 
 
 class UnsafeMail(ValueError):
-    """This can't be written as a mail that says only what was meant."""
+    """No mail can carry this text without changing its meaning."""
 
 
 @dataclass(frozen=True)
 class OutgoingMail:
-    """What a mail is to say. `references` and `in_reply_to` are Message-IDs with their brackets;
-    those that are none are left out. An `automatic` mail asks for no answer (RFC 3834)."""
+    """The content of a mail. `references` and `in_reply_to` are Message-IDs with their brackets;
+    the writer leaves invalid ones out. An `automatic` mail asks for no answer (RFC 3834)."""
 
     sender_name: str
     sender: str
@@ -62,7 +62,7 @@ class OutgoingMail:
 
 
 def compose(mail: OutgoingMail) -> bytes:
-    """Return the mail's bytes; raise UnsafeMail for what does not read back as it was meant."""
+    """Return the mail's bytes; raise UnsafeMail when they do not read back as intended."""
     meant = _meant(mail)
     body = clean_text(mail.text)
     lines = [_field(name, value) for name, value in meant]
@@ -70,29 +70,29 @@ def compose(mail: OutgoingMail) -> bytes:
     raw = "\r\n".join([*lines, "", ""]).encode("ascii") + encoded
     try:
         difference = _difference(raw, meant, body)
-    except Exception as error:  # whatever the parser raises, this mail is not understood alike
+    except Exception as error:  # whatever the parser raises: programs differ
         raise UnsafeMail(f"it does not parse: {type(error).__name__}") from error
     if difference:
-        raise UnsafeMail(f"it reads otherwise than it was meant: {difference}")
+        raise UnsafeMail(f"it does not read back as intended: {difference}")
     return raw
 
 
 def clean_line(text: str, limit: int) -> str:
-    """Return a text on one line, without controls and marks of direction, cut at `limit`."""
+    """Return a text on one line, without controls and direction marks, cut at `limit`."""
     text = _DIRECTIONS.sub("", _SURROGATES.sub("\ufffd", text[: 4 * limit]))
     return " ".join(_CONTROLS.sub(" ", text).split())[:limit].rstrip()
 
 
 def clean_text(text: str) -> str:
-    """Return a text with line feeds alone between its lines and at its end, without controls."""
+    """Return a text without controls, with a line feed after each line."""
     text = _LINE_ENDS.sub("\n", _SURROGATES.sub("\ufffd", text))
     return _CONTROLS.sub("", text).rstrip("\n") + "\n"
 
 
 def clean_address(address: str) -> str:
-    """Return an address as SMTP takes it, its domain in ASCII; raise UnsafeMail for what is none.
+    """Return an address for SMTP, its domain in ASCII; raise UnsafeMail for an invalid one.
 
-    Dots may stand anywhere in the local part: some providers gave out such addresses.
+    The local part may have dots anywhere, since some providers gave out such addresses.
     """
     local, _, domain = address.strip().rpartition("@")
     if not domain.isascii():
@@ -102,12 +102,12 @@ def clean_address(address: str) -> str:
             raise UnsafeMail("the address has no domain that can be written") from error
     made = f"{local}@{domain}"
     if len(made) > _MAX_ADDRESS_CHARS or _ENCODED in made or not _ADDRESS.fullmatch(made):
-        raise UnsafeMail("it is no mail address that can be written")
+        raise UnsafeMail("it is not a mail address that can be written")
     return made
 
 
 def clean_ids(identifiers: tuple[str, ...]) -> list[str]:
-    """Return the Message-IDs among them, each once, in their order."""
+    """Return the valid Message-IDs, each once, in their order."""
     found = [
         i for i in identifiers if len(i) <= MAX_ID_CHARS and _ENCODED not in i and _ID.fullmatch(i)
     ]
@@ -115,7 +115,7 @@ def clean_ids(identifiers: tuple[str, ...]) -> list[str]:
 
 
 def _meant(mail: OutgoingMail) -> list[tuple[str, str]]:
-    """Return the headers as their reader is to see them, in their order."""
+    """Return the headers in order, as their reader should see them."""
     sender, recipient = clean_address(mail.sender), clean_address(mail.recipient)
     own = clean_ids((mail.message_id,))
     if not own:
@@ -154,7 +154,7 @@ def _phrase(name: str) -> str:
 
 
 def _field(name: str, value: str) -> str:
-    """Return a header as it is written: encoded where it must be, folded at its spaces."""
+    """Return a header's bytes: encoded where necessary, folded at spaces."""
     words = value.split(" ")
     plain = _PLAIN.fullmatch(value) and (name != "Subject" or _ENCODED not in value)
     if not plain or (name == "Subject" and max(map(len, words)) > _LINE - 2):
@@ -169,7 +169,7 @@ def _field(name: str, value: str) -> str:
 
 
 def _encoded_words(text: str) -> list[str]:
-    """Return a text as encoded words in base64, none of which breaks a character (RFC 2047, 5)."""
+    """Return a text as encoded words in base64 that never split a character (RFC 2047, 5)."""
     made, part = [], b""
     for character in text:
         data = character.encode()
@@ -181,9 +181,9 @@ def _encoded_words(text: str) -> list[str]:
 
 
 def _difference(raw: bytes, meant: list[tuple[str, str]], body: str) -> str:
-    """Return where the bytes read otherwise than they were meant, empty where they do not.
+    """Return the first part that does not read back as intended, or an empty string.
 
-    Both of the library's parsers read them: one keeps what is written, the other decodes it.
+    Both of the library's parsers read the bytes: one keeps them, the other decodes them.
     """
     kept, decoded = (message_from_bytes(raw, policy=p) for p in (compat32, default))
     names = [name for name, _ in meant]
@@ -209,7 +209,7 @@ def _body_difference(parsed: Message, body: str) -> str:
 
 
 def _decoded(written: str) -> str:
-    """Return what the encoded words of a header say (RFC 2047, 6.2)."""
+    """Return the text of a header's encoded words (RFC 2047, 6.2)."""
     parts = decode_header(re.sub(r"\r?\n", "", written))
     return "".join(
         part.decode(charset or "ascii") if isinstance(part, bytes) else part

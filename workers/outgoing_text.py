@@ -1,8 +1,8 @@
-"""Our words as another system takes them: what is quoted in them stays words there.
+"""Escapes our answers for other systems, so that a quoted text stays a text there. Pure.
 
-Before: an action has an answer, in which a customer's words may be quoted, and a place that came
-with the customer's message. After: an address of one path, and a text that pings nobody and says no
-more than it shows. Pure. Source: RFC 3986, 3.3; CommonMark 0.31, 2.4.
+Before: an action has an answer, which may quote a customer, and the place of the customer's
+message. After: an address of one path, and a text that pings nobody and has no markup.
+Source: RFC 3986, 3.3; CommonMark 0.31, 2.4.
 """
 
 import re
@@ -12,7 +12,7 @@ from urllib.parse import quote
 from schemas.errors import Rejected
 
 _JOINER = "\u2060"
-"""WORD JOINER: it has no width, and no system takes it for a part of a name."""
+"""WORD JOINER has no width, and no system allows it in a name."""
 
 _MENTION = re.compile(r"(?<![A-Za-z0-9_])([@\uff20])(?=[\w\[])")
 _REDDIT_MENTION = re.compile(r"(?<![A-Za-z0-9_])(/?[ur]/)(?=[\w-])", re.IGNORECASE | re.ASCII)
@@ -23,12 +23,12 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def path_segment(value: str, safe: str = "") -> str:
-    """Return a value as one segment of a path; raise Rejected for what is none.
+    """Return a value as one segment of a path; raise Rejected if it can't be one.
 
-    A client takes `.` and `..` for a way to other paths, even where they are quoted.
+    A client resolves `.` and `..` to other paths, even when they are percent-encoded.
     """
     if not value or value in (".", "..") or _CONTROL.search(value):
-        raise Rejected("reply.no_address", f"{value[:100]!r} is no place to answer to")
+        raise Rejected("reply.no_address", f"{value[:100]!r} is not a place to answer to")
     return quote(value, safe=safe)
 
 
@@ -50,13 +50,13 @@ def without_reddit_mentions(text: str) -> str:
 
 
 def as_markdown(text: str) -> str:
-    """Return Markdown that shows the text as it is; an address that is shown may be followed."""
+    """Return Markdown that shows the text unchanged; plain addresses may become links."""
     text = _outside_urls(text, lambda part: _MARKUP.sub(r"\\\g<0>", part))
     return _LINE_START.sub(_plain_start, text)
 
 
 def _outside_urls(text: str, change: Callable[[str], str]) -> str:
-    """Return the text changed but for the plain addresses in it."""
+    """Return the text with `change` applied to all but its plain addresses."""
     made, at = [], 0
     for match in _PLAIN_URL.finditer(text):
         if match.start() and not text[match.start() - 1].isspace():
@@ -67,7 +67,7 @@ def _outside_urls(text: str, change: Callable[[str], str]) -> str:
 
 
 def _plain_start(match: re.Match[str]) -> str:
-    """Return the begin of a line without what would make it code, a list or a heading."""
+    """Return the beginning of a line without the marks of code, lists and headings."""
     indent, sign, number, after = match.groups()
     spaces = "\u00a0" * len(indent.expandtabs(4))
     if sign:

@@ -1,7 +1,7 @@
-"""Personal numbers out of what people and programs are shown.
+"""Masks personal numbers in the records that people and programs see. Pure.
 
-Before: the store and the desk have everything in the clear. After: pages and API. Who has the
-right (`tokens.personal`) is shown the numbers, and every look is an Outcome `revealed`. Pure.
+Before: the store and the desk have the records unmasked. After: pages and API. The token
+`tokens.personal` gives the right to see the numbers, and each view is an Outcome `revealed`.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from workers.reading import Story
 
 
 def masked_item(item: Item) -> Item:
-    """Return a claimed item masked; its decision is that of its newest message."""
+    """Return a claimed item masked, with the decision on its newest message."""
     newest = item.messages[-1]
     return msgspec.structs.replace(
         item,

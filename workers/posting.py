@@ -39,7 +39,7 @@ class Answer:
 
 @functools.cache
 def _certificates() -> ssl.SSLContext:
-    """Return whom we trust; read once, for that takes longer than all else in a request."""
+    """Return the trusted certificates, read once because reading takes longer than a request."""
     return httpx2.create_ssl_context()
 
 
@@ -62,7 +62,7 @@ async def post(
     except httpx2.InvalidURL as error:
         raise Rejected("reply.no_server", f"{vendor}: that is no address") from error
     except (httpx2.LocalProtocolError, ValueError) as error:
-        # Nothing left: a header or a body that can't be written (UnicodeError is a ValueError).
+        # Nothing was sent: a header or a body can't be written (UnicodeError is a ValueError).
         raise Rejected("reply.unsafe", f"{vendor}: {type(error).__name__}") from error
     except httpx2.HTTPError as error:
         if safe:

@@ -99,7 +99,7 @@ class Line(Record, frozen=True, kw_only=True):
     priority: int | None
 
 
-_LOOKED_AT = 1000  # characters of a text that a line is made of
+_LOOKED_AT = 1000  # characters of a text that its line uses
 _LINE = (
     "SELECT m.id, m.channel, m.sender, m.subject, m.body, m.received_ms, "
     "d.department, d.intent, d.action, d.priority, d.body FROM messages m "
@@ -129,10 +129,10 @@ def lines(connection: Connection, ids: Iterable[str]) -> list[Line]:
 
 
 def search(connection: Connection, words: str, limit: int = 50, *, key: bytes = b"") -> list[Line]:
-    """Return the newest messages that have words beginning with all of those asked for.
+    """Return the newest messages that match all words of a search, by their beginnings.
 
-    A whole phone, order or personal number finds its message however it is written; `key` is the
-    one that the recorder hashes personal numbers with. A reference finds its message, too.
+    A whole phone, order or personal number finds its message in any spelling, and a reference does
+    too. `key` is the recorder's key for hashing personal numbers.
     """
     referred = lines(connection, _referred(connection, words))
     terms = terms_of(words, key)
@@ -155,7 +155,7 @@ def search(connection: Connection, words: str, limit: int = 50, *, key: bytes = 
 
 
 def exact_hit(connection: Connection, words: str, *, key: bytes = b"") -> str | None:
-    """Return the id of the one message that a reference or a whole number names, None else."""
+    """Return the id of the one message with this reference or whole number, else None."""
     is_reference = _REFERENCE.fullmatch(words.strip()) is not None
     if not is_reference and not terms_of(words, key).exact:
         return None
@@ -164,11 +164,11 @@ def exact_hit(connection: Connection, words: str, *, key: bytes = b"") -> str | 
 
 
 _REFERENCE = re.compile(r"#?([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){0,3}(?:-[0-9a-fA-F]{12})?)")
-"""What a receipt gives out, the first eight digits of the message's id; or more of the id."""
+"""A receipt's reference: the first eight digits of a message's id, or more of the id."""
 
 
 def _referred(connection: Connection, words: str) -> list[str]:
-    """Return the ids that a reference is the beginning of; almost always one."""
+    """Return the ids that begin with a reference, which is almost always one."""
     match = _REFERENCE.fullmatch(words.strip())
     if match is None:
         return []
@@ -183,7 +183,7 @@ def _referred(connection: Connection, words: str) -> list[str]:
 def _line(row: Any) -> Line:
     decided = _decision.decode(row[10]) if row[10] else None
     whole = _message.decode(row[4])
-    # A line shows the beginning alone; a number that is cut off there is still whole here.
+    # Mask before cutting: a number that the line's end cuts is still whole here.
     beginning = msgspec.structs.replace(
         whole, text=whole.text[:_LOOKED_AT], full_text="", call=None, forwarded=None
     )
@@ -205,7 +205,7 @@ class Story(Record, frozen=True, kw_only=True):
 
 
 def story(connection: Connection, identifier: str) -> Story | None:
-    """Return all that is known of a message and its conversation; None when it is not recorded."""
+    """Return a message's story and conversation, or None when the store does not have it."""
     found = message(connection, identifier)
     if found is None:
         return None

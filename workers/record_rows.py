@@ -1,4 +1,4 @@
-"""The rows of the store that a record becomes: its own, and what is made of it for looking up.
+"""Turns a record into rows of the store: its own row, and extra rows for look-ups.
 
 Before: recorder.py reads a batch. After: record_store.py writes it in one transaction.
 """
@@ -27,23 +27,23 @@ log = get(__name__)
 
 GROUP = "santral-recorder"
 VOUCHING = frozenset({"api", "phone", "whatsapp", "twilio", "sikayetvar"})
-"""Channels whose source knows who its sender is, all handles of theirs; elsewhere people type."""
+"""Channels whose source verifies the sender's handles; on others people type their own."""
 
 CLAIMS = frozenset({"email", "phone", "customer_no"})
-"""Entities of a text by which a customer may be known."""
+"""Entities of a text that may identify a customer."""
 
 _SCRUBBED_CHARS = 200
 _MOST, _MOST_SMALL = 2**63 - 1, 2**31 - 1
-"""The largest numbers that a column takes: of BigInteger, and of Integer in PostgreSQL."""
+"""The largest numbers of the columns: BigInteger, and PostgreSQL's Integer."""
 
 Row = tuple[Any, ...]
 
 
 @dataclass
 class Rows:
-    """The rows of one batch by table, and how far its partitions were read.
+    """The rows of one batch by table, and its partitions' next offsets.
 
-    `search_key` hashes personal numbers in `words`; without one they can't be searched.
+    `search_key` hashes personal numbers in `words`; without a key they can't be searched.
     """
 
     search_key: bytes = b""
@@ -70,7 +70,7 @@ def _ms(instant: Any) -> int:
 
 
 def _plain(value: str) -> str:
-    """PostgreSQL keeps no NUL in a text."""
+    """Return a text without NUL, which PostgreSQL refuses."""
     return value.replace("\x00", "")
 
 
@@ -176,7 +176,7 @@ def _link(rows: Rows, told: Link, body: str) -> None:
 
 
 def _no_extras(_rows: Rows, _record: Any) -> None:
-    """Its own row is all there is of it."""
+    """Add nothing: the record has only its own row."""
 
 
 _TAKE: dict[str, tuple[Any, Callable[[Rows, Any, str], None], Callable[[Rows, Any], None]]] = {
@@ -187,7 +187,7 @@ _TAKE: dict[str, tuple[Any, Callable[[Rows, Any, str], None], Callable[[Rows, An
     topics.INCIDENTS.name: (Incident, _incident, _incident_extras),
     topics.LINKS.name: (Link, _link, _no_extras),
 }
-"""Of each topic: its Struct, what adds the record's own row, and what adds rows made of it."""
+"""For each topic: its Struct, the function for its own row, and the one for its extra rows."""
 
 
 def take(
@@ -199,9 +199,9 @@ def take(
     *,
     extras: bool = True,
 ) -> None:
-    """Add one record to a batch; what can't be decoded was buried by the router, and is counted.
+    """Add one record to a batch; count an undecodable one, which the router has buried.
 
-    A fault in making the extras (words, handles …) costs those alone.
+    A fault in the extras (words, handles …) costs only them.
     """
     place = (topic, partition)
     skip(rows, topic, partition, offset)
@@ -222,7 +222,7 @@ def take(
 
 
 def skip(rows: Rows, topic: str, partition: int, offset: int) -> None:
-    """Count a record, and move its partition on behind it."""
+    """Count a record, and move its partition's next offset past it."""
     place = (topic, partition)
     rows.first.setdefault(place, offset)
     rows.next[place] = offset + 1
@@ -230,7 +230,7 @@ def skip(rows: Rows, topic: str, partition: int, offset: int) -> None:
 
 
 def scrub(rows: Rows) -> None:
-    """Make the columns of the records' own rows such as any store takes; the bodies stay whole."""
+    """Fit the columns of the records' own rows to every store; the bodies stay unchanged."""
     by_table = {
         "messages": rows.messages,
         "decisions": rows.decisions,

@@ -1,7 +1,7 @@
-"""One batch in one transaction of the store, with the offsets it was read at.
+"""Writes one batch in one transaction of the store, together with its offsets.
 
-Before: record_rows.py made the rows. After: the store, whole or not at all. A second recorder that
-still writes for a partition it lost finds other offsets and gives up.
+Before: record_rows.py made the rows. After: the store has all of the batch or nothing. A second
+recorder that still writes for a partition it lost finds other offsets and gives up.
 """
 
 import json
@@ -33,8 +33,8 @@ Raw = tuple[str, int, int, bytes | None]
 def store(engine: Engine, records: Sequence[Raw], search_key: bytes = b"") -> list[Rows]:
     """Write records in one transaction and return what was written; raise Fenced, or an outage.
 
-    Where the store does not take a batch, its halves are tried in order, down to the record that
-    a fault of ours is in: of that one its own row alone is written.
+    When the store refuses a batch, this tries its halves in order, down to the faulty record, and
+    writes only that record's own row.
     """
     try:
         return [_store(engine, records, search_key, extras=True)]
@@ -50,7 +50,7 @@ def store(engine: Engine, records: Sequence[Raw], search_key: bytes = b"") -> li
     metrics.count("santral_bugs_caught_total", step=GROUP)
     with guard(log, GROUP, topic=records[0][0], offset=records[0][2]):
         return [_store(engine, records, search_key, extras=False)]
-    # Not even that: the record stays in Kafka alone, and the next one is not kept waiting.
+    # Even that failed: only Kafka has the record, and the next one must not wait.
     rows = Rows()
     topic, partition, offset, _ = records[0]
     skip(rows, topic, partition, offset)
@@ -98,9 +98,9 @@ def write(connection: Connection, rows: Rows) -> None:
 
 
 def _new_messages(connection: Connection, rows: list[Row]) -> set[str]:
-    """Return the ids that are not in the store yet; the first of several in the batch counts."""
+    """Return the ids that the store does not have yet; the first of equal ids counts."""
     ids = {row[0] for row in rows}
-    # One parameter for all of them: thousands would be compiled anew with every batch.
+    # One parameter for all ids: the database would compile thousands again for every batch.
     if connection.dialect.name == "sqlite":
         found = connection.exec_driver_sql(
             "SELECT id FROM messages WHERE id IN (SELECT value FROM json_each(?))",
@@ -127,7 +127,7 @@ _COLUMNS = {
 
 
 def insert(connection: Connection, table: str, rows: Sequence[Row]) -> None:
-    """Insert rows, passing over those whose key is there: executemany in SQLite, COPY elsewhere."""
+    """Insert rows and skip existing keys: executemany in SQLite, COPY elsewhere."""
     if not rows:
         return
     if connection.dialect.name == "sqlite":
@@ -146,12 +146,12 @@ def copy_rows(connection: Connection, table: str, rows: Sequence[Row]) -> None:
     driver: Any = connection.connection.dbapi_connection
     with driver.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
         for row in rows:
-            # PostgreSQL keeps no NUL in a text.
+            # PostgreSQL refuses NUL in a text.
             copy.write_row([v.replace("\x00", "") if isinstance(v, str) else v for v in row])
 
 
 def _advance(connection: Connection, place: tuple[str, int], rows: Rows, fresh: int) -> None:
-    """Move a partition's position on, from exactly where this batch began."""
+    """Advance a partition's position, which must be exactly where this batch began."""
     topic, partition = place
     kept = fresh if topic == topics.MESSAGES.name else rows.records[place]
     values = {

@@ -1,8 +1,8 @@
 """The recorder: Kafka's records -> the store, each once, with the offsets in the same transaction.
 
 Before: messages.v1, decisions.v1, outcomes.v1, incidents.v1, dead.v1. After: reading.py, ledger.py,
-console. A crash anywhere leaves the store as after its last transaction, and reading goes on from
-there. The rows are made in record_rows.py and written in record_store.py.
+console. After a crash anywhere, the store has its last transaction, and reading continues from
+there. record_rows.py makes the rows, and record_store.py writes them.
 """
 
 import os
@@ -101,7 +101,7 @@ class Recorder:
         self._consumer.close()
 
     def _fill_search(self) -> bool:
-        """Index some messages of an old store; return True while there is more to do at once."""
+        """Index some messages of an old store; return True while more are ready now."""
         try:
             return self._search.pending and self._search.step()
         except Exception as error:

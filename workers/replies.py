@@ -157,7 +157,7 @@ class Replies:
                 await self._tell(reply, "undeliverable", str(Rejected("reply.bug")))
 
     async def _finish_reply(self, reply: Reply, action: Action) -> None:
-        """Try until it was sent, refused or given up."""
+        """Try until the reply is sent, refused or given up."""
         delay, until = 2.0, self._clock.monotonic() + _GIVE_UP_S
         while True:
             try:
@@ -208,9 +208,10 @@ class Replies:
         await self._finish(reply, kind, said)
 
     async def _send(self, reply: Reply, action: Action) -> tuple[OutcomeKind, str]:
-        """Return what became of it; raise Retry when it is to be sent later.
+        """Return the reply's result; raise Retry to send it later.
 
-        A fault of ours may come after the other side took it: it is never sent a second time.
+        A fault of ours may come after the other side took the reply, which therefore never goes
+        out twice.
         """
         with guard(log, STEP, passes=(Retry,), id=reply.id, action=action.name):
             try:

@@ -1,8 +1,8 @@
-"""The search index of the store: written with the messages, and built anew where it is old.
+"""The search index of the store: written with the messages, and rebuilt when it is old.
 
-Before: recorder.py. After: reading.py searches it. An index whose rules or key are not today's is
-emptied at once and filled again from the store, a slice at a time beside the recorder's own work;
-each slice is a transaction, so that a crash, or a second recorder, does nothing twice.
+Before: recorder.py. After: reading.py searches it. The recorder empties an index with old rules or
+an old key at once, and fills it again from the store, one slice at a time beside its own work.
+Each slice is a transaction, so that a crash or a second recorder does nothing twice.
 """
 
 import json
@@ -20,7 +20,7 @@ from workers.search_terms import key_name, words_of
 log = get(__name__)
 
 RULES = "2"
-"""What the index holds of a message; another number has every message indexed again."""
+"""The version of the index's rules; a new number makes the recorder index every message again."""
 _SLICE = 500  # messages of one transaction
 
 Copy = Callable[[Connection, str, Sequence[tuple[Any, ...]]], None]
@@ -28,11 +28,11 @@ _decoder = msgspec.json.Decoder(Message)
 
 
 def write_words(connection: Connection, words: Sequence[tuple[str, str]], copy: Copy) -> None:
-    """Make messages findable by their words: pairs of id and words, all of them in the store."""
+    """Index messages that the store has, given as pairs of id and words."""
     if not words:
         return
     if connection.dialect.name == "sqlite":
-        # With the row numbers at hand an insert costs a fifth of one that looks each up.
+        # With known row numbers an insert costs a fifth of one that looks each up.
         rows = connection.exec_driver_sql(
             "SELECT id, rowid FROM messages WHERE id IN (SELECT value FROM json_each(?))",
             (json.dumps([identifier for identifier, _ in words]),),
@@ -54,14 +54,14 @@ def write_words(connection: Connection, words: Sequence[tuple[str, str]], copy: 
 
 
 class Rebuild:
-    """Fills an old index again; `pending` says whether there is something left to do."""
+    """Fills an old index again; `pending` says whether messages are left."""
 
     def __init__(self, engine: Engine, key: bytes, copy: Copy) -> None:
         self._engine, self._key, self._copy = engine, key, copy
         self.pending = False
 
     def begin(self) -> None:
-        """Empty the index where its rules or its key are old, and note where filling stands."""
+        """Empty an index with old rules or an old key, and load the position of the refill."""
         wanted = f"{RULES}.{key_name(self._key)}"
         with self._engine.begin() as connection:
             if _state(connection, "made_by") != wanted:
@@ -88,7 +88,7 @@ class Rebuild:
         return self.pending
 
     def _words(self, rows: list[Any]) -> list[tuple[str, str]]:
-        """Return the words by message; one that a fault of ours is in can't be searched."""
+        """Return the words by message; a message that meets a fault of ours can't be searched."""
         words = []
         for identifier, sender, body in rows:
             with guard(log, "search", message=identifier):
@@ -122,7 +122,7 @@ def _set_state(connection: Connection, name: str, value: str) -> None:
 
 
 def _move_state(connection: Connection, name: str, before: str, after: str | None) -> bool:
-    """Move a state on from what it was; with None it is done. Return False when it had moved."""
+    """Replace a state, or end it with None; return False when another recorder changed it."""
     change = (
         "DELETE FROM search_state" if after is None else "UPDATE search_state SET value = :after"
     )

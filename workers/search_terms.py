@@ -1,9 +1,9 @@
-"""What of a message can be searched, and what a search asks for. Pure.
+"""The searchable terms of a message, and those of a person's search. Pure.
 
-Before: the recorder's messages, a person's search. After: search_index.py, reading.py. Personal
-numbers are no words of the index: each is a keyed hash, so that the whole number finds its message
-and no beginning of it does. Phones and numbers with separators are also kept joined, so that they
-are found however either side wrote them.
+Before: the recorder's messages, a person's search. After: search_index.py, reading.py. The index
+holds each personal number as a keyed hash, so that the whole number finds its message and its
+beginning does not. It also holds phones and numbers without their separators, so that any spelling
+finds them.
 """
 
 import hmac
@@ -18,11 +18,11 @@ from schemas.message import Message
 from schemas.personal_numbers import find_personal_numbers, without
 
 WORDS_CHARS = 4000
-"""Characters of a text whose words can be searched."""
+"""Length of a text's beginning whose words are indexed, in characters."""
 NUMBERS_CHARS = 32_000
-"""Characters of a text whose numbers can be searched."""
+"""Length of a text's beginning whose numbers are indexed, in characters."""
 
-_APART = "\n\n\n"  # no number goes on over it
+_APART = "\n\n\n"  # a number never spans it
 _GAP = rf"[{SEPARATORS}]{{0,3}}"
 _TURKISH_PHONE = re.compile(
     rf"(?<![0-9+])(?:(?:\+|00)?90{_GAP})?(?:0{_GAP})?([2-5](?:{_GAP}[0-9]){{9}})(?![0-9])"
@@ -31,7 +31,7 @@ _FOREIGN_PHONE = re.compile(rf"\+([1-9](?:{_GAP}[0-9]){{7,14}})(?![0-9])")
 _GROUPS = re.compile(r"[0-9]+(?:[-./_ ][0-9]+){0,6}")
 _CODE = re.compile(r"[0-9][0-9A-Za-z]*(?:[-./_][0-9A-Za-z]*[0-9][0-9A-Za-z]*){0,5}")
 _CODE_BEFORE = re.compile(r"[A-Za-z]{1,6}[-./_]?$")
-"""What stands before a code's digits: a pattern that begins with a digit is found much sooner."""
+"""The letters before a code's digits. Searching digits first is much faster."""
 _NOT_BARE = re.compile(r"[^0-9A-Za-z]")
 _DIGIT = re.compile(r"[0-9]")
 _LEAST_DIGITS = 4  # of an order number and kin
@@ -40,15 +40,15 @@ _MOST_CHARS = 24
 _LONGEST_NUMBER_CHARS = 256  # with its separators: a number is looked at whole where a text is cut
 _MOST_BEFORE = 7  # letters and a separator before a code's digits
 
-# Tokens of our own begin with letters that no Turkish or English word begins with.
+# Our tokens begin with letters that begin no Turkish or English word.
 _PERSONAL, _PHONE, _JOINED = "zqp", "zqt", "zqn"
 
 
 @dataclass(frozen=True)
 class Terms:
-    """A search: tokens and beginnings of words that all have to be there, or one of `either`.
+    """A search: tokens and word beginnings that must all match, or one of `either`.
 
-    `exact` says that a whole number is looked for.
+    `exact` says that the search is for a whole number.
     """
 
     tokens: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ def words_of(message: Message, sender: str, key: bytes) -> str:
 
 
 def terms_of(asked: str, key: bytes) -> Terms:
-    """Return what a search asks for."""
+    """Return the terms of a person's search."""
     numbers = find_personal_numbers(asked)
     rest = without(asked, numbers).replace("\0", " ")
     tokens = [_hashed(key, asked[n.start : n.end]) for n in numbers]
@@ -85,14 +85,14 @@ def terms_of(asked: str, key: bytes) -> Terms:
     if tokens:
         return Terms(tokens=tuple(tokens), beginnings=beginnings, exact=not beginnings)
     if _is_number(asked.strip()):
-        # A number alone: as it was typed, joined, or a person's that only its words tell.
+        # A lone number: as typed, joined, or a personal number that only a nearby word reveals.
         either = (_JOINED + _bare(asked), _hashed(key, asked))
         return Terms(beginnings=beginnings, either=either, exact=True)
     return Terms(beginnings=beginnings)
 
 
 def _joined_numbers(text: str) -> list[str]:
-    """Return a token for each number of a text, and for each code that one is part of."""
+    """Return a token for each number of a text, and for each code that contains one."""
     written = _GROUPS.findall(text)
     for match in _CODE.finditer(text):
         start = match.start()
@@ -124,7 +124,7 @@ def _bare(number: str) -> str:
 
 
 def _is_number(text: str) -> bool:
-    """Say whether a text is one number such as of an order: 4581237, SIP-2024-0113, 458 12 37."""
+    """Say whether a text is one number, such as 4581237, SIP-2024-0113 or 458 12 37."""
     bare = _bare(text)
     if not bare.isascii() or len(bare) > _MOST_CHARS or len(_DIGIT.findall(bare)) < _LEAST_DIGITS:
         return False
@@ -133,12 +133,12 @@ def _is_number(text: str) -> bool:
 
 
 def key_name(key: bytes) -> str:
-    """Return a name of the key that hashes, by which the index knows when it has changed."""
+    """Return a name for the hashing key, which shows the index when the key has changed."""
     return hmac.new(key, b"santral.search.key", sha256).hexdigest()[:16]
 
 
 def fts5_query(terms: Terms) -> str:
-    """Return the search for SQLite's FTS5; terms are of letters and digits alone."""
+    """Return the search for SQLite's FTS5; terms have only letters and digits."""
     every = " ".join([*(f'"{t}"' for t in terms.tokens), *(f'"{b}"*' for b in terms.beginnings)])
     return _any(every, (f'"{e}"' for e in terms.either), " OR ")
 

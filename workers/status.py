@@ -1,8 +1,8 @@
-"""What runs where, how far each part is behind, what waits: the answer of `santral status`.
+"""The answer of `santral status`: each part's address and lag, and the messages that wait.
 
-Before: settings, and access.json of what runs here. After: the command prints it. Each part is
-asked at the same time, in a thread of its own, for a few seconds at most; a part that is away costs
-its own figures alone.
+Before: settings, and access.json of what runs here. After: the command prints it. One thread asks
+each part, all at the same time, for a few seconds at most. A part that is away costs only its own
+figures.
 """
 
 import asyncio
@@ -38,18 +38,18 @@ from workers.desk_redis import Lines
 T = TypeVar("T")
 _PATIENCE_S = 6.0
 _REQUEST_S = 2.0
-_EXACT = 2000  # above so many, records and the markers between them are not told apart
+_EXACT = 2000  # above this number, records and the markers between them count alike
 
 
 class Part(Record, frozen=True, kw_only=True):
-    """One part: where it answers, and what is wrong with it (empty when ready)."""
+    """One part: its address, and its fault (empty when ready)."""
 
     address: str
     trouble: str = ""
 
 
 class Status(Record, frozen=True, kw_only=True):
-    """Everything at a glance; null and empty where the part that knows is away."""
+    """The whole status; null or empty where the part with that figure is away."""
 
     home: str
     parts: dict[str, Part]
@@ -76,7 +76,7 @@ class _Books:
 
 
 class _Question(Generic[T]):
-    """One question, asked in a thread; `answer` is None when it fails or takes too long."""
+    """One request in a thread; `answer` is None when it fails or takes too long."""
 
     def __init__(self, name: str, ask: Callable[[], T]) -> None:
         self._name, self._ask = name, ask
@@ -92,7 +92,7 @@ class _Question(Generic[T]):
             self.trouble = f"{self._name}: {str(error).splitlines()[0]}"
 
     def answer(self) -> T | None:
-        """Return what came within the patience."""
+        """Return the answer that came in time."""
         self._thread.join(_PATIENCE_S)
         return self._answer
 
@@ -138,7 +138,7 @@ def _part(address: str, up: bool) -> Part:
 
 
 def _stages(settings: Settings) -> dict[str, Part]:
-    """Return every stage by its readiness: those of access.json, else what has an address."""
+    """Return every stage's readiness: those of access.json, or those with an address."""
     try:
         told = json.loads((settings.home_path / "access.json").read_bytes())
     except (OSError, ValueError):
@@ -200,8 +200,8 @@ def _behind(kafka: Kafka) -> dict[str, int]:
 
 
 def _unread(consumer: Consumer, place: TopicPartition) -> int:
-    """Return how many records lie behind a position. Few are counted one by one: the markers of
-    transactions lie between them."""
+    """Return the number of records after a position. It reads a small number one by one, because
+    markers of transactions are between them."""
     _, end = consumer.get_watermark_offsets(place, _REQUEST_S)
     behind = max(0, int(end) - int(place.offset))
     if not 0 < behind <= _EXACT:
@@ -233,7 +233,7 @@ async def _waiting(settings: Settings) -> _Lines:
 
 
 def _books(settings: Settings) -> _Books:
-    """Return the account without asking the sources what they hold, which may take long."""
+    """Return the ledger without asking the sources for their positions, which may take long."""
     store = engine(settings.store_url, read_only=True)
     try:
         told = ledger.take(store, settings)

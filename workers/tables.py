@@ -130,8 +130,8 @@ SEARCH_STATE = Table(
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
 )
-"""What the search index was made by (`made_by`), and, while it is filled again, how far
-(`filled_to`, a message's id)."""
+"""The maker of the search index (`made_by`), and the progress of a refill (`filled_to`, a
+message's id)."""
 
 ARRIVALS = Table(
     "arrivals", METADATA,

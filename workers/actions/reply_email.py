@@ -1,9 +1,9 @@
 """Answers and acknowledgements by mail, over SMTP.
 
 Before: workers/replies.py claimed the Reply. After: the customer's mailbox. The Message-ID is
-stable and carries our signed conversation token, so that whatever the customer answers comes back
-to the conversation. Its bytes are written in workers/outgoing_mail.py. Source: RFC 5322, RFC 3834,
-RFC 5321; aiosmtplib 5.1.
+stable and carries our signed conversation token, so that the customer's answer comes back to the
+conversation. workers/outgoing_mail.py writes its bytes. Source: RFC 5322, RFC 3834, RFC 5321;
+aiosmtplib 5.1.
 """
 
 import re
@@ -157,7 +157,7 @@ def _refused(error: aiosmtplib.SMTPResponseException) -> Rejected | Retry:
 
 
 def compose(reply: Reply, settings: Account, address: str, key: bytes) -> bytes:
-    """Return the mail of a reply; raise Rejected for one that can't be written safely."""
+    """Return the mail of a reply; raise Rejected when it can't be written safely."""
     name, sender = _sender(settings)
     try:
         clean_address(address)
@@ -187,7 +187,7 @@ def compose(reply: Reply, settings: Account, address: str, key: bytes) -> bytes:
 
 
 def _sender(settings: Account) -> tuple[str, str]:
-    """Return name and address that our mail is from."""
+    """Return the name and address of our mail's sender."""
     return parseaddr(settings.sender or f"santral@{settings.host}")
 
 

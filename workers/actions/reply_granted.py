@@ -93,7 +93,7 @@ class ReplyGoogleBusiness:
         key = settings.refresh_token
         place = to_send(reply.reply_to, key, "[channels.google_business.ACCOUNT]")
         if not _REVIEW.fullmatch(place):
-            raise Rejected("reply.no_address", f"{place[:100]!r} is no review")
+            raise Rejected("reply.no_address", f"{place[:100]!r} is not a review")
         review = "/".join(map(path_segment, place.split("/")))
         answer = await post(
             f"{settings.api}/v4/{review}/reply", "Google", method="PUT", safe=True,

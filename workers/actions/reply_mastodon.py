@@ -55,12 +55,12 @@ class ReplyMastodon:
         acct, _, visibility = rest.rpartition("|")
         visibility = visibility or "unlisted"
         if not _POST.fullmatch(number) or not _ACCT.fullmatch(acct) or visibility not in _SEEN_BY:
-            raise Rejected("reply.no_address", f"{place[:100]!r} is no post")
+            raise Rejected("reply.no_address", f"{place[:100]!r} is not a post")
         # Without the name in the text the customer would not be told.
         named = re.search(
             rf"(?<![\w@])@{re.escape(acct)}(?![\w@-]|\.\w)", reply.text, re.IGNORECASE
         )
-        # Anybody else who is named would be shown the answer, a private one too.
+        # Any other person named here would see the answer, even a private one.
         words = without_mentions(reply.text, keep=acct)
         text = words if named else f"@{acct} {words}"
         body = {"status": text, "in_reply_to_id": number, "visibility": visibility}

@@ -62,7 +62,7 @@ class ReplyTeams:
         if not service or not conversation:
             raise Rejected("reply.no_address", "the message came without a place to answer to")
         if not _SERVICE.fullmatch(service) or ".." in service:
-            raise Rejected("reply.no_address", f"{service[:100]!r} is no address of a service")
+            raise Rejected("reply.no_address", f"{service[:100]!r} is not a service's address")
         where = path_segment(conversation, safe=":;=@")
         url = f"{service}/v3/conversations/{where}/activities"
         body = {"type": "message", "text": reply.text, "textFormat": "plain"}

@@ -64,7 +64,7 @@ class ReplyTelegram:
         chat, _, rest = place.partition("/")
         thread, _, business = rest.partition("/")
         if not _CHAT.fullmatch(chat):
-            raise Rejected("reply.no_address", f"{chat[:100]!r} is no chat")
+            raise Rejected("reply.no_address", f"{chat[:100]!r} is not a chat")
         body: dict[str, Any] = {"chat_id": chat, "text": without_mentions(reply.text)}
         topic = _TOPIC.fullmatch(thread)
         if topic is not None:

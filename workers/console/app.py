@@ -131,7 +131,7 @@ def own_form(page: http.Endpoint) -> http.Endpoint:
 
 
 async def _enter(api: Api, request: Request, word: str) -> Response:
-    """Sign in by the link that `santral up` prints, once; the word leaves the address at once."""
+    """Sign in once by the link of `santral up`, and remove its word from the address."""
     token = api.settings.tokens.console
     if not http.same(word, token) and not await _opens_once(api, word):
         wait = stranger(request).failed()
@@ -142,7 +142,7 @@ async def _enter(api: Api, request: Request, word: str) -> Response:
 
 
 async def _opens_once(api: Api, word: str) -> bool:
-    """Say whether a link's word is good and was not used before; without Redis none is."""
+    """Say whether a link's word is valid and unused; without Redis, no word is."""
     nonce = sign_in_link.read(api.settings.tokens.console, word, SystemClock().now())
     if nonce is None:
         return False

@@ -1,7 +1,7 @@
-"""The page Desk: a department's line, the item that a person holds, and what is done with it.
+"""The page Desk: a department's line, the item that a person holds, and its actions.
 
-Before: app.py lets only signed-in people here. After: templates/desk.html. Personal numbers are
-masked there too: who has the right to them asks with a token of its own, which is recorded.
+Before: app.py lets only signed-in people here. After: templates/desk.html. The page masks personal
+numbers. A person with the right to them enters the token `personal`, and each view is recorded.
 """
 
 from starlette.requests import Request
@@ -20,7 +20,7 @@ from workers.desk_redis import ItemUnknown, LeaseLost
 
 
 class DeskPages:
-    """The endpoints; `page` makes a page of a template."""
+    """The endpoints; `page` renders a template."""
 
     def __init__(self, api: Api, page: Page) -> None:
         self._api, self._page = api, page
@@ -146,7 +146,7 @@ class DeskPages:
         *,
         personal: bool = False,
     ) -> Response:
-        """Show the item again, with what was typed: nothing a person wrote is thrown away."""
+        """Show the item again with the person's entries, so that no text is lost."""
         try:
             held = await self._api.desk.show(item, lease, personal=personal)
         except (LeaseLost, ItemUnknown, Retry, *AWAY):

@@ -76,9 +76,10 @@ class Pages:
         clear: Mapping[str, Any] = _NOTHING,
         **values: Any,
     ) -> Response:
-        """Return a page made of a template, personal numbers masked.
+        """Return a rendered template with personal numbers masked.
 
-        `clear` are values that are shown as they are: what the person typed, or has a right to.
+        `clear` holds the values to show unmasked: the person's own entries, or those that the
+        person has a right to see.
         """
         language = session.language(request)
         departments = {
@@ -191,7 +192,7 @@ class Pages:
         masked = await asyncio.to_thread(masked_story, story, decisions)
         log.info("message.opened", message=identifier, person=who)
         if right:
-            # Who looked is written down first: without that nothing is shown.
+            # Record the view first: a person sees no number without a record.
             await self._record_reveal(story, masked, who)
         shown = story if right else masked
         return self.page(
@@ -210,7 +211,7 @@ class Pages:
         )
 
     async def _record_reveal(self, story: reading.Story, masked: reading.Story, who: str) -> None:
-        """Write down which messages of a conversation somebody sees the numbers of."""
+        """Record the messages of a conversation whose numbers somebody sees."""
         department = story.decisions[-1].department if story.decisions else TRIAGE
         pairs = zip((story.message, *story.thread), (masked.message, *masked.thread), strict=True)
         hiding = {clear.id: clear for clear, hidden in pairs if clear != hidden}
@@ -310,7 +311,7 @@ async def form_of(request: Request) -> dict[str, str]:
 
 
 async def counts_of(api: Api) -> dict[str, tuple[int, int]]:
-    """Return by department how many items wait and how many people hold; 0 while Redis is away."""
+    """Return each department's waiting and held items; 0 while Redis is away."""
     counts = {}
     for name in api.settings.departments:
         try:

@@ -32,7 +32,7 @@ def person(request: Request, settings: Settings) -> str | None:
         name = base64.urlsafe_b64decode(encoded).decode()
     except (binascii.Error, ValueError):
         return None
-    # As bytes: a cookie may hold any byte, and text that is not ASCII can't be compared.
+    # Bytes, because a cookie may hold any byte and compare_digest refuses text beyond ASCII.
     due, given = _sign(settings, name).encode(), signature.encode("utf-8", "replace")
     return name if hmac.compare_digest(due, given) else None
 

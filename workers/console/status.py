@@ -53,7 +53,7 @@ class Lag:
             return self._told
 
     def _all(self) -> list[Stage]:
-        """Ask for every stage; where Kafka does not answer once, it is not waited for again."""
+        """Return every stage; after one request without an answer, stop asking Kafka."""
         try:
             return [self._one(name, *told) for name, told in _GROUPS.items()]
         except KafkaException:

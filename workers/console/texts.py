@@ -32,8 +32,8 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "`santral env` prints it (CONSOLE_TOKEN).",
     ),
     "link_used": (
-        "Bu bağlantı kullanılmış ya da süresi dolmuş. Erişim anahtarıyla girin.",
-        "This link was used before or is too old. Sign in with the access token.",
+        "Bu bağlantı kullanılmış ya da süresi dolmuş. Lütfen erişim anahtarınızla giriş yapın.",
+        "This link was used before or has expired. Please sign in with the access token.",
     ),
     "token_wrong": ("Bu anahtar geçerli değil.", "This token is not valid."),
     "your_name": ("Adınız", "Your name"),
@@ -68,8 +68,8 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "nothing_yet": ("Henüz ileti yok.", "No messages yet."),
     "search": ("Ara", "Search"),
     "search_help": (
-        "Kelimelerin başı yeter; kayıt, telefon, sipariş numarası tam yazılır",
-        "Beginnings of words; references, phone and order numbers in full",
+        "Kelimenin başını yazmanız yeter; kayıt, telefon ve sipariş numaralarını tam yazın",
+        "The beginning of a word is enough; enter reference, phone and order numbers in full",
     ),
     "found_none": ("Eşleşen ileti yok.", "No message matches."),
     "why": ("Neden böyle yönlendirildi", "Why it was routed so"),

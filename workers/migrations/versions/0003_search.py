@@ -1,6 +1,6 @@
-"""The search index without personal numbers: emptied here, filled again by the recorder.
+"""The search index without personal numbers: this empties it, and the recorder fills it again.
 
-What hashes the numbers is a key that only the running stages have.
+Only the running stages have the key that hashes the numbers.
 """
 
 from alembic import op
@@ -14,7 +14,7 @@ depends_on = None
 def upgrade() -> None:
     op.execute("CREATE TABLE search_state (name text PRIMARY KEY, value text NOT NULL)")
     if op.get_bind().dialect.name == "sqlite":
-        # Freed pages are overwritten: numbers would stay in them.
+        # Overwrite freed pages, or the numbers would stay in them.
         op.execute("PRAGMA secure_delete=ON")
         op.execute("DROP TABLE messages_text")
         op.execute(
