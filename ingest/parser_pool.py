@@ -7,9 +7,7 @@ process at once. It parses small JSON of known shape in place, because a process
 """
 
 import asyncio
-import contextlib
 import os
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -18,7 +16,8 @@ from typing import Literal, Protocol
 import msgspec
 
 from ingest.channel import Channel, Context, Delivery, Parsed
-from ingest.parser_frames import HEAD_BYTES, MAX_FRAME_BYTES, Answer, Task, pack, stack_of
+from ingest.parser_client import Crashed, ParserClient, Slow
+from ingest.parser_frames import Answer, Task, pack, stack_of
 from ingest.parser_limits import limit_of
 from ingest.parser_worker import parse_delivery, parse_task
 from runtime import metrics
@@ -54,17 +53,7 @@ IN_PLACE = frozenset(
 """Channels whose deliveries are JSON of a known shape, without markup. A process parses every
 other channel, and every delivery longer than IN_PLACE_BYTES."""
 
-_START_S = 60.0  # a process is ready after half a second, on a busy machine after several
-_STOP_S = 2.0
 _TRIES = 2  # somebody else may kill a process: a second crash blames the delivery
-
-
-class Crashed(Exception):
-    """A process ended or sent an invalid answer while it had a task."""
-
-
-class Slow(Exception):
-    """A process exceeded its time limit."""
 
 
 class Parsers(Protocol):
@@ -88,8 +77,8 @@ class ParserPool:
         self._settings = settings
         arguments = (os.getpid(), settings.cpu.total_seconds(), settings.memory_mb)
         self._command = (*command, *map(str, arguments))
-        self._workers = [_Worker(self._command) for _ in range(settings.processes)]
-        self._idle: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
+        self._workers = [ParserClient(self._command) for _ in range(settings.processes)]
+        self._idle: asyncio.LifoQueue[ParserClient] = asyncio.LifoQueue()
         for worker in self._workers:
             self._idle.put_nowait(worker)
         self._starting: set[asyncio.Task[None]] = set()
@@ -163,7 +152,7 @@ class ParserPool:
             return _result(channel, answer)
         raise Rejected("parser.limit", f"two processes crashed over it: {crash}")
 
-    def _prepare(self, worker: "_Worker") -> None:
+    def _prepare(self, worker: ParserClient) -> None:
         """Start a process before the next task comes, unless one runs."""
         if worker.alive or worker.stopped:
             return
@@ -238,117 +227,3 @@ def _result(channel: Channel, answer: Answer) -> Parsed:
             "parser.bug", f"a process refused with the unknown code {answer.code[:40]!r}"
         )
     raise Rejected(answer.code, answer.text)
-
-
-class _Worker:
-    """One process, which starts when a task needs it."""
-
-    def __init__(self, command: Sequence[str]) -> None:
-        self._command = command
-        self._process: asyncio.subprocess.Process | None = None
-        self._lock = asyncio.Lock()
-        self.stopped = False
-        self.error: str | None = None
-        """Why the last start failed; None when it succeeded."""
-
-    @property
-    def alive(self) -> bool:
-        """Whether its process runs."""
-        return self._process is not None and self._process.returncode is None
-
-    async def prepare(self) -> None:
-        """Start a process; a failure is kept in `error` and raised to the next caller."""
-        try:
-            await self._ready()
-        except Retry as error:
-            if not self.stopped:
-                log.error("parser.unstartable", why=error.text)
-
-    async def ask(self, frame: bytes, wall_s: float) -> Answer:
-        """Return the answer to a task; raise Slow, Crashed, or Retry without a process.
-
-        Any other end, also a cancelled caller, ends the process, because its next answer would
-        still belong to this task.
-        """
-        process = await self._ready()
-        answered = False
-        try:
-            async with asyncio.timeout(wall_s):
-                assert process.stdin is not None
-                process.stdin.write(frame)
-                answer = await _read(process)
-            answered = answer.code != "parser.limit"
-            return answer
-        except TimeoutError as error:
-            raise Slow(f"no answer within {wall_s:g} s") from error
-        except (EOFError, OSError) as error:
-            code = await process.wait()
-            if self.stopped:
-                raise Retry(2, "the parser processes are stopping") from error
-            if code == -signal.SIGPROF:
-                raise Slow("it took more CPU time than a delivery may take") from error
-            raise Crashed(f"its process ended by {code}") from error
-        finally:
-            if not answered:
-                await self._end()
-
-    async def stop(self) -> None:
-        """Give the process a short time to finish its task, and end it for good."""
-        self.stopped = True
-        async with self._lock:
-            if self._process is None:
-                return
-            if self._process.stdin is not None:
-                self._process.stdin.close()
-            try:
-                async with asyncio.timeout(_STOP_S):
-                    await self._process.wait()
-            except TimeoutError:
-                self._process.kill()
-                await self._process.wait()
-
-    async def _ready(self) -> asyncio.subprocess.Process:
-        async with self._lock:
-            if self.stopped:
-                raise Retry(2, "the parser processes are stopping")
-            if self._process is not None and self.alive:
-                return self._process
-            try:
-                self._process = await asyncio.create_subprocess_exec(
-                    *self._command,
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.PIPE,
-                    limit=1 << 20,
-                )
-                async with asyncio.timeout(_START_S):
-                    hello = await _read(self._process)
-                if not hello.ready:
-                    raise Crashed("it is not one of our processes")
-            except (EOFError, OSError, TimeoutError, Crashed) as error:
-                await self._end()
-                self.error = f"no parser process starts: {type(error).__name__}"
-                raise Retry(10, self.error) from error
-            self.error = None
-            return self._process
-
-    async def _end(self) -> None:
-        """Kill the process, if there is one."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.communicate()  # reads what it still wrote, so that its pipes are closed
-
-
-async def _read(process: asyncio.subprocess.Process) -> Answer:
-    """Return the next answer; raise EOFError when the process is gone, Crashed if it is invalid."""
-    assert process.stdout is not None
-    try:
-        size = int.from_bytes(await process.stdout.readexactly(HEAD_BYTES))
-        if size > MAX_FRAME_BYTES:
-            raise Crashed(f"its answer has {size} bytes")
-        body = await process.stdout.readexactly(size)
-        return msgspec.msgpack.decode(body, type=Answer)
-    except msgspec.DecodeError as error:
-        raise Crashed("its answer is not valid") from error
