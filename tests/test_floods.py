@@ -26,6 +26,7 @@ from runtime.settings import MailDoor, load
 from schemas.errors import ConfigError
 from tests.test_contract import CALLS
 from tests.test_door import TOKENS, opened, raw
+from tests.waiting import until
 
 SHORT = timedelta(seconds=0.4)
 ROOT = Path(__file__).parent.parent
@@ -92,9 +93,11 @@ async def test_a_caller_who_does_not_finish_is_ended_and_the_probes_still_answer
         assert ends <= {0, 408}
         assert 408 in ends
         await callers.close()
-        async with asyncio.timeout(10):
-            while (await client.get(f"{door}/chat")).status_code != 200:
-                await asyncio.sleep(0.02)  # until all is given back
+
+        async def served() -> bool:
+            return (await client.get(f"{door}/chat")).status_code == 200
+
+        await until("the door has counted down", served, 10)
         head = b"POST /v1/forms/default HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc"
         reader, _ = await callers.open(door, head)
         assert await _status(reader) == 408
@@ -105,17 +108,23 @@ async def test_a_body_that_drips_is_ended_after_its_time(tmp_path: Path, callers
     async with opened(tmp_path, limits=limits) as door:
         head = b"POST /v1/forms/default HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n"
         reader, writer = await callers.open(door, head)
+        answered = asyncio.Event()
+
+        async def ended(seconds: float) -> bool:
+            with contextlib.suppress(TimeoutError):
+                return await asyncio.wait_for(answered.wait(), seconds)
+            return False
 
         async def drip() -> None:
             with contextlib.suppress(ConnectionError):
-                while True:
+                while not await ended(0.1):
                     writer.write(b"a")
                     await writer.drain()
-                    await asyncio.sleep(0.1)
 
         dripping = asyncio.create_task(drip())
         assert await _status(reader) == 408
-        dripping.cancel()
+        answered.set()
+        await dripping
 
 
 async def test_a_caller_who_does_not_read_is_ended(tmp_path: Path, callers: Callers) -> None:
@@ -123,9 +132,7 @@ async def test_a_caller_who_does_not_read_is_ended(tmp_path: Path, callers: Call
         before = _ended("answer_pause")
         sent = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 300
         await callers.open(door, sent)
-        async with asyncio.timeout(10):
-            while _ended("answer_pause") == before:
-                await asyncio.sleep(0.02)
+        await until("the caller is ended", lambda: _ended("answer_pause") > before, 10)
 
 
 def _ended(reason: str) -> float:
@@ -295,13 +302,14 @@ async def _mail_flood(callers: Callers) -> None:
     settings = MailDoor(protocol="lmtp", port=port)
     task = asyncio.create_task(mail_door.serve(settings, receiver, stop, guard))
     url = f"http://127.0.0.1:{port}"
+
+    async def open_three() -> list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        with contextlib.suppress(OSError):
+            return [await callers.open(url, b"") for _ in range(3)]
+        return []
+
     try:
-        async with asyncio.timeout(10):
-            while True:
-                with contextlib.suppress(OSError):
-                    three = [await callers.open(url, b"") for _ in range(3)]
-                    break
-                await asyncio.sleep(0.02)
+        three = await until("the mail door listens", open_three, 10)
         for reader, _ in three:
             assert (await reader.readline()).startswith(b"220")
         reader, _ = await callers.open(url, b"")
@@ -314,9 +322,11 @@ async def _mail_flood(callers: Callers) -> None:
             b"",
             b"452 4.3.1 too many mails at once, try again later\r\n",
         )
-        async with asyncio.timeout(10):
-            while guard.mail_bytes.total or guard.mails.total > 2:
-                await asyncio.sleep(0.02)
+        await until(
+            "the first mail is given back",
+            lambda: not guard.mail_bytes.total and guard.mails.total <= 2,
+            10,
+        )
         reader, _ = await callers.open(url, b"")
         assert (await reader.readline()).startswith(b"220"), "there is room again"
     finally:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from schemas.errors import Retry
 from tests.conftest import need
 from tests.samples import Cursors
 from tests.servers import Dovecot
+from tests.waiting import until
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 TURKISH = "Müşteri İletileri"
@@ -87,16 +88,6 @@ class Box:
 
     def texts(self) -> list[str]:
         return [d.raw.decode().split("\r\n\r\n")[1].strip() for d in self.taken]
-
-
-async def until(what: str, look: Callable[[], Any], seconds: float = 20) -> None:
-    """Wait for a condition with a deadline."""
-    nothing = asyncio.Event()
-    deadline = asyncio.get_running_loop().time() + seconds
-    while not look():
-        assert asyncio.get_running_loop().time() < deadline, what
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(nothing.wait(), 0.03)
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from schemas import topics
 from schemas.message import Message
 from tests.servers import Dovecot, Up, broker, free_port, ingesting, published, wait
 from tests.test_parser_pool import COMMAND
+from tests.waiting import until
 
 QUICK = Parsers(processes=2, cpu=timedelta(seconds=0.5), memory_mb=64)
 FAILS = ("loops", "raises", "crashes", "eats")
@@ -78,9 +79,11 @@ async def test_poisoned_mails_between_good_ones_hold_nothing_up(
                     CHANNELS["email"], "a", account, pending, cursors, health, clock, tmp_path
                 )
             )
-            async with asyncio.timeout(60):
-                while await _position(cursors) < len(subjects) + 1:
-                    await asyncio.sleep(0.05)
+
+            async def passed() -> bool:
+                return await _position(cursors) > len(subjects)
+
+            await until("the cursor is behind the last mail", passed, 60)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             made = [m async for m in published(kafka, topics.MESSAGES.name, Message)]

@@ -26,6 +26,7 @@ from schemas.outcome import Outcome, Reply
 from tests.samples import NOW, message, policy
 from tests.servers import valkey
 from tests.test_faults import counted
+from tests.waiting import until
 from workers import acknowledge, desk_feed, replies
 from workers.acknowledge import Acknowledger
 from workers.actions.reply_email import Account
@@ -88,16 +89,16 @@ def _poison(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, item: WorkI
 
 async def _published(settings: Settings, topic: str, kind: Any, count: int) -> list[Any]:
     """Return a topic's records once there are so many."""
-    async with asyncio.timeout(60):
-        while True:
-            found = [
-                msgspec.json.decode(r.value, type=kind)
-                async for records in read_to_end(settings.kafka, [topic])
-                for r in records
-            ]
-            if len(found) >= count:
-                return found
-            await asyncio.sleep(0.2)
+
+    async def read() -> list[Any]:
+        records = [
+            msgspec.json.decode(record.value, type=kind)
+            async for batch in read_to_end(settings.kafka, [topic])
+            for record in batch
+        ]
+        return records if len(records) >= count else []
+
+    return await until(f"{count} records of {topic}", read, 60)
 
 
 async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
@@ -150,9 +151,11 @@ async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
     failed = [o for o in outcomes if o.kind == "undeliverable"]
     assert [(o.reply, o.reason) for o in failed] == [("answer", str(Rejected("reply.bug")))]
     assert sum(o.kind == "delivered" for o in outcomes) == 4
-    async with asyncio.timeout(30):
-        while (await feed.lines.counts("billing"))[0] < len(items):
-            await asyncio.sleep(0.1)
+
+    async def lined_up() -> bool:
+        return (await feed.lines.counts("billing"))[0] >= len(items)
+
+    await until("every item is in line", lined_up, 30)
     assert not any(task.done() for task in working), "no worker ended"
     after = {step: counted(step) - before[step] for step in steps}
     assert (after["santral-acknowledge"], after["santral-replies"]) == (1, 1)
