@@ -33,7 +33,8 @@ from runtime.health import Health
 from runtime.journal import Journal
 from runtime.log import get
 from runtime.outside import Outside
-from runtime.settings import Settings, section
+from runtime.settings import Settings
+from runtime.settings_file import section
 from schemas.errors import Retry, retries
 
 log = get(__name__)

@@ -20,7 +20,8 @@ from ingest.hook import Call, HookTools, Taken, Taking
 from ingest.parser_frames import UNREADABLE
 from ingest.parser_limits import Limit, limit_of
 from ingest.registry import ALIASES, CHANNELS, HOOKS, channel_of
-from runtime.settings import Settings, section
+from runtime.settings import Settings
+from runtime.settings_file import section
 from schemas.base import Record
 from schemas.errors import CODES, Rejected, Retry
 from schemas.message import Message

@@ -13,8 +13,7 @@ from typing import Any
 
 import click
 
-from runtime import settings as settings_
-from runtime import token_rules
+from runtime import settings_file, token_rules
 from schemas.errors import ConfigError, SantralError
 
 
@@ -62,7 +61,7 @@ def load(ctx: click.Context, *, whole: bool = False) -> Any:
     if whole:
         for module in ("ingest.registry", "workers.registry"):
             sections |= importlib.import_module(module).sections()
-    return settings_.load(ctx.find_root().obj, sections=sections)
+    return settings_file.load(ctx.find_root().obj, sections=sections)
 
 
 def load_stage(ctx: click.Context, *, whole: bool = False, tokens: bool = True) -> Any:
@@ -71,7 +70,7 @@ def load_stage(ctx: click.Context, *, whole: bool = False, tokens: bool = True) 
     A stage waits for a broker that the settings name. Where they name none and none answers at the
     default address, this raises Unavailable before the stage makes anything.
     """
-    if not settings_.names_broker(ctx.find_root().obj):
+    if not settings_file.names_broker(ctx.find_root().obj):
         importlib.import_module("runtime.reach").check_running(load(ctx), "Kafka")
     settings = load(ctx, whole=whole)
     if tokens:

@@ -27,7 +27,8 @@ from runtime.bus import ensure_topics
 from runtime.child import Child, bind_to_parent, describe_ending, end, is_alive, is_ready, pings
 from runtime.clock import SystemClock
 from runtime.ports import Choice, Ports, choose_ports, free_port
-from runtime.settings import SIGNING_FILE, Settings
+from runtime.settings import Settings
+from runtime.settings_file import SIGNING_FILE
 from runtime.token_rules import token_problems
 from schemas.errors import ConfigError, Unavailable
 from schemas.topics import all_topics

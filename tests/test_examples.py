@@ -15,7 +15,7 @@ import pytest
 from ingest import registry as ways_in
 from router import rules
 from router.standing import load as load_standing
-from runtime import settings
+from runtime import settings_file
 from runtime.cli import main
 from tests.conftest import need
 from tests.examples import Example, commands, examples, pages, read
@@ -55,7 +55,7 @@ def test_what_is_written_into_a_file_is_what_the_program_reads(
         path.write_text(head + example.text)
         assert rules.failing_samples(rules.load(tmp_path)) == []
     else:
-        settings.load(path, {}, ways_in.sections() | ways_out.sections())
+        settings_file.load(path, {}, ways_in.sections() | ways_out.sections())
 
 
 @pytest.mark.parametrize("page,command", commands())

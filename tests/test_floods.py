@@ -22,7 +22,8 @@ from runtime import metrics
 from runtime.guard import Guard, Rate, Stranger, Tally, network_of
 from runtime.limits import MIB, Limits, rows
 from runtime.ports import free_port
-from runtime.settings import MailDoor, load
+from runtime.settings import MailDoor
+from runtime.settings_file import load
 from schemas.errors import ConfigError
 from tests.test_contract import CALLS
 from tests.test_door import TOKENS, opened, raw

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ingest.registry import sections
-from runtime.settings import load
+from runtime.settings_file import load
 from schemas.errors import ConfigError
 
 

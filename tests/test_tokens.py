@@ -16,7 +16,8 @@ from runtime.clock import SystemClock
 from runtime.health import Health
 from runtime.limits import Limits
 from runtime.log import redacted_url
-from runtime.settings import Settings, load
+from runtime.settings import Settings
+from runtime.settings_file import load
 from tests.test_door import TOKENS, serving
 from workers.api import Api
 from workers.console.app import app

@@ -298,7 +298,7 @@ def test_commands_speak_to_the_person(tmp_path: Path) -> None:
 
 def test_the_example_configuration_is_valid() -> None:
     from ingest.registry import sections
-    from runtime.settings import load
+    from runtime.settings_file import load
     from tests.servers import ROOT
     from workers.registry import sections as actions
 

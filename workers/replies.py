@@ -23,7 +23,8 @@ from runtime.clock import Clock
 from runtime.faults import guard
 from runtime.health import Fresh, Health
 from runtime.log import get
-from runtime.settings import Settings, section
+from runtime.settings import Settings
+from runtime.settings_file import section
 from schemas import envelope, topics
 from schemas.base import Id, Name, Record, derived_id
 from schemas.errors import Rejected, Retry
