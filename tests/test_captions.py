@@ -72,3 +72,12 @@ def test_blank_lines_before_captions_are_passed() -> None:
 
 def test_a_number_beyond_all_bounds_is_none() -> None:
     assert number(10**400) == 0.0
+
+
+def test_a_shorter_arrow_and_a_number_above_a_blank_line_lose_no_words() -> None:
+    arrow = captions.webvtt("WEBVTT\n\n00:01.000 -> 00:02.000\nBir\n\n00:03.000 –> 00:04.000\nİki")
+    apart = captions.srt(
+        "1\n\n00:00:01,000 --> 00:00:02,000\n\nBir\n\n2\n\n00:00:03,000 --> 00:00:04,000\n\nİki"
+    )
+    for found in (arrow, apart):
+        assert [turn.text for turn in found.turns] == ["Bir", "İki"]

@@ -10,7 +10,7 @@ from ingest.clean.calls.heard import Heard, Said
 from ingest.clean.html_tokens import resolve
 
 _TIME = r"(?:(\d{1,9}):)?(\d{1,9}):(\d{1,2})(?:[.,](\d{1,3}))?"
-_CUE = re.compile(rf"^\s*{_TIME}\s*-->\s*{_TIME}(.*)$")
+_CUE = re.compile(rf"^\s*{_TIME}\s*(?:--?|[\u2013\u2014])>\s*{_TIME}(.*)$")
 _SRT_INDEX = re.compile(r"^\s*\d{1,9}\s*$")
 _VOICE = re.compile(r"<v(?:\.[^\s<>]*)?[ \t]+([^<>\n]*)>", re.IGNORECASE)
 _STAMP = re.compile(r"<[ \t]{0,9}\d[\d:.]*>")
@@ -89,7 +89,7 @@ def _cues(lines: list[str], repaired: list[str], *, srt: bool) -> list[Said]:
 
 def _timing(line: str) -> tuple[float, float, str] | None:
     """Return start, end and what follows them, None when the line is no timing."""
-    found = _CUE.match(line) if "-->" in line else None
+    found = _CUE.match(line) if ">" in line else None
     if found is None:
         return None
     begin, end = _seconds(found.group(1, 2, 3, 4)), _seconds(found.group(5, 6, 7, 8))
@@ -163,7 +163,8 @@ def _ends(lines: list[str], rest: int) -> bool:
     """Say whether at this line, the first below blank ones, a new cue begins, or nothing."""
     if rest >= len(lines) or _timing(lines[rest]) is not None:
         return True
-    following = lines[rest + 1] if rest + 1 < len(lines) else ""
+    below = _filled(lines, rest + 1)
+    following = lines[below] if below < len(lines) else ""
     return bool(_SRT_INDEX.match(lines[rest])) and _timing(following) is not None
 
 
