@@ -204,6 +204,15 @@ def test_a_traveller_who_writes_from_and_to_forwards_nothing() -> None:
     assert forwarded(text, "My seat") is None
 
 
+def test_a_mail_that_is_shown_within_an_answer_stays_and_what_it_quotes_goes() -> None:
+    shown = "---------- Forwarded message ---------\nFrom: Kargo <k@kargo.example>\n"
+    shown += (
+        "Date: 3 Mar 2026 14:05\nSubject: Paket\nTo: <ada@ornek.example>\n\nPaket teslim edildi."
+    )
+    text = f"{OWN}\n\n{shown}\n\n{HEADS[0]}\n\n{QUOTED}"
+    assert reply.own_words(text, is_reply=True) == f"{OWN}\n\n{shown}"
+
+
 def test_an_address_in_in_reply_to_is_no_thread() -> None:
     told = 'In-Reply-To: Marka Destek <destek@marka.example> of "Fri, 13 Mar" <0@marka.example>\n'
     assert _read("x", told).thread == ("<0@marka.example>", "<1@x>")

@@ -46,6 +46,11 @@ def _without_quote(text: str, *, is_reply: bool) -> str:
         found = None
         if not quotes.quoted[index]:
             found = find_head(lines, index, is_reply=is_reply, quotes=quotes)
+        if found is not None and found.kind == "forwarded":
+            # Somebody shows another's mail within an answer: what it says is meant to be read.
+            own += lines[index : found.after]
+            index, has_words = found.after, True
+            continue
         if found is not None:
             if not quotes.is_quoted_below(found.after):
                 return _ended(own) if has_words else text  # all below is the quoted mail
