@@ -36,7 +36,7 @@ test: $(VENV)/test.stamp  ## lint and every test
 	$(BIN)/python -m runtime.kafka_local "$(JARS)"
 	$(BIN)/python -m pytest $(ARGS)
 
-# No server and no jars; what costs seconds is marked `slow`, properties are tried on fewer examples.
+# No server and no jars. Tests that take seconds are marked `slow`; property tests use fewer examples.
 test-fast: $(VENV)/test.stamp  ## every test that needs no server: under a minute on two cores
 	$(BIN)/python -m pytest -m "not server and not slow" --hypothesis-profile=fast -n 2 $(ARGS)
 

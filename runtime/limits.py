@@ -1,4 +1,4 @@
-"""What callers may take before anybody knows who they are: the table `[limits]` of the settings.
+"""The limits of unproven callers: the table `[limits]` of the settings.
 
 Before: a settings file. After: runtime/guard.py counts, docs/operations.md shows the table.
 """
@@ -20,38 +20,40 @@ _Networks = tuple[
 
 
 class Limits(Record, frozen=True, kw_only=True):
-    """Limits before proof. Each field says what it bounds, and in which unit.
+    """Limits before proof. Each field's description names its unit and subject.
 
-    An IPv6 address counts with its /64: that is what one caller has.
+    An IPv6 address counts with its /64, the network of one caller.
     """
 
-    header_time: Annotated[timedelta, Meta(description="for a request's line and headers")] = (
+    header_time: Annotated[timedelta, Meta(description="time for a request's line and headers")] = (
         timedelta(seconds=10)
     )
-    header_bytes: Annotated[int, Meta(ge=1024, description="of a request's line and headers")] = (
-        32 * 1024
-    )
+    header_bytes: Annotated[
+        int, Meta(ge=1024, description="bytes of a request's line and headers")
+    ] = 32 * 1024
     header_count: Annotated[int, Meta(ge=10, description="headers of a request")] = 100
-    body_time: Annotated[timedelta, Meta(description="for a whole body")] = timedelta(seconds=120)
-    body_pause: Annotated[timedelta, Meta(description="without a byte of a body that is due")] = (
+    body_time: Annotated[timedelta, Meta(description="time for a whole body")] = timedelta(
+        seconds=120
+    )
+    body_pause: Annotated[timedelta, Meta(description="time between two bytes of a body")] = (
         timedelta(seconds=10)
     )
     answer_pause: Annotated[
-        timedelta, Meta(description="in which a caller takes nothing of an answer")
+        timedelta, Meta(description="time in which a caller reads nothing of an answer")
     ] = timedelta(seconds=30)
     unproven_bytes: Annotated[
-        int, Meta(ge=MIB, description="of bodies of all callers who are not proven yet")
+        int, Meta(ge=MIB, description="bytes of the bodies of all unproven callers")
     ] = 128 * MIB
     unproven_bytes_by_address: Annotated[
-        int, Meta(ge=MIB, description="the same, of one address")
+        int, Meta(ge=MIB, description="bytes of the bodies of one unproven address")
     ] = 40 * MIB
     connections: Annotated[int, Meta(ge=1, description="HTTP connections in all")] = 2000
     connections_by_address: Annotated[
         int, Meta(ge=1, description="HTTP connections of one address")
     ] = 200
-    chat_hello: Annotated[timedelta, Meta(description="until a chat's first frame, `hello`")] = (
-        timedelta(seconds=10)
-    )
+    chat_hello: Annotated[
+        timedelta, Meta(description="time until a chat's first frame, `hello`")
+    ] = timedelta(seconds=10)
     chat_sessions: Annotated[int, Meta(ge=1, description="open chats in all")] = 2000
     chat_sessions_by_address: Annotated[
         int, Meta(ge=1, description="open chats of one address")
@@ -63,19 +65,19 @@ class Limits(Record, frozen=True, kw_only=True):
     chat_lines_by_session: Annotated[int, Meta(ge=1, description="lines a minute of one chat")] = 60
     mail_connections: Annotated[int, Meta(ge=1, description="LMTP or SMTP connections")] = 200
     mail_connections_by_address: Annotated[
-        int, Meta(ge=1, description="the same, of one address")
+        int, Meta(ge=1, description="LMTP or SMTP connections of one address")
     ] = 100
     mail_bytes: Annotated[
-        int, Meta(ge=MIB, description="of mails that are not taken yet, of all connections")
+        int, Meta(ge=MIB, description="bytes of unfinished mails on all connections")
     ] = 256 * MIB
     attempts: Annotated[
-        int, Meta(ge=1, description="wrong tokens and sign-ins of an address, then 429")
+        int, Meta(ge=1, description="wrong tokens and sign-ins of one address before 429")
     ] = 10
-    attempt_every: Annotated[timedelta, Meta(description="until one more is heard")] = timedelta(
-        seconds=6
-    )
+    attempt_every: Annotated[
+        timedelta, Meta(description="time until one more attempt is allowed")
+    ] = timedelta(seconds=6)
     trusted_proxies: Annotated[
-        _Networks, Meta(description="whose X-Forwarded-For tells the caller's address")
+        _Networks, Meta(description="addresses or networks whose X-Forwarded-For Santral believes")
     ] = ()
 
 
