@@ -56,11 +56,15 @@ def masked(reasons: list[Reason], text: str, entities: Sequence[Entity]) -> list
 def of_model(model: Model, reading: Reading, text: str) -> Reason:
     label, share = reading.best.label, reading.best.share
     return Reason(
-        kind="model", id=f"model.{model.head.task}", version=model.name,
+        kind="model",
+        id=f"model.{model.head.task}",
+        version=model.name,
         evidence=tuple([Evidence(start=a, end=b, text=text[a:b]) for a, b in reading.words]),
-        weight=share, text_tr=f"model: {label}, %{share * 100:.0f}",
+        weight=share,
+        speaks_for=label if model.head.task == "department" else "",
+        text_tr=f"model: {label}, %{share * 100:.0f}",
         text_en=f"the model says {label}, {share * 100:.0f} %",
-    )  # fmt: skip
+    )
 
 
 def of_incident(part: Belongs, text: str, folded: str) -> Reason:

@@ -30,8 +30,10 @@ class Evidence(Record, frozen=True, kw_only=True):
 
 
 class Reason(Record, frozen=True, kw_only=True):
-    """One reason for a decision, readable in Turkish and English; a rule's weight `speaks_for` a
-    department, where it names one."""
+    """One reason for a decision, readable in Turkish and English.
+
+    The weight of a rule or model `speaks_for` a department, where it names one.
+    """
 
     kind: Literal["rule", "model", "state"]
     id: str

@@ -13,6 +13,9 @@ from schemas.decision import TRIAGE, Decision, Reason
 UNSURE = 0.5
 """What one plain rule weighs against: alone it gives 2/3, against an equal one 2/5."""
 
+MIN_SHARE = 0.001
+"""A record's shares have four digits: a smaller one is too rough to weigh by."""
+
 POINT = 0.7
 """A plain rule doubles the odds of a model; one of weight 10 decides."""
 
@@ -51,22 +54,28 @@ def otherwise(told: Decision) -> Otherwise | None:
     return Otherwise(department=TRIAGE, threshold=told.confidence)
 
 
-def _without(told: Decision, gone: list[Reason]) -> str:
+def _without(decision: Decision, gone: list[Reason]) -> str:
     """Return where a message would have gone without some rules of its department."""
-    if any(r.id == "model.department" for r in told.reasons):
-        shares = {told.department: told.confidence}
-        if told.runner_up is not None:
-            shares[told.runner_up.department] = told.runner_up.confidence
+    rules = [r for r in decision.reasons if r.kind == "rule" and r.speaks_for and r not in gone]
+    model = next((r for r in decision.reasons if r.id == "model.department"), None)
+    if model is not None and model.speaks_for and not rules:
+        # The model alone: exact, where shares of the record are rounded to nothing.
+        shares, total = {model.speaks_for: model.weight}, 1.0
+    elif model is not None:
+        if decision.runner_up is not None and decision.runner_up.confidence < MIN_SHARE:
+            return decision.department  # more has to go before the record can tell
+        shares = {decision.department: decision.confidence}
+        if decision.runner_up is not None:
+            shares[decision.runner_up.department] = decision.runner_up.confidence
         rest = max(0.0, 1 - sum(shares.values()))
-        shares[told.department] *= math.exp(-POINT * sum(r.weight for r in gone))
+        shares[decision.department] *= math.exp(-POINT * sum(r.weight for r in gone))
         total = sum(shares.values()) + rest
     else:
         shares = {}
-        for reason in told.reasons:
-            if reason.kind == "rule" and reason.speaks_for and reason not in gone:
-                shares[reason.speaks_for] = shares.get(reason.speaks_for, 0.0) + reason.weight
+        for rule in rules:
+            shares[rule.speaks_for] = shares.get(rule.speaks_for, 0.0) + rule.weight
         total = sum(shares.values()) + UNSURE
     if not shares:
         return TRIAGE
     name = min(shares, key=lambda n: (-shares[n], n))
-    return name if round(shares[name] / total, 4) >= told.threshold else TRIAGE
+    return name if round(shares[name] / total, 4) >= decision.threshold else TRIAGE

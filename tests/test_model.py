@@ -249,7 +249,7 @@ def test_what_would_have_changed_a_decision_of_rules_and_model_changes_it(file: 
     by = offline.with_models(Settings(), [file])
     heavy = [msgspec.structs.replace(r, weight=4 * r.weight) for r in by.pack.rules]
     by = replace(by, pack=compile_pack("heavy", tuple(heavy)))
-    for rule in by.pack.rules[::3]:
+    for rule in by.pack.rules:
         for text in rule.match[:1]:
             made = one(message(text), None, by, NOW).decision
             other = otherwise(made)

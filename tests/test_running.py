@@ -16,9 +16,10 @@ def test_status_shows_every_part_and_what_waits(road: Up) -> None:
 
     def seen() -> dict[str, dict[str, int]]:
         told: dict[str, dict[str, int]] = json.loads(road.cli("status", "--json").stdout)
-        return told if told["waiting"].get("billing") else {}
+        # On a busy machine a part may answer too late for one status; the next one has it.
+        return told if told["waiting"].get("billing") and told["behind"] else {}
 
-    told = wait("somebody waits at billing", seen)
+    told = wait("somebody waits at billing, and Kafka answers in time", seen)
     assert {"ingest", "router", "recorder", "desk", "console", "kafka", "redis", "store"} <= set(
         told["parts"]
     )
