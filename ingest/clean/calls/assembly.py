@@ -34,7 +34,7 @@ class AssemblyUtterance(Record, frozen=True, kw_only=True):
     start: Text = 0
     end: Text = 0
     confidence: Text = None
-    speaker: str | None = None
+    speaker: Text = None
     channel: Text = None
     words: tuple[AssemblyWord, ...] = ()
 
@@ -62,9 +62,10 @@ def assembly(raw: bytes) -> Heard:
     for one in told.utterances or ():
         words = [_assembly_word(w) for w in one.words]
         turns.append(Said(
-            speaker=f"speaker {one.speaker}" if one.speaker else "", text=one.text.strip(),
+            speaker="" if one.speaker in (None, "") else f"speaker {one.speaker}",
+            text=one.text.strip(),
             start=number(one.start, 1000), end=number(one.end, 1000),
-            confidence=sure_of(one.confidence), role=role(one.speaker),
+            confidence=sure_of(one.confidence), role=role(str(one.speaker or "")),
             channel="" if one.channel is None else str(one.channel),
             unsure=places(one.text.strip(), words),
         ))  # fmt: skip

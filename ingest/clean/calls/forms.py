@@ -12,6 +12,7 @@ from ingest.clean.calls import (
     amazon,
     assembly,
     azure,
+    broken_json,
     captions,
     centres,
     deepgram,
@@ -21,12 +22,13 @@ from ingest.clean.calls import (
     vcon,
     whisper,
 )
-from ingest.clean.calls.heard import Heard
+from ingest.clean.calls.heard import Heard, Said
 from ingest.clean.charset import decode
 from schemas.errors import Rejected
 
 Keys = dict[str, msgspec.Raw]
-_LISTS = ("conversation", "turns", "messages", "dialogue", "entries")
+_LISTS = ("conversation", "turns", "messages", "dialogue", "entries", "transcript")
+_TEXTS = ("transcript", "transcription", "transcription_text", "full_transcript")
 _PASSING = frozenset({"transcribing", "transcript.text.delta", "partialcontent", "started"})
 
 
@@ -101,7 +103,12 @@ def _json(body: bytes) -> Heard:
     try:
         keys: Keys = msgspec.json.decode(body, type=Keys)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Rejected("json.malformed", str(error)) from error
+        repaired = broken_json.repair_json(body)
+        if repaired == body:
+            raise Rejected("json.malformed", str(error)) from error
+        made = _json(repaired)
+        made.repaired.append("json.malformed")
+        return made
     if {"payload", "signatures"} <= keys.keys():
         inner, flag = vcon.signed(body)
         made = heard(inner)
@@ -114,7 +121,7 @@ def _json(body: bytes) -> Heard:
         raise Rejected("delivery.ignored", f"no transcript: {why}")
     for fits, reader in _FORMS:
         if fits(keys):
-            return reader(body)
+            return _with_words(reader(body), body)
     for wrapper in (
         "transcript",
         "transcription",
@@ -132,6 +139,22 @@ def _json(body: bytes) -> Heard:
     raise Rejected(
         "call.unknown_form", f"no known transcript: its keys are {', '.join(list(keys)[:12])}"
     )
+
+
+def _with_words(made: Heard, body: bytes) -> Heard:
+    """Return the call; with all its words as one turn where its turns have none."""
+    known = any(turn.text for turn in made.turns) or "speech.invented" in made.repaired
+    if not known and (words := broken_json.find_words(body)):
+        made.turns = [Said(speaker="", text=words)]
+        made.repaired.append("call.no_turns")
+    return made
+
+
+def _written(body: bytes) -> Heard:
+    """Return a transcript that is one text in an object."""
+    keys = msgspec.json.decode(body, type=Keys)
+    text: str = msgspec.json.decode(next(keys[n] for n in _TEXTS if _is(keys, n, b'"')), type=str)
+    return _text(text.encode())
 
 
 def _under(body: bytes) -> Heard:
@@ -228,5 +251,6 @@ _FORMS: tuple[tuple[Callable[[Keys], bool], Callable[[bytes], Heard]], ...] = (
     (lambda k: any(_is(k, n, b"[") for n in _LISTS), _under),
     (lambda k: _is(k, "words", b"[") and "transcript" in k, deepgram.deepgram_best),
     (lambda k: _is(k, "text", b'"'), whisper.whisper),
+    (lambda k: any(_is(k, n, b'"') for n in _TEXTS), _written),
 )  # fmt: skip
 """Forms in the order they are tried: the first that fits is taken."""
