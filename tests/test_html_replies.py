@@ -51,3 +51,14 @@ def test_only_the_words_above_the_quotation_are_the_customers(html: str) -> None
     made, _ = message(raw.encode(), brand="default", account="a", received_at=now)
     assert made.text == "Tamam."
     assert "Yolda." in made.full_text
+
+
+def test_what_a_program_quotes_is_cut_without_a_reply_header_too() -> None:
+    raw = (
+        "From: Ada <ada@ornek.example>\nMessage-ID: <2@ornek.example>\nSubject: Kargo\n"
+        f"Content-Type: text/html; charset=utf-8\n\n<p>Kargom hâlâ gelmedi.</p>{QUOTED}"
+    )
+    now = datetime(2026, 11, 20, tzinfo=UTC)
+    made, _ = message(raw.encode(), brand="default", account="a", received_at=now)
+    assert made.text == "Kargom hâlâ gelmedi."
+    assert "> Yolda." in made.full_text

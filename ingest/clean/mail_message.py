@@ -20,6 +20,8 @@ from schemas.message import TEXT_LIMIT, Message, Party
 CHANNEL = "email"
 _REPLY_PREFIX = re.compile(rf"^\s*(?:{REPLY_PREFIXES})\s*(?:\[\d+\])?[:：]", re.IGNORECASE)
 
+_MARKED = re.compile(r"^> ", re.MULTILINE)
+
 
 def message(
     raw: bytes, *, brand: str, account: str, received_at: datetime, mailbox: str = "",
@@ -35,6 +37,8 @@ def message(
     whole = mail.text.strip("\n")
     subject = mail.get("subject")
     is_reply = bool(thread) or bool(_REPLY_PREFIX.match(subject))
+    # In a text that was HTML, the marks are ours: they stand where a mail program quotes.
+    has_quotation = is_reply or (mail.html and _MARKED.search(whole) is not None)
     repaired = list(mail.repaired)
     if identity.made_up:
         repaired.append("mail.no_message_id")
@@ -59,7 +63,7 @@ def message(
         kind="mail", sender=sender,
         recipients=recipients,
         subject=subject[:2000],
-        text=sent_on.words if sent_on else reply.own_words(whole, is_reply=is_reply),
+        text=sent_on.words if sent_on else reply.own_words(whole, is_reply=has_quotation),
         full_text=whole,
         sent_at=header.first_date(mail.values("date")), received_at=received_at,
         attachments=(*(a for a, _ in mail.files), *mail.refused),
