@@ -8,23 +8,19 @@ in a header. Source: RFC 4287, RSS 2.0 (feedparser); standardwebhooks.com.
 import asyncio
 import base64
 import binascii
-import calendar
 import hashlib
 import hmac
-import io
-import re
-from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import urljoin, urlsplit
 
-import feedparser
 import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.html import to_text
 from ingest.clean.told import instant, read
+from ingest.complaint_feed import Entry, feed
 from ingest.hook import MIB, Call, HookTools, Taken, in_time, need
 from ingest.polling import Ask, Item, Poll, Stored, mark, pages, stars, stored, versioned
 from schemas.base import Record
@@ -33,8 +29,6 @@ from schemas.fold import fold
 from schemas.message import Answering, Handle, Party, Post
 
 WINDOW = timedelta(minutes=5)
-_LARGEST = 4 * 1024 * 1024
-_REFERENCE = re.compile(rb"&#(?:[xX]([0-9a-fA-F]{1,8})|(\d{1,9}));")
 
 
 class Fields(Record, frozen=True, kw_only=True):
@@ -69,21 +63,6 @@ class Account(Record, frozen=True, kw_only=True):
     keywords: tuple[str, ...] = ()
     poll: timedelta = timedelta(minutes=5)
     answering: str = "the site takes no answer by us: answer on its own page"
-
-
-class Entry(Record, frozen=True, kw_only=True):
-    """A complaint, whichever way it came."""
-
-    id: str
-    title: str = ""
-    text: str = ""
-    author: str = ""
-    author_id: str = ""
-    url: str = ""
-    created: str = ""
-    updated: str = ""
-    rating: float | None = None
-    thread: str = ""
 
 
 class Complaint:
@@ -212,93 +191,6 @@ def _later(raw: bytes) -> bool:
         return bool(read(Entry, raw).updated)
     except Rejected:
         return False
-
-
-def feed(body: bytes, address: str) -> list[Entry]:
-    """Return the entries of a feed; raise Rejected when it is none at all."""
-    if len(body) > _LARGEST:
-        raise Rejected("body.too_large", f"a feed of {len(body)} bytes")
-    try:
-        told = feedparser.parse(
-            io.BytesIO(_REFERENCE.sub(_sound, body)),
-            response_headers={"content-type": "application/xml"},
-            sanitize_html=False, resolve_relative_uris=False,
-        )  # fmt: skip
-    except (ValueError, OverflowError, RecursionError, LookupError, TypeError) as error:
-        raise Rejected("form.malformed", f"no feed: {type(error).__name__}") from error
-    if not told.entries and not told.get("version"):
-        raise Rejected("form.malformed", "no feed: neither RSS nor Atom")
-    made = []
-    for entry in told.entries:
-        published, updated = _stamp(entry, "published"), _stamp(entry, "updated")
-        made.append(Entry(
-            id=str(entry.get("id") or ""), text=to_text(_html(entry)),
-            title=to_text(str(entry.get("title") or ""), laid_out=False),
-            author=str(entry.get("author") or ""), url=str(entry.get("link") or ""),
-            created=published or updated, updated=updated if updated != published else "",
-        ))  # fmt: skip
-    return _identified(made, address)
-
-
-def _html(entry: Any) -> str:
-    content = entry.get("content") or [{}]
-    return str(content[0].get("value") or entry.get("summary") or "")
-
-
-def _identified(entries: list[Entry], address: str) -> list[Entry]:
-    """Return a feed's entries with an id each: the feed's own, else the link that only it has.
-
-    Several entries may share a link to the site or to a list. Title and time tell those apart, and
-    the text does where title and time are equal too. An id that a feed gives to several links
-    counts once for each link.
-    """
-    links = Counter(entry.url for entry in entries)
-    places: dict[str, set[str]] = {}
-    for entry in entries:
-        places.setdefault(entry.id, set()).add(entry.url)
-    heads = Counter((entry.url, entry.title, entry.created) for entry in entries)
-    made = []
-    for entry in entries:
-        own = entry.id
-        if own and len(places[own]) > 1:
-            own = f"{own} {entry.url}"
-        if not own and links[entry.url] == 1 and _names_one(entry.url):
-            own = entry.url
-        if not own:
-            head = (entry.url, entry.title, entry.created)
-            parts = head if any(head[1:]) and heads[head] == 1 else (*head, entry.text)
-            own = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-        made.append(
-            msgspec.structs.replace(entry, id=f"{address}#{own}"[:900] if address else own[:900])
-        )
-    return made
-
-
-def _names_one(link: str) -> bool:
-    """Say whether a link may be that of one entry, and not of the whole site."""
-    try:
-        parts = urlsplit(link)
-    except ValueError:
-        return bool(link)
-    return bool(parts.path.strip("/") or parts.query or parts.fragment)
-
-
-def _sound(found: re.Match[bytes]) -> bytes:
-    """Return a character reference, or U+FFFD where it names no character."""
-    number = int(found[1], 16) if found[1] else int(found[2])
-    odd = number > 0x10FFFF or 0xD800 <= number <= 0xDFFF or number == 0
-    return b"\xef\xbf\xbd" if odd else found[0]
-
-
-def _stamp(entry: Any, name: str) -> str:
-    """Return a time of an entry in ISO 8601; empty when it has none of its own."""
-    found = entry.get(f"{name}_parsed") if name in entry else None
-    if not found:
-        return ""
-    try:
-        return datetime.fromtimestamp(calendar.timegm(found), UTC).isoformat()
-    except (ValueError, OverflowError, TypeError, OSError):
-        return ""
 
 
 def listed(body: bytes, settings: Account) -> list[Entry | dict[str, Any]]:
