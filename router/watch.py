@@ -23,6 +23,7 @@ from mode import CrashingSupervisor
 
 from router.incidents import Incidents, Options
 from router.sighting import sighting
+from router.watermark import Watermark
 from router.windows import KEPT_MINUTES, Seen, Windows
 from runtime import bus, metrics
 from runtime import log as logs
@@ -47,7 +48,6 @@ _STOP_S = 8.0
 _SESSION_S = 10.0
 _TOLD_EVERY_S = 2.0
 _TURN_S = 0.5
-_IDLE_S = 5.0  # without a record for so long a partition holds the time of the others up no more
 _AGAIN_S = 2.0
 
 
@@ -58,22 +58,6 @@ def _decoded(struct: type[R], value: bytes | None) -> R | None:
     except Rejected as error:
         log.warning("record.undecodable", kind=struct.__name__, text=error.text)
         return None
-
-
-class Watermark:
-    """The time up to which every partition was read: hours are not counted before that."""
-
-    def __init__(self) -> None:
-        self._at: dict[tuple[str, int], tuple[float, float]] = {}
-
-    def note(self, place: tuple[str, int], decided: float, now: float) -> None:
-        """Note when what was just read of a partition was decided."""
-        self._at[place] = (decided, now)
-
-    def at(self, now: float) -> float:
-        """Return the time that all partitions have reached; now, if nothing is left to read."""
-        late = [d for d, read in self._at.values() if now - read < _IDLE_S]
-        return min([now, *late])
 
 
 class State:

@@ -112,12 +112,13 @@ def check(ctx: click.Context, offline: bool) -> None:
         _check_anything_runs(settings_of(ctx))
     settings = settings_of(ctx, whole=True)
     rules = importlib.import_module("router.rules")
+    rule_checks = importlib.import_module("router.rule_checks")
     folder = Path(settings.router.pack) if settings.router.pack else rules.PACKS / "default"
     pack = rules.load(folder)
-    problems: list[Problem] = rules.failing_samples(pack)
+    problems: list[Problem] = rule_checks.failing_samples(pack)
     unknown = {r.department for r in pack.rules if r.department} - set(settings.departments)
     problems += [Problem(f"{folder}: no department {d!r} in [departments]") for d in unknown]
-    for line in rules.shadowed(pack):
+    for line in rule_checks.shadowed(pack):
         click.echo(f"note: {line}")
     router = importlib.import_module("router.run")
     for made in (router.live, router.candidate):

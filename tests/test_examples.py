@@ -13,7 +13,7 @@ import click
 import pytest
 
 from ingest import registry as ways_in
-from router import rules
+from router import rule_checks, rules
 from router.standing import load as load_standing
 from runtime import settings_file
 from runtime.cli import main
@@ -53,7 +53,7 @@ def test_what_is_written_into_a_file_is_what_the_program_reads(
     elif "[[rule]]" in example.text:
         head = "" if "department" in tomllib.loads(example.text) else 'department = "billing"\n'
         path.write_text(head + example.text)
-        assert rules.failing_samples(rules.load(tmp_path)) == []
+        assert rule_checks.failing_samples(rules.load(tmp_path)) == []
     else:
         settings_file.load(path, {}, ways_in.sections() | ways_out.sections())
 

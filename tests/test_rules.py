@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router import rules
+from router import rule_checks, rules
 from router.language import language, languages
 from router.words import Known
 from schemas.errors import ConfigError
@@ -25,7 +25,7 @@ def _fires(rule: rules.Rule, text: str) -> bool:
 
 
 def test_the_default_pack_does_what_its_samples_say() -> None:
-    assert rules.failing_samples(PACK) == []
+    assert rule_checks.failing_samples(PACK) == []
 
 
 def test_every_rule_of_the_default_pack_has_samples_in_both_languages_and_reasons() -> None:
@@ -111,7 +111,7 @@ def test_mistakes_in_a_pack_are_told_all_at_once(tmp_path: Path) -> None:
 
 def test_a_rule_that_another_shadows_is_told() -> None:
     def told(*more: rules.Rule) -> list[str]:
-        return rules.shadowed(rules.compile_pack("p", more))
+        return rule_checks.shadowed(rules.compile_pack("p", more))
 
     wide = _rule(id="a.wide", any=("fatura*", "ekstre*"))
     assert told(wide, _rule(id="a.narrow", any=("Fatura*",))) == [
@@ -130,7 +130,7 @@ def test_a_rule_that_another_shadows_is_told() -> None:
         )
         == []
     )
-    assert rules.shadowed(rules.load(rules.PACKS / "default")) == []
+    assert rule_checks.shadowed(rules.load(rules.PACKS / "default")) == []
 
 
 def test_an_empty_folder_is_told(tmp_path: Path) -> None:
