@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from runtime.guard import Guard, stranger
 from runtime.guarded_http import protocol
+from runtime.guarded_sockets import sockets_protocol
 from runtime.health import Health
 from runtime.limits import Limits
 from runtime.log import get
@@ -229,10 +230,11 @@ def server(app: ASGIApp, guard: Guard | None = None) -> Server:
     """Return a server of `app`; a connection that stays open holds the stop 3 s at most."""
     # Bytes that are not HTTP are the stranger's mistake, and must not fill our log.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    guard = guard or Guard(Limits())
     config = uvicorn.Config(
         _contained(app),
-        http=protocol(guard or Guard(Limits())),
-        ws="websockets-sansio",
+        http=protocol(guard),
+        ws=sockets_protocol(guard),
         ws_max_size=SOCKETS_LIMIT,
         log_config=None,
         access_log=False,

@@ -63,6 +63,9 @@ class Limits(Record, frozen=True, kw_only=True):
         int, Meta(ge=1, description="lines a minute of one address")
     ] = 120
     chat_lines_by_session: Annotated[int, Meta(ge=1, description="lines a minute of one chat")] = 60
+    chat_frames: Annotated[
+        int, Meta(ge=10, description="frames a minute of one chat, pings too; more end it")
+    ] = 240
     mail_connections: Annotated[int, Meta(ge=1, description="LMTP or SMTP connections")] = 200
     mail_connections_by_address: Annotated[
         int, Meta(ge=1, description="LMTP or SMTP connections of one address")

@@ -1,0 +1,84 @@
+"""The WebSocket protocol of our servers: uvicorn's, with a limit of frames for each connection.
+
+Before: guarded_http.py has a request to upgrade. After: the chat's door. The library answers pings
+and keeps the parts of a message before the application hears of them; whoever sends more frames
+than a person can cause is ended here, within the bytes that hold them.
+"""
+
+import asyncio
+import time
+from typing import Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+
+from runtime.guard import Guard, Rate
+
+_SLICE_BYTES = 1024  # bytes that are read before the frames in them are counted: 170 at most
+_MINUTE_S = 60.0
+_POLICY_VIOLATION = 1008
+
+
+class GuardedSockets(WebSocketsSansIOProtocol):
+    """One WebSocket. `sockets_protocol` makes the class of one Guard."""
+
+    guard: Guard
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        most = self.guard.limits.chat_frames
+        self._rate = Rate("chat_frames", most, _MINUTE_S / most, time.monotonic)
+        self._refused = False
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; what comes after a refusal is thrown away."""
+        for start in range(0, len(data), _SLICE_BYTES):
+            if self._refused:
+                return
+            super().data_received(data[start : start + _SLICE_BYTES])
+
+    def handle_cont(self, event: Frame) -> None:
+        """Take a further part of a message."""
+        if self._takes():
+            super().handle_cont(event)
+
+    def handle_text(self, event: Frame) -> None:
+        """Take a text, or its first part."""
+        if self._takes():
+            super().handle_text(event)
+
+    def handle_bytes(self, event: Frame) -> None:
+        """Take bytes, or their first part."""
+        if self._takes():
+            super().handle_bytes(event)
+
+    def handle_ping(self) -> None:
+        """Answer a ping."""
+        if self._takes():
+            super().handle_ping()
+
+    def handle_pong(self, event: Frame) -> None:
+        """Take the answer to a ping."""
+        if self._takes():
+            super().handle_pong(event)
+
+    def _takes(self) -> bool:
+        """Count a frame; end the connection at the first that is too many."""
+        if self._refused:
+            return False
+        if not self._rate.take(""):
+            return True
+        self._refused = True
+        self.stop_keepalive()
+        if self.transport.get_write_buffer_size() or self.close_sent:
+            self.transport.abort()  # the caller does not read, and would not read why
+            return False
+        self.conn.send_close(_POLICY_VIOLATION, "too many frames: connect again later")
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.transport.close()
+        return False
+
+
+def sockets_protocol(guard: Guard) -> type[asyncio.Protocol]:
+    """Return the protocol class that counts with this Guard."""
+    return type("GuardedSocket", (GuardedSockets,), {"guard": guard})
