@@ -78,7 +78,12 @@ class DeskProxy:
 
     async def _forward(self, method: str, path: str, request: Request) -> Response:
         content = await http.body(request, self.max_body)
-        headers = {name: request.headers[name] for name in _SENT if name in request.headers}
+        # As bytes: a caller's header may hold any byte, and the desk judges it.
+        headers = {
+            name.encode(): request.headers[name].encode("latin-1")
+            for name in _SENT
+            if name in request.headers
+        }
         try:
             found = await self.desk.request(
                 method, path, content=content, headers=headers, timeout=_TIMEOUT_S

@@ -167,6 +167,22 @@ async def test_every_way_out_of_the_desks_api_is_404_and_reaches_nothing(tmp_pat
         assert desk.requests == []
 
 
+@pytest.mark.parametrize(
+    "header", ["authorization", "traceparent", "content-type", "accept", "personal-token"]
+)
+async def test_a_header_of_any_bytes_is_the_desks_to_judge(tmp_path: Path, header: str) -> None:
+    desk = Recording()
+    headers = {b"authorization": b"Bearer x", header.encode(): b"Bearer \xff\xe9"}
+    async with (
+        serving(desk.app()) as inner,
+        opened(tmp_path, inner) as door,
+        httpx2.AsyncClient(base_url=door) as client,
+    ):
+        told = await client.post("/v1/desk/billing/claim", headers=headers, content=b"{}")
+    assert told.status_code == 200
+    assert len(desk.requests) == 1
+
+
 async def test_only_what_the_desk_needs_is_passed_on(tmp_path: Path) -> None:
     desk = Recording()
     headers = {
