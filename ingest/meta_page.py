@@ -8,13 +8,13 @@ Source: developers.facebook.com, Messenger Platform, Page and Instagram webhooks
 from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Any, Literal
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 
 from ingest import meta
 from ingest.channel import Context, Delivery, Media, Notice, Parsed, Web, message_of
-from ingest.clean.told import Text, instant, read, there
+from ingest.clean.told import Text, instant, read, split_url, there
 from ingest.hook import Taken
 from schemas.base import Record, message_id
 from schemas.errors import Rejected, Retry
@@ -351,7 +351,7 @@ def _attachment(attached: Attached) -> Attachment:
     kind = {"image": "image/jpeg", "video": "video/mp4", "audio": "audio/mp4"}.get(
         attached.type, "application/octet-stream"
     )
-    name = PurePosixPath(urlsplit(_url(attached)).path).name
+    name = PurePosixPath(split_url(_url(attached)).path).name
     name = name if "." in name else attached.type
     return Attachment(name=name, type=kind, size=0, sha256="")
 

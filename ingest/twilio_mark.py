@@ -7,8 +7,8 @@ it. The check tries it with and without the port. Source: twilio.com/docs/usage/
 import base64
 import hmac
 from hashlib import sha1, sha256
-from urllib.parse import urlsplit
 
+from ingest.clean.told import split_url
 from ingest.forms import Fields, fields
 from ingest.hook import Call
 from schemas.errors import Rejected
@@ -48,7 +48,7 @@ def _addresses(call: Call, configured: str) -> list[str]:
     elif call.query.get("bodySHA256") and "bodySHA256" not in url:
         url += ("&" if "?" in url else "?") + f"bodySHA256={call.query['bodySHA256']}"
     made = [url]
-    parts = urlsplit(url)
+    parts = split_url(url)
     if parts.hostname:
         try:
             port = parts.port

@@ -336,7 +336,7 @@ def test_all_markers_together_cost_no_more_than_their_length(
     assert _cost_growth(parser.function, pattern, MIX_CHARS) < MAX_COST_GROWTH
 
 
-@pytest.mark.parametrize("line", ["1\n", "A:\n", "A: x\n"])
+@pytest.mark.parametrize("line", ["1\n", "A:\n"])
 def test_a_megabyte_of_short_lines_of_a_call_costs_less_than_a_delivery_may(line: str) -> None:
     """What is known of a label is looked up once, not at each of its hundred thousand lines."""
     assert _cpu_time(_hear, _repeat(line, MIX_CHARS)) < Parsers().cpu.total_seconds()

@@ -11,7 +11,7 @@ import re
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Literal
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import httpx2
 import msgspec
@@ -32,7 +32,7 @@ from ingest.channel import (
     touched,
 )
 from ingest.clean.html import to_text
-from ingest.clean.told import Text, instant, read
+from ingest.clean.told import Text, instant, read, split_url
 from ingest.seen import Seen
 from schemas.base import Record
 from schemas.cursor import Cursor
@@ -221,7 +221,7 @@ def _address(person: Person) -> str:
     """Return name@server, of an account of the same server too."""
     if "@" in person.acct or not person.url:
         return person.acct.lower()
-    return f"{person.acct}@{urlsplit(person.url).hostname or ''}".lower()
+    return f"{person.acct}@{split_url(person.url).hostname or ''}".lower()
 
 
 def _deleted(stored: Stored, delivery: Delivery, context: Context) -> Parsed:

@@ -324,8 +324,7 @@ class Telegram:
         keys = read(dict[str, msgspec.Raw], body).keys()
         if "update_id" not in keys:
             raise Rejected("json.invalid", "no update of Telegram's: `update_id` is missing")
-        kinds = [k for k in _KINDS if k in keys]
-        if not kinds:
+        if not any(kind in keys for kind in _KINDS):
             known = next((k for k in sorted(keys) if k in _KNOWN), "other_kind")
             return Taken(ignored=(known,))
         try:
@@ -457,7 +456,9 @@ def _no_message(update: Update, body: bytes) -> str:
     """Return why an update is no customer's message; empty when it is one."""
     if update.deleted_business_messages or update.callback_query:
         return ""
-    kind = next(k for k in _KINDS if isinstance(getattr(update, k), Said))
+    kind = next((k for k in _KINDS if isinstance(getattr(update, k), Said)), None)
+    if kind is None:
+        return "other_kind"
     said: Said = getattr(update, kind)
     if kind.endswith("business_message") and _ours(said):
         return "echo"

@@ -6,6 +6,7 @@ Before: a call was proven, a file was picked up. After: a channel's parser. Pure
 import re
 from datetime import UTC, datetime
 from typing import TypeVar
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
@@ -29,6 +30,14 @@ def instant(told: Text) -> datetime | None:
         return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def split_url(url: str) -> SplitResult:
+    """Return the parts of an address, all of them empty when it is none."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
 
 
 def read(kind: type[T], raw: msgspec.Raw | bytes) -> T:

@@ -66,6 +66,12 @@ def test_a_mention_gives_words_author_reach_and_place() -> None:
     assert not direct.answering.public
 
 
+def test_a_person_whose_address_is_none_is_heard_all_the_same() -> None:
+    made = _parsed(note(account=AYSE | {"url": "http://[::1"}))
+    assert made.message.text == "Kargom gelmedi"
+    assert made.message.sender.name == "Ayşe"
+
+
 def test_links_are_told_in_full_and_names_stay() -> None:
     html = ('<p><span class="h-card"><a href="https://sosyal.example/@marka" class="u-url mention">@<span>marka</span></a></span> '
             'bakın: <a href="https://ornek.example/uzun/yol?a=1&amp;b=2"><span class="invisible">https://</span>'

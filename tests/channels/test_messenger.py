@@ -134,6 +134,12 @@ def test_what_is_null_is_as_good_as_absent_and_a_bad_entry_spoils_no_other() -> 
     assert sorted(made) == ["a", "json.invalid", "json.invalid"]
 
 
+def test_a_file_whose_address_is_none_spoils_no_message() -> None:
+    broken = {"type": "image", "payload": {"url": "http://[::1"}}
+    made = _parsed(direct(message={"mid": "m1", "text": "kırık", "attachments": [broken]}))
+    assert made.message.text == "kırık"
+
+
 def test_half_an_emoji_spoils_no_message() -> None:
     raw = direct(message={"mid": "m1", "text": "iyi XX \\n"}).replace(b"XX", rb"\ud83d")
     assert _parsed(raw).message.text == "iyi \ufffd \\n"

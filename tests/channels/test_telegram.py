@@ -216,6 +216,12 @@ def test_what_is_no_message_is_told_why(raw: bytes, why: str) -> None:
     assert Telegram().take(raw).ignored == (why,)
 
 
+@pytest.mark.parametrize("kind", ["message", "callback_query", "deleted_business_messages"])
+def test_an_update_whose_kind_is_null_is_no_message(kind: str) -> None:
+    taken = Telegram().take(json.dumps({"update_id": 7, kind: None}).encode())
+    assert (taken.deliveries, taken.ignored) == ((), ("other_kind",))
+
+
 async def test_a_file_is_fetched_by_its_path_and_one_too_large_is_said(vendor: Vendor) -> None:
     large = _parsed(update(document={"file_id": "d", "file_size": 30_000_000, "file_name": "film"}))
     assert "20 MB" in large.message.attachments[0].refused

@@ -93,6 +93,13 @@ async def test_the_address_counts_with_and_without_its_port() -> None:
         await Twilio().receive(more, ACCOUNT, TOOLS)
 
 
+async def test_a_host_that_is_none_proves_nothing() -> None:
+    told = call(SMS)
+    told = replace(told, headers=dict(told.headers) | {"host": "["})
+    with pytest.raises(Rejected, match="signature.wrong"):
+        await Twilio().receive(told, Account(auth_token="sir-twilio"), TOOLS)
+
+
 async def test_json_is_signed_by_its_hash_in_the_address() -> None:
     body = b'{"a": 1}'
     url = f"https://kapi.example/v1/hooks/twilio/a?bodySHA256={sha256(body).hexdigest()}"
