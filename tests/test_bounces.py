@@ -76,6 +76,23 @@ def test_a_turkish_mail_server_with_a_name_of_its_own_is_none_of_the_customers()
     assert (bounce.recipient, bounce.hard) == ("yok@musteri.example", True)
 
 
+def test_turkish_servers_write_without_turkish_letters() -> None:
+    head = "From: <MAILER-DAEMON@mx.example>\nSubject: Iletiniz gonderilemedi"
+    bounce = _machine(
+        head, "Iletiniz gonderilemedi.\n\n<dolu@musteri.example>: 552 Kota asildi"
+    ).bounce
+    assert bounce is not None
+    assert (bounce.recipient, bounce.hard) == ("dolu@musteri.example", False)
+
+
+def test_a_delay_in_turkish_is_one() -> None:
+    head = "From: <postmaster@mx.example>\nSubject: Teslim geciktirildi: x"
+    notice = "Bu, otomatik olarak oluşturulan bir bildirim.\n\nAlıcılara teslim gecikti:"
+    bounce = _machine(head, f"{notice}\n\ngec@musteri.example").bounce
+    assert bounce is not None
+    assert (bounce.recipient, bounce.delayed) == ("gec@musteri.example", True)
+
+
 def test_a_persons_answer_to_a_bounce_is_hers() -> None:
     head = "From: Ada <ada@musteri.example>\nSubject: Re: Undeliverable: x"
     body = (

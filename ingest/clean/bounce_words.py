@@ -64,7 +64,8 @@ SUBJECT = _any(
     r"(?:sorry, )?your (?:mail|message|e-?mail) (?:\w+ ){0,2}(?:not be|not|un)? ?deliver",
     "your (?:mail|message|e-?mail) (?:was|has been) (?:rejected|blocked|returned|refused)",
     "there was an error sending your", "permanent delivery", "(?:could|can) ?not send",
-    r"(?:teslim edilem|iletilem|ulaştırılam|gönderilem)\w*(?: *:|$)", "no se pudo entregar",
+    r"(?:teslim edilem|iletilem|ula[şs]t[ıi]r[ıi]lam|g[öo]nderilem)\w*(?: *:|$)",
+    "teslim(?:at)? (?:geciktirildi|gecikti)", "no se pudo entregar",
     "no se puede entregar", "no entregad", "n[ãa]o (?:foi )?(?:poss[íi]vel )?entreg",
     "falha na entrega", "devolvid", "impossibile recapitar", "niet te bezorgen",
     "kan inte lever", "kunne ikke lever", "kan ikke lever", r"toimitta\w+ ep[äa]onnistui",
@@ -101,7 +102,7 @@ PHRASE = _any(
     "(?:has|have) been (?:delayed|postponed|automatically rejected)", "was automatically rejected",
     "requested action not taken", "unrouteable", "unreachable", "rejected by",
     "relay(?:ing)? (?:access )?(?:denied|not)",
-    "teslim edilem", "iletilem", "ulaştırılam", "gönderilem", "bulunamadı",
+    "teslim edilem", "iletilem", "ula[şs]t[ıi]r[ıi]lam", "g[öo]nderilem", "bulunamad[ıi]",
     "non remis", "pu .{0,20}d[ée]livr", "nicht zugestellt", "unzustellbar", "konnte .{0,60}nicht",
     "no pudo (?:ser )?entreg", "non (?:è )?stato.{0,20}consegn", "не (?:был[оа]? )?доставлен",
     "não pôde", "no valid recipients", "rejected recipient", "had delivery (?:problem|error)",
@@ -131,7 +132,7 @@ FULL = _any(
     "not enough (?:disk |storage )?(?:space|storage)", "does not have enough space",
     "out of (?:disk |storage )?(?:space|storage)", "storage (?:allocation|limit|quota)",
     "space has been used up", "too many messages (?:on|in)", "too much mail data",
-    r"kota\w{0,6} (?:dol|aş)", r"kutu\w{0,6} (?:\w+ ){0,2}dol", r"buz[oó]n [^\n]{0,20}llen",
+    r"kota\w{0,6} (?:dol|a[şs])", r"kutu\w{0,6} (?:\w+ ){0,2}dol", r"buz[oó]n [^\n]{0,20}llen",
     "bo[iî]te [^\n]{0,40}pleine", "postfach [^\n]{0,30}voll", "casella [^\n]{0,30}piena",
     "caixa [^\n]{0,30}cheia", "ящик[^\n]{0,30}перепол",
     "(?:ボックス|容量)[^\n]{0,16}(?:いっぱい|一杯|超)",
@@ -149,8 +150,8 @@ MISSING = _any(
     "no (?:mail)?box (?:here )?by that name", "no valid recipients", "unrouteable address",
     "address rejected: (?:access denied|undeliverable|user|unknown|no such)",
     "desconocid", "inconnu", "unbekannt", "sconosciut", "onbekend", "nieznany", "неизвест",
-    "не существует", "bulunamad", "mevcut değil", "kayıtlı değil",
-    "böyle bir (?:kullanıcı|alıcı|adres)",
+    "не существует", "bulunamad", "mevcut de[ğg]il", "kay[ıi]tl[ıi] de[ğg]il",
+    "b[öo]yle bir (?:kullan[ıi]c[ıi]|al[ıi]c[ıi]|adres)",
     "存在しません", "見つかりません", "不存在", "존재하지",
 )  # fmt: skip
 """The address itself is wrong."""
@@ -192,7 +193,7 @@ PERSON = _any(
     r"\b(?:ben|bana|benim|biz|lütfen|teşekkür\w*|merhaba|selam\w*|sayın|saygılar\w*|siparişim\w*|"
     r"kargom\w*|faturam\w*|ürünüm\w*|istiyorum|rica)\b",
     # The first person of any verb: yazdım, ödedim, bekliyorum, alamadım.
-    r"\b\w{2,20}(?:[dt][ıiuü]m|yorum|yoruz|[dt][ıiuü]k)\b|\b(?:yazdığım|diyor\w*)\b",
+    r"\b\w{2,20}(?:[dt][ıiuü]m|yorum|yoruz|(?<!otoma)[dt][ıiuü]k)\b|\b(?:yazdığım|diyor\w*)\b",
 )  # fmt: skip
 """Words of people: whoever has an address like any other and writes so is none of the servers."""
 
@@ -217,6 +218,7 @@ OF_POST = _any(
 MACHINE = _any(
     "(?:created|generated) automatically by (?:the )?mail",
     "automatically[ -]generated (?:delivery|mail)",
+    r"^-{3,9} ?failure reasons",
     "mail delivery (?:software|system) (?:has|was)", "this is the mail (?:system|server|delivery)",
 )  # fmt: skip
 
