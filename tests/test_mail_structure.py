@@ -112,7 +112,12 @@ def test_a_text_with_a_files_name_is_read_and_kept() -> None:
 def test_the_mails_own_text_is_no_file_though_it_has_a_name() -> None:
     named = b'Content-Type: text/plain; name="mesaj.txt"\r\n\r\nSelam'
     alternative = b"Content-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n"
-    for raw in (HEAD + named, HEAD + alternative + named + b"\r\n--b--\r\n"):
+    mixed = alternative.replace(b"alternative", b"mixed")
+    for raw in (
+        HEAD + named,
+        HEAD + alternative + named + b"\r\n--b--\r\n",
+        HEAD + mixed + named + b"\r\n--b--\r\n",
+    ):
         found = _read(raw)
         assert (found.text, found.attachments) == ("Selam", ())
 

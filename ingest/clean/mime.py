@@ -118,6 +118,7 @@ class _Reader:
         self._seen = 0
         self._has_text = False
         self._alternatives = 0
+        self._leaves = 0
         self._calendars: list[str] = []
         self._html = 0
 
@@ -139,7 +140,9 @@ class _Reader:
         self._seen += 1
         children = self._children(part)
         if children is None:
-            is_body = depth == 0 or self._alternatives > 0
+            is_only = depth == 0 or self._alternatives > 0
+            is_body = is_only or (not self._leaves and b"filename" not in _disposition(part))
+            self._leaves += 1
             return self._leaf(part, part.kind, is_body=is_body)
         if depth >= DEPTH_LIMIT:
             self._mail.repaired.append("mime.too_deep")
@@ -181,7 +184,7 @@ class _Reader:
         return [read_part(found)]
 
     def _leaf(self, part: Part, kind: str, *, is_body: bool) -> list[_Piece]:
-        disposition = part.header("content-disposition").lower()
+        disposition = _disposition(part)
         name = _name(part)
         data = payload(part, self._mail.repaired)
         if kind.startswith("multipart/"):
@@ -308,6 +311,10 @@ def payload(part: Part, repaired: list[str], *, is_text: bool = False) -> bytes:
 
 def _charset(part: Part) -> str:
     return parameter(part.header("content-type"), b"charset").decode("ascii", "replace")
+
+
+def _disposition(part: Part) -> bytes:
+    return part.header("content-disposition").lower()
 
 
 def _name(part: Part) -> str:
