@@ -53,10 +53,10 @@ class Target:
             began = time.perf_counter()
             with (
                 contextlib.suppress(OSError),
-                socket.create_connection(("127.0.0.1", self.port), 30) as made,
+                socket.create_connection(("127.0.0.1", self.port), 30) as connection,
             ):
-                made.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-                if b" 200 " not in made.recv(200):
+                connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                if b" 200 " not in connection.recv(200):
                     self.unanswered += 1
             self.slowest = max(self.slowest, time.perf_counter() - began)
 
@@ -101,8 +101,8 @@ async def _bodies(target: Target, header: bytes, path: bytes) -> dict[str, Any]:
         b"POST " + path + b" HTTP/1.1\r\nHost: x\r\n" + header + b"Content-Length: 33554432\r\n\r\n"
     )
     sent = head + b"x" * (31 * 1000 * 1000)
-    kept = await asyncio.gather(*(target.hold(target.port, sent) for _ in range(30)))
-    return {"callers": 30, "kept_open": sum(kept)}
+    connections = await asyncio.gather(*(target.hold(target.port, sent) for _ in range(30)))
+    return {"callers": 30, "kept_open": sum(connections)}
 
 
 async def _unsigned(target: Target) -> dict[str, Any]:
@@ -115,13 +115,15 @@ async def _forged(target: Target) -> dict[str, Any]:
 
 async def _halves(target: Target) -> dict[str, Any]:
     sent = b"GET /livez HTTP/1.1\r\nHost: x\r\nX-Half: "
-    kept = await asyncio.gather(*(target.hold(target.port, sent) for _ in range(600)))
-    return {"callers": 600, "kept_open": sum(kept)}
+    connections = await asyncio.gather(*(target.hold(target.port, sent) for _ in range(600)))
+    return {"callers": 600, "kept_open": sum(connections)}
 
 
 async def _lmtp(target: Target) -> dict[str, Any]:
-    kept = await asyncio.gather(*(target.hold(target.lmtp, b"LHLO x\r\n") for _ in range(500)))
-    return {"callers": 500, "kept_open": sum(kept)}
+    connections = await asyncio.gather(
+        *(target.hold(target.lmtp, b"LHLO x\r\n") for _ in range(500))
+    )
+    return {"callers": 500, "kept_open": sum(connections)}
 
 
 async def _silent(target: Target) -> dict[str, Any]:
@@ -137,8 +139,8 @@ async def _silent(target: Target) -> dict[str, Any]:
             return False
         return True
 
-    kept = await asyncio.gather(*(stay() for _ in range(300)))
-    return {"callers": 300, "kept_open": sum(kept)}
+    connections = await asyncio.gather(*(stay() for _ in range(300)))
+    return {"callers": 300, "kept_open": sum(connections)}
 
 
 async def _headers(target: Target) -> dict[str, Any]:
@@ -196,7 +198,7 @@ FLOODS: dict[str, Callable[[Target], Awaitable[dict[str, Any]]]] = {
 
 
 async def _measure(target: Target) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for name, flood in FLOODS.items():
         target.peak, target.slowest, target.unanswered = 0, 0.0, 0
         before = target.rss()
@@ -209,7 +211,7 @@ async def _measure(target: Target) -> dict[str, Any]:
             writer.close()
         target.writers.clear()
         await asyncio.sleep(5)
-        found[name] = {
+        results[name] = {
             **result,
             "rss_before_mib": before,
             "rss_peak_mib": round(target.peak / MIB, 1),
@@ -217,8 +219,8 @@ async def _measure(target: Target) -> dict[str, Any]:
             "slowest_livez_ms": round(target.slowest * 1000),
             "livez_failed": target.unanswered,
         }
-        print(f"  {name}: {found[name]}", file=sys.stderr, flush=True)
-    return found
+        print(f"  {name}: {results[name]}", file=sys.stderr, flush=True)
+    return results
 
 
 def run() -> dict[str, Any]:

@@ -196,12 +196,12 @@ class Ingest:
             raise Retry(30, str(error)) from error
 
     async def _publish(self, channel: str, parsed: Parsed, raw: Raw, delivery: Delivery) -> Message:
-        made = self.finish(parsed.message)
-        checked, files = await self.scanner.checked(made, parsed.files)
+        finished = self.finish(parsed.message)
+        checked, files = await self.scanner.checked(finished, parsed.files)
         for data in files:
             await self._file(data)
-        by = delivery.accepted_by
-        message = fitted(msgspec.structs.replace(checked, raw=raw, accepted_by=by))
+        token = delivery.accepted_by
+        message = fitted(msgspec.structs.replace(checked, raw=raw, accepted_by=token))
         await self.publisher.publish(
             topics.MESSAGES.name, message.conversation, message, identifier=message.id,
             source=message.source, time=message.received_at,

@@ -30,28 +30,28 @@ class CallMemory:
 
     async def recall(self, key: str) -> str | None:
         """Return the word under a key, None where there is none."""
-        found = self._words.get(key)
-        if found is None and self._redis is not None:
+        word = self._words.get(key)
+        if word is None and self._redis is not None:
             try:
-                kept = await self._redis.get(_PREFIX + key)
+                stored = await self._redis.get(_PREFIX + key)
             except AWAY as error:
                 log.warning("call_memory.away", why=type(error).__name__)
             else:
-                found = kept.decode() if kept else None
-        return found
+                word = stored.decode() if stored else None
+        return word
 
     async def remember(self, key: str, word: str) -> str:
         """Keep a word unless its key has one; return the word that the key has now."""
-        if (found := await self.recall(key)) is not None:
-            return found
+        if (known_word := await self.recall(key)) is not None:
+            return known_word
         if self._redis is not None:
             try:
                 # Two doors at once: the first to write is right.
-                kept = await self._redis.set(_PREFIX + key, word, nx=True, ex=KEEP, get=True)
+                earlier = await self._redis.set(_PREFIX + key, word, nx=True, ex=KEEP, get=True)
             except AWAY as error:
                 log.warning("call_memory.away", why=type(error).__name__)
             else:
-                word = kept.decode() if kept else word
+                word = earlier.decode() if earlier else word
         self._words[key] = word
         while len(self._words) > _WORDS:
             self._words.popitem(last=False)

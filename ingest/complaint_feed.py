@@ -44,7 +44,7 @@ def feed(body: bytes, address: str) -> list[Entry]:
     if len(body) > _LARGEST:
         raise Rejected("body.too_large", f"a feed of {len(body)} bytes")
     try:
-        told = feedparser.parse(
+        parsed = feedparser.parse(
             io.BytesIO(_REFERENCE.sub(_sound, body)),
             response_headers={"content-type": "application/xml"},
             sanitize_html=False,
@@ -52,12 +52,12 @@ def feed(body: bytes, address: str) -> list[Entry]:
         )
     except (ValueError, OverflowError, RecursionError, LookupError, TypeError) as error:
         raise Rejected("form.malformed", f"no feed: {type(error).__name__}") from error
-    if not told.entries and not told.get("version"):
+    if not parsed.entries and not parsed.get("version"):
         raise Rejected("form.malformed", "no feed: neither RSS nor Atom")
-    made = []
-    for entry in told.entries:
+    entries = []
+    for entry in parsed.entries:
         published, updated = _stamp(entry, "published"), _stamp(entry, "updated")
-        made.append(
+        entries.append(
             Entry(
                 id=str(entry.get("id") or ""),
                 text=to_text(_html(entry)),
@@ -68,7 +68,7 @@ def feed(body: bytes, address: str) -> list[Entry]:
                 updated=updated if updated != published else "",
             )
         )
-    return _identified(made, address)
+    return _identified(entries, address)
 
 
 def _html(entry: Any) -> str:
@@ -88,7 +88,7 @@ def _identified(entries: list[Entry], address: str) -> list[Entry]:
     for entry in entries:
         places.setdefault(entry.id, set()).add(entry.url)
     heads = Counter((entry.url, entry.title, entry.created) for entry in entries)
-    made = []
+    identified = []
     for entry in entries:
         own = entry.id
         if own and len(places[own]) > 1:
@@ -99,10 +99,10 @@ def _identified(entries: list[Entry], address: str) -> list[Entry]:
             head = (entry.url, entry.title, entry.created)
             parts = head if any(head[1:]) and heads[head] == 1 else (*head, entry.text)
             own = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-        made.append(
+        identified.append(
             msgspec.structs.replace(entry, id=f"{address}#{own}"[:900] if address else own[:900])
         )
-    return made
+    return identified
 
 
 def _names_one(link: str) -> bool:
@@ -114,19 +114,19 @@ def _names_one(link: str) -> bool:
     return bool(parts.path.strip("/") or parts.query or parts.fragment)
 
 
-def _sound(found: re.Match[bytes]) -> bytes:
+def _sound(match: re.Match[bytes]) -> bytes:
     """Return a character reference, or U+FFFD where it names no character."""
-    number = int(found[1], 16) if found[1] else int(found[2])
+    number = int(match[1], 16) if match[1] else int(match[2])
     odd = number > 0x10FFFF or 0xD800 <= number <= 0xDFFF or number == 0
-    return b"\xef\xbf\xbd" if odd else found[0]
+    return b"\xef\xbf\xbd" if odd else match[0]
 
 
 def _stamp(entry: Any, name: str) -> str:
     """Return a time of an entry in ISO 8601; empty when it has none of its own."""
-    found = entry.get(f"{name}_parsed") if name in entry else None
-    if not found:
+    moment = entry.get(f"{name}_parsed") if name in entry else None
+    if not moment:
         return ""
     try:
-        return datetime.fromtimestamp(calendar.timegm(found), UTC).isoformat()
+        return datetime.fromtimestamp(calendar.timegm(moment), UTC).isoformat()
     except (ValueError, OverflowError, TypeError, OSError):
         return ""

@@ -125,10 +125,10 @@ async def _announce(settings: Settings, say: Say) -> None:
             await asyncio.sleep(_LOOK_S)
             try:
                 answer = await console.get("/v1/incidents")
-                known = msgspec.json.decode(answer.content, type=_Incidents).incidents
+                incidents = msgspec.json.decode(answer.content, type=_Incidents).incidents
             except (httpx2.TransportError, msgspec.DecodeError):
                 continue  # the console is being started again: it is asked until the demo ends
-            for incident in known:
+            for incident in incidents:
                 if incident.opened_at >= began:
                     say(
                         f"demo: an incident is open: {incident.title} ({incident.customers} "

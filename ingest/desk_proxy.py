@@ -85,10 +85,10 @@ class DeskProxy:
             if name in request.headers
         }
         try:
-            found = await self.desk.request(
+            answer = await self.desk.request(
                 method, path, content=content, headers=headers, timeout=_TIMEOUT_S
             )
         except httpx2.TransportError as error:
             raise Retry(2, f"the desk is away ({type(error).__name__})") from error
-        returned = {name: found.headers[name] for name in _RETURNED if name in found.headers}
-        return Response(found.content, found.status_code, returned)
+        returned = {name: answer.headers[name] for name in _RETURNED if name in answer.headers}
+        return Response(answer.content, answer.status_code, returned)

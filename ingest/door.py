@@ -269,8 +269,10 @@ def app(door: Door, health: Health) -> Starlette:
         Route("/", home),
         *(Route(path, endpoint) for path, endpoint in http.probes(health).items()),
     ]
-    made = Starlette(
+    application = Starlette(
         routes=routes, exception_handlers=http.HANDLERS, middleware=[Middleware(PlainPaths)]
     )
-    made.router.redirect_slashes = False  # it would answer with the host that the caller named
-    return made
+    application.router.redirect_slashes = (
+        False  # it would answer with the host that the caller named
+    )
+    return application

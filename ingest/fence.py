@@ -33,13 +33,13 @@ def run_fenced(work: Callable[[], list[str]], limit: Limit) -> list[str]:
         _work(work, limit, writer, parent)
     os.close(writer)
     try:
-        made = _read(reader, time.monotonic() + limit.wall_s)
-        if made is None:
+        output = _read(reader, time.monotonic() + limit.wall_s)
+        if output is None:
             os.kill(child, signal.SIGKILL)
     finally:
         os.close(reader)
         _, status = os.waitpid(child, 0)
-    if made is None:
+    if output is None:
         raise Rejected("parser.limit", f"it did not finish within {limit.wall_s:g} s")
     code = os.waitstatus_to_exitcode(status)
     if code == -signal.SIGPROF:
@@ -48,7 +48,7 @@ def run_fenced(work: Callable[[], list[str]], limit: Limit) -> list[str]:
         raise Rejected("parser.limit", "it needs more memory than a delivery may have")
     if code:
         raise Rejected("parser.limit", f"its process crashed ({code})")
-    return msgspec.json.decode(made, type=list[str])
+    return msgspec.json.decode(output, type=list[str])
 
 
 def _work(work: Callable[[], list[str]], limit: Limit, writer: int, parent: int) -> None:
@@ -71,12 +71,12 @@ def _work(work: Callable[[], list[str]], limit: Limit, writer: int, parent: int)
 
 def _read(reader: int, until: float) -> bytes | None:
     """Return all output, or None when it does not end in time."""
-    made = bytearray()
+    output = bytearray()
     while (left := until - time.monotonic()) > 0:
         if not select.select([reader], [], [], left)[0]:
             return None
         piece = os.read(reader, 1 << 20)
         if not piece:
-            return bytes(made)
-        made += piece
+            return bytes(output)
+        output += piece
     return None

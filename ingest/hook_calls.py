@@ -89,10 +89,10 @@ class _Bridged:
 
     async def recall(self, key: str) -> str | None:
         """Return the word under a key."""
-        asked = asyncio.run_coroutine_threadsafe(self._memory.recall(key), self._loop)
-        return await asyncio.wrap_future(asked)
+        future = asyncio.run_coroutine_threadsafe(self._memory.recall(key), self._loop)
+        return await asyncio.wrap_future(future)
 
     async def remember(self, key: str, word: str) -> str:
         """Keep a word unless its key has one; return the word that the key has now."""
-        asked = asyncio.run_coroutine_threadsafe(self._memory.remember(key, word), self._loop)
-        return await asyncio.wrap_future(asked)
+        future = asyncio.run_coroutine_threadsafe(self._memory.remember(key, word), self._loop)
+        return await asyncio.wrap_future(future)

@@ -72,14 +72,14 @@ def kind_of(path: Path) -> Kind:
     if path.is_dir() and (path / "cur").is_dir():
         return "maildir"
     ends: dict[str, Kind] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".mbox": "mbox"}
-    found = ends.get(path.suffix.lower())
-    if found is None and path.is_file():
-        found = "mbox" if is_mbox(path) else None
-    if found is None:
+    kind = ends.get(path.suffix.lower())
+    if kind is None and path.is_file():
+        kind = "mbox" if is_mbox(path) else None
+    if kind is None:
         raise Unavailable(
             f"{path}: not known what it is. Import takes .csv, .jsonl, .mbox, and Maildir folders"
         )
-    return found
+    return kind
 
 
 def entries(path: Path, kind: Kind, known: frozenset[str] = frozenset()) -> Iterator[Entry]:

@@ -26,15 +26,15 @@ async def inventories(settings: Settings) -> Mapping[str, list[str] | None]:
         kept=functools.partial(kept, settings.home_path / "secrets"),
     )  # fmt: skip
     sources = {
-        f"{name}:{account}": channel.source(account, told, tools)
+        f"{name}:{account}": channel.source(account, table_settings, tools)
         for name, table in accounts(settings).items()
         if isinstance(channel := CHANNELS[name], PullChannel)
-        for account, told in table.items()
-        if channel.pulls(told)
+        for account, table_settings in table.items()
+        if channel.pulls(table_settings)
     }
     listing = {name: s for name, s in sources.items() if isinstance(s, Listing)}
-    found = await asyncio.gather(*(_positions(name, s) for name, s in listing.items()))
-    return dict(zip(listing, found, strict=True))
+    positions = await asyncio.gather(*(_positions(name, s) for name, s in listing.items()))
+    return dict(zip(listing, positions, strict=True))
 
 
 async def _positions(name: str, source: Listing) -> list[str] | None:

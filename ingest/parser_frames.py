@@ -82,10 +82,10 @@ def write_frame(descriptor: int, frame: bytes) -> None:
 
 
 def _read(descriptor: int, count: int) -> bytes | None:
-    made = bytearray()
-    while len(made) < count:
-        piece = os.read(descriptor, min(count - len(made), 1 << 20))
+    body = bytearray()
+    while len(body) < count:
+        piece = os.read(descriptor, min(count - len(body), 1 << 20))
         if not piece:
             return None
-        made += piece
-    return bytes(made)
+        body += piece
+    return bytes(body)

@@ -49,9 +49,9 @@ def limit_of(size: int, cpu: timedelta, memory_mb: int) -> Limit:
 def limited(limit: Limit) -> Iterator[None]:
     """Limit this process's CPU time and memory."""
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-    held = _data_bytes()
-    if held is not None:
-        most = held + limit.memory_bytes
+    used_bytes = _data_bytes()
+    if used_bytes is not None:
+        most = used_bytes + limit.memory_bytes
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
     signal.setitimer(signal.ITIMER_PROF, limit.cpu_s)
@@ -59,7 +59,7 @@ def limited(limit: Limit) -> Iterator[None]:
         yield
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
-        if held is not None:
+        if used_bytes is not None:
             resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
 
 

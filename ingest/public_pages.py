@@ -50,13 +50,13 @@ _PAGES = Environment(
 
 def language_of(request: Request) -> Language:
     """Return the visitor's language: the address's `lang`, or the browser's first choice."""
-    asked = request.query_params.get("lang", "")
-    if not asked:
+    choice = request.query_params.get("lang", "")
+    if not choice:
         wishes = (w.partition(";") for w in request.headers.get("accept-language", "").split(","))
         ranked = sorted(wishes, key=lambda wish: -_weight(wish[2]))
-        known = [w[0].strip()[:2].lower() for w in ranked]
-        asked = next((w for w in known if w in LANGUAGES), "")
-    return "tr" if asked.lower().startswith("tr") else "en"
+        languages = [w[0].strip()[:2].lower() for w in ranked]
+        choice = next((w for w in languages if w in LANGUAGES), "")
+    return "tr" if choice.lower().startswith("tr") else "en"
 
 
 def _weight(parameter: str) -> float:

@@ -52,11 +52,11 @@ class FaultRuns:
         self._limit = limit
         self._runs: Counter[tuple[str, int]] = Counter()
 
-    def note(self, place: tuple[str, int], *, faulted: bool) -> None:
+    def note(self, partition: tuple[str, int], *, faulted: bool) -> None:
         """Count a record of a partition; log the alarm once for each run of faults."""
-        self._runs[place] = self._runs[place] + 1 if faulted else 0
-        if self._runs[place] == self._limit:
-            log.error("router.faults", topic=place[0], partition=place[1], bad=self._limit)
+        self._runs[partition] = self._runs[partition] + 1 if faulted else 0
+        if self._runs[partition] == self._limit:
+            log.error("router.faults", topic=partition[0], partition=partition[1], bad=self._limit)
 
 
 def decide_record(

@@ -77,13 +77,13 @@ def _decision(
     action: Action,
     flags: tuple[str, ...],
 ) -> Decision:
-    held = state.department if state is not None else TRIAGE
+    department = state.department if state is not None else TRIAGE
     return Decision(
         message=message.id,
         brand=message.brand,
         channel=message.channel,
         conversation=message.conversation,
-        department=TRIAGE if action == "triage" else held,
+        department=TRIAGE if action == "triage" else department,
         intent="request",
         language=state.language if state is not None else "und",
         priority=max(PRIORITY, state.priority if state is not None else 0),

@@ -83,7 +83,7 @@ def with_models(settings: Settings, files: Iterable[Path] = ()) -> Policy:
 def decide_lines(
     lines: Iterable[bytes],
     settings: Settings,
-    by: Policy,
+    policy: Policy,
     at_once: int = AT_ONCE,
     repair: Repair = unrepaired,
 ) -> Iterator[Decision]:
@@ -97,8 +97,8 @@ def decide_lines(
     batch: list[Message] = []
 
     def decided() -> Iterator[Decision]:
-        for message, read in zip(batch, read_together(batch, by), strict=True):
-            made = _decided(message, states.get(message.conversation), by, read)
+        for message, read in zip(batch, read_together(batch, policy), strict=True):
+            made = _decided(message, states.get(message.conversation), policy, read)
             if made.state is not None:
                 states[message.conversation] = made.state
             yield made.decision
@@ -137,12 +137,12 @@ def trial(settings: Settings, repair: Repair = unrepaired) -> Callable[[str], De
 
 
 def _decided(
-    message: Message, state: ConversationState | None, by: Policy, read: Read | None = None
+    message: Message, state: ConversationState | None, policy: Policy, read: Read | None = None
 ) -> Decided:
     """Decide as the router does: a fault of ours sends the message to triage."""
-    made = decide_record(message, lambda: state, by, message.received_at, read).made
-    assert isinstance(made, Decided)
-    return made
+    decided = decide_record(message, lambda: state, policy, message.received_at, read).made
+    assert isinstance(decided, Decided)
+    return decided
 
 
 def tell(decision: Decision) -> Iterator[str]:

@@ -38,13 +38,13 @@ def find_phones(text: str) -> Iterator[Phone]:
     for run in digit_runs(text, _FEWEST):
         group = behind = 0
         while group < len(run.starts):
-            found = None
+            match = None
             if group == behind or not _goes_on(run, group):
-                found = _turkish(run, group) or _abroad(run, group)
-            if found is None:
+                match = _turkish(run, group) or _abroad(run, group)
+            if match is None:
                 group += 1
                 continue
-            phone, behind = found
+            phone, behind = match
             group = behind
             yield phone
 

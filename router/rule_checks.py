@@ -18,31 +18,34 @@ def shadowed(pack: Pack) -> list[str]:
         if not rule.all and not rule.none:
             for term in rule.any:
                 holders[_plain(term)].add(index)
-    told = []
+    sentences = []
     for index, rule in enumerate(pack.rules):
         if not rule.any:
             continue
         # A rule with conditions fires less often than its terms stand there.
         above = set.intersection(*(holders[_plain(t)] for t in rule.any)) - {index}
         for other in sorted(above):
-            by = pack.rules[other]
+            stronger = pack.rules[other]
             same = (
-                set(map(_plain, by.any)) == set(map(_plain, rule.any)) and not rule.all + rule.none
+                set(map(_plain, stronger.any)) == set(map(_plain, rule.any))
+                and not rule.all + rule.none
             )
-            if _as_strong(by, rule) and not (same and other > index):
-                told.append(f"{rule.id} is shadowed by {by.id}: it fires whenever {rule.id} does")
+            if _as_strong(stronger, rule) and not (same and other > index):
+                sentences.append(
+                    f"{rule.id} is shadowed by {stronger.id}: it fires whenever {rule.id} does"
+                )
                 break
-    return told
+    return sentences
 
 
-def _as_strong(by: Rule, rule: Rule) -> bool:
+def _as_strong(stronger: Rule, rule: Rule) -> bool:
     return (
-        (by.department, by.intent) == (rule.department, rule.intent)
-        and by.weight >= rule.weight
-        and by.priority >= rule.priority
-        and by.severity >= rule.severity
-        and by.sentiment <= rule.sentiment
-        and set(rule.topics) <= set(by.topics)
+        (stronger.department, stronger.intent) == (rule.department, rule.intent)
+        and stronger.weight >= rule.weight
+        and stronger.priority >= rule.priority
+        and stronger.severity >= rule.severity
+        and stronger.sentiment <= rule.sentiment
+        and set(rule.topics) <= set(stronger.topics)
     )
 
 
@@ -54,11 +57,11 @@ def failing_samples(pack: Pack) -> list[Problem]:
     """Return every sample that does not do what its rule says."""
     problems = []
     for rule in pack.rules:
-        for samples, wanted in ((rule.match, True), (rule.no_match, False)):
+        for samples, expected in ((rule.match, True), (rule.no_match, False)):
             for sample in samples:
                 fired = any(h.rule.id == rule.id for h in pack.hits(sample, fold(sample)))
-                if fired != wanted:
-                    verb = "does not fire" if wanted else "fires"
+                if fired != expected:
+                    verb = "does not fire" if expected else "fires"
                     problems.append(Problem(f"{rule.id}: {verb} on its sample {sample!r}"))
         if not rule.match or not rule.no_match:
             problems.append(Problem(f"{rule.id}: needs a sample in `match` and in `no_match`"))

@@ -126,10 +126,10 @@ def _take(record: Any, made: dict[int, dict[str, bytes]]) -> bool:
         if not error.retriable():
             raise KafkaException(error)
         return False
-    held, value = made[record.partition()], record.value()
+    state, value = made[record.partition()], record.value()
     key = (record.key() or b"").decode("utf-8", "replace")
     if value is None:
-        held.pop(key, None)
+        state.pop(key, None)
     else:
-        held[key] = value
+        state[key] = value
     return False

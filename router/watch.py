@@ -98,21 +98,21 @@ class State:
 
     def count_decision(self, value: bytes | None, partition: int, offset: int) -> None:
         """Count a decision in its minute."""
-        seen = _decoded(Seen, value)
-        if seen is not None:
+        decision = _decoded(Seen, value)
+        if decision is not None:
             with guard(log, STEP, partition=partition, offset=offset):
-                self.windows.take(partition, offset, seen)
+                self.windows.take(partition, offset, decision)
 
-    def see_item(self, value: bytes | None, place: tuple[str, int], now: float) -> None:
+    def see_item(self, value: bytes | None, partition: tuple[str, int], now: float) -> None:
         """Take a record of a queue for the incidents."""
         item = _decoded(WorkItem, value)
         if item is None:
             return
         with guard(log, STEP, message=item.message.id):
-            self.watermark.note(place, item.decision.decided_at.timestamp(), now)
-            seen = sighting(item)
-            if seen is not None:
-                self.incidents.see(seen)
+            self.watermark.note(partition, item.decision.decided_at.timestamp(), now)
+            observation = sighting(item)
+            if observation is not None:
+                self.incidents.see(observation)
 
     def apply_incident(self, value: bytes | None) -> None:
         """Take a person's verdict on an incident."""

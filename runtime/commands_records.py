@@ -55,16 +55,16 @@ def tap(
     """
     from schemas.topics import all_topics
 
-    known = {t.name: t.carries for t in all_topics(tuple(settings_of(ctx).departments))}
+    carried = {t.name: t.carries for t in all_topics(tuple(settings_of(ctx).departments))}
     if not topics:
-        width = max(map(len, known))
-        for name, carries in known.items():
+        width = max(map(len, carried))
+        for name, carries in carried.items():
             click.echo(f"{name:<{width}}  {carries}")
         return
     names = [name if name.endswith(".v1") else f"{name}.v1" for name in topics]
     for name in names:
-        if name not in known:
-            short = ", ".join(n.removesuffix(".v1") for n in known)
+        if name not in carried:
+            short = ", ".join(n.removesuffix(".v1") for n in carried)
             raise Unavailable(f"no topic {name.removesuffix('.v1')!r}. There are: {short}")
     settings = running_settings(ctx, "Kafka")
     check_personal(settings, personal=personal)
@@ -100,21 +100,21 @@ def ledger(ctx: click.Context, as_json: bool, wait: float) -> None:
     until = time.monotonic() + wait
     try:
         while True:
-            told = books.take(store, settings, inventories)
-            if (not told.pending and not told.unaccounted) or time.monotonic() >= until:
+            account = books.take(store, settings, inventories)
+            if (not account.pending and not account.unaccounted) or time.monotonic() >= until:
                 break
             time.sleep(0.2)
     finally:
         store.dispose()
     if as_json:
-        show(told)
+        show(account)
     else:
-        _table(told)
-    if told.unaccounted:
+        _table(account)
+    if account.unaccounted:
         ctx.exit(1)
 
 
-def _table(told: Any) -> None:
+def _table(account: Any) -> None:
     heads = (
         "source",
         "held",
@@ -127,7 +127,7 @@ def _table(told: Any) -> None:
     )
     rows = [
         tuple("–" if (v := getattr(line, h)) is None else str(v) for h in heads)
-        for line in told.sources
+        for line in account.sources
     ]
     widths = [max(len(r[i]) for r in (heads, *rows)) for i in range(len(heads))]
     for row in (heads, *rows):
@@ -136,12 +136,12 @@ def _table(told: Any) -> None:
             for i, (c, w) in enumerate(zip(row, widths, strict=True))
         ]
         click.echo("  ".join(cells))
-    for note in told.notes:
+    for note in account.notes:
         click.echo(f"note: {note}")
-    for line in told.sources:
+    for line in account.sources:
         for position in line.missing:
             click.echo(f"missing: {line.source} {position}")
-    click.echo(f"pending {told.pending}, unaccounted {told.unaccounted}")
+    click.echo(f"pending {account.pending}, unaccounted {account.unaccounted}")
 
 
 @click.group()

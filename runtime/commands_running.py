@@ -47,32 +47,32 @@ def status(ctx: click.Context, as_json: bool) -> None:
     """
     settings = settings_of(ctx)
     _check_anything_runs(settings)
-    seen = importlib.import_module("workers.status").look(settings)
+    status_now = importlib.import_module("workers.status").look(settings)
     if as_json:
-        show(seen)
+        show(status_now)
     else:
-        for line in _lines(seen):
+        for line in _lines(status_now):
             click.echo(line)
-    if seen.findings:
+    if status_now.findings:
         ctx.exit(1)
 
 
-def _lines(seen: Any) -> list[str]:
-    lines = [f"home       {seen.home}"]
-    for name, part in seen.parts.items():
-        lines.append(f"{name:<10} {part.address:<28} {part.trouble or 'ready'}")
-    behind = "  ".join(f"{name} {_count(n)}" for name, n in seen.behind.items())
-    waiting = "  ".join(f"{d} {n}" for d, n in seen.waiting.items() if n)
-    in_hand = "  ".join(f"{d} {n}" for d, n in seen.in_hand.items() if n)
+def _lines(status_now: Any) -> list[str]:
+    lines = [f"home       {status_now.home}"]
+    for name, state in status_now.parts.items():
+        lines.append(f"{name:<10} {state.address:<28} {state.trouble or 'ready'}")
+    behind = "  ".join(f"{name} {_count(n)}" for name, n in status_now.behind.items())
+    waiting = "  ".join(f"{d} {n}" for d, n in status_now.waiting.items() if n)
+    in_hand = "  ".join(f"{d} {n}" for d, n in status_now.in_hand.items() if n)
     return [
         *lines,
-        f"behind     {behind or ('unknown' if seen.parts['kafka'].trouble else '0')}",
-        f"waiting    {_sum(seen.waiting)}{'  ' if waiting else ''}{waiting}",
-        f"in hand    {_sum(seen.in_hand)}{'  ' if in_hand else ''}{in_hand}",
-        f"dead       {_count(seen.dead)}",
-        f"pending    {_count(seen.pending)}",
-        f"unaccounted {_count(seen.unaccounted)}",
-        *(f"! {finding}" for finding in seen.findings),
+        f"behind     {behind or ('unknown' if status_now.parts['kafka'].trouble else '0')}",
+        f"waiting    {_sum(status_now.waiting)}{'  ' if waiting else ''}{waiting}",
+        f"in hand    {_sum(status_now.in_hand)}{'  ' if in_hand else ''}{in_hand}",
+        f"dead       {_count(status_now.dead)}",
+        f"pending    {_count(status_now.pending)}",
+        f"unaccounted {_count(status_now.unaccounted)}",
+        *(f"! {finding}" for finding in status_now.findings),
     ]
 
 
@@ -92,8 +92,8 @@ def topics(ctx: click.Context) -> None:
     from schemas.topics import all_topics
 
     settings = running_settings(ctx, "Kafka")
-    made, problems = ensure_topics(settings.kafka, all_topics(tuple(settings.departments)))
-    for name in made:
+    created, problems = ensure_topics(settings.kafka, all_topics(tuple(settings.departments)))
+    for name in created:
         click.echo(f"created {name}")
     if problems:
         raise ConfigError(problems)
@@ -121,9 +121,9 @@ def check(ctx: click.Context, offline: bool) -> None:
     for line in rule_checks.shadowed(pack):
         click.echo(f"note: {line}")
     router = importlib.import_module("router.run")
-    for made in (router.live, router.candidate):
+    for build in (router.live, router.candidate):
         try:
-            made(settings)
+            build(settings)
         except ConfigError as error:
             problems += error.problems
     if "triage" not in settings.departments:
@@ -191,18 +191,20 @@ def _connections(settings: Any) -> list[Problem]:
             client.ping()
         click.echo(f"Redis {redacted_url(settings.redis.url)}: answers")
     except (RedisError, OSError) as error:
-        at = redacted_url(settings.redis.url)
+        address = redacted_url(settings.redis.url)
         problems.append(
-            Problem(f"Redis at {at} does not answer: {error}. Start it, or set `url` in [redis].")
+            Problem(
+                f"Redis at {address} does not answer: {error}. Start it, or set `url` in [redis]."
+            )
         )
-    made = engine(settings.store_url)
+    store = engine(settings.store_url)
     try:
-        with made.connect():
-            click.echo(f"store {made.url!r}: answers")
+        with store.connect():
+            click.echo(f"store {store.url!r}: answers")
     except SQLAlchemyError as error:
-        problems.append(Problem(f"the store {made.url!r} does not answer: {error}"))
+        problems.append(Problem(f"the store {store.url!r} does not answer: {error}"))
     finally:
-        made.dispose()
+        store.dispose()
     return problems
 
 

@@ -37,11 +37,11 @@ class Tally:
 
         A `shared` address is a proxy's with many callers behind it, and has no limit of its own.
         """
-        held = self._held.get(address, 0) + amount
-        if self.total + amount > self._in_all or (held > self._by_address and not shared):
+        amount_held = self._held.get(address, 0) + amount
+        if self.total + amount > self._in_all or (amount_held > self._by_address and not shared):
             metrics.count("santral_callers_refused_total", reason=self._reason)
             return False
-        self._held[address] = held
+        self._held[address] = amount_held
         self.total += amount
         return True
 
@@ -109,10 +109,10 @@ class Guard:
         if not self._proxies:
             return False
         try:
-            found = ipaddress.ip_address(address)
+            parsed = ipaddress.ip_address(address)
         except ValueError:
             return False
-        return any(found in network for network in self._proxies)
+        return any(parsed in network for network in self._proxies)
 
     def address(self, peer: str, forwarded: Iterable[str]) -> str:
         """Return the caller's address: the last of X-Forwarded-For that is no trusted proxy's."""
@@ -161,12 +161,12 @@ class Stranger:
 def stranger(connection: HTTPConnection) -> Stranger:
     """Return the sender of a request or a WebSocket."""
     state = connection.scope.setdefault("state", {})
-    found = state.get("stranger")
-    if not isinstance(found, Stranger):
+    caller = state.get("stranger")
+    if not isinstance(caller, Stranger):
         # Without our server, as in a test of the application alone, each request counts by itself.
         host = connection.client.host if connection.client else ""
-        found = state["stranger"] = Stranger(Guard(Limits()), host)
-    return found
+        caller = state["stranger"] = Stranger(Guard(Limits()), host)
+    return caller
 
 
 def _network(name: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
@@ -189,9 +189,9 @@ def network_of(address: str) -> str:
     if ":" not in address:
         return address
     try:
-        found = ipaddress.IPv6Address(address.partition("%")[0])
+        parsed = ipaddress.IPv6Address(address.partition("%")[0])
     except ValueError:
         return address
-    if found.ipv4_mapped:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.IPv6Network((found, 64), strict=False))
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.IPv6Network((parsed, 64), strict=False))

@@ -138,9 +138,9 @@ def require(request: HTTPConnection, *tokens: str) -> None:
 def holder(request: HTTPConnection, **tokens: str) -> str:
     """Return the name of the request's token; raise Rejected without a valid one."""
     require(request, *tokens.values())
-    given = request.headers["authorization"].partition(" ")[2].strip()
+    credential = request.headers["authorization"].partition(" ")[2].strip()
     # The last one wins where two are the same: it has the most rights.
-    return [name for name, token in tokens.items() if same(given, token)][-1]
+    return [name for name, token in tokens.items() if same(credential, token)][-1]
 
 
 def token_name(token: str) -> str:
@@ -150,10 +150,10 @@ def token_name(token: str) -> str:
 
 def may_see_personal(request: HTTPConnection, token: str) -> bool:
     """Say whether the request bears the token of personal numbers; a wrong one is Rejected."""
-    given = request.headers.get(PERSONAL_HEADER, "").strip()
-    if not given:
+    credential = request.headers.get(PERSONAL_HEADER, "").strip()
+    if not credential:
         return False
-    if not same(given, token):
+    if not same(credential, token):
         raise Rejected("token.wrong", f"the `{PERSONAL_HEADER}` gives no right to personal numbers")
     return True
 

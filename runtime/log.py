@@ -64,9 +64,9 @@ def get(name: str) -> Any:
 
 def redacted_url(url: str) -> str:
     """Return a server's address without the password in it."""
-    scheme, mark, rest = url.partition("://")
-    user, at, host = rest.rpartition("@")
-    if mark and at:
+    scheme, separator, rest = url.partition("://")
+    user, sign, host = rest.rpartition("@")
+    if separator and sign:
         url = f"{scheme}://{user.partition(':')[0]}:***@{host}"
     return _PASSWORD.sub(r"\1***", url)
 

@@ -64,10 +64,10 @@ def free_port() -> int:
 
 def is_free(port: int) -> bool:
     """Say whether a server can listen on this port of loopback now."""
-    with socket.socket() as made:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with socket.socket() as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with contextlib.suppress(OSError):
-            made.bind(("127.0.0.1", port))
+            server.bind(("127.0.0.1", port))
             return True
     return False
 
@@ -78,18 +78,18 @@ def choose_ports(settings: Settings, choice: Choice) -> Ports:
     `auto` takes free ports and writes them into the home, where later starts find them. A setting
     that differs from its default overrides a remembered port; 0 takes a free port for this start.
     """
-    wanted = _wanted(settings)
+    chosen = _wanted(settings)
     path = settings.home_path / "ports.json"
     remembered = _remembered(path)
     for name, port in _wanted(Settings()).items():
-        if wanted[name] == port and name in remembered:
-            wanted[name] = remembered[name]
+        if chosen[name] == port and name in remembered:
+            chosen[name] = remembered[name]
     if choice == "auto":
-        wanted = {
-            name: port if port and is_free(port) else free_port() for name, port in wanted.items()
+        chosen = {
+            name: port if port and is_free(port) else free_port() for name, port in chosen.items()
         }
-        path.write_text(json.dumps(wanted) + "\n")
-    ports = Ports(**{name: port or free_port() for name, port in wanted.items()})
+        path.write_text(json.dumps(chosen) + "\n")
+    ports = Ports(**{name: port or free_port() for name, port in chosen.items()})
     _check_free(ports)
     return ports
 
@@ -107,10 +107,10 @@ def _wanted(settings: Settings) -> dict[str, int]:
 def _remembered(path: Path) -> dict[str, int]:
     """Return the ports that an earlier `--ports auto` chose."""
     try:
-        told = json.loads(path.read_bytes())
+        stored = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}
-    return {n: p for n, p in told.items() if n in _NAMES} if isinstance(told, dict) else {}
+    return {n: p for n, p in stored.items() if n in _NAMES} if isinstance(stored, dict) else {}
 
 
 def _check_free(ports: Ports) -> None:

@@ -46,15 +46,15 @@ def load(
     path, tree = _read(file, environ)
     _override(tree, environ, problems)
     _running(tree, environ)
-    made = section(Settings, tree, str(path), "", problems)
+    settings = section(Settings, tree, str(path), "", problems)
     for name, struct in (sections or {}).items():
         group, _, kind = name.partition(".")
         accounts = (tree.get(group) or {}).get(kind) if isinstance(tree.get(group), dict) else None
         for account, table in (accounts or {}).items() if isinstance(accounts, dict) else ():
             section(struct, table, str(path), f"{name}.{account}", problems)
-    if problems or made is None:
+    if problems or settings is None:
         raise ConfigError(problems)
-    return made
+    return settings
 
 
 def names_broker(file: Path | None = None, environ: Mapping[str, str] | None = None) -> bool:
@@ -92,20 +92,20 @@ def _running(tree: dict[str, Any], environ: Mapping[str, str]) -> None:
     """Where nothing else is said, take the addresses and tokens of the profile that runs here."""
     path = Path(tree.get("home") or home(environ)) / "access.json"
     try:
-        told = json.loads(path.read_bytes())
+        access = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return
-    found = {
-        "kafka": {"bootstrap": told.get("kafka")}, "redis": {"url": told.get("redis")},
-        "store": {"url": told.get("store")},
-        "tokens": {**(told.get("tokens") or {}), "signing": _signing_key(path.parent)},
-        "door": {"desk_url": told.get("console")}, "console": {"door_url": told.get("door")},
+    addresses = {
+        "kafka": {"bootstrap": access.get("kafka")}, "redis": {"url": access.get("redis")},
+        "store": {"url": access.get("store")},
+        "tokens": {**(access.get("tokens") or {}), "signing": _signing_key(path.parent)},
+        "door": {"desk_url": access.get("console")}, "console": {"door_url": access.get("door")},
     }  # fmt: skip
-    for table, values in found.items():
-        at = tree.setdefault(table, {})
+    for table, values in addresses.items():
+        section_table = tree.setdefault(table, {})
         for key, value in (values or {}).items():
-            if isinstance(at, dict) and value:
-                at.setdefault(key, value)
+            if isinstance(section_table, dict) and value:
+                section_table.setdefault(key, value)
 
 
 def _signing_key(folder: Path) -> str:
@@ -123,22 +123,22 @@ def _override(tree: dict[str, Any], environ: Mapping[str, str], problems: list[P
         if not name.startswith(PREFIX) or name in _NOT_KEYS:
             continue
         *tables, key = name.removeprefix(PREFIX).lower().split("__")
-        at: Any = tree
+        branch: Any = tree
         for table in tables:
-            at = at.setdefault(table, {}) if isinstance(at, dict) else None
-        if not isinstance(at, dict):
+            branch = branch.setdefault(table, {}) if isinstance(branch, dict) else None
+        if not isinstance(branch, dict):
             problems.append(Problem(f"{name}: {'.'.join(tables)} is not a table. Unset it."))
         else:
-            at[key] = value
+            branch[key] = value
 
 
 def section(
     struct: type[R], table: object, file: str, path: str, problems: list[Problem]
 ) -> R | None:
     """Return the Struct that a table holds, or None after adding what is wrong to `problems`."""
-    place = f"{file}: [{path}]" if path else file
+    where = f"{file}: [{path}]" if path else file
     if not isinstance(table, dict):
-        problems.append(Problem(f"{place}: is {table!r}, not a table. Write [{path}]."))
+        problems.append(Problem(f"{where}: is {table!r}, not a table. Write [{path}]."))
         return None
     fields = {f.encode_name: f for f in msgspec.structs.fields(struct)}
     values: dict[str, Any] = {}
@@ -147,12 +147,12 @@ def section(
         if key not in fields:
             near = difflib.get_close_matches(key, fields, n=1)
             mend = f"Did you mean {near[0]!r}?" if near else f"Known keys: {', '.join(fields)}."
-            problems.append(Problem(f"{place}: unknown key {key!r}. {mend}"))
+            problems.append(Problem(f"{where}: unknown key {key!r}. {mend}"))
             continue
         values[key] = _value(fields[key].type, value, file, f"{path}.{key}".lstrip("."), problems)
     for name, field in fields.items():
         if field.required and name not in table:
-            problems.append(Problem(f"{place}: {name!r} is missing. Add `{name} = …`."))
+            problems.append(Problem(f"{where}: {name!r} is missing. Add `{name} = …`."))
     return struct(**values) if len(problems) == before else None
 
 
@@ -164,8 +164,8 @@ def _value(kind: Any, value: Any, file: str, path: str, problems: list[Problem])
         inner = get_args(kind)[1]
         if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
             return {k: section(inner, v, file, f"{path}.{k}", problems) for k, v in value.items()}
-    if kind is timedelta and isinstance(value, str) and (found := _DURATION.match(value)):
-        return timedelta(seconds=float(found[1]) * _UNITS[found[2]])
+    if kind is timedelta and isinstance(value, str) and (match := _DURATION.match(value)):
+        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
     if get_origin(kind) is tuple and isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
     try:
@@ -173,6 +173,6 @@ def _value(kind: Any, value: Any, file: str, path: str, problems: list[Problem])
     except msgspec.ValidationError as error:
         hint = " Write it like '90s', '5m', '4h' or '2d'." if kind is timedelta else ""
         table, _, key = path.rpartition(".")
-        place = f"{file}: [{table}] {key}" if table else f"{file}: {key}"
-        problems.append(Problem(f"{place}: {error}.{hint}"))
+        where = f"{file}: [{table}] {key}" if table else f"{file}: {key}"
+        problems.append(Problem(f"{where}: {error}.{hint}"))
         return None

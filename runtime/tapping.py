@@ -52,7 +52,7 @@ def tap(
     try:
         ends = _ends(consumer, kafka, topics)
         begin = _BEGINNING if from_beginning or until_now else _END
-        consumer.assign([TopicPartition(topic, part, begin) for topic, part in ends])
+        consumer.assign([TopicPartition(topic, partition, begin) for topic, partition in ends])
         _read(consumer, emit, ends if until_now else None, count)
     finally:
         consumer.close()
@@ -63,15 +63,17 @@ def _ends(consumer: Consumer, kafka: Kafka, topics: Sequence[str]) -> Places:
     until = time.monotonic() + _NEW_TOPIC_S
     while True:
         try:
-            found = {
+            partitions = {
                 topic: consumer.list_topics(topic, _TIMEOUT_S).topics[topic] for topic in topics
             }
-            missing = [name for name, topic in found.items() if topic.error or not topic.partitions]
+            missing = [
+                name for name, topic in partitions.items() if topic.error or not topic.partitions
+            ]
             if not missing:
                 return {
-                    (name, part): _end(consumer, name, part)
-                    for name, topic in found.items()
-                    for part in topic.partitions
+                    (name, partition): _end(consumer, name, partition)
+                    for name, topic in partitions.items()
+                    for partition in topic.partitions
                 }
             problem = f"Kafka has no topic {missing[0]!r} yet: `santral topics` makes it"
         except KafkaException as error:
@@ -81,30 +83,30 @@ def _ends(consumer: Consumer, kafka: Kafka, topics: Sequence[str]) -> Places:
         time.sleep(0.1)
 
 
-def _end(consumer: Consumer, topic: str, part: int) -> int:
-    _, end = consumer.get_watermark_offsets(TopicPartition(topic, part), _TIMEOUT_S)
+def _end(consumer: Consumer, topic: str, partition: int) -> int:
+    _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), _TIMEOUT_S)
     return int(end)
 
 
 def _read(
     consumer: Consumer, emit: Callable[[str, bytes], object], ends: Places | None, count: int | None
 ) -> None:
-    left = None if ends is None else {place for place, end in ends.items() if end > 0}
+    left = None if ends is None else {partition for partition, end in ends.items() if end > 0}
     until = time.monotonic() + _OPEN_S
     while left is None or left:
         records = consumer.consume(_BATCH, _WAIT_S)
         for record in records:
-            place = record.topic() or "", record.partition() or 0
+            partition = record.topic() or "", record.partition() or 0
             offset, value = record.offset() or 0, record.value()
             if record.error() is not None:
                 _check_end(record)
-            end = ends[place] if ends is not None else offset + 1
+            end = ends[partition] if ends is not None else offset + 1
             if left is not None and _is_last(record, offset, end):
-                left.discard(place)
+                left.discard(partition)
             if record.error() is not None or offset >= end:
                 continue
             if value is not None:
-                emit(place[0], value)
+                emit(partition[0], value)
             if count is not None:
                 count -= 1
                 if count == 0:

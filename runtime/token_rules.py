@@ -16,17 +16,17 @@ _NEW = "`openssl rand -hex 24` makes one"
 
 def token_problems(tokens: Tokens) -> list[Problem]:
     """Return the faults of the tokens that are set; an unset one opens nothing."""
-    given = {name: token for name, token in msgspec.structs.asdict(tokens).items() if token}
+    set_tokens = {name: token for name, token in msgspec.structs.asdict(tokens).items() if token}
     problems = [
         Problem(
             f"[tokens] {name} has {len(token)} characters, {MIN_TOKEN_CHARS} are needed. Set "
             f"SANTRAL_TOKENS__{name.upper()} to a longer one: {_NEW}."
         )
-        for name, token in given.items()
+        for name, token in set_tokens.items()
         if len(token) < MIN_TOKEN_CHARS
     ]
     first: dict[str, str] = {}
-    for name, token in given.items():
+    for name, token in set_tokens.items():
         if token in first:
             problems.append(
                 Problem(

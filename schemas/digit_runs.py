@@ -63,11 +63,11 @@ class Run(NamedTuple):
 
 def digit_runs(text: str, least: int) -> Iterator[Run]:
     """Yield the runs of a text that have at least so many digits."""
-    for found in _RUN.finditer(text):
-        if found.end() - found.start() < least:
+    for match in _RUN.finditer(text):
+        if match.end() - match.start() < least:
             continue
         starts, offsets, pieces = [], [0], []
-        for group in _GROUP.finditer(text, *found.span()):
+        for group in _GROUP.finditer(text, *match.span()):
             starts.append(group.start())
             pieces.append(group[0])
             offsets.append(offsets[-1] + len(group[0]))

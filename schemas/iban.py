@@ -43,9 +43,9 @@ def find_ibans(text: str) -> Iterator[tuple[int, int]]:
     for head in _HEAD.finditer(plain):
         if head.start() < end:
             continue
-        found = _whole(head[0][:2]).match(plain, head.start())
-        if found is not None and iban_holds(bare_iban(found[0])):
-            end = found.end()
+        match = _whole(head[0][:2]).match(plain, head.start())
+        if match is not None and iban_holds(bare_iban(match[0])):
+            end = match.end()
             yield head.start(), end
 
 

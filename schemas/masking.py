@@ -48,11 +48,11 @@ def mask_personal_numbers(text: str) -> str:
 def mask_number(number: str) -> str:
     """Return a number with its separators, and only its last three characters readable."""
     hidden = sum(c.isalnum() for c in number) - SHOWN
-    made = []
+    characters = []
     for char in number:
-        made.append("*" if char.isalnum() and hidden > 0 else char)
+        characters.append("*" if char.isalnum() and hidden > 0 else char)
         hidden -= char.isalnum()
-    return "".join(made)
+    return "".join(characters)
 
 
 def mask_record(record: R) -> R:
@@ -99,8 +99,8 @@ def mask_message(message: Message, decision: Decision | None = None) -> Message:
     masked = mask_record(message)
     if decision is None:
         return masked
-    whole = decided_text(message)
-    named = {whole[e.start : e.end] for e in decision.entities if e.kind in PERSONAL}
+    text = decided_text(message)
+    named = {text[e.start : e.end] for e in decision.entities if e.kind in PERSONAL}
     numbers = [n for n in named if sum(c.isalnum() for c in n) > SHOWN]
     return _without(masked, sorted(numbers, key=len, reverse=True)) if numbers else masked
 

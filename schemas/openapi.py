@@ -242,25 +242,27 @@ def openapi() -> dict[str, Any]:
     }
 
 
-def _operation(told: Operation) -> dict[str, Any]:
-    names = [p.strip("{}") for p in told.path.split("/") if p.startswith("{")]
-    made: dict[str, Any] = {
-        "operationId": "_".join([told.method, *(p for p in told.path.split("/") if p.isalpha())]),
-        "summary": told.summary,
-        "description": f"Token: {told.token}.",
+def _operation(operation: Operation) -> dict[str, Any]:
+    names = [p.strip("{}") for p in operation.path.split("/") if p.startswith("{")]
+    description: dict[str, Any] = {
+        "operationId": "_".join(
+            [operation.method, *(p for p in operation.path.split("/") if p.isalpha())]
+        ),
+        "summary": operation.summary,
+        "description": f"Token: {operation.token}.",
         "parameters": [
             {"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names
         ],
-        "responses": {str(told.status): _response("done", *told.answers)}
-        | {str(s): _response(_SENTENCES[s], Fault) for s in told.errors},
+        "responses": {str(operation.status): _response("done", *operation.answers)}
+        | {str(s): _response(_SENTENCES[s], Fault) for s in operation.errors},
     }
-    if told.personal:
-        made["parameters"].append(_PERSONAL_PARAMETER)
-    if told.body is not None:
-        made["requestBody"] = {"required": True, "content": _content(told.body)}
-    elif told.method == "post":
-        made["requestBody"] = {"required": True, "content": {told.media: {}}}
-    return made
+    if operation.personal:
+        description["parameters"].append(_PERSONAL_PARAMETER)
+    if operation.body is not None:
+        description["requestBody"] = {"required": True, "content": _content(operation.body)}
+    elif operation.method == "post":
+        description["requestBody"] = {"required": True, "content": {operation.media: {}}}
+    return description
 
 
 _PERSONAL_PARAMETER = {

@@ -54,23 +54,23 @@ def find_personal_numbers(text: str) -> list[PersonalNumber]:
     """Return all personal numbers of a text in order, without overlaps."""
     if len(_DIGIT.findall(text)) < _LEAST_DIGITS:
         return []
-    found = [PersonalNumber("iban", start, end) for start, end in find_ibans(text)]
-    rest = without(text, found)
+    spans = [PersonalNumber("iban", start, end) for start, end in find_ibans(text)]
+    rest = without(text, spans)
     for run in digit_runs(rest, _LEAST_DIGITS):
         numbers = list(_find_cards(run))
         for kind in _KINDS:
             numbers += _find_checked(run, kind, sorted(numbers, key=_place))
-        found += numbers
-    return sorted(found, key=_place)
+        spans += numbers
+    return sorted(spans, key=_place)
 
 
 def without(text: str, numbers: list[PersonalNumber]) -> str:
     """Return a text of the same length with these numbers blanked."""
-    pieces, at = [], 0
+    pieces, end = [], 0
     for number in numbers:
-        pieces += [text[at : number.start], "\0" * (number.end - number.start)]
-        at = number.end
-    return "".join([*pieces, text[at:]]) if numbers else text
+        pieces += [text[end : number.start], "\0" * (number.end - number.start)]
+        end = number.end
+    return "".join([*pieces, text[end:]]) if numbers else text
 
 
 def _find_cards(run: Run) -> Iterator[PersonalNumber]:
@@ -149,9 +149,9 @@ def identity_holds(digits: str) -> bool:
 def tax_holds(digits: str) -> bool:
     """Say whether a Turkish tax number's check digit is valid (GIB)."""
     total = 0
-    for place, digit in enumerate(map(int, digits[:9])):
-        shifted = (digit + 9 - place) % 10
-        value = shifted * 2 ** (9 - place) % 9
+    for index, digit in enumerate(map(int, digits[:9])):
+        shifted = (digit + 9 - index) % 10
+        value = shifted * 2 ** (9 - index) % 9
         total += 9 if shifted and not value else value
     return (10 - total % 10) % 10 == int(digits[9])
 

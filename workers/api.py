@@ -87,21 +87,21 @@ class Api:
         identifier = request.path_params["id"]
         if holder == "door":
             # Another token's message takes as long as an unknown one: the time reveals nothing.
-            by = http.token_name(tokens.door)
-            return http.answer(receipt(await self.find(identifier, accepted_by=by)))
-        found = await self.find(identifier)
-        log.info("message.opened", message=found.message.id, person=f"token:{holder}")
+            token = http.token_name(tokens.door)
+            return http.answer(receipt(await self.find(identifier, accepted_by=token)))
+        answer = await self.find(identifier)
+        log.info("message.opened", message=answer.message.id, person=f"token:{holder}")
         if not personal:
-            return http.answer(await asyncio.to_thread(masked_message, found))
-        department = found.decision.department if found.decision else TRIAGE
-        await self.desk.record_reveal_of(found.message, department, f"token:{holder}")
-        return http.answer(found)
+            return http.answer(await asyncio.to_thread(masked_message, answer))
+        department = answer.decision.department if answer.decision else TRIAGE
+        await self.desk.record_reveal_of(answer.message, department, f"token:{holder}")
+        return http.answer(answer)
 
     async def incidents(self, request: Request) -> Response:
         """GET /v1/incidents."""
         http.require(request, self.settings.tokens.desk, self.settings.tokens.console)
-        known = await self.known_incidents()
-        return http.answer(mask_record(IncidentsOut(incidents=tuple(known))))
+        incidents = await self.known_incidents()
+        return http.answer(mask_record(IncidentsOut(incidents=tuple(incidents))))
 
     async def incident(self, request: Request) -> Response:
         """GET /v1/incidents/{id}."""
@@ -199,16 +199,16 @@ class Api:
         return found
 
 
-def receipt(found: MessageOut) -> ReceiptOut:
+def receipt(answer: MessageOut) -> ReceiptOut:
     """Return a message's progress, without any of its text."""
-    kinds = {outcome.kind for outcome in found.outcomes}
+    kinds = {outcome.kind for outcome in answer.outcomes}
     state: Literal["accepted", "routed", "answered", "resolved"]
-    state = "routed" if found.decision else "accepted"
+    state = "routed" if answer.decision else "accepted"
     if "resolved" in kinds:
         state = "resolved"
     elif "replied" in kinds:
         state = "answered"
-    message = found.message
+    message = answer.message
     return ReceiptOut(
         id=message.id, conversation=message.conversation, brand=message.brand, state=state
     )

@@ -205,19 +205,21 @@ def with_clear_nodes(connection: Connection, asked: LinkIn) -> LinkIn:
     """
     if "*" not in asked.a + asked.b:
         return asked
-    known = of_message(connection, asked.message) if asked.message else None
-    if known is None:
+    customer = of_message(connection, asked.message) if asked.message else None
+    if customer is None:
         raise Rejected(
             "json.invalid", "a masked handle needs the message that shows it - at `$.message`"
         )
     return msgspec.structs.replace(
-        asked, a=clear_node(known, asked.a), b=clear_node(known, asked.b)
+        asked, a=clear_node(customer, asked.a), b=clear_node(customer, asked.b)
     )
 
 
-def clear_node(known: CustomerOut, node: str) -> str:
+def clear_node(customer: CustomerOut, node: str) -> str:
     """Return the unmasked node of a perhaps masked one; raise Rejected if several fit."""
-    nodes = {h.node for h in known.handles} | {n for p in known.proposals for n in (p.node, p.of)}
+    nodes = {h.node for h in customer.handles} | {
+        n for p in customer.proposals for n in (p.node, p.of)
+    }
     if "*" not in node or node in nodes:
         return node
     fitting = [n for n in nodes if mask_personal_numbers(n) == node]

@@ -62,8 +62,8 @@ class Desk:
             )
             if late:
                 metrics.count("santral_leases_expired_total", late, department=department)
-            read = [(one, _read_works(one.item, one.works)) for one in found]
-            taken = [(one, works) for one, works in read if works]
+            read = [(claimed, _read_works(claimed.item, claimed.works)) for claimed in found]
+            taken = [(claimed, works) for claimed, works in read if works]
             if found and not taken and unreadable < _MAX_UNREADABLE:
                 unreadable += len(found)
                 continue
@@ -71,14 +71,16 @@ class Desk:
                 break
             await asyncio.sleep(_LOOK_S)
         try:
-            for one, works in taken:
-                await self._tell(self._outcome("claimed", one.item, one.lease, works, asked.agent))
+            for claimed, works in taken:
+                await self._tell(
+                    self._outcome("claimed", claimed.item, claimed.lease, works, asked.agent)
+                )
                 if personal:
                     await self.record_reveal(works, asked.agent)
         except Retry:
             # The caller is told to try again: nothing may stay leased to nobody.
-            for one, _ in taken:
-                await self.lines.release(one.item, one.lease)
+            for claimed, _ in taken:
+                await self.lines.release(claimed.item, claimed.lease)
             raise
         items = [_item(department, o.item, o.lease, o.until_ms, works) for o, works in taken]
         if not personal:

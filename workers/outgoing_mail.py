@@ -63,13 +63,13 @@ class OutgoingMail:
 
 def compose(mail: OutgoingMail) -> bytes:
     """Return the mail's bytes; raise UnsafeMail when they do not read back as intended."""
-    meant = _meant(mail)
+    intended = _meant(mail)
     body = clean_text(mail.text)
-    lines = [_field(name, value) for name, value in meant]
+    lines = [_field(name, value) for name, value in intended]
     encoded = quopri.encodestring(body.encode()).replace(b"\n", b"\r\n")
     raw = "\r\n".join([*lines, "", ""]).encode("ascii") + encoded
     try:
-        difference = _difference(raw, meant, body)
+        difference = _difference(raw, intended, body)
     except Exception as error:  # whatever the parser raises: programs differ
         raise UnsafeMail(f"it does not parse: {type(error).__name__}") from error
     if difference:
@@ -100,18 +100,22 @@ def clean_address(address: str) -> str:
             domain = domain.encode("idna").decode("ascii")
         except UnicodeError as error:
             raise UnsafeMail("the address has no domain that can be written") from error
-    made = f"{local}@{domain}"
-    if len(made) > _MAX_ADDRESS_CHARS or _ENCODED in made or not _ADDRESS.fullmatch(made):
+    address_text = f"{local}@{domain}"
+    if (
+        len(address_text) > _MAX_ADDRESS_CHARS
+        or _ENCODED in address_text
+        or not _ADDRESS.fullmatch(address_text)
+    ):
         raise UnsafeMail("it is not a mail address that can be written")
-    return made
+    return address_text
 
 
 def clean_ids(identifiers: tuple[str, ...]) -> list[str]:
     """Return the valid Message-IDs, each once, in their order."""
-    found = [
+    ids = [
         i for i in identifiers if len(i) <= MAX_ID_CHARS and _ENCODED not in i and _ID.fullmatch(i)
     ]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(ids))
 
 
 def _meant(mail: OutgoingMail) -> list[tuple[str, str]]:
@@ -123,7 +127,7 @@ def _meant(mail: OutgoingMail) -> list[tuple[str, str]]:
     name = clean_line(mail.sender_name, MAX_SUBJECT_CHARS)
     parent = clean_ids((mail.in_reply_to,))
     chain = clean_ids((*mail.references, *parent)) if parent else []
-    made = [
+    headers = [
         ("From", f"{_phrase(name)} <{sender}>" if name else sender),
         ("To", recipient),
         ("Subject", clean_line(mail.subject, MAX_SUBJECT_CHARS)),
@@ -131,17 +135,17 @@ def _meant(mail: OutgoingMail) -> list[tuple[str, str]]:
         ("Message-ID", own[0]),
     ]
     if parent:
-        made.append(("In-Reply-To", parent[0]))
-        made.append(("References", " ".join([*chain[:1], *chain[1:][-_KEPT_REFERENCES:]])))
-    made.append(("X-Santral-Sent", sender.rpartition("@")[2]))
+        headers.append(("In-Reply-To", parent[0]))
+        headers.append(("References", " ".join([*chain[:1], *chain[1:][-_KEPT_REFERENCES:]])))
+    headers.append(("X-Santral-Sent", sender.rpartition("@")[2]))
     if mail.automatic:
-        made.append(("Auto-Submitted", "auto-replied"))
-        made.append(("X-Auto-Response-Suppress", "All"))
-        made.append(("Precedence", "bulk"))
-    made.append(("MIME-Version", "1.0"))
-    made.append(("Content-Type", 'text/plain; charset="utf-8"'))
-    made.append(("Content-Transfer-Encoding", "quoted-printable"))
-    return made
+        headers.append(("Auto-Submitted", "auto-replied"))
+        headers.append(("X-Auto-Response-Suppress", "All"))
+        headers.append(("Precedence", "bulk"))
+    headers.append(("MIME-Version", "1.0"))
+    headers.append(("Content-Type", 'text/plain; charset="utf-8"'))
+    headers.append(("Content-Transfer-Encoding", "quoted-printable"))
+    return headers
 
 
 def _phrase(name: str) -> str:
@@ -170,33 +174,33 @@ def _field(name: str, value: str) -> str:
 
 def _encoded_words(text: str) -> list[str]:
     """Return a text as encoded words in base64 that never split a character (RFC 2047, 5)."""
-    made, part = [], b""
+    words, chunk = [], b""
     for character in text:
         data = character.encode()
-        if len(part) + len(data) > _WORD_BYTES:
-            made.append(part)
-            part = b""
-        part += data
-    return [f"=?utf-8?b?{base64.b64encode(p).decode()}?=" for p in (*made, part) if p]
+        if len(chunk) + len(data) > _WORD_BYTES:
+            words.append(chunk)
+            chunk = b""
+        chunk += data
+    return [f"=?utf-8?b?{base64.b64encode(p).decode()}?=" for p in (*words, chunk) if p]
 
 
-def _difference(raw: bytes, meant: list[tuple[str, str]], body: str) -> str:
+def _difference(raw: bytes, intended: list[tuple[str, str]], body: str) -> str:
     """Return the first part that does not read back as intended, or an empty string.
 
     Both of the library's parsers read the bytes: one keeps them, the other decodes them.
     """
-    kept, decoded = (message_from_bytes(raw, policy=p) for p in (compat32, default))
-    names = [name for name, _ in meant]
-    if kept.keys() != names or decoded.keys() != names:
+    verbatim, decoded = (message_from_bytes(raw, policy=p) for p in (compat32, default))
+    names = [name for name, _ in intended]
+    if verbatim.keys() != names or decoded.keys() != names:
         return "other headers"
-    for name, value in meant:
-        written = " ".join(re.sub(r"\r?\n", "", str(kept[name])).split(" "))
+    for name, value in intended:
+        written = " ".join(re.sub(r"\r?\n", "", str(verbatim[name])).split(" "))
         if name != "Subject" and written != value:
             return name
-    subject = dict(meant)["Subject"]
-    if _decoded(str(kept["Subject"])) != subject or str(decoded["Subject"]).strip() != subject:
+    subject = dict(intended)["Subject"]
+    if _decoded(str(verbatim["Subject"])) != subject or str(decoded["Subject"]).strip() != subject:
         return "Subject"
-    return _body_difference(kept, body) or _body_difference(decoded, body)
+    return _body_difference(verbatim, body) or _body_difference(decoded, body)
 
 
 def _body_difference(parsed: Message, body: str) -> str:

@@ -34,10 +34,10 @@ def path_segment(value: str, safe: str = "") -> str:
 
 def without_mentions(text: str, keep: str = "") -> str:
     """Return a text in which no `@name` pings anybody but `keep`, a name without its `@`."""
-    kept = re.compile(rf"@{re.escape(keep)}(?![\w@-]|\.\w)", re.IGNORECASE) if keep else None
+    allowed = re.compile(rf"@{re.escape(keep)}(?![\w@-]|\.\w)", re.IGNORECASE) if keep else None
 
     def broken(match: re.Match[str]) -> str:
-        if kept is not None and kept.match(text, match.start()):
+        if allowed is not None and allowed.match(text, match.start()):
             return match[0]
         return match[1] + _JOINER
 
@@ -57,13 +57,13 @@ def as_markdown(text: str) -> str:
 
 def _outside_urls(text: str, change: Callable[[str], str]) -> str:
     """Return the text with `change` applied to all but its plain addresses."""
-    made, at = [], 0
+    pieces, end = [], 0
     for match in _PLAIN_URL.finditer(text):
         if match.start() and not text[match.start() - 1].isspace():
             continue
-        made += [change(text[at : match.start()]), match[0]]
-        at = match.end()
-    return "".join([*made, change(text[at:])])
+        pieces += [change(text[end : match.start()]), match[0]]
+        end = match.end()
+    return "".join([*pieces, change(text[end:])])
 
 
 def _plain_start(match: re.Match[str]) -> str:

@@ -27,13 +27,13 @@ def masked_item(item: Item) -> Item:
     )
 
 
-def masked_message(found: MessageOut) -> MessageOut:
+def masked_message(answer: MessageOut) -> MessageOut:
     """Return a message with its decision and outcomes masked."""
-    decision = found.decision
+    decision = answer.decision
     return MessageOut(
-        message=mask_message(found.message, decision),
-        decision=None if decision is None else mask_decision(decision, found.message),
-        outcomes=tuple(mask_outcome(o) for o in found.outcomes),
+        message=mask_message(answer.message, decision),
+        decision=None if decision is None else mask_decision(decision, answer.message),
+        outcomes=tuple(mask_outcome(o) for o in answer.outcomes),
     )
 
 

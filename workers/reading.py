@@ -139,19 +139,19 @@ def search(connection: Connection, words: str, limit: int = 50, *, key: bytes = 
     if not (terms.tokens or terms.beginnings or terms.either):
         return referred
     if connection.dialect.name == "sqlite":
-        asked = fts5_query(terms)
+        query = fts5_query(terms)
         found = "m.rowid IN (SELECT rowid FROM messages_text WHERE messages_text MATCH :q)"
     else:
-        asked = ts_query(terms)
+        query = ts_query(terms)
         found = (
             "m.id IN (SELECT message FROM messages_text WHERE words @@ to_tsquery('simple', :q))"
         )
     rows = connection.execute(
         text(f"{_LINE}WHERE {found} ORDER BY m.received_ms DESC LIMIT :n"),
-        {"q": asked, "n": limit},
+        {"q": query, "n": limit},
     )
-    known = {line.id for line in referred}
-    return [*referred, *(_line(row) for row in rows if row[0] not in known)]
+    shown = {line.id for line in referred}
+    return [*referred, *(_line(row) for row in rows if row[0] not in shown)]
 
 
 def exact_hit(connection: Connection, words: str, *, key: bytes = b"") -> str | None:
@@ -159,8 +159,8 @@ def exact_hit(connection: Connection, words: str, *, key: bytes = b"") -> str | 
     is_reference = _REFERENCE.fullmatch(words.strip()) is not None
     if not is_reference and not terms_of(words, key).exact:
         return None
-    found = search(connection, words, 2, key=key)
-    return found[0].id if len(found) == 1 else None
+    lines = search(connection, words, 2, key=key)
+    return lines[0].id if len(lines) == 1 else None
 
 
 _REFERENCE = re.compile(r"#?([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){0,3}(?:-[0-9a-fA-F]{12})?)")
@@ -182,10 +182,10 @@ def _referred(connection: Connection, words: str) -> list[str]:
 
 def _line(row: Any) -> Line:
     decided = _decision.decode(row[10]) if row[10] else None
-    whole = _message.decode(row[4])
+    full = _message.decode(row[4])
     # Mask before cutting: a number that the line's end cuts is still whole here.
     beginning = msgspec.structs.replace(
-        whole, text=whole.text[:_LOOKED_AT], full_text="", call=None, forwarded=None
+        full, text=full.text[:_LOOKED_AT], full_text="", call=None, forwarded=None
     )
     shown = mask_message(beginning, decided)
     sender = mask_personal_numbers(row[2])
@@ -206,12 +206,12 @@ class Story(Record, frozen=True, kw_only=True):
 
 def story(connection: Connection, identifier: str) -> Story | None:
     """Return a message's story and conversation, or None when the store does not have it."""
-    found = message(connection, identifier)
-    if found is None:
+    answer = message(connection, identifier)
+    if answer is None:
         return None
-    name = found.message.conversation
+    name = answer.message.conversation
     return Story(
-        message=found.message,
+        message=answer.message,
         decisions=tuple(decisions(connection, identifier)),
         outcomes=tuple(outcomes_of(connection, name)),
         thread=tuple(conversation(connection, name)),

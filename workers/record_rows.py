@@ -171,8 +171,8 @@ def _incident_extras(rows: Rows, i: Incident) -> None:
     rows.incident_messages += [(i.id, m) for m in i.messages]
 
 
-def _link(rows: Rows, told: Link, body: str) -> None:
-    rows.links.append((told.id, _ms(told.at), told.a, told.b, body))
+def _link(rows: Rows, link: Link, body: str) -> None:
+    rows.links.append((link.id, _ms(link.at), link.a, link.b, body))
 
 
 def _no_extras(_rows: Rows, _record: Any) -> None:
@@ -203,19 +203,19 @@ def take(
 
     A fault in the extras (words, handles …) costs only them.
     """
-    place = (topic, partition)
+    position = (topic, partition)
     skip(rows, topic, partition, offset)
     struct, put, put_extras = _TAKE[topic]
     try:
         decoded = envelope.decode(struct, value)
     except Rejected as error:
-        rows.undecodable[place] += 1
+        rows.undecodable[position] += 1
         log.warning("record.undecodable", topic=topic, offset=offset, text=error.text)
         return
     assert value is not None
     put(rows, decoded, value.decode())
     if struct is Message:
-        rows.places.append(place)
+        rows.places.append(position)
     if extras:
         with guard(log, GROUP, topic=topic, offset=offset):
             put_extras(rows, decoded)
@@ -223,10 +223,10 @@ def take(
 
 def skip(rows: Rows, topic: str, partition: int, offset: int) -> None:
     """Count a record, and move its partition's next offset past it."""
-    place = (topic, partition)
-    rows.first.setdefault(place, offset)
-    rows.next[place] = offset + 1
-    rows.records[place] += 1
+    partition_key = (topic, partition)
+    rows.first.setdefault(partition_key, offset)
+    rows.next[partition_key] = offset + 1
+    rows.records[partition_key] += 1
 
 
 def scrub(rows: Rows) -> None:

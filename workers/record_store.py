@@ -74,16 +74,16 @@ def _store(engine: Engine, records: Sequence[Raw], search_key: bytes, *, extras:
 def write(connection: Connection, rows: Rows) -> None:
     """Write a batch in the transaction of `connection`; raise Fenced when it is not ours."""
     unseen = _new_messages(connection, rows.messages)
-    kept = set(unseen)
+    new_ids = set(unseen)
     fresh: list[Row] = []
     new: Counter[tuple[str, int]] = Counter()
-    for row, place in zip(rows.messages, rows.places, strict=True):
+    for row, partition in zip(rows.messages, rows.places, strict=True):
         if row[0] in unseen:
             unseen.discard(row[0])
             fresh.append(row)
-            new[place] += 1
+            new[partition] += 1
     insert(connection, "messages", fresh)
-    words = {row[0]: row for row in rows.words if row[0] in kept}
+    words = {row[0]: row for row in rows.words if row[0] in new_ids}
     write_words(connection, list(words.values()), copy_rows)
     insert(connection, "arrivals", list({row[:2]: row for row in rows.arrivals}.values()))
     insert(connection, "decisions", rows.decisions)
@@ -93,8 +93,8 @@ def write(connection: Connection, rows: Rows) -> None:
     insert(connection, "incident_messages", rows.incident_messages)
     insert(connection, "handles", list({row[:3]: row for row in rows.handles}.values()))
     insert(connection, "links", rows.links)
-    for place in rows.next:
-        _advance(connection, place, rows, new[place])
+    for partition in rows.next:
+        _advance(connection, partition, rows, new[partition])
 
 
 def _new_messages(connection: Connection, rows: list[Row]) -> set[str]:
@@ -102,15 +102,15 @@ def _new_messages(connection: Connection, rows: list[Row]) -> set[str]:
     ids = {row[0] for row in rows}
     # One parameter for all ids: the database would compile thousands again for every batch.
     if connection.dialect.name == "sqlite":
-        found = connection.exec_driver_sql(
+        stored = connection.exec_driver_sql(
             "SELECT id FROM messages WHERE id IN (SELECT value FROM json_each(?))",
             (json.dumps(list(ids)),),
         )
     else:
-        found = connection.exec_driver_sql(
+        stored = connection.exec_driver_sql(
             "SELECT id FROM messages WHERE id = ANY(%s)", (list(ids),)
         )
-    return ids - {row[0] for row in found}
+    return ids - {row[0] for row in stored}
 
 
 _COLUMNS = {
@@ -150,18 +150,18 @@ def copy_rows(connection: Connection, table: str, rows: Sequence[Row]) -> None:
             copy.write_row([v.replace("\x00", "") if isinstance(v, str) else v for v in row])
 
 
-def _advance(connection: Connection, place: tuple[str, int], rows: Rows, fresh: int) -> None:
+def _advance(connection: Connection, position: tuple[str, int], rows: Rows, fresh: int) -> None:
     """Advance a partition's position, which must be exactly where this batch began."""
-    topic, partition = place
-    kept = fresh if topic == topics.MESSAGES.name else rows.records[place]
+    topic, partition = position
+    new_rows = fresh if topic == topics.MESSAGES.name else rows.records[position]
     values = {
         "topic": topic,
         "partition": partition,
-        "next": rows.next[place],
-        "first": rows.first[place],
-        "records": rows.records[place],
-        "kept": kept,
-        "undecodable": rows.undecodable[place],
+        "next": rows.next[position],
+        "first": rows.first[position],
+        "records": rows.records[position],
+        "kept": new_rows,
+        "undecodable": rows.undecodable[position],
     }
     moved = connection.execute(
         text(
@@ -173,7 +173,7 @@ def _advance(connection: Connection, place: tuple[str, int], rows: Rows, fresh: 
     )
     if moved.rowcount:
         return
-    made = connection.execute(
+    updated = connection.execute(
         text(
             "INSERT INTO positions (topic, partition, next_offset, records, kept, undecodable) "
             "VALUES (:topic, :partition, :next, :records, :kept, :undecodable) "
@@ -181,5 +181,5 @@ def _advance(connection: Connection, place: tuple[str, int], rows: Rows, fresh: 
         ),
         values,
     )
-    if not made.rowcount:
-        raise Fenced(f"{topic}/{partition}: the store is ahead of offset {rows.first[place]}")
+    if not updated.rowcount:
+        raise Fenced(f"{topic}/{partition}: the store is ahead of offset {rows.first[position]}")

@@ -202,11 +202,11 @@ class Replies:
             await self._finish(reply, "undeliverable", "reply.loop")
             return
         try:
-            kind, said = await self._send(reply, action)
+            kind, detail = await self._send(reply, action)
         except Retry:
             await self._redis.delete(begun)
             raise
-        await self._finish(reply, kind, said)
+        await self._finish(reply, kind, detail)
 
     async def _send(self, reply: Reply, action: Action) -> tuple[OutcomeKind, str]:
         """Return the reply's result; raise Retry to send it later.
@@ -217,12 +217,12 @@ class Replies:
         with guard(log, STEP, passes=(Retry,), id=reply.id, action=action.name):
             try:
                 account = self._account(action, reply)
-                said = await action.send(reply, account, self._settings.tokens.signing.encode())
+                detail = await action.send(reply, account, self._settings.tokens.signing.encode())
             except Rejected as error:
                 return "undeliverable", str(error)
             except Unconfirmed as error:
                 return "undeliverable", f"unconfirmed: {error}"
-            return "delivered", said
+            return "delivered", detail
         return "undeliverable", str(Rejected("reply.bug"))
 
     async def _looping(self, reply: Reply) -> bool:

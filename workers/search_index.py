@@ -62,11 +62,11 @@ class Rebuild:
 
     def begin(self) -> None:
         """Empty an index with old rules or an old key, and load the position of the refill."""
-        wanted = f"{RULES}.{key_name(self._key)}"
+        maker = f"{RULES}.{key_name(self._key)}"
         with self._engine.begin() as connection:
-            if _state(connection, "made_by") != wanted:
+            if _state(connection, "made_by") != maker:
                 connection.exec_driver_sql("DELETE FROM messages_text")
-                _set_state(connection, "made_by", wanted)
+                _set_state(connection, "made_by", maker)
                 _set_state(connection, "filled_to", "")
             self.pending = _state(connection, "filled_to") is not None
         if self.pending:
@@ -75,11 +75,11 @@ class Rebuild:
     def step(self) -> bool:
         """Index the next messages; return whether there are more."""
         with self._engine.begin() as connection:
-            at = _state(connection, "filled_to")
-            rows = [] if at is None else _next_messages(connection, at)
+            progress = _state(connection, "filled_to")
+            rows = [] if progress is None else _next_messages(connection, progress)
             write_words(connection, self._words(rows), self._copy)
             last = rows[-1][0] if len(rows) == _SLICE else None
-            if at is not None and not _move_state(connection, "filled_to", at, last):
+            if progress is not None and not _move_state(connection, "filled_to", progress, last):
                 connection.rollback()  # another recorder did this slice
                 return True
         if last is None:

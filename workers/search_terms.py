@@ -72,11 +72,11 @@ def words_of(message: Message, sender: str, key: bytes) -> str:
     return f"{fold(rest[: len(before) + WORDS_CHARS])}{' '.join(dict.fromkeys(tokens))}"
 
 
-def terms_of(asked: str, key: bytes) -> Terms:
+def terms_of(search: str, key: bytes) -> Terms:
     """Return the terms of a person's search."""
-    numbers = find_personal_numbers(asked)
-    rest = without(asked, numbers).replace("\0", " ")
-    tokens = [_hashed(key, asked[n.start : n.end]) for n in numbers]
+    numbers = find_personal_numbers(search)
+    rest = without(search, numbers).replace("\0", " ")
+    tokens = [_hashed(key, search[n.start : n.end]) for n in numbers]
     phones = phone_tokens(rest)
     if phones:
         tokens += phones
@@ -84,9 +84,9 @@ def terms_of(asked: str, key: bytes) -> Terms:
     beginnings = tuple(fold(rest).split())
     if tokens:
         return Terms(tokens=tuple(tokens), beginnings=beginnings, exact=not beginnings)
-    if _is_number(asked.strip()):
+    if _is_number(search.strip()):
         # A lone number: as typed, joined, or a personal number that only a nearby word reveals.
-        either = (_JOINED + _bare(asked), _hashed(key, asked))
+        either = (_JOINED + _bare(search), _hashed(key, search))
         return Terms(beginnings=beginnings, either=either, exact=True)
     return Terms(beginnings=beginnings)
 

@@ -140,10 +140,10 @@ def _part(address: str, up: bool) -> Part:
 def _stages(settings: Settings) -> dict[str, Part]:
     """Return every stage's readiness: those of access.json, or those with an address."""
     try:
-        told = json.loads((settings.home_path / "access.json").read_bytes())
+        access = json.loads((settings.home_path / "access.json").read_bytes())
     except (OSError, ValueError):
-        told = {}
-    ops: dict[str, str] = told.get("ops") or {}
+        access = {}
+    ops: dict[str, str] = access.get("ops") or {}
     listens = {"ingest": settings.console.door_url, "console": settings.door.desk_url}
     with httpx2.Client(timeout=_REQUEST_S) as client:
         return {
@@ -173,8 +173,8 @@ def _behind(kafka: Kafka) -> dict[str, int]:
     names = sorted(g.group_id for g in groups if g.group_id.startswith("santral-"))
     places: dict[str, list[TopicPartition]] = {}
     for name in names:
-        asked = [ConsumerGroupTopicPartitions(name)]
-        (answer,) = admin.list_consumer_group_offsets(asked, request_timeout=_REQUEST_S).values()
+        requests = [ConsumerGroupTopicPartitions(name)]
+        (answer,) = admin.list_consumer_group_offsets(requests, request_timeout=_REQUEST_S).values()
         places[name] = [p for p in answer.result().topic_partitions if p.offset >= 0]
     consumer = Consumer(
         rdkafka(
@@ -191,7 +191,9 @@ def _behind(kafka: Kafka) -> dict[str, int]:
     )
     try:
         return {
-            name.removeprefix("santral-"): sum(_unread(consumer, place) for place in committed)
+            name.removeprefix("santral-"): sum(
+                _unread(consumer, position) for position in committed
+            )
             for name, committed in places.items()
             if committed
         }
@@ -199,22 +201,22 @@ def _behind(kafka: Kafka) -> dict[str, int]:
         consumer.close()
 
 
-def _unread(consumer: Consumer, place: TopicPartition) -> int:
+def _unread(consumer: Consumer, position: TopicPartition) -> int:
     """Return the number of records after a position. It reads a small number one by one, because
     markers of transactions are between them."""
-    _, end = consumer.get_watermark_offsets(place, _REQUEST_S)
-    behind = max(0, int(end) - int(place.offset))
+    _, end = consumer.get_watermark_offsets(position, _REQUEST_S)
+    behind = max(0, int(end) - int(position.offset))
     if not 0 < behind <= _EXACT:
         return behind
-    consumer.assign([place])
-    found = 0
+    consumer.assign([position])
+    count = 0
     while True:
         for record in consumer.consume(_EXACT, _REQUEST_S):
             error = record.error()
             if error is None:
-                found += 1
+                count += 1
             elif error.code() == KafkaError._PARTITION_EOF:
-                return found
+                return count
             elif not error.retriable():
                 raise KafkaException(error)
 
@@ -236,9 +238,9 @@ def _books(settings: Settings) -> _Books:
     """Return the ledger without asking the sources for their positions, which may take long."""
     store = engine(settings.store_url, read_only=True)
     try:
-        told = ledger.take(store, settings)
+        account = ledger.take(store, settings)
         with store.connect() as connection:
             dead = connection.execute(text("SELECT count(DISTINCT id) FROM dead")).scalar()
     finally:
         store.dispose()
-    return _Books(dead=int(dead or 0), pending=told.pending, unaccounted=told.unaccounted)
+    return _Books(dead=int(dead or 0), pending=account.pending, unaccounted=account.unaccounted)

@@ -62,18 +62,18 @@ class Filled:
 
     def flaws(self) -> dict[Field, Flaw]:
         """Return the flaw of each wrong or missing field; empty when the form is complete."""
-        found: dict[Field, Flaw] = {}
+        flaws: dict[Field, Flaw] = {}
         if not self.text:
-            found["text"] = "text_missing"
+            flaws["text"] = "text_missing"
         elif len(self.text) > MAX_TEXT_CHARS:
-            found["text"] = "text_too_long"
+            flaws["text"] = "text_too_long"
         if self.email and not _MAIL.match(self.email):
-            found["email"] = "email_wrong"
+            flaws["email"] = "email_wrong"
         if self.phone and not e164(self.phone, "TR"):
-            found["phone"] = "phone_wrong"
+            flaws["phone"] = "phone_wrong"
         if not self.email and not self.phone:
-            found["email"] = "contact_missing"
-        return found
+            flaws["email"] = "contact_missing"
+        return flaws
 
 
 _SENTENCES: dict[Flaw, str] = {
@@ -159,22 +159,24 @@ def stamped(key: bytes, account: str, now: datetime, *, confirmed: bool = False)
 
     A `confirmed` form was shown a second time because a browser had filled in its hidden field.
     """
-    at = f"{int(now.timestamp())}{_CONFIRMED if confirmed else ''}"
-    return f"{at}.{_sign(key, account, at)}"
+    shown = f"{int(now.timestamp())}{_CONFIRMED if confirmed else ''}"
+    return f"{shown}.{_sign(key, account, shown)}"
 
 
-def _sign(key: bytes, account: str, at: str) -> str:
-    return hmac.new(key, f"form.{account}.{at}".encode(), hashlib.sha256).hexdigest()[:32]
+def _sign(key: bytes, account: str, shown: str) -> str:
+    return hmac.new(key, f"form.{account}.{shown}".encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def doubt(form: Filled, key: bytes, account: str, now: datetime) -> Doubt | None:
     """Return the reason to ask for the form once more; None when it can be taken."""
-    at, _, mark = form.stamp.partition(".")
-    seconds = at.removesuffix(_CONFIRMED)
-    signed = hmac.compare_digest(_sign(key, account, at).encode(), mark.encode("utf-8", "replace"))
+    shown, _, signature = form.stamp.partition(".")
+    seconds = shown.removesuffix(_CONFIRMED)
+    signed = hmac.compare_digest(
+        _sign(key, account, shown).encode(), signature.encode("utf-8", "replace")
+    )
     if not signed or not seconds.isascii() or not seconds.isdigit():
         return "hidden_field" if form.website else "false_stamp"
-    if form.website and not at.endswith(_CONFIRMED):
+    if form.website and not shown.endswith(_CONFIRMED):
         return "hidden_field"
     return "too_old" if now.timestamp() - int(seconds) > LONGEST.total_seconds() else None
 

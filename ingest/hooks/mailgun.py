@@ -85,10 +85,10 @@ async def _check_token(
     digest = sha256(mail).hexdigest()
     age = tools.now.timestamp() - int(stamp)
     if age > window.total_seconds():
-        known = await tools.memory.recall(f"mailgun:{token}")
-        if known is None:
+        first = await tools.memory.recall(f"mailgun:{token}")
+        if first is None:
             raise Rejected("signature.stale", f"timestamp is {age:.0f} s off, its token is unknown")
     else:
-        known = await tools.memory.remember(f"mailgun:{token}", digest)
-    if known != digest:
+        first = await tools.memory.remember(f"mailgun:{token}", digest)
+    if first != digest:
         raise Rejected("signature.wrong", "the token belongs to another mail")

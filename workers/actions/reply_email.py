@@ -139,14 +139,14 @@ async def _deliver(
     except (aiosmtplib.SMTPException, OSError) as error:
         raise Retry(30, f"the mail server left: {type(error).__name__}") from error
     try:
-        said = await client.data(raw)
+        answer = await client.data(raw)
     except aiosmtplib.SMTPResponseException as error:
         raise _refused(error) from error
     except (aiosmtplib.SMTPException, OSError) as error:
         raise Unconfirmed(
             "the mail server did not confirm: the mail may or may not have been sent"
         ) from error
-    return f"{said.code} {said.message}"[:300]
+    return f"{answer.code} {answer.message}"[:300]
 
 
 def _refused(error: aiosmtplib.SMTPResponseException) -> Rejected | Retry:

@@ -64,7 +64,7 @@ class ReplyX:
             raise Retry(300, f"{words} (the access token ended: set a new one)")
         if answer.status == 429:
             reset = answer.headers.get("x-rate-limit-reset", "")
-            known = reset.isascii() and reset.isdigit()
-            wait = float(reset) - datetime.now(UTC).timestamp() if known else 0.0
+            is_time = reset.isascii() and reset.isdigit()
+            wait = float(reset) - datetime.now(UTC).timestamp() if is_time else 0.0
             raise Retry(max(wait, later(answer.headers, 60)), words)
         raise refused(answer, "X", f"{said.title} {said.detail}".strip())

@@ -39,15 +39,15 @@ class CustomerPages:
         status = form.get("status")
         nodes = {h.node for h in known.handles} | {p.of for p in known.proposals}
         try:
-            one = customers.clear_node(known, form.get("a", ""))
+            node = customers.clear_node(known, form.get("a", ""))
             other = customers.clear_node(known, form.get("b", "")) or await self._named(form)
         except Rejected:
-            one = other = ""
-        if one not in nodes or not other or status not in ("linked", "unlinked"):
+            node = other = ""
+        if node not in nodes or not other or status not in ("linked", "unlinked"):
             return await self._shown(request, texts.link_what, 400)
         asked = LinkIn(
             agent=session.person(request, self._api.settings) or "?", brand=known.brand,
-            a=one, b=other, status="linked" if status == "linked" else "unlinked",
+            a=node, b=other, status="linked" if status == "linked" else "unlinked",
             message=form.get("message") or identifier, reason=form.get("reason", "")[:2000],
         )  # fmt: skip
         try:

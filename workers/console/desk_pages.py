@@ -94,12 +94,12 @@ class DeskPages:
         try:
             if verb == "reply":
                 allow = form.get("allow") == "yes"
-                asked = ReplyIn(
+                reply = ReplyIn(
                     lease=lease, text=form.get("text", "").strip(), allow_new_participant=allow
                 )
-                if not asked.text:
+                if not reply.text:
                     raise Rejected("json.invalid", texts.reply_text)
-                await self._api.desk.reply(item, asked)
+                await self._api.desk.reply(item, reply)
                 if form.get("then") != "complete":
                     return await self._again(request, department, item, lease, texts.reply_sent)
                 await self._api.desk.complete(item, LeaseIn(lease=lease))
@@ -148,7 +148,7 @@ class DeskPages:
     ) -> Response:
         """Show the item again with the person's entries, so that no text is lost."""
         try:
-            held = await self._api.desk.show(item, lease, personal=personal)
+            shown = await self._api.desk.show(item, lease, personal=personal)
         except (LeaseLost, ItemUnknown, Retry, *AWAY):
-            held = None
-        return await self._desk(request, department, held, note, text, personal=personal)
+            shown = None
+        return await self._desk(request, department, shown, note, text, personal=personal)

@@ -173,7 +173,7 @@ class Pages:
         """GET /messages/{id}. POST: with its personal numbers, for who has the right to them."""
         identifier = request.path_params["id"]
         right, refused = False, False
-        who = session.person(request, self._api.settings) or "?"
+        person = session.person(request, self._api.settings) or "?"
         if request.method == "POST":
             given, due = (
                 (await form_of(request)).get("token", ""),
@@ -181,7 +181,7 @@ class Pages:
             )
             right = bool(due) and http.same(given, due)
             refused = not right
-            log.warning("personal.asked", message=identifier, person=who, shown=right)
+            log.warning("personal.asked", message=identifier, person=person, shown=right)
             if refused and (wait := stranger(request).failed()):
                 return http.too_many(wait)
 
@@ -190,10 +190,10 @@ class Pages:
             return self.page(request, "not_found.html", 404)
         decisions = await self._api.ask(reading.decisions_of, story.message.conversation)
         masked = await asyncio.to_thread(masked_story, story, decisions)
-        log.info("message.opened", message=identifier, person=who)
+        log.info("message.opened", message=identifier, person=person)
         if right:
             # Record the view first: a person sees no number without a record.
-            await self._record_reveal(story, masked, who)
+            await self._record_reveal(story, masked, person)
         shown = story if right else masked
         return self.page(
             request,
@@ -210,13 +210,15 @@ class Pages:
             },
         )
 
-    async def _record_reveal(self, story: reading.Story, masked: reading.Story, who: str) -> None:
+    async def _record_reveal(
+        self, story: reading.Story, masked: reading.Story, person: str
+    ) -> None:
         """Record the messages of a conversation whose numbers somebody sees."""
         department = story.decisions[-1].department if story.decisions else TRIAGE
         pairs = zip((story.message, *story.thread), (masked.message, *masked.thread), strict=True)
         hiding = {clear.id: clear for clear, hidden in pairs if clear != hidden}
         for message in hiding.values() or (story.message,):
-            await self._api.desk.record_reveal_of(message, department, who)
+            await self._api.desk.record_reveal_of(message, department, person)
 
     async def file(self, request: Request) -> Response:
         """GET /messages/{id}/files/{sha256}: an attachment, to be saved and never shown here."""
@@ -234,8 +236,8 @@ class Pages:
         if held is None:
             return self.page(request, "not_found.html", 404)
         attachment, path = held
-        who = session.person(request, self._api.settings)
-        log.info("file.opened", message=identifier, file=digest, person=who)
+        person = session.person(request, self._api.settings)
+        log.info("file.opened", message=identifier, file=digest, person=person)
         # What strangers sent is data: no type that a browser would open, and no page's rights.
         headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
         return FileResponse(

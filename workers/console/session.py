@@ -33,8 +33,8 @@ def person(request: Request, settings: Settings) -> str | None:
     except (binascii.Error, ValueError):
         return None
     # Bytes, because a cookie may hold any byte and compare_digest refuses text beyond ASCII.
-    due, given = _sign(settings, name).encode(), signature.encode("utf-8", "replace")
-    return name if hmac.compare_digest(due, given) else None
+    expected, sent = _sign(settings, name).encode(), signature.encode("utf-8", "replace")
+    return name if hmac.compare_digest(expected, sent) else None
 
 
 def sign_in(response: Response, settings: Settings, name: str) -> None:

@@ -55,7 +55,7 @@ class Lag:
     def _all(self) -> list[Stage]:
         """Return every stage; after one request without an answer, stop asking Kafka."""
         try:
-            return [self._one(name, *told) for name, told in _GROUPS.items()]
+            return [self._one(name, *reader) for name, reader in _GROUPS.items()]
         except KafkaException:
             return [Stage(name, None, True) for name in _GROUPS]
 
@@ -70,15 +70,15 @@ class Lag:
     def _ask(self, group: str, topic: str) -> tuple[int, int]:
         if self._admin is None:
             self._admin = AdminClient(rdkafka(self._settings.kafka))
-        found = self._admin.list_topics(topic, _PATIENCE_S).topics[topic].partitions
-        parts = [TopicPartition(topic, p) for p in found]
+        partitions = self._admin.list_topics(topic, _PATIENCE_S).topics[topic].partitions
+        parts = [TopicPartition(topic, p) for p in partitions]
         asked = [ConsumerGroupTopicPartitions(group, parts)]
-        told = (
+        committed = (
             self._admin.list_consumer_group_offsets(asked)[group]
             .result(_PATIENCE_S)
             .topic_partitions
         )
-        at = {p.partition: max(0, p.offset) for p in told}
+        at = {p.partition: max(0, p.offset) for p in committed}
         ends = self._admin.list_offsets({p: OffsetSpec.latest() for p in parts})
         behind = sum(
             max(0, f.result(_PATIENCE_S).offset - at.get(p.partition, 0)) for p, f in ends.items()
