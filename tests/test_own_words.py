@@ -204,6 +204,19 @@ def test_a_traveller_who_writes_from_and_to_forwards_nothing() -> None:
     assert forwarded(text, "My seat") is None
 
 
+def test_fields_that_run_together_begin_the_quotation_and_a_persons_do_not() -> None:
+    fields = (
+        "From: Marka <destek@marka.example> Sent: 13 Mar 2026 14:05 To: Ada <ada@ornek.example>"
+    )
+    assert reply.own_words(f"{OWN}\n\n{fields} Subject: Re: x\n\n{BARE}", is_reply=True) == OWN
+    bold = "*Kimden:* Marka <destek@marka.example> *Tarih:* 13.03.2026 *Kime:* Ada *Konu:* x"
+    assert reply.own_words(f"{OWN}\n\n{bold}\n\n{BARE}", is_reply=True) == OWN
+    own = (
+        f"{OWN} Yazan: ada@ornek.example From: İzmir To: Ankara Date: 3 Mart Subject: iade\nBakın."
+    )
+    assert reply.own_words(own, is_reply=True) == own
+
+
 def test_a_mail_that_is_shown_within_an_answer_stays_and_what_it_quotes_goes() -> None:
     shown = "---------- Forwarded message ---------\nFrom: Kargo <k@kargo.example>\n"
     shown += (

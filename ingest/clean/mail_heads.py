@@ -69,18 +69,16 @@ _TITLES = {
 }
 
 
-def _alternatives(words: Iterable[str]) -> str:
+def alternatives(words: Iterable[str]) -> str:
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
 
 VERBS = _words("verbs")
-_OPENERS = _words("openers")
-_VERB = re.compile(rf"(?<![^\W_])(?:{_alternatives(VERBS)})(?![^\W\d_])", re.IGNORECASE)
+OPENERS = _words("openers")
+_VERB = re.compile(rf"(?<![^\W_])(?:{alternatives(VERBS)})(?![^\W\d_])", re.IGNORECASE)
 _UNSPACED_VERB = re.compile("写道|寫道|写到|のメール|書きました|님이 작성|썼습니다")
 _PREFIX = r"[ \t>*<]{0,20}(?:-{1,9} ?)?"
-_OPENED = re.compile(
-    rf"{_PREFIX}(?:{_alternatives(_OPENERS)})(?![^\W\d_])[ ,\u200e]?", re.IGNORECASE
-)
+_OPENED = re.compile(rf"{_PREFIX}(?:{alternatives(OPENERS)})(?![^\W\d_])[ ,\u200e]?", re.IGNORECASE)
 _DATED = re.compile(
     rf"{_PREFIX}(?:[^\W\d]{{1,14}}[.,]{{0,2}} ){{0,2}}"
     r"(?:\d{1,4}[ ./年년-]|\d{1,2}(?:, ?\d|\. |일))"
@@ -91,10 +89,6 @@ _NAMED = re.compile(
 )
 _NAMED_AND_DATED = re.compile(r"@[^\s<>@]{1,200}[>)\]]?,?[^\d\n]{0,20}\d")
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,64}\.\w")
-_OPENED_WITHIN = re.compile(
-    rf"(?<=[\w.!?,;)]) (?=(?:{_alternatives(_OPENERS)}) "
-    r"(?:\w{2,10}[.,]{0,2} )?(?:\d|\w{3,9} \d))"
-)
 _CLOCK = re.compile(r"(?<!\d)\d{1,2}[:.h]\d{2}(?!\d)")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|(?<!\d)\d{1,2}[./-]\d{1,2}[./-]\d{2}(?!\d)")
 _NARRATED = re.compile(
@@ -120,7 +114,7 @@ _UNSAID = re.compile(
 """A date and a name without a verb, as old Gmail wrote: 2016-03-03 17:21 GMT+01:00 Some One."""
 _BY_ADDRESS = re.compile(r" (?:by|from|von|par|por|da|van|от) [\w.+-]{1,64}@[\w.-]{1,190}[:：]$")
 """A date and an address without a name, as Tuta writes: 3 Jun 2025, 09:12 by ada@…:"""
-_ENDS = (":", "：", ":*", "--", ">", ")")
+ENDS = (":", "：", ":*", "--", ">", ")")
 _EDGE = " \t>*-_—=:：#"
 _HYPHENS = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2015\u2212", "-"))
 
@@ -252,35 +246,12 @@ def _sentence(lines: list[str], index: int, *, is_reply: bool, quotes: Quotes) -
         whole = f"{whole} {line.lstrip('>* ') if whole else line}".strip()
         if len(whole) > MAX_HEAD_CHARS:
             break
-        if not (line.endswith(_ENDS) or (count == 1 and _UNSAID.match(line))):
+        if not (line.endswith(ENDS) or (count == 1 and _UNSAID.match(line))):
             continue
         below = quotes.is_quoted_below(last + 1)
         if (below or is_reply) and is_head(whole, starts=bool(opened or named), quoted=below):
             return Head(index, last + 1, "sentence")
     return None
-
-
-def part_heads(lines: list[str]) -> list[str]:
-    """Return lines in which a sentence that shares its line with a person's words has its own.
-
-    The text stays as long as it was, as a line's end takes the place of a blank.
-    """
-    parted: list[str] = []
-    for index, line in enumerate(lines):
-        ends = len(line) <= MAX_HEAD_CHARS and line.rstrip().endswith(_ENDS)
-        match = _OPENED_WITHIN.search(line) if ends and "@" in line else None
-        if match is not None and _is_above_quote(lines, index):
-            sentence = line[match.end() :]
-            if is_head(sentence, starts=True, quoted=False):
-                parted += [line[: match.start()], sentence]
-                continue
-        parted.append(line)
-    return parted
-
-
-def _is_above_quote(lines: list[str], index: int) -> bool:
-    below = lines[index + 1 : index + 3]
-    return any(line.lstrip().startswith(">") for line in below)
 
 
 def _visible(line: str) -> str:

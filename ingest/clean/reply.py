@@ -7,7 +7,8 @@ nothing would be left. Each line is looked at a few times, however many heads st
 
 import re
 
-from ingest.clean.mail_heads import find_head, part_heads
+from ingest.clean.head_lines import part_heads
+from ingest.clean.mail_heads import find_head
 from ingest.clean.mail_quotes import Quotes
 from ingest.clean.signature import cut_signature, is_rule
 

@@ -1,0 +1,60 @@
+"""Lines of a mail -> the same, with each head of a quoted mail on lines of its own. Pure.
+
+Before: reply.py has the lines. After: mail_heads.py looks for heads. Some programs put a sentence
+behind a person's words, or run the fields of a head together. The text stays as long as it was, as
+a line's end takes the place of a blank.
+"""
+
+import re
+
+from ingest.clean.mail_heads import (
+    ENDS,
+    FIELD_NAMES,
+    MAX_HEAD_CHARS,
+    OPENERS,
+    alternatives,
+    is_head,
+    read_field,
+)
+
+MAX_RUN_CHARS = 2000
+MIN_RUN_FIELDS = 4
+_OPENED_WITHIN = re.compile(
+    rf"(?<=[\w.!?,;)]) (?=(?:{alternatives(OPENERS)}) "
+    r"(?:\w{2,10}[.,]{0,2} )?(?:\d|\w{3,9} \d))"
+)
+_FIELD_WITHIN = re.compile(rf"(?:^|(?<=\s))\*?(?:{alternatives(FIELD_NAMES)}) ?[:：]\*?(?=\s)")
+
+
+def part_heads(lines: list[str]) -> list[str]:
+    """Return the lines, with a head that shares its line with other words parted from them."""
+    parted: list[str] = []
+    for index, line in enumerate(lines):
+        ends = len(line) <= MAX_HEAD_CHARS and line.rstrip().endswith(ENDS)
+        match = _OPENED_WITHIN.search(line) if ends and "@" in line else None
+        if match is not None and _is_above_quote(lines, index):
+            sentence = line[match.end() :]
+            if is_head(sentence, starts=True, quoted=False):
+                parted += [line[: match.start()], sentence]
+                continue
+        parted += _part_fields(line)
+    return parted
+
+
+def _is_above_quote(lines: list[str], index: int) -> bool:
+    below = lines[index + 1 : index + 3]
+    return any(line.lstrip().startswith(">") for line in below)
+
+
+def _part_fields(line: str) -> list[str]:
+    """Return the fields of a head that a program ran together: "From: … Sent: … Subject: …"."""
+    if len(line) > MAX_RUN_CHARS or "@" not in line or line.count(":") < MIN_RUN_FIELDS:
+        return [line]
+    starts = [match.start() for match in _FIELD_WITHIN.finditer(line)]
+    if len(starts) < MIN_RUN_FIELDS or line[: starts[0]].strip(" \t>*"):
+        return [line]
+    ends = [start - 1 for start in starts[1:]]
+    fields = [line[a:b] for a, b in zip([0, *starts[1:]], [*ends, len(line)], strict=True)]
+    keys = {field.key for text in fields if (field := read_field(text)) is not None}
+    is_block = len(keys) >= MIN_RUN_FIELDS and {"from", "subject"} <= keys
+    return fields if is_block else [line]
