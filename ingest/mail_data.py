@@ -39,6 +39,13 @@ class WholeData(SMTP):
     async def _read_mail(self, limit: int) -> bytes | None:
         """Return a mail without its stuffed dots, or None when it is longer than `limit` bytes."""
         mail = bytearray(b"\r\n")  # a line end before the first line: it may be the lone dot
+        try:
+            return await self._read_into(mail, limit)
+        finally:
+            # A connection that ended within a mail stays in a cycle of references for long.
+            mail.clear()
+
+    async def _read_into(self, mail: bytearray, limit: int) -> bytes | None:
         searched, too_long = 0, False
         while (end := mail.find(_END, searched)) < 0:
             searched = max(0, len(mail) - len(_END) + 1)

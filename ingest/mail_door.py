@@ -109,6 +109,7 @@ class _Counted(WholeData):
     _counted = False
     _address = ""
     _held = 0
+    _commands = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count the connection, or send it away; STARTTLS comes here a second time."""
@@ -140,9 +141,26 @@ class _Counted(WholeData):
         super().data_received(data)
 
     async def push(self, status: AnyStr) -> None:
-        """Answer, and give back the bytes of the mail that was taken or refused."""
+        """Answer, and give back the bytes of the mail that was taken or refused.
+
+        Commands that were sent without waiting take turns with everybody else's, and end the
+        connection where too many of them bring no mail.
+        """
         self._release()
-        await super().push(status)
+        self._commands += 1
+        if self._commands <= self.guard.limits.mail_commands:
+            await super().push(status)
+        elif self.transport is not None:
+            metrics.count("santral_callers_refused_total", reason="mail_commands")
+            transport = cast(asyncio.WriteTransport, self.transport)
+            transport.write(b"421 4.7.0 too many commands without a mail\r\n")
+            transport.abort()
+        await asyncio.sleep(0)
+
+    async def _read_mail(self, limit: int) -> bytes | None:
+        mail = await super()._read_mail(limit)
+        self._commands = 0
+        return mail
 
     def _release(self) -> None:
         self.guard.mail_bytes.give(self._address, self._held)

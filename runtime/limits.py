@@ -70,6 +70,9 @@ class Limits(Record, frozen=True, kw_only=True):
     mail_connections_by_address: Annotated[
         int, Meta(ge=1, description="LMTP or SMTP connections of one address")
     ] = 100
+    mail_commands: Annotated[
+        int, Meta(ge=10, description="LMTP or SMTP commands of a connection without a mail")
+    ] = 1000
     mail_bytes: Annotated[
         int, Meta(ge=MIB, description="bytes of unfinished mails on all connections")
     ] = 256 * MIB

@@ -1,0 +1,96 @@
+"""The mail door under one connection's flood: commands are counted, memory comes back."""
+
+import asyncio
+import contextlib
+import gc
+import tracemalloc
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+import pytest
+
+from ingest import mail_door
+from ingest.channels.email import Account
+from runtime.guard import Guard
+from runtime.limits import MIB, Limits
+from runtime.settings import MailDoor
+from tests.servers import free_port
+from tests.waiting import until
+
+COMMANDS = 20
+ADDRESS = "destek@example.com"
+
+
+class Opened(NamedTuple):
+    """A mail door that listens."""
+
+    port: int
+    guard: Guard
+
+
+@pytest.fixture
+async def door() -> AsyncIterator[Opened]:
+    """A mail door with an account, whose mails go nowhere."""
+    guard = Guard(Limits(mail_commands=COMMANDS))
+    port, stop = free_port(), asyncio.Event()
+    receiver = mail_door.Receiver(None, None, {"a": Account(addresses=(ADDRESS,))})  # type: ignore[arg-type]  # nothing is taken
+    task = asyncio.create_task(
+        mail_door.serve(MailDoor(protocol="lmtp", port=port), receiver, stop, guard)
+    )
+    yield Opened(port, guard)
+    stop.set()
+    await task
+
+
+async def _connect(door: Opened) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def connected() -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+        with contextlib.suppress(OSError):
+            return await asyncio.open_connection("127.0.0.1", door.port)
+        return None
+
+    reader, writer = await until("the mail door listens", connected, 10)
+    assert (await reader.readline()).startswith(b"220")
+    return reader, writer
+
+
+@pytest.mark.parametrize(
+    "command", ["NOOP", "RSET", "VRFY a", "DATA", f"RCPT TO:<{ADDRESS}>", "LHLO a", "\x00"]
+)
+async def test_commands_that_bring_no_mail_end_the_connection(door: Opened, command: str) -> None:
+    reader, writer = await _connect(door)
+    writer.write(f"{command}\r\n".encode() * 50 * COMMANDS)
+    answers = []
+    with contextlib.suppress(ConnectionError):
+        async with asyncio.timeout(10):
+            answers = (await reader.read()).splitlines()
+    writer.close()
+    assert len(answers) <= 10 * COMMANDS
+    assert not answers or answers[-1].startswith((b"421", b"502 5.5.1 Too many"))
+    await until("the connection is given back", lambda: door.guard.mails.total == 0, 10)
+
+
+async def test_a_mail_that_never_ends_leaves_nothing_behind(door: Opened) -> None:
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        reader, writer = await _connect(door)
+        writer.write(
+            f"LHLO a\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<{ADDRESS}>\r\nDATA\r\n".encode()
+        )
+        async with asyncio.timeout(10):
+            while not (await reader.readline()).startswith(b"354"):
+                pass
+        writer.write(b"a" * (8 * MIB))
+        await writer.drain()
+        await until(
+            "the mail is being read", lambda: tracemalloc.get_traced_memory()[0] > 8 * MIB, 10
+        )
+        writer.transport.abort()
+        await until("the connection is given back", lambda: door.guard.mails.total == 0, 10)
+        await until(
+            "its memory is given back", lambda: tracemalloc.get_traced_memory()[0] < 2 * MIB, 10
+        )
+    finally:
+        tracemalloc.stop()
+        gc.enable()
