@@ -28,7 +28,7 @@ for name, examples in (("santral", 150), ("fast", 10)):
     )
 settings.load_profile("santral")
 
-# A test of more work than this is marked `slow`, or `make test-fast` would not stay under a minute.
+# A test with more work than this must have the mark `slow`, so that `make test-fast` stays short.
 MAX_FAST_CPU_S = 5
 
 
@@ -44,7 +44,7 @@ def need(present: object, what: str) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a server `server`; see that Kafka's jars are there for it."""
+    """Mark tests that need a server as `server`; check that Kafka's jars are there for them."""
     for item in items:
         if isinstance(item, pytest.Function) and _needs_server(item):
             item.add_marker(pytest.mark.server)
@@ -57,9 +57,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     yield
     spent_s = time.process_time() - began
     if "not slow" in item.config.option.markexpr and spent_s > MAX_FAST_CPU_S:
-        pytest.fail(
-            f"{spent_s:.0f} s of work: mark it slow (@pytest.mark.slow), or make it quicker"
-        )
+        pytest.fail(f"{spent_s:.0f} s of work: mark it slow (@pytest.mark.slow), or make it faster")
 
 
 def _needs_server(item: pytest.Function) -> bool:

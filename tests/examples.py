@@ -1,7 +1,7 @@
 """The examples of README.md, CONTRIBUTING.md and docs/: fenced blocks, and commands in a line.
 
-A comment just before a block says how it is tried: `<!-- example: not run, WHY -->` or
-`<!-- example: may exit 1, WHY -->`. Without one it is run, so that a new example is tried by itself.
+A comment just before a block changes its test: `<!-- example: not run, WHY -->` or
+`<!-- example: may exit 1, WHY -->`. Without a comment the block runs, and so do all new examples.
 """
 
 import re
@@ -20,7 +20,7 @@ _IN_LINE = re.compile(r"`(santral [^`]+)`")
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """A block: where it stands, in which language, and how it is tried."""
+    """A block: its position, its language, and the kind of its test."""
 
     page: str
     line: int
@@ -56,13 +56,13 @@ def read(text: str, page: str) -> list[Example]:
 
 
 def examples(*kinds: str) -> list[Example]:
-    """Return every block of these languages that is tried."""
+    """Return every block of these languages that runs."""
     found = [e for page in pages() for e in read(page.read_text(), str(page.relative_to(ROOT)))]
     return [e for e in found if e.kind in kinds and e.how != "not run"]
 
 
 def commands() -> list[tuple[str, str]]:
-    """Return every command of ours that stands in a line of text, with its page."""
+    """Return every command of ours within a line of text, with its page."""
     return [
         (str(page.relative_to(ROOT)), command.replace("\\|", "|"))
         for page in pages()

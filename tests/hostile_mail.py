@@ -1,7 +1,7 @@
 """Checks workers/outgoing_mail.py on the interpreter that runs this; standard library only.
 
-Run as `python -m tests.hostile_mail [COUNT]`; prints how many mails were written and how many were
-refused, and ends with 1 and the mail when one says what it was not meant to say.
+Run as `python -m tests.hostile_mail [COUNT]`. It prints the numbers of written and refused mails. It
+exits with 1 and prints the mail when one says more than intended.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ HOSTILE = (
     "\n ",
     "\n\t",
 )
-"""Pieces of what people and machines send to get a header of their own written."""
+"""Pieces with which people and machines try to inject a header."""
 
 ADDRESSES = (
     "ada@ornek.example",
@@ -130,7 +130,7 @@ PLAIN = OutgoingMail(
 
 
 def check(mail: OutgoingMail) -> bool:
-    """Return whether it was written; raise AssertionError when it says what was not meant."""
+    """Say whether the mail was written; raise AssertionError when it says more than intended."""
     try:
         raw = compose(mail)
     except UnsafeMail:

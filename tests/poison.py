@@ -1,6 +1,6 @@
-"""Channels whose parsers fail in every way there is, and the parser process that has them.
+"""Channels whose parsers fail in every possible way, and the parser process that has them.
 
-`python -m tests.poison` is started by a pool in place of the product's own process.
+A pool starts `python -m tests.poison` in place of the product's own process.
 """
 
 import ctypes
@@ -29,7 +29,7 @@ class Account(Record, frozen=True, kw_only=True):
 
 
 class Poison:
-    """A channel whose deliveries say how its parser fails; any other word is a message."""
+    """A channel whose deliveries name their parser's failure; any other word is a message."""
 
     way: Literal["push", "pull"] = "push"
     account: type[msgspec.Struct] = Account

@@ -1,7 +1,7 @@
-"""What every action promises, whichever it is: strangers' words stay words in what it sends.
+"""The contract of every action: strangers' words stay plain words in its requests.
 
-A new action is tested here as soon as it has its row in the registry and its place below; a row
-without a place, or without a word on how its vendor reads a text, fails.
+A new action is tested here as soon as it has a row in the registry and a place below. A row without
+a place, or without a note on how its vendor reads a text, fails.
 """
 
 import json
@@ -333,7 +333,7 @@ READS: dict[str, Callable[[str], None] | None] = {
     "reply_discourse": _no_ping_or_markdown,
     "reply_reddit": _no_reddit_ping_or_markdown,
 }
-"""What must hold of a text for the way that a vendor reads it; None: it has a test of its own."""
+"""The check of a text for each vendor's way of reading; None when it has a separate test."""
 
 
 @pytest.mark.parametrize("name", [n for n, check in READS.items() if check is not None])

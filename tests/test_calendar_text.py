@@ -1,4 +1,4 @@
-"""Invitations and the answers to them: what the person wrote is read, the file is kept."""
+"""Invitations and their answers: the parser reads the person's words and keeps the file."""
 
 from datetime import UTC, datetime
 

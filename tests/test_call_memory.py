@@ -1,4 +1,4 @@
-"""What all doors remember of calls: the first word stays, and a Redis that is away holds nobody up."""
+"""The doors' memory of calls: the first word stays, and a missing Redis delays nobody."""
 
 import pytest
 

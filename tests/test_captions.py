@@ -1,4 +1,4 @@
-"""Captions as programs and people write them: nothing that was said is lost. Invented."""
+"""Captions as programs and people write them lose no spoken word. Invented texts."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Every command with nothing running: one line that says what to do, and nothing is made."""
+"""Every command with nothing running prints one line of advice and creates nothing."""
 
 import itertools
 import os
@@ -17,7 +17,7 @@ from tests.servers import ROOT
 MESSAGE = "7d1f0c52-3a55-5b0e-9d7f-2f6c1c1c9d11"
 MAX_CPU_S = 2.0
 
-# What each command is given here. A command that is new needs its row.
+# The arguments of each command. A new command needs a row.
 NEEDS_SOMETHING_RUNNING = {
     "backtest": [],
     "check": [],

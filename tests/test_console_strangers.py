@@ -20,7 +20,7 @@ SETTINGS = Settings(tokens=Tokens(door="d" * 30, desk="m" * 30, console="c" * 30
 
 @pytest.fixture(scope="module")
 async def console() -> AsyncIterator[str]:
-    """A console without a store or a desk: what is refused before needs neither."""
+    """A console without a store or a desk, which an early refusal does not need."""
     api = Api(settings=SETTINGS, desk=None, store=None)  # type: ignore[arg-type]  # never reached
     async with serving(app(api, Health("console"), asyncio.Event())) as url:
         yield url

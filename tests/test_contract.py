@@ -246,7 +246,7 @@ class _EveryName(dict[str, str]):
 
 @pytest.mark.parametrize("name", HOOKS)
 async def test_no_answer_to_a_stranger_proves_a_call(name: str) -> None:
-    """Whoever asks by any name for words to be signed can't send those words as the vendor."""
+    """A caller who has words signed under any name can't send those words as the vendor."""
     make, settings = CALLS[name]
     call = make()
     forged = call.body.replace(b"faturam", b"sahte")

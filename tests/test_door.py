@@ -1,4 +1,4 @@
-"""The door's HTTP surface before strangers: what is passed on to the desk, and what nobody learns."""
+"""The door's HTTP surface before strangers: it passes on little and reveals nothing."""
 
 import asyncio
 import contextlib
@@ -39,7 +39,7 @@ TOKENS = Tokens(door="d" * 30, desk="m" * 30, console="c" * 30, signing="s" * 30
 
 @dataclass
 class Recording:
-    """A server that notes what arrives, in place of the desk."""
+    """A server in place of the desk that notes every request."""
 
     requests: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
 
@@ -76,7 +76,7 @@ async def serving(application: Any, limits: Limits | None = None) -> AsyncIterat
 
 @contextlib.asynccontextmanager
 async def opened(folder: Path, desk: str = "http://127.0.0.1:9", **more: Any) -> AsyncIterator[str]:
-    """Open a door that has no Kafka: what is refused before needs none."""
+    """Open a door without Kafka, which an early refusal does not need."""
     settings = Settings(tokens=TOKENS, door=DoorSettings(desk_url=desk), **more)
     accounts = every_account(settings)
     ingest = Ingest(

@@ -1,4 +1,4 @@
-"""Every example in README.md, CONTRIBUTING.md and docs/ does what it is there for."""
+"""Every example in README.md, CONTRIBUTING.md and docs/ works."""
 
 import json
 import re

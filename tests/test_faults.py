@@ -1,4 +1,4 @@
-"""A fault of ours costs a record its extras, never its way: the router's part, without a broker."""
+"""A fault of ours costs a record its extras, but never stops it: the router without a broker."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -64,7 +64,7 @@ class PoisonedModel:
 
 @pytest.fixture(autouse=True)
 def tracebacks() -> Iterator[None]:
-    """Keep the tracebacks of what is poisoned out of the test's output: drawing them takes long."""
+    """Keep the tracebacks of poisoned parts out of the test's output: drawing them is slow."""
     with capture_logs():
         yield
 

@@ -1,4 +1,4 @@
-"""The first start shows how far pip is, and hands on how it ended."""
+"""The first start shows pip's progress, and returns its exit code."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Limits before proof: what a slow, large or frequent caller gets, while others are served."""
+"""Limits before proof: a slow, large or frequent caller is refused, and others are served."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""The contact form at the door: no text is lost, quick senders wait, the receipt is a page of ours."""
+"""The contact form at the door loses no text, lets quick senders wait and shows a receipt."""
 
 import re
 from collections.abc import AsyncIterator

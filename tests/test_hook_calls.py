@@ -1,4 +1,4 @@
-"""A vendor's call: what our bugs cost before and after it is proven, and large ones off the loop."""
+"""A vendor's call: the cost of our bugs before and after its proof, and large calls in threads."""
 
 import asyncio
 import threading
@@ -24,7 +24,7 @@ class Vendor:
         self.thread = 0
 
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
-        """Return the body, fetched anew when it is large."""
+        """Return the body, and fetch it again when it is large."""
         self.thread = threading.get_ident()
         if call.body == b"before":
             raise KeyError("of a stranger")

@@ -1,4 +1,4 @@
-"""Letters in order: composed, and Turkish that was read by a wrong charset. Invented texts."""
+"""Letters are composed, and Turkish read with a wrong charset is repaired. Invented texts."""
 
 import time
 import unicodedata

@@ -1,4 +1,4 @@
-"""What strangers write costs time that grows with its length, never with its square.
+"""The cost of strangers' text grows with its length, never with its square.
 
 Each parser is given every marker that it knows, over and over. A parser that looks again at what it
 has seen shows here as one whose time grows more than twice as fast as its input. To have a parser
@@ -40,7 +40,7 @@ MAX_COST_GROWTH = 16
 
 MIX_CHARS = 1024 * 1024
 HARMLESS_S = 0.04
-"""A long input that costs less is let through: of so small a time nothing can be told."""
+"""A long input that costs less passes, because so small a time is mostly noise."""
 
 
 class Parser(NamedTuple):
@@ -130,7 +130,7 @@ def _hear(text: str) -> object:
 
 
 def _parse(head: str) -> Callable[[str], object]:
-    """Return what parses a mail that begins with `head`, with the markers behind it."""
+    """Return a parser of a mail that begins with `head`, followed by the markers."""
     now = datetime(2026, 11, 20, tzinfo=UTC)
 
     def parse(text: str) -> object:

@@ -1,4 +1,4 @@
-"""Answers of machines that have no header for it, and what persons write that looks like them."""
+"""Machines' answers without a header that says so, and people's mails that look alike."""
 
 from datetime import UTC, datetime
 

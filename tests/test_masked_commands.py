@@ -1,4 +1,4 @@
-"""What commands and logs print has no personal number in it, unless who asks has the right."""
+"""Commands and logs print no personal number, except to a person with the right to it."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Personal numbers in whatever leaves: found however people write them, masked at any depth."""
+"""Masking finds personal numbers in any spelling and at any depth of a record."""
 
 import json
 from typing import Any

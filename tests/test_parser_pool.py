@@ -1,4 +1,4 @@
-"""The parser pool with real processes: whatever a parser does costs its own delivery alone."""
+"""The parser pool with real processes: a failing parser costs only its own delivery."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Personal numbers in any text: every separator, every place, no limit, nothing that is none."""
+"""Personal numbers in any text: all separators, all positions, and no false finding."""
 
 import random
 

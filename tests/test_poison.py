@@ -1,5 +1,7 @@
-"""Deliveries that a parser fails on, through the ingest step and a real Kafka: each costs itself
-alone, is kept, and a mail among them is in front of a person."""
+"""Deliveries on which a parser fails, through the ingest step and a real Kafka.
+
+Each is kept and costs no other delivery, and a mail among them reaches a person.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator

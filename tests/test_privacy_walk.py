@@ -1,4 +1,4 @@
-"""No address of console and API answers with a personal number, whoever wrote it where.
+"""No address of console and API answers with a personal number, in whatever field it came.
 
 Every route of the application is walked, also those that are added later: a path parameter that
 is not known here fails the test until it is given a value.
@@ -96,7 +96,7 @@ INCIDENT = "11111111-2222-4333-8444-555555555555"
 
 
 def records() -> list[tuple[str, Record]]:
-    """Return what is recorded: three messages, what became of them, an incident, a link."""
+    """Return the records: three messages with their results, an incident, a link."""
     decided = one(DECIDED, None, policy(), NOW)
     assert decided.item is not None
     moved = Outcome(

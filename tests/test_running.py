@@ -1,4 +1,4 @@
-"""What the commands say of a running profile: status, env, tap, and what nobody knows."""
+"""The commands on a running profile: status, env, tap, and unknown ids."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""`santral status` answers soon, and of what it can reach, whatever is down."""
+"""`santral status` answers soon, with the figures of every part that it can reach."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Access tokens: how long they have to be, what no terminal shows, and a link that opens once."""
+"""Access tokens: their length, their absence from terminals, and a link that opens once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -119,7 +119,7 @@ class _Lines:
         self._used: set[str] = set()
 
     async def use_once(self, word: str, _seconds: int) -> bool:
-        """Say whether a word is used for the first time."""
+        """Say whether this is the first use of a word."""
         first = word not in self._used
         self._used.add(word)
         return first

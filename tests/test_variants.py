@@ -1,4 +1,4 @@
-"""A text in other capitals, other spaces or decomposed is decided as it is. Invented sentences."""
+"""Other capitals, other spaces and decomposed letters change no decision. Invented sentences."""
 
 import unicodedata
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A poisoned template, action or rank costs that record its extras; the workers go on."""
+"""A poisoned template, action or rank costs its record the extras; the workers continue."""
 
 import asyncio
 from collections.abc import Iterator
@@ -76,7 +76,7 @@ class _Action:
 
 
 def _poison(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, item: WorkItem) -> None:
-    """Let a function raise for what came with one item."""
+    """Make a function raise for the values of one item."""
     whole = getattr(module, name)
 
     def poisoned(first: Any, *more: Any) -> Any:

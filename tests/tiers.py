@@ -1,7 +1,7 @@
-"""Which tests need a server: found in their code, not written down beside it.
+"""Finds the tests that need a server by reading their code.
 
-A test needs one when it, a fixture of it, or a helper under tests/ that one of them names starts a
-process that stays (`Popen`), or a browser. conftest.py marks such a test `server`.
+A test needs one when it, its fixture, or a helper under tests/ that one of them names starts a
+long-lived process (`Popen`) or a browser. conftest.py marks such a test `server`.
 """
 
 import functools
@@ -12,7 +12,7 @@ _STARTS = {"Popen", "async_playwright"}
 
 
 def starts_server(function: object) -> bool:
-    """Say whether a function, or what it names in tests/, starts a process that stays."""
+    """Say whether a function, or a helper that it names in tests/, starts a long-lived process."""
     seen: set[int] = set()
     waiting = [function]
     while waiting:
