@@ -91,32 +91,32 @@ def entities(text: str, folded: str, own: Sequence[Pattern] = ()) -> tuple[Entit
     A cheap test runs before each kind's pattern, because most texts have few kinds. Each span
     belongs to one entity, and the surest kind goes first.
     """
-    found = _Found(text)
+    entity_list = _EntityList(text)
     for kind, pattern in own:
         for match in pattern.finditer(text):
-            found.keep(kind, match[1] if pattern.groups else match[0], *match.span())
+            entity_list.keep(kind, match[1] if pattern.groups else match[0], *match.span())
     if "@" in text and _DOMAIN.search(text):
         for match in _EMAIL.finditer(text):
-            found.keep("email", match[0].translate(_PLAIN_I).lower(), *match.span())
+            entity_list.keep("email", match[0].translate(_PLAIN_I).lower(), *match.span())
     digits = len(folded.encode().translate(None, _NO_DIGITS))
     runs = _DIGITS.findall(text) if digits else []
     if digits >= _LONG or (not text.isascii() and len(_ANY_DIGIT.findall(text)) >= _LONG):
-        _add_long(text, found)
+        _add_long(text, entity_list)
     if digits and _of_money(text, folded):
-        _add_amounts(text, found)
+        _add_amounts(text, entity_list)
     if len(runs) >= 3:
-        _add_dates(text, found)
+        _add_dates(text, entity_list)
     hints = _HINTS.find_matches_as_indexes(folded) if digits else []
     if hints and max(hints)[0] >= len(_NAMED):
-        _add_named_dates(folded, found)
+        _add_named_dates(folded, entity_list)
     if hints and digits >= 5 and max(map(len, runs)) >= 3:
-        _add_numbered(text, [h for h in hints if h[0] < len(_NAMED)], found)
+        _add_numbered(text, [h for h in hints if h[0] < len(_NAMED)], entity_list)
     if digits >= 10:
-        _add_taxes(text, found)
-    return tuple(sorted(found.all, key=lambda e: (e.start, e.kind))[:LIMIT])
+        _add_taxes(text, entity_list)
+    return tuple(sorted(entity_list.all, key=lambda e: (e.start, e.kind))[:LIMIT])
 
 
-class _Found:
+class _EntityList:
     """The entities of a text, and the characters that they cover."""
 
     def __init__(self, text: str) -> None:
@@ -133,25 +133,25 @@ class _Found:
         self._taken[start:end] = b"\1" * (end - start)
 
 
-def _add_long(text: str, found: _Found) -> None:
+def _add_long(text: str, entity_list: _EntityList) -> None:
     """Add a person's numbers, and phones."""
     personal = find_personal_numbers(text)
     for kind, start, end in personal:
-        if found.is_free(start, end):
-            found.keep(kind, mask(_bare(text[start:end])), start, end)
+        if entity_list.is_free(start, end):
+            entity_list.keep(kind, mask(_bare(text[start:end])), start, end)
     for value, start, end in find_phones(without(text, personal)):
-        if found.is_free(start, end):
-            found.keep("phone", value, start, end)
+        if entity_list.is_free(start, end):
+            entity_list.keep("phone", value, start, end)
 
 
-def _add_taxes(text: str, found: _Found) -> None:
+def _add_taxes(text: str, entity_list: _EntityList) -> None:
     """Add tax numbers that the text does not name as such. One in ten numbers of ten digits has a
     valid check digit, so that every other kind goes first."""
     for match in _TEN.finditer(text):
         start, end = match.span()
         behind_digit = start > 0 and text[start - 1].isdigit()
-        if not behind_digit and tax_holds(match[0]) and found.is_free(start, end):
-            found.keep("tax_number", mask(match[0]), start, end)
+        if not behind_digit and tax_holds(match[0]) and entity_list.is_free(start, end):
+            entity_list.keep("tax_number", mask(match[0]), start, end)
 
 
 def _bare(number: str) -> str:
@@ -159,7 +159,7 @@ def _bare(number: str) -> str:
 
 
 def _of_money(text: str, folded: str) -> bool:
-    """Say whether money may be spoken of. Unrolled: it is asked of every text with a number."""
+    """Say whether a text may name money. Unrolled, because every text with a number comes here."""
     return (
         "tl" in folded or "lira" in folded or "try" in folded or "usd" in folded or "eur" in folded
         or "gbp" in folded or "dol" in folded or "$" in text
@@ -167,7 +167,7 @@ def _of_money(text: str, folded: str) -> bool:
     )  # fmt: skip
 
 
-def _add_amounts(text: str, found: _Found) -> None:
+def _add_amounts(text: str, entity_list: _EntityList) -> None:
     for match in _AMOUNT.finditer(text):
         start, currency = match.start(), match.lastgroup
         if start and (text[start - 1] in ".," or text[start - 1].isdigit()):
@@ -176,27 +176,27 @@ def _add_amounts(text: str, found: _Found) -> None:
         if currency is not None:
             value = value[: match.start(currency) - start].strip()
         else:
-            # The sign stands before the number, with or without a space.
+            # The sign precedes the number, with or without a space.
             before = text[max(0, start - 2) : start].rstrip()[-1:]
             if not before or before not in _SIGNS:
                 continue
             start, currency = text.rindex(before, 0, start), _SIGNS[before]
-        found.keep("amount", f"{value} {currency}", start, match.end())
+        entity_list.keep("amount", f"{value} {currency}", start, match.end())
 
 
-def _add_dates(text: str, found: _Found) -> None:
+def _add_dates(text: str, entity_list: _EntityList) -> None:
     for pattern in (_DATE, _ISO):
         for match in pattern.finditer(text):
             start, end = match.span()
             before = text[start - 1] if start else " "
             value = "" if before.isdigit() or before in "./-" else _date(match[0])
-            if value and found.is_free(start, end):
-                found.keep("date", value, start, end)
+            if value and entity_list.is_free(start, end):
+                entity_list.keep("date", value, start, end)
 
 
-def _date(told: str) -> str:
+def _date(digits: str) -> str:
     """Return a date of numbers as ISO 8601; day before month, as Turkish and most others write."""
-    parts = [int(x) for x in re.split(r"[./-]", told)]
+    parts = [int(x) for x in re.split(r"[./-]", digits)]
     year, month, day = parts if parts[0] > 31 else reversed(parts)
     try:
         return dt.date(year + 2000 if year < 100 else year, month, day).isoformat()
@@ -204,8 +204,8 @@ def _date(told: str) -> str:
         return ""
 
 
-def _add_named_dates(folded: str, found: _Found) -> None:
-    """Add days of a month by name as --MM-DD (ISO 8601), with the year where it is told."""
+def _add_named_dates(folded: str, entity_list: _EntityList) -> None:
+    """Add days of a month by name as --MM-DD (ISO 8601), with the year if there is one."""
     for match in _NAMED_DATE.finditer(folded):
         day, month, year = match[1] or match[4], match[2] or match[3], match[5]
         try:
@@ -213,13 +213,13 @@ def _add_named_dates(folded: str, found: _Found) -> None:
         except ValueError:
             continue
         value = made.isoformat() if year else f"--{made.month:02}-{made.day:02}"
-        # Places in the folded text are one further than in the text.
-        found.keep("date", value, match.start(), match.start() + len(match[0].rstrip()) - 1)
+        # Offsets in the folded text are one higher than in the text.
+        entity_list.keep("date", value, match.start(), match.start() + len(match[0].rstrip()) - 1)
 
 
-def _add_numbered(text: str, words: list[tuple[int, int, int]], found: _Found) -> None:
-    """Add the numbers that stand beside a word that says what they are. Places of words are those
-    in the folded text, one further than in the text."""
+def _add_numbered(text: str, words: list[tuple[int, int, int]], entity_list: _EntityList) -> None:
+    """Add the numbers beside a word that names their kind. Offsets of words refer to the folded
+    text, where they are one higher than in the text."""
     done = 0
     for which, start, end in words:
         match = _number_of(text, start - 1, end - 1) if start >= done else None
@@ -227,9 +227,9 @@ def _add_numbered(text: str, words: list[tuple[int, int, int]], found: _Found) -
             continue
         done = match.end() + 1
         first, last = match.span(1)
-        if found.is_free(first, last):
+        if entity_list.is_free(first, last):
             kind = _KINDS.get(_NAMED[which][:3], "order_number")
-            found.keep(kind, match[1].translate(_CODE_I).upper(), first, last)
+            entity_list.keep(kind, match[1].translate(_CODE_I).upper(), first, last)
 
 
 def _number_of(text: str, start: int, end: int) -> re.Match[str] | None:

@@ -20,7 +20,7 @@ Choice = Literal["settings", "auto"]
 # Below the range of outgoing connections (Linux: from 32768 on), because one of those could take
 # a port between our choice and the server's start.
 _PORTS = range(20_000, 32_000)
-_given: set[int] = set()
+_chosen_before: set[int] = set()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +52,11 @@ _VARIABLES = {
 
 def free_port() -> int:
     """Return a free port of loopback, a different one at each call."""
-    while len(_given) < len(_PORTS):
+    while len(_chosen_before) < len(_PORTS):
         port = _PORTS[secrets.randbelow(len(_PORTS))]
-        if port in _given:
+        if port in _chosen_before:
             continue
-        _given.add(port)
+        _chosen_before.add(port)
         if is_free(port):
             return port
     raise Unavailable(f"no port from {_PORTS.start} to {_PORTS.stop} is free: stop something")
@@ -78,10 +78,10 @@ def choose_ports(settings: Settings, choice: Choice) -> Ports:
     `auto` takes free ports and writes them into the home, where later starts find them. A setting
     that differs from its default overrides a remembered port; 0 takes a free port for this start.
     """
-    chosen = _wanted(settings)
+    chosen = _configured_ports(settings)
     path = settings.home_path / "ports.json"
     remembered = _remembered(path)
-    for name, port in _wanted(Settings()).items():
+    for name, port in _configured_ports(Settings()).items():
         if chosen[name] == port and name in remembered:
             chosen[name] = remembered[name]
     if choice == "auto":
@@ -94,7 +94,7 @@ def choose_ports(settings: Settings, choice: Choice) -> Ports:
     return ports
 
 
-def _wanted(settings: Settings) -> dict[str, int]:
+def _configured_ports(settings: Settings) -> dict[str, int]:
     return {
         "kafka": settings.local.kafka_port,
         "controller": settings.local.controller_port,

@@ -24,8 +24,8 @@ def check_running(settings: Settings, *needs: Need) -> None:
     """Raise Unavailable, with advice, when one of these does not answer."""
     missing = [need for need in needs if not is_reachable(settings, need)]
     if missing:
-        places = ", ".join(f"{need} at {_place(settings, need)}" for need in missing)
-        raise Unavailable(f"{_running(settings)}: no answer from {places}. {ADVICE}")
+        addresses = ", ".join(f"{need} at {_address_of(settings, need)}" for need in missing)
+        raise Unavailable(f"{_profile_state(settings)}: no answer from {addresses}. {ADVICE}")
 
 
 ADVICE = "Start it with `make run`, or set SANTRAL_HOME to the folder of what runs."
@@ -36,14 +36,14 @@ def is_running(settings: Settings) -> bool:
     return (settings.home_path / "access.json").is_file()
 
 
-def _running(settings: Settings) -> str:
+def _profile_state(settings: Settings) -> str:
     home = settings.home_path
     if is_running(settings):
         return f"a part of what runs with {home} is down"
     return f"nothing runs with {home}" + ("" if home.is_dir() else " (there is no such folder)")
 
 
-def _place(settings: Settings, need: Need) -> str:
+def _address_of(settings: Settings, need: Need) -> str:
     if need == "the store":
         url = settings.store_url
         return url.removeprefix(_SQLITE) if url.startswith(_SQLITE) else _hosts(url)

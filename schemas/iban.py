@@ -43,14 +43,14 @@ def find_ibans(text: str) -> Iterator[tuple[int, int]]:
     for head in _HEAD.finditer(plain):
         if head.start() < end:
             continue
-        match = _whole(head[0][:2]).match(plain, head.start())
+        match = _pattern_of(head[0][:2]).match(plain, head.start())
         if match is not None and iban_holds(bare_iban(match[0])):
             end = match.end()
             yield head.start(), end
 
 
 @functools.cache
-def _whole(country: str) -> re.Pattern[str]:
+def _pattern_of(country: str) -> re.Pattern[str]:
     """Return the pattern of a country's IBANs, with separators anywhere."""
     form = re.findall(r"([nac])(\d+)", _FORMS[country])
     parts = [*country, _CLASSES["n"], _CLASSES["n"]]

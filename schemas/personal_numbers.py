@@ -59,9 +59,9 @@ def find_personal_numbers(text: str) -> list[PersonalNumber]:
     for run in digit_runs(rest, _LEAST_DIGITS):
         numbers = list(_find_cards(run))
         for kind in _KINDS:
-            numbers += _find_checked(run, kind, sorted(numbers, key=_place))
+            numbers += _find_checked(run, kind, sorted(numbers, key=_start_of))
         spans += numbers
-    return sorted(spans, key=_place)
+    return sorted(spans, key=_start_of)
 
 
 def without(text: str, numbers: list[PersonalNumber]) -> str:
@@ -163,5 +163,5 @@ _KINDS = (
 )
 
 
-def _place(number: PersonalNumber) -> int:
+def _start_of(number: PersonalNumber) -> int:
     return number.start

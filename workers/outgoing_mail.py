@@ -63,7 +63,7 @@ class OutgoingMail:
 
 def compose(mail: OutgoingMail) -> bytes:
     """Return the mail's bytes; raise UnsafeMail when they do not read back as intended."""
-    intended = _meant(mail)
+    intended = _headers_of(mail)
     body = clean_text(mail.text)
     lines = [_field(name, value) for name, value in intended]
     encoded = quopri.encodestring(body.encode()).replace(b"\n", b"\r\n")
@@ -118,7 +118,7 @@ def clean_ids(identifiers: tuple[str, ...]) -> list[str]:
     return list(dict.fromkeys(ids))
 
 
-def _meant(mail: OutgoingMail) -> list[tuple[str, str]]:
+def _headers_of(mail: OutgoingMail) -> list[tuple[str, str]]:
     """Return the headers in order, as their reader should see them."""
     sender, recipient = clean_address(mail.sender), clean_address(mail.recipient)
     own = clean_ids((mail.message_id,))

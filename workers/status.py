@@ -106,7 +106,7 @@ def look(settings: Settings) -> Status:
     behind = _Question("Kafka", lambda: _behind(settings.kafka)) if up["Kafka"] else None
     lines = _Question("Redis", lambda: asyncio.run(_waiting(settings))) if up["Redis"] else None
     both = up["Kafka"] and up["the store"]
-    books = _Question("ledger", lambda: _books(settings)) if both else None
+    books = _Question("ledger", lambda: _count_books(settings)) if both else None
     parts = {
         **(stages.answer() or {}),
         "kafka": _part(settings.kafka.bootstrap, up["Kafka"]),
@@ -234,7 +234,7 @@ async def _waiting(settings: Settings) -> _Lines:
     )
 
 
-def _books(settings: Settings) -> _Books:
+def _count_books(settings: Settings) -> _Books:
     """Return the ledger without asking the sources for their positions, which may take long."""
     store = engine(settings.store_url, read_only=True)
     try:

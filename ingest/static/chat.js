@@ -1,7 +1,7 @@
 /* Puts the real address into the line that embeds the chat, and copies that line. */
 (() => {
   "use strict";
-  const line = document.getElementById("line"), copy = document.getElementById("copy"), told = document.getElementById("told");
+  const line = document.getElementById("line"), copy = document.getElementById("copy"), status = document.getElementById("copy-status");
   document.getElementById("address").textContent = location.origin;
   const select = () => { const range = document.createRange(); range.selectNodeContents(line); const chosen = getSelection(); chosen.removeAllRanges(); chosen.addRange(range); };
   copy.hidden = false;
@@ -9,6 +9,6 @@
     select();
     // Without https there is no clipboard of the page's own: the selection is copied instead.
     try { await navigator.clipboard.writeText(line.textContent); } catch { document.execCommand("copy"); }
-    told.textContent = copy.dataset.copied;
+    status.textContent = copy.dataset.copied;
   });
 })();
