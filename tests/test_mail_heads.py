@@ -159,6 +159,8 @@ def test_the_banner_of_a_gateway_is_cut_and_a_persons_warning_is_not() -> None:
         "İstediklerim\n--\nİade edin.\nFaturayı gönderin.\nBeni arayın.",
         "Merhaba,\n\nBu e-posta ile gizli verilerimin silinmesini istiyorum. Yetkisiz kişilere "
         "verilmiş, bundan kim sorumlu?\n\nAda",
+        "Sipariş detayım:\n> Ürün: Ayakkabı\n> Renk: siyah\n\nYanlış geldi.",
+        "Fiyat\n>500 TL olmaz\nİade edin.",
         "DİKKAT: Kurum dışı bir kaynaktan geliyorum, elektrik kaçağı var!\n\nAcil bakın.",
     ],
 )

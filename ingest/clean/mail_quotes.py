@@ -10,6 +10,8 @@ MIN_BROKEN_CHARS = 60
 """Programs break no shorter line, but for a long link's sake."""
 MIN_BROKEN_LINK_CHARS = 30
 _SENTENCE_ENDS = (".", "!", "?", ":", ";", ",", ")", "…")
+_GREATER = re.compile(r"[ \t]{0,9}>\d")
+"""">500 TL": one such line alone compares, and quotes nobody."""
 _INITIALS = re.compile(r"[ \t]{0,3}([A-Z]{1,3})>(?: |$)")
 _LINK = re.compile(r"https?://[^\s<>\"]{10,}$")
 _LINK_REST = re.compile(r"[^\s<>]{0,300}[=&%/_#][^\s<>]{1,300}(?:>|[.,;)]{0,3}\s*$)")
@@ -28,6 +30,8 @@ class Quotes:
         # Several are somebody's questions and answers.
         self._initials = repeated if len(initials) == 1 else set[str]()
         self.quoted = [self._is_marked(line) for line in lines]
+        if sum(self.quoted) == 1 and _GREATER.match(lines[self.quoted.index(True)]):
+            self.quoted = [False] * len(lines)
         self._add_broken_lines()
         self.has_any = any(self.quoted)
         self._next: list[int | None] = [None] * (len(lines) + 1)

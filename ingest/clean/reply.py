@@ -13,6 +13,9 @@ from ingest.clean.mail_quotes import Quotes
 from ingest.clean.signature import cut_signature, is_rule
 
 _BLANKS = re.compile(r"\n{3,}")
+_SHOWS = re.compile(r"[^\d@\n]{2,200}:[ \t]*$")
+"""Words of a person right above a list that begins with ">". A program's head has an address or a
+day."""
 
 
 def own_words(text: str, *, is_reply: bool) -> str:
@@ -40,7 +43,7 @@ def _without_quote(text: str, *, is_reply: bool) -> str:
     lines = part_heads(text.split("\n"))
     quotes = Quotes(lines)
     own, has_words, cuts = list[str](), False, is_reply
-    above = True
+    above, has_head, is_shown = True, False, False
     index = 0
     while index < len(lines):
         line = lines[index]
@@ -55,14 +58,16 @@ def _without_quote(text: str, *, is_reply: bool) -> str:
         if found is not None:
             if not quotes.is_quoted_below(found.after):
                 return _ended(own) if has_words else text  # all below is the quoted mail
-            cuts, index = True, found.after
+            cuts, has_head, index = True, True, found.after
             if above and has_words:
                 # Below a signature the quotation stands, and below that may be further words.
                 own, above = cut_signature("\n".join(own)).split("\n"), False
             _drop_rules(own)
             own.append("")
             continue
-        if not (quotes.quoted[index] and cuts):
+        if not (index and quotes.quoted[index - 1]):
+            is_shown = not has_head and bool(own) and _SHOWS.match(own[-1]) is not None
+        if not (quotes.quoted[index] and cuts) or is_shown:
             own.append(line)
             has_words = has_words or bool(line.strip())
         index += 1
