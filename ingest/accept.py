@@ -43,7 +43,7 @@ def unchanged(message: Message) -> Message:
 
 @dataclass(frozen=True, kw_only=True)
 class Ingest:
-    """What accepting needs; one a process. `finish` is applied to every message that was made."""
+    """The ingest step of a process. `finish` changes each parsed message before publication."""
 
     archive: Archive
     publisher: Publisher

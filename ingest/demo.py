@@ -127,7 +127,7 @@ async def _announce(settings: Settings, say: Say) -> None:
                 answer = await console.get("/v1/incidents")
                 incidents = msgspec.json.decode(answer.content, type=_Incidents).incidents
             except (httpx2.TransportError, msgspec.DecodeError):
-                continue  # the console is being started again: it is asked until the demo ends
+                continue  # the console restarts: try again until the demo ends
             for incident in incidents:
                 if incident.opened_at >= began:
                     say(

@@ -90,7 +90,7 @@ FORGETFUL: Memory = NoMemory()
 
 @dataclass(frozen=True, kw_only=True)
 class HookTools:
-    """What the door lends a hook: the time, GET over https without redirects, and a memory.
+    """The door's tools for a hook: the time, GET over https without redirects, and a memory.
 
     A hook calls `proven` once it knows that the call is its vendor's. Every later failure is our
     fault, and the call is kept.

@@ -9,7 +9,7 @@ from runtime.clock import Clock
 from runtime.health import Fresh, Health
 
 POLL_AGE_S = 600.0
-"""How long a source may go without a finished pass before it counts as stuck."""
+"""A source without a finished pass for this long counts as stuck."""
 
 
 class SourceHealth:

@@ -89,7 +89,7 @@ def home(environ: Mapping[str, str] | None = None) -> Path:
 
 
 def _running(tree: dict[str, Any], environ: Mapping[str, str]) -> None:
-    """Where nothing else is said, take the addresses and tokens of the profile that runs here."""
+    """Fill in missing addresses and tokens from the profile that runs with this home."""
     path = Path(tree.get("home") or home(environ)) / "access.json"
     try:
         access = json.loads(path.read_bytes())

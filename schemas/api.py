@@ -78,10 +78,10 @@ class MessageOut(Record, frozen=True, kw_only=True):
 
 
 class ReceiptOut(Record, frozen=True, kw_only=True):
-    """What a door token learns of a message that it handed over: how far it is, and no word of it.
+    """A door token's view of its own message: the state, and none of the text.
 
-    `routed` to a department or to triage, or put away as automatic; `answered` once a reply was
-    written; `resolved` once people closed it.
+    `routed` means that a department or triage has the message, or that it was filed as automatic.
+    `answered` means that a reply was written, and `resolved` that people closed it.
     """
 
     id: Id

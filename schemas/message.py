@@ -53,11 +53,11 @@ class Attachment(Record, frozen=True, kw_only=True):
 
 
 class Bounce(Record, frozen=True, kw_only=True):
-    """What a delivery report says of a mail we sent (RFC 3464).
+    """The content of a delivery report on one of our mails (RFC 3464).
 
-    `recipient` is the first of `recipients`, all that were not reached; empty when the report names
-    nobody. `hard` when trying again is of no use, `delayed` while the server still tries;
-    `original` is the Message-ID of our mail.
+    `recipients` are all that were not reached, and `recipient` is the first, or empty when the
+    report names nobody. `hard` means that another try is useless, and `delayed` that the server
+    still tries. `original` is the Message-ID of our mail.
     """
 
     recipient: str
@@ -164,10 +164,10 @@ class Raw(Record, frozen=True, kw_only=True):
 class Message(Record, frozen=True, kw_only=True):
     """A customer's message, the same shape from every channel.
 
-    `text` holds the customer's own words, `full_text` all of it; `position` is where the source
-    holds it (for the ledger), `thread` what an answer needs to stand in the same thread,
-    `reply_to` where it goes, in the channel's own words, `answering` what the source allows.
-    `accepted_by` names the access token that handed it over, where one did: a short hash.
+    `text` has the customer's own words, and `full_text` has everything. `position` is its position
+    at the source, for the ledger. An answer needs `thread` to join the same thread, and goes to
+    `reply_to`, in the channel's own terms; `answering` says what the source allows. `accepted_by`
+    is a short hash of the access token that handed the message over, if there was one.
     """
 
     id: Id

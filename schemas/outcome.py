@@ -15,16 +15,16 @@ OutcomeKind = Literal[
     "received", "claimed", "released", "replied", "delivered", "undeliverable", "note",
     "rerouted", "escalated", "resolved", "reopened", "survey", "revealed",
 ]  # fmt: skip
-"""The kinds that are written today. `revealed`: a person was shown a customer's personal numbers.
+"""The kinds that we write today. `revealed` means that a person saw a customer's personal numbers.
 
-A newer writer may use another word: readers take it, count it and pass over it.
+A newer writer may use another word, which readers take, count and skip.
 """
 KINDS: frozenset[str] = frozenset(get_args(OutcomeKind))
 AnyKind = Annotated[
     str,
     msgspec.Meta(
         pattern="^[a-z][a-z0-9_]{0,62}$",
-        description="An open list: pass over a word that you do not know.",
+        description="An open list: skip a word that you do not know.",
         examples=list(get_args(OutcomeKind)),
     ),
 ]

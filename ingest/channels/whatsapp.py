@@ -147,7 +147,7 @@ class Email(Record, frozen=True, kw_only=True):
 
 
 class Company(Record, frozen=True, kw_only=True):
-    """Where a shared contact works."""
+    """The employer of a shared contact."""
 
     company: str | None = ""
     department: str | None = ""

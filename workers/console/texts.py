@@ -159,8 +159,11 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "revealed": ("kişisel numaralar gösterildi", "personal numbers were shown"),
     "personal_token": ("Kişisel veri anahtarı", "Token for personal data"),
     "personal_show": ("Göster", "Show them"),
-    "personal_logged": ("Kimin baktığı kaydedilir.", "Who looked is logged."),
-    "personal_refused": ("Bu anahtarın buna hakkı yok.", "This token has no right to it."),
+    "personal_logged": ("Görüntüleyen kişinin adı kaydedilir.", "Your name is recorded."),
+    "personal_refused": (
+        "Bu anahtarın kişisel numaraları görme yetkisi yok.",
+        "This token gives no right to personal numbers.",
+    ),
     "customer": ("Müşteri", "Customer"),
     "back_to_message": ("İletiye dön", "Back to the message"),
     "handles": ("Nasıl tanınıyor", "How they are known"),
