@@ -156,7 +156,10 @@ def dead() -> None:
 @click.pass_context
 def dead_list(ctx: click.Context, limit: int, code: str | None, as_json: bool) -> None:
     """List dead letters, newest first, with personal numbers masked."""
-    for letter in map(mask_record, _letters().letters(open_store(ctx), limit, code)):
+    letters = [mask_record(x) for x in _letters().letters(open_store(ctx), limit, code)]
+    if not letters:
+        click.echo(f"no dead letters{f' with the code {code}' if code else ''}", err=True)
+    for letter in letters:
         if as_json:
             show(letter)
         else:

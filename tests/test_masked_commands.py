@@ -114,3 +114,10 @@ def test_a_log_line_masks_what_a_stranger_wrote(capfd: pytest.CaptureFixture[str
     assert told["event"] == "hook.bug"
     assert IDENTITY not in str(told)
     assert IBAN not in str(told)
+
+
+@pytest.mark.slow
+def test_an_empty_list_of_dead_letters_says_so(here: Path) -> None:
+    result = run(here, "dead", "list", "--code", "mime.empty")
+    assert (result.returncode, result.stdout) == (0, "")
+    assert "no dead letters with the code mime.empty" in result.stderr
