@@ -130,20 +130,27 @@ def send(ctx: click.Context, files: tuple[Path, ...], text: str | None, account:
         ctx.exit(1)
 
 
+def door_token(settings: Any, *, reading: bool = False) -> str:
+    """Return the token that the door asks for; raise Unavailable where the settings have none."""
+    tokens = settings.tokens
+    token: str = tokens.console or tokens.desk if reading else tokens.door
+    if not token:
+        name = "SANTRAL_TOKENS__CONSOLE" if reading else "SANTRAL_TOKENS__DOOR"
+        raise Unavailable(
+            f"there is no token for the door at {settings.console.door_url} in "
+            f"{settings.home_path}: set {name}, or SANTRAL_HOME to the folder of what `make run` "
+            "started"
+        )
+    return token
+
+
 @contextlib.contextmanager
 def _door(settings: Any, *, reading: bool = False) -> Iterator[Any]:
     """Give a client of the door; reading takes another token than sending."""
     import httpx2
 
-    tokens, url = settings.tokens, settings.console.door_url
-    token = tokens.console or tokens.desk if reading else tokens.door
-    if not token:
-        name = "SANTRAL_TOKENS__CONSOLE" if reading else "SANTRAL_TOKENS__DOOR"
-        raise Unavailable(
-            f"there is no token for the door at {url}: set {name}, or SANTRAL_HOME to the folder "
-            "of what runs"
-        )
-    headers = {"Authorization": f"Bearer {token}"}
+    url = settings.console.door_url
+    headers = {"Authorization": f"Bearer {door_token(settings, reading=reading)}"}
     try:
         with httpx2.Client(base_url=url, timeout=60, headers=headers) as client:
             yield client

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from runtime import token_rules
-from runtime.commands import running_settings, settings_of, show
+from runtime.commands import door_token, running_settings, settings_of, show
 from runtime.settings import Tokens
 from schemas.errors import ConfigError, Problem, Unavailable
 
@@ -29,7 +29,7 @@ def env(ctx: click.Context) -> None:
         "KAFKA": settings.kafka.bootstrap,
         "REDIS": settings.redis.url,
         "STORE": settings.store_url,
-        "DOOR_TOKEN": settings.tokens.door,
+        "DOOR_TOKEN": door_token(settings),
         "DESK_TOKEN": settings.tokens.desk,
         "CONSOLE_TOKEN": settings.tokens.console,
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from runtime.commands import running_settings
+from runtime.commands import door_token, running_settings
 
 
 @click.command()
@@ -38,6 +38,7 @@ def demo(ctx: click.Context, rate: float, count: int | None, seed: int, past: bo
         hours = asyncio.run(invent(settings, played.texts(), rate, datetime.now(UTC)))
         click.echo(f"demo: {hours} hours invented")
         return
+    door_token(settings)  # before the first message, not at it
     asyncio.run(played.play(settings, rate, count, seed, click.echo))
 
 
