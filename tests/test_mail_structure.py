@@ -1,5 +1,6 @@
 """The parts of a mail: split at any nesting, with any header, at a cost that grows with length."""
 
+import base64
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -98,6 +99,15 @@ def test_quoted_printable_loses_no_equals_sign(written: bytes, meant: str) -> No
 def test_a_lines_end_that_is_encoded_and_written_is_one(written: bytes, meant: str) -> None:
     head = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable"
     assert _read(HEAD + head + b"\r\n\r\n" + written).text == meant
+
+
+def test_a_lists_footer_below_base64_is_read_as_it_is() -> None:
+    head = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    body = base64.b64encode("Şikâyetim var, ürün kırık geldi, iade etmek istiyorum".encode())
+    footer = b"\r\n_______________\r\nDestek listesi\r\n"
+    text = _read(HEAD + head + body[:60] + b"\r\n" + body[60:] + footer).full_text
+    assert text.startswith("Şikâyetim var, ürün kırık geldi, iade etmek istiyorum\n___")
+    assert text.endswith("Destek listesi")
 
 
 def test_a_text_with_a_files_name_is_read_and_kept() -> None:

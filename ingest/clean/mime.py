@@ -25,7 +25,14 @@ from ingest.clean.structure import (
     separator_of,
     split_parts,
 )
-from ingest.clean.transfer import is_base64, unbase64, unquote, unquote_text
+from ingest.clean.transfer import (
+    begins_base64,
+    is_base64,
+    unbase64,
+    unbase64_text,
+    unquote,
+    unquote_text,
+)
 from schemas.errors import Rejected
 from schemas.message import Attachment, Party
 
@@ -203,7 +210,7 @@ class _Reader:
             return []
         if name and not is_body:
             self._keep(kind, data, name, part.header("content-id"))
-        data = payload(part, [], is_text=True) if b"=0" in part.body else data
+        data = payload(part, [], is_text=True)
         if kind == "text/plain":
             data, written = files.uuencoded(data)
             for title, inner in written:
@@ -297,8 +304,8 @@ def payload(part: Part, repaired: list[str], *, is_text: bool = False) -> bytes:
     words = re.findall(rb"[a-z0-9-]+", part.header("content-transfer-encoding").lower())
     encoding = words[0] if words else b""
     if encoding == b"base64":
-        if is_base64(raw):
-            return unbase64(raw)
+        if is_base64(raw) or (is_text and begins_base64(raw)):
+            return unbase64_text(raw) if is_text else unbase64(raw)
         repaired.append("mime.bad_base64")
         return raw
     if encoding in (b"quoted-printable", b"quoted"):

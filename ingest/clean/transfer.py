@@ -10,6 +10,8 @@ import re
 
 _RUN = re.compile(rb"[A-Za-z0-9+/]+")
 _BEHIND = re.compile(rb"(=)[ \t]+[^\r\n]*")
+_LINE = re.compile(rb"[A-Za-z0-9+/]{1,1000}={0,2}[ \t]{0,9}$")
+_LONG_LINE = re.compile(rb"[A-Za-z0-9+/]{56,1000}={0,2}[ \t]{0,9}$")
 _NOISE = re.compile(rb"[^A-Za-z0-9+/=]+")
 
 
@@ -36,6 +38,11 @@ def is_base64(data: bytes) -> bool:
     return len(_NOISE.sub(b"", sample)) >= 0.9 * len(sample.translate(None, b"\r\n\t "))
 
 
+def begins_base64(data: bytes) -> bool:
+    """Say whether the first line that is not blank is one of base64, and a whole one."""
+    return _LONG_LINE.match(data.lstrip(b"\r\n").partition(b"\n")[0].rstrip(b"\r")) is not None
+
+
 _WRITTEN_BREAK = re.compile(rb"(?:=0[Dd](?:=0[Aa])?|=0[Aa])(?=[ \t]{0,200}\r?\n)")
 """A line's end that a program encoded and then wrote, too."""
 _SOFT_BREAK = re.compile(rb"=[ \t]{0,200}(?:\r?\n|\Z)")
@@ -54,3 +61,13 @@ def unquote(data: bytes) -> bytes:
 def unquote_text(data: bytes) -> bytes:
     """Decode quoted-printable of a text: a line's end that stands there twice is one."""
     return unquote(_WRITTEN_BREAK.sub(b"", data))
+
+
+def unbase64_text(data: bytes) -> bytes:
+    """Decode base64 of a text; a list's footer that a server wrote below it is read as it is."""
+    lines = data.replace(b"\r\n", b"\n").split(b"\n")
+    end = next((i for i, line in enumerate(lines) if line.strip() and not _LINE.match(line)), 0)
+    footer = lines[end:]
+    if not end or any(_LONG_LINE.match(line) for line in footer):
+        return unbase64(data)
+    return unbase64(b"\n".join(lines[:end])).rstrip(b"\r\n") + b"\n" + b"\n".join(footer)
