@@ -16,6 +16,7 @@ from runtime import log as logs
 from runtime.clock import Clock, SystemClock
 from runtime.health import Health, Watchdog
 from runtime.health import serve as serve_ops
+from runtime.memory import return_large_memory
 from runtime.settings import Settings
 
 _FILES = 16_384  # open files that a stage may need: connections, Kafka, logs
@@ -26,6 +27,7 @@ def run(name: str, settings: Settings, main: Main) -> None:
     """Run a stage to its end, and serve its probes and metrics on a separate port."""
     logs.configure(name, settings.log_level)
     _raise_file_limit()
+    return_large_memory()
     log = logs.get("runtime.stage")
     health = Health(name)
     answering = serve_ops(health, settings.ops)
