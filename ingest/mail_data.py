@@ -54,10 +54,10 @@ class WholeData(SMTP):
                 too_long = True
                 del mail[:searched]
                 searched = 0
-            piece = await self._reader.read(_ALL)
-            if not piece:
+            length = len(mail)
+            mail += await self._reader.read(_ALL)  # without a name: it would be kept as long
+            if len(mail) == length:
                 raise ConnectionResetError("the connection ended within a mail")
-            mail += piece
         if rest := bytes(mail[end + len(_END) :]):
             self._reader.feed_data(rest)  # commands that were sent without waiting
         if too_long or end > limit:

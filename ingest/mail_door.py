@@ -22,7 +22,7 @@ from ingest.hooks.envelope import with_envelope
 from ingest.mail_data import WholeData
 from runtime import http, metrics
 from runtime.guard import Guard, network_of
-from runtime.limits import Limits
+from runtime.limits import MIB, Limits
 from runtime.log import get
 from runtime.settings import MailDoor
 from schemas.errors import ConfigError, Problem, Retry
@@ -31,6 +31,9 @@ log = get(__name__)
 
 _LATER = "451 4.3.0 not now, try again"
 _GRACE_S = 5.0
+_MAX_COMMAND_BYTES = 4 * MIB
+"""Of commands without a mail: a thousand of the longest there are, and a client's first bytes of a
+mail that it sends before it may."""
 
 
 class Receiver:
@@ -109,7 +112,9 @@ class _Counted(WholeData):
     _counted = False
     _address = ""
     _held = 0
+    _in_mail = False
     _commands = 0
+    _command_bytes = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count the connection, or send it away; STARTTLS comes here a second time."""
@@ -134,6 +139,11 @@ class _Counted(WholeData):
         """Take bytes while all connections together hold fewer than the limit."""
         if not self._counted:
             return
+        if not self._in_mail:
+            self._command_bytes += len(data)
+        if self._command_bytes > _MAX_COMMAND_BYTES:
+            self._refuse_commands()
+            return
         if not self.guard.mail_bytes.take(self._address, len(data)):
             _end(self.transport, b"452 4.3.1 too many mails at once, try again later\r\n")
             return
@@ -150,16 +160,21 @@ class _Counted(WholeData):
         self._commands += 1
         if self._commands <= self.guard.limits.mail_commands:
             await super().push(status)
-        elif self.transport is not None:
+        else:
+            self._refuse_commands()
+        await asyncio.sleep(0)
+
+    def _refuse_commands(self) -> None:
+        if self.transport is not None:
             metrics.count("santral_callers_refused_total", reason="mail_commands")
             transport = cast(asyncio.WriteTransport, self.transport)
             transport.write(b"421 4.7.0 too many commands without a mail\r\n")
             transport.abort()
-        await asyncio.sleep(0)
 
     async def _read_mail(self, limit: int) -> bytes | None:
+        self._in_mail = True
         mail = await super()._read_mail(limit)
-        self._commands = 0
+        self._in_mail, self._commands, self._command_bytes = False, 0, 0
         return mail
 
     def _release(self) -> None:

@@ -69,6 +69,16 @@ async def test_commands_that_bring_no_mail_end_the_connection(door: Opened, comm
     await until("the connection is given back", lambda: door.guard.mails.total == 0, 10)
 
 
+async def test_a_command_that_never_ends_ends_the_connection(door: Opened) -> None:
+    reader, writer = await _connect(door)
+    with contextlib.suppress(ConnectionError):
+        writer.write(b"LHLO " + b"a" * (8 * MIB))
+        async with asyncio.timeout(10):
+            await reader.read()
+    writer.close()
+    await until("the connection is given back", lambda: door.guard.mails.total == 0, 10)
+
+
 async def test_a_mail_that_never_ends_leaves_nothing_behind(door: Opened) -> None:
     gc.collect()
     gc.disable()
