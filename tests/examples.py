@@ -44,21 +44,21 @@ def read(text: str, page: str) -> list[Example]:
     return [
         Example(
             page=page,
-            line=text.count("\n", 0, found.start()) + 1,
-            kind=found["kind"],
-            how=found["how"] or "run",
+            line=text.count("\n", 0, match.start()) + 1,
+            kind=match["kind"],
+            how=match["how"] or "run",
             text="\n".join(
-                line.removeprefix(found["indent"]) for line in found["text"].splitlines()
+                line.removeprefix(match["indent"]) for line in match["text"].splitlines()
             ),
         )
-        for found in _BLOCK.finditer(text)
+        for match in _BLOCK.finditer(text)
     ]
 
 
 def examples(*kinds: str) -> list[Example]:
     """Return every block of these languages that runs."""
-    found = [e for page in pages() for e in read(page.read_text(), str(page.relative_to(ROOT)))]
-    return [e for e in found if e.kind in kinds and e.how != "not run"]
+    every = [e for page in pages() for e in read(page.read_text(), str(page.relative_to(ROOT)))]
+    return [e for e in every if e.kind in kinds and e.how != "not run"]
 
 
 def commands() -> list[tuple[str, str]]:

@@ -167,14 +167,14 @@ def check(mail: OutgoingMail) -> bool:
 
 def mails(count: int, seed: int = 1) -> list[OutgoingMail]:
     """Return the plain mail with one hostile part each, then `count` with several at random."""
-    made = [replace(PLAIN, subject=h) for h in HOSTILE]
-    made += [replace(PLAIN, subject=f"Fatura {h} sorunu") for h in HOSTILE]
-    made += [replace(PLAIN, sender_name=h) for h in HOSTILE]
-    made += [replace(PLAIN, text=f"{h}\nson") for h in HOSTILE]
-    made += [replace(PLAIN, recipient=a) for a in ADDRESSES]
-    made += [replace(PLAIN, in_reply_to=i, references=IDS) for i in IDS]
-    made += [replace(PLAIN, message_id=i) for i in IDS]
-    made.append(
+    hostile = [replace(PLAIN, subject=h) for h in HOSTILE]
+    hostile += [replace(PLAIN, subject=f"Fatura {h} sorunu") for h in HOSTILE]
+    hostile += [replace(PLAIN, sender_name=h) for h in HOSTILE]
+    hostile += [replace(PLAIN, text=f"{h}\nson") for h in HOSTILE]
+    hostile += [replace(PLAIN, recipient=a) for a in ADDRESSES]
+    hostile += [replace(PLAIN, in_reply_to=i, references=IDS) for i in IDS]
+    hostile += [replace(PLAIN, message_id=i) for i in IDS]
+    hostile.append(
         replace(PLAIN, in_reply_to="<own@x>", references=tuple(f"<{n}@x>" for n in range(5000)))
     )
     dice = random.Random(seed)
@@ -183,7 +183,7 @@ def mails(count: int, seed: int = 1) -> list[OutgoingMail]:
         return "".join(dice.choice(HOSTILE) for _ in range(dice.randint(0, most)))
 
     for _ in range(count):
-        made.append(
+        hostile.append(
             replace(
                 PLAIN,
                 subject=words(6),
@@ -194,7 +194,7 @@ def mails(count: int, seed: int = 1) -> list[OutgoingMail]:
                 references=tuple(dice.choices(IDS, k=4)),
             )
         )
-    return made
+    return hostile
 
 
 def main() -> int:

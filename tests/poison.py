@@ -46,9 +46,9 @@ class Poison:
         if word == b"waits":
             threading.Event().wait()
         if word == b"eats":
-            held = []
+            blocks = []
             while True:
-                held.append(bytearray(10_000_000))
+                blocks.append(bytearray(10_000_000))
         if word == b"raises":
             raise KeyError("words of a customer")
         if word == b"recurses":
@@ -66,7 +66,7 @@ class Poison:
             os.write(4, b"\0\0\0\2\xc1\xc1")  # the descriptor of its answers
         text = delivery.raw.decode()
         text = text if word != b"surrogates" else "\ud800"
-        made = message_of(
+        result = message_of(
             self.name,
             delivery,
             context,
@@ -76,7 +76,7 @@ class Poison:
             sender=Party(name="Ada"),
             text=text,
         )
-        return Parsed(message=made, files=(delivery.raw,) if word == b"filed" else ())
+        return Parsed(message=result, files=(delivery.raw,) if word == b"filed" else ())
 
 
 if __name__ == "__main__":

@@ -25,13 +25,13 @@ class Row(NamedTuple):
 
 def rows() -> list[Row]:
     """Return the rows of every acceptance page."""
-    found = []
+    result = []
     for page in sorted((ROOT / "docs" / "acceptance").glob("*.md")):
         for line in page.read_text().splitlines():
             match = re.match(r"\| (✓ )?`(.+?)` \| (.+?) \| ", line)
             if match:
-                found.append(Row(match[2], match[3].strip("`"), match[1] is not None))
-    return found
+                result.append(Row(match[2], match[3].strip("`"), match[1] is not None))
+    return result
 
 
 ROWS = rows()

@@ -78,7 +78,7 @@ class Anything(Vendor):
 
     def answer(self, path: str) -> Answers | None:
         """Return what any of them would take for success."""
-        said = {
+        body = {
             "access_token": "t",
             "accessJwt": "t",
             "did": "did:plc:m",
@@ -87,16 +87,16 @@ class Anything(Vendor):
             "status": 0,
             "json": {"errors": []},
         }
-        return 200, {}, json.dumps(said).encode()
+        return 200, {}, json.dumps(body).encode()
 
 
 @pytest.fixture(scope="module")
 def anything() -> Iterator[Anything]:
     """That vendor."""
-    made = Anything()
-    made.start()
-    yield made
-    made.stop()
+    vendor = Anything()
+    vendor.start()
+    yield vendor
+    vendor.stop()
 
 
 def _pem(key: Any) -> str:
@@ -112,21 +112,21 @@ _URLS = {"api", "url", "push_api", "pds", "login", "token_url"}
 
 def _account(action: Action, url: str) -> Any:
     """Return an account whose every address is that vendor's."""
-    told: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for field in msgspec.structs.fields(action.account):
         if field.name in _URLS:
-            told[field.name] = url
+            settings[field.name] = url
         elif field.name == "private_key":
-            told[field.name] = _KEYS[action.name]
+            settings[field.name] = _KEYS[action.name]
         elif field.default == "":
-            told[field.name] = "k"
+            settings[field.name] = "k"
     if action.name == "reply_email":
-        told = {"host": "127.0.0.1", "port": 9, "tls": "none", "sender": "destek@ornek.example"}
-    return action.account(**told)
+        settings = {"host": "127.0.0.1", "port": 9, "tls": "none", "sender": "destek@ornek.example"}
+    return action.account(**settings)
 
 
-def _reply(place: str, **more: Any) -> Reply:
-    told: dict[str, Any] = {
+def _reply(address: str, **more: Any) -> Reply:
+    fields: dict[str, Any] = {
         "id": "0f0e0d0c-0b0a-5908-8706-050403020100",
         "kind": "answer",
         "brand": "b",
@@ -137,7 +137,7 @@ def _reply(place: str, **more: Any) -> Reply:
         "item": "m",
         "department": "orders",
         "recipient": Party(name="Ada"),
-        "reply_to": place,
+        "reply_to": address,
         "text": "Siparişiniz yolda.",
         "at": SystemClock().now(),
         "language": "tr",
@@ -145,7 +145,7 @@ def _reply(place: str, **more: Any) -> Reply:
         "in_reply_to": "11",
         "references": ("at://root|cr", "at://own|co"),
     }
-    return Reply(**(told | more))
+    return Reply(**(fields | more))
 
 
 async def _sent(action: Action, reply: Reply, vendor: Anything) -> list[Asked]:
@@ -158,9 +158,9 @@ async def _sent(action: Action, reply: Reply, vendor: Anything) -> list[Asked]:
     return list(vendor.asked)
 
 
-def _with(pieces: tuple[str, ...], at: int, other: str, vendor: Anything) -> str:
-    made = [other if n == at else piece for n, piece in enumerate(pieces)]
-    return "".join(made).replace("SERVICE", f"{vendor.url}/emea")
+def _with(pieces: tuple[str, ...], index: int, other: str, vendor: Anything) -> str:
+    changed = [other if n == index else piece for n, piece in enumerate(pieces)]
+    return "".join(changed).replace("SERVICE", f"{vendor.url}/emea")
 
 
 def _variable(pieces: tuple[str, ...]) -> list[int]:
@@ -172,29 +172,29 @@ Shape = tuple[str, tuple[str, ...], str, frozenset[str]]
 """Method, segments of the path ("*" where one came from outside), query, names of the headers."""
 
 
-def _shape(asked: Asked, outside: tuple[str, ...] = ()) -> Shape:
-    path, _, query = asked.path.partition("?")
+def _shape(request: Asked, outside: tuple[str, ...] = ()) -> Shape:
+    path, _, query = request.path.partition("?")
     segments = tuple("*" if any(o in unquote(s) for o in outside) else s for s in path.split("/"))
-    return asked.method, segments, query, frozenset(asked.headers)
+    return request.method, segments, query, frozenset(request.headers)
 
 
-def _fits(shape: Shape, known: Shape) -> bool:
+def _fits(shape: Shape, expected: Shape) -> bool:
     method, segments, query, headers = shape
-    if (method, query, headers) != (known[0], known[2], known[3]):
+    if (method, query, headers) != (expected[0], expected[2], expected[3]):
         return False
-    return len(segments) == len(known[1]) and all(
+    return len(segments) == len(expected[1]) and all(
         (k in ("*", s) and unquote(s) not in ("", ".", "..")) or s == k == ""
-        for s, k in zip(segments, known[1], strict=True)
+        for s, k in zip(segments, expected[1], strict=True)
     )
 
 
-def _names(asked: Asked) -> set[str]:
+def _names(request: Asked) -> set[str]:
     """Return the names of all fields in a body, with their depth."""
-    kind = asked.headers.get("content-type", "")
+    kind = request.headers.get("content-type", "")
     if kind.startswith("application/json"):
-        return set(_keys(json.loads(asked.body), ""))
+        return set(_keys(json.loads(request.body), ""))
     if kind.startswith("application/x-www-form-urlencoded"):
-        return {k for k, _ in parse_qsl(asked.body.decode(), keep_blank_values=True)}
+        return {k for k, _ in parse_qsl(request.body.decode(), keep_blank_values=True)}
     return set()
 
 
@@ -217,18 +217,18 @@ def test_every_action_has_its_places_here() -> None:
 async def test_what_strangers_wrote_changes_no_request_but_in_its_own_place(
     name: str, anything: Anything
 ) -> None:
-    action, known, names = ACTIONS[name], [], set()
+    action, shapes, names = ACTIONS[name], [], set()
     for pieces in PLACES[name]:
         outside = tuple(pieces[n] for n in _variable(pieces) if pieces[n] != "SERVICE")
         plain = await _sent(action, _reply(_with(pieces, -1, "", anything)), anything)
         assert plain or name == "reply_email"
-        known += [_shape(asked, outside) for asked in plain]
-        names |= {n for asked in plain for n in _names(asked)}
+        shapes += [_shape(request, outside) for request in plain]
+        names |= {n for request in plain for n in _names(request)}
     tried: list[Reply] = []
     for hostile in HOSTILE:
         for pieces in PLACES[name]:
-            for at in _variable(pieces):
-                tried.append(_reply(_with(pieces, at, hostile, anything)))
+            for index in _variable(pieces):
+                tried.append(_reply(_with(pieces, index, hostile, anything)))
         good = _with(PLACES[name][0], -1, "", anything)
         tried.append(_reply(hostile))
         tried.append(
@@ -247,20 +247,24 @@ async def test_what_strangers_wrote_changes_no_request_but_in_its_own_place(
             )
         )
     for reply in tried:
-        for asked in await _sent(action, reply, anything):
-            shape = _shape(asked)
-            assert any(_fits(shape, k) for k in known), (reply.reply_to, asked.method, asked.path)
-            assert _names(asked) <= names, (reply.reply_to, _names(asked) - names)
+        for request in await _sent(action, reply, anything):
+            shape = _shape(request)
+            assert any(_fits(shape, k) for k in shapes), (
+                reply.reply_to,
+                request.method,
+                request.path,
+            )
+            assert _names(request) <= names, (reply.reply_to, _names(request) - names)
 
 
-def _words(asked: Asked) -> str:
+def _words(request: Asked) -> str:
     """Return every text of a request's body, one after the other."""
-    kind = asked.headers.get("content-type", "")
+    kind = request.headers.get("content-type", "")
     if kind.startswith("application/json"):
-        return "\n".join(_texts(json.loads(asked.body)))
+        return "\n".join(_texts(json.loads(request.body)))
     if kind.startswith("application/x-www-form-urlencoded"):
-        return "\n".join(v for _, v in parse_qsl(asked.body.decode()))
-    return asked.body.decode()
+        return "\n".join(v for _, v in parse_qsl(request.body.decode()))
+    return request.body.decode()
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -342,17 +346,17 @@ async def test_a_quoted_text_pings_nobody_and_brings_no_links_or_tags(
 ) -> None:
     check = READS[name]
     assert check is not None
-    place = _with(PLACES[name][0], -1, "", anything)
-    asked = (await _sent(ACTIONS[name], _reply(place, text=MARKUP), anything))[-1]
-    check(_words(asked))
+    address = _with(PLACES[name][0], -1, "", anything)
+    requests = (await _sent(ACTIONS[name], _reply(address, text=MARKUP), anything))[-1]
+    check(_words(requests))
 
 
 @pytest.mark.parametrize("name", ["reply_messenger", "reply_instagram"])
 async def test_a_comment_in_public_pings_nobody(name: str, anything: Anything) -> None:
-    (asked,) = await _sent(ACTIONS[name], _reply("comment:p22", text=MARKUP), anything)
-    _no_ping(_words(asked))
-    (asked,) = await _sent(ACTIONS[name], _reply("90/31", text=MARKUP), anything)
-    _plain(_words(asked))
+    (request,) = await _sent(ACTIONS[name], _reply("comment:p22", text=MARKUP), anything)
+    _no_ping(_words(request))
+    (request,) = await _sent(ACTIONS[name], _reply("90/31", text=MARKUP), anything)
+    _plain(_words(request))
 
 
 def test_only_the_customer_is_named_where_the_answer_names_them() -> None:
@@ -371,9 +375,9 @@ def test_an_address_that_is_shown_may_be_followed() -> None:
 @given(st.text(max_size=40) | st.sampled_from(HOSTILE))
 def test_a_segment_is_one_or_none(value: str) -> None:
     try:
-        made = path_segment(value)
+        segment = path_segment(value)
     except Rejected:
         return
-    assert re.fullmatch(r"[A-Za-z0-9_.~%-]+", made)
-    assert made not in (".", "..")
-    assert unquote(made) == value
+    assert re.fullmatch(r"[A-Za-z0-9_.~%-]+", segment)
+    assert segment not in (".", "..")
+    assert unquote(segment) == value

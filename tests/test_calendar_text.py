@@ -18,22 +18,22 @@ def _mail(*lines: str, head: str = "Content-Type: text/calendar; charset=utf-8")
 
 
 def test_the_description_is_the_text_unfolded_and_unescaped() -> None:
-    made = _mail(
+    mail = _mail(
         "SUMMARY:Kurulum", "DESCRIPTION:Merhaba\\, ürün\\n hâlâ gel", " medi.", "LOCATION:x"
     )
-    assert made.text == "Merhaba, ürün\n hâlâ gelmedi."
-    assert [(a.name, a.type) for a in made.attachments] == [("calendar.ics", "text/calendar")]
+    assert mail.text == "Merhaba, ürün\n hâlâ gelmedi."
+    assert [(a.name, a.type) for a in mail.attachments] == [("calendar.ics", "text/calendar")]
 
 
 def test_the_guests_comment_stands_first() -> None:
-    made = _mail('COMMENT;ALTREP="cid:x:y";LANGUAGE=tr:Evde değilim', "DESCRIPTION:Kurulum")
-    assert made.text == "Evde değilim\n\nKurulum"
+    mail = _mail('COMMENT;ALTREP="cid:x:y";LANGUAGE=tr:Evde değilim', "DESCRIPTION:Kurulum")
+    assert mail.text == "Evde değilim\n\nKurulum"
 
 
 def test_without_either_the_summary_is_shown_and_a_given_name_is_kept() -> None:
-    made = _mail("SUMMARY:Randevu", head="Content-Type: text/calendar; name=davet.ics")
-    assert made.text == "Randevu"
-    assert made.attachments[0].name == "davet.ics"
+    mail = _mail("SUMMARY:Randevu", head="Content-Type: text/calendar; name=davet.ics")
+    assert mail.text == "Randevu"
+    assert mail.attachments[0].name == "davet.ics"
 
 
 def test_a_mail_with_a_text_shows_only_that() -> None:
@@ -42,9 +42,9 @@ def test_a_mail_with_a_text_shows_only_that() -> None:
         b"--b\r\n\r\nAda kabul etti.\r\n--b\r\nContent-Type: text/calendar\r\n\r\n"
         b"BEGIN:VCALENDAR\r\nDESCRIPTION:x\r\n--b--\r\n"
     )
-    made, _ = message(raw, brand="default", account="a", received_at=NOW)
-    assert made.text == "Ada kabul etti."
-    assert made.attachments[0].name == "calendar.ics"
+    mail, _ = message(raw, brand="default", account="a", received_at=NOW)
+    assert mail.text == "Ada kabul etti."
+    assert mail.attachments[0].name == "calendar.ics"
 
 
 @pytest.mark.parametrize("text", ["", "BEGIN:VCALENDAR", "DESCRIPTION", 'COMMENT;a="b', "SUMMARY:"])

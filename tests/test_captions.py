@@ -79,8 +79,8 @@ def test_a_shorter_arrow_and_a_number_above_a_blank_line_lose_no_words() -> None
     apart = captions.srt(
         "1\n\n00:00:01,000 --> 00:00:02,000\n\nBir\n\n2\n\n00:00:03,000 --> 00:00:04,000\n\nİki"
     )
-    for found in (arrow, apart):
-        assert [turn.text for turn in found.turns] == ["Bir", "İki"]
+    for lines in (arrow, apart):
+        assert [turn.text for turn in lines.turns] == ["Bir", "İki"]
 
 
 @pytest.mark.parametrize(

@@ -104,13 +104,13 @@ def test_with_nothing_running_it_says_what_to_do_and_makes_nothing(
     here: Path, command: str, home: str
 ) -> None:
     before, began = _inside(here), resource.getrusage(resource.RUSAGE_CHILDREN)
-    told = run(
+    result = run(
         here, *command.split(), *NEEDS_SOMETHING_RUNNING[command], SANTRAL_HOME=str(here / home)
     )
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert told.returncode == 2, told.stderr
-    assert told.stdout == ""
-    (line,) = told.stderr.splitlines()
+    assert result.returncode == 2, result.stderr
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
     assert str(here / home) in line
     assert "SANTRAL_HOME" in line
     assert "make run" in line
@@ -151,9 +151,9 @@ def test_what_needs_nothing_running_makes_nothing_either(here: Path) -> None:
     ],
 )
 def test_what_cannot_be_meant_is_told_at_once_in_one_line(here: Path, words: list[str]) -> None:
-    told = run(here, *words)
-    assert told.returncode == 2
-    (line,) = told.stderr.splitlines()
+    result = run(here, *words)
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
     assert line.startswith("error: ")
     assert not (here / "var").exists()
 
@@ -169,6 +169,6 @@ def test_an_unknown_topic_is_answered_with_those_that_there_are(here: Path) -> N
 def test_an_empty_store_of_an_unlucky_start_is_no_store(here: Path) -> None:
     (here / "var").mkdir()
     (here / "var" / "santral.db").touch()
-    told = run(here, "dead", "list")
-    assert told.returncode == 2
-    assert "nothing runs" in told.stderr
+    result = run(here, "dead", "list")
+    assert result.returncode == 2
+    assert "nothing runs" in result.stderr

@@ -40,9 +40,9 @@ async def test_forms_of_other_sites_are_refused_on_every_page(console: str) -> N
     async with httpx2.AsyncClient(base_url=console) as client:
         for path in ("/logout", "/language", "/login"):
             for origin in ("https://evil.example", "null", "", f"{console}0"):
-                told = await client.post(path, headers={"origin": origin}, data={"path": "/"})
-                assert (told.status_code, told.json()["code"]) == (403, "origin.wrong"), path
-                assert "set-cookie" not in told.headers
+                answer = await client.post(path, headers={"origin": origin}, data={"path": "/"})
+                assert (answer.status_code, answer.json()["code"]) == (403, "origin.wrong"), path
+                assert "set-cookie" not in answer.headers
             own: Any = await client.post(path, headers={"origin": console}, data={"path": "/"})
             assert own.status_code != 403, path
 

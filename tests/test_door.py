@@ -121,16 +121,16 @@ _TAILS = ("login", "metrics", "messages", "v1/links", "v1/incidents", "")
 
 def _hostile() -> list[str]:
     """Return paths that lead out of the desk's API, in every spelling."""
-    found = [
+    paths = [
         f"/v1/desk/{slash.join([dots, dots, tail])}"
         for dots in _DOTS
         for slash in _SLASHES
         for tail in _TAILS
     ]
-    found += [f"/v1/desk/{dots}/claim" for dots in _DOTS]
-    found += [f"/v1/messages/{dots}{slash}login" for dots in _DOTS for slash in _SLASHES]
-    found += [f"/v1/desk/items/{dots}/reply" for dots in _DOTS]
-    found += [
+    paths += [f"/v1/desk/{dots}/claim" for dots in _DOTS]
+    paths += [f"/v1/messages/{dots}{slash}login" for dots in _DOTS for slash in _SLASHES]
+    paths += [f"/v1/desk/items/{dots}/reply" for dots in _DOTS]
+    paths += [
         "/v1/desk/%00",
         "/v1/desk/%00/claim",
         "/v1/desk/a%00/claim",
@@ -150,7 +150,7 @@ def _hostile() -> list[str]:
         "/v1/messages/1/customer",
         "/v1/messages/%ff",
     ]
-    return found
+    return paths
 
 
 async def test_every_way_out_of_the_desks_api_is_404_and_reaches_nothing(tmp_path: Path) -> None:
@@ -178,8 +178,8 @@ async def test_a_header_of_any_bytes_is_the_desks_to_judge(tmp_path: Path, heade
         opened(tmp_path, inner) as door,
         httpx2.AsyncClient(base_url=door) as client,
     ):
-        told = await client.post("/v1/desk/billing/claim", headers=headers, content=b"{}")
-    assert told.status_code == 200
+        answer = await client.post("/v1/desk/billing/claim", headers=headers, content=b"{}")
+    assert answer.status_code == 200
     assert len(desk.requests) == 1
 
 
@@ -211,9 +211,9 @@ async def test_only_what_the_desk_needs_is_passed_on(tmp_path: Path) -> None:
         ("GET", "/v1/messages/0a1b-2c"),
         ("POST", "/v1/desk/items/7-x_Y/reroute"),
     ]
-    for _, _, found, _ in desk.requests:
-        assert not {"cookie", "x-forwarded-for", "origin", "x-anything"} & found.keys()
-        assert (found["authorization"], found["traceparent"]) == (
+    for _, _, received, _ in desk.requests:
+        assert not {"cookie", "x-forwarded-for", "origin", "x-anything"} & received.keys()
+        assert (received["authorization"], received["traceparent"]) == (
             headers["authorization"],
             "00-1-2-03",
         )
@@ -261,13 +261,13 @@ async def test_a_vendor_that_is_not_set_up_is_no_other_than_one_that_is(tmp_path
     async with opened(tmp_path) as door, httpx2.AsyncClient(base_url=door) as client:
         for name in HOOKS:
             for body in (b"{}", b"", b"timestamp=1&token=2&signature=3"):
-                told = await client.post(
+                answer = await client.post(
                     f"/v1/hooks/{name}/default",
                     content=body,
                     headers=dict.fromkeys(_PROOFS, "x") | {"authorization": "Bearer x"},
                 )
-                seen = (told.status_code, told.json()["code"])
-                assert seen == (401, "signature.wrong"), (name, body)
+                outcome = (answer.status_code, answer.json()["code"])
+                assert outcome == (401, "signature.wrong"), (name, body)
 
 
 async def test_the_home_page_names_the_console_to_this_machine_alone(tmp_path: Path) -> None:
@@ -279,9 +279,9 @@ async def test_the_home_page_names_the_console_to_this_machine_alone(tmp_path: P
             {"x-forwarded-for": "1.2.3.4"},
             {"via": "1.1 x"},
         ):
-            told = await client.get(door, headers=headers)
-            assert told.status_code == 404, headers
-            assert "18401" not in told.text + str(told.headers)
+            answer = await client.get(door, headers=headers)
+            assert answer.status_code == 404, headers
+            assert "18401" not in answer.text + str(answer.headers)
 
 
 async def test_a_bug_of_ours_is_answered_in_our_form() -> None:
@@ -291,9 +291,9 @@ async def test_a_bug_of_ours_is_answered_in_our_form() -> None:
     routes = [Route("/", broken)]
     application = Starlette(routes=routes, exception_handlers=http.HANDLERS)
     async with serving(application) as url, httpx2.AsyncClient(base_url=url) as client:
-        told = await client.get("/")
-        assert (told.status_code, told.json()["code"]) == (500, "http.500")
-        assert "ayrıntı" not in told.text
+        answer = await client.get("/")
+        assert (answer.status_code, answer.json()["code"]) == (500, "http.500")
+        assert "ayrıntı" not in answer.text
 
 
 @pytest.fixture(scope="module")

@@ -76,10 +76,10 @@ def test_a_command_in_a_line_and_its_options_exist(page: str, command: str) -> N
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as the examples expect it: samples, labelled lines, rules to try."""
-    made = tmp_path_factory.mktemp("examples")
-    (made / "docs").symlink_to(ROOT / "docs")
-    (made / "models").mkdir()
-    shutil.copytree(rules.PACKS / "default", made / "rules-next")
+    folder = tmp_path_factory.mktemp("examples")
+    (folder / "docs").symlink_to(ROOT / "docs")
+    (folder / "models").mkdir()
+    shutil.copytree(rules.PACKS / "default", folder / "rules-next")
     texts = {
         "billing": [
             "Faturam neden bu kadar yüksek",
@@ -94,8 +94,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number, text in enumerate(some * 5)
     ]
     for name in ("labels.jsonl", "held-out.jsonl", "lines.jsonl"):
-        (made / name).write_text("\n".join(lines) + "\n")
-    return made
+        (folder / name).write_text("\n".join(lines) + "\n")
+    return folder
 
 
 @pytest.mark.parametrize("example", examples("sh"), ids=lambda e: e.place)
@@ -103,7 +103,7 @@ def test_what_is_typed_into_a_shell_runs(example: Example, road: Up, desk: Path)
     for program in ("bash", "curl", "jq"):
         need(shutil.which(program), program)
     path = f"{Path(sys.executable).parent}:{road.environ['PATH']}"
-    told = subprocess.run(
+    result = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", example.text],
         cwd=desk,
         text=True,
@@ -112,7 +112,7 @@ def test_what_is_typed_into_a_shell_runs(example: Example, road: Up, desk: Path)
         check=False,
         timeout=120,
     )
-    assert told.returncode in ({0, 1} if example.how == "may exit 1" else {0}), told.stderr
-    assert told.stdout.strip(), "an example shows something"
-    assert '"error"' not in told.stdout
-    assert "Traceback" not in told.stderr
+    assert result.returncode in ({0, 1} if example.how == "may exit 1" else {0}), result.stderr
+    assert result.stdout.strip(), "an example shows something"
+    assert '"error"' not in result.stdout
+    assert "Traceback" not in result.stderr

@@ -71,14 +71,14 @@ def tracebacks() -> Iterator[None]:
 
 def poisoned(what: str) -> Policy:
     """Return the default policy with one poisoned part."""
-    made = policy()
+    healthy = policy()
     if what == "rule":
         fields = {f.name: getattr(PACK, f.name) for f in dataclasses.fields(PACK) if f.init}
-        return dataclasses.replace(made, pack=PoisonedPack(**fields))
+        return dataclasses.replace(healthy, pack=PoisonedPack(**fields))
     if what == "pattern":
         pattern = cast("Pattern", ("zehir", PoisonedPattern()))
-        return dataclasses.replace(made, patterns=(pattern,))
-    return dataclasses.replace(made, models=(cast("Model", PoisonedModel()),))
+        return dataclasses.replace(healthy, patterns=(pattern,))
+    return dataclasses.replace(healthy, models=(cast("Model", PoisonedModel()),))
 
 
 def counted(step: str) -> float:
@@ -147,8 +147,8 @@ def test_it_is_dropped_when_it_comes_again_as_any_other() -> None:
     again = _decide(sent, state)
     assert not again.faulted
     assert again.made.decision.action == "repeat"  # type: ignore[union-attr]  # as above
-    told = fault.triage_message(sent, state, policy(), NOW)
-    assert (told[0].action, told[1], told[2]) == ("repeat", None, None)
+    decided = fault.triage_message(sent, state, policy(), NOW)
+    assert (decided[0].action, decided[1], decided[2]) == ("repeat", None, None)
 
 
 def test_the_department_keeps_the_conversation_and_an_urgent_one_stays_urgent() -> None:
@@ -207,8 +207,8 @@ class _Raising(dict[str, Any]):
 
 
 def test_a_move_that_can_not_be_applied_puts_the_item_into_triage() -> None:
-    by = dataclasses.replace(policy(), departments=_Raising())
-    decision, state, item = _made(_decide(_move(), _after(), by))
+    broken = dataclasses.replace(policy(), departments=_Raising())
+    decision, state, item = _made(_decide(_move(), _after(), broken))
     assert (decision.department, decision.hops) == ("triage", 1)
     assert "router.bug" in decision.flags
     assert item is not None
@@ -244,21 +244,21 @@ def test_a_state_that_does_not_decode_is_no_end_but_a_partition_that_is_not_ours
 
 
 def test_only_where_not_even_triage_can_have_it_is_it_refused() -> None:
-    by = dataclasses.replace(poisoned("rule"), departments={})
+    broken = dataclasses.replace(poisoned("rule"), departments={})
     with pytest.raises(Rejected) as error:
-        _decide(message(POISON), None, by)
+        _decide(message(POISON), None, broken)
     assert error.value.code == "router.bug"
 
 
 def test_faults_in_a_row_are_an_alarm_once_and_stop_nothing() -> None:
-    runs, place = FaultRuns(3), ("messages.v1", 0)
+    runs, partition = FaultRuns(3), ("messages.v1", 0)
     with capture_logs() as lines:
         for faulted in (True, True, False, True, True):
-            runs.note(place, faulted=faulted)
+            runs.note(partition, faulted=faulted)
         runs.note(("messages.v1", 1), faulted=True)
         assert lines == []
         for _ in range(5):
-            runs.note(place, faulted=True)
+            runs.note(partition, faulted=True)
     assert [(x["event"], x["partition"], x["bad"]) for x in lines] == [("router.faults", 0, 3)]
 
 
@@ -266,8 +266,8 @@ def test_an_incident_that_can_not_be_read_costs_none_of_the_others() -> None:
     good = Incident(id="a", brand="b", status="opened", opened_at=NOW, at=NOW, title="t")
     bad = cast("Any", SimpleNamespace(id="x"))
     before = counted("open_incidents")
-    found = still_open({"x": bad, "a": good}, NOW)
-    assert [i.id for i in found] == ["a"]
+    incidents = still_open({"x": bad, "a": good}, NOW)
+    assert [i.id for i in incidents] == ["a"]
     assert counted("open_incidents") == before + 1
 
 
@@ -282,9 +282,9 @@ class _PoisonedIncidents:
             raise KeyError(identifier)
         self.taken.append(identifier)
 
-    def see(self, seen: Sighting) -> None:
+    def see(self, observation: Sighting) -> None:
         """Take one message."""
-        self._take(seen.text.split()[0])
+        self._take(observation.text.split()[0])
 
     def apply(self, record: Incident) -> None:
         """Take what people said."""

@@ -29,9 +29,9 @@ def _loops() -> list[str]:
 
 
 def _eats() -> list[str]:
-    held = []
+    blocks = []
     while True:
-        held.append(bytearray(10_000_000))
+        blocks.append(bytearray(10_000_000))
 
 
 def _crashes() -> list[str]:
@@ -68,17 +68,17 @@ def test_what_the_work_gives_comes_back_whole() -> None:
 
 @pytest.mark.parametrize("size", [0, 64 * 1024 * 1024])
 def test_a_large_delivery_may_cost_more(size: int) -> None:
-    made = limit_of(size, timedelta(seconds=5), 256)
-    assert made.cpu_s == 5 + size / 2**21
-    assert made.memory_bytes == 2**28 + 16 * size
+    limit = limit_of(size, timedelta(seconds=5), 256)
+    assert limit.cpu_s == 5 + size / 2**21
+    assert limit.memory_bytes == 2**28 + 16 * size
 
 
 def _try(name: str, raw: bytes, monkeypatch: pytest.MonkeyPatch, parse: Any) -> dict[str, Any]:
     monkeypatch.setattr(type(CHANNELS[name]), "parse", parse)
     settings = Settings(parsers=Parsers(cpu=timedelta(seconds=0.3), memory_mb=64))
     (line,) = Trial(settings, name, "default").run("captured.bin", raw)
-    made: dict[str, Any] = json.loads(line)
-    return made
+    result: dict[str, Any] = json.loads(line)
+    return result
 
 
 def _raising(*_arguments: object) -> None:
@@ -93,8 +93,8 @@ def _looping(*_arguments: object) -> None:
 def test_a_parser_that_fails_is_a_line_and_of_a_mail_the_message_that_says_so(
     parse: Any, code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = _try("api", b"{}", monkeypatch, parse)
-    assert made["rejected"] == code
-    assert "words of a customer" not in made["text"]
+    result = _try("api", b"{}", monkeypatch, parse)
+    assert result["rejected"] == code
+    assert "words of a customer" not in result["text"]
     mail = _try("email", b"Subject: Fatura\r\n\r\nyok", monkeypatch, parse)
     assert (mail["subject"], mail["repaired"]) == ("Fatura", ["unreadable"])

@@ -36,12 +36,12 @@ def _install(tmp_path: Path, pip: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_it_says_what_is_fetched_and_unpacked(tmp_path: Path) -> None:
-    told = _install(tmp_path, PIP)
-    assert told.returncode == 0
-    assert told.stdout.startswith("  unpacked 1 of 2 packages (17 MB), ")
+    result = _install(tmp_path, PIP)
+    assert result.returncode == 0
+    assert result.stdout.startswith("  unpacked 1 of 2 packages (17 MB), ")
 
 
 def test_a_failure_is_handed_on_with_pips_last_words(tmp_path: Path) -> None:
-    told = _install(tmp_path, 'print("ERROR: no matching hash"); raise SystemExit(3)')
-    assert told.returncode == 3
-    assert "ERROR: no matching hash" in told.stderr
+    result = _install(tmp_path, 'print("ERROR: no matching hash"); raise SystemExit(3)')
+    assert result.returncode == 3
+    assert "ERROR: no matching hash" in result.stderr

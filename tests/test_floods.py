@@ -62,9 +62,9 @@ class Callers:
 @pytest.fixture
 async def callers() -> AsyncIterator[Callers]:
     """Connections that are closed with the test."""
-    made = Callers()
-    yield made
-    await made.close()
+    connections = Callers()
+    yield connections
+    await connections.close()
 
 
 async def _text(reader: asyncio.StreamReader) -> bytes:
@@ -138,9 +138,9 @@ async def test_a_caller_who_does_not_read_is_ended(tmp_path: Path, callers: Call
 
 def _ended(reason: str) -> float:
     """Return how many callers were refused for a reason."""
-    told = metrics.exposition().decode()
-    found = re.search(rf'santral_callers_refused_total{{reason="{reason}"}} ([\d.]+)', told)
-    return float(found[1]) if found else 0.0
+    exposition = metrics.exposition().decode()
+    match = re.search(rf'santral_callers_refused_total{{reason="{reason}"}} ([\d.]+)', exposition)
+    return float(match[1]) if match else 0.0
 
 
 @pytest.mark.parametrize(
@@ -220,8 +220,8 @@ async def test_callers_without_proof_hold_no_more_than_the_limit_together(
             b"POST /v1/hooks/whatsapp/default HTTP/1.1\r\nHost: x\r\nX-Hub-Signature-256: sha256=0\r\n"
             b"Content-Length: 2000000\r\n\r\n"
         )
-        held = [await callers.open(door, head + b"x" * 1_900_000) for _ in range(4)]
-        ends = [await _status(reader) for reader, _ in held]
+        bodies = [await callers.open(door, head + b"x" * 1_900_000) for _ in range(4)]
+        ends = [await _status(reader) for reader, _ in bodies]
         assert sorted(ends) == [408, 503, 503, 503], "one fits, and it ends by its silence"
         reader, _ = await callers.open(door, head + b"x" * 2_000_000)
         async with asyncio.timeout(10):
@@ -251,8 +251,8 @@ async def test_an_early_answer_is_read_by_a_caller_who_still_sends(tmp_path: Pat
         httpx2.AsyncClient(base_url=door, timeout=20) as client,
     ):
         for _ in range(3):
-            told = await client.post("/v1/messages", content=b"x" * 5_000_000)
-            assert (told.status_code, told.json()["code"]) == (401, "token.missing")
+            answer = await client.post("/v1/messages", content=b"x" * 5_000_000)
+            assert (answer.status_code, answer.json()["code"]) == (401, "token.missing")
 
 
 @contextlib.asynccontextmanager
@@ -357,38 +357,41 @@ def test_a_rate_lets_a_burst_through_and_then_one_at_a_time() -> None:
 
 
 def test_who_calls_is_told_by_trusted_proxies_alone() -> None:
-    none, one = Guard(Limits()), Guard(Limits(trusted_proxies=("10.0.0.0/8", "::1")))
+    none, proxied = Guard(Limits()), Guard(Limits(trusted_proxies=("10.0.0.0/8", "::1")))
     spoofed = ["203.0.113.9", "1.1.1.1, 10.0.0.7"]
     assert none.address("198.51.100.1", spoofed) == "198.51.100.1"
-    assert one.address("198.51.100.1", spoofed) == "198.51.100.1", "no proxy of ours"
-    assert one.address("10.0.0.1", spoofed) == "1.1.1.1", "the last that is no proxy of ours"
-    assert one.address("10.0.0.1", []) == "10.0.0.1"
-    assert one.address("10.0.0.1", ["nonsense"]) == "nonsense"
+    assert proxied.address("198.51.100.1", spoofed) == "198.51.100.1", "no proxy of ours"
+    assert proxied.address("10.0.0.1", spoofed) == "1.1.1.1", "the last that is no proxy of ours"
+    assert proxied.address("10.0.0.1", []) == "10.0.0.1"
+    assert proxied.address("10.0.0.1", ["nonsense"]) == "nonsense"
     with pytest.raises(ConfigError, match="trusted_proxies"):
         Guard(Limits(trusted_proxies=("10.0.0.999",)))
     assert (
         network_of("2001:db8:1:2:3::4") == network_of("2001:db8:1:2:ffff::") == "2001:db8:1:2::/64"
     )
     assert network_of("::ffff:203.0.113.9") == "203.0.113.9"
-    bracketed = one.address("10.0.0.1", ["[2001:db8:1:2::4]:4711"])
+    bracketed = proxied.address("10.0.0.1", ["[2001:db8:1:2::4]:4711"])
     assert bracketed == network_of("2001:db8:1:2::4")
-    assert one.address("10.0.0.1", ["203.0.113.9:1", "10.0.0.7:2"]) == "203.0.113.9"
+    assert proxied.address("10.0.0.1", ["203.0.113.9:1", "10.0.0.7:2"]) == "203.0.113.9"
 
 
 def test_limits_are_written_as_every_other_setting(tmp_path: Path) -> None:
     file = tmp_path / "santral.toml"
     file.write_text('[limits]\nheader_time = "2m"\ntrusted_proxies = ["10.0.0.0/8"]\n')
     environ = {"SANTRAL_LIMITS__CHAT_SESSIONS": "7"}
-    made = load(file, environ).limits
-    assert (made.header_time, made.chat_sessions) == (timedelta(minutes=2), 7)
+    limits = load(file, environ).limits
+    assert (limits.header_time, limits.chat_sessions) == (timedelta(minutes=2), 7)
     listed = load(None, {"SANTRAL_LIMITS__TRUSTED_PROXIES": "10.0.0.1, ::1"}).limits
-    assert (made.trusted_proxies, listed.trusted_proxies) == (("10.0.0.0/8",), ("10.0.0.1", "::1"))
+    assert (limits.trusted_proxies, listed.trusted_proxies) == (
+        ("10.0.0.0/8",),
+        ("10.0.0.1", "::1"),
+    )
     for wrong in ({"CHAT_SESSIONS": "0"}, {"TRUSTED_PROXIES": "proxy"}, {"HEADER_TIME": "soon"}):
         with pytest.raises(ConfigError):
             load(None, {f"SANTRAL_LIMITS__{k}": v for k, v in wrong.items()})
 
 
 def test_operations_has_a_row_for_every_limit() -> None:
-    told = (ROOT / "docs" / "operations.md").read_text()
+    page = (ROOT / "docs" / "operations.md").read_text()
     for name, default, sentence in rows():
-        assert f"| `{name}` | {default} | {sentence} |" in told
+        assert f"| `{name}` | {default} | {sentence} |" in page

@@ -72,8 +72,8 @@ async def client(visitors: Visitors) -> AsyncIterator[httpx2.AsyncClient]:
     headers = {"Accept-Language": "tr-TR,tr;q=0.9,en;q=0.8"}
     async with httpx2.AsyncClient(
         transport=transport, base_url="http://door", headers=headers
-    ) as made:
-        yield made
+    ) as browser:
+        yield browser
 
 
 async def send(client: httpx2.AsyncClient, query: str = "", **fields: str) -> httpx2.Response:
@@ -92,14 +92,14 @@ async def send(client: httpx2.AsyncClient, query: str = "", **fields: str) -> ht
 
 def typed(page: str) -> str:
     """Return the text that stands in the form's large field."""
-    found = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", page, re.DOTALL)
-    return unescape(found[1]) if found else ""
+    match = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", page, re.DOTALL)
+    return unescape(match[1]) if match else ""
 
 
 def stamp_of(page: str) -> str:
     """Return the stamp that a page bears."""
-    found = re.search(r'name="stamp" value="([^"]*)"', page)
-    return found[1] if found else ""
+    match = re.search(r'name="stamp" value="([^"]*)"', page)
+    return match[1] if match else ""
 
 
 async def test_a_form_is_taken_and_the_receipt_says_what_comes_next(
@@ -130,8 +130,8 @@ async def test_a_form_is_taken_and_the_receipt_says_what_comes_next(
 async def test_what_can_not_be_taken_is_shown_again_with_all_that_was_typed(
     client: httpx2.AsyncClient, visitors: Visitors, fields: dict[str, str], says: str
 ) -> None:
-    kept = {"name": "Ayşe & Can", "subject": "Fatura"}
-    answer = await send(client, **kept, **fields)
+    entries = {"name": "Ayşe & Can", "subject": "Fatura"}
+    answer = await send(client, **entries, **fields)
     assert answer.status_code == 400
     assert says in unescape(answer.text)
     assert typed(answer.text) == WORDS
@@ -139,7 +139,7 @@ async def test_what_can_not_be_taken_is_shown_again_with_all_that_was_typed(
     assert visitors.taken == []
     # What the person then sends is taken, whatever it was.
     mended = {"email": "ayse@ornek.example", "phone": "", "stamp": stamp_of(answer.text)}
-    again = await send(client, **kept, **(fields | mended))
+    again = await send(client, **entries, **(fields | mended))
     assert again.status_code == 200
     assert visitors.taken == [WORDS]
 

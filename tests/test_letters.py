@@ -95,8 +95,8 @@ def test_other_languages_and_right_turkish_stay_as_they_are(text: str) -> None:
 
 def test_only_the_lines_that_were_misread_change() -> None:
     text = "Şikâyetim aşağıda, yanıtınızı bekliyorum.\nSipariþim gelmedi, lütfen ilgilenin.\nÞór Guðjónsson"
-    wanted = text.replace("Sipariþim", "Siparişim")
-    assert repair_mojibake(text) == wanted
+    expected = text.replace("Sipariþim", "Siparişim")
+    assert repair_mojibake(text) == expected
 
 
 def test_emoji_and_quotation_marks_are_read_again_with_the_words() -> None:
@@ -115,7 +115,7 @@ def test_repairing_twice_is_repairing_once(text: str) -> None:
 def test_every_text_of_a_message_is_composed() -> None:
     loose = unicodedata.normalize("NFD", "İğne Şişli")
     person = Party(name=loose)
-    made = repair_letters(
+    repaired = repair_letters(
         message(
             loose,
             sender=person,
@@ -137,23 +137,23 @@ def test_every_text_of_a_message_is_composed() -> None:
             ),
         )
     )
-    assert made.call is not None
-    (turn,) = made.call.turns
+    assert repaired.call is not None
+    (turn,) = repaired.call.turns
     assert [turn.text[a:b] for a, b in turn.unsure] == ["kim"]
-    assert made.subject == "İğne Şişli i"
-    raw = msgspec.json.encode(made).decode()
+    assert repaired.subject == "İğne Şişli i"
+    raw = msgspec.json.encode(repaired).decode()
     assert unicodedata.is_normalized("NFC", raw)
     assert "\u0307" not in raw
-    assert made.repaired == ()
+    assert repaired.repaired == ()
 
 
 def test_a_repaired_message_says_so_and_keeps_what_came() -> None:
     typed = "Sipariþim gelmedi, lütfen ilgilenin, þikâyet edeceðim"
-    made = repair_letters(message(typed, subject="Þikâyet", sender=Party(name="Ayþe Yýldýz")))
-    assert made.text == "Siparişim gelmedi, lütfen ilgilenin, şikâyet edeceğim"
-    assert (made.subject, made.sender.name) == ("Şikâyet", "Ayşe Yıldız")
-    assert (made.full_text, made.repaired) == (typed, ("text.mojibake",))
-    assert repair_letters(made) == made
+    repaired = repair_letters(message(typed, subject="Þikâyet", sender=Party(name="Ayþe Yýldýz")))
+    assert repaired.text == "Siparişim gelmedi, lütfen ilgilenin, şikâyet edeceğim"
+    assert (repaired.subject, repaired.sender.name) == ("Şikâyet", "Ayşe Yıldız")
+    assert (repaired.full_text, repaired.repaired) == (typed, ("text.mojibake",))
+    assert repair_letters(repaired) == repaired
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ async def test_what_intake_publishes_and_a_trial_shows_is_composed(tmp_path: Pat
 def test_a_thousand_names_cost_no_more_than_they_would_alone() -> None:
     """The language of their message is looked at once, not for each of them."""
     names = tuple(Party(name=f"Ayþe Yýldýz {number}") for number in range(1000))
-    made = message("Sayýn yetkili, sipariþim hala gelmedi. " * 100, recipients=names)
+    crowded = message("Sayýn yetkili, sipariþim hala gelmedi. " * 100, recipients=names)
     began = time.process_time()
-    assert repair_letters(made).recipients[-1].name == "Ayşe Yıldız 999"
+    assert repair_letters(crowded).recipients[-1].name == "Ayşe Yıldız 999"
     assert time.process_time() - began < MAX_SECONDS

@@ -35,9 +35,9 @@ def test_what_was_sent_before_a_restart_is_there_after_it(home: Path) -> None:
     access = Path(home / "var" / "access.json")
     assert stat.S_IMODE(access.stat().st_mode) == 0o600
     assert set(first.access["tokens"]) == {"door", "desk", "console"}
-    told = (home / "up.log").read_text()
-    assert first.access["tokens"]["console"] not in told, "no log opens the console for good"
-    (link,) = re.findall(r"http://\S+/\?token=\S+", told)
+    log = (home / "up.log").read_text()
+    assert first.access["tokens"]["console"] not in log, "no log opens the console for good"
+    (link,) = re.findall(r"http://\S+/\?token=\S+", log)
     for cookie in (True, False):
         answer = httpx2.get(link)
         assert (answer.status_code, "set-cookie" in answer.headers) == (303, cookie), "once"
@@ -100,8 +100,8 @@ def test_the_demo_plays_through_the_doors_and_shows_an_incident(tmp_path: Path) 
 
 
 def _announced(home: Path) -> str:
-    told = (home / "up.log").read_text()
-    return told if "an incident is open: " in told else ""
+    log = (home / "up.log").read_text()
+    return log if "an incident is open: " in log else ""
 
 
 def _runs(pid: int) -> bool:

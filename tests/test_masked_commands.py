@@ -53,9 +53,9 @@ def here(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _shown(told: "subprocess.CompletedProcess[str]") -> list[str]:
-    assert told.returncode == 0, told.stderr
-    return [n for n in (IDENTITY, IBAN) if n in told.stdout + told.stderr]
+def _shown(result: "subprocess.CompletedProcess[str]") -> list[str]:
+    assert result.returncode == 0, result.stderr
+    return [n for n in (IDENTITY, IBAN) if n in result.stdout + result.stderr]
 
 
 @pytest.mark.slow
@@ -82,14 +82,14 @@ def test_a_command_shows_personal_numbers_only_with_the_right_to_them(
 
 
 def test_tap_masks_the_records_that_it_prints(kafka: Settings, tmp_path: Path) -> None:
-    made = message(f"Numaram {IDENTITY}", native_id=IDENTITY)
-    _write(kafka, topics.MESSAGES.name, [envelope.encode(made).decode(), f"no JSON {IDENTITY}"])
+    original = message(f"Numaram {IDENTITY}", native_id=IDENTITY)
+    _write(kafka, topics.MESSAGES.name, [envelope.encode(original).decode(), f"no JSON {IDENTITY}"])
     environ = {"SANTRAL_KAFKA__BOOTSTRAP": kafka.kafka.bootstrap}
     words = ["tap", "messages", "--until-now"]
     masked = run(tmp_path, *words, **environ)
     assert _shown(masked) == []
     first = json.loads(masked.stdout.splitlines()[0])
-    assert (first["id"], first["text"]) == (made.id, "Numaram ********146")
+    assert (first["id"], first["text"]) == (original.id, "Numaram ********146")
     right = run(tmp_path, *words, "--personal", SANTRAL_TOKENS__PERSONAL="p" * 32, **environ)
     assert _shown(right) == [IDENTITY]
 
@@ -110,10 +110,10 @@ def test_a_log_line_masks_what_a_stranger_wrote(capfd: pytest.CaptureFixture[str
         raise ValueError(f"bad value {IBAN}")
     except ValueError:
         log.get("x").exception("hook.bug", text=f"TC {IDENTITY}", at={"value": IDENTITY})
-    told = json.loads(capfd.readouterr().err)
-    assert told["event"] == "hook.bug"
-    assert IDENTITY not in str(told)
-    assert IBAN not in str(told)
+    event = json.loads(capfd.readouterr().err)
+    assert event["event"] == "hook.bug"
+    assert IDENTITY not in str(event)
+    assert IBAN not in str(event)
 
 
 @pytest.mark.slow

@@ -93,7 +93,7 @@ def test_a_masked_text_is_not_masked_further() -> None:
 
 def test_a_message_is_masked_in_each_of_its_fields_and_keeps_its_ids() -> None:
     named = Party(name=f"Ada {IDENTITY}", handles=(Handle(kind="customer_no", value=IDENTITY),))
-    made = message(
+    original = message(
         CARD,
         subject=IBAN,
         sender=named,
@@ -112,18 +112,18 @@ def test_a_message_is_masked_in_each_of_its_fields_and_keeps_its_ids() -> None:
         ),
         thread=(f"<{IDENTITY}@ornek.example>",),
     )
-    masked = mask_message(made)
-    told = msgspec.json.encode(masked).decode()
+    masked = mask_message(original)
+    encoded = msgspec.json.encode(masked).decode()
     for number in (IDENTITY, CARD, IBAN):
-        assert number not in told
-    assert (masked.id, masked.conversation) == (made.id, made.conversation)
+        assert number not in encoded
+    assert (masked.id, masked.conversation) == (original.id, original.conversation)
     assert masked.attachments[0].sha256 == "1" * 64
-    assert json.loads(mask_json(msgspec.json.encode(made))) == json.loads(told)
+    assert json.loads(mask_json(msgspec.json.encode(original))) == json.loads(encoded)
 
 
 def decision(**more: Any) -> Decision:
     """Return a decision."""
-    told = {
+    fields = {
         "message": "m",
         "brand": "b",
         "channel": "api",
@@ -133,16 +133,16 @@ def decision(**more: Any) -> Decision:
         "action": "queue",
         "decided_at": NOW,
     }
-    return Decision(**(told | more))
+    return Decision(**(fields | more))
 
 
 def test_a_quotation_that_cuts_through_a_number_shows_none_of_it() -> None:
-    made = message(f"numaram {IDENTITY} iade")
-    whole = decided_text(made)
-    start = whole.index(IDENTITY)
-    evidence = Evidence(start=0, end=start + 7, text=whole[: start + 7])
+    original = message(f"numaram {IDENTITY} iade")
+    text = decided_text(original)
+    start = text.index(IDENTITY)
+    evidence = Evidence(start=0, end=start + 7, text=text[: start + 7])
     reason = Reason(kind="rule", id="r", version="1", evidence=(evidence,), text_tr=IDENTITY)
-    masked = mask_decision(decision(reasons=(reason,)), made)
+    masked = mask_decision(decision(reasons=(reason,)), original)
     assert masked.reasons[0].evidence[0].text == "numaram *******"
     assert masked.reasons[0].text_tr == "********146"
 
@@ -155,5 +155,5 @@ def test_what_only_the_decision_knows_to_be_personal_is_masked_too() -> None:
 
 
 def test_what_has_no_number_is_the_same_record() -> None:
-    made = MessageOut(message=message("Kargom nerede"), decision=None, outcomes=())
-    assert mask_record(made) is made
+    answer = MessageOut(message=message("Kargom nerede"), decision=None, outcomes=())
+    assert mask_record(answer) is answer

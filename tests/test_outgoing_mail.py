@@ -47,13 +47,13 @@ REPLY = Reply(
 
 def _interpreters() -> dict[str, str]:
     """Return the interpreters of this machine by version; that of the tests is one of them."""
-    found = {"{}.{}".format(*sys.version_info[:2]): sys.executable}
+    interpreters = {"{}.{}".format(*sys.version_info[:2]): sys.executable}
     for version in VERSIONS:
-        known = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
-        program = str(known[-1]) if known else shutil.which(f"python{version}")
+        installed = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
+        program = str(installed[-1]) if installed else shutil.which(f"python{version}")
         if program:
-            found.setdefault(version, program)
-    return found
+            interpreters.setdefault(version, program)
+    return interpreters
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -178,10 +178,10 @@ class _Sink:
 
 @pytest.fixture
 def sink() -> Iterator[tuple[_Sink, int]]:
-    made, port = _Sink(), free_port()
-    controller = Controller(made, hostname="127.0.0.1", port=port)
+    receiver, port = _Sink(), free_port()
+    controller = Controller(receiver, hostname="127.0.0.1", port=port)
     controller.start()
-    yield made, port
+    yield receiver, port
     controller.stop()
 
 
@@ -203,9 +203,9 @@ async def test_a_subject_within_a_subject_arrives_as_words(sink: tuple[_Sink, in
     assert "Reply-To" not in parsed
     assert parsed.get_content_type() == "text/plain"
     assert parsed.get_content().splitlines() == ["Merhaba", ".", "son"]
-    for place in ADDRESSES[3:]:
+    for address in ADDRESSES[3:]:
         with pytest.raises(Rejected):
             await ReplyEmail().send(
-                msgspec.structs.replace(reply, reply_to=place or "@"), account, b"k"
+                msgspec.structs.replace(reply, reply_to=address or "@"), account, b"k"
             )
     assert len(server.took) == 1

@@ -28,8 +28,8 @@ CONTEXT = Context(brand="default", settings=Account(brand="yan"), signing_key=b"
 @pytest.fixture(scope="module")
 async def pool() -> AsyncIterator[ParserPool]:
     """Two processes that have the poisoned channel, with tight limits."""
-    async with ParserPool(QUICK, COMMAND) as made:
-        yield made
+    async with ParserPool(QUICK, COMMAND) as processes:
+        yield processes
 
 
 def delivery(text: str) -> Delivery:
@@ -41,17 +41,17 @@ async def parse(pool: ParserPool, text: str) -> Parsed:
 
 
 async def test_a_message_and_its_files_come_back_whole(pool: ParserPool) -> None:
-    made = await parse(pool, "siparişim nerede filed")
-    assert made.message.text == "siparişim nerede filed"
-    assert (made.message.brand, made.message.position) == ("yan", "p")
-    assert made.message.received_at == NOW
-    assert made.files == ("siparişim nerede filed".encode(),)
+    parsed = await parse(pool, "siparişim nerede filed")
+    assert parsed.message.text == "siparişim nerede filed"
+    assert (parsed.message.brand, parsed.message.position) == ("yan", "p")
+    assert parsed.message.received_at == NOW
+    assert parsed.files == ("siparişim nerede filed".encode(),)
 
 
 async def test_letters_are_put_in_order_away_from_the_event_loop(pool: ParserPool) -> None:
-    made = await parse(pool, "Sayýn yetkili, sipariþim hala gelmedi, lütfen yardým edin filed")
-    assert made.message.text.startswith("Sayın yetkili, siparişim hala gelmedi")
-    assert "text.mojibake" in made.message.repaired
+    parsed = await parse(pool, "Sayýn yetkili, sipariþim hala gelmedi, lütfen yardým edin filed")
+    assert parsed.message.text.startswith("Sayın yetkili, siparişim hala gelmedi")
+    assert "text.mojibake" in parsed.message.repaired
 
 
 @pytest.mark.parametrize(
@@ -81,16 +81,16 @@ async def test_what_a_parser_does_costs_one_delivery(
 
 async def test_others_are_parsed_while_one_loops(pool: ParserPool) -> None:
     looping = asyncio.create_task(parse(pool, "loops"))
-    made = await asyncio.gather(*(parse(pool, f"good {n}") for n in range(20)))
-    assert [m.message.text for m in made] == [f"good {n}" for n in range(20)]
+    results = await asyncio.gather(*(parse(pool, f"good {n}") for n in range(20)))
+    assert [m.message.text for m in results] == [f"good {n}" for n in range(20)]
     assert not looping.done()
     with pytest.raises(Rejected, match=r"parser\.limit"):
         await looping
 
 
 async def test_a_parser_that_waits_for_ever_is_given_up() -> None:
-    one = Parsers(processes=1, cpu=timedelta(milliseconds=100), memory_mb=64)
-    async with ParserPool(one, COMMAND) as pool:
+    settings = Parsers(processes=1, cpu=timedelta(milliseconds=100), memory_mb=64)
+    async with ParserPool(settings, COMMAND) as pool:
         with pytest.raises(Rejected, match=r"parser\.limit"):
             await parse(pool, "waits")
 
@@ -112,16 +112,16 @@ async def test_a_cancelled_caller_leaves_no_answer_to_the_next_one(pool: ParserP
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    made = await asyncio.gather(*(parse(pool, f"good {n}") for n in range(4)))
-    assert [m.message.text for m in made] == [f"good {n}" for n in range(4)]
+    results = await asyncio.gather(*(parse(pool, f"good {n}") for n in range(4)))
+    assert [m.message.text for m in results] == [f"good {n}" for n in range(4)]
 
 
 async def test_an_unreadable_mail_still_has_its_headers(pool: ParserPool) -> None:
     raw = b"From: Ada <ada@musteri.example>\r\nSubject: Fatura\r\n\r\nloops"
     mail = Delivery(raw=raw, account="destek", received_at=NOW)
-    made = await pool.parse_unreadable(Poison("email"), mail, CONTEXT)
-    assert made.message.subject == "Fatura"
-    assert made.message.repaired == ("unreadable",)
+    parsed = await pool.parse_unreadable(Poison("email"), mail, CONTEXT)
+    assert parsed.message.subject == "Fatura"
+    assert parsed.message.repaired == ("unreadable",)
 
 
 async def test_every_channels_account_reaches_the_process() -> None:

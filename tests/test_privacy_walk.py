@@ -66,7 +66,7 @@ def everywhere(native: str, **more: Any) -> Any:
         name=f"Ada {IDENTITY}",
         handles=(Handle(kind="customer_no", value=IDENTITY), Handle(kind="handle", value=CARD)),
     )
-    told = {
+    fields = {
         "subject": SAID,
         "full_text": f"{SAID}\n> {SAID}",
         "sender": named,
@@ -80,7 +80,7 @@ def everywhere(native: str, **more: Any) -> Any:
         "call": Call(turns=(Turn(speaker=IDENTITY, role="customer", start=0, end=1, text=SAID),)),
         "accepted_by": token_name(TOKENS.door),
     }
-    return message(SAID, native=native, root=native, **(told | more))
+    return message(SAID, native=native, root=native, **(fields | more))
 
 
 DECIDED, UNDECIDED = everywhere("1"), everywhere("2")
@@ -114,7 +114,7 @@ def records() -> list[tuple[str, Record]]:
         moved=decided.item,
         to="legal",
     )
-    found = Incident(
+    incident = Incident(
         id=INCIDENT,
         brand="default",
         status="opened",
@@ -145,7 +145,7 @@ def records() -> list[tuple[str, Record]]:
         (topics.MESSAGES.name, BOUNCED),
         (topics.DECISIONS.name, decided.decision),
         (topics.OUTCOMES.name, moved),
-        (topics.INCIDENTS.name, found),
+        (topics.INCIDENTS.name, incident),
         (topics.LINKS.name, link),
     ]
 
@@ -214,16 +214,16 @@ async def waiting(api: Any) -> str:
 async def client(console: Starlette) -> AsyncIterator[httpx2.AsyncClient]:
     """A browser that is signed in, with the console's token for the API."""
     transport = httpx2.ASGITransport(app=console, raise_app_exceptions=False)
-    async with httpx2.AsyncClient(transport=transport, base_url="http://console") as made:
-        signed = await made.get("/", params={"token": TOKENS.console})
+    async with httpx2.AsyncClient(transport=transport, base_url="http://console") as browser:
+        signed = await browser.get("/", params={"token": TOKENS.console})
         assert signed.status_code == 303
-        yield made
+        yield browser
 
 
 def numbers_in(answer: httpx2.Response) -> list[str]:
     """Return the personal numbers that an answer has in the clear, however they are separated."""
-    told = answer.text + str(answer.headers)
-    joined = re.sub(r"[^0-9A-Za-z]", "", told).upper()
+    text = answer.text + str(answer.headers)
+    joined = re.sub(r"[^0-9A-Za-z]", "", text).upper()
     return [n for n in (IDENTITY, CARD, IBAN) if n in joined]
 
 
@@ -260,7 +260,7 @@ def _paths(route: BaseRoute, department: str) -> list[str]:
         return []
     assert isinstance(route, Route)
     ids = [INCIDENT] if "/incidents/" in route.path else [DECIDED.id, UNDECIDED.id, BOUNCED.id]
-    known = {
+    values = {
         "id": ids,
         "department": [department],
         "item": [DECIDED.id],
@@ -280,8 +280,8 @@ def _paths(route: BaseRoute, department: str) -> list[str]:
     }
     paths = [route.path]
     for name in re.findall(r"{(\w+)}", route.path):
-        assert name in known, f"{route.path}: give the path parameter {name!r} a value here"
-        paths = [p.replace(f"{{{name}}}", value) for p in paths for value in known[name]]
+        assert name in values, f"{route.path}: give the path parameter {name!r} a value here"
+        paths = [p.replace(f"{{{name}}}", value) for p in paths for value in values[name]]
     return paths
 
 
@@ -308,8 +308,8 @@ async def test_no_route_answers_with_a_personal_number(
                 walked += 1
     assert walked > 50
     for query in ("/messages?q=ada", "/messages?q=TC", "/messages?q=kart"):
-        found = await client.get(query)
-        assert numbers_in(found) == []
+        response = await client.get(query)
+        assert numbers_in(response) == []
 
 
 async def test_a_search_for_a_reference_goes_straight_to_its_message_and_for_a_beginning_nowhere(
@@ -341,8 +341,8 @@ async def test_a_claimed_item_is_masked_without_the_personal_token_and_a_look_is
     wrong = await client.post(path, headers=head | {PERSONAL_HEADER: "x"}, json=body)
     assert (wrong.status_code, wrong.json()["code"]) == (401, "token.wrong")
     assert not [r for r in api.desk.publisher.records if r.kind == "revealed"]
-    seen = await client.post(path, headers=head | {PERSONAL_HEADER: TOKENS.personal}, json=body)
-    assert seen.json()["items"][0]["messages"][0]["text"] == SAID
+    revealed = await client.post(path, headers=head | {PERSONAL_HEADER: TOKENS.personal}, json=body)
+    assert revealed.json()["items"][0]["messages"][0]["text"] == SAID
     (look,) = [r for r in api.desk.publisher.records if r.kind == "revealed"]
     assert (look.agent, look.messages) == ("ayse", (DECIDED.id,))
 
@@ -359,16 +359,16 @@ async def test_a_page_shows_the_numbers_of_an_item_only_with_the_token_and_recor
     assert numbers_in(await client.post(base, data=form | {"token": "wrong"})) == []
     shown = await client.post(base, data=form | {"token": TOKENS.personal})
     assert set(numbers_in(shown)) == {IDENTITY, CARD, IBAN}
-    kept = [r for r in api.desk.publisher.records if r.kind == "revealed"]
-    assert [(r.agent, r.item) for r in kept] == [("admin", DECIDED.id)]
+    records_kept = [r for r in api.desk.publisher.records if r.kind == "revealed"]
+    assert [(r.agent, r.item) for r in records_kept] == [("admin", DECIDED.id)]
 
 
 async def test_a_door_token_reads_how_far_its_own_message_is_and_no_word(
     client: httpx2.AsyncClient, recorded: Engine
 ) -> None:
     head = {"Authorization": f"Bearer {TOKENS.door}"}
-    told = (await client.get(f"/v1/messages/{DECIDED.id}", headers=head)).json()
-    assert told == {
+    receipt = (await client.get(f"/v1/messages/{DECIDED.id}", headers=head)).json()
+    assert receipt == {
         "id": DECIDED.id,
         "conversation": DECIDED.conversation,
         "brand": "default",
@@ -393,8 +393,8 @@ async def test_the_whole_message_is_read_with_the_personal_token_and_that_is_rec
     client: httpx2.AsyncClient, api: Any
 ) -> None:
     head = {"Authorization": f"Bearer {TOKENS.console}", PERSONAL_HEADER: TOKENS.personal}
-    told = (await client.get(f"/v1/messages/{DECIDED.id}", headers=head)).json()
-    assert told["message"]["text"] == SAID
+    answer = (await client.get(f"/v1/messages/{DECIDED.id}", headers=head)).json()
+    assert answer["message"]["text"] == SAID
     (look,) = api.desk.publisher.records
     assert (look.kind, look.agent, look.item) == ("revealed", "token:console", DECIDED.id)
 

@@ -64,12 +64,12 @@ def test_the_whole_personal_number_finds_its_message_and_no_beginning_does(
 
 def test_no_digit_of_a_personal_number_is_in_the_index(engine: Engine) -> None:
     named = Party(name=f"Ada {IDENTITY}", handles=(Handle(kind="customer_no", value=CARD),))
-    made = message(f"a {IDENTITY} b {CARD} c {IBAN}", subject=IBAN, sender=named)
-    words = words_of(made, CARD, KEY)
+    original = message(f"a {IDENTITY} b {CARD} c {IBAN}", subject=IBAN, sender=named)
+    words = words_of(original, CARD, KEY)
     for number in (IDENTITY, CARD, IBAN):
-        for at in range(len(number) - 5):
-            assert number[at : at + 6].lower() not in words
-    assert "zqp" not in words_of(made, CARD, b""), "without a key no number is hashed"
+        for index in range(len(number) - 5):
+            assert number[index : index + 6].lower() not in words
+    assert "zqp" not in words_of(original, CARD, b""), "without a key no number is hashed"
 
 
 PHONES = [
@@ -130,10 +130,10 @@ def sqlite_store(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A store with one message."""
     url = f"sqlite:///{tmp_path_factory.mktemp('store')}/s.db"
     store.migrate(url, MIGRATIONS)
-    made = store.engine(url)
-    record(made, message(f"selam 0532 111 22 33 {IDENTITY}"))
-    yield made
-    made.dispose()
+    engine = store.engine(url)
+    record(engine, message(f"selam 0532 111 22 33 {IDENTITY}"))
+    yield engine
+    engine.dispose()
 
 
 def _migrate(engine: Engine, revision: str, *, down: bool = False) -> None:
@@ -147,8 +147,8 @@ def _migrate(engine: Engine, revision: str, *, down: bool = False) -> None:
 def test_an_older_store_is_indexed_again_without_its_numbers(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = [message(f"Numaram {IDENTITY}", native=str(n)) for n in range(7)]
-    record(engine, *made)
+    originals = [message(f"Numaram {IDENTITY}", native=str(n)) for n in range(7)]
+    record(engine, *originals)
     _migrate(engine, "0002", down=True)
     with engine.begin() as connection:
         connection.execute(text("DELETE FROM messages_text"))
@@ -172,14 +172,14 @@ def test_an_older_store_is_indexed_again_without_its_numbers(
             if rebuild.pending:
                 rebuild.step()
     assert not any(r.pending for r in rebuilds)
-    assert sorted(found(engine, IDENTITY)) == sorted(m.id for m in made)
+    assert sorted(found(engine, IDENTITY)) == sorted(m.id for m in originals)
     assert len(found(engine, "numaram")) == 7
     assert found(engine, IDENTITY[:9]) == []
 
 
 def test_a_new_key_has_every_message_indexed_again(engine: Engine) -> None:
-    made = message(f"Numaram {IDENTITY}")
-    record(engine, made)
+    original = message(f"Numaram {IDENTITY}")
+    record(engine, original)
     other = b"o" * 32
     for key in (KEY, other):
         rebuild = Rebuild(engine, key, copy_rows)
@@ -187,7 +187,7 @@ def test_a_new_key_has_every_message_indexed_again(engine: Engine) -> None:
         assert rebuild.pending
         while rebuild.pending:
             rebuild.step()
-    assert found(engine, IDENTITY, key=other) == [made.id]
+    assert found(engine, IDENTITY, key=other) == [original.id]
     assert found(engine, IDENTITY) == []
     again = Rebuild(engine, other, copy_rows)
     again.begin()

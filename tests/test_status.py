@@ -19,14 +19,14 @@ def test_what_is_down_costs_its_own_figures_alone(tmp_path: Path) -> None:
         "SANTRAL_CONSOLE__DOOR_URL": f"http://{away}",
         "SANTRAL_DOOR__DESK_URL": f"http://{away}",
     }
-    told = run(tmp_path, "status", "--json", **addresses)
-    assert told.returncode == 1, told.stderr
-    seen = json.loads(told.stdout)
-    assert seen["parts"]["store"]["trouble"] == ""
-    assert seen["parts"]["kafka"] == {"address": away, "trouble": "does not answer"}
-    assert seen["unaccounted"] is None
-    assert seen["waiting"] == {}
-    assert any(finding.startswith("redis: ") for finding in seen["findings"])
+    result = run(tmp_path, "status", "--json", **addresses)
+    assert result.returncode == 1, result.stderr
+    status = json.loads(result.stdout)
+    assert status["parts"]["store"]["trouble"] == ""
+    assert status["parts"]["kafka"] == {"address": away, "trouble": "does not answer"}
+    assert status["unaccounted"] is None
+    assert status["waiting"] == {}
+    assert any(finding.startswith("redis: ") for finding in status["findings"])
     words = run(tmp_path, "status", **addresses)
     assert words.returncode == 1
     assert "unaccounted unknown" in words.stdout

@@ -34,13 +34,13 @@ def _write(settings: Settings, topic: str, values: Sequence[str], *, commit: boo
 
 
 def _until_now(settings: Settings, *topics: str, count: int | None = None) -> list[str]:
-    found: list[str] = []
+    values: list[str] = []
 
     def read() -> None:
         tap(
             settings.kafka,
             topics,
-            lambda _, value: found.append(value.decode()),
+            lambda _, value: values.append(value.decode()),
             until_now=True,
             count=count,
         )
@@ -48,8 +48,8 @@ def _until_now(settings: Settings, *topics: str, count: int | None = None) -> li
     reading = threading.Thread(target=read, daemon=True)
     reading.start()
     reading.join(30)
-    assert not reading.is_alive(), f"it does not end, after {found}"
-    return found
+    assert not reading.is_alive(), f"it does not end, after {values}"
+    return values
 
 
 def test_it_ends_at_the_end_that_there_is_when_it_begins(kafka: Settings) -> None:

@@ -50,27 +50,27 @@ def test_short_equal_and_missing_keys_are_refused(
     tmp_path: Path, environ: dict[str, str], says: str
 ) -> None:
     assert _check(tmp_path).exit_code == 0
-    told = _check(tmp_path, **environ)
-    assert told.exit_code == 2
-    assert says in told.output
-    assert GOOD["SANTRAL_TOKENS__DOOR"] not in told.output
+    result = _check(tmp_path, **environ)
+    assert result.exit_code == 2
+    assert says in result.output
+    assert GOOD["SANTRAL_TOKENS__DOOR"] not in result.output
 
 
 @pytest.mark.parametrize("stage", ["ingest", "console", "workers"])
 def test_a_stage_does_not_start_with_a_weak_token(tmp_path: Path, stage: str) -> None:
     environ = {"SANTRAL_HOME": str(tmp_path), "SANTRAL_KAFKA__BOOTSTRAP": "127.0.0.1:9", **GOOD}
-    told = CliRunner().invoke(main, [stage], env={**environ, "SANTRAL_TOKENS__CONSOLE": "kisa"})
-    assert told.exit_code == 2
-    assert "console has 4 characters" in told.output
-    told = CliRunner().invoke(main, [stage], env={**environ, "SANTRAL_TOKENS__SIGNING": ""})
-    assert told.exit_code == 2
+    result = CliRunner().invoke(main, [stage], env={**environ, "SANTRAL_TOKENS__CONSOLE": "kisa"})
+    assert result.exit_code == 2
+    assert "console has 4 characters" in result.output
+    result = CliRunner().invoke(main, [stage], env={**environ, "SANTRAL_TOKENS__SIGNING": ""})
+    assert result.exit_code == 2
 
 
 def test_up_starts_nothing_with_a_weak_token(tmp_path: Path) -> None:
     environ = {"SANTRAL_HOME": str(tmp_path / "var"), "SANTRAL_TOKENS__DESK": "kisa"}
-    told = CliRunner().invoke(main, ["up"], env=environ)
-    assert told.exit_code == 2
-    assert "desk has 4 characters" in told.output
+    result = CliRunner().invoke(main, ["up"], env=environ)
+    assert result.exit_code == 2
+    assert "desk has 4 characters" in result.output
     assert not (tmp_path / "var").exists()
 
 
@@ -163,11 +163,11 @@ async def test_sign_ins_are_slowed_down_and_a_right_one_is_let_in(
         (await console.post("/login", data={"token": "yanlis"}, headers=own)) for _ in range(3)
     ]
     assert [a.status_code for a in answers] == [401, 401, 401]
-    for told in (
+    for answer in (
         await console.post("/login", data={"token": "yanlis"}, headers=own),
         await console.get("/?token=yanlis"),
     ):
-        assert told.status_code == 429
-        assert int(told.headers["retry-after"]) >= 1
+        assert answer.status_code == 429
+        assert int(answer.headers["retry-after"]) >= 1
     right = await console.post("/login", data={"token": TOKENS.console}, headers=own)
     assert right.status_code == 303

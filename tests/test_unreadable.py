@@ -36,7 +36,7 @@ def test_it_has_the_identity_and_the_headers_of_a_good_parse(raw: bytes) -> None
     good, _ = message(
         raw, brand="default", account="a", received_at=NOW, mailbox="INBOX", signing_key=KEY
     )
-    made = _unreadable(raw)
+    unreadable = _unreadable(raw)
     for name in (
         "id",
         "native_id",
@@ -47,15 +47,15 @@ def test_it_has_the_identity_and_the_headers_of_a_good_parse(raw: bytes) -> None
         "subject",
         "sent_at",
     ):
-        assert getattr(made, name) == getattr(good, name), name
+        assert getattr(unreadable, name) == getattr(good, name), name
 
 
 def test_it_says_in_both_languages_that_it_could_not_be_read() -> None:
-    made = _unreadable(MAILS[0])
-    assert made.repaired == ("unreadable",)
-    assert "okunamadı" in made.text
-    assert "could not be read" in made.text
-    assert made.flags == ()
+    unreadable = _unreadable(MAILS[0])
+    assert unreadable.repaired == ("unreadable",)
+    assert "okunamadı" in unreadable.text
+    assert "could not be read" in unreadable.text
+    assert unreadable.flags == ()
 
 
 def test_an_unreadable_machines_mail_asks_for_no_answer() -> None:
@@ -65,8 +65,8 @@ def test_an_unreadable_machines_mail_asks_for_no_answer() -> None:
 
 
 def test_without_a_from_the_reply_address_is_the_sender() -> None:
-    made = _unreadable(b"From: \r\nReply-To: ayse@musteri.example\r\n\r\n")
-    assert made.sender.handle("email") == "ayse@musteri.example"
+    unreadable = _unreadable(b"From: \r\nReply-To: ayse@musteri.example\r\n\r\n")
+    assert unreadable.sender.handle("email") == "ayse@musteri.example"
 
 
 def test_headers_are_read_up_to_a_bound() -> None:

@@ -65,8 +65,8 @@ def _decide(text: str) -> Decision:
 
 
 def _outcome(decision: Decision) -> tuple[object, ...]:
-    found = tuple((entity.kind, entity.value.upper()) for entity in decision.entities)
-    return (decision.department, decision.action, decision.intent, decision.language, found)
+    entities = tuple((entity.kind, entity.value.upper()) for entity in decision.entities)
+    return (decision.department, decision.action, decision.intent, decision.language, entities)
 
 
 @pytest.mark.parametrize("way", SAME)

@@ -13,13 +13,13 @@ _STARTS = {"Popen", "async_playwright"}
 
 def starts_server(function: object) -> bool:
     """Say whether a function, or a helper that it names in tests/, starts a long-lived process."""
-    seen: set[int] = set()
+    visited: set[int] = set()
     waiting = [function]
     while waiting:
         thing = waiting.pop()
-        if id(thing) in seen:
+        if id(thing) in visited:
             continue
-        seen.add(id(thing))
+        visited.add(id(thing))
         for code, scope in _bodies(thing):
             names = _names(code)
             if names & _STARTS:
