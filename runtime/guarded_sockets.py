@@ -1,8 +1,8 @@
 """The WebSocket protocol of our servers: uvicorn's, with a limit of frames for each connection.
 
 Before: guarded_http.py has a request to upgrade. After: the chat's door. The library answers pings
-and keeps the parts of a message before the application hears of them; whoever sends more frames
-than a person can cause is ended here, within the bytes that hold them.
+and keeps the parts of a message before the application sees them. This class therefore ends a
+connection with more frames than a person can cause, within the bytes that hold them.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from websockets.frames import Frame
 
 from runtime.guard import Guard, Rate
 
-_SLICE_BYTES = 1024  # bytes that are read before the frames in them are counted: 170 at most
+_SLICE_BYTES = 1024  # bytes to read before the frames in them count: at most 170 frames
 _MINUTE_S = 60.0
 _POLICY_VIOLATION = 1008
 
@@ -31,7 +31,7 @@ class GuardedSockets(WebSocketsSansIOProtocol):
         self._refused = False
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; what comes after a refusal is thrown away."""
+        """Take bytes; discard those that come after a refusal."""
         for start in range(0, len(data), _SLICE_BYTES):
             if self._refused:
                 return
@@ -63,7 +63,7 @@ class GuardedSockets(WebSocketsSansIOProtocol):
             super().handle_pong(event)
 
     def _takes(self) -> bool:
-        """Count a frame; end the connection at the first that is too many."""
+        """Count a frame; end the connection at the first one over the limit."""
         if self._refused:
             return False
         if not self._rate.take(""):
