@@ -197,11 +197,30 @@ def test_a_forward_within_what_is_quoted_makes_no_forward_of_the_answer() -> Non
     assert (made.forwarded, made.text) == (None, OWN)
 
 
+@pytest.mark.parametrize("prefix", ["FW", "[EXTERNAL] FW", "[Destek #12] İlt", "Weitergeleitet"])
+def test_a_forward_is_known_by_its_subject_whatever_stands_before_it(prefix: str) -> None:
+    block = "Kimden: Can <can@ornek.example>\nTarih: 3 Mart 2026 14:05\nKime: ada\nKonu: Paket"
+    head = f"Subject: {prefix}: Paket\nIn-Reply-To: <0@marka.example>\n"
+    found = _read(f"Bakın.\n\n{block}\n\nPaket kırık.", head)
+    assert found.forwarded is not None
+    assert found.text == "Bakın.\n\nPaket kırık."
+
+
 def test_a_traveller_who_writes_from_and_to_forwards_nothing() -> None:
     text = (
         "From: Istanbul\nTo: Berlin\nDate: 3 March 2026 09:12\nSubject: seat\n\nPlease change it."
     )
     assert forwarded(text, "My seat") is None
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    ["Ynt.", "Yanıt", "Cevap", "Antwort", "VS", "R", "Rép ", "Ответ", "Re^2", "Re(3)", "답장", "תשובה",
+     "[EXTERNAL] Re", "[Destek #12] Ynt", "***SPAM*** Re"],
+)  # fmt: skip
+def test_an_answer_without_references_is_known_by_its_subject(prefix: str) -> None:
+    text = f"{OWN}\n\n{HEADS[0]}\n\n{BARE}\n"
+    assert _read(text, f"Subject: {prefix}: Kargo\n").text == OWN
 
 
 def test_fields_that_run_together_begin_the_quotation_and_a_persons_do_not() -> None:

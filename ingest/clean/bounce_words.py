@@ -6,7 +6,7 @@ it, then Turkish and the languages of their neighbours.
 
 import re
 
-from ingest.clean.subject_prefixes import FORWARD_PREFIXES, REPLY_PREFIXES
+from ingest.clean import subject_prefixes
 
 
 def _any(*phrases: str, before: str = "", whole: tuple[str, ...] = ()) -> re.Pattern[str]:
@@ -83,9 +83,9 @@ SUBJECT = _any(
 )  # fmt: skip
 """Subjects that begin so: "Fwd: Undeliverable" is a person's mail about a bounce."""
 
-FORWARD = re.compile(rf"\s*(?:{FORWARD_PREFIXES}|転送)\s*[:：]", re.IGNORECASE)
+FORWARD = re.compile(subject_prefixes.FORWARD, re.IGNORECASE)
 
-ANSWER = re.compile(rf"\s*(?:{REPLY_PREFIXES})\s*(?:\[\d{{1,3}}\])?[:：]", re.IGNORECASE)
+ANSWER = re.compile(subject_prefixes.ANSWER, re.IGNORECASE)
 
 PHRASE = _any(
     "could n(?:ot|'t) be (?:delivered|reached|sent)", "(?:unable|failed|able) to deliver",

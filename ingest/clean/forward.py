@@ -20,10 +20,10 @@ from ingest.clean.mail_heads import (
     read_title,
 )
 from ingest.clean.signature import cut_signature, is_rule
-from ingest.clean.subject_prefixes import FORWARD_PREFIXES
+from ingest.clean.subject_prefixes import FORWARD
 from schemas.message import Forwarded
 
-PREFIX = re.compile(rf"^\s*(?:{FORWARD_PREFIXES})\.?\s*[:：]", re.IGNORECASE)
+PREFIX = re.compile(FORWARD, re.IGNORECASE)
 
 MAX_LOOKED_AT_LINES = 60
 MAX_TITLE_CHARS = 80

@@ -12,13 +12,13 @@ from ingest.clean import forward, header, reply
 from ingest.clean.author import find_author
 from ingest.clean.automail import automatic, wants_no_answer
 from ingest.clean.mime import Mail, parse
-from ingest.clean.subject_prefixes import REPLY_PREFIXES
+from ingest.clean.subject_prefixes import ANSWER
 from schemas import token
 from schemas.base import conversation_id, message_id
 from schemas.message import TEXT_LIMIT, Message, Party
 
 CHANNEL = "email"
-_REPLY_PREFIX = re.compile(rf"^\s*(?:{REPLY_PREFIXES})\s*(?:\[\d+\])?[:：]", re.IGNORECASE)
+_REPLY_PREFIX = re.compile(ANSWER, re.IGNORECASE)
 
 _MARKED = re.compile(r"^> ", re.MULTILINE)
 
