@@ -32,8 +32,8 @@ log = get(__name__)
 _LATER = "451 4.3.0 not now, try again"
 _GRACE_S = 5.0
 _MAX_COMMAND_BYTES = 4 * MIB
-"""Of commands without a mail: a thousand of the longest there are, and a client's first bytes of a
-mail that it sends before it may."""
+"""Largest total of commands without a mail: a thousand of the longest commands, plus the first
+bytes of a mail from a client that does not wait for our answer."""
 
 
 class Receiver:

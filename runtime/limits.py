@@ -64,7 +64,7 @@ class Limits(Record, frozen=True, kw_only=True):
     ] = 120
     chat_lines_by_session: Annotated[int, Meta(ge=1, description="lines a minute of one chat")] = 60
     chat_frames: Annotated[
-        int, Meta(ge=10, description="frames a minute of one chat, pings too; more end it")
+        int, Meta(ge=10, description="frames a minute of one chat, with pings, before it ends")
     ] = 240
     mail_connections: Annotated[int, Meta(ge=1, description="LMTP or SMTP connections")] = 200
     mail_connections_by_address: Annotated[
