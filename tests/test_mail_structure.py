@@ -110,6 +110,14 @@ def test_a_lists_footer_below_base64_is_read_as_it_is() -> None:
     assert text.endswith("Destek listesi")
 
 
+def test_base64_in_lines_of_any_length_is_no_footer() -> None:
+    head = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    words = "Ürün kırık geldi. " * 200
+    body = base64.b64encode(words.encode())
+    raw = HEAD + head + body[:76] + b"\r\n" + body[76:] + b"\r\n"
+    assert _read(raw).text == words.strip()
+
+
 def test_a_text_with_a_files_name_is_read_and_kept() -> None:
     named = (
         b'Content-Type: text/plain; name="not.txt"\r\nContent-Disposition: inline\r\n\r\nBir not'

@@ -11,7 +11,8 @@ import re
 _RUN = re.compile(rb"[A-Za-z0-9+/]+")
 _BEHIND = re.compile(rb"(=)[ \t]+[^\r\n]*")
 _LINE = re.compile(rb"[A-Za-z0-9+/]{1,1000}={0,2}[ \t]{0,9}$")
-_LONG_LINE = re.compile(rb"[A-Za-z0-9+/]{56,1000}={0,2}[ \t]{0,9}$")
+_LONG_LINE = re.compile(rb"[A-Za-z0-9+/]{56}")
+"""So much of the alphabet in a row is no word."""
 _NOISE = re.compile(rb"[^A-Za-z0-9+/=]+")
 
 
@@ -40,7 +41,8 @@ def is_base64(data: bytes) -> bool:
 
 def begins_base64(data: bytes) -> bool:
     """Say whether the first line that is not blank is one of base64, and a whole one."""
-    return _LONG_LINE.match(data.lstrip(b"\r\n").partition(b"\n")[0].rstrip(b"\r")) is not None
+    first = data.lstrip(b"\r\n").partition(b"\n")[0].rstrip(b"\r")
+    return _LONG_LINE.match(first) is not None and _LINE.match(first) is not None
 
 
 _WRITTEN_BREAK = re.compile(rb"(?:=0[Dd](?:=0[Aa])?|=0[Aa])(?=[ \t]{0,200}\r?\n)")
