@@ -201,3 +201,20 @@ def test_a_number_over_the_end_of_what_is_searched_is_indexed_whole_or_not(withi
     words = words_of(message(text), "ada", KEY).split()
     (token,) = (word for word in words if word.startswith("zq"))
     assert token in terms_of(IBAN, KEY).tokens
+
+
+def test_the_name_of_a_token_finds_nobody(engine: Engine) -> None:
+    numbers = message(f"{IDENTITY}, 0532 111 22 33 ve 4581237")
+    zeynep = message("Zeynep", native="2")
+    record(engine, numbers, zeynep)
+    for asked in (
+        "z",
+        "zq",
+        "zqp",
+        "zqt",
+        "zqn",
+        "zqn4581",
+        *(f"zqp{c}" for c in "0123456789abcdef"),
+    ):
+        assert numbers.id not in found(engine, asked), asked
+    assert found(engine, "ze") == [zeynep.id]

@@ -41,7 +41,7 @@ _LONGEST_NUMBER_CHARS = 256  # with its separators: a number is looked at whole 
 _MOST_BEFORE = 7  # letters and a separator before a code's digits
 
 # Our tokens begin with letters that begin no Turkish or English word.
-_PERSONAL, _PHONE, _JOINED = "zqp", "zqt", "zqn"
+_TOKENS = _PERSONAL, _PHONE, _JOINED = "zqp", "zqt", "zqn"
 
 
 @dataclass(frozen=True)
@@ -81,14 +81,22 @@ def terms_of(search: str, key: bytes) -> Terms:
     if phones:
         tokens += phones
         rest = _FOREIGN_PHONE.sub(" ", _TURKISH_PHONE.sub(" ", rest))
-    beginnings = tuple(fold(rest).split())
+    words = fold(rest).split()
+    beginnings = tuple(word for word in words if not _may_begin_token(word))
+    whole = tuple(word for word in words if _may_begin_token(word))
     if tokens:
-        return Terms(tokens=tuple(tokens), beginnings=beginnings, exact=not beginnings)
+        return Terms(tokens=(*tokens, *whole), beginnings=beginnings, exact=not words)
     if _is_number(search.strip()):
         # A lone number: as typed, joined, or a personal number that only a nearby word reveals.
         either = (_JOINED + _bare(search), _hashed(key, search))
         return Terms(beginnings=beginnings, either=either, exact=True)
-    return Terms(beginnings=beginnings)
+    return Terms(tokens=whole, beginnings=beginnings)
+
+
+def _may_begin_token(word: str) -> bool:
+    """Say whether a token of our own begins with a word, or the word with it: "z" would else find
+    whoever wrote a number, and which of them wrote the same one."""
+    return any(name.startswith(word) or word.startswith(name) for name in _TOKENS)
 
 
 def _joined_numbers(text: str) -> list[str]:
