@@ -96,11 +96,13 @@ def _running(tree: dict[str, Any], environ: Mapping[str, str]) -> None:
     except (OSError, ValueError):
         return
     addresses = {
-        "kafka": {"bootstrap": access.get("kafka")}, "redis": {"url": access.get("redis")},
+        "kafka": {"bootstrap": access.get("kafka")},
+        "redis": {"url": access.get("redis")},
         "store": {"url": access.get("store")},
         "tokens": {**(access.get("tokens") or {}), "signing": _signing_key(path.parent)},
-        "door": {"desk_url": access.get("console")}, "console": {"door_url": access.get("door")},
-    }  # fmt: skip
+        "door": {"desk_url": access.get("console")},
+        "console": {"door_url": access.get("door")},
+    }
     for table, values in addresses.items():
         section_table = tree.setdefault(table, {})
         for key, value in (values or {}).items():

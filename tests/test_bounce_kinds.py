@@ -81,19 +81,24 @@ def test_a_report_of_success_in_prose_is_a_receipt() -> None:
 @pytest.mark.parametrize(
     ("status", "diagnosis", "hard"),
     [
-        ("5.1.1", "550 5.1.1 user unknown", True), ("5.0.0", "", True),
-        ("5.0.0", "550 No such user here", True), ("5.4.4", "Host not found", True),
+        ("5.1.1", "550 5.1.1 user unknown", True),
+        ("5.0.0", "", True),
+        ("5.0.0", "550 No such user here", True),
+        ("5.4.4", "Host not found", True),
         ("5.4.1", "550 5.4.1 Recipient address rejected: Access denied", True),
         ("5.1.0", "550 5.1.0 unknown address 550-'5.1.1 user unknown'", True),
         ("5.0.0", "550 alıcı bilinmiyor ya da kutusu dolu: kullanıcı bulunamadı", True),
-        ("4.4.7", "400 4.4.7 Message expired", False), ("4.7.1", "451 Greylisted", False),
-        ("5.2.2", "552 5.2.2 over quota", False), ("5.0.0", "552 mailbox is full", False),
+        ("4.4.7", "400 4.4.7 Message expired", False),
+        ("4.7.1", "451 Greylisted", False),
+        ("5.2.2", "552 5.2.2 over quota", False),
+        ("5.0.0", "552 mailbox is full", False),
         ("5.1.0", "550 5.1.0 <destek@destek.example> sender rejected", False),
         ("5.7.1", "550 5.7.1 blocked due to spam content", False),
         ("5.0.0", "554 your IP is on a blacklist", False),
-        ("5.3.4", "552 message too large", False), ("5.0.0", "connection timed out", False),
+        ("5.3.4", "552 message too large", False),
+        ("5.0.0", "connection timed out", False),
     ],
-)  # fmt: skip
+)
 def test_hard_is_what_speaks_against_the_address(status: str, diagnosis: str, hard: bool) -> None:
     bounce = _bounce(*_report(_block("failed", status, diagnosis)))
     assert (bounce.hard, bounce.delayed) == (hard, False)
@@ -133,12 +138,16 @@ def test_prose_says_why_and_whether_to_try_again(lines: str, hard: bool, reason:
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("tr", "Alıcının posta kutusu dolu."), ("de", "Das Postfach des Empfängers ist voll."),
-        ("fr", "La boîte du destinataire est pleine."), ("es", "El buzón está lleno."),
-        ("it", "La casella è piena."), ("ru", "Почтовый ящик переполнен."),
-        ("ja", "メールボックスがいっぱいです。"), ("zh", "收件人邮箱已满"),
+        ("tr", "Alıcının posta kutusu dolu."),
+        ("de", "Das Postfach des Empfängers ist voll."),
+        ("fr", "La boîte du destinataire est pleine."),
+        ("es", "El buzón está lleno."),
+        ("it", "La casella è piena."),
+        ("ru", "Почтовый ящик переполнен."),
+        ("ja", "メールボックスがいっぱいです。"),
+        ("zh", "收件人邮箱已满"),
     ],
-)  # fmt: skip
+)
 def test_a_full_mailbox_is_known_in_other_languages(language: str, words: str) -> None:
     body = f"<yok@musteri.example>:\n{words}\n"
     assert _bounce(f"{DAEMON}\nSubject: failure notice", body).hard is False, language
@@ -364,7 +373,7 @@ REPORT = "Feedback-Type: abuse\nUser-Agent: x/1.0\nVersion: 1"
             "x",
         ),
     ],
-)  # fmt: skip
+)
 def test_reports_about_our_mail_are_told_apart_though_parts_are_missing(
     head: str, body: str
 ) -> None:

@@ -56,11 +56,19 @@ def test_a_report_tells_who_why_and_which_mail() -> None:
 @pytest.mark.parametrize(
     "subject",
     [
-        "Niedostarczone: x", "Não é possível entregar: x", "Det går inte att leverera: x", "未送达: x",
-        "無法傳遞的郵件: x", "배달되지 않음: x", "לא ניתן למסור: x", "غير قابل للتسليم: x",
-        "Δεν παραδόθηκε: x", "Ei voi toimittaa: x", "Mail Teslim Edilemedi",
+        "Niedostarczone: x",
+        "Não é possível entregar: x",
+        "Det går inte att leverera: x",
+        "未送达: x",
+        "無法傳遞的郵件: x",
+        "배달되지 않음: x",
+        "לא ניתן למסור: x",
+        "غير قابل للتسليم: x",
+        "Δεν παραδόθηκε: x",
+        "Ei voi toimittaa: x",
+        "Mail Teslim Edilemedi",
     ],
-)  # fmt: skip
+)
 def test_a_postmasters_subject_is_known_in_any_language(subject: str) -> None:
     head = f"From: Microsoft Outlook <postmaster@marka.example>\nSubject: {subject}"
     bounce = _machine(head, "\n\nyok@musteri.example\n550 5.1.1\n").bounce

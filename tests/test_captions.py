@@ -87,14 +87,17 @@ def test_a_shorter_arrow_and_a_number_above_a_blank_line_lose_no_words() -> None
     "raw",
     [
         '{"text":"Bir iki","segments":[{"start":NaN,"end":-Infinity,"text":"Bir iki"}]}',
-        '{"text":"Bir iki"}\n\n\0', '{"text":"Bir iki\\ud83d"}', '{"text":"Bir"}\n{"text":"iki"}\n',
-        '{"transcript":"Bir iki"}', '{"transcript":[{"speaker":"A","text":"Bir iki"}]}',
+        '{"text":"Bir iki"}\n\n\0',
+        '{"text":"Bir iki\\ud83d"}',
+        '{"text":"Bir"}\n{"text":"iki"}\n',
+        '{"transcript":"Bir iki"}',
+        '{"transcript":[{"speaker":"A","text":"Bir iki"}]}',
         '{"jobName":"x","results":{"transcripts":[{"transcript":"Bir iki"}],"items":[]}}',
         '{"combinedRecognizedPhrases":[{"channel":0,"display":"Bir iki"}],"recognizedPhrases":[]}',
         '{"results":[{"type":"word","alternatives":[{"content":"Bir"}]},{"alternatives":[{"content":"iki"}]}]}',
         '{"result":{"utterances":[{"text":"Bir iki","speaker":0}]}}',
     ],
-)  # fmt: skip
+)
 def test_a_vendors_odd_json_loses_no_words(raw: str) -> None:
     found = heard(raw.encode())
     assert " ".join(turn.text for turn in found.turns).replace("\ufffd", "") == "Bir iki"

@@ -8,8 +8,10 @@ from ingest.clean.html import to_text
 @pytest.mark.parametrize(
     ("html", "text"),
     [
-        ("<html><head><meta charset=utf-8>Kargom kayıp.</head><body>Arayın.</body></html>",
-         "Kargom kayıp.\nArayın."),
+        (
+            "<html><head><meta charset=utf-8>Kargom kayıp.</head><body>Arayın.</body></html>",
+            "Kargom kayıp.\nArayın.",
+        ),
         ("<head><style>p{}</style><p>Faturam yanlış.</p></head>", "Faturam yanlış."),
         ("<head><title>Konu</title></head>Modem bozuk", "Modem bozuk"),
         ("<title>Kapanmayan başlık, modem bozuk", "Kapanmayan başlık, modem bozuk"),
@@ -25,7 +27,7 @@ from ingest.clean.html import to_text
         ("bir<br><br><br><br>iki", "bir\n\niki"),
         ("<p>bir</p><p>iki</p>", "bir\n\niki"),
     ],
-)  # fmt: skip
+)
 def test_a_document_reads_as_a_browser_shows_it(html: str, text: str) -> None:
     assert to_text(html) == text
 

@@ -38,7 +38,7 @@ ANSWERS = {
     "<div>Tarih: 3.03.2026  14:05  (GMT+03:00) </div><div>Alıcı: Ada </div><div>Konu: Kargo </div><div>Yolda.</div>",
     "Thunderbird": "<p>Tamam.</p><div class='moz-cite-prefix'>3.03.2026 14:05 tarihinde Destek yazdı:<br></div>"
     f"{QUOTED}",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("html", ANSWERS.values(), ids=ANSWERS.keys())
@@ -46,7 +46,7 @@ def test_only_the_words_above_the_quotation_are_the_customers(html: str) -> None
     raw = (
         "From: Ada <ada@ornek.example>\nMessage-ID: <1@ornek.example>\nIn-Reply-To: <0@marka.example>\n"
         f"Content-Type: text/html; charset=utf-8\n\n{html}"
-    )  # fmt: skip
+    )
     now = datetime(2026, 11, 20, tzinfo=UTC)
     made, _ = message(raw.encode(), brand="default", account="a", received_at=now)
     assert made.text == "Tamam."

@@ -19,16 +19,32 @@ def _read(head: str, body: str) -> Message:
 @pytest.mark.parametrize(
     "subject",
     [
-        "Automated Response: Re: Sipariş", "Auto-Response: Sipariş", "Autoreply: Sipariş",
-        "Otomatik Yanıt: Sipariş", "Otomatik cevap: Sipariş", "[Auto-Reply]: Sipariş",
-        "Automatische Antwort: Sipariş", "Réponse automatique : Sipariş", "Autosvar: Sipariş",
-        "Respuesta automática: Sipariş", "Автоматический ответ: Sipariş", "自动回复：Sipariş",
-        "Automatisch antwoord: Sipariş", "Automatyczna odpowiedź: x", "Odpowiedź automatyczna: x",
-        "תשובה אוטומטית: x", "Avtomatik cavab: x", "Balasan otomatis: x", "Автоматичен отговор: x",
-        "Automatski odgovor: x", "Automatinis atsakymas: x", "Resposta automàtica: x",
-        "Siparişim (verification required)", "Re: Siparişim (verification required)",
+        "Automated Response: Re: Sipariş",
+        "Auto-Response: Sipariş",
+        "Autoreply: Sipariş",
+        "Otomatik Yanıt: Sipariş",
+        "Otomatik cevap: Sipariş",
+        "[Auto-Reply]: Sipariş",
+        "Automatische Antwort: Sipariş",
+        "Réponse automatique : Sipariş",
+        "Autosvar: Sipariş",
+        "Respuesta automática: Sipariş",
+        "Автоматический ответ: Sipariş",
+        "自动回复：Sipariş",
+        "Automatisch antwoord: Sipariş",
+        "Automatyczna odpowiedź: x",
+        "Odpowiedź automatyczna: x",
+        "תשובה אוטומטית: x",
+        "Avtomatik cavab: x",
+        "Balasan otomatis: x",
+        "Автоматичен отговор: x",
+        "Automatski odgovor: x",
+        "Automatinis atsakymas: x",
+        "Resposta automàtica: x",
+        "Siparişim (verification required)",
+        "Re: Siparişim (verification required)",
     ],
-)  # fmt: skip
+)
 def test_a_machines_title_gets_no_machines_answer(subject: str) -> None:
     made = _read(
         f"From: Destek <destek@baska.example>\nSubject: {subject}", "Mesajınız için sağ olun."
@@ -38,9 +54,15 @@ def test_a_machines_title_gets_no_machines_answer(subject: str) -> None:
 
 @pytest.mark.parametrize(
     "sender",
-    ["no-reply@x.example", "noreply+42@x.example", "do_not_reply@x.example", "bilgi.noreply@x.example",
-     "donotreply@x.example", "yanitlamayin@x.example"],
-)  # fmt: skip
+    [
+        "no-reply@x.example",
+        "noreply+42@x.example",
+        "do_not_reply@x.example",
+        "bilgi.noreply@x.example",
+        "donotreply@x.example",
+        "yanitlamayin@x.example",
+    ],
+)
 def test_an_address_that_nobody_reads_gets_no_answer(sender: str) -> None:
     assert _read(f"From: Magaza <{sender}>\nSubject: Kampanya", "Yeni ürünler.").flags == FLAG
 
@@ -136,11 +158,25 @@ def test_a_lists_own_mails_are_the_lists() -> None:
 
 
 SUBJECTS = (
-    "Teslim edilemeyen sipariş", "Undelivered parcel", "Returned to sender", "Delivery failed twice",
-    "Mail delivery problem", "Delivery status?", "Gönderilemedi", "Your mail was rejected",
-    "User unknown", "DSN: modem", "Warning: message", "Nicht zugestellt", "devolución del pedido",
-    "Talebim alındı", "Ticket opened wrongly", "Success!", "Abuse report", "配送について",
-)  # fmt: skip
+    "Teslim edilemeyen sipariş",
+    "Undelivered parcel",
+    "Returned to sender",
+    "Delivery failed twice",
+    "Mail delivery problem",
+    "Delivery status?",
+    "Gönderilemedi",
+    "Your mail was rejected",
+    "User unknown",
+    "DSN: modem",
+    "Warning: message",
+    "Nicht zugestellt",
+    "devolución del pedido",
+    "Talebim alındı",
+    "Ticket opened wrongly",
+    "Success!",
+    "Abuse report",
+    "配送について",
+)
 BODIES = (
     "Kargo alıcı bulunamadı diyor, adres doğru: ada@ornek.example",
     "The courier says recipient unknown. My e-mail: ada@ornek.example",

@@ -55,8 +55,10 @@ async def sent() -> AsyncIterator[tuple[Receiver, asyncio.StreamReader, asyncio.
 @pytest.mark.parametrize("pieces", [1, 2, 7])
 async def test_a_mail_is_what_stands_before_the_lone_dot(
     sent: tuple[Receiver, asyncio.StreamReader, asyncio.StreamWriter],
-    data: bytes, mail: bytes, pieces: int,
-) -> None:  # fmt: skip
+    data: bytes,
+    mail: bytes,
+    pieces: int,
+) -> None:
     receiver, reader, writer = sent
     step = max(1, len(data) // pieces)
     for at in range(0, len(data), step):

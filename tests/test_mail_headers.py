@@ -23,12 +23,19 @@ def _raw(codec: str, texts: tuple[str, ...]) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("codec", "text"),
     [
-        *_raw("cp932", JAPANESE), *_raw("euc_jp", JAPANESE), *_raw("iso2022_jp", JAPANESE),
-        *_raw("gbk", CHINESE), *_raw("big5", TAIWANESE), *_raw("euc_kr", KOREAN),
-        *_raw("cp1251", RUSSIAN), *_raw("koi8-r", RUSSIAN), *_raw("cp1254", TURKISH),
-        *_raw("cp1252", WESTERN), *_raw("cp1253", ("Η παραγγελία μου δεν ήρθε",)),
+        *_raw("cp932", JAPANESE),
+        *_raw("euc_jp", JAPANESE),
+        *_raw("iso2022_jp", JAPANESE),
+        *_raw("gbk", CHINESE),
+        *_raw("big5", TAIWANESE),
+        *_raw("euc_kr", KOREAN),
+        *_raw("cp1251", RUSSIAN),
+        *_raw("koi8-r", RUSSIAN),
+        *_raw("cp1254", TURKISH),
+        *_raw("cp1252", WESTERN),
+        *_raw("cp1253", ("Η παραγγελία μου δεν ήρθε",)),
     ],
-)  # fmt: skip
+)
 def test_a_raw_subject_is_read_though_nobody_names_its_charset(codec: str, text: str) -> None:
     assert header.text(text.encode(codec)) == text
 
@@ -47,14 +54,18 @@ def test_a_body_is_read_though_its_label_says_latin() -> None:
 @pytest.mark.parametrize(
     ("written", "text"),
     [
-        ("=?utf-7?Q?+AV4-ik+AOI-yet?=", "Şikâyet"), ("=?UTF-7?B?K0FWNC1paw==?=", "Şik"),
-        ("=?unicode-1-1-utf-7?Q?+AV4-ik?=", "Şik"), ("=?utf-7?Q?a_+_b_+AV4-?=", "a + b Ş"),
-        ("=?utf-7?Q?+AV4-ik+2?=", "Şik+2"), ("=?utf-7?Q?+AV4?=", "Ş"),
+        ("=?utf-7?Q?+AV4-ik+AOI-yet?=", "Şikâyet"),
+        ("=?UTF-7?B?K0FWNC1paw==?=", "Şik"),
+        ("=?unicode-1-1-utf-7?Q?+AV4-ik?=", "Şik"),
+        ("=?utf-7?Q?a_+_b_+AV4-?=", "a + b Ş"),
+        ("=?utf-7?Q?+AV4-ik+2?=", "Şik+2"),
+        ("=?utf-7?Q?+AV4?=", "Ş"),
         ("=?utf-8?b?xZ4=?= =?utf-8?q?ik=C3?=\r\n =?utf-8?q?=A2yet?=", "Şikâyet"),
-        ("=?utf-8?Q?=3D=3Futf-8=3FB=3FxZ5paw=3D=3D=3F=3D?=", "Şik"), ("=?utf-8?B?xZ5payE?= x", "Şik! x"),
+        ("=?utf-8?Q?=3D=3Futf-8=3FB=3FxZ5paw=3D=3D=3F=3D?=", "Şik"),
+        ("=?utf-8?B?xZ5payE?= x", "Şik! x"),
         ("=?iso-2022-jp?B?GyRCQD1JShsoQg==?= =?iso-2022-jp?B?GyRCOE4+YxsoQg==?=", "製品故障"),
     ],
-)  # fmt: skip
+)
 def test_encoded_words_are_read(written: str, text: str) -> None:
     assert header.text(written.encode()) == text
 

@@ -127,7 +127,7 @@ def test_a_forward_of_any_language_tells_its_author(language: Language) -> None:
         "**From:** destek=a@marka.example <destek=a@marka.example>**On Behalf Of** Destek\n**Sent:** Tuesday\n**To:** Ada",
         "*From:* Destek <destek@marka.example>\n\n*Sent:* Tuesday\n\n*To:* Ada\n\n*Subject:* x",
     ],
-)  # fmt: skip
+)
 def test_fields_stand_in_any_order_and_need_no_title(block: str) -> None:
     assert own_words(f"{OWN}\n\n{block}\n\n{BARE}", is_reply=True) == OWN
 
@@ -222,24 +222,51 @@ def test_an_answer_right_below_a_quoted_question_stays() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "Von meinem Mobilgerät gesendet", "Envoyé de mon iPhone", "Enviado desde mi iPhone",
-        "Inviato da iPhone", "Enviado do meu iPhone", "Verstuurd vanaf mijn iPad", "Skickat från min iPhone",
-        "Sendt fra min iPhone", "Lähetetty iPhonesta", "Wysłano z iPhone'a", "Odesláno z iPhonu",
-        "Trimis de pe iPhone-ul meu", "Отправлено с iPhone", "Надіслано з iPhone", "iPhoneから送信",
-        "发自我的iPhone", "나의 iPhone에서 보냄", "נשלח מה-iPhone שלי", "أرسلت من الـ iPhone",
-        "Proton Mail güvenli e-postası ile gönderildi.", "Sent with Proton Mail secure email.",
-        "(sent from a phone)", "Sent from my cell, please excuse any typos.", "From my Android",
+        "Von meinem Mobilgerät gesendet",
+        "Envoyé de mon iPhone",
+        "Enviado desde mi iPhone",
+        "Inviato da iPhone",
+        "Enviado do meu iPhone",
+        "Verstuurd vanaf mijn iPad",
+        "Skickat från min iPhone",
+        "Sendt fra min iPhone",
+        "Lähetetty iPhonesta",
+        "Wysłano z iPhone'a",
+        "Odesláno z iPhonu",
+        "Trimis de pe iPhone-ul meu",
+        "Отправлено с iPhone",
+        "Надіслано з iPhone",
+        "iPhoneから送信",
+        "发自我的iPhone",
+        "나의 iPhone에서 보냄",
+        "נשלח מה-iPhone שלי",
+        "أرسلت من الـ iPhone",
+        "Proton Mail güvenli e-postası ile gönderildi.",
+        "Sent with Proton Mail secure email.",
+        "(sent from a phone)",
+        "Sent from my cell, please excuse any typos.",
+        "From my Android",
         "Diese Nachricht wurde von meinem Android-Gerät mit K-9 Mail gesendet.",
-        "Outlook für iOS beziehen", "Téléchargez Outlook pour Android", "Скачайте Outlook для iOS",
-        "Stáhněte si Outlook pro Android", "获取 Outlook for iOS", "iOS용 Outlook 가져오기",
-        "ส่งจาก iPhone ของฉัน", "iPhone-dan göndərilib", "Küldve az iPhone-omról",
-        "Cep telefonumdan gönderildi", "General Mobile cihazımdan gönderildi", "Tabletimden gönderildi",
-        "Turkcell BlackBerry'den gönderilmiştir", "BlueMail for Android ile gönderildi",
-        "[Android için Outlook](https://aka.ms/x)'u edinin", "Get TypeApp for Android",
+        "Outlook für iOS beziehen",
+        "Téléchargez Outlook pour Android",
+        "Скачайте Outlook для iOS",
+        "Stáhněte si Outlook pro Android",
+        "获取 Outlook for iOS",
+        "iOS용 Outlook 가져오기",
+        "ส่งจาก iPhone ของฉัน",
+        "iPhone-dan göndərilib",
+        "Küldve az iPhone-omról",
+        "Cep telefonumdan gönderildi",
+        "General Mobile cihazımdan gönderildi",
+        "Tabletimden gönderildi",
+        "Turkcell BlackBerry'den gönderilmiştir",
+        "BlueMail for Android ile gönderildi",
+        "[Android için Outlook](https://aka.ms/x)'u edinin",
+        "Get TypeApp for Android",
         "Sent from my Verizon, Samsung Galaxy smartphone",
         f"Get Outlook for iOS<https://gate.example/?url={'x' * 300}>",
     ],
-)  # fmt: skip
+)
 def test_telephones_of_any_language_sign_with_a_line(line: str) -> None:
     assert is_phone_line(line)
     assert own_words(f"{OWN}\n\n{line}", is_reply=False) == OWN
@@ -247,18 +274,23 @@ def test_telephones_of_any_language_sign_with_a_line(line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["Sent from İzmir by courier", "Sent by mistake, please pay it back", "Von meiner Frau bestellt"]
-)  # fmt: skip
+    "line",
+    [
+        "Sent from İzmir by courier",
+        "Sent by mistake, please pay it back",
+        "Von meiner Frau bestellt",
+    ],
+)
 def test_a_sentence_that_only_begins_so_is_a_persons(line: str) -> None:
     assert not is_phone_line(line)
 
 
 def test_a_forward_whose_fields_run_together_is_read() -> None:
     text = (
-        "  ----- İletilmiş Mesaj ----- Kimden: Can Öz <can@ornek.example>Kime: \"ada@ornek.example\" "
+        '  ----- İletilmiş Mesaj ----- Kimden: Can Öz <can@ornek.example>Kime: "ada@ornek.example" '
         "<ada@ornek.example>Cc: Eda <eda@ornek.example>Gönderilen: 3 Mart 2026 Salı 14:05:50 GMT+3Konu: Kırık\n"
         " Kutu kırık geldi.\nDeğiştirin."
-    )  # fmt: skip
+    )
     found = read_forward(text, "Fw: Kırık")
     assert found is not None
     assert found.original.sender is not None
@@ -326,10 +358,21 @@ def test_a_mail_that_is_only_a_forward_is_told_by_its_first_lines() -> None:
     assert read_forward(f"{_block(LANGUAGES[0])}\n\n{BARE}", "Paket", is_reply=True) is None
 
 
-PIECES = st.sampled_from([
-    *SENTENCES, *UNSAID, *(_block(language) for language in LANGUAGES), "-----Original Message-----",
-    "----- İletilmiş Mesaj ----- Kimden: a <a@b.example>Kime: b", "> a", "a", "", "-- ", "____", "\u202b",
-])  # fmt: skip
+PIECES = st.sampled_from(
+    [
+        *SENTENCES,
+        *UNSAID,
+        *(_block(language) for language in LANGUAGES),
+        "-----Original Message-----",
+        "----- İletilmiş Mesaj ----- Kimden: a <a@b.example>Kime: b",
+        "> a",
+        "a",
+        "",
+        "-- ",
+        "____",
+        "\u202b",
+    ]
+)
 
 
 @settings(max_examples=300)

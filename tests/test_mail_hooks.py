@@ -278,10 +278,13 @@ async def test_what_ses_says_of_our_own_mail_is_a_bounce_of_it() -> None:
         Ses(),
         ses(
             notificationType="Bounce",
-            bounce={"bounceType": "Permanent", "bouncedRecipients": [{"emailAddress": "yok@x.example"}]},
+            bounce={
+                "bounceType": "Permanent",
+                "bouncedRecipients": [{"emailAddress": "yok@x.example"}],
+            },
             mail={"messageId": "1", "commonHeaders": {"messageId": "<m1@ornek.example>"}},
         ),
-    )  # fmt: skip
+    )
     (raw,) = taken.deliveries
     delivery = Delivery(raw=raw, account="a", received_at=NOW)
     made = Email().parse(delivery, Context(brand="default", settings=Account())).message

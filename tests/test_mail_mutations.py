@@ -28,25 +28,53 @@ SAMPLES = [
     "Reporting-MTA: dns; x\r\n\r\nFinal-Recipient: rfc822; yok@y.example\r\nAction: failed\r\n"
     "Status: 5.1.1\r\nDiagnostic-Code: smtp; 550 user\r\n unknown\r\n--b\r\nContent-Type: message/rfc822\r\n"
     "\r\nFrom: destek@x.example\r\nTo: yok@y.example\r\nMessage-ID: <m1@x.example>\r\n\r\nx\r\n--b--\r\n",
-    "From: no-reply@sns.amazonaws.com\r\nX-Amz-SNS-Message-Id: 1\r\n\r\n{\"notificationType\":\"Bounce\","
+    'From: no-reply@sns.amazonaws.com\r\nX-Amz-SNS-Message-Id: 1\r\n\r\n{"notificationType":"Bounce",'
     '"bounce":{"bounceType":"Permanent","bouncedRecipients":[{"emailAddress":"yok@y.example"}]},"mail":'
     '{"messageId":"1","headers":[{"name":"Message-ID","value":"<m1@x.example>"}]}}\r\n--\r\nx',
     "From: Ada <ada@y.example>\r\nSubject: Declined: x\r\nContent-Type: multipart/alternative; boundary=b"
     "\r\n\r\n--b\r\nContent-Type: text/html; charset=windows-1254\r\n\r\n<p>selam<blockquote>x\r\n--b\r\n"
-    "Content-Type: text/calendar; method=REPLY\r\n\r\nBEGIN:VCALENDAR\r\nCOMMENT;X=\"a:b\":Gelemem\\, pa\r\n"
+    'Content-Type: text/calendar; method=REPLY\r\n\r\nBEGIN:VCALENDAR\r\nCOMMENT;X="a:b":Gelemem\\, pa\r\n'
     " zar\\n olur\r\nEND:VCALENDAR\r\n--b--\r\n",
     "From: staff@x.example\r\nSubject: complaint about message from 192.0.2.1\r\n"
     "Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\nFrom: a@b.c\r\n\r\nx\r\n--b\r\n"
     "Content-Type: application/pkcs7-mime; name=smime.p7m\r\nContent-Transfer-Encoding: base64\r\n\r\n"
     "MIAGCSqGSIb3DQEHAqCAMIACAQExDzANBglghkgBZQME\r\n--b\r\nContent-Type: application/ms-tnef\r\n\r\n"
-    "x\x9f>\"\r\nbegin 644 a\r\n#86)C\r\n`\r\nend\r\n",
-]  # fmt: skip
+    'x\x9f>"\r\nbegin 644 a\r\n#86)C\r\n`\r\nend\r\n',
+]
 SPLICES = [
-    b"\r\n", b"\r\n\r\n", b"\r", b"\n ", b"--b\r\n", b"--b--", b'"', b";", b"=", b"=?", b"?=", b"<", b">", b"@",
-    b"(", b"\\", b"\x00", b"\xff\xfe", b"\x1b$B", b"\xe7", b"\x82\xa0", b"charset=idna", b"charset=undefined",
-    b"Content-Type: multipart/mixed; boundary=b\r\n\r\n", b"Content-Type: message/delivery-status\r\n\r\n",
-    b"Content-Transfer-Encoding: x-uuencode\r\n", b"From: ", b"Date: ", b"{", b"}", b"[", b"+",
-]  # fmt: skip
+    b"\r\n",
+    b"\r\n\r\n",
+    b"\r",
+    b"\n ",
+    b"--b\r\n",
+    b"--b--",
+    b'"',
+    b";",
+    b"=",
+    b"=?",
+    b"?=",
+    b"<",
+    b">",
+    b"@",
+    b"(",
+    b"\\",
+    b"\x00",
+    b"\xff\xfe",
+    b"\x1b$B",
+    b"\xe7",
+    b"\x82\xa0",
+    b"charset=idna",
+    b"charset=undefined",
+    b"Content-Type: multipart/mixed; boundary=b\r\n\r\n",
+    b"Content-Type: message/delivery-status\r\n\r\n",
+    b"Content-Transfer-Encoding: x-uuencode\r\n",
+    b"From: ",
+    b"Date: ",
+    b"{",
+    b"}",
+    b"[",
+    b"+",
+]
 CHANGE = st.tuples(
     st.integers(0, 2000), st.integers(0, 60), st.sampled_from(SPLICES) | st.binary(max_size=6)
 )

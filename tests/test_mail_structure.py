@@ -79,11 +79,14 @@ def test_a_boundary_in_pieces_is_put_together() -> None:
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
-        (b"x =3D=3D y", "x == y"), (b"x == y", "x == y"), (b"a==3Db", "a==b"),
+        (b"x =3D=3D y", "x == y"),
+        (b"x == y", "x == y"),
+        (b"a==3Db", "a==b"),
         (b"100=ZZ TL", "100=ZZ TL"),
-        (b"bir =  \r\niki=", "bir iki"), (b"=C3=A7", "ç"),
+        (b"bir =  \r\niki=", "bir iki"),
+        (b"=C3=A7", "ç"),
     ],
-)  # fmt: skip
+)
 def test_quoted_printable_loses_no_equals_sign(written: bytes, meant: str) -> None:
     head = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable"
     assert _read(HEAD + head + b"\r\n\r\n" + written).text == meant
@@ -93,9 +96,10 @@ def test_quoted_printable_loses_no_equals_sign(written: bytes, meant: str) -> No
     ("written", "meant"),
     [
         (b"bir=0D=0A\r\niki=0D=0A\r\n=0D=0A\r\nson", "bir\niki\n\nson"),
-        (b"bir=0A\niki=0D\nson", "bir\niki\nson"), (b"bir=0D=0A=\r\niki=0D=0A=\r\nson", "bir\niki\nson"),
+        (b"bir=0A\niki=0D\nson", "bir\niki\nson"),
+        (b"bir=0D=0A=\r\niki=0D=0A=\r\nson", "bir\niki\nson"),
     ],
-)  # fmt: skip
+)
 def test_a_lines_end_that_is_encoded_and_written_is_one(written: bytes, meant: str) -> None:
     head = b"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable"
     assert _read(HEAD + head + b"\r\n\r\n" + written).text == meant

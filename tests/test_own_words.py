@@ -215,9 +215,24 @@ def test_a_traveller_who_writes_from_and_to_forwards_nothing() -> None:
 
 @pytest.mark.parametrize(
     "prefix",
-    ["Ynt.", "Yanıt", "Cevap", "Antwort", "VS", "R", "Rép ", "Ответ", "Re^2", "Re(3)", "답장", "תשובה",
-     "[EXTERNAL] Re", "[Destek #12] Ynt", "***SPAM*** Re"],
-)  # fmt: skip
+    [
+        "Ynt.",
+        "Yanıt",
+        "Cevap",
+        "Antwort",
+        "VS",
+        "R",
+        "Rép ",
+        "Ответ",
+        "Re^2",
+        "Re(3)",
+        "답장",
+        "תשובה",
+        "[EXTERNAL] Re",
+        "[Destek #12] Ynt",
+        "***SPAM*** Re",
+    ],
+)
 def test_an_answer_without_references_is_known_by_its_subject(prefix: str) -> None:
     text = f"{OWN}\n\n{HEADS[0]}\n\n{BARE}\n"
     assert _read(text, f"Subject: {prefix}: Kargo\n").text == OWN
@@ -272,11 +287,16 @@ def test_zones_are_read_as_programs_write_them(line: str, wanted: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "mar. 3 juin 2025 à 09:12", "martes, 3 de junio de 2025 9:12", "Dienstag, 3. Juni 2025 09:12",
-        "martedì 3 giugno 2025 alle ore 09:12", "wt., 3 cze 2025 o 09:12", "вторник, 3 июня 2025 г. 9:12",
-        "dinsdag 3 juni 2025 om 09:12", "3 Haziran 2025 Salı 09:12",
+        "mar. 3 juin 2025 à 09:12",
+        "martes, 3 de junio de 2025 9:12",
+        "Dienstag, 3. Juni 2025 09:12",
+        "martedì 3 giugno 2025 alle ore 09:12",
+        "wt., 3 cze 2025 o 09:12",
+        "вторник, 3 июня 2025 г. 9:12",
+        "dinsdag 3 juni 2025 om 09:12",
+        "3 Haziran 2025 Salı 09:12",
     ],
-)  # fmt: skip
+)
 def test_a_forwards_day_is_read_in_the_programs_language(line: str) -> None:
     told = header.date(line.encode())
     assert told is not None

@@ -19,8 +19,13 @@ _VIA = re.compile(
 """'Ada Su' via Destek, Ada Su (Destek aracılığıyla)."""
 
 _LIST_HEADERS = (
-    "list-id", "list-post", "x-beenthere", "mailing-list", "x-google-group-id", "x-mailman-version",
-)  # fmt: skip
+    "list-id",
+    "list-post",
+    "x-beenthere",
+    "mailing-list",
+    "x-google-group-id",
+    "x-mailman-version",
+)
 _AUTHOR_HEADERS = ("x-original-from", "x-original-sender", "reply-to")
 _MUNGED = re.compile(r"([^@=]{1,64})=([\w-]{1,63}(?:\.[\w-]{1,63}){1,6})@")
 """ada=ornek.example@dmarc.list.example"""

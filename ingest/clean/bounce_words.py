@@ -30,9 +30,12 @@ MAILER = _any(r"mailer-?_?daemon\b", r"mail[. ]delivery[. ](?:sub)?system")
 """From that no person has."""
 
 POSTMASTER = _any(
-    r"post[-_. ]?master\b", r"sys[-_.]?admin@", r"mail[-_.]?admin", "postaci",
+    r"post[-_. ]?master\b",
+    r"sys[-_.]?admin@",
+    r"mail[-_.]?admin",
+    "postaci",
     "posta y[oö]neticisi",
-)  # fmt: skip
+)
 
 NO_REPLY = _any(r"(?:no[-_.]?reply|do[-_.]?not[-_.]?reply)[\w.+-]{0,40}@")
 """From of a gateway that takes no answers, and of every shop's newsletter."""
@@ -123,21 +126,34 @@ CODE = re.compile(
 )
 
 FULL = _any(
-    "(?:mail|in)-?(?:box|folder|file)[^\n]{0,40}(?:full|exceed|over)", "full mailbox",
+    "(?:mail|in)-?(?:box|folder|file)[^\n]{0,40}(?:full|exceed|over)",
+    "full mailbox",
     "over ?quota",
     "over (?:the |its |their |disk |allowed ){1,3}quota",
     "exceed[^\n]{0,40}(?:quota|storage|space|limit)",
-    "quota[^\n]{0,30}(?:exceed|violat|reached|full)", "(?:disk|disc) (?:quota|full|is full)",
-    "(?:in|not )sufficient (?:disk |system |storage )?(?:space|storage)", "reached disk quota",
-    "not enough (?:disk |storage )?(?:space|storage)", "does not have enough space",
-    "out of (?:disk |storage )?(?:space|storage)", "storage (?:allocation|limit|quota)",
-    "space has been used up", "too many messages (?:on|in)", "too much mail data",
-    r"kota\w{0,6} (?:dol|a[şs])", r"kutu\w{0,6} (?:\w+ ){0,2}dol", r"buz[oó]n [^\n]{0,20}llen",
-    "bo[iî]te [^\n]{0,40}pleine", "postfach [^\n]{0,30}voll", "casella [^\n]{0,30}piena",
-    "caixa [^\n]{0,30}cheia", "ящик[^\n]{0,30}перепол",
+    "quota[^\n]{0,30}(?:exceed|violat|reached|full)",
+    "(?:disk|disc) (?:quota|full|is full)",
+    "(?:in|not )sufficient (?:disk |system |storage )?(?:space|storage)",
+    "reached disk quota",
+    "not enough (?:disk |storage )?(?:space|storage)",
+    "does not have enough space",
+    "out of (?:disk |storage )?(?:space|storage)",
+    "storage (?:allocation|limit|quota)",
+    "space has been used up",
+    "too many messages (?:on|in)",
+    "too much mail data",
+    r"kota\w{0,6} (?:dol|a[şs])",
+    r"kutu\w{0,6} (?:\w+ ){0,2}dol",
+    r"buz[oó]n [^\n]{0,20}llen",
+    "bo[iî]te [^\n]{0,40}pleine",
+    "postfach [^\n]{0,30}voll",
+    "casella [^\n]{0,30}piena",
+    "caixa [^\n]{0,30}cheia",
+    "ящик[^\n]{0,30}перепол",
     "(?:ボックス|容量)[^\n]{0,16}(?:いっぱい|一杯|超)",
-    "(?:邮箱|信箱|空间|空間)[^\n]{0,6}(?:满|滿|不足)", "(?:용량|메일함)[^\n]{0,10}(?:초과|가득)",
-)  # fmt: skip
+    "(?:邮箱|信箱|空间|空間)[^\n]{0,6}(?:满|滿|不足)",
+    "(?:용량|메일함)[^\n]{0,10}(?:초과|가득)",
+)
 """The mailbox is full: it may have room tomorrow."""
 
 MISSING = _any(
@@ -146,39 +162,92 @@ MISSING = _any(
     "|suspended|deactivated|closed|discontinued|no longer)",
     r"(?:no such|unknown|invalid|bad|nonexistent|non-existent) (?:\w+ )?(?:user|recipient|address"
     "|mailbox|account|person|destination)",
-    "(?:does|do|did) ?n(?:o|')t (?:have an? |exist)", "recipientnotfound", "not listed in",
-    "no (?:mail)?box (?:here )?by that name", "no valid recipients", "unrouteable address",
+    "(?:does|do|did) ?n(?:o|')t (?:have an? |exist)",
+    "recipientnotfound",
+    "not listed in",
+    "no (?:mail)?box (?:here )?by that name",
+    "no valid recipients",
+    "unrouteable address",
     "address rejected: (?:access denied|undeliverable|user|unknown|no such)",
-    "desconocid", "inconnu", "unbekannt", "sconosciut", "onbekend", "nieznany", "неизвест",
-    "не существует", "bulunamad", "mevcut de[ğg]il", "kay[ıi]tl[ıi] de[ğg]il",
+    "desconocid",
+    "inconnu",
+    "unbekannt",
+    "sconosciut",
+    "onbekend",
+    "nieznany",
+    "неизвест",
+    "не существует",
+    "bulunamad",
+    "mevcut de[ğg]il",
+    "kay[ıi]tl[ıi] de[ğg]il",
     "b[öo]yle bir (?:kullan[ıi]c[ıi]|al[ıi]c[ıi]|adres)",
-    "存在しません", "見つかりません", "不存在", "존재하지",
-)  # fmt: skip
+    "存在しません",
+    "見つかりません",
+    "不存在",
+    "존재하지",
+)
 """The address itself is wrong."""
 
 NOT_THE_ADDRESS = _any(
-    r"sender (?:\w+ )?(?:rejected|denied|refused|blocked|verify|not )", "(?:bad|invalid) sender",
-    "spam", "(?:black|block|deny) ?-?list", "listed (?:at|in|by|on) ", "reputation", "dmarc",
-    r"\bspf\b", r"\bdkim\b", "(?:access|client host|ip|server)[^\n]{0,40}blocked",
+    r"sender (?:\w+ )?(?:rejected|denied|refused|blocked|verify|not )",
+    "(?:bad|invalid) sender",
+    "spam",
+    "(?:black|block|deny) ?-?list",
+    "listed (?:at|in|by|on) ",
+    "reputation",
+    "dmarc",
+    r"\bspf\b",
+    r"\bdkim\b",
+    "(?:access|client host|ip|server)[^\n]{0,40}blocked",
     "content (?:rejected|filter)",
-    "relay(?:ing)? (?:access )?(?:denied|not permitted|prohibited)", "gr[ea]y-?list", "rate limit",
-    "too many (?:connections|recipients|errors|hops)", "throttl", "virus", "malware",
-    r"message (?:\w+ )?(?:too (?:large|big)|size)", "size (?:limit|exceed)", "hop count",
+    "relay(?:ing)? (?:access )?(?:denied|not permitted|prohibited)",
+    "gr[ea]y-?list",
+    "rate limit",
+    "too many (?:connections|recipients|errors|hops)",
+    "throttl",
+    "virus",
+    "malware",
+    r"message (?:\w+ )?(?:too (?:large|big)|size)",
+    "size (?:limit|exceed)",
+    "hop count",
     "mail loop",
-    "time[d-]? ?out", "temporar", "try again", "in the queue too long", "expired",
+    "time[d-]? ?out",
+    "temporar",
+    "try again",
+    "in the queue too long",
+    "expired",
     "connection (?:refused|lost)",
-    "(?:unable|failed) to (?:connect|establish)", "was not delivered within", "not responding",
-)  # fmt: skip
+    "(?:unable|failed) to (?:connect|establish)",
+    "was not delivered within",
+    "not responding",
+)
 """What was refused is our address, our server, this one mail, or the time it took."""
 
 SUCCESS = _any(
-    "success", "delivered", "relayed", "expanded", "delivery receipt", "return receipt",
-    "teslim edildi", "başarı", "iletildi", "zugestellt", "weitergeleitet", "remis", "entregado",
-    "consegnat", "entregue", "doręczon", "доставлено", "配信済|配信されました|配送完了|送達確認",
+    "success",
+    "delivered",
+    "relayed",
+    "expanded",
+    "delivery receipt",
+    "return receipt",
+    "teslim edildi",
+    "başarı",
+    "iletildi",
+    "zugestellt",
+    "weitergeleitet",
+    "remis",
+    "entregado",
+    "consegnat",
+    "entregue",
+    "doręczon",
+    "доставлено",
+    "配信済|配信されました|配送完了|送達確認",
     before=r"^\W*(?:delivery status notification \(|delivery (?:report|status)\W*)?",
-    whole=("successful (?:mail )?delivery",
-    r"(?:delivery|teslim[^\n]{0,20}) \((?:success|relay|başarı)"),
-)  # fmt: skip
+    whole=(
+        "successful (?:mail )?delivery",
+        r"(?:delivery|teslim[^\n]{0,20}) \((?:success|relay|başarı)",
+    ),
+)
 """Subjects of reports that a mail arrived."""
 
 SMTP = _any(
@@ -209,10 +278,17 @@ OF_MAIL = _any(
 """It speaks of mail, not of a parcel."""
 
 OF_POST = _any(
-    "your (?:e-?mail|mail|message)", "e-?mail (?:address|message)", "mailbox",
+    "your (?:e-?mail|mail|message)",
+    "e-?mail (?:address|message)",
+    "mailbox",
     "mail (?:server|system)",
-    "iletiniz", "e-?postan[ıi]z", "メール", "邮件", "郵件", "메일",
-)  # fmt: skip
+    "iletiniz",
+    "e-?postan[ıi]z",
+    "メール",
+    "邮件",
+    "郵件",
+    "메일",
+)
 """It speaks of mail in a way that no parcel service does."""
 
 MACHINE = _any(

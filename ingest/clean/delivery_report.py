@@ -13,8 +13,11 @@ from ingest.clean.mime import Mail
 
 KINDS = ("message/delivery-status", "message/global-delivery-status")
 ORIGINALS = (
-    "message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers",
-)  # fmt: skip
+    "message/rfc822",
+    "text/rfc822-headers",
+    "message/global",
+    "message/global-headers",
+)
 """Parts that hold the mail that came back, or its headers."""
 
 _BYTES = 256 * 1024  # of one report or enclosed mail that are looked at
@@ -100,11 +103,12 @@ def _delivery(block: str, notice: str) -> Delivery | None:
         not action.startswith("fail") and status.startswith("4.")
     )
     return Delivery(
-        recipient=recipient, delayed=delayed,
+        recipient=recipient,
+        delayed=delayed,
         reached=action in _REACHED or (not action and status.startswith("2.")),
         hard=not delayed and is_hard(status, diagnosis or notice),
         reason=diagnosis or _field(block, "Status"),
-    )  # fmt: skip
+    )
 
 
 def _field(block: str, name: str) -> str:

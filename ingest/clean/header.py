@@ -227,7 +227,7 @@ def message_ids(raw: bytes) -> tuple[str, ...]:
     # "Destek <destek@ornek.example> of Friday <id@…>": a name stands before an address, not an id.
     ids = [
         m for m in matches if not re.search(r"\w[ ]+$", line[max(0, m.start() - 40) : m.start()])
-    ] or matches  # fmt: skip
+    ] or matches
     found = tuple(f"<{_bare_id(m[1])}>" for m in ids)
     if found or "<" in line:
         return found

@@ -20,12 +20,50 @@ _HEADED = re.compile(
 _HEAD_CHARS = 200  # looked at before a quotation
 
 PARAGRAPHS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "figure"})
-BLOCKS = frozenset({
-    "address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details",
-    "dir", "div", "dl", "dt", "fieldset", "figcaption", "footer", "form", "head", "header",
-    "hgroup", "hr", "html", "layer", "li", "listing", "main", "menu", "nav", "ol", "plaintext",
-    "pre", "section", "summary", "table", "tbody", "tfoot", "thead", "tr", "ul", "xmp",
-})  # fmt: skip
+BLOCKS = frozenset(
+    {
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "body",
+        "caption",
+        "center",
+        "dd",
+        "details",
+        "dir",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "footer",
+        "form",
+        "head",
+        "header",
+        "hgroup",
+        "hr",
+        "html",
+        "layer",
+        "li",
+        "listing",
+        "main",
+        "menu",
+        "nav",
+        "ol",
+        "plaintext",
+        "pre",
+        "section",
+        "summary",
+        "table",
+        "tbody",
+        "tfoot",
+        "thead",
+        "tr",
+        "ul",
+        "xmp",
+    }
+)
 _PREFORMATTED = frozenset({"pre", "xmp", "listing", "plaintext"})
 _LINE, _PARAGRAPH = 1, 2  # how far two blocks are apart
 

@@ -33,8 +33,9 @@ AWAY = re.compile(
     r"return|respond|reply) (on|when|after|upon|to your)|y[ıi]ll[ıi]k izin|izindeyim|izinde olac|"
     r"ofis d[ıi][şs][ıi]nda|izinli olac|raporluyum|e-?postalar[ıi]ma? (eri[şs]|bakam)|"
     r"otomatik olarak (g[öo]nderil|olu[şs]turul)|im urlaub|nicht im b[üu]ro|en cong[ée]|"
-    r"fuera de la oficina|fuori (sede|ufficio)|automatic(ally)? (reply|generated)", re.IGNORECASE,
-)  # fmt: skip
+    r"fuera de la oficina|fuori (sede|ufficio)|automatic(ally)? (reply|generated)",
+    re.IGNORECASE,
+)
 
 NO_REPLY = re.compile(
     r"(?:[\w.+-]{0,40}[._-])?(?:no[-_.]?reply|no[-_.]?responder?|do[-_.]?not[-_.]?(?:reply|respond)"
@@ -73,11 +74,26 @@ CHALLENGE = re.compile(
 """Subjects by which a spam filter asks a sender to prove that a person writes."""
 
 MACHINE_HINTS = (
-    "automat", "otomatik", "you verify", "verify that you",
-    "repl", "respond", "monitored", "handle your", "yanıtlama", "yanitlama",
-    "cevaplama", "yanıt verme", "cevap verme", "antwort", "répondre", "repondre", "conteste",
-    "responda", "rispondere",
-)  # fmt: skip
+    "automat",
+    "otomatik",
+    "you verify",
+    "verify that you",
+    "repl",
+    "respond",
+    "monitored",
+    "handle your",
+    "yanıtlama",
+    "yanitlama",
+    "cevaplama",
+    "yanıt verme",
+    "cevap verme",
+    "antwort",
+    "répondre",
+    "repondre",
+    "conteste",
+    "responda",
+    "rispondere",
+)
 """Without one of these words MACHINE finds nothing; they are looked for faster."""
 
 TICKET = re.compile(

@@ -58,9 +58,13 @@ def _cell(language: Language, column: str) -> list[str]:
 
 
 _COLUMNS = {
-    "sender": "from", "date": "date", "to": "to", "copy": "cc", "subject": "subject",
+    "sender": "from",
+    "date": "date",
+    "to": "to",
+    "copy": "cc",
+    "subject": "subject",
     "answer_to": "reply-to",
-}  # fmt: skip
+}
 FIELD_NAMES = {word: key for column, key in reversed(_COLUMNS.items()) for word in _words(column)}
 _FIELDS = {fold(word): key for word, key in FIELD_NAMES.items()}
 _TITLES = {

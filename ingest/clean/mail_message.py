@@ -111,9 +111,11 @@ def identify(
         for value in (mail.all("references"), mail.raw("in-reply-to") or b"")
     )
     return Identity(
-        native=own[0] if own else _made_up_id(mail, account, mailbox, raw), made_up=not own,
-        references=references, parents=parents,
-    )  # fmt: skip
+        native=own[0] if own else _made_up_id(mail, account, mailbox, raw),
+        made_up=not own,
+        references=references,
+        parents=parents,
+    )
 
 
 def _mailboxes(mail: Mail, recipients: tuple[Party, ...]) -> set[str]:

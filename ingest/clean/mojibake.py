@@ -42,10 +42,11 @@ _PASSES = 3  # Text was rarely misread more often.
 _WORDS_LOOKED_AT = 2000
 _TURKISH_IN_UTF8 = re.compile(
     "|".join(
-        re.escape(letter.encode().decode(codec)) for letter in "ışğİ"
+        re.escape(letter.encode().decode(codec))
+        for letter in "ışğİ"
         for codec in ("latin-1", "cp1252")
     )
-)  # fmt: skip
+)
 _LETTER_IN_UTF8 = 3.0
 _CERTAIN = 6.0
 """Evidence that is asked for: in odds, 400 to 1."""

@@ -19,8 +19,9 @@ def parameter(value: bytes, name: bytes) -> bytes:
     """Return a parameter's value without its quotes; empty if there is none."""
     match = re.search(
         rb";\s{0,200}" + re.escape(name) + rb"\s{0,200}=\s{0,200}(\"[^\"]*\"|'[^';]*'|[^\s;]+)",
-        _masked(value), re.IGNORECASE,
-    )  # fmt: skip
+        _masked(value),
+        re.IGNORECASE,
+    )
     return value[match.start(1) : match.end(1)].strip(b"\"'") if match else b""
 
 
@@ -52,8 +53,9 @@ def _masked(value: bytes) -> bytes:
 def _simple(value: bytes, name: bytes) -> str:
     match = re.search(
         rb"(?:^|[;\s])" + name + rb"\s{0,200}=\s{0,200}(\"[^\"]*\"|=\?.*\?=|[^;\r\n]+)",
-        _masked(value), re.IGNORECASE | re.DOTALL,
-    )  # fmt: skip
+        _masked(value),
+        re.IGNORECASE | re.DOTALL,
+    )
     if match is None:
         return ""
     written = value[match.start(1) : match.end(1)]

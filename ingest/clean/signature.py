@@ -67,7 +67,8 @@ _MAY_SIGN = re.compile("|".join(_signing_lines(r"[^\n]{2,120}")), re.IGNORECASE)
 _TURKISH_SIGNING = re.compile("|".join(_TURKISH), re.IGNORECASE)
 _TITLES = (
     r"(?:yasal|gizlilik|hukuki) (?:uyarı|bildirim\w*|not\w*)\b",
-    r"disclaimer\b", r"confidentiality notice\b",
+    r"disclaimer\b",
+    r"confidentiality notice\b",
     (
         r"bu (?:e-?posta|elektronik posta|ileti|mesaj|mail)\b[^\n]{0,120}(?:gizli|kişiye özel|"
         r"yalnızca|sadece|muhatab|ekleri|ekinde)"
@@ -77,7 +78,7 @@ _TITLES = (
         r"[^\n]{0,120}(?:confidential|privileged|intended|attachments)"
     ),
     r"diese e-?mail enthält vertrauliche",
-)  # fmt: skip
+)
 _FOOTER = re.compile(rf"^[ \t*_]{{0,10}}(?:{'|'.join(_TITLES)})", re.IGNORECASE)
 _FOOTER_TOLD = re.compile(
     r"gizli|kişiye özel|muhatab|ifşa|yetkisiz|sorumlu|silmenizi|imha|confidential|privileged|"
@@ -226,10 +227,9 @@ def _without_marked(lines: list[str]) -> list[str]:
 def _looks_signed(lines: list[str]) -> bool:
     """Whether lines are a name, a title, numbers: short, no sentence, no list."""
     return 0 < len(lines) <= 8 and all(
-        len(x) <= 70 and not re.match(r"\s*(?:[-*•]|\d+[.)])\s", x)
-        and not _is_sentence(x.rstrip())
+        len(x) <= 70 and not re.match(r"\s*(?:[-*•]|\d+[.)])\s", x) and not _is_sentence(x.rstrip())
         for x in lines
-    )  # fmt: skip
+    )
 
 
 def _is_sentence(line: str) -> bool:

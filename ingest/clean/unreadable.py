@@ -39,9 +39,15 @@ _ADDRESS = re.compile(rb"[\w.+'=/-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}", re
 
 
 def unreadable_message(
-    raw: bytes, *, brand: str, account: str, received_at: datetime, mailbox: str = "",
-    position: str | None = None, signing_key: bytes = b"",
-) -> Message:  # fmt: skip
+    raw: bytes,
+    *,
+    brand: str,
+    account: str,
+    received_at: datetime,
+    mailbox: str = "",
+    position: str | None = None,
+    signing_key: bytes = b"",
+) -> Message:
     """Return a Message with the headers of a mail and a sentence in place of its text.
 
     Never raises: a header that the usual function cannot read is read plainly, or left out.
@@ -55,17 +61,24 @@ def unreadable_message(
     source = f"{CHANNEL}:{account}"
     return Message(
         id=message_id(CHANNEL, source, identity.native),
-        brand=brand, channel=CHANNEL, source=source, native_id=identity.native,
+        brand=brand,
+        channel=CHANNEL,
+        source=source,
+        native_id=identity.native,
         conversation=choose_conversation(brand, identity, signing_key),
-        kind="mail", sender=_attempt(lambda: find_author(mail), _plain_sender(mail)),
+        kind="mail",
+        sender=_attempt(lambda: find_author(mail), _plain_sender(mail)),
         recipients=recipients,
         subject=_attempt(lambda: mail.get("subject"), _plain(mail.raw("subject") or b""))[:2000],
-        text=TEXT, full_text=TEXT,
+        text=TEXT,
+        full_text=TEXT,
         sent_at=_attempt(lambda: header.first_date(mail.values("date")), None),
-        received_at=received_at, repaired=("unreadable",), position=position,
+        received_at=received_at,
+        repaired=("unreadable",),
+        position=position,
         thread=identity.newest,
         flags=("no_automatic_answer",) if _is_from_machine(mail) else (),
-    )  # fmt: skip
+    )
 
 
 def read_headers(raw: bytes) -> list[tuple[str, bytes]]:

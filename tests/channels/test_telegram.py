@@ -80,12 +80,24 @@ def test_a_shared_contacts_card_is_shown() -> None:
     assert made.full_text == "Ali +90 5, ali@ornek.example, Su Ltd Satış, Gül Sok. 5 İzmir"
 
 
-@pytest.mark.parametrize(("more", "shown"), [
-    ({"reply_to_message": {"message_id": 9, "text": "A 100 TL\nB 200 TL"}}, "Bu\n\n> A 100 TL\n> B 200 TL"),
-    ({"reply_to_message": {"message_id": 9, "text": "A, B"}, "quote": {"text": "B"}}, "Bu\n\n> B"),
-    ({"reply_to_message": {"message_id": 9, "caption": "Tarifeler", "photo": []}}, "Bu\n\n> Tarifeler"),
-    ({"reply_to_message": {"message_id": 9}}, "Bu"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("more", "shown"),
+    [
+        (
+            {"reply_to_message": {"message_id": 9, "text": "A 100 TL\nB 200 TL"}},
+            "Bu\n\n> A 100 TL\n> B 200 TL",
+        ),
+        (
+            {"reply_to_message": {"message_id": 9, "text": "A, B"}, "quote": {"text": "B"}},
+            "Bu\n\n> B",
+        ),
+        (
+            {"reply_to_message": {"message_id": 9, "caption": "Tarifeler", "photo": []}},
+            "Bu\n\n> Tarifeler",
+        ),
+        ({"reply_to_message": {"message_id": 9}}, "Bu"),
+    ],
+)
 def test_what_a_message_answers_is_named_and_shown(more: dict[str, Any], shown: str) -> None:
     made = _parsed(update(text="Bu", **more)).message
     assert (made.text, made.full_text) == ("Bu", shown)
@@ -93,9 +105,14 @@ def test_what_a_message_answers_is_named_and_shown(more: dict[str, Any], shown: 
 
 
 def test_a_topics_first_message_is_nothing_that_is_answered() -> None:
-    made = _parsed(update(
-        text="Bu", is_topic_message=True, message_thread_id=9, reply_to_message={"message_id": 9, "text": "Konu"}
-    )).message  # fmt: skip
+    made = _parsed(
+        update(
+            text="Bu",
+            is_topic_message=True,
+            message_thread_id=9,
+            reply_to_message={"message_id": 9, "text": "Konu"},
+        )
+    ).message
     assert (made.full_text, made.thread) == ("Bu", ("11",))
 
 

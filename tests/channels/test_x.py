@@ -79,11 +79,12 @@ async def test_the_challenge_is_answered_with_our_mark() -> None:
     assert json.loads(taken.answer.body) == {"response_token": mark(b"abc")}
     body = activity().decode()
     for bad, settings in (
-        (replace(ask, query={}), ACCOUNT), (ask, Account()),
+        (replace(ask, query={}), ACCOUNT),
+        (ask, Account()),
         (replace(ask, query={"crc_token": body}), ACCOUNT),
         (replace(ask, query={"crc_token": f" {body}"}), ACCOUNT),
         (replace(ask, query={"crc_token": "a" * 201}), ACCOUNT),
-    ):  # fmt: skip
+    ):
         with pytest.raises(Rejected):
             await X().receive(bad, settings, TOOLS)
 
