@@ -6,7 +6,7 @@ Before: the door checked the token. After: accept publishes; the door answers 20
 import base64
 import binascii
 import re
-from datetime import UTC
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -47,7 +47,7 @@ class Api:
             conversation=conversation_id(brand, "api", told.conversation or told.native_id),
             kind=told.kind, sender=_sender(told.sender), subject=told.subject,
             text=told.text, full_text=told.text,
-            sent_at=told.sent_at.astimezone(UTC) if told.sent_at else None,
+            sent_at=_in_utc(told.sent_at),
             received_at=delivery.received_at,
             attachments=tuple(
                 Attachment(name=a.name, type=a.type, size=len(d), sha256=sha256(d).hexdigest())
@@ -65,6 +65,14 @@ def _answered(told: MessageIn) -> dict[str, Any]:
     if told.sender.email:
         return {"reply_to": told.sender.email.lower()}
     return {"answering": Answering(forbidden="there is no mail address: call back")}
+
+
+def _in_utc(sent_at: datetime | None) -> datetime | None:
+    """Return a time in UTC; raise Rejected for one that has none, at the ends of the calendar."""
+    try:
+        return None if sent_at is None else sent_at.astimezone(UTC)
+    except OverflowError:
+        raise Rejected("json.invalid", "no year has this time in UTC - at `$.sent_at`") from None
 
 
 def _content(attachment: AttachmentIn, index: int) -> bytes:
