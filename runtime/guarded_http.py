@@ -23,6 +23,9 @@ _RESERVE_TIME_S = 2.0
 # Time after an early answer in which further bytes are discarded: closing at once would reset the
 # connection, and the caller would never read the answer.
 _LINGER_S = 2.0
+# A timer that fires this late shows that the server slept (a stopped process, a busy machine). The
+# caller's bytes may be there unread, so the caller gets a short time more.
+_LATE_S, _GRACE_S = 0.5, 1.0
 # Bytes of a chunked body's framing for each byte of it: a chunk of one byte has six of them.
 _FRAMING = 8
 _REASONS = {
@@ -65,6 +68,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._refused = self._upgraded = False
         self._strangers: deque[Stranger] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_due = 0.0
         self._unread: asyncio.TimerHandle | None = None
         shared = self.guard.is_proxy(self._peer)
         self._counted = self.guard.connections.take(self._peer, shared=shared)
@@ -207,12 +211,22 @@ class GuardedProtocol(HttpToolsProtocol):
         self._body_end = self._body_at + body_time
 
     def _head_late(self) -> None:
-        self._refuse(408, "header_time")
+        if self._has_slept():
+            self._arm(_GRACE_S, self._head_late)
+        else:
+            self._refuse(408, "header_time")
+
+    def _has_slept(self) -> bool:
+        """Say whether the server slept past the timer that fires now."""
+        return self.loop.time() > self._timer_due + _LATE_S
 
     def _body_late(self) -> None:
         """End a body that stalls or takes too long, unless the server itself has paused it."""
         now, pause = self.loop.time(), self.guard.limits.body_pause.total_seconds()
         due = self._body_at + pause
+        if self._has_slept():
+            self._arm(_GRACE_S, self._body_late)
+            return
         if self.flow.read_paused:
             due = now + pause
         elif now >= self._body_end or now >= due - 0.001:
@@ -264,6 +278,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _arm(self, seconds: float, call: Callable[[], None]) -> None:
         self._disarm()
+        self._timer_due = self.loop.time() + seconds
         self._timer = self.loop.call_later(seconds, call)
 
     def _disarm(self) -> None:

@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import json
 import re
+import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -126,6 +128,40 @@ async def test_a_body_that_drips_is_ended_after_its_time(tmp_path: Path, callers
         assert await _status(reader) == 408
         answered.set()
         await dripping
+
+
+def test_a_door_that_was_stopped_reads_on_before_it_blames_the_caller(tmp_path: Path) -> None:
+    async def call() -> bytes:
+        loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+        first, second = socket.socketpair()
+        async with opened(tmp_path, limits=Limits(body_pause=SHORT)) as door:
+            host, _, port = door.removeprefix("http://").partition(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(
+                b"POST /v1/forms/default HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+                b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 6\r\n"
+                b"Connection: close\r\n\r\n"
+            )
+            assert b"100 Continue" in await reader.readuntil(b"\r\n\r\n")  # it waits for the body
+
+            def stop() -> None:
+                """Send the body, and let nothing run: timers are due before the body is read."""
+                first.recv(1)
+                writer.write(b"text=a")
+                threading.Event().wait(2)
+                stopped.set()
+
+            loop.add_reader(first, stop)
+            second.send(b"x")
+            await stopped.wait()
+            loop.remove_reader(first)
+            answer = await _text(reader)
+            writer.close()
+        first.close()
+        second.close()
+        return answer
+
+    assert uvloop.run(call()).startswith(b"HTTP/1.1 400")  # the form, with what is missing
 
 
 async def test_a_caller_who_does_not_read_is_ended(tmp_path: Path, callers: Callers) -> None:
