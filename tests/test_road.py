@@ -265,7 +265,9 @@ def test_a_subject_that_would_be_headers_is_words_in_the_mail_that_we_send(
         mail = wait("our mail", lambda to=address: smtp.to(to))[0]
         assert mail.get_content_type() == "text/plain"
         assert "Reply-To" not in mail
-        assert inner in mail["Subject"]
+        words = "oltaci@kotu.example" if address == customer else inner  # a mail's is decoded
+        assert words in mail["Subject"]
+        assert "\n" not in mail["Subject"]
         assert "<h1>" not in mail.get_payload()
         assert [h for h in mail.keys() if h in FIXED] == FIXED  # noqa: SIM118 - a header's keys repeat
 

@@ -210,15 +210,16 @@ def _unread(consumer: Consumer, position: TopicPartition) -> int:
         return behind
     consumer.assign([position])
     count = 0
-    while True:
-        for record in consumer.consume(_EXACT, _REQUEST_S):
-            error = record.error()
-            if error is None:
-                count += 1
-            elif error.code() == KafkaError._PARTITION_EOF:
-                return count
-            elif not error.retriable():
-                raise KafkaException(error)
+    # One by one: `consume` would wait its whole time for more than there is.
+    while (record := consumer.poll(_REQUEST_S)) is not None:
+        error = record.error()
+        if error is None:
+            count += 1
+        elif error.code() == KafkaError._PARTITION_EOF:
+            return count
+        elif not error.retriable():
+            raise KafkaException(error)
+    return behind
 
 
 async def _waiting(settings: Settings) -> _Lines:
