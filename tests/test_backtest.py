@@ -188,6 +188,7 @@ def recorded(
     return keep
 
 
+@pytest.mark.slow
 def test_the_command_reports_and_its_exit_code_is_for_ci(
     recorded: Callable[[list[Message | Outcome]], Settings], tmp_path: Path
 ) -> None:

@@ -118,6 +118,7 @@ def test_with_nothing_running_it_says_what_to_do_and_makes_nothing(
     assert ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime < MAX_CPU_S
 
 
+@pytest.mark.slow
 def test_what_needs_nothing_running_makes_nothing_either(here: Path) -> None:
     before = _inside(here)
     assert run(here, "decide", "lines.jsonl").returncode == 0

@@ -31,6 +31,8 @@ from tests.test_contract import CALLS
 from tests.test_door import TOKENS, opened, raw
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow  # they wait for real limits of time
+
 SHORT = timedelta(seconds=0.4)
 ROOT = Path(__file__).parent.parent
 

@@ -31,6 +31,8 @@ SAID = {
     "technical": ["internet {} çok yavaş", "modem {} çalışmıyor", "{} bağlantı sürekli kopuyor", "şebeke {} çekmiyor"],
     "returns": ["ürünü {} iade etmek istiyorum", "{} iade param yatmadı", "değişim {} için kargo", "kutu {} kırık geldi iade"],
 }  # fmt: skip
+pytestmark = pytest.mark.slow  # a model is trained
+
 PACK = load(PACKS / "default")
 FILL = [
     "bugün",

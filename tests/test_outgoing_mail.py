@@ -56,6 +56,7 @@ def _interpreters() -> dict[str, str]:
     return interpreters
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 def test_no_python_here_writes_more_than_was_meant(version: str) -> None:
     program = _interpreters().get(version)
