@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 JARS := $(CURDIR)/.cache/kafka/jars
 export SANTRAL_JARS ?= $(JARS)
 
-.PHONY: run demo test test-fast lint bench quality incidents chaos jars requirements clean help
+.PHONY: run demo test test-fast lint bench quality incidents certify chaos jars requirements clean help
 
 help:  ## show this
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -36,12 +36,12 @@ test: $(VENV)/test.stamp  ## lint and every test
 	sh deploy/test_tools.sh
 	$(MAKE) lint
 	$(BIN)/python -m runtime.kafka_local "$(JARS)"
-	$(BIN)/python -m pytest -m "not server" -n 2 $(ARGS) || [ $$? = 5 -a -n "$(ARGS)" ]
-	$(BIN)/python -m pytest -m server $(ARGS) || [ $$? = 5 -a -n "$(ARGS)" ]
+	$(BIN)/python -m pytest -m "not server and not certify" -n 2 $(ARGS) || [ $$? = 5 -a -n "$(ARGS)" ]
+	$(BIN)/python -m pytest -m "server and not certify" $(ARGS) || [ $$? = 5 -a -n "$(ARGS)" ]
 
 # No server and no jars. Tests that take seconds are marked `slow`; property tests use fewer examples.
 test-fast: $(VENV)/test.stamp  ## every test that needs no server: under a minute on two cores
-	$(BIN)/python -m pytest -m "not server and not slow" --hypothesis-profile=fast -n 2 $(ARGS)
+	$(BIN)/python -m pytest -m "not server and not slow and not certify" --hypothesis-profile=fast -n 2 $(ARGS)
 
 bench: $(VENV)/test.stamp  ## measure, side by side, on real Kafka
 	$(BIN)/python -m runtime.kafka_local "$(JARS)"
@@ -52,6 +52,12 @@ quality: $(VENV)/test.stamp  ## judge models and languages: make quality ARGS="d
 
 incidents: $(VENV)/test.stamp  ## what the watch finds in simulated months
 	$(BIN)/python -m bench.incidents $(ARGS)
+
+# Minutes a test: clusters, outages, large backlogs. Run it before a release, not on each change.
+certify: $(VENV)/test.stamp  ## the long proofs that `make test` leaves out, and then `make chaos`
+	$(BIN)/python -m runtime.kafka_local "$(JARS)"
+	$(BIN)/python -m pytest -m certify $(ARGS)
+	$(MAKE) chaos
 
 chaos: $(VENV)/test.stamp  ## the long chaos run: a million messages
 	$(BIN)/python -m runtime.kafka_local "$(JARS)"
