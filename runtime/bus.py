@@ -23,7 +23,7 @@ from runtime.settings import Kafka
 from schemas import envelope
 from schemas.base import Record, Time
 from schemas.errors import Problem, Retry, Unavailable
-from schemas.topics import Topic, queue_topic
+from schemas.topics import DAY_MS, Topic, queue_topic
 
 log = get(__name__)
 
@@ -101,7 +101,7 @@ def ensure_topics(kafka: Kafka, topics: Sequence[Topic]) -> tuple[list[str], lis
 
 def _new(topic: Topic, kafka: Kafka) -> NewTopic:
     config = {
-        "cleanup.policy": "compact" if topic.compact else "delete",
+        "cleanup.policy": _cleanup(topic),
         "retention.ms": str(topic.retention_ms),
         "max.message.bytes": str(BROKER_MESSAGE_MAX),
         "min.insync.replicas": str(max(1, kafka.replication - 1)),
@@ -109,7 +109,17 @@ def _new(topic: Topic, kafka: Kafka) -> NewTopic:
     if topic.compact:
         # Memory is read whole at every assignment: keep the dirty part of the log small.
         config |= {"segment.bytes": str(64 * 1024 * 1024), "min.cleanable.dirty.ratio": "0.3"}
+        if topic.retention_ms > 0:
+            # The order of the last day's records decides who sends a reply: keep all of them.
+            config["min.compaction.lag.ms"] = str(DAY_MS)
     return NewTopic(topic.name, partitions_of(topic, kafka), kafka.replication, config=config)
+
+
+def _cleanup(topic: Topic) -> str:
+    """Return a topic's `cleanup.policy`."""
+    if not topic.compact:
+        return "delete"
+    return "compact,delete" if topic.retention_ms > 0 else "compact"
 
 
 class Publisher:
@@ -150,23 +160,28 @@ class Publisher:
 
     async def publish(
         self, topic: str, key: str, record: Record, *, identifier: str, source: str,
-        time: Time, traceparent: str | None = None,
+        time: Time, traceparent: str | None = None, partition: int | None = None,
     ) -> tuple[int, int]:  # fmt: skip
-        """Publish one record; return its partition and offset once every replica has it."""
+        """Publish one record; return its partition and offset once every replica has it.
+
+        Without `partition` the key's hash chooses it.
+        """
         value = envelope.encode(record)
         headers = envelope.headers(type(record), identifier, source, time, traceparent)
-        return await self.send(topic, key.encode(), value, headers)
+        return await self.send(topic, key.encode(), value, headers, partition)
 
     async def send(
-        self, topic: str, key: bytes, value: bytes | None, headers: envelope.Headers
-    ) -> tuple[int, int]:
+        self, topic: str, key: bytes, value: bytes | None, headers: envelope.Headers,
+        partition: int | None = None,
+    ) -> tuple[int, int]:  # fmt: skip
         """Publish encoded bytes; None as value is a tombstone of a compacted topic."""
         producer: AIOKafkaProducer | None = None
         try:
             async with asyncio.timeout(self._timeout):
                 producer = await self._ready()
                 async with self._gate:
-                    acked = await (await producer.send(topic, value, key, headers=headers))
+                    sending = await producer.send(topic, value, key, partition, headers=headers)
+                    acked = await sending
         except (KafkaError, TimeoutError, OSError) as error:
             self._failed_at = time.monotonic()
             self._discard(producer)

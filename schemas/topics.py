@@ -11,6 +11,7 @@ from schemas.conversation import ConversationState
 from schemas.cursor import Cursor
 from schemas.dead import DeadLetter
 from schemas.decision import Decision, WorkItem
+from schemas.delivery import Delivery
 from schemas.incident import Incident, Pulse
 from schemas.link import Link
 from schemas.message import Message
@@ -27,7 +28,10 @@ Partitions = Literal["conversation", "queue", "one"]
 
 @dataclass(frozen=True)
 class Topic:
-    """One topic; `retention_ms` -1 keeps for ever, `compact` keeps the newest value of a key."""
+    """One topic; `retention_ms` -1 keeps for ever, `compact` keeps the newest value of a key.
+
+    A compacted topic with a retention time also drops what is older than that.
+    """
 
     name: str
     key: str
@@ -61,6 +65,11 @@ REPLIES = Topic(
     "replies.v1", "conversation", Reply, "desk, acknowledgements", "reply actions, door",
     "texts to be sent to customers",
 )  # fmt: skip
+DELIVERIES = Topic(
+    "deliveries.v1", "reply", Delivery, "reply actions", "reply actions",
+    "how far each reply to a customer is, in the partition of its reply",
+    retention_ms=30 * DAY_MS, compact=True,
+)  # fmt: skip
 INCIDENTS = Topic(
     "incidents.v1", "incident", Incident, "watch, people (console)",
     "router, watch, recorder, holding answers",
@@ -89,7 +98,8 @@ CURSORS = Topic(
 )  # fmt: skip
 
 FIXED = (
-    MESSAGES, DECISIONS, CONVERSATIONS, OUTCOMES, REPLIES, INCIDENTS, PULSES, LINKS, DEAD, CURSORS,
+    MESSAGES, DECISIONS, CONVERSATIONS, OUTCOMES, REPLIES, DELIVERIES, INCIDENTS, PULSES, LINKS,
+    DEAD, CURSORS,
 )  # fmt: skip
 
 
