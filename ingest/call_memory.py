@@ -9,10 +9,7 @@ from datetime import timedelta
 
 from redis.asyncio import Redis
 
-from runtime.claims import AWAY
-from runtime.log import get
-
-log = get(__name__)
+from runtime.redis_errors import AWAY
 
 KEEP = timedelta(hours=9)
 """Redis keeps a word this long. Mailgun, the most patient vendor, retries for eight hours."""
@@ -34,10 +31,9 @@ class CallMemory:
         if word is None and self._redis is not None:
             try:
                 stored = await self._redis.get(_PREFIX + key)
-            except AWAY as error:
-                log.warning("call_memory.away", why=type(error).__name__)
-            else:
-                word = stored.decode() if stored else None
+            except AWAY:
+                return None
+            word = stored.decode() if stored else None
         return word
 
     async def remember(self, key: str, word: str) -> str:
@@ -48,10 +44,9 @@ class CallMemory:
             try:
                 # Two doors at once: the first to write is right.
                 earlier = await self._redis.set(_PREFIX + key, word, nx=True, ex=KEEP, get=True)
-            except AWAY as error:
-                log.warning("call_memory.away", why=type(error).__name__)
-            else:
                 word = earlier.decode() if earlier else word
+            except AWAY:
+                pass  # the client logs it; this process remembers the word alone
         self._words[key] = word
         while len(self._words) > _WORDS:
             self._words.popitem(last=False)

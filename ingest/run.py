@@ -26,13 +26,13 @@ from ingest.source_health import SourceHealth
 from runtime import bus, http, stage
 from runtime.archive import Folder
 from runtime.bus import Publisher
-from runtime.claims import connect
 from runtime.clock import Clock
 from runtime.guard import Guard
 from runtime.health import Health
 from runtime.journal import Journal
 from runtime.log import get
 from runtime.outside import Outside
+from runtime.redis_client import connect
 from runtime.settings import Settings
 from runtime.settings_file import section
 from schemas.errors import Retry, retries

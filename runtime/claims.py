@@ -1,21 +1,16 @@
-"""Redis: one client, and claims that decide who does a piece of work that must happen once.
+"""Claims in Redis, which decide who does a piece of work that must happen once.
 
-Before: settings. After: desk and reply actions. Every script is idempotent by its token, and
-the client never retries by itself: a lost reply would turn into a wrong answer.
+Before: redis_client.py. After: desk and reply actions. Every script is idempotent by its token.
 """
 
 from typing import Any, Literal
 
 from redis.asyncio import Redis as Client
-from redis.asyncio.retry import Retry as Retries
-from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError as RedisDown
-from redis.exceptions import TimeoutError as RedisSlow
 
-from runtime.settings import Redis
+from runtime.redis_client import connect, connect_sync
+from runtime.redis_errors import AWAY
 
-AWAY = (RedisDown, RedisSlow, OSError)
-"""What redis-py raises when the server is away: to be answered with Retry."""
+__all__ = ["AWAY", "Claim", "Claims", "connect", "connect_sync"]
 
 Claim = Literal["NEW", "MINE", "BUSY", "DONE"]
 
@@ -35,14 +30,6 @@ _RELEASE = """
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0
 """
-
-
-def connect(settings: Redis) -> "Client[bytes]":
-    """Return a client that answers in bytes and fails at once instead of retrying."""
-    return Client.from_url(
-        settings.url, retry=Retries(NoBackoff(), 0), socket_timeout=5,
-        socket_connect_timeout=2, health_check_interval=15, decode_responses=False,
-    )  # fmt: skip
 
 
 class Claims:

@@ -9,12 +9,10 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
-from redis.exceptions import ConnectionError as RedisDown
-from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, ResponseError
-from redis.exceptions import TimeoutError as RedisSlow
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from runtime import metrics
+from runtime.redis_errors import is_away
 from schemas.errors import Retry, Unavailable
 
 _OUTAGES = (
@@ -24,29 +22,9 @@ _OUTAGES = (
     KafkaException,
     OSError,
     MemoryError,
-    RedisDown,
-    RedisSlow,
-    NoScriptError,
-    OutOfMemoryError,
-    ReadOnlyError,
     OperationalError,
     InterfaceError,
 )
-_REDIS_AWAY = (
-    "MISCONF",
-    "LOADING",
-    "BUSY",
-    "READONLY",
-    "OOM",
-    "MASTERDOWN",
-    "NOREPLICAS",
-    "CLUSTERDOWN",
-    "TRYAGAIN",
-    "NOAUTH",
-    "NOPERM",
-    "WRONGPASS",
-)
-"""First words of Redis errors that concern the server, not the call."""
 _PROGRAM_LIMIT = "54"
 """PostgreSQL's class of SQLSTATE for a value too large for its column or index: the record's."""
 
@@ -55,9 +33,7 @@ def is_outage(error: BaseException) -> bool:
     """Say whether an error is an outage; any other error is a fault in our own code."""
     if isinstance(error, OperationalError):
         return not str(getattr(error.orig, "sqlstate", "") or "").startswith(_PROGRAM_LIMIT)
-    if isinstance(error, ResponseError) and str(error).startswith(_REDIS_AWAY):
-        return True
-    return isinstance(error, _OUTAGES)
+    return is_away(error) or isinstance(error, _OUTAGES)
 
 
 class guard:  # noqa: N801 - it reads as a word of the language: with guard(…)

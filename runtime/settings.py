@@ -34,9 +34,20 @@ class Kafka(Record, frozen=True, kw_only=True):
 
 
 class Redis(Record, frozen=True, kw_only=True):
-    """Redis or Valkey: a cache of Kafka, free to be emptied."""
+    """Redis or Valkey: a cache of Kafka, free to be emptied.
+
+    `url` names one server. `sentinels` (HOST:PORT, or rediss://HOST:PORT) name the primary of
+    `service`; `sentinel_user` and `sentinel_password` are their own login. Without Sentinel,
+    `addresses` (HOST:PORT) list the servers, and the client asks each for its ROLE. With either,
+    `url` still gives the user, password, database and TLS (rediss://) of the servers.
+    """
 
     url: str = "redis://127.0.0.1:6379/0"
+    sentinels: tuple[str, ...] = ()
+    service: str = "mymaster"
+    sentinel_user: str = ""
+    sentinel_password: str = ""
+    addresses: tuple[str, ...] = ()
 
 
 class Store(Record, frozen=True, kw_only=True):

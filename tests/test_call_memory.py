@@ -3,8 +3,8 @@
 import pytest
 
 from ingest.call_memory import CallMemory
-from runtime.claims import connect
 from runtime.local import free_port
+from runtime.redis_client import connect
 from runtime.settings import Redis
 from tests.servers import valkey
 

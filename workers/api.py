@@ -16,8 +16,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from runtime import http
-from runtime.claims import AWAY
 from runtime.log import get
+from runtime.redis_errors import AWAY, outage_code
 from runtime.settings import Settings
 from schemas import envelope
 from schemas.api import (
@@ -272,7 +272,8 @@ async def on_unknown(_request: HTTPConnection, error: Exception) -> Response:
 
 async def on_away(_request: HTTPConnection, error: Exception) -> Response:
     """Answer while Redis is away: 503."""
-    return await http.on_retry(_request, Retry(2, f"Redis is away ({type(error).__name__})"))
+    word = outage_code(error) or type(error).__name__
+    return await http.on_retry(_request, Retry(2, f"Redis is away ({word})"))
 
 
 HANDLERS: dict[Any, Any] = {

@@ -16,12 +16,12 @@ from sqlalchemy import Engine
 from runtime import bus, http, stage
 from runtime import store as stores
 from runtime.bus import Publisher
-from runtime.claims import connect
 from runtime.clock import Clock
 from runtime.faults import is_outage
 from runtime.guard import Guard
 from runtime.health import Health, Watchdog
 from runtime.log import get
+from runtime.redis_client import connect
 from runtime.settings import Settings
 from workers.acknowledge import Acknowledger
 from workers.api import Api, Trial

@@ -26,8 +26,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from runtime.bus import rdkafka
-from runtime.claims import connect
 from runtime.reach import Need, is_reachable
+from runtime.redis_client import connect
 from runtime.settings import Kafka, Settings
 from runtime.store import engine
 from schemas.base import Record

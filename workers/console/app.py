@@ -18,11 +18,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runtime import http, sign_in_link
-from runtime.claims import AWAY
 from runtime.clock import SystemClock
 from runtime.guard import stranger
 from runtime.health import Health
 from runtime.plain_paths import PlainPaths
+from runtime.redis_errors import AWAY
 from schemas.openapi import openapi
 from schemas.publish import PUBLISHED
 from workers.api import HANDLERS, Api, routes

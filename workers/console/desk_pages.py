@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from runtime import http
-from runtime.claims import AWAY
 from runtime.guard import stranger
+from runtime.redis_errors import AWAY
 from schemas.api import ClaimIn, Item, LeaseIn, MoveIn, ReplyIn
 from schemas.errors import Rejected, Retry
 from workers.api import Api

@@ -21,9 +21,9 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 
 from runtime import http
 from runtime.archive import Folder
-from runtime.claims import AWAY
 from runtime.guard import stranger
 from runtime.log import get
+from runtime.redis_errors import AWAY
 from schemas.decision import TRIAGE
 from schemas.errors import ConfigError, Problem, Rejected, Retry
 from schemas.incident import Incident

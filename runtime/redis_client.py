@@ -1,0 +1,196 @@
+"""Redis clients: asyncio and synchronous, of one server, of Sentinel or of a list of servers.
+
+Before: `[redis]`. After: claims, the desk, the doors. A client finds the primary at each connect,
+never retries by itself (a lost reply would turn into a wrong answer), and raises each error that
+concerns the server as redis_errors.RedisAway.
+"""
+
+from functools import cache
+from typing import Any
+
+from redis import Redis as SyncClient
+from redis import connection as sync_connections
+from redis import sentinel as sync_sentinel
+from redis.asyncio import Redis as Client
+from redis.asyncio import connection as connections
+from redis.asyncio import sentinel
+from redis.asyncio.retry import Retry as Retries
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+from redis.retry import Retry as SyncRetries
+
+from runtime.redis_errors import RedisAway, outage_code
+from runtime.redis_finder import TIMEOUTS, finder, sync_finder
+from runtime.redis_state import RedisState
+from runtime.settings import Redis
+
+
+class RedisClient(Client):  # type: ignore[misc]  # redis-py's classes are untyped here
+    """An asyncio client that notes its outages in `state`."""
+
+    state: RedisState
+
+    def problem(self) -> str | None:
+        """Return what is wrong with Redis, judged by the last exchanges, None when all is well."""
+        return self.state.problem()
+
+
+class SyncRedisClient(SyncClient):  # type: ignore[misc]  # as above
+    """A synchronous client that notes its outages in `state`; threads may share it."""
+
+    state: RedisState
+
+    def problem(self) -> str | None:
+        """Return what is wrong with Redis, judged by the last exchanges, None when all is well."""
+        return self.state.problem()
+
+
+def connect(settings: Redis) -> RedisClient:
+    """Return an asyncio client that answers in bytes and fails at once instead of retrying."""
+    options, state = connections.parse_url(settings.url), RedisState()
+    base = options.pop("connection_class", connections.Connection)
+    options |= TIMEOUTS | {"state": state, "retry": Retries(NoBackoff(), 0)}
+    servers = finder(settings)
+    if servers is None:
+        pool: Any = connections.ConnectionPool(connection_class=_watched(base), **options)
+    else:
+        tls = base is connections.SSLConnection
+        base = sentinel.SentinelManagedSSLConnection if tls else sentinel.SentinelManagedConnection
+        pool = _Pool(settings.service, servers, connection_class=_watched(base), **options)
+    client: RedisClient = RedisClient.from_pool(pool)
+    client.state = state
+    return client
+
+
+def connect_sync(settings: Redis) -> SyncRedisClient:
+    """Return a synchronous client with the behaviour of `connect`."""
+    options, state = sync_connections.parse_url(settings.url), RedisState()
+    base = options.pop("connection_class", sync_connections.Connection)
+    options |= TIMEOUTS | {"state": state, "retry": SyncRetries(NoBackoff(), 0)}
+    servers = sync_finder(settings)
+    if servers is None:
+        pool: Any = sync_connections.ConnectionPool(connection_class=_watched_sync(base), **options)
+    else:
+        tls = base is sync_connections.SSLConnection
+        module = sync_sentinel
+        base = module.SentinelManagedSSLConnection if tls else module.SentinelManagedConnection
+        pool = _SyncPool(settings.service, servers, connection_class=_watched_sync(base), **options)
+    client: SyncRedisClient = SyncRedisClient.from_pool(pool)
+    client.state = state
+    return client
+
+
+class _Pool(sentinel.SentinelConnectionPool):  # type: ignore[misc]  # as above
+    """Connections to the primary that a finder names; it closes the finder with itself."""
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        await self.sentinel_manager.aclose()
+
+
+class _SyncPool(sync_sentinel.SentinelConnectionPool):  # type: ignore[misc]  # as above
+    """The same for threads."""
+
+    def close(self) -> None:
+        super().close()
+        self.sentinel_manager.close()
+
+
+@cache
+def _watched(base: Any) -> Any:
+    """Return a class of asyncio connections that raise outages as RedisAway and note them."""
+
+    class Watched(base):  # type: ignore[misc]  # as above
+        def __init__(self, *, state: RedisState, **options: Any) -> None:
+            self._state = state
+            super().__init__(**options)
+
+        async def connect(self) -> None:
+            try:
+                await super().connect()
+            except (RedisError, OSError) as error:
+                self._state.failed(error)
+                raise _connect_error(error) from error
+
+        async def read_response(self, *args: Any, **options: Any) -> Any:
+            try:
+                answer = await super().read_response(*args, **options)
+                away = _away_within(answer)
+            except (RedisError, OSError) as error:
+                away = _away(error)
+                if away is None:
+                    raise self._noted(error) from None
+            if away is not None:
+                # The next connect finds the primary of that moment.
+                await self.disconnect(nowait=True)
+                raise self._noted(away) from None
+            self._state.worked()
+            return answer
+
+        def _noted(self, error: BaseException) -> BaseException:
+            return _note(self._state, error)
+
+    return Watched
+
+
+@cache
+def _watched_sync(base: Any) -> Any:
+    """Return the same class of connections for threads."""
+
+    class Watched(base):  # type: ignore[misc]  # as above
+        def __init__(self, *, state: RedisState, **options: Any) -> None:
+            self._state = state
+            super().__init__(**options)
+
+        def connect(self) -> None:
+            try:
+                super().connect()
+            except (RedisError, OSError) as error:
+                self._state.failed(error)
+                raise _connect_error(error) from error
+
+        def read_response(self, *args: Any, **options: Any) -> Any:
+            try:
+                answer = super().read_response(*args, **options)
+                away = _away_within(answer)
+            except (RedisError, OSError) as error:
+                away = _away(error)
+                if away is None:
+                    raise _note(self._state, error) from None
+            if away is not None:
+                self.disconnect()
+                raise _note(self._state, away) from None
+            self._state.worked()
+            return answer
+
+    return Watched
+
+
+def _note(state: RedisState, error: BaseException) -> BaseException:
+    """Note an answer that is an error, a bug of ours as a working server; return the error."""
+    if isinstance(error, ResponseError):
+        state.worked()
+    else:
+        state.failed(error)
+    return error
+
+
+def _away(error: BaseException) -> RedisAway | None:
+    code = outage_code(error)
+    return None if code is None else RedisAway(code)
+
+
+def _away_within(answer: Any) -> RedisAway | None:
+    """Return the outage in a transaction's answer, where errors are among the values."""
+    if not isinstance(answer, list):
+        return None
+    errors = (each for each in answer if isinstance(each, ResponseError))
+    return next((away for away in map(_away, errors) if away is not None), None)
+
+
+def _connect_error(error: RedisError | OSError) -> BaseException:
+    """Return the error of a connect: an error reply there concerns the server or its address."""
+    away = _away(error)
+    if away is None and isinstance(error, ResponseError):
+        return RedisAway("CONNECT", str(error))
+    return away or error

@@ -1,0 +1,187 @@
+"""Finds the primary among several Redis servers: by Sentinel, or by the ROLE of each.
+
+Before: `[redis] sentinels` or `addresses`. After: redis_client.py connects to the address, at each
+connect. `[redis] url` gives the user, password, database and TLS of the servers.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+from redis import Redis as SyncClient
+from redis import sentinel as sync_sentinel
+from redis.asyncio import Redis as Client
+from redis.asyncio import sentinel
+from redis.asyncio.retry import Retry as Retries
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry as SyncRetries
+
+from runtime.log import get
+from runtime.redis_errors import RedisAway
+from runtime.settings import Redis
+
+log = get(__name__)
+
+TIMEOUTS: dict[str, Any] = {
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "health_check_interval": 15,
+    "decode_responses": False,
+}
+_QUESTION_TIMEOUTS: dict[str, Any] = {"socket_timeout": 1, "socket_connect_timeout": 1}
+"""In seconds. A dead server among several must not delay the answer of the others for long."""
+
+Address = tuple[str, int]
+Role = tuple[int, int]
+"""A primary's number of replicas and its replication offset: the larger is the later primary."""
+
+
+def split_address(text: str, port: int = 6379) -> Address:
+    """Return the host and port of HOST, HOST:PORT or SCHEME://HOST:PORT; raise ValueError."""
+    parts = urlsplit(text if "://" in text else f"//{text}")
+    if not parts.hostname:
+        raise ValueError(f"{text!r} has no host")
+    return parts.hostname, parts.port or port
+
+
+def server_url(settings: Redis, text: str) -> str:
+    """Return the URL of one of `addresses`, with all of `[redis] url` but its host."""
+    parts = urlsplit(settings.url)
+    user, sign, _ = parts.netloc.rpartition("@")
+    host, port = split_address(text)
+    host = f"[{host}]" if ":" in host else host
+    return parts._replace(netloc=f"{user}{sign}{host}:{port}").geturl()
+
+
+def sentinel_url(text: str) -> str:
+    """Return the URL of one of `sentinels`: `rediss://` in it stays."""
+    host, port = split_address(text, 26379)
+    scheme = "rediss" if text.startswith("rediss://") else "redis"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def finder(settings: Redis) -> "sentinel.Sentinel | Roles | None":
+    """Return what finds the primary, None where `[redis]` names one server."""
+    retry = Retries(NoBackoff(), 0)
+    if settings.sentinels:
+        found = sentinel.Sentinel([])
+        found.sentinels = [
+            Client.from_url(
+                sentinel_url(text), retry=retry, **_QUESTION_TIMEOUTS, **_login(settings)
+            )
+            for text in settings.sentinels
+        ]
+        return found
+    if settings.addresses:
+        clients = {
+            split_address(text): Client.from_url(
+                server_url(settings, text), retry=retry, **_QUESTION_TIMEOUTS
+            )
+            for text in settings.addresses
+        }
+        return Roles(clients)
+    return None
+
+
+def sync_finder(settings: Redis) -> "SyncSentinel | SyncRoles | None":
+    """Return what finds the primary for threads, None where `[redis]` names one server."""
+    retry = SyncRetries(NoBackoff(), 0)
+    if settings.sentinels:
+        found = SyncSentinel([])
+        found.sentinels = [
+            SyncClient.from_url(
+                sentinel_url(text), retry=retry, **_QUESTION_TIMEOUTS, **_login(settings)
+            )
+            for text in settings.sentinels
+        ]
+        return found
+    if settings.addresses:
+        clients = {
+            split_address(text): SyncClient.from_url(
+                server_url(settings, text), retry=retry, **_QUESTION_TIMEOUTS
+            )
+            for text in settings.addresses
+        }
+        return SyncRoles(clients)
+    return None
+
+
+def _login(settings: Redis) -> dict[str, str | None]:
+    """Return the user and password of the Sentinels, which have their own."""
+    return {
+        "username": settings.sentinel_user or None,
+        "password": settings.sentinel_password or None,
+    }
+
+
+class Roles:
+    """Servers that are asked for their ROLE; it has the interface of redis-py's Sentinel."""
+
+    def __init__(self, clients: "dict[Address, Client[bytes]]") -> None:
+        self._clients = clients
+
+    async def discover_master(self, _service: str) -> Address:
+        """Return the primary's address; raise RedisAway where no server is one."""
+        answers = await asyncio.gather(
+            *(client.execute_command("ROLE") for client in self._clients.values()),
+            return_exceptions=True,
+        )
+        return choose_primary(list(self._clients), answers)
+
+    async def aclose(self) -> None:
+        """Close the connections to all servers."""
+        for client in self._clients.values():
+            await client.aclose()
+
+
+class SyncSentinel(sync_sentinel.Sentinel):  # type: ignore[misc]  # redis-py is untyped here
+    """redis-py's Sentinel for threads, which can't close its clients in every version."""
+
+    def close(self) -> None:
+        """Close the connections to the Sentinels."""
+        for client in self.sentinels:
+            client.close()
+
+
+class SyncRoles:
+    """Servers that are asked for their ROLE, for threads."""
+
+    def __init__(self, clients: "dict[Address, SyncClient[bytes]]") -> None:
+        self._clients = clients
+
+    def discover_master(self, _service: str) -> Address:
+        """Return the primary's address; raise RedisAway where no server is one."""
+        answers: list[Any] = []
+        for client in self._clients.values():
+            try:
+                answers.append(client.execute_command("ROLE"))
+            except (RedisError, OSError) as error:
+                answers.append(error)
+        return choose_primary(list(self._clients), answers)
+
+    def close(self) -> None:
+        """Close the connections to all servers."""
+        for client in self._clients.values():
+            with suppress(RedisError, OSError):
+                client.close()
+
+
+def choose_primary(addresses: Sequence[Address], answers: Sequence[Any]) -> Address:
+    """Return the address whose answer to ROLE is a primary's; raise RedisAway for none.
+
+    Of several primaries, as after a failover by hand when the old one returns, it takes the one
+    with more replicas, then the one that is ahead.
+    """
+    primaries = {
+        address: (len(answer[2]), int(answer[1]))
+        for address, answer in zip(addresses, answers, strict=True)
+        if isinstance(answer, (list, tuple)) and answer[0] in (b"master", "master")
+    }
+    if not primaries:
+        raise RedisAway("NOPRIMARY")
+    if len(primaries) > 1:
+        log.warning("redis.several_primaries", addresses=[f"{h}:{p}" for h, p in primaries])
+    return max(primaries, key=lambda address: primaries[address])

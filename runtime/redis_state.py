@@ -1,0 +1,47 @@
+"""The state of one Redis client: its last failure, for readiness and for one log line a minute.
+
+Before: redis_client.py reports each exchange with the server. After: `problem` for /readyz, and the
+events redis.away and redis.back.
+"""
+
+import time
+from collections.abc import Callable
+
+from runtime.log import get
+from runtime.redis_errors import summary
+
+log = get(__name__)
+
+LOG_INTERVAL_S = 60.0
+QUIET_S = 3.0
+"""A server that is read-only still answers reads: it is well after so long without a failure."""
+
+
+class RedisState:
+    """Failures of one client, noted by its connections."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._problem: str | None = None
+        self._failed_at = 0.0
+        self._logged_at: float | None = None
+        self._unlogged = 0
+
+    def failed(self, error: BaseException) -> None:
+        """Note a failure, and log it unless the last line is younger than a minute."""
+        now = self._monotonic()
+        self._problem, self._failed_at = summary(error), now
+        self._unlogged += 1
+        if self._logged_at is None or now - self._logged_at >= LOG_INTERVAL_S:
+            log.warning("redis.away", why=self._problem, errors=self._unlogged)
+            self._logged_at, self._unlogged = now, 0
+
+    def worked(self) -> None:
+        """Note an answer; some seconds without a failure end the problem."""
+        if self._problem is not None and self._monotonic() - self._failed_at > QUIET_S:
+            self._problem = None
+            log.info("redis.back")
+
+    def problem(self) -> str | None:
+        """Return the sentence of a failure that no later answer ended, None when all is well."""
+        return self._problem and f"Redis is away: {self._problem}"

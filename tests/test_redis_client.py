@@ -1,0 +1,197 @@
+"""The Redis clients against real servers in bad states, and across failovers."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from redis.exceptions import ConnectionError as RedisDown
+from redis.exceptions import ResponseError
+
+from runtime.claims import AWAY, Claims, connect, connect_sync
+from runtime.faults import is_outage
+from runtime.redis_errors import RedisAway, outage_code
+from runtime.redis_state import LOG_INTERVAL_S, QUIET_S, RedisState
+from runtime.settings import Redis
+from tests.redis_servers import STATES, Valkey, sentinels, valkeys
+from tests.waiting import until
+
+_WRITE = "return redis.call('SET', KEYS[1], '1')"
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[list[Valkey]]:
+    """Two servers, the first of which gets into bad states."""
+    with valkeys(2) as servers:
+        yield servers
+
+
+def _settings(server: Valkey) -> Redis:
+    return Redis(url=f"redis://127.0.0.1:{server.port}/0")
+
+
+async def _attempt(client: Any, kind: str) -> None:
+    """Write by one of the ways in which the product writes."""
+    if kind == "command":
+        await client.set("santral:a", "1")
+    elif kind == "script":
+        await client.register_script(_WRITE)(keys=["santral:a"])
+    else:
+        async with client.pipeline(transaction=kind == "transaction") as pipe:
+            await client.register_script(_WRITE)(keys=["santral:a"], client=pipe)
+            pipe.set("santral:b", "1")
+            await pipe.execute()
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_a_server_that_can_not_serve_is_away_however_it_is_asked(
+    pair: list[Valkey], state: str
+) -> None:
+    client, threads = connect(_settings(pair[0])), connect_sync(_settings(pair[0]))
+    await client.set("santral:a", "0")
+    with STATES[state](*pair):
+        if state == "NOAUTH":
+            await client.connection_pool.disconnect()
+        for kind in ("command", "script", "pipeline", "transaction"):
+            with pytest.raises(AWAY) as caught:
+                await _attempt(client, kind)
+            assert is_outage(caught.value)
+            assert outage_code(caught.value) in (state, "READONLY"), kind
+        with pytest.raises(AWAY) as caught:
+            threads.set("santral:a", "1")
+        assert outage_code(caught.value) in (state, "READONLY")
+        assert "Redis is away" in (client.problem() or "")
+    await until("it serves again", lambda: _serves(client))
+    await client.aclose()
+    threads.close()
+
+
+async def _serves(client: Any) -> bool:
+    try:
+        await _attempt(client, "pipeline")
+    except AWAY:
+        return False
+    return True
+
+
+async def test_a_bug_of_ours_is_no_outage(pair: list[Valkey]) -> None:
+    client = connect(_settings(pair[0]))
+    await client.set("santral:a", "1")
+    with pytest.raises(ResponseError) as caught:
+        await client.hset("santral:a", "field", "1")
+    assert not is_outage(caught.value)
+    assert client.problem() is None
+    await client.aclose()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Error running script (call to f_9282): @user_script:1: @user_script: 1: -OOM command not"
+        " allowed when used memory > 'maxmemory'.",
+        "Error running script (call to f_9282): @user_script:1: -READONLY You can't write against a"
+        " read only replica.",
+        "NOREPLICAS Not enough good replicas to write. script: 9282fe, on @user_script:1.",
+        "MISCONF Valkey is configured to save RDB snapshots, but can't. script: on @user_script:1.",
+        "UNBLOCKED force unblock from blocking operation, instance state changed (master ->"
+        " replica?)",
+        "Transaction discarded because of: OOM command not allowed when used memory > 'maxmemory'.",
+        "Script killed by user with SCRIPT KILL... script: 694a, on @user_script:1.",
+    ],
+)
+def test_the_spellings_of_servers_are_known(text: str) -> None:
+    assert outage_code(ResponseError(text))
+
+
+async def test_an_address_that_refuses_its_database_is_away(pair: list[Valkey]) -> None:
+    client = connect(Redis(url=f"redis://127.0.0.1:{pair[0].port}/99"))
+    with pytest.raises(RedisAway, match="CONNECT"):
+        await client.get("a")
+    await client.aclose()
+
+
+def test_a_failure_is_logged_once_a_minute_and_ends_after_some_quiet() -> None:
+    now = 100.0
+    state = RedisState(lambda: now)
+    state.failed(RedisAway("OOM"))
+    state.worked()
+    assert "OOM" in (state.problem() or ""), "reads work while memory is full"
+    now += QUIET_S + 0.1
+    state.worked()
+    assert state.problem() is None
+    now += LOG_INTERVAL_S
+    state.failed(RedisDown("refused"))
+    assert "ConnectionError" in (state.problem() or "")
+
+
+async def test_the_client_follows_a_list_of_addresses_to_the_new_primary() -> None:
+    with valkeys(2) as (old, new):
+        new.follow(old)
+        addresses = (f"127.0.0.1:{new.port}", f"127.0.0.1:{old.port}")
+        settings = Redis(url="redis://ignored:1/0", addresses=addresses)
+        client, threads = connect(settings), connect_sync(settings)
+        await client.set("santral:a", "old")
+        assert threads.get("santral:a") == b"old"
+        await until("the write is replicated", lambda: new.run("GET", "santral:a"))
+        new.run("REPLICAOF", "NO", "ONE")
+        old.follow(new)
+        await until("the client writes to the new primary", lambda: _serves(client))
+        with contextlib.suppress(AWAY):
+            threads.set("santral:a", "new")
+        threads.set("santral:a", "new")
+        assert new.run("GET", "santral:a") == b"new"
+        old.kill()
+        assert await client.get("santral:a") == b"new"
+        new.kill()
+        for _ in range(2):
+            with pytest.raises(AWAY):
+                await client.get("santral:a")
+        await client.aclose()
+        threads.close()
+
+
+async def _fail_over(count: int, quorum: int, down_ms: int, seconds: float) -> None:
+    """Kill the primary under claims by several tasks: each error is AWAY, and service returns."""
+    with valkeys(2) as (old, new):
+        new.follow(old)
+        with sentinels(old, count, quorum, down_ms=down_ms) as addresses:
+            settings = Redis(sentinels=tuple(addresses))
+            client, threads = connect(settings), connect_sync(settings)
+            claims = Claims(client, "santral:claim:", 60_000, 60_000)
+            served: list[str] = []
+
+            async def work(name: str) -> None:
+                for number in range(100_000):
+                    try:
+                        await claims.claim(f"{name}.{number}", name)
+                        served.append(name)
+                    except AWAY:
+                        await asyncio.sleep(0.05)
+                    if done.is_set():
+                        return
+
+            done = asyncio.Event()
+            workers = [asyncio.create_task(work(f"w{number}")) for number in range(4)]
+            await until("claims succeed", lambda: len(served) > 100)
+            threads.ping()
+            old.kill()
+            await until("the replica is the primary", lambda: new.run("ROLE")[0] == b"master", 30)
+            count_then = len(served)
+            await until("claims succeed again", lambda: len(served) > count_then + 100, seconds)
+            with contextlib.suppress(AWAY):
+                threads.ping()
+            assert threads.ping()
+            done.set()
+            await asyncio.gather(*workers)
+            await client.aclose()
+            threads.close()
+
+
+async def test_sentinel_names_the_new_primary() -> None:
+    await _fail_over(1, 1, 300, 3)
+
+
+@pytest.mark.certify
+async def test_three_sentinels_agree_on_the_new_primary() -> None:
+    await _fail_over(3, 2, 1000, 3)
