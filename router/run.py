@@ -36,11 +36,14 @@ from router.transaction import Transactions
 from runtime import log as logs
 from runtime import metrics, trace
 from runtime.archive import Archive, Folder
+from runtime.backlog import Backlog
 from runtime.bus import rdkafka
 from runtime.clock import Clock, SystemClock
 from runtime.faults import guard
-from runtime.health import Fresh, Health, Watchdog, serve
+from runtime.health import Fresh, Health, serve
+from runtime.progress import Progress
 from runtime.settings import Settings
+from runtime.watchdog import Watchdog
 from schemas import envelope, topics
 from schemas.base import derived_id
 from schemas.conversation import ConversationState, expired
@@ -165,6 +168,7 @@ class Router:
         self._transactions = Transactions(settings.kafka, clock)
         self._incidents = OpenIncidents(settings.kafka, clock)
         self._busy = False
+        self.progress = Progress("watchdog")
         self.fresh = Fresh(clock, 60, "turn of the loop")
         health.add("loop", self.fresh)
         health.add("poison", self._poisoned)
@@ -200,6 +204,7 @@ class Router:
         """One turn of the loop: a batch from reading to commit; return its size."""
         first = self._consumer.poll(_WAIT_S)
         self.fresh.succeeded()
+        self.progress.count_turn()
         self._sweep()
         if self._incidents.look():
             self._know()
@@ -234,6 +239,8 @@ class Router:
             log.warning("batch.slow", records=done, seconds=_BATCH_S)
             self._seek(left)
         self._states.commit(batch.changed)
+        for (topic, partition), offset in (_ends(good[:done]) | left).items():
+            self.progress.note_position(topic, partition, offset)
         self._count(batch, began)
         return done
 
@@ -422,14 +429,18 @@ class Router:
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Fetch the committed offsets, then restore the states, only then consume."""
         committed = consumer.committed(partitions, 60)
-        self._states.restore(self._settings.kafka, sorted({p.partition for p in partitions}))
+        numbers = sorted({p.partition for p in partitions})
+        self._states.restore(self._settings.kafka, numbers, self.progress.count_turn)
         consumer.assign(committed)
+        for part in committed:
+            self.progress.note_position(part.topic, part.partition, part.offset)
         metrics.gauge("santral_conversations_held", self._states.count())
         log.info("partitions.assigned", count=len(partitions))
 
     def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._states.drop([p.partition for p in partitions])
         self._paused -= {(p.topic, p.partition) for p in partitions}
+        self.progress.drop_positions([(p.topic, p.partition) for p in partitions])
 
     def _count(self, batch: Batch, began: float) -> None:
         for (department, action), number in batch.decided.items():
@@ -448,6 +459,7 @@ class Router:
                 # A flood of what can't be decoded is a broken writer, not bad luck: stop here.
                 self._consumer.pause([TopicPartition(*place)])
                 self._paused.add(place)
+                self.progress.drop_positions([place])
                 log.error("partition.stopped", topic=place[0], partition=place[1], bad=number)
 
     def _poisoned(self) -> str | None:
@@ -472,6 +484,7 @@ class Router:
         # The offsets change nothing, but a process that lost the partition is fenced by them.
         held = [p for p in self._consumer.assignment() if p.partition == partition]
         places = [p for p in self._consumer.position(held) if p.offset >= 0]
+        self.progress.count_turn()
         self._transactions.begin(self._consumer, places)
         for key in conversations:
             self._transactions.produce(
@@ -480,22 +493,6 @@ class Router:
         self._transactions.commit()
         self._states.commit({(partition, key): None for key in conversations})
         log.info("state.forgotten", partition=partition, conversations=len(conversations))
-
-    def look(self) -> tuple[int, int]:
-        """Return (position, lag) over the partitions owned, for the watchdog."""
-        position = lag = 0
-        held = [
-            p for p in self._consumer.assignment() if (p.topic, p.partition) not in self._paused
-        ]
-        places = self._consumer.position(held) if held else []
-        # What nothing was read from yet goes on where the group committed.
-        unread = [p for p in places if p.offset < 0]
-        read = [p for p in places if p.offset >= 0]
-        for part in read + (self._consumer.committed(unread, 5) if unread else []):
-            low, end = self._consumer.get_watermark_offsets(part, 5)
-            position += max(low, part.offset)
-            lag += max(0, end - max(low, part.offset))
-        return position, lag
 
 
 def _decoded(record: Any) -> tuple[Message | Outcome | None, Rejected | None]:
@@ -545,7 +542,8 @@ def start(settings: Settings) -> None:
     signal.signal(signal.SIGINT, stop)
     router = Router(settings, live(settings), clock, Folder(settings.archive_path), health)
     ops = serve(health, settings.ops)
-    watchdog = Watchdog(health, router.look, settings.ops, clock)
+    look = Backlog(settings.kafka, settings.ops.stall)
+    watchdog = Watchdog(health, router.progress, settings.ops, clock, look)
     # What is loaded stays: the collector need not go through it again with every batch.
     gc.collect()
     gc.freeze()

@@ -5,7 +5,7 @@ committed batch changes what is held. States are held as the JSON that Kafka has
 of objects, and nothing to encode twice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -67,8 +67,12 @@ class Conversations:
         for partition in partitions:
             self._held.pop(partition, None)
 
-    def restore(self, kafka: Kafka, partitions: list[int]) -> None:
+    def restore(
+        self, kafka: Kafka, partitions: list[int], count_step: Callable[[], None] = lambda: None
+    ) -> None:
         """Read the partitions of conversations.v1 to their committed end.
+
+        Each batch of records calls `count_step`.
 
         To be called after the group's committed offsets were fetched with read_committed: the
         broker answers only when no transaction is pending on them (KIP-447), so nothing that a
@@ -92,7 +96,10 @@ class Conversations:
             ends = _ends(kafka, wanted)
             left = set(wanted)
             while left:
-                for record in consumer.consume(_RESTORE_BATCH, 0.1):
+                records = consumer.consume(_RESTORE_BATCH, 0.1)
+                if records:
+                    count_step()
+                for record in records:
                     # An open transaction of a dead process holds the committed end back: wait
                     # until the broker has ended it and the end of now is reached.
                     if _take(record, made) and record.offset() >= ends[record.partition()]:

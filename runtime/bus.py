@@ -13,12 +13,12 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
-from confluent_kafka import Consumer, KafkaException
-from confluent_kafka import TopicPartition as Place
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from runtime.faults import guard
 from runtime.log import get
+from runtime.progress import Progress
 from runtime.settings import Kafka
 from schemas import envelope
 from schemas.base import Record, Time
@@ -297,37 +297,18 @@ def reader(kafka: Kafka, *topics: str, group: str | None, client_id: str) -> AIO
     return made
 
 
-class Lag:
-    """How far a reader of this process is behind, for its watchdog.
-
-    The stage notes each turn of its loop; `look` is called in the watchdog's thread, with a client
-    of its own, so it works while the stage hangs. `handled` counts what the stage did, failures
-    that it tells of included.
-    """
-
-    def __init__(self, kafka: Kafka) -> None:
-        self._kafka = kafka
-        self._client: Consumer | None = None
-        self._at: dict[TopicPartition, int] = {}
-        self.handled = 0
+class Lag(Progress):
+    """The notes of a loop over an aiokafka reader, for its watchdog."""
 
     async def turned(self, consumer: AIOKafkaConsumer) -> None:
-        """Note where the reader is."""
-        self._at = {p: await consumer.position(p) for p in consumer.assignment()}
+        """Note a turn, and where the reader is."""
+        positions = {p: await consumer.position(p) for p in consumer.assignment()}
+        self.keep_positions({(p.topic, p.partition): at for p, at in positions.items()})
+        self.count_turn()
 
     def left(self) -> None:
-        """Note that it reads nothing now."""
-        self._at = {}
-
-    def look(self) -> tuple[int, int]:
-        """Return (handled, lag)."""
-        if self._client is None:
-            self._client = Consumer(rdkafka(self._kafka, **{"group.id": "santral-lag"}))
-        lag = 0
-        for part, position in self._at.items():
-            _, end = self._client.get_watermark_offsets(Place(part.topic, part.partition), 10)
-            lag += max(0, end - position)
-        return self.handled, lag
+        """Note that the loop reads nothing now."""
+        self.keep_positions({})
 
 
 async def follow(

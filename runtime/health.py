@@ -6,17 +6,13 @@ is content, each judged by what was achieved (age of the last success), not by a
 """
 
 import json
-import os
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from runtime import metrics
 from runtime.clock import Clock
-from runtime.log import get
 from runtime.settings import Ops
-
-log = get(__name__)
 
 Check = Callable[[], str | None]
 """Answers None when all is well, else a sentence that says what is wrong."""
@@ -113,63 +109,3 @@ def serve(health: Health, ops: Ops) -> ThreadingHTTPServer:
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="ops", daemon=True).start()
     return server
-
-
-class Watchdog:
-    """Ends the process when its position stands still while it has lag.
-
-    `look` returns (position, lag) summed over what this process owns; it is called in a thread
-    of the watchdog, so it works while the stage itself hangs.
-    """
-
-    def __init__(
-        self, health: Health, look: Callable[[], tuple[int, int]], ops: Ops, clock: Clock,
-        end: Callable[[int], None] = os._exit, name: str = "watchdog",
-    ) -> None:  # fmt: skip
-        self._health, self._look, self._clock, self._end = health, look, clock, end
-        self._patience = ops.stall.total_seconds()
-        self._position: int | None = None
-        self._moved_at = clock.monotonic()
-        self._stop = threading.Event()
-        self._name, self._looked_at = name, clock.monotonic()
-        health.add(name, self.problem)
-
-    def start(self) -> None:
-        """Look every tenth of the patience, in a thread."""
-        threading.Thread(target=self._run, name=self._name, daemon=True).start()
-
-    def stop(self) -> None:
-        """Stop looking."""
-        self._stop.set()
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._patience / 10):
-            try:
-                position, lag = self._look()
-            except Exception as error:  # noqa: BLE001 - a broker that is away is not a stall
-                log.warning("watchdog.blind", error=str(error))
-                self._moved_at = self._clock.monotonic()
-                continue
-            self.saw(position, lag)
-
-    def saw(self, position: int, lag: int) -> None:
-        """Judge one look; end the process when nothing moved for too long."""
-        now, before = self._clock.monotonic(), self._looked_at
-        self._looked_at = now
-        if now - before > self._patience / 2:
-            self._moved_at = now  # the whole process was frozen, this thread too: begin anew
-        if position != self._position or lag <= 0:
-            self._position, self._moved_at = position, self._clock.monotonic()
-            return
-        still = self._clock.monotonic() - self._moved_at
-        if still > self._patience:
-            metrics.count("santral_stage_stalled_total", stage=self._health.stage)
-            log.error(
-                "stage.stalled", what=self._name, position=position, lag=lag, seconds=round(still)
-            )
-            self._end(STALLED)
-
-    def problem(self) -> str | None:
-        """Return what is wrong, or None."""
-        still = self._clock.monotonic() - self._moved_at
-        return f"position stands still for {still:.0f} s" if still > self._patience else None

@@ -14,12 +14,15 @@ import uvloop
 
 from runtime import log as logs
 from runtime.clock import Clock, SystemClock
-from runtime.health import Health, Watchdog
+from runtime.health import Health
 from runtime.health import serve as serve_ops
 from runtime.memory import return_large_memory
+from runtime.progress import Progress
 from runtime.settings import Settings
+from runtime.watchdog import Watchdog
 
 _FILES = 16_384  # open files that a stage may need: connections, Kafka, logs
+_TURN_S = 0.5
 Main = Callable[[Settings, Health, Clock, asyncio.Event], Awaitable[None]]
 
 
@@ -37,16 +40,15 @@ def run(name: str, settings: Settings, main: Main) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        turns = 0
+        progress = Progress("event loop")
 
         def turn() -> None:
-            nonlocal turns
-            turns += 1
-            loop.call_later(1, turn)
+            progress.count_turn()
+            loop.call_later(_TURN_S, turn)
 
         turn()
-        # A loop that something blocks turns no more, whatever the stage's work is.
-        dog = Watchdog(health, lambda: (turns, 1), settings.ops, SystemClock(), name="event loop")
+        # A call that blocks the event loop stops its turns, whatever the stage does.
+        dog = Watchdog(health, progress, settings.ops, SystemClock())
         dog.start()
         log.info("stage.started", ops_port=answering.server_port)
         await main(settings, health, SystemClock(), stop)

@@ -15,6 +15,7 @@ from router.run import Router
 from router.training import train
 from runtime import bus, metrics
 from runtime.archive import Folder
+from runtime.backlog import Backlog
 from runtime.bus import queues, read_to_end
 from runtime.clock import SystemClock
 from runtime.health import Health
@@ -83,8 +84,9 @@ async def test_a_batch_that_takes_too_long_ends_early_and_nothing_is_lost_or_dou
     # What the group committed is where a new router goes on: nothing comes a second time.
     again = Router(kafka, policy(), SystemClock(), Folder(kafka.archive_path), health)
     again.start()
-    assert wait("it owns its partitions", lambda: again.turn() == 0 and again.look()[0] > 0)
-    assert again.look()[1] == 0
+    positions = again.progress.notes
+    assert wait("it owns its partitions", lambda: again.turn() == 0 and positions().positions)
+    assert Backlog(kafka.kafka, kafka.ops.stall)(positions().positions) == frozenset()
     again.stop()
 
 
@@ -126,7 +128,8 @@ async def test_a_reader_that_has_read_everything_lags_behind_nothing(kafka: Sett
     put(kafka, 40)
     routed(Router(kafka, policy(), SystemClock(), Folder(kafka.archive_path), Health("r")), 40)
     # Each queue ends with the marker of a transaction: nothing to read, but a place.
-    lag, read = bus.Lag(kafka.kafka), 0
+    lag, read = bus.Lag("lag"), 0
+    backlog = Backlog(kafka.kafka, kafka.ops.stall)
     consumer = bus.reader(kafka.kafka, *queues(DEFAULT), group="test", client_id="test")
     await consumer.start()
     async with asyncio.timeout(30):
@@ -134,11 +137,9 @@ async def test_a_reader_that_has_read_everything_lags_behind_nothing(kafka: Sett
             batch = await consumer.getmany(timeout_ms=100, max_records=10)
             await lag.turned(consumer)
             read += sum(map(len, batch.values()))
-            behind = await asyncio.to_thread(lag.look)
-            assert behind[1] >= 40 - read
-        while (await asyncio.to_thread(lag.look))[1]:
-            await consumer.getmany(timeout_ms=100)
-            await lag.turned(consumer)
+            positions = lag.notes().positions
+            behind = await asyncio.to_thread(backlog, positions)
+            assert bool(behind) == (read < 40) or not positions
     await consumer.stop()
 
 

@@ -59,7 +59,7 @@ class Acknowledger:
         self, settings: Settings, redis: "Redis[bytes]", publisher: Publisher, clock: Clock
     ) -> None:
         self._settings, self._publisher, self._clock = settings, publisher, clock
-        self.lag = Lag(settings.kafka)
+        self.lag = Lag("acknowledge lag")
         once = int(settings.replies.acknowledge_once_in.total_seconds() * 1000)
         self._once = Claims(redis, "santral:acknowledged:", once, once)
 

@@ -37,7 +37,7 @@ class Bounces:
         self._settings, self._redis = settings, redis
         self._publisher, self._clock = publisher, clock
         self._key = settings.tokens.signing.encode()
-        self.lag = Lag(settings.kafka)
+        self.lag = Lag("bounces lag")
 
     async def run(self) -> None:
         """Follow messages.v1 until cancelled."""

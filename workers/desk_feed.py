@@ -49,7 +49,7 @@ class Feed:
         self.lines = Lines(redis)
         self._claims = Claims(redis, _LOCK, _REBUILD_LEASE_MS, 1)
         self._topics = queues(settings.departments)
-        self.lag = bus.Lag(settings.kafka)
+        self.lag = bus.Lag("desk lag")
         self.fresh = Fresh(clock, 60, "look at the queues")
         health.add("desk", self.fresh)
 
@@ -60,7 +60,7 @@ class Feed:
                 await self._follow()
             except (*AWAY, *bus.AWAY, Retry) as error:
                 log.warning("desk.away", why=str(error))
-                self.lag.handled += 1
+                self.lag.wait_for("Kafka or Redis", 1)
                 await asyncio.sleep(1)
 
     async def _follow(self) -> None:
@@ -143,9 +143,11 @@ class Feed:
     async def _rebuild(self) -> None:
         """Fill empty lines from Kafka: first all that was finished, then what is not."""
         token = secrets.token_hex(8)
+        self.lag.left()
         while await self.lines.epoch() is None:
             if await self._claims.claim("lock", token) != "BUSY":
                 break
+            self.lag.count_turn()
             await asyncio.sleep(0.2)
         else:
             return

@@ -57,7 +57,7 @@ class Holding:
     ) -> None:
         self._settings, self._engine = settings, engine
         self._publisher, self._clock = publisher, clock
-        self.lag = Lag(settings.kafka)
+        self.lag = Lag("holding lag")
 
     async def run(self) -> None:
         """Answer until cancelled."""

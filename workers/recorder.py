@@ -17,6 +17,7 @@ from runtime.clock import Clock
 from runtime.faults import is_outage
 from runtime.health import Fresh, Health
 from runtime.log import get
+from runtime.progress import Progress
 from runtime.settings import Settings
 from schemas import topics
 from workers.record_rows import GROUP, Rows
@@ -44,6 +45,7 @@ class Recorder:
         self._engine, self._clock = engine, clock
         self._key = settings.tokens.signing.encode()
         self._search = Rebuild(engine, self._key, copy_rows)
+        self.progress = Progress("watchdog")
         self.fresh = Fresh(clock, 60, "turn of the recorder")
         health.add("recorder", self.fresh)
         self._consumer = Consumer(
@@ -63,12 +65,18 @@ class Recorder:
     def start(self) -> None:
         """Join the group; reading begins where the store says."""
         self._search.begin()
-        self._consumer.subscribe([t.name for t in INPUTS], on_assign=self._assigned)
+        self._consumer.subscribe(
+            [t.name for t in INPUTS],
+            on_assign=self._assigned,
+            on_revoke=self._revoked,
+            on_lost=self._revoked,
+        )
 
     def turn(self) -> int:
         """Record one batch; return how many records it had."""
         first = self._consumer.poll(0 if self._fill_search() else _WAIT_S)
         self.fresh.succeeded()
+        self.progress.count_turn()
         if first is None:
             return 0
         records: list[Raw] = []
@@ -90,6 +98,7 @@ class Recorder:
             if not is_outage(error):
                 raise
             log.warning("recorder.back", why=str(error).splitlines()[0])
+            self.progress.wait_for("the store")
             self._rewind({(topic, partition) for topic, partition, _, _ in records})
             return 0
         for rows in written:
@@ -117,8 +126,14 @@ class Recorder:
             self._consumer.seek(part)
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        consumer.assign(self._places(partitions))
+        places = self._places(partitions)
+        consumer.assign(places)
+        for part in places:
+            self.progress.note_position(part.topic, part.partition, part.offset)
         log.info("partitions.assigned", count=len(partitions))
+
+    def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self.progress.drop_positions([(p.topic, p.partition) for p in partitions])
 
     def _places(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
         with self._engine.connect() as connection:
@@ -142,17 +157,9 @@ class Recorder:
         )
         # For whoever watches the group's lag; the store's own positions are what counts.
         offsets = [TopicPartition(t, p, o) for (t, p), o in rows.next.items()]
+        for (topic, partition), offset in rows.next.items():
+            self.progress.note_position(topic, partition, offset)
         try:
             self._consumer.commit(offsets=offsets, asynchronous=True)
         except KafkaException as error:
             log.warning("recorder.commit", error=str(error))
-
-    def look(self) -> tuple[int, int]:
-        """Return (position, lag) over the partitions owned, for the watchdog."""
-        position = lag = 0
-        held = [p for p in self._consumer.assignment() if p.topic == topics.MESSAGES.name]
-        for part in self._consumer.position(held) if held else ():
-            _, end = self._consumer.get_watermark_offsets(part, 5)
-            position += max(0, part.offset)
-            lag += max(0, end - part.offset) if part.offset >= 0 else 0
-        return position, lag

@@ -83,7 +83,7 @@ class Replies:
         self._results: dict[str, tuple[OutcomeKind, str]] = {}
         self._stopping = asyncio.Event()
         self._tasks: dict[TopicPartition, dict[int, asyncio.Task[None]]] = {}
-        self.lag = Lag(settings.kafka)
+        self.lag = Lag("replies lag")
         self.fresh = Fresh(clock, 60, "look at replies.v1")
         health.add("replies", self.fresh)
 
@@ -108,9 +108,9 @@ class Replies:
                         if record.offset not in held:
                             held[record.offset] = asyncio.create_task(self._one(record))
                 await self._settle(consumer)
-                # Its turns, not its offsets: a reply may have to wait for hours.
-                self.lag.handled += 1
                 await self.lag.turned(consumer)
+                if room <= 0:
+                    self.lag.left()  # it reads on when a reply leaves: that may take hours
                 self.fresh.succeeded()
         finally:
             await self._finish_begun()

@@ -15,14 +15,17 @@ from sqlalchemy import Engine
 
 from runtime import bus, http, stage
 from runtime import store as stores
+from runtime.backlog import Backlog
 from runtime.bus import Publisher
 from runtime.clock import Clock
 from runtime.faults import is_outage
 from runtime.guard import Guard
-from runtime.health import Health, Watchdog
+from runtime.health import Health
 from runtime.log import get
+from runtime.progress import Progress
 from runtime.redis_client import connect
 from runtime.settings import Settings
+from runtime.watchdog import Watchdog
 from workers.acknowledge import Acknowledger
 from workers.api import Api, Trial
 from workers.bounces import Bounces
@@ -45,7 +48,7 @@ async def _record(settings: Settings, health: Health, clock: Clock, stop: asynci
     await asyncio.to_thread(stores.migrate, settings.store_url, MIGRATIONS)
     engine = stores.engine(settings.store_url)
     recorder = Recorder(settings, engine, clock, health)
-    watchdog = Watchdog(health, recorder.look, settings.ops, clock)
+    watchdog = _watchdog(settings, health, clock, recorder.progress)
     ending = threading.Event()
 
     def loop() -> None:
@@ -65,6 +68,12 @@ async def _record(settings: Settings, health: Health, clock: Clock, stop: asynci
     await working
 
 
+def _watchdog(settings: Settings, health: Health, clock: Clock, progress: Progress) -> Watchdog:
+    """Return the watchdog of a loop that reads Kafka."""
+    look = Backlog(settings.kafka, settings.ops.stall)
+    return Watchdog(health, progress, settings.ops, clock, look)
+
+
 async def work(
     settings: Settings, health: Health, clock: Clock, stop: asyncio.Event, only: tuple[str, ...]
 ) -> None:
@@ -73,32 +82,29 @@ async def work(
     publisher = Publisher(settings.kafka, f"santral-workers-{os.getpid()}")
     health.add("kafka", lambda: None if publisher.healthy else "the last publish failed")
     tasks: list[Awaitable[None]] = []
-    watched: dict[str, bus.Lag] = {}
+    watched: list[bus.Lag] = []
     engine: Engine | None = None
     if "desk" in only:
         feed = Feed(settings, redis, clock, health)
-        watched["desk"] = feed.lag
+        watched.append(feed.lag)
         tasks.append(feed.run())
     if "replies" in only:
         replies = Replies(settings, redis, publisher, clock, health)
-        watched["replies"] = replies.lag
+        watched.append(replies.lag)
         tasks.append(_again("replies", replies.run, replies.lag))
         returned = Bounces(settings, redis, publisher, clock)
-        watched["bounces"] = returned.lag
+        watched.append(returned.lag)
         tasks.append(_again("bounces", returned.run, returned.lag))
         await asyncio.to_thread(stores.migrate, settings.store_url, MIGRATIONS)
         engine = stores.engine(settings.store_url, read_only=True)
         holding = Holding(settings, engine, publisher, clock)
-        watched["holding"] = holding.lag
+        watched.append(holding.lag)
         tasks.append(_again("holding", holding.run, holding.lag))
         if settings.replies.acknowledge:
             told = Acknowledger(settings, redis, publisher, clock)
-            watched["acknowledge"] = told.lag
+            watched.append(told.lag)
             tasks.append(_again("acknowledge", told.run, told.lag))
-    dogs = [
-        Watchdog(health, lag.look, settings.ops, clock, name=f"{name} lag")
-        for name, lag in watched.items()
-    ]
+    dogs = [_watchdog(settings, health, clock, lag) for lag in watched]
     for dog in dogs:
         dog.start()
     recording = [_record(settings, health, clock, stop)] if "recorder" in only else []
@@ -122,7 +128,7 @@ async def _again(name: str, run: Callable[[], Awaitable[None]], lag: bus.Lag) ->
             if not is_outage(error):
                 raise
             log.warning("worker.later", worker=name, why=str(error))
-            lag.handled += 1
+            lag.wait_for("its neighbours", 1)
             await asyncio.sleep(1.0)
 
 

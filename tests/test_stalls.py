@@ -1,0 +1,204 @@
+"""Loops on a real broker: one that hangs in its client is ended, and a quiet one is left alone."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from router.run import Router
+from runtime import bus, store
+from runtime.archive import Folder
+from runtime.backlog import Backlog
+from runtime.clock import SystemClock
+from runtime.health import STALLED, Health
+from runtime.progress import Progress
+from runtime.settings import Ops, Settings
+from runtime.watchdog import Watchdog
+from schemas import envelope, topics
+from tests.samples import message, policy
+from tests.servers import broker, wait
+from workers.recorder import Recorder
+from workers.run import MIGRATIONS
+
+MESSAGES, DECISIONS = topics.MESSAGES.name, topics.DECISIONS.name
+PATIENCE = timedelta(seconds=1.2)
+
+
+@pytest.fixture(scope="module")
+def stalling() -> Iterator[Settings]:
+    """A broker, and settings with a short patience."""
+    with broker() as settings:
+        yield msgspec.structs.replace(settings, ops=Ops(stall=PATIENCE))
+
+
+def put(settings: Settings, native: str) -> None:
+    """Publish one message."""
+    producer = Producer(bus.rdkafka(settings.kafka, partitioner="murmur2_random"))
+    sent = message("Faturam yanlış", native=native, root=native)
+    producer.produce(MESSAGES, envelope.encode(sent), sent.conversation.encode())
+    producer.flush(10)
+
+
+def end_with_markers(settings: Settings, *names: str) -> None:
+    """End each partition with an aborted record and the markers of two transactions."""
+    config = {"transactional.id": "markers", "partitioner": "murmur2_random"}
+    producer = Producer(bus.rdkafka(settings.kafka, **config))
+    producer.init_transactions(10)
+    for end in (producer.commit_transaction, producer.abort_transaction):
+        producer.begin_transaction()
+        for name in names:
+            for number in range(settings.kafka.partitions):
+                producer.produce(name, b"{", b"x", partition=number)
+        producer.flush(10)
+        end(10)
+
+
+def watched(settings: Settings, progress: Progress, ended: list[int]) -> tuple[Health, Watchdog]:
+    """Start the watchdog of a loop; its verdicts go into `ended`."""
+    health = Health("x")
+    look = Backlog(settings.kafka, settings.ops.stall)
+    dog = Watchdog(health, progress, settings.ops, SystemClock(), look, ended.append)
+    dog.start()
+    return health, dog
+
+
+class Loop:
+    """A loop in a thread, until `stop`."""
+
+    def __init__(self, turn: Callable[[], object]) -> None:
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(turn,), daemon=True)
+        self._thread.start()
+
+    def _run(self, turn: Callable[[], object]) -> None:
+        while not self._stopping.is_set():
+            turn()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join(20)
+
+
+def test_a_router_that_hangs_inside_poll_is_ended(stalling: Settings, tmp_path: Path) -> None:
+    blocked = threading.Event()
+
+    class Hanging(Router):
+        def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+            super()._assigned(consumer, partitions)
+            blocked.wait(30)  # a callback runs inside poll, which has the client's lock
+
+    put(stalling, "poll")
+    router = Hanging(stalling, policy(), SystemClock(), Folder(tmp_path), Health("router"))
+    router.start()
+    loop, ended = Loop(router.turn), list[int]()
+    _, dog = watched(stalling, router.progress, ended)
+    try:
+        assert wait("it is ended", lambda: ended, 10)[0] == STALLED
+    finally:
+        dog.stop()
+        blocked.set()
+        loop.stop()
+        router.stop()
+
+
+class HangingCommit:
+    """The recorder's real client; a commit does not return, and keeps the client's lock."""
+
+    def __init__(self, consumer: Consumer) -> None:
+        self._consumer = consumer
+        self.hangs = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._consumer, name)
+
+    def commit(self, **_options: object) -> None:
+        self.hangs = True
+        self._consumer.poll(30)
+
+
+def recorder_on(settings: Settings, folder: Path) -> Recorder:
+    """Return a recorder on a store of its own."""
+    url = f"sqlite:///{folder}/s.db"
+    store.migrate(url, MIGRATIONS)
+    return Recorder(settings, store.engine(url), SystemClock(), Health("recorder"))
+
+
+def test_a_recorder_that_hangs_inside_commit_is_ended(stalling: Settings, tmp_path: Path) -> None:
+    put(stalling, "commit")
+    recorder = recorder_on(stalling, tmp_path)
+    client = HangingCommit(recorder._consumer)
+    recorder._consumer = client
+    recorder.start()
+    loop, ended = Loop(recorder.turn), list[int]()
+    _, dog = watched(stalling, recorder.progress, ended)
+    try:
+        assert wait("it is ended", lambda: ended, 15)[0] == STALLED
+        assert client.hangs
+    finally:
+        dog.stop()
+        client.commit = lambda **_options: None  # type: ignore[method-assign]
+        put(stalling, "wakes the poll")
+        loop.stop()
+        recorder.stop()
+
+
+def test_a_quiet_recorder_and_a_quiet_router_are_never_reported(
+    stalling: Settings, tmp_path: Path
+) -> None:
+    put(stalling, "quiet")
+    end_with_markers(stalling, MESSAGES, DECISIONS)
+    recorder = recorder_on(stalling, tmp_path)
+    router = Router(stalling, policy(), SystemClock(), Folder(tmp_path), Health("router"))
+    ended: list[int] = []
+    loops: list[Loop] = []
+    dogs: list[Watchdog] = []
+    healths: list[Health] = []
+    for stage in (recorder, router):
+        stage.start()
+        loops.append(Loop(stage.turn))
+        wait("it owns its partitions", lambda s=stage: s.progress.notes().positions, 15)  # type: ignore[misc]
+        health, dog = watched(stalling, stage.progress, ended)
+        healths.append(health)
+        dogs.append(dog)
+    clock, problems = SystemClock(), dict[str, str]()
+    until = clock.monotonic() + 2.5 * PATIENCE.total_seconds()
+
+    def over() -> bool:
+        for health in healths:
+            problems.update(health.problems())
+        return clock.monotonic() > until
+
+    wait("the quiet is over", over, 30)
+    for dog, loop, stage in zip(dogs, loops, (recorder, router), strict=True):
+        dog.stop()
+        loop.stop()
+        stage.stop()
+    assert problems == {}
+    assert ended == []
+
+
+def test_only_a_committed_record_counts_as_unread(stalling: Settings) -> None:
+    place = (topics.PULSES.name, 0)
+    config = {"transactional.id": "unread"}
+    producer = Producer(bus.rdkafka(stalling.kafka, **config))
+    producer.init_transactions(10)
+    backlog = Backlog(stalling.kafka, timedelta(seconds=20))
+    assert backlog({place: 0}) == backlog({place: -1001}) == frozenset()
+    producer.begin_transaction()
+    producer.produce(*place[:1], b"{", b"x", partition=0)
+    producer.flush(10)
+    assert backlog({place: 0}) == frozenset(), "the transaction is open"
+    producer.abort_transaction(10)
+    assert backlog({place: 0}) == frozenset(), "the record is taken back"
+    producer.begin_transaction()
+    producer.produce(*place[:1], b"{", b"x", partition=0)
+    producer.commit_transaction(10)
+    assert backlog({place: 0}) == backlog({place: -1001}) == {place}
+    record = 2  # after the aborted record and its marker
+    assert backlog({place: record}) == {place}
+    assert backlog({place: record + 1}) == frozenset(), "a marker is left"
