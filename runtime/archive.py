@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
+from runtime.archive_state import ArchiveState
 from schemas.errors import Unavailable
 from schemas.message import Raw
 
@@ -37,6 +38,14 @@ class Archive(Protocol):
         """Return the bytes again, None if they are not there or not whole."""
         ...
 
+    def problem(self) -> str | None:
+        """Return why nothing can be kept now, None when all is well; a check for /readyz.
+
+        The last write decides, or a small probe where that was long ago or failed. Any thread may
+        call it, but it may take a disk's or a bucket's time: never call it on an event loop.
+        """
+        ...
+
 
 class Folder:
     """An archive in a folder: short deliveries in packs, long ones and files by their sha256.
@@ -51,6 +60,7 @@ class Folder:
         self._name = ""
         self._at = 0
         self._lock = threading.Lock()
+        self._state = ArchiveState(self._probe)
 
     def put(self, data: bytes) -> Raw:
         """Keep a delivery."""
@@ -65,6 +75,7 @@ class Folder:
                 at, self._at = self._at, self._at + len(data)
                 assert self._pack is not None
                 _write(self._pack, data)
+                self._state.worked()
                 return Raw(sha256=digest, size=len(data), ref=f"pack:{self._name}:{at}")
         except OSError as error:
             self._at = _PACK_LIMIT + 1  # its end is not known any more: the next opens a new one
@@ -97,6 +108,23 @@ class Folder:
             return None
         return data if sha256(data).hexdigest() == raw.sha256 else None
 
+    def problem(self) -> str | None:
+        """Return why nothing can be kept now, None when all is well."""
+        return self._state.problem()
+
+    def _probe(self) -> None:
+        """Write a small file and remove it; raise Unavailable."""
+        path = f"{self._root}/.probe-{uuid.uuid4().hex}"
+        try:
+            os.makedirs(self._root, 0o700, exist_ok=True)
+            try:
+                Path(path).write_bytes(b"\0" * _PACKED)
+            finally:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(path)
+        except OSError as error:
+            raise self._full(error) from error
+
     def _open(self) -> None:
         folder = f"{self._root}/packs"
         os.makedirs(folder, 0o700, exist_ok=True)
@@ -117,16 +145,19 @@ class Folder:
             os.makedirs(folder, 0o700, exist_ok=True)
             Path(part).write_bytes(data)
             os.replace(part, path)
+            self._state.worked()
         except OSError as error:
             with contextlib.suppress(OSError):
                 os.unlink(part)
             raise self._full(error) from error
 
     def _full(self, error: OSError) -> Unavailable:
-        return Unavailable(
+        text = (
             f"The archive {self._root} can't be written: {error.strerror}. Make room or give "
             "another folder as `url` in [archive]."
         )
+        self._state.failed(text)
+        return Unavailable(text)
 
 
 def _write(handle: int, data: bytes) -> None:
