@@ -112,6 +112,14 @@ def _new(topic: Topic, kafka: Kafka) -> NewTopic:
         if topic.retention_ms > 0:
             # The order of the last day's records decides who sends a reply: keep all of them.
             config["min.compaction.lag.ms"] = str(DAY_MS)
+    if topic.eager:
+        # A reader sees every tombstone if it reads the topic within delete.retention.ms.
+        config |= {
+            "segment.bytes": str(16 * 1024 * 1024),
+            "segment.ms": "600000",
+            "min.cleanable.dirty.ratio": "0.1",
+            "delete.retention.ms": "600000",
+        }
     return NewTopic(topic.name, partitions_of(topic, kafka), kafka.replication, config=config)
 
 

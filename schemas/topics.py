@@ -16,6 +16,7 @@ from schemas.incident import Incident, Pulse
 from schemas.link import Link
 from schemas.message import Message
 from schemas.outcome import Outcome, Reply
+from schemas.waiting import WaitingMessage
 
 DAY_MS = 24 * 3600 * 1000
 FOREVER_MS = -1
@@ -30,7 +31,8 @@ Partitions = Literal["conversation", "queue", "one"]
 class Topic:
     """One topic; `retention_ms` -1 keeps for ever, `compact` keeps the newest value of a key.
 
-    A compacted topic with a retention time also drops what is older than that.
+    A compacted topic with a retention time also drops what is older than that. An `eager` one
+    compacts early and in small segments: most of its records are soon without worth.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Topic:
     partitions: Partitions = "conversation"
     retention_ms: int = 30 * DAY_MS
     compact: bool = False
+    eager: bool = False
 
 
 MESSAGES = Topic(
@@ -61,6 +64,17 @@ OUTCOMES = Topic(
     "outcomes.v1", "conversation", Outcome, "workers, door (delivery receipts of chat)",
     "router, recorder, desk", "what people and workers did", retention_ms=90 * DAY_MS,
 )  # fmt: skip
+WAITING = Topic(
+    "waiting.v1",
+    "message and hops",
+    WaitingMessage,
+    "desk",
+    "desk",
+    "the messages that wait at a desk, without their text: Redis is rebuilt from them",
+    retention_ms=FOREVER_MS,
+    compact=True,
+    eager=True,
+)
 REPLIES = Topic(
     "replies.v1", "conversation", Reply, "desk, acknowledgements", "reply actions, door",
     "texts to be sent to customers",
@@ -98,8 +112,8 @@ CURSORS = Topic(
 )  # fmt: skip
 
 FIXED = (
-    MESSAGES, DECISIONS, CONVERSATIONS, OUTCOMES, REPLIES, DELIVERIES, INCIDENTS, PULSES, LINKS,
-    DEAD, CURSORS,
+    MESSAGES, DECISIONS, CONVERSATIONS, OUTCOMES, WAITING, REPLIES, DELIVERIES, INCIDENTS, PULSES,
+    LINKS, DEAD, CURSORS,
 )  # fmt: skip
 
 

@@ -1,0 +1,53 @@
+"""WaitingMessage: a message that waits at a desk, or a finish that came before its message.
+
+Before: the desk feed writes it. After: the desk feed rebuilds Redis from it. Pure.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+from schemas.base import Id, Name, Record
+
+WAITING = "waiting"
+CLOSED = "closed"
+State = Annotated[
+    str,
+    msgspec.Meta(
+        pattern="^[a-z][a-z0-9_]{0,62}$",
+        description="An open list: skip a word that you do not know.",
+        examples=[WAITING, CLOSED],
+    ),
+]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class WaitingMessage(Record, frozen=True, kw_only=True, omit_defaults=True):
+    """One message at one desk.
+
+    `waiting`: the message waits at `hops`; `partition` and `offset` locate its work item in the
+    department's queue, `arrived_ms` and `score` order it (milliseconds since 1970), and a `quiet`
+    message opens no item. `closed`: an outcome finished the message up to `hops` before the feed
+    read its work item.
+    """
+
+    state: State = WAITING
+    message: Id
+    department: Name
+    conversation: Id
+    hops: Count = 0
+    partition: Count = 0
+    offset: Count = 0
+    arrived_ms: int = 0
+    score: float = 0.0
+    quiet: bool = False
+
+
+def waiting_key(message: str, hops: int) -> bytes:
+    """Return the key of a message that waits after `hops` moves."""
+    return f"{message}/{hops}".encode()
+
+
+def closed_key(message: str) -> bytes:
+    """Return the key of a finish that came before its message."""
+    return f"{message}/{CLOSED}".encode()

@@ -1,0 +1,78 @@
+"""The fold of waiting.v1: what waits, what came early, and what the feed reads once more."""
+
+import pytest
+
+from schemas import envelope
+from schemas.waiting import CLOSED, WaitingMessage, closed_key, waiting_key
+from workers.open_items import Fold
+
+OUTCOMES = ("outcomes.v1", 0)
+
+
+def _record(
+    message: str, *, hops: int = 0, score: float = 0, quiet: bool = False
+) -> WaitingMessage:
+    return WaitingMessage(
+        message=message,
+        department="orders",
+        conversation=f"c-{message}",
+        hops=hops,
+        score=score,
+        quiet=quiet,
+    )
+
+
+def _open(fold: Fold, record: WaitingMessage) -> None:
+    fold.take(waiting_key(record.message, record.hops), envelope.encode(record), None)
+
+
+def _early(fold: Fold, message: str, hops: int) -> None:
+    record = WaitingMessage(
+        state=CLOSED, message=message, department="orders", conversation="c", hops=hops
+    )
+    fold.take(closed_key(message), envelope.encode(record), None)
+
+
+def test_the_most_urgent_comes_first_and_quiet_messages_last() -> None:
+    fold = Fold({})
+    for message, score, quiet in (("late", 9, False), ("edit", 1, True), ("soon", 2, False)):
+        _open(fold, _record(message, score=score, quiet=quiet))
+    assert [w.message for w in fold.open_items().waiting] == ["soon", "late", "edit"]
+
+
+def test_a_tombstone_ends_a_message() -> None:
+    fold = Fold({OUTCOMES: 100})
+    _open(fold, _record("m"))
+    fold.take(waiting_key("m", 0), None, b"outcomes.v1/0/99")
+    result = fold.open_items()
+    assert result.waiting == []
+    assert result.finished == {}, "the feed never reads that outcome again"
+
+
+def test_a_finish_that_the_feed_reads_again_is_remembered() -> None:
+    fold = Fold({OUTCOMES: 100})
+    _open(fold, _record("m", hops=1))
+    for hops in (0, 1):
+        fold.take(waiting_key("m", hops), None, b"outcomes.v1/0/100")
+    assert fold.open_items().finished == {"m": 1}
+
+
+@pytest.mark.parametrize("order", ["finish first", "message first"])
+def test_an_early_finish_counts_whatever_was_written_first(order: str) -> None:
+    fold = Fold({})
+    steps = [lambda: _early(fold, "m", 0), lambda: _open(fold, _record("m"))]
+    for step in steps if order == "finish first" else reversed(steps):
+        step()
+    _open(fold, _record("m", hops=1))
+    result = fold.open_items()
+    assert [w.hops for w in result.waiting] == [1], "the move to the next desk still waits"
+    assert [w.message for w in result.early] == ["m"]
+
+
+def test_a_newer_writers_record_is_passed_over() -> None:
+    fold = Fold({})
+    fold.take(b"x", b'{"state":"waiting"}', None)
+    fold.take(b"y", b"not json", None)
+    unknown = b'{"state":"parked","message":"m","department":"d","conversation":"c"}'
+    fold.take(b"m/parked", unknown, None)
+    assert fold.open_items().waiting == []
