@@ -172,12 +172,9 @@ def _tokens(tokens: Tokens) -> list[Problem]:
 
 
 def _connections(settings: Any) -> list[Problem]:
-    from redis import Redis
-    from redis.exceptions import RedisError
     from sqlalchemy.exc import SQLAlchemyError
 
     from runtime.bus import ensure_topics
-    from runtime.log import redacted_url
     from runtime.store import engine
 
     problems = []
@@ -186,17 +183,7 @@ def _connections(settings: Any) -> list[Problem]:
         click.echo(f"Kafka {settings.kafka.bootstrap}: answers")
     except Unavailable as error:
         problems.append(Problem(str(error)))
-    try:
-        with Redis.from_url(settings.redis.url, socket_timeout=3) as client:
-            client.ping()
-        click.echo(f"Redis {redacted_url(settings.redis.url)}: answers")
-    except (RedisError, OSError) as error:
-        address = redacted_url(settings.redis.url)
-        problems.append(
-            Problem(
-                f"Redis at {address} does not answer: {error}. Start it, or set `url` in [redis]."
-            )
-        )
+    problems += check_redis(settings.redis)
     store = engine(settings.store_url)
     try:
         with store.connect():
@@ -206,6 +193,24 @@ def _connections(settings: Any) -> list[Problem]:
     finally:
         store.dispose()
     return problems
+
+
+def check_redis(settings: Any) -> list[Problem]:
+    """Return why Redis can't serve; say its address when it can."""
+    from runtime.redis_addresses import describe
+    from runtime.redis_client import connect_sync
+    from runtime.redis_errors import AWAY, RedisAway, summary
+
+    address = describe(settings)
+    with connect_sync(settings) as client:
+        try:
+            if client.execute_command("ROLE")[0] not in (b"master", "master"):
+                raise RedisAway("READONLY")
+        except AWAY as error:
+            reason = summary(error)
+            return [Problem(f"Redis at {address} can't serve: {reason}. Start it, or set [redis].")]
+    click.echo(f"Redis {address}: answers")
+    return []
 
 
 def register(main: click.Group) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from runtime.redis_addresses import servers
 from runtime.settings import Settings
 from schemas.errors import Unavailable
 
@@ -47,22 +48,23 @@ def _address_of(settings: Settings, need: Need) -> str:
     if need == "the store":
         url = settings.store_url
         return url.removeprefix(_SQLITE) if url.startswith(_SQLITE) else _hosts(url)
-    return _hosts(_url(settings, need))
+    return ", ".join(_hosts(url) for url in _urls(settings, need))
 
 
 def is_reachable(settings: Settings, need: Need) -> bool:
     """Say whether a server listens at an address, or whether a file has the store's tables."""
     if need == "the store" and settings.store_url.startswith(_SQLITE):
         return _has_tables(Path(settings.store_url.removeprefix(_SQLITE)))
-    return any(_connects(host, port) for host, port in _addresses(_url(settings, need)))
+    addresses = (address for url in _urls(settings, need) for address in _addresses(url))
+    return any(_connects(host, port) for host, port in addresses)
 
 
-def _url(settings: Settings, need: Need) -> str:
+def _urls(settings: Settings, need: Need) -> list[str]:
     return {
-        "Kafka": settings.kafka.bootstrap,
-        "Redis": settings.redis.url,
-        "the store": settings.store_url,
-        "the door": settings.console.door_url,
+        "Kafka": [settings.kafka.bootstrap],
+        "Redis": servers(settings.redis),
+        "the store": [settings.store_url],
+        "the door": [settings.console.door_url],
     }[need]
 
 

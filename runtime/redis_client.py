@@ -24,11 +24,22 @@ from runtime.redis_finder import TIMEOUTS, finder, sync_finder
 from runtime.redis_state import RedisState
 from runtime.settings import Redis
 
+_WHOLE = "#!lua\n"
+"""The first line of a script that a server refuses before its first command when it may not write.
+
+Without it a server with full memory stops a script in the middle: an item left its line and came to
+no agent. Servers before Redis 7 do not know it.
+"""
+
 
 class RedisClient(Client):  # type: ignore[misc]  # redis-py's classes are untyped here
     """An asyncio client that notes its outages in `state`."""
 
     state: RedisState
+
+    def register_script(self, script: str) -> Any:
+        """Return a script that runs wholly or not at all."""
+        return super().register_script(whole_script(script))
 
     def problem(self) -> str | None:
         """Return what is wrong with Redis, judged by the last exchanges, None when all is well."""
@@ -40,9 +51,18 @@ class SyncRedisClient(SyncClient):  # type: ignore[misc]  # as above
 
     state: RedisState
 
+    def register_script(self, script: str) -> Any:
+        """Return a script that runs wholly or not at all."""
+        return super().register_script(whole_script(script))
+
     def problem(self) -> str | None:
         """Return what is wrong with Redis, judged by the last exchanges, None when all is well."""
         return self.state.problem()
+
+
+def whole_script(script: str) -> str:
+    """Return a script with the first line that makes it run wholly or not at all."""
+    return script if script.startswith("#!") else _WHOLE + script
 
 
 def connect(settings: Redis) -> RedisClient:

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 from redis import Redis as SyncClient
 from redis import sentinel as sync_sentinel
@@ -20,6 +19,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry as SyncRetries
 
 from runtime.log import get
+from runtime.redis_addresses import Address, sentinel_url, server_url, split_address
 from runtime.redis_errors import RedisAway
 from runtime.settings import Redis
 
@@ -34,33 +34,8 @@ TIMEOUTS: dict[str, Any] = {
 _QUESTION_TIMEOUTS: dict[str, Any] = {"socket_timeout": 1, "socket_connect_timeout": 1}
 """In seconds. A dead server among several must not delay the answer of the others for long."""
 
-Address = tuple[str, int]
 Role = tuple[int, int]
 """A primary's number of replicas and its replication offset: the larger is the later primary."""
-
-
-def split_address(text: str, port: int = 6379) -> Address:
-    """Return the host and port of HOST, HOST:PORT or SCHEME://HOST:PORT; raise ValueError."""
-    parts = urlsplit(text if "://" in text else f"//{text}")
-    if not parts.hostname:
-        raise ValueError(f"{text!r} has no host")
-    return parts.hostname, parts.port or port
-
-
-def server_url(settings: Redis, text: str) -> str:
-    """Return the URL of one of `addresses`, with all of `[redis] url` but its host."""
-    parts = urlsplit(settings.url)
-    user, sign, _ = parts.netloc.rpartition("@")
-    host, port = split_address(text)
-    host = f"[{host}]" if ":" in host else host
-    return parts._replace(netloc=f"{user}{sign}{host}:{port}").geturl()
-
-
-def sentinel_url(text: str) -> str:
-    """Return the URL of one of `sentinels`: `rediss://` in it stays."""
-    host, port = split_address(text, 26379)
-    scheme = "rediss" if text.startswith("rediss://") else "redis"
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 def finder(settings: Redis) -> "sentinel.Sentinel | Roles | None":

@@ -19,6 +19,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
 
+from runtime.redis_addresses import redis_problems
 from runtime.settings import Settings
 from schemas.errors import ConfigError, Problem
 
@@ -52,6 +53,8 @@ def load(
         accounts = (tree.get(group) or {}).get(kind) if isinstance(tree.get(group), dict) else None
         for account, table in (accounts or {}).items() if isinstance(accounts, dict) else ():
             section(struct, table, str(path), f"{name}.{account}", problems)
+    if settings is not None:
+        problems += redis_problems(settings.redis)
     if problems or settings is None:
         raise ConfigError(problems)
     return settings

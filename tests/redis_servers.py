@@ -29,7 +29,7 @@ class Valkey:
     def __init__(self, *options: str, port: int = 0) -> None:
         self.port = port or free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="valkey-"))
-        self._options = options
+        self.options = options
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, loading: bool = False) -> "Valkey":
@@ -38,7 +38,7 @@ class Valkey:
         command += ["--dir", str(self.folder), "--enable-protected-configs", "yes", "--save", ""]
         command += ["--repl-diskless-sync-delay", "0"]
         self.process = subprocess.Popen(
-            [*command, *self._options], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+            [*command, *self.options], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
         )
 
         def answers() -> bool:
@@ -136,10 +136,14 @@ def _text(word: Any) -> str:
 
 @contextlib.contextmanager
 def read_only(server: Valkey, primary: Valkey) -> Iterator[None]:
-    """Make a server the replica of another one, as after a failover."""
+    """Make a server the replica of another one with the same data, as after a failover."""
+    primary.follow(server)
+    primary.run("REPLICAOF", "NO", "ONE")
     server.follow(primary)
-    yield
-    server.run("REPLICAOF", "NO", "ONE")
+    try:
+        yield
+    finally:
+        server.run("REPLICAOF", "NO", "ONE")
 
 
 @contextlib.contextmanager
@@ -147,16 +151,20 @@ def without_primary(server: Valkey, _other: Valkey) -> Iterator[None]:
     """Make a server the replica of a primary that is gone, and refuse its stale data."""
     server.run("CONFIG", "SET", "replica-serve-stale-data", "no")
     server.run("REPLICAOF", "127.0.0.1", free_port())
-    yield
-    server.run("REPLICAOF", "NO", "ONE")
+    try:
+        yield
+    finally:
+        server.run("REPLICAOF", "NO", "ONE")
 
 
 @contextlib.contextmanager
 def full(server: Valkey, _other: Valkey) -> Iterator[None]:
     """Fill its memory."""
     server.run("CONFIG", "SET", _DENY_WRITES, 1)
-    yield
-    server.run("CONFIG", "SET", _DENY_WRITES, 0)
+    try:
+        yield
+    finally:
+        server.run("CONFIG", "SET", _DENY_WRITES, 0)
 
 
 @contextlib.contextmanager
@@ -170,17 +178,21 @@ def unsaved(server: Valkey, _other: Valkey) -> Iterator[None]:
     with contextlib.suppress(RedisError):
         server.run("BGSAVE")
     wait("a save fails", lambda: _info(server, "persistence")["rdb_last_bgsave_status"] != "ok")
-    yield
-    server.run("CONFIG", "SET", "save", "")
-    server.run("CONFIG", "SET", "dir", str(server.folder))
+    try:
+        yield
+    finally:
+        server.run("CONFIG", "SET", "save", "")
+        server.run("CONFIG", "SET", "dir", str(server.folder))
 
 
 @contextlib.contextmanager
 def lonely(server: Valkey, _other: Valkey) -> Iterator[None]:
     """Ask for more replicas than it has."""
     server.run("CONFIG", "SET", "min-replicas-to-write", 1)
-    yield
-    server.run("CONFIG", "SET", "min-replicas-to-write", 0)
+    try:
+        yield
+    finally:
+        server.run("CONFIG", "SET", "min-replicas-to-write", 0)
 
 
 @contextlib.contextmanager
@@ -202,17 +214,21 @@ def busy(server: Valkey, _other: Valkey) -> Iterator[None]:
             return "BUSY" in str(error)
 
     wait("a script occupies Valkey", is_busy)
-    yield
-    server.run("SCRIPT", "KILL")
-    thread.join()
+    try:
+        yield
+    finally:
+        server.run("SCRIPT", "KILL")
+        thread.join()
 
 
 @contextlib.contextmanager
 def forbidden(server: Valkey, _other: Valkey) -> Iterator[None]:
     """Take the right to our keys from the default user."""
     server.run("ACL", "SETUSER", "default", "resetkeys", "~other:*")
-    yield
-    server.run("ACL", "SETUSER", "default", "~*")
+    try:
+        yield
+    finally:
+        server.run("ACL", "SETUSER", "default", "~*")
 
 
 @contextlib.contextmanager
@@ -220,9 +236,12 @@ def locked(server: Valkey, _other: Valkey) -> Iterator[None]:
     """Ask for a password that no client has."""
     with server.client() as client:
         client.config_set("requirepass", "secret")
-    yield
-    with Sync(port=server.port, password="secret") as client:
-        client.config_set("requirepass", "")
+        client.client_kill_filter(_type="normal", skipme=True)
+    try:
+        yield
+    finally:
+        with Sync(port=server.port, password="secret") as client:
+            client.config_set("requirepass", "")
 
 
 def _info(server: Valkey, section: str) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from runtime.bus import rdkafka
 from runtime.reach import Need, is_reachable
+from runtime.redis_addresses import describe
 from runtime.redis_client import connect
 from runtime.settings import Kafka, Settings
 from runtime.store import engine
@@ -110,7 +111,7 @@ def look(settings: Settings) -> Status:
     parts = {
         **(stages.answer() or {}),
         "kafka": _part(settings.kafka.bootstrap, up["Kafka"]),
-        "redis": _part(settings.redis.url, up["Redis"]),
+        "redis": _part(describe(settings.redis), up["Redis"]),
         "store": _part(settings.store_url.rpartition("@")[2], up["the store"]),
     }
     desk = lines.answer() if lines else None

@@ -6,6 +6,7 @@ the API needs its own tokens.
 
 import asyncio
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -23,6 +24,7 @@ from runtime.guard import stranger
 from runtime.health import Health
 from runtime.plain_paths import PlainPaths
 from runtime.redis_errors import AWAY
+from schemas.errors import Retry, Unavailable
 from schemas.openapi import openapi
 from schemas.publish import PUBLISHED
 from workers.api import HANDLERS, Api, routes
@@ -44,6 +46,21 @@ _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
 )
+
+
+def _away_handlers(pages: Pages) -> dict[Any, Any]:
+    """Return the handlers of outages: a page for a page, JSON for the API."""
+
+    def choose(answer_api: Any) -> Any:
+        async def handler(request: Request, error: Exception) -> Response:
+            if request.url.path.startswith("/v1/"):
+                answer: Response = await answer_api(request, error)
+                return answer
+            return await pages.away(request, error)
+
+        return handler
+
+    return {kind: choose(HANDLERS[kind]) for kind in (*AWAY, Retry, Unavailable)}
 
 
 class _Headers:
@@ -114,7 +131,7 @@ def app(api: Api, health: Health, _stop: asyncio.Event) -> Starlette:
             Route("/desk/{department}/{item}/heartbeat", guarded(desk.beat), methods=["POST"]),
             Route("/desk/{department}/{item}/{verb}", guarded(desk.act), methods=["POST"]),
         ],
-        exception_handlers=HANDLERS | {404: pages.not_found},
+        exception_handlers=HANDLERS | _away_handlers(pages) | {404: pages.not_found},
         middleware=[Middleware(_Headers), Middleware(PlainPaths)],
     )
 
@@ -142,15 +159,12 @@ async def _enter(api: Api, request: Request, word: str) -> Response:
 
 
 async def _opens_once(api: Api, word: str) -> bool:
-    """Say whether a link's word is valid and unused; without Redis, no word is."""
+    """Say whether a link's word is valid and unused; raise AWAY while Redis can't say it."""
     nonce = sign_in_link.read(api.settings.tokens.console, word, SystemClock().now())
     if nonce is None:
         return False
-    try:
-        seconds = int(sign_in_link.VALID_FOR.total_seconds())
-        return await api.desk.lines.use_once(nonce, seconds)
-    except AWAY:
-        return False
+    seconds = int(sign_in_link.VALID_FOR.total_seconds())
+    return await api.desk.lines.use_once(nonce, seconds)
 
 
 def _to_login(request: Request) -> Response:

@@ -4,6 +4,8 @@ Before: app.py lets only signed-in people here. After: templates/desk.html. The 
 numbers. A person with the right to them enters the token `personal`, and each view is recorded.
 """
 
+from collections.abc import Mapping
+
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -14,7 +16,7 @@ from schemas.api import ClaimIn, Item, LeaseIn, MoveIn, ReplyIn
 from schemas.errors import Rejected, Retry
 from workers.api import Api
 from workers.console import session
-from workers.console.pages import Page, counts_of, form_of
+from workers.console.pages import Page, away_part, counts_of, form_of
 from workers.console.texts import Texts
 from workers.desk_redis import ItemUnknown, LeaseLost
 
@@ -27,7 +29,8 @@ class DeskPages:
 
     async def desks(self, request: Request) -> Response:
         """GET /desk."""
-        return self._page(request, "desks.html", counts=await counts_of(self._api))
+        counts = await counts_of(self._api)
+        return self._page(request, "desks.html", 503 if counts is None else 200, counts=counts)
 
     async def desk(self, request: Request) -> Response:
         """GET: a department's desk. POST: claim its next item."""
@@ -43,7 +46,7 @@ class DeskPages:
                 item = claimed.items[0] if claimed.items else None
                 note = "" if item else texts.queue_empty
             except (Retry, *AWAY):
-                note = texts.try_again
+                return await self._desk(request, department, None, texts.desk_away, code=503)
         return await self._desk(request, department, item, note)
 
     async def _desk(
@@ -55,18 +58,22 @@ class DeskPages:
         text: str = "",
         *,
         personal: bool = False,
+        code: int = 200,
+        kept: Mapping[str, str] | None = None,
     ) -> Response:
+        waiting = None
         try:
             waiting = (await self._api.desk.lines.counts(department))[0]
         except AWAY:
-            waiting = 0
+            code, note = 503, note or Texts(session.language(request)).desk_away
         return self._page(
             request,
             "desk.html",
+            code,
             department=department,
             note=note,
             waiting=waiting,
-            clear={"item": item, "text": text},
+            clear={"item": item, "text": text, "kept": kept},
             may_reveal=bool(self._api.settings.tokens.personal) and not personal,
             now=self._api.desk.clock.now(),
             lease_s=int(self._api.settings.desk.lease.total_seconds()),
@@ -82,7 +89,7 @@ class DeskPages:
         except (LeaseLost, ItemUnknown):
             return HTMLResponse(f"<strong>{texts.lease_lost}</strong>")
         except (Retry, *AWAY):
-            return HTMLResponse(texts.try_again)
+            return away_part(request)
         assert done.lease_until is not None
         return HTMLResponse(f"{texts.lease_until} {done.lease_until:%H:%M:%S} UTC")
 
@@ -130,8 +137,9 @@ class DeskPages:
                 request, department, item, lease, error.text, form.get("text", "")
             )
         except (Retry, *AWAY):
+            text = form.get("text", "")
             return await self._again(
-                request, department, item, lease, texts.try_again, form.get("text", "")
+                request, department, item, lease, texts.desk_away, text, code=503
             )
         return await self._desk(request, department, None, texts.done)
 
@@ -145,10 +153,17 @@ class DeskPages:
         text: str = "",
         *,
         personal: bool = False,
+        code: int = 200,
     ) -> Response:
         """Show the item again with the person's entries, so that no text is lost."""
+        shown, kept = None, None
         try:
             shown = await self._api.desk.show(item, lease, personal=personal)
-        except (LeaseLost, ItemUnknown, Retry, *AWAY):
-            shown = None
-        return await self._desk(request, department, shown, note, text, personal=personal)
+        except (LeaseLost, ItemUnknown):
+            pass
+        except (Retry, *AWAY):
+            code, note = 503, note or Texts(session.language(request)).desk_away
+            kept = {"item": item, "lease": lease} if text else None
+        return await self._desk(
+            request, department, shown, note, text, personal=personal, code=code, kept=kept
+        )

@@ -39,6 +39,9 @@ from workers.personal import masked_story
 
 log = get(__name__)
 
+RETRY_AFTER_S = 5
+"""Seconds until a person should try again: a failover of Redis takes about as long."""
+
 _FORM_LIMIT = 512 * 1024
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -90,7 +93,16 @@ class Pages:
             t=Texts(language), departments=departments, path=request.url.path,
             person=session.person(request, self._api.settings), **mask_value(values), **clear,
         )  # fmt: skip
-        return HTMLResponse(html, code, headers={"Cache-Control": "no-store"})
+        headers = {"Cache-Control": "no-store"}
+        if code == 503:
+            headers["Retry-After"] = str(RETRY_AFTER_S)
+        return HTMLResponse(html, code, headers=headers)
+
+    async def away(self, request: Request, _error: Exception) -> Response:
+        """503, as a page: something that the page needs does not answer."""
+        if request.headers.get("hx-request"):
+            return away_part(request)
+        return self.page(request, "away.html", 503)
 
     async def not_found(self, request: Request, _error: Exception) -> Response:
         """404, as a page for browsers and as JSON for programs."""
@@ -312,12 +324,15 @@ async def form_of(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in fields.items()}
 
 
-async def counts_of(api: Api) -> dict[str, tuple[int, int]]:
-    """Return each department's waiting and held items; 0 while Redis is away."""
-    counts = {}
-    for name in api.settings.departments:
-        try:
-            counts[name] = await api.desk.lines.counts(name)
-        except AWAY:
-            counts[name] = (0, 0)
-    return counts
+async def counts_of(api: Api) -> dict[str, tuple[int, int]] | None:
+    """Return each department's waiting and held items; None while Redis is away."""
+    try:
+        return {name: await api.desk.lines.counts(name) for name in api.settings.departments}
+    except AWAY:
+        return None
+
+
+def away_part(request: Request) -> Response:
+    """Return the part of a page that says to try again: 503."""
+    text = Texts(session.language(request)).try_again
+    return HTMLResponse(text, 503, headers={"Retry-After": str(RETRY_AFTER_S)})

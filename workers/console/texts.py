@@ -130,6 +130,21 @@ _TEXTS: dict[str, tuple[str, str]] = {
     ),
     "done": ("Tamamlandı.", "Done."),
     "due": ("İlk yanıt için son zaman", "First answer due"),
+    "away": ("Şu anda yapılamıyor", "Not possible right now"),
+    "away_text": (
+        "Sistemin bir parçası yanıt vermiyor. Hiçbir ileti kaybolmadı; birazdan yeniden deneyin.",
+        "A part of the system does not answer. No message is lost; try again in a few seconds.",
+    ),
+    "desk_away": (
+        "Masa şu anda yanıt vermiyor. Hiçbir ileti kaybolmadı; birazdan yeniden deneyin.",
+        "The desk does not answer right now. No message is lost; try again in a few seconds.",
+    ),
+    "away_help": (
+        "Birkaç dakika sürerse sistem yöneticinize haber verin.",
+        "If this takes more than a few minutes, tell your administrator.",
+    ),
+    "text_kept": ("Yazdığınız metin burada duruyor:", "Your text is still here:"),
+    "send_again": ("Yeniden gönder", "Send again"),
     "try_again": ("Şu anda yapılamadı, birazdan yeniden deneyin.", "Not now: try again soon."),
     "new_participant": (
         "Görüşmeye yeni biri katıldı: yanıtlamadan önce kim olduğuna bakın.",

@@ -1,0 +1,185 @@
+"""Every address of console and API while Redis can't serve: 503 with Retry-After, never a 500.
+
+Every route of the application is walked, also those that are added later.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import httpx2
+import msgspec
+import pytest
+from sqlalchemy import Engine
+from starlette.applications import Starlette
+from structlog.testing import capture_logs
+
+from runtime.claims import connect
+from runtime.clock import SystemClock
+from runtime.settings import Redis, Settings
+from tests.redis_servers import STATES, Valkey, valkeys
+from tests.test_privacy_walk import (
+    DECIDED,
+    FORM,
+    JSON,
+    TOKENS,
+    Published,
+    client,
+    console,
+    recorded,
+    waiting,
+)
+from tests.test_privacy_walk import _paths as paths_of
+from tests.waiting import until
+from workers.api import Api
+from workers.console import status
+from workers.console.texts import Texts
+from workers.desk import Desk
+from workers.desk_redis import Lines
+
+__all__ = ["client", "console", "recorded"]
+
+
+@contextlib.contextmanager
+def gone(server: Valkey, _other: Valkey) -> Iterator[None]:
+    """End the server, as before a failover."""
+    server.run("SAVE")
+    server.kill()
+    try:
+        yield
+    finally:
+        server.start()
+
+
+@contextlib.contextmanager
+def loading(server: Valkey, _other: Valkey) -> Iterator[None]:
+    """Start it with so much data that it loads for a while."""
+    with server.client() as client, client.pipeline(transaction=False) as pipe:
+        for number in range(10_000):
+            pipe.set(f"filler:{number}", "x" * 1000)
+        pipe.execute()
+    server.run("CONFIG", "SET", "rdbcompression", "no")
+    server.run("SAVE")
+    server.kill()
+    slow = ("--key-load-delay", "2000", "--loading-process-events-interval-bytes", "1024")
+    normal, server.options = server.options, slow
+    try:
+        server.start(loading=True)
+        yield
+    finally:
+        server.kill()
+        server.options = normal
+        server.start()
+
+
+ALL = STATES | {"away": gone, "LOADING": loading}
+DESK = f"/v1/desk/items/{DECIDED.id}/"
+UNREADABLE = {"MASTERDOWN", "BUSY", "NOPERM", "NOAUTH", "away", "LOADING"}
+"""States in which a server answers no read either."""
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[list[Valkey]]:
+    """Two servers, the first of which gets into bad states."""
+    with valkeys(2) as servers:
+        yield servers
+
+
+@pytest.fixture
+async def api(recorded: Engine, pair: list[Valkey], tmp_path: Any) -> AsyncIterator[Api]:
+    """The API on the first server, with a message that waits at its desk."""
+    redis = connect(Redis(url=f"redis://127.0.0.1:{pair[0].port}/0"))
+    await redis.flushall()
+    await redis.set("lock", "t")
+    lines = Lines(redis)
+    assert await lines.begin("e1", "lock", "t")
+    settings = msgspec.structs.replace(Settings(), home=str(tmp_path), tokens=TOKENS)
+    desk = Desk(settings=settings, lines=lines, publisher=Published(), clock=SystemClock())  # type: ignore[arg-type]  # a list stands for Kafka
+    yield Api(settings=settings, desk=desk, store=recorded)
+    await redis.aclose()
+
+
+class _NoLag(status.Lag):
+    """The Flow page's question to Kafka, which is another test's subject."""
+
+    def now(self) -> list[status.Stage]:
+        """Return nothing."""
+        return []
+
+
+async def _walk(console: Starlette, client: httpx2.AsyncClient, department: str) -> dict[str, int]:
+    """Call every address as a browser and with the desk's token; return the API's statuses."""
+    statuses = {}
+    for route in console.routes:
+        for path in paths_of(route, department):
+            if path == "/logout" or (DECIDED.id not in path and "/messages/" in path):
+                continue
+            for method in sorted(getattr(route, "methods", None) or {"GET"}):
+                if method == "HEAD":
+                    continue
+                form = FORM if method == "POST" else None
+                page = await client.request(method, path, data=form)
+                assert page.status_code != 500, (method, path, page.text)
+                if page.status_code == 503:
+                    assert int(page.headers["retry-after"]) >= 1, path
+                    kind = "application/json" if path.startswith("/v1/") else "text/html"
+                    assert page.headers["content-type"].startswith(kind), path
+                head = {"Authorization": f"Bearer {TOKENS.desk}"}
+                body = JSON if method == "POST" else None
+                answer = await client.request(method, path, headers=head, json=body)
+                assert answer.status_code != 500, (method, path, answer.text)
+                if path.startswith("/v1/"):
+                    statuses[path] = answer.status_code
+                    if answer.status_code == 503:
+                        assert answer.json()["code"] == "try_again"
+                        assert int(answer.headers["retry-after"]) >= 1
+    return statuses
+
+
+@pytest.mark.parametrize("state", ALL)
+async def test_no_address_answers_500_while_redis_can_not_serve(
+    pair: list[Valkey],
+    api: Api,
+    console: Starlette,
+    client: httpx2.AsyncClient,
+    state: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(status.Lag, "now", _NoLag.now)
+    department = await waiting(api)
+    headers = {"accept": "text/html", "accept-language": "tr"}
+    with ALL[state](*pair), capture_logs() as logs:
+        statuses = await _walk(console, client, department)
+        claims = [code for path, code in statuses.items() if path.endswith("/claim")]
+        assert claims == [503]
+        acts = {path: code for path, code in statuses.items() if path.startswith(DESK)}
+        assert acts
+        assert set(acts.values()) <= {503, 400} if state in UNREADABLE else {503, 400, 404, 409}
+        client.cookies.delete("language")  # the walk chose one
+        desk = await client.post(f"/desk/{department}", headers=headers)
+        assert desk.status_code == 503
+        assert Texts("tr").desk_away in desk.text
+        if state in UNREADABLE:
+            text = "Yazdıklarım kaybolmasın"
+            form = FORM | {"text": text}
+            reply = await client.post(f"/desk/{department}/{DECIDED.id}/reply", data=form)
+            assert reply.status_code == 503
+            assert text in reply.text
+            assert (await client.get("/desk")).status_code == 503
+            flow = await client.get("/", headers=headers)
+            assert flow.status_code == 200
+            assert Texts("tr").desk_away in flow.text, "not a count of nothing"
+    events = [entry["event"] for entry in logs]
+    assert "http.bug" not in events
+    assert events.count("redis.away") == 1, events
+    assert not any("exc_info" in entry for entry in logs)
+    await until("the item is claimed", lambda: _claimed(client, department))
+
+
+async def _claimed(client: httpx2.AsyncClient, department: str) -> bool:
+    """Say whether a claim gives the item: no script was stopped in its middle."""
+    head = {"Authorization": f"Bearer {TOKENS.desk}"}
+    answer = await client.post(
+        f"/v1/desk/{department}/claim", headers=head, json={"agent": "ayse", "wait_s": 0}
+    )
+    return answer.status_code == 200 and bool(answer.json()["items"])
