@@ -36,7 +36,8 @@ CLOSES: frozenset[str] = frozenset({"resolved", "rerouted", "escalated"})
 class Outcome(Record, frozen=True, kw_only=True):
     """Something that happened to an item. The id is deterministic: written twice is once.
 
-    `messages` are the ids it covers, at `hops`; `moved` is the work item that goes to `to`.
+    `messages` are the ids it covers; `message_hops` has the hops of each, in the same order, and
+    `hops` the highest. `moved` is the work item that goes to `to`.
     """
 
     id: Id
@@ -54,6 +55,16 @@ class Outcome(Record, frozen=True, kw_only=True):
     to: Name | None = None
     moved: WorkItem | None = None
     reply: Id | None = None
+    message_hops: tuple[int, ...] = ()
+
+
+def closed_messages(outcome: Outcome) -> tuple[tuple[str, int], ...]:
+    """Return the messages that an outcome closes, each with the hops at which it does."""
+    if outcome.kind not in CLOSES:
+        return ()
+    if len(outcome.message_hops) != len(outcome.messages):
+        return tuple((message, outcome.hops) for message in outcome.messages)
+    return tuple(zip(outcome.messages, outcome.message_hops, strict=True))
 
 
 class Reply(Record, frozen=True, kw_only=True):

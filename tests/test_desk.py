@@ -1,6 +1,6 @@
 """The desk's lines in a real Valkey: order, leases, what comes meanwhile, moves, replays."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -9,8 +9,20 @@ from redis.asyncio import Redis as Client
 from runtime.claims import Claims, connect
 from runtime.settings import Redis
 from schemas.errors import Retry
+from tests.lines import open_lines
 from tests.servers import valkey
-from workers.desk_redis import Arrival, ItemUnknown, LeaseLost, Lines
+from workers.desk_redis import Lines
+from workers.desk_values import (
+    Arrival,
+    Behind,
+    Closing,
+    ItemClosing,
+    ItemUnknown,
+    Lease,
+    LeaseLost,
+    Span,
+    Waiting,
+)
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +44,16 @@ async def redis(server: int) -> AsyncIterator["Client[bytes]"]:
 @pytest.fixture
 async def lines(redis: "Client[bytes]") -> Lines:
     """Lines that were declared whole."""
-    made = Lines(redis)
-    await redis.set("lock", "t")
-    assert await made.begin("e1", "lock", "t")
-    return made
+    return await open_lines(redis)
+
+
+def _bodies(messages: Sequence[Waiting]) -> list[bytes | None]:
+    return [message.body for message in messages]
+
+
+async def _close(lines: Lines, *messages: tuple[str, int], outcome: str = "o") -> int:
+    closing = Closing(outcome=outcome, department="d", conversation="c", messages=messages)
+    return (await lines.close([closing]))[0]
 
 
 async def _add(lines: Lines, message: str, conversation: str = "c", *, hops: int = 0, at: int = 1,
@@ -63,8 +81,8 @@ async def test_many_come_by_few_round_trips_each_once_and_in_order(
     assert await lines.add([]) == 0
     assert (await redis.info("stats"))["total_connections_received"] <= before + 2
     claimed, _ = await lines.claim("d", "a", 1000, 2)
-    assert [c.works[0] for c in claimed] == [b"m0/0", b"m1/0"]
-    assert [w.decode() for w in claimed[0].works] == [f"m{n}/0" for n in range(0, 1300, 400)]
+    assert [c.messages[0].body for c in claimed] == [b"m0/0", b"m1/0"]
+    assert _bodies(claimed[0].messages) == [f"m{n}/0".encode() for n in range(0, 1300, 400)]
 
 
 async def test_nothing_is_served_before_the_lines_are_whole(redis: "Client[bytes]") -> None:
@@ -93,14 +111,14 @@ async def test_one_item_a_conversation_and_what_comes_meanwhile_is_not_resolved(
     await _add(lines, "m1", at=1)
     await _add(lines, "m2", at=2)
     (claim,), _ = await lines.claim("d", "a", 10_000, 9)
-    assert (claim.item, claim.works) == ("m1", (b"m1/0", b"m2/0"))
+    assert (claim.item, _bodies(claim.messages)) == ("m1", [b"m1/0", b"m2/0"])
     await _add(lines, "m3", at=3, score=-5)
     assert (await lines.claim("d", "b", 10_000, 9))[0] == []
     held = await lines.hold("m1", claim.lease, 10_000)
-    assert held.works == (b"m1/0", b"m2/0"), "the agent never saw m3"
-    await lines.close("d", "c", [("m1", 0), ("m2", 0)])
+    assert _bodies(held.messages) == [b"m1/0", b"m2/0"], "the agent never saw m3"
+    await _close(lines, ("m1", 0), ("m2", 0))
     (again,), _ = await lines.claim("d", "b", 10_000, 9)
-    assert (again.item, again.works) == ("m3", (b"m3/0",))
+    assert (again.item, _bodies(again.messages)) == ("m3", [b"m3/0"])
 
 
 async def test_showing_again_shows_what_came_meanwhile(lines: Lines) -> None:
@@ -108,8 +126,8 @@ async def test_showing_again_shows_what_came_meanwhile(lines: Lines) -> None:
     (claim,), _ = await lines.claim("d", "a", 10_000, 1)
     await _add(lines, "m2", at=2)
     shown = await lines.hold("m1", claim.lease, 10_000, show=True)
-    assert shown.works == (b"m1/0", b"m2/0")
-    assert (await lines.hold("m1", claim.lease, 10_000)).works == shown.works
+    assert _bodies(shown.messages) == [b"m1/0", b"m2/0"]
+    assert (await lines.hold("m1", claim.lease, 10_000)).messages == shown.messages
 
 
 async def test_a_lease_that_ran_out_is_anothers_and_the_old_token_is_refused(lines: Lines) -> None:
@@ -132,8 +150,8 @@ async def test_a_lease_that_ran_out_is_anothers_and_the_old_token_is_refused(lin
 async def test_finished_and_unknown_items_are_told_apart(lines: Lines) -> None:
     await _add(lines, "m")
     (claim,), _ = await lines.claim("d", "a", 10_000, 1)
-    assert await lines.close("d", "c", [("m", 0)]) == 1
-    assert await lines.close("d", "c", [("m", 0)]) == 0
+    assert await _close(lines, ("m", 0)) == 1
+    assert await _close(lines, ("m", 0)) == 0
     with pytest.raises(LeaseLost):
         await lines.hold("m", claim.lease, 1)
     with pytest.raises(ItemUnknown):
@@ -141,7 +159,7 @@ async def test_finished_and_unknown_items_are_told_apart(lines: Lines) -> None:
 
 
 async def test_a_finished_message_is_not_put_in_line_again(lines: Lines) -> None:
-    await lines.close("d", "c", [("m", 0)])
+    await _close(lines, ("m", 0))
     assert not await _add(lines, "m")
     assert await lines.counts("d") == (0, 0)
 
@@ -151,13 +169,13 @@ async def test_an_escalated_item_survives_whatever_is_read_first(lines: Lines, o
     await _add(lines, "m", hops=0)
     if order == "add first":
         await _add(lines, "m", hops=1)
-        await lines.close("d", "c", [("m", 0)])
+        await _close(lines, ("m", 0))
     else:
-        await lines.close("d", "c", [("m", 0)])
+        await _close(lines, ("m", 0))
         await _add(lines, "m", hops=1)
-    await lines.close("d", "c", [("m", 0)])
+    await _close(lines, ("m", 0))
     (claim,), _ = await lines.claim("d", "a", 1000, 1)
-    assert claim.works == (b"m/1",)
+    assert _bodies(claim.messages) == [b"m/1"]
 
 
 async def test_an_event_alone_opens_nothing(lines: Lines) -> None:
@@ -170,20 +188,135 @@ async def test_a_conversation_of_thousands_is_handed_out_in_parts(lines: Lines) 
     for number in range(300):
         await _add(lines, f"m{number:03}", at=number)
     (claim,), _ = await lines.claim("d", "a", 10_000, 1)
-    assert len(claim.works) == 200
-    await lines.close("d", "c", [(f"m{n:03}", 0) for n in range(200)])
+    assert len(claim.messages) == 200
+    await _close(lines, *((f"m{n:03}", 0) for n in range(200)))
     (rest,), _ = await lines.claim("d", "a", 10_000, 1)
-    assert (rest.item, len(rest.works)) == ("m200", 100)
+    assert (rest.item, len(rest.messages)) == ("m200", 100)
 
 
-async def test_a_redis_that_came_back_older_is_noticed(
+async def test_what_is_read_and_how_far_change_together(lines: Lines) -> None:
+    arrivals = [
+        Arrival(
+            department="d", conversation=f"c{n}", message=f"m{n}", hops=0, work=b"{}",
+            arrived_ms=n, score=n, quiet=False, offset=n,
+        )
+        for n in range(1000)
+    ]  # fmt: skip
+    assert await lines.add(arrivals, Span(partition="queue.d.v1/0", start=0, end=1000)) == 1000
+    assert await lines.positions() == {"queue.d.v1/0": 1000}
+    closing = Closing(outcome="o", department="d", conversation="c7", messages=(("m7", 0),))
+    assert await lines.close([closing], Span(partition="outcomes.v1/0", start=0, end=1)) == (1, 0)
+    assert await lines.add(arrivals, Span(partition="queue.d.v1/0", start=0, end=1000)) == 0
+    assert await lines.counts("d") == (999, 0), "a replay puts nothing closed in line"
+
+
+async def test_a_redis_that_came_back_older_takes_nothing_until_it_has_what_came_before(
+    lines: Lines,
+) -> None:
+    await lines.add([], Span(partition="queue.d.v1/0", start=0, end=5))
+    with pytest.raises(Behind) as caught:
+        await lines.add([_arrival("m", "c")], Span(partition="queue.d.v1/0", start=7, end=8))
+    assert (caught.value.partition, caught.value.position) == ("queue.d.v1/0", 5)
+    assert await lines.counts("d") == (0, 0)
+
+
+async def test_another_history_serves_nothing_until_the_feed_verified_it(
     lines: Lines, redis: "Client[bytes]"
 ) -> None:
-    await lines.reached({"queue.d.v1/0": 7})
-    assert not await lines.behind({"queue.d.v1/0": 7})
-    await redis.hset("santral:desk:reached", "queue.d.v1/0", 5)
-    assert await lines.behind({"queue.d.v1/0": 7})
-    assert await lines.epoch() is None
+    await _add(lines, "m")
+    await redis.set("santral:lines:verified", "another run's")
+    with pytest.raises(Retry, match="compares"):
+        await lines.claim("d", "a", 1000, 1)
+    assert not await lines.verify(b"another run's")
+    history, verified = await lines.history()
+    assert not verified
+    assert await lines.verify(history)
+    assert len((await lines.claim("d", "a", 1000, 1))[0]) == 1
+
+
+async def _closing(lines: Lines, *outcomes: str) -> tuple[Lease, bytes]:
+    """Put m1 and m2 in line, claim them and mark them as closing."""
+    await _add(lines, "m1", at=1)
+    await _add(lines, "m2", at=2)
+    (claim,), _ = await lines.claim("d", "a", 10_000, 1)
+    lease = await lines.hold("m1", claim.lease, 10_000)
+    return lease, await lines.mark_closing("m1", claim.lease, "reroute x", outcomes)
+
+
+async def test_a_closing_item_is_passed_over_until_each_of_its_outcomes_came(lines: Lines) -> None:
+    lease, _ = await _closing(lines, "o1", "o2")
+    await _add(lines, "m3", at=3)
+    assert (await lines.claim("d", "b", 10_000, 9))[0] == []
+    assert await lines.counts("d") == (0, 1)
+    assert await _close(lines, ("m1", 0), outcome="o1") == 1
+    assert (await lines.claim("d", "b", 10_000, 9))[0] == []
+    assert await _close(lines, ("m2", 0), outcome="o2") == 1
+    (rest,), _ = await lines.claim("d", "b", 10_000, 9)
+    assert [m.message for m in rest.messages] == ["m3"]
+    with pytest.raises(LeaseLost):
+        await lines.hold("m1", lease.lease, 10_000)
+
+
+async def test_a_closing_item_takes_the_same_verb_again_and_no_other(lines: Lines) -> None:
+    lease, _ = await _closing(lines, "o1", "o2")
+    for act in (
+        lines.hold("m1", lease.lease, 10_000),
+        lines.hold("m1", lease.lease, 10_000, verb="complete"),
+        lines.release("m1", lease.lease),
+        lines.mark_closing("m1", lease.lease, "complete", ["o9"]),
+    ):
+        with pytest.raises(ItemClosing, match=r"being closed \(reroute x\)"):
+            await act
+    again = await lines.hold("m1", lease.lease, 10_000, verb="reroute x")
+    assert again.messages == lease.messages
+    await lines.mark_closing("m1", lease.lease, "reroute x", ["o1", "o2"])
+
+
+async def test_an_abandoned_closing_goes_back_in_line(lines: Lines) -> None:
+    lease, _ = await _closing(lines, "o1", "o2")
+    await _close(lines, ("m1", 0), outcome="o1")
+    assert await lines.marks("d", 0) == []
+    (mark,) = await lines.marks("d", 10**15)
+    assert (mark.conversation, mark.verb, mark.outcomes) == ("c", "reroute x", ("o2",))
+    assert await lines.unmark("d", mark)
+    assert not await lines.unmark("d", mark)
+    (rest,), _ = await lines.claim("d", "b", 10_000, 1)
+    assert [m.message for m in rest.messages] == ["m2"]
+    with pytest.raises(LeaseLost):
+        await lines.hold("m1", lease.lease, 10_000, verb="reroute x")
+
+
+async def test_the_order_of_the_outcomes_says_which_counts(lines: Lines) -> None:
+    lease, history = await _closing(lines, "o1")
+    closes = [("m1", 0, "o1"), ("m2", 0, "o1")]
+
+    async def confirm(closes: list[tuple[str, int, str]], offset: int) -> str:
+        return await lines.confirm(lease, "outcomes.v1/0", offset, history, closes)
+
+    assert await confirm(closes, 0) == "early", "another history was live a short time ago"
+    both = (("m1", 0), ("m2", 0))
+    rivals = [
+        Closing(outcome="o1", department="d", conversation="c", messages=both, offset=0),
+        Closing(outcome="o2", department="d", conversation="c", messages=both, offset=1),
+    ]
+    gone, late = await lines.close(rivals, Span(partition="outcomes.v1/0", start=0, end=2))
+    assert (gone, late) == (2, 2)
+    assert await confirm(closes, 0) == "counted"
+    assert await confirm([("m1", 0, "o2"), ("m2", 0, "o2")], 1) == "superseded"
+    assert await confirm([("m9", 0, "o1")], 1) == "unknown"
+
+
+async def test_while_the_feed_is_late_an_unbroken_mark_confirms(
+    lines: Lines, redis: "Client[bytes]"
+) -> None:
+    lease, history = await _closing(lines, "o1")
+    closes = [("m1", 0, "o1")]
+    await redis.delete("santral:lines:doubt")
+    assert await lines.confirm(lease, "outcomes.v1/0", 0, history, closes) == "alone"
+    assert await lines.confirm(lease, "outcomes.v1/0", 0, b"other", closes) == "early"
+    (mark,) = await lines.marks("d", 10**15)
+    await lines.unmark("d", mark)
+    assert await lines.confirm(lease, "outcomes.v1/0", 0, history, closes) == "early"
 
 
 async def test_a_claim_is_new_mine_busy_or_done(redis: "Client[bytes]") -> None:

@@ -1,7 +1,5 @@
 """A work item that does not decode costs itself alone: its department goes on."""
 
-from typing import Any
-
 import pytest
 from redis.asyncio import Redis
 
@@ -11,35 +9,22 @@ from runtime.clock import SystemClock
 from runtime.settings import Settings
 from schemas import envelope
 from schemas.api import ClaimIn, LeaseIn
-from schemas.base import Record
 from schemas.decision import WorkItem
 from schemas.outcome import Outcome
+from tests.lines import Published, open_lines
 from tests.samples import NOW, message, policy
 from tests.test_desk import redis, server
 from workers.desk import Desk
-from workers.desk_redis import Arrival, ItemUnknown, Lines
+from workers.desk_values import Arrival, ItemUnknown
 
 __all__ = ["redis", "server"]
 
 
-class Published:
-    """What would be in Kafka."""
-
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-
-    async def publish(self, _topic: str, _key: str, record: Record, **_more: Any) -> None:
-        """Keep a record."""
-        self.records.append(record)
-
-
 @pytest.fixture
 async def desk(redis: "Redis[bytes]") -> Desk:
-    """A desk whose lines are whole and empty."""
-    await redis.set("lock", "t")
-    lines = Lines(redis)
-    assert await lines.begin("e1", "lock", "t")
-    return Desk(settings=Settings(), lines=lines, publisher=Published(), clock=SystemClock())  # type: ignore[arg-type]  # all that is reached
+    """A desk whose lines are complete and empty."""
+    lines = await open_lines(redis)
+    return Desk(settings=Settings(), lines=lines, publisher=Published(lines), clock=SystemClock())  # type: ignore[arg-type]  # all that is reached
 
 
 def _readable(native: str) -> bytes:
@@ -85,10 +70,11 @@ async def test_an_item_that_does_not_decode_is_passed_over_and_counted(
 
 
 async def test_the_rest_of_its_conversation_is_claimed_and_completed(desk: Desk) -> None:
-    await _wait_in_line(desk, "bad", b"{", "c1", 1)
     readable = _readable("1")
-    identifier = envelope.decode(WorkItem, readable).message.id
-    await _wait_in_line(desk, identifier, readable, "c1", 2)
+    waiting = envelope.decode(WorkItem, readable).message
+    identifier, conversation = waiting.id, waiting.conversation
+    await _wait_in_line(desk, "bad", b"{", conversation, 1)
+    await _wait_in_line(desk, identifier, readable, conversation, 2)
 
     (item,) = (await desk.claim("orders", ClaimIn(agent="Ada"))).items
     done = await desk.complete(item.id, LeaseIn(lease=item.lease))

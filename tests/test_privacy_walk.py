@@ -30,12 +30,13 @@ from schemas.incident import Incident, Sign
 from schemas.link import Link, pair
 from schemas.message import Attachment, Automatic, Bounce, Call, Forwarded, Handle, Party, Turn
 from schemas.outcome import Outcome
+from tests.lines import Published, open_lines
 from tests.samples import NOW, message, policy
 from tests.test_desk import redis, server
 from workers.api import Api
 from workers.console.app import app
 from workers.desk import Desk
-from workers.desk_redis import Arrival, Lines
+from workers.desk_values import Arrival
 from workers.record_rows import Rows, take
 from workers.record_store import write
 from workers.run import MIGRATIONS
@@ -45,19 +46,6 @@ __all__ = ["redis", "server"]
 IDENTITY, CARD, IBAN = "10000000146", "4111111111111111", "TR330006100519786457841326"
 SAID = f"TC 100 000 001 46, kart 4111.1111.1111.1111, IBAN {IBAN[:4]}-{IBAN[4:]} ve {IDENTITY}"
 TOKENS = Tokens(door="d" * 32, desk="e" * 32, console="c" * 32, signing="s" * 32, personal="p" * 32)
-
-
-class Published:
-    """What would be in Kafka."""
-
-    healthy = True
-
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-
-    async def publish(self, _topic: str, _key: str, record: Record, **_more: Any) -> None:
-        """Keep a record."""
-        self.records.append(record)
 
 
 def everywhere(native: str, **more: Any) -> Any:
@@ -168,11 +156,9 @@ def recorded(tmp_path: Any) -> Any:
 @pytest.fixture
 async def api(recorded: Engine, redis: "Redis[bytes]", tmp_path: Any) -> Any:
     """The API, with the decided message waiting at its desk."""
-    await redis.set("lock", "t")
-    lines = Lines(redis)
-    assert await lines.begin("e1", "lock", "t")
+    lines = await open_lines(redis)
     settings = msgspec.structs.replace(Settings(), home=str(tmp_path), tokens=TOKENS)
-    desk = Desk(settings=settings, lines=lines, publisher=Published(), clock=SystemClock())  # type: ignore[arg-type]
+    desk = Desk(settings=settings, lines=lines, publisher=Published(lines), clock=SystemClock())  # type: ignore[arg-type]
     return Api(settings=settings, desk=desk, store=recorded, trial=_trial)
 
 

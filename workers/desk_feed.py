@@ -9,7 +9,7 @@ import os
 import secrets
 from datetime import timedelta
 
-from aiokafka import ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from redis.asyncio import Redis
 
 from runtime import bus, metrics
@@ -23,8 +23,9 @@ from runtime.settings import Settings
 from schemas import envelope, topics
 from schemas.decision import WorkItem
 from schemas.errors import Rejected, Retry
-from schemas.outcome import CLOSES, Outcome
-from workers.desk_redis import Arrival, Lines
+from schemas.outcome import CLOSES, Outcome, closed_messages
+from workers.desk_redis import Lines
+from workers.desk_values import Arrival, Behind, Closing, Span
 
 log = get(__name__)
 
@@ -50,6 +51,8 @@ class Feed:
         self._claims = Claims(redis, _LOCK, _REBUILD_LEASE_MS, 1)
         self._topics = queues(settings.departments)
         self.lag = bus.Lag("desk lag")
+        self._positions: dict[TopicPartition, int] = {}
+        self._ends: tuple[bytes, dict[TopicPartition, int]] | None = None
         self.fresh = Fresh(clock, 60, "look at the queues")
         health.add("desk", self.fresh)
 
@@ -69,51 +72,91 @@ class Feed:
             client_id=f"santral-desk-{os.getpid()}",
         )  # fmt: skip
         await consumer.start()
-        reached: dict[str, int] = {}
+        self._positions.clear()
         try:
             while True:
-                # An emptied Redis, or one that came back older than what was read into it.
-                if await self.lines.epoch() is None or await self.lines.behind(reached):
-                    await self._rebuild()
-                    await self.lines.reached(reached)
-                    continue
-                batch = await consumer.getmany(timeout_ms=500, max_records=2000)
-                for part, records in batch.items():
-                    await self._apply(part.topic, records)
-                    self.lag.handled += len(records)
-                if batch:
-                    told = {f"{p.topic}/{p.partition}": r[-1].offset + 1 for p, r in batch.items()}
-                    await self.lines.reached(told)
-                    reached |= told
-                    await consumer.commit()
-                self.fresh.succeeded()
-                await self.lag.turned(consumer)
-                await self._gauges()
+                try:
+                    await self._turn(consumer)
+                except Behind as error:
+                    log.warning("desk.redis_older", why=str(error))
+                    self._positions.clear()
         finally:
             self.lag.left()
             await consumer.stop()
 
-    async def _apply(self, topic: str, records: list[ConsumerRecord]) -> None:
-        if topic != topics.OUTCOMES.name:
-            await self._add([a for r in records if (a := self._arrival(r)) is not None])
+    async def _turn(self, consumer: AIOKafkaConsumer) -> None:
+        if await self.lines.epoch() is None:
+            await self._rebuild()
+            self._positions.clear()
             return
+        await self._seek(consumer)
+        batch = await consumer.getmany(timeout_ms=200, max_records=2000)
+        for part, records in batch.items():
+            start = self._positions.get(part)
+            if start is None:
+                continue  # assigned in this very call: the next turn seeks first
+            span = Span(partition=_name(part), start=start, end=records[-1].offset + 1)
+            await self._apply(part.topic, records, span)
+            self._positions[part] = span.end
+            self.lag.handled += len(records)
+        if batch:
+            await consumer.commit()
+        await self._verify(consumer)
+        self.fresh.succeeded()
+        await self.lag.turned(consumer)
+        await self._gauges()
+
+    async def _seek(self, consumer: AIOKafkaConsumer) -> None:
+        """Read each newly assigned partition on from where the lines have it."""
+        assigned = consumer.assignment()
+        for part in [p for p in self._positions if p not in assigned]:
+            del self._positions[part]
+        if assigned <= self._positions.keys():
+            return
+        positions = await self.lines.positions()
+        for part in assigned - self._positions.keys():
+            self._positions[part] = positions.get(_name(part), 0)
+            consumer.seek(part, self._positions[part])
+
+    async def _verify(self, consumer: AIOKafkaConsumer) -> None:
+        """Serve a Redis with another history only when it has all outcomes that Kafka has now."""
+        history, verified = await self.lines.history()
+        if verified:
+            return
+        if self._ends is None or self._ends[0] != history:
+            parts = [
+                TopicPartition(topics.OUTCOMES.name, n)
+                for n in consumer.partitions_for_topic(topics.OUTCOMES.name) or ()
+            ]
+            self._ends = history, await consumer.end_offsets(parts)
+        positions = await self.lines.positions()
+        if all(positions.get(_name(p), 0) >= end for p, end in self._ends[1].items()):
+            await self.lines.verify(history)
+
+    async def _apply(self, topic: str, records: list[ConsumerRecord], span: Span) -> None:
+        if topic != topics.OUTCOMES.name:
+            await self._add([a for r in records if (a := self._arrival(r)) is not None], span)
+            return
+        closings = []
         for record in records:
             try:
                 outcome = envelope.decode(Outcome, record.value)
             except Rejected as error:
                 _undecodable(record, error)  # the router buries it
                 continue
-            with guard(log, GROUP, outcome=outcome.id):
-                await self._outcome(outcome)
+            if outcome.kind in CLOSES:
+                closings.append(_closing(outcome, record.offset))
+        await self.lines.close(closings, span)
 
-    async def _add(self, arrivals: list[Arrival]) -> int:
+    async def _add(self, arrivals: list[Arrival], span: Span | None = None) -> int:
         """Put items in line, one by one when a batch fails. Return the number of new ones."""
         with guard(log, GROUP, items=len(arrivals)):
-            return await self.lines.add(arrivals)
+            return await self.lines.add(arrivals, span)
         count = 0
         for arrival in arrivals:
             with guard(log, GROUP, message=arrival.message):
                 count += await self.lines.add([arrival])
+        await self.lines.add([], span)
         return count
 
     def _arrival(self, record: ConsumerRecord) -> Arrival | None:
@@ -133,12 +176,8 @@ class Feed:
             department=decision.department, conversation=message.conversation,
             message=message.id, hops=decision.hops, work=record.value or b"",
             arrived_ms=int(arrived), score=rank, quiet=message.event is not None,
+            partition=record.partition, offset=record.offset,
         )  # fmt: skip
-
-    async def _outcome(self, outcome: Outcome) -> None:
-        if outcome.kind in CLOSES:
-            closed = [(m, outcome.hops) for m in outcome.messages]
-            await self.lines.close(outcome.department, outcome.conversation, closed)
 
     async def _rebuild(self) -> None:
         """Fill empty lines from Kafka: first all that was finished, then what is not."""
@@ -153,11 +192,13 @@ class Feed:
             return
         log.warning("desk.rebuilding")
         done: dict[str, int] = {}
+        positions: dict[str, int] = {}
         async for records in read_to_end(self._settings.kafka, [topics.OUTCOMES.name]):
             await self._claims.claim("lock", token)
             self.lag.handled += 1
             for record in records:
                 _finished(record, done)
+            positions |= _ends(records)
         count = 0
         async for records in read_to_end(self._settings.kafka, self._topics):
             if await self._claims.claim("lock", token) != "MINE":
@@ -165,9 +206,11 @@ class Feed:
             self.lag.handled += len(records)
             waiting = [a for r in records if (a := self._arrival(r)) is not None]
             count += await self._add([a for a in waiting if done.get(a.message, -1) < a.hops])
-        whole = await self.lines.begin(secrets.token_hex(4), f"{_LOCK}lock", token)
+            positions |= _ends(records)
+        epoch = secrets.token_hex(4)
+        complete = await self.lines.begin(epoch, f"{_LOCK}lock", token, positions)
         await self._claims.release("lock", token)
-        log.warning("desk.rebuilt" if whole else "desk.emptied_again", items=count)
+        log.warning("desk.rebuilt" if complete else "desk.emptied_again", items=count)
 
     async def _gauges(self) -> None:
         for department in self._settings.departments:
@@ -180,11 +223,28 @@ def _undecodable(record: ConsumerRecord, error: Rejected) -> None:
     log.warning("record.undecodable", topic=record.topic, offset=record.offset, text=error.text)
 
 
+def _name(part: TopicPartition) -> str:
+    return f"{part.topic}/{part.partition}"
+
+
+def _ends(records: list[ConsumerRecord]) -> dict[str, int]:
+    return {f"{r.topic}/{r.partition}": r.offset + 1 for r in records}
+
+
+def _closing(outcome: Outcome, offset: int) -> Closing:
+    return Closing(
+        outcome=outcome.id,
+        department=outcome.department,
+        conversation=outcome.conversation,
+        messages=closed_messages(outcome),
+        offset=offset,
+    )
+
+
 def _finished(record: ConsumerRecord, done: dict[str, int]) -> None:
     try:
         outcome = envelope.decode(Outcome, record.value)
     except Rejected:
         return  # buried by the router
-    if outcome.kind in CLOSES:
-        for message in outcome.messages:
-            done[message] = max(done.get(message, -1), outcome.hops)
+    for message, hops in closed_messages(outcome):
+        done[message] = max(done.get(message, -1), hops)

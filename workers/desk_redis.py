@@ -1,187 +1,347 @@
-"""The desk's waiting lines in Redis: what waits, who holds what, until when. Lua moves it.
+"""The department's lines in Redis: waiting conversations, leases, and closings. Lua moves them.
 
-Before: desk_feed.py adds what the queues bring. After: desk.py claims and finishes. Everything
-here is a cache of Kafka: without its epoch key nothing is served until it is rebuilt. Every
-script is idempotent; a lease's token names the epoch, so that no token outlives a flush.
+Before: desk_feed.py adds what the queues bring. After: desk.py claims and closes. Everything here
+is a cache of Kafka, which the feed rebuilds without an `epoch` and reads again into an older Redis.
+A lease names its epoch, a number, a random word and its item's hash: it is valid in no other
+history, and a finished item differs from an unknown one.
 
-    ready:D   sorted set of conversations; score = arrival in ms less priority: lower goes first
-    leased:D  sorted set of conversations; score = end of the lease in ms
-    msgs:D:C  hash of a conversation's waiting messages: id -> WorkItem as JSON
-    order:D:C sorted set of their ids by arrival
-    hops:D:C  hash of their hops              seen:D:C  set of ids the lease's agent was shown
-    meta:D:C  item, score, lease, agent        item:ID -> "D C"        done:ID -> hops
+    ready:D    sorted set of conversations; score = arrival in ms less priority: lower goes first
+    leased:D   sorted set of conversations; score = end of the lease in ms
+    closing:D  sorted set of conversations; score = ms when an agent marked it as closing
+    c:D:C      hash of a waiting conversation: i item, s score, l lease, a agent, and for each
+               message m<id> -> "hops, arrival in ms, partition, offset, lease that showed it"
+    x:D:C      hash of a closing: lease, verb, o<id> for each outcome that did not come yet
+    item:ID    "D C", while leased or closing        body:M  WorkItem as JSON
+    done:M     "hops, first outcome that closed it, 1 if the message waited then", for a time
+    at         hash "topic/partition" -> offset up to which the scripts applied it
+    epoch, fence, verified (the history that the feed compared with Kafka), doubt (another history
+    was live a short time ago: only outcomes.v1 says which of two outcomes counts)
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, TypeVar
 
 from redis.asyncio import Redis
 
-from schemas.errors import Retry, SantralError
-from workers import desk_scripts as scripts
+from schemas.errors import Retry
+from workers import desk_feed_scripts, desk_scripts
+from workers.desk_values import (
+    Arrival,
+    Behind,
+    Claimed,
+    Closing,
+    ItemClosing,
+    ItemUnknown,
+    Lease,
+    LeaseLost,
+    Mark,
+    Span,
+    Waiting,
+)
 
-P = "santral:desk:"
-_TOGETHER = 500
-DONE_MS = 14 * 24 * 3600 * 1000
-"""How long a finished message is remembered: longer than any consumer lags behind."""
+__all__ = [
+    "Arrival",
+    "Behind",
+    "Claimed",
+    "Closing",
+    "ItemClosing",
+    "ItemUnknown",
+    "Lease",
+    "LeaseLost",
+    "Lines",
+    "Mark",
+    "Span",
+    "Waiting",
+]
 
+P = "santral:lines:"
+EARLY_MS = 14 * 24 * 3600 * 1000
+"""How long a close that came before its item is remembered: longer than a consumer lags behind."""
+CLOSED_MS = 120_000
+"""How long a closed message's outcome is remembered: longer than its agent waits for the feed."""
+DOUBT_MS = 600_000
+"""How long after a change of the history, or an abandoned closing, an outcome of an agent who knew
+the old lines may come. Until then only outcomes.v1 confirms a close."""
+_WEIGHT_A_SCRIPT = 400  # messages or 4 KiB of bodies: 5 ms of Redis
 
-class LeaseLost(SantralError):
-    """The lease ran out or another agent has the item: 409."""
-
-
-class ItemUnknown(SantralError):
-    """No such item waits at any desk: 404."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Claimed:
-    """One claimed conversation: its item, its lease and its WorkItems as JSON, oldest first."""
-
-    item: str
-    lease: str
-    until_ms: int
-    works: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Held:
-    """What a lease holds now."""
-
-    department: str
-    agent: str
-    until_ms: int
-    works: tuple[bytes, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Arrival:
-    """A message for a line: its WorkItem as JSON, its arrival in ms, its score (lower goes first).
-
-    A `quiet` one joins a conversation that waits, and opens none.
-    """
-
-    department: str
-    conversation: str
-    message: str
-    hops: int
-    work: bytes
-    arrived_ms: int
-    score: float
-    quiet: bool
+T = TypeVar("T", Arrival, Closing)
+Confirmation = Literal["counted", "superseded", "unknown", "early", "alone"]
 
 
 class Lines:
-    """The waiting lines; each method is one script."""
+    """The waiting lines; each method is one script, or one for each few hundred records.
 
-    def __init__(self, redis: "Redis[bytes]") -> None:
+    Redis keeps the bodies of the first `places` of a line (None: of all) for `body_ms` (0: until
+    they are closed).
+    """
+
+    def __init__(
+        self, redis: "Redis[bytes]", *, places: int | None = None, body_ms: int = 0
+    ) -> None:
         self._redis = redis
-        self._add: Any = redis.register_script(scripts.ADD)
-        self._claim: Any = redis.register_script(scripts.CLAIM)
-        self._hold: Any = redis.register_script(scripts.HOLD)
-        self._release: Any = redis.register_script(scripts.RELEASE)
-        self._close: Any = redis.register_script(scripts.CLOSE)
-        self._begin: Any = redis.register_script(scripts.BEGIN)
+        self._places, self._body_ms = -1 if places is None else places, body_ms
+        self._scripts: dict[str, Any] = {
+            name: redis.register_script(text)
+            for module in (desk_scripts, desk_feed_scripts)
+            for name, text in vars(module).items()
+            if name.isupper() and not name.startswith("_") and name != "HEAD"
+        }
 
-    async def use_once(self, word: str, seconds: int) -> bool:
-        """Say whether this is a word's first use, and remember the word for so many seconds."""
-        return bool(await self._redis.set(P + f"once:{word}", b"1", nx=True, ex=seconds))
+    async def _run(self, script: str, *args: Any, keys: Sequence[str] = ()) -> list[Any]:
+        """Run a script; raise the error that its first word names."""
+        answer = await self._scripts[script](keys=[P, *keys], args=args)
+        word = answer[0].decode()
+        if word == "rebuild":
+            raise Retry(2, "the desk is being rebuilt from Kafka")
+        if word == "checking":
+            raise Retry(1, "the desk compares Redis with Kafka")
+        if word == "lost":
+            raise LeaseLost("the lease is no longer valid: claim again")
+        if word == "unknown":
+            raise ItemUnknown("no such item waits: it was finished, moved, or never was")
+        if word == "closing":
+            raise ItemClosing(_closing_text(answer[1].decode()))
+        if word == "behind":
+            raise Behind(str(args[0]), int(answer[1]))
+        return list(answer[1:])
 
-    async def epoch(self) -> bytes | None:
-        """Return the epoch, None when the lines must be rebuilt before anything is served."""
-        found: bytes | None = await self._redis.get(P + "epoch")
-        return found
-
-    async def begin(self, epoch: str, lock: str, token: str) -> bool:
-        """Declare the lines whole, if the lock is still `token`'s: nobody emptied them."""
-        return bool(await self._begin(keys=[P, lock], args=[epoch, token]))
-
-    async def reached(self, offsets: dict[str, int]) -> None:
-        """Note how far the feed has read: what an older Redis does not know."""
-        if offsets:
-            await self._redis.hset(P + "reached", mapping=offsets)
-
-    async def behind(self, offsets: dict[str, int]) -> bool:
-        """Say whether this Redis is older than what was read into it; then it must be rebuilt."""
-        if not offsets:
-            return False
-        names = list(offsets)
-        held = await self._redis.hmget(P + "reached", names)
-        old = any(int(h or 0) < offsets[n] for h, n in zip(held, names, strict=True))
-        if old:
-            await self._redis.delete(P + "epoch")
-        return old
-
-    async def add(self, arrivals: Sequence[Arrival]) -> int:
-        """Put messages in line, many by one round trip; return how many were neither there already
-        nor finished."""
-        count = 0
-        for at in range(0, len(arrivals), _TOGETHER):
-            async with self._redis.pipeline(transaction=False) as pipe:
-                for a in arrivals[at : at + _TOGETHER]:
-                    await self._add(
-                        keys=[P], client=pipe,
-                        args=[a.department, a.conversation, a.message, a.hops, a.work,
-                              a.arrived_ms, a.score, int(a.quiet)],
-                    )  # fmt: skip
-                count += sum(map(bool, await pipe.execute()))
-        return count
+    # Agents
 
     async def claim(
         self, department: str, agent: str, lease_ms: int, count: int
     ) -> tuple[list[Claimed], int]:
         """Return what was claimed, and how many leases had run out."""
-        answer = _told(await self._claim(keys=[P], args=[department, agent, lease_ms, count]))
-        made = []
-        for at in range(1, len(answer), 4):
-            item, lease, until, works = answer[at : at + 4]
-            made.append(
-                Claimed(
-                    item=item.decode(), lease=lease.decode(), until_ms=int(until),
-                    works=tuple(w for w in works if w is not None),
-                )
-            )  # fmt: skip
-        return made, int(answer[0])
+        word = secrets.token_hex(6)
+        late, *rest = await self._run("CLAIM", department, agent, lease_ms, count, word)
+        claimed = [
+            Claimed(
+                item=item.decode(),
+                lease=lease.decode(),
+                until_ms=int(until),
+                messages=_waiting(contents),
+            )
+            for item, lease, until, contents in _groups(rest, 4)
+        ]
+        return claimed, int(late)
 
-    async def hold(self, item: str, lease: str, lease_ms: int, *, show: bool = False) -> Held:
+    async def hold(
+        self, item: str, lease: str, lease_ms: int, *, show: bool = False, verb: str = ""
+    ) -> Lease:
         """Extend a lease and return what its agent was shown, with `show` also what came since.
 
-        Raises LeaseLost or ItemUnknown.
+        `verb` names the closing that may be repeated. Raises LeaseLost, ItemClosing or ItemUnknown.
         """
-        answer = _told(await self._hold(keys=[P], args=[item, lease, lease_ms, int(show)]))
-        department, agent, until, works = answer
-        return Held(
-            department=department.decode(), agent=(agent or b"").decode(), until_ms=int(until),
-            works=tuple(w for w in works if w is not None),
-        )  # fmt: skip
+        department, conversation, agent, until, contents = await self._run(
+            "HOLD", item, lease, lease_ms, int(show), verb
+        )
+        return Lease(
+            item=item,
+            lease=lease,
+            department=department.decode(),
+            conversation=conversation.decode(),
+            agent=agent.decode(),
+            until_ms=int(until),
+            messages=_waiting(contents),
+        )
 
     async def release(self, item: str, lease: str) -> None:
-        """Give an item back; raise LeaseLost or ItemUnknown."""
-        _told(await self._release(keys=[P], args=[item, lease]))
+        """Give an item back; raise LeaseLost, ItemClosing or ItemUnknown."""
+        await self._run("RELEASE", item, lease)
 
-    async def close(
-        self, department: str, conversation: str, messages: list[tuple[str, int]]
-    ) -> int:
-        """Take finished messages (id, hops) out of line; return how many were there."""
-        args: list[Any] = [department, conversation, DONE_MS]
-        for message, hops in messages:
-            args += [message, hops]
-        return int(await self._close(keys=[P], args=args))
+    async def mark_closing(
+        self, item: str, lease: str, verb: str, outcomes: Sequence[str]
+    ) -> bytes:
+        """Mark an item as closing until those outcomes come; return the history of this Redis.
+
+        The same lease may repeat the same verb. Raises LeaseLost, ItemClosing or ItemUnknown.
+        """
+        history: bytes = (await self._run("MARK", item, lease, verb, *outcomes))[0]
+        return history
+
+    async def confirm(
+        self,
+        lease: Lease,
+        partition: str,
+        offset: int,
+        history: bytes,
+        closes: Sequence[tuple[str, int, str]],
+    ) -> Confirmation:
+        """Say whether outcomes are the first that close their messages (message, hops, outcome).
+
+        `offset` is that of the last outcome in its `partition`, `history` that of the mark.
+        """
+        flat = [value for close in closes for value in close]
+        (word,) = await self._run(
+            "CONFIRM", lease.department, lease.conversation, lease.lease, partition, offset,
+            history, *flat,
+        )  # fmt: skip
+        answer: Confirmation = word.decode()
+        return answer
+
+    async def keep_bodies(self, bodies: dict[str, bytes], milliseconds: int) -> None:
+        """Keep WorkItems that were read from Kafka for a time, if Redis has room."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for message, body in bodies.items():
+                pipe.set(f"{P}body:{message}", body, px=milliseconds)
+            await pipe.execute(raise_on_error=False)
+
+    async def use_once(self, word: str, seconds: int) -> bool:
+        """Say whether this is a word's first use, and remember the word for so many seconds."""
+        return bool(await self._redis.set(P + f"once:{word}", b"1", nx=True, ex=seconds))
 
     async def counts(self, department: str) -> tuple[int, int]:
-        """Return how many conversations wait and how many are held."""
-        ready = await self._redis.zcard(f"{P}ready:{department}")
-        leased = await self._redis.zcard(f"{P}leased:{department}")
-        return int(ready), int(leased)
+        """Return how many conversations wait and how many agents hold or are closing."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for name in ("ready", "leased", "closing"):
+                pipe.zcard(f"{P}{name}:{department}")
+            ready, leased, closing = await pipe.execute()
+        return int(ready), int(leased) + int(closing)
+
+    # Feed
+
+    async def add(self, arrivals: Sequence[Arrival], span: Span | None = None) -> int:
+        """Put messages in line; return how many were neither there already nor closed.
+
+        With a `span`, note it as applied; raise Behind if Redis has not all that comes before it.
+        """
+        count = 0
+        for chunk, part in _chunks(arrivals, span, _arrival_weight):
+            flat: list[Any] = []
+            for a in chunk:
+                flat += [a.department, a.conversation, a.message, a.hops, a.arrived_ms,
+                         int(a.score), int(a.quiet), a.partition, a.offset, a.work]  # fmt: skip
+            added = await self._run("ADD", *_position(part), self._body_ms, self._places, *flat)
+            count += int(added[0])
+        return count
+
+    async def close(self, closings: Sequence[Closing], span: Span | None = None) -> tuple[int, int]:
+        """Take closed messages out of line; return how many waited, and how many another outcome
+        had closed before. `span` as in `add`."""
+        gone = late = 0
+        for chunk, part in _chunks(closings, span, _closing_weight):
+            flat: list[Any] = []
+            for c in chunk:
+                flat += [c.outcome, c.department, c.conversation, c.offset, len(c.messages)]
+                flat += [value for message in c.messages for value in message]
+            removed, superseded = await self._run(
+                "CLOSE", *_position(part), EARLY_MS, CLOSED_MS, *flat
+            )
+            gone += int(removed)
+            late += int(superseded)
+        return gone, late
+
+    async def marks(self, department: str, before_ms: int, count: int = 100) -> list[Mark]:
+        """Return closings that were marked before that time, the oldest first."""
+        rest = await self._run("MARKS", department, before_ms, count)
+        return [
+            Mark(
+                conversation=conversation.decode(),
+                lease=lease.decode(),
+                verb=verb.decode(),
+                outcomes=tuple(o.decode() for o in outcomes),
+            )
+            for conversation, lease, verb, outcomes in _groups(rest, 4)
+        ]
+
+    async def unmark(self, department: str, mark: Mark) -> bool:
+        """Put a conversation back in line whose closing outcomes never came."""
+        answer = await self._run("UNMARK", department, mark.conversation, mark.lease, DOUBT_MS)
+        return bool(answer[0] == b"1")
+
+    async def positions(self) -> dict[str, int]:
+        """Return the offset of each `topic/partition` up to which the lines have it."""
+        stored = await self._redis.hgetall(P + "at")
+        return {name.decode(): int(offset) for name, offset in stored.items()}
+
+    async def epoch(self) -> bytes | None:
+        """Return the epoch, None when the lines must be rebuilt before anything is served."""
+        stored: bytes | None = await self._redis.get(P + "epoch")
+        return stored
+
+    async def begin(
+        self, epoch: str, lock: str, token: str, positions: dict[str, int] | None = None
+    ) -> bool:
+        """Declare the lines complete up to `positions`, if the lock is still `token`'s."""
+        flat = [value for item in (positions or {}).items() for value in item]
+        answer = await self._run("BEGIN", DOUBT_MS, epoch, token, *flat, keys=[lock])
+        return bool(answer[0] == b"1")
+
+    async def history(self) -> tuple[bytes, bool]:
+        """Return the history of this Redis, and whether the feed verified it.
+
+        Every start and every fail-over begins another history. A claim needs a verified one.
+        """
+        present, verified = await self._run("HISTORY")
+        return present, present == verified
+
+    async def verify(self, history: bytes) -> bool:
+        """Declare that the lines have all that Kafka had when this history began."""
+        answer = await self._run("VERIFY", DOUBT_MS, history)
+        return bool(answer[0] == b"1")
+
+    async def clear(self, lock: str = "") -> None:
+        """Delete the lines, in small steps, but not the key `lock`."""
+        cursor = -1
+        while cursor:
+            cursor, keys = await self._redis.scan(max(cursor, 0), match=P + "*", count=1000)
+            doomed = [key for key in keys if key.decode() != lock]
+            if doomed:
+                await self._redis.unlink(*doomed)
 
 
-def _told(answer: list[Any]) -> list[Any]:
-    word = answer[0].decode() if isinstance(answer[0], bytes) else str(answer[0])
-    if word == "rebuild":
-        raise Retry(2, "the desk is being rebuilt from Kafka")
-    if word == "lost":
-        raise LeaseLost("the lease is no longer held: claim again")
-    if word == "unknown":
-        raise ItemUnknown("no such item waits: it was finished, moved, or never was")
-    return answer[1:]
+def _closing_text(verb: str) -> str:
+    return (
+        f"the item is being closed ({verb}): repeat exactly that if you got no answer, or claim "
+        "another item"
+    )
+
+
+def _waiting(flat: Sequence[Any]) -> tuple[Waiting, ...]:
+    return tuple(
+        Waiting(
+            message=message.decode(),
+            hops=int(hops),
+            partition=int(partition),
+            offset=int(offset),
+            body=body,
+        )
+        for message, hops, partition, offset, body in _groups(flat, 5)
+    )
+
+
+def _groups(flat: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    return (flat[n : n + size] for n in range(0, len(flat), size))
+
+
+def _arrival_weight(arrival: Arrival) -> int:
+    return 1 + len(arrival.work) // 4096
+
+
+def _closing_weight(closing: Closing) -> int:
+    return 1 + len(closing.messages)
+
+
+def _chunks(
+    values: Sequence[T], span: Span | None, weight: Callable[[T], int]
+) -> Iterator[tuple[Sequence[T], Span | None]]:
+    """Yield parts of `values` that a script applies in a few ms, each with its part of the span."""
+    begin, total, start = 0, 0, span.start if span else 0
+    for n, value in enumerate(values):
+        total += weight(value)
+        # Two values of one record stay together: the second would be taken for a repeat.
+        apart = n > begin and value.offset != values[n - 1].offset
+        if total > _WEIGHT_A_SCRIPT and (apart or span is None) and n > begin:
+            yield values[begin:n], _sub_span(span, start, value.offset)
+            begin, total, start = n, weight(value), value.offset
+    rest = values[begin:]
+    if rest or span is not None:
+        yield rest, _sub_span(span, start, span.end if span else 0)
+
+
+def _sub_span(span: Span | None, start: int, end: int) -> Span | None:
+    return Span(partition=span.partition, start=start, end=end) if span else None
+
+
+def _position(span: Span | None) -> tuple[str, int, int]:
+    return (span.partition, span.start, span.end) if span else ("", 0, 0)

@@ -1,178 +1,212 @@
-"""The Lua scripts of the desk's lines; desk_redis.py describes the keys and runs the scripts.
+"""The Lua scripts of the agents on the desk's lines; desk_redis.py describes the keys.
 
-Before: desk_redis.py registers them. After: Redis runs each as one step. Every script is
-idempotent.
+Before: desk_redis.py registers them. After: Redis runs each as one step. Redis refuses a script as
+a whole on a replica, without enough replicas or with a broken disk. A full Redis runs these scripts
+too: they take hardly any memory, and closed items free some.
 """
 
-_HEAD = """
+HEAD = """
 local P = KEYS[1]
 local MOST = 200
-local epoch = redis.call('GET', P .. 'epoch')
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local function regroup(d, c)
-  local at = d .. ':' .. c
-  local first = redis.call('ZRANGE', P .. 'order:' .. at, 0, 0)[1]
-  local old = redis.call('HGET', P .. 'meta:' .. at, 'item')
-  if not first then
-    redis.call('DEL', P .. 'msgs:' .. at, P .. 'order:' .. at, P .. 'meta:' .. at,
-      P .. 'hops:' .. at, P .. 'seen:' .. at)
-    redis.call('ZREM', P .. 'ready:' .. d, c)
-    redis.call('ZREM', P .. 'leased:' .. d, c)
-    if old then redis.call('DEL', P .. 'item:' .. old) end
-    return
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function history()
+  local process = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  local data = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+  return string.sub(process, 1, 16) .. string.sub(data, 1, 16)
+end
+local function refusal()
+  if redis.call('EXISTS', P .. 'epoch') == 0 then return {'rebuild'} end
+  if redis.call('GET', P .. 'verified') ~= history() then return {'checking'} end
+end
+local function waiting(key)
+  local flat, fields, messages = redis.call('HGETALL', P .. 'c:' .. key), {}, {}
+  for n = 1, #flat, 2 do
+    if string.sub(flat[n], 1, 1) == 'm' then
+      local hops, arrived, partition, offset, shown =
+        string.match(flat[n + 1], '^(%S+) (%S+) (%S+) (%S+) (%S+)$')
+      messages[#messages + 1] = {id = string.sub(flat[n], 2), hops = hops, arrived = arrived,
+        rank = tonumber(arrived), partition = partition, offset = offset, shown = shown}
+    else fields[flat[n]] = flat[n + 1] end
   end
-  if old ~= first and redis.call('HEXISTS', P .. 'msgs:' .. at, old or '') == 0 then
-    if old then redis.call('DEL', P .. 'item:' .. old) end
-    redis.call('HSET', P .. 'meta:' .. at, 'item', first)
-    redis.call('SET', P .. 'item:' .. first, d .. ' ' .. c)
+  table.sort(messages, function(x, y)
+    if x.rank ~= y.rank then return x.rank < y.rank end
+    return x.id < y.id
+  end)
+  return messages, fields
+end
+local function show(key, message, fence)
+  message.shown = fence
+  redis.call('HSET', P .. 'c:' .. key, 'm' .. message.id, message.hops .. ' ' .. message.arrived ..
+    ' ' .. message.partition .. ' ' .. message.offset .. ' ' .. fence)
+end
+local function fence_of(lease) return string.match(lease, '^[^.]+%.([^.]+)') or '0' end
+local function contents(messages)
+  local list, bodies = {}, {}
+  for n, message in ipairs(messages) do bodies[n] = P .. 'body:' .. message.id end
+  if #bodies > 0 then bodies = redis.call('MGET', unpack(bodies)) end
+  for n, message in ipairs(messages) do
+    list[#list + 1] = message.id
+    list[#list + 1] = message.hops
+    list[#list + 1] = message.partition
+    list[#list + 1] = message.offset
+    list[#list + 1] = bodies[n]
   end
+  return list
+end
+local function forget(d, c)
+  local key = d .. ':' .. c
+  local item = redis.call('HGET', P .. 'c:' .. key, 'i')
+  if item then redis.call('DEL', P .. 'item:' .. item) end
+  redis.call('DEL', P .. 'c:' .. key, P .. 'x:' .. key)
+  redis.call('ZREM', P .. 'ready:' .. d, c)
+  redis.call('ZREM', P .. 'leased:' .. d, c)
+  redis.call('ZREM', P .. 'closing:' .. d, c)
 end
 local function back(d, c)
-  local at = d .. ':' .. c
+  local key = d .. ':' .. c
+  local fields = redis.call('HMGET', P .. 'c:' .. key, 'i', 's')
+  if fields[1] then redis.call('DEL', P .. 'item:' .. fields[1]) end
+  redis.call('DEL', P .. 'x:' .. key)
   redis.call('ZREM', P .. 'leased:' .. d, c)
-  redis.call('HDEL', P .. 'meta:' .. at, 'lease', 'agent')
-  redis.call('DEL', P .. 'seen:' .. at)
-  local score = redis.call('HGET', P .. 'meta:' .. at, 'score')
-  if score then redis.call('ZADD', P .. 'ready:' .. d, score, c) end
+  redis.call('ZREM', P .. 'closing:' .. d, c)
+  redis.call('HDEL', P .. 'c:' .. key, 'l', 'a')
+  if fields[2] then redis.call('ZADD', P .. 'ready:' .. d, fields[2], c) end
 end
-local function held(item, lease)
-  local where = redis.call('GET', P .. 'item:' .. item)
-  if not where then
-    if redis.call('EXISTS', P .. 'done:' .. item) == 1 then return nil, 'lost' end
-    return nil, 'unknown'
+local function short(item) return string.sub(redis.sha1hex(item), 1, 8) end
+local function leased(item, lease)
+  local place = redis.call('GET', P .. 'item:' .. item)
+  if not place then
+    return nil, {string.match(lease, '%.(%x+)$') == short(item) and 'lost' or 'unknown'}
   end
-  local d, c = string.match(where, '^(%S+) (%S+)$')
-  local at = d .. ':' .. c
-  if redis.call('HGET', P .. 'meta:' .. at, 'lease') ~= lease then return nil, 'lost' end
-  local till = redis.call('ZSCORE', P .. 'leased:' .. d, c)
-  if not till or tonumber(till) < now then return nil, 'lost' end
+  local d, c = string.match(place, '^(%S+) (%S+)$')
+  local key = d .. ':' .. c
+  if redis.call('HGET', P .. 'c:' .. key, 'l') ~= lease then return nil, {'lost'} end
+  local verb = redis.call('HGET', P .. 'x:' .. key, 'verb')
+  if verb then return d, c, verb end
+  local ends = redis.call('ZSCORE', P .. 'leased:' .. d, c)
+  if not ends or tonumber(ends) < now then return nil, {'lost'} end
   return d, c
 end
 """
 
-# department, conversation, message, hops, WorkItem, arrival in ms, score, 1 if it opens nothing
-ADD = (
-    _HEAD
-    + """
-local d, c, m, hops, json, arrived, score, quiet = unpack(ARGV)
-local at = d .. ':' .. c
-local done = redis.call('GET', P .. 'done:' .. m)
-if done and tonumber(done) >= tonumber(hops) then return 0 end
-local has = redis.call('HGET', P .. 'hops:' .. at, m)
-if has and tonumber(has) >= tonumber(hops) then return 0 end
-local item = redis.call('HGET', P .. 'meta:' .. at, 'item')
-if quiet == '1' and not item then return 0 end
-redis.call('HSET', P .. 'msgs:' .. at, m, json)
-redis.call('HSET', P .. 'hops:' .. at, m, hops)
-redis.call('SREM', P .. 'seen:' .. at, m)
-redis.call('ZADD', P .. 'order:' .. at, arrived, m)
-if not item then
-  redis.call('HSET', P .. 'meta:' .. at, 'item', m, 'score', score)
-  redis.call('SET', P .. 'item:' .. m, d .. ' ' .. c)
-  redis.call('ZADD', P .. 'ready:' .. d, score, c)
-  return 1
-end
-local old = redis.call('HGET', P .. 'meta:' .. at, 'score')
-if tonumber(score) < tonumber(old) then
-  redis.call('HSET', P .. 'meta:' .. at, 'score', score)
-  if redis.call('ZSCORE', P .. 'ready:' .. d, c) then
-    redis.call('ZADD', P .. 'ready:' .. d, score, c)
-  end
-end
-return 1
-"""
-)
+_AGENT = "#!lua flags=allow-oom\n" + HEAD
 
-# department, agent, lease in ms, count
+# department, agent, lease in ms, count, random word
 CLAIM = (
-    _HEAD
+    _AGENT
     + """
-if not epoch then return {'rebuild'} end
-local d, agent, lease_ms, count = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local refused = refusal()
+if refused then return refused end
+local d, agent, lease_ms, count, word = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local epoch = redis.call('GET', P .. 'epoch')
 local late = redis.call('ZRANGEBYSCORE', P .. 'leased:' .. d, '-inf', '(' .. now, 'LIMIT', 0, 100)
 for _, c in ipairs(late) do back(d, c) end
-local made = {'ok', tostring(#late)}
-for _, c in ipairs(redis.call('ZRANGE', P .. 'ready:' .. d, 0, count - 1)) do
-  local at = d .. ':' .. c
+local answer = {'ok', tostring(#late)}
+for _, c in ipairs(redis.call('ZRANGE', P .. 'ready:' .. d, 0, tonumber(count) - 1)) do
+  local key = d .. ':' .. c
   redis.call('ZREM', P .. 'ready:' .. d, c)
-  local token = epoch .. '.' .. redis.call('INCR', P .. 'fence')
-  redis.call('HSET', P .. 'meta:' .. at, 'lease', token, 'agent', agent)
-  redis.call('ZADD', P .. 'leased:' .. d, now + lease_ms, c)
-  made[#made + 1] = redis.call('HGET', P .. 'meta:' .. at, 'item')
-  made[#made + 1] = token
-  made[#made + 1] = tostring(now + lease_ms)
-  local ids = redis.call('ZRANGE', P .. 'order:' .. at, 0, MOST - 1)
-  redis.call('DEL', P .. 'seen:' .. at)
-  redis.call('SADD', P .. 'seen:' .. at, unpack(ids))
-  made[#made + 1] = redis.call('HMGET', P .. 'msgs:' .. at, unpack(ids))
+  local messages, fields = waiting(key)
+  if #messages == 0 then forget(d, c) else
+    local fence = tostring(redis.call('INCR', P .. 'fence'))
+    local item, listed = messages[1].id, {}
+    for n, message in ipairs(messages) do
+      if message.id == fields.i then item = message.id end
+      if n <= MOST then
+        show(key, message, fence)
+        listed[n] = message
+      end
+    end
+    local lease = epoch .. '.' .. fence .. '.' .. word .. '.' .. short(item)
+    redis.call('HSET', P .. 'c:' .. key, 'i', item, 'l', lease, 'a', agent)
+    redis.call('SET', P .. 'item:' .. item, d .. ' ' .. c)
+    redis.call('ZADD', P .. 'leased:' .. d, now + lease_ms, c)
+    answer[#answer + 1] = item
+    answer[#answer + 1] = lease
+    answer[#answer + 1] = tostring(now + lease_ms)
+    answer[#answer + 1] = contents(listed)
+  end
 end
-return made
+return answer
 """
 )
 
-# item, lease, lease in ms, 1 to show what came meanwhile: extend it, and return what was shown
+# item, lease, lease in ms, 1 to show what came meanwhile, verb of a closing that may be repeated
 HOLD = (
-    _HEAD
+    _AGENT
     + """
-if not epoch then return {'rebuild'} end
-local d, c = held(ARGV[1], ARGV[2])
-if not d then return {c} end
-local at = d .. ':' .. c
-redis.call('ZADD', P .. 'leased:' .. d, now + tonumber(ARGV[3]), c)
-local ids = {}
-for _, m in ipairs(redis.call('ZRANGE', P .. 'order:' .. at, 0, MOST - 1)) do
-  if ARGV[4] == '1' then redis.call('SADD', P .. 'seen:' .. at, m) end
-  if redis.call('SISMEMBER', P .. 'seen:' .. at, m) == 1 then ids[#ids + 1] = m end
+if redis.call('EXISTS', P .. 'epoch') == 0 then return {'rebuild'} end
+local d, c, closing = leased(ARGV[1], ARGV[2])
+if not d then return c end
+if closing and closing ~= ARGV[5] then return {'closing', closing} end
+local key = d .. ':' .. c
+local ends = now + tonumber(ARGV[3])
+if not closing then redis.call('ZADD', P .. 'leased:' .. d, ends, c) end
+local messages, fields = waiting(key)
+local fence, listed = fence_of(ARGV[2]), {}
+for n, message in ipairs(messages) do
+  if n > MOST then break end
+  if ARGV[4] == '1' and message.shown ~= fence then show(key, message, fence) end
+  if message.shown == fence then listed[#listed + 1] = message end
 end
-if #ids == 0 then return {'lost'} end
-return {'ok', d, redis.call('HGET', P .. 'meta:' .. at, 'agent'), tostring(now + tonumber(ARGV[3])),
-        redis.call('HMGET', P .. 'msgs:' .. at, unpack(ids))}
+if #listed == 0 then return {'lost'} end
+return {'ok', d, c, fields.a or '', tostring(ends), contents(listed)}
 """
 )
 
 # item, lease: give it back
 RELEASE = (
-    _HEAD
+    _AGENT
     + """
-if not epoch then return {'rebuild'} end
-local d, c = held(ARGV[1], ARGV[2])
-if not d then return {c} end
+if redis.call('EXISTS', P .. 'epoch') == 0 then return {'rebuild'} end
+local d, c, closing = leased(ARGV[1], ARGV[2])
+if not d then return c end
+if closing then return {'closing', closing} end
 back(d, c)
 return {'ok'}
 """
 )
 
-# department, conversation, milliseconds to remember, then message and hops in turn
-CLOSE = (
-    _HEAD
+# item, lease, verb, then the ids of the outcomes to come
+MARK = (
+    _AGENT
     + """
-local d, c, keep = ARGV[1], ARGV[2], ARGV[3]
-local at, gone = d .. ':' .. c, 0
-for i = 4, #ARGV, 2 do
-  local m, hops = ARGV[i], tonumber(ARGV[i + 1])
-  local done = redis.call('GET', P .. 'done:' .. m)
-  if not done or tonumber(done) < hops then
-    redis.call('SET', P .. 'done:' .. m, hops, 'PX', keep)
-  end
-  local has = redis.call('HGET', P .. 'hops:' .. at, m)
-  if has and tonumber(has) <= hops then
-    gone = gone + redis.call('HDEL', P .. 'msgs:' .. at, m)
-    redis.call('HDEL', P .. 'hops:' .. at, m)
-    redis.call('ZREM', P .. 'order:' .. at, m)
-  end
-end
-if gone > 0 then
-  regroup(d, c)
-  if redis.call('EXISTS', P .. 'meta:' .. at) == 1 then back(d, c) end
-end
-return gone
+local refused = refusal()
+if refused then return refused end
+local d, c, closing = leased(ARGV[1], ARGV[2])
+if not d then return c end
+if closing and closing ~= ARGV[3] then return {'closing', closing} end
+local key = d .. ':' .. c
+redis.call('ZREM', P .. 'leased:' .. d, c)
+if not closing then redis.call('ZADD', P .. 'closing:' .. d, now, c) end
+redis.call('HSET', P .. 'x:' .. key, 'lease', ARGV[2], 'verb', ARGV[3])
+for n = 4, #ARGV do redis.call('HSET', P .. 'x:' .. key, 'o' .. ARGV[n], '') end
+return {'ok', history()}
 """
 )
 
-
-BEGIN = """
-if redis.call('GET', KEYS[2]) ~= ARGV[2] then return 0 end
-redis.call('SET', KEYS[1] .. 'epoch', ARGV[1])
-return 1
+# department, conversation, lease, partition of the outcomes, offset of the last, history at the
+# mark, then message, hops and outcome in turn. Only the order of outcomes.v1 says which outcome
+# counts: `early` until the feed has read so far, `alone` if no other agent can have had the item.
+CONFIRM = (
+    "#!lua flags=no-writes\n"
+    + HEAD
+    + """
+local d, c, lease, offset = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[5])
+local position = redis.call('HGET', P .. 'at', ARGV[4])
+if not position or tonumber(position) <= offset then
+  local same = redis.call('HGET', P .. 'x:' .. d .. ':' .. c, 'lease') == lease
+  if same and ARGV[6] == history() and redis.call('EXISTS', P .. 'doubt') == 0
+    and redis.call('GET', P .. 'verified') == ARGV[6] then return {'ok', 'alone'} end
+  return {'ok', 'early'}
+end
+local answer = 'counted'
+for n = 7, #ARGV, 3 do
+  local close = redis.call('GET', P .. 'done:' .. ARGV[n])
+  local hops, outcome, closed = string.match(close or '', '^(%S+) (%S+) (%S+)$')
+  if hops == ARGV[n + 1] and outcome ~= ARGV[n + 2] then return {'ok', 'superseded'} end
+  if hops ~= ARGV[n + 1] or closed ~= '1' then answer = 'unknown' end
+end
+return {'ok', answer}
 """
+)

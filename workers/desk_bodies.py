@@ -1,0 +1,59 @@
+"""The work items of waiting messages: from Redis for the head of a line, else from their queue.
+
+Before: desk_redis.py returned what waits. After: desk.py shows and closes it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from runtime.faults import guard
+from runtime.log import get
+from schemas import envelope
+from schemas.decision import WorkItem
+from workers.desk_redis import Lines
+from workers.desk_values import Waiting
+
+log = get(__name__)
+
+_BODY_MS = 600_000  # longer than most leases: an agent's next act reads no Kafka
+
+
+class Bodies(Protocol):
+    """Reads work items from the departments' queues in Kafka."""
+
+    async def load(
+        self, department: str, offsets: Sequence[tuple[int, int]]
+    ) -> Sequence[bytes | None]:
+        """Return the WorkItem as JSON at each (partition, offset) of a department's queue.
+
+        None stands for one that Kafka deleted. Raises Retry when Kafka is away.
+        """
+        ...
+
+
+async def read_works(
+    lines: Lines, bodies: Bodies | None, department: str, items: Mapping[str, Sequence[Waiting]]
+) -> dict[str, list[WorkItem]]:
+    """Return the readable WorkItems of each item; log and count those that do not decode.
+
+    Raises Retry when Kafka, which has some of them, is away.
+    """
+    absent = [w for messages in items.values() for w in messages if w.body is None]
+    loaded: dict[str, bytes] = {}
+    if absent and bodies is not None:
+        values = await bodies.load(department, [(w.partition, w.offset) for w in absent])
+        loaded = {w.message: v for w, v in zip(absent, values, strict=True) if v is not None}
+        await lines.keep_bodies(loaded, _BODY_MS)
+    return {item: _decoded(item, messages, loaded) for item, messages in items.items()}
+
+
+def _decoded(item: str, messages: Sequence[Waiting], loaded: dict[str, bytes]) -> list[WorkItem]:
+    works = []
+    for waiting in messages:
+        body = waiting.body if waiting.body is not None else loaded.get(waiting.message)
+        if body is None:
+            log.error("desk.body_gone", item=item, message=waiting.message)
+            continue
+        with guard(log, "desk.claim", passes=(), item=item):
+            works.append(envelope.decode(WorkItem, body))
+    return works

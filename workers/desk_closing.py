@@ -1,0 +1,77 @@
+"""Closes an item so that no two agents' acts on it both count.
+
+Before: desk.py made the outcomes. After: outcomes.v1, whose order is the truth. One script checks
+the lease and marks the item with the ids of the outcomes to come; claims pass over it. The outcomes
+go to Kafka, and the feed ends the closing when it reads them. An agent gets an answer when the feed
+says that these outcomes are the first for their messages. While the feed is late, an unbroken mark
+in an unchanged Redis is enough: no other agent can have had the item.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from runtime.clock import Clock
+from runtime.faults import is_outage
+from runtime.log import get
+from schemas import topics
+from schemas.errors import Retry
+from schemas.outcome import Outcome, closed_messages
+from workers.desk_redis import Confirmation, Lines
+from workers.desk_values import Lease, LeaseLost
+
+log = get(__name__)
+
+FEED_S = 0.5
+"""How long an act waits for the feed before the mark alone confirms it; the feed takes 20 ms."""
+CONFIRM_S = 3.0
+"""How long an act waits for a confirmation before its agent must try again."""
+_POLL_S = (0.004, 0.008, 0.016, 0.025)
+
+Publish = Callable[[Outcome], Awaitable[tuple[int, int]]]
+
+
+async def close_item(
+    lines: Lines, clock: Clock, lease: Lease, verb: str, outcomes: Sequence[Outcome],
+    publish: Publish,
+) -> None:  # fmt: skip
+    """Close an item's messages by `outcomes`; return when they count.
+
+    Raises LeaseLost when another agent was first, Retry when that is not certain in time. The same
+    agent may then repeat the same verb: the outcomes have the same ids.
+    """
+    history = await lines.mark_closing(lease.item, lease.lease, verb, [o.id for o in outcomes])
+    results = await asyncio.gather(*map(publish, outcomes), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    records = [result for result in results if isinstance(result, tuple)]
+    partition = f"{topics.OUTCOMES.name}/{records[0][0]}"
+    last = max(offset for _, offset in records)
+    closes = [(m, hops, o.id) for o in outcomes for m, hops in closed_messages(o)]
+
+    async def ask() -> Confirmation:
+        return await lines.confirm(lease, partition, last, history, closes)
+
+    if await _confirmation(clock, ask) == "superseded":
+        log.warning("desk.superseded", item=lease.item, agent=lease.agent, verb=verb)
+        raise LeaseLost("another agent finished the item first: what you did does not count")
+
+
+async def _confirmation(clock: Clock, ask: Callable[[], Awaitable[Confirmation]]) -> Confirmation:
+    """Return `counted` or `superseded`; raise Retry if it stays uncertain."""
+    begin, polls = clock.monotonic(), iter(_POLL_S)
+    while (waited := clock.monotonic() - begin) < CONFIRM_S:
+        try:
+            answer = await ask()
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            answer = "early"
+        if answer in ("counted", "superseded"):
+            return answer
+        if answer == "alone" and waited >= FEED_S:
+            return "counted"
+        if answer == "unknown":
+            break
+        await asyncio.sleep(next(polls, _POLL_S[-1]))
+    raise Retry(2, "it is written, but the desk can't confirm yet that it counts: send it again")
