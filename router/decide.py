@@ -24,7 +24,7 @@ from schemas.conversation import ConversationState
 from schemas.decision import TRIAGE, Decision, Due, Reason, WorkItem
 from schemas.fold import fold
 from schemas.message import Message
-from schemas.outcome import MOVES, Outcome
+from schemas.outcome import MOVES, Outcome, closed_messages
 
 DECIDED_ON = 20_000
 """Characters looked at; nobody's first concern stands behind them."""
@@ -194,19 +194,31 @@ def apply(
     outcome: Outcome, state: ConversationState | None, policy: Policy, now: datetime
 ) -> Decided | ConversationState | None:
     """Apply what people did: a moved item as Decided, a new state, or None if nothing changes."""
-    if state is not None and states.has_seen(state, outcome.id):
+    if state is not None and (states.has_seen(state, outcome.id) or is_superseded(outcome, state)):
         return None
     if outcome.kind in MOVES and outcome.moved is not None:
         return _move(outcome, state or _forgotten(outcome, now), policy, now)
     if state is None:
         return None
     if outcome.kind == "resolved":
-        return states.closed(state, outcome.id, outcome.at)
+        after = states.closed(state, outcome.id, outcome.at)
+        return states.with_closed(after, closed_messages(outcome))
     if outcome.kind == "replied" and state.unanswered_since is not None:
         return states.answered(state, outcome.id, outcome.at)
     if outcome.kind == "reopened":
         return states.reopened(state, outcome.id, outcome.at)
     return None
+
+
+def is_superseded(outcome: Outcome, state: ConversationState) -> bool:
+    """Say whether an earlier outcome closed some of the same messages at the same hops.
+
+    Then another agent was first: the lines in Redis were lost or older when both had the item.
+    """
+    return not states.has_seen(state, outcome.id) and any(
+        states.has_seen(state, states.closing_key(message, hops))
+        for message, hops in closed_messages(outcome)
+    )
 
 
 def _move(outcome: Outcome, state: ConversationState, policy: Policy, now: datetime) -> Decided:
@@ -237,6 +249,7 @@ def _move(outcome: Outcome, state: ConversationState, policy: Policy, now: datet
     )  # fmt: skip
     item = WorkItem(message=outcome.moved.message, decision=decision, due=outcome.moved.due)
     after = states.moved(state, outcome.id, decision.department, points, hops, outcome.at)
+    after = states.with_closed(after, closed_messages(outcome))
     return Decided(decision=decision, state=after, item=item)
 
 

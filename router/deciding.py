@@ -10,10 +10,11 @@ from datetime import datetime
 
 import msgspec
 
-from router.decide import Decided, apply, one, readings
+from router.decide import Decided, apply, is_superseded, one, readings
 from router.fault import FLAG, triage_message, triage_move
 from router.policy import Policy, Read
 from runtime import log as logs
+from runtime import metrics
 from runtime.faults import guard
 from schemas import envelope
 from schemas.conversation import ConversationState
@@ -73,6 +74,10 @@ def decide_record(
         with guard(log, STEP, passes=(), id=record.id):
             if isinstance(record, Message):
                 return _encoded(one(record, state, policy, now, read), state)
+            if state is not None and is_superseded(record, state):
+                log.warning("outcome.superseded", id=record.id, kind=record.kind)
+                metrics.count("santral_outcomes_superseded_total", kind=record.kind)
+                return Result(None, state)
             return _encoded(apply(record, state, policy, now), state)
     with guard(log, STEP, passes=(), id=record.id):
         result = _encoded(_faulted(record, state, policy, now), state)

@@ -14,7 +14,7 @@ from schemas.base import Time
 from schemas.conversation import ConversationState
 from schemas.decision import TRIAGE, Action, Decision, Due, WorkItem
 from schemas.message import Message, fitted
-from schemas.outcome import MOVES, Outcome
+from schemas.outcome import MOVES, Outcome, closed_messages
 
 FLAG = "router.bug"
 """The flag of such a decision, and the code of a dead letter where even triage failed."""
@@ -65,6 +65,7 @@ def triage_move(
     after = None
     if state is not None:
         after = states.moved(state, outcome.id, TRIAGE, before.priority, decision.hops, outcome.at)
+        after = states.with_closed(after, closed_messages(outcome))
     item = WorkItem(message=fitted(outcome.moved.message), decision=decision, due=outcome.moved.due)
     return decision, after, item
 

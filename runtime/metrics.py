@@ -36,6 +36,7 @@ Name = Literal[
     "santral_items_leased",
     "santral_leases_expired_total",
     "santral_outcomes_written_total",
+    "santral_outcomes_superseded_total",
     "santral_words_unknown_total",
     "santral_replies_sent_total",
     "santral_replies_suppressed_total",
@@ -120,6 +121,9 @@ METRICS: dict[Name, Metric] = {
         ("department",)),
     "santral_outcomes_written_total": Metric(
         "counter", "Outcomes acknowledged by Kafka, by kind.", ("kind",)),
+    "santral_outcomes_superseded_total": Metric(
+        "counter", "Outcomes that the router ignored, since another agent had closed the message "
+        "before; growing: Redis lost what it had acknowledged.", ("kind",)),
     "santral_words_unknown_total": Metric(
         "counter", "Records skipped because this version does not know their kind: upgrade it.",
         ("topic",)),

@@ -4,6 +4,7 @@ Before: messages and outcomes, in the order of their partition. After: router/de
 Pure: every transition returns a new state.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Annotated, Literal
@@ -25,7 +26,8 @@ _HANDLE_LIMIT = 32
 class ConversationState(Record, frozen=True, kw_only=True):
     """What the router knows of a conversation.
 
-    `seen` holds the first 8 bytes of the ids of the messages and outcomes already applied;
+    `seen` holds the first 8 bytes of the ids of the messages and outcomes already applied, and 8
+    bytes for each message that people closed, with its hops (`closing_key`);
     `participants` are short hashes of the senders seen, so that a stranger is noticed. A `quiet`
     conversation had only machines' mail: the first person's message opens it. `priority` is without
     what waiting adds; `unanswered_since` is when the first message came that nobody answered yet.
@@ -66,6 +68,19 @@ def has_seen(state: ConversationState, identifier: str) -> bool:
 def remember(seen: bytes, identifier: str) -> bytes:
     """Return `seen` with that id added, the oldest dropped beyond SEEN_LIMIT."""
     return (seen + short(identifier))[-SEEN_LIMIT * _WIDTH :]
+
+
+def closing_key(message: str, hops: int) -> str:
+    """Return the word by which it is remembered that people closed a message at those hops."""
+    return f"closed {message} {hops}"
+
+
+def with_closed(state: ConversationState, messages: Iterable[tuple[str, int]]) -> ConversationState:
+    """Return the state in which these messages are closed at these hops."""
+    seen = state.seen
+    for message, hops in messages:
+        seen = remember(seen, closing_key(message, hops))
+    return msgspec.structs.replace(state, seen=seen)
 
 
 def participant(handle: str) -> str:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from router import reasons, standing
 from router.decide import Decided, apply, decide, one
+from router.deciding import decide_record
 from router.entities import entities
 from router.rules import compile_pack
 from router.run import policy as router_policy
@@ -183,6 +184,41 @@ def test_a_resolved_conversation_reopens_with_the_next_message() -> None:
     assert "reopened" in again.decision.flags
     assert again.state is not None
     assert again.state.status == "open"
+
+
+@pytest.mark.parametrize("rival", ["resolved", "rerouted", "escalated"])
+def test_a_message_that_one_agent_moved_is_closed_by_no_other(rival: str) -> None:
+    made = _one(message("Faturam yanlış"))
+    assert made.item is not None
+    state = _moved(made, "legal").state
+    late = _outcome(rival, made.item, to="sales", moved=made.item, agent="b")
+    assert apply(late, state, policy(), NOW) is None
+    result = decide_record(late, lambda: state, policy(), NOW)
+    assert (result.made, result.item) == (None, None)
+
+
+def test_a_message_that_one_agent_resolved_is_moved_by_no_other() -> None:
+    made = _one(message("Faturam yanlış"))
+    assert made.item is not None
+    state = apply(_outcome("resolved", made.item), made.state, policy(), NOW)
+    assert isinstance(state, ConversationState)
+    late = _outcome("rerouted", made.item, to="legal", moved=made.item)
+    assert apply(late, state, policy(), NOW) is None
+
+
+def test_each_message_of_a_conversation_is_closed_at_its_own_hops() -> None:
+    made = _one(message("Faturam yanlış"))
+    moved = _moved(made, "legal")
+    assert moved.item is not None
+    assert moved.state is not None
+    follow = _one(message("peki", native="9"), moved.state)
+    assert follow.item is not None
+    ids = (moved.item.message.id, follow.item.message.id)
+    outcome = _outcome("resolved", moved.item, messages=ids, message_hops=(1, 0))
+    state = apply(outcome, follow.state, policy(), NOW)
+    assert isinstance(state, ConversationState)
+    assert states.has_seen(state, states.closing_key(ids[1], 0))
+    assert not states.has_seen(state, states.closing_key(ids[1], 1))
 
 
 def test_an_outcome_of_an_unknown_conversation_changes_nothing() -> None:
