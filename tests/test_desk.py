@@ -267,8 +267,10 @@ async def test_a_closing_item_takes_the_same_verb_again_and_no_other(lines: Line
     ):
         with pytest.raises(ItemClosing, match=r"being closed \(reroute x\)"):
             await act
+    await _add(lines, "m3", at=3)
+    shown = await lines.hold("m1", lease.lease, 10_000, show=True)
     again = await lines.hold("m1", lease.lease, 10_000, verb="reroute x")
-    assert again.messages == lease.messages
+    assert shown.messages == again.messages == lease.messages
     await lines.mark_closing("m1", lease.lease, "reroute x", ["o1", "o2"])
 
 

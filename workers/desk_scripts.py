@@ -138,7 +138,8 @@ HOLD = (
 if redis.call('EXISTS', P .. 'epoch') == 0 then return {'rebuild'} end
 local d, c, closing = leased(ARGV[1], ARGV[2])
 if not d then return c end
-if closing and closing ~= ARGV[5] then return {'closing', closing} end
+local showing = ARGV[4] == '1'
+if closing and closing ~= ARGV[5] and not showing then return {'closing', closing} end
 local key = d .. ':' .. c
 local ends = now + tonumber(ARGV[3])
 if not closing then redis.call('ZADD', P .. 'leased:' .. d, ends, c) end
@@ -146,7 +147,7 @@ local messages, fields = waiting(key)
 local fence, listed = fence_of(ARGV[2]), {}
 for n, message in ipairs(messages) do
   if n > MOST then break end
-  if ARGV[4] == '1' and message.shown ~= fence then show(key, message, fence) end
+  if showing and not closing and message.shown ~= fence then show(key, message, fence) end
   if message.shown == fence then listed[#listed + 1] = message end
 end
 if #listed == 0 then return {'lost'} end
