@@ -32,6 +32,7 @@ from runtime.clock import SystemClock
 from runtime.faults import guard
 from runtime.health import Fresh, Health, serve
 from runtime.settings import Settings
+from runtime.topic_rules import partitions_of
 from schemas import envelope, topics
 from schemas.base import Record
 from schemas.decision import WorkItem
@@ -272,7 +273,7 @@ async def _publish(record: Incident | Pulse, publisher: Publisher) -> None:
 def _alone(app: faust.App, settings: Settings) -> str | None:
     """Say when another watch has a part of what must be seen together."""
     read = [topics.DECISIONS, topics.INCIDENTS, *map(topics.queue, settings.departments)]
-    due = sum(bus.partitions_of(t, settings.kafka) for t in read)
+    due = sum(partitions_of(t, settings.kafka) for t in read)
     held = len(app.consumer.assignment())
     return None if held >= due else f"has {held} of {due} partitions: run only one watch"
 

@@ -55,11 +55,16 @@ class Backlog:
 
     def _connect(self) -> Consumer:
         config = {
-            "group.id": "santral-lag", "enable.auto.commit": False,
-            "isolation.level": "read_committed", "auto.offset.reset": "earliest",
-            "enable.partition.eof": True, "fetch.wait.max.ms": 10, "queued.min.messages": 1,
-            "queued.max.messages.kbytes": 1024, "max.partition.fetch.bytes": 64 * 1024,
-        }  # fmt: skip
+            "group.id": "santral-lag",
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "auto.offset.reset": "earliest",
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 10,
+            "queued.min.messages": 1,
+            "queued.max.messages.kbytes": 1024,
+            "max.partition.fetch.bytes": 64 * 1024,
+        }
         return Consumer(rdkafka(self._kafka, **config))
 
     def _read(

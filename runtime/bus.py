@@ -1,4 +1,4 @@
-"""Kafka for the asyncio stages: topics, a publisher that survives broken producers, a reader.
+"""Kafka for the asyncio stages: a publisher that survives broken producers, a reader.
 
 Before: settings. After: door, channels and workers publish and read through it. The router has
 its own transactional loop (router/run.py) and takes only `rdkafka` from here.
@@ -8,13 +8,11 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
 
 from runtime.faults import guard
 from runtime.log import get
@@ -22,14 +20,11 @@ from runtime.progress import Progress
 from runtime.settings import Kafka
 from schemas import envelope
 from schemas.base import Record, Time
-from schemas.errors import Problem, Retry, Unavailable
-from schemas.topics import DAY_MS, Topic, queue_topic
+from schemas.errors import Retry
+from schemas.topics import BROKER_MESSAGE_MAX, queue_topic
 
 log = get(__name__)
 
-# Brokers take a little more than RECORD_LIMIT: headers and batch framing come on top.
-BROKER_MESSAGE_MAX = 1024 * 1024
-_REQUEST_TIMEOUT_S = 10.0
 _BREATH_S = 1.0  # after a failed start, callers are told at once for so long
 _FORGET_S = 15.0
 AWAY = (KafkaError, OSError, TimeoutError)
@@ -57,77 +52,6 @@ def _aiokafka(kafka: Kafka) -> dict[str, Any]:
         made["sasl_plain_username"] = told.get("sasl.username", "")
         made["sasl_plain_password"] = told.get("sasl.password", "")
     return made
-
-
-def partitions_of(topic: Topic, kafka: Kafka) -> int:
-    """Return how many partitions a topic has in this installation."""
-    counts = {"conversation": kafka.partitions, "queue": kafka.queue_partitions, "one": 1}
-    return counts[topic.partitions]
-
-
-def ensure_topics(kafka: Kafka, topics: Sequence[Topic]) -> tuple[list[str], list[Problem]]:
-    """Create the topics that are not there; return those made and what is wrong with the others.
-
-    Raises Unavailable when the broker does not answer.
-    """
-    admin = AdminClient(rdkafka(kafka, **{"socket.timeout.ms": 10_000}))
-    try:
-        present = admin.list_topics(timeout=_REQUEST_TIMEOUT_S).topics
-    except KafkaException as error:
-        raise Unavailable(
-            f"Kafka at {kafka.bootstrap} does not answer ({error.args[0].str()}). Start it, or "
-            "set `bootstrap` in [kafka]."
-        ) from error
-    missing = [t for t in topics if t.name not in present]
-    made = admin.create_topics([_new(t, kafka) for t in missing]) if missing else {}
-    problems = []
-    for name, future in made.items():
-        try:
-            future.result()
-        except KafkaException as error:
-            if error.args[0].name() != "TOPIC_ALREADY_EXISTS":
-                problems.append(Problem(f"{name}: cannot be created: {error.args[0].str()}"))
-    for topic in topics:
-        has, due = present.get(topic.name), partitions_of(topic, kafka)
-        if has is not None and len(has.partitions) != due:
-            problems.append(
-                Problem(
-                    f"{topic.name}: has {len(has.partitions)} partitions, the settings say {due}. "
-                    "Set the count it has: changing it would move conversations."
-                )
-            )
-    return [t.name for t in missing], problems
-
-
-def _new(topic: Topic, kafka: Kafka) -> NewTopic:
-    config = {
-        "cleanup.policy": _cleanup(topic),
-        "retention.ms": str(topic.retention_ms),
-        "max.message.bytes": str(BROKER_MESSAGE_MAX),
-        "min.insync.replicas": str(max(1, kafka.replication - 1)),
-    }
-    if topic.compact:
-        # Memory is read whole at every assignment: keep the dirty part of the log small.
-        config |= {"segment.bytes": str(64 * 1024 * 1024), "min.cleanable.dirty.ratio": "0.3"}
-        if topic.retention_ms > 0:
-            # The order of the last day's records decides who sends a reply: keep all of them.
-            config["min.compaction.lag.ms"] = str(DAY_MS)
-    if topic.eager:
-        # A reader sees every tombstone if it reads the topic within delete.retention.ms.
-        config |= {
-            "segment.bytes": str(16 * 1024 * 1024),
-            "segment.ms": "600000",
-            "min.cleanable.dirty.ratio": "0.1",
-            "delete.retention.ms": "600000",
-        }
-    return NewTopic(topic.name, partitions_of(topic, kafka), kafka.replication, config=config)
-
-
-def _cleanup(topic: Topic) -> str:
-    """Return a topic's `cleanup.policy`."""
-    if not topic.compact:
-        return "delete"
-    return "compact,delete" if topic.retention_ms > 0 else "compact"
 
 
 class Publisher:

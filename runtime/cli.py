@@ -75,7 +75,18 @@ def load_stage(ctx: click.Context, *, whole: bool = False, tokens: bool = True) 
     settings = load(ctx, whole=whole)
     if tokens:
         token_rules.check_tokens(settings.tokens)
+    _check_topics(settings)
     return settings
+
+
+def _check_topics(settings: Any) -> None:
+    """Raise ConfigError for topics that may lose accepted messages; wait for Kafka in a thread."""
+    from runtime.reach import is_reachable
+    from runtime.topics import check_at_start
+    from schemas.topics import all_topics
+
+    wanted = all_topics(tuple(settings.departments))
+    check_at_start(settings.kafka, wanted, answers=is_reachable(settings, "Kafka"))
 
 
 def _stage(name: str, module: str, function: str, text: str) -> None:

@@ -87,16 +87,26 @@ def _sum(numbers: dict[str, int]) -> str:
 @click.command()
 @click.pass_context
 def topics(ctx: click.Context) -> None:
-    """Create the topics that are missing and verify the others."""
-    from runtime.bus import ensure_topics
+    """Create the topics that are missing, and compare all with what Santral needs.
+
+    Lists each difference with its reason and the command that removes it. Exit code 1 for a
+    difference, 2 when Kafka does not answer.
+    """
+    from runtime.topics import check_topics, create_topics
     from schemas.topics import all_topics
 
     settings = running_settings(ctx, "Kafka")
-    created, problems = ensure_topics(settings.kafka, all_topics(tuple(settings.departments)))
+    wanted = all_topics(tuple(settings.departments))
+    created, problems = create_topics(settings.kafka, wanted)
     for name in created:
         click.echo(f"created {name}")
     if problems:
         raise ConfigError(problems)
+    differences = check_topics(settings.kafka, wanted)
+    for finding in differences:
+        click.echo(str(finding))
+    if differences:
+        ctx.exit(1)
     click.echo("all topics are as they should be")
 
 
@@ -106,7 +116,8 @@ def topics(ctx: click.Context) -> None:
 def check(ctx: click.Context, offline: bool) -> None:
     """Read all of the configuration, run the rules' samples, and try the connections.
 
-    Lists all mistakes at once, each with its file, key and remedy. Exit code 2 if there is one.
+    Lists all mistakes at once, each with its file, key and remedy. Exit code 2 if there is one, 1
+    if only Kafka's topics differ from what Santral needs.
     """
     if not offline:
         _check_anything_runs(settings_of(ctx))
@@ -116,8 +127,7 @@ def check(ctx: click.Context, offline: bool) -> None:
     folder = Path(settings.router.pack) if settings.router.pack else rules.PACKS / "default"
     pack = rules.load(folder)
     problems: list[Problem] = rule_checks.failing_samples(pack)
-    unknown = {r.department for r in pack.rules if r.department} - set(settings.departments)
-    problems += [Problem(f"{folder}: no department {d!r} in [departments]") for d in unknown]
+    problems += _departments(settings, pack, folder)
     for line in rule_checks.shadowed(pack):
         click.echo(f"note: {line}")
     router = importlib.import_module("router.run")
@@ -145,11 +155,48 @@ def check(ctx: click.Context, offline: bool) -> None:
     except ConfigError as error:
         problems += error.problems
     problems += _tokens(settings.tokens)
+    differences: list[str] = []
     if not offline:
         problems += _connections(settings)
+        try:
+            differences = _topic_differences(settings)
+        except Unavailable as error:
+            problems.append(Problem(str(error)))
+    for line in differences:
+        click.echo(line)
     if problems:
         raise ConfigError(problems)
+    if differences:
+        ctx.exit(1)
     click.echo("everything is as it should be")
+
+
+def _departments(settings: Any, pack: Any, folder: Path) -> list[Problem]:
+    """Return the departments that the rules name and the settings do not have.
+
+    Departments in the settings replace the default ones: the default pack's rules for the others
+    then have no effect, which one line says.
+    """
+    missing = {r.department for r in pack.rules if r.department} - set(settings.departments)
+    if settings.router.pack:
+        return [Problem(f"{folder}: no department {name!r} in [departments]") for name in missing]
+    if missing:
+        click.echo(
+            "note: [departments] replaces the default departments. The default rules for "
+            f"{', '.join(sorted(missing))} have no effect: add [departments.NAME] for those you "
+            "want, or set `pack` in [router] to rules of your own."
+        )
+    return []
+
+
+def _topic_differences(settings: Any) -> list[str]:
+    """Return a line for each difference of Kafka's topics; raise Unavailable without an answer."""
+    from runtime.topics import check_topics
+    from schemas.topics import all_topics
+
+    differences = check_topics(settings.kafka, all_topics(tuple(settings.departments)))
+    click.echo(f"Kafka {settings.kafka.bootstrap}: answers")
+    return [str(finding) for finding in differences]
 
 
 def _check_anything_runs(settings: Any) -> None:
@@ -174,16 +221,9 @@ def _tokens(tokens: Tokens) -> list[Problem]:
 def _connections(settings: Any) -> list[Problem]:
     from sqlalchemy.exc import SQLAlchemyError
 
-    from runtime.bus import ensure_topics
     from runtime.store import engine
 
-    problems = []
-    try:
-        ensure_topics(settings.kafka, [])
-        click.echo(f"Kafka {settings.kafka.bootstrap}: answers")
-    except Unavailable as error:
-        problems.append(Problem(str(error)))
-    problems += check_redis(settings.redis)
+    problems = check_redis(settings.redis)
     store = engine(settings.store_url)
     try:
         with store.connect():

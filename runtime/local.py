@@ -23,14 +23,15 @@ from typing import IO, Any
 import msgspec
 
 from runtime import kafka_local, sign_in_link
-from runtime.bus import ensure_topics
 from runtime.child import Child, bind_to_parent, describe_ending, end, is_alive, is_ready, pings
 from runtime.clock import SystemClock
 from runtime.ports import Choice, Ports, choose_ports, free_port
 from runtime.settings import Settings
 from runtime.settings_file import SIGNING_FILE
 from runtime.token_rules import token_problems
-from schemas.errors import ConfigError, Unavailable
+from runtime.topic_rules import PARTITIONS
+from runtime.topics import check_promises, check_topics, create_topics
+from schemas.errors import ConfigError, Problem, Unavailable
 from schemas.topics import all_topics
 
 # A child that lived this long is healthy: its next restart is quick again.
@@ -215,7 +216,12 @@ class Supervisor:
 
     def _topics(self, bootstrap: str) -> None:
         kafka = msgspec.structs.replace(self._settings.kafka, bootstrap=bootstrap)
-        _, problems = ensure_topics(kafka, all_topics(tuple(self._settings.departments)))
+        topics = all_topics(tuple(self._settings.departments))
+        _, problems = create_topics(kafka, topics)
+        problems += check_promises(kafka, topics)
+        problems += [
+            Problem(str(f)) for f in check_topics(kafka, topics) if f.setting == PARTITIONS
+        ]
         if problems:
             raise ConfigError(problems)
 

@@ -22,13 +22,17 @@ class Kafka(Record, frozen=True, kw_only=True):
     """The broker. `partitions` is for conversations, and can't shrink later.
 
     Every partition that a transaction writes to costs latency: a router process for each two or
-    three of them is plenty.
+    three of them is plenty. `min_insync_replicas` is the number of copies that acknowledge a write;
+    0 takes 2 where `replication` is 3 or more, else 1. A stage starts on topics that may lose
+    accepted messages only with `accept_unsafe_topics`.
     """
 
     bootstrap: str = "127.0.0.1:9092"
     partitions: Count = 4
     queue_partitions: Count = 1
     replication: Count = 1
+    min_insync_replicas: Annotated[int, msgspec.Meta(ge=0)] = 0
+    accept_unsafe_topics: bool = False
     ack_timeout: timedelta = timedelta(seconds=10)
     security: dict[str, str] = msgspec.field(default_factory=dict)
 

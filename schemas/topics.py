@@ -1,6 +1,6 @@
 """The one table of topics: name, key, partitions, retention, Struct, who writes, who reads.
 
-Before: nothing. After: runtime/bus.py creates them, publish.py documents them. Pure.
+Before: nothing. After: runtime/topics.py creates them, publish.py documents them. Pure.
 """
 
 from dataclasses import dataclass
@@ -22,6 +22,8 @@ DAY_MS = 24 * 3600 * 1000
 FOREVER_MS = -1
 RECORD_LIMIT = 512 * 1024
 """Largest record value in bytes; the brokers' own limit is set above it."""
+BROKER_MESSAGE_MAX = 1024 * 1024
+"""Largest batch that a topic takes, in bytes: headers and framing come on top of a record."""
 
 Partitions = Literal["conversation", "queue", "one"]
 """How many: as many as conversations are spread over, as a queue has, or a single one."""

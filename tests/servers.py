@@ -40,6 +40,7 @@ from runtime.clock import SystemClock
 from runtime.outside import Outside
 from runtime.ports import free_port
 from runtime.settings import Kafka, Settings
+from runtime.topics import create_topics
 from schemas import envelope, topics
 from schemas.departments import DEFAULT
 
@@ -102,7 +103,7 @@ def broker() -> Iterator[Settings]:
         settings = msgspec.structs.replace(
             Settings(), home=str(home), kafka=Kafka(bootstrap=made.bootstrap)
         )
-        _, problems = bus.ensure_topics(settings.kafka, topics.all_topics(tuple(DEFAULT)))
+        _, problems = create_topics(settings.kafka, topics.all_topics(tuple(DEFAULT)))
         assert not problems
         yield settings
     finally:

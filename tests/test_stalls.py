@@ -1,7 +1,7 @@
 """Loops on a real broker: one that hangs in its client is ended, and a quiet one is left alone."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from runtime.settings import Ops, Settings
 from runtime.watchdog import Watchdog
 from schemas import envelope, topics
 from tests.samples import message, policy
-from tests.servers import broker, wait
+from tests.servers import wait
 from workers.recorder import Recorder
 from workers.run import MIGRATIONS
 
@@ -29,11 +29,10 @@ MESSAGES, DECISIONS = topics.MESSAGES.name, topics.DECISIONS.name
 PATIENCE = timedelta(seconds=1.2)
 
 
-@pytest.fixture(scope="module")
-def stalling() -> Iterator[Settings]:
-    """A broker, and settings with a short patience."""
-    with broker() as settings:
-        yield msgspec.structs.replace(settings, ops=Ops(stall=PATIENCE))
+@pytest.fixture
+def stalling(kafka: Settings) -> Settings:
+    """Settings with a short patience."""
+    return msgspec.structs.replace(kafka, ops=Ops(stall=PATIENCE))
 
 
 def put(settings: Settings, native: str) -> None:

@@ -1,0 +1,217 @@
+"""Creates Santral's topics, and reads how the cluster keeps them.
+
+Before: schemas/topics.py has the table. After: `santral topics` and `santral check` list the
+findings of runtime/topic_rules.py, and a stage refuses to start where one breaks promise 1.
+"""
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+
+from runtime.bus import rdkafka
+from runtime.log import get
+from runtime.settings import Kafka
+from runtime.topic_rules import (
+    INTERNAL,
+    MISSING,
+    Cluster,
+    Finding,
+    TopicState,
+    cleanup_policy,
+    findings,
+    min_in_sync,
+    partitions_of,
+)
+from schemas.errors import ConfigError, Problem, Unavailable
+from schemas.topics import BROKER_MESSAGE_MAX, DAY_MS, Topic
+
+log = get(__name__)
+
+_REQUEST_TIMEOUT_S = 10.0
+_RETRY_S = 2.0
+_FORBIDDEN = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED)
+_ACCEPT = "set `accept_unsafe_topics = true` in [kafka]"
+_REFUSED = 2
+"""Exit code of a stage whose settings or topics are wrong."""
+
+
+def create_topics(kafka: Kafka, topics: Sequence[Topic]) -> tuple[list[str], list[Problem]]:
+    """Create the topics that are missing; return their names, and those that can't be created.
+
+    Raises Unavailable when the broker does not answer.
+    """
+    admin = _admin(kafka)
+    present = _metadata(admin, kafka).topics
+    missing = [t for t in topics if t.name not in present]
+    created: list[str] = []
+    problems: list[Problem] = []
+    requests = admin.create_topics([_new_topic(t, kafka) for t in missing]) if missing else {}
+    for name, request in requests.items():
+        try:
+            request.result(2 * _REQUEST_TIMEOUT_S)
+            created.append(name)
+        except TimeoutError as error:
+            raise Unavailable(f"Kafka at {kafka.bootstrap} does not answer.") from error
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                problems.append(Problem(f"{name}: cannot be created: {error.args[0].str()}"))
+    return created, problems
+
+
+def check_topics(kafka: Kafka, topics: Sequence[Topic]) -> list[Finding]:
+    """Return how the cluster's topics differ from what Santral needs.
+
+    Raises Unavailable when the broker does not answer, ConfigError when it shows this user no
+    settings.
+    """
+    return findings(read_cluster(kafka, [t.name for t in topics]), topics, kafka)
+
+
+def check_promises(kafka: Kafka, topics: Sequence[Topic]) -> list[Problem]:
+    """Return the problems for which a stage must not start; warn of those that are accepted.
+
+    Raises Unavailable when the broker does not answer: call it again later.
+    """
+    try:
+        unsafe = [f for f in check_topics(kafka, topics) if f.unsafe]
+    except ConfigError as error:
+        log.warning("topics.unchecked", why=str(error))
+        return []
+    missing = [f.topic for f in unsafe if f.setting == MISSING]
+    present = [f for f in unsafe if f.setting != MISSING]
+    problems: list[Problem] = []
+    if missing:
+        problems.append(Problem(f"Kafka has no topic {', '.join(missing)}. Run `santral topics`."))
+    for finding in present:
+        if kafka.accept_unsafe_topics:
+            log.warning("topic.unsafe", topic=finding.topic, difference=finding.difference)
+        else:
+            problems.append(Problem(f"{finding} To start all the same: {_ACCEPT}."))
+    return problems
+
+
+def check_at_start(kafka: Kafka, topics: Sequence[Topic], *, answers: bool) -> None:
+    """Check the topics of a stage that starts; raise ConfigError for what must not run.
+
+    While Kafka is away (`answers` is false) a thread waits for it and then checks: a stage that
+    must not run ends with one line and exit code 2.
+    """
+    if answers:
+        with contextlib.suppress(Unavailable):
+            if problems := check_promises(kafka, topics):
+                raise ConfigError(problems)
+            return
+    threading.Thread(target=_check_later, args=(kafka, topics), name="topics", daemon=True).start()
+
+
+def _check_later(kafka: Kafka, topics: Sequence[Topic]) -> None:
+    while True:
+        try:
+            problems = check_promises(kafka, topics)
+        except Unavailable:
+            time.sleep(_RETRY_S)
+            continue
+        if problems:
+            sys.stderr.write("".join(f"error: {problem}\n" for problem in problems))
+            os._exit(_REFUSED)
+        return
+
+
+def read_cluster(kafka: Kafka, names: Sequence[str]) -> Cluster:
+    """Return the state of these topics and of Kafka's own.
+
+    Raises Unavailable without an answer, ConfigError where this user may not see the settings.
+    """
+    admin = _admin(kafka)
+    metadata = _metadata(admin, kafka)
+    present = [n for n in (*names, *INTERNAL) if n in metadata.topics]
+    brokers = tuple(sorted(metadata.brokers))
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in present]
+    broker = ConfigResource(ResourceType.BROKER, str(brokers[0]))
+    answers = admin.describe_configs([*resources, broker], request_timeout=_REQUEST_TIMEOUT_S)
+    broker_config: Mapping[str, str] = {}
+    with contextlib.suppress(ConfigError):  # it matters for topics that the brokers will make
+        broker_config = _config(answers[broker], kafka)
+    configs = {resource.name: _config(answers[resource], kafka) for resource in resources}
+    states = {
+        name: TopicState(
+            tuple(
+                tuple(partition.replicas)
+                for _, partition in sorted(metadata.topics[name].partitions.items())
+            ),
+            configs[name],
+        )
+        for name in present
+    }
+    return Cluster(brokers, states, broker_config)
+
+
+def _admin(kafka: Kafka) -> AdminClient:
+    return AdminClient(rdkafka(kafka, **{"socket.timeout.ms": 10_000}))
+
+
+def _metadata(admin: AdminClient, kafka: Kafka) -> Any:
+    try:
+        return admin.list_topics(timeout=_REQUEST_TIMEOUT_S)
+    except KafkaException as error:
+        raise _away(kafka, error) from error
+
+
+def _away(kafka: Kafka, error: KafkaException) -> Unavailable:
+    return Unavailable(
+        f"Kafka at {kafka.bootstrap} does not answer ({error.args[0].str()}). Start it, or set "
+        "`bootstrap` in [kafka]."
+    )
+
+
+def _config(answer: Future[Mapping[str, Any]], kafka: Kafka) -> dict[str, str]:
+    try:
+        entries = answer.result(2 * _REQUEST_TIMEOUT_S)
+    except TimeoutError as error:
+        raise Unavailable(f"Kafka at {kafka.bootstrap} does not answer.") from error
+    except KafkaException as error:
+        reason = error.args[0]
+        if reason.code() in _FORBIDDEN:
+            raise ConfigError(
+                [
+                    Problem(
+                        f"Kafka at {kafka.bootstrap} shows no settings of topics ({reason.str()}). "
+                        "The user of [kafka.security] needs DescribeConfigs on topics."
+                    )
+                ]
+            ) from error
+        raise _away(kafka, error) from error
+    return {name: entry.value for name, entry in entries.items() if entry.value is not None}
+
+
+def _new_topic(topic: Topic, kafka: Kafka) -> NewTopic:
+    config = {
+        "cleanup.policy": cleanup_policy(topic),
+        "retention.ms": str(topic.retention_ms),
+        "max.message.bytes": str(BROKER_MESSAGE_MAX),
+        "min.insync.replicas": str(min_in_sync(kafka, kafka.replication)),
+        "unclean.leader.election.enable": "false",
+    }
+    if topic.compact:
+        # Memory is read whole at every assignment: keep the dirty part of the log small.
+        config |= {"segment.bytes": str(64 * 1024 * 1024), "min.cleanable.dirty.ratio": "0.3"}
+        if topic.retention_ms > 0:
+            # The order of the last day's records decides who sends a reply: keep all of them.
+            config["min.compaction.lag.ms"] = str(DAY_MS)
+    if topic.eager:
+        # A reader sees every tombstone if it reads the topic within delete.retention.ms.
+        config |= {
+            "segment.bytes": str(16 * 1024 * 1024),
+            "segment.ms": "600000",
+            "min.cleanable.dirty.ratio": "0.1",
+            "delete.retention.ms": "600000",
+        }
+    return NewTopic(topic.name, partitions_of(topic, kafka), kafka.replication, config=config)

@@ -1,0 +1,96 @@
+"""`santral topics`, and stages on topics that may lose messages, on real brokers."""
+
+import os
+import subprocess
+import sys
+
+import msgspec
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ResourceType,
+)
+
+from runtime.bus import rdkafka
+from runtime.settings import Settings
+from runtime.topics import check_promises, check_topics, create_topics
+from schemas import topics
+from schemas.departments import DEFAULT
+from tests.servers import ROOT
+
+WANTED = topics.all_topics(tuple(DEFAULT))
+MESSAGES = topics.MESSAGES.name
+
+
+def set_config(settings: Settings, topic: str, **values: str) -> None:
+    """Set settings of a topic; the dots of their names are underscores here."""
+    entries = [
+        ConfigEntry(name.replace("_", "."), value, incremental_operation=AlterConfigOpType.SET)
+        for name, value in values.items()
+    ]
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
+    admin = AdminClient(rdkafka(settings.kafka))
+    (answer,) = admin.incremental_alter_configs([resource]).values()
+    answer.result(10)
+
+
+def run(settings: Settings, *words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command on that broker."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("SANTRAL_")}
+    return subprocess.run(
+        [sys.executable, "-m", "runtime.cli", *words],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+        timeout=60,
+        env={
+            **clean,
+            "SANTRAL_HOME": f"{settings.home}/stage",
+            "SANTRAL_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
+            **environ,
+        },
+    )
+
+
+def test_topics_of_one_broker_are_as_they_should_be(kafka: Settings) -> None:
+    assert check_topics(kafka.kafka, WANTED) == []
+    assert check_promises(kafka.kafka, WANTED) == []
+
+
+def test_a_topic_that_loses_messages_is_listed_and_no_stage_starts_on_it(
+    kafka: Settings,
+) -> None:
+    set_config(kafka, MESSAGES, cleanup_policy="compact", retention_ms="3600000")
+    try:
+        listing = run(kafka, "topics")
+        assert listing.returncode == 1, listing.stderr
+        (line,) = listing.stdout.splitlines()
+        assert line.startswith("messages.v1: cleanup.policy is compact, should be delete.")
+        assert "kafka-configs.sh --bootstrap-server" in line
+        refused = run(kafka, "router")
+        assert refused.returncode == 2
+        (line,) = refused.stderr.splitlines()
+        assert line.startswith("error: messages.v1: cleanup.policy is compact")
+        assert "accept_unsafe_topics" in line
+        accepting = msgspec.structs.replace(kafka.kafka, accept_unsafe_topics=True)
+        assert check_promises(accepting, WANTED) == []
+    finally:
+        set_config(
+            kafka,
+            MESSAGES,
+            cleanup_policy="delete",
+            retention_ms=str(topics.MESSAGES.retention_ms),
+        )
+    assert check_topics(kafka.kafka, WANTED) == []
+
+
+def test_a_stage_without_its_topics_says_how_to_make_them(kafka: Settings) -> None:
+    more = topics.all_topics((*DEFAULT, "havale"))
+    (problem,) = check_promises(kafka.kafka, more)
+    assert problem == "Kafka has no topic queue.havale.v1. Run `santral topics`."
+    created, problems = create_topics(kafka.kafka, more)
+    assert (created, problems) == (["queue.havale.v1"], [])
+    assert check_topics(kafka.kafka, more) == []
