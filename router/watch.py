@@ -9,7 +9,6 @@ exact after any crash (docs/decisions/0004-watch.md, 0012-incidents.md). One pro
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import time
@@ -325,9 +324,6 @@ async def _main(settings: Settings, health: Health) -> int:
 def start(settings: Settings) -> None:
     """Run the stage until SIGTERM or SIGINT."""
     logs.configure("watch", settings.log_level)
-    for name in ("faust", "mode", "aiokafka"):
-        # An outage of the broker makes hundreds of lines a minute; ours say enough.
-        logging.getLogger(name).setLevel(logging.CRITICAL if name == "aiokafka" else "WARNING")
     health = Health("watch")
     ops = serve(health, settings.ops)
     log.info("stage.started", ops_port=ops.server_port)

@@ -14,6 +14,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
+from runtime.client_log import CLIENTS
 from runtime.faults import guard
 from runtime.log import get
 from runtime.progress import Progress
@@ -34,9 +35,11 @@ AWAY = (KafkaError, OSError, TimeoutError)
 def rdkafka(kafka: Kafka, **more: Any) -> dict[str, Any]:
     """Return the settings that every librdkafka client here shares.
 
-    `partitioner` is murmur2 as in aiokafka and Java: topics that belong together must agree.
+    `partitioner` is murmur2 as in aiokafka and Java: topics that belong together must agree. Their
+    own lines go into our log (runtime/client_log.py).
     """
-    return {"bootstrap.servers": kafka.bootstrap, **kafka.security, **more}
+    named = {"client.id": more.get("group.id", "santral"), "logger": CLIENTS}
+    return {"bootstrap.servers": kafka.bootstrap, **kafka.security, **named, **more}
 
 
 def _aiokafka(kafka: Kafka) -> dict[str, Any]:
@@ -176,12 +179,23 @@ async def _end_sender(producer: Any) -> None:
         await producer.stop()
 
 
+class _Reader(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no types
+    """A consumer that closes itself when its start fails: the library leaves its sockets open."""
+
+    async def start(self) -> None:
+        try:
+            await super().start()
+        except BaseException:
+            await self.stop()
+            raise
+
+
 async def read_to_end(
     kafka: Kafka, topics: Iterable[str], since_ms: int | None = None
 ) -> AsyncIterator[list[ConsumerRecord]]:
     """Yield all that is committed on whole topics, in batches, up to their present end; with
     `since_ms` (since 1970), only what was written then or later."""
-    consumer = AIOKafkaConsumer(
+    consumer = _Reader(
         **_aiokafka(kafka), isolation_level="read_committed", auto_offset_reset="earliest",
         enable_auto_commit=False, max_partition_fetch_bytes=4 * 1024 * 1024,
     )  # fmt: skip
@@ -217,7 +231,7 @@ def reader(kafka: Kafka, *topics: str, group: str | None, client_id: str) -> AIO
 
     Without topics it waits to be assigned partitions by hand.
     """
-    made = AIOKafkaConsumer(
+    made = _Reader(
         **_aiokafka(kafka), client_id=client_id, group_id=group,
         isolation_level="read_committed", enable_auto_commit=False, auto_offset_reset="earliest",
         max_poll_interval_ms=300_000, session_timeout_ms=15_000, heartbeat_interval_ms=3_000,

@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict
 
+from runtime.client_log import take_over_libraries
 from schemas.masking import mask_value
 
 
@@ -25,8 +26,15 @@ def configure(stage: str, level: str = "info", as_json: bool | None = None) -> N
         # Its own way shows the values of a traceback: a customer's words among them.
         else structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     )
+
+    def add_stage(_logger: Any, _method: str, event: EventDict) -> EventDict:
+        # Not a context variable: threads do not inherit those.
+        event.setdefault("stage", stage)
+        return event
+
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        add_stage,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -38,7 +46,6 @@ def configure(stage: str, level: str = "info", as_json: bool | None = None) -> N
         wrapper_class=structlog.make_filtering_bound_logger(numeric),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
-    structlog.contextvars.bind_contextvars(stage=stage)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -50,6 +57,7 @@ def configure(stage: str, level: str = "info", as_json: bool | None = None) -> N
     root.handlers = [handler]
     # Libraries speak up from warnings on: their info lines are not this project's events.
     root.setLevel(max(numeric, logging.WARNING))
+    take_over_libraries()
 
 
 def _mask(_logger: Any, _method: str, event: EventDict) -> EventDict:

@@ -1,0 +1,72 @@
+"""The lines of Kafka's clients while a broker is away: events of ours, without repeats."""
+
+import json
+import subprocess
+import sys
+
+from runtime.ports import free_port
+from runtime.repeats import Repeats
+from tests.servers import ROOT
+
+AWAY = """
+import asyncio, sys, threading
+from aiokafka.errors import KafkaError
+from confluent_kafka import Consumer, KafkaException, Producer
+from runtime import bus, log
+from runtime.settings import Kafka
+
+log.configure("router", as_json=True)
+kafka = Kafka(bootstrap=f"127.0.0.1:{sys.argv[1]}")
+consumer = Consumer(bus.rdkafka(kafka, **{"group.id": "santral-router", "client.id": "santral-r-1"}))
+consumer.subscribe(["messages.v1"])
+for _ in range(4):
+    consumer.poll(0.2)
+consumer.close()
+producer = Producer(bus.rdkafka(kafka, **{"transactional.id": "t"}))
+try:
+    producer.init_transactions(1)
+except KafkaException:
+    producer.poll(0)
+
+async def read():
+    for _ in range(3):
+        reader = bus.reader(kafka, "messages.v1", group="g", client_id="santral-a-1")
+        try:
+            await reader.start()
+        except KafkaError:
+            pass
+
+asyncio.run(read())
+threading.Thread(target=lambda: log.get("x").warning("thread.event")).start()
+"""
+
+
+def test_while_kafka_is_away_its_clients_log_a_few_events_of_ours_and_nothing_else() -> None:
+    result = subprocess.run(
+        [sys.executable, "-X", "dev", "-c", AWAY, str(free_port())],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
+        timeout=60,
+    )
+    assert result.stdout == ""
+    events = [json.loads(line) for line in result.stderr.splitlines()]
+    assert {e["stage"] for e in events} == {"router"}, "threads included"
+    assert events[-1]["event"] == "thread.event"
+    assert {e["event"] for e in events[:-1]} == {"kafka.client"}
+    assert {"santral-r-1", "aiokafka"} <= {e["client"] for e in events[:-1]}
+    assert len(events) <= 8, [e.get("text") for e in events]
+
+
+def test_the_same_line_comes_once_a_minute_with_how_many_were_left_out() -> None:
+    seconds = 0.0
+    repeats = Repeats(lambda: seconds)
+    assert repeats.admit("router", "Connect to 127.0.0.1:9092 failed (after 0ms)") == 0
+    assert repeats.admit("router", "Connect to 127.0.0.1:9093 failed (after 7ms)") is None
+    assert repeats.admit("recorder", "Connect to 127.0.0.1:9093 failed (after 7ms)") == 0
+    assert repeats.admit("router", "Timed out") == 0
+    seconds = 59.0
+    assert repeats.admit("router", "Connect to 127.0.0.1:9092 failed (after 0ms)") is None
+    seconds = 61.0
+    assert repeats.admit("router", "Connect to 127.0.0.1:9092 failed (after 0ms)") == 2
