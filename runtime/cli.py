@@ -40,6 +40,14 @@ class _Group(click.Group):
             ctx.exit(2)
         except KeyboardInterrupt:
             ctx.exit(130)
+        except click.exceptions.Exit:
+            raise
+        except Exception as error:
+            line = importlib.import_module("runtime.endings").describe_ending(error)
+            if line is None:
+                raise
+            click.echo(f"error: {line}", err=True)
+            ctx.exit(2)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from runtime import metrics
 from runtime.clock import Clock
 from runtime.settings import Ops
+from schemas.errors import Unavailable
 
 Check = Callable[[], str | None]
 """Answers None when all is well, else a sentence that says what is wrong."""
@@ -103,9 +104,18 @@ class _Answer(BaseHTTPRequestHandler):
 
 
 def serve(health: Health, ops: Ops) -> ThreadingHTTPServer:
-    """Answer /livez, /readyz and /metrics in a thread; `server_port` tells the port."""
+    """Answer /livez, /readyz and /metrics in a thread; `server_port` tells the port.
+
+    Raises Unavailable when the port is taken.
+    """
     handler = type("Answer", (_Answer,), {"health": health})
-    server = ThreadingHTTPServer((ops.host, ops.port), handler)
+    try:
+        server = ThreadingHTTPServer((ops.host, ops.port), handler)
+    except OSError as error:
+        raise Unavailable(
+            f"the ops port {ops.host}:{ops.port} can't be opened ({error.strerror}). Stop what "
+            "uses it, or set `port` in [ops]."
+        ) from error
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="ops", daemon=True).start()
     return server

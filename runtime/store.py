@@ -9,10 +9,11 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.util.exc import CommandError
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 
-from schemas.errors import Unavailable
+from schemas.errors import ConfigError, Problem, Unavailable
 
 
 def engine(url: str, *, read_only: bool = False) -> Engine:
@@ -41,7 +42,10 @@ def engine(url: str, *, read_only: bool = False) -> Engine:
 
 
 def migrate(url: str, scripts: Path) -> None:
-    """Bring the store to the newest revision; raise Unavailable when it does not answer."""
+    """Bring the store to the newest revision.
+
+    Raises Unavailable when it does not answer, ConfigError when a newer Santral wrote it.
+    """
     made = engine(url)
     config = Config()
     config.set_main_option("script_location", str(scripts))
@@ -54,6 +58,15 @@ def migrate(url: str, scripts: Path) -> None:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+    except CommandError as error:
+        raise ConfigError(
+            [
+                Problem(
+                    f"The store at {made.url!r} has tables of another version of Santral "
+                    f"({error}). Start the version that wrote it last, or restore an older backup."
+                )
+            ]
+        ) from error
     except OperationalError as error:
         raise Unavailable(
             f"The store at {made.url!r} does not answer: {error.orig}. Start it, or set `url` in "

@@ -17,6 +17,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
 from runtime.bus import rdkafka
+from runtime.endings import describe_ending
 from runtime.log import get
 from runtime.settings import Kafka
 from runtime.topic_rules import (
@@ -43,17 +44,23 @@ _REFUSED = 2
 """Exit code of a stage whose settings or topics are wrong."""
 
 
+class Forbidden(ConfigError):
+    """Kafka does not show this user the settings of topics."""
+
+
 def create_topics(kafka: Kafka, topics: Sequence[Topic]) -> tuple[list[str], list[Problem]]:
     """Create the topics that are missing; return their names, and those that can't be created.
 
     Raises Unavailable when the broker does not answer.
     """
-    admin = _admin(kafka)
-    present = _metadata(admin, kafka).topics
+    admin = _Admin(kafka)
+    present = admin.metadata().topics
     missing = [t for t in topics if t.name not in present]
     created: list[str] = []
     problems: list[Problem] = []
-    requests = admin.create_topics([_new_topic(t, kafka) for t in missing]) if missing else {}
+    requests = (
+        admin.client.create_topics([_new_topic(t, kafka) for t in missing]) if missing else {}
+    )
     for name, request in requests.items():
         try:
             request.result(2 * _REQUEST_TIMEOUT_S)
@@ -69,8 +76,8 @@ def create_topics(kafka: Kafka, topics: Sequence[Topic]) -> tuple[list[str], lis
 def check_topics(kafka: Kafka, topics: Sequence[Topic]) -> list[Finding]:
     """Return how the cluster's topics differ from what Santral needs.
 
-    Raises Unavailable when the broker does not answer, ConfigError when it shows this user no
-    settings.
+    Raises Unavailable when the broker does not answer, ConfigError when it refuses the user or
+    shows it no settings (Forbidden).
     """
     return findings(read_cluster(kafka, [t.name for t in topics]), topics, kafka)
 
@@ -78,11 +85,12 @@ def check_topics(kafka: Kafka, topics: Sequence[Topic]) -> list[Finding]:
 def check_promises(kafka: Kafka, topics: Sequence[Topic]) -> list[Problem]:
     """Return the problems for which a stage must not start; warn of those that are accepted.
 
-    Raises Unavailable when the broker does not answer: call it again later.
+    Raises Unavailable when the broker does not answer (call it again later), ConfigError when it
+    refuses the user.
     """
     try:
         unsafe = [f for f in check_topics(kafka, topics) if f.unsafe]
-    except ConfigError as error:
+    except Forbidden as error:
         log.warning("topics.unchecked", why=str(error))
         return []
     missing = [f.topic for f in unsafe if f.setting == MISSING]
@@ -104,6 +112,7 @@ def check_at_start(kafka: Kafka, topics: Sequence[Topic], *, answers: bool) -> N
     While Kafka is away (`answers` is false) a thread waits for it and then checks: a stage that
     must not run ends with one line and exit code 2.
     """
+    _Admin(kafka)
     if answers:
         with contextlib.suppress(Unavailable):
             if problems := check_promises(kafka, topics):
@@ -119,6 +128,8 @@ def _check_later(kafka: Kafka, topics: Sequence[Topic]) -> None:
         except Unavailable:
             time.sleep(_RETRY_S)
             continue
+        except ConfigError as error:
+            problems = error.problems
         if problems:
             sys.stderr.write("".join(f"error: {problem}\n" for problem in problems))
             os._exit(_REFUSED)
@@ -128,17 +139,19 @@ def _check_later(kafka: Kafka, topics: Sequence[Topic]) -> None:
 def read_cluster(kafka: Kafka, names: Sequence[str]) -> Cluster:
     """Return the state of these topics and of Kafka's own.
 
-    Raises Unavailable without an answer, ConfigError where this user may not see the settings.
+    Raises Unavailable without an answer, Forbidden where this user may not see the settings.
     """
-    admin = _admin(kafka)
-    metadata = _metadata(admin, kafka)
+    admin = _Admin(kafka)
+    metadata = admin.metadata()
     present = [n for n in (*names, *INTERNAL) if n in metadata.topics]
     brokers = tuple(sorted(metadata.brokers))
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in present]
     broker = ConfigResource(ResourceType.BROKER, str(brokers[0]))
-    answers = admin.describe_configs([*resources, broker], request_timeout=_REQUEST_TIMEOUT_S)
+    answers = admin.client.describe_configs(
+        [*resources, broker], request_timeout=_REQUEST_TIMEOUT_S
+    )
     broker_config: Mapping[str, str] = {}
-    with contextlib.suppress(ConfigError):  # it matters for topics that the brokers will make
+    with contextlib.suppress(Forbidden):  # it matters for topics that the brokers will make
         broker_config = _config(answers[broker], kafka)
     configs = {resource.name: _config(answers[resource], kafka) for resource in resources}
     states = {
@@ -154,15 +167,45 @@ def read_cluster(kafka: Kafka, names: Sequence[str]) -> Cluster:
     return Cluster(brokers, states, broker_config)
 
 
-def _admin(kafka: Kafka) -> AdminClient:
-    return AdminClient(rdkafka(kafka, **{"socket.timeout.ms": 10_000}))
+class _Admin:
+    """A client for topics, and the reason when Kafka refuses its user.
 
+    Raises ConfigError for a setting that librdkafka does not know.
+    """
 
-def _metadata(admin: AdminClient, kafka: Kafka) -> Any:
-    try:
-        return admin.list_topics(timeout=_REQUEST_TIMEOUT_S)
-    except KafkaException as error:
-        raise _away(kafka, error) from error
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self._refusals: list[str] = []
+        options = {"socket.timeout.ms": 10_000, "error_cb": self._note}
+        try:
+            self.client = AdminClient(rdkafka(kafka, **options))
+        except KafkaException as error:
+            reason = describe_ending(error)
+            raise ConfigError([Problem(reason or str(error))]) from error
+
+    def _note(self, error: KafkaError) -> None:
+        if error.code() == KafkaError._AUTHENTICATION:
+            self._refusals.append(error.str())
+
+    def metadata(self) -> Any:
+        """Return the brokers and topics.
+
+        Raises Unavailable without an answer, ConfigError when Kafka refuses the user.
+        """
+        try:
+            return self.client.list_topics(timeout=_REQUEST_TIMEOUT_S)
+        except KafkaException as error:
+            self.client.poll(0)
+            if self._refusals:
+                raise ConfigError(
+                    [
+                        Problem(
+                            f"Kafka at {self._kafka.bootstrap} refuses the user of "
+                            f"[kafka.security]: {self._refusals[-1]}. Correct name and password."
+                        )
+                    ]
+                ) from error
+            raise _away(self._kafka, error) from error
 
 
 def _away(kafka: Kafka, error: KafkaException) -> Unavailable:
@@ -180,7 +223,7 @@ def _config(answer: Future[Mapping[str, Any]], kafka: Kafka) -> dict[str, str]:
     except KafkaException as error:
         reason = error.args[0]
         if reason.code() in _FORBIDDEN:
-            raise ConfigError(
+            raise Forbidden(
                 [
                     Problem(
                         f"Kafka at {kafka.bootstrap} shows no settings of topics ({reason.str()}). "

@@ -1,0 +1,37 @@
+"""Says in one line why a process ends, where the reason is outside of Santral's code.
+
+Before: runtime/cli.py catches an exception that no stage handled. After: a sentence with the
+remedy, or None for a bug, which keeps its traceback.
+"""
+
+import errno
+
+_NO_RIGHTS = (errno.EACCES, errno.EPERM, errno.EROFS)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def describe_ending(error: Exception) -> str | None:
+    """Return the sentence for a foreseeable end."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return _file_ending(error)
+    return _kafka_ending(error)
+
+
+def _file_ending(error: OSError) -> str | None:
+    path, reason = error.filename, error.strerror
+    if error.errno in _NO_RIGHTS:
+        return f"{path}: {reason}. Give this user the right to write there, or set SANTRAL_HOME."
+    if error.errno in _FULL:
+        return f"{path}: {reason}. Make room there."
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return f"{path}: {reason}. A folder is needed there: remove the file, or set SANTRAL_HOME."
+    return None
+
+
+def _kafka_ending(error: Exception) -> str | None:
+    from confluent_kafka import KafkaError, KafkaException
+
+    reason = error.args[0] if isinstance(error, KafkaException) and error.args else None
+    if isinstance(reason, KafkaError) and reason.code() == KafkaError._INVALID_ARG:
+        return f"[kafka.security]: {reason.str()}. Correct that key."
+    return None
