@@ -6,6 +6,7 @@ moves on. A mail that no parser can read becomes a message that says so.
 """
 
 import asyncio
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,6 +22,7 @@ from runtime import metrics, trace
 from runtime.archive import Archive
 from runtime.bus import Publisher
 from runtime.clock import Clock
+from runtime.group_commit import GroupCommit
 from runtime.log import get
 from runtime.outside import Outside
 from runtime.settings import Scan
@@ -66,6 +68,7 @@ class Ingest:
         """
         began = self.clock.monotonic()
         raw = await self._keep(delivery.raw)
+        flushed = self._commit.request()
         try:
             message = await self._take(channel, delivery, settings, raw, fetch=fetch)
         except Slow:
@@ -80,7 +83,7 @@ class Ingest:
         except Exception as error:  # noqa: BLE001 - logged there, and costs this delivery alone
             await self._refuse(channel.name, delivery, raw, bug(channel.name, error), bury=bury)
             return None
-        await delivery.ack()
+        await self._acknowledge(delivery, flushed)
         metrics.count("santral_messages_accepted_total", channel=channel.name)
         metrics.observe(
             "santral_accept_duration_seconds", self.clock.monotonic() - began, channel=channel.name
@@ -121,6 +124,7 @@ class Ingest:
                 )
                 if whole is not None:
                     raw = await self._keep(whole)
+                    await self._safe(self._commit.request())
                     delivery = replace(delivery, raw=whole, hint=None)
                     parsed = await self.parse(channel, delivery, settings)
             if parsed.media:
@@ -170,22 +174,45 @@ class Ingest:
             metrics.count("santral_parser_failures_total", channel=channel, code=error.code)
         elif not bury:
             raise error
+        flushed = self._commit.request()
         try:
             await self._bury(channel, delivery, raw, error)
         except Retry:
             await delivery.nack()
             raise
-        await delivery.ack()
+        await self._acknowledge(delivery, flushed)
 
     def _context_of(self, settings: Any) -> Context:
         """Return the context for one account."""
         return replace(self.context, settings=settings)
 
+    async def _acknowledge(self, delivery: Delivery, flushed: asyncio.Future[None]) -> None:
+        """Acknowledge a delivery that Kafka has once the disk has its bytes, too."""
+        try:
+            await self._safe(flushed)
+        except Retry:
+            await delivery.nack()
+            raise
+        await delivery.ack()
+
+    async def _safe(self, flushed: asyncio.Future[None]) -> None:
+        """Wait for a flush; raise Retry where it failed."""
+        try:
+            await flushed
+        except Unavailable as error:
+            raise Retry(30, str(error)) from error
+
+    @functools.cached_property
+    def _commit(self) -> GroupCommit:
+        """The flushes that deliveries of this process share."""
+        return GroupCommit(self.archive.flush)
+
     async def _keep(self, data: bytes) -> Raw:
+        """Write a delivery; it is safe only after a flush."""
         try:
             if len(data) <= _INLINE:
-                return self.archive.put(data)
-            return await asyncio.to_thread(self.archive.put, data)
+                return self.archive.append(data)
+            return await asyncio.to_thread(self.archive.append, data)
         except Unavailable as error:
             raise Retry(30, str(error)) from error
 

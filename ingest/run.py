@@ -24,7 +24,7 @@ from ingest.replies import Replies
 from ingest.scan import Scanner
 from ingest.source_health import SourceHealth
 from runtime import bus, http, stage
-from runtime.archive import Folder
+from runtime.archive import open_archive
 from runtime.bus import Publisher
 from runtime.clock import Clock
 from runtime.guard import Guard
@@ -61,13 +61,20 @@ def build(
     publisher: Publisher,
     parsers: Parsers,
     web: Outside | None = None,
+    *,
+    uploads: bool = False,
 ) -> Ingest:
-    """Return the ingest step of these settings."""
+    """Return the ingest step of these settings; `uploads` in a stage, which lives for long."""
     context = Context(brand=settings.brand, signing_key=settings.tokens.signing.encode())
     return Ingest(
-        archive=Folder(settings.archive_path), publisher=publisher, clock=clock, context=context,
-        scanner=Scanner(settings.scan), parsers=parsers, web=web or Outside(),
-    )  # fmt: skip
+        archive=open_archive(settings, uploads=uploads),
+        publisher=publisher,
+        clock=clock,
+        context=context,
+        scanner=Scanner(settings.scan),
+        parsers=parsers,
+        web=web or Outside(),
+    )
 
 
 async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.Event) -> None:
@@ -75,7 +82,7 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
     publisher = Publisher(settings.kafka, f"santral-ingest-{os.getpid()}")
     web = Outside()
     parsers = ParserPool(settings.parsers)
-    ingest = build(settings, clock, publisher, parsers, web)
+    ingest = build(settings, clock, publisher, parsers, web, uploads=True)
     replies = Replies(settings.kafka, clock, f"santral-door-{os.getpid()}")
     health.add("kafka", lambda: None if publisher.healthy else "the last publish failed")
     health.add("replies", replies.fresh)
@@ -110,6 +117,7 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
     await web.close()
     await redis.aclose()
     await publisher.stop()
+    await asyncio.to_thread(ingest.archive.close)
 
 
 async def _follow(replies: Replies) -> None:

@@ -35,7 +35,7 @@ from router.state import Conversations
 from router.transaction import Transactions
 from runtime import log as logs
 from runtime import metrics, trace
-from runtime.archive import Archive, Folder
+from runtime.archive import Archive, open_archive
 from runtime.backlog import Backlog
 from runtime.bus import rdkafka
 from runtime.clock import Clock, SystemClock
@@ -540,7 +540,8 @@ def start(settings: Settings) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    router = Router(settings, live(settings), clock, Folder(settings.archive_path), health)
+    archive = open_archive(settings, uploads=True)
+    router = Router(settings, live(settings), clock, archive, health)
     ops = serve(health, settings.ops)
     look = Backlog(settings.kafka, settings.ops.stall)
     watchdog = Watchdog(health, router.progress, settings.ops, clock, look)
@@ -555,4 +556,5 @@ def start(settings: Settings) -> None:
         router.turn()
     watchdog.stop()
     router.stop()
+    archive.close()
     log.info("stage.stopped")

@@ -207,11 +207,15 @@ def _letters() -> Any:
 
 
 def _bytes(ctx: click.Context, letter: Any) -> bytes:
-    from runtime.archive import Folder
+    from runtime.archive import open_archive
 
-    data = Folder(settings_of(ctx).archive_path).read(letter.raw) if letter.raw else None
+    if letter.raw is None:
+        raise Unavailable(f"dead letter {letter.id} came without bytes")
+    archive = open_archive(settings_of(ctx))
+    data = archive.read(letter.raw)
     if data is None:
-        raise Unavailable(f"the archive has no bytes for dead letter {letter.id}")
+        reason = archive.explain_missing(letter.raw)
+        raise Unavailable(f"dead letter {letter.id} can't be read here: {reason}")
     return data
 
 

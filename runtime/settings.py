@@ -61,9 +61,23 @@ class Store(Record, frozen=True, kw_only=True):
 
 
 class Archive(Record, frozen=True, kw_only=True):
-    """Where raw bytes and attachments lie; an empty url is a folder under home."""
+    """Raw bytes and attachments: `url` is a folder, file:///PATH or s3://BUCKET/PREFIX; empty is a
+    folder under home.
+
+    `local` is a folder on this host's own disk for deliveries that wait for Kafka, and for short
+    ones until a bucket has them (after `upload_after` at the latest); empty is the folder under
+    home. A bucket's `endpoint` is empty for Amazon's own; without `access_key` the environment or
+    the machine's role gives the keys. `path_style` puts the bucket's name into the path.
+    """
 
     url: str = ""
+    local: str = ""
+    endpoint: str = ""
+    region: str = "us-east-1"
+    access_key: str = ""
+    secret_key: str = ""
+    path_style: bool = True
+    upload_after: timedelta = timedelta(minutes=1)
 
 
 class Scan(Record, frozen=True, kw_only=True):
@@ -251,10 +265,12 @@ class Settings(Record, frozen=True, kw_only=True):
 
     @property
     def journal_path(self) -> Path:
-        """The folder of deliveries that wait for Kafka: beside the archive."""
-        return self.archive_path / "pending"
+        """The folder of deliveries that wait for Kafka, on this host's own disk."""
+        return Path(self.archive.local or self.archive_path) / "pending"
 
     @property
     def archive_path(self) -> Path:
-        """The folder of the archive."""
-        return Path(self.archive.url.removeprefix("file://") or self.home_path / "archive")
+        """The folder of the archive; with a bucket, the local folder of what waits for it."""
+        url = self.archive.url
+        folder = self.archive.local if url.startswith("s3://") else url.removeprefix("file://")
+        return Path(folder or self.home_path / "archive")

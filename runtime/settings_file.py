@@ -19,6 +19,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
 
+from runtime.archive_url import archive_problems
 from runtime.redis_addresses import redis_problems
 from runtime.settings import Settings
 from schemas.errors import ConfigError, Problem
@@ -54,7 +55,7 @@ def load(
         for account, table in (accounts or {}).items() if isinstance(accounts, dict) else ():
             section(struct, table, str(path), f"{name}.{account}", problems)
     if settings is not None:
-        problems += redis_problems(settings.redis)
+        problems += redis_problems(settings.redis) + archive_problems(settings.archive.url)
     if problems or settings is None:
         raise ConfigError(problems)
     return settings

@@ -1,4 +1,5 @@
-"""A small server that speaks Amazon S3's protocol: ListObjectsV2 and GetObject, signatures checked.
+"""A small server that speaks Amazon S3's protocol: ListObjectsV2, GetObject, HeadObject and PutObject
+with If-None-Match, signatures checked.
 
 Source: docs.aws.amazon.com, Amazon S3 API reference; Signature Version 4.
 """
@@ -6,7 +7,7 @@ Source: docs.aws.amazon.com, Amazon S3 API reference; Signature Version 4.
 import hashlib
 import hmac
 import threading
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -23,22 +24,37 @@ class S3:
         self.metadata: dict[str, str] = {}
         self.page, self.lists, self.gets = 1000, 0, []  # type: int, int, list[str]
         self.broken: list[int] = []
+        self.puts: list[str] = []
         store = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                status, headers, body = store.answer(self.path, dict(self.headers.items()))
+                self._send(*store.answer(self.path, dict(self.headers.items())))
+
+            def do_HEAD(self) -> None:
+                headers = dict(self.headers.items())
+                self._send(*store.answer(self.path, headers, method="HEAD"), bare=True)
+
+            def do_PUT(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                self._send(*store.write(self.path, dict(self.headers.items()), body))
+
+            def _send(
+                self, status: int, headers: dict[str, str], body: bytes, *, bare: bool = False
+            ) -> None:
                 self.send_response(status)
                 for name, value in {"Content-Length": str(len(body)), **headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(body)
+                if not bare:
+                    self.wfile.write(body)
 
             def log_message(self, format: str, *args: object) -> None:
                 """Stay silent."""
 
+        self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -57,11 +73,34 @@ class S3:
         """Lay an object into the bucket."""
         self.objects[key] = (body, at)
 
-    def answer(self, target: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+    def write(
+        self, target: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Write an object; with If-None-Match only where there is none."""
+        if self.broken:
+            return self.broken.pop(0), {}, b"<Error><Code>SlowDown</Code></Error>"
+        lower = {k.lower(): v for k, v in headers.items()}
+        if not signed(target, lower, "PUT"):
+            return 403, {}, b"<Error><Code>SignatureDoesNotMatch</Code></Error>"
+        path = unquote(urlsplit(target).path)
+        if not path.startswith(f"/{BUCKET}/"):
+            return 404, {}, b"<Error><Code>NoSuchBucket</Code></Error>"
+        key = path.removeprefix(f"/{BUCKET}/")
+        with self._lock:
+            if lower.get("if-none-match") == "*" and key in self.objects:
+                return 412, {}, b"<Error><Code>PreconditionFailed</Code></Error>"
+            self.objects[key] = (body, datetime.now(UTC))
+            self.puts.append(key)
+        return 200, {"ETag": f'"{etag(body)}"'}, b""
+
+    def answer(
+        self, target: str, headers: dict[str, str], method: str = "GET"
+    ) -> tuple[int, dict[str, str], bytes]:
         """Return status, headers and body."""
         if self.broken:
             return self.broken.pop(0), {}, b"<Error><Code>SlowDown</Code></Error>"
-        if not signed(target, {k.lower(): v for k, v in headers.items()}):
+        lower = {k.lower(): v for k, v in headers.items()}
+        if not signed(target, lower, method):
             return 403, {}, b"<Error><Code>SignatureDoesNotMatch</Code></Error>"
         path = unquote(urlsplit(target).path)
         if path.rstrip("/") == f"/{BUCKET}":
@@ -74,7 +113,15 @@ class S3:
         self.gets.append(key)
         body, at = self.objects[key]
         told = {"ETag": f'"{etag(body)}"', "Last-Modified": format_datetime(at, usegmt=True)}
-        return 200, told | {f"x-amz-meta-{k}": v for k, v in self.metadata.items()}, body
+        told |= {f"x-amz-meta-{k}": v for k, v in self.metadata.items()}
+        if span := lower.get("range"):
+            first, _, last = span.removeprefix("bytes=").partition("-")
+            if int(first) >= len(body):
+                return 416, {}, b"<Error><Code>InvalidRange</Code></Error>"
+            part = body[int(first) : int(last) + 1]
+            until = int(first) + len(part) - 1
+            return 206, told | {"Content-Range": f"bytes {first}-{until}/{len(body)}"}, part
+        return 200, told, body
 
     def _listed(self, query: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
         self.lists += 1
@@ -104,8 +151,8 @@ def etag(body: bytes) -> str:
     return hashlib.md5(body, usedforsecurity=False).hexdigest()
 
 
-def signed(target: str, headers: dict[str, str]) -> bool:
-    """Say whether a GET bears a valid signature of version 4."""
+def signed(target: str, headers: dict[str, str], method: str = "GET") -> bool:
+    """Say whether a request bears a valid signature of version 4."""
     scheme, _, rest = headers.get("authorization", "").partition(" ")
     told = dict(p.strip().partition("=")[::2] for p in rest.split(","))
     credential = told.get("Credential", "").split("/")
@@ -119,7 +166,7 @@ def signed(target: str, headers: dict[str, str]) -> bool:
     names = told["SignedHeaders"].split(";")
     lines = "".join(f"{n}:{' '.join(headers[n].split())}\n" for n in names)
     request = "\n".join((
-        "GET", parts.path, query, lines, ";".join(names), headers["x-amz-content-sha256"],
+        method, parts.path, query, lines, ";".join(names), headers["x-amz-content-sha256"],
     ))  # fmt: skip
     scope = "/".join(credential[1:])
     text = "\n".join((

@@ -1,26 +1,215 @@
-"""The archives: bytes come back whole, and an archive says when it can keep nothing."""
+"""The archives keep one contract: bytes come back whole, and failures are told before acceptance."""
 
+import asyncio
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
-from runtime.archive import Folder
+from runtime.archive import Archive, Folder, open_archive
+from runtime.archive_files import PACKS, Packs
 from runtime.archive_state import TRUST_S, ArchiveState
-from schemas.errors import Unavailable
+from runtime.group_commit import GroupCommit
+from runtime.ports import free_port
+from runtime.settings import Archive as ArchiveSettings
+from runtime.settings import Settings
+from runtime.settings_file import load
+from schemas.errors import ConfigError, Unavailable
+from schemas.message import Raw
+from tests.s3 import ACCESS, BUCKET, S3, SECRET
+from tests.waiting import until
+
+Open = Callable[[], Archive]
+LONG = 70_000  # bytes, above what packs take
 
 
-def test_an_archive_says_that_it_can_keep_nothing_and_when_it_can_again(tmp_path: Path) -> None:
-    root = tmp_path / "archive"
-    archive = Folder(root)
-    assert archive.problem() is None
-    root.rmdir()
-    root.write_bytes(b"a file is in the way")
-    with pytest.raises(Unavailable):
-        archive.keep(b"x")
+def bucket_settings(home: Path, url: str, **more: object) -> Settings:
+    """Return the settings of an archive in the test's bucket."""
+    table = ArchiveSettings(
+        url=f"s3://{BUCKET}/santral",
+        endpoint=url,
+        access_key=ACCESS,
+        secret_key=SECRET,
+        upload_after=timedelta(milliseconds=50),
+    )
+    return Settings(home=str(home), archive=msgspec.structs.replace(table, **more))
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+    """Open the same archive again and again, without uploads in the background."""
+    if request.param == "folder":
+        return lambda: open_archive(Settings(home=str(tmp_path)))
+    s3: S3 = request.getfixturevalue("s3")
+    return lambda: open_archive(bucket_settings(tmp_path, s3.url))
+
+
+def test_what_was_put_is_read_by_another_process(opened: Open) -> None:
+    archive, writer = opened(), opened()
+    sizes = (0, 1, 65_536, 65_537, LONG)
+    for size in sizes:
+        data = os.urandom(size)
+        for raw in (archive.put(data), writer.put(data)):
+            assert (raw.size, len(raw.sha256)) == (size, 64)
+            assert opened().read(raw) == data
+    digest = archive.keep(b"file")
+    assert archive.keep(b"file") == digest
+    assert opened().read_file(digest) == b"file"
+
+
+def test_any_bytes_in_any_order_come_back(tmp_path: Path, s3: S3) -> None:
+    archives = (Folder(tmp_path / "a"), open_archive(bucket_settings(tmp_path / "b", s3.url)))
+
+    @hypothesis_settings(max_examples=20)
+    @given(st.lists(st.one_of(st.binary(max_size=300), st.just(bytes(LONG))), max_size=12))
+    def keep(deliveries: list[bytes]) -> None:
+        for archive in archives:
+            raws = [archive.append(data) for data in deliveries]
+            archive.flush()
+            assert [archive.read(raw) for raw in raws] == deliveries
+
+    keep()
+
+
+def test_damaged_and_foreign_references_give_nothing(opened: Open, tmp_path: Path) -> None:
+    archive = opened()
+    short, long = archive.put(b"one"), archive.put(bytes(LONG))
+    replace = msgspec.structs.replace
+    for wrong in (
+        replace(short, ref="pack:../../etc/passwd:0"),
+        replace(short, ref="pack:0123456789:0:h"),
+        replace(short, sha256="0" * 64),
+        replace(short, size=2),
+        replace(long, sha256="0" * 64),
+        Raw(sha256="../x", size=1, ref="x"),
+    ):
+        assert archive.read(wrong) is None, wrong
+        assert archive.explain_missing(wrong)
+    assert archive.read_file("../../etc/passwd") is None
+    (pack,) = (
+        path for path in tmp_path.rglob(f"{PACKS}/*") if path.read_bytes().startswith(b"one")
+    )
+    pack.write_bytes(b"oNe")
+    assert opened().read(short) is None
+
+
+def test_an_archive_without_a_disk_keeps_nothing(opened: Open, tmp_path: Path) -> None:
+    (tmp_path / "archive").write_bytes(b"a file is in the way")
+    archive = opened()
+    with pytest.raises(Unavailable, match="can't be written"):
+        archive.put(b"x")
     assert "can't be written" in (archive.problem() or "")
-    root.unlink()
-    archive.keep(b"x")
+    (tmp_path / "archive").unlink()
+    archive.put(b"x")
     assert archive.problem() is None
+
+
+def _run_apart(work: Callable[..., None], *args: object) -> None:
+    """Run something in a process of its own, which then ends at once."""
+    process = multiprocessing.get_context("fork").Process(target=work, args=args)
+    process.start()
+    process.join()
+
+
+def _fill_disk(root: str, pipe: "multiprocessing.connection.Connection") -> None:
+    """Report how an archive fails on a file that may not grow: a disk that fills in a write."""
+    import resource
+    import signal
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    archive = Folder(Path(root))
+    kept = [archive.put(bytes([number]) * 1000) for number in range(3)]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3500, resource.RLIM_INFINITY))
+    try:
+        archive.put(b"x" * 1000)
+    except Unavailable as error:
+        refused = str(error)
+    problem = archive.problem()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    kept.append(archive.put(b"y" * 1000))
+    pipe.send(([raw.ref for raw in kept], [archive.read(r) for r in kept], refused, problem))
+
+
+def test_a_disk_that_fills_in_the_middle_of_a_write_costs_that_delivery_alone(
+    tmp_path: Path,
+) -> None:
+    ours, theirs = multiprocessing.Pipe()
+    _run_apart(_fill_disk, str(tmp_path), theirs)
+    refs, read, refused, problem = ours.recv()
+    assert [data[:1] for data in read] == [b"\0", b"\1", b"\2", b"y"]
+    assert refs[-1].endswith(":0"), "another pack, since the end of the first is not known"
+    assert "File too large" in refused
+    assert problem
+
+
+def test_threads_that_wait_for_the_disk_share_one_flush(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls, gate = [], threading.Event()
+
+    def fsync(handle: int) -> None:
+        calls.append(handle)
+        gate.wait(5)
+
+    packs = Packs(tmp_path, 1_000_000)
+    packs.append(b"x")
+    packs.flush()
+    monkeypatch.setattr(os, "fsync", fsync)
+    waiting = []
+    for _ in range(20):
+        packs.append(b"x")
+        waiting.append(threading.Thread(target=packs.flush))
+        waiting[-1].start()
+    gate.set()
+    for thread in waiting:
+        thread.join()
+    assert 1 <= len(calls) <= 3
+
+
+def test_a_write_that_the_disk_lost_is_never_called_safe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = Folder(tmp_path)
+    archive.put(b"x")
+
+    def lose(_handle: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    lost = archive.append(b"lost")
+    monkeypatch.setattr(os, "fsync", lose)
+    with pytest.raises(Unavailable, match="Input/output error"):
+        archive.flush()
+    monkeypatch.undo()
+    later = archive.put(b"later")
+    assert later.ref.split(":")[1] != lost.ref.split(":")[1], "a pack of its own"
+
+
+async def test_deliveries_of_one_moment_share_a_flush_and_its_failure() -> None:
+    calls = []
+
+    def flush() -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise Unavailable("the disk is full")
+
+    commit = GroupCommit(flush)
+    first = [commit.request() for _ in range(50)]
+    await asyncio.gather(*first)
+    assert len(calls) == 1
+    second = [commit.request() for _ in range(3)]
+    for future in second:
+        with pytest.raises(Unavailable, match="full"):
+            await future
+    await commit.request()
+    assert len(calls) == 3
 
 
 def test_a_probe_decides_where_the_last_write_was_long_ago() -> None:
@@ -39,3 +228,92 @@ def test_a_probe_decides_where_the_last_write_was_long_ago() -> None:
     broken = False
     now += TRUST_S + 1
     assert state.problem() is None
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("gs://bucket/x", "unknown scheme 'gs'"),
+        ("s3:/bucket/x", "not complete"),
+        ("s3://", "not complete"),
+        ("file://host/x", "not complete"),
+        ("https://bucket.s3.amazonaws.com/x", "unknown scheme"),
+    ],
+)
+def test_an_unknown_kind_of_archive_is_refused(tmp_path: Path, url: str, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        load(None, {"SANTRAL_HOME": str(tmp_path), "SANTRAL_ARCHIVE__URL": url})
+
+
+def test_folders_stay_what_they_were(tmp_path: Path) -> None:
+    for url in ("", str(tmp_path / "x"), f"file://{tmp_path}/x", "var/x"):
+        settings = load(None, {"SANTRAL_HOME": str(tmp_path), "SANTRAL_ARCHIVE__URL": url})
+        assert settings.journal_path == settings.archive_path / "pending"
+    assert load(None, {"SANTRAL_HOME": str(tmp_path)}).archive_path == tmp_path / "archive"
+
+
+@pytest.fixture
+def uploading(tmp_path: Path, s3: S3) -> Iterator[Archive]:
+    """An archive that uploads in the background."""
+    archive = open_archive(bucket_settings(tmp_path / "one", s3.url), uploads=True)
+    yield archive
+    archive.close()
+
+
+async def test_another_host_reads_a_delivery_once_it_is_uploaded(
+    uploading: Archive, s3: S3, tmp_path: Path
+) -> None:
+    other = open_archive(bucket_settings(tmp_path / "two", s3.url))
+    raw, long = uploading.put(b"kisa"), uploading.put(bytes(LONG))
+    assert other.read(long) == bytes(LONG), "a long one is in the bucket at once"
+    await until("another host reads it", lambda: other.read(raw) == b"kisa")
+    assert uploading.read(raw) == b"kisa"
+    await until("its local copy is gone", lambda: not list((tmp_path / "one").rglob("packs/*")))
+    assert all(key.startswith("santral/") for key in s3.objects)
+
+
+async def test_a_restart_continues_uploads_and_says_who_has_the_bytes_until_then(
+    tmp_path: Path, s3: S3
+) -> None:
+    one, two = bucket_settings(tmp_path / "one", s3.url), bucket_settings(tmp_path / "two", s3.url)
+    ours, theirs = multiprocessing.Pipe()
+    _run_apart(lambda: theirs.send(Folder(one.archive_path).put(b"kisa")))
+    raw = ours.recv()
+    elsewhere = msgspec.structs.replace(raw, ref=f"{raw.ref}:ingest-7")
+    other = open_archive(two)
+    assert other.read(elsewhere) is None
+    assert "on the host ingest-7 until it uploads" in other.explain_missing(elsewhere)
+    again = open_archive(one, uploads=True)
+    await until("the pack is uploaded", lambda: other.read(elsewhere) == b"kisa")
+    again.close()
+
+
+async def test_while_the_bucket_is_away_short_deliveries_are_kept_and_long_ones_are_refused(
+    tmp_path: Path, s3: S3
+) -> None:
+    settings = bucket_settings(tmp_path, f"http://127.0.0.1:{free_port()}")
+    archive = open_archive(settings, uploads=True)
+    raw = archive.put(b"kisa")
+    assert archive.read(raw) == b"kisa"
+    for refused in (archive.put, archive.keep):
+        with pytest.raises(Unavailable, match="no answer"):
+            refused(bytes(LONG))
+    assert "no answer" in (archive.problem() or "")
+    archive.close()
+    back = open_archive(bucket_settings(tmp_path, s3.url), uploads=True)
+    await until("the pack is uploaded", lambda: any("packs/" in key for key in s3.objects))
+    assert back.problem() is None
+    back.close()
+
+
+def test_a_wrong_key_is_named_without_its_value(tmp_path: Path, s3: S3) -> None:
+    archive = open_archive(bucket_settings(tmp_path, s3.url, secret_key="geheim"))
+    with pytest.raises(Unavailable, match="the key is not right") as caught:
+        archive.keep(b"x")
+    assert "geheim" not in str(caught.value)
+
+
+def test_the_same_file_is_written_to_the_bucket_once(tmp_path: Path, s3: S3) -> None:
+    archive = open_archive(bucket_settings(tmp_path, s3.url))
+    assert archive.keep(bytes(LONG)) == archive.keep(bytes(LONG))
+    assert len(s3.puts) == 1

@@ -12,15 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from runtime import http
-from runtime.archive import Folder
+from runtime.archive import open_archive
 from runtime.guard import stranger
 from runtime.log import get
 from runtime.redis_errors import AWAY
@@ -62,6 +62,7 @@ class Pages:
     def __init__(self, api: Api) -> None:
         self._api = api
         self._lag = status.Lag(api.settings)
+        self._archive = open_archive(api.settings)
         self._templates = Environment(
             loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True,
             undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
@@ -236,28 +237,25 @@ class Pages:
         """GET /messages/{id}/files/{sha256}: an attachment, to be saved and never shown here."""
         identifier, digest = request.path_params["id"], request.path_params["sha256"]
 
-        def read() -> tuple[Attachment, Path] | None:
+        def read() -> tuple[Attachment, bytes] | None:
             with self._api.store.connect() as connection:
                 found = reading.message(connection, identifier)
             kept = found.message.attachments if found else ()
             named = next((a for a in kept if a.sha256 == digest and not a.refused), None)
-            path = Folder(self._api.settings.archive_path).path(digest) if named else None
-            return (named, path) if named and path and path.is_file() else None
+            data = self._archive.read_file(digest) if named else None
+            return (named, data) if named and data is not None else None
 
         held = await asyncio.to_thread(read)
         if held is None:
             return self.page(request, "not_found.html", 404)
-        attachment, path = held
+        attachment, data = held
         person = session.person(request, self._api.settings)
         log.info("file.opened", message=identifier, file=digest, person=person)
         # What strangers sent is data: no type that a browser would open, and no page's rights.
         headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "sandbox"}
-        return FileResponse(
-            path,
-            media_type="application/octet-stream",
-            headers=headers,
-            filename=mask_personal_numbers(attachment.name),
-        )
+        name = quote(mask_personal_numbers(attachment.name), safe="")
+        headers["Content-Disposition"] = f"attachment; filename*=utf-8''{name}"
+        return Response(data, headers=headers, media_type="application/octet-stream")
 
     async def entry(self, request: Request) -> Response:
         """GET: the form for a walk-in or a call. POST: hand it to the door, show its number."""

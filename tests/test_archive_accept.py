@@ -1,0 +1,85 @@
+"""A delivery is accepted only after both Kafka and the disk have it."""
+
+import asyncio
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingest.accept import Ingest
+from ingest.channel import Context, Delivery
+from ingest.registry import CHANNELS
+from runtime.archive import Folder
+from runtime.clock import SystemClock
+from runtime.outside import Outside
+from schemas.errors import Retry, Unavailable
+from tests.test_privacy_walk import Published
+from tests.waiting import until
+
+MAIL = b"From: ada@ornek.example\r\nMessage-ID: <1@x>\r\n\r\nFaturam yanlis\r\n"
+
+
+class _Slow(Folder):
+    """A folder on a disk that answers when a test says so."""
+
+    def __init__(self, root: Path, failure: str = "") -> None:
+        super().__init__(root)
+        self.gate, self.failure = threading.Event(), failure
+
+    def flush(self) -> None:
+        """Wait, then succeed or fail."""
+        self.gate.wait(5)
+        if self.failure:
+            raise Unavailable(self.failure)
+        super().flush()
+
+
+def _parts(archive: Folder) -> tuple[Ingest, Published, Delivery, list[str]]:
+    published, said = Published(), []
+
+    async def ack() -> None:
+        said.append("ack")
+
+    async def nack() -> None:
+        said.append("nack")
+
+    ingest = Ingest(
+        archive=archive,
+        publisher=published,  # type: ignore[arg-type]  # a list stands for Kafka
+        clock=SystemClock(),
+        context=Context(brand="default"),
+        web=Outside(),
+    )
+    delivery = Delivery(
+        account="destek", raw=MAIL, received_at=datetime.now(UTC), ack=ack, nack=nack
+    )
+    return ingest, published, delivery, said
+
+
+async def _accept(ingest: Ingest, delivery: Delivery) -> Any:
+    channel = CHANNELS["email"]
+    return await ingest.accept(channel, delivery, channel.account(), bury=True)
+
+
+async def test_kafka_alone_does_not_accept_a_delivery(tmp_path: Path) -> None:
+    archive = _Slow(tmp_path)
+    ingest, published, delivery, said = _parts(archive)
+    accepting = asyncio.create_task(_accept(ingest, delivery))
+    await until("Kafka has it", lambda: published.records)
+    assert said == []
+    assert not accepting.done()
+    archive.gate.set()
+    message = await accepting
+    assert said == ["ack"]
+    assert archive.read(message.raw) == MAIL
+
+
+async def test_a_disk_that_fails_makes_the_delivery_come_again(tmp_path: Path) -> None:
+    archive = _Slow(tmp_path, failure="the disk is full")
+    archive.gate.set()
+    ingest, _, delivery, said = _parts(archive)
+    with pytest.raises(Retry, match="full"):
+        await _accept(ingest, delivery)
+    assert said == ["nack"]
