@@ -181,6 +181,7 @@ class Import:
         finally:
             await publisher.stop()
             await web.close()
+            await asyncio.to_thread(ingest.archive.close)
         return self.count
 
     async def _flush(

@@ -4,6 +4,8 @@ Before: `santral dead redrive`. After: the road, as the first time; a second ref
 attempt of the same letter.
 """
 
+import asyncio
+
 import msgspec
 
 from ingest.channel import Delivery
@@ -42,7 +44,10 @@ async def redrive(settings: Settings, letter: DeadLetter, raw: bytes) -> str:
         try:
             async with ParserPool(settings.parsers) as parsers:
                 ingest = build(settings, clock, publisher, parsers)
-                message = await ingest.accept(channel, delivery, told, bury=False)
+                try:
+                    message = await ingest.accept(channel, delivery, told, bury=False)
+                finally:
+                    await asyncio.to_thread(ingest.archive.close)
         except Rejected as error:
             again = msgspec.structs.replace(
                 letter, code=error.code, text=error.text, at=clock.now(),

@@ -223,7 +223,7 @@ def _connections(settings: Any) -> list[Problem]:
 
     from runtime.store import engine
 
-    problems = check_redis(settings.redis)
+    problems = check_redis(settings.redis) + check_bucket(settings.archive)
     store = engine(settings.store_url)
     try:
         with store.connect():
@@ -233,6 +233,21 @@ def _connections(settings: Any) -> list[Problem]:
     finally:
         store.dispose()
     return problems
+
+
+def check_bucket(settings: Any) -> list[Problem]:
+    """Return why nothing can be written to the archive's bucket; say its address when it can."""
+    if not settings.url.startswith("s3://"):
+        return []
+
+    from runtime.bucket import BucketStore
+
+    try:
+        BucketStore(settings).probe()
+    except Unavailable as error:
+        return [Problem(str(error))]
+    click.echo(f"archive {settings.url}: can be written")
+    return []
 
 
 def check_redis(settings: Any) -> list[Problem]:

@@ -43,7 +43,9 @@ class PackUploads:
     def stop(self) -> None:
         """Upload what time permits, and end."""
         self._stopping.set()
-        if self._thread is not None:
+        if self._thread is None:
+            self._turn()
+        else:
             self._thread.join(_STOP_PATIENCE_S)
 
     def waiting(self) -> int:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from runtime.archive import Archive, Folder, open_archive
 from runtime.archive_files import PACKS, Packs
 from runtime.archive_state import TRUST_S, ArchiveState
+from runtime.commands_running import check_bucket
 from runtime.group_commit import GroupCommit
 from runtime.ports import free_port
 from runtime.settings import Archive as ArchiveSettings
@@ -288,6 +289,13 @@ async def test_a_restart_continues_uploads_and_says_who_has_the_bytes_until_then
     again.close()
 
 
+def test_a_command_uploads_what_it_kept_at_its_end(tmp_path: Path, s3: S3) -> None:
+    archive = open_archive(bucket_settings(tmp_path / "one", s3.url))
+    raw = archive.put(b"kisa")
+    archive.close()
+    assert open_archive(bucket_settings(tmp_path / "two", s3.url)).read(raw) == b"kisa"
+
+
 async def test_while_the_bucket_is_away_short_deliveries_are_kept_and_long_ones_are_refused(
     tmp_path: Path, s3: S3
 ) -> None:
@@ -317,3 +325,12 @@ def test_the_same_file_is_written_to_the_bucket_once(tmp_path: Path, s3: S3) -> 
     archive = open_archive(bucket_settings(tmp_path, s3.url))
     assert archive.keep(bytes(LONG)) == archive.keep(bytes(LONG))
     assert len(s3.puts) == 1
+
+
+def test_check_tries_the_bucket(tmp_path: Path, s3: S3, capsys: pytest.CaptureFixture[str]) -> None:
+    right = bucket_settings(tmp_path, s3.url).archive
+    assert check_bucket(right) == []
+    assert "can be written" in capsys.readouterr().out
+    wrong = msgspec.structs.replace(right, url="s3://nobody/x")
+    assert "no such bucket" in check_bucket(wrong)[0]
+    assert check_bucket(Settings().archive) == []

@@ -1,0 +1,54 @@
+"""The console's file page with an archive in a bucket: the file, or 503 while the bucket is away."""
+
+import asyncio
+from typing import Any
+
+import httpx2
+import msgspec
+
+from runtime.archive import open_archive
+from runtime.health import Health
+from schemas import envelope, topics
+from schemas.message import Attachment
+from tests.s3 import S3
+from tests.test_archive import bucket_settings
+from tests.test_desk import redis, server
+from tests.test_privacy_walk import TOKENS, api, everywhere, recorded
+from workers.api import Api
+from workers.console.app import app
+from workers.record_rows import Rows, take
+from workers.record_store import write
+
+__all__ = ["api", "recorded", "redis", "server"]
+
+
+async def test_a_file_comes_from_the_bucket_or_is_asked_for_later(
+    api: Api, s3: S3, tmp_path: Any
+) -> None:
+    settings = msgspec.structs.replace(
+        api.settings, archive=bucket_settings(tmp_path, s3.url).archive
+    )
+    digest = open_archive(settings).keep(b"%PDF-1.7")
+    sent = everywhere(
+        "9",
+        attachments=(
+            Attachment(name="fatura ç.pdf", type="application/pdf", size=8, sha256=digest),
+        ),
+    )
+    rows = Rows(search_key=TOKENS.signing.encode())
+    take(rows, topics.MESSAGES.name, 0, 99, envelope.encode(sent))
+    with api.store.begin() as connection:
+        write(connection, rows)
+    with_bucket = Api(settings=settings, desk=api.desk, store=api.store)
+    transport = httpx2.ASGITransport(app=app(with_bucket, Health("console"), asyncio.Event()))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://console") as browser:
+        await browser.get("/", params={"token": TOKENS.console})
+        path = f"/messages/{sent.id}/files/{digest}"
+        answer = await browser.get(path)
+        assert answer.content == b"%PDF-1.7"
+        assert "fatura%20%C3%A7.pdf" in answer.headers["content-disposition"]
+        s3.broken = [503] * 10
+        away = await browser.get(path, headers={"accept": "text/html"})
+        assert away.status_code == 503
+        assert int(away.headers["retry-after"]) >= 1
+        assert "No message is lost" in away.text
