@@ -24,12 +24,13 @@ from email.parser import BytesParser
 from email.policy import default
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import httpx2
 import msgspec
 import psutil
 from aiosmtpd.controller import Controller
+from confluent_kafka.admin import AdminClient
 
 from ingest.accept import Ingest
 from ingest.channel import Context
@@ -94,30 +95,64 @@ def valkey() -> Iterator[int]:
 @contextlib.contextmanager
 def broker() -> Iterator[Settings]:
     """A broker of its own with every topic, and settings that point to it."""
-    home = Path(tempfile.mkdtemp(prefix="broker-"))
-    made = kafka_local.Broker(home / "kafka", JARS, free_port(), free_port())
-    made.prepare()
-    process = subprocess.Popen(made.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    running = OneBroker()
     try:
-        made.wait(lambda: process.poll() is None)
-        settings = msgspec.structs.replace(
-            Settings(), home=str(home), kafka=Kafka(bootstrap=made.bootstrap)
-        )
-        _, problems = create_topics(settings.kafka, topics.all_topics(tuple(DEFAULT)))
-        assert not problems
-        yield settings
+        yield running.fresh()
     finally:
-        process.terminate()
-        process.wait(30)
-        shutil.rmtree(home, ignore_errors=True)
+        running.stop()
+
+
+class OneBroker:
+    """One broker, for several tests: each gets its topics empty, and a folder of its own."""
+
+    _processes: ClassVar[dict[str, subprocess.Popen[bytes]]] = {}
+
+    def __init__(self) -> None:
+        self._home = Path(tempfile.mkdtemp(prefix="broker-"))
+        self._node = kafka_local.Broker(self._home / "kafka", JARS, free_port(), free_port())
+        self._node.prepare()
+        self._process = subprocess.Popen(
+            self._node.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        self._node.wait(self.is_alive)
+        self._processes[self._node.bootstrap] = self._process
+        self._count = 0
+
+    def is_alive(self) -> bool:
+        """Say whether it runs: a test may have ended it."""
+        return self._process.poll() is None
+
+    def fresh(self) -> Settings:
+        """Return settings for one test, with every topic empty."""
+        self._count += 1
+        kafka = Kafka(bootstrap=self._node.bootstrap)
+        wanted = topics.all_topics(tuple(DEFAULT))
+        if self._count > 1:
+            admin = AdminClient(bus.rdkafka(kafka))
+            names = [name for name in admin.list_topics(timeout=30).topics if name[:2] != "__"]
+            for future in admin.delete_topics(names).values():
+                future.result(30)
+        _, problems = create_topics(kafka, wanted)
+        assert not problems
+        home = str(self._home / f"test{self._count}")
+        return msgspec.structs.replace(Settings(), home=home, kafka=kafka)
+
+    def stop(self) -> None:
+        """End it and remove its folder."""
+        self._processes.pop(self._node.bootstrap, None)
+        self._process.terminate()
+        self._process.wait(30)
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    @classmethod
+    def process(cls, bootstrap: str) -> psutil.Process:
+        """Return the process of the broker at an address."""
+        return psutil.Process(cls._processes[bootstrap].pid)
 
 
 def process_of(settings: Settings) -> psutil.Process:
-    """Return the process of the broker that `broker` started."""
-    (found,) = (
-        p for p in psutil.Process().children() if any(settings.home in w for w in p.cmdline())
-    )
-    return found
+    """Return the process of the broker that a test's settings point to."""
+    return OneBroker.process(settings.kafka.bootstrap)
 
 
 @contextlib.asynccontextmanager
@@ -455,6 +490,11 @@ class Postgres:
              "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"],
             check=True, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **self._as,
         )  # fmt: skip
+        return self.run()
+
+    def run(self) -> "Postgres":
+        """Start it on its data, the first time or again."""
+        programs = self.binaries[-1]
         self.process = subprocess.Popen(
             [programs / "postgres", "-D", self.base / "data", "-p", str(self.port), "-c",
              "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.base}", "-c",

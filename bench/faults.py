@@ -1,0 +1,180 @@
+"""`python -m bench.faults`: one row for each fault of a cluster, as docs/acceptance/neighbours.md has.
+
+Before: bench/harms.py does the harm. After: gaps at the door, in the queues, in the store and of
+claims, what customers and agents saw, exits, readiness, and the time until all flows again.
+`--tree` runs the stages of another checkout, for a row of before. `--only` names some faults.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from bench.harms import FAULTS, Fault
+from tests.cluster import Cluster, Plan
+from tests.gauges import Gauges, count_problems, longest_gap, wait_for_moves
+from tests.servers import ROOT
+from tests.traffic import Load, Traffic
+from tests.verdict import findings
+
+_WARM_S = 6.0
+_CALM_S = 6.0
+_FLOW_S = 120.0
+_SETTLE_S = 150
+# Statuses that say nothing of a fault.
+_USUAL = ("200", "202", "250", "404", "409")
+HEAD = (
+    "| fault | door | queue | recorder | claims | max a→q | flow after | senders and agents saw "
+    "| exits | not ready |\n|---|---|---|---|---|---|---|---|---|---|"
+)
+
+
+class Run:
+    """One cluster under traffic, and the rows of its faults."""
+
+    def __init__(self, cluster: Cluster, traffic: Traffic, gauges: Gauges) -> None:
+        self._cluster, self._traffic, self._gauges = cluster, traffic, gauges
+
+    async def fault(self, name: str, fault: Fault) -> dict[str, Any]:
+        """Do one harm, undo it, wait until all flows, and return the row."""
+        seen, gauges = self._traffic.seen, self._gauges
+        seen.statuses.clear()
+        gauges.unready.clear()
+        wrong, began = len(seen.wrong), time.monotonic()
+        undo = await asyncio.to_thread(fault.harm, self._cluster)
+        await asyncio.sleep(fault.seconds)
+        if undo is not None:
+            await asyncio.to_thread(undo)
+        back = time.monotonic()
+        moves = [
+            lambda: sorted(seen.accepted_at.values()),
+            lambda: gauges.queue_moves,
+            lambda: gauges.store_moves,
+            lambda: seen.claims,
+        ]
+        flow = await asyncio.to_thread(wait_for_moves, moves, back, _FLOW_S)
+        await asyncio.sleep(_CALM_S)
+        until = time.monotonic()
+        doors = sorted(seen.accepted_at.values())
+        late = [
+            gauges.queued.get(message, until) - accepted
+            for message, accepted in seen.accepted_at.items()
+            if began - 1 < accepted < until - 2
+        ]
+        exits = self._cluster.unwanted_exits(began)
+        row = {
+            "fault": name,
+            "text": fault.text,
+            "door": longest_gap(doors, began, until),
+            "queue": longest_gap(gauges.queue_moves, began, until),
+            "recorder": longest_gap(gauges.store_moves, began, until),
+            "claims": longest_gap(seen.claims, began, until),
+            "slowest": max(late, default=0.0),
+            "flow": flow,
+            "statuses": {k: v for k, v in seen.statuses.items() if k.split()[-1] not in _USUAL},
+            "wrong": len(seen.wrong) - wrong,
+            "exits": [f"{end.stage} {end.code}" for end in exits],
+            "unready": count_problems(gauges.unready),
+        }
+        if fault.brokers:
+            await asyncio.to_thread(self._cluster.brokers.wait_whole)
+        return row
+
+
+def markdown(row: dict[str, Any]) -> str:
+    """Return a row of the table."""
+    numbers = [row[key] for key in ("door", "queue", "recorder", "claims", "slowest", "flow")]
+    statuses = ", ".join(f"{n} × {what}" for what, n in sorted(row["statuses"].items()))
+    wrong = f" **{row['wrong']} × plain 5xx**" if row["wrong"] else ""
+    exits = ", ".join(row["exits"]) or "none"
+    unready = ", ".join(f"{name} {found['s']} s" for name, found in row["unready"].items())
+    cells = [row["text"], *(f"{n:.1f}" for n in numbers), (statuses or "nothing") + wrong]
+    return "| " + " | ".join([*cells, exits, unready or "–"]) + " |"
+
+
+async def measure(cluster: Cluster, names: list[str], load: Load) -> list[str]:
+    """Print a row for each fault; return what was broken at rest."""
+    traffic = Traffic(cluster.front, load)
+    gauges = Gauges(cluster).start()
+    run = Run(cluster, traffic, gauges)
+    traffic.start()
+    await asyncio.sleep(_WARM_S)
+    rows = []
+    for name in names:
+        row = await run.fault(name, FAULTS[name])
+        rows.append(row)
+        print(markdown(row), flush=True)
+        print(json.dumps(row, ensure_ascii=False), file=sys.stderr, flush=True)
+        if failures := traffic.failures():
+            raise failures[0]
+    await traffic.stop()
+    settled, deadline = {}, time.monotonic() + _SETTLE_S
+    while not settled and time.monotonic() < deadline:
+        settled = await asyncio.to_thread(cluster.ledger)
+    gauges.stop()
+    broken = await findings(cluster, traffic.seen)
+    if not settled:
+        broken.append(f"the ledger did not settle within {_SETTLE_S} s")
+    seen = traffic.seen
+    print(
+        f"\nat rest: {len(seen.accepted)} messages and {len(seen.mailed)} mails accepted, "
+        f"{len(seen.closed)} acts, {len(seen.answers)} answers; ledger {settled.get('unaccounted')}; "
+        + ("; ".join(broken) or "nothing lost, doubled or out of order"),
+        flush=True,
+    )
+    return broken
+
+
+def absent_kafka(tree: Path) -> dict[str, Any]:
+    """Start every stage without Kafka, and Kafka 20 s later; return who ended and when all ran."""
+    with tempfile.TemporaryDirectory(prefix="cluster-") as folder:
+        cluster = Cluster(Path(folder), Plan(tree=tree))
+        try:
+            cluster.start(kafka=False)
+            time.sleep(20)
+            exits = [f"{end.stage} {end.code}" for end in cluster.unwanted_exits()]
+            cluster.start_kafka()
+            began = time.monotonic()
+            cluster.wait_ready(180)
+            return {"exits": exits, "ready_s": round(time.monotonic() - began, 1)}
+        finally:
+            cluster.stop()
+
+
+def main() -> None:
+    """Measure the faults that the command line names, or all."""
+    parser = argparse.ArgumentParser(prog="python -m bench.faults", description=__doc__)
+    parser.add_argument(
+        "--only", nargs="+", choices=[*FAULTS, "absent"], default=[*FAULTS, "absent"]
+    )
+    parser.add_argument("--tree", type=Path, default=ROOT, help="a checkout whose stages run")
+    parser.add_argument("--rate", type=float, default=Load.messages, help="messages a second")
+    parser.add_argument("--logs", type=Path, help="a folder that keeps the stages' logs")
+    chosen = parser.parse_args()
+    names = [name for name in chosen.only if name != "absent"]
+    broken: list[str] = []
+    if names:
+        print(HEAD, flush=True)
+        with tempfile.TemporaryDirectory(prefix="cluster-") as folder:
+            cluster = Cluster(Path(folder), Plan(tree=chosen.tree.absolute()))
+            try:
+                cluster.start()
+                broken = asyncio.run(measure(cluster, names, Load(messages=chosen.rate)))
+            finally:
+                codes = cluster.stop()
+                print(f"exit codes at the end: {codes}", flush=True)
+                if chosen.logs:
+                    for log in (Path(folder) / "log").iterdir():
+                        chosen.logs.mkdir(parents=True, exist_ok=True)
+                        (chosen.logs / log.name).write_bytes(log.read_bytes())
+    if "absent" in chosen.only:
+        print(f"Kafka absent at start, 20 s: {absent_kafka(chosen.tree.absolute())}", flush=True)
+    raise SystemExit(1 if broken else 0)
+
+
+if __name__ == "__main__":
+    main()

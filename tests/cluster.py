@@ -1,0 +1,254 @@
+"""The cluster profile on loopback: three brokers, Redis, a store, mail servers, and every stage.
+
+Before: tests/brokers.py, tests/supervised.py. After: tests/test_neighbours.py and bench/faults.py
+harm one neighbour after the other. Every part has a way to end, to freeze and to come back.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from runtime.ports import free_port
+from runtime.settings import Kafka
+from runtime.topics import create_topics
+from schemas import topics
+from schemas.departments import DEFAULT
+from tests.brokers import Brokers
+from tests.mail_sink import MailSink
+from tests.redis_servers import Valkey
+from tests.servers import ROOT, Postgres, wait
+from tests.supervised import Exit, Stage
+
+COMMANDS = {
+    "console": ["console"],
+    "router": ["router"],
+    "router2": ["router"],
+    "recorder": ["workers", "--only", "recorder"],
+    "desk": ["workers", "--only", "desk"],
+    "replies": ["workers", "--only", "replies"],
+    "watch": ["watch"],
+    "ingest": ["ingest"],
+}
+_REDIS = (
+    *("--appendonly", "yes", "--appendfsync", "everysec"),
+    *("--maxmemory", "512mb", "--maxmemory-policy", "noeviction"),
+)
+ACCOUNTS = ("good", "bad")
+"""Two mail accounts, each with a mail server of its own; a fault takes away that of `bad`."""
+
+
+class Store(Postgres):
+    """A PostgreSQL that can be killed, frozen, and started again on its data."""
+
+    def _family(self) -> list[psutil.Process]:
+        assert self.process is not None
+        postmaster = psutil.Process(self.process.pid)
+        return [postmaster, *postmaster.children(recursive=True)]
+
+    def _signal(self, number: int) -> None:
+        for process in self._family():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it at once with all its processes."""
+        self._signal(signal.SIGKILL)
+        assert self.process is not None
+        self.process.wait()
+        (self.base / "data" / "postmaster.pid").unlink(missing_ok=True)
+
+    def freeze(self) -> None:
+        """Stop its clock: connections stay open and nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it run on."""
+        self._signal(signal.SIGCONT)
+
+
+@dataclass(frozen=True)
+class Front:
+    """What customers and agents reach: the door, its tokens, and the mail door with its accounts."""
+
+    door: str
+    tokens: dict[str, str]
+    mail_door: int
+    accounts: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How a cluster differs from the usual one: stages of another `tree`, SQLite, no replica."""
+
+    tree: Path = ROOT
+    postgres: bool = True
+    replica: bool = True
+    stages: tuple[str, ...] = tuple(COMMANDS)
+    config: str = ""
+
+
+class Cluster:
+    """All parts of one cluster in one folder."""
+
+    def __init__(self, home: Path, plan: Plan | None = None) -> None:
+        self.home, self.plan = home, plan or Plan()
+        self.brokers = Brokers(home)
+        self.valkey, self.replica = Valkey(*_REDIS), Valkey(*_REDIS)
+        self.postgres = Store() if self.plan.postgres else None
+        self.mail = {account: MailSink() for account in ACCOUNTS}
+        self.tokens = {n: f"{n}_{secrets.token_hex(16)}" for n in ("door", "desk", "console")}
+        self._ports = {name: free_port() for name in ("door", "console", "mail")}
+        self.door = f"http://127.0.0.1:{self._ports['door']}"
+        self.front = Front(self.door, self.tokens, self._ports["mail"], ACCOUNTS)
+        self.archive = home / "var" / "archive"
+        self.stages = {name: self._stage(name) for name in self.plan.stages}
+
+    @property
+    def store_url(self) -> str:
+        """The SQLAlchemy url of the store."""
+        if self.postgres is not None:
+            return self.postgres.url
+        return f"sqlite:///{self.home / 'var' / 'santral.db'}"
+
+    @property
+    def kafka(self) -> Kafka:
+        """The settings that reach the brokers."""
+        return Kafka(bootstrap=self.brokers.bootstrap, replication=3)
+
+    def _environ(self) -> dict[str, str]:
+        plain = {k: v for k, v in os.environ.items() if not k.startswith("SANTRAL_")}
+        return {
+            **plain,
+            "PYTHONPATH": str(self.plan.tree),
+            "SANTRAL_CONFIG": str(self._write_config()),
+            "SANTRAL_HOME": str(self.home / "var"),
+            "SANTRAL_KAFKA__BOOTSTRAP": self.brokers.bootstrap,
+            "SANTRAL_KAFKA__REPLICATION": "3",
+            "SANTRAL_REDIS__URL": f"redis://127.0.0.1:{self.valkey.port}/0",
+            "SANTRAL_STORE__URL": self.store_url,
+            "SANTRAL_DOOR__PORT": str(self._ports["door"]),
+            "SANTRAL_DOOR__DESK_URL": f"http://127.0.0.1:{self._ports['console']}",
+            "SANTRAL_CONSOLE__PORT": str(self._ports["console"]),
+            "SANTRAL_CONSOLE__DOOR_URL": self.door,
+            "SANTRAL_TOKENS__SIGNING": "s" * 32,
+            **{f"SANTRAL_TOKENS__{n.upper()}": token for n, token in self.tokens.items()},
+        }
+
+    def _write_config(self) -> Path:
+        path = self.home / "santral.toml"
+        if path.exists():
+            return path
+        tables = [
+            f'[mail_door]\nprotocol = "lmtp"\nport = {self.front.mail_door}\n',
+            '[desk]\nlease = "20s"\n[parsers]\nprocesses = 1\n[channels.api.default]\n',
+        ]
+        for account, server in self.mail.items():
+            address = f"{account}@destek.example"
+            tables.append(
+                f'[channels.email.{account}]\naddresses = ["{address}"]\n'
+                'domain = "destek.example"\n'
+                f'[actions.reply_email.{account}]\nhost = "127.0.0.1"\nport = {server.port}\n'
+                f'tls = "none"\nsender = "{address}"\ntimeout_s = 10\n'
+            )
+        self.home.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(tables) + self.plan.config)
+        return path
+
+    def _stage(self, name: str) -> Stage:
+        port = free_port()
+        return Stage(
+            name=name,
+            command=[sys.executable, "-m", "runtime.cli", *COMMANDS[name]],
+            environ={**self._environ(), "SANTRAL_OPS__PORT": str(port)},
+            tree=self.plan.tree,
+            log=self.home / "log" / f"{name}.log",
+            ops=f"http://127.0.0.1:{port}",
+        )
+
+    def start(self, *, kafka: bool = True) -> "Cluster":
+        """Start the neighbours, then the stages; return once every stage is ready."""
+        self.brokers.prepare()
+        for server in self.mail.values():
+            server.start()
+        self.valkey.start()
+        if self.plan.replica:
+            self.replica.start().follow(self.valkey)
+        if self.postgres is not None:
+            self.postgres.start()
+        if kafka:
+            self.start_kafka()
+        for stage in self.stages.values():
+            stage.start()
+        if kafka:
+            self.wait_ready()
+        return self
+
+    def start_kafka(self) -> None:
+        """Start the brokers and make the topics."""
+        self.brokers.start()
+        _, problems = create_topics(self.kafka, topics.all_topics(tuple(DEFAULT)))
+        assert not problems, problems
+
+    def wait_ready(self, seconds: float = 90) -> None:
+        """Return once every stage is ready."""
+        for stage in self.stages.values():
+            wait(f"{stage.name} is ready", lambda stage=stage: not stage.problems(), seconds)
+
+    def unwanted_exits(self, since: float = 0.0) -> list[Exit]:
+        """Return the ends of stages since a moment that the test did not ask for."""
+        return [end for stage in self.stages.values() for end in stage.unwanted_exits(since)]
+
+    def cli(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run a santral command against it."""
+        return subprocess.run(
+            [sys.executable, "-m", "runtime.cli", *words],
+            capture_output=True,
+            cwd=self.plan.tree,
+            env=self._environ(),
+            stdin=subprocess.DEVNULL,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    def ledger(self) -> dict[str, Any]:
+        """Return the ledger's totals, empty while it is not settled."""
+        result = self.cli("ledger", "--json", "--wait", "20")
+        totals: dict[str, Any] = json.loads((result.stdout.splitlines() or ["{}"])[-1])
+        return totals if result.returncode == 0 and not totals.get("pending", 1) else {}
+
+    def stop(self) -> dict[str, int]:
+        """Stop the stages, then their neighbours; return the stages' exit codes."""
+        codes = {name: stage.stop() for name, stage in reversed(self.stages.items())}
+        self.brokers.stop()
+        for valkey in (self.valkey, self.replica):
+            valkey.stop()
+        if self.postgres is not None:
+            self.postgres.stop()
+        for server in self.mail.values():
+            server.stop()
+        return codes
+
+
+@contextlib.contextmanager
+def cluster(plan: Plan | None = None) -> Iterator[Cluster]:
+    """Run a cluster in a folder of its own, and remove it."""
+    home = Path(tempfile.mkdtemp(prefix="cluster-"))
+    running = Cluster(home, plan)
+    try:
+        yield running.start()
+    finally:
+        running.stop()
+        shutil.rmtree(home, ignore_errors=True)

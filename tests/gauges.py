@@ -1,0 +1,140 @@
+"""Gauges of a running cluster: when the road moved, and which stage called itself unready.
+
+Before: tests/cluster.py and tests/traffic.py run. After: bench/faults.py and tests/test_neighbours.py judge the pauses.
+"""
+
+import itertools
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from runtime import kafka_local
+from runtime.bus import queues
+from runtime.store import engine
+from schemas.departments import DEFAULT
+from tests.cluster import Cluster
+
+_STORE_LOOK_S = 0.5
+_READY_LOOK_S = 1.0
+
+
+class _Message(msgspec.Struct):
+    id: str
+
+
+class _Work(msgspec.Struct):
+    """The field of a work item that names its message."""
+
+    message: _Message
+
+
+class Gauges:
+    """Notes, in threads of its own, each movement of the queues and of the store."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._ending = threading.Event()
+        self.queued: dict[str, float] = {}
+        self.queue_moves: list[float] = []
+        self.store_moves: list[float] = []
+        self.unready: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._threads = [
+            threading.Thread(target=run, daemon=True)
+            for run in (self._follow_queues, self._follow_store, self._follow_readiness)
+        ]
+
+    def start(self) -> "Gauges":
+        """Begin to look."""
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop looking."""
+        self._ending.set()
+        for thread in self._threads:
+            thread.join(10)
+
+    def _follow_queues(self) -> None:
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self._cluster.brokers.bootstrap,
+                "group.id": "gauges",
+                "isolation.level": "read_committed",
+                "enable.auto.commit": False,
+                "log_level": 0,
+                "logger": kafka_local._silent(),
+            }
+        )
+        consumer.assign([TopicPartition(name, 0, 0) for name in queues(DEFAULT)])
+        while not self._ending.is_set():
+            try:
+                records = consumer.consume(500, 0.1)
+            except KafkaException:
+                continue
+            now = time.monotonic()
+            for record in records:
+                if record.error() is None:
+                    work = msgspec.json.decode(record.value(), type=_Work)
+                    self.queue_moves.append(now)
+                    self.queued.setdefault(work.message.id, now)
+        consumer.close()
+
+    def _follow_store(self) -> None:
+        store, before = engine(self._cluster.store_url, read_only=True), 0
+        while not self._ending.wait(_STORE_LOOK_S):
+            try:
+                with store.connect() as connection:
+                    count = int(
+                        connection.execute(text("SELECT count(*) FROM messages")).scalar() or 0
+                    )
+            except SQLAlchemyError:
+                continue
+            if count > before:
+                before = count
+                self.store_moves.append(time.monotonic())
+        store.dispose()
+
+    def _follow_readiness(self) -> None:
+        while not self._ending.wait(_READY_LOOK_S):
+            for name, stage in self._cluster.stages.items():
+                for problem in stage.problems():
+                    self.unready[name][problem] += 1
+
+
+def longest_gap(moves: list[float], since: float, until: float) -> float:
+    """Return the longest pause between movements in a span, in seconds."""
+    inside = [since, *(moment for moment in moves if since < moment < until), until]
+    return max(after - before for before, after in itertools.pairwise(inside))
+
+
+def first_after(moves: list[float], moment: float) -> float | None:
+    """Return the seconds from a moment until the first movement after it."""
+    return next((move - moment for move in moves if move >= moment), None)
+
+
+def wait_for_moves(gauges: list[Callable[[], list[float]]], since: float, seconds: float) -> float:
+    """Return the seconds until each gauge moved after a moment, or `seconds` where one did not."""
+    pause, deadline = threading.Event(), time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        delays = [first_after(list(moves()), since) for moves in gauges]
+        if None not in delays:
+            return max(delay for delay in delays if delay is not None)
+        pause.wait(0.2)
+    return seconds
+
+
+def count_problems(unready: dict[str, Counter[str]]) -> dict[str, Any]:
+    """Return how many seconds each stage was unready, and by which checks."""
+    return {
+        name: {"s": max(problems.values()), "checks": sorted(problems)}
+        for name, problems in unready.items()
+        if problems
+    }

@@ -1,0 +1,174 @@
+"""A cluster whose neighbours fail one after the other: two of three brokers, Redis, a mail server.
+
+One run does the harm under traffic; each test then asks one thing of it.
+"""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from bench import harms
+from tests.cluster import Cluster, Plan
+from tests.gauges import Gauges, wait_for_moves
+from tests.servers import wait
+from tests.supervised import Exit
+from tests.traffic import Load, Traffic
+from tests.verdict import findings
+from tests.waiting import until
+
+pytestmark = [pytest.mark.alone, pytest.mark.certify]
+
+# Flow is back within this time of its neighbour.
+MAX_FLOW_S = 10.0
+OUTAGE_S = 8.0
+FAILOVER_S = 4.0
+PLAN = Plan(postgres=False, stages=("console", "router", "recorder", "desk", "replies", "ingest"))
+LOAD = Load(messages=20, mails=3, senders=10, agents=4)
+
+
+@dataclass
+class Report:
+    """What one run of harms showed."""
+
+    flow: dict[str, float] = field(default_factory=dict)
+    exits: list[Exit] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    stuck: dict[str, str] = field(default_factory=dict)
+    answered_meanwhile: int = 0
+    unready: dict[str, dict[str, str]] = field(default_factory=dict)
+    unaccounted: int = -1
+    phases: dict[str, float] = field(default_factory=dict)
+
+
+class Harmed:
+    """A cluster under traffic, harmed on purpose."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.traffic = Traffic(cluster.front, LOAD)
+        self.gauges = Gauges(cluster)
+        self.report = Report()
+        self._since = time.monotonic()
+
+    def _note(self, phase: str) -> None:
+        """Note how long a phase of the run took, in seconds."""
+        now = time.monotonic()
+        self.report.phases[phase], self._since = round(now - self._since, 1), now
+
+    def _moves(self) -> list[Callable[[], list[float]]]:
+        seen = self.traffic.seen
+        return [
+            lambda: sorted(seen.accepted_at.values()),
+            lambda: self.gauges.queue_moves,
+            lambda: self.gauges.store_moves,
+            lambda: seen.claims,
+        ]
+
+    async def _flow(self, neighbour: str) -> None:
+        """Note how long the road stands after a neighbour is back."""
+        back = time.monotonic()
+        self.report.flow[neighbour] = await asyncio.to_thread(
+            wait_for_moves, self._moves(), back, 60
+        )
+
+    async def run(self) -> Report:
+        """Do the harm, let all settle, and return what it showed."""
+        good, seen = self.cluster.mail["good"], self.traffic.seen
+        self.gauges.start()
+        self.traffic.start()
+        await until("an answer leaves by each server", self._answered, 30)
+        self._note("first answers")
+        mail_back = harms.lose_mail_server(self.cluster)
+        before = sum(good.answers.values())
+        brokers_back = await asyncio.to_thread(harms.kill_two, self.cluster)
+        await asyncio.sleep(OUTAGE_S)
+        assert brokers_back is not None
+        brokers_back()
+        await asyncio.to_thread(wait, "the brokers serve", self.cluster.brokers.is_serving, 60)
+        self._note("brokers lost and back")
+        await self._flow("brokers")
+        self._note("flow after brokers")
+        redis_back = await asyncio.to_thread(harms.fail_over_redis, self.cluster)
+        await asyncio.sleep(FAILOVER_S)
+        assert redis_back is not None
+        redis_back()
+        await self._flow("redis")
+        self._note("redis")
+        self.report.answered_meanwhile = sum(good.answers.values()) - before
+        self.report.stuck = self.cluster.stages["replies"].problems()
+        assert mail_back is not None
+        mail_back()
+        await self.traffic.stop()
+        totals = await asyncio.to_thread(wait, "the ledger settles", self.cluster.ledger, 60)
+        self.report.unaccounted = totals["unaccounted"]
+        self._note("ledger")
+        self.report.broken = await self._settled_findings()
+        self._note("verdict")
+        self.gauges.stop()
+        self.report.wrong = seen.wrong
+        self.report.exits = self.cluster.unwanted_exits()
+        stages = self.cluster.stages.values()
+        self.report.unready = {s.name: problems for s in stages if (problems := s.problems())}
+        return self.report
+
+    def _answered(self) -> bool:
+        return all(server.answers for server in self.cluster.mail.values())
+
+    async def _settled_findings(self) -> list[str]:
+        """Return what is broken once the parked answers left, or after a while without them."""
+        deadline = time.monotonic() + 40
+        while (broken := await findings(self.cluster, self.traffic.seen)) and (
+            time.monotonic() < deadline
+        ):
+            await asyncio.sleep(1)
+        return broken
+
+
+@pytest.fixture(scope="module", name="report")
+async def harmed() -> AsyncIterator[Report]:
+    """One run of harms on a cluster of its own."""
+    with tempfile.TemporaryDirectory(prefix="cluster-") as folder:
+        cluster = Cluster(Path(folder), PLAN)
+        try:
+            began = time.monotonic()
+            await asyncio.to_thread(cluster.start)
+            started = time.monotonic() - began
+            report = await Harmed(cluster).run()
+            print(f"\nstart {started:.0f} s, {report.phases}, {report}")  # noqa: T201 - the run's figures
+            yield report
+        finally:
+            await asyncio.to_thread(cluster.stop)
+
+
+async def test_all_flows_soon_after_two_of_three_brokers_are_back(report: Report) -> None:
+    assert report.flow["brokers"] < MAX_FLOW_S
+
+
+async def test_all_flows_soon_after_a_redis_failover(report: Report) -> None:
+    assert report.flow["redis"] < MAX_FLOW_S
+
+
+async def test_no_stage_ends_because_a_neighbour_is_away(report: Report) -> None:
+    assert report.exits == []
+
+
+async def test_customers_and_agents_see_a_sentence_and_when_to_try_again(report: Report) -> None:
+    assert report.wrong == []
+
+
+async def test_nothing_is_lost_doubled_or_done_twice(report: Report) -> None:
+    assert (report.broken, report.unaccounted) == ([], 0)
+
+
+async def test_one_mail_server_away_delays_no_other_account(report: Report) -> None:
+    assert report.answered_meanwhile > 0
+
+
+async def test_every_stage_is_ready_again(report: Report) -> None:
+    assert report.unready == {}
