@@ -1,0 +1,376 @@
+"""A desk with agents on real servers: Kafka, two Valkeys behind a proxy, the feed, and the router's
+own function for what people do. Its agents write down every act and answer (histories.py).
+"""
+
+import asyncio
+import contextlib
+import random
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from aiokafka import AIOKafkaConsumer
+
+from router.decide import Decided, one
+from router.deciding import decide_record
+from runtime import bus
+from runtime.claims import connect
+from runtime.clock import SystemClock
+from runtime.faults import is_outage
+from runtime.health import Health
+from runtime.ports import free_port
+from runtime.settings import Redis, Settings
+from schemas import envelope, topics
+from schemas.api import ClaimIn, LeaseIn, MoveIn
+from schemas.base import Record
+from schemas.conversation import ConversationState
+from schemas.decision import WorkItem
+from schemas.errors import Retry
+from schemas.outcome import Outcome, closed_messages
+from tests.histories import Act, Answer, Place
+from tests.redis_servers import Valkey
+from tests.samples import NOW, message, policy
+from tests.waiting import until
+from workers.desk import Desk
+from workers.desk_feed import Feed
+from workers.desk_redis import Lines
+from workers.desk_values import Claimed, ItemUnknown, LeaseLost
+
+DEPARTMENTS = ("billing", "legal", "sales", "triage")
+_LEASE = timedelta(seconds=1.5)
+VERBS = ("complete",) * 5 + ("reroute",) * 3 + ("escalate", "release", "abandon", "die", "die")
+
+
+class Died(Exception):
+    """The agent's process ended in the middle of an act."""
+
+
+class Proxy:
+    """One address for the Valkey that is the primary now."""
+
+    def __init__(self, target: Valkey) -> None:
+        self.target = target
+        self.port = free_port()
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    async def start(self) -> asyncio.Server:
+        """Listen."""
+        return await asyncio.start_server(self._relay, "127.0.0.1", self.port)
+
+    def switch(self, target: Valkey) -> None:
+        """Send every client to another server."""
+        self.target = target
+        for writer in list(self._writers):
+            writer.transport.abort()
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            other, upstream = await asyncio.open_connection("127.0.0.1", self.target.port)
+        except OSError:
+            writer.transport.abort()
+            return
+        self._writers |= {writer, upstream}
+        await asyncio.gather(_pump(reader, upstream), _pump(other, writer))
+        self._writers -= {writer, upstream}
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.transport.abort()
+
+
+class FaultyPublisher(bus.Publisher):
+    """A publisher whose outcomes fail now and then, before or after Kafka has them."""
+
+    def __init__(self, settings: Settings, rng: random.Random) -> None:
+        super().__init__(settings.kafka, "agents")
+        self._rng = rng
+        self.fault_rate = 0.0
+        self.dying: set[str] = set()
+
+    async def publish(self, topic: str, key: str, record: Record, **more: Any) -> tuple[int, int]:
+        """Publish, unless this is the moment at which Kafka or the agent fails."""
+        if isinstance(record, Outcome) and record.kind != "claimed":
+            fault = Died() if record.agent in self.dying else Retry(1, "Kafka is away")
+            rate = 1.0 if record.agent in self.dying else self.fault_rate
+            if self._rng.random() < rate:
+                if self._rng.random() < 0.5:
+                    await super().publish(topic, key, record, **more)
+                raise fault
+        return await super().publish(topic, key, record, **more)
+
+
+class RecordingLines(Lines):
+    """Lines that remember which messages, at which hops, each lease was shown."""
+
+    def __init__(self, redis: Any) -> None:
+        super().__init__(redis)
+        self.shown: dict[str, tuple[Place, ...]] = {}
+
+    async def claim(
+        self, department: str, agent: str, lease_ms: int, count: int
+    ) -> tuple[list[Claimed], int]:
+        """Claim, and remember."""
+        claimed, late = await super().claim(department, agent, lease_ms, count)
+        for c in claimed:
+            self.shown[c.lease] = tuple((m.message, m.hops) for m in c.messages)
+        return claimed, late
+
+
+@dataclass
+class World:
+    """One run: its servers, its agents' acts, and what was queued."""
+
+    settings: Settings
+    servers: list[Valkey]
+    proxy: Proxy
+    desk: Desk
+    lines: RecordingLines
+    publisher: FaultyPublisher
+    rng: random.Random
+    acts: list[Act] = field(default_factory=list)
+    queued: list[Place] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    states: dict[str, ConversationState] = field(default_factory=dict)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def primary(self) -> Valkey:
+        """The server that clients reach."""
+        return self.proxy.target
+
+    @property
+    def replica(self) -> Valkey:
+        """The other server."""
+        return next(s for s in self.servers if s is not self.proxy.target)
+
+    async def pause(self, seconds: float) -> None:
+        """Let the others go on for a time."""
+        await asyncio.wait({asyncio.ensure_future(self.ended.wait())}, timeout=seconds)
+
+    # Messages and the router
+
+    async def send(self, conversation: int, number: int) -> None:
+        """Put one message of a customer in its queue."""
+        sent = message(
+            "Faturam yanlış", native=f"{conversation}-{number}", root=str(conversation),
+            received_at=SystemClock().now(),
+        )  # fmt: skip
+        state = self.states.get(sent.conversation)
+        decided = one(sent, state, policy(), NOW)
+        await self._enqueue(decided)
+
+    async def _enqueue(self, decided: Decided) -> None:
+        if decided.state is not None:
+            self.states[decided.state.conversation] = decided.state
+        if decided.item is None:
+            return
+        item: WorkItem = decided.item
+        topic = topics.queue_topic(item.decision.department)
+        self.queued.append((item.message.id, item.decision.hops))
+        await bus.Publisher.publish(
+            self.publisher, topic, item.message.conversation, item,
+            identifier=item.message.id, source="test", time=NOW,
+        )  # fmt: skip
+
+    async def send_for_ever(self) -> None:
+        """Let customers write until the end of the run."""
+        conversation = 0
+        while not self.ended.is_set():
+            conversation += 1
+            for number in range(self.rng.choice((1, 1, 2, 3))):
+                await self.send(conversation, number)
+            await self.pause(0.06)
+
+    async def route(self, consumer: AIOKafkaConsumer) -> None:
+        """Apply outcomes as the router does, in the order of Kafka."""
+        while True:
+            for records in (await consumer.getmany(timeout_ms=50)).values():
+                for record in records:
+                    outcome = envelope.decode(Outcome, record.value)
+                    self.outcomes.append(outcome)
+                    state = self.states.get(outcome.conversation)
+                    made = decide_record(outcome, lambda s=state: s, policy(), NOW).made
+                    if isinstance(made, Decided):
+                        await self._enqueue(made)
+                    elif made is not None:
+                        self.states[outcome.conversation] = made
+
+    # Agents
+
+    async def act(
+        self, agent: str, verb: str, item: Any, call: Callable[[], Awaitable[Any]]
+    ) -> tuple[Answer, Any]:
+        """Run one call of an agent, and write it down."""
+        begin, result = asyncio.get_running_loop().time(), None
+        answer: Answer = "ok"
+        try:
+            result = await call()
+        except (LeaseLost, ItemUnknown):
+            answer = "refused"
+        except Died:
+            answer = "unsure"
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            answer = "unsure"
+        if item is not None:
+            self._note(agent, verb, item, begin, answer)
+        return answer, result
+
+    def _note(self, agent: str, verb: str, item: Any, begin: float, answer: Answer) -> None:
+        places, end = self.lines.shown[item.lease], asyncio.get_running_loop().time()
+        self.acts.append(
+            Act(agent, verb, item.lease, item.conversation, places, begin, end, answer)
+        )
+
+    async def claim(self, agent: str, department: str, count: int = 2) -> list[Any]:
+        """Return what an agent got."""
+        asked = ClaimIn(agent=agent, count=count)
+        begin = asyncio.get_running_loop().time()
+        answer, result = await self.act(
+            agent, "claim", None, lambda: self.desk.claim(department, asked)
+        )
+        items = list(result.items) if answer == "ok" else []
+        for item in items:
+            self._note(agent, "claim", item, begin, "ok")
+        return items
+
+    async def work(self, agent: str) -> None:
+        """Claim and finish items, as people do, until the end of the run."""
+        while not self.ended.is_set():
+            items = await self.claim(agent, self.rng.choice(DEPARTMENTS))
+            for item in items:
+                await self._finish(agent, item, self.rng.choice(VERBS))
+            if not items:
+                await self.pause(0.05)
+
+    async def _finish(self, agent: str, item: Any, verb: str) -> None:
+        lease = LeaseIn(lease=item.lease)
+        if self.rng.random() < 0.5:
+            await self.act(agent, "heartbeat", item, lambda: self.desk.heartbeat(item.id, lease))
+        if verb == "abandon":
+            return
+        call = self._call(item, self.rng.choice(("complete", "reroute")) if verb == "die" else verb)
+        if verb == "die":
+            self.publisher.dying.add(agent)
+            await self.act(agent, verb, item, call)
+            self.publisher.dying.discard(agent)
+            return
+        for _ in range(3):
+            answer, _ = await self.act(agent, verb, item, call)
+            if answer != "unsure":
+                return
+            await self.pause(0.2)
+
+    def _call(self, item: Any, verb: str) -> Callable[[], Awaitable[Any]]:
+        lease = LeaseIn(lease=item.lease)
+        others = [d for d in DEPARTMENTS if d != item.department]
+        target = self.rng.choice(others) if verb == "reroute" else None
+        move = MoveIn(lease=item.lease, department=target, reason="-")
+        desk, name = self.desk, item.id
+        return {
+            "complete": lambda: desk.complete(name, lease),
+            "release": lambda: desk.release(name, lease),
+            "reroute": lambda: desk.reroute(name, move),
+            "escalate": lambda: desk.escalate(name, move),
+        }[verb]
+
+    # The end of a run
+
+    async def drain(self) -> None:
+        """Finish all that is left, as the last agent, once nobody else works."""
+        self.publisher.fault_rate = 0.0
+        self.publisher.dying.clear()
+
+        async def step() -> bool:
+            left = 0
+            for department in DEPARTMENTS:
+                for item in await self.claim("last", department, 20):
+                    await self._finish("last", item, "complete")
+                try:
+                    for mark in await self.lines.marks(department, 10**15):
+                        await self.lines.unmark(department, mark)  # every process has ended
+                    left += sum(await self.lines.counts(department))
+                except Exception as error:
+                    if not is_outage(error):
+                        raise
+                    left += 1
+            return left == 0 and await self._is_routed()
+
+        await until("every line is empty", step, 40)
+
+    async def _is_routed(self) -> bool:
+        """Say whether each queued message was closed as far as the router has read."""
+        closed = {
+            (message, hops)
+            for outcome in self.outcomes
+            for message, hops in closed_messages(outcome)
+        }
+        return all(place in closed for place in self.queued)
+
+    # Harms
+
+    async def restart(self, *, empty: bool) -> None:
+        """Kill the primary, and start it with its log, or with nothing."""
+        server = self.primary
+        await asyncio.to_thread(server.kill)
+        if empty:
+            shutil.rmtree(server.folder)
+            server.folder.mkdir()
+        await self.pause(0.3)
+        await asyncio.to_thread(server.start)
+        self.proxy.switch(server)
+
+    async def fail_over(self, lag_s: float) -> None:
+        """Kill the primary; its replica, which is older by `lag_s`, takes its place."""
+        old, new = self.primary, self.replica
+        await asyncio.to_thread(new.run, "REPLICAOF", "NO", "ONE")
+        await self.pause(lag_s)
+        await asyncio.to_thread(old.kill)
+        self.proxy.switch(new)
+        await asyncio.to_thread(old.start)
+        await asyncio.to_thread(old.follow, new)
+
+
+@contextlib.asynccontextmanager
+async def desk_world(kafka: Settings, servers: list[Valkey], seed: int) -> AsyncIterator[World]:
+    """Run feed, router and customers on a broker and two Valkeys."""
+    rng = random.Random(seed)
+    proxy = Proxy(servers[0])
+    listening = await proxy.start()
+    desk_settings = msgspec.structs.replace(kafka.desk, lease=_LEASE)
+    settings = msgspec.structs.replace(
+        kafka, redis=Redis(url=f"redis://127.0.0.1:{proxy.port}/0"), desk=desk_settings
+    )
+    await asyncio.to_thread(servers[1].follow, servers[0])
+    redis = connect(settings.redis)
+    publisher = FaultyPublisher(settings, rng)
+    lines = RecordingLines(redis)
+    desk = Desk(settings=settings, lines=lines, publisher=publisher, clock=SystemClock())
+    world = World(settings, servers, proxy, desk, lines, publisher, rng)
+    consumer = bus.reader(settings.kafka, topics.OUTCOMES.name, group=None, client_id="router")
+    await consumer.start()
+    feed = Feed(settings, connect(settings.redis), SystemClock(), Health("desk"))
+    tasks = [
+        asyncio.ensure_future(work)
+        for work in (feed.run(), world.route(consumer), world.send_for_ever())
+    ]
+    try:
+        yield world
+        for task in tasks:
+            assert not task.done() or task.exception() is None, "a stage ended"
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await consumer.stop()
+        await publisher.stop()
+        await redis.aclose()
+        listening.close()

@@ -1,0 +1,87 @@
+"""Histories of agents at the desk, and what each must keep to, whatever Redis and Kafka did.
+
+An act is one call of an agent with its answer. The outcomes of Kafka, in their order, say which
+closings count: the first for its messages.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.outcome import MOVES, Outcome, closed_messages
+
+Answer = Literal["ok", "refused", "unsure"]
+KINDS = {"complete": "resolved", "reroute": "rerouted", "escalate": "escalated"}
+Place = tuple[str, int]
+"""A message and its hops: what can be closed once."""
+
+
+@dataclass(frozen=True)
+class Act:
+    """One call: `unsure` is an answer 503 or none at all."""
+
+    agent: str
+    verb: str
+    lease: str
+    conversation: str
+    messages: tuple[Place, ...]
+    start: float
+    end: float
+    answer: Answer
+
+
+def counted_closings(outcomes: Iterable[Outcome]) -> dict[Place, Outcome]:
+    """Return the outcome that counts for each message; `outcomes` in the order of Kafka."""
+    closed: dict[Place, Outcome] = {}
+    for outcome in outcomes:
+        places = closed_messages(outcome)
+        if not any(place in closed for place in places):
+            closed |= dict.fromkeys(places, outcome)
+    return closed
+
+
+def violations(
+    acts: Sequence[Act], outcomes: Sequence[Outcome], queued: Sequence[Place]
+) -> list[str]:
+    """Return every broken rule in a sentence; empty for a history that keeps to all."""
+    closed = counted_closings(outcomes)
+    broken = [f"{place} is in a queue {n} times" for place, n in Counter(queued).items() if n > 1]
+    broken += [f"{place} was never finished" for place in queued if place not in closed]
+    for (message, hops), outcome in closed.items():
+        if outcome.kind in MOVES and (message, hops + 1) not in set(queued):
+            broken.append(f"{message} was moved by {outcome.agent} and is in no queue")
+    for act in acts:
+        if act.answer == "ok" and act.verb in KINDS:
+            broken += _uncounted(act, closed)
+    return broken + _shared_leases(acts)
+
+
+def _uncounted(act: Act, closed: dict[Place, Outcome]) -> list[str]:
+    """Return the messages for which an act was answered with success and does not count."""
+    broken = []
+    for place in act.messages:
+        outcome = closed.get(place)
+        if outcome is None or (outcome.agent, outcome.kind) != (act.agent, KINDS[act.verb]):
+            winner = f"{outcome.kind} by {outcome.agent}" if outcome else "nothing"
+            broken.append(f"{act.agent}'s {act.verb} of {place} was answered 200; {winner} counts")
+    return broken
+
+
+def _shared_leases(acts: Sequence[Act]) -> list[str]:
+    """Return the conversations that two leases held in turns: one, the other, and the one again."""
+    by_conversation = defaultdict(list)
+    for act in acts:
+        if act.answer == "ok":
+            by_conversation[act.conversation].append(act)
+    broken = []
+    for conversation, own in by_conversation.items():
+        spans: dict[str, tuple[float, float]] = {}
+        for act in own:
+            first, last = spans.get(act.lease, (act.end, act.start))
+            spans[act.lease] = min(first, act.end), max(last, act.start)
+        for act in own:
+            for lease, (first, last) in spans.items():
+                if lease != act.lease and first < act.start and act.end < last:
+                    broken.append(f"{conversation}: {act.agent} had a lease during another's")
+    return broken

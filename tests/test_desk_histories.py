@@ -1,0 +1,83 @@
+"""No two agents' acts on one item both count, whatever Redis and Kafka forget or refuse.
+
+Agents claim, complete, reroute, escalate, abandon and die while Redis is read-only, full, without
+its disk or replica, killed, emptied, or replaced by an older copy. Each run has a seed.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from runtime.settings import Settings
+from tests.desk_world import World, desk_world
+from tests.histories import counted_closings, violations
+from tests.redis_servers import STATES, valkeys
+from tests.waiting import until
+
+AGENTS = 5
+
+
+def _state(word: str) -> Callable[[World], Awaitable[None]]:
+    """Return a harm that puts the primary into one of its bad states for a short time."""
+
+    async def harm(world: World) -> None:
+        primary, replica = world.primary, world.replica
+        state = STATES[word](primary, replica)
+        await asyncio.to_thread(state.__enter__)
+        await world.pause(0.4)
+        await asyncio.to_thread(state.__exit__, None, None, None)
+        await asyncio.to_thread(replica.follow, primary)
+
+    return harm
+
+
+async def _flush(world: World) -> None:
+    await asyncio.to_thread(world.primary.run, "FLUSHALL")
+
+
+HARMS: dict[str, Callable[[World], Awaitable[None]]] = {
+    "read-only": _state("READONLY"),
+    "older replica": lambda world: world.fail_over(0.5),
+    "full": _state("OOM"),
+    "emptied": _flush,
+    "killed": lambda world: world.restart(empty=False),
+    "no disk": _state("MISCONF"),
+    "killed without a log": lambda world: world.restart(empty=True),
+    "no replica": _state("NOREPLICAS"),
+    "much older replica": lambda world: world.fail_over(1.5),
+}
+
+
+async def _run(kafka: Settings, seed: int, harms: list[str]) -> World:
+    """Let agents work through some harms, then finish all that is left; check the history."""
+    with valkeys(2, "--appendonly", "yes") as servers:
+        async with desk_world(kafka, servers, seed) as world:
+            world.publisher.fault_rate = 0.05
+            agents = [asyncio.ensure_future(world.work(f"agent {n}")) for n in range(AGENTS)]
+            await until("work begins", lambda: len(world.acts) > 20)
+            for name in harms:
+                await HARMS[name](world)
+                before = len(world.acts)
+                await until(f"work after {name}", lambda b=before: len(world.acts) > b + 15)
+            world.ended.set()
+            await asyncio.gather(*agents)
+            await world.drain()
+    broken = violations(world.acts, world.outcomes, world.queued)
+    assert not broken, f"seed {seed}: " + "; ".join(broken)
+    return world
+
+
+async def test_no_two_acts_on_one_item_count_while_redis_forgets(kafka: Settings) -> None:
+    world = await _run(kafka, 1, ["read-only", "older replica", "full", "emptied"])
+    answers = Counter((act.verb, act.answer) for act in world.acts)
+    assert answers["complete", "ok"] > 10
+    assert answers["reroute", "ok"] > 3
+    assert len(counted_closings(world.outcomes)) == len(world.queued)
+
+
+@pytest.mark.certify
+@pytest.mark.parametrize("seed", range(2, 10))
+async def test_no_two_acts_count_in_long_histories(kafka: Settings, seed: int) -> None:
+    await _run(kafka, seed, [name for _ in range(2) for name in HARMS])

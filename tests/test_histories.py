@@ -1,0 +1,59 @@
+"""The checker of histories finds each kind of broken rule, and nothing in a good history."""
+
+from typing import Any
+
+import pytest
+
+from schemas.outcome import Outcome
+from tests.histories import Act, Answer, Place, violations
+from tests.samples import NOW
+
+
+def _outcome(kind: str, agent: str, *messages: str, hops: int = 0) -> Outcome:
+    return Outcome(
+        id=f"{kind}-{agent}-{messages}", kind=kind, brand="b", conversation="c", item="m",
+        department="d", messages=messages, hops=hops, at=NOW, agent=agent,
+    )  # fmt: skip
+
+
+def _act(agent: str, verb: str, start: float, answer: Answer = "ok", **more: Any) -> Act:
+    values: dict[str, Any] = {
+        "agent": agent, "verb": verb, "lease": f"lease of {agent}", "conversation": "c",
+        "messages": (("m", 0),), "start": start, "end": start + 1, "answer": answer,
+    }  # fmt: skip
+    return Act(**(values | more))
+
+
+GOOD = [_act("a", "claim", 0), _act("a", "heartbeat", 2), _act("a", "complete", 4)]
+
+
+def test_a_good_history_breaks_no_rule() -> None:
+    assert violations(GOOD, [_outcome("resolved", "a", "m")], [("m", 0)]) == []
+
+
+def test_an_act_that_the_agent_may_repeat_breaks_no_rule() -> None:
+    acts = [*GOOD[:2], _act("a", "complete", 4, "unsure"), _act("b", "reroute", 9)]
+    outcomes = [_outcome("rerouted", "b", "m"), _outcome("resolved", "c", "m", hops=1)]
+    assert violations(acts, outcomes, [("m", 0), ("m", 1)]) == []
+
+
+@pytest.mark.parametrize(
+    ("acts", "outcomes", "queued", "text"),
+    [
+        (GOOD, [], [("m", 0)], "was never finished"),
+        (GOOD, [], [], "nothing counts"),
+        (GOOD, [_outcome("rerouted", "b", "m")], [("m", 0)], "rerouted by b counts"),
+        ([], [_outcome("rerouted", "b", "m")], [("m", 0)], "is in no queue"),
+        ([], [_outcome("resolved", "a", "m")], [("m", 0), ("m", 0)], "in a queue 2 times"),
+        (
+            [*GOOD, _act("b", "heartbeat", 3.1, end=3.2)],
+            [_outcome("resolved", "a", "m")],
+            [("m", 0)],
+            "had a lease during another's",
+        ),
+    ],
+)
+def test_a_broken_rule_is_found(
+    acts: list[Act], outcomes: list[Outcome], queued: list[Place], text: str
+) -> None:
+    assert any(text in sentence for sentence in violations(acts, outcomes, queued))
