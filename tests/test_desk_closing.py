@@ -1,0 +1,159 @@
+"""An item that an agent closes is nobody else's, also when Redis fails right after the outcome."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+
+from router.decide import one
+from runtime.claims import connect
+from runtime.clock import SystemClock
+from runtime.settings import Redis, Settings
+from schemas import envelope
+from schemas.api import ClaimIn, LeaseIn, MoveIn, ReplyIn
+from schemas.base import Record
+from schemas.decision import WorkItem
+from schemas.errors import Retry
+from schemas.outcome import CLOSES, Outcome
+from tests.histories import counted_closings
+from tests.lines import Published, open_lines
+from tests.redis_servers import Valkey, valkeys
+from tests.samples import NOW, message, policy
+from workers.desk import Desk
+from workers.desk_values import Arrival, ItemClosing, LeaseLost
+
+
+class Hasty(SystemClock):
+    """A clock on which the desk's patience is over in a moment."""
+
+    def monotonic(self) -> float:
+        """Return seconds that pass fifty times as fast."""
+        return super().monotonic() * 50
+
+
+class Harmful(Published):
+    """Kafka, which gets each outcome; the feed is late, and then Redis takes no more writes."""
+
+    def __init__(self, server: Valkey) -> None:
+        self.records: list[Record] = []
+        self._server = server
+        self.away = False
+
+    async def publish(
+        self, _topic: str, _key: str, record: Record, **_more: Any
+    ) -> tuple[int, int]:
+        """Keep a record; an outcome that closes is the last thing that Redis lets happen."""
+        if self.away:
+            raise Retry(2, "Kafka is away")
+        self.records.append(record)
+        if isinstance(record, Outcome) and record.kind in CLOSES:
+            self._server.run("CONFIG", "SET", "maxmemory", 1)
+        return 0, len(self.records)
+
+    def closings(self) -> list[Outcome]:
+        """Return what was published to close something."""
+        return [r for r in self.records if isinstance(r, Outcome) and r.kind in CLOSES]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Valkey]:
+    """A Valkey of its own."""
+    with valkeys() as (only,):
+        yield only
+
+
+@pytest.fixture
+async def desk(server: Valkey) -> Any:
+    """A desk with one conversation of two messages in line, just after a failover."""
+    server.run("CONFIG", "SET", "maxmemory", 0)
+    server.run("FLUSHALL")
+    redis = connect(Redis(url=f"redis://127.0.0.1:{server.port}/0"))
+    lines = await open_lines(redis)
+    desk = Desk(settings=Settings(), lines=lines, publisher=Harmful(server), clock=Hasty())  # type: ignore[arg-type]  # all that is reached
+    state = None
+    for number in range(2):
+        decided = one(message("Faturam yanlış", native=str(number)), state, policy(), NOW)
+        state, work = decided.state, decided.item
+        assert isinstance(work, WorkItem)
+        await lines.add([_arrival(work, number)])
+    yield desk
+    await redis.aclose()
+
+
+def _arrival(work: WorkItem, number: int) -> Arrival:
+    return Arrival(
+        department=work.decision.department,
+        conversation=work.message.conversation,
+        message=work.message.id,
+        hops=0,
+        work=envelope.encode(work),
+        arrived_ms=number,
+        score=number,
+        quiet=False,
+        offset=number,
+    )
+
+
+@pytest.mark.parametrize("verb", ["complete", "reroute", "escalate"])
+async def test_a_second_agent_gets_no_item_whose_outcome_is_published(
+    desk: Desk, server: Valkey, verb: str
+) -> None:
+    (item,) = (await desk.claim("billing", ClaimIn(agent="Ada"))).items
+    with pytest.raises(Retry):
+        await _act(desk, verb, item)
+    server.run("CONFIG", "SET", "maxmemory", 0)
+
+    for rival in (await desk.claim("billing", ClaimIn(agent="Can"))).items:
+        await desk.complete(rival.id, LeaseIn(lease=rival.lease))
+
+    closings = desk.publisher.closings()  # type: ignore[attr-defined]  # of Harmful
+    assert {outcome.agent for outcome in closings} == {"Ada"}
+    assert len(counted_closings(closings)) == 2
+
+
+async def test_an_agent_whose_outcome_kafka_did_not_take_repeats_it_and_nothing_else(
+    desk: Desk,
+) -> None:
+    (item,) = (await desk.claim("billing", ClaimIn(agent="Ada"))).items
+    lease = LeaseIn(lease=item.lease)
+    desk.publisher.away = True  # type: ignore[attr-defined]  # of Harmful
+    with pytest.raises(Retry):
+        await _act(desk, "reroute", item)
+    desk.publisher.away = False  # type: ignore[attr-defined]
+    for refused in (
+        desk.complete(item.id, lease),
+        desk.heartbeat(item.id, lease),
+        desk.release(item.id, lease),
+        desk.note(item.id, msgspec.structs.replace(lease, note="n")),
+        desk.reply(item.id, ReplyIn(lease=item.lease, text="Merhaba")),
+        desk.reroute(item.id, MoveIn(lease=item.lease, department="sales", reason="-")),
+    ):
+        with pytest.raises(ItemClosing, match="being closed"):
+            await refused
+    assert len((await desk.show(item.id, item.lease)).messages) == 2
+    for _ in range(2):
+        with pytest.raises(Retry):
+            await _act(desk, "reroute", item)
+    ids = [outcome.id for outcome in desk.publisher.closings()]  # type: ignore[attr-defined]
+    assert len(ids) == 4
+    assert len(set(ids)) == 2, "published twice is once"
+
+
+async def test_a_stranger_to_the_lease_is_refused_while_the_item_is_closing(desk: Desk) -> None:
+    (item,) = (await desk.claim("billing", ClaimIn(agent="Ada"))).items
+    with pytest.raises(Retry):
+        await _act(desk, "complete", item)
+    with pytest.raises(LeaseLost) as caught:
+        await desk.complete(item.id, LeaseIn(lease="e1.1.0.0"))
+    assert not isinstance(caught.value, ItemClosing)
+
+
+async def _act(desk: Desk, verb: str, item: Any) -> None:
+    if verb == "complete":
+        await desk.complete(item.id, LeaseIn(lease=item.lease))
+    elif verb == "reroute":
+        move = MoveIn(lease=item.lease, department="legal", reason="-")
+        await desk.reroute(item.id, move)
+    else:
+        await desk.escalate(item.id, MoveIn(lease=item.lease, reason="-"))
