@@ -1,5 +1,9 @@
 """Loops on a real broker: one that hangs in its client is ended, and a quiet one is left alone."""
 
+import json
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -21,7 +25,7 @@ from runtime.settings import Ops, Settings
 from runtime.watchdog import Watchdog
 from schemas import envelope, topics
 from tests.samples import message, policy
-from tests.servers import wait
+from tests.servers import ROOT, wait
 from workers.recorder import Recorder
 from workers.run import MIGRATIONS
 
@@ -81,6 +85,63 @@ class Loop:
     def stop(self) -> None:
         self._stopping.set()
         self._thread.join(20)
+
+
+STAGE = """
+import sys, threading, time
+from datetime import timedelta
+from runtime import log
+from runtime.clock import SystemClock
+from runtime.health import Health
+from runtime.progress import Progress
+from runtime.settings import Ops
+from runtime.watchdog import Watchdog
+
+log.configure("x", as_json=True)
+progress = Progress("loop")
+Watchdog(Health("x"), progress, Ops(stall=timedelta(seconds=1)), SystemClock()).start()
+hangs = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.readline(), hangs.set()), daemon=True).start()
+print("turns", flush=True)
+while not hangs.wait(0.05):
+    progress.count_turn()
+
+def hang_here():
+    time.sleep(60)
+
+hang_here()
+"""
+
+
+def test_a_process_that_was_frozen_lives_on_and_one_that_hangs_ends() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", STAGE],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == "turns\n"
+        process.send_signal(signal.SIGSTOP)
+        clock = SystemClock()
+        woken = clock.monotonic() + 1.5
+        wait("it was frozen for longer than its patience", lambda: clock.monotonic() > woken)
+        process.send_signal(signal.SIGCONT)
+        hanging = clock.monotonic() + 0.7
+        wait("it runs on", lambda: clock.monotonic() > hanging)
+        assert process.poll() is None
+        _, log = process.communicate("hang\n", timeout=20)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == STALLED
+    (event,) = [json.loads(line) for line in log.splitlines()]
+    assert (event["event"], event["stage"], event["loop"]) == ("stage.stalled", "x", "loop")
+    assert event["stack"].endswith("hang_here")
 
 
 def test_a_router_that_hangs_inside_poll_is_ended(stalling: Settings, tmp_path: Path) -> None:
@@ -165,7 +226,7 @@ def test_a_quiet_recorder_and_a_quiet_router_are_never_reported(
         healths.append(health)
         dogs.append(dog)
     clock, problems = SystemClock(), dict[str, str]()
-    until = clock.monotonic() + 2.5 * PATIENCE.total_seconds()
+    until = clock.monotonic() + 2 * PATIENCE.total_seconds()
 
     def over() -> bool:
         for health in healths:
