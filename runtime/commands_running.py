@@ -92,7 +92,7 @@ def topics(ctx: click.Context) -> None:
     Lists each difference with its reason and the command that removes it. Exit code 1 for a
     difference, 2 when Kafka does not answer.
     """
-    from runtime.topics import check_topics, create_topics
+    from runtime.topics import check_created, create_topics
     from schemas.topics import all_topics
 
     settings = running_settings(ctx, "Kafka")
@@ -102,7 +102,7 @@ def topics(ctx: click.Context) -> None:
         click.echo(f"created {name}")
     if problems:
         raise ConfigError(problems)
-    differences = check_topics(settings.kafka, wanted)
+    differences = check_created(settings.kafka, wanted, created)
     for finding in differences:
         click.echo(str(finding))
     if differences:
@@ -162,6 +162,8 @@ def check(ctx: click.Context, offline: bool) -> None:
             differences = _topic_differences(settings)
         except Unavailable as error:
             problems.append(Problem(str(error)))
+        except ConfigError as error:
+            problems += error.problems
     for line in differences:
         click.echo(line)
     if problems:

@@ -30,7 +30,7 @@ from runtime.settings import Settings
 from runtime.settings_file import SIGNING_FILE
 from runtime.token_rules import token_problems
 from runtime.topic_rules import PARTITIONS
-from runtime.topics import check_promises, check_topics, create_topics
+from runtime.topics import check_created, check_promises, create_topics
 from schemas.errors import ConfigError, Problem, Unavailable
 from schemas.topics import all_topics
 
@@ -217,11 +217,10 @@ class Supervisor:
     def _topics(self, bootstrap: str) -> None:
         kafka = msgspec.structs.replace(self._settings.kafka, bootstrap=bootstrap)
         topics = all_topics(tuple(self._settings.departments))
-        _, problems = create_topics(kafka, topics)
+        created, problems = create_topics(kafka, topics)
+        findings = check_created(kafka, topics, created)
         problems += check_promises(kafka, topics)
-        problems += [
-            Problem(str(f)) for f in check_topics(kafka, topics) if f.setting == PARTITIONS
-        ]
+        problems += [Problem(str(f)) for f in findings if f.setting == PARTITIONS]
         if problems:
             raise ConfigError(problems)
 

@@ -37,7 +37,9 @@ from schemas.topics import BROKER_MESSAGE_MAX, DAY_MS, Topic
 log = get(__name__)
 
 _REQUEST_TIMEOUT_S = 10.0
+_TRY_S = 2.0  # between two tries the reason of a refusal is read
 _RETRY_S = 2.0
+_PAUSE_S = 0.2
 _FORBIDDEN = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED)
 _ACCEPT = "set `accept_unsafe_topics = true` in [kafka]"
 _REFUSED = 2
@@ -82,6 +84,17 @@ def check_topics(kafka: Kafka, topics: Sequence[Topic]) -> list[Finding]:
     return findings(read_cluster(kafka, [t.name for t in topics]), topics, kafka)
 
 
+def check_created(kafka: Kafka, topics: Sequence[Topic], created: Sequence[str]) -> list[Finding]:
+    """Return the same right after `create_topics`: brokers take a moment to show a new topic."""
+    deadline = time.monotonic() + _REQUEST_TIMEOUT_S
+    while True:
+        result = check_topics(kafka, topics)
+        hidden = [f for f in result if f.setting == MISSING and f.topic in created]
+        if not hidden or time.monotonic() > deadline:
+            return result
+        time.sleep(_PAUSE_S)
+
+
 def check_promises(kafka: Kafka, topics: Sequence[Topic]) -> list[Problem]:
     """Return the problems for which a stage must not start; warn of those that are accepted.
 
@@ -98,11 +111,18 @@ def check_promises(kafka: Kafka, topics: Sequence[Topic]) -> list[Problem]:
     problems: list[Problem] = []
     if missing:
         problems.append(Problem(f"Kafka has no topic {', '.join(missing)}. Run `santral topics`."))
-    for finding in present:
-        if kafka.accept_unsafe_topics:
+    if kafka.accept_unsafe_topics:
+        for finding in present:
             log.warning("topic.unsafe", topic=finding.topic, difference=finding.difference)
-        else:
-            problems.append(Problem(f"{finding} To start all the same: {_ACCEPT}."))
+    elif present:
+        first, others = present[0], len(present) - 1
+        more = f" (and {others} more)" if others else ""
+        problems.append(
+            Problem(
+                f"{first.topic}: {first.difference}{more}. {first.reason} `santral topics` lists "
+                f"the commands that change it. To start all the same, {_ACCEPT}."
+            )
+        )
     return problems
 
 
@@ -154,6 +174,8 @@ def read_cluster(kafka: Kafka, names: Sequence[str]) -> Cluster:
     with contextlib.suppress(Forbidden):  # it matters for topics that the brokers will make
         broker_config = _config(answers[broker], kafka)
     configs = {resource.name: _config(answers[resource], kafka) for resource in resources}
+    # A broker may know a topic before it knows its settings.
+    present = [name for name in present if configs[name]]
     states = {
         name: TopicState(
             tuple(
@@ -192,20 +214,23 @@ class _Admin:
 
         Raises Unavailable without an answer, ConfigError when Kafka refuses the user.
         """
-        try:
-            return self.client.list_topics(timeout=_REQUEST_TIMEOUT_S)
-        except KafkaException as error:
-            self.client.poll(0)
-            if self._refusals:
-                raise ConfigError(
-                    [
-                        Problem(
-                            f"Kafka at {self._kafka.bootstrap} refuses the user of "
-                            f"[kafka.security]: {self._refusals[-1]}. Correct name and password."
-                        )
-                    ]
-                ) from error
-            raise _away(self._kafka, error) from error
+        deadline = time.monotonic() + _REQUEST_TIMEOUT_S
+        while True:
+            try:
+                return self.client.list_topics(timeout=_TRY_S)
+            except KafkaException as error:
+                self.client.poll(0.2)
+                if self._refusals:
+                    raise self._refused() from error
+                if time.monotonic() > deadline:
+                    raise _away(self._kafka, error) from error
+
+    def _refused(self) -> ConfigError:
+        text = (
+            f"Kafka at {self._kafka.bootstrap} refuses the user of [kafka.security]: "
+            f"{self._refusals[-1]}. Correct name and password."
+        )
+        return ConfigError([Problem(text)])
 
 
 def _away(kafka: Kafka, error: KafkaException) -> Unavailable:
@@ -222,6 +247,8 @@ def _config(answer: Future[Mapping[str, Any]], kafka: Kafka) -> dict[str, str]:
         raise Unavailable(f"Kafka at {kafka.bootstrap} does not answer.") from error
     except KafkaException as error:
         reason = error.args[0]
+        if reason.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            return {}
         if reason.code() in _FORBIDDEN:
             raise Forbidden(
                 [

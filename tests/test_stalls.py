@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from runtime.settings import Ops, Settings
 from runtime.watchdog import Watchdog
 from schemas import envelope, topics
 from tests.samples import message, policy
-from tests.servers import ROOT, wait
+from tests.servers import ROOT, broker, wait
 from workers.recorder import Recorder
 from workers.run import MIGRATIONS
 
@@ -33,10 +33,11 @@ MESSAGES, DECISIONS = topics.MESSAGES.name, topics.DECISIONS.name
 PATIENCE = timedelta(seconds=1.2)
 
 
-@pytest.fixture
-def stalling(kafka: Settings) -> Settings:
-    """Settings with a short patience."""
-    return msgspec.structs.replace(kafka, ops=Ops(stall=PATIENCE))
+@pytest.fixture(scope="module")
+def stalling() -> Iterator[Settings]:
+    """A broker for the tests here, and settings with a short patience."""
+    with broker() as settings:
+        yield msgspec.structs.replace(settings, ops=Ops(stall=PATIENCE))
 
 
 def put(settings: Settings, native: str) -> None:

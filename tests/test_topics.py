@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 
 import msgspec
+import pytest
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -15,13 +17,20 @@ from confluent_kafka.admin import (
 
 from runtime.bus import rdkafka
 from runtime.settings import Settings
-from runtime.topics import check_promises, check_topics, create_topics
+from runtime.topics import check_created, check_promises, check_topics, create_topics
 from schemas import topics
 from schemas.departments import DEFAULT
-from tests.servers import ROOT
+from tests.servers import ROOT, broker, wait
 
 WANTED = topics.all_topics(tuple(DEFAULT))
 MESSAGES = topics.MESSAGES.name
+
+
+@pytest.fixture(scope="module")
+def kafka() -> Iterator[Settings]:
+    """A broker with every topic; a test puts back what it changes."""
+    with broker() as settings:
+        yield settings
 
 
 def set_config(settings: Settings, topic: str, **values: str) -> None:
@@ -34,6 +43,16 @@ def set_config(settings: Settings, topic: str, **values: str) -> None:
     admin = AdminClient(rdkafka(settings.kafka))
     (answer,) = admin.incremental_alter_configs([resource]).values()
     answer.result(10)
+    wait(
+        "the broker shows the new settings",
+        lambda: values.items() <= _shown(admin, topic, values).items(),
+    )
+
+
+def _shown(admin: AdminClient, topic: str, values: Mapping[str, str]) -> dict[str, str]:
+    resource = ConfigResource(ResourceType.TOPIC, topic)
+    config = admin.describe_configs([resource])[resource].result(10)
+    return {name: config[name.replace("_", ".")].value for name in values}
 
 
 def run(settings: Settings, *words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
@@ -93,4 +112,4 @@ def test_a_stage_without_its_topics_says_how_to_make_them(kafka: Settings) -> No
     assert problem == "Kafka has no topic queue.havale.v1. Run `santral topics`."
     created, problems = create_topics(kafka.kafka, more)
     assert (created, problems) == (["queue.havale.v1"], [])
-    assert check_topics(kafka.kafka, more) == []
+    assert check_created(kafka.kafka, more, created) == []

@@ -1,0 +1,126 @@
+"""Topics of three brokers, and of a broker that knows its users."""
+
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from runtime import kafka_local
+from runtime.ports import free_port
+from runtime.settings import Kafka, Settings
+from runtime.topics import check_created, check_promises, check_topics, create_topics
+from schemas import topics
+from schemas.errors import ConfigError, Unavailable
+from tests.brokers import Brokers
+from tests.servers import JARS, wait
+from tests.test_topics import WANTED, run
+
+pytestmark = pytest.mark.certify
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> Iterator[Settings]:
+    """Settings for three brokers without topics; somebody forgot `replication`."""
+    brokers = Brokers(tmp_path)
+    brokers.prepare()
+    brokers.start()
+    try:
+        yield Settings(home=str(tmp_path), kafka=Kafka(bootstrap=brokers.bootstrap))
+    finally:
+        brokers.stop()
+
+
+def test_topics_with_one_replica_on_three_brokers_are_listed_until_they_have_three(
+    three: Settings,
+) -> None:
+    for replication in ("1", "3"):
+        listing = run(three, "topics", SANTRAL_KAFKA__REPLICATION=replication)
+        assert listing.returncode == 1, listing.stderr
+        lines = listing.stdout.splitlines()
+        for topic in WANTED:
+            (line,) = [
+                s for s in lines if s.startswith(f"{topic.name}: replication is 1, should be 3")
+            ]
+            assert "kafka-reassign-partitions.sh" in line
+    check = run(three, "check", SANTRAL_KAFKA__REPLICATION="3")
+    assert "messages.v1: replication is 1, should be 3" in check.stdout
+    refused = run(three, "router", SANTRAL_KAFKA__REPLICATION="3")
+    assert refused.returncode == 2
+    (line,) = refused.stderr.splitlines()
+    assert line.startswith("error: messages.v1: replication is 1, should be 3 (and ")
+    accepting = msgspec.structs.replace(three.kafka, accept_unsafe_topics=True)
+    assert check_promises(accepting, WANTED) == []
+
+
+def test_topics_that_santral_makes_on_three_brokers_are_right(three: Settings) -> None:
+    kafka = msgspec.structs.replace(three.kafka, replication=3)
+    created, problems = create_topics(kafka, WANTED)
+    assert (len(created), problems) == (len(WANTED), [])
+    assert check_created(kafka, WANTED, created) == []
+    assert check_promises(kafka, WANTED) == []
+    listing = run(three, "topics", SANTRAL_KAFKA__REPLICATION="3")
+    assert (listing.returncode, listing.stdout) == (0, "all topics are as they should be\n")
+
+
+_USERS = """
+listeners=SASL_PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=SASL_PLAINTEXT://127.0.0.1:{port}
+inter.broker.listener.name=SASL_PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+sasl.mechanism.inter.broker.protocol=PLAIN
+listener.name.sasl_plaintext.plain.sasl.jaas.config=\\
+  org.apache.kafka.common.security.plain.PlainLoginModule required \\
+  username="santral" password="right" user_santral="right";
+"""
+
+
+@dataclass(frozen=True)
+class Secured(kafka_local.Broker):
+    """A broker that wants a name and a password."""
+
+    def _properties(self) -> str:
+        users = _USERS.format(port=self.port, controller=self.controller_port)
+        return super()._properties() + users
+
+
+def test_a_user_that_kafka_refuses_ends_a_stage_in_one_line(tmp_path: Path) -> None:
+    server = Secured(tmp_path / "kafka", JARS, free_port(), free_port())
+    server.prepare()
+    security = {
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanism": "PLAIN",
+        "sasl.username": "santral",
+        "sasl.password": "right",
+    }
+    right = Kafka(bootstrap=server.bootstrap, security=security)
+    wrong = msgspec.structs.replace(right, security={**security, "sasl.password": "wrong"})
+    config = tmp_path / "santral.toml"
+    keys = "".join(f'"{key}" = "{value}"\n' for key, value in wrong.security.items())
+    config.write_text(f"[kafka.security]\n{keys}")
+    process = subprocess.Popen(
+        server.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+    def answers() -> bool:
+        try:
+            check_topics(right, [])
+        except (Unavailable, ConfigError):
+            return False
+        return True
+
+    try:
+        wait("the broker answers", answers, 60)
+        with pytest.raises(ConfigError, match=r"refuses the user of \[kafka\.security\]"):
+            check_topics(wrong, [topics.MESSAGES])
+        settings = Settings(home=str(tmp_path), kafka=right)
+        refused = run(settings, "router", SANTRAL_CONFIG=str(config))
+        assert refused.returncode == 2
+        (line,) = refused.stderr.splitlines()
+        assert line.startswith(f"error: Kafka at {server.bootstrap} refuses the user")
+    finally:
+        process.kill()
+        process.wait()
