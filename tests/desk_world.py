@@ -139,6 +139,7 @@ class World:
     outcomes: list[Outcome] = field(default_factory=list)
     states: dict[str, ConversationState] = field(default_factory=dict)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    feed: asyncio.Future[None] = field(init=False)
 
     @property
     def primary(self) -> Valkey:
@@ -317,6 +318,18 @@ class World:
 
     # Harms
 
+    def start_feed(self) -> None:
+        """Start a feed as a process of its own would."""
+        feed = Feed(self.settings, connect(self.settings.redis), SystemClock(), Health("desk"))
+        self.feed = asyncio.ensure_future(feed.run())
+
+    async def restart_feed(self, after_s: float) -> None:
+        """End the feed in the middle of its work, and start another after a time."""
+        self.feed.cancel()
+        await asyncio.gather(self.feed, return_exceptions=True)
+        await self.pause(after_s)
+        self.start_feed()
+
     async def restart(self, *, empty: bool) -> None:
         """Kill the primary, and start it with its log, or with nothing."""
         server = self.primary
@@ -357,16 +370,17 @@ async def desk_world(kafka: Settings, servers: list[Valkey], seed: int) -> Async
     world = World(settings, servers, proxy, desk, lines, publisher, rng)
     consumer = bus.reader(settings.kafka, topics.OUTCOMES.name, group=None, client_id="router")
     await consumer.start()
-    feed = Feed(settings, connect(settings.redis), SystemClock(), Health("desk"))
-    tasks = [
-        asyncio.ensure_future(work)
-        for work in (feed.run(), world.route(consumer), world.send_for_ever())
-    ]
+    world.start_feed()
+    await until("the lines are served", lambda: _is_served(lines))
+    # No agent worked before: nothing can come from an earlier history.
+    await redis.delete("santral:lines:doubt")
+    tasks = [asyncio.ensure_future(work) for work in (world.route(consumer), world.send_for_ever())]
     try:
         yield world
-        for task in tasks:
+        for task in (*tasks, world.feed):
             assert not task.done() or task.exception() is None, "a stage ended"
     finally:
+        tasks.append(world.feed)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -374,3 +388,7 @@ async def desk_world(kafka: Settings, servers: list[Valkey], seed: int) -> Async
         await publisher.stop()
         await redis.aclose()
         listening.close()
+
+
+async def _is_served(lines: Lines) -> bool:
+    return await lines.epoch() is not None and (await lines.history())[1]

@@ -46,6 +46,7 @@ HARMS: dict[str, Callable[[World], Awaitable[None]]] = {
     "no disk": _state("MISCONF"),
     "killed without a log": lambda world: world.restart(empty=True),
     "no replica": _state("NOREPLICAS"),
+    "feed away": lambda world: world.restart_feed(1.5),
     "much older replica": lambda world: world.fail_over(1.5),
 }
 

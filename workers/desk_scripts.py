@@ -22,17 +22,25 @@ end
 local function waiting(key)
   local flat, fields, messages = redis.call('HGETALL', P .. 'c:' .. key), {}, {}
   for n = 1, #flat, 2 do
-    if string.sub(flat[n], 1, 1) == 'm' then
-      local hops, arrived, partition, offset, shown =
-        string.match(flat[n + 1], '^(%S+) (%S+) (%S+) (%S+) (%S+)$')
-      messages[#messages + 1] = {id = string.sub(flat[n], 2), hops = hops, arrived = arrived,
-        rank = tonumber(arrived), partition = partition, offset = offset, shown = shown}
-    else fields[flat[n]] = flat[n + 1] end
+    local name, value = flat[n], flat[n + 1]
+    if string.byte(name) == 109 then -- m
+      local from = string.find(value, ' ', 1, true) + 1
+      local rank = tonumber(string.sub(value, from, string.find(value, ' ', from, true) - 1))
+      messages[#messages + 1] = {name = name, rank = rank, value = value}
+    else fields[name] = value end
   end
-  table.sort(messages, function(x, y)
-    if x.rank ~= y.rank then return x.rank < y.rank end
-    return x.id < y.id
-  end)
+  if #messages > 1 then
+    table.sort(messages, function(x, y)
+      if x.rank ~= y.rank then return x.rank < y.rank end
+      return x.name < y.name
+    end)
+  end
+  for n = 1, math.min(#messages, MOST) do
+    local message = messages[n]
+    message.id = string.sub(message.name, 2)
+    message.hops, message.arrived, message.partition, message.offset, message.shown =
+      string.match(message.value, '^(%S+) (%S+) (%S+) (%S+) (%S+)$')
+  end
   return messages, fields
 end
 local function show(key, message, fence)
@@ -110,12 +118,12 @@ for _, c in ipairs(redis.call('ZRANGE', P .. 'ready:' .. d, 0, tonumber(count) -
   if #messages == 0 then forget(d, c) else
     local fence = tostring(redis.call('INCR', P .. 'fence'))
     local item, listed = messages[1].id, {}
-    for n, message in ipairs(messages) do
-      if message.id == fields.i then item = message.id end
-      if n <= MOST then
-        show(key, message, fence)
-        listed[n] = message
-      end
+    if fields.i and redis.call('HEXISTS', P .. 'c:' .. key, 'm' .. fields.i) == 1 then
+      item = fields.i
+    end
+    for n = 1, math.min(#messages, MOST) do
+      listed[n] = messages[n]
+      show(key, listed[n], fence)
     end
     local lease = epoch .. '.' .. fence .. '.' .. word .. '.' .. short(item)
     redis.call('HSET', P .. 'c:' .. key, 'i', item, 'l', lease, 'a', agent)
