@@ -201,7 +201,9 @@ def apply(
     if state is None:
         return None
     if outcome.kind == "resolved":
-        after = states.closed(state, outcome.id, outcome.at)
+        # After another agent moved some of the messages, the conversation goes on.
+        partial = any(_closed_before(outcome, state))
+        after = (states.noted if partial else states.closed)(state, outcome.id, outcome.at)
         return states.with_closed(after, closed_messages(outcome))
     if outcome.kind == "replied" and state.unanswered_since is not None:
         return states.answered(state, outcome.id, outcome.at)
@@ -211,14 +213,20 @@ def apply(
 
 
 def is_superseded(outcome: Outcome, state: ConversationState) -> bool:
-    """Say whether an earlier outcome closed some of the same messages at the same hops.
+    """Say whether earlier outcomes closed all of the same messages at the same hops.
 
     Then another agent was first: the lines in Redis were lost or older when both had the item.
     """
-    return not states.has_seen(state, outcome.id) and any(
+    before = _closed_before(outcome, state)
+    return bool(before) and all(before) and not states.has_seen(state, outcome.id)
+
+
+def _closed_before(outcome: Outcome, state: ConversationState) -> list[bool]:
+    """Say of each message that an outcome closes whether an earlier one did."""
+    return [
         states.has_seen(state, states.closing_key(message, hops))
         for message, hops in closed_messages(outcome)
-    )
+    ]
 
 
 def _move(outcome: Outcome, state: ConversationState, policy: Policy, now: datetime) -> Decided:

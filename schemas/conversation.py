@@ -133,6 +133,15 @@ def closed(state: ConversationState, outcome_id: str, at: datetime) -> Conversat
     )
 
 
+def noted(state: ConversationState, outcome_id: str, at: datetime) -> ConversationState:
+    """Return the state after an outcome that only has to be remembered."""
+    return msgspec.structs.replace(
+        state,
+        seen=remember(state.seen, outcome_id),
+        updated_at=max(at, state.updated_at),
+    )
+
+
 def reopened(state: ConversationState, outcome_id: str, at: datetime) -> ConversationState:
     """Return the state after people reopened the conversation."""
     return msgspec.structs.replace(

@@ -35,9 +35,8 @@ def counted_closings(outcomes: Iterable[Outcome]) -> dict[Place, Outcome]:
     """Return the outcome that counts for each message; `outcomes` in the order of Kafka."""
     closed: dict[Place, Outcome] = {}
     for outcome in outcomes:
-        places = closed_messages(outcome)
-        if not any(place in closed for place in places):
-            closed |= dict.fromkeys(places, outcome)
+        for place in closed_messages(outcome):
+            closed.setdefault(place, outcome)
     return closed
 
 

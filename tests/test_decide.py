@@ -206,6 +206,22 @@ def test_a_message_that_one_agent_resolved_is_moved_by_no_other() -> None:
     assert apply(late, state, policy(), NOW) is None
 
 
+def test_who_resolves_a_rest_does_not_resolve_what_another_moved() -> None:
+    made = _one(message("Faturam yanlış"))
+    follow = _one(message("peki", native="9"), made.state)
+    assert made.item is not None
+    assert follow.item is not None
+    moved = _outcome("rerouted", made.item, to="legal", moved=made.item)
+    after = apply(moved, follow.state, policy(), NOW)
+    assert isinstance(after, Decided)
+    ids = (made.item.message.id, follow.item.message.id)
+    state = apply(_outcome("resolved", made.item, messages=ids), after.state, policy(), NOW)
+    assert isinstance(state, ConversationState)
+    assert state.status == "open"
+    late = _outcome("rerouted", follow.item, to="sales", moved=follow.item)
+    assert apply(late, state, policy(), NOW) is None
+
+
 def test_each_message_of_a_conversation_is_closed_at_its_own_hops() -> None:
     made = _one(message("Faturam yanlış"))
     moved = _moved(made, "legal")

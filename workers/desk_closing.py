@@ -54,7 +54,7 @@ async def close_item(
 
     if await _confirmation(clock, ask) == "superseded":
         log.warning("desk.superseded", item=lease.item, agent=lease.agent, verb=verb)
-        raise LeaseLost("another agent finished the item first: what you did does not count")
+        raise LeaseLost("another agent finished the item first: what you did does not count for it")
 
 
 async def _confirmation(clock: Clock, ask: Callable[[], Awaitable[Confirmation]]) -> Confirmation:
