@@ -24,7 +24,9 @@ class Kafka(Record, frozen=True, kw_only=True):
     Every partition that a transaction writes to costs latency: a router process for each two or
     three of them is plenty. `min_insync_replicas` is the number of copies that acknowledge a write;
     0 takes 2 where `replication` is 3 or more, else 1. A stage starts on topics that may lose
-    accepted messages only with `accept_unsafe_topics`.
+    accepted messages only with `accept_unsafe_topics`. `instance` names this host for Kafka, so
+    that a restarted router or recorder gets its partitions back at once; empty makes a name from
+    the hostname and a word under home. No two hosts may share one.
     """
 
     bootstrap: str = "127.0.0.1:9092"
@@ -34,6 +36,7 @@ class Kafka(Record, frozen=True, kw_only=True):
     min_insync_replicas: Annotated[int, msgspec.Meta(ge=0)] = 0
     accept_unsafe_topics: bool = False
     ack_timeout: timedelta = timedelta(seconds=10)
+    instance: str = ""
     security: dict[str, str] = msgspec.field(default_factory=dict)
 
 
