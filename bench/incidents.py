@@ -24,7 +24,7 @@ from bench import incident_texts as texts
 from router.decide import decide
 from router.incidents import Incidents, Options
 from router.policy import Policy
-from router.run import policy
+from router.policy_settings import policy
 from router.sighting import Sighting, sighting
 from runtime.settings import Settings
 from schemas.base import conversation_id, message_id

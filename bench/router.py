@@ -61,7 +61,7 @@ def routed(settings: Settings, count: int) -> tuple[float, float, Router]:
     done, began = 0, 0.0
     memory = 0.0
     while done < count:
-        if not began and router._states.owned():
+        if not began and router.loop and router.loop.membership.numbers():
             began = time.perf_counter()
             memory = psutil.Process().memory_info().rss / 1e6
         done += router.turn()
@@ -89,11 +89,13 @@ def _behind(
 ) -> tuple[float, float]:
     """Let so many wait, then route them; return messages a second, and the memory after in MB."""
     # Without the pause the client fetches while the backlog grows: a small one would be half done.
-    held = router._consumer.assignment()
-    router._consumer.pause(held)
+    assert router.loop is not None
+    consumer = router.loop.membership.consumer
+    held = consumer.assignment()
+    consumer.pause(held)
     fill(settings, count, conversations, first)
     began, done = time.perf_counter(), 0
-    router._consumer.resume(held)
+    consumer.resume(held)
     while done < count:
         done += router.turn()
     seconds = time.perf_counter() - began

@@ -14,7 +14,7 @@ import msgspec
 from router.decide import Decided
 from router.deciding import decide_record, read_together
 from router.policy import Policy, Read
-from router.run import policy
+from router.policy_settings import policy
 from runtime.settings import Settings
 from schemas.base import Id, Record, Time, conversation_id, message_id
 from schemas.conversation import ConversationState

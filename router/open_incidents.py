@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from runtime.bus import rdkafka
 from runtime.clock import Clock
@@ -26,7 +26,10 @@ STEP = "open_incidents"
 """This reader in `santral_bugs_caught_total`."""
 
 _LOOK_S = 0.5
-_FIRST_S = 20.0
+_START_S = 20.0
+_REQUEST_S = 2.0
+_AGAIN_S = 30.0  # between two attempts to begin
+_LINE_INTERVAL_S = 60.0
 STALE = timedelta(hours=6)
 """Without news for so long it is not open: the watch that would close it may be gone."""
 
@@ -50,8 +53,8 @@ class OpenIncidents:
     def __init__(self, kafka: Kafka, clock: Clock) -> None:
         self._clock = clock
         self._known: dict[str, Incident] = {}
-        self._looked_at = float("-inf")
-        self._ended = False
+        self._looked_at = self._tried_at = self._warned_at = float("-inf")
+        self._assigned = self._ended = False
         self.now: tuple[Incident, ...] = ()
         self._consumer = Consumer(
             rdkafka(
@@ -64,14 +67,10 @@ class OpenIncidents:
         )  # fmt: skip
 
     def start(self) -> None:
-        """Read what there is."""
-        since = int((self._clock.now() - LOOKED_BACK).timestamp() * 1000)
-        found = self._consumer.offsets_for_times(
-            [TopicPartition(topics.INCIDENTS.name, 0, since)], timeout=_FIRST_S
-        )
-        self._consumer.assign(found)
-        until = self._clock.monotonic() + _FIRST_S
-        while not self._ended and self._clock.monotonic() < until:
+        """Read what there is; without Kafka begin with no incident, and try again later."""
+        self._assign()
+        until = self._clock.monotonic() + _START_S
+        while self._assigned and not self._ended and self._clock.monotonic() < until:
             self._take(self._consumer.consume(500, 0.2))
         self.now = still_open(self._known, self._clock.now())
 
@@ -81,6 +80,8 @@ class OpenIncidents:
         if at - self._looked_at < _LOOK_S:
             return False
         self._looked_at = at
+        if not self._assigned and at - self._tried_at > _AGAIN_S:
+            self._assign()
         self._take(self._consumer.consume(500, 0))
         found = still_open(self._known, self._clock.now())
         if found == self.now:
@@ -92,6 +93,29 @@ class OpenIncidents:
         """Close the reader."""
         self._consumer.close()
 
+    def _assign(self) -> None:
+        """Begin to read where old incidents end, if Kafka answers."""
+        self._tried_at = self._clock.monotonic()
+        since = int((self._clock.now() - LOOKED_BACK).timestamp() * 1000)
+        place = TopicPartition(topics.INCIDENTS.name, 0, since)
+        try:
+            found = self._consumer.offsets_for_times([place], timeout=_REQUEST_S)
+        except KafkaException as error:
+            self._warn("incidents.unread", error.args[0].str())
+            return
+        if found[0].error is not None:
+            self._warn("incidents.unread", found[0].error.str())
+            return
+        self._consumer.assign(found)
+        self._assigned = True
+
+    def _warn(self, event: str, why: str) -> None:
+        """Log a warning, at most one a minute."""
+        now = self._clock.monotonic()
+        if now - self._warned_at >= _LINE_INTERVAL_S:
+            self._warned_at = now
+            log.warning(event, why=why)
+
     def _take(self, records: list[Any]) -> None:
         for record in records:
             error = record.error()
@@ -99,7 +123,7 @@ class OpenIncidents:
                 if error.code() == KafkaError._PARTITION_EOF:
                     self._ended = True
                 else:
-                    log.warning("consume.error", error=error.str())
+                    self._warn("incidents.delayed", error.str())
                 continue
             try:
                 told = envelope.decode(Incident, record.value())

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from router.decide import one
 from router.offline import asked
-from router.run import policy
+from router.policy_settings import policy
 from router.sighting import sighting
 from runtime import bus
 from runtime.bus import Publisher

@@ -5,7 +5,7 @@ committed batch changes what is held. States are held as the JSON that Kafka has
 of objects, and nothing to encode twice.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -22,6 +22,8 @@ log = get(__name__)
 
 _decoder = msgspec.json.Decoder(ConversationState)
 _RESTORE_BATCH = 5000
+_MAX_EMPTY_READS = 200  # of a tenth of a second each: then Kafka counts as away
+_REQUEST_S = 5.0
 
 
 class Conversations:
@@ -62,10 +64,9 @@ class Conversations:
         """Return a partition's conversations and their encoded states."""
         return list(self._held[partition].items())
 
-    def drop(self, partitions: list[int]) -> None:
-        """Forget partitions that another process owns now."""
-        for partition in partitions:
-            self._held.pop(partition, None)
+    def retain(self, partitions: Iterable[int]) -> None:
+        """Forget all partitions but these."""
+        self._held = {p: self._held[p] for p in partitions if p in self._held}
 
     def restore(
         self, kafka: Kafka, partitions: list[int], count_step: Callable[[], None] = lambda: None
@@ -95,10 +96,16 @@ class Conversations:
             made: dict[int, dict[str, bytes]] = {p: {} for p in wanted}
             ends = _ends(kafka, wanted)
             left = set(wanted)
+            empty_reads = 0
             while left:
                 records = consumer.consume(_RESTORE_BATCH, 0.1)
+                empty_reads = 0 if records else empty_reads + 1
                 if records:
                     count_step()
+                elif empty_reads > _MAX_EMPTY_READS:
+                    raise KafkaException(
+                        KafkaError(KafkaError._TIMED_OUT, "conversations.v1 can't be read")
+                    )
                 for record in records:
                     # An open transaction of a dead process holds the committed end back: wait
                     # until the broker has ended it and the end of now is reached.
@@ -117,7 +124,9 @@ def _ends(kafka: Kafka, partitions: list[int]) -> dict[int, int]:
     )
     try:
         return {
-            p: consumer.get_watermark_offsets(TopicPartition(topics.CONVERSATIONS.name, p), 30)[1]
+            p: consumer.get_watermark_offsets(
+                TopicPartition(topics.CONVERSATIONS.name, p), _REQUEST_S
+            )[1]
             for p in partitions
         }
     finally:

@@ -1,145 +1,159 @@
-"""One transaction at a time: offsets, records, commit; and what ends the process when it hangs.
+"""One transaction at a time: offsets, records, commit; each call is repeated until Kafka answers.
 
-Before: run.py has a batch. After: Kafka, whole or not at all.
+Before: loop.py has a batch. After: Kafka has all of the batch or nothing of it.
 """
 
-import os
-import secrets
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+from router.calls import Calls
 from runtime import metrics
 from runtime.bus import rdkafka
 from runtime.clock import Clock
-from runtime.health import STALLED
 from runtime.log import get
+from runtime.neighbour import Neighbour
+from runtime.progress import Partition, Progress
 from runtime.settings import Kafka
 from schemas.envelope import Headers
 
 log = get(__name__)
 
-# A killed router holds readers of what it wrote back for so long: longer than any batch.
-TRANSACTION_S = 15
+TRANSACTION_S = 10
+"""The broker takes back a transaction that is open for longer; a batch takes 5 seconds at most."""
+CALL_S = 2.0
+"""The limit of one call: between two of them the loop can stop."""
+PATIENCE_S = 20.0
+"""A transaction that Kafka has not ended by then is over: new clients begin with its rest."""
+START_PATIENCE_S = 300.0
+"""New clients find the brokers again by themselves for so long."""
+_PAUSE_S = 0.05  # some calls end long before their limit
+
+Offsets = Mapping[Partition, int]
+"""The offset to read next, for each partition."""
 
 
-class Deadline:
-    """Ends the process when a transaction is open for longer than the broker lets it be.
+@dataclass(frozen=True)
+class Surroundings:
+    """What every client of the router shares."""
 
-    After a broker's death librdkafka may wait in a call beyond every timeout it was given.
-    """
+    kafka: Kafka
+    clock: Clock
+    neighbour: Neighbour
+    progress: Progress
+    stopping: threading.Event
 
-    def __init__(self, clock: Clock, end: Callable[[int], None] = os._exit) -> None:
-        self._clock, self._end = clock, end
-        self._began: float | None = None
 
-    def begin(self) -> None:
-        """A transaction is open from now on."""
-        self._began = self._clock.monotonic()
-
-    def end(self) -> None:
-        """It is over."""
-        self._began = None
-
-    def look(self) -> None:
-        """End the process if it is too late."""
-        began = self._began
-        if began is not None and self._clock.monotonic() - began > TRANSACTION_S + 5:
-            log.error("transaction.stuck", seconds=round(self._clock.monotonic() - began))
-            self._end(STALLED)
-
-    def watch(self, stopping: threading.Event) -> None:
-        """Look every second, in a thread, until `stopping`."""
-
-        def run() -> None:
-            while not stopping.wait(1):
-                self.look()
-
-        threading.Thread(target=run, name="deadline", daemon=True).start()
+def is_retriable(error: KafkaException) -> bool:
+    """Say whether the same call may succeed later."""
+    fault = error.args[0]
+    return isinstance(fault, KafkaError) and bool(fault.retriable())
 
 
 class Transactions:
-    """A transactional producer; an id of its own, for no two routers share one."""
+    """A transactional producer; `signature` stands beside every offset that it commits."""
 
-    def __init__(self, kafka: Kafka, clock: Clock) -> None:
-        self._clock = clock
-        self._deadline = Deadline(clock)
+    def __init__(self, around: Surroundings, name: str, signature: str) -> None:
+        self._around, self.signature = around, signature
+        self._calls = Calls()
         self.ended_at = 0.0
         self._producer = Producer(
             rdkafka(
-                kafka,
+                around.kafka,
                 **{
-                    "transactional.id": f"santral-router-{os.getpid()}-{secrets.token_hex(4)}",
-                    "client.id": f"santral-router-{os.getpid()}",
-                    "linger.ms": 1, "batch.size": 256 * 1024, "message.max.bytes": 1024 * 1024,
-                    "retry.backoff.ms": 1, "retry.backoff.max.ms": 200,
+                    "transactional.id": name,
+                    "client.id": name,
+                    "linger.ms": 1,
+                    "batch.size": 256 * 1024,
+                    "message.max.bytes": 1024 * 1024,
+                    "retry.backoff.ms": 1,
+                    "retry.backoff.max.ms": 200,
                     "transaction.timeout.ms": TRANSACTION_S * 1000,
                     "partitioner": "murmur2_random",
                     "queue.buffering.max.messages": 500_000,
                     "queue.buffering.max.kbytes": 256 * 1024,
                 },
             )
-        )  # fmt: skip
+        )
 
     def start(self) -> None:
-        """Register with the broker."""
-        self._producer.init_transactions(30)
+        """Register with the broker, which takes back what an earlier process of this name left."""
+        self._repeat("init_transactions", self._producer.init_transactions, START_PATIENCE_S)
 
-    def watch(self, stopping: threading.Event) -> None:
-        """Let a thread see to it that no transaction stays open."""
-        self._deadline.watch(stopping)
-
-    def begin(self, consumer: Consumer, places: Iterable[TopicPartition]) -> None:
+    def begin(self, consumer: Consumer, offsets: Offsets) -> None:
         """Open a transaction with the offsets that it ends at.
 
         Offsets go first: right after a commit this call meets the coordinator's busy answer under
-        our own short back-off; a produce would wait 20 ms that librdkafka has fixed. Without any
-        place it still holds: nothing fences then but the transactional id.
+        our own short back-off; a produce would wait 20 ms that librdkafka has fixed. The broker
+        refuses offsets of a process that has lost its partitions.
         """
-        self._deadline.begin()
-        self._producer.begin_transaction()
-        self.offsets(consumer, places)
+        self._calls.make(
+            "begin_transaction", lambda _limit_s: self._producer.begin_transaction(), CALL_S
+        )
+        self.send_offsets(consumer, offsets)
 
-    def offsets(self, consumer: Consumer, places: Iterable[TopicPartition]) -> None:
-        """Say again, or anew, where the transaction's reading ends: the last word counts."""
-        wanted = list(places)
+    def send_offsets(self, consumer: Consumer, offsets: Offsets) -> None:
+        """Replace the offsets that the transaction ends at."""
+        wanted = [TopicPartition(t, p, o, self.signature) for (t, p), o in offsets.items()]
+
+        # The thread of the calls never enters the consumer: one thread at a time may, and this may
+        # be one of its callbacks.
+        member = consumer.consumer_group_metadata()
+
+        def send(limit_s: float) -> None:
+            self._producer.send_offsets_to_transaction(wanted, member, limit_s)
+
         if wanted:
-            self._producer.send_offsets_to_transaction(
-                wanted, consumer.consumer_group_metadata(), TRANSACTION_S
-            )
+            self._repeat("send_offsets_to_transaction", send)
 
     def produce(
-        self, topic: str, value: bytes | None, key: bytes, headers: Headers | None = None,
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes,
+        headers: Headers | None = None,
         partition: int = -1,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Write a record; without a partition its key decides."""
         self._producer.produce(topic, value, key, partition=partition, headers=headers)
 
     def commit(self) -> None:
-        """End the transaction; what is retriable is tried again until the deadline."""
-        while True:
-            try:
-                self._producer.commit_transaction(TRANSACTION_S)
-            except KafkaException as error:
-                if not error.args[0].retriable():
-                    raise
-            else:
-                self.ended_at = self._clock.monotonic()
-                self._deadline.end()
-                return
+        """End the transaction."""
+        self._repeat("commit_transaction", self._producer.commit_transaction)
+        self.ended_at = self._around.clock.monotonic()
+        self._around.neighbour.succeeded()
 
     def abort(self, error: KafkaException) -> None:
-        """Take everything back; raise what only a restart mends."""
+        """Take everything back; raise the error when only new clients can go on."""
         fault = error.args[0]
         if not isinstance(fault, KafkaError) or not fault.txn_requires_abort():
-            log.error("transaction.fatal", error=str(error))
             raise error
         log.warning("transaction.aborted", error=fault.str())
         metrics.count("santral_batches_aborted_total")
-        self._producer.abort_transaction(TRANSACTION_S)
-        self._deadline.end()
+        self._repeat("abort_transaction", self._producer.abort_transaction)
 
-    def flush(self) -> None:
-        """Let what is on its way arrive, at the process's end."""
-        self._producer.flush(10)
+    def close(self) -> None:
+        """Drop what is not sent, and close the producer."""
+        self._calls.end()
+        self._producer.purge()
+        del self._producer
+
+    def _repeat(
+        self, name: str, call: Callable[[float], None], patience_s: float = PATIENCE_S
+    ) -> None:
+        """Make a call until Kafka answers it; raise its error after the patience or at a stop."""
+        around, began = self._around, self._around.clock.monotonic()
+        while True:
+            try:
+                self._calls.make(name, call, CALL_S)
+            except KafkaException as error:
+                late = around.clock.monotonic() - began > patience_s
+                if not is_retriable(error) or late or around.stopping.is_set():
+                    raise
+                around.neighbour.failed(error.args[0].str())
+                around.progress.wait_for("Kafka")
+                around.stopping.wait(_PAUSE_S)
+            else:
+                return

@@ -32,6 +32,14 @@ AWAY = (KafkaError, OSError, TimeoutError)
 """What is raised while the broker is away: start the client anew."""
 
 
+_PATIENCE = {
+    "reconnect.backoff.max.ms": 1_000,
+    "socket.connection.setup.timeout.ms": 5_000,
+    "socket.timeout.ms": 10_000,
+}
+"""A broker is back in use within a second of its start, and one that is silent is given up soon."""
+
+
 def rdkafka(kafka: Kafka, **more: Any) -> dict[str, Any]:
     """Return the settings that every librdkafka client here shares.
 
@@ -39,7 +47,7 @@ def rdkafka(kafka: Kafka, **more: Any) -> dict[str, Any]:
     own lines go into our log (runtime/client_log.py).
     """
     named = {"client.id": more.get("group.id", "santral"), "logger": CLIENTS}
-    return {"bootstrap.servers": kafka.bootstrap, **kafka.security, **named, **more}
+    return {"bootstrap.servers": kafka.bootstrap, **_PATIENCE, **kafka.security, **named, **more}
 
 
 def _aiokafka(kafka: Kafka) -> dict[str, Any]:

@@ -274,7 +274,7 @@ def decide(ctx: click.Context, file: Any, models: tuple[Path, ...], rules: Path 
     # A fault of ours goes to standard error: standard output has only decisions.
     importlib.import_module("runtime.log").configure("decide", "warning")
     offline = importlib.import_module("router.offline")
-    trying = importlib.import_module("router.run").trying
+    trying = importlib.import_module("router.policy_settings").trying
     by = offline.with_models(trying(settings, str(rules or "")), models)
     # Somebody who types lines wants each answer at once.
     at_once = 1 if sys.stdin.isatty() and file.name == "<stdin>" else offline.AT_ONCE

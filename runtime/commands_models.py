@@ -86,7 +86,7 @@ def train(
         raise ConfigError([Problem("--corrections are departments: use --task department")])
     more: Iterable[bytes] = ()
     settings = running_settings(ctx, "the store") if corrections else settings_of(ctx)
-    router = importlib.import_module("router.run")
+    router = importlib.import_module("router.policy_settings")
     pack = router.pack_of(router.trying(settings, str(rules or "")))
     if corrections:
         more = importlib.import_module("workers.corrections").lines(settings)
@@ -204,7 +204,7 @@ def backtest(
     settings = running_settings(ctx, "the store")
     replay = importlib.import_module("router.replay")
     offline = importlib.import_module("router.offline")
-    trying = importlib.import_module("router.run").trying
+    trying = importlib.import_module("router.policy_settings").trying
     live = offline.with_models(settings)
     candidate = offline.with_models(trying(settings, str(rules or "")), models)
     begin = _since(since) if since else None

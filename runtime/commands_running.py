@@ -130,7 +130,7 @@ def check(ctx: click.Context, offline: bool) -> None:
     problems += _departments(settings, pack, folder)
     for line in rule_checks.shadowed(pack):
         click.echo(f"note: {line}")
-    router = importlib.import_module("router.run")
+    router = importlib.import_module("router.policy_settings")
     for build in (router.live, router.candidate):
         try:
             build(settings)

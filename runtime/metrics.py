@@ -30,6 +30,7 @@ Name = Literal[
     "santral_repeats_dropped_total",
     "santral_batch_duration_seconds",
     "santral_batches_aborted_total",
+    "santral_router_lives_total",
     "santral_conversations_held",
     "santral_records_recorded_total",
     "santral_items_ready",
@@ -108,6 +109,9 @@ METRICS: dict[Name, Metric] = {
         "histogram", "From a batch's first record to its commit.", ("stage",)),
     "santral_batches_aborted_total": Metric(
         "counter", "Transactions aborted and done again; steady growth: look at the broker."),
+    "santral_router_lives_total": Metric(
+        "counter", "Times the router began again with new Kafka clients, by the error before; some "
+        "during an outage are normal, steady growth without one is not.", ("reason",)),
     "santral_conversations_held": Metric(
         "gauge", "Conversations this router process remembers; memory grows with it."),
     "santral_records_recorded_total": Metric(

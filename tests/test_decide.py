@@ -15,8 +15,8 @@ from router import reasons, standing
 from router.decide import Decided, apply, decide, one
 from router.deciding import decide_record
 from router.entities import entities
+from router.policy_settings import policy as router_policy
 from router.rules import compile_pack
-from router.run import policy as router_policy
 from runtime.settings import Settings
 from schemas import conversation as states
 from schemas.conversation import ConversationState

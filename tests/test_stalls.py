@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, Producer
 
 from router.run import Router
 from runtime import bus, store
@@ -148,13 +148,20 @@ def test_a_process_that_was_frozen_lives_on_and_one_that_hangs_ends() -> None:
 def test_a_router_that_hangs_inside_poll_is_ended(stalling: Settings, tmp_path: Path) -> None:
     blocked = threading.Event()
 
-    class Hanging(Router):
-        def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-            super()._assigned(consumer, partitions)
+    class Hanging(Progress):
+        def note_position(self, topic: str, partition: int, offset: int) -> None:
+            super().note_position(topic, partition, offset)
             blocked.wait(30)  # a callback runs inside poll, which has the client's lock
 
     put(stalling, "poll")
-    router = Hanging(stalling, policy(), SystemClock(), Folder(tmp_path), Health("router"))
+    router = Router(
+        stalling,
+        policy(),
+        SystemClock(),
+        Folder(tmp_path),
+        Health("router"),
+        Hanging("watchdog"),
+    )
     router.start()
     loop, ended = Loop(router.turn), list[int]()
     _, dog = watched(stalling, router.progress, ended)

@@ -18,11 +18,10 @@ from ingest.channel import Context, Delivery
 from ingest.channels import chat
 from ingest.registry import CHANNELS
 from ingest.source_health import SourceHealth
-from router.transaction import Deadline
 from router.windows import KEPT_MINUTES, Seen, Windows
 from runtime import trace
 from runtime.cli import main
-from runtime.health import STALLED, Fresh, Health
+from runtime.health import Fresh, Health
 from runtime.log import redacted
 from runtime.metrics import METRICS, exposition
 from schemas import token
@@ -48,23 +47,6 @@ class Hand:
 
     def monotonic(self) -> float:
         return self.seconds
-
-
-def test_a_transaction_open_for_too_long_ends_the_router() -> None:
-    clock, ended = Hand(), list[int]()
-    deadline = Deadline(clock, ended.append)
-    deadline.look()
-    deadline.begin()
-    clock.seconds = 10
-    deadline.look()
-    deadline.end()
-    clock.seconds = 1000
-    deadline.look()
-    assert ended == []
-    deadline.begin()
-    clock.seconds = 1030
-    deadline.look()
-    assert ended == [STALLED]
 
 
 def test_readiness_is_judged_by_the_last_success() -> None:
