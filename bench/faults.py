@@ -11,6 +11,7 @@ import json
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +86,19 @@ class Run:
         return row
 
 
+def summarise(statuses: dict[str, int]) -> dict[str, int]:
+    """Return how often each status came, whatever was tried; an error of a socket has none."""
+    totals: Counter[str] = Counter()
+    for words, count in statuses.items():
+        status = words.split()[-1]
+        totals[status if status.isdigit() else "no connection"] += count
+    return dict(sorted(totals.items()))
+
+
 def markdown(row: dict[str, Any]) -> str:
     """Return a row of the table."""
     numbers = [row[key] for key in ("door", "queue", "recorder", "claims", "slowest", "flow")]
-    statuses = ", ".join(f"{n} × {what}" for what, n in sorted(row["statuses"].items()))
+    statuses = ", ".join(f"{n} × {what}" for what, n in summarise(row["statuses"]).items())
     wrong = f" **{row['wrong']} × plain 5xx**" if row["wrong"] else ""
     exits = ", ".join(row["exits"]) or "none"
     unready = ", ".join(f"{name} {found['s']} s" for name, found in row["unready"].items())
@@ -160,7 +170,9 @@ def main() -> None:
     if names:
         print(HEAD, flush=True)
         with tempfile.TemporaryDirectory(prefix="cluster-") as folder:
-            cluster = Cluster(Path(folder), Plan(tree=chosen.tree.absolute()))
+            cluster = Cluster(
+                Path(folder), Plan(tree=chosen.tree.absolute(), archive_disk="disk" in names)
+            )
             try:
                 cluster.start()
                 broken = asyncio.run(measure(cluster, names, Load(messages=chosen.rate)))

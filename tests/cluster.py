@@ -45,6 +45,7 @@ _REDIS = (
     *("--appendonly", "yes", "--appendfsync", "everysec"),
     *("--maxmemory", "512mb", "--maxmemory-policy", "noeviction"),
 )
+_MOUNT = ("mount", "-t", "tmpfs", "-o", "size=256m", "tmpfs")
 ACCOUNTS = ("good", "bad")
 """Two mail accounts, each with a mail server of its own; a fault takes away that of `bad`."""
 
@@ -90,11 +91,13 @@ class Front:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How a cluster differs from the usual one: stages of another `tree`, SQLite, no replica."""
+    """How a cluster differs from the usual one: stages of another `tree`, SQLite, no replica, the
+    archive on a disk of its own (which takes root's rights to mount)."""
 
     tree: Path = ROOT
     postgres: bool = True
     replica: bool = True
+    archive_disk: bool = False
     stages: tuple[str, ...] = tuple(COMMANDS)
     config: str = ""
 
@@ -180,6 +183,9 @@ class Cluster:
     def start(self, *, kafka: bool = True) -> "Cluster":
         """Start the neighbours, then the stages; return once every stage is ready."""
         self.brokers.prepare()
+        if self.plan.archive_disk:
+            self.archive.mkdir(parents=True)
+            subprocess.run([*_MOUNT, str(self.archive)], check=True)
         for server in self.mail.values():
             server.start()
         self.valkey.start()
@@ -231,7 +237,9 @@ class Cluster:
 
     def stop(self) -> dict[str, int]:
         """Stop the stages, then their neighbours; return the stages' exit codes."""
-        codes = {name: stage.stop() for name, stage in reversed(self.stages.items())}
+        for stage in self.stages.values():
+            stage.request_stop()
+        codes = {name: stage.stop() for name, stage in self.stages.items()}
         self.brokers.stop()
         for valkey in (self.valkey, self.replica):
             valkey.stop()
@@ -239,6 +247,8 @@ class Cluster:
             self.postgres.stop()
         for server in self.mail.values():
             server.stop()
+        if self.archive.is_mount():
+            subprocess.run(["umount", "-l", str(self.archive)], check=True)
         return codes
 
 

@@ -16,6 +16,7 @@ import httpx2
 import psutil
 
 RESTART_S = 1.0
+_STOP_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -115,15 +116,21 @@ class Stage:
         """Return the ends since a moment that the test did not ask for."""
         return [end for end in self.exits if not end.wanted and end.at >= since]
 
-    def stop(self) -> int:
-        """End it for good; return its exit code."""
+    def request_stop(self) -> None:
+        """Ask it to end for good."""
         self._ending.set()
         self._wanted = True
-        assert self.process is not None
-        self.process.send_signal(signal.SIGCONT)
-        self.process.terminate()
+        if self.process is not None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.terminate()
+
+    def stop(self) -> int:
+        """End it for good; return its exit code."""
+        self.request_stop()
+        if self.process is None:
+            return 0
         try:
-            code = self.process.wait(20)
+            code = self.process.wait(_STOP_S)
         except subprocess.TimeoutExpired:
             self.process.kill()
             code = self.process.wait()

@@ -1,6 +1,7 @@
 """A cluster whose neighbours fail one after the other: two of three brokers, Redis, a mail server.
 
-One run does the harm under traffic; each test then asks one thing of it.
+One run does the harm under traffic, and waits for answers by the other mail server meanwhile; each
+test then asks one thing of it.
 """
 
 import asyncio
@@ -39,8 +40,6 @@ class Report:
     exits: list[Exit] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
-    stuck: dict[str, str] = field(default_factory=dict)
-    answered_meanwhile: int = 0
     unready: dict[str, dict[str, str]] = field(default_factory=dict)
     unaccounted: int = -1
     phases: dict[str, float] = field(default_factory=dict)
@@ -94,16 +93,15 @@ class Harmed:
         self._note("brokers lost and back")
         await self._flow("brokers")
         self._note("flow after brokers")
+        await until("the other server's answers leave", lambda: sum(good.answers.values()) > before)
+        assert mail_back is not None
+        mail_back()
         redis_back = await asyncio.to_thread(harms.fail_over_redis, self.cluster)
         await asyncio.sleep(FAILOVER_S)
         assert redis_back is not None
         redis_back()
         await self._flow("redis")
         self._note("redis")
-        self.report.answered_meanwhile = sum(good.answers.values()) - before
-        self.report.stuck = self.cluster.stages["replies"].problems()
-        assert mail_back is not None
-        mail_back()
         await self.traffic.stop()
         totals = await asyncio.to_thread(wait, "the ledger settles", self.cluster.ledger, 60)
         self.report.unaccounted = totals["unaccounted"]
@@ -143,7 +141,8 @@ async def harmed() -> AsyncIterator[Report]:
             print(f"\nstart {started:.0f} s, {report.phases}, {report}")  # noqa: T201 - the run's figures
             yield report
         finally:
-            await asyncio.to_thread(cluster.stop)
+            codes = await asyncio.to_thread(cluster.stop)
+            print(f"exit codes {codes}")  # noqa: T201 - as above
 
 
 async def test_all_flows_soon_after_two_of_three_brokers_are_back(report: Report) -> None:
@@ -164,10 +163,6 @@ async def test_customers_and_agents_see_a_sentence_and_when_to_try_again(report:
 
 async def test_nothing_is_lost_doubled_or_done_twice(report: Report) -> None:
     assert (report.broken, report.unaccounted) == ([], 0)
-
-
-async def test_one_mail_server_away_delays_no_other_account(report: Report) -> None:
-    assert report.answered_meanwhile > 0
 
 
 async def test_every_stage_is_ready_again(report: Report) -> None:

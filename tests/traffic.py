@@ -23,6 +23,9 @@ TEXTS = (
     "Faturam yanlış", "Kargom nerede?", "internet yok", "selam", "iade istiyorum",
     "Şifremi unuttum", "I was charged twice", "aboneliğimi iptal edin",
 )  # fmt: skip
+MAIL_TEXT = "Gazetemiz için röportaj rica ediyoruz."
+MAIL_DEPARTMENT = "press"
+"""No other text comes to this department: its mails are answered while other lines are long."""
 _RETRY_S = 0.3
 _ACT_TRIES = 20
 _TIMEOUT_S = 20.0
@@ -159,7 +162,7 @@ class Traffic:
     def _mail(self, sender: str, recipient: str) -> bool:
         text = (
             f"From: <{sender}>\r\nTo: <{recipient}>\r\nMessage-ID: <{sender}>\r\n"
-            "Subject: Fatura\r\n\r\nFaturam bu ay neden bu kadar fazla?\r\n"
+            f"Subject: Basın\r\n\r\n{MAIL_TEXT}\r\n"
         )
         try:
             with smtplib.LMTP("127.0.0.1", self._front.mail_door, timeout=30) as client:
@@ -180,7 +183,8 @@ class Traffic:
         """Claim and work on items until the end."""
         name, departments = f"agent{number}", list(DEFAULT)
         while not self._closing.is_set():
-            department = self._random.choice(departments)
+            mails = self._random.random() < 0.3
+            department = MAIL_DEPARTMENT if mails else self._random.choice(departments)
             body = {"agent": name, "count": 6}
             claimed = await self._act("claim", f"/v1/desk/{department}/claim", body, tries=1)
             if claimed is not None:
