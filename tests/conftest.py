@@ -14,7 +14,17 @@ from runtime import store
 from runtime.settings import Settings
 from tests import tiers
 from tests.s3 import S3
-from tests.servers import JARS, PERSONAL_TOKEN, Dovecot, Postgres, Smtp, Up, Vendor, broker
+from tests.servers import (
+    JARS,
+    PERSONAL_TOKEN,
+    Dovecot,
+    OneBroker,
+    Postgres,
+    Smtp,
+    Up,
+    Vendor,
+    broker,
+)
 from workers.run import MIGRATIONS
 
 # `--hypothesis-profile=fast` is for a run that must be short.
@@ -48,6 +58,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and _needs_server(item):
             item.add_marker(pytest.mark.server)
+            # Side by side (`-n 2 --dist loadgroup`) a file, and the local profile, has one process.
+            group = "road" if "road" in item.fixturenames else item.path.stem
+            item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -76,11 +89,33 @@ def jars(request: pytest.FixtureRequest) -> None:
         pytest.exit(f"no jars in {JARS}: run `make jars`", 3)
 
 
+@pytest.fixture(scope="session")
+def brokers() -> Iterator[list[OneBroker]]:
+    """The broker that tests share one after the other; empty before the first of them."""
+    running: list[OneBroker] = []
+    yield running
+    for server in running:
+        server.stop()
+
+
 @pytest.fixture
 def kafka() -> Iterator[Settings]:
     """A broker alone, with every topic, for one test; and settings that point to it."""
-    with broker() as made:
-        yield made
+    with broker() as settings:
+        yield settings
+
+
+@pytest.fixture
+def empty_kafka(brokers: list[OneBroker]) -> Settings:
+    """Settings that point to the shared broker, with every topic empty: quicker than `kafka`.
+
+    Consumer groups stay from test to test: a test with members of groups takes `kafka`.
+    """
+    if brokers and not brokers[-1].is_alive():
+        brokers.pop().stop()
+    if not brokers:
+        brokers.append(OneBroker())
+    return brokers[-1].fresh()
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,12 @@ NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
+@pytest.fixture
+def kafka(empty_kafka: Settings) -> Settings:
+    """The shared broker, with every topic empty."""
+    return empty_kafka
+
+
 class Machine:
     """What a source is lent: a clock, what is kept, and so many looks."""
 

@@ -27,6 +27,12 @@ from tests.servers import Vendor, ingesting
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 
 
+@pytest.fixture
+def kafka(empty_kafka: Settings) -> Settings:
+    """The shared broker, with every topic empty."""
+    return empty_kafka
+
+
 def _delivery(*files: str, at: datetime = NOW) -> Delivery:
     kinds = ("document", "image", "video")
     more = {

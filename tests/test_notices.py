@@ -42,6 +42,12 @@ WORDS = {
 
 
 @pytest.fixture
+def kafka(empty_kafka: Settings) -> Settings:
+    """The shared broker, with every topic empty."""
+    return empty_kafka
+
+
+@pytest.fixture
 async def web() -> AsyncIterator[Outside]:
     made = Outside()
     yield made
