@@ -36,7 +36,7 @@ from schemas.incident import Incident
 from schemas.masking import mask_record
 from workers import customers, incidents, reading
 from workers.desk import BODIES, Desk
-from workers.desk_redis import ItemUnknown, LeaseLost
+from workers.desk_values import ItemUnknown, LeaseLost
 from workers.personal import masked_message
 
 log = get(__name__)

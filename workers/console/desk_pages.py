@@ -18,7 +18,7 @@ from workers.api import Api
 from workers.console import session
 from workers.console.pages import Page, away_part, counts_of, form_of
 from workers.console.texts import Texts
-from workers.desk_redis import ItemUnknown, LeaseLost
+from workers.desk_values import ItemClosing, ItemUnknown, LeaseLost
 
 
 class DeskPages:
@@ -86,6 +86,8 @@ class DeskPages:
             done = await self._api.desk.heartbeat(
                 request.path_params["item"], LeaseIn(lease=form.get("lease", ""))
             )
+        except ItemClosing:
+            return HTMLResponse(f"<strong>{texts.item_closing}</strong>")
         except (LeaseLost, ItemUnknown):
             return HTMLResponse(f"<strong>{texts.lease_lost}</strong>")
         except (Retry, *AWAY):
@@ -130,6 +132,9 @@ class DeskPages:
                 )
             else:
                 return self._page(request, "not_found.html", 404)
+        except ItemClosing:
+            text = form.get("text", "")
+            return await self._again(request, department, item, lease, texts.item_closing, text)
         except (LeaseLost, ItemUnknown):
             return await self._desk(request, department, None, texts.lease_lost)
         except Rejected as error:

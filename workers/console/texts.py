@@ -128,6 +128,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "Bu iş artık sizde değil; süresi dolmuş ya da başkası almış olabilir.",
         "This item is no longer yours: the lease ran out or somebody else has it.",
     ),
+    "item_closing": (
+        "Bu iş kapatılıyor, ama onayı henüz gelmedi. Son işleminizi aynen yeniden gönderin.",
+        "This item is being closed and not confirmed yet. Send exactly your last action again.",
+    ),
     "done": ("Tamamlandı.", "Done."),
     "due": ("İlk yanıt için son zaman", "First answer due"),
     "away": ("Şu anda yapılamıyor", "Not possible right now"),
