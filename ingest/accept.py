@@ -8,8 +8,9 @@ moves on. A mail that no parser can read becomes a message that says so.
 import asyncio
 import functools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -36,6 +37,9 @@ log = get(__name__)
 
 # Up to here a file is written in less time than a hop to a thread takes.
 _INLINE = 64 * 1024
+_ARCHIVE_THREADS = 8  # long deliveries that are written to the archive at the same time
+
+T = TypeVar("T")
 
 
 def unchanged(message: Message) -> Message:
@@ -207,18 +211,26 @@ class Ingest:
         """The flushes that deliveries of this process share."""
         return GroupCommit(self.archive.flush)
 
+    @functools.cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        """Threads for the archive alone: a bucket that hangs must not stop the loop's others."""
+        return ThreadPoolExecutor(_ARCHIVE_THREADS, "archive")
+
+    async def _run(self, write: Callable[[bytes], T], data: bytes) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, write, data)
+
     async def _keep(self, data: bytes) -> Raw:
         """Write a delivery; it is safe only after a flush."""
         try:
             if len(data) <= _INLINE:
                 return self.archive.append(data)
-            return await asyncio.to_thread(self.archive.append, data)
+            return await self._run(self.archive.append, data)
         except Unavailable as error:
             raise Retry(30, str(error)) from error
 
     async def _file(self, data: bytes) -> None:
         try:
-            await asyncio.to_thread(self.archive.keep, data)
+            await self._run(self.archive.keep, data)
         except Unavailable as error:
             raise Retry(30, str(error)) from error
 

@@ -6,6 +6,7 @@ both the disk and Kafka have it.
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from schemas.errors import Unavailable
 
@@ -15,6 +16,8 @@ class GroupCommit:
 
     def __init__(self, flush: Callable[[], None]) -> None:
         self._flush = flush
+        # A thread of its own: a bucket that hangs may occupy all threads of the loop.
+        self._thread = ThreadPoolExecutor(1, "flush")
         self._waiting: list[asyncio.Future[None]] = []
         self._running: asyncio.Task[None] | None = None
 
@@ -34,7 +37,7 @@ class GroupCommit:
             batch, self._waiting = self._waiting, []
             error: Exception | None = None
             try:
-                await asyncio.to_thread(self._flush)
+                await asyncio.get_running_loop().run_in_executor(self._thread, self._flush)
             except Exception as failure:  # noqa: BLE001 - each waiting delivery raises it
                 error = failure
             for future in batch:

@@ -75,6 +75,10 @@ def is_away(error: BaseException) -> bool:
 
 
 def summary(error: BaseException) -> str:
-    """Return an outage in a few words, without the command's arguments."""
-    code = outage_code(error)
-    return f"{code}: {ADVICE[code]}" if code else type(error).__name__
+    """Return an outage in one sentence, without the command's arguments."""
+    if isinstance(error, RedisAway):
+        return str(error)
+    if code := outage_code(error):
+        return f"{code}: {ADVICE[code]}"
+    detail = "" if isinstance(error, ResponseError) else f": {str(error)[:200]}"
+    return f"{type(error).__name__}{detail}"

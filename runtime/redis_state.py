@@ -26,6 +26,7 @@ class RedisState:
         self._failed_at = 0.0
         self._logged_at: float | None = None
         self._unlogged = 0
+        self._announced = False
 
     def failed(self, error: BaseException) -> None:
         """Note a failure, and log it unless the last line is younger than a minute."""
@@ -34,13 +35,15 @@ class RedisState:
         self._unlogged += 1
         if self._logged_at is None or now - self._logged_at >= LOG_INTERVAL_S:
             log.warning("redis.away", why=self._problem, errors=self._unlogged)
-            self._logged_at, self._unlogged = now, 0
+            self._logged_at, self._unlogged, self._announced = now, 0, True
 
     def worked(self) -> None:
         """Note an answer; some seconds without a failure end the problem."""
         if self._problem is not None and self._monotonic() - self._failed_at > QUIET_S:
             self._problem = None
-            log.info("redis.back")
+            if self._announced:
+                log.info("redis.back")
+            self._announced = False
 
     def problem(self) -> str | None:
         """Return the sentence of a failure that no later answer ended, None when all is well."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ import pytest
 from ingest.accept import Ingest
 from ingest.channel import Context, Delivery
 from ingest.registry import CHANNELS
-from runtime.archive import Folder
+from runtime.archive import Archive, Folder, open_archive
 from runtime.clock import SystemClock
 from runtime.outside import Outside
 from schemas.base import Record
 from schemas.errors import Retry, Unavailable
+from tests.test_archive import bucket_settings
 from tests.waiting import until
 
 MAIL = b"From: ada@ornek.example\r\nMessage-ID: <1@x>\r\n\r\nFaturam yanlis\r\n"
@@ -49,7 +51,7 @@ class _Slow(Folder):
         super().flush()
 
 
-def _parts(archive: Folder) -> tuple[Ingest, _Published, Delivery, list[str]]:
+def _parts(archive: Archive) -> tuple[Ingest, _Published, Delivery, list[str]]:
     published, said = _Published(), []
 
     async def ack() -> None:
@@ -96,3 +98,33 @@ async def test_a_disk_that_fails_makes_the_delivery_come_again(tmp_path: Path) -
     with pytest.raises(Retry, match="full"):
         await _accept(ingest, delivery)
     assert said == ["nack"]
+
+
+async def test_a_bucket_that_hangs_delays_no_short_delivery(tmp_path: Path) -> None:
+    connections: list[asyncio.StreamWriter] = []
+
+    async def hang(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
+
+    server = await asyncio.start_server(hang, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    archive = open_archive(bucket_settings(tmp_path, url))
+    ingest, _, short, said = _parts(archive)
+    long = replace(short, raw=MAIL + bytes(100_000), ack=_nothing, nack=_nothing)
+    hanging = [asyncio.create_task(_accept(ingest, long)) for _ in range(20)]
+    await until("the bucket has requests", lambda: len(connections) >= 4)
+    async with asyncio.timeout(5):
+        await _accept(ingest, short)
+    assert said == ["ack"]
+    assert not any(task.done() for task in hanging)
+    server.close()
+    while not all(task.done() for task in hanging):
+        for writer in connections:
+            writer.close()
+        await asyncio.wait(hanging, timeout=0.1)
+    errors = await asyncio.gather(*hanging, return_exceptions=True)
+    assert all(isinstance(error, Retry) for error in errors), errors
+
+
+async def _nothing() -> None:
+    """Acknowledge nothing."""
