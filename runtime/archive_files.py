@@ -165,7 +165,7 @@ class Packs:
             self._unflushed, self._closing, self._new_names = {}, [], False
         try:
             for pack in packs:
-                os.fsync(pack.handle)
+                os.fdatasync(pack.handle)
             if new_names:
                 flush_folder(self._folder)
         except OSError:

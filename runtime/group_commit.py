@@ -1,49 +1,85 @@
-"""One wait for the disk that many deliveries share, in a thread beside the event loop.
+"""One flush that many deliveries share, in a thread beside the event loop.
 
 Before: ingest appends a delivery and requests a flush. After: ingest acknowledges the delivery when
 both the disk and Kafka have it.
 """
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from schemas.errors import Unavailable
 
+GATHER_S = 0.001
+"""A flush begins so much later than its first request. Kafka's acknowledgement takes longer, and at
+a thousand deliveries a second several share the flush."""
+_IDLE_S = 5.0
+"""The thread ends after so long without a request."""
+
+Waiting = list["asyncio.Future[None]"]
+
 
 class GroupCommit:
-    """Flushes of one event loop: requests that come during a flush share the next one."""
+    """Flushes of one event loop: requests that come during a flush share the next one.
+
+    The thread is its own, since a bucket that hangs may occupy all threads of the loop.
+    """
 
     def __init__(self, flush: Callable[[], None]) -> None:
         self._flush = flush
-        # A thread of its own: a bucket that hangs may occupy all threads of the loop.
-        self._thread = ThreadPoolExecutor(1, "flush")
-        self._waiting: list[asyncio.Future[None]] = []
-        self._running: asyncio.Task[None] | None = None
+        self._waiting: Waiting = []
+        self._lock, self._wake = threading.Lock(), threading.Event()
+        self._running = False
 
     def request(self) -> "asyncio.Future[None]":
         """Return a future that ends when what was appended before is safe, or with Unavailable."""
         loop = asyncio.get_running_loop()
         future = loop.create_future()
         # A delivery that fails elsewhere first never asks for its future's error.
-        future.add_done_callback(lambda done: done.cancelled() or done.exception())
-        self._waiting.append(future)
-        if self._running is None or self._running.done():
-            self._running = loop.create_task(self._run())
+        future.add_done_callback(_retrieve_error)
+        with self._lock:
+            self._waiting.append(future)
+            if len(self._waiting) == 1:
+                self._wake.set()
+            if not self._running:
+                self._running = True
+                threading.Thread(
+                    target=self._run, args=(loop,), name="archive flush", daemon=True
+                ).start()
         return future
 
-    async def _run(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting, []
-            error: Exception | None = None
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        while self._wake.wait(_IDLE_S) or not self._may_end():
+            time.sleep(GATHER_S)
+            with self._lock:
+                batch, self._waiting = self._waiting, []
+                self._wake.clear()
+            error = None
             try:
-                await asyncio.get_running_loop().run_in_executor(self._thread, self._flush)
+                self._flush()
             except Exception as failure:  # noqa: BLE001 - each waiting delivery raises it
-                error = failure
-            for future in batch:
-                if future.done():
-                    continue
-                if error is None:
-                    future.set_result(None)
-                else:
-                    future.set_exception(Unavailable(str(error)))
+                error = str(failure)
+            with suppress(RuntimeError):  # the loop ended, and its deliveries with it
+                loop.call_soon_threadsafe(_finish, batch, error)
+
+    def _may_end(self) -> bool:
+        with self._lock:
+            self._running = bool(self._waiting)
+            return not self._running
+
+
+def _finish(batch: Sequence["asyncio.Future[None]"], error: str | None) -> None:
+    for future in batch:
+        if future.done():
+            continue
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(Unavailable(error))
+
+
+def _retrieve_error(future: "asyncio.Future[None]") -> None:
+    if not future.cancelled():
+        future.exception()

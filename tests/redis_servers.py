@@ -30,6 +30,7 @@ class Valkey:
         self.port = port or free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="valkey-"))
         self.options = options
+        self.password = ""
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, loading: bool = False) -> "Valkey":
@@ -53,7 +54,7 @@ class Valkey:
 
     def client(self) -> Any:
         """Return a plain client for commands of an operator."""
-        return Sync(port=self.port, socket_timeout=5)
+        return Sync(port=self.port, password=self.password or None, socket_timeout=5)
 
     def run(self, *words: object) -> Any:
         """Run one command of an operator."""
@@ -89,8 +90,13 @@ def valkeys(count: int = 1, *options: str) -> Iterator[list[Valkey]]:
 
 
 @contextlib.contextmanager
-def sentinels(primary: Valkey, count: int, quorum: int, *, down_ms: int) -> Iterator[list[str]]:
-    """Run Sentinels that watch a primary as `mymaster`; give their addresses."""
+def sentinels(
+    primary: Valkey, count: int, quorum: int, *, down_ms: int, password: str = ""
+) -> Iterator[list[str]]:
+    """Run Sentinels that watch a primary as `mymaster`; give their addresses.
+
+    They ask clients for `password`.
+    """
     servers = []
     try:
         for _ in range(count):
@@ -100,7 +106,9 @@ def sentinels(primary: Valkey, count: int, quorum: int, *, down_ms: int) -> Iter
                 f"sentinel monitor mymaster 127.0.0.1 {primary.port} {quorum}\n"
                 f"sentinel down-after-milliseconds mymaster {down_ms}\n"
                 "sentinel failover-timeout mymaster 4000\n"
+                + (f"requirepass {password}\nsentinel sentinel-pass {password}\n" * bool(password))
             )
+            server.password = password
             server.process = subprocess.Popen(
                 [str(get_binary_path()), str(config), "--sentinel", "--port", str(server.port),
                  "--bind", "127.0.0.1", "--dir", str(server.folder)],

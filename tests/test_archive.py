@@ -163,7 +163,7 @@ def test_threads_that_wait_for_the_disk_share_one_flush(
     packs = Packs(tmp_path, 1_000_000)
     packs.append(b"x")
     packs.flush()
-    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "fdatasync", fsync)
     waiting = []
     for _ in range(20):
         packs.append(b"x")
@@ -185,7 +185,7 @@ def test_a_write_that_the_disk_lost_is_never_called_safe(
         raise OSError(5, "Input/output error")
 
     lost = archive.append(b"lost")
-    monkeypatch.setattr(os, "fsync", lose)
+    monkeypatch.setattr(os, "fdatasync", lose)
     with pytest.raises(Unavailable, match="Input/output error"):
         archive.flush()
     monkeypatch.undo()

@@ -155,8 +155,8 @@ async def _fail_over(count: int, quorum: int, down_ms: int, seconds: float) -> N
     """Kill the primary under claims by several tasks: each error is AWAY, and service returns."""
     with valkeys(2) as (old, new):
         new.follow(old)
-        with sentinels(old, count, quorum, down_ms=down_ms) as addresses:
-            settings = Redis(sentinels=tuple(addresses))
+        with sentinels(old, count, quorum, down_ms=down_ms, password="geheim") as addresses:
+            settings = Redis(sentinels=tuple(addresses), sentinel_password="geheim")
             client, threads = connect(settings), connect_sync(settings)
             claims = Claims(client, "santral:claim:", 60_000, 60_000)
             served: list[str] = []
@@ -195,3 +195,27 @@ async def test_sentinel_names_the_new_primary() -> None:
 @pytest.mark.certify
 async def test_three_sentinels_agree_on_the_new_primary() -> None:
     await _fail_over(3, 2, 1000, 3)
+
+
+async def test_tls_of_the_url_holds_for_servers_that_sentinel_names() -> None:
+    settings = Redis(url="rediss://ada:geheim@x/2", sentinels=("a:1", "rediss://b:2"))
+    for client in (connect(settings), connect_sync(settings)):
+        pool = client.connection_pool
+        assert "SSLConnection" in str(pool.connection_class.__mro__)
+        assert pool.connection_kwargs["username"] == "ada"
+        assert pool.connection_kwargs["db"] == 2
+        kinds = [
+            s.connection_pool.connection_class.__name__ for s in pool.sentinel_manager.sentinels
+        ]
+        assert kinds == ["Connection", "SSLConnection"]
+
+
+async def test_a_wrong_password_of_sentinel_is_away() -> None:
+    with valkeys(2) as (primary, replica):
+        replica.follow(primary)
+        with sentinels(primary, 1, 1, down_ms=1000, password="geheim") as addresses:
+            client = connect(Redis(sentinels=tuple(addresses), sentinel_password="falsch"))
+            with pytest.raises(AWAY) as caught:
+                await client.get("a")
+            assert "falsch" not in str(caught.value)
+            await client.aclose()
