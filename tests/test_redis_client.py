@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -151,8 +152,20 @@ async def test_the_client_follows_a_list_of_addresses_to_the_new_primary() -> No
         threads.close()
 
 
-async def _fail_over(count: int, quorum: int, down_ms: int, seconds: float) -> None:
-    """Kill the primary under claims by several tasks: each error is AWAY, and service returns."""
+async def _work(claims: Claims, name: str, served: list[str], done: asyncio.Event) -> None:
+    """Claim until `done`; each error is AWAY."""
+    for number in itertools.count():
+        try:
+            await claims.claim(f"{name}.{number}", name)
+            served.append(name)
+        except AWAY:
+            await asyncio.sleep(0.05)
+        if done.is_set():
+            return
+
+
+async def _fail_over(count: int, quorum: int, down_ms: int) -> None:
+    """Kill the primary under claims by several tasks: service returns without another error."""
     with valkeys(2) as (old, new):
         new.follow(old)
         with sentinels(old, count, quorum, down_ms=down_ms, password="geheim") as addresses:
@@ -160,41 +173,36 @@ async def _fail_over(count: int, quorum: int, down_ms: int, seconds: float) -> N
             client, threads = connect(settings), connect_sync(settings)
             claims = Claims(client, "santral:claim:", 60_000, 60_000)
             served: list[str] = []
-
-            async def work(name: str) -> None:
-                for number in range(100_000):
-                    try:
-                        await claims.claim(f"{name}.{number}", name)
-                        served.append(name)
-                    except AWAY:
-                        await asyncio.sleep(0.05)
-                    if done.is_set():
-                        return
-
             done = asyncio.Event()
-            workers = [asyncio.create_task(work(f"w{number}")) for number in range(4)]
-            await until("claims succeed", lambda: len(served) > 100)
-            threads.ping()
-            old.kill()
-            await until("the replica is the primary", lambda: new.run("ROLE")[0] == b"master", 30)
-            count_then = len(served)
-            await until("claims succeed again", lambda: len(served) > count_then + 100, seconds)
-            with contextlib.suppress(AWAY):
+            workers = [asyncio.create_task(_work(claims, f"w{n}", served, done)) for n in range(4)]
+            try:
+                await until("claims succeed", lambda: len(served) > 100)
                 threads.ping()
-            assert threads.ping()
-            done.set()
-            await asyncio.gather(*workers)
-            await client.aclose()
-            threads.close()
+                old.kill()
+                await until("the replica is the primary", lambda: _is_primary(new), 30)
+                before = len(served)
+                await until("claims succeed again", lambda: len(served) > before + 100)
+                with contextlib.suppress(AWAY):
+                    threads.ping()
+                assert threads.ping()
+            finally:
+                done.set()
+                await asyncio.gather(*workers)
+                await client.aclose()
+                threads.close()
+
+
+def _is_primary(server: Valkey) -> bool:
+    return bool(server.run("ROLE")[0] == b"master")
 
 
 async def test_sentinel_names_the_new_primary() -> None:
-    await _fail_over(1, 1, 300, 3)
+    await _fail_over(1, 1, 300)
 
 
 @pytest.mark.certify
 async def test_three_sentinels_agree_on_the_new_primary() -> None:
-    await _fail_over(3, 2, 1000, 3)
+    await _fail_over(3, 2, 1000)
 
 
 async def test_tls_of_the_url_holds_for_servers_that_sentinel_names() -> None:
