@@ -5,9 +5,10 @@ connect. `[redis] url` gives the user, password, database and TLS of the servers
 """
 
 import asyncio
+import copy
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from redis import Redis as SyncClient
 from redis import sentinel as sync_sentinel
@@ -25,6 +26,8 @@ from runtime.settings import Redis
 
 log = get(__name__)
 
+T = TypeVar("T")
+
 TIMEOUTS: dict[str, Any] = {
     "socket_timeout": 5,
     "socket_connect_timeout": 2,
@@ -38,11 +41,11 @@ Role = tuple[int, int]
 """A primary's number of replicas and its replication offset: the larger is the later primary."""
 
 
-def finder(settings: Redis) -> "sentinel.Sentinel | Roles | None":
+def finder(settings: Redis) -> "AsyncSentinel | Roles | None":
     """Return what finds the primary, None where `[redis]` names one server."""
     retry = Retries(NoBackoff(), 0)
     if settings.sentinels:
-        found = sentinel.Sentinel([])
+        found = AsyncSentinel([])
         found.sentinels = [
             Client.from_url(
                 sentinel_url(text), retry=retry, **_QUESTION_TIMEOUTS, **_login(settings)
@@ -112,13 +115,43 @@ class Roles:
             await client.aclose()
 
 
-class SyncSentinel(sync_sentinel.Sentinel):  # type: ignore[misc]  # redis-py is untyped here
-    """redis-py's Sentinel for threads, which can't close its clients in every version."""
+class AsyncSentinel(sentinel.Sentinel):  # type: ignore[misc]  # redis-py is untyped here
+    """redis-py's Sentinel without its race: it swaps its list while other tasks walk through it,
+    and a Sentinel that is swapped away is never asked again."""
+
+    sentinels: list[Any]
+
+    async def discover_master(self, service_name: str) -> Address:
+        """Return the primary's address; raise an outage where no Sentinel knows one."""
+        walk = copy.copy(self)
+        walk.sentinels = list(self.sentinels)
+        address: Address = await sentinel.Sentinel.discover_master(walk, service_name)
+        self.sentinels = _with_first(self.sentinels, walk.sentinels[0])
+        return address
+
+
+class SyncSentinel(sync_sentinel.Sentinel):  # type: ignore[misc]  # as above
+    """The same for threads; it can close its clients."""
+
+    sentinels: list[Any]
+
+    def discover_master(self, service_name: str) -> Address:
+        """Return the primary's address; raise an outage where no Sentinel knows one."""
+        walk = copy.copy(self)
+        walk.sentinels = list(self.sentinels)
+        address: Address = sync_sentinel.Sentinel.discover_master(walk, service_name)
+        self.sentinels = _with_first(self.sentinels, walk.sentinels[0])
+        return address
 
     def close(self) -> None:
         """Close the connections to the Sentinels."""
         for client in self.sentinels:
             client.close()
+
+
+def _with_first(clients: list[T], first: T) -> list[T]:
+    """Return the same clients with one in front: it answered last."""
+    return [first, *(each for each in clients if each is not first)]
 
 
 class SyncRoles:

@@ -12,6 +12,7 @@ from redis.exceptions import ResponseError
 
 from runtime.claims import AWAY, Claims, connect, connect_sync
 from runtime.faults import is_outage
+from runtime.ports import free_port
 from runtime.redis_errors import RedisAway, outage_code
 from runtime.redis_state import LOG_INTERVAL_S, QUIET_S, RedisState
 from runtime.settings import Redis
@@ -218,7 +219,7 @@ async def test_tls_of_the_url_holds_for_servers_that_sentinel_names() -> None:
         assert kinds == ["Connection", "SSLConnection"]
 
 
-async def test_a_wrong_password_of_sentinel_is_away() -> None:
+async def test_a_wrong_password_is_away_and_no_sentinel_is_forgotten() -> None:
     with valkeys(2) as (primary, replica):
         replica.follow(primary)
         with sentinels(primary, 1, 1, down_ms=1000, password="geheim") as addresses:
@@ -226,4 +227,11 @@ async def test_a_wrong_password_of_sentinel_is_away() -> None:
             with pytest.raises(AWAY) as caught:
                 await client.get("a")
             assert "falsch" not in str(caught.value)
+            await client.aclose()
+            away = (f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}")
+            settings = Redis(sentinels=(*away, *addresses), sentinel_password="geheim")
+            client = connect(settings)
+            await asyncio.gather(*(client.get(f"a{n}") for n in range(30)))
+            finder = client.connection_pool.sentinel_manager
+            assert len({id(each) for each in finder.sentinels}) == 3, "one was lost"
             await client.aclose()
