@@ -69,7 +69,7 @@ def test_what_was_put_is_read_by_another_process(opened: Open) -> None:
 def test_any_bytes_in_any_order_come_back(tmp_path: Path, s3: S3) -> None:
     archives = (Folder(tmp_path / "a"), open_archive(bucket_settings(tmp_path / "b", s3.url)))
 
-    @hypothesis_settings(max_examples=20)
+    @hypothesis_settings(max_examples=10)
     @given(st.lists(st.one_of(st.binary(max_size=300), st.just(bytes(LONG))), max_size=12))
     def keep(deliveries: list[bytes]) -> None:
         for archive in archives:
