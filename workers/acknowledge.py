@@ -1,9 +1,11 @@
-"""Acknowledgements: a new conversation by mail is told that it has arrived, once a person a day.
+"""Acknowledgements: each person who writes a mail learns once a day that it arrived.
 
 Before: queue.<department>.v1. After: replies.v1. The loop guard is here, on what we send, and
-never on intake: machines, lists and whoever asked for silence get no answer.
+never on intake: machines, lists and people who asked for silence get no answer. Redis decides
+between processes; replies.v1 says what was written, also after Redis lost its memory.
 """
 
+import asyncio
 import os
 import re
 from datetime import timedelta
@@ -22,12 +24,17 @@ from schemas.decision import WorkItem
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
 from schemas.outcome import Reply
+from workers.sent_acknowledgements import SentAcknowledgements
 from workers.templates import acknowledgement
 
 log = get(__name__)
 
 GROUP = "santral-acknowledge"
 _OLD = timedelta(days=1)
+_EPOCH = "santral:acknowledged-epoch"
+"""A key that vanishes with the claims when Redis is emptied."""
+_GRACE_S = 2.0
+"""After Redis was emptied, other processes publish what they claimed before within this time."""
 _SILENT = re.compile(
     r"^(no-?_?reply|do-?_?not-?_?reply|mailer-daemon|postmaster|bounce|owner-)|-request@|-bounces?@",
     re.IGNORECASE,
@@ -61,14 +68,20 @@ class Acknowledger:
         self._settings, self._publisher, self._clock = settings, publisher, clock
         self.lag = Lag("acknowledge lag")
         once = int(settings.replies.acknowledge_once_in.total_seconds() * 1000)
+        self._redis = redis
         self._once = Claims(redis, "santral:acknowledged:", once, once)
+        self._sent = SentAcknowledgements(settings.kafka, settings.replies.acknowledge_once_in)
 
     async def run(self) -> None:
         """Acknowledge until cancelled."""
-        await follow(
-            self._settings.kafka, *queues(self._settings.departments), group=GROUP,
-            client_id=f"santral-acknowledge-{os.getpid()}", lag=self.lag, most=500, each=self._one,
-        )  # fmt: skip
+        try:
+            await follow(
+                self._settings.kafka, *queues(self._settings.departments), group=GROUP,
+                client_id=f"santral-acknowledge-{os.getpid()}", lag=self.lag, most=500,
+                each=self._one,
+            )  # fmt: skip
+        finally:
+            await self._sent.stop()
 
     async def _one(self, value: bytes | None) -> None:
         try:
@@ -80,18 +93,32 @@ class Acknowledger:
         if address is None or not self._can_send(work.message.source):
             return
         reply = self._reply(work)
-        # The token is the message: a redelivery finds its own claim and sends under the same id.
-        try:
-            held = await self._once.claim(address, work.message.id)
-        except AWAY as error:
-            raise Retry(1, "Redis is away") from error
-        if held == "BUSY":
+        if not await self._claim(address, work.message):
             metrics.count("santral_replies_suppressed_total", reason="once_a_day")
             return
+        if self._sent.has_reply(reply.id):
+            return  # published before a crash
         await self._publisher.publish(
             topics.REPLIES.name, reply.conversation, reply, identifier=reply.id,
             source="santral/acknowledge", time=reply.at,
         )  # fmt: skip
+
+    async def _claim(self, address: str, message: Message) -> bool:
+        """Say whether this message is the one of the day that the address gets an answer to.
+
+        The token is the message: a redelivery finds its own claim.
+        """
+        try:
+            if await self._once.claim(address, message.id) == "BUSY":
+                return False
+            if not await self._redis.exists(_EPOCH):
+                await asyncio.sleep(_GRACE_S)
+                await self._redis.set(_EPOCH, b"1")
+        except AWAY as error:
+            raise Retry(1, "Redis is away") from error
+        await self._sent.catch_up(self._clock.now(), message.received_at)
+        own = self._sent.has_reply(_reply_id(message))
+        return own or not self._sent.has_address(address, self._clock.now())
 
     def _can_send(self, source: str) -> bool:
         """Whether a mail server is configured for that account: without one nothing is promised."""
@@ -104,7 +131,7 @@ class Acknowledger:
         level = self._settings.departments[decision.department]
         due = work.due.first_response.strftime("%d.%m.%Y %H:%M UTC")
         return Reply(
-            id=derived_id("acknowledgement", message.id), kind="acknowledgement",
+            id=_reply_id(message), kind="acknowledgement",
             brand=message.brand, channel=message.channel, source=message.source,
             conversation=message.conversation, message=message.id, item=message.id,
             department=decision.department, recipient=message.sender, reply_to=message.reply_to,
@@ -114,3 +141,8 @@ class Acknowledger:
             in_reply_to=message.thread[-1] if message.thread else None,
             references=message.thread, at=self._clock.now(),
         )  # fmt: skip
+
+
+def _reply_id(message: Message) -> str:
+    """Return the id of a message's acknowledgement."""
+    return derived_id("acknowledgement", message.id)

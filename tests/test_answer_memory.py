@@ -1,0 +1,208 @@
+"""What acknowledgements and bounces know after Redis was emptied comes from Kafka and the store."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, cast
+from uuid import uuid4
+
+import msgspec
+import pytest
+from aiokafka import TopicPartition
+from sqlalchemy import Engine, text
+
+from router.decide import one
+from runtime import bus, store
+from runtime.bus import Publisher
+from runtime.claims import connect
+from runtime.clock import SystemClock
+from runtime.settings import Redis, Settings, Tokens
+from schemas import token, topics
+from schemas.base import Record, conversation_id
+from schemas.decision import TRIAGE
+from schemas.errors import Retry
+from schemas.message import Automatic, Bounce
+from schemas.outcome import Outcome, Reply
+from tests.samples import NOW, message, policy
+from tests.servers import broker, published, valkey
+from tests.waiting import until
+from workers.acknowledge import Acknowledger
+from workers.bounces import Bounces
+from workers.run import MIGRATIONS
+
+KEY = b"0123456789abcdef01234567"
+
+
+@pytest.fixture(scope="module")
+def settings() -> Iterator[Settings]:
+    """A broker and a Redis for the tests of this file; a mail server is named, and never used."""
+    with broker() as kafka, valkey() as port:
+        yield msgspec.structs.replace(
+            kafka,
+            redis=Redis(url=f"redis://127.0.0.1:{port}/0"),
+            tokens=Tokens(signing=KEY.decode()),
+            actions={"reply_email": {"a": {"host": "mail.example"}}},
+        )
+
+
+@pytest.fixture
+async def publisher(settings: Settings) -> AsyncIterator[Publisher]:
+    """A publisher of the test."""
+    publisher = Publisher(settings.kafka, "test")
+    yield publisher
+    await publisher.stop()
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    """A store in a file."""
+    url = f"sqlite:///{tmp_path}/s.db"
+    store.migrate(url, MIGRATIONS)
+    engine = store.engine(url)
+    yield engine
+    engine.dispose()
+
+
+async def _publish(publisher: Publisher, topic: str, key: str, record: Record) -> None:
+    await publisher.publish(topic, key, record, identifier=str(uuid4()), source="test", time=NOW)
+
+
+async def _write_mail(publisher: Publisher, sender: str) -> str:
+    """Let a customer begin a conversation by mail; return the message's id."""
+    native = str(uuid4())
+    mail = message(
+        "Kargom nerede?",
+        native=native,
+        root=native,
+        channel="email",
+        kind="mail",
+        source="email:a",
+        reply_to=sender,
+        received_at=SystemClock().now(),
+    )
+    item = one(mail, None, policy(), SystemClock().now()).item
+    assert item is not None
+    topic = topics.queue_topic(item.decision.department)
+    await _publish(publisher, topic, mail.conversation, item)
+    await _publish(publisher, topic, mail.conversation, item)  # a redelivery
+    return mail.id
+
+
+@asynccontextmanager
+async def _acknowledging(settings: Settings, publisher: Publisher) -> AsyncIterator[None]:
+    redis = connect(settings.redis)
+    working = asyncio.ensure_future(Acknowledger(settings, redis, publisher, SystemClock()).run())
+    yield
+    assert not working.done()
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    await redis.aclose()
+
+
+async def _acknowledged(settings: Settings, *messages: str) -> list[str]:
+    """Return the messages of all acknowledgements, once those of `messages` are among them."""
+
+    async def look() -> Any:
+        replies = [r async for r in published(settings, topics.REPLIES.name, Reply)]
+        acknowledged = [reply.message for reply in replies]
+        return acknowledged if set(messages) <= set(acknowledged) else None
+
+    return cast("list[str]", await until("acknowledgements", look, 30))
+
+
+async def test_an_address_gets_one_acknowledgement_a_day_though_redis_was_emptied(
+    settings: Settings, publisher: Publisher
+) -> None:
+    async with _acknowledging(settings, publisher):
+        first = await _write_mail(publisher, "ada@ornek.example")
+        await _acknowledged(settings, first)
+    redis = connect(settings.redis)
+    await redis.flushall()
+    await redis.aclose()
+    async with _acknowledging(settings, publisher):
+        second = await _write_mail(publisher, "ada@ornek.example")
+        others = [await _write_mail(publisher, f"k{n}@ornek.example") for n in range(3)]
+        acknowledged = await _acknowledged(settings, *others)
+    assert second not in acknowledged
+    assert len(acknowledged) == len(set(acknowledged)) == 4
+
+
+def _record(engine: Engine, outcome: Outcome | None, settings: Settings, ends: list[int]) -> None:
+    """Write what the recorder would: an outcome, and how far it read outcomes.v1."""
+    with engine.begin() as connection:
+        if outcome is not None:
+            body = msgspec.json.encode(outcome).decode()
+            connection.execute(
+                text(
+                    "INSERT INTO outcomes (id, kind, conversation, item, department, agent, at_ms,"
+                    " body) VALUES (:id, :kind, :c, :item, :d, '', 0, :body)"
+                ),
+                {
+                    "id": outcome.id, "kind": outcome.kind, "c": outcome.conversation,
+                    "item": outcome.item, "d": outcome.department, "body": body,
+                },
+            )  # fmt: skip
+        connection.execute(text("DELETE FROM positions"))
+        for number, end in enumerate(ends):
+            connection.execute(
+                text("INSERT INTO positions VALUES (:t, :p, :n, 0, 0, 0)"),
+                {"t": topics.OUTCOMES.name, "p": number, "n": end},
+            )
+
+
+async def _ends(settings: Settings) -> list[int]:
+    consumer = bus.reader(settings.kafka, group=None, client_id="test")
+    await consumer.start()
+    parts = [TopicPartition(topics.OUTCOMES.name, n) for n in range(settings.kafka.partitions)]
+    ends = await consumer.end_offsets(parts)
+    await consumer.stop()
+    return [ends[part] for part in parts]
+
+
+async def test_a_bounce_waits_for_the_store_and_then_names_the_item_of_its_reply(
+    settings: Settings, publisher: Publisher, engine: Engine
+) -> None:
+    conversation = conversation_id("default", "mail", "<1@x>")
+    reply = str(uuid4())
+    delivered = Outcome(
+        id=str(uuid4()), kind="delivered", brand="default", conversation=conversation, item="i1",
+        department="billing", messages=("m1",), at=NOW, reply=reply,
+    )  # fmt: skip
+    await _publish(publisher, topics.OUTCOMES.name, conversation, delivered)
+    for native, of in (("1", reply), ("2", str(uuid4()))):
+        ours = token.message_id(KEY, conversation, of.replace("-", ""), "marka.example")
+        bounce = Bounce(recipient="yok@ornek.example", hard=True, original=ours)
+        mail = message(
+            "Teslim edilemedi",
+            native=native,
+            channel="email",
+            conversation=conversation,
+            automatic=Automatic(kind="bounce", evidence="report", bounce=bounce),
+        )
+        await _publish(publisher, topics.MESSAGES.name, conversation, mail)
+    bounces = Bounces(settings, engine, publisher, SystemClock())
+    with pytest.raises(Retry):  # the store has nothing yet
+        await bounces.run()
+    _record(engine, delivered, settings, await _ends(settings))
+
+    async def run_beside_a_recorder() -> None:
+        while True:
+            try:
+                await bounces.run()
+            except Retry:
+                _record(engine, None, settings, await _ends(settings))
+
+    working = asyncio.ensure_future(run_beside_a_recorder())
+
+    async def both() -> Any:
+        outcomes = [o async for o in published(settings, topics.OUTCOMES.name, Outcome)]
+        returned = {o.department: o for o in outcomes if o.kind == "undeliverable"}
+        return returned if len(returned) == 2 else None
+
+    returned = cast("dict[str, Outcome]", await until("both outcomes", both, 30))
+    first = returned["billing"]
+    assert (first.item, first.messages, first.reply) == ("i1", ("m1",), reply)
+    assert TRIAGE in returned, "triage gets what the store knows nothing of"
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)

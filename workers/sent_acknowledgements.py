@@ -1,0 +1,100 @@
+"""The acknowledgements of the last day, as replies.v1 has them: Redis may forget, Kafka does not.
+
+Before: acknowledge.py wants to write one. After: it knows whether the address or the message has
+one already.
+"""
+
+from datetime import datetime, timedelta
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from runtime.bus import reader
+from runtime.settings import Kafka
+from schemas import envelope, topics
+from schemas.errors import Rejected
+from schemas.outcome import Reply
+
+_KIND = b'"acknowledgement"'
+_PRUNE_EVERY = 10_000
+
+
+class SentAcknowledgements:
+    """Acknowledgements by address and by id; times are in seconds since 1970."""
+
+    def __init__(self, kafka: Kafka, once_in: timedelta) -> None:
+        self._kafka, self._once_in = kafka, once_in
+        self._consumer: AIOKafkaConsumer | None = None
+        self._since: datetime | None = None
+        self._by_address: dict[str, float] = {}
+        self._by_id: dict[str, float] = {}
+
+    async def catch_up(self, now: datetime, received_at: datetime) -> None:
+        """Read replies.v1 to its present end, from the time on at which a message's own
+        acknowledgement, or another within its day, can have been written."""
+        consumer = await self._ready()
+        parts = list(consumer.assignment())
+        since = min(now, received_at) - self._once_in
+        if self._since is None or since < self._since:
+            self._since = since
+            await self._seek(consumer, parts, since)
+        ends = await consumer.end_offsets(parts)
+        while [p for p in parts if await consumer.position(p) < ends[p]]:
+            batch = await consumer.getmany(timeout_ms=200, max_records=2000)
+            for records in batch.values():
+                self._add(records)
+        if len(self._by_id) > _PRUNE_EVERY:
+            self._prune(since)
+
+    async def _ready(self) -> AIOKafkaConsumer:
+        if self._consumer is None:
+            consumer = reader(self._kafka, group=None, client_id="santral-acknowledge-sent")
+            self._consumer, self._since = consumer, None
+            await consumer.start()
+            numbers = range(self._kafka.partitions)
+            consumer.assign([TopicPartition(topics.REPLIES.name, n) for n in numbers])
+        return self._consumer
+
+    async def _seek(
+        self, consumer: AIOKafkaConsumer, parts: list[TopicPartition], since: datetime
+    ) -> None:
+        ends = await consumer.end_offsets(parts)
+        since_ms = int(since.timestamp() * 1000)
+        starts = await consumer.offsets_for_times(dict.fromkeys(parts, since_ms))
+        for part in parts:
+            start = starts.get(part)
+            consumer.seek(part, start.offset if start else ends[part])
+
+    def _add(self, records: list[ConsumerRecord]) -> None:
+        for record in records:
+            if _KIND not in (record.value or b""):
+                continue
+            try:
+                reply = envelope.decode(Reply, record.value)
+            except Rejected:
+                continue
+            address = reply.reply_to or reply.recipient.handle("email")
+            if reply.kind == "acknowledgement" and address:
+                self._by_id[reply.id] = record.timestamp / 1000
+                self._by_address[address] = record.timestamp / 1000
+
+    def _prune(self, since: datetime) -> None:
+        before = since.timestamp()
+        self._by_id = {name: time for name, time in self._by_id.items() if time >= before}
+        self._by_address = {name: time for name, time in self._by_address.items() if time >= before}
+        self._since = max(since, self._since or since)
+
+    def has_reply(self, identifier: str) -> bool:
+        """Say whether an acknowledgement was written already."""
+        return identifier in self._by_id
+
+    def has_address(self, address: str, now: datetime) -> bool:
+        """Say whether an address got an acknowledgement within the time of `once_in`."""
+        sent_at = self._by_address.get(address)
+        return sent_at is not None and sent_at > (now - self._once_in).timestamp()
+
+    async def stop(self) -> None:
+        """Disconnect, and forget everything."""
+        consumer, self._consumer = self._consumer, None
+        self._by_id, self._by_address = {}, {}
+        if consumer is not None:
+            await consumer.stop()
