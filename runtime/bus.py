@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from runtime.client_log import CLIENTS
@@ -234,17 +235,35 @@ async def read_to_end(
         await consumer.stop()
 
 
-def reader(kafka: Kafka, *topics: str, group: str | None, client_id: str) -> AIOKafkaConsumer:
+async def group_offset(kafka: Kafka, group: str, part: TopicPartition) -> tuple[int | None, str]:
+    """Return a group's committed offset of a partition, None if there is none, and the metadata
+    that was committed with it."""
+    admin = AIOKafkaAdminClient(**_aiokafka(kafka))
+    await admin.start()
+    try:
+        committed = (await admin.list_consumer_group_offsets(group, partitions=[part])).get(part)
+    finally:
+        await admin.close()
+    if committed is None or committed.offset < 0:
+        return None, ""
+    return committed.offset, committed.metadata or ""
+
+
+def reader(
+    kafka: Kafka, *topics: str, group: str | None, client_id: str,
+    fetch_bytes: int = 4 * 1024 * 1024,
+) -> AIOKafkaConsumer:  # fmt: skip
     """Return a consumer of committed records that commits only when told to.
 
-    Without topics it waits to be assigned partitions by hand.
+    Without topics it waits to be assigned partitions by hand, or to be subscribed. `fetch_bytes`
+    is the most that one fetch brings from a partition.
     """
     made = _Reader(
         **_aiokafka(kafka), client_id=client_id, group_id=group,
         isolation_level="read_committed", enable_auto_commit=False, auto_offset_reset="earliest",
         max_poll_interval_ms=300_000, session_timeout_ms=15_000, heartbeat_interval_ms=3_000,
         fetch_max_wait_ms=100, metadata_max_age_ms=60_000,
-        max_partition_fetch_bytes=4 * 1024 * 1024,
+        max_partition_fetch_bytes=fetch_bytes,
     )  # fmt: skip
     if topics:
         made.subscribe(list(topics))

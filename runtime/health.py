@@ -29,14 +29,20 @@ class Health:
         self.stage = stage
         self._checks: dict[str, Check] = {}
         self._notes: dict[str, Check] = {}
+        self._urgent: set[str] = set()
 
     def add(self, name: str, check: Check) -> None:
         """Add a check that decides whether the process is ready."""
         self._checks[name] = check
 
-    def note(self, name: str, check: Check) -> None:
-        """Add a check that people see and that does not decide readiness."""
+    def note(self, name: str, check: Check, *, urgent: bool = False) -> None:
+        """Add a check that people see and that does not decide readiness.
+
+        An urgent note that says something is shown without `verbose`, too.
+        """
         self._notes[name] = check
+        if urgent:
+            self._urgent.add(name)
 
     def problems(self) -> dict[str, str]:
         """Return what is wrong, by the check's name; empty when ready."""
@@ -44,12 +50,16 @@ class Health:
         return {name: text for name, text in found.items() if text is not None}
 
     def report(self, *, verbose: bool = False) -> tuple[int, bytes]:
-        """Return the status and the JSON body of /readyz; `verbose` names every check."""
+        """Return the status and the JSON body of /readyz; `verbose` names every check and note."""
         wrong = self.problems()
         body: dict[str, object] = {"stage": self.stage, "ready": not wrong, "problems": wrong}
+        notes = {name: check() for name, check in list(self._notes.items())}
+        urgent = {name: text for name, text in notes.items() if text and name in self._urgent}
         if verbose:
             body["checks"] = {name: wrong.get(name, "ok") for name in list(self._checks)}
-            body["notes"] = {name: check() or "ok" for name, check in list(self._notes.items())}
+            body["notes"] = {name: text or "ok" for name, text in notes.items()}
+        elif urgent:
+            body["notes"] = urgent
         return (503 if wrong else 200), json.dumps(body, ensure_ascii=False).encode()
 
 

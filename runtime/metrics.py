@@ -41,6 +41,8 @@ Name = Literal[
     "santral_words_unknown_total",
     "santral_replies_sent_total",
     "santral_replies_suppressed_total",
+    "santral_replies_waiting",
+    "santral_replies_waiting_age_seconds",
     "santral_watch_messages_rate",
     "santral_watch_events_total",
     "santral_incidents_open",
@@ -137,6 +139,12 @@ METRICS: dict[Name, Metric] = {
     "santral_replies_suppressed_total": Metric(
         "counter", "Replies the loop guard held back; a jump: two machines answer each other.",
         ("reason",)),
+    "santral_replies_waiting": Metric(
+        "gauge", "Replies that wait for their account's server or are being sent; growing: that "
+        "account is stuck, and /readyz says why.", ("channel", "account")),
+    "santral_replies_waiting_age_seconds": Metric(
+        "gauge", "Age of the oldest waiting reply of an account; alert long before it reaches "
+        "`give_up_after` of [replies].", ("channel", "account")),
     "santral_watch_messages_rate": Metric(
         "gauge", "Distinct messages in the last full minute.",
         ("channel", "department", "intent")),

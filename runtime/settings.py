@@ -206,11 +206,16 @@ class Desk(Record, frozen=True, kw_only=True):
 
 
 class Replies(Record, frozen=True, kw_only=True):
-    """What is sent by itself, and the loop guard on what Santral sends."""
+    """What is sent by itself, and the loop guard on what Santral sends.
+
+    A reply that its server does not take within `give_up_after` becomes `undeliverable`; replies.v1
+    keeps replies for 30 days.
+    """
 
     acknowledge: bool = True
     acknowledge_once_in: timedelta = timedelta(hours=24)
     per_address_per_hour: Count = 20
+    give_up_after: timedelta = timedelta(hours=48)
 
 
 class Ops(Listen, frozen=True, kw_only=True):

@@ -72,7 +72,7 @@ def fold(present: Delivery | None, record: Delivery) -> Delivery | None:
     return record if record.attempt >= present.attempt else present
 
 
-def is_held_by(present: Delivery | None, process: str, attempt: int) -> bool:
+def may_send(present: Delivery | None, process: str, attempt: int) -> bool:
     """Say whether this attempt of this process is the one that may send."""
     return (
         present is not None

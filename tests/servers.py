@@ -564,10 +564,10 @@ class Clamd:
 class Smtp:
     """An SMTP server that keeps what it is given; addresses in `refuse` get that answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int | None = None) -> None:
         self.mails: list[tuple[str, list[str], Mail]] = []
         self.refuse: dict[str, str] = {}
-        self.port = free_port()
+        self.port = port or free_port()
         self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name

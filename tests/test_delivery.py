@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import envelope
-from schemas.delivery import Delivery, fold, is_held_by
+from schemas.delivery import Delivery, fold, may_send
 from tests.samples import NOW
 
 
@@ -54,7 +54,7 @@ class _Process:
             place, attempt = self.begun
             if self.read <= place:
                 return
-            if not is_held_by(self.state, self.name, attempt):
+            if not may_send(self.state, self.name, attempt):
                 self.begun = None
                 return
             self.result = action
@@ -98,14 +98,14 @@ def test_the_first_begun_since_the_last_park_may_send() -> None:
     state = None
     for record in (_record("begun", 1, "a"), _record("begun", 1, "b")):
         state = fold(state, record)
-    assert is_held_by(state, "a", 1)
-    assert not is_held_by(state, "b", 1)
+    assert may_send(state, "a", 1)
+    assert not may_send(state, "b", 1)
     state = fold(state, _record("parked", 1, "b"))
-    assert is_held_by(state, "a", 1), "only the process that tries may park"
+    assert may_send(state, "a", 1), "only the process that tries may park"
     state = fold(fold(state, _record("parked", 1, "a")), _record("begun", 1, "b"))
     assert state is not None
     assert state.state == "parked", "an old try counts no more"
-    assert is_held_by(fold(state, _record("begun", 2, "b")), "b", 2)
+    assert may_send(fold(state, _record("begun", 2, "b")), "b", 2)
 
 
 def test_reading_the_same_records_again_changes_nothing() -> None:

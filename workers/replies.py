@@ -1,71 +1,53 @@
 """Sends replies.v1 through the channel's action, each once, and records what became of it.
 
-Before: desk.py and acknowledge.py. After: the customer; outcomes `delivered` or `undeliverable`.
-In this order: claim, note that sending begins, send, outcome to Kafka, mark done, commit. What a
-crash left begun is never sent again: a person is told that nobody knows. A reply that has to wait
-keeps its offset, not its neighbours.
+Before: desk.py, holding.py and acknowledge.py. After: the customer; outcomes `delivered` or
+`undeliverable`. In this order: `begun` to deliveries.v1 and read back as the first, send, outcome
+to Kafka, `finished` to deliveries.v1. A reply that has to wait is parked there, and the commits
+continue. A reply whose try a crash interrupted is never sent again: its outcome says so.
 """
 
 import asyncio
 import contextlib
 import os
 import secrets
-from typing import Any
+from collections.abc import Iterable
 
-import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from redis.asyncio import Redis
 
-from runtime import metrics
 from runtime.bus import Lag, Publisher, reader
-from runtime.claims import AWAY, Claims
 from runtime.clock import Clock
-from runtime.faults import guard
+from runtime.faults import is_outage
 from runtime.health import Fresh, Health
 from runtime.log import get
 from runtime.settings import Settings
-from runtime.settings_file import section
 from schemas import envelope, topics
-from schemas.base import Id, Name, Record, derived_id
-from schemas.errors import Rejected, Retry
-from schemas.outcome import Outcome, OutcomeKind, Reply
-from workers.action import Action, Unconfirmed
+from schemas.delivery import Delivery
+from schemas.errors import ConfigError, Problem, Rejected, Retry
+from schemas.outcome import Reply
+from workers.delivery_log import DeliveryLog
+from workers.delivery_writer import DeliveryWriter
+from workers.lanes import Work, parked_entry
+from workers.lost_tries import LostTries
+from workers.partition_reading import RecordReader
 from workers.registry import for_channel
+from workers.reply_partition import REMEMBER, Partition, commit_metadata
+from workers.rooms import Rooms
+from workers.task_set import TaskSet
+from workers.tries import Tries
 
 log = get(__name__)
 
 GROUP = "santral-replies"
-STEP = GROUP
-"""This worker in `santral_bugs_caught_total`."""
-_LEASE_MS = 300_000  # longer than an SMTP conversation's own deadlines
-_KEEP_MS = 14 * 24 * 3600 * 1000
-_IN_FLIGHT = 200
-_GIVE_UP_S = 4 * 3600.0
-_LONGEST_S = 3600.0  # a vendor's own hint is obeyed up to here
-_HOUR_MS = 3_600_000
-_STOP_S = 12.0
-
-SENT = "santral:reply-sent:"
-
-_COUNT = """
-local n = redis.call('INCR', KEYS[1])
-if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
-return n
-"""
-
-
-class Sent(Record, frozen=True, kw_only=True):
-    """What is remembered of a reply that was handed over: where a bounce of it belongs."""
-
-    item: Id
-    department: Name
-    message: Id
-
-
-def sent(reply: Reply) -> bytes:
-    """Return what is remembered of a reply."""
-    made = Sent(item=reply.item, department=reply.department, message=reply.message)
-    return msgspec.json.encode(made)
+MAX_UNRECORDED = 500
+"""Replies that deliveries.v1 has no record of: with more of them, reading pauses."""
+REPORT_S = 5.0
+METADATA_S = 10.0
+LAST_COMMIT_S = 5.0
+STOP_S = 12.0
+"""A stop waits so long for replies that are being sent."""
 
 
 class Replies:
@@ -75,194 +57,252 @@ class Replies:
         self, settings: Settings, redis: "Redis[bytes]", publisher: Publisher, clock: Clock,
         health: Health,
     ) -> None:  # fmt: skip
-        self._settings, self._publisher, self._clock = settings, publisher, clock
-        self._redis = redis
-        self._claims = Claims(redis, "santral:reply:", _LEASE_MS, _KEEP_MS)
-        self._count: Any = redis.register_script(_COUNT)
-        self._token = secrets.token_hex(8)
-        self._results: dict[str, tuple[OutcomeKind, str]] = {}
-        self._stopping = asyncio.Event()
-        self._tasks: dict[TopicPartition, dict[int, asyncio.Task[None]]] = {}
+        self._kafka, self._clock = settings.kafka, clock
+        self._deliveries = DeliveryLog(
+            settings.kafka, publisher, clock, secrets.token_hex(8), self._on_foreign
+        )
+        self._writer = DeliveryWriter(settings, publisher, clock, self._deliveries)
+        self._tries = Tries(settings, redis, clock, self._deliveries, self._writer)
+        self._partitions = self._tries.partitions
+        self._bodies = RecordReader(settings.kafka, topics.REPLIES.name)
+        self._tasks = TaskSet()
+        self._rooms = Rooms(
+            settings, clock, self._deliveries, self._tries, self._bodies, self._tasks
+        )
+        self.lost = LostTries(
+            settings.kafka, clock, self._deliveries, self._writer, self._bodies, self._tasks
+        )
+        self._restoring: dict[int, asyncio.Task[None]] = {}
+        self._reported_at = clock.monotonic()
+        self.stop_s = STOP_S
         self.lag = Lag("replies lag")
         self.fresh = Fresh(clock, 60, "look at replies.v1")
         health.add("replies", self.fresh)
+        health.note("accounts", self._rooms.stuck_accounts, urgent=True)
 
     async def run(self) -> None:
         """Send until cancelled."""
-        consumer = reader(
-            self._settings.kafka, topics.REPLIES.name, group=GROUP,
-            client_id=f"santral-replies-{os.getpid()}",
-        )  # fmt: skip
-        await consumer.start()
+        consumer = reader(self._kafka, group=GROUP, client_id=f"santral-replies-{os.getpid()}")
+        consumer.subscribe([topics.REPLIES.name], listener=_Ownership(self, consumer))
+        following: asyncio.Task[None] | None = None
         try:
+            await consumer.start()
+            partitions = await count_partitions(consumer)
+            following = asyncio.create_task(self._deliveries.run(partitions))
             while True:
-                room = _IN_FLIGHT - sum(map(len, self._tasks.values()))
-                if room > 0:
-                    batch = await consumer.getmany(timeout_ms=300, max_records=room)
-                else:
-                    batch = {}
-                    await asyncio.sleep(0.1)
-                for part, records in batch.items():
-                    held = self._tasks.setdefault(part, {})
-                    for record in records:
-                        if record.offset not in held:
-                            held[record.offset] = asyncio.create_task(self._one(record))
-                await self._settle(consumer)
-                await self.lag.turned(consumer)
-                if room <= 0:
-                    self.lag.left()  # it reads on when a reply leaves: that may take hours
-                self.fresh.succeeded()
+                await self._turn(consumer)
+                if following.done():
+                    following.result()
+        except asyncio.CancelledError:
+            await self._finish_running()
+            await self._commit_last(consumer)
+            raise
         finally:
-            await self._finish_begun()
+            self._drop(list(self._partitions))
+            if following is not None:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
             self.lag.left()
+            await self._bodies.stop()
             await consumer.stop()
 
-    async def _finish_begun(self) -> None:
-        """Let what is being sent end by itself, and what waits go."""
-        self._stopping.set()
-        left = [t for held in self._tasks.values() for t in held.values() if not t.done()]
-        if left:
-            await asyncio.wait(left, timeout=_STOP_S)
-        for task in left:
-            task.cancel()
+    async def _turn(self, consumer: AIOKafkaConsumer) -> None:
+        """Read, commit and look after what waits, once."""
+        self._tasks.raise_failure()
+        unrecorded = sum(len(p.unrecorded) for p in self._partitions.values())
+        if unrecorded < MAX_UNRECORDED:
+            batch = await consumer.getmany(timeout_ms=100, max_records=MAX_UNRECORDED - unrecorded)
+            for part, records in batch.items():
+                self._take(consumer, part, records)
+        else:
+            await asyncio.sleep(0.05)
+        for number, task in list(self._restoring.items()):
+            if task.done():
+                del self._restoring[number]
+                task.result()
+                consumer.resume(TopicPartition(topics.REPLIES.name, number))
+        self._rooms.look_after()
+        self.lost.look_after()
+        self._report()
+        await self._commit(consumer)
+        await self.lag.turned(consumer)
+        if self._restoring:
+            self.lag.wait_for("the records of earlier processes", 1)
+        self.fresh.succeeded()
 
-    async def _settle(self, consumer: AIOKafkaConsumer) -> None:
-        """Commit up to the first reply that is still in hand, in each partition."""
-        owned = consumer.assignment()
-        offsets = {}
-        for part in list(self._tasks):
-            held = self._tasks[part]
-            if part not in owned:
-                # Another process has it now; its claims keep it from sending what is begun here.
-                self._tasks.pop(part)
-                continue
-            while held and held[first := min(held)].done():
-                held.pop(first).result()
-                offsets[part] = first + 1
-        if offsets:
-            await consumer.commit(offsets)
-
-    async def _one(self, record: ConsumerRecord) -> None:
-        try:
-            reply = envelope.decode(Reply, record.value)
-        except Rejected as error:
-            log.warning("record.undecodable", topic=record.topic, text=error.text)
+    def _take(
+        self, consumer: AIOKafkaConsumer, place: TopicPartition, records: list[ConsumerRecord]
+    ) -> None:
+        """Give new replies to their accounts."""
+        partition = self._partitions.get(place.partition)
+        if partition is None or not partition.ready:
+            consumer.seek(place, records[0].offset)
+            consumer.pause(place)
             return
-        action = for_channel(reply.channel, reply.reply_to)
-        if action is None:
-            return  # the door pushes it to the visitor
-        with guard(log, STEP, id=reply.id) as handling:
-            await self._finish_reply(reply, action)
-        if handling.failed:
-            with guard(log, STEP, id=reply.id):
-                await self._tell(reply, "undeliverable", str(Rejected("reply.bug")))
+        for record in records:
+            partition.next, partition.read_at = record.offset + 1, record.timestamp / 1000
+            try:
+                reply = envelope.decode(Reply, record.value)
+            except Rejected as error:
+                log.warning("record.undecodable", topic=record.topic, text=error.text)
+                continue
+            self._admit(partition, record.offset, reply)
 
-    async def _finish_reply(self, reply: Reply, action: Action) -> None:
-        """Try until the reply is sent, refused or given up."""
-        delay, until = 2.0, self._clock.monotonic() + _GIVE_UP_S
+    def _admit(self, partition: Partition, offset: int, reply: Reply) -> None:
+        present = self._tries.works.get(reply.id)
+        if present is not None:
+            if not present.recorded and present.offset == offset:
+                partition.unrecorded.add(offset)
+            return
+        table = self._deliveries.tables[partition.number]
+        action = for_channel(reply.channel, reply.reply_to)
+        if action is None or table.has(reply.id) or reply.id in partition.ended:
+            return  # the door pushes it to the visitor, or it was read before
+        partition.unrecorded.add(offset)
+        work = Work(
+            partition=partition.number,
+            offset=offset,
+            reply=reply,
+            action=action,
+            first_at=self._clock.now(),
+            arrived=self._clock.monotonic(),
+            suspect=partition.suspect,
+        )
+        self._rooms.admit(work)
+
+    def _report(self) -> None:
+        """Do what is needed every few seconds."""
+        if self._clock.monotonic() - self._reported_at < REPORT_S:
+            return
+        self._reported_at = self._clock.monotonic()
+        self._rooms.give_up()
+        self._rooms.report()
+        self._deliveries.recipients.prune(self._clock.now())
+        for number, partition in self._partitions.items():
+            if partition.ready and partition.read_at is not None:
+                before = min(self._clock.now().timestamp(), partition.read_at)
+                self._deliveries.tables[number].forget(before - REMEMBER.total_seconds())
+
+    async def _commit(self, consumer: AIOKafkaConsumer) -> None:
+        """Commit up to the first reply that deliveries.v1 does not know, in each partition."""
+        owned = consumer.assignment()
+        offsets: dict[TopicPartition, tuple[int, str]] = {}
+        for number, partition in self._partitions.items():
+            offset = partition.next_commit()
+            if not partition.ready or offset is None or partition.topic_partition not in owned:
+                continue
+            table = self._deliveries.tables[number]
+            first_open = table.first_open(self._deliveries.position(number))
+            if (offset, first_open) != partition.committed:
+                partition.committed = offset, first_open
+                offsets[partition.topic_partition] = offset, commit_metadata(first_open)
+        if offsets:
+            try:
+                await consumer.commit(offsets)
+            except (CommitFailedError, IllegalStateError) as error:
+                log.info("replies.rebalanced", why=type(error).__name__)
+
+    def gain(self, consumer: AIOKafkaConsumer, numbers: Iterable[int]) -> None:
+        """Restore partitions before their replies are read."""
+        for number in numbers:
+            partition = self._partitions[number] = Partition(number)
+            consumer.pause(partition.topic_partition)
+            self._restoring[number] = asyncio.create_task(self._restore(partition))
+
+    async def lose(self, consumer: AIOKafkaConsumer, numbers: Iterable[int]) -> None:
+        """Commit what is recorded and forget the partitions; running tries end by themselves."""
+        await self._commit_last(consumer)
+        self._drop(numbers)
+
+    async def _commit_last(self, consumer: AIOKafkaConsumer) -> None:
+        """Commit once more; aiokafka would try for ever while Kafka is away."""
+        with contextlib.suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(LAST_COMMIT_S):
+                await self._commit(consumer)
+
+    def _drop(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            self._partitions.pop(number, None)
+            self._deliveries.drop(number)
+            task = self._restoring.pop(number, None)
+            if task is not None:
+                task.cancel()
+            self._rooms.drop(number)
+            self.lost.forget(number)
+
+    async def _restore(self, partition: Partition) -> None:
+        """Read what became of a partition's replies, then let its accounts continue."""
         while True:
             try:
-                await self._attempt(reply, action)
-                return
-            except Retry as error:
-                if self._clock.monotonic() > until:
-                    await self._tell(reply, "undeliverable", f"gave up: {error}")
-                    return
-                log.warning("reply.later", id=reply.id, why=str(error))
-                await self._wait(min(_LONGEST_S, max(min(delay, 600.0), error.after)))
-                delay *= 2
-            except AWAY:
-                await self._wait(1)
-            if self._stopping.is_set():
-                raise asyncio.CancelledError
+                table = await partition.restore(self._kafka, GROUP, self._deliveries, self._clock)
+                break
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                log.warning("replies.later", partition=partition.number, why=str(error)[:200])
+                await asyncio.sleep(1)
+        for _, delivery in list(table.open.values()):
+            if delivery.reply in partition.ended:
+                await self._writer.write(partition.number, self._writer.end_of(delivery))
+            elif delivery.reply not in self._tries.works:
+                self._continue(partition.number, delivery)
+        partition.ready = True
 
-    async def _wait(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+    def _continue(self, number: int, delivery: Delivery) -> None:
+        """Park a reply that waits, or give the process that tries it time to end."""
+        if delivery.state == "parked":
+            lane = self._rooms.lanes.lane(delivery.channel, delivery.account)
+            lane.park(parked_entry(number, delivery))
+        else:
+            self.lost.watch(number, delivery)
 
-    async def _attempt(self, reply: Reply, action: Action) -> None:
-        held = await self._claims.claim(reply.id, self._token)
-        if held == "DONE":
-            return
-        if held == "BUSY":
-            raise Retry(10, "another process has it")
-        if reply.id in self._results:
-            # Sent, but Kafka was away when it was to be told: only that is left.
-            await self._finish(reply, *self._results[reply.id])
-            return
-        # What comes back weeks later as a bounce has to find its item: workers/bounces.py.
-        await self._redis.set(f"{SENT}{reply.id}", sent(reply), px=_KEEP_MS)
-        begun = f"santral:reply-begun:{reply.id}"
-        await self._redis.set(begun, self._token, nx=True, px=_KEEP_MS)
-        if await self._redis.get(begun) != self._token.encode():
-            await self._finish(reply, "undeliverable", "unconfirmed: a crash while sending")
-            return
-        if await self._looping(reply):
-            metrics.count("santral_replies_suppressed_total", reason="loop_guard")
-            await self._finish(reply, "undeliverable", "reply.loop")
-            return
+    def _on_foreign(self, number: int, delivery: Delivery) -> None:
+        if delivery.state == "finished":
+            self.lost.forget(number, delivery.reply)
+        elif number in self._partitions and self._partitions[number].ready:
+            self._continue(number, delivery)
+
+    async def _finish_running(self) -> None:
+        """Let what is being sent end by itself, and leave what waits."""
+        self._writer.stopping = self._rooms.closed = True
+        for task in self._restoring.values():
+            task.cancel()
+        await self._tasks.finish(self.stop_s)
+
+
+class _Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """Tells Replies which partitions are its own."""
+
+    def __init__(self, replies: Replies, consumer: AIOKafkaConsumer) -> None:
+        self._replies, self._consumer = replies, consumer
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Give partitions up."""
+        await self._replies.lose(self._consumer, [part.partition for part in revoked])
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Take partitions over."""
+        self._replies.gain(self._consumer, [part.partition for part in assigned])
+
+
+async def count_partitions(consumer: AIOKafkaConsumer) -> int:
+    """Return the number of partitions of replies.v1; raise ConfigError if the topics that belong
+    together differ."""
+    counts: dict[str, int] = {}
+    for topic in (topics.REPLIES, topics.OUTCOMES, topics.DELIVERIES):
         try:
-            kind, detail = await self._send(reply, action)
-        except Retry:
-            await self._redis.delete(begun)
-            raise
-        await self._finish(reply, kind, detail)
-
-    async def _send(self, reply: Reply, action: Action) -> tuple[OutcomeKind, str]:
-        """Return the reply's result; raise Retry to send it later.
-
-        A fault of ours may come after the other side took the reply, which therefore never goes
-        out twice.
-        """
-        with guard(log, STEP, passes=(Retry,), id=reply.id, action=action.name):
-            try:
-                account = self._account(action, reply)
-                detail = await action.send(reply, account, self._settings.tokens.signing.encode())
-            except Rejected as error:
-                return "undeliverable", str(error)
-            except Unconfirmed as error:
-                return "undeliverable", f"unconfirmed: {error}"
-            return "delivered", detail
-        return "undeliverable", str(Rejected("reply.bug"))
-
-    async def _looping(self, reply: Reply) -> bool:
-        address = reply.reply_to or reply.recipient.handle("email") or reply.conversation
-        # Tries are not answers: each reply counts once, however often it has to wait.
-        counted = f"santral:reply-counted:{reply.id}"
-        if not await self._redis.set(counted, b"1", nx=True, px=_KEEP_MS):
-            return False
-        sent = await self._count(keys=[f"santral:sent-to:{address}"], args=[_HOUR_MS])
-        return int(sent) > self._settings.replies.per_address_per_hour
-
-    def _account(self, action: Action, reply: Reply) -> Any:
-        name = reply.source.split(":")[1] if ":" in reply.source else ""
-        tables = self._settings.actions.get(action.name, {})
-        accounts = self._settings.channels.get(action.channel, {})
-        channel = accounts.get(name, {})
-        # Another account's token would answer in another's name.
-        alone = not action.shares or len(accounts) < 2
-        # A form or a note has an account of its own name: its answer goes by the only mail account.
-        only = next(iter(tables.values())) if len(tables) == 1 else None
-        table = tables.get(name) or ((tables.get("default") or only) if alone else None) or {}
-        shared = {k: channel[k] for k in action.shares if k in channel}
-        where = f"actions.{action.name}"
-        return section(action.account, {**shared, **table}, "santral.toml", where, [])
-
-    async def _finish(self, reply: Reply, kind: OutcomeKind, said: str) -> None:
-        self._results[reply.id] = (kind, said)
-        await self._tell(reply, kind, said)
-        await self._claims.done(reply.id)
-        self._results.pop(reply.id, None)
-
-    async def _tell(self, reply: Reply, kind: OutcomeKind, said: str) -> None:
-        metrics.count("santral_replies_sent_total", channel=reply.channel, result=kind)
-        outcome = Outcome(
-            id=derived_id("outcome", reply.id, kind), kind=kind, brand=reply.brand,
-            conversation=reply.conversation, item=reply.item, department=reply.department,
-            messages=(reply.message,), at=self._clock.now(), reason=said, reply=reply.id,
-            text=reply.text if reply.kind == "acknowledgement" else "",
-        )  # fmt: skip
-        await self._publisher.publish(
-            topics.OUTCOMES.name, outcome.conversation, outcome, identifier=outcome.id,
-            source="santral/replies", time=outcome.at,
-        )  # fmt: skip
+            async with asyncio.timeout(METADATA_S):
+                numbers = await consumer._client._wait_on_metadata(topic.name)
+        except TimeoutError as error:
+            raise Retry(5, f"{topic.name} is missing: run `santral topics`") from error
+        counts[topic.name] = len(numbers)
+    if len(set(counts.values())) > 1:
+        raise ConfigError(
+            [
+                Problem(
+                    f"Kafka: {counts} have different numbers of partitions, but the records of a "
+                    "reply need the same number in each. Recreate the topic that differs."
+                )
+            ]
+        )
+    return counts[topics.REPLIES.name]

@@ -1,6 +1,6 @@
 """Answers on Bluesky: a post of our own under the customer's, in everybody's sight.
 
-Before: workers/replies.py claimed the Reply. After: the customer's notifications. The record's key
+Before: workers/tries.py may send the Reply. After: the customer's notifications. The record's key
 is made of the reply's id, and putRecord writes it: sent twice is one post. Source: docs.bsky.app,
 com.atproto.repo.putRecord; atproto.com, record keys (TID).
 """

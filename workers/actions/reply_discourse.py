@@ -1,6 +1,6 @@
 """Answers on a Discourse forum, under the customer's post.
 
-Before: workers/replies.py claimed the Reply. After: the topic. Nothing makes a second sending
+Before: workers/tries.py may send the Reply. After: the topic. Nothing makes a second sending
 harmless, but the forum refuses the same text twice. Source: docs.discourse.org, create a post.
 """
 

@@ -1,11 +1,12 @@
 """Answers and acknowledgements by mail, over SMTP.
 
-Before: workers/replies.py claimed the Reply. After: the customer's mailbox. The Message-ID is
+Before: workers/tries.py may send the Reply. After: the customer's mailbox. The Message-ID is
 stable and carries our signed conversation token, so that the customer's answer comes back to the
 conversation. workers/outgoing_mail.py writes its bytes. Source: RFC 5322, RFC 3834, RFC 5321;
 aiosmtplib 5.1.
 """
 
+import asyncio
 import re
 from email.utils import parseaddr
 from typing import Annotated, Any, Literal
@@ -91,15 +92,23 @@ class ReplyEmail:
             username=settings.user or None, **await _login(settings),
         )  # fmt: skip
         try:
-            await client.connect()
-        except aiosmtplib.SMTPAuthenticationError as error:
-            raise Retry(300, f"the mail server refuses the login: {error.code}") from error
-        except (aiosmtplib.SMTPException, OSError) as error:
-            raise Retry(30, f"the mail server is away: {type(error).__name__}") from error
-        try:
-            return await _deliver(client, raw, settings, address, reply)
+            try:
+                await _connect(client)
+                await _address(client, settings, address, reply)
+            except asyncio.CancelledError as error:
+                raise Retry(1, "the worker stopped before the mail left") from error
+            return await _hand_over(client, raw)
         finally:
             client.close()
+
+
+async def _connect(client: aiosmtplib.SMTP) -> None:
+    try:
+        await client.connect()
+    except aiosmtplib.SMTPAuthenticationError as error:
+        raise Retry(300, f"the mail server refuses the login: {error.code}") from error
+    except (aiosmtplib.SMTPException, OSError) as error:
+        raise Retry(5, f"the mail server is away: {type(error).__name__}") from error
 
 
 async def _login(settings: Account) -> dict[str, Any]:
@@ -125,10 +134,8 @@ async def _login(settings: Account) -> dict[str, Any]:
     return {"oauth_token_generator": given}
 
 
-async def _deliver(
-    client: aiosmtplib.SMTP, raw: bytes, settings: Account, address: str, reply: Reply
-) -> str:
-    """Hand the mail over; tell what was refused from what nobody knows."""
+async def _address(client: aiosmtplib.SMTP, settings: Account, address: str, reply: Reply) -> None:
+    """Name sender and recipient; the server has no text to send yet."""
     # An acknowledgement has a null sender: what bounces must not be answered (RFC 3834, 3.3).
     envelope = "" if reply.kind == "acknowledgement" else clean_address(_sender(settings)[1])
     try:
@@ -138,6 +145,10 @@ async def _deliver(
         raise _refused(error) from error
     except (aiosmtplib.SMTPException, OSError) as error:
         raise Retry(30, f"the mail server left: {type(error).__name__}") from error
+
+
+async def _hand_over(client: aiosmtplib.SMTP, raw: bytes) -> str:
+    """Hand the mail over and return the server's answer; raise Unconfirmed without one."""
     try:
         answer = await client.data(raw)
     except aiosmtplib.SMTPResponseException as error:

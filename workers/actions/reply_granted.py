@@ -1,6 +1,6 @@
 """Answers on Google Business Profile, YouTube and Reddit: in public, with an OAuth client.
 
-Before: workers/replies.py claimed the Reply. After: the customer's page there. A review has one
+Before: workers/tries.py may send the Reply. After: the customer's page there. A review has one
 answer, which a second sending writes over; a comment may be doubled, and is never sent unclear.
 Source: developers.google.com (My Business v4, YouTube v3 comments.insert); reddit.com/dev/api.
 """

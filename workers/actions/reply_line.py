@@ -1,6 +1,6 @@
 """Answers on LINE, by push: people do not answer within the minute of a reply token.
 
-Before: workers/replies.py claimed the Reply. After: the customer's phone. The retry key is the
+Before: workers/tries.py may send the Reply. After: the customer's phone. The retry key is the
 reply's id: LINE takes it once, and says 409 when it had it already. Source: developers.line.biz,
 Messaging API, retry failed requests.
 """

@@ -1,6 +1,6 @@
 """Answers on Mastodon, as public or as private as the post that is answered.
 
-Before: workers/replies.py claimed the Reply. After: the customer's notifications. The server takes
+Before: workers/tries.py may send the Reply. After: the customer's notifications. The server takes
 a reply's id once within an hour (Idempotency-Key). Source: docs.joinmastodon.org/methods/statuses.
 """
 

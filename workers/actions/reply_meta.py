@@ -1,6 +1,6 @@
 """Answers on Messenger and Instagram: direct messages, and comments in public.
 
-Before: workers/replies.py claimed the Reply. After: the customer's inbox, or the thread under a
+Before: workers/tries.py may send the Reply. After: the customer's inbox, or the thread under a
 post. Source: developers.facebook.com, Messenger Platform, send API; Instagram Platform, messaging
 and comment moderation.
 """

@@ -1,6 +1,6 @@
 """Answers on Şikayetvar, Trendyol and Hepsiburada: in public, by their own APIs.
 
-Before: workers/replies.py claimed the Reply. After: the customer's page there. None of them makes
+Before: workers/tries.py may send the Reply. After: the customer's page there. None of them makes
 a second sending harmless. Source: api.sikayetplus.com as a client uses it; developers.trendyol.com;
 developers.hepsiburada.com.
 """

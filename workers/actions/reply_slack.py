@@ -1,6 +1,6 @@
 """Answers on Slack, in the thread of the message.
 
-Before: workers/replies.py claimed the Reply. After: the channel. A refusal comes as HTTP 200 with
+Before: workers/tries.py may send the Reply. After: the channel. A refusal comes as HTTP 200 with
 `ok: false`; nothing makes a second sending harmless. Source: docs.slack.dev, chat.postMessage.
 """
 

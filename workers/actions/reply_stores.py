@@ -1,6 +1,6 @@
 """Answers to reviews on Google Play and in the App Store: one a review, a later one overwrites it.
 
-Before: workers/replies.py claimed the Reply. After: the store's page. Since the second sending
+Before: workers/tries.py may send the Reply. After: the store's page. Since the second sending
 writes the same over the first, it is harmless. Source: developers.google.com, androidpublisher v3,
 reviews.reply; developer.apple.com, customer review responses.
 """

@@ -1,6 +1,6 @@
 """Answers in Microsoft Teams, by the Bot Connector.
 
-Before: workers/replies.py claimed the Reply. After: the conversation. The service's address was
+Before: workers/tries.py may send the Reply. After: the conversation. The service's address was
 proven when the message came: the token is for it alone. Source: learn.microsoft.com, Bot Connector
 API; rate limits of Teams.
 """

@@ -1,6 +1,6 @@
 """Answers on Telegram, by the Bot API.
 
-Before: workers/replies.py claimed the Reply. After: the customer's chat. The address of a call
+Before: workers/tries.py may send the Reply. After: the customer's chat. The address of a call
 holds the bot's token: it is never logged. Source: core.telegram.org/bots/api#sendmessage.
 """
 

@@ -1,6 +1,6 @@
 """Answers on Trustpilot: in public, one a review.
 
-Before: workers/replies.py claimed the Reply. After: the review's page. A review has one answer: to
+Before: workers/tries.py may send the Reply. After: the review's page. A review has one answer: to
 send it again is safe. Source: developers.trustpilot.com, service reviews, reply to a review.
 """
 

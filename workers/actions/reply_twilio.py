@@ -1,6 +1,6 @@
 """Answers by SMS and WhatsApp through Twilio.
 
-Before: workers/replies.py claimed the Reply. After: the customer's phone. Nothing makes a second
+Before: workers/tries.py may send the Reply. After: the customer's phone. Nothing makes a second
 sending harmless. Source: twilio.com/docs, messages resource, error codes.
 """
 

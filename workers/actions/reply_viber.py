@@ -1,6 +1,6 @@
 """Answers on Viber, by the bot API.
 
-Before: workers/replies.py claimed the Reply. After: the customer's phone. HTTP 200 always: the
+Before: workers/tries.py may send the Reply. After: the customer's phone. HTTP 200 always: the
 status in the body tells. Source: developers.viber.com, REST bot API, error codes.
 """
 

@@ -1,6 +1,6 @@
 """Answers on WhatsApp, by Meta's Cloud API.
 
-Before: workers/replies.py claimed the Reply. After: the customer's phone. The reply's id goes with
+Before: workers/tries.py may send the Reply. After: the customer's phone. The reply's id goes with
 it (`biz_opaque_callback_data`) and comes back in its statuses. Source: developers.facebook.com,
 WhatsApp Cloud API, messages.
 """

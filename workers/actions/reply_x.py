@@ -1,6 +1,6 @@
 """Answers on X: a post of our own under the customer's, in everybody's sight.
 
-Before: workers/replies.py claimed the Reply. After: the customer's notifications. X has no key
+Before: workers/tries.py may send the Reply. After: the customer's notifications. X has no key
 that would make a second sending harmless. Source: docs.x.com, POST /2/tweets.
 """
 

@@ -1,0 +1,112 @@
+"""Reads of single partitions: what a group committed, one stretch of records, records by offset.
+
+Before: replies.py restores a partition, or the time of a parked reply comes. After: its records.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
+from typing import NamedTuple
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from runtime.bus import group_offset, reader
+from runtime.settings import Kafka
+
+_READ_TIMEOUT_S = 10.0
+_FETCH_BYTES = 256 * 1024
+"""A read by offset needs few records: a larger fetch would bring many that nobody asked for."""
+
+
+class Committed(NamedTuple):
+    """What a group committed for a partition: the next offset, and the text beside it."""
+
+    offset: int | None
+    metadata: str
+
+
+async def committed(kafka: Kafka, group: str, part: TopicPartition) -> Committed:
+    """Return what a group committed for a partition."""
+    return Committed(*await group_offset(kafka, group, part))
+
+
+async def read_since(
+    kafka: Kafka, part: TopicPartition, *, offset: int | None = None, since_ms: int | None = None
+) -> AsyncGenerator[list[ConsumerRecord], None]:
+    """Yield a partition's records in batches, from an offset or a time (milliseconds since 1970)
+    up to the partition's present end."""
+    consumer = reader(kafka, group=None, client_id="santral-replies-restore")
+    try:
+        await consumer.start()
+        consumer.assign([part])
+        end = (await consumer.end_offsets([part]))[part]
+        begin = (await consumer.beginning_offsets([part]))[part]
+        if since_ms is not None:
+            starts = await consumer.offsets_for_times({part: since_ms})
+            start = starts.get(part)
+            begin = max(begin, start.offset if start else end)
+        if offset is not None:
+            begin = max(begin, offset)
+        consumer.seek(part, begin)
+        while begin < end:
+            batch = await consumer.getmany(part, timeout_ms=500, max_records=1000)
+            for records in batch.values():
+                yield records
+            begin = await consumer.position(part)
+    finally:
+        await consumer.stop()
+
+
+class RecordReader:
+    """Reads records of one topic by their offsets."""
+
+    def __init__(self, kafka: Kafka, topic: str) -> None:
+        self._kafka, self._topic = kafka, topic
+        self._consumer: AIOKafkaConsumer | None = None
+        self._lock = asyncio.Lock()
+
+    async def read(self, partition: int, offsets: Iterable[int]) -> dict[int, ConsumerRecord]:
+        """Return the records of a partition at these offsets, without those that Kafka no longer
+        has. It raises what the client raises while Kafka is away."""
+        async with self._lock, asyncio.timeout(_READ_TIMEOUT_S):
+            consumer = await self._ready()
+            part = TopicPartition(self._topic, partition)
+            if consumer.assignment() != {part}:
+                consumer.assign([part])
+            begin = (await consumer.beginning_offsets([part]))[part]
+            end = (await consumer.end_offsets([part]))[part]
+            wanted = sorted(offset for offset in offsets if begin <= offset < end)
+            records: dict[int, ConsumerRecord] = {}
+            if wanted:
+                consumer.resume(part)
+                consumer.seek(part, wanted[0])
+            missing = set(wanted)
+            while missing:
+                batch = await consumer.getmany(part, timeout_ms=500, max_records=1000)
+                for record in batch.get(part, ()):
+                    if record.offset in missing:
+                        records[record.offset] = record
+                position = await consumer.position(part)
+                missing = {offset for offset in missing if offset >= position}
+                if missing and min(missing) - position > 1000:
+                    consumer.seek(part, min(missing))
+            consumer.pause(part)
+            return records
+
+    async def _ready(self) -> AIOKafkaConsumer:
+        if self._consumer is None:
+            consumer = reader(
+                self._kafka, group=None, client_id="santral-replies-read", fetch_bytes=_FETCH_BYTES
+            )
+            self._consumer = consumer
+            try:
+                await consumer.start()
+            except BaseException:
+                await self.stop()
+                raise
+        return self._consumer
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            await consumer.stop()

@@ -1,0 +1,71 @@
+"""Sending: one try of one reply through its action, with the account's settings.
+
+Before: replies.py may send the reply. After: its result, or Retry. A fault of ours may come after
+the other side took the reply, which therefore never leaves twice.
+"""
+
+import asyncio
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from runtime.faults import guard
+from runtime.log import get
+from runtime.settings import Settings
+from runtime.settings_file import section
+from schemas.errors import Rejected, Retry
+from schemas.outcome import OutcomeKind, Reply
+from workers.action import Action, Unconfirmed
+
+log = get(__name__)
+
+MAX_SEND_S = 240.0
+"""A try ends by then: other processes take it for lost after the lease of replies.py."""
+
+
+class Result(NamedTuple):
+    """The end of a reply. `answered` means that the account's other side works."""
+
+    kind: OutcomeKind
+    reason: str
+    answered: bool = False
+    failed: bool = False
+
+
+def recipient_hash(key: bytes, reply: Reply) -> str:
+    """Return the keyed hash by which the loop guard counts a reply's recipient."""
+    address = reply.reply_to or reply.recipient.handle("email") or reply.conversation
+    return blake2b(address.encode(), key=key[:64], digest_size=8).hexdigest()
+
+
+def account_settings(settings: Settings, action: Action, reply: Reply) -> Any:
+    """Return the action's settings for the account that a reply belongs to."""
+    name = reply.source.split(":")[1] if ":" in reply.source else ""
+    tables = settings.actions.get(action.name, {})
+    accounts = settings.channels.get(action.channel, {})
+    channel = accounts.get(name, {})
+    # Another account's token would answer in another's name.
+    alone = not action.shares or len(accounts) < 2
+    # A form or a note has an account of its own name: its answer goes by the only mail account.
+    only = next(iter(tables.values())) if len(tables) == 1 else None
+    table = tables.get(name) or ((tables.get("default") or only) if alone else None) or {}
+    shared = {k: channel[k] for k in action.shares if k in channel}
+    where = f"actions.{action.name}"
+    return section(action.account, {**shared, **table}, "santral.toml", where, [])
+
+
+async def send(settings: Settings, reply: Reply, action: Action, step: str) -> Result:
+    """Return the result of a try; raise Retry if the reply has to be sent later."""
+    with guard(log, step, passes=(Retry,), id=reply.id, action=action.name):
+        account = account_settings(settings, action, reply)
+        key = settings.tokens.signing.encode()
+        try:
+            async with asyncio.timeout(MAX_SEND_S):
+                detail = await action.send(reply, account, key)
+        except Rejected as error:
+            return Result("undeliverable", str(error), answered=error.code == "reply.refused")
+        except Unconfirmed as error:
+            return Result("undeliverable", f"unconfirmed: {error}", failed=True)
+        except TimeoutError:
+            return Result("undeliverable", "unconfirmed: no answer in time", failed=True)
+        return Result("delivered", detail, answered=True)
+    return Result("undeliverable", str(Rejected("reply.bug")))

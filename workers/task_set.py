@@ -1,0 +1,47 @@
+"""A set of tasks that belong to one loop: their failures reach it, and they end with it.
+
+Before: a loop starts work that it does not wait for. After: its next turn raises what failed.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+_CANCEL_S = 3.0
+"""Cancelled tasks may still write for so long."""
+
+
+class TaskSet:
+    """Tasks of one loop."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._failure: BaseException | None = None
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Start a task."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._failure = error
+
+    def raise_failure(self) -> None:
+        """Raise the error of a task that failed since the last call."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+
+    async def finish(self, patience_s: float) -> None:
+        """Wait for the tasks so long, then cancel those that still run."""
+        running = set(self._tasks)
+        if running:
+            await asyncio.wait(running, timeout=patience_s)
+        running = {task for task in running if not task.done()}
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running, timeout=_CANCEL_S)
