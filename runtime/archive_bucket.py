@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from runtime.archive_folder import PACKED_BYTES, Folder, is_digest, pack_position, whole
+from runtime.archive_folder import PACKED_BYTES, Folder, is_digest, pack_position, verified
 from runtime.archive_state import ArchiveState
 from runtime.bucket import BucketStore
 from runtime.log import get
@@ -77,8 +77,8 @@ class BucketArchive:
         data = self._local.read(raw)
         if data is None:
             name, offset, _ = position
-            part = self._store.read_range(f"packs/{name}", offset, raw.size)
-            data = whole(raw.sha256, part) if part is not None else None
+            stored = self._store.read_range(f"packs/{name}", offset, raw.size)
+            data = verified(raw.sha256, stored) if stored is not None else None
         return data
 
     def read_file(self, digest: str) -> bytes | None:
@@ -88,7 +88,7 @@ class BucketArchive:
         data = self._local.read_file(digest)
         if data is None:
             stored = self._store.read(_key(digest))
-            data = whole(digest, stored) if stored is not None else None
+            data = verified(digest, stored) if stored is not None else None
         return data
 
     def explain_missing(self, raw: Raw) -> str:

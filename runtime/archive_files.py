@@ -24,20 +24,20 @@ def write_file(root: Path, digest: str, data: bytes) -> None:
     if path.exists():
         flush_folder(folder)  # its writer may not be so far yet
         return
-    part = folder / f".{uuid.uuid4().hex}"
+    aside = folder / f".{uuid.uuid4().hex}"
     try:
         _make_folder(folder)
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
             write_all(handle, data)
             os.fsync(handle)
         finally:
             os.close(handle)
-        part.replace(path)
+        aside.replace(path)
         flush_folder(folder)
     except OSError:
         with contextlib.suppress(OSError):
-            part.unlink()
+            aside.unlink()
         raise
 
 
@@ -144,11 +144,11 @@ class Packs:
         self._close_pack()
         _make_folder(self._folder)
         name = str(uuid.uuid4())
-        part = self._folder / f".{name}"
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        aside = self._folder / f".{name}"
+        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         # Under its name it is locked from the beginning: nobody takes it for a dead process's.
         fcntl.flock(handle, fcntl.LOCK_EX)
-        part.rename(self._folder / name)
+        aside.rename(self._folder / name)
         self._pack, self._new_names = _Pack(handle, name, self._monotonic()), True
         return self._pack
 

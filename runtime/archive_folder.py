@@ -79,14 +79,14 @@ class Folder:
                 data = file.read(raw.size)
         except FileNotFoundError:
             return None
-        return whole(raw.sha256, data)
+        return verified(raw.sha256, data)
 
     def read_file(self, digest: str) -> bytes | None:
         """Return a kept file, None if it is not there or not whole."""
         if not is_digest(digest):
             return None
         try:
-            return whole(digest, self.path(digest).read_bytes())
+            return verified(digest, self.path(digest).read_bytes())
         except FileNotFoundError:
             return None
 
@@ -151,6 +151,6 @@ def is_digest(text: str) -> bool:
     return bool(_DIGEST.fullmatch(text))
 
 
-def whole(digest: str, data: bytes) -> bytes | None:
+def verified(digest: str, data: bytes) -> bytes | None:
     """Return bytes that have this sha256, None for others."""
     return data if sha256(data).hexdigest() == digest else None

@@ -20,7 +20,7 @@ from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry as SyncRetries
 
 from runtime.redis_errors import RedisAway, outage_code
-from runtime.redis_finder import TIMEOUTS, finder, sync_finder
+from runtime.redis_finder import TIMEOUTS, open_finder, open_sync_finder
 from runtime.redis_state import RedisState
 from runtime.settings import Redis
 
@@ -70,7 +70,7 @@ def connect(settings: Redis) -> RedisClient:
     options, state = connections.parse_url(settings.url), RedisState()
     base = options.pop("connection_class", connections.Connection)
     options |= TIMEOUTS | {"state": state, "retry": Retries(NoBackoff(), 0)}
-    servers = finder(settings)
+    servers = open_finder(settings)
     if servers is None:
         pool: Any = connections.ConnectionPool(connection_class=_watched(base), **options)
     else:
@@ -87,7 +87,7 @@ def connect_sync(settings: Redis) -> SyncRedisClient:
     options, state = sync_connections.parse_url(settings.url), RedisState()
     base = options.pop("connection_class", sync_connections.Connection)
     options |= TIMEOUTS | {"state": state, "retry": SyncRetries(NoBackoff(), 0)}
-    servers = sync_finder(settings)
+    servers = open_sync_finder(settings)
     if servers is None:
         pool: Any = sync_connections.ConnectionPool(connection_class=_watched_sync(base), **options)
     else:

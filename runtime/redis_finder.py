@@ -41,18 +41,18 @@ Role = tuple[int, int]
 """A primary's number of replicas and its replication offset: the larger is the later primary."""
 
 
-def finder(settings: Redis) -> "AsyncSentinel | Roles | None":
+def open_finder(settings: Redis) -> "AsyncSentinel | Roles | None":
     """Return what finds the primary, None where `[redis]` names one server."""
     retry = Retries(NoBackoff(), 0)
     if settings.sentinels:
-        found = AsyncSentinel([])
-        found.sentinels = [
+        finder = AsyncSentinel([])
+        finder.sentinels = [
             Client.from_url(
                 sentinel_url(text), retry=retry, **_QUESTION_TIMEOUTS, **_login(settings)
             )
             for text in settings.sentinels
         ]
-        return found
+        return finder
     if settings.addresses:
         clients = {
             split_address(text): Client.from_url(
@@ -64,18 +64,18 @@ def finder(settings: Redis) -> "AsyncSentinel | Roles | None":
     return None
 
 
-def sync_finder(settings: Redis) -> "SyncSentinel | SyncRoles | None":
+def open_sync_finder(settings: Redis) -> "SyncSentinel | SyncRoles | None":
     """Return what finds the primary for threads, None where `[redis]` names one server."""
     retry = SyncRetries(NoBackoff(), 0)
     if settings.sentinels:
-        found = SyncSentinel([])
-        found.sentinels = [
+        finder = SyncSentinel([])
+        finder.sentinels = [
             SyncClient.from_url(
                 sentinel_url(text), retry=retry, **_QUESTION_TIMEOUTS, **_login(settings)
             )
             for text in settings.sentinels
         ]
-        return found
+        return finder
     if settings.addresses:
         clients = {
             split_address(text): SyncClient.from_url(

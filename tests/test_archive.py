@@ -127,7 +127,7 @@ def _fill_disk(root: str, pipe: "multiprocessing.connection.Connection") -> None
 
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     archive = Folder(Path(root))
-    kept = [archive.put(bytes([number]) * 1000) for number in range(3)]
+    raws = [archive.put(bytes([number]) * 1000) for number in range(3)]
     resource.setrlimit(resource.RLIMIT_FSIZE, (3500, resource.RLIM_INFINITY))
     try:
         archive.put(b"x" * 1000)
@@ -135,8 +135,8 @@ def _fill_disk(root: str, pipe: "multiprocessing.connection.Connection") -> None
         refused = str(error)
     problem = archive.problem()
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    kept.append(archive.put(b"y" * 1000))
-    pipe.send(([raw.ref for raw in kept], [archive.read(r) for r in kept], refused, problem))
+    raws.append(archive.put(b"y" * 1000))
+    pipe.send(([raw.ref for raw in raws], [archive.read(r) for r in raws], refused, problem))
 
 
 def test_a_disk_that_fills_in_the_middle_of_a_write_costs_that_delivery_alone(
@@ -276,15 +276,18 @@ async def test_another_host_reads_a_delivery_once_it_is_uploaded(
 async def test_a_restart_continues_uploads_and_says_who_has_the_bytes_until_then(
     tmp_path: Path, s3: S3
 ) -> None:
-    one, two = bucket_settings(tmp_path / "one", s3.url), bucket_settings(tmp_path / "two", s3.url)
+    first, second = (
+        bucket_settings(tmp_path / "one", s3.url),
+        bucket_settings(tmp_path / "two", s3.url),
+    )
     ours, theirs = multiprocessing.Pipe()
-    _run_apart(lambda: theirs.send(Folder(one.archive_path).put(b"kisa")))
+    _run_apart(lambda: theirs.send(Folder(first.archive_path).put(b"kisa")))
     raw = ours.recv()
     elsewhere = msgspec.structs.replace(raw, ref=f"{raw.ref}:ingest-7")
-    other = open_archive(two)
+    other = open_archive(second)
     assert other.read(elsewhere) is None
     assert "on the host ingest-7 until it uploads" in other.explain_missing(elsewhere)
-    again = open_archive(one, uploads=True)
+    again = open_archive(first, uploads=True)
     await until("the pack is uploaded", lambda: other.read(elsewhere) == b"kisa")
     again.close()
 

@@ -52,13 +52,13 @@ class _Slow(Folder):
 
 
 def _parts(archive: Archive) -> tuple[Ingest, _Published, Delivery, list[str]]:
-    published, said = _Published(), []
+    published, calls = _Published(), []
 
     async def ack() -> None:
-        said.append("ack")
+        calls.append("ack")
 
     async def nack() -> None:
-        said.append("nack")
+        calls.append("nack")
 
     ingest = Ingest(
         archive=archive,
@@ -70,7 +70,7 @@ def _parts(archive: Archive) -> tuple[Ingest, _Published, Delivery, list[str]]:
     delivery = Delivery(
         account="destek", raw=MAIL, received_at=datetime.now(UTC), ack=ack, nack=nack
     )
-    return ingest, published, delivery, said
+    return ingest, published, delivery, calls
 
 
 async def _accept(ingest: Ingest, delivery: Delivery) -> Any:
@@ -80,24 +80,24 @@ async def _accept(ingest: Ingest, delivery: Delivery) -> Any:
 
 async def test_kafka_alone_does_not_accept_a_delivery(tmp_path: Path) -> None:
     archive = _Slow(tmp_path)
-    ingest, published, delivery, said = _parts(archive)
+    ingest, published, delivery, calls = _parts(archive)
     accepting = asyncio.create_task(_accept(ingest, delivery))
     await until("Kafka has it", lambda: published.records)
-    assert said == []
+    assert calls == []
     assert not accepting.done()
     archive.gate.set()
     message = await accepting
-    assert said == ["ack"]
+    assert calls == ["ack"]
     assert archive.read(message.raw) == MAIL
 
 
 async def test_a_disk_that_fails_makes_the_delivery_come_again(tmp_path: Path) -> None:
     archive = _Slow(tmp_path, failure="the disk is full")
     archive.gate.set()
-    ingest, _, delivery, said = _parts(archive)
+    ingest, _, delivery, calls = _parts(archive)
     with pytest.raises(Retry, match="full"):
         await _accept(ingest, delivery)
-    assert said == ["nack"]
+    assert calls == ["nack"]
 
 
 async def test_a_bucket_that_hangs_delays_no_short_delivery(tmp_path: Path) -> None:
@@ -109,13 +109,13 @@ async def test_a_bucket_that_hangs_delays_no_short_delivery(tmp_path: Path) -> N
     server = await asyncio.start_server(hang, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     archive = open_archive(bucket_settings(tmp_path, url))
-    ingest, _, short, said = _parts(archive)
+    ingest, _, short, calls = _parts(archive)
     long = replace(short, raw=MAIL + bytes(100_000), ack=_nothing, nack=_nothing)
     hanging = [asyncio.create_task(_accept(ingest, long)) for _ in range(20)]
     await until("the bucket has requests", lambda: len(connections) >= 4)
     async with asyncio.timeout(5):
         await _accept(ingest, short)
-    assert said == ["ack"]
+    assert calls == ["ack"]
     assert not any(task.done() for task in hanging)
     server.close()
     while not all(task.done() for task in hanging):

@@ -59,7 +59,7 @@ class DeskPages:
         *,
         personal: bool = False,
         code: int = 200,
-        kept: Mapping[str, str] | None = None,
+        draft: Mapping[str, str] | None = None,
     ) -> Response:
         waiting = None
         try:
@@ -73,7 +73,7 @@ class DeskPages:
             department=department,
             note=note,
             waiting=waiting,
-            clear={"item": item, "text": text, "kept": kept},
+            clear={"item": item, "text": text, "draft": draft},
             may_reveal=bool(self._api.settings.tokens.personal) and not personal,
             now=self._api.desk.clock.now(),
             lease_s=int(self._api.settings.desk.lease.total_seconds()),
@@ -161,14 +161,14 @@ class DeskPages:
         code: int = 200,
     ) -> Response:
         """Show the item again with the person's entries, so that no text is lost."""
-        shown, kept = None, None
+        shown, draft = None, None
         try:
             shown = await self._api.desk.show(item, lease, personal=personal)
         except (LeaseLost, ItemUnknown):
             pass
         except (Retry, *AWAY):
             code, note = 503, note or Texts(session.language(request)).desk_away
-            kept = {"item": item, "lease": lease} if text else None
+            draft = {"item": item, "lease": lease} if text else None
         return await self._desk(
-            request, department, shown, note, text, personal=personal, code=code, kept=kept
+            request, department, shown, note, text, personal=personal, code=code, draft=draft
         )
