@@ -1,0 +1,122 @@
+"""A claim whose work items are not in Redis reads them from Kafka, and gives back what it can't."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+from router.decide import one
+from runtime.clock import SystemClock
+from runtime.settings import Settings
+from schemas import envelope
+from schemas.api import ClaimIn
+from schemas.base import Record
+from schemas.decision import WorkItem
+from schemas.errors import Retry
+from tests.lines import Published, open_lines
+from tests.samples import NOW, message, policy
+from tests.test_desk import redis, server
+from workers.desk import Desk
+from workers.desk_redis import Lines
+from workers.desk_values import Arrival
+
+__all__ = ["redis", "server"]
+
+
+class Queue:
+    """The work items of a queue by offset; None once Kafka deleted one."""
+
+    def __init__(self) -> None:
+        self.records: dict[int, bytes | None] = {}
+        self.loads = 0
+        self.away = False
+
+    async def load(self, department: str, offsets: Sequence[tuple[int, int]]) -> list[bytes | None]:
+        """Return what is there."""
+        assert department == "billing"
+        if self.away:
+            raise Retry(2, "Kafka is away")
+        self.loads += 1
+        return [self.records[offset] for _, offset in offsets]
+
+
+class Together(Published):
+    """A Kafka that acknowledges only when three outcomes wait for it."""
+
+    def __init__(self, lines: Lines) -> None:
+        super().__init__(lines)
+        self._barrier = asyncio.Barrier(3)
+
+    async def publish(self, topic: str, key: str, record: Record, **more: Any) -> tuple[int, int]:
+        """Keep a record."""
+        await asyncio.wait_for(self._barrier.wait(), 5)
+        return await super().publish(topic, key, record, **more)
+
+
+async def _desk(redis: "Redis[bytes]", queue: Queue, count: int) -> Desk:
+    """Return a desk with so many conversations, none of whose work items is in Redis."""
+    lines = await open_lines(redis)
+    for n in range(count):
+        work = one(message("Faturam yanlış", native=str(n), root=str(n)), None, policy(), NOW).item
+        assert isinstance(work, WorkItem)
+        queue.records[n] = envelope.encode(work)
+        arrival = Arrival(
+            department="billing",
+            conversation=work.message.conversation,
+            message=work.message.id,
+            hops=0,
+            work=b"",
+            arrived_ms=n,
+            score=n,
+            quiet=False,
+            offset=n,
+        )
+        await lines.add([arrival])
+    return Desk(
+        settings=Settings(),
+        lines=lines,
+        publisher=Published(lines),  # type: ignore[arg-type]  # all that is reached
+        clock=SystemClock(),
+        bodies=queue,
+    )
+
+
+async def test_a_claim_reads_all_its_items_at_once_and_redis_keeps_them(
+    redis: "Redis[bytes]",
+) -> None:
+    queue = Queue()
+    desk = await _desk(redis, queue, 3)
+    items = (await desk.claim("billing", ClaimIn(agent="Ada", count=3))).items
+    assert [item.messages[0].native_id for item in items] == ["0", "1", "2"]
+    await desk.show(items[0].id, items[0].lease)
+    assert queue.loads == 1
+
+
+async def test_a_claim_without_kafka_gives_its_items_back(redis: "Redis[bytes]") -> None:
+    queue = Queue()
+    desk = await _desk(redis, queue, 2)
+    queue.away = True
+    with pytest.raises(Retry, match="Kafka"):
+        await desk.claim("billing", ClaimIn(agent="Ada", count=2))
+    assert await desk.lines.counts("billing") == (2, 0)
+    queue.away = False
+    assert len((await desk.claim("billing", ClaimIn(agent="Ada", count=2))).items) == 2
+
+
+async def test_an_item_that_kafka_deleted_is_passed_over(redis: "Redis[bytes]") -> None:
+    queue = Queue()
+    desk = await _desk(redis, queue, 2)
+    queue.records[0] = None
+    (item,) = (await desk.claim("billing", ClaimIn(agent="Ada"))).items
+    assert item.messages[0].native_id == "1"
+
+
+async def test_a_claim_of_many_publishes_its_outcomes_together(redis: "Redis[bytes]") -> None:
+    desk = await _desk(redis, Queue(), 3)
+    publisher = Together(desk.lines)
+    desk = replace(desk, publisher=publisher)  # type: ignore[arg-type]  # as above
+    assert len((await desk.claim("billing", ClaimIn(agent="Ada", count=3))).items) == 3
+    assert [r.kind for r in publisher.records] == ["claimed"] * 3  # type: ignore[attr-defined]
