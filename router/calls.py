@@ -10,7 +10,7 @@ from queue import Empty, SimpleQueue
 
 from confluent_kafka import KafkaError, KafkaException
 
-GRACE_S = 3.0
+GRACE_S = 2.0
 """A call ends within milliseconds of its own limit; a busy machine gets some seconds more."""
 
 Answer = SimpleQueue[Exception | None]

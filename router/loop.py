@@ -83,6 +83,7 @@ class Loop:
         """Read, decide and commit one batch; return its size."""
         first = self.membership.consumer.poll(_WAIT_S)
         self._around.progress.count_turn()
+        self.membership.check()
         self._forgetting.sweep(self._around.progress)
         if first is None:
             self._busy = False
@@ -117,6 +118,7 @@ class Loop:
         # With a backlog a short wait fills the batch; at rest what is there goes at once.
         wait = _FILL_S if self._busy else 0
         rest_of_batch = self.membership.consumer.consume(self._work.limits.batch - 1, wait)
+        self.membership.check()
         if generation != self.membership.generation:
             # The group has changed between two records: some may be another router's now.
             self.membership.rewind()

@@ -6,7 +6,7 @@ pending on it, its conversations are restored, and its offsets carry this router
 
 from collections.abc import Callable, Mapping
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from router.state import Conversations
 from router.takeover import end_open_transactions
@@ -46,6 +46,7 @@ class Membership:
         self._generation = 0
         self._next: dict[Partition, int] = {}
         self._before: dict[Partition, int] = {}
+        self._lost = False
         self.consumer = Consumer(
             rdkafka(
                 around.kafka,
@@ -74,7 +75,7 @@ class Membership:
     def join(self) -> None:
         """Join the group; partitions come with the first polls."""
         self.consumer.subscribe(
-            list(INPUTS), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
+            list(INPUTS), on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lose
         )
 
     def numbers(self) -> list[int]:
@@ -95,6 +96,16 @@ class Membership:
         """Read on from the committed offsets, whatever was read since."""
         self.consumer.assign(_places(self._next))
         self._gone(set(self._next))
+
+    def check(self) -> None:
+        """Raise KafkaException after this router has lost its session.
+
+        Kafka was away or this machine stood still: clients from before often hang afterwards.
+        """
+        if self._lost:
+            raise KafkaException(
+                KafkaError(KafkaError._TIMED_OUT, "the group has heard nothing for a session")
+            )
 
     def close(self, *, leave: bool) -> None:
         """Close the consumer; with `leave` others get its partitions at once."""
@@ -127,6 +138,10 @@ class Membership:
             self._before[place] = self._next.pop(place)
         self._around.progress.drop_positions(gone)
         self._gone(gone)
+
+    def _lose(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._lost = True
+        self._revoked(consumer, partitions)
 
     def _committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
         """Return the committed offsets once no transaction is pending on them (KIP-447).

@@ -49,6 +49,8 @@ def is_pending(settings: Settings) -> bool:
 class RouterProcess:
     """One `santral router`; with `restart` it begins again a second after any end."""
 
+    COMMAND: tuple[str, ...] = ("router",)
+
     def __init__(self, settings: Settings, log: Path, *, restart: bool, code: Path = ROOT) -> None:
         self._settings, self._log, self._code = settings, log, code
         self._restart, self._stopping = restart, threading.Event()
@@ -90,11 +92,12 @@ class RouterProcess:
             "SANTRAL_HOME": self._settings.home,
             "SANTRAL_KAFKA__BOOTSTRAP": self._settings.kafka.bootstrap,
             "SANTRAL_CONFIG": os.devnull,
+            "SANTRAL_TOKENS__SIGNING": "s" * 32,
             "PYTHONPATH": str(self._code),
         }
         with self._log.open("ab") as out:
             return subprocess.Popen(
-                [sys.executable, "-m", "runtime.cli", "router"],
+                [sys.executable, "-m", "runtime.cli", *self.COMMAND],
                 stdout=out,
                 stderr=out,
                 stdin=subprocess.DEVNULL,
@@ -113,11 +116,18 @@ class RouterProcess:
             self.process = self._start()
 
 
+class RecorderProcess(RouterProcess):
+    """One recorder, alike."""
+
+    COMMAND = ("workers", "--only", "recorder")
+
+
 class Traffic:
     """Messages at a steady rate, each conversation in order."""
 
     def __init__(self, settings: Settings, rate: float) -> None:
         self._rate, self._stop = rate, threading.Event()
+        self._first = time.time_ns()  # a message of an earlier test would be a repeat
         self._producer = Producer(
             rdkafka(
                 settings.kafka,
@@ -129,7 +139,7 @@ class Traffic:
                 },
             )
         )
-        self.accepted: dict[str, tuple[str, int]] = {}
+        self.accepted: dict[str, str] = {}
         self.partitions: dict[str, int] = {}
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -152,11 +162,12 @@ class Traffic:
             number += 1
 
     def _send(self, number: int) -> None:
-        made = message("Faturam yanlış", native=str(number), root=str(number % CONVERSATIONS))
+        root = f"{self._first}-{number % CONVERSATIONS}"
+        made = message("Faturam yanlış", native=str(self._first + number), root=root)
 
         def accept(error: KafkaError | None, record: Record) -> None:
             assert error is None, error
-            self.accepted[made.id] = (made.conversation, number)
+            self.accepted[made.id] = made.conversation
             self.partitions[made.conversation] = record.partition()
 
         self._producer.produce(
