@@ -5,7 +5,6 @@ console. After a crash anywhere, the store has its last transaction, and reading
 there. record_rows.py makes the rows, and record_store.py writes them.
 """
 
-import os
 from collections import defaultdict
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
@@ -15,7 +14,15 @@ from runtime import metrics
 from runtime.bus import rdkafka
 from runtime.clock import Clock
 from runtime.faults import is_outage
+from runtime.group_member import (
+    REMEDY,
+    is_fatal,
+    is_name_taken,
+    leave_group,
+    member_settings,
+)
 from runtime.health import Fresh, Health
+from runtime.identity import claim_identity, random_identity
 from runtime.log import get
 from runtime.progress import Progress
 from runtime.settings import Settings
@@ -48,29 +55,14 @@ class Recorder:
         self.progress = Progress("watchdog")
         self.fresh = Fresh(clock, 60, "turn of the recorder")
         health.add("recorder", self.fresh)
-        self._consumer = Consumer(
-            rdkafka(
-                settings.kafka,
-                **{
-                    "group.id": GROUP, "client.id": f"santral-recorder-{os.getpid()}",
-                    "enable.auto.commit": False, "enable.auto.offset.store": False,
-                    "isolation.level": "read_committed", "auto.offset.reset": "earliest",
-                    "session.timeout.ms": 10_000, "heartbeat.interval.ms": 2_000,
-                    "fetch.wait.max.ms": 50, "queued.max.messages.kbytes": 32 * 1024,
-                    "max.partition.fetch.bytes": 1024 * 1024, "fetch.max.bytes": 8 * 1024 * 1024,
-                },
-            )
-        )  # fmt: skip
+        self._settings = settings
+        self._identity = claim_identity("recorder", settings)
+        self._consumer = self._connect()
 
     def start(self) -> None:
         """Join the group; reading begins where the store says."""
         self._search.begin()
-        self._consumer.subscribe(
-            [t.name for t in INPUTS],
-            on_assign=self._assigned,
-            on_revoke=self._revoked,
-            on_lost=self._revoked,
-        )
+        self._join()
 
     def turn(self) -> int:
         """Record one batch; return how many records it had."""
@@ -86,7 +78,10 @@ class Recorder:
             if error is None:
                 place = record.topic(), record.partition()
                 records.append((*place, record.offset(), record.value()))
-            elif error.fatal():
+            elif is_name_taken(error):
+                self._rename()
+                return 0
+            elif is_fatal(error):
                 raise KafkaException(error)
             elif error.code() != KafkaError._PARTITION_EOF:
                 log.warning("consume.error", error=error.str())
@@ -107,7 +102,44 @@ class Recorder:
 
     def stop(self) -> None:
         """Leave the group."""
+        leave_group(self._consumer)
+        self._identity.release()
+
+    def _connect(self) -> Consumer:
+        return Consumer(
+            rdkafka(
+                self._settings.kafka,
+                **{
+                    "group.id": GROUP,
+                    "enable.auto.commit": False,
+                    "enable.auto.offset.store": False,
+                    "isolation.level": "read_committed",
+                    "auto.offset.reset": "earliest",
+                    "fetch.wait.max.ms": 50,
+                    "queued.max.messages.kbytes": 32 * 1024,
+                    "max.partition.fetch.bytes": 1024 * 1024,
+                    "fetch.max.bytes": 8 * 1024 * 1024,
+                    **member_settings(self._identity),
+                },
+            )
+        )
+
+    def _join(self) -> None:
+        self._consumer.subscribe(
+            [t.name for t in INPUTS],
+            on_assign=self._assigned,
+            on_revoke=self._revoked,
+            on_lost=self._revoked,
+        )
+
+    def _rename(self) -> None:
+        """Go on under a random name: another process has joined under this one."""
+        log.error("identity.taken", name=self._identity.name, remedy=REMEDY)
         self._consumer.close()
+        self._identity.release()
+        self._identity = random_identity("recorder")
+        self._consumer = self._connect()
+        self._join()
 
     def _fill_search(self) -> bool:
         """Index some messages of an old store; return True while more are ready now."""
