@@ -51,16 +51,10 @@ class Run:
         if undo is not None:
             await asyncio.to_thread(undo)
         back = time.monotonic()
-        moves = [
-            lambda: sorted(seen.accepted_at.values()),
-            lambda: gauges.queue_moves,
-            lambda: gauges.store_moves,
-            lambda: seen.claims,
-        ]
+        moves = gauges.moves(seen)
         flow = await asyncio.to_thread(wait_for_moves, moves, back, _FLOW_S)
         await asyncio.sleep(_CALM_S)
         until = time.monotonic()
-        doors = sorted(seen.accepted_at.values())
         late = [
             gauges.queued.get(message, until) - accepted
             for message, accepted in seen.accepted_at.items()
@@ -70,12 +64,10 @@ class Run:
         row = {
             "fault": name,
             "text": fault.text,
-            "door": longest_gap(doors, began, until),
-            "queue": longest_gap(gauges.queue_moves, began, until),
-            "recorder": longest_gap(gauges.store_moves, began, until),
-            "claims": longest_gap(seen.claims, began, until),
+            **{k: longest_gap(list(gauge()), began, until) for k, gauge in moves.items()},
             "slowest": max(late, default=0.0),
-            "flow": flow,
+            "flow": max(flow.values()),
+            "flows": flow,
             "statuses": {k: v for k, v in seen.statuses.items() if k.split()[-1] not in _USUAL},
             "wrong": len(seen.wrong) - wrong,
             "exits": [f"{end.stage} {end.code}" for end in exits],
@@ -144,10 +136,12 @@ def absent_kafka(tree: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="cluster-") as folder:
         cluster = Cluster(Path(folder), Plan(tree=tree))
         try:
-            cluster.start(kafka=False)
+            cluster.start_neighbours()
+            cluster.brokers.stop()
+            cluster.start_stages()
             time.sleep(20)
             exits = [f"{end.stage} {end.code}" for end in cluster.unwanted_exits()]
-            cluster.start_kafka()
+            cluster.brokers.start()
             began = time.monotonic()
             cluster.wait_ready(180)
             return {"exits": exits, "ready_s": round(time.monotonic() - began, 1)}

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from runtime import kafka_local
@@ -154,18 +154,20 @@ class Brokers:
         return number
 
     def is_serving(self) -> bool:
-        """Say whether every partition has a leader and can be written with min ISR."""
-        parts = _partitions(self._metadata())
-        return bool(parts) and all(p.leader in NODES and len(p.isrs) >= MIN_ISR for p in parts)
+        """Say whether every node answers and finds that each partition can be written."""
+        return all(self._finds_in_sync(number, MIN_ISR) for number in NODES)
 
     def is_whole(self) -> bool:
         """Say whether every node answers and finds all replicas of all partitions in sync."""
-        return all(self._finds_all_in_sync(number) for number in NODES)
+        return all(self._finds_in_sync(number, len(NODES)) for number in NODES)
 
-    def _finds_all_in_sync(self, number: int) -> bool:
+    def _finds_in_sync(self, number: int, replicas: int) -> bool:
         # Each node by itself: the others still count one that died a moment ago.
-        parts = _partitions(self._metadata(self.nodes[number].bootstrap))
-        return bool(parts) and all(len(part.isrs) == len(NODES) for part in parts)
+        view = self._metadata(self.nodes[number].bootstrap)
+        parts = [part for topic in view.topics.values() for part in topic.partitions.values()]
+        return len(view.brokers) == len(NODES) and all(
+            part.leader in NODES and len(part.isrs) >= replicas for part in parts
+        )
 
     def wait_whole(self, seconds: float = 90) -> None:
         """Return once every partition has all its replicas in sync."""
@@ -206,12 +208,11 @@ class Brokers:
             ]
         )
         for future in created.values():
-            future.result(20)
-
-
-def _partitions(metadata: Any) -> list[Any]:
-    """Return the partitions of all topics."""
-    return [part for topic in metadata.topics.values() for part in topic.partitions.values()]
+            try:
+                future.result(20)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise
 
 
 _INTERNAL = {"__consumer_offsets": "producer", "__transaction_state": "uncompressed"}

@@ -180,8 +180,15 @@ class Cluster:
             ops=f"http://127.0.0.1:{port}",
         )
 
-    def start(self, *, kafka: bool = True) -> "Cluster":
+    def start(self) -> "Cluster":
         """Start the neighbours, then the stages; return once every stage is ready."""
+        self.start_neighbours()
+        self.start_stages()
+        self.wait_ready()
+        return self
+
+    def start_neighbours(self) -> None:
+        """Start all that the stages need."""
         self.brokers.prepare()
         if self.plan.archive_disk:
             self.archive.mkdir(parents=True)
@@ -193,13 +200,12 @@ class Cluster:
             self.replica.start().follow(self.valkey)
         if self.postgres is not None:
             self.postgres.start()
-        if kafka:
-            self.start_kafka()
+        self.start_kafka()
+
+    def start_stages(self) -> None:
+        """Start every stage; do not wait for them."""
         for stage in self.stages.values():
             stage.start()
-        if kafka:
-            self.wait_ready()
-        return self
 
     def start_kafka(self) -> None:
         """Start the brokers and make the topics."""

@@ -20,9 +20,14 @@ from runtime.bus import queues
 from runtime.store import engine
 from schemas.departments import DEFAULT
 from tests.cluster import Cluster
+from tests.traffic import Sightings
 
 _STORE_LOOK_S = 0.5
 _READY_LOOK_S = 1.0
+
+
+Moves = dict[str, Callable[[], list[float]]]
+"""The moments at which the door, the queues, the store and claims moved, by name."""
 
 
 class _Message(msgspec.Struct):
@@ -55,6 +60,15 @@ class Gauges:
         for thread in self._threads:
             thread.start()
         return self
+
+    def moves(self, seen: Sightings) -> Moves:
+        """Return all four gauges of the road: those here, and what customers and agents saw."""
+        return {
+            "door": lambda: sorted(seen.accepted_at.values()),
+            "queue": lambda: self.queue_moves,
+            "recorder": lambda: self.store_moves,
+            "claims": lambda: seen.claims,
+        }
 
     def stop(self) -> None:
         """Stop looking."""
@@ -120,15 +134,15 @@ def first_after(moves: list[float], moment: float) -> float | None:
     return next((move - moment for move in moves if move >= moment), None)
 
 
-def wait_for_moves(gauges: list[Callable[[], list[float]]], since: float, seconds: float) -> float:
-    """Return the seconds until each gauge moved after a moment, or `seconds` where one did not."""
+def wait_for_moves(gauges: Moves, since: float, seconds: float) -> dict[str, float]:
+    """Return each gauge's seconds until it moved after a moment; `seconds` where it did not."""
     pause, deadline = threading.Event(), time.monotonic() + seconds
     while time.monotonic() < deadline:
-        delays = [first_after(list(moves()), since) for moves in gauges]
-        if None not in delays:
-            return max(delay for delay in delays if delay is not None)
+        delays = {name: first_after(list(moves()), since) for name, moves in gauges.items()}
+        if None not in delays.values():
+            break
         pause.wait(0.2)
-    return seconds
+    return {name: seconds if delay is None else delay for name, delay in delays.items()}
 
 
 def count_problems(unready: dict[str, Counter[str]]) -> dict[str, Any]:

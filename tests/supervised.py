@@ -117,7 +117,9 @@ class Stage:
         return [end for end in self.exits if not end.wanted and end.at >= since]
 
     def request_stop(self) -> None:
-        """Ask it to end for good."""
+        """Ask it to end for good, once."""
+        if self._ending.is_set():
+            return
         self._ending.set()
         self._wanted = True
         if self.process is not None:
