@@ -60,8 +60,8 @@ class Replies:
     async def follow(self) -> None:
         """Read replies.v1 for ever, from a day ago on; every door reads all of it."""
         consumer = reader(self._kafka, group=None, client_id=self._name)
-        await consumer.start()
         try:
+            await consumer.start()
             numbers = await _partitions(consumer)
             parts = [TopicPartition(topics.REPLIES.name, n) for n in numbers]
             consumer.assign(parts)

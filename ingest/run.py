@@ -6,6 +6,7 @@ Before: runtime/cli.py. After: messages.v1. Any number of these may run side by 
 import asyncio
 import functools
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from ingest.registry import CHANNELS
 from ingest.replies import Replies
 from ingest.scan import Scanner
 from ingest.source_health import SourceHealth
-from runtime import bus, http, stage
+from runtime import bus, http, probes, stage
 from runtime.archive import open_archive
 from runtime.bus import Publisher
 from runtime.clock import Clock
@@ -31,6 +32,7 @@ from runtime.guard import Guard
 from runtime.health import Health
 from runtime.journal import Journal
 from runtime.log import get
+from runtime.neighbour import Backoff, Neighbour
 from runtime.outside import Outside
 from runtime.redis_client import connect
 from runtime.settings import Settings
@@ -41,6 +43,7 @@ log = get(__name__)
 
 _PLAIN_S = 30.0  # a longer time is the vendor's own, and obeyed
 _LONGEST_S = 3600.0
+_LINE_INTERVAL_S = 60.0
 
 
 def accounts(settings: Settings) -> dict[str, dict[str, Any]]:
@@ -79,12 +82,20 @@ def build(
 
 async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.Event) -> None:
     """Run door and channels until `stop`."""
-    publisher = Publisher(settings.kafka, f"santral-ingest-{os.getpid()}")
+    kafka = probes.kafka_neighbour(settings, clock)
+    # A vendor's call is remembered in the process while Redis is away: a note, not a check.
+    memory = probes.redis_neighbour(settings, clock)
+    publisher = Publisher(settings.kafka, f"santral-ingest-{os.getpid()}", kafka)
     web = Outside()
     parsers = ParserPool(settings.parsers)
     ingest = build(settings, clock, publisher, parsers, web, uploads=True)
+    archive = probes.archive_neighbour(ingest.archive, settings, clock)
     replies = Replies(settings.kafka, clock, f"santral-door-{os.getpid()}")
-    health.add("kafka", lambda: None if publisher.healthy else "the last publish failed")
+    health.add("kafka", kafka.problem)
+    health.add("archive", archive.problem)
+    health.note("redis", memory.problem)
+    for neighbour in (kafka, archive, memory):
+        neighbour.start()
     health.add("replies", replies.fresh)
     health.add("parsers", parsers.problem)
     sockets = [http.listen(settings.door.host, settings.door.port)]
@@ -103,7 +114,17 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
         guard = Guard(settings.limits)
         server = http.server(app(door, health), guard)
         pulls = [
-            run_source(channel, name, account, pending, cursors, health, clock, settings.home_path)
+            run_source(
+                channel,
+                name,
+                account,
+                pending,
+                cursors,
+                health,
+                clock,
+                settings.home_path,
+                (kafka, archive),
+            )
             for channel in CHANNELS.values()
             for name, account in found[channel.name].items()
             if isinstance(channel, PullChannel) and channel.pulls(account)
@@ -113,21 +134,23 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
         if settings.mail_door.protocol != "off":
             receiver = mail_door.Receiver(ingest, CHANNELS["email"], found["email"])
             serving.append(mail_door.serve(settings.mail_door, receiver, stop, guard))
-        await stage.until(stop, _follow(replies), pending.run(), *pulls, finishing=serving)
+        await stage.until(stop, _follow(replies, kafka), pending.run(), *pulls, finishing=serving)
     await web.close()
     await redis.aclose()
     await publisher.stop()
     await asyncio.to_thread(ingest.archive.close)
+    for neighbour in (kafka, archive, memory):
+        neighbour.stop()
 
 
-async def _follow(replies: Replies) -> None:
+async def _follow(replies: Replies, kafka: Neighbour) -> None:
     """Keep following replies.v1 over a broker that goes and comes back."""
     while True:
         try:
             await replies.follow()
         except bus.AWAY as error:
-            log.warning("replies.away", error=str(error))
-            await asyncio.sleep(2)
+            kafka.failed(error)
+            await asyncio.sleep(Backoff.LONGEST_S)
 
 
 def kept(folder: Path, name: str) -> str | None:
@@ -149,9 +172,12 @@ def _keep(folder: Path, name: str, value: str) -> None:
 
 async def run_source(
     channel: Channel, account: str, settings: Any, pending: Pending, cursors: Cursors,
-    health: Health, clock: Clock, home: Path,
+    health: Health, clock: Clock, home: Path, neighbours: Sequence[Neighbour] = (),
 ) -> None:  # fmt: skip
-    """Run one source for ever; what ends it is waited out, longer each time."""
+    """Run one source for ever; what ends it is waited out, longer each time.
+
+    While one of our own `neighbours` is away the pause stays short: the vendor is not the cause.
+    """
     source_health = SourceHealth(f"{channel.name}:{account}", health, clock)
     assert isinstance(channel, PullChannel)
     tools = Tools(
@@ -165,6 +191,7 @@ async def run_source(
         await pending.accept(channel, delivery, settings, patient=getattr(source, "patient", True))
 
     delay, restored = 1.0, False
+    line, line_s = "", 0.0
     while True:
         worst: list[str] = []
         try:
@@ -189,7 +216,10 @@ async def run_source(
             worst = [f"{type(errors.exceptions[0]).__name__}: a bug, see above"]
             delay = min(600.0, max(10.0, delay * 2))
             log.exception("source.bug", source=f"{channel.name}:{account}")
-        if worst:
+        if worst and any(neighbour.problem() for neighbour in neighbours):
+            delay = Backoff.LONGEST_S
+        if worst and (worst[0] != line or clock.monotonic() - line_s > _LINE_INTERVAL_S):
+            line, line_s = worst[0], clock.monotonic()
             log.warning(
                 "source.away", source=f"{channel.name}:{account}", why=worst[0], again_in_s=delay
             )

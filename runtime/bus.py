@@ -17,7 +17,9 @@ from aiokafka.errors import KafkaError
 
 from runtime.client_log import CLIENTS
 from runtime.faults import guard
+from runtime.kafka_reader import KafkaReader
 from runtime.log import get
+from runtime.neighbour import Neighbour
 from runtime.progress import Progress
 from runtime.settings import Kafka
 from schemas import envelope
@@ -28,7 +30,6 @@ from schemas.topics import BROKER_MESSAGE_MAX, queue_topic
 log = get(__name__)
 
 _BREATH_S = 1.0  # after a failed start, callers are told at once for so long
-_FORGET_S = 15.0
 AWAY = (KafkaError, OSError, TimeoutError)
 """What is raised while the broker is away: start the client anew."""
 
@@ -70,11 +71,13 @@ class Publisher:
     """Publishes records with acks=all and idempotence; each call returns after Kafka's ack.
 
     Raises Retry when Kafka does not acknowledge in time: the producer is then thrown away with
-    all it still holds, since an idempotent producer that met an error may stay broken.
+    all it still holds, since an idempotent producer that met an error may stay broken. Each
+    publish is noted at `neighbour`.
     """
 
-    def __init__(self, kafka: Kafka, client_id: str) -> None:
+    def __init__(self, kafka: Kafka, client_id: str, neighbour: Neighbour | None = None) -> None:
         self._kafka = kafka
+        self._neighbour = neighbour
         self._client_id = client_id
         self._producer: AIOKafkaProducer | None = None
         self._starting: asyncio.Future[AIOKafkaProducer] | None = None
@@ -96,11 +99,6 @@ class Publisher:
         if self._starting is not None and not self._starting.done():
             await asyncio.gather(self._starting, return_exceptions=True)
         await asyncio.gather(*self._ending, return_exceptions=True)
-
-    @property
-    def healthy(self) -> bool:
-        """Whether no publish failed lately: without traffic a failure is forgotten."""
-        return self._failed_at is None or time.monotonic() - self._failed_at > _FORGET_S
 
     async def publish(
         self, topic: str, key: str, record: Record, *, identifier: str, source: str,
@@ -127,10 +125,12 @@ class Publisher:
                     sending = await producer.send(topic, value, key, partition, headers=headers)
                     acked = await sending
         except (KafkaError, TimeoutError, OSError) as error:
-            self._failed_at = time.monotonic()
+            self._note_failure(error)
             self._discard(producer)
             raise Retry(2, f"Kafka did not acknowledge: {type(error).__name__}") from error
         self._failed_at = None
+        if self._neighbour is not None:
+            self._neighbour.succeeded()
         return acked.partition, acked.offset
 
     async def _ready(self) -> AIOKafkaProducer:
@@ -163,10 +163,16 @@ class Publisher:
                 await made.start()
         except (KafkaError, TimeoutError, OSError) as error:
             await made.stop()
-            self._failed_at = time.monotonic()
+            self._note_failure(error)
             raise Retry(2, "Kafka is away") from error
         self._producer = made
         return made
+
+    def _note_failure(self, error: BaseException) -> None:
+        self._failed_at = time.monotonic()
+        if self._neighbour is not None:
+            text = str(error) or f"no answer within {self._timeout:g} s"
+            self._neighbour.failed(f"a publish failed: {text}")
 
     def _discard(self, producer: Any) -> None:
         """Throw a producer away in the background: it may wait for a request of its own."""
@@ -188,28 +194,17 @@ async def _end_sender(producer: Any) -> None:
         await producer.stop()
 
 
-class _Reader(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no types
-    """A consumer that closes itself when its start fails: the library leaves its sockets open."""
-
-    async def start(self) -> None:
-        try:
-            await super().start()
-        except BaseException:
-            await self.stop()
-            raise
-
-
 async def read_to_end(
     kafka: Kafka, topics: Iterable[str], since_ms: int | None = None
 ) -> AsyncIterator[list[ConsumerRecord]]:
     """Yield all that is committed on whole topics, in batches, up to their present end; with
     `since_ms` (since 1970), only what was written then or later."""
-    consumer = _Reader(
+    consumer = KafkaReader(
         **_aiokafka(kafka), isolation_level="read_committed", auto_offset_reset="earliest",
         enable_auto_commit=False, max_partition_fetch_bytes=4 * 1024 * 1024,
     )  # fmt: skip
-    await consumer.start()
     try:
+        await consumer.start()
         parts: list[TopicPartition] = []
         for topic in topics:
             numbers = consumer.partitions_for_topic(topic)
@@ -252,13 +247,13 @@ async def group_offset(kafka: Kafka, group: str, part: TopicPartition) -> tuple[
 def reader(
     kafka: Kafka, *topics: str, group: str | None, client_id: str,
     fetch_bytes: int = 4 * 1024 * 1024,
-) -> AIOKafkaConsumer:  # fmt: skip
+) -> KafkaReader:  # fmt: skip
     """Return a consumer of committed records that commits only when told to.
 
     Without topics it waits to be assigned partitions by hand, or to be subscribed. `fetch_bytes`
     is the most that one fetch brings from a partition.
     """
-    made = _Reader(
+    made = KafkaReader(
         **_aiokafka(kafka), client_id=client_id, group_id=group,
         isolation_level="read_committed", enable_auto_commit=False, auto_offset_reset="earliest",
         max_poll_interval_ms=300_000, session_timeout_ms=15_000, heartbeat_interval_ms=3_000,
@@ -294,8 +289,8 @@ async def follow(
     uncommitted. A fault in `each` costs only that record's work (runtime/faults.py).
     """
     consumer = reader(kafka, *topics, group=group, client_id=client_id)
-    await consumer.start()
     try:
+        await consumer.start()
         while True:
             batch = await consumer.getmany(timeout_ms=500, max_records=most)
             for records in batch.values():

@@ -171,6 +171,7 @@ def _load_commands() -> None:
         "commands",
         "commands_running",
         "commands_records",
+        "commands_store",
         "commands_traffic",
         "commands_models",
     ):

@@ -91,7 +91,7 @@ def tap(
 def ledger(ctx: click.Context, as_json: bool, wait: float) -> None:
     """Account for every message: held, accepted, refused, decided, recorded.
 
-    Exit code 1 when something is unaccounted for.
+    Exit code 1 when something is unaccounted for, or the store follows another Kafka.
     """
     settings, store = running_settings(ctx, "Kafka", "the store"), open_store(ctx)
     importlib.import_module("runtime.log").configure("ledger", "warning")
@@ -101,7 +101,8 @@ def ledger(ctx: click.Context, as_json: bool, wait: float) -> None:
     try:
         while True:
             account = books.take(store, settings, inventories)
-            if (not account.pending and not account.unaccounted) or time.monotonic() >= until:
+            settled = not account.pending and not account.unaccounted
+            if settled or account.findings or time.monotonic() >= until:
                 break
             time.sleep(0.2)
     finally:
@@ -110,7 +111,7 @@ def ledger(ctx: click.Context, as_json: bool, wait: float) -> None:
         show(account)
     else:
         _table(account)
-    if account.unaccounted:
+    if account.unaccounted or account.findings:
         ctx.exit(1)
 
 
@@ -138,6 +139,8 @@ def _table(account: Any) -> None:
         click.echo("  ".join(cells))
     for note in account.notes:
         click.echo(f"note: {note}")
+    for finding in account.findings:
+        click.echo(f"! {finding}")
     for line in account.sources:
         for position in line.missing:
             click.echo(f"missing: {line.source} {position}")

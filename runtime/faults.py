@@ -9,7 +9,7 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 from confluent_kafka import KafkaException
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from runtime import metrics
 from runtime.redis_errors import is_away
@@ -28,11 +28,16 @@ _OUTAGES = (
 _PROGRAM_LIMIT = "54"
 """PostgreSQL's class of SQLSTATE for a value too large for its column or index: the record's."""
 
+_STORE_STATES = ("25006", "42501")
+"""PostgreSQL's SQLSTATE of a server that takes no writes, and of missing rights: no record's."""
+
 
 def is_outage(error: BaseException) -> bool:
     """Say whether an error is an outage; any other error is a fault in our own code."""
     if isinstance(error, OperationalError):
         return not str(getattr(error.orig, "sqlstate", "") or "").startswith(_PROGRAM_LIMIT)
+    if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", "") in _STORE_STATES:
+        return True
     return is_away(error) or isinstance(error, _OUTAGES)
 
 

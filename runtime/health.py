@@ -18,6 +18,8 @@ from schemas.errors import Unavailable
 Check = Callable[[], str | None]
 """Answers None when all is well, else a sentence that says what is wrong."""
 
+_ELSEWHERE = "/readyz on the ops port has the reason"
+
 STALLED = 70
 """Exit code of a stage that its watchdog ended (EX_SOFTWARE)."""
 
@@ -49,12 +51,20 @@ class Health:
         found = {name: check() for name, check in list(self._checks.items())}
         return {name: text for name, text in found.items() if text is not None}
 
-    def report(self, *, verbose: bool = False) -> tuple[int, bytes]:
-        """Return the status and the JSON body of /readyz; `verbose` names every check and note."""
+    def report(self, *, verbose: bool = False, public: bool = False) -> tuple[int, bytes]:
+        """Return the status and the JSON body of /readyz.
+
+        `verbose` names every check and note. `public` leaves the reasons out: they name inner
+        addresses.
+        """
         wrong = self.problems()
+        if public:
+            wrong = dict.fromkeys(wrong, _ELSEWHERE)
         body: dict[str, object] = {"stage": self.stage, "ready": not wrong, "problems": wrong}
         notes = {name: check() for name, check in list(self._notes.items())}
         urgent = {name: text for name, text in notes.items() if text and name in self._urgent}
+        if public:
+            urgent = dict.fromkeys(urgent, _ELSEWHERE)
         if verbose:
             body["checks"] = {name: wrong.get(name, "ok") for name in list(self._checks)}
             body["notes"] = {name: text or "ok" for name, text in notes.items()}

@@ -181,7 +181,7 @@ def probes(health: Health) -> dict[str, Endpoint]:
         return Response(b'{"live": true}', media_type="application/json")
 
     async def readyz(_request: Request) -> Response:
-        status, text = health.report()
+        status, text = health.report(public=True)
         return Response(text, status, media_type="application/json")
 
     return {"/livez": livez, "/readyz": readyz}

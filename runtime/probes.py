@@ -1,15 +1,54 @@
-"""The probes of the neighbours: one short use of each.
+"""The probes of the neighbours: one short use of Kafka, Redis, the store or the archive.
 
-Before: settings. After: runtime/neighbour.py runs each in a thread of its own, in quiet times.
+Before: settings. After: runtime/neighbour.py runs each in a thread of its own, in quiet times. A
+probe does what the stage needs: where the stage writes, the probe writes.
 """
 
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+from sqlalchemy import text
 
+from runtime.archive import Archive
 from runtime.bus import rdkafka
-from runtime.neighbour import Probe
-from runtime.settings import Kafka
+from runtime.clock import Clock
+from runtime.log import redacted_url
+from runtime.neighbour import Neighbour, Probe
+from runtime.redis_client import connect_sync
+from runtime.settings import Kafka, Redis, Settings
+from runtime.store import engine
+from schemas.errors import Unavailable
 
 _REQUEST_S = 4.0
+_PROBE_KEY = "santral:probe"
+
+
+def kafka_neighbour(settings: Settings, clock: Clock) -> Neighbour:
+    """Return Kafka as a neighbour."""
+    name = f"Kafka at {settings.kafka.bootstrap}"
+    return Neighbour(name, clock, kafka_probe(settings.kafka))
+
+
+def redis_neighbour(settings: Settings, clock: Clock) -> Neighbour:
+    """Return Redis as a neighbour."""
+    name = f"Redis at {redacted_url(settings.redis.url)}"
+    return Neighbour(name, clock, redis_probe(settings.redis))
+
+
+def store_neighbour(settings: Settings, clock: Clock) -> Neighbour:
+    """Return the store as a neighbour."""
+    name = f"the store at {redacted_url(settings.store_url)}"
+    return Neighbour(name, clock, store_probe(settings.store_url))
+
+
+def archive_neighbour(archive: Archive, settings: Settings, clock: Clock) -> Neighbour:
+    """Return the archive as a neighbour; it judges itself, and a look may take a disk's time."""
+
+    def probe() -> None:
+        problem = archive.problem()
+        if problem is not None:
+            raise Unavailable(problem)
+
+    return Neighbour(f"the archive {settings.archive_path}", clock, probe)
 
 
 def kafka_probe(kafka: Kafka) -> Probe:
@@ -22,6 +61,36 @@ def kafka_probe(kafka: Kafka) -> Probe:
             # Its own lines in the log would repeat what the neighbour's line says.
             quiet = {"log_level": 0, "reconnect.backoff.max.ms": 1000, "socket.timeout.ms": 4000}
             admin = AdminClient(rdkafka(kafka, **quiet))
-        admin.describe_cluster(request_timeout=_REQUEST_S).result(_REQUEST_S + 1)
+        try:
+            admin.describe_cluster(request_timeout=_REQUEST_S).result(_REQUEST_S + 1)
+        except KafkaException as error:
+            raise Unavailable(f"no broker answers ({error.args[0].str()})") from error
+
+    return probe
+
+
+def redis_probe(redis: Redis) -> Probe:
+    """Return a probe that writes a key: a full server or a replica still answers a PING."""
+    client = connect_sync(redis)
+
+    def probe() -> None:
+        client.set(_PROBE_KEY, b"1", ex=60)
+
+    return probe
+
+
+_READ_ONLY = text("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'")
+
+
+def store_probe(url: str) -> Probe:
+    """Return a probe that asks the store whether it takes writes."""
+    store = engine(url, answer_limit_s=_REQUEST_S)
+
+    def probe() -> None:
+        with store.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                connection.execute(text("SELECT 1 FROM sqlite_master")).first()
+            elif connection.execute(_READ_ONLY).scalar():
+                raise Unavailable("it is read-only: a standby, or set so")
 
     return probe

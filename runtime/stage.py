@@ -68,6 +68,19 @@ def _raise_file_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
+async def before(stop: asyncio.Event, work: Awaitable[None]) -> bool:
+    """Wait for `work`; return False, and cancel it, when `stop` is set first."""
+    task: asyncio.Future[None] = asyncio.ensure_future(work)
+    stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not task.done():
+        task.cancel()
+        return False
+    task.result()
+    return True
+
+
 async def until(
     stop: asyncio.Event, *work: Awaitable[None], finishing: Sequence[Awaitable[None]] = ()
 ) -> None:

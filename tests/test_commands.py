@@ -35,6 +35,7 @@ NEEDS_SOMETHING_RUNNING = {
     "router": [],
     "send": ["--text", "Kargom nerede?"],
     "status": [],
+    "store adopt": ["--yes"],
     "tap": ["messages"],
     "topics": [],
     "train": ["--task", "department", "--out", "m.model", "--corrections"],

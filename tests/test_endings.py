@@ -68,5 +68,5 @@ def test_a_store_of_a_newer_version_is_named_with_the_way_out(tmp_path: Path) ->
     migrate(url, MIGRATIONS)
     with sqlite3.connect(tmp_path / "s.db") as store:
         store.execute("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(ConfigError, match=r"another version of Santral.*9999"):
+    with pytest.raises(ConfigError, match=r"revision 9999 .* restore the store from a backup"):
         migrate(url, MIGRATIONS)

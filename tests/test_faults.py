@@ -19,7 +19,7 @@ from router.open_incidents import still_open
 from router.policy import IMPORTED, Policy
 from router.rules import Hit, Pack
 from router.sighting import Sighting
-from router.watch import State
+from router.watch_state import State
 from runtime import metrics
 from runtime.settings import Settings
 from schemas import envelope

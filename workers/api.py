@@ -5,6 +5,7 @@ Before: agents' tools, the door that passes requests on. After: desk.py, reading
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 from urllib.parse import quote
@@ -16,7 +17,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from runtime import http
+from runtime.faults import is_outage
 from runtime.log import get
+from runtime.neighbour import Neighbour
 from runtime.redis_errors import AWAY, outage_code
 from runtime.settings import Settings
 from schemas import envelope
@@ -31,7 +34,7 @@ from schemas.api import (
     ReceiptOut,
 )
 from schemas.decision import TRIAGE, Decision
-from schemas.errors import Rejected, Retry
+from schemas.errors import Rejected, Retry, Unavailable
 from schemas.incident import Incident
 from schemas.masking import mask_record
 from workers import customers, incidents, reading
@@ -44,6 +47,16 @@ log = get(__name__)
 # A message just accepted is recorded within this time: whoever asks at once waits for it.
 _PATIENCE_S = 2.0
 _LOOK_S = 0.05
+_ANSWER_S = 10.0
+"""The longest wait for the store's answer: after it, the caller is asked to try again."""
+_STORE_RETRY_S = 5
+
+_READERS = ThreadPoolExecutor(8, thread_name_prefix="store")
+"""Readers of the store: a frozen store stops these threads, and no other work of the process."""
+
+
+class StoreAway(Unavailable):
+    """The store gives no answer now; all that needs only Kafka and Redis still works."""
 
 
 P = ParamSpec("P")
@@ -62,6 +75,7 @@ class Api:
     desk: Desk
     store: Engine
     trial: Trial | None = None
+    neighbour: Neighbour | None = None
 
     async def claim(self, request: Request) -> Response:
         """POST /v1/desk/{department}/claim."""
@@ -146,13 +160,24 @@ class Api:
     async def ask(
         self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **more: P.kwargs
     ) -> T:
-        """Return what a question to the store gives, asked in a thread."""
+        """Return the store's answer to a question, asked in a thread; raise StoreAway at once
+        while the store is known to be away."""
+        if self.neighbour is not None and self.neighbour.problem():
+            raise StoreAway
 
         def read() -> T:
             with self.store.connect() as connection:
                 return question(connection, *args, **more)
 
-        return await asyncio.to_thread(read)
+        try:
+            reading = asyncio.get_running_loop().run_in_executor(_READERS, read)
+            return await asyncio.wait_for(reading, _ANSWER_S)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            if self.neighbour is not None:
+                self.neighbour.failed(error)
+            raise StoreAway from error
 
     async def judge(self, identifier: str, verb: str, asked: JudgeIn) -> Incident:
         """Write down what a person says of an incident; raise Rejected or Retry."""
@@ -276,7 +301,13 @@ async def on_away(_request: HTTPConnection, error: Exception) -> Response:
     return await http.on_retry(_request, Retry(2, f"Redis is away ({word})"))
 
 
+async def on_store_away(_request: HTTPConnection, _error: Exception) -> Response:
+    """Answer while the store is away: 503."""
+    text = "the store does not answer: records can't be read now, claims and answers still work"
+    return http.fault(503, "try_again", text, _STORE_RETRY_S)
+
+
 HANDLERS: dict[Any, Any] = {
-    **http.HANDLERS, LeaseLost: on_lost, ItemUnknown: on_unknown,
+    **http.HANDLERS, StoreAway: on_store_away, LeaseLost: on_lost, ItemUnknown: on_unknown,
     **dict.fromkeys(AWAY, on_away),
 }  # fmt: skip

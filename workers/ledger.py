@@ -19,6 +19,7 @@ from runtime.settings import Kafka, Settings
 from schemas import topics
 from schemas.base import Record
 from schemas.errors import Unavailable
+from workers.record_logs import ADOPT_ADVICE, RECORDED, KafkaLogs, differences, stored_logs
 
 ROUTER_GROUP = "santral-router"
 _TIMEOUT_S = 15.0
@@ -39,13 +40,14 @@ class SourceLine(Record, frozen=True, kw_only=True):
 
 
 class Ledger(Record, frozen=True, kw_only=True):
-    """The whole account."""
+    """The whole account; `findings` are reasons why nothing is recorded, whatever the counts."""
 
     sources: tuple[SourceLine, ...]
     unaccounted: int
     pending: int
     undecided: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    findings: tuple[str, ...] = ()
 
 
 class Reach(Record, frozen=True, kw_only=True):
@@ -132,6 +134,7 @@ def take(
     before = _undecided(engine)
     told = reach(engine, settings.kafka)
     made = account(engine, before, told, inventories or {})
+    made = msgspec.structs.replace(made, findings=_other_logs(engine, settings.kafka))
     waiting = Journal(settings.journal_path).count()
     if not waiting:
         return made
@@ -139,6 +142,14 @@ def take(
         made, pending=made.pending + waiting,
         notes=(*made.notes, f"{waiting} deliveries wait on disk until Kafka takes them"),
     )  # fmt: skip
+
+
+def _other_logs(engine: Engine, kafka: Kafka) -> tuple[str, ...]:
+    """Return why the store's positions do not belong to Kafka's logs, by topic."""
+    logs = KafkaLogs(kafka).read(topic.name for topic in RECORDED)
+    with engine.connect() as connection:
+        reasons = differences(stored_logs(connection), logs)
+    return tuple(f"{reason}. {ADOPT_ADVICE}" for reason in reasons.values())
 
 
 _UNDECIDED = (

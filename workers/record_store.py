@@ -6,7 +6,7 @@ recorder that still writes for a partition it lost finds other offsets and gives
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, text
@@ -16,6 +16,7 @@ from runtime.faults import guard, is_outage
 from runtime.log import get
 from schemas import topics
 from schemas.errors import Unavailable
+from workers.record_logs import adoptions_match
 from workers.record_rows import GROUP, Row, Rows, scrub, skip, take
 from workers.search_index import write_words
 
@@ -23,21 +24,28 @@ log = get(__name__)
 
 
 class Fenced(Unavailable):
-    """Another recorder has these partitions now."""
+    """Another recorder has these partitions now, or the store follows another log."""
 
 
 Raw = tuple[str, int, int, bytes | None]
 """Topic, partition, offset and value of a record."""
 
 
-def store(engine: Engine, records: Sequence[Raw], search_key: bytes = b"") -> list[Rows]:
+def store(
+    engine: Engine,
+    records: Sequence[Raw],
+    search_key: bytes = b"",
+    adoptions: Mapping[str, int] | None = None,
+) -> list[Rows]:
     """Write records in one transaction and return what was written; raise Fenced, or an outage.
+
+    `adoptions` are the counts of record_logs.py with which the caller began to read the topics.
 
     When the store refuses a batch, this tries its halves in order, down to the faulty record, and
     writes only that record's own row.
     """
     try:
-        return [_store(engine, records, search_key, extras=True)]
+        return [_store(engine, records, search_key, adoptions or {}, extras=True)]
     except Exception as error:
         if is_outage(error):
             raise
@@ -46,29 +54,42 @@ def store(engine: Engine, records: Sequence[Raw], search_key: bytes = b"") -> li
     if len(records) > 1:
         half = len(records) // 2
         halves = (records[:half], records[half:])
-        return [rows for part in halves for rows in store(engine, part, search_key)]
+        return [rows for part in halves for rows in store(engine, part, search_key, adoptions)]
     metrics.count("santral_bugs_caught_total", step=GROUP)
     with guard(log, GROUP, topic=records[0][0], offset=records[0][2]):
-        return [_store(engine, records, search_key, extras=False)]
+        return [_store(engine, records, search_key, adoptions or {}, extras=False)]
     # Even that failed: only Kafka has the record, and the next one must not wait.
     rows = Rows()
     topic, partition, offset, _ = records[0]
     skip(rows, topic, partition, offset)
     rows.undecodable[topic, partition] += 1
-    with engine.begin() as connection:
-        write(connection, rows)
+    _write_batch(engine, rows, adoptions or {})
     return [rows]
 
 
-def _store(engine: Engine, records: Sequence[Raw], search_key: bytes, *, extras: bool) -> Rows:
+def _store(
+    engine: Engine,
+    records: Sequence[Raw],
+    search_key: bytes,
+    adoptions: Mapping[str, int],
+    *,
+    extras: bool,
+) -> Rows:
     rows = Rows(search_key=search_key)
     for topic, partition, offset, value in records:
         take(rows, topic, partition, offset, value, extras=extras)
     if not extras:
         scrub(rows)
+    _write_batch(engine, rows, adoptions)
+    return rows
+
+
+def _write_batch(engine: Engine, rows: Rows, adoptions: Mapping[str, int]) -> None:
     with engine.begin() as connection:
         write(connection, rows)
-    return rows
+        # After the writes: SQLite's transaction has its lock by then.
+        if adoptions and not adoptions_match(connection, adoptions):
+            raise Fenced("the store follows another log since `santral store adopt`")
 
 
 def write(connection: Connection, rows: Rows) -> None:

@@ -2,13 +2,14 @@
 
 Before: messages.v1, decisions.v1, outcomes.v1, incidents.v1, dead.v1. After: reading.py, ledger.py,
 console. After a crash anywhere, the store has its last transaction, and reading continues from
-there. record_rows.py makes the rows, and record_store.py writes them.
+there. record_rows.py makes the rows, record_store.py writes them, and record_logs.py compares the
+store's positions with Kafka's logs.
 """
 
 from collections import defaultdict
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from runtime import metrics
 from runtime.bus import rdkafka
@@ -24,48 +25,80 @@ from runtime.group_member import (
 from runtime.health import Fresh, Health
 from runtime.identity import claim_identity, random_identity
 from runtime.log import get
+from runtime.neighbour import Backoff, Neighbour
 from runtime.progress import Progress
 from runtime.settings import Settings
-from schemas import topics
+from schemas.errors import Unavailable
+from workers.record_logs import (
+    ADOPT_ADVICE,
+    RECORDED,
+    KafkaLogs,
+    StoredLog,
+    differences,
+    note_ids,
+    stored_logs,
+)
 from workers.record_rows import GROUP, Rows
-from workers.record_store import Raw, copy_rows, store
+from workers.record_store import Fenced, Raw, copy_rows, store
 from workers.search_index import Rebuild
 
 log = get(__name__)
 
-INPUTS = (
-    topics.MESSAGES,
-    topics.DECISIONS,
-    topics.OUTCOMES,
-    topics.DEAD,
-    topics.INCIDENTS,
-    topics.LINKS,
-)
 _BATCH = 5000
 _WAIT_S = 0.3
+_CHECK_INTERVAL_S = 15.0
+"""A topic that was made again, and is longer than the old one already, is noticed this late."""
+_FENCED_TURNS = 5
+"""A rebalance fences a recorder once or twice; more in a row mean two recorders."""
 
 
 class Recorder:
-    """The loop: a batch from Kafka, one transaction in the store."""
+    """The loop: a batch from Kafka, one transaction in the store.
 
-    def __init__(self, settings: Settings, engine: Engine, clock: Clock, health: Health) -> None:
+    Partitions wait in `_unplaced` until the store has told their positions. The loop raises only
+    what is a bug or a fatal error of the client: it waits for Kafka and for the store.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        clock: Clock,
+        health: Health,
+        neighbours: tuple[Neighbour, Neighbour],
+    ) -> None:
         self._engine, self._clock = engine, clock
+        self._kafka, self._store = neighbours
         self._key = settings.tokens.signing.encode()
         self._search = Rebuild(engine, self._key, copy_rows)
         self.progress = Progress("watchdog")
+        self._search_began = False
+        self._logs = KafkaLogs(settings.kafka)
+        self._unplaced: list[TopicPartition] = []
+        self._adoptions: dict[str, int] = {}
+        self._pauses = Backoff()
+        self._next_place_s = 0.0
+        self._checked_s = 0.0
+        self._fenced, self._fenced_s = 0, 0.0
+        self._position = Neighbour("the recorder's position", clock, event="recorder")
         self.fresh = Fresh(clock, 60, "turn of the recorder")
         health.add("recorder", self.fresh)
+        health.add("position", self._position.problem)
         self._settings = settings
         self._identity = claim_identity("recorder", settings)
         self._consumer = self._connect()
 
     def start(self) -> None:
         """Join the group; reading begins where the store says."""
-        self._search.begin()
         self._join()
 
     def turn(self) -> int:
         """Record one batch; return how many records it had."""
+        now = self._clock.monotonic()
+        if self._unplaced and now >= self._next_place_s:
+            self._place()
+        elif not self._unplaced and now - self._checked_s > _CHECK_INTERVAL_S:
+            self._check_logs()
         first = self._consumer.poll(0 if self._fill_search() else _WAIT_S)
         self.fresh.succeeded()
         self.progress.count_turn()
@@ -76,26 +109,27 @@ class Recorder:
         for record in (first, *self._consumer.consume(_BATCH - 1, 0.02)):
             error = record.error()
             if error is None:
-                place = record.topic(), record.partition()
-                records.append((*place, record.offset(), record.value()))
+                records.append(
+                    (record.topic(), record.partition(), record.offset(), record.value())
+                )
             elif is_name_taken(error):
                 self._rename()
                 return 0
             elif is_fatal(error):
                 raise KafkaException(error)
             elif error.code() != KafkaError._PARTITION_EOF:
-                log.warning("consume.error", error=error.str())
-        if not records:
+                self._kafka.failed(error.str())
+        if not records or self._unplaced:
             return 0
+        self._kafka.succeeded()
         try:
-            written = store(self._engine, records, self._key)
+            written = store(self._engine, records, self._key, self._adoptions)
         except Exception as error:
             if not is_outage(error):
                 raise
-            log.warning("recorder.back", why=str(error).splitlines()[0])
-            self.progress.wait_for("the store")
-            self._rewind({(topic, partition) for topic, partition, _, _ in records})
+            self._note_failed_batch(error)
             return 0
+        self._note_batch()
         for rows in written:
             self._count(rows, began)
         return len(records)
@@ -126,7 +160,7 @@ class Recorder:
 
     def _join(self) -> None:
         self._consumer.subscribe(
-            [t.name for t in INPUTS],
+            [t.name for t in RECORDED],
             on_assign=self._assigned,
             on_revoke=self._revoked,
             on_lost=self._revoked,
@@ -143,40 +177,112 @@ class Recorder:
 
     def _fill_search(self) -> bool:
         """Index some messages of an old store; return True while more are ready now."""
+        if not self._search_began or self._unplaced:
+            return False
         try:
             return self._search.pending and self._search.step()
         except Exception as error:
             if not is_outage(error):
                 raise
-            log.warning("search.later", why=str(error).splitlines()[0])
+            self._store.failed(error)
             return False
 
-    def _rewind(self, places: set[tuple[str, int]]) -> None:
-        """Read on from where the store is, for partitions still ours."""
-        held = {(p.topic, p.partition) for p in self._consumer.assignment()}
-        for part in self._places([TopicPartition(t, p) for t, p in places & held]):
-            self._consumer.seek(part)
+    def _note_batch(self) -> None:
+        self._store.succeeded()
+        self._position.succeeded()
+        self._pauses.reset()
+        self._fenced = 0
+
+    def _note_failed_batch(self, error: Exception) -> None:
+        """Read the same records again, from where the store is by then."""
+        if isinstance(error, Fenced):
+            self._fenced, self._fenced_s = self._fenced + 1, self._clock.monotonic()
+            if self._fenced >= _FENCED_TURNS:
+                self._position.failed(
+                    f"{error}: another recorder writes the same partitions. Stop all but those of "
+                    "one group, and look for a second Kafka with the same store"
+                )
+        else:
+            self._store.failed(error)
+        self._unplace()
+
+    def _unplace(self) -> None:
+        """Read nothing until the positions of the store are known again."""
+        self._unplaced = self._unplaced or self._consumer.assignment()
+        self._consumer.assign([])
+        self.progress.keep_positions({})
+        self._next_place_s = self._clock.monotonic() + self._pauses.next()
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        places = self._places(partitions)
-        consumer.assign(places)
-        for part in places:
-            self.progress.note_position(part.topic, part.partition, part.offset)
+        # An error in here would end the loop: the next turn asks the store.
+        self._unplaced, self._next_place_s = partitions, 0.0
+        consumer.assign([])
         log.info("partitions.assigned", count=len(partitions))
 
-    def _revoked(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self.progress.drop_positions([(p.topic, p.partition) for p in partitions])
+    def _revoked(self, consumer: Consumer, _partitions: list[TopicPartition]) -> None:
+        self._unplaced = []
+        self.progress.keep_positions({})
+        consumer.unassign()
 
-    def _places(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        with self._engine.connect() as connection:
-            found = connection.execute(
-                text("SELECT topic, partition, next_offset FROM positions")
-            ).all()
-        at = {(topic, partition): offset for topic, partition, offset in found}
-        return [
-            TopicPartition(p.topic, p.partition, at.get((p.topic, p.partition), OFFSET_BEGINNING))
-            for p in partitions
+    def _place(self) -> None:
+        """Begin to read the unplaced partitions where the store is; try later after an outage."""
+        stored = self._compare()
+        if stored is None:
+            self._next_place_s = self._clock.monotonic() + self._pauses.next()
+            return
+        places = [
+            TopicPartition(
+                part.topic,
+                part.partition,
+                stored.get(part.topic, StoredLog()).positions.get(part.partition, OFFSET_BEGINNING),
+            )
+            for part in self._unplaced
         ]
+        self._adoptions = {
+            name: stored.get(name, StoredLog()).adoptions for name in {p.topic for p in places}
+        }
+        self._consumer.assign(places)
+        for part in places:
+            self.progress.note_position(part.topic, part.partition, part.offset)
+        self._unplaced = []
+
+    def _check_logs(self) -> None:
+        """Stop reading when a log of the partitions held is another one by now."""
+        if self._consumer.assignment() and self._compare() is None and self._position.problem():
+            self._unplace()
+
+    def _compare(self) -> dict[str, StoredLog] | None:
+        """Return the store's positions; None when they, or Kafka's logs, can't be used now."""
+        self._checked_s = self._clock.monotonic()
+        held = self._unplaced or self._consumer.assignment()
+        try:
+            logs = self._logs.read(part.topic for part in held)
+        except Unavailable as error:
+            self._kafka.failed(error)
+            return None
+        try:
+            if not self._search_began:
+                self._search.begin()
+                self._search_began = True
+            with self._engine.begin() as connection:
+                stored = stored_logs(connection)
+                reasons = differences(stored, logs)
+                if not reasons:
+                    note_ids(connection, stored, logs)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            self._store.failed(error)
+            return None
+        self._store.succeeded()
+        if reasons:
+            self._position.failed(f"{'; '.join(reasons.values())}. {ADOPT_ADVICE}")
+            return None
+        if self._clock.monotonic() - self._fenced_s > _CHECK_INTERVAL_S:
+            self._fenced = 0
+        if not self._fenced:
+            self._position.succeeded()
+        return stored
 
     def _count(self, rows: Rows, began: float) -> None:
         by_topic: defaultdict[str, int] = defaultdict(int)

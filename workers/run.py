@@ -5,15 +5,17 @@ and any number of each may run side by side.
 """
 
 import asyncio
+import functools
 import os
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
 
-from runtime import bus, http, stage
+from runtime import bus, http, probes, stage
 from runtime import store as stores
 from runtime.backlog import Backlog
 from runtime.bus import Publisher
@@ -21,7 +23,7 @@ from runtime.clock import Clock
 from runtime.faults import is_outage
 from runtime.guard import Guard
 from runtime.health import Health
-from runtime.log import get
+from runtime.neighbour import Backoff, Neighbour
 from runtime.progress import Progress
 from runtime.redis_client import connect
 from runtime.settings import Settings
@@ -37,17 +39,45 @@ from workers.holding import Holding
 from workers.recorder import Recorder
 from workers.replies import Replies
 
-log = get(__name__)
-
 MIGRATIONS = Path(__file__).parent / "migrations"
 WORKERS = ("recorder", "desk", "replies")
+_PAGE_LIMIT_S = 15.0  # the store's answer for a page; a person waits no longer
 
 
-async def _record(settings: Settings, health: Health, clock: Clock, stop: asyncio.Event) -> None:
+_SETTLED_S = 3.0  # a worker that runs so long after an outage works again
+
+
+@dataclass(frozen=True)
+class _Neighbours:
+    """The neighbours of this process; each begins to be probed where it is used."""
+
+    kafka: Neighbour
+    redis: Neighbour
+    store: Neighbour
+
+    def stop(self) -> None:
+        """End the probing."""
+        for neighbour in (self.kafka, self.redis, self.store):
+            neighbour.stop()
+
+
+def _neighbours(settings: Settings, clock: Clock) -> _Neighbours:
+    return _Neighbours(
+        kafka=probes.kafka_neighbour(settings, clock),
+        redis=probes.redis_neighbour(settings, clock),
+        store=probes.store_neighbour(settings, clock),
+    )
+
+
+async def _record(
+    settings: Settings, health: Health, clock: Clock, stop: asyncio.Event, near: _Neighbours
+) -> None:
     """The recorder's loop in a thread of its own: SQL and its clients are synchronous."""
-    await asyncio.to_thread(stores.migrate, settings.store_url, MIGRATIONS)
-    engine = stores.engine(settings.store_url)
-    recorder = Recorder(settings, engine, clock, health)
+    migrating = stores.migrate_when_up(settings.store_url, MIGRATIONS, near.store)
+    if not await stage.before(stop, migrating):
+        return
+    engine = stores.engine(settings.store_url, answer_limit_s=stores.ANSWER_LIMIT_S)
+    recorder = Recorder(settings, engine, clock, health, (near.kafka, near.store))
     watchdog = _watchdog(settings, health, clock, recorder.progress)
     ending = threading.Event()
 
@@ -78,9 +108,16 @@ async def work(
     settings: Settings, health: Health, clock: Clock, stop: asyncio.Event, only: tuple[str, ...]
 ) -> None:
     """Run the workers named in `only` until `stop`."""
+    near = _neighbours(settings, clock)
     redis = connect(settings.redis)
-    publisher = Publisher(settings.kafka, f"santral-workers-{os.getpid()}")
-    health.add("kafka", lambda: None if publisher.healthy else "the last publish failed")
+    publisher = Publisher(settings.kafka, f"santral-workers-{os.getpid()}", near.kafka)
+    health.add("kafka", near.kafka.problem)
+    near.kafka.start()
+    if "desk" in only or "replies" in only:
+        health.add("redis", near.redis.problem)
+        near.redis.start()
+    if "recorder" in only or "replies" in only:
+        health.add("store", near.store.problem)
     tasks: list[Awaitable[None]] = []
     watched: list[bus.Lag] = []
     engine: Engine | None = None
@@ -90,24 +127,29 @@ async def work(
         tasks.append(feed.run())
     if "replies" in only:
         replies = Replies(settings, redis, publisher, clock, health)
+        again = functools.partial(_again, health, clock)
         watched.append(replies.lag)
-        tasks.append(_again("replies", replies.run, replies.lag))
-        await asyncio.to_thread(stores.migrate, settings.store_url, MIGRATIONS)
-        engine = stores.engine(settings.store_url, read_only=True)
+        tasks.append(again("replies", replies.run, replies.lag))
+        migrating = asyncio.ensure_future(
+            stores.migrate_when_up(settings.store_url, MIGRATIONS, near.store)
+        )
+        engine = stores.engine(
+            settings.store_url, read_only=True, answer_limit_s=stores.ANSWER_LIMIT_S
+        )
         returned = Bounces(settings, engine, publisher, clock)
         watched.append(returned.lag)
-        tasks.append(_again("bounces", returned.run, returned.lag))
+        tasks.append(_after(migrating, again("bounces", returned.run, returned.lag)))
         holding = Holding(settings, engine, publisher, clock)
         watched.append(holding.lag)
-        tasks.append(_again("holding", holding.run, holding.lag))
+        tasks.append(_after(migrating, again("holding", holding.run, holding.lag)))
         if settings.replies.acknowledge:
             told = Acknowledger(settings, redis, publisher, clock)
             watched.append(told.lag)
-            tasks.append(_again("acknowledge", told.run, told.lag))
+            tasks.append(again("acknowledge", told.run, told.lag))
     dogs = [_watchdog(settings, health, clock, lag) for lag in watched]
     for dog in dogs:
         dog.start()
-    recording = [_record(settings, health, clock, stop)] if "recorder" in only else []
+    recording = [_record(settings, health, clock, stop, near)] if "recorder" in only else []
     try:
         await stage.until(stop, *tasks, finishing=recording)
     finally:
@@ -117,40 +159,79 @@ async def work(
             engine.dispose()
         await publisher.stop()
         await redis.aclose()
+        near.stop()
 
 
-async def _again(name: str, run: Callable[[], Awaitable[None]], lag: bus.Lag) -> None:
-    """Run a worker for ever; Kafka or Redis going away is waited out, and told."""
+async def _after(first: Awaitable[None], work: Coroutine[Any, Any, None]) -> None:
+    try:
+        await first
+    except BaseException:
+        work.close()
+        raise
+    await work
+
+
+async def _again(
+    health: Health, clock: Clock, name: str, run: Callable[[], Awaitable[None]], lag: bus.Lag
+) -> None:
+    """Run a worker for ever: it waits for the end of an outage, and is not ready until then."""
+    attempts = Neighbour(f"the worker {name}", clock, event="worker")
+    health.add(f"worker {name}", attempts.problem)
+    pauses, loop = Backoff(), asyncio.get_running_loop()
+
+    def settle() -> None:
+        pauses.reset()
+        attempts.succeeded()
+
+    task = asyncio.current_task()
     while True:
+        settling = loop.call_later(_SETTLED_S, settle)
         try:
             await run()
+        except asyncio.CancelledError:
+            if task is None or task.cancelling():
+                raise
+            attempts.failed("Kafka's client ended")  # aiokafka lets a cancellation of its own out
         except Exception as error:
             if not is_outage(error):
                 raise
-            log.warning("worker.later", worker=name, why=str(error))
-            lag.wait_for("its neighbours", 1)
-            await asyncio.sleep(1.0)
+            attempts.failed(error)
+        finally:
+            settling.cancel()
+        pause_s = pauses.next()
+        lag.wait_for("its neighbours", pause_s)
+        await asyncio.sleep(pause_s)
 
 
 async def console(
     settings: Settings, health: Health, clock: Clock, stop: asyncio.Event, trial: Trial | None
 ) -> None:
     """Serve pages, the desk's API and the read API until `stop`."""
-    await asyncio.to_thread(stores.migrate, settings.store_url, MIGRATIONS)
-    engine = stores.engine(settings.store_url, read_only=True)
+    near = _neighbours(settings, clock)
+    engine = stores.engine(settings.store_url, read_only=True, answer_limit_s=_PAGE_LIMIT_S)
     redis = connect(settings.redis)
-    publisher = Publisher(settings.kafka, f"santral-console-{os.getpid()}")
+    publisher = Publisher(settings.kafka, f"santral-console-{os.getpid()}", near.kafka)
     desk = Desk(settings=settings, lines=Lines(redis), publisher=publisher, clock=clock)
-    api = Api(settings=settings, desk=desk, store=engine, trial=trial)
-    health.add("kafka", lambda: None if publisher.healthy else "the last publish failed")
+    api = Api(settings=settings, desk=desk, store=engine, trial=trial, neighbour=near.store)
+    for name, neighbour in (("kafka", near.kafka), ("redis", near.redis), ("store", near.store)):
+        health.add(name, neighbour.problem)
+    near.kafka.start()
+    near.redis.start()
+    migrating = stores.migrate_when_up(settings.store_url, MIGRATIONS, near.store)
     sockets = [http.listen(settings.console.host, settings.console.port)]
     server = http.server(app(api, health, stop), Guard(settings.limits))
     try:
-        await stage.until(stop, finishing=[http.serve(server, sockets, stop)])
+        serving = http.serve(server, sockets, stop)
+        await stage.until(stop, _after(migrating, _for_ever()), finishing=[serving])
     finally:
+        near.stop()
         await publisher.stop()
         await redis.aclose()
         engine.dispose()
+
+
+async def _for_ever() -> None:
+    await asyncio.Event().wait()
 
 
 def start(settings: Settings, only: tuple[str, ...] = WORKERS) -> None:

@@ -74,6 +74,7 @@ class _Books:
     dead: int
     pending: int
     unaccounted: int
+    findings: tuple[str, ...]
 
 
 class _Question(Generic[T]):
@@ -129,6 +130,7 @@ def look(settings: Settings) -> Status:
         findings=(
             *(f"{name}: {part.trouble}" for name, part in parts.items() if part.trouble),
             *(q.trouble for q in (stages, behind, lines, books) if q and q.trouble),
+            *(account.findings if account else ()),
             *([f"{unaccounted} unaccounted: `santral ledger` names them"] if unaccounted else []),
         ),
     )
@@ -245,4 +247,9 @@ def _count_books(settings: Settings) -> _Books:
             dead = connection.execute(text("SELECT count(DISTINCT id) FROM dead")).scalar()
     finally:
         store.dispose()
-    return _Books(dead=int(dead or 0), pending=account.pending, unaccounted=account.unaccounted)
+    return _Books(
+        dead=int(dead or 0),
+        pending=account.pending,
+        unaccounted=account.unaccounted,
+        findings=account.findings,
+    )

@@ -141,6 +141,24 @@ ARRIVALS = Table(
 )  # fmt: skip
 """Which message the thing at a source's position became, for the ledger."""
 
+LOGS = Table(
+    "logs",
+    METADATA,
+    Column("topic", Text, primary_key=True),
+    Column("topic_id", Text, nullable=False),
+    Column("adoptions", Integer, nullable=False),
+)
+"""The id of the log that `positions` belongs to, by topic, and how often `santral store adopt`
+replaced it (record_logs.py)."""
+
+STORE_STATE = Table(
+    "store_state",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""The version of Santral that migrated the store last (`santral`; runtime/store.py)."""
+
 POSITIONS = Table(
     "positions", METADATA,
     Column("topic", Text, primary_key=True),

@@ -27,7 +27,7 @@ from runtime.redis_errors import AWAY
 from schemas.errors import Retry, Unavailable
 from schemas.openapi import openapi
 from schemas.publish import PUBLISHED
-from workers.api import HANDLERS, Api, routes
+from workers.api import HANDLERS, Api, StoreAway, routes
 from workers.console import session
 from workers.console.customer_pages import CustomerPages
 from workers.console.desk_pages import DeskPages
@@ -131,7 +131,9 @@ def app(api: Api, health: Health, _stop: asyncio.Event) -> Starlette:
             Route("/desk/{department}/{item}/heartbeat", guarded(desk.beat), methods=["POST"]),
             Route("/desk/{department}/{item}/{verb}", guarded(desk.act), methods=["POST"]),
         ],
-        exception_handlers=HANDLERS | _away_handlers(pages) | {404: pages.not_found},
+        exception_handlers=HANDLERS
+        | _away_handlers(pages)
+        | {404: pages.not_found, StoreAway: pages.store_away},
         middleware=[Middleware(_Headers), Middleware(PlainPaths)],
     )
 

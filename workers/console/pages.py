@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -31,7 +32,7 @@ from schemas.masking import mask_personal_numbers, mask_value
 from schemas.message import Attachment
 from schemas.otherwise import otherwise
 from workers import customers, incidents, reading, tuning
-from workers.api import Api
+from workers.api import Api, on_store_away
 from workers.console import session, status
 from workers.console.plot import bars, columns
 from workers.console.texts import Texts
@@ -111,6 +112,17 @@ class Pages:
             return self.page(request, "not_found.html", 404)
         return http.fault(404, "http.404", f"nothing lives at {request.url.path}")
 
+    async def store_away(self, request: Request, error: Exception) -> Response:
+        """503, as a page for browsers and as JSON for programs."""
+        if request.headers.get("hx-request"):
+            return away_part(request)
+        answer = await on_store_away(request, error)
+        if "text/html" not in request.headers.get("accept", ""):
+            return answer
+        page = self.page(request, "store_away.html", answer.status_code)
+        page.headers["Retry-After"] = answer.headers["Retry-After"]
+        return page
+
     async def login(self, request: Request) -> Response:
         """GET and POST /login."""
         wrong, target = False, request.query_params.get("next", "/")
@@ -154,7 +166,7 @@ class Pages:
         return self.page(request, "flow_live.html", **await self._flow(request))
 
     async def _flow(self, request: Request) -> dict[str, Any]:
-        flow, newest, crisis = await asyncio.to_thread(self._read_flow)
+        flow, newest, crisis = await self._api.ask(_read_flow)
         counts = await counts_of(self._api)
         stages = await asyncio.to_thread(self._lag.now)
         title = Texts(session.language(request)).per_minute
@@ -162,11 +174,6 @@ class Pages:
             "flow": flow, "newest": newest, "crisis": crisis, "counts": counts, "stages": stages,
             "plot": Markup(bars(flow.minutes, title)),  # noqa: S704 - plot.py escapes what it is given
         }  # fmt: skip
-
-    def _read_flow(self) -> tuple[reading.Flow, list[reading.Line], list[Incident]]:
-        with self._api.store.connect() as connection:
-            newest = reading.newest(connection, 12)
-            return reading.flow(connection), newest, incidents.open_now(connection)
 
     async def messages(self, request: Request) -> Response:
         """GET /messages: the newest, or what a search finds."""
@@ -237,15 +244,14 @@ class Pages:
         """GET /messages/{id}/files/{sha256}: an attachment, to be saved and never shown here."""
         identifier, digest = request.path_params["id"], request.path_params["sha256"]
 
-        def read() -> tuple[Attachment, bytes] | None:
-            with self._api.store.connect() as connection:
-                found = reading.message(connection, identifier)
+        def read(connection: Connection) -> tuple[Attachment, bytes] | None:
+            found = reading.message(connection, identifier)
             kept = found.message.attachments if found else ()
             named = next((a for a in kept if a.sha256 == digest and not a.refused), None)
             data = self._archive.read_file(digest) if named else None
             return (named, data) if named and data is not None else None
 
-        held = await asyncio.to_thread(read)
+        held = await self._api.ask(read)
         if held is None:
             return self.page(request, "not_found.html", 404)
         attachment, data = held
@@ -313,6 +319,13 @@ class Pages:
             problems=problems, clear={"said": said},
             plot=Markup(plot),  # noqa: S704 - plot.py escapes what it is given
         )  # fmt: skip
+
+
+def _read_flow(
+    connection: Connection,
+) -> tuple[reading.Flow, list[reading.Line], list[Incident]]:
+    newest = reading.newest(connection, 12)
+    return reading.flow(connection), newest, incidents.open_now(connection)
 
 
 async def form_of(request: Request) -> dict[str, str]:

@@ -96,6 +96,11 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "undecided": ("Henüz yönlendirilmedi.", "Not routed yet."),
     "not_found": ("Bulunamadı", "Not found"),
     "not_found_text": ("Böyle bir sayfa ya da ileti yok.", "There is no such page or message."),
+    "store_away": ("Kayıtlar şu an okunamıyor", "The records can't be read now"),
+    "store_away_text": (
+        "Kayıt veritabanı yanıt vermiyor. Masadan iş almayı ve yanıtlamayı sürdürebilirsiniz.",
+        "The store does not answer. You can still take and answer items at the desk.",
+    ),
     "claim": ("Sıradakini al", "Take the next one"),
     "queue_empty": ("Bu sırada bekleyen yok.", "Nothing waits in this queue."),
     "choose": ("Bir bölüm seçin", "Choose a department"),

@@ -1,0 +1,50 @@
+"""A connection to PostgreSQL that gives up on a server without an answer.
+
+Before: runtime/store.py opens it. After: SQLAlchemy's pool. A frozen server keeps its sockets
+open and stays silent, and libpq itself waits for ever.
+"""
+
+import time
+from collections.abc import Generator
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import OperationalError
+
+T = TypeVar("T")
+
+
+class PatientConnection(psycopg.Connection[Any]):
+    """A connection whose every statement fails after `answer_limit_s` without an answer."""
+
+    answer_limit_s: float | None = None
+
+    def wait(self, gen: Any, *words: Any, **options: Any) -> Any:
+        """Run one exchange with the server; close the connection when the answer is late."""
+        if self.answer_limit_s is None:
+            return super().wait(gen, *words, **options)
+        try:
+            return super().wait(_limited(gen, self.answer_limit_s), *words, **options)
+        except _Late as error:
+            self.pgconn.finish()
+            raise OperationalError(str(error)) from None
+
+
+class _Late(OperationalError):
+    """The server gave no answer in time."""
+
+
+def _limited(steps: Generator[T, int, Any], limit_s: float) -> Generator[T, int, Any]:
+    """Yield the steps of an exchange; raise _Late when no step was ready for `limit_s` seconds."""
+    deadline_s = time.monotonic() + limit_s
+    try:
+        wanted = next(steps)
+        while True:
+            ready = yield wanted
+            if ready:
+                deadline_s = time.monotonic() + limit_s
+            elif time.monotonic() > deadline_s:
+                raise _Late(f"the server gave no answer within {limit_s:g} s")
+            wanted = steps.send(ready)
+    except StopIteration as end:
+        return end.value
