@@ -244,17 +244,17 @@ class Pages:
         """GET /messages/{id}/files/{sha256}: an attachment, to be saved and never shown here."""
         identifier, digest = request.path_params["id"], request.path_params["sha256"]
 
-        def read(connection: Connection) -> tuple[Attachment, bytes] | None:
-            found = reading.message(connection, identifier)
-            kept = found.message.attachments if found else ()
-            named = next((a for a in kept if a.sha256 == digest and not a.refused), None)
-            data = self._archive.read_file(digest) if named else None
-            return (named, data) if named and data is not None else None
+        def attachment_of(connection: Connection) -> Attachment | None:
+            recorded = reading.message(connection, identifier)
+            files = recorded.message.attachments if recorded else ()
+            return next((a for a in files if a.sha256 == digest and not a.refused), None)
 
-        held = await self._api.ask(read)
-        if held is None:
+        attachment, data = await self._api.ask(attachment_of), None
+        if attachment is not None:
+            # Apart from the store's question: a bucket that is away is not the store's outage.
+            data = await asyncio.to_thread(self._archive.read_file, digest)
+        if attachment is None or data is None:
             return self.page(request, "not_found.html", 404)
-        attachment, data = held
         person = session.person(request, self._api.settings)
         log.info("file.opened", message=identifier, file=digest, person=person)
         # What strangers sent is data: no type that a browser would open, and no page's rights.
