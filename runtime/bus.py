@@ -230,13 +230,17 @@ async def read_to_end(
         await consumer.stop()
 
 
-async def group_offset(kafka: Kafka, group: str, part: TopicPartition) -> tuple[int | None, str]:
+async def group_offset(
+    kafka: Kafka, group: str, partition: TopicPartition
+) -> tuple[int | None, str]:
     """Return a group's committed offset of a partition, None if there is none, and the metadata
     that was committed with it."""
     admin = AIOKafkaAdminClient(**_aiokafka(kafka))
     await admin.start()
     try:
-        committed = (await admin.list_consumer_group_offsets(group, partitions=[part])).get(part)
+        committed = (await admin.list_consumer_group_offsets(group, partitions=[partition])).get(
+            partition
+        )
     finally:
         await admin.close()
     if committed is None or committed.offset < 0:

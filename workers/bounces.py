@@ -116,9 +116,9 @@ class Bounces:
             self._consumer = consumer
             await consumer.start()
         numbers = range(self._settings.kafka.partitions)
-        parts = [TopicPartition(topics.OUTCOMES.name, number) for number in numbers]
-        ends = await self._consumer.end_offsets(parts)
-        return {part.partition: offset for part, offset in ends.items()}
+        partitions = [TopicPartition(topics.OUTCOMES.name, number) for number in numbers]
+        ends = await self._consumer.end_offsets(partitions)
+        return {topic_partition.partition: offset for topic_partition, offset in ends.items()}
 
     def _look_up(
         self, conversation: str, reply: str, ends: dict[int, int]

@@ -147,35 +147,37 @@ class DeliveryLog:
         self._waiting: defaultdict[int, list[tuple[int, asyncio.Future[None]]]] = defaultdict(list)
         self.started = asyncio.Event()
 
-    async def run(self, partitions: int) -> None:
+    async def run(self, count: int) -> None:
         """Follow the log until cancelled, from an hour ago or from where the last run ended."""
         consumer = reader(self._kafka, group=None, client_id=f"santral-deliveries-{os.getpid()}")
         try:
             await consumer.start()
-            parts = [TopicPartition(topics.DELIVERIES.name, n) for n in range(partitions)]
-            consumer.assign(parts)
-            await self._seek_start(consumer, parts)
+            partitions = [TopicPartition(topics.DELIVERIES.name, n) for n in range(count)]
+            consumer.assign(partitions)
+            await self._seek_start(consumer, partitions)
             self._consumer = consumer
             self.started.set()
             while True:
                 batch = await consumer.getmany(timeout_ms=500, max_records=MAX_RECORDS)
-                for part, records in batch.items():
-                    self._take(part.partition, records)
+                for topic_partition, records in batch.items():
+                    self._take(topic_partition.partition, records)
                 await asyncio.sleep(0)
         finally:
             self.started.clear()
             self._consumer = None
             await consumer.stop()
 
-    async def _seek_start(self, consumer: AIOKafkaConsumer, parts: list[TopicPartition]) -> None:
-        ends = await consumer.end_offsets(parts)
+    async def _seek_start(
+        self, consumer: AIOKafkaConsumer, partitions: list[TopicPartition]
+    ) -> None:
+        ends = await consumer.end_offsets(partitions)
         hour_ago = int((self._clock.now() - LOOP_WINDOW).timestamp() * 1000)
-        starts = await consumer.offsets_for_times(dict.fromkeys(parts, hour_ago))
-        for part in parts:
-            start = starts.get(part)
-            first = start.offset if start else ends[part]
-            position = self._next.setdefault(part.partition, first)
-            consumer.seek(part, position)
+        starts = await consumer.offsets_for_times(dict.fromkeys(partitions, hour_ago))
+        for topic_partition in partitions:
+            start = starts.get(topic_partition)
+            first = start.offset if start else ends[topic_partition]
+            position = self._next.setdefault(topic_partition.partition, first)
+            consumer.seek(topic_partition, position)
 
     def _take(self, partition: int, records: list[ConsumerRecord]) -> None:
         table = self.tables.get(partition)
@@ -237,17 +239,19 @@ class DeliveryLog:
         consumer = self._consumer
         if consumer is None:
             raise Retry(1, "the log of deliveries is not followed")
-        part = TopicPartition(topics.DELIVERIES.name, partition)
-        end = (await consumer.end_offsets([part]))[part]
-        begin = (await consumer.beginning_offsets([part]))[part]
+        topic_partition = TopicPartition(topics.DELIVERIES.name, partition)
+        end = (await consumer.end_offsets([topic_partition]))[topic_partition]
+        begin = (await consumer.beginning_offsets([topic_partition]))[topic_partition]
         if start is not None:
-            times = await consumer.offsets_for_times({part: int(since.timestamp() * 1000)})
-            recent = times.get(part)
+            times = await consumer.offsets_for_times(
+                {topic_partition: int(since.timestamp() * 1000)}
+            )
+            recent = times.get(topic_partition)
             begin = max(begin, min(start, recent.offset if recent else end))
         table = self.tables[partition] = Table()
         if begin < end:
             if begin < self._next[partition]:
-                consumer.seek(part, begin)
+                consumer.seek(topic_partition, begin)
                 self._next[partition] = begin
             await self.reach(partition, end - 1)
         return table

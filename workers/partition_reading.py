@@ -24,34 +24,38 @@ class Committed(NamedTuple):
     metadata: str
 
 
-async def committed(kafka: Kafka, group: str, part: TopicPartition) -> Committed:
+async def committed(kafka: Kafka, group: str, topic_partition: TopicPartition) -> Committed:
     """Return what a group committed for a partition."""
-    return Committed(*await group_offset(kafka, group, part))
+    return Committed(*await group_offset(kafka, group, topic_partition))
 
 
 async def read_since(
-    kafka: Kafka, part: TopicPartition, *, offset: int | None = None, since_ms: int | None = None
+    kafka: Kafka,
+    topic_partition: TopicPartition,
+    *,
+    offset: int | None = None,
+    since_ms: int | None = None,
 ) -> AsyncGenerator[list[ConsumerRecord], None]:
     """Yield a partition's records in batches, from an offset or a time (milliseconds since 1970)
     up to the partition's present end."""
     consumer = reader(kafka, group=None, client_id="santral-replies-restore")
     try:
         await consumer.start()
-        consumer.assign([part])
-        end = (await consumer.end_offsets([part]))[part]
-        begin = (await consumer.beginning_offsets([part]))[part]
+        consumer.assign([topic_partition])
+        end = (await consumer.end_offsets([topic_partition]))[topic_partition]
+        begin = (await consumer.beginning_offsets([topic_partition]))[topic_partition]
         if since_ms is not None:
-            starts = await consumer.offsets_for_times({part: since_ms})
-            start = starts.get(part)
+            starts = await consumer.offsets_for_times({topic_partition: since_ms})
+            start = starts.get(topic_partition)
             begin = max(begin, start.offset if start else end)
         if offset is not None:
             begin = max(begin, offset)
-        consumer.seek(part, begin)
+        consumer.seek(topic_partition, begin)
         while begin < end:
-            batch = await consumer.getmany(part, timeout_ms=500, max_records=1000)
+            batch = await consumer.getmany(topic_partition, timeout_ms=500, max_records=1000)
             for records in batch.values():
                 yield records
-            begin = await consumer.position(part)
+            begin = await consumer.position(topic_partition)
     finally:
         await consumer.stop()
 
@@ -69,27 +73,27 @@ class RecordReader:
         has. It raises what the client raises while Kafka is away."""
         async with self._lock, asyncio.timeout(_READ_TIMEOUT_S):
             consumer = await self._ready()
-            part = TopicPartition(self._topic, partition)
-            if consumer.assignment() != {part}:
-                consumer.assign([part])
-            begin = (await consumer.beginning_offsets([part]))[part]
-            end = (await consumer.end_offsets([part]))[part]
+            topic_partition = TopicPartition(self._topic, partition)
+            if consumer.assignment() != {topic_partition}:
+                consumer.assign([topic_partition])
+            begin = (await consumer.beginning_offsets([topic_partition]))[topic_partition]
+            end = (await consumer.end_offsets([topic_partition]))[topic_partition]
             wanted = sorted(offset for offset in offsets if begin <= offset < end)
             records: dict[int, ConsumerRecord] = {}
             if wanted:
-                consumer.resume(part)
-                consumer.seek(part, wanted[0])
+                consumer.resume(topic_partition)
+                consumer.seek(topic_partition, wanted[0])
             missing = set(wanted)
             while missing:
-                batch = await consumer.getmany(part, timeout_ms=500, max_records=1000)
-                for record in batch.get(part, ()):
+                batch = await consumer.getmany(topic_partition, timeout_ms=500, max_records=1000)
+                for record in batch.get(topic_partition, ()):
                     if record.offset in missing:
                         records[record.offset] = record
-                position = await consumer.position(part)
+                position = await consumer.position(topic_partition)
                 missing = {offset for offset in missing if offset >= position}
                 if missing and min(missing) - position > 1000:
-                    consumer.seek(part, min(missing))
-            consumer.pause(part)
+                    consumer.seek(topic_partition, min(missing))
+            consumer.pause(topic_partition)
             return records
 
     async def _ready(self) -> AIOKafkaConsumer:

@@ -112,8 +112,8 @@ class Replies:
         unrecorded = sum(len(p.unrecorded) for p in self._partitions.values())
         if unrecorded < MAX_UNRECORDED:
             batch = await consumer.getmany(timeout_ms=100, max_records=MAX_UNRECORDED - unrecorded)
-            for part, records in batch.items():
-                self._take(consumer, part, records)
+            for topic_partition, records in batch.items():
+                self._take(consumer, topic_partition, records)
         else:
             await asyncio.sleep(0.05)
         for number, task in list(self._restoring.items()):
@@ -131,13 +131,16 @@ class Replies:
         self.fresh.succeeded()
 
     def _take(
-        self, consumer: AIOKafkaConsumer, place: TopicPartition, records: list[ConsumerRecord]
+        self,
+        consumer: AIOKafkaConsumer,
+        topic_partition: TopicPartition,
+        records: list[ConsumerRecord],
     ) -> None:
         """Give new replies to their accounts."""
-        partition = self._partitions.get(place.partition)
+        partition = self._partitions.get(topic_partition.partition)
         if partition is None or not partition.ready:
-            consumer.seek(place, records[0].offset)
-            consumer.pause(place)
+            consumer.seek(topic_partition, records[0].offset)
+            consumer.pause(topic_partition)
             return
         for record in records:
             partition.next, partition.read_at = record.offset + 1, record.timestamp / 1000
@@ -278,11 +281,15 @@ class _Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Give partitions up."""
-        await self._replies.lose(self._consumer, [part.partition for part in revoked])
+        await self._replies.lose(
+            self._consumer, [topic_partition.partition for topic_partition in revoked]
+        )
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Take partitions over."""
-        self._replies.gain(self._consumer, [part.partition for part in assigned])
+        self._replies.gain(
+            self._consumer, [topic_partition.partition for topic_partition in assigned]
+        )
 
 
 async def count_partitions(consumer: AIOKafkaConsumer) -> int:

@@ -28,7 +28,7 @@ _ENDS = ("delivered", "undeliverable")
 
 
 class _End(Record, frozen=True, kw_only=True):
-    """The part of an Outcome that says that a reply ended."""
+    """The fields of an Outcome that say that a reply ended."""
 
     kind: str
     reply: str | None = None
@@ -83,11 +83,11 @@ class Partition:
 
 async def ended_replies(kafka: Kafka, partition: int, since: datetime) -> set[str]:
     """Return the replies that have an outcome written at that time or later."""
-    part = TopicPartition(topics.OUTCOMES.name, partition)
+    topic_partition = TopicPartition(topics.OUTCOMES.name, partition)
     decoder = msgspec.json.Decoder(_End)
     ended: set[str] = set()
     since_ms = int((since - _MARGIN).timestamp() * 1000)
-    async for records in read_since(kafka, part, since_ms=since_ms):
+    async for records in read_since(kafka, topic_partition, since_ms=since_ms):
         for record in records:
             if b'"reply":"' not in (record.value or b""):
                 continue

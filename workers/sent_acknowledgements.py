@@ -16,6 +16,8 @@ from schemas.outcome import Reply
 
 _KIND = b'"acknowledgement"'
 _PRUNE_EVERY = 10_000
+_SLACK = timedelta(hours=1)
+"""Messages come in any order: without it each older one would begin the reading again."""
 
 
 class SentAcknowledgements:
@@ -32,18 +34,18 @@ class SentAcknowledgements:
         """Read replies.v1 to its present end, from the time on at which a message's own
         acknowledgement, or another within its day, can have been written."""
         consumer = await self._ready()
-        parts = list(consumer.assignment())
+        partitions = list(consumer.assignment())
         since = min(now, received_at) - self._once_in
         if self._since is None or since < self._since:
-            self._since = since
-            await self._seek(consumer, parts, since)
-        ends = await consumer.end_offsets(parts)
-        while [p for p in parts if await consumer.position(p) < ends[p]]:
+            self._since = since - _SLACK
+            await self._seek(consumer, partitions, self._since)
+        ends = await consumer.end_offsets(partitions)
+        while [p for p in partitions if await consumer.position(p) < ends[p]]:
             batch = await consumer.getmany(timeout_ms=200, max_records=2000)
             for records in batch.values():
                 self._add(records)
         if len(self._by_id) > _PRUNE_EVERY:
-            self._prune(since)
+            self._prune(since - _SLACK)
 
     async def _ready(self) -> AIOKafkaConsumer:
         if self._consumer is None:
@@ -55,14 +57,14 @@ class SentAcknowledgements:
         return self._consumer
 
     async def _seek(
-        self, consumer: AIOKafkaConsumer, parts: list[TopicPartition], since: datetime
+        self, consumer: AIOKafkaConsumer, partitions: list[TopicPartition], since: datetime
     ) -> None:
-        ends = await consumer.end_offsets(parts)
+        ends = await consumer.end_offsets(partitions)
         since_ms = int(since.timestamp() * 1000)
-        starts = await consumer.offsets_for_times(dict.fromkeys(parts, since_ms))
-        for part in parts:
-            start = starts.get(part)
-            consumer.seek(part, start.offset if start else ends[part])
+        starts = await consumer.offsets_for_times(dict.fromkeys(partitions, since_ms))
+        for topic_partition in partitions:
+            start = starts.get(topic_partition)
+            consumer.seek(topic_partition, start.offset if start else ends[topic_partition])
 
     def _add(self, records: list[ConsumerRecord]) -> None:
         for record in records:
