@@ -13,6 +13,7 @@ from runtime.bus import rdkafka
 from runtime.clock import Clock
 from runtime.log import redacted_url
 from runtime.neighbour import Neighbour, Probe
+from runtime.redis_addresses import describe
 from runtime.redis_client import connect_sync
 from runtime.settings import Kafka, Redis, Settings
 from runtime.store import engine
@@ -30,7 +31,7 @@ def kafka_neighbour(settings: Settings, clock: Clock) -> Neighbour:
 
 def redis_neighbour(settings: Settings, clock: Clock) -> Neighbour:
     """Return Redis as a neighbour."""
-    name = f"Redis at {redacted_url(settings.redis.url)}"
+    name = f"Redis at {describe(settings.redis)}"
     return Neighbour(name, clock, redis_probe(settings.redis))
 
 
@@ -48,7 +49,8 @@ def archive_neighbour(archive: Archive, settings: Settings, clock: Clock) -> Nei
         if problem is not None:
             raise Unavailable(problem)
 
-    return Neighbour(f"the archive {settings.archive_path}", clock, probe)
+    address = settings.archive.url or settings.archive_path
+    return Neighbour(f"the archive {address}", clock, probe)
 
 
 def kafka_probe(kafka: Kafka) -> Probe:
