@@ -28,7 +28,7 @@ from runtime.faults import guard, is_outage
 from runtime.health import Fresh, Health, serve
 from runtime.neighbour import Backoff
 from runtime.settings import Settings
-from runtime.stage import before
+from runtime.stage import before, watch_event_loop
 from runtime.topic_rules import partitions_of
 from schemas import topics
 from schemas.errors import Retry
@@ -160,6 +160,7 @@ async def _main(settings: Settings, health: Health) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    watch_event_loop(health, settings)
     kafka = probes.kafka_neighbour(settings, SystemClock())
     health.add("kafka", kafka.problem)
     kafka.start()

@@ -275,7 +275,7 @@ class Lag(Progress):
     async def turned(self, consumer: AIOKafkaConsumer) -> None:
         """Note a turn, and where the reader is."""
         positions = {p: await consumer.position(p) for p in consumer.assignment()}
-        self.keep_positions({(p.topic, p.partition): at for p, at in positions.items()})
+        self.keep_positions({(p.topic, p.partition): offset for p, offset in positions.items()})
         self.count_turn()
 
     def left(self) -> None:

@@ -40,16 +40,7 @@ def run(name: str, settings: Settings, main: Main) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        progress = Progress("event loop")
-
-        def turn() -> None:
-            progress.count_turn()
-            loop.call_later(_TURN_S, turn)
-
-        turn()
-        # A call that blocks the event loop stops its turns, whatever the stage does.
-        dog = Watchdog(health, progress, settings.ops, SystemClock())
-        dog.start()
+        dog = watch_event_loop(health, settings)
         log.info("stage.started", ops_port=answering.server_port)
         await main(settings, health, SystemClock(), stop)
         dog.stop()
@@ -58,6 +49,20 @@ def run(name: str, settings: Settings, main: Main) -> None:
     uvloop.run(whole())
     answering.shutdown()
     answering.server_close()
+
+
+def watch_event_loop(health: Health, settings: Settings) -> Watchdog:
+    """Start the watchdog of the running event loop: a call that blocks it stops its turns."""
+    progress, loop = Progress("event loop"), asyncio.get_running_loop()
+
+    def turn() -> None:
+        progress.count_turn()
+        loop.call_later(_TURN_S, turn)
+
+    turn()
+    dog = Watchdog(health, progress, settings.ops, SystemClock())
+    dog.start()
+    return dog
 
 
 def _raise_file_limit() -> None:

@@ -141,10 +141,19 @@ def check_at_start(kafka: Kafka, topics: Sequence[Topic], *, answers: bool) -> N
     _Admin(kafka)
     if answers:
         with contextlib.suppress(Unavailable):
-            if problems := check_promises(kafka, topics):
+            if problems := _lasting_problems(kafka, topics):
                 raise ConfigError(problems)
             return
     threading.Thread(target=_check_later, args=(kafka, topics), name="topics", daemon=True).start()
+
+
+def _lasting_problems(kafka: Kafka, topics: Sequence[Topic]) -> list[Problem]:
+    """Return the problems that a second look confirms: a broker may not know a new topic yet."""
+    problems = check_promises(kafka, topics)
+    if problems:
+        time.sleep(_RETRY_S)
+        problems = check_promises(kafka, topics)
+    return problems
 
 
 def _check_later(kafka: Kafka, topics: Sequence[Topic]) -> None:

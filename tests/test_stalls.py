@@ -100,7 +100,7 @@ from runtime.watchdog import Watchdog
 
 log.configure("x", as_json=True)
 progress = Progress("loop")
-Watchdog(Health("x"), progress, Ops(stall=timedelta(seconds=1)), SystemClock()).start()
+Watchdog(Health("x"), progress, Ops(stall=timedelta(seconds=0.8)), SystemClock()).start()
 hangs = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.readline(), hangs.set()), daemon=True).start()
 print("turns", flush=True)
@@ -129,10 +129,10 @@ def test_a_process_that_was_frozen_lives_on_and_one_that_hangs_ends() -> None:
         assert process.stdout.readline() == "turns\n"
         process.send_signal(signal.SIGSTOP)
         clock = SystemClock()
-        woken = clock.monotonic() + 1.5
+        woken = clock.monotonic() + 1
         wait("it was frozen for longer than its patience", lambda: clock.monotonic() > woken)
         process.send_signal(signal.SIGCONT)
-        hanging = clock.monotonic() + 0.7
+        hanging = clock.monotonic() + 0.5
         wait("it runs on", lambda: clock.monotonic() > hanging)
         assert process.poll() is None
         _, log = process.communicate("hang\n", timeout=20)
@@ -251,22 +251,22 @@ def test_a_quiet_recorder_and_a_quiet_router_are_never_reported(
 
 
 def test_only_a_committed_record_counts_as_unread(stalling: Settings) -> None:
-    place = (topics.PULSES.name, 0)
+    pulses = (topics.PULSES.name, 0)
     config = {"transactional.id": "unread"}
     producer = Producer(bus.rdkafka(stalling.kafka, **config))
     producer.init_transactions(10)
     backlog = Backlog(stalling.kafka, timedelta(seconds=20))
-    assert backlog({place: 0}) == backlog({place: -1001}) == frozenset()
+    assert backlog({pulses: 0}) == backlog({pulses: -1001}) == frozenset()
     producer.begin_transaction()
-    producer.produce(*place[:1], b"{", b"x", partition=0)
+    producer.produce(*pulses[:1], b"{", b"x", partition=0)
     producer.flush(10)
-    assert backlog({place: 0}) == frozenset(), "the transaction is open"
+    assert backlog({pulses: 0}) == frozenset(), "the transaction is open"
     producer.abort_transaction(10)
-    assert backlog({place: 0}) == frozenset(), "the record is taken back"
+    assert backlog({pulses: 0}) == frozenset(), "the record is taken back"
     producer.begin_transaction()
-    producer.produce(*place[:1], b"{", b"x", partition=0)
+    producer.produce(*pulses[:1], b"{", b"x", partition=0)
     producer.commit_transaction(10)
-    assert backlog({place: 0}) == backlog({place: -1001}) == {place}
+    assert backlog({pulses: 0}) == backlog({pulses: -1001}) == {pulses}
     record = 2  # after the aborted record and its marker
-    assert backlog({place: record}) == {place}
-    assert backlog({place: record + 1}) == frozenset(), "a marker is left"
+    assert backlog({pulses: record}) == {pulses}
+    assert backlog({pulses: record + 1}) == frozenset(), "a marker is left"

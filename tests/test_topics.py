@@ -55,16 +55,15 @@ def _shown(admin: AdminClient, topic: str, values: Mapping[str, str]) -> dict[st
     return {name: config[name.replace("_", ".")].value for name in values}
 
 
-def run(settings: Settings, *words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
-    """Run a command on that broker."""
+def start(settings: Settings, *words: str, **environ: str) -> "subprocess.Popen[str]":
+    """Start a command on that broker."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("SANTRAL_")}
-    return subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-m", "runtime.cli", *words],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
-        check=False,
-        timeout=60,
         env={
             **clean,
             "SANTRAL_HOME": f"{settings.home}/stage",
@@ -72,6 +71,16 @@ def run(settings: Settings, *words: str, **environ: str) -> "subprocess.Complete
             **environ,
         },
     )
+
+
+def run(settings: Settings, *words: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command on that broker to its end."""
+    process = start(settings, *words, **environ)
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    return subprocess.CompletedProcess(words, process.returncode, out, err)
 
 
 def test_topics_of_one_broker_are_as_they_should_be(kafka: Settings) -> None:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from runtime import kafka_local
+from runtime.bus import rdkafka
 from runtime.ports import free_port
 from runtime.settings import Kafka, Settings
 from runtime.topics import check_created, check_promises, check_topics, create_topics
@@ -16,21 +18,28 @@ from schemas import topics
 from schemas.errors import ConfigError, Unavailable
 from tests.brokers import Brokers
 from tests.servers import JARS, wait
-from tests.test_topics import WANTED, run
+from tests.test_endings import tokens
+from tests.test_topics import MESSAGES, WANTED, run, start
 
 pytestmark = pytest.mark.certify
 
 
 @pytest.fixture
-def three(tmp_path: Path) -> Iterator[Settings]:
-    """Settings for three brokers without topics; somebody forgot `replication`."""
-    brokers = Brokers(tmp_path)
-    brokers.prepare()
-    brokers.start()
+def brokers(tmp_path: Path) -> Iterator[Brokers]:
+    """Three brokers without topics."""
+    nodes = Brokers(tmp_path)
+    nodes.prepare()
+    nodes.start()
     try:
-        yield Settings(home=str(tmp_path), kafka=Kafka(bootstrap=brokers.bootstrap))
+        yield nodes
     finally:
-        brokers.stop()
+        nodes.stop()
+
+
+@pytest.fixture
+def three(brokers: Brokers, tmp_path: Path) -> Settings:
+    """Settings for three brokers in which somebody forgot `replication`."""
+    return Settings(home=str(tmp_path), kafka=Kafka(bootstrap=brokers.bootstrap))
 
 
 def test_topics_with_one_replica_on_three_brokers_are_listed_until_they_have_three(
@@ -85,6 +94,37 @@ class Secured(kafka_local.Broker):
     def _properties(self) -> str:
         users = _USERS.format(port=self.port, controller=self.controller_port)
         return super()._properties() + users
+
+
+def test_a_stage_that_waited_for_kafka_checks_its_topics_once_kafka_is_there(
+    tmp_path: Path,
+) -> None:
+    server = kafka_local.Broker(tmp_path / "kafka", JARS, free_port(), free_port())
+    server.prepare()
+    settings = Settings(home=str(tmp_path), kafka=Kafka(bootstrap=server.bootstrap))
+    stage = start(settings, "workers", "--only", "desk", **tokens())
+    process: subprocess.Popen[bytes] | None = None
+    try:
+        assert stage.stderr is not None
+        started = stage.stderr.readline()
+        assert "stage.started" in started
+        process = subprocess.Popen(
+            server.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        server.wait(lambda: True)
+        compacted = NewTopic(MESSAGES, 4, 1, config={"cleanup.policy": "compact"})
+        admin = AdminClient(rdkafka(settings.kafka))
+        for answer in admin.create_topics([compacted]).values():
+            answer.result(30)
+        create_topics(settings.kafka, WANTED)
+        _, log = stage.communicate(timeout=90)
+        assert stage.returncode == 2
+        (line,) = [line for line in log.splitlines() if line.startswith("error:")]
+        assert line.startswith("error: messages.v1: cleanup.policy is compact")
+    finally:
+        for running in filter(None, (process, stage)):
+            running.kill()
+            running.wait()
 
 
 def test_a_user_that_kafka_refuses_ends_a_stage_in_one_line(tmp_path: Path) -> None:
