@@ -13,7 +13,7 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function history()
   local process = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
   local data = string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
-  return string.sub(process, 1, 16) .. string.sub(data, 1, 16)
+  return string.sub(process or '', 1, 16) .. string.sub(data or '', 1, 16)
 end
 local function refusal()
   if redis.call('EXISTS', P .. 'epoch') == 0 then return {'rebuild'} end
