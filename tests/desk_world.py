@@ -138,6 +138,7 @@ class World:
     queued: list[Place] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     states: dict[str, ConversationState] = field(default_factory=dict)
+    era: int = 0
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     feed: asyncio.Future[None] = field(init=False)
 
@@ -209,7 +210,7 @@ class World:
         self, agent: str, verb: str, item: Any, call: Callable[[], Awaitable[Any]]
     ) -> tuple[Answer, Any]:
         """Run one call of an agent, and write it down."""
-        begin, result = asyncio.get_running_loop().time(), None
+        (begin, era), result = (asyncio.get_running_loop().time(), self.era), None
         answer: Answer = "ok"
         try:
             result = await call()
@@ -222,19 +223,22 @@ class World:
                 raise
             answer = "unsure"
         if item is not None:
-            self._note(agent, verb, item, begin, answer)
+            self._note(agent, verb, item, (begin, era), answer)
         return answer, result
 
-    def _note(self, agent: str, verb: str, item: Any, begin: float, answer: Answer) -> None:
+    def _note(
+        self, agent: str, verb: str, item: Any, begin: tuple[float, int], answer: Answer
+    ) -> None:
         places, end = self.lines.shown[item.lease], asyncio.get_running_loop().time()
+        start, era = begin if begin[1] == self.era else (begin[0], -1)
         self.acts.append(
-            Act(agent, verb, item.lease, item.conversation, places, begin, end, answer)
+            Act(agent, verb, item.lease, item.conversation, places, start, end, answer, era)
         )
 
     async def claim(self, agent: str, department: str, count: int = 2) -> list[Any]:
         """Return what an agent got."""
         asked = ClaimIn(agent=agent, count=count)
-        begin = asyncio.get_running_loop().time()
+        begin = (asyncio.get_running_loop().time(), self.era)
         answer, result = await self.act(
             agent, "claim", None, lambda: self.desk.claim(department, asked)
         )
@@ -333,6 +337,7 @@ class World:
     async def restart(self, *, empty: bool) -> None:
         """Kill the primary, and start it with its log, or with nothing."""
         server = self.primary
+        self.era += 1
         await asyncio.to_thread(server.kill)
         if empty:
             shutil.rmtree(server.folder)
@@ -346,6 +351,7 @@ class World:
         old, new = self.primary, self.replica
         await asyncio.to_thread(new.run, "REPLICAOF", "NO", "ONE")
         await self.pause(lag_s)
+        self.era += 1
         await asyncio.to_thread(old.kill)
         self.proxy.switch(new)
         await asyncio.to_thread(old.start)

@@ -19,7 +19,10 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True)
 class Act:
-    """One call: `unsure` is an answer 503 or none at all."""
+    """One call: `unsure` is an answer 503 or none at all.
+
+    `era` counts the histories of Redis, -1 for a call that began in one and ended in another.
+    """
 
     agent: str
     verb: str
@@ -29,6 +32,7 @@ class Act:
     start: float
     end: float
     answer: Answer
+    era: int = 0
 
 
 def counted_closings(outcomes: Iterable[Outcome]) -> dict[Place, Outcome]:
@@ -68,13 +72,16 @@ def _uncounted(act: Act, closed: dict[Place, Outcome]) -> list[str]:
 
 
 def _shared_leases(acts: Sequence[Act]) -> list[str]:
-    """Return the conversations that two leases held in turns: one, the other, and the one again."""
+    """Return the conversations that two leases held in turns: one, the other, and the one again.
+
+    An older Redis may know a lease that ended in the lost history, so each era is judged alone.
+    """
     by_conversation = defaultdict(list)
     for act in acts:
-        if act.answer == "ok":
-            by_conversation[act.conversation].append(act)
+        if act.answer == "ok" and act.era >= 0:
+            by_conversation[act.conversation, act.era].append(act)
     broken = []
-    for conversation, own in by_conversation.items():
+    for (conversation, _), own in by_conversation.items():
         spans: dict[str, tuple[float, float]] = {}
         for act in own:
             first, last = spans.get(act.lease, (act.end, act.start))

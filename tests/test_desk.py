@@ -178,6 +178,16 @@ async def test_an_escalated_item_survives_whatever_is_read_first(lines: Lines, o
     assert _bodies(claim.messages) == [b"m/1"]
 
 
+async def test_a_moved_message_keeps_its_text_when_its_close_is_read_after_its_arrival(
+    lines: Lines,
+) -> None:
+    await _add(lines, "m")
+    await _add(lines, "m", hops=1, department="e")
+    assert await _close(lines, ("m", 0)) == 1
+    (claim,), _ = await lines.claim("e", "a", 1000, 1)
+    assert _bodies(claim.messages) == [b"m/1"]
+
+
 async def test_an_event_alone_opens_nothing(lines: Lines) -> None:
     assert not await _add(lines, "edit", quiet=True)
     await _add(lines, "m")

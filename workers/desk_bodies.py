@@ -39,18 +39,24 @@ async def read_works(
     Raises Retry when Kafka, which has some of them, is away.
     """
     absent = [w for messages in items.values() for w in messages if w.body is None]
-    loaded: dict[str, bytes] = {}
+    loaded: dict[tuple[str, int], bytes] = {}
     if absent and bodies is not None:
         values = await bodies.load(department, [(w.partition, w.offset) for w in absent])
-        loaded = {w.message: v for w, v in zip(absent, values, strict=True) if v is not None}
+        loaded = {
+            (w.message, w.hops): v for w, v in zip(absent, values, strict=True) if v is not None
+        }
         await lines.keep_bodies(loaded, _BODY_MS)
     return {item: _decoded(item, messages, loaded) for item, messages in items.items()}
 
 
-def _decoded(item: str, messages: Sequence[Waiting], loaded: dict[str, bytes]) -> list[WorkItem]:
+def _decoded(
+    item: str, messages: Sequence[Waiting], loaded: dict[tuple[str, int], bytes]
+) -> list[WorkItem]:
     works = []
     for waiting in messages:
-        body = waiting.body if waiting.body is not None else loaded.get(waiting.message)
+        body = waiting.body
+        if body is None:
+            body = loaded.get((waiting.message, waiting.hops))
         if body is None:
             log.error("desk.body_gone", item=item, message=waiting.message)
             continue

@@ -32,6 +32,7 @@ local function add(d, c, m, hops, arrived, score, quiet, partition, offset, body
   local key = P .. 'c:' .. d .. ':' .. c
   local stored = redis.call('HGET', key, 'm' .. m)
   if stored and tonumber(string.match(stored, '^%S+')) >= tonumber(hops) then return 0 end
+  if stored then redis.call('DEL', P .. 'body:' .. m .. ':' .. string.match(stored, '^%S+')) end
   local rank = redis.call('HGET', key, 's')
   if quiet == '1' and not rank then return 0 end
   redis.call('HSET', key, 'm' .. m,
@@ -45,8 +46,9 @@ local function add(d, c, m, hops, arrived, score, quiet, partition, offset, body
   end
   if body == '' then return 1 end
   if places >= 0 and (redis.call('ZRANK', P .. 'ready:' .. d, c) or 0) >= places then return 1 end
-  if keep_ms > 0 then redis.call('SET', P .. 'body:' .. m, body, 'PX', keep_ms)
-  else redis.call('SET', P .. 'body:' .. m, body) end
+  local name = P .. 'body:' .. m .. ':' .. hops
+  if keep_ms > 0 then redis.call('SET', name, body, 'PX', keep_ms)
+  else redis.call('SET', name, body) end
   return 1
 end
 local count = 0
@@ -76,7 +78,7 @@ local function remove(o, d, c, m, hops)
   local open = stored and tonumber(string.match(stored, '^%S+')) <= tonumber(hops)
   if open then
     redis.call('HDEL', key, 'm' .. m)
-    redis.call('DEL', P .. 'body:' .. m)
+    redis.call('DEL', P .. 'body:' .. m .. ':' .. string.match(stored, '^%S+'))
   end
   -- A message that is here with more hops was moved by this outcome, and came back first.
   local closed = stored and '1' or '0'

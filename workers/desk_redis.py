@@ -11,7 +11,7 @@ history, and a finished item differs from an unknown one.
     c:D:C      hash of a waiting conversation: i item, s score, l lease, a agent, and for each
                message m<id> -> "hops, arrival in ms, partition, offset, lease that showed it"
     x:D:C      hash of a closing: lease, verb, o<id> for each outcome that did not come yet
-    item:ID    "D C", while leased or closing        body:M  WorkItem as JSON
+    item:ID    "D C", while leased or closing        body:M:H  WorkItem at H hops
     done:M     "hops, first outcome that closed it, 1 if the message waited then", for a time
     at         hash "topic/partition" -> offset up to which the scripts applied it
     epoch, fence, verified (the history that the feed compared with Kafka), doubt (another history
@@ -179,11 +179,11 @@ class Lines:
         answer: Confirmation = word.decode()
         return answer
 
-    async def keep_bodies(self, bodies: dict[str, bytes], milliseconds: int) -> None:
-        """Keep WorkItems that were read from Kafka for a time, if Redis has room."""
+    async def keep_bodies(self, bodies: dict[tuple[str, int], bytes], milliseconds: int) -> None:
+        """Keep WorkItems (by message and hops) from Kafka for a time, if Redis has room."""
         async with self._redis.pipeline(transaction=False) as pipe:
-            for message, body in bodies.items():
-                pipe.set(f"{P}body:{message}", body, px=milliseconds)
+            for (message, hops), body in bodies.items():
+                pipe.set(f"{P}body:{message}:{hops}", body, px=milliseconds)
             await pipe.execute(raise_on_error=False)
 
     async def use_once(self, word: str, seconds: int) -> bool:

@@ -51,7 +51,9 @@ end
 local function fence_of(lease) return string.match(lease, '^[^.]+%.([^.]+)') or '0' end
 local function contents(messages)
   local list, bodies = {}, {}
-  for n, message in ipairs(messages) do bodies[n] = P .. 'body:' .. message.id end
+  for n, message in ipairs(messages) do
+    bodies[n] = P .. 'body:' .. message.id .. ':' .. message.hops
+  end
   if #bodies > 0 then bodies = redis.call('MGET', unpack(bodies)) end
   for n, message in ipairs(messages) do
     list[#list + 1] = message.id
