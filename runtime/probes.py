@@ -4,6 +4,8 @@ Before: settings. After: runtime/neighbour.py runs each in a thread of its own, 
 probe does what the stage needs: where the stage writes, the probe writes.
 """
 
+import contextlib
+
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from sqlalchemy import text
@@ -89,7 +91,9 @@ def store_probe(url: str) -> Probe:
     store = engine(url, answer_limit_s=_REQUEST_S)
 
     def probe() -> None:
-        with store.connect() as connection:
+        # A connection for each probe: a server with too many refuses it, as it refuses the stage.
+        with contextlib.closing(store.connect()) as connection:
+            connection.detach()
             if connection.dialect.name == "sqlite":
                 connection.execute(text("SELECT 1 FROM sqlite_master")).first()
             elif connection.execute(_READ_ONLY).scalar():

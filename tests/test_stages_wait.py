@@ -95,6 +95,7 @@ async def test_stages_start_without_neighbours_and_survive_the_stores_crash(
             await until_recorded(settings, second)
 
 
+@pytest.mark.certify
 async def test_a_store_ahead_of_kafka_waits_until_the_new_log_is_adopted(
     servers: Servers, tmp_path: Path
 ) -> None:
