@@ -89,18 +89,22 @@ async def before(stop: asyncio.Event, work: Awaitable[None]) -> bool:
 async def until(
     stop: asyncio.Event, *work: Awaitable[None], finishing: Sequence[Awaitable[None]] = ()
 ) -> None:
-    """Run tasks until `stop` is set; the first failure is raised at once.
+    """Run tasks until `stop` is set; raise the first failure at once.
 
-    Then `work` is cancelled, while `finishing` watches `stop` itself and is waited for.
+    Then `work` is cancelled, while `finishing` watches `stop` itself and is waited for. A task that
+    ends before `stop` without a failure is a bug, and a RuntimeError: the stage would end silently.
     """
     tasks: list[asyncio.Future[Any]] = [asyncio.ensure_future(w) for w in work]
     last: list[asyncio.Future[Any]] = [asyncio.ensure_future(w) for w in finishing]
     stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait([*tasks, *last, stopping], return_when=asyncio.FIRST_COMPLETED)
-        for task in (*tasks, *last):
-            if task.done() and not task.cancelled() and (error := task.exception()):
+        ended = [task for task in (*tasks, *last) if task.done()]
+        for task in ended:
+            if not task.cancelled() and (error := task.exception()):
                 raise error
+        if ended and not stop.is_set():
+            raise RuntimeError(f"a task ended before its stage: {ended[0]!r}")
     finally:
         stop.set()
         for task in (*tasks, stopping):
