@@ -5,7 +5,7 @@ committed record waits. An offset alone does not show that: a log may end with t
 transactions and with the records of aborted ones, which no reader ever gets.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from time import monotonic
 
@@ -32,14 +32,16 @@ class Backlog:
         self._empty: dict[Partition, tuple[int, int]] = {}
 
     def __call__(self, positions: Mapping[Partition, int]) -> frozenset[Partition]:
-        """Return the partitions that have a committed record at or after the position."""
+        """Return the partitions that have a committed record at or after the position.
+
+        A partition without a leader has nothing to read.
+        """
         if self._consumer is None:
             self._consumer = self._connect()
-        if not positions:
-            self._consumer.list_topics(timeout=self._request_s)
-            return frozenset()
+        led = self._led(self._consumer, {topic for topic, _ in positions})
         suspects: dict[Partition, tuple[int, int]] = {}
-        for partition, position in positions.items():
+        for partition in positions.keys() & led:
+            position = positions[partition]
             low, end = self._consumer.get_watermark_offsets(
                 TopicPartition(*partition), self._request_s
             )
@@ -66,6 +68,18 @@ class Backlog:
             "max.partition.fetch.bytes": 64 * 1024,
         }
         return Consumer(rdkafka(self._kafka, **config))
+
+    def _led(self, consumer: Consumer, topics: Collection[str]) -> set[Partition]:
+        """Return the partitions of topics that have a leader; any answer shows that Kafka is up."""
+        if not topics:
+            consumer.list_topics(timeout=self._request_s)
+        led: set[Partition] = set()
+        for topic in topics:
+            metadata = consumer.list_topics(topic, self._request_s)
+            for number, partition in metadata.topics[topic].partitions.items():
+                if partition.leader in metadata.brokers:
+                    led.add((topic, number))
+        return led
 
     def _read(
         self, consumer: Consumer, suspects: Mapping[Partition, tuple[int, int]]

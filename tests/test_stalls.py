@@ -20,6 +20,7 @@ from runtime.archive import Folder
 from runtime.backlog import Backlog
 from runtime.clock import SystemClock
 from runtime.health import STALLED, Health
+from runtime.neighbour import Neighbour
 from runtime.progress import Progress
 from runtime.settings import Ops, Settings
 from runtime.watchdog import Watchdog
@@ -193,7 +194,9 @@ def recorder_on(settings: Settings, folder: Path) -> Recorder:
     """Return a recorder on a store of its own."""
     url = f"sqlite:///{folder}/s.db"
     store.migrate(url, MIGRATIONS)
-    return Recorder(settings, store.engine(url), SystemClock(), Health("recorder"))
+    clock = SystemClock()
+    neighbours = Neighbour("Kafka", clock), Neighbour("the store", clock)
+    return Recorder(settings, store.engine(url), clock, Health("recorder"), neighbours)
 
 
 def test_a_recorder_that_hangs_inside_commit_is_ended(stalling: Settings, tmp_path: Path) -> None:

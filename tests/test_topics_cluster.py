@@ -3,15 +3,19 @@
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
+from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from runtime import kafka_local
+from runtime.backlog import Backlog
 from runtime.bus import rdkafka
 from runtime.ports import free_port
+from runtime.progress import Partition
 from runtime.settings import Kafka, Settings
 from runtime.topics import check_created, check_promises, check_topics, create_topics
 from schemas import topics
@@ -72,6 +76,36 @@ def test_topics_that_santral_makes_on_three_brokers_are_right(three: Settings) -
     assert check_promises(kafka, WANTED) == []
     listing = run(three, "topics", SANTRAL_KAFKA__REPLICATION="3")
     assert (listing.returncode, listing.stdout) == (0, "all topics are as they should be\n")
+
+
+def test_a_partition_that_lost_its_leader_keeps_no_watchdog_from_seeing_the_others(
+    brokers: Brokers, three: Settings
+) -> None:
+    create_topics(three.kafka, WANTED)
+    positions = {(MESSAGES, number): 0 for number in range(three.kafka.partitions)}
+    leaders = wait("every partition has a leader", lambda: _leaders(three, len(positions)))
+    alive = next(number for number, leader in leaders.items() if leader != leaders[0])
+    producer = Producer(rdkafka(three.kafka))
+    producer.produce(MESSAGES, b"{", partition=alive)
+    assert producer.flush(20) == 0
+    brokers.kill(leaders[0])
+    wait("partition 0 has lost its leader", lambda: not _leaders(three, len(positions)))
+    backlog = Backlog(three.kafka, timedelta(seconds=20))
+    wait("the record is seen", lambda: (MESSAGES, alive) in _unread(backlog, positions))
+
+
+def _leaders(settings: Settings, number: int) -> dict[int, int]:
+    """Return the leaders of messages.v1 by partition, none while fewer than `number` have one."""
+    topic = AdminClient(rdkafka(settings.kafka)).list_topics(MESSAGES, 10).topics[MESSAGES]
+    leaders = {n: partition.leader for n, partition in topic.partitions.items()}
+    return leaders if len(leaders) == number and min(leaders.values()) > 0 else {}
+
+
+def _unread(backlog: Backlog, positions: dict[Partition, int]) -> frozenset[Partition]:
+    try:
+        return backlog(positions)
+    except KafkaException:
+        return frozenset()
 
 
 _USERS = """
