@@ -8,8 +8,6 @@ import asyncio
 from collections import OrderedDict, defaultdict
 from datetime import timedelta
 
-from aiokafka import TopicPartition
-
 from ingest.channels.chat import Chat
 from runtime.bus import reader
 from runtime.clock import Clock
@@ -62,8 +60,7 @@ class Replies:
         consumer = reader(self._kafka, group=None, client_id=self._name)
         try:
             await consumer.start()
-            numbers = await _partitions(consumer)
-            parts = [TopicPartition(topics.REPLIES.name, n) for n in numbers]
+            parts = await consumer.topic_partitions(topics.REPLIES.name)
             consumer.assign(parts)
             since = int((self._clock.now() - KEPT).timestamp() * 1000)
             found = await consumer.offsets_for_times(dict.fromkeys(parts, since))
@@ -101,9 +98,3 @@ class Replies:
             self._held.popitem(last=False)
         for event in self._listeners.get(reply.conversation, ()):
             event.set()
-
-
-async def _partitions(consumer: object) -> list[int]:
-    """Return the partitions of replies.v1, waiting for its metadata."""
-    client = consumer._client  # type: ignore[attr-defined]  # no public way to ask before assign
-    return sorted(await client._wait_on_metadata(topics.REPLIES.name))

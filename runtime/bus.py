@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 
 from runtime.client_log import CLIENTS
 from runtime.faults import guard
-from runtime.kafka_reader import KafkaReader
+from runtime.kafka_reader import CALL_LIMIT_S, JOIN_LIMIT_S, STOP_LIMIT_S, KafkaReader
 from runtime.log import get
 from runtime.neighbour import Neighbour
 from runtime.progress import Progress
@@ -98,7 +98,9 @@ class Publisher:
                 await asyncio.wait_for(producer.stop(), self._timeout)
         if self._starting is not None and not self._starting.done():
             await asyncio.gather(self._starting, return_exceptions=True)
-        await asyncio.gather(*self._ending, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._timeout):
+                await asyncio.gather(*self._ending, return_exceptions=True)
 
     async def publish(
         self, topic: str, key: str, record: Record, *, identifier: str, source: str,
@@ -207,11 +209,7 @@ async def read_to_end(
         await consumer.start()
         parts: list[TopicPartition] = []
         for topic in topics:
-            numbers = consumer.partitions_for_topic(topic)
-            if numbers is None:
-                await consumer._client._wait_on_metadata(topic)
-                numbers = consumer.partitions_for_topic(topic) or set()
-            parts += [TopicPartition(topic, n) for n in sorted(numbers)]
+            parts += await consumer.topic_partitions(topic)
         consumer.assign(parts)
         ends = await consumer.end_offsets(parts)
         await consumer.seek_to_beginning(*parts)
@@ -220,12 +218,8 @@ async def read_to_end(
             for part in parts:
                 known = found.get(part)
                 consumer.seek(part, known.offset if known else ends[part])
-        left = {p for p in parts if ends[p] > await consumer.position(p)}
-        while left:
-            found = await consumer.getmany(timeout_ms=200, max_records=5000)
-            for records in found.values():
-                yield records
-            left = {p for p in left if await consumer.position(p) < ends[p]}
+        async for records in consumer.read_until(ends, max_records=5000):
+            yield records
     finally:
         await consumer.stop()
 
@@ -236,13 +230,13 @@ async def group_offset(
     """Return a group's committed offset of a partition, None if there is none, and the metadata
     that was committed with it."""
     admin = AIOKafkaAdminClient(**_aiokafka(kafka))
-    await admin.start()
     try:
-        committed = (await admin.list_consumer_group_offsets(group, partitions=[partition])).get(
-            partition
-        )
+        async with asyncio.timeout(CALL_LIMIT_S):
+            await admin.start()
+            offsets = await admin.list_consumer_group_offsets(group, partitions=[partition])
     finally:
         await admin.close()
+    committed = offsets.get(partition)
     if committed is None or committed.offset < 0:
         return None, ""
     return committed.offset, committed.metadata or ""
@@ -261,7 +255,7 @@ def reader(
         **_aiokafka(kafka), client_id=client_id, group_id=group,
         isolation_level="read_committed", enable_auto_commit=False, auto_offset_reset="earliest",
         max_poll_interval_ms=300_000, session_timeout_ms=15_000, heartbeat_interval_ms=3_000,
-        fetch_max_wait_ms=100, metadata_max_age_ms=60_000,
+        fetch_max_wait_ms=100, metadata_max_age_ms=60_000, request_timeout_ms=20_000,
         max_partition_fetch_bytes=fetch_bytes,
     )  # fmt: skip
     if topics:
@@ -278,9 +272,14 @@ class Lag(Progress):
         self.keep_positions({(p.topic, p.partition): offset for p, offset in positions.items()})
         self.count_turn()
 
+    def joining(self) -> None:
+        """Note that the loop waits for Kafka to let its reader in."""
+        self.wait_for("Kafka", JOIN_LIMIT_S)
+
     def left(self) -> None:
-        """Note that the loop reads nothing now."""
+        """Note that the loop reads nothing now, and that its reader ends."""
         self.keep_positions({})
+        self.wait_for("Kafka", STOP_LIMIT_S)
 
 
 async def follow(
@@ -294,6 +293,7 @@ async def follow(
     """
     consumer = reader(kafka, *topics, group=group, client_id=client_id)
     try:
+        lag.joining()
         await consumer.start()
         while True:
             batch = await consumer.getmany(timeout_ms=500, max_records=most)

@@ -1,33 +1,135 @@
-"""aiokafka's consumer, which leaves nothing behind when Kafka goes away.
+"""aiokafka's consumer, whose calls end in time and leave nothing behind when Kafka goes away.
 
-Before: runtime/bus.py makes it. After: every asyncio stage reads with it.
+Before: runtime/bus.py makes it. After: every asyncio stage reads with it. aiokafka itself repeats
+a commit, a look-up of the group or of a position for ever while Kafka is away.
 """
 
 import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Awaitable, Mapping
+from typing import Any, TypeVar
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+T = TypeVar("T")
+
+JOIN_LIMIT_S = 40.0
+"""A member joins its group within this time, or the member ends. The group waits up to 15 seconds
+for a dead member, and Kafka 3 more for the first ones."""
+CALL_LIMIT_S = 10.0
+"""Any other question gets its answer within this time."""
+STOP_LIMIT_S = 5.0
+_CLOSE_LIMIT_S = 1.0
+_POLL_MS = 200
 
 
 class KafkaReader(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka's classes are untyped here
-    """A consumer whose `start` closes what it opened in vain, and whose `stop` ends in peace."""
+    """A consumer whose every call returns, or raises KafkaError or TimeoutError, in time."""
 
     async def start(self) -> None:
-        """Connect; raise KafkaError, with every connection closed, when Kafka is away."""
+        """Connect and join the group; when Kafka is away, raise with every connection closed."""
         try:
-            await super().start()
+            await _limit("the start of a reader", JOIN_LIMIT_S, super().start())
         except BaseException:
             await self.stop()
             raise
 
     async def stop(self) -> None:
-        """Disconnect.
+        """Disconnect, within seconds also while Kafka is away.
 
         While Kafka is away, aiokafka lets out the cancellation of its own tasks, which would pass
         for one of the caller and end the caller's loop.
         """
         task = asyncio.current_task()
         try:
-            await super().stop()
+            async with asyncio.timeout(STOP_LIMIT_S):
+                await super().stop()
+        except TimeoutError:
+            await self._abandon()
         except asyncio.CancelledError:
             if task is None or task.cancelling():
                 raise
+
+    async def _abandon(self) -> None:
+        """Close the connections of a reader whose stop hangs; the group notices its end later."""
+        for closing in (self._fetcher, self._client):
+            if closing is not None:
+                with contextlib.suppress(Exception):
+                    async with asyncio.timeout(_CLOSE_LIMIT_S):
+                        await closing.close()
+
+    async def getmany(
+        self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
+    ) -> dict[TopicPartition, list[ConsumerRecord]]:
+        """Return records of the next `timeout_ms`; wait for the group's next assignment first."""
+        reading = super().getmany(*partitions, timeout_ms=timeout_ms, max_records=max_records)
+        return await _limit("a fetch", JOIN_LIMIT_S + timeout_ms / 1000, reading)
+
+    async def commit(self, offsets: Mapping[TopicPartition, Any] | None = None) -> None:
+        """Commit these offsets, or those of all records that were returned."""
+        await _limit("a commit", CALL_LIMIT_S, super().commit(offsets))
+
+    async def position(self, partition: TopicPartition) -> int:
+        """Return the offset of the next record."""
+        return await _limit("a position", CALL_LIMIT_S, super().position(partition))
+
+    async def seek_to_beginning(self, *partitions: TopicPartition) -> None:
+        """Read on from the first record."""
+        await _limit("a seek", CALL_LIMIT_S, super().seek_to_beginning(*partitions))
+
+    async def seek_to_end(self, *partitions: TopicPartition) -> None:
+        """Read on behind the last record."""
+        await _limit("a seek", CALL_LIMIT_S, super().seek_to_end(*partitions))
+
+    async def beginning_offsets(
+        self, partitions: list[TopicPartition]
+    ) -> dict[TopicPartition, int]:
+        """Return the offsets of the first records."""
+        return await _limit("first offsets", CALL_LIMIT_S, super().beginning_offsets(partitions))
+
+    async def end_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the offsets behind the last records."""
+        return await _limit("last offsets", CALL_LIMIT_S, super().end_offsets(partitions))
+
+    async def offsets_for_times(
+        self, timestamps: dict[TopicPartition, int]
+    ) -> dict[TopicPartition, Any]:
+        """Return the first offsets at or after these times (milliseconds since 1970)."""
+        return await _limit("offsets", CALL_LIMIT_S, super().offsets_for_times(timestamps))
+
+    async def topic_partitions(self, topic: str) -> list[TopicPartition]:
+        """Return a topic's partitions; raise TimeoutError while Kafka has no such topic."""
+        looking = self._client._wait_on_metadata(topic)  # no public way before an assignment
+        numbers: set[int] = await _limit(f"the partitions of {topic}", CALL_LIMIT_S, looking)
+        return [TopicPartition(topic, number) for number in sorted(numbers)]
+
+    async def read_until(
+        self, ends: Mapping[TopicPartition, int], max_records: int = 2000
+    ) -> AsyncGenerator[list[ConsumerRecord], None]:
+        """Yield the records of all assigned partitions, in batches, up to these offsets.
+
+        Raise TimeoutError when no position advances for CALL_LIMIT_S.
+        """
+        positions = {p: await self.position(p) for p in ends}
+        advanced_at = time.monotonic()
+        while any(positions[p] < end for p, end in ends.items()):
+            batch = await self.getmany(timeout_ms=_POLL_MS, max_records=max_records)
+            for records in batch.values():
+                yield records
+            before, positions = positions, {p: await self.position(p) for p in ends}
+            if positions != before:
+                advanced_at = time.monotonic()
+            elif time.monotonic() - advanced_at > CALL_LIMIT_S:
+                raise TimeoutError(f"Kafka sent no records within {CALL_LIMIT_S:g} s")
+
+
+async def _limit(question: str, limit_s: float, answer: Awaitable[T]) -> T:
+    """Return the answer; raise TimeoutError when it takes longer than `limit_s` seconds."""
+    try:
+        async with asyncio.timeout(limit_s) as timer:
+            return await answer
+    except TimeoutError as error:
+        if not timer.expired():
+            raise
+        raise TimeoutError(f"Kafka gave no answer to {question} within {limit_s:g} s") from error

@@ -170,6 +170,7 @@ def environment(settings: Settings) -> dict[str, str]:
             "SANTRAL_REDIS__URL": settings.redis.url,
             "SANTRAL_STORE__URL": settings.store.url,
             "SANTRAL_OPS__PORT": str(settings.ops.port),
+            "SANTRAL_OPS__STALL": f"{settings.ops.stall.total_seconds():g}s",
             "SANTRAL_DOOR__PORT": str(settings.door.port),
         }
     )
@@ -178,7 +179,7 @@ def environment(settings: Settings) -> dict[str, str]:
 @contextlib.contextmanager
 def process(settings: Settings, *words: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run a stage as a process of its own; its log is in the home."""
-    log = Path(settings.home) / f"{words[0]}.log"
+    log = Path(settings.home) / f"{words[-1]}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
         stage = subprocess.Popen(

@@ -10,7 +10,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import httpx2
@@ -262,3 +264,40 @@ async def test_kafka_away_for_forty_seconds_ends_no_stage(servers: Servers, harm
             sent = await post(settings, f"away-{harm}")
             await until_recorded(settings, sent)
             await until("the watch is ready", lambda: readiness(settings).get("ready"), BACK_S)
+
+
+@pytest.mark.certify
+@pytest.mark.parametrize("harm", ["kill", "freeze"])
+async def test_an_outage_longer_than_the_watchdogs_patience_ends_no_stage(
+    servers: Servers, harm: str
+) -> None:
+    await asyncio.to_thread(servers.start)
+    away_s, stall = 30, timedelta(seconds=15)
+    own = {
+        name: msgspec.structs.replace(servers.settings, ops=Ops(port=free_port(), stall=stall))
+        for name in ("desk", "replies", "recorder")
+    }
+    with contextlib.ExitStack() as stack:
+        stages = [
+            stack.enter_context(process(settings, "workers", "--only", name))
+            for name, settings in own.items()
+        ]
+
+        def unready() -> list[str]:
+            return [name for name, settings in own.items() if not readiness(settings).get("ready")]
+
+        await until("all are ready", lambda: not unready(), 40)
+        servers.signal_kafka(signal.SIGSTOP) if harm == "freeze" else servers.kill_kafka()
+        ended = time.monotonic() + away_s
+        await until(
+            "all miss Kafka",
+            lambda: all("kafka" in readiness(s).get("problems", {}) for s in own.values()),
+        )
+        await until("it was away for long", lambda: time.monotonic() > ended, away_s + 1)
+        assert [stage.poll() for stage in stages] == [None] * len(stages)
+        if harm == "freeze":
+            servers.signal_kafka(signal.SIGCONT)
+        else:
+            await asyncio.to_thread(servers.start_kafka)
+        await until("all are ready again", lambda: not unready(), BACK_S)
+        assert [stage.poll() for stage in stages] == [None] * len(stages)

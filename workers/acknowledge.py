@@ -70,7 +70,9 @@ class Acknowledger:
         once = int(settings.replies.acknowledge_once_in.total_seconds() * 1000)
         self._redis = redis
         self._once = Claims(redis, "santral:acknowledged:", once, once)
-        self._sent = SentAcknowledgements(settings.kafka, settings.replies.acknowledge_once_in)
+        self._sent = SentAcknowledgements(
+            settings.kafka, settings.replies.acknowledge_once_in, self.lag
+        )
 
     async def run(self) -> None:
         """Acknowledge until cancelled."""

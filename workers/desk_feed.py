@@ -71,6 +71,7 @@ class Feed:
             self._settings.kafka, *self._topics, topics.OUTCOMES.name, group=GROUP,
             client_id=f"santral-desk-{os.getpid()}",
         )  # fmt: skip
+        self.lag.joining()
         await consumer.start()
         self._positions.clear()
         try:

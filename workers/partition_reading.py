@@ -51,11 +51,8 @@ async def read_since(
         if offset is not None:
             begin = max(begin, offset)
         consumer.seek(topic_partition, begin)
-        while begin < end:
-            batch = await consumer.getmany(topic_partition, timeout_ms=500, max_records=1000)
-            for records in batch.values():
-                yield records
-            begin = await consumer.position(topic_partition)
+        async for records in consumer.read_until({topic_partition: end}, max_records=1000):
+            yield records
     finally:
         await consumer.stop()
 

@@ -86,6 +86,7 @@ class Replies:
         consumer.subscribe([topics.REPLIES.name], listener=_Ownership(self, consumer))
         following: asyncio.Task[None] | None = None
         try:
+            self.lag.joining()
             await consumer.start()
             partitions = await count_partitions(consumer)
             following = asyncio.create_task(self._deliveries.run(partitions))

@@ -6,9 +6,11 @@ one already.
 
 from datetime import datetime, timedelta
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 
 from runtime.bus import reader
+from runtime.kafka_reader import KafkaReader
+from runtime.progress import Progress
 from runtime.settings import Kafka
 from schemas import envelope, topics
 from schemas.errors import Rejected
@@ -23,9 +25,9 @@ _SLACK = timedelta(hours=1)
 class SentAcknowledgements:
     """Acknowledgements by address and by id; times are in seconds since 1970."""
 
-    def __init__(self, kafka: Kafka, once_in: timedelta) -> None:
-        self._kafka, self._once_in = kafka, once_in
-        self._consumer: AIOKafkaConsumer | None = None
+    def __init__(self, kafka: Kafka, once_in: timedelta, progress: Progress) -> None:
+        self._kafka, self._once_in, self._progress = kafka, once_in, progress
+        self._consumer: KafkaReader | None = None
         self._since: datetime | None = None
         self._by_address: dict[str, float] = {}
         self._by_id: dict[str, float] = {}
@@ -40,14 +42,13 @@ class SentAcknowledgements:
             self._since = since - _SLACK
             await self._seek(consumer, partitions, self._since)
         ends = await consumer.end_offsets(partitions)
-        while [p for p in partitions if await consumer.position(p) < ends[p]]:
-            batch = await consumer.getmany(timeout_ms=200, max_records=2000)
-            for records in batch.values():
-                self._add(records)
+        async for records in consumer.read_until(ends):
+            self._progress.count_turn()
+            self._add(records)
         if len(self._by_id) > _PRUNE_EVERY:
             self._prune(since - _SLACK)
 
-    async def _ready(self) -> AIOKafkaConsumer:
+    async def _ready(self) -> KafkaReader:
         if self._consumer is None:
             consumer = reader(self._kafka, group=None, client_id="santral-acknowledge-sent")
             self._consumer, self._since = consumer, None
@@ -57,7 +58,7 @@ class SentAcknowledgements:
         return self._consumer
 
     async def _seek(
-        self, consumer: AIOKafkaConsumer, partitions: list[TopicPartition], since: datetime
+        self, consumer: KafkaReader, partitions: list[TopicPartition], since: datetime
     ) -> None:
         ends = await consumer.end_offsets(partitions)
         since_ms = int(since.timestamp() * 1000)
