@@ -39,9 +39,10 @@ class KafkaReader(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka's classes
         """Disconnect, within seconds also while Kafka is away.
 
         While Kafka is away, aiokafka lets out the cancellation of its own tasks, which would pass
-        for one of the caller and end the caller's loop.
+        for one of the caller and end the caller's loop; and it may swallow one of the caller.
         """
         task = asyncio.current_task()
+        cancelled = task.cancelling() if task else 0
         try:
             async with asyncio.timeout(STOP_LIMIT_S):
                 await super().stop()
@@ -50,6 +51,8 @@ class KafkaReader(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka's classes
         except asyncio.CancelledError:
             if task is None or task.cancelling():
                 raise
+        if task is not None and task.cancelling() > cancelled:
+            raise asyncio.CancelledError
 
     async def _abandon(self) -> None:
         """Close the connections of a reader whose stop hangs; the group notices its end later."""

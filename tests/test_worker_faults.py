@@ -134,37 +134,39 @@ async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
         asyncio.ensure_future(feed.run()),
         asyncio.ensure_future(Replies(settings, redis, publisher, clock, Health("r")).run()),
     ]
-    told = await _published(settings, topics.REPLIES.name, Reply, 4)
-    assert {r.message for r in told} == {i.message.id for i in items if i is not poisoned}
-    answer = msgspec.structs.replace(
-        told[0],
-        id="answer",
-        kind="answer",
-        message=poisoned.message.id,
-        conversation="c",
-        reply_to=poisoned.message.reply_to,
-    )
-    await publisher.publish(
-        topics.REPLIES.name, "c", answer, identifier="answer", source="test", time=NOW
-    )
-    outcomes: list[Outcome] = await _published(settings, topics.OUTCOMES.name, Outcome, 5)
-    failed = [o for o in outcomes if o.kind == "undeliverable"]
-    assert [(o.reply, o.reason) for o in failed] == [("answer", str(Rejected("reply.bug")))]
-    assert sum(o.kind == "delivered" for o in outcomes) == 4
+    try:
+        told = await _published(settings, topics.REPLIES.name, Reply, 4)
+        assert {r.message for r in told} == {i.message.id for i in items if i is not poisoned}
+        answer = msgspec.structs.replace(
+            told[0],
+            id="answer",
+            kind="answer",
+            message=poisoned.message.id,
+            conversation="c",
+            reply_to=poisoned.message.reply_to,
+        )
+        await publisher.publish(
+            topics.REPLIES.name, "c", answer, identifier="answer", source="test", time=NOW
+        )
+        outcomes: list[Outcome] = await _published(settings, topics.OUTCOMES.name, Outcome, 5)
+        failed = [o for o in outcomes if o.kind == "undeliverable"]
+        assert [(o.reply, o.reason) for o in failed] == [("answer", str(Rejected("reply.bug")))]
+        assert sum(o.kind == "delivered" for o in outcomes) == 4
 
-    async def lined_up() -> bool:
-        return (await feed.lines.counts("billing"))[0] >= len(items)
+        async def lined_up() -> bool:
+            return (await feed.lines.counts("billing"))[0] >= len(items)
 
-    await until("every item is in line", lined_up, 30)
-    assert not any(task.done() for task in working), "no worker ended"
-    after = {step: counted(step) - before[step] for step in steps}
-    assert (after["santral-acknowledge"], after["santral-replies"]) == (1, 1)
-    assert after["santral-desk"] in (1, 2), "once more where the lines were rebuilt"
-    for task in working:
-        task.cancel()
-    await asyncio.gather(*working, return_exceptions=True)
-    await publisher.stop()
-    await redis.aclose()
+        await until("every item is in line", lined_up, 30)
+        assert not any(task.done() for task in working), "no worker ended"
+        after = {step: counted(step) - before[step] for step in steps}
+        assert (after["santral-acknowledge"], after["santral-replies"]) == (1, 1)
+        assert after["santral-desk"] in (1, 2), "once more where the lines were rebuilt"
+    finally:
+        for task in working:
+            task.cancel()
+        await asyncio.wait(working, timeout=60)
+        await publisher.stop()
+        await redis.aclose()
 
 
 class _Published:
