@@ -6,6 +6,7 @@ delivery that has to wait holds no other up; Kafka being away holds all of them.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -68,10 +69,9 @@ class Pending:
                     log.info("journal.later", why=str(error))
                 count = await asyncio.to_thread(self._journal.count)
                 metrics.gauge("santral_deliveries_waiting", count)
-                try:
-                    await asyncio.wait_for(self._woken.wait(), _LOOK_S)
-                except TimeoutError:
-                    continue
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_S):  # wait_for may lose a cancellation
+                        await self._woken.wait()
         finally:
             for task in self._fetching.values():
                 task.cancel()

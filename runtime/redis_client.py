@@ -5,6 +5,7 @@ never retries by itself (a lost reply would turn into a wrong answer), and raise
 concerns the server as redis_errors.RedisAway.
 """
 
+import asyncio
 from functools import cache
 from typing import Any
 
@@ -131,6 +132,16 @@ def _watched(base: Any) -> Any:
             except (RedisError, OSError) as error:
                 self._state.failed(error)
                 raise _connect_error(error) from error
+
+        async def send_packed_command(self, *args: Any, **options: Any) -> None:
+            # asyncio.wait_for, in which redis-py sends, loses a cancellation that comes together
+            # with its result before Python 3.12: the loop that sends would never end.
+            task = asyncio.current_task()
+            requests = task.cancelling() if task is not None else 0
+            await super().send_packed_command(*args, **options)
+            if task is not None and task.cancelling() > requests:
+                await self.disconnect(nowait=True)
+                raise asyncio.CancelledError
 
         async def read_response(self, *args: Any, **options: Any) -> Any:
             try:

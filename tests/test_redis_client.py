@@ -77,6 +77,28 @@ async def _serves(client: Any) -> bool:
     return True
 
 
+async def test_a_loop_that_asks_all_the_time_ends_whenever_it_is_cancelled(
+    pair: list[Valkey],
+) -> None:
+    client = connect(_settings(pair[0]))
+
+    async def ask() -> None:
+        while True:
+            await client.get("santral:a")
+
+    for turns in range(200):
+        task = asyncio.create_task(ask())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=2)
+        if not done:
+            task.cancel()
+        assert done, f"the cancellation after {turns} turns of the event loop is lost"
+    assert await client.ping()
+    await client.aclose()
+
+
 async def test_a_bug_of_ours_is_no_outage(pair: list[Valkey]) -> None:
     client = connect(_settings(pair[0]))
     await client.set("santral:a", "1")
