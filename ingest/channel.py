@@ -171,6 +171,10 @@ def _none(_name: str) -> str | None:
     return None
 
 
+def _unchanged(pause_s: float) -> float:
+    return pause_s
+
+
 def _keep_nothing(_name: str, _value: str) -> None:
     """Keep nothing: for a source that has nothing to keep."""
 
@@ -178,7 +182,8 @@ def _keep_nothing(_name: str, _value: str) -> None:
 @dataclass(frozen=True, kw_only=True)
 class Tools:
     """What the engine lends a source: it tells the time, waits and logs on its behalf, and keeps
-    small secrets over a restart (`kept` and `keep`, by name)."""
+    small secrets over a restart (`kept` and `keep`, by name). `shortened` returns a pause after a
+    failure: a short one while Kafka or the archive is away, because the vendor is not the cause."""
 
     now: Callable[[], datetime]
     pause: Callable[[float], Awaitable[None]]
@@ -186,6 +191,7 @@ class Tools:
     polled: Callable[[str], None]
     kept: Callable[[str], str | None] = _none
     keep: Callable[[str, str], None] = _keep_nothing
+    shortened: Callable[[float], float] = _unchanged
 
 
 class Source(Protocol):

@@ -44,6 +44,8 @@ log = get(__name__)
 _PLAIN_S = 30.0  # a longer time is the vendor's own, and obeyed
 _LONGEST_S = 3600.0
 _LINE_INTERVAL_S = 60.0
+_OWN_PAUSE_S = 8.0
+"""A mailbox waits so long while Kafka or the archive is away: each attempt hands its batch over."""
 
 
 def accounts(settings: Settings) -> dict[str, dict[str, Any]]:
@@ -170,6 +172,13 @@ def _keep(folder: Path, name: str, value: str) -> None:
     part.replace(folder / name)
 
 
+def shortened(neighbours: Sequence[Neighbour], pause_s: float) -> float:
+    """Return a short pause while one of our neighbours is away, else the given one."""
+    if any(neighbour.problem() for neighbour in neighbours):
+        return min(pause_s, _OWN_PAUSE_S)
+    return pause_s
+
+
 async def run_source(
     channel: Channel, account: str, settings: Any, pending: Pending, cursors: Cursors,
     health: Health, clock: Clock, home: Path, neighbours: Sequence[Neighbour] = (),
@@ -184,6 +193,7 @@ async def run_source(
         now=clock.now, pause=asyncio.sleep, warn=log.warning, polled=source_health.succeeded,
         kept=functools.partial(kept, home / "secrets"),
         keep=functools.partial(_keep, home / "secrets"),
+        shortened=functools.partial(shortened, neighbours),
     )  # fmt: skip
     source: Source | None = None
 

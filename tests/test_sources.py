@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import itertools
 import json
 import smtplib
@@ -20,13 +21,17 @@ from ingest.parser_pool import ParserPool
 from ingest.pending import Pending
 from ingest.registry import CHANNELS
 from ingest.run import run_source
+from runtime import probes
+from runtime.archive import open_archive
 from runtime.clock import SystemClock
 from runtime.health import Health
 from runtime.journal import Journal
 from runtime.settings import Parsers
 from schemas import topics
 from schemas.message import Message
+from tests.s3 import S3
 from tests.servers import Dovecot, Up, broker, free_port, ingesting, published, wait
+from tests.test_archive import bucket_settings
 from tests.test_parser_pool import COMMAND
 from tests.waiting import until
 
@@ -91,6 +96,73 @@ async def test_poisoned_mails_between_good_ones_hold_nothing_up(
     assert failed == set(FAILS)
     assert len(made) == len(subjects) + 1
     assert health.report()[0] == 200
+
+
+@pytest.mark.certify
+async def test_a_mailbox_waits_at_a_long_mail_while_the_bucket_is_away_and_loses_none(
+    dovecot: Dovecot, box: str, s3: S3, tmp_path: Path
+) -> None:
+    for subject, body in (("short", "iyi"), ("long", "x" * 100_000), ("after", "iyi")):
+        dovecot.deliver(box, _mail(subject, body))
+    account = Account(
+        host="127.0.0.1",
+        port=dovecot.port,
+        tls=False,
+        user=box,
+        password="secret",
+        poll=timedelta(milliseconds=200),
+    )
+    archive = open_archive(bucket_settings(tmp_path, s3.url))
+    with broker() as kafka:
+        async with ingesting(kafka, timedelta(seconds=10)) as parts:
+            ingest = dataclasses.replace(parts, archive=archive)
+            health, clock = Health("ingest"), SystemClock()
+            neighbour = probes.archive_neighbour(archive, bucket_settings(tmp_path, s3.url), clock)
+            health.add("archive", neighbour.problem)
+            pending = Pending(Journal(tmp_path), ingest, {"email": {"a": account}})
+            cursors = Cursors(kafka.kafka, ingest.publisher)
+            s3.broken = [503] * 10_000
+            neighbour.start()
+            task = asyncio.create_task(
+                run_source(
+                    CHANNELS["email"],
+                    "a",
+                    account,
+                    pending,
+                    cursors,
+                    health,
+                    clock,
+                    tmp_path,
+                    [neighbour],
+                )
+            )
+
+            async def subjects() -> list[str]:
+                records = published(kafka, topics.MESSAGES.name, Message)
+                return [message.subject async for message in records]
+
+            async def short_ones() -> bool:
+                return set(await subjects()) == {"after", "short"}
+
+            await until("the short mails beside it", short_ones, 60)
+            await until("readiness names the archive", lambda: b"503" in health.report()[1], 30)
+            assert health.report()[0] == 503
+            tries = len(s3.broken)
+            await until("the long mail is tried again", lambda: len(s3.broken) < tries - 6, 60)
+            assert set(await subjects()) == {"after", "short"}
+            assert await _position(cursors) == 0
+            s3.broken = []
+
+            async def passed() -> bool:
+                return await _position(cursors) >= 3
+
+            await until("flow is back", passed, 12)
+            assert set(await subjects()) == {"after", "long", "short"}
+            await until("it is ready", lambda: health.report()[0] == 200, 20)
+            neighbour.stop()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+    archive.close()
 
 
 async def _position(cursors: Cursors) -> int:

@@ -55,6 +55,7 @@ _FETCH_AT_ONCE = 50  # mails in one command, if they are small
 _CHALLENGE_S = 5.0
 _PLAIN_RETRY_S = 15.0
 _LONGEST_S = 3600.0
+_LINE_INTERVAL = timedelta(minutes=1)
 _BACKOFF = re.compile(r"Backoff Time: (\d{1,9}) milliseconds", re.IGNORECASE)
 """Exchange Online: "Request is throttled. Suggested Backoff Time: 57000 milliseconds"."""
 
@@ -185,8 +186,9 @@ class Mailboxes:
 
     async def _for_ever(self, mailbox: str, accept: Accept, cursors: Ledgered) -> None:
         delay = 1.0
+        line, line_at = "", self.tools.now()
         while True:
-            self._worked = False
+            self._worked, pause_s = False, delay
             try:
                 await self._mailbox(mailbox, accept, cursors)
             except* Retry as errors:
@@ -194,10 +196,15 @@ class Mailboxes:
                 # A server that names a time is obeyed; else it doubles, up to a minute.
                 delay = min(60.0, delay * 2) if not self._worked else 1.0
                 delay = max(delay, first.after) if first.after > _PLAIN_RETRY_S else delay
-                self.tools.warn(
-                    "source.away", source=self.name_of(mailbox), why=str(first), again_in_s=delay
-                )
-            await self.tools.pause(delay)
+                line = "" if self._worked else line
+                pause_s = self.tools.shortened(delay)
+                now = self.tools.now()
+                if str(first) != line or now - line_at > _LINE_INTERVAL:
+                    line, line_at = str(first), now
+                    self.tools.warn(
+                        "source.away", source=self.name_of(mailbox), why=line, again_in_s=pause_s
+                    )
+            await self.tools.pause(pause_s)
 
     def name_of(self, mailbox: str) -> str:
         """Return the name of a mailbox's cursor."""
