@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 import msgspec
+import psutil
 import uvloop
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -103,13 +104,25 @@ def run() -> dict[str, Any]:
             for port in ports.values():
                 _wait(port)
                 uvloop.run(_load(port, 2))
+            before = _cpu_s(running[1].pid)
             for _ in range(2):
                 for name, port in ports.items():
                     rates[name].append(uvloop.run(_load(port, SECONDS / 2)))
+            spent_s = _cpu_s(running[1].pid) - before
         finally:
             for process in running:
                 process.terminate()
                 process.wait(20)
     bare, door = (sum(rates[n]) / len(rates[n]) for n in ("bare", "door"))
-    return {"connections": CONNECTIONS, "bare_per_s": round(bare), "door_per_s": round(door),
-            "ratio": round(door / bare, 3)}  # fmt: skip
+    return {
+        "connections": CONNECTIONS,
+        "bare_per_s": round(bare),
+        "door_per_s": round(door),
+        "ratio": round(door / bare, 3),
+        "door_cpu_us": round(spent_s / (door * SECONDS) * 1e6),
+    }
+
+
+def _cpu_s(process: int) -> float:
+    times = psutil.Process(process).cpu_times()
+    return float(times.user + times.system)
