@@ -61,6 +61,7 @@ def _lines(status_now: Any) -> list[str]:
     lines = [f"home       {status_now.home}"]
     for name, state in status_now.parts.items():
         lines.append(f"{name:<10} {state.address:<28} {state.trouble or 'ready'}")
+        lines += [f"           {note}" for note in state.notes]
     behind = "  ".join(f"{name} {_count(n)}" for name, n in status_now.behind.items())
     waiting = "  ".join(f"{d} {n}" for d, n in status_now.waiting.items() if n)
     in_hand = "  ".join(f"{d} {n}" for d, n in status_now.in_hand.items() if n)

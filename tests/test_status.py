@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 from runtime import store
+from runtime.health import Health, serve
 from runtime.ports import free_port
+from runtime.settings import Ops
 from tests.test_commands import run
 from workers.run import MIGRATIONS
 
@@ -23,7 +25,11 @@ def test_what_is_down_costs_its_own_figures_alone(tmp_path: Path) -> None:
     assert result.returncode == 1, result.stderr
     status = json.loads(result.stdout)
     assert status["parts"]["store"]["trouble"] == ""
-    assert status["parts"]["kafka"] == {"address": away, "trouble": "does not answer"}
+    assert status["parts"]["kafka"] == {
+        "address": away,
+        "trouble": "does not answer",
+        "notes": [],
+    }
     assert status["unaccounted"] is None
     assert status["waiting"] == {}
     assert any(finding.startswith("redis: ") for finding in status["findings"])
@@ -31,3 +37,28 @@ def test_what_is_down_costs_its_own_figures_alone(tmp_path: Path) -> None:
     assert words.returncode == 1
     assert "unaccounted unknown" in words.stdout
     assert "Traceback" not in words.stderr
+
+
+def test_an_account_that_takes_no_replies_is_a_line_of_its_stage(tmp_path: Path) -> None:
+    sentence = "email:destek has taken no reply for 300 s (refused); 16 replies wait"
+    health = Health("workers")
+    health.note("accounts", lambda: sentence, urgent=True)
+    server = serve(health, Ops(port=0))
+    home = tmp_path / "var"
+    store.migrate(f"sqlite:///{home}/santral.db", MIGRATIONS)
+    ops = {"workers": f"http://127.0.0.1:{server.server_port}"}
+    (home / "access.json").write_text(json.dumps({"ops": ops}))
+    away = f"127.0.0.1:{free_port()}"
+    addresses = {
+        "SANTRAL_HOME": str(home),
+        "SANTRAL_KAFKA__BOOTSTRAP": away,
+        "SANTRAL_REDIS__URL": f"redis://{away}/0",
+    }
+    result = run(tmp_path, "status", **addresses)
+    server.shutdown()
+    server.server_close()
+    lines = result.stdout.splitlines()
+    assert result.returncode == 1, (result.stdout, result.stderr)
+    (number,) = [n for n, line in enumerate(lines) if line.startswith("workers ")]
+    assert lines[number].endswith(" ready")
+    assert lines[number + 1].strip() == f"accounts: {sentence}"

@@ -43,10 +43,11 @@ _EXACT = 2000  # above this number, records and the markers between them count a
 
 
 class Part(Record, frozen=True, kw_only=True):
-    """One part: its address, and its fault (empty when ready)."""
+    """One part: its address, its fault (empty when ready), and what people should look at."""
 
     address: str
     trouble: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class Status(Record, frozen=True, kw_only=True):
@@ -150,23 +151,28 @@ def _stages(settings: Settings) -> dict[str, Part]:
     listens = {"ingest": settings.console.door_url, "console": settings.door.desk_url}
     with httpx2.Client(timeout=_REQUEST_S) as client:
         return {
-            name: Part(
-                address=listens.get(name, ops.get(name, "")),
-                trouble=_trouble(client, ops.get(name) or listens[name]),
+            name: _stage(
+                client, listens.get(name, ops.get(name, "")), ops.get(name) or listens[name]
             )
             for name in ops or listens
         }
 
 
-def _trouble(client: httpx2.Client, url: str) -> str:
+def _stage(client: httpx2.Client, address: str, url: str) -> Part:
     try:
         answer = client.get(f"{url}/readyz")
-        problems = answer.json()["problems"]
+        body = answer.json()
+        problems, notes = body["problems"], body.get("notes", {})
     except httpx2.HTTPError as error:
-        return f"does not answer ({type(error).__name__})"
+        return Part(address=address, trouble=f"does not answer ({type(error).__name__})")
     except (ValueError, KeyError):
-        return f"answers {answer.status_code}, but not as a stage"
-    return "; ".join(f"{name}: {problem}" for name, problem in problems.items())
+        trouble = f"answers {answer.status_code}, but not as a stage"
+        return Part(address=address, trouble=trouble)
+    return Part(
+        address=address,
+        trouble="; ".join(f"{name}: {problem}" for name, problem in problems.items()),
+        notes=tuple(f"{name}: {note}" for name, note in notes.items()),
+    )
 
 
 def _behind(kafka: Kafka) -> dict[str, int]:
