@@ -208,8 +208,8 @@ class Desk(Record, frozen=True, kw_only=True):
 class Replies(Record, frozen=True, kw_only=True):
     """What is sent by itself, and the loop guard on what Santral sends.
 
-    A reply that its server does not take within `give_up_after` becomes `undeliverable`; replies.v1
-    keeps replies for 30 days.
+    A reply that its server does not take within `give_up_after` becomes `undeliverable`. It may be
+    29 days at most: replies.v1 keeps the texts for 30.
     """
 
     acknowledge: bool = True

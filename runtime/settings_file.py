@@ -21,6 +21,7 @@ import msgspec
 
 from runtime.archive_url import archive_problems
 from runtime.redis_addresses import redis_problems
+from runtime.replies_limit import replies_problems
 from runtime.settings import Settings
 from schemas.errors import ConfigError, Problem
 
@@ -56,6 +57,7 @@ def load(
             section(struct, table, str(path), f"{name}.{account}", problems)
     if settings is not None:
         problems += redis_problems(settings.redis) + archive_problems(settings.archive.url)
+        problems += replies_problems(settings.replies)
     if problems or settings is None:
         raise ConfigError(problems)
     return settings

@@ -30,7 +30,8 @@ class Delivery(Record, frozen=True, kw_only=True):
     `attempt` counts the tries from 1, and 0 means that the reply waits for its first one.
     `process` names the process that wrote the record, `offset` is the reply's place in the same
     partition of replies.v1, and `first_at` the time of the reply's first record. `recipient` is a
-    keyed hash of the customer's address, for the loop guard.
+    keyed hash of the customer's address, for the loop guard. The fields from `brand` on are the
+    reply's own, for its outcome in case replies.v1 has lost the reply; `finished` has none.
     """
 
     reply: Id
@@ -46,6 +47,11 @@ class Delivery(Record, frozen=True, kw_only=True):
     recipient: str = ""
     result: str = ""
     reason: str = ""
+    brand: str = ""
+    conversation: str = ""
+    message: str = ""
+    item: str = ""
+    department: str = ""
 
 
 def fold(present: Delivery | None, record: Delivery) -> Delivery | None:

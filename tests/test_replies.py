@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +16,8 @@ import msgspec
 import psutil
 import pytest
 from aiokafka import TopicPartition
+from confluent_kafka import TopicPartition as RecordPosition
+from confluent_kafka.admin import AdminClient
 from redis.asyncio import Redis as Client
 
 from runtime import bus, metrics
@@ -233,10 +236,7 @@ async def test_an_account_whose_server_is_away_delays_no_other(
         replies = await office.write("good", 120)
         await until("the good account's left", lambda: all(received(good, replies).values()), 15)
 
-        async def all_committed() -> Any:
-            return await _is_committed(office)
-
-        await until("commits passed what waits", all_committed, 10)
+        await until("commits passed what waits", lambda: _is_committed(office), 10)
         note = await until("a note", lambda: _note(health), 10)
         assert "email:away" in note
         assert health.report()[0] == 200
@@ -261,7 +261,7 @@ def _waiting(account: str) -> float:
     return metrics.REGISTRY.get_sample_value("santral_replies_waiting", labels) or 0
 
 
-async def _is_committed(office: Office) -> bool:
+async def _is_committed(office: Office) -> Any:
     """Say whether the group has committed all of replies.v1."""
     kafka = office.settings.kafka
     consumer = bus.reader(kafka, group=None, client_id="test")
@@ -271,7 +271,7 @@ async def _is_committed(office: Office) -> bool:
         ends = await consumer.end_offsets(parts)
     finally:
         await consumer.stop()
-    return all([(await bus.group_offset(kafka, GROUP, p))[0] == ends[p] for p in parts])
+    return all([((await bus.group_offset(kafka, GROUP, p))[0] or 0) == ends[p] for p in parts])
 
 
 async def test_the_loop_guard_counts_on_after_a_restart_and_an_emptied_redis(
@@ -298,6 +298,57 @@ async def test_the_loop_guard_counts_on_after_a_restart_and_an_emptied_redis(
         assert await ended(await office.write("good", 1, machine)) == ["undeliverable"]
         await all_read(office, good, "good")
     assert len(good.to(machine)) == 3
+
+
+@pytest.mark.certify
+async def test_what_waits_too_long_or_has_lost_its_text_is_undeliverable_for_its_department(
+    office: Office, good: Smtp
+) -> None:
+    away = free_port()
+    patient = office.with_accounts(good=good.port, left=away)
+    hasty = msgspec.structs.replace(
+        patient, replies=RepliesSettings(give_up_after=timedelta(seconds=1))
+    )
+
+    async def ends(replies: list[Reply]) -> dict[str, Outcome]:
+        identifiers = {reply.id for reply in replies}
+
+        async def look() -> Any:
+            outcomes = published(office.settings, topics.OUTCOMES.name, Outcome)
+            ended = {o.reply: o async for o in outcomes if o.reply in identifiers}
+            return ended if len(ended) == len(identifiers) else None
+
+        return cast("dict[str, Outcome]", await until("outcomes", look, 20))
+
+    async with sending(office, hasty):
+        late = await office.write("left", 2)
+        for outcome in (await ends(late)).values():
+            assert outcome.kind == "undeliverable"
+            assert outcome.reason.startswith("gave up: ")
+    async with sending(office, patient):
+        waiting = await office.write("left", 6)
+        await until("their replies are committed", lambda: _is_committed(office), 20)
+    await _drop_texts(office.settings)
+    back = Smtp(away).start()
+    async with sending(office, patient):
+        outcomes = await ends(waiting)
+        await all_read(office, good, "good")
+    back.stop()
+    for reply in waiting:
+        outcome = outcomes[reply.id]
+        assert outcome.kind == "undeliverable"
+        assert "Please write it again" in outcome.reason
+        assert (outcome.conversation, outcome.item) == (reply.conversation, reply.item)
+        assert (outcome.department, outcome.messages) == ("billing", (reply.message,))
+    assert not back.mails
+
+
+async def _drop_texts(settings: Settings) -> None:
+    """Delete the present records of replies.v1, as Kafka does when they are old."""
+    admin = AdminClient(bus.rdkafka(settings.kafka))
+    parts = [RecordPosition(topics.REPLIES.name, n, -1) for n in range(settings.kafka.partitions)]
+    for future in admin.delete_records(parts).values():
+        await asyncio.to_thread(future.result)
 
 
 class _Crashing(Publisher):

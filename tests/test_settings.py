@@ -54,6 +54,15 @@ def test_a_file_that_is_not_toml_and_one_that_is_not_there_are_told(tmp_path: Pa
         load(tmp_path / "missing.toml", {})
 
 
+def test_replies_wait_no_longer_than_kafka_keeps_their_texts(tmp_path: Path) -> None:
+    file = tmp_path / "santral.toml"
+    file.write_text('[replies]\ngive_up_after = "29d"\n')
+    assert load(file, {}).replies.give_up_after.days == 29
+    file.write_text('[replies]\ngive_up_after = "30d"\n')
+    with pytest.raises(ConfigError, match="give_up_after: .* longer than 29 days. Write '29d'"):
+        load(file, {})
+
+
 def test_an_unknown_override_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="unknown key 'kafak'"):
         _load(tmp_path, "", SANTRAL_KAFAK__PARTITIONS="1")

@@ -35,6 +35,9 @@ _EPOCH = "santral:acknowledged-epoch"
 """A key that vanishes with the claims when Redis is emptied."""
 _GRACE_S = 2.0
 """After Redis was emptied, other processes publish what they claimed before within this time."""
+_OLD_CLAIM_S = 1.0
+"""A claim is made again before the publication if it is older: Redis may have been emptied since,
+and another process may have claimed the address."""
 _SILENT = re.compile(
     r"^(no-?_?reply|do-?_?not-?_?reply|mailer-daemon|postmaster|bounce|owner-)|-request@|-bounces?@",
     re.IGNORECASE,
@@ -110,15 +113,19 @@ class Acknowledger:
 
         The token is the message: a redelivery finds its own claim.
         """
+        began_s = self._clock.monotonic()
         try:
             if await self._once.claim(address, message.id) == "BUSY":
                 return False
             if not await self._redis.exists(_EPOCH):
                 await asyncio.sleep(_GRACE_S)
                 await self._redis.set(_EPOCH, b"1")
+            await self._sent.catch_up(self._clock.now(), message.received_at)
+            old = self._clock.monotonic() - began_s > _OLD_CLAIM_S
+            if old and await self._once.claim(address, message.id) == "BUSY":
+                return False
         except AWAY as error:
             raise Retry(1, "Redis is away") from error
-        await self._sent.catch_up(self._clock.now(), message.received_at)
         own = self._sent.has_reply(_reply_id(message))
         return own or not self._sent.has_address(address, self._clock.now())
 

@@ -77,6 +77,11 @@ class Table:
         self.finished: dict[str, float] = {}
         """The finished replies, with the time of their end in seconds since 1970."""
 
+    def position(self, reply: str) -> int | None:
+        """Return the offset of the record that gave an unfinished reply its state."""
+        entry = self.open.get(reply)
+        return None if entry is None else entry[0]
+
     def state(self, reply: str) -> Delivery | None:
         """Return the state of an unfinished reply."""
         entry = self.open.get(reply)
@@ -121,6 +126,11 @@ def _small(record: Delivery) -> Delivery:
     return msgspec.structs.replace(
         record,
         reason="",
+        brand="",
+        conversation="",
+        message="",
+        item="",
+        department="",
         channel=sys.intern(record.channel),
         account=sys.intern(record.account),
         process=sys.intern(record.process),

@@ -57,6 +57,7 @@ class DeliveryWriter:
             recipient=self.recipient(work.reply),
             reason=reason[:_MAX_REASON_CHARS],
             result=result,
+            **_origin(work.reply) if state != "finished" else {},
         )
 
     def recipient(self, reply: Reply) -> str:
@@ -116,6 +117,27 @@ class DeliveryWriter:
             reply=reply.id,
             text=reply.text if reply.kind == "acknowledgement" else "",
         )
+        await self._publish(outcome, reply.channel)
+
+    async def publish_lost(self, delivery: Delivery, reason: str) -> None:
+        """Publish the outcome of a reply that replies.v1 no longer has, from a step of it that
+        names its conversation; raise Retry while Kafka is away."""
+        kind: OutcomeKind = "undeliverable"
+        outcome = Outcome(
+            id=derived_id("outcome", delivery.reply, kind),
+            kind=kind,
+            brand=delivery.brand,
+            conversation=delivery.conversation,
+            item=delivery.item,
+            department=delivery.department,
+            messages=(delivery.message,),
+            at=self._clock.now(),
+            reason=reason,
+            reply=delivery.reply,
+        )
+        await self._publish(outcome, delivery.channel)
+
+    async def _publish(self, outcome: Outcome, channel: str) -> None:
         await self._publisher.publish(
             topics.OUTCOMES.name,
             outcome.conversation,
@@ -124,4 +146,15 @@ class DeliveryWriter:
             source="santral/replies",
             time=outcome.at,
         )
-        metrics.count("santral_replies_sent_total", channel=reply.channel, result=kind)
+        metrics.count("santral_replies_sent_total", channel=channel, result=outcome.kind)
+
+
+def _origin(reply: Reply) -> dict[str, str]:
+    """Return where a reply belongs, as a step names it."""
+    return {
+        "brand": reply.brand,
+        "conversation": reply.conversation,
+        "message": reply.message,
+        "item": reply.item,
+        "department": reply.department,
+    }

@@ -10,8 +10,7 @@ from runtime.settings import Kafka
 from schemas import envelope
 from schemas.delivery import Delivery
 from schemas.outcome import Reply
-from workers.delivery_log import DeliveryLog
-from workers.delivery_writer import DeliveryWriter
+from workers.lost_replies import LostReplies
 from workers.partition_reading import RecordReader
 from workers.reply_partition import ended_replies
 from workers.task_set import TaskSet
@@ -29,13 +28,13 @@ class LostTries:
         self,
         kafka: Kafka,
         clock: Clock,
-        deliveries: DeliveryLog,
-        writer: DeliveryWriter,
         bodies: RecordReader,
         tasks: TaskSet,
+        lost: LostReplies,
     ) -> None:
-        self._kafka, self._clock, self._deliveries = kafka, clock, deliveries
-        self._writer, self._bodies, self._tasks = writer, bodies, tasks
+        self._kafka, self._clock, self._bodies = kafka, clock, bodies
+        self._tasks, self._lost = tasks, lost
+        self._deliveries, self._writer = lost.deliveries, lost.writer
         self.lease_s = LEASE_S
         self._until: dict[tuple[int, str], tuple[Delivery, float]] = {}
 
@@ -76,8 +75,10 @@ class LostTries:
         if delivery.reply not in ended:
             records = await self._bodies.read(partition, [delivery.offset])
             record = records.get(delivery.offset)
-            if record is not None:
-                reply = envelope.decode(Reply, record.value)
-                reason = "unconfirmed: a crash while sending"
-                await self._writer.publish_outcome(reply, "undeliverable", reason)
+            reason = "unconfirmed: a crash while sending"
+            if record is None:
+                await self._lost.end(partition, delivery, reason)
+                return
+            reply = envelope.decode(Reply, record.value)
+            await self._writer.publish_outcome(reply, "undeliverable", reason)
         await self._writer.write(partition, self._writer.end_of(delivery))

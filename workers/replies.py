@@ -30,6 +30,7 @@ from schemas.outcome import Reply
 from workers.delivery_log import DeliveryLog
 from workers.delivery_writer import DeliveryWriter
 from workers.lanes import Work, parked_entry
+from workers.lost_replies import LostReplies
 from workers.lost_tries import LostTries
 from workers.partition_reading import RecordReader
 from workers.registry import for_channel
@@ -66,12 +67,10 @@ class Replies:
         self._partitions = self._tries.partitions
         self._bodies = RecordReader(settings.kafka, topics.REPLIES.name)
         self._tasks = TaskSet()
-        self._rooms = Rooms(
-            settings, clock, self._deliveries, self._tries, self._bodies, self._tasks
-        )
-        self.lost = LostTries(
-            settings.kafka, clock, self._deliveries, self._writer, self._bodies, self._tasks
-        )
+        self._steps = RecordReader(settings.kafka, topics.DELIVERIES.name)
+        lost = LostReplies(self._deliveries, self._writer, self._steps)
+        self._rooms = Rooms(settings, clock, self._tries, self._bodies, self._tasks, lost)
+        self.lost = LostTries(settings.kafka, clock, self._bodies, self._tasks, lost)
         self._restoring: dict[int, asyncio.Task[None]] = {}
         self._reported_at = clock.monotonic()
         self.stop_s = STOP_S
@@ -105,6 +104,7 @@ class Replies:
                 await asyncio.gather(following, return_exceptions=True)
             self.lag.left()
             await self._bodies.stop()
+            await self._steps.stop()
             await consumer.stop()
 
     async def _turn(self, consumer: AIOKafkaConsumer) -> None:

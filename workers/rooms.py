@@ -12,8 +12,8 @@ from runtime.log import get
 from runtime.settings import Settings
 from schemas import envelope
 from schemas.outcome import Reply
-from workers.delivery_log import DeliveryLog
 from workers.lanes import MAX_ROOM, Lane, Lanes, Parked, Work, account_of
+from workers.lost_replies import UNSENT, LostReplies
 from workers.partition_reading import RecordReader
 from workers.registry import for_channel
 from workers.task_set import TaskSet
@@ -35,13 +35,13 @@ class Rooms:
         self,
         settings: Settings,
         clock: Clock,
-        deliveries: DeliveryLog,
         tries: Tries,
         bodies: RecordReader,
         tasks: TaskSet,
+        lost: LostReplies,
     ) -> None:
-        self._settings, self._clock, self._deliveries = settings, clock, deliveries
-        self._tries, self._bodies, self._tasks = tries, bodies, tasks
+        self._settings, self._clock, self._deliveries = settings, clock, lost.deliveries
+        self._tries, self._bodies, self._tasks, self._lost = tries, bodies, tasks, lost
         self.lanes = Lanes()
         self.closed = False
         """Whether nothing may start any more."""
@@ -126,9 +126,7 @@ class Rooms:
         if state is None or state.state != "parked" or parked.reply in self._tries.works:
             return None
         if record is None:
-            # Kafka keeps replies for 30 days: nobody is left who could be told.
-            log.error("reply.gone", id=parked.reply, offset=parked.offset)
-            self._tasks.spawn(self._tries.close(parked.partition, state))
+            self._tasks.spawn(self._lost.end_patiently(parked.partition, state, UNSENT))
             return None
         reply = envelope.decode(Reply, record.value)
         action = for_channel(reply.channel, reply.reply_to)

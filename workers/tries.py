@@ -16,7 +16,7 @@ from runtime.faults import guard
 from runtime.log import get
 from runtime.redis_errors import AWAY
 from runtime.settings import Settings
-from schemas.delivery import Delivery, may_send
+from schemas.delivery import may_send
 from schemas.errors import Rejected, Retry
 from workers.delivery_log import DeliveryLog
 from workers.delivery_writer import DeliveryWriter
@@ -167,10 +167,6 @@ class Tries:
         step = self._writer.step(work, "parked", due=self._clock.now())
         await self._writer.write(work.partition, step)
         self._note_recorded(work)
-
-    async def close(self, partition: int, delivery: Delivery) -> None:
-        """Write down that nothing more happens with a reply."""
-        await self._writer.write(partition, self._writer.end_of(delivery))
 
     def _note_recorded(self, work: Work) -> None:
         work.recorded = True
