@@ -18,7 +18,7 @@ from typing import Any
 from bench.harms import FAULTS, Fault
 from tests.cluster import Cluster, Plan
 from tests.gauges import Gauges, count_problems, longest_gap, wait_for_moves
-from tests.servers import ROOT
+from tests.servers import ROOT, wait
 from tests.traffic import Load, Traffic
 from tests.verdict import findings
 
@@ -52,6 +52,7 @@ class Run:
             await asyncio.to_thread(undo)
         back = time.monotonic()
         moves = gauges.moves(seen)
+        serving = asyncio.create_task(self._serving_s(back) if fault.brokers else _nothing())
         flow = await asyncio.to_thread(wait_for_moves, moves, back, _FLOW_S)
         await asyncio.sleep(_CALM_S)
         until = time.monotonic()
@@ -68,6 +69,7 @@ class Run:
             "slowest": max(late, default=0.0),
             "flow": max(flow.values()),
             "flows": flow,
+            "serving": await serving,
             "statuses": {k: v for k, v in seen.statuses.items() if k.split()[-1] not in _USUAL},
             "wrong": len(seen.wrong) - wrong,
             "exits": [f"{end.stage} {end.code}" for end in exits],
@@ -76,6 +78,16 @@ class Run:
         if fault.brokers:
             await asyncio.to_thread(self._cluster.brokers.wait_whole)
         return row
+
+    async def _serving_s(self, back: float) -> float:
+        """Return the seconds from a moment until the brokers commit what a new client writes."""
+        for look in (self._cluster.brokers.is_serving, self._cluster.brokers.commits):
+            await asyncio.to_thread(wait, "the brokers serve", look, _FLOW_S)
+        return time.monotonic() - back
+
+
+async def _nothing() -> float:
+    return 0.0
 
 
 def summarise(statuses: dict[str, int]) -> dict[str, int]:
@@ -89,12 +101,15 @@ def summarise(statuses: dict[str, int]) -> dict[str, int]:
 
 def markdown(row: dict[str, Any]) -> str:
     """Return a row of the table."""
-    numbers = [row[key] for key in ("door", "queue", "recorder", "claims", "slowest", "flow")]
+    numbers = [row[key] for key in ("door", "queue", "recorder", "claims", "slowest")]
+    flow = f"{row['flow']:.1f}"
+    if row["serving"]:
+        flow += f" (brokers {row['serving']:.1f})"
     statuses = ", ".join(f"{n} × {what}" for what, n in summarise(row["statuses"]).items())
     wrong = f" **{row['wrong']} × plain 5xx**" if row["wrong"] else ""
     exits = ", ".join(row["exits"]) or "none"
     unready = ", ".join(f"{name} {found['s']} s" for name, found in row["unready"].items())
-    cells = [row["text"], *(f"{n:.1f}" for n in numbers), (statuses or "nothing") + wrong]
+    cells = [row["text"], *(f"{n:.1f}" for n in numbers), flow, (statuses or "nothing") + wrong]
     return "| " + " | ".join([*cells, exits, unready or "–"]) + " |"
 
 

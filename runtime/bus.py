@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -29,6 +29,7 @@ from schemas.topics import BROKER_MESSAGE_MAX, queue_topic
 
 log = get(__name__)
 
+_COMMIT_TRIES = 30  # five minutes, after which another reader begins
 _BREATH_S = 1.0  # after a failed start, callers are told at once for so long
 AWAY = (KafkaError, OSError, TimeoutError)
 """What is raised while the broker is away: start the client anew."""
@@ -272,6 +273,20 @@ class Lag(Progress):
         self.keep_positions({(p.topic, p.partition): offset for p, offset in positions.items()})
         self.count_turn()
 
+    async def commit(
+        self, consumer: KafkaReader, offsets: Mapping[TopicPartition, Any] | None = None
+    ) -> None:
+        """Commit, with patience while Kafka is away.
+
+        A member that outlasts the outage reads on at once. A new member would wait until the group
+        gives the old one up. Raise TimeoutError when Kafka stays away.
+        """
+        for _ in range(_COMMIT_TRIES):
+            with contextlib.suppress(TimeoutError):
+                return await consumer.commit(offsets)
+            self.wait_for("Kafka", CALL_LIMIT_S)
+        raise TimeoutError("Kafka takes no commit")
+
     def joining(self) -> None:
         """Note that the loop waits for Kafka to let its reader in."""
         self.wait_for("Kafka", JOIN_LIMIT_S)
@@ -303,7 +318,7 @@ async def follow(
                         await each(record.value)
                     lag.handled += 1
             if batch:
-                await consumer.commit()
+                await lag.commit(consumer)
             await lag.turned(consumer)
     finally:
         lag.left()

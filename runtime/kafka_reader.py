@@ -66,6 +66,10 @@ class KafkaReader(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka's classes
         self, *partitions: TopicPartition, timeout_ms: int = 0, max_records: int | None = None
     ) -> dict[TopicPartition, list[ConsumerRecord]]:
         """Return records of the next `timeout_ms`; wait for the group's next assignment first."""
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            # aiokafka and, by asyncio.wait_for, redis-py swallow a cancellation now and then.
+            raise asyncio.CancelledError
         reading = super().getmany(*partitions, timeout_ms=timeout_ms, max_records=max_records)
         return await _limit("a fetch", JOIN_LIMIT_S + timeout_ms / 1000, reading)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
 from runtime import kafka_local
@@ -157,6 +157,26 @@ class Brokers:
         """Say whether every node answers and finds that each partition can be written."""
         return all(self._finds_in_sync(number, MIN_ISR) for number in NODES)
 
+    def commits(self) -> bool:
+        """Say whether a transaction over all nodes, of a client without a past, is committed."""
+        producer = Producer(
+            {
+                **_QUIET,
+                "bootstrap.servers": self.bootstrap,
+                "transactional.id": "probe",
+                "transaction.timeout.ms": 5000,
+            }
+        )
+        try:
+            producer.init_transactions(_COMMIT_S)
+            producer.begin_transaction()
+            for partition in range(len(NODES)):
+                producer.produce(_PROBE, b"probe", partition=partition)
+            producer.commit_transaction(_COMMIT_S)
+        except KafkaException:
+            return False
+        return True
+
     def is_whole(self) -> bool:
         """Say whether every node answers and finds all replicas of all partitions in sync."""
         return all(self._finds_in_sync(number, len(NODES)) for number in NODES)
@@ -181,14 +201,7 @@ class Brokers:
             process.wait()
 
     def _admin(self, bootstrap: str = "") -> AdminClient:
-        return AdminClient(
-            {
-                "bootstrap.servers": bootstrap or self.bootstrap,
-                "socket.timeout.ms": 5000,
-                "log_level": 0,
-                "logger": kafka_local._silent(),
-            }
-        )
+        return AdminClient({**_QUIET, "bootstrap.servers": bootstrap or self.bootstrap})
 
     def _metadata(self, bootstrap: str = "") -> Any:
         """Return what a living node knows of brokers and topics; nothing while none answers."""
@@ -206,6 +219,7 @@ class Brokers:
                 NewTopic(name, 4, 3, config=common | {"compression.type": compression})
                 for name, compression in _INTERNAL.items()
             ]
+            + [NewTopic(_PROBE, len(NODES), 3)]
         )
         for future in created.values():
             try:
@@ -215,6 +229,13 @@ class Brokers:
                     raise
 
 
+_QUIET: dict[str, Any] = {
+    "socket.timeout.ms": 5000,
+    "log_level": 0,
+    "logger": kafka_local._silent(),
+}
+_PROBE = "probe"
+_COMMIT_S = 4.0
 _INTERNAL = {"__consumer_offsets": "producer", "__transaction_state": "uncompressed"}
 
 # The metadata of a cluster of which no node answers.

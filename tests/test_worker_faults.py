@@ -164,9 +164,10 @@ async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
     finally:
         for task in working:
             task.cancel()
-        await asyncio.wait(working, timeout=60)
+        _, running = await asyncio.wait(working, timeout=30)
         await publisher.stop()
         await redis.aclose()
+    assert not running, "a cancelled worker ends"
 
 
 class _Published:

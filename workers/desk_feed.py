@@ -9,7 +9,7 @@ import os
 import secrets
 from datetime import timedelta
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from redis.asyncio import Redis
 
 from runtime import bus, metrics
@@ -18,6 +18,7 @@ from runtime.claims import AWAY, Claims
 from runtime.clock import Clock
 from runtime.faults import guard
 from runtime.health import Fresh, Health
+from runtime.kafka_reader import KafkaReader
 from runtime.log import get
 from runtime.settings import Settings
 from schemas import envelope, topics
@@ -85,7 +86,7 @@ class Feed:
             self.lag.left()
             await consumer.stop()
 
-    async def _turn(self, consumer: AIOKafkaConsumer) -> None:
+    async def _turn(self, consumer: KafkaReader) -> None:
         if await self.lines.epoch() is None:
             await self._rebuild()
             self._positions.clear()
@@ -101,13 +102,13 @@ class Feed:
             self._positions[part] = span.end
             self.lag.handled += len(records)
         if batch:
-            await consumer.commit()
+            await self.lag.commit(consumer)
         await self._verify(consumer)
         self.fresh.succeeded()
         await self.lag.turned(consumer)
         await self._gauges()
 
-    async def _seek(self, consumer: AIOKafkaConsumer) -> None:
+    async def _seek(self, consumer: KafkaReader) -> None:
         """Read each newly assigned partition on from where the lines have it."""
         assigned = consumer.assignment()
         for part in [p for p in self._positions if p not in assigned]:
@@ -119,7 +120,7 @@ class Feed:
             self._positions[part] = positions.get(_name(part), 0)
             consumer.seek(part, self._positions[part])
 
-    async def _verify(self, consumer: AIOKafkaConsumer) -> None:
+    async def _verify(self, consumer: KafkaReader) -> None:
         """Serve a Redis with another history only when it has all outcomes that Kafka has now."""
         history, verified = await self.lines.history()
         if verified:

@@ -12,7 +12,7 @@ import os
 import secrets
 from collections.abc import Iterable
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from redis.asyncio import Redis
@@ -21,6 +21,7 @@ from runtime.bus import Lag, Publisher, reader
 from runtime.clock import Clock
 from runtime.faults import is_outage
 from runtime.health import Fresh, Health
+from runtime.kafka_reader import KafkaReader
 from runtime.log import get
 from runtime.settings import Settings
 from schemas import envelope, topics
@@ -107,7 +108,7 @@ class Replies:
             await self._steps.stop()
             await consumer.stop()
 
-    async def _turn(self, consumer: AIOKafkaConsumer) -> None:
+    async def _turn(self, consumer: KafkaReader) -> None:
         """Read, commit and look after what waits, once."""
         self._tasks.raise_failure()
         unrecorded = sum(len(p.unrecorded) for p in self._partitions.values())
@@ -133,7 +134,7 @@ class Replies:
 
     def _take(
         self,
-        consumer: AIOKafkaConsumer,
+        consumer: KafkaReader,
         topic_partition: TopicPartition,
         records: list[ConsumerRecord],
     ) -> None:
@@ -187,7 +188,7 @@ class Replies:
                 before = min(self._clock.now().timestamp(), partition.read_at)
                 self._deliveries.tables[number].forget(before - REMEMBER.total_seconds())
 
-    async def _commit(self, consumer: AIOKafkaConsumer) -> None:
+    async def _commit(self, consumer: KafkaReader) -> None:
         """Commit up to the first reply that deliveries.v1 does not know, in each partition."""
         owned = consumer.assignment()
         offsets: dict[TopicPartition, tuple[int, str]] = {}
@@ -202,23 +203,23 @@ class Replies:
                 offsets[partition.topic_partition] = offset, commit_metadata(first_open)
         if offsets:
             try:
-                await consumer.commit(offsets)
+                await self.lag.commit(consumer, offsets)
             except (CommitFailedError, IllegalStateError) as error:
                 log.info("replies.rebalanced", why=type(error).__name__)
 
-    def gain(self, consumer: AIOKafkaConsumer, numbers: Iterable[int]) -> None:
+    def gain(self, consumer: KafkaReader, numbers: Iterable[int]) -> None:
         """Restore partitions before their replies are read."""
         for number in numbers:
             partition = self._partitions[number] = Partition(number)
             consumer.pause(partition.topic_partition)
             self._restoring[number] = asyncio.create_task(self._restore(partition))
 
-    async def lose(self, consumer: AIOKafkaConsumer, numbers: Iterable[int]) -> None:
+    async def lose(self, consumer: KafkaReader, numbers: Iterable[int]) -> None:
         """Commit what is recorded and forget the partitions; running tries end by themselves."""
         await self._commit_last(consumer)
         self._drop(numbers)
 
-    async def _commit_last(self, consumer: AIOKafkaConsumer) -> None:
+    async def _commit_last(self, consumer: KafkaReader) -> None:
         """Commit once more; aiokafka would try for ever while Kafka is away."""
         with contextlib.suppress(KafkaError, TimeoutError):
             async with asyncio.timeout(LAST_COMMIT_S):
@@ -277,7 +278,7 @@ class Replies:
 class _Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
     """Tells Replies which partitions are its own."""
 
-    def __init__(self, replies: Replies, consumer: AIOKafkaConsumer) -> None:
+    def __init__(self, replies: Replies, consumer: KafkaReader) -> None:
         self._replies, self._consumer = replies, consumer
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
@@ -293,7 +294,7 @@ class _Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka h
         )
 
 
-async def count_partitions(consumer: AIOKafkaConsumer) -> int:
+async def count_partitions(consumer: KafkaReader) -> int:
     """Return the number of partitions of replies.v1; raise ConfigError if the topics that belong
     together differ."""
     counts: dict[str, int] = {}
