@@ -80,7 +80,7 @@ class Harmed:
         await asyncio.sleep(OUTAGE_S)
         assert brokers_back is not None
         brokers_back()
-        await asyncio.to_thread(wait, "the brokers serve", self.cluster.brokers.is_serving, 60)
+        await asyncio.to_thread(wait, "the brokers serve", self.cluster.brokers.is_serving, 180)
         await asyncio.to_thread(wait, "the brokers commit", self.cluster.brokers.commits, 60)
         self._note("brokers lost and back")
         await self._flow("brokers")
