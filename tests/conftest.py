@@ -111,6 +111,11 @@ def empty_kafka(brokers: list[OneBroker]) -> Settings:
 
     Consumer groups stay from test to test: a test with members of groups takes `kafka`.
     """
+    return empty_topics(brokers)
+
+
+def empty_topics(brokers: list[OneBroker]) -> Settings:
+    """Start the shared broker if need be, and return settings with every topic empty."""
     if brokers and not brokers[-1].is_alive():
         brokers.pop().stop()
     if not brokers:

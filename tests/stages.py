@@ -128,7 +128,10 @@ class Stages:
             def ready(name: str = name) -> bool:
                 return not self.problems(name)
 
-            await until(f"{name} is ready", ready, seconds)
+            try:
+                await until(f"{name} is ready", ready, seconds)
+            except AssertionError as error:
+                raise AssertionError(f"{error}: {self.problems(name)}") from None
 
     async def until_missed(self, neighbour: str, *names: str, seconds: float = 20) -> None:
         """Wait until these stages name a neighbour as their problem."""

@@ -48,6 +48,8 @@ from tests.stages import (
 from tests.waiting import until
 from workers import ledger
 
+STAGES = ("ingest", "recorder", "desk", "replies", "console")
+
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[Servers]:
@@ -248,7 +250,7 @@ async def test_kafka_away_for_forty_seconds_ends_no_stage(servers: Servers, harm
     await asyncio.to_thread(servers.start)
     settings = servers.settings
     with process(settings, "watch") as watch:
-        async with staged(settings, "ingest", "recorder", "replies", "console") as stages:
+        async with staged(settings, *STAGES) as stages:
             await stages.until_ready()
             await until("the watch is ready", lambda: readiness(settings).get("ready"), 30)
             servers.signal_kafka(signal.SIGSTOP) if harm == "freeze" else servers.kill_kafka()

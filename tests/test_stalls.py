@@ -115,6 +115,7 @@ hang_here()
 """
 
 
+@pytest.mark.certify  # tests/test_watchdog.py judges a pause of the process without one
 def test_a_process_that_was_frozen_lives_on_and_one_that_hangs_ends() -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", STAGE],

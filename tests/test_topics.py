@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import msgspec
 import pytest
@@ -20,17 +20,17 @@ from runtime.settings import Settings
 from runtime.topics import check_created, check_promises, check_topics, create_topics
 from schemas import topics
 from schemas.departments import DEFAULT
-from tests.servers import ROOT, broker, wait
+from tests.conftest import empty_topics
+from tests.servers import ROOT, OneBroker, wait
 
 WANTED = topics.all_topics(tuple(DEFAULT))
 MESSAGES = topics.MESSAGES.name
 
 
 @pytest.fixture(scope="module")
-def kafka() -> Iterator[Settings]:
-    """A broker with every topic; a test puts back what it changes."""
-    with broker() as settings:
-        yield settings
+def kafka(brokers: list[OneBroker]) -> Settings:
+    """The shared broker with every topic; a test puts back what it changes."""
+    return empty_topics(brokers)
 
 
 def set_config(settings: Settings, topic: str, **values: str) -> None:
