@@ -24,6 +24,7 @@ PROBE_LIMIT_S = 5.0
 """A probe without an answer for so long counts as a failure: a frozen server accepts connections
 and stays silent. With the interval, readiness falls within 8 seconds."""
 
+_RETRY_INTERVAL_S = 1.0  # while it fails: readiness is to be back soon after the neighbour
 _HOLD_S = 5.0  # a failed use outweighs a probe for so long: a probe tries less than a use does
 _LINE_INTERVAL_S = 60.0
 
@@ -96,7 +97,7 @@ class Neighbour:
             if quiet or self._failure is not None:
                 with contextlib.suppress(OSError):  # a full disk takes no line of the log either
                     self._try(probe, now)
-            if self._stop.wait(PROBE_INTERVAL_S):
+            if self._stop.wait(PROBE_INTERVAL_S if self._failure is None else _RETRY_INTERVAL_S):
                 return
 
     def _try(self, probe: Probe, now: float) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -18,9 +19,10 @@ from runtime.clock import SystemClock
 from runtime.health import Health
 from runtime.ports import free_port
 from runtime.settings import Console, Door, Kafka, Ops, Redis, Settings, Store, Tokens
-from runtime.topics import create_topics
+from runtime.topics import check_topics, create_topics
 from schemas import topics
 from schemas.departments import DEFAULT
+from schemas.errors import Unavailable
 from tests.servers import JARS, ROOT, Postgres, valkey, wait
 from tests.waiting import until
 from workers import run as workers_run
@@ -84,6 +86,17 @@ class Servers:
         """Send the broker a signal."""
         assert self._kafka is not None
         self._kafka.send_signal(number)
+
+    def thaw_kafka(self) -> None:
+        """Let a frozen broker run on; return once it serves its topics, as `start_kafka` does."""
+        self.signal_kafka(signal.SIGCONT)
+        wait("the broker serves its topics", self._serves)
+
+    def _serves(self) -> bool:
+        try:
+            return not check_topics(self.settings.kafka, topics.all_topics(tuple(DEFAULT)))
+        except Unavailable:
+            return False
 
     def stop(self) -> None:
         """Stop all."""

@@ -259,7 +259,7 @@ async def test_kafka_away_for_forty_seconds_ends_no_stage(servers: Servers, harm
             await asyncio.sleep(40)
             assert watch.poll() is None
             if harm == "freeze":
-                servers.signal_kafka(signal.SIGCONT)
+                await asyncio.to_thread(servers.thaw_kafka)
             else:
                 await asyncio.to_thread(servers.start_kafka)
             await stages.until_ready(BACK_S)
@@ -298,7 +298,7 @@ async def test_an_outage_longer_than_the_watchdogs_patience_ends_no_stage(
         await until("it was away for long", lambda: time.monotonic() > ended, away_s + 1)
         assert [stage.poll() for stage in stages] == [None] * len(stages)
         if harm == "freeze":
-            servers.signal_kafka(signal.SIGCONT)
+            await asyncio.to_thread(servers.thaw_kafka)
         else:
             await asyncio.to_thread(servers.start_kafka)
         await until("all are ready again", lambda: not unready(), BACK_S)
