@@ -180,6 +180,8 @@ def read_cluster(kafka: Kafka, names: Sequence[str]) -> Cluster:
     metadata = admin.metadata()
     present = [n for n in (*names, *INTERNAL) if n in metadata.topics]
     brokers = tuple(sorted(metadata.brokers))
+    if not brokers:  # a broker that was frozen or began a moment ago does not list itself yet
+        raise Unavailable(f"Kafka at {kafka.bootstrap} lists no broker yet: try again")
     resources = [ConfigResource(ResourceType.TOPIC, name) for name in present]
     broker = ConfigResource(ResourceType.BROKER, str(brokers[0]))
     answers = admin.client.describe_configs(
