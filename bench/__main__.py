@@ -14,6 +14,7 @@ from bench import (
     floods,
     hooks,
     latency,
+    lines,
     local,
     mail,
     recorder,
@@ -24,7 +25,7 @@ from bench import (
 
 ALL = {
     "decide": decide.run, "router": router.run, "latency": latency.run, "door": door.run, "recorder": recorder.run,
-    "backlog": router.backlog, "up": local.run, "mail": mail.run,
+    "backlog": router.backlog, "up": local.run, "mail": mail.run, "lines": lines.run,
     "hooks": hooks.run, "floods": floods.run, "sockets": sockets.run, "strangers": strangers.run,
 }  # fmt: skip
 

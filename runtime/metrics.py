@@ -35,6 +35,8 @@ Name = Literal[
     "santral_records_recorded_total",
     "santral_items_ready",
     "santral_items_leased",
+    "santral_items_closing",
+    "santral_items_outside_redis",
     "santral_leases_expired_total",
     "santral_outcomes_written_total",
     "santral_outcomes_superseded_total",
@@ -122,6 +124,12 @@ METRICS: dict[Name, Metric] = {
         "gauge", "Items that wait to be claimed, by department.", ("department",)),
     "santral_items_leased": Metric(
         "gauge", "Items that people hold now, by department.", ("department",)),
+    "santral_items_closing": Metric(
+        "gauge", "Items whose outcome is on its way to Kafka; long above 0: look at the desk feed.",
+        ("department",)),
+    "santral_items_outside_redis": Metric(
+        "gauge", "Records of a queue that wait in Kafka because Redis is full or the lines are at "
+        "their limit.", ("department",)),
     "santral_leases_expired_total": Metric(
         "counter", "Leases that ran out: people closed their page or lost their network.",
         ("department",)),

@@ -199,10 +199,15 @@ class Watch(Record, frozen=True, kw_only=True):
 
 
 class Desk(Record, frozen=True, kw_only=True):
-    """How long a lease lasts, and how many seconds of waiting one point of priority is worth."""
+    """How long a lease lasts, and how many seconds of waiting one point of priority is worth.
+
+    `max_waiting` is how many conversations may wait in Redis, about 400 bytes each: above it, the
+    longest lines continue in Kafka.
+    """
 
     lease: timedelta = timedelta(seconds=120)
     priority_point: timedelta = timedelta(seconds=90)
+    max_waiting: Count = 1_000_000
 
 
 class Replies(Record, frozen=True, kw_only=True):

@@ -38,6 +38,7 @@ from workers.desk import Desk
 from workers.desk_feed import Feed
 from workers.desk_redis import Lines
 from workers.desk_values import Claimed, ItemUnknown, LeaseLost
+from workers.queue_bodies import QueueBodies
 
 DEPARTMENTS = ("billing", "legal", "sales", "triage")
 _LEASE = timedelta(seconds=1.5)
@@ -324,8 +325,16 @@ class World:
 
     def start_feed(self) -> None:
         """Start a feed as a process of its own would."""
-        feed = Feed(self.settings, connect(self.settings.redis), SystemClock(), Health("desk"))
-        self.feed = asyncio.ensure_future(feed.run())
+        redis = connect(self.settings.redis)
+        feed = Feed(self.settings, redis, SystemClock(), Health("desk"))
+
+        async def run() -> None:
+            try:
+                await feed.run()
+            finally:
+                await redis.aclose()
+
+        self.feed = asyncio.ensure_future(run())
 
     async def restart_feed(self, after_s: float) -> None:
         """End the feed in the middle of its work, and start another after a time."""
@@ -345,6 +354,7 @@ class World:
         await self.pause(0.3)
         await asyncio.to_thread(server.start)
         self.proxy.switch(server)
+        self.era += 1
 
     async def fail_over(self, lag_s: float) -> None:
         """Kill the primary; its replica, which is older by `lag_s`, takes its place."""
@@ -354,6 +364,7 @@ class World:
         self.era += 1
         await asyncio.to_thread(old.kill)
         self.proxy.switch(new)
+        self.era += 1
         await asyncio.to_thread(old.start)
         await asyncio.to_thread(old.follow, new)
 
@@ -372,7 +383,10 @@ async def desk_world(kafka: Settings, servers: list[Valkey], seed: int) -> Async
     redis = connect(settings.redis)
     publisher = FaultyPublisher(settings, rng)
     lines = RecordingLines(redis)
-    desk = Desk(settings=settings, lines=lines, publisher=publisher, clock=SystemClock())
+    bodies = QueueBodies(settings.kafka)
+    desk = Desk(
+        settings=settings, lines=lines, publisher=publisher, clock=SystemClock(), bodies=bodies
+    )
     world = World(settings, servers, proxy, desk, lines, publisher, rng)
     consumer = bus.reader(settings.kafka, topics.OUTCOMES.name, group=None, client_id="router")
     await consumer.start()
@@ -391,6 +405,7 @@ async def desk_world(kafka: Settings, servers: list[Valkey], seed: int) -> Async
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await consumer.stop()
+        await bodies.close()
         await publisher.stop()
         await redis.aclose()
         listening.close()

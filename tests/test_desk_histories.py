@@ -36,6 +36,7 @@ def _state(word: str) -> Callable[[World], Awaitable[None]]:
 async def _flush(world: World) -> None:
     world.era += 1
     await asyncio.to_thread(world.primary.run, "FLUSHALL")
+    world.era += 1
 
 
 HARMS: dict[str, Callable[[World], Awaitable[None]]] = {

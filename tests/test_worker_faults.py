@@ -27,7 +27,7 @@ from tests.samples import NOW, message, policy
 from tests.servers import valkey
 from tests.test_faults import counted
 from tests.waiting import until
-from workers import acknowledge, desk_feed, replies
+from workers import acknowledge, feed_records, replies
 from workers.acknowledge import Acknowledger
 from workers.actions.reply_email import Account
 from workers.desk_feed import Feed
@@ -113,7 +113,7 @@ async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
         poisoned, decision=msgspec.structs.replace(poisoned.decision, language="en")
     )
     _poison(monkeypatch, acknowledge, "acknowledgement", poisoned)
-    _poison(monkeypatch, desk_feed, "score", poisoned)
+    _poison(monkeypatch, feed_records, "score", poisoned)
     monkeypatch.setattr(replies, "for_channel", lambda *_: _Action())
     clock, redis = SystemClock(), connect(settings.redis)
     publisher = Publisher(settings.kafka, "test")

@@ -1,252 +1,318 @@
-"""Keeps the desk's lines in step with Kafka, and rebuilds them when Redis was emptied.
+"""Keeps the desk's lines in step with Kafka.
 
-Before: queue.<department>.v1 and outcomes.v1. After: desk.py. Records are applied before their
-offsets are committed; applying one twice changes nothing.
+Before: queue.<department>.v1 and outcomes.v1. After: waiting.v1, then Redis, from which desk.py
+serves agents. A batch first goes to waiting.v1 in one transaction with the group's offsets, and
+then to Redis together with the position behind it. Redis behind the offsets reads its part again;
+lines that are gone come from waiting.v1 (desk_rebuild.py).
 """
 
 import asyncio
-import os
-import secrets
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
 
-from aiokafka import ConsumerRecord, TopicPartition
+from confluent_kafka import KafkaError, KafkaException
 from redis.asyncio import Redis
 
-from runtime import bus, metrics
-from runtime.bus import queues, read_to_end, reader
-from runtime.claims import AWAY, Claims
+from runtime.bus import queues
 from runtime.clock import Clock
-from runtime.faults import guard
+from runtime.faults import guard, is_outage
 from runtime.health import Fresh, Health
-from runtime.kafka_reader import KafkaReader
 from runtime.log import get
+from runtime.progress import Progress
 from runtime.settings import Settings
-from schemas import envelope, topics
-from schemas.decision import WorkItem
-from schemas.errors import Rejected, Retry
-from schemas.outcome import CLOSES, Outcome, closed_messages
+from schemas import topics
+from workers.desk_abandoned import Abandoned
+from workers.desk_lock import LockLost
+from workers.desk_lookup import look_up
+from workers.desk_recovery import Recovery
 from workers.desk_redis import Lines
+from workers.desk_room import Room
 from workers.desk_values import Arrival, Behind, Closing, Span
+from workers.feed_log import Entry, FeedLog, Place, outcome_places, place_name, queue_places
+from workers.feed_records import STEP, Records
+from workers.feed_thread import FeedThread
+from workers.waiting_entries import arrival_entries, closing_entries
 
 log = get(__name__)
 
-GROUP = "santral-desk"
-_REBUILD_LEASE_MS = 120_000
-_LOCK = "santral:desk:rebuild:"
+T = TypeVar("T")
+HEAD_OF_LINE = 500
+"""Conversations of each line whose work items Redis has; an agent's claim reads others in Kafka."""
+BODY_MS = 600_000
+_BATCH = 2000
+_LOOK_EVERY_S = 0.25
+_COUNT_EVERY_S = 1.0
+_HEAR_EVERY_S = 2.0
+_SAY_EVERY_S = 60.0
+_RETRY_S = 1.0
+_LEAVE_S = 5.0
 
 
-def score(work: WorkItem, point: timedelta) -> float:
-    """Return an item's place in line: arrival in ms, each point of priority worth some waiting."""
-    arrived = work.message.received_at.timestamp() * 1000
-    return arrived - work.decision.priority * point.total_seconds() * 1000
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """The decoded records of a partition, and the offset behind the last."""
+
+    arrivals: list[Arrival]
+    closings: list[Closing]
+    end: int
+    count: int
 
 
 class Feed:
-    """Reads the queues into Redis."""
+    """Reads queues and outcomes into the lines, and waits while Kafka or Redis is away."""
 
     def __init__(
         self, settings: Settings, redis: "Redis[bytes]", clock: Clock, health: Health
     ) -> None:
-        self._settings, self._clock = settings, clock
-        self.lines = Lines(redis)
-        self._claims = Claims(redis, _LOCK, _REBUILD_LEASE_MS, 1)
-        self._topics = queues(settings.departments)
-        self.lag = bus.Lag("desk lag")
-        self._positions: dict[TopicPartition, int] = {}
-        self._ends: tuple[bytes, dict[TopicPartition, int]] | None = None
+        self._settings, self._redis, self._clock = settings, redis, clock
+        self.lines = Lines(redis, places=HEAD_OF_LINE, body_ms=BODY_MS)
+        self.lag = Progress("desk lag")
         self.fresh = Fresh(clock, 60, "look at the queues")
-        health.add("desk", self.fresh)
+        health.add("desk", self.problem)
+        kafka = settings.kafka
+        self._queues = queue_places(kafka, settings.departments)
+        self._outcomes = outcome_places(kafka)
+        self._records = Records(clock, settings.desk.priority_point)
+        self._room = Room(settings, redis, self._queues)
+        self._abandoned = Abandoned(redis, self.lines, settings.departments, kafka.ack_timeout)
+        self._executor = FeedThread("desk-feed")
+        self._recovery = Recovery(
+            settings=settings,
+            redis=redis,
+            lines=self.lines,
+            records=self._records,
+            room=self._room,
+            executor=self._executor,
+            progress=self._note_progress,
+        )
+        self._applied: dict[Place, int] = {}
+        self._committed: dict[Place, int] = {}
+        self._doubtful: tuple[bytes, dict[Place, int]] | None = None
+        self._looked_s = self._counted_s = self._heard_s = 0.0
+        self._follows = False
+        self._outage: tuple[str, float] | None = None
+        self._logged_s = -_SAY_EVERY_S
+
+    @property
+    def owned(self) -> frozenset[Place]:
+        """The partitions that this feed reads now."""
+        return frozenset(self._applied)
+
+    def problem(self) -> str | None:
+        """Return why the lines do not follow Kafka, or None."""
+        if self._outage is not None and self._clock.monotonic() - self._outage[1] > 2:
+            return self._outage[0]
+        if not self._follows:
+            return "the desk feed joins its group and prepares the lines"
+        return self._room.problem() or self.fresh()
+
+    def _note_progress(self) -> None:
+        """Note a step of a long recovery."""
+        self.lag.count_turn()
+        self.fresh.succeeded()
 
     async def run(self) -> None:
-        """Feed for ever; Redis or Kafka going away is waited out, nothing is committed then."""
+        """Feed for ever; only a fault of ours ends it."""
         while True:
             try:
                 await self._follow()
-            except (*AWAY, *bus.AWAY, Retry) as error:
-                log.warning("desk.away", why=str(error))
-                self.lag.wait_for("Kafka or Redis", 1)
-                await asyncio.sleep(1)
+            except KafkaException as error:
+                await self._wait(f"Kafka refuses the desk, which starts again: {error}")
+
+    async def _wait(self, text: str) -> None:
+        """Note an outage and wait a little."""
+        now = self._clock.monotonic()
+        self._outage = (text, self._outage[1] if self._outage else now)
+        if now - self._logged_s >= _SAY_EVERY_S:
+            log.warning("desk.away", why=text)
+            self._logged_s = now
+        self.lag.wait_for(text, _RETRY_S)
+        await asyncio.sleep(_RETRY_S)
+
+    async def _call(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
 
     async def _follow(self) -> None:
-        consumer = reader(
-            self._settings.kafka, *self._topics, topics.OUTCOMES.name, group=GROUP,
-            client_id=f"santral-desk-{os.getpid()}",
-        )  # fmt: skip
-        self.lag.joining()
-        await consumer.start()
-        self._positions.clear()
+        names = (*queues(self._settings.departments), topics.OUTCOMES.name)
+        feed_log = await self._call(lambda: FeedLog(self._settings.kafka, names))
         try:
             while True:
                 try:
-                    await self._turn(consumer)
+                    await self._turn(feed_log)
                 except Behind as error:
                     log.warning("desk.redis_older", why=str(error))
-                    self._positions.clear()
+                    await self._call(feed_log.hold)
+                except LockLost:
+                    await self._call(feed_log.hold)
+                    self.lag.count_turn()
+                    await asyncio.sleep(_LOOK_EVERY_S)
+                except KafkaException as error:
+                    fault = error.args[0]
+                    if isinstance(fault, KafkaError) and fault.fatal():
+                        raise
+                    await self._call(feed_log.hold)
+                    await self._wait(f"Kafka is away, the desk waits for it: {error}")
+                except Exception as error:
+                    if not is_outage(error):
+                        raise
+                    self._room.note(error)
+                    await self._call(feed_log.hold)
+                    await self._wait(f"Redis is away, the desk waits for it: {error}")
         finally:
-            self.lag.left()
-            await consumer.stop()
+            await self._leave(feed_log)
 
-    async def _turn(self, consumer: KafkaReader) -> None:
-        if await self.lines.epoch() is None:
-            await self._rebuild()
-            self._positions.clear()
+    async def _leave(self, feed_log: FeedLog) -> None:
+        """Leave the group; a client that hangs is left to the group's own deadline."""
+        try:
+            async with asyncio.timeout(_LEAVE_S):
+                await self._call(feed_log.close)
+        except TimeoutError:
+            log.warning("desk.leave_late", seconds=_LEAVE_S)
+            self._executor = FeedThread("desk-feed")
+            self._recovery.executor = self._executor
+
+    async def _turn(self, feed_log: FeedLog) -> None:
+        if feed_log.stale and not await self._synchronise(feed_log):
+            self.lag.count_turn()
+            await asyncio.sleep(0.05)
             return
-        await self._seek(consumer)
-        batch = await consumer.getmany(timeout_ms=200, max_records=2000)
-        for part, records in batch.items():
-            start = self._positions.get(part)
-            if start is None:
-                continue  # assigned in this very call: the next turn seeks first
-            span = Span(partition=_name(part), start=start, end=records[-1].offset + 1)
-            await self._apply(part.topic, records, span)
-            self._positions[part] = span.end
-            self.lag.handled += len(records)
-        if batch:
-            await self.lag.commit(consumer)
-        await self._verify(consumer)
+        left = self._room.left()
+        limit = min(_BATCH, left) if left > 0 else _BATCH
+        batches = await self._call(lambda: self._read(feed_log, limit))
+        if feed_log.stale:
+            return
+        if batches:
+            await self._write(feed_log, batches)
+            # Messages first: an outcome of the same batch then finds the message that it closes.
+            for place in sorted(batches, key=lambda p: p in self._outcomes):
+                await self._apply(place, batches[place])
+        self.lag.keep_positions({p: o for p, o in self._applied.items() if self._room.reads(p)})
+        self.lag.count_turn()
+        self._outage = None
+        self._follows = True
         self.fresh.succeeded()
-        await self.lag.turned(consumer)
-        await self._gauges()
+        now = self._clock.monotonic()
+        if batches:
+            self._heard_s = now
+        elif now - self._heard_s >= _HEAR_EVERY_S:
+            await self._call(feed_log.check_broker)
+            self._heard_s = now
+        if now - self._looked_s >= _LOOK_EVERY_S:
+            self._looked_s = now
+            await self._look_at_redis(feed_log)
+        if now - self._counted_s >= _COUNT_EVERY_S or self._room.left() <= 0 < len(batches):
+            self._counted_s = now
+            await self._count(feed_log)
 
-    async def _seek(self, consumer: KafkaReader) -> None:
-        """Read each newly assigned partition on from where the lines have it."""
-        assigned = consumer.assignment()
-        for part in [p for p in self._positions if p not in assigned]:
-            del self._positions[part]
-        if assigned <= self._positions.keys():
+    def _read(self, feed_log: FeedLog, limit: int) -> dict[Place, Batch]:
+        batches = {}
+        for place, records in feed_log.read(limit).items():
+            of_outcomes = place[0] == topics.OUTCOMES.name
+            batches[place] = Batch(
+                arrivals=[] if of_outcomes else self._records.arrivals(records),
+                closings=self._records.closings(records) if of_outcomes else [],
+                end=(records[-1].offset() or 0) + 1,
+                count=len(records),
+            )
+        return batches
+
+    async def _write(self, feed_log: FeedLog, batches: Mapping[Place, Batch]) -> None:
+        """Write to waiting.v1 what of these batches is beyond the committed offsets."""
+        arrivals = {
+            p: [a for a in b.arrivals if a.offset >= self._committed[p]] for p, b in batches.items()
+        }
+        closings = {
+            p: [c for c in b.closings if c.offset >= self._committed[p]] for p, b in batches.items()
+        }
+        ends = {p: b.end for p, b in batches.items() if b.end > self._committed[p]}
+        if not ends:
             return
-        positions = await self.lines.positions()
-        for part in assigned - self._positions.keys():
-            self._positions[part] = positions.get(_name(part), 0)
-            consumer.seek(part, self._positions[part])
+        lookup = await look_up(
+            self._redis,
+            [a for part in arrivals.values() for a in part],
+            [c for part in closings.values() for c in part],
+        )
+        now_ms = int(self._clock.now().timestamp() * 1000)
+        entries: list[Entry] = []
+        for place, part in arrivals.items():
+            entries += arrival_entries(part, lookup, place[0])
+        for place, ended in closings.items():
+            entries += closing_entries(ended, lookup, place, now_ms)
+        await self._call(lambda: feed_log.write(entries, ends))
+        self._committed |= ends
 
-    async def _verify(self, consumer: KafkaReader) -> None:
-        """Serve a Redis with another history only when it has all outcomes that Kafka has now."""
+    async def _apply(self, place: Place, batch: Batch) -> None:
+        """Apply a batch to Redis, with the position behind it."""
+        span = Span(partition=place_name(place), start=self._applied[place], end=batch.end)
+        if place[0] == topics.OUTCOMES.name:
+            await self.lines.close(batch.closings, span)
+        else:
+            await self._add(batch.arrivals, span)
+            self._room.note_added(len(batch.arrivals))
+        self._applied[place] = batch.end
+
+    async def _add(self, arrivals: list[Arrival], span: Span) -> None:
+        """Put messages in line, one by one when a fault of ours fails them together."""
+        try:
+            await self.lines.add(arrivals, span)
+        except Exception as error:
+            if is_outage(error) or isinstance(error, Behind):
+                raise
+            for arrival in arrivals:
+                with guard(log, STEP, message=arrival.message):
+                    await self.lines.add([arrival])
+            await self.lines.add([], span)
+
+    async def _synchronise(self, feed_log: FeedLog) -> bool:
+        """Read on from what both waiting.v1 and Redis have; return False if it has to wait."""
+        self.lag.keep_positions({})
+        await self._call(feed_log.keep_membership)
+        owned = feed_log.owned
+        if not owned:  # other processes have all partitions
+            self._applied = {}
+            self._outage = None
+            self._follows = True
+            self.fresh.succeeded()
+            return False
+        positions = await self._recovery.find_positions(feed_log, owned)
+        if positions is None or feed_log.owned != owned:
+            return False
+        self._committed, self._applied = positions.committed, positions.applied
+        starts = {p: min(self._applied[p], self._committed[p]) for p in owned}
+        await self._call(lambda: feed_log.start_from(starts))
+        await self._count(feed_log)
+        return True
+
+    async def _look_at_redis(self, feed_log: FeedLog) -> None:
+        """Compare Redis with Kafka when its history is another."""
         history, verified = await self.lines.history()
         if verified:
+            self._doubtful = None
             return
-        if self._ends is None or self._ends[0] != history:
-            parts = [
-                TopicPartition(topics.OUTCOMES.name, n)
-                for n in consumer.partitions_for_topic(topics.OUTCOMES.name) or ()
-            ]
-            self._ends = history, await consumer.end_offsets(parts)
+        if await self.lines.epoch() is None:
+            await self._call(feed_log.hold)
+            return
+        if self._doubtful is None or self._doubtful[0] != history:
+            log.warning("desk.redis_changed")
+            self._doubtful = history, await self._targets(feed_log)
+            await self._call(feed_log.hold)
+            return
         positions = await self.lines.positions()
-        if all(positions.get(_name(p), 0) >= end for p, end in self._ends[1].items()):
+        if all(positions.get(place_name(p), 0) >= end for p, end in self._doubtful[1].items()):
             await self.lines.verify(history)
 
-    async def _apply(self, topic: str, records: list[ConsumerRecord], span: Span) -> None:
-        if topic != topics.OUTCOMES.name:
-            await self._add([a for r in records if (a := self._arrival(r)) is not None], span)
+    async def _targets(self, feed_log: FeedLog) -> dict[Place, int]:
+        """Return the positions from which Redis has all that waiting.v1 has, and all outcomes."""
+        places = [*self._queues, *self._outcomes]
+        committed = await self._call(lambda: feed_log.committed(places))
+        return committed | await self._call(lambda: feed_log.ends(self._outcomes))
+
+    async def _count(self, feed_log: FeedLog) -> None:
+        """Set the gauges, keep the lines within their limit, and find abandoned closings."""
+        await self._room.count(self._settings.departments)
+        if feed_log.stale:
             return
-        closings = []
-        for record in records:
-            try:
-                outcome = envelope.decode(Outcome, record.value)
-            except Rejected as error:
-                _undecodable(record, error)  # the router buries it
-                continue
-            if outcome.kind in CLOSES:
-                closings.append(_closing(outcome, record.offset))
-        await self.lines.close(closings, span)
-
-    async def _add(self, arrivals: list[Arrival], span: Span | None = None) -> int:
-        """Put items in line, one by one when a batch fails. Return the number of new ones."""
-        with guard(log, GROUP, items=len(arrivals)):
-            return await self.lines.add(arrivals, span)
-        count = 0
-        for arrival in arrivals:
-            with guard(log, GROUP, message=arrival.message):
-                count += await self.lines.add([arrival])
-        await self.lines.add([], span)
-        return count
-
-    def _arrival(self, record: ConsumerRecord) -> Arrival | None:
-        """Return what a queue's record puts in line; None if it does not decode."""
-        try:
-            work = envelope.decode(WorkItem, record.value)
-        except Rejected as error:
-            _undecodable(record, error)  # the router wrote it, so this is a bug's
-            return None
-        message, decision = work.message, work.decision
-        # Without a valid rank the item waits as if it had come now.
-        arrived = rank = self._clock.now().timestamp() * 1000
-        with guard(log, GROUP, message=message.id):
-            arrived = message.received_at.timestamp() * 1000
-            rank = score(work, self._settings.desk.priority_point)
-        return Arrival(
-            department=decision.department, conversation=message.conversation,
-            message=message.id, hops=decision.hops, work=record.value or b"",
-            arrived_ms=int(arrived), score=rank, quiet=message.event is not None,
-            partition=record.partition, offset=record.offset,
-        )  # fmt: skip
-
-    async def _rebuild(self) -> None:
-        """Fill empty lines from Kafka: first all that was finished, then what is not."""
-        token = secrets.token_hex(8)
-        self.lag.left()
-        while await self.lines.epoch() is None:
-            if await self._claims.claim("lock", token) != "BUSY":
-                break
-            self.lag.count_turn()
-            await asyncio.sleep(0.2)
-        else:
-            return
-        log.warning("desk.rebuilding")
-        done: dict[str, int] = {}
-        positions: dict[str, int] = {}
-        async for records in read_to_end(self._settings.kafka, [topics.OUTCOMES.name]):
-            await self._claims.claim("lock", token)
-            self.lag.handled += 1
-            for record in records:
-                _finished(record, done)
-            positions |= _ends(records)
-        count = 0
-        async for records in read_to_end(self._settings.kafka, self._topics):
-            if await self._claims.claim("lock", token) != "MINE":
-                return  # emptied again meanwhile: the next turn starts over
-            self.lag.handled += len(records)
-            waiting = [a for r in records if (a := self._arrival(r)) is not None]
-            count += await self._add([a for a in waiting if done.get(a.message, -1) < a.hops])
-            positions |= _ends(records)
-        epoch = secrets.token_hex(4)
-        complete = await self.lines.begin(epoch, f"{_LOCK}lock", token, positions)
-        await self._claims.release("lock", token)
-        log.warning("desk.rebuilt" if complete else "desk.emptied_again", items=count)
-
-    async def _gauges(self) -> None:
-        for department in self._settings.departments:
-            ready, leased = await self.lines.counts(department)
-            metrics.gauge("santral_items_ready", ready, department=department)
-            metrics.gauge("santral_items_leased", leased, department=department)
-
-
-def _undecodable(record: ConsumerRecord, error: Rejected) -> None:
-    log.warning("record.undecodable", topic=record.topic, offset=record.offset, text=error.text)
-
-
-def _name(part: TopicPartition) -> str:
-    return f"{part.topic}/{part.partition}"
-
-
-def _ends(records: list[ConsumerRecord]) -> dict[str, int]:
-    return {f"{r.topic}/{r.partition}": r.offset + 1 for r in records}
-
-
-def _closing(outcome: Outcome, offset: int) -> Closing:
-    return Closing(
-        outcome=outcome.id,
-        department=outcome.department,
-        conversation=outcome.conversation,
-        messages=closed_messages(outcome),
-        offset=offset,
-    )
-
-
-def _finished(record: ConsumerRecord, done: dict[str, int]) -> None:
-    try:
-        outcome = envelope.decode(Outcome, record.value)
-    except Rejected:
-        return  # buried by the router
-    for message, hops in closed_messages(outcome):
-        done[message] = max(done.get(message, -1), hops)
+        await self._call(lambda: self._room.enforce(feed_log, self._applied))
+        if self._doubtful is None:
+            await self._abandoned.check(lambda: self._call(lambda: feed_log.ends(self._outcomes)))

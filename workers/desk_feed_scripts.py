@@ -162,7 +162,8 @@ return {'ok', '1'}
 
 # milliseconds of doubt, epoch, lock's token, then partition and position in turn; KEYS[2] the lock
 BEGIN = (
-    HEAD
+    "#!lua flags=allow-oom\n"
+    + HEAD
     + """
 if redis.call('GET', KEYS[2]) ~= ARGV[3] then return {'ok', '0'} end
 redis.call('SET', P .. 'epoch', ARGV[2])
@@ -184,7 +185,8 @@ return {'ok', history(), redis.call('GET', P .. 'verified') or ''}
 
 # milliseconds of doubt, the history that the feed verified
 VERIFY = (
-    HEAD
+    "#!lua flags=allow-oom\n"
+    + HEAD
     + """
 if redis.call('EXISTS', P .. 'epoch') == 0 or history() ~= ARGV[2] then return {'ok', '0'} end
 if redis.call('GET', P .. 'verified') ~= ARGV[2] then

@@ -36,6 +36,7 @@ from workers.desk import Desk
 from workers.desk_feed import Feed
 from workers.desk_redis import Lines
 from workers.holding import Holding
+from workers.queue_bodies import QueueBodies
 from workers.recorder import Recorder
 from workers.replies import Replies
 
@@ -119,7 +120,7 @@ async def work(
     if "recorder" in only or "replies" in only:
         health.add("store", near.store.problem)
     tasks: list[Awaitable[None]] = []
-    watched: list[bus.Lag] = []
+    watched: list[Progress] = []
     engine: Engine | None = None
     if "desk" in only:
         feed = Feed(settings, redis, clock, health)
@@ -211,7 +212,10 @@ async def console(
     engine = stores.engine(settings.store_url, read_only=True, answer_limit_s=_PAGE_LIMIT_S)
     redis = connect(settings.redis)
     publisher = Publisher(settings.kafka, f"santral-console-{os.getpid()}", near.kafka)
-    desk = Desk(settings=settings, lines=Lines(redis), publisher=publisher, clock=clock)
+    bodies = QueueBodies(settings.kafka)
+    desk = Desk(
+        settings=settings, lines=Lines(redis), publisher=publisher, clock=clock, bodies=bodies
+    )
     api = Api(settings=settings, desk=desk, store=engine, trial=trial, neighbour=near.store)
     for name, neighbour in (("kafka", near.kafka), ("redis", near.redis), ("store", near.store)):
         health.add(name, neighbour.problem)
@@ -225,6 +229,7 @@ async def console(
         await stage.until(stop, _after(migrating, _for_ever()), finishing=[serving])
     finally:
         near.stop()
+        await bodies.close()
         await publisher.stop()
         await redis.aclose()
         engine.dispose()

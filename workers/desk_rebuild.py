@@ -1,0 +1,239 @@
+"""Fills empty lines from waiting.v1 and serves them before all of it is read.
+
+Before: desk_feed.py finds Redis without lines, or with lines of another Kafka. After: the lines
+have everything up to the committed offsets, and the feed reads on from there. Outcomes beyond
+those offsets close their messages before any of these can be claimed.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from redis.asyncio import Redis
+
+from runtime.log import get
+from runtime.settings import Settings
+from schemas import topics
+from schemas.waiting import WaitingMessage
+from workers.desk_lock import LOCK, LockLost, RebuildLock
+from workers.desk_redis import Lines, P
+from workers.desk_room import Room, is_full
+from workers.desk_values import Arrival, Closing
+from workers.feed_log import (
+    FeedLog,
+    Place,
+    outcome_places,
+    partition_of,
+    place_name,
+    queue_places,
+    raw_bytes,
+    read_partition,
+)
+from workers.feed_records import Records
+from workers.open_items import ORIGIN, Fold, OpenItems
+
+log = get(__name__)
+
+T = TypeVar("T")
+_CHUNK = 2000
+_OLD_KEYS = "santral:desk:*"
+"""Keys of versions before waiting.v1."""
+
+
+@dataclass(kw_only=True)
+class Rebuild:
+    """One rebuild by the process that has the lock."""
+
+    settings: Settings
+    redis: "Redis[bytes]"
+    lines: Lines
+    log: FeedLog
+    records: Records
+    executor: Executor
+    room: Room
+    turn: Callable[[], Awaitable[None]]
+    _lock: RebuildLock = field(init=False)
+    _serving: bool = field(default=False, init=False)
+    _history: bytes = field(default=b"", init=False)
+
+    def __post_init__(self) -> None:
+        self._lock = RebuildLock(self.redis)
+
+    async def run(self) -> int:
+        """Rebuild; return the number of waiting messages. Raises LockLost."""
+        await self._lock.take()
+        try:
+            return await self._fill()
+        finally:
+            await self._lock.release()
+
+    async def _fill(self) -> int:
+        log.warning("desk.rebuilding")
+        self._history, _ = await self.lines.history()
+        await self.redis.delete(f"{P}epoch")
+        await self._keep(self.lines.clear(LOCK))
+        kafka = self.settings.kafka
+        places = [*queue_places(kafka, self.settings.departments), *outcome_places(kafka)]
+        committed = await self._call(lambda: self.log.committed(places))
+        reached = {place: committed.get(place, 0) for place in places}
+        ends = await self._call(lambda: self.log.ends(outcome_places(kafka)))
+        closings = await self._beside(lambda: self._closings(reached, ends))
+        epoch = secrets.token_hex(4)
+        count = 0
+        for number in range(kafka.partitions):
+            fold = await self._read_fold(number, reached)
+            own = [c for c in closings if partition_of(c.conversation, kafka.partitions) == number]
+            waiting = await self._close(fold, own)
+            for first in range(0, len(waiting), _CHUNK):
+                await self._renew()
+                await self._add(waiting[first : first + _CHUNK])
+                if not self._serving:
+                    await self._serve(epoch, None)
+            count += len(waiting)
+        positions = {place_name(place): reached[place] for place in places}
+        await self._renew()
+        await self._serve(epoch, positions)
+        log.warning("desk.rebuilt", messages=count)
+        return count
+
+    async def _add(self, waiting: Iterable[WaitingMessage]) -> None:
+        """Put messages in line; wait for memory where Redis is full."""
+        arrivals = [_arrival(w) for w in waiting]
+        while True:
+            try:
+                await self.lines.add(arrivals)
+            except Exception as error:
+                if not is_full(error):
+                    raise
+                self.room.note(error)
+                await self._renew()
+                await asyncio.sleep(1)
+            else:
+                return
+
+    async def _serve(self, epoch: str, positions: dict[str, int] | None) -> None:
+        """Let agents claim; raise LockLost if Redis changed since the rebuild began."""
+        if not await self.lines.begin(epoch, LOCK, self._lock.token, positions):
+            raise LockLost
+        if not await self.lines.verify(self._history):
+            raise LockLost
+        self._serving = True
+
+    def _closings(self, reached: dict[Place, int], ends: dict[Place, int]) -> list[Closing]:
+        """Return what the outcomes beyond the committed offsets close."""
+        closings: list[Closing] = []
+        for place, end in ends.items():
+            for batch in read_partition(self.settings.kafka, place, reached[place], end):
+                closings += self.records.closings(batch)
+        return closings
+
+    async def _read_fold(self, number: int, reached: dict[Place, int]) -> OpenItems:
+        """Return the fold of a partition of waiting.v1."""
+        place = (topics.WAITING.name, number)
+        bounds = (await self._call(lambda: self.log.bounds([place])))[place]
+        return await self._beside(lambda: fold_partition(self.settings, number, bounds, reached))
+
+    async def _beside(self, call: Callable[[], T]) -> T:
+        """Run a long read in a thread of its own; keep the lock and the group meanwhile."""
+        return await self._keep(asyncio.to_thread(call))
+
+    async def _keep(self, work: Coroutine[Any, Any, T]) -> T:
+        """Wait for long work; keep the lock and the group meanwhile."""
+        task = asyncio.ensure_future(work)
+        try:
+            while not task.done():
+                await self._renew()
+                await asyncio.wait({task}, timeout=1)
+            return task.result()
+        finally:
+            task.cancel()
+
+    async def _close(self, fold: OpenItems, closings: list[Closing]) -> list[WaitingMessage]:
+        """Apply closings and early finishes; return what waits beside them.
+
+        A message of `closings` is put in line first, so that its outcome counts as the one that
+        closed it.
+        """
+        touched = {message for c in closings for message, _ in c.messages}
+        await self._add(w for w in fold.waiting if w.message in touched)
+        gone = [
+            WaitingMessage(
+                message=message,
+                department=c.department,
+                conversation=c.conversation,
+                hops=min(hops, fold.finished[message]),
+            )
+            for c in closings
+            for message, hops in c.messages
+            if message in fold.finished
+        ]
+        await self._add(gone)
+        await self.lines.close(closings)
+        early = [_early(w.message, w.hops, w.department, w.conversation) for w in fold.early] + [
+            _early(message, hops, "-", "-") for message, hops in fold.finished.items()
+        ]
+        await self.lines.close(early)
+        return [w for w in fold.waiting if w.message not in touched]
+
+    async def _renew(self) -> None:
+        await self._lock.renew()
+        await self.turn()
+
+    async def _call(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.executor, call)
+
+
+def fold_partition(
+    settings: Settings, number: int, bounds: tuple[int, int], reached: dict[Place, int]
+) -> OpenItems:
+    """Read a partition of waiting.v1 to its end and return its fold."""
+    fold = Fold(reached)
+    for batch in read_partition(settings.kafka, (topics.WAITING.name, number), *bounds):
+        for record in batch:
+            value = raw_bytes(record.value())
+            origin = None
+            if value is None:
+                origin = raw_bytes(dict(record.headers() or []).get(ORIGIN))
+            fold.take(raw_bytes(record.key()) or b"", value, origin)
+    return fold.open_items()
+
+
+async def remove_old_keys(redis: "Redis[bytes]") -> int:
+    """Delete the keys of versions before waiting.v1 in small steps; return their number."""
+    count = 0
+    batch: list[bytes] = []
+    async for key in redis.scan_iter(match=_OLD_KEYS, count=500):
+        batch.append(key)
+        if len(batch) >= 500:
+            count += await redis.unlink(*batch)
+            batch = []
+    if batch:
+        count += await redis.unlink(*batch)
+    return count
+
+
+def _arrival(waiting: WaitingMessage) -> Arrival:
+    return Arrival(
+        department=waiting.department,
+        conversation=waiting.conversation,
+        message=waiting.message,
+        hops=waiting.hops,
+        work=b"",
+        arrived_ms=waiting.arrived_ms,
+        score=waiting.score,
+        quiet=waiting.quiet,
+        partition=waiting.partition,
+        offset=waiting.offset,
+    )
+
+
+def _early(message: str, hops: int, department: str, conversation: str) -> Closing:
+    return Closing(
+        outcome="-",
+        department=department,
+        conversation=conversation,
+        messages=((message, hops),),
+    )

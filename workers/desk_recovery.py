@@ -1,0 +1,147 @@
+"""Finds from where the feed reads on, after a start, a rebalance, an outage, or in another Redis.
+
+Before: desk_feed.py reads nothing. After: it reads on from the positions, unless waiting.v1 has to
+be built first, or Redis to be filled from it.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from redis.asyncio import Redis
+
+from runtime.log import get
+from runtime.settings import Settings
+from schemas import topics
+from workers.desk_rebuild import Rebuild, remove_old_keys
+from workers.desk_redis import Lines, P
+from workers.desk_room import Room
+from workers.feed_log import FeedLog, Place, outcome_places, place_name, queue_places
+from workers.feed_records import Records
+from workers.waiting_build import WaitingBuild
+
+log = get(__name__)
+
+T = TypeVar("T")
+_PAUSE_S = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Positions:
+    """The next offset of each owned partition: for waiting.v1, and for Redis."""
+
+    committed: dict[Place, int]
+    applied: dict[Place, int]
+
+
+@dataclass(kw_only=True)
+class Recovery:
+    """What the feed does before it reads; `progress` notes a step of it."""
+
+    settings: Settings
+    redis: "Redis[bytes]"
+    lines: Lines
+    records: Records
+    room: Room
+    executor: Executor
+    progress: Callable[[], None]
+    _cleaned: bool = field(default=False, init=False)
+
+    @property
+    def _places(self) -> list[Place]:
+        kafka = self.settings.kafka
+        return [*queue_places(kafka, self.settings.departments), *outcome_places(kafka)]
+
+    async def find_positions(self, feed_log: FeedLog, owned: Collection[Place]) -> Positions | None:
+        """Return the positions, or None if the caller must ask again."""
+        # Redis first: it never has more than what was committed when the second answer came.
+        stored = await self.lines.positions()
+        await self._call(feed_log.ready)
+        committed = await self._call(lambda: feed_log.committed(self._places))
+        if not await self._is_built(feed_log, owned, committed):
+            return None
+        fresh = {place: 0 for place in owned if place not in committed}
+        if fresh:
+            await self._call(lambda: feed_log.write([], fresh))
+        reached = dict.fromkeys(self._places, 0) | committed
+        if await self.lines.epoch() is None or not _fits(stored, reached, owned):
+            await self._rebuild(feed_log)
+            return None
+        return Positions(
+            committed={place: reached[place] for place in owned},
+            applied={place: stored.get(place_name(place), 0) for place in owned},
+        )
+
+    async def _is_built(
+        self, feed_log: FeedLog, owned: Collection[Place], committed: Mapping[Place, int]
+    ) -> bool:
+        """Build waiting.v1 from history where the group has no valid offsets."""
+        ends = await self._call(lambda: feed_log.ends(self._places))
+        absent = [place for place, end in ends.items() if end and place not in committed]
+        beyond = [place for place, offset in committed.items() if offset > ends[place]]
+        if not absent and not beyond and not await self._is_lost(feed_log, committed):
+            return True
+        builder = (topics.OUTCOMES.name, 0)
+        if builder not in owned:
+            self.progress()
+            await asyncio.sleep(_PAUSE_S)
+            return False
+        log.warning("desk.building", without_offset=len(absent), beyond_end=len(beyond))
+
+        def turn() -> None:
+            self.progress()
+            feed_log.keep_membership()
+
+        build = WaitingBuild(self.settings, feed_log, self.records, turn)
+        queues = queue_places(self.settings.kafka, self.settings.departments)
+        count = await self._call(lambda: build.run(queues))
+        log.warning("desk.built", messages=count)
+        await self.redis.delete(f"{P}epoch")
+        return False
+
+    async def _is_lost(self, feed_log: FeedLog, committed: Mapping[Place, int]) -> bool:
+        """Say whether waiting.v1 never had a record although the feed has read queues."""
+        queues = queue_places(self.settings.kafka, self.settings.departments)
+        if not any(committed.get(place) for place in queues):
+            return False
+        places = [(topics.WAITING.name, n) for n in range(self.settings.kafka.partitions)]
+        ends = await self._call(lambda: feed_log.ends(places))
+        return not any(ends.values())
+
+    async def _rebuild(self, feed_log: FeedLog) -> None:
+        async def turn() -> None:
+            self.progress()
+            await self._call(feed_log.keep_membership)
+
+        rebuild = Rebuild(
+            settings=self.settings,
+            redis=self.redis,
+            lines=self.lines,
+            log=feed_log,
+            records=self.records,
+            executor=self.executor,
+            room=self.room,
+            turn=turn,
+        )
+        await rebuild.run()
+        if not self._cleaned:
+            self._cleaned = True
+            await remove_old_keys(self.redis)
+
+    async def _call(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self.executor, call)
+
+
+def _fits(
+    stored: Mapping[str, int], committed: Mapping[Place, int], owned: Collection[Place]
+) -> bool:
+    """Say whether Redis is a true, perhaps older, state of what waiting.v1 has.
+
+    A position beyond its committed offset comes from another Kafka. An owned partition without a
+    position must not have had a record.
+    """
+    if any(stored.get(place_name(place), 0) > offset for place, offset in committed.items()):
+        return False
+    return all(place_name(place) in stored or committed[place] == 0 for place in owned)

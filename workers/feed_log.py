@@ -1,0 +1,352 @@
+"""Kafka's half of the desk feed: reads queues and outcomes, and writes waiting.v1 with the offsets.
+
+Before: queue.<department>.v1 and outcomes.v1. After: waiting.v1; desk_feed.py applies the same
+records to Redis. One transaction has the records of a batch and the group's offsets, so that both
+always agree. Every method blocks, and one thread calls them all.
+"""
+
+import os
+import secrets
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
+
+from runtime.bus import rdkafka
+from runtime.log import get
+from runtime.settings import Kafka
+from schemas import topics
+from schemas.envelope import Headers
+from schemas.topics import BROKER_MESSAGE_MAX
+
+log = get(__name__)
+
+GROUP = "santral-lines"
+"""The consumer group; its committed offsets say how far waiting.v1 is complete."""
+BUILDER = "santral-lines-build"
+"""Transactional id of the process that writes waiting.v1 from history: Kafka fences the older."""
+
+QUIET = 2
+"""Log level of clients whose caller logs outages itself."""
+_TRANSACTION_S = 15
+_REQUEST_S = 10.0
+_SESSION_MS = 6_000
+"""After so long the group gives the partitions of a dead process to others."""
+_LOOK_S = 3.0
+_FIRST_POLL_S = 0.25
+"""How long a read waits for the first record; the records behind it come without a wait."""
+
+_PASSING = (
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._TRANSPORT,
+    KafkaError._RESOLVE,
+    KafkaError._TIMED_OUT,
+    KafkaError._MAX_POLL_EXCEEDED,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+)
+"""Errors after which the client tries again by itself; `check_broker` tells if they last."""
+
+Place = tuple[str, int]
+"""A topic and a partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record for waiting.v1; without a value it is a tombstone."""
+
+    conversation: str
+    key: bytes
+    value: bytes | None
+    headers: Headers
+
+
+def raw_bytes(value: bytes | str | None) -> bytes | None:
+    """Return a record's key or value, which the client types as text too."""
+    return value.encode() if isinstance(value, str) else value
+
+
+def partition_of(conversation: str, count: int) -> int:
+    """Return the partition of waiting.v1 that has all records of a conversation."""
+    return zlib.crc32(conversation.encode()) % count
+
+
+def place_name(place: Place) -> str:
+    """Return the name of a partition in Redis."""
+    return f"{place[0]}/{place[1]}"
+
+
+def queue_places(kafka: Kafka, departments: Iterable[str]) -> list[Place]:
+    """Return every partition of these departments' queues."""
+    return [(topics.queue_topic(d), n) for d in departments for n in range(kafka.queue_partitions)]
+
+
+def outcome_places(kafka: Kafka) -> list[Place]:
+    """Return every partition of outcomes.v1."""
+    return [(topics.OUTCOMES.name, n) for n in range(kafka.partitions)]
+
+
+class FeedLog:
+    """A consumer of the group and a transactional producer.
+
+    A rebalance only sets `stale`: the log then reads nothing until `start_from`.
+    """
+
+    def __init__(self, kafka: Kafka, names: Sequence[str]) -> None:
+        self._kafka = kafka
+        self.owned: frozenset[Place] = frozenset()
+        self.stale = True
+        self._consumer = Consumer(
+            rdkafka(
+                kafka,
+                **{
+                    "group.id": GROUP,
+                    "client.id": f"santral-desk-{os.getpid()}",
+                    "log_level": QUIET,
+                    "enable.auto.commit": False,
+                    "enable.auto.offset.store": False,
+                    "isolation.level": "read_committed",
+                    "auto.offset.reset": "earliest",
+                    "partition.assignment.strategy": "range",
+                    "session.timeout.ms": _SESSION_MS,
+                    "heartbeat.interval.ms": _SESSION_MS // 4,
+                    "fetch.wait.max.ms": 100,
+                    "fetch.error.backoff.ms": 100,
+                    "queued.max.messages.kbytes": 16 * 1024,
+                    "topic.metadata.refresh.interval.ms": 60_000,
+                },
+            )
+        )
+        self._producer: Producer | None = None
+        self._consumer.subscribe(
+            list(names), on_assign=self._assign, on_revoke=self._revoke, on_lost=self._revoke
+        )
+
+    def ready(self) -> Producer:
+        """Return the producer; register a new one with Kafka if the last one broke."""
+        if self._producer is None:
+            identifier = f"{GROUP}-{os.getpid()}-{secrets.token_hex(4)}"
+            producer = transactional_producer(self._kafka, identifier)
+            producer.init_transactions(_REQUEST_S)
+            self._producer = producer
+        return self._producer
+
+    def _assign(self, consumer: Consumer, parts: list[TopicPartition]) -> None:
+        self.owned = frozenset((p.topic, p.partition) for p in parts)
+        self.stale = True
+        consumer.assign([])
+
+    def _revoke(self, consumer: Consumer, _parts: list[TopicPartition]) -> None:
+        self.owned = frozenset()
+        self.stale = True
+        consumer.unassign()
+
+    def close(self) -> None:
+        """Leave the group; what a transaction has not committed is void."""
+        self._producer = None
+        try:
+            self._consumer.close()
+        except KafkaException as error:  # the group notices the end of its heartbeats
+            log.warning("desk.leave_failed", why=str(error))
+
+    def committed(self, places: Iterable[Place]) -> dict[Place, int]:
+        """Return the committed offsets; a partition without one is absent.
+
+        Waits for pending transactions on them to end.
+        """
+        wanted = [TopicPartition(topic, number) for topic, number in places]
+        answer = self._consumer.committed(wanted, _TRANSACTION_S + _REQUEST_S) if wanted else []
+        for part in answer:
+            if part.error is not None:
+                raise KafkaException(part.error)
+        return {(p.topic, p.partition): p.offset for p in answer if p.offset >= 0}
+
+    def check_broker(self) -> None:
+        """Raise KafkaException if Kafka does not answer now."""
+        part = TopicPartition(topics.OUTCOMES.name, 0)
+        self._consumer.get_watermark_offsets(part, _LOOK_S)
+
+    def ends(self, places: Iterable[Place]) -> dict[Place, int]:
+        """Return the offset behind the last record of each partition, uncommitted ones included."""
+        return {place: high for place, (_, high) in self.bounds(places).items()}
+
+    def bounds(self, places: Iterable[Place]) -> dict[Place, tuple[int, int]]:
+        """Return the first offset of each partition and the one behind its last."""
+        result = {}
+        for topic, number in places:
+            low, high = self._consumer.get_watermark_offsets(
+                TopicPartition(topic, number), _REQUEST_S
+            )
+            result[topic, number] = (low, high)
+        return result
+
+    def hold(self) -> None:
+        """Read nothing until `start_from`."""
+        self._consumer.assign([])
+        self.stale = True
+
+    def start_from(self, offsets: Mapping[Place, int]) -> None:
+        """Read the owned partitions from these offsets on."""
+        self._consumer.assign([TopicPartition(t, n, offset) for (t, n), offset in offsets.items()])
+        self.stale = False
+
+    def pause(self, places: Iterable[Place]) -> None:
+        """Read these partitions no further."""
+        self._consumer.pause([TopicPartition(topic, number) for topic, number in places])
+
+    def resume(self, places: Iterable[Place]) -> None:
+        """Read these partitions again."""
+        self._consumer.resume([TopicPartition(topic, number) for topic, number in places])
+
+    def keep_membership(self) -> None:
+        """Stay in the group while nothing may be read; only call it while the log is stale."""
+        self._consumer.poll(0)
+
+    def read(self, limit: int) -> dict[Place, list[Message]]:
+        """Return up to `limit` records by partition, as soon as there is one; {} after a while."""
+        first = self._consumer.poll(_FIRST_POLL_S)
+        if first is None:
+            return {}
+        batch: dict[Place, list[Message]] = {}
+        for message in (first, *self._consumer.consume(limit - 1, 0)):
+            fault = message.error()
+            if fault is not None:
+                if fault.fatal() or fault.code() not in _PASSING:
+                    raise KafkaException(fault)
+                continue
+            batch.setdefault((message.topic() or "", message.partition() or 0), []).append(message)
+        return {} if self.stale else batch
+
+    def write(self, entries: Iterable[Entry], offsets: Mapping[Place, int]) -> None:
+        """Write the entries and the offsets behind their records in one transaction.
+
+        Raises KafkaException after it aborted the transaction, as when another process owns the
+        partitions now.
+        """
+        producer = self.ready()
+        try:
+            producer.begin_transaction()
+            producer.send_offsets_to_transaction(
+                [TopicPartition(t, n, offset) for (t, n), offset in offsets.items()],
+                self._consumer.consumer_group_metadata(),
+                _TRANSACTION_S,
+            )
+            produce_entries(producer, entries, self._kafka.partitions)
+            commit(producer)
+        except KafkaException:
+            if not abort(producer):
+                self._producer = None
+            raise
+
+    def member(self) -> object:
+        """Return this process's membership in the group, of its present generation."""
+        return self._consumer.consumer_group_metadata()
+
+
+def transactional_producer(kafka: Kafka, identifier: str) -> Producer:
+    """Return a producer for waiting.v1."""
+    return Producer(
+        rdkafka(
+            kafka,
+            **{
+                "transactional.id": identifier,
+                "client.id": identifier,
+                "log_level": QUIET,
+                "linger.ms": 5,
+                "compression.type": "lz4",
+                "batch.size": 256 * 1024,
+                "message.max.bytes": BROKER_MESSAGE_MAX,
+                "retry.backoff.ms": 1,
+                "retry.backoff.max.ms": 200,
+                "transaction.timeout.ms": _TRANSACTION_S * 1000,
+                "queue.buffering.max.messages": 500_000,
+            },
+        )
+    )
+
+
+def produce_entries(producer: Producer, entries: Iterable[Entry], partitions: int) -> None:
+    """Hand entries to an open transaction."""
+    for number, entry in enumerate(entries):
+        producer.produce(
+            topics.WAITING.name,
+            entry.value,
+            entry.key,
+            partition=partition_of(entry.conversation, partitions),
+            headers=entry.headers,
+        )
+        if number % 1000 == 999:
+            producer.poll(0)
+
+
+def commit(producer: Producer) -> None:
+    """Commit; try again while Kafka says that another try may succeed."""
+    while True:
+        try:
+            producer.commit_transaction(_TRANSACTION_S)
+        except KafkaException as error:
+            if not error.args[0].retriable():
+                raise
+        else:
+            return
+
+
+def abort(producer: Producer) -> bool:
+    """Abort; return False if the producer is of no more use. Kafka then aborts by itself."""
+    try:
+        producer.abort_transaction(_TRANSACTION_S)
+    except KafkaException:
+        return False
+    return True
+
+
+def read_partition(
+    kafka: Kafka, place: Place, start: int, end: int, batch: int = 5000
+) -> Iterator[list[Message]]:
+    """Yield the committed records of a partition from `start` until all below `end` were read.
+
+    A pending transaction below `end` is waited for.
+    """
+    if start >= end:
+        return
+    consumer = Consumer(
+        rdkafka(
+            kafka,
+            **{
+                "group.id": f"{GROUP}-reader",
+                "log_level": QUIET,
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": "read_committed",
+                "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 50,
+                "queued.max.messages.kbytes": 32 * 1024,
+            },
+        )
+    )
+    topic, number = place
+    position = start
+    try:
+        consumer.assign([TopicPartition(topic, number, start)])
+        while position < end:
+            records = []
+            for message in consumer.consume(batch, 0.05):
+                fault = message.error()
+                if fault is None:
+                    position = (message.offset() or 0) + 1
+                    records.append(message)
+                elif fault.code() == KafkaError._PARTITION_EOF:
+                    position = max(position, message.offset() or 0)
+                elif not fault.retriable():
+                    raise KafkaException(fault)
+            if records:
+                yield records
+    finally:
+        consumer.close()

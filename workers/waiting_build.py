@@ -1,0 +1,156 @@
+"""Builds waiting.v1 from the whole history of queues and outcomes.
+
+Before: the group has no valid offsets, because this is its first start or Kafka was replaced.
+After: waiting.v1 has exactly what waits, and the group's offsets say so. The offsets come with the
+last transaction: after a crash before it, the next build starts from the beginning and writes the
+difference to what is there.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from confluent_kafka import KafkaException, Message, Producer, TopicPartition
+
+from runtime.settings import Settings
+from schemas import envelope, topics
+from schemas.errors import Rejected
+from schemas.waiting import WaitingMessage
+from workers.desk_values import Arrival
+from workers.feed_log import (
+    BUILDER,
+    Entry,
+    FeedLog,
+    Place,
+    abort,
+    commit,
+    outcome_places,
+    produce_entries,
+    raw_bytes,
+    read_partition,
+    transactional_producer,
+)
+from workers.feed_records import Records
+from workers.waiting_entries import arrival_entry, closed_entry
+
+_ENTRIES_A_TRANSACTION = 10_000
+_REQUEST_S = 10.0
+
+Turn = Callable[[], None]
+"""Called after each batch, so that the watchdog and the group see that the process works."""
+
+
+@dataclass(kw_only=True)
+class _Queue:
+    """A queue's partition: where the feed reads on, and the conversations that wait."""
+
+    end: int
+    is_cut: bool = False
+    opened: set[str] = field(default_factory=set)
+
+
+class WaitingBuild:
+    """One build; the process that has the first partition of outcomes.v1 runs it."""
+
+    def __init__(self, settings: Settings, feed_log: FeedLog, records: Records, turn: Turn) -> None:
+        self._kafka, self._limit = settings.kafka, settings.desk.max_waiting
+        self._log, self._records, self._turn = feed_log, records, turn
+        self._finished: dict[str, int] = {}
+        self._count = 0
+
+    def run(self, queues: Iterable[Place]) -> int:
+        """Build; return the number of messages that wait. Raises KafkaException."""
+        producer = transactional_producer(self._kafka, BUILDER)
+        producer.init_transactions(_REQUEST_S)
+        try:
+            return self._build(producer, queues, self._log.member())
+        except KafkaException:
+            abort(producer)
+            raise
+
+    def _build(self, producer: Producer, queues: Iterable[Place], member: object) -> int:
+        outcomes = self._log.bounds(outcome_places(self._kafka))
+        # An outcome is younger than its work item: these ends have every item of those outcomes.
+        items = self._log.bounds(queues)
+        ends = {place: high for place, (_, high) in {**outcomes, **items}.items()}
+        for place, (low, high) in outcomes.items():
+            for batch in self._read(place, low, high):
+                self._take_outcomes(batch)
+        present = self._present()
+        for place, (low, high) in items.items():
+            queue = _Queue(end=high)
+            for batch in self._read(place, low, high):
+                entries = [e for a in self._records.arrivals(batch) if (e := self._entry(a, queue))]
+                for entry in entries:
+                    present.pop(entry.key, None)
+                self._write(producer, entries)
+            ends[place] = queue.end
+        gone = [Entry(conversation, key, None, []) for key, conversation in present.items()]
+        for first in range(0, len(gone), _ENTRIES_A_TRANSACTION):
+            self._write(producer, gone[first : first + _ENTRIES_A_TRANSACTION])
+        self._finish(producer, ends, member)
+        return self._count
+
+    def _read(self, place: Place, low: int, high: int) -> Iterable[list[Message]]:
+        for batch in read_partition(self._kafka, place, low, high):
+            yield batch
+            self._turn()
+
+    def _take_outcomes(self, batch: list[Message]) -> None:
+        for closing in self._records.closings(batch):
+            for message, hops in closing.messages:
+                self._finished[message] = max(self._finished.get(message, -1), hops)
+
+    def _entry(self, arrival: Arrival, queue: "_Queue") -> Entry | None:
+        """Return the entry of a message.
+
+        At the limit of the lines, the feed will read on from this message. It then needs to know
+        what was finished behind it.
+        """
+        finished = self._finished.get(arrival.message, -1)
+        if finished >= arrival.hops:
+            if not queue.is_cut:
+                return None
+            return closed_entry(
+                arrival.department,
+                arrival.conversation,
+                arrival.message,
+                finished,
+                arrival.arrived_ms,
+            )
+        if queue.is_cut or (arrival.quiet and arrival.conversation not in queue.opened):
+            return None
+        if self._count >= self._limit:
+            queue.is_cut, queue.end = True, arrival.offset
+            return None
+        queue.opened.add(arrival.conversation)
+        self._count += 1
+        return arrival_entry(arrival)
+
+    def _present(self) -> dict[bytes, str]:
+        """Return the keys that have a value now, each with its conversation."""
+        present: dict[bytes, str] = {}
+        places = [(topics.WAITING.name, n) for n in range(self._kafka.partitions)]
+        for place, (low, high) in self._log.bounds(places).items():
+            for batch in self._read(place, low, high):
+                for record in batch:
+                    key, value = raw_bytes(record.key()) or b"", raw_bytes(record.value())
+                    if value is None:
+                        present.pop(key, None)
+                        continue
+                    with contextlib.suppress(Rejected):  # a newer writer's record stays
+                        present[key] = envelope.decode(WaitingMessage, value).conversation
+        return present
+
+    def _write(self, producer: Producer, entries: list[Entry]) -> None:
+        if not entries:
+            return
+        producer.begin_transaction()
+        produce_entries(producer, entries, self._kafka.partitions)
+        commit(producer)
+
+    def _finish(self, producer: Producer, ends: dict[Place, int], member: object) -> None:
+        producer.begin_transaction()
+        parts = [TopicPartition(topic, number, end) for (topic, number), end in ends.items()]
+        producer.send_offsets_to_transaction(parts, member, _REQUEST_S)
+        commit(producer)

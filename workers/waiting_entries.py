@@ -1,0 +1,98 @@
+"""The records of waiting.v1 that queue records and outcomes cause.
+
+Before: desk_feed.py and waiting_build.py read queues and outcomes. After: feed_log.py writes them.
+Pure.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from schemas import envelope
+from schemas.waiting import CLOSED, WaitingMessage, closed_key, waiting_key
+from workers.desk_lookup import Lookup
+from workers.desk_values import Arrival, Closing
+from workers.feed_log import Entry, Place
+from workers.open_items import ORIGIN
+
+_TYPE = envelope.type_of(WaitingMessage).encode()
+_SOURCE = b"santral/desk"
+
+
+def origin_of(place: Place, offset: int) -> bytes:
+    """Return the value of the `origin` header for a record."""
+    topic, partition = place
+    return f"{topic}/{partition}/{offset}".encode()
+
+
+def arrival_entry(arrival: Arrival) -> Entry:
+    """Return the entry of a message that waits."""
+    record = WaitingMessage(
+        message=arrival.message,
+        department=arrival.department,
+        conversation=arrival.conversation,
+        hops=arrival.hops,
+        partition=arrival.partition,
+        offset=arrival.offset,
+        arrived_ms=arrival.arrived_ms,
+        score=arrival.score,
+        quiet=arrival.quiet,
+    )
+    return _entry(waiting_key(arrival.message, arrival.hops), record, arrival.arrived_ms)
+
+
+def arrival_entries(arrivals: Iterable[Arrival], lookup: Lookup, topic: str) -> list[Entry]:
+    """Return the entries of messages that the feed reads for the first time.
+
+    A message that an outcome finished before leaves waiting.v1 together with that finish. A quiet
+    message of a conversation that does not wait gets no entry.
+    """
+    entries = []
+    for arrival in arrivals:
+        if lookup.takes(arrival):
+            if not arrival.quiet or (arrival.department, arrival.conversation) in lookup.open:
+                entries.append(arrival_entry(arrival))
+            continue
+        origin = origin_of((topic, arrival.partition), arrival.offset)
+        keys = (waiting_key(arrival.message, arrival.hops), closed_key(arrival.message))
+        entries += [_tombstone(arrival.conversation, key, origin) for key in keys]
+    return entries
+
+
+def closing_entries(
+    closings: Iterable[Closing], lookup: Lookup, place: Place, now_ms: int
+) -> list[Entry]:
+    """Return the entries of outcomes that close messages.
+
+    A message that does not wait may yet come, so its finish is an entry of its own.
+    """
+    entries = []
+    for closing in closings:
+        origin = origin_of(place, closing.offset)
+        for message, hops in closing.messages:
+            keys = [waiting_key(message, each) for each in range(hops + 1)]
+            entries += [_tombstone(closing.conversation, key, origin) for key in keys]
+            if message not in lookup.waiting:
+                entries.append(
+                    closed_entry(closing.department, closing.conversation, message, hops, now_ms)
+                )
+    return entries
+
+
+def closed_entry(
+    department: str, conversation: str, message: str, hops: int, time_ms: int
+) -> Entry:
+    """Return the entry of a finish whose message the feed has yet to read."""
+    record = WaitingMessage(
+        state=CLOSED, message=message, department=department, conversation=conversation, hops=hops
+    )
+    return _entry(closed_key(message), record, time_ms)
+
+
+def _entry(key: bytes, record: WaitingMessage, time_ms: int) -> Entry:
+    time = datetime.fromtimestamp(time_ms / 1000, UTC).isoformat().encode()
+    headers = envelope.headers_from(_TYPE, key.decode(), _SOURCE, time, None)
+    return Entry(record.conversation, key, envelope.encode(record), headers)
+
+
+def _tombstone(conversation: str, key: bytes, origin: bytes) -> Entry:
+    return Entry(conversation, key, None, [(ORIGIN, origin)])
