@@ -139,7 +139,8 @@ class Stages:
         for name in self.health:
 
             def ready(name: str = name) -> bool:
-                return not self.problems(name)
+                # A stage that has not begun has no checks yet.
+                return bool(self.health[name]._checks) and not self.problems(name)
 
             try:
                 await until(f"{name} is ready", ready, seconds)
