@@ -29,7 +29,7 @@ from schemas.topics import BROKER_MESSAGE_MAX, queue_topic
 
 log = get(__name__)
 
-_COMMIT_TRIES = 30  # five minutes, after which another reader begins
+_COMMIT_LIMIT_S = 300.0  # then another reader begins
 _BREATH_S = 1.0  # after a failed start, callers are told at once for so long
 AWAY = (KafkaError, OSError, TimeoutError)
 """What is raised while the broker is away: start the client anew."""
@@ -281,11 +281,14 @@ class Lag(Progress):
         A member that outlasts the outage reads on at once. A new member would wait until the group
         gives the old one up. Raise TimeoutError when Kafka stays away.
         """
-        for _ in range(_COMMIT_TRIES):
-            with contextlib.suppress(TimeoutError):
-                return await consumer.commit(offsets)
-            self.wait_for("Kafka", CALL_LIMIT_S)
-        raise TimeoutError("Kafka takes no commit")
+        # An interrupted commit leaves a task of aiokafka behind, whose failure nobody reads.
+        task = asyncio.create_task(consumer.commit(offsets, _COMMIT_LIMIT_S))
+        try:
+            while not (await asyncio.wait({task}, timeout=CALL_LIMIT_S))[0]:
+                self.wait_for("Kafka", CALL_LIMIT_S)
+        finally:
+            task.cancel()
+        task.result()
 
     def joining(self) -> None:
         """Note that the loop waits for Kafka to let its reader in."""

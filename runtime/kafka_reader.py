@@ -73,9 +73,13 @@ class KafkaReader(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka's classes
         reading = super().getmany(*partitions, timeout_ms=timeout_ms, max_records=max_records)
         return await _limit("a fetch", JOIN_LIMIT_S + timeout_ms / 1000, reading)
 
-    async def commit(self, offsets: Mapping[TopicPartition, Any] | None = None) -> None:
+    async def commit(
+        self,
+        offsets: Mapping[TopicPartition, Any] | None = None,
+        limit_s: float = CALL_LIMIT_S,
+    ) -> None:
         """Commit these offsets, or those of all records that were returned."""
-        await _limit("a commit", CALL_LIMIT_S, super().commit(offsets))
+        await _limit("a commit", limit_s, super().commit(offsets))
 
     async def position(self, partition: TopicPartition) -> int:
         """Return the offset of the next record."""

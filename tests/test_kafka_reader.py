@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable
 from datetime import timedelta
 
+import psutil
 import pytest
 from aiokafka import TopicPartition
 
@@ -15,6 +16,7 @@ from runtime.kafka_reader import CALL_LIMIT_S, STOP_LIMIT_S
 from schemas import topics
 from schemas.errors import Retry
 from tests.servers import broker, process_of
+from tests.waiting import until
 from workers.sent_acknowledgements import SentAcknowledgements
 
 _SLACK_S = 3.0
@@ -44,20 +46,25 @@ async def test_no_call_of_a_reader_outlasts_a_frozen_broker() -> None:
         sent = SentAcknowledgements(kafka, timedelta(days=1), Lag("test"))
         await sent.catch_up(now, now)
 
-        process_of(settings).suspend()
-        calls = {
-            "commit": member.commit({partition: 0}),
-            "ends": member.end_offsets([partition]),
-            "acknowledgements": sent.catch_up(now, now),
-            "group": bus.group_offset(kafka, "test", partition),
-        }
-        took = dict(zip(calls, await asyncio.gather(*map(_duration, calls.values())), strict=True))
-        assert {name: s for name, s in took.items() if s > CALL_LIMIT_S + _SLACK_S} == {}
-        began = time.monotonic()
-        await asyncio.gather(member.stop(), sent.stop())
-        assert time.monotonic() - began < STOP_LIMIT_S + 2 * _SLACK_S
-
-        process_of(settings).resume()
+        frozen = process_of(settings)
+        frozen.suspend()
+        try:
+            await until("it is frozen", lambda: frozen.status() == psutil.STATUS_STOPPED)
+            calls = {
+                "commit": member.commit({partition: 0}),
+                "ends": member.end_offsets([partition]),
+                "acknowledgements": sent.catch_up(now, now),
+                "group": bus.group_offset(kafka, "test", partition),
+            }
+            took = dict(
+                zip(calls, await asyncio.gather(*map(_duration, calls.values())), strict=True)
+            )
+            assert {name: s for name, s in took.items() if s > CALL_LIMIT_S + _SLACK_S} == {}
+            began = time.monotonic()
+            await asyncio.gather(member.stop(), sent.stop())
+            assert time.monotonic() - began < STOP_LIMIT_S + 2 * _SLACK_S
+        finally:
+            frozen.resume()
         again = SentAcknowledgements(kafka, timedelta(days=1), Lag("test"))
         await again.catch_up(now, now)
         await again.stop()
