@@ -14,7 +14,16 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from router import features, judging, labelled, model_file, offline, run, training
+from router import (
+    features,
+    judging,
+    labelled,
+    model_file,
+    offline,
+    policy_settings,
+    run,
+    training,
+)
 from router.decide import one, readings
 from router.model import Model
 from router.rules import PACKS, compile_pack, load
@@ -339,7 +348,7 @@ def test_moods_and_intents_come_from_their_models(tmp_path: Path) -> None:
     assert one(message("rezalet berbat"), None, by, NOW).decision.sentiment < -0.3
     assert one(message("harika memnunum"), None, by, NOW).decision.sentiment > 0.3
     with pytest.raises(ConfigError, match="two models of one task"):
-        run.policy(Settings(), [path, path])
+        policy_settings.policy(Settings(), [path, path])
 
 
 def test_a_model_for_the_road_names_departments_that_there_are(file: Path, tmp_path: Path) -> None:

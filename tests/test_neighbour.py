@@ -1,11 +1,13 @@
 """A neighbour is judged by the last attempt to use it, and a probe asks where it is quiet."""
 
+import logging
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
 from runtime.clock import Clock, SystemClock
@@ -30,9 +32,12 @@ class Hands(Clock):
 
 @pytest.fixture
 def lines() -> Iterator[list[Any]]:
-    """The log's lines."""
+    """The log's lines, from information on, whatever level another test has configured."""
+    before = structlog.get_config()["wrapper_class"]
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
     with capture_logs() as captured:
         yield captured
+    structlog.configure(wrapper_class=before)
 
 
 def test_a_failure_gives_name_reason_and_beginning_until_a_success() -> None:
