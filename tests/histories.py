@@ -74,7 +74,8 @@ def _uncounted(act: Act, closed: dict[Place, Outcome]) -> list[str]:
 def _shared_leases(acts: Sequence[Act]) -> list[str]:
     """Return the conversations that two leases held in turns: one, the other, and the one again.
 
-    An older Redis may know a lease that ended in the lost history, so each era is judged alone.
+    A message that was moved waits in another department with more hops, so only leases on the
+    same message at the same hops are compared. An older Redis may know a lease that ended in the lost history, so each era is judged alone.
     """
     by_conversation = defaultdict(list)
     for act in acts:
@@ -83,11 +84,15 @@ def _shared_leases(acts: Sequence[Act]) -> list[str]:
     broken = []
     for (conversation, _), own in by_conversation.items():
         spans: dict[str, tuple[float, float]] = {}
+        messages: defaultdict[str, set[Place]] = defaultdict(set)
         for act in own:
             first, last = spans.get(act.lease, (act.end, act.start))
             spans[act.lease] = min(first, act.end), max(last, act.start)
+            messages[act.lease] |= set(act.messages)
         for act in own:
             for lease, (first, last) in spans.items():
-                if lease != act.lease and first < act.start and act.end < last:
+                if lease == act.lease or messages[lease].isdisjoint(act.messages):
+                    continue
+                if first < act.start and act.end < last:
                     broken.append(f"{conversation}: {act.agent} had a lease during another's")
     return broken

@@ -293,6 +293,8 @@ class Up:
                 answer = door.post(
                     f"/v1/desk/{department}/claim", json={"agent": agent, "count": 100}
                 )
+            if answer.status_code == 503:
+                return None  # the lines are being checked after a start: Retry-After
             found = [i for i in answer.json()["items"] if i["conversation"] == conversation]
             return found[0] if found else None
 

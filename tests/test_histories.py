@@ -57,3 +57,14 @@ def test_a_broken_rule_is_found(
     acts: list[Act], outcomes: list[Outcome], queued: list[Place], text: str
 ) -> None:
     assert any(text in sentence for sentence in violations(acts, outcomes, queued))
+
+
+def test_a_moved_message_has_an_agent_in_its_new_department_meanwhile() -> None:
+    both, moved = (("m", 0), ("n", 0)), (("m", 1),)
+    acts = [
+        _act("a", "claim", 1, messages=both),
+        _act("b", "claim", 4, end=5, messages=moved),
+        _act("a", "heartbeat", 8, messages=both),
+        _act("b", "heartbeat", 12, messages=moved),
+    ]
+    assert not [text for text in violations(acts, [], []) if "lease" in text]

@@ -39,6 +39,10 @@ from workers.desk_redis import Lines
 T = TypeVar("T")
 _PATIENCE_S = 6.0
 _REQUEST_S = 2.0
+_READER_NAMES = {"santral-lines": "desk"}
+"""The names that people know for groups which are called otherwise."""
+_FORMER_GROUPS = frozenset({"santral-desk"})
+"""Groups of earlier versions: Kafka still has their positions, and nobody reads on."""
 _EXACT = 2000  # above this number, records and the markers between them count alike
 
 
@@ -179,7 +183,11 @@ def _behind(kafka: Kafka) -> dict[str, int]:
     """Return how many records each of our consumer groups still has to read."""
     admin = AdminClient(rdkafka(kafka, log_level=0))
     groups = admin.list_consumer_groups(request_timeout=_REQUEST_S).result().valid
-    names = sorted(g.group_id for g in groups if g.group_id.startswith("santral-"))
+    names = sorted(
+        g.group_id
+        for g in groups
+        if g.group_id.startswith("santral-") and g.group_id not in _FORMER_GROUPS
+    )
     places: dict[str, list[TopicPartition]] = {}
     for name in names:
         requests = [ConsumerGroupTopicPartitions(name)]
@@ -200,7 +208,7 @@ def _behind(kafka: Kafka) -> dict[str, int]:
     )
     try:
         return {
-            name.removeprefix("santral-"): sum(
+            _READER_NAMES.get(name, name.removeprefix("santral-")): sum(
                 _unread(consumer, position) for position in committed
             )
             for name, committed in places.items()

@@ -16,7 +16,7 @@ from runtime.settings import Settings
 _GROUPS = {
     "router": ("santral-router", "messages.v1"),
     "recorder": ("santral-recorder", "messages.v1"),
-    "desk": ("santral-desk", "outcomes.v1"),
+    "desk": ("santral-lines", "outcomes.v1"),
     "replies": ("santral-replies", "replies.v1"),
 }
 _EVERY_S = 2.0
