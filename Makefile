@@ -30,14 +30,15 @@ jars: $(VENV)/run.stamp  ## fetch Apache Kafka's pinned jars
 lint: $(VENV)/test.stamp  ## ruff, mypy, import contracts
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/lint-imports
 
-# What needs no server runs on both cores; servers get the machine to themselves afterwards.
-# With ARGS one of the two may find no test (pytest's exit code 5), without them that is a failure.
+# Two run side by side. What the mark `alone` names gets the machine to itself afterwards.
+# With ARGS one of the three may find no test (pytest's exit code 5), without them that is a failure.
 test: $(VENV)/test.stamp  ## lint and every test
 	sh deploy/test_tools.sh
 	$(MAKE) lint
 	$(BIN)/python -m runtime.kafka_local "$(JARS)"
 	$(BIN)/python -m pytest -m "not server and not certify" -n 2 $(ARGS) || [ $$? = 5 -a -n "$(ARGS)" ]
-	$(BIN)/python -m pytest -m "server and not certify" $(ARGS) || [ $$? = 5 -a -n "$(ARGS)" ]
+	$(BIN)/python -m pytest -m "server and not alone and not certify" -n 2 --dist loadgroup $(ARGS) || [ $$? = 5 -a -n "$(ARGS)" ]
+	$(BIN)/python -m pytest -m "server and alone and not certify" $(ARGS) || [ $$? = 5 -a -n "$(ARGS)" ]
 
 # No server and no jars. Tests that take seconds are marked `slow`; property tests use fewer examples.
 test-fast: $(VENV)/test.stamp  ## every test that needs no server: under a minute on two cores

@@ -75,7 +75,8 @@ def _shared_leases(acts: Sequence[Act]) -> list[str]:
     """Return the conversations that two leases held in turns: one, the other, and the one again.
 
     A message that was moved waits in another department with more hops, so only leases on the
-    same message at the same hops are compared. An older Redis may know a lease that ended in the lost history, so each era is judged alone.
+    same message at the same hops are compared. An older Redis may know a lease that ended in the
+    lost history, so each era is judged alone.
     """
     by_conversation = defaultdict(list)
     for act in acts:

@@ -22,7 +22,7 @@ from tests.traffic import Load, Traffic
 from tests.verdict import findings
 from tests.waiting import until
 
-pytestmark = pytest.mark.alone
+pytestmark = [pytest.mark.alone, pytest.mark.certify]
 
 # Flow is back within this time of its neighbour.
 MAX_FLOW_S = 10.0
