@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from runtime.ports import free_port
 from runtime.repeats import Repeats
 from tests.servers import ROOT
@@ -41,6 +43,7 @@ threading.Thread(target=lambda: log.get("x").warning("thread.event")).start()
 """
 
 
+@pytest.mark.slow
 def test_while_kafka_is_away_its_clients_log_a_few_events_of_ours_and_nothing_else() -> None:
     result = subprocess.run(
         [sys.executable, "-X", "dev", "-c", AWAY, str(free_port())],

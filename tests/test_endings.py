@@ -43,6 +43,7 @@ def end_of(stage: str, folder: Path, text: str = "", **environ: str) -> str:
     return lines[0]
 
 
+@pytest.mark.slow
 def test_a_taken_port_is_named_with_its_table(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -53,6 +54,7 @@ def test_a_taken_port_is_named_with_its_table(tmp_path: Path) -> None:
     assert "[ops]" in line
 
 
+@pytest.mark.slow
 def test_a_home_that_can_not_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "var").write_text("a file")
     line = end_of("ingest", tmp_path, SANTRAL_DOOR__PORT="0")

@@ -58,6 +58,7 @@ def test_an_older_version_refuses_a_newer_store_and_names_the_version(tmp_path: 
         store.migrate(url, MIGRATIONS)
 
 
+@pytest.mark.slow
 def test_the_refusal_is_one_line_with_exit_code_2(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/newer.db"
     _make_newer(url)
