@@ -104,38 +104,39 @@ class DeliveryWriter:
 
     async def publish_outcome(self, reply: Reply, kind: OutcomeKind, reason: str) -> None:
         """Publish a reply's outcome once; raise Retry while Kafka is away."""
-        outcome = Outcome(
-            id=derived_id("outcome", reply.id, kind),
-            kind=kind,
-            brand=reply.brand,
-            conversation=reply.conversation,
-            item=reply.item,
-            department=reply.department,
-            messages=(reply.message,),
-            at=self._clock.now(),
-            reason=reason,
-            reply=reply.id,
-            text=reply.text if reply.kind == "acknowledgement" else "",
-        )
+        text = reply.text if reply.kind == "acknowledgement" else ""
+        outcome = self._outcome(reply, reply.id, kind, reason, text=text)
         await self._publish(outcome, reply.channel)
 
     async def publish_lost(self, delivery: Delivery, reason: str) -> None:
         """Publish the outcome of a reply that replies.v1 no longer has, from a step of it that
         names its conversation; raise Retry while Kafka is away."""
-        kind: OutcomeKind = "undeliverable"
-        outcome = Outcome(
-            id=derived_id("outcome", delivery.reply, kind),
+        outcome = self._outcome(delivery, delivery.reply, "undeliverable", reason)
+        await self._publish(outcome, delivery.channel)
+
+    def _outcome(
+        self,
+        source: Reply | Delivery,
+        reply: str,
+        kind: OutcomeKind,
+        reason: str,
+        *,
+        text: str = "",
+    ) -> Outcome:
+        """Return the outcome of a reply, whose item `source` names."""
+        return Outcome(
+            id=derived_id("outcome", reply, kind),
             kind=kind,
-            brand=delivery.brand,
-            conversation=delivery.conversation,
-            item=delivery.item,
-            department=delivery.department,
-            messages=(delivery.message,),
+            brand=source.brand,
+            conversation=source.conversation,
+            item=source.item,
+            department=source.department,
+            messages=(source.message,),
             at=self._clock.now(),
             reason=reason,
-            reply=delivery.reply,
+            reply=reply,
+            text=text,
         )
-        await self._publish(outcome, delivery.channel)
 
     async def _publish(self, outcome: Outcome, channel: str) -> None:
         await self._publisher.publish(
