@@ -55,18 +55,35 @@ async def write(settings: Settings, publisher: Publisher) -> None:
     for begin in range(0, COUNT, 500):
         replies = [
             Reply(
-                id=f"r{n}", kind="answer", brand="b", channel="email", source="email:a",
-                conversation=f"c{n}", message=f"m{n}", item=f"m{n}", department="billing",
-                recipient=Party(), reply_to=f"k{n}@ornek.example", text="Yanıt. " * 40, at=now,
+                id=f"r{n}",
+                kind="answer",
+                brand="b",
+                channel="email",
+                source="email:a",
+                conversation=f"c{n}",
+                message=f"m{n}",
+                item=f"m{n}",
+                department="billing",
+                recipient=Party(),
+                reply_to=f"k{n}@ornek.example",
+                text="Yanıt. " * 40,
+                at=now,
             )
             for n in range(begin, min(COUNT, begin + 500))
-        ]  # fmt: skip
-        await asyncio.gather(*(
-            publisher.publish(
-                topics.REPLIES.name, r.conversation, r, identifier=r.id, source="bench", time=now
+        ]
+        await asyncio.gather(
+            *(
+                publisher.publish(
+                    topics.REPLIES.name,
+                    r.conversation,
+                    r,
+                    identifier=r.id,
+                    source="bench",
+                    time=now,
+                )
+                for r in replies
             )
-            for r in replies
-        ))  # fmt: skip
+        )
 
 
 async def measure(settings: Settings, mails: "Synchronized[int]") -> float:
@@ -96,8 +113,11 @@ def main() -> None:
     process = context.Process(target=sink, args=(port, mails))
     process.start()
     account: dict[str, Any] = {
-        "host": "127.0.0.1", "port": port, "tls": "none", "sender": "a@marka.example"
-    }  # fmt: skip
+        "host": "127.0.0.1",
+        "port": port,
+        "tls": "none",
+        "sender": "a@marka.example",
+    }
     with broker() as kafka, valkey() as redis_port:
         settings = msgspec.structs.replace(
             kafka,

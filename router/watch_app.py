@@ -66,14 +66,26 @@ class _App(faust.App):
 def build(settings: Settings, state: State, fresh: Fresh) -> faust.App:
     """Return the Faust app; it begins to read when it is started."""
     app = _App(
-        "santral-watch", broker=f"kafka://{settings.kafka.bootstrap}", id_format="{id}",
-        broker_client_id="santral-watch", consumer_group_instance_id=f"watch-{os.uname().nodename}",
-        broker_session_timeout=_SESSION_S, broker_heartbeat_interval=3.0,
-        broker_request_timeout=15.0, processing_guarantee="at_least_once", store="memory://",
-        agent_supervisor=CrashingSupervisor, topic_disable_leader=True, topic_allow_declare=False,
-        table_standby_replicas=0, key_serializer="raw", value_serializer="raw", web_enabled=False,
-        worker_redirect_stdouts=False, reply_create_topic=False,
-    )  # fmt: skip
+        "santral-watch",
+        broker=f"kafka://{settings.kafka.bootstrap}",
+        id_format="{id}",
+        broker_client_id="santral-watch",
+        consumer_group_instance_id=f"watch-{os.uname().nodename}",
+        broker_session_timeout=_SESSION_S,
+        broker_heartbeat_interval=3.0,
+        broker_request_timeout=15.0,
+        processing_guarantee="at_least_once",
+        store="memory://",
+        agent_supervisor=CrashingSupervisor,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        table_standby_replicas=0,
+        key_serializer="raw",
+        value_serializer="raw",
+        web_enabled=False,
+        worker_redirect_stdouts=False,
+        reply_create_topic=False,
+    )
     app.transport = _Transport(app.conf.broker_consumer, app)
     app.since = state.since
 

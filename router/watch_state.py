@@ -47,10 +47,12 @@ class State:
         self.watermark = Watermark()
         self.incidents = Incidents(
             Options(
-                customers=told.customers, score=told.score, learn=told.learn,
+                customers=told.customers,
+                score=told.score,
+                learn=told.learn,
                 quiet_s=told.quiet.total_seconds(),
             )
-        )  # fmt: skip
+        )
         self._began_at = time.time()
 
     async def restore(self, settings: Settings) -> None:

@@ -116,9 +116,13 @@ class Publisher:
         return await self.send(topic, key.encode(), value, headers, partition)
 
     async def send(
-        self, topic: str, key: bytes, value: bytes | None, headers: envelope.Headers,
+        self,
+        topic: str,
+        key: bytes,
+        value: bytes | None,
+        headers: envelope.Headers,
         partition: int | None = None,
-    ) -> tuple[int, int]:  # fmt: skip
+    ) -> tuple[int, int]:
         """Publish encoded bytes; None as value is a tombstone of a compacted topic."""
         producer: AIOKafkaProducer | None = None
         try:
@@ -244,9 +248,12 @@ async def group_offset(
 
 
 def reader(
-    kafka: Kafka, *topics: str, group: str | None, client_id: str,
+    kafka: Kafka,
+    *topics: str,
+    group: str | None,
+    client_id: str,
     fetch_bytes: int = 4 * 1024 * 1024,
-) -> KafkaReader:  # fmt: skip
+) -> KafkaReader:
     """Return a consumer of committed records that commits only when told to.
 
     Without topics it waits to be assigned partitions by hand, or to be subscribed. `fetch_bytes`

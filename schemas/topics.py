@@ -82,10 +82,15 @@ REPLIES = Topic(
     "texts to be sent to customers",
 )  # fmt: skip
 DELIVERIES = Topic(
-    "deliveries.v1", "reply", Delivery, "reply actions", "reply actions",
+    "deliveries.v1",
+    "reply",
+    Delivery,
+    "reply actions",
+    "reply actions",
     "how far each reply to a customer is, in the partition of its reply",
-    retention_ms=30 * DAY_MS, compact=True,
-)  # fmt: skip
+    retention_ms=30 * DAY_MS,
+    compact=True,
+)
 INCIDENTS = Topic(
     "incidents.v1", "incident", Incident, "watch, people (console)",
     "router, watch, recorder, holding answers",

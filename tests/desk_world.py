@@ -162,9 +162,11 @@ class World:
     async def send(self, conversation: int, number: int) -> None:
         """Put one message of a customer in its queue."""
         sent = message(
-            "Faturam yanlış", native=f"{conversation}-{number}", root=str(conversation),
+            "Faturam yanlış",
+            native=f"{conversation}-{number}",
+            root=str(conversation),
             received_at=SystemClock().now(),
-        )  # fmt: skip
+        )
         state = self.states.get(sent.conversation)
         decided = one(sent, state, policy(), NOW)
         await self._enqueue(decided)
@@ -178,9 +180,14 @@ class World:
         topic = topics.queue_topic(item.decision.department)
         self.queued.append((item.message.id, item.decision.hops))
         await bus.Publisher.publish(
-            self.publisher, topic, item.message.conversation, item,
-            identifier=item.message.id, source="test", time=NOW,
-        )  # fmt: skip
+            self.publisher,
+            topic,
+            item.message.conversation,
+            item,
+            identifier=item.message.id,
+            source="test",
+            time=NOW,
+        )
 
     async def send_for_ever(self) -> None:
         """Let customers write until the end of the run."""

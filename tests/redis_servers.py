@@ -110,10 +110,20 @@ def sentinels(
             )
             server.password = password
             server.process = subprocess.Popen(
-                [str(get_binary_path()), str(config), "--sentinel", "--port", str(server.port),
-                 "--bind", "127.0.0.1", "--dir", str(server.folder)],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            )  # fmt: skip
+                [
+                    str(get_binary_path()),
+                    str(config),
+                    "--sentinel",
+                    "--port",
+                    str(server.port),
+                    "--bind",
+                    "127.0.0.1",
+                    "--dir",
+                    str(server.folder),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
             servers.append(server)
         for server in servers:
             wait("a Sentinel knows the replica and the others", _informed(server, count - 1))

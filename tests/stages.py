@@ -200,9 +200,12 @@ def process(settings: Settings, *words: str) -> Iterator[subprocess.Popen[bytes]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
         stage = subprocess.Popen(
-            [sys.executable, "-m", "runtime.cli", *words], stdout=out, stderr=out,
-            stdin=subprocess.DEVNULL, env=environment(settings),
-        )  # fmt: skip
+            [sys.executable, "-m", "runtime.cli", *words],
+            stdout=out,
+            stderr=out,
+            stdin=subprocess.DEVNULL,
+            env=environment(settings),
+        )
     try:
         wait(f"{words[0]} listens", lambda: readiness(settings))
         yield stage

@@ -159,10 +159,14 @@ def _record(engine: Engine, outcome: Outcome | None, settings: Settings, ends: l
                     " body) VALUES (:id, :kind, :c, :item, :d, '', 0, :body)"
                 ),
                 {
-                    "id": outcome.id, "kind": outcome.kind, "c": outcome.conversation,
-                    "item": outcome.item, "d": outcome.department, "body": body,
+                    "id": outcome.id,
+                    "kind": outcome.kind,
+                    "c": outcome.conversation,
+                    "item": outcome.item,
+                    "d": outcome.department,
+                    "body": body,
                 },
-            )  # fmt: skip
+            )
         connection.execute(text("DELETE FROM positions"))
         for number, end in enumerate(ends):
             connection.execute(
@@ -186,9 +190,16 @@ async def test_a_bounce_waits_for_the_store_and_then_names_the_item_of_its_reply
     conversation = conversation_id("default", "mail", "<1@x>")
     reply = str(uuid4())
     delivered = Outcome(
-        id=str(uuid4()), kind="delivered", brand="default", conversation=conversation, item="i1",
-        department="billing", messages=("m1",), at=NOW, reply=reply,
-    )  # fmt: skip
+        id=str(uuid4()),
+        kind="delivered",
+        brand="default",
+        conversation=conversation,
+        item="i1",
+        department="billing",
+        messages=("m1",),
+        at=NOW,
+        reply=reply,
+    )
     await _publish(publisher, topics.OUTCOMES.name, conversation, delivered)
     for native, of in (("1", reply), ("2", str(uuid4()))):
         ours = token.message_id(KEY, conversation, of.replace("-", ""), "marka.example")

@@ -53,13 +53,28 @@ TEXTS = (
 )  # fmt: skip
 """What customers write; on the last three a rule, a pattern and a model of the router raise."""
 HARMS = (
-    ("mail", "away"), ("router", "kill"), ("valkey", "flush"), ("recorder", "kill"),
-    ("valkey", "read_only"), ("mail", "back"), ("kafka", "kill"), ("router", "freeze"),
-    ("valkey", "full"), ("ingest", "kill"), ("desk", "kill"), ("recorder", "freeze"),
-    ("valkey", "kill"), ("console", "kill"), ("mail", "away"), ("kafka", "freeze"),
-    ("valkey", "unsaved"), ("desk", "freeze"), ("mail", "back"), ("ingest", "freeze"),
+    ("mail", "away"),
+    ("router", "kill"),
+    ("valkey", "flush"),
+    ("recorder", "kill"),
+    ("valkey", "read_only"),
+    ("mail", "back"),
+    ("kafka", "kill"),
+    ("router", "freeze"),
+    ("valkey", "full"),
+    ("ingest", "kill"),
+    ("desk", "kill"),
+    ("recorder", "freeze"),
+    ("valkey", "kill"),
+    ("console", "kill"),
+    ("mail", "away"),
+    ("kafka", "freeze"),
+    ("valkey", "unsaved"),
+    ("desk", "freeze"),
+    ("mail", "back"),
+    ("ingest", "freeze"),
     ("watch", "kill"),
-)  # fmt: skip
+)
 STATES: dict[str, Callable[[int], redis_states.Undo]] = {
     "read_only": redis_states.make_read_only,
     "full": redis_states.fill_memory,

@@ -207,11 +207,18 @@ async def test_a_conversation_of_thousands_is_handed_out_in_parts(lines: Lines) 
 async def test_what_is_read_and_how_far_change_together(lines: Lines) -> None:
     arrivals = [
         Arrival(
-            department="d", conversation=f"c{n}", message=f"m{n}", hops=0, work=b"{}",
-            arrived_ms=n, score=n, quiet=False, offset=n,
+            department="d",
+            conversation=f"c{n}",
+            message=f"m{n}",
+            hops=0,
+            work=b"{}",
+            arrived_ms=n,
+            score=n,
+            quiet=False,
+            offset=n,
         )
         for n in range(1000)
-    ]  # fmt: skip
+    ]
     assert await lines.add(arrivals, Span(partition="queue.d.v1/0", start=0, end=1000)) == 1000
     assert await lines.positions() == {"queue.d.v1/0": 1000}
     closing = Closing(outcome="o", department="d", conversation="c7", messages=(("m7", 0),))

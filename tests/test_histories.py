@@ -11,16 +11,30 @@ from tests.samples import NOW
 
 def _outcome(kind: str, agent: str, *messages: str, hops: int = 0) -> Outcome:
     return Outcome(
-        id=f"{kind}-{agent}-{messages}", kind=kind, brand="b", conversation="c", item="m",
-        department="d", messages=messages, hops=hops, at=NOW, agent=agent,
-    )  # fmt: skip
+        id=f"{kind}-{agent}-{messages}",
+        kind=kind,
+        brand="b",
+        conversation="c",
+        item="m",
+        department="d",
+        messages=messages,
+        hops=hops,
+        at=NOW,
+        agent=agent,
+    )
 
 
 def _act(agent: str, verb: str, start: float, answer: Answer = "ok", **more: Any) -> Act:
     values: dict[str, Any] = {
-        "agent": agent, "verb": verb, "lease": f"lease of {agent}", "conversation": "c",
-        "messages": (("m", 0),), "start": start, "end": start + 1, "answer": answer,
-    }  # fmt: skip
+        "agent": agent,
+        "verb": verb,
+        "lease": f"lease of {agent}",
+        "conversation": "c",
+        "messages": (("m", 0),),
+        "start": start,
+        "end": start + 1,
+        "answer": answer,
+    }
     return Act(**(values | more))
 
 

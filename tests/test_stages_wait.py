@@ -173,9 +173,13 @@ async def _publish_one(publisher: bus.Publisher, sent: Message) -> None:
     async def publish() -> bool:
         with contextlib.suppress(Retry):  # a new topic has no leader at first
             await publisher.publish(
-                topics.MESSAGES.name, sent.conversation, sent, identifier=sent.id,
-                source=sent.source, time=sent.received_at,
-            )  # fmt: skip
+                topics.MESSAGES.name,
+                sent.conversation,
+                sent,
+                identifier=sent.id,
+                source=sent.source,
+                time=sent.received_at,
+            )
             return True
         return False
 
@@ -187,18 +191,27 @@ def _command(
     settings: Settings, *words: str, answer: str = ""
 ) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "runtime.cli", *words], env=environment(settings), text=True,
-        capture_output=True, check=False, timeout=60, input=answer,
-    )  # fmt: skip
+        [sys.executable, "-m", "runtime.cli", *words],
+        env=environment(settings),
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=60,
+        input=answer,
+    )
 
 
 def test_a_full_disk_makes_ingest_unready_and_room_makes_it_ready(tmp_path: Path) -> None:
     away = f"127.0.0.1:{free_port()}"
     settings = msgspec.structs.replace(
-        Settings(), home=str(tmp_path), kafka=Kafka(bootstrap=away),
-        redis=Redis(url=f"redis://{away}/0"), ops=Ops(port=free_port()),
-        archive=Archive(url=str(tmp_path / "archive")), door=Door(port=free_port()),
-    )  # fmt: skip
+        Settings(),
+        home=str(tmp_path),
+        kafka=Kafka(bootstrap=away),
+        redis=Redis(url=f"redis://{away}/0"),
+        ops=Ops(port=free_port()),
+        archive=Archive(url=str(tmp_path / "archive")),
+        door=Door(port=free_port()),
+    )
 
     def problems() -> dict[str, str]:
         found: dict[str, str] = readiness(settings)["problems"]

@@ -65,9 +65,15 @@ def test_the_refusal_is_one_line_with_exit_code_2(tmp_path: Path) -> None:
     away = f"127.0.0.1:{free_port()}"
     tokens = {f"SANTRAL_TOKENS__{n.upper()}": t for n, t in msgspec.structs.asdict(TOKENS).items()}
     result = run(
-        tmp_path, "workers", "--only", "recorder", SANTRAL_HOME=str(tmp_path / "var"),
-        SANTRAL_STORE__URL=url, SANTRAL_KAFKA__BOOTSTRAP=away, **tokens,
-    )  # fmt: skip
+        tmp_path,
+        "workers",
+        "--only",
+        "recorder",
+        SANTRAL_HOME=str(tmp_path / "var"),
+        SANTRAL_STORE__URL=url,
+        SANTRAL_KAFKA__BOOTSTRAP=away,
+        **tokens,
+    )
     assert result.returncode == 2, result.stderr
     assert "Traceback" not in result.stderr
     assert result.stderr.splitlines()[-1].startswith("error: the store has revision 9999")

@@ -20,9 +20,15 @@ from tests.cluster import Front
 
 MESSAGES_A_CONVERSATION = 8
 TEXTS = (
-    "Faturam yanlış", "Kargom nerede?", "internet yok", "selam", "iade istiyorum",
-    "Şifremi unuttum", "I was charged twice", "aboneliğimi iptal edin",
-)  # fmt: skip
+    "Faturam yanlış",
+    "Kargom nerede?",
+    "internet yok",
+    "selam",
+    "iade istiyorum",
+    "Şifremi unuttum",
+    "I was charged twice",
+    "aboneliğimi iptal edin",
+)
 MAIL_TEXT = "Gazetemiz için röportaj rica ediyoruz."
 MAIL_DEPARTMENT = "press"
 """No other text comes to this department: its mails are answered while other lines are long."""

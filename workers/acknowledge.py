@@ -81,10 +81,14 @@ class Acknowledger:
         """Acknowledge until cancelled."""
         try:
             await follow(
-                self._settings.kafka, *queues(self._settings.departments), group=GROUP,
-                client_id=f"santral-acknowledge-{os.getpid()}", lag=self.lag, most=500,
+                self._settings.kafka,
+                *queues(self._settings.departments),
+                group=GROUP,
+                client_id=f"santral-acknowledge-{os.getpid()}",
+                lag=self.lag,
+                most=500,
                 each=self._one,
-            )  # fmt: skip
+            )
         finally:
             await self._sent.stop()
 

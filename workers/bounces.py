@@ -57,10 +57,14 @@ class Bounces:
         """Follow messages.v1 until cancelled."""
         try:
             await follow(
-                self._settings.kafka, topics.MESSAGES.name, group=GROUP,
-                client_id=f"santral-bounces-{os.getpid()}", lag=self.lag, most=2000,
+                self._settings.kafka,
+                topics.MESSAGES.name,
+                group=GROUP,
+                client_id=f"santral-bounces-{os.getpid()}",
+                lag=self.lag,
+                most=2000,
                 each=self._one,
-            )  # fmt: skip
+            )
         finally:
             consumer, self._consumer = self._consumer, None
             if consumer is not None:

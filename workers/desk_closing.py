@@ -31,9 +31,13 @@ Publish = Callable[[Outcome], Awaitable[tuple[int, int]]]
 
 
 async def close_item(
-    lines: Lines, clock: Clock, lease: Lease, verb: str, outcomes: Sequence[Outcome],
+    lines: Lines,
+    clock: Clock,
+    lease: Lease,
+    verb: str,
+    outcomes: Sequence[Outcome],
     publish: Publish,
-) -> None:  # fmt: skip
+) -> None:
     """Close an item's messages by `outcomes`; return when they count.
 
     Raises LeaseLost when another agent was first, Retry when that is not certain in time. The same
