@@ -72,17 +72,7 @@ async def write(settings: Settings, publisher: Publisher) -> None:
             for n in range(begin, min(COUNT, begin + 500))
         ]
         await asyncio.gather(
-            *(
-                publisher.publish(
-                    topics.REPLIES.name,
-                    r.conversation,
-                    r,
-                    identifier=r.id,
-                    source="bench",
-                    time=now,
-                )
-                for r in replies
-            )
+            *(publisher.publish(topics.REPLIES, reply, source="bench") for reply in replies)
         )
 
 

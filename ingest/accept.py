@@ -242,10 +242,11 @@ class Ingest:
         token = delivery.accepted_by
         message = fitted(msgspec.structs.replace(checked, raw=raw, accepted_by=token))
         await self.publisher.publish(
-            topics.MESSAGES.name, message.conversation, message, identifier=message.id,
-            source=message.source, time=message.received_at,
+            topics.MESSAGES,
+            message,
+            source=message.source,
             traceparent=trace.child(delivery.traceparent),
-        )  # fmt: skip
+        )
         log.debug("message.accepted", id=message.id, channel=channel)
         return message
 
@@ -259,7 +260,6 @@ class Ingest:
             at=self.clock.now(),
         )  # fmt: skip
         await self.publisher.publish(
-            topics.DEAD.name, source, letter, identifier=letter.id, source=source,
-            time=letter.at, traceparent=trace.child(delivery.traceparent),
-        )  # fmt: skip
+            topics.DEAD, letter, source=source, traceparent=trace.child(delivery.traceparent)
+        )
         log.warning("message.buried", id=letter.id, channel=channel, code=error.code)

@@ -212,7 +212,4 @@ async def _seen(visit: Visit, identifier: str) -> None:
         messages=(reply.message,), at=visit.ingest.clock.now(), reply=reply.id,
     )  # fmt: skip
     with contextlib.suppress(Retry):  # the page reports it again when it comes back
-        await visit.ingest.publisher.publish(
-            topics.OUTCOMES.name, outcome.conversation, outcome, identifier=outcome.id,
-            source="santral/door", time=outcome.at,
-        )  # fmt: skip
+        await visit.ingest.publisher.publish(topics.OUTCOMES, outcome, source="santral/door")

@@ -31,9 +31,5 @@ class Cursors:
 
     async def save(self, cursor: Cursor) -> None:
         """Keep a cursor; returns once Kafka has it."""
-        await self._publisher.publish(
-            topics.CURSORS.name, cursor.source, cursor,
-            identifier=f"{cursor.source};{cursor.epoch};{cursor.position}", source="santral/ingest",
-            time=cursor.at,
-        )  # fmt: skip
+        await self._publisher.publish(topics.CURSORS, cursor, source="santral/ingest")
         self._held[cursor.source] = cursor

@@ -53,10 +53,7 @@ async def redrive(settings: Settings, letter: DeadLetter, raw: bytes) -> str:
                 letter, code=error.code, text=error.text, at=clock.now(),
                 attempt=letter.attempt + 1,
             )  # fmt: skip
-            await publisher.publish(
-                topics.DEAD.name, letter.source, again, identifier=f"{letter.id};{again.attempt}",
-                source=letter.source, time=again.at,
-            )  # fmt: skip
+            await publisher.publish(topics.DEAD, again, source=letter.source)
             return f"{letter.id}: refused again, {error}"
         if message is None:
             return f"{letter.id}: a parser failed on it again; see the log above"

@@ -26,7 +26,6 @@ from schemas import envelope, topics
 from schemas.base import derived_id
 from schemas.conversation import ConversationState
 from schemas.dead import DeadLetter, Origin
-from schemas.decision import Decision, WorkItem
 from schemas.errors import Rejected
 from schemas.incident import Incident
 from schemas.message import Message
@@ -37,10 +36,9 @@ log = get(__name__)
 SOURCE = b"santral/router"
 BATCH_S = 5
 """A batch ends with the record at hand then: the broker does not wait for ever."""
-_TYPES = {
-    kind: envelope.type_of(kind).encode()
-    for kind in (WorkItem, Decision, ConversationState, DeadLetter)
-}
+_DECISION_TYPE = topics.DECISIONS.ce_type.encode()
+_WORK_TYPE = topics.queue("any").ce_type.encode()
+_DEAD_TYPE = topics.DEAD.ce_type.encode()
 
 
 class Record(Protocol):
@@ -215,13 +213,13 @@ class Decider:
         decision = decided.decision
         span = trace.child(envelope.traceparent_of(record.headers()))
         key = decision.conversation.encode()
-        identifier = f"{decision.message};{decision.hops}"
-        head = envelope.headers_from(_TYPES[Decision], identifier, SOURCE, batch.time, span)
+        identifier = topics.DECISIONS.id_of(decision)
+        head = envelope.headers_from(_DECISION_TYPE, identifier, SOURCE, batch.time, span)
         self._transactions.produce(
             topics.DECISIONS.name, result.decision, key, head, record.partition()
         )
         if result.item is not None:
-            head = envelope.headers_from(_TYPES[WorkItem], identifier, SOURCE, batch.time, span)
+            head = envelope.headers_from(_WORK_TYPE, identifier, SOURCE, batch.time, span)
             self._transactions.produce(
                 topics.queue_topic(decision.department), result.item, key, head
             )
@@ -252,7 +250,9 @@ class Decider:
             raw=raw,
             at=batch.now,
         )
-        head = envelope.headers_from(_TYPES[DeadLetter], letter.id, SOURCE, batch.time, None)
+        head = envelope.headers_from(
+            _DEAD_TYPE, topics.DEAD.id_of(letter), SOURCE, batch.time, None
+        )
         self._transactions.produce(
             topics.DEAD.name, envelope.encode(letter), letter.source.encode(), head
         )

@@ -16,7 +16,7 @@ from runtime import bus
 from runtime.bus import Publisher
 from runtime.settings import Settings
 from schemas import topics
-from schemas.incident import Pulse, pulse_id
+from schemas.incident import Pulse
 
 _HOURS = 14 * 24
 
@@ -36,10 +36,7 @@ async def invent(settings: Settings, texts: Iterable[str], a_second: float, now:
         for back in range(_HOURS, 0, -1):
             hour = last - timedelta(hours=back)
             pulse = Pulse(brand=settings.brand, hour=hour, messages=messages, terms=terms)
-            await publisher.publish(
-                topics.PULSES.name, pulse.brand, pulse, identifier=pulse_id(pulse),
-                source="santral/demo", time=hour,
-            )  # fmt: skip
+            await publisher.publish(topics.PULSES, pulse, source="santral/demo")
     finally:
         await publisher.stop()
     return _HOURS

@@ -32,7 +32,7 @@ from runtime.stage import before, watch_event_loop
 from runtime.topic_rules import partitions_of
 from schemas import topics
 from schemas.errors import Retry
-from schemas.incident import Incident, Pulse, pulse_id
+from schemas.incident import Incident, Pulse
 
 log = logs.get(__name__)
 
@@ -79,16 +79,9 @@ async def _tell(state: State, publisher: Publisher) -> None:
 
 async def _publish(record: Incident | Pulse, publisher: Publisher) -> None:
     if isinstance(record, Pulse):
-        await publisher.publish(
-            topics.PULSES.name, record.brand, record, identifier=pulse_id(record),
-            source="santral/watch", time=record.hour,
-        )  # fmt: skip
+        await publisher.publish(topics.PULSES, record, source="santral/watch")
         return
-    await publisher.publish(
-        topics.INCIDENTS.name, record.id, record,
-        identifier=f"{record.id};{record.status};{record.at.isoformat()}",
-        source="santral/watch", time=record.at,
-    )  # fmt: skip
+    await publisher.publish(topics.INCIDENTS, record, source="santral/watch")
     metrics.count("santral_incidents_written_total", status=record.status)
     if record.status != "grown":
         log.warning(
@@ -99,7 +92,8 @@ async def _publish(record: Incident | Pulse, publisher: Publisher) -> None:
 
 def _alone(app: faust.App, settings: Settings) -> str | None:
     """Say when another watch has a part of what must be seen together."""
-    read = [topics.DECISIONS, topics.INCIDENTS, *map(topics.queue, settings.departments)]
+    queues = map(topics.queue, settings.departments)
+    read: list[topics.AnyTopic] = [topics.DECISIONS, topics.INCIDENTS, *queues]
     due = sum(partitions_of(t, settings.kafka) for t in read)
     held = len(app.consumer.assignment())
     return None if held >= due else f"has {held} of {due} partitions: run only one watch"

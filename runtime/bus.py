@@ -23,9 +23,8 @@ from runtime.neighbour import Neighbour
 from runtime.progress import Progress
 from runtime.settings import Kafka
 from schemas import envelope
-from schemas.base import Record, Time
 from schemas.errors import Retry
-from schemas.topics import BROKER_MESSAGE_MAX, queue_topic
+from schemas.topics import BROKER_MESSAGE_MAX, R, Topic, queue_topic
 
 log = get(__name__)
 
@@ -104,16 +103,21 @@ class Publisher:
                 await asyncio.gather(*self._ending, return_exceptions=True)
 
     async def publish(
-        self, topic: str, key: str, record: Record, *, identifier: str, source: str,
-        time: Time, traceparent: str | None = None, partition: int | None = None,
-    ) -> tuple[int, int]:  # fmt: skip
+        self,
+        topic: Topic[R],
+        record: R,
+        *,
+        source: str,
+        traceparent: str | None = None,
+        partition: int | None = None,
+    ) -> tuple[int, int]:
         """Publish one record; return its partition and offset once every replica has it.
 
-        Without `partition` the key's hash chooses it.
+        `source` is its writer, for CloudEvents. Without `partition` the key's hash chooses it.
         """
         value = envelope.encode(record)
-        headers = envelope.headers(type(record), identifier, source, time, traceparent)
-        return await self.send(topic, key.encode(), value, headers, partition)
+        headers = envelope.headers(topic, record, source, traceparent)
+        return await self.send(topic.name, topic.key_of(record).encode(), value, headers, partition)
 
     async def send(
         self,

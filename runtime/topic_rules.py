@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from runtime.settings import Kafka
-from schemas.topics import BROKER_MESSAGE_MAX, DAY_MS, Topic
+from schemas.topics import BROKER_MESSAGE_MAX, DAY_MS, AnyTopic
 
 SAFE_REPLICAS = 3
 """Copies with which a cluster of three or more brokers loses one and still takes writes."""
@@ -67,13 +67,13 @@ class Finding:
         return f"{self.topic}: {self.difference}. {self.reason} {self.remedy}"
 
 
-def partitions_of(topic: Topic, kafka: Kafka) -> int:
+def partitions_of(topic: AnyTopic, kafka: Kafka) -> int:
     """Return how many partitions a topic has in this installation."""
     counts = {"conversation": kafka.partitions, "queue": kafka.queue_partitions, "one": 1}
     return counts[topic.partitions]
 
 
-def cleanup_policy(topic: Topic) -> str:
+def cleanup_policy(topic: AnyTopic) -> str:
     """Return a topic's `cleanup.policy`."""
     if not topic.compact:
         return "delete"
@@ -87,7 +87,7 @@ def min_in_sync(kafka: Kafka, replicas: int) -> int:
     return SAFE_IN_SYNC if replicas >= SAFE_REPLICAS else 1
 
 
-def findings(cluster: Cluster, topics: Sequence[Topic], kafka: Kafka) -> list[Finding]:
+def findings(cluster: Cluster, topics: Sequence[AnyTopic], kafka: Kafka) -> list[Finding]:
     """Return every difference, our topics first."""
     result: list[Finding] = []
     for topic in topics:
@@ -221,7 +221,7 @@ class _Rules:
         return {"version": 1, "partitions": partitions}
 
 
-def _log(topic: Topic, rules: _Rules) -> Iterator[Finding]:
+def _log(topic: AnyTopic, rules: _Rules) -> Iterator[Finding]:
     """Compare what a topic keeps, and how large a record it takes."""
     state = rules.state
     due = partitions_of(topic, rules.kafka)
@@ -261,7 +261,7 @@ def _log(topic: Topic, rules: _Rules) -> Iterator[Finding]:
         )
 
 
-def _retention(topic: Topic, rules: _Rules) -> Iterator[Finding]:
+def _retention(topic: AnyTopic, rules: _Rules) -> Iterator[Finding]:
     due = topic.retention_ms
     kept_ms = rules.state.number("retention.ms", due)
     if kept_ms >= 0 and (due < 0 or kept_ms < due):

@@ -32,7 +32,7 @@ from runtime.topic_rules import (
     partitions_of,
 )
 from schemas.errors import ConfigError, Problem, Unavailable
-from schemas.topics import BROKER_MESSAGE_MAX, DAY_MS, Topic
+from schemas.topics import BROKER_MESSAGE_MAX, DAY_MS, AnyTopic
 
 log = get(__name__)
 
@@ -50,7 +50,7 @@ class Forbidden(ConfigError):
     """Kafka does not show this user the settings of topics."""
 
 
-def create_topics(kafka: Kafka, topics: Sequence[Topic]) -> tuple[list[str], list[Problem]]:
+def create_topics(kafka: Kafka, topics: Sequence[AnyTopic]) -> tuple[list[str], list[Problem]]:
     """Create the topics that are missing; return their names, and those that can't be created.
 
     Raises Unavailable when the broker does not answer.
@@ -75,7 +75,7 @@ def create_topics(kafka: Kafka, topics: Sequence[Topic]) -> tuple[list[str], lis
     return created, problems
 
 
-def check_topics(kafka: Kafka, topics: Sequence[Topic]) -> list[Finding]:
+def check_topics(kafka: Kafka, topics: Sequence[AnyTopic]) -> list[Finding]:
     """Return how the cluster's topics differ from what Santral needs.
 
     Raises Unavailable when the broker does not answer, ConfigError when it refuses the user or
@@ -84,7 +84,9 @@ def check_topics(kafka: Kafka, topics: Sequence[Topic]) -> list[Finding]:
     return findings(read_cluster(kafka, [t.name for t in topics]), topics, kafka)
 
 
-def check_created(kafka: Kafka, topics: Sequence[Topic], created: Sequence[str]) -> list[Finding]:
+def check_created(
+    kafka: Kafka, topics: Sequence[AnyTopic], created: Sequence[str]
+) -> list[Finding]:
     """Return the same right after `create_topics`: brokers take a moment to show a new topic."""
     deadline = time.monotonic() + _REQUEST_TIMEOUT_S
     while True:
@@ -96,7 +98,7 @@ def check_created(kafka: Kafka, topics: Sequence[Topic], created: Sequence[str])
 
 
 def check_promises(
-    kafka: Kafka, topics: Sequence[Topic], *, patient: bool = False
+    kafka: Kafka, topics: Sequence[AnyTopic], *, patient: bool = False
 ) -> list[Problem]:
     """Return the problems for which a stage must not start; warn of those that are accepted.
 
@@ -132,7 +134,7 @@ def check_promises(
     return problems
 
 
-def check_at_start(kafka: Kafka, topics: Sequence[Topic], *, answers: bool) -> None:
+def check_at_start(kafka: Kafka, topics: Sequence[AnyTopic], *, answers: bool) -> None:
     """Check the topics of a stage that starts; raise ConfigError for what must not run.
 
     While Kafka is away (`answers` is false) a thread waits for it and then checks: a stage that
@@ -147,7 +149,7 @@ def check_at_start(kafka: Kafka, topics: Sequence[Topic], *, answers: bool) -> N
     threading.Thread(target=_check_later, args=(kafka, topics), name="topics", daemon=True).start()
 
 
-def _lasting_problems(kafka: Kafka, topics: Sequence[Topic]) -> list[Problem]:
+def _lasting_problems(kafka: Kafka, topics: Sequence[AnyTopic]) -> list[Problem]:
     """Return the problems that a second look confirms: a broker may not know a new topic yet."""
     problems = check_promises(kafka, topics)
     if problems:
@@ -156,7 +158,7 @@ def _lasting_problems(kafka: Kafka, topics: Sequence[Topic]) -> list[Problem]:
     return problems
 
 
-def _check_later(kafka: Kafka, topics: Sequence[Topic]) -> None:
+def _check_later(kafka: Kafka, topics: Sequence[AnyTopic]) -> None:
     while True:
         try:
             problems = check_promises(kafka, topics, patient=True)
@@ -279,7 +281,7 @@ def _config(answer: Future[Mapping[str, Any]], kafka: Kafka) -> dict[str, str]:
     return {name: entry.value for name, entry in entries.items() if entry.value is not None}
 
 
-def _new_topic(topic: Topic, kafka: Kafka) -> NewTopic:
+def _new_topic(topic: AnyTopic, kafka: Kafka) -> NewTopic:
     config = {
         "cleanup.policy": cleanup_policy(topic),
         "retention.ms": str(topic.retention_ms),

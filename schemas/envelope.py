@@ -4,14 +4,13 @@ Source: CloudEvents Kafka protocol binding 1.0.2, section 3.2; W3C Trace Context
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TypeVar
 
 import msgspec
 
 from schemas.base import Record
 from schemas.errors import Rejected
-from schemas.topics import RECORD_LIMIT
+from schemas.topics import RECORD_LIMIT, Topic
 
 R = TypeVar("R", bound=Record)
 Headers = list[tuple[str, bytes]]
@@ -20,12 +19,6 @@ _encoder = msgspec.json.Encoder()
 _decoders: dict[type[Record], msgspec.json.Decoder[Record]] = {}
 _CONTENT = b"application/json"
 _VERSION = b"1.0"
-
-
-def type_of(struct: type[Record]) -> str:
-    """Return the CloudEvents type of a Struct: `santral.work_item.v1` for WorkItem."""
-    name = "".join(f"_{c.lower()}" if c.isupper() else c for c in struct.__name__).lstrip("_")
-    return f"santral.{name}.v1"
 
 
 def _decoder(struct: type[Record]) -> "msgspec.json.Decoder[Record]":
@@ -66,15 +59,13 @@ def decode_body(struct: type[R], body: bytes) -> R:
         raise Rejected("json.malformed", str(error)) from error
 
 
-def headers(
-    struct: type[Record], identifier: str, source: str, time: datetime, traceparent: str | None
-) -> Headers:
-    """Return the CloudEvents headers of a record."""
+def headers(topic: Topic[R], record: R, source: str, traceparent: str | None) -> Headers:
+    """Return the CloudEvents headers of a topic's record."""
     return headers_from(
-        type_of(struct).encode(),
-        identifier,
+        topic.ce_type.encode(),
+        topic.id_of(record),
         source.encode(),
-        time.isoformat().encode(),
+        topic.time_of(record).isoformat().encode(),
         traceparent,
     )
 
@@ -83,7 +74,7 @@ def headers_from(
     ce_type: bytes, identifier: str, source: bytes, time: bytes, traceparent: str | None
 ) -> Headers:
     """Return the same headers from parts that were encoded once for many records."""
-    made: Headers = [
+    result: Headers = [
         ("ce_specversion", _VERSION),
         ("ce_id", identifier.encode()),
         ("ce_type", ce_type),
@@ -92,8 +83,8 @@ def headers_from(
         ("content-type", _CONTENT),
     ]
     if traceparent:
-        made.append(("traceparent", traceparent.encode()))
-    return made
+        result.append(("traceparent", traceparent.encode()))
+    return result
 
 
 def traceparent_of(raw: Sequence[tuple[str, bytes | str | None]] | None) -> str | None:

@@ -12,10 +12,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from schemas.base import Record
-from schemas.decision import WorkItem
-from schemas.envelope import type_of
-from schemas.topics import FIXED, Topic, queue
+from schemas.topics import FIXED, AnyTopic, queue
 
 PUBLISHED = Path(__file__).parent / "published"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -23,19 +20,19 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 Json = dict[str, Any]
 
 
-def json_schema(struct: type[Record]) -> Json:
-    """Return the JSON Schema 2020-12 of a Struct, whole, without outside references."""
-    made: Json = msgspec.json.schema(struct)
-    return {"$schema": DIALECT, "$id": f"urn:santral:{type_of(struct)}", **made}
+def json_schema(topic: AnyTopic) -> Json:
+    """Return the JSON Schema 2020-12 of a topic's Struct, complete and without references."""
+    schema: Json = msgspec.json.schema(topic.struct)
+    return {"$schema": DIALECT, "$id": f"urn:santral:{topic.ce_type}", **schema}
 
 
-def structs() -> dict[str, type[Record]]:
-    """Return every published Struct by its file name."""
-    found = {t.struct for t in FIXED} | {WorkItem}
-    return {type_of(s).removeprefix("santral."): s for s in sorted(found, key=lambda s: s.__name__)}
+def schema_topics() -> dict[str, AnyTopic]:
+    """Return a topic for every published Struct, by the name of the schema's file."""
+    all_of = sorted((*FIXED, queue("billing")), key=lambda topic: topic.struct.__name__)
+    return {topic.ce_type.removeprefix("santral."): topic for topic in all_of}
 
 
-def _operation(topic: Topic, channel: str) -> Json:
+def _operation(topic: AnyTopic, channel: str) -> Json:
     return {
         "action": "receive",
         "channel": {"$ref": f"#/channels/{channel}"},
@@ -43,19 +40,18 @@ def _operation(topic: Topic, channel: str) -> Json:
     }
 
 
-def _channel(topic: Topic) -> Json:
-    message = type_of(topic.struct)
+def _channel(topic: AnyTopic) -> Json:
     kept = "for ever" if topic.retention_ms < 0 else f"{topic.retention_ms // 86_400_000} days"
     return {
         "address": topic.name,
         "description": f"Key: {topic.key}. Kept {kept}{', compacted' if topic.compact else ''}.",
-        "messages": {"record": {"$ref": f"#/components/messages/{message}"}},
+        "messages": {"record": {"$ref": f"#/components/messages/{topic.ce_type}"}},
     }
 
 
 def asyncapi() -> Json:
     """Return the AsyncAPI 3.0 document of the event stream."""
-    topics: dict[str, Topic] = {t.name.split(".")[0]: t for t in FIXED}
+    topics: dict[str, AnyTopic] = {t.name.split(".")[0]: t for t in FIXED}
     channels = {name: _channel(topic) for name, topic in topics.items()}
     example = queue("billing")
     channels["queue"] = {
@@ -65,7 +61,8 @@ def asyncapi() -> Json:
     }
     topics["queue"] = example
     _, components = msgspec.json.schema_components(
-        structs().values(), ref_template="#/components/schemas/{name}"
+        [topic.struct for topic in schema_topics().values()],
+        ref_template="#/components/schemas/{name}",
     )
     return {
         "asyncapi": "3.0.0",
@@ -82,15 +79,15 @@ def asyncapi() -> Json:
         "operations": {f"read_{n}": _operation(topics[n], n) for n in channels},
         "components": {
             "messages": {
-                type_of(s): {
-                    "name": type_of(s),
-                    "title": s.__name__,
-                    "summary": (s.__doc__ or "").strip().splitlines()[0],
+                topic.ce_type: {
+                    "name": topic.ce_type,
+                    "title": topic.struct.__name__,
+                    "summary": (topic.struct.__doc__ or "").strip().splitlines()[0],
                     "contentType": "application/json",
                     "headers": {"$ref": "#/components/schemas/CloudEvent"},
-                    "payload": {"$ref": f"#/components/schemas/{s.__name__}"},
+                    "payload": {"$ref": f"#/components/schemas/{topic.struct.__name__}"},
                 }
-                for s in structs().values()
+                for topic in schema_topics().values()
             },
             "schemas": {"CloudEvent": _CLOUD_EVENT, **components},
         },
@@ -115,8 +112,8 @@ _CLOUD_EVENT: Json = {
 def files() -> dict[str, str]:
     """Return every published file's name and text."""
     made = {
-        f"{name}.schema.json": json.dumps(json_schema(s), indent=2, ensure_ascii=False) + "\n"
-        for name, s in structs().items()
+        f"{name}.schema.json": json.dumps(json_schema(topic), indent=2, ensure_ascii=False) + "\n"
+        for name, topic in schema_topics().items()
     }
     made["asyncapi.yaml"] = yaml.safe_dump(
         asyncapi(), sort_keys=False, allow_unicode=True, width=100

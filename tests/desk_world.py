@@ -30,6 +30,7 @@ from schemas.conversation import ConversationState
 from schemas.decision import WorkItem
 from schemas.errors import Retry
 from schemas.outcome import Outcome, closed_messages
+from schemas.topics import AnyTopic
 from tests.histories import Act, Answer, Place
 from tests.redis_servers import Valkey
 from tests.samples import NOW, message, policy
@@ -95,16 +96,16 @@ class FaultyPublisher(bus.Publisher):
         self.fault_rate = 0.0
         self.dying: set[str] = set()
 
-    async def publish(self, topic: str, key: str, record: Record, **more: Any) -> tuple[int, int]:
+    async def publish(self, topic: AnyTopic, record: Record, **more: Any) -> tuple[int, int]:
         """Publish, unless this is the moment at which Kafka or the agent fails."""
         if isinstance(record, Outcome) and record.kind != "claimed":
             fault = Died() if record.agent in self.dying else Retry(1, "Kafka is away")
             rate = 1.0 if record.agent in self.dying else self.fault_rate
             if self._rng.random() < rate:
                 if self._rng.random() < 0.5:
-                    await super().publish(topic, key, record, **more)
+                    await super().publish(topic, record, **more)
                 raise fault
-        return await super().publish(topic, key, record, **more)
+        return await super().publish(topic, record, **more)
 
 
 class RecordingLines(Lines):
@@ -177,17 +178,9 @@ class World:
         if decided.item is None:
             return
         item: WorkItem = decided.item
-        topic = topics.queue_topic(item.decision.department)
+        topic = topics.queue(item.decision.department)
         self.queued.append((item.message.id, item.decision.hops))
-        await bus.Publisher.publish(
-            self.publisher,
-            topic,
-            item.message.conversation,
-            item,
-            identifier=item.message.id,
-            source="test",
-            time=NOW,
-        )
+        await bus.Publisher.publish(self.publisher, topic, item, source="test")
 
     async def send_for_ever(self) -> None:
         """Let customers write until the end of the run."""

@@ -6,6 +6,7 @@ from redis.asyncio import Redis
 
 from schemas.base import Record
 from schemas.outcome import Outcome, closed_messages
+from schemas.topics import AnyTopic
 from workers.desk_redis import Lines
 from workers.desk_values import Closing, Span
 
@@ -29,7 +30,7 @@ class Published:
         self.records: list[Record] = []
         self._lines = lines
 
-    async def publish(self, topic: str, _key: str, record: Record, **_more: Any) -> tuple[int, int]:
+    async def publish(self, topic: AnyTopic, record: Record, **_more: Any) -> tuple[int, int]:
         """Keep a record; an outcome closes its messages in the lines."""
         self.records.append(record)
         offset = len(self.records)
@@ -42,6 +43,6 @@ class Published:
                 offset=offset,
             )
             await self._lines.close(
-                [closing], Span(partition=f"{topic}/0", start=0, end=offset + 1)
+                [closing], Span(partition=f"{topic.name}/0", start=0, end=offset + 1)
             )
         return 0, offset

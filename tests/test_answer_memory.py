@@ -19,7 +19,7 @@ from runtime.claims import Claims, connect
 from runtime.clock import SystemClock
 from runtime.settings import Redis, Settings, Tokens
 from schemas import token, topics
-from schemas.base import Record, conversation_id
+from schemas.base import conversation_id
 from schemas.decision import TRIAGE
 from schemas.errors import Retry
 from schemas.message import Automatic, Bounce
@@ -64,10 +64,6 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     engine.dispose()
 
 
-async def _publish(publisher: Publisher, topic: str, key: str, record: Record) -> None:
-    await publisher.publish(topic, key, record, identifier=str(uuid4()), source="test", time=NOW)
-
-
 async def _write_mail(publisher: Publisher, sender: str) -> str:
     """Let a customer begin a conversation by mail; return the message's id."""
     native = str(uuid4())
@@ -83,9 +79,9 @@ async def _write_mail(publisher: Publisher, sender: str) -> str:
     )
     item = one(mail, None, policy(), SystemClock().now()).item
     assert item is not None
-    topic = topics.queue_topic(item.decision.department)
-    await _publish(publisher, topic, mail.conversation, item)
-    await _publish(publisher, topic, mail.conversation, item)  # a redelivery
+    topic = topics.queue(item.decision.department)
+    await publisher.publish(topic, item, source="test")
+    await publisher.publish(topic, item, source="test")  # a redelivery
     return mail.id
 
 
@@ -200,7 +196,7 @@ async def test_a_bounce_waits_for_the_store_and_then_names_the_item_of_its_reply
         at=NOW,
         reply=reply,
     )
-    await _publish(publisher, topics.OUTCOMES.name, conversation, delivered)
+    await publisher.publish(topics.OUTCOMES, delivered, source="test")
     for native, of in (("1", reply), ("2", str(uuid4()))):
         ours = token.message_id(KEY, conversation, of.replace("-", ""), "marka.example")
         bounce = Bounce(recipient="yok@ornek.example", hard=True, original=ours)
@@ -211,7 +207,7 @@ async def test_a_bounce_waits_for_the_store_and_then_names_the_item_of_its_reply
             conversation=conversation,
             automatic=Automatic(kind="bounce", evidence="report", bounce=bounce),
         )
-        await _publish(publisher, topics.MESSAGES.name, conversation, mail)
+        await publisher.publish(topics.MESSAGES, mail, source="test")
     bounces = Bounces(settings, engine, publisher, SystemClock())
     with pytest.raises(Retry):  # the store has nothing yet
         await bounces.run()

@@ -17,6 +17,7 @@ from runtime.clock import SystemClock
 from runtime.outside import Outside
 from schemas.base import Record
 from schemas.errors import Retry, Unavailable
+from schemas.topics import AnyTopic
 from tests.test_archive import bucket_settings
 from tests.waiting import until
 
@@ -31,7 +32,7 @@ class _Published:
     def __init__(self) -> None:
         self.records: list[Record] = []
 
-    async def publish(self, _topic: str, _key: str, record: Record, **_more: Any) -> None:
+    async def publish(self, _topic: AnyTopic, record: Record, **_more: Any) -> None:
         """Keep a record."""
         self.records.append(record)
 

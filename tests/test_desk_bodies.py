@@ -16,6 +16,7 @@ from schemas.api import ClaimIn
 from schemas.base import Record
 from schemas.decision import WorkItem
 from schemas.errors import Retry
+from schemas.topics import AnyTopic
 from tests.lines import Published, open_lines
 from tests.samples import NOW, message, policy
 from tests.test_desk import redis, server
@@ -50,10 +51,10 @@ class Together(Published):
         super().__init__(lines)
         self._barrier = asyncio.Barrier(3)
 
-    async def publish(self, topic: str, key: str, record: Record, **more: Any) -> tuple[int, int]:
+    async def publish(self, topic: AnyTopic, record: Record, **more: Any) -> tuple[int, int]:
         """Keep a record."""
         await asyncio.wait_for(self._barrier.wait(), 5)
-        return await super().publish(topic, key, record, **more)
+        return await super().publish(topic, record, **more)
 
 
 async def _desk(redis: "Redis[bytes]", queue: Queue, count: int) -> Desk:

@@ -16,6 +16,7 @@ from schemas.base import Record
 from schemas.decision import WorkItem
 from schemas.errors import Retry
 from schemas.outcome import CLOSES, Outcome
+from schemas.topics import AnyTopic
 from tests.histories import counted_closings
 from tests.lines import Published, open_lines
 from tests.redis_servers import Valkey, valkeys
@@ -40,9 +41,7 @@ class Harmful(Published):
         self._server = server
         self.away = False
 
-    async def publish(
-        self, _topic: str, _key: str, record: Record, **_more: Any
-    ) -> tuple[int, int]:
+    async def publish(self, _topic: AnyTopic, record: Record, **_more: Any) -> tuple[int, int]:
         """Keep a record; an outcome that closes is the last thing that Redis lets happen."""
         if self.away:
             raise Retry(2, "Kafka is away")

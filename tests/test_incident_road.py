@@ -26,10 +26,7 @@ BRAND = "incident-road"
 async def _publish(road: Up, known: list[Pulse]) -> None:
     publisher = Publisher(Kafka(bootstrap=road.access["kafka"]), "test-pulses")
     for pulse in known:
-        await publisher.publish(
-            topics.PULSES.name, pulse.brand, pulse, identifier=uuid.uuid4().hex,
-            source="test", time=pulse.hour,
-        )  # fmt: skip
+        await publisher.publish(topics.PULSES, pulse, source="test")
     await publisher.stop()
 
 
@@ -168,10 +165,7 @@ async def test_another_that_may_be_the_same_is_named_and_merged_on_the_page(
         writers=(), at=datetime.now(UTC),
     )  # fmt: skip
     publisher = Publisher(Kafka(bootstrap=road.access["kafka"]), "test-incidents")
-    await publisher.publish(
-        topics.INCIDENTS.name, other.id, other, identifier=uuid.uuid4().hex, source="test",
-        time=other.at,
-    )  # fmt: skip
+    await publisher.publish(topics.INCIDENTS, other, source="test")
     await publisher.stop()
 
     def alike() -> list[str]:

@@ -23,6 +23,7 @@ from runtime.archive import Folder
 from runtime.clock import SystemClock
 from runtime.settings import Settings
 from schemas.message import Attachment, Call, Forwarded, Message, Party, Turn
+from schemas.topics import AnyTopic
 from tests.samples import NOW, message
 
 MAX_SECONDS = 0.5
@@ -183,7 +184,7 @@ class _Bus:
     def __init__(self) -> None:
         self.messages: list[Message] = []
 
-    async def publish(self, _topic: str, _key: str, record: Message, **_more: Any) -> None:
+    async def publish(self, _topic: AnyTopic, record: Message, **_more: Any) -> None:
         self.messages.append(record)
 
 

@@ -32,6 +32,7 @@ from schemas import topics
 from schemas.delivery import Delivery
 from schemas.message import Party
 from schemas.outcome import Outcome, Reply
+from schemas.topics import AnyTopic
 from tests.servers import ROOT, Smtp, broker, published, valkey
 from tests.waiting import until
 from workers.lanes import MAX_RUNNING
@@ -86,17 +87,7 @@ class Office:
                 )
             )
         await asyncio.gather(
-            *(
-                self.publisher.publish(
-                    topics.REPLIES.name,
-                    reply.conversation,
-                    reply,
-                    identifier=reply.id,
-                    source="test",
-                    time=reply.at,
-                )
-                for reply in replies
-            )
+            *(self.publisher.publish(topics.REPLIES, reply, source="test") for reply in replies)
         )
         return replies
 
@@ -182,14 +173,7 @@ async def test_replies_that_an_earlier_version_sent_or_began_are_not_sent_again(
             at=reply.at,
             reply=reply.id,
         )
-        await office.publisher.publish(
-            topics.OUTCOMES.name,
-            reply.conversation,
-            outcome,
-            identifier=outcome.id,
-            source="test",
-            time=reply.at,
-        )
+        await office.publisher.publish(topics.OUTCOMES, outcome, source="test")
     await office.redis.set(f"santral:reply-begun:{begun.id}", b"token")
     async with sending(office, settings):
         await all_read(office, good, "good")
@@ -359,13 +343,13 @@ class _Crashing(Publisher):
         self.steps: dict[str, tuple[str, str]] = {}
         self.reached: set[str] = set()
 
-    async def publish(self, topic: str, key: str, record: Any, **more: Any) -> tuple[int, int]:
+    async def publish(self, topic: AnyTopic, record: Any, **more: Any) -> tuple[int, int]:
         """Publish, and never return from the step of that reply."""
         step = record.state if isinstance(record, Delivery) else "outcome"
         when, name = self.steps.get(record.reply, ("", ""))
         if (when, name) == ("before", step):
             await self._end(record.reply)
-        place = await super().publish(topic, key, record, **more)
+        place = await super().publish(topic, record, **more)
         if (when, name) == ("after", step):
             await self._end(record.reply)
         return place

@@ -172,14 +172,7 @@ async def _publish(settings: Settings, word: str, number: int) -> None:
 async def _publish_one(publisher: bus.Publisher, sent: Message) -> None:
     async def publish() -> bool:
         with contextlib.suppress(Retry):  # a new topic has no leader at first
-            await publisher.publish(
-                topics.MESSAGES.name,
-                sent.conversation,
-                sent,
-                identifier=sent.id,
-                source=sent.source,
-                time=sent.received_at,
-            )
+            await publisher.publish(topics.MESSAGES, sent, source=sent.source)
             return True
         return False
 

@@ -19,14 +19,14 @@ from runtime.topic_rules import (
     partitions_of,
 )
 from schemas import topics
-from schemas.topics import BROKER_MESSAGE_MAX, DAY_MS, Topic
+from schemas.topics import BROKER_MESSAGE_MAX, DAY_MS, AnyTopic
 
 PRODUCTION = Kafka(bootstrap="b1:9092", replication=3)
 WANTED = (topics.MESSAGES, topics.CONVERSATIONS, topics.DELIVERIES)
 SAFE_INTERNAL = {"min.insync.replicas": "2"}
 
 
-def right(topic: Topic, kafka: Kafka, replicas: tuple[int, ...]) -> TopicState:
+def right(topic: AnyTopic, kafka: Kafka, replicas: tuple[int, ...]) -> TopicState:
     """Return a topic as Santral makes it."""
     config = {
         "cleanup.policy": cleanup_policy(topic),
@@ -54,7 +54,7 @@ def cluster(
     return Cluster(tuple(range(1, brokers + 1)), states, broker_config or {})
 
 
-def with_setting(setting: str, value: str, topic: Topic = topics.MESSAGES) -> dict[str, Any]:
+def with_setting(setting: str, value: str, topic: AnyTopic = topics.MESSAGES) -> dict[str, Any]:
     """Return the argument of `cluster` for one topic with another setting."""
     state = right(topic, PRODUCTION, (1, 2, 3))
     config = {**state.config, setting: value}

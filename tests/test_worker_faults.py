@@ -23,6 +23,7 @@ from schemas.errors import Rejected, Retry, Unavailable
 from schemas.incident import Incident
 from schemas.message import Message
 from schemas.outcome import Outcome, Reply
+from schemas.topics import AnyTopic
 from tests.samples import NOW, message, policy
 from tests.servers import valkey
 from tests.test_faults import counted
@@ -120,14 +121,7 @@ async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
     steps = ("santral-acknowledge", "santral-desk", "santral-replies")
     before = {step: counted(step) for step in steps}
     for item in items:
-        await publisher.publish(
-            topics.queue_topic("billing"),
-            item.message.conversation,
-            item,
-            identifier=item.message.id,
-            source="test",
-            time=NOW,
-        )
+        await publisher.publish(topics.queue("billing"), item, source="test")
     feed = Feed(settings, redis, clock, Health("desk"))
     working = [
         asyncio.ensure_future(Acknowledger(settings, redis, publisher, clock).run()),
@@ -145,9 +139,7 @@ async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
             conversation="c",
             reply_to=poisoned.message.reply_to,
         )
-        await publisher.publish(
-            topics.REPLIES.name, "c", answer, identifier="answer", source="test", time=NOW
-        )
+        await publisher.publish(topics.REPLIES, answer, source="test")
         outcomes: list[Outcome] = await _published(settings, topics.OUTCOMES.name, Outcome, 5)
         failed = [o for o in outcomes if o.kind == "undeliverable"]
         assert [(o.reply, o.reason) for o in failed] == [("answer", str(Rejected("reply.bug")))]
@@ -177,7 +169,7 @@ class _Published:
         self.records: list[Any] = []
         self._poisoned = poisoned
 
-    async def publish(self, _topic: str, _key: str, record: Any, **_more: Any) -> None:
+    async def publish(self, _topic: AnyTopic, record: Any, **_more: Any) -> None:
         """Keep a record."""
         if self._poisoned in (getattr(record, "message", ""), *getattr(record, "messages", ())):
             raise KeyError(self._poisoned)

@@ -107,10 +107,7 @@ class Acknowledger:
             return
         if self._sent.has_reply(reply.id):
             return  # published before a crash
-        await self._publisher.publish(
-            topics.REPLIES.name, reply.conversation, reply, identifier=reply.id,
-            source="santral/acknowledge", time=reply.at,
-        )  # fmt: skip
+        await self._publisher.publish(topics.REPLIES, reply, source="santral/acknowledge")
 
     async def _claim(self, address: str, message: Message) -> bool:
         """Say whether this message is the one of the day that the address gets an answer to.

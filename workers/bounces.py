@@ -90,10 +90,7 @@ class Bounces:
             reply=reply,
             reason=f"came back from {bounce.recipient or 'its recipient'}: {bounce.reason}"[:500],
         )  # fmt: skip
-        await self._publisher.publish(
-            topics.OUTCOMES.name, outcome.conversation, outcome, identifier=outcome.id,
-            source="santral/bounces", time=outcome.at,
-        )  # fmt: skip
+        await self._publisher.publish(topics.OUTCOMES, outcome, source="santral/bounces")
         log.info("reply.returned", reply=reply, conversation=message.conversation)
 
     async def _item(self, reply: str, message: Message) -> ReplyItem:

@@ -237,8 +237,5 @@ async def say(asked: LinkIn, publisher: Publisher, clock: Clock) -> Link:
         id=identifier, brand=asked.brand, a=a, b=b, status=asked.status, message=asked.message,
         reason=asked.reason, agent=asked.agent, at=clock.now().astimezone(UTC),
     )  # fmt: skip
-    await publisher.publish(
-        topics.LINKS.name, link.id, link, identifier=f"{link.id};{link.at.isoformat()}",
-        source="santral/console", time=link.at,
-    )  # fmt: skip
+    await publisher.publish(topics.LINKS, link, source="santral/console")
     return link

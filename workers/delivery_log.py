@@ -224,13 +224,7 @@ class DeliveryLog:
     async def write(self, partition: int, record: Delivery) -> int:
         """Write a record; return its offset once every replica has it, or raise Retry."""
         _, offset = await self._publisher.publish(
-            topics.DELIVERIES.name,
-            record.reply,
-            record,
-            identifier=f"{record.reply}/{record.state}/{record.attempt}/{record.process}",
-            source="santral/replies",
-            time=record.at,
-            partition=partition,
+            topics.DELIVERIES, record, source="santral/replies", partition=partition
         )
         return offset
 

@@ -139,14 +139,7 @@ class DeliveryWriter:
         )
 
     async def _publish(self, outcome: Outcome, channel: str) -> None:
-        await self._publisher.publish(
-            topics.OUTCOMES.name,
-            outcome.conversation,
-            outcome,
-            identifier=outcome.id,
-            source="santral/replies",
-            time=outcome.at,
-        )
+        await self._publisher.publish(topics.OUTCOMES, outcome, source="santral/replies")
         metrics.count("santral_replies_sent_total", channel=channel, result=outcome.kind)
 
 

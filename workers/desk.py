@@ -159,10 +159,7 @@ class Desk:
         allowed(work.message, asked.text, self.clock.now())
         digest = sha256(asked.text.encode()).hexdigest()[:16]
         reply = reply_of(work, asked, lease, digest, self.clock.now())
-        await self.publisher.publish(
-            topics.REPLIES.name, reply.conversation, reply, identifier=reply.id,
-            source="santral/desk", time=reply.at,
-        )  # fmt: skip
+        await self.publisher.publish(topics.REPLIES, reply, source="santral/desk")
         outcome = self._outcome("replied", lease, digest, works)
         await self._publish(msgspec.structs.replace(outcome, text=asked.text, reply=reply.id))
         return Done(item=item, outcome=outcome.id, lease_until=instant(lease.until_ms))
@@ -245,10 +242,7 @@ class Desk:
 
     async def _publish(self, outcome: Outcome) -> tuple[int, int]:
         """Publish an outcome; return its partition and offset."""
-        record = await self.publisher.publish(
-            topics.OUTCOMES.name, outcome.conversation, outcome, identifier=outcome.id,
-            source="santral/desk", time=outcome.at,
-        )  # fmt: skip
+        record = await self.publisher.publish(topics.OUTCOMES, outcome, source="santral/desk")
         metrics.count("santral_outcomes_written_total", kind=outcome.kind)
         return record
 

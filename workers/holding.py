@@ -144,20 +144,14 @@ class Holding:
             in_reply_to=message.thread[-1] if message.thread else None,
             references=message.thread, at=self._clock.now(),
         )  # fmt: skip
-        await self._publisher.publish(
-            topics.REPLIES.name, reply.conversation, reply, identifier=reply.id,
-            source="santral/holding", time=reply.at,
-        )  # fmt: skip
+        await self._publisher.publish(topics.REPLIES, reply, source="santral/holding")
         outcome = Outcome(
             id=derived_id("outcome", identifier, "replied"), kind="replied", brand=message.brand,
             conversation=message.conversation, item=message.id, department=decision.department,
             messages=(message.id,), hops=decision.hops, at=reply.at, agent=incident.agent,
             text=said, reason=f"incident {incident.id}", reply=identifier,
         )  # fmt: skip
-        await self._publisher.publish(
-            topics.OUTCOMES.name, outcome.conversation, outcome, identifier=outcome.id,
-            source="santral/holding", time=outcome.at,
-        )  # fmt: skip
+        await self._publisher.publish(topics.OUTCOMES, outcome, source="santral/holding")
         metrics.count("santral_outcomes_written_total", kind=outcome.kind)
         return True
 

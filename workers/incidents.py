@@ -191,11 +191,7 @@ async def judge(
         text_tr=asked.text_tr.strip(), text_en=asked.text_en.strip(), later=asked.later,
         customers=known.customers,
     )  # fmt: skip
-    await publisher.publish(
-        topics.INCIDENTS.name, record.id, record,
-        identifier=f"{record.id};{record.status};{record.at.isoformat()}",
-        source="santral/console", time=record.at,
-    )  # fmt: skip
+    await publisher.publish(topics.INCIDENTS, record, source="santral/console")
     return after(known, record)
 
 

@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from schemas import envelope
+from schemas.topics import WAITING
 from schemas.waiting import CLOSED, WaitingMessage, closed_key, waiting_key
 from workers.desk_lookup import Lookup
 from workers.desk_values import Arrival, Closing
 from workers.feed_log import Entry, Place
 from workers.open_items import ORIGIN
 
-_TYPE = envelope.type_of(WaitingMessage).encode()
+_TYPE = WAITING.ce_type.encode()
 _SOURCE = b"santral/desk"
 
 
