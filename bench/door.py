@@ -16,8 +16,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bench.parts import TEXTS
+from cli.up.ports import free_port
 from runtime import http
-from runtime.ports import free_port
 from schemas.api import Accepted, MessageIn
 from tests.servers import broker
 
@@ -94,7 +94,7 @@ def run() -> dict[str, Any]:
         commands = {
             "bare": [sys.executable, "-c",
                      f"import uvloop; from bench.door import _serve; uvloop.run(_serve({ports['bare']}))"],
-            "door": [sys.executable, "-m", "runtime.cli", "ingest"],
+            "door": [sys.executable, "-m", "cli.main", "ingest"],
         }  # fmt: skip
         running = [
             subprocess.Popen(c, env=environ, stderr=subprocess.DEVNULL) for c in commands.values()

@@ -23,7 +23,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from bench.door import _wait
-from runtime.local import free_port
+from cli.up.ports import free_port
 from tests.servers import broker
 
 HOLD_S = 15.0  # how long the callers stay silent: longer than a limit of time
@@ -241,7 +241,7 @@ def run() -> dict[str, Any]:
             "SANTRAL_CHANNELS__WHATSAPP__DEFAULT__APP_SECRET": "gizli",
         }
         running = subprocess.Popen(
-            [sys.executable, "-m", "runtime.cli", "ingest"], env=environ, stderr=subprocess.DEVNULL
+            [sys.executable, "-m", "cli.main", "ingest"], env=environ, stderr=subprocess.DEVNULL
         )
         try:
             _wait(port)

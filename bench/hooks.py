@@ -21,10 +21,10 @@ from starlette.routing import Route
 
 from bench.door import CONNECTIONS, SECONDS, TOKENS, _wait
 from bench.parts import TEXTS
+from cli.up.ports import free_port
 from ingest import meta
 from ingest.hook import Call
 from runtime import http
-from runtime.ports import free_port
 from tests.servers import broker
 
 SECRET = "bench"
@@ -111,7 +111,7 @@ def run() -> dict[str, Any]:
                 "-c",
                 f"import uvloop; from bench.hooks import _serve; uvloop.run(_serve({ports['bare']}))",
             ],
-            [sys.executable, "-m", "runtime.cli", "ingest"],
+            [sys.executable, "-m", "cli.main", "ingest"],
         ]
         running = [subprocess.Popen(c, env=environ, stderr=subprocess.DEVNULL) for c in commands]
         paths = {

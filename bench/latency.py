@@ -75,7 +75,7 @@ def run() -> dict[str, Any]:
         }  # fmt: skip
         bare = _measure(settings, topics.REPLIES.name, [topics.REPLIES.name], 0)
         router = subprocess.Popen(
-            [sys.executable, "-m", "runtime.cli", "router"], env=environ, stderr=subprocess.DEVNULL
+            [sys.executable, "-m", "cli.main", "router"], env=environ, stderr=subprocess.DEVNULL
         )
         try:
             routed = _measure(settings, topics.MESSAGES.name, list(queues(DEFAULT)), 1_000_000)

@@ -12,11 +12,11 @@ from typing import Any, cast
 
 import msgspec
 
+from cli.up.ports import free_port
 from runtime.bus import Publisher
 from runtime.claims import connect
 from runtime.clock import SystemClock
 from runtime.health import Health
-from runtime.ports import free_port
 from runtime.settings import Redis, Settings
 from schemas import topics
 from schemas.message import Party

@@ -14,7 +14,7 @@ import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
 from bench.door import TOKENS, _wait
-from runtime.ports import free_port
+from cli.up.ports import free_port
 from tests.servers import broker
 
 VISITORS = int(os.environ.get("BENCH_SOCKETS", "1000"))
@@ -78,7 +78,7 @@ def run() -> dict[str, Any]:
             "SANTRAL_LIMITS__CHAT_LINES_BY_ADDRESS": "1000000",
         }  # fmt: skip
         running = subprocess.Popen(
-            [sys.executable, "-m", "runtime.cli", "ingest"], env=environ, stderr=subprocess.DEVNULL
+            [sys.executable, "-m", "cli.main", "ingest"], env=environ, stderr=subprocess.DEVNULL
         )
         try:
             _wait(port)

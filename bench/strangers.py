@@ -23,7 +23,7 @@ import psutil
 
 from bench.door import TOKENS
 from bench.mail import _plain
-from runtime.ports import free_port
+from cli.up.ports import free_port
 from tests.servers import broker, wait
 
 PLAIN = int(os.environ.get("BENCH_PLAIN", "1000"))
@@ -109,7 +109,7 @@ def _door() -> Iterator[tuple[psutil.Process, int, int]]:
             **TOKENS,
             "SANTRAL_LOG_LEVEL": "critical",
         }
-        command = [sys.executable, "-m", "runtime.cli", "ingest"]
+        command = [sys.executable, "-m", "cli.main", "ingest"]
         process = subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL)
         try:
             wait("the door is ready", lambda: _ready(port), 60)

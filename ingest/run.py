@@ -1,6 +1,6 @@
 """`santral ingest`: the door and every pull channel of the settings, in one process.
 
-Before: runtime/cli.py. After: messages.v1. Any number of these may run side by side.
+Before: cli/main.py. After: messages.v1. Any number of these may run side by side.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """Says in one line why a process ends, where the reason is outside of Santral's code.
 
-Before: runtime/cli.py catches an exception that no stage handled. After: a sentence with the
+Before: cli/main.py catches an exception that no stage handled. After: a sentence with the
 remedy, or None for a bug, which keeps its traceback.
 """
 

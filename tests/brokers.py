@@ -16,8 +16,8 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from runtime import kafka_local
-from runtime.ports import free_port
+from cli.up import kafka as kafka_local
+from cli.up.ports import free_port
 from tests.servers import JARS, wait
 
 NODES = (1, 2, 3)

@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from runtime.ports import free_port
+from cli.up.ports import free_port
 from runtime.settings import Kafka
 from runtime.topics import create_topics
 from schemas import topics
@@ -173,7 +173,7 @@ class Cluster:
         port = free_port()
         return Stage(
             name=name,
-            command=[sys.executable, "-m", "runtime.cli", *COMMANDS[name]],
+            command=[sys.executable, "-m", "cli.main", *COMMANDS[name]],
             environ={**self._environ(), "SANTRAL_OPS__PORT": str(port)},
             tree=self.plan.tree,
             log=self.home / "log" / f"{name}.log",
@@ -225,7 +225,7 @@ class Cluster:
     def cli(self, *words: str) -> "subprocess.CompletedProcess[str]":
         """Run a santral command against it."""
         return subprocess.run(
-            [sys.executable, "-m", "runtime.cli", *words],
+            [sys.executable, "-m", "cli.main", *words],
             capture_output=True,
             cwd=self.plan.tree,
             env=self._environ(),

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from aiokafka import AIOKafkaConsumer
 
+from cli.up.ports import free_port
 from router.decide import Decided, one
 from router.deciding import decide_record
 from runtime import bus
@@ -21,7 +22,6 @@ from runtime.claims import connect
 from runtime.clock import SystemClock
 from runtime.faults import is_outage
 from runtime.health import Health
-from runtime.ports import free_port
 from runtime.settings import Redis, Settings
 from schemas import envelope, topics
 from schemas.api import ClaimIn, LeaseIn, MoveIn

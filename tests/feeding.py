@@ -95,7 +95,7 @@ def produce(
 def feed_process(settings: Settings, redis_port: int, out: IO[bytes]) -> "subprocess.Popen[bytes]":
     """Start a desk feed as a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "runtime.cli", "workers", "--only", "desk"],
+        [sys.executable, "-m", "cli.main", "workers", "--only", "desk"],
         cwd=ROOT,
         env={
             **os.environ,

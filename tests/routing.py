@@ -97,7 +97,7 @@ class RouterProcess:
         }
         with self._log.open("ab") as out:
             return subprocess.Popen(
-                [sys.executable, "-m", "runtime.cli", *self.COMMAND],
+                [sys.executable, "-m", "cli.main", *self.COMMAND],
                 stdout=out,
                 stderr=out,
                 stdin=subprocess.DEVNULL,

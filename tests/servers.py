@@ -32,14 +32,15 @@ import psutil
 from aiosmtpd.controller import Controller
 from confluent_kafka.admin import AdminClient
 
+from cli.up import kafka as kafka_local
+from cli.up.ports import free_port
 from ingest.accept import Ingest
 from ingest.channel import Context
 from ingest.parser_pool import Parsers, ParsersInPlace
-from runtime import bus, kafka_local
+from runtime import bus
 from runtime.archive import Folder
 from runtime.clock import SystemClock
 from runtime.outside import Outside
-from runtime.ports import free_port
 from runtime.settings import Kafka, Settings
 from runtime.topics import create_topics
 from schemas import envelope, topics
@@ -202,7 +203,7 @@ class Up:
         out = (self.home / "up.log").open("ab")
         before = out.tell()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "runtime.cli", "up", *more], stdout=out, stderr=out, cwd=ROOT,
+            [sys.executable, "-m", "cli.main", "up", *more], stdout=out, stderr=out, cwd=ROOT,
             env=self.environ, stdin=subprocess.DEVNULL,
         )  # fmt: skip
         out.close()
@@ -236,8 +237,8 @@ class Up:
                 command = child.cmdline()
             except psutil.Error:
                 continue
-            if "runtime.cli" in command:
-                rest = command[command.index("runtime.cli") + 1 :]
+            if "cli.main" in command:
+                rest = command[command.index("cli.main") + 1 :]
                 found[rest[2] if rest[0] == "workers" else rest[0]] = child
             elif "kafka.Kafka" in command:
                 found["kafka"] = child
@@ -256,7 +257,7 @@ class Up:
     def cli(self, *words: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[str]":
         """Run a santral command against it."""
         return subprocess.run(
-            [sys.executable, "-m", "runtime.cli", *words], capture_output=True, cwd=ROOT,
+            [sys.executable, "-m", "cli.main", *words], capture_output=True, cwd=ROOT,
             env=self.environ, input=stdin.decode(), text=True, check=False, timeout=120,
         )  # fmt: skip
 

@@ -13,11 +13,11 @@ from typing import Any
 import httpx2
 import msgspec
 
+from cli.up import kafka as kafka_local
+from cli.up.ports import free_port
 from ingest import run as ingest_run
-from runtime import kafka_local
 from runtime.clock import SystemClock
 from runtime.health import Health
-from runtime.ports import free_port
 from runtime.settings import Console, Door, Kafka, Ops, Redis, Settings, Store, Tokens
 from runtime.topics import check_topics, create_topics
 from schemas import topics
@@ -200,7 +200,7 @@ def process(settings: Settings, *words: str) -> Iterator[subprocess.Popen[bytes]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
         stage = subprocess.Popen(
-            [sys.executable, "-m", "runtime.cli", *words],
+            [sys.executable, "-m", "cli.main", *words],
             stdout=out,
             stderr=out,
             stdin=subprocess.DEVNULL,

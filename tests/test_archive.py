@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from cli.check import check_bucket
+from cli.up.ports import free_port
 from runtime.archive import Archive, Folder, open_archive
 from runtime.archive_files import PACKS, Packs
 from runtime.archive_state import TRUST_S, ArchiveState
-from runtime.commands_running import check_bucket
 from runtime.group_commit import GroupCommit
-from runtime.ports import free_port
 from runtime.settings import Archive as ArchiveSettings
 from runtime.settings import Settings
 from runtime.settings_file import load

@@ -12,11 +12,11 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import insert
 
+from cli.main import main
 from router.decide import Decided, apply, one
 from router.replay import replay
 from router.rules import compile_pack
 from runtime import store
-from runtime.cli import main
 from runtime.settings import Settings
 from schemas.conversation import ConversationState
 from schemas.message import Message

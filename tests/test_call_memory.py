@@ -2,8 +2,8 @@
 
 import pytest
 
+from cli.up.ports import free_port
 from ingest.call_memory import CallMemory
-from runtime.local import free_port
 from runtime.redis_client import connect
 from runtime.settings import Redis
 from tests.servers import valkey

@@ -22,7 +22,7 @@ import psutil
 import pytest
 from redis.exceptions import RedisError
 
-from runtime.ports import free_port
+from cli.up.ports import free_port
 from runtime.settings import Kafka
 from runtime.store import engine
 from schemas.decision import WorkItem

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from runtime.cli import main
+from cli.main import main
 
 OWN = """
 [departments.billing]

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from runtime.ports import free_port
+from cli.up.ports import free_port
 from runtime.repeats import Repeats
 from tests.servers import ROOT
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from runtime.cli import main
+from cli.main import main
 from tests.servers import ROOT
 
 MESSAGE = "7d1f0c52-3a55-5b0e-9d7f-2f6c1c1c9d11"
@@ -75,7 +75,7 @@ def run(here: Path, *words: str, **environ: str) -> "subprocess.CompletedProcess
     """Run a command there, with no setting but those."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("SANTRAL_")}
     return subprocess.run(
-        [sys.executable, "-m", "runtime.cli", *words],
+        [sys.executable, "-m", "cli.main", *words],
         cwd=here,
         capture_output=True,
         text=True,

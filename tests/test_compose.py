@@ -9,7 +9,7 @@ import yaml
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
-from runtime.cli import main
+from cli.main import main
 from runtime.settings_file import load
 from tests.servers import ROOT
 

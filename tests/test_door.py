@@ -16,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from cli.up.ports import free_port
 from ingest.accept import Ingest
 from ingest.channel import Context
 from ingest.door import Door, app
@@ -30,7 +31,6 @@ from runtime.health import Health
 from runtime.journal import Journal
 from runtime.limits import Limits
 from runtime.outside import Outside
-from runtime.ports import free_port
 from runtime.settings import Door as DoorSettings
 from runtime.settings import Settings, Tokens
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.ports import free_port
+from cli.up.ports import free_port
 from runtime.store import migrate
 from schemas.errors import ConfigError
 from tests.servers import ROOT
@@ -29,7 +29,7 @@ def end_of(stage: str, folder: Path, text: str = "", **environ: str) -> str:
     config.write_text(f'[kafka]\nbootstrap = "127.0.0.1:{free_port()}"\n{text}')
     clean = {k: v for k, v in os.environ.items() if not k.startswith("SANTRAL_")}
     result = subprocess.run(
-        [sys.executable, "-m", "runtime.cli", "--config", str(config), stage],
+        [sys.executable, "-m", "cli.main", "--config", str(config), stage],
         capture_output=True,
         text=True,
         cwd=ROOT,

@@ -12,11 +12,11 @@ from pathlib import Path
 import click
 import pytest
 
+from cli.main import main
 from ingest import registry as ways_in
 from router import rule_checks, rules
 from router.standing import load as load_standing
 from runtime import settings_file
-from runtime.cli import main
 from tests.conftest import need
 from tests.examples import Example, commands, examples, pages, read
 from tests.servers import ROOT, Up

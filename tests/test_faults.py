@@ -9,12 +9,12 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
+from cli.offline.decisions import decide_lines
 from router import fault
 from router.decide import one
 from router.deciding import FaultRuns, Result, decide_record
 from router.entities import Pattern
 from router.model import Model
-from router.offline import decide_lines
 from router.open_incidents import still_open
 from router.policy import IMPORTED, Policy
 from router.rules import Hit, Pack

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from cli.offline.trial import Trial
 from ingest.fence import run_fenced
 from ingest.parser_limits import Limit, limit_of
 from ingest.registry import CHANNELS
-from ingest.trial import Trial
 from runtime.settings import Parsers, Settings
 from schemas.errors import Rejected
 

@@ -17,13 +17,13 @@ import uvloop
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from cli.up.ports import free_port
 from ingest import chat_door, mail_door
 from ingest.channels import chat
 from ingest.registry import HOOKS
 from runtime import metrics
 from runtime.guard import Guard, Rate, Stranger, Tally, network_of
 from runtime.limits import MIB, Limits, rows
-from runtime.ports import free_port
 from runtime.settings import MailDoor
 from runtime.settings_file import load
 from schemas.errors import ConfigError

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cli.offline.decisions import decide_lines, with_models
+from cli.offline.trial import Trial
 from ingest.accept import Ingest
 from ingest.channel import Context, Delivery
 from ingest.channels.api import Api
 from ingest.clean.composing import compose
 from ingest.clean.letters import repair_letters
 from ingest.clean.mojibake import repair_mojibake
-from ingest.trial import Trial
-from router.offline import decide_lines, with_models
 from runtime.archive import Folder
 from runtime.clock import SystemClock
 from runtime.settings import Settings

@@ -17,8 +17,8 @@ import psutil
 import pytest
 from msgspec.structs import replace as replace_struct
 
-from runtime import kafka_local
-from runtime.ports import choose_ports
+from cli.up import kafka as kafka_local
+from cli.up.ports import choose_ports
 from runtime.settings import Door, Settings
 from schemas.errors import Unavailable
 from tests.servers import Up, free_port, wait

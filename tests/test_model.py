@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cli.main import main
 from router import (
     features,
     judging,
@@ -27,7 +28,6 @@ from router import (
 from router.decide import one, readings
 from router.model import Model
 from router.rules import PACKS, compile_pack, load
-from runtime.cli import main
 from runtime.settings import Settings
 from schemas.departments import DEFAULT
 from schemas.errors import ConfigError

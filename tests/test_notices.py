@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from cli.offline.trial import Trial
 from ingest.channel import Context, Delivery
 from ingest.channels.instagram import Instagram
 from ingest.channels.messenger import Messenger
@@ -19,7 +20,6 @@ from ingest.hook import Call, HookTools
 from ingest.hooks.calls import Calls
 from ingest.pending import Pending
 from ingest.transcripts import AssemblyAI, TwilioVoice, named
-from ingest.trial import Trial
 from runtime.bus import read_to_end
 from runtime.journal import Journal
 from runtime.outside import Outside

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from runtime.commands_running import check_redis
-from runtime.ports import free_port
+from cli.check import check_redis
+from cli.up.ports import free_port
 from runtime.reach import is_reachable
 from runtime.redis_addresses import describe, server_url, servers
 from runtime.settings import Redis, Settings

@@ -10,9 +10,9 @@ import pytest
 from redis.exceptions import ConnectionError as RedisDown
 from redis.exceptions import ResponseError
 
+from cli.up.ports import free_port
 from runtime.claims import AWAY, Claims, connect, connect_sync
 from runtime.faults import is_outage
-from runtime.ports import free_port
 from runtime.redis_errors import RedisAway, outage_code
 from runtime.redis_state import LOG_INTERVAL_S, QUIET_S, RedisState
 from runtime.settings import Redis

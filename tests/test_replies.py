@@ -20,12 +20,12 @@ from confluent_kafka import TopicPartition as RecordPosition
 from confluent_kafka.admin import AdminClient
 from redis.asyncio import Redis as Client
 
+from cli.up.ports import free_port
 from runtime import bus, metrics
 from runtime.bus import Publisher
 from runtime.claims import connect
 from runtime.clock import SystemClock
 from runtime.health import Health
-from runtime.ports import free_port
 from runtime.settings import Redis, Settings
 from runtime.settings import Replies as RepliesSettings
 from schemas import topics
@@ -420,7 +420,7 @@ def worker_process(office: Office, settings: Settings, tmp_path: Path) -> Iterat
         "SANTRAL_TOKENS__SIGNING": "signing-key-of-this-test-only",
     }
     process = psutil.Popen(
-        [sys.executable, "-m", "runtime.cli", "workers", "--only", "replies"],
+        [sys.executable, "-m", "cli.main", "workers", "--only", "replies"],
         env=environ,
         cwd=ROOT,
     )

@@ -14,14 +14,15 @@ import msgspec
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
+from cli.up import kafka as kafka_local
+from cli.up.ports import free_port
 from router.membership import GROUP, INPUTS
 from router.run import Router
 from router.takeover import end_open_transactions, sign
-from runtime import bus, kafka_local
+from runtime import bus
 from runtime.archive import Folder
 from runtime.clock import SystemClock
 from runtime.health import Health
-from runtime.ports import free_port
 from runtime.settings import Kafka, Settings
 from runtime.topics import create_topics
 from schemas import topics

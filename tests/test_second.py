@@ -11,11 +11,11 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cli.main import main
 from router import labelled, model_file, second, training
 from router.judging import evaluate
 from router.model import Model
 from router.second import Second
-from runtime.cli import main
 from schemas.errors import ConfigError
 from tests.samples import NOW
 

@@ -22,9 +22,9 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from sqlalchemy import inspect, text
 
+from cli.up.ports import free_port
 from runtime import bus
 from runtime import store as stores
-from runtime.ports import free_port
 from runtime.settings import Archive, Door, Kafka, Ops, Redis, Settings, Store
 from runtime.topics import create_topics
 from schemas import topics
@@ -184,7 +184,7 @@ def _command(
     settings: Settings, *words: str, answer: str = ""
 ) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "runtime.cli", *words],
+        [sys.executable, "-m", "cli.main", *words],
         env=environment(settings),
         text=True,
         capture_output=True,

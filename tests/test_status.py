@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
+from cli.up.ports import free_port
 from runtime import store
 from runtime.health import Health, serve
-from runtime.ports import free_port
 from runtime.settings import Ops
 from tests.test_commands import run
 from workers.run import MIGRATIONS

@@ -7,10 +7,10 @@ import msgspec
 import pytest
 from sqlalchemy import Engine, text
 
+from cli.up.ports import free_port
 from runtime import store
 from runtime.clock import SystemClock
 from runtime.neighbour import Neighbour
-from runtime.ports import free_port
 from schemas.errors import ConfigError
 from tests.stages import TOKENS
 from tests.test_commands import run

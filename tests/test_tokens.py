@@ -10,8 +10,8 @@ import httpx2
 import pytest
 from click.testing import CliRunner
 
+from cli.main import main
 from runtime import sign_in_link
-from runtime.cli import main
 from runtime.clock import SystemClock
 from runtime.health import Health
 from runtime.limits import Limits

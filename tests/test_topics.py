@@ -59,7 +59,7 @@ def start(settings: Settings, *words: str, **environ: str) -> "subprocess.Popen[
     """Start a command on that broker."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("SANTRAL_")}
     return subprocess.Popen(
-        [sys.executable, "-m", "runtime.cli", *words],
+        [sys.executable, "-m", "cli.main", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

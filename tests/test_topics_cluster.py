@@ -11,10 +11,10 @@ import pytest
 from confluent_kafka import KafkaException, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from runtime import kafka_local
+from cli.up import kafka as kafka_local
+from cli.up.ports import free_port
 from runtime.backlog import Backlog
 from runtime.bus import rdkafka
-from runtime.ports import free_port
 from runtime.progress import Partition
 from runtime.settings import Kafka, Settings
 from runtime.topics import check_created, check_promises, check_topics, create_topics

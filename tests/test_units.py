@@ -14,13 +14,13 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cli.main import main
 from ingest.channel import Context, Delivery
 from ingest.channels import chat
 from ingest.registry import CHANNELS
 from ingest.source_health import SourceHealth
 from router.windows import KEPT_MINUTES, Seen, Windows
 from runtime import trace
-from runtime.cli import main
 from runtime.health import Fresh, Health
 from runtime.log import redacted
 from runtime.metrics import METRICS, exposition

@@ -1,6 +1,6 @@
 """`santral workers` and `santral console`: recorder, desk feed, replies; pages and API.
 
-Before: runtime/cli.py. After: the store, Redis, customers. Each worker may run alone (`--only`),
+Before: cli/main.py. After: the store, Redis, customers. Each worker may run alone (`--only`),
 and any number of each may run side by side.
 """
 

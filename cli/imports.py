@@ -1,6 +1,6 @@
 """The commands that bring in many messages, invented or historical.
 
-Before: runtime/cli.py registers them. After: the doors, or Kafka.
+Before: cli/main.py registers them. After: the doors, or Kafka.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from runtime.commands import door_token, running_settings
+from cli.messages import door_token, running_settings
 
 
 @click.command()
@@ -32,9 +32,9 @@ def demo(ctx: click.Context, rate: float, count: int | None, seed: int, past: bo
     SANTRAL_HOME for a demo, because it keeps invented messages like any others.
     """
     settings = running_settings(ctx, "Kafka" if past else "the door")
-    played = importlib.import_module("ingest.demo")
+    played = importlib.import_module("cli.demo.traffic")
     if past:
-        invent = importlib.import_module("router.past").invent
+        invent = importlib.import_module("cli.demo.baseline").invent
         hours = asyncio.run(invent(settings, played.texts(), rate, datetime.now(UTC)))
         click.echo(f"demo: {hours} hours invented")
         return

@@ -22,10 +22,11 @@ from typing import IO, Any
 
 import msgspec
 
-from runtime import kafka_local, sign_in_link
-from runtime.child import Child, bind_to_parent, describe_ending, end, is_alive, is_ready, pings
+from cli.up.child import Child, bind_to_parent, describe_ending, end, is_alive, is_ready, pings
+from cli.up.kafka import Broker, Shown, fetch
+from cli.up.ports import Choice, Ports, choose_ports, free_port
+from runtime import sign_in_link
 from runtime.clock import SystemClock
-from runtime.ports import Choice, Ports, choose_ports, free_port
 from runtime.settings import Settings
 from runtime.settings_file import SIGNING_FILE
 from runtime.token_rules import token_problems
@@ -110,10 +111,8 @@ class Supervisor:
         local, home = self._settings.local, self._home
         ports = choose_ports(self._settings, self._ports)
         jars = Path(os.environ.get("SANTRAL_JARS") or home / "kafka" / "jars").absolute()
-        await asyncio.to_thread(kafka_local.fetch, jars, kafka_local.Shown(sys.stdout))
-        broker = kafka_local.Broker(
-            home / "kafka", jars, ports.kafka, ports.controller, local.kafka_heap_mb
-        )
+        await asyncio.to_thread(fetch, jars, Shown(sys.stdout))
+        broker = Broker(home / "kafka", jars, ports.kafka, ports.controller, local.kafka_heap_mb)
         await asyncio.to_thread(broker.prepare)
         valkey = self._valkey(ports.redis)
         kafka = Child("kafka", broker.command())
@@ -186,7 +185,7 @@ class Supervisor:
         if ops:
             self.access.setdefault("ops", {})[name] = f"http://127.0.0.1:{port}"
         return Child(
-            name, [sys.executable, "-m", "runtime.cli", *command],
+            name, [sys.executable, "-m", "cli.main", *command],
             {**environ, "SANTRAL_OPS__PORT": str(port)},
             ready=(lambda: is_ready(url)) if ops else (lambda: True),
         )  # fmt: skip

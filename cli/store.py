@@ -1,6 +1,6 @@
 """The command that lets a store follow another Kafka: `santral store adopt`.
 
-Before: runtime/cli.py registers it. After: the recorder reads Kafka's logs from their first
+Before: cli/main.py registers it. After: the recorder reads Kafka's logs from their first
 offsets. The records of the store stay, and a record that comes again makes no second row.
 """
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from runtime.commands import open_store, running_settings
+from cli.messages import open_store, running_settings
 from schemas.errors import Unavailable
 
 

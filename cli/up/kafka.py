@@ -1,6 +1,6 @@
 """Real Apache Kafka for the local profile: pinned jars, a Java from a wheel, one node.
 
-Before: runtime/local.py. After: a broker on loopback under `home/kafka`. Every jar is pinned with
+Before: supervisor.py. After: a broker on loopback under `home/kafka`. Every jar is pinned with
 its sha256 in kafka_jars.txt and checked whenever it was fetched; a second start needs no network.
 """
 

@@ -121,7 +121,7 @@ def console(ctx: click.Context) -> None:
     @functools.cache
     def trial() -> Callable[[str], Any]:
         repair = importlib.import_module("ingest.clean.letters").repair_letters
-        decide: Callable[[str], Any] = importlib.import_module("router.offline").trial(
+        decide: Callable[[str], Any] = importlib.import_module("cli.offline.decisions").trial(
             settings, repair
         )
         return decide
@@ -161,21 +161,21 @@ def up(ctx: click.Context, demo: bool, rate: float, ports: str) -> None:
     """
     if demo:
         os.environ.setdefault("SANTRAL_HOME", "var-demo")
-    local = importlib.import_module("runtime.local")
+    local = importlib.import_module("cli.up.supervisor")
     local.up(load(ctx, whole=True), click.echo, rate if demo else None, ports)
 
 
 def _load_commands() -> None:
     """Register the commands that their own files declare."""
     for module in (
-        "commands",
-        "commands_running",
-        "commands_records",
-        "commands_store",
-        "commands_traffic",
-        "commands_models",
+        "messages",
+        "check",
+        "dead",
+        "store",
+        "imports",
+        "models",
     ):
-        importlib.import_module(f"runtime.{module}").register(main)
+        importlib.import_module(f"cli.{module}").register(main)
 
 
 _load_commands()

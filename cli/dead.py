@@ -1,6 +1,6 @@
 """The commands that read records: tap, ledger, dead letters.
 
-Before: runtime/cli.py registers them. After: Kafka and the store. They only read, except `redrive`,
+Before: cli/main.py registers them. After: Kafka and the store. They only read, except `redrive`,
 which sends dead letters through again.
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 import click
 import msgspec
 
-from runtime.commands import (
+from cli.messages import (
     check_id,
     check_personal,
     open_store,

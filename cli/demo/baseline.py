@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
+from cli.offline.decisions import asked
 from router.decide import one
-from router.offline import asked
 from router.policy_settings import policy
 from router.sighting import sighting
 from runtime import bus

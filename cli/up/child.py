@@ -1,6 +1,6 @@
 """One process of the local profile: its start, its readiness and its end.
 
-Before: runtime/local.py. After: Kafka, Valkey and the stages as children that never outlive their
+Before: supervisor.py. After: Kafka, Valkey and the stages as children that never outlive their
 parent.
 """
 

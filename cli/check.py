@@ -1,6 +1,6 @@
 """The commands about a running profile: status, env, topics, check.
 
-Before: runtime/cli.py registers them. After: each part of the profile gets one short request.
+Before: cli/main.py registers them. After: each part of the profile gets one short request.
 """
 
 import importlib
@@ -11,8 +11,8 @@ from typing import Any
 import click
 import msgspec
 
+from cli.messages import door_token, running_settings, settings_of, show
 from runtime import token_rules
-from runtime.commands import door_token, running_settings, settings_of, show
 from runtime.settings import Tokens
 from schemas.errors import ConfigError, Problem, Unavailable
 

@@ -19,7 +19,7 @@ from typing import Any
 import click
 import msgspec
 
-from runtime.commands import running_settings, settings_of, show
+from cli.messages import running_settings, settings_of, show
 from schemas.errors import ConfigError, Problem, Unavailable
 
 _ZONE = timezone(timedelta(hours=3), "Europe/Istanbul")
@@ -203,7 +203,7 @@ def backtest(
     """
     settings = running_settings(ctx, "the store")
     replay = importlib.import_module("router.replay")
-    offline = importlib.import_module("router.offline")
+    offline = importlib.import_module("cli.offline.decisions")
     trying = importlib.import_module("router.policy_settings").trying
     live = offline.with_models(settings)
     candidate = offline.with_models(trying(settings, str(rules or "")), models)

@@ -1,6 +1,6 @@
 """The commands that send, follow and try messages, and what all commands share.
 
-Before: runtime/cli.py registers them. After: doors, store, Kafka. Each command makes its own heavy
+Before: cli/main.py registers them. After: doors, store, Kafka. Each command makes its own heavy
 imports, so that `santral --help` is quick. Exit codes are 0 (all is well), 1 (a finding) and 2 (it
 can't answer).
 """
@@ -27,7 +27,7 @@ _BEGINNING_OF_ID = re.compile(r"[0-9a-f][0-9a-f-]{3,35}", re.IGNORECASE)
 
 def settings_of(ctx: click.Context, *, whole: bool = False) -> Any:
     """Return the settings; `whole` also checks the tables of channels and actions."""
-    return importlib.import_module("runtime.cli").load(ctx, whole=whole)
+    return importlib.import_module("cli.main").load(ctx, whole=whole)
 
 
 def personal_option(command: Any) -> Any:
@@ -241,7 +241,7 @@ def parse(
     A FILE.http is a whole request (request line, headers, blank line, body) to a vendor's webhook:
     its signature is verified with --secret (or the account's settings) at --now.
     """
-    trial = importlib.import_module("ingest.trial")
+    trial = importlib.import_module("cli.offline.trial")
     try:
         made = trial.Trial(settings_of(ctx), channel, account, secret, now)
     except Rejected as error:
@@ -273,7 +273,7 @@ def decide(ctx: click.Context, file: Any, models: tuple[Path, ...], rules: Path 
     settings = settings_of(ctx)
     # A fault of ours goes to standard error: standard output has only decisions.
     importlib.import_module("runtime.log").configure("decide", "warning")
-    offline = importlib.import_module("router.offline")
+    offline = importlib.import_module("cli.offline.decisions")
     trying = importlib.import_module("router.policy_settings").trying
     by = offline.with_models(trying(settings, str(rules or "")), models)
     # Somebody who types lines wants each answer at once.
@@ -295,7 +295,7 @@ def explain(ctx: click.Context, what: str, personal: bool) -> None:
     check_personal(settings_of(ctx), personal=personal)
     path = Path(what)
     if path.is_file():
-        offline = importlib.import_module("router.offline")
+        offline = importlib.import_module("cli.offline.decisions")
         repair = importlib.import_module("ingest.clean.letters").repair_letters
         text = path.read_text(errors="replace")
         decisions = [offline.decide_text(text, settings_of(ctx), repair)]
@@ -308,7 +308,7 @@ def explain(ctx: click.Context, what: str, personal: bool) -> None:
             raise Unavailable(f"the store has no decision on message {identifier}")
     for decision in decisions:
         shown = decision if personal else mask_decision(decision)
-        for line in importlib.import_module("router.offline").tell(shown):
+        for line in importlib.import_module("cli.offline.decisions").tell(shown):
             click.echo(line)
 
 
