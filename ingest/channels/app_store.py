@@ -35,14 +35,14 @@ class Account(Record, frozen=True, kw_only=True):
     poll: timedelta = timedelta(minutes=10)
 
 
-class Words(Record, frozen=True, kw_only=True):
+class Words(Record, frozen=True, kw_only=True, rename="camel"):
     """What the customer wrote."""
 
     rating: Text = None
     title: str | None = ""
     body: str | None = ""
-    reviewerNickname: str | None = ""  # noqa: N815 - Apple's name
-    createdDate: Text = None  # noqa: N815 - as above
+    reviewer_nickname: str | None = ""
+    created_date: Text = None
     territory: str | None = ""
 
 
@@ -87,10 +87,10 @@ class AppStore:
             "app_store", delivery, context, native_id=native, root=told.id, kind="review",
             subject=words.title or "", text=words.body or words.title or "", event=event,
             sender=Party(
-                name=words.reviewerNickname or "",
+                name=words.reviewer_nickname or "",
                 handles=(Handle(kind="handle", value=f"app_store:{told.id}"),),
             ),
-            sent_at=instant(words.createdDate), post=Post(rating=stars(words.rating)),
+            sent_at=instant(words.created_date), post=Post(rating=stars(words.rating)),
             reply_to=told.id, thread=(told.id,), answering=Answering(limit=LIMIT, public=True),
         ))  # fmt: skip
 
@@ -125,7 +125,7 @@ def _item(raw: msgspec.Raw) -> Item:
     told = read(Review, raw)
     words = told.attributes
     version = mark(words.rating, words.title, words.body)
-    return Item(id=told.id, raw=bytes(raw), version=version, at=instant(words.createdDate))
+    return Item(id=told.id, raw=bytes(raw), version=version, at=instant(words.created_date))
 
 
 def token(settings: Account, ask: Ask) -> str:

@@ -82,11 +82,11 @@ class Feature(Record, frozen=True, kw_only=True):
     uri: str = ""
 
 
-class Span(Record, frozen=True, kw_only=True):
+class Span(Record, frozen=True, kw_only=True, rename="camel"):
     """Bytes of the text in UTF-8, the end excluded."""
 
-    byteStart: int = 0  # noqa: N815 - the lexicon's name
-    byteEnd: int = 0  # noqa: N815 - as above
+    byte_start: int = 0
+    byte_end: int = 0
 
 
 class Facet(Record, frozen=True, kw_only=True):
@@ -96,11 +96,11 @@ class Facet(Record, frozen=True, kw_only=True):
     features: tuple[Feature, ...] = ()
 
 
-class Blob(Record, frozen=True, kw_only=True):
+class Blob(Record, frozen=True, kw_only=True, rename="camel"):
     """A file."""
 
     ref: dict[str, str] | None = None
-    mimeType: str = ""  # noqa: N815 - the lexicon's name
+    mime_type: str = ""
     size: Text = 0
 
 
@@ -120,11 +120,11 @@ class Embed(Record, frozen=True, kw_only=True):
     media: "Embed | None" = None
 
 
-class PostRecord(Record, frozen=True, kw_only=True):
+class PostRecord(Record, frozen=True, kw_only=True, rename="camel"):
     """A post as its author wrote it."""
 
     text: str = ""
-    createdAt: Text = None  # noqa: N815 - the lexicon's name
+    created_at: Text = None
     langs: tuple[str, ...] = ()
     facets: tuple[Facet, ...] = ()
     reply: Answered | None = None
@@ -151,13 +151,13 @@ class Said(Record, frozen=True, kw_only=True):
     commit: Commit | None = None
 
 
-class Inner(Commit, frozen=True, kw_only=True):
+class Inner(Commit, frozen=True, kw_only=True, rename="camel"):
     """An event of Jetstream's second form."""
 
     kind: str = msgspec.field(default="", name="$type")
     did: str = ""
     seq: Text = None
-    witnessedAt: Text = None  # noqa: N815 - the server's name
+    witnessed_at: Text = None
     time: Text = None
 
 
@@ -167,12 +167,12 @@ class Wrapped(Record, frozen=True, kw_only=True):
     payload: Inner | None = None
 
 
-class Profile(Record, frozen=True, kw_only=True):
+class Profile(Record, frozen=True, kw_only=True, rename="camel"):
     """Who wrote it."""
 
     handle: str | None = ""
-    displayName: str | None = ""  # noqa: N815 - the lexicon's name
-    followersCount: int | None = None  # noqa: N815 - the lexicon's name
+    display_name: str | None = ""
+    followers_count: int | None = None
 
 
 class Stored(Record, frozen=True, kw_only=True):
@@ -224,11 +224,11 @@ class Bluesky:
         return Stream(account, settings, tools)
 
 
-class Service(Record, frozen=True, kw_only=True):
+class Service(Record, frozen=True, kw_only=True, rename="camel"):
     """A service of somebody's."""
 
     id: str = ""
-    serviceEndpoint: Any = ""  # noqa: N815 - the standard's name
+    service_endpoint: Any = ""
 
 
 class Document(Record, frozen=True, kw_only=True):
@@ -246,8 +246,8 @@ async def _home(did: str, settings: Account, web: Web) -> str:
     else:
         raise Rejected("media.refused", "no DID that can be looked up")
     for one in read(Document, await web.get(where, own=settings.directory)).service:
-        if one.id.endswith("#atproto_pds") and isinstance(one.serviceEndpoint, str):
-            return one.serviceEndpoint.rstrip("/")
+        if one.id.endswith("#atproto_pds") and isinstance(one.service_endpoint, str):
+            return one.service_endpoint.rstrip("/")
     raise Rejected("media.gone", "the author names no server")
 
 
@@ -256,7 +256,7 @@ def event(raw: bytes) -> Said:
     wrapped = read(Wrapped, raw).payload
     if wrapped is None:
         return read(Said, raw)
-    at = instant(wrapped.witnessedAt or wrapped.time)
+    at = instant(wrapped.witnessed_at or wrapped.time)
     kind = wrapped.kind.rpartition("#")[2]
     inner = Commit(
         rev=wrapped.rev, operation=wrapped.operation, collection=wrapped.collection,
@@ -323,14 +323,14 @@ def _posted(
     made = message_of(
         "bluesky", delivery, context, native_id=native, root=f"{root}|{said.did}", kind="post",
         sender=Party(
-            name=profile.displayName or profile.handle or "",
+            name=profile.display_name or profile.handle or "",
             handles=(Handle(kind="handle", value=f"bluesky:{said.did}"),),
         ),
         text=record.text, full_text=_whole(record), event=event, sent_at=_sent(said, record),
         attachments=tuple(_attachment(blob, alt) for blob, alt in files),
         post=Post(
             url=f"https://bsky.app/profile/{handle}/post/{commit.rkey}",
-            parent=answered.parent.uri or None, author_reach=profile.followersCount,
+            parent=answered.parent.uri or None, author_reach=profile.followers_count,
         ),
         # What an answer needs: the root and the post, each with its version.
         thread=(f"{first.uri}|{first.cid}", f"{uri}|{commit.cid}"), reply_to=uri,
@@ -342,7 +342,7 @@ def _posted(
 
 def _sent(said: Said, record: PostRecord) -> Any:
     """Return when it was posted: the author's word, unless the server saw it much earlier."""
-    claimed, witnessed = instant(record.createdAt), instant(_seconds(said.time_us))
+    claimed, witnessed = instant(record.created_at), instant(_seconds(said.time_us))
     if claimed and witnessed and claimed > witnessed + timedelta(minutes=5):
         return witnessed
     return claimed or witnessed
@@ -371,9 +371,9 @@ def _deleted(uri: str, said: Said, delivery: Delivery, context: Context) -> Pars
 def _whole(record: PostRecord) -> str:
     """Return the text with every link in full: what is shown of one is cut."""
     data = record.text.encode()
-    for facet in sorted(record.facets, key=lambda f: -f.index.byteStart):
+    for facet in sorted(record.facets, key=lambda f: -f.index.byte_start):
         link = next((f.uri for f in facet.features if f.uri), "")
-        start, end = facet.index.byteStart, facet.index.byteEnd
+        start, end = facet.index.byte_start, facet.index.byte_end
         if link and 0 <= start < end <= len(data):
             data = data[:start] + link.encode() + data[end:]
     return data.decode("utf-8", "replace")
@@ -393,7 +393,7 @@ def _cid(blob: Blob) -> str:
 
 
 def _attachment(blob: Blob, alt: str) -> Attachment:
-    kind = blob.mimeType or "application/octet-stream"
+    kind = blob.mime_type or "application/octet-stream"
     name = alt.strip()[:100] or f"{kind.partition('/')[0]}.{kind.rpartition('/')[2]}"
     return Attachment(name=name, type=kind, size=size(blob.size), sha256="")
 

@@ -37,30 +37,30 @@ class Account(Record, frozen=True, kw_only=True):
     poll: timedelta = timedelta(minutes=5)
 
 
-class Person(Record, frozen=True, kw_only=True):
+class Person(Record, frozen=True, kw_only=True, rename="camel"):
     """Who wrote it; an anonymous one has no name."""
 
-    displayName: str | None = ""  # noqa: N815 - Google's name
-    isAnonymous: bool = False  # noqa: N815 - as above
+    display_name: str | None = ""
+    is_anonymous: bool = False
 
 
-class Review(Record, frozen=True, kw_only=True):
+class Review(Record, frozen=True, kw_only=True, rename="camel"):
     """A review."""
 
     name: str = ""
-    reviewId: str = ""  # noqa: N815 - Google's name
+    review_id: str = ""
     reviewer: Person = Person()
-    starRating: str = ""  # noqa: N815 - as above
+    star_rating: str = ""
     comment: str | None = ""
-    createTime: Text = None  # noqa: N815 - as above
-    updateTime: Text = None  # noqa: N815 - as above
+    create_time: Text = None
+    update_time: Text = None
 
 
-class Page(Record, frozen=True, kw_only=True):
+class Page(Record, frozen=True, kw_only=True, rename="camel"):
     """A page of reviews."""
 
     reviews: tuple[msgspec.Raw, ...] = ()
-    nextPageToken: str | None = ""  # noqa: N815 - Google's name
+    next_page_token: str | None = ""
 
 
 class GoogleBusiness:
@@ -76,20 +76,20 @@ class GoogleBusiness:
         """Return the Message of one review."""
         kept = stored(delivery.raw)
         told = read(Review, kept.item)
-        name = told.name or told.reviewId
+        name = told.name or told.review_id
         if not name:
             raise Rejected("json.invalid", "a review without its name")
         native, event = versioned("google_business", delivery, name, kept.version)
         text = original(told.comment or "")
         return Parsed(message=message_of(
             "google_business", delivery, context, native_id=native, root=name, kind="review",
-            text=text, full_text=text or f"[{told.starRating.lower()} stars]", event=event,
+            text=text, full_text=text or f"[{told.star_rating.lower()} stars]", event=event,
             sender=Party(
-                name=told.reviewer.displayName or "",
+                name=told.reviewer.display_name or "",
                 handles=(Handle(kind="handle", value=f"google_business:{name}"),),
             ),
-            sent_at=instant(told.updateTime if event else told.createTime),
-            post=Post(rating=stars(_STARS.get(told.starRating))), reply_to=name, thread=(name,),
+            sent_at=instant(told.update_time if event else told.create_time),
+            post=Post(rating=stars(_STARS.get(told.star_rating))), reply_to=name, thread=(name,),
             answering=Answering(limit=LIMIT, unit="bytes", public=True),
         ))  # fmt: skip
 
@@ -111,9 +111,9 @@ def original(comment: str) -> str:
 
 def _item(raw: msgspec.Raw) -> Item:
     told = read(Review, raw)
-    version = mark(told.starRating, told.comment)
-    at = instant(told.createTime)
-    return Item(id=told.name or told.reviewId, raw=bytes(raw), version=version, at=at)
+    version = mark(told.star_rating, told.comment)
+    at = instant(told.create_time)
+    return Item(id=told.name or told.review_id, raw=bytes(raw), version=version, at=at)
 
 
 class Reviews:
@@ -137,6 +137,6 @@ class Reviews:
                 page = read(Page, await ask.get(url, params=query, headers=headers))
                 for raw in page.reviews:
                     yield item_of(raw, functools.partial(_item, raw))
-                token = page.nextPageToken or ""
+                token = page.next_page_token or ""
                 if not token:
                     break

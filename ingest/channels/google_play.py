@@ -42,43 +42,43 @@ class When(Record, frozen=True, kw_only=True):
     seconds: Text = None
 
 
-class Comment(Record, frozen=True, kw_only=True):
+class Comment(Record, frozen=True, kw_only=True, rename="camel"):
     """What the customer wrote: title and text, a tab between them."""
 
     text: str | None = ""
-    originalText: str | None = ""  # noqa: N815 - Google's name
-    lastModified: When | None = None  # noqa: N815 - as above
-    starRating: Text = None  # noqa: N815 - as above
-    reviewerLanguage: str | None = ""  # noqa: N815 - as above
-    appVersionName: str | None = ""  # noqa: N815 - as above
+    original_text: str | None = ""
+    last_modified: When | None = None
+    star_rating: Text = None
+    reviewer_language: str | None = ""
+    app_version_name: str | None = ""
     device: str | None = ""
 
 
-class Said(Record, frozen=True, kw_only=True):
+class Said(Record, frozen=True, kw_only=True, rename="camel"):
     """The customer's words, or ours."""
 
-    userComment: Comment | None = None  # noqa: N815 - Google's name
+    user_comment: Comment | None = None
 
 
-class Review(Record, frozen=True, kw_only=True):
+class Review(Record, frozen=True, kw_only=True, rename="camel"):
     """A review."""
 
-    reviewId: str = ""  # noqa: N815 - Google's name
-    authorName: str | None = ""  # noqa: N815 - as above
+    review_id: str = ""
+    author_name: str | None = ""
     comments: tuple[Said, ...] = ()
 
 
-class Next(Record, frozen=True, kw_only=True):
+class Next(Record, frozen=True, kw_only=True, rename="camel"):
     """Where the next page is."""
 
-    nextPageToken: str | None = ""  # noqa: N815 - Google's name
+    next_page_token: str | None = ""
 
 
-class Page(Record, frozen=True, kw_only=True):
+class Page(Record, frozen=True, kw_only=True, rename="camel"):
     """A page of reviews."""
 
     reviews: tuple[msgspec.Raw, ...] = ()
-    tokenPagination: Next | None = None  # noqa: N815 - Google's name
+    token_pagination: Next | None = None
 
 
 class GooglePlay:
@@ -95,22 +95,22 @@ class GooglePlay:
         kept = stored(delivery.raw)
         told = read(Review, kept.item)
         comment = _comment(told)
-        if not told.reviewId or comment is None:
+        if not told.review_id or comment is None:
             raise Rejected("json.invalid", "a review without its id or the customer's comment")
-        title, _, text = (comment.originalText or comment.text or "").strip().rpartition("\t")
-        native, event = versioned("google_play", delivery, told.reviewId, kept.version)
-        about = " ".join(t for t in (comment.appVersionName, comment.device) if t)
+        title, _, text = (comment.original_text or comment.text or "").strip().rpartition("\t")
+        native, event = versioned("google_play", delivery, told.review_id, kept.version)
+        about = " ".join(t for t in (comment.app_version_name, comment.device) if t)
         return Parsed(message=message_of(
-            "google_play", delivery, context, native_id=native, root=told.reviewId, kind="review",
+            "google_play", delivery, context, native_id=native, root=told.review_id, kind="review",
             subject=title.strip(), text=text.strip(), event=event,
             full_text="\n".join(t for t in (text.strip(), f"[{about}]" if about else "") if t),
             sender=Party(
-                name=told.authorName or "",
-                handles=(Handle(kind="handle", value=f"google_play:{told.reviewId}"),),
+                name=told.author_name or "",
+                handles=(Handle(kind="handle", value=f"google_play:{told.review_id}"),),
             ),
-            sent_at=instant(comment.lastModified.seconds) if comment.lastModified else None,
-            post=Post(rating=stars(comment.starRating)), reply_to=told.reviewId,
-            thread=(told.reviewId,), answering=Answering(limit=LIMIT, public=True),
+            sent_at=instant(comment.last_modified.seconds) if comment.last_modified else None,
+            post=Post(rating=stars(comment.star_rating)), reply_to=told.review_id,
+            thread=(told.review_id,), answering=Answering(limit=LIMIT, public=True),
         ))  # fmt: skip
 
     def pulls(self, settings: Any) -> bool:
@@ -123,15 +123,15 @@ class GooglePlay:
 
 
 def _comment(told: Review) -> Comment | None:
-    return next((c.userComment for c in told.comments if c.userComment), None)
+    return next((c.user_comment for c in told.comments if c.user_comment), None)
 
 
 def _item(raw: msgspec.Raw) -> Item:
     told = read(Review, raw)
     words = _comment(told) or Comment()
-    made = instant(words.lastModified.seconds) if words.lastModified else None
-    version = mark(words.text, words.starRating)
-    return Item(id=told.reviewId, raw=bytes(raw), version=version, at=made)
+    made = instant(words.last_modified.seconds) if words.last_modified else None
+    version = mark(words.text, words.star_rating)
+    return Item(id=told.review_id, raw=bytes(raw), version=version, at=made)
 
 
 class Reviews:
@@ -150,7 +150,7 @@ class Reviews:
             page = read(Page, await ask.get(url, params=query, headers=headers))
             for raw in page.reviews:
                 yield item_of(raw, functools.partial(_item, raw))
-            token = (page.tokenPagination.nextPageToken if page.tokenPagination else "") or ""
+            token = (page.token_pagination.next_page_token if page.token_pagination else "") or ""
             if not token:
                 return
 

@@ -35,14 +35,14 @@ class Account(Record, frozen=True, kw_only=True):
     poll: timedelta = timedelta(minutes=2)
 
 
-class Turn(Record, frozen=True, kw_only=True):
+class Turn(Record, frozen=True, kw_only=True, rename="camel"):
     """Something that was said."""
 
     id: Text = ""
     content: str | None = ""
     sender: str | None = msgspec.field(default="", name="from")
     type: str | None = ""
-    createdAt: Text = None  # noqa: N815 - the vendor's name
+    created_at: Text = None
 
 
 class Product(Record, frozen=True, kw_only=True):
@@ -52,14 +52,14 @@ class Product(Record, frozen=True, kw_only=True):
     sku: str | None = ""
 
 
-class Issue(Record, frozen=True, kw_only=True):
+class Issue(Record, frozen=True, kw_only=True, rename="camel"):
     """A question and what followed it."""
 
-    issueNumber: Text = ""  # noqa: N815 - the vendor's name
+    issue_number: Text = ""
     status: str | None = ""
     product: Product | None = None
     conversations: tuple[Turn, ...] = ()
-    expireDate: Text = None  # noqa: N815 - as above
+    expire_date: Text = None
 
 
 class Stored(Record, frozen=True, kw_only=True):
@@ -84,18 +84,18 @@ class Hepsiburada:
         keys = read(dict[str, msgspec.Raw], raw).keys()
         told = read(Stored, raw) if "turn" in keys else _first(read(Issue, raw))
         issue, turn = told.issue, told.turn
-        number = str(issue.issueNumber or "")
+        number = str(issue.issue_number or "")
         if not number or not turn.id:
             raise Rejected("json.invalid", "a turn without its id, or without its issue")
         if _ours(turn):
             raise Rejected("delivery.ignored", "the merchant's own turn")
         open_ = (issue.status or "") in ("", "WaitingForAnswer")
-        until = instant(issue.expireDate)
+        until = instant(issue.expire_date)
         return Parsed(message=message_of(
             "hepsiburada", delivery, context, native_id=str(turn.id), root=number, kind="post",
             text=turn.content or "", subject=(issue.product.name if issue.product else "") or "",
             sender=Party(handles=(Handle(kind="handle", value=f"hepsiburada:{number}"),)),
-            sent_at=instant(turn.createdAt), reply_to=number, thread=(number,),
+            sent_at=instant(turn.created_at), reply_to=number, thread=(number,),
             answering=Answering(
                 limit=LIMIT, until=until,
                 forbidden="" if open_ else "it was answered already, or its time is over",
@@ -142,8 +142,8 @@ async def items(settings: Account, ask: Ask) -> AsyncIterator[Item]:
                 if not _ours(turn):
                     bare = msgspec.structs.replace(issue, conversations=())
                     kept = msgspec.json.encode(Stored(issue=bare, turn=turn))
-                    own = str(turn.id or mark(issue.issueNumber, turn.content))
-                    yield Item(id=own, raw=kept, at=instant(turn.createdAt))
+                    own = str(turn.id or mark(issue.issue_number, turn.content))
+                    yield Item(id=own, raw=kept, at=instant(turn.created_at))
         if len(found) < _SIZE:
             return
 

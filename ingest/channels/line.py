@@ -36,70 +36,70 @@ class Account(Record, frozen=True, kw_only=True):
     api: str = "https://api-data.line.me"
 
 
-class Source(Record, frozen=True, kw_only=True):
+class Source(Record, frozen=True, kw_only=True, rename="camel"):
     """Where and by whom it was said."""
 
     type: str = ""
-    userId: str | None = ""  # noqa: N815 - LINE's name
-    groupId: str | None = ""  # noqa: N815 - as above
-    roomId: str | None = ""  # noqa: N815 - as above
+    user_id: str | None = ""
+    group_id: str | None = ""
+    room_id: str | None = ""
 
 
-class Provider(Record, frozen=True, kw_only=True):
+class Provider(Record, frozen=True, kw_only=True, rename="camel"):
     """Who holds a file."""
 
     type: str = ""
-    originalContentUrl: str | None = ""  # noqa: N815 - LINE's name
+    original_content_url: str | None = ""
 
 
-class Words(Record, frozen=True, kw_only=True):
+class Words(Record, frozen=True, kw_only=True, rename="camel"):
     """A message."""
 
     id: Text = ""
     type: str = ""
     text: str | None = ""
-    fileName: str | None = ""  # noqa: N815 - LINE's name
-    fileSize: Text = 0  # noqa: N815 - as above
+    file_name: str | None = ""
+    file_size: Text = 0
     title: str | None = ""
     address: str | None = ""
     latitude: Text = ""
     longitude: Text = ""
     keywords: tuple[str, ...] = ()
-    quotedMessageId: str | None = ""  # noqa: N815 - as above
-    contentProvider: Provider | None = None  # noqa: N815 - as above
+    quoted_message_id: str | None = ""
+    content_provider: Provider | None = None
 
 
-class Touched(Record, frozen=True, kw_only=True):
+class Touched(Record, frozen=True, kw_only=True, rename="camel"):
     """What was unsent."""
 
-    messageId: Text = ""  # noqa: N815 - LINE's name
+    message_id: Text = ""
 
 
-class Chosen(Record, frozen=True, kw_only=True):
+class Chosen(Record, frozen=True, kw_only=True, rename="camel"):
     """What was chosen with it: a time, or a tab of our menu."""
 
     datetime: str | None = ""
     date: str | None = ""
     time: str | None = ""
-    newRichMenuAliasId: str | None = ""  # noqa: N815 - LINE's name
+    new_rich_menu_alias_id: str | None = ""
 
 
-class Tap(Record, frozen=True, kw_only=True):
+class Tap(Record, frozen=True, kw_only=True, rename="camel"):
     """A button that was touched."""
 
     params: Chosen | None = None
 
     data: str | None = ""
-    displayText: str | None = ""  # noqa: N815 - LINE's name
+    display_text: str | None = ""
 
 
-class Told(Record, frozen=True, kw_only=True):
+class Told(Record, frozen=True, kw_only=True, rename="camel"):
     """An event."""
 
     type: str = ""
     timestamp: Text = None
     mode: str = ""
-    webhookEventId: str | None = ""  # noqa: N815 - LINE's name
+    webhook_event_id: str | None = ""
     source: Source = Source()
     message: Words | None = None
     postback: Tap | None = None
@@ -175,22 +175,22 @@ class Line:
         stored = read(Stored, delivery.raw)
         told = read(Told, stored.event)
         source = told.source
-        place = source.groupId or source.roomId or source.userId or ""
+        place = source.group_id or source.room_id or source.user_id or ""
         if not place:
             raise Rejected("json.invalid", "nobody wrote it - at `$.source`")
         native, event, text, shown = _told(told, delivery)
         words = told.message or Words()
         file = words.type in _FILES
-        who = (Handle(kind="handle", value=f"line:{source.userId}"),) if source.userId else ()
+        who = (Handle(kind="handle", value=f"line:{source.user_id}"),) if source.user_id else ()
         made = message_of(
             "line", delivery, context, native_id=native, kind="chat", text=text, event=event,
-            root=f"{stored.destination}/{place}/{source.userId or ''}",
+            root=f"{stored.destination}/{place}/{source.user_id or ''}",
             sender=Party(handles=who), full_text=shown,
             sent_at=instant(told.timestamp), reply_to=place,
-            thread=(words.quotedMessageId,) if words.quotedMessageId else (),
+            thread=(words.quoted_message_id,) if words.quoted_message_id else (),
             attachments=(_attachment(words),) if file else (),
             answering=Answering(
-                limit=LIMIT, public=bool(source.groupId or source.roomId),
+                limit=LIMIT, public=bool(source.group_id or source.room_id),
                 forbidden="another app answers this chat" if told.mode == "standby" else "",
             ),
             repaired=() if shown or file or event else ("content.unsupported",),
@@ -221,7 +221,7 @@ class Line:
 def _told(told: Told, delivery: Delivery) -> tuple[str, Event | None, str, str]:
     """Return native id, what it touches, words, and how they are shown."""
     if told.unsend:
-        number = str(told.unsend.messageId or "")
+        number = str(told.unsend.message_id or "")
         if not number:
             raise Rejected("json.invalid", "unsent, and it is not said what")
         of = message_id("line", f"line:{delivery.account}", number)
@@ -229,10 +229,10 @@ def _told(told: Told, delivery: Delivery) -> tuple[str, Event | None, str, str]:
     if told.postback:
         chosen = told.postback.params or Chosen()
         at = chosen.datetime or chosen.date or chosen.time or ""
-        words = " ".join(t for t in (told.postback.displayText or told.postback.data, at) if t)
-        if not told.webhookEventId:
+        words = " ".join(t for t in (told.postback.display_text or told.postback.data, at) if t)
+        if not told.webhook_event_id:
             raise Rejected("json.invalid", "a tap without its id")
-        return told.webhookEventId, None, words, words
+        return told.webhook_event_id, None, words, words
     words_of = told.message or Words()
     if not words_of.id:
         raise Rejected("json.invalid", "a message without its id")
@@ -247,9 +247,9 @@ def _told(told: Told, delivery: Delivery) -> tuple[str, Event | None, str, str]:
 
 
 def _ref(words: Words) -> str:
-    provider = words.contentProvider
-    if provider and provider.type == "external" and provider.originalContentUrl:
-        return provider.originalContentUrl
+    provider = words.content_provider
+    if provider and provider.type == "external" and provider.original_content_url:
+        return provider.original_content_url
     return str(words.id)
 
 
@@ -258,6 +258,6 @@ def _attachment(words: Words) -> Attachment:
         words.type, "application/octet-stream"
     )
     return Attachment(
-        name=words.fileName or words.type, type=kind, sha256="",
-        size=size(words.fileSize),
+        name=words.file_name or words.type, type=kind, sha256="",
+        size=size(words.file_size),
     )  # fmt: skip

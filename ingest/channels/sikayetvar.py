@@ -36,11 +36,11 @@ class Account(Record, frozen=True, kw_only=True):
     poll: timedelta = timedelta(minutes=2)
 
 
-class Identity(Record, frozen=True, kw_only=True):
+class Identity(Record, frozen=True, kw_only=True, rename="camel"):
     """A way to know the customer."""
 
-    identityType: str | None = ""  # noqa: N815 - the vendor's name
-    identityValue: str | None = ""  # noqa: N815 - as above
+    identity_type: str | None = ""
+    identity_value: str | None = ""
 
 
 class Member(Record, frozen=True, kw_only=True):
@@ -58,14 +58,14 @@ class Content(Record, frozen=True, kw_only=True):
     body: str | None = ""
 
 
-class Told(Record, frozen=True, kw_only=True):
+class Told(Record, frozen=True, kw_only=True, rename="camel"):
     """A complaint."""
 
     id: Text = ""
     content: Content = Content()
     member: Member = Member()
-    complaintUrl: str | None = ""  # noqa: N815 - the vendor's name
-    complainTime: Text = None  # noqa: N815 - as above
+    complaint_url: str | None = ""
+    complain_time: Text = None
 
 
 class Sikayetvar:
@@ -87,9 +87,9 @@ class Sikayetvar:
         title, body = told.content.title or "", to_text(told.content.body or "")
         return Parsed(message=message_of(
             "sikayetvar", delivery, context, native_id=native, root=number, kind="post",
-            subject=title, event=event, text=body or title, sent_at=instant(told.complainTime),
+            subject=title, event=event, text=body or title, sent_at=instant(told.complain_time),
             sender=Party(name=told.member.name or "", handles=_handles(told.member, number)),
-            post=Post(url=told.complaintUrl or None), reply_to=number, thread=(number,),
+            post=Post(url=told.complaint_url or None), reply_to=number, thread=(number,),
             answering=Answering(limit=LIMIT, public=True),
         ))  # fmt: skip
 
@@ -105,9 +105,9 @@ class Sikayetvar:
 def _handles(member: Member, number: str) -> tuple[Handle, ...]:
     found = []
     for one in member.identities:
-        kind = _KINDS.get((one.identityType or "").lower())
-        if kind and one.identityValue:
-            value = one.identityValue.lower() if kind == "email" else one.identityValue
+        kind = _KINDS.get((one.identity_type or "").lower())
+        if kind and one.identity_value:
+            value = one.identity_value.lower() if kind == "email" else one.identity_value
             found.append(Handle(kind=kind, value=value[:512]))
     return tuple(found) or (Handle(kind="handle", value=f"sikayetvar:{number}"),)
 
@@ -115,7 +115,7 @@ def _handles(member: Member, number: str) -> tuple[Handle, ...]:
 def _item(raw: msgspec.Raw) -> Item:
     told = read(Told, raw)
     version = mark(told.content.title, told.content.body)
-    return Item(id=str(told.id), raw=bytes(raw), version=version, at=instant(told.complainTime))
+    return Item(id=str(told.id), raw=bytes(raw), version=version, at=instant(told.complain_time))
 
 
 async def items(settings: Account, ask: Ask) -> AsyncIterator[Item]:

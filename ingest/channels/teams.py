@@ -45,35 +45,35 @@ class Account(Record, frozen=True, kw_only=True):
     login: str = "https://login.microsoftonline.com"
 
 
-class Who(Record, frozen=True, kw_only=True):
+class Who(Record, frozen=True, kw_only=True, rename="camel"):
     """A person, or a conversation."""
 
     id: str = ""
     name: str | None = ""
-    aadObjectId: str | None = ""  # noqa: N815 - Microsoft's name
-    conversationType: str | None = ""  # noqa: N815 - as above
+    aad_object_id: str | None = ""
+    conversation_type: str | None = ""
 
 
-class Download(Record, frozen=True, kw_only=True):
+class Download(Record, frozen=True, kw_only=True, rename="camel"):
     """Where a file is."""
 
-    downloadUrl: str | None = ""  # noqa: N815 - Microsoft's name
-    fileType: str | None = ""  # noqa: N815 - as above
+    download_url: str | None = ""
+    file_type: str | None = ""
 
 
-class Attached(Record, frozen=True, kw_only=True):
+class Attached(Record, frozen=True, kw_only=True, rename="camel"):
     """A file, a picture in the text, or the text once more as HTML."""
 
-    contentType: str | None = ""  # noqa: N815 - Microsoft's name
-    contentUrl: str | None = ""  # noqa: N815 - as above
+    content_type: str | None = ""
+    content_url: str | None = ""
     name: str | None = ""
     content: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class Data(Record, frozen=True, kw_only=True):
+class Data(Record, frozen=True, kw_only=True, rename="camel"):
     """What Teams adds."""
 
-    eventType: str | None = ""  # noqa: N815 - Microsoft's name
+    event_type: str | None = ""
 
 
 class Touch(Record, frozen=True, kw_only=True):
@@ -82,24 +82,24 @@ class Touch(Record, frozen=True, kw_only=True):
     type: str = ""
 
 
-class Activity(Record, frozen=True, kw_only=True, rename={"sender": "from"}):
+class Activity(Record, frozen=True, kw_only=True, rename="camel"):
     """A call."""
 
     type: str = ""
     id: str = ""
     timestamp: str | None = None
-    serviceUrl: str = ""  # noqa: N815 - Microsoft's name
-    channelId: str = ""  # noqa: N815 - as above
-    sender: Who = Who()
+    service_url: str = ""
+    channel_id: str = ""
+    sender: Who = msgspec.field(name="from", default=Who())
     recipient: Who = Who()
     conversation: Who = Who()
     text: str | None = ""
-    textFormat: str | None = ""  # noqa: N815 - as above
+    text_format: str | None = ""
     attachments: tuple[Attached, ...] = ()
-    channelData: Data | None = None  # noqa: N815 - as above
-    replyToId: str | None = ""  # noqa: N815 - as above
+    channel_data: Data | None = None
+    reply_to_id: str | None = ""
     value: msgspec.Raw = msgspec.Raw(b"null")
-    reactionsAdded: tuple[Touch, ...] = ()  # noqa: N815 - as above
+    reactions_added: tuple[Touch, ...] = ()
 
 
 class Key(Record, frozen=True, kw_only=True):
@@ -166,9 +166,9 @@ class Teams:
         key = await self._key(str(header.get("kid") or ""), tools)
         claims = _claims(token, key, app_id, tools.now)
         service = str(claims.get("serviceurl") or "").rstrip("/")
-        if not service or service != activity.serviceUrl.rstrip("/"):
+        if not service or service != activity.service_url.rstrip("/"):
             raise Rejected("signature.wrong", "serviceUrl is not the token's")
-        if key.endorsements and activity.channelId not in key.endorsements:
+        if key.endorsements and activity.channel_id not in key.endorsements:
             raise Rejected("signature.wrong", "the key does not endorse this channel")
         tools.proven()
         return self.take(call.body)
@@ -211,19 +211,19 @@ class Teams:
     def parse(self, delivery: Delivery, context: Context) -> Parsed:
         """Return the Message of one activity."""
         told = read(Activity, delivery.raw)
-        if not told.conversation.id or not (told.id or told.replyToId):
+        if not told.conversation.id or not (told.id or told.reply_to_id):
             raise Rejected("json.invalid", "an activity without conversation or id")
         native, event = _event(told, delivery)
         files = [a for a in told.attachments if _address(a)]
         text = _text(told) if told.type != "messageDelete" else ""
-        who = told.sender.aadObjectId or told.sender.id
+        who = told.sender.aad_object_id or told.sender.id
         handles = (Handle(kind="handle", value=f"teams:{who}"),) if who else ()
-        personal = told.conversation.conversationType in ("personal", "", None)
+        personal = told.conversation.conversation_type in ("personal", "", None)
         made = message_of(
             "teams", delivery, context, native_id=native, kind="chat", text=text, event=event,
             root=told.conversation.id, sender=Party(name=told.sender.name or "", handles=handles),
             sent_at=instant(told.timestamp), thread=(told.id,) if told.id else (),
-            reply_to=f"{told.serviceUrl.rstrip('/')}|{told.conversation.id}",
+            reply_to=f"{told.service_url.rstrip('/')}|{told.conversation.id}",
             attachments=tuple(_attachment(a) for a in files),
             answering=Answering(limit=LIMIT, public=not personal),
             repaired=() if text or files or event else ("content.unsupported",),
@@ -302,7 +302,7 @@ def _event(told: Activity, delivery: Delivery) -> tuple[str, Event | None]:
     if told.type == "messageDelete":
         return f"{own}:deleted", touched("deleted", told.id)
     if told.type == "messageReaction":
-        number = told.replyToId or told.id
+        number = told.reply_to_id or told.id
         return f"{own}:reaction:{told.timestamp}", touched("reaction", number)
     return own, None
 
@@ -310,7 +310,7 @@ def _event(told: Activity, delivery: Delivery) -> tuple[str, Event | None]:
 def _text(told: Activity) -> str:
     """Return the words without our own name at their head, of a card what was filled in."""
     if told.type == "messageReaction":
-        return " ".join(t.type for t in told.reactionsAdded)
+        return " ".join(t.type for t in told.reactions_added)
     text = told.text or ""
     ours = (told.recipient.name or "").strip().lower()
 
@@ -318,7 +318,7 @@ def _text(told: Activity) -> str:
         return "" if ours and found[1].strip().lower() == ours else found[1]
 
     text = _AT.sub(name, text)
-    if told.textFormat == "xml" or _HTML.search(text):
+    if told.text_format == "xml" or _HTML.search(text):
         text = to_text(text)
     text = text.replace("&nbsp;", " ").strip()
     filled = bytes(told.value)
@@ -329,18 +329,18 @@ def _text(told: Activity) -> str:
 
 def _address(attached: Attached) -> str:
     """Return where a file lies; the text as HTML and cards are none."""
-    if attached.contentType == _FILE:
+    if attached.content_type == _FILE:
         try:
-            return read(Download, attached.content).downloadUrl or ""
+            return read(Download, attached.content).download_url or ""
         except Rejected:
             return ""
-    if (attached.contentType or "").startswith("image/") and attached.contentUrl:
-        return f"inline:{attached.contentUrl}"
+    if (attached.content_type or "").startswith("image/") and attached.content_url:
+        return f"inline:{attached.content_url}"
     return ""
 
 
 def _attachment(attached: Attached) -> Attachment:
-    kind = attached.contentType or ""
+    kind = attached.content_type or ""
     image = kind.startswith("image/")
     return Attachment(
         name=attached.name or ("picture" if image else "file"), size=0, sha256="",

@@ -35,26 +35,26 @@ class Account(Record, frozen=True, kw_only=True):
     poll: timedelta = timedelta(minutes=2)
 
 
-class Told(Record, frozen=True, kw_only=True):
+class Told(Record, frozen=True, kw_only=True, rename="camel"):
     """A question."""
 
     id: Text = ""
     text: str | None = ""
-    customerId: Text = ""  # noqa: N815 - the vendor's name
-    userName: str | None = ""  # noqa: N815 - as above
+    customer_id: Text = ""
+    user_name: str | None = ""
     status: str = ""
-    productName: str | None = ""  # noqa: N815 - as above
-    webUrl: str | None = ""  # noqa: N815 - as above
-    creationDate: Text = None  # noqa: N815 - as above
-    rejectedDate: Text = 0  # noqa: N815 - as above
+    product_name: str | None = ""
+    web_url: str | None = ""
+    creation_date: Text = None
+    rejected_date: Text = 0
     reason: str | None = ""
 
 
-class Page(Record, frozen=True, kw_only=True):
+class Page(Record, frozen=True, kw_only=True, rename="camel"):
     """A page of questions."""
 
     content: tuple[msgspec.Raw, ...] = ()
-    totalPages: Text = 1  # noqa: N815 - the vendor's name
+    total_pages: Text = 1
 
 
 class Trendyol:
@@ -73,8 +73,8 @@ class Trendyol:
         if not number:
             raise Rejected("json.invalid", "a question without its id")
         refused = _refused(told)
-        native = f"{number}@{told.rejectedDate}" if refused else number
-        who = str(told.customerId or number)
+        native = f"{number}@{told.rejected_date}" if refused else number
+        who = str(told.customer_id or number)
         text = told.text or ""
         note = (
             f"\n[Trendyol refused the answer: {told.reason or 'no reason given'}]"
@@ -83,11 +83,11 @@ class Trendyol:
         )
         return Parsed(message=message_of(
             "trendyol", delivery, context, native_id=native, root=number, kind="post", text=text,
-            full_text=text + note, subject=told.productName or "",
+            full_text=text + note, subject=told.product_name or "",
             sender=Party(
-                name=told.userName or "", handles=(Handle(kind="handle", value=f"trendyol:{who}"),)
+                name=told.user_name or "", handles=(Handle(kind="handle", value=f"trendyol:{who}"),)
             ),
-            sent_at=instant(told.creationDate), post=Post(url=told.webUrl or None),
+            sent_at=instant(told.creation_date), post=Post(url=told.web_url or None),
             reply_to=number, thread=(number,), flags=("answer_refused",) if refused else (),
             answering=_answering(told.status),
         ))  # fmt: skip
@@ -102,7 +102,7 @@ class Trendyol:
 
 
 def _refused(told: Told) -> bool:
-    return str(told.rejectedDate or "0") != "0" and told.status == "WAITING_FOR_ANSWER"
+    return str(told.rejected_date or "0") != "0" and told.status == "WAITING_FOR_ANSWER"
 
 
 def _answering(status: str) -> Answering:
@@ -113,8 +113,8 @@ def _answering(status: str) -> Answering:
 
 def _item(raw: msgspec.Raw) -> Item:
     told = read(Told, raw)
-    own = f"{told.id}@{told.rejectedDate}" if _refused(told) else str(told.id)
-    return Item(id=own, raw=bytes(raw), at=instant(told.creationDate))
+    own = f"{told.id}@{told.rejected_date}" if _refused(told) else str(told.id)
+    return Item(id=own, raw=bytes(raw), at=instant(told.creation_date))
 
 
 async def items(settings: Account, ask: Ask) -> AsyncIterator[Item]:

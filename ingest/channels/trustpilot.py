@@ -47,14 +47,14 @@ class Account(Record, frozen=True, kw_only=True):
     poll: timedelta = timedelta(minutes=10)
 
 
-class Consumer(Record, frozen=True, kw_only=True):
+class Consumer(Record, frozen=True, kw_only=True, rename="camel"):
     """Who wrote it."""
 
     id: str | None = ""
-    displayName: str | None = ""  # noqa: N815 - Trustpilot's name
+    display_name: str | None = ""
 
 
-class Review(Record, frozen=True, kw_only=True):
+class Review(Record, frozen=True, kw_only=True, rename="camel"):
     """A review; `referralEmail` is known of a customer whom the business invited."""
 
     id: str = ""
@@ -62,9 +62,9 @@ class Review(Record, frozen=True, kw_only=True):
     title: str | None = ""
     text: str | None = ""
     consumer: Consumer = Consumer()
-    createdAt: Text = None  # noqa: N815 - Trustpilot's name
-    updatedAt: Text = None  # noqa: N815 - as above
-    referralEmail: str | None = ""  # noqa: N815 - as above
+    created_at: Text = None
+    updated_at: Text = None
+    referral_email: str | None = ""
 
 
 class Page(Record, frozen=True, kw_only=True):
@@ -91,14 +91,14 @@ class Trustpilot:
         native, event = versioned("trustpilot", delivery, told.id, kept.version)
         who = told.consumer.id or told.id
         handles = [Handle(kind="handle", value=f"trustpilot:{who}"[:512])]
-        mail = (told.referralEmail or "").strip().lower()
+        mail = (told.referral_email or "").strip().lower()
         if "@" in mail:
             handles.append(Handle(kind="email", value=mail[:512]))
         return Parsed(message=message_of(
             "trustpilot", delivery, context, native_id=native, root=told.id, kind="review",
             subject=told.title or "", text=told.text or told.title or "", event=event,
-            sender=Party(name=told.consumer.displayName or "", handles=tuple(handles)),
-            sent_at=instant(told.updatedAt or told.createdAt if event else told.createdAt),
+            sender=Party(name=told.consumer.display_name or "", handles=tuple(handles)),
+            sent_at=instant(told.updated_at or told.created_at if event else told.created_at),
             post=Post(url=f"https://www.trustpilot.com/reviews/{told.id}",
                       rating=stars(told.stars)),
             reply_to=told.id, thread=(told.id,), answering=Answering(public=True),
@@ -118,7 +118,7 @@ def _item(raw: msgspec.Raw) -> Item:
     if not told.id:
         raise Rejected("json.invalid", "a review without its id")
     version = mark(told.stars, told.title, told.text)
-    return Item(id=told.id, raw=bytes(raw), version=version, at=instant(told.createdAt))
+    return Item(id=told.id, raw=bytes(raw), version=version, at=instant(told.created_at))
 
 
 class Reviews:

@@ -46,17 +46,17 @@ class Author(Record, frozen=True, kw_only=True):
     value: str = ""
 
 
-class Words(Record, frozen=True, kw_only=True):
+class Words(Record, frozen=True, kw_only=True, rename="camel"):
     """What a comment says."""
 
-    textDisplay: str | None = ""  # noqa: N815 - Google's name
-    textOriginal: str | None = ""  # noqa: N815 - as above
-    authorDisplayName: str | None = ""  # noqa: N815 - as above
-    authorChannelId: Author = Author()  # noqa: N815 - as above
-    videoId: str | None = ""  # noqa: N815 - as above
-    parentId: str | None = ""  # noqa: N815 - as above
-    publishedAt: Text = None  # noqa: N815 - as above
-    updatedAt: Text = None  # noqa: N815 - as above
+    text_display: str | None = ""
+    text_original: str | None = ""
+    author_display_name: str | None = ""
+    author_channel_id: Author = Author()
+    video_id: str | None = ""
+    parent_id: str | None = ""
+    published_at: Text = None
+    updated_at: Text = None
 
 
 class Comment(Record, frozen=True, kw_only=True):
@@ -66,12 +66,12 @@ class Comment(Record, frozen=True, kw_only=True):
     snippet: Words = Words()
 
 
-class ThreadWords(Record, frozen=True, kw_only=True):
+class ThreadWords(Record, frozen=True, kw_only=True, rename="camel"):
     """What a thread is."""
 
-    topLevelComment: msgspec.Raw = msgspec.Raw(b"{}")  # noqa: N815 - Google's name
-    totalReplyCount: int = 0  # noqa: N815 - as above
-    videoId: str | None = ""  # noqa: N815 - as above
+    top_level_comment: msgspec.Raw = msgspec.Raw(b"{}")
+    total_reply_count: int = 0
+    video_id: str | None = ""
 
 
 class Below(Record, frozen=True, kw_only=True):
@@ -88,11 +88,11 @@ class Thread(Record, frozen=True, kw_only=True):
     replies: Below = Below()
 
 
-class Page(Record, frozen=True, kw_only=True):
+class Page(Record, frozen=True, kw_only=True, rename="camel"):
     """A page of threads, or of comments."""
 
     items: tuple[msgspec.Raw, ...] = ()
-    nextPageToken: str | None = ""  # noqa: N815 - Google's name
+    next_page_token: str | None = ""
 
 
 class Youtube:
@@ -110,23 +110,23 @@ class Youtube:
         kept = stored(delivery.raw)
         comment = read(Comment, kept.item)
         words = comment.snippet
-        who = words.authorChannelId.value
+        who = words.author_channel_id.value
         if not comment.id:
             raise Rejected("json.invalid", "a comment without its id")
         if who and who == told.channel_id:
             raise Rejected("delivery.ignored", "our own")
-        top = words.parentId or comment.id.partition(".")[0]
+        top = words.parent_id or comment.id.partition(".")[0]
         native, event = versioned("youtube", delivery, comment.id, kept.version)
-        link = f"https://www.youtube.com/watch?v={words.videoId}&lc={comment.id}"
+        link = f"https://www.youtube.com/watch?v={words.video_id}&lc={comment.id}"
         return Parsed(message=message_of(
             "youtube", delivery, context, native_id=native, root=f"{top}|{who}", kind="post",
-            text=words.textOriginal or words.textDisplay or "", event=event,
+            text=words.text_original or words.text_display or "", event=event,
             sender=Party(
-                name=words.authorDisplayName or "",
+                name=words.author_display_name or "",
                 handles=(Handle(kind="handle", value=f"youtube:{who}"),) if who else (),
             ),
-            sent_at=instant(words.updatedAt if event else words.publishedAt),
-            post=Post(url=link if words.videoId else None, parent=words.parentId or None),
+            sent_at=instant(words.updated_at if event else words.published_at),
+            post=Post(url=link if words.video_id else None, parent=words.parent_id or None),
             reply_to=top, thread=(comment.id,), answering=Answering(limit=LIMIT, public=True),
         ))  # fmt: skip
 
@@ -156,9 +156,9 @@ class Comments:
             page = read(Page, await self._get(settings, ask, "commentThreads", query))
             for raw in page.items:
                 thread = read(Thread, raw)
-                top = thread.snippet.topLevelComment
+                top = thread.snippet.top_level_comment
                 yield item_of(top, functools.partial(_item, top))
-                count, inline = thread.snippet.totalReplyCount, thread.replies.comments
+                count, inline = thread.snippet.total_reply_count, thread.replies.comments
                 for below in inline:
                     yield item_of(below, functools.partial(_item, below))
                 if count > len(inline) and count != self._answers.get(thread.id):
@@ -166,7 +166,7 @@ class Comments:
                         yield item
                 self._answers[thread.id] = count
             left -= 100
-            token = page.nextPageToken or ""
+            token = page.next_page_token or ""
             if not token:
                 return
 
@@ -179,7 +179,7 @@ class Comments:
             page = read(Page, await self._get(settings, ask, "comments", query))
             for raw in page.items:
                 yield item_of(raw, functools.partial(_item, raw))
-            token = page.nextPageToken or ""
+            token = page.next_page_token or ""
             if not token:
                 return
 
@@ -194,5 +194,5 @@ class Comments:
 def _item(raw: msgspec.Raw) -> Item:
     told = read(Comment, raw)
     words = told.snippet
-    version = mark(words.textOriginal or words.textDisplay)
-    return Item(id=told.id, raw=bytes(raw), version=version, at=instant(words.publishedAt))
+    version = mark(words.text_original or words.text_display)
+    return Item(id=told.id, raw=bytes(raw), version=version, at=instant(words.published_at))

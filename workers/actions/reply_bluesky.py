@@ -29,11 +29,11 @@ class Account(Record, frozen=True, kw_only=True):
     timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
 
 
-class Session(Record, frozen=True, kw_only=True):
+class Session(Record, frozen=True, kw_only=True, rename="camel"):
     """A session: good for a while."""
 
     did: str
-    accessJwt: str  # noqa: N815 - the lexicon's name
+    access_jwt: str
 
 
 class Fault(Record, frozen=True, kw_only=True):
@@ -96,7 +96,7 @@ class ReplyBluesky:
         body = {"repo": session.did, "collection": _POST, "rkey": rkey, "record": record}
         return await post(
             f"{settings.pds}/xrpc/com.atproto.repo.putRecord", "Bluesky", json=body,
-            headers={"authorization": f"Bearer {session.accessJwt}"}, timeout_s=settings.timeout_s,
+            headers={"authorization": f"Bearer {session.access_jwt}"}, timeout_s=settings.timeout_s,
             safe=True,
         )  # fmt: skip
 

@@ -15,99 +15,102 @@ from ingest.clean.told import Text, read
 from schemas.base import Record
 
 
-class AmazonItem(Record, frozen=True, kw_only=True):
+class AmazonItem(Record, frozen=True, kw_only=True, rename="pascal"):
     """A word of Call Analytics."""
 
-    Content: str = ""
-    Confidence: Text = None
-    BeginOffsetMillis: Text = 0
-    EndOffsetMillis: Text = 0
+    content: str = ""
+    confidence: Text = None
+    begin_offset_millis: Text = 0
+    end_offset_millis: Text = 0
 
 
-class AmazonTurn(Record, frozen=True, kw_only=True):
+class AmazonTurn(Record, frozen=True, kw_only=True, rename="pascal"):
     """A turn: Contact Lens names the participant by id, Call Analytics by role."""
 
-    Content: str = ""
-    BeginOffsetMillis: Text = 0
-    EndOffsetMillis: Text = 0
-    ParticipantId: str | None = None
-    ParticipantRole: str | None = None
-    Items: tuple[AmazonItem, ...] = ()
+    content: str = ""
+    begin_offset_millis: Text = 0
+    end_offset_millis: Text = 0
+    participant_id: str | None = None
+    participant_role: str | None = None
+    items: tuple[AmazonItem, ...] = ()
 
 
-class AmazonPerson(Record, frozen=True, kw_only=True):
+class AmazonPerson(Record, frozen=True, kw_only=True, rename="pascal"):
     """A participant."""
 
-    ParticipantId: str | None = None
-    ParticipantRole: str | None = None
+    participant_id: str | None = None
+    participant_role: str | None = None
 
 
-class AmazonContact(Record, frozen=True, kw_only=True):
+class AmazonContact(Record, frozen=True, kw_only=True, rename="pascal"):
     """Which contact it is."""
 
-    ContactId: str | None = None
-    InitialContactId: str | None = None
-    InstanceId: str | None = None
+    contact_id: str | None = None
+    initial_contact_id: str | None = None
+    instance_id: str | None = None
 
 
-class AmazonFigures(Record, frozen=True, kw_only=True):
+class AmazonFigures(Record, frozen=True, kw_only=True, rename="pascal"):
     """How long it took."""
 
-    TotalConversationDurationMillis: Text = None
+    total_conversation_duration_millis: Text = None
 
 
-class AmazonSegment(Record, frozen=True, kw_only=True):
+class AmazonSegment(Record, frozen=True, kw_only=True, rename="pascal"):
     """A segment of the live stream; only a Transcript is final."""
 
-    Transcript: AmazonTurn | None = None
+    transcript: AmazonTurn | None = None
 
 
-class Amazon(Record, frozen=True, kw_only=True):
+class Amazon(Record, frozen=True, kw_only=True, rename="pascal"):
     """The whole."""
 
-    Transcript: tuple[AmazonTurn, ...] = ()
-    Segments: tuple[AmazonSegment, ...] = ()
-    Participants: tuple[AmazonPerson, ...] = ()
-    CustomerMetadata: AmazonContact | None = None
-    ContactId: str | None = None
-    JobName: str | None = None
-    LanguageCode: str | None = None
-    ConversationCharacteristics: AmazonFigures | None = None
+    transcript: tuple[AmazonTurn, ...] = ()
+    segments: tuple[AmazonSegment, ...] = ()
+    participants: tuple[AmazonPerson, ...] = ()
+    customer_metadata: AmazonContact | None = None
+    contact_id: str | None = None
+    job_name: str | None = None
+    language_code: str | None = None
+    conversation_characteristics: AmazonFigures | None = None
 
 
 def amazon(raw: bytes) -> Heard:
     """Return a Contact Lens or Call Analytics transcript."""
     told = read(Amazon, raw)
-    roles = {p.ParticipantId: p.ParticipantRole for p in told.Participants}
-    said = (*told.Transcript, *(s.Transcript for s in told.Segments if s.Transcript))
+    roles = {p.participant_id: p.participant_role for p in told.participants}
+    said = (*told.transcript, *(s.transcript for s in told.segments if s.transcript))
     turns = []
     for one in said:
-        who = one.ParticipantRole or roles.get(one.ParticipantId) or one.ParticipantId or ""
-        unsure = _marked(one.Content, one.Items)
-        sure = [c for i in one.Items if (c := sure_of(i.Confidence))]
+        who = one.participant_role or roles.get(one.participant_id) or one.participant_id or ""
+        unsure = _marked(one.content, one.items)
+        sure = [c for i in one.items if (c := sure_of(i.confidence))]
         turns.append(Said(
-            speaker=who, text=one.Content.strip(), role=role(who), unsure=unsure,
-            start=number(one.BeginOffsetMillis, 1000), end=number(one.EndOffsetMillis, 1000),
+            speaker=who, text=one.content.strip(), role=role(who), unsure=unsure,
+            start=number(one.begin_offset_millis, 1000), end=number(one.end_offset_millis, 1000),
             confidence=sum(sure) / len(sure) if sure else None,
         ))  # fmt: skip
-    contact = told.CustomerMetadata or AmazonContact()
-    figures = told.ConversationCharacteristics or AmazonFigures()
+    contact = told.customer_metadata or AmazonContact()
+    figures = told.conversation_characteristics or AmazonFigures()
+    names = (contact.initial_contact_id, contact.contact_id, told.contact_id, told.job_name)
     return Heard(
-        form="amazon", turns=turns, language=told.LanguageCode or "",
-        id=contact.InitialContactId or contact.ContactId or told.ContactId or told.JobName or "",
-        duration=number(figures.TotalConversationDurationMillis, 1000) or None,
-    )  # fmt: skip
+        form="amazon",
+        turns=turns,
+        language=told.language_code or "",
+        id=next(filter(None, names), ""),
+        duration=number(figures.total_conversation_duration_millis, 1000) or None,
+    )
 
 
 def _marked(text: str, items: tuple[AmazonItem, ...]) -> tuple[tuple[int, int], ...]:
     """Return the places of unsure words in a text that was put together already."""
     made, at = [], 0
     for item in items:
-        found = text.find(item.Content, at) if item.Content else -1
+        found = text.find(item.content, at) if item.content else -1
         if found < 0:
             continue
-        at = found + len(item.Content)
-        sure = sure_of(item.Confidence)
+        at = found + len(item.content)
+        sure = sure_of(item.confidence)
         if sure is not None and sure < 0.5:
             made.append((found, at))
     return tuple(made)
@@ -166,10 +169,10 @@ class TranscribeResults(Record, frozen=True, kw_only=True):
     language_code: str | None = None
 
 
-class Transcribe(Record, frozen=True, kw_only=True):
+class Transcribe(Record, frozen=True, kw_only=True, rename="camel"):
     """The whole."""
 
-    jobName: str = ""
+    job_name: str = ""
     results: TranscribeResults = TranscribeResults()
 
 
@@ -188,7 +191,7 @@ def transcribe(raw: bytes) -> Heard:
         segments = found.speaker_labels.segments if found.speaker_labels else ()
         turns = [turn_of(w) for w in by_speaker(_transcribed(found.items, segments))]
     return Heard(
-        form="transcribe", turns=turns, id=told.jobName, language=found.language_code or ""
+        form="transcribe", turns=turns, id=told.job_name, language=found.language_code or ""
     )
 
 

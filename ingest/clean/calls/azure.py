@@ -15,53 +15,53 @@ class AzureBest(Record, frozen=True, kw_only=True):
     confidence: Text = None
 
 
-class AzurePhrase(Record, frozen=True, kw_only=True):
+class AzurePhrase(Record, frozen=True, kw_only=True, rename="camel"):
     """A phrase; times in ticks of 100 ns in a batch, in milliseconds in the fast form."""
 
-    recognitionStatus: str | None = None
+    recognition_status: str | None = None
     channel: Text = None
     speaker: Text = None
-    offsetInTicks: Text = None
-    durationInTicks: Text = None
+    offset_in_ticks: Text = None
+    duration_in_ticks: Text = None
     offset: Text = None
     duration: Text = None
-    offsetMilliseconds: Text = None
-    durationMilliseconds: Text = None
-    nBest: tuple[AzureBest, ...] = ()
+    offset_milliseconds: Text = None
+    duration_milliseconds: Text = None
+    n_best: tuple[AzureBest, ...] = ()
     text: str | None = None
     confidence: Text = None
     locale: str | None = None
 
 
-class Azure(Record, frozen=True, kw_only=True):
+class Azure(Record, frozen=True, kw_only=True, rename="camel"):
     """The whole, of either form."""
 
     source: str | None = None
-    recognizedPhrases: tuple[AzurePhrase, ...] = ()
+    recognized_phrases: tuple[AzurePhrase, ...] = ()
     phrases: tuple[AzurePhrase, ...] = ()
-    durationInTicks: Text = None
-    durationMilliseconds: Text = None
+    duration_in_ticks: Text = None
+    duration_milliseconds: Text = None
 
 
 def azure(raw: bytes) -> Heard:
     """Return an Azure transcript, of a batch or of the fast form."""
     told = read(Azure, raw)
     turns = []
-    for one in told.recognizedPhrases or told.phrases:
-        if one.recognitionStatus not in (None, "Success"):
+    for one in told.recognized_phrases or told.phrases:
+        if one.recognition_status not in (None, "Success"):
             continue
-        best = one.nBest[0] if one.nBest else AzureBest(display=one.text or "")
-        start = _azure_time(one.offsetInTicks, one.offsetMilliseconds, one.offset)
+        best = one.n_best[0] if one.n_best else AzureBest(display=one.text or "")
+        start = _azure_time(one.offset_in_ticks, one.offset_milliseconds, one.offset)
         speaker = "" if one.speaker is None else f"speaker {one.speaker}"
         track = "" if one.channel is None else str(one.channel)
         turns.append(Said(
             speaker=speaker or (f"channel {track}" if track else ""), channel=track, start=start,
             text=(best.display or best.lexical).strip(),
-            end=start + _azure_time(one.durationInTicks, one.durationMilliseconds, one.duration),
-            confidence=sure_of(best.confidence if one.nBest else one.confidence),
+            end=start + _azure_time(one.duration_in_ticks, one.duration_milliseconds, one.duration),
+            confidence=sure_of(best.confidence if one.n_best else one.confidence),
         ))  # fmt: skip
-    whole = number(told.durationInTicks, 1e7) or number(told.durationMilliseconds, 1000)
-    found = told.recognizedPhrases or told.phrases
+    whole = number(told.duration_in_ticks, 1e7) or number(told.duration_milliseconds, 1000)
+    found = told.recognized_phrases or told.phrases
     return Heard(
         form="azure", turns=turns, duration=whole or None,
         language=next((p.locale for p in found if p.locale), "") or "",

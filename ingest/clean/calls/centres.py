@@ -11,50 +11,50 @@ class GenesysSpan(Record, frozen=True, kw_only=True):
     milliseconds: Text = 0
 
 
-class GenesysPhrase(Record, frozen=True, kw_only=True):
+class GenesysPhrase(Record, frozen=True, kw_only=True, rename="camel"):
     """A phrase."""
 
     text: str = ""
-    decoratedText: str | None = None
-    startTimeMs: Text = 0
+    decorated_text: str | None = None
+    start_time_ms: Text = 0
     duration: GenesysSpan | None = None
-    participantPurpose: str | None = None
+    participant_purpose: str | None = None
     confidence: Text = None
 
 
-class GenesysTranscript(Record, frozen=True, kw_only=True):
+class GenesysTranscript(Record, frozen=True, kw_only=True, rename="camel"):
     """The phrases of one transcript."""
 
     phrases: tuple[GenesysPhrase, ...] = ()
     language: str | None = None
-    startTime: Text = None
+    start_time: Text = None
 
 
-class GenesysPerson(Record, frozen=True, kw_only=True):
+class GenesysPerson(Record, frozen=True, kw_only=True, rename="camel"):
     """A participant."""
 
-    participantPurpose: str | None = None
+    participant_purpose: str | None = None
     ani: str | None = None
-    userId: str | None = None
-    queueId: str | None = None
+    user_id: str | None = None
+    queue_id: str | None = None
 
 
-class Genesys(Record, frozen=True, kw_only=True):
+class Genesys(Record, frozen=True, kw_only=True, rename="camel"):
     """The whole."""
 
-    conversationId: str = ""
+    conversation_id: str = ""
     transcripts: tuple[GenesysTranscript, ...] = ()
     participants: tuple[GenesysPerson, ...] = ()
-    startTime: Text = None
+    start_time: Text = None
     duration: GenesysSpan | None = None
 
 
 def genesys(raw: bytes) -> Heard:
     """Return a Genesys Cloud transcript."""
     told = read(Genesys, raw)
-    began = instant(told.startTime)
+    began = instant(told.start_time)
     phrases = [p for t in told.transcripts for p in t.phrases]
-    zero = min((number(p.startTimeMs) for p in phrases), default=0.0)
+    zero = min((number(p.start_time_ms) for p in phrases), default=0.0)
     if began is None and zero > 1e11:
         began = instant(zero)
     if zero <= 1e11:
@@ -63,22 +63,22 @@ def genesys(raw: bytes) -> Heard:
         zero = began.timestamp() * 1000
     turns = []
     for one in phrases:
-        start = max(0.0, (number(one.startTimeMs) - zero) / 1000)
+        start = max(0.0, (number(one.start_time_ms) - zero) / 1000)
         span = one.duration or GenesysSpan()
         turns.append(Said(
-            speaker=one.participantPurpose or "", role=role(one.participantPurpose), start=start,
-            text=(one.decoratedText or one.text).strip(), confidence=sure_of(one.confidence),
+            speaker=one.participant_purpose or "", role=role(one.participant_purpose), start=start,
+            text=(one.decorated_text or one.text).strip(), confidence=sure_of(one.confidence),
             end=start + number(span.milliseconds, 1000),
         ))  # fmt: skip
-    people = {role(p.participantPurpose): p for p in told.participants}
+    people = {role(p.participant_purpose): p for p in told.participants}
     nobody = GenesysPerson()
     whole = told.duration or GenesysSpan()
     return Heard(
-        form="genesys", turns=turns, id=told.conversationId, started_at=began,
+        form="genesys", turns=turns, id=told.conversation_id, started_at=began,
         duration=number(whole.milliseconds, 1000) or None,
         customer_number=people.get("customer", nobody).ani or "",
-        agent=people.get("agent", nobody).userId,
-        queue=next((p.queueId for p in told.participants if p.queueId), None),
+        agent=people.get("agent", nobody).user_id,
+        queue=next((p.queue_id for p in told.participants if p.queue_id), None),
         language=next((t.language for t in told.transcripts if t.language), "") or "",
     )  # fmt: skip
 

@@ -18,16 +18,16 @@ from ingest.clean.told import Text, instant, read
 from schemas.base import Record
 
 
-class GoogleWord(Record, frozen=True, kw_only=True):
+class GoogleWord(Record, frozen=True, kw_only=True, rename="camel"):
     """A word."""
 
     word: str = ""
-    startTime: Text | dict[str, Text] = None
-    endTime: Text | dict[str, Text] = None
-    startOffset: Text | dict[str, Text] = None
-    endOffset: Text | dict[str, Text] = None
-    speakerTag: Text = None
-    speakerLabel: Text = None
+    start_time: Text | dict[str, Text] = None
+    end_time: Text | dict[str, Text] = None
+    start_offset: Text | dict[str, Text] = None
+    end_offset: Text | dict[str, Text] = None
+    speaker_tag: Text = None
+    speaker_label: Text = None
     confidence: Text = None
 
 
@@ -39,29 +39,29 @@ class GoogleBest(Record, frozen=True, kw_only=True):
     words: tuple[GoogleWord, ...] = ()
 
 
-class GoogleResult(Record, frozen=True, kw_only=True):
+class GoogleResult(Record, frozen=True, kw_only=True, rename="camel"):
     """A stretch of speech."""
 
     alternatives: tuple[GoogleBest, ...] = ()
-    channelTag: Text = None
-    languageCode: str | None = None
-    resultEndTime: Text | dict[str, Text] = None
-    resultEndOffset: Text | dict[str, Text] = None
-    isFinal: bool | None = None
+    channel_tag: Text = None
+    language_code: str | None = None
+    result_end_time: Text | dict[str, Text] = None
+    result_end_offset: Text | dict[str, Text] = None
+    is_final: bool | None = None
 
 
-class Google(Record, frozen=True, kw_only=True):
+class Google(Record, frozen=True, kw_only=True, rename="camel"):
     """The whole."""
 
     results: tuple[GoogleResult, ...] = ()
-    requestId: Text = None
+    request_id: Text = None
     name: str | None = None
 
 
 def google(raw: bytes) -> Heard:
     """Return a Google transcript: v1 keeps every diarized word in the last result."""
     told = read(Google, raw)
-    results = [r for r in told.results if r.alternatives and r.isFinal is not False]
+    results = [r for r in told.results if r.alternatives and r.is_final is not False]
     tagged = [r for r in results if any(_tag(w) for w in r.alternatives[0].words)]
     turns: list[Said] = []
     if tagged:
@@ -76,9 +76,9 @@ def google(raw: bytes) -> Heard:
         ended = 0.0
         for result in results:
             best = result.alternatives[0]
-            until = span(result.resultEndTime or result.resultEndOffset)
+            until = span(result.result_end_time or result.result_end_offset)
             heard = [_google_word(w) for w in best.words]
-            track = "" if result.channelTag in (None, 0, "0") else str(result.channelTag)
+            track = "" if result.channel_tag in (None, 0, "0") else str(result.channel_tag)
             turns.append(Said(
                 speaker=f"channel {track}" if track else "", channel=track,
                 text=best.transcript.strip(), confidence=sure_of(best.confidence),
@@ -86,86 +86,86 @@ def google(raw: bytes) -> Heard:
                 unsure=places(best.transcript.strip(), heard),
             ))  # fmt: skip
             ended = until
-    language = next((r.languageCode for r in results if r.languageCode), "") or ""
-    return Heard(form="google", turns=turns, id=str(told.requestId or ""), language=language)
+    language = next((r.language_code for r in results if r.language_code), "") or ""
+    return Heard(form="google", turns=turns, id=str(told.request_id or ""), language=language)
 
 
 def _tag(word: GoogleWord) -> str:
-    told = word.speakerLabel if word.speakerLabel is not None else word.speakerTag
+    told = word.speaker_label if word.speaker_label is not None else word.speaker_tag
     return "" if told in (None, 0, "0", "") else str(told)
 
 
 def _google_word(word: GoogleWord) -> Word:
     tag = _tag(word)
     return Word(
-        text=word.word.replace("▁", " "), start=span(word.startTime or word.startOffset),
-        end=span(word.endTime or word.endOffset), confidence=sure_of(word.confidence),
+        text=word.word.replace("▁", " "), start=span(word.start_time or word.start_offset),
+        end=span(word.end_time or word.end_offset), confidence=sure_of(word.confidence),
         speaker=f"speaker {tag}" if tag else "",
     )  # fmt: skip
 
 
-class InsightsPerson(Record, frozen=True, kw_only=True):
+class InsightsPerson(Record, frozen=True, kw_only=True, rename="camel"):
     """Who speaks in a segment."""
 
     role: str | None = None
-    userId: str | None = None
+    user_id: str | None = None
 
 
-class InsightsSegment(Record, frozen=True, kw_only=True):
+class InsightsSegment(Record, frozen=True, kw_only=True, rename="camel"):
     """A segment."""
 
     text: str = ""
     confidence: Text = None
-    channelTag: Text = None
-    languageCode: str | None = None
-    messageTime: Text = None
-    segmentParticipant: InsightsPerson | None = None
+    channel_tag: Text = None
+    language_code: str | None = None
+    message_time: Text = None
+    segment_participant: InsightsPerson | None = None
     words: tuple[GoogleWord, ...] = ()
 
 
-class InsightsTracks(Record, frozen=True, kw_only=True):
+class InsightsTracks(Record, frozen=True, kw_only=True, rename="camel"):
     """Who is on which track."""
 
-    customerChannel: Text = None
-    agentChannel: Text = None
+    customer_channel: Text = None
+    agent_channel: Text = None
 
 
-class InsightsTranscript(Record, frozen=True, kw_only=True):
+class InsightsTranscript(Record, frozen=True, kw_only=True, rename="camel"):
     """The segments."""
 
-    transcriptSegments: tuple[InsightsSegment, ...] = ()
+    transcript_segments: tuple[InsightsSegment, ...] = ()
 
 
-class Insights(Record, frozen=True, kw_only=True):
+class Insights(Record, frozen=True, kw_only=True, rename="camel"):
     """A conversation of CX Insights."""
 
     name: str = ""
     transcript: InsightsTranscript | None = None
-    transcriptSegments: tuple[InsightsSegment, ...] = ()
-    callMetadata: InsightsTracks | None = None
-    startTime: Text = None
+    transcript_segments: tuple[InsightsSegment, ...] = ()
+    call_metadata: InsightsTracks | None = None
+    start_time: Text = None
     duration: Text | dict[str, Text] = None
-    agentId: str | None = None
-    languageCode: str | None = None
+    agent_id: str | None = None
+    language_code: str | None = None
 
 
 def insights(raw: bytes) -> Heard:
     """Return a conversation of Google's CX Insights."""
     told = read(Insights, raw)
-    tracks = told.callMetadata or InsightsTracks()
-    inner = told.transcript.transcriptSegments if told.transcript else ()
-    began = instant(told.startTime)
+    tracks = told.call_metadata or InsightsTracks()
+    inner = told.transcript.transcript_segments if told.transcript else ()
+    began = instant(told.start_time)
     turns = []
-    for one in inner or told.transcriptSegments:
-        person = one.segmentParticipant or InsightsPerson()
-        track = str(one.channelTag or "")
+    for one in inner or told.transcript_segments:
+        person = one.segment_participant or InsightsPerson()
+        track = str(one.channel_tag or "")
         by_track: Role | None = None
-        if track and track == str(tracks.customerChannel or ""):
+        if track and track == str(tracks.customer_channel or ""):
             by_track = "customer"
-        elif track and track == str(tracks.agentChannel or ""):
+        elif track and track == str(tracks.agent_channel or ""):
             by_track = "agent"
         words = [_google_word(w) for w in one.words]
-        at = instant(one.messageTime)
+        at = instant(one.message_time)
         start = (at - began).total_seconds() if at and began else 0.0
         turns.append(Said(
             speaker=person.role or (f"channel {track}" if track else ""), text=one.text.strip(),
@@ -179,6 +179,6 @@ def insights(raw: bytes) -> Heard:
             turn.start = turn.end = before.end
     return Heard(
         form="insights", turns=turns, id=told.name.rpartition("/")[2], started_at=began,
-        duration=span(told.duration) or None, agent=told.agentId,
-        language=told.languageCode or next(filter(None, (s.languageCode for s in inner)), ""),
+        duration=span(told.duration) or None, agent=told.agent_id,
+        language=told.language_code or next(filter(None, (s.language_code for s in inner)), ""),
     )  # fmt: skip
