@@ -172,14 +172,8 @@ class _DiesAfterOnePartition(Feed):
         raise _Died
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        _DiesAfterWrite,
-        pytest.param(_DiesBeforeWrite, marks=pytest.mark.certify),
-        pytest.param(_DiesAfterOnePartition, marks=pytest.mark.certify),
-    ],
-)
+@pytest.mark.certify
+@pytest.mark.parametrize("kind", [_DiesBeforeWrite, _DiesAfterWrite, _DiesAfterOnePartition])
 async def test_a_crash_at_any_step_loses_and_revives_nothing(
     settings: Settings, redis: "Client[bytes]", kind: type[Feed]
 ) -> None:
