@@ -19,13 +19,14 @@ history, and a finished item differs from an unknown one.
 """
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 from redis.asyncio import Redis
 
 from schemas.errors import Retry
 from workers import desk_feed_scripts, desk_scripts
+from workers.desk_chunks import arrival_chunks, closing_chunks
 from workers.desk_values import (
     Arrival,
     Behind,
@@ -40,21 +41,6 @@ from workers.desk_values import (
     Waiting,
 )
 
-__all__ = [
-    "Arrival",
-    "Behind",
-    "Claimed",
-    "Closing",
-    "ItemClosing",
-    "ItemUnknown",
-    "Lease",
-    "LeaseLost",
-    "Lines",
-    "Mark",
-    "Span",
-    "Waiting",
-]
-
 P = "santral:lines:"
 EARLY_MS = 14 * 24 * 3600 * 1000
 """How long a close that came before its item is remembered: longer than a consumer lags behind."""
@@ -63,9 +49,7 @@ CLOSED_MS = 120_000
 DOUBT_MS = 600_000
 """How long after a change of the history, or an abandoned closing, an outcome of an agent who knew
 the old lines may come. Until then only outcomes.v1 confirms a close."""
-_WEIGHT_A_SCRIPT = 400  # messages or 4 KiB of bodies: 5 ms of Redis
 
-T = TypeVar("T", Arrival, Closing)
 Confirmation = Literal["counted", "superseded", "unknown", "early", "alone"]
 
 
@@ -171,11 +155,9 @@ class Lines:
 
         `offset` is that of the last outcome in its `partition`, `history` that of the mark.
         """
+        place = (lease.department, lease.conversation, lease.lease)
         flat = [value for close in closes for value in close]
-        (word,) = await self._run(
-            "CONFIRM", lease.department, lease.conversation, lease.lease, partition, offset,
-            history, *flat,
-        )  # fmt: skip
+        (word,) = await self._run("CONFIRM", *place, partition, offset, history, *flat)
         answer: Confirmation = word.decode()
         return answer
 
@@ -206,12 +188,8 @@ class Lines:
         With a `span`, note it as applied; raise Behind if Redis has not all that comes before it.
         """
         count = 0
-        for chunk, part in _chunks(arrivals, span, _arrival_weight):
-            flat: list[Any] = []
-            for a in chunk:
-                flat += [a.department, a.conversation, a.message, a.hops, a.arrived_ms,
-                         int(a.score), int(a.quiet), a.partition, a.offset, a.work]  # fmt: skip
-            added = await self._run("ADD", *_position(part), self._body_ms, self._places, *flat)
+        for position, flat in arrival_chunks(arrivals, span):
+            added = await self._run("ADD", *position, self._body_ms, self._places, *flat)
             count += int(added[0])
         return count
 
@@ -219,14 +197,8 @@ class Lines:
         """Take closed messages out of line; return how many waited, and how many another outcome
         had closed before. `span` as in `add`."""
         gone = late = 0
-        for chunk, part in _chunks(closings, span, _closing_weight):
-            flat: list[Any] = []
-            for c in chunk:
-                flat += [c.outcome, c.department, c.conversation, c.offset, len(c.messages)]
-                flat += [value for message in c.messages for value in message]
-            removed, superseded = await self._run(
-                "CLOSE", *_position(part), EARLY_MS, CLOSED_MS, *flat
-            )
+        for position, flat in closing_chunks(closings, span):
+            removed, superseded = await self._run("CLOSE", *position, EARLY_MS, CLOSED_MS, *flat)
             gone += int(removed)
             late += int(superseded)
         return gone, late
@@ -312,36 +284,3 @@ def _waiting(flat: Sequence[Any]) -> tuple[Waiting, ...]:
 
 def _groups(flat: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     return (flat[n : n + size] for n in range(0, len(flat), size))
-
-
-def _arrival_weight(arrival: Arrival) -> int:
-    return 1 + len(arrival.work) // 4096
-
-
-def _closing_weight(closing: Closing) -> int:
-    return 1 + len(closing.messages)
-
-
-def _chunks(
-    values: Sequence[T], span: Span | None, weight: Callable[[T], int]
-) -> Iterator[tuple[Sequence[T], Span | None]]:
-    """Yield parts of `values` that a script applies in a few ms, each with its part of the span."""
-    begin, total, start = 0, 0, span.start if span else 0
-    for n, value in enumerate(values):
-        total += weight(value)
-        # Two values of one record stay together: the second would be taken for a repeat.
-        apart = n > begin and value.offset != values[n - 1].offset
-        if total > _WEIGHT_A_SCRIPT and (apart or span is None) and n > begin:
-            yield values[begin:n], _sub_span(span, start, value.offset)
-            begin, total, start = n, weight(value), value.offset
-    rest = values[begin:]
-    if rest or span is not None:
-        yield rest, _sub_span(span, start, span.end if span else 0)
-
-
-def _sub_span(span: Span | None, start: int, end: int) -> Span | None:
-    return Span(partition=span.partition, start=start, end=end) if span else None
-
-
-def _position(span: Span | None) -> tuple[str, int, int]:
-    return (span.partition, span.start, span.end) if span else ("", 0, 0)
