@@ -336,10 +336,14 @@ class World:
 
         self.feed = asyncio.ensure_future(run())
 
-    async def restart_feed(self, after_s: float) -> None:
-        """End the feed in the middle of its work, and start another after a time."""
+    async def stop_feed(self) -> None:
+        """End the feed in the middle of its work."""
         self.feed.cancel()
         await asyncio.gather(self.feed, return_exceptions=True)
+
+    async def restart_feed(self, after_s: float) -> None:
+        """End the feed in the middle of its work, and start another after a time."""
+        await self.stop_feed()
         await self.pause(after_s)
         self.start_feed()
 

@@ -57,7 +57,7 @@ def violations(
     for act in acts:
         if act.answer == "ok" and act.verb in KINDS:
             broken += _uncounted(act, closed)
-    return broken + _shared_leases(acts)
+    return broken + _refused_repeats(acts, closed) + _shared_leases(acts)
 
 
 def _uncounted(act: Act, closed: dict[Place, Outcome]) -> list[str]:
@@ -68,6 +68,24 @@ def _uncounted(act: Act, closed: dict[Place, Outcome]) -> list[str]:
         if outcome is None or (outcome.agent, outcome.kind) != (act.agent, KINDS[act.verb]):
             winner = f"{outcome.kind} by {outcome.agent}" if outcome else "nothing"
             broken.append(f"{act.agent}'s {act.verb} of {place} was answered 200; {winner} counts")
+    return broken
+
+
+def _refused_repeats(acts: Sequence[Act], closed: dict[Place, Outcome]) -> list[str]:
+    """Return the repeats that were refused although the act without an answer counts.
+
+    Only within one era: a Redis that lost its history knows no lease of it.
+    """
+    broken, unsure = [], {}
+    for act in acts:
+        if act.verb not in KINDS or act.era < 0:
+            continue
+        if act.answer == "unsure":
+            unsure[act.lease, act.verb] = act.era
+        elif act.answer == "refused" and unsure.get((act.lease, act.verb)) == act.era:
+            winners = {(o.agent, o.kind) for p in act.messages if (o := closed.get(p))}
+            if winners == {(act.agent, KINDS[act.verb])}:
+                broken.append(f"{act.agent}'s {act.verb} counts, and its repeat was refused")
     return broken
 
 

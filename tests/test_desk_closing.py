@@ -1,5 +1,6 @@
 """An item that an agent closes is nobody else's, also when Redis fails right after the outcome."""
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from runtime.claims import connect
 from runtime.clock import SystemClock
 from runtime.settings import Redis, Settings
 from schemas import envelope
-from schemas.api import ClaimIn, LeaseIn, MoveIn, ReplyIn
+from schemas.api import ClaimIn, Done, LeaseIn, MoveIn, ReplyIn
 from schemas.base import Record
 from schemas.decision import WorkItem
 from schemas.errors import Retry
@@ -22,7 +23,8 @@ from tests.lines import Published, open_lines
 from tests.redis_servers import Valkey, valkeys
 from tests.samples import NOW, message, policy
 from workers.desk import Desk
-from workers.desk_values import Arrival, ItemClosing, LeaseLost
+from workers.desk_redis import Lines
+from workers.desk_values import AlreadyClosed, Arrival, Closing, ItemClosing, LeaseLost
 
 
 class Hasty(SystemClock):
@@ -148,11 +150,87 @@ async def test_a_stranger_to_the_lease_is_refused_while_the_item_is_closing(desk
     assert not isinstance(caught.value, ItemClosing)
 
 
-async def _act(desk: Desk, verb: str, item: Any) -> None:
-    if verb == "complete":
+class Unsure(Published):
+    """Kafka and its feed get each outcome, and the publisher hears nothing of the first `unsure`."""
+
+    def __init__(self, lines: Lines) -> None:
+        super().__init__(lines)
+        self.unsure = 0
+
+    async def publish(self, topic: AnyTopic, record: Record, **more: Any) -> tuple[int, int]:
+        """Keep a record; the caller may not get the answer."""
+        position = await super().publish(topic, record, **more)
+        if self.unsure > 0:
+            self.unsure -= 1
+            raise Retry(2, "Kafka is away")
+        return position
+
+
+@pytest.mark.parametrize("verb", ["complete", "reroute", "escalate"])
+async def test_a_repeat_of_an_act_that_counted_has_the_answer_of_the_first(
+    desk: Desk, verb: str
+) -> None:
+    publisher = Unsure(desk.lines)
+    desk = dataclasses.replace(desk, publisher=publisher)  # type: ignore[arg-type]  # all of it that is reached
+    (item,) = (await desk.claim("billing", ClaimIn(agent="Ada"))).items
+    publisher.unsure = 2
+    with pytest.raises(Retry):
+        await _act(desk, verb, item)
+
+    answers = [await _act(desk, verb, item) for _ in range(2)]
+    closings = [r for r in publisher.records if isinstance(r, Outcome) and r.kind in CLOSES]
+    assert {answer.outcome for answer in answers} == {closings[-1].id}
+    assert len(counted_closings(closings)) == 2
+
+    other = "complete" if verb == "escalate" else "escalate"
+    with pytest.raises(LeaseLost):
+        await _act(desk, other, item)
+    with pytest.raises(LeaseLost):
+        await desk.heartbeat(item.id, LeaseIn(lease=item.lease))
+
+
+async def test_a_repeat_is_refused_when_another_agents_act_counts(desk: Desk) -> None:
+    lines = desk.lines
+    (item,) = (await desk.claim("billing", ClaimIn(agent="Ada"))).items
+    lease = await lines.hold(item.id, item.lease, 60_000)
+    await lines.mark_closing(item.id, item.lease, "complete", ["o-Ada"])
+    messages = tuple((m.message, m.hops) for m in lease.messages)
+    for outcome in ("o-Can", "o-Ada"):
+        closing = Closing(
+            outcome=outcome,
+            department=lease.department,
+            conversation=lease.conversation,
+            messages=messages,
+        )
+        await lines.close([closing])
+    with pytest.raises(LeaseLost) as caught:
         await desk.complete(item.id, LeaseIn(lease=item.lease))
-    elif verb == "reroute":
+    assert not isinstance(caught.value, AlreadyClosed)
+
+
+async def test_one_superseded_outcome_of_several_refuses_the_repeat(desk: Desk) -> None:
+    lines = desk.lines
+    (item,) = (await desk.claim("billing", ClaimIn(agent="Ada"))).items
+    lease = await lines.hold(item.id, item.lease, 60_000)
+    first, second = ((m.message, m.hops) for m in lease.messages)
+    await lines.mark_closing(item.id, item.lease, "escalate", ["o-Ada-1", "o-Ada-2"])
+    for outcome, place in (("o-Can", first), ("o-Ada-1", first), ("o-Ada-2", second)):
+        closing = Closing(
+            outcome=outcome,
+            department=lease.department,
+            conversation=lease.conversation,
+            messages=(place,),
+        )
+        await lines.close([closing])
+    with pytest.raises(LeaseLost) as caught:
+        await lines.hold(item.id, item.lease, 60_000, verb="escalate")
+    assert not isinstance(caught.value, AlreadyClosed)
+
+
+async def _act(desk: Desk, verb: str, item: Any) -> Done:
+    if verb == "complete":
+        return await desk.complete(item.id, LeaseIn(lease=item.lease))
+    if verb == "reroute":
         move = MoveIn(lease=item.lease, department="legal", reason="-")
-        await desk.reroute(item.id, move)
-    else:
-        await desk.escalate(item.id, MoveIn(lease=item.lease, reason="-"))
+        return await desk.reroute(item.id, move)
+    return await desk.escalate(item.id, MoveIn(lease=item.lease, reason="-"))

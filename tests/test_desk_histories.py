@@ -7,14 +7,18 @@ its disk or replica, killed, emptied, or replaced by an older copy. Each run has
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
 from runtime.settings import Settings
+from schemas.api import LeaseIn
+from schemas.errors import Retry
 from tests.desk_world import World, desk_world
 from tests.histories import counted_closings, violations
 from tests.redis_servers import STATES, valkeys
 from tests.waiting import until
+from workers.desk_redis import P
 
 AGENTS = 5
 
@@ -78,6 +82,35 @@ async def test_no_two_acts_on_one_item_count_while_redis_forgets(kafka: Settings
     assert answers["complete", "ok"] > 10
     assert answers["reroute", "ok"] > 3
     assert len(counted_closings(world.outcomes)) == len(world.queued)
+
+
+@pytest.mark.certify
+async def test_a_late_feed_makes_an_act_uncertain_and_its_repeat_a_success(kafka: Settings) -> None:
+    with valkeys(2) as servers:
+        async with desk_world(kafka, servers, 1) as world:
+            items: list[Any] = []
+
+            async def claimed() -> bool:
+                items[:] = await world.claim("Ada", "billing", 1)
+                return bool(items)
+
+            await until("Ada has an item", claimed)
+            (item,) = items
+            await asyncio.to_thread(world.primary.run, "SET", f"{P}doubt", "", "PX", 600_000)
+            await world.stop_feed()
+            lease = LeaseIn(lease=item.lease)
+            with pytest.raises(Retry, match="send it again"):
+                await world.desk.complete(item.id, lease)
+
+            world.start_feed()
+            await until("the feed took it", lambda: _is_gone(world, item.id))
+            done = await world.desk.complete(item.id, lease)
+            counted = {outcome.id for outcome in counted_closings(world.outcomes).values()}
+            assert done.outcome in counted
+
+
+async def _is_gone(world: World, item: str) -> bool:
+    return not await asyncio.to_thread(world.primary.run, "EXISTS", f"{P}item:{item}")
 
 
 @pytest.mark.certify

@@ -51,6 +51,13 @@ def test_an_act_that_the_agent_may_repeat_breaks_no_rule() -> None:
     assert violations(acts, outcomes, [("m", 0), ("m", 1)]) == []
 
 
+def test_a_repeat_may_be_refused_when_another_counts_or_redis_forgot() -> None:
+    acts = [_act("a", "complete", 4, "unsure"), _act("a", "complete", 6, "refused", era=2)]
+    assert violations(acts, [_outcome("resolved", "a", "m")], [("m", 0)]) == []
+    same = [acts[0], _act("a", "complete", 6, "refused")]
+    assert violations(same, [_outcome("resolved", "b", "m")], [("m", 0)]) == []
+
+
 @pytest.mark.parametrize(
     ("acts", "outcomes", "queued", "text"),
     [
@@ -59,6 +66,12 @@ def test_an_act_that_the_agent_may_repeat_breaks_no_rule() -> None:
         (GOOD, [_outcome("rerouted", "b", "m")], [("m", 0)], "rerouted by b counts"),
         ([], [_outcome("rerouted", "b", "m")], [("m", 0)], "is in no queue"),
         ([], [_outcome("resolved", "a", "m")], [("m", 0), ("m", 0)], "in a queue 2 times"),
+        (
+            [_act("a", "complete", 4, "unsure"), _act("a", "complete", 6, "refused")],
+            [_outcome("resolved", "a", "m")],
+            [("m", 0)],
+            "its repeat was refused",
+        ),
         (
             [*GOOD, _act("b", "heartbeat", 3.1, end=3.2)],
             [_outcome("resolved", "a", "m")],

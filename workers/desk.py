@@ -6,7 +6,7 @@ and is acknowledged, only then the line changes.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -37,7 +37,7 @@ from workers.desk_records import (
     reveal_of,
 )
 from workers.desk_redis import Lines
-from workers.desk_values import ItemUnknown, Lease
+from workers.desk_values import AlreadyClosed, ItemUnknown, Lease
 from workers.personal import masked_item
 
 __all__ = ["BODIES", "Desk", "allowed"]
@@ -166,12 +166,12 @@ class Desk:
 
     async def complete(self, item: str, asked: LeaseIn) -> Done:
         """Resolve the item: everything the agent saw of it is done."""
-        verb = "complete"
-        lease, works = await self._hold(item, asked.lease, verb=verb)
-        outcome = self._outcome("resolved", lease, "", works)
-        outcome = msgspec.structs.replace(outcome, text=asked.note)
-        await close_item(self.lines, self.clock, lease, verb, [outcome], self._publish)
-        return Done(item=item, outcome=outcome.id)
+
+        def resolve(lease: Lease, works: Sequence[WorkItem]) -> list[Outcome]:
+            outcome = self._outcome("resolved", lease, "", works)
+            return [msgspec.structs.replace(outcome, text=asked.note)]
+
+        return await self._close(item, asked.lease, "complete", resolve)
 
     async def release(self, item: str, asked: LeaseIn) -> Done:
         """Give the item back to the line, where it was."""
@@ -201,22 +201,38 @@ class Desk:
         return await self._move("escalated", f"escalate{target}", item, asked)
 
     async def _move(self, kind: OutcomeKind, verb: str, item: str, asked: MoveIn) -> Done:
-        lease, works = await self._hold(item, asked.lease, verb=verb)
-        target = asked.department or lease.department
-        self._check_department(target)
-        if kind == "rerouted" and target == lease.department:
-            raise Rejected("json.invalid", "it is there already - at `$.department`")
-        # One outcome a message: each carries its whole work item within a record's limit.
-        outcomes = [
-            msgspec.structs.replace(
-                self._outcome(kind, lease, target, [work]),
-                reason=asked.reason,
-                to=target,
-                moved=work,
-            )
-            for work in works
-        ]
-        await close_item(self.lines, self.clock, lease, verb, outcomes, self._publish)
+        def move(lease: Lease, works: Sequence[WorkItem]) -> list[Outcome]:
+            target = asked.department or lease.department
+            self._check_department(target)
+            if kind == "rerouted" and target == lease.department:
+                raise Rejected("json.invalid", "it is there already - at `$.department`")
+            # One outcome a message: each carries its whole work item within a record's limit.
+            return [
+                msgspec.structs.replace(
+                    self._outcome(kind, lease, target, [work]),
+                    reason=asked.reason,
+                    to=target,
+                    moved=work,
+                )
+                for work in works
+            ]
+
+        return await self._close(item, asked.lease, verb, move)
+
+    async def _close(
+        self,
+        item: str,
+        token: str,
+        verb: str,
+        outcomes_of: Callable[[Lease, Sequence[WorkItem]], list[Outcome]],
+    ) -> Done:
+        """Close an item by the outcomes of its messages; a repeat has the answer of the first."""
+        try:
+            lease, works = await self._hold(item, token, verb=verb)
+            outcomes = outcomes_of(lease, works)
+            await close_item(self.lines, self.clock, lease, verb, outcomes, self._publish)
+        except AlreadyClosed as closed:
+            return Done(item=item, outcome=closed.outcome)
         return Done(item=item, outcome=outcomes[-1].id)
 
     def _check_department(self, department: str) -> None:

@@ -90,19 +90,30 @@ local function remove(o, d, c, m, hops)
     redis.call('SET', P .. 'done:' .. m, hops .. ' ' .. o .. ' ' .. closed,
       'PX', stored and ARGV[5] or ARGV[4])
   end
-  return open and 1 or 0
+  local counts = redis.call('GET', P .. 'done:' .. m) == hops .. ' ' .. o .. ' 1'
+  return open and 1 or 0, counts
 end
-local function settle(o, d, c, removed)
+local function note(intent)
+  local fields = redis.call('HMGET', intent, 'lease', 'verb', 'answer')
+  if not fields[3] or fields[3] == '' then return end
+  redis.call('SET', P .. 'closed:' .. fields[1], fields[3] .. ' ' .. fields[2], 'PX', ARGV[5])
+end
+local function settle(o, d, c, removed, counts)
   local key = d .. ':' .. c
   local intent = P .. 'x:' .. key
   local closing = redis.call('EXISTS', intent) == 1
-  redis.call('HDEL', intent, 'o' .. o)
+  -- A version before this one marks without an answer.
+  local fixed = 2 + redis.call('HEXISTS', intent, 'answer')
+  if redis.call('HDEL', intent, 'o' .. o) == 1 and fixed == 3 then
+    if not counts then redis.call('HSET', intent, 'answer', '') end
+    if redis.call('HLEN', intent) == fixed then note(intent) end
+  end
   local rest = redis.call('HLEN', P .. 'c:' .. key)
   for _, field in ipairs(redis.call('HMGET', P .. 'c:' .. key, 'i', 's', 'l', 'a')) do
     if field then rest = rest - 1 end
   end
   if rest <= 0 then forget(d, c)
-  elseif closing and redis.call('HLEN', intent) <= 2 then back(d, c)
+  elseif closing and redis.call('HLEN', intent) <= fixed then back(d, c)
   elseif removed > 0 and not closing then back(d, c) end
 end
 local n = 6
@@ -110,9 +121,12 @@ while n <= #ARGV do
   local o, d, c, offset = ARGV[n], ARGV[n + 1], ARGV[n + 2], tonumber(ARGV[n + 3])
   local last = n + 4 + 2 * tonumber(ARGV[n + 4])
   if name == '' or offset >= position then
-    local removed = 0
-    for i = n + 5, last, 2 do removed = removed + remove(o, d, c, ARGV[i], ARGV[i + 1]) end
-    settle(o, d, c, removed)
+    local removed, counts = 0, true
+    for i = n + 5, last, 2 do
+      local open, first = remove(o, d, c, ARGV[i], ARGV[i + 1])
+      removed, counts = removed + open, counts and first
+    end
+    settle(o, d, c, removed, counts)
     gone = gone + removed
   end
   n = last + 1
@@ -136,7 +150,9 @@ for _, c in ipairs(old) do
   for n = 1, #flat, 2 do
     if flat[n] == 'lease' then lease = flat[n + 1]
     elseif flat[n] == 'verb' then verb = flat[n + 1]
-    else outcomes[#outcomes + 1] = string.sub(flat[n], 2) end
+    elseif string.byte(flat[n]) == 111 then -- o
+      outcomes[#outcomes + 1] = string.sub(flat[n], 2)
+    end
   end
   answer[#answer + 1] = c
   answer[#answer + 1] = lease

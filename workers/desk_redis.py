@@ -10,7 +10,9 @@ history, and a finished item differs from an unknown one.
     closing:D  sorted set of conversations; score = ms when an agent marked it as closing
     c:D:C      hash of a waiting conversation: i item, s score, l lease, a agent, and for each
                message m<id> -> "hops, arrival in ms, partition, offset, lease that showed it"
-    x:D:C      hash of a closing: lease, verb, o<id> for each outcome that did not come yet
+    x:D:C      hash of a closing: lease, verb, answer (its last outcome, empty once another
+               agent's counts), o<id> for each outcome that did not come yet
+    closed:L   "outcome verb" of a closing by lease L whose outcomes all count, for a time
     item:ID    "D C", while leased or closing        body:M:H  WorkItem at H hops
     done:M     "hops, first outcome that closed it, 1 if the message waited then", for a time
     at         hash "topic/partition" -> offset up to which the scripts applied it
@@ -28,6 +30,7 @@ from schemas.errors import Retry
 from workers import desk_feed_scripts, desk_scripts
 from workers.desk_chunks import arrival_chunks, closing_chunks
 from workers.desk_values import (
+    AlreadyClosed,
     Arrival,
     Behind,
     Claimed,
@@ -45,7 +48,8 @@ P = "santral:lines:"
 EARLY_MS = 14 * 24 * 3600 * 1000
 """How long a close that came before its item is remembered: longer than a consumer lags behind."""
 CLOSED_MS = 120_000
-"""How long a closed message's outcome is remembered: longer than its agent waits for the feed."""
+"""How long a closed message's outcome, and the lease that closed it, are remembered: longer than
+an agent waits for the feed and repeats an act."""
 DOUBT_MS = 600_000
 """How long after a change of the history, or an abandoned closing, an outcome of an agent who knew
 the old lines may come. Until then only outcomes.v1 confirms a close."""
@@ -80,6 +84,8 @@ class Lines:
             raise Retry(2, "the desk is being rebuilt from Kafka")
         if word == "checking":
             raise Retry(1, "the desk compares Redis with Kafka")
+        if word == "closed":
+            raise AlreadyClosed(answer[1].decode())
         if word == "lost":
             raise LeaseLost("the lease is no longer valid: claim again")
         if word == "unknown":
@@ -114,7 +120,8 @@ class Lines:
     ) -> Lease:
         """Extend a lease and return what its agent was shown, with `show` also what came since.
 
-        `verb` names the closing that may be repeated. Raises LeaseLost, ItemClosing or ItemUnknown.
+        `verb` names the closing that may be repeated. Raises AlreadyClosed when it counted a short
+        time ago, else LeaseLost, ItemClosing or ItemUnknown.
         """
         department, conversation, agent, until, contents = await self._run(
             "HOLD", item, lease, lease_ms, int(show), verb
@@ -138,7 +145,7 @@ class Lines:
     ) -> bytes:
         """Mark an item as closing until those outcomes come; return the history of this Redis.
 
-        The same lease may repeat the same verb. Raises LeaseLost, ItemClosing or ItemUnknown.
+        The same lease may repeat the same verb. Raises as `hold` does.
         """
         history: bytes = (await self._run("MARK", item, lease, verb, *outcomes))[0]
         return history

@@ -84,6 +84,11 @@ local function back(d, c)
   if fields[2] then redis.call('ZADD', P .. 'ready:' .. d, fields[2], c) end
 end
 local function short(item) return string.sub(redis.sha1hex(item), 1, 8) end
+local function repeated(lease, verb)
+  local outcome, closed = string.match(redis.call('GET', P .. 'closed:' .. lease) or '',
+    '^(%S+) (.+)$')
+  if closed == verb then return {'closed', outcome} end
+end
 local function leased(item, lease)
   local place = redis.call('GET', P .. 'item:' .. item)
   if not place then
@@ -147,7 +152,7 @@ HOLD = (
     + """
 if redis.call('EXISTS', P .. 'epoch') == 0 then return {'rebuild'} end
 local d, c, closing = leased(ARGV[1], ARGV[2])
-if not d then return c end
+if not d then return repeated(ARGV[2], ARGV[5]) or c end
 local showing = ARGV[4] == '1'
 if closing and closing ~= ARGV[5] and not showing then return {'closing', closing} end
 local key = d .. ':' .. c
@@ -185,12 +190,13 @@ MARK = (
 local refused = refusal()
 if refused then return refused end
 local d, c, closing = leased(ARGV[1], ARGV[2])
-if not d then return c end
+if not d then return repeated(ARGV[2], ARGV[3]) or c end
 if closing and closing ~= ARGV[3] then return {'closing', closing} end
 local key = d .. ':' .. c
 redis.call('ZREM', P .. 'leased:' .. d, c)
 if not closing then redis.call('ZADD', P .. 'closing:' .. d, now, c) end
 redis.call('HSET', P .. 'x:' .. key, 'lease', ARGV[2], 'verb', ARGV[3])
+redis.call('HSETNX', P .. 'x:' .. key, 'answer', ARGV[#ARGV])
 for n = 4, #ARGV do redis.call('HSET', P .. 'x:' .. key, 'o' .. ARGV[n], '') end
 return {'ok', history()}
 """

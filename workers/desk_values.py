@@ -16,6 +16,14 @@ class ItemClosing(LeaseLost):
     """The lease's agent closes the item just now: 409 to everything but the same verb."""
 
 
+class AlreadyClosed(LeaseLost):
+    """The lease's own closing counted: the same verb has the answer `outcome`."""
+
+    def __init__(self, outcome: str) -> None:
+        super().__init__("the lease closed this item")
+        self.outcome = outcome
+
+
 class ItemUnknown(SantralError):
     """No such item waits at any desk: 404."""
 
