@@ -136,6 +136,7 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
         if settings.mail_door.protocol != "off":
             receiver = mail_door.Receiver(ingest, CHANNELS["email"], found["email"])
             serving.append(mail_door.serve(settings.mail_door, receiver, stop, guard))
+        health.finish_start()
         await stage.until(stop, _follow(replies, kafka), pending.run(), *pulls, finishing=serving)
     await web.close()
     await redis.aclose()

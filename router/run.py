@@ -189,9 +189,9 @@ def start(settings: Settings) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    ops = serve(health, settings.ops)
     look = Backlog(settings.kafka, settings.ops.stall)
     watchdog = Watchdog(health, router.progress, settings.ops, clock, look)
+    ops = serve(health, settings.ops)  # after every check: it never answers without one
     # What is loaded stays: the collector need not go through it again with every batch.
     gc.collect()
     gc.freeze()

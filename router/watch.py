@@ -164,6 +164,7 @@ async def _main(settings: Settings, health: Health) -> int:
         run = _Run(settings, publisher)
         health.add("joined", run.joined)
         health.add("alone", run.alone)
+        health.finish_start()
         began = loop.time()
         crash: BaseException | None
         try:
@@ -189,6 +190,7 @@ def start(settings: Settings) -> None:
     """Run the stage until SIGTERM or SIGINT."""
     logs.configure("watch", settings.log_level)
     health = Health("watch")
+    health.begin_start()
     ops = serve(health, settings.ops)
     log.info("stage.started", ops_port=ops.server_port)
     code = asyncio.run(_main(settings, health))

@@ -20,6 +20,8 @@ Check = Callable[[], str | None]
 
 _ELSEWHERE = "/readyz on the ops port has the reason"
 
+_STARTING = "the stage starts and has not added all its checks yet"
+
 STALLED = 70
 """Exit code of a stage that its watchdog ended (EX_SOFTWARE)."""
 
@@ -32,6 +34,15 @@ class Health:
         self._checks: dict[str, Check] = {}
         self._notes: dict[str, Check] = {}
         self._urgent: set[str] = set()
+        self._is_starting = False
+
+    def begin_start(self) -> None:
+        """Be not ready until `finish_start`: the stage has yet to add its checks."""
+        self._is_starting = True
+
+    def finish_start(self) -> None:
+        """Let the checks alone decide from now on."""
+        self._is_starting = False
 
     def add(self, name: str, check: Check) -> None:
         """Add a check that decides whether the process is ready."""
@@ -49,7 +60,8 @@ class Health:
     def problems(self) -> dict[str, str]:
         """Return what is wrong, by the check's name; empty when ready."""
         found = {name: check() for name, check in list(self._checks.items())}
-        return {name: text for name, text in found.items() if text is not None}
+        wrong = {name: text for name, text in found.items() if text is not None}
+        return {"start": _STARTING} | wrong if self._is_starting else wrong
 
     def report(self, *, verbose: bool = False, public: bool = False) -> tuple[int, bytes]:
         """Return the status and the JSON body of /readyz.

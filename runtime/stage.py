@@ -27,12 +27,16 @@ Main = Callable[[Settings, Health, Clock, asyncio.Event], Awaitable[None]]
 
 
 def run(name: str, settings: Settings, main: Main) -> None:
-    """Run a stage to its end, and serve its probes and metrics on a separate port."""
+    """Run a stage to its end, and serve its probes and metrics on a separate port.
+
+    The stage is not ready until `main` has added its checks and called `Health.finish_start`.
+    """
     logs.configure(name, settings.log_level)
     _raise_file_limit()
     return_large_memory()
     log = logs.get("runtime.stage")
     health = Health(name)
+    health.begin_start()
     answering = serve_ops(health, settings.ops)
 
     async def whole() -> None:

@@ -77,6 +77,44 @@ stage.run("stage", Settings(), main)
 """
 
 
+_STARTING = """
+import asyncio, json, signal, urllib.error, urllib.request
+from runtime import stage
+from cli.up.ports import free_port
+from runtime.settings import Ops, Settings
+
+ops = Ops(port=free_port())
+
+def ready():
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{ops.port}/readyz") as answer:
+            return answer.status, json.load(answer)["problems"]
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)["problems"]
+
+async def main(settings, health, clock, stop):
+    print(await asyncio.to_thread(ready), flush=True)
+    health.add("store", lambda: "is away")
+    health.finish_start()
+    print(await asyncio.to_thread(ready), flush=True)
+    health.add("store", lambda: None)
+    print(await asyncio.to_thread(ready), flush=True)
+
+stage.run("stage", Settings(ops=ops), main)
+"""
+
+
+def test_a_stage_is_not_ready_before_it_has_added_its_checks() -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", _STARTING], capture_output=True, text=True, cwd=ROOT, timeout=30
+    )
+    starting, away, content = result.stdout.splitlines()
+    assert starting.startswith("(503, {'start': "), result.stderr
+    assert away == "(503, {'store': 'is away'})"
+    assert content == "(200, {})"
+
+
 @pytest.mark.parametrize(("cancelled", "code"), [(True, 1), (False, 0)])
 def test_only_a_signal_ends_a_stage_with_exit_code_0(cancelled: bool, code: int) -> None:
     process = subprocess.Popen(

@@ -80,6 +80,7 @@ async def _record(
     engine = stores.engine(settings.store_url, answer_limit_s=stores.ANSWER_LIMIT_S)
     recorder = Recorder(settings, engine, clock, health, (near.kafka, near.store))
     watchdog = _watchdog(settings, health, clock, recorder.progress)
+    health.finish_start()
     ending = threading.Event()
 
     def loop() -> None:
@@ -150,7 +151,11 @@ async def work(
     dogs = [_watchdog(settings, health, clock, lag) for lag in watched]
     for dog in dogs:
         dog.start()
-    recording = [_record(settings, health, clock, stop, near)] if "recorder" in only else []
+    recording = []
+    if "recorder" in only:
+        recording.append(_record(settings, health, clock, stop, near))
+    else:
+        health.finish_start()
     try:
         await stage.until(stop, *tasks, finishing=recording)
     finally:
@@ -226,6 +231,7 @@ async def console(
     server = http.server(app(api, health, stop), Guard(settings.limits))
     try:
         serving = http.serve(server, sockets, stop)
+        health.finish_start()
         await stage.until(stop, _after(migrating, _for_ever()), finishing=[serving])
     finally:
         near.stop()
