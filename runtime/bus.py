@@ -8,19 +8,17 @@ import asyncio
 import contextlib
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from runtime.client_log import CLIENTS
-from runtime.faults import guard
-from runtime.kafka_reader import CALL_LIMIT_S, JOIN_LIMIT_S, STOP_LIMIT_S, KafkaReader
+from runtime.kafka_reader import CALL_LIMIT_S, KafkaReader
 from runtime.log import get
 from runtime.neighbour import Neighbour
-from runtime.progress import Progress
 from runtime.settings import Kafka
 from schemas import envelope
 from schemas.errors import Retry
@@ -28,7 +26,6 @@ from schemas.topics import BROKER_MESSAGE_MAX, R, Topic, queue_topic
 
 log = get(__name__)
 
-_COMMIT_LIMIT_S = 300.0  # then another reader begins
 _BREATH_S = 1.0  # after a failed start, callers are told at once for so long
 AWAY = (KafkaError, OSError, TimeoutError)
 """What is raised while the broker is away: start the client anew."""
@@ -273,70 +270,6 @@ def reader(
     if topics:
         made.subscribe(list(topics))
     return made
-
-
-class Lag(Progress):
-    """The notes of a loop over an aiokafka reader, for its watchdog."""
-
-    async def turned(self, consumer: AIOKafkaConsumer) -> None:
-        """Note a turn, and where the reader is."""
-        positions = {p: await consumer.position(p) for p in consumer.assignment()}
-        self.keep_positions({(p.topic, p.partition): offset for p, offset in positions.items()})
-        self.count_turn()
-
-    async def commit(
-        self, consumer: KafkaReader, offsets: Mapping[TopicPartition, Any] | None = None
-    ) -> None:
-        """Commit, with patience while Kafka is away.
-
-        A member that outlasts the outage reads on at once. A new member would wait until the group
-        gives the old one up. Raise TimeoutError when Kafka stays away.
-        """
-        # An interrupted commit leaves a task of aiokafka behind, whose failure nobody reads.
-        task = asyncio.create_task(consumer.commit(offsets, _COMMIT_LIMIT_S))
-        try:
-            while not (await asyncio.wait({task}, timeout=CALL_LIMIT_S))[0]:
-                self.wait_for("Kafka", CALL_LIMIT_S)
-        finally:
-            task.cancel()
-        task.result()
-
-    def joining(self) -> None:
-        """Note that the loop waits for Kafka to let its reader in."""
-        self.wait_for("Kafka", JOIN_LIMIT_S)
-
-    def left(self) -> None:
-        """Note that the loop reads nothing now, and that its reader ends."""
-        self.keep_positions({})
-        self.wait_for("Kafka", STOP_LIMIT_S)
-
-
-async def follow(
-    kafka: Kafka, *topics: str, group: str, client_id: str, lag: Lag, most: int,
-    each: Callable[[bytes | None], Awaitable[None]],
-) -> None:  # fmt: skip
-    """Hand every record's value to `each`, and commit behind at most `most` of them at a time.
-
-    Runs until cancelled. An outage that the client or `each` meets ends it, with that batch
-    uncommitted. A fault in `each` costs only that record's work (runtime/faults.py).
-    """
-    consumer = reader(kafka, *topics, group=group, client_id=client_id)
-    try:
-        lag.joining()
-        await consumer.start()
-        while True:
-            batch = await consumer.getmany(timeout_ms=500, max_records=most)
-            for records in batch.values():
-                for record in records:
-                    with guard(log, group, topic=record.topic, offset=record.offset):
-                        await each(record.value)
-                    lag.handled += 1
-            if batch:
-                await lag.commit(consumer)
-            await lag.turned(consumer)
-    finally:
-        lag.left()
-        await consumer.stop()
 
 
 def queues(departments: Iterable[str]) -> tuple[str, ...]:

@@ -10,8 +10,9 @@ import pytest
 from aiokafka import TopicPartition
 
 from runtime import bus
-from runtime.bus import AWAY, Lag
+from runtime.bus import AWAY
 from runtime.clock import SystemClock
+from runtime.following import Lag
 from runtime.kafka_reader import CALL_LIMIT_S, STOP_LIMIT_S
 from schemas import topics
 from schemas.errors import Retry

@@ -18,6 +18,7 @@ from runtime.archive import Folder
 from runtime.backlog import Backlog
 from runtime.bus import queues, read_to_end
 from runtime.clock import SystemClock
+from runtime.following import Lag
 from runtime.health import Health
 from runtime.settings import Settings, Shadow
 from schemas import envelope, topics
@@ -128,7 +129,7 @@ async def test_a_reader_that_has_read_everything_lags_behind_nothing(kafka: Sett
     put(kafka, 40)
     routed(Router(kafka, policy(), SystemClock(), Folder(kafka.archive_path), Health("r")), 40)
     # Each queue ends with the marker of a transaction: nothing to read, but a place.
-    lag, read = bus.Lag("lag"), 0
+    lag, read = Lag("lag"), 0
     backlog = Backlog(kafka.kafka, kafka.ops.stall)
     consumer = bus.reader(kafka.kafka, *queues(DEFAULT), group="test", client_id="test")
     await consumer.start()

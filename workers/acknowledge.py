@@ -13,9 +13,10 @@ from datetime import timedelta
 from redis.asyncio import Redis
 
 from runtime import metrics
-from runtime.bus import Lag, Publisher, follow, queues
+from runtime.bus import Publisher, queues
 from runtime.claims import AWAY, Claims
 from runtime.clock import Clock
+from runtime.following import Lag, follow
 from runtime.log import get
 from runtime.settings import Settings
 from schemas import envelope, topics

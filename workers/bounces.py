@@ -13,8 +13,9 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from sqlalchemy import Connection, Engine, text
 
-from runtime.bus import Lag, Publisher, follow, reader
+from runtime.bus import Publisher, reader
 from runtime.clock import Clock
+from runtime.following import Lag, follow
 from runtime.log import get
 from runtime.settings import Settings
 from schemas import envelope, token, topics

@@ -14,9 +14,10 @@ import msgspec
 from sqlalchemy import Connection, Engine, text
 
 from runtime import metrics
-from runtime.bus import Lag, Publisher, follow
+from runtime.bus import Publisher
 from runtime.clock import Clock
 from runtime.faults import guard
+from runtime.following import Lag, follow
 from runtime.log import get
 from runtime.settings import Settings
 from schemas import envelope, topics

@@ -17,9 +17,10 @@ from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from redis.asyncio import Redis
 
-from runtime.bus import Lag, Publisher, reader
+from runtime.bus import Publisher, reader
 from runtime.clock import Clock
 from runtime.faults import is_outage
+from runtime.following import Lag
 from runtime.health import Fresh, Health
 from runtime.kafka_reader import KafkaReader
 from runtime.log import get

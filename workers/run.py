@@ -15,12 +15,13 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from runtime import bus, http, probes, stage
+from runtime import http, probes, stage
 from runtime import store as stores
 from runtime.backlog import Backlog
 from runtime.bus import Publisher
 from runtime.clock import Clock
 from runtime.faults import is_outage
+from runtime.following import Lag
 from runtime.guard import Guard
 from runtime.health import Health
 from runtime.neighbour import Backoff, Neighbour
@@ -178,7 +179,7 @@ async def _after(first: Awaitable[None], work: Coroutine[Any, Any, None]) -> Non
 
 
 async def _again(
-    health: Health, clock: Clock, name: str, run: Callable[[], Awaitable[None]], lag: bus.Lag
+    health: Health, clock: Clock, name: str, run: Callable[[], Awaitable[None]], lag: Lag
 ) -> None:
     """Run a worker for ever: it waits for the end of an outage, and is not ready until then."""
     attempts = Neighbour(f"the worker {name}", clock, event="worker")
