@@ -16,6 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from runtime.client_log import CLIENTS
+from runtime.kafka_client import find_brokers
 from runtime.kafka_reader import CALL_LIMIT_S, KafkaReader
 from runtime.log import get
 from runtime.neighbour import Neighbour
@@ -155,7 +156,7 @@ class Publisher:
         return await asyncio.shield(self._starting)
 
     async def _start(self) -> AIOKafkaProducer:
-        made = AIOKafkaProducer(
+        made = _Producer(
             **_aiokafka(self._kafka),
             client_id=self._client_id,
             acks="all",
@@ -192,6 +193,15 @@ class Publisher:
         task = asyncio.ensure_future(_end_sender(producer))
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
+
+
+class _Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka's classes are untyped here
+    """A producer that starts although one address stays silent."""
+
+    async def start(self) -> None:
+        """Connect; raise KafkaError when no address answers."""
+        await find_brokers(self.client)
+        await self._sender.start()
 
 
 async def _end_sender(producer: Any) -> None:
@@ -238,7 +248,7 @@ async def group_offset(
     admin = AIOKafkaAdminClient(**_aiokafka(kafka))
     try:
         async with asyncio.timeout(CALL_LIMIT_S):
-            await admin.start()
+            await find_brokers(admin._client)  # as admin.start() does, which leaves connections
             offsets = await admin.list_consumer_group_offsets(group, partitions=[partition])
     finally:
         await admin.close()

@@ -6,11 +6,15 @@ a commit, a look-up of the group or of a position for ever while Kafka is away.
 
 import asyncio
 import contextlib
+import inspect
 import time
 from collections.abc import AsyncGenerator, Awaitable, Mapping
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.client import AIOKafkaClient
+
+from runtime.kafka_client import KafkaClient
 
 T = TypeVar("T")
 
@@ -22,10 +26,18 @@ CALL_LIMIT_S = 10.0
 STOP_LIMIT_S = 5.0
 _CLOSE_LIMIT_S = 1.0
 _POLL_MS = 200
+_CLIENT_SETTINGS = frozenset(inspect.signature(AIOKafkaClient).parameters)
 
 
 class KafkaReader(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka's classes are untyped here
     """A consumer whose every call returns, or raises KafkaError or TimeoutError, in time."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        # The first client has no connection and no task yet.
+        self._client = KafkaClient(
+            **{name: settings[name] for name in _CLIENT_SETTINGS & settings.keys()}
+        )
 
     async def start(self) -> None:
         """Connect and join the group; when Kafka is away, raise with every connection closed."""

@@ -1,0 +1,138 @@
+"""A broker of a few fixed answers, which falls silent as a frozen one does: it takes all and says
+nothing.
+
+Before: nothing, no Kafka runs. After: tests of aiokafka's clients, by the names of their requests.
+"""
+
+import asyncio
+import contextlib
+import struct
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import Any
+
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
+from aiokafka.protocol.coordination import FindCoordinatorResponse_v0
+from aiokafka.protocol.group import (
+    HeartbeatResponse_v0,
+    JoinGroupResponse_v0,
+    SyncGroupResponse_v0,
+)
+from aiokafka.protocol.metadata import MetadataRequest_v0, MetadataResponse_v0
+from aiokafka.protocol.transaction import InitProducerIdResponse_v0
+
+_NAMES = {
+    0: "produce",
+    3: "metadata",
+    10: "coordinator",
+    11: "join",
+    12: "heartbeat",
+    13: "leave",
+    14: "sync",
+    18: "versions",
+    22: "producer",
+}
+_VERSIONS = {0: 3}
+"""The highest version of a request that it takes, 0 where nothing is here."""
+
+
+@dataclass
+class ScriptedBroker:
+    """One node that leads partition 0 of every topic, and coordinates every group."""
+
+    port: int
+    silent: set[str] = field(default_factory=set)
+    requests: list[str] = field(default_factory=list)
+    open: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    @property
+    def address(self) -> str:
+        """The address of a client's settings."""
+        return f"127.0.0.1:{self.port}"
+
+    def fall_silent(self) -> None:
+        """Answer nothing from now on."""
+        self.silent |= set(_NAMES.values())
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one connection to its end."""
+        self.open.add(writer)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                (size,) = struct.unpack(">i", await reader.readexactly(4))
+                request = await reader.readexactly(size)
+                key, _, number = struct.unpack(">hhi", request[:8])
+                name = _NAMES[key]
+                self.requests.append(name)
+                if name not in self.silent:
+                    answer = struct.pack(">i", number) + _ANSWERS[name](self, request[8:])
+                    writer.write(struct.pack(">i", len(answer)) + answer)
+        self.open.discard(writer)
+        writer.close()
+
+    def versions(self, _body: bytes) -> bytes:
+        """Return the versions of the requests that it takes."""
+        rows = [struct.pack(">hhh", key, 0, _VERSIONS.get(key, 0)) for key in _NAMES]
+        return struct.pack(">hi", 0, len(rows)) + b"".join(rows)
+
+    def metadata(self, body: bytes) -> bytes:
+        """Return itself, and partition 0 of each topic of the request."""
+        (length,) = struct.unpack(">h", body[:2])
+        asked = MetadataRequest_v0.SCHEMA.decode(BytesIO(body[2 + length :]))[0] or []
+        parts = [(0, 0, 1, [1], [1])]
+        answer = MetadataResponse_v0(
+            [(1, "127.0.0.1", self.port)], [(0, topic, parts) for topic in asked]
+        )
+        return _encoded(answer)
+
+    def coordinator(self, _body: bytes) -> bytes:
+        """Return itself."""
+        return _encoded(FindCoordinatorResponse_v0(0, 1, "127.0.0.1", self.port))
+
+    def join(self, _body: bytes) -> bytes:
+        """Let a member in that does not lead the group."""
+        return _encoded(JoinGroupResponse_v0(0, 1, "roundrobin", "leader", "member", []))
+
+    def sync(self, _body: bytes) -> bytes:
+        """Give the member no partition."""
+        assignment = ConsumerProtocolMemberAssignment(0, [], b"").encode()
+        return _encoded(SyncGroupResponse_v0(0, assignment))
+
+    def heartbeat(self, _body: bytes) -> bytes:
+        """Take a heartbeat."""
+        return _encoded(HeartbeatResponse_v0(0))
+
+    def producer(self, _body: bytes) -> bytes:
+        """Return the id of an idempotent producer."""
+        return _encoded(InitProducerIdResponse_v0(0, 0, 7, 0))
+
+
+_ANSWERS: dict[str, Callable[[ScriptedBroker, bytes], bytes]] = {
+    "versions": ScriptedBroker.versions,
+    "metadata": ScriptedBroker.metadata,
+    "coordinator": ScriptedBroker.coordinator,
+    "join": ScriptedBroker.join,
+    "sync": ScriptedBroker.sync,
+    "heartbeat": ScriptedBroker.heartbeat,
+    "producer": ScriptedBroker.producer,
+}
+
+
+def _encoded(response: Any) -> bytes:
+    encoded: bytes = response.encode()
+    return encoded
+
+
+@contextlib.asynccontextmanager
+async def scripted_broker(*silent: str) -> AsyncIterator[ScriptedBroker]:
+    """Run one; it does not answer requests of these names."""
+    broker = ScriptedBroker(0, set(silent))
+    server = await asyncio.start_server(broker.serve, "127.0.0.1", 0)
+    broker.port = server.sockets[0].getsockname()[1]
+    try:
+        yield broker
+    finally:
+        server.close()
+        for writer in broker.open:
+            writer.close()

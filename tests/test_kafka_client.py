@@ -1,0 +1,43 @@
+"""Clients of a silent broker: they find another address, leave nothing open and end together."""
+
+import asyncio
+import contextlib
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from runtime import bus
+from runtime.settings import Kafka
+from tests.scripted_broker import scripted_broker
+from tests.waiting import until
+
+
+@pytest.mark.parametrize("request_name", ["versions", "metadata"])
+async def test_a_cancelled_start_leaves_no_connection_open(request_name: str) -> None:
+    unclosed: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unclosed.append(context))
+    async with scripted_broker(request_name) as broker:
+        reader = bus.reader(Kafka(bootstrap=broker.address), group=None, client_id="test")
+        starting = asyncio.create_task(reader.start())
+        await until("it asks", lambda: request_name in broker.requests)
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await starting
+        await until("it is closed", lambda: not broker.open)
+    assert unclosed == []
+
+
+async def test_silent_addresses_delay_a_client_by_half_a_second_each() -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        silent = [await stack.enter_async_context(scripted_broker("versions")) for _ in range(4)]
+        good = await stack.enter_async_context(scripted_broker())
+        addresses = ",".join(broker.address for broker in [*silent, good])
+        kafka = Kafka(bootstrap=addresses, ack_timeout=timedelta(seconds=4))
+        publisher = bus.Publisher(kafka, "test")
+        began = time.monotonic()
+        await publisher.start()
+        assert time.monotonic() - began < 3
+        await publisher.stop()
+        await until("the others are closed", lambda: not any(b.open for b in silent))
