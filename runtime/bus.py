@@ -13,7 +13,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from runtime.client_log import CLIENTS
 from runtime.kafka_client import find_brokers
@@ -31,6 +31,8 @@ _BREATH_S = 1.0  # after a failed start, callers are told at once for so long
 AWAY = (KafkaError, OSError, TimeoutError)
 """What is raised while the broker is away: start the client anew."""
 
+
+_DISCARDED = "the producer met an outage and was thrown away"
 
 _PATIENCE = {
     "reconnect.backoff.max.ms": 1_000,
@@ -83,6 +85,7 @@ class Publisher:
         self._gate = asyncio.Semaphore(2000)  # bounds what is lost in memory when Kafka is away
         self._timeout = kafka.ack_timeout.total_seconds()
         self._failed_at: float | None = None
+        self._unacked: set[asyncio.Future[Any]] = set()
 
     async def start(self) -> None:
         """Connect; raise Retry when Kafka is away."""
@@ -132,7 +135,7 @@ class Publisher:
                 producer = await self._ready()
                 async with self._gate:
                     sending = await producer.send(topic, value, key, partition, headers=headers)
-                    acked = await sending
+                    acked = await self._acknowledgement(producer, sending)
         except (KafkaError, TimeoutError, OSError) as error:
             self._note_failure(error)
             self._discard(producer)
@@ -141,6 +144,19 @@ class Publisher:
         if self._neighbour is not None:
             self._neighbour.succeeded()
         return acked.partition, acked.offset
+
+    async def _acknowledgement(
+        self, producer: AIOKafkaProducer, sending: asyncio.Future[Any]
+    ) -> Any:
+        """Return Kafka's acknowledgement; raise KafkaError when the producer is thrown away."""
+        if self._producer is not producer:
+            raise KafkaConnectionError(_DISCARDED)
+        unacked = self._unacked
+        unacked.add(sending)
+        try:
+            return await sending
+        finally:
+            unacked.discard(sending)
 
     async def _ready(self) -> AIOKafkaProducer:
         """Return the producer; all that wait share one attempt to start it."""
@@ -188,6 +204,11 @@ class Publisher:
         if producer is None or self._producer is not producer:
             return  # none yet, or another call met the same end and is throwing it away
         self._producer = None
+        # What waits beside would otherwise wait for its own deadline, in vain.
+        unacked, self._unacked = self._unacked, set()
+        for sending in unacked:
+            if not sending.done():
+                sending.set_exception(KafkaConnectionError(_DISCARDED))
         # stop() alone would wait for batches that never expire: end the sender first, so that
         # nothing we answered "try again" for is sent behind the caller's back.
         task = asyncio.ensure_future(_end_sender(producer))

@@ -10,8 +10,11 @@ import pytest
 
 from runtime import bus
 from runtime.settings import Kafka
+from schemas.errors import Retry
 from tests.scripted_broker import scripted_broker
 from tests.waiting import until
+
+TOPIC = "messages.v1"
 
 
 @pytest.mark.parametrize("request_name", ["versions", "metadata"])
@@ -41,3 +44,26 @@ async def test_silent_addresses_delay_a_client_by_half_a_second_each() -> None:
         assert time.monotonic() - began < 3
         await publisher.stop()
         await until("the others are closed", lambda: not any(b.open for b in silent))
+
+
+async def test_publishes_of_a_discarded_producer_end_with_it() -> None:
+    async with scripted_broker("produce") as broker:
+        kafka = Kafka(bootstrap=broker.address, ack_timeout=timedelta(seconds=2))
+        publisher = bus.Publisher(kafka, "test")
+
+        async def publish(after: int) -> float:
+            await until("its turn", lambda: broker.requests.count("produce") >= after)
+            began = time.monotonic()
+            with pytest.raises(Retry):
+                await publisher.send(TOPIC, b"key", b"value", [], 0)
+            return time.monotonic() - began
+
+        async def later() -> float:
+            await until("the first waits for long", lambda: time.monotonic() > half)
+            return await publish(1)
+
+        half = time.monotonic() + 1
+        first, second = await asyncio.gather(publish(0), later())
+        assert first > 1.5
+        assert second < 1.5
+        await publisher.stop()
