@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.client import AIOKafkaClient
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 
 from runtime.kafka_client import KafkaClient
 
@@ -67,7 +68,20 @@ class KafkaReader(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka's classes
             raise asyncio.CancelledError
 
     async def _abandon(self) -> None:
-        """Close the connections of a reader whose stop hangs; the group notices its end later."""
+        """End the tasks and connections of a reader whose stop hangs.
+
+        Its heartbeat would look for the group ten times a second, for five minutes.
+        """
+        coordinator = self._coordinator
+        if isinstance(coordinator, GroupCoordinator):
+            tasks = (
+                coordinator._coordination_task,
+                coordinator._heartbeat_task,
+                coordinator._commit_refresh_task,
+            )
+            for task in tasks:
+                if task is not None:
+                    task.cancel()
         for closing in (self._fetcher, self._client):
             if closing is not None:
                 with contextlib.suppress(Exception):

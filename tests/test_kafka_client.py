@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from runtime import bus
+from runtime.kafka_reader import STOP_LIMIT_S, KafkaReader
 from runtime.settings import Kafka
 from schemas.errors import Retry
 from tests.scripted_broker import scripted_broker
@@ -67,3 +68,27 @@ async def test_publishes_of_a_discarded_producer_end_with_it() -> None:
         assert first > 1.5
         assert second < 1.5
         await publisher.stop()
+
+
+async def test_a_reader_whose_stop_hangs_leaves_no_task() -> None:
+    before = asyncio.all_tasks()
+    async with scripted_broker() as broker:
+        reader = KafkaReader(
+            bootstrap_servers=broker.address,
+            group_id="test",
+            session_timeout_ms=600,
+            heartbeat_interval_ms=100,
+            request_timeout_ms=4 * int(STOP_LIMIT_S * 1000),
+        )
+        reader.subscribe([TOPIC])
+        await reader.start()
+        await until("a heartbeat", lambda: "heartbeat" in broker.requests)
+        broker.fall_silent()
+        # It looks for another coordinator, which is as silent.
+        reader._coordinator.coordinator_dead()
+        broker.requests.clear()
+        await until("it looks", lambda: "coordinator" in broker.requests)
+        await reader.stop()
+        await until("it is closed", lambda: not broker.open)
+        served = {t for t in asyncio.all_tasks() if "serve" in repr(t.get_coro())}
+        assert asyncio.all_tasks() - before - served == set()
