@@ -58,8 +58,7 @@ def decide(batch: Sequence[Message], look: Look, policy: Policy, now: datetime) 
 
 def text_of(message: Message) -> str:
     """Return what a message is decided on."""
-    text = f"{message.subject}\n{message.text}" if message.subject else message.text
-    return text[:DECIDED_ON]
+    return message.decided_text[:DECIDED_ON]
 
 
 def readings(batch: Sequence[Message], policy: Policy) -> list[Read]:

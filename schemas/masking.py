@@ -99,7 +99,7 @@ def mask_message(message: Message, decision: Decision | None = None) -> Message:
     masked = mask_record(message)
     if decision is None:
         return masked
-    text = decided_text(message)
+    text = message.decided_text
     named = {text[e.start : e.end] for e in decision.entities if e.kind in PERSONAL}
     numbers = [n for n in named if sum(c.isalnum() for c in n) > SHOWN]
     return _without(masked, sorted(numbers, key=len, reverse=True)) if numbers else masked
@@ -110,7 +110,7 @@ def mask_decision(decision: Decision, message: Message | None = None) -> Decisio
     masked = mask_record(decision)
     if message is None:
         return masked
-    before = decided_text(message)
+    before = message.decided_text
     after = mask_personal_numbers(before)
     if before == after:
         return masked
@@ -133,11 +133,6 @@ def mask_outcome(outcome: Outcome) -> Outcome:
     if outcome.moved is None:
         return masked
     return msgspec.structs.replace(masked, moved=mask_work(outcome.moved))
-
-
-def decided_text(message: Message) -> str:
-    """Return the text to which the offsets of entities and evidence refer."""
-    return f"{message.subject}\n{message.text}" if message.subject else message.text
 
 
 def _without(message: Message, numbers: list[str]) -> Message:

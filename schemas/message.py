@@ -199,6 +199,11 @@ class Message(Record, frozen=True, kw_only=True):
     flags: tuple[str, ...] = ()
     accepted_by: str | None = None
 
+    @property
+    def decided_text(self) -> str:
+        """The text to which the offsets of evidence and entities refer: subject, then text."""
+        return f"{self.subject}\n{self.text}" if self.subject else self.text
+
 
 def fitted(message: Message) -> Message:
     """Return the message within MESSAGE_LIMIT: texts cut, long lists too, and said so."""

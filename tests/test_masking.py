@@ -9,7 +9,6 @@ import pytest
 from schemas.api import MessageOut
 from schemas.decision import Decision, Entity, Evidence, Reason
 from schemas.masking import (
-    decided_text,
     mask_decision,
     mask_json,
     mask_message,
@@ -138,7 +137,7 @@ def decision(**more: Any) -> Decision:
 
 def test_a_quotation_that_cuts_through_a_number_shows_none_of_it() -> None:
     original = message(f"numaram {IDENTITY} iade")
-    text = decided_text(original)
+    text = original.decided_text
     start = text.index(IDENTITY)
     evidence = Evidence(start=0, end=start + 7, text=text[: start + 7])
     reason = Reason(kind="rule", id="r", version="1", evidence=(evidence,), text_tr=IDENTITY)

@@ -10,6 +10,7 @@ import os
 import re
 from datetime import timedelta
 
+import msgspec
 from redis.asyncio import Redis
 
 from runtime import metrics
@@ -25,6 +26,7 @@ from schemas.decision import WorkItem
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
 from schemas.outcome import Reply
+from workers.compose import compose_reply
 from workers.sent_acknowledgements import SentAcknowledgements
 from workers.templates import acknowledgement
 
@@ -141,17 +143,9 @@ class Acknowledger:
         message, decision = work.message, work.decision
         level = self._settings.departments[decision.department]
         due = work.due.first_response.strftime("%d.%m.%Y %H:%M UTC")
-        return Reply(
-            id=_reply_id(message), kind="acknowledgement",
-            brand=message.brand, channel=message.channel, source=message.source,
-            conversation=message.conversation, message=message.id, item=message.id,
-            department=decision.department, recipient=message.sender, reply_to=message.reply_to,
-            subject=message.subject,
-            text=acknowledgement(decision.language, level.title_tr, level.title_en, due),
-            language=decision.language,
-            in_reply_to=message.thread[-1] if message.thread else None,
-            references=message.thread, at=self._clock.now(),
-        )  # fmt: skip
+        words = acknowledgement(decision.language, level.title_tr, level.title_en, due)
+        reply = compose_reply(message, decision, _reply_id(message), words, self._clock.now())
+        return msgspec.structs.replace(reply, kind="acknowledgement")
 
 
 def _reply_id(message: Message) -> str:

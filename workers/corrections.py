@@ -25,5 +25,5 @@ def lines(settings: Settings) -> Iterator[bytes]:
         people = history.people()
         for event in history.events():
             if isinstance(event, Message) and event.id in people:
-                whole = f"{event.subject}\n{event.text}" if event.subject else event.text
-                yield msgspec.json.encode(_Line(text=whole, label=people[event.id]))
+                line = _Line(text=event.decided_text, label=people[event.id])
+                yield msgspec.json.encode(line)

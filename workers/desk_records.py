@@ -6,12 +6,15 @@ Before: desk.py read an item's messages. After: desk.py publishes the records an
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import msgspec
+
 from schemas.api import Item, ReplyIn
 from schemas.base import derived_id
 from schemas.decision import WorkItem
 from schemas.errors import Rejected
 from schemas.message import Message
 from schemas.outcome import Outcome, OutcomeKind, Reply
+from workers.compose import compose_reply
 from workers.desk_values import Lease
 
 
@@ -55,25 +58,12 @@ def reveal_of(message: Message, department: str, agent: str, now: datetime) -> O
 def reply_of(work: WorkItem, body: ReplyIn, lease: Lease, salt: str, now: datetime) -> Reply:
     """Return the reply to a message; the same text has the same id."""
     message = work.message
-    return Reply(
-        id=derived_id("reply", lease.item, message.id, salt),
-        kind="answer",
-        brand=message.brand,
-        channel=message.channel,
-        source=message.source,
-        conversation=message.conversation,
-        message=message.id,
+    identifier = derived_id("reply", lease.item, message.id, salt)
+    return msgspec.structs.replace(
+        compose_reply(message, work.decision, identifier, body.text, now),
         item=lease.item,
         department=lease.department,
-        recipient=message.sender,
-        reply_to=message.reply_to,
-        subject=message.subject,
-        text=body.text,
         agent=lease.agent,
-        language=work.decision.language,
-        in_reply_to=message.thread[-1] if message.thread else None,
-        references=message.thread,
-        at=now,
     )
 
 

@@ -26,8 +26,9 @@ from schemas.decision import Decision
 from schemas.errors import Rejected, Retry
 from schemas.incident import ENDED, Incident, whole
 from schemas.message import Message
-from schemas.outcome import Outcome, Reply
+from schemas.outcome import Outcome
 from workers import incidents
+from workers.compose import compose_reply
 from workers.desk import allowed
 
 log = get(__name__)
@@ -136,15 +137,10 @@ class Holding:
             return False
         digest = sha256(said.encode()).hexdigest()[:16]
         identifier = derived_id("holding", incident.id, message.conversation, digest)
-        reply = Reply(
-            id=identifier, kind="answer", brand=message.brand, channel=message.channel,
-            source=message.source, conversation=message.conversation, message=message.id,
-            item=message.id, department=decision.department, recipient=message.sender,
-            reply_to=message.reply_to, subject=message.subject, text=said, agent=incident.agent,
-            language=decision.language,
-            in_reply_to=message.thread[-1] if message.thread else None,
-            references=message.thread, at=self._clock.now(),
-        )  # fmt: skip
+        reply = msgspec.structs.replace(
+            compose_reply(message, decision, identifier, said, self._clock.now()),
+            agent=incident.agent,
+        )
         await self._publisher.publish(topics.REPLIES, reply, source="santral/holding")
         outcome = Outcome(
             id=derived_id("outcome", identifier, "replied"), kind="replied", brand=message.brand,

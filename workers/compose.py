@@ -1,0 +1,35 @@
+"""Composes the reply to a message: its address, its thread and its language. Pure.
+
+Before: desk, acknowledge and holding have a text for a customer. After: they publish the reply.
+"""
+
+from datetime import datetime
+
+from schemas.decision import Decision
+from schemas.message import Message
+from schemas.outcome import Reply
+
+
+def compose_reply(
+    message: Message, decision: Decision, identifier: str, text: str, now: datetime
+) -> Reply:
+    """Return the answer to a message, as an item of its own in the department of the decision."""
+    return Reply(
+        id=identifier,
+        kind="answer",
+        brand=message.brand,
+        channel=message.channel,
+        source=message.source,
+        conversation=message.conversation,
+        message=message.id,
+        item=message.id,
+        department=decision.department,
+        recipient=message.sender,
+        reply_to=message.reply_to,
+        subject=message.subject,
+        text=text,
+        language=decision.language,
+        in_reply_to=message.thread[-1] if message.thread else None,
+        references=message.thread,
+        at=now,
+    )
