@@ -4,6 +4,7 @@ Before: decisions.v1, the queues, incidents.v1. After: watch_state.py takes each
 assignment it reads the last minutes again by their time.
 """
 
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -12,18 +13,39 @@ from typing import Any
 import faust
 from faust.transport.drivers import aiokafka as driver
 from mode import CrashingSupervisor
+from mode.threads import WorkerThread
 
 from router.watch_state import State
 from runtime import bus, metrics
+from runtime.client_log import take_over_logger
+from runtime.faults import is_outage
 from runtime.health import Fresh
 from runtime.settings import Settings
 from schemas import topics
 
+_faust = logging.getLogger(__name__)
+"""Faust's classes log by the module of ours that extends them; `build` sends it to our log."""
 _SESSION_S = 10.0
+
+
+class _Worker(WorkerThread):
+    """The consumer's thread, whose end by an error is an event of ours."""
+
+    def run(self) -> None:
+        """Run the consumer; Python would print the traceback of what ends its thread."""
+        try:
+            super().run()
+        except Exception as error:  # noqa: BLE001 - whatever ends the thread, it is in our log
+            _faust.exception("Crashed reason=%r", error)
 
 
 class _Thread(driver.AIOKafkaConsumerThread):
     """Faust's consumer, reading committed records only and from the last minutes on."""
+
+    Worker = _Worker
+
+    def on_crash(self, msg: str, *fmt: Any, **_more: Any) -> None:
+        """Print nothing: Faust logs the same crash, and hands it to the app that it ends."""
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         made = super()._create_worker_consumer(transport)
@@ -65,6 +87,7 @@ class _App(faust.App):
 
 def build(settings: Settings, state: State, fresh: Fresh) -> faust.App:
     """Return the Faust app; it begins to read when it is started."""
+    take_over_logger(__name__, "faust", is_outage)
     app = _App(
         "santral-watch",
         broker=f"kafka://{settings.kafka.bootstrap}",

@@ -7,6 +7,7 @@ command that prints its answer) drops the lines.
 
 import logging
 import re
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -16,6 +17,8 @@ from runtime.repeats import Repeats
 LIBRARIES = ("aiokafka", "kafka", "faust", "mode")
 """The libraries that log through Python's logging; librdkafka takes a ClientLog."""
 _THREAD = re.compile(r"^\[thrd:[^\]]*\]: ")
+_SERVICE = re.compile(r"^\[\^[^\]]*\]: ")
+"""How Faust's services begin a line: the same crash comes from each of them."""
 _TOPIC = re.compile(r"\b([a-z][\w.-]*\.v\d+)\b")
 """A topic of ours in a client's line: `messages.v1 [3]`, `topic='messages.v1'`."""
 
@@ -52,16 +55,28 @@ CLIENTS = ClientLog(Repeats())
 
 
 class _Handler(logging.Handler):
+    def __init__(self, client: str, is_outage: Callable[[BaseException], bool]) -> None:
+        super().__init__()
+        self._client, self._is_outage = client, is_outage
+
     def emit(self, record: logging.LogRecord) -> None:
-        """Log a record; an error of the library keeps its traceback."""
-        fields = {"exc_info": record.exc_info} if record.exc_info else {}
-        CLIENTS.write(record.name.partition(".")[0], record.getMessage(), **fields)
+        """Log a record; an error keeps its traceback, unless it is an outage."""
+        fields: dict[str, Any] = {}
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and not self._is_outage(error):
+            fields["exc_info"] = error
+        CLIENTS.write(self._client, _SERVICE.sub("", record.getMessage()), **fields)
 
 
 def take_over_libraries() -> None:
     """Let the libraries' loggers write through CLIENTS, from warnings on."""
     for name in LIBRARIES:
-        logger = logging.getLogger(name)
-        logger.handlers = [_Handler()]
-        logger.propagate = False
-        logger.setLevel(logging.WARNING)
+        take_over_logger(name, name, lambda _error: False)
+
+
+def take_over_logger(name: str, client: str, is_outage: Callable[[BaseException], bool]) -> None:
+    """Let one logger write through CLIENTS under the name of its client, from warnings on."""
+    logger = logging.getLogger(name)
+    logger.handlers = [_Handler(client, is_outage)]
+    logger.propagate = False
+    logger.setLevel(logging.WARNING)

@@ -58,8 +58,52 @@ def test_while_kafka_is_away_its_clients_log_a_few_events_of_ours_and_nothing_el
     assert {e["stage"] for e in events} == {"router"}, "threads included"
     assert events[-1]["event"] == "thread.event"
     assert {e["event"] for e in events[:-1]} == {"kafka.client"}
-    assert {"santral-r-1", "aiokafka"} <= {e["client"] for e in events[:-1]}
+    assert {"santral-r-1", "santral"} == {e["client"] for e in events[:-1]}
     assert len(events) <= 8, [e.get("text") for e in events]
+
+
+CRASHED = """
+import asyncio, sys
+from router.watch_app import build
+from router.watch_state import State
+from runtime import log
+from runtime.clock import SystemClock
+from runtime.health import Fresh
+from runtime.settings import Kafka, Settings
+
+log.configure("watch", as_json=True)
+settings = Settings(kafka=Kafka(bootstrap=f"127.0.0.1:{sys.argv[1]}"))
+
+async def run():
+    app = build(settings, State(settings), Fresh(SystemClock(), 60, "decision"))
+    if sys.argv[2] == "bug":
+        app.consumer._thread._create_worker_consumer = lambda _transport: 1 / 0
+    await asyncio.gather(app.consumer.start(), return_exceptions=True)
+    await asyncio.to_thread(app.consumer._thread._thread.join, 10)
+
+asyncio.run(run())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cause", ["outage", "bug"])
+def test_a_crash_of_the_thread_of_faust_is_one_event(cause: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", CRASHED, str(free_port()), cause],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
+        timeout=60,
+    )
+    assert result.stdout == ""
+    events = [json.loads(line) for line in result.stderr.splitlines()]
+    assert {e["event"] for e in events} == {"kafka.client"}
+    (crash,) = [e for e in events if "Crashed" in e["text"]]
+    assert crash["client"] == "faust"
+    others = {e["client"] for e in events if e is not crash}
+    assert others == ({"aiokafka"} if cause == "outage" else set())
+    assert ("exception" in crash) is (cause == "bug")
 
 
 def test_the_same_line_comes_once_a_minute_with_how_many_were_left_out() -> None:
