@@ -333,7 +333,11 @@ class Session:
             self._lost.set_result(None)
 
     async def _await(self, work: Awaitable[T], seconds: float) -> T:
-        """Return what `work` gives; raise OSError when the connection goes, or TimeoutError."""
+        """Return what `work` gives; raise OSError when the connection goes, or TimeoutError.
+
+        `work` is a task of its own: asyncio.wait_for, in which aioimaplib sends, loses a
+        cancellation that comes together with its result before Python 3.12.
+        """
         task: asyncio.Future[Any] = asyncio.ensure_future(work)
         try:
             done, _ = await asyncio.wait(
@@ -378,15 +382,17 @@ class Session:
         task = asyncio.ensure_future(
             self._do("the login by token", self._client.xoauth2(self._settings.user, token))
         )
-        await asyncio.wait({task}, timeout=_CHALLENGE_S)
-        if not task.done() and not self._lost.done():
-            # Google explains a refusal in a challenge, and says NO once that is answered.
-            self._client.protocol.transport.write(b"\r\n")
         try:
+            await asyncio.wait({task}, timeout=_CHALLENGE_S)
+            if not task.done() and not self._lost.done():
+                # Google explains a refusal in a challenge, and says NO once that is answered.
+                self._client.protocol.transport.write(b"\r\n")
             await task
         except Retry:
             tokens.refused()
             raise
+        finally:
+            task.cancel()  # a stop leaves no login behind
 
     async def select(self, mailbox: str) -> None:
         """Open a mailbox and learn its UIDVALIDITY. Nothing in it is ever changed."""

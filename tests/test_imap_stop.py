@@ -1,0 +1,114 @@
+"""A mail source ends whenever it is stopped, at any turn of the event loop."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ingest.channel import Delivery, Tools
+from ingest.channels.email import Account, Mailboxes, Session
+from tests.samples import NOW, Cursors
+
+_ANSWERS = {
+    b"CAPABILITY": b"* CAPABILITY IMAP4rev1 %s\r\n",
+    b"SELECT": b"* 0 EXISTS\r\n* OK [UIDVALIDITY 1] ok\r\n* OK [UIDNEXT 1] ok\r\n",
+    b"UID": b"* SEARCH\r\n",
+}
+
+
+def _server(idle: bytes) -> Any:
+    """Return what serves one connection of an empty mailbox; an IDLE hears of a mail at once."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"* OK [CAPABILITY IMAP4rev1] ready\r\n")
+        tag = b""
+        while line := await reader.readline():
+            if line.strip() == b"DONE":
+                writer.write(tag + b" OK done\r\n")
+                continue
+            tag, command = line.split()[:2]
+            if command == b"IDLE":
+                writer.write(b"+ idling\r\n* 1 EXISTS\r\n")
+                continue
+            answer = _ANSWERS.get(command, b"")
+            writer.write((answer % idle if b"%s" in answer else answer) + tag + b" OK done\r\n")
+        writer.close()
+
+    return serve
+
+
+async def _accept(_delivery: Delivery) -> None:
+    raise AssertionError("there is no mail")
+
+
+class _Silent:
+    """A server that greets and then never answers a login, and the tokens for it."""
+
+    def __init__(self) -> None:
+        self.login = asyncio.Event()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection."""
+        writer.write(b"* OK [CAPABILITY IMAP4rev1] ready\r\n")
+        while line := await reader.readline():
+            if b"CAPABILITY" in line:
+                tag = line.split()[0]
+                writer.write(b"* CAPABILITY IMAP4rev1 AUTH=XOAUTH2\r\n" + tag + b" OK done\r\n")
+            else:
+                self.login.set()
+        writer.close()
+
+    async def token(self) -> str:
+        """Return what logs in."""
+        return "t"
+
+
+async def test_a_login_by_token_ends_with_its_source() -> None:
+    silent = _Silent()
+    server = await asyncio.start_server(silent.serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    account = Account(host="127.0.0.1", port=port, tls=False, user="a", password="")
+    session = Session(account, "a", silent)  # type: ignore[arg-type]  # all of the tokens that is reached
+    before = asyncio.all_tasks()
+    opening = asyncio.create_task(session.open())
+    await asyncio.wait_for(silent.login.wait(), 10)
+    opening.cancel()
+    await asyncio.wait({opening}, timeout=5)
+    left = {t.get_coro().__name__ for t in asyncio.all_tasks() - before if not t.cancelling()}
+    assert "_do" not in left
+    await session.close()
+    server.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("idle", [b"", b"IDLE"])
+async def test_a_mail_source_ends_whenever_it_is_stopped(idle: bytes) -> None:
+    server = await asyncio.start_server(_server(idle), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    account = Account(
+        host="127.0.0.1", port=port, tls=False, user="a", password="b", timeout=timedelta(seconds=5)
+    )
+    passes = 0
+
+    def polled(_source: str) -> None:
+        nonlocal passes
+        passes += 1
+
+    async def pause(_seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    tools = Tools(now=lambda: NOW, pause=pause, warn=lambda *_a, **_k: None, polled=polled)
+    before = asyncio.all_tasks()
+    for turns in range(200):
+        task = asyncio.create_task(Mailboxes("a", account, tools).run(_accept, Cursors()))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=5)
+        assert done, f"the source lost its stop after {turns} turns of the event loop"
+        assert task.cancelled()
+    assert passes > 50
+    server.close()
+    left = asyncio.all_tasks() - before
+    assert not [t for t in left if "serve" not in repr(t)]
