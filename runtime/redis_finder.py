@@ -6,7 +6,7 @@ connect. `[redis] url` gives the user, password, database and TLS of the servers
 
 import asyncio
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -43,56 +43,30 @@ Role = tuple[int, int]
 
 def open_finder(settings: Redis) -> "AsyncSentinel | Roles | None":
     """Return what finds the primary, None where `[redis]` names one server."""
-    retry = Retries(NoBackoff(), 0)
+    clients = _questioners(settings, Client.from_url, Retries(NoBackoff(), 0))
     if settings.sentinels:
-        finder = AsyncSentinel([])
-        finder.sentinels = [
-            Client.from_url(
-                sentinel_url(text), retry=retry, **_QUESTION_TIMEOUTS, **_login(settings)
-            )
-            for text in settings.sentinels
-        ]
-        return finder
-    if settings.addresses:
-        clients = {
-            split_address(text): Client.from_url(
-                server_url(settings, text), retry=retry, **_QUESTION_TIMEOUTS
-            )
-            for text in settings.addresses
-        }
-        return Roles(clients)
-    return None
+        return AsyncSentinel(clients.values())
+    return Roles(clients) if clients else None
 
 
 def open_sync_finder(settings: Redis) -> "SyncSentinel | SyncRoles | None":
     """Return what finds the primary for threads, None where `[redis]` names one server."""
-    retry = SyncRetries(NoBackoff(), 0)
+    clients = _questioners(settings, SyncClient.from_url, SyncRetries(NoBackoff(), 0))
     if settings.sentinels:
-        finder = SyncSentinel([])
-        finder.sentinels = [
-            SyncClient.from_url(
-                sentinel_url(text), retry=retry, **_QUESTION_TIMEOUTS, **_login(settings)
-            )
-            for text in settings.sentinels
-        ]
-        return finder
-    if settings.addresses:
-        clients = {
-            split_address(text): SyncClient.from_url(
-                server_url(settings, text), retry=retry, **_QUESTION_TIMEOUTS
-            )
-            for text in settings.addresses
-        }
-        return SyncRoles(clients)
-    return None
+        return SyncSentinel(clients.values())
+    return SyncRoles(clients) if clients else None
 
 
-def _login(settings: Redis) -> dict[str, str | None]:
-    """Return the user and password of the Sentinels, which have their own."""
-    return {
-        "username": settings.sentinel_user or None,
-        "password": settings.sentinel_password or None,
-    }
+def _questioners(settings: Redis, from_url: Callable[..., T], retry: object) -> dict[Address, T]:
+    """Return a client of each Sentinel, which has its own login, or else of each server."""
+    options = {"retry": retry, **_QUESTION_TIMEOUTS}
+    if settings.sentinels:
+        options["username"] = settings.sentinel_user or None
+        options["password"] = settings.sentinel_password or None
+        urls = {text: sentinel_url(text) for text in settings.sentinels}
+    else:
+        urls = {text: server_url(settings, text) for text in settings.addresses}
+    return {split_address(text): from_url(url, **options) for text, url in urls.items()}
 
 
 class Roles:
@@ -119,7 +93,9 @@ class AsyncSentinel(sentinel.Sentinel):  # type: ignore[misc]  # redis-py is unt
     """redis-py's Sentinel without its race: it swaps its list while other tasks walk through it,
     and a Sentinel that is swapped away is never asked again."""
 
-    sentinels: list[Any]
+    def __init__(self, clients: "Iterable[Client[bytes]]") -> None:
+        super().__init__([])
+        self.sentinels = list(clients)
 
     async def discover_master(self, service_name: str) -> Address:
         """Return the primary's address; raise an outage where no Sentinel knows one."""
@@ -133,7 +109,9 @@ class AsyncSentinel(sentinel.Sentinel):  # type: ignore[misc]  # redis-py is unt
 class SyncSentinel(sync_sentinel.Sentinel):  # type: ignore[misc]  # as above
     """The same for threads; it can close its clients."""
 
-    sentinels: list[Any]
+    def __init__(self, clients: "Iterable[SyncClient[bytes]]") -> None:
+        super().__init__([])
+        self.sentinels = list(clients)
 
     def discover_master(self, service_name: str) -> Address:
         """Return the primary's address; raise an outage where no Sentinel knows one."""
