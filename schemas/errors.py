@@ -1,10 +1,10 @@
 """The error tree, and the codes that Rejected may carry.
 
 SantralError
- ├── Rejected(code)     never acceptable: it goes to dead.v1, and the line moves on
+ ├── Rejected(code)     never acceptable: it goes to dead.v1, and the stage continues
  ├── Retry(after)       not now: the offset stays, with another try after these seconds
  ├── ConfigError        the configuration is wrong: all problems at once
- └── Unavailable        something Santral needs to start is missing: says what to do
+ └── Unavailable        Santral lacks something that it needs: the text says what to do
 
 Any other exception is a bug. The stage counts it and logs its traceback. The bug costs the record
 its extras, but never loses a customer's message. Pure.
@@ -18,55 +18,55 @@ _DAY_S = 86_400.0
 CODES: dict[str, str] = {
     "record.undecodable": "a Kafka record is not the JSON of its topic's Struct",
     "record.too_large": "a message stays over the record limit after its text was cut",
-    "record.misplaced": "a Kafka record stands under a key that is not its conversation",
+    "record.misplaced": "a Kafka record has a key that is not its conversation",
     "mime.empty": "a mail without a single byte of header or body",
-    "mime.undecodable": "no parser can make anything of the mail",
+    "mime.undecodable": "the bytes are not a mail that a parser can read",
     "parser.bug": "a parser failed on the delivery; the log has the traceback",
     "parser.limit": "a parser exceeded its limit of time or memory, or crashed",
     "mail.too_large": "the mail is larger than the account accepts",
     "json.malformed": "the body is not JSON",
-    "json.invalid": "the JSON does not have the shape that is asked for",
+    "json.invalid": "the JSON does not have the expected fields or types",
     "body.too_large": "the body is larger than the limit",
     "account.unknown": "no such account is configured for this channel",
     "channel.unknown": "no such channel",
-    "form.malformed": "the body is not the form that is due",
-    "signature.missing": "the call bears no signature",
-    "signature.wrong": "the signature does not hold",
+    "form.malformed": "expected a form body",
+    "signature.missing": "the call has no signature",
+    "signature.wrong": "the signature does not match the call",
     "signature.stale": "the signature is too old, or from the future",
     "signature.unset": "the account has no secret to verify the call with",
     "token.missing": "no access token was given",
     "token.wrong": "the access token is not valid here",
-    "call.empty": "a transcript without a word",
-    "call.undecodable": "what a transcript is packed in can't be opened",
-    "call.unknown_form": "no transcript of a known form",
-    "call.unsupported": "a vCon that needs an extension which is not known here",
-    "call.encrypted": "an encrypted vCon, and there is no key for it",
-    "call.no_transcript": "a call without a transcript",
+    "call.empty": "the transcript has no words",
+    "call.undecodable": "the container of the transcript can't be opened",
+    "call.unknown_form": "the transcript is not in a known format",
+    "call.unsupported": "the vCon needs an extension that Santral does not know",
+    "call.encrypted": "the vCon is encrypted, and Santral has no key for it",
+    "call.no_transcript": "the call has no transcript",
     "call.failed": "the recogniser could not transcribe the call",
-    "chat.bad_frame": "a chat frame is not one of the protocol",
+    "chat.bad_frame": "the chat frame does not follow the protocol",
     "chat.bad_session": "the chat session is unknown or its key is wrong",
-    "delivery.ignored": "proven to be the vendor's, and no message",
-    "notice.bare": "it only names a message, which its vendor is asked for",
-    "notice.unanswered": "a message that a vendor named was asked for in vain",
-    "media.gone": "the source has the file no more",
-    "media.refused": "the file's address is not one that may be asked",
+    "delivery.ignored": "the vendor's call is genuine but carries no message",
+    "notice.bare": "the notice only names a message, which ingest fetches from the vendor",
+    "notice.unanswered": "the vendor never returned the message that it named",
+    "media.gone": "the file no longer exists at the source",
+    "media.refused": "the file's URL is not allowed",
     "media.too_large": "the file is larger than the limit",
     "attachment.invalid": "an attachment's content is not base64",
     "department.unknown": "no such department is configured",
-    "participant.unconfirmed": "only a new participant wrote, and nobody said they may be answered",
+    "participant.unconfirmed": "only a new participant wrote, and no agent has allowed an answer",
     "reply.no_address": "the customer left no address on this channel",
     "reply.no_server": "no server is configured to send this channel's answers",
     "reply.refused": "the other side refused the answer for good",
-    "reply.forbidden": "the source takes no answer there",
-    "reply.too_late": "the time in which the source takes an answer is over",
-    "reply.too_long": "the answer is longer than the source takes",
+    "reply.forbidden": "the source does not take answers there",
+    "reply.too_late": "the time for an answer at the source is over",
+    "reply.too_long": "the answer is longer than the source allows",
     "reply.unsafe": "the answer can't be written safely: a quoted text would change its meaning",
-    "reply.bug": "a fault of ours while sending; the log has the traceback",
+    "reply.bug": "a bug of Santral stopped the sending; the log has the traceback",
     "reply.loop": "the loop guard held the answer back",
-    "message.unknown": "no such message is known",
-    "incident.unknown": "no such incident is known",
+    "message.unknown": "there is no such message",
+    "incident.unknown": "there is no such incident",
     "incident.ended": "people merged or dismissed that incident",
-    "router.bug": "a fault of ours while deciding; the router's log has the traceback",
+    "router.bug": "a bug of Santral stopped the decision; the router's log has the traceback",
 }
 """Every stable code with its sentence; counted in santral_messages_rejected_total."""
 
@@ -97,30 +97,30 @@ class Retry(SantralError):
 
 def retries(group: BaseExceptionGroup[Retry]) -> list[Retry]:
     """Return the Retry errors within groups of groups, in their order."""
-    found: list[Retry] = []
+    errors: list[Retry] = []
     for error in group.exceptions:
-        found += retries(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return found
+        errors += retries(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return errors
 
 
-def retry_after(told: str, now: datetime, otherwise: float = 15) -> float:
+def retry_after(header: str, now: datetime, default: float = 15) -> float:
     """Return the seconds of a Retry-After header (RFC 9110, 10.2.3), a day at most.
 
-    `otherwise` stands where there is none, or none that can be read.
+    It returns `default` if the header is missing or malformed.
     """
-    told = told.strip()
-    if told.isascii() and told.replace(".", "", 1).isdigit():
-        return min(float(told), _DAY_S)
+    header = header.strip()
+    if header.isascii() and header.replace(".", "", 1).isdigit():
+        return min(float(header), _DAY_S)
     try:
-        until = parsedate_to_datetime(told)
+        until = parsedate_to_datetime(header)
     except (ValueError, TypeError):
-        return otherwise
+        return default
     until = until if until.tzinfo else until.replace(tzinfo=UTC)
     return min(max(0.0, (until - now).total_seconds()), _DAY_S)
 
 
 class Problem(str):
-    """One mistake in a configuration: place, what is wrong, how to mend it."""
+    """One mistake in a configuration: its place, the mistake, and the way to correct it."""
 
     __slots__ = ()
 
@@ -134,4 +134,4 @@ class ConfigError(SantralError):
 
 
 class Unavailable(SantralError):
-    """Something outside is missing or in the way; the text says what and what to do."""
+    """Something that Santral needs is missing; the text names it and says what to do."""
