@@ -1,0 +1,80 @@
+"""The Python files of a checkout, as the formatter lays them out without exceptions."""
+
+import ast
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from bench.words.tree import paths
+
+Area = Literal["production", "tests", "bench, deploy"]
+AREAS: tuple[Area, ...] = ("production", "tests", "bench, deploy")
+_EXCEPTION = re.compile(r"[ \t]*# fmt: (?:skip|off|on)\b.*")
+
+
+@dataclass(frozen=True)
+class PythonFile:
+    """One file: its text as committed, and as formatted without `fmt: skip`."""
+
+    path: str
+    source: str
+    formatted: str
+
+    @property
+    def area(self) -> Area:
+        """Return to which of the three areas the file belongs."""
+        match self.path.partition("/")[0]:
+            case "tests":
+                return "tests"
+            case "bench" | "deploy":
+                return "bench, deploy"
+            case _:
+                return "production"
+
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """Return every node of the formatted file."""
+        return list(ast.walk(ast.parse(self.formatted)))
+
+
+def python_files(root: Path) -> list[PythonFile]:
+    """Return the files of a checkout, sorted by path."""
+    sources = {
+        path: (root / path).read_text(encoding="utf-8")
+        for path in paths(root)
+        if path.endswith(".py")
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        for path, source in sources.items():
+            copy = Path(folder, path)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_text(_EXCEPTION.sub("", source), encoding="utf-8")
+        config = root / "pyproject.toml"
+        command = [sys.executable, "-m", "ruff", "format", "--quiet", "--no-cache", folder]
+        subprocess.run([*command, "--config", str(config)], check=True)
+        return [
+            PythonFile(path, source, Path(folder, path).read_text(encoding="utf-8"))
+            for path, source in sources.items()
+        ]
+
+
+@contextmanager
+def checkout(folder_or_revision: str) -> Iterator[Path]:
+    """Yield the folder itself, or the files of a revision of git in a temporary folder."""
+    if Path(folder_or_revision).is_dir():
+        yield Path(folder_or_revision)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        archive = ["git", "archive", folder_or_revision]
+        with subprocess.Popen(archive, stdout=subprocess.PIPE) as git:
+            subprocess.run(["tar", "-x", "-C", folder], stdin=git.stdout, check=True)
+        if git.returncode:
+            raise SystemExit(f"git knows no revision {folder_or_revision!r}")
+        yield Path(folder)

@@ -1,0 +1,67 @@
+"""The measures of a checkout count what their labels say."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.house.files import PythonFile, python_files
+from bench.house.measures import large_packages, page_row, rows
+from bench.house.repeats import repeat_count
+
+STATEMENTS = [f"total = add(total, value_{number})" for number in range(6)]
+SAME_SHAPE = [line.replace("total", "price") for line in STATEMENTS]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A checkout with one file of each area, and one page."""
+    files = {
+        "pyproject.toml": "[tool.ruff]\nline-length = 100\n",
+        "README.md": "# A page\n\nWhat it does is little.\n",
+        "router/loop.py": "held: Any = [\n 1,\n 2]  # fmt: skip\n",
+        "router/calls.py": "def f(self, a, b, c, d, e, f, g, *, h): ...\n",
+        "tests/test_loop.py": 'x = importlib.import_module("router.loop")\n',
+        "bench/router.py": "class A: ...\n\n\nclass A: ...\n",
+    }
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_a_row_counts_production_tests_and_the_rest(tree: Path) -> None:
+    table = {label: counts for label, *counts in rows(tree, python_files(tree))}
+    assert table["Python files"] == ["2", "1", "1"]
+    assert table["lines, as committed"] == ["4", "1", "4"]
+    assert table["lines, as formatted"] == ["2", "1", "4"]
+    assert table["`fmt: skip`"] == ["1", "0", "0"]
+    assert table["`Any`"] == ["1", "0", "0"]
+    assert table["functions with 8 or more parameters"] == ["1", "0", "0"]
+    assert table["imports by string"] == ["0", "1", "0"]
+    assert table["words ruled out, as names"] == ["1", "0", "0"]
+    assert table["class names with several meanings"] == ["0", "0", "1"]
+    assert table["classes that share their name"] == ["0", "0", "2"]
+
+
+def test_findings_of_pages_have_a_sentence_of_their_own(tree: Path) -> None:
+    assert page_row(tree) == "1 pages of documentation have 1 findings in their prose."
+
+
+def test_a_package_is_large_from_its_thirteenth_module() -> None:
+    names = ["__init__", *(f"module_{number}" for number in range(13))]
+    files = [PythonFile(f"router/{name}.py", "", "") for name in names]
+    assert large_packages(files) == {"router": 13}
+    assert large_packages(files[:-1]) == {}
+
+
+def test_blank_lines_and_comments_do_not_hide_that_files_share_lines() -> None:
+    spaced = "\n\n# a comment\n".join(STATEMENTS)
+    assert repeat_count({"a.py": "\n".join(STATEMENTS), "b.py": spaced}) == 1
+    assert repeat_count({"a.py": "\n".join(STATEMENTS[:5]), "b.py": spaced}) == 0
+
+
+def test_lines_with_other_names_have_the_same_shape() -> None:
+    sources = {"a.py": "\n".join(STATEMENTS), "b.py": "\n".join(SAME_SHAPE)}
+    assert repeat_count(sources) == 0
+    assert repeat_count(sources, by_shape=True) == 1
