@@ -11,12 +11,12 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
-from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from runtime.client_log import CLIENTS
-from runtime.kafka_client import find_brokers
+from runtime.kafka_client import KafkaProducer, find_brokers
 from runtime.kafka_reader import CALL_LIMIT_S, KafkaReader
 from runtime.log import get
 from runtime.neighbour import Neighbour
@@ -79,8 +79,8 @@ class Publisher:
         self._kafka = kafka
         self._neighbour = neighbour
         self._client_id = client_id
-        self._producer: AIOKafkaProducer | None = None
-        self._starting: asyncio.Future[AIOKafkaProducer] | None = None
+        self._producer: KafkaProducer | None = None
+        self._starting: asyncio.Future[KafkaProducer] | None = None
         self._ending: set[asyncio.Future[None]] = set()
         self._gate = asyncio.Semaphore(2000)  # bounds what is lost in memory when Kafka is away
         self._timeout = kafka.ack_timeout.total_seconds()
@@ -93,12 +93,15 @@ class Publisher:
 
     async def stop(self) -> None:
         """Flush and disconnect."""
+        if self._starting is not None and not self._starting.done():
+            self._starting.cancel()
+            await asyncio.gather(self._starting, return_exceptions=True)
         producer, self._producer = self._producer, None
         if producer is not None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(producer.stop(), self._timeout)
-        if self._starting is not None and not self._starting.done():
-            await asyncio.gather(self._starting, return_exceptions=True)
+                async with asyncio.timeout(self._timeout):
+                    await producer.flush()
+            await producer.end()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._timeout):
                 await asyncio.gather(*self._ending, return_exceptions=True)
@@ -129,7 +132,7 @@ class Publisher:
         partition: int | None = None,
     ) -> tuple[int, int]:
         """Publish encoded bytes; None as value is a tombstone of a compacted topic."""
-        producer: AIOKafkaProducer | None = None
+        producer: KafkaProducer | None = None
         try:
             async with asyncio.timeout(self._timeout):
                 producer = await self._ready()
@@ -145,9 +148,7 @@ class Publisher:
             self._neighbour.succeeded()
         return acked.partition, acked.offset
 
-    async def _acknowledgement(
-        self, producer: AIOKafkaProducer, sending: asyncio.Future[Any]
-    ) -> Any:
+    async def _acknowledgement(self, producer: KafkaProducer, sending: asyncio.Future[Any]) -> Any:
         """Return Kafka's acknowledgement; raise KafkaError when the producer is thrown away."""
         if self._producer is not producer:
             raise KafkaConnectionError(_DISCARDED)
@@ -158,7 +159,7 @@ class Publisher:
         finally:
             unacked.discard(sending)
 
-    async def _ready(self) -> AIOKafkaProducer:
+    async def _ready(self) -> KafkaProducer:
         """Return the producer; all that wait share one attempt to start it."""
         if self._producer is not None:
             return self._producer
@@ -169,10 +170,16 @@ class Publisher:
             self._starting = asyncio.ensure_future(self._start())
             # Who waits may give up first: then nobody else looks at how the attempt ended.
             self._starting.add_done_callback(lambda t: t.cancelled() or t.exception())
-        return await asyncio.shield(self._starting)
+        starting, task = self._starting, asyncio.current_task()
+        try:
+            return await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            if starting.cancelled() and not (task and task.cancelling()):
+                raise Retry(2, "this process ends") from None
+            raise
 
-    async def _start(self) -> AIOKafkaProducer:
-        made = _Producer(
+    async def _start(self) -> KafkaProducer:
+        made = KafkaProducer(
             **_aiokafka(self._kafka),
             client_id=self._client_id,
             acks="all",
@@ -187,10 +194,13 @@ class Publisher:
             async with asyncio.timeout(self._timeout):
                 await made.start()
         except (KafkaError, TimeoutError, OSError) as error:
-            await made.stop()
             self._note_failure(error)
             raise Retry(2, "Kafka is away") from error
-        self._producer = made
+        else:
+            self._producer = made
+        finally:
+            if self._producer is not made:
+                await made.end()
         return made
 
     def _note_failure(self, error: BaseException) -> None:
@@ -199,7 +209,7 @@ class Publisher:
             text = str(error) or f"no answer within {self._timeout:g} s"
             self._neighbour.failed(f"a publish failed: {text}")
 
-    def _discard(self, producer: Any) -> None:
+    def _discard(self, producer: KafkaProducer | None) -> None:
         """Throw a producer away in the background: it may wait for a request of its own."""
         if producer is None or self._producer is not producer:
             return  # none yet, or another call met the same end and is throwing it away
@@ -209,28 +219,9 @@ class Publisher:
         for sending in unacked:
             if not sending.done():
                 sending.set_exception(KafkaConnectionError(_DISCARDED))
-        # stop() alone would wait for batches that never expire: end the sender first, so that
-        # nothing we answered "try again" for is sent behind the caller's back.
-        task = asyncio.ensure_future(_end_sender(producer))
+        task = asyncio.ensure_future(producer.end())
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
-
-
-class _Producer(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka's classes are untyped here
-    """A producer that starts although one address stays silent."""
-
-    async def start(self) -> None:
-        """Connect; raise KafkaError when no address answers."""
-        await find_brokers(self.client)
-        await self._sender.start()
-
-
-async def _end_sender(producer: Any) -> None:
-    """End the task that sends, then the rest; aiokafka has no public way without flushing."""
-    if producer._sender is not None:
-        await producer._sender.close()
-    with contextlib.suppress(KafkaError, OSError):
-        await producer.stop()
 
 
 async def read_to_end(

@@ -18,6 +18,12 @@ from tests.waiting import until
 TOPIC = "messages.v1"
 
 
+def _left(before: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
+    """Return the tasks that began since, without those of the broker."""
+    since = asyncio.all_tasks() - before
+    return {task for task in since if "ScriptedBroker" not in repr(task)}
+
+
 @pytest.mark.parametrize("request_name", ["versions", "metadata"])
 async def test_a_cancelled_start_leaves_no_connection_open(request_name: str) -> None:
     unclosed: list[dict[str, Any]] = []
@@ -70,6 +76,21 @@ async def test_publishes_of_a_discarded_producer_end_with_it() -> None:
         await publisher.stop()
 
 
+@pytest.mark.parametrize("request_name", ["versions", "producer", "produce"])
+async def test_a_stopped_publisher_leaves_no_task_and_no_connection(request_name: str) -> None:
+    before = asyncio.all_tasks()
+    async with scripted_broker(request_name) as broker:
+        kafka = Kafka(bootstrap=broker.address, ack_timeout=timedelta(seconds=2))
+        publisher = bus.Publisher(kafka, "test")
+        sending = asyncio.create_task(publisher.send(TOPIC, b"key", b"value", [], 0))
+        await until("it asks", lambda: request_name in broker.requests)
+        await publisher.stop()
+        with pytest.raises(Retry):
+            await sending
+        await until("it is closed", lambda: not broker.open)
+        assert _left(before) == set()
+
+
 async def test_a_reader_whose_stop_hangs_leaves_no_task() -> None:
     before = asyncio.all_tasks()
     async with scripted_broker() as broker:
@@ -90,5 +111,4 @@ async def test_a_reader_whose_stop_hangs_leaves_no_task() -> None:
         await until("it looks", lambda: "coordinator" in broker.requests)
         await reader.stop()
         await until("it is closed", lambda: not broker.open)
-        served = {t for t in asyncio.all_tasks() if "serve" in repr(t.get_coro())}
-        assert asyncio.all_tasks() - before - served == set()
+        assert _left(before) == set()
