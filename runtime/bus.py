@@ -16,6 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from runtime.client_log import CLIENTS
+from runtime.group_member import SESSION_S
 from runtime.kafka_client import KafkaProducer, find_brokers
 from runtime.kafka_reader import CALL_LIMIT_S, KafkaReader
 from runtime.log import get
@@ -32,14 +33,21 @@ AWAY = (KafkaError, OSError, TimeoutError)
 """What is raised while the broker is away: start the client anew."""
 
 
+_HEARTBEAT_MS = 1_500
+_REBALANCE_MS = 10_000
+"""A living member of a group has so long to give up its partitions and to join again."""
+_REQUEST_MS = 12_000
+"""Longer than a rebalance: the answer to a member that joins comes at its end."""
 _DISCARDED = "the producer met an outage and was thrown away"
 
 _PATIENCE = {
     "reconnect.backoff.max.ms": 1_000,
     "socket.connection.setup.timeout.ms": 5_000,
     "socket.timeout.ms": 10_000,
+    "topic.metadata.refresh.interval.ms": 5_000,
 }
-"""A broker is back in use within a second of its start, and one that is silent is given up soon."""
+"""A broker is back in use within a second of its start, and one that is silent is given up soon.
+An admin client asks the controller that it knows, until the brokers name another."""
 
 
 def rdkafka(kafka: Kafka, **more: Any) -> dict[str, Any]:
@@ -285,8 +293,9 @@ def reader(
     made = KafkaReader(
         **_aiokafka(kafka), client_id=client_id, group_id=group,
         isolation_level="read_committed", enable_auto_commit=False, auto_offset_reset="earliest",
-        max_poll_interval_ms=300_000, session_timeout_ms=15_000, heartbeat_interval_ms=3_000,
-        fetch_max_wait_ms=100, metadata_max_age_ms=60_000, request_timeout_ms=20_000,
+        max_poll_interval_ms=300_000, session_timeout_ms=SESSION_S * 1000,
+        heartbeat_interval_ms=_HEARTBEAT_MS, rebalance_timeout_ms=_REBALANCE_MS,
+        fetch_max_wait_ms=100, metadata_max_age_ms=60_000, request_timeout_ms=_REQUEST_MS,
         max_partition_fetch_bytes=fetch_bytes,
     )  # fmt: skip
     if topics:

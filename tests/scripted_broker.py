@@ -16,7 +16,9 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.protocol.coordination import FindCoordinatorResponse_v0
 from aiokafka.protocol.group import (
     HeartbeatResponse_v0,
+    JoinGroupRequest_v0,
     JoinGroupResponse_v0,
+    LeaveGroupResponse_v0,
     SyncGroupResponse_v0,
 )
 from aiokafka.protocol.metadata import MetadataRequest_v0, MetadataResponse_v0
@@ -45,6 +47,7 @@ class ScriptedBroker:
     silent: set[str] = field(default_factory=set)
     requests: list[str] = field(default_factory=list)
     open: set[asyncio.StreamWriter] = field(default_factory=set)
+    sessions_ms: list[int] = field(default_factory=list)
 
     @property
     def address(self) -> str:
@@ -90,8 +93,10 @@ class ScriptedBroker:
         """Return itself."""
         return _encoded(FindCoordinatorResponse_v0(0, 1, "127.0.0.1", self.port))
 
-    def join(self, _body: bytes) -> bytes:
+    def join(self, body: bytes) -> bytes:
         """Let a member in that does not lead the group."""
+        (length,) = struct.unpack(">h", body[:2])
+        self.sessions_ms.append(JoinGroupRequest_v0.SCHEMA.decode(BytesIO(body[2 + length :]))[1])
         return _encoded(JoinGroupResponse_v0(0, 1, "roundrobin", "leader", "member", []))
 
     def sync(self, _body: bytes) -> bytes:
@@ -102,6 +107,10 @@ class ScriptedBroker:
     def heartbeat(self, _body: bytes) -> bytes:
         """Take a heartbeat."""
         return _encoded(HeartbeatResponse_v0(0))
+
+    def leave(self, _body: bytes) -> bytes:
+        """Let a member go."""
+        return _encoded(LeaveGroupResponse_v0(0))
 
     def producer(self, _body: bytes) -> bytes:
         """Return the id of an idempotent producer."""
@@ -115,6 +124,7 @@ _ANSWERS: dict[str, Callable[[ScriptedBroker, bytes], bytes]] = {
     "join": ScriptedBroker.join,
     "sync": ScriptedBroker.sync,
     "heartbeat": ScriptedBroker.heartbeat,
+    "leave": ScriptedBroker.leave,
     "producer": ScriptedBroker.producer,
 }
 

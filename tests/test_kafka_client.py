@@ -91,6 +91,15 @@ async def test_a_stopped_publisher_leaves_no_task_and_no_connection(request_name
         assert _left(before) == set()
 
 
+async def test_a_group_gives_up_a_dead_reader_soon() -> None:
+    async with scripted_broker() as broker:
+        kafka = Kafka(bootstrap=broker.address)
+        reader = bus.reader(kafka, TOPIC, group="test", client_id="test")
+        await reader.start()
+        assert broker.sessions_ms == [6000]
+        await reader.stop()
+
+
 async def test_a_reader_whose_stop_hangs_leaves_no_task() -> None:
     before = asyncio.all_tasks()
     async with scripted_broker() as broker:
