@@ -1,27 +1,31 @@
-"""The commands about a running profile: status, env, topics, check.
+"""The commands `santral check`, `status` and `env`: the configuration, and the state of what runs.
 
-Before: cli/main.py registers them. After: each part of the profile gets one short request.
+Before: main.py. After: each server and stage gets one short request, and nothing is changed.
 """
 
-import importlib
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
-from cli.messages import door_token, running_settings, settings_of, show
+from cli.context import door_token, load_running_settings, load_settings, print_record
 from runtime import token_rules
-from runtime.settings import Tokens
+from runtime.settings import Archive, Redis, Settings, Tokens
 from schemas.errors import ConfigError, Problem, Unavailable
+
+if TYPE_CHECKING:
+    from router.rules import Pack
+    from runtime.reach import Need
+    from workers.status import Status
 
 
 @click.command()
 @click.pass_context
 def env(ctx: click.Context) -> None:
     """Print the running profile's addresses and tokens for a shell: eval "$(santral env)"."""
-    settings = running_settings(ctx, "the door")
+    settings = load_running_settings(ctx, "the door")
     values = {
         "SANTRAL_HOME": str(settings.home_path),
         "DOOR": settings.console.door_url,
@@ -45,11 +49,13 @@ def status(ctx: click.Context, as_json: bool) -> None:
 
     Exit code 1 when a part is down or something is unaccounted for, 2 when nothing runs.
     """
-    settings = settings_of(ctx)
+    settings = load_settings(ctx)
     _check_anything_runs(settings)
-    status_now = importlib.import_module("workers.status").look(settings)
+    from workers.status import look
+
+    status_now = look(settings)
     if as_json:
-        show(status_now)
+        print_record(status_now)
     else:
         for line in _lines(status_now):
             click.echo(line)
@@ -57,7 +63,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
         ctx.exit(1)
 
 
-def _lines(status_now: Any) -> list[str]:
+def _lines(status_now: "Status") -> list[str]:
     lines = [f"home       {status_now.home}"]
     for name, state in status_now.parts.items():
         lines.append(f"{name:<10} {state.address:<28} {state.trouble or 'ready'}")
@@ -86,32 +92,6 @@ def _sum(numbers: dict[str, int]) -> str:
 
 
 @click.command()
-@click.pass_context
-def topics(ctx: click.Context) -> None:
-    """Create the topics that are missing, and compare all with what Santral needs.
-
-    Lists each difference with its reason and the command that removes it. Exit code 1 for a
-    difference, 2 when Kafka does not answer.
-    """
-    from runtime.topics import check_created, create_topics
-    from schemas.topics import all_topics
-
-    settings = running_settings(ctx, "Kafka")
-    wanted = all_topics(tuple(settings.departments))
-    created, problems = create_topics(settings.kafka, wanted)
-    for name in created:
-        click.echo(f"created {name}")
-    if problems:
-        raise ConfigError(problems)
-    differences = check_created(settings.kafka, wanted, created)
-    for finding in differences:
-        click.echo(str(finding))
-    if differences:
-        ctx.exit(1)
-    click.echo("all topics are as they should be")
-
-
-@click.command()
 @click.option("--offline", is_flag=True, help="Only read the files, without trying a connection.")
 @click.pass_context
 def check(ctx: click.Context, offline: bool) -> None:
@@ -121,44 +101,13 @@ def check(ctx: click.Context, offline: bool) -> None:
     if only Kafka's topics differ from what Santral needs.
     """
     if not offline:
-        _check_anything_runs(settings_of(ctx))
-    settings = settings_of(ctx, whole=True)
-    rules = importlib.import_module("router.rules")
-    rule_checks = importlib.import_module("router.rule_checks")
-    folder = Path(settings.router.pack) if settings.router.pack else rules.PACKS / "default"
-    pack = rules.load(folder)
-    problems: list[Problem] = rule_checks.failing_samples(pack)
-    problems += _departments(settings, pack, folder)
-    for line in rule_checks.shadowed(pack):
-        click.echo(f"note: {line}")
-    router = importlib.import_module("router.policy_settings")
-    for build in (router.live, router.candidate):
-        try:
-            build(settings)
-        except ConfigError as error:
-            problems += error.problems
-    if "triage" not in settings.departments:
-        problems.append(
-            Problem("[departments.triage] is missing: uncertain messages need a department")
-        )
-    click.echo(
-        f"{len(pack.rules)} rules in {pack.version}, {len(settings.departments)} departments"
-    )
-    registry, run = (
-        importlib.import_module("ingest.registry"),
-        importlib.import_module("ingest.run"),
-    )
-    accounts = run.accounts(settings)
-    for line in registry.setups(accounts, settings.console.door_url):
-        click.echo(line)
-    try:
-        run.mail_door.check(settings.mail_door, accounts["email"])
-    except ConfigError as error:
-        problems += error.problems
-    problems += _tokens(settings.tokens)
+        _check_anything_runs(load_settings(ctx))
+    settings = load_settings(ctx, with_accounts=True)
+    problems = _rule_problems(settings) + _channel_problems(settings)
+    problems += _token_problems(settings.tokens)
     differences: list[str] = []
     if not offline:
-        problems += _connections(settings)
+        problems += _connection_problems(settings)
         try:
             differences = _topic_differences(settings)
         except Unavailable as error:
@@ -174,7 +123,48 @@ def check(ctx: click.Context, offline: bool) -> None:
     click.echo("everything is as it should be")
 
 
-def _departments(settings: Any, pack: Any, folder: Path) -> list[Problem]:
+def _rule_problems(settings: Settings) -> list[Problem]:
+    """Return the mistakes in the rules and models, and print notes on rules without effect."""
+    from router import policy_settings, rule_checks, rules
+
+    folder = Path(settings.router.pack) if settings.router.pack else rules.PACKS / "default"
+    pack = rules.load(folder)
+    problems: list[Problem] = rule_checks.failing_samples(pack)
+    problems += _department_problems(settings, pack, folder)
+    for line in rule_checks.shadowed(pack):
+        click.echo(f"note: {line}")
+    for build in (policy_settings.live, policy_settings.candidate):
+        try:
+            build(settings)
+        except ConfigError as error:
+            problems += error.problems
+    if "triage" not in settings.departments:
+        problems.append(
+            Problem("[departments.triage] is missing: uncertain messages need a department")
+        )
+    click.echo(
+        f"{len(pack.rules)} rules in {pack.version}, {len(settings.departments)} departments"
+    )
+    return problems
+
+
+def _channel_problems(settings: Settings) -> list[Problem]:
+    """Return the mistakes in the mail door's settings, and print each channel's set-up."""
+    from ingest import mail_door
+    from ingest.registry import setups
+    from ingest.run import accounts
+
+    configured = accounts(settings)
+    for line in setups(configured, settings.console.door_url):
+        click.echo(line)
+    try:
+        mail_door.check(settings.mail_door, configured["email"])
+    except ConfigError as error:
+        return list(error.problems)
+    return []
+
+
+def _department_problems(settings: Settings, pack: "Pack", folder: Path) -> list[Problem]:
     """Return the departments that the rules name and the settings do not have.
 
     Departments in the settings replace the default ones: the default pack's rules for the others
@@ -192,7 +182,7 @@ def _departments(settings: Any, pack: Any, folder: Path) -> list[Problem]:
     return []
 
 
-def _topic_differences(settings: Any) -> list[str]:
+def _topic_differences(settings: Settings) -> list[str]:
     """Return a line for each difference of Kafka's topics; raise Unavailable without an answer."""
     from runtime.topics import check_topics
     from schemas.topics import all_topics
@@ -202,18 +192,19 @@ def _topic_differences(settings: Any) -> list[str]:
     return [str(finding) for finding in differences]
 
 
-def _check_anything_runs(settings: Any) -> None:
+def _check_anything_runs(settings: Settings) -> None:
     """Raise Unavailable when every connection fails; a single failure is listed later."""
     from runtime.reach import is_reachable
 
-    if not any(is_reachable(settings, need) for need in ("Kafka", "Redis", "the store")):
+    servers: tuple[Need, ...] = ("Kafka", "Redis", "the store")
+    if not any(is_reachable(settings, need) for need in servers):
         raise Unavailable(
             f"nothing runs with {settings.home_path}. Start it with `make run`, set SANTRAL_HOME "
             "to the folder of what runs. `santral check --offline` reads the files alone."
         )
 
 
-def _tokens(tokens: Tokens) -> list[Problem]:
+def _token_problems(tokens: Tokens) -> list[Problem]:
     problems = token_rules.token_problems(tokens)
     if any(msgspec.structs.astuple(tokens)):
         return problems + token_rules.signing_problems(tokens)
@@ -221,7 +212,7 @@ def _tokens(tokens: Tokens) -> list[Problem]:
     return problems
 
 
-def _connections(settings: Any) -> list[Problem]:
+def _connection_problems(settings: Settings) -> list[Problem]:
     from sqlalchemy.exc import SQLAlchemyError
 
     from runtime.store import engine
@@ -238,7 +229,7 @@ def _connections(settings: Any) -> list[Problem]:
     return problems
 
 
-def check_bucket(settings: Any) -> list[Problem]:
+def check_bucket(settings: Archive) -> list[Problem]:
     """Return why nothing can be written to the archive's bucket; say its address when it can."""
     if not settings.url.startswith("s3://"):
         return []
@@ -253,7 +244,7 @@ def check_bucket(settings: Any) -> list[Problem]:
     return []
 
 
-def check_redis(settings: Any) -> list[Problem]:
+def check_redis(settings: Redis) -> list[Problem]:
     """Return why Redis can't serve; say its address when it can."""
     from runtime.redis_addresses import describe
     from runtime.redis_client import connect_sync
@@ -271,7 +262,4 @@ def check_redis(settings: Any) -> list[Problem]:
     return []
 
 
-def register(main: click.Group) -> None:
-    """Add every command of this file to the command line."""
-    for command in (status, env, topics, check):
-        main.add_command(command)
+COMMANDS = (check, status, env)

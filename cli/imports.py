@@ -1,45 +1,15 @@
-"""The commands that bring in many messages, invented or historical.
+"""The command `santral import`: history from files.
 
-Before: cli/main.py registers them. After: the doors, or Kafka.
+Before: main.py. After: messages.v1, through the channel's own way.
 """
 
 import asyncio
-import importlib
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from cli.messages import door_token, running_settings
-
-
-@click.command()
-@click.option("--rate", default=2.0, show_default=True, help="Messages a second.")
-@click.option("--count", type=int, help="End after this many messages.")
-@click.option("--seed", default=1, show_default=True, help="The same seed gives the same traffic.")
-@click.option(
-    "--past",
-    is_flag=True,
-    help="Only invent the two weeks before, against which an outage stands out; nothing "
-    "is written where the watch knows hours already.",
-)
-@click.pass_context
-def demo(ctx: click.Context, rate: float, count: int | None, seed: int, past: bool) -> None:
-    """Play invented Turkish and English traffic through the doors of what is running.
-
-    After 120 messages customers in one town lose their internet, for 360 messages. Use a separate
-    SANTRAL_HOME for a demo, because it keeps invented messages like any others.
-    """
-    settings = running_settings(ctx, "Kafka" if past else "the door")
-    played = importlib.import_module("cli.demo.traffic")
-    if past:
-        invent = importlib.import_module("cli.demo.baseline").invent
-        hours = asyncio.run(invent(settings, played.texts(), rate, datetime.now(UTC)))
-        click.echo(f"demo: {hours} hours invented")
-        return
-    door_token(settings)  # before the first message, not at it
-    asyncio.run(played.play(settings, rate, count, seed, click.echo))
+from cli.context import load_running_settings
 
 
 @click.command("import")
@@ -63,14 +33,16 @@ def import_(
     Imported messages open no work, and neither does a later message with the same id. Import
     messages that are answered, and let unanswered ones come through their own channel.
     """
-    settings = running_settings(ctx, "Kafka")
-    importing = importlib.import_module("ingest.importing")
+    settings = load_running_settings(ctx, "Kafka")
+    from ingest.importing import Import, kind_of
+    from runtime import log
+
     # The bar shows the progress already; a line for each message would add nothing.
-    importlib.import_module("runtime.log").configure("import", "warning")
+    log.configure("import", "warning")
     refused = 0
     for path in files:
-        kind = importing.kind_of(path)
-        run = importing.Import(settings, path, account, work=work)
+        kind = kind_of(path)
+        run = Import(settings, path, account, work=work)
         if again:
             run.forget()
         with click.progressbar(
@@ -86,7 +58,4 @@ def import_(
         ctx.exit(1)
 
 
-def register(main: click.Group) -> None:
-    """Add every command of this file to the command line."""
-    for command in (demo, import_):
-        main.add_command(command)
+COMMANDS = (import_,)

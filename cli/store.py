@@ -1,16 +1,18 @@
 """The command that lets a store follow another Kafka: `santral store adopt`.
 
-Before: cli/main.py registers it. After: the recorder reads Kafka's logs from their first
+Before: main.py. After: the recorder reads Kafka's logs from their first
 offsets. The records of the store stay, and a record that comes again makes no second row.
 """
 
-import importlib
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from cli.messages import open_store, running_settings
+from cli.context import load_running_settings, open_store
 from schemas.errors import Unavailable
+
+if TYPE_CHECKING:
+    from workers.record_logs import Log, StoredLog
 
 
 @click.group()
@@ -29,9 +31,10 @@ def adopt(ctx: click.Context, yes: bool) -> None:
 
     Exit code 1 when there is something to adopt and the answer is no.
     """
-    settings = running_settings(ctx, "Kafka", "the store")
+    settings = load_running_settings(ctx, "Kafka", "the store")
     engine = open_store(ctx)
-    records = importlib.import_module("workers.record_logs")
+    from workers import record_logs as records
+
     try:
         logs = records.KafkaLogs(settings.kafka).read(t.name for t in records.RECORDED)
         with engine.connect() as connection:
@@ -65,7 +68,7 @@ def _check_migrated(migrated: bool) -> None:
         )
 
 
-def _positions(stored: Any, log: Any) -> list[str]:
+def _positions(stored: "StoredLog", log: "Log") -> list[str]:
     """Return a line for each partition: its position in the store, and the log's offsets."""
     lines = []
     for partition in sorted(set(stored.positions) | set(log.ranges)):
@@ -77,6 +80,4 @@ def _positions(stored: Any, log: Any) -> list[str]:
     return lines
 
 
-def register(main: click.Group) -> None:
-    """Add every command of this file to the command line."""
-    main.add_command(store)
+COMMANDS = (store,)

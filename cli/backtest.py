@@ -1,0 +1,169 @@
+"""The command `santral backtest`: the change that other rules or models would make.
+
+Before: main.py, the messages, outcomes and incidents of the store. After: a report as one JSON
+object, as sentences on standard error, and as a page. Nothing is published.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from cli.context import load_running_settings, print_note, progress_bar
+from schemas.errors import ConfigError, Problem, Unavailable
+
+if TYPE_CHECKING:
+    from router.replay import Report
+
+_ZONE = timezone(timedelta(hours=3), "Europe/Istanbul")
+"""Turkey keeps one time all year since 2016."""
+
+
+@click.command()
+@click.option(
+    "--rules",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder of *.toml rules to try; without it those of the settings.",
+)
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A model to try, once a task; without it those of the settings.",
+)
+@click.option(
+    "--since", help="Count messages from then on: a day (2026-11-01), a time, or 7d, 12h."
+)
+@click.option(
+    "--page",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the report as an HTML page, too.",
+)
+@click.option(
+    "--max-change",
+    type=click.FloatRange(0, 100),
+    metavar="PERCENT",
+    help="Exit with 1 when more would change.",
+)
+@click.option(
+    "--min-accuracy",
+    type=click.FloatRange(0, 100),
+    metavar="PERCENT",
+    help="Exit with 1 when less is where people left it, or nothing is known of that.",
+)
+@click.pass_context
+def backtest(
+    ctx: click.Context,
+    rules: Path | None,
+    models: tuple[Path, ...],
+    since: str | None,
+    page: Path | None,
+    max_change: float | None,
+    min_accuracy: float | None,
+) -> None:
+    """Decide recorded messages again with other rules or models, and tell what would change.
+
+    Both what is live and the candidate replay them with their conversations; nothing is published.
+    """
+    report = _replay(ctx, rules, models, since)
+    if not report.messages:
+        raise Unavailable("nothing is recorded there: is [store] right, and --since not too late?")
+    _print_summary(report)
+    encoded = msgspec.json.encode(report)
+    if page is not None:
+        from workers import backtest_page
+
+        page.write_text(backtest_page.page(encoded), "utf-8")
+        print_note(f"written to {page}")
+    click.echo(encoded.decode())
+    failures = _failures(report, max_change, min_accuracy)
+    for failure in failures:
+        print_note(f"too much: {failure}")
+    if failures:
+        ctx.exit(1)
+
+
+def _replay(
+    ctx: click.Context, rules: Path | None, models: tuple[Path, ...], since: str | None
+) -> "Report":
+    settings = load_running_settings(ctx, "the store")
+    from cli.offline.decisions import load_trial_policy
+    from router.policy_settings import trying
+    from router.replay import replay
+    from workers import history
+
+    live = load_trial_policy(settings)
+    candidate = load_trial_policy(trying(settings, str(rules or "")), models)
+    begin = _parse_since(since) if since else None
+    with history.opened(settings, begin) as records, progress_bar() as update:
+        count = records.count()
+        return replay(
+            records.events(),
+            live,
+            candidate,
+            since=begin,
+            people=records.people(),
+            recorded=records.recorded(),
+            incidents=records.incidents(),
+            zone=_ZONE,
+            tell=lambda done: update("replaying", done, count),
+        )
+
+
+def _print_summary(report: "Report") -> None:
+    print_note(
+        f"{report.messages} messages: {report.changed} would change "
+        f"({100 * report.changed_share:.1f} %), {report.department_changed} to another department"
+    )
+    print_note(
+        f"triage {report.triage_before} -> {report.triage_after}, priority raised {report.raised}, "
+        f"lowered {report.lowered}"
+    )
+    for move in report.moves[:10]:
+        print_note(f"  {move.before} -> {move.after}: {move.count}")
+    if report.judged:
+        j = report.judged
+        print_note(
+            f"right by people's corrections: {100 * j.before:.1f} -> {100 * j.after:.1f} % "
+            f"({100 * j.after_low:.1f} to {100 * j.after_high:.1f}), {j.messages} messages"
+        )
+    before, after = report.microseconds_before, report.microseconds_after
+    print_note(f"{before:.0f} -> {after:.0f} microseconds a message")
+
+
+def _failures(report: "Report", max_change: float | None, min_accuracy: float | None) -> list[str]:
+    """Return a sentence for each limit, in percent, that the report breaks."""
+    failures = []
+    if max_change is not None and 100 * report.changed_share > max_change:
+        failures.append(f"{100 * report.changed_share:.1f} % would change, at most {max_change:g}")
+    if min_accuracy is not None and (
+        report.judged is None or 100 * report.judged.after < min_accuracy
+    ):
+        accuracy = (
+            f"{100 * report.judged.after:.1f} % right" if report.judged else "nothing to judge by"
+        )
+        failures.append(f"{accuracy}, at least {min_accuracy:g}")
+    return failures
+
+
+def _parse_since(text: str) -> datetime:
+    """Return a time from a day, a time, or how long ago."""
+    ago = re.fullmatch(r"(\d{1,5})([dhm])", text)
+    if ago:
+        unit = {"d": "days", "h": "hours", "m": "minutes"}[ago[2]]
+        return datetime.now(UTC) - timedelta(**{unit: int(ago[1])})
+    try:
+        since = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(
+            [Problem(f"--since {text!r} is no time. Give 2026-11-01, 2026-11-01T12:00 or 7d.")]
+        ) from None
+    return since if since.tzinfo else since.replace(tzinfo=_ZONE)
+
+
+COMMANDS = (backtest,)

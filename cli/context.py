@@ -1,0 +1,144 @@
+"""The steps that commands share before and after their work: settings, servers, rights, output.
+
+Before: a command's click context. After: its settings, a store that answers, lines of JSON. Raises
+Unavailable with one sentence of advice, before the command makes a client, a folder or a file.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+import msgspec
+
+from runtime import settings_file
+from runtime.settings import Settings
+from schemas.errors import Unavailable
+
+if TYPE_CHECKING:  # a command that can't answer says so before it loads SQLAlchemy
+    from sqlalchemy import Engine
+
+    from runtime.reach import Need
+
+Command = TypeVar("Command", bound=Callable[..., object])
+
+MESSAGE_ID_HINT = "an id is 32 hexadecimal digits with dashes, as `santral send` prints it"
+_ID = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
+_BEGINNING_OF_ID = re.compile(r"[0-9a-f][0-9a-f-]{3,35}", re.IGNORECASE)
+
+
+def load_settings(ctx: click.Context, *, with_accounts: bool = False) -> Settings:
+    """Return the settings; `with_accounts` also checks the accounts of channels and actions."""
+    sections: dict[str, type[msgspec.Struct]] = {}
+    if with_accounts:
+        from ingest import registry as channels
+        from workers import registry as actions
+
+        sections = channels.sections() | actions.sections()
+    return settings_file.load(ctx.find_root().obj, sections=sections)
+
+
+def load_running_settings(
+    ctx: click.Context, *needs: "Need", with_accounts: bool = False
+) -> Settings:
+    """Return the settings once the servers that the command needs answer.
+
+    Raises Unavailable, before the command makes anything, when one does not.
+    """
+    from runtime.reach import check_running
+
+    settings = load_settings(ctx)
+    check_running(settings, *needs)
+    return load_settings(ctx, with_accounts=True) if with_accounts else settings
+
+
+def open_store(ctx: click.Context) -> "Engine":
+    """Return the store's engine; read the store of a stopped profile too, with a note."""
+    settings = load_running_settings(ctx, "the store")
+    from sqlalchemy import text
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from runtime.reach import is_running
+    from runtime.store import engine
+
+    if settings.store_url.startswith("sqlite") and not is_running(settings):
+        click.echo(
+            f"note: nothing runs with {settings.home_path}; these are its earlier records",
+            err=True,
+        )
+    store = engine(settings.store_url)
+    try:
+        with store.connect() as connection:
+            connection.execute(text("SELECT 1 FROM messages WHERE 1 = 0"))
+    except SQLAlchemyError as error:
+        store.dispose()
+        raise Unavailable(
+            f"the store {store.url!r} can't be read ({str(error).splitlines()[0]}). Set `url` in "
+            "[store], and start the console once to make the tables"
+        ) from error
+    return store
+
+
+def door_token(settings: Settings, *, reading: bool = False) -> str:
+    """Return the token that the door asks for; raise Unavailable where the settings have none."""
+    tokens = settings.tokens
+    token = tokens.console or tokens.desk if reading else tokens.door
+    if not token:
+        name = "SANTRAL_TOKENS__CONSOLE" if reading else "SANTRAL_TOKENS__DOOR"
+        raise Unavailable(
+            f"there is no token for the door at {settings.console.door_url} in "
+            f"{settings.home_path}: set {name}, or SANTRAL_HOME to the folder of what `make run` "
+            "started"
+        )
+    return token
+
+
+def personal_option(command: Command) -> Command:
+    """Add the option --personal to a command that prints what customers wrote."""
+    return click.option(
+        "--personal",
+        is_flag=True,
+        help="Show personal numbers unmasked; needs SANTRAL_TOKENS__PERSONAL.",
+    )(command)
+
+
+def check_personal(settings: Settings, *, personal: bool) -> None:
+    """Raise Unavailable when a person asks for personal numbers without the right to them."""
+    if personal and not settings.tokens.personal:
+        raise Unavailable(
+            "nobody may see personal numbers here: set SANTRAL_TOKENS__PERSONAL first"
+        )
+
+
+def check_id(identifier: str, hint: str, *, beginning: bool = False) -> str:
+    """Return an id in small letters; raise Unavailable for anything that can't be an id.
+
+    `hint` says where to find ids. With `beginning`, the first four characters are enough.
+    """
+    if not (_BEGINNING_OF_ID if beginning else _ID).fullmatch(identifier):
+        raise Unavailable(f"{identifier!r} is not an id: {hint}")
+    return identifier.lower()
+
+
+def print_record(record: msgspec.Struct) -> None:
+    """Print a record as a line of JSON."""
+    click.echo(msgspec.json.encode(record).decode())
+
+
+def print_note(line: str = "") -> None:
+    """Print a line for people, on standard error: standard output has only JSON."""
+    click.echo(line, err=True)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """Show the progress of long work: call the result with the step's name, done, and of all."""
+    with click.progressbar(length=1, file=sys.stderr) as bar:
+
+        def update(label: str, done: int, steps: int) -> None:
+            bar.label, bar.length = label, max(1, steps)
+            bar.update(done - bar.pos)
+
+        yield update

@@ -1,0 +1,96 @@
+"""The commands `santral decide` and `santral explain`: decisions as data and in words.
+
+Before: main.py. After: the Decisions that the router would make, or that the store has. Messages
+need no broker.
+"""
+
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from cli.context import (
+    MESSAGE_ID_HINT,
+    check_id,
+    check_personal,
+    load_settings,
+    open_store,
+    personal_option,
+    print_record,
+)
+from schemas.errors import Unavailable
+from schemas.masking import mask_decision
+
+
+@click.command()
+@click.argument("file", default="-", type=click.File("rb"))
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A model of `santral train`; may be given once a task.",
+)
+@click.option(
+    "--rules",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A pack's folder instead of the configured one.",
+)
+@click.pass_context
+def decide(
+    ctx: click.Context, file: BinaryIO, models: tuple[Path, ...], rules: Path | None
+) -> None:
+    """Decide JSON lines with at least `text`; print one Decision a line, in order. No broker.
+
+    Also understood: id, subject, channel, sender, sent_at, conversation. Without --model those of
+    [router] are used.
+    """
+    settings = load_settings(ctx)
+    from cli.offline.decisions import AT_ONCE, decide_lines, load_trial_policy
+    from router.policy_settings import trying
+    from runtime import log
+
+    # A fault of ours goes to standard error: standard output has only decisions.
+    log.configure("decide", "warning")
+    policy = load_trial_policy(trying(settings, str(rules or "")), models)
+    # A person who types lines wants each answer at once.
+    at_once = 1 if sys.stdin.isatty() and file.name == "<stdin>" else AT_ONCE
+    for decision in decide_lines(file, settings, policy, at_once):
+        print_record(decision)
+
+
+@click.command()
+@click.argument("what")
+@personal_option
+@click.pass_context
+def explain(ctx: click.Context, what: str, personal: bool) -> None:
+    """Explain the decision on a message (by id), or on the text of a file.
+
+    Personal numbers in quoted words are masked.
+    """
+    settings = load_settings(ctx)
+    check_personal(settings, personal=personal)
+    path = Path(what)
+    if path.is_file():
+        from cli.offline.decisions import decide_text
+
+        decisions = [decide_text(path.read_text(errors="replace"), settings)]
+    else:
+        identifier = check_id(what, f"there is no such file, and {MESSAGE_ID_HINT}")
+        store = open_store(ctx)
+        from workers import reading
+
+        with store.connect() as connection:
+            decisions = reading.decisions(connection, identifier)
+        if not decisions:
+            raise Unavailable(f"the store has no decision on message {identifier}")
+    from cli.offline.decisions import describe_decision
+
+    for decision in decisions:
+        for line in describe_decision(decision if personal else mask_decision(decision)):
+            click.echo(line)
+
+
+COMMANDS = (decide, explain)

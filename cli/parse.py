@@ -1,0 +1,45 @@
+"""The command `santral parse`.
+
+Before: main.py. After: a line for each message that a channel makes of captured input.
+"""
+
+from pathlib import Path
+
+import click
+
+from cli.context import load_settings
+from schemas.errors import Rejected
+
+
+@click.command()
+@click.argument("channel")
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+@click.option("--account", default="default", show_default=True)
+@click.option("--secret", default="", help="What verifies an .http request's signature.")
+@click.option("--now", default="", help="The time it arrives, ISO 8601 or unix seconds.")
+@click.pass_context
+def parse(
+    ctx: click.Context, channel: str, files: tuple[Path, ...], account: str, secret: str, now: str
+) -> None:
+    """Show what CHANNEL makes of captured input: a Message, or why it is rejected, a line each.
+
+    A FILE.http is a whole request (request line, headers, blank line, body) to a vendor's webhook:
+    its signature is verified with --secret (or the account's settings) at --now.
+    """
+    from cli.offline.trial import Trial
+
+    try:
+        trial = Trial(load_settings(ctx), channel, account, secret, now)
+    except Rejected as error:
+        raise click.UsageError(error.text) from error
+    for path in files:
+        for line in trial.run(path.name, path.read_bytes()):
+            click.echo(line)
+
+
+COMMANDS = (parse,)
