@@ -1,6 +1,5 @@
 """Small parts: watchdogs, windows, traces, channels' parsers, our mails, the command line."""
 
-import importlib
 import json
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -14,6 +13,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench import __main__ as measurements
 from cli.main import main
 from ingest.channel import Context, Delivery
 from ingest.channels import chat
@@ -293,5 +293,4 @@ def test_a_full_archive_is_told_and_nothing_is_accepted(tmp_path: Path) -> None:
 
 
 def test_every_measurement_can_be_begun() -> None:
-    main = importlib.import_module("bench.__main__")
-    assert all(callable(run) for run in main.ALL.values())
+    assert all(callable(run) for run in measurements.ALL.values())
