@@ -32,10 +32,14 @@ def main() -> None:
 
 
 def _chosen(root: Path, wanted: list[str]) -> Iterator[str]:
-    names = [Path(name).resolve().relative_to(root.resolve()) for name in wanted]
-    for path in paths(root):
-        if not names or any(Path(path).is_relative_to(name) for name in names):
-            yield path
+    """Yield the files below each wanted path, or all; exit when there is no file below one."""
+    every = paths(root)
+    for name in wanted or ["."]:
+        below = Path(name).resolve().relative_to(root.resolve())
+        files = [path for path in every if Path(path).is_relative_to(below)]
+        if not files:
+            raise SystemExit(f"{name} has no Python file or page to check")
+        yield from files
 
 
 def _shorten(root: Path) -> None:
