@@ -1,4 +1,4 @@
-"""Writes docs/channels/NAME.md from the channels' own descriptions; `--check` says what is old.
+"""Writes docs/channels/NAME.md from the channels' own descriptions; `--check` lists old pages.
 
 Pages of other names (email.md) are written by hand. Run from the project's folder.
 """
@@ -62,9 +62,12 @@ def page(name: str) -> str:
     what, _, source = " ".join(rest.split()).partition("Source: ")
     lines = [f"# {title.rstrip('.')}", "", what.strip(), ""]
     lines += ["## What it takes", getattr(channel, "takes", "messages") + ".", ""]
-    lines += ["## What it ignores", getattr(channel, "ignores", "nothing") + ". Of these, what "
-              "comes is counted in `santral_deliveries_ignored_total` with its reason; the rest is "
-              "not asked for.", ""]  # fmt: skip
+    ignores = getattr(channel, "ignores", "nothing")
+    counted = (
+        "If such a delivery arrives, `santral_deliveries_ignored_total` counts it with its reason; "
+        "Santral requests none."
+    )
+    lines += ["## What it ignores", f"{ignores}. {counted}", ""]
     lines += ["## Connect it", f"Settings of `[channels.{name}.ACCOUNT]`. "
               + " ".join((inspect.getdoc(channel.account) or "").split()), ""]  # fmt: skip
     lines += [*table(channel.account), ""]
@@ -73,14 +76,14 @@ def page(name: str) -> str:
         waits = (
             "the vendor repeats a call while Kafka is away"
             if HOOKS[name].patient
-            else ("the vendor repeats little: what comes while Kafka is away is kept on disk")
+            else ("the vendor repeats little, so deliveries are kept on disk while Kafka is away")
         )
         ways.append(f"- calls come to `/v1/hooks/{name}/ACCOUNT`; `santral check` prints what "
                     f"to set up, with your address; {waits}")  # fmt: skip
     if name in BEARER.values():
         ways.append(f"- `POST /v1/hooks/{name}/ACCOUNT` with our door token as Bearer")
     if hasattr(channel, "source"):
-        ways.append("- it is asked, or its stream is read, once the settings above are given")
+        ways.append("- Santral polls it, or reads its stream, once the settings above are given")
     if ways:
         lines += ["### Ways in", *ways, ""]
     variable = f"SANTRAL_CHANNELS__{name.upper()}__ACCOUNT__…"
@@ -97,7 +100,11 @@ def answers(name: str) -> list[str]:
     action: Any = for_channel(name)
     if action is None:
         told = {"chat": "By the open page.", "api": "The caller reads them from `replies.v1`."}
-        return [told.get(name, "None by this way: the desk says so before anyone writes one.")]
+        return [
+            told.get(
+                name, "This channel takes no answers; the desk shows that before anyone writes one."
+            )
+        ]
     lines = [f"By `{action.name}`. " + " ".join((inspect.getdoc(action.account) or "").split())]
     if action.shares:
         lines.append(f"\nTaken from the channel unless `[actions.{action.name}.ACCOUNT]` says "
