@@ -12,7 +12,7 @@ from bench.words.prose import prose_findings
 
 ROOT = Path(__file__).parents[2]
 LISTED = frozenset(tree.not_yet(ROOT))
-MAX_LISTED = 552
+MAX_LISTED = 535
 """The length of the list when it began: a new file keeps the words from the start."""
 
 
