@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from ingest.channel import Channel, Context, Delivery, Parsed, Web
-from ingest.fetch import PATIENCE, Slow, fetch_files, fetch_whole
+from ingest.fetch import PATIENCE, MediaPending, fetch_files, fetch_whole
 from ingest.parser_frames import FAILURES, UNREADABLE
 from ingest.parser_pool import Parsers, ParsersInPlace, bug
 from ingest.scan import Scanner
@@ -30,6 +30,7 @@ from runtime.settings import Scan
 from schemas import topics
 from schemas.base import derived_id
 from schemas.dead import DeadLetter, Origin
+from schemas.delays import RECOVERY_S
 from schemas.errors import Rejected, Retry, Unavailable
 from schemas.message import Message, Raw, fitted
 
@@ -68,14 +69,14 @@ class Ingest:
         With `bury`, a refused delivery becomes a dead letter, is acknowledged, and None returns.
         Without it, Rejected is raised for the caller to answer. A bug of ours is not the caller's
         fault and makes a dead letter either way. Raises Retry when the delivery must come again,
-        and Slow, before any work, when its files are at the vendor and `fetch` is false.
+        and MediaPending, before any work, when its files are at the vendor and `fetch` is false.
         """
         began = self.clock.monotonic()
         raw = await self._keep(delivery.raw)
         flushed = self._commit.request()
         try:
             message = await self._take(channel, delivery, settings, raw, fetch=fetch)
-        except Slow:
+        except MediaPending:
             raise
         except Retry:
             metrics.count("santral_messages_pending_total", channel=channel.name)
@@ -120,7 +121,7 @@ class Ingest:
         try:
             parsed = await self.parse(channel, delivery, settings)
             if (parsed.media or parsed.notice) and not fetch:
-                raise Slow
+                raise MediaPending
             waited = self.clock.now() - delivery.received_at
             if parsed.notice:
                 whole = await fetch_whole(
@@ -135,10 +136,10 @@ class Ingest:
                 late = waited > PATIENCE
                 parsed = await fetch_files(channel, parsed, settings, self.web, last=late)
             return await self._publish(channel.name, parsed, raw, delivery)
-        except (Rejected, Retry):
+        except (Rejected, Retry, MediaPending):
             raise
         except (OSError, MemoryError) as error:
-            raise Retry(30, f"not now: {type(error).__name__}") from error
+            raise Retry(RECOVERY_S, f"not now: {type(error).__name__}") from error
         except Exception as error:  # noqa: BLE001 - logged there
             failure = bug(channel.name, error)
             parsed = await self._parse_unreadable(channel, delivery, settings, failure)
@@ -204,7 +205,7 @@ class Ingest:
         try:
             await flushed
         except Unavailable as error:
-            raise Retry(30, str(error)) from error
+            raise Retry(RECOVERY_S, str(error)) from error
 
     @functools.cached_property
     def _commit(self) -> GroupCommit:
@@ -226,13 +227,13 @@ class Ingest:
                 return self.archive.append(data)
             return await self._run(self.archive.append, data)
         except Unavailable as error:
-            raise Retry(30, str(error)) from error
+            raise Retry(RECOVERY_S, str(error)) from error
 
     async def _file(self, data: bytes) -> None:
         try:
             await self._run(self.archive.keep, data)
         except Unavailable as error:
-            raise Retry(30, str(error)) from error
+            raise Retry(RECOVERY_S, str(error)) from error
 
     async def _publish(self, channel: str, parsed: Parsed, raw: Raw, delivery: Delivery) -> Message:
         finished = self.finish(parsed.message)

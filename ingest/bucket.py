@@ -17,6 +17,7 @@ from obstore.store import S3Store
 
 from ingest.channel import Accept, Delivery, Ledgered, Tools
 from schemas.base import Record
+from schemas.delays import ACCOUNT_PROBLEM_S, OUTAGE_S
 from schemas.errors import Rejected, Retry
 
 _WEEK = timedelta(days=7)
@@ -121,7 +122,7 @@ class Reading:
                "404": ": there is none of that name"}.get(status, "")  # fmt: skip
         told = f"answered {status} {code}".strip() if found else type(error).__name__
         text = f"bucket {self._told.name} can't be read, {told}{why}"
-        return Retry(300 if why else 15, text)
+        return Retry(ACCOUNT_PROBLEM_S if why else OUTAGE_S, text)
 
 
 class _Reach(Record, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from runtime import http
 from schemas.api import PERSONAL_HEADER
+from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Rejected, Retry
 
 _TIMEOUT_S = 40.0  # a claim may wait 30 s
@@ -89,6 +90,6 @@ class DeskProxy:
                 method, path, content=content, headers=headers, timeout=_TIMEOUT_S
             )
         except httpx2.TransportError as error:
-            raise Retry(2, f"the desk is away ({type(error).__name__})") from error
+            raise Retry(NEIGHBOUR_S, f"the desk is away ({type(error).__name__})") from error
         returned = {name: answer.headers[name] for name in _RETURNED if name in answer.headers}
         return Response(answer.content, answer.status_code, returned)

@@ -38,6 +38,7 @@ from runtime.log import get
 from runtime.plain_paths import PlainPaths
 from runtime.settings import Settings
 from schemas.api import Accepted
+from schemas.delays import RECOVERY_S, SETUP_PROBLEM_S
 from schemas.errors import Rejected, Retry
 from schemas.openapi import openapi
 from schemas.publish import PUBLISHED
@@ -159,15 +160,17 @@ class Door:
         try:
             async with self.outside.stream("GET", url, timeout=_FETCH_TIMEOUT_S) as found:
                 if found.status_code != 200:
-                    raise Retry(30, f"{found.url.host} answered {found.status_code}")
+                    raise Retry(RECOVERY_S, f"{found.url.host} answered {found.status_code}")
                 made = bytearray()
                 async for piece in found.aiter_bytes():
                     made += piece
                     if len(made) > _FETCH_LIMIT:
-                        raise Retry(600, f"{found.url.host} sent more than {_FETCH_LIMIT} bytes")
+                        raise Retry(
+                            SETUP_PROBLEM_S, f"{found.url.host} sent more than {_FETCH_LIMIT} bytes"
+                        )
                 return bytes(made)
         except httpx2.HTTPError as error:
-            raise Retry(30, f"can't be fetched: {type(error).__name__}") from error
+            raise Retry(RECOVERY_S, f"can't be fetched: {type(error).__name__}") from error
 
     async def _accept(
         self, channel: str, account: str, raw: bytes, request: Request, status: int, *,

@@ -16,7 +16,7 @@ import msgspec
 from ingest.channel import Asking, Channel, Fetching, Media, Notice, Parsed, Web
 from ingest.clean.files import bursts, sniffed
 from ingest.parser_pool import bug
-from schemas.errors import Rejected, Retry
+from schemas.errors import Rejected, Retry, SantralError
 from schemas.message import Attachment
 
 PATIENCE = timedelta(minutes=15)
@@ -29,11 +29,8 @@ AT_ONCE = 4
 """Files of one message that are fetched side by side."""
 
 
-class Slow(Retry):
-    """Its files have to be fetched first: not while a vendor waits for an answer."""
-
-    def __init__(self) -> None:
-        super().__init__(0, "its files have to be fetched first")
+class MediaPending(SantralError):
+    """The vendor still has the files, and waits for an answer: fetch them after it."""
 
 
 async def fetch_whole(

@@ -12,12 +12,12 @@ from typing import Any
 
 from ingest.hook import FORGETFUL, Call, Hook, HookTools, Memory, Taken
 from ingest.parser_pool import IN_PLACE_BYTES, bug
-from schemas.errors import Rejected, Retry
+from schemas.errors import Rejected, Retry, SantralError
 
 Fetch = Callable[[str], Awaitable[bytes]]
 
 
-class TakeFailed(Exception):
+class TakeFailed(SantralError):
     """A bug of ours stopped a call that is proven to be the vendor's."""
 
 

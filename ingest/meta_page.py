@@ -17,6 +17,7 @@ from ingest.channel import Context, Delivery, Media, Notice, Parsed, Web, messag
 from ingest.clean.told import Text, instant, read, split_url, there
 from ingest.hook import Taken
 from schemas.base import Record, message_id
+from schemas.delays import BUSY_S
 from schemas.errors import Rejected, Retry
 from schemas.message import Answering, Attachment, Event, Handle, Party, Post
 
@@ -423,7 +424,7 @@ async def whole(ref: str, raw: bytes, settings: Any, web: Web) -> bytes:
         found = read(Mentioned, await web.get(url, own=settings.api, secret=secret))
     except Rejected as error:
         if error.code.startswith("json."):
-            raise Retry(60, f"Meta's answer can't be read: {error.text}") from error
+            raise Retry(BUSY_S, f"Meta's answer can't be read: {error.text}") from error
         raise
     said = found.mentioned_comment or found.mentioned_media or found
     told = read(Stored, raw)

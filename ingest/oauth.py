@@ -16,7 +16,8 @@ import httpx2
 import msgspec
 
 from schemas.base import Record
-from schemas.errors import Retry
+from schemas.delays import BUSY_S, RECOVERY_S
+from schemas.errors import ERROR_TEXT_LIMIT, Retry
 
 _URLS = {
     "google": "https://oauth2.googleapis.com/token",
@@ -96,14 +97,16 @@ class Tokens:
                 answer = await client.post(url, data={k: v for k, v in form.items() if v})
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise Retry(
-                30, f"the token server of {self.name} is away: {type(error).__name__}"
+                RECOVERY_S, f"the token server of {self.name} is away: {type(error).__name__}"
             ) from error
         if answer.status_code != 200:
             raise self._refusal(answer.status_code, answer.content)
         try:
             made = msgspec.json.decode(answer.content, type=_Answer)
         except msgspec.DecodeError as error:
-            raise Retry(60, f"the token server of {self.name} answers no token: {error}") from error
+            raise Retry(
+                BUSY_S, f"the token server of {self.name} answers no token: {error}"
+            ) from error
         self._token, self._until = (
             made.access_token,
             self.now() + timedelta(seconds=made.expires_in),
@@ -130,9 +133,11 @@ class Tokens:
         except msgspec.DecodeError:
             fault = _Fault(error=f"HTTP {status}")
         if status == 429 or status >= 500:
-            return Retry(60, f"the token server of {self.name} says later: {status}")
+            return Retry(BUSY_S, f"the token server of {self.name} says later: {status}")
         return Retry(
             _ALARM_S,
-            f"{self.name} must be authorised again: {fault.error} {fault.error_description}"[:300]
+            f"{self.name} must be authorised again: {fault.error} {fault.error_description}"[
+                :ERROR_TEXT_LIMIT
+            ]
             + " - give a new refresh_token or mend client_id and client_secret",
         )

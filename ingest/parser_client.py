@@ -1,6 +1,6 @@
 """One parser process as its pool sees it: starts it, sends a task, reads the answer, ends it.
 
-Before: parser_pool.py has a task. After: the pool has an Answer, or Slow, Crashed or Retry.
+Before: parser_pool.py has a task. After: the pool has an Answer, or TooSlow, Crashed or Retry.
 """
 
 import asyncio
@@ -12,7 +12,8 @@ import msgspec
 
 from ingest.parser_frames import HEAD_BYTES, MAX_FRAME_BYTES, Answer
 from runtime.log import get
-from schemas.errors import Retry
+from schemas.delays import NEIGHBOUR_S, OUTAGE_S
+from schemas.errors import Retry, SantralError
 
 log = get(__name__)
 
@@ -20,11 +21,11 @@ _START_S = 60.0  # a process is ready after half a second, on a busy machine aft
 _STOP_S = 2.0
 
 
-class Crashed(Exception):
+class Crashed(SantralError):
     """A process ended or sent an invalid answer while it had a task."""
 
 
-class Slow(Exception):
+class TooSlow(SantralError):
     """A process exceeded its time limit."""
 
 
@@ -53,7 +54,7 @@ class ParserClient:
                 log.error("parser.unstartable", why=error.text)
 
     async def ask(self, frame: bytes, wall_s: float) -> Answer:
-        """Return the answer to a task; raise Slow, Crashed, or Retry without a process.
+        """Return the answer to a task; raise TooSlow, Crashed, or Retry without a process.
 
         Any other end, also a cancelled caller, ends the process, because its next answer would
         still belong to this task.
@@ -68,13 +69,13 @@ class ParserClient:
             answered = answer.code != "parser.limit"
             return answer
         except TimeoutError as error:
-            raise Slow(f"no answer within {wall_s:g} s") from error
+            raise TooSlow(f"no answer within {wall_s:g} s") from error
         except (EOFError, OSError) as error:
             code = await process.wait()
             if self.stopped:
-                raise Retry(2, "the parser processes are stopping") from error
+                raise Retry(NEIGHBOUR_S, "the parser processes are stopping") from error
             if code == -signal.SIGPROF:
-                raise Slow("it took more CPU time than a delivery may take") from error
+                raise TooSlow("it took more CPU time than a delivery may take") from error
             raise Crashed(f"its process ended by {code}") from error
         finally:
             if not answered:
@@ -98,7 +99,7 @@ class ParserClient:
     async def _ready(self) -> asyncio.subprocess.Process:
         async with self._lock:
             if self.stopped:
-                raise Retry(2, "the parser processes are stopping")
+                raise Retry(NEIGHBOUR_S, "the parser processes are stopping")
             if self._process is not None and self.alive:
                 return self._process
             try:
@@ -115,7 +116,7 @@ class ParserClient:
             except (EOFError, OSError, TimeoutError, Crashed) as error:
                 await self._end()
                 self.error = f"no parser process starts: {type(error).__name__}"
-                raise Retry(10, self.error) from error
+                raise Retry(OUTAGE_S, self.error) from error
             self.error = None
             return self._process
 

@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from ingest.channel import Channel, Context, Delivery, Parsed
-from ingest.parser_client import Crashed, ParserClient, Slow
+from ingest.parser_client import Crashed, ParserClient, TooSlow
 from ingest.parser_frames import Answer, Task, pack, stack_of
 from ingest.parser_limits import limit_of
 from ingest.parser_worker import parse_delivery, parse_task
@@ -135,7 +135,7 @@ class ParserPool:
             began = time.perf_counter()
             try:
                 answer = await worker.ask(frame, limit.wall_s)
-            except Slow as error:
+            except TooSlow as error:
                 metrics.count("santral_parser_restarts_total", reason="limit")
                 raise Rejected("parser.limit", str(error)) from error
             except Crashed as error:

@@ -13,11 +13,12 @@ from typing import Any
 
 from ingest.accept import Ingest
 from ingest.channel import Channel, Delivery
-from ingest.fetch import Slow
+from ingest.fetch import MediaPending
 from ingest.registry import CHANNELS
 from runtime import metrics
 from runtime.journal import Journal, Waiting
 from runtime.log import get
+from schemas.delays import RECOVERY_S
 from schemas.errors import Retry, Unavailable
 
 log = get(__name__)
@@ -47,7 +48,7 @@ class Pending:
         """
         try:
             await self._ingest.accept(channel, delivery, settings, bury=True, fetch=False)
-        except Slow:
+        except MediaPending:
             await self._keep(channel.name, delivery)
         except Retry:
             if patient:
@@ -96,7 +97,7 @@ class Pending:
             )  # fmt: skip
             try:
                 count += await self._publish(path, waiting.channel, delivery, account, fetch=False)
-            except Slow:
+            except MediaPending:
                 if len(self._fetching) < _AT_ONCE:
                     self._fetching[path] = asyncio.create_task(
                         self._fetch(path, waiting.channel, delivery, account)
@@ -134,7 +135,7 @@ class Pending:
     ) -> bool:
         try:
             await self._ingest.accept(CHANNELS[channel], delivery, account, bury=True, fetch=fetch)
-        except Retry:
+        except (Retry, MediaPending):
             raise
         except Exception:
             # A bug that one delivery brings out must not hold all the others up for ever.
@@ -153,5 +154,5 @@ class Pending:
         try:
             await asyncio.to_thread(self._journal.put, waiting, delivery.raw)
         except Unavailable as error:
-            raise Retry(30, str(error)) from error
+            raise Retry(RECOVERY_S, str(error)) from error
         self._woken.set()

@@ -18,6 +18,7 @@ import msgspec
 from ingest.channel import Accept, Delivery, Ledgered, Tools, touched
 from ingest.clean.told import instant, read
 from schemas.base import Record
+from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S, OUTAGE_S
 from schemas.errors import Rejected, Retry, retry_after
 from schemas.message import Event
 
@@ -105,11 +106,15 @@ class Ask:
         try:
             found = await self._client.request(method, url, **more)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise Retry(15, f"{self._vendor} can't be asked: {type(error).__name__}") from error
+            raise Retry(
+                OUTAGE_S, f"{self._vendor} can't be asked: {type(error).__name__}"
+            ) from error
         if found.status_code in (200, *also):
             return Answer(body=found.content, headers=found.headers, status=found.status_code)
         if found.status_code in (401, 403):
-            raise Retry(300, f"{self._vendor} refuses the account's key ({found.status_code})")
+            raise Retry(
+                ACCOUNT_PROBLEM_S, f"{self._vendor} refuses the account's key ({found.status_code})"
+            )
         wait = retry_after(found.headers.get("retry-after", ""), self.now(), 60)
         for name in ("x-ratelimit-reset", "ratelimit-reset", "x-rate-limit-reset"):
             told = found.headers.get(name, "")
@@ -181,7 +186,7 @@ class Poll:
                     self._first = False
                 except Rejected as error:
                     # Its items are looked at one by one later: here the listing itself is odd.
-                    raise Retry(60, f"{self._source}: can't be read: {error.text}") from error
+                    raise Retry(BUSY_S, f"{self._source}: can't be read: {error.text}") from error
                 finally:
                     self._keep()
                 self._tools.polled(self._source)

@@ -15,7 +15,8 @@ import msgspec
 from runtime import metrics
 from runtime.log import get
 from runtime.settings import Scan
-from schemas.errors import Retry
+from schemas.delays import RECOVERY_S
+from schemas.errors import ERROR_TEXT_LIMIT, Retry, SantralError
 from schemas.message import Attachment, Message
 
 log = get(__name__)
@@ -24,7 +25,7 @@ _CHUNK = 256 * 1024
 _FOUND = re.compile(rb"stream: (.+) FOUND")
 
 
-class _TooLarge(Exception):
+class _TooLarge(SantralError):
     """More than the scanner takes."""
 
 
@@ -56,7 +57,9 @@ class Scanner:
                 virus, codes = None, [*codes, "attachment.unscanned"]  # waiting would never help
             except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
                 if self._settings.when_away == "wait":
-                    raise Retry(30, f"the virus scanner is away: {type(error).__name__}") from error
+                    raise Retry(
+                        RECOVERY_S, f"the virus scanner is away: {type(error).__name__}"
+                    ) from error
                 log.warning("scan.away", why=str(error))
                 virus, codes = None, [*codes, "attachment.unscanned"]
             if virus:
@@ -95,7 +98,7 @@ class Scanner:
             return None
         if b"size limit" in answer:
             raise _TooLarge
-        raise OSError(answer.decode("utf-8", "replace").strip("\0 ")[:200])
+        raise OSError(answer.decode("utf-8", "replace").strip("\0 ")[:ERROR_TEXT_LIMIT])
 
     async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         address = self._settings.address

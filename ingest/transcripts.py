@@ -15,6 +15,7 @@ import msgspec
 
 from ingest.channel import Web
 from schemas.base import Record
+from schemas.delays import BUSY_S
 from schemas.errors import Rejected, Retry
 
 T = TypeVar("T")
@@ -141,4 +142,4 @@ def _read(kind: type[T], raw: bytes) -> T:
     try:
         return msgspec.json.decode(raw, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Retry(60, f"the recogniser's answer can't be read: {error}") from error
+        raise Retry(BUSY_S, f"the recogniser's answer can't be read: {error}") from error

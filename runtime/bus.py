@@ -23,6 +23,7 @@ from runtime.log import get
 from runtime.neighbour import Neighbour
 from runtime.settings import Kafka
 from schemas import envelope
+from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Retry
 from schemas.topics import BROKER_MESSAGE_MAX, R, Topic, queue_topic
 
@@ -150,7 +151,9 @@ class Publisher:
         except (KafkaError, TimeoutError, OSError) as error:
             self._note_failure(error)
             self._discard(producer)
-            raise Retry(2, f"Kafka did not acknowledge: {type(error).__name__}") from error
+            raise Retry(
+                NEIGHBOUR_S, f"Kafka did not acknowledge: {type(error).__name__}"
+            ) from error
         self._failed_at = None
         if self._neighbour is not None:
             self._neighbour.succeeded()
@@ -173,7 +176,7 @@ class Publisher:
             return self._producer
         now = time.monotonic()
         if self._failed_at is not None and now - self._failed_at < _BREATH_S:
-            raise Retry(2, "Kafka is away")
+            raise Retry(NEIGHBOUR_S, "Kafka is away")
         if self._starting is None or self._starting.done():
             self._starting = asyncio.ensure_future(self._start())
             # Who waits may give up first: then nobody else looks at how the attempt ended.
@@ -203,7 +206,7 @@ class Publisher:
                 await made.start()
         except (KafkaError, TimeoutError, OSError) as error:
             self._note_failure(error)
-            raise Retry(2, "Kafka is away") from error
+            raise Retry(NEIGHBOUR_S, "Kafka is away") from error
         else:
             self._producer = made
         finally:

@@ -17,6 +17,7 @@ from urllib.parse import urljoin
 import httpcore2
 import httpx2
 
+from schemas.delays import OUTAGE_S, RECOVERY_S
 from schemas.errors import Rejected, Retry, retry_after
 
 LIMIT = 64 * 1024 * 1024
@@ -97,7 +98,7 @@ class Outside:
             async with asyncio.timeout(_WHOLE_S):
                 return await self._follow(url, at, dict(secret or {}), hosts)
         except TimeoutError:
-            raise Retry(30, f"{_host(url)} is too slow") from None
+            raise Retry(RECOVERY_S, f"{_host(url)} is too slow") from None
 
     async def close(self) -> None:
         """Close every connection."""
@@ -154,7 +155,7 @@ class Outside:
         except httpx2.HTTPError as error:
             if isinstance(error.__cause__, _Refused):
                 raise Rejected("media.refused", str(error.__cause__)) from error
-            raise Retry(15, f"{host} can't be asked: {type(error).__name__}") from error
+            raise Retry(OUTAGE_S, f"{host} can't be asked: {type(error).__name__}") from error
 
 
 def refusal(status: int, headers: Mapping[str, str], host: str) -> Rejected | Retry:

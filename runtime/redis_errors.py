@@ -10,6 +10,8 @@ from redis.exceptions import ConnectionError as RedisDown
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisSlow
 
+from schemas.errors import ERROR_TEXT_LIMIT
+
 ADVICE = {
     "READONLY": "it is a replica; a failover runs, or `[redis]` names the wrong server",
     "OOM": "its memory is full; raise `maxmemory`",
@@ -80,5 +82,5 @@ def summary(error: BaseException) -> str:
         return str(error)
     if code := outage_code(error):
         return f"{code}: {ADVICE[code]}"
-    detail = "" if isinstance(error, ResponseError) else f": {str(error)[:200]}"
+    detail = "" if isinstance(error, ResponseError) else f": {str(error)[:ERROR_TEXT_LIMIT]}"
     return f"{type(error).__name__}{detail}"

@@ -23,6 +23,7 @@ from runtime.settings import Settings
 from schemas import envelope, topics
 from schemas.base import derived_id
 from schemas.decision import WorkItem
+from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
 from schemas.outcome import Reply
@@ -129,7 +130,7 @@ class Acknowledger:
             if old and await self._once.claim(address, message.id) == "BUSY":
                 return False
         except AWAY as error:
-            raise Retry(1, "Redis is away") from error
+            raise Retry(NEIGHBOUR_S, "Redis is away") from error
         own = self._sent.has_reply(_reply_id(message))
         return own or not self._sent.has_address(address, self._clock.now())
 

@@ -34,6 +34,7 @@ from schemas.api import (
     ReceiptOut,
 )
 from schemas.decision import TRIAGE, Decision
+from schemas.delays import NEIGHBOUR_S, RECONNECT_S
 from schemas.errors import Rejected, Retry, Unavailable
 from schemas.incident import Incident
 from schemas.masking import mask_record
@@ -199,11 +200,13 @@ class Api:
             async with httpx2.AsyncClient(timeout=20) as client:
                 answer = await client.post(url, json=body, headers=headers)
         except httpx2.HTTPError as error:
-            raise Retry(5, f"the door can't be reached: {type(error).__name__}") from error
+            raise Retry(
+                RECONNECT_S, f"the door can't be reached: {type(error).__name__}"
+            ) from error
         if answer.status_code == 202:
             return envelope.decode_body(Accepted, answer.content)
         if answer.status_code >= 500:
-            raise Retry(5, f"the door answered {answer.status_code}")
+            raise Retry(RECONNECT_S, f"the door answered {answer.status_code}")
         raise Rejected("json.invalid", envelope.decode_body(Fault, answer.content).text)
 
     async def find(self, identifier: str, *, accepted_by: str | None = None) -> MessageOut:
@@ -298,7 +301,7 @@ async def on_unknown(_request: HTTPConnection, error: Exception) -> Response:
 async def on_away(_request: HTTPConnection, error: Exception) -> Response:
     """Answer while Redis is away: 503."""
     word = outage_code(error) or type(error).__name__
-    return await http.on_retry(_request, Retry(2, f"Redis is away ({word})"))
+    return await http.on_retry(_request, Retry(NEIGHBOUR_S, f"Redis is away ({word})"))
 
 
 async def on_store_away(_request: HTTPConnection, _error: Exception) -> Response:

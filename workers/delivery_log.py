@@ -20,6 +20,7 @@ from runtime.clock import Clock
 from runtime.log import get
 from runtime.settings import Kafka
 from schemas import envelope, topics
+from schemas.delays import NEIGHBOUR_S
 from schemas.delivery import Delivery, fold
 from schemas.errors import Rejected, Retry
 
@@ -242,7 +243,7 @@ class DeliveryLog:
         await self.started.wait()
         consumer = self._consumer
         if consumer is None:
-            raise Retry(1, "the log of deliveries is not followed")
+            raise Retry(NEIGHBOUR_S, "the log of deliveries is not followed")
         topic_partition = TopicPartition(topics.DELIVERIES.name, partition)
         end = (await consumer.end_offsets([topic_partition]))[topic_partition]
         begin = (await consumer.beginning_offsets([topic_partition]))[topic_partition]

@@ -14,6 +14,7 @@ from runtime.clock import Clock
 from runtime.faults import is_outage
 from runtime.log import get
 from schemas import topics
+from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Retry
 from schemas.outcome import Outcome, closed_messages
 from workers.desk_redis import Confirmation, Lines
@@ -78,4 +79,6 @@ async def _confirmation(clock: Clock, ask: Callable[[], Awaitable[Confirmation]]
         if answer == "unknown":
             break
         await asyncio.sleep(next(polls, _POLL_S[-1]))
-    raise Retry(2, "it is written, but the desk can't confirm yet that it counts: send it again")
+    raise Retry(
+        NEIGHBOUR_S, "it is written, but the desk can't confirm yet that it counts: send it again"
+    )

@@ -26,6 +26,7 @@ from typing import Any, Literal
 
 from redis.asyncio import Redis
 
+from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Retry
 from workers import desk_feed_scripts, desk_scripts
 from workers.desk_chunks import arrival_chunks, closing_chunks
@@ -81,9 +82,9 @@ class Lines:
         answer = await self._scripts[script](keys=[P, *keys], args=args)
         word = answer[0].decode()
         if word == "rebuild":
-            raise Retry(2, "the desk is being rebuilt from Kafka")
+            raise Retry(NEIGHBOUR_S, "the desk is being rebuilt from Kafka")
         if word == "checking":
-            raise Retry(1, "the desk compares Redis with Kafka")
+            raise Retry(NEIGHBOUR_S, "the desk compares Redis with Kafka")
         if word == "closed":
             raise AlreadyClosed(answer[1].decode())
         if word == "lost":

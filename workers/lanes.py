@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from schemas.delivery import Delivery
+from schemas.errors import ERROR_TEXT_LIMIT
 from schemas.outcome import Reply
 from workers.action import Action
 
@@ -121,7 +122,7 @@ class Lane:
     def failed(self, now: float, after: float, reason: str) -> None:
         """Note a failed try; after many of them the next waits for `after` seconds or longer."""
         self._failures += 1
-        self.reason = _ADDRESS.sub("…@…", reason)[:200]
+        self.reason = _ADDRESS.sub("…@…", reason)[:ERROR_TEXT_LIMIT]
         if self.failing_since is None:
             self.failing_since = now
         if self.stuck and now >= self._resumes_at:  # those that ran at once count as one probe

@@ -6,7 +6,8 @@ Source: developers.facebook.com, WhatsApp Cloud API error codes; Messenger Platf
 from typing import Any
 
 from schemas.base import Record
-from schemas.errors import Rejected, Retry
+from schemas.delays import ACCOUNT_PROBLEM_S
+from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from workers.outgoing_text import path_segment, without_mentions
 from workers.posting import later, post, refused
 
@@ -59,9 +60,9 @@ async def send(url: str, token: str, body: dict[str, Any], timeout_s: int, vendo
     if told is None:
         raise refused(answer, vendor)
     fault = told.error
-    said = f"{vendor}: {fault.code} {fault.message}"[:300]
+    said = f"{vendor}: {fault.code} {fault.message}"[:ERROR_TEXT_LIMIT]
     if fault.code == DEAD_TOKEN:
-        raise Retry(300, f"{said} (the access token is dead: set a new one)")
+        raise Retry(ACCOUNT_PROBLEM_S, f"{said} (the access token is dead: set a new one)")
     if fault.code in LATER or answer.status == 429:
         raise Retry(later(answer.headers, 60), said)
     if TOO_LATE & {fault.code, fault.error_subcode}:

@@ -15,7 +15,8 @@ import httpx2
 import msgspec
 
 from schemas.base import Record
-from schemas.errors import Rejected, Retry, retry_after
+from schemas.delays import ACCOUNT_PROBLEM_S, OUTAGE_S
+from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry, retry_after
 from workers.action import Unconfirmed
 
 T = TypeVar("T")
@@ -58,7 +59,7 @@ async def post(
             found = await client.request(method, url, **request)
             return Answer(status=found.status_code, headers=found.headers, body=found.content)
     except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-        raise Retry(15, f"{vendor} can't be reached: {type(error).__name__}") from error
+        raise Retry(OUTAGE_S, f"{vendor} can't be reached: {type(error).__name__}") from error
     except httpx2.InvalidURL as error:
         raise Rejected("reply.no_server", f"{vendor}: that is no address") from error
     except (httpx2.LocalProtocolError, ValueError) as error:
@@ -66,7 +67,7 @@ async def post(
         raise Rejected("reply.unsafe", f"{vendor}: {type(error).__name__}") from error
     except httpx2.HTTPError as error:
         if safe:
-            raise Retry(15, f"{vendor} did not confirm: {type(error).__name__}") from error
+            raise Retry(OUTAGE_S, f"{vendor} did not confirm: {type(error).__name__}") from error
         raise Unconfirmed(
             f"{vendor} did not confirm ({type(error).__name__}): it may or may not have been sent"
         ) from error
@@ -74,7 +75,7 @@ async def post(
 
 def refused(answer: Answer, vendor: str, said: str = "") -> Exception:
     """Return what an answer other than success means: by its status, with the vendor's words."""
-    words = f"{vendor} answered {answer.status} {said}".strip()[:300]
+    words = f"{vendor} answered {answer.status} {said}".strip()[:ERROR_TEXT_LIMIT]
     if answer.status == 429 or (answer.status == 503 and "retry-after" in answer.headers):
         return Retry(later(answer.headers), words)
     # Also a success that can't be read: what is not known is never sent twice.
@@ -89,7 +90,7 @@ def failed(answer: Answer, vendor: str, *, safe: bool = False) -> Exception:
     What is `safe` to repeat is tried again after the vendor's own failures, too.
     """
     if answer.status in (401, 403):
-        return Retry(300, f"{vendor} refuses the account's key ({answer.status})")
+        return Retry(ACCOUNT_PROBLEM_S, f"{vendor} refuses the account's key ({answer.status})")
     if safe and answer.status >= 500:
         return Retry(later(answer.headers, 30), f"{vendor} answered {answer.status}")
     return refused(answer, vendor)
@@ -106,7 +107,7 @@ async def access_token(url: str, vendor: str, form: dict[str, str], **request: A
     found = await post(url, vendor, data=form, safe=True, **request)
     made = found.read(Granted)
     if found.status != 200 or made is None:
-        raise Retry(300, f"{vendor} gave no access token ({found.status})")
+        raise Retry(ACCOUNT_PROBLEM_S, f"{vendor} gave no access token ({found.status})")
     return made.access_token
 
 

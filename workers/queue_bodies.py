@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from runtime.bus import rdkafka
 from runtime.log import get
 from runtime.settings import Kafka
+from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Retry
 from schemas.topics import queue_topic
 from workers.feed_log import QUIET, raw_bytes
@@ -53,7 +54,9 @@ class QueueBodies:
                 return await asyncio.shield(reading)
         except TimeoutError as error:
             reading.add_done_callback(lambda f: f.cancelled() or f.exception())
-            raise Retry(2, "Kafka, which has the text, does not answer in time") from error
+            raise Retry(
+                NEIGHBOUR_S, "Kafka, which has the text, does not answer in time"
+            ) from error
 
     async def close(self) -> None:
         """Disconnect."""
@@ -75,7 +78,9 @@ class QueueBodies:
                     values |= {(partition, offset): texts.get(offset) for offset in run}
         except KafkaException as error:
             self._close()
-            raise Retry(2, f"Kafka, which has the text, is away: {error.args[0].str()}") from error
+            raise Retry(
+                NEIGHBOUR_S, f"Kafka, which has the text, is away: {error.args[0].str()}"
+            ) from error
         return [values[place] for place in offsets]
 
     def _ready(self) -> Consumer:

@@ -26,8 +26,9 @@ from runtime.kafka_reader import KafkaReader
 from runtime.log import get
 from runtime.settings import Settings
 from schemas import envelope, topics
+from schemas.delays import RECONNECT_S
 from schemas.delivery import Delivery
-from schemas.errors import ConfigError, Problem, Rejected, Retry
+from schemas.errors import ERROR_TEXT_LIMIT, ConfigError, Problem, Rejected, Retry
 from schemas.outcome import Reply
 from workers.delivery_log import DeliveryLog
 from workers.delivery_writer import DeliveryWriter
@@ -245,7 +246,9 @@ class Replies:
             except Exception as error:
                 if not is_outage(error):
                     raise
-                log.warning("replies.later", partition=partition.number, why=str(error)[:200])
+                log.warning(
+                    "replies.later", partition=partition.number, why=str(error)[:ERROR_TEXT_LIMIT]
+                )
                 await asyncio.sleep(1)
         for _, delivery in list(table.open.values()):
             if delivery.reply in partition.ended:
@@ -304,7 +307,7 @@ async def count_partitions(consumer: KafkaReader) -> int:
             async with asyncio.timeout(METADATA_S):
                 numbers = await consumer._client._wait_on_metadata(topic.name)
         except TimeoutError as error:
-            raise Retry(5, f"{topic.name} is missing: run `santral topics`") from error
+            raise Retry(RECONNECT_S, f"{topic.name} is missing: run `santral topics`") from error
         counts[topic.name] = len(numbers)
     if len(set(counts.values())) > 1:
         raise ConfigError(

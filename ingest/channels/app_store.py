@@ -17,7 +17,8 @@ from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.told import Text, instant, read
 from ingest.polling import Ask, Item, Poll, item_of, mark, pages, stars, stored, versioned
 from schemas.base import Record
-from schemas.errors import Rejected, Retry
+from schemas.delays import SETUP_PROBLEM_S
+from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.message import Answering, Handle, Party, Post
 
 LIMIT = 5970
@@ -137,4 +138,6 @@ def token(settings: Account, ask: Ask) -> str:
             claims, settings.private_key, algorithm="ES256", headers={"kid": settings.key_id}
         )
     except (ValueError, TypeError, jwt.PyJWTError) as error:
-        raise Retry(600, f"app_store: `private_key` is no EC key: {error}"[:300]) from error
+        raise Retry(
+            SETUP_PROBLEM_S, f"app_store: `private_key` is no EC key: {error}"[:ERROR_TEXT_LIMIT]
+        ) from error

@@ -34,6 +34,7 @@ from ingest.clean.told import Text, instant, read, size
 from ingest.seen import Seen
 from schemas.base import Record
 from schemas.cursor import Cursor
+from schemas.delays import RECONNECT_S
 from schemas.errors import Rejected, Retry
 from schemas.fold import fold
 from schemas.message import Answering, Attachment, Handle, Party, Post
@@ -437,7 +438,7 @@ class Stream:
                             self._tools.polled(self._name)
             except (OSError, TimeoutError, WebSocketException) as error:
                 why = f"Jetstream: {type(error).__name__}"
-                raise Retry(5, why) from error
+                raise Retry(RECONNECT_S, why) from error
 
     async def _one(self, raw: bytes, accept: Accept, client: httpx2.AsyncClient) -> int:
         """Take an event when it is for us; return its time in microseconds."""

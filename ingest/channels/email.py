@@ -39,6 +39,7 @@ from ingest.hooks.envelope import IN_BUCKET, InBucket, with_envelope
 from ingest.oauth import OAuth, Tokens
 from schemas.base import Record
 from schemas.cursor import Cursor
+from schemas.delays import OUTAGE_S, RECONNECT_S
 from schemas.errors import Rejected, Retry, retries
 from schemas.message import Party
 
@@ -288,7 +289,9 @@ class Mailboxes:
             yield session
         except* (AioImapException, OSError, TimeoutError) as errors:
             first = errors.exceptions[0]
-            raise Retry(5, f"{self.account}/{mailbox}: {type(first).__name__}: {first}") from errors
+            raise Retry(
+                RECONNECT_S, f"{self.account}/{mailbox}: {type(first).__name__}: {first}"
+            ) from errors
         finally:
             await session.close()
 
@@ -400,7 +403,7 @@ class Session:
         lines = await self._do(f"mailbox {mailbox!r}", self._client.select(name))
         found = re.search(rb"UIDVALIDITY (\d+)", b"\n".join(lines))
         if found is None:
-            raise Retry(15, f"{self._account}: no UIDVALIDITY for {mailbox!r}")
+            raise Retry(OUTAGE_S, f"{self._account}: no UIDVALIDITY for {mailbox!r}")
         validity = found[1].decode()
         if validity != self.uidvalidity:
             self.known.clear()
@@ -472,7 +475,7 @@ class Session:
                 return b""
             there = there or bool(re.search(rb"FETCH \(.*UID %d\b" % uid, line))
         if there:
-            raise Retry(15, f"{self._account}: the server's answer for UID {uid} has no body")
+            raise Retry(OUTAGE_S, f"{self._account}: the server's answer for UID {uid} has no body")
         return None
 
     async def wait(self, seconds: float, pause: Callable[[float], Awaitable[None]]) -> None:

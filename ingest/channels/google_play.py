@@ -17,7 +17,8 @@ from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.told import Text, instant, read
 from ingest.polling import Ask, Bearer, Item, Poll, item_of, mark, pages, stars, stored, versioned
 from schemas.base import Record
-from schemas.errors import Rejected, Retry
+from schemas.delays import SETUP_PROBLEM_S
+from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.message import Answering, Handle, Party, Post
 
 LIMIT = 350
@@ -163,5 +164,7 @@ def _form(settings: Account, ask: Ask) -> dict[str, str]:
     try:
         signed = jwt.encode(claims, settings.private_key, algorithm="RS256")
     except (ValueError, TypeError, jwt.PyJWTError) as error:
-        raise Retry(600, f"google_play: `private_key` is no RSA key: {error}"[:300]) from error
+        raise Retry(
+            SETUP_PROBLEM_S, f"google_play: `private_key` is no RSA key: {error}"[:ERROR_TEXT_LIMIT]
+        ) from error
     return {"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": signed}

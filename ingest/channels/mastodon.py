@@ -36,7 +36,8 @@ from ingest.clean.told import Text, instant, read, split_url
 from ingest.seen import Seen
 from schemas.base import Record
 from schemas.cursor import Cursor
-from schemas.errors import Rejected, Retry, retry_after
+from schemas.delays import OUTAGE_S, RECOVERY_S
+from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry, retry_after
 from schemas.message import Answering, Attachment, Handle, Party, Post
 
 _PAGE = 80
@@ -296,7 +297,7 @@ class Notifications:
             try:
                 found = [self._note(one) for one in read(tuple[msgspec.Raw, ...], raw)]
             except Rejected as error:
-                raise Retry(30, f"Mastodon sent no notifications: {error.code}") from error
+                raise Retry(RECOVERY_S, f"Mastodon sent no notifications: {error.code}") from error
             found.sort(key=lambda n: _int(n.id))
             for one in found:
                 if one.status is not None and one.type == "mention":
@@ -314,7 +315,9 @@ class Notifications:
         try:
             return read(Notification, raw)
         except Rejected as error:
-            self._tools.warn("notification.odd", source=self._name, why=error.text[:200])
+            self._tools.warn(
+                "notification.odd", source=self._name, why=error.text[:ERROR_TEXT_LIMIT]
+            )
             return Notification(id=_number(raw))
 
     async def _newest(self, client: httpx2.AsyncClient, cursors: Ledgered) -> int:
@@ -323,7 +326,7 @@ class Notifications:
         try:
             found = read(tuple[msgspec.Raw, ...], raw)
         except Rejected as error:
-            raise Retry(30, f"Mastodon sent no notifications: {error.code}") from error
+            raise Retry(RECOVERY_S, f"Mastodon sent no notifications: {error.code}") from error
         position = max((_int(self._note(n).id) for n in found), default=0)
         await cursors.save(Cursor(
             source=self._name, epoch="id", position=position, at=self._tools.now()
@@ -407,7 +410,7 @@ class Notifications:
         try:
             found = await client.get(f"{self._settings.url}{path}")
         except httpx2.HTTPError as error:
-            raise Retry(15, f"Mastodon can't be asked: {type(error).__name__}") from error
+            raise Retry(OUTAGE_S, f"Mastodon can't be asked: {type(error).__name__}") from error
         if found.status_code == 200:
             return found.content
         if gone is not None and found.status_code in (403, 404, 410):

@@ -32,6 +32,7 @@ from ingest.clean.calls.plain import NUMBERED, role_of
 from ingest.clean.calls.roles import Known, settle
 from ingest.clean.numbers import e164
 from ingest.transcripts import Keys, asked, named
+from schemas.delays import OUTAGE_S
 from schemas.errors import Rejected, Retry
 from schemas.fold import fold
 from schemas.message import Answering, Call, Handle, Party, Turn
@@ -157,7 +158,7 @@ class Folder:
                 about = path.stat()
                 now[path.name] = (about.st_size, about.st_mtime_ns)
         except OSError as error:
-            raise Retry(15, f"{self._folder} can't be read: {error.strerror}") from error
+            raise Retry(OUTAGE_S, f"{self._folder} can't be read: {error.strerror}") from error
         ready = [self._folder / n for n, about in now.items() if self._seen.get(n) == about]
         self._seen = now
         return ready
@@ -170,7 +171,7 @@ class Folder:
                 return
             raw = await asyncio.to_thread(path.read_bytes)
         except OSError as error:
-            raise Retry(15, f"{path.name} can't be read: {error.strerror}") from error
+            raise Retry(OUTAGE_S, f"{path.name} can't be read: {error.strerror}") from error
 
         async def taken() -> None:
             await asyncio.to_thread(self._move, path)
@@ -187,7 +188,9 @@ class Folder:
             away.mkdir(exist_ok=True)
             path.replace(away / path.name)
         except OSError as error:
-            raise Retry(15, f"{path.name} can't be moved to taken/: {error.strerror}") from error
+            raise Retry(
+                OUTAGE_S, f"{path.name} can't be moved to taken/: {error.strerror}"
+            ) from error
         self._seen.pop(path.name, None)
 
 

@@ -18,7 +18,8 @@ from ingest.clean.html import to_text
 from ingest.clean.told import instant, read
 from ingest.hook import MIB, Call, HookTools, Taken, need
 from schemas.base import Record, message_id
-from schemas.errors import Rejected, Retry
+from schemas.delays import BUSY_S, OUTAGE_S, SETUP_PROBLEM_S
+from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.message import Answering, Attachment, Event, Handle, Party
 
 ISSUER = "https://api.botframework.com"
@@ -183,7 +184,7 @@ class Teams:
             except (Retry, Rejected) as error:
                 # Yesterday's keys still prove what they prove.
                 if kid not in self._keys:
-                    raise Retry(60, f"the Bot Framework's keys can't be had: {error}") from error
+                    raise Retry(BUSY_S, f"no keys of the Bot Framework: {error}") from error
         if kid not in self._keys:
             raise Rejected("signature.wrong", "the token's key is not one of the Bot Framework's")
         return self._keys[kid]
@@ -194,7 +195,7 @@ class Teams:
         self._failed = tools.now
         where = read(OpenId, await tools.fetch(OPENID)).jwks_uri
         if not where.startswith("https://login.botframework.com/"):
-            raise Retry(600, "they are said to be elsewhere")
+            raise Retry(SETUP_PROBLEM_S, "they are said to be elsewhere")
         found = read(Keys, await tools.fetch(where))
         self._keys = {k.kid: k for k in found.keys if k.kty == "RSA"}
         self._asked, self._failed = tools.now, None
@@ -266,7 +267,7 @@ def _claims(token: str, key: Key, app_id: str, now: datetime) -> dict[str, Any]:
         )  # fmt: skip
         starts, ends = float(claims.get("nbf") or 0), float(claims["exp"])
     except (jwt.PyJWTError, ValueError, TypeError) as error:
-        raise Rejected("signature.wrong", f"the token does not hold: {error}"[:200]) from error
+        raise Rejected("signature.wrong", f"bad token: {error}"[:ERROR_TEXT_LIMIT]) from error
     skew, at = _SKEW.total_seconds(), now.timestamp()
     if at > ends + skew or at < starts - skew:
         raise Rejected("signature.stale", "the token is not of now")
@@ -283,9 +284,10 @@ async def _token(settings: Account) -> str:
         async with httpx2.AsyncClient(timeout=15) as client:
             answer = await client.post(url, data=form)
     except httpx2.HTTPError as error:
-        raise Retry(15, f"Microsoft's login can't be asked: {type(error).__name__}") from error
+        text = f"Microsoft's login can't be asked: {type(error).__name__}"
+        raise Retry(OUTAGE_S, text) from error
     if answer.status_code != 200:
-        raise Retry(60, f"Microsoft's login answered {answer.status_code}")
+        raise Retry(BUSY_S, f"Microsoft's login answered {answer.status_code}")
     return read(Token, answer.content).access_token
 
 

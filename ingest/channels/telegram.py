@@ -30,7 +30,8 @@ from ingest.channel import (
 from ingest.clean.told import Text, instant, read, size, there
 from ingest.hook import MIB, Answer, Call, HookTools, Taken, need
 from schemas.base import Record
-from schemas.errors import Rejected, Retry
+from schemas.delays import OUTAGE_S, RECONNECT_S
+from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.message import Answering, Attachment, Handle, Party
 
 LIMIT = 4096
@@ -443,12 +444,14 @@ class Poll:
             answer = await client.post(url, json=asked)
             told = read(Updates, answer.content)
         except httpx2.HTTPError as error:
-            raise Retry(5, f"Telegram can't be asked: {type(error).__name__}") from error
+            raise Retry(RECONNECT_S, f"Telegram can't be asked: {type(error).__name__}") from error
         except Rejected as error:
-            raise Retry(15, f"Telegram answered {answer.status_code}, no JSON") from error
+            raise Retry(OUTAGE_S, f"Telegram answered {answer.status_code}, no JSON") from error
         if not told.ok:
             after = float((told.parameters or {}).get("retry_after") or 15)
-            raise Retry(after, f"Telegram refused getUpdates: {told.description[:200]}")
+            raise Retry(
+                after, f"Telegram refused getUpdates: {told.description[:ERROR_TEXT_LIMIT]}"
+            )
         return told.result
 
 

@@ -35,6 +35,7 @@ from ingest.clean.told import Text, instant, read
 from ingest.hook import MIB, Answer, Call, HookTools, Taken, need
 from schemas.base import Record
 from schemas.cursor import Cursor
+from schemas.delays import RECONNECT_S
 from schemas.errors import Rejected, Retry, retry_after
 from schemas.message import Answering, Attachment, Handle, Party, Post
 
@@ -380,8 +381,8 @@ class Stream:
                         if line.strip():
                             position = await self._line(line.encode(), position, accept, cursors)
             except (httpx2.HTTPError, httpx2.StreamError, TimeoutError) as error:
-                raise Retry(5, f"X's stream: {type(error).__name__}") from error
-        raise Retry(5, "X ended the stream")
+                raise Retry(RECONNECT_S, f"X's stream: {type(error).__name__}") from error
+        raise Retry(RECONNECT_S, "X ended the stream")
 
     async def _line(self, line: bytes, position: int, accept: Accept, cursors: Ledgered) -> int:
         try:

@@ -16,6 +16,7 @@ import msgspec
 from ingest.forms import fields, first, last
 from ingest.hook import MIB, Call, HookTools, Taken, in_time, need, same_hmac
 from ingest.hooks.envelope import with_envelope
+from schemas.delays import SETUP_PROBLEM_S
 from schemas.errors import Rejected, Retry
 
 WINDOW = timedelta(hours=9)
@@ -50,7 +51,7 @@ class Mailgun:
         in_time(stamp, tools.now, WINDOW, "timestamp")
         raw = form.get("body-mime", [b""])[0]
         if not raw:
-            raise Retry(600, "no body-mime: the route's URL must end in /mime")
+            raise Retry(SETUP_PROBLEM_S, "no body-mime: the route's URL must end in /mime")
         mail = with_envelope(raw, first(form, "sender"), first(form, "recipient"))
         await _check_token(token, stamp, mail, settings.mailgun_window, tools)
         tools.proven()

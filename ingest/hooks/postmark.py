@@ -15,6 +15,7 @@ from ingest.hook import MIB, Call, HookTools, Taken, need
 from ingest.hooks.envelope import with_envelope
 from schemas import envelope
 from schemas.base import Record
+from schemas.delays import SETUP_PROBLEM_S
 from schemas.errors import Rejected, Retry
 
 
@@ -55,7 +56,10 @@ class Postmark:
         if told.record_type != "Inbound":
             return Taken(ignored=(told.record_type[:40],))
         if not told.raw_email:
-            raise Retry(600, 'no RawEmail: switch on "Include raw email content in JSON payload"')
+            raise Retry(
+                SETUP_PROBLEM_S,
+                'no RawEmail: switch on "Include raw email content in JSON payload"',
+            )
         raw = told.raw_email.encode("utf-8", "surrogateescape")
         return Taken(deliveries=(with_envelope(raw, _sender(told), told.original_recipient),))
 

@@ -19,6 +19,7 @@ from ingest.forms import fields, first
 from ingest.hook import MIB, Call, HookTools, Taken, in_time, need
 from ingest.hooks.envelope import with_envelope
 from schemas.base import Record
+from schemas.delays import SETUP_PROBLEM_S
 from schemas.errors import Rejected, Retry
 
 WINDOW = timedelta(days=3, hours=1)
@@ -58,7 +59,9 @@ class Sendgrid:
         form = fields(call)
         raw = form.get("email", [b""])[0]
         if not raw:
-            raise Retry(600, 'no field `email`: switch on "POST the raw, full MIME message"')
+            raise Retry(
+                SETUP_PROBLEM_S, 'no field `email`: switch on "POST the raw, full MIME message"'
+            )
         try:
             envelope = msgspec.json.decode(first(form, "envelope") or "{}", type=_Envelope)
         except msgspec.DecodeError:

@@ -23,6 +23,7 @@ from ingest.hook import MIB, Call, HookTools, Taken, need
 from ingest.hooks.envelope import IN_BUCKET, InBucket, with_envelope
 from schemas import envelope
 from schemas.base import Record
+from schemas.delays import SETUP_PROBLEM_S
 from schemas.errors import Rejected, Retry
 
 WINDOW = timedelta(hours=8)
@@ -179,11 +180,13 @@ def _mail(sns: _Sns, bucket: str) -> Taken:
     if not notice.content and action.object_key:
         if action.bucket_name != bucket:
             told = f"{action.bucket_name[:100]!r} is not `ses_bucket` of [channels.email.ACCOUNT]"
-            raise Retry(600, f"the mail lies in a bucket: {told}")
+            raise Retry(SETUP_PROBLEM_S, f"the mail lies in a bucket: {told}")
         lies = InBucket(key=action.object_key, sender=notice.mail.source, to=to)
         return Taken(deliveries=(msgspec.json.encode(lies),), hint=IN_BUCKET)
     if not notice.content:
-        raise Retry(600, "no content: use the receipt rule's action SNS (Base64), or S3")
+        raise Retry(
+            SETUP_PROBLEM_S, "no content: use the receipt rule's action SNS (Base64), or S3"
+        )
     if notice.receipt.action.encoding.upper() == "BASE64":
         try:
             raw = base64.b64decode(notice.content)

@@ -12,7 +12,8 @@ from typing import Annotated, Any
 import msgspec
 
 from schemas.base import Record
-from schemas.errors import Rejected, Retry
+from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S
+from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
 from workers.posting import Answer, later, post, refused
 
@@ -88,7 +89,7 @@ class ReplyBluesky:
                 self._sessions.pop(settings.handle, None)
                 continue
             raise _fault(answer, fault)
-        raise Retry(60, "Bluesky refuses a new session's token")
+        raise Retry(BUSY_S, "Bluesky refuses a new session's token")
 
     async def _put(
         self, settings: Account, session: Session, record: dict[str, Any], rkey: str
@@ -113,7 +114,10 @@ class ReplyBluesky:
         if answer.status != 200 or made is None:
             fault = answer.read(Fault) or Fault()
             if answer.status == 401:
-                raise Retry(300, f"Bluesky refuses handle and app password: {fault.message}"[:300])
+                raise Retry(
+                    ACCOUNT_PROBLEM_S,
+                    f"Bluesky refuses handle and app password: {fault.message}"[:ERROR_TEXT_LIMIT],
+                )
             raise Retry(later(answer.headers, 60), f"Bluesky gave no session ({answer.status})")
         self._sessions[settings.handle] = made
         return made

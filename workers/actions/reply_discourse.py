@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from schemas.base import Record
+from schemas.delays import ACCOUNT_PROBLEM_S
 from schemas.errors import Rejected, Retry
 from schemas.outcome import Reply
 from workers.outgoing_text import as_markdown, without_mentions
@@ -68,5 +69,5 @@ class ReplyDiscourse:
             wait = said.extras.wait_seconds or later(answer.headers, 60)
             raise Retry(wait, "Discourse says later")
         if answer.status in (401, 403):
-            raise Retry(300, f"Discourse refuses the key ({answer.status})")
+            raise Retry(ACCOUNT_PROBLEM_S, f"Discourse refuses the key ({answer.status})")
         raise refused(answer, "Discourse", "; ".join(said.errors))

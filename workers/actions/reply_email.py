@@ -16,7 +16,8 @@ import msgspec
 
 from schemas import token
 from schemas.base import Record
-from schemas.errors import Rejected, Retry
+from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S, NEIGHBOUR_S, RECONNECT_S, RECOVERY_S
+from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
 from workers.action import Unconfirmed
 from workers.outgoing_mail import (
@@ -96,7 +97,7 @@ class ReplyEmail:
                 await _connect(client)
                 await _address(client, settings, address, reply)
             except asyncio.CancelledError as error:
-                raise Retry(1, "the worker stopped before the mail left") from error
+                raise Retry(NEIGHBOUR_S, "the worker stopped before the mail left") from error
             return await _hand_over(client, raw)
         finally:
             client.close()
@@ -106,9 +107,11 @@ async def _connect(client: aiosmtplib.SMTP) -> None:
     try:
         await client.connect()
     except aiosmtplib.SMTPAuthenticationError as error:
-        raise Retry(300, f"the mail server refuses the login: {error.code}") from error
+        raise Retry(
+            ACCOUNT_PROBLEM_S, f"the mail server refuses the login: {error.code}"
+        ) from error
     except (aiosmtplib.SMTPException, OSError) as error:
-        raise Retry(5, f"the mail server is away: {type(error).__name__}") from error
+        raise Retry(RECONNECT_S, f"the mail server is away: {type(error).__name__}") from error
 
 
 async def _login(settings: Account) -> dict[str, Any]:
@@ -144,7 +147,7 @@ async def _address(client: aiosmtplib.SMTP, settings: Account, address: str, rep
     except aiosmtplib.SMTPResponseException as error:
         raise _refused(error) from error
     except (aiosmtplib.SMTPException, OSError) as error:
-        raise Retry(30, f"the mail server left: {type(error).__name__}") from error
+        raise Retry(RECOVERY_S, f"the mail server left: {type(error).__name__}") from error
 
 
 async def _hand_over(client: aiosmtplib.SMTP, raw: bytes) -> str:
@@ -157,13 +160,13 @@ async def _hand_over(client: aiosmtplib.SMTP, raw: bytes) -> str:
         raise Unconfirmed(
             "the mail server did not confirm: the mail may or may not have been sent"
         ) from error
-    return f"{answer.code} {answer.message}"[:300]
+    return f"{answer.code} {answer.message}"[:ERROR_TEXT_LIMIT]
 
 
 def _refused(error: aiosmtplib.SMTPResponseException) -> Rejected | Retry:
-    text = f"{error.code} {error.message}"[:300]
+    text = f"{error.code} {error.message}"[:ERROR_TEXT_LIMIT]
     if 400 <= error.code < 500:
-        return Retry(60, f"the mail server says later: {text}")
+        return Retry(BUSY_S, f"the mail server says later: {text}")
     return Rejected("reply.refused", text)
 
 

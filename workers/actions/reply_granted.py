@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import msgspec
 
 from schemas.base import Record
-from schemas.errors import Rejected, Retry
+from schemas.delays import QUOTA_S, SETUP_PROBLEM_S
+from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
 from workers.outgoing_text import (
     as_markdown,
@@ -120,7 +121,7 @@ class ReplyYoutube:
             headers=await _token(settings),
         )  # fmt: skip
         if b"quotaExceeded" in answer.body or b"rateLimitExceeded" in answer.body:
-            raise Retry(3600, "YouTube's quota of the day is used up")
+            raise Retry(QUOTA_S, "YouTube's quota of the day is used up")
         return _taken(answer, "YouTube", safe=False)
 
 
@@ -150,8 +151,8 @@ class ReplyReddit:
             if not codes:
                 return "taken"
             if _LATER & set(codes):
-                raise Retry(600, f"Reddit: {', '.join(codes)}")
-            raise Rejected("reply.refused", f"Reddit: {', '.join(codes)}"[:300])
+                raise Retry(SETUP_PROBLEM_S, f"Reddit: {', '.join(codes)}")
+            raise Rejected("reply.refused", f"Reddit: {', '.join(codes)}"[:ERROR_TEXT_LIMIT])
         return _taken(answer, "Reddit", safe=False)
 
 

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import msgspec
 
 from schemas.base import Record
-from schemas.errors import Retry
+from schemas.delays import ACCOUNT_PROBLEM_S
+from schemas.errors import ERROR_TEXT_LIMIT, Retry
 from schemas.outcome import Reply
 from workers.posting import later, post, refused, to_send
 
@@ -53,7 +54,7 @@ class ReplyLine:
             return f"request {answer.headers.get('x-line-request-id', '') or accepted}"
         said = (answer.read(Said) or Said()).message
         if answer.status == 401:
-            raise Retry(300, f"LINE refuses the token: {said}"[:300])
+            raise Retry(ACCOUNT_PROBLEM_S, f"LINE refuses the token: {said}"[:ERROR_TEXT_LIMIT])
         if answer.status >= 500:
             raise Retry(later(answer.headers, 30), f"LINE answered {answer.status}")
         raise refused(answer, "LINE", said)

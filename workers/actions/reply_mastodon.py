@@ -11,7 +11,8 @@ from typing import Annotated, Any
 import msgspec
 
 from schemas.base import Record
-from schemas.errors import Rejected, Retry
+from schemas.delays import ACCOUNT_PROBLEM_S
+from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
 from workers.outgoing_text import without_mentions
 from workers.posting import later, post, refused, to_send
@@ -75,7 +76,9 @@ class ReplyMastodon:
         if answer.status == 200:
             return f"post {told.id}"
         if answer.status == 401:
-            raise Retry(300, f"Mastodon refuses the token: {told.error}"[:300])
+            raise Retry(
+                ACCOUNT_PROBLEM_S, f"Mastodon refuses the token: {told.error}"[:ERROR_TEXT_LIMIT]
+            )
         if answer.status >= 500 and datetime.now(UTC) - reply.at < _KEY_HOLDS:
             raise Retry(later(answer.headers, 30), f"Mastodon answered {answer.status}")
         raise refused(answer, "Mastodon", told.error)

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from schemas.base import Record
-from schemas.errors import Rejected
+from schemas.errors import ERROR_TEXT_LIMIT, Rejected
 from schemas.outcome import Reply
 from workers.posting import Answer, failed, post, to_send
 
@@ -114,5 +114,5 @@ def _number(place: str) -> str:
 def _taken(answer: Answer, vendor: str, said: str) -> str:
     """Return the vendor's word for what it took; raise what a refusal means."""
     if answer.status in (200, 201, 202, 204):
-        return said[:200]
+        return said[:ERROR_TEXT_LIMIT]
     raise failed(answer, vendor)

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import msgspec
 
 from schemas.base import Record
-from schemas.errors import Rejected, Retry
+from schemas.delays import ACCOUNT_PROBLEM_S
+from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
 from workers.action import Unconfirmed
 from workers.posting import later, post, refused, to_send
@@ -68,7 +69,7 @@ class ReplySlack:
         if said.error in _LATER:
             raise Retry(later(answer.headers, 30), f"Slack: {said.error}")
         if said.error in _TOKEN:
-            raise Retry(300, f"Slack: {said.error}: set a new token")
+            raise Retry(ACCOUNT_PROBLEM_S, f"Slack: {said.error}: set a new token")
         if said.error in _UNKNOWN:
             raise Unconfirmed(f"Slack: {said.error}: it may or may not have been sent")
-        raise Rejected("reply.refused", f"Slack: {said.error}"[:300])
+        raise Rejected("reply.refused", f"Slack: {said.error}"[:ERROR_TEXT_LIMIT])

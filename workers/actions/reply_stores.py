@@ -12,7 +12,7 @@ import jwt
 import msgspec
 
 from schemas.base import Record
-from schemas.errors import Rejected
+from schemas.errors import ERROR_TEXT_LIMIT, Rejected
 from schemas.outcome import Reply
 from workers.outgoing_text import path_segment
 from workers.posting import Answer, failed, granted, post, to_send
@@ -99,7 +99,9 @@ def _signed(claims: dict[str, Any], key: str, algorithm: str, headers: dict[str,
     try:
         return jwt.encode(claims, key, algorithm=algorithm, headers=headers)
     except (ValueError, TypeError, jwt.PyJWTError) as error:
-        raise Rejected("reply.no_server", f"`private_key` is no such key: {error}"[:200]) from error
+        raise Rejected(
+            "reply.no_server", f"`private_key` is no such key: {error}"[:ERROR_TEXT_LIMIT]
+        ) from error
 
 
 def _taken(answer: Answer, vendor: str) -> str:

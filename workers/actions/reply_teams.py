@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import msgspec
 
 from schemas.base import Record
+from schemas.delays import ACCOUNT_PROBLEM_S
 from schemas.errors import Rejected, Retry
 from schemas.outcome import Reply
 from workers.outgoing_text import path_segment
@@ -77,7 +78,7 @@ class ReplyTeams:
             if answer.status != 401:
                 raise _refusal(answer)
             self._tokens.pop(settings.app_id, None)
-        raise Retry(300, "Teams refuses a new token")
+        raise Retry(ACCOUNT_PROBLEM_S, "Teams refuses a new token")
 
     async def _token(self, settings: Account) -> str:
         form = {

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import msgspec
 
 from schemas.base import Record
-from schemas.errors import Rejected, Retry
+from schemas.delays import ACCOUNT_PROBLEM_S
+from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
 from workers.outgoing_text import without_mentions
 from workers.posting import post, refused, to_send
@@ -86,7 +87,9 @@ class ReplyTelegram:
         if said.ok:
             return f"message {said.result.message_id if said.result else '?'}"
         if said.parameters.retry_after is not None:
-            raise Retry(said.parameters.retry_after, f"Telegram: {said.description}"[:300])
+            raise Retry(
+                said.parameters.retry_after, f"Telegram: {said.description}"[:ERROR_TEXT_LIMIT]
+            )
         if answer.status == 401:
-            raise Retry(300, "Telegram: the bot's token is not valid: set a new one")
-        raise Rejected("reply.refused", f"Telegram: {said.description}"[:300])
+            raise Retry(ACCOUNT_PROBLEM_S, "Telegram: the bot's token is not valid: set a new one")
+        raise Rejected("reply.refused", f"Telegram: {said.description}"[:ERROR_TEXT_LIMIT])

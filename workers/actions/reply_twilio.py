@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import msgspec
 
 from schemas.base import Record
-from schemas.errors import Rejected, Retry
+from schemas.delays import ACCOUNT_PROBLEM_S
+from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
 from workers.posting import later, post, refused, to_send
 
@@ -57,9 +58,9 @@ class ReplyTwilio:
         said = answer.read(Said) or Said()
         if answer.status in (200, 201):
             return f"message {said.sid}"
-        words = f"Twilio: {said.code} {said.message}"[:300]
+        words = f"Twilio: {said.code} {said.message}"[:ERROR_TEXT_LIMIT]
         if answer.status == 401:
-            raise Retry(300, f"{words} (look at account_sid and auth_token)")
+            raise Retry(ACCOUNT_PROBLEM_S, f"{words} (look at account_sid and auth_token)")
         if said.code in _LATER or answer.status == 429:
             raise Retry(later(answer.headers, 60), words)
         if said.code == _TOO_LATE:

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import msgspec
 
 from schemas.base import Record
-from schemas.errors import Rejected, Retry
+from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S
+from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
 from workers.posting import post, refused, to_send
 
@@ -58,9 +59,9 @@ class ReplyViber:
             raise refused(answer, "Viber")
         if said.status == 0:
             return f"message {said.message_token}"
-        words = f"Viber: {said.status} {said.status_message}"[:300]
+        words = f"Viber: {said.status} {said.status_message}"[:ERROR_TEXT_LIMIT]
         if said.status in _LATER:
-            raise Retry(60, words)
+            raise Retry(BUSY_S, words)
         if said.status in _ACCOUNT:
-            raise Retry(300, f"{words}: look at the bot's token and account")
+            raise Retry(ACCOUNT_PROBLEM_S, f"{words}: look at the bot's token and account")
         raise Rejected("reply.refused", words)

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import msgspec
 
 from schemas.base import Record
-from schemas.errors import Retry
+from schemas.delays import ACCOUNT_PROBLEM_S
+from schemas.errors import ERROR_TEXT_LIMIT, Retry
 from schemas.outcome import Reply
 from workers.outgoing_text import without_mentions
 from workers.posting import later, post, refused, to_send
@@ -59,9 +60,9 @@ class ReplyX:
         said = answer.read(Said) or Said()
         if answer.status in (200, 201):
             return f"post {said.data.id if said.data else '?'}"
-        words = f"X: {said.title} {said.detail}".strip()[:300]
+        words = f"X: {said.title} {said.detail}".strip()[:ERROR_TEXT_LIMIT]
         if answer.status == 401:
-            raise Retry(300, f"{words} (the access token ended: set a new one)")
+            raise Retry(ACCOUNT_PROBLEM_S, f"{words} (the access token ended: set a new one)")
         if answer.status == 429:
             reset = answer.headers.get("x-rate-limit-reset", "")
             is_time = reset.isascii() and reset.isdigit()

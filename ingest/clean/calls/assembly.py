@@ -13,7 +13,7 @@ from ingest.clean.calls.heard import (
 )
 from ingest.clean.told import Text, read
 from schemas.base import Record
-from schemas.errors import Rejected
+from schemas.errors import ERROR_TEXT_LIMIT, Rejected
 
 
 class AssemblyWord(Record, frozen=True, kw_only=True):
@@ -57,7 +57,9 @@ def assembly(raw: bytes) -> Heard:
     """Return an AssemblyAI transcript."""
     told = read(Assembly, raw)
     if told.status == "error":
-        raise Rejected("call.failed", f"AssemblyAI could not transcribe it: {told.error}"[:300])
+        raise Rejected(
+            "call.failed", f"AssemblyAI could not transcribe it: {told.error}"[:ERROR_TEXT_LIMIT]
+        )
     turns = []
     for one in told.utterances or ():
         words = [_assembly_word(w) for w in one.words]
