@@ -10,8 +10,8 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from sqlalchemy import text
 
+from runtime.admin_client import admin_client
 from runtime.archive import Archive
-from runtime.bus import rdkafka
 from runtime.clock import Clock
 from runtime.log import redacted_url
 from runtime.neighbour import Neighbour, Probe
@@ -62,9 +62,7 @@ def kafka_probe(kafka: Kafka) -> Probe:
     def probe() -> None:
         nonlocal admin
         if admin is None:
-            # Its own lines in the log would repeat what the neighbour's line says.
-            quiet = {"log_level": 0, "reconnect.backoff.max.ms": 1000, "socket.timeout.ms": 4000}
-            admin = AdminClient(rdkafka(kafka, **quiet))
+            admin = admin_client(kafka)
         try:
             admin.describe_cluster(request_timeout=_REQUEST_S).result(_REQUEST_S + 1)
         except KafkaException as error:

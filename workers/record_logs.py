@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from confluent_kafka import KafkaException, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import OffsetSpec
 from sqlalchemy import Connection, inspect, text
 
-from runtime.bus import rdkafka
+from runtime.admin_client import admin_client
 from runtime.settings import Kafka
 from schemas import topics
 from schemas.errors import Unavailable
@@ -58,9 +58,8 @@ class KafkaLogs:
     """Asks Kafka for its logs, with a client of its own."""
 
     def __init__(self, kafka: Kafka) -> None:
-        quiet = {"log_level": 0, "reconnect.backoff.max.ms": 1000, "socket.timeout.ms": 4000}
         self._address = kafka.bootstrap
-        self._admin = AdminClient(rdkafka(kafka, **quiet))
+        self._admin = admin_client(kafka)
 
     def read(self, names: Iterable[str]) -> dict[str, Log]:
         """Return the logs of these topics; raise Unavailable when Kafka can't tell."""

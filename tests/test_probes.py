@@ -1,0 +1,30 @@
+"""The probe of Kafka waits calmly while a broker is away."""
+
+import resource
+
+import pytest
+
+from runtime.probes import kafka_probe
+from runtime.settings import Kafka
+from schemas.errors import Unavailable
+from tests.broker_double import brokers
+
+MAX_SWITCHES = 20_000
+"""In a probe of 4 seconds: a client that pauses between its attempts to connect switches threads
+some hundred times, one that does not more than a million times, on a busy machine 70,000."""
+
+
+def _switches() -> int:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_nvcsw + usage.ru_nivcsw
+
+
+def test_a_probe_pauses_between_its_attempts_to_reach_the_controller() -> None:
+    with brokers(2, controller=2) as (first, controller):
+        probe = kafka_probe(Kafka(bootstrap=f"127.0.0.1:{first.port}"))
+        probe()
+        controller.leave()
+        before = _switches()
+        with pytest.raises(Unavailable, match="controller"):
+            probe()
+        assert _switches() - before < MAX_SWITCHES
