@@ -69,7 +69,7 @@ async def _load(port: int, seconds: float) -> float:
 
 
 def _wait(port: int) -> None:
-    from tests.servers import wait
+    from tests.waiting import wait
 
     def listens() -> bool:
         import socket

@@ -18,9 +18,10 @@ from typing import Any
 from bench.harms import FAULTS, Fault
 from tests.cluster import Cluster, Plan
 from tests.gauges import Gauges, count_problems, longest_gap, wait_for_moves
-from tests.servers import ROOT, wait
+from tests.servers import ROOT
 from tests.traffic import Load, Traffic
 from tests.verdict import findings
+from tests.waiting import wait
 
 _WARM_S = 6.0
 _CALM_S = 6.0

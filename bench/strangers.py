@@ -24,7 +24,8 @@ import psutil
 from bench.door import TOKENS
 from bench.mail import _plain
 from cli.up.ports import free_port
-from tests.servers import broker, wait
+from tests.servers import broker
+from tests.waiting import wait
 
 PLAIN = int(os.environ.get("BENCH_PLAIN", "1000"))
 _AT_ONCE = 4

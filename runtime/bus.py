@@ -186,7 +186,7 @@ class Publisher:
             return await asyncio.shield(starting)
         except asyncio.CancelledError:
             if starting.cancelled() and not (task and task.cancelling()):
-                raise Retry(2, "this process ends") from None
+                raise Retry(NEIGHBOUR_S, "this process ends") from None
             raise
 
     async def _start(self) -> KafkaProducer:

@@ -18,7 +18,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from cli.up import kafka as kafka_local
 from cli.up.ports import free_port
-from tests.servers import JARS, wait
+from tests.servers import JARS
+from tests.waiting import wait
 
 NODES = (1, 2, 3)
 HEAP_MB = 320

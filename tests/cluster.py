@@ -28,8 +28,9 @@ from schemas.departments import DEFAULT
 from tests.brokers import Brokers
 from tests.mail_sink import MailSink
 from tests.redis_servers import Valkey
-from tests.servers import ROOT, Postgres, wait
+from tests.servers import ROOT, Postgres
 from tests.supervised import Exit, Stage
+from tests.waiting import wait
 
 COMMANDS = {
     "console": ["console"],

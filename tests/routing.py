@@ -23,7 +23,8 @@ from schemas import envelope, topics
 from schemas.decision import WorkItem
 from schemas.departments import DEFAULT
 from tests.samples import message
-from tests.servers import ROOT, wait
+from tests.servers import ROOT
+from tests.waiting import wait
 
 CONVERSATIONS = 40
 RESTART_S = 1.0

@@ -45,23 +45,12 @@ from runtime.settings import Kafka, Settings
 from runtime.topics import create_topics
 from schemas import envelope, topics
 from schemas.departments import DEFAULT
+from tests.waiting import wait
 
 T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
 PERSONAL_TOKEN = "right-to-personal-numbers"
 JARS = Path(os.environ.get("SANTRAL_JARS") or ROOT / ".cache" / "kafka" / "jars")
-
-
-def wait(what: str, look: Callable[[], T], seconds: float = 30) -> T:
-    """Return what `look` gives once it is truthy; fail with `what` after the deadline."""
-    until = time.monotonic() + seconds
-    pause = getattr(time, "sleep")  # noqa: B009 - the one place that waits, with a deadline
-    while time.monotonic() < until:
-        found = look()
-        if found:
-            return found
-        pause(0.05)
-    raise AssertionError(f"not within {seconds:g} s: {what}")
 
 
 @contextlib.contextmanager

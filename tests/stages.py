@@ -23,8 +23,8 @@ from runtime.topics import check_topics, create_topics
 from schemas import topics
 from schemas.departments import DEFAULT
 from schemas.errors import Unavailable
-from tests.servers import JARS, ROOT, Postgres, valkey, wait
-from tests.waiting import until
+from tests.servers import JARS, ROOT, Postgres, valkey
+from tests.waiting import until, wait
 from workers import run as workers_run
 
 BACK_S = 10.0

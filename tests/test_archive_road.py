@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.s3 import ACCESS, BUCKET, S3, SECRET
-from tests.servers import Up, wait
+from tests.servers import Up
+from tests.waiting import wait
 
 TEXT = "Faturam yanlış, 12,50 TL fazla kesilmiş"
 

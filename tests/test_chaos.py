@@ -29,7 +29,7 @@ from schemas.decision import WorkItem
 from tests import redis_states
 from tests.cluster import Front
 from tests.mail_sink import MailSink
-from tests.servers import ROOT, Postgres, Up, wait
+from tests.servers import ROOT, Postgres, Up
 from tests.traffic import Load, Sightings, Traffic
 from tests.verdict import (
     desk_findings,
@@ -39,6 +39,7 @@ from tests.verdict import (
     road_findings,
     work_items,
 )
+from tests.waiting import settled, wait
 
 MESSAGES = int(os.environ.get("SANTRAL_CHAOS_MESSAGES", "6000"))
 CONVERSATIONS = max(50, MESSAGES // 20)
@@ -232,13 +233,11 @@ def _ledger(up: Up) -> dict[str, Any]:
 
 async def settled_mail_findings(kafka: Kafka, seen: Sightings, sink: MailSink) -> list[str]:
     """Return what is wrong with the mails once all left, or after a while without the last."""
-    deadline = time.monotonic() + MAILS_S
-    while True:
-        records = await outcomes(kafka)
-        found = mail_findings(records, seen, sink.answers, sink.acknowledged)
-        if not found or time.monotonic() > deadline:
-            return found
-        await asyncio.sleep(1)
+
+    async def present_findings() -> list[str]:
+        return mail_findings(await outcomes(kafka), seen, sink.answers, sink.acknowledged)
+
+    return await settled(present_findings, MAILS_S)
 
 
 def _check_poison(items: list[WorkItem]) -> None:

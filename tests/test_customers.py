@@ -20,8 +20,9 @@ from schemas.base import conversation_id
 from schemas.link import Link, node, pair
 from schemas.message import Handle, HandleKind, Message, Party
 from tests.samples import NOW, message, policy
-from tests.servers import Up, wait
+from tests.servers import Up
 from tests.test_console import LAYOUTS, _address, _clean, browser, shot
+from tests.waiting import wait
 from workers.customers import customer, of_message
 from workers.record_rows import Rows, take
 from workers.record_store import write

@@ -19,7 +19,7 @@ from schemas.decision import WorkItem
 from tests.feeding import RunningFeed, produce, resolved, work_item
 from tests.redis_servers import Valkey
 from tests.redis_states import fill_memory
-from tests.waiting import until
+from tests.waiting import pass_time, until
 from workers.desk_feed import Batch, Feed
 from workers.desk_lock import LOCK, LockLost, RebuildLock
 from workers.desk_redis import Lines, P
@@ -276,7 +276,7 @@ async def test_a_rebuild_that_does_not_fit_waits_for_memory(
         server.run("FLUSHALL")
         await until("readiness says it", lambda: "full" in (feed.problem() or ""))
         epoch = await feed.lines.epoch()
-        await asyncio.sleep(11)  # longer than the lock lives without a rebuild
+        await pass_time(11)  # longer than the lock lives without a rebuild
         server.run("CONFIG", "SET", "maxmemory", 0)
         await _until_line(feed, redis, works)
         assert epoch is not None, "the first messages were served"

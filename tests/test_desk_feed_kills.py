@@ -13,8 +13,8 @@ import pytest
 from runtime.settings import Redis, Settings
 from tests.feeding import RunningFeed, feed_process, produce, resolved, work_item
 from tests.redis_servers import Valkey
-from tests.servers import process_of, wait
-from tests.waiting import until
+from tests.servers import process_of
+from tests.waiting import until, wait
 from workers.desk_redis import P
 
 _ROUNDS = 12

@@ -14,9 +14,10 @@ from runtime.bus import Publisher
 from runtime.settings import Kafka
 from schemas import topics
 from schemas.incident import Incident, Pulse
-from tests.servers import Up, wait
+from tests.servers import Up
 from tests.test_console import LAYOUTS, _address, _clean, browser, shot
 from tests.test_incidents import OUTAGE, pulses
+from tests.waiting import wait
 
 __all__ = ["browser"]
 

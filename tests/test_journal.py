@@ -20,7 +20,8 @@ from runtime.settings import Settings
 from schemas import envelope, topics
 from schemas.errors import Retry, Unavailable
 from schemas.message import Message
-from tests.servers import ingesting, process_of, published, wait
+from tests.servers import ingesting, process_of, published
+from tests.waiting import wait
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 FOUND = {"email": {"destek": Account()}}

@@ -21,7 +21,8 @@ from cli.up import kafka as kafka_local
 from cli.up.ports import choose_ports
 from runtime.settings import Door, Settings
 from schemas.errors import Unavailable
-from tests.servers import Up, free_port, wait
+from tests.servers import Up, free_port
+from tests.waiting import wait
 
 
 @pytest.fixture(scope="module")

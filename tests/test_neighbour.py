@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from runtime.clock import Clock, SystemClock
 from runtime.neighbour import PROBE_LIMIT_S, Backoff, Neighbour
-from tests.servers import wait
+from tests.waiting import wait
 
 START = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 

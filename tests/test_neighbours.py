@@ -16,11 +16,10 @@ import pytest
 from bench import harms
 from tests.cluster import Cluster, Plan
 from tests.gauges import Gauges, wait_for_moves
-from tests.servers import wait
 from tests.supervised import Exit
 from tests.traffic import Load, Traffic
 from tests.verdict import findings
-from tests.waiting import until
+from tests.waiting import pass_time, settled, until, wait
 
 pytestmark = [pytest.mark.alone, pytest.mark.certify]
 
@@ -77,7 +76,7 @@ class Harmed:
         mail_back = harms.lose_mail_server(self.cluster)
         before = sum(good.answers.values())
         brokers_back = await asyncio.to_thread(harms.kill_two, self.cluster)
-        await asyncio.sleep(OUTAGE_S)
+        await pass_time(OUTAGE_S)
         assert brokers_back is not None
         brokers_back()
         await asyncio.to_thread(wait, "the brokers serve", self.cluster.brokers.is_serving, 180)
@@ -89,7 +88,7 @@ class Harmed:
         assert mail_back is not None
         mail_back()
         redis_back = await asyncio.to_thread(harms.fail_over_redis, self.cluster)
-        await asyncio.sleep(FAILOVER_S)
+        await pass_time(FAILOVER_S)
         assert redis_back is not None
         redis_back()
         await self._flow("redis")
@@ -112,12 +111,7 @@ class Harmed:
 
     async def _settled_findings(self) -> list[str]:
         """Return what is broken once the parked answers left, or after a while without them."""
-        deadline = time.monotonic() + 40
-        while (broken := await findings(self.cluster, self.traffic.seen)) and (
-            time.monotonic() < deadline
-        ):
-            await asyncio.sleep(1)
-        return broken
+        return await settled(lambda: findings(self.cluster, self.traffic.seen), 40)
 
 
 @pytest.fixture(scope="module", name="report")

@@ -18,7 +18,8 @@ from runtime.settings import Parsers
 from schemas.errors import Rejected, Retry
 from tests.poison import Account, Poison
 from tests.samples import NOW
-from tests.servers import ROOT, wait
+from tests.servers import ROOT
+from tests.waiting import wait
 
 COMMAND = (sys.executable, "-m", "tests.poison")
 QUICK = Parsers(processes=2, cpu=timedelta(seconds=0.5), memory_mb=64)

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from runtime import store
 from runtime.settings import Settings
 from tests.routing import RecorderProcess, Traffic
-from tests.servers import wait
+from tests.waiting import wait
 from workers.run import MIGRATIONS
 
 

@@ -17,7 +17,7 @@ from runtime.redis_errors import RedisAway, outage_code
 from runtime.redis_state import LOG_INTERVAL_S, QUIET_S, RedisState
 from runtime.settings import Redis
 from tests.redis_servers import STATES, Valkey, sentinels, valkeys
-from tests.waiting import until
+from tests.waiting import pass_time, until
 
 _WRITE = "return redis.call('SET', KEYS[1], '1')"
 
@@ -182,7 +182,7 @@ async def _work(claims: Claims, name: str, served: list[str], done: asyncio.Even
             await claims.claim(f"{name}.{number}", name)
             served.append(name)
         except AWAY:
-            await asyncio.sleep(0.05)
+            await pass_time(0.05)
         if done.is_set():
             return
 

@@ -20,7 +20,8 @@ from websockets.exceptions import ConnectionClosed
 from schemas.base import conversation_id
 from tests.channels.test_whatsapp import body, signed
 from tests.hostile_mail import FIXED, HOSTILE
-from tests.servers import Dovecot, Smtp, Up, Vendor, wait
+from tests.servers import Dovecot, Smtp, Up, Vendor
+from tests.waiting import wait
 
 
 def _new() -> str:

@@ -27,8 +27,8 @@ from schemas.decision import WorkItem
 from schemas.departments import DEFAULT
 from schemas.message import Message
 from tests.samples import NOW, message, policy
-from tests.servers import wait
 from tests.test_faults import POISON, poisoned
+from tests.waiting import wait
 
 
 class Hurried(SystemClock):

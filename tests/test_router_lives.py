@@ -29,8 +29,9 @@ from schemas import topics
 from schemas.departments import DEFAULT
 from tests.routing import Items, RouterProcess, Traffic, is_pending
 from tests.samples import policy
-from tests.servers import JARS, broker, wait
+from tests.servers import JARS, broker
 from tests.test_router import put
+from tests.waiting import wait
 
 
 @pytest.fixture(scope="module")

@@ -30,10 +30,10 @@ from runtime.settings import Parsers
 from schemas import topics
 from schemas.message import Message
 from tests.s3 import S3
-from tests.servers import Dovecot, Up, broker, free_port, ingesting, published, wait
+from tests.servers import Dovecot, Up, broker, free_port, ingesting, published
 from tests.test_archive import bucket_settings
 from tests.test_parser_pool import COMMAND
-from tests.waiting import until
+from tests.waiting import until, wait
 
 QUICK = Parsers(processes=2, cpu=timedelta(seconds=0.5), memory_mb=64)
 FAILS = ("loops", "raises", "crashes", "eats")

@@ -64,10 +64,9 @@ from runtime import stage
 from runtime.settings import Settings
 
 async def work() -> None:
-    while True:
-        await asyncio.sleep(0.1)
-        if {cancelled}:
-            asyncio.current_task().cancel()
+    if {cancelled}:
+        asyncio.current_task().cancel()
+    await asyncio.Event().wait()
 
 async def main(settings, health, clock, stop):
     print("runs", flush=True)

@@ -26,7 +26,8 @@ from runtime.settings import Ops, Settings
 from runtime.watchdog import Watchdog
 from schemas import envelope, topics
 from tests.samples import message, policy
-from tests.servers import ROOT, broker, wait
+from tests.servers import ROOT, broker
+from tests.waiting import wait
 from workers.recorder import Recorder
 from workers.run import MIGRATIONS
 
@@ -90,7 +91,7 @@ class Loop:
 
 
 STAGE = """
-import sys, threading, time
+import select, sys, threading
 from datetime import timedelta
 from runtime import log
 from runtime.clock import SystemClock
@@ -109,7 +110,7 @@ while not hangs.wait(0.05):
     progress.count_turn()
 
 def hang_here():
-    time.sleep(60)
+    select.select([], [], [], 60)
 
 hang_here()
 """

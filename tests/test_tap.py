@@ -11,7 +11,7 @@ from runtime.bus import rdkafka
 from runtime.settings import Settings
 from runtime.tapping import tap
 from schemas.errors import Unavailable
-from tests.servers import wait
+from tests.waiting import wait
 
 BILLING, LEGAL, EMPTY = "queue.billing.v1", "queue.legal.v1", "queue.press.v1"
 

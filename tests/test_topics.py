@@ -21,7 +21,8 @@ from runtime.topics import check_created, check_promises, check_topics, create_t
 from schemas import topics
 from schemas.departments import DEFAULT
 from tests.conftest import empty_topics
-from tests.servers import ROOT, OneBroker, wait
+from tests.servers import ROOT, OneBroker
+from tests.waiting import wait
 
 WANTED = topics.all_topics(tuple(DEFAULT))
 MESSAGES = topics.MESSAGES.name

@@ -21,9 +21,10 @@ from runtime.topics import check_created, check_promises, check_topics, create_t
 from schemas import topics
 from schemas.errors import ConfigError, Unavailable
 from tests.brokers import Brokers
-from tests.servers import JARS, wait
+from tests.servers import JARS
 from tests.test_endings import tokens
 from tests.test_topics import MESSAGES, WANTED, run, start
+from tests.waiting import wait
 
 pytestmark = pytest.mark.certify
 

@@ -10,7 +10,7 @@ from runtime.progress import Partition, Progress
 from runtime.settings import Ops
 from runtime.watchdog import Look, Watchdog
 from tests.samples import NOW
-from tests.servers import wait
+from tests.waiting import wait
 
 PATIENCE_S = 60.0
 FIRST, SECOND = ("messages.v1", 0), ("messages.v1", 1)

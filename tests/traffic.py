@@ -17,6 +17,7 @@ import httpx2
 
 from schemas.departments import DEFAULT
 from tests.cluster import Front
+from tests.waiting import pass_time
 
 MESSAGES_A_CONVERSATION = 8
 TEXTS = (
@@ -152,7 +153,7 @@ class Traffic:
                 self.seen.note("send", answer)
                 if answer.status_code == 202:
                     return str(answer.json()["id"])
-            await asyncio.sleep(_RETRY_S)
+            await pass_time(_RETRY_S)
 
     async def _mailer(self, number: int, account: str) -> None:
         """Write mails of customers who never wrote before, each until it is accepted."""
@@ -161,7 +162,7 @@ class Traffic:
             count += 1
             sender = f"c{number}x{count}@musteri.example"
             while not await asyncio.to_thread(self._mail, sender, f"{account}@destek.example"):
-                await asyncio.sleep(_RETRY_S)
+                await pass_time(_RETRY_S)
             self.seen.mailed.add(sender)
             await self._pause(pace)
 
@@ -242,5 +243,5 @@ class Traffic:
                     return result
                 if answer.status_code < 500:
                     return None
-            await asyncio.sleep(_RETRY_S)
+            await pass_time(_RETRY_S)
         return None
