@@ -1,7 +1,7 @@
-"""The command `santral backtest`: the change that other rules or models would make.
+"""The command `santral backtest` reports what other rules or models would change.
 
-Before: main.py, the messages, outcomes and incidents of the store. After: a report as one JSON
-object, as sentences on standard error, and as a page. Nothing is published.
+It reads the messages, outcomes and incidents of the store, and publishes nothing. The report is one
+JSON object on standard output, sentences on standard error, and an HTML page.
 """
 
 import re
@@ -161,7 +161,7 @@ def _parse_since(text: str) -> datetime:
         since = datetime.fromisoformat(text)
     except ValueError:
         raise ConfigError(
-            [Problem(f"--since {text!r} is no time. Give 2026-11-01, 2026-11-01T12:00 or 7d.")]
+            [Problem(f"--since {text!r} is not a time. Give 2026-11-01, 2026-11-01T12:00 or 7d.")]
         ) from None
     return since if since.tzinfo else since.replace(tzinfo=_ZONE)
 

@@ -1,6 +1,6 @@
-"""The commands `santral check`, `status` and `env`: the configuration, and the state of what runs.
+"""The commands `santral check`, `status` and `env`, about the configuration and what runs.
 
-Before: main.py. After: each server and stage gets one short request, and nothing is changed.
+Each server and stage gets one short request, and the commands change nothing.
 """
 
 import shlex

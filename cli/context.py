@@ -1,7 +1,8 @@
-"""The steps that commands share before and after their work: settings, servers, rights, output.
+"""The steps that commands share, such as settings, servers, rights and output.
 
-Before: a command's click context. After: its settings, a store that answers, lines of JSON. Raises
-Unavailable with one sentence of advice, before the command makes a client, a folder or a file.
+A command hands over its click context, and gets settings, a store that answers, or lines of JSON. A
+step raises Unavailable with one sentence of advice, before the command makes a client, a folder or
+a file.
 """
 
 import re

@@ -1,7 +1,6 @@
-"""The commands `santral dead list`, `show` and `redrive`: deliveries that were refused for good.
+"""The commands `santral dead list`, `show` and `redrive`, about deliveries that ingest refused.
 
-Before: main.py. After: the store and the archive are read; `redrive` hands the bytes to the door's
-own way again.
+`list` and `show` read the store and the archive. `redrive` hands the bytes to ingest again.
 """
 
 import asyncio

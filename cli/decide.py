@@ -1,7 +1,6 @@
-"""The commands `santral decide` and `santral explain`: decisions as data and in words.
+"""The commands `santral decide` and `santral explain` print decisions as data and in words.
 
-Before: main.py. After: the Decisions that the router would make, or that the store has. Messages
-need no broker.
+The decisions are those that the router would make, without a broker, or those of the store.
 """
 
 import sys

@@ -1,7 +1,4 @@
-"""The command `santral import`: history from files.
-
-Before: main.py. After: messages.v1, through the channel's own way.
-"""
+"""The command `santral import` publishes history from files, through the channels' own parsers."""
 
 import asyncio
 import sys

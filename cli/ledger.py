@@ -1,6 +1,6 @@
-"""The command `santral ledger`: an account of every message.
+"""The command `santral ledger` prints an account of every message.
 
-Before: main.py. After: the sources, Kafka and the store are compared, and nothing is changed.
+It compares the sources, Kafka and the store, and changes nothing.
 """
 
 import asyncio

@@ -1,7 +1,6 @@
-"""The `santral` command: every group of sub-commands, with errors that say what to do next.
+"""The `santral` command with all its sub-commands, and errors that say what to do next.
 
-Before: a person or a supervisor. After: one command, which imports what it runs when it runs, so
-that `santral --help` is quick.
+A command imports what it runs when it runs, so that `santral --help` is quick.
 """
 
 import sys

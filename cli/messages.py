@@ -1,7 +1,4 @@
-"""The commands `santral send` and `santral follow`: a message in, and its way to the outcome.
-
-Before: main.py. After: the door's API, which answers for the whole road.
-"""
+"""The commands `santral send` and `santral follow`, through the door's API."""
 
 import json
 import time

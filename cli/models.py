@@ -1,8 +1,7 @@
-"""The commands `santral train` and `santral evaluate`: models from labels, and how good they are.
+"""The commands `santral train` and `santral evaluate`, about models that learn from labels.
 
-Before: main.py, JSON lines of `text` and `label`. After: a model's file for `decide --model` and
-[router] models. Standard error has sentences for people, standard output one JSON object with
-every figure.
+`train` reads JSON lines of `text` and `label`, and writes a model's file for `decide --model` and
+[router] models. Standard error has sentences, standard output one JSON object with every figure.
 """
 
 import sys
@@ -34,7 +33,7 @@ _DATA = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
 
 @click.command()
 @click.argument("data", type=_DATA, required=False)
-@click.option("--task", type=_TASKS, required=True, help="What the labels are.")
+@click.option("--task", type=_TASKS, required=True, help="The kind of the labels.")
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -78,9 +77,9 @@ def train(
     """Learn a model from DATA: JSON lines of `text` and `label` (- for standard input).
 
     It learns by the words and by the rules that fire; it keeps a copy of them, so that later
-    changes of the rules do not change the model. Its figures come from cross-validation: five times
-    a fifth of the lines is held back. The same lines and rules give the same model. Lines without a
-    label are passed by.
+    changes of the rules do not change the model. Its figures come from cross-validation, which
+    holds back a fifth of the lines five times. The same lines and rules give the same model. Lines
+    without a label are passed by.
     """
     if data is None and not corrections:
         raise ConfigError([Problem("nothing to learn from: give DATA or --corrections")])
@@ -143,7 +142,7 @@ def _print_helps(head: "Head", unlabelled: int | None, *, second_look: bool) -> 
 
 @click.command()
 @click.argument("data", type=_DATA)
-@click.option("--task", type=_TASKS, required=True, help="What the labels are.")
+@click.option("--task", type=_TASKS, required=True, help="The kind of the labels.")
 @click.option(
     "--model",
     "file",

@@ -1,7 +1,4 @@
-"""The command `santral parse`.
-
-Before: main.py. After: a line for each message that a channel makes of captured input.
-"""
+"""The command `santral parse` prints the messages that a channel makes of captured input."""
 
 from pathlib import Path
 
@@ -20,7 +17,7 @@ from schemas.errors import Rejected
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
 )
 @click.option("--account", default="default", show_default=True)
-@click.option("--secret", default="", help="What verifies an .http request's signature.")
+@click.option("--secret", default="", help="The secret that verifies an .http request's signature.")
 @click.option("--now", default="", help="The time it arrives, ISO 8601 or unix seconds.")
 @click.pass_context
 def parse(
@@ -28,8 +25,8 @@ def parse(
 ) -> None:
     """Show what CHANNEL makes of captured input: a Message, or why it is rejected, a line each.
 
-    A FILE.http is a whole request (request line, headers, blank line, body) to a vendor's webhook:
-    its signature is verified with --secret (or the account's settings) at --now.
+    A FILE.http is a whole request (request line, headers, blank line, body) to a vendor's webhook.
+    The command verifies its signature with --secret (or the account's settings) at --now.
     """
     from cli.offline.trial import Trial
 

@@ -1,7 +1,6 @@
 """The commands that run one stage each: ingest, router, watch, workers, console.
 
-Before: main.py. After: the stage's `start`, which ends with the process. The console gets the
-router's decision on a text from here, because no stage imports another.
+A stage imports no other stage, so the console gets the router's decision on a text from here.
 """
 
 import functools

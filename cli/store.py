@@ -1,7 +1,7 @@
-"""The command that lets a store follow another Kafka: `santral store adopt`.
+"""The command `santral store adopt` lets a store follow another Kafka.
 
-Before: main.py. After: the recorder reads Kafka's logs from their first
-offsets. The records of the store stay, and a record that comes again makes no second row.
+The recorder then reads Kafka's logs from their first offsets. The records of the store stay, and a
+record that comes again makes no second row.
 """
 
 from typing import TYPE_CHECKING

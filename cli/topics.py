@@ -1,6 +1,6 @@
-"""The commands `santral topics` and `santral tap`: Kafka's topics, and the records in them.
+"""The commands `santral topics` and `santral tap`, about Kafka's topics and their records.
 
-Before: main.py. After: `topics` creates what is missing, `tap` only reads.
+`topics` creates the topics that are missing. `tap` only reads.
 """
 
 import click
@@ -57,7 +57,7 @@ def tap(
 ) -> None:
     """Print the committed records of one or more TOPICs as JSON lines, as they come.
 
-    `queue.billing` stands for queue.billing.v1. Without a TOPIC it lists the topics. Personal
+    `queue.billing` means queue.billing.v1. Without a TOPIC it lists the topics. Personal
     numbers are masked.
     """
     carried = {t.name: t.carries for t in all_topics(tuple(load_settings(ctx).departments))}

@@ -1,6 +1,6 @@
-"""`santral demo`: invented traffic, so that a new user has something to look at.
+"""`santral demo` invents traffic, so that a new user can look at something.
 
-In: a running profile. Out: messages through its real doors (traffic.py), and the two weeks of
-figures before them, against which an outage is an incident (baseline.py). Every name and number
-is invented. Read command.py first.
+It takes a running profile. It sends messages through the real doors (traffic.py), and writes the
+figures of the two weeks before them, so that an outage is an incident (baseline.py). Every name and
+number is invented. Read command.py first.
 """

@@ -1,7 +1,7 @@
-"""Two invented weeks for the demo: what its messages would have made usual, hour by hour.
+"""Two invented weeks for the demo, hour by hour, as the watch would have counted them.
 
-Before: `santral up --demo`, ahead of the watch. After: pulses.v1, against which the demo's outage
-stands out as one would after two weeks of real traffic. Written only where nothing is known yet.
+`santral up --demo` writes them to pulses.v1 before the watch starts, so that the demo's outage
+differs from them as a real one would. It writes nothing where the topic has hours already.
 """
 
 from collections import Counter
@@ -24,10 +24,10 @@ _HOURS = 14 * 24
 async def invent(settings: Settings, texts: Iterable[str], a_second: float, now: datetime) -> int:
     """Write the pulses of `a_second` messages, these texts in turn, up to `now`; return how many
     hours. 0 when hours are known already."""
-    told = [
+    stored = [
         r async for batch in bus.read_to_end(settings.kafka, [topics.PULSES.name]) for r in batch
     ]
-    if told:
+    if stored:
         return 0
     terms, messages = _usual(settings, list(texts), a_second * 3600)
     publisher = Publisher(settings.kafka, "santral-demo")
@@ -44,14 +44,14 @@ async def invent(settings: Settings, texts: Iterable[str], a_second: float, now:
 
 def _usual(settings: Settings, texts: list[str], an_hour: float) -> tuple[dict[str, int], int]:
     """Return how many messages an hour have each term, and tell of trouble at all."""
-    by, each = policy(settings), an_hour / len(texts)
+    router_policy, each = policy(settings), an_hour / len(texts)
     counted: Counter[str] = Counter()
     troubled = 0
     for number, text in enumerate(texts):
         message = plain_message(text, number, settings.brand)
-        item = one(message, None, by, message.received_at).item
-        seen = sighting(item) if item is not None else None
-        if seen is not None and seen.trouble:
+        item = one(message, None, router_policy, message.received_at).item
+        sign = sighting(item) if item is not None else None
+        if sign is not None and sign.trouble:
             troubled += 1
-            counted.update(seen.terms)
+            counted.update(sign.terms)
     return {t: max(1, round(n * each)) for t, n in counted.items()}, round(troubled * each)

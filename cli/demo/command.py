@@ -1,7 +1,6 @@
-"""The command `santral demo`.
+"""The command `santral demo`, which `santral up --demo` runs too.
 
-Before: main.py, and `santral up --demo`. After: invented messages through the doors, or invented
-hours in pulses.v1.
+It sends invented messages through the doors, or writes invented hours into pulses.v1.
 """
 
 import asyncio
@@ -19,8 +18,8 @@ from cli.context import door_token, load_running_settings
 @click.option(
     "--past",
     is_flag=True,
-    help="Only invent the two weeks before, against which an outage stands out; nothing "
-    "is written where the watch knows hours already.",
+    help="Only invent the two weeks before, from which an outage differs. Writes nothing "
+    "where the watch knows hours already.",
 )
 @click.pass_context
 def demo(ctx: click.Context, rate: float, count: int | None, seed: int, past: bool) -> None:

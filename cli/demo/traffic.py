@@ -1,7 +1,7 @@
 """Invented, plausible traffic for `santral up --demo`, sent through the real doors.
 
-Before: nothing; every name and number here is made up. After: the door's mail hook, its API and
-its web chat, as any customer's program would use them, and lines in the terminal that guide you.
+Every name and number here is invented. The messages use the door's mail hook, its API and its web
+chat, as any customer's program would. Lines in the terminal guide the user.
 """
 
 import asyncio
@@ -64,9 +64,9 @@ _OUTAGE = (
     ("No internet", "No internet in Karşıyaka since this morning, is there an outage?"),
 )  # fmt: skip
 _BROKEN = range(120, 480)
-"""Of these messages each third comes from another customer without internet."""
-_SOON_S = 30  # what the watch took at the default rate
-_LOOK_S = 2.0
+"""Each third of these messages comes from another customer without internet."""
+_SOON_S = 30  # the time that the watch took at the default rate
+_INCIDENT_POLL_S = 2.0
 
 
 def texts() -> list[str]:
@@ -77,7 +77,7 @@ def texts() -> list[str]:
 async def play(settings: Settings, rate: float, count: int | None, seed: int, say: Say) -> None:
     """Send `rate` messages a second until `count`, telling what became of them. After 120 the
     internet is gone at one place, for 360: an incident to be seen on its page."""
-    made = random.Random(seed)  # noqa: S311 - invented traffic, not secrets
+    rng = random.Random(seed)  # noqa: S311 - invented traffic, not secrets
     for line in guide(settings.door.desk_url, rate):
         say(line)
     announcing = asyncio.create_task(_announce(settings, say))
@@ -87,18 +87,18 @@ async def play(settings: Settings, rate: float, count: int | None, seed: int, sa
         tasks: set[asyncio.Task[None]] = set()
         while count is None or sent < count:
             sent += 1
-            kind = made.choices(("mail", "api", "chat"), (5, 3, 2))[0]
+            kind = rng.choices(("mail", "api", "chat"), (5, 3, 2))[0]
             broken = sent % 3 == 0 and sent in _BROKEN
-            subject, text = made.choice(_OUTAGE if broken else _TEXTS)
-            name = f"{made.choice(_NAMES)} {sent}" if broken else made.choice(_NAMES)
-            text = text.format(n=made.randint(100000, 999999), d=made.randint(2, 9),
-                               a=made.randint(50, 900))  # fmt: skip
-            writes = _one(door, settings, kind, (name, subject, text), sent, results)
+            subject, text = rng.choice(_OUTAGE if broken else _TEXTS)
+            name = f"{rng.choice(_NAMES)} {sent}" if broken else rng.choice(_NAMES)
+            text = text.format(n=rng.randint(100000, 999999), d=rng.randint(2, 9),
+                               a=rng.randint(50, 900))  # fmt: skip
+            writes = _write(door, settings, kind, (name, subject, text), sent, results)
             tasks.add(asyncio.create_task(writes))
             tasks = {t for t in tasks if not t.done()}
             if sent % 20 == 0 or sent == count:
-                told = ", ".join(f"{k} {v}" for k, v in sorted(results.items()))
-                say(f"demo: {sent} sent in {time.monotonic() - start:.0f} s ({told})")
+                counts = ", ".join(f"{k} {v}" for k, v in sorted(results.items()))
+                say(f"demo: {sent} sent in {time.monotonic() - start:.0f} s ({counts})")
             await asyncio.sleep(max(0.0, start + sent / rate - time.monotonic()))
         await asyncio.gather(*tasks)
     announcing.cancel()
@@ -122,7 +122,7 @@ async def _announce(settings: Settings, say: Say) -> None:
     headers = {"Authorization": f"Bearer {settings.tokens.console}"}
     async with httpx2.AsyncClient(base_url=url, headers=headers) as console:
         while True:
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(_INCIDENT_POLL_S)
             try:
                 answer = await console.get("/v1/incidents")
                 incidents = msgspec.json.decode(answer.content, type=_Incidents).incidents
@@ -143,11 +143,11 @@ class _Incidents(Record, frozen=True):
     incidents: tuple[Incident, ...]
 
 
-async def _one(
-    door: httpx2.AsyncClient, settings: Settings, kind: str, said: tuple[str, str, str],
+async def _write(
+    door: httpx2.AsyncClient, settings: Settings, kind: str, words: tuple[str, str, str],
     number: int, results: Counter[str],
 ) -> None:  # fmt: skip
-    name, subject, text = said
+    name, subject, text = words
     try:
         if kind == "mail":
             answer = await door.post("/v1/hooks/mail/default", content=_mail(name, subject, text))

@@ -1,6 +1,6 @@
-"""Decisions without a broker, as data and in words: `santral decide`, `santral explain FILE`.
+"""Decisions without a broker, as data and in words, for `santral decide` and `explain FILE`.
 
-Before: JSON lines or a text. After: Decisions, the same that the router would make.
+JSON lines or a text become the Decisions that the router would make.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -28,7 +28,7 @@ from schemas.otherwise import otherwise
 AT_ONCE = 1000
 """Lines that are decided together."""
 
-_AT = datetime(2026, 1, 1, tzinfo=UTC)  # a line without a time is always the same message
+_DEFAULT_TIME = datetime(2026, 1, 1, tzinfo=UTC)  # a line without a time is always the same message
 
 
 class Line(Record, frozen=True, kw_only=True):
@@ -48,13 +48,13 @@ def _message(line: Line, number: int, brand: str) -> Message:
     source = f"{line.channel}:offline"
     root = line.conversation or native
     handle = Handle(kind="email" if "@" in line.sender else "handle", value=line.sender)
-    at = (line.sent_at or _AT).astimezone(UTC)
+    received_at = (line.sent_at or _DEFAULT_TIME).astimezone(UTC)
     return Message(
         id=message_id(line.channel, source, native), brand=brand, channel=line.channel,
         source=source, native_id=native, conversation=conversation_id(brand, line.channel, root),
         kind="mail" if line.channel == "email" else "form",
         sender=Party(handles=(handle,) if line.sender else ()), subject=line.subject,
-        text=line.text, full_text=line.text, sent_at=line.sent_at, received_at=at,
+        text=line.text, full_text=line.text, sent_at=line.sent_at, received_at=received_at,
     )  # fmt: skip
 
 
@@ -86,10 +86,10 @@ def decide_lines(
 
     def decided() -> Iterator[Decision]:
         for message, read in zip(batch, read_together(batch, policy), strict=True):
-            made = _decided(message, states.get(message.conversation), policy, read)
-            if made.state is not None:
-                states[message.conversation] = made.state
-            yield made.decision
+            result = _decided(message, states.get(message.conversation), policy, read)
+            if result.state is not None:
+                states[message.conversation] = result.state
+            yield result.decision
         batch.clear()
 
     for number, raw in enumerate(lines, 1):
@@ -118,8 +118,8 @@ def text_decider(settings: Settings) -> Callable[[str], Decision]:
 
     def decided(text: str) -> Decision:
         message = repair_letters(plain_message(text, 1, settings.brand))
-        at = datetime.now(UTC)
-        return _decided(msgspec.structs.replace(message, received_at=at), None, policy).decision
+        message = msgspec.structs.replace(message, received_at=datetime.now(UTC))
+        return _decided(message, None, policy).decision
 
     return decided
 
@@ -155,8 +155,8 @@ def describe_decision(decision: Decision) -> Iterator[str]:
             f"({decision.threshold:.2f}): {changed.department}"
         )
     if decision.guesses:
-        told = ", ".join(f"{g.department} ({g.confidence:.2f})" for g in decision.guesses)
-        yield f"  en olası / likeliest: {told}"
+        guesses = ", ".join(f"{g.department} ({g.confidence:.2f})" for g in decision.guesses)
+        yield f"  en olası / likeliest: {guesses}"
     yield f"  kurallar / rules {decision.pack}, model {decision.model or '–'}"
 
 

@@ -1,6 +1,7 @@
-"""`santral parse`: what a channel makes of captured input, without a broker or a vendor.
+"""The messages that a channel makes of captured input, for `santral parse`.
 
-Before: files on disk. After: a line of JSON for each message, or for why there is none.
+Each input becomes lines of JSON, one for each message or refusal. No broker and no vendor is
+needed.
 """
 
 import asyncio
@@ -28,14 +29,14 @@ from schemas.message import Message
 
 
 class Refused(Record, frozen=True, kw_only=True):
-    """Why an input is no message."""
+    """The reason why a channel refuses an input."""
 
     rejected: str
     text: str
 
 
 class Ignored(Record, frozen=True, kw_only=True):
-    """What is the vendor's, and no message; `ignored` is the reason it is counted under."""
+    """A delivery of the vendor without a message; ingest counts it under the reason `ignored`."""
 
     rejected: str = "delivery.ignored"
     text: str
@@ -50,8 +51,8 @@ class Trial:
     ) -> None:
         channel = channel_of(name)
         if channel is None:
-            known = ", ".join(sorted({*CHANNELS, *HOOKS}))
-            raise Rejected("channel.unknown", f"no channel {name!r}; there are {known}")
+            names = ", ".join(sorted({*CHANNELS, *HOOKS}))
+            raise Rejected("channel.unknown", f"no channel {name!r}; there are {names}")
         self._channel, self._hook = CHANNELS[channel], HOOKS.get(ALIASES.get(name, name))
         table = settings.channels.get(channel, {}).get(account, {})
         self._settings: Any = section(
@@ -74,15 +75,16 @@ class Trial:
         self._file = PurePath(name).name
         if name.endswith((".jsonl", ".ndjson")):
             lines = [x for x in data.splitlines() if x.strip()]
-            return [made for x in lines for made in self._tried(self._taken, x)]
-        return self._tried(self._called if name.endswith(".http") else self._taken, data)
+            return [result for x in lines for result in self._parse_fenced(self._take_body, x)]
+        parse = self._receive_call if name.endswith(".http") else self._take_body
+        return self._parse_fenced(parse, data)
 
-    def _tried(self, what: Callable[[bytes], list[str]], data: bytes) -> list[str]:
+    def _parse_fenced(self, what: Callable[[bytes], list[str]], data: bytes) -> list[str]:
         """Parse an input as the door would, within its limits and safe from its crashes."""
         try:
             return run_fenced(lambda: self._lines(what, data), self._limit(len(data)))
         except Rejected as error:
-            if self._channel.name == "email" and what == self._taken:
+            if self._channel.name == "email" and what == self._take_body:
                 return [_line(self._unreadable(data))]
             return [_line(Refused(rejected=error.code, text=error.text))]
 
@@ -112,7 +114,7 @@ class Trial:
             signing_key=self._context.signing_key,
         )
 
-    def _taken(self, data: bytes) -> list[str]:
+    def _take_body(self, data: bytes) -> list[str]:
         """Take a captured body apart, or one delivery as the archive keeps it."""
         hook: object = self._hook
         if not isinstance(hook, Taking):
@@ -139,10 +141,10 @@ class Trial:
                 raise
             return _line(repair_letters(self._unreadable(raw)))
         if parsed.notice and parsed.notice.bare:
-            raise Rejected("notice.bare", "it names a message that its vendor is asked for")
+            raise Rejected("notice.bare", "it names a message that ingest fetches from the vendor")
         return _line(repair_letters(parsed.message))
 
-    def _called(self, data: bytes) -> list[str]:
+    def _receive_call(self, data: bytes) -> list[str]:
         call = request(data)
         if self._hook is None:
             return [self._parsed(call.body)]
@@ -152,20 +154,21 @@ class Trial:
     def _each(self, taken: Taken) -> list[str]:
         lines = []
         for reason in taken.ignored:
-            told = f"no message: {reason.replace('_', ' ')}"
-            lines.append(_line(Ignored(text=told, ignored=reason)))
+            text = f"no message: {reason.replace('_', ' ')}"
+            lines.append(_line(Ignored(text=text, ignored=reason)))
         for raw in taken.deliveries:
-            lines += self._lines(lambda one: [self._parsed(one, taken.hint)], raw)
+            lines += self._lines(lambda body: [self._parsed(body, taken.hint)], raw)
         return lines
 
 
 def request(data: bytes) -> Call:
     """Return the call in a raw HTTP request; line ends of its head may be LF or CRLF."""
-    ends = [(at, len(mark)) for mark in (b"\r\n\r\n", b"\n\n") if (at := data.find(mark)) >= 0]
+    blank_lines = (b"\r\n\r\n", b"\n\n")
+    ends = [(end, len(blank)) for blank in blank_lines if (end := data.find(blank)) >= 0]
     if not ends:
         raise Rejected("form.malformed", "no blank line between the request's head and its body")
-    at, width = min(ends)
-    lines = data[:at].decode("latin-1").splitlines()
+    end, width = min(ends)
+    lines = data[:end].decode("latin-1").splitlines()
     method, _, rest = lines[0].partition(" ")
     target = rest.partition(" ")[0]
     path, _, query = target.partition("?")
@@ -174,21 +177,21 @@ def request(data: bytes) -> Call:
         name, _, value = line.partition(":")
         headers[name.strip().lower()] = value.strip()
     return Call(
-        method=method.upper(), path=path, headers=headers, body=data[at + width :],
+        method=method.upper(), path=path, headers=headers, body=data[end + width :],
         query=dict(parse_qsl(query, keep_blank_values=True)), target=target,
     )  # fmt: skip
 
 
-def _instant(told: str) -> datetime:
-    if not told:
+def _instant(text: str) -> datetime:
+    if not text:
         return datetime.now(UTC)
     try:
-        if told.replace(".", "", 1).isdigit():
-            return datetime.fromtimestamp(float(told), UTC)
-        made = datetime.fromisoformat(told)
+        if text.replace(".", "", 1).isdigit():
+            return datetime.fromtimestamp(float(text), UTC)
+        time = datetime.fromisoformat(text)
     except (ValueError, OverflowError, OSError) as error:
-        raise Rejected("form.malformed", f"--now {told!r} is no time: {error}") from error
-    return made.astimezone(UTC) if made.tzinfo else made.replace(tzinfo=UTC)
+        raise Rejected("form.malformed", f"--now {text!r} is not a time: {error}") from error
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 async def _nowhere(url: str) -> bytes:

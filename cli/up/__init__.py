@@ -1,6 +1,6 @@
-"""`santral up`: Kafka, Valkey and every stage on this machine, under one supervisor.
+"""`santral up` runs Kafka, Valkey and every stage on this machine, under one supervisor.
 
-In: the settings. Out: processes on loopback, their data under one home, and access.json with their
-addresses and tokens. Read supervisor.py first: it starts what kafka.py, valkey.py and ports.py
-describe, each as a child.py.
+It takes the settings. It makes processes on loopback, their data under one home, and access.json
+with their addresses and tokens. Read supervisor.py first, which starts what kafka.py, valkey.py and
+ports.py describe.
 """

@@ -1,7 +1,6 @@
-"""One process of the local profile: its start, its readiness and its end.
+"""One process of the local profile, with its start, its readiness and its end.
 
-Before: supervisor.py. After: Kafka, Valkey and the stages as children that never outlive their
-parent.
+The supervisor runs Kafka, Valkey and the stages as children that never outlive it.
 """
 
 import asyncio

@@ -1,7 +1,4 @@
-"""The command `santral up`.
-
-Before: main.py. After: the supervisor runs until Ctrl-C.
-"""
+"""The command `santral up` runs the supervisor until Ctrl-C."""
 
 import asyncio
 import os

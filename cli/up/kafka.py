@@ -1,7 +1,7 @@
-"""Real Apache Kafka for the local profile: pinned jars, a Java from a wheel, one node.
+"""Real Apache Kafka for the local profile, as one node with pinned jars and a Java from a wheel.
 
-Before: supervisor.py. After: a broker on loopback under `home/kafka`. Every jar is pinned with
-its sha256 in kafka_jars.txt and checked whenever it was fetched; a second start needs no network.
+The broker is on loopback, with its data under `home/kafka`. kafka_jars.txt pins every jar with its
+sha256, which each download must match. A second start needs no network.
 """
 
 import base64
@@ -59,15 +59,15 @@ class Jar:
 
 def pins() -> list[Jar]:
     """Return the pinned jars."""
-    made = []
+    jars = []
     for line in PINS.read_text().splitlines():
         coordinates, digest, size = line.split()
         group, artifact, version = coordinates.split(":")
-        made.append(Jar(group, artifact, version, digest, int(size)))
-    return made
+        jars.append(Jar(group, artifact, version, digest, int(size)))
+    return jars
 
 
-def _whole(path: Path, jar: Jar) -> bool:
+def _is_intact(path: Path, jar: Jar) -> bool:
     try:
         return sha256(path.read_bytes()).hexdigest() == jar.digest
     except OSError:
@@ -75,14 +75,14 @@ def _whole(path: Path, jar: Jar) -> bool:
 
 
 def fetch(folder: Path, progress: Progress, jars: Sequence[Jar] | None = None) -> None:
-    """Bring every jar that is not there, or not whole, into `folder`; check each by its sha256.
+    """Download every missing or damaged jar into `folder`; check each by its sha256.
 
-    One after the other: the registry is the slow part, and it is slower when asked in parallel.
-    Raises Unavailable, saying what to do, when one can't be had or is not what is pinned.
+    One after the other, because the registry answers parallel requests more slowly. Raises
+    Unavailable with advice when a download fails or differs from its pin.
     """
     folder.mkdir(parents=True, exist_ok=True)
     jars = pins() if jars is None else jars
-    missing = [j for j in jars if not _whole(folder / j.name, j)]
+    missing = [j for j in jars if not _is_intact(folder / j.name, j)]
     total = sum(j.size for j in jars)
     done = total - sum(j.size for j in missing)
     for jar in missing:
@@ -124,8 +124,8 @@ def _fetch_one(jar: Jar, cache: Path, folder: Path, *, last: bool) -> bool:
         raise Unavailable(_NOT_INSTALLED) from error
     try:
         context = MavenContext(repo_cache=cache, resolver=PythonResolver(), timeout=60)
-        found = context.project(jar.group, jar.artifact).at_version(jar.version).artifact()
-        data = Path(found.resolve()).read_bytes()
+        artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact()
+        data = Path(artifact.resolve()).read_bytes()
     except (OSError, RuntimeError, AssertionError) as error:
         if not last:
             return False
@@ -139,12 +139,12 @@ def _fetch_one(jar: Jar, cache: Path, folder: Path, *, last: bool) -> bool:
             return False
         raise Unavailable(
             f"{jar.name} came damaged, twice (sha256 {got[:12]}…, pinned {jar.digest[:12]}…). "
-            "Nothing of it was kept: start again, or look at what stands between you and the "
-            "registry."
+            "Nothing of it was kept: start again, or look for a proxy between this machine "
+            "and the registry."
         )
-    part = folder / f".{jar.name}.part"
-    part.write_bytes(data)
-    part.replace(folder / jar.name)
+    unfinished = folder / f".{jar.name}.part"
+    unfinished.write_bytes(data)
+    unfinished.replace(folder / jar.name)
     return True
 
 
@@ -209,13 +209,13 @@ class Broker:
         (self.home / "log4j2.yaml").write_text(_LOG4J.format(log=log))
         if (self.home / "data" / "meta.properties").exists():
             return
-        made = subprocess.run(
+        result = subprocess.run(
             [*self._java(), "kafka.tools.StorageTool", "format", "-t",
              _cluster_id(), "-c", str(self.home / "server.properties"), "--ignore-formatted"],
             capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
-        if made.returncode != 0:
-            last = (made.stderr or made.stdout).strip().splitlines()[-1:]
+        if result.returncode != 0:
+            last = (result.stderr or result.stdout).strip().splitlines()[-1:]
             raise Unavailable(
                 f"Kafka's storage under {self.home} can't be formatted: {' '.join(last)}"
             )
@@ -263,10 +263,10 @@ class Broker:
             lines = (self.home / "kafka.log").read_text(errors="replace").splitlines()
         except OSError:
             return ""
-        told = [x for x in lines if " ERROR " in x or " FATAL " in x][-1:]
-        if any("already locked" in x or "lock" in x.lower() for x in told):
+        errors = [x for x in lines if " ERROR " in x or " FATAL " in x][-1:]
+        if any("already locked" in x or "lock" in x.lower() for x in errors):
             return " Another Kafka uses the same folder: stop it first."
-        return f" Its log says: {told[0]}" if told else f" Its log: {self.home / 'kafka.log'}"
+        return f" Its log says: {errors[0]}" if errors else f" Its log: {self.home / 'kafka.log'}"
 
 
 def _internal_topics(admin: Any) -> None:
@@ -275,7 +275,7 @@ def _internal_topics(admin: Any) -> None:
     from confluent_kafka.admin import NewTopic
 
     common = {"cleanup.policy": "compact", "segment.bytes": "104857600"}
-    made = admin.create_topics(
+    created = admin.create_topics(
         [
             NewTopic("__consumer_offsets", 4, 1, config=common | {"compression.type": "producer"}),
             NewTopic(
@@ -284,7 +284,7 @@ def _internal_topics(admin: Any) -> None:
             ),
         ]
     )  # fmt: skip
-    for future in made.values():
+    for future in created.values():
         try:
             future.result(10)
         except KafkaException as error:
@@ -309,9 +309,10 @@ def _answers(port: int) -> bool:
 
 def _cluster_id() -> str:
     # StorageTool takes an id that begins with a dash for an option.
-    while (made := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))[0] == "-":
-        pass
-    return made
+    identifier = "-"
+    while identifier.startswith("-"):
+        identifier = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    return identifier
 
 
 def main() -> None:

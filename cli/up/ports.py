@@ -1,7 +1,6 @@
-"""The ports of the local profile: those of the settings, or free ones that the home remembers.
+"""The ports of the local profile, from the settings or free ones that the home remembers.
 
-Before: `santral up`. After: a port for each server that people or other programs use. One error
-names all ports that are taken.
+Each server that people or other programs use gets a port. One error names all ports that are taken.
 """
 
 import contextlib

@@ -1,8 +1,8 @@
-"""`santral up`: the local profile under one supervisor.
+"""The supervisor of `santral up`, which runs the whole local profile.
 
-Before: settings. After: Kafka, Valkey and every stage, started in order, each watched and restarted
-after a growing delay; everything under one folder, on loopback only. Ctrl-C ends all of it;
-when the supervisor itself is killed, the kernel ends its children.
+It starts Kafka, Valkey and every stage in order, watches each, and restarts it after a growing
+delay. Everything is under one folder, and on loopback only. Ctrl-C ends all of it. When the
+supervisor itself is killed, the kernel ends its children.
 """
 
 import asyncio
@@ -77,7 +77,7 @@ class Supervisor:
         try:
             await self._start()
             if not self._stop.is_set():
-                self._tell(time.monotonic() - began)
+                self._print_addresses(time.monotonic() - began)
             await self._stop.wait()
             self._say("stopping …")
         finally:
@@ -176,16 +176,16 @@ class Supervisor:
         )  # fmt: skip
 
     def _environ(self) -> dict[str, str]:
-        told = self.access
+        access = self.access
         return {
-            "SANTRAL_HOME": str(self._home), "SANTRAL_KAFKA__BOOTSTRAP": told["kafka"],
-            "SANTRAL_REDIS__URL": told["redis"], "SANTRAL_STORE__URL": told["store"],
-            "SANTRAL_DOOR__PORT": told["door"].rpartition(":")[2],
-            "SANTRAL_DOOR__DESK_URL": told["console"],
-            "SANTRAL_CONSOLE__PORT": told["console"].rpartition(":")[2],
-            "SANTRAL_CONSOLE__DOOR_URL": told["door"],
+            "SANTRAL_HOME": str(self._home), "SANTRAL_KAFKA__BOOTSTRAP": access["kafka"],
+            "SANTRAL_REDIS__URL": access["redis"], "SANTRAL_STORE__URL": access["store"],
+            "SANTRAL_DOOR__PORT": access["door"].rpartition(":")[2],
+            "SANTRAL_DOOR__DESK_URL": access["console"],
+            "SANTRAL_CONSOLE__PORT": access["console"].rpartition(":")[2],
+            "SANTRAL_CONSOLE__DOOR_URL": access["door"],
             "SANTRAL_TOKENS__SIGNING": self._signing(),
-            **{f"SANTRAL_TOKENS__{k.upper()}": v for k, v in told["tokens"].items()},
+            **{f"SANTRAL_TOKENS__{k.upper()}": v for k, v in access["tokens"].items()},
         }  # fmt: skip
 
     def _signing(self) -> str:
@@ -209,25 +209,25 @@ class Supervisor:
             raise ConfigError(problems)
 
     def _write_access(self, ports: Ports) -> None:
-        given = self._settings.tokens
+        tokens = self._settings.tokens
         self.access = {
             "door": f"http://127.0.0.1:{ports.door}",
             "console": f"http://127.0.0.1:{ports.console}",
             "kafka": f"127.0.0.1:{ports.kafka}", "redis": f"redis://127.0.0.1:{ports.redis}/0",
             "store": self._settings.store_url,
             "tokens": {
-                name: getattr(given, name) or f"{name}_{secrets.token_urlsafe(24)}"
+                name: getattr(tokens, name) or f"{name}_{secrets.token_urlsafe(24)}"
                 for name in ("door", "desk", "console")
             },
         }  # fmt: skip
 
     def _save_access(self) -> None:
         path = self._home / "access.json"
-        part = path.with_suffix(".part")
-        part.unlink(missing_ok=True)
-        part.touch(mode=0o600)
-        part.write_text(json.dumps(self.access, indent=2) + "\n")
-        part.replace(path)
+        unfinished = path.with_suffix(".part")
+        unfinished.unlink(missing_ok=True)
+        unfinished.touch(mode=0o600)
+        unfinished.write_text(json.dumps(self.access, indent=2) + "\n")
+        unfinished.replace(path)
 
     async def _spawn(self, child: Child) -> None:
         if child not in self._children:
@@ -239,7 +239,7 @@ class Supervisor:
         with path.open("ab") as log:
             child.process = await asyncio.create_subprocess_exec(
                 *child.command, stdin=subprocess.DEVNULL, stderr=log,
-                # The demo tells how it goes: that is for whoever started it.
+                # The demo prints its progress for the person who started it.
                 stdout=None if child.name == "demo" else log,
                 env={**os.environ, **child.environ},
                 preexec_fn=functools.partial(bind_to_parent, os.getpid()),
@@ -250,7 +250,7 @@ class Supervisor:
         self._watching.append(asyncio.create_task(self._keep(child)))
 
     async def _keep(self, child: Child) -> None:
-        """Start a child anew whenever it ends, waiting longer each time it ends young."""
+        """Restart a child whenever it ends, after a longer delay each time that it ends young."""
         delay = 0.5
         while True:
             assert child.process is not None
@@ -304,7 +304,7 @@ class Supervisor:
     def _living_children(self) -> list[Child]:
         return [c for c in self._children if is_alive(c)]
 
-    def _tell(self, seconds: float) -> None:
+    def _print_addresses(self, seconds: float) -> None:
         access, home = self.access, self._home
         link = sign_in_link.make(
             access["tokens"]["console"], secrets.token_hex(16), SystemClock().now()

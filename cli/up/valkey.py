@@ -1,7 +1,4 @@
-"""Valkey for the local profile: a server from a wheel, on loopback, that writes what it has.
-
-Before: supervisor.py. After: a child whose data is under `home/valkey`.
-"""
+"""Valkey for the local profile, a server from a wheel, with its data under `home/valkey`."""
 
 from pathlib import Path
 
