@@ -8,10 +8,12 @@ claims, what customers and agents saw, exits, readiness, and the time until all 
 import argparse
 import asyncio
 import json
+import os
 import sys
 import tempfile
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +49,7 @@ class Run:
         seen, gauges = self._traffic.seen, self._gauges
         seen.statuses.clear()
         gauges.unready.clear()
-        wrong, began = len(seen.wrong), time.monotonic()
+        wrong, began, began_at = len(seen.wrong), time.monotonic(), datetime.now(UTC)
         undo = await asyncio.to_thread(fault.harm, self._cluster)
         await asyncio.sleep(fault.seconds)
         if undo is not None:
@@ -67,6 +69,8 @@ class Run:
         row = {
             "fault": name,
             "text": fault.text,
+            "began_at": began_at.isoformat(),
+            "load": os.getloadavg()[0],
             **{k: longest_gap(list(gauge()), began, until) for k, gauge in moves.items()},
             "slowest": max(late, default=0.0),
             "flow": max(flow.values()),
@@ -144,6 +148,10 @@ async def measure(cluster: Cluster, names: list[str], load: Load) -> list[str]:
         f"{len(seen.closed)} acts, {len(seen.answers)} answers; ledger {settled.get('unaccounted')}; "
         + ("; ".join(broken) or "nothing lost, doubled or out of order"),
         flush=True,
+    )
+    loads = [row["load"] for row in rows]
+    print(
+        f"load average {min(loads):.0f} to {max(loads):.0f} on {os.cpu_count()} cores", flush=True
     )
     return broken
 
