@@ -6,14 +6,18 @@ is content, each judged by what was achieved (age of the last success), not by a
 """
 
 import json
+import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from runtime import metrics
 from runtime.clock import Clock
+from runtime.log import get
 from runtime.settings import Ops
 from schemas.errors import Unavailable
+
+log = get(__name__)
 
 Check = Callable[[], str | None]
 """Answers None when all is well, else a sentence that says what is wrong."""
@@ -135,6 +139,15 @@ class _Answer(BaseHTTPRequestHandler):
         """Probes come every few seconds: they are not events."""
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Log a bug as an event; a probe may close its connection before it has the answer."""
+        if not isinstance(sys.exception(), ConnectionError):
+            log.exception("ops.failed")
+
+
 def serve(health: Health, ops: Ops) -> ThreadingHTTPServer:
     """Answer /livez, /readyz and /metrics in a thread; `server_port` tells the port.
 
@@ -142,12 +155,11 @@ def serve(health: Health, ops: Ops) -> ThreadingHTTPServer:
     """
     handler = type("Answer", (_Answer,), {"health": health})
     try:
-        server = ThreadingHTTPServer((ops.host, ops.port), handler)
+        server = _Server((ops.host, ops.port), handler)
     except OSError as error:
         raise Unavailable(
             f"the ops port {ops.host}:{ops.port} can't be opened ({error.strerror}). Stop what "
             "uses it, or set `port` in [ops]."
         ) from error
-    server.daemon_threads = True
     threading.Thread(target=server.serve_forever, name="ops", daemon=True).start()
     return server
