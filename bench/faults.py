@@ -1,6 +1,6 @@
-"""`python -m bench.faults`: one row for each fault of a cluster, as docs/acceptance/neighbours.md has.
+"""`python -m bench.faults` prints one row for each fault of a cluster, for docs/acceptance/neighbours.md.
 
-Before: bench/harms.py does the harm. After: gaps at the door, in the queues, in the store and of
+bench/harms.py does the harm. A row has the pauses at the door, in the queues, in the store and of
 claims, what customers and agents saw, exits, readiness, and the time until all flows again.
 `--tree` runs the stages of another checkout, for a row of before. `--only` names some faults.
 """
@@ -46,23 +46,23 @@ class Run:
 
     async def fault(self, name: str, fault: Fault) -> dict[str, Any]:
         """Do one harm, undo it, wait until all flows, and return the row."""
-        seen, gauges = self._traffic.seen, self._gauges
-        seen.statuses.clear()
+        sightings, gauges = self._traffic.seen, self._gauges
+        sightings.statuses.clear()
         gauges.unready.clear()
-        wrong, began, began_at = len(seen.wrong), time.monotonic(), datetime.now(UTC)
+        wrong, began, began_at = len(sightings.wrong), time.monotonic(), datetime.now(UTC)
         undo = await asyncio.to_thread(fault.harm, self._cluster)
         await asyncio.sleep(fault.seconds)
         if undo is not None:
             await asyncio.to_thread(undo)
         back = time.monotonic()
-        moves = gauges.moves(seen)
+        moves = gauges.moves(sightings)
         serving = asyncio.create_task(self._serving_s(back) if fault.brokers else _nothing())
         flow = await asyncio.to_thread(wait_for_moves, moves, back, _FLOW_S)
         await asyncio.sleep(_CALM_S)
         until = time.monotonic()
         late = [
             gauges.queued.get(message, until) - accepted
-            for message, accepted in seen.accepted_at.items()
+            for message, accepted in sightings.accepted_at.items()
             if began - 1 < accepted < until - 2
         ]
         exits = self._cluster.unwanted_exits(began)
@@ -76,8 +76,10 @@ class Run:
             "flow": max(flow.values()),
             "flows": flow,
             "serving": await serving,
-            "statuses": {k: v for k, v in seen.statuses.items() if k.split()[-1] not in _USUAL},
-            "wrong": len(seen.wrong) - wrong,
+            "statuses": {
+                k: v for k, v in sightings.statuses.items() if k.split()[-1] not in _USUAL
+            },
+            "wrong": len(sightings.wrong) - wrong,
             "exits": [f"{end.stage} {end.code}" for end in exits],
             "unready": count_problems(gauges.unready),
         }
@@ -114,7 +116,7 @@ def markdown(row: dict[str, Any]) -> str:
     statuses = ", ".join(f"{n} × {what}" for what, n in summarise(row["statuses"]).items())
     wrong = f" **{row['wrong']} × plain 5xx**" if row["wrong"] else ""
     exits = ", ".join(row["exits"]) or "none"
-    unready = ", ".join(f"{name} {found['s']} s" for name, found in row["unready"].items())
+    unready = ", ".join(f"{name} {problems['s']} s" for name, problems in row["unready"].items())
     cells = [row["text"], *(f"{n:.1f}" for n in numbers), flow, (statuses or "nothing") + wrong]
     return "| " + " | ".join([*cells, exits, unready or "–"]) + " |"
 
@@ -142,10 +144,10 @@ async def measure(cluster: Cluster, names: list[str], load: Load) -> list[str]:
     broken = await findings(cluster, traffic.seen)
     if not settled:
         broken.append(f"the ledger did not settle within {_SETTLE_S} s")
-    seen = traffic.seen
+    sightings = traffic.seen
     print(
-        f"\nat rest: {len(seen.accepted)} messages and {len(seen.mailed)} mails accepted, "
-        f"{len(seen.closed)} acts, {len(seen.answers)} answers; ledger {settled.get('unaccounted')}; "
+        f"\nat rest: {len(sightings.accepted)} messages and {len(sightings.mailed)} mails accepted, "
+        f"{len(sightings.closed)} acts, {len(sightings.answers)} answers; ledger {settled.get('unaccounted')}; "
         + ("; ".join(broken) or "nothing lost, doubled or out of order"),
         flush=True,
     )

@@ -1,6 +1,6 @@
 """The harms that bench/faults.py does to a cluster's neighbours and stages, one function each.
 
-Before: a running cluster. After: a harm returns what undoes it, or None where nothing is to undo.
+A harm takes a running cluster and returns the undoing, or None where there is nothing to undo.
 """
 
 import contextlib
