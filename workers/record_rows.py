@@ -38,6 +38,52 @@ _MOST, _MOST_SMALL = 2**63 - 1, 2**31 - 1
 
 Row = tuple[Any, ...]
 
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "messages": (
+        "id",
+        "brand",
+        "channel",
+        "source",
+        "conversation",
+        "sender",
+        "subject",
+        "received_ms",
+        "body",
+    ),
+    "arrivals": ("source", "position", "message"),
+    "decisions": (
+        "message",
+        "hops",
+        "conversation",
+        "channel",
+        "department",
+        "intent",
+        "language",
+        "action",
+        "priority",
+        "confidence",
+        "decided_ms",
+        "body",
+    ),
+    "outcomes": ("id", "kind", "conversation", "item", "department", "agent", "at_ms", "body"),
+    "dead": (
+        "id",
+        "attempt",
+        "stage",
+        "source",
+        "code",
+        "position",
+        "message",
+        "at_ms",
+        "body",
+    ),
+    "incidents": ("id", "at_ms", "status", "brand", "body"),
+    "incident_messages": ("incident", "message"),
+    "handles": ("node", "message", "said_by", "brand", "conversation", "channel", "at_ms"),
+    "links": ("id", "at_ms", "a", "b", "body"),
+}
+"""The columns of each table's rows, in the order of the rows below."""
+
 
 @dataclass
 class Rows:

@@ -17,7 +17,7 @@ from runtime.log import get
 from schemas import topics
 from schemas.errors import Unavailable
 from workers.record_logs import adoptions_match
-from workers.record_rows import GROUP, Row, Rows, scrub, skip, take
+from workers.record_rows import COLUMNS, GROUP, Row, Rows, scrub, skip, take
 from workers.search_index import write_words
 
 log = get(__name__)
@@ -134,36 +134,29 @@ def _new_messages(connection: Connection, rows: list[Row]) -> set[str]:
     return ids - {row[0] for row in stored}
 
 
-_COLUMNS = {
-    "messages": 9,
-    "arrivals": 3,
-    "decisions": 12,
-    "outcomes": 8,
-    "dead": 9,
-    "incidents": 5,
-    "incident_messages": 2,
-    "handles": 7,
-    "links": 5,
-}
-
-
 def insert(connection: Connection, table: str, rows: Sequence[Row]) -> None:
     """Insert rows and skip existing keys: executemany in SQLite, COPY elsewhere."""
     if not rows:
         return
+    columns = ", ".join(COLUMNS[table])
     if connection.dialect.name == "sqlite":
-        marks = ", ".join("?" * _COLUMNS[table])
-        connection.exec_driver_sql(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", list(rows))
+        marks = ", ".join("?" * len(COLUMNS[table]))
+        connection.exec_driver_sql(
+            f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})", list(rows)
+        )
         return
     stage = f"new_{table}"
     connection.exec_driver_sql(
         f"CREATE TEMP TABLE IF NOT EXISTS {stage} (LIKE {table}) ON COMMIT DELETE ROWS"
     )
-    copy_rows(connection, stage, rows)
-    connection.exec_driver_sql(f"INSERT INTO {table} SELECT * FROM {stage} ON CONFLICT DO NOTHING")
+    copy_rows(connection, f"{stage} ({columns})", rows)
+    connection.exec_driver_sql(
+        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} ON CONFLICT DO NOTHING"
+    )
 
 
 def copy_rows(connection: Connection, table: str, rows: Sequence[Row]) -> None:
+    """Copy rows into a table of PostgreSQL, `name` or `name (column, ...)`."""
     driver: Any = connection.connection.dbapi_connection
     with driver.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN") as copy:
         for row in rows:

@@ -46,9 +46,10 @@ def write_words(connection: Connection, words: Sequence[tuple[str, str]], copy: 
     connection.exec_driver_sql(
         "CREATE TEMP TABLE IF NOT EXISTS new_words (message text, words text) ON COMMIT DELETE ROWS"
     )
-    copy(connection, "new_words", words)
+    copy(connection, "new_words (message, words)", words)
     connection.exec_driver_sql(
-        "INSERT INTO messages_text SELECT message, to_tsvector('simple', words) FROM new_words "
+        "INSERT INTO messages_text (message, words) "
+        "SELECT message, to_tsvector('simple', words) FROM new_words "
         "ON CONFLICT (message) DO UPDATE SET words = excluded.words"
     )
 
