@@ -81,6 +81,14 @@ class _Guard(httpcore2.AsyncNetworkBackend):
         await self._inner.sleep(seconds)
 
 
+def _guard(transport: httpx2.AsyncHTTPTransport, own: tuple[str, int] | None) -> None:
+    """Let a transport connect through the guard; httpx2 takes no backend from outside."""
+    pool: Any = transport._pool
+    if not isinstance(pool._network_backend, httpcore2.AsyncNetworkBackend):
+        raise TypeError("httpx2 connects without a network backend: nothing guards it")
+    pool._network_backend = _Guard(own)
+
+
 class Outside:
     """The guarded client; one a process."""
 
@@ -109,7 +117,7 @@ class Outside:
         if own not in self._clients:
             # trust_env=False: a proxy of the environment would connect for us, unguarded.
             transport = httpx2.AsyncHTTPTransport(trust_env=False)
-            transport._pool._network_backend = _Guard(own)
+            _guard(transport, own)
             self._clients[own] = httpx2.AsyncClient(
                 transport=transport, follow_redirects=False, trust_env=False, timeout=_TIMEOUT
             )

@@ -48,7 +48,6 @@ GROUP = "santral-replies"
 MAX_UNRECORDED = 500
 """Replies that deliveries.v1 has no record of: with more of them, reading pauses."""
 REPORT_S = 5.0
-METADATA_S = 10.0
 LAST_COMMIT_S = 5.0
 STOP_S = 12.0
 """A stop waits so long for replies that are being sent."""
@@ -304,8 +303,7 @@ async def count_partitions(consumer: KafkaReader) -> int:
     counts: dict[str, int] = {}
     for topic in (topics.REPLIES, topics.OUTCOMES, topics.DELIVERIES):
         try:
-            async with asyncio.timeout(METADATA_S):
-                numbers = await consumer._client._wait_on_metadata(topic.name)
+            numbers = await consumer.topic_partitions(topic.name)
         except TimeoutError as error:
             raise Retry(RECONNECT_S, f"{topic.name} is missing: run `santral topics`") from error
         counts[topic.name] = len(numbers)

@@ -496,13 +496,17 @@ class Session:
         if not self._lost.done() and not idle and self._client.get_state() != "NONAUTH":
             with contextlib.suppress(AioImapException, OSError, TimeoutError):
                 await self._await(self._client.logout(), 2)
-        waiter = getattr(self._client, "_idle_waiter", None)
-        if waiter is not None:
-            waiter.cancel()
-        left = [self._client._client_task, *self._client.tasks, *self._client.protocol.tasks]
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        await asyncio.gather(*_cancel_tasks(self._client), return_exceptions=True)
         transport = self._client.protocol.transport
         if transport is not None:
             transport.abort()
+
+
+def _cancel_tasks(client: Any) -> list[asyncio.Task[Any]]:
+    """Cancel what a logout leaves behind, and return its tasks; aioimaplib shows only some."""
+    if client._idle_waiter is not None:  # a timer
+        client._idle_waiter.cancel()
+    left = [client._client_task, *client.tasks, *client.protocol.tasks]
+    for task in left:
+        task.cancel()
+    return left
