@@ -115,7 +115,7 @@ class Ask:
             raise Retry(
                 ACCOUNT_PROBLEM_S, f"{self._vendor} refuses the account's key ({found.status_code})"
             )
-        wait = retry_after(found.headers.get("retry-after", ""), self.now(), 60)
+        wait = retry_after(found.headers.get("retry-after", ""), self.now(), BUSY_S)
         for name in ("x-ratelimit-reset", "ratelimit-reset", "x-rate-limit-reset"):
             told = found.headers.get(name, "")
             at = instant(told) if told else None

@@ -33,6 +33,8 @@ its extras, but never loses a customer's message. Pure.
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from schemas.delays import OUTAGE_S
+
 _DAY_S = 86_400.0
 
 ERROR_TEXT_LIMIT = 300
@@ -126,7 +128,7 @@ def retries(group: BaseExceptionGroup[Retry]) -> list[Retry]:
     return errors
 
 
-def retry_after(header: str, now: datetime, default: float = 15) -> float:
+def retry_after(header: str, now: datetime, default: float = OUTAGE_S) -> float:
     """Return the seconds of a Retry-After header (RFC 9110, 10.2.3), a day at most.
 
     It returns `default` if the header is missing or malformed.

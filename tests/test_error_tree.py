@@ -46,3 +46,12 @@ def test_the_drawing_has_every_error_under_its_parent() -> None:
 
 def test_pending_media_is_not_an_outage() -> None:
     assert not issubclass(MediaPending, Retry)
+
+
+def test_every_delay_of_a_retry_has_a_name() -> None:
+    for package in _PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and node.args and ast.unparse(node.func) == "Retry":
+                    number = isinstance(node.args[0], ast.Constant) and node.args[0].value
+                    assert not number, f"{path}:{node.lineno}: name the delay (schemas/delays.py)"

@@ -6,7 +6,7 @@ Source: developers.facebook.com, WhatsApp Cloud API error codes; Messenger Platf
 from typing import Any
 
 from schemas.base import Record
-from schemas.delays import ACCOUNT_PROBLEM_S
+from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from workers.outgoing_text import path_segment, without_mentions
 from workers.posting import later, post, refused
@@ -64,7 +64,7 @@ async def send(url: str, token: str, body: dict[str, Any], timeout_s: int, vendo
     if fault.code == DEAD_TOKEN:
         raise Retry(ACCOUNT_PROBLEM_S, f"{said} (the access token is dead: set a new one)")
     if fault.code in LATER or answer.status == 429:
-        raise Retry(later(answer.headers, 60), said)
+        raise Retry(later(answer.headers, BUSY_S), said)
     if TOO_LATE & {fault.code, fault.error_subcode}:
         raise Rejected("reply.too_late", said)
     raise Rejected("reply.refused", said)

@@ -15,7 +15,7 @@ import httpx2
 import msgspec
 
 from schemas.base import Record
-from schemas.delays import ACCOUNT_PROBLEM_S, OUTAGE_S
+from schemas.delays import ACCOUNT_PROBLEM_S, OUTAGE_S, RECOVERY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry, retry_after
 from workers.action import Unconfirmed
 
@@ -92,7 +92,7 @@ def failed(answer: Answer, vendor: str, *, safe: bool = False) -> Exception:
     if answer.status in (401, 403):
         return Retry(ACCOUNT_PROBLEM_S, f"{vendor} refuses the account's key ({answer.status})")
     if safe and answer.status >= 500:
-        return Retry(later(answer.headers, 30), f"{vendor} answered {answer.status}")
+        return Retry(later(answer.headers, RECOVERY_S), f"{vendor} answered {answer.status}")
     return refused(answer, vendor)
 
 
@@ -116,7 +116,7 @@ async def granted(url: str, vendor: str, form: dict[str, str], **request: Any) -
     return {"authorization": f"Bearer {await access_token(url, vendor, form, **request)}"}
 
 
-def later(headers: Mapping[str, str], otherwise: float = 30) -> float:
+def later(headers: Mapping[str, str], otherwise: float = RECOVERY_S) -> float:
     """Return the seconds a vendor asks us to wait."""
     return retry_after(headers.get("retry-after", ""), datetime.now(UTC), otherwise)
 

@@ -420,7 +420,7 @@ class Notifications:
             until = instant(found.headers.get("x-ratelimit-reset"))
             wait = (until - self._tools.now()).total_seconds() if until else 60.0
             raise Retry(max(1.0, wait), "Mastodon's rate limit is used up")
-        after = retry_after(found.headers.get("retry-after", ""), self._tools.now(), 30)
+        after = retry_after(found.headers.get("retry-after", ""), self._tools.now(), RECOVERY_S)
         raise Retry(after, f"Mastodon answered {found.status_code} for {path.partition('?')[0]}")
 
 

@@ -448,7 +448,7 @@ class Poll:
         except Rejected as error:
             raise Retry(OUTAGE_S, f"Telegram answered {answer.status_code}, no JSON") from error
         if not told.ok:
-            after = float((told.parameters or {}).get("retry_after") or 15)
+            after = float((told.parameters or {}).get("retry_after") or OUTAGE_S)
             raise Retry(
                 after, f"Telegram refused getUpdates: {told.description[:ERROR_TEXT_LIMIT]}"
             )

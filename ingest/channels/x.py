@@ -35,7 +35,7 @@ from ingest.clean.told import Text, instant, read
 from ingest.hook import MIB, Answer, Call, HookTools, Taken, need
 from schemas.base import Record
 from schemas.cursor import Cursor
-from schemas.delays import RECONNECT_S
+from schemas.delays import RECONNECT_S, RECOVERY_S
 from schemas.errors import Rejected, Retry, retry_after
 from schemas.message import Answering, Attachment, Handle, Party, Post
 
@@ -440,7 +440,7 @@ class Stream:
             reset = instant(answer.headers.get("x-rate-limit-reset"))
             wait = (reset - now).total_seconds() if reset else 60.0
             return Retry(max(60.0, wait), "X's rate limit is used up")
-        after = retry_after(answer.headers.get("retry-after", ""), now, 30)
+        after = retry_after(answer.headers.get("retry-after", ""), now, RECOVERY_S)
         return Retry(after, f"X answered {answer.status_code}")
 
 

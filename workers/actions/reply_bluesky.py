@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 
 from schemas.base import Record
-from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S
+from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S, RECOVERY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
 from workers.posting import Answer, later, post, refused
@@ -118,7 +118,7 @@ class ReplyBluesky:
                     ACCOUNT_PROBLEM_S,
                     f"Bluesky refuses handle and app password: {fault.message}"[:ERROR_TEXT_LIMIT],
                 )
-            raise Retry(later(answer.headers, 60), f"Bluesky gave no session ({answer.status})")
+            raise Retry(later(answer.headers, BUSY_S), f"Bluesky gave no session ({answer.status})")
         self._sessions[settings.handle] = made
         return made
 
@@ -126,7 +126,7 @@ class ReplyBluesky:
 def _fault(answer: Answer, fault: Fault) -> Exception:
     if answer.status >= 500:
         # The key is ours and putRecord writes it again: nothing is doubled by another try.
-        return Retry(later(answer.headers, 30), f"Bluesky answered {answer.status}")
+        return Retry(later(answer.headers, RECOVERY_S), f"Bluesky answered {answer.status}")
     return refused(answer, "Bluesky", f"{fault.error} {fault.message}".strip())
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from schemas.base import Record
-from schemas.delays import ACCOUNT_PROBLEM_S
+from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S
 from schemas.errors import Rejected, Retry
 from schemas.outcome import Reply
 from workers.outgoing_text import as_markdown, without_mentions
@@ -66,7 +66,7 @@ class ReplyDiscourse:
         if answer.status == 200:
             return f"post {said.id}"
         if answer.status == 429:
-            wait = said.extras.wait_seconds or later(answer.headers, 60)
+            wait = said.extras.wait_seconds or later(answer.headers, BUSY_S)
             raise Retry(wait, "Discourse says later")
         if answer.status in (401, 403):
             raise Retry(ACCOUNT_PROBLEM_S, f"Discourse refuses the key ({answer.status})")

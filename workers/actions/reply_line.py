@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 
 from schemas.base import Record
-from schemas.delays import ACCOUNT_PROBLEM_S
+from schemas.delays import ACCOUNT_PROBLEM_S, RECOVERY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Retry
 from schemas.outcome import Reply
 from workers.posting import later, post, refused, to_send
@@ -56,5 +56,5 @@ class ReplyLine:
         if answer.status == 401:
             raise Retry(ACCOUNT_PROBLEM_S, f"LINE refuses the token: {said}"[:ERROR_TEXT_LIMIT])
         if answer.status >= 500:
-            raise Retry(later(answer.headers, 30), f"LINE answered {answer.status}")
+            raise Retry(later(answer.headers, RECOVERY_S), f"LINE answered {answer.status}")
         raise refused(answer, "LINE", said)

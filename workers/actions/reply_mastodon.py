@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 
 from schemas.base import Record
-from schemas.delays import ACCOUNT_PROBLEM_S
+from schemas.delays import ACCOUNT_PROBLEM_S, RECOVERY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
 from workers.outgoing_text import without_mentions
@@ -80,5 +80,5 @@ class ReplyMastodon:
                 ACCOUNT_PROBLEM_S, f"Mastodon refuses the token: {told.error}"[:ERROR_TEXT_LIMIT]
             )
         if answer.status >= 500 and datetime.now(UTC) - reply.at < _KEY_HOLDS:
-            raise Retry(later(answer.headers, 30), f"Mastodon answered {answer.status}")
+            raise Retry(later(answer.headers, RECOVERY_S), f"Mastodon answered {answer.status}")
         raise refused(answer, "Mastodon", told.error)

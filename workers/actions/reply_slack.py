@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from schemas.base import Record
-from schemas.delays import ACCOUNT_PROBLEM_S
+from schemas.delays import ACCOUNT_PROBLEM_S, RECOVERY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
 from workers.action import Unconfirmed
@@ -67,7 +67,7 @@ class ReplySlack:
         if said.ok:
             return f"message {said.ts}"
         if said.error in _LATER:
-            raise Retry(later(answer.headers, 30), f"Slack: {said.error}")
+            raise Retry(later(answer.headers, RECOVERY_S), f"Slack: {said.error}")
         if said.error in _TOKEN:
             raise Retry(ACCOUNT_PROBLEM_S, f"Slack: {said.error}: set a new token")
         if said.error in _UNKNOWN:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 
 from schemas.base import Record
-from schemas.delays import ACCOUNT_PROBLEM_S
+from schemas.delays import ACCOUNT_PROBLEM_S, RECOVERY_S
 from schemas.errors import Rejected, Retry
 from schemas.outcome import Reply
 from workers.outgoing_text import path_segment
@@ -92,7 +92,11 @@ class ReplyTeams:
         )  # fmt: skip
         made = answer.read(Token)
         if answer.status != 200 or made is None:
-            wait = 300 if answer.status in (400, 401) else later(answer.headers, 30)
+            wait = (
+                ACCOUNT_PROBLEM_S
+                if answer.status in (400, 401)
+                else later(answer.headers, RECOVERY_S)
+            )
             raise Retry(wait, f"Microsoft's login answered {answer.status}")
         self._tokens[settings.app_id] = made.access_token
         return made.access_token
@@ -101,5 +105,5 @@ class ReplyTeams:
 def _refusal(answer: Any) -> Exception:
     """Return what a refusal means; 412 and 429 are said to come before anything is done."""
     if answer.status in (412, 429):
-        return Retry(later(answer.headers, 30), f"Teams answered {answer.status}")
+        return Retry(later(answer.headers, RECOVERY_S), f"Teams answered {answer.status}")
     return refused(answer, "Teams")

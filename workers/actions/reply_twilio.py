@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from schemas.base import Record
-from schemas.delays import ACCOUNT_PROBLEM_S
+from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
 from workers.posting import later, post, refused, to_send
@@ -62,7 +62,7 @@ class ReplyTwilio:
         if answer.status == 401:
             raise Retry(ACCOUNT_PROBLEM_S, f"{words} (look at account_sid and auth_token)")
         if said.code in _LATER or answer.status == 429:
-            raise Retry(later(answer.headers, 60), words)
+            raise Retry(later(answer.headers, BUSY_S), words)
         if said.code == _TOO_LATE:
             raise Rejected("reply.too_late", words)
         raise refused(answer, "Twilio", f"{said.code} {said.message}")

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 
 from schemas.base import Record
-from schemas.delays import ACCOUNT_PROBLEM_S
+from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Retry
 from schemas.outcome import Reply
 from workers.outgoing_text import without_mentions
@@ -67,5 +67,5 @@ class ReplyX:
             reset = answer.headers.get("x-rate-limit-reset", "")
             is_time = reset.isascii() and reset.isdigit()
             wait = float(reset) - datetime.now(UTC).timestamp() if is_time else 0.0
-            raise Retry(max(wait, later(answer.headers, 60)), words)
+            raise Retry(max(wait, later(answer.headers, BUSY_S)), words)
         raise refused(answer, "X", f"{said.title} {said.detail}".strip())
