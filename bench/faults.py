@@ -29,6 +29,7 @@ _WARM_S = 6.0
 _CALM_S = 6.0
 _FLOW_S = 120.0
 _SERVING_S = 300.0  # three Javas on a busy machine
+_READY_S = 120.0
 _SETTLE_S = 150
 # Statuses that say nothing of a fault.
 _USUAL = ("200", "202", "250", "404", "409")
@@ -45,7 +46,7 @@ class Run:
         self._cluster, self._traffic, self._gauges = cluster, traffic, gauges
 
     async def fault(self, name: str, fault: Fault) -> dict[str, Any]:
-        """Do one harm, undo it, wait until all flows, and return the row."""
+        """Do one harm, undo it, wait until all flows, return the row once every stage is ready."""
         sightings, gauges = self._traffic.seen, self._gauges
         sightings.statuses.clear()
         gauges.unready.clear()
@@ -85,6 +86,7 @@ class Run:
         }
         if fault.brokers:
             await asyncio.to_thread(self._cluster.brokers.wait_whole)
+        await asyncio.to_thread(self._cluster.wait_ready, _READY_S)
         return row
 
     async def _serving_s(self, back: float) -> float:
@@ -137,7 +139,8 @@ async def measure(cluster: Cluster, names: list[str], load: Load) -> list[str]:
         if failures := traffic.failures():
             raise failures[0]
     await traffic.stop()
-    settled, deadline = {}, time.monotonic() + _SETTLE_S
+    settled: dict[str, Any] = {}
+    deadline = time.monotonic() + _SETTLE_S
     while not settled and time.monotonic() < deadline:
         settled = await asyncio.to_thread(cluster.ledger)
     gauges.stop()
