@@ -20,8 +20,8 @@ from runtime.kafka_client import KafkaClient
 T = TypeVar("T")
 
 JOIN_LIMIT_S = 40.0
-"""A member joins its group within this time, or the member ends. The group waits up to 15 seconds
-for a dead member, and Kafka 3 more for the first ones."""
+"""A member joins its group within this time, or the member ends. The group waits 6 seconds for a
+dead member, up to 10 for a slow one, and Kafka 3 more for the first ones."""
 CALL_LIMIT_S = 10.0
 """Any other question gets its answer within this time."""
 STOP_LIMIT_S = 5.0
