@@ -23,7 +23,7 @@ from tests.gauges import Gauges, count_problems, longest_gap, wait_for_moves
 from tests.servers import ROOT
 from tests.traffic import Load, Traffic
 from tests.verdict import findings
-from tests.waiting import wait
+from tests.waiting import settled, wait
 
 _WARM_S = 6.0
 _CALM_S = 6.0
@@ -139,18 +139,18 @@ async def measure(cluster: Cluster, names: list[str], load: Load) -> list[str]:
         if failures := traffic.failures():
             raise failures[0]
     await traffic.stop()
-    settled: dict[str, Any] = {}
+    totals: dict[str, Any] = {}
     deadline = time.monotonic() + _SETTLE_S
-    while not settled and time.monotonic() < deadline:
-        settled = await asyncio.to_thread(cluster.ledger)
+    while not totals and time.monotonic() < deadline:
+        totals = await asyncio.to_thread(cluster.ledger)
     gauges.stop()
-    broken = await findings(cluster, traffic.seen)
-    if not settled:
+    broken = await settled(lambda: findings(cluster, traffic.seen), _SETTLE_S)
+    if not totals:
         broken.append(f"the ledger did not settle within {_SETTLE_S} s")
     sightings = traffic.seen
     print(
         f"\nat rest: {len(sightings.accepted)} messages and {len(sightings.mailed)} mails accepted, "
-        f"{len(sightings.closed)} acts, {len(sightings.answers)} answers; ledger {settled.get('unaccounted')}; "
+        f"{len(sightings.closed)} acts, {len(sightings.answers)} answers; ledger {totals.get('unaccounted')}; "
         + ("; ".join(broken) or "nothing lost, doubled or out of order"),
         flush=True,
     )
