@@ -1,6 +1,6 @@
 """librdkafka's admin client for questions that a stage repeats, also while brokers are away.
 
-Before: settings. After: runtime/probes.py and workers/record_logs.py ask brokers with it.
+Before: settings. Then runtime/probes.py and workers/record_logs.py ask brokers with it.
 """
 
 from confluent_kafka.admin import AdminClient

@@ -16,7 +16,7 @@ RECOVERY_S = 30
 """The archive, a disk or a server fails: a quick try would add to its load."""
 
 BUSY_S = 60
-"""A system answers, but not with the answer that was asked for."""
+"""A system answers, but its answer is of no use yet."""
 
 ACCOUNT_PROBLEM_S = 300
 """A person must renew a token or a key."""

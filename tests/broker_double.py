@@ -1,6 +1,6 @@
 """Brokers that only describe their cluster, and that can be away; no Kafka is needed.
 
-Before: a test makes a client. After: the test sees what the client does about a broker's end.
+Before: a test makes a client. Then the test sees what the client does about a broker's end.
 """
 
 import contextlib
@@ -46,7 +46,7 @@ class Broker(socketserver.ThreadingTCPServer):
         """Return the body of an answer: the versions that it knows, or its cluster."""
         if api == API_VERSIONS:
             error = _NO_ERROR if version == 0 else _UNSUPPORTED_VERSION
-            listed = b"".join(struct.pack(">hhh", *known) for known in _VERSIONS)
+            listed = b"".join(struct.pack(">hhh", *version) for version in _VERSIONS)
             return struct.pack(">hi", error, len(_VERSIONS)) + listed
         brokers = b"".join(
             struct.pack(">ih9sih", broker.number, 9, b"127.0.0.1", broker.port, -1)

@@ -26,13 +26,13 @@ def drawn() -> dict[str, str]:
 
 def written() -> Iterator[tuple[str, str]]:
     """Yield each error class in the code with its first base."""
-    known = {"SantralError", *drawn()}
+    parents = {"SantralError", *drawn()}
     for package in _PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.ClassDef) and node.bases:
                     base = ast.unparse(node.bases[0]).rpartition(".")[2]
-                    if base in known or _BUILT_IN.fullmatch(base):
+                    if base in parents or _BUILT_IN.fullmatch(base):
                         yield node.name, base
 
 
