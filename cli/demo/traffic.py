@@ -91,8 +91,9 @@ async def play(settings: Settings, rate: float, count: int | None, seed: int, sa
             broken = sent % 3 == 0 and sent in _BROKEN
             subject, text = rng.choice(_OUTAGE if broken else _TEXTS)
             name = f"{rng.choice(_NAMES)} {sent}" if broken else rng.choice(_NAMES)
-            text = text.format(n=rng.randint(100000, 999999), d=rng.randint(2, 9),
-                               a=rng.randint(50, 900))  # fmt: skip
+            text = text.format(
+                n=rng.randint(100000, 999999), d=rng.randint(2, 9), a=rng.randint(50, 900)
+            )
             writes = _write(door, settings, kind, (name, subject, text), sent, results)
             tasks.add(asyncio.create_task(writes))
             tasks = {t for t in tasks if not t.done()}
@@ -144,9 +145,13 @@ class _Incidents(Record, frozen=True):
 
 
 async def _write(
-    door: httpx2.AsyncClient, settings: Settings, kind: str, words: tuple[str, str, str],
-    number: int, results: Counter[str],
-) -> None:  # fmt: skip
+    door: httpx2.AsyncClient,
+    settings: Settings,
+    kind: str,
+    words: tuple[str, str, str],
+    number: int,
+    results: Counter[str],
+) -> None:
     name, subject, text = words
     try:
         if kind == "mail":

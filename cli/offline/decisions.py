@@ -50,12 +50,20 @@ def _message(line: Line, number: int, brand: str) -> Message:
     handle = Handle(kind="email" if "@" in line.sender else "handle", value=line.sender)
     received_at = (line.sent_at or _DEFAULT_TIME).astimezone(UTC)
     return Message(
-        id=message_id(line.channel, source, native), brand=brand, channel=line.channel,
-        source=source, native_id=native, conversation=conversation_id(brand, line.channel, root),
+        id=message_id(line.channel, source, native),
+        brand=brand,
+        channel=line.channel,
+        source=source,
+        native_id=native,
+        conversation=conversation_id(brand, line.channel, root),
         kind="mail" if line.channel == "email" else "form",
-        sender=Party(handles=(handle,) if line.sender else ()), subject=line.subject,
-        text=line.text, full_text=line.text, sent_at=line.sent_at, received_at=received_at,
-    )  # fmt: skip
+        sender=Party(handles=(handle,) if line.sender else ()),
+        subject=line.subject,
+        text=line.text,
+        full_text=line.text,
+        sent_at=line.sent_at,
+        received_at=received_at,
+    )
 
 
 def plain_message(text: str, number: int, brand: str) -> Message:

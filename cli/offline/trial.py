@@ -63,9 +63,10 @@ class Trial:
         self._parsers = settings.parsers
         self._account, self._now, self._file = account, _instant(now), ""
         self._context = Context(
-            brand=settings.brand, settings=self._settings,
+            brand=settings.brand,
+            settings=self._settings,
             signing_key=settings.tokens.signing.encode(),
-        )  # fmt: skip
+        )
 
     def run(self, name: str, data: bytes) -> list[str]:
         """Return a line for everything in an input.
@@ -177,9 +178,13 @@ def request(data: bytes) -> Call:
         name, _, value = line.partition(":")
         headers[name.strip().lower()] = value.strip()
     return Call(
-        method=method.upper(), path=path, headers=headers, body=data[end + width :],
-        query=dict(parse_qsl(query, keep_blank_values=True)), target=target,
-    )  # fmt: skip
+        method=method.upper(),
+        path=path,
+        headers=headers,
+        body=data[end + width :],
+        query=dict(parse_qsl(query, keep_blank_values=True)),
+        target=target,
+    )
 
 
 def _instant(text: str) -> datetime:

@@ -16,9 +16,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from schemas.errors import Unavailable
+
+if TYPE_CHECKING:
+    from confluent_kafka.admin import AdminClient
 
 PINS = Path(__file__).parent / "kafka_jars.txt"
 _READY_S = 90.0
@@ -177,7 +180,7 @@ class Broker:
 
     def _properties(self) -> str:
         data = self.home / "data"
-        settings: dict[str, Any] = {
+        settings: dict[str, object] = {
             "process.roles": "broker,controller", "node.id": 1,
             "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
             "listeners": f"PLAINTEXT://127.0.0.1:{self.port},"
@@ -210,10 +213,21 @@ class Broker:
         if (self.home / "data" / "meta.properties").exists():
             return
         result = subprocess.run(
-            [*self._java(), "kafka.tools.StorageTool", "format", "-t",
-             _cluster_id(), "-c", str(self.home / "server.properties"), "--ignore-formatted"],
-            capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False,
-        )  # fmt: skip
+            [
+                *self._java(),
+                "kafka.tools.StorageTool",
+                "format",
+                "-t",
+                _cluster_id(),
+                "-c",
+                str(self.home / "server.properties"),
+                "--ignore-formatted",
+            ],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
         if result.returncode != 0:
             last = (result.stderr or result.stdout).strip().splitlines()[-1:]
             raise Unavailable(
@@ -245,9 +259,13 @@ class Broker:
                 raise Unavailable(f"Kafka ended at once.{self._why()}")
             if _answers(self.port):
                 admin = AdminClient(
-                    {"bootstrap.servers": self.bootstrap, "log_level": 0,
-                     "logger": _silent(), "socket.timeout.ms": 3000}
-                )  # fmt: skip
+                    {
+                        "bootstrap.servers": self.bootstrap,
+                        "log_level": 0,
+                        "logger": _silent(),
+                        "socket.timeout.ms": 3000,
+                    }
+                )
                 try:
                     if admin.list_topics(timeout=3).brokers:
                         _internal_topics(admin)
@@ -269,7 +287,7 @@ class Broker:
         return f" Its log says: {errors[0]}" if errors else f" Its log: {self.home / 'kafka.log'}"
 
 
-def _internal_topics(admin: Any) -> None:
+def _internal_topics(admin: "AdminClient") -> None:
     """Make what Kafka would make on first use, and let the first member wait for."""
     from confluent_kafka import KafkaException
     from confluent_kafka.admin import NewTopic
@@ -279,11 +297,13 @@ def _internal_topics(admin: Any) -> None:
         [
             NewTopic("__consumer_offsets", 4, 1, config=common | {"compression.type": "producer"}),
             NewTopic(
-                "__transaction_state", 4, 1,
+                "__transaction_state",
+                4,
+                1,
                 config=common | {"compression.type": "uncompressed", "min.insync.replicas": "1"},
             ),
         ]
-    )  # fmt: skip
+    )
     for future in created.values():
         try:
             future.result(10)
@@ -292,7 +312,7 @@ def _internal_topics(admin: Any) -> None:
                 raise
 
 
-def _silent() -> Any:
+def _silent() -> logging.Logger:
     quiet = logging.getLogger("santral.kafka.wait")
     quiet.addHandler(logging.NullHandler())
     quiet.propagate = False

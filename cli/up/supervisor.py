@@ -8,7 +8,6 @@ supervisor itself is killed, the kernel ends its children.
 import asyncio
 import fcntl
 import functools
-import json
 import os
 import secrets
 import shutil
@@ -18,13 +17,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import msgspec
 
+from cli.up.access import Access, make_access
 from cli.up.child import Child, bind_to_parent, describe_ending, end, is_alive, is_ready
 from cli.up.kafka import Broker, Shown, fetch
-from cli.up.ports import Choice, Ports, choose_ports, free_port
+from cli.up.ports import Choice, choose_ports, free_port
 from cli.up.valkey import valkey as valkey_child
 from runtime import sign_in_link
 from runtime.clock import SystemClock
@@ -59,7 +59,6 @@ class Supervisor:
         self._children: list[Child] = []
         self._watching: list[asyncio.Task[None]] = []
         self._lock: IO[str] | None = None
-        self.access: dict[str, Any] = {}
 
     def request_stop(self) -> None:
         """End everything soon."""
@@ -75,9 +74,9 @@ class Supervisor:
             raise ConfigError(problems)
         self._occupy()
         try:
-            await self._start()
+            access = await self._start()
             if not self._stop.is_set():
-                self._print_addresses(time.monotonic() - began)
+                self._print_addresses(access, time.monotonic() - began)
             await self._stop.wait()
             self._say("stopping …")
         finally:
@@ -108,7 +107,7 @@ class Supervisor:
                 "SANTRAL_HOME to another disk."
             )
 
-    async def _start(self) -> None:
+    async def _start(self) -> Access:
         local, home = self._settings.local, self._home
         ports = choose_ports(self._settings, self._ports)
         jars = Path(os.environ.get("SANTRAL_JARS") or home / "kafka" / "jars").absolute()
@@ -124,20 +123,20 @@ class Supervisor:
         self._watch(kafka)
         self._watch(valkey)
         await asyncio.to_thread(self._topics, broker.bootstrap)
-        self._write_access(ports)
+        access = make_access(self._settings, ports)
         # The console first: it brings the store up to date. The door last: it opens the road.
         stages = [
-            self._stage("console", ["console"], f"http://127.0.0.1:{ports.console}/readyz"),
-            self._stage("router", ["router"]),
-            self._stage("recorder", ["workers", "--only", "recorder"]),
-            self._stage("desk", ["workers", "--only", "desk", "--only", "replies"]),
-            self._stage("watch", ["watch"]),
-            self._stage("ingest", ["ingest"], f"http://127.0.0.1:{ports.door}/readyz"),
+            self._stage(access, "console", ["console"], f"http://127.0.0.1:{ports.console}/readyz"),
+            self._stage(access, "router", ["router"]),
+            self._stage(access, "recorder", ["workers", "--only", "recorder"]),
+            self._stage(access, "desk", ["workers", "--only", "desk", "--only", "replies"]),
+            self._stage(access, "watch", ["watch"]),
+            self._stage(access, "ingest", ["ingest"], f"http://127.0.0.1:{ports.door}/readyz"),
         ]
-        self._save_access()
+        access.save(home / "access.json")
         if self._demo_rate is not None:
             # Before the watch begins: it reads what is usual once.
-            past = self._stage("demo-past", ["demo", "--past", *self._played()], ops=False)
+            past = self._stage(access, "demo-past", ["demo", "--past", *self._played()], ops=False)
             await self._spawn(past)
             assert past.process is not None
             if await past.process.wait():
@@ -149,17 +148,26 @@ class Supervisor:
         for child in stages:
             await self._until(child)
         if self._demo_rate is not None:
-            demo = self._stage("demo", ["demo", *self._played()], ops=False)
+            demo = self._stage(access, "demo", ["demo", *self._played()], ops=False)
             await self._spawn(demo)
             self._watch(demo)
+        return access
 
     def _played(self) -> list[str]:
         return ["--rate", str(self._demo_rate)]
 
     def _stage(
-        self, name: str, command: list[str], ready_url: str | None = None, *, ops: bool = True
+        self,
+        access: Access,
+        name: str,
+        command: list[str],
+        ready_url: str | None = None,
+        *,
+        ops: bool = True,
     ) -> Child:
-        environ = self._environ()
+        environ = access.environ()
+        environ["SANTRAL_HOME"] = str(self._home)
+        environ["SANTRAL_TOKENS__SIGNING"] = self._signing()
         if name == "ingest" and self._demo_rate is not None:
             # Every customer of the demo writes from one address: this machine's.
             lines = str(_DEMO_LINES)
@@ -168,25 +176,13 @@ class Supervisor:
         port = free_port()
         url = ready_url or f"http://127.0.0.1:{port}/readyz"
         if ops:
-            self.access.setdefault("ops", {})[name] = f"http://127.0.0.1:{port}"
+            access.ops[name] = f"http://127.0.0.1:{port}"
         return Child(
-            name, [sys.executable, "-m", "cli.main", *command],
+            name,
+            [sys.executable, "-m", "cli.main", *command],
             {**environ, "SANTRAL_OPS__PORT": str(port)},
             ready=(lambda: is_ready(url)) if ops else (lambda: True),
-        )  # fmt: skip
-
-    def _environ(self) -> dict[str, str]:
-        access = self.access
-        return {
-            "SANTRAL_HOME": str(self._home), "SANTRAL_KAFKA__BOOTSTRAP": access["kafka"],
-            "SANTRAL_REDIS__URL": access["redis"], "SANTRAL_STORE__URL": access["store"],
-            "SANTRAL_DOOR__PORT": access["door"].rpartition(":")[2],
-            "SANTRAL_DOOR__DESK_URL": access["console"],
-            "SANTRAL_CONSOLE__PORT": access["console"].rpartition(":")[2],
-            "SANTRAL_CONSOLE__DOOR_URL": access["door"],
-            "SANTRAL_TOKENS__SIGNING": self._signing(),
-            **{f"SANTRAL_TOKENS__{k.upper()}": v for k, v in access["tokens"].items()},
-        }  # fmt: skip
+        )
 
     def _signing(self) -> str:
         """The key of our mails' tokens and of chat sessions: made once, kept with the data."""
@@ -208,27 +204,6 @@ class Supervisor:
         if problems:
             raise ConfigError(problems)
 
-    def _write_access(self, ports: Ports) -> None:
-        tokens = self._settings.tokens
-        self.access = {
-            "door": f"http://127.0.0.1:{ports.door}",
-            "console": f"http://127.0.0.1:{ports.console}",
-            "kafka": f"127.0.0.1:{ports.kafka}", "redis": f"redis://127.0.0.1:{ports.redis}/0",
-            "store": self._settings.store_url,
-            "tokens": {
-                name: getattr(tokens, name) or f"{name}_{secrets.token_urlsafe(24)}"
-                for name in ("door", "desk", "console")
-            },
-        }  # fmt: skip
-
-    def _save_access(self) -> None:
-        path = self._home / "access.json"
-        unfinished = path.with_suffix(".part")
-        unfinished.unlink(missing_ok=True)
-        unfinished.touch(mode=0o600)
-        unfinished.write_text(json.dumps(self.access, indent=2) + "\n")
-        unfinished.replace(path)
-
     async def _spawn(self, child: Child) -> None:
         if child not in self._children:
             self._children.append(child)
@@ -238,13 +213,15 @@ class Supervisor:
             path.replace(path.with_suffix(".log.1"))
         with path.open("ab") as log:
             child.process = await asyncio.create_subprocess_exec(
-                *child.command, stdin=subprocess.DEVNULL, stderr=log,
+                *child.command,
+                stdin=subprocess.DEVNULL,
+                stderr=log,
                 # The demo prints its progress for the person who started it.
                 stdout=None if child.name == "demo" else log,
                 env={**os.environ, **child.environ},
                 preexec_fn=functools.partial(bind_to_parent, os.getpid()),
                 start_new_session=True,
-            )  # fmt: skip
+            )
 
     def _watch(self, child: Child) -> None:
         self._watching.append(asyncio.create_task(self._keep(child)))
@@ -284,8 +261,9 @@ class Supervisor:
             return
         path = self._home / "log" / f"{child.name}.log"
         lines = path.read_text(errors="replace").splitlines()[-5:] if path.exists() else []
-        raise Unavailable(f"{child.name} does not get ready. Its log {path} ends so:\n"
-                          + "\n".join(lines))  # fmt: skip
+        raise Unavailable(
+            f"{child.name} does not get ready. Its log {path} ends so:\n" + "\n".join(lines)
+        )
 
     async def _end(self) -> None:
         """Stop the stages, the door first, then Valkey, then Kafka."""
@@ -304,19 +282,19 @@ class Supervisor:
     def _living_children(self) -> list[Child]:
         return [c for c in self._children if is_alive(c)]
 
-    def _print_addresses(self, seconds: float) -> None:
-        access, home = self.access, self._home
+    def _print_addresses(self, access: Access, seconds: float) -> None:
+        home = self._home
         link = sign_in_link.make(
-            access["tokens"]["console"], secrets.token_hex(16), SystemClock().now()
+            access.tokens["console"], secrets.token_hex(16), SystemClock().now()
         )
         other = f"export SANTRAL_HOME={home}; " if home != Path("var").absolute() else ""
         self._say(
             f"santral is up after {seconds:.1f} s\n\n"
-            f"  console   {access['console']}/?token={link}   (signs in once, within an hour)\n"
-            f"  door      {access['door']}   (POST /v1/messages; web chat to try: /chat)\n"
-            f"  kafka     {access['kafka']}\n"
-            f"  redis     {access['redis']}\n"
-            f"  store     {access['store']}\n"
+            f"  console   {access.console}/?token={link}   (signs in once, within an hour)\n"
+            f"  door      {access.door}   (POST /v1/messages; web chat to try: /chat)\n"
+            f"  kafka     {access.kafka}\n"
+            f"  redis     {access.redis}\n"
+            f"  store     {access.store}\n"
             f"  tokens    {home / 'access.json'}\n"
             f"  logs      {home / 'log'}\n\n"
             f"In another terminal:  . .venv/bin/activate; {other}santral status\n"
