@@ -30,24 +30,39 @@ _LARGEST = 64 * 1024 * 1024
 
 
 class Place(Record, frozen=True, kw_only=True):
-    """A bucket. `endpoint` is empty for Amazon's own; without keys the machine's role is used, as
-    Amazon's tools find it."""
+    """A bucket, at Amazon or another store that speaks S3."""
 
-    name: str = ""
-    endpoint: str = ""
-    region: str = "us-east-1"
-    access_key: str = ""
-    secret_key: str = ""
+    name: Annotated[str, msgspec.Meta(description="The bucket's name.")] = ""
+    endpoint: Annotated[
+        str, msgspec.Meta(description="The address of the store; empty is Amazon's own.")
+    ] = ""
+    region: Annotated[str, msgspec.Meta(description="The bucket's region.")] = "us-east-1"
+    access_key: Annotated[
+        str,
+        msgspec.Meta(description="The access key; without one the machine's role gives the keys."),
+    ] = ""
+    secret_key: Annotated[str, msgspec.Meta(description="The secret of the access key.")] = ""
 
 
 class Bucket(Place, frozen=True, kw_only=True):
-    """A bucket that is watched, below `prefix`, for names with one of `endings`. `since` takes in
-    what is older than a week, too."""
+    """A watched bucket."""
 
-    prefix: str = ""
-    since: datetime | None = None
-    endings: tuple[str, ...] = ()
-    poll_s: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+    prefix: Annotated[str, msgspec.Meta(description="The beginning of the names to read.")] = ""
+    since: Annotated[
+        datetime | None,
+        msgspec.Meta(
+            description="The time from which objects are read; without it, the last week."
+        ),
+    ] = None
+    endings: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(
+            description="The endings of the names to read; none takes all that the channel knows."
+        ),
+    ] = ()
+    poll_s: Annotated[float, msgspec.Meta(gt=0, description="The seconds between two passes.")] = (
+        30.0
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ Source: developers.facebook.com, Messenger Platform, Page and Instagram webhooks
 
 from datetime import timedelta
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 import msgspec
@@ -16,6 +16,7 @@ from ingest import meta
 from ingest.channel import Context, Delivery, Media, Notice, Parsed, Web, message_of
 from ingest.clean.told import Text, instant, read, split_url, there
 from ingest.hook import Taken
+from schemas.account_fields import ApiAddress, Brand
 from schemas.base import Record, message_id
 from schemas.delays import BUSY_S
 from schemas.errors import Rejected, Retry
@@ -29,15 +30,25 @@ Name = Literal["messenger", "instagram"]
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """An app. `human_agent` says that Meta granted it that permission; with `token` the words of a
-    mention are asked for, which Meta's call only names."""
+    """One app and the Page or account that it serves."""
 
-    brand: str = ""
-    app_secret: str = ""
-    token: str = ""
-    api: str = "https://graph.facebook.com/v25.0"
-    verify_token: str = ""
-    human_agent: bool = False
+    brand: Brand = ""
+    app_secret: Annotated[
+        str, msgspec.Meta(description="The app's secret, which proves Meta's calls.")
+    ] = ""
+    token: Annotated[
+        str, msgspec.Meta(description="The access token, which fetches the text of a mention.")
+    ] = ""
+    api: ApiAddress = "https://graph.facebook.com/v25.0"
+    verify_token: Annotated[
+        str, msgspec.Meta(description="A word of your choice, which Meta sends once at the set-up.")
+    ] = ""
+    human_agent: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Whether Meta granted the app the permission to answer for seven days."
+        ),
+    ] = False
 
 
 class Stored(Record, frozen=True, kw_only=True):

@@ -36,17 +36,41 @@ _ALARM_S = 600.0
 
 
 class OAuth(Record, frozen=True, kw_only=True):
-    """How an account gets its tokens; with `client_id` set, XOAUTH2 is used, not a password."""
+    """The login by token instead of a password."""
 
-    provider: Literal["", "google", "microsoft"] = ""
-    grant: Literal["refresh_token", "client_credentials"] = "refresh_token"
-    tenant: str = "common"
-    token_url: str = ""
-    client_id: str = ""
-    client_secret: str = ""
-    refresh_token: str = ""
-    scope: str = ""
-    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 20
+    provider: Annotated[
+        Literal["", "google", "microsoft"], msgspec.Meta(description="The provider of the tokens.")
+    ] = ""
+    grant: Annotated[
+        Literal["refresh_token", "client_credentials"],
+        msgspec.Meta(description="The grant; `client_credentials` is Microsoft's app-only access."),
+    ] = "refresh_token"
+    tenant: Annotated[str, msgspec.Meta(description="The Microsoft tenant.")] = "common"
+    token_url: Annotated[
+        str, msgspec.Meta(description="The token address; empty is the provider's own.")
+    ] = ""
+    client_id: Annotated[
+        str,
+        msgspec.Meta(
+            description=(
+                "The id of the app registration; with it the login uses XOAUTH2 instead of "
+                "a password."
+            )
+        ),
+    ] = ""
+    client_secret: Annotated[
+        str, msgspec.Meta(description="The secret of the app registration.")
+    ] = ""
+    refresh_token: Annotated[
+        str,
+        msgspec.Meta(description="The first refresh token; Santral keeps newer ones under home."),
+    ] = ""
+    scope: Annotated[
+        str, msgspec.Meta(description="The scope of the tokens; empty is the provider's own.")
+    ] = ""
+    timeout_s: Annotated[
+        int, msgspec.Meta(ge=1, description="The seconds after which a question for a token ends.")
+    ] = 20
 
 
 class _Answer(Record, frozen=True, kw_only=True):

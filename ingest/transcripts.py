@@ -8,7 +8,7 @@ twilio.com/docs/voice/intelligence (Transcripts, Sentences).
 import base64
 import re
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Annotated, TypeVar
 from urllib.parse import parse_qsl, quote
 
 import msgspec
@@ -26,20 +26,36 @@ _PAUSE_S = 20.0
 
 
 class AssemblyAI(Record, frozen=True, kw_only=True):
-    """AssemblyAI: `key` is the API key; the European service has another `api`."""
+    """AssemblyAI, whose callbacks only name a transcript."""
 
-    key: str = ""
-    api: str = "https://api.assemblyai.com"
+    key: Annotated[
+        str, msgspec.Meta(description="The API key, which fetches finished transcripts.")
+    ] = ""
+    api: Annotated[
+        str,
+        msgspec.Meta(
+            description="The address of AssemblyAI's API; the European service has another."
+        ),
+    ] = "https://api.assemblyai.com"
 
 
 class TwilioVoice(Record, frozen=True, kw_only=True):
-    """Twilio Voice Intelligence. `url` is the webhook's address as it stands in Twilio's console;
-    empty takes the address of the call."""
+    """Twilio Voice Intelligence, whose callbacks only name a transcript."""
 
-    account_sid: str = ""
-    auth_token: str = ""
-    url: str = ""
-    api: str = "https://intelligence.twilio.com"
+    account_sid: Annotated[str, msgspec.Meta(description="The account's SID.")] = ""
+    auth_token: Annotated[str, msgspec.Meta(description="The auth token.")] = ""
+    url: Annotated[
+        str,
+        msgspec.Meta(
+            description=(
+                "The webhook's address as Twilio's console has it; empty is the address of "
+                "the call."
+            )
+        ),
+    ] = ""
+    api: Annotated[str, msgspec.Meta(description="The address of Twilio's Intelligence API.")] = (
+        "https://intelligence.twilio.com"
+    )
 
 
 class Keys(Record, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ import msgspec
 
 from ingest.channel import Context, Delivery, Parsed
 from schemas import envelope
+from schemas.account_fields import Brand
 from schemas.api import AttachmentIn, MessageIn, SenderIn
 from schemas.base import Record, conversation_id, message_id
 from schemas.errors import Rejected
@@ -21,9 +22,9 @@ from schemas.message import Answering, Attachment, Handle, HandleKind, Message, 
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """An API account: whose brand its messages are."""
+    """One caller of the API."""
 
-    brand: str = ""
+    brand: Brand = ""
 
 
 class Api:

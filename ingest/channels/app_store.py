@@ -8,7 +8,7 @@ reviews; generating tokens.
 import functools
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jwt
 import msgspec
@@ -16,6 +16,7 @@ import msgspec
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.told import Text, instant, read
 from ingest.polling import Ask, Item, Poll, item_of, mark, pages, stars, stored, versioned
+from schemas.account_fields import ApiAddress, Brand, PollInterval
 from schemas.base import Record
 from schemas.delays import SETUP_PROBLEM_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
@@ -25,15 +26,17 @@ LIMIT = 5970
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """An app (`app`: its number) and an API key: id, issuer and private key (PEM, ES256)."""
+    """One app and its API key."""
 
-    brand: str = ""
-    app: str = ""
-    key_id: str = ""
-    issuer: str = ""
-    private_key: str = ""
-    api: str = "https://api.appstoreconnect.apple.com"
-    poll: timedelta = timedelta(minutes=10)
+    brand: Brand = ""
+    app: Annotated[str, msgspec.Meta(description="The app's number.")] = ""
+    key_id: Annotated[str, msgspec.Meta(description="The id of the API key.")] = ""
+    issuer: Annotated[str, msgspec.Meta(description="The issuer of the API key.")] = ""
+    private_key: Annotated[
+        str, msgspec.Meta(description="The private key of the API key, PEM (ES256).")
+    ] = ""
+    api: ApiAddress = "https://api.appstoreconnect.apple.com"
+    poll: PollInterval = timedelta(minutes=10)
 
 
 class Words(Record, frozen=True, kw_only=True, rename="camel"):

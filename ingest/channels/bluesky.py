@@ -9,7 +9,7 @@ github.com/bluesky-social/jetstream; docs.bsky.app, lexicon app.bsky.feed.post.
 import asyncio
 import re
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
 
 import httpx2
@@ -32,6 +32,7 @@ from ingest.channel import (
 )
 from ingest.clean.told import Text, instant, read, size
 from ingest.seen import Seen
+from schemas.account_fields import ApiAddress, Brand
 from schemas.base import Record
 from schemas.cursor import Cursor
 from schemas.delays import RECONNECT_S
@@ -50,15 +51,23 @@ _LIKES = {"app.bsky.feed.like": "like", "app.bsky.feed.repost": "repost",
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """Who we are there: `did` (did:plc:…), and words that name the brand in anybody's post."""
+    """One account, and the words that name its brand."""
 
-    brand: str = ""
-    did: str = ""
-    keywords: tuple[str, ...] = ()
-    jetstream: str = "wss://jetstream2.us-east.bsky.network/subscribe"
-    api: str = "https://public.api.bsky.app"
-    pds: str = "https://bsky.social"
-    directory: str = "https://plc.directory"
+    brand: Brand = ""
+    did: Annotated[str, msgspec.Meta(description="The account's own id, did:plc:….")] = ""
+    keywords: Annotated[
+        tuple[str, ...], msgspec.Meta(description="Words that name the brand in anybody's post.")
+    ] = ()
+    jetstream: Annotated[
+        str, msgspec.Meta(description="The Jetstream server whose stream is read.")
+    ] = "wss://jetstream2.us-east.bsky.network/subscribe"
+    api: ApiAddress = "https://public.api.bsky.app"
+    pds: Annotated[str, msgspec.Meta(description="The server of the account that answers.")] = (
+        "https://bsky.social"
+    )
+    directory: Annotated[
+        str, msgspec.Meta(description="The directory that names the server of an id.")
+    ] = "https://plc.directory"
 
 
 class Place(Record, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from ingest.channel import Context, Delivery, Parsed
+from schemas.account_fields import Brand
 from schemas.base import Record, conversation_id, message_id
 from schemas.errors import Rejected
 from schemas.message import Handle, Message, Party
@@ -58,10 +59,13 @@ class Stored(Record, frozen=True, kw_only=True):
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """A chat account. `origins`: the sites that may embed the widget; none means any."""
+    """One widget."""
 
-    brand: str = ""
-    origins: tuple[str, ...] = ()
+    brand: Brand = ""
+    origins: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(description="The sites that may embed the widget; none allows any."),
+    ] = ()
 
 
 class Chat:
@@ -69,7 +73,7 @@ class Chat:
 
     name = "chat"
     takes = "lines of visitors of the web widget"
-    ignores = "frames that are no lines: greetings, readings"
+    ignores = "other frames, such as greetings and read receipts"
     way: Literal["push", "pull"] = "push"
     account: type[msgspec.Struct] = Account
 

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
@@ -23,6 +23,7 @@ from ingest.clean.told import instant, read
 from ingest.complaint_feed import Entry, feed
 from ingest.hook import MIB, Call, HookTools, Taken, in_time, need
 from ingest.polling import Ask, Item, Poll, Stored, mark, pages, stars, stored, versioned
+from schemas.account_fields import Brand
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.fold import fold
@@ -32,37 +33,66 @@ WINDOW = timedelta(minutes=5)
 
 
 class Fields(Record, frozen=True, kw_only=True):
-    """What a site calls things: paths with dots. `items` is where its list is."""
+    """The site's own names for things, as paths with dots."""
 
-    items: str = ""
-    id: str = "id"
-    title: str = "title"
-    text: str = "text"
-    author: str = "author"
-    author_id: str = ""
-    url: str = "url"
-    created: str = "created_at"
-    updated: str = "updated_at"
-    rating: str = "rating"
-    thread: str = ""
-    next: str = ""
+    items: Annotated[
+        str, msgspec.Meta(description="The path of the list; empty looks for it in the body.")
+    ] = ""
+    id: Annotated[str, msgspec.Meta(description="The path of the id.")] = "id"
+    title: Annotated[str, msgspec.Meta(description="The path of the title.")] = "title"
+    text: Annotated[str, msgspec.Meta(description="The path of the text.")] = "text"
+    author: Annotated[str, msgspec.Meta(description="The path of the author's name.")] = "author"
+    author_id: Annotated[str, msgspec.Meta(description="The path of the author's id.")] = ""
+    url: Annotated[str, msgspec.Meta(description="The path of the address.")] = "url"
+    created: Annotated[str, msgspec.Meta(description="The path of the time of writing.")] = (
+        "created_at"
+    )
+    updated: Annotated[
+        str, msgspec.Meta(description="The path of the time of the last change.")
+    ] = "updated_at"
+    rating: Annotated[str, msgspec.Meta(description="The path of the stars.")] = "rating"
+    thread: Annotated[
+        str, msgspec.Meta(description="The path of the complaint that an entry belongs to.")
+    ] = ""
+    next: Annotated[str, msgspec.Meta(description="The path of the next page's address.")] = ""
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """A site: `feed` (RSS or Atom) or `api` (JSON) is asked every `poll`; `secret` proves its own
-    calls: `whsec_…` by Standard Webhooks, any other in the header `signature_header`."""
+    """One complaint site or forum: a feed, a JSON list, or its own calls."""
 
-    brand: str = ""
-    feed: str = ""
-    api: str = ""
-    api_headers: dict[str, str] = msgspec.field(default_factory=dict)
-    secret: str = ""
-    signature_header: str = "x-signature"
+    brand: Brand = ""
+    feed: Annotated[str, msgspec.Meta(description="The address of an RSS or Atom feed.")] = ""
+    api: Annotated[str, msgspec.Meta(description="The address of a JSON list.")] = ""
+    api_headers: Annotated[
+        dict[str, str], msgspec.Meta(description="Headers of a request to `api`, such as a key.")
+    ] = msgspec.field(default_factory=dict)
+    secret: Annotated[
+        str,
+        msgspec.Meta(
+            description=(
+                "The secret that proves the site's calls: `whsec_…` by Standard Webhooks, "
+                "any other as an HMAC."
+            )
+        ),
+    ] = ""
+    signature_header: Annotated[str, msgspec.Meta(description="The header with the HMAC.")] = (
+        "x-signature"
+    )
     fields: Fields = Fields()
-    most_stars: int = 5
-    keywords: tuple[str, ...] = ()
-    poll: timedelta = timedelta(minutes=5)
-    answering: str = "the site takes no answer by us: answer on its own page"
+    most_stars: Annotated[
+        int, msgspec.Meta(description="The highest rating of the site, which counts as 1.")
+    ] = 5
+    keywords: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(description="Words of which an entry must have one; none takes every entry."),
+    ] = ()
+    poll: Annotated[
+        timedelta, msgspec.Meta(description="The time between two passes over `feed` or `api`.")
+    ] = timedelta(minutes=5)
+    answering: Annotated[
+        str,
+        msgspec.Meta(description="The sentence that the desk shows instead of a form for answers."),
+    ] = "the site takes no answer by us: answer on its own page"
 
 
 class Complaint:

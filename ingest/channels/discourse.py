@@ -5,7 +5,7 @@ repeat a call: what Kafka can't take is kept on disk. Each try has a new event i
 version are the key. Source: discourse/discourse, emit_web_hook_event.rb.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -13,6 +13,7 @@ from ingest.channel import Context, Delivery, Parsed, message_of
 from ingest.clean.html import to_text
 from ingest.clean.told import Text, instant, read
 from ingest.hook import MIB, Call, HookTools, Taken, need, same_hmac
+from schemas.account_fields import Brand
 from schemas.base import Record, message_id
 from schemas.errors import Rejected
 from schemas.message import Answering, Event, Handle, Party, Post
@@ -23,14 +24,20 @@ _EVENTS = {"post_created": "", "post_edited": "edited", "post_destroyed": "delet
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """A forum. `secret` proves its calls; `username` is ours there; `categories` (numbers) are
-    those where customers ask, none means every one."""
+    """One forum."""
 
-    brand: str = ""
-    url: str = ""
-    secret: str = ""
-    username: str = ""
-    categories: tuple[int, ...] = ()
+    brand: Brand = ""
+    url: Annotated[str, msgspec.Meta(description="The forum's address.")] = ""
+    secret: Annotated[
+        str, msgspec.Meta(description="The webhook's secret, which proves the forum's calls.")
+    ] = ""
+    username: Annotated[
+        str, msgspec.Meta(description="Our own user, whose posts are ignored and who answers.")
+    ] = ""
+    categories: Annotated[
+        tuple[int, ...],
+        msgspec.Meta(description="The numbers of the categories to read; none reads all."),
+    ] = ()
 
 
 class Words(Record, frozen=True, kw_only=True):

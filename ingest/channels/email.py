@@ -37,6 +37,7 @@ from ingest.clean.mail_message import CHANNEL, message
 from ingest.clean.told import read
 from ingest.hooks.envelope import IN_BUCKET, InBucket, with_envelope
 from ingest.oauth import OAuth, Tokens
+from schemas.account_fields import Brand
 from schemas.base import Record
 from schemas.cursor import Cursor
 from schemas.delays import OUTAGE_S, RECONNECT_S
@@ -64,27 +65,60 @@ _CHUNK = 2 * 1024 * 1024  # bytes of a large mail fetched at once, so that no re
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """One mail account. Without `host` it only takes mails that are posted to the door, or sent to
-    its `addresses` ("destek@example.com", "@example.com") through the mail door."""
+    """One mail account; without `host` it reads no mailbox."""
 
-    host: str = ""
-    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 993
-    tls: bool = True
-    user: str = ""
-    password: str = ""
+    host: Annotated[str, msgspec.Meta(description="The IMAP server; empty reads no mailbox.")] = ""
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535, description="The IMAP port.")] = 993
+    tls: Annotated[
+        bool, msgspec.Meta(description="Whether the connection uses TLS from its start.")
+    ] = True
+    user: Annotated[str, msgspec.Meta(description="The mailbox's user.")] = ""
+    password: Annotated[str, msgspec.Meta(description="The mailbox's password.")] = ""
     oauth: OAuth = OAuth()
-    mailboxes: tuple[str, ...] = ("INBOX",)
-    brand: str = ""
-    poll: timedelta = timedelta(seconds=30)
-    timeout: timedelta = timedelta(seconds=60)
-    max_mail: int = 64 * 1024 * 1024
-    domain: str = ""
-    addresses: tuple[str, ...] = ()
-    mailgun_key: str = ""
-    mailgun_window: timedelta = timedelta(minutes=15)
-    postmark_password: str = ""
-    sendgrid_key: str = ""
-    ses_topics: tuple[str, ...] = ()
+    mailboxes: Annotated[tuple[str, ...], msgspec.Meta(description="The folders to read.")] = (
+        "INBOX",
+    )
+    brand: Brand = ""
+    poll: Annotated[
+        timedelta,
+        msgspec.Meta(description="The time between two passes, beside the server's own notices."),
+    ] = timedelta(seconds=30)
+    timeout: Annotated[
+        timedelta, msgspec.Meta(description="The time after which the server counts as silent.")
+    ] = timedelta(seconds=60)
+    max_mail: Annotated[
+        int,
+        msgspec.Meta(description="The largest mail in bytes; a larger one becomes a dead letter."),
+    ] = 64 * 1024 * 1024
+    domain: Annotated[
+        str, msgspec.Meta(description="The domain of our own mails, by which a loop is recognised.")
+    ] = ""
+    addresses: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(
+            description=(
+                "The addresses (`destek@example.com`) and domains (`@example.com`) that the"
+                " mail door takes for this account."
+            )
+        ),
+    ] = ()
+    mailgun_key: Annotated[str, msgspec.Meta(description="Mailgun's HTTP webhook signing key.")] = (
+        ""
+    )
+    mailgun_window: Annotated[
+        timedelta,
+        msgspec.Meta(description="The largest age of the first try of a call of Mailgun."),
+    ] = timedelta(minutes=15)
+    postmark_password: Annotated[
+        str, msgspec.Meta(description="The password in the address of Postmark's webhook.")
+    ] = ""
+    sendgrid_key: Annotated[
+        str, msgspec.Meta(description="The public key of SendGrid's signature policy.")
+    ] = ""
+    ses_topics: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(description="The topics of Amazon SNS whose notices are taken."),
+    ] = ()
     ses_bucket: Place = Place()
 
 
@@ -93,7 +127,7 @@ class Email:
 
     name = CHANNEL
     takes = "mail by IMAP, LMTP, SMTP and inbound webhooks, with files, forwards, bounces"
-    ignores = "nothing: machines' mail is told apart and stored"
+    ignores = "nothing; mail of machines is stored, too, and opens no work"
     way: Literal["push", "pull"] = "pull"
     account: type[msgspec.Struct] = Account
 

@@ -11,7 +11,7 @@ import hmac
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -19,6 +19,7 @@ from ingest.channel import Context, Delivery, Parsed, message_of
 from ingest.clean.files import bursts, sniffed
 from ingest.clean.numbers import e164
 from ingest.forms import File, first, multipart
+from schemas.account_fields import Brand
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Attachment, Handle, Party
@@ -38,12 +39,15 @@ Flaw = Literal["text_missing", "text_too_long", "contact_missing", "email_wrong"
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """A form. `origins` are the sites that may embed it; none means any."""
+    """One contact form."""
 
-    brand: str = ""
-    origins: tuple[str, ...] = ()
-    title_tr: str = "Bize yazın"
-    title_en: str = "Write to us"
+    brand: Brand = ""
+    origins: Annotated[
+        tuple[str, ...],
+        msgspec.Meta(description="The sites that may embed the form; none allows any."),
+    ] = ()
+    title_tr: Annotated[str, msgspec.Meta(description="The title in Turkish.")] = "Bize yazın"
+    title_en: Annotated[str, msgspec.Meta(description="The title in English.")] = "Write to us"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,13 +7,14 @@ is an event of it. Stars come as words. Source: developers.google.com, My Busine
 import functools
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.told import Text, instant, read
 from ingest.polling import Ask, Bearer, Item, Poll, item_of, mark, pages, stars, stored, versioned
+from schemas.account_fields import ApiAddress, Brand, PollInterval, TokenAddress
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Handle, Party, Post
@@ -24,17 +25,20 @@ _TRANSLATED, _ORIGINAL = "(Translated by Google)", "(Original)"
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """A business: its places as `accounts/…/locations/…`, and an OAuth client with its refresh
-    token (scope business.manage)."""
+    """One business, its places and an OAuth client."""
 
-    brand: str = ""
-    locations: tuple[str, ...] = ()
-    client_id: str = ""
-    client_secret: str = ""
-    refresh_token: str = ""
-    api: str = "https://mybusiness.googleapis.com"
-    token_url: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
-    poll: timedelta = timedelta(minutes=5)
+    brand: Brand = ""
+    locations: Annotated[
+        tuple[str, ...], msgspec.Meta(description="The places, as `accounts/…/locations/…`.")
+    ] = ()
+    client_id: Annotated[str, msgspec.Meta(description="The id of the OAuth client.")] = ""
+    client_secret: Annotated[str, msgspec.Meta(description="The secret of the OAuth client.")] = ""
+    refresh_token: Annotated[
+        str, msgspec.Meta(description="The refresh token, scope business.manage.")
+    ] = ""
+    api: ApiAddress = "https://mybusiness.googleapis.com"
+    token_url: TokenAddress = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+    poll: PollInterval = timedelta(minutes=5)
 
 
 class Person(Record, frozen=True, kw_only=True, rename="camel"):

@@ -8,7 +8,7 @@ developers.google.com, androidpublisher v3, reviews; OAuth 2.0 for service accou
 import functools
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jwt
 import msgspec
@@ -16,6 +16,7 @@ import msgspec
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.told import Text, instant, read
 from ingest.polling import Ask, Bearer, Item, Poll, item_of, mark, pages, stars, stored, versioned
+from schemas.account_fields import ApiAddress, Brand, PollInterval, TokenAddress
 from schemas.base import Record
 from schemas.delays import SETUP_PROBLEM_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
@@ -26,15 +27,19 @@ _SCOPE = "https://www.googleapis.com/auth/androidpublisher"
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """An app (`package`) and a service account: its mail address and private key (PEM)."""
+    """One app and a service account."""
 
-    brand: str = ""
-    package: str = ""
-    client_email: str = ""
-    private_key: str = ""
-    api: str = "https://androidpublisher.googleapis.com"
-    token_url: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
-    poll: timedelta = timedelta(minutes=10)
+    brand: Brand = ""
+    package: Annotated[str, msgspec.Meta(description="The app's package name.")] = ""
+    client_email: Annotated[
+        str, msgspec.Meta(description="The mail address of the service account.")
+    ] = ""
+    private_key: Annotated[
+        str, msgspec.Meta(description="The private key of the service account, PEM.")
+    ] = ""
+    api: ApiAddress = "https://androidpublisher.googleapis.com"
+    token_url: TokenAddress = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+    poll: PollInterval = timedelta(minutes=10)
 
 
 class When(Record, frozen=True, kw_only=True):

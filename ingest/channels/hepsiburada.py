@@ -7,13 +7,14 @@ Source: developers.hepsiburada.com, ask to seller.
 import hashlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.told import Text, instant, read
 from ingest.polling import Ask, Item, Poll, mark, pages, since, stored
+from schemas.account_fields import ApiAddress, Brand, PollInterval
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Handle, Party
@@ -24,15 +25,19 @@ _OURS = frozenset({"merchant", "seller", "satici", "hepsiburada"})
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """A merchant: id, key, and the name of the integration (its User-Agent)."""
+    """One merchant."""
 
-    brand: str = ""
-    merchant: str = ""
-    key: str = ""
-    integrator: str = ""
-    api: str = "https://api-asktoseller-merchant.hepsiburada.com/api/v1.0"
-    window: timedelta = timedelta(days=7)
-    poll: timedelta = timedelta(minutes=2)
+    brand: Brand = ""
+    merchant: Annotated[str, msgspec.Meta(description="The merchant's id.")] = ""
+    key: Annotated[str, msgspec.Meta(description="The key of the integration.")] = ""
+    integrator: Annotated[
+        str, msgspec.Meta(description="The name of the integration, sent as its User-Agent.")
+    ] = ""
+    api: ApiAddress = "https://api-asktoseller-merchant.hepsiburada.com/api/v1.0"
+    window: Annotated[
+        timedelta, msgspec.Meta(description="The age up to which issues are read again.")
+    ] = timedelta(days=7)
+    poll: PollInterval = timedelta(minutes=2)
 
 
 class Turn(Record, frozen=True, kw_only=True, rename="camel"):

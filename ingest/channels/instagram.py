@@ -4,7 +4,7 @@ Before: Meta calls /v1/hooks/instagram/ACCOUNT. After: accept publishes. With In
 app has a second secret: either proves a call. Source: ingest/meta_page.py names them.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -14,9 +14,11 @@ from ingest.hook import MIB, Call, HookTools, Taken, need
 
 
 class Account(meta_page.Account, frozen=True, kw_only=True):
-    """An app; `instagram_secret` is the one of Instagram Login, where that is used."""
+    """One app; the secret of Instagram Login proves calls, too."""
 
-    instagram_secret: str = ""
+    instagram_secret: Annotated[
+        str, msgspec.Meta(description="The app secret of Instagram Login, where that is used.")
+    ] = ""
 
 
 class Instagram:

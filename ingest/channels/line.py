@@ -9,13 +9,14 @@ import base64
 import hmac
 import re
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
 from ingest.clean.told import Text, instant, read, size
 from ingest.hook import MIB, Call, HookTools, Taken, need
+from schemas.account_fields import Brand
 from schemas.base import Record, message_id
 from schemas.errors import Rejected
 from schemas.message import Answering, Attachment, Event, Handle, Party
@@ -28,12 +29,18 @@ _KNOWN = frozenset({"follow", "unfollow", "join", "leave", "memberJoined", "memb
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """An official account. `channel_secret` proves LINE's calls, `token` fetches files."""
+    """One official account."""
 
-    brand: str = ""
-    channel_secret: str = ""
-    token: str = ""
-    api: str = "https://api-data.line.me"
+    brand: Brand = ""
+    channel_secret: Annotated[
+        str, msgspec.Meta(description="The channel secret, which proves LINE's calls.")
+    ] = ""
+    token: Annotated[
+        str, msgspec.Meta(description="The channel access token, which fetches files.")
+    ] = ""
+    api: Annotated[str, msgspec.Meta(description="The address of LINE's file API.")] = (
+        "https://api-data.line.me"
+    )
 
 
 class Source(Record, frozen=True, kw_only=True, rename="camel"):

@@ -10,7 +10,7 @@ import asyncio
 import re
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 import httpx2
@@ -34,6 +34,7 @@ from ingest.channel import (
 from ingest.clean.html import to_text
 from ingest.clean.told import Text, instant, read, split_url
 from ingest.seen import Seen
+from schemas.account_fields import Brand
 from schemas.base import Record
 from schemas.cursor import Cursor
 from schemas.delays import OUTAGE_S, RECOVERY_S
@@ -48,13 +49,19 @@ _MENTION = re.compile(r'class="[^"]*\b(?:mention|hashtag)\b')
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """An account at a server: `url` like https://mastodon.social, `token` with read and write."""
+    """One account at a server."""
 
-    brand: str = ""
-    url: str = ""
-    token: str = ""
-    poll: timedelta = timedelta(seconds=60)
-    limit: int = 500
+    brand: Brand = ""
+    url: Annotated[
+        str, msgspec.Meta(description="The server's address, like https://mastodon.social.")
+    ] = ""
+    token: Annotated[str, msgspec.Meta(description="The access token, with read and write.")] = ""
+    poll: Annotated[
+        timedelta, msgspec.Meta(description="The time between two passes, beside the stream.")
+    ] = timedelta(seconds=60)
+    limit: Annotated[
+        int, msgspec.Meta(description="The most characters of a post on that server.")
+    ] = 500
 
 
 class Person(Record, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import re
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
 import msgspec
@@ -32,6 +32,7 @@ from ingest.clean.calls.plain import NUMBERED, role_of
 from ingest.clean.calls.roles import Known, settle
 from ingest.clean.numbers import e164
 from ingest.transcripts import Keys, asked, named
+from schemas.account_fields import Brand
 from schemas.delays import OUTAGE_S
 from schemas.errors import Rejected, Retry
 from schemas.fold import fold
@@ -44,25 +45,35 @@ _LARGEST = 64 * 1024 * 1024
 
 
 class Account(Keys, frozen=True, kw_only=True):
-    """A source of transcripts.
+    """One source of transcripts: a watched folder or bucket, posted files, or callbacks."""
 
-    `folder` or `bucket` is watched; callbacks to /v1/hooks/calls/ACCOUNT bear `secret` in
-    `secret_header` (dg-token, Authorization or X-Webhook-Secret when it is empty); what AssemblyAI
-    and Twilio only name is asked for with the keys in `assemblyai` and `twilio`. `country`
-    completes numbers without one; `channels` says which track is whose:
-    { "0" = "customer", "1" = "agent" }.
-    """
-
-    brand: str = ""
-    folder: str = ""
+    brand: Brand = ""
+    folder: Annotated[str, msgspec.Meta(description="The watched folder.")] = ""
     bucket: Bucket = Bucket()
-    secret: str = ""
-    secret_header: str = ""
-    country: str = "TR"
-    channels: dict[str, Literal["customer", "agent", "unknown"]] = msgspec.field(
-        default_factory=dict
-    )
-    poll_s: float = 2.0
+    secret: Annotated[
+        str, msgspec.Meta(description="The word that proves calls to `/v1/hooks/calls/ACCOUNT`.")
+    ] = ""
+    secret_header: Annotated[
+        str,
+        msgspec.Meta(
+            description=(
+                "The header with that word; empty looks into dg-token, Authorization and "
+                "X-Webhook-Secret."
+            )
+        ),
+    ] = ""
+    country: Annotated[
+        str, msgspec.Meta(description="The country that completes numbers without one.")
+    ] = "TR"
+    channels: Annotated[
+        dict[str, Literal["customer", "agent", "unknown"]],
+        msgspec.Meta(
+            description='The speaker of each track: `{ "0" = "customer", "1" = "agent" }`.'
+        ),
+    ] = msgspec.field(default_factory=dict)
+    poll_s: Annotated[
+        float, msgspec.Meta(description="The seconds between two looks into the folder.")
+    ] = 2.0
 
     def __post_init__(self) -> None:
         """Raise ValueError when it is not said where its transcripts lie."""

@@ -7,13 +7,14 @@ only. Its limit's header is the seconds that are left. Source: reddit.com/dev/ap
 import functools
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.told import Text, instant, read
 from ingest.polling import Ask, Bearer, Item, Poll, item_of, mark, stored, versioned
+from schemas.account_fields import ApiAddress, Brand, PollInterval, TokenAddress
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Handle, Party, Post
@@ -23,18 +24,24 @@ _GONE = ("[deleted]", "[removed]")
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """An account (`username`) and its app: id, secret and refresh token. `agent` is how Reddit
-    wants an app to name itself: platform:app:version (by /u/user)."""
+    """One account and its app."""
 
-    brand: str = ""
-    username: str = ""
-    client_id: str = ""
-    client_secret: str = ""
-    refresh_token: str = ""
-    agent: str = "linux:santral:1 (by /u/santral)"
-    api: str = "https://oauth.reddit.com"
-    token_url: str = "https://www.reddit.com/api/v1/access_token"  # noqa: S105 - an address
-    poll: timedelta = timedelta(minutes=1)
+    brand: Brand = ""
+    username: Annotated[str, msgspec.Meta(description="The account's name.")] = ""
+    client_id: Annotated[str, msgspec.Meta(description="The id of the app.")] = ""
+    client_secret: Annotated[str, msgspec.Meta(description="The secret of the app.")] = ""
+    refresh_token: Annotated[str, msgspec.Meta(description="The refresh token of the account.")] = (
+        ""
+    )
+    agent: Annotated[
+        str,
+        msgspec.Meta(
+            description="The app's name as Reddit wants it: platform:app:version (by /u/user)."
+        ),
+    ] = "linux:santral:1 (by /u/santral)"
+    api: ApiAddress = "https://oauth.reddit.com"
+    token_url: TokenAddress = "https://www.reddit.com/api/v1/access_token"  # noqa: S105 - an address
+    poll: PollInterval = timedelta(minutes=1)
 
 
 class Words(Record, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ api.sikayetplus.com, as a client of it uses it; its own pages were not read.
 import functools
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -16,6 +16,7 @@ from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.html import to_text
 from ingest.clean.told import Text, instant, read
 from ingest.polling import Ask, Item, Poll, item_of, mark, pages, since, stored, versioned
+from schemas.account_fields import ApiAddress, Brand, PollInterval
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Handle, HandleKind, Party, Post
@@ -26,14 +27,18 @@ _KINDS: dict[str, HandleKind] = {"email": "email", "phone": "phone", "gsm": "pho
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """A brand's account: `key` is its X-Auth-Key."""
+    """One brand's account."""
 
-    brand: str = ""
-    key: str = ""
-    api: str = "https://api.sikayetplus.com"
-    first_page: int = 0
-    window: timedelta = timedelta(days=3)
-    poll: timedelta = timedelta(minutes=2)
+    brand: Brand = ""
+    key: Annotated[str, msgspec.Meta(description="The brand's X-Auth-Key.")] = ""
+    api: ApiAddress = "https://api.sikayetplus.com"
+    first_page: Annotated[
+        int, msgspec.Meta(description="The number of the first page, which is not documented.")
+    ] = 0
+    window: Annotated[
+        timedelta, msgspec.Meta(description="The age up to which complaints are read again.")
+    ] = timedelta(days=3)
+    poll: PollInterval = timedelta(minutes=2)
 
 
 class Identity(Record, frozen=True, kw_only=True, rename="camel"):

@@ -9,7 +9,7 @@ verifying requests.
 import html
 import re
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 import msgspec
@@ -17,6 +17,7 @@ import msgspec
 from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of, touched
 from ingest.clean.told import Text, instant, read, size
 from ingest.hook import MIB, Answer, Call, HookTools, Taken, in_time, need, same_hmac
+from schemas.account_fields import ApiAddress, Brand
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Attachment, Handle, Party
@@ -30,13 +31,19 @@ _TOKEN = re.compile(r"<([@#!]?)([^<>|]*)(?:\|([^<>]*))?>")
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """An app in a workspace. `token` (xoxb-…) fetches files; `bot_user` is our own user's id."""
+    """One app in a workspace."""
 
-    brand: str = ""
-    signing_secret: str = ""
-    token: str = ""
-    bot_user: str = ""
-    api: str = "https://slack.com/api"
+    brand: Brand = ""
+    signing_secret: Annotated[
+        str, msgspec.Meta(description="The app's signing secret, which proves Slack's calls.")
+    ] = ""
+    token: Annotated[
+        str, msgspec.Meta(description="The bot token (xoxb-…), which fetches files.")
+    ] = ""
+    bot_user: Annotated[
+        str, msgspec.Meta(description="The id of our own user, whose messages are ignored.")
+    ] = ""
+    api: ApiAddress = "https://slack.com/api"
 
 
 class File(Record, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ the body's. Source: learn.microsoft.com, Bot Connector authentication; activity 
 
 import re
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import httpx2
 import jwt
@@ -17,6 +17,7 @@ from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
 from ingest.clean.html import to_text
 from ingest.clean.told import instant, read
 from ingest.hook import MIB, Call, HookTools, Taken, need
+from schemas.account_fields import Brand
 from schemas.base import Record, message_id
 from schemas.delays import BUSY_S, OUTAGE_S, SETUP_PROBLEM_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
@@ -37,13 +38,21 @@ _FILE = "application/vnd.microsoft.teams.file.download.info"
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """A bot. `app_id` is whom the token is for; with `app_password` pictures are fetched."""
+    """One bot."""
 
-    brand: str = ""
-    app_id: str = ""
-    app_password: str = ""
-    tenant: str = "botframework.com"
-    login: str = "https://login.microsoftonline.com"
+    brand: Brand = ""
+    app_id: Annotated[
+        str, msgspec.Meta(description="The bot's app id, for which Microsoft's tokens are.")
+    ] = ""
+    app_password: Annotated[
+        str, msgspec.Meta(description="The bot's password, which fetches pictures.")
+    ] = ""
+    tenant: Annotated[str, msgspec.Meta(description="The tenant that gives the bot's tokens.")] = (
+        "botframework.com"
+    )
+    login: Annotated[str, msgspec.Meta(description="The address of Microsoft's login.")] = (
+        "https://login.microsoftonline.com"
+    )
 
 
 class Who(Record, frozen=True, kw_only=True, rename="camel"):

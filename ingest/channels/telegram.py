@@ -8,7 +8,7 @@ Source: core.telegram.org/bots/api.
 import hmac
 import re
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 import httpx2
@@ -29,6 +29,7 @@ from ingest.channel import (
 )
 from ingest.clean.told import Text, instant, read, size, there
 from ingest.hook import MIB, Answer, Call, HookTools, Taken, need
+from schemas.account_fields import ApiAddress, Brand
 from schemas.base import Record
 from schemas.delays import OUTAGE_S, RECONNECT_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
@@ -73,14 +74,21 @@ _TOKEN = re.compile(r"^\d+:[\w-]{10,}$")
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """A bot. With `poll` it is asked; else it calls, and proves itself by `secret_token`."""
+    """One bot, which Telegram calls or which Santral asks."""
 
-    brand: str = ""
-    token: str = ""
-    secret_token: str = ""
-    poll: bool = False
-    api: str = "https://api.telegram.org"
-    timeout: timedelta = timedelta(seconds=60)
+    brand: Brand = ""
+    token: Annotated[str, msgspec.Meta(description="The bot's token.")] = ""
+    secret_token: Annotated[
+        str, msgspec.Meta(description="The word that proves Telegram's calls.")
+    ] = ""
+    poll: Annotated[
+        bool,
+        msgspec.Meta(description="Whether Santral asks Telegram, instead of taking its calls."),
+    ] = False
+    api: ApiAddress = "https://api.telegram.org"
+    timeout: Annotated[
+        timedelta, msgspec.Meta(description="The time that a question for updates may take.")
+    ] = timedelta(seconds=60)
 
 
 class User(Record, frozen=True, kw_only=True):

@@ -8,13 +8,14 @@ developers.trendyol.com, question and answer services.
 import functools
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.told import Text, instant, read
 from ingest.polling import Ask, Item, Poll, item_of, pages, since, stored
+from schemas.account_fields import ApiAddress, Brand, PollInterval
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Handle, Party, Post
@@ -24,15 +25,17 @@ _SIZE = 50
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """A seller: number, key and secret of its integration."""
+    """One seller and its integration."""
 
-    brand: str = ""
-    seller: str = ""
-    key: str = ""
-    secret: str = ""
-    api: str = "https://apigw.trendyol.com"
-    window: timedelta = timedelta(days=7)
-    poll: timedelta = timedelta(minutes=2)
+    brand: Brand = ""
+    seller: Annotated[str, msgspec.Meta(description="The seller's number.")] = ""
+    key: Annotated[str, msgspec.Meta(description="The key of the integration.")] = ""
+    secret: Annotated[str, msgspec.Meta(description="The secret of the integration.")] = ""
+    api: ApiAddress = "https://apigw.trendyol.com"
+    window: Annotated[
+        timedelta, msgspec.Meta(description="The age up to which questions are read again.")
+    ] = timedelta(days=7)
+    poll: PollInterval = timedelta(minutes=2)
 
 
 class Told(Record, frozen=True, kw_only=True, rename="camel"):

@@ -8,7 +8,7 @@ developers.trustpilot.com, client credentials, private reviews of a business uni
 import functools
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -27,6 +27,7 @@ from ingest.polling import (
     stored,
     versioned,
 )
+from schemas.account_fields import ApiAddress, Brand, PollInterval
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Handle, Party, Post
@@ -35,16 +36,18 @@ _PAGE = 100
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """A business unit (`unit`: its id) and an application's key and secret; reviews that were made
-    within `window` are looked at again for their later versions."""
+    """One business unit and an application."""
 
-    brand: str = ""
-    unit: str = ""
-    key: str = ""
-    secret: str = ""
-    api: str = "https://api.trustpilot.com"
-    window: timedelta = timedelta(days=30)
-    poll: timedelta = timedelta(minutes=10)
+    brand: Brand = ""
+    unit: Annotated[str, msgspec.Meta(description="The id of the business unit.")] = ""
+    key: Annotated[str, msgspec.Meta(description="The application's key.")] = ""
+    secret: Annotated[str, msgspec.Meta(description="The application's secret.")] = ""
+    api: ApiAddress = "https://api.trustpilot.com"
+    window: Annotated[
+        timedelta,
+        msgspec.Meta(description="The age up to which reviews are read again for later versions."),
+    ] = timedelta(days=30)
+    poll: PollInterval = timedelta(minutes=10)
 
 
 class Consumer(Record, frozen=True, kw_only=True, rename="camel"):

@@ -7,7 +7,7 @@ messaging; ingest/twilio_mark.py proves the calls.
 
 import base64
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -16,6 +16,7 @@ from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
 from ingest.clean.told import read
 from ingest.forms import fields
 from ingest.hook import MIB, Answer, Call, HookTools, Taken, need
+from schemas.account_fields import ApiAddress, Brand
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Attachment, Handle, Party
@@ -26,14 +27,24 @@ _DONE = Answer(body=b"<Response/>", content_type="text/xml")
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """An account. `url` is the webhook's address as it stands in Twilio's console, with its query;
-    empty takes the address of the call."""
+    """One account of Twilio."""
 
-    brand: str = ""
-    account_sid: str = ""
-    auth_token: str = ""
-    url: str = ""
-    api: str = "https://api.twilio.com"
+    brand: Brand = ""
+    account_sid: Annotated[str, msgspec.Meta(description="The account's SID.")] = ""
+    auth_token: Annotated[
+        str,
+        msgspec.Meta(description="The auth token, which proves Twilio's calls and fetches files."),
+    ] = ""
+    url: Annotated[
+        str,
+        msgspec.Meta(
+            description=(
+                "The webhook's address as Twilio's console has it, with its query; empty is"
+                " the address of the call."
+            )
+        ),
+    ] = ""
+    api: ApiAddress = "https://api.twilio.com"
 
 
 class Stored(Record, frozen=True, kw_only=True):

@@ -4,13 +4,14 @@ Before: Viber calls /v1/hooks/viber/ACCOUNT. After: accept publishes. `delivered
 customer's own messages too, and is none. Source: developers.viber.com, REST bot API.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
 from ingest.clean.told import Text, instant, read, size
 from ingest.hook import MIB, Call, HookTools, Taken, need, same_hmac
+from schemas.account_fields import Brand
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Attachment, Handle, Party
@@ -21,10 +22,12 @@ _KNOWN = frozenset({"webhook", "delivered", "seen", "failed", "subscribed", "uns
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """A bot; its token proves Viber's calls too."""
+    """One bot."""
 
-    brand: str = ""
-    token: str = ""
+    brand: Brand = ""
+    token: Annotated[
+        str, msgspec.Meta(description="The bot's token, which also proves Viber's calls.")
+    ] = ""
 
 
 class Sender(Record, frozen=True, kw_only=True):

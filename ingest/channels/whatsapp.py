@@ -9,7 +9,7 @@ import base64
 import binascii
 import re
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -17,6 +17,7 @@ from ingest import meta
 from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
 from ingest.clean.told import Text, instant, read
 from ingest.hook import MIB, Call, HookTools, Taken, need
+from schemas.account_fields import ApiAddress, Brand
 from schemas.base import Record, message_id
 from schemas.errors import Rejected
 from schemas.message import Answering, Attachment, Event, Handle, Party
@@ -33,14 +34,19 @@ _NUMBER = re.compile(r"^\+?\d{6,15}$")
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """A WhatsApp Business app. `app_secret` proves Meta's calls, `verify_token` is the word of the
-    set-up, `token` fetches files."""
+    """One WhatsApp Business app."""
 
-    brand: str = ""
-    app_secret: str = ""
-    verify_token: str = ""
-    token: str = ""
-    api: str = meta.GRAPH
+    brand: Brand = ""
+    app_secret: Annotated[
+        str, msgspec.Meta(description="The app's secret, which proves Meta's calls.")
+    ] = ""
+    verify_token: Annotated[
+        str, msgspec.Meta(description="A word of your choice, which Meta sends once at the set-up.")
+    ] = ""
+    token: Annotated[
+        str, msgspec.Meta(description="The access token of the number, which fetches files.")
+    ] = ""
+    api: ApiAddress = meta.GRAPH
 
 
 class Metadata(Record, frozen=True, kw_only=True):

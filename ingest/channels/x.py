@@ -12,7 +12,7 @@ import html
 import re
 from collections import OrderedDict
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 import httpx2
@@ -33,6 +33,7 @@ from ingest.channel import (
 )
 from ingest.clean.told import Text, instant, read
 from ingest.hook import MIB, Answer, Call, HookTools, Taken, need
+from schemas.account_fields import ApiAddress, Brand
 from schemas.base import Record
 from schemas.cursor import Cursor
 from schemas.delays import RECONNECT_S, RECOVERY_S
@@ -51,16 +52,26 @@ _SILENCE_S = 45.0  # a blank line comes every 20 s
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """An app. `consumer_secret` proves X's calls; `bearer` reads the stream when `stream` is set;
-    `user_id` is ours; `answers_anybody` says that the contract allows answers to any post."""
+    """One app, for one account."""
 
-    brand: str = ""
-    consumer_secret: str = ""
-    bearer: str = ""
-    user_id: str = ""
-    stream: bool = False
-    answers_anybody: bool = False
-    api: str = "https://api.x.com"
+    brand: Brand = ""
+    consumer_secret: Annotated[
+        str, msgspec.Meta(description="The app's consumer secret, which proves X's calls.")
+    ] = ""
+    bearer: Annotated[
+        str, msgspec.Meta(description="The bearer token, which reads the stream.")
+    ] = ""
+    user_id: Annotated[str, msgspec.Meta(description="The account's own id.")] = ""
+    stream: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Whether Santral reads the filtered stream, instead of taking calls."
+        ),
+    ] = False
+    answers_anybody: Annotated[
+        bool, msgspec.Meta(description="Whether your contract with X allows answers to any post.")
+    ] = False
+    api: ApiAddress = "https://api.x.com"
 
 
 class Reference(Record, frozen=True, kw_only=True):

@@ -8,13 +8,14 @@ Source: developers.google.com/youtube/v3, commentThreads, comments.
 import functools
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
 from ingest.clean.told import Text, instant, read
 from ingest.polling import Ask, Bearer, Item, Poll, item_of, mark, stored, versioned
+from schemas.account_fields import ApiAddress, Brand, PollInterval, TokenAddress
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Answering, Handle, Party, Post
@@ -23,21 +24,26 @@ LIMIT = 10_000
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """A channel (`channel_id`, UC…), and an OAuth client with its refresh token.
+    """One channel and an OAuth client."""
 
-    Its scope is youtube.force-ssl. `threads` are looked at each time, the newest first; 100 cost
-    one unit of the day's 10,000.
-    """
-
-    brand: str = ""
-    channel_id: str = ""
-    client_id: str = ""
-    client_secret: str = ""
-    refresh_token: str = ""
-    threads: int = 200
-    api: str = "https://www.googleapis.com/youtube/v3"
-    token_url: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
-    poll: timedelta = timedelta(minutes=5)
+    brand: Brand = ""
+    channel_id: Annotated[str, msgspec.Meta(description="The channel's id, UC….")] = ""
+    client_id: Annotated[str, msgspec.Meta(description="The id of the OAuth client.")] = ""
+    client_secret: Annotated[str, msgspec.Meta(description="The secret of the OAuth client.")] = ""
+    refresh_token: Annotated[
+        str, msgspec.Meta(description="The refresh token, scope youtube.force-ssl.")
+    ] = ""
+    threads: Annotated[
+        int,
+        msgspec.Meta(
+            description=(
+                "The newest threads that each pass reads; 100 cost one unit of the day's 10,000."
+            )
+        ),
+    ] = 200
+    api: ApiAddress = "https://www.googleapis.com/youtube/v3"
+    token_url: TokenAddress = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+    poll: PollInterval = timedelta(minutes=5)
 
 
 class Author(Record, frozen=True, kw_only=True):

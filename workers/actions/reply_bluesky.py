@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from schemas.account_fields import SendTimeout
 from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S, RECOVERY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
@@ -22,12 +23,12 @@ _POST = "app.bsky.feed.post"
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """The account that answers: its handle and an app password."""
+    """The account that answers."""
 
-    handle: str = ""
-    password: str = ""
-    pds: str = "https://bsky.social"
-    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+    handle: Annotated[str, msgspec.Meta(description="The handle of the account that answers.")] = ""
+    password: Annotated[str, msgspec.Meta(description="An app password of that account.")] = ""
+    pds: Annotated[str, msgspec.Meta(description="The account's server.")] = "https://bsky.social"
+    timeout_s: SendTimeout = 30
 
 
 class Session(Record, frozen=True, kw_only=True, rename="camel"):

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from schemas.account_fields import SendTimeout
 from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S
 from schemas.errors import Rejected, Retry
@@ -17,12 +18,12 @@ from workers.posting import later, post, refused, to_send
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """The forum and an API key of the user who answers."""
+    """The user who answers on the forum."""
 
-    url: str = ""
-    username: str = ""
-    api_key: str = ""
-    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+    url: Annotated[str, msgspec.Meta(description="The forum's address.")] = ""
+    username: Annotated[str, msgspec.Meta(description="The user who answers.")] = ""
+    api_key: Annotated[str, msgspec.Meta(description="An API key of that user.")] = ""
+    timeout_s: SendTimeout = 30
 
 
 class Extras(Record, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ import aiosmtplib
 import msgspec
 
 from schemas import token
+from schemas.account_fields import SendTimeout
 from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S, NEIGHBOUR_S, RECONNECT_S, RECOVERY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
@@ -44,28 +45,48 @@ _TOKENS = {
 
 
 class OAuth(Record, frozen=True, kw_only=True):
-    """How the account gets its tokens; with `refresh_token` set, XOAUTH2 is used, no password."""
+    """The login by token instead of a password."""
 
-    provider: Literal["", "google", "microsoft"] = ""
-    tenant: str = "common"
-    token_url: str = ""
-    client_id: str = ""
-    client_secret: str = ""
-    refresh_token: str = ""
-    scope: str = ""
+    provider: Annotated[
+        Literal["", "google", "microsoft"], msgspec.Meta(description="The provider of the tokens.")
+    ] = ""
+    tenant: Annotated[str, msgspec.Meta(description="The Microsoft tenant.")] = "common"
+    token_url: Annotated[
+        str, msgspec.Meta(description="The token address; empty is the provider's own.")
+    ] = ""
+    client_id: Annotated[str, msgspec.Meta(description="The id of the app registration.")] = ""
+    client_secret: Annotated[
+        str, msgspec.Meta(description="The secret of the app registration.")
+    ] = ""
+    refresh_token: Annotated[
+        str,
+        msgspec.Meta(
+            description="The refresh token; with it the login uses XOAUTH2 instead of a password."
+        ),
+    ] = ""
+    scope: Annotated[
+        str, msgspec.Meta(description="The scope of the tokens; empty is the provider's own.")
+    ] = ""
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """The mail server of one account; `sender` is the From address, with or without a name."""
+    """The mail server of one account."""
 
-    host: str = ""
-    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 587
-    tls: Literal["none", "starttls", "tls"] = "starttls"
-    user: str = ""
-    password: str = ""
+    host: Annotated[str, msgspec.Meta(description="The SMTP server.")] = ""
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535, description="The SMTP port.")] = 587
+    tls: Annotated[
+        Literal["none", "starttls", "tls"],
+        msgspec.Meta(description="How the connection is encrypted."),
+    ] = "starttls"
+    user: Annotated[
+        str, msgspec.Meta(description="The user of the login; empty logs in as nobody.")
+    ] = ""
+    password: Annotated[str, msgspec.Meta(description="The password of the login.")] = ""
     oauth: OAuth = OAuth()
-    sender: str = ""
-    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 60
+    sender: Annotated[
+        str, msgspec.Meta(description="The From address, with or without a name.")
+    ] = ""
+    timeout_s: SendTimeout = 60
 
 
 class ReplyEmail:

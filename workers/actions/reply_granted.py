@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from schemas.account_fields import ApiAddress, SendTimeout, TokenAddress
 from schemas.base import Record
 from schemas.delays import QUOTA_S, SETUP_PROBLEM_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
@@ -27,28 +28,30 @@ _REVIEW = re.compile(r"accounts/[^/]+/locations/[^/]+/reviews/[^/]+")
 
 
 class Business(Record, frozen=True, kw_only=True):
-    """An OAuth client; that of [channels.google_business.ACCOUNT] unless it is set."""
+    """The OAuth client that answers."""
 
-    client_id: str = ""
-    client_secret: str = ""
-    refresh_token: str = ""
-    api: str = "https://mybusiness.googleapis.com"
-    token_url: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
-    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+    client_id: Annotated[str, msgspec.Meta(description="The id of the OAuth client.")] = ""
+    client_secret: Annotated[str, msgspec.Meta(description="The secret of the OAuth client.")] = ""
+    refresh_token: Annotated[str, msgspec.Meta(description="The refresh token.")] = ""
+    api: ApiAddress = "https://mybusiness.googleapis.com"
+    token_url: TokenAddress = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+    timeout_s: SendTimeout = 30
 
 
 class Video(Business, frozen=True, kw_only=True):
-    """An OAuth client; that of [channels.youtube.ACCOUNT] unless it is set."""
+    """The OAuth client that answers."""
 
-    api: str = "https://www.googleapis.com/youtube/v3"
+    api: ApiAddress = "https://www.googleapis.com/youtube/v3"
 
 
 class Forum(Business, frozen=True, kw_only=True):
-    """An app; that of [channels.reddit.ACCOUNT] unless it is set."""
+    """The app that answers."""
 
-    agent: str = "linux:santral:1 (by /u/santral)"
-    api: str = "https://oauth.reddit.com"
-    token_url: str = "https://www.reddit.com/api/v1/access_token"  # noqa: S105 - an address
+    agent: Annotated[str, msgspec.Meta(description="The app's name as Reddit wants it.")] = (
+        "linux:santral:1 (by /u/santral)"
+    )
+    api: ApiAddress = "https://oauth.reddit.com"
+    token_url: TokenAddress = "https://www.reddit.com/api/v1/access_token"  # noqa: S105 - an address
 
 
 class Made(Record, frozen=True, kw_only=True):

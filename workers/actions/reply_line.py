@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from schemas.account_fields import SendTimeout
 from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, RECOVERY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Retry
@@ -18,11 +19,13 @@ from workers.posting import later, post, refused, to_send
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """The channel access token; that of [channels.line.ACCOUNT] unless it is set."""
+    """The official account that answers."""
 
-    token: str = ""
-    push_api: str = "https://api.line.me"
-    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+    token: Annotated[str, msgspec.Meta(description="The channel access token.")] = ""
+    push_api: Annotated[str, msgspec.Meta(description="The address of LINE's messaging API.")] = (
+        "https://api.line.me"
+    )
+    timeout_s: SendTimeout = 30
 
 
 class Said(Record, frozen=True, kw_only=True):

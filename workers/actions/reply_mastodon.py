@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from schemas.account_fields import SendTimeout
 from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, RECOVERY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
@@ -27,11 +28,11 @@ _SEEN_BY = frozenset({"public", "unlisted", "private", "direct"})
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """Server and token; those of [channels.mastodon.ACCOUNT] unless they are set."""
+    """The account that answers."""
 
-    url: str = ""
-    token: str = ""
-    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+    url: Annotated[str, msgspec.Meta(description="The server's address.")] = ""
+    token: Annotated[str, msgspec.Meta(description="The access token.")] = ""
+    timeout_s: SendTimeout = 30
 
 
 class Written(Record, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from schemas.account_fields import ApiAddress, SendTimeout
 from schemas.base import Record
 from schemas.outcome import Reply
 from workers import meta_graph
@@ -16,12 +17,17 @@ from workers.posting import to_send
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """The access token. `human_agent`: Meta granted the app to answer for seven days."""
+    """The Page or account that answers."""
 
-    token: str = ""
-    human_agent: bool = False
-    api: str = meta_graph.GRAPH
-    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+    token: Annotated[str, msgspec.Meta(description="The access token.")] = ""
+    human_agent: Annotated[
+        bool,
+        msgspec.Meta(
+            description="Whether Meta granted the app the permission to answer for seven days."
+        ),
+    ] = False
+    api: ApiAddress = meta_graph.GRAPH
+    timeout_s: SendTimeout = 30
 
 
 class ReplyMessenger:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from schemas.account_fields import ApiAddress, SendTimeout
 from schemas.base import Record
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected
 from schemas.outcome import Reply
@@ -16,31 +17,31 @@ from workers.posting import Answer, failed, post, to_send
 
 
 class Complaints(Record, frozen=True, kw_only=True):
-    """Şikayetvar: the brand's key; that of [channels.sikayetvar.ACCOUNT] unless it is set."""
+    """The brand's account on Şikayetvar."""
 
-    key: str = ""
-    api: str = "https://api.sikayetplus.com"
-    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+    key: Annotated[str, msgspec.Meta(description="The brand's X-Auth-Key.")] = ""
+    api: ApiAddress = "https://api.sikayetplus.com"
+    timeout_s: SendTimeout = 30
 
 
 class Seller(Record, frozen=True, kw_only=True):
-    """Trendyol: a seller; that of [channels.trendyol.ACCOUNT] unless it is set."""
+    """The seller on Trendyol."""
 
-    seller: str = ""
-    key: str = ""
-    secret: str = ""
-    api: str = "https://apigw.trendyol.com"
-    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+    seller: Annotated[str, msgspec.Meta(description="The seller's number.")] = ""
+    key: Annotated[str, msgspec.Meta(description="The key of the integration.")] = ""
+    secret: Annotated[str, msgspec.Meta(description="The secret of the integration.")] = ""
+    api: ApiAddress = "https://apigw.trendyol.com"
+    timeout_s: SendTimeout = 30
 
 
 class Merchant(Record, frozen=True, kw_only=True):
-    """Hepsiburada: a merchant; that of [channels.hepsiburada.ACCOUNT] unless it is set."""
+    """The merchant on Hepsiburada."""
 
-    merchant: str = ""
-    key: str = ""
-    integrator: str = ""
-    api: str = "https://api-asktoseller-merchant.hepsiburada.com/api/v1.0"
-    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+    merchant: Annotated[str, msgspec.Meta(description="The merchant's id.")] = ""
+    key: Annotated[str, msgspec.Meta(description="The key of the integration.")] = ""
+    integrator: Annotated[str, msgspec.Meta(description="The name of the integration.")] = ""
+    api: ApiAddress = "https://api-asktoseller-merchant.hepsiburada.com/api/v1.0"
+    timeout_s: SendTimeout = 30
 
 
 class ReplySikayetvar:

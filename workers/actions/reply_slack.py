@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from schemas.account_fields import ApiAddress, SendTimeout
 from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, RECOVERY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
@@ -22,11 +23,11 @@ _UNKNOWN = frozenset({"fatal_error", "internal_error"})
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """The bot token (chat:write); that of [channels.slack.ACCOUNT] unless it is set."""
+    """The app that answers."""
 
-    token: str = ""
-    api: str = "https://slack.com/api"
-    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+    token: Annotated[str, msgspec.Meta(description="The bot token, with chat:write.")] = ""
+    api: ApiAddress = "https://slack.com/api"
+    timeout_s: SendTimeout = 30
 
 
 class Said(Record, frozen=True, kw_only=True):

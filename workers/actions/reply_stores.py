@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import jwt
 import msgspec
 
+from schemas.account_fields import ApiAddress, SendTimeout, TokenAddress
 from schemas.base import Record
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected
 from schemas.outcome import Reply
@@ -21,24 +22,28 @@ _SCOPE = "https://www.googleapis.com/auth/androidpublisher"
 
 
 class Play(Record, frozen=True, kw_only=True):
-    """A service account; that of [channels.google_play.ACCOUNT] unless it is set."""
+    """The service account that answers."""
 
-    package: str = ""
-    client_email: str = ""
-    private_key: str = ""
-    api: str = "https://androidpublisher.googleapis.com"
-    token_url: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
-    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+    package: Annotated[str, msgspec.Meta(description="The app's package name.")] = ""
+    client_email: Annotated[
+        str, msgspec.Meta(description="The mail address of the service account.")
+    ] = ""
+    private_key: Annotated[
+        str, msgspec.Meta(description="The private key of the service account, PEM.")
+    ] = ""
+    api: ApiAddress = "https://androidpublisher.googleapis.com"
+    token_url: TokenAddress = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+    timeout_s: SendTimeout = 30
 
 
 class Apple(Record, frozen=True, kw_only=True):
-    """An API key; that of [channels.app_store.ACCOUNT] unless it is set."""
+    """The API key that answers."""
 
-    key_id: str = ""
-    issuer: str = ""
-    private_key: str = ""
-    api: str = "https://api.appstoreconnect.apple.com"
-    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+    key_id: Annotated[str, msgspec.Meta(description="The id of the API key.")] = ""
+    issuer: Annotated[str, msgspec.Meta(description="The issuer of the API key.")] = ""
+    private_key: Annotated[str, msgspec.Meta(description="The private key, PEM (ES256).")] = ""
+    api: ApiAddress = "https://api.appstoreconnect.apple.com"
+    timeout_s: SendTimeout = 30
 
 
 class ReplyGooglePlay:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from schemas.account_fields import SendTimeout
 from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, RECOVERY_S
 from schemas.errors import Rejected, Retry
@@ -21,13 +22,17 @@ _SERVICE = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._-]+)*")
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """The bot; that of [channels.teams.ACCOUNT] unless it is set."""
+    """The bot that answers."""
 
-    app_id: str = ""
-    app_password: str = ""
-    tenant: str = "botframework.com"
-    login: str = "https://login.microsoftonline.com"
-    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+    app_id: Annotated[str, msgspec.Meta(description="The bot's app id.")] = ""
+    app_password: Annotated[str, msgspec.Meta(description="The bot's password.")] = ""
+    tenant: Annotated[str, msgspec.Meta(description="The tenant that gives the bot's tokens.")] = (
+        "botframework.com"
+    )
+    login: Annotated[str, msgspec.Meta(description="The address of Microsoft's login.")] = (
+        "https://login.microsoftonline.com"
+    )
+    timeout_s: SendTimeout = 30
 
 
 class Token(Record, frozen=True, kw_only=True):

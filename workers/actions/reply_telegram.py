@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from schemas.account_fields import ApiAddress, SendTimeout
 from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
@@ -22,11 +23,11 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """The bot's token; that of [channels.telegram.ACCOUNT] unless it is set."""
+    """The bot that answers."""
 
-    token: str = ""
-    api: str = "https://api.telegram.org"
-    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+    token: Annotated[str, msgspec.Meta(description="The bot's token.")] = ""
+    api: ApiAddress = "https://api.telegram.org"
+    timeout_s: SendTimeout = 30
 
 
 class Sent(Record, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from schemas.account_fields import ApiAddress, SendTimeout
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.outcome import Reply
@@ -18,14 +19,15 @@ _TOKEN = "/v1/oauth/oauth-business-users-for-applications/accesstoken"  # noqa: 
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """An application's key and secret, those of [channels.trustpilot.ACCOUNT] unless they are set,
-    and `author`: the id of the Trustpilot Business user who answers."""
+    """The business user who answers."""
 
-    key: str = ""
-    secret: str = ""
-    author: str = ""
-    api: str = "https://api.trustpilot.com"
-    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+    key: Annotated[str, msgspec.Meta(description="The application's key.")] = ""
+    secret: Annotated[str, msgspec.Meta(description="The application's secret.")] = ""
+    author: Annotated[
+        str, msgspec.Meta(description="The id of the Trustpilot Business user who answers.")
+    ] = ""
+    api: ApiAddress = "https://api.trustpilot.com"
+    timeout_s: SendTimeout = 30
 
 
 class ReplyTrustpilot:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from schemas.account_fields import ApiAddress, SendTimeout
 from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
@@ -19,12 +20,12 @@ _TOO_LATE = 63016
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """The account; that of [channels.twilio.ACCOUNT] unless it is set."""
+    """The account that sends."""
 
-    account_sid: str = ""
-    auth_token: str = ""
-    api: str = "https://api.twilio.com"
-    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+    account_sid: Annotated[str, msgspec.Meta(description="The account's SID.")] = ""
+    auth_token: Annotated[str, msgspec.Meta(description="The auth token.")] = ""
+    api: ApiAddress = "https://api.twilio.com"
+    timeout_s: SendTimeout = 30
 
 
 class Said(Record, frozen=True, kw_only=True):

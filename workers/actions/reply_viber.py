@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from schemas.account_fields import ApiAddress, SendTimeout
 from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
@@ -19,12 +20,14 @@ _ACCOUNT = frozenset({2, 7, 8, 9, 10, 15, 23, 24})
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """The bot's token and the name it answers under."""
+    """The bot that answers."""
 
-    token: str = ""
-    sender: str = "Santral"
-    api: str = "https://chatapi.viber.com"
-    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+    token: Annotated[str, msgspec.Meta(description="The bot's token.")] = ""
+    sender: Annotated[str, msgspec.Meta(description="The name under which the bot answers.")] = (
+        "Santral"
+    )
+    api: ApiAddress = "https://chatapi.viber.com"
+    timeout_s: SendTimeout = 30
 
 
 class Said(Record, frozen=True, kw_only=True):

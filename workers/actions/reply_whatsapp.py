@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from schemas.account_fields import ApiAddress, SendTimeout
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.outcome import Reply
@@ -18,11 +19,11 @@ from workers.posting import to_send
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """The access token of the number; that of [channels.whatsapp.ACCOUNT] unless it is set."""
+    """The number that answers."""
 
-    token: str = ""
-    api: str = meta_graph.GRAPH
-    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+    token: Annotated[str, msgspec.Meta(description="The access token of the number.")] = ""
+    api: ApiAddress = meta_graph.GRAPH
+    timeout_s: SendTimeout = 30
 
 
 class ReplyWhatsapp:

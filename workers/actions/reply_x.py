@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from schemas.account_fields import ApiAddress, SendTimeout
 from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Retry
@@ -18,11 +19,16 @@ from workers.posting import later, post, refused, to_send
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """A user's access token (OAuth 2.0, tweet.write); it ends after two hours."""
+    """The user who answers."""
 
-    token: str = ""
-    api: str = "https://api.x.com"
-    timeout_s: Annotated[int, msgspec.Meta(ge=1)] = 30
+    token: Annotated[
+        str,
+        msgspec.Meta(
+            description="A user's access token (tweet.write), which ends after two hours."
+        ),
+    ] = ""
+    api: ApiAddress = "https://api.x.com"
+    timeout_s: SendTimeout = 30
 
 
 class Post(Record, frozen=True, kw_only=True):
