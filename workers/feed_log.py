@@ -120,7 +120,6 @@ class FeedLog:
                     "fetch.wait.max.ms": 100,
                     "fetch.error.backoff.ms": 100,
                     "queued.max.messages.kbytes": 16 * 1024,
-                    "topic.metadata.refresh.interval.ms": 60_000,
                 },
             )
         )
