@@ -1,7 +1,7 @@
-"""Kafka for the asyncio stages: a publisher that survives broken producers, a reader.
+"""Kafka for the asyncio stages, with a publisher that survives broken producers, and a reader.
 
-Before: settings. After: door, channels and workers publish and read through it. The router has
-its own transactional loop (router/run.py) and takes only `rdkafka` from here.
+Door, channels and workers publish and read through it. The router has its own transactional loop
+(router/run.py) and takes only `rdkafka` from here.
 """
 
 import asyncio
@@ -29,9 +29,9 @@ from schemas.topics import BROKER_MESSAGE_MAX, R, Topic, queue_topic
 
 log = get(__name__)
 
-_BREATH_S = 1.0  # after a failed start, callers are told at once for so long
+_BREATH_S = 1.0  # after a failed start, callers get Retry at once for so long
 AWAY = (KafkaError, OSError, TimeoutError)
-"""What is raised while the broker is away: start the client anew."""
+"""A client raises one of these while the broker is away. Start another client then."""
 
 
 _HEARTBEAT_MS = 1_500
@@ -62,18 +62,18 @@ def rdkafka(kafka: Kafka, **more: Any) -> dict[str, Any]:
 
 
 def _aiokafka(kafka: Kafka) -> dict[str, Any]:
-    told = kafka.security
-    made: dict[str, Any] = {"bootstrap_servers": kafka.bootstrap}
-    protocol = told.get("security.protocol", "plaintext").upper()
+    security = kafka.security
+    options: dict[str, Any] = {"bootstrap_servers": kafka.bootstrap}
+    protocol = security.get("security.protocol", "plaintext").upper()
     if protocol != "PLAINTEXT":
-        made["security_protocol"] = protocol
+        options["security_protocol"] = protocol
     if protocol.endswith("SSL"):
-        made["ssl_context"] = ssl.create_default_context(cafile=told.get("ssl.ca.location"))
+        options["ssl_context"] = ssl.create_default_context(cafile=security.get("ssl.ca.location"))
     if protocol.startswith("SASL"):
-        made["sasl_mechanism"] = told.get("sasl.mechanism", "PLAIN")
-        made["sasl_plain_username"] = told.get("sasl.username", "")
-        made["sasl_plain_password"] = told.get("sasl.password", "")
-    return made
+        options["sasl_mechanism"] = security.get("sasl.mechanism", "PLAIN")
+        options["sasl_plain_username"] = security.get("sasl.username", "")
+        options["sasl_plain_password"] = security.get("sasl.password", "")
+    return options
 
 
 class Publisher:
@@ -179,7 +179,7 @@ class Publisher:
             raise Retry(NEIGHBOUR_S, "Kafka is away")
         if self._starting is None or self._starting.done():
             self._starting = asyncio.ensure_future(self._start())
-            # Who waits may give up first: then nobody else looks at how the attempt ended.
+            # A caller may give up first, and nobody else looks then at how the attempt ended.
             self._starting.add_done_callback(lambda t: t.cancelled() or t.exception())
         starting, task = self._starting, asyncio.current_task()
         try:
@@ -190,7 +190,7 @@ class Publisher:
             raise
 
     async def _start(self) -> KafkaProducer:
-        made = KafkaProducer(
+        producer = KafkaProducer(
             **_aiokafka(self._kafka),
             client_id=self._client_id,
             acks="all",
@@ -203,16 +203,16 @@ class Publisher:
         )
         try:
             async with asyncio.timeout(self._timeout):
-                await made.start()
+                await producer.start()
         except (KafkaError, TimeoutError, OSError) as error:
             self._note_failure(error)
             raise Retry(NEIGHBOUR_S, "Kafka is away") from error
         else:
-            self._producer = made
+            self._producer = producer
         finally:
-            if self._producer is not made:
-                await made.end()
-        return made
+            if self._producer is not producer:
+                await producer.end()
+        return producer
 
     def _note_failure(self, error: BaseException) -> None:
         self._failed_at = time.monotonic()
@@ -225,7 +225,7 @@ class Publisher:
         if producer is None or self._producer is not producer:
             return  # none yet, or another call met the same end and is throwing it away
         self._producer = None
-        # What waits beside would otherwise wait for its own deadline, in vain.
+        # The other publishes would otherwise wait for their own deadlines, in vain.
         unacked, self._unacked = self._unacked, set()
         for sending in unacked:
             if not sending.done():
@@ -246,17 +246,17 @@ async def read_to_end(
     )  # fmt: skip
     try:
         await consumer.start()
-        parts: list[TopicPartition] = []
+        partitions: list[TopicPartition] = []
         for topic in topics:
-            parts += await consumer.topic_partitions(topic)
-        consumer.assign(parts)
-        ends = await consumer.end_offsets(parts)
-        await consumer.seek_to_beginning(*parts)
+            partitions += await consumer.topic_partitions(topic)
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        await consumer.seek_to_beginning(*partitions)
         if since_ms is not None:
-            found = await consumer.offsets_for_times(dict.fromkeys(parts, since_ms))
-            for part in parts:
-                known = found.get(part)
-                consumer.seek(part, known.offset if known else ends[part])
+            starts = await consumer.offsets_for_times(dict.fromkeys(partitions, since_ms))
+            for partition in partitions:
+                start = starts.get(partition)
+                consumer.seek(partition, start.offset if start else ends[partition])
         async for records in consumer.read_until(ends, max_records=5000):
             yield records
     finally:
@@ -293,7 +293,7 @@ def reader(
     Without topics it waits to be assigned partitions by hand, or to be subscribed. `fetch_bytes`
     is the most that one fetch brings from a partition.
     """
-    made = KafkaReader(
+    consumer = KafkaReader(
         **_aiokafka(kafka), client_id=client_id, group_id=group,
         isolation_level="read_committed", enable_auto_commit=False, auto_offset_reset="earliest",
         max_poll_interval_ms=300_000, session_timeout_ms=SESSION_S * 1000,
@@ -302,8 +302,8 @@ def reader(
         max_partition_fetch_bytes=fetch_bytes,
     )  # fmt: skip
     if topics:
-        made.subscribe(list(topics))
-    return made
+        consumer.subscribe(list(topics))
+    return consumer
 
 
 def queues(departments: Iterable[str]) -> tuple[str, ...]:

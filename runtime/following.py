@@ -1,7 +1,7 @@
 """Follows topics in a group, with notes for the watchdog.
 
-Before: runtime/bus.py makes the reader. After: each record is a worker's, then the offsets behind
-it are committed.
+runtime/bus.py makes the reader. A worker gets each record, and the offsets behind a batch are
+committed once all of it is done.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """aiokafka's client, which finds the cluster although one address stays silent.
 
-Before: runtime/kafka_reader.py and runtime/bus.py make consumers, producers and admins. After: they
-know the brokers, and a connection is made within seconds or not at all. aiokafka itself waits for
-the whole time of a request at each address in turn, and leaves a connection open when cancelled.
+Consumers (runtime/kafka_reader.py), producers and admins (runtime/bus.py) connect with it, within
+seconds or not at all. aiokafka itself waits for the full time of a request at each address in turn,
+and leaves a connection open when its caller cancels it.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ SETUP_LIMIT_S = 5.0
 queue of connections makes the kernel wait for 1, 2, 4, 8 s between two tries."""
 _END_STEP_S = 0.1
 _STAGGER_S = 0.5
-"""The next address is asked after so long, while the one before is silent."""
+"""A client asks the next address after so long, while the one before is silent."""
 
 
 class KafkaClient(AIOKafkaClient):  # type: ignore[misc]  # aiokafka's classes are untyped here

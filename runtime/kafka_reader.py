@@ -1,7 +1,7 @@
 """aiokafka's consumer, whose calls end in time and leave nothing behind when Kafka goes away.
 
-Before: runtime/bus.py makes it. After: every asyncio stage reads with it. aiokafka itself repeats
-a commit, a look-up of the group or of a position for ever while Kafka is away.
+runtime/bus.py makes it, and every asyncio stage reads with it. aiokafka itself repeats a commit, a
+look-up of the group or of a position for ever while Kafka is away.
 """
 
 import asyncio

@@ -1,7 +1,6 @@
-"""A broker of a few fixed answers, which falls silent as a frozen one does: it takes all and says
-nothing.
+"""A broker of a few fixed answers, which falls silent as a frozen one does.
 
-Before: nothing, no Kafka runs. After: tests of aiokafka's clients, by the names of their requests.
+It takes every request, notes its name, and answers it while the name is not silent. No Kafka runs.
 """
 
 import asyncio
@@ -82,10 +81,10 @@ class ScriptedBroker:
     def metadata(self, body: bytes) -> bytes:
         """Return itself, and partition 0 of each topic of the request."""
         (length,) = struct.unpack(">h", body[:2])
-        asked = MetadataRequest_v0.SCHEMA.decode(BytesIO(body[2 + length :]))[0] or []
+        names = MetadataRequest_v0.SCHEMA.decode(BytesIO(body[2 + length :]))[0] or []
         parts = [(0, 0, 1, [1], [1])]
         answer = MetadataResponse_v0(
-            [(1, "127.0.0.1", self.port)], [(0, topic, parts) for topic in asked]
+            [(1, "127.0.0.1", self.port)], [(0, topic, parts) for topic in names]
         )
         return _encoded(answer)
 
