@@ -15,18 +15,21 @@ from tests.servers import wait
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
-def wait_for_handlers() -> None:
-    """Return once no thread answers a request any more."""
-    wait(
-        "no request is being answered",
-        lambda: not [t for t in threading.enumerate() if "process_request_thread" in t.name],
-    )
+def handlers() -> set[threading.Thread]:
+    """Return the threads that answer a request, of this and of other servers."""
+    return {t for t in threading.enumerate() if "process_request_thread" in t.name}
+
+
+def wait_for_handlers(others: set[threading.Thread]) -> None:
+    """Return once no thread but `others` answers a request any more."""
+    wait("no request is being answered", lambda: not handlers() - others)
 
 
 def test_a_caller_that_leaves_before_its_answer_leaves_no_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     health, checking, left = Health("router"), threading.Event(), threading.Event()
+    others = handlers()
 
     def check() -> None:
         checking.set()
@@ -41,7 +44,7 @@ def test_a_caller_that_leaves_before_its_answer_leaves_no_line(
                 caller.sendall(b"GET /readyz HTTP/1.0\r\n\r\n")
                 assert checking.wait(10)
             left.set()
-            wait_for_handlers()
+            wait_for_handlers(others)
         assert events == []
         assert capsys.readouterr().err == ""
     finally:
@@ -51,6 +54,7 @@ def test_a_caller_that_leaves_before_its_answer_leaves_no_line(
 
 def test_a_bug_in_a_check_is_an_event(capsys: pytest.CaptureFixture[str]) -> None:
     health = Health("router")
+    others = handlers()
 
     def check() -> str:
         raise ValueError("a bug")
@@ -64,7 +68,7 @@ def test_a_bug_in_a_check_is_an_event(capsys: pytest.CaptureFixture[str]) -> Non
             with pytest.raises(http.client.RemoteDisconnected):
                 caller.getresponse()
             caller.close()
-            wait_for_handlers()
+            wait_for_handlers(others)
         assert [event["event"] for event in events] == ["ops.failed"]
         assert capsys.readouterr().err == ""
     finally:
