@@ -37,6 +37,7 @@ from tests.samples import NOW, message, policy
 from tests.waiting import until
 from workers.desk import Desk
 from workers.desk_feed import Feed
+from workers.desk_order import KafkaOrder
 from workers.desk_redis import Lines
 from workers.desk_values import Claimed, ItemUnknown, LeaseLost
 from workers.queue_bodies import QueueBodies
@@ -389,7 +390,12 @@ async def desk_world(kafka: Settings, servers: list[Valkey], seed: int) -> Async
     lines = RecordingLines(redis)
     bodies = QueueBodies(settings.kafka)
     desk = Desk(
-        settings=settings, lines=lines, publisher=publisher, clock=SystemClock(), bodies=bodies
+        settings=settings,
+        lines=lines,
+        publisher=publisher,
+        clock=SystemClock(),
+        bodies=bodies,
+        order=KafkaOrder(settings.kafka),
     )
     world = World(settings, servers, proxy, desk, lines, publisher, rng)
     consumer = bus.reader(settings.kafka, topics.OUTCOMES.name, group=None, client_id="router")

@@ -24,7 +24,7 @@ from tests.redis_servers import Valkey, valkeys
 from tests.samples import NOW, message, policy
 from workers.desk import Desk
 from workers.desk_redis import Lines
-from workers.desk_values import AlreadyClosed, Arrival, Closing, ItemClosing, LeaseLost
+from workers.desk_values import AlreadyClosed, Arrival, Closing, ItemClosing, LeaseLost, Span
 
 
 class Hasty(SystemClock):
@@ -225,6 +225,51 @@ async def test_one_superseded_outcome_of_several_refuses_the_repeat(desk: Desk) 
     with pytest.raises(LeaseLost) as caught:
         await lines.hold(item.id, item.lease, 60_000, verb="escalate")
     assert not isinstance(caught.value, AlreadyClosed)
+
+
+class Forgotten(Published):
+    """Kafka gets each outcome; Redis is emptied at that moment, and its feed never comes."""
+
+    def __init__(self, server: Valkey, rivals: list[Outcome]) -> None:
+        self.records: list[Record] = []
+        self._server, self._rivals = server, rivals
+
+    async def publish(self, _topic: AnyTopic, record: Record, **_more: Any) -> tuple[int, int]:
+        """Keep a record behind those of rivals."""
+        if isinstance(record, Outcome) and record.kind in CLOSES:
+            self._server.run("FLUSHALL")
+            self.records += self._rivals
+        self.records.append(record)
+        return 0, len(self.records)
+
+    async def read(self, _partition: int, start: int, end: int) -> list[Outcome]:
+        """Return outcomes by their offsets, which begin at 1."""
+        return [r for r in self.records[start - 1 : end - 1] if isinstance(r, Outcome)]
+
+
+@pytest.mark.parametrize("verb", ["complete", "reroute", "escalate"])
+async def test_kafka_confirms_an_act_whose_lines_are_gone(
+    desk: Desk, server: Valkey, verb: str
+) -> None:
+    kafka = Forgotten(server, [])
+    await desk.lines.close([], Span(partition="outcomes.v1/0", start=0, end=1))
+    desk = dataclasses.replace(desk, publisher=kafka, order=kafka)  # type: ignore[arg-type]  # all of it that is reached
+    (item,) = (await desk.claim("billing", ClaimIn(agent="Ada"))).items
+    done = await _act(desk, verb, item)
+    assert isinstance(kafka.records[-1], Outcome)
+    assert done.outcome == kafka.records[-1].id
+
+
+async def test_kafka_refuses_an_act_that_came_second(desk: Desk, server: Valkey) -> None:
+    kafka = Forgotten(server, [])
+    await desk.lines.close([], Span(partition="outcomes.v1/0", start=0, end=1))
+    desk = dataclasses.replace(desk, publisher=kafka, order=kafka)  # type: ignore[arg-type]  # all of it that is reached
+    (item,) = (await desk.claim("billing", ClaimIn(agent="Ada"))).items
+    (claimed,) = kafka.records
+    assert isinstance(claimed, Outcome)
+    kafka._rivals.append(msgspec.structs.replace(claimed, id="o-Can", kind="resolved", agent="Can"))
+    with pytest.raises(LeaseLost, match="another agent"):
+        await _act(desk, "complete", item)
 
 
 async def _act(desk: Desk, verb: str, item: Any) -> Done:

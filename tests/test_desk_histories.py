@@ -12,13 +12,16 @@ from typing import Any
 import pytest
 
 from runtime.settings import Settings
-from schemas.api import LeaseIn
-from schemas.errors import Retry
+from schemas import topics
+from schemas.api import Done, LeaseIn
+from schemas.outcome import Outcome
 from tests.desk_world import World, desk_world
 from tests.histories import counted_closings, violations
 from tests.redis_servers import STATES, valkeys
+from tests.samples import NOW
 from tests.waiting import until
 from workers.desk_redis import P
+from workers.desk_values import LeaseLost
 
 AGENTS = 5
 
@@ -85,32 +88,45 @@ async def test_no_two_acts_on_one_item_count_while_redis_forgets(kafka: Settings
 
 
 @pytest.mark.certify
-async def test_a_late_feed_makes_an_act_uncertain_and_its_repeat_a_success(kafka: Settings) -> None:
+async def test_kafka_says_which_act_counts_beside_a_late_feed(kafka: Settings) -> None:
     with valkeys(2) as servers:
         async with desk_world(kafka, servers, 1) as world:
             items: list[Any] = []
 
             async def claimed() -> bool:
-                items[:] = await world.claim("Ada", "billing", 1)
-                return bool(items)
+                items[:] = await world.claim("Ada", "billing", 2)
+                return len(items) == 2
 
-            await until("Ada has an item", claimed)
-            (item,) = items
+            await until("Ada has two items", claimed)
             await asyncio.to_thread(world.primary.run, "SET", f"{P}doubt", "", "PX", 600_000)
             await world.stop_feed()
-            lease = LeaseIn(lease=item.lease)
-            with pytest.raises(Retry, match="send it again"):
-                await world.desk.complete(item.id, lease)
+            second = items[1]
+            rival = Outcome(
+                id="rival",
+                kind="resolved",
+                brand="default",
+                conversation=second.conversation,
+                item=second.id,
+                department="billing",
+                messages=tuple(m.id for m in second.messages),
+                at=NOW,
+                agent="Can",
+            )
+            await world.publisher.publish(topics.OUTCOMES, rival, source="test")
+            done, refusal = await asyncio.gather(
+                *(world.desk.complete(i.id, LeaseIn(lease=i.lease)) for i in items),
+                return_exceptions=True,
+            )
+            assert isinstance(refusal, LeaseLost), refusal
+            assert isinstance(done, Done), done
+
+            def closings() -> list[Outcome]:
+                return [o for o in world.outcomes if o.kind == "resolved"]
 
             world.start_feed()
-            await until("the feed took it", lambda: _is_gone(world, item.id))
-            done = await world.desk.complete(item.id, lease)
-            counted = {outcome.id for outcome in counted_closings(world.outcomes).values()}
-            assert done.outcome in counted
-
-
-async def _is_gone(world: World, item: str) -> bool:
-    return not await asyncio.to_thread(world.primary.run, "EXISTS", f"{P}item:{item}")
+            await until("the router read all", lambda: len(closings()) == 3)
+            counted = {outcome.id for outcome in counted_closings(closings()).values()}
+            assert counted == {done.outcome, "rival"}
 
 
 @pytest.mark.certify

@@ -26,7 +26,8 @@ from schemas.message import Message
 from schemas.outcome import Outcome, OutcomeKind
 from workers import desk_values
 from workers.desk_bodies import Bodies, read_works
-from workers.desk_closing import close_item
+from workers.desk_closing import Closer
+from workers.desk_order import OutcomeOrder
 from workers.desk_records import (
     allowed,
     answerable,
@@ -57,6 +58,11 @@ class Desk:
     publisher: Publisher
     clock: Clock
     bodies: Bodies | None = None
+    order: OutcomeOrder | None = None
+
+    @property
+    def _closer(self) -> Closer:
+        return Closer(lines=self.lines, clock=self.clock, publish=self._publish, order=self.order)
 
     @property
     def _lease_ms(self) -> int:
@@ -230,7 +236,7 @@ class Desk:
         try:
             lease, works = await self._hold(item, token, verb=verb)
             outcomes = outcomes_of(lease, works)
-            await close_item(self.lines, self.clock, lease, verb, outcomes, self._publish)
+            await self._closer.close(lease, verb, outcomes)
         except AlreadyClosed as closed:
             return Done(item=item, outcome=closed.outcome)
         return Done(item=item, outcome=outcomes[-1].id)

@@ -26,6 +26,7 @@ from typing import Any, Literal
 
 from redis.asyncio import Redis
 
+from schemas import topics
 from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Retry
 from workers import desk_feed_scripts, desk_scripts
@@ -124,8 +125,9 @@ class Lines:
         `verb` names the closing that may be repeated. Raises AlreadyClosed when it counted a short
         time ago, else LeaseLost, ItemClosing or ItemUnknown.
         """
-        department, conversation, agent, until, contents = await self._run(
-            "HOLD", item, lease, lease_ms, int(show), verb
+        prefix = f"{topics.OUTCOMES.name}/"
+        department, conversation, agent, until, contents, reached = await self._run(
+            "HOLD", item, lease, lease_ms, int(show), verb, prefix
         )
         return Lease(
             item=item,
@@ -135,6 +137,7 @@ class Lines:
             agent=agent.decode(),
             until_ms=int(until),
             messages=_waiting(contents),
+            reached={name.decode(): int(offset) for name, offset in _groups(reached, 2)},
         )
 
     async def release(self, item: str, lease: str) -> None:

@@ -146,7 +146,8 @@ return answer
 """
 )
 
-# item, lease, lease in ms, 1 to show what came meanwhile, verb of a closing that may be repeated
+# item, lease, lease in ms, 1 to show what came meanwhile, verb of a closing that may be repeated,
+# begin of the names of the partitions whose positions a closing needs
 HOLD = (
     _AGENT
     + """
@@ -166,7 +167,17 @@ for n, message in ipairs(messages) do
   if message.shown == fence then listed[#listed + 1] = message end
 end
 if #listed == 0 then return {'lost'} end
-return {'ok', d, c, fields.a or '', tostring(ends), contents(listed)}
+local reached = {}
+if ARGV[5] ~= '' then
+  local flat = redis.call('HGETALL', P .. 'at')
+  for n = 1, #flat, 2 do
+    if string.sub(flat[n], 1, #ARGV[6]) == ARGV[6] then
+      reached[#reached + 1] = flat[n]
+      reached[#reached + 1] = flat[n + 1]
+    end
+  end
+end
+return {'ok', d, c, fields.a or '', tostring(ends), contents(listed), reached}
 """
 )
 

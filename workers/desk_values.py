@@ -3,7 +3,8 @@
 Before: desk_feed.py and desk.py build them. After: desk_redis.py gives them to the scripts. Pure.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from schemas.errors import Retry, SantralError
 
@@ -63,7 +64,10 @@ class Claimed:
 
 @dataclass(frozen=True, kw_only=True)
 class Lease:
-    """A lease that is valid now, and the messages that its agent was shown."""
+    """A lease that is valid now, and the messages that its agent was shown.
+
+    They waited when the lines had each partition of outcomes.v1 up to its offset in `reached`.
+    """
 
     item: str
     lease: str
@@ -72,6 +76,7 @@ class Lease:
     agent: str
     until_ms: int
     messages: tuple[Waiting, ...]
+    reached: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,6 +35,7 @@ from workers.bounces import Bounces
 from workers.console.app import app
 from workers.desk import Desk
 from workers.desk_feed import Feed
+from workers.desk_order import KafkaOrder
 from workers.desk_redis import Lines
 from workers.holding import Holding
 from workers.queue_bodies import QueueBodies
@@ -220,7 +221,12 @@ async def console(
     publisher = Publisher(settings.kafka, f"santral-console-{os.getpid()}", near.kafka)
     bodies = QueueBodies(settings.kafka)
     desk = Desk(
-        settings=settings, lines=Lines(redis), publisher=publisher, clock=clock, bodies=bodies
+        settings=settings,
+        lines=Lines(redis),
+        publisher=publisher,
+        clock=clock,
+        bodies=bodies,
+        order=KafkaOrder(settings.kafka),
     )
     api = Api(settings=settings, desk=desk, store=engine, trial=trial, neighbour=near.store)
     for name, neighbour in (("kafka", near.kafka), ("redis", near.redis), ("store", near.store)):

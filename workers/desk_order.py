@@ -1,0 +1,63 @@
+"""Reads the order of outcomes.v1, which decides between two closings of one message.
+
+Before: desk_closing.py has outcomes of which Redis can't say whether they count. After: the
+outcomes from where the lines had the messages waiting, up to those.
+"""
+
+import asyncio
+from typing import Protocol
+
+from aiokafka import TopicPartition
+
+from runtime.faults import is_outage
+from runtime.settings import Kafka
+from schemas import envelope, topics
+from schemas.delays import NEIGHBOUR_S
+from schemas.errors import Rejected, Retry
+from schemas.outcome import Outcome
+from workers.partition_reading import read_since
+
+_DEADLINE_S = 5.0
+_MAX_OUTCOMES = 20_000
+"""More than a desk writes in the minutes of a rebuild; an agent does not wait for more."""
+
+
+class OutcomeOrder(Protocol):
+    """Reads outcomes.v1 in its order."""
+
+    async def read(self, partition: int, start: int, end: int) -> list[Outcome]:
+        """Return a partition's outcomes from `start` to before `end`; raise Retry in vain."""
+        ...
+
+
+class KafkaOrder:
+    """outcomes.v1 in Kafka; each read has a consumer of its own."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+
+    async def read(self, partition: int, start: int, end: int) -> list[Outcome]:
+        """Return a partition's outcomes from `start` to before `end`; raise Retry in vain."""
+        if end - start > _MAX_OUTCOMES:
+            raise Retry(NEIGHBOUR_S, "the desk's lines are too far behind to confirm an act")
+        try:
+            async with asyncio.timeout(_DEADLINE_S):
+                return await self._read(TopicPartition(topics.OUTCOMES.name, partition), start, end)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            raise Retry(
+                NEIGHBOUR_S, "Kafka, which has the order of the acts, does not answer"
+            ) from error
+
+    async def _read(self, place: TopicPartition, start: int, end: int) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        async for records in read_since(self._kafka, place, offset=start):
+            for record in records:
+                if record.offset >= end:
+                    return outcomes
+                try:
+                    outcomes.append(envelope.decode(Outcome, record.value))
+                except Rejected:
+                    continue  # the feed passes over it, too: it closes nothing
+        return outcomes
