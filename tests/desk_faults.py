@@ -1,0 +1,97 @@
+"""What fails around the desk of desk_world.py: the way to Redis, Kafka's answers, and its agents."""
+
+import asyncio
+import contextlib
+import random
+from typing import Any
+
+from cli.up.ports import free_port
+from runtime import bus
+from runtime.settings import Settings
+from schemas.base import Record
+from schemas.errors import Retry
+from schemas.outcome import Outcome
+from schemas.topics import AnyTopic
+from tests.histories import Place
+from tests.redis_servers import Valkey
+from workers.desk_redis import Lines
+from workers.desk_values import Claimed
+
+
+class Died(Exception):
+    """The agent's process ended in the middle of an act."""
+
+
+class Proxy:
+    """One address for the Valkey that is the primary now."""
+
+    def __init__(self, target: Valkey) -> None:
+        self.target = target
+        self.port = free_port()
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    async def start(self) -> asyncio.Server:
+        """Listen."""
+        return await asyncio.start_server(self._relay, "127.0.0.1", self.port)
+
+    def switch(self, target: Valkey) -> None:
+        """Send every client to another server."""
+        self.target = target
+        for writer in list(self._writers):
+            writer.transport.abort()
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            other, upstream = await asyncio.open_connection("127.0.0.1", self.target.port)
+        except OSError:
+            writer.transport.abort()
+            return
+        self._writers |= {writer, upstream}
+        await asyncio.gather(_pump(reader, upstream), _pump(other, writer))
+        self._writers -= {writer, upstream}
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.transport.abort()
+
+
+class FaultyPublisher(bus.Publisher):
+    """A publisher whose outcomes fail now and then, before or after Kafka has them."""
+
+    def __init__(self, settings: Settings, rng: random.Random) -> None:
+        super().__init__(settings.kafka, "agents")
+        self._rng = rng
+        self.fault_rate = 0.0
+        self.dying: set[str] = set()
+
+    async def publish(self, topic: AnyTopic, record: Record, **more: Any) -> tuple[int, int]:
+        """Publish, unless this is the moment at which Kafka or the agent fails."""
+        if isinstance(record, Outcome) and record.kind != "claimed":
+            fault = Died() if record.agent in self.dying else Retry(1, "Kafka is away")
+            rate = 1.0 if record.agent in self.dying else self.fault_rate
+            if self._rng.random() < rate:
+                if self._rng.random() < 0.5:
+                    await super().publish(topic, record, **more)
+                raise fault
+        return await super().publish(topic, record, **more)
+
+
+class RecordingLines(Lines):
+    """Lines that remember which messages, at which hops, each lease was shown."""
+
+    def __init__(self, redis: Any) -> None:
+        super().__init__(redis)
+        self.shown: dict[str, tuple[Place, ...]] = {}
+
+    async def claim(
+        self, department: str, agent: str, lease_ms: int, count: int
+    ) -> tuple[list[Claimed], int]:
+        """Claim, and remember."""
+        claimed, late = await super().claim(department, agent, lease_ms, count)
+        for c in claimed:
+            self.shown[c.lease] = tuple((m.message, m.hops) for m in c.messages)
+        return claimed, late
