@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from bench.parts import TEXTS, message, policy
-from router import labelled, training
-from router.decide import one, readings
-from router.policy import Policy
-from router.rules import Rule, compile_pack
+from router.decision.decide import one, readings
+from router.decision.policy import Policy
+from router.text.rules import Rule, compile_pack
+from router.training import dataset, train
 from schemas.message import Message
 
 BATCH = 2000
@@ -49,8 +49,8 @@ def run() -> dict[str, Any]:
         msgspec.json.encode({"text": f"{TEXTS[n % 5]} {n}", "label": ("orders", "billing",
                              "technical", "returns", "account")[n % 5]}) for n in range(500)
     ]  # fmt: skip
-    model = training.train(
-        labelled.read(lines), "department", datetime(2026, 1, 1, tzinfo=UTC), pack=by.pack
+    model = train.train(
+        dataset.read(lines), "department", datetime(2026, 1, 1, tzinfo=UTC), pack=by.pack
     )
     both = _microseconds(
         batch, Policy(pack=by.pack, threshold=0.5, departments=by.departments, models=(model,))

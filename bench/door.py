@@ -17,9 +17,9 @@ from starlette.routing import Route
 
 from bench.parts import TEXTS
 from cli.up.ports import free_port
-from runtime import http
-from schemas.api import Accepted, MessageIn
-from tests.servers import broker
+from runtime.http import server
+from schemas.http_api.bodies import Accepted, MessageIn
+from tests.support.servers import broker
 
 TOKENS = {"SANTRAL_TOKENS__DOOR": "d" * 32, "SANTRAL_TOKENS__SIGNING": "s" * 32}
 CONNECTIONS, SECONDS = 64, float(os.environ.get("BENCH_SECONDS", "10"))
@@ -27,12 +27,12 @@ CONNECTIONS, SECONDS = 64, float(os.environ.get("BENCH_SECONDS", "10"))
 
 async def _bare(request: Request) -> Response:
     msgspec.json.decode(await request.body(), type=MessageIn)
-    return http.answer(Accepted(id="x", conversation="y"), 202)
+    return server.answer(Accepted(id="x", conversation="y"), 202)
 
 
 async def _serve(port: int) -> None:
     app = Starlette(routes=[Route("/v1/messages", _bare, methods=["POST"])])
-    await http.server(app).serve(sockets=[http.listen("127.0.0.1", port)])
+    await server.server(app).serve(sockets=[server.listen("127.0.0.1", port)])
 
 
 async def _client(port: int, number: int, until: float, counts: list[int]) -> None:
@@ -69,7 +69,7 @@ async def _load(port: int, seconds: float) -> float:
 
 
 def _wait(port: int) -> None:
-    from tests.waiting import wait
+    from tests.support.waiting import wait
 
     def listens() -> bool:
         import socket

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.harms import FAULTS, Fault
-from tests.cluster import Cluster, Plan
-from tests.gauges import Gauges, count_problems, longest_gap, wait_for_moves
-from tests.servers import ROOT
-from tests.traffic import Load, Traffic
-from tests.verdict import findings
-from tests.waiting import settled, wait
+from tests.support.cluster.cluster import Cluster, Plan
+from tests.support.cluster.gauges import Gauges, count_problems, longest_gap, wait_for_moves
+from tests.support.cluster.traffic import Load, Traffic
+from tests.support.cluster.verdict import findings
+from tests.support.servers import ROOT
+from tests.support.waiting import settled, wait
 
 _WARM_S = 6.0
 _CALM_S = 6.0

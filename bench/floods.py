@@ -24,7 +24,7 @@ from websockets.exceptions import WebSocketException
 
 from bench.door import _wait
 from cli.up.ports import free_port
-from tests.servers import broker
+from tests.support.servers import broker
 
 HOLD_S = 15.0  # how long the callers stay silent: longer than a limit of time
 MIB = 1024 * 1024

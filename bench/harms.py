@@ -7,8 +7,8 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests import redis_states
-from tests.cluster import Cluster
+from tests.support.cluster.cluster import Cluster
+from tests.support.redis import states
 
 Undo = Callable[[], object] | None
 Harm = Callable[[Cluster], Undo]
@@ -113,12 +113,12 @@ def fail_over_redis(cluster: Cluster) -> Undo:
 
 def fill_redis(cluster: Cluster) -> Undo:
     """Let Redis reach its memory's limit."""
-    return redis_states.fill_memory(cluster.valkey.port)
+    return states.fill_memory(cluster.valkey.port)
 
 
 def break_redis_disk(cluster: Cluster) -> Undo:
     """Let Redis fail to save, so that it refuses writes with MISCONF."""
-    return redis_states.break_saving(cluster.valkey.port)
+    return states.break_saving(cluster.valkey.port)
 
 
 def lose_mail_server(cluster: Cluster) -> Undo:

@@ -22,10 +22,10 @@ from starlette.routing import Route
 from bench.door import CONNECTIONS, SECONDS, TOKENS, _wait
 from bench.parts import TEXTS
 from cli.up.ports import free_port
-from ingest import meta
-from ingest.hook import Call
-from runtime import http
-from tests.servers import broker
+from ingest.vendors import meta_webhook
+from ingest.webhook import Call
+from runtime.http import server
+from tests.support.servers import broker
 
 SECRET = "bench"
 
@@ -40,13 +40,13 @@ async def _proven(request: Request) -> Response:
         method="POST", path="/", query={}, body=await request.body(),
         headers={k.lower(): v for k, v in request.headers.items()},
     )  # fmt: skip
-    meta.prove(call, (SECRET,), "")
+    meta_webhook.prove(call, (SECRET,), "")
     return Response(b"ok")
 
 
 async def _serve(port: int) -> None:
     routes = [Route("/bare", _bare, methods=["POST"]), Route("/proven", _proven, methods=["POST"])]
-    await http.server(Starlette(routes=routes)).serve(sockets=[http.listen("127.0.0.1", port)])
+    await server.server(Starlette(routes=routes)).serve(sockets=[server.listen("127.0.0.1", port)])
 
 
 def _call(number: int, sent: int) -> bytes:

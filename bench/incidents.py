@@ -21,12 +21,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench import incident_texts as texts
-from router.decide import decide
-from router.incidents import Incidents, Options
-from router.policy import Policy
+from router.decision.decide import decide
+from router.decision.policy import Policy
+from router.incidents.observation import Sighting, sighting
+from router.incidents.tracker import Incidents, Options
 from router.policy_settings import policy
-from router.sighting import Sighting, sighting
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 from schemas.base import conversation_id, message_id
 from schemas.decision import WorkItem
 from schemas.incident import Incident, Pulse

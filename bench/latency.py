@@ -10,11 +10,11 @@ from typing import Any
 from confluent_kafka import Consumer, Producer
 
 from bench.parts import message, percentile
-from runtime.bus import queues, rdkafka
-from runtime.settings import Settings
+from runtime.bus.bus import queues, rdkafka
+from runtime.settings.structs import Settings
 from schemas import envelope, topics
-from schemas.departments import DEFAULT
-from tests.servers import broker
+from schemas.routing.departments import DEFAULT
+from tests.support.servers import broker
 
 RATE, SECONDS = 500, int(os.environ.get("BENCH_SECONDS", "15"))
 

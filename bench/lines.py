@@ -16,15 +16,15 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from redis import Redis
 
 from bench.parts import percentile
-from runtime.bus import rdkafka
-from runtime.settings import Settings
+from runtime.bus.bus import rdkafka
+from runtime.settings.structs import Settings
 from schemas import envelope, topics
 from schemas.base import conversation_id, message_id
-from schemas.waiting import WaitingMessage, waiting_key
-from tests.feeding import feed_process, produce, work_item
-from tests.servers import broker, valkey
-from workers.desk_redis import P
-from workers.feed_log import GROUP, outcome_places, partition_of, queue_places
+from schemas.state.waiting import WaitingMessage, waiting_key
+from tests.support.desk.feeding import feed_process, produce, work_item
+from tests.support.servers import broker, valkey
+from workers.desk.queue import P
+from workers.desk_feed.log import GROUP, outcome_places, partition_of, queue_places
 
 WAITING = int(os.environ.get("BENCH_WAITING", "1000000"))
 FED = int(os.environ.get("BENCH_FED", "100000"))

@@ -7,7 +7,7 @@ from typing import Any
 
 import psutil
 
-from tests.servers import Up
+from tests.support.servers import Up
 
 
 def run() -> dict[str, Any]:

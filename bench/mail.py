@@ -14,9 +14,9 @@ from typing import Any
 from bench.parts import NOW, TEXTS
 from ingest.channel import Delivery, Tools
 from ingest.channels.email import Account, Mailboxes
-from ingest.clean.mail_message import message
-from tests.samples import Cursors
-from tests.servers import Dovecot
+from ingest.parsing.mail.message import message
+from tests.support.samples import Cursors
+from tests.support.servers import Dovecot
 
 MAILS = int(os.environ.get("BENCH_MAILS", "10000"))
 _USER = "destek"

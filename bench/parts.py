@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 import msgspec
 from confluent_kafka import Producer
 
-from router import rules
-from router.policy import Policy
-from runtime import bus
-from runtime.settings import Settings
+from router.decision.policy import Policy
+from router.text import rules
+from runtime.bus import bus
+from runtime.settings.structs import Settings
 from schemas import topics
 from schemas.base import conversation_id, message_id
-from schemas.departments import DEFAULT
 from schemas.message import Handle, Message, Party
+from schemas.routing.departments import DEFAULT
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TEXTS = (

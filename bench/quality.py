@@ -24,13 +24,14 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline, make_union
 from sklearn.svm import LinearSVC
 
-from router import labelled, rules, training
-from router.judging import evaluate
-from router.labelled import Labelled
-from router.language import languages
-from router.model import Model
-from router.training_second import LOOKED
-from schemas.fold import fold
+from router.models.language import languages
+from router.models.model import Model
+from router.text import rules
+from router.training import dataset, train
+from router.training.dataset import Labelled
+from router.training.embedding_stage import LOOKED
+from router.training.evaluation import evaluate
+from schemas.text.fold import fold
 
 
 def _told(**figures: Any) -> None:
@@ -94,12 +95,12 @@ def _again(model: Model, held: Labelled) -> dict[str, Any]:
 def judge(path: Path, task: Any, shots: int | None, again: bool) -> None:
     """Print the figures of one file."""
     with path.open("rb") as file:
-        told = labelled.read(file)
+        told = dataset.read(file)
     known, held = _split(told, shots)
     print(f"{path.name}: learning from {len(known.texts)} lines …", file=sys.stderr, flush=True)
     began = time.perf_counter()
     pack = rules.load(rules.PACKS / "default")
-    model = training.train(
+    model = train.train(
         known, task, datetime.now(UTC), look_again=LOOKED if again else 0.0, pack=pack
     )
     trained = time.perf_counter() - began

@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from bench.parts import NOW, message, policy
-from router.decide import one
+from router.decision.decide import one
 from runtime import store
 from schemas import envelope, topics
-from tests.servers import Postgres
-from workers.record_rows import Rows, take
-from workers.record_store import copy_rows, write
+from tests.support.servers import Postgres
+from workers.recorder.batch_writer import copy_rows, write
+from workers.recorder.rows import Rows, take
 from workers.run import MIGRATIONS
 
 COUNT = int(os.environ.get("BENCH_RECORDS", "40000"))

@@ -13,16 +13,16 @@ from typing import Any, cast
 import msgspec
 
 from cli.up.ports import free_port
-from runtime.bus import Publisher
-from runtime.claims import connect
+from runtime.bus.bus import Publisher
 from runtime.clock import SystemClock
-from runtime.health import Health
-from runtime.settings import Redis, Settings
+from runtime.health.health import Health
+from runtime.redis.claims import connect
+from runtime.settings.structs import Redis, Settings
 from schemas import topics
 from schemas.message import Party
 from schemas.outcome import Reply
-from tests.servers import broker, valkey
-from workers.replies import Replies
+from tests.support.servers import broker, valkey
+from workers.deliveries.sender import Replies
 
 COUNT = int(os.environ.get("BENCH_REPLIES", "3000"))
 

@@ -10,14 +10,14 @@ from confluent_kafka import Consumer, Producer
 
 from bench.parts import fill, policy
 from router.run import Router
-from runtime.archive import Folder
-from runtime.bus import rdkafka
+from runtime.archive.archive import Folder
+from runtime.bus.bus import rdkafka
 from runtime.clock import SystemClock
-from runtime.health import Health
-from runtime.settings import Settings
+from runtime.health.health import Health
+from runtime.settings.structs import Settings
 from schemas import topics
 from schemas.message import Message
-from tests.servers import broker
+from tests.support.servers import broker
 
 COUNT = int(os.environ.get("BENCH_MESSAGES", "100000"))
 

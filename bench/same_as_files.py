@@ -17,14 +17,14 @@ import msgspec
 from msgspec import inspect
 from sqlalchemy import Engine, select
 
-from runtime.archive_folder import PACKED_BYTES, Folder
+from runtime.archive.folder_archive import PACKED_BYTES, Folder
 from runtime.store import engine, migrate
 from schemas import envelope, topics
 from schemas.base import Record
 from schemas.message import Raw
-from workers.record_store import store
+from workers.recorder.batch_writer import store
 from workers.run import MIGRATIONS
-from workers.tables import METADATA
+from workers.store.tables import METADATA
 
 SEED = 20261127
 RECORDS_PER_TOPIC = 40

@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from bench.door import TOKENS, _wait
 from cli.up.ports import free_port
-from tests.servers import broker
+from tests.support.servers import broker
 
 VISITORS = int(os.environ.get("BENCH_SOCKETS", "1000"))
 LINES = 3

@@ -24,8 +24,8 @@ import psutil
 from bench.door import TOKENS
 from bench.mail import _plain
 from cli.up.ports import free_port
-from tests.servers import broker
-from tests.waiting import wait
+from tests.support.servers import broker
+from tests.support.waiting import wait
 
 PLAIN = int(os.environ.get("BENCH_PLAIN", "1000"))
 _AT_ONCE = 4
@@ -183,8 +183,8 @@ def pool() -> dict[str, Any]:
 async def _pool() -> dict[str, Any]:
     from ingest.channel import Context, Delivery
     from ingest.channels.email import Account, Email
-    from ingest.parser_pool import ParserPool, Parsers, ParsersInPlace
-    from runtime.settings import Parsers as Settings
+    from ingest.parser_pool.pool import ParserPool, Parsers, ParsersInPlace
+    from runtime.settings.structs import Parsers as Settings
 
     now, channel = datetime.now(UTC), Email()
     context = Context(brand="default", settings=Account())

@@ -16,7 +16,7 @@ from cli.context import load_running_settings, print_note, progress_bar
 from schemas.errors import ConfigError, Problem, Unavailable
 
 if TYPE_CHECKING:
-    from router.replay import Report
+    from router.backtest.replay import Report
 
 _ZONE = timezone(timedelta(hours=3), "Europe/Istanbul")
 """Turkey keeps one time all year since 2016."""
@@ -76,7 +76,7 @@ def backtest(
     _print_summary(report)
     encoded = msgspec.json.encode(report)
     if page is not None:
-        from workers import backtest_page
+        from workers.console import backtest_page
 
         page.write_text(backtest_page.page(encoded), "utf-8")
         print_note(f"written to {page}")
@@ -93,14 +93,14 @@ def _replay(
 ) -> "Report":
     settings = load_running_settings(ctx, "the store")
     from cli.offline.decisions import load_trial_policy
+    from router.backtest.replay import replay
     from router.policy_settings import trying
-    from router.replay import replay
-    from workers import history
+    from workers.store import recorded_traffic
 
     live = load_trial_policy(settings)
     candidate = load_trial_policy(trying(settings, str(rules or "")), models)
     begin = _parse_since(since) if since else None
-    with history.opened(settings, begin) as records, progress_bar() as update:
+    with recorded_traffic.opened(settings, begin) as records, progress_bar() as update:
         count = records.count()
         return replay(
             records.events(),

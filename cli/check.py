@@ -11,13 +11,13 @@ import click
 import msgspec
 
 from cli.context import door_token, load_running_settings, load_settings, print_record
-from runtime import token_rules
-from runtime.settings import Archive, Redis, Settings, Tokens
+from runtime.settings import token_rules
+from runtime.settings.structs import Archive, Redis, Settings, Tokens
 from schemas.errors import ConfigError, Problem, Unavailable
 
 if TYPE_CHECKING:
-    from router.rules import Pack
-    from runtime.reach import Need
+    from router.text.rules import Pack
+    from runtime.stage.reach import Need
     from workers.status import Status
 
 
@@ -125,7 +125,8 @@ def check(ctx: click.Context, offline: bool) -> None:
 
 def _rule_problems(settings: Settings) -> list[Problem]:
     """Return the mistakes in the rules and models, and print notes on rules without effect."""
-    from router import policy_settings, rule_checks, rules
+    from router import policy_settings
+    from router.text import rule_checks, rules
 
     folder = Path(settings.router.pack) if settings.router.pack else rules.PACKS / "default"
     pack = rules.load(folder)
@@ -150,7 +151,7 @@ def _rule_problems(settings: Settings) -> list[Problem]:
 
 def _channel_problems(settings: Settings) -> list[Problem]:
     """Return the mistakes in the mail door's settings, and print each channel's set-up."""
-    from ingest import mail_door
+    from ingest.door import lmtp
     from ingest.registry import setups
     from ingest.run import accounts
 
@@ -158,7 +159,7 @@ def _channel_problems(settings: Settings) -> list[Problem]:
     for line in setups(configured, settings.console.door_url):
         click.echo(line)
     try:
-        mail_door.check(settings.mail_door, configured["email"])
+        lmtp.check(settings.mail_door, configured["email"])
     except ConfigError as error:
         return list(error.problems)
     return []
@@ -184,7 +185,7 @@ def _department_problems(settings: Settings, pack: "Pack", folder: Path) -> list
 
 def _topic_differences(settings: Settings) -> list[str]:
     """Return a line for each difference of Kafka's topics; raise Unavailable without an answer."""
-    from runtime.topics import check_topics
+    from runtime.topics.creation import check_topics
     from schemas.topics import all_topics
 
     differences = check_topics(settings.kafka, all_topics(tuple(settings.departments)))
@@ -194,7 +195,7 @@ def _topic_differences(settings: Settings) -> list[str]:
 
 def _check_anything_runs(settings: Settings) -> None:
     """Raise Unavailable when every connection fails; a single failure is listed later."""
-    from runtime.reach import is_reachable
+    from runtime.stage.reach import is_reachable
 
     servers: tuple[Need, ...] = ("Kafka", "Redis", "the store")
     if not any(is_reachable(settings, need) for need in servers):
@@ -234,7 +235,7 @@ def check_bucket(settings: Archive) -> list[Problem]:
     if not settings.url.startswith("s3://"):
         return []
 
-    from runtime.bucket import BucketStore
+    from runtime.archive.bucket import BucketStore
 
     try:
         BucketStore(settings).probe()
@@ -246,9 +247,9 @@ def check_bucket(settings: Archive) -> list[Problem]:
 
 def check_redis(settings: Redis) -> list[Problem]:
     """Return why Redis can't serve; say its address when it can."""
-    from runtime.redis_addresses import describe
-    from runtime.redis_client import connect_sync
-    from runtime.redis_errors import AWAY, RedisAway, summary
+    from runtime.redis.client import connect_sync
+    from runtime.redis.errors import AWAY, RedisAway, summary
+    from runtime.settings.redis_addresses import describe
 
     address = describe(settings)
     with connect_sync(settings) as client:

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 import msgspec
 
-from runtime import settings_file
-from runtime.settings import Settings
+from runtime.settings import load
+from runtime.settings.structs import Settings
 from schemas.errors import Unavailable
 
 if TYPE_CHECKING:  # a command that can't answer says so before it loads SQLAlchemy
     from sqlalchemy import Engine
 
-    from runtime.reach import Need
+    from runtime.stage.reach import Need
 
 Command = TypeVar("Command", bound=Callable[..., object])
 
@@ -35,10 +35,10 @@ def load_settings(ctx: click.Context, *, with_accounts: bool = False) -> Setting
     sections: dict[str, type[msgspec.Struct]] = {}
     if with_accounts:
         from ingest import registry as channels
-        from workers import registry as actions
+        from workers.actions import registry as actions
 
         sections = channels.sections() | actions.sections()
-    return settings_file.load(ctx.find_root().obj, sections=sections)
+    return load.load(ctx.find_root().obj, sections=sections)
 
 
 def load_running_settings(
@@ -48,7 +48,7 @@ def load_running_settings(
 
     Raises Unavailable, before the command makes anything, when one does not.
     """
-    from runtime.reach import check_running
+    from runtime.stage.reach import check_running
 
     settings = load_settings(ctx)
     check_running(settings, *needs)
@@ -61,7 +61,7 @@ def open_store(ctx: click.Context) -> "Engine":
     from sqlalchemy import text
     from sqlalchemy.exc import SQLAlchemyError
 
-    from runtime.reach import is_running
+    from runtime.stage.reach import is_running
     from runtime.store import engine
 
     if settings.store_url.startswith("sqlite") and not is_running(settings):

@@ -21,10 +21,10 @@ from cli.context import (
     print_record,
 )
 from schemas.errors import Unavailable
-from schemas.masking import mask_record
+from schemas.text.masking import mask_record
 
 if TYPE_CHECKING:
-    from schemas.dead import DeadLetter
+    from schemas.dead_letter import DeadLetter
 
 _LETTER_ID_HINT = "give the id, or its beginning, as `santral dead list` prints it"
 
@@ -42,7 +42,7 @@ def dead() -> None:
 def dead_list(ctx: click.Context, limit: int, code: str | None, as_json: bool) -> None:
     """List dead letters, newest first, with personal numbers masked."""
     store = open_store(ctx)
-    from workers.dead import letters as read_letters
+    from workers.store.dead_letters import letters as read_letters
 
     letters = [mask_record(letter) for letter in read_letters(store, limit, code)]
     if not letters:
@@ -69,7 +69,7 @@ def dead_show(ctx: click.Context, identifier: str, raw: bool, personal: bool) ->
     check_personal(load_settings(ctx), personal=personal)
     identifier = check_id(identifier, _LETTER_ID_HINT, beginning=True)
     store = open_store(ctx)
-    from workers.dead import letter as read_letter
+    from workers.store.dead_letters import letter as read_letter
 
     letter = read_letter(store, identifier)
     if raw:
@@ -88,8 +88,8 @@ def dead_redrive(ctx: click.Context, identifiers: tuple[str, ...]) -> None:
         check_id(identifier, _LETTER_ID_HINT, beginning=True)
     settings = load_running_settings(ctx, "Kafka", "the store", with_accounts=True)
     store = open_store(ctx)
-    from ingest.redrive import redrive
-    from workers.dead import letter as read_letter
+    from ingest.intake.redrive import redrive
+    from workers.store.dead_letters import letter as read_letter
 
     for identifier in identifiers:
         letter = read_letter(store, identifier.lower())
@@ -97,7 +97,7 @@ def dead_redrive(ctx: click.Context, identifiers: tuple[str, ...]) -> None:
 
 
 def _bytes(ctx: click.Context, letter: "DeadLetter") -> bytes:
-    from runtime.archive import open_archive
+    from runtime.archive.archive import open_archive
 
     if letter.raw is None:
         raise Unavailable(f"dead letter {letter.id} came without bytes")

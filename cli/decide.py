@@ -19,7 +19,7 @@ from cli.context import (
     print_record,
 )
 from schemas.errors import Unavailable
-from schemas.masking import mask_decision
+from schemas.text.masking import mask_decision
 
 
 @click.command()
@@ -79,10 +79,10 @@ def explain(ctx: click.Context, what: str, personal: bool) -> None:
     else:
         identifier = check_id(what, f"there is no such file, and {MESSAGE_ID_HINT}")
         store = open_store(ctx)
-        from workers import reading
+        from workers.store import queries
 
         with store.connect() as connection:
-            decisions = reading.decisions(connection, identifier)
+            decisions = queries.decisions(connection, identifier)
         if not decisions:
             raise Unavailable(f"the store has no decision on message {identifier}")
     from cli.offline.decisions import describe_decision

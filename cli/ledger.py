@@ -12,7 +12,7 @@ import click
 from cli.context import load_running_settings, open_store, print_record
 
 if TYPE_CHECKING:
-    from workers.ledger import Ledger
+    from workers.store.ledger import Ledger
 
 
 @click.command()
@@ -27,9 +27,9 @@ def ledger(ctx: click.Context, as_json: bool, wait: float) -> None:
     Exit code 1 when something is unaccounted for, or the store follows another Kafka.
     """
     settings, store = load_running_settings(ctx, "Kafka", "the store"), open_store(ctx)
-    from ingest.inventory import inventories
+    from ingest.intake.inventory import inventories
     from runtime import log
-    from workers.ledger import take
+    from workers.store.ledger import take
 
     log.configure("ledger", "warning")
     positions = asyncio.run(inventories(settings))

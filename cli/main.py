@@ -53,7 +53,7 @@ class _Group(click.Group):
         except click.exceptions.Exit:
             raise
         except Exception as error:
-            from runtime.endings import describe_ending
+            from runtime.health.endings import describe_ending
 
             line = describe_ending(error)
             if line is None:

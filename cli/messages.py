@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.context import MESSAGE_ID_HINT, check_id, door_token, load_running_settings
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 from schemas.errors import Unavailable
 
 if TYPE_CHECKING:

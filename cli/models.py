@@ -24,8 +24,8 @@ from cli.context import (
 from schemas.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
-    from router.judging import Report
-    from router.model import Figures, Head, Task
+    from router.models.model import Figures, Head, Task
+    from router.training.evaluation import Report
 
 _TASKS = click.Choice(["department", "intent", "sentiment"])
 _DATA = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
@@ -86,20 +86,22 @@ def train(
     if corrections and task != "department":
         raise ConfigError([Problem("--corrections are departments: use --task department")])
     settings = load_running_settings(ctx, "the store") if corrections else load_settings(ctx)
-    from router import labelled, model_file, training, training_second
+    from router.models import model_file
     from router.policy_settings import pack_of, trying
+    from router.training import dataset, embedding_stage
+    from router.training import train as training
 
     pack = pack_of(trying(settings, str(rules or "")))
     corrected: Iterable[bytes] = ()
     if corrections:
-        from workers import corrections as store_corrections
+        from workers.store import corrections as store_corrections
 
         corrected = store_corrections.lines(settings)
-    lines = labelled.read(chain(_read_lines(data), corrected))
+    lines = dataset.read(chain(_read_lines(data), corrected))
     print_note(
         f"{len(lines.texts)} lines, {len(set(lines.labels))} labels, {lines.unlabelled} without"
     )
-    texts = labelled.texts(_read_lines(unlabelled)) if unlabelled else None
+    texts = dataset.texts(_read_lines(unlabelled)) if unlabelled else None
     began = time.monotonic()
     with progress_bar() as update:
         model = training.train(
@@ -107,7 +109,7 @@ def train(
             task,
             datetime.now(UTC),
             update,
-            look_again=training_second.LOOKED if second_look else 0.0,
+            look_again=embedding_stage.LOOKED if second_look else 0.0,
             unlabelled=texts,
             pack=pack,
         )
@@ -156,12 +158,13 @@ def evaluate(data: Path, task: "Task", file: Path) -> None:
     Accuracy with its 95 % interval and the majority baseline, figures for each label, how true its
     confidence is, what it mixes up, and the time a message takes.
     """
-    from router import judging, labelled, model_file
+    from router.models import model_file
+    from router.training import dataset, evaluation
 
     model = model_file.load(file)
     if model.head.task != task:
         raise ConfigError([Problem(f"model {file}: its task is {model.head.task}, not {task}")])
-    report = judging.evaluate(model, labelled.read(_read_lines(data)))
+    report = evaluation.evaluate(model, dataset.read(_read_lines(data)))
     _print_report(report)
     print_record(report)
 

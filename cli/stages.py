@@ -9,8 +9,8 @@ from collections.abc import Callable
 import click
 
 from cli.context import load_settings
-from runtime import settings_file, token_rules
-from runtime.settings import Settings
+from runtime.settings import load, token_rules
+from runtime.settings.structs import Settings
 from schemas.decision import Decision
 
 
@@ -39,7 +39,7 @@ def router(ctx: click.Context) -> None:
 def watch(ctx: click.Context) -> None:
     """Run the watch: live rates, and incidents (one stage)."""
     settings = _load_stage_settings(ctx)
-    from router.watch import start
+    from router.watch.run import start
 
     start(settings)
 
@@ -86,14 +86,14 @@ def _load_stage_settings(
     default address, this raises Unavailable before the stage makes anything. `with_tokens` also
     checks the tokens, for the stages that let people in.
     """
-    from runtime.reach import check_running, is_reachable
+    from runtime.stage.reach import check_running, is_reachable
 
-    if not settings_file.names_broker(ctx.find_root().obj):
+    if not load.names_broker(ctx.find_root().obj):
         check_running(load_settings(ctx), "Kafka")
     settings = load_settings(ctx, with_accounts=with_accounts)
     if with_tokens:
         token_rules.check_tokens(settings.tokens)
-    from runtime.topics import check_at_start
+    from runtime.topics.creation import check_at_start
     from schemas.topics import all_topics
 
     wanted = all_topics(tuple(settings.departments))

@@ -12,7 +12,7 @@ from cli.context import load_running_settings, open_store
 from schemas.errors import Unavailable
 
 if TYPE_CHECKING:
-    from workers.record_logs import Log, StoredLog
+    from workers.store.topic_logs import Log, StoredLog
 
 
 @click.group()
@@ -33,7 +33,7 @@ def adopt(ctx: click.Context, yes: bool) -> None:
     """
     settings = load_running_settings(ctx, "Kafka", "the store")
     engine = open_store(ctx)
-    from workers import record_logs as records
+    from workers.store import topic_logs as records
 
     try:
         logs = records.KafkaLogs(settings.kafka).read(t.name for t in records.RECORDED)

@@ -7,7 +7,7 @@ import click
 
 from cli.context import check_personal, load_running_settings, load_settings, personal_option
 from schemas.errors import ConfigError, Unavailable
-from schemas.masking import mask_json
+from schemas.text.masking import mask_json
 from schemas.topics import all_topics
 
 
@@ -19,7 +19,7 @@ def topics(ctx: click.Context) -> None:
     Lists each difference with its reason and the command that removes it. Exit code 1 for a
     difference, 2 when Kafka does not answer.
     """
-    from runtime.topics import check_created, create_topics
+    from runtime.topics.creation import check_created, create_topics
 
     settings = load_running_settings(ctx, "Kafka")
     wanted = all_topics(tuple(settings.departments))
@@ -73,7 +73,7 @@ def tap(
             raise Unavailable(f"no topic {name.removesuffix('.v1')!r}. There are: {short}")
     settings = load_running_settings(ctx, "Kafka")
     check_personal(settings, personal=personal)
-    from runtime import tapping
+    from runtime.bus import tap as tapping
 
     def emit(_topic: str, value: bytes) -> None:
         click.echo(value.decode("utf-8", "replace") if personal else mask_json(value))

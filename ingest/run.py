@@ -12,31 +12,33 @@ from typing import Any
 
 import httpx2
 
-from ingest import mail_door
-from ingest.accept import Ingest
-from ingest.call_memory import CallMemory
 from ingest.channel import Channel, Context, Delivery, PullChannel, Source, Tools
-from ingest.cursors import Cursors
-from ingest.door import Door, app
-from ingest.parser_pool import ParserPool, Parsers
-from ingest.pending import Pending
+from ingest.door import lmtp
+from ingest.door.call_memory import CallMemory
+from ingest.door.chat_replies import Replies
+from ingest.door.http import Door, app
+from ingest.intake.accept import Ingest
+from ingest.intake.cursors import Cursors
+from ingest.intake.spool import Pending
+from ingest.intake.virus_scan import Scanner
+from ingest.parser_pool.pool import ParserPool, Parsers
 from ingest.registry import CHANNELS
-from ingest.replies import Replies
-from ingest.scan import Scanner
-from ingest.source_health import SourceHealth
-from runtime import bus, http, probes, stage
-from runtime.archive import open_archive
-from runtime.bus import Publisher
+from ingest.sources.source_health import SourceHealth
+from runtime.archive.archive import open_archive
+from runtime.bus import bus
+from runtime.bus.bus import Publisher
 from runtime.clock import Clock
-from runtime.guard import Guard
-from runtime.health import Health
-from runtime.journal import Journal
+from runtime.health.health import Health
+from runtime.health.neighbour import Backoff, Neighbour
+from runtime.http import server as http
+from runtime.http.guard import Guard
+from runtime.http.public_client import Outside
 from runtime.log import get
-from runtime.neighbour import Backoff, Neighbour
-from runtime.outside import Outside
-from runtime.redis_client import connect
-from runtime.settings import Settings
-from runtime.settings_file import section
+from runtime.redis.client import connect
+from runtime.settings.load import section
+from runtime.settings.structs import Settings
+from runtime.spool import Journal
+from runtime.stage import frame, probes
 from schemas.errors import Retry, retries
 
 log = get(__name__)
@@ -132,12 +134,12 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
             if isinstance(channel, PullChannel) and channel.pulls(account)
         ]
         serving = [http.serve(server, sockets, stop)]
-        mail_door.check(settings.mail_door, found["email"])
+        lmtp.check(settings.mail_door, found["email"])
         if settings.mail_door.protocol != "off":
-            receiver = mail_door.Receiver(ingest, CHANNELS["email"], found["email"])
-            serving.append(mail_door.serve(settings.mail_door, receiver, stop, guard))
+            receiver = lmtp.Receiver(ingest, CHANNELS["email"], found["email"])
+            serving.append(lmtp.serve(settings.mail_door, receiver, stop, guard))
         health.finish_start()
-        await stage.until(stop, _follow(replies, kafka), pending.run(), *pulls, finishing=serving)
+        await frame.until(stop, _follow(replies, kafka), pending.run(), *pulls, finishing=serving)
     await web.close()
     await redis.aclose()
     await publisher.stop()
@@ -239,4 +241,4 @@ async def run_source(
 
 def start(settings: Settings) -> None:
     """Run the stage to its end."""
-    stage.run("ingest", settings, main)
+    frame.run("ingest", settings, main)

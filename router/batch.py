@@ -10,26 +10,26 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from router.decide import Decided, one
-from router.deciding import STEP, FaultRuns, Result, decide_record, read_together
-from router.model import AT_ONCE
-from router.policy import Policy, Read
+from router.decision.decide import Decided, one
+from router.decision.policy import Policy, Read
+from router.models.model import AT_ONCE
+from router.record_decision import STEP, FaultRuns, Result, decide_record, read_together
 from router.state import Conversations
 from router.transaction import Transactions
 from runtime import metrics, trace
-from runtime.archive import Archive
+from runtime.archive.archive import Archive
 from runtime.clock import Clock
-from runtime.faults import guard
+from runtime.health.faults import guard
+from runtime.health.progress import Partition
 from runtime.log import get
-from runtime.progress import Partition
 from schemas import envelope, topics
 from schemas.base import derived_id
-from schemas.conversation import ConversationState
-from schemas.dead import DeadLetter, Origin
+from schemas.dead_letter import DeadLetter, Origin
 from schemas.errors import Rejected
 from schemas.incident import Incident
 from schemas.message import Message
 from schemas.outcome import KINDS, Outcome
+from schemas.state.conversation import ConversationState
 
 log = get(__name__)
 

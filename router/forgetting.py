@@ -8,16 +8,16 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from router.deciding import STEP
 from router.membership import Membership
+from router.record_decision import STEP
 from router.state import Conversations
 from router.transaction import Transactions
 from runtime.clock import Clock
-from runtime.faults import guard
+from runtime.health.faults import guard
+from runtime.health.progress import Progress
 from runtime.log import get
-from runtime.progress import Progress
 from schemas import topics
-from schemas.conversation import ConversationState, expired
+from schemas.state.conversation import ConversationState, expired
 
 log = get(__name__)
 

@@ -13,19 +13,19 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from router.batch import BATCH_S, Batch, Decider, Policies
-from router.deciding import FaultRuns
 from router.forgetting import Forgetting
 from router.membership import Membership
+from router.record_decision import FaultRuns
 from router.state import Conversations
 from router.takeover import sign
 from router.transaction import Surroundings, Transactions
 from runtime import metrics
-from runtime.archive import Archive
-from runtime.group_member import is_fatal
-from runtime.identity import Identity
+from runtime.archive.archive import Archive
+from runtime.bus.group_member import is_fatal
+from runtime.bus.identity import Identity
+from runtime.health.progress import Partition
 from runtime.log import get
-from runtime.progress import Partition
-from runtime.settings import Router as Limits
+from runtime.settings.structs import Router as Limits
 
 log = get(__name__)
 

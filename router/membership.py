@@ -12,11 +12,11 @@ from router.state import Conversations
 from router.takeover import end_open_transactions
 from router.transaction import CALL_S, PATIENCE_S, Offsets, Surroundings, Transactions
 from runtime import metrics
-from runtime.bus import rdkafka
-from runtime.group_member import leave_group, member_settings
-from runtime.identity import Identity
+from runtime.bus.bus import rdkafka
+from runtime.bus.group_member import leave_group, member_settings
+from runtime.bus.identity import Identity
+from runtime.health.progress import Partition
 from runtime.log import get
-from runtime.progress import Partition
 from schemas import topics
 
 log = get(__name__)

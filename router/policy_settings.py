@@ -9,10 +9,11 @@ from pathlib import Path
 
 import msgspec
 
-from router import model_file, rules, standing
-from router.entities import Pattern
-from router.policy import Policy
-from runtime.settings import Settings
+from router.decision.policy import Policy
+from router.models import model_file
+from router.text import customer_priority, rules
+from router.text.entities import Pattern
+from runtime.settings.structs import Settings
 from schemas.errors import ConfigError, Problem
 
 
@@ -38,7 +39,7 @@ def policy(settings: Settings, models: Iterable[Path] = ()) -> Policy:
         models=found,
         patterns=_patterns(settings),
         points=(settings.watch.points, settings.watch.points_confirmed),
-        standing=standing.load(Path(path)) if path else standing.NOBODY,
+        standing=customer_priority.load(Path(path)) if path else customer_priority.NOBODY,
     )
 
 

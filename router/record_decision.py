@@ -10,17 +10,17 @@ from datetime import datetime
 
 import msgspec
 
-from router.decide import Decided, apply, is_superseded, one, readings
-from router.fault import FLAG, triage_message, triage_move
-from router.policy import Policy, Read
+from router.decision.decide import Decided, apply, is_superseded, one, readings
+from router.decision.fault_decision import FLAG, triage_message, triage_move
+from router.decision.policy import Policy, Read
 from runtime import log as logs
 from runtime import metrics
-from runtime.faults import guard
+from runtime.health.faults import guard
 from schemas import envelope
-from schemas.conversation import ConversationState
 from schemas.errors import Rejected
 from schemas.message import Message
 from schemas.outcome import Outcome
+from schemas.state.conversation import ConversationState
 
 log = logs.get(__name__)
 

@@ -16,24 +16,24 @@ from types import FrameType
 from confluent_kafka import KafkaError, KafkaException
 
 from router.batch import Policies
+from router.decision.policy import Policy
+from router.incidents.open_incidents import OpenIncidents
 from router.loop import Loop, Work
-from router.open_incidents import OpenIncidents
-from router.policy import Policy
 from router.policy_settings import candidate, live
 from router.transaction import Surroundings
 from runtime import log as logs
 from runtime import metrics
-from runtime.archive import Archive, open_archive
-from runtime.backlog import Backlog
+from runtime.archive.archive import Archive, open_archive
+from runtime.bus.backlog import Backlog
+from runtime.bus.group_member import REMEDY, is_name_taken
+from runtime.bus.identity import claim_identity, random_identity
 from runtime.clock import Clock, SystemClock
-from runtime.group_member import REMEDY, is_name_taken
-from runtime.health import Fresh, Health, serve
-from runtime.identity import claim_identity, random_identity
-from runtime.neighbour import Backoff, Neighbour
-from runtime.probes import kafka_probe
-from runtime.progress import Progress
-from runtime.settings import Settings
-from runtime.watchdog import Watchdog
+from runtime.health.health import Fresh, Health, serve
+from runtime.health.neighbour import Backoff, Neighbour
+from runtime.health.progress import Progress
+from runtime.settings.structs import Settings
+from runtime.stage.probes import kafka_probe
+from runtime.stage.watchdog import Watchdog
 
 log = logs.get(__name__)
 

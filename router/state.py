@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from runtime.bus import rdkafka
+from runtime.bus.bus import rdkafka
 from runtime.log import get
-from runtime.settings import Kafka
+from runtime.settings.structs import Kafka
 from schemas import topics
-from schemas.conversation import ConversationState
 from schemas.errors import Unavailable
+from schemas.state.conversation import ConversationState
 
 log = get(__name__)
 

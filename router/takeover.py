@@ -10,9 +10,9 @@ therefore of the router whose id stands beside the offset.
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from runtime.bus import rdkafka
+from runtime.bus.bus import rdkafka
 from runtime.log import get
-from runtime.settings import Kafka
+from runtime.settings.structs import Kafka
 
 log = get(__name__)
 

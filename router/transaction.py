@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from router.calls import Calls
+from router.producer_calls import Calls
 from runtime import metrics
-from runtime.bus import rdkafka
+from runtime.bus.bus import rdkafka
 from runtime.clock import Clock
+from runtime.health.neighbour import Neighbour
+from runtime.health.progress import Partition, Progress
 from runtime.log import get
-from runtime.neighbour import Neighbour
-from runtime.progress import Partition, Progress
-from runtime.settings import Kafka
+from runtime.settings.structs import Kafka
 from schemas.envelope import Headers
 
 log = get(__name__)

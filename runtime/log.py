@@ -13,7 +13,7 @@ import structlog
 from structlog.typing import EventDict
 
 from runtime.client_log import take_over_libraries
-from schemas.masking import mask_value
+from schemas.text.masking import mask_value
 
 
 def configure(stage: str, level: str = "info", as_json: bool | None = None) -> None:

@@ -1,7 +1,7 @@
 """The SQL store: one engine for SQLite and PostgreSQL, and its migrations.
 
-Before: settings. After: recorder, read API, ledger and reports. workers/tables.py declares the
-tables, and workers/migrations/ makes them.
+Before: settings. After: recorder, read API, ledger and reports. workers/store/tables.py declares
+the tables, and workers/store/migrations/ makes them.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 
-from runtime.faults import is_outage
-from runtime.neighbour import Backoff, Neighbour
-from runtime.patient import PatientConnection
+from runtime.health.faults import is_outage
+from runtime.health.neighbour import Backoff, Neighbour
+from runtime.postgres_connection import PatientConnection
 from schemas.errors import ConfigError, Problem, Unavailable
 
 ANSWER_LIMIT_S = 60.0

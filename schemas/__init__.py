@@ -1,4 +1,6 @@
-"""What is true everywhere: the Structs that travel, their coder, the topics and the errors.
+"""The Structs that travel between processes, with their coder, topics and errors.
 
-Pure: nothing here opens a file or a socket, reads a clock or a setting.
+It takes values of any stage. It gives bytes for Kafka and HTTP, and the same values again.
+Nothing here opens a file or a socket, or reads a clock or a setting.
+Read message.py first, then topics.py and errors.py.
 """

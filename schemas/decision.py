@@ -1,6 +1,6 @@
 """Decision, its Reasons and the WorkItem that carries both to a department's queue.
 
-Before: router/decide.py makes them. After: queues, desk, store, watch. Pure.
+Before: router/decision/decide.py makes them. After: queues, desk, store, watch. Pure.
 """
 
 from typing import Annotated, Literal

@@ -3,28 +3,29 @@
 SantralError
  ├── Rejected(code)    never acceptable: it goes to dead.v1, and the stage continues
  ├── Retry(after)      not now: the offset stays, with another try after these seconds
- │    ├── Behind       workers/desk_values.py: Redis lacks earlier records of a partition
- │    └── LockLost     workers/desk_lock.py: another process rebuilds the desk
+ │    ├── Behind       workers/desk/values.py: Redis lacks earlier records of a partition
+ │    └── LockLost     workers/desk/rebuild_lock.py: another process rebuilds the desk
  ├── ConfigError       the configuration is wrong: all problems at once
- │    └── Forbidden    runtime/topics.py: Kafka hides its topics' settings from this user
+ │    └── Forbidden    runtime/topics/creation.py: Kafka hides its topics' settings from this user
  ├── Unavailable       Santral lacks something that it needs: the text says what to do
- │    ├── Fenced       workers/record_store.py: the store follows another log
- │    └── StoreAway    workers/api.py: the store gives no answer now
- ├── MediaPending      ingest/fetch.py: the vendor still has the message's files
- ├── TakeFailed        ingest/hook_calls.py: a bug stopped a call that is the vendor's
- ├── Crashed           ingest/parser_client.py: a parser process ended during its task
- ├── TooSlow           ingest/parser_client.py: a parser process exceeded its limit
- ├── _TooLarge         ingest/scan.py: the file is larger than the virus scanner takes
- ├── LeaseLost         workers/desk_values.py: the lease ended, or another agent has the item
+ │    ├── Fenced       workers/recorder/batch_writer.py: the store follows another log
+ │    └── StoreAway    workers/console/api.py: the store gives no answer now
+ ├── MediaPending      ingest/intake/media.py: the vendor still has the message's files
+ ├── TakeFailed        ingest/door/webhook_calls.py: a bug stopped a call that is the vendor's
+ ├── Crashed           ingest/parser_pool/client.py: a parser process ended during its task
+ ├── TooSlow           ingest/parser_pool/client.py: a parser process exceeded its limit
+ ├── _TooLarge         ingest/intake/virus_scan.py: the file is larger than the virus scanner takes
+ ├── LeaseLost         workers/desk/values.py: the lease ended, or another agent has the item
  │    ├── ItemClosing    the lease's agent closes the item just now
  │    └── AlreadyClosed  the lease closed the item before
- ├── ItemUnknown       workers/desk_values.py: no such item waits at a desk
- └── Unconfirmed       workers/action.py: the other side may have taken the reply, or not
+ ├── ItemUnknown       workers/desk/values.py: no such item waits at a desk
+ └── Unconfirmed       workers/actions/protocol.py: the other side may have taken the reply, or not
 
 Stages act on the first four, and the caller of a step catches its other errors. Three classes have
-parents elsewhere: the HTTP client passes _Refused through (runtime/outside.py), the driver of the
-store _Late (runtime/patient.py), and UnsafeMail (workers/outgoing_mail.py) is a ValueError because
-its module imports nothing of the project: its tests run it with other Pythons.
+parents elsewhere: the HTTP client passes _Refused through (runtime/http/public_client.py), the
+driver of the store _Late (runtime/postgres_connection.py), and UnsafeMail
+(workers/actions/outgoing_mail.py) is a ValueError because its module imports nothing of the
+project: its tests run it with other Pythons.
 
 Any other exception is a bug. The stage counts it and logs its traceback. The bug costs the record
 its extras, but never loses a customer's message. Pure.

@@ -34,7 +34,7 @@ class Pulse(Record, frozen=True, kw_only=True):
     """One hour of one brand as the watch counted it: the usual, against which a burst stands out.
 
     `hour` is its beginning; `messages` are those that tell of trouble, incidents' own left out;
-    `terms` says how many of them have a term (router/terms.py).
+    `terms` says how many of them have a term (router/text/terms.py).
     """
 
     brand: str

@@ -1,6 +1,6 @@
 """The one table of topics: name, key, partitions, retention, Struct, who writes, who reads.
 
-Before: nothing. After: runtime/topics.py creates them, publish.py documents them. Pure.
+Before: nothing. After: runtime/topics/creation.py creates them, publish.py documents them. Pure.
 """
 
 from collections.abc import Callable
@@ -9,17 +9,17 @@ from datetime import UTC, datetime
 from typing import Any, Generic, Literal, TypeVar
 
 from schemas.base import Record, Time
-from schemas.conversation import ConversationState
-from schemas.cursor import Cursor
-from schemas.dead import DeadLetter
+from schemas.dead_letter import DeadLetter
 from schemas.decision import Decision, WorkItem
-from schemas.delivery import Delivery
 from schemas.incident import Incident, Pulse, pulse_id
-from schemas.link import Link
 from schemas.message import Message
 from schemas.outcome import Outcome, Reply
-from schemas.waiting import WAITING as WAITS
-from schemas.waiting import WaitingMessage, closed_key, waiting_key
+from schemas.state.conversation import ConversationState
+from schemas.state.cursor import Cursor
+from schemas.state.delivery import Delivery
+from schemas.state.link import Link
+from schemas.state.waiting import WAITING as WAITS
+from schemas.state.waiting import WaitingMessage, closed_key, waiting_key
 
 R = TypeVar("R", bound=Record)
 

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import Engine, text
 
 from runtime import store
-from runtime.settings import Settings
-from tests import tiers
-from tests.s3 import S3
-from tests.servers import (
+from runtime.settings.structs import Settings
+from tests.support import tiers
+from tests.support.s3 import S3
+from tests.support.servers import (
     JARS,
     PERSONAL_TOKEN,
     Dovecot,

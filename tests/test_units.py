@@ -18,22 +18,22 @@ from cli.main import main
 from ingest.channel import Context, Delivery
 from ingest.channels import chat
 from ingest.registry import CHANNELS
-from ingest.source_health import SourceHealth
-from router.windows import KEPT_MINUTES, Seen, Windows
+from ingest.sources.source_health import SourceHealth
+from router.watch.minute_rates import KEPT_MINUTES, Seen, Windows
 from runtime import trace
-from runtime.health import Fresh, Health
+from runtime.health.health import Fresh, Health
 from runtime.log import redacted
 from runtime.metrics import METRICS, exposition
-from schemas import token
 from schemas.base import conversation_id
 from schemas.decision import WorkItem
 from schemas.errors import Rejected
 from schemas.message import Automatic, Message
 from schemas.outcome import Reply
-from tests.samples import NOW, message, policy
-from workers.acknowledge import wanted
+from schemas.text import reply_token
+from tests.support.samples import NOW, message, policy
 from workers.actions.reply_email import Account, compose
-from workers.templates import acknowledgement
+from workers.replies.acknowledge import wanted
+from workers.replies.templates import acknowledgement
 
 
 class Hand:
@@ -160,7 +160,7 @@ def _sent(reply: Reply) -> Any:
 def test_our_mail_carries_the_signed_conversation_and_unbroken_ids() -> None:
     ids = tuple(f"<{'x' * 80}{n}@outlook.example>" for n in range(15))
     mail, raw = _sent(_reply(references=ids, in_reply_to=ids[-1]))
-    assert token.conversation_of(b"key", mail["Message-ID"]) == conversation_id(
+    assert reply_token.conversation_of(b"key", mail["Message-ID"]) == conversation_id(
         "default", "mail", "r"
     )
     assert mail["In-Reply-To"] == ids[-1]
@@ -189,7 +189,7 @@ def test_an_acknowledgement_says_that_a_machine_wrote_it() -> None:
 
 
 def _work(**more: Any) -> WorkItem:
-    from router.decide import one
+    from router.decision.decide import one
 
     made = one(message("Faturam yanlış", channel="email", kind="mail", **more), None, policy(), NOW)
     assert made.item is not None
@@ -254,16 +254,16 @@ def test_commands_speak_to_the_person(tmp_path: Path) -> None:
 
 def test_the_example_configuration_is_valid() -> None:
     from ingest.registry import sections
-    from runtime.settings_file import load
-    from tests.servers import ROOT
-    from workers.registry import sections as actions
+    from runtime.settings.load import load
+    from tests.support.servers import ROOT
+    from workers.actions.registry import sections as actions
 
     made = load(ROOT / "santral.example.toml", {}, sections() | actions())
     assert made.channels["email"]["destek"]["host"] == "imap.example.com"
 
 
 def test_the_archive_gives_back_what_it_was_given_and_nothing_else(tmp_path: Path) -> None:
-    from runtime.archive import Folder
+    from runtime.archive.archive import Folder
 
     archive, other = Folder(tmp_path), Folder(tmp_path)
     small, empty, large = archive.put(b"one"), archive.put(b""), archive.put(b"x" * 100_000)
@@ -281,7 +281,7 @@ def test_the_archive_gives_back_what_it_was_given_and_nothing_else(tmp_path: Pat
 
 
 def test_a_full_archive_is_told_and_nothing_is_accepted(tmp_path: Path) -> None:
-    from runtime.archive import Folder
+    from runtime.archive.archive import Folder
     from schemas.errors import Unavailable
 
     blocked = tmp_path / "file"

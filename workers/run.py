@@ -15,34 +15,35 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from runtime import http, probes, stage
 from runtime import store as stores
-from runtime.backlog import Backlog
-from runtime.bus import Publisher
+from runtime.bus.backlog import Backlog
+from runtime.bus.bus import Publisher
+from runtime.bus.following import Lag
 from runtime.clock import Clock
-from runtime.faults import is_outage
-from runtime.following import Lag
-from runtime.guard import Guard
-from runtime.health import Health
-from runtime.neighbour import Backoff, Neighbour
-from runtime.progress import Progress
-from runtime.redis_client import connect
-from runtime.settings import Settings
-from runtime.watchdog import Watchdog
-from workers.acknowledge import Acknowledger
-from workers.api import Api, Trial
-from workers.bounces import Bounces
+from runtime.health.faults import is_outage
+from runtime.health.health import Health
+from runtime.health.neighbour import Backoff, Neighbour
+from runtime.health.progress import Progress
+from runtime.http import server as http
+from runtime.http.guard import Guard
+from runtime.redis.client import connect
+from runtime.settings.structs import Settings
+from runtime.stage import frame, probes
+from runtime.stage.watchdog import Watchdog
+from workers.console.api import Api, Trial
 from workers.console.app import app
-from workers.desk import Desk
-from workers.desk_feed import Feed
-from workers.desk_order import KafkaOrder
-from workers.desk_redis import Lines
-from workers.holding import Holding
-from workers.queue_bodies import QueueBodies
-from workers.recorder import Recorder
-from workers.replies import Replies
+from workers.deliveries.sender import Replies
+from workers.desk.desk import Desk
+from workers.desk.order import KafkaOrder
+from workers.desk.queue import Lines
+from workers.desk_feed.feed import Feed
+from workers.desk_feed.queue_bodies import QueueBodies
+from workers.recorder.recorder import Recorder
+from workers.replies.acknowledge import Acknowledger
+from workers.replies.bounces import Bounces
+from workers.replies.incident_reply import Holding
 
-MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATIONS = Path(__file__).parent / "store" / "migrations"
 WORKERS = ("recorder", "desk", "replies")
 _PAGE_LIMIT_S = 15.0  # the store's answer for a page; a person waits no longer
 
@@ -77,7 +78,7 @@ async def _record(
 ) -> None:
     """The recorder's loop in a thread of its own: SQL and its clients are synchronous."""
     migrating = stores.migrate_when_up(settings.store_url, MIGRATIONS, near.store)
-    if not await stage.before(stop, migrating):
+    if not await frame.before(stop, migrating):
         return
     engine = stores.engine(settings.store_url, answer_limit_s=stores.ANSWER_LIMIT_S)
     recorder = Recorder(settings, engine, clock, health, (near.kafka, near.store))
@@ -159,7 +160,7 @@ async def work(
     else:
         health.finish_start()
     try:
-        await stage.until(stop, *tasks, finishing=recording)
+        await frame.until(stop, *tasks, finishing=recording)
     finally:
         for dog in dogs:
             dog.stop()
@@ -239,7 +240,7 @@ async def console(
     try:
         serving = http.serve(server, sockets, stop)
         health.finish_start()
-        await stage.until(stop, _after(migrating, _for_ever()), finishing=[serving])
+        await frame.until(stop, _after(migrating, _for_ever()), finishing=[serving])
     finally:
         near.stop()
         await bodies.close()
@@ -258,7 +259,7 @@ def start(settings: Settings, only: tuple[str, ...] = WORKERS) -> None:
     async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.Event) -> None:
         await work(settings, health, clock, stop, only)
 
-    stage.run("workers" if len(only) > 1 else only[0], settings, main)
+    frame.run("workers" if len(only) > 1 else only[0], settings, main)
 
 
 def start_console(settings: Settings, trial: Trial | None = None) -> None:
@@ -267,4 +268,4 @@ def start_console(settings: Settings, trial: Trial | None = None) -> None:
     async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.Event) -> None:
         await console(settings, health, clock, stop, trial)
 
-    stage.run("console", settings, main)
+    frame.run("console", settings, main)

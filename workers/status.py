@@ -25,16 +25,16 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from runtime.bus import rdkafka
-from runtime.reach import Need, is_reachable
-from runtime.redis_addresses import describe
-from runtime.redis_client import connect
-from runtime.settings import Kafka, Settings
+from runtime.bus.bus import rdkafka
+from runtime.redis.client import connect
+from runtime.settings.redis_addresses import describe
+from runtime.settings.structs import Kafka, Settings
+from runtime.stage.reach import Need, is_reachable
 from runtime.store import engine
 from schemas.base import Record
 from schemas.errors import Retry, Unavailable
-from workers import ledger
-from workers.desk_redis import Lines
+from workers.desk.queue import Lines
+from workers.store import ledger
 
 T = TypeVar("T")
 _PATIENCE_S = 6.0

@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from cli.offline.decisions import plain_message
-from router.decide import one
+from router.decision.decide import one
+from router.incidents.observation import sighting
 from router.policy_settings import policy
-from router.sighting import sighting
-from runtime import bus
-from runtime.bus import Publisher
-from runtime.settings import Settings
+from runtime.bus import bus
+from runtime.bus.bus import Publisher
+from runtime.settings.structs import Settings
 from schemas import topics
 from schemas.incident import Pulse
 

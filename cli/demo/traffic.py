@@ -19,10 +19,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from runtime.clock import SystemClock
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 from schemas.base import Record
-from schemas.fold import fold
 from schemas.incident import Incident
+from schemas.text.fold import fold
 
 Say = Callable[[str], object]
 

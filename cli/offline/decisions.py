@@ -11,19 +11,19 @@ from pathlib import Path
 
 import msgspec
 
-from ingest.clean.letters import repair_letters
+from ingest.parsing.letters.repair import repair_letters
 from router import policy_settings
-from router.decide import Decided
-from router.deciding import decide_record, read_together
-from router.policy import Policy, Read
-from runtime.settings import Settings
+from router.decision.decide import Decided
+from router.decision.policy import Policy, Read
+from router.record_decision import decide_record, read_together
+from runtime.settings.structs import Settings
 from schemas.base import Id, Record, Time, conversation_id, message_id
-from schemas.conversation import ConversationState
 from schemas.decision import Decision
-from schemas.departments import Department
 from schemas.errors import ConfigError, Problem
 from schemas.message import Handle, Message, Party
-from schemas.otherwise import otherwise
+from schemas.routing.counterfactual import otherwise
+from schemas.routing.departments import Department
+from schemas.state.conversation import ConversationState
 
 AT_ONCE = 1000
 """Lines that are decided together."""

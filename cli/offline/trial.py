@@ -14,15 +14,15 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from ingest.channel import Context, Delivery
-from ingest.clean.letters import repair_letters
-from ingest.clean.unreadable import unreadable_message
-from ingest.fence import run_fenced
-from ingest.hook import Call, HookTools, Taken, Taking
-from ingest.parser_frames import UNREADABLE
-from ingest.parser_limits import Limit, limit_of
+from ingest.parser_pool.fence import run_fenced
+from ingest.parser_pool.frames import UNREADABLE
+from ingest.parser_pool.limits import Limit, limit_of
+from ingest.parsing.letters.repair import repair_letters
+from ingest.parsing.mail.unreadable import unreadable_message
 from ingest.registry import ALIASES, CHANNELS, HOOKS, channel_of
-from runtime.settings import Settings
-from runtime.settings_file import section
+from ingest.webhook import Call, HookTools, Taken, Taking
+from runtime.settings.load import section
+from runtime.settings.structs import Settings
 from schemas.base import Record
 from schemas.errors import CODES, Rejected, Retry
 from schemas.message import Message

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from cli.up.ports import Ports
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 from schemas.base import Record
 
 

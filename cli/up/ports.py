@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 from schemas.errors import Unavailable
 
 Choice = Literal["settings", "auto"]

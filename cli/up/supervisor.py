@@ -26,13 +26,13 @@ from cli.up.child import Child, bind_to_parent, describe_ending, end, is_alive, 
 from cli.up.kafka import Broker, Shown, fetch
 from cli.up.ports import Choice, choose_ports, free_port
 from cli.up.valkey import valkey as valkey_child
-from runtime import sign_in_link
 from runtime.clock import SystemClock
-from runtime.settings import Settings
-from runtime.settings_file import SIGNING_FILE
-from runtime.token_rules import token_problems
-from runtime.topic_rules import PARTITIONS
-from runtime.topics import check_created, check_promises, create_topics
+from runtime.http import sign_in_link
+from runtime.settings.load import SIGNING_FILE
+from runtime.settings.structs import Settings
+from runtime.settings.token_rules import token_problems
+from runtime.topics.creation import check_created, check_promises, create_topics
+from runtime.topics.rules import PARTITIONS
 from schemas.errors import ConfigError, Problem, Unavailable
 from schemas.topics import all_topics
 

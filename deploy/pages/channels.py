@@ -8,7 +8,7 @@ from deploy.pages.blocks import table
 from deploy.pages.structs import Setting, plain, settings
 from ingest.channel import PullChannel
 from ingest.registry import BEARER, CHANNELS, HOOKS
-from workers.registry import for_channel
+from workers.actions.registry import for_channel
 
 _DOOR = "https://DOOR/v1/hooks"
 _BY_OTHERS = {

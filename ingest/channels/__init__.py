@@ -1,1 +1,6 @@
-"""One file a channel; the only importers of an outside client."""
+"""One file for each channel; no other file imports the client of its outside system.
+
+It takes the bytes of one delivery. It gives a Message, a notice of one, or Rejected. Some
+channels also have a source, which fetches their deliveries.
+Read ../channel.py first: it has the protocol of all of them.
+"""

@@ -15,9 +15,9 @@ import msgspec
 from ingest.channel import Context, Delivery, Parsed
 from schemas import envelope
 from schemas.account_fields import Brand
-from schemas.api import AttachmentIn, MessageIn, SenderIn
 from schemas.base import Record, conversation_id, message_id
 from schemas.errors import Rejected
+from schemas.http_api.bodies import AttachmentIn, MessageIn, SenderIn
 from schemas.message import Answering, Attachment, Handle, HandleKind, Message, Party
 
 

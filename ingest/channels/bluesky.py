@@ -30,15 +30,15 @@ from ingest.channel import (
     message_of,
     touched,
 )
-from ingest.clean.told import Text, instant, read, size
-from ingest.seen import Seen
+from ingest.parsing.json_values import Text, instant, read, size
+from ingest.sources.recent_posts import Seen
 from schemas.account_fields import ApiAddress, Brand
 from schemas.base import Record
-from schemas.cursor import Cursor
 from schemas.delays import RECONNECT_S
 from schemas.errors import Rejected, Retry
-from schemas.fold import fold
 from schemas.message import Answering, Attachment, Handle, Party, Post
+from schemas.state.cursor import Cursor
+from schemas.text.fold import fold
 
 POST = "app.bsky.feed.post"
 LIMIT = 300

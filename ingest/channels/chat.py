@@ -1,8 +1,8 @@
 """Web chat: the frames of the WebSocket protocol, and their Message.
 
-Before: ingest/chat_door.py holds the connection. After: accept publishes; the visitor's line is
-marked as received only after Kafka's ack. A session is its id and a key signed by us, so that any
-door can resume it without a look-up.
+Before: ingest/door/websocket.py holds the connection. After: accept publishes; the visitor's line
+is marked as received only after Kafka's ack. A session is its id and a key signed by us, so that
+any door can resume it without a look-up.
 """
 
 import hmac

@@ -18,16 +18,16 @@ from urllib.parse import urljoin, urlsplit
 import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
-from ingest.clean.html import to_text
-from ingest.clean.told import instant, read
-from ingest.complaint_feed import Entry, feed
-from ingest.hook import MIB, Call, HookTools, Taken, in_time, need
-from ingest.polling import Ask, Item, Poll, Stored, mark, pages, stars, stored, versioned
+from ingest.parsing.complaint_feed import Entry, feed
+from ingest.parsing.html.text import to_text
+from ingest.parsing.json_values import instant, read
+from ingest.sources.polling import Ask, Item, Poll, Stored, mark, pages, stars, stored, versioned
+from ingest.webhook import MIB, Call, HookTools, Taken, in_time, need
 from schemas.account_fields import Brand
 from schemas.base import Record
 from schemas.errors import Rejected
-from schemas.fold import fold
 from schemas.message import Answering, Handle, Party, Post
+from schemas.text.fold import fold
 
 WINDOW = timedelta(minutes=5)
 

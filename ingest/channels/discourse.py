@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, message_of
-from ingest.clean.html import to_text
-from ingest.clean.told import Text, instant, read
-from ingest.hook import MIB, Call, HookTools, Taken, need, same_hmac
+from ingest.parsing.html.text import to_text
+from ingest.parsing.json_values import Text, instant, read
+from ingest.webhook import MIB, Call, HookTools, Taken, need, same_hmac
 from schemas.account_fields import Brand
 from schemas.base import Record, message_id
 from schemas.errors import Rejected

@@ -1,7 +1,7 @@
 """Mail: IMAP mailboxes read by a durable cursor, and raw mails that are posted to the door.
 
-Before: an IMAP server, or `POST /v1/hooks/mail/{account}`. After: ingest/accept.py publishes and
-acknowledges. aioimaplib is GPL-3.0-only: this is the only file that imports it.
+Before: an IMAP server, or `POST /v1/hooks/mail/{account}`. After: ingest/intake/accept.py publishes
+and acknowledges. aioimaplib is GPL-3.0-only: this is the only file that imports it.
 
 State is (UIDVALIDITY, highest UID safe in Kafka), never the \\Seen flag: people read mail too.
 Every pass also looks again at the last UIDs below the cursor, for some servers let a lower UID
@@ -21,7 +21,6 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from aioimaplib import IMAP4, IMAP4_SSL, AioImapException
 
-from ingest.bucket import Place, Reading
 from ingest.channel import (
     Accept,
     Context,
@@ -33,16 +32,17 @@ from ingest.channel import (
     Web,
     message_of,
 )
-from ingest.clean.mail_message import CHANNEL, message
-from ingest.clean.told import read
-from ingest.hooks.envelope import IN_BUCKET, InBucket, with_envelope
-from ingest.oauth import OAuth, Tokens
+from ingest.parsing.json_values import read
+from ingest.parsing.mail.message import CHANNEL, message
+from ingest.parsing.mail.smtp_envelope import IN_BUCKET, InBucket, with_envelope
+from ingest.sources.oauth import OAuth, Tokens
+from ingest.sources.s3 import Place, Reading
 from schemas.account_fields import Brand
 from schemas.base import Record
-from schemas.cursor import Cursor
 from schemas.delays import OUTAGE_S, RECONNECT_S
 from schemas.errors import Rejected, Retry, retries
 from schemas.message import Party
+from schemas.state.cursor import Cursor
 
 T = TypeVar("T")
 

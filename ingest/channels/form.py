@@ -1,7 +1,7 @@
 """The contact form: its fields, its flaws, and the signs that a machine filled it in.
 
-Before: ingest/form_door.py serves the page and takes its POST. After: accept publishes, and the
-page shows the receipt once the message is safe. A form carries the signed time at which it was
+Before: ingest/door/contact_form.py serves the page and takes its POST. After: accept publishes, and
+the page shows the receipt once the message is safe. A form carries the signed time at which it was
 shown. The form never refuses a person's text for good. It names a missing field beside that field,
 lets a quick sender wait, and asks a suspected machine to send once more.
 """
@@ -16,9 +16,9 @@ from typing import Annotated, Literal
 import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, message_of
-from ingest.clean.files import bursts, sniffed
-from ingest.clean.numbers import e164
-from ingest.forms import File, first, multipart
+from ingest.parsing.files import bursts, sniffed
+from ingest.parsing.phone_numbers import e164
+from ingest.vendors.form_data import File, first, multipart
 from schemas.account_fields import Brand
 from schemas.base import Record
 from schemas.errors import Rejected

@@ -1,19 +1,19 @@
 """Instagram: direct messages, comments and mentions.
 
 Before: Meta calls /v1/hooks/instagram/ACCOUNT. After: accept publishes. With Instagram Login an
-app has a second secret: either proves a call. Source: ingest/meta_page.py names them.
+app has a second secret: either proves a call. Source: ingest/vendors/meta_messaging.py names them.
 """
 
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from ingest import meta, meta_page
 from ingest.channel import Context, Delivery, Parsed, Web
-from ingest.hook import MIB, Call, HookTools, Taken, need
+from ingest.vendors import meta_messaging, meta_webhook
+from ingest.webhook import MIB, Call, HookTools, Taken, need
 
 
-class Account(meta_page.Account, frozen=True, kw_only=True):
+class Account(meta_messaging.Account, frozen=True, kw_only=True):
     """One app; the secret of Instagram Login proves calls, too."""
 
     instagram_secret: Annotated[
@@ -43,22 +43,22 @@ class Instagram:
         """Return what a call of Meta's held."""
         where = "[channels.instagram.ACCOUNT]"
         if call.method == "GET":
-            return meta.handshake(call, settings.verify_token, where)
-        meta.prove(call, (settings.app_secret, settings.instagram_secret), where)
+            return meta_webhook.handshake(call, settings.verify_token, where)
+        meta_webhook.prove(call, (settings.app_secret, settings.instagram_secret), where)
         tools.proven()
         return self.take(call.body)
 
     def take(self, body: bytes) -> Taken:
         """Return the messages in a body; Rejected when it is no webhook's."""
-        return meta_page.take(body, "instagram")
+        return meta_messaging.take(body, "instagram")
 
     def parse(self, delivery: Delivery, context: Context) -> Parsed:
         """Return the Message of one stored item."""
-        return meta_page.parse("instagram", delivery, context)
+        return meta_messaging.parse("instagram", delivery, context)
 
     async def whole(self, ref: str, raw: bytes, settings: Any, web: Web) -> bytes:
         """Return a mention with its words."""
-        return await meta_page.whole(ref, raw, settings, web)
+        return await meta_messaging.whole(ref, raw, settings, web)
 
     async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
         """Return a file: it lies at a public address that ends after a while."""
@@ -69,7 +69,7 @@ class Instagram:
         fields = (
             "messages, messaging_postbacks, message_reactions, comments, live_comments, mentions"
         )
-        return meta_page.setup(settings, url, "Instagram", fields)
+        return meta_messaging.setup(settings, url, "Instagram", fields)
 
     def secret(self, settings: Any, value: str) -> Any:
         """Return the settings with the app's secret."""

@@ -31,15 +31,15 @@ from ingest.channel import (
     message_of,
     touched,
 )
-from ingest.clean.html import to_text
-from ingest.clean.told import Text, instant, read, split_url
-from ingest.seen import Seen
+from ingest.parsing.html.text import to_text
+from ingest.parsing.json_values import Text, instant, read, split_url
+from ingest.sources.recent_posts import Seen
 from schemas.account_fields import Brand
 from schemas.base import Record
-from schemas.cursor import Cursor
 from schemas.delays import OUTAGE_S, RECOVERY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry, retry_after
 from schemas.message import Answering, Attachment, Handle, Party, Post
+from schemas.state.cursor import Cursor
 
 _PAGE = 80
 _LINK = re.compile(

@@ -1,7 +1,7 @@
 """Telephone calls: a transcript of any known form, posted, or dropped into a folder or a bucket.
 
 Before: a recogniser's file or webhook. After: accept publishes. The customer's turns are the text
-that is decided on; without roles it is everybody's. Source: ingest/clean/calls names the vendors.
+that is decided on; without roles it is everybody's. Source: ingest/parsing/calls names the vendors.
 """
 
 import asyncio
@@ -13,7 +13,6 @@ from urllib.parse import unquote
 
 import msgspec
 
-from ingest.bucket import Bucket, Objects
 from ingest.channel import (
     Accept,
     Context,
@@ -26,17 +25,18 @@ from ingest.channel import (
     Web,
     message_of,
 )
-from ingest.clean.calls.forms import heard
-from ingest.clean.calls.heard import Heard, Role, Said
-from ingest.clean.calls.plain import NUMBERED, role_of
-from ingest.clean.calls.roles import Known, settle
-from ingest.clean.numbers import e164
-from ingest.transcripts import Keys, asked, named
+from ingest.parsing.calls.detection import heard
+from ingest.parsing.calls.formats.plain_text import NUMBERED, role_of
+from ingest.parsing.calls.roles import Known, settle
+from ingest.parsing.calls.transcript import Heard, Role, Said
+from ingest.parsing.phone_numbers import e164
+from ingest.sources.s3 import Bucket, Objects
+from ingest.vendors.transcription_apis import Keys, asked, named
 from schemas.account_fields import Brand
 from schemas.delays import OUTAGE_S
 from schemas.errors import Rejected, Retry
-from schemas.fold import fold
 from schemas.message import Answering, Call, Handle, Party, Turn
+from schemas.text.fold import fold
 
 _CONTACT = re.compile(r"^([0-9a-zA-Z-]{3,80})_analysis(?:_redacted)?_", re.IGNORECASE)
 

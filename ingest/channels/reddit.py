@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
-from ingest.clean.told import Text, instant, read
-from ingest.polling import Ask, Bearer, Item, Poll, item_of, mark, stored, versioned
+from ingest.parsing.json_values import Text, instant, read
+from ingest.sources.polling import Ask, Bearer, Item, Poll, item_of, mark, stored, versioned
 from schemas.account_fields import ApiAddress, Brand, PollInterval, TokenAddress
 from schemas.base import Record
 from schemas.errors import Rejected

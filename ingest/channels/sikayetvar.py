@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
-from ingest.clean.html import to_text
-from ingest.clean.told import Text, instant, read
-from ingest.polling import Ask, Item, Poll, item_of, mark, pages, since, stored, versioned
+from ingest.parsing.html.text import to_text
+from ingest.parsing.json_values import Text, instant, read
+from ingest.sources.polling import Ask, Item, Poll, item_of, mark, pages, since, stored, versioned
 from schemas.account_fields import ApiAddress, Brand, PollInterval
 from schemas.base import Record
 from schemas.errors import Rejected

@@ -15,8 +15,8 @@ from urllib.parse import quote
 import msgspec
 
 from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of, touched
-from ingest.clean.told import Text, instant, read, size
-from ingest.hook import MIB, Answer, Call, HookTools, Taken, in_time, need, same_hmac
+from ingest.parsing.json_values import Text, instant, read, size
+from ingest.webhook import MIB, Answer, Call, HookTools, Taken, in_time, need, same_hmac
 from schemas.account_fields import ApiAddress, Brand
 from schemas.base import Record
 from schemas.errors import Rejected

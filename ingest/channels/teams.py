@@ -14,9 +14,9 @@ import jwt
 import msgspec
 
 from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
-from ingest.clean.html import to_text
-from ingest.clean.told import instant, read
-from ingest.hook import MIB, Call, HookTools, Taken, need
+from ingest.parsing.html.text import to_text
+from ingest.parsing.json_values import instant, read
+from ingest.webhook import MIB, Call, HookTools, Taken, need
 from schemas.account_fields import Brand
 from schemas.base import Record, message_id
 from schemas.delays import BUSY_S, OUTAGE_S, SETUP_PROBLEM_S

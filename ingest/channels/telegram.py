@@ -27,8 +27,8 @@ from ingest.channel import (
     message_of,
     touched,
 )
-from ingest.clean.told import Text, instant, read, size, there
-from ingest.hook import MIB, Answer, Call, HookTools, Taken, need
+from ingest.parsing.json_values import Text, instant, read, size, there
+from ingest.webhook import MIB, Answer, Call, HookTools, Taken, need
 from schemas.account_fields import ApiAddress, Brand
 from schemas.base import Record
 from schemas.delays import OUTAGE_S, RECONNECT_S

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
-from ingest.clean.told import Text, instant, read
-from ingest.polling import (
+from ingest.parsing.json_values import Text, instant, read
+from ingest.sources.polling import (
     Ask,
     Bearer,
     Item,

@@ -2,7 +2,7 @@
 
 Before: Twilio calls /v1/hooks/twilio/ACCOUNT. After: accept publishes. Twilio repeats only what
 did not connect: what Kafka can't take is kept on disk. Source: twilio.com/docs,
-messaging; ingest/twilio_mark.py proves the calls.
+messaging; ingest/vendors/twilio_signature.py proves the calls.
 """
 
 import base64
@@ -11,11 +11,11 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from ingest import twilio_mark
 from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
-from ingest.clean.told import read
-from ingest.forms import fields
-from ingest.hook import MIB, Answer, Call, HookTools, Taken, need
+from ingest.parsing.json_values import read
+from ingest.vendors import twilio_signature
+from ingest.vendors.form_data import fields
+from ingest.webhook import MIB, Answer, Call, HookTools, Taken, need
 from schemas.account_fields import ApiAddress, Brand
 from schemas.base import Record
 from schemas.errors import Rejected
@@ -73,7 +73,7 @@ class Twilio:
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return what a call of Twilio's held."""
         token = need(settings.auth_token, "auth_token", "[channels.twilio.ACCOUNT]")
-        found = twilio_mark.prove(call, token, settings.url)
+        found = twilio_signature.prove(call, token, settings.url)
         tools.proven()
         # With GET chosen in the console everything stands in the address.
         told_in = dict(call.query) if call.method == "GET" else {

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
-from ingest.clean.told import Text, instant, read, size
-from ingest.hook import MIB, Call, HookTools, Taken, need, same_hmac
+from ingest.parsing.json_values import Text, instant, read, size
+from ingest.webhook import MIB, Call, HookTools, Taken, need, same_hmac
 from schemas.account_fields import Brand
 from schemas.base import Record
 from schemas.errors import Rejected

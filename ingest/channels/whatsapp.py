@@ -13,10 +13,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from ingest import meta
 from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
-from ingest.clean.told import Text, instant, read
-from ingest.hook import MIB, Call, HookTools, Taken, need
+from ingest.parsing.json_values import Text, instant, read
+from ingest.vendors import meta_webhook
+from ingest.webhook import MIB, Call, HookTools, Taken, need
 from schemas.account_fields import ApiAddress, Brand
 from schemas.base import Record, message_id
 from schemas.errors import Rejected
@@ -46,7 +46,7 @@ class Account(Record, frozen=True, kw_only=True):
     token: Annotated[
         str, msgspec.Meta(description="The access token of the number, which fetches files.")
     ] = ""
-    api: ApiAddress = meta.GRAPH
+    api: ApiAddress = meta_webhook.GRAPH
 
 
 class Metadata(Record, frozen=True, kw_only=True):
@@ -305,17 +305,17 @@ class Whatsapp:
         """Return what a call of Meta's held."""
         where = "[channels.whatsapp.ACCOUNT]"
         if call.method == "GET":
-            return meta.handshake(call, settings.verify_token, where)
-        meta.prove(call, (settings.app_secret,), where)
+            return meta_webhook.handshake(call, settings.verify_token, where)
+        meta_webhook.prove(call, (settings.app_secret,), where)
         tools.proven()
         return self.take(call.body)
 
     def take(self, body: bytes) -> Taken:
         """Return the messages in a body; Rejected when it is no webhook's."""
-        entries, made = meta.entries(body, ("whatsapp_business_account",))
+        entries, made = meta_webhook.entries(body, ("whatsapp_business_account",))
         ignored: list[str] = []
         for entry in entries:
-            changes, bad = meta.changes(entry)
+            changes, bad = meta_webhook.changes(entry)
             made += bad
             for change in changes:
                 if change.field != "messages":
@@ -365,7 +365,7 @@ class Whatsapp:
         secret = {"authorization": f"Bearer {settings.token}"}
         told = await web.get(f"{settings.api}/{ref}", own=settings.api, secret=secret)
         found = read(Address, told)
-        return await web.get(found.url, own=settings.api, secret=secret, hosts=meta.HOSTS)
+        return await web.get(found.url, own=settings.api, secret=secret, hosts=meta_webhook.HOSTS)
 
     def setup(self, settings: Any, url: str) -> str | None:
         """Return what to set up."""

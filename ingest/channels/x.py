@@ -31,14 +31,14 @@ from ingest.channel import (
     message_of,
     touched,
 )
-from ingest.clean.told import Text, instant, read
-from ingest.hook import MIB, Answer, Call, HookTools, Taken, need
+from ingest.parsing.json_values import Text, instant, read
+from ingest.webhook import MIB, Answer, Call, HookTools, Taken, need
 from schemas.account_fields import ApiAddress, Brand
 from schemas.base import Record
-from schemas.cursor import Cursor
 from schemas.delays import RECONNECT_S, RECOVERY_S
 from schemas.errors import Rejected, Retry, retry_after
 from schemas.message import Answering, Attachment, Handle, Party, Post
+from schemas.state.cursor import Cursor
 
 LIMIT = 280
 _TAKEN = ("post.mention.create", "post.reply.create", "post.quote.create", "post.delete")

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from redis.asyncio import Redis
 
-from runtime.redis_errors import AWAY
+from runtime.redis.errors import AWAY
 
 KEEP = timedelta(hours=9)
 """Redis keeps a word this long. Mailgun, the most patient vendor, retries for eight hours."""

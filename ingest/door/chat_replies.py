@@ -1,7 +1,7 @@
 """Replies for web chat visitors: the last day of replies.v1 in memory, pushed as they come.
 
-Before: desk and acknowledgements write replies.v1. After: ingest/chat_door.py sends them to the
-visitor's page. Built from Kafka at every start; the page asks for what it has not seen.
+Before: desk and acknowledgements write replies.v1. After: ingest/door/websocket.py sends them to
+the visitor's page. Built from Kafka at every start; the page asks for what it has not seen.
 """
 
 import asyncio
@@ -9,12 +9,12 @@ from collections import OrderedDict, defaultdict
 from datetime import timedelta
 
 from ingest.channels.chat import Chat
-from runtime.bus import reader
+from runtime.bus.bus import reader
 from runtime.clock import Clock
-from runtime.faults import guard
-from runtime.health import Fresh
+from runtime.health.faults import guard
+from runtime.health.health import Fresh
 from runtime.log import get
-from runtime.settings import Kafka
+from runtime.settings.structs import Kafka
 from schemas import envelope, topics
 from schemas.errors import Rejected
 from schemas.outcome import Reply

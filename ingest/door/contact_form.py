@@ -1,8 +1,8 @@
 """The contact form at the door: shows the form, takes it, and shows it again with its flaws.
 
-Before: visitors, on our address or in a frame of the brand's site. After: ingest/pending.py. The
-receipt appears once Kafka or the disk has the message. Every answer except the receipt is the form
-with the person's entries, so that no text is lost.
+Before: visitors, on our address or in a frame of the brand's site. After: ingest/intake/spool.py.
+The receipt appears once Kafka or the disk has the message. Every answer except the receipt is the
+form with the person's entries, so that no text is lost.
 """
 
 import asyncio
@@ -14,15 +14,16 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ingest import public_pages
-from ingest.accept import Ingest
 from ingest.channel import Delivery
 from ingest.channels import form
 from ingest.channels.form import Account, Form
-from ingest.parser_frames import FAILURES
-from ingest.pending import Pending
-from ingest.public_pages import FormPage, Notice
-from runtime import http, metrics
+from ingest.door import public_pages
+from ingest.door.public_pages import FormPage, Notice
+from ingest.intake.accept import Ingest
+from ingest.intake.spool import Pending
+from ingest.parser_pool.frames import FAILURES
+from runtime import metrics
+from runtime.http import server
 from schemas.base import derived_id
 from schemas.errors import Rejected, Retry
 
@@ -46,7 +47,7 @@ class FormDoor:
             return self._show(account, settings, FormPage(language=language))
         kind = request.headers.get("content-type", "").replace("\n", " ")
         try:
-            body = await http.body(request, self.max_body)
+            body = await server.body(request, self.max_body)
             raw = kind.encode("latin-1", "replace") + b"\n" + body
             filled = await asyncio.to_thread(form.read, raw)
         except Rejected as error:

@@ -16,10 +16,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from runtime import http
-from schemas.api import PERSONAL_HEADER
+from runtime.http import server
 from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Rejected, Retry
+from schemas.http_api.bodies import PERSONAL_HEADER
 
 _TIMEOUT_S = 40.0  # a claim may wait 30 s
 _SENT = ("authorization", PERSONAL_HEADER.lower(), "content-type", "accept", "traceparent")
@@ -68,7 +68,7 @@ class DeskProxy:
             for template, method in ADDRESSES.items()
         ]
 
-    def _endpoint(self, template: str, method: str) -> http.Endpoint:
+    def _endpoint(self, template: str, method: str) -> server.Endpoint:
         async def endpoint(request: Request) -> Response:
             if not request.headers.get("authorization"):
                 raise Rejected("token.missing", "send `Authorization: Bearer TOKEN`")
@@ -78,7 +78,7 @@ class DeskProxy:
         return endpoint
 
     async def _forward(self, method: str, path: str, request: Request) -> Response:
-        content = await http.body(request, self.max_body)
+        content = await server.body(request, self.max_body)
         # As bytes: a caller's header may hold any byte, and the desk judges it.
         headers = {
             name.encode(): request.headers[name].encode("latin-1")

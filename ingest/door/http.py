@@ -1,6 +1,6 @@
 """The door: HTTP and WebSocket for push channels.
 
-Before: callers, vendors, visitors. After: ingest/accept.py; 202 only after Kafka's ack. What
+Before: callers, vendors, visitors. After: ingest/intake/accept.py; 202 only after Kafka's ack. What
 belongs to the desk is passed on to it, so that callers need one address.
 """
 
@@ -20,27 +20,28 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from ingest import chat_door, public_pages
-from ingest.accept import Ingest
-from ingest.call_memory import CallMemory
 from ingest.channel import Delivery
-from ingest.desk_proxy import DeskProxy
-from ingest.form_door import FormDoor
-from ingest.hook import Call, Hook, Memory
-from ingest.hook_calls import TakeFailed, receive
-from ingest.pending import Pending
+from ingest.door import public_pages, websocket
+from ingest.door.call_memory import CallMemory
+from ingest.door.chat_replies import Replies
+from ingest.door.contact_form import FormDoor
+from ingest.door.desk_proxy import DeskProxy
+from ingest.door.webhook_calls import TakeFailed, receive
+from ingest.intake.accept import Ingest
+from ingest.intake.spool import Pending
 from ingest.registry import BEARER, CHANNELS, HOOKS
-from ingest.replies import Replies
-from runtime import http, metrics
-from runtime.guard import stranger
-from runtime.health import Health
+from ingest.webhook import Call, Hook, Memory
+from runtime import metrics
+from runtime.health.health import Health
+from runtime.http import server
+from runtime.http.guard import stranger
+from runtime.http.plain_paths import PlainPaths
 from runtime.log import get
-from runtime.plain_paths import PlainPaths
-from runtime.settings import Settings
-from schemas.api import Accepted
+from runtime.settings.structs import Settings
 from schemas.delays import RECOVERY_S, SETUP_PROBLEM_S
 from schemas.errors import Rejected, Retry
-from schemas.openapi import openapi
+from schemas.http_api.bodies import Accepted
+from schemas.http_api.openapi import openapi
 from schemas.publish import PUBLISHED
 
 log = get(__name__)
@@ -78,8 +79,8 @@ class Door:
 
     async def messages(self, request: Request) -> Response:
         """POST /v1/messages."""
-        http.require(request, self.settings.tokens.door)
-        raw = await http.body(request, self.settings.door.max_json + 32 * 1024 * 1024)
+        server.require(request, self.settings.tokens.door)
+        raw = await server.body(request, self.settings.door.max_json + 32 * 1024 * 1024)
         account = request.query_params.get("account", "default")
         return await self._accept("api", account, raw, request, 202)
 
@@ -90,10 +91,10 @@ class Door:
             return await self._called(HOOKS[named], account, request)
         if request.method != "POST":
             raise HTTPException(405)
-        http.require(request, self.settings.tokens.door)
+        server.require(request, self.settings.tokens.door)
         channel = BEARER.get(named, named)
         self.account(channel, account)
-        raw = await http.body(request, self.settings.door.max_body)
+        raw = await server.body(request, self.settings.door.max_body)
         return await self._accept(channel, account, raw, request, 200, bury=channel == "email")
 
     async def _called(self, hook: Hook, account: str, request: Request) -> Response:
@@ -151,7 +152,7 @@ class Door:
             path=request.url.path,
             query=dict(request.query_params),
             headers=headers,
-            body=await http.body(request, limit),
+            body=await server.body(request, limit),
             target=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         )
 
@@ -180,17 +181,17 @@ class Door:
         delivery = Delivery(
             raw=raw, account=account, received_at=self.ingest.clock.now(),
             traceparent=request.headers.get("traceparent"),
-            accepted_by=http.token_name(self.settings.tokens.door),
+            accepted_by=server.token_name(self.settings.tokens.door),
         )  # fmt: skip
         try:
             message = await self.ingest.accept(CHANNELS[channel], delivery, settings, bury=bury)
         except Rejected as error:
             if error.code != "delivery.ignored":
                 raise
-            return http.fault(status, error.code, error.text)
+            return server.fault(status, error.code, error.text)
         if message is None:
-            return http.fault(status, "buried", "kept as a dead letter: `santral dead list`")
-        return http.answer(Accepted(id=message.id, conversation=message.conversation), status)
+            return server.fault(status, "buried", "kept as a dead letter: `santral dead list`")
+        return server.answer(Accepted(id=message.id, conversation=message.conversation), status)
 
     async def chat(self, socket: WebSocket) -> None:
         """GET /v1/chat as a WebSocket; `?account=` names the chat account."""
@@ -200,7 +201,7 @@ class Door:
         except Rejected as error:
             await socket.close(code=4404, reason=error.text[:120])
             return
-        await chat_door.serve(socket, self.ingest, self.replies, name, settings)
+        await websocket.serve(socket, self.ingest, self.replies, name, settings)
 
     async def form(self, request: Request) -> Response:
         """GET and POST /v1/forms/{account}: the contact form, and what was filled in."""
@@ -251,7 +252,7 @@ def app(door: Door, health: Health) -> Starlette:
 
     async def home(request: Request) -> Response:
         # A developer on this machine looks for the console here; nobody else learns its address.
-        if not http.is_local(request):
+        if not server.is_local(request):
             raise HTTPException(404)
         return RedirectResponse(door.settings.door.desk_url)
 
@@ -270,10 +271,10 @@ def app(door: Door, health: Health) -> Starlette:
         Route("/openapi.json", _openapi),
         Route("/asyncapi.yaml", _asyncapi),
         Route("/", home),
-        *(Route(path, endpoint) for path, endpoint in http.probes(health).items()),
+        *(Route(path, endpoint) for path, endpoint in server.probes(health).items()),
     ]
     application = Starlette(
-        routes=routes, exception_handlers=http.HANDLERS, middleware=[Middleware(PlainPaths)]
+        routes=routes, exception_handlers=server.HANDLERS, middleware=[Middleware(PlainPaths)]
     )
     application.router.redirect_slashes = (
         False  # it would answer with the host that the caller named

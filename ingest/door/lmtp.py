@@ -1,8 +1,8 @@
 """The door for mail servers: LMTP or SMTP, with 250 only after Kafka's ack.
 
-Before: a mail server in front (Postfix, Exchange) that queues and retries. After: accept.py, with
-the email channel's parser. Nothing is relayed: an address no account has is refused at RCPT. Kafka
-away is 451, a full archive too, and the server in front keeps the mail; no bad mail is ever
+Before: a mail server in front (Postfix, Exchange) that queues and retries. After: intake/accept.py,
+with the email channel's parser. Nothing is relayed: an address no account has is refused at RCPT.
+Kafka away is 451, a full archive too, and the server in front keeps the mail; no bad mail is ever
 answered 5xx, for that would be a bounce: it goes to dead.v1. Source: RFC 2033, RFC 5321, RFC 3463.
 """
 
@@ -15,16 +15,17 @@ from typing import Any, AnyStr, cast
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP
 
-from ingest.accept import Ingest
 from ingest.channel import Channel, Delivery
-from ingest.clean.header import normal_address
-from ingest.hooks.envelope import with_envelope
-from ingest.mail_data import WholeData
-from runtime import http, metrics
-from runtime.guard import Guard, network_of
-from runtime.limits import MIB, Limits
+from ingest.door.mail_data import WholeData
+from ingest.intake.accept import Ingest
+from ingest.parsing.mail.smtp_envelope import with_envelope
+from ingest.parsing.mime.header import normal_address
+from runtime import metrics
+from runtime.http import server as http
+from runtime.http.guard import Guard, network_of
 from runtime.log import get
-from runtime.settings import MailDoor
+from runtime.settings.limits import MIB, Limits
+from runtime.settings.structs import MailDoor
 from schemas.errors import ConfigError, Problem, Retry
 
 log = get(__name__)

@@ -1,6 +1,6 @@
 """The pages that customers see: the contact form, its receipt, and the chat's trial page.
 
-Before: form_door.py, door.py. After: browsers, with or without JavaScript. Each page uses the
+Before: contact_form.py, http.py. After: browsers, with or without JavaScript. Each page uses the
 visitor's language and contains its own style, because a brand's site may show it in a frame.
 """
 
@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ingest.channels.form import Account, Field, Filled, Flaw
-from ingest.public_texts import TEXTS
+from ingest.door.public_texts import TEXTS
 
 Language = Literal["tr", "en"]
 Notice = Literal["", "confirm", "stale", "away", "too_large", "unreadable"]
@@ -36,7 +36,7 @@ class FormPage:
 
 
 def _source(name: str) -> str:
-    return files("ingest").joinpath("static", name).read_text(encoding="utf-8")
+    return files("ingest.door").joinpath("static", name).read_text(encoding="utf-8")
 
 
 _PAGES = Environment(

@@ -1,8 +1,8 @@
 """One call of a vendor's webhook: proves it and splits it into deliveries.
 
-Before: door.py read a call. After: its deliveries go to accept.py. A thread handles large calls,
-away from the event loop. A bug of ours that meets a proven call costs only that call, and the
-door answers the vendor that it took the call.
+Before: http.py read a call. After: its deliveries go to intake/accept.py. A thread handles large
+calls, away from the event loop. A bug of ours that meets a proven call costs only that call, and
+the door answers the vendor that it took the call.
 """
 
 import asyncio
@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
-from ingest.hook import FORGETFUL, Call, Hook, HookTools, Memory, Taken
-from ingest.parser_pool import IN_PLACE_BYTES, bug
+from ingest.parser_pool.pool import IN_PLACE_BYTES, bug
+from ingest.webhook import FORGETFUL, Call, Hook, HookTools, Memory, Taken
 from schemas.errors import Rejected, Retry, SantralError
 
 Fetch = Callable[[str], Awaitable[bytes]]

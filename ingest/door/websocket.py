@@ -18,12 +18,13 @@ from typing import Any
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ingest.accept import Ingest
 from ingest.channel import Delivery
 from ingest.channels import chat
-from ingest.replies import Replies
-from runtime import http, metrics, trace
-from runtime.guard import Stranger, stranger
+from ingest.door.chat_replies import Replies
+from ingest.intake.accept import Ingest
+from runtime import metrics, trace
+from runtime.http import server
+from runtime.http.guard import Stranger, stranger
 from runtime.log import get
 from schemas import topics
 from schemas.base import derived_id
@@ -122,7 +123,7 @@ async def _hello(visit: Visit) -> None:
             await _say(visit, type="error", code="chat.bad_session", text="say hello first")
             continue
         resumed = bool(
-            frame.session and http.same(frame.key, chat.session_key(secret, frame.session))
+            frame.session and server.same(frame.key, chat.session_key(secret, frame.session))
         )
         if frame.session and not resumed:
             await _say(visit, type="error", code="chat.bad_session", text="a new session begins")

@@ -1,8 +1,8 @@
 """A table of messages (CSV) -> bodies of the API, one a row; as people's spreadsheets write it.
 
-Before: ingest/importing.py has a file. After: the API channel's parser. Turkish spreadsheets use
-semicolons, windows-1254 and 05.01.2024 14:30; their names of columns are known in both languages.
-Source: RFC 4180.
+Before: ingest/importing/run.py has a file. After: the API channel's parser. Turkish spreadsheets
+use semicolons, windows-1254 and 05.01.2024 14:30; their names of columns are known in both
+languages. Source: RFC 4180.
 """
 
 import csv
@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from schemas.errors import Unavailable
-from schemas.fold import fold
+from schemas.text.fold import fold
 
 _SENDER = ("email", "phone", "handle", "customer_no", "name")
 _COLUMNS = ("native_id", "text", "subject", "conversation", "sent_at", "brand", *_SENDER)

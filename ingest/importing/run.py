@@ -14,16 +14,16 @@ from typing import Any, Literal
 
 import msgspec
 
-from ingest import table
 from ingest.channel import Delivery
-from ingest.mbox import is_mbox, read_mails
-from ingest.parser_pool import ParserPool
+from ingest.importing import csv_rows
+from ingest.importing.mbox import is_mbox, read_mails
+from ingest.parser_pool.pool import ParserPool
 from ingest.registry import CHANNELS
 from ingest.run import accounts, build
-from runtime.bus import Publisher
+from runtime.bus.bus import Publisher
 from runtime.clock import SystemClock
-from runtime.outside import Outside
-from runtime.settings import Settings
+from runtime.http.public_client import Outside
+from runtime.settings.structs import Settings
 from schemas.base import Record
 from schemas.errors import Retry, Unavailable
 from schemas.message import Message
@@ -85,7 +85,7 @@ def kind_of(path: Path) -> Kind:
 def entries(path: Path, kind: Kind, known: frozenset[str] = frozenset()) -> Iterator[Entry]:
     """Yield every entry in the file's order; of a Maildir those whose keys are not `known`."""
     if kind == "csv":
-        for raw in table.rows(path):
+        for raw in csv_rows.rows(path):
             yield Entry(channel="api", raw=raw)
     elif kind == "jsonl":
         with path.open("rb") as file:

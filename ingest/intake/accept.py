@@ -15,21 +15,21 @@ from typing import Any, TypeVar
 import msgspec
 
 from ingest.channel import Channel, Context, Delivery, Parsed, Web
-from ingest.fetch import PATIENCE, MediaPending, fetch_files, fetch_whole
-from ingest.parser_frames import FAILURES, UNREADABLE
-from ingest.parser_pool import Parsers, ParsersInPlace, bug
-from ingest.scan import Scanner
+from ingest.intake.media import PATIENCE, MediaPending, fetch_files, fetch_whole
+from ingest.intake.virus_scan import Scanner
+from ingest.parser_pool.frames import FAILURES, UNREADABLE
+from ingest.parser_pool.pool import Parsers, ParsersInPlace, bug
 from runtime import metrics, trace
-from runtime.archive import Archive
-from runtime.bus import Publisher
+from runtime.archive.archive import Archive
+from runtime.archive.group_commit import GroupCommit
+from runtime.bus.bus import Publisher
 from runtime.clock import Clock
-from runtime.group_commit import GroupCommit
+from runtime.http.public_client import Outside
 from runtime.log import get
-from runtime.outside import Outside
-from runtime.settings import Scan
+from runtime.settings.structs import Scan
 from schemas import topics
 from schemas.base import derived_id
-from schemas.dead import DeadLetter, Origin
+from schemas.dead_letter import DeadLetter, Origin
 from schemas.delays import RECOVERY_S
 from schemas.errors import Rejected, Retry, Unavailable
 from schemas.message import Message, Raw, fitted

@@ -4,10 +4,10 @@ Before: a source finished a part of its pass. After: the next process goes on fr
 cursor costs a second reading, never a message: the ids absorb the repeats.
 """
 
-from runtime.bus import Publisher, read_to_end
-from runtime.settings import Kafka
+from runtime.bus.bus import Publisher, read_to_end
+from runtime.settings.structs import Kafka
 from schemas import envelope, topics
-from schemas.cursor import Cursor
+from schemas.state.cursor import Cursor
 
 
 class Cursors:

@@ -1,6 +1,6 @@
 """What every source that can tell holds now, for the ledger.
 
-Before: the settings' accounts. After: workers/ledger.py compares.
+Before: the settings' accounts. After: workers/store/ledger.py compares.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from ingest.registry import CHANNELS
 from ingest.run import accounts, kept
 from runtime.clock import SystemClock
 from runtime.log import get
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 
 log = get(__name__)
 

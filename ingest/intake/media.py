@@ -1,7 +1,7 @@
 """Fetching: what a vendor still holds of a message, before it is published.
 
-Before: a channel's parser named files, or had only a notice of the message. After: scan.py looks
-into the files, the archive keeps them. A file that can't be had is said in its place; the
+Before: a channel's parser named files, or had only a notice of the message. After: virus_scan.py
+looks into the files, the archive keeps them. A file that can't be had is said in its place; the
 customer's words never wait for it longer than PATIENCE. Of a bare notice nothing is left without
 its words: they are asked for as long as LONG_PATIENCE, then it is a dead letter.
 """
@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from ingest.channel import Asking, Channel, Fetching, Media, Notice, Parsed, Web
-from ingest.clean.files import bursts, sniffed
-from ingest.parser_pool import bug
+from ingest.parser_pool.pool import bug
+from ingest.parsing.files import bursts, sniffed
 from schemas.errors import Rejected, Retry, SantralError
 from schemas.message import Attachment
 

@@ -9,14 +9,14 @@ import asyncio
 import msgspec
 
 from ingest.channel import Delivery
-from ingest.parser_pool import ParserPool
+from ingest.parser_pool.pool import ParserPool
 from ingest.registry import CHANNELS
 from ingest.run import accounts, build
-from runtime.bus import Publisher
+from runtime.bus.bus import Publisher
 from runtime.clock import SystemClock
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 from schemas import topics
-from schemas.dead import DeadLetter
+from schemas.dead_letter import DeadLetter
 from schemas.errors import Rejected, Unavailable
 
 

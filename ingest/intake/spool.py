@@ -1,8 +1,8 @@
 """Pending: deliveries that are safe on disk and still have to reach Kafka.
 
 Before: the door or a source has a delivery whose files must be fetched first, or one that its
-vendor would not send again while Kafka is away. After: ingest/accept.py, as soon as it can be. A
-delivery that has to wait holds no other up; Kafka being away holds all of them.
+vendor would not send again while Kafka is away. After: ingest/intake/accept.py, as soon as it can
+be. A delivery that has to wait holds no other up; Kafka being away holds all of them.
 """
 
 import asyncio
@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ingest.accept import Ingest
 from ingest.channel import Channel, Delivery
-from ingest.fetch import MediaPending
+from ingest.intake.accept import Ingest
+from ingest.intake.media import MediaPending
 from ingest.registry import CHANNELS
 from runtime import metrics
-from runtime.journal import Journal, Waiting
 from runtime.log import get
+from runtime.spool import Journal, Waiting
 from schemas.delays import RECOVERY_S
 from schemas.errors import Retry, Unavailable
 

@@ -14,7 +14,7 @@ import msgspec
 
 from runtime import metrics
 from runtime.log import get
-from runtime.settings import Scan
+from runtime.settings.structs import Scan
 from schemas.delays import RECOVERY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Retry, SantralError
 from schemas.message import Attachment, Message

@@ -1,6 +1,6 @@
 """One parser process as its pool sees it: starts it, sends a task, reads the answer, ends it.
 
-Before: parser_pool.py has a task. After: the pool has an Answer, or TooSlow, Crashed or Retry.
+Before: pool.py has a task. After: the pool has an Answer, or TooSlow, Crashed or Retry.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ingest.parser_frames import HEAD_BYTES, MAX_FRAME_BYTES, Answer
+from ingest.parser_pool.frames import HEAD_BYTES, MAX_FRAME_BYTES, Answer
 from runtime.log import get
 from schemas.delays import NEIGHBOUR_S, OUTAGE_S
 from schemas.errors import Retry, SantralError

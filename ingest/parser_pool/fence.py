@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from ingest.parser_limits import Limit, end_with_parent, limited
+from ingest.parser_pool.limits import Limit, end_with_parent, limited
 from schemas.errors import Rejected
 
 _OUT_OF_MEMORY = 3  # exit code of a child

@@ -1,6 +1,6 @@
 """The frames between a stage and its parser processes: msgpack after a length of four bytes.
 
-Before: parser_pool.py has a delivery. After: parser_worker.py answers with a message, or with the
+Before: pool.py has a delivery. After: worker.py answers with a message, or with the
 reason for its failure. The stage does not trust a process that has read hostile bytes. It bounds
 the answers' length, decodes them into these Structs, and never unpickles anything.
 """

@@ -1,6 +1,6 @@
 """The limits of one delivery: CPU time and memory, enforced by the kernel.
 
-Before: parser_worker.py has a delivery, or `santral parse` an input. After: SIGPROF ends a process
+Before: worker.py has a delivery, or `santral parse` an input. After: SIGPROF ends a process
 that exceeds its CPU time, and Python raises MemoryError when it exceeds its memory. A kernel
 without /proc (macOS) does not limit the memory.
 Source: setitimer(2), getrlimit(2), proc(5).

@@ -1,6 +1,6 @@
 """The parser pool: processes that parse outside input, away from the event loops.
 
-Before: accept.py has a delivery. After: it has a message, or Rejected with `parser.limit` or
+Before: intake/accept.py has a delivery. After: it has a message, or Rejected with `parser.limit` or
 `parser.bug`. `parser.limit` means that the delivery exceeded its time or memory, or that two
 processes crashed over it. `parser.bug` means that its parser raised. The pool replaces an ended
 process at once. It parses small JSON of known shape in place, because a process would cost more.
@@ -16,18 +16,18 @@ from typing import Literal, Protocol
 import msgspec
 
 from ingest.channel import Channel, Context, Delivery, Parsed
-from ingest.parser_client import Crashed, ParserClient, TooSlow
-from ingest.parser_frames import Answer, Task, pack, stack_of
-from ingest.parser_limits import limit_of
-from ingest.parser_worker import parse_delivery, parse_task
+from ingest.parser_pool.client import Crashed, ParserClient, TooSlow
+from ingest.parser_pool.frames import Answer, Task, pack, stack_of
+from ingest.parser_pool.limits import limit_of
+from ingest.parser_pool.worker import parse_delivery, parse_task
 from runtime import metrics
 from runtime.log import get
-from runtime.settings import Parsers as PoolSettings
+from runtime.settings.structs import Parsers as PoolSettings
 from schemas.errors import CODES, Rejected, Retry
 
 log = get(__name__)
 
-COMMAND = (sys.executable, "-m", "ingest.parser_process")
+COMMAND = (sys.executable, "-m", "ingest.parser_pool.process")
 IN_PLACE_BYTES = 64 * 1024
 IN_PLACE = frozenset(
     {

@@ -1,7 +1,7 @@
-"""The work of a parser process; parser_process.py starts it.
+"""The work of a parser process; process.py starts it.
 
-Before: parser_pool.py writes a Task to its standard input. After: the pool reads the Answer from
-its standard output. It parses one delivery at a time within its limit (parser_limits.py), opens no
+Before: pool.py writes a Task to its standard input. After: the pool reads the Answer from
+its standard output. It parses one delivery at a time within its limit (limits.py), opens no
 connection, writes no file, and ends when its input ends.
 """
 
@@ -14,10 +14,10 @@ from datetime import timedelta
 import msgspec
 
 from ingest.channel import Channel, Context, Delivery, Parsed
-from ingest.clean.letters import repair_letters
-from ingest.clean.unreadable import unreadable_message
-from ingest.parser_frames import Answer, Task, pack, read_frame, stack_of, write_frame
-from ingest.parser_limits import end_with_parent, limit_of, limited
+from ingest.parser_pool.frames import Answer, Task, pack, read_frame, stack_of, write_frame
+from ingest.parser_pool.limits import end_with_parent, limit_of, limited
+from ingest.parsing.letters.repair import repair_letters
+from ingest.parsing.mail.unreadable import unreadable_message
 from schemas.errors import Rejected
 
 OUT_OF_MEMORY = "it needs more memory than a delivery may have"

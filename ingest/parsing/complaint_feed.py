@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import feedparser
 import msgspec
 
-from ingest.clean.html import to_text
+from ingest.parsing.html.text import to_text
 from schemas.base import Record
 from schemas.errors import Rejected
 

@@ -1,7 +1,7 @@
 """What a file really is: its type by its bytes, files written into text, and bombs. Pure.
 
-Before: mime.py has the bytes of a part. After: Attachment.type; what only would burst is refused.
-Source: the PKZIP application note; POSIX uuencode.
+Before: mime/parser.py has the bytes of a part. After: Attachment.type; what only would burst is
+refused. Source: the PKZIP application note; POSIX uuencode.
 """
 
 import binascii

@@ -16,7 +16,7 @@ import httpx2
 import msgspec
 
 from ingest.channel import Accept, Delivery, Ledgered, Tools, touched
-from ingest.clean.told import instant, read
+from ingest.parsing.json_values import instant, read
 from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S, OUTAGE_S
 from schemas.errors import Rejected, Retry, retry_after

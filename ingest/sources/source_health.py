@@ -6,7 +6,7 @@ never makes the door unready, because the door still takes everything else.
 
 from runtime import metrics
 from runtime.clock import Clock
-from runtime.health import Fresh, Health
+from runtime.health.health import Fresh, Health
 
 POLL_AGE_S = 600.0
 """A source without a finished pass for this long counts as stuck."""

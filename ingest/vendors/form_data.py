@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from ingest.hook import Call
+from ingest.webhook import Call
 from schemas.errors import Rejected
 
 _FIELDS = 500

@@ -12,10 +12,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from ingest import meta
 from ingest.channel import Context, Delivery, Media, Notice, Parsed, Web, message_of
-from ingest.clean.told import Text, instant, read, split_url, there
-from ingest.hook import Taken
+from ingest.parsing.json_values import Text, instant, read, split_url, there
+from ingest.vendors import meta_webhook
+from ingest.webhook import Taken
 from schemas.account_fields import ApiAddress, Brand
 from schemas.base import Record, message_id
 from schemas.delays import BUSY_S
@@ -204,7 +204,7 @@ def take(body: bytes, kind: str) -> Taken:
     made: list[bytes] = []
     ignored: list[str] = []
 
-    def keep(entry: meta.Entry, place: str, field: str, item: msgspec.Raw) -> None:
+    def keep(entry: meta_webhook.Entry, place: str, field: str, item: msgspec.Raw) -> None:
         ours = str(entry.id or "")
         why = _no_message(place, field, item, ours)
         if why:
@@ -215,14 +215,14 @@ def take(body: bytes, kind: str) -> Taken:
         )  # fmt: skip
         made.append(msgspec.json.encode(stored))
 
-    entries, bad = meta.entries(body, (kind,))
+    entries, bad = meta_webhook.entries(body, (kind,))
     made += bad
     for entry in entries:
         for item in entry.messaging:
             keep(entry, "messaging", "", item)
         for item in entry.standby:
             keep(entry, "standby", "", item)
-        changes, bad = meta.changes(entry)
+        changes, bad = meta_webhook.changes(entry)
         made += bad
         for change in changes:
             # The dashboard's test button sends a direct message as a change.

@@ -10,8 +10,8 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from ingest.clean.told import Text, read
-from ingest.hook import Answer, Call, Taken, need, same_hmac
+from ingest.parsing.json_values import Text, read
+from ingest.webhook import Answer, Call, Taken, need, same_hmac
 from schemas.base import Record
 from schemas.errors import Rejected
 

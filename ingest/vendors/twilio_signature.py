@@ -8,9 +8,9 @@ import base64
 import hmac
 from hashlib import sha1, sha256
 
-from ingest.clean.told import split_url
-from ingest.forms import Fields, fields
-from ingest.hook import Call
+from ingest.parsing.json_values import split_url
+from ingest.vendors.form_data import Fields, fields
+from ingest.webhook import Call
 from schemas.errors import Rejected
 
 

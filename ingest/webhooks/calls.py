@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from ingest import twilio_mark
-from ingest.hook import MIB, Call, HookTools, Taken, need
+from ingest.vendors import twilio_signature
+from ingest.webhook import MIB, Call, HookTools, Taken, need
 from schemas.errors import Rejected
 
 _LISTED = ("dg-token", "authorization", "x-webhook-secret")
@@ -37,7 +37,7 @@ class Calls:
     async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
         """Return the transcript in a call."""
         if "x-twilio-signature" in call.headers and settings.twilio.auth_token:
-            twilio_mark.prove(call, settings.twilio.auth_token, settings.twilio.url)
+            twilio_signature.prove(call, settings.twilio.auth_token, settings.twilio.url)
             tools.proven()
             return _taken(call)
         secret = need(settings.secret, "secret", "[channels.phone.ACCOUNT]").encode()

@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
-from ingest.forms import fields, first, last
-from ingest.hook import MIB, Call, HookTools, Taken, in_time, need, same_hmac
-from ingest.hooks.envelope import with_envelope
+from ingest.parsing.mail.smtp_envelope import with_envelope
+from ingest.vendors.form_data import fields, first, last
+from ingest.webhook import MIB, Call, HookTools, Taken, in_time, need, same_hmac
 from schemas.delays import SETUP_PROBLEM_S
 from schemas.errors import Rejected, Retry
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from ingest.hook import MIB, Call, HookTools, Taken, need
-from ingest.hooks.envelope import with_envelope
+from ingest.parsing.mail.smtp_envelope import with_envelope
+from ingest.webhook import MIB, Call, HookTools, Taken, need
 from schemas import envelope
 from schemas.base import Record
 from schemas.delays import SETUP_PROBLEM_S

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from ingest.forms import fields, first
-from ingest.hook import MIB, Call, HookTools, Taken, in_time, need
-from ingest.hooks.envelope import with_envelope
+from ingest.parsing.mail.smtp_envelope import with_envelope
+from ingest.vendors.form_data import fields, first
+from ingest.webhook import MIB, Call, HookTools, Taken, in_time, need
 from schemas.base import Record
 from schemas.delays import SETUP_PROBLEM_S
 from schemas.errors import Rejected, Retry

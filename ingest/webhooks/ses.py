@@ -19,8 +19,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from ingest.hook import MIB, Call, HookTools, Taken, need
-from ingest.hooks.envelope import IN_BUCKET, InBucket, with_envelope
+from ingest.parsing.mail.smtp_envelope import IN_BUCKET, InBucket, with_envelope
+from ingest.webhook import MIB, Call, HookTools, Taken, need
 from schemas import envelope
 from schemas.base import Record
 from schemas.delays import SETUP_PROBLEM_S

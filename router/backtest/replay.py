@@ -1,8 +1,8 @@
 """Recorded traffic decided again, by what is live and by a candidate, with their states. Pure.
 
-Before: workers/history.py reads messages and people's outcomes in the order of time. After:
-`santral backtest` shows what would change. Both sides see the same messages and outcomes; each
-keeps conversations of its own, so that a follow-up goes where its own side sent the first.
+Before: workers/store/recorded_traffic.py reads messages and people's outcomes in the order of time.
+After: `santral backtest` shows what would change. Both sides see the same messages and outcomes;
+each keeps conversations of its own, so that a follow-up goes where its own side sent the first.
 """
 
 import time
@@ -11,17 +11,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 
-from router.decide import Decided, apply, one, readings, text_of
-from router.language import language
-from router.policy import Policy, Read
-from router.training import wilson
+from router.decision.decide import Decided, apply, one, readings, text_of
+from router.decision.policy import Policy, Read
+from router.models.language import language
+from router.training.train import wilson
 from schemas.base import Record, Time
-from schemas.conversation import ConversationState
 from schemas.decision import PERSONAL, TRIAGE, Decision
 from schemas.incident import Incident
-from schemas.masking import mask_personal_numbers
 from schemas.message import Message
 from schemas.outcome import Outcome
+from schemas.state.conversation import ConversationState
+from schemas.text.masking import mask_personal_numbers
 
 AT_ONCE = 1000
 EXAMPLES = 50

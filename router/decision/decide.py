@@ -10,21 +10,21 @@ from datetime import datetime
 
 import msgspec
 
-from router import reasons
-from router.entities import entities
-from router.language import languages
-from router.model import Reading
-from router.policy import IMPORTED, SPAM, UNREADABLE, Policy, Read
-from router.priority import urgency
-from router.ranking import guesses, runner_up, with_model
-from router.terms import Belongs, belongs, terms, trouble
-from router.together import together
-from schemas import conversation as states
-from schemas.conversation import ConversationState
+from router.decision import reasons
+from router.decision.policy import IMPORTED, SPAM, UNREADABLE, Policy, Read
+from router.decision.priority import urgency
+from router.decision.ranking import guesses, runner_up, with_model
+from router.decision.rule_summary import together
+from router.models.language import languages
+from router.models.model import Reading
+from router.text.entities import entities
+from router.text.terms import Belongs, belongs, terms, trouble
 from schemas.decision import TRIAGE, Decision, Due, Reason, WorkItem
-from schemas.fold import fold
 from schemas.message import Message
 from schemas.outcome import MOVES, Outcome, closed_messages
+from schemas.state import conversation as states
+from schemas.state.conversation import ConversationState
+from schemas.text.fold import fold
 
 DECIDED_ON = 20_000
 """Characters looked at; nobody's first concern stands behind them."""

@@ -1,20 +1,21 @@
 """The decision on a record whose handling met a fault of ours: triage gets it. Pure.
 
-Before: deciding.py caught an exception. After: run.py writes this decision like any other. It reads
-only the message's and the state's own fields, so that the fault does not happen a second time.
+Before: record_decision.py caught an exception. After: run.py writes this decision like any other.
+It reads only the message's and the state's own fields, so that the fault does not happen a second
+time.
 """
 
 import msgspec
 
-from router import reasons
-from router.policy import IMPORTED, Policy
-from router.priority import BASE
-from schemas import conversation as states
+from router.decision import reasons
+from router.decision.policy import IMPORTED, Policy
+from router.decision.priority import BASE
 from schemas.base import Time
-from schemas.conversation import ConversationState
 from schemas.decision import TRIAGE, Action, Decision, Due, WorkItem
 from schemas.message import Message, fitted
 from schemas.outcome import MOVES, Outcome, closed_messages
+from schemas.state import conversation as states
+from schemas.state.conversation import ConversationState
 
 FLAG = "router.bug"
 """The flag of such a decision, and the code of a dead letter where even triage failed."""

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from router.entities import Pattern
-from router.model import Model, Reading
-from router.rules import Hit, Pack
-from router.standing import NOBODY, Standing
-from schemas.departments import Department
+from router.models.model import Model, Reading
+from router.text.customer_priority import NOBODY, Standing
+from router.text.entities import Pattern
+from router.text.rules import Hit, Pack
 from schemas.incident import Incident
+from schemas.routing.departments import Department
 
 if TYPE_CHECKING:
-    from router.together import Said
+    from router.decision.rule_summary import Said
 
 UNREADABLE = "unreadable"
 """The word in `repaired` of a mail that no parser can read, and the flag of its decision."""
@@ -51,7 +51,7 @@ class Policy:
 
     @functools.cached_property
     def said(self) -> dict[tuple[str, ...], Said]:
-        """What rules that fired together say; router/together.py fills it."""
+        """What rules that fired together say; router/decision/rule_summary.py fills it."""
         return {}
 
 

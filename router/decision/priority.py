@@ -8,13 +8,13 @@ from datetime import timedelta
 
 import msgspec
 
-from router import reasons as why
-from router.policy import Policy
-from router.rules import Hit
-from router.terms import Belongs
-from schemas.conversation import ConversationState
+from router.decision import reasons as why
+from router.decision.policy import Policy
+from router.text.rules import Hit
+from router.text.terms import Belongs
 from schemas.decision import Reason
 from schemas.message import Message
+from schemas.state.conversation import ConversationState
 
 BASE = 30
 """Where a message without any special mark stands, of 100."""

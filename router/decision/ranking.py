@@ -1,15 +1,15 @@
 """Departments by how likely they are, from rules and a model together. Pure.
 
 Before: decide.py has the rules that fired and the model's reading. After: its placing, the guesses
-of triage, the runner-up. schemas/otherwise.py weighs in the same way.
+of triage, the runner-up. schemas/routing/counterfactual.py weighs in the same way.
 """
 
 import math
 
-from router.model import Reading
-from router.policy import Policy
+from router.decision.policy import Policy
+from router.models.model import Reading
 from schemas.decision import TRIAGE, Guess, RunnerUp
-from schemas.otherwise import POINT, UNSURE
+from schemas.routing.counterfactual import POINT, UNSURE
 
 _UNKNOWN = 0.05
 """The share of a department that the model never heard of: it has no opinion, so rules that weigh

@@ -9,12 +9,12 @@ from datetime import timedelta
 
 import msgspec
 
-from router.model import Model, Reading
-from router.policy import Policy
-from router.rules import Hit
-from router.terms import Belongs, places
+from router.decision.policy import Policy
+from router.models.model import Model, Reading
+from router.text.rules import Hit
+from router.text.terms import Belongs, places
 from schemas.decision import PERSONAL, Entity, Evidence, Reason
-from schemas.personal_numbers import find_personal_numbers
+from schemas.text.personal_numbers import find_personal_numbers
 
 VERSION = "1"
 _DIGIT = re.compile(r"\d")

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from router.policy import Policy
-from router.priority import Marks, marks
-from router.ranking import by_rules
-from router.rules import Hit
+from router.decision.policy import Policy
+from router.decision.priority import Marks, marks
+from router.decision.ranking import by_rules
+from router.text.rules import Hit
 
 _REMEMBERED = 5000
 """Combinations kept, about 1 KB each. Then it begins anew."""

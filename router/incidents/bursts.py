@@ -1,6 +1,6 @@
 """Bursts: a term that far more customers have within minutes than is usual. Pure.
 
-Before: sightings, one a message of trouble. After: incidents.py opens an incident for a burst. Each
+Before: sightings, one a message of trouble. After: tracker.py opens an incident for a burst. Each
 term's last two hours are scanned in windows of 5 to 120 minutes (a temporal scan statistic:
 Kulldorff, A spatial scan statistic, 1997) against what is usual for that hour of the week, and for
 as many messages as there are now: a busy day alone is no burst. The usual is uncertain, so the
@@ -13,9 +13,9 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from router.sighting import Sighting
-from router.terms import fits
-from router.usual import HOUR_S, Usual, hour_of
+from router.incidents.baseline import HOUR_S, Usual, hour_of
+from router.incidents.observation import Sighting
+from router.text.terms import fits
 from schemas.incident import Sign
 
 HELD_S = 7200

@@ -1,18 +1,18 @@
 """What the watch keeps of a message: who, when, about what. Pure.
 
-Before: the work items of all queues. After: bursts.py and incidents.py.
+Before: the work items of all queues. After: bursts.py and tracker.py.
 """
 
 from dataclasses import dataclass
 from datetime import timedelta
 
-from router import terms
-from router.decide import text_of
-from router.policy import SPAM
-from schemas.conversation import participant
+from router.decision.decide import text_of
+from router.decision.policy import SPAM
+from router.text import terms
 from schemas.decision import WorkItem
-from schemas.fold import fold
 from schemas.message import Message
+from schemas.state.conversation import participant
+from schemas.text.fold import fold
 
 _SHOWN = 400  # characters of a text that are held for an incident's words
 _BELIEVED = timedelta(days=1)

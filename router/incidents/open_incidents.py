@@ -1,8 +1,8 @@
 """The incidents that are open now, for the router: incidents.v1, read by every router process.
 
-Before: the watch and people write it. After: decide.py marks the messages that belong to one. It is
-a broadcast, without a group: an incident reaches a router within a second, and changes decisions
-from then on. What one decision knew of it is written in that decision.
+Before: the watch and people write it. After: decision/decide.py marks the messages that belong to
+one. It is a broadcast, without a group: an incident reaches a router within a second, and changes
+decisions from then on. What one decision knew of it is written in that decision.
 """
 
 from datetime import datetime, timedelta
@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from runtime.bus import rdkafka
+from runtime.bus.bus import rdkafka
 from runtime.clock import Clock
-from runtime.faults import guard
+from runtime.health.faults import guard
 from runtime.log import get
-from runtime.settings import Kafka
+from runtime.settings.structs import Kafka
 from schemas import envelope, topics
 from schemas.errors import Rejected
 from schemas.incident import ENDED, LOOKED_BACK, Incident, after, whole

@@ -1,6 +1,6 @@
 """Incidents of all brands: they open, grow and close by what is seen, and by what people say. Pure.
 
-Before: watch.py sees messages with their decisions, and knows the time that all partitions have
+Before: watch/run.py sees messages with their decisions, and knows the time that all partitions have
 reached. After: records for incidents.v1 and pulses.v1. What is told survives a crash in them:
 `restore` takes both, and the messages since the last pulse are seen again.
 """
@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from router.bursts import HELD_S, Burst, Bursts, described
-from router.sighting import Sighting
-from router.terms import belongs, fits, topic_of, words
-from router.usual import HOUR_S, Usual, begins, hour_of
+from router.incidents.baseline import HOUR_S, Usual, begins, hour_of
+from router.incidents.bursts import HELD_S, Burst, Bursts, described
+from router.incidents.observation import Sighting
+from router.text.terms import belongs, fits, topic_of, words
 from schemas.base import derived_id
 from schemas.incident import MOST_MESSAGES, Incident, Pulse, Sign, Status, after, whole
 

@@ -1,9 +1,10 @@
 """Features of texts for the linear models: hashed pieces of words, whole words and pairs of them.
 
-Before: the texts of a batch. After: model.py weighs them, training.py learns the weights. A text is
-folded (no case, no Turkish letters, one sign for every digit, moods of emoji kept), a letter that
-is drawn out counts twice at most; pieces of three and four characters do not cross words. The whole
-batch is hashed at once, by numpy; a text's features do not depend on its neighbours. Pure.
+Before: the texts of a batch. After: model.py weighs them, training/train.py learns the weights. A
+text is folded (no case, no Turkish letters, one sign for every digit, moods of emoji kept), a
+letter that is drawn out counts twice at most; pieces of three and four characters do not cross
+words. The whole batch is hashed at once, by numpy; a text's features do not depend on its
+neighbours. Pure.
 """
 
 import codecs
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.fold import table
+from schemas.text.fold import table
 
 BITS = 18
 BUCKETS = 1 << BITS

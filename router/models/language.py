@@ -1,9 +1,9 @@
 """Turkish, English or neither, from small words, endings, letters and pieces of words. Pure.
 
-Before: the texts of a batch, and folded. After: decide.py. Third languages are recognised by their
-own small words, so that German is not called English; what they leave open is told by the pieces
-of its words. A text that says nothing is "und", and the conversation's language stands in. Turkish
-is told by its endings even when typed without its letters.
+Before: the texts of a batch, and folded. After: decision/decide.py. Third languages are recognised
+by their own small words, so that German is not called English; what they leave open is told by the
+pieces of its words. A text that says nothing is "und", and the conversation's language stands in.
+Turkish is told by its endings even when typed without its letters.
 """
 
 import functools
@@ -12,10 +12,10 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from router.model import Model
-from router.model_file import load
-from router.words import Known
-from schemas.fold import fold
+from router.models.model import Model
+from router.models.model_file import load
+from router.text.word_cache import Known
+from schemas.text.fold import fold
 
 _FOREIGN = re.compile(r"[əƏñÑßãÃõÕøØåÅłŁőŐűŰ]|\b[qQ][aıoueAIOUE]\w*[ışğŞĞ]")
 """Letters of neither language; a q before a Turkish letter is Azerbaijani."""

@@ -1,7 +1,7 @@
 """A trained model: a linear classifier over hashed features and the rules that fire. Pure.
 
-Before: training.py learned it, model_file.py read it. After: decide.py gets for each text the two
-best labels with calibrated probabilities and the words that spoke for the first.
+Before: training/train.py learned it, model_file.py read it. After: decision/decide.py gets for each
+text the two best labels with calibrated probabilities and the words that spoke for the first.
 """
 
 from collections.abc import Sequence
@@ -12,12 +12,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from router import features, second
-from router.features import BUCKETS, GRAMS, Ints, bucket_of, counted
-from router.rules import Hit, Pack
-from router.second import Second
+from router.models import embedding_stage as second
+from router.models import features
+from router.models.embedding_stage import Second
+from router.models.features import BUCKETS, GRAMS, Ints, bucket_of, counted
+from router.text.rules import Hit, Pack
 from schemas.base import Record, Time
-from schemas.fold import fold
+from schemas.text.fold import fold
 
 FORMAT = "santral-model"
 VERSION = 1

@@ -1,8 +1,9 @@
 """A model's file: a line of JSON (`Head`), then plain arrays and the rules it learned by, whose
 sha256 the head tells.
 
-Before: training.py has a model, or `[router] models` names a file. After: router/model.py. Nothing
-in a file is ever executed; a damaged, foreign or newer one is refused in words.
+Before: training/train.py has a model, or `[router] models` names a file. After:
+router/models/model.py. Nothing in a file is ever executed; a damaged, foreign or newer one is
+refused in words.
 """
 
 from dataclasses import replace
@@ -12,10 +13,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from router import features, second
-from router.features import BUCKETS
-from router.model import FORMAT, VERSION, Head, Model, build
-from router.rules import Pack, Rule, compile_pack
+from router.models import embedding_stage, features
+from router.models.features import BUCKETS
+from router.models.model import FORMAT, VERSION, Head, Model, build
+from router.text.rules import Pack, Rule, compile_pack
 from schemas.errors import ConfigError, Problem
 
 _LARGEST = 1024 * 1024 * 1024
@@ -66,7 +67,7 @@ def load(path: Path) -> Model:
     if sha256(payload).hexdigest() != head.sha256:
         raise _refused(path, "is damaged: its bytes are not those that were written")
     rows, count = head.rows, len(head.labels)
-    more = (second.WIDTH + 1) * count if head.second is not None else 0
+    more = (embedding_stage.WIDTH + 1) * count if head.second is not None else 0
     arrays = rows * 8 + rows * count * 2 + count * 4 + more * 4
     if len(payload) != arrays + head.rules or bool(head.rules) != bool(head.fired):
         raise _refused(path, "is damaged: its arrays have other sizes than its head says")
@@ -88,7 +89,7 @@ def load(path: Path) -> Model:
     made = build(head, name, buckets, idf, weights.reshape(rows, count), bias, pack)
     if head.second is None:
         return made
-    second.due(head.second, path)
+    embedding_stage.due(head.second, path)
     return replace(made, again=again.reshape(-1, count))
 
 

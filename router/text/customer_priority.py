@@ -1,8 +1,8 @@
 """Customers' standing: who is to be served first, as the brand says. A table of handles, once read.
 
 Before: [router] standing names a CSV file: handle (mail address, phone in E.164, customer number),
-standing (a word for people), points (-50 to 50). After: decide.py adds the points and says why.
-Only what the source itself names a sender by counts: anybody can write a number into a text.
+standing (a word for people), points (-50 to 50). After: decision/decide.py adds the points and says
+why. Only what the source itself names a sender by counts: anybody can write a number into a text.
 """
 
 import csv

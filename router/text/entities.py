@@ -1,8 +1,8 @@
 """Finds entities in a text, with their spans: addresses, phones, numbers, amounts, dates. Pure.
 
-Before: decide.py. After: Decision.entities. A number with a check digit counts only when the digit
-is valid. Personal numbers (identity, tax, IBAN, card) are masked except their last characters. A
-brand's own patterns ([router] patterns) go first. The cost is linear in the text.
+Before: decision/decide.py. After: Decision.entities. A number with a check digit counts only when
+the digit is valid. Personal numbers (identity, tax, IBAN, card) are masked except their last
+characters. A brand's own patterns ([router] patterns) go first. The cost is linear in the text.
 """
 
 import datetime as dt
@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import ahocorasick_rs
 
-from router.phones import find_phones
+from router.text.phone_numbers import find_phones
 from schemas.decision import Entity
-from schemas.personal_numbers import find_personal_numbers, tax_holds, without
+from schemas.text.personal_numbers import find_personal_numbers, tax_holds, without
 
 Pattern = tuple[str, re.Pattern[str]]
 

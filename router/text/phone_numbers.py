@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from schemas.digit_runs import Run, digit_runs
+from schemas.text.digit_runs import Run, digit_runs
 
 _AREAS = (
     "2(?:12|16|2[2468]|3[126]|4[268]|5[268]|6[246]|7[2468]|8[2468])"

@@ -5,9 +5,9 @@ Before: rules.py has read a pack. After: `santral check` lists the findings.
 
 from collections import defaultdict
 
-from router.rules import Pack, Rule
+from router.text.rules import Pack, Rule
 from schemas.errors import Problem
-from schemas.fold import fold
+from schemas.text.fold import fold
 
 
 def shadowed(pack: Pack) -> list[str]:

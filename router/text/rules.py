@@ -1,8 +1,8 @@
 """Rules as data: read from a pack, compiled, matched word by word with their evidence.
 
-Before: router/packs/. After: decide.py. A rule names terms: words in their folded form, a star
-where any ending may follow ("fatura*" finds "faturamdaki"); a stem that ends in k, p or t before
-its star is also found softened ("abonelik*" finds "aboneliğim"). Time grows with what a text
+Before: router/packs/. After: decision/decide.py. A rule names terms: words in their folded form, a
+star where any ending may follow ("fatura*" finds "faturamdaki"); a stem that ends in k, p or t
+before its star is also found softened ("abonelik*" finds "aboneliğim"). Time grows with what a text
 hits, not with how many rules there are. Pure but for `load`, which reads the pack's files.
 """
 
@@ -18,13 +18,13 @@ from typing import Annotated
 import ahocorasick_rs
 import msgspec
 
-from router.words import Known
+from router.text.word_cache import Known
 from schemas.base import Record
 from schemas.decision import Evidence
 from schemas.errors import ConfigError, Problem
-from schemas.fold import fold
+from schemas.text.fold import fold
 
-PACKS = Path(__file__).parent / "packs"
+PACKS = Path(__file__).parent.parent / "packs"
 _SHORT = (60, 60, 60, 60, 15, 5)
 """By length: short words stand in many texts, as if so many terms had them."""
 

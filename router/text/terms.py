@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from schemas.fold import fold
 from schemas.incident import Incident, Sign
+from schemas.text.fold import fold
 
 STEM = 5
 LOOKED_AT = 2000
@@ -25,7 +25,7 @@ _TOPIC = "topic:"
 
 
 def terms(folded: str, topics: Iterable[str] = ()) -> frozenset[str]:
-    """Return the terms of a folded text (schemas/fold.py): stems, short numbers, and topics.
+    """Return the terms of a folded text (schemas/text/fold.py): stems, short numbers, and topics.
 
     Long numbers are one person's, and no mark of what many share.
     """

@@ -1,8 +1,8 @@
 """What is known of words, asked once a word: people use the same ones over and over. Pure.
 
-Before: rules.py and language.py say what a word tells them. After: they read texts word by word. An
-answer depends on the word alone, so remembering it changes how long a decision takes and nothing
-else.
+Before: rules.py and models/language.py say what a word tells them. After: they read texts word by
+word. An answer depends on the word alone, so remembering it changes how long a decision takes and
+nothing else.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Lines to learn from and to judge by: texts with labels, and texts without.
 
-Before: `santral train` and `evaluate` read JSON lines. After: training.py, judging.py. A line that
+Before: `santral train` and `evaluate` read JSON lines. After: train.py, evaluation.py. A line that
 is none is named with what to give; nothing is passed by in silence but a missing label.
 """
 
@@ -10,7 +10,7 @@ from hashlib import sha256
 
 import msgspec
 
-from router.teaching import MOST
+from router.training.distillation import MOST
 from schemas.base import Record
 from schemas.errors import ConfigError, Problem
 

@@ -1,6 +1,6 @@
 """Learning from lines without a label: a slow teacher labels them, the fast model learns from it.
 
-Before: training.py has labelled lines and the settings that suit them. After: the same kind of
+Before: train.py has labelled lines and the settings that suit them. After: the same kind of
 model, at the same speed. The teacher is the model itself and a linear model on sentence embeddings
 together; the surest of its answers are lines to learn from. It is judged by the training's own
 folds, each with a teacher that has not seen it, and left out where it does not help. Source: Hinton
@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from router import second
-from router.model import Floats
-from router.training_second import Numbers, Tell
-from router.training_second import fitted as fitted_second
+from router.models import embedding_stage
+from router.models.model import Floats
+from router.training.embedding_stage import Numbers, Tell
+from router.training.embedding_stage import fitted as fitted_second
 
 Fit = Callable[[Any, Numbers], Callable[[Any], Floats]]
 """Learns from rows and their labels; gives what gives the margins of other rows."""
@@ -71,7 +71,7 @@ def _taught(
     """Return which of `more` a teacher is surest of, and what it calls them."""
     own = shares(fit(rows, truth)(more))
     weights = fitted_second(seen, truth, count)
-    other = np.array([second.shares(row, weights) for row in more_seen])
+    other = np.array([embedding_stage.shares(row, weights) for row in more_seen])
     both = (1 - _PART) * own + _PART * other
     order = np.argsort(-both.max(axis=1), kind="stable")[: round(_SUREST * len(both))]
     picked: Numbers = np.sort(order)

@@ -1,6 +1,6 @@
 """Whether a second look helps a model, and how: judged by the training's own folds.
 
-Before: training.py has a model and its cross-validated margins. After: the model with a second
+Before: train.py has a model and its cross-validated margins. After: the model with a second
 look, or as it was. The bound is set so that one text in twenty gets one.
 """
 
@@ -13,9 +13,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from router import second
-from router.model import Floats, Model
-from router.second import WIDTH, Second
+from router.models import embedding_stage
+from router.models.embedding_stage import WIDTH, Second
+from router.models.model import Floats, Model
 
 Numbers = NDArray[np.int64]
 Tell = Callable[[str, int, int], None]
@@ -41,7 +41,7 @@ def with_second(
     for fold in np.unique(folds):
         mine = folds == fold
         weights = fitted(seen[~mine], truth[~mine], count)
-        by_fold[mine] = [second.shares(row, weights) for row in seen[mine]]
+        by_fold[mine] = [embedding_stage.shares(row, weights) for row in seen[mine]]
     own = model.shares(margins)
     top = own.max(axis=1)
     below = float(np.quantile(top, share))
@@ -55,7 +55,7 @@ def with_second(
             best, part = right, tried
     if not part:
         return model, own
-    made = Second(engine=second.engine(), below=round(below, 6), part=part)
+    made = Second(engine=embedding_stage.engine(), below=round(below, 6), part=part)
     head = msgspec.structs.replace(model.head, second=made)
     own[unsure] = ((1 - part) * own + part * by_fold)[unsure]
     return replace(model, head=head, again=fitted(seen, truth, count)), own
@@ -65,7 +65,7 @@ def embedded(texts: list[str], tell: Tell, what: str = "embedding") -> Floats:
     """Return the embeddings of texts, one row each."""
     made = np.zeros((len(texts), WIDTH), np.float32)
     for place, text in enumerate(texts):
-        made[place] = second.embed(text)
+        made[place] = embedding_stage.embed(text)
         if place % 20 == 0:
             tell(what, place, len(texts))
     tell(what, len(texts), len(texts))

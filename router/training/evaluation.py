@@ -1,6 +1,7 @@
 """How good a model is on lines that it has not seen.
 
-Before: router/model.py's file and labelled lines. After: `santral evaluate`, docs/quality.md. Pure.
+Before: router/models/model.py's file and labelled lines. After: `santral evaluate`,
+docs/quality.md. Pure.
 """
 
 import time
@@ -8,9 +9,9 @@ from collections import Counter
 
 import numpy as np
 
-from router.labelled import Labelled
-from router.model import Figures, Model
-from router.training import Bin, reliability, score
+from router.models.model import Figures, Model
+from router.training.dataset import Labelled
+from router.training.train import Bin, reliability, score
 from schemas.base import Record
 from schemas.errors import ConfigError, Problem
 

@@ -1,7 +1,7 @@
 """Learning a model from labelled lines: naive Bayes weights on linear support vector machines.
 
-Before: `santral train` read the lines. After: router/model.py's file, with the figures of its
-cross-validation. scikit-learn (the extra `train`) does the fitting; what runs live needs numpy.
+Before: `santral train` read the lines. After: router/models/model.py's file, with the figures of
+its cross-validation. scikit-learn (the extra `train`) does the fitting; what runs live needs numpy.
 Same lines, same model. Source: Wang and Manning 2012 (NBSVM); Guo et al. 2017 (temperature).
 """
 
@@ -17,16 +17,16 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from router import features, second
-from router.features import BUCKETS, bucket_of, counted
-from router.labelled import Labelled, Unlabelled
-from router.model import AT_ONCE, Figures, Floats, Head, Model, Task, build, probabilities
-from router.rules import Pack
-from router.teaching import lesson
-from router.training_second import Numbers, Tell, embedded, with_second
+from router.models import embedding_stage, features
+from router.models.features import BUCKETS, bucket_of, counted
+from router.models.model import AT_ONCE, Figures, Floats, Head, Model, Task, build, probabilities
+from router.text.rules import Pack
+from router.training.dataset import Labelled, Unlabelled
+from router.training.distillation import lesson
+from router.training.embedding_stage import Numbers, Tell, embedded, with_second
 from schemas.base import Record
 from schemas.errors import ConfigError, Problem, Unavailable
-from schemas.fold import fold
+from schemas.text.fold import fold
 
 FOLDS = 5
 BINS = 15
@@ -118,7 +118,7 @@ def train(
     teaching = unlabelled is not None and bool(unlabelled.texts)
     seen = embedded(told.texts, tell) if teaching or look_again else None
     if unlabelled is not None and teaching and seen is not None:
-        taught_by = second.engine()
+        taught_by = embedding_stage.engine()
         learned = lesson(
             matrix, truth, folds, seen,
             matrix_of(unlabelled.texts) + candidate.fired * fired(unlabelled.texts, pack),

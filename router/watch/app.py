@@ -1,6 +1,6 @@
 """The Faust app of the watch: it reads committed records only, and commits nothing.
 
-Before: decisions.v1, the queues, incidents.v1. After: watch_state.py takes each record. At every
+Before: decisions.v1, the queues, incidents.v1. After: state.py takes each record. At every
 assignment it reads the last minutes again by their time.
 """
 
@@ -15,12 +15,13 @@ from faust.transport.drivers import aiokafka as driver
 from mode import CrashingSupervisor
 from mode.threads import WorkerThread
 
-from router.watch_state import State
-from runtime import bus, metrics
+from router.watch.state import State
+from runtime import metrics
+from runtime.bus import bus
 from runtime.client_log import take_over_logger
-from runtime.faults import is_outage
-from runtime.health import Fresh
-from runtime.settings import Settings
+from runtime.health.faults import is_outage
+from runtime.health.health import Fresh
+from runtime.settings.structs import Settings
 from schemas import topics
 
 _faust = logging.getLogger(__name__)

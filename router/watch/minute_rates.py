@@ -1,6 +1,6 @@
 """Distinct messages per minute, channel, department and intent: the live rates. Pure.
 
-Before: watch.py reads decisions.v1. After: Prometheus gauges.
+Before: run.py reads decisions.v1. After: Prometheus gauges.
 """
 
 from collections import Counter

@@ -17,19 +17,20 @@ from typing import Any
 
 import faust
 
-from router.watch_app import build
-from router.watch_state import STEP, State
-from router.windows import Windows
+from router.watch.app import build
+from router.watch.minute_rates import Windows
+from router.watch.state import STEP, State
 from runtime import log as logs
-from runtime import metrics, probes
-from runtime.bus import Publisher
+from runtime import metrics
+from runtime.bus.bus import Publisher
 from runtime.clock import SystemClock
-from runtime.faults import guard, is_outage
-from runtime.health import Fresh, Health, serve
-from runtime.neighbour import Backoff
-from runtime.settings import Settings
-from runtime.stage import before, watch_event_loop
-from runtime.topic_rules import partitions_of
+from runtime.health.faults import guard, is_outage
+from runtime.health.health import Fresh, Health, serve
+from runtime.health.neighbour import Backoff
+from runtime.settings.structs import Settings
+from runtime.stage import probes
+from runtime.stage.frame import before, watch_event_loop
+from runtime.topics.rules import partitions_of
 from schemas import topics
 from schemas.errors import Retry
 from schemas.incident import Incident, Pulse

@@ -1,6 +1,6 @@
 """The memory of the watch: what it has counted, and where it begins to read after a restart.
 
-Before: records of decisions.v1, the queues, incidents.v1 and pulses.v1. After: watch.py publishes
+Before: records of decisions.v1, the queues, incidents.v1 and pulses.v1. After: run.py publishes
 incidents and rates. A record that makes the watch fail costs only itself.
 """
 
@@ -8,14 +8,14 @@ import time
 from collections.abc import Iterable
 from typing import TypeVar
 
-from router.incidents import Incidents, Options
-from router.sighting import sighting
-from router.watermark import Watermark
-from router.windows import KEPT_MINUTES, Seen, Windows
-from runtime import bus
+from router.incidents.observation import sighting
+from router.incidents.tracker import Incidents, Options
+from router.watch.minute_rates import KEPT_MINUTES, Seen, Windows
+from router.watch.watermark import Watermark
 from runtime import log as logs
-from runtime.faults import guard
-from runtime.settings import Settings
+from runtime.bus import bus
+from runtime.health.faults import guard
+from runtime.settings.structs import Settings
 from schemas import envelope, topics
 from schemas.base import Record
 from schemas.decision import WorkItem

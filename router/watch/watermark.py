@@ -1,6 +1,6 @@
 """The time that every partition has reached: the watch counts no hour beyond it. Pure.
 
-Before: watch.py has read a record. After: incidents.py counts hours up to that time.
+Before: run.py has read a record. After: incidents/tracker.py counts hours up to that time.
 """
 
 _IDLE_S = 5.0

@@ -1,15 +1,15 @@
 """The raw archive: bytes under their own sha256, kept before a delivery is accepted.
 
 Before: ingest keeps what came in, the router what it could not decode. After: `santral dead`,
-the console and re-drives read it back. A folder (archive_folder.py) or a bucket
-(archive_bucket.py).
+the console and re-drives read it back. A folder (folder_archive.py) or a bucket
+(bucket_archive.py).
 """
 
 from typing import Protocol
 
-from runtime.archive_bucket import BucketArchive
-from runtime.archive_folder import Folder
-from runtime.settings import Settings
+from runtime.archive.bucket_archive import BucketArchive
+from runtime.archive.folder_archive import Folder
+from runtime.settings.structs import Settings
 from schemas.message import Raw
 
 __all__ = ["Archive", "Folder", "open_archive"]

@@ -1,6 +1,6 @@
 """The bucket of `[archive] url`: create, read and probe objects; Unavailable says why not.
 
-Before: archive_bucket.py, pack_uploads.py. After: the store. Source: Amazon S3 API, conditional
+Before: bucket_archive.py, pack_uploads.py. After: the store. Source: Amazon S3 API, conditional
 writes (If-None-Match).
 """
 
@@ -12,7 +12,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import S3Store
 
-from runtime.settings import Archive
+from runtime.settings.structs import Archive
 from schemas.errors import Unavailable
 
 _ANSWER = re.compile(r"status code: (\d{3})[^:]*:?(?:.*?<Code>(\w{1,60})</Code>)?", re.DOTALL)

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import msgspec
 
-from runtime.archive_folder import PACKED_BYTES, Folder, is_digest, pack_position, verified
-from runtime.archive_state import ArchiveState
-from runtime.bucket import BucketStore
+from runtime.archive.bucket import BucketStore
+from runtime.archive.folder_archive import PACKED_BYTES, Folder, is_digest, pack_position, verified
+from runtime.archive.pack_uploads import PackUploads
+from runtime.archive.state import ArchiveState
 from runtime.log import get
-from runtime.pack_uploads import PackUploads
-from runtime.settings import Archive
+from runtime.settings.structs import Archive
 from schemas.errors import Unavailable
 from schemas.message import Raw
 

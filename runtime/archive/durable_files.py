@@ -1,6 +1,6 @@
 """Durable files and packs on a local disk: what an archive writes before a delivery is accepted.
 
-Before: archive_folder.py, archive_bucket.py. After: the disk. A file is flushed with its folder.
+Before: folder_archive.py, bucket_archive.py. After: the disk. A file is flushed with its folder.
 Short deliveries share packs, and threads that wait for a flush share one.
 """
 

@@ -8,8 +8,8 @@ import uuid
 from hashlib import sha256
 from pathlib import Path
 
-from runtime.archive_files import PACKS, Packs, write_file
-from runtime.archive_state import ArchiveState
+from runtime.archive.durable_files import PACKS, Packs, write_file
+from runtime.archive.state import ArchiveState
 from schemas.errors import Unavailable
 from schemas.message import Raw
 

@@ -1,6 +1,6 @@
 """Uploads of packs from the local disk to the bucket, in a thread of each process that writes.
 
-Before: archive_bucket.py appends short deliveries. After: the bucket has the packs, and the local
+Before: bucket_archive.py appends short deliveries. After: the bucket has the packs, and the local
 copies are gone. A pack goes up when it is full or old, and whoever starts on the host next uploads
 those of a process that ended.
 """
@@ -8,10 +8,10 @@ those of a process that ended.
 import threading
 from pathlib import Path
 
-from runtime.archive_files import packs_without_writer
-from runtime.archive_folder import Folder
-from runtime.archive_state import ArchiveState
-from runtime.bucket import BucketStore
+from runtime.archive.bucket import BucketStore
+from runtime.archive.durable_files import packs_without_writer
+from runtime.archive.folder_archive import Folder
+from runtime.archive.state import ArchiveState
 from runtime.log import get
 from schemas.errors import Unavailable
 

@@ -1,12 +1,12 @@
 """librdkafka's admin client for questions that a stage repeats, also while brokers are away.
 
-Before: settings. Then runtime/probes.py and workers/record_logs.py ask brokers with it.
+Before: settings. Then runtime/stage/probes.py and workers/store/topic_logs.py ask brokers with it.
 """
 
 from confluent_kafka.admin import AdminClient
 
-from runtime.bus import rdkafka
-from runtime.settings import Kafka
+from runtime.bus.bus import rdkafka
+from runtime.settings.structs import Kafka
 
 _REPEATED = {
     # Its own lines in the log would repeat what the neighbour's line says.

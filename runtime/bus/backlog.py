@@ -1,8 +1,8 @@
 """The records that Kafka has for a loop and that the loop has not read.
 
-Before: runtime/watchdog.py gives the positions of a loop. After: it learns in which partitions a
-committed record waits. An offset alone does not show that: a log may end with the markers of
-transactions and with the records of aborted ones, which no reader ever gets.
+Before: runtime/stage/watchdog.py gives the positions of a loop. After: it learns in which
+partitions a committed record waits. An offset alone does not show that: a log may end with the
+markers of transactions and with the records of aborted ones, which no reader ever gets.
 """
 
 from collections.abc import Collection, Mapping
@@ -11,9 +11,9 @@ from time import monotonic
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from runtime.bus import rdkafka
-from runtime.progress import Partition
-from runtime.settings import Kafka
+from runtime.bus.bus import rdkafka
+from runtime.health.progress import Partition
+from runtime.settings.structs import Kafka
 
 MAX_REQUEST_S = 5.0
 """A broker that answers later than this counts as away."""

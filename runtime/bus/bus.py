@@ -15,13 +15,13 @@ from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
+from runtime.bus.group_member import SESSION_S
+from runtime.bus.kafka_client import KafkaProducer, find_brokers
+from runtime.bus.kafka_reader import CALL_LIMIT_S, KafkaReader
 from runtime.client_log import CLIENTS
-from runtime.group_member import SESSION_S
-from runtime.kafka_client import KafkaProducer, find_brokers
-from runtime.kafka_reader import CALL_LIMIT_S, KafkaReader
+from runtime.health.neighbour import Neighbour
 from runtime.log import get
-from runtime.neighbour import Neighbour
-from runtime.settings import Kafka
+from runtime.settings.structs import Kafka
 from schemas import envelope
 from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Retry

@@ -1,6 +1,6 @@
 """Follows topics in a group, with notes for the watchdog.
 
-runtime/bus.py makes the reader. A worker gets each record, and the offsets behind a batch are
+runtime/bus/bus.py makes the reader. A worker gets each record, and the offsets behind a batch are
 committed once all of it is done.
 """
 
@@ -10,12 +10,12 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from runtime.bus import reader
-from runtime.faults import guard
-from runtime.kafka_reader import CALL_LIMIT_S, JOIN_LIMIT_S, STOP_LIMIT_S, KafkaReader
+from runtime.bus.bus import reader
+from runtime.bus.kafka_reader import CALL_LIMIT_S, JOIN_LIMIT_S, STOP_LIMIT_S, KafkaReader
+from runtime.health.faults import guard
+from runtime.health.progress import Progress
 from runtime.log import get
-from runtime.progress import Progress
-from runtime.settings import Kafka
+from runtime.settings.structs import Kafka
 
 log = get(__name__)
 
@@ -65,7 +65,7 @@ async def follow(
     """Hand every record's value to `each`, and commit behind at most `most` of them at a time.
 
     Runs until cancelled. An outage that the client or `each` meets ends it, with that batch
-    uncommitted. A fault in `each` costs only that record's work (runtime/faults.py).
+    uncommitted. A fault in `each` costs only that record's work (runtime/health/faults.py).
     """
     consumer = reader(kafka, *topics, group=group, client_id=client_id)
     try:

@@ -8,7 +8,7 @@ from time import monotonic
 
 from confluent_kafka import Consumer, KafkaError
 
-from runtime.identity import Identity
+from runtime.bus.identity import Identity
 
 SESSION_S = 6
 """The shortest session that brokers take by default. librdkafka's own thread sends the heartbeats,

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runtime.log import get
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 
 log = get(__name__)
 

@@ -1,7 +1,7 @@
 """aiokafka's consumer, whose calls end in time and leave nothing behind when Kafka goes away.
 
-runtime/bus.py makes it, and every asyncio stage reads with it. aiokafka itself repeats a commit, a
-look-up of the group or of a position for ever while Kafka is away.
+runtime/bus/bus.py makes it, and every asyncio stage reads with it. aiokafka itself repeats a
+commit, a look-up of the group or of a position for ever while Kafka is away.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 
-from runtime.kafka_client import KafkaClient
+from runtime.bus.kafka_client import KafkaClient
 
 T = TypeVar("T")
 

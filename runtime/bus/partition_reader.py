@@ -1,6 +1,7 @@
 """Reads of single partitions: what a group committed, one stretch of records, records by offset.
 
-Before: replies.py restores a partition, or the time of a parked reply comes. After: its records.
+Before: deliveries/sender.py restores a partition, or the time of a parked reply comes. After: its
+records.
 """
 
 import asyncio
@@ -9,8 +10,8 @@ from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from runtime.bus import group_offset, reader
-from runtime.settings import Kafka
+from runtime.bus.bus import group_offset, reader
+from runtime.settings.structs import Kafka
 
 _READ_TIMEOUT_S = 10.0
 _FETCH_BYTES = 256 * 1024

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from runtime.bus import rdkafka
-from runtime.settings import Kafka
+from runtime.bus.bus import rdkafka
+from runtime.settings.structs import Kafka
 from schemas.errors import Unavailable
 
 _TIMEOUT_S = 5.0

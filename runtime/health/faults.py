@@ -12,7 +12,7 @@ from confluent_kafka import KafkaException
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from runtime import metrics
-from runtime.redis_errors import is_away
+from runtime.redis.errors import is_away
 from schemas.errors import Retry, Unavailable
 
 _OUTAGES = (

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from runtime import metrics
 from runtime.clock import Clock
 from runtime.log import get
-from runtime.settings import Ops
+from runtime.settings.structs import Ops
 from schemas.errors import Unavailable
 
 log = get(__name__)

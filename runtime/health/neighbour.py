@@ -2,7 +2,7 @@
 
 Before: a stage notes how each use of a neighbour ended; a probe asks in quiet times. After:
 /readyz names the neighbour, the failure and its beginning; the log has one line a minute.
-runtime/probes.py has the probes.
+runtime/stage/probes.py has the probes.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """Counts unproven callers' connections, bytes, chats, mails and wrong attempts.
 
-Before: runtime/guarded_http.py, the chat door and the mail door take an amount before they keep
-anything, and give it back afterwards. After: the doors refuse a caller over a limit and serve
+Before: runtime/http/guarded_http.py, the chat door and the mail door take an amount before they
+keep anything, and give it back afterwards. After: the doors refuse a caller over a limit and serve
 everybody else. Each process has one Guard, which only its event loop's thread uses.
 """
 
@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 from starlette.requests import HTTPConnection
 
 from runtime import metrics
-from runtime.limits import Limits
 from runtime.log import get
+from runtime.settings.limits import Limits
 from schemas.errors import ConfigError, Problem
 
 log = get(__name__)

@@ -14,8 +14,8 @@ import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from runtime import metrics
-from runtime.guard import Guard, Stranger, network_of
-from schemas.api import Fault
+from runtime.http.guard import Guard, Stranger, network_of
+from schemas.http_api.bodies import Fault
 
 _PROBES = (b"/livez", b"/readyz")
 _RESERVE = 32  # connections beyond the limit, kept for probes

@@ -12,7 +12,7 @@ from typing import Any
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
-from runtime.guard import Guard, Rate
+from runtime.http.guard import Guard, Rate
 
 _SLICE_BYTES = 1024  # bytes to read before the frames in them count: at most 170 frames
 _MINUTE_S = 60.0

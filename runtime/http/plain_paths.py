@@ -9,7 +9,7 @@ import re
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from runtime import http
+from runtime.http import server
 
 _AMBIGUOUS = re.compile(
     rb"(?:^|/)\.{1,2}(?:[/;]|$)"  # dot segments
@@ -27,7 +27,7 @@ class PlainPaths:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not is_plain(scope.get("raw_path") or b""):
-            await http.fault(404, "http.404", "Not Found")(scope, receive, send)
+            await server.fault(404, "http.404", "Not Found")(scope, receive, send)
             return
         await self._app(scope, receive, send)
 

@@ -19,15 +19,15 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from runtime.guard import Guard, stranger
-from runtime.guarded_http import protocol
-from runtime.guarded_sockets import sockets_protocol
-from runtime.health import Health
-from runtime.limits import Limits
+from runtime.health.health import Health
+from runtime.http.guard import Guard, stranger
+from runtime.http.guarded_http import protocol
+from runtime.http.guarded_sockets import sockets_protocol
 from runtime.log import get
-from schemas.api import PERSONAL_HEADER, Fault
+from runtime.settings.limits import Limits
 from schemas.base import Record
 from schemas.errors import Rejected, Retry, Unavailable
+from schemas.http_api.bodies import PERSONAL_HEADER, Fault
 
 log = get(__name__)
 

@@ -1,14 +1,14 @@
 """Claims in Redis, which decide who does a piece of work that must happen once.
 
-Before: redis_client.py. After: desk and reply actions. Every script is idempotent by its token.
+Before: client.py. After: desk and reply actions. Every script is idempotent by its token.
 """
 
 from typing import Any, Literal
 
 from redis.asyncio import Redis as Client
 
-from runtime.redis_client import connect, connect_sync
-from runtime.redis_errors import AWAY
+from runtime.redis.client import connect, connect_sync
+from runtime.redis.errors import AWAY
 
 __all__ = ["AWAY", "Claim", "Claims", "connect", "connect_sync"]
 

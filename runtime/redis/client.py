@@ -20,10 +20,10 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry as SyncRetries
 
-from runtime.redis_errors import RedisAway, outage_code
-from runtime.redis_finder import TIMEOUTS, open_finder, open_sync_finder
-from runtime.redis_state import RedisState
-from runtime.settings import Redis
+from runtime.redis.errors import RedisAway, outage_code
+from runtime.redis.primary_finder import TIMEOUTS, open_finder, open_sync_finder
+from runtime.redis.state import RedisState
+from runtime.settings.structs import Redis
 
 _WHOLE = "#!lua\n"
 """The first line of a script that a server refuses before its first command when it may not write.

@@ -1,6 +1,6 @@
 """Redis errors that concern the server and not the call: one family, `AWAY`.
 
-Before: redis_client.py passes each error reply of a server. After: a caller catches `AWAY`, waits
+Before: client.py passes each error reply of a server. After: a caller catches `AWAY`, waits
 and tries again. A bug of ours, such as WRONGTYPE, stays a ResponseError outside the family.
 """
 

@@ -1,6 +1,6 @@
 """Finds the primary among several Redis servers: by Sentinel, or by the ROLE of each.
 
-Before: `[redis] sentinels` or `addresses`. After: redis_client.py connects to the address, at each
+Before: `[redis] sentinels` or `addresses`. After: client.py connects to the address, at each
 connect. `[redis] url` gives the user, password, database and TLS of the servers.
 """
 
@@ -20,9 +20,9 @@ from redis.exceptions import RedisError
 from redis.retry import Retry as SyncRetries
 
 from runtime.log import get
-from runtime.redis_addresses import Address, sentinel_url, server_url, split_address
-from runtime.redis_errors import RedisAway
-from runtime.settings import Redis
+from runtime.redis.errors import RedisAway
+from runtime.settings.redis_addresses import Address, sentinel_url, server_url, split_address
+from runtime.settings.structs import Redis
 
 log = get(__name__)
 

@@ -1,6 +1,6 @@
 """The state of one Redis client: its last failure, for readiness and for one log line a minute.
 
-Before: redis_client.py reports each exchange with the server. After: `problem` for /readyz, and the
+Before: client.py reports each exchange with the server. After: `problem` for /readyz, and the
 events redis.away and redis.back.
 """
 
@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from runtime.log import get
-from runtime.redis_errors import summary
+from runtime.redis.errors import summary
 
 log = get(__name__)
 

@@ -1,6 +1,6 @@
 """The address of the archive: which kinds there are, and what is wrong with one.
 
-Before: `[archive] url`. After: settings_file.py refuses it, or archive.py opens it. Pure.
+Before: `[archive] url`. After: load.py refuses it, or archive/archive.py opens it. Pure.
 """
 
 import re

@@ -1,6 +1,6 @@
 """The limits of unproven callers: the table `[limits]` of the settings.
 
-Before: a settings file. After: runtime/guard.py counts, docs/operations.md shows the table.
+Before: a settings file. After: runtime/http/guard.py counts, docs/operations.md shows the table.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """Reads settings: one TOML file, SANTRAL_* for secrets and overrides, all mistakes at once.
 
-Before: a command names the file. After: a Settings of settings.py. Each channel and action
+Before: a command names the file. After: a Settings of structs.py. Each channel and action
 declares a Struct for its own tables, which `section` checks.
 
 An override is SANTRAL_ and the key's path, joined by two underscores:
@@ -19,10 +19,10 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
 
-from runtime.archive_url import archive_problems
-from runtime.redis_addresses import redis_problems
-from runtime.replies_limit import replies_problems
-from runtime.settings import Settings
+from runtime.settings.archive_address import archive_problems
+from runtime.settings.redis_addresses import redis_problems
+from runtime.settings.reply_deadline import replies_problems
+from runtime.settings.structs import Settings
 from schemas.errors import ConfigError, Problem
 
 R = TypeVar("R", bound=msgspec.Struct)

@@ -1,12 +1,13 @@
 """The addresses of `[redis]`: how they are written, and what is wrong with them.
 
-Before: settings. After: redis_finder.py, reach.py, `santral check`. It opens no connection.
+Before: settings. After: redis/primary_finder.py, stage/reach.py, `santral check`. It opens no
+connection.
 """
 
 from urllib.parse import urlsplit
 
 from runtime.log import redacted_url
-from runtime.settings import Redis
+from runtime.settings.structs import Redis
 from schemas.errors import Problem
 
 Address = tuple[str, int]

@@ -1,12 +1,12 @@
 """The bound of `give_up_after`: a reply must still be in Kafka when its time is over.
 
-Before: settings_file.py has read `[replies]`. After: `santral check` and each stage name a longer
+Before: load.py has read `[replies]`. After: `santral check` and each stage name a longer
 time as a mistake.
 """
 
 from datetime import timedelta
 
-from runtime.settings import Replies
+from runtime.settings.structs import Replies
 from schemas.errors import Problem
 from schemas.topics import REPLIES
 

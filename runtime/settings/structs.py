@@ -1,6 +1,6 @@
 """The settings: a Struct for each table of the settings file, with defaults and units.
 
-Before: settings_file.py reads the file into them. After: every stage takes a Settings.
+Before: load.py reads the file into them. After: every stage takes a Settings.
 """
 
 from datetime import timedelta
@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from runtime.limits import Limits
+from runtime.settings.limits import Limits
 from schemas.base import Record
-from schemas.departments import DEFAULT, Department
+from schemas.routing.departments import DEFAULT, Department
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
 Points = Annotated[int, msgspec.Meta(ge=0, le=100)]

@@ -7,7 +7,7 @@ empty signing key anybody can compute the keys of chat sessions.
 
 import msgspec
 
-from runtime.settings import Tokens
+from runtime.settings.structs import Tokens
 from schemas.errors import ConfigError, Problem
 
 MIN_TOKEN_CHARS = 24

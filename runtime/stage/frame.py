@@ -14,12 +14,12 @@ import uvloop
 
 from runtime import log as logs
 from runtime.clock import Clock, SystemClock
-from runtime.health import Health
-from runtime.health import serve as serve_ops
-from runtime.memory import return_large_memory
-from runtime.progress import Progress
-from runtime.settings import Settings
-from runtime.watchdog import Watchdog
+from runtime.health.health import Health
+from runtime.health.health import serve as serve_ops
+from runtime.health.progress import Progress
+from runtime.settings.structs import Settings
+from runtime.stage.memory import return_large_memory
+from runtime.stage.watchdog import Watchdog
 
 _FILES = 16_384  # open files that a stage may need: connections, Kafka, logs
 _TURN_S = 0.5

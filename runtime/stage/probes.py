@@ -1,7 +1,7 @@
 """The probes of the neighbours: one short use of Kafka, Redis, the store or the archive.
 
-Before: settings. After: runtime/neighbour.py runs each in a thread of its own, in quiet times. A
-probe does what the stage needs: where the stage writes, the probe writes.
+Before: settings. After: runtime/health/neighbour.py runs each in a thread of its own, in quiet
+times. A probe does what the stage needs: where the stage writes, the probe writes.
 """
 
 import contextlib
@@ -10,14 +10,14 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from sqlalchemy import text
 
-from runtime.admin_client import admin_client
-from runtime.archive import Archive
+from runtime.archive.archive import Archive
+from runtime.bus.admin_client import admin_client
 from runtime.clock import Clock
+from runtime.health.neighbour import Neighbour, Probe
 from runtime.log import redacted_url
-from runtime.neighbour import Neighbour, Probe
-from runtime.redis_addresses import describe
-from runtime.redis_client import connect_sync
-from runtime.settings import Kafka, Redis, Settings
+from runtime.redis.client import connect_sync
+from runtime.settings.redis_addresses import describe
+from runtime.settings.structs import Kafka, Redis, Settings
 from runtime.store import engine
 from schemas.errors import Unavailable
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from runtime.redis_addresses import servers
-from runtime.settings import Settings
+from runtime.settings.redis_addresses import servers
+from runtime.settings.structs import Settings
 from schemas.errors import Unavailable
 
 Need = Literal["Kafka", "Redis", "the store", "the door"]

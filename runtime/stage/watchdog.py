@@ -1,8 +1,8 @@
 """Ends a process whose loop hangs, or whose position rests although records wait for it.
 
-Before: a stage hands over the notes of its loop (runtime/progress.py) and, if the loop reads Kafka,
-a Backlog. After: the process ends with STALLED, and its supervisor starts it again. The watchdog
-never calls into the loop or its clients.
+Before: a stage hands over the notes of its loop (runtime/health/progress.py) and, if the loop reads
+Kafka, a Backlog. After: the process ends with STALLED, and its supervisor starts it again. The
+watchdog never calls into the loop or its clients.
 """
 
 import os
@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 
 from runtime import metrics
 from runtime.clock import Clock
-from runtime.health import STALLED, Health
+from runtime.health.health import STALLED, Health
+from runtime.health.progress import Notes, Partition, Progress
 from runtime.log import get
-from runtime.progress import Notes, Partition, Progress
-from runtime.settings import Ops
+from runtime.settings.structs import Ops
 
 log = get(__name__)
 

@@ -1,7 +1,7 @@
 """Creates Santral's topics, and reads how the cluster keeps them.
 
 Before: schemas/topics.py has the table. After: `santral topics` and `santral check` list the
-findings of runtime/topic_rules.py, and a stage refuses to start where one breaks promise 1.
+findings of runtime/topics/rules.py, and a stage refuses to start where one breaks promise 1.
 """
 
 import contextlib
@@ -16,11 +16,11 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
-from runtime.bus import rdkafka
-from runtime.endings import describe_ending
+from runtime.bus.bus import rdkafka
+from runtime.health.endings import describe_ending
 from runtime.log import get
-from runtime.settings import Kafka
-from runtime.topic_rules import (
+from runtime.settings.structs import Kafka
+from runtime.topics.rules import (
     INTERNAL,
     MISSING,
     Cluster,

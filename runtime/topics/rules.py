@@ -1,8 +1,8 @@
 """Compares the topics that a cluster has with those that Santral needs.
 
-Before: runtime/topics.py reads the cluster. After: a Finding for each difference that costs
-something, with the reason and the command that removes it. Pure. A topic that is safer than its
-row in schemas/topics.py (a longer retention, a higher min.insync.replicas) is as it should be.
+Before: runtime/topics/creation.py reads the cluster. After: a Finding for each difference that
+costs something, with the reason and the command that removes it. Pure. A topic that is safer than
+its row in schemas/topics.py (a longer retention, a higher min.insync.replicas) is as it should be.
 """
 
 import json
@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from runtime.settings import Kafka
+from runtime.settings.structs import Kafka
 from schemas.topics import BROKER_MESSAGE_MAX, DAY_MS, AnyTopic
 
 SAFE_REPLICAS = 3

@@ -10,9 +10,9 @@ import msgspec
 from schemas.base import Id, Name, Record, Time
 from schemas.decision import Decision, Due
 from schemas.incident import Incident
-from schemas.link import Node
 from schemas.message import TEXT_LIMIT, Message
 from schemas.outcome import Outcome
+from schemas.state.link import Node
 
 PERSONAL_HEADER = "Personal-Token"
 """The header of the right to personal numbers. With the token `personal` as its value, answers

@@ -1,6 +1,6 @@
 """The table of all HTTP operations, and the OpenAPI document made from it. Pure.
 
-Before: the bodies of api.py. After: door and console serve the document.
+Before: the bodies of bodies.py. After: door and console serve the document.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from typing import Any, get_args
 
 import msgspec
 
-from schemas.api import (
+from schemas.base import Record
+from schemas.http_api.bodies import (
     PERSONAL_HEADER,
     Accepted,
     Claimed,
@@ -28,9 +29,8 @@ from schemas.api import (
     ReceiptOut,
     ReplyIn,
 )
-from schemas.base import Record
 from schemas.incident import Incident
-from schemas.link import Link
+from schemas.state.link import Link
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 Before: a Decision tells its reasons, what they weigh, and the runner-up. After: `santral explain`
 and the pages say it. It is worked out when somebody asks, from the record alone, by the same
-weighing as router/decide.py's.
+weighing as router/decision/decide.py's.
 """
 
 import math

@@ -1,7 +1,7 @@
 """ConversationState, the router's memory of one conversation, and its pure transitions.
 
-Before: messages and outcomes, in the order of their partition. After: router/decide.py asks it.
-Pure: every transition returns a new state.
+Before: messages and outcomes, in the order of their partition. After: router/decision/decide.py
+asks it. Pure: every transition returns a new state.
 """
 
 from collections.abc import Iterable

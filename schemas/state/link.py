@@ -1,7 +1,7 @@
 """Link: what a person says of two handles: they are one customer's, or they are not.
 
 Before: the console writes it, for one message as evidence. After: the store; customers are made of
-it (workers/customers.py). Nothing is merged for good: the newest word on a pair counts. Pure.
+it (workers/store/customers.py). Nothing is merged for good: the newest word on a pair counts. Pure.
 """
 
 from typing import Annotated, Literal

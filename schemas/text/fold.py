@@ -1,9 +1,9 @@
 """Text made ready for matching: one plain letter for each character, places kept. Pure.
 
-Before: a message's subject and text. After: rules.py looks for its terms. I, İ, ı and i become i;
-ş ğ ç ö ü â become s g c o u a, so that text typed without Turkish letters matches too; whatever
-is neither letter nor digit becomes a space. The folded text is as long as the text: a place in
-one is the place in the other. Ten times as fast as str.translate: one byte a character, one table.
+Before: a message's subject and text. After: text/rules.py looks for its terms. I, İ, ı and i become
+i; ş ğ ç ö ü â become s g c o u a, so that text typed without Turkish letters matches too; whatever
+is neither letter nor digit becomes a space. The folded text is as long as the text: a place in one
+is the place in the other. Ten times as fast as str.translate: one byte a character, one table.
 """
 
 import unicodedata

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from string import ascii_lowercase, ascii_uppercase
 
-from schemas.digit_runs import GAP
+from schemas.text.digit_runs import GAP
 
 _REGISTRY = """
     n11:NO n12:BE n14:DK,FI,FO,GL,SD n15:SI n16:AT,BA,EE,LT,MN,XK n17:HR n18:CR,DE,ME,RS,VA

@@ -14,7 +14,7 @@ from schemas.base import Record
 from schemas.decision import PERSONAL, Decision, Reason, WorkItem
 from schemas.message import Message
 from schemas.outcome import Outcome
-from schemas.personal_numbers import find_personal_numbers
+from schemas.text.personal_numbers import find_personal_numbers
 
 R = TypeVar("R", bound=Record)
 

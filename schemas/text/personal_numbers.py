@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from schemas.digit_runs import Run, digit_runs
-from schemas.iban import find_ibans
+from schemas.text.digit_runs import Run, digit_runs
+from schemas.text.iban import find_ibans
 
 
 class PersonalNumber(NamedTuple):

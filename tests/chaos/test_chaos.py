@@ -23,15 +23,12 @@ import pytest
 from redis.exceptions import RedisError
 
 from cli.up.ports import free_port
-from runtime.settings import Kafka
+from runtime.settings.structs import Kafka
 from runtime.store import engine
 from schemas.decision import WorkItem
-from tests import redis_states
-from tests.cluster import Front
-from tests.mail_sink import MailSink
-from tests.servers import ROOT, Postgres, Up
-from tests.traffic import Load, Sightings, Traffic
-from tests.verdict import (
+from tests.support.cluster.cluster import Front
+from tests.support.cluster.traffic import Load, Sightings, Traffic
+from tests.support.cluster.verdict import (
     desk_findings,
     first_visits,
     mail_findings,
@@ -39,7 +36,10 @@ from tests.verdict import (
     road_findings,
     work_items,
 )
-from tests.waiting import settled, wait
+from tests.support.mail_sink import MailSink
+from tests.support.redis import states
+from tests.support.servers import ROOT, Postgres, Up
+from tests.support.waiting import settled, wait
 
 MESSAGES = int(os.environ.get("SANTRAL_CHAOS_MESSAGES", "6000"))
 CONVERSATIONS = max(50, MESSAGES // 20)
@@ -76,10 +76,10 @@ HARMS = (
     ("ingest", "freeze"),
     ("watch", "kill"),
 )
-STATES: dict[str, Callable[[int], redis_states.Undo]] = {
-    "read_only": redis_states.make_read_only,
-    "full": redis_states.fill_memory,
-    "unsaved": redis_states.break_saving,
+STATES: dict[str, Callable[[int], states.Undo]] = {
+    "read_only": states.make_read_only,
+    "full": states.fill_memory,
+    "unsaved": states.break_saving,
 }
 
 
@@ -201,7 +201,7 @@ class Chaos:
     def _harm_redis(self, harm: str) -> None:
         port = int(self.up.access["redis"].rpartition(":")[2].partition("/")[0])
         if harm == "flush":
-            redis_states.run_command(port, "FLUSHALL")
+            states.run_command(port, "FLUSHALL")
             return
         undo = STATES[harm](port)
         self._wait(BAD_REDIS_S)

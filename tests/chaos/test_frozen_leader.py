@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 
 from bench import harms
-from tests.cluster import Cluster, Plan
-from tests.gauges import Gauges, wait_for_moves
-from tests.servers import wait
-from tests.supervised import Exit
-from tests.traffic import Load, Traffic
-from tests.verdict import findings
-from tests.waiting import until
+from tests.support.cluster.cluster import Cluster, Plan
+from tests.support.cluster.gauges import Gauges, wait_for_moves
+from tests.support.cluster.supervised import Exit
+from tests.support.cluster.traffic import Load, Traffic
+from tests.support.cluster.verdict import findings
+from tests.support.servers import wait
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.alone, pytest.mark.certify]
 

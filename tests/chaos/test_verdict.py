@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import msgspec
 
-from router.decide import one
+from router.decision.decide import one
 from schemas.decision import WorkItem
 from schemas.outcome import Outcome
-from tests.gauges import longest_gap
-from tests.samples import NOW, message, policy
-from tests.traffic import Sightings
-from tests.verdict import desk_findings, mail_findings, road_findings
+from tests.support.cluster.gauges import longest_gap
+from tests.support.cluster.traffic import Sightings
+from tests.support.cluster.verdict import desk_findings, mail_findings, road_findings
+from tests.support.samples import NOW, message, policy
 
 ROOT = "c"
 

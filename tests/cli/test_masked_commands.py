@@ -10,16 +10,16 @@ import pytest
 import structlog
 
 from runtime import log, store
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 from schemas import envelope, topics
-from schemas.dead import DeadLetter, Origin
+from schemas.dead_letter import DeadLetter, Origin
 from schemas.decision import Evidence, Reason
-from tests.samples import NOW, message
-from tests.test_commands import run
-from tests.test_masking import IBAN, IDENTITY, decision
-from tests.test_tap import _write
-from workers.record_rows import Rows, take
-from workers.record_store import write
+from tests.cli.test_commands import run
+from tests.runtime.bus.test_tap import _write
+from tests.schemas.text.test_masking import IBAN, IDENTITY, decision
+from tests.support.samples import NOW, message
+from workers.recorder.batch_writer import write
+from workers.recorder.rows import Rows, take
 from workers.run import MIGRATIONS
 
 MESSAGE = "7d1f0c52-3a55-5b0e-9d7f-2f6c1c1c9d11"

@@ -5,8 +5,8 @@ import os
 import subprocess
 import time
 
-from tests.servers import Up
-from tests.waiting import wait
+from tests.support.servers import Up
+from tests.support.waiting import wait
 
 NOBODYS = "7d1f0c52-3a55-5b0e-9d7f-2f6c1c1c9d11"
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from cli.up.ports import free_port
 from runtime import store
-from runtime.health import Health, serve
-from runtime.settings import Ops
-from tests.test_commands import run
+from runtime.health.health import Health, serve
+from runtime.settings.structs import Ops
+from tests.cli.test_commands import run
 from workers.run import MIGRATIONS
 
 

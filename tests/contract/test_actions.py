@@ -21,10 +21,10 @@ from runtime.clock import SystemClock
 from schemas.errors import Rejected, Retry
 from schemas.message import Handle, Party
 from schemas.outcome import Reply
-from tests.servers import Answers, Asked, Vendor
-from workers.action import Action, Unconfirmed
-from workers.outgoing_text import as_markdown, path_segment, without_mentions
-from workers.registry import ACTIONS
+from tests.support.servers import Answers, Asked, Vendor
+from workers.actions.outgoing_text import as_markdown, path_segment, without_mentions
+from workers.actions.protocol import Action, Unconfirmed
+from workers.actions.registry import ACTIONS
 
 PLACES: dict[str, list[tuple[str, ...]]] = {
     "reply_email": [("ada", "@ornek.example")],

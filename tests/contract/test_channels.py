@@ -23,14 +23,14 @@ from hypothesis import strategies as st
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.phone import Account as PhoneAccount
-from ingest.clean.composing import compose
-from ingest.clean.letters import repair_letters
-from ingest.hook import Call, HookTools
+from ingest.parsing.letters.composition import compose
+from ingest.parsing.letters.repair import repair_letters
 from ingest.registry import CHANNELS, HOOKS, channel_of
+from ingest.webhook import Call, HookTools
 from schemas import envelope
 from schemas.errors import CODES, Rejected, Retry
 from schemas.message import MESSAGE_LIMIT, Message, fitted
-from tests import test_mail_hooks as mail_hooks
+from tests.ingest.webhooks import test_mail as mail_hooks
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 SECRET = "gizli-soz-4711"
@@ -59,10 +59,10 @@ CALLS["calls"] = (
     ),
     PhoneAccount(secret="sir-calls"),
 )  # fmt: skip
-for _file in sorted((Path(__file__).parent / "channels").glob("test_*.py")):
+for _file in sorted((Path(__file__).parent.parent / "ingest" / "channels").glob("test_*.py")):
     # A channel's test file gives SAMPLE (a delivery that says SECRET), and of a hook CALL and
     # ACCOUNT: the call of a vendor that signed it with that account's secret.
-    _own: Any = importlib.import_module(f"tests.channels.{_file.stem}")
+    _own: Any = importlib.import_module(f"tests.ingest.channels.{_file.stem}")
     SAMPLES[_file.stem.removeprefix("test_")] = _own.SAMPLE.replace(b"SECRET", SECRET.encode())
     if hasattr(_own, "CALL"):
         CALLS[_file.stem.removeprefix("test_")] = (_own.CALL, _own.ACCOUNT)

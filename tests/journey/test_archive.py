@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.s3 import ACCESS, BUCKET, S3, SECRET
-from tests.servers import Up
-from tests.waiting import wait
+from tests.support.s3 import ACCESS, BUCKET, S3, SECRET
+from tests.support.servers import Up
+from tests.support.waiting import wait
 
 TEXT = "Faturam yanlış, 12,50 TL fazla kesilmiş"
 

@@ -10,14 +10,14 @@ import msgspec
 import pytest
 from playwright.async_api import Browser, expect
 
-from runtime.bus import Publisher
-from runtime.settings import Kafka
+from runtime.bus.bus import Publisher
+from runtime.settings.structs import Kafka
 from schemas import topics
 from schemas.incident import Incident, Pulse
-from tests.servers import Up
-from tests.test_console import LAYOUTS, _address, _clean, browser, shot
-from tests.test_incidents import OUTAGE, pulses
-from tests.waiting import wait
+from tests.router.incidents.test_tracker import OUTAGE, pulses
+from tests.support.servers import Up
+from tests.support.waiting import wait
+from tests.workers.console.test_pages import LAYOUTS, _address, _clean, browser, shot
 
 __all__ = ["browser"]
 

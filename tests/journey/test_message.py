@@ -18,10 +18,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from schemas.base import conversation_id
-from tests.channels.test_whatsapp import body, signed
-from tests.hostile_mail import FIXED, HOSTILE
-from tests.servers import Dovecot, Smtp, Up, Vendor
-from tests.waiting import wait
+from tests.ingest.channels.test_whatsapp import body, signed
+from tests.support.hostile_mail import FIXED, HOSTILE
+from tests.support.servers import Dovecot, Smtp, Up, Vendor
+from tests.support.waiting import wait
 
 
 def _new() -> str:
@@ -447,8 +447,8 @@ def test_an_unreadable_mail_is_a_dead_letter_with_its_bytes_and_can_be_sent_agai
 
 
 async def test_a_record_that_does_not_decode_is_buried_and_the_line_moves_on(road: Up) -> None:
-    from runtime.bus import Publisher
-    from runtime.settings import Kafka
+    from runtime.bus.bus import Publisher
+    from runtime.settings.structs import Kafka
 
     publisher = Publisher(Kafka(bootstrap=road.access["kafka"]), "test")
     for topic in ("messages.v1", "outcomes.v1"):
@@ -471,12 +471,12 @@ def test_search_finds_what_was_written_in_either_alphabet(road: Up) -> None:
     sent = road.send(f"{word} hakkında", _new())
     road.message(sent["id"], lambda m: m["decision"])
     from runtime.store import engine
-    from workers import reading
+    from workers.store import queries
 
     store = engine(road.access["store"], read_only=True)
     for query in (word, word.upper().replace("Ü", "U"), word[:8], 'x" OR *', "(", ""):
         with store.connect() as connection:
-            found = [line.id for line in reading.search(connection, query)]
+            found = [line.id for line in queries.search(connection, query)]
         assert (sent["id"] in found) == (query.lower().startswith(("zümrüd", "zumrud"))), query
     store.dispose()
 
@@ -506,8 +506,8 @@ def test_one_trace_goes_through_every_hop(road: Up) -> None:
 
 
 async def _traces(road: Up, identifier: str) -> dict[str, str]:
-    from runtime.bus import read_to_end
-    from runtime.settings import Kafka
+    from runtime.bus.bus import read_to_end
+    from runtime.settings.structs import Kafka
 
     found = {}
     names = ["messages.v1", "decisions.v1", "queue.billing.v1"]

@@ -23,17 +23,17 @@ from confluent_kafka.admin import AdminClient
 from sqlalchemy import inspect, text
 
 from cli.up.ports import free_port
-from runtime import bus
 from runtime import store as stores
-from runtime.settings import Archive, Door, Kafka, Ops, Redis, Settings, Store
-from runtime.topics import create_topics
+from runtime.bus import bus
+from runtime.settings.structs import Archive, Door, Kafka, Ops, Redis, Settings, Store
+from runtime.topics.creation import create_topics
 from schemas import topics
 from schemas.errors import Retry
 from schemas.message import Message
 from tests.conftest import need
-from tests.samples import message
-from tests.servers import Postgres
-from tests.stages import (
+from tests.support.samples import message
+from tests.support.servers import Postgres
+from tests.support.stages import (
     BACK_S,
     TOKENS,
     Servers,
@@ -45,8 +45,8 @@ from tests.stages import (
     staged,
     until_recorded,
 )
-from tests.waiting import stays, until, wait
-from workers import ledger
+from tests.support.waiting import stays, until, wait
+from workers.store import ledger
 
 STAGES = ("ingest", "recorder", "desk", "replies", "console")
 

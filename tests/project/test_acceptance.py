@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.servers import ROOT
+from tests.support.servers import ROOT
 
 TIMEOUT_S = 60
 

@@ -10,15 +10,15 @@ from click.testing import CliRunner
 from jsonschema import Draft202012Validator
 
 from cli.main import main
-from runtime.settings_file import load
-from tests.servers import ROOT
+from runtime.settings.load import load
+from tests.support.servers import ROOT
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 STAGES = {n: s for n, s in COMPOSE["services"].items() if s.get("build")}
 
 
 def test_compose_fits_the_compose_specification() -> None:
-    schema = json.loads((Path(__file__).parent / "data" / "compose-spec.json").read_text())
+    schema = json.loads((Path(__file__).parent.parent / "data" / "compose-spec.json").read_text())
     assert list(Draft202012Validator(schema).iter_errors(COMPOSE)) == []
     assert list(Draft202012Validator(schema).iter_errors(COMPOSE | {"servces": {}}))
 

@@ -11,8 +11,8 @@ from deploy.pages.__main__ import out_of_date
 from deploy.pages.blocks import fill, names
 from deploy.pages.structs import duration, settings
 from ingest.registry import CHANNELS, HOOKS
-from tests.servers import ROOT
-from workers.registry import ACTIONS
+from tests.support.servers import ROOT
+from workers.actions.registry import ACTIONS
 
 CHANNEL_PAGES = ROOT / "docs" / "channels"
 SECTIONS = ["You need", "Five steps", "What arrives", "Limits", "When it fails", "Settings"]

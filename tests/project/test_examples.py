@@ -14,13 +14,13 @@ import pytest
 
 from cli.main import main
 from ingest import registry as ways_in
-from router import rule_checks, rules
-from router.standing import load as load_standing
-from runtime import settings_file
+from router.text import rule_checks, rules
+from router.text.customer_priority import load as load_standing
+from runtime.settings import load
 from tests.conftest import need
-from tests.examples import Example, commands, examples, pages, read
-from tests.servers import ROOT, Up
-from workers import registry as ways_out
+from tests.support.examples import Example, commands, examples, pages, read
+from tests.support.servers import ROOT, Up
+from workers.actions import registry as ways_out
 
 KINDS = {"sh", "toml", "json", "csv", "text"}
 
@@ -55,7 +55,7 @@ def test_what_is_written_into_a_file_is_what_the_program_reads(
         path.write_text(head + example.text)
         assert rule_checks.failing_samples(rules.load(tmp_path)) == []
     else:
-        settings_file.load(path, {}, ways_in.sections() | ways_out.sections())
+        load.load(path, {}, ways_in.sections() | ways_out.sections())
 
 
 @pytest.mark.parametrize("page,command", commands())

@@ -16,7 +16,7 @@ from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiosmtpd.smtp import SMTP
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
-from tests.servers import ROOT
+from tests.support.servers import ROOT
 
 _DOCUMENTED = {"_exit", "_replace", "_current_frames"}
 """os._exit, a named tuple's _replace, sys._current_frames: the underscore is in the manual."""
@@ -26,16 +26,16 @@ USED: dict[str, tuple[tuple[Any, tuple[str, ...]], ...]] = {
         (aioimaplib.IMAP4.__init__, ("_idle_waiter",)),
         (aioimaplib.IMAP4.create_client, ("_client_task",)),
     ),
-    "ingest/mail_data.py": (
+    "ingest/door/mail_data.py": (
         (SMTP, ("_call_handler_hook", "_set_post_data_state")),
         (SMTP.connection_made, ("_reader",)),
     ),
-    "router/watch_app.py": (
+    "router/watch/app.py": (
         (AIOKafkaConsumer.__init__, ("_isolation_level",)),
         (AIOKafkaConsumerThread, ("_ensure_consumer", "_create_worker_consumer")),
     ),
-    "runtime/bus.py": ((AIOKafkaAdminClient.__init__, ("_client",)),),
-    "runtime/kafka_client.py": (
+    "runtime/bus/bus.py": ((AIOKafkaAdminClient.__init__, ("_client",)),),
+    "runtime/bus/kafka_client.py": (
         (AIOKafkaProducer.__init__, ("_sender", "_closed")),
         (AIOKafkaClient, ("_md_synchronizer", "_get_conn")),
         (
@@ -53,7 +53,7 @@ USED: dict[str, tuple[tuple[Any, tuple[str, ...]], ...]] = {
             ),
         ),
     ),
-    "runtime/kafka_reader.py": (
+    "runtime/bus/kafka_reader.py": (
         (AIOKafkaConsumer.__init__, ("_client", "_coordinator", "_fetcher")),
         (AIOKafkaClient, ("_wait_on_metadata",)),
         (
@@ -61,7 +61,7 @@ USED: dict[str, tuple[tuple[Any, tuple[str, ...]], ...]] = {
             ("_coordination_task", "_heartbeat_task", "_commit_refresh_task"),
         ),
     ),
-    "runtime/outside.py": (
+    "runtime/http/public_client.py": (
         (httpx2.AsyncHTTPTransport.__init__, ("_pool",)),
         (httpcore2.AsyncConnectionPool.__init__, ("_network_backend",)),
     ),

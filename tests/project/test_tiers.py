@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
-from tests import tiers
-from tests.servers import Up, Vendor, broker
+from tests.support import tiers
+from tests.support.servers import Up, Vendor, broker
 
 
 def _starts_one_itself() -> None:

@@ -1,8 +1,8 @@
-"""Tests wait for conditions: only tests/waiting.py may sleep."""
+"""Tests wait for conditions: only tests/support/waiting.py may sleep."""
 
 import re
 
-from tests.servers import ROOT
+from tests.support.servers import ROOT
 
 _SLEEP = re.compile(r"\b(?:time|asyncio)\.sleep\((?!0\))|\"sleep\"")
 """A sleep of some length, or its name in a string."""

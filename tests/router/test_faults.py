@@ -10,26 +10,26 @@ import pytest
 from structlog.testing import capture_logs
 
 from cli.offline.decisions import decide_lines
-from router import fault
-from router.decide import one
-from router.deciding import FaultRuns, Result, decide_record
-from router.entities import Pattern
-from router.model import Model
-from router.open_incidents import still_open
-from router.policy import IMPORTED, Policy
-from router.rules import Hit, Pack
-from router.sighting import Sighting
-from router.watch_state import State
+from router.decision import fault_decision
+from router.decision.decide import one
+from router.decision.policy import IMPORTED, Policy
+from router.incidents.observation import Sighting
+from router.incidents.open_incidents import still_open
+from router.models.model import Model
+from router.record_decision import FaultRuns, Result, decide_record
+from router.text.entities import Pattern
+from router.text.rules import Hit, Pack
+from router.watch.state import State
 from runtime import metrics
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 from schemas import envelope
-from schemas.conversation import ConversationState, has_seen
 from schemas.decision import Decision, WorkItem
 from schemas.errors import Rejected, Unavailable
 from schemas.incident import Incident, Pulse
 from schemas.message import Automatic, Event, Handle, Message, Party
 from schemas.outcome import Outcome
-from tests.samples import NOW, PACK, message, policy
+from schemas.state.conversation import ConversationState, has_seen
+from tests.support.samples import NOW, PACK, message, policy
 
 POISON = "zehirli"
 
@@ -147,7 +147,7 @@ def test_it_is_dropped_when_it_comes_again_as_any_other() -> None:
     again = _decide(sent, state)
     assert not again.faulted
     assert again.made.decision.action == "repeat"  # type: ignore[union-attr]  # as above
-    decided = fault.triage_message(sent, state, policy(), NOW)
+    decided = fault_decision.triage_message(sent, state, policy(), NOW)
     assert (decided[0].action, decided[1], decided[2]) == ("repeat", None, None)
 
 

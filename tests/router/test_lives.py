@@ -19,19 +19,19 @@ from cli.up.ports import free_port
 from router.membership import GROUP, INPUTS
 from router.run import Router
 from router.takeover import end_open_transactions, sign
-from runtime import bus
-from runtime.archive import Folder
+from runtime.archive.archive import Folder
+from runtime.bus import bus
 from runtime.clock import SystemClock
-from runtime.health import Health
-from runtime.settings import Kafka, Settings
-from runtime.topics import create_topics
+from runtime.health.health import Health
+from runtime.settings.structs import Kafka, Settings
+from runtime.topics.creation import create_topics
 from schemas import topics
-from schemas.departments import DEFAULT
-from tests.routing import Items, RouterProcess, Traffic, is_pending
-from tests.samples import policy
-from tests.servers import JARS, broker
-from tests.test_router import put
-from tests.waiting import wait
+from schemas.routing.departments import DEFAULT
+from tests.router.test_loop import put
+from tests.support.routing import Items, RouterProcess, Traffic, is_pending
+from tests.support.samples import policy
+from tests.support.servers import JARS, broker
+from tests.support.waiting import wait
 
 
 @pytest.fixture(scope="module")

@@ -9,26 +9,27 @@ from pathlib import Path
 import msgspec
 from confluent_kafka import Producer
 
-from router.decide import one
-from router.labelled import read as training_lines
+from router.decision.decide import one
 from router.run import Router
-from router.training import train
-from runtime import bus, metrics
-from runtime.archive import Folder
-from runtime.backlog import Backlog
-from runtime.bus import queues, read_to_end
+from router.training.dataset import read as training_lines
+from router.training.train import train
+from runtime import metrics
+from runtime.archive.archive import Folder
+from runtime.bus import bus
+from runtime.bus.backlog import Backlog
+from runtime.bus.bus import queues, read_to_end
+from runtime.bus.following import Lag
 from runtime.clock import SystemClock
-from runtime.following import Lag
-from runtime.health import Health
-from runtime.settings import Settings, Shadow
+from runtime.health.health import Health
+from runtime.settings.structs import Settings, Shadow
 from schemas import envelope, topics
-from schemas.dead import DeadLetter
+from schemas.dead_letter import DeadLetter
 from schemas.decision import WorkItem
-from schemas.departments import DEFAULT
 from schemas.message import Message
-from tests.samples import NOW, message, policy
-from tests.test_faults import POISON, poisoned
-from tests.waiting import wait
+from schemas.routing.departments import DEFAULT
+from tests.router.test_faults import POISON, poisoned
+from tests.support.samples import NOW, message, policy
+from tests.support.waiting import wait
 
 
 class Hurried(SystemClock):

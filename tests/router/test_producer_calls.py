@@ -5,7 +5,7 @@ import threading
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from router.calls import Calls
+from router.producer_calls import Calls
 from router.transaction import is_retriable
 
 

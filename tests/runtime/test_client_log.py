@@ -8,14 +8,15 @@ import pytest
 
 from cli.up.ports import free_port
 from runtime.repeats import Repeats
-from tests.servers import ROOT
+from tests.support.servers import ROOT
 
 AWAY = """
 import asyncio, sys, threading
 from aiokafka.errors import KafkaError
 from confluent_kafka import Consumer, KafkaException, Producer
-from runtime import bus, log
-from runtime.settings import Kafka
+from runtime.bus import bus
+from runtime import log
+from runtime.settings.structs import Kafka
 
 log.configure("router", as_json=True)
 kafka = Kafka(bootstrap=f"127.0.0.1:{sys.argv[1]}")
@@ -64,12 +65,12 @@ def test_while_kafka_is_away_its_clients_log_a_few_events_of_ours_and_nothing_el
 
 CRASHED = """
 import asyncio, sys
-from router.watch_app import build
-from router.watch_state import State
+from router.watch.app import build
+from router.watch.state import State
 from runtime import log
 from runtime.clock import SystemClock
-from runtime.health import Fresh
-from runtime.settings import Kafka, Settings
+from runtime.health.health import Fresh
+from runtime.settings.structs import Kafka, Settings
 
 log.configure("watch", as_json=True)
 settings = Settings(kafka=Kafka(bootstrap=f"127.0.0.1:{sys.argv[1]}"))

@@ -4,10 +4,10 @@ import ast
 import re
 from collections.abc import Iterator
 
-from ingest.fetch import MediaPending
+from ingest.intake.media import MediaPending
 from schemas import errors
 from schemas.errors import Retry
-from tests.servers import ROOT
+from tests.support.servers import ROOT
 
 _PACKAGES = ("schemas", "runtime", "ingest", "router", "workers", "cli")
 _BUILT_IN = re.compile(r"\w*(Error|Exception)")

@@ -12,19 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator, Draft202012Validator
 
-from router.decide import apply, one
+from router.decision.decide import apply, one
 from schemas import envelope, publish, topics
 from schemas.base import conversation_id, derived_id, message_id
-from schemas.conversation import ConversationState
-from schemas.cursor import Cursor
 from schemas.decision import Decision, WorkItem
 from schemas.errors import CODES, Rejected
+from schemas.http_api.openapi import openapi
 from schemas.message import MESSAGE_LIMIT, Message, fitted
-from schemas.openapi import openapi
 from schemas.outcome import KINDS, Outcome
-from tests.samples import message, policy
+from schemas.state.conversation import ConversationState
+from schemas.state.cursor import Cursor
+from tests.support.samples import message, policy
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parent.parent / "data"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 

@@ -6,18 +6,18 @@ import msgspec
 import pytest
 
 from schemas import envelope, topics
-from schemas.conversation import ConversationState
-from schemas.cursor import Cursor
-from schemas.dead import DeadLetter, Origin
+from schemas.dead_letter import DeadLetter, Origin
 from schemas.decision import Decision, Due, WorkItem
-from schemas.delivery import Delivery
 from schemas.incident import Incident, Pulse
-from schemas.link import Link
 from schemas.message import Party
 from schemas.outcome import Outcome, Reply
+from schemas.state.conversation import ConversationState
+from schemas.state.cursor import Cursor
+from schemas.state.delivery import Delivery
+from schemas.state.link import Link
+from schemas.state.waiting import CLOSED, WaitingMessage
 from schemas.topics import AnyTopic, Topic
-from schemas.waiting import CLOSED, WaitingMessage
-from tests.samples import message
+from tests.support.samples import message
 
 AT = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 _TIME = "2026-03-01T12:30:00+00:00"

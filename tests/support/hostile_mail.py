@@ -1,6 +1,6 @@
-"""Checks workers/outgoing_mail.py on the interpreter that runs this; standard library only.
+"""Checks workers/actions/outgoing_mail.py on the interpreter that runs this; standard library only.
 
-Run as `python -m tests.hostile_mail [COUNT]`. It prints the numbers of written and refused mails. It
+Run as `python -m tests.support.hostile_mail [COUNT]`. It prints the numbers of written and refused mails. It
 exits with 1 and prints the mail when one says more than intended.
 """
 
@@ -15,7 +15,7 @@ from email.header import decode_header
 from email.policy import compat32, default
 from email.utils import parseaddr
 
-from workers.outgoing_mail import OutgoingMail, UnsafeMail, clean_line, clean_text, compose
+from workers.actions.outgoing_mail import OutgoingMail, UnsafeMail, clean_line, clean_text, compose
 
 HOSTILE = (
     "=?utf-8?q?=0D=0AReply-To:_oltaci=40kotu.example=0D=0AContent-Type:_text/html=0D=0A=0D=0A<h1>x?=",

@@ -1,6 +1,6 @@
 """Channels whose parsers fail in every possible way, and the parser process that has them.
 
-A pool starts `python -m tests.poison` in place of the product's own process.
+A pool starts `python -m tests.support.poison` in place of the product's own process.
 """
 
 import ctypes
@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from ingest.channel import Context, Delivery, Parsed, message_of
-from ingest.parser_worker import serve
+from ingest.parser_pool.worker import serve
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Party

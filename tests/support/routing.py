@@ -17,14 +17,14 @@ from pathlib import Path
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka import Message as Record
 
-from runtime.bus import queues, rdkafka
-from runtime.settings import Settings
+from runtime.bus.bus import queues, rdkafka
+from runtime.settings.structs import Settings
 from schemas import envelope, topics
 from schemas.decision import WorkItem
-from schemas.departments import DEFAULT
-from tests.samples import message
-from tests.servers import ROOT
-from tests.waiting import wait
+from schemas.routing.departments import DEFAULT
+from tests.support.samples import message
+from tests.support.servers import ROOT
+from tests.support.waiting import wait
 
 CONVERSATIONS = 40
 RESTART_S = 1.0

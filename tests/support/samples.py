@@ -3,12 +3,12 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from router import rules
-from router.policy import Policy
+from router.decision.policy import Policy
+from router.text import rules
 from schemas.base import conversation_id, message_id
-from schemas.cursor import Cursor
-from schemas.departments import DEFAULT
 from schemas.message import Handle, Message, Party
+from schemas.routing.departments import DEFAULT
+from schemas.state.cursor import Cursor
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 PACK = rules.load(rules.PACKS / "default")

@@ -34,21 +34,21 @@ from confluent_kafka.admin import AdminClient
 
 from cli.up import kafka as kafka_local
 from cli.up.ports import free_port
-from ingest.accept import Ingest
 from ingest.channel import Context
-from ingest.parser_pool import Parsers, ParsersInPlace
-from runtime import bus
-from runtime.archive import Folder
+from ingest.intake.accept import Ingest
+from ingest.parser_pool.pool import Parsers, ParsersInPlace
+from runtime.archive.archive import Folder
+from runtime.bus import bus
 from runtime.clock import SystemClock
-from runtime.outside import Outside
-from runtime.settings import Kafka, Settings
-from runtime.topics import create_topics
+from runtime.http.public_client import Outside
+from runtime.settings.structs import Kafka, Settings
+from runtime.topics.creation import create_topics
 from schemas import envelope, topics
-from schemas.departments import DEFAULT
-from tests.waiting import wait
+from schemas.routing.departments import DEFAULT
+from tests.support.waiting import wait
 
 T = TypeVar("T")
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 PERSONAL_TOKEN = "right-to-personal-numbers"
 JARS = Path(os.environ.get("SANTRAL_JARS") or ROOT / ".cache" / "kafka" / "jars")
 

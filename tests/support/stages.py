@@ -17,14 +17,14 @@ from cli.up import kafka as kafka_local
 from cli.up.ports import free_port
 from ingest import run as ingest_run
 from runtime.clock import SystemClock
-from runtime.health import Health
-from runtime.settings import Console, Door, Kafka, Ops, Redis, Settings, Store, Tokens
-from runtime.topics import check_topics, create_topics
+from runtime.health.health import Health
+from runtime.settings.structs import Console, Door, Kafka, Ops, Redis, Settings, Store, Tokens
+from runtime.topics.creation import check_topics, create_topics
 from schemas import topics
-from schemas.departments import DEFAULT
 from schemas.errors import Unavailable
-from tests.servers import JARS, ROOT, Postgres, valkey
-from tests.waiting import until, wait
+from schemas.routing.departments import DEFAULT
+from tests.support.servers import JARS, ROOT, Postgres, valkey
+from tests.support.waiting import until, wait
 from workers import run as workers_run
 
 BACK_S = 10.0

@@ -2,10 +2,10 @@
 
 import msgspec
 
-from router.decide import one
+from router.decision.decide import one
 from schemas.message import Message
 from schemas.outcome import Reply
-from tests.samples import NOW, message, policy
+from tests.support.samples import NOW, message, policy
 from workers.compose import compose_reply
 
 

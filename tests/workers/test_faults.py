@@ -9,14 +9,14 @@ import pytest
 from redis.exceptions import ResponseError
 from sqlalchemy.exc import OperationalError
 
-from router.decide import one
+from router.decision.decide import one
 from runtime import log as logs
-from runtime.bus import Publisher, read_to_end
-from runtime.claims import connect
+from runtime.bus.bus import Publisher, read_to_end
 from runtime.clock import SystemClock
-from runtime.faults import guard, is_outage
-from runtime.health import Health
-from runtime.settings import Redis, Settings
+from runtime.health.faults import guard, is_outage
+from runtime.health.health import Health
+from runtime.redis.claims import connect
+from runtime.settings.structs import Redis, Settings
 from schemas import topics
 from schemas.decision import Decision, WorkItem
 from schemas.errors import Rejected, Retry, Unavailable
@@ -24,16 +24,18 @@ from schemas.incident import Incident
 from schemas.message import Message
 from schemas.outcome import Outcome, Reply
 from schemas.topics import AnyTopic
-from tests.samples import NOW, message, policy
-from tests.servers import valkey
-from tests.test_faults import counted
-from tests.waiting import until
-from workers import acknowledge, feed_records, replies
-from workers.acknowledge import Acknowledger
+from tests.router.test_faults import counted
+from tests.support.samples import NOW, message, policy
+from tests.support.servers import valkey
+from tests.support.waiting import until
 from workers.actions.reply_email import Account
-from workers.desk_feed import Feed
-from workers.holding import Holding
-from workers.replies import Replies
+from workers.deliveries import sender
+from workers.deliveries.sender import Replies
+from workers.desk_feed import records as feed_records
+from workers.desk_feed.feed import Feed
+from workers.replies import acknowledge
+from workers.replies.acknowledge import Acknowledger
+from workers.replies.incident_reply import Holding
 
 log = logs.get(__name__)
 POISONED = 2
@@ -115,7 +117,7 @@ async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
     )
     _poison(monkeypatch, acknowledge, "acknowledgement", poisoned)
     _poison(monkeypatch, feed_records, "score", poisoned)
-    monkeypatch.setattr(replies, "for_channel", lambda *_: _Action())
+    monkeypatch.setattr(sender, "for_channel", lambda *_: _Action())
     clock, redis = SystemClock(), connect(settings.redis)
     publisher = Publisher(settings.kafka, "test")
     steps = ("santral-acknowledge", "santral-desk", "santral-replies")

@@ -17,7 +17,7 @@ import msgspec
 from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, OUTAGE_S, RECOVERY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry, retry_after
-from workers.action import Unconfirmed
+from workers.actions.protocol import Unconfirmed
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ from typing import Any
 from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
-from workers.outgoing_text import path_segment, without_mentions
-from workers.posting import later, post, refused
+from workers.actions.http import later, post, refused
+from workers.actions.outgoing_text import path_segment, without_mentions
 
 GRAPH = "https://graph.facebook.com/v25.0"
 LATER = frozenset({1, 2, 4, 17, 32, 341, 368, 613, 1200, 80001, 80006, 80007, 130429, 131000,

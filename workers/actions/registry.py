@@ -1,6 +1,6 @@
 """ACTIONS: one row each. Adding an action is its file, its test and a row here."""
 
-from workers.action import Action
+from workers.actions.protocol import Action
 from workers.actions.reply_bluesky import ReplyBluesky
 from workers.actions.reply_discourse import ReplyDiscourse
 from workers.actions.reply_email import ReplyEmail

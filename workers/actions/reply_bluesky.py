@@ -1,8 +1,8 @@
 """Answers on Bluesky: a post of our own under the customer's, in everybody's sight.
 
-Before: workers/tries.py may send the Reply. After: the customer's notifications. The record's key
-is made of the reply's id, and putRecord writes it: sent twice is one post. Source: docs.bsky.app,
-com.atproto.repo.putRecord; atproto.com, record keys (TID).
+Before: workers/deliveries/tries.py may send the Reply. After: the customer's notifications. The
+record's key is made of the reply's id, and putRecord writes it: sent twice is one post. Source:
+docs.bsky.app, com.atproto.repo.putRecord; atproto.com, record keys (TID).
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S, RECOVERY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
-from workers.posting import Answer, later, post, refused
+from workers.actions.http import Answer, later, post, refused
 
 _ALPHABET = "234567abcdefghijklmnopqrstuvwxyz"
 _POST = "app.bsky.feed.post"

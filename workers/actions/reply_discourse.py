@@ -1,7 +1,8 @@
 """Answers on a Discourse forum, under the customer's post.
 
-Before: workers/tries.py may send the Reply. After: the topic. Nothing makes a second sending
-harmless, but the forum refuses the same text twice. Source: docs.discourse.org, create a post.
+Before: workers/deliveries/tries.py may send the Reply. After: the topic. Nothing makes a second
+sending harmless, but the forum refuses the same text twice. Source: docs.discourse.org, create a
+post.
 """
 
 from typing import Annotated, Any
@@ -13,8 +14,8 @@ from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S
 from schemas.errors import Rejected, Retry
 from schemas.outcome import Reply
-from workers.outgoing_text import as_markdown, without_mentions
-from workers.posting import later, post, refused, to_send
+from workers.actions.http import later, post, refused, to_send
+from workers.actions.outgoing_text import as_markdown, without_mentions
 
 
 class Account(Record, frozen=True, kw_only=True):

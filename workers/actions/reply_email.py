@@ -1,9 +1,9 @@
 """Answers and acknowledgements by mail, over SMTP.
 
-Before: workers/tries.py may send the Reply. After: the customer's mailbox. The Message-ID is
-stable and carries our signed conversation token, so that the customer's answer comes back to the
-conversation. workers/outgoing_mail.py writes its bytes. Source: RFC 5322, RFC 3834, RFC 5321;
-aiosmtplib 5.1.
+Before: workers/deliveries/tries.py may send the Reply. After: the customer's mailbox. The
+Message-ID is stable and carries our signed conversation token, so that the customer's answer comes
+back to the conversation. workers/actions/outgoing_mail.py writes its bytes. Source: RFC 5322, RFC
+3834, RFC 5321; aiosmtplib 5.1.
 """
 
 import asyncio
@@ -14,22 +14,22 @@ from typing import Annotated, Any, Literal
 import aiosmtplib
 import msgspec
 
-from schemas import token
 from schemas.account_fields import SendTimeout
 from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S, NEIGHBOUR_S, RECONNECT_S, RECOVERY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
-from workers.action import Unconfirmed
-from workers.outgoing_mail import (
+from schemas.text import reply_token as token
+from workers.actions.http import access_token
+from workers.actions.outgoing_mail import (
     MAX_SUBJECT_CHARS,
     OutgoingMail,
     UnsafeMail,
     clean_address,
     clean_line,
 )
-from workers.outgoing_mail import compose as write_mail
-from workers.posting import access_token
+from workers.actions.outgoing_mail import compose as write_mail
+from workers.actions.protocol import Unconfirmed
 
 _PREFIX = re.compile(r"^\s*(re|ynt|yan|cvp|aw|sv)\s*(\[\d+\])?:", re.IGNORECASE)
 

@@ -1,8 +1,9 @@
 """Answers on Google Business Profile, YouTube and Reddit: in public, with an OAuth client.
 
-Before: workers/tries.py may send the Reply. After: the customer's page there. A review has one
-answer, which a second sending writes over; a comment may be doubled, and is never sent unclear.
-Source: developers.google.com (My Business v4, YouTube v3 comments.insert); reddit.com/dev/api.
+Before: workers/deliveries/tries.py may send the Reply. After: the customer's page there. A review
+has one answer, which a second sending writes over; a comment may be doubled, and is never sent
+unclear. Source: developers.google.com (My Business v4, YouTube v3 comments.insert);
+reddit.com/dev/api.
 """
 
 import re
@@ -15,13 +16,13 @@ from schemas.base import Record
 from schemas.delays import QUOTA_S, SETUP_PROBLEM_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
-from workers.outgoing_text import (
+from workers.actions.http import Answer, failed, granted, post, to_send
+from workers.actions.outgoing_text import (
     as_markdown,
     path_segment,
     without_mentions,
     without_reddit_mentions,
 )
-from workers.posting import Answer, failed, granted, post, to_send
 
 _LATER = frozenset({"RATELIMIT"})
 _REVIEW = re.compile(r"accounts/[^/]+/locations/[^/]+/reviews/[^/]+")

@@ -1,8 +1,8 @@
 """Answers on LINE, by push: people do not answer within the minute of a reply token.
 
-Before: workers/tries.py may send the Reply. After: the customer's phone. The retry key is the
-reply's id: LINE takes it once, and says 409 when it had it already. Source: developers.line.biz,
-Messaging API, retry failed requests.
+Before: workers/deliveries/tries.py may send the Reply. After: the customer's phone. The retry key
+is the reply's id: LINE takes it once, and says 409 when it had it already. Source:
+developers.line.biz, Messaging API, retry failed requests.
 """
 
 import uuid
@@ -15,7 +15,7 @@ from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, RECOVERY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Retry
 from schemas.outcome import Reply
-from workers.posting import later, post, refused, to_send
+from workers.actions.http import later, post, refused, to_send
 
 
 class Account(Record, frozen=True, kw_only=True):

@@ -1,7 +1,8 @@
 """Answers on Mastodon, as public or as private as the post that is answered.
 
-Before: workers/tries.py may send the Reply. After: the customer's notifications. The server takes
-a reply's id once within an hour (Idempotency-Key). Source: docs.joinmastodon.org/methods/statuses.
+Before: workers/deliveries/tries.py may send the Reply. After: the customer's notifications. The
+server takes a reply's id once within an hour (Idempotency-Key). Source:
+docs.joinmastodon.org/methods/statuses.
 """
 
 import re
@@ -15,8 +16,8 @@ from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, RECOVERY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
-from workers.outgoing_text import without_mentions
-from workers.posting import later, post, refused, to_send
+from workers.actions.http import later, post, refused, to_send
+from workers.actions.outgoing_text import without_mentions
 
 _KEY_HOLDS = timedelta(minutes=50)
 """The server forgets a key after an hour: after that a second sending is a second post."""

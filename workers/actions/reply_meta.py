@@ -1,8 +1,8 @@
 """Answers on Messenger and Instagram: direct messages, and comments in public.
 
-Before: workers/tries.py may send the Reply. After: the customer's inbox, or the thread under a
-post. Source: developers.facebook.com, Messenger Platform, send API; Instagram Platform, messaging
-and comment moderation.
+Before: workers/deliveries/tries.py may send the Reply. After: the customer's inbox, or the thread
+under a post. Source: developers.facebook.com, Messenger Platform, send API; Instagram Platform,
+messaging and comment moderation.
 """
 
 from typing import Annotated, Any
@@ -12,8 +12,8 @@ import msgspec
 from schemas.account_fields import ApiAddress, SendTimeout
 from schemas.base import Record
 from schemas.outcome import Reply
-from workers import meta_graph
-from workers.posting import to_send
+from workers.actions import meta_graph
+from workers.actions.http import to_send
 
 
 class Account(Record, frozen=True, kw_only=True):

@@ -1,8 +1,8 @@
 """Answers on Şikayetvar, Trendyol and Hepsiburada: in public, by their own APIs.
 
-Before: workers/tries.py may send the Reply. After: the customer's page there. None of them makes
-a second sending harmless. Source: api.sikayetplus.com as a client uses it; developers.trendyol.com;
-developers.hepsiburada.com.
+Before: workers/deliveries/tries.py may send the Reply. After: the customer's page there. None of
+them makes a second sending harmless. Source: api.sikayetplus.com as a client uses it;
+developers.trendyol.com; developers.hepsiburada.com.
 """
 
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ from schemas.account_fields import ApiAddress, SendTimeout
 from schemas.base import Record
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected
 from schemas.outcome import Reply
-from workers.posting import Answer, failed, post, to_send
+from workers.actions.http import Answer, failed, post, to_send
 
 
 class Complaints(Record, frozen=True, kw_only=True):

@@ -1,7 +1,8 @@
 """Answers on Slack, in the thread of the message.
 
-Before: workers/tries.py may send the Reply. After: the channel. A refusal comes as HTTP 200 with
-`ok: false`; nothing makes a second sending harmless. Source: docs.slack.dev, chat.postMessage.
+Before: workers/deliveries/tries.py may send the Reply. After: the channel. A refusal comes as HTTP
+200 with `ok: false`; nothing makes a second sending harmless. Source: docs.slack.dev,
+chat.postMessage.
 """
 
 from typing import Annotated, Any
@@ -13,8 +14,8 @@ from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, RECOVERY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
-from workers.action import Unconfirmed
-from workers.posting import later, post, refused, to_send
+from workers.actions.http import later, post, refused, to_send
+from workers.actions.protocol import Unconfirmed
 
 _LATER = frozenset({"ratelimited", "rate_limited", "service_unavailable", "request_timeout"})
 _TOKEN = frozenset({"invalid_auth", "token_revoked", "token_expired", "account_inactive",

@@ -1,8 +1,8 @@
 """Answers to reviews on Google Play and in the App Store: one a review, a later one overwrites it.
 
-Before: workers/tries.py may send the Reply. After: the store's page. Since the second sending
-writes the same over the first, it is harmless. Source: developers.google.com, androidpublisher v3,
-reviews.reply; developer.apple.com, customer review responses.
+Before: workers/deliveries/tries.py may send the Reply. After: the store's page. Since the second
+sending writes the same over the first, it is harmless. Source: developers.google.com,
+androidpublisher v3, reviews.reply; developer.apple.com, customer review responses.
 """
 
 from datetime import UTC, datetime
@@ -15,8 +15,8 @@ from schemas.account_fields import ApiAddress, SendTimeout, TokenAddress
 from schemas.base import Record
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected
 from schemas.outcome import Reply
-from workers.outgoing_text import path_segment
-from workers.posting import Answer, failed, granted, post, to_send
+from workers.actions.http import Answer, failed, granted, post, to_send
+from workers.actions.outgoing_text import path_segment
 
 _SCOPE = "https://www.googleapis.com/auth/androidpublisher"
 

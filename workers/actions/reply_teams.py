@@ -1,8 +1,8 @@
 """Answers in Microsoft Teams, by the Bot Connector.
 
-Before: workers/tries.py may send the Reply. After: the conversation. The service's address was
-proven when the message came: the token is for it alone. Source: learn.microsoft.com, Bot Connector
-API; rate limits of Teams.
+Before: workers/deliveries/tries.py may send the Reply. After: the conversation. The service's
+address was proven when the message came: the token is for it alone. Source: learn.microsoft.com,
+Bot Connector API; rate limits of Teams.
 """
 
 import re
@@ -15,8 +15,8 @@ from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, RECOVERY_S
 from schemas.errors import Rejected, Retry
 from schemas.outcome import Reply
-from workers.outgoing_text import path_segment
-from workers.posting import later, post, refused
+from workers.actions.http import later, post, refused
+from workers.actions.outgoing_text import path_segment
 
 _SERVICE = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?(/[A-Za-z0-9._-]+)*")
 

@@ -1,7 +1,7 @@
 """Answers on Telegram, by the Bot API.
 
-Before: workers/tries.py may send the Reply. After: the customer's chat. The address of a call
-holds the bot's token: it is never logged. Source: core.telegram.org/bots/api#sendmessage.
+Before: workers/deliveries/tries.py may send the Reply. After: the customer's chat. The address of a
+call holds the bot's token: it is never logged. Source: core.telegram.org/bots/api#sendmessage.
 """
 
 import re
@@ -14,8 +14,8 @@ from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
-from workers.outgoing_text import without_mentions
-from workers.posting import post, refused, to_send
+from workers.actions.http import post, refused, to_send
+from workers.actions.outgoing_text import without_mentions
 
 _CHAT = re.compile(r"-?[0-9]{1,20}")
 _TOPIC = re.compile(r"(?:dm)?([0-9]{1,18})|dm")

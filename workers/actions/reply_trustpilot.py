@@ -1,7 +1,8 @@
 """Answers on Trustpilot: in public, one a review.
 
-Before: workers/tries.py may send the Reply. After: the review's page. A review has one answer: to
-send it again is safe. Source: developers.trustpilot.com, service reviews, reply to a review.
+Before: workers/deliveries/tries.py may send the Reply. After: the review's page. A review has one
+answer: to send it again is safe. Source: developers.trustpilot.com, service reviews, reply to a
+review.
 """
 
 from typing import Annotated, Any
@@ -12,8 +13,8 @@ from schemas.account_fields import ApiAddress, SendTimeout
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.outcome import Reply
-from workers.outgoing_text import path_segment
-from workers.posting import failed, granted, post, to_send
+from workers.actions.http import failed, granted, post, to_send
+from workers.actions.outgoing_text import path_segment
 
 _TOKEN = "/v1/oauth/oauth-business-users-for-applications/accesstoken"  # noqa: S105 - an address
 

@@ -1,7 +1,7 @@
 """Answers by SMS and WhatsApp through Twilio.
 
-Before: workers/tries.py may send the Reply. After: the customer's phone. Nothing makes a second
-sending harmless. Source: twilio.com/docs, messages resource, error codes.
+Before: workers/deliveries/tries.py may send the Reply. After: the customer's phone. Nothing makes a
+second sending harmless. Source: twilio.com/docs, messages resource, error codes.
 """
 
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
-from workers.posting import later, post, refused, to_send
+from workers.actions.http import later, post, refused, to_send
 
 _LATER = frozenset({20429, 63018, 30001, 14107})
 _TOO_LATE = 63016

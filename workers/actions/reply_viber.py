@@ -1,7 +1,7 @@
 """Answers on Viber, by the bot API.
 
-Before: workers/tries.py may send the Reply. After: the customer's phone. HTTP 200 always: the
-status in the body tells. Source: developers.viber.com, REST bot API, error codes.
+Before: workers/deliveries/tries.py may send the Reply. After: the customer's phone. HTTP 200
+always: the status in the body tells. Source: developers.viber.com, REST bot API, error codes.
 """
 
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
-from workers.posting import post, refused, to_send
+from workers.actions.http import post, refused, to_send
 
 _LATER = frozenset({12})
 _ACCOUNT = frozenset({2, 7, 8, 9, 10, 15, 23, 24})

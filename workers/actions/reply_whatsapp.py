@@ -1,8 +1,8 @@
 """Answers on WhatsApp, by Meta's Cloud API.
 
-Before: workers/tries.py may send the Reply. After: the customer's phone. The reply's id goes with
-it (`biz_opaque_callback_data`) and comes back in its statuses. Source: developers.facebook.com,
-WhatsApp Cloud API, messages.
+Before: workers/deliveries/tries.py may send the Reply. After: the customer's phone. The reply's id
+goes with it (`biz_opaque_callback_data`) and comes back in its statuses. Source:
+developers.facebook.com, WhatsApp Cloud API, messages.
 """
 
 from typing import Annotated, Any
@@ -13,9 +13,9 @@ from schemas.account_fields import ApiAddress, SendTimeout
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.outcome import Reply
-from workers import meta_graph
-from workers.outgoing_text import path_segment
-from workers.posting import to_send
+from workers.actions import meta_graph
+from workers.actions.http import to_send
+from workers.actions.outgoing_text import path_segment
 
 
 class Account(Record, frozen=True, kw_only=True):

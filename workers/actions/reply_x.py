@@ -1,7 +1,7 @@
 """Answers on X: a post of our own under the customer's, in everybody's sight.
 
-Before: workers/tries.py may send the Reply. After: the customer's notifications. X has no key
-that would make a second sending harmless. Source: docs.x.com, POST /2/tweets.
+Before: workers/deliveries/tries.py may send the Reply. After: the customer's notifications. X has
+no key that would make a second sending harmless. Source: docs.x.com, POST /2/tweets.
 """
 
 from datetime import UTC, datetime
@@ -14,8 +14,8 @@ from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Retry
 from schemas.outcome import Reply
-from workers.outgoing_text import without_mentions
-from workers.posting import later, post, refused, to_send
+from workers.actions.http import later, post, refused, to_send
+from workers.actions.outgoing_text import without_mentions
 
 
 class Account(Record, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """The desk's HTTP API and the read API, as routes of the console's server.
 
-Before: agents' tools, the door that passes requests on. After: desk.py, reading.py.
+Before: agents' tools, the door that passes requests on. After: desk/desk.py, store/queries.py.
 """
 
 import asyncio
@@ -16,14 +16,17 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from runtime import http
-from runtime.faults import is_outage
+from runtime.health.faults import is_outage
+from runtime.health.neighbour import Neighbour
+from runtime.http import server
 from runtime.log import get
-from runtime.neighbour import Neighbour
-from runtime.redis_errors import AWAY, outage_code
-from runtime.settings import Settings
+from runtime.redis.errors import AWAY, outage_code
+from runtime.settings.structs import Settings
 from schemas import envelope
-from schemas.api import (
+from schemas.decision import TRIAGE, Decision
+from schemas.delays import NEIGHBOUR_S, RECONNECT_S
+from schemas.errors import Rejected, Retry, Unavailable
+from schemas.http_api.bodies import (
     Accepted,
     ClaimIn,
     Fault,
@@ -33,15 +36,13 @@ from schemas.api import (
     MessageOut,
     ReceiptOut,
 )
-from schemas.decision import TRIAGE, Decision
-from schemas.delays import NEIGHBOUR_S, RECONNECT_S
-from schemas.errors import Rejected, Retry, Unavailable
 from schemas.incident import Incident
-from schemas.masking import mask_record
-from workers import customers, incidents, reading
-from workers.desk import BODIES, Desk
-from workers.desk_values import ItemUnknown, LeaseLost
-from workers.personal import masked_message
+from schemas.text.masking import mask_record
+from workers.desk.desk import BODIES, Desk
+from workers.desk.values import ItemUnknown, LeaseLost
+from workers.store import customers, incidents
+from workers.store import queries as reading
+from workers.store.pii import masked_message
 
 log = get(__name__)
 
@@ -80,79 +81,81 @@ class Api:
 
     async def claim(self, request: Request) -> Response:
         """POST /v1/desk/{department}/claim."""
-        http.require(request, self.settings.tokens.desk)
-        asked = envelope.decode_body(ClaimIn, await http.body(request, self.settings.door.max_json))
-        personal = http.may_see_personal(request, self.settings.tokens.personal)
+        server.require(request, self.settings.tokens.desk)
+        asked = envelope.decode_body(
+            ClaimIn, await server.body(request, self.settings.door.max_json)
+        )
+        personal = server.may_see_personal(request, self.settings.tokens.personal)
         department = request.path_params["department"]
-        return http.answer(await self.desk.claim(department, asked, personal=personal))
+        return server.answer(await self.desk.claim(department, asked, personal=personal))
 
     async def item(self, request: Request) -> Response:
         """POST /v1/desk/items/{id}/{verb}."""
-        http.require(request, self.settings.tokens.desk)
+        server.require(request, self.settings.tokens.desk)
         verb = request.path_params["verb"]
-        raw = await http.body(request, self.settings.door.max_json)
+        raw = await server.body(request, self.settings.door.max_json)
         asked: Any = envelope.decode_body(BODIES[verb], raw)
-        return http.answer(await getattr(self.desk, verb)(request.path_params["id"], asked))
+        return server.answer(await getattr(self.desk, verb)(request.path_params["id"], asked))
 
     async def message(self, request: Request) -> Response:
         """GET /v1/messages/{id}."""
         tokens = self.settings.tokens
-        holder = http.holder(request, door=tokens.door, desk=tokens.desk, console=tokens.console)
-        personal = http.may_see_personal(request, tokens.personal)
+        holder = server.holder(request, door=tokens.door, desk=tokens.desk, console=tokens.console)
+        personal = server.may_see_personal(request, tokens.personal)
         identifier = request.path_params["id"]
         if holder == "door":
             # Another token's message takes as long as an unknown one: the time reveals nothing.
-            token = http.token_name(tokens.door)
-            return http.answer(receipt(await self.find(identifier, accepted_by=token)))
+            token = server.token_name(tokens.door)
+            return server.answer(receipt(await self.find(identifier, accepted_by=token)))
         answer = await self.find(identifier)
         log.info("message.opened", message=answer.message.id, person=f"token:{holder}")
         if not personal:
-            return http.answer(await asyncio.to_thread(masked_message, answer))
+            return server.answer(await asyncio.to_thread(masked_message, answer))
         department = answer.decision.department if answer.decision else TRIAGE
         await self.desk.record_reveal_of(answer.message, department, f"token:{holder}")
-        return http.answer(answer)
+        return server.answer(answer)
 
     async def incidents(self, request: Request) -> Response:
         """GET /v1/incidents."""
-        http.require(request, self.settings.tokens.desk, self.settings.tokens.console)
+        server.require(request, self.settings.tokens.desk, self.settings.tokens.console)
         incidents = await self.known_incidents()
-        return http.answer(mask_record(IncidentsOut(incidents=tuple(incidents))))
+        return server.answer(mask_record(IncidentsOut(incidents=tuple(incidents))))
 
     async def incident(self, request: Request) -> Response:
         """GET /v1/incidents/{id}."""
-        http.require(request, self.settings.tokens.desk, self.settings.tokens.console)
+        server.require(request, self.settings.tokens.desk, self.settings.tokens.console)
         identifier = request.path_params["id"]
         found = await self.ask(incidents.shown, identifier)
         if found is None:
             raise _unknown(identifier)
-        return http.answer(mask_record(found))
+        return server.answer(mask_record(found))
 
     async def judged(self, request: Request) -> Response:
         """POST /v1/incidents/{id}/{verb}."""
-        http.require(request, self.settings.tokens.desk, self.settings.tokens.console)
-        raw = await http.body(request, self.settings.door.max_json)
+        server.require(request, self.settings.tokens.desk, self.settings.tokens.console)
+        raw = await server.body(request, self.settings.door.max_json)
         asked = envelope.decode_body(JudgeIn, raw)
         identifier = request.path_params["id"]
         judged = await self.judge(identifier, request.path_params["verb"], asked)
-        return http.answer(mask_record(judged))
+        return server.answer(mask_record(judged))
 
     async def customer(self, request: Request) -> Response:
         """GET /v1/messages/{id}/customer."""
-        http.require(request, self.settings.tokens.desk, self.settings.tokens.console)
+        server.require(request, self.settings.tokens.desk, self.settings.tokens.console)
         identifier = request.path_params["id"]
         found = await self.ask(customers.of_message, identifier)
         if found is None:
             raise Rejected("message.unknown", f"no sender of a message {identifier!r} is recorded")
-        return http.answer(mask_record(found))
+        return server.answer(mask_record(found))
 
     async def link(self, request: Request) -> Response:
         """POST /v1/links."""
-        http.require(request, self.settings.tokens.desk, self.settings.tokens.console)
-        raw = await http.body(request, self.settings.door.max_json)
+        server.require(request, self.settings.tokens.desk, self.settings.tokens.console)
+        raw = await server.body(request, self.settings.door.max_json)
         asked = envelope.decode_body(LinkIn, raw)
         asked = await self.ask(customers.with_clear_nodes, asked)
         link = await customers.say(asked, self.desk.publisher, self.desk.clock)
-        return http.answer(mask_record(link))
+        return server.answer(mask_record(link))
 
     async def known_incidents(self) -> list[Incident]:
         """Return the incidents of the last thirty days."""
@@ -280,7 +283,7 @@ def routes(api: Api) -> list[Route]:
     ]
 
 
-def _verb(done: http.Endpoint, verb: str) -> http.Endpoint:
+def _verb(done: server.Endpoint, verb: str) -> server.Endpoint:
     async def endpoint(request: Request) -> Response:
         request.path_params["verb"] = verb
         return await done(request)
@@ -290,27 +293,27 @@ def _verb(done: http.Endpoint, verb: str) -> http.Endpoint:
 
 async def on_lost(_request: HTTPConnection, error: Exception) -> Response:
     """Answer a lost lease: 409."""
-    return http.fault(409, "lease.lost", str(error))
+    return server.fault(409, "lease.lost", str(error))
 
 
 async def on_unknown(_request: HTTPConnection, error: Exception) -> Response:
     """Answer an item that is not at the desk: 404."""
-    return http.fault(404, "item.unknown", str(error))
+    return server.fault(404, "item.unknown", str(error))
 
 
 async def on_away(_request: HTTPConnection, error: Exception) -> Response:
     """Answer while Redis is away: 503."""
     word = outage_code(error) or type(error).__name__
-    return await http.on_retry(_request, Retry(NEIGHBOUR_S, f"Redis is away ({word})"))
+    return await server.on_retry(_request, Retry(NEIGHBOUR_S, f"Redis is away ({word})"))
 
 
 async def on_store_away(_request: HTTPConnection, _error: Exception) -> Response:
     """Answer while the store is away: 503."""
     text = "the store does not answer: records can't be read now, claims and answers still work"
-    return http.fault(503, "try_again", text, _STORE_RETRY_S)
+    return server.fault(503, "try_again", text, _STORE_RETRY_S)
 
 
 HANDLERS: dict[Any, Any] = {
-    **http.HANDLERS, StoreAway: on_store_away, LeaseLost: on_lost, ItemUnknown: on_unknown,
+    **server.HANDLERS, StoreAway: on_store_away, LeaseLost: on_lost, ItemUnknown: on_unknown,
     **dict.fromkeys(AWAY, on_away),
 }  # fmt: skip

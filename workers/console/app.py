@@ -18,17 +18,17 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runtime import http, sign_in_link
 from runtime.clock import SystemClock
-from runtime.guard import stranger
-from runtime.health import Health
-from runtime.plain_paths import PlainPaths
-from runtime.redis_errors import AWAY
+from runtime.health.health import Health
+from runtime.http import server, sign_in_link
+from runtime.http.guard import stranger
+from runtime.http.plain_paths import PlainPaths
+from runtime.redis.errors import AWAY
 from schemas.errors import Retry, Unavailable
-from schemas.openapi import openapi
+from schemas.http_api.openapi import openapi
 from schemas.publish import PUBLISHED
-from workers.api import HANDLERS, Api, StoreAway, routes
 from workers.console import session
+from workers.console.api import HANDLERS, Api, StoreAway, routes
 from workers.console.customer_pages import CustomerPages
 from workers.console.desk_pages import DeskPages
 from workers.console.incident_pages import IncidentPages
@@ -85,7 +85,7 @@ def app(api: Api, health: Health, _stop: asyncio.Event) -> Starlette:
     desk = DeskPages(api, pages.page)
     crisis = IncidentPages(api, pages.page)
 
-    def guarded(page: http.Endpoint) -> http.Endpoint:
+    def guarded(page: server.Endpoint) -> server.Endpoint:
         async def endpoint(request: Request) -> Response:
             token = request.query_params.get("token", "")
             if token:
@@ -105,7 +105,7 @@ def app(api: Api, health: Health, _stop: asyncio.Event) -> Starlette:
     return Starlette(
         routes=[
             *routes(api),
-            *(Route(path, endpoint) for path, endpoint in http.probes(health).items()),
+            *(Route(path, endpoint) for path, endpoint in server.probes(health).items()),
             Route("/openapi.json", openapi_json),
             Route("/asyncapi.yaml", asyncapi),
             Mount("/static", StaticFiles(directory=_STATIC)),
@@ -138,12 +138,12 @@ def app(api: Api, health: Health, _stop: asyncio.Event) -> Starlette:
     )
 
 
-def own_form(page: http.Endpoint) -> http.Endpoint:
+def own_form(page: server.Endpoint) -> server.Endpoint:
     """Return the page, which refuses a form that another site sent."""
 
     async def endpoint(request: Request) -> Response:
         if request.method == "POST" and not session.same_site(request):
-            return http.fault(403, "origin.wrong", "this form came from another site")
+            return server.fault(403, "origin.wrong", "this form came from another site")
         return await page(request)
 
     return endpoint
@@ -152,9 +152,9 @@ def own_form(page: http.Endpoint) -> http.Endpoint:
 async def _enter(api: Api, request: Request, word: str) -> Response:
     """Sign in once by the link of `santral up`, and remove its word from the address."""
     token = api.settings.tokens.console
-    if not http.same(word, token) and not await _opens_once(api, word):
+    if not server.same(word, token) and not await _opens_once(api, word):
         wait = stranger(request).failed()
-        return http.too_many(wait) if wait else RedirectResponse("/login?link=used", 303)
+        return server.too_many(wait) if wait else RedirectResponse("/login?link=used", 303)
     answer = RedirectResponse(request.url.path, 303)
     session.sign_in(answer, api.settings, "admin")
     return answer

@@ -1,6 +1,7 @@
 """The report of a backtest as one HTML file that needs nothing else: figures, bars, examples.
 
-Before: router/replay.py's report, as JSON. After: a person decides whether the candidate goes live.
+Before: router/backtest/replay.py's report, as JSON. After: a person decides whether the candidate
+goes live.
 """
 
 from pathlib import Path
@@ -11,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from schemas.base import Record
 
 _TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "console" / "templates"), autoescape=True,
+    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True,
     undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
 )  # fmt: skip
 
@@ -33,7 +34,7 @@ class _Load(Record, frozen=True, kw_only=True):
 
 
 def page(report: bytes) -> str:
-    """Return the page of a report (the JSON of router.replay.Report)."""
+    """Return the page of a report (the JSON of router.backtest.replay.Report)."""
     told = msgspec.json.decode(report)
     bars = _bars(msgspec.convert(told["load"], tuple[_Load, ...]))
     return _TEMPLATES.get_template("backtest.html").render(r=told, bars=bars)

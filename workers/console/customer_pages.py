@@ -7,13 +7,13 @@ of two handles goes to links.v1; the page shows it as soon as the store has it.
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from schemas.api import CustomerOut, LinkIn
 from schemas.errors import Rejected, Retry
-from workers import customers, reading
-from workers.api import Api, soon
+from schemas.http_api.bodies import CustomerOut, LinkIn
 from workers.console import session
+from workers.console.api import Api, soon
 from workers.console.pages import Page, form_of
 from workers.console.texts import Texts
+from workers.store import customers, queries
 
 _KINDS = ("email", "phone", "customer_no", "handle", "conversation")
 """What can be linked by hand; a conversation by the number of one of its messages."""
@@ -67,7 +67,7 @@ class CustomerPages:
         if kind != "conversation":
             return f"{kind}:{value.casefold()}"
 
-        found = await self._api.ask(reading.message, value)
+        found = await self._api.ask(queries.message, value)
         return customers.CONVERSATION + found.message.conversation if found else ""
 
     async def _read(self, identifier: str) -> CustomerOut | None:

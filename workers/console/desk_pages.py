@@ -9,16 +9,16 @@ from collections.abc import Mapping
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from runtime import http
-from runtime.guard import stranger
-from runtime.redis_errors import AWAY
-from schemas.api import ClaimIn, Item, LeaseIn, MoveIn, ReplyIn
+from runtime.http import server
+from runtime.http.guard import stranger
+from runtime.redis.errors import AWAY
 from schemas.errors import Rejected, Retry
-from workers.api import Api
+from schemas.http_api.bodies import ClaimIn, Item, LeaseIn, MoveIn, ReplyIn
 from workers.console import session
+from workers.console.api import Api
 from workers.console.pages import Page, away_part, counts_of, form_of
 from workers.console.texts import Texts
-from workers.desk_values import ItemClosing, ItemUnknown, LeaseLost
+from workers.desk.values import ItemClosing, ItemUnknown, LeaseLost
 
 
 class DeskPages:
@@ -123,10 +123,10 @@ class DeskPages:
                 )
                 await getattr(self._api.desk, verb)(item, move)
             elif verb == "reveal":
-                right = http.same(form.get("token", ""), self._api.settings.tokens.personal)
+                right = server.same(form.get("token", ""), self._api.settings.tokens.personal)
                 note = "" if right else texts.personal_refused
                 if not right and (wait := stranger(request).failed()):
-                    return http.too_many(wait)
+                    return server.too_many(wait)
                 return await self._again(
                     request, department, item, lease, note, form.get("text", ""), personal=right
                 )

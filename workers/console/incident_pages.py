@@ -11,15 +11,15 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from schemas.api import JudgeIn
 from schemas.errors import Rejected, Retry
+from schemas.http_api.bodies import JudgeIn
 from schemas.incident import ENDED, Incident, folded
-from workers import incidents, reading
-from workers.api import Api, soon
 from workers.console import session
+from workers.console.api import Api, soon
 from workers.console.pages import Page, form_of
 from workers.console.plot import spans
 from workers.console.texts import Texts
+from workers.store import incidents, queries
 
 _FIRST = 20
 
@@ -71,7 +71,7 @@ class IncidentPages:
             likely = [i for i, _ in same]
             return {
                 "found": found, "course": incidents.course(connection, found),
-                "lines": reading.lines(connection, newest),
+                "lines": queries.lines(connection, newest),
                 "told": [r for r in records if r.status != "grown"],
                 "alike": same,
                 "others": likely + [i for i in mine if i not in likely],

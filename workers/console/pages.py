@@ -20,23 +20,23 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from runtime import http
-from runtime.archive import open_archive
-from runtime.guard import stranger
+from runtime.archive.archive import open_archive
+from runtime.http import server
+from runtime.http.guard import stranger
 from runtime.log import get
-from runtime.redis_errors import AWAY
+from runtime.redis.errors import AWAY
 from schemas.decision import TRIAGE
 from schemas.errors import ConfigError, Problem, Rejected, Retry
 from schemas.incident import Incident
-from schemas.masking import mask_personal_numbers, mask_value
 from schemas.message import Attachment
-from schemas.otherwise import otherwise
-from workers import customers, incidents, reading, tuning
-from workers.api import Api, on_store_away
+from schemas.routing.counterfactual import otherwise
+from schemas.text.masking import mask_personal_numbers, mask_value
 from workers.console import session, status
+from workers.console.api import Api, on_store_away
 from workers.console.plot import bars, columns
 from workers.console.texts import Texts
-from workers.personal import masked_story
+from workers.store import customers, incidents, queries, rule_usage
+from workers.store.pii import masked_story
 
 log = get(__name__)
 
@@ -110,7 +110,7 @@ class Pages:
         """404, as a page for browsers and as JSON for programs."""
         if "text/html" in request.headers.get("accept", ""):
             return self.page(request, "not_found.html", 404)
-        return http.fault(404, "http.404", f"nothing lives at {request.url.path}")
+        return server.fault(404, "http.404", f"nothing lives at {request.url.path}")
 
     async def store_away(self, request: Request, error: Exception) -> Response:
         """503, as a page for browsers and as JSON for programs."""
@@ -128,7 +128,7 @@ class Pages:
         wrong, target = False, request.query_params.get("next", "/")
         if request.method == "POST":
             form = await form_of(request)
-            if http.same(form.get("token", ""), self._api.settings.tokens.console):
+            if server.same(form.get("token", ""), self._api.settings.tokens.console):
                 safe = target if target.startswith("/") and not target.startswith("//") else "/"
                 answer = RedirectResponse(safe, 303)
                 name = form.get("name", "").strip()[:80] or "admin"
@@ -136,7 +136,7 @@ class Pages:
                 return answer
             wrong = True
             if wait := stranger(request).failed():
-                return http.too_many(wait)
+                return server.too_many(wait)
         used = not wrong and request.query_params.get("link") == "used"
         status = 401 if wrong else 200
         return self.page(request, "login.html", status, wrong=wrong, link_used=used)
@@ -180,13 +180,13 @@ class Pages:
         words = request.query_params.get("q", "")[:200]
         asked = words.strip()
         if not asked:
-            lines = await self._api.ask(reading.newest, 50)
+            lines = await self._api.ask(queries.newest, 50)
             return self.page(request, "messages.html", lines=lines, clear={"q": words})
         key = self._api.settings.tokens.signing.encode()
-        hit = await self._api.ask(reading.exact_hit, words, key=key)
+        hit = await self._api.ask(queries.exact_hit, words, key=key)
         if hit is not None:
             return RedirectResponse(f"/messages/{hit}", 303)
-        lines = await self._api.ask(reading.search, words, key=key)
+        lines = await self._api.ask(queries.search, words, key=key)
         return self.page(request, "messages.html", lines=lines, clear={"q": words})
 
     async def message(self, request: Request) -> Response:
@@ -199,16 +199,16 @@ class Pages:
                 (await form_of(request)).get("token", ""),
                 self._api.settings.tokens.personal,
             )
-            right = bool(due) and http.same(given, due)
+            right = bool(due) and server.same(given, due)
             refused = not right
             log.warning("personal.asked", message=identifier, person=person, shown=right)
             if refused and (wait := stranger(request).failed()):
-                return http.too_many(wait)
+                return server.too_many(wait)
 
-        story = await self._api.ask(reading.story, identifier)
+        story = await self._api.ask(queries.story, identifier)
         if story is None:
             return self.page(request, "not_found.html", 404)
-        decisions = await self._api.ask(reading.decisions_of, story.message.conversation)
+        decisions = await self._api.ask(queries.decisions_of, story.message.conversation)
         masked = await asyncio.to_thread(masked_story, story, decisions)
         log.info("message.opened", message=identifier, person=person)
         if right:
@@ -231,7 +231,7 @@ class Pages:
         )
 
     async def _record_reveal(
-        self, story: reading.Story, masked: reading.Story, person: str
+        self, story: queries.Story, masked: queries.Story, person: str
     ) -> None:
         """Record the messages of a conversation whose numbers somebody sees."""
         department = story.decisions[-1].department if story.decisions else TRIAGE
@@ -245,7 +245,7 @@ class Pages:
         identifier, digest = request.path_params["id"], request.path_params["sha256"]
 
         def attachment_of(connection: Connection) -> Attachment | None:
-            recorded = reading.message(connection, identifier)
+            recorded = queries.message(connection, identifier)
             files = recorded.message.attachments if recorded else ()
             return next((a for a in files if a.sha256 == digest and not a.refused), None)
 
@@ -311,7 +311,7 @@ class Pages:
                 except ConfigError as error:
                     problems = error.problems
 
-        told = await self._api.ask(tuning.tuning)
+        told = await self._api.ask(rule_usage.tuning)
         title = Texts(session.language(request)).sure_each_week
         plot = columns([(w.begins[5:], 100 * w.sure) for w in told.weeks], title)
         return self.page(
@@ -323,14 +323,14 @@ class Pages:
 
 def _read_flow(
     connection: Connection,
-) -> tuple[reading.Flow, list[reading.Line], list[Incident]]:
-    newest = reading.newest(connection, 12)
-    return reading.flow(connection), newest, incidents.open_now(connection)
+) -> tuple[queries.Flow, list[queries.Line], list[Incident]]:
+    newest = queries.newest(connection, 12)
+    return queries.flow(connection), newest, incidents.open_now(connection)
 
 
 async def form_of(request: Request) -> dict[str, str]:
     """Return a form's fields; raise Rejected when it is too large."""
-    raw = await http.body(request, _FORM_LIMIT)
+    raw = await server.body(request, _FORM_LIMIT)
     fields = parse_qs(raw.decode("utf-8", "replace"), keep_blank_values=True)
     return {name: values[0] for name, values in fields.items()}
 

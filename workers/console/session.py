@@ -11,7 +11,7 @@ from hashlib import sha256
 from starlette.requests import Request
 from starlette.responses import Response
 
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 
 COOKIE = "santral"
 LANGUAGE = "language"

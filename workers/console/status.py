@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from runtime.bus import rdkafka
-from runtime.settings import Settings
+from runtime.bus.bus import rdkafka
+from runtime.settings.structs import Settings
 
 _GROUPS = {
     "router": ("santral-router", "messages.v1"),

@@ -1,6 +1,6 @@
 """Lanes: the replies of one account of one channel, how many of them run, and when the next may.
 
-Before: replies.py reads a reply or a parked one's time comes. After: replies.py tries what a lane
+Before: sender.py reads a reply or a parked one's time comes. After: sender.py tries what a lane
 releases. Each account has room of its own, so that a mail server that is away delays nobody else.
 """
 
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from schemas.delivery import Delivery
 from schemas.errors import ERROR_TEXT_LIMIT
 from schemas.outcome import Reply
-from workers.action import Action
+from schemas.state.delivery import Delivery
+from workers.actions.protocol import Action
 
 MAX_RUNNING = 16
 """Replies of one account that are tried at once; each may hold a connection."""

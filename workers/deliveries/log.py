@@ -1,6 +1,6 @@
 """The log of deliveries: writes the steps of replies to deliveries.v1 and follows all of them.
 
-Before: replies.py tries a reply. After: the order of the records, which says who may send it, how
+Before: sender.py tries a reply. After: the order of the records, which says who may send it, how
 many replies an address got in the last hour, and what a restart has to continue.
 """
 
@@ -15,14 +15,14 @@ from datetime import datetime, timedelta
 import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from runtime.bus import Publisher, reader
+from runtime.bus.bus import Publisher, reader
 from runtime.clock import Clock
 from runtime.log import get
-from runtime.settings import Kafka
+from runtime.settings.structs import Kafka
 from schemas import envelope, topics
 from schemas.delays import NEIGHBOUR_S
-from schemas.delivery import Delivery, fold
 from schemas.errors import Rejected, Retry
+from schemas.state.delivery import Delivery, fold
 
 log = get(__name__)
 

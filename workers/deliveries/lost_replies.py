@@ -1,18 +1,18 @@
 """Replies that replies.v1 no longer has: a person learns that the customer never got the text.
 
-Before: rooms.py or lost_tries.py reads a reply back, and Kafka has dropped it. After: an outcome
-`undeliverable`, with the place that the last step in deliveries.v1 names, and `finished`.
+Before: waiting_rooms.py or lost_tries.py reads a reply back, and Kafka has dropped it. After: an
+outcome `undeliverable`, with the place that the last step in deliveries.v1 names, and `finished`.
 """
 
 import asyncio
 
-from runtime.faults import is_outage
+from runtime.bus.partition_reader import RecordReader
+from runtime.health.faults import is_outage
 from runtime.log import get
 from schemas import envelope
-from schemas.delivery import Delivery
-from workers.delivery_log import DeliveryLog
-from workers.delivery_writer import DeliveryWriter
-from workers.partition_reading import RecordReader
+from schemas.state.delivery import Delivery
+from workers.deliveries.log import DeliveryLog
+from workers.deliveries.writer import DeliveryWriter
 
 log = get(__name__)
 

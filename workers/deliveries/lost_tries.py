@@ -4,16 +4,16 @@ Before: the log of deliveries has a `begun` of a process that may have crashed. 
 finished or parked the reply, or the outcome says that nobody knows whether it left.
 """
 
+from runtime.bus.partition_reader import RecordReader
 from runtime.clock import Clock
-from runtime.faults import is_outage
-from runtime.settings import Kafka
+from runtime.health.faults import is_outage
+from runtime.settings.structs import Kafka
 from schemas import envelope
-from schemas.delivery import Delivery
 from schemas.outcome import Reply
-from workers.lost_replies import LostReplies
-from workers.partition_reading import RecordReader
-from workers.reply_partition import ended_replies
-from workers.task_set import TaskSet
+from schemas.state.delivery import Delivery
+from workers.deliveries.lost_replies import LostReplies
+from workers.deliveries.partition import ended_replies
+from workers.deliveries.task_set import TaskSet
 
 LEASE_S = 300.0
 """A try of another process that has no end by then counts as lost: longer than MAX_SEND_S of

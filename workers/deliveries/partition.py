@@ -1,6 +1,6 @@
 """One partition of replies.v1 that this process owns: what is recorded, and how it is restored.
 
-Before: the group assigned the partition. After: replies.py reads on from the committed offset and
+Before: the group assigned the partition. After: sender.py reads on from the committed offset and
 knows what every earlier process did with the replies: from deliveries.v1, and from outcomes.v1
 where a crash or an older version left no more than that.
 """
@@ -11,16 +11,16 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 from aiokafka import TopicPartition
 
+from runtime.bus.partition_reader import committed, read_since
 from runtime.clock import Clock
-from runtime.settings import Kafka
+from runtime.settings.structs import Kafka
 from schemas import topics
 from schemas.base import Record
-from workers.delivery_log import DeliveryLog, Table
-from workers.partition_reading import committed, read_since
+from workers.deliveries.log import DeliveryLog, Table
 
 REMEMBER = timedelta(hours=26)
 """A reply that is written again within this time is recognised by its id. Writers repeat what a
-crash interrupted, at most a day later (workers/holding.py)."""
+crash interrupted, at most a day later (workers/replies/incident_reply.py)."""
 _MARGIN = timedelta(minutes=1)
 """Clocks of several machines may differ by so much."""
 _METADATA = "deliveries="

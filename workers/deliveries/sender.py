@@ -1,9 +1,10 @@
 """Sends replies.v1 through the channel's action, each once, and records what became of it.
 
-Before: desk.py, holding.py and acknowledge.py. After: the customer; outcomes `delivered` or
-`undeliverable`. In this order: `begun` to deliveries.v1 and read back as the first, send, outcome
-to Kafka, `finished` to deliveries.v1. A reply that has to wait is parked there, and the commits
-continue. A reply whose try a crash interrupted is never sent again: its outcome says so.
+Before: desk/desk.py, replies/incident_reply.py and replies/acknowledge.py. After: the customer;
+outcomes `delivered` or `undeliverable`. In this order: `begun` to deliveries.v1 and read back as
+the first, send, outcome to Kafka, `finished` to deliveries.v1. A reply that has to wait is parked
+there, and the commits continue. A reply whose try a crash interrupted is never sent again: its
+outcome says so.
 """
 
 import asyncio
@@ -17,30 +18,30 @@ from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from redis.asyncio import Redis
 
-from runtime.bus import Publisher, reader
+from runtime.bus.bus import Publisher, reader
+from runtime.bus.following import Lag
+from runtime.bus.kafka_reader import KafkaReader
+from runtime.bus.partition_reader import RecordReader
 from runtime.clock import Clock
-from runtime.faults import is_outage
-from runtime.following import Lag
-from runtime.health import Fresh, Health
-from runtime.kafka_reader import KafkaReader
+from runtime.health.faults import is_outage
+from runtime.health.health import Fresh, Health
 from runtime.log import get
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 from schemas import envelope, topics
 from schemas.delays import RECONNECT_S
-from schemas.delivery import Delivery
 from schemas.errors import ERROR_TEXT_LIMIT, ConfigError, Problem, Rejected, Retry
 from schemas.outcome import Reply
-from workers.delivery_log import DeliveryLog
-from workers.delivery_writer import DeliveryWriter
-from workers.lanes import Work, parked_entry
-from workers.lost_replies import LostReplies
-from workers.lost_tries import LostTries
-from workers.partition_reading import RecordReader
-from workers.registry import for_channel
-from workers.reply_partition import REMEMBER, Partition, commit_metadata
-from workers.rooms import Rooms
-from workers.task_set import TaskSet
-from workers.tries import Tries
+from schemas.state.delivery import Delivery
+from workers.actions.registry import for_channel
+from workers.deliveries.lanes import Work, parked_entry
+from workers.deliveries.log import DeliveryLog
+from workers.deliveries.lost_replies import LostReplies
+from workers.deliveries.lost_tries import LostTries
+from workers.deliveries.partition import REMEMBER, Partition, commit_metadata
+from workers.deliveries.task_set import TaskSet
+from workers.deliveries.tries import Tries
+from workers.deliveries.waiting_rooms import Rooms
+from workers.deliveries.writer import DeliveryWriter
 
 log = get(__name__)
 

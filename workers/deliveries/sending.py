@@ -1,6 +1,6 @@
 """Sending: one try of one reply through its action, with the account's settings.
 
-Before: replies.py may send the reply. After: its result, or Retry. A fault of ours may come after
+Before: sender.py may send the reply. After: its result, or Retry. A fault of ours may come after
 the other side took the reply, which therefore never leaves twice.
 """
 
@@ -8,18 +8,18 @@ import asyncio
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from runtime.faults import guard
+from runtime.health.faults import guard
 from runtime.log import get
-from runtime.settings import Settings
-from runtime.settings_file import section
+from runtime.settings.load import section
+from runtime.settings.structs import Settings
 from schemas.errors import Rejected, Retry
 from schemas.outcome import OutcomeKind, Reply
-from workers.action import Action, Unconfirmed
+from workers.actions.protocol import Action, Unconfirmed
 
 log = get(__name__)
 
 MAX_SEND_S = 240.0
-"""A try ends by then: other processes take it for lost after the lease of replies.py."""
+"""A try ends by then: other processes take it for lost after the lease of sender.py."""
 
 
 class Result(NamedTuple):

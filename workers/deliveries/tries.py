@@ -1,7 +1,7 @@
 """One try of a reply: begin in the log, send if this process was the first, write down the end.
 
-Before: rooms.py releases a reply. After: it is finished, parked until its next try, or another
-process tries it.
+Before: waiting_rooms.py releases a reply. After: it is finished, parked until its next try, or
+another process tries it.
 """
 
 import asyncio
@@ -12,17 +12,17 @@ from redis.asyncio import Redis
 
 from runtime import metrics
 from runtime.clock import Clock
-from runtime.faults import guard
+from runtime.health.faults import guard
 from runtime.log import get
-from runtime.redis_errors import AWAY
-from runtime.settings import Settings
-from schemas.delivery import may_send
+from runtime.redis.errors import AWAY
+from runtime.settings.structs import Settings
 from schemas.errors import Rejected, Retry
-from workers.delivery_log import DeliveryLog
-from workers.delivery_writer import DeliveryWriter
-from workers.lanes import Lane, Work, attempt_delay, parked_entry
-from workers.reply_partition import Partition
-from workers.sending import Result, send
+from schemas.state.delivery import may_send
+from workers.deliveries.lanes import Lane, Work, attempt_delay, parked_entry
+from workers.deliveries.log import DeliveryLog
+from workers.deliveries.partition import Partition
+from workers.deliveries.sending import Result, send
+from workers.deliveries.writer import DeliveryWriter
 
 log = get(__name__)
 

@@ -1,23 +1,23 @@
 """The waiting rooms: which replies run now, which are read back, and which are given up.
 
-Before: replies.py admits new replies and restores parked ones. After: tries.py tries them.
+Before: sender.py admits new replies and restores parked ones. After: tries.py tries them.
 """
 
 from aiokafka import ConsumerRecord
 
 from runtime import metrics
+from runtime.bus.partition_reader import RecordReader
 from runtime.clock import Clock
-from runtime.faults import is_outage
+from runtime.health.faults import is_outage
 from runtime.log import get
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 from schemas import envelope
 from schemas.outcome import Reply
-from workers.lanes import MAX_ROOM, Lane, Lanes, Parked, Work, account_of
-from workers.lost_replies import UNSENT, LostReplies
-from workers.partition_reading import RecordReader
-from workers.registry import for_channel
-from workers.task_set import TaskSet
-from workers.tries import Tries
+from workers.actions.registry import for_channel
+from workers.deliveries.lanes import MAX_ROOM, Lane, Lanes, Parked, Work, account_of
+from workers.deliveries.lost_replies import UNSENT, LostReplies
+from workers.deliveries.task_set import TaskSet
+from workers.deliveries.tries import Tries
 
 log = get(__name__)
 

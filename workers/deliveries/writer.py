@@ -7,17 +7,17 @@ import asyncio
 from datetime import datetime
 
 from runtime import metrics
-from runtime.bus import Publisher
+from runtime.bus.bus import Publisher
 from runtime.clock import Clock
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 from schemas import topics
 from schemas.base import derived_id
-from schemas.delivery import Delivery, DeliveryState
 from schemas.errors import Retry
 from schemas.outcome import Outcome, OutcomeKind, Reply
-from workers.delivery_log import DeliveryLog
-from workers.lanes import Work, account_of
-from workers.sending import Result, recipient_hash
+from schemas.state.delivery import Delivery, DeliveryState
+from workers.deliveries.lanes import Work, account_of
+from workers.deliveries.log import DeliveryLog
+from workers.deliveries.sending import Result, recipient_hash
 
 _PAUSE_S = 0.5
 _MAX_REASON_CHARS = 300

@@ -1,6 +1,6 @@
-"""The Lua scripts of the agents on the desk's lines; desk_redis.py describes the keys.
+"""The Lua scripts of the agents on the desk's lines; queue.py describes the keys.
 
-Before: desk_redis.py registers them. After: Redis runs each as one step. Redis refuses a script as
+Before: queue.py registers them. After: Redis runs each as one step. Redis refuses a script as
 a whole on a replica, without enough replicas or with a broken disk. A full Redis runs these scripts
 too: they take hardly any memory, and closed items free some.
 """

@@ -1,17 +1,17 @@
 """The work items of waiting messages: from Redis for the head of a line, else from their queue.
 
-Before: desk_redis.py returned what waits. After: desk.py shows and closes it.
+Before: queue.py returned what waits. After: desk.py shows and closes it.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from runtime.faults import guard
+from runtime.health.faults import guard
 from runtime.log import get
 from schemas import envelope
 from schemas.decision import WorkItem
-from workers.desk_redis import Lines
-from workers.desk_values import Waiting
+from workers.desk.queue import Lines
+from workers.desk.values import Waiting
 
 log = get(__name__)
 

@@ -13,15 +13,15 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from runtime.clock import Clock
-from runtime.faults import is_outage
+from runtime.health.faults import is_outage
 from runtime.log import get
 from schemas import topics
 from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Retry
 from schemas.outcome import Outcome, closed_messages
-from workers.desk_order import OutcomeOrder
-from workers.desk_redis import Confirmation, Lines
-from workers.desk_values import Lease, LeaseLost
+from workers.desk.order import OutcomeOrder
+from workers.desk.queue import Confirmation, Lines
+from workers.desk.values import Lease, LeaseLost
 
 log = get(__name__)
 

@@ -1,7 +1,7 @@
 """The department's desk: claim, heartbeat, reply, complete, release, reroute, escalate.
 
-Before: desk_feed.py keeps the lines. After: outcomes.v1 and replies.v1. Every act first checks and
-extends the lease. desk_closing.py does what closes an item; for all else the outcome goes to Kafka
+Before: desk_feed/feed.py keeps the lines. After: outcomes.v1 and replies.v1. Every act first checks
+and extends the lease. closing.py does what closes an item; for all else the outcome goes to Kafka
 and is acknowledged, only then the line changes.
 """
 
@@ -13,22 +13,23 @@ from hashlib import sha256
 import msgspec
 
 from runtime import metrics
-from runtime.bus import Publisher
+from runtime.bus.bus import Publisher
 from runtime.clock import Clock
 from runtime.log import get
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 from schemas import topics
-from schemas.api import Claimed, ClaimIn, Done, Item, LeaseIn, MoveIn, ReplyIn
 from schemas.base import Record
 from schemas.decision import WorkItem
 from schemas.errors import Rejected, Retry
+from schemas.http_api.bodies import Claimed, ClaimIn, Done, Item, LeaseIn, MoveIn, ReplyIn
 from schemas.message import Message
 from schemas.outcome import Outcome, OutcomeKind
-from workers import desk_values
-from workers.desk_bodies import Bodies, read_works
-from workers.desk_closing import Closer
-from workers.desk_order import OutcomeOrder
-from workers.desk_records import (
+from workers.desk import values
+from workers.desk.bodies import Bodies, read_works
+from workers.desk.closing import Closer
+from workers.desk.order import OutcomeOrder
+from workers.desk.queue import Lines
+from workers.desk.records import (
     allowed,
     answerable,
     instant,
@@ -37,9 +38,8 @@ from workers.desk_records import (
     reply_of,
     reveal_of,
 )
-from workers.desk_redis import Lines
-from workers.desk_values import AlreadyClosed, ItemUnknown, Lease
-from workers.personal import masked_item
+from workers.desk.values import AlreadyClosed, ItemUnknown, Lease
+from workers.store.pii import masked_item
 
 __all__ = ["BODIES", "Desk", "allowed"]
 
@@ -103,7 +103,7 @@ class Desk:
 
     async def _claim(
         self, department: str, asked: ClaimIn
-    ) -> tuple[list[desk_values.Claimed], dict[str, list[WorkItem]]]:
+    ) -> tuple[list[values.Claimed], dict[str, list[WorkItem]]]:
         """Lease items and read their messages; give all back when that needs Kafka in vain."""
         claimed, late = await self.lines.claim(department, asked.agent, self._lease_ms, asked.count)
         if late:
@@ -117,7 +117,7 @@ class Desk:
 
     async def _record_claims(
         self,
-        claimed: Sequence[desk_values.Claimed],
+        claimed: Sequence[values.Claimed],
         works: dict[str, list[WorkItem]],
         agent: str,
     ) -> None:
@@ -130,7 +130,7 @@ class Desk:
             if isinstance(result, BaseException):
                 raise result
 
-    async def _give_back(self, claimed: Sequence[desk_values.Claimed]) -> None:
+    async def _give_back(self, claimed: Sequence[values.Claimed]) -> None:
         """Release items whose caller gets none: nothing stays leased to nobody."""
         for c in claimed:
             await self.lines.release(c.item, c.lease)

@@ -1,10 +1,10 @@
-"""The Lua scripts of the feed on the desk's lines; desk_redis.py describes the keys.
+"""The Lua scripts of the feed on the desk's lines; queue.py describes the keys.
 
-Before: desk_redis.py registers them. After: Redis runs each as one step: what a script applies and
+Before: queue.py registers them. After: Redis runs each as one step: what a script applies and
 how far the feed has read change together. Every script may run twice.
 """
 
-from workers.desk_scripts import HEAD
+from workers.desk.agent_scripts import HEAD
 
 _POSITION = """
 local name, start, upto = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])

@@ -1,7 +1,8 @@
 """What Redis says about messages before the feed writes waiting.v1.
 
-Before: desk_feed.py has a batch that waiting.v1 lacks. After: waiting_entries.py makes its records.
-Redis gets a record only after waiting.v1 has it, so a message that waits in Redis is in waiting.v1.
+Before: desk_feed/feed.py has a batch that waiting.v1 lacks. After: desk_feed/waiting_entries.py
+makes its records. Redis gets a record only after waiting.v1 has it, so a message that waits in
+Redis is in waiting.v1.
 """
 
 from collections.abc import Sequence
@@ -9,8 +10,8 @@ from dataclasses import dataclass
 
 from redis.asyncio import Redis
 
-from workers.desk_redis import P
-from workers.desk_values import Arrival, Closing
+from workers.desk.queue import P
+from workers.desk.values import Arrival, Closing
 
 
 @dataclass(frozen=True, kw_only=True)

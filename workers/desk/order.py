@@ -1,6 +1,6 @@
 """Reads the order of outcomes.v1, which decides between two closings of one message.
 
-Before: desk_closing.py has outcomes of which Redis can't say whether they count. After: the
+Before: closing.py has outcomes of which Redis can't say whether they count. After: the
 outcomes from where the lines had the messages waiting, up to those.
 """
 
@@ -9,13 +9,13 @@ from typing import Protocol
 
 from aiokafka import TopicPartition
 
-from runtime.faults import is_outage
-from runtime.settings import Kafka
+from runtime.bus.partition_reader import read_since
+from runtime.health.faults import is_outage
+from runtime.settings.structs import Kafka
 from schemas import envelope, topics
 from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Rejected, Retry
 from schemas.outcome import Outcome
-from workers.partition_reading import read_since
 
 _DEADLINE_S = 5.0
 _MAX_OUTCOMES = 20_000

@@ -1,8 +1,8 @@
 """The department's lines in Redis: waiting conversations, leases, and closings. Lua moves them.
 
-Before: desk_feed.py adds what the queues bring. After: desk.py claims and closes. Everything here
-is a cache of Kafka, which the feed rebuilds without an `epoch` and reads again into an older Redis.
-A lease names its epoch, a number, a random word and its item's hash: it is valid in no other
+Before: desk_feed/feed.py adds what the queues bring. After: desk.py claims and closes. Everything
+here is a cache of Kafka, which the feed rebuilds without an `epoch` and reads again into an older
+Redis. A lease names its epoch, a number, a random word and its item's hash: it is valid in no other
 history, and a finished item differs from an unknown one.
 
     ready:D    sorted set of conversations; score = arrival in ms less priority: lower goes first
@@ -29,9 +29,9 @@ from redis.asyncio import Redis
 from schemas import topics
 from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Retry
-from workers import desk_feed_scripts, desk_scripts
-from workers.desk_chunks import arrival_chunks, closing_chunks
-from workers.desk_values import (
+from workers.desk import agent_scripts, feed_scripts
+from workers.desk.script_chunks import arrival_chunks, closing_chunks
+from workers.desk.values import (
     AlreadyClosed,
     Arrival,
     Behind,
@@ -73,7 +73,7 @@ class Lines:
         self._places, self._body_ms = -1 if places is None else places, body_ms
         self._scripts: dict[str, Any] = {
             name: redis.register_script(text)
-            for module in (desk_scripts, desk_feed_scripts)
+            for module in (agent_scripts, feed_scripts)
             for name, text in vars(module).items()
             if name.isupper() and not name.startswith("_") and name != "HEAD"
         }

@@ -1,7 +1,7 @@
 """The lock of a rebuild: one process fills the lines.
 
-Before: desk_rebuild.py begins. After: it keeps the lock until the lines are complete. A full Redis
-gives and keeps the lock too: a rebuild first empties the lines, which frees memory.
+Before: desk_feed/rebuild.py begins. After: it keeps the lock until the lines are complete. A full
+Redis gives and keeps the lock too: a rebuild first empties the lines, which frees memory.
 """
 
 import secrets
@@ -10,7 +10,7 @@ from typing import Any
 from redis.asyncio import Redis
 
 from schemas.errors import Retry
-from workers.desk_redis import P
+from workers.desk.queue import P
 
 LOCK = f"{P}rebuild:lock"
 _LOCK_MS = 10_000

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from schemas.api import Item, ReplyIn
 from schemas.base import derived_id
 from schemas.decision import WorkItem
 from schemas.errors import Rejected
+from schemas.http_api.bodies import Item, ReplyIn
 from schemas.message import Message
 from schemas.outcome import Outcome, OutcomeKind, Reply
 from workers.compose import compose_reply
-from workers.desk_values import Lease
+from workers.desk.values import Lease
 
 
 def outcome_of(

@@ -1,13 +1,13 @@
 """Cuts what the feed read into script arguments that Redis applies in a few milliseconds.
 
-Before: desk_feed.py has arrivals or closings of one partition. After: desk_redis.py runs a script
+Before: desk_feed/feed.py has arrivals or closings of one partition. After: queue.py runs a script
 for each chunk, in their order. Pure.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from workers.desk_values import Arrival, Closing, Span
+from workers.desk.values import Arrival, Closing, Span
 
 _WEIGHT_A_SCRIPT = 400
 """Messages, or 4 KiB of bodies: 5 ms of Redis."""

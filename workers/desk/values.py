@@ -1,6 +1,6 @@
 """The values that the desk, the feed and the lines in Redis exchange, and the errors of a lease.
 
-Before: desk_feed.py and desk.py build them. After: desk_redis.py gives them to the scripts. Pure.
+Before: desk_feed/feed.py and desk.py build them. After: queue.py gives them to the scripts. Pure.
 """
 
 from collections.abc import Mapping

@@ -11,9 +11,9 @@ from datetime import timedelta
 from redis.asyncio import Redis
 
 from runtime.log import get
-from workers.desk_redis import Lines
-from workers.desk_values import Mark
-from workers.feed_log import Place
+from workers.desk.queue import Lines
+from workers.desk.values import Mark
+from workers.desk_feed.log import Place
 
 log = get(__name__)
 

@@ -1,9 +1,9 @@
 """Keeps the desk's lines in step with Kafka.
 
-Before: queue.<department>.v1 and outcomes.v1. After: waiting.v1, then Redis, from which desk.py
-serves agents. A batch first goes to waiting.v1 in one transaction with the group's offsets, and
-then to Redis together with the position behind it. Redis behind the offsets reads its part again;
-lines that are gone come from waiting.v1 (desk_rebuild.py).
+Before: queue.<department>.v1 and outcomes.v1. After: waiting.v1, then Redis, from which
+desk/desk.py serves agents. A batch first goes to waiting.v1 in one transaction with the group's
+offsets, and then to Redis together with the position behind it. Redis behind the offsets reads its
+part again; lines that are gone come from waiting.v1 (rebuild.py).
 """
 
 import asyncio
@@ -14,25 +14,25 @@ from typing import TypeVar
 from confluent_kafka import KafkaError, KafkaException
 from redis.asyncio import Redis
 
-from runtime.bus import queues
+from runtime.bus.bus import queues
 from runtime.clock import Clock
-from runtime.faults import guard, is_outage
-from runtime.health import Fresh, Health
+from runtime.health.faults import guard, is_outage
+from runtime.health.health import Fresh, Health
+from runtime.health.progress import Progress
 from runtime.log import get
-from runtime.progress import Progress
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 from schemas import topics
-from workers.desk_abandoned import Abandoned
-from workers.desk_lock import LockLost
-from workers.desk_lookup import look_up
-from workers.desk_recovery import Recovery
-from workers.desk_redis import Lines
-from workers.desk_room import Room
-from workers.desk_values import Arrival, Behind, Closing, Span
-from workers.feed_log import Entry, FeedLog, Place, outcome_places, place_name, queue_places
-from workers.feed_records import STEP, Records
-from workers.feed_thread import FeedThread
-from workers.waiting_entries import arrival_entries, closing_entries
+from workers.desk.lookup import look_up
+from workers.desk.queue import Lines
+from workers.desk.rebuild_lock import LockLost
+from workers.desk.values import Arrival, Behind, Closing, Span
+from workers.desk_feed.abandoned_closings import Abandoned
+from workers.desk_feed.log import Entry, FeedLog, Place, outcome_places, place_name, queue_places
+from workers.desk_feed.records import STEP, Records
+from workers.desk_feed.recovery import Recovery
+from workers.desk_feed.room import Room
+from workers.desk_feed.thread import FeedThread
+from workers.desk_feed.waiting_entries import arrival_entries, closing_entries
 
 log = get(__name__)
 

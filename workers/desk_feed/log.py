@@ -1,6 +1,6 @@
 """Kafka's half of the desk feed: reads queues and outcomes, and writes waiting.v1 with the offsets.
 
-Before: queue.<department>.v1 and outcomes.v1. After: waiting.v1; desk_feed.py applies the same
+Before: queue.<department>.v1 and outcomes.v1. After: waiting.v1; feed.py applies the same
 records to Redis. One transaction has the records of a batch and the group's offsets, so that both
 always agree. Every method blocks, and one thread calls them all.
 """
@@ -20,9 +20,9 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from runtime.bus import rdkafka
+from runtime.bus.bus import rdkafka
 from runtime.log import get
-from runtime.settings import Kafka
+from runtime.settings.structs import Kafka
 from schemas import topics
 from schemas.envelope import Headers
 from schemas.topics import BROKER_MESSAGE_MAX

@@ -1,6 +1,6 @@
 """The fold of waiting.v1: which messages wait, and which finishes came before their message.
 
-Before: desk_rebuild.py reads a partition. After: desk_rebuild.py fills Redis. Pure.
+Before: rebuild.py reads a partition. After: rebuild.py fills Redis. Pure.
 """
 
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from schemas import envelope
 from schemas.errors import Rejected
-from schemas.waiting import CLOSED, WAITING, WaitingMessage
+from schemas.state.waiting import CLOSED, WAITING, WaitingMessage
 
 ORIGIN = "origin"
 """Header of a tombstone: `topic/partition/offset` of the record that caused it."""

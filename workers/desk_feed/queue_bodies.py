@@ -1,7 +1,7 @@
 """Reads work items from the departments' queues by partition and offset, for what Redis lacks.
 
-Before: desk_bodies.py has messages without a body. After: desk.py shows them. One thread has one
-consumer, which no group knows; callers wait for their turn, and at most `DEADLINE_S` in all.
+Before: desk/bodies.py has messages without a body. After: desk/desk.py shows them. One thread has
+one consumer, which no group knows; callers wait for their turn, and at most `DEADLINE_S` in all.
 """
 
 import asyncio
@@ -12,13 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from runtime.bus import rdkafka
+from runtime.bus.bus import rdkafka
 from runtime.log import get
-from runtime.settings import Kafka
+from runtime.settings.structs import Kafka
 from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Retry
 from schemas.topics import queue_topic
-from workers.feed_log import QUIET, raw_bytes
+from workers.desk_feed.log import QUIET, raw_bytes
 
 log = get(__name__)
 

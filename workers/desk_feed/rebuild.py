@@ -1,6 +1,6 @@
 """Fills empty lines from waiting.v1 and serves them before all of it is read.
 
-Before: desk_feed.py finds Redis without lines, or with lines of another Kafka. After: the lines
+Before: feed.py finds Redis without lines, or with lines of another Kafka. After: the lines
 have everything up to the committed offsets, and the feed reads on from there. Outcomes beyond
 those offsets close their messages before any of these can be claimed.
 """
@@ -15,14 +15,13 @@ from typing import Any, TypeVar
 from redis.asyncio import Redis
 
 from runtime.log import get
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 from schemas import topics
-from schemas.waiting import WaitingMessage
-from workers.desk_lock import LOCK, LockLost, RebuildLock
-from workers.desk_redis import Lines, P
-from workers.desk_room import Room, is_full
-from workers.desk_values import Arrival, Closing
-from workers.feed_log import (
+from schemas.state.waiting import WaitingMessage
+from workers.desk.queue import Lines, P
+from workers.desk.rebuild_lock import LOCK, LockLost, RebuildLock
+from workers.desk.values import Arrival, Closing
+from workers.desk_feed.log import (
     FeedLog,
     Place,
     outcome_places,
@@ -32,8 +31,9 @@ from workers.feed_log import (
     raw_bytes,
     read_partition,
 )
-from workers.feed_records import Records
-from workers.open_items import ORIGIN, Fold, OpenItems
+from workers.desk_feed.open_items import ORIGIN, Fold, OpenItems
+from workers.desk_feed.records import Records
+from workers.desk_feed.room import Room, is_full
 
 log = get(__name__)
 

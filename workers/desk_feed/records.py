@@ -1,6 +1,6 @@
 """What the records of queues and outcomes say to the desk's lines.
 
-Before: feed_log.py reads them. After: desk_feed.py applies the arrivals and closings.
+Before: log.py reads them. After: feed.py applies the arrivals and closings.
 """
 
 from collections.abc import Iterable
@@ -9,14 +9,14 @@ from datetime import timedelta
 from confluent_kafka import Message
 
 from runtime.clock import Clock
-from runtime.faults import guard
+from runtime.health.faults import guard
 from runtime.log import get
 from schemas import envelope
 from schemas.decision import WorkItem
 from schemas.errors import Rejected
 from schemas.outcome import Outcome, closed_messages
-from workers.desk_values import Arrival, Closing
-from workers.feed_log import raw_bytes
+from workers.desk.values import Arrival, Closing
+from workers.desk_feed.log import raw_bytes
 
 log = get(__name__)
 

@@ -1,6 +1,6 @@
 """Finds from where the feed reads on, after a start, a rebalance, an outage, or in another Redis.
 
-Before: desk_feed.py reads nothing. After: it reads on from the positions, unless waiting.v1 has to
+Before: feed.py reads nothing. After: it reads on from the positions, unless waiting.v1 has to
 be built first, or Redis to be filled from it.
 """
 
@@ -13,14 +13,14 @@ from typing import TypeVar
 from redis.asyncio import Redis
 
 from runtime.log import get
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 from schemas import topics
-from workers.desk_rebuild import Rebuild, remove_old_keys
-from workers.desk_redis import Lines, P
-from workers.desk_room import Room
-from workers.feed_log import FeedLog, Place, outcome_places, place_name, queue_places
-from workers.feed_records import Records
-from workers.waiting_build import WaitingBuild
+from workers.desk.queue import Lines, P
+from workers.desk_feed.log import FeedLog, Place, outcome_places, place_name, queue_places
+from workers.desk_feed.rebuild import Rebuild, remove_old_keys
+from workers.desk_feed.records import Records
+from workers.desk_feed.room import Room
+from workers.desk_feed.waiting_build import WaitingBuild
 
 log = get(__name__)
 

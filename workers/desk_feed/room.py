@@ -1,6 +1,6 @@
 """How much of the queues may be in Redis, and which queues wait in Kafka instead.
 
-Before: desk_feed.py counts the lines. After: it reads the other queues on. A queue waits while the
+Before: feed.py counts the lines. After: it reads the other queues on. A queue waits while the
 lines together have more than `[desk] max_waiting` conversations and its own line has more than its
 share, and every queue waits for some seconds after Redis was full.
 """
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from redis.asyncio import Redis
 
 from runtime import metrics
-from runtime.redis_errors import outage_code
-from runtime.settings import Settings
-from workers.desk_redis import P
+from runtime.redis.errors import outage_code
+from runtime.settings.structs import Settings
+from workers.desk.queue import P
 
 if TYPE_CHECKING:
-    from workers.feed_log import FeedLog, Place
+    from workers.desk_feed.log import FeedLog, Place
 
 _RESUME_SHARE = 0.98
 """A queue that waited goes on below this share of the limit, so that it does not flutter."""

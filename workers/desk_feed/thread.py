@@ -1,6 +1,6 @@
 """One thread for the calls of the feed's Kafka clients.
 
-Before: desk_feed.py hands over a call. After: the thread runs the calls one by one. A call that
+Before: feed.py hands over a call. After: the thread runs the calls one by one. A call that
 never returns does not keep the process from ending.
 """
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import KafkaException, Message, Producer, TopicPartition
 
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 from schemas import envelope, topics
 from schemas.errors import Rejected
-from schemas.waiting import WaitingMessage
-from workers.desk_values import Arrival
-from workers.feed_log import (
+from schemas.state.waiting import WaitingMessage
+from workers.desk.values import Arrival
+from workers.desk_feed.log import (
     BUILDER,
     Entry,
     FeedLog,
@@ -30,8 +30,8 @@ from workers.feed_log import (
     read_partition,
     transactional_producer,
 )
-from workers.feed_records import Records
-from workers.waiting_entries import arrival_entry, closed_entry
+from workers.desk_feed.records import Records
+from workers.desk_feed.waiting_entries import arrival_entry, closed_entry
 
 _ENTRIES_A_TRANSACTION = 10_000
 _REQUEST_S = 10.0

@@ -1,6 +1,6 @@
 """The records of waiting.v1 that queue records and outcomes cause.
 
-Before: desk_feed.py and waiting_build.py read queues and outcomes. After: feed_log.py writes them.
+Before: feed.py and waiting_build.py read queues and outcomes. After: log.py writes them.
 Pure.
 """
 
@@ -8,12 +8,12 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from schemas import envelope
+from schemas.state.waiting import CLOSED, WaitingMessage, closed_key, waiting_key
 from schemas.topics import WAITING
-from schemas.waiting import CLOSED, WaitingMessage, closed_key, waiting_key
-from workers.desk_lookup import Lookup
-from workers.desk_values import Arrival, Closing
-from workers.feed_log import Entry, Place
-from workers.open_items import ORIGIN
+from workers.desk.lookup import Lookup
+from workers.desk.values import Arrival, Closing
+from workers.desk_feed.log import Entry, Place
+from workers.desk_feed.open_items import ORIGIN
 
 _TYPE = WAITING.ce_type.encode()
 _SOURCE = b"santral/desk"

@@ -1,6 +1,6 @@
 """Writes one batch in one transaction of the store, together with its offsets.
 
-Before: record_rows.py made the rows. After: the store has all of the batch or nothing. A second
+Before: rows.py made the rows. After: the store has all of the batch or nothing. A second
 recorder that still writes for a partition it lost finds other offsets and gives up.
 """
 
@@ -12,13 +12,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from runtime import metrics
-from runtime.faults import guard, is_outage
+from runtime.health.faults import guard, is_outage
 from runtime.log import get
 from schemas import topics
 from schemas.errors import Unavailable
-from workers.record_logs import adoptions_match
-from workers.record_rows import COLUMNS, GROUP, Row, Rows, scrub, skip, take
-from workers.search_index import write_words
+from workers.recorder.rows import COLUMNS, GROUP, Row, Rows, scrub, skip, take
+from workers.recorder.search_index import write_words
+from workers.store.topic_logs import adoptions_match
 
 log = get(__name__)
 
@@ -39,7 +39,8 @@ def store(
 ) -> list[Rows]:
     """Write records in one transaction and return what was written; raise Fenced, or an outage.
 
-    `adoptions` are the counts of record_logs.py with which the caller began to read the topics.
+    `adoptions` are the counts of store/topic_logs.py with which the caller began to read the
+    topics.
 
     When the store refuses a batch, this tries its halves in order, down to the faulty record, and
     writes only that record's own row.

@@ -1,9 +1,9 @@
 """The recorder: Kafka's records -> the store, each once, with the offsets in the same transaction.
 
-Before: messages.v1, decisions.v1, outcomes.v1, incidents.v1, dead.v1. After: reading.py, ledger.py,
-console. After a crash anywhere, the store has its last transaction, and reading continues from
-there. record_rows.py makes the rows, record_store.py writes them, and record_logs.py compares the
-store's positions with Kafka's logs.
+Before: messages.v1, decisions.v1, outcomes.v1, incidents.v1, dead.v1. After: store/queries.py,
+store/ledger.py, console. After a crash anywhere, the store has its last transaction, and reading
+continues from there. rows.py makes the rows, batch_writer.py writes them, and store/topic_logs.py
+compares the store's positions with Kafka's logs.
 """
 
 from collections import defaultdict
@@ -12,24 +12,21 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from sqlalchemy import Engine
 
 from runtime import metrics
-from runtime.bus import rdkafka
+from runtime.bus.bus import rdkafka
+from runtime.bus.group_member import REMEDY, is_fatal, is_name_taken, leave_group, member_settings
+from runtime.bus.identity import claim_identity, random_identity
 from runtime.clock import Clock
-from runtime.faults import is_outage
-from runtime.group_member import (
-    REMEDY,
-    is_fatal,
-    is_name_taken,
-    leave_group,
-    member_settings,
-)
-from runtime.health import Fresh, Health
-from runtime.identity import claim_identity, random_identity
+from runtime.health.faults import is_outage
+from runtime.health.health import Fresh, Health
+from runtime.health.neighbour import Backoff, Neighbour
+from runtime.health.progress import Progress
 from runtime.log import get
-from runtime.neighbour import Backoff, Neighbour
-from runtime.progress import Progress
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 from schemas.errors import Unavailable
-from workers.record_logs import (
+from workers.recorder.batch_writer import Fenced, Raw, copy_rows, store
+from workers.recorder.rows import GROUP, Rows
+from workers.recorder.search_index import Rebuild
+from workers.store.topic_logs import (
     ADOPT_ADVICE,
     RECORDED,
     KafkaLogs,
@@ -38,9 +35,6 @@ from workers.record_logs import (
     note_ids,
     stored_logs,
 )
-from workers.record_rows import GROUP, Rows
-from workers.record_store import Fenced, Raw, copy_rows, store
-from workers.search_index import Rebuild
 
 log = get(__name__)
 

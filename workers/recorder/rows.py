@@ -1,6 +1,6 @@
 """Turns a record into rows of the store: its own row, and extra rows for look-ups.
 
-Before: recorder.py reads a batch. After: record_store.py writes it in one transaction.
+Before: recorder.py reads a batch. After: batch_writer.py writes it in one transaction.
 """
 
 from collections import Counter
@@ -10,18 +10,18 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column
 
-from runtime.faults import guard
+from runtime.health.faults import guard
 from runtime.log import get
 from schemas import envelope, topics
-from schemas.dead import DeadLetter
+from schemas.dead_letter import DeadLetter
 from schemas.decision import Decision
 from schemas.errors import Rejected
 from schemas.incident import Incident
-from schemas.link import Link, node
 from schemas.message import Message
 from schemas.outcome import Outcome
-from workers.search_terms import words_of
-from workers.tables import METADATA
+from schemas.state.link import Link, node
+from workers.store.search_terms import words_of
+from workers.store.tables import METADATA
 
 log = get(__name__)
 

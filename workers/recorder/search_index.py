@@ -1,8 +1,8 @@
 """The search index of the store: written with the messages, and rebuilt when it is old.
 
-Before: recorder.py. After: reading.py searches it. The recorder empties an index with old rules or
-an old key at once, and fills it again from the store, one slice at a time beside its own work.
-Each slice is a transaction, so that a crash or a second recorder does nothing twice.
+Before: recorder.py. After: store/queries.py searches it. The recorder empties an index with old
+rules or an old key at once, and fills it again from the store, one slice at a time beside its own
+work. Each slice is a transaction, so that a crash or a second recorder does nothing twice.
 """
 
 import json
@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Engine, text
 
-from runtime.faults import guard
+from runtime.health.faults import guard
 from runtime.log import get
 from schemas.message import Message
-from workers.search_terms import key_name, words_of
+from workers.store.search_terms import key_name, words_of
 
 log = get(__name__)
 

@@ -14,12 +14,12 @@ import msgspec
 from redis.asyncio import Redis
 
 from runtime import metrics
-from runtime.bus import Publisher, queues
-from runtime.claims import AWAY, Claims
+from runtime.bus.bus import Publisher, queues
+from runtime.bus.following import Lag, follow
 from runtime.clock import Clock
-from runtime.following import Lag, follow
 from runtime.log import get
-from runtime.settings import Settings
+from runtime.redis.claims import AWAY, Claims
+from runtime.settings.structs import Settings
 from schemas import envelope, topics
 from schemas.base import derived_id
 from schemas.decision import WorkItem
@@ -28,8 +28,8 @@ from schemas.errors import Rejected, Retry
 from schemas.message import Message
 from schemas.outcome import Reply
 from workers.compose import compose_reply
-from workers.sent_acknowledgements import SentAcknowledgements
-from workers.templates import acknowledgement
+from workers.replies.sent_acknowledgements import SentAcknowledgements
+from workers.replies.templates import acknowledgement
 
 log = get(__name__)
 

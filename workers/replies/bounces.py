@@ -13,17 +13,18 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from sqlalchemy import Connection, Engine, text
 
-from runtime.bus import Publisher, reader
+from runtime.bus.bus import Publisher, reader
+from runtime.bus.following import Lag, follow
 from runtime.clock import Clock
-from runtime.following import Lag, follow
 from runtime.log import get
-from runtime.settings import Settings
-from schemas import envelope, token, topics
+from runtime.settings.structs import Settings
+from schemas import envelope, topics
 from schemas.base import Id, Name, Record, derived_id
 from schemas.decision import TRIAGE
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
 from schemas.outcome import Outcome
+from schemas.text import reply_token
 
 log = get(__name__)
 
@@ -80,7 +81,7 @@ class Bounces:
         except Rejected:
             return  # the router buries it
         bounce = message.automatic.bounce if message.automatic else None
-        reply = token.reply_of(self._key, bounce.original or "") if bounce else None
+        reply = reply_token.reply_of(self._key, bounce.original or "") if bounce else None
         if bounce is None or reply is None or bounce.delayed:
             return  # not ours, or its server still tries
         origin = await self._item(reply, message)

@@ -14,12 +14,12 @@ import msgspec
 from sqlalchemy import Connection, Engine, text
 
 from runtime import metrics
-from runtime.bus import Publisher
+from runtime.bus.bus import Publisher
+from runtime.bus.following import Lag, follow
 from runtime.clock import Clock
-from runtime.faults import guard
-from runtime.following import Lag, follow
+from runtime.health.faults import guard
 from runtime.log import get
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 from schemas import envelope, topics
 from schemas.base import derived_id
 from schemas.decision import Decision
@@ -27,9 +27,9 @@ from schemas.errors import Rejected, Retry
 from schemas.incident import ENDED, Incident, whole
 from schemas.message import Message
 from schemas.outcome import Outcome
-from workers import incidents
 from workers.compose import compose_reply
-from workers.desk import allowed
+from workers.desk.desk import allowed
+from workers.store import incidents
 
 log = get(__name__)
 

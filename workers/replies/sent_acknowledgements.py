@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from runtime.bus import reader
-from runtime.kafka_reader import KafkaReader
-from runtime.progress import Progress
-from runtime.settings import Kafka
+from runtime.bus.bus import reader
+from runtime.bus.kafka_reader import KafkaReader
+from runtime.health.progress import Progress
+from runtime.settings.structs import Kafka
 from schemas import envelope, topics
 from schemas.errors import Rejected
 from schemas.outcome import Reply

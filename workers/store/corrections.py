@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 from schemas.base import Record
 from schemas.message import Message
-from workers.history import opened
+from workers.store.recorded_traffic import opened
 
 
 class _Line(Record, frozen=True, kw_only=True):

@@ -18,13 +18,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, text
 
-from runtime.bus import Publisher
+from runtime.bus.bus import Publisher
 from runtime.clock import Clock
 from schemas import topics
-from schemas.api import ConversationOut, CustomerOut, HandleOut, LinkIn, ProposalOut
 from schemas.errors import Rejected
-from schemas.link import Link, ordered, pair
-from schemas.masking import mask_personal_numbers
+from schemas.http_api.bodies import ConversationOut, CustomerOut, HandleOut, LinkIn, ProposalOut
+from schemas.state.link import Link, ordered, pair
+from schemas.text.masking import mask_personal_numbers
 
 _MOST_HANDLES = 50
 _MOST_CONVERSATIONS = 200

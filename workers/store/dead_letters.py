@@ -8,7 +8,7 @@ are deterministic, so a re-drive of something that did get through changes nothi
 import msgspec
 from sqlalchemy import Connection, Engine, text
 
-from schemas.dead import DeadLetter
+from schemas.dead_letter import DeadLetter
 from schemas.errors import Unavailable
 
 

@@ -2,7 +2,8 @@
 answer.
 
 Before: the recorder wrote incidents.v1 to the store. After: the Incidents page and the API read
-here; what a person says goes to incidents.v1, from where watch, router and holding.py take it.
+here; what a person says goes to incidents.v1, from where watch, router and
+replies/incident_reply.py take it.
 """
 
 import time
@@ -15,11 +16,11 @@ from typing import Any, get_args
 import msgspec
 from sqlalchemy import Connection, text
 
-from runtime.bus import Publisher
+from runtime.bus.bus import Publisher
 from runtime.clock import Clock
 from schemas import topics
-from schemas.api import IncidentOut, JudgeIn
 from schemas.errors import Rejected
+from schemas.http_api.bodies import IncidentOut, JudgeIn
 from schemas.incident import ENDED, Incident, Sign, Status, after, alike, folded
 
 _DAYS = 30

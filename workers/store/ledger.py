@@ -13,13 +13,13 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from sqlalchemy import Connection, Engine, text
 
-from runtime.bus import rdkafka
-from runtime.journal import Journal
-from runtime.settings import Kafka, Settings
+from runtime.bus.bus import rdkafka
+from runtime.settings.structs import Kafka, Settings
+from runtime.spool import Journal
 from schemas import topics
 from schemas.base import Record
 from schemas.errors import Unavailable
-from workers.record_logs import ADOPT_ADVICE, RECORDED, KafkaLogs, differences, stored_logs
+from workers.store.topic_logs import ADOPT_ADVICE, RECORDED, KafkaLogs, differences, stored_logs
 
 ROUTER_GROUP = "santral-router"
 _TIMEOUT_S = 15.0

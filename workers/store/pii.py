@@ -8,10 +8,10 @@ from collections.abc import Mapping
 
 import msgspec
 
-from schemas.api import Item, MessageOut
 from schemas.decision import Decision
-from schemas.masking import mask_decision, mask_message, mask_outcome
-from workers.reading import Story
+from schemas.http_api.bodies import Item, MessageOut
+from schemas.text.masking import mask_decision, mask_message, mask_outcome
+from workers.store.queries import Story
 
 
 def masked_item(item: Item) -> Item:

@@ -1,6 +1,7 @@
 """Questions to the store: a message with its fate, a conversation's history, search, the flow.
 
-Before: recorder.py wrote. After: api.py, the console, `santral follow` and `explain`. Only reads.
+Before: recorder/recorder.py wrote. After: console/api.py, the console, `santral follow` and
+`explain`. Only reads.
 """
 
 import re
@@ -12,13 +13,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, text
 
-from schemas.api import MessageOut
 from schemas.base import Record
 from schemas.decision import Decision
-from schemas.masking import mask_message, mask_personal_numbers
+from schemas.http_api.bodies import MessageOut
 from schemas.message import Message
 from schemas.outcome import Outcome
-from workers.search_terms import fts5_query, terms_of, ts_query
+from schemas.text.masking import mask_message, mask_personal_numbers
+from workers.store.search_terms import fts5_query, terms_of, ts_query
 
 _message = msgspec.json.Decoder(Message)
 _decision = msgspec.json.Decoder(Decision)

@@ -1,6 +1,6 @@
 """Recorded traffic out of the store, in the order of time, and what people made of it.
 
-Before: the recorder wrote it. After: router/replay.py decides it again, `santral train
+Before: the recorder wrote it. After: router/backtest/replay.py decides it again, `santral train
 --corrections` learns from it. Of conversations that went on after `since` the beginning comes, too.
 """
 
@@ -13,13 +13,13 @@ import msgspec
 from sqlalchemy import Connection, text
 
 from runtime import store
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 from schemas.base import Record
 from schemas.decision import TRIAGE
 from schemas.incident import Incident, folded
 from schemas.message import Message
 from schemas.outcome import Outcome
-from workers.incidents import history
+from workers.store.incidents import history
 
 _ACTIVE = "SELECT conversation FROM messages WHERE received_ms >= :since"
 _COUNT = "SELECT count(*) FROM messages WHERE received_ms >= :since"

@@ -1,7 +1,7 @@
 """The searchable terms of a message, and those of a person's search. Pure.
 
-Before: the recorder's messages, a person's search. After: search_index.py, reading.py. The index
-holds each personal number as a keyed hash, so that the whole number finds its message and its
+Before: the recorder's messages, a person's search. After: recorder/search_index.py, queries.py. The
+index holds each personal number as a keyed hash, so that the whole number finds its message and its
 beginning does not. It also holds phones and numbers without their separators, so that any spelling
 finds them.
 """
@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 
-from schemas.digit_runs import SEPARATORS
-from schemas.fold import fold
 from schemas.message import Message
-from schemas.personal_numbers import find_personal_numbers, without
+from schemas.text.digit_runs import SEPARATORS
+from schemas.text.fold import fold
+from schemas.text.personal_numbers import find_personal_numbers, without
 
 WORDS_CHARS = 4000
 """Length of a text's beginning whose words are indexed, in characters."""

@@ -1,7 +1,7 @@
 """The tables of the store. What Kafka says, in a form that people and reports can ask.
 
-Before: recorder.py writes them. After: reading.py, ledger.py and the console read them. `body` is
-the record's JSON as Kafka has it; the other columns are for looking things up. Times are
+Before: recorder/recorder.py writes them. After: queries.py, ledger.py and the console read them.
+`body` is the record's JSON as Kafka has it; the other columns are for looking things up. Times are
 milliseconds since 1970 in UTC.
 """
 
@@ -149,7 +149,7 @@ LOGS = Table(
     Column("adoptions", Integer, nullable=False),
 )
 """The id of the log that `positions` belongs to, by topic, and how often `santral store adopt`
-replaced it (record_logs.py)."""
+replaced it (topic_logs.py)."""
 
 STORE_STATE = Table(
     "store_state",

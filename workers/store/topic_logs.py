@@ -13,8 +13,8 @@ from confluent_kafka import KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 from sqlalchemy import Connection, inspect, text
 
-from runtime.admin_client import admin_client
-from runtime.settings import Kafka
+from runtime.bus.admin_client import admin_client
+from runtime.settings.structs import Kafka
 from schemas import topics
 from schemas.errors import Unavailable
 

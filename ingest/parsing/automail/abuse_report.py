@@ -1,14 +1,14 @@
 """Tells reports about our own mail: a provider's complaints, and DMARC's. Pure.
 
-Before: automail.py asks about every mail. After: Automatic(kind="abuse_report"). Providers leave
+Before: detection.py asks about every mail. After: Automatic(kind="abuse_report"). Providers leave
 out parts that the standard wants, and write from their staff's address; so what must be there is a
 sign of a report, and the mail that it is about. Source: RFC 5965, RFC 6591, RFC 7489 section 7.2.
 """
 
 import re
 
-from ingest.clean.delivery_report import ORIGINALS
-from ingest.clean.mime import Mail
+from ingest.parsing.automail.delivery_report import ORIGINALS
+from ingest.parsing.mime.parser import Mail
 
 _CHARS = 4000  # of the text that are looked at
 _TYPE = re.compile(rb"report-type\s{0,9}=\s{0,9}[\"']?feedback-report", re.IGNORECASE)

@@ -1,6 +1,6 @@
 """Tells a bounce from other mail; reads who was not reached, why, and which mail it was. Pure.
 
-Before: automail.py asks about every mail. After: Automatic.bounce. A report of RFC 3464 says all;
+Before: detection.py asks about every mail. After: Automatic.bounce. A report of RFC 3464 says all;
 older servers wrote prose, each its own: what flufl.bounce knows is taken from there, the rest is
 found by where addresses stand. Customers write "could not be delivered" too, of parcels: words
 alone never make a bounce, a mail server's signs must be there.
@@ -13,17 +13,17 @@ from email.policy import compat32
 
 from flufl.bounce import all_failures
 
-from ingest.clean import bounce_words as words
-from ingest.clean import header
-from ingest.clean.delivery_report import (
+from ingest.parsing.automail import bounce_words as words
+from ingest.parsing.automail.delivery_report import (
     KINDS,
     ORIGINALS,
     is_hard,
     names_recipient,
     read_reports,
 )
-from ingest.clean.mime import Mail
-from ingest.clean.structure import read_part
+from ingest.parsing.mime import header
+from ingest.parsing.mime.parser import Mail
+from ingest.parsing.mime.structure import read_part
 from schemas.message import Bounce
 
 _LOOKED_AT = 20_000  # characters of the notice

@@ -6,7 +6,7 @@ it, then Turkish and the languages of their neighbours.
 
 import re
 
-from ingest.clean import subject_prefixes
+from ingest.parsing.mail_text import subject_prefixes
 
 
 def _any(*phrases: str, before: str = "", whole: tuple[str, ...] = ()) -> re.Pattern[str]:

@@ -7,9 +7,9 @@ Source: RFC 3464; RFC 3463 for the status codes; RFC 6533 for global reports.
 import re
 from dataclasses import dataclass
 
-from ingest.clean import bounce_words as words
-from ingest.clean import header
-from ingest.clean.mime import Mail
+from ingest.parsing.automail import bounce_words as words
+from ingest.parsing.mime import header
+from ingest.parsing.mime.parser import Mail
 
 KINDS = ("message/delivery-status", "message/global-delivery-status")
 ORIGINALS = (

@@ -1,20 +1,21 @@
 """Tells a machine's mail from a person's, by its headers, each with its evidence. Pure.
 
-Before: mime.py's headers. After: Message.automatic; such a mail opens nothing and gets no answer.
-Whatever may be a machine's, but may be a person's too, only asks for no answer (`wants_no_answer`).
-Source: RFC 3834, RFC 3464, RFC 8098, RFC 5965, RFC 2369.
+Before: mime/parser.py's headers. After: Message.automatic; such a mail opens nothing and gets no
+answer. Whatever may be a machine's, but may be a person's too, only asks for no answer
+(`wants_no_answer`). Source: RFC 3834, RFC 3464, RFC 8098, RFC 5965, RFC 2369.
 """
 
 import re
 from datetime import datetime
 
-from ingest.clean import bounce, header
-from ingest.clean import machine_words as words
-from ingest.clean.abuse_report import find_report
-from ingest.clean.bounce_words import ANSWER
-from ingest.clean.dates import return_date
-from ingest.clean.mime import Mail
-from ingest.clean.ses_notice import read_notice
+from ingest.parsing.automail import bounce
+from ingest.parsing.automail import machine_words as words
+from ingest.parsing.automail.abuse_report import find_report
+from ingest.parsing.automail.bounce_words import ANSWER
+from ingest.parsing.automail.ses_notice import read_notice
+from ingest.parsing.mime import header
+from ingest.parsing.mime.dates import return_date
+from ingest.parsing.mime.parser import Mail
 from schemas.message import Automatic
 
 _REPLIES = (

@@ -1,4 +1,4 @@
-"""The words by which answering machines and ticket systems show themselves; for automail.py. Pure.
+"""The words by which answering machines and ticket systems show themselves; for detection.py. Pure.
 
 Each pattern is a list: another program's phrase is a line more. Titles are those that mail
 programs write in the languages they are sold in.

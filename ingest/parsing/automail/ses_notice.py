@@ -1,6 +1,6 @@
 """What Amazon SES says of mail that we sent, as SNS mails it: JSON in a plain text. Pure.
 
-Before: automail.py asks about mail from SNS. After: a bounce, a complaint or a receipt.
+Before: detection.py asks about mail from SNS. After: a bounce, a complaint or a receipt.
 Source: docs.aws.amazon.com/ses, "notification contents" and "event publishing contents".
 """
 
@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping
 from typing import TypeVar
 
-from ingest.clean import header
-from ingest.clean.mime import Mail
-from ingest.clean.told import read
+from ingest.parsing.json_values import read
+from ingest.parsing.mime import header
+from ingest.parsing.mime.parser import Mail
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Automatic, Bounce

@@ -1,8 +1,8 @@
 """JSON that no standard knows -> JSON; a form without turns -> the words in it. Pure.
 
-Before: forms.py could not decode a transcript, or its reader found nobody's words. After: it reads
-them. Python's json writes NaN (Whisper's own does), C programs leave a NUL, loggers write a line an
-object.
+Before: detection.py could not decode a transcript, or its reader found nobody's words. After: it
+reads them. Python's json writes NaN (Whisper's own does), C programs leave a NUL, loggers write a
+line an object.
 """
 
 import re

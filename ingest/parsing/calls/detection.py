@@ -8,22 +8,22 @@ from collections.abc import Callable
 
 import msgspec
 
-from ingest.clean.calls import (
+from ingest.parsing.calls import broken_json
+from ingest.parsing.calls.formats import (
     amazon,
     assembly,
     azure,
-    broken_json,
     captions,
-    centres,
+    contact_centres,
     deepgram,
     google,
-    plain,
+    plain_text,
     twilio,
     vcon,
     whisper,
 )
-from ingest.clean.calls.heard import Heard, Said
-from ingest.clean.charset import decode
+from ingest.parsing.calls.transcript import Heard, Said
+from ingest.parsing.letters.charset import decode
 from schemas.errors import Rejected
 
 Keys = dict[str, msgspec.Raw]
@@ -61,7 +61,7 @@ def _text(raw: bytes) -> Heard:
         comma = re.search(r"\d,\d{1,3}\s{0,99}-->", head) or re.match(r"^\s*\d{1,9}\s*[\r\n]", head)
         made = captions.srt(text) if comma else captions.webvtt(text)
     else:
-        made = plain.text(text)
+        made = plain_text.text(text)
     made.repaired = [*repaired, *made.repaired]
     _named(made)
     return made
@@ -85,10 +85,10 @@ def _named(made: Heard) -> None:
     """Take "Name: words" in captions apart; a cue without a name goes on with the last one's."""
     if made.form == "text" or any(t.speaker for t in made.turns):
         return
-    labels = plain.labels_in([t.text.replace("\n", " ") for t in made.turns])
+    labels = plain_text.labels_in([t.text.replace("\n", " ") for t in made.turns])
     last, found = "", False
     for turn in made.turns:
-        told = plain.labelled(turn.text.replace("\n", " "), labels)
+        told = plain_text.labelled(turn.text.replace("\n", " "), labels)
         if told is not None:
             turn.speaker, turn.text, found = told[0], told[1], True
             last = turn.speaker
@@ -245,9 +245,9 @@ _FORMS: tuple[tuple[Callable[[Keys], bool], Callable[[bytes], Heard]], ...] = (
      assembly.assembly),
     (lambda k: _is(k, "transcription", b"["), whisper.whisper_cpp),
     (lambda k: _is(k, "segments", b"["), whisper.whisper),
-    (lambda k: _is(k, "transcripts", b"["), centres.genesys),
-    (lambda k: _has(k, "content", "utterances"), centres.aircall),
-    (lambda k: _is(k, "lines", b"["), centres.dialpad),
+    (lambda k: _is(k, "transcripts", b"["), contact_centres.genesys),
+    (lambda k: _has(k, "content", "utterances"), contact_centres.aircall),
+    (lambda k: _is(k, "lines", b"["), contact_centres.dialpad),
     (lambda k: any(_is(k, n, b"[") for n in _LISTS), _under),
     (lambda k: _is(k, "words", b"[") and "transcript" in k, deepgram.deepgram_best),
     (lambda k: _is(k, "text", b'"'), whisper.whisper),

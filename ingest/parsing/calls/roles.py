@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from ingest.clean.calls.heard import Heard, Role, Said
-from ingest.clean.calls.plain import role_of
-from schemas.fold import fold
+from ingest.parsing.calls.formats.plain_text import role_of
+from ingest.parsing.calls.transcript import Heard, Role, Said
+from schemas.text.fold import fold
 
 How = Literal["declared", "number", "channel", "label", "guess", "unknown"]
 

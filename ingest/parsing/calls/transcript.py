@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from ingest.clean.told import Text
+from ingest.parsing.json_values import Text
 
 Role = Literal["customer", "agent", "unknown"]
 

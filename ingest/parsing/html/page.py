@@ -1,12 +1,12 @@
 """A page that texts and tags are written on, line by line, as a browser without styles shows it.
 
-Before: html.py reads the tokens. After: the text. The mail that is answered stands in it with a ">"
+Before: text.py reads the tokens. After: the text. The mail that is answered stands in it with a ">"
 before each line, as in plain text, so that answers between its lines are told from it. Pure.
 """
 
 import re
 
-from ingest.clean.mail_heads import VERBS
+from ingest.parsing.mail_text.quote_heads import VERBS
 
 MAX_QUOTE_DEPTH = 20
 """Quotations within quotations that get a mark of their own: each line repeats all marks."""

@@ -1,14 +1,14 @@
 """HTML -> text as a reader sees it. Never raises, never loses the words; script and style are gone.
 
-Before: mime.py, for mails without a plain part; channels whose vendors send HTML. After: the text
-to classify. Time and memory grow with the length of the HTML, whatever is in it. Pure.
+Before: mime/parser.py, for mails without a plain part; channels whose vendors send HTML. After: the
+text to classify. Time and memory grow with the length of the HTML, whatever is in it. Pure.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 
-from ingest.clean.html_page import BLOCKS, PARAGRAPHS, Page
-from ingest.clean.html_tokens import Token, tokens
+from ingest.parsing.html.page import BLOCKS, PARAGRAPHS, Page
+from ingest.parsing.html.tokens import Token, tokens
 
 LAID_OUT = 2 * 1024 * 1024
 """Longest HTML that is laid out, in characters; of a longer one only the tags are taken away."""

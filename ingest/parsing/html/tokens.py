@@ -1,6 +1,6 @@
 """HTML -> its texts and tags in their order, each character looked at a few times.
 
-Before: html.py. After: html.py lays the tokens out. Comments, scripts, styles and titles are left
+Before: text.py. After: text.py lays the tokens out. Comments, scripts, styles and titles are left
 out; one that is never closed hides nothing, so that no words are lost. Source: the HTML standard,
 13.2.5 (tokenization), as far as mails need it. Pure.
 """

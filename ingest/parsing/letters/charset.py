@@ -10,8 +10,8 @@ import re
 
 from charset_normalizer import from_bytes
 
-from ingest.clean.composing import compose
-from ingest.clean.undeclared import guess, guess_escaped, is_latin
+from ingest.parsing.letters.composition import compose
+from ingest.parsing.letters.undeclared_charset import guess, guess_escaped, is_latin
 
 _ALIASES = {
     "latin5": "cp1254", "l5": "cp1254", "csisolatin5": "cp1254", "iso88599": "cp1254",

@@ -10,8 +10,8 @@ import functools
 import re
 from itertools import accumulate
 
-from ingest.clean.composing import compose
-from ingest.clean.turkish import turkish_evidence
+from ingest.parsing.letters.composition import compose
+from ingest.parsing.letters.turkish import turkish_evidence
 
 _LATIN = str.maketrans("ýþðÝÞÐ", "ışğİŞĞ")
 _MISREAD = re.compile("[ýþðÝÞÐ]")

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from ingest.clean.composing import compose
-from ingest.clean.mojibake import repair_mojibake
+from ingest.parsing.letters.composition import compose
+from ingest.parsing.letters.mojibake import repair_mojibake
 from schemas.message import Call, Forwarded, Message, Party, Turn
 
 MOJIBAKE = "text.mojibake"

@@ -1,13 +1,14 @@
 """Who wrote a mail: From, or behind it where a list put its own address there. Pure.
 
-Before: mime.py has the headers. After: Message.sender. Lists rewrite From because the author's
-domain forbids others to use it (DMARC); if nobody looks behind, all customers of a support group
-are one. Source: RFC 5322 section 3.6.2; Google Groups, Mailman 3 (dmarc_mitigations), groups.io.
+Before: mime/parser.py has the headers. After: Message.sender. Lists rewrite From because the
+author's domain forbids others to use it (DMARC); if nobody looks behind, all customers of a support
+group are one. Source: RFC 5322 section 3.6.2; Google Groups, Mailman 3 (dmarc_mitigations),
+groups.io.
 """
 
 import re
 
-from ingest.clean.mime import Mail
+from ingest.parsing.mime.parser import Mail
 from schemas.message import Handle, Party
 
 _VIA = re.compile(

@@ -1,6 +1,6 @@
 """A forwarded mail -> who wrote the original, when, about what, and its text. Pure.
 
-Before: mail_message.py has the text. After: Message.forwarded, and the words of both for the text.
+Before: message.py has the text. After: Message.forwarded, and the words of both for the text.
 Each mail program writes the head of what it forwards in its own way and language; what it does not
 tell stays empty.
 """
@@ -9,8 +9,7 @@ import re
 from itertools import takewhile
 from typing import NamedTuple
 
-from ingest.clean import header
-from ingest.clean.mail_heads import (
+from ingest.parsing.mail_text.quote_heads import (
     FIELD_NAMES,
     has_address,
     is_certain,
@@ -19,8 +18,9 @@ from ingest.clean.mail_heads import (
     read_field,
     read_title,
 )
-from ingest.clean.signature import cut_signature, is_rule
-from ingest.clean.subject_prefixes import FORWARD
+from ingest.parsing.mail_text.signature import cut_signature, is_rule
+from ingest.parsing.mail_text.subject_prefixes import FORWARD
+from ingest.parsing.mime import header
 from schemas.message import Forwarded
 
 PREFIX = re.compile(FORWARD, re.IGNORECASE)

@@ -1,6 +1,6 @@
 """A read mail -> Message: who, what, which conversation. Pure.
 
-Before: mime.py read it. After: ingest/channels/email.py hands it to accept.
+Before: mime/parser.py read it. After: ingest/channels/email.py hands it to accept.
 """
 
 import re
@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from ingest.clean import forward, header, reply
-from ingest.clean.author import find_author
-from ingest.clean.automail import automatic, wants_no_answer
-from ingest.clean.mime import Mail, parse
-from ingest.clean.subject_prefixes import ANSWER
-from schemas import token
+from ingest.parsing.automail.detection import automatic, wants_no_answer
+from ingest.parsing.mail import forward
+from ingest.parsing.mail.author import find_author
+from ingest.parsing.mail_text import reply
+from ingest.parsing.mail_text.subject_prefixes import ANSWER
+from ingest.parsing.mime import header
+from ingest.parsing.mime.parser import Mail, parse
 from schemas.base import conversation_id, message_id
 from schemas.message import TEXT_LIMIT, Message, Party
+from schemas.text import reply_token
 
 CHANNEL = "email"
 _REPLY_PREFIX = re.compile(ANSWER, re.IGNORECASE)
@@ -143,7 +145,7 @@ def choose_conversation(
     """Return the conversation of our own signed token (of a bounce: in the mail that came back),
     else of the first of References, else of In-Reply-To, else of the mail's own id."""
     tokens = " ".join((*identity.thread, returned or ""))
-    ours = token.conversation_of(key, tokens) if key else None
+    ours = reply_token.conversation_of(key, tokens) if key else None
     if ours:
         return ours
     root = (*identity.references[:1], *identity.parents[:1], identity.native)[0]

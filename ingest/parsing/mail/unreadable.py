@@ -1,8 +1,8 @@
 """A mail that no parser can read -> a Message of its headers, so that a person looks at it. Pure.
 
-Before: ingest/accept.py caught what the email channel raised, or its limit of time or memory.
-After: the router sends it to triage. The id and the conversation are those that a good parse
-gives, so a later parse of the same bytes edits this Message instead of making a second one.
+Before: ingest/intake/accept.py caught what the email channel raised, or its limit of time or
+memory. After: the router sends it to triage. The id and the conversation are those that a good
+parse gives, so a later parse of the same bytes edits this Message instead of making a second one.
 """
 
 import re
@@ -11,16 +11,11 @@ from datetime import datetime
 from hashlib import sha256
 from typing import TypeVar
 
-from ingest.clean import header
-from ingest.clean.author import find_author
-from ingest.clean.automail import wants_no_answer
-from ingest.clean.mail_message import (
-    CHANNEL,
-    Identity,
-    choose_conversation,
-    identify,
-)
-from ingest.clean.mime import Mail
+from ingest.parsing.automail.detection import wants_no_answer
+from ingest.parsing.mail.author import find_author
+from ingest.parsing.mail.message import CHANNEL, Identity, choose_conversation, identify
+from ingest.parsing.mime import header
+from ingest.parsing.mime.parser import Mail
 from schemas.base import message_id
 from schemas.message import Handle, Message, Party
 

@@ -1,13 +1,13 @@
 """Lines of a mail -> the same, with each head of a quoted mail on lines of its own. Pure.
 
-Before: reply.py has the lines. After: mail_heads.py looks for heads. Some programs put a sentence
+Before: reply.py has the lines. After: quote_heads.py looks for heads. Some programs put a sentence
 behind a person's words, or run the fields of a head together. The text stays as long as it was, as
 a line's end takes the place of a blank.
 """
 
 import re
 
-from ingest.clean.mail_heads import (
+from ingest.parsing.mail_text.quote_heads import (
     ENDS,
     FIELD_NAMES,
     MAX_HEAD_CHARS,

@@ -1,6 +1,6 @@
 """What the world's mail programs write above a quoted or forwarded mail, one row a language. Data.
 
-Before: nothing. After: mail_heads.py and signature.py. To teach a language, add or lengthen a row.
+Before: nothing. After: quote_heads.py and signature.py. To teach a language, add or lengthen a row.
 
 The words are those of the localized programs: Thunderbird's mimeheader.properties and
 composeMsgs.properties of each locale, Outlook's and Apple Mail's printed header blocks, Gmail's and

@@ -1,8 +1,8 @@
 """Lines of a mail -> where a mail program's head of a quoted or forwarded mail stands. Pure.
 
-Before: reply.py and forward.py have the lines. After: they cut there. A head is a sentence ("On …
-wrote:"), a title ("-----Original Message-----") or a block of header fields, in any language of
-mail_programs.py. Losing a customer's words is worse than keeping a head, so that each form must
+Before: reply.py and mail/forward.py have the lines. After: they cut there. A head is a sentence
+("On … wrote:"), a title ("-----Original Message-----") or a block of header fields, in any language
+of mail_programs.py. Losing a customer's words is worse than keeping a head, so that each form must
 have what no person writes there: an address, a time, a title between dashes.
 """
 
@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ingest.clean.mail_programs import LANGUAGES, Language
-from ingest.clean.mail_quotes import Quotes
+from ingest.parsing.mail_text.mail_programs import LANGUAGES, Language
+from ingest.parsing.mail_text.quoted_lines import Quotes
 
 MAX_HEAD_CHARS = 500
 MAX_SENTENCE_LINES = 4

@@ -1,6 +1,6 @@
 """Lines of a mail -> which of them are quoted. Pure.
 
-Before: reply.py has the lines. After: mail_heads.py and reply.py ask what is quoted, and what
+Before: reply.py has the lines. After: quote_heads.py and reply.py ask what is quoted, and what
 stands below a line.
 """
 

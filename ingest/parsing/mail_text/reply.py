@@ -1,16 +1,17 @@
 """A mail's text -> the customer's own words: what they quoted is cut. Pure.
 
-Before: mime.py's text. After: Message.text; the whole stays in full_text. Losing the customer's
-words is worse than keeping a quotation: answers between quoted lines stay, and nothing is cut when
-nothing would be left. Each line is looked at a few times, however many heads stand in the text.
+Before: mime/parser.py's text. After: Message.text; the whole stays in full_text. Losing the
+customer's words is worse than keeping a quotation: answers between quoted lines stay, and nothing
+is cut when nothing would be left. Each line is looked at a few times, however many heads stand in
+the text.
 """
 
 import re
 
-from ingest.clean.head_lines import part_heads
-from ingest.clean.mail_heads import find_head
-from ingest.clean.mail_quotes import Quotes
-from ingest.clean.signature import cut_signature, is_rule
+from ingest.parsing.mail_text.head_lines import part_heads
+from ingest.parsing.mail_text.quote_heads import find_head
+from ingest.parsing.mail_text.quoted_lines import Quotes
+from ingest.parsing.mail_text.signature import cut_signature, is_rule
 
 _BLANKS = re.compile(r"\n{3,}")
 _SHOWS = re.compile(r"[^\d@\n]{2,200}:[ \t]*$")

@@ -5,7 +5,7 @@ Before: reply.py cut the quotation. After: Message.text. What a person may have 
 
 import re
 
-from ingest.clean.mail_programs import LANGUAGES
+from ingest.parsing.mail_text.mail_programs import LANGUAGES
 
 DEVICES = (
     "iphone|ipad|ipod|ios|mac|macbook|android|mobile|mobil|mobiltelefon|mobilgerät|handy|cell|cellphone|"

@@ -1,6 +1,6 @@
 """What mail programs put before the subject of a mail that they forward or answer. Data.
 
-Before: nothing. After: forward.py, bounce_words.py and mail_message.py look for them.
+Before: nothing. After: mail/forward.py, automail/bounce_words.py and mail/message.py look for them.
 """
 
 FORWARD_PREFIXES = (

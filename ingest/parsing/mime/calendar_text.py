@@ -1,12 +1,12 @@
 """An invitation or an answer to one -> what the person wrote in it. Never raises. Pure.
 
-Before: mime.py met a text/calendar part and found no other text. After: its text, so that a
+Before: parser.py met a text/calendar part and found no other text. After: its text, so that a
 "cannot come, call me in the afternoon" is read. The file itself is kept. Source: RFC 5545.
 """
 
 import re
 
-from schemas.fold import fold_case
+from schemas.text.fold import fold_case
 
 _CHARS = 256 * 1024  # of a calendar that is looked at
 _EVENTS = 20  # comments and descriptions that are shown

@@ -1,7 +1,8 @@
 """Dates that people write in nine languages, and mail programs in a header's place. Pure.
 
-Before: automail.py looks for the day somebody is back, header.py has a date no standard knows.
-After: an instant in UTC. What could be two days (3/4) is read as Turkey reads it: the day first.
+Before: automail/detection.py looks for the day somebody is back, header.py has a date no standard
+knows. After: an instant in UTC. What could be two days (3/4) is read as Turkey reads it: the day
+first.
 """
 
 import re

@@ -1,6 +1,6 @@
 """Raw mail headers -> text, addresses, dates and ids. Never raises.
 
-Before: mime.py hands the bytes of a header. After: Message's fields. Python's own parser is not
+Before: parser.py hands the bytes of a header. After: Message's fields. Python's own parser is not
 used for values: it gives up on many that customers' programs really send.
 Source: RFC 5322, RFC 2047, RFC 2231.
 """
@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
 
-from ingest.clean.charset import decode
-from ingest.clean.dates import header_date, zone_of
-from ingest.clean.transfer import unbase64
+from ingest.parsing.letters.charset import decode
+from ingest.parsing.mime.dates import header_date, zone_of
+from ingest.parsing.mime.transfer_encoding import unbase64
 from schemas.message import Handle, Party
 
 _ADDRESS_LIMIT = 320  # RFC 5321: 64 and 255 characters around the @

@@ -1,14 +1,14 @@
 """Parameters of Content-Type and Content-Disposition, however a program wrote them. Pure.
 
-Before: structure.py and mime.py have the header's bytes. After: a charset, a boundary, a file's
+Before: structure.py and parser.py have the header's bytes. After: a charset, a boundary, a file's
 name. Source: RFC 2045 section 5.1, RFC 2231; RFC 2047 words in a name, which it forbids, are read.
 """
 
 import re
 import urllib.parse
 
-from ingest.clean import header
-from ingest.clean.charset import decode
+from ingest.parsing.letters.charset import decode
+from ingest.parsing.mime import header
 
 _NAME_CHARS = 255  # longest name that file systems take
 _PIECES = 200  # continuations of one parameter (RFC 2231, section 3)

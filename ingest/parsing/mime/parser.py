@@ -1,8 +1,9 @@
 """A raw mail -> its headers, texts and files. Never raises on any bytes but on none at all.
 
-Before: ingest/channels/email.py hands raw RFC 5322 bytes. After: mail_message.py makes a Message.
-structure.py splits the parts; every value is read from the raw bytes by header.py and charset.py.
-What had to be mended is listed in `repaired`. Source: RFC 5322, 2045-2049, 2231.
+Before: ingest/channels/email.py hands raw RFC 5322 bytes. After: mail/message.py makes a Message.
+structure.py splits the parts; every value is read from the raw bytes by header.py and
+letters/charset.py. What had to be mended is listed in `repaired`. Source: RFC 5322, 2045-2049,
+2231.
 """
 
 import re
@@ -12,12 +13,13 @@ from hashlib import sha256
 
 import msgspec
 
-from ingest.clean import calendar_text, files, header, smime, tnef
-from ingest.clean.charset import decode
-from ingest.clean.html import LAID_OUT, to_text
-from ingest.clean.parameter import filename, parameter
-from ingest.clean.repair import repair_mail
-from ingest.clean.structure import (
+from ingest.parsing import files
+from ingest.parsing.html.text import LAID_OUT, to_text
+from ingest.parsing.letters.charset import decode
+from ingest.parsing.mime import calendar_text, header, smime, tnef
+from ingest.parsing.mime.parameters import filename, parameter
+from ingest.parsing.mime.repair import repair_mail
+from ingest.parsing.mime.structure import (
     Headers,
     Part,
     guess_separator,
@@ -25,7 +27,7 @@ from ingest.clean.structure import (
     separator_of,
     split_parts,
 )
-from ingest.clean.transfer import (
+from ingest.parsing.mime.transfer_encoding import (
     begins_base64,
     is_base64,
     unbase64,

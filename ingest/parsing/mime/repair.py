@@ -1,6 +1,6 @@
 """A raw mail -> the same mail with a header block that can be read. Never raises. Pure.
 
-Before: mime.py has the bytes as they came. After: it reads the parts. Each repair has its code in
+Before: parser.py has the bytes as they came. After: it reads the parts. Each repair has its code in
 `repaired`. The causes are mail that was saved with other line ends, pasted, or put together by
 programs that write text where headers belong.
 """

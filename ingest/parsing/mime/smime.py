@@ -1,6 +1,6 @@
 """A signed mail that is wrapped whole (S/MIME signed-data, smime.p7m) -> the mail in it. Pure.
 
-Before: mime.py met the wrapping; Turkish registered mail (KEP) comes so. After: its parts stand
+Before: parser.py met the wrapping; Turkish registered mail (KEP) comes so. After: its parts stand
 among the mail's. Whether the signature holds is not said: that is for whoever checks the kept file.
 Source: RFC 5652, section 5; RFC 8551, section 3.5.2.
 """

@@ -1,6 +1,6 @@
 """The parts of a mail, by their places in its bytes. Never raises. Pure.
 
-Before: mime.py has a mail whose header block is mended. After: the same file reads each part.
+Before: parser.py has a mail whose header block is mended. After: the same file reads each part.
 A multipart is split when somebody asks for its parts, and only by its own boundary: so the cost
 grows with the mail's length, whatever it nests, and nothing here recurses.
 Source: RFC 2045, RFC 2046 section 5.1, RFC 5322 section 2.2.
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ingest.clean.parameter import boundary
+from ingest.parsing.mime.parameters import boundary
 
 MAX_HEADERS = 2000
 """Headers of one part that are read; mails have about 30, mail that went through lists 100."""

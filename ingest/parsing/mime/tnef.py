@@ -1,15 +1,16 @@
 """winmail.dat -> the text and the files in it. Never raises. Pure.
 
-Before: mime.py met Outlook's own wrapping. After: its files stand among the mail's, its text where
-the mail has none. Source: [MS-OXTNEF]. tnefparse is LGPL: this is the only file that imports it.
+Before: parser.py met Outlook's own wrapping. After: its files stand among the mail's, its text
+where the mail has none. Source: [MS-OXTNEF]. tnefparse is LGPL: this is the only file that imports
+it.
 """
 
 import logging
 
 from tnefparse import TNEF
 
-from ingest.clean.charset import decode
-from ingest.clean.html import to_text
+from ingest.parsing.html.text import to_text
+from ingest.parsing.letters.charset import decode
 
 SIGNATURE = b"\x78\x9f\x3e\x22"
 _LIMIT = 200  # files of one winmail.dat

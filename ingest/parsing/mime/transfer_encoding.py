@@ -1,6 +1,6 @@
 """Transfer encodings taken off as far as that can be done. Never raises. Pure.
 
-Before: mime.py and header.py have encoded bytes. After: the bytes that were meant. Source: RFC
+Before: parser.py and header.py have encoded bytes. After: the bytes that were meant. Source: RFC
 2045, section 6; programs cut, pad and fold base64 in ways of their own.
 """
 

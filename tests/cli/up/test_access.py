@@ -5,8 +5,8 @@ from pathlib import Path
 
 from cli.up.access import make_access
 from cli.up.ports import Ports
-from runtime.settings import Settings, Tokens
-from runtime.settings_file import load
+from runtime.settings.load import load
+from runtime.settings.structs import Settings, Tokens
 
 PORTS = Ports(kafka=1, controller=2, redis=3, door=4, console=5)
 

@@ -19,10 +19,10 @@ from msgspec.structs import replace as replace_struct
 
 from cli.up import kafka as kafka_local
 from cli.up.ports import choose_ports
-from runtime.settings import Door, Settings
+from runtime.settings.structs import Door, Settings
 from schemas.errors import Unavailable
-from tests.servers import Up, free_port
-from tests.waiting import wait
+from tests.support.servers import Up, free_port
+from tests.support.waiting import wait
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +193,7 @@ def test_the_download_is_one_line_on_a_terminal_and_four_elsewhere() -> None:
 
 def kafka_local_jars() -> Path:
     """Return the folder of the whole jars."""
-    from tests.servers import JARS
+    from tests.support.servers import JARS
 
     return JARS
 

@@ -8,8 +8,8 @@ import sys
 RULE, PATTERN, MODEL = "zehirkural", "zehirdesen", "zehirmodel"
 
 if "router" in sys.orig_argv:
-    from router import decide
-    from router.rules import Pack
+    from router.decision import decide
+    from router.text.rules import Pack
 
     whole_hits, whole_entities, whole_readings = Pack.hits, decide.entities, decide.readings
 

@@ -1,1 +1,1 @@
-"""One file a channel: its samples, its calls, and what is its own."""
+"""One file for each channel: its samples, its calls, and its own behaviour."""

@@ -12,12 +12,12 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from ingest.channel import Context, Delivery, Parsed, Tools
 from ingest.channels.bluesky import Account, Bluesky
-from runtime.outside import Outside
+from runtime.http.public_client import Outside
 from schemas.base import message_id
-from schemas.cursor import Cursor
 from schemas.errors import Rejected, Retry
-from tests.samples import Cursors
-from tests.servers import Vendor
+from schemas.state.cursor import Cursor
+from tests.support.samples import Cursors
+from tests.support.servers import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 US = int(NOW.timestamp() * 1_000_000)

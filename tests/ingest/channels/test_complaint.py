@@ -12,11 +12,11 @@ import pytest
 
 from ingest.channel import Context, Delivery, Tools
 from ingest.channels.complaint import Account, Complaint, Fields
-from ingest.hook import Call, HookTools
+from ingest.webhook import Call, HookTools
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
-from tests.samples import Cursors
-from tests.servers import Vendor
+from tests.support.samples import Cursors
+from tests.support.servers import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 STAMP = str(int(NOW.timestamp()))

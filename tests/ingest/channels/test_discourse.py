@@ -10,7 +10,7 @@ import pytest
 
 from ingest.channel import Context, Delivery
 from ingest.channels.discourse import Account, Discourse
-from ingest.hook import Call, HookTools
+from ingest.webhook import Call, HookTools
 from schemas.errors import Rejected
 from schemas.message import Message
 

@@ -6,7 +6,7 @@ import pytest
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.form import Account, Form, doubt, read, stamped, wait_s
-from ingest.public_pages import FormPage, form_page
+from ingest.door.public_pages import FormPage, form_page
 from schemas.errors import Rejected
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)

@@ -11,7 +11,7 @@ import pytest
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.instagram import Account, Instagram
-from ingest.hook import Call, HookTools
+from ingest.webhook import Call, HookTools
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 SECONDS = int(NOW.timestamp())

@@ -11,10 +11,10 @@ import pytest
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.line import Account, Line
-from ingest.hook import Call, Taken
-from runtime.outside import Outside
+from ingest.webhook import Call, Taken
+from runtime.http.public_client import Outside
 from schemas.errors import Rejected
-from tests.servers import Vendor
+from tests.support.servers import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 ACCOUNT = Account(channel_secret="sir-line", token="t")

@@ -13,8 +13,8 @@ from ingest.channel import Context, Delivery, Parsed, Tools
 from ingest.channels.mastodon import Account, Mastodon, plain
 from schemas.base import message_id
 from schemas.errors import Rejected, Retry
-from tests.samples import Cursors
-from tests.servers import Vendor
+from tests.support.samples import Cursors
+from tests.support.servers import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 ACCOUNT = Account(url="https://sosyal.example", token="sir-mastodon")

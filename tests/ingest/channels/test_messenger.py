@@ -10,8 +10,8 @@ import pytest
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.messenger import Messenger
-from ingest.hook import Call
-from ingest.meta_page import Account
+from ingest.vendors.meta_messaging import Account
+from ingest.webhook import Call
 from schemas.base import message_id
 from schemas.errors import Rejected
 

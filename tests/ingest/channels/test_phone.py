@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from ingest.channel import Context, Delivery, Tools
 from ingest.channels.phone import Account, Phone
-from ingest.clean.numbers import e164
-from ingest.hook import Call, HookTools
-from ingest.hooks.calls import Calls
+from ingest.parsing.phone_numbers import e164
+from ingest.webhook import Call, HookTools
+from ingest.webhooks.calls import Calls
 from schemas.errors import CODES, Rejected, Retry
 from schemas.message import Message
-from tests.samples import Cursors
+from tests.support.samples import Cursors
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 SAMPLE = "Müşteri Temsilcisi: Hoş geldiniz\nMüşteri: SECRET faturam yanlış\n".encode()

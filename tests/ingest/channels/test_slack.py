@@ -11,10 +11,10 @@ import pytest
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.slack import Account, Slack, plain
-from ingest.hook import Call, HookTools
-from runtime.outside import Outside
+from ingest.webhook import Call, HookTools
+from runtime.http.public_client import Outside
 from schemas.errors import Rejected
-from tests.servers import Vendor
+from tests.support.servers import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 STAMP = str(int(NOW.timestamp()))

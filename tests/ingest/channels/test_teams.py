@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.teams import ISSUER, OPENID, Account, Teams
-from ingest.hook import Call, HookTools
-from runtime.outside import Outside
+from ingest.webhook import Call, HookTools
+from runtime.http.public_client import Outside
 from schemas.errors import Rejected, Retry
-from tests.servers import Vendor
+from tests.support.servers import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 KEY = rsa.generate_private_key(65537, 2048)

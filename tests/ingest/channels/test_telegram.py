@@ -9,12 +9,12 @@ import pytest
 
 from ingest.channel import Context, Delivery, Parsed, Tools
 from ingest.channels.telegram import Account, Telegram
-from ingest.hook import Call
-from runtime.outside import Outside
+from ingest.webhook import Call
+from runtime.http.public_client import Outside
 from schemas.base import message_id
 from schemas.errors import Rejected, Retry
-from tests.samples import Cursors
-from tests.servers import Vendor
+from tests.support.samples import Cursors
+from tests.support.servers import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 TOKEN = "123456:AAbbccddeeffgg"

@@ -1,7 +1,7 @@
-"""trendyol: its sample for the contract; what it is asked and answers is in test_polled.py."""
+"""trendyol: its sample for the contract; what it is asked and answers is in sources/test_polling.py."""
 
 import json
 
-from tests import test_polled as polled
+from tests.ingest.sources import test_polling as polled
 
 SAMPLE = json.dumps(polled.SAMPLES["trendyol"]).encode()

@@ -11,7 +11,7 @@ import pytest
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.twilio import Account, Twilio
-from ingest.hook import Call, HookTools
+from ingest.webhook import Call, HookTools
 from schemas.errors import Rejected
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)

@@ -10,7 +10,7 @@ import pytest
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.viber import Account, Viber
-from ingest.hook import Call
+from ingest.webhook import Call
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 ACCOUNT = Account(token="sir-viber")

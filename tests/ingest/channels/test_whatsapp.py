@@ -11,11 +11,11 @@ import pytest
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.whatsapp import Account, Whatsapp
-from ingest.hook import Call, HookTools, Taken
-from runtime.outside import Outside
+from ingest.webhook import Call, HookTools, Taken
+from runtime.http.public_client import Outside
 from schemas.base import message_id
 from schemas.errors import Rejected
-from tests.servers import Vendor
+from tests.support.servers import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 STAMP = str(int(NOW.timestamp()))

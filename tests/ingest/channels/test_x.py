@@ -13,11 +13,11 @@ import pytest
 
 from ingest.channel import Context, Delivery, Parsed, Tools
 from ingest.channels.x import Account, X
-from ingest.hook import Call, HookTools
-from schemas.cursor import Cursor
+from ingest.webhook import Call, HookTools
 from schemas.errors import Rejected, Retry
-from tests.samples import Cursors
-from tests.servers import Vendor
+from schemas.state.cursor import Cursor
+from tests.support.samples import Cursors
+from tests.support.servers import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 ACCOUNT = Account(consumer_secret="sir-x", user_id="900")

@@ -3,10 +3,10 @@
 import pytest
 
 from cli.up.ports import free_port
-from ingest.call_memory import CallMemory
-from runtime.redis_client import connect
-from runtime.settings import Redis
-from tests.servers import valkey
+from ingest.door.call_memory import CallMemory
+from runtime.redis.client import connect
+from runtime.settings.structs import Redis
+from tests.support.servers import valkey
 
 
 async def test_two_doors_remember_together_and_a_restart_forgets_nothing() -> None:

@@ -16,8 +16,8 @@ from starlette.routing import Route
 
 from ingest.channel import Context
 from ingest.channels.form import Account, stamped
-from ingest.form_door import FormDoor
-from ingest.public_pages import chat_page, language_of
+from ingest.door.contact_form import FormDoor
+from ingest.door.public_pages import chat_page, language_of
 from schemas.errors import Retry
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -35,14 +35,14 @@ class Visitors:
         self.now = NOW
 
     async def accept(self, channel: Any, delivery: Any, settings: Any, **_more: Any) -> None:
-        """Take a delivery, as ingest/pending.py does."""
+        """Take a delivery, as ingest/intake/spool.py does."""
         if self.away:
             raise Retry(30, "the disk is full")
         parsed = channel.parse(delivery, Context(brand="d", settings=settings))
         self.taken.append(parsed.message.text)
 
     async def parse(self, channel: Any, delivery: Any, settings: Any) -> Any:
-        """Parse a delivery, as ingest/accept.py does."""
+        """Parse a delivery, as ingest/intake/accept.py does."""
         return channel.parse(delivery, Context(brand="d", settings=settings))
 
     async def pause(self, seconds: float) -> None:

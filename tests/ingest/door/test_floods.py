@@ -18,23 +18,23 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from cli.up.ports import free_port
-from ingest import chat_door, mail_door
 from ingest.channels import chat
+from ingest.door import lmtp, websocket
 from ingest.registry import HOOKS
 from runtime import metrics
-from runtime.guard import Guard, Rate, Stranger, Tally, network_of
-from runtime.limits import MIB, Limits, rows
-from runtime.settings import MailDoor
-from runtime.settings_file import load
+from runtime.http.guard import Guard, Rate, Stranger, Tally, network_of
+from runtime.settings.limits import MIB, Limits, rows
+from runtime.settings.load import load
+from runtime.settings.structs import MailDoor
 from schemas.errors import ConfigError
-from tests.test_contract import CALLS
-from tests.test_door import TOKENS, opened, raw
-from tests.waiting import until
+from tests.contract.test_channels import CALLS
+from tests.ingest.door.test_http import TOKENS, opened, raw
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow  # they wait for real limits of time
 
 SHORT = timedelta(seconds=0.4)
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent.parent
 
 
 class Callers:
@@ -318,15 +318,15 @@ async def test_a_visitors_lines_are_counted_over_all_their_chats() -> None:
     now = 0.0
     guard = Guard(Limits(chat_lines_by_address=4, chat_lines_by_session=3), lambda: now)
 
-    def visit() -> chat_door.Visit:
+    def visit() -> websocket.Visit:
         sender = Stranger(guard, "203.0.113.7")
-        return chat_door.Visit(None, None, None, "default", chat.Account(), sender)  # type: ignore[arg-type]  # only counted
+        return websocket.Visit(None, None, None, "default", chat.Account(), sender)  # type: ignore[arg-type]  # only counted
 
     first, second = visit(), visit()
-    assert [chat_door.wait_of(first) for _ in range(4)] == [0, 0, 0, 30]
-    assert [chat_door.wait_of(second) for _ in range(2)] == [0, 15]
+    assert [websocket.wait_of(first) for _ in range(4)] == [0, 0, 0, 30]
+    assert [websocket.wait_of(second) for _ in range(2)] == [0, 15]
     now = 15.0
-    assert chat_door.wait_of(second) == 0
+    assert websocket.wait_of(second) == 0
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
@@ -337,9 +337,9 @@ def test_mail_connections_and_their_bytes_are_limited(run: Callable[[Any], None]
 async def _mail_flood(callers: Callers) -> None:
     guard = Guard(Limits(mail_connections=3, mail_connections_by_address=3, mail_bytes=MIB))
     port, stop = free_port(), asyncio.Event()
-    receiver = mail_door.Receiver(None, None, {})  # type: ignore[arg-type]  # nothing is taken
+    receiver = lmtp.Receiver(None, None, {})  # type: ignore[arg-type]  # nothing is taken
     settings = MailDoor(protocol="lmtp", port=port)
-    task = asyncio.create_task(mail_door.serve(settings, receiver, stop, guard))
+    task = asyncio.create_task(lmtp.serve(settings, receiver, stop, guard))
     url = f"http://127.0.0.1:{port}"
 
     async def open_three() -> list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:

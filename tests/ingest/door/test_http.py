@@ -17,22 +17,22 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cli.up.ports import free_port
-from ingest.accept import Ingest
 from ingest.channel import Context
-from ingest.door import Door, app
-from ingest.pending import Pending
+from ingest.door.http import Door, app
+from ingest.intake.accept import Ingest
+from ingest.intake.spool import Pending
 from ingest.registry import HOOKS
 from ingest.run import accounts as every_account
-from runtime import http
-from runtime.archive import Folder
+from runtime.archive.archive import Folder
 from runtime.clock import SystemClock
-from runtime.guard import Guard
-from runtime.health import Health
-from runtime.journal import Journal
-from runtime.limits import Limits
-from runtime.outside import Outside
-from runtime.settings import Door as DoorSettings
-from runtime.settings import Settings, Tokens
+from runtime.health.health import Health
+from runtime.http import server
+from runtime.http.guard import Guard
+from runtime.http.public_client import Outside
+from runtime.settings.limits import Limits
+from runtime.settings.structs import Door as DoorSettings
+from runtime.settings.structs import Settings, Tokens
+from runtime.spool import Journal
 
 TOKENS = Tokens(door="d" * 30, desk="m" * 30, console="c" * 30, signing="s" * 30)
 
@@ -63,9 +63,9 @@ class Recording:
 async def serving(application: Any, limits: Limits | None = None) -> AsyncIterator[str]:
     """Serve an application on a free port of loopback."""
     port, stop = free_port(), asyncio.Event()
-    sockets = [http.listen("127.0.0.1", port)]
+    sockets = [server.listen("127.0.0.1", port)]
     task = asyncio.create_task(
-        http.serve(http.server(application, Guard(limits or Limits())), sockets, stop)
+        server.serve(server.server(application, Guard(limits or Limits())), sockets, stop)
     )
     try:
         yield f"http://127.0.0.1:{port}"
@@ -289,7 +289,7 @@ async def test_a_bug_of_ours_is_answered_in_our_form() -> None:
         raise ZeroDivisionError("ayrıntı")
 
     routes = [Route("/", broken)]
-    application = Starlette(routes=routes, exception_handlers=http.HANDLERS)
+    application = Starlette(routes=routes, exception_handlers=server.HANDLERS)
     async with serving(application) as url, httpx2.AsyncClient(base_url=url) as client:
         answer = await client.get("/")
         assert (answer.status_code, answer.json()["code"]) == (500, "http.500")

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from ingest import mail_door
 from ingest.channels.email import Account, Email
-from runtime.bus import read_to_end
-from runtime.settings import MailDoor, Settings
+from ingest.door import lmtp
+from runtime.bus.bus import read_to_end
+from runtime.settings.structs import MailDoor, Settings
 from schemas import envelope, topics
 from schemas.errors import ConfigError
 from schemas.message import Message
-from tests.servers import broker, free_port, ingesting, process_of
+from tests.support.servers import broker, free_port, ingesting, process_of
 
 ACCOUNTS = {
     "destek": Account(addresses=("destek@ornek.example", "İade@ornek.example")),
@@ -38,9 +38,9 @@ async def opened(kafka: Settings, protocol: str = "lmtp") -> AsyncIterator[int]:
     """The door on a free port."""
     async with ingesting(kafka, timedelta(seconds=3)) as ingest:
         port, stop = free_port(), asyncio.Event()
-        receiver = mail_door.Receiver(ingest, Email(), ACCOUNTS)
+        receiver = lmtp.Receiver(ingest, Email(), ACCOUNTS)
         settings = MailDoor(protocol=protocol, port=port)  # type: ignore[arg-type]  # one of its words
-        task = asyncio.create_task(mail_door.serve(settings, receiver, stop))
+        task = asyncio.create_task(lmtp.serve(settings, receiver, stop))
         try:
             async with asyncio.timeout(10):
                 while True:
@@ -192,11 +192,11 @@ async def test_no_line_brings_the_door_down(kafka: Settings) -> None:
 def test_accounts_that_share_an_address_or_have_none_are_told_at_the_start() -> None:
     settings = MailDoor(protocol="lmtp")
     with pytest.raises(ConfigError, match="no account has addresses"):
-        mail_door.check(settings, {"a": Account()})
+        lmtp.check(settings, {"a": Account()})
     with pytest.raises(ConfigError, match="pem is not there"):
-        mail_door.check(MailDoor(protocol="lmtp", certificate="/nowhere/a.pem"), ACCOUNTS)
-    mail_door.check(MailDoor(certificate="/nowhere/a.pem"), {})
+        lmtp.check(MailDoor(protocol="lmtp", certificate="/nowhere/a.pem"), ACCOUNTS)
+    lmtp.check(MailDoor(certificate="/nowhere/a.pem"), {})
     with pytest.raises(ConfigError, match="is a's too"):
-        mail_door.check(
+        lmtp.check(
             settings, {"a": Account(addresses=("x@y.z",)), "b": Account(addresses=("X@y.z",))}
         )

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import pytest
 
-from ingest import mail_door
 from ingest.channels.email import Account
-from runtime.guard import Guard
-from runtime.limits import MIB, Limits
-from runtime.settings import MailDoor
-from tests.servers import free_port
-from tests.waiting import until
+from ingest.door import lmtp
+from runtime.http.guard import Guard
+from runtime.settings.limits import MIB, Limits
+from runtime.settings.structs import MailDoor
+from tests.support.servers import free_port
+from tests.support.waiting import until
 
 COMMANDS = 20
 ADDRESS = "destek@example.com"
@@ -33,9 +33,9 @@ async def door() -> AsyncIterator[Opened]:
     """A mail door with an account, whose mails go nowhere."""
     guard = Guard(Limits(mail_commands=COMMANDS))
     port, stop = free_port(), asyncio.Event()
-    receiver = mail_door.Receiver(None, None, {"a": Account(addresses=(ADDRESS,))})  # type: ignore[arg-type]  # nothing is taken
+    receiver = lmtp.Receiver(None, None, {"a": Account(addresses=(ADDRESS,))})  # type: ignore[arg-type]  # nothing is taken
     task = asyncio.create_task(
-        mail_door.serve(MailDoor(protocol="lmtp", port=port), receiver, stop, guard)
+        lmtp.serve(MailDoor(protocol="lmtp", port=port), receiver, stop, guard)
     )
     yield Opened(port, guard)
     stop.set()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingest.mail_data import WholeData
+from ingest.door.mail_data import WholeData
 
 LIMIT = 1_000_000
 

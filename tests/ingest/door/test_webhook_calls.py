@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from ingest.hook import Call, HookTools, Taken
-from ingest.hook_calls import TakeFailed, receive
-from ingest.parser_pool import IN_PLACE_BYTES
+from ingest.door.webhook_calls import TakeFailed, receive
+from ingest.parser_pool.pool import IN_PLACE_BYTES
+from ingest.webhook import Call, HookTools, Taken
 from schemas.errors import Rejected
-from tests.samples import NOW
+from tests.support.samples import NOW
 
 
 class Vendor:

@@ -10,8 +10,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from runtime.limits import Limits
-from tests.test_door import opened
+from runtime.settings.limits import Limits
+from tests.ingest.door.test_http import opened
 
 FRAMES = 20
 ENOUGH = range(50 * FRAMES)

@@ -10,10 +10,10 @@ import pytest
 
 from ingest.channel import Context, Delivery
 from ingest.channels.api import Api
-from ingest.importing import entries, kind_of
+from ingest.importing.run import entries, kind_of
 from schemas.base import conversation_id, message_id
 from schemas.errors import Unavailable
-from tests.servers import Up
+from tests.support.servers import Up
 
 
 def _mbox(path: Path, *ids: str) -> Path:

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from ingest.accept import Ingest
 from ingest.channel import Context, Delivery
+from ingest.intake.accept import Ingest
 from ingest.registry import CHANNELS
-from runtime.archive import Archive, Folder, open_archive
+from runtime.archive.archive import Archive, Folder, open_archive
 from runtime.clock import SystemClock
-from runtime.outside import Outside
+from runtime.http.public_client import Outside
 from schemas.base import Record
 from schemas.errors import Retry, Unavailable
 from schemas.topics import AnyTopic
-from tests.test_archive import bucket_settings
-from tests.waiting import until
+from tests.runtime.archive.test_archive import bucket_settings
+from tests.support.waiting import until
 
 MAIL = b"From: ada@ornek.example\r\nMessage-ID: <1@x>\r\n\r\nFaturam yanlis\r\n"
 

@@ -11,18 +11,18 @@ import pytest
 
 from ingest.channel import Context, Delivery, Notice, Web
 from ingest.channels.whatsapp import Account, Whatsapp
-from ingest.fetch import PATIENCE, fetch_files, fetch_whole
-from ingest.pending import Pending
-from runtime.archive import Folder
-from runtime.bus import read_to_end
-from runtime.journal import Journal
-from runtime.outside import Outside
-from runtime.settings import Settings
+from ingest.intake.media import PATIENCE, fetch_files, fetch_whole
+from ingest.intake.spool import Pending
+from runtime.archive.archive import Folder
+from runtime.bus.bus import read_to_end
+from runtime.http.public_client import Outside
+from runtime.settings.structs import Settings
+from runtime.spool import Journal
 from schemas import envelope, topics
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
-from tests.channels.test_whatsapp import body, item
-from tests.servers import Vendor, ingesting
+from tests.ingest.channels.test_whatsapp import body, item
+from tests.support.servers import Vendor, ingesting
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 

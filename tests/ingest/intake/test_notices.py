@@ -15,21 +15,21 @@ from ingest.channel import Context, Delivery
 from ingest.channels.instagram import Instagram
 from ingest.channels.messenger import Messenger
 from ingest.channels.phone import Account, Phone
-from ingest.fetch import LONG_PATIENCE, PATIENCE, fetch_whole
-from ingest.hook import Call, HookTools
-from ingest.hooks.calls import Calls
-from ingest.pending import Pending
-from ingest.transcripts import AssemblyAI, TwilioVoice, named
-from runtime.bus import read_to_end
-from runtime.journal import Journal
-from runtime.outside import Outside
-from runtime.settings import Settings
+from ingest.intake.media import LONG_PATIENCE, PATIENCE, fetch_whole
+from ingest.intake.spool import Pending
+from ingest.vendors.transcription_apis import AssemblyAI, TwilioVoice, named
+from ingest.webhook import Call, HookTools
+from ingest.webhooks.calls import Calls
+from runtime.bus.bus import read_to_end
+from runtime.http.public_client import Outside
+from runtime.settings.structs import Settings
+from runtime.spool import Journal
 from schemas import envelope, topics
-from schemas.dead import DeadLetter
+from schemas.dead_letter import DeadLetter
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
-from tests.channels.test_twilio import mark
-from tests.servers import Vendor, ingesting
+from tests.ingest.channels.test_twilio import mark
+from tests.support.servers import Vendor, ingesting
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 AAI = b'{"transcript_id":"t-1","status":"completed"}'

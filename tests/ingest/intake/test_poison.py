@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 
-from ingest.accept import Ingest
 from ingest.channel import Channel, Delivery
-from ingest.parser_pool import ParserPool
-from runtime.settings import Parsers, Settings
+from ingest.intake.accept import Ingest
+from ingest.parser_pool.pool import ParserPool
+from runtime.settings.structs import Parsers, Settings
 from schemas import topics
-from schemas.dead import DeadLetter
+from schemas.dead_letter import DeadLetter
 from schemas.errors import Rejected
 from schemas.message import Message
-from tests.poison import Account, Poison
-from tests.samples import NOW
-from tests.servers import broker, ingesting, published
-from tests.test_parser_pool import COMMAND
+from tests.ingest.parser_pool.test_pool import COMMAND
+from tests.support.poison import Account, Poison
+from tests.support.samples import NOW
+from tests.support.servers import broker, ingesting, published
 
 FAILS = ("loops", "eats", "raises", "recurses", "crashes", "surrogates")
 QUICK = Parsers(processes=2, cpu=timedelta(seconds=0.5), memory_mb=64)

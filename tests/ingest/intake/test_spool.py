@@ -11,17 +11,17 @@ import pytest
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels import form
 from ingest.channels.email import Account, Email
-from ingest.door import Door, app
-from ingest.pending import Pending
-from runtime.bus import read_to_end
-from runtime.health import Health
-from runtime.journal import Journal, Waiting
-from runtime.settings import Settings
+from ingest.door.http import Door, app
+from ingest.intake.spool import Pending
+from runtime.bus.bus import read_to_end
+from runtime.health.health import Health
+from runtime.settings.structs import Settings
+from runtime.spool import Journal, Waiting
 from schemas import envelope, topics
 from schemas.errors import Retry, Unavailable
 from schemas.message import Message
-from tests.servers import ingesting, process_of, published
-from tests.waiting import wait
+from tests.support.servers import ingesting, process_of, published
+from tests.support.waiting import wait
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 FOUND = {"email": {"destek": Account()}}

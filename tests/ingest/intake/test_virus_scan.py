@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingest.clean.mail_message import message
-from ingest.scan import Scanner
-from runtime.settings import Scan
+from ingest.intake.virus_scan import Scanner
+from ingest.parsing.mail.message import message
+from runtime.settings.structs import Scan
 from schemas.errors import Retry
 from schemas.message import Message
 from tests.conftest import need
-from tests.servers import Clamd, free_port
+from tests.support.servers import Clamd, free_port
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 

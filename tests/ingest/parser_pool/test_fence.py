@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from cli.offline.trial import Trial
-from ingest.fence import run_fenced
-from ingest.parser_limits import Limit, limit_of
+from ingest.parser_pool.fence import run_fenced
+from ingest.parser_pool.limits import Limit, limit_of
 from ingest.registry import CHANNELS
-from runtime.settings import Parsers, Settings
+from runtime.settings.structs import Parsers, Settings
 from schemas.errors import Rejected
 
 TIGHT = Limit(cpu_s=0.3, memory_bytes=64 * 1024 * 1024)

@@ -12,16 +12,16 @@ import psutil
 import pytest
 
 from ingest.channel import Context, Delivery, Parsed
-from ingest.parser_pool import ParserPool
+from ingest.parser_pool.pool import ParserPool
 from ingest.registry import CHANNELS
-from runtime.settings import Parsers
+from runtime.settings.structs import Parsers
 from schemas.errors import Rejected, Retry
-from tests.poison import Account, Poison
-from tests.samples import NOW
-from tests.servers import ROOT
-from tests.waiting import wait
+from tests.support.poison import Account, Poison
+from tests.support.samples import NOW
+from tests.support.servers import ROOT
+from tests.support.waiting import wait
 
-COMMAND = (sys.executable, "-m", "tests.poison")
+COMMAND = (sys.executable, "-m", "tests.support.poison")
 QUICK = Parsers(processes=2, cpu=timedelta(seconds=0.5), memory_mb=64)
 CONTEXT = Context(brand="default", settings=Account(brand="yan"), signing_key=b"key")
 
@@ -103,7 +103,7 @@ async def test_what_a_library_prints_does_not_stand_between_answers(pool: Parser
 async def test_a_process_that_somebody_kills_costs_nothing(pool: ParserPool) -> None:
     await parse(pool, "good")
     for process in psutil.Process().children():
-        if "tests.poison" in process.cmdline():
+        if "tests.support.poison" in process.cmdline():
             process.kill()
     assert (await parse(pool, "good")).message.text == "good"
 
@@ -161,9 +161,9 @@ def test_the_processes_end_with_their_parent() -> None:
 
 _PARENT = """
 import asyncio, sys
-from ingest.parser_pool import ParserPool
-from runtime.settings import Parsers
-from tests.test_parser_pool import COMMAND, parse
+from ingest.parser_pool.pool import ParserPool
+from runtime.settings.structs import Parsers
+from tests.ingest.parser_pool.test_pool import COMMAND, parse
 
 async def main():
     async with ParserPool(Parsers(processes=2), COMMAND) as pool:

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.clean import files
-from ingest.clean.mail_message import message
+from ingest.parsing import files
+from ingest.parsing.mail.message import message
 from schemas.message import Message
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)

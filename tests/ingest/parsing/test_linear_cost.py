@@ -14,21 +14,22 @@ from typing import NamedTuple
 
 import pytest
 
-from ingest.clean import html_page, html_tokens
-from ingest.clean.calls import captions, forms
-from ingest.clean.composing import compose
-from ingest.clean.forward import forwarded
-from ingest.clean.html import to_text
-from ingest.clean.mail_message import message
-from ingest.clean.mail_programs import LANGUAGES
-from ingest.clean.mojibake import repair_mojibake
-from ingest.clean.reply import own_words
-from router.entities import entities
-from runtime.settings import Parsers
-from schemas.fold import fold
+from ingest.parsing.calls import detection
+from ingest.parsing.calls.formats import captions
+from ingest.parsing.html import page, tokens
+from ingest.parsing.html.text import to_text
+from ingest.parsing.letters.composition import compose
+from ingest.parsing.letters.mojibake import repair_mojibake
+from ingest.parsing.mail.forward import forwarded
+from ingest.parsing.mail.message import message
+from ingest.parsing.mail_text.mail_programs import LANGUAGES
+from ingest.parsing.mail_text.reply import own_words
+from router.text.entities import entities
+from runtime.settings.structs import Parsers
 from schemas.message import TEXT_LIMIT
-from schemas.personal_numbers import find_personal_numbers
-from tests.samples import PACK
+from schemas.text.fold import fold
+from schemas.text.personal_numbers import find_personal_numbers
+from tests.support.samples import PACK
 
 pytestmark = pytest.mark.slow  # a megabyte for each marker, each timed three times
 
@@ -56,7 +57,7 @@ class Parser(NamedTuple):
 
 
 def _html_markers() -> Iterator[str]:
-    names = {*html_page.BLOCKS, *html_page.PARAGRAPHS, *html_tokens.UNSHOWN, "td", "br", "b"}
+    names = {*page.BLOCKS, *page.PARAGRAPHS, *tokens.UNSHOWN, "td", "br", "b"}
     yield from (f"<{name}>" for name in names)
     yield from ("".join(f"</{name}>" for name in sorted(names)), "<div a ", "<style a ", "</p>a")
     yield from ("<blockquote type=cite>", "a wrote: <blockquote>", '<b a="b>c" d=\'', '<b a="')
@@ -126,7 +127,7 @@ _CALL_MARKERS = (
 
 
 def _hear(text: str) -> object:
-    return [captions.webvtt(text), captions.srt(text), forms.heard(f"a{text}".encode())]
+    return [captions.webvtt(text), captions.srt(text), detection.heard(f"a{text}".encode())]
 
 
 def _parse(head: str) -> Callable[[str], object]:

@@ -13,9 +13,9 @@ from ingest.channel import Delivery, Tools
 from ingest.channels.email import Account, Mailboxes, encode_mailbox
 from schemas.errors import Retry
 from tests.conftest import need
-from tests.samples import Cursors
-from tests.servers import Dovecot
-from tests.waiting import until
+from tests.support.samples import Cursors
+from tests.support.servers import Dovecot
+from tests.support.waiting import until
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 TURKISH = "Müşteri İletileri"

@@ -8,7 +8,7 @@ import pytest
 
 from ingest.channel import Delivery, Tools
 from ingest.channels.email import Account, Mailboxes, Session
-from tests.samples import NOW, Cursors
+from tests.support.samples import NOW, Cursors
 
 _ANSWERS = {
     b"CAPABILITY": b"* CAPABILITY IMAP4rev1 %s\r\n",

@@ -13,10 +13,10 @@ import pytest
 
 from ingest.channel import Tools
 from ingest.channels.email import Account, Mailboxes
-from ingest.oauth import OAuth, Tokens
+from ingest.sources.oauth import OAuth, Tokens
 from schemas.errors import Retry
 from tests.conftest import need
-from tests.servers import Dovecot
+from tests.support.servers import Dovecot
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 

@@ -11,12 +11,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ingest.channel import Channel, Context, Delivery, PullChannel, Tools
-from ingest.polling import Item, item_of
 from ingest.registry import CHANNELS
+from ingest.sources.polling import Item, item_of
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
-from tests.samples import Cursors
-from tests.servers import Vendor
+from tests.support.samples import Cursors
+from tests.support.servers import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 MS = int(NOW.timestamp() * 1000)

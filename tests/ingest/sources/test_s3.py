@@ -7,18 +7,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from ingest.bucket import Bucket, Objects
 from ingest.channel import Delivery, Listing, Tools
 from ingest.channels.phone import Account, Phone
-from ingest.inventory import inventories
-from runtime.bus import read_to_end
-from runtime.settings import Settings
+from ingest.intake.inventory import inventories
+from ingest.sources.s3 import Bucket, Objects
+from runtime.bus.bus import read_to_end
+from runtime.settings.structs import Settings
 from schemas import envelope, topics
-from schemas.dead import DeadLetter
+from schemas.dead_letter import DeadLetter
 from schemas.errors import Retry
-from tests.s3 import ACCESS, BUCKET, S3, SECRET, etag
-from tests.samples import Cursors
-from tests.servers import ingesting
+from tests.support.s3 import ACCESS, BUCKET, S3, SECRET, etag
+from tests.support.samples import Cursors
+from tests.support.servers import ingesting
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -141,7 +141,7 @@ async def test_an_object_that_is_gone_or_too_large_holds_nothing_up(
     s3: S3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine = Machine()
-    monkeypatch.setattr("ingest.bucket._LARGEST", 10)
+    monkeypatch.setattr("ingest.sources.s3._LARGEST", 10)
     s3.put("analysis/a.json", b"x" * 11, NOW - 2 * HOUR)
     s3.put("analysis/b.json", b"{}", NOW - HOUR)
     assert await machine.look(bucket(s3)) == ["analysis/a.json", "analysis/b.json"]

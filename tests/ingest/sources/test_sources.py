@@ -16,24 +16,24 @@ import httpx2
 import pytest
 
 from ingest.channels.email import Account
-from ingest.cursors import Cursors
-from ingest.parser_pool import ParserPool
-from ingest.pending import Pending
+from ingest.intake.cursors import Cursors
+from ingest.intake.spool import Pending
+from ingest.parser_pool.pool import ParserPool
 from ingest.registry import CHANNELS
 from ingest.run import run_source
-from runtime import probes
-from runtime.archive import open_archive
+from runtime.archive.archive import open_archive
 from runtime.clock import SystemClock
-from runtime.health import Health
-from runtime.journal import Journal
-from runtime.settings import Parsers
+from runtime.health.health import Health
+from runtime.settings.structs import Parsers
+from runtime.spool import Journal
+from runtime.stage import probes
 from schemas import topics
 from schemas.message import Message
-from tests.s3 import S3
-from tests.servers import Dovecot, Up, broker, free_port, ingesting, published
-from tests.test_archive import bucket_settings
-from tests.test_parser_pool import COMMAND
-from tests.waiting import until, wait
+from tests.ingest.parser_pool.test_pool import COMMAND
+from tests.runtime.archive.test_archive import bucket_settings
+from tests.support.s3 import S3
+from tests.support.servers import Dovecot, Up, broker, free_port, ingesting, published
+from tests.support.waiting import until, wait
 
 QUICK = Parsers(processes=2, cpu=timedelta(seconds=0.5), memory_mb=64)
 FAILS = ("loops", "raises", "crashes", "eats")

@@ -20,20 +20,20 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.bucket import Place
-from ingest.call_memory import CallMemory
 from ingest.channel import Context, Delivery
 from ingest.channels.email import Account, Email
-from ingest.fetch import fetch_whole
-from ingest.forms import fields
-from ingest.hook import Call, Hook, HookTools, Taken, in_time
-from ingest.hooks.mailgun import Mailgun
-from ingest.hooks.postmark import Postmark
-from ingest.hooks.sendgrid import Sendgrid
-from ingest.hooks.ses import Ses
+from ingest.door.call_memory import CallMemory
+from ingest.intake.media import fetch_whole
+from ingest.sources.s3 import Place
+from ingest.vendors.form_data import fields
+from ingest.webhook import Call, Hook, HookTools, Taken, in_time
+from ingest.webhooks.mailgun import Mailgun
+from ingest.webhooks.postmark import Postmark
+from ingest.webhooks.sendgrid import Sendgrid
+from ingest.webhooks.ses import Ses
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
-from tests.s3 import ACCESS, BUCKET, S3, SECRET
+from tests.support.s3 import ACCESS, BUCKET, S3, SECRET
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 STAMP = str(int(NOW.timestamp()))

@@ -13,21 +13,21 @@ from click.testing import CliRunner
 from sqlalchemy import insert
 
 from cli.main import main
-from router.decide import Decided, apply, one
-from router.replay import replay
-from router.rules import compile_pack
+from router.backtest.replay import replay
+from router.decision.decide import Decided, apply, one
+from router.text.rules import compile_pack
 from runtime import store
-from runtime.settings import Settings
-from schemas.conversation import ConversationState
+from runtime.settings.structs import Settings
 from schemas.message import Message
 from schemas.outcome import Outcome
-from tests.samples import NOW, message, policy
-from workers import tables
-from workers.backtest_page import page
-from workers.corrections import lines as corrections
-from workers.record_rows import Rows, take
+from schemas.state.conversation import ConversationState
+from tests.support.samples import NOW, message, policy
+from workers.console.backtest_page import page
+from workers.recorder.rows import Rows, take
 from workers.run import MIGRATIONS
-from workers.tuning import tuning
+from workers.store import tables
+from workers.store.corrections import lines as corrections
+from workers.store.rule_usage import tuning
 
 SAID = {
     "1": "faturam çok yüksek geldi", "2": "modem çalışmıyor, internet yok", "3": "ürünü iade etmek istiyorum",

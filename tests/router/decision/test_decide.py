@@ -11,24 +11,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router import reasons, standing
-from router.decide import Decided, apply, decide, one
-from router.deciding import decide_record
-from router.entities import entities
+from router.decision import reasons
+from router.decision.decide import Decided, apply, decide, one
 from router.policy_settings import policy as router_policy
-from router.rules import compile_pack
-from runtime.settings import Settings
-from schemas import conversation as states
-from schemas.conversation import ConversationState
+from router.record_decision import decide_record
+from router.text import customer_priority
+from router.text.entities import entities
+from router.text.rules import compile_pack
+from runtime.settings.structs import Settings
 from schemas.decision import Evidence, Reason, WorkItem
 from schemas.errors import ConfigError
-from schemas.fold import fold
-from schemas.iban import iban_holds
 from schemas.message import Automatic, Event, Handle, Message, Party
-from schemas.otherwise import otherwise
 from schemas.outcome import Outcome
-from schemas.personal_numbers import identity_holds
-from tests.samples import NOW, PACK, message, policy
+from schemas.routing.counterfactual import otherwise
+from schemas.state import conversation as states
+from schemas.state.conversation import ConversationState
+from schemas.text.fold import fold
+from schemas.text.iban import iban_holds
+from schemas.text.personal_numbers import identity_holds
+from tests.support.samples import NOW, PACK, message, policy
 
 
 def _one(made: Message, state: ConversationState | None = None) -> Decided:
@@ -461,7 +462,7 @@ def test_a_customers_standing_adds_its_points_and_says_so(tmp_path: Path, separa
     table = tmp_path / "standing.csv"
     rows = [["handle", "standing", "points"], ["ADA@ornek.example", "altın üye", "15"]]
     table.write_text("\n".join(separator.join(r) for r in rows), encoding="utf-8-sig")
-    by = replace(policy(), standing=standing.load(table))
+    by = replace(policy(), standing=customer_priority.load(table))
     plain = _one(message("Faturam yanlış, adres ada@ornek.example"))
     gold = one(message("Faturam yanlış, adres ada@ornek.example"), None, by, NOW)
     assert gold.decision.priority == plain.decision.priority + 15
@@ -474,16 +475,16 @@ def test_a_customers_standing_adds_its_points_and_says_so(tmp_path: Path, separa
 def test_every_mistake_of_the_table_of_standings_is_told_at_once(tmp_path: Path) -> None:
     table = tmp_path / "standing.csv"
     with pytest.raises(ConfigError, match=r"standing\.csv"):
-        standing.load(table)
+        customer_priority.load(table)
     table.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="UTF-8"):
-        standing.load(table)
+        customer_priority.load(table)
     table.write_text("who,points\n")
     with pytest.raises(ConfigError, match="first line"):
-        standing.load(table)
+        customer_priority.load(table)
     table.write_text("handle,standing,points\na,b,99\n,b,1\na,b,x\na,b\n")
     with pytest.raises(ConfigError) as told:
-        standing.load(table)
+        customer_priority.load(table)
     assert [p.split(":")[1] for p in told.value.problems] == [f" line {n}" for n in (2, 3, 4, 5)]  # fmt: skip
     settings = Settings(router=msgspec.structs.replace(Settings().router, standing=str(table)))
     with pytest.raises(ConfigError):

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.clean.composing import compose
-from router.decide import one
+from ingest.parsing.letters.composition import compose
+from router.decision.decide import one
 from schemas.decision import Decision
-from tests.samples import NOW, message, policy
+from tests.support.samples import NOW, message, policy
 
 SENTENCES = [
     "Siparişim on gündür yolda, kargom nerede kaldı?",

@@ -13,28 +13,28 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from router.decide import decide, one, work_item
-from router.incidents import GRACE_S, Incidents, Options
-from router.open_incidents import STALE, still_open
-from router.replay import replay
-from router.sighting import Sighting, sighting
-from router.terms import belongs, places, terms, words
-from router.usual import HOUR_S, Usual
-from runtime.bus import Publisher
+from router.backtest.replay import replay
+from router.decision.decide import decide, one, work_item
+from router.incidents.baseline import HOUR_S, Usual
+from router.incidents.observation import Sighting, sighting
+from router.incidents.open_incidents import STALE, still_open
+from router.incidents.tracker import GRACE_S, Incidents, Options
+from router.text.terms import belongs, places, terms, words
+from runtime.bus.bus import Publisher
 from runtime.clock import SystemClock
-from runtime.settings import Kafka, Settings
-from schemas.api import JudgeIn
+from runtime.settings.structs import Kafka, Settings
 from schemas.decision import Decision
 from schemas.errors import Rejected
-from schemas.fold import fold
+from schemas.http_api.bodies import JudgeIn
 from schemas.incident import Incident, Pulse, Sign, after, alike, folded
 from schemas.outcome import Outcome
-from tests.samples import NOW, message, policy
-from workers import incidents as reading
-from workers.history import History
-from workers.holding import Holding, unfit, wording
-from workers.record_rows import Rows, take
-from workers.record_store import Fenced, write
+from schemas.text.fold import fold
+from tests.support.samples import NOW, message, policy
+from workers.recorder.batch_writer import Fenced, write
+from workers.recorder.rows import Rows, take
+from workers.replies.incident_reply import Holding, unfit, wording
+from workers.store import incidents as reading
+from workers.store.recorded_traffic import History
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC).timestamp()  # a Monday
 DAYS = 10

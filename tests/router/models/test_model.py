@@ -16,24 +16,18 @@ from hypothesis import strategies as st
 
 from cli.main import main
 from cli.offline import decisions
-from router import (
-    features,
-    judging,
-    labelled,
-    model_file,
-    policy_settings,
-    run,
-    training,
-)
-from router.decide import one, readings
-from router.model import Model
-from router.rules import PACKS, compile_pack, load
-from runtime.settings import Settings
-from schemas.departments import DEFAULT
+from router import policy_settings, run
+from router.decision.decide import one, readings
+from router.models import features, model_file
+from router.models.model import Model
+from router.text.rules import PACKS, compile_pack, load
+from router.training import dataset, evaluation, train
+from runtime.settings.structs import Settings
 from schemas.errors import ConfigError
-from schemas.fold import fold
-from schemas.otherwise import otherwise
-from tests.samples import NOW, message, policy
+from schemas.routing.counterfactual import otherwise
+from schemas.routing.departments import DEFAULT
+from schemas.text.fold import fold
+from tests.support.samples import NOW, message, policy
 
 SAID = {
     "billing": ["faturam {} yüksek geldi", "{} ay fatura tutarı yanlış", "fazla ücret {} yansıtılmış", "faturayı {} ödeyemedim"],
@@ -68,7 +62,7 @@ def _lines(*more: tuple[str, str | None]) -> list[bytes]:
 
 
 def _trained(*more: tuple[str, str | None], task: Any = "department") -> Model:
-    return training.train(labelled.read(_lines(*more)), task, NOW, pack=PACK)
+    return train.train(dataset.read(_lines(*more)), task, NOW, pack=PACK)
 
 
 @pytest.fixture(scope="module")
@@ -174,10 +168,10 @@ def test_numbers_that_make_no_sense_are_refused(trained: Model, tmp_path: Path) 
 
 
 def test_lines_that_are_none_are_named_and_lines_without_a_label_passed_by() -> None:
-    told = labelled.read([*_lines(("etiketsiz", None)), b"", b'{"text":"x","label":"  "}'])
+    told = dataset.read([*_lines(("etiketsiz", None)), b"", b'{"text":"x","label":"  "}'])
     assert (len(told.texts), told.unlabelled) == (120, 2)
     with pytest.raises(ConfigError) as error:
-        labelled.read(
+        dataset.read(
             [
                 b'{"text":"a","label":"b"}',
                 b"{",
@@ -194,7 +188,7 @@ def test_lines_that_are_none_are_named_and_lines_without_a_label_passed_by() -> 
     ]
     for few in ([], _lines()[:40]):
         with pytest.raises(ConfigError, match="at least"):
-            training.train(labelled.read(few), "department", NOW)
+            train.train(dataset.read(few), "department", NOW)
 
 
 def test_a_label_with_one_line_does_not_stop_the_others() -> None:
@@ -211,15 +205,15 @@ def test_what_belongs_nowhere_is_recognised() -> None:
     ]
     made = _trained(*odd)
     assert made.head.outside == "oos"
-    told = labelled.read(_lines(("modem bozuk", "technical"), ("yarın yağmur yağar mı", "oos")))
-    report = judging.evaluate(made, told)
+    told = dataset.read(_lines(("modem bozuk", "technical"), ("yarın yağmur yağar mı", "oos")))
+    report = evaluation.evaluate(made, told)
     assert report.in_scope > 0.9
     assert report.outside_recall == 1.0
     assert made.read(["zürafa gergedan qwx"])[0].best.label == "oos"
 
 
 def test_confidence_means_something(trained: Model) -> None:
-    report = judging.evaluate(trained, labelled.read(_lines()))
+    report = evaluation.evaluate(trained, dataset.read(_lines()))
     assert sum(b.count for b in report.reliability) == report.messages == 120
     assert report.accuracy == report.figures.accuracy > 0.95
     assert {x.label: x.lines for x in report.labels} == {
@@ -227,14 +221,14 @@ def test_confidence_means_something(trained: Model) -> None:
         "returns": 40,
         "technical": 40,
     }
-    unknown = judging.evaluate(trained, labelled.read([b'{"text":"basin","label":"press"}']))
+    unknown = evaluation.evaluate(trained, dataset.read([b'{"text":"basin","label":"press"}']))
     assert (unknown.accuracy, unknown.labels[0].recall) == (0.0, 0.0)
 
 
 def test_wilson_gives_the_known_bounds() -> None:
-    low, high = training.wilson(0.9, 100)
+    low, high = train.wilson(0.9, 100)
     assert (round(low, 4), round(high, 4)) == (0.8256, 0.9448)  # Newcombe 1998, method 3
-    assert training.wilson(1.0, 0) == (0.0, 1.0)
+    assert train.wilson(1.0, 0) == (0.0, 1.0)
 
 
 def test_a_decision_names_the_model_its_words_and_the_second_best(file: Path) -> None:
@@ -286,21 +280,21 @@ OTHERS = {
 }  # fmt: skip
 
 
-def _labelled(said: dict[str, list[str]]) -> labelled.Labelled:
-    return labelled.read(
+def _labelled(said: dict[str, list[str]]) -> dataset.Labelled:
+    return dataset.read(
         json.dumps({"text": t, "label": x}).encode() for x, some in said.items() for t in some
     )
 
 
 def test_what_rules_know_need_not_be_learned_from_labels() -> None:
     few, others = _labelled(FEW), _labelled(OTHERS)
-    alone = judging.evaluate(training.train(few, "department", NOW), others)
-    by_rules = judging.evaluate(training.train(few, "department", NOW, pack=PACK), others)
+    alone = evaluation.evaluate(train.train(few, "department", NOW), others)
+    by_rules = evaluation.evaluate(train.train(few, "department", NOW, pack=PACK), others)
     assert by_rules.accuracy >= alone.accuracy + 0.3
 
 
 def test_a_model_stays_the_same_when_rules_change(tmp_path: Path) -> None:
-    made = training.train(_labelled(FEW), "department", NOW, pack=PACK)
+    made = train.train(_labelled(FEW), "department", NOW, pack=PACK)
     assert (made.head.pack, made.head.fired > 0) == (PACK.version, True)
     path = tmp_path / "r.model"
     model_file.save(path, made)
@@ -319,7 +313,7 @@ def test_a_model_stays_the_same_when_rules_change(tmp_path: Path) -> None:
 def test_rules_that_fire_on_no_line_are_not_kept(tmp_path: Path) -> None:
     other = [r for r in PACK.rules if r.id == "sign.danger"]
     told = _labelled({"a": [f"elma {w}" for w in FILL], "b": [f"armut {w}" for w in FILL]})
-    made = training.train(told, "intent", NOW, pack=compile_pack("other", other))
+    made = train.train(told, "intent", NOW, pack=compile_pack("other", other))
     path = tmp_path / "n.model"
     assert (model_file.save(path, made).rules, made.pack, made.head.pack) == (0, None, "")
     assert model_file.load(path).read(["elma"])[0].best.label == "a"
@@ -343,7 +337,7 @@ def test_moods_and_intents_come_from_their_models(tmp_path: Path) -> None:
     moods = [(t.format(w), m) for m, ts in {"olumlu": ["çok {} memnunum", "{} harika teşekkürler"], "olumsuz": ["{} rezalet", "berbat {} hizmet"], "nötr": ["{} bilgi", "fiyat {} nedir"]}.items() for t in ts for w in FILL]  # fmt: skip
     lines = [json.dumps({"text": t, "label": m}).encode() for t, m in moods]
     path = tmp_path / "s.model"
-    model_file.save(path, training.train(labelled.read(lines), "sentiment", NOW))
+    model_file.save(path, train.train(dataset.read(lines), "sentiment", NOW))
     by = decisions.load_trial_policy(Settings(), [path])
     assert one(message("rezalet berbat"), None, by, NOW).decision.sentiment < -0.3
     assert one(message("harika memnunum"), None, by, NOW).decision.sentiment > 0.3

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.entities import entities
-from router.phones import find_phones
-from schemas.fold import fold
+from router.text.entities import entities
+from router.text.phone_numbers import find_phones
+from schemas.text.fold import fold
 
 
 def _found(text: str) -> list[tuple[str, str]]:

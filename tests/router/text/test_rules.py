@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router import rule_checks, rules
-from router.language import language, languages
-from router.words import Known
+from router.models.language import language, languages
+from router.text import rule_checks, rules
+from router.text.word_cache import Known
 from schemas.errors import ConfigError
-from schemas.fold import fold, fold_case
-from tests.samples import PACK
+from schemas.text.fold import fold, fold_case
+from tests.support.samples import PACK
 
 
 def _rule(**more: object) -> rules.Rule:

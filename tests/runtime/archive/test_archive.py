@@ -16,17 +16,17 @@ from hypothesis import strategies as st
 
 from cli.check import check_bucket
 from cli.up.ports import free_port
-from runtime.archive import Archive, Folder, open_archive
-from runtime.archive_files import PACKS, Packs
-from runtime.archive_state import TRUST_S, ArchiveState
-from runtime.group_commit import GroupCommit
-from runtime.settings import Archive as ArchiveSettings
-from runtime.settings import Settings
-from runtime.settings_file import load
+from runtime.archive.archive import Archive, Folder, open_archive
+from runtime.archive.durable_files import PACKS, Packs
+from runtime.archive.group_commit import GroupCommit
+from runtime.archive.state import TRUST_S, ArchiveState
+from runtime.settings.load import load
+from runtime.settings.structs import Archive as ArchiveSettings
+from runtime.settings.structs import Settings
 from schemas.errors import ConfigError, Unavailable
 from schemas.message import Raw
-from tests.s3 import ACCESS, BUCKET, S3, SECRET
-from tests.waiting import until
+from tests.support.s3 import ACCESS, BUCKET, S3, SECRET
+from tests.support.waiting import until
 
 Open = Callable[[], Archive]
 LONG = 70_000  # bytes, above what packs take

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import msgspec
 
-from runtime.identity import claim_identity
-from runtime.settings import Kafka, Settings
-from tests.servers import ROOT
+from runtime.bus.identity import claim_identity
+from runtime.settings.structs import Kafka, Settings
+from tests.support.servers import ROOT
 
 HOLD = """
 import sys, time
-from runtime.identity import claim_identity
-from runtime.settings import Settings
+from runtime.bus.identity import claim_identity
+from runtime.settings.structs import Settings
 print(claim_identity("router", Settings(home=sys.argv[1])).name, flush=True)
 sys.stdin.read()
 """

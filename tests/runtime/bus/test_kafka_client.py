@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from runtime import bus
-from runtime.kafka_reader import STOP_LIMIT_S, KafkaReader
-from runtime.settings import Kafka
+from runtime.bus import bus
+from runtime.bus.kafka_reader import STOP_LIMIT_S, KafkaReader
+from runtime.settings.structs import Kafka
 from schemas.errors import Retry
-from tests.scripted_broker import scripted_broker
-from tests.waiting import until
+from tests.support.brokers.scripted_broker import scripted_broker
+from tests.support.waiting import until
 
 TOPIC = "messages.v1"
 

@@ -9,16 +9,16 @@ import psutil
 import pytest
 from aiokafka import TopicPartition
 
-from runtime import bus
-from runtime.bus import AWAY
+from runtime.bus import bus
+from runtime.bus.bus import AWAY
+from runtime.bus.following import Lag
+from runtime.bus.kafka_reader import CALL_LIMIT_S, STOP_LIMIT_S
 from runtime.clock import SystemClock
-from runtime.following import Lag
-from runtime.kafka_reader import CALL_LIMIT_S, STOP_LIMIT_S
 from schemas import topics
 from schemas.errors import Retry
-from tests.servers import broker, process_of
-from tests.waiting import until
-from workers.sent_acknowledgements import SentAcknowledgements
+from tests.support.servers import broker, process_of
+from tests.support.waiting import until
+from workers.replies.sent_acknowledgements import SentAcknowledgements
 
 _SLACK_S = 3.0
 TOPIC = topics.REPLIES.name

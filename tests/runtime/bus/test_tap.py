@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import pytest
 from confluent_kafka import Producer
 
-from runtime.bus import rdkafka
-from runtime.settings import Settings
-from runtime.tapping import tap
+from runtime.bus.bus import rdkafka
+from runtime.bus.tap import tap
+from runtime.settings.structs import Settings
 from schemas.errors import Unavailable
-from tests.waiting import wait
+from tests.support.waiting import wait
 
 BILLING, LEGAL, EMPTY = "queue.billing.v1", "queue.legal.v1", "queue.press.v1"
 

@@ -11,8 +11,8 @@ import structlog
 from structlog.testing import capture_logs
 
 from runtime.clock import Clock, SystemClock
-from runtime.neighbour import PROBE_LIMIT_S, Backoff, Neighbour
-from tests.waiting import wait
+from runtime.health.neighbour import PROBE_LIMIT_S, Backoff, Neighbour
+from tests.support.waiting import wait
 
 START = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 

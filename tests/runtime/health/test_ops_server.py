@@ -8,9 +8,9 @@ import threading
 import pytest
 from structlog.testing import capture_logs
 
-from runtime.health import Health, serve
-from runtime.settings import Ops
-from tests.servers import wait
+from runtime.health.health import Health, serve
+from runtime.settings.structs import Ops
+from tests.support.servers import wait
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 

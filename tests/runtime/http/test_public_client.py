@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.outside import Outside, public
+from runtime.http.public_client import Outside, public
 from schemas.errors import Rejected, Retry
-from tests.servers import Vendor
+from tests.support.servers import Vendor
 
 
 @pytest.fixture

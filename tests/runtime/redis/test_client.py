@@ -11,13 +11,13 @@ from redis.exceptions import ConnectionError as RedisDown
 from redis.exceptions import ResponseError
 
 from cli.up.ports import free_port
-from runtime.claims import AWAY, Claims, connect, connect_sync
-from runtime.faults import is_outage
-from runtime.redis_errors import RedisAway, outage_code
-from runtime.redis_state import LOG_INTERVAL_S, QUIET_S, RedisState
-from runtime.settings import Redis
-from tests.redis_servers import STATES, Valkey, sentinels, valkeys
-from tests.waiting import pass_time, until
+from runtime.health.faults import is_outage
+from runtime.redis.claims import AWAY, Claims, connect, connect_sync
+from runtime.redis.errors import RedisAway, outage_code
+from runtime.redis.state import LOG_INTERVAL_S, QUIET_S, RedisState
+from runtime.settings.structs import Redis
+from tests.support.redis.servers import STATES, Valkey, sentinels, valkeys
+from tests.support.waiting import pass_time, until
 
 _WRITE = "return redis.call('SET', KEYS[1], '1')"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ingest.registry import sections
-from runtime.settings_file import load
+from runtime.settings.load import load
 from schemas.errors import ConfigError
 
 

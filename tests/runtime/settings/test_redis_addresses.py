@@ -6,12 +6,12 @@ import pytest
 
 from cli.check import check_redis
 from cli.up.ports import free_port
-from runtime.reach import is_reachable
-from runtime.redis_addresses import describe, server_url, servers
-from runtime.settings import Redis, Settings
-from runtime.settings_file import load
+from runtime.settings.load import load
+from runtime.settings.redis_addresses import describe, server_url, servers
+from runtime.settings.structs import Redis, Settings
+from runtime.stage.reach import is_reachable
 from schemas.errors import ConfigError
-from tests.redis_servers import valkeys
+from tests.support.redis.servers import valkeys
 
 
 def _load(tmp_path: Path, text: str, **environ: str) -> Settings:

@@ -11,15 +11,15 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import main
-from runtime import sign_in_link
 from runtime.clock import SystemClock
-from runtime.health import Health
-from runtime.limits import Limits
+from runtime.health.health import Health
+from runtime.http import sign_in_link
 from runtime.log import redacted_url
-from runtime.settings import Settings
-from runtime.settings_file import load
-from tests.test_door import TOKENS, serving
-from workers.api import Api
+from runtime.settings.limits import Limits
+from runtime.settings.load import load
+from runtime.settings.structs import Settings
+from tests.ingest.door.test_http import TOKENS, serving
+from workers.console.api import Api
 from workers.console.app import app
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from runtime import stage
-from tests.servers import ROOT
+from runtime.stage import frame
+from tests.support.servers import ROOT
 
 Work = Callable[[], Awaitable[None]]
 
@@ -36,13 +36,13 @@ async def test_a_task_that_ends_before_its_stage_is_a_failure(work: Work, finish
     tasks = () if finishing else (work(),)
     last = (work(),) if finishing else ()
     with pytest.raises(RuntimeError, match=f"ended before its stage: .*{work.__name__}"):
-        await stage.until(stop, asyncio.Event().wait(), *tasks, finishing=last)
+        await frame.until(stop, asyncio.Event().wait(), *tasks, finishing=last)
     assert stop.is_set()
 
 
 async def test_the_failure_of_a_task_is_raised() -> None:
     with pytest.raises(OSError, match="the disk is full"):
-        await stage.until(asyncio.Event(), _cancelled(), _fails())
+        await frame.until(asyncio.Event(), _cancelled(), _fails())
 
 
 async def test_a_stop_cancels_the_work_and_waits_for_what_finishes() -> None:
@@ -54,14 +54,14 @@ async def test_a_stop_cancels_the_work_and_waits_for_what_finishes() -> None:
         finished.set()
 
     asyncio.get_running_loop().call_soon(stop.set)
-    await stage.until(stop, asyncio.Event().wait(), finishing=[finish()])
+    await frame.until(stop, asyncio.Event().wait(), finishing=[finish()])
     assert finished.is_set()
 
 
 _PROGRAM = """
 import asyncio
-from runtime import stage
-from runtime.settings import Settings
+from runtime.stage import frame as stage
+from runtime.settings.structs import Settings
 
 async def work() -> None:
     if {cancelled}:
@@ -78,9 +78,9 @@ stage.run("stage", Settings(), main)
 
 _STARTING = """
 import asyncio, json, signal, urllib.error, urllib.request
-from runtime import stage
+from runtime.stage import frame as stage
 from cli.up.ports import free_port
-from runtime.settings import Ops, Settings
+from runtime.settings.structs import Ops, Settings
 
 ops = Ops(port=free_port())
 

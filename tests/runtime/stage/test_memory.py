@@ -3,12 +3,12 @@
 import subprocess
 import sys
 
-from tests.servers import ROOT
+from tests.support.servers import ROOT
 
 _FLOOD = """
 import sys
 import psutil
-from runtime.memory import return_large_memory
+from runtime.stage.memory import return_large_memory
 
 if sys.argv[1] == "returned":
     return_large_memory()

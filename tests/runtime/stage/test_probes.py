@@ -4,10 +4,10 @@ import resource
 
 import pytest
 
-from runtime.probes import kafka_probe
-from runtime.settings import Kafka
+from runtime.settings.structs import Kafka
+from runtime.stage.probes import kafka_probe
 from schemas.errors import Unavailable
-from tests.broker_double import brokers
+from tests.support.brokers.broker_double import brokers
 
 MAX_SWITCHES = 20_000
 """In a probe of 4 seconds: a client that pauses between its attempts to connect switches threads

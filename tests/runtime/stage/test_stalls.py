@@ -15,20 +15,21 @@ import pytest
 from confluent_kafka import Consumer, Producer
 
 from router.run import Router
-from runtime import bus, store
-from runtime.archive import Folder
-from runtime.backlog import Backlog
+from runtime import store
+from runtime.archive.archive import Folder
+from runtime.bus import bus
+from runtime.bus.backlog import Backlog
 from runtime.clock import SystemClock
-from runtime.health import STALLED, Health
-from runtime.neighbour import Neighbour
-from runtime.progress import Progress
-from runtime.settings import Ops, Settings
-from runtime.watchdog import Watchdog
+from runtime.health.health import STALLED, Health
+from runtime.health.neighbour import Neighbour
+from runtime.health.progress import Progress
+from runtime.settings.structs import Ops, Settings
+from runtime.stage.watchdog import Watchdog
 from schemas import envelope, topics
-from tests.samples import message, policy
-from tests.servers import ROOT, broker
-from tests.waiting import wait
-from workers.recorder import Recorder
+from tests.support.samples import message, policy
+from tests.support.servers import ROOT, broker
+from tests.support.waiting import wait
+from workers.recorder.recorder import Recorder
 from workers.run import MIGRATIONS
 
 MESSAGES, DECISIONS = topics.MESSAGES.name, topics.DECISIONS.name
@@ -95,10 +96,10 @@ import select, sys, threading
 from datetime import timedelta
 from runtime import log
 from runtime.clock import SystemClock
-from runtime.health import Health
-from runtime.progress import Progress
-from runtime.settings import Ops
-from runtime.watchdog import Watchdog
+from runtime.health.health import Health
+from runtime.health.progress import Progress
+from runtime.settings.structs import Ops
+from runtime.stage.watchdog import Watchdog
 
 log.configure("x", as_json=True)
 progress = Progress("loop")
@@ -116,7 +117,7 @@ hang_here()
 """
 
 
-@pytest.mark.certify  # tests/test_watchdog.py judges a pause of the process without one
+@pytest.mark.certify  # tests/runtime/stage/test_watchdog.py judges a pause of the process without one
 def test_a_process_that_was_frozen_lives_on_and_one_that_hangs_ends() -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", STAGE],

@@ -5,12 +5,12 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from runtime.health import STALLED, Health
-from runtime.progress import Partition, Progress
-from runtime.settings import Ops
-from runtime.watchdog import Look, Watchdog
-from tests.samples import NOW
-from tests.waiting import wait
+from runtime.health.health import STALLED, Health
+from runtime.health.progress import Partition, Progress
+from runtime.settings.structs import Ops
+from runtime.stage.watchdog import Look, Watchdog
+from tests.support.samples import NOW
+from tests.support.waiting import wait
 
 PATIENCE_S = 60.0
 FIRST, SECOND = ("messages.v1", 0), ("messages.v1", 1)

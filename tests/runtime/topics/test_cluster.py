@@ -13,18 +13,18 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from cli.up import kafka as kafka_local
 from cli.up.ports import free_port
-from runtime.backlog import Backlog
-from runtime.bus import rdkafka
-from runtime.progress import Partition
-from runtime.settings import Kafka, Settings
-from runtime.topics import check_created, check_promises, check_topics, create_topics
+from runtime.bus.backlog import Backlog
+from runtime.bus.bus import rdkafka
+from runtime.health.progress import Partition
+from runtime.settings.structs import Kafka, Settings
+from runtime.topics.creation import check_created, check_promises, check_topics, create_topics
 from schemas import topics
 from schemas.errors import ConfigError, Unavailable
-from tests.brokers import Brokers
-from tests.servers import JARS
-from tests.test_endings import tokens
-from tests.test_topics import MESSAGES, WANTED, run, start
-from tests.waiting import wait
+from tests.runtime.health.test_endings import tokens
+from tests.runtime.topics.test_creation import MESSAGES, WANTED, run, start
+from tests.support.cluster.brokers import Brokers
+from tests.support.servers import JARS
+from tests.support.waiting import wait
 
 pytestmark = pytest.mark.certify
 

@@ -15,14 +15,14 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from runtime.bus import rdkafka
-from runtime.settings import Settings
-from runtime.topics import check_created, check_promises, check_topics, create_topics
+from runtime.bus.bus import rdkafka
+from runtime.settings.structs import Settings
+from runtime.topics.creation import check_created, check_promises, check_topics, create_topics
 from schemas import topics
-from schemas.departments import DEFAULT
+from schemas.routing.departments import DEFAULT
 from tests.conftest import empty_topics
-from tests.servers import ROOT, OneBroker
-from tests.waiting import wait
+from tests.support.servers import ROOT, OneBroker
+from tests.support.waiting import wait
 
 WANTED = topics.all_topics(tuple(DEFAULT))
 MESSAGES = topics.MESSAGES.name

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from runtime.settings import Kafka
-from runtime.topic_rules import (
+from runtime.settings.structs import Kafka
+from runtime.topics.rules import (
     INTERNAL,
     Cluster,
     Finding,

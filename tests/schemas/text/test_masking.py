@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.api import MessageOut
 from schemas.decision import Decision, Entity, Evidence, Reason
-from schemas.masking import (
+from schemas.http_api.bodies import MessageOut
+from schemas.message import Attachment, Call, Forwarded, Handle, Party, Turn
+from schemas.text.masking import (
     mask_decision,
     mask_json,
     mask_message,
@@ -16,8 +17,7 @@ from schemas.masking import (
     mask_personal_numbers,
     mask_record,
 )
-from schemas.message import Attachment, Call, Forwarded, Handle, Party, Turn
-from tests.samples import NOW, message
+from tests.support.samples import NOW, message
 
 IDENTITY, CARD, IBAN = "10000000146", "4111111111111111", "TR330006100519786457841326"
 SEPARATORS = [" ", "  ", ".", "-", "\u00a0", "\u202f"]

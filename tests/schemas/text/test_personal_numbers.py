@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.iban import bare_iban, iban_holds
-from schemas.personal_numbers import (
+from schemas.text.iban import bare_iban, iban_holds
+from schemas.text.personal_numbers import (
     card_holds,
     find_personal_numbers,
     identity_holds,

@@ -1,6 +1,6 @@
 """Three combined KRaft nodes of the pinned Kafka on loopback, each to be killed, frozen and started.
 
-Before: the pinned jars. After: tests/cluster.py runs the stages on them. Replication is 3 and min
+Before: the pinned jars. After: tests/support/cluster/cluster.py runs the stages on them. Replication is 3 and min
 ISR 2, also of the internal topics; all other broker settings are Kafka's defaults.
 """
 
@@ -18,8 +18,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from cli.up import kafka as kafka_local
 from cli.up.ports import free_port
-from tests.servers import JARS
-from tests.waiting import wait
+from tests.support.servers import JARS
+from tests.support.waiting import wait
 
 NODES = (1, 2, 3)
 HEAP_MB = 320

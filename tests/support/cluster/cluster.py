@@ -1,6 +1,6 @@
 """The cluster profile on loopback: three brokers, Redis, a store, mail servers, and every stage.
 
-Before: tests/brokers.py, tests/supervised.py. After: tests/test_neighbours.py and bench/faults.py
+Before: tests/support/cluster/brokers.py, tests/support/cluster/supervised.py. After: tests/chaos/test_neighbours.py and bench/faults.py
 harm one neighbour after the other. Every part has a way to end, to freeze and to come back.
 """
 
@@ -21,16 +21,16 @@ from typing import Any
 import psutil
 
 from cli.up.ports import free_port
-from runtime.settings import Kafka
-from runtime.topics import create_topics
+from runtime.settings.structs import Kafka
+from runtime.topics.creation import create_topics
 from schemas import topics
-from schemas.departments import DEFAULT
-from tests.brokers import Brokers
-from tests.mail_sink import MailSink
-from tests.redis_servers import Valkey
-from tests.servers import ROOT, Postgres
-from tests.supervised import Exit, Stage
-from tests.waiting import wait
+from schemas.routing.departments import DEFAULT
+from tests.support.cluster.brokers import Brokers
+from tests.support.cluster.supervised import Exit, Stage
+from tests.support.mail_sink import MailSink
+from tests.support.redis.servers import Valkey
+from tests.support.servers import ROOT, Postgres
+from tests.support.waiting import wait
 
 COMMANDS = {
     "console": ["console"],

@@ -1,6 +1,6 @@
 """Gauges of a running cluster: when the road moved, and which stage called itself unready.
 
-Before: tests/cluster.py and tests/traffic.py run. After: bench/faults.py and tests/test_neighbours.py judge the pauses.
+Before: tests/support/cluster/cluster.py and tests/support/cluster/traffic.py run. After: bench/faults.py and tests/chaos/test_neighbours.py judge the pauses.
 """
 
 import itertools
@@ -16,11 +16,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from cli.up import kafka as kafka_local
-from runtime.bus import queues
+from runtime.bus.bus import queues
 from runtime.store import engine
-from schemas.departments import DEFAULT
-from tests.cluster import Cluster
-from tests.traffic import Sightings
+from schemas.routing.departments import DEFAULT
+from tests.support.cluster.cluster import Cluster
+from tests.support.cluster.traffic import Sightings
 
 _STORE_LOOK_S = 0.5
 _READY_LOOK_S = 1.0

@@ -1,6 +1,6 @@
 """Stages as separate processes that start again when they end, as systemd or Kubernetes do it.
 
-Before: a command and its environment. After: tests/cluster.py kills, freezes and probes them; each
+Before: a command and its environment. After: tests/support/cluster/cluster.py kills, freezes and probes them; each
 end that nobody asked for is recorded with its exit code.
 """
 

@@ -1,6 +1,6 @@
 """Customers and agents in front of a cluster, and what each of them saw.
 
-Before: tests/cluster.py. After: tests/verdict.py compares what was accepted with what came out.
+Before: tests/support/cluster/cluster.py. After: tests/support/cluster/verdict.py compares what was accepted with what came out.
 Customers write by API, in order within a conversation, and by mail; they repeat what got no clear
 answer. Agents claim, answer, complete, release, reroute and escalate, and abandon a few.
 """
@@ -15,9 +15,9 @@ from typing import Any
 
 import httpx2
 
-from schemas.departments import DEFAULT
-from tests.cluster import Front
-from tests.waiting import pass_time
+from schemas.routing.departments import DEFAULT
+from tests.support.cluster.cluster import Front
+from tests.support.waiting import pass_time
 
 MESSAGES_A_CONVERSATION = 8
 TEXTS = (

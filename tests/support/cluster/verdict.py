@@ -1,20 +1,20 @@
 """What came out of a cluster, against what its doors accepted and its agents did.
 
-Before: tests/traffic.py stopped. After: a list of findings, empty when every promise holds.
+Before: tests/support/cluster/traffic.py stopped. After: a list of findings, empty when every promise holds.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from runtime.bus import queues, read_to_end
-from runtime.settings import Kafka
+from runtime.bus.bus import queues, read_to_end
+from runtime.settings.structs import Kafka
 from schemas import envelope, topics
 from schemas.decision import WorkItem
-from schemas.departments import DEFAULT
 from schemas.outcome import Outcome, closed_messages
-from tests.cluster import Cluster
-from tests.traffic import Sightings
+from schemas.routing.departments import DEFAULT
+from tests.support.cluster.cluster import Cluster
+from tests.support.cluster.traffic import Sightings
 
 
 async def work_items(kafka: Kafka) -> list[WorkItem]:

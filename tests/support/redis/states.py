@@ -10,7 +10,7 @@ import psutil
 from redis import Redis
 
 from cli.up.ports import free_port
-from tests.waiting import wait
+from tests.support.waiting import wait
 
 Undo = Callable[[], object]
 _TIMEOUT_S = 5.0

@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 from schemas.errors import Rejected
 from schemas.message import Handle, Party
 from schemas.outcome import Reply
-from tests.hostile_mail import ADDRESSES, HOSTILE, IDS, PLAIN, check, mails
-from tests.samples import NOW
-from tests.servers import ROOT, free_port
-from workers import outgoing_mail
+from tests.support.hostile_mail import ADDRESSES, HOSTILE, IDS, PLAIN, check, mails
+from tests.support.samples import NOW
+from tests.support.servers import ROOT, free_port
+from workers.actions import outgoing_mail
+from workers.actions.outgoing_mail import OutgoingMail, UnsafeMail, clean_address
 from workers.actions.reply_email import Account, ReplyEmail, compose
-from workers.outgoing_mail import OutgoingMail, UnsafeMail, clean_address
 
 VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 ACCOUNT = Account(host="h", sender="Örnek Destek <destek@ornek.example>")
@@ -63,7 +63,7 @@ def test_no_python_here_writes_more_than_was_meant(version: str) -> None:
     if program is None:
         pytest.skip(f"no Python {version} here: outgoing mail is not tried on it")
     done = subprocess.run(
-        [program, "-m", "tests.hostile_mail", "150"],
+        [program, "-m", "tests.support.hostile_mail", "150"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from schemas.errors import Rejected, Retry
 from schemas.message import Party
 from schemas.outcome import Reply
-from tests.servers import Vendor, free_port
-from workers.action import Action, Unconfirmed
+from tests.support.servers import Vendor, free_port
 from workers.actions import reply_email
+from workers.actions.protocol import Action, Unconfirmed
+from workers.actions.registry import ACTIONS, for_channel
 from workers.actions.reply_teams import ReplyTeams
-from workers.registry import ACTIONS, for_channel
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 REPLY = Reply(

@@ -5,7 +5,16 @@ from typing import Any
 
 import httpx2
 
-from tests.test_privacy_walk import DECIDED, api, client, console, recorded, redis, server, waiting
+from tests.workers.console.test_privacy_walk import (
+    DECIDED,
+    api,
+    client,
+    console,
+    recorded,
+    redis,
+    server,
+    waiting,
+)
 
 __all__ = ["api", "client", "console", "recorded", "redis", "server"]
 

@@ -6,18 +6,18 @@ from typing import Any
 import httpx2
 import msgspec
 
-from runtime.archive import open_archive
-from runtime.health import Health
+from runtime.archive.archive import open_archive
+from runtime.health.health import Health
 from schemas import envelope, topics
 from schemas.message import Attachment
-from tests.s3 import S3
-from tests.test_archive import bucket_settings
-from tests.test_desk import redis, server
-from tests.test_privacy_walk import TOKENS, api, everywhere, recorded
-from workers.api import Api
+from tests.runtime.archive.test_archive import bucket_settings
+from tests.support.s3 import S3
+from tests.workers.console.test_privacy_walk import TOKENS, api, everywhere, recorded
+from tests.workers.desk.test_queue import redis, server
+from workers.console.api import Api
 from workers.console.app import app
-from workers.record_rows import Rows, take
-from workers.record_store import write
+from workers.recorder.batch_writer import write
+from workers.recorder.rows import Rows, take
 
 __all__ = ["api", "recorded", "redis", "server"]
 

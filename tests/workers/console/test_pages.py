@@ -15,7 +15,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.conftest import need
-from tests.servers import PERSONAL_TOKEN, Up
+from tests.support.servers import PERSONAL_TOKEN, Up
 from workers.console.texts import _TEXTS, Texts
 
 CHROMIUM = Path("/usr/bin/chromium")

@@ -16,29 +16,29 @@ from sqlalchemy import Engine
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
 
-from router.decide import one
+from router.decision.decide import one
 from runtime import store
 from runtime.clock import SystemClock
-from runtime.health import Health
-from runtime.http import token_name
-from runtime.settings import Settings, Tokens
+from runtime.health.health import Health
+from runtime.http.server import token_name
+from runtime.settings.structs import Settings, Tokens
 from schemas import envelope, topics
-from schemas.api import PERSONAL_HEADER
 from schemas.base import Record
 from schemas.decision import WorkItem
+from schemas.http_api.bodies import PERSONAL_HEADER
 from schemas.incident import Incident, Sign
-from schemas.link import Link, pair
 from schemas.message import Attachment, Automatic, Bounce, Call, Forwarded, Handle, Party, Turn
 from schemas.outcome import Outcome
-from tests.lines import Published, open_lines
-from tests.samples import NOW, message, policy
-from tests.test_desk import redis, server
-from workers.api import Api
+from schemas.state.link import Link, pair
+from tests.support.desk.lines import Published, open_lines
+from tests.support.samples import NOW, message, policy
+from tests.workers.desk.test_queue import redis, server
+from workers.console.api import Api
 from workers.console.app import app
-from workers.desk import Desk
-from workers.desk_values import Arrival
-from workers.record_rows import Rows, take
-from workers.record_store import write
+from workers.desk.desk import Desk
+from workers.desk.values import Arrival
+from workers.recorder.batch_writer import write
+from workers.recorder.rows import Rows, take
 from workers.run import MIGRATIONS
 
 __all__ = ["redis", "server"]

@@ -14,12 +14,13 @@ from sqlalchemy import Engine
 from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
-from runtime.claims import AWAY, connect
 from runtime.clock import SystemClock
-from runtime.settings import Redis, Settings
-from tests.lines import Published, open_lines
-from tests.redis_servers import STATES, Valkey, valkeys
-from tests.test_privacy_walk import (
+from runtime.redis.claims import AWAY, connect
+from runtime.settings.structs import Redis, Settings
+from tests.support.desk.lines import Published, open_lines
+from tests.support.redis.servers import STATES, Valkey, valkeys
+from tests.support.waiting import until
+from tests.workers.console.test_privacy_walk import (
     DECIDED,
     FORM,
     JSON,
@@ -29,12 +30,11 @@ from tests.test_privacy_walk import (
     recorded,
     waiting,
 )
-from tests.test_privacy_walk import _paths as paths_of
-from tests.waiting import until
-from workers.api import Api
+from tests.workers.console.test_privacy_walk import _paths as paths_of
 from workers.console import status
+from workers.console.api import Api
 from workers.console.texts import Texts
-from workers.desk import Desk
+from workers.desk.desk import Desk
 
 __all__ = ["client", "console", "recorded"]
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.health import Health
-from runtime.settings import Settings, Tokens
-from tests.test_door import raw, serving
-from workers.api import Api
+from runtime.health.health import Health
+from runtime.settings.structs import Settings, Tokens
+from tests.ingest.door.test_http import raw, serving
+from workers.console.api import Api
 from workers.console.app import app
 
 SETTINGS = Settings(tokens=Tokens(door="d" * 30, desk="m" * 30, console="c" * 30, signing="s" * 30))

@@ -1,6 +1,6 @@
 """The lane of one account: how many replies run, when a failing account is probed, what is shown."""
 
-from workers.lanes import MAX_FAILURES, MAX_RUNNING, Lane, Lanes, Parked, attempt_delay
+from workers.deliveries.lanes import MAX_FAILURES, MAX_RUNNING, Lane, Lanes, Parked, attempt_delay
 
 REFUSED = "the mail server says later: 450 <ada@ornek.example>: try later"
 

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from schemas.delivery import Delivery
-from tests.samples import NOW
-from workers.delivery_log import Recipients, Table
+from schemas.state.delivery import Delivery
+from tests.support.samples import NOW
+from workers.deliveries.log import Recipients, Table
 
 
 def _record(reply: str, state: str, attempt: int = 1, **more: object) -> Delivery:

@@ -21,23 +21,24 @@ from confluent_kafka.admin import AdminClient
 from redis.asyncio import Redis as Client
 
 from cli.up.ports import free_port
-from runtime import bus, metrics
-from runtime.bus import Publisher
-from runtime.claims import connect
+from runtime import metrics
+from runtime.bus import bus
+from runtime.bus.bus import Publisher
 from runtime.clock import SystemClock
-from runtime.health import Health
-from runtime.settings import Redis, Settings
-from runtime.settings import Replies as RepliesSettings
+from runtime.health.health import Health
+from runtime.redis.claims import connect
+from runtime.settings.structs import Redis, Settings
+from runtime.settings.structs import Replies as RepliesSettings
 from schemas import topics
-from schemas.delivery import Delivery
 from schemas.message import Party
 from schemas.outcome import Outcome, Reply
+from schemas.state.delivery import Delivery
 from schemas.topics import AnyTopic
-from tests.servers import ROOT, Smtp, broker, published, valkey
-from tests.waiting import until
-from workers.lanes import MAX_RUNNING
-from workers.lost_tries import LEASE_S
-from workers.replies import GROUP, Replies
+from tests.support.servers import ROOT, Smtp, broker, published, valkey
+from tests.support.waiting import until
+from workers.deliveries.lanes import MAX_RUNNING
+from workers.deliveries.lost_tries import LEASE_S
+from workers.deliveries.sender import GROUP, Replies
 
 
 @dataclass

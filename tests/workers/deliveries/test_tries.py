@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import envelope
-from schemas.delivery import Delivery, fold, may_send
-from tests.samples import NOW
+from schemas.state.delivery import Delivery, fold, may_send
+from tests.support.samples import NOW
 
 
 def _record(state: str, attempt: int, process: str) -> Delivery:

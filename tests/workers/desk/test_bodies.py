@@ -8,21 +8,21 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from router.decide import one
+from router.decision.decide import one
 from runtime.clock import SystemClock
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 from schemas import envelope
-from schemas.api import ClaimIn
 from schemas.base import Record
 from schemas.decision import WorkItem
 from schemas.errors import Retry
+from schemas.http_api.bodies import ClaimIn
 from schemas.topics import AnyTopic
-from tests.lines import Published, open_lines
-from tests.samples import NOW, message, policy
-from tests.test_desk import redis, server
-from workers.desk import Desk
-from workers.desk_redis import Lines
-from workers.desk_values import Arrival
+from tests.support.desk.lines import Published, open_lines
+from tests.support.samples import NOW, message, policy
+from tests.workers.desk.test_queue import redis, server
+from workers.desk.desk import Desk
+from workers.desk.queue import Lines
+from workers.desk.values import Arrival
 
 __all__ = ["redis", "server"]
 

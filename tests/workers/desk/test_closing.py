@@ -7,24 +7,24 @@ from typing import Any
 import msgspec
 import pytest
 
-from router.decide import one
-from runtime.claims import connect
+from router.decision.decide import one
 from runtime.clock import SystemClock
-from runtime.settings import Redis, Settings
+from runtime.redis.claims import connect
+from runtime.settings.structs import Redis, Settings
 from schemas import envelope
-from schemas.api import ClaimIn, Done, LeaseIn, MoveIn, ReplyIn
 from schemas.base import Record
 from schemas.decision import WorkItem
 from schemas.errors import Retry
+from schemas.http_api.bodies import ClaimIn, Done, LeaseIn, MoveIn, ReplyIn
 from schemas.outcome import CLOSES, Outcome
 from schemas.topics import AnyTopic
-from tests.histories import counted_closings
-from tests.lines import Published, open_lines
-from tests.redis_servers import Valkey, valkeys
-from tests.samples import NOW, message, policy
-from workers.desk import Desk
-from workers.desk_redis import Lines
-from workers.desk_values import AlreadyClosed, Arrival, Closing, ItemClosing, LeaseLost, Span
+from tests.support.desk.histories import counted_closings
+from tests.support.desk.lines import Published, open_lines
+from tests.support.redis.servers import Valkey, valkeys
+from tests.support.samples import NOW, message, policy
+from workers.desk.desk import Desk
+from workers.desk.queue import Lines
+from workers.desk.values import AlreadyClosed, Arrival, Closing, ItemClosing, LeaseLost, Span
 
 
 class Hasty(SystemClock):

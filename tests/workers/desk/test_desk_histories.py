@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 from schemas import topics
-from schemas.api import Done, LeaseIn
+from schemas.http_api.bodies import Done, LeaseIn
 from schemas.outcome import Outcome
-from tests.desk_world import World, desk_world
-from tests.histories import counted_closings, violations
-from tests.redis_servers import STATES, valkeys
-from tests.samples import NOW
-from tests.waiting import until
-from workers.desk_redis import P
-from workers.desk_values import LeaseLost
+from tests.support.desk.desk_world import World, desk_world
+from tests.support.desk.histories import counted_closings, violations
+from tests.support.redis.servers import STATES, valkeys
+from tests.support.samples import NOW
+from tests.support.waiting import until
+from workers.desk.queue import P
+from workers.desk.values import LeaseLost
 
 AGENTS = 5
 

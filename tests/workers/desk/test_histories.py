@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from schemas.outcome import Outcome
-from tests.histories import Act, Answer, Place, violations
-from tests.samples import NOW
+from tests.support.desk.histories import Act, Answer, Place, violations
+from tests.support.samples import NOW
 
 
 def _outcome(kind: str, agent: str, *messages: str, hops: int = 0) -> Outcome:

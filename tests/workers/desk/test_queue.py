@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis as Client
 
-from runtime.claims import Claims, connect
-from runtime.settings import Redis
+from runtime.redis.claims import Claims, connect
+from runtime.settings.structs import Redis
 from schemas.errors import Retry
-from tests.lines import open_lines
-from tests.servers import valkey
-from workers.desk_redis import Lines
-from workers.desk_values import (
+from tests.support.desk.lines import open_lines
+from tests.support.servers import valkey
+from workers.desk.queue import Lines
+from workers.desk.values import (
     Arrival,
     Behind,
     Closing,

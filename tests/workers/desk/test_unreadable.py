@@ -3,19 +3,19 @@
 import pytest
 from redis.asyncio import Redis
 
-from router.decide import one
+from router.decision.decide import one
 from runtime import metrics
 from runtime.clock import SystemClock
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 from schemas import envelope
-from schemas.api import ClaimIn, LeaseIn
 from schemas.decision import WorkItem
+from schemas.http_api.bodies import ClaimIn, LeaseIn
 from schemas.outcome import Outcome
-from tests.lines import Published, open_lines
-from tests.samples import NOW, message, policy
-from tests.test_desk import redis, server
-from workers.desk import Desk
-from workers.desk_values import Arrival, ItemUnknown
+from tests.support.desk.lines import Published, open_lines
+from tests.support.samples import NOW, message, policy
+from tests.workers.desk.test_queue import redis, server
+from workers.desk.desk import Desk
+from workers.desk.values import Arrival, ItemUnknown
 
 __all__ = ["redis", "server"]
 

@@ -10,21 +10,22 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from redis.asyncio import Redis as Client
 
-from runtime import bus, metrics
-from runtime.redis_client import connect
-from runtime.redis_errors import AWAY
-from runtime.settings import Redis, Settings
+from runtime import metrics
+from runtime.bus import bus
+from runtime.redis.client import connect
+from runtime.redis.errors import AWAY
+from runtime.settings.structs import Redis, Settings
 from schemas import envelope, topics
 from schemas.decision import WorkItem
-from tests.feeding import RunningFeed, produce, resolved, work_item
-from tests.redis_servers import Valkey
-from tests.redis_states import fill_memory
-from tests.waiting import pass_time, until
-from workers.desk_feed import Batch, Feed
-from workers.desk_lock import LOCK, LockLost, RebuildLock
-from workers.desk_redis import Lines, P
-from workers.feed_log import FeedLog, Place
-from workers.queue_bodies import QueueBodies
+from tests.support.desk.feeding import RunningFeed, produce, resolved, work_item
+from tests.support.redis.servers import Valkey
+from tests.support.redis.states import fill_memory
+from tests.support.waiting import pass_time, until
+from workers.desk.queue import Lines, P
+from workers.desk.rebuild_lock import LOCK, LockLost, RebuildLock
+from workers.desk_feed.feed import Batch, Feed
+from workers.desk_feed.log import FeedLog, Place
+from workers.desk_feed.queue_bodies import QueueBodies
 
 
 @pytest.fixture(scope="module")

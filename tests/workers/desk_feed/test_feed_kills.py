@@ -10,12 +10,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runtime.settings import Redis, Settings
-from tests.feeding import RunningFeed, feed_process, produce, resolved, work_item
-from tests.redis_servers import Valkey
-from tests.servers import process_of
-from tests.waiting import until, wait
-from workers.desk_redis import P
+from runtime.settings.structs import Redis, Settings
+from tests.support.desk.feeding import RunningFeed, feed_process, produce, resolved, work_item
+from tests.support.redis.servers import Valkey
+from tests.support.servers import process_of
+from tests.support.waiting import until, wait
+from workers.desk.queue import P
 
 _ROUNDS = 12
 _ITEMS_A_ROUND = 200

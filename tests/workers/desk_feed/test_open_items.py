@@ -3,8 +3,8 @@
 import pytest
 
 from schemas import envelope
-from schemas.waiting import CLOSED, WaitingMessage, closed_key, waiting_key
-from workers.open_items import Fold
+from schemas.state.waiting import CLOSED, WaitingMessage, closed_key, waiting_key
+from workers.desk_feed.open_items import Fold
 
 OUTCOMES = ("outcomes.v1", 0)
 

@@ -3,9 +3,9 @@
 import pytest
 from sqlalchemy import create_engine, text
 
-from workers.record_rows import COLUMNS
-from workers.record_store import insert
-from workers.tables import METADATA
+from workers.recorder.batch_writer import insert
+from workers.recorder.rows import COLUMNS
+from workers.store.tables import METADATA
 
 
 @pytest.mark.parametrize("table", sorted(COLUMNS))

@@ -6,18 +6,19 @@ import msgspec
 import pytest
 from sqlalchemy import Engine, text
 
-from router.decide import one
+from router.decision.decide import one
 from schemas import envelope, topics
 from schemas.base import Record
-from schemas.dead import DeadLetter, Origin
+from schemas.dead_letter import DeadLetter, Origin
 from schemas.errors import Unavailable
 from schemas.message import Message
 from schemas.outcome import Outcome
-from tests.samples import NOW, message, policy
-from tests.test_faults import counted
-from workers import dead, ledger, reading, record_rows
-from workers.record_rows import GROUP, Rows, take
-from workers.record_store import Fenced, Raw, store, write
+from tests.router.test_faults import counted
+from tests.support.samples import NOW, message, policy
+from workers.recorder import rows as record_rows
+from workers.recorder.batch_writer import Fenced, Raw, store, write
+from workers.recorder.rows import GROUP, Rows, take
+from workers.store import dead_letters, ledger, queries
 
 
 def _write(engine: Engine, *records: tuple[str, int, Record | bytes]) -> None:
@@ -50,9 +51,9 @@ def test_a_message_is_read_back_with_its_decision_and_outcomes(engine: Engine) -
     decided = one(made, None, policy(), NOW).decision
     _write(engine, (MESSAGES, 0, made), (DECISIONS, 0, decided), (OUTCOMES, 0, _outcome("o1")))
     with engine.connect() as connection:
-        found = reading.message(connection, made.id)
-        assert reading.message(connection, "none") is None
-        flow = reading.flow(connection, now_ms=int(NOW.timestamp() * 1000))
+        found = queries.message(connection, made.id)
+        assert queries.message(connection, "none") is None
+        flow = queries.flow(connection, now_ms=int(NOW.timestamp() * 1000))
     assert found is not None
     assert (found.message, found.decision) == (made, decided)
     assert [o.id for o in found.outcomes] == ["o1"]
@@ -128,7 +129,7 @@ def test_a_fault_in_what_is_made_of_a_record_costs_that_alone(
     made = message("Faturam yanlış", position="INBOX;1;1")
     store(engine, [_raw(0, made)])
     with engine.connect() as connection:
-        found = reading.message(connection, made.id)
+        found = queries.message(connection, made.id)
     assert found is not None
     assert found.message == made
     assert _all(engine, "SELECT position FROM arrivals") == [("INBOX;1;1",)]
@@ -151,9 +152,9 @@ def test_search_folds_turkish_and_takes_beginnings(engine: Engine) -> None:
     )
     with engine.connect() as connection:
         for words in ("ığdır", "IGDIR şube", "kapali", "sub"):
-            assert len(reading.search(connection, words)) == 1, words
+            assert len(queries.search(connection, words)) == 1, words
         for words in ("yok", "", '" OR 1', "şube yok", "'); DROP TABLE messages; --", ":*", "&|!"):
-            assert reading.search(connection, words) == [], words
+            assert queries.search(connection, words) == [], words
 
 
 def test_dead_letters_are_listed_by_their_last_attempt(engine: Engine) -> None:
@@ -161,10 +162,10 @@ def test_dead_letters_are_listed_by_their_last_attempt(engine: Engine) -> None:
                         origin=Origin(position="INBOX;1;2"), at=NOW)  # fmt: skip
     again = msgspec.structs.replace(letter, attempt=1)
     _write(engine, (topics.DEAD.name, 0, letter), (topics.DEAD.name, 1, again))
-    assert [x.attempt for x in dead.letters(engine)] == [1]
-    assert dead.letter(engine, "dddd").attempt == 1
+    assert [x.attempt for x in dead_letters.letters(engine)] == [1]
+    assert dead_letters.letter(engine, "dddd").attempt == 1
     with pytest.raises(Unavailable, match="no dead letter"):
-        dead.letter(engine, "e")
+        dead_letters.letter(engine, "e")
 
 
 def _account(engine: Engine, *, settled: bool, held: list[str] | None = None) -> ledger.Ledger:

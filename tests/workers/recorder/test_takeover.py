@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import text
 
 from runtime import store
-from runtime.settings import Settings
-from tests.routing import RecorderProcess, Traffic
-from tests.waiting import wait
+from runtime.settings.structs import Settings
+from tests.support.routing import RecorderProcess, Traffic
+from tests.support.waiting import wait
 from workers.run import MIGRATIONS
 
 

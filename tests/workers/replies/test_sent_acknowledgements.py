@@ -12,23 +12,25 @@ import pytest
 from aiokafka import TopicPartition
 from sqlalchemy import Engine, text
 
-from router.decide import one
-from runtime import bus, store
-from runtime.bus import Publisher
-from runtime.claims import Claims, connect
+from router.decision.decide import one
+from runtime import store
+from runtime.bus import bus
+from runtime.bus.bus import Publisher
 from runtime.clock import SystemClock
-from runtime.settings import Redis, Settings, Tokens
-from schemas import token, topics
+from runtime.redis.claims import Claims, connect
+from runtime.settings.structs import Redis, Settings, Tokens
+from schemas import topics
 from schemas.base import conversation_id
 from schemas.decision import TRIAGE
 from schemas.errors import Retry
 from schemas.message import Automatic, Bounce
 from schemas.outcome import Outcome, Reply
-from tests.samples import NOW, message, policy
-from tests.servers import broker, published, valkey
-from tests.waiting import until
-from workers.acknowledge import Acknowledger
-from workers.bounces import Bounces
+from schemas.text import reply_token
+from tests.support.samples import NOW, message, policy
+from tests.support.servers import broker, published, valkey
+from tests.support.waiting import until
+from workers.replies.acknowledge import Acknowledger
+from workers.replies.bounces import Bounces
 from workers.run import MIGRATIONS
 
 KEY = b"0123456789abcdef01234567"
@@ -198,7 +200,7 @@ async def test_a_bounce_waits_for_the_store_and_then_names_the_item_of_its_reply
     )
     await publisher.publish(topics.OUTCOMES, delivered, source="test")
     for native, of in (("1", reply), ("2", str(uuid4()))):
-        ours = token.message_id(KEY, conversation, of.replace("-", ""), "marka.example")
+        ours = reply_token.message_id(KEY, conversation, of.replace("-", ""), "marka.example")
         bounce = Bounce(recipient="yok@ornek.example", hard=True, original=ours)
         mail = message(
             "Teslim edilemedi",

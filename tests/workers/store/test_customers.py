@@ -13,20 +13,20 @@ from hypothesis import strategies as st
 from playwright.async_api import Browser, expect
 from sqlalchemy import Engine
 
-from router.decide import one
+from router.decision.decide import one
 from runtime import store
-from schemas.api import CustomerOut
 from schemas.base import conversation_id
-from schemas.link import Link, node, pair
+from schemas.http_api.bodies import CustomerOut
 from schemas.message import Handle, HandleKind, Message, Party
-from tests.samples import NOW, message, policy
-from tests.servers import Up
-from tests.test_console import LAYOUTS, _address, _clean, browser, shot
-from tests.waiting import wait
-from workers.customers import customer, of_message
-from workers.record_rows import Rows, take
-from workers.record_store import write
+from schemas.state.link import Link, node, pair
+from tests.support.samples import NOW, message, policy
+from tests.support.servers import Up
+from tests.support.waiting import wait
+from tests.workers.console.test_pages import LAYOUTS, _address, _clean, browser, shot
+from workers.recorder.batch_writer import write
+from workers.recorder.rows import Rows, take
 from workers.run import MIGRATIONS
+from workers.store.customers import customer, of_message
 
 __all__ = ["browser"]
 

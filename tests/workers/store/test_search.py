@@ -11,15 +11,16 @@ from sqlalchemy import Engine, text
 
 from runtime import store
 from schemas import envelope, topics
-from schemas.fold import fold
 from schemas.message import Handle, Message, Party
-from tests.samples import message
-from workers import reading, search_index
-from workers.record_rows import Rows, take
-from workers.record_store import copy_rows, write
+from schemas.text.fold import fold
+from tests.support.samples import message
+from workers.recorder import search_index
+from workers.recorder.batch_writer import copy_rows, write
+from workers.recorder.rows import Rows, take
+from workers.recorder.search_index import Rebuild
 from workers.run import MIGRATIONS
-from workers.search_index import Rebuild
-from workers.search_terms import NUMBERS_CHARS, terms_of, words_of
+from workers.store import queries
+from workers.store.search_terms import NUMBERS_CHARS, terms_of, words_of
 
 KEY = b"k" * 32
 IDENTITY, CARD, IBAN = "10000000146", "4111111111111111", "TR330006100519786457841326"
@@ -37,13 +38,13 @@ def record(engine: Engine, *messages: Message, key: bytes = KEY) -> None:
 def found(engine: Engine, words: str, key: bytes = KEY) -> list[str]:
     """Return the ids that a search finds."""
     with engine.connect() as connection:
-        return [line.id for line in reading.search(connection, words, key=key)]
+        return [line.id for line in queries.search(connection, words, key=key)]
 
 
 def hit(engine: Engine, words: str) -> str | None:
     """Return the message that a search goes straight to."""
     with engine.connect() as connection:
-        return reading.exact_hit(connection, words, key=KEY)
+        return queries.exact_hit(connection, words, key=KEY)
 
 
 @pytest.mark.parametrize("number", [IDENTITY, CARD, IBAN], ids=["identity", "card", "IBAN"])

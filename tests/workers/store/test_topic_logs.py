@@ -10,12 +10,13 @@ from sqlalchemy import Engine, text
 from cli.up.ports import free_port
 from runtime import store
 from runtime.clock import SystemClock
-from runtime.neighbour import Neighbour
+from runtime.health.neighbour import Neighbour
 from schemas.errors import ConfigError
-from tests.stages import TOKENS
-from tests.test_commands import run
-from tests.waiting import until
-from workers.record_logs import (
+from tests.cli.test_commands import run
+from tests.support.stages import TOKENS
+from tests.support.waiting import until
+from workers.run import MIGRATIONS
+from workers.store.topic_logs import (
     Log,
     StoredLog,
     adopt,
@@ -24,7 +25,6 @@ from workers.record_logs import (
     note_ids,
     stored_logs,
 )
-from workers.run import MIGRATIONS
 
 MESSAGES = "messages.v1"
 

@@ -1,6 +1,6 @@
 """Amazon: Contact Lens, Call Analytics, Transcribe. Source: docs.aws.amazon.com. Pure."""
 
-from ingest.clean.calls.heard import (
+from ingest.parsing.calls.transcript import (
     Heard,
     Said,
     Word,
@@ -11,7 +11,7 @@ from ingest.clean.calls.heard import (
     sure_of,
     turn_of,
 )
-from ingest.clean.told import Text, read
+from ingest.parsing.json_values import Text, read
 from schemas.base import Record
 
 

@@ -1,6 +1,6 @@
 """AssemblyAI: times in milliseconds, the whole in seconds. Source: assemblyai.com/docs. Pure."""
 
-from ingest.clean.calls.heard import (
+from ingest.parsing.calls.transcript import (
     Heard,
     Said,
     Word,
@@ -11,7 +11,7 @@ from ingest.clean.calls.heard import (
     sure_of,
     turn_of,
 )
-from ingest.clean.told import Text, read
+from ingest.parsing.json_values import Text, read
 from schemas.base import Record
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected
 

@@ -2,8 +2,8 @@
 
 import re
 
-from ingest.clean.calls.heard import Heard, Said, number, sure_of
-from ingest.clean.told import Text, read
+from ingest.parsing.calls.transcript import Heard, Said, number, sure_of
+from ingest.parsing.json_values import Text, read
 from schemas.base import Record
 
 

@@ -6,8 +6,8 @@ Source: W3C WebVTT, sections 4 and 6; SubRip as players read it. Pure.
 
 import re
 
-from ingest.clean.calls.heard import Heard, Said
-from ingest.clean.html_tokens import resolve
+from ingest.parsing.calls.transcript import Heard, Said
+from ingest.parsing.html.tokens import resolve
 
 _TIME = r"(?:(\d{1,9}):)?(\d{1,9}):(\d{1,2})(?:[.,](\d{1,3}))?"
 _CUE = re.compile(rf"^\s*{_TIME}\s*(?:--?|[\u2013\u2014])>\s*{_TIME}(.*)$")

@@ -1,7 +1,7 @@
 """Contact centres: Genesys Cloud, Aircall, Dialpad. Source: their developers' pages. Pure."""
 
-from ingest.clean.calls.heard import Heard, Role, Said, number, role, sure_of
-from ingest.clean.told import Text, instant, read
+from ingest.parsing.calls.transcript import Heard, Role, Said, number, role, sure_of
+from ingest.parsing.json_values import Text, instant, read
 from schemas.base import Record
 
 

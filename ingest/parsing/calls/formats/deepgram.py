@@ -1,6 +1,6 @@
 """Deepgram, whole or one alternative of it. Source: developers.deepgram.com. Pure."""
 
-from ingest.clean.calls.heard import (
+from ingest.parsing.calls.transcript import (
     Heard,
     Said,
     Word,
@@ -13,7 +13,7 @@ from ingest.clean.calls.heard import (
     sure_of,
     turn_of,
 )
-from ingest.clean.told import Text, read
+from ingest.parsing.json_values import Text, read
 from schemas.base import Record
 
 

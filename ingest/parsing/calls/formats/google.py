@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from ingest.clean.calls.heard import (
+from ingest.parsing.calls.transcript import (
     Heard,
     Role,
     Said,
@@ -14,7 +14,7 @@ from ingest.clean.calls.heard import (
     sure_of,
     turn_of,
 )
-from ingest.clean.told import Text, instant, read
+from ingest.parsing.json_values import Text, instant, read
 from schemas.base import Record
 
 

@@ -10,8 +10,8 @@ import re
 from collections import Counter
 from itertools import pairwise
 
-from ingest.clean.calls.heard import Heard, Said
-from schemas.fold import fold
+from ingest.parsing.calls.transcript import Heard, Said
+from schemas.text.fold import fold
 
 _T = r"(?:(\d{1,3}):)?(\d{1,3}):(\d{2})(?:[.,](\d{1,3}))?"
 _SPAN = r"(?:\s*(?:-+>?|–|—|→)\s*\d{1,3}:\d{2}(?::\d{2})?(?:[.,]\d{1,3})?)?"

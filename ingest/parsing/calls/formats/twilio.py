@@ -1,7 +1,7 @@
 """Twilio Voice Intelligence v2: the sentences of a transcript. Source: twilio.com/docs. Pure."""
 
-from ingest.clean.calls.heard import Heard, Said, number, role, sure_of
-from ingest.clean.told import Text, instant, read
+from ingest.parsing.calls.transcript import Heard, Said, number, role, sure_of
+from ingest.parsing.json_values import Text, instant, read
 from schemas.base import Record
 
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import msgspec
 
-from ingest.clean.calls import deepgram, plain, whisper
-from ingest.clean.calls.heard import Heard, Role, Said, number, role
-from ingest.clean.told import Text, instant, read
+from ingest.parsing.calls.formats import deepgram, plain_text, whisper
+from ingest.parsing.calls.transcript import Heard, Role, Said, number, role
+from ingest.parsing.json_values import Text, instant, read
 from schemas.base import Record
 from schemas.errors import Rejected
 
@@ -195,7 +195,7 @@ def _role(party: Party) -> Role | None:
         return "unknown"
     found = role(told)
     if found is None and told:
-        named = plain.role_of(told)
+        named = plain_text.role_of(told)
         found = named if named in ("agent", "customer") else None  # type: ignore[assignment]  # the two of them
     return found
 
@@ -385,7 +385,7 @@ def _body(one: Analysis, told: Vcon, began: datetime | None, repaired: list[str]
     """Return the turns in an analysis' body, whichever of the forms it has."""
     content = _content(one.body, one.encoding)
     if isinstance(content, str):
-        return _marked(plain.text(content).turns, told)
+        return _marked(plain_text.text(content).turns, told)
     again = msgspec.json.encode(content)
     if isinstance(content, list):
         return _lines(read(tuple[_Line, ...], again), told, began, repaired)
@@ -408,7 +408,7 @@ def _body(one: Analysis, told: Vcon, began: datetime | None, repaired: list[str]
     text = next((t for t in (shape.transcript, shape.text) if isinstance(t, str)), "")
     if isinstance(shape.transcript, dict):
         text = str(shape.transcript.get("text") or "")
-    return _marked(plain.text(text).turns, told)
+    return _marked(plain_text.text(text).turns, told)
 
 
 def _lines(

@@ -8,7 +8,7 @@ import re
 
 import msgspec
 
-from ingest.clean.calls.heard import (
+from ingest.parsing.calls.transcript import (
     Heard,
     Said,
     Word,
@@ -19,7 +19,7 @@ from ingest.clean.calls.heard import (
     sure_of,
     turn_of,
 )
-from ingest.clean.told import Text, read
+from ingest.parsing.json_values import Text, read
 from schemas.base import Record
 
 _NOTHING = re.compile(

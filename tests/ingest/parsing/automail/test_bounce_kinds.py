@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.clean.mail_message import message
+from ingest.parsing.mail.message import message
 from schemas.message import Automatic, Bounce, Message
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.clean import dates, header
-from ingest.clean.mail_message import message
-from schemas import token
+from ingest.parsing.mail.message import message
+from ingest.parsing.mime import dates, header
 from schemas.base import conversation_id
 from schemas.message import Automatic, Message
+from schemas.text import reply_token
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 KEY = b"key"
@@ -254,12 +254,12 @@ def test_an_absence_is_told_apart_with_the_day_it_ends(
 
 def test_a_bounce_of_our_reply_comes_home_to_its_conversation() -> None:
     conversation = conversation_id("default", "mail", "<1@x>")
-    ours = token.message_id(KEY, conversation, "ab" * 16, "destek.example")
+    ours = reply_token.message_id(KEY, conversation, "ab" * 16, "destek.example")
     made = _read(REPORT, _report(GONE, original=ours))
     assert made.conversation == conversation
-    assert token.reply_of(KEY, ours) == "abababab-abab-abab-abab-abababababab"
-    assert token.reply_of(KEY, ours.replace("santral.", "santral.0")) is None
-    forged = token.message_id(b"other", conversation, "ab" * 16, "destek.example")
+    assert reply_token.reply_of(KEY, ours) == "abababab-abab-abab-abab-abababababab"
+    assert reply_token.reply_of(KEY, ours.replace("santral.", "santral.0")) is None
+    forged = reply_token.message_id(b"other", conversation, "ab" * 16, "destek.example")
     assert _read(REPORT, _report(GONE, original=forged)).conversation != conversation
 
 

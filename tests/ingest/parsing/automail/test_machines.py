@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.clean.mail_message import message
+from ingest.parsing.mail.message import message
 from schemas.message import Message
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)

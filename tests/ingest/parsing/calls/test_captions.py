@@ -2,9 +2,9 @@
 
 import pytest
 
-from ingest.clean.calls import captions, plain
-from ingest.clean.calls.forms import heard
-from ingest.clean.calls.heard import Said, merged, number
+from ingest.parsing.calls.detection import heard
+from ingest.parsing.calls.formats import captions, plain_text
+from ingest.parsing.calls.transcript import Said, merged, number
 
 CUE = "WEBVTT\n\n00:01.000 --> 00:04.000\n"
 
@@ -58,7 +58,7 @@ def test_a_speakers_pieces_are_joined_with_their_doubtful_places() -> None:
 
 
 def test_a_transcript_without_labels_is_one_turn() -> None:
-    assert [turn.text for turn in plain.text("Merhaba\nmodemim\nbozuk").turns] == [
+    assert [turn.text for turn in plain_text.text("Merhaba\nmodemim\nbozuk").turns] == [
         "Merhaba\nmodemim\nbozuk"
     ]
 

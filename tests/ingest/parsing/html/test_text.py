@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingest.clean.html import to_text
+from ingest.parsing.html.text import to_text
 
 
 @pytest.mark.parametrize(

@@ -13,18 +13,18 @@ from hypothesis import strategies as st
 
 from cli.offline.decisions import decide_lines, load_trial_policy
 from cli.offline.trial import Trial
-from ingest.accept import Ingest
 from ingest.channel import Context, Delivery
 from ingest.channels.api import Api
-from ingest.clean.composing import compose
-from ingest.clean.letters import repair_letters
-from ingest.clean.mojibake import repair_mojibake
-from runtime.archive import Folder
+from ingest.intake.accept import Ingest
+from ingest.parsing.letters.composition import compose
+from ingest.parsing.letters.mojibake import repair_mojibake
+from ingest.parsing.letters.repair import repair_letters
+from runtime.archive.archive import Folder
 from runtime.clock import SystemClock
-from runtime.settings import Settings
+from runtime.settings.structs import Settings
 from schemas.message import Attachment, Call, Forwarded, Message, Party, Turn
 from schemas.topics import AnyTopic
-from tests.samples import NOW, message
+from tests.support.samples import NOW, message
 
 MAX_SECONDS = 0.5
 """CPU time for a message of a thousand names: it takes a tenth of that."""

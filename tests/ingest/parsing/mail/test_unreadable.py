@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.clean.mail_message import message
-from ingest.clean.unreadable import read_headers, unreadable_message
-from schemas import token
+from ingest.parsing.mail.message import message
+from ingest.parsing.mail.unreadable import read_headers, unreadable_message
 from schemas.message import Message
+from schemas.text import reply_token
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 KEY = b"key"
-OURS = token.message_id(KEY, "0190d3a1-1111-7000-8000-000000000001", "7", "destek.example")
+OURS = reply_token.message_id(KEY, "0190d3a1-1111-7000-8000-000000000001", "7", "destek.example")
 
 MAILS = [
     b"From: =?utf-8?q?Ay=C5=9Fe?= <ayse@musteri.example>\r\nTo: destek@destek.example\r\n"

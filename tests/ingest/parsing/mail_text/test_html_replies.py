@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.clean.mail_message import message
+from ingest.parsing.mail.message import message
 
 WHO = "Destek &lt;destek@marka.example&gt;"
 SIGNED = "<div>Galaxy cihazımdan gönderildi</div>"

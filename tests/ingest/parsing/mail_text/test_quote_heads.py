@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.clean.forward import read_forward
-from ingest.clean.mail_programs import LANGUAGES, Language
-from ingest.clean.reply import own_words
-from ingest.clean.signature import is_phone_line
+from ingest.parsing.mail.forward import read_forward
+from ingest.parsing.mail_text.mail_programs import LANGUAGES, Language
+from ingest.parsing.mail_text.reply import own_words
+from ingest.parsing.mail_text.signature import is_phone_line
 
 OWN = "Merhaba,\n\nKargom hâlâ gelmedi."
 QUOTED = "> Paketiniz yolda.\n>\n> Destek"

@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.clean import header, html, reply
-from ingest.clean.calendar_text import read_calendar
-from ingest.clean.forward import forwarded
-from ingest.clean.mail_message import message
+from ingest.parsing.html import text as html
+from ingest.parsing.mail.forward import forwarded
+from ingest.parsing.mail.message import message
+from ingest.parsing.mail_text import reply
+from ingest.parsing.mime import header
+from ingest.parsing.mime.calendar_text import read_calendar
 from schemas.message import Message
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)

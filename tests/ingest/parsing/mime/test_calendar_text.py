@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.clean.calendar_text import read_calendar
-from ingest.clean.mail_message import message
+from ingest.parsing.mail.message import message
+from ingest.parsing.mime.calendar_text import read_calendar
 from schemas.message import Message
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

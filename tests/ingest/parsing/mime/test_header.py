@@ -2,10 +2,10 @@
 
 import pytest
 
-from ingest.clean import header
-from ingest.clean.author import find_author
-from ingest.clean.charset import decode
-from ingest.clean.mime import parse
+from ingest.parsing.letters.charset import decode
+from ingest.parsing.mail.author import find_author
+from ingest.parsing.mime import header
+from ingest.parsing.mime.parser import parse
 
 JAPANESE = ("お問い合わせの件", "Re: 配送状況 確認", "[重要] カスタマーサポート", "製品の故障")
 CHINESE = ("关于订单的问题", "退货申请", "您好,我的包裹还没有收到")

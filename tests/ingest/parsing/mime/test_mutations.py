@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ingest.channel import Context, Delivery
 from ingest.channels.email import Account, Email
-from ingest.clean.unreadable import unreadable_message
+from ingest.parsing.mail.unreadable import unreadable_message
 from schemas.errors import Rejected
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)

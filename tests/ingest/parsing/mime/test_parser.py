@@ -15,14 +15,15 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.clean import header, reply
-from ingest.clean.charset import decode
-from ingest.clean.mail_message import message
-from ingest.clean.mime import parse
-from schemas import token
+from ingest.parsing.letters.charset import decode
+from ingest.parsing.mail.message import message
+from ingest.parsing.mail_text import reply
+from ingest.parsing.mime import header
+from ingest.parsing.mime.parser import parse
 from schemas.base import conversation_id
 from schemas.errors import Rejected
 from schemas.message import Message
+from schemas.text import reply_token
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 KEY = b"key"
@@ -166,9 +167,9 @@ def test_the_conversation_is_the_first_reference_then_the_parent_then_itself() -
 
 def test_our_signed_token_brings_a_reply_home_and_a_forged_one_does_not() -> None:
     home = conversation_id("default", "mail", "x")
-    ours = token.message_id(KEY, home, "abc", "destek.example")
+    ours = reply_token.message_id(KEY, home, "abc", "destek.example")
     assert _read(_mail(f"References: <other@x.example> {ours}\r\n")).conversation == home
-    forged = token.message_id(b"other", home, "abc", "destek.example")
+    forged = reply_token.message_id(b"other", home, "abc", "destek.example")
     assert _read(_mail(f"In-Reply-To: {forged}\r\n")).conversation != home
 
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.clean.mail_message import message
-from ingest.clean.mime import parse
+from ingest.parsing.mail.message import message
+from ingest.parsing.mime.parser import parse
 from schemas.message import Message
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

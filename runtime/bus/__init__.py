@@ -1,0 +1,6 @@
+"""Kafka: publishers, readers and members of consumer groups.
+
+It takes Structs and settings. It gives records in Kafka, records from Kafka, and their
+positions.
+Read bus.py first, then following.py.
+"""

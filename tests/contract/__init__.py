@@ -1,0 +1,1 @@
+"""The promises of every plug-in: one suite for each kind."""

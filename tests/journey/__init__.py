@@ -1,0 +1,1 @@
+"""A message's way through real processes, from outside."""

@@ -1,0 +1,1 @@
+"""The documents, the container files and the tests' own tiers."""

@@ -1,0 +1,1 @@
+"""Brokers of a few fixed answers, for tests that need no Kafka."""

@@ -1,0 +1,1 @@
+"""A cluster on loopback, its traffic, and the verdict on what it did."""

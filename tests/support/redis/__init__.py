@@ -1,0 +1,1 @@
+"""Valkey servers, and the bad states that a real Redis can have."""
