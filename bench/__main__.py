@@ -24,10 +24,20 @@ from bench import (
 )
 
 ALL = {
-    "decide": decide.run, "router": router.run, "latency": latency.run, "door": door.run, "recorder": recorder.run,
-    "backlog": router.backlog, "up": local.run, "mail": mail.run, "lines": lines.run,
-    "hooks": hooks.run, "floods": floods.run, "sockets": sockets.run, "strangers": strangers.run,
-}  # fmt: skip
+    "decide": decide.run,
+    "router": router.run,
+    "latency": latency.run,
+    "door": door.run,
+    "recorder": recorder.run,
+    "backlog": router.backlog,
+    "up": local.run,
+    "mail": mail.run,
+    "lines": lines.run,
+    "hooks": hooks.run,
+    "floods": floods.run,
+    "sockets": sockets.run,
+    "strangers": strangers.run,
+}
 
 
 def main() -> None:
@@ -40,8 +50,10 @@ def main() -> None:
         began = time.monotonic()
         print(f"measuring {name} …", file=sys.stderr, flush=True)
         result = ALL[name]()
-        print(json.dumps({"bench": name, **result, "took_s": round(time.monotonic() - began)}),
-              flush=True)  # fmt: skip
+        print(
+            json.dumps({"bench": name, **result, "took_s": round(time.monotonic() - began)}),
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -32,10 +32,17 @@ def _microseconds(batch: list[Message], by: Policy) -> float:
 def _pack(rules: int, words: list[str]) -> Policy:
     """A pack of so many rules of eight terms each; every text has the words of five of them."""
     made = tuple(
-        Rule(id=f"bench.rule{n}", department="billing", any=tuple(words[n * 8 : n * 8 + 8]), tr="t",
-             en="e", match=(), no_match=())
+        Rule(
+            id=f"bench.rule{n}",
+            department="billing",
+            any=tuple(words[n * 8 : n * 8 + 8]),
+            tr="t",
+            en="e",
+            match=(),
+            no_match=(),
+        )
         for n in range(rules)
-    )  # fmt: skip
+    )
     pack = compile_pack("bench", made)
     return Policy(pack=pack, threshold=0.5, departments=policy().departments)
 
@@ -46,9 +53,14 @@ def run() -> dict[str, Any]:
     by = policy()
     rules = _microseconds(batch, by)
     lines = [
-        msgspec.json.encode({"text": f"{TEXTS[n % 5]} {n}", "label": ("orders", "billing",
-                             "technical", "returns", "account")[n % 5]}) for n in range(500)
-    ]  # fmt: skip
+        msgspec.json.encode(
+            {
+                "text": f"{TEXTS[n % 5]} {n}",
+                "label": ("orders", "billing", "technical", "returns", "account")[n % 5],
+            }
+        )
+        for n in range(500)
+    ]
     model = train.train(
         dataset.read(lines), "department", datetime(2026, 1, 1, tzinfo=UTC), pack=by.pack
     )
@@ -63,7 +75,10 @@ def run() -> dict[str, Any]:
     ]
     few, many = (_microseconds(texts, _pack(n, words)) for n in (100, 2000))
     return {
-        "characters": round(sum(len(m.text) for m in batch) / BATCH), "rules_us": round(rules, 1),
-        "rules_and_model_us": round(both, 1), "pack_100_us": round(few, 1),
-        "pack_2000_us": round(many, 1), "ratio": round(many / few, 2),
-    }  # fmt: skip
+        "characters": round(sum(len(m.text) for m in batch) / BATCH),
+        "rules_us": round(rules, 1),
+        "rules_and_model_us": round(both, 1),
+        "pack_100_us": round(few, 1),
+        "pack_2000_us": round(many, 1),
+        "ratio": round(many / few, 2),
+    }

@@ -40,10 +40,13 @@ async def _client(port: int, number: int, until: float, counts: list[int]) -> No
     sent = 0
     while time.perf_counter() < until:
         sent += 1
-        body = msgspec.json.encode({
-            "native_id": f"{number}-{sent}-{time.time_ns()}", "text": TEXTS[sent % len(TEXTS)],
-            "sender": {"customer_no": str(number)},
-        })  # fmt: skip
+        body = msgspec.json.encode(
+            {
+                "native_id": f"{number}-{sent}-{time.time_ns()}",
+                "text": TEXTS[sent % len(TEXTS)],
+                "sender": {"customer_no": str(number)},
+            }
+        )
         writer.write(
             b"POST /v1/messages HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
             + TOKENS["SANTRAL_TOKENS__DOOR"].encode()
@@ -88,14 +91,20 @@ def run() -> dict[str, Any]:
     with broker() as settings:
         ports = {"bare": free_port(), "door": free_port()}
         environ = {
-            **os.environ, "SANTRAL_HOME": settings.home, "SANTRAL_DOOR__PORT": str(ports["door"]),
-            "SANTRAL_KAFKA__BOOTSTRAP": settings.kafka.bootstrap, **TOKENS,
-        }  # fmt: skip
+            **os.environ,
+            "SANTRAL_HOME": settings.home,
+            "SANTRAL_DOOR__PORT": str(ports["door"]),
+            "SANTRAL_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
+            **TOKENS,
+        }
         commands = {
-            "bare": [sys.executable, "-c",
-                     f"import uvloop; from bench.door import _serve; uvloop.run(_serve({ports['bare']}))"],
+            "bare": [
+                sys.executable,
+                "-c",
+                f"import uvloop; from bench.door import _serve; uvloop.run(_serve({ports['bare']}))",
+            ],
             "door": [sys.executable, "-m", "cli.main", "ingest"],
-        }  # fmt: skip
+        }
         running = [
             subprocess.Popen(c, env=environ, stderr=subprocess.DEVNULL) for c in commands.values()
         ]

@@ -37,9 +37,12 @@ async def _bare(request: Request) -> Response:
 
 async def _proven(request: Request) -> Response:
     call = Call(
-        method="POST", path="/", query={}, body=await request.body(),
+        method="POST",
+        path="/",
+        query={},
+        body=await request.body(),
         headers={k.lower(): v for k, v in request.headers.items()},
-    )  # fmt: skip
+    )
     meta_webhook.prove(call, (SECRET,), "")
     return Response(b"ok")
 
@@ -101,10 +104,13 @@ def run() -> dict[str, Any]:
     with broker() as settings:
         ports = {"bare": free_port(), "door": free_port()}
         environ = {
-            **os.environ, "SANTRAL_HOME": settings.home, "SANTRAL_DOOR__PORT": str(ports["door"]),
+            **os.environ,
+            "SANTRAL_HOME": settings.home,
+            "SANTRAL_DOOR__PORT": str(ports["door"]),
             "SANTRAL_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
-            "SANTRAL_CHANNELS__WHATSAPP__BENCH__APP_SECRET": SECRET, **TOKENS,
-        }  # fmt: skip
+            "SANTRAL_CHANNELS__WHATSAPP__BENCH__APP_SECRET": SECRET,
+            **TOKENS,
+        }
         commands = [
             [
                 sys.executable,

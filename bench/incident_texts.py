@@ -5,14 +5,52 @@ bench/incidents.py plays months of them.
 """
 
 PLACES = (
-    "Kadıköy", "Beşiktaş", "Üsküdar", "Çankaya", "Bornova", "Nilüfer", "Muratpaşa", "Konak",
-    "Ataşehir", "Maltepe", "Keçiören", "Karşıyaka", "Osmangazi", "Seyhan", "Şahinbey", "Selçuklu",
-    "Eyüpsultan", "Bağcılar", "Pendik", "Kartal", "Etimesgut", "Yenimahalle", "Buca", "Tepebaşı",
-)  # fmt: skip
+    "Kadıköy",
+    "Beşiktaş",
+    "Üsküdar",
+    "Çankaya",
+    "Bornova",
+    "Nilüfer",
+    "Muratpaşa",
+    "Konak",
+    "Ataşehir",
+    "Maltepe",
+    "Keçiören",
+    "Karşıyaka",
+    "Osmangazi",
+    "Seyhan",
+    "Şahinbey",
+    "Selçuklu",
+    "Eyüpsultan",
+    "Bağcılar",
+    "Pendik",
+    "Kartal",
+    "Etimesgut",
+    "Yenimahalle",
+    "Buca",
+    "Tepebaşı",
+)
 PRODUCTS = (
-    "telefon", "kulaklık", "ayakkabı", "mont", "bluz", "tencere", "saat", "çanta", "kazak", "süpürge",
-    "kahve makinesi", "ütü", "klavye", "tablet", "sandalye", "perde", "halı", "oyuncak", "matkap",
-)  # fmt: skip
+    "telefon",
+    "kulaklık",
+    "ayakkabı",
+    "mont",
+    "bluz",
+    "tencere",
+    "saat",
+    "çanta",
+    "kazak",
+    "süpürge",
+    "kahve makinesi",
+    "ütü",
+    "klavye",
+    "tablet",
+    "sandalye",
+    "perde",
+    "halı",
+    "oyuncak",
+    "matkap",
+)
 NAMES = ("Ayşe", "Mehmet", "Elif", "Can", "Zeynep", "Burak", "Deniz", "Selin", "Emre", "Fatma")
 
 EVERYDAY = (
@@ -76,7 +114,7 @@ EVERYDAY = (
     "Paketim {place} dağıtım merkezinde bekliyor, neden çıkmadı",
     "Ödeme yaparken kartım reddedildi, bankam sorun yok diyor",
     "Puanlarım hesabıma geçmemiş",
-)  # fmt: skip
+)
 PRODUCTS_EN = ("phone", "jacket", "watch", "kettle", "headphones", "chair", "tablet", "carpet")
 
 CAMPAIGN = (
@@ -90,7 +128,7 @@ CAMPAIGN = (
     "{event} indiriminde aldığım ürünü iade edebilir miyim",
     "{event} kampanyası mağazalarda da geçerli mi",
     "{event} bitti mi yoksa yarın da devam ediyor mu?",
-)  # fmt: skip
+)
 CAMPAIGN_TROUBLE = (
     "{event} diye fiyatı önce artırıp sonra indirmişsiniz, yazık",
     "{event} indiriminden aldığım {product} hâlâ gelmedi",
@@ -98,7 +136,7 @@ CAMPAIGN_TROUBLE = (
     "{event} siparişim iptal edilmiş, sebebi nedir",
     "{event} ürünleri iki dakikada bitti, böyle kampanya mı olur",
     "{event} nedeniyle kargo çok geç kaldı",
-)  # fmt: skip
+)
 EVENTS = (
     "Efsane Cuma",
     "Bahar Şenliği",
@@ -201,7 +239,7 @@ INCIDENTS: dict[str, tuple[str, ...]] = {
         "dört saattir elektriğimiz yok {place}",
         "{place} trafo mu patladı? elektrik yok",
     ),
-}  # fmt: skip
+}
 COURIERS = ("Hızlı Kargo", "Yıldırım Lojistik", "Kapıdan Kapıya", "Mavi Kurye")
 SERVICES = ("Melodi Kutusu", "Süper Asistan", "Dijital Dergi", "Güvence Plus")
 CODES = ("E504", "1042", "P77", "5003", "X12")

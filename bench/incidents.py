@@ -34,8 +34,32 @@ from schemas.message import Handle, Message, Party
 
 _BEGIN = datetime(2026, 1, 5, tzinfo=UTC)  # a Monday
 _WEEK = (1.25, 1.1, 1.0, 1.0, 1.05, 0.6, 0.45)
-_HOURS = (.2, .12, .08, .06, .06, .1, .3, .8, 1.4, 1.8, 1.9, 1.8, 1.5, 1.6, 1.6, 1.5, 1.4, 1.3,
-          1.2, 1.2, 1.1, .9, .6, .35)  # fmt: skip
+_HOURS = (
+    0.2,
+    0.12,
+    0.08,
+    0.06,
+    0.06,
+    0.1,
+    0.3,
+    0.8,
+    1.4,
+    1.8,
+    1.9,
+    1.8,
+    1.5,
+    1.6,
+    1.6,
+    1.5,
+    1.4,
+    1.3,
+    1.2,
+    1.2,
+    1.1,
+    0.9,
+    0.6,
+    0.35,
+)
 _WARM_DAYS = 14
 _STEP_S = 15.0
 
@@ -61,12 +85,18 @@ class Cause:
 
 def _filled(text: str, rng: random.Random, fixed: dict[str, str]) -> str:
     slots = {
-        "place": rng.choice(texts.PLACES), "product": rng.choice(texts.PRODUCTS),
-        "product_en": rng.choice(texts.PRODUCTS_EN), "name": rng.choice(texts.NAMES),
-        "order": str(rng.randrange(10**7, 10**8)), "days": str(rng.randrange(2, 30)),
-        "amount": str(rng.randrange(50, 2000)), "event": "", "code": rng.choice(texts.CODES),
-        "courier": rng.choice(texts.COURIERS), "service": rng.choice(texts.SERVICES),
-    }  # fmt: skip
+        "place": rng.choice(texts.PLACES),
+        "product": rng.choice(texts.PRODUCTS),
+        "product_en": rng.choice(texts.PRODUCTS_EN),
+        "name": rng.choice(texts.NAMES),
+        "order": str(rng.randrange(10**7, 10**8)),
+        "days": str(rng.randrange(2, 30)),
+        "amount": str(rng.randrange(50, 2000)),
+        "event": "",
+        "code": rng.choice(texts.CODES),
+        "courier": rng.choice(texts.COURIERS),
+        "service": rng.choice(texts.SERVICES),
+    }
     made = text.format(**(slots | fixed))
     if rng.random() < 0.3:
         made = made.translate(str.maketrans("ıİşŞğĞçÇöÖüÜ", "iIsSgGcCoOuU"))
@@ -119,10 +149,12 @@ def _goes_wrong(number: int, date: datetime, rng: random.Random, said: list[Said
     begin = (date + timedelta(hours=rng.uniform(7, 21))).timestamp()
     span = rng.uniform(0.5, 4) * 3600
     fixed = {
-        "place": rng.choice(texts.PLACES), "code": rng.choice(texts.CODES),
-        "courier": rng.choice(texts.COURIERS), "service": rng.choice(texts.SERVICES),
+        "place": rng.choice(texts.PLACES),
+        "code": rng.choice(texts.CODES),
+        "courier": rng.choice(texts.COURIERS),
+        "service": rng.choice(texts.SERVICES),
         "product": rng.choice(texts.PRODUCTS),
-    }  # fmt: skip
+    }
     for _ in range(customers):
         at = begin + min(rng.gammavariate(1.5, span / 3), span * 2)
         said.append(Said(at, _filled(rng.choice(texts.INCIDENTS[kind]), rng, fixed), number))
@@ -140,12 +172,19 @@ def _sightings(said: list[Said], made: Policy) -> list[tuple[Sighting, int | Non
             when = datetime.fromtimestamp(one.at, UTC)
             messages.append(
                 Message(
-                    id=message_id("api", "bench", str(number)), brand="bench", channel="api",
-                    source="api:bench", native_id=str(number), kind="form", text=one.text,
+                    id=message_id("api", "bench", str(number)),
+                    brand="bench",
+                    channel="api",
+                    source="api:bench",
+                    native_id=str(number),
+                    kind="form",
+                    text=one.text,
                     conversation=conversation_id("bench", "api", str(number)),
-                    sender=Party(handles=(who,)), full_text=one.text, received_at=when,
+                    sender=Party(handles=(who,)),
+                    full_text=one.text,
+                    received_at=when,
                 )
-            )  # fmt: skip
+            )
         done = decide(messages, lambda _: None, made, _BEGIN)
         for one, message, decided in zip(part, messages, done, strict=True):
             assert decided.item is not None
@@ -186,9 +225,11 @@ def watched(
 
 
 def judged(
-    told: list[Incident | Pulse], seen: list[tuple[Sighting, int | None]], causes: list[Cause],
+    told: list[Incident | Pulse],
+    seen: list[tuple[Sighting, int | None]],
+    causes: list[Cause],
     days: int,
-) -> dict[str, object]:  # fmt: skip
+) -> dict[str, object]:
     """Return shares and minutes; print what was missed and what was cried for nothing."""
     of = {s.message: cause for s, cause in seen}
     members: dict[str, Counter[int | None]] = defaultdict(Counter)
@@ -223,9 +264,18 @@ def judged(
         else:
             print(json.dumps({"missed": cause.kind, "customers": cause.customers}), flush=True)
     for record in false:
-        print(json.dumps({"false": record.title, "customers": record.customers,
-                          "score": record.score, "at": f"{record.opened_at:%a %H:%M}"},
-                         ensure_ascii=False), flush=True)  # fmt: skip
+        print(
+            json.dumps(
+                {
+                    "false": record.title,
+                    "customers": record.customers,
+                    "score": record.score,
+                    "at": f"{record.opened_at:%a %H:%M}",
+                },
+                ensure_ascii=False,
+            ),
+            flush=True,
+        )
     whole = sum(c.customers for c in causes if c.number in first)
     return {
         "found": f"{len(first)} of {len(causes)}",
@@ -263,11 +313,21 @@ def main() -> None:
     records, kills = watched(seen, options, told.killed)
     took = time.perf_counter() - decided
     figures = judged(records, seen, causes, told.days)
-    print(json.dumps({
-        "days": told.days, "messages": len(said), "causes": len(causes), "kills": kills, **figures,
-        "us_a_message": round(took / len(seen) * 1e6, 1),
-        "decided_s": round(decided - began, 1),
-    }, ensure_ascii=False), flush=True)  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "days": told.days,
+                "messages": len(said),
+                "causes": len(causes),
+                "kills": kills,
+                **figures,
+                "us_a_message": round(took / len(seen) * 1e6, 1),
+                "decided_s": round(decided - began, 1),
+            },
+            ensure_ascii=False,
+        ),
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

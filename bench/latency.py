@@ -25,9 +25,16 @@ def _measure(settings: Settings, source: str, targets: list[str], first: int) ->
     found: dict[str, float] = {}
     count = RATE * SECONDS
     consumer = Consumer(
-        rdkafka(settings.kafka, **{"group.id": f"latency-{first}", "auto.offset.reset": "earliest",
-                                   "isolation.level": "read_committed", "fetch.wait.max.ms": 10})
-    )  # fmt: skip
+        rdkafka(
+            settings.kafka,
+            **{
+                "group.id": f"latency-{first}",
+                "auto.offset.reset": "earliest",
+                "isolation.level": "read_committed",
+                "fetch.wait.max.ms": 10,
+            },
+        )
+    )
     consumer.subscribe(targets)
     while not consumer.assignment():
         consumer.poll(0.1)
@@ -70,9 +77,10 @@ def run() -> dict[str, Any]:
     """Measure bare, then through the router."""
     with broker() as settings:
         environ = {
-            **os.environ, "SANTRAL_HOME": settings.home,
+            **os.environ,
+            "SANTRAL_HOME": settings.home,
             "SANTRAL_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
-        }  # fmt: skip
+        }
         bare = _measure(settings, topics.REPLIES.name, [topics.REPLIES.name], 0)
         router = subprocess.Popen(
             [sys.executable, "-m", "cli.main", "router"], env=environ, stderr=subprocess.DEVNULL
@@ -83,7 +91,10 @@ def run() -> dict[str, Any]:
             router.terminate()
             router.wait(20)
     return {
-        "rate_per_s": RATE, "bare_p50_ms": percentile(bare, 0.5), "bare_p99_ms": percentile(bare, 0.99),
-        "router_p50_ms": percentile(routed, 0.5), "router_p99_ms": percentile(routed, 0.99),
+        "rate_per_s": RATE,
+        "bare_p50_ms": percentile(bare, 0.5),
+        "bare_p99_ms": percentile(bare, 0.99),
+        "router_p50_ms": percentile(routed, 0.5),
+        "router_p99_ms": percentile(routed, 0.99),
         "measured": len(routed),
-    }  # fmt: skip
+    }

@@ -25,6 +25,8 @@ def run() -> dict[str, Any]:
             proportional = sum(p.memory_full_info().pss for p in everyone) / 1e6
             made.stop()
     return {
-        "first_start_s": round(times[0], 1), "second_start_s": round(times[1], 1),
-        "resident_mb": round(resident), "proportional_mb": round(proportional),
-    }  # fmt: skip
+        "first_start_s": round(times[0], 1),
+        "second_start_s": round(times[1], 1),
+        "resident_mb": round(resident),
+        "proportional_mb": round(proportional),
+    }

@@ -41,10 +41,11 @@ def _rich(number: int) -> bytes:
     return (
         _plain(number).partition(b"MIME-Version")[0]
         + b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n'
-        + b"--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n" + html.encode()
+        + b"--b\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
+        + html.encode()
         + b"\r\n--b\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n"
         b"Content-Disposition: attachment; filename=x.png\r\n\r\n" + picture + b"\r\n--b--\r\n"
-    )  # fmt: skip
+    )
 
 
 def _worst() -> bytes:
@@ -78,9 +79,13 @@ async def _picked(server: Dovecot, count: int, folder: Path) -> float:
         now=lambda: NOW, pause=asyncio.sleep, warn=lambda *_a, **_k: None, polled=lambda _s: None
     )
     account = Account(
-        host="127.0.0.1", port=server.port, tls=False, user=_USER, password="secret",
+        host="127.0.0.1",
+        port=server.port,
+        tls=False,
+        user=_USER,
+        password="secret",
         poll=timedelta(seconds=30),
-    )  # fmt: skip
+    )
     began = time.perf_counter()
     task = asyncio.create_task(Mailboxes("a", account, tools).run(accept, Cursors()))
     await done.wait()
@@ -103,8 +108,12 @@ def _mbsync(server: Dovecot, home: Path) -> float:
         "Channel all\nFar :far:\nNear :near:\nSync Pull\nCreate Near\n"
     )
     began = time.perf_counter()
-    subprocess.run([program, "-q", "-c", str(conf), "all"], check=True, cwd=home,
-                   env={**os.environ, "HOME": str(home)})  # fmt: skip
+    subprocess.run(
+        [program, "-q", "-c", str(conf), "all"],
+        check=True,
+        cwd=home,
+        env={**os.environ, "HOME": str(home)},
+    )
     seconds = time.perf_counter() - began
     assert len(list((home / "box" / "INBOX" / "new").iterdir())) >= MAILS
     return seconds
@@ -131,7 +140,11 @@ def run() -> dict[str, Any]:
         server.stop()
         shutil.rmtree(home, ignore_errors=True)
     return {
-        "plain_per_s": round(plain), "rich_per_s": round(rich), "worst_bounce_ms": round(worst * 1000),
-        "mails": MAILS, "mbsync_s": round(theirs, 1), "ours_s": round(ours, 1),
+        "plain_per_s": round(plain),
+        "rich_per_s": round(rich),
+        "worst_bounce_ms": round(worst * 1000),
+        "mails": MAILS,
+        "mbsync_s": round(theirs, 1),
+        "ours_s": round(ours, 1),
         "ratio": round(theirs / ours, 2),
-    }  # fmt: skip
+    }

@@ -21,7 +21,7 @@ TEXTS = (
     "Sabahtan beri internet yok, modemin ışığı yanmıyor, mahallede kesinti mi var acaba?",
     "selam, geçen gün konuşmuştuk, sonuç ne oldu acaba, bekliyorum",
     "I was charged twice this month for the same order, please check and refund the second one.",
-)  # fmt: skip
+)
 
 
 def policy() -> Policy:
@@ -36,19 +36,32 @@ def message(number: int, conversations: int) -> Message:
     text = TEXTS[number % len(TEXTS)]
     conversation = conversation_id("default", "api", str(number % conversations))
     return Message(
-        id=message_id("api", "api:bench", str(number)), brand="default", channel="api",
-        source="api:bench", native_id=str(number), conversation=conversation, kind="form",
+        id=message_id("api", "api:bench", str(number)),
+        brand="default",
+        channel="api",
+        source="api:bench",
+        native_id=str(number),
+        conversation=conversation,
+        kind="form",
         sender=Party(handles=(Handle(kind="customer_no", value=str(number % conversations)),)),
-        text=text, full_text=text, received_at=NOW,
-    )  # fmt: skip
+        text=text,
+        full_text=text,
+        received_at=NOW,
+    )
 
 
 def fill(settings: Settings, count: int, conversations: int, first: int = 0) -> None:
     """Put messages on messages.v1."""
     producer = Producer(
-        bus.rdkafka(settings.kafka, **{"partitioner": "murmur2_random", "linger.ms": 20,
-                                       "queue.buffering.max.messages": 1_000_000})
-    )  # fmt: skip
+        bus.rdkafka(
+            settings.kafka,
+            **{
+                "partitioner": "murmur2_random",
+                "linger.ms": 20,
+                "queue.buffering.max.messages": 1_000_000,
+            },
+        )
+    )
     encoder = msgspec.json.Encoder()
     for number in range(first, first + count):
         made = message(number, conversations)

@@ -87,9 +87,11 @@ def _again(model: Model, held: Labelled) -> dict[str, Any]:
     below = model.head.second.below
     looked = float((model.shares(model.margins(held.texts)).max(axis=1) < below).mean())
     return {
-        "second": round(100 * report.accuracy, 1), "second_us": round(report.microseconds),
-        "looked_again": round(100 * looked, 1), "part": model.head.second.part,
-    }  # fmt: skip
+        "second": round(100 * report.accuracy, 1),
+        "second_us": round(report.microseconds),
+        "looked_again": round(100 * looked, 1),
+        "part": model.head.second.part,
+    }
 
 
 def judge(path: Path, task: Any, shots: int | None, again: bool) -> None:
@@ -107,16 +109,23 @@ def judge(path: Path, task: Any, shots: int | None, again: bool) -> None:
     report = evaluate(replace(model, again=None), held)
     figures = report.figures
     _told(
-        file=path.name, task=task, shots=shots, labels=len(model.head.labels),
-        learned_from=len(known.texts), judged_by=report.messages,
+        file=path.name,
+        task=task,
+        shots=shots,
+        labels=len(model.head.labels),
+        learned_from=len(known.texts),
+        judged_by=report.messages,
         accuracy=round(100 * figures.accuracy, 1),
         interval=[round(100 * figures.low, 1), round(100 * figures.high, 1)],
-        majority=round(100 * figures.majority, 1), ece=round(100 * figures.ece, 1),
-        us=round(report.microseconds), train_s=round(trained),
+        majority=round(100 * figures.majority, 1),
+        ece=round(100 * figures.ece, 1),
+        us=round(report.microseconds),
+        train_s=round(trained),
         in_scope=round(100 * report.in_scope, 1) if report.outside else None,
         outside_recall=round(100 * report.outside_recall, 1) if report.outside else None,
-        **_plain(known, held), **(_again(model, held) if again else {}),
-    )  # fmt: skip
+        **_plain(known, held),
+        **(_again(model, held) if again else {}),
+    )
 
 
 def count_language(wanted: str, path: Path) -> None:
@@ -126,10 +135,13 @@ def count_language(wanted: str, path: Path) -> None:
     said = languages(texts, [fold(t).split() for t in texts])
     short = [s == wanted for s, t in zip(said, texts, strict=True) if len(t) <= 40]
     _told(
-        file=path.name, language=wanted, texts=len(texts),
+        file=path.name,
+        language=wanted,
+        texts=len(texts),
         right=round(100 * sum(s == wanted for s in said) / max(1, len(said)), 2),
-        short=len(short), short_right=round(100 * sum(short) / max(1, len(short)), 2),
-    )  # fmt: skip
+        short=len(short),
+        short_right=round(100 * sum(short) / max(1, len(short)), 2),
+    )
 
 
 def main() -> None:

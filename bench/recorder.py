@@ -81,8 +81,11 @@ def run() -> dict[str, Any]:
                 engine = store.engine(url)
                 bare, ours = _bare(engine, records), _ours(engine, records)
                 engine.dispose()
-                told |= {f"{name}_bare_per_s": round(bare), f"{name}_recorder_per_s": round(ours),
-                         f"{name}_ratio": round(ours / bare, 3)}  # fmt: skip
+                told |= {
+                    f"{name}_bare_per_s": round(bare),
+                    f"{name}_recorder_per_s": round(ours),
+                    f"{name}_ratio": round(ours / bare, 3),
+                }
         finally:
             if server is not None:
                 server.stop()

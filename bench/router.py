@@ -25,13 +25,25 @@ COUNT = int(os.environ.get("BENCH_MESSAGES", "100000"))
 def bare(settings: Settings, count: int) -> float:
     """Decode and encode each message with nothing in between; return messages a second."""
     consumer = Consumer(
-        rdkafka(settings.kafka, **{"group.id": f"bare-{time.time_ns()}", "enable.auto.commit": False,
-                                   "auto.offset.reset": "earliest"})
-    )  # fmt: skip
+        rdkafka(
+            settings.kafka,
+            **{
+                "group.id": f"bare-{time.time_ns()}",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+            },
+        )
+    )
     producer = Producer(
-        rdkafka(settings.kafka, **{"linger.ms": 2, "enable.idempotence": True,
-                                   "queue.buffering.max.messages": 1_000_000})
-    )  # fmt: skip
+        rdkafka(
+            settings.kafka,
+            **{
+                "linger.ms": 2,
+                "enable.idempotence": True,
+                "queue.buffering.max.messages": 1_000_000,
+            },
+        )
+    )
     consumer.subscribe([topics.MESSAGES.name])
     decoder, encoder = msgspec.json.Decoder(Message), msgspec.json.Encoder()
     done, began = 0, 0.0
@@ -79,9 +91,11 @@ def run() -> dict[str, Any]:
         again = bare(settings, COUNT)
     baseline = (plain + again) / 2
     return {
-        "messages": COUNT, "bare_per_s": round(baseline), "router_per_s": round(ours),
+        "messages": COUNT,
+        "bare_per_s": round(baseline),
+        "router_per_s": round(ours),
         "ratio": round(ours / baseline, 3),
-    }  # fmt: skip
+    }
 
 
 def _behind(
@@ -118,7 +132,10 @@ def backlog() -> dict[str, Any]:
         router.stop()
     typical = sorted(rates)[1]
     return {
-        "backlog": large, "small_per_s": round(typical), "large_per_s": round(rate),
-        "ratio": round(rate / typical, 3), "memory_before_mb": round(before),
+        "backlog": large,
+        "small_per_s": round(typical),
+        "large_per_s": round(rate),
+        "ratio": round(rate / typical, 3),
+        "memory_before_mb": round(before),
         "memory_after_mb": round(after),
-    }  # fmt: skip
+    }

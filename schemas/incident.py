@@ -111,21 +111,34 @@ def after(known: Incident | None, record: Incident) -> Incident:
         # A person's record says only what they did.
         status = told if told != "answered" else known.status
         return msgspec.structs.replace(
-            known, status=status, at=record.at, agent=record.agent,
+            known,
+            status=status,
+            at=record.at,
+            agent=record.agent,
             merged_into=record.merged_into if told == "merged" else known.merged_into,
             text_tr=record.text_tr if told == "answered" else known.text_tr,
             text_en=record.text_en if told == "answered" else known.text_en,
             later=record.later if told == "answered" else known.later,
-        )  # fmt: skip
+        )
     if told == "grown" and known.status in ENDED:
         return known
     status = "confirmed" if known.status == "confirmed" and told == "grown" else told
     return msgspec.structs.replace(
-        record, status=status, opened_at=known.opened_at, agent=known.agent,
-        merged_into=known.merged_into, text_tr=known.text_tr, text_en=known.text_en,
-        later=known.later, seconds=known.seconds, usual=known.usual, score=known.score,
-        customers=max(known.customers, record.customers), messages=(), writers=(),
-    )  # fmt: skip
+        record,
+        status=status,
+        opened_at=known.opened_at,
+        agent=known.agent,
+        merged_into=known.merged_into,
+        text_tr=known.text_tr,
+        text_en=known.text_en,
+        later=known.later,
+        seconds=known.seconds,
+        usual=known.usual,
+        score=known.score,
+        customers=max(known.customers, record.customers),
+        messages=(),
+        writers=(),
+    )
 
 
 def whole(incident: Incident | None, look: Callable[[str], Incident | None]) -> Incident | None:

@@ -12,9 +12,20 @@ from schemas.decision import WorkItem
 from schemas.message import Party
 
 OutcomeKind = Literal[
-    "received", "claimed", "released", "replied", "delivered", "undeliverable", "note",
-    "rerouted", "escalated", "resolved", "reopened", "survey", "revealed",
-]  # fmt: skip
+    "received",
+    "claimed",
+    "released",
+    "replied",
+    "delivered",
+    "undeliverable",
+    "note",
+    "rerouted",
+    "escalated",
+    "resolved",
+    "reopened",
+    "survey",
+    "revealed",
+]
 """The kinds that we write today. `revealed` means that a person saw a customer's personal numbers.
 
 A newer writer may use another word, which readers take, count and skip.

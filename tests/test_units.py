@@ -114,11 +114,29 @@ def test_every_metric_tells_the_operator_something() -> None:
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-        st.sampled_from(["native_id", "text", "sender", "email", "attachments", "content", "session", "line", "type", "id"]),
-        inner, max_size=5,
-    ), max_leaves=12,
-)  # fmt: skip
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "native_id",
+                    "text",
+                    "sender",
+                    "email",
+                    "attachments",
+                    "content",
+                    "session",
+                    "line",
+                    "type",
+                    "id",
+                ]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=12,
+)
 
 
 @pytest.mark.parametrize("name", sorted(CHANNELS))
@@ -143,11 +161,22 @@ def test_no_chat_frame_raises_anything_but_rejected(data: Any) -> None:
 
 def _reply(**more: Any) -> Reply:
     told: dict[str, Any] = {
-        "id": "0f0e0d0c-0b0a-5908-8706-050403020100", "kind": "answer", "brand": "default", "channel": "email",
-        "source": "email:a", "conversation": conversation_id("default", "mail", "r"), "message": "m", "item": "i",
-        "department": "billing", "recipient": message("x").sender, "text": "Merhaba ğüş\n.\nnokta", "at": NOW,
-        "subject": "Şikâyet", "language": "tr", "in_reply_to": "<own@x>",
-    }  # fmt: skip
+        "id": "0f0e0d0c-0b0a-5908-8706-050403020100",
+        "kind": "answer",
+        "brand": "default",
+        "channel": "email",
+        "source": "email:a",
+        "conversation": conversation_id("default", "mail", "r"),
+        "message": "m",
+        "item": "i",
+        "department": "billing",
+        "recipient": message("x").sender,
+        "text": "Merhaba ğüş\n.\nnokta",
+        "at": NOW,
+        "subject": "Şikâyet",
+        "language": "tr",
+        "in_reply_to": "<own@x>",
+    }
     return Reply(**(told | more))
 
 
@@ -274,9 +303,12 @@ def test_the_archive_gives_back_what_it_was_given_and_nothing_else(tmp_path: Pat
     assert archive.path(digest).read_bytes() == b"file"
     replace = msgspec.structs.replace
     for wrong in (
-        replace(small, ref="pack:../../etc/passwd:0"), replace(small, ref="pack:0123456789:0"),
-        replace(small, sha256="0" * 64), replace(small, ref="x", sha256="../x"), replace(small, size=2),
-    ):  # fmt: skip
+        replace(small, ref="pack:../../etc/passwd:0"),
+        replace(small, ref="pack:0123456789:0"),
+        replace(small, sha256="0" * 64),
+        replace(small, ref="x", sha256="../x"),
+        replace(small, size=2),
+    ):
         assert archive.read(wrong) is None, wrong
 
 

@@ -27,9 +27,17 @@ from schemas.text.fold import fold
 Say = Callable[[str], object]
 
 _NAMES = (
-    "Ayşe Örnek", "Mehmet Deneme", "Elif Kurgu", "Can Hayali", "Zeynep Misal", "İpek Taslak",
-    "Oğuz Varsayım", "Jane Sample", "Tom Example", "Nina Fiction",
-)  # fmt: skip
+    "Ayşe Örnek",
+    "Mehmet Deneme",
+    "Elif Kurgu",
+    "Can Hayali",
+    "Zeynep Misal",
+    "İpek Taslak",
+    "Oğuz Varsayım",
+    "Jane Sample",
+    "Tom Example",
+    "Nina Fiction",
+)
 _TEXTS = (
     ("Kargom nerede", "Merhaba, {n} numaralı siparişim {d} gündür gelmedi. Kargom nerede?"),
     ("Siparis", "siparisim hala gelmedi, siparis no {n}, ne zaman gelecek"),
@@ -52,8 +60,10 @@ _TEXTS = (
     ("Locked out", "I cannot log in, my account is locked. It is urgent."),
     ("Interview", "I am a journalist and would like an interview for an article."),
     ("Duman", "Acil! Şarj cihazından duman çıktı, ne yapmalıyım?"),
-    ("", "selam"), ("", "?"), ("Bir konu", "Merhaba, geçen gün konuşmuştuk, sonuç ne oldu?"),
-)  # fmt: skip
+    ("", "selam"),
+    ("", "?"),
+    ("Bir konu", "Merhaba, geçen gün konuşmuştuk, sonuç ne oldu?"),
+)
 
 
 _OUTAGE = (
@@ -62,7 +72,7 @@ _OUTAGE = (
     ("Kesinti", "Karşıyaka'da oturuyorum, internet kesildi, modemin ışığı kırmızı yanıyor."),
     ("Internet", "Evden çalışıyorum, Karşıyaka'da internet yok, acil bakar mısınız?"),
     ("No internet", "No internet in Karşıyaka since this morning, is there an outage?"),
-)  # fmt: skip
+)
 _BROKEN = range(120, 480)
 """Each third of these messages comes from another customer without internet."""
 _SOON_S = 30  # the time that the watch took at the default rate

@@ -181,27 +181,34 @@ class Broker:
     def _properties(self) -> str:
         data = self.home / "data"
         settings: dict[str, object] = {
-            "process.roles": "broker,controller", "node.id": 1,
+            "process.roles": "broker,controller",
+            "node.id": 1,
             "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
             "listeners": f"PLAINTEXT://127.0.0.1:{self.port},"
-                         f"CONTROLLER://127.0.0.1:{self.controller_port}",
+            f"CONTROLLER://127.0.0.1:{self.controller_port}",
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
             "controller.listener.names": "CONTROLLER",
             "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
-            "log.dirs": data, "num.network.threads": 2, "num.io.threads": 2,
+            "log.dirs": data,
+            "num.network.threads": 2,
+            "num.io.threads": 2,
             "num.recovery.threads.per.data.dir": 2,
-            "offsets.topic.num.partitions": 4, "offsets.topic.replication.factor": 1,
+            "offsets.topic.num.partitions": 4,
+            "offsets.topic.replication.factor": 1,
             "transaction.state.log.num.partitions": 4,
             "transaction.state.log.replication.factor": 1,
-            "transaction.state.log.min.isr": 1, "share.coordinator.state.topic.num.partitions": 1,
+            "transaction.state.log.min.isr": 1,
+            "share.coordinator.state.topic.num.partitions": 1,
             "share.coordinator.state.topic.replication.factor": 1,
             "share.coordinator.state.topic.min.isr": 1,
             "group.initial.rebalance.delay.ms": 0,
-            "log.cleaner.dedupe.buffer.size": 2097152, "auto.create.topics.enable": "false",
-            "message.max.bytes": 1048576, "group.min.session.timeout.ms": 3000,
+            "log.cleaner.dedupe.buffer.size": 2097152,
+            "auto.create.topics.enable": "false",
+            "message.max.bytes": 1048576,
+            "group.min.session.timeout.ms": 3000,
             # Consumers of a rarely used queue must find their offsets again after a quiet month.
             "offsets.retention.minutes": 525600,
-        }  # fmt: skip
+        }
         return "".join(f"{key}={value}\n" for key, value in settings.items())
 
     def prepare(self) -> None:
@@ -236,13 +243,21 @@ class Broker:
 
     def _java(self) -> list[str]:
         return [
-            java(), f"-Xms{min(64, self.heap_mb)}m", f"-Xmx{self.heap_mb}m", "-XX:+UseSerialGC",
-            "-XX:TieredStopAtLevel=1", "-Xshare:auto", "-XX:+AutoCreateSharedArchive",
-            f"-XX:SharedArchiveFile={self.home / 'classes.jsa'}", "-Xlog:disable",
-            "-Xlog:all=error:stderr", "-XX:+ExitOnOutOfMemoryError",
+            java(),
+            f"-Xms{min(64, self.heap_mb)}m",
+            f"-Xmx{self.heap_mb}m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-Xshare:auto",
+            "-XX:+AutoCreateSharedArchive",
+            f"-XX:SharedArchiveFile={self.home / 'classes.jsa'}",
+            "-Xlog:disable",
+            "-Xlog:all=error:stderr",
+            "-XX:+ExitOnOutOfMemoryError",
             f"-Dlog4j2.configurationFile={self.home / 'log4j2.yaml'}",
-            "-cp", f"{self.jars}/*",
-        ]  # fmt: skip
+            "-cp",
+            f"{self.jars}/*",
+        ]
 
     def command(self) -> list[str]:
         """Return the command that runs the broker."""

@@ -44,18 +44,25 @@ class Api:
         files = [(a, _content(a, i)) for i, a in enumerate(told.attachments)]
         made = Message(
             id=message_id("api", source, told.native_id),
-            brand=brand, channel="api", source=source, native_id=told.native_id,
+            brand=brand,
+            channel="api",
+            source=source,
+            native_id=told.native_id,
             conversation=conversation_id(brand, "api", told.conversation or told.native_id),
-            kind=told.kind, sender=_sender(told.sender), subject=told.subject,
-            text=told.text, full_text=told.text,
+            kind=told.kind,
+            sender=_sender(told.sender),
+            subject=told.subject,
+            text=told.text,
+            full_text=told.text,
             sent_at=_in_utc(told.sent_at),
             received_at=delivery.received_at,
             attachments=tuple(
                 Attachment(name=a.name, type=a.type, size=len(d), sha256=sha256(d).hexdigest())
                 for a, d in files
             ),
-            position=delivery.position, **_answered(told),
-        )  # fmt: skip
+            position=delivery.position,
+            **_answered(told),
+        )
         return Parsed(message=made, files=tuple(data for _, data in files))
 
 
@@ -89,8 +96,9 @@ def _sender(told: SenderIn) -> Party:
     kinds: tuple[tuple[HandleKind, str | None], ...] = (
         ("email", told.email.lower() if told.email else None),
         ("phone", _phone(told.phone) if told.phone else None),
-        ("handle", told.handle), ("customer_no", told.customer_no),
-    )  # fmt: skip
+        ("handle", told.handle),
+        ("customer_no", told.customer_no),
+    )
     handles = tuple(Handle(kind=k, value=v) for k, v in kinds if v)
     if not handles:
         raise Rejected(

@@ -87,16 +87,28 @@ class AppStore:
         if not told.id:
             raise Rejected("json.invalid", "a review without its id")
         native, event = versioned("app_store", delivery, told.id, kept.version)
-        return Parsed(message=message_of(
-            "app_store", delivery, context, native_id=native, root=told.id, kind="review",
-            subject=words.title or "", text=words.body or words.title or "", event=event,
-            sender=Party(
-                name=words.reviewer_nickname or "",
-                handles=(Handle(kind="handle", value=f"app_store:{told.id}"),),
-            ),
-            sent_at=instant(words.created_date), post=Post(rating=stars(words.rating)),
-            reply_to=told.id, thread=(told.id,), answering=Answering(limit=LIMIT, public=True),
-        ))  # fmt: skip
+        return Parsed(
+            message=message_of(
+                "app_store",
+                delivery,
+                context,
+                native_id=native,
+                root=told.id,
+                kind="review",
+                subject=words.title or "",
+                text=words.body or words.title or "",
+                event=event,
+                sender=Party(
+                    name=words.reviewer_nickname or "",
+                    handles=(Handle(kind="handle", value=f"app_store:{told.id}"),),
+                ),
+                sent_at=instant(words.created_date),
+                post=Post(rating=stars(words.rating)),
+                reply_to=told.id,
+                thread=(told.id,),
+                answering=Answering(limit=LIMIT, public=True),
+            )
+        )
 
     def pulls(self, settings: Any) -> bool:
         """Say whether there is an app to ask for."""
@@ -112,8 +124,10 @@ class Reviews:
 
     async def items(self, settings: Account, ask: Ask) -> AsyncIterator[Item]:
         """Yield every review there is, the newest first."""
-        url = (f"{settings.api}/v1/apps/{settings.app}/customerReviews"
-               "?sort=-createdDate&limit=200&include=response")  # fmt: skip
+        url = (
+            f"{settings.api}/v1/apps/{settings.app}/customerReviews"
+            "?sort=-createdDate&limit=200&include=response"
+        )
         for _ in pages():
             headers = {"authorization": f"Bearer {token(settings, ask)}"}
             page = read(Page, await ask.get(url, headers=headers))

@@ -46,8 +46,12 @@ _PARENT = re.compile(rb'"parent":\{[^{}]{0,300}?"uri":"([^"]{1,300})"')
 _SAVE_EVERY_S = 5.0
 _SILENCE_S = 60.0
 _GAP = timedelta(minutes=5)
-_LIKES = {"app.bsky.feed.like": "like", "app.bsky.feed.repost": "repost",
-          "app.bsky.graph.follow": "follow", "app.bsky.graph.block": "block"}  # fmt: skip
+_LIKES = {
+    "app.bsky.feed.like": "like",
+    "app.bsky.feed.repost": "repost",
+    "app.bsky.graph.follow": "follow",
+    "app.bsky.graph.block": "block",
+}
 
 
 class Account(Record, frozen=True, kw_only=True):
@@ -269,13 +273,19 @@ def event(raw: bytes) -> Said:
     at = instant(wrapped.witnessed_at or wrapped.time)
     kind = wrapped.kind.rpartition("#")[2]
     inner = Commit(
-        rev=wrapped.rev, operation=wrapped.operation, collection=wrapped.collection,
-        rkey=wrapped.rkey, cid=wrapped.cid, record=wrapped.record,
-    )  # fmt: skip
+        rev=wrapped.rev,
+        operation=wrapped.operation,
+        collection=wrapped.collection,
+        rkey=wrapped.rkey,
+        cid=wrapped.cid,
+        record=wrapped.record,
+    )
     return Said(
-        did=wrapped.did, kind=kind, time_us=int(at.timestamp() * 1_000_000) if at else None,
+        did=wrapped.did,
+        kind=kind,
+        time_us=int(at.timestamp() * 1_000_000) if at else None,
         commit=inner if kind == "commit" else None,
-    )  # fmt: skip
+    )
 
 
 def _commit(said: Said) -> Commit:
@@ -317,9 +327,13 @@ def _quoted(embed: Embed | None) -> str:
 
 
 def _posted(
-    uri: str, said: Said, record: PostRecord, profile: Profile, delivery: Delivery,
+    uri: str,
+    said: Said,
+    record: PostRecord,
+    profile: Profile,
+    delivery: Delivery,
     context: Context,
-) -> Parsed:  # fmt: skip
+) -> Parsed:
     commit = said.commit or Commit()
     answered = record.reply or Answered()
     root = answered.root.uri or uri
@@ -331,21 +345,31 @@ def _posted(
     handle = profile.handle or said.did
     first = answered.root if answered.root.uri else Place(uri=uri, cid=commit.cid)
     made = message_of(
-        "bluesky", delivery, context, native_id=native, root=f"{root}|{said.did}", kind="post",
+        "bluesky",
+        delivery,
+        context,
+        native_id=native,
+        root=f"{root}|{said.did}",
+        kind="post",
         sender=Party(
             name=profile.display_name or profile.handle or "",
             handles=(Handle(kind="handle", value=f"bluesky:{said.did}"),),
         ),
-        text=record.text, full_text=_whole(record), event=event, sent_at=_sent(said, record),
+        text=record.text,
+        full_text=_whole(record),
+        event=event,
+        sent_at=_sent(said, record),
         attachments=tuple(_attachment(blob, alt) for blob, alt in files),
         post=Post(
             url=f"https://bsky.app/profile/{handle}/post/{commit.rkey}",
-            parent=answered.parent.uri or None, author_reach=profile.followers_count,
+            parent=answered.parent.uri or None,
+            author_reach=profile.followers_count,
         ),
         # What an answer needs: the root and the post, each with its version.
-        thread=(f"{first.uri}|{first.cid}", f"{uri}|{commit.cid}"), reply_to=uri,
+        thread=(f"{first.uri}|{first.cid}", f"{uri}|{commit.cid}"),
+        reply_to=uri,
         answering=Answering(limit=LIMIT, public=True),
-    )  # fmt: skip
+    )
     media = tuple(Media(at=i, ref=f"{said.did}/{_cid(b)}") for i, (b, _) in enumerate(files))
     return Parsed(message=made, media=media)
 
@@ -369,12 +393,17 @@ def _deleted(uri: str, said: Said, delivery: Delivery, context: Context) -> Pars
     if delivery.hint is None:
         raise Rejected("delivery.ignored", "the deletion of a post that was not taken")
     made = message_of(
-        "bluesky", delivery, context, native_id=f"{uri}:deleted",
-        root=f"{delivery.hint}|{said.did}", kind="post", text="",
+        "bluesky",
+        delivery,
+        context,
+        native_id=f"{uri}:deleted",
+        root=f"{delivery.hint}|{said.did}",
+        kind="post",
+        text="",
         sender=Party(handles=(Handle(kind="handle", value=f"bluesky:{said.did}"),)),
         sent_at=instant(_seconds(said.time_us)),
         event=touched("bluesky", delivery, "deleted", uri),
-    )  # fmt: skip
+    )
     return Parsed(message=made)
 
 
@@ -441,9 +470,14 @@ class Stream:
                         now = self._tools.now()
                         if at > since and (now - saved).total_seconds() > _SAVE_EVERY_S:
                             since, saved = at, now
-                            await cursors.save(Cursor(
-                                source=self._name, epoch="time_us", position=at, at=now,
-                            ))  # fmt: skip
+                            await cursors.save(
+                                Cursor(
+                                    source=self._name,
+                                    epoch="time_us",
+                                    position=at,
+                                    at=now,
+                                )
+                            )
                             self._tools.polled(self._name)
             except (OSError, TimeoutError, WebSocketException) as error:
                 why = f"Jetstream: {type(error).__name__}"

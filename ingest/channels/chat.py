@@ -90,11 +90,18 @@ class Chat:
         if "@" in told.email:
             handles.append(Handle(kind="email", value=told.email.lower()))
         made = Message(
-            id=message_id("chat", source, native), brand=brand, channel="chat", source=source,
-            native_id=native, conversation=conversation_of(brand, told.session), kind="chat",
-            sender=Party(name=told.name, handles=tuple(handles)), text=told.line.text,
-            full_text=told.line.text, received_at=delivery.received_at,
-        )  # fmt: skip
+            id=message_id("chat", source, native),
+            brand=brand,
+            channel="chat",
+            source=source,
+            native_id=native,
+            conversation=conversation_of(brand, told.session),
+            kind="chat",
+            sender=Party(name=told.name, handles=tuple(handles)),
+            text=told.line.text,
+            full_text=told.line.text,
+            received_at=delivery.received_at,
+        )
         return Parsed(message=made)
 
 

@@ -142,15 +142,23 @@ class Complaint:
         handles = (Handle(kind="handle", value=f"complaint:{who}"[:512]),) if who else ()
         native, event = versioned("complaint", delivery, entry.id, kept.version)
         root = f"{entry.thread}|{who}" if entry.thread else entry.id
-        return Parsed(message=message_of(
-            "complaint", delivery, context, native_id=native, root=root,
-            kind="post" if entry.rating is None else "review", subject=entry.title,
-            text=entry.text or entry.title, event=event,
-            sender=Party(name=entry.author, handles=handles),
-            sent_at=instant(entry.updated if event else entry.created or entry.updated),
-            post=Post(url=entry.url or None, rating=entry.rating),
-            answering=Answering(forbidden=told.answering, public=True),
-        ))  # fmt: skip
+        return Parsed(
+            message=message_of(
+                "complaint",
+                delivery,
+                context,
+                native_id=native,
+                root=root,
+                kind="post" if entry.rating is None else "review",
+                subject=entry.title,
+                text=entry.text or entry.title,
+                event=event,
+                sender=Party(name=entry.author, handles=handles),
+                sent_at=instant(entry.updated if event else entry.created or entry.updated),
+                post=Post(url=entry.url or None, rating=entry.rating),
+                answering=Answering(forbidden=told.answering, public=True),
+            )
+        )
 
     def setup(self, settings: Any, url: str) -> str | None:
         """Return what to set up."""
@@ -195,8 +203,10 @@ def _marked(call: Call, secret: str, header: str) -> None:
         raise Rejected("signature.missing", f"no {header}")
     value = told.removeprefix("sha256=").encode("utf-8", "replace")
     made = hmac.new(secret.encode(), call.body, hashlib.sha256).digest()
-    fits = (hmac.compare_digest(value.lower(), made.hex().encode()),
-            hmac.compare_digest(value, base64.b64encode(made)))  # fmt: skip
+    fits = (
+        hmac.compare_digest(value.lower(), made.hex().encode()),
+        hmac.compare_digest(value, base64.b64encode(made)),
+    )
     if not any(fits):
         raise Rejected("signature.wrong", f"{header} is not of these bytes")
 
@@ -232,8 +242,11 @@ def listed(body: bytes, settings: Account) -> list[Entry | dict[str, Any]]:
     names = settings.fields
     items = at(told, names.items) if names.items else told
     if isinstance(items, dict) and not names.items:
-        inner = [v for k in ("items", "data", "complaints", "results", "content")
-                 if isinstance(v := items.get(k), list)]  # fmt: skip
+        inner = [
+            v
+            for k in ("items", "data", "complaints", "results", "content")
+            if isinstance(v := items.get(k), list)
+        ]
         items = inner[0] if inner else [items]
     if not isinstance(items, list):
         raise Rejected("json.invalid", f"no list at {names.items!r}")
@@ -266,11 +279,17 @@ def _entry(one: dict[str, Any], settings: Account) -> Entry | None:
     body = text(names.text)
     created, updated = text(names.created), text(names.updated)
     return Entry(
-        id=number, title=text(names.title), text=to_text(body) if "</" in body else body,
-        author=text(names.author), author_id=text(names.author_id), url=text(names.url),
-        created=created, updated=updated if updated != created else "", thread=text(names.thread),
+        id=number,
+        title=text(names.title),
+        text=to_text(body) if "</" in body else body,
+        author=text(names.author),
+        author_id=text(names.author_id),
+        url=text(names.url),
+        created=created,
+        updated=updated if updated != created else "",
+        thread=text(names.thread),
         rating=stars(at(one, names.rating), settings.most_stars) if names.rating else None,
-    )  # fmt: skip
+    )
 
 
 class Sites:
@@ -287,8 +306,10 @@ class Sites:
             if found.status == 200:
                 for one in await asyncio.to_thread(feed, found.body, settings.feed):
                     yield _item(one)
-                told = {"if-none-match": found.headers.get("etag", ""),
-                        "if-modified-since": found.headers.get("last-modified", "")}  # fmt: skip
+                told = {
+                    "if-none-match": found.headers.get("etag", ""),
+                    "if-modified-since": found.headers.get("last-modified", ""),
+                }
                 self._validators = {k: v for k, v in told.items() if v}
         if settings.api:
             address = settings.api

@@ -19,8 +19,12 @@ from schemas.errors import Rejected
 from schemas.message import Answering, Event, Handle, Party, Post
 
 LIMIT = 32_000
-_EVENTS = {"post_created": "", "post_edited": "edited", "post_destroyed": "deleted",
-           "post_recovered": "edited"}  # fmt: skip
+_EVENTS = {
+    "post_created": "",
+    "post_edited": "edited",
+    "post_destroyed": "deleted",
+    "post_recovered": "edited",
+}
 
 
 class Account(Record, frozen=True, kw_only=True):
@@ -140,19 +144,28 @@ class Discourse:
         text = post.raw if post.raw is not None else to_text(post.cooked or "")
         parent = str(post.reply_to_post_number) if post.reply_to_post_number else None
         link = f"{told.url}/t/{post.topic_slug or '-'}/{post.topic_id}/{post.post_number}"
-        return Parsed(message=message_of(
-            "discourse", delivery, context, native_id=native, kind="post", event=event,
-            root=f"{post.topic_id}|{post.user_id}", subject=post.topic_title or "",
-            text="" if kind == "deleted" else text,
-            sender=Party(
-                name=post.name or post.username or "",
-                handles=(Handle(kind="handle", value=f"discourse:{who}"),),
-            ),
-            sent_at=instant(post.updated_at if event else post.created_at),
-            post=Post(url=link if told.url else None, parent=parent),
-            reply_to=f"{post.topic_id}|{post.post_number}", thread=(number,),
-            answering=Answering(limit=LIMIT, public=post.topic_archetype != "private_message"),
-        ))  # fmt: skip
+        return Parsed(
+            message=message_of(
+                "discourse",
+                delivery,
+                context,
+                native_id=native,
+                kind="post",
+                event=event,
+                root=f"{post.topic_id}|{post.user_id}",
+                subject=post.topic_title or "",
+                text="" if kind == "deleted" else text,
+                sender=Party(
+                    name=post.name or post.username or "",
+                    handles=(Handle(kind="handle", value=f"discourse:{who}"),),
+                ),
+                sent_at=instant(post.updated_at if event else post.created_at),
+                post=Post(url=link if told.url else None, parent=parent),
+                reply_to=f"{post.topic_id}|{post.post_number}",
+                thread=(number,),
+                answering=Answering(limit=LIMIT, public=post.topic_archetype != "private_message"),
+            )
+        )
 
     def setup(self, settings: Any, url: str) -> str | None:
         """Return what to set up."""

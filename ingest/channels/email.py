@@ -137,11 +137,15 @@ class Email:
         if delivery.hint == IN_BUCKET:
             return _lies_in_a_bucket(delivery, context)
         made, files = message(
-            delivery.raw, brand=(settings.brand if settings else "") or context.brand,
-            account=delivery.account, received_at=delivery.received_at,
-            mailbox=delivery.hint or "", position=delivery.position,
-            signing_key=context.signing_key, domain=settings.domain if settings else "",
-        )  # fmt: skip
+            delivery.raw,
+            brand=(settings.brand if settings else "") or context.brand,
+            account=delivery.account,
+            received_at=delivery.received_at,
+            mailbox=delivery.hint or "",
+            position=delivery.position,
+            signing_key=context.signing_key,
+            domain=settings.domain if settings else "",
+        )
         return Parsed(message=made, files=files)
 
     async def whole(self, ref: str, raw: bytes, settings: Any, web: Web) -> bytes:
@@ -166,9 +170,15 @@ def _lies_in_a_bucket(delivery: Delivery, context: Context) -> Parsed:
     """Return what stands for a mail until it is read from its bucket."""
     told = read(InBucket, delivery.raw)
     made = message_of(
-        CHANNEL, delivery, context, native_id=told.key, root=told.key, kind="mail",
-        sender=Party(), text="",
-    )  # fmt: skip
+        CHANNEL,
+        delivery,
+        context,
+        native_id=told.key,
+        root=told.key,
+        kind="mail",
+        sender=Party(),
+        text="",
+    )
     return Parsed(message=made, notice=Notice(ref=told.key, bare=True))
 
 
@@ -208,9 +218,12 @@ class Mailboxes:
         """Return what logs in by token, None for an account with a password."""
         if self.settings.oauth.client_id and self._tokens is None:
             self._tokens = Tokens(
-                f"email-{self.account}", self.settings.oauth, self.tools.now, self.tools.kept,
+                f"email-{self.account}",
+                self.settings.oauth,
+                self.tools.now,
+                self.tools.kept,
                 self.tools.keep,
-            )  # fmt: skip
+            )
         return self._tokens
 
     async def run(self, accept: Accept, cursors: Ledgered) -> None:
@@ -303,9 +316,12 @@ class Mailboxes:
 
     def _delivery(self, raw: bytes, epoch: str, mailbox: str, uid: int) -> Delivery:
         return Delivery(
-            raw=raw, account=self.account, received_at=self.tools.now(),
-            position=f"{mailbox};{epoch};{uid}", hint=mailbox,
-        )  # fmt: skip
+            raw=raw,
+            account=self.account,
+            received_at=self.tools.now(),
+            position=f"{mailbox};{epoch};{uid}",
+            hint=mailbox,
+        )
 
     async def inventory(self) -> AsyncIterator[str]:
         """Yield `mailbox;UIDVALIDITY;UID` of every mail the account holds."""

@@ -110,12 +110,23 @@ class Form:
         parts = (form.stamp, form.email, form.phone, form.text, *(a.sha256 for a in attachments))
         native = hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
         more = len([f for f in form.files if f.data]) > _MOST_FILES
-        return Parsed(message=message_of(
-            "form", delivery, context, native_id=native, root=native, kind="form", text=form.text,
-            subject=form.subject[:_MAX_SUBJECT_CHARS], sender=_sender(form),
-            repaired=("attachment.too_many",) if more else (), attachments=attachments,
-            reply_to=form.email.lower() or None,
-        ), files=kept)  # fmt: skip
+        return Parsed(
+            message=message_of(
+                "form",
+                delivery,
+                context,
+                native_id=native,
+                root=native,
+                kind="form",
+                text=form.text,
+                subject=form.subject[:_MAX_SUBJECT_CHARS],
+                sender=_sender(form),
+                repaired=("attachment.too_many",) if more else (),
+                attachments=attachments,
+                reply_to=form.email.lower() or None,
+            ),
+            files=kept,
+        )
 
 
 def read(raw: bytes) -> Filled:
@@ -146,10 +157,15 @@ def _attach(files: tuple[File, ...]) -> tuple[tuple[Attachment, ...], tuple[byte
         if not file.data:
             continue
         refused = "it would burst" if bursts(file.data) else ""
-        made.append(Attachment(
-            name=file.filename[:200] or "file", type=sniffed(file.data, file.type),
-            size=len(file.data), sha256=hashlib.sha256(file.data).hexdigest(), refused=refused,
-        ))  # fmt: skip
+        made.append(
+            Attachment(
+                name=file.filename[:200] or "file",
+                type=sniffed(file.data, file.type),
+                size=len(file.data),
+                sha256=hashlib.sha256(file.data).hexdigest(),
+                refused=refused,
+            )
+        )
         if not refused:
             kept.append(file.data)
     return tuple(made), tuple(kept)

@@ -96,17 +96,28 @@ class GoogleBusiness:
             raise Rejected("json.invalid", "a review without its name")
         native, event = versioned("google_business", delivery, name, kept.version)
         text = original(told.comment or "")
-        return Parsed(message=message_of(
-            "google_business", delivery, context, native_id=native, root=name, kind="review",
-            text=text, full_text=text or f"[{told.star_rating.lower()} stars]", event=event,
-            sender=Party(
-                name=told.reviewer.display_name or "",
-                handles=(Handle(kind="handle", value=f"google_business:{name}"),),
-            ),
-            sent_at=instant(told.update_time if event else told.create_time),
-            post=Post(rating=stars(_STARS.get(told.star_rating))), reply_to=name, thread=(name,),
-            answering=Answering(limit=LIMIT, unit="bytes", public=True),
-        ))  # fmt: skip
+        return Parsed(
+            message=message_of(
+                "google_business",
+                delivery,
+                context,
+                native_id=native,
+                root=name,
+                kind="review",
+                text=text,
+                full_text=text or f"[{told.star_rating.lower()} stars]",
+                event=event,
+                sender=Party(
+                    name=told.reviewer.display_name or "",
+                    handles=(Handle(kind="handle", value=f"google_business:{name}"),),
+                ),
+                sent_at=instant(told.update_time if event else told.create_time),
+                post=Post(rating=stars(_STARS.get(told.star_rating))),
+                reply_to=name,
+                thread=(name,),
+                answering=Answering(limit=LIMIT, unit="bytes", public=True),
+            )
+        )
 
     def pulls(self, settings: Any) -> bool:
         """Say whether there is a place to ask for."""
@@ -139,9 +150,12 @@ class Reviews:
 
     async def items(self, settings: Account, ask: Ask) -> AsyncIterator[Item]:
         """Yield every review, those changed last first."""
-        form = {"grant_type": "refresh_token", "refresh_token": settings.refresh_token,
-                "client_id": settings.client_id,
-                "client_secret": settings.client_secret}  # fmt: skip
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": settings.refresh_token,
+            "client_id": settings.client_id,
+            "client_secret": settings.client_secret,
+        }
         for place in settings.locations:
             token = ""
             for _ in pages():

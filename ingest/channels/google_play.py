@@ -117,18 +117,29 @@ class GooglePlay:
         title, _, text = (comment.original_text or comment.text or "").strip().rpartition("\t")
         native, event = versioned("google_play", delivery, told.review_id, kept.version)
         about = " ".join(t for t in (comment.app_version_name, comment.device) if t)
-        return Parsed(message=message_of(
-            "google_play", delivery, context, native_id=native, root=told.review_id, kind="review",
-            subject=title.strip(), text=text.strip(), event=event,
-            full_text="\n".join(t for t in (text.strip(), f"[{about}]" if about else "") if t),
-            sender=Party(
-                name=told.author_name or "",
-                handles=(Handle(kind="handle", value=f"google_play:{told.review_id}"),),
-            ),
-            sent_at=instant(comment.last_modified.seconds) if comment.last_modified else None,
-            post=Post(rating=stars(comment.star_rating)), reply_to=told.review_id,
-            thread=(told.review_id,), answering=Answering(limit=LIMIT, public=True),
-        ))  # fmt: skip
+        return Parsed(
+            message=message_of(
+                "google_play",
+                delivery,
+                context,
+                native_id=native,
+                root=told.review_id,
+                kind="review",
+                subject=title.strip(),
+                text=text.strip(),
+                event=event,
+                full_text="\n".join(t for t in (text.strip(), f"[{about}]" if about else "") if t),
+                sender=Party(
+                    name=told.author_name or "",
+                    handles=(Handle(kind="handle", value=f"google_play:{told.review_id}"),),
+                ),
+                sent_at=instant(comment.last_modified.seconds) if comment.last_modified else None,
+                post=Post(rating=stars(comment.star_rating)),
+                reply_to=told.review_id,
+                thread=(told.review_id,),
+                answering=Answering(limit=LIMIT, public=True),
+            )
+        )
 
     def pulls(self, settings: Any) -> bool:
         """Say whether there is an app to ask for."""
@@ -175,8 +186,13 @@ class Reviews:
 def _form(settings: Account, ask: Ask) -> dict[str, str]:
     """Return what an access token is asked with (RFC 7523, 2.1)."""
     stamp = int(ask.now().timestamp())
-    claims = {"iss": settings.client_email, "scope": _SCOPE, "aud": settings.token_url,
-              "iat": stamp, "exp": stamp + 3600}  # fmt: skip
+    claims = {
+        "iss": settings.client_email,
+        "scope": _SCOPE,
+        "aud": settings.token_url,
+        "iat": stamp,
+        "exp": stamp + 3600,
+    }
     try:
         signed = jwt.encode(claims, settings.private_key, algorithm="RS256")
     except (ValueError, TypeError, jwt.PyJWTError) as error:

@@ -96,16 +96,27 @@ class Hepsiburada:
             raise Rejected("delivery.ignored", "the merchant's own turn")
         open_ = (issue.status or "") in ("", "WaitingForAnswer")
         until = instant(issue.expire_date)
-        return Parsed(message=message_of(
-            "hepsiburada", delivery, context, native_id=str(turn.id), root=number, kind="post",
-            text=turn.content or "", subject=(issue.product.name if issue.product else "") or "",
-            sender=Party(handles=(Handle(kind="handle", value=f"hepsiburada:{number}"),)),
-            sent_at=instant(turn.created_at), reply_to=number, thread=(number,),
-            answering=Answering(
-                limit=LIMIT, until=until,
-                forbidden="" if open_ else "it was answered already, or its time is over",
-            ),
-        ))  # fmt: skip
+        return Parsed(
+            message=message_of(
+                "hepsiburada",
+                delivery,
+                context,
+                native_id=str(turn.id),
+                root=number,
+                kind="post",
+                text=turn.content or "",
+                subject=(issue.product.name if issue.product else "") or "",
+                sender=Party(handles=(Handle(kind="handle", value=f"hepsiburada:{number}"),)),
+                sent_at=instant(turn.created_at),
+                reply_to=number,
+                thread=(number,),
+                answering=Answering(
+                    limit=LIMIT,
+                    until=until,
+                    forbidden="" if open_ else "it was answered already, or its time is over",
+                ),
+            )
+        )
 
     def pulls(self, settings: Any) -> bool:
         """Say whether there is a merchant to ask for."""
@@ -132,10 +143,11 @@ async def items(settings: Account, ask: Ask) -> AsyncIterator[Item]:
     start = since(ask, settings.window)
     for number in pages():
         raw = await ask.get(
-            f"{settings.api}/issues", auth=(settings.merchant, settings.key),
+            f"{settings.api}/issues",
+            auth=(settings.merchant, settings.key),
             headers={"merchantid": settings.merchant, "user-agent": settings.integrator},
             params={"page": number, "size": _SIZE, "minCreatedAt": start.isoformat()},
-        )  # fmt: skip
+        )
         found = _issues(raw)
         for raw_issue in found:
             try:

@@ -23,9 +23,26 @@ from schemas.message import Answering, Attachment, Event, Handle, Party
 
 LIMIT = 5000
 _FILES = ("image", "video", "audio", "file")
-_KNOWN = frozenset({"follow", "unfollow", "join", "leave", "memberJoined", "memberLeft", "beacon",
-                    "accountLink", "things", "videoPlayComplete", "membership", "delivery",
-                    "activated", "deactivated", "botSuspended", "botResumed"})  # fmt: skip
+_KNOWN = frozenset(
+    {
+        "follow",
+        "unfollow",
+        "join",
+        "leave",
+        "memberJoined",
+        "memberLeft",
+        "beacon",
+        "accountLink",
+        "things",
+        "videoPlayComplete",
+        "membership",
+        "delivery",
+        "activated",
+        "deactivated",
+        "botSuspended",
+        "botResumed",
+    }
+)
 
 
 class Account(Record, frozen=True, kw_only=True):
@@ -190,18 +207,27 @@ class Line:
         file = words.type in _FILES
         who = (Handle(kind="handle", value=f"line:{source.user_id}"),) if source.user_id else ()
         made = message_of(
-            "line", delivery, context, native_id=native, kind="chat", text=text, event=event,
+            "line",
+            delivery,
+            context,
+            native_id=native,
+            kind="chat",
+            text=text,
+            event=event,
             root=f"{stored.destination}/{place}/{source.user_id or ''}",
-            sender=Party(handles=who), full_text=shown,
-            sent_at=instant(told.timestamp), reply_to=place,
+            sender=Party(handles=who),
+            full_text=shown,
+            sent_at=instant(told.timestamp),
+            reply_to=place,
             thread=(words.quoted_message_id,) if words.quoted_message_id else (),
             attachments=(_attachment(words),) if file else (),
             answering=Answering(
-                limit=LIMIT, public=bool(source.group_id or source.room_id),
+                limit=LIMIT,
+                public=bool(source.group_id or source.room_id),
                 forbidden="another app answers this chat" if told.mode == "standby" else "",
             ),
             repaired=() if shown or file or event else ("content.unsupported",),
-        )  # fmt: skip
+        )
         return Parsed(message=made, media=(Media(at=0, ref=_ref(words)),) if file else ())
 
     async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
@@ -265,6 +291,8 @@ def _attachment(words: Words) -> Attachment:
         words.type, "application/octet-stream"
     )
     return Attachment(
-        name=words.file_name or words.type, type=kind, sha256="",
+        name=words.file_name or words.type,
+        type=kind,
+        sha256="",
         size=size(words.file_size),
-    )  # fmt: skip
+    )

@@ -205,8 +205,14 @@ def _posted(stored: Stored, delivery: Delivery, context: Context) -> Parsed:
     root = stored.root or str(status.in_reply_to_id or status.uri)
     limit = (context.settings.limit if context.settings else 500) - len(person.acct) - 2
     made = message_of(
-        "mastodon", delivery, context, native_id=native, root=f"{root}|{_author(person)}",
-        kind="chat" if status.visibility == "direct" else "post", text=text, event=event,
+        "mastodon",
+        delivery,
+        context,
+        native_id=native,
+        root=f"{root}|{_author(person)}",
+        kind="chat" if status.visibility == "direct" else "post",
+        text=text,
+        event=event,
         sender=Party(
             name=person.display_name or person.acct,
             handles=(Handle(kind="handle", value=f"mastodon:{_address(person)}"),),
@@ -214,13 +220,15 @@ def _posted(stored: Stored, delivery: Delivery, context: Context) -> Parsed:
         sent_at=instant(status.edited_at if event else status.created_at),
         attachments=tuple(_attachment(f) for f in files),
         post=Post(
-            url=status.url, author_reach=person.followers_count,
+            url=status.url,
+            author_reach=person.followers_count,
             parent=str(status.in_reply_to_id) if status.in_reply_to_id else None,
         ),
-        thread=(str(status.id),), reply_to=f"{status.id}|{person.acct}|{status.visibility}",
+        thread=(str(status.id),),
+        reply_to=f"{status.id}|{person.acct}|{status.visibility}",
         answering=Answering(limit=max(1, limit), public=status.visibility != "direct"),
         flags=("bot",) if person.bot else (),
-    )  # fmt: skip
+    )
     media = tuple(Media(at=i, ref=f.url or f.remote_url or "") for i, f in enumerate(files))
     return Parsed(message=made, media=media)
 
@@ -234,10 +242,16 @@ def _address(person: Person) -> str:
 
 def _deleted(stored: Stored, delivery: Delivery, context: Context) -> Parsed:
     made = message_of(
-        "mastodon", delivery, context, native_id=f"{stored.uri}:deleted",
-        root=f"{stored.root}|{stored.author}", kind="post", text="", sender=Party(),
+        "mastodon",
+        delivery,
+        context,
+        native_id=f"{stored.uri}:deleted",
+        root=f"{stored.root}|{stored.author}",
+        kind="post",
+        text="",
+        sender=Party(),
         event=touched("mastodon", delivery, "deleted", stored.uri),
-    )  # fmt: skip
+    )
     return Parsed(message=made)
 
 
@@ -253,9 +267,11 @@ def plain(html: str) -> str:
 def _attachment(file: File) -> Attachment:
     kind = {"image": "image/jpeg", "gifv": "video/mp4", "video": "video/mp4", "audio": "audio/mpeg"}
     return Attachment(
-        name=(file.description or "").strip()[:100] or file.type or "file", size=0, sha256="",
+        name=(file.description or "").strip()[:100] or file.type or "file",
+        size=0,
+        sha256="",
         type=kind.get(file.type, "application/octet-stream"),
-    )  # fmt: skip
+    )
 
 
 class Notifications:
@@ -296,10 +312,14 @@ class Notifications:
         held = await cursors.load(self._name)
         position = held.position if held else await self._newest(client, cursors)
         while True:
-            query = urlencode({
-                "types[]": "mention", "limit": _PAGE, "include_filtered": "true",
-                "min_id": position,
-            })  # fmt: skip
+            query = urlencode(
+                {
+                    "types[]": "mention",
+                    "limit": _PAGE,
+                    "include_filtered": "true",
+                    "min_id": position,
+                }
+            )
             raw = await self._get(client, f"/api/v1/notifications?{query}")
             try:
                 found = [self._note(one) for one in read(tuple[msgspec.Raw, ...], raw)]
@@ -313,9 +333,9 @@ class Notifications:
             if newest <= position:
                 return
             position = newest
-            await cursors.save(Cursor(
-                source=self._name, epoch="id", position=position, at=self._tools.now()
-            ))  # fmt: skip
+            await cursors.save(
+                Cursor(source=self._name, epoch="id", position=position, at=self._tools.now())
+            )
 
     def _note(self, raw: msgspec.Raw) -> Notification:
         """Return a notification; one that is odd is passed over, loudly."""
@@ -335,9 +355,9 @@ class Notifications:
         except Rejected as error:
             raise Retry(RECOVERY_S, f"Mastodon sent no notifications: {error.code}") from error
         position = max((_int(self._note(n).id) for n in found), default=0)
-        await cursors.save(Cursor(
-            source=self._name, epoch="id", position=position, at=self._tools.now()
-        ))  # fmt: skip
+        await cursors.save(
+            Cursor(source=self._name, epoch="id", position=position, at=self._tools.now())
+        )
         return position
 
     async def _mention(self, client: httpx2.AsyncClient, status: Status, accept: Accept) -> None:
@@ -346,10 +366,16 @@ class Notifications:
             ancestors = await self._ancestors(client, status)
             # Without the beginning the post that is answered is the best there is.
             root = ancestors[0].uri if ancestors else str(status.in_reply_to_id)
-        await self._hand(accept, Stored(
-            kind="mention", root=root, uri=status.uri, author=_author(status.account),
-            status=status,
-        ))  # fmt: skip
+        await self._hand(
+            accept,
+            Stored(
+                kind="mention",
+                root=root,
+                uri=status.uri,
+                author=_author(status.account),
+                status=status,
+            ),
+        )
         self._seen.add(str(status.id), "\n".join((status.uri, root, _author(status.account))))
 
     async def _ancestors(self, client: httpx2.AsyncClient, status: Status) -> tuple[Status, ...]:
@@ -362,10 +388,13 @@ class Notifications:
             return ()
 
     async def _hand(self, accept: Accept, stored: Stored) -> None:
-        await accept(Delivery(
-            raw=msgspec.json.encode(stored), account=self._account,
-            received_at=self._tools.now(),
-        ))  # fmt: skip
+        await accept(
+            Delivery(
+                raw=msgspec.json.encode(stored),
+                account=self._account,
+                received_at=self._tools.now(),
+            )
+        )
 
     async def _follow(self, client: httpx2.AsyncClient, accept: Accept) -> None:
         """Read the stream for ever; a stream that can't be had costs only time."""

@@ -120,14 +120,25 @@ class Phone:
             numbers = (t.number for t in found.turns if t.role == "customer" and t.number)
             found.customer_number = next(numbers, "")
         customer = next((t.speaker for t in found.turns if t.role == "customer"), "")
-        return Parsed(message=message_of(
-            "phone", delivery, context, native_id=identifier, root=identifier, kind="call",
-            sender=_sender(found, customer, told.country), recipients=_agent(found, told.country),
-            text=text or "\n".join(t.text for t in found.turns), full_text=whole,
-            sent_at=found.started_at, call=_call(found, how, sure), flags=tuple(found.flags),
-            repaired=tuple(dict.fromkeys((*found.repaired, *_said_of(how)))),
-            answering=Answering(forbidden="a transcript takes no answer: call back, or write"),
-        ))  # fmt: skip
+        return Parsed(
+            message=message_of(
+                "phone",
+                delivery,
+                context,
+                native_id=identifier,
+                root=identifier,
+                kind="call",
+                sender=_sender(found, customer, told.country),
+                recipients=_agent(found, told.country),
+                text=text or "\n".join(t.text for t in found.turns),
+                full_text=whole,
+                sent_at=found.started_at,
+                call=_call(found, how, sure),
+                flags=tuple(found.flags),
+                repaired=tuple(dict.fromkeys((*found.repaired, *_said_of(how)))),
+                answering=Answering(forbidden="a transcript takes no answer: call back, or write"),
+            )
+        )
 
     async def whole(self, ref: str, raw: bytes, settings: Any, web: Web) -> bytes:
         """Return the transcript that a callback named."""
@@ -187,10 +198,15 @@ class Folder:
         async def taken() -> None:
             await asyncio.to_thread(self._move, path)
 
-        await accept(Delivery(
-            raw=raw, account=self._account, received_at=self._tools.now(), hint=path.name,
-            ack=taken,
-        ))  # fmt: skip
+        await accept(
+            Delivery(
+                raw=raw,
+                account=self._account,
+                received_at=self._tools.now(),
+                hint=path.name,
+                ack=taken,
+            )
+        )
 
     def _move(self, path: Path) -> None:
         """Put a file away; one of the same name that was taken before is written over."""
@@ -213,20 +229,29 @@ def _call(found: Heard, how: str, sure: float) -> Call:
     end = max((t.end for t in found.turns), default=0.0)
     agent = next((t.speaker for t in found.turns if t.role == "agent"), "")
     return Call(
-        turns=tuple(_turn(t) for t in found.turns), started_at=found.started_at,
-        duration=found.duration or end or None, queue=found.queue,
-        agent=found.agent or _person(agent) or None, roles_by=how, roles_confidence=sure,
-        form=found.form, language=found.language,
-    )  # fmt: skip
+        turns=tuple(_turn(t) for t in found.turns),
+        started_at=found.started_at,
+        duration=found.duration or end or None,
+        queue=found.queue,
+        agent=found.agent or _person(agent) or None,
+        roles_by=how,
+        roles_confidence=sure,
+        form=found.form,
+        language=found.language,
+    )
 
 
 def _turn(said: Said) -> Turn:
     sure = None if said.confidence is None else min(1.0, max(0.0, said.confidence))
     return Turn(
-        speaker=said.speaker, role=said.role or "unknown", start=round(said.start, 3),
-        end=round(max(said.start, said.end), 3), text=said.text, confidence=sure,
+        speaker=said.speaker,
+        role=said.role or "unknown",
+        start=round(said.start, 3),
+        end=round(max(said.start, said.end), 3),
+        text=said.text,
+        confidence=sure,
         unsure=said.unsure,
-    )  # fmt: skip
+    )
 
 
 def _named(hint: str | None) -> str:

@@ -103,17 +103,27 @@ class Reddit:
         native, event = versioned("reddit", delivery, words.name, kept.version)
         root = _root(words)
         handles = (Handle(kind="handle", value=f"reddit:{who.lower()}"),) if who else ()
-        return Parsed(message=message_of(
-            "reddit", delivery, context, native_id=native, root=f"{root}|{who}", kind="post",
-            text=words.body or "", event=event,
-            sender=Party(name=who, handles=handles),
-            sent_at=instant(words.created_utc), reply_to=words.name, thread=(words.name,),
-            post=Post(
-                url=f"https://www.reddit.com{words.context}" if words.context else None,
-                parent=words.parent_id or None,
-            ),
-            answering=Answering(limit=LIMIT, public=words.was_comment),
-        ))  # fmt: skip
+        return Parsed(
+            message=message_of(
+                "reddit",
+                delivery,
+                context,
+                native_id=native,
+                root=f"{root}|{who}",
+                kind="post",
+                text=words.body or "",
+                event=event,
+                sender=Party(name=who, handles=handles),
+                sent_at=instant(words.created_utc),
+                reply_to=words.name,
+                thread=(words.name,),
+                post=Post(
+                    url=f"https://www.reddit.com{words.context}" if words.context else None,
+                    parent=words.parent_id or None,
+                ),
+                answering=Answering(limit=LIMIT, public=words.was_comment),
+            )
+        )
 
     def pulls(self, settings: Any) -> bool:
         """Say whether there is an account to ask for."""
@@ -154,8 +164,9 @@ class Inbox:
                 ask, settings.token_url, form, auth=auth, headers=agent
             )
             raw = await ask.get(
-                f"{settings.api}/message/{where}", params={"limit": "100", "raw_json": "1"},
+                f"{settings.api}/message/{where}",
+                params={"limit": "100", "raw_json": "1"},
                 headers=token | agent,
-            )  # fmt: skip
+            )
             for one in read(Listing, raw).data.children:
                 yield item_of(one, functools.partial(_item, one))

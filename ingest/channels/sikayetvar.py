@@ -90,13 +90,25 @@ class Sikayetvar:
             raise Rejected("json.invalid", "a complaint without its id")
         native, event = versioned("sikayetvar", delivery, number, stored(delivery.raw).version)
         title, body = told.content.title or "", to_text(told.content.body or "")
-        return Parsed(message=message_of(
-            "sikayetvar", delivery, context, native_id=native, root=number, kind="post",
-            subject=title, event=event, text=body or title, sent_at=instant(told.complain_time),
-            sender=Party(name=told.member.name or "", handles=_handles(told.member, number)),
-            post=Post(url=told.complaint_url or None), reply_to=number, thread=(number,),
-            answering=Answering(limit=LIMIT, public=True),
-        ))  # fmt: skip
+        return Parsed(
+            message=message_of(
+                "sikayetvar",
+                delivery,
+                context,
+                native_id=native,
+                root=number,
+                kind="post",
+                subject=title,
+                event=event,
+                text=body or title,
+                sent_at=instant(told.complain_time),
+                sender=Party(name=told.member.name or "", handles=_handles(told.member, number)),
+                post=Post(url=told.complaint_url or None),
+                reply_to=number,
+                thread=(number,),
+                answering=Answering(limit=LIMIT, public=True),
+            )
+        )
 
     def pulls(self, settings: Any) -> bool:
         """Say whether there is an account to ask."""
@@ -131,13 +143,15 @@ async def items(settings: Account, ask: Ask) -> AsyncIterator[Item]:
             "publishStatuses": [2, 3, 5],
         },
         "projections": ["ALL"],
-    }  # fmt: skip
+    }
     for number in pages():
         page = settings.first_page + number
         found = await ask.post(
-            f"{settings.api}/v2/complaints", params={"page": page, "size": _SIZE}, json=body,
+            f"{settings.api}/v2/complaints",
+            params={"page": page, "size": _SIZE},
+            json=body,
             headers={"x-auth-key": settings.key},
-        )  # fmt: skip
+        )
         complaints = read(tuple[msgspec.Raw, ...], found.body)
         for raw in complaints:
             yield item_of(raw, functools.partial(_item, raw))

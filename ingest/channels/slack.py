@@ -274,23 +274,34 @@ def _said(
         native, event = f"{own}:deleted", touched("slack", delivery, "deleted", own)
     gone = said.subtype == "message_deleted"
     text = "" if gone else plain(inner.text or "")
-    shares = "" if gone else "\n".join(
-        plain(s.text or "") for s in inner.attachments if s.is_share or s.is_msg_unfurl
-    )  # fmt: skip
+    shares = (
+        ""
+        if gone
+        else "\n".join(
+            plain(s.text or "") for s in inner.attachments if s.is_share or s.is_msg_unfurl
+        )
+    )
     files = () if gone else inner.files
     root = inner.thread_ts or inner.ts
     personal = channel.startswith("D")
     made = message_of(
-        "slack", delivery, context, native_id=native, kind="chat", text=text or shares,
-        full_text="\n".join(t for t in (text, shares) if t), event=event,
+        "slack",
+        delivery,
+        context,
+        native_id=native,
+        kind="chat",
+        text=text or shares,
+        full_text="\n".join(t for t in (text, shares) if t),
+        event=event,
         root=f"{team}/{channel}" + ("" if personal else f"/{root}"),
         sender=Party(handles=(Handle(kind="handle", value=f"slack:{inner.user}"),)),
-        sent_at=instant(inner.ts), thread=(inner.ts,),
+        sent_at=instant(inner.ts),
+        thread=(inner.ts,),
         reply_to=f"{channel}/{'' if personal and not inner.thread_ts else root}",
         attachments=tuple(_attachment(f) for f in files),
         answering=Answering(limit=LIMIT, public=not personal),
         repaired=() if text or shares or files or event else ("content.unsupported",),
-    )  # fmt: skip
+    )
     media = tuple(Media(at=i, ref=_ref(f)) for i, f in enumerate(files))
     return Parsed(message=made, media=media)
 
@@ -314,12 +325,17 @@ def _reacted(said: Said, team: str, delivery: Delivery, context: Context) -> Par
     added = said.type == "reaction_added"
     root = f"{team}/{place.channel}" + ("" if place.channel.startswith("D") else f"/{place.ts}")
     made = message_of(
-        "slack", delivery, context, kind="chat", root=root,
+        "slack",
+        delivery,
+        context,
+        kind="chat",
+        root=root,
         native_id=f"{own}:{said.type}:{said.user}:{said.reaction}:{said.event_ts}",
         text=f":{said.reaction}:" if added else "",
         sender=Party(handles=(Handle(kind="handle", value=f"slack:{said.user}"),)),
-        sent_at=instant(said.event_ts), event=touched("slack", delivery, "reaction", own),
-    )  # fmt: skip
+        sent_at=instant(said.event_ts),
+        event=touched("slack", delivery, "reaction", own),
+    )
     return Parsed(message=made)
 
 
@@ -340,6 +356,8 @@ def plain(text: str) -> str:
 
 def _attachment(file: File) -> Attachment:
     return Attachment(
-        name=file.name or "file", type=file.mimetype or "application/octet-stream", sha256="",
+        name=file.name or "file",
+        type=file.mimetype or "application/octet-stream",
+        sha256="",
         size=size(file.size),
-    )  # fmt: skip
+    )

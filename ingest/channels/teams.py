@@ -32,8 +32,19 @@ _ASK_AGAIN = timedelta(hours=1)
 _FAILED = timedelta(seconds=30)
 _AT = re.compile(r"<at\b[^<>]{0,300}>([^<>]{0,300})</at>", re.IGNORECASE)
 _HTML = re.compile(r"<(?:p|div|br|b|i|a|ul|ol|li|span|strong|em|img|blockquote)\b", re.IGNORECASE)
-_KNOWN = frozenset({"conversationUpdate", "installationUpdate", "typing", "event", "invoke",
-                    "endOfConversation", "contactRelationUpdate", "trace", "handoff"})  # fmt: skip
+_KNOWN = frozenset(
+    {
+        "conversationUpdate",
+        "installationUpdate",
+        "typing",
+        "event",
+        "invoke",
+        "endOfConversation",
+        "contactRelationUpdate",
+        "trace",
+        "handoff",
+    }
+)
 _FILE = "application/vnd.microsoft.teams.file.download.info"
 
 
@@ -230,14 +241,22 @@ class Teams:
         handles = (Handle(kind="handle", value=f"teams:{who}"),) if who else ()
         personal = told.conversation.conversation_type in ("personal", "", None)
         made = message_of(
-            "teams", delivery, context, native_id=native, kind="chat", text=text, event=event,
-            root=told.conversation.id, sender=Party(name=told.sender.name or "", handles=handles),
-            sent_at=instant(told.timestamp), thread=(told.id,) if told.id else (),
+            "teams",
+            delivery,
+            context,
+            native_id=native,
+            kind="chat",
+            text=text,
+            event=event,
+            root=told.conversation.id,
+            sender=Party(name=told.sender.name or "", handles=handles),
+            sent_at=instant(told.timestamp),
+            thread=(told.id,) if told.id else (),
             reply_to=f"{told.service_url.rstrip('/')}|{told.conversation.id}",
             attachments=tuple(_attachment(a) for a in files),
             answering=Answering(limit=LIMIT, public=not personal),
             repaired=() if text or files or event else ("content.unsupported",),
-        )  # fmt: skip
+        )
         media = tuple(Media(at=i, ref=_address(a)) for i, a in enumerate(files))
         return Parsed(message=made, media=media)
 
@@ -269,11 +288,18 @@ def _claims(token: str, key: Key, app_id: str, now: datetime) -> dict[str, Any]:
     public = jwt.PyJWK({"kty": key.kty, "n": key.n, "e": key.e, "alg": "RS256"})
     try:
         claims = jwt.decode(
-            token, public, algorithms=["RS256"], issuer=ISSUER,
+            token,
+            public,
+            algorithms=["RS256"],
+            issuer=ISSUER,
             audience=[app_id, f"api://{app_id}"],
-            options={"verify_exp": False, "verify_nbf": False, "verify_iat": False,
-                     "require": ["exp", "iss", "aud"]},
-        )  # fmt: skip
+            options={
+                "verify_exp": False,
+                "verify_nbf": False,
+                "verify_iat": False,
+                "require": ["exp", "iss", "aud"],
+            },
+        )
         starts, ends = float(claims.get("nbf") or 0), float(claims["exp"])
     except (jwt.PyJWTError, ValueError, TypeError) as error:
         raise Rejected("signature.wrong", f"bad token: {error}"[:ERROR_TEXT_LIMIT]) from error
@@ -286,9 +312,11 @@ def _claims(token: str, key: Key, app_id: str, now: datetime) -> dict[str, Any]:
 async def _token(settings: Account) -> str:
     url = f"{settings.login}/{settings.tenant}/oauth2/v2.0/token"
     form = {
-        "grant_type": "client_credentials", "client_id": settings.app_id,
-        "client_secret": settings.app_password, "scope": f"{ISSUER}/.default",
-    }  # fmt: skip
+        "grant_type": "client_credentials",
+        "client_id": settings.app_id,
+        "client_secret": settings.app_password,
+        "scope": f"{ISSUER}/.default",
+    }
     try:
         async with httpx2.AsyncClient(timeout=15) as client:
             answer = await client.post(url, data=form)
@@ -354,6 +382,9 @@ def _attachment(attached: Attached) -> Attachment:
     kind = attached.content_type or ""
     image = kind.startswith("image/")
     return Attachment(
-        name=attached.name or ("picture" if image else "file"), size=0, sha256="",
-        type=kind if image and "*" not in kind else "application/octet-stream", inline=image,
-    )  # fmt: skip
+        name=attached.name or ("picture" if image else "file"),
+        size=0,
+        sha256="",
+        type=kind if image and "*" not in kind else "application/octet-stream",
+        inline=image,
+    )

@@ -38,30 +38,93 @@ from schemas.message import Answering, Attachment, Handle, Party
 LIMIT = 4096
 _LARGEST = 20 * 1024 * 1024  # what getFile serves
 _POLL_S = 25
-_KINDS = ("message", "edited_message", "business_message", "edited_business_message",
-          "deleted_business_messages", "callback_query", "guest_message")  # fmt: skip
-_KNOWN = frozenset({
-    "channel_post", "edited_channel_post", "inline_query", "chosen_inline_result", "poll",
-    "poll_answer", "my_chat_member", "chat_member", "chat_join_request", "message_reaction",
-    "message_reaction_count", "shipping_query", "pre_checkout_query", "business_connection",
-    "chat_boost", "removed_chat_boost", "purchased_paid_media",
-})  # fmt: skip
-_NOTICES = frozenset({
-    "new_chat_members", "left_chat_member", "new_chat_title", "new_chat_photo", "delete_chat_photo",
-    "group_chat_created", "supergroup_chat_created", "channel_chat_created", "pinned_message",
-    "message_auto_delete_timer_changed", "migrate_to_chat_id", "migrate_from_chat_id",
-    "successful_payment", "refunded_payment", "users_shared", "chat_shared", "gift", "unique_gift",
-    "gift_upgrade_sent", "connected_website", "write_access_allowed", "passport_data",
-    "proximity_alert_triggered", "boost_added", "chat_background_set", "checklist_tasks_done",
-    "checklist_tasks_added", "direct_message_price_changed", "forum_topic_created",
-    "forum_topic_edited", "forum_topic_closed", "forum_topic_reopened", "giveaway",
-    "general_forum_topic_hidden", "general_forum_topic_unhidden", "giveaway_created",
-    "giveaway_winners", "giveaway_completed", "paid_message_price_changed",
-    "suggested_post_approved", "suggested_post_approval_failed", "suggested_post_declined",
-    "suggested_post_paid", "suggested_post_refunded", "video_chat_scheduled", "video_chat_started",
-    "video_chat_ended", "video_chat_participants_invited", "chat_owner_left", "chat_owner_changed",
-    "poll_option_added", "poll_option_deleted", "managed_bot_created",
-})  # fmt: skip
+_KINDS = (
+    "message",
+    "edited_message",
+    "business_message",
+    "edited_business_message",
+    "deleted_business_messages",
+    "callback_query",
+    "guest_message",
+)
+_KNOWN = frozenset(
+    {
+        "channel_post",
+        "edited_channel_post",
+        "inline_query",
+        "chosen_inline_result",
+        "poll",
+        "poll_answer",
+        "my_chat_member",
+        "chat_member",
+        "chat_join_request",
+        "message_reaction",
+        "message_reaction_count",
+        "shipping_query",
+        "pre_checkout_query",
+        "business_connection",
+        "chat_boost",
+        "removed_chat_boost",
+        "purchased_paid_media",
+    }
+)
+_NOTICES = frozenset(
+    {
+        "new_chat_members",
+        "left_chat_member",
+        "new_chat_title",
+        "new_chat_photo",
+        "delete_chat_photo",
+        "group_chat_created",
+        "supergroup_chat_created",
+        "channel_chat_created",
+        "pinned_message",
+        "message_auto_delete_timer_changed",
+        "migrate_to_chat_id",
+        "migrate_from_chat_id",
+        "successful_payment",
+        "refunded_payment",
+        "users_shared",
+        "chat_shared",
+        "gift",
+        "unique_gift",
+        "gift_upgrade_sent",
+        "connected_website",
+        "write_access_allowed",
+        "passport_data",
+        "proximity_alert_triggered",
+        "boost_added",
+        "chat_background_set",
+        "checklist_tasks_done",
+        "checklist_tasks_added",
+        "direct_message_price_changed",
+        "forum_topic_created",
+        "forum_topic_edited",
+        "forum_topic_closed",
+        "forum_topic_reopened",
+        "giveaway",
+        "general_forum_topic_hidden",
+        "general_forum_topic_unhidden",
+        "giveaway_created",
+        "giveaway_winners",
+        "giveaway_completed",
+        "paid_message_price_changed",
+        "suggested_post_approved",
+        "suggested_post_approval_failed",
+        "suggested_post_declined",
+        "suggested_post_paid",
+        "suggested_post_refunded",
+        "video_chat_scheduled",
+        "video_chat_started",
+        "video_chat_ended",
+        "video_chat_participants_invited",
+        "chat_owner_left",
+        "chat_owner_changed",
+        "poll_option_added",
+        "poll_option_deleted",
+        "managed_bot_created",
+    }
+)
 """Service messages. What is neither these nor known is kept: the customer did write."""
 
 MAX_QUOTE_CHARS = 4096
@@ -351,9 +414,12 @@ class Telegram:
         gone = update.deleted_business_messages
         if gone and len(gone.message_ids) > 1:
             singles = [
-                msgspec.structs.replace(update, deleted_business_messages=msgspec.structs.replace(
-                    gone, message_ids=(one,))) for one in gone.message_ids
-            ]  # fmt: skip
+                msgspec.structs.replace(
+                    update,
+                    deleted_business_messages=msgspec.structs.replace(gone, message_ids=(one,)),
+                )
+                for one in gone.message_ids
+            ]
             return Taken(deliveries=tuple(msgspec.json.encode(s) for s in singles))
         return Taken(deliveries=(body,), answer=answer)
 
@@ -369,9 +435,12 @@ class Telegram:
         if not (said or edited):
             raise Rejected("json.invalid", "an update without a message")
         return _said(
-            said or edited or Said(), delivery, context, edited=said is None,
+            said or edited or Said(),
+            delivery,
+            context,
+            edited=said is None,
             guest=update.guest_message is not None,
-        )  # fmt: skip
+        )
 
     async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
         """Return a file: its path is asked, then itself; both addresses hold the bot's token."""
@@ -495,9 +564,7 @@ def _ours(said: Said) -> bool:
     return alone and said.sender is not None and str(said.sender.id) != str(said.chat.id)
 
 
-def _said(
-    said: Said, delivery: Delivery, context: Context, *, edited: bool, guest: bool
-) -> Parsed:  # fmt: skip
+def _said(said: Said, delivery: Delivery, context: Context, *, edited: bool, guest: bool) -> Parsed:
     chat, number = str(said.chat.id), str(said.message_id)
     if not chat or not number:
         raise Rejected("json.invalid", "a message without chat or number")
@@ -510,19 +577,28 @@ def _said(
     files = _files(said)
     sticker = said.sticker.emoji or "" if said.sticker else ""
     made = message_of(
-        "telegram", delivery, context, native_id=native, root=_root(said), kind="chat",
-        sender=_sender(said), text=text or sticker,
+        "telegram",
+        delivery,
+        context,
+        native_id=native,
+        root=_root(said),
+        kind="chat",
+        sender=_sender(said),
+        text=text or sticker,
         full_text="\n\n".join(t for t in (shown or text or sticker, quotation) if t),
-        sent_at=instant(said.edit_date if edited else said.date), event=event,
+        sent_at=instant(said.edit_date if edited else said.date),
+        event=event,
         attachments=tuple(_attachment(k, f) for k, f in files),
-        thread=(answered, number) if answered else (number,), reply_to=_back(said),
+        thread=(answered, number) if answered else (number,),
+        reply_to=_back(said),
         answering=Answering(
-            limit=LIMIT, forbidden="the bot is not in that chat" if guest else "",
+            limit=LIMIT,
+            forbidden="the bot is not in that chat" if guest else "",
             public=_public(said),
         ),
         flags=("forwarded",) if there(said.forward_origin) else (),
         repaired=() if shown or text or files or sticker else ("content.unsupported",),
-    )  # fmt: skip
+    )
     media = tuple(Media(at=i, ref=f.file_id) for i, (_, f) in enumerate(files) if not _large(f))
     return Parsed(message=made, media=media)
 
@@ -536,11 +612,18 @@ def _tapped(tapped: Tapped, delivery: Delivery, context: Context) -> Parsed:
     said = msgspec.structs.replace(said, sender=tapped.sender, sender_chat=None)
     text = label or tapped.data or ""
     made = message_of(
-        "telegram", delivery, context, native_id=f"callback:{tapped.id}", root=_root(said),
-        kind="chat", sender=_sender(said), text=text, reply_to=_back(said),
+        "telegram",
+        delivery,
+        context,
+        native_id=f"callback:{tapped.id}",
+        root=_root(said),
+        kind="chat",
+        sender=_sender(said),
+        text=text,
+        reply_to=_back(said),
         answering=Answering(limit=LIMIT, public=_public(said)),
         repaired=() if text else ("content.unsupported",),
-    )  # fmt: skip
+    )
     return Parsed(message=made)
 
 
@@ -548,14 +631,22 @@ def _deleted(gone: Deleted, delivery: Delivery, context: Context) -> Parsed:
     if not gone.message_ids:
         raise Rejected("json.invalid", "nothing was deleted")
     said = Said(
-        chat=gone.chat, business_connection_id=gone.business_connection_id,
+        chat=gone.chat,
+        business_connection_id=gone.business_connection_id,
         message_id=gone.message_ids[0],
-    )  # fmt: skip
+    )
     native = _native(said)
     made = message_of(
-        "telegram", delivery, context, native_id=f"{native}:deleted", root=_root(said), kind="chat",
-        sender=_sender(said), text="", event=touched("telegram", delivery, "deleted", native),
-    )  # fmt: skip
+        "telegram",
+        delivery,
+        context,
+        native_id=f"{native}:deleted",
+        root=_root(said),
+        kind="chat",
+        sender=_sender(said),
+        text="",
+        event=touched("telegram", delivery, "deleted", native),
+    )
     return Parsed(message=made)
 
 
@@ -709,8 +800,16 @@ def _files(said: Said) -> list[tuple[str, File]]:
     found: list[tuple[str, File]] = []
     if said.photo:
         found.append(("photo", max(said.photo, key=lambda f: size(f.file_size or f.width))))
-    for kind in ("document", "video", "audio", "voice", "video_note", "animation", "live_photo",
-                 "sticker"):  # fmt: skip
+    for kind in (
+        "document",
+        "video",
+        "audio",
+        "voice",
+        "video_note",
+        "animation",
+        "live_photo",
+        "sticker",
+    ):
         file = getattr(said, kind)
         # An animation comes as a document as well.
         if file and file.file_id and all(f.file_id != file.file_id for _, f in found):
@@ -718,8 +817,12 @@ def _files(said: Said) -> list[tuple[str, File]]:
     return found
 
 
-_TYPES = {"photo": "image/jpeg", "voice": "audio/ogg", "video_note": "video/mp4",
-          "sticker": "image/webp"}  # fmt: skip
+_TYPES = {
+    "photo": "image/jpeg",
+    "voice": "audio/ogg",
+    "video_note": "video/mp4",
+    "sticker": "image/webp",
+}
 
 
 def _large(file: File) -> bool:
@@ -731,7 +834,10 @@ def _attachment(kind: str, file: File) -> Attachment:
     if kind == "sticker" and (file.is_animated or file.is_video):
         mime = "video/webm" if file.is_video else "application/x-tgsticker"
     return Attachment(
-        name=file.file_name or f"{kind}.{mime.rpartition('/')[2]}", type=mime,
-        size=size(file.file_size), sha256="", inline=kind == "sticker",
+        name=file.file_name or f"{kind}.{mime.rpartition('/')[2]}",
+        type=mime,
+        size=size(file.file_size),
+        sha256="",
+        inline=kind == "sticker",
         refused="Telegram serves bots no file over 20 MB" if _large(file) else "",
-    )  # fmt: skip
+    )

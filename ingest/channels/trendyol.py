@@ -84,16 +84,29 @@ class Trendyol:
             if refused
             else ""
         )
-        return Parsed(message=message_of(
-            "trendyol", delivery, context, native_id=native, root=number, kind="post", text=text,
-            full_text=text + note, subject=told.product_name or "",
-            sender=Party(
-                name=told.user_name or "", handles=(Handle(kind="handle", value=f"trendyol:{who}"),)
-            ),
-            sent_at=instant(told.creation_date), post=Post(url=told.web_url or None),
-            reply_to=number, thread=(number,), flags=("answer_refused",) if refused else (),
-            answering=_answering(told.status),
-        ))  # fmt: skip
+        return Parsed(
+            message=message_of(
+                "trendyol",
+                delivery,
+                context,
+                native_id=native,
+                root=number,
+                kind="post",
+                text=text,
+                full_text=text + note,
+                subject=told.product_name or "",
+                sender=Party(
+                    name=told.user_name or "",
+                    handles=(Handle(kind="handle", value=f"trendyol:{who}"),),
+                ),
+                sent_at=instant(told.creation_date),
+                post=Post(url=told.web_url or None),
+                reply_to=number,
+                thread=(number,),
+                flags=("answer_refused",) if refused else (),
+                answering=_answering(told.status),
+            )
+        )
 
     def pulls(self, settings: Any) -> bool:
         """Say whether there is a seller to ask for."""
@@ -109,8 +122,11 @@ def _refused(told: Told) -> bool:
 
 
 def _answering(status: str) -> Answering:
-    done = "it was answered already, or its time is over" if status in (
-        "ANSWERED", "REPORTED", "REJECTED", "UNANSWERED") else ""  # fmt: skip
+    done = (
+        "it was answered already, or its time is over"
+        if status in ("ANSWERED", "REPORTED", "REJECTED", "UNANSWERED")
+        else ""
+    )
     return Answering(limit=LIMIT, public=True, forbidden=done)
 
 
@@ -126,11 +142,17 @@ async def items(settings: Account, ask: Ask) -> AsyncIterator[Item]:
     start, end = since(ask, settings.window), ask.now()
     for number in pages():
         raw = await ask.get(
-            url, auth=(settings.key, settings.secret),
+            url,
+            auth=(settings.key, settings.secret),
             headers={"user-agent": f"{settings.seller} - SelfIntegration"},
-            params={"page": number, "size": _SIZE, "startDate": int(start.timestamp() * 1000),
-                    "endDate": int(end.timestamp() * 1000), "orderByField": "LastModifiedDate"},
-        )  # fmt: skip
+            params={
+                "page": number,
+                "size": _SIZE,
+                "startDate": int(start.timestamp() * 1000),
+                "endDate": int(end.timestamp() * 1000),
+                "orderByField": "LastModifiedDate",
+            },
+        )
         page = read(Page, raw)
         for one in page.content:
             yield item_of(one, functools.partial(_item, one))

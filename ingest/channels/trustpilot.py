@@ -97,15 +97,27 @@ class Trustpilot:
         mail = (told.referral_email or "").strip().lower()
         if "@" in mail:
             handles.append(Handle(kind="email", value=mail[:512]))
-        return Parsed(message=message_of(
-            "trustpilot", delivery, context, native_id=native, root=told.id, kind="review",
-            subject=told.title or "", text=told.text or told.title or "", event=event,
-            sender=Party(name=told.consumer.display_name or "", handles=tuple(handles)),
-            sent_at=instant(told.updated_at or told.created_at if event else told.created_at),
-            post=Post(url=f"https://www.trustpilot.com/reviews/{told.id}",
-                      rating=stars(told.stars)),
-            reply_to=told.id, thread=(told.id,), answering=Answering(public=True),
-        ))  # fmt: skip
+        return Parsed(
+            message=message_of(
+                "trustpilot",
+                delivery,
+                context,
+                native_id=native,
+                root=told.id,
+                kind="review",
+                subject=told.title or "",
+                text=told.text or told.title or "",
+                event=event,
+                sender=Party(name=told.consumer.display_name or "", handles=tuple(handles)),
+                sent_at=instant(told.updated_at or told.created_at if event else told.created_at),
+                post=Post(
+                    url=f"https://www.trustpilot.com/reviews/{told.id}", rating=stars(told.stars)
+                ),
+                reply_to=told.id,
+                thread=(told.id,),
+                answering=Answering(public=True),
+            )
+        )
 
     def pulls(self, settings: Any) -> bool:
         """Say whether there is a business to ask for."""
@@ -136,9 +148,11 @@ class Reviews:
         token_url = f"{settings.api}/v1/oauth/oauth-business-users-for-applications/accesstoken"
         for number in pages():
             headers = await self._bearer.headers(
-                ask, token_url, {"grant_type": "client_credentials"},
+                ask,
+                token_url,
+                {"grant_type": "client_credentials"},
                 auth=(settings.key, settings.secret),
-            )  # fmt: skip
+            )
             query = {"page": str(number + 1), "perPage": str(_PAGE), "orderBy": "createdat.desc"}
             page = read(Page, await ask.get(url, params=query, headers=headers))
             made = [item_of(raw, functools.partial(_item, raw)) for raw in page.reviews]

@@ -76,9 +76,11 @@ class Twilio:
         found = twilio_signature.prove(call, token, settings.url)
         tools.proven()
         # With GET chosen in the console everything stands in the address.
-        told_in = dict(call.query) if call.method == "GET" else {
-            k: v[-1].decode("utf-8", "replace") for k, v in found.items()
-        }  # fmt: skip
+        told_in = (
+            dict(call.query)
+            if call.method == "GET"
+            else {k: v[-1].decode("utf-8", "replace") for k, v in found.items()}
+        )
         return _taken(told_in)
 
     def take(self, body: bytes) -> Taken:
@@ -86,9 +88,12 @@ class Twilio:
         if body.lstrip()[:1] == b"{":
             return _taken(read(Stored, body).fields)
         call = Call(
-            method="POST", path="/", query={}, body=body,
+            method="POST",
+            path="/",
+            query={},
+            body=body,
             headers={"content-type": "application/x-www-form-urlencoded"},
-        )  # fmt: skip
+        )
         return _taken({k: v[-1].decode("utf-8", "replace") for k, v in fields(call).items()})
 
     def parse(self, delivery: Delivery, context: Context) -> Parsed:
@@ -107,23 +112,31 @@ class Twilio:
             handles.append(Handle(kind="handle", value=f"twilio:{user or sender}"))
         files = [
             (url, told.get(f"MediaContentType{i}", ""))
-            for i in range(_MOST) if (url := told.get(f"MediaUrl{i}", ""))
-        ]  # fmt: skip
+            for i in range(_MOST)
+            if (url := told.get(f"MediaUrl{i}", ""))
+        ]
         text = told.get("Body") or told.get("ButtonText") or ""
         place = ",".join(v for v in (told.get("Latitude"), told.get("Longitude")) if v)
         about = " ".join(v for v in (told.get("Label"), told.get("Address")) if v)
         shown = "\n".join(t for t in (text, f"{about} ({place})".strip() if place else "") if t)
         whatsapp = sender.startswith("whatsapp:")
         made = message_of(
-            "twilio", delivery, context, native_id=sid, kind="chat", text=text, full_text=shown,
-            root=f"{ours}/{user or sender}", reply_to=f"{ours}/{sender}",
+            "twilio",
+            delivery,
+            context,
+            native_id=sid,
+            kind="chat",
+            text=text,
+            full_text=shown,
+            root=f"{ours}/{user or sender}",
+            reply_to=f"{ours}/{sender}",
             sender=Party(name=told.get("ProfileName", ""), handles=tuple(handles)),
             recipients=_ours(ours),
             thread=tuple(t for t in (told.get("OriginalRepliedMessageSid"), sid) if t),
             attachments=tuple(_attachment(i, kind) for i, (_, kind) in enumerate(files)),
             answering=_allowed(delivery, whatsapp=whatsapp),
             repaired=() if shown or files else ("content.unsupported",),
-        )  # fmt: skip
+        )
         media = tuple(Media(at=i, ref=url) for i, (url, _) in enumerate(files))
         return Parsed(message=made, media=media)
 

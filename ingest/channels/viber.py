@@ -17,8 +17,19 @@ from schemas.errors import Rejected
 from schemas.message import Answering, Attachment, Handle, Party
 
 LIMIT = 7000
-_KNOWN = frozenset({"webhook", "delivered", "seen", "failed", "subscribed", "unsubscribed",
-                    "conversation_started", "client_status", "action"})  # fmt: skip
+_KNOWN = frozenset(
+    {
+        "webhook",
+        "delivered",
+        "seen",
+        "failed",
+        "subscribed",
+        "unsubscribed",
+        "conversation_started",
+        "client_status",
+        "action",
+    }
+)
 
 
 class Account(Record, frozen=True, kw_only=True):
@@ -122,16 +133,24 @@ class Viber:
         file = words.media if words.type in ("picture", "video", "file", "sticker") else ""
         handles = [Handle(kind="handle", value=f"viber:{who.id}")]
         made = message_of(
-            "viber", delivery, context, native_id=str(told.message_token), kind="chat",
-            root=f"{told.chat_id or ''}/{who.id}", text=text, full_text=shown,
+            "viber",
+            delivery,
+            context,
+            native_id=str(told.message_token),
+            kind="chat",
+            root=f"{told.chat_id or ''}/{who.id}",
+            text=text,
+            full_text=shown,
             sender=Party(name=who.name or "", handles=tuple(handles)),
-            sent_at=instant(told.timestamp), reply_to=who.id,
+            sent_at=instant(told.timestamp),
+            reply_to=who.id,
             attachments=(_attachment(words),) if file else (),
             answering=Answering(
-                limit=LIMIT, forbidden="a bot can't answer in a group chat" if told.chat_id else "",
+                limit=LIMIT,
+                forbidden="a bot can't answer in a group chat" if told.chat_id else "",
             ),
             repaired=() if shown or file else ("content.unsupported",),
-        )  # fmt: skip
+        )
         return Parsed(message=made, media=(Media(at=0, ref=file),) if file else ())
 
     async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
@@ -164,6 +183,9 @@ def _attachment(words: Words) -> Attachment:
         words.type, "application/octet-stream"
     )
     return Attachment(
-        name=words.file_name or words.type, type=kind, size=size(words.size),
-        sha256="", inline=words.type == "sticker",
-    )  # fmt: skip
+        name=words.file_name or words.type,
+        type=kind,
+        size=size(words.size),
+        sha256="",
+        inline=words.type == "sticker",
+    )

@@ -26,10 +26,18 @@ WINDOW = timedelta(hours=24)
 LIMIT = 4096
 _FILES = ("image", "video", "document", "audio", "sticker")
 _SYSTEM = frozenset({"system", "request_welcome"})
-_FIELDS = frozenset({
-    "smb_message_echoes", "history", "smb_app_state_sync", "calls", "user_preferences",
-    "message_template_status_update", "account_update", "account_alerts",
-})  # fmt: skip
+_FIELDS = frozenset(
+    {
+        "smb_message_echoes",
+        "history",
+        "smb_app_state_sync",
+        "calls",
+        "user_preferences",
+        "message_template_status_update",
+        "account_update",
+        "account_alerts",
+    }
+)
 _NUMBER = re.compile(r"^\+?\d{6,15}$")
 
 
@@ -342,17 +350,25 @@ class Whatsapp:
         event = _event(item, delivery.account)
         plain = bool(text or files or event or (shown and not item.errors))
         made = message_of(
-            "whatsapp", delivery, context, native_id=item.id, kind="chat",
+            "whatsapp",
+            delivery,
+            context,
+            native_id=item.id,
+            kind="chat",
             root=f"{ours}/{group or user_id or wa_id}",
-            sender=Party(name=name, handles=tuple(handles)), text=text, full_text=shown,
-            recipients=_ours(told.metadata), sent_at=sent_at, event=event,
+            sender=Party(name=name, handles=tuple(handles)),
+            text=text,
+            full_text=shown,
+            recipients=_ours(told.metadata),
+            sent_at=sent_at,
+            event=event,
             attachments=tuple(_attachment(k, f) for k, f in files),
             thread=tuple(i for i in (item.context.id if item.context else None, item.id) if i),
             reply_to=f"{ours}/{f'group:{group}' if group else wa_id or user_id}",
             answering=Answering(until=(sent_at or delivery.received_at) + WINDOW, limit=LIMIT),
             flags=("forwarded",) if _forwarded(item) else (),
             repaired=() if plain else ("content.unsupported",),
-        )  # fmt: skip
+        )
         media = tuple(Media(at=i, ref=str(f.id)) for i, (_, f) in enumerate(files) if f.id)
         return Parsed(message=made, media=media)
 

@@ -44,10 +44,11 @@ LIMIT = 280
 _TAKEN = ("post.mention.create", "post.reply.create", "post.quote.create", "post.delete")
 _FIELDS = {
     "tweet.fields": "author_id,conversation_id,created_at,referenced_tweets,note_tweet,"
-                    "edit_history_tweet_ids,entities,in_reply_to_user_id,lang",
+    "edit_history_tweet_ids,entities,in_reply_to_user_id,lang",
     "expansions": "author_id,attachments.media_keys",
-    "user.fields": "name,username,public_metrics", "media.fields": "url,type",
-}  # fmt: skip
+    "user.fields": "name,username,public_metrics",
+    "media.fields": "url,type",
+}
 _SILENCE_S = 45.0  # a blank line comes every 20 s
 
 
@@ -305,19 +306,29 @@ def _posted(
     root = f"{tweet.conversation_id or history[0]}|{tweet.author_id}"
     name = who.username or "i"
     made = message_of(
-        "x", delivery, context, native_id=str(tweet.id), root=root, kind="post", text=text,
+        "x",
+        delivery,
+        context,
+        native_id=str(tweet.id),
+        root=root,
+        kind="post",
+        text=text,
         sender=Party(
             name=who.name or who.username or "",
             handles=(Handle(kind="handle", value=f"x:{tweet.author_id}"),),
         ),
-        sent_at=instant(tweet.created_at), event=event, thread=(str(tweet.id),),
-        reply_to=str(tweet.id), attachments=tuple(_attachment(f) for f in files),
+        sent_at=instant(tweet.created_at),
+        event=event,
+        thread=(str(tweet.id),),
+        reply_to=str(tweet.id),
+        attachments=tuple(_attachment(f) for f in files),
         post=Post(
-            url=f"https://x.com/{name}/status/{tweet.id}", parent=parent,
+            url=f"https://x.com/{name}/status/{tweet.id}",
+            parent=parent,
             author_reach=who.public_metrics.followers_count if who.public_metrics else None,
         ),
         answering=Answering(limit=LIMIT, public=True, forbidden=_forbidden(tweet, stored, told)),
-    )  # fmt: skip
+    )
     media = tuple(Media(at=i, ref=f.url or "") for i, f in enumerate(files))
     return Parsed(message=made, media=media)
 
@@ -346,11 +357,16 @@ def _text(tweet: Tweet) -> str:
 def _deleted(tweet: Tweet, delivery: Delivery, context: Context) -> Parsed:
     native = str(tweet.id)
     made = message_of(
-        "x", delivery, context, native_id=f"{native}:deleted", kind="post", text="",
+        "x",
+        delivery,
+        context,
+        native_id=f"{native}:deleted",
+        kind="post",
+        text="",
         root=f"{tweet.conversation_id or delivery.hint or native}|{tweet.author_id}",
         sender=Party(handles=(Handle(kind="handle", value=f"x:{tweet.author_id}"),)),
         event=touched("x", delivery, "deleted", native),
-    )  # fmt: skip
+    )
     return Parsed(message=made)
 
 
@@ -409,17 +425,15 @@ class Stream:
                 number = 0
             if str(number) in self._taken:
                 continue
-            await accept(Delivery(
-                raw=raw, account=self._account, received_at=self._tools.now()
-            ))  # fmt: skip
+            await accept(Delivery(raw=raw, account=self._account, received_at=self._tools.now()))
             self._taken[str(number)] = None
             while len(self._taken) > 10_000:
                 self._taken.popitem(last=False)
             if number > position:
                 position = number
-                await cursors.save(Cursor(
-                    source=self._name, epoch="id", position=position, at=self._tools.now()
-                ))  # fmt: skip
+                await cursors.save(
+                    Cursor(source=self._name, epoch="id", position=position, at=self._tools.now())
+                )
         return position
 
     async def _missed(

@@ -124,17 +124,27 @@ class Youtube:
         top = words.parent_id or comment.id.partition(".")[0]
         native, event = versioned("youtube", delivery, comment.id, kept.version)
         link = f"https://www.youtube.com/watch?v={words.video_id}&lc={comment.id}"
-        return Parsed(message=message_of(
-            "youtube", delivery, context, native_id=native, root=f"{top}|{who}", kind="post",
-            text=words.text_original or words.text_display or "", event=event,
-            sender=Party(
-                name=words.author_display_name or "",
-                handles=(Handle(kind="handle", value=f"youtube:{who}"),) if who else (),
-            ),
-            sent_at=instant(words.updated_at if event else words.published_at),
-            post=Post(url=link if words.video_id else None, parent=words.parent_id or None),
-            reply_to=top, thread=(comment.id,), answering=Answering(limit=LIMIT, public=True),
-        ))  # fmt: skip
+        return Parsed(
+            message=message_of(
+                "youtube",
+                delivery,
+                context,
+                native_id=native,
+                root=f"{top}|{who}",
+                kind="post",
+                text=words.text_original or words.text_display or "",
+                event=event,
+                sender=Party(
+                    name=words.author_display_name or "",
+                    handles=(Handle(kind="handle", value=f"youtube:{who}"),) if who else (),
+                ),
+                sent_at=instant(words.updated_at if event else words.published_at),
+                post=Post(url=link if words.video_id else None, parent=words.parent_id or None),
+                reply_to=top,
+                thread=(comment.id,),
+                answering=Answering(limit=LIMIT, public=True),
+            )
+        )
 
     def pulls(self, settings: Any) -> bool:
         """Say whether there is a channel to ask for."""
@@ -156,8 +166,13 @@ class Comments:
         """Yield the comments of the newest threads, those that grew with all their answers."""
         token, left = "", settings.threads
         while left > 0:
-            query = {"part": "snippet,replies", "allThreadsRelatedToChannelId": settings.channel_id,
-                     "maxResults": "100", "order": "time", "textFormat": "plainText"}  # fmt: skip
+            query = {
+                "part": "snippet,replies",
+                "allThreadsRelatedToChannelId": settings.channel_id,
+                "maxResults": "100",
+                "order": "time",
+                "textFormat": "plainText",
+            }
             query |= {"pageToken": token} if token else {}
             page = read(Page, await self._get(settings, ask, "commentThreads", query))
             for raw in page.items:
@@ -179,8 +194,12 @@ class Comments:
     async def _below(self, settings: Account, ask: Ask, thread: str) -> AsyncIterator[Item]:
         token = ""
         while True:
-            query = {"part": "snippet", "parentId": thread, "maxResults": "100",
-                     "textFormat": "plainText"}  # fmt: skip
+            query = {
+                "part": "snippet",
+                "parentId": thread,
+                "maxResults": "100",
+                "textFormat": "plainText",
+            }
             query |= {"pageToken": token} if token else {}
             page = read(Page, await self._get(settings, ask, "comments", query))
             for raw in page.items:
@@ -190,9 +209,12 @@ class Comments:
                 return
 
     async def _get(self, settings: Account, ask: Ask, what: str, query: dict[str, str]) -> bytes:
-        form = {"grant_type": "refresh_token", "refresh_token": settings.refresh_token,
-                "client_id": settings.client_id,
-                "client_secret": settings.client_secret}  # fmt: skip
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": settings.refresh_token,
+            "client_id": settings.client_id,
+            "client_secret": settings.client_secret,
+        }
         headers = await self._bearer.headers(ask, settings.token_url, form)
         return await ask.get(f"{settings.api}/{what}", params=query, headers=headers)
 

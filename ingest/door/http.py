@@ -130,9 +130,12 @@ class Door:
             metrics.count("santral_deliveries_ignored_total", hook=hook.name, reason=reason)
         for raw in taken.deliveries:
             delivery = Delivery(
-                raw=raw, account=account, received_at=now, hint=taken.hint,
+                raw=raw,
+                account=account,
+                received_at=now,
+                hint=taken.hint,
                 traceparent=request.headers.get("traceparent"),
-            )  # fmt: skip
+            )
             await self.pending.accept(
                 CHANNELS[hook.channel], delivery, settings, patient=hook.patient
             )
@@ -174,15 +177,23 @@ class Door:
             raise Retry(RECOVERY_S, f"can't be fetched: {type(error).__name__}") from error
 
     async def _accept(
-        self, channel: str, account: str, raw: bytes, request: Request, status: int, *,
+        self,
+        channel: str,
+        account: str,
+        raw: bytes,
+        request: Request,
+        status: int,
+        *,
         bury: bool = False,
-    ) -> Response:  # fmt: skip
+    ) -> Response:
         settings = self.account(channel, account)
         delivery = Delivery(
-            raw=raw, account=account, received_at=self.ingest.clock.now(),
+            raw=raw,
+            account=account,
+            received_at=self.ingest.clock.now(),
             traceparent=request.headers.get("traceparent"),
             accepted_by=server.token_name(self.settings.tokens.door),
-        )  # fmt: skip
+        )
         try:
             message = await self.ingest.accept(CHANNELS[channel], delivery, settings, bury=bury)
         except Rejected as error:
@@ -232,9 +243,10 @@ async def _asyncapi(_request: Request) -> Response:
 
 async def _widget(_request: Request) -> Response:
     return FileResponse(
-        STATIC / "widget.js", media_type="text/javascript",
+        STATIC / "widget.js",
+        media_type="text/javascript",
         headers={"Cache-Control": "public, max-age=300", "Access-Control-Allow-Origin": "*"},
-    )  # fmt: skip
+    )
 
 
 def _script(name: str) -> Callable[[Request], Awaitable[Response]]:

@@ -94,8 +94,9 @@ class Receiver:
         account = self.owner(to) or ""
         delivery = Delivery(
             raw=with_envelope(envelope.original_content or b"", envelope.mail_from or "", to),
-            account=account, received_at=self._ingest.clock.now(),
-        )  # fmt: skip
+            account=account,
+            received_at=self._ingest.clock.now(),
+        )
         try:
             made = await self._ingest.accept(
                 self._channel, delivery, self._accounts[account], bury=True
@@ -244,10 +245,16 @@ async def serve(
 
     def session() -> SMTP:
         return kind(
-            receiver, data_size_limit=settings.max_mail, enable_SMTPUTF8=True, ident="santral",
-            hostname="santral", tls_context=context, require_starttls=settings.require_tls,
-            loop=loop, timeout=300,
-        )  # fmt: skip
+            receiver,
+            data_size_limit=settings.max_mail,
+            enable_SMTPUTF8=True,
+            ident="santral",
+            hostname="santral",
+            tls_context=context,
+            require_starttls=settings.require_tls,
+            loop=loop,
+            timeout=300,
+        )
 
     server = await loop.create_server(session, sock=http.listen(settings.host, settings.port))
     log.info("mail_door.open", protocol=settings.protocol, port=settings.port)

@@ -132,9 +132,13 @@ async def _hello(visit: Visit) -> None:
         visit.last = frame.after if resumed else None
         key = chat.session_key(secret, visit.session)
         await _say(
-            visit, type="session", session=visit.session, key=key, resumed=resumed,
+            visit,
+            type="session",
+            session=visit.session,
+            key=key,
+            resumed=resumed,
             conversation=visit.conversation,
-        )  # fmt: skip
+        )
 
 
 async def _read(visit: Visit) -> None:
@@ -158,9 +162,11 @@ async def _line(visit: Visit, line: chat.Line) -> None:
         return
     stored = chat.Stored(session=visit.session, line=line, name=visit.name, email=visit.email)
     delivery = Delivery(
-        raw=msgspec.json.encode(stored), account=visit.account, received_at=clock.now(),
+        raw=msgspec.json.encode(stored),
+        account=visit.account,
+        received_at=clock.now(),
         traceparent=trace.start(),
-    )  # fmt: skip
+    )
     try:
         message = await visit.ingest.accept(chat.Chat(), delivery, visit.settings, bury=False)
     except Retry as error:
@@ -192,9 +198,14 @@ async def _push(visit: Visit) -> None:
             for reply in visit.replies.after(visit.conversation, visit.last):
                 visit.last = reply.id
                 await _say(
-                    visit, type="reply", id=reply.id, text=reply.text, agent=reply.agent,
-                    kind=reply.kind, at=reply.at.isoformat(),
-                )  # fmt: skip
+                    visit,
+                    type="reply",
+                    id=reply.id,
+                    text=reply.text,
+                    agent=reply.agent,
+                    kind=reply.kind,
+                    at=reply.at.isoformat(),
+                )
             await event.wait()
     finally:
         visit.replies.leave(visit.conversation, event)
@@ -208,9 +219,15 @@ async def _seen(visit: Visit, identifier: str) -> None:
         return
     reply: Reply = found[0]
     outcome = Outcome(
-        id=derived_id("outcome", reply.id, "delivered"), kind="delivered", brand=reply.brand,
-        conversation=reply.conversation, item=reply.item, department=reply.department,
-        messages=(reply.message,), at=visit.ingest.clock.now(), reply=reply.id,
-    )  # fmt: skip
+        id=derived_id("outcome", reply.id, "delivered"),
+        kind="delivered",
+        brand=reply.brand,
+        conversation=reply.conversation,
+        item=reply.item,
+        department=reply.department,
+        messages=(reply.message,),
+        at=visit.ingest.clock.now(),
+        reply=reply.id,
+    )
     with contextlib.suppress(Retry):  # the page reports it again when it comes back
         await visit.ingest.publisher.publish(topics.OUTCOMES, outcome, source="santral/door")

@@ -195,9 +195,11 @@ class Import:
         batch.clear()
         # The hash of what was read makes sure that it is the same file: taken when all is read.
         told = Progress(
-            done=done, size=size or self._before.size, keys=tuple(sorted(self._keys)),
+            done=done,
+            size=size or self._before.size,
+            keys=tuple(sorted(self._keys)),
             sha256=self._hash(size) if size else self._before.sha256,
-        )  # fmt: skip
+        )
         self._file.parent.mkdir(parents=True, exist_ok=True)
         part = self._file.with_suffix(".part")
         part.write_bytes(msgspec.json.encode(told))

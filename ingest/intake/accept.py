@@ -255,11 +255,16 @@ class Ingest:
         source = f"{channel}:{delivery.account}"
         letter = DeadLetter(
             id=derived_id("dead", source, delivery.position or "", raw.sha256),
-            stage="ingest", brand=self.context.brand, channel=channel, source=source,
-            code=error.code, text=error.text.encode("utf-8", "replace").decode(), raw=raw,
+            stage="ingest",
+            brand=self.context.brand,
+            channel=channel,
+            source=source,
+            code=error.code,
+            text=error.text.encode("utf-8", "replace").decode(),
+            raw=raw,
             origin=Origin(position=delivery.position, hint=delivery.hint),
             at=self.clock.now(),
-        )  # fmt: skip
+        )
         await self.publisher.publish(
             topics.DEAD, letter, source=source, traceparent=trace.child(delivery.traceparent)
         )

@@ -22,9 +22,12 @@ _PATIENCE_S = 20.0  # a mailbox of 100,000 mails is listed in a few seconds
 async def inventories(settings: Settings) -> Mapping[str, list[str] | None]:
     """Return the positions of each pulled source by its name, None for one that fails to answer."""
     tools = Tools(
-        now=SystemClock().now, pause=asyncio.sleep, warn=log.warning, polled=lambda _source: None,
+        now=SystemClock().now,
+        pause=asyncio.sleep,
+        warn=log.warning,
+        polled=lambda _source: None,
         kept=functools.partial(kept, settings.home_path / "secrets"),
-    )  # fmt: skip
+    )
     sources = {
         f"{name}:{account}": channel.source(account, table_settings, tools)
         for name, table in accounts(settings).items()

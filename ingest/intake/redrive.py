@@ -50,9 +50,12 @@ async def redrive(settings: Settings, letter: DeadLetter, raw: bytes) -> str:
                     await asyncio.to_thread(ingest.archive.close)
         except Rejected as error:
             again = msgspec.structs.replace(
-                letter, code=error.code, text=error.text, at=clock.now(),
+                letter,
+                code=error.code,
+                text=error.text,
+                at=clock.now(),
                 attempt=letter.attempt + 1,
-            )  # fmt: skip
+            )
             await publisher.publish(topics.DEAD, again, source=letter.source)
             return f"{letter.id}: refused again, {error}"
         if message is None:

@@ -92,9 +92,13 @@ class Pending:
                 log.error("journal.no_account", channel=waiting.channel, account=waiting.account)
                 continue  # it stays, and is counted, until the account is configured again
             delivery = Delivery(
-                raw=raw, account=waiting.account, received_at=waiting.received_at,
-                traceparent=waiting.traceparent, position=waiting.position, hint=waiting.hint,
-            )  # fmt: skip
+                raw=raw,
+                account=waiting.account,
+                received_at=waiting.received_at,
+                traceparent=waiting.traceparent,
+                position=waiting.position,
+                hint=waiting.hint,
+            )
             try:
                 count += await self._publish(path, waiting.channel, delivery, account, fetch=False)
             except MediaPending:
@@ -148,9 +152,13 @@ class Pending:
     async def _keep(self, channel: str, delivery: Delivery) -> None:
         """Keep it on disk; raise Retry when that can't either."""
         waiting = Waiting(
-            channel=channel, account=delivery.account, received_at=delivery.received_at,
-            traceparent=delivery.traceparent, position=delivery.position, hint=delivery.hint,
-        )  # fmt: skip
+            channel=channel,
+            account=delivery.account,
+            received_at=delivery.received_at,
+            traceparent=delivery.traceparent,
+            position=delivery.position,
+            hint=delivery.hint,
+        )
         try:
             await asyncio.to_thread(self._journal.put, waiting, delivery.raw)
         except Unavailable as error:

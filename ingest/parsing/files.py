@@ -14,9 +14,16 @@ from itertools import islice
 
 import puremagic
 
-GENERIC = ("application/octet-stream", "application/x-msdownload", "application/unknown",
-           "binary/octet-stream", "application/binary", "application/force-download",
-           "application/x-download", "application/download")  # fmt: skip
+GENERIC = (
+    "application/octet-stream",
+    "application/x-msdownload",
+    "application/unknown",
+    "binary/octet-stream",
+    "application/binary",
+    "application/force-download",
+    "application/x-download",
+    "application/download",
+)
 """Types that say nothing."""
 
 _SNIFFED = 8 * 1024
@@ -40,8 +47,12 @@ def sniffed(data: bytes, declared: str) -> str:
     return program if program and declared not in _PROGRAMS else declared
 
 
-_PROGRAMS = ("application/x-msdownload", "application/x-dosexec", "application/x-executable",
-             "application/x-mach-binary")  # fmt: skip
+_PROGRAMS = (
+    "application/x-msdownload",
+    "application/x-dosexec",
+    "application/x-executable",
+    "application/x-mach-binary",
+)
 
 
 def _program(data: bytes) -> str:

@@ -110,10 +110,11 @@ class Tokens:
         said = self.settings
         url = said.token_url or _URLS.get(said.provider, "").format(tenant=said.tenant)
         form = {
-            "grant_type": said.grant, "client_id": said.client_id,
+            "grant_type": said.grant,
+            "client_id": said.client_id,
             "client_secret": said.client_secret,
             "scope": said.scope or _SCOPES.get((said.provider, said.grant), ""),
-        }  # fmt: skip
+        }
         if said.grant == "refresh_token":
             form["refresh_token"] = self._newest()
         try:

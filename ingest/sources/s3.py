@@ -96,11 +96,13 @@ class Reading:
                     else {}
                 ),
             },
-            client_options={"allow_http": told.endpoint.startswith("http://"),
-                            "timeout": timedelta(seconds=60)},
+            client_options={
+                "allow_http": told.endpoint.startswith("http://"),
+                "timeout": timedelta(seconds=60),
+            },
             # A source that fails is called again by ingest, which says so meanwhile.
             retry_config={"max_retries": 1},
-        )  # fmt: skip
+        )
 
     async def objects(self, prefix: str, endings: tuple[str, ...] = ()) -> AsyncIterator[Object]:
         """Yield every object under a prefix with one of the endings, or any."""
@@ -133,8 +135,11 @@ class Reading:
         # A listing fails with one kind of error for all reasons: its words name the answer.
         found = _ANSWER.search(str(error))
         status, code = (found[1], found[2] or "") if found else ("", "")
-        why = {"401": ": is the key right?", "403": ": is the key right, and may it list and read?",
-               "404": ": there is none of that name"}.get(status, "")  # fmt: skip
+        why = {
+            "401": ": is the key right?",
+            "403": ": is the key right, and may it list and read?",
+            "404": ": there is none of that name",
+        }.get(status, "")
         told = f"answered {status} {code}".strip() if found else type(error).__name__
         text = f"bucket {self._told.name} can't be read, {told}{why}"
         return Retry(ACCOUNT_PROBLEM_S if why else OUTAGE_S, text)
@@ -154,8 +159,11 @@ class Objects:
 
     def __init__(self, channel: str, account: str, told: Bucket, tools: Tools) -> None:
         self._source, self._account, self._told, self._tools = (
-            f"{channel}:{account}", account, told, tools,
-        )  # fmt: skip
+            f"{channel}:{account}",
+            account,
+            told,
+            tools,
+        )
         self._kept = f"bucket-{channel}-{account}"
         self._reading = Reading(told)
         self._began, self._until, self._taken = self._restored()
@@ -205,10 +213,16 @@ class Objects:
                 self._tools.warn("object.gone", source=self._source, why=error.text)
                 return
             refused = error
-        await accept(Delivery(
-            raw=raw, account=self._account, received_at=self._tools.now(), hint=one.key,
-            position=one.position, refused=refused,
-        ))  # fmt: skip
+        await accept(
+            Delivery(
+                raw=raw,
+                account=self._account,
+                received_at=self._tools.now(),
+                hint=one.key,
+                position=one.position,
+                refused=refused,
+            )
+        )
         self._taken[one.key] = (one.etag, one.modified)
         if len(self._taken) % _KEEP_EVERY == 0:
             self._keep()

@@ -118,11 +118,14 @@ def _multipart(body: bytes, boundary: bytes) -> tuple[Fields, list[File]]:
         parser = MultipartParser(
             boundary,
             {
-                "on_part_begin": on_part_begin, "on_header_field": on_header_field,
-                "on_header_value": on_header_value, "on_header_end": on_header_end,
-                "on_part_data": on_part_data, "on_part_end": on_part_end,
+                "on_part_begin": on_part_begin,
+                "on_header_field": on_header_field,
+                "on_header_value": on_header_value,
+                "on_header_end": on_header_end,
+                "on_part_data": on_part_data,
+                "on_part_end": on_part_end,
             },
-        )  # fmt: skip
+        )
         parser.write(body)
         parser.finalize()
     except ValueError as error:  # python-multipart's errors are ValueErrors

@@ -211,8 +211,12 @@ def take(body: bytes, kind: str) -> Taken:
             ignored.append(why)
             return
         stored = Stored(
-            ours=ours, place=place, field=field, time=entry.time, item=item  # type: ignore[arg-type]  # one of the three below
-        )  # fmt: skip
+            ours=ours,
+            place=place,  # type: ignore[arg-type]  # one of the three below
+            field=field,
+            time=entry.time,
+            item=item,
+        )
         made.append(msgspec.json.encode(stored))
 
     entries, bad = meta_webhook.entries(body, (kind,))
@@ -293,10 +297,18 @@ def _direct(name: Name, told: Stored, item: Direct, delivery: Delivery, context:
     window = PEOPLE_WINDOW if getattr(context.settings, "human_agent", False) else WINDOW
     quoted = item.message.reply_to if item.message else None
     made = message_of(
-        name, delivery, context, native_id=native, root=f"{ours}/{who}", kind="chat",
+        name,
+        delivery,
+        context,
+        native_id=native,
+        root=f"{ours}/{who}",
+        kind="chat",
         sender=Party(handles=(Handle(kind="handle", value=f"{name}:{who}"),)),
         recipients=(Party(handles=(Handle(kind="handle", value=f"{name}:{ours}"),)),),
-        text=text, full_text=shown, sent_at=sent_at, event=event,
+        text=text,
+        full_text=shown,
+        sent_at=sent_at,
+        event=event,
         attachments=tuple(_attachment(a) for a in files),
         thread=tuple(t for t in (quoted.mid if quoted else "", native) if t),
         reply_to=f"{ours}/{who}",
@@ -307,7 +319,7 @@ def _direct(name: Name, told: Stored, item: Direct, delivery: Delivery, context:
             forbidden="another app answers this thread" if told.place == "standby" else "",
         ),
         repaired=() if shown or event or files else ("content.unsupported",),
-    )  # fmt: skip
+    )
     media = tuple(Media(at=i, ref=_url(a)) for i, a in enumerate(files))
     return Parsed(message=made, media=media)
 
@@ -344,8 +356,17 @@ def _url(attached: Attached) -> str:
 
 
 def _is_file(attached: Attached) -> bool:
-    kinds = ("image", "video", "audio", "file", "story_mention", "ig_story", "reel", "ig_reel",
-             "sticker")  # fmt: skip
+    kinds = (
+        "image",
+        "video",
+        "audio",
+        "file",
+        "story_mention",
+        "ig_story",
+        "reel",
+        "ig_reel",
+        "sticker",
+    )
     return attached.type in kinds and _url(attached).startswith("https://")
 
 
@@ -391,18 +412,31 @@ def _comment(
     called = person or (f"@{who.username}" if who.username else "")
     handles = (Handle(kind="handle", value=f"{name}:{called}"),) if called else ()
     ref = "" if text or event else _to_ask(told, item, context.settings)
-    return Parsed(notice=Notice(ref=ref) if ref else None, message=message_of(
-        name, delivery, context, native_id=native, root=f"{top}/{person}", kind="post",
-        sender=Party(name=who.name or who.username or "", handles=handles), text=text,
-        sent_at=instant(at), event=event, thread=(own,), reply_to=_place(name, told, item, own),
-        post=Post(
-            url=item.post.permalink_url if item.post else None, parent=parent or post or None
-        ),
-        answering=Answering(limit=8000 if name == "messenger" else 2200, public=True),
-        attachments=_photo(item),
-        repaired=() if text or event or item.photo or item.video else ("text.not_told",),
+    return Parsed(
+        notice=Notice(ref=ref) if ref else None,
+        message=message_of(
+            name,
+            delivery,
+            context,
+            native_id=native,
+            root=f"{top}/{person}",
+            kind="post",
+            sender=Party(name=who.name or who.username or "", handles=handles),
+            text=text,
+            sent_at=instant(at),
+            event=event,
+            thread=(own,),
+            reply_to=_place(name, told, item, own),
+            post=Post(
+                url=item.post.permalink_url if item.post else None, parent=parent or post or None
+            ),
+            answering=Answering(limit=8000 if name == "messenger" else 2200, public=True),
+            attachments=_photo(item),
+            repaired=() if text or event or item.photo or item.video else ("text.not_told",),
             full_text="\n".join(t for t in (text, _film(item)) if t),
-    ), media=(Media(at=0, ref=item.photo),) if item.photo else ())  # fmt: skip
+        ),
+        media=(Media(at=0, ref=item.photo),) if item.photo else (),
+    )
 
 
 def _place(name: Name, told: Stored, item: Comment, own: str) -> str:

@@ -153,10 +153,15 @@ class Ses:
 def _signed(sns: _Sns) -> bytes:
     names = _NOTIFICATION if sns.type == "Notification" else _CONFIRMATION
     values = {
-        "Message": sns.message, "MessageId": sns.message_id, "Subject": sns.subject,
-        "Timestamp": sns.timestamp, "TopicArn": sns.topic_arn, "Type": sns.type,
-        "Token": sns.token, "SubscribeURL": sns.subscribe_url,
-    }  # fmt: skip
+        "Message": sns.message,
+        "MessageId": sns.message_id,
+        "Subject": sns.subject,
+        "Timestamp": sns.timestamp,
+        "TopicArn": sns.topic_arn,
+        "Type": sns.type,
+        "Token": sns.token,
+        "SubscribeURL": sns.subscribe_url,
+    }
     return "".join(f"{n}\n{values[n]}\n" for n in names if values[n] is not None).encode()
 
 

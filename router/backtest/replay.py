@@ -171,11 +171,17 @@ class _Side:
 
 
 def replay(
-    events: Iterable[Message | Outcome], live: Policy, candidate: Policy, *,
-    since: datetime | None = None, people: Mapping[str, str] | None = None,
-    recorded: Mapping[str, str] | None = None, incidents: Mapping[str, Incident] | None = None,
-    zone: tzinfo = UTC, tell: Tell = lambda _count: None,
-) -> Report:  # fmt: skip
+    events: Iterable[Message | Outcome],
+    live: Policy,
+    candidate: Policy,
+    *,
+    since: datetime | None = None,
+    people: Mapping[str, str] | None = None,
+    recorded: Mapping[str, str] | None = None,
+    incidents: Mapping[str, Incident] | None = None,
+    zone: tzinfo = UTC,
+    tell: Tell = lambda _count: None,
+) -> Report:
     """Return what would change. Events before `since` only make the states.
 
     `people` says by message where people left it, `recorded` where it was sent then, `incidents`
@@ -218,23 +224,35 @@ def replay(
                     examples.append(_example(event, told, would, people.get(event.id)))
         tell(count)
     return Report(
-        since=since, messages=count, first=times[0] if times else None,
-        last=times[-1] if times else None, before=before.name(), after=after.name(),
-        as_recorded=changed["as recorded"], changed=changed["any"],
+        since=since,
+        messages=count,
+        first=times[0] if times else None,
+        last=times[-1] if times else None,
+        before=before.name(),
+        after=after.name(),
+        as_recorded=changed["as recorded"],
+        changed=changed["any"],
         changed_share=changed["any"] / count if count else 0.0,
-        department_changed=changed["department"], triage_before=before.triage,
-        triage_after=after.triage, raised=changed["raised"], lowered=changed["lowered"],
+        department_changed=changed["department"],
+        triage_before=before.triage,
+        triage_after=after.triage,
+        raised=changed["raised"],
+        lowered=changed["lowered"],
         moves=tuple(Moved(before=b, after=a, count=n) for (b, a), n in moves.most_common() if n),
-        examples=tuple(examples[:EXAMPLES]), judged=_judged(before, after, truth),
+        examples=tuple(examples[:EXAMPLES]),
+        judged=_judged(before, after, truth),
         departments=tuple(_departments(before, after, truth)),
-        load=tuple(Load(department=d, hour=h, before=before.load[d, h], after=after.load[d, h])
-                   for d, h in sorted({*before.load, *after.load})),
-        rules=tuple(Fired(rule=r, before=before.fired[r], after=after.fired[r])
-                    for r in dict.fromkeys(
-                        x.id for s in (before, after) for x in s.policy.pack.rules)),
+        load=tuple(
+            Load(department=d, hour=h, before=before.load[d, h], after=after.load[d, h])
+            for d, h in sorted({*before.load, *after.load})
+        ),
+        rules=tuple(
+            Fired(rule=r, before=before.fired[r], after=after.fired[r])
+            for r in dict.fromkeys(x.id for s in (before, after) for x in s.policy.pack.rules)
+        ),
         microseconds_before=before.seconds / max(1, count) * 1e6,
         microseconds_after=after.seconds / max(1, count) * 1e6,
-    )  # fmt: skip
+    )
 
 
 def _parts(events: Iterable[Message | Outcome]) -> Iterator[list[Message | Outcome]]:
@@ -287,9 +305,14 @@ def _judged(before: _Side, after: _Side, truth: Counter[str]) -> Judged | None:
     low, high = wilson(one_share, count)
     other_low, other_high = wilson(other, count)
     return Judged(
-        before=one_share, before_low=low, before_high=high, after=other, after_low=other_low,
-        after_high=other_high, messages=count,
-    )  # fmt: skip
+        before=one_share,
+        before_low=low,
+        before_high=high,
+        after=other,
+        after_low=other_low,
+        after_high=other_high,
+        messages=count,
+    )
 
 
 def _departments(before: _Side, after: _Side, truth: Counter[str]) -> Iterator[OfDepartment]:
@@ -298,12 +321,13 @@ def _departments(before: _Side, after: _Side, truth: Counter[str]) -> Iterator[O
 
     for name in sorted({*truth, *before.said, *after.said} - {TRIAGE}):
         yield OfDepartment(
-            department=name, lines=truth[name],
+            department=name,
+            lines=truth[name],
             precision_before=share(before.right[name], before.said[name]),
             precision_after=share(after.right[name], after.said[name]),
             recall_before=share(before.right[name], truth[name]),
             recall_after=share(after.right[name], truth[name]),
-        )  # fmt: skip
+        )
 
 
 def _spare(examples: list[Example]) -> bool:
@@ -321,14 +345,21 @@ def _example(message: Message, told: Decision, would: Decision, people: str | No
         text = text[: found.start] + found.value + text[found.end :]
     text = mask_personal_numbers(text)
     return Example(
-        message=message.id, channel=message.channel, received_at=message.received_at,
-        text=" ".join(text.split())[:_SHOWN], before=_place(told), after=_place(would),
+        message=message.id,
+        channel=message.channel,
+        received_at=message.received_at,
+        text=" ".join(text.split())[:_SHOWN],
+        before=_place(told),
+        after=_place(would),
         people=people,
-    )  # fmt: skip
+    )
 
 
 def _place(decision: Decision) -> Place:
     return Place(
-        department=decision.department, action=decision.action, priority=decision.priority,
-        confidence=decision.confidence, reasons=tuple(r.id for r in decision.reasons),
-    )  # fmt: skip
+        department=decision.department,
+        action=decision.action,
+        priority=decision.priority,
+        confidence=decision.confidence,
+        reasons=tuple(r.id for r in decision.reasons),
+    )

@@ -78,9 +78,12 @@ def readings(batch: Sequence[Message], policy: Policy) -> list[Read]:
 
 
 def one(
-    message: Message, state: ConversationState | None, policy: Policy, now: datetime,
+    message: Message,
+    state: ConversationState | None,
+    policy: Policy,
+    now: datetime,
     read: Read | None = None,
-) -> Decided:  # fmt: skip
+) -> Decided:
     """Decide one message; `read` is what was read of it in its batch."""
     if state is not None and states.has_seen(state, message.id):
         return Decided(decision=_repeat(message, state, policy, now), state=None, item=None)
@@ -124,17 +127,31 @@ def one(
     told = reasons.masked(told, text, found)
     confidence = 1.0 if action in ("append", "automatic") else (ranking[0][1] if ranking else 0.0)
     decision = Decision(
-        message=message.id, brand=message.brand, channel=message.channel,
-        conversation=message.conversation, department=department,
-        intent=meant, topics=topics, language=said, sentiment=feeling, severity=marked.severity,
-        priority=points, confidence=confidence, reasons=tuple(told),
+        message=message.id,
+        brand=message.brand,
+        channel=message.channel,
+        conversation=message.conversation,
+        department=department,
+        intent=meant,
+        topics=topics,
+        language=said,
+        sentiment=feeling,
+        severity=marked.severity,
+        priority=points,
+        confidence=confidence,
+        reasons=tuple(told),
         runner_up=runner_up(ranking, department, policy),
-        guesses=guesses(ranking) if action == "triage" else (), entities=found,
-        flags=tuple(flags), action=action,  # type: ignore[arg-type]  # one of Action's words
+        guesses=guesses(ranking) if action == "triage" else (),
+        entities=found,
+        flags=tuple(flags),
+        action=action,  # type: ignore[arg-type]  # one of Action's words
         hops=state.hops if state else 0,
-        pack=policy.pack.version, model=policy.model, threshold=policy.threshold,
-        incident=part.incident.id if part else None, decided_at=now,
-    )  # fmt: skip
+        pack=policy.pack.version,
+        model=policy.model,
+        threshold=policy.threshold,
+        incident=part.incident.id if part else None,
+        decided_at=now,
+    )
     after = _after(message, state, decision, who, now, stays, spoken=spoken)
     waits = message.event is None or live
     item = work_item(message, decision, policy) if action != "automatic" and waits else None
@@ -150,9 +167,12 @@ def _part(
 
 
 def _placed(
-    message: Message, state: ConversationState | None, ranking: list[tuple[str, float]],
-    policy: Policy, flags: list[str],
-) -> tuple[str, str, Reason | None]:  # fmt: skip
+    message: Message,
+    state: ConversationState | None,
+    ranking: list[tuple[str, float]],
+    policy: Policy,
+    flags: list[str],
+) -> tuple[str, str, Reason | None]:
     """Return action and department of a message, and the reason where it is not the rules'."""
     sure = bool(ranking) and ranking[0][1] >= policy.threshold
     best = ranking[0][0] if sure else TRIAGE
@@ -244,16 +264,23 @@ def _move(outcome: Outcome, state: ConversationState, policy: Policy, now: datet
         flags.append("escalated")
     told.append(
         Reason(
-            kind="state", id=f"people.{outcome.kind}", version=reasons.VERSION,
+            kind="state",
+            id=f"people.{outcome.kind}",
+            version=reasons.VERSION,
             text_tr=f"{outcome.department} bölümünden gönderildi: {outcome.reason}",
             text_en=f"sent by {outcome.department}: {outcome.reason}",
         )
-    )  # fmt: skip
+    )
     decision = msgspec.structs.replace(
-        before, department=target or TRIAGE, action="queue" if target != TRIAGE else "triage",
-        hops=hops, priority=points, flags=tuple(dict.fromkeys(flags)), reasons=tuple(told),
+        before,
+        department=target or TRIAGE,
+        action="queue" if target != TRIAGE else "triage",
+        hops=hops,
+        priority=points,
+        flags=tuple(dict.fromkeys(flags)),
+        reasons=tuple(told),
         decided_at=now,
-    )  # fmt: skip
+    )
     item = WorkItem(message=outcome.moved.message, decision=decision, due=outcome.moved.due)
     after = states.moved(state, outcome.id, decision.department, points, hops, outcome.at)
     after = states.with_closed(after, closed_messages(outcome))
@@ -263,50 +290,69 @@ def _move(outcome: Outcome, state: ConversationState, policy: Policy, now: datet
 def _forgotten(outcome: Outcome, now: datetime) -> ConversationState:
     """The state of a conversation that expired while its item lay at a desk."""
     return ConversationState(
-        conversation=outcome.conversation, brand=outcome.brand, department=outcome.department,
-        opened_at=now, updated_at=now,
-    )  # fmt: skip
+        conversation=outcome.conversation,
+        brand=outcome.brand,
+        department=outcome.department,
+        opened_at=now,
+        updated_at=now,
+    )
 
 
 def work_item(message: Message, decision: Decision, policy: Policy) -> WorkItem:
     """Return the queue's record, with the times of the department's service level."""
     level = policy.departments[decision.department]
     return WorkItem(
-        message=message, decision=decision,
+        message=message,
+        decision=decision,
         due=Due(
             first_response=message.received_at + level.first_response,
             resolution=message.received_at + level.resolution,
         ),
-    )  # fmt: skip
+    )
 
 
 def _after(
-    message: Message, state: ConversationState | None, decision: Decision, who: str, now: datetime,
-    stays: int, *, spoken: bool,
-) -> ConversationState:  # fmt: skip
+    message: Message,
+    state: ConversationState | None,
+    decision: Decision,
+    who: str,
+    now: datetime,
+    stays: int,
+    *,
+    spoken: bool,
+) -> ConversationState:
     quiet = decision.action == "automatic" or (decision.action == "append" and state is None)
     if state is None or state.status == "quiet":
         return ConversationState(
-            conversation=message.conversation, brand=message.brand,
-            department=decision.department, status="quiet" if quiet else "open",
-            language=decision.language, priority=stays,
+            conversation=message.conversation,
+            brand=message.brand,
+            department=decision.department,
+            status="quiet" if quiet else "open",
+            language=decision.language,
+            priority=stays,
             unanswered_since=message.received_at if spoken and not quiet else None,
             messages=1 + (state.messages if state else 0),
             seen=states.remember(state.seen if state else b"", message.id),
-            participants=(who,) if who and not quiet else (), opened_at=now, updated_at=now,
-        )  # fmt: skip
+            participants=(who,) if who and not quiet else (),
+            opened_at=now,
+            updated_at=now,
+        )
     return msgspec.structs.replace(
-        state, status=state.status if quiet else "open",
+        state,
+        status=state.status if quiet else "open",
         language=decision.language if decision.language != "und" else state.language,
-        priority=state.priority if quiet else stays, messages=state.messages + 1,
+        priority=state.priority if quiet else stays,
+        messages=state.messages + 1,
         unanswered_since=(state.unanswered_since or message.received_at)
-        if spoken else state.unanswered_since,
-        seen=states.remember(state.seen, message.id), updated_at=max(now, state.updated_at),
+        if spoken
+        else state.unanswered_since,
+        seen=states.remember(state.seen, message.id),
+        updated_at=max(now, state.updated_at),
         # A stranger stays one until people have answered them.
         participants=state.participants
         if quiet or "new_participant" in decision.flags
         else states.with_participant(state.participants, who),
-    )  # fmt: skip
+    )
 
 
 def _who(message: Message) -> str:
@@ -317,11 +363,21 @@ def _who(message: Message) -> str:
 
 def _repeat(message: Message, state: ConversationState, policy: Policy, now: datetime) -> Decision:
     return Decision(
-        message=message.id, brand=message.brand, channel=message.channel,
-        conversation=message.conversation, department=state.department, intent="request",
-        language=state.language, confidence=1.0, reasons=(reasons.REPEAT,), action="repeat",
-        hops=state.hops, pack=policy.pack.version, model=policy.model, decided_at=now,
-    )  # fmt: skip
+        message=message.id,
+        brand=message.brand,
+        channel=message.channel,
+        conversation=message.conversation,
+        department=state.department,
+        intent="request",
+        language=state.language,
+        confidence=1.0,
+        reasons=(reasons.REPEAT,),
+        action="repeat",
+        hops=state.hops,
+        pack=policy.pack.version,
+        model=policy.model,
+        decided_at=now,
+    )
 
 
 def _asked(folded: str) -> str:

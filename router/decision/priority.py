@@ -58,9 +58,15 @@ def marks(hits: Sequence[Hit]) -> Marks:
 
 
 def urgency(
-    message: Message, held: ConversationState | None, points: int, part: Belongs | None,
-    policy: Policy, reasons: list[Reason], *, spoken: bool,
-) -> tuple[int, int]:  # fmt: skip
+    message: Message,
+    held: ConversationState | None,
+    points: int,
+    part: Belongs | None,
+    policy: Policy,
+    reasons: list[Reason],
+    *,
+    spoken: bool,
+) -> tuple[int, int]:
     """Return the priority that stays with the conversation and that of this message, from 0 to
     100; say in `reasons` what was added to the rules' points."""
     if part is not None:

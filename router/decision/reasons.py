@@ -24,12 +24,18 @@ def of_rules(hits: Sequence[Hit], policy: Policy) -> list[Reason]:
     version, departments = policy.pack.version, policy.departments
     return [
         Reason(
-            kind="rule", id=rule.id, version=version, evidence=hit.evidence, weight=rule.weight,
+            kind="rule",
+            id=rule.id,
+            version=version,
+            evidence=hit.evidence,
+            weight=rule.weight,
             speaks_for=rule.department if rule.department in departments else "",
-            text_tr=rule.tr, text_en=rule.en,
+            text_tr=rule.tr,
+            text_en=rule.en,
         )
-        for hit in hits for rule in (hit.rule,)
-    ]  # fmt: skip
+        for hit in hits
+        for rule in (hit.rule,)
+    ]
 
 
 def masked(reasons: list[Reason], text: str, entities: Sequence[Entity]) -> list[Reason]:
@@ -71,19 +77,24 @@ def of_incident(part: Belongs, text: str, folded: str) -> Reason:
     """Return the reason that names the incident, with the words that say so."""
     found = places(folded, part.terms)
     return Reason(
-        kind="state", id="state.incident", version=VERSION, weight=round(part.score, 3),
+        kind="state",
+        id="state.incident",
+        version=VERSION,
+        weight=round(part.score, 3),
         evidence=tuple([Evidence(start=a, end=b, text=text[a:b]) for a, b in found]),
         text_tr=f"açık bir olayın parçası: {part.incident.title}",
         text_en=f"is part of an open incident: {part.incident.title}",
-    )  # fmt: skip
+    )
 
 
 def of_waiting(waited: timedelta, points: int) -> Reason:
     hours = max(1, round(waited.total_seconds() / 3600))
     return _state(
-        "waiting", f"{hours} saattir yanıt bekliyor, yeniden yazdı",
-        f"writes again after {hours} hours without an answer", float(points),
-    )  # fmt: skip
+        "waiting",
+        f"{hours} saattir yanıt bekliyor, yeniden yazdı",
+        f"writes again after {hours} hours without an answer",
+        float(points),
+    )
 
 
 def of_standing(standing: str, version: str) -> Reason:
@@ -94,9 +105,13 @@ def _state(
     identifier: str, tr: str, en: str, weight: float = 1.0, version: str = VERSION
 ) -> Reason:
     return Reason(
-        kind="state", id=f"state.{identifier}", version=version, text_tr=tr, text_en=en,
+        kind="state",
+        id=f"state.{identifier}",
+        version=version,
+        text_tr=tr,
+        text_en=en,
         weight=weight,
-    )  # fmt: skip
+    )
 
 
 REPEAT = _state("repeat", "bu ileti daha önce işlendi", "this message was handled before")
@@ -107,9 +122,10 @@ REOPENED = _state(
     "reopened", "çözülmüş görüşme yeniden açıldı", "a resolved conversation is open again"
 )
 STRANGER = _state(
-    "new_participant", "görüşmeye yeni biri katıldı, kontrol edin",
+    "new_participant",
+    "görüşmeye yeni biri katıldı, kontrol edin",
     "a new sender in this conversation: check who it is before you answer",
-)  # fmt: skip
+)
 IMPORTED = _state("imported", "eski kayıt, işlem gerekmez", "history: no work is opened")
 AUTOMATIC = _state("automatic", "bir makine yazmış", "written by a machine")
 EVENT = _state("event", "önceki bir iletiyi değiştiriyor", "an edit, deletion or reaction")
@@ -120,13 +136,15 @@ UNREADABLE = _state(
     "the mail could not be read: please look at its raw record and choose its department",
 )
 SPAM = _state(
-    "spam", "istenmeyen iletiye benziyor, bölümlere gitmez",
+    "spam",
+    "istenmeyen iletiye benziyor, bölümlere gitmez",
     "looks like spam: kept from the departments",
-)  # fmt: skip
+)
 HOPS = _state(
-    "hop_limit", "çok kez yönlendirildi, ön değerlendirmeye alındı",
+    "hop_limit",
+    "çok kez yönlendirildi, ön değerlendirmeye alındı",
     "moved too often: triage decides",
-)  # fmt: skip
+)
 FAULT = _state(
     "fault",
     "sistemdeki bir hata nedeniyle bölüm belirlenemedi, lütfen elle yönlendirin",

@@ -55,8 +55,10 @@ def _said(hits: Sequence[Hit], policy: Policy) -> Said:
             weight = rule.weight * (_SPEAKS if name is None else 1.0)
             intents[rule.intent] = intents.get(rule.intent, 0.0) + weight
     return Said(
-        weights, by_rules(weights), marks(hits),
+        weights,
+        by_rules(weights),
+        marks(hits),
         tuple(dict.fromkeys(h.rule.flag for h in hits if h.rule.flag)),
         tuple(dict.fromkeys(t for h in hits for t in h.rule.topics)),
         min(intents, key=lambda name: (-intents[name], name)) if intents else None,
-    )  # fmt: skip
+    )

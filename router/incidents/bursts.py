@@ -221,10 +221,12 @@ def described(
         if count >= _SIGN_LEAST and share >= _SIGN_SHARE and lift >= _SIGN_LIFT:
             signs.append(
                 Sign(
-                    term=term, word="", share=round(share, 3),
+                    term=term,
+                    word="",
+                    share=round(share, 3),
                     weight=round(min(math.log(lift), _HEAVIEST), 3),
                 )
-            )  # fmt: skip
+            )
     signs.sort(key=lambda s: (-s.share * s.weight, s.term))
     signs = signs[:_SIGNS]
     weights = {s.term: s.weight for s in signs}

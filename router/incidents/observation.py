@@ -44,12 +44,16 @@ def sighting(item: WorkItem) -> Sighting | None:
     handles = message.sender.handles
     who = handles[0].value if handles else message.conversation
     return Sighting(
-        message=message.id, brand=message.brand, at=_written(message),
+        message=message.id,
+        brand=message.brand,
+        at=_written(message),
         customer=participant(who),
         terms=terms.terms(fold(text), decision.topics),
         trouble=terms.trouble(decision.intent, decision.sentiment, decision.severity),
-        department=decision.department, text=text[:_SHOWN], incident=decision.incident,
-    )  # fmt: skip
+        department=decision.department,
+        text=text[:_SHOWN],
+        incident=decision.incident,
+    )
 
 
 def _written(message: Message) -> float:

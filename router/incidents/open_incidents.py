@@ -60,11 +60,13 @@ class OpenIncidents:
             rdkafka(
                 kafka,
                 **{
-                    "group.id": "santral-router-incidents", "enable.auto.commit": False,
-                    "auto.offset.reset": "earliest", "enable.partition.eof": True,
+                    "group.id": "santral-router-incidents",
+                    "enable.auto.commit": False,
+                    "auto.offset.reset": "earliest",
+                    "enable.partition.eof": True,
                 },
             )
-        )  # fmt: skip
+        )
 
     def start(self) -> None:
         """Read what there is; without Kafka begin with no incident, and try again later."""

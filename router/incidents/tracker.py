@@ -198,9 +198,10 @@ class Incidents:
         told = self._live.get(seen.incident or "")
         if told is None or told.record.status == "closed":
             held = [
-                x.record for x in self._live.values()
+                x.record
+                for x in self._live.values()
                 if x.record.brand == seen.brand and x.record.status != "closed"
-            ]  # fmt: skip
+            ]
             found = belongs(seen.terms, seen.trouble, held) if held else None
             told = self._live[found.incident.id] if found else None
         main = whole(told.record, self._record) if told else None
@@ -238,11 +239,17 @@ class Incidents:
             at = _instant(seen.at)
             live = self._live[identifier] = Live(
                 record=Incident(
-                    id=identifier, brand=seen.brand, status="opened", title="", opened_at=at, at=at,
-                    usual=round(burst.usual, 3), seconds=burst.seconds,
+                    id=identifier,
+                    brand=seen.brand,
+                    status="opened",
+                    title="",
+                    opened_at=at,
+                    at=at,
+                    usual=round(burst.usual, 3),
+                    seconds=burst.seconds,
                     score=round(burst.score, 1),
                 )
-            )  # fmt: skip
+            )
         for member in sorted(burst.members, key=lambda s: s.at):
             live.join(member)
         live.described_at = len(live.customers)
@@ -293,20 +300,29 @@ class Incidents:
         named = [s.word for s in signs if topic_of(s.term) is None]
         topics = tuple(t for s in signs if (t := topic_of(s.term)))
         live.record = msgspec.structs.replace(
-            live.record, signs=signs, needed=needed, words=tuple(named), topics=topics,
+            live.record,
+            signs=signs,
+            needed=needed,
+            words=tuple(named),
+            topics=topics,
             title=" · ".join(named[:_TITLE] or topics),
-        )  # fmt: skip
+        )
 
     def _tell(self, live: Live, status: Status, now: float) -> None:
         """Say what is new of an incident, in as many records as its new members need."""
         while True:
             part, live.fresh = live.fresh[:MOST_MESSAGES], live.fresh[MOST_MESSAGES:]
             record = msgspec.structs.replace(
-                live.record, status=status, customers=len(live.customers), at=_instant(now),
-                messages=tuple(m for m, _ in part), writers=tuple(w for _, w in part),
+                live.record,
+                status=status,
+                customers=len(live.customers),
+                at=_instant(now),
+                messages=tuple(m for m, _ in part),
+                writers=tuple(w for _, w in part),
                 last_at=_instant(live.last),
-                departments=tuple(d for d, _ in live.departments.most_common()), agent="",
-            )  # fmt: skip
+                departments=tuple(d for d, _ in live.departments.most_common()),
+                agent="",
+            )
             self.told.append(record)
             if not live.fresh:
                 break

@@ -52,10 +52,14 @@ def due(told: Second, path: object) -> None:
     except Unavailable as error:
         raise ConfigError([Problem(f"model {path}: {error}")]) from error
     if here != told.engine:
-        raise ConfigError([Problem(
-            f"model {path}: looks again by {told.engine}, here is {here}: install that, or train "
-            "it anew"
-        )])  # fmt: skip
+        raise ConfigError(
+            [
+                Problem(
+                    f"model {path}: looks again by {told.engine}, here is {here}: install "
+                    "that, or train it anew"
+                )
+            ]
+        )
 
 
 def embed(text: str) -> Floats:

@@ -94,9 +94,14 @@ def features(texts: list[str], grams: tuple[int, ...] = GRAMS) -> Features:
     found.append(_pairs(chars, starts, ends, text))
     order_text, hashed, word = (np.concatenate(part) for part in zip(*found, strict=True))
     return Features(
-        texts=len(texts), text=order_text, bucket=_bucket(hashed), word=word,
-        word_text=text[starts], word_start=place[starts], word_end=place[ends],
-    )  # fmt: skip
+        texts=len(texts),
+        text=order_text,
+        bucket=_bucket(hashed),
+        word=word,
+        word_text=text[starts],
+        word_start=place[starts],
+        word_end=place[ends],
+    )
 
 
 def counted(made: Features) -> tuple[Ints, Ints, NDArray[np.float32]]:

@@ -26,55 +26,85 @@ _NAMES = re.compile(r"https?://\S+|www\.\S+|\S+@\S+|[@#]\w+")
 
 _WORDS = {
     "tr": "icin mi mu neden nasil yok degil cok gibi kadar olarak sonra bana benim sizin sizi "
-          "lutfen merhaba tesekkurler tesekkur ederim kac nerede hemen artik iyi gunler tamam "
-          "hayir sadece oldu boyle soyle oyle tum ayni dogru veya biz diye kendi birlikte diger "
-          "simdi cunku baska ancak bunu karsi yani yine bugun yarin dun bizim hakkinda bunun "
-          "biraz ayrica eski hicbir ilgili bize gercek fakat sahip uzerine uzerinde geldi "
-          "geliyor gelmedi hep ediyor burada orada bizi kimse yerine istiyorum kotu oluyor "
-          "olmuyor demek gerek belki hafta bircok olabilir tekrar dedi aslinda hangi yeniden "
-          "yoksa gercekten yaptigi ediyorum olsa bunlar asla birkac karar olmus ozellikle "
-          "yaninda ragmen yapti cikti niye nicin yanlis nedir degildir varsa konusunda "
-          "nedeniyle sanki durum surekli olursa sorun tane benden hepsi sonucu soru ciddi "
-          "kendimi yapiyor yapin kesin herkes herkesin kesinlikle misiniz musunuz yalnizca "
-          "zaten keske bence bari ulan lan seyi seyler bisey birsey bilmiyorum ediyoruz "
-          "istiyoruz olmadi bekliyorum cekmiyor calismiyor acilmiyor gelmiyor yardim acil "
-          "musteri siparis siparisim iade ucret lira sikayet rezalet gunaydin beklemek hizli "
-          "yavas yuksek dusuk guzel bozuk bunlari onlari seninle sana sayin verin gecen",
+    "lutfen merhaba tesekkurler tesekkur ederim kac nerede hemen artik iyi gunler tamam "
+    "hayir sadece oldu boyle soyle oyle tum ayni dogru veya biz diye kendi birlikte diger "
+    "simdi cunku baska ancak bunu karsi yani yine bugun yarin dun bizim hakkinda bunun "
+    "biraz ayrica eski hicbir ilgili bize gercek fakat sahip uzerine uzerinde geldi "
+    "geliyor gelmedi hep ediyor burada orada bizi kimse yerine istiyorum kotu oluyor "
+    "olmuyor demek gerek belki hafta bircok olabilir tekrar dedi aslinda hangi yeniden "
+    "yoksa gercekten yaptigi ediyorum olsa bunlar asla birkac karar olmus ozellikle "
+    "yaninda ragmen yapti cikti niye nicin yanlis nedir degildir varsa konusunda "
+    "nedeniyle sanki durum surekli olursa sorun tane benden hepsi sonucu soru ciddi "
+    "kendimi yapiyor yapin kesin herkes herkesin kesinlikle misiniz musunuz yalnizca "
+    "zaten keske bence bari ulan lan seyi seyler bisey birsey bilmiyorum ediyoruz "
+    "istiyoruz olmadi bekliyorum cekmiyor calismiyor acilmiyor gelmiyor yardim acil "
+    "musteri siparis siparisim iade ucret lira sikayet rezalet gunaydin beklemek hizli "
+    "yavas yuksek dusuk guzel bozuk bunlari onlari seninle sana sayin verin gecen",
     "en": "and your you not been this that with please what would when where why thanks there "
-          "from they does did cannot still need about out who their which she some other its "
-          "our only after into know make could back because should really too going before "
-          "never those through while something used every between always since another thing "
-          "things again without against found might money someone until doing having getting "
-          "looking already anything nothing enough everything made told told including seen "
-          "using tried trying went came within early fact become almost started taking wrong "
-          "anyone pretty remember probably wanted wait either rather whether yourself myself "
-          "although asked heard gets instead seems thinking happened finally received exactly "
-          "whatever perhaps currently isn wasn didn doesn hasn haven aren couldn won",
+    "from they does did cannot still need about out who their which she some other its "
+    "our only after into know make could back because should really too going before "
+    "never those through while something used every between always since another thing "
+    "things again without against found might money someone until doing having getting "
+    "looking already anything nothing enough everything made told told including seen "
+    "using tried trying went came within early fact become almost started taking wrong "
+    "anyone pretty remember probably wanted wait either rather whether yourself myself "
+    "although asked heard gets instead seems thinking happened finally received exactly "
+    "whatever perhaps currently isn wasn didn doesn hasn haven aren couldn won",
     "de": "und der die das ist nicht ich sie ein eine mit auf fur wir haben habe mein bitte "
-          "danke wurde noch auch bei guten",
+    "danke wurde noch auch bei guten",
     "fr": "le la les des est et je vous nous pas une un que qui dans avec pour mon merci "
-          "bonjour votre sur ete commande",
+    "bonjour votre sur ete commande",
     "es": "el los las es y que de en un una por para con mi no gracias hola esta pedido como "
-          "muy su",
+    "muy su",
     "it": "il lo gli che di non per con una mio grazie ciao sono della questo ordine",
     "ru": "ne na chto kak eto ya vy",
     "nl": "het een van ik niet de dat en voor met mijn hallo bedankt",
     "az": "ucun deyil men sizin salam zehmet olmasa necedir",
     "pt": "nao uma com para meu minha obrigado voce pedido por",
-}  # fmt: skip
+}
 _SHARED = {
     "tr": "ve bir bu ile de da ne var daha ama once hala beni siz size selam ki ya hic her sey "
-          "zaman gun evet ben sen bile",
+    "zaman gun evet ben sen bile",
     "en": "the are is was were my i it to of for have has on in at be do can how hello hi any "
-          "want but or if me we yes no ok thank an will get all",
-}  # fmt: skip
+    "want but or if me we yes no ok thank an will get all",
+}
 """Small words that other languages have too: half as good."""
 
 _ENDINGS = (
-    "yorum", "iyor", "uyor", "misiniz", "musunuz", "iniz", "unuz", "mistir", "mustur", "larim",
-    "lerim", "lari", "leri", "madim", "medim", "yim", "yum", "dim", "dum", "tim", "tum", "digim",
-    "dugum", "mamis", "memis", "acak", "ecek", "lik", "luk", "imiz", "umuz", "siniz", "sunuz",
-)  # fmt: skip
+    "yorum",
+    "iyor",
+    "uyor",
+    "misiniz",
+    "musunuz",
+    "iniz",
+    "unuz",
+    "mistir",
+    "mustur",
+    "larim",
+    "lerim",
+    "lari",
+    "leri",
+    "madim",
+    "medim",
+    "yim",
+    "yum",
+    "dim",
+    "dum",
+    "tim",
+    "tum",
+    "digim",
+    "dugum",
+    "mamis",
+    "memis",
+    "acak",
+    "ecek",
+    "lik",
+    "luk",
+    "imiz",
+    "umuz",
+    "siniz",
+    "sunuz",
+)
 _TURKISH = frozenset("şğ")
 """Without ı and İ, which appear and disappear when a text changes its case."""
 

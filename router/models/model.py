@@ -182,15 +182,24 @@ class Model:
         sentiment = self.head.task == "sentiment"
         moods = (shares @ _moods(self.head.labels)).tolist() if sentiment else None
         labels = self.head.labels
-        told = zip(best.tolist(), shares[rows, best].tolist(), second.tolist(),
-                   shares[rows, second].tolist(), strict=True)  # fmt: skip
+        told = zip(
+            best.tolist(),
+            shares[rows, best].tolist(),
+            second.tolist(),
+            shares[rows, second].tolist(),
+            strict=True,
+        )
         return [
             Reading(
-                Guess(labels[b], round(p, 4)), Guess(labels[s], round(q, 4)), words[i],
-                round(moods[i], 4) if moods else 0.0, shares[i], labels,
+                Guess(labels[b], round(p, 4)),
+                Guess(labels[s], round(q, 4)),
+                words[i],
+                round(moods[i], 4) if moods else 0.0,
+                shares[i],
+                labels,
             )
             for i, (b, p, s, q) in enumerate(told)
-        ]  # fmt: skip
+        ]
 
     def _features(self, texts: list[str]) -> features.Features:
         return features.features(texts, LANGUAGE if self.head.task == "language" else GRAMS)
@@ -205,8 +214,10 @@ class Model:
             hits = [self.pack.hits(t, fold(t)) for t in texts]
         pairs = [
             (text, self.row_of_rule[hit.rule.id])
-            for text, some in enumerate(hits) for hit in some if hit.rule.id in self.row_of_rule
-        ]  # fmt: skip
+            for text, some in enumerate(hits)
+            for hit in some
+            if hit.rule.id in self.row_of_rule
+        ]
         if not pairs:
             return None
         made = np.array(pairs, np.int64)
@@ -259,9 +270,11 @@ class Model:
         rank = np.arange(len(order)) - np.searchsorted(text, text, side="left")
         order = order[(rank < SHOWN) & (by_word[order] > 0)]
         for at, start, end in zip(
-            found.word_text[order].tolist(), found.word_start[order].tolist(),
-            found.word_end[order].tolist(), strict=True,
-        ):  # fmt: skip
+            found.word_text[order].tolist(),
+            found.word_start[order].tolist(),
+            found.word_end[order].tolist(),
+            strict=True,
+        ):
             none[at] = (*none[at], (start, end))
         return none
 
@@ -289,14 +302,27 @@ def _moods(labels: tuple[str, ...]) -> Floats:
     )
 
 
-def build(head: Head, name: str, buckets: NDArray[np.int32], idf: Floats, weights: Floats,
-          bias: Floats, pack: Pack | None = None) -> Model:  # fmt: skip
+def build(
+    head: Head,
+    name: str,
+    buckets: NDArray[np.int32],
+    idf: Floats,
+    weights: Floats,
+    bias: Floats,
+    pack: Pack | None = None,
+) -> Model:
     """Return the model of its arrays: `buckets` and `idf` a row, `weights` rows x labels; `pack`
     has the rules that it asks for."""
     row_of = np.full(BUCKETS, -1, np.int32)
     row_of[buckets] = np.arange(len(buckets), dtype=np.int32)
     rows = {r.id: int(row_of[bucket_of(r.id)]) for r in pack.rules} if pack else {}
     return Model(
-        head=head, name=name, row_of=row_of, idf=idf, weights=weights, bias=bias, pack=pack,
+        head=head,
+        name=name,
+        row_of=row_of,
+        idf=idf,
+        weights=weights,
+        bias=bias,
+        pack=pack,
         row_of_rule={name: row for name, row in rows.items() if row >= 0},
-    )  # fmt: skip
+    )

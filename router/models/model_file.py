@@ -27,11 +27,15 @@ def save(path: Path, model: Model) -> Head:
     """Write a model's file, whole or not at all; return its head with the arrays' sha256."""
     buckets = np.flatnonzero(model.row_of >= 0)
     buckets = buckets[np.argsort(model.row_of[buckets])].astype("<i4")
-    payload = b"".join((
-        buckets.tobytes(), model.idf.astype("<f4").tobytes(),
-        model.weights.astype("<f2").tobytes(), model.bias.astype("<f4").tobytes(),
-        b"" if model.again is None else model.again.astype("<f4").tobytes(),
-    ))  # fmt: skip
+    payload = b"".join(
+        (
+            buckets.tobytes(),
+            model.idf.astype("<f4").tobytes(),
+            model.weights.astype("<f2").tobytes(),
+            model.bias.astype("<f4").tobytes(),
+            b"" if model.again is None else model.again.astype("<f4").tobytes(),
+        )
+    )
     told = _told(model.pack) if model.pack else b""
     payload += told
     head = msgspec.structs.replace(model.head, rules=len(told), sha256=sha256(payload).hexdigest())
@@ -80,9 +84,11 @@ def load(path: Path) -> Model:
     bias = np.frombuffer(payload, "<f4", count, 2 * at + rows * count * 2)
     again = np.frombuffer(payload, "<f4", more, 2 * at + rows * count * 2 + count * 4)
     if (
-        len(np.unique(buckets)) != rows or buckets.min() < 0 or buckets.max() >= BUCKETS
+        len(np.unique(buckets)) != rows
+        or buckets.min() < 0
+        or buckets.max() >= BUCKETS
         or not all(np.isfinite(a).all() for a in (idf, weights, bias, again))
-    ):  # fmt: skip
+    ):
         raise _refused(path, "is damaged: its numbers make no sense")
     name = f"{head.task}-{head.sha256[:12]}"
     pack = _pack(path, head, payload[arrays:]) if head.rules else None

@@ -43,21 +43,43 @@ _DATE = re.compile(r"\d{1,2}([./-])\d{1,2}\1(?:\d{4}|\d{2})(?![\d/-])")
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?![\d-])")
 _MONTHS = {
     name: number
-    for number, names in enumerate((
-        "ocak january jan", "subat february feb", "mart march mar", "nisan april apr",
-        "mayis may", "haziran june jun", "temmuz july jul", "agustos august aug",
-        "eylul september sept sep", "ekim october oct", "kasim november nov",
-        "aralik december dec",
-    ), 1)
+    for number, names in enumerate(
+        (
+            "ocak january jan",
+            "subat february feb",
+            "mart march mar",
+            "nisan april apr",
+            "mayis may",
+            "haziran june jun",
+            "temmuz july jul",
+            "agustos august aug",
+            "eylul september sept sep",
+            "ekim october oct",
+            "kasim november nov",
+            "aralik december dec",
+        ),
+        1,
+    )
     for name in names.split()
-}  # fmt: skip
+}
 _NAMED_DATE = re.compile(
     rf" (?:(\d{{1,2}}) {{1,2}}({'|'.join(_MONTHS)})[a-z]{{0,4}}"
     rf"|({'|'.join(_MONTHS)}) {{1,2}}(\d{{1,2}}))"
     r"(?:(?:st|nd|rd|th)? {1,3}(\d{4}))? "
 )
-_NAMED = ("siparis", "order", "takip", "tracking", "kargo", "fatura", "invoice", "abone", "musteri",
-          "tesisat", "hizmet")  # fmt: skip
+_NAMED = (
+    "siparis",
+    "order",
+    "takip",
+    "tracking",
+    "kargo",
+    "fatura",
+    "invoice",
+    "abone",
+    "musteri",
+    "tesisat",
+    "hizmet",
+)
 _HINTS = ahocorasick_rs.AhoCorasick([*_NAMED, *(f" {m}" for m in _MONTHS)])
 """What a number may belong to: the words of _NAMED, and months."""
 
@@ -76,11 +98,18 @@ _PLAIN_I = str.maketrans("Iİı", "iii")
 _CODE_I = str.maketrans("İı", "II")
 _NEAR = 45  # characters in which the number of a word stands
 _KINDS = {
-    "sip": "order_number", "ord": "order_number", "tak": "tracking_number",
-    "tra": "tracking_number", "kar": "tracking_number", "fat": "invoice_number",
-    "inv": "invoice_number", "abo": "customer_no", "mus": "customer_no", "tes": "customer_no",
+    "sip": "order_number",
+    "ord": "order_number",
+    "tak": "tracking_number",
+    "tra": "tracking_number",
+    "kar": "tracking_number",
+    "fat": "invoice_number",
+    "inv": "invoice_number",
+    "abo": "customer_no",
+    "mus": "customer_no",
+    "tes": "customer_no",
     "hiz": "customer_no",
-}  # fmt: skip
+}
 LIMIT = 20
 """Entities kept of one message: a price list is not evidence."""
 
@@ -161,10 +190,16 @@ def _bare(number: str) -> str:
 def _of_money(text: str, folded: str) -> bool:
     """Say whether a text may name money. Unrolled, because every text with a number comes here."""
     return (
-        "tl" in folded or "lira" in folded or "try" in folded or "usd" in folded or "eur" in folded
-        or "gbp" in folded or "dol" in folded or "$" in text
+        "tl" in folded
+        or "lira" in folded
+        or "try" in folded
+        or "usd" in folded
+        or "eur" in folded
+        or "gbp" in folded
+        or "dol" in folded
+        or "$" in text
         or (not text.isascii() and ("₺" in text or "€" in text or "£" in text))
-    )  # fmt: skip
+    )
 
 
 def _add_amounts(text: str, entity_list: _EntityList) -> None:

@@ -209,9 +209,11 @@ def compile_pack(name: str, rules: Iterable[Rule]) -> Pack:
     terms: dict[str, int] = {}
     anchors: dict[str, list[int | _Phrase]] = defaultdict(list)
     often = Counter(
-        word for rule in rules for term in (*rule.any, *rule.all, *rule.none)
+        word
+        for rule in rules
+        for term in (*rule.any, *rule.all, *rule.none)
         for word in set(_words(term))
-    )  # fmt: skip
+    )
 
     def number(term: str) -> int:
         if term in terms:
@@ -226,9 +228,10 @@ def compile_pack(name: str, rules: Iterable[Rule]) -> Pack:
         )
         for anchor in _anchors(rarest):
             anchors[anchor].append(
-                (terms[term], *_piece(words, rarest), _regex(words)) if len(words) > 1
+                (terms[term], *_piece(words, rarest), _regex(words))
+                if len(words) > 1
                 else terms[term]
-            )  # fmt: skip
+            )
         return terms[term]
 
     needs: list[tuple[frozenset[int], frozenset[int], frozenset[int]] | None] = []
@@ -243,10 +246,13 @@ def compile_pack(name: str, rules: Iterable[Rule]) -> Pack:
             by_term[term].append(index)
     body = msgspec.json.encode(rules)
     return Pack(
-        name=name, version=f"{name}-{sha256(body).hexdigest()[:12]}", rules=rules,
-        _anchors=Known(_looker(anchors)), _by_term=[by_term[t] for t in range(len(terms))],
+        name=name,
+        version=f"{name}-{sha256(body).hexdigest()[:12]}",
+        rules=rules,
+        _anchors=Known(_looker(anchors)),
+        _by_term=[by_term[t] for t in range(len(terms))],
         _needs=needs,
-    )  # fmt: skip
+    )
 
 
 def _looker(anchors: dict[str, list[int | _Phrase]]) -> Callable[[str], _Anchors | None]:

@@ -30,9 +30,8 @@ def terms(folded: str, topics: Iterable[str] = ()) -> frozenset[str]:
     Long numbers are one person's, and no mark of what many share.
     """
     found = {
-        word[:STEM] for word in _WORD.findall(folded, 0, LOOKED_AT)
-        if not _LONG_NUMBER.match(word)
-    }  # fmt: skip
+        word[:STEM] for word in _WORD.findall(folded, 0, LOOKED_AT) if not _LONG_NUMBER.match(word)
+    }
     found.update([_TOPIC + t for t in topics])
     return frozenset(found)
 

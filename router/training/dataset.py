@@ -37,9 +37,11 @@ def read(lines: Iterable[bytes]) -> Labelled:
     every, data = _decoded(lines, "line", '{"text": …, "label": …}')
     named = [(x.text, label) for x in every if (label := (x.label or "").strip())]
     return Labelled(
-        texts=[t for t, _ in named], labels=[x for _, x in named], data=data,
+        texts=[t for t, _ in named],
+        labels=[x for _, x in named],
+        data=data,
         unlabelled=len(every) - len(named),
-    )  # fmt: skip
+    )
 
 
 def _decoded(lines: Iterable[bytes], what: str, shape: str) -> tuple[list[Line], str]:

@@ -41,9 +41,18 @@ class Lesson:
 
 
 def lesson(
-    rows: Any, truth: Numbers, folds: Numbers, seen: Floats, more: Any, more_seen: Floats,
-    count: int, fit: Fit, shares: Shares, stack: Callable[[Any, Any], Any], tell: Tell,
-) -> Lesson:  # fmt: skip
+    rows: Any,
+    truth: Numbers,
+    folds: Numbers,
+    seen: Floats,
+    more: Any,
+    more_seen: Floats,
+    count: int,
+    fit: Fit,
+    shares: Shares,
+    stack: Callable[[Any, Any], Any],
+    tell: Tell,
+) -> Lesson:
     """Return what a teacher makes of the rows `more`, whose embeddings are `more_seen`.
 
     `rows` have labels `truth` (numbers below `count`) and embeddings `seen`; `fit` learns from
@@ -65,9 +74,15 @@ def lesson(
 
 
 def _taught(
-    rows: Any, truth: Numbers, seen: Floats, more: Any, more_seen: Floats, count: int, fit: Fit,
+    rows: Any,
+    truth: Numbers,
+    seen: Floats,
+    more: Any,
+    more_seen: Floats,
+    count: int,
+    fit: Fit,
     shares: Shares,
-) -> tuple[Numbers, Numbers]:  # fmt: skip
+) -> tuple[Numbers, Numbers]:
     """Return which of `more` a teacher is surest of, and what it calls them."""
     own = shares(fit(rows, truth)(more))
     weights = fitted_second(seen, truth, count)

@@ -72,21 +72,31 @@ def evaluate(model: Model, told: Labelled) -> Report:
         precision = hits / int(named.sum()) if named.any() else 0.0
         recall = hits / int(mine.sum())
         both = precision + recall
-        labels.append(OfLabel(
-            label=label, lines=int(mine.sum()), precision=precision, recall=recall,
-            f1=2 * precision * recall / both if both else 0.0,
-        ))  # fmt: skip
+        labels.append(
+            OfLabel(
+                label=label,
+                lines=int(mine.sum()),
+                precision=precision,
+                recall=recall,
+                f1=2 * precision * recall / both if both else 0.0,
+            )
+        )
     wrong = Counter(zip(truth[~right].tolist(), said[~right].tolist(), strict=True))
     outside = model.head.outside
     inside = truth != number[outside] if outside else np.ones(len(truth), bool)
     return Report(
-        model=model.name, task=model.head.task, messages=len(truth),
-        accuracy=float(right.mean()), figures=score(names, truth, said, shares),
+        model=model.name,
+        task=model.head.task,
+        messages=len(truth),
+        accuracy=float(right.mean()),
+        figures=score(names, truth, said, shares),
         labels=tuple(labels),
-        mixed_up=tuple(Mixed(truth=names[t], said=names[s], count=n)
-                       for (t, s), n in wrong.most_common(20)),
+        mixed_up=tuple(
+            Mixed(truth=names[t], said=names[s], count=n) for (t, s), n in wrong.most_common(20)
+        ),
         reliability=tuple(reliability(right, shares[np.arange(len(said)), said])),
-        microseconds=took * 1e6, outside=outside,
+        microseconds=took * 1e6,
+        outside=outside,
         in_scope=float(right[inside].mean()) if outside and inside.any() else 0.0,
         outside_recall=float(right[~inside].mean()) if (~inside).any() else 0.0,
-    )  # fmt: skip
+    )

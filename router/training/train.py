@@ -75,9 +75,15 @@ def wilson(share: float, count: int) -> tuple[float, float]:
 
 
 def train(
-    told: Labelled, task: Task, now: datetime, tell: Tell = lambda *_: None, *,
-    look_again: float = 0.0, unlabelled: Unlabelled | None = None, pack: Pack | None = None,
-) -> Model:  # fmt: skip
+    told: Labelled,
+    task: Task,
+    now: datetime,
+    tell: Tell = lambda *_: None,
+    *,
+    look_again: float = 0.0,
+    unlabelled: Unlabelled | None = None,
+    pack: Pack | None = None,
+) -> Model:
     """Return a model of the lines; raise ConfigError when they can't be learned from.
 
     `tell` hears (what, done, of all) of the steps. With a `pack` it learns, besides the words,
@@ -91,10 +97,14 @@ def train(
         raise Unavailable("training needs scikit-learn: pip install 'santral[train]'") from error
     labels = tuple(sorted(set(told.labels)))
     if len(labels) < 2 or len(told.texts) < _LEAST:
-        raise ConfigError([Problem(
-            f"{len(told.texts)} labelled lines with {len(labels)} labels: "
-            f"give {_LEAST} lines with 2 labels at least"
-        )])  # fmt: skip
+        raise ConfigError(
+            [
+                Problem(
+                    f"{len(told.texts)} labelled lines with {len(labels)} labels: "
+                    f"give {_LEAST} lines with 2 labels at least"
+                )
+            ]
+        )
     number = {label: i for i, label in enumerate(labels)}
     truth = np.array([number[x] for x in told.labels])
     tell("reading", 0, 1)
@@ -120,11 +130,18 @@ def train(
     if unlabelled is not None and teaching and seen is not None:
         taught_by = embedding_stage.engine()
         learned = lesson(
-            matrix, truth, folds, seen,
+            matrix,
+            truth,
+            folds,
+            seen,
             matrix_of(unlabelled.texts) + candidate.fired * fired(unlabelled.texts, pack),
-            embedded(unlabelled.texts, tell, "embedding the unlabelled"), len(labels), fit,
-            lambda margins: probabilities(margins, sharpness, noise), _stack, tell,
-        )  # fmt: skip
+            embedded(unlabelled.texts, tell, "embedding the unlabelled"),
+            len(labels),
+            fit,
+            lambda margins: probabilities(margins, sharpness, noise),
+            _stack,
+            tell,
+        )
         if _right(learned.held, truth) > _right(held, truth):
             held = learned.held
             rows, answers = _stack(matrix, learned.rows), np.append(truth, learned.labels)
@@ -134,17 +151,27 @@ def train(
     used = np.flatnonzero(np.diff(whole.tocsc().indptr)).astype(np.int32)
     counts, taught = Counter(told.labels), len(answers) - len(truth)
     head = Head(
-        task=task, labels=labels, features=features.VERSION, rows=len(used),
-        unseen=float(idf.max()), sharpness=sharpness, noise=noise,
+        task=task,
+        labels=labels,
+        features=features.VERSION,
+        rows=len(used),
+        unseen=float(idf.max()),
+        sharpness=sharpness,
+        noise=noise,
         outside=next((x for x in labels if x.casefold() in OUTSIDE), ""),
-        data=told.data, lines=len(truth), by_label={x: counts[x] for x in labels}, made_at=now,
+        data=told.data,
+        lines=len(truth),
+        by_label={x: counts[x] for x in labels},
+        made_at=now,
         made_by=f"scikit-learn {sklearn.__version__}, {candidate.share:g} of naive Bayes, "
-                f"C {candidate.c:g}",
-        pack=pack.version if pack else "", fired=candidate.fired,
+        f"C {candidate.c:g}",
+        pack=pack.version if pack else "",
+        fired=candidate.fired,
         figures=Figures(accuracy=0, low=0, high=0, majority=0, macro_f1=0, ece=0, folds=FOLDS),
-        taught_by=taught_by if taught else "", taught=taught,
+        taught_by=taught_by if taught else "",
+        taught=taught,
         unlabelled=unlabelled.data if unlabelled is not None and taught else "",
-    )  # fmt: skip
+    )
     model = build(head, task, used, idf[used], np.ascontiguousarray(weights[:, used].T), bias, pack)
     shares = model.shares(held)
     if look_again and seen is not None:
@@ -157,9 +184,14 @@ def _right(margins: Floats, truth: Numbers) -> int:
 
 
 def _settled(
-    matrices: dict[float, Any], truth: Numbers, folds: Numbers, names: Any, named: Numbers,
-    count: int, tell: Tell,
-) -> tuple[Candidate, Floats]:  # fmt: skip
+    matrices: dict[float, Any],
+    truth: Numbers,
+    folds: Numbers,
+    names: Any,
+    named: Numbers,
+    count: int,
+    tell: Tell,
+) -> tuple[Candidate, Floats]:
     """Return the best candidate, and the margins of each line by a model that had not seen it;
     `matrices` are the lines' features by how much a rule that fires counts."""
     probes = _PROBES if len(truth) * count < _LARGE else 1
@@ -213,13 +245,15 @@ def score(labels: Sequence[str], truth: Numbers, said: Numbers, shares: Floats) 
         if (truth == label).any():
             f1.append(2 * hit / both if both else 0.0)
     return Figures(
-        accuracy=accuracy, low=low, high=high,
+        accuracy=accuracy,
+        low=low,
+        high=high,
         majority=float(np.unique(truth, return_counts=True)[1].max() / len(truth)),
         macro_f1=float(np.mean(f1)) if f1 else 0.0,
         ece=sum(abs(b.said - b.right) * b.count for b in reliability(right, shares.max(axis=1)))
         / len(truth),
         folds=FOLDS,
-    )  # fmt: skip
+    )
 
 
 class Bin(Record, frozen=True, kw_only=True):
@@ -237,17 +271,23 @@ def reliability(right: NDArray[np.bool_], share: NDArray[Any]) -> list[Bin]:
     for number in range(BINS):
         held = place == number
         if held.any():
-            made.append(Bin(
-                count=int(held.sum()), said=float(share[held].mean()),
-                right=float(right[held].mean()),
-            ))  # fmt: skip
+            made.append(
+                Bin(
+                    count=int(held.sum()),
+                    said=float(share[held].mean()),
+                    right=float(right[held].mean()),
+                )
+            )
     return made
 
 
 def _names(labels: tuple[str, ...]) -> tuple[Any, Numbers]:
     """Return the features of the labels' names that have words, and whose they are."""
-    said = [(i, " ".join(re.findall(r"[^\W\d_]{2,}", x))) for i, x in enumerate(labels)
-            if x.casefold() not in OUTSIDE]  # fmt: skip
+    said = [
+        (i, " ".join(re.findall(r"[^\W\d_]{2,}", x)))
+        for i, x in enumerate(labels)
+        if x.casefold() not in OUTSIDE
+    ]
     said = [(i, words) for i, words in said if words]
     return matrix_of([words for _, words in said]), np.array([i for i, _ in said], np.int64)
 

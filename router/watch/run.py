@@ -51,9 +51,12 @@ async def _rate(windows: Windows) -> None:
         metrics.forget("santral_watch_messages_rate")
         for channel, department, intent in counts:
             metrics.gauge(
-                "santral_watch_messages_rate", counts[channel, department, intent],
-                channel=channel, department=department, intent=intent,
-            )  # fmt: skip
+                "santral_watch_messages_rate",
+                counts[channel, department, intent],
+                channel=channel,
+                department=department,
+                intent=intent,
+            )
         await asyncio.sleep(_TOLD_EVERY_S)
 
 
@@ -86,9 +89,12 @@ async def _publish(record: Incident | Pulse, publisher: Publisher) -> None:
     metrics.count("santral_incidents_written_total", status=record.status)
     if record.status != "grown":
         log.warning(
-            "incident.told", id=record.id, brand=record.brand, status=record.status,
+            "incident.told",
+            id=record.id,
+            brand=record.brand,
+            status=record.status,
             customers=record.customers,
-        )  # fmt: skip
+        )
 
 
 def _alone(app: faust.App, settings: Settings) -> str | None:

@@ -241,9 +241,12 @@ async def read_to_end(
     """Yield all that is committed on whole topics, in batches, up to their present end; with
     `since_ms` (since 1970), only what was written then or later."""
     consumer = KafkaReader(
-        **_aiokafka(kafka), isolation_level="read_committed", auto_offset_reset="earliest",
-        enable_auto_commit=False, max_partition_fetch_bytes=4 * 1024 * 1024,
-    )  # fmt: skip
+        **_aiokafka(kafka),
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        max_partition_fetch_bytes=4 * 1024 * 1024,
+    )
     try:
         await consumer.start()
         partitions: list[TopicPartition] = []
@@ -294,13 +297,21 @@ def reader(
     is the most that one fetch brings from a partition.
     """
     consumer = KafkaReader(
-        **_aiokafka(kafka), client_id=client_id, group_id=group,
-        isolation_level="read_committed", enable_auto_commit=False, auto_offset_reset="earliest",
-        max_poll_interval_ms=300_000, session_timeout_ms=SESSION_S * 1000,
-        heartbeat_interval_ms=_HEARTBEAT_MS, rebalance_timeout_ms=_REBALANCE_MS,
-        fetch_max_wait_ms=100, metadata_max_age_ms=60_000, request_timeout_ms=_REQUEST_MS,
+        **_aiokafka(kafka),
+        client_id=client_id,
+        group_id=group,
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_poll_interval_ms=300_000,
+        session_timeout_ms=SESSION_S * 1000,
+        heartbeat_interval_ms=_HEARTBEAT_MS,
+        rebalance_timeout_ms=_REBALANCE_MS,
+        fetch_max_wait_ms=100,
+        metadata_max_age_ms=60_000,
+        request_timeout_ms=_REQUEST_MS,
         max_partition_fetch_bytes=fetch_bytes,
-    )  # fmt: skip
+    )
     if topics:
         consumer.subscribe(list(topics))
     return consumer

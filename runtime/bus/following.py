@@ -59,9 +59,14 @@ class Lag(Progress):
 
 
 async def follow(
-    kafka: Kafka, *topics: str, group: str, client_id: str, lag: Lag, most: int,
+    kafka: Kafka,
+    *topics: str,
+    group: str,
+    client_id: str,
+    lag: Lag,
+    most: int,
     each: Callable[[bytes | None], Awaitable[None]],
-) -> None:  # fmt: skip
+) -> None:
     """Hand every record's value to `each`, and commit behind at most `most` of them at a time.
 
     Runs until cancelled. An outage that the client or `each` meets ends it, with that batch

@@ -57,9 +57,13 @@ class _Guard(httpcore2.AsyncNetworkBackend):
         self._inner = httpcore2.AnyIOBackend()
 
     async def connect_tcp(
-        self, host: str, port: int, timeout: float | None = None,
-        local_address: str | None = None, socket_options: Iterable[Any] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:  # fmt: skip
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
         if (host.lower(), port) == self._own:
             return await self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
         loop = asyncio.get_running_loop()
@@ -97,9 +101,13 @@ class Outside:
         self._clients: dict[tuple[str, int] | None, httpx2.AsyncClient] = {}
 
     async def get(
-        self, url: str, *, own: str = "", secret: Mapping[str, str] | None = None,
+        self,
+        url: str,
+        *,
+        own: str = "",
+        secret: Mapping[str, str] | None = None,
         hosts: Sequence[str] = (),
-    ) -> bytes:  # fmt: skip
+    ) -> bytes:
         """Return what an address holds; see ingest.channel.Web."""
         at = _place(own) if own else None
         try:

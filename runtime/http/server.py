@@ -35,12 +35,23 @@ R = TypeVar("R", bound=Record)
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 STATUS = {
-    "body.too_large": 413, "account.unknown": 404, "channel.unknown": 404,
-    "department.unknown": 404, "message.unknown": 404, "incident.unknown": 404,
-    "incident.ended": 409, "participant.unconfirmed": 409,
-    "token.missing": 401, "token.wrong": 401, "signature.missing": 401, "signature.wrong": 401,
-    "signature.stale": 401, "signature.unset": 401, "reply.forbidden": 409, "reply.too_late": 409,
-}  # fmt: skip
+    "body.too_large": 413,
+    "account.unknown": 404,
+    "channel.unknown": 404,
+    "department.unknown": 404,
+    "message.unknown": 404,
+    "incident.unknown": 404,
+    "incident.ended": 409,
+    "participant.unconfirmed": 409,
+    "token.missing": 401,
+    "token.wrong": 401,
+    "signature.missing": 401,
+    "signature.wrong": 401,
+    "signature.stale": 401,
+    "signature.unset": 401,
+    "reply.forbidden": 409,
+    "reply.too_late": 409,
+}
 """HTTP status of a rejection code; all others are 400."""
 
 SOCKETS_LIMIT = 128 * 1024
@@ -106,9 +117,13 @@ async def on_gone(_request: HTTPConnection, _error: Exception) -> Response:
 
 
 HANDLERS: dict[Any, Any] = {
-    Rejected: on_rejected, Retry: on_retry, Unavailable: on_retry, HTTPException: on_http,
-    ClientDisconnect: on_gone, Exception: on_bug,
-}  # fmt: skip
+    Rejected: on_rejected,
+    Retry: on_retry,
+    Unavailable: on_retry,
+    HTTPException: on_http,
+    ClientDisconnect: on_gone,
+    Exception: on_bug,
+}
 
 
 async def body(request: Request, limit: int) -> bytes:

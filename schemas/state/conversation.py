@@ -96,9 +96,13 @@ def with_participant(participants: tuple[str, ...], who: str) -> tuple[str, ...]
 
 
 def moved(
-    state: ConversationState, outcome_id: str, department: str, priority: int, hops: int,
+    state: ConversationState,
+    outcome_id: str,
+    department: str,
+    priority: int,
+    hops: int,
     at: datetime,
-) -> ConversationState:  # fmt: skip
+) -> ConversationState:
     """Return the state after people moved the conversation to another department."""
     return msgspec.structs.replace(
         state,

@@ -10,9 +10,25 @@ import unicodedata
 from collections.abc import Callable
 
 _LETTERS = {
-    "ı": "i", "İ": "i", "ş": "s", "Ş": "s", "ğ": "g", "Ğ": "g", "ç": "c", "Ç": "c", "ö": "o",
-    "Ö": "o", "ü": "u", "Ü": "u", "â": "a", "Â": "a", "î": "i", "Î": "i", "û": "u", "Û": "u",
-}  # fmt: skip
+    "ı": "i",
+    "İ": "i",
+    "ş": "s",
+    "Ş": "s",
+    "ğ": "g",
+    "Ğ": "g",
+    "ç": "c",
+    "Ç": "c",
+    "ö": "o",
+    "Ö": "o",
+    "ü": "u",
+    "Ü": "u",
+    "â": "a",
+    "Â": "a",
+    "î": "i",
+    "Î": "i",
+    "û": "u",
+    "Û": "u",
+}
 
 
 def table(sign: Callable[[str, str], str]) -> bytes:

@@ -48,10 +48,19 @@ EVERY_S = 2.0
 BAD_REDIS_S = 2.5
 MAILS_S = 60
 TEXTS = (
-    "Faturam yanlış", "Kargom nerede?", "internet yok", "selam", "iade istiyorum",
-    "Şifremi unuttum", "tamam", "I was charged twice", "aboneliğimi iptal edin",
-    "zehirkural fatura", "zehirdesen kargo", "zehirmodel iade",
-)  # fmt: skip
+    "Faturam yanlış",
+    "Kargom nerede?",
+    "internet yok",
+    "selam",
+    "iade istiyorum",
+    "Şifremi unuttum",
+    "tamam",
+    "I was charged twice",
+    "aboneliğimi iptal edin",
+    "zehirkural fatura",
+    "zehirdesen kargo",
+    "zehirmodel iade",
+)
 """What customers write; on the last three a rule, a pattern and a model of the router raise."""
 HARMS = (
     ("mail", "away"),

@@ -54,11 +54,14 @@ CALLS: dict[str, tuple[Callable[..., Call], Any]] = {
 FETCHES: dict[str, Any] = {}
 CALLS["calls"] = (
     lambda: Call(
-        method="POST", path="/", query={}, body="Müşteri: faturam\nMT: buyurun".encode(),
+        method="POST",
+        path="/",
+        query={},
+        body="Müşteri: faturam\nMT: buyurun".encode(),
         headers={"content-type": "text/plain", "x-webhook-secret": "sir-calls"},
     ),
     PhoneAccount(secret="sir-calls"),
-)  # fmt: skip
+)
 for _file in sorted((Path(__file__).parent.parent / "ingest" / "channels").glob("test_*.py")):
     # A channel's test file gives SAMPLE (a delivery that says SECRET), and of a hook CALL and
     # ACCOUNT: the call of a vendor that signed it with that account's secret.
@@ -123,11 +126,34 @@ def test_every_channels_text_is_composed_and_turkish(
 
 
 @pytest.mark.parametrize("name", CHANNELS)
-@given(raw=st.one_of(st.binary(max_size=200), st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
-    lambda x: st.lists(x, max_size=3) | st.dictionaries(
-        st.sampled_from(["native_id", "text", "sender", "session", "line", "id", "subject", "attachments"]), x, max_size=4),
-    max_leaves=12).map(lambda x: json.dumps(x).encode())))  # fmt: skip
+@given(
+    raw=st.one_of(
+        st.binary(max_size=200),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+            lambda x: (
+                st.lists(x, max_size=3)
+                | st.dictionaries(
+                    st.sampled_from(
+                        [
+                            "native_id",
+                            "text",
+                            "sender",
+                            "session",
+                            "line",
+                            "id",
+                            "subject",
+                            "attachments",
+                        ]
+                    ),
+                    x,
+                    max_size=4,
+                )
+            ),
+            max_leaves=12,
+        ).map(lambda x: json.dumps(x).encode()),
+    )
+)
 def test_no_input_raises_anything_but_rejected(name: str, raw: bytes) -> None:
     try:
         _parse(name, raw)
@@ -291,9 +317,11 @@ async def test_no_call_raises_anything_but_rejected_or_retry(
     make, settings = CALLS[name]
     call = make()
     tried = replace(
-        call, body=call.body[: len(call.body) // 2] + body,
-        headers=dict.fromkeys(call.headers, header) | {"content-type": call.headers["content-type"]},
-    )  # fmt: skip
+        call,
+        body=call.body[: len(call.body) // 2] + body,
+        headers=dict.fromkeys(call.headers, header)
+        | {"content-type": call.headers["content-type"]},
+    )
     for bad in (tried, replace(call, body=body), replace(tried, headers={})):
         try:
             await _receive(name, bad, settings)

@@ -162,9 +162,15 @@ async def test_another_that_may_be_the_same_is_named_and_merged_on_the_page(
 ) -> None:
     known = msgspec.convert(incident, Incident)
     other = msgspec.structs.replace(
-        known, id=uuid.uuid4().hex, status="opened", title="outage", customers=5, messages=(),
-        writers=(), at=datetime.now(UTC),
-    )  # fmt: skip
+        known,
+        id=uuid.uuid4().hex,
+        status="opened",
+        title="outage",
+        customers=5,
+        messages=(),
+        writers=(),
+        at=datetime.now(UTC),
+    )
     publisher = Publisher(Kafka(bootstrap=road.access["kafka"]), "test-incidents")
     await publisher.publish(topics.INCIDENTS, other, source="test")
     await publisher.stop()

@@ -183,9 +183,13 @@ def test_a_vendors_call_is_taken_once_it_is_proven(road: Up) -> None:
     mail = f"From: a@ornek.example\r\nMessage-ID: {native}\r\n\r\nFaturam yanlış geldi"
     signature = hmac.new(b"gun", f"{stamp}{token}".encode(), sha256).hexdigest()
     form = {
-        "timestamp": stamp, "token": token, "signature": signature, "sender": "a@ornek.example",
-        "recipient": "destek@destek.example", "body-mime": mail,
-    }  # fmt: skip
+        "timestamp": stamp,
+        "token": token,
+        "signature": signature,
+        "sender": "a@ornek.example",
+        "recipient": "destek@destek.example",
+        "body-mime": mail,
+    }
     with httpx2.Client(base_url=road.access["door"]) as vendor:
         bad = vendor.post("/v1/hooks/mailgun/destek/mime", data=form | {"signature": "0" * 64})
         assert (bad.status_code, bad.json()["code"]) == (401, "signature.wrong")
@@ -206,8 +210,13 @@ def test_a_messengers_message_with_a_file_is_answered_through_its_api(
     graph.says(f"/v25.0/{file}", {"url": f"{graph.url}/{file}"})
     graph.says(f"/{file}", picture)
     graph.says("/v25.0/77/messages", {"messages": [{"id": "wamid.out"}]})
-    message = {"from": who, "id": native, "timestamp": str(int(time.time())), "type": "image",
-               "image": {"id": file, "mime_type": "image/png", "caption": "Ürün kırık geldi, iade"}}  # fmt: skip
+    message = {
+        "from": who,
+        "id": native,
+        "timestamp": str(int(time.time())),
+        "type": "image",
+        "image": {"id": file, "mime_type": "image/png", "caption": "Ürün kırık geldi, iade"},
+    }
     call = signed(body(message, contact={"wa_id": who, "profile": {"name": "Ayşe"}}), "meta")
     with httpx2.Client(base_url=road.access["door"]) as meta:
         verify = {"hub.mode": "subscribe", "hub.challenge": "42", "hub.verify_token": "dogrula"}
@@ -377,14 +386,28 @@ async def test_broken_frames_are_answered_and_the_chat_goes_on(road: Up) -> None
     [
         (b"{", 400, "json.malformed", "$"),
         (b"\xff", 400, "json.malformed", "$"),
-        (b'{"native_id": "1", "text": "x", "sender": {"email": 5}}', 400, "json.invalid", "$.sender.email"),
-        (b'{"native_id": "1", "text": "", "sender": {"email": "a@b"}}', 400, "json.invalid", "$.text"),
+        (
+            b'{"native_id": "1", "text": "x", "sender": {"email": 5}}',
+            400,
+            "json.invalid",
+            "$.sender.email",
+        ),
+        (
+            b'{"native_id": "1", "text": "", "sender": {"email": "a@b"}}',
+            400,
+            "json.invalid",
+            "$.text",
+        ),
         (b'{"native_id": "1", "text": "x", "sender": {}}', 400, "json.invalid", "$.sender"),
         (b'{"text": "x", "sender": {"email": "a@b"}}', 400, "json.invalid", "$"),
-        (b'{"native_id":"1","text":"x","sender":{"handle":"h"},"attachments":[{"name":"a","content":"*"}]}',
-         400, "attachment.invalid", "$.attachments[0].content"),
+        (
+            b'{"native_id":"1","text":"x","sender":{"handle":"h"},"attachments":[{"name":"a","content":"*"}]}',
+            400,
+            "attachment.invalid",
+            "$.attachments[0].content",
+        ),
     ],
-)  # fmt: skip
+)
 def test_bad_json_is_answered_with_the_path_of_the_fault(
     road: Up, body: bytes, status: int, code: str, path: str
 ) -> None:
@@ -496,9 +519,10 @@ def test_one_trace_goes_through_every_hop(road: Up) -> None:
     trace = "0af7651916cd43dd8448eb211c80319c"
     with road.http() as door:
         answer = door.post(
-            "/v1/messages", headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"},
+            "/v1/messages",
+            headers={"traceparent": f"00-{trace}-b7ad6b7169203331-01"},
             json={"native_id": _new(), "text": "Faturam yanlış", "sender": {"handle": "h"}},
-        )  # fmt: skip
+        )
     identifier = answer.json()["id"]
     road.message(identifier, lambda m: m["decision"])
     found = asyncio.run(_traces(road, identifier))

@@ -231,9 +231,17 @@ def test_a_message_of_any_length_fits_into_an_outcome_with_its_work_item(
     decided = one(made, None, policy(), NOW)
     assert decided.item is not None
     moved = Outcome(
-        id="o", kind="rerouted", brand="b", conversation="c", item="i", department="billing", at=NOW,
-        moved=decided.item, text=char * 2000, reason=char * 2000,
-    )  # fmt: skip
+        id="o",
+        kind="rerouted",
+        brand="b",
+        conversation="c",
+        item="i",
+        department="billing",
+        at=NOW,
+        moved=decided.item,
+        text=char * 2000,
+        reason=char * 2000,
+    )
     assert len(envelope.encode(moved)) <= topics.RECORD_LIMIT
     whole = len(msgspec.json.encode(message(char * length)))
     assert ("text.cut" in made.repaired) == (whole > MESSAGE_LIMIT)

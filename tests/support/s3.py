@@ -139,11 +139,15 @@ class S3:
         following = (
             f"<NextContinuationToken>{escape(shown[-1])}</NextContinuationToken>" if more else ""
         )
-        return 200, {"Content-Type": "application/xml"}, (
-            '<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
-            f"<Name>{BUCKET}</Name><KeyCount>{len(shown)}</KeyCount>"
-            f"<IsTruncated>{str(more).lower()}</IsTruncated>{following}{rows}</ListBucketResult>"
-        ).encode()  # fmt: skip
+        return (
+            200,
+            {"Content-Type": "application/xml"},
+            (
+                '<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+                f"<Name>{BUCKET}</Name><KeyCount>{len(shown)}</KeyCount>"
+                f"<IsTruncated>{str(more).lower()}</IsTruncated>{following}{rows}</ListBucketResult>"
+            ).encode(),
+        )
 
 
 def etag(body: bytes) -> str:
@@ -165,13 +169,25 @@ def signed(target: str, headers: dict[str, str], method: str = "GET") -> bool:
     )
     names = told["SignedHeaders"].split(";")
     lines = "".join(f"{n}:{' '.join(headers[n].split())}\n" for n in names)
-    request = "\n".join((
-        method, parts.path, query, lines, ";".join(names), headers["x-amz-content-sha256"],
-    ))  # fmt: skip
+    request = "\n".join(
+        (
+            method,
+            parts.path,
+            query,
+            lines,
+            ";".join(names),
+            headers["x-amz-content-sha256"],
+        )
+    )
     scope = "/".join(credential[1:])
-    text = "\n".join((
-        scheme, headers["x-amz-date"], scope, hashlib.sha256(request.encode()).hexdigest(),
-    ))  # fmt: skip
+    text = "\n".join(
+        (
+            scheme,
+            headers["x-amz-date"],
+            scope,
+            hashlib.sha256(request.encode()).hexdigest(),
+        )
+    )
     key = f"AWS4{SECRET}".encode()
     for word in credential[1:]:
         key = hmac.digest(key, word.encode(), "sha256")

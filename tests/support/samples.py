@@ -22,12 +22,18 @@ def policy(threshold: float = 0.5) -> Policy:
 def message(text: str, native: str = "1", root: str = "r", **more: Any) -> Message:
     """Return a message of a made-up customer."""
     told: dict[str, Any] = {
-        "id": message_id("api", "api:test", native), "brand": "default", "channel": "api",
-        "source": "api:test", "native_id": native,
-        "conversation": conversation_id("default", "api", root), "kind": "form",
+        "id": message_id("api", "api:test", native),
+        "brand": "default",
+        "channel": "api",
+        "source": "api:test",
+        "native_id": native,
+        "conversation": conversation_id("default", "api", root),
+        "kind": "form",
         "sender": Party(name="Ada", handles=(Handle(kind="email", value="ada@ornek.example"),)),
-        "text": text, "full_text": text, "received_at": NOW,
-    }  # fmt: skip
+        "text": text,
+        "full_text": text,
+        "received_at": NOW,
+    }
     return Message(**(told | more))
 
 

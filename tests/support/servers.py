@@ -154,9 +154,13 @@ async def ingesting(
     publisher, web = bus.Publisher(quick, "test"), Outside()
     try:
         yield Ingest(
-            archive=Folder(settings.archive_path), publisher=publisher, clock=SystemClock(),
-            context=Context(brand="default"), web=web, parsers=parsers or ParsersInPlace(),
-        )  # fmt: skip
+            archive=Folder(settings.archive_path),
+            publisher=publisher,
+            clock=SystemClock(),
+            context=Context(brand="default"),
+            web=web,
+            parsers=parsers or ParsersInPlace(),
+        )
     finally:
         await publisher.stop()
         await web.close()
@@ -179,11 +183,15 @@ class Up:
         self.config.write_text(config)
         self.environ = {
             **{k: v for k, v in os.environ.items() if not k.startswith("SANTRAL_")},
-            "SANTRAL_HOME": str(home / "var"), "SANTRAL_JARS": str(JARS),
-            "SANTRAL_CONFIG": str(self.config), "SANTRAL_LOCAL__KAFKA_PORT": "0",
-            "SANTRAL_LOCAL__REDIS_PORT": "0", "SANTRAL_DOOR__PORT": "0",
-            "SANTRAL_CONSOLE__PORT": "0", **environ,
-        }  # fmt: skip
+            "SANTRAL_HOME": str(home / "var"),
+            "SANTRAL_JARS": str(JARS),
+            "SANTRAL_CONFIG": str(self.config),
+            "SANTRAL_LOCAL__KAFKA_PORT": "0",
+            "SANTRAL_LOCAL__REDIS_PORT": "0",
+            "SANTRAL_DOOR__PORT": "0",
+            "SANTRAL_CONSOLE__PORT": "0",
+            **environ,
+        }
         self.process: subprocess.Popen[bytes] | None = None
         self.access: dict[str, Any] = {}
 
@@ -192,9 +200,13 @@ class Up:
         out = (self.home / "up.log").open("ab")
         before = out.tell()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "cli.main", "up", *more], stdout=out, stderr=out, cwd=ROOT,
-            env=self.environ, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+            [sys.executable, "-m", "cli.main", "up", *more],
+            stdout=out,
+            stderr=out,
+            cwd=ROOT,
+            env=self.environ,
+            stdin=subprocess.DEVNULL,
+        )
         out.close()
 
         def ready() -> bool:
@@ -246,9 +258,15 @@ class Up:
     def cli(self, *words: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[str]":
         """Run a santral command against it."""
         return subprocess.run(
-            [sys.executable, "-m", "cli.main", *words], capture_output=True, cwd=ROOT,
-            env=self.environ, input=stdin.decode(), text=True, check=False, timeout=120,
-        )  # fmt: skip
+            [sys.executable, "-m", "cli.main", *words],
+            capture_output=True,
+            cwd=ROOT,
+            env=self.environ,
+            input=stdin.decode(),
+            text=True,
+            check=False,
+            timeout=120,
+        )
 
     def http(self, token: str = "door", base: str = "door") -> httpx2.Client:
         """Return a client of the door, with a token."""
@@ -383,19 +401,26 @@ class Dovecot:
             )
         self.conf.write_text(
             (_DOVECOT + (_BY_TOKEN if tokens else "")).format(
-                base=self.base, login=user.pw_name, group=grp.getgrgid(user.pw_gid).gr_name,
-                uid=user.pw_uid, gid=user.pw_gid, port=self.port,
+                base=self.base,
+                login=user.pw_name,
+                group=grp.getgrgid(user.pw_gid).gr_name,
+                uid=user.pw_uid,
+                gid=user.pw_gid,
+                port=self.port,
             )
-        )  # fmt: skip
+        )
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "Dovecot":
         """Start it and wait for its greeting."""
         assert self.program is not None
         self.process = subprocess.Popen(
-            [self.program, "-F", "-c", str(self.conf)], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+            [self.program, "-F", "-c", str(self.conf)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
         def greets() -> bool:
             try:
@@ -478,22 +503,54 @@ class Postgres:
         """Make a cluster and start it."""
         programs = self.binaries[-1]
         subprocess.run(
-            [programs / "initdb", "-D", self.base / "data", "-U", "postgres", "-A", "trust", "-E",
-             "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"],
-            check=True, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **self._as,
-        )  # fmt: skip
+            [
+                programs / "initdb",
+                "-D",
+                self.base / "data",
+                "-U",
+                "postgres",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C.UTF-8",
+                "--no-sync",
+                "--no-instructions",
+            ],
+            check=True,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            **self._as,
+        )
         return self.run()
 
     def run(self) -> "Postgres":
         """Start it on its data, the first time or again."""
         programs = self.binaries[-1]
         self.process = subprocess.Popen(
-            [programs / "postgres", "-D", self.base / "data", "-p", str(self.port), "-c",
-             "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.base}", "-c",
-             "fsync=off", "-c", "shared_buffers=64MB"],
-            cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL, start_new_session=True, **self._as,
-        )  # fmt: skip
+            [
+                programs / "postgres",
+                "-D",
+                self.base / "data",
+                "-p",
+                str(self.port),
+                "-c",
+                "listen_addresses=127.0.0.1",
+                "-c",
+                f"unix_socket_directories={self.base}",
+                "-c",
+                "fsync=off",
+                "-c",
+                "shared_buffers=64MB",
+            ],
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            **self._as,
+        )
         ready = [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         wait("PostgreSQL is ready", lambda: subprocess.run(ready, check=False).returncode == 0)
         return self
@@ -536,9 +593,12 @@ class Clamd:
         """Start it and wait until it listens."""
         assert self.program is not None
         self.process = subprocess.Popen(
-            [self.program, "-c", str(self.conf)], stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+            [self.program, "-c", str(self.conf)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
 
         def listens() -> bool:
             try:

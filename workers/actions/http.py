@@ -45,9 +45,14 @@ def _certificates() -> ssl.SSLContext:
 
 
 async def post(
-    url: str, vendor: str, *, method: str = "POST", timeout_s: float = 30, safe: bool = False,
+    url: str,
+    vendor: str,
+    *,
+    method: str = "POST",
+    timeout_s: float = 30,
+    safe: bool = False,
     **request: Any,
-) -> Answer:  # fmt: skip
+) -> Answer:
     """Send a request; raise Retry when it never left, Unconfirmed when nobody knows.
 
     What is `safe` to repeat, because the vendor takes it once, is Retry in both cases.

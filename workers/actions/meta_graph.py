@@ -12,8 +12,30 @@ from workers.actions.http import later, post, refused
 from workers.actions.outgoing_text import path_segment, without_mentions
 
 GRAPH = "https://graph.facebook.com/v25.0"
-LATER = frozenset({1, 2, 4, 17, 32, 341, 368, 613, 1200, 80001, 80006, 80007, 130429, 131000,
-                   131016, 131048, 131056, 131057, 133004, 133016})  # fmt: skip
+LATER = frozenset(
+    {
+        1,
+        2,
+        4,
+        17,
+        32,
+        341,
+        368,
+        613,
+        1200,
+        80001,
+        80006,
+        80007,
+        130429,
+        131000,
+        131016,
+        131048,
+        131056,
+        131057,
+        133004,
+        133016,
+    }
+)
 TOO_LATE = frozenset({131047, 2018278, 2534022})
 """Codes and subcodes of the closed window."""
 DEAD_TOKEN = 190

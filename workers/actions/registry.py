@@ -22,13 +22,31 @@ from workers.actions.reply_x import ReplyX
 ACTIONS: dict[str, Action] = {
     a.name: a
     for a in (
-        ReplyEmail(), ReplyWhatsapp(), ReplyTelegram(), ReplyMessenger(), ReplyInstagram(),
-        ReplySlack(), ReplyTeams(), ReplyViber(), ReplyLine(), ReplyTwilio(), ReplyBluesky(),
-        ReplyMastodon(), ReplyX(), ReplyDiscourse(), ReplySikayetvar(), ReplyTrendyol(),
-        ReplyHepsiburada(), ReplyGooglePlay(), ReplyAppStore(), ReplyGoogleBusiness(),
-        ReplyYoutube(), ReplyReddit(), ReplyTrustpilot(),
+        ReplyEmail(),
+        ReplyWhatsapp(),
+        ReplyTelegram(),
+        ReplyMessenger(),
+        ReplyInstagram(),
+        ReplySlack(),
+        ReplyTeams(),
+        ReplyViber(),
+        ReplyLine(),
+        ReplyTwilio(),
+        ReplyBluesky(),
+        ReplyMastodon(),
+        ReplyX(),
+        ReplyDiscourse(),
+        ReplySikayetvar(),
+        ReplyTrendyol(),
+        ReplyHepsiburada(),
+        ReplyGooglePlay(),
+        ReplyAppStore(),
+        ReplyGoogleBusiness(),
+        ReplyYoutube(),
+        ReplyReddit(),
+        ReplyTrustpilot(),
     )
-}  # fmt: skip
+}
 
 
 def sections() -> dict[str, type]:

@@ -73,13 +73,15 @@ class ReplyBluesky:
         if len(places) < 2 or not places[-1][2]:
             raise Rejected("reply.no_address", "the post's version is not known")
         record = {
-            "$type": _POST, "text": reply.text, "createdAt": reply.at.astimezone(UTC).isoformat(),
+            "$type": _POST,
+            "text": reply.text,
+            "createdAt": reply.at.astimezone(UTC).isoformat(),
             "langs": [reply.language] if reply.language in ("tr", "en") else [],
             "reply": {
                 "root": {"uri": places[0][0], "cid": places[0][2]},
                 "parent": {"uri": places[-1][0], "cid": places[-1][2]},
             },
-        }  # fmt: skip
+        }
         for _ in range(2):
             session = await self._session(settings)
             answer = await self._put(settings, session, record, tid(reply.at, reply.id))
@@ -97,20 +99,25 @@ class ReplyBluesky:
     ) -> Answer:
         body = {"repo": session.did, "collection": _POST, "rkey": rkey, "record": record}
         return await post(
-            f"{settings.pds}/xrpc/com.atproto.repo.putRecord", "Bluesky", json=body,
-            headers={"authorization": f"Bearer {session.access_jwt}"}, timeout_s=settings.timeout_s,
+            f"{settings.pds}/xrpc/com.atproto.repo.putRecord",
+            "Bluesky",
+            json=body,
+            headers={"authorization": f"Bearer {session.access_jwt}"},
+            timeout_s=settings.timeout_s,
             safe=True,
-        )  # fmt: skip
+        )
 
     async def _session(self, settings: Account) -> Session:
         held = self._sessions.get(settings.handle)
         if held is not None:
             return held
         answer = await post(
-            f"{settings.pds}/xrpc/com.atproto.server.createSession", "Bluesky",
+            f"{settings.pds}/xrpc/com.atproto.server.createSession",
+            "Bluesky",
             json={"identifier": settings.handle, "password": settings.password},
-            timeout_s=settings.timeout_s, safe=True,
-        )  # fmt: skip
+            timeout_s=settings.timeout_s,
+            safe=True,
+        )
         made = answer.read(Session)
         if answer.status != 200 or made is None:
             fault = answer.read(Fault) or Fault()

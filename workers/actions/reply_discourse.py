@@ -61,9 +61,12 @@ class ReplyDiscourse:
         if number.isascii() and number.isdigit():
             body["reply_to_post_number"] = int(number)
         answer = await post(
-            f"{settings.url}/posts.json", "Discourse", json=body, timeout_s=settings.timeout_s,
+            f"{settings.url}/posts.json",
+            "Discourse",
+            json=body,
+            timeout_s=settings.timeout_s,
             headers={"api-key": settings.api_key, "api-username": settings.username},
-        )  # fmt: skip
+        )
         said = answer.read(Said) or Said()
         if answer.status == 200:
             return f"post {said.id}"

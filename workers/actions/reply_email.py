@@ -109,10 +109,14 @@ class ReplyEmail:
             )
         raw = compose(reply, settings, address, signing_key)
         client = aiosmtplib.SMTP(
-            hostname=settings.host, port=settings.port, timeout=settings.timeout_s,
-            use_tls=settings.tls == "tls", start_tls=settings.tls == "starttls",
-            username=settings.user or None, **await _login(settings),
-        )  # fmt: skip
+            hostname=settings.host,
+            port=settings.port,
+            timeout=settings.timeout_s,
+            use_tls=settings.tls == "tls",
+            start_tls=settings.tls == "starttls",
+            username=settings.user or None,
+            **await _login(settings),
+        )
         try:
             try:
                 await _connect(client)
@@ -143,14 +147,18 @@ async def _login(settings: Account) -> dict[str, Any]:
         return {"password": settings.password or None}
     url, scope = _TOKENS.get(told.provider, ("", ""))
     form = {
-        "grant_type": "refresh_token", "refresh_token": told.refresh_token,
-        "client_id": told.client_id, "client_secret": told.client_secret,
+        "grant_type": "refresh_token",
+        "refresh_token": told.refresh_token,
+        "client_id": told.client_id,
+        "client_secret": told.client_secret,
         "scope": told.scope or scope,
-    }  # fmt: skip
+    }
     token = await access_token(
-        told.token_url or url.format(tenant=told.tenant), "the token server",
-        {k: v for k, v in form.items() if v}, timeout_s=settings.timeout_s,
-    )  # fmt: skip
+        told.token_url or url.format(tenant=told.tenant),
+        "the token server",
+        {k: v for k, v in form.items() if v},
+        timeout_s=settings.timeout_s,
+    )
 
     async def given() -> str:
         return token

@@ -101,10 +101,14 @@ class ReplyGoogleBusiness:
             raise Rejected("reply.no_address", f"{place[:100]!r} is not a review")
         review = "/".join(map(path_segment, place.split("/")))
         answer = await post(
-            f"{settings.api}/v4/{review}/reply", "Google", method="PUT", safe=True,
-            json={"comment": reply.text}, headers=await _token(settings),
+            f"{settings.api}/v4/{review}/reply",
+            "Google",
+            method="PUT",
+            safe=True,
+            json={"comment": reply.text},
+            headers=await _token(settings),
             timeout_s=settings.timeout_s,
-        )  # fmt: skip
+        )
         return _taken(answer, "Google", safe=True)
 
 
@@ -120,10 +124,12 @@ class ReplyYoutube:
         """Send one reply; it costs 50 units of the day's 10,000."""
         thread = to_send(reply.reply_to, settings.refresh_token, "[channels.youtube.ACCOUNT]")
         answer = await post(
-            f"{settings.api}/comments?part=snippet", "YouTube", timeout_s=settings.timeout_s,
+            f"{settings.api}/comments?part=snippet",
+            "YouTube",
+            timeout_s=settings.timeout_s,
             json={"snippet": {"parentId": thread, "textOriginal": without_mentions(reply.text)}},
             headers=await _token(settings),
-        )  # fmt: skip
+        )
         if b"quotaExceeded" in answer.body or b"rateLimitExceeded" in answer.body:
             raise Retry(QUOTA_S, "YouTube's quota of the day is used up")
         return _taken(answer, "YouTube", safe=False)
@@ -146,9 +152,12 @@ class ReplyReddit:
             settings, auth=(settings.client_id, settings.client_secret), headers=agent
         )
         answer = await post(
-            f"{settings.api}/api/comment", "Reddit", timeout_s=settings.timeout_s,
-            data={"thing_id": thing, "text": words, "api_type": "json"}, headers=token | agent,
-        )  # fmt: skip
+            f"{settings.api}/api/comment",
+            "Reddit",
+            timeout_s=settings.timeout_s,
+            data={"thing_id": thing, "text": words, "api_type": "json"},
+            headers=token | agent,
+        )
         told = answer.read(Told)
         if answer.status == 200 and told is not None:
             codes = [e[0] or "" for e in told.json.errors if e]

@@ -47,11 +47,13 @@ class ReplyLine:
         place = to_send(reply.reply_to, settings.token, "[channels.line.ACCOUNT]")
         key = str(uuid.uuid5(uuid.NAMESPACE_OID, reply.id))
         answer = await post(
-            f"{settings.push_api}/v2/bot/message/push", "LINE", timeout_s=settings.timeout_s,
+            f"{settings.push_api}/v2/bot/message/push",
+            "LINE",
+            timeout_s=settings.timeout_s,
             json={"to": place, "messages": [{"type": "text", "text": reply.text}]},
             headers={"authorization": f"Bearer {settings.token}", "x-line-retry-key": key},
             safe=True,
-        )  # fmt: skip
+        )
         if answer.status in (200, 409):
             accepted = answer.headers.get("x-line-accepted-request-id", "")
             return f"request {answer.headers.get('x-line-request-id', '') or accepted}"

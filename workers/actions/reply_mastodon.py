@@ -70,10 +70,13 @@ class ReplyMastodon:
         if reply.language in ("tr", "en"):
             body["language"] = reply.language
         answer = await post(
-            f"{settings.url}/api/v1/statuses", "Mastodon", json=body, timeout_s=settings.timeout_s,
+            f"{settings.url}/api/v1/statuses",
+            "Mastodon",
+            json=body,
+            timeout_s=settings.timeout_s,
             headers={"authorization": f"Bearer {settings.token}", "idempotency-key": reply.id},
             safe=datetime.now(UTC) - reply.at < _KEY_HOLDS,
-        )  # fmt: skip
+        )
         told = answer.read(Written) or Written()
         if answer.status == 200:
             return f"post {told.id}"

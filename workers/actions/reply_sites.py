@@ -56,10 +56,12 @@ class ReplySikayetvar:
         """Send one reply; return the answer's id."""
         number = _number(to_send(reply.reply_to, settings.key, "[channels.sikayetvar.ACCOUNT]"))
         answer = await post(
-            f"{settings.api}/v2/complaints/{number}/answers", "Şikayetvar",
-            json={"message": reply.text, "attachments": []}, timeout_s=settings.timeout_s,
+            f"{settings.api}/v2/complaints/{number}/answers",
+            "Şikayetvar",
+            json={"message": reply.text, "attachments": []},
+            timeout_s=settings.timeout_s,
             headers={"x-auth-key": settings.key},
-        )  # fmt: skip
+        )
         return _taken(answer, "Şikayetvar", answer.headers.get("complaintanswerid", "taken"))
 
 
@@ -78,10 +80,13 @@ class ReplyTrendyol:
             raise Rejected("reply.refused", "Trendyol takes no answer under 10 characters")
         url = f"{settings.api}/integration/qna/sellers/{settings.seller}/questions/{number}/answers"
         answer = await post(
-            url, "Trendyol", json={"text": reply.text}, timeout_s=settings.timeout_s,
+            url,
+            "Trendyol",
+            json={"text": reply.text},
+            timeout_s=settings.timeout_s,
             auth=(settings.key, settings.secret),
             headers={"user-agent": f"{settings.seller} - SelfIntegration"},
-        )  # fmt: skip
+        )
         return _taken(answer, "Trendyol", "taken")
 
 
@@ -97,11 +102,13 @@ class ReplyHepsiburada:
         """Send one reply; return Hepsiburada's id of it."""
         number = _number(to_send(reply.reply_to, settings.key, "[channels.hepsiburada.ACCOUNT]"))
         answer = await post(
-            f"{settings.api}/issues/{number}/answer", "Hepsiburada",
-            files={"Answer": (None, reply.text.encode())}, timeout_s=settings.timeout_s,
+            f"{settings.api}/issues/{number}/answer",
+            "Hepsiburada",
+            files={"Answer": (None, reply.text.encode())},
+            timeout_s=settings.timeout_s,
             auth=(settings.merchant, settings.key),
             headers={"merchantid": settings.merchant, "user-agent": settings.integrator},
-        )  # fmt: skip
+        )
         told = answer.read(str) or "taken"
         return _taken(answer, "Hepsiburada", told)
 

@@ -18,8 +18,9 @@ from workers.actions.http import later, post, refused, to_send
 from workers.actions.protocol import Unconfirmed
 
 _LATER = frozenset({"ratelimited", "rate_limited", "service_unavailable", "request_timeout"})
-_TOKEN = frozenset({"invalid_auth", "token_revoked", "token_expired", "account_inactive",
-                    "not_authed"})  # fmt: skip
+_TOKEN = frozenset(
+    {"invalid_auth", "token_revoked", "token_expired", "account_inactive", "not_authed"}
+)
 _UNKNOWN = frozenset({"fatal_error", "internal_error"})
 
 
@@ -53,16 +54,24 @@ class ReplySlack:
         channel, _, thread = place.partition("/")
         escaped = reply.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         body: dict[str, Any] = {
-            "channel": channel, "text": escaped, "mrkdwn": False, "parse": "none",
-            "link_names": False, "unfurl_links": False, "unfurl_media": False,
+            "channel": channel,
+            "text": escaped,
+            "mrkdwn": False,
+            "parse": "none",
+            "link_names": False,
+            "unfurl_links": False,
+            "unfurl_media": False,
             "metadata": {"event_type": "santral_reply", "event_payload": {"reply": reply.id}},
-        }  # fmt: skip
+        }
         if thread:
             body["thread_ts"] = thread
         answer = await post(
-            f"{settings.api}/chat.postMessage", "Slack", json=body, timeout_s=settings.timeout_s,
+            f"{settings.api}/chat.postMessage",
+            "Slack",
+            json=body,
+            timeout_s=settings.timeout_s,
             headers={"authorization": f"Bearer {settings.token}"},
-        )  # fmt: skip
+        )
         said = answer.read(Said)
         if answer.status != 200 or said is None:
             raise refused(answer, "Slack")

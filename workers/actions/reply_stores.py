@@ -58,19 +58,28 @@ class ReplyGooglePlay:
         """Send one reply."""
         review = to_send(reply.reply_to, settings.private_key, "[channels.google_play.ACCOUNT]")
         stamp = int(datetime.now(UTC).timestamp())
-        claims = {"iss": settings.client_email, "scope": _SCOPE, "aud": settings.token_url,
-                  "iat": stamp, "exp": stamp + 3600}  # fmt: skip
+        claims = {
+            "iss": settings.client_email,
+            "scope": _SCOPE,
+            "aud": settings.token_url,
+            "iat": stamp,
+            "exp": stamp + 3600,
+        }
         form = {
             "grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer",
             "assertion": _signed(claims, settings.private_key, "RS256", {}),
-        }  # fmt: skip
+        }
         headers = await granted(settings.token_url, "Google", form, timeout_s=settings.timeout_s)
         where = path_segment(review)
         path = f"androidpublisher/v3/applications/{settings.package}/reviews/{where}:reply"
         answer = await post(
-            f"{settings.api}/{path}", "Google Play", json={"replyText": reply.text}, safe=True,
-            headers=headers, timeout_s=settings.timeout_s,
-        )  # fmt: skip
+            f"{settings.api}/{path}",
+            "Google Play",
+            json={"replyText": reply.text},
+            safe=True,
+            headers=headers,
+            timeout_s=settings.timeout_s,
+        )
         return _taken(answer, "Google Play")
 
 
@@ -86,17 +95,28 @@ class ReplyAppStore:
         """Send one reply."""
         review = to_send(reply.reply_to, settings.private_key, "[channels.app_store.ACCOUNT]")
         stamp = int(datetime.now(UTC).timestamp())
-        claims = {"iss": settings.issuer, "iat": stamp, "exp": stamp + 900,
-                  "aud": "appstoreconnect-v1"}  # fmt: skip
+        claims = {
+            "iss": settings.issuer,
+            "iat": stamp,
+            "exp": stamp + 900,
+            "aud": "appstoreconnect-v1",
+        }
         token = _signed(claims, settings.private_key, "ES256", {"kid": settings.key_id})
-        body = {"data": {
-            "type": "customerReviewResponses", "attributes": {"responseBody": reply.text},
-            "relationships": {"review": {"data": {"type": "customerReviews", "id": review}}},
-        }}  # fmt: skip
+        body = {
+            "data": {
+                "type": "customerReviewResponses",
+                "attributes": {"responseBody": reply.text},
+                "relationships": {"review": {"data": {"type": "customerReviews", "id": review}}},
+            }
+        }
         answer = await post(
-            f"{settings.api}/v1/customerReviewResponses", "App Store", json=body, safe=True,
-            headers={"authorization": f"Bearer {token}"}, timeout_s=settings.timeout_s,
-        )  # fmt: skip
+            f"{settings.api}/v1/customerReviewResponses",
+            "App Store",
+            json=body,
+            safe=True,
+            headers={"authorization": f"Bearer {token}"},
+            timeout_s=settings.timeout_s,
+        )
         return _taken(answer, "App Store")
 
 

@@ -75,9 +75,12 @@ class ReplyTeams:
         for _ in range(2):
             token = self._tokens.get(settings.app_id) or await self._token(settings)
             answer = await post(
-                url, "Teams", json=body, timeout_s=settings.timeout_s,
+                url,
+                "Teams",
+                json=body,
+                timeout_s=settings.timeout_s,
                 headers={"authorization": f"Bearer {token}"},
-            )  # fmt: skip
+            )
             if answer.status in (200, 201, 202):
                 return f"activity {(answer.read(Sent) or Sent()).id}"
             if answer.status != 401:
@@ -87,14 +90,18 @@ class ReplyTeams:
 
     async def _token(self, settings: Account) -> str:
         form = {
-            "grant_type": "client_credentials", "client_id": settings.app_id,
+            "grant_type": "client_credentials",
+            "client_id": settings.app_id,
             "client_secret": settings.app_password,
             "scope": "https://api.botframework.com/.default",
-        }  # fmt: skip
+        }
         answer = await post(
-            f"{settings.login}/{settings.tenant}/oauth2/v2.0/token", "Microsoft's login", data=form,
-            timeout_s=settings.timeout_s, safe=True,
-        )  # fmt: skip
+            f"{settings.login}/{settings.tenant}/oauth2/v2.0/token",
+            "Microsoft's login",
+            data=form,
+            timeout_s=settings.timeout_s,
+            safe=True,
+        )
         made = answer.read(Token)
         if answer.status != 200 or made is None:
             wait = (

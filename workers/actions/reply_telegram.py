@@ -78,8 +78,9 @@ class ReplyTelegram:
         if reply.in_reply_to and _NUMBER.fullmatch(reply.in_reply_to):
             # Whatever became of the customer's message, the answer is to go out.
             body["reply_parameters"] = {
-                "message_id": int(reply.in_reply_to), "allow_sending_without_reply": True,
-            }  # fmt: skip
+                "message_id": int(reply.in_reply_to),
+                "allow_sending_without_reply": True,
+            }
         url = f"{settings.api}/bot{settings.token}/sendMessage"
         answer = await post(url, "Telegram", json=body, timeout_s=settings.timeout_s)
         said = answer.read(Said)

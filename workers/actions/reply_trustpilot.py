@@ -45,19 +45,26 @@ class ReplyTrustpilot:
         if not settings.author:
             account = reply.source.partition(":")[2] or "default"
             raise Rejected(
-                "reply.no_server", f"set `author` in [actions.reply_trustpilot.{account}]: the id "
+                "reply.no_server",
+                f"set `author` in [actions.reply_trustpilot.{account}]: the id "
                 "of the Trustpilot Business user who answers",
-            )  # fmt: skip
+            )
         where = path_segment(review)
         headers = await granted(
-            f"{settings.api}{_TOKEN}", "Trustpilot", {"grant_type": "client_credentials"},
-            auth=(settings.key, settings.secret), timeout_s=settings.timeout_s,
-        )  # fmt: skip
+            f"{settings.api}{_TOKEN}",
+            "Trustpilot",
+            {"grant_type": "client_credentials"},
+            auth=(settings.key, settings.secret),
+            timeout_s=settings.timeout_s,
+        )
         answer = await post(
-            f"{settings.api}/v1/private/reviews/{where}/reply", "Trustpilot", safe=True,
+            f"{settings.api}/v1/private/reviews/{where}/reply",
+            "Trustpilot",
+            safe=True,
             json={"message": reply.text, "authorBusinessUserId": settings.author},
-            headers=headers, timeout_s=settings.timeout_s,
-        )  # fmt: skip
+            headers=headers,
+            timeout_s=settings.timeout_s,
+        )
         if answer.status in (200, 201, 204):
             return "taken"
         raise failed(answer, "Trustpilot", safe=True)

@@ -52,10 +52,12 @@ class ReplyTwilio:
         if not ours or not whom:
             raise Rejected("reply.no_address", f"{place!r} is nobody's number")
         answer = await post(
-            f"{settings.api}/2010-04-01/Accounts/{settings.account_sid}/Messages.json", "Twilio",
-            data={"To": whom, "From": ours, "Body": reply.text}, timeout_s=settings.timeout_s,
+            f"{settings.api}/2010-04-01/Accounts/{settings.account_sid}/Messages.json",
+            "Twilio",
+            data={"To": whom, "From": ours, "Body": reply.text},
+            timeout_s=settings.timeout_s,
             auth=(settings.account_sid, settings.auth_token),
-        )  # fmt: skip
+        )
         said = answer.read(Said) or Said()
         if answer.status in (200, 201):
             return f"message {said.sid}"

@@ -50,13 +50,19 @@ class ReplyViber:
         """Send one reply; return its token."""
         place = to_send(reply.reply_to, settings.token, "[channels.viber.ACCOUNT]")
         body = {
-            "receiver": place, "type": "text", "text": reply.text, "tracking_data": reply.id,
+            "receiver": place,
+            "type": "text",
+            "text": reply.text,
+            "tracking_data": reply.id,
             "sender": {"name": settings.sender[:28]},
-        }  # fmt: skip
+        }
         answer = await post(
-            f"{settings.api}/pa/send_message", "Viber", json=body, timeout_s=settings.timeout_s,
+            f"{settings.api}/pa/send_message",
+            "Viber",
+            json=body,
+            timeout_s=settings.timeout_s,
             headers={"x-viber-auth-token": settings.token},
-        )  # fmt: skip
+        )
         said = answer.read(Said)
         if answer.status != 200 or said is None:
             raise refused(answer, "Viber")

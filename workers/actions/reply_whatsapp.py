@@ -41,9 +41,12 @@ class ReplyWhatsapp:
         if not ours or not whom:
             raise Rejected("reply.no_address", f"{place!r} is no place on WhatsApp")
         body: dict[str, Any] = {
-            "messaging_product": "whatsapp", "type": "text", "text": {"body": reply.text},
-            "biz_opaque_callback_data": reply.id, **_whom(whom),
-        }  # fmt: skip
+            "messaging_product": "whatsapp",
+            "type": "text",
+            "text": {"body": reply.text},
+            "biz_opaque_callback_data": reply.id,
+            **_whom(whom),
+        }
         if reply.in_reply_to:
             body["context"] = {"message_id": reply.in_reply_to}
         url = f"{settings.api}/{path_segment(ours)}/messages"

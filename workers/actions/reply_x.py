@@ -57,12 +57,15 @@ class ReplyX:
         """Send one reply; return the post's id."""
         place = to_send(reply.reply_to, settings.token, "[actions.reply_x.ACCOUNT]")
         answer = await post(
-            f"{settings.api}/2/tweets", "X", timeout_s=settings.timeout_s,
+            f"{settings.api}/2/tweets",
+            "X",
+            timeout_s=settings.timeout_s,
             json={
-                "text": without_mentions(reply.text), "reply": {"in_reply_to_tweet_id": place},
+                "text": without_mentions(reply.text),
+                "reply": {"in_reply_to_tweet_id": place},
             },
             headers={"authorization": f"Bearer {settings.token}"},
-        )  # fmt: skip
+        )
         said = answer.read(Said) or Said()
         if answer.status in (200, 201):
             return f"post {said.data.id if said.data else '?'}"

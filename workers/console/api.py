@@ -314,6 +314,9 @@ async def on_store_away(_request: HTTPConnection, _error: Exception) -> Response
 
 
 HANDLERS: dict[Any, Any] = {
-    **server.HANDLERS, StoreAway: on_store_away, LeaseLost: on_lost, ItemUnknown: on_unknown,
+    **server.HANDLERS,
+    StoreAway: on_store_away,
+    LeaseLost: on_lost,
+    ItemUnknown: on_unknown,
     **dict.fromkeys(AWAY, on_away),
-}  # fmt: skip
+}

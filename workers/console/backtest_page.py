@@ -12,9 +12,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from schemas.base import Record
 
 _TEMPLATES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True,
-    undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-)  # fmt: skip
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 
 
 class _Bars(Record, frozen=True, kw_only=True):
@@ -45,13 +48,19 @@ def _bars(load: tuple[_Load, ...]) -> list[_Bars]:
     made = []
     for department in sorted({x.department for x in load}):
         held = {x.hour: x for x in load if x.department == department}
-        made.append(_Bars(
-            department=department, before=sum(x.before for x in held.values()),
-            after=sum(x.after for x in held.values()),
-            bars=tuple(
-                (h, 40 * held[h].before / most if h in held else 0.0,
-                 40 * held[h].after / most if h in held else 0.0)
-                for h in range(24)
-            ),
-        ))  # fmt: skip
+        made.append(
+            _Bars(
+                department=department,
+                before=sum(x.before for x in held.values()),
+                after=sum(x.after for x in held.values()),
+                bars=tuple(
+                    (
+                        h,
+                        40 * held[h].before / most if h in held else 0.0,
+                        40 * held[h].after / most if h in held else 0.0,
+                    )
+                    for h in range(24)
+                ),
+            )
+        )
     return made

@@ -46,10 +46,14 @@ class CustomerPages:
         if node not in nodes or not other or status not in ("linked", "unlinked"):
             return await self._shown(request, texts.link_what, 400)
         asked = LinkIn(
-            agent=session.person(request, self._api.settings) or "?", brand=known.brand,
-            a=node, b=other, status="linked" if status == "linked" else "unlinked",
-            message=form.get("message") or identifier, reason=form.get("reason", "")[:2000],
-        )  # fmt: skip
+            agent=session.person(request, self._api.settings) or "?",
+            brand=known.brand,
+            a=node,
+            b=other,
+            status="linked" if status == "linked" else "unlinked",
+            message=form.get("message") or identifier,
+            reason=form.get("reason", "")[:2000],
+        )
         try:
             await customers.say(asked, self._api.desk.publisher, self._api.desk.clock)
         except Rejected:
@@ -79,13 +83,20 @@ class CustomerPages:
         if known is None:
             return self._page(request, "not_found.html", 404)
         handles = [
-            h for h in known.handles
+            h
+            for h in known.handles
             if h.how != "given" or not h.node.startswith(customers.CONVERSATION)
-        ]  # fmt: skip
+        ]
         return self._page(
-            request, "customer.html", code, id=identifier, known=known, handles=handles,
-            note=note, kinds=_KINDS,
-        )  # fmt: skip
+            request,
+            "customer.html",
+            code,
+            id=identifier,
+            known=known,
+            handles=handles,
+            note=note,
+            kinds=_KINDS,
+        )
 
     async def _recorded(self, identifier: str, before: CustomerOut) -> None:
         """Wait a moment until the store has it."""

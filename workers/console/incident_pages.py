@@ -54,9 +54,13 @@ class IncidentPages:
         return await self._shown(request, "incident_live.html")
 
     async def _shown(
-        self, request: Request, name: str, note: str = "", form: dict[str, str] | None = None,
+        self,
+        request: Request,
+        name: str,
+        note: str = "",
+        form: dict[str, str] | None = None,
         code: int = 200,
-    ) -> Response:  # fmt: skip
+    ) -> Response:
         identifier = request.path_params["id"]
 
         def read(connection: Connection) -> dict[str, Any] | None:
@@ -70,13 +74,14 @@ class IncidentPages:
             same = incidents.same(found, mine)
             likely = [i for i, _ in same]
             return {
-                "found": found, "course": incidents.course(connection, found),
+                "found": found,
+                "course": incidents.course(connection, found),
                 "lines": queries.lines(connection, newest),
                 "told": [r for r in records if r.status != "grown"],
                 "alike": same,
                 "others": likely + [i for i in mine if i not in likely],
                 "whole": next((i for i in others if i.id == found.merged_into), None),
-            }  # fmt: skip
+            }
 
         values = await self._api.ask(read)
         if values is None:
@@ -95,10 +100,12 @@ class IncidentPages:
         if verb not in incidents.VERBS:
             return self._page(request, "not_found.html", 404)
         asked = JudgeIn(
-            agent=session.person(request, self._api.settings) or "?", into=form.get("into") or None,
-            text_tr=form.get("text_tr", "")[:4000], text_en=form.get("text_en", "")[:4000],
+            agent=session.person(request, self._api.settings) or "?",
+            into=form.get("into") or None,
+            text_tr=form.get("text_tr", "")[:4000],
+            text_en=form.get("text_en", "")[:4000],
             later=form.get("later") == "yes",
-        )  # fmt: skip
+        )
         if verb == "answer" and not (asked.text_tr.strip() or asked.text_en.strip()):
             return await self._shown(request, "incident.html", texts.answer_empty, form, 400)
         try:

@@ -65,9 +65,12 @@ class Pages:
         self._lag = status.Lag(api.settings)
         self._archive = open_archive(api.settings)
         self._templates = Environment(
-            loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True,
-            undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-        )  # fmt: skip
+            loader=FileSystemLoader(Path(__file__).parent / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
         self._templates.filters["clock"] = _clock
         self._templates.filters["exp"] = math.exp
         self._templates.filters["otherwise"] = otherwise
@@ -92,9 +95,13 @@ class Pages:
             for key, told in self._api.settings.departments.items()
         }
         html = self._templates.get_template(name).render(
-            t=Texts(language), departments=departments, path=request.url.path,
-            person=session.person(request, self._api.settings), **mask_value(values), **clear,
-        )  # fmt: skip
+            t=Texts(language),
+            departments=departments,
+            path=request.url.path,
+            person=session.person(request, self._api.settings),
+            **mask_value(values),
+            **clear,
+        )
         headers = {"Cache-Control": "no-store"}
         if code == 503:
             headers["Retry-After"] = str(RETRY_AFTER_S)
@@ -171,9 +178,13 @@ class Pages:
         stages = await asyncio.to_thread(self._lag.now)
         title = Texts(session.language(request)).per_minute
         return {
-            "flow": flow, "newest": newest, "crisis": crisis, "counts": counts, "stages": stages,
+            "flow": flow,
+            "newest": newest,
+            "crisis": crisis,
+            "counts": counts,
+            "stages": stages,
             "plot": Markup(bars(flow.minutes, title)),  # noqa: S704 - plot.py escapes what it is given
-        }  # fmt: skip
+        }
 
     async def messages(self, request: Request) -> Response:
         """GET /messages: the newest, or what a search finds."""
@@ -284,9 +295,11 @@ class Pages:
             )
         # The key came with the page: pressed twice is one message.
         body = {
-            "native_id": f"entry-{key}", "text": form.get("text", "").strip(), "sender": sender,
+            "native_id": f"entry-{key}",
+            "text": form.get("text", "").strip(),
+            "sender": sender,
             "kind": "call" if form.get("kind") == "call" else "note",
-        }  # fmt: skip
+        }
         try:
             told = await self._api.hand_in(body)
         except Rejected as error:
@@ -296,9 +309,12 @@ class Pages:
                 request, "entry.html", 503, note=texts.try_again, saved="", clear=typed
             )
         return self.page(
-            request, "entry.html", note=texts.entry_saved, saved=told.id,
+            request,
+            "entry.html",
+            note=texts.entry_saved,
+            saved=told.id,
             clear={"form": {}, "key": uuid.uuid4().hex},
-        )  # fmt: skip
+        )
 
     async def rules(self, request: Request) -> Response:
         """GET: how rules and models do. POST: what they make of a text."""
@@ -315,10 +331,15 @@ class Pages:
         title = Texts(session.language(request)).sure_each_week
         plot = columns([(w.begins[5:], 100 * w.sure) for w in told.weeks], title)
         return self.page(
-            request, "rules.html", 503 if problems else 200, tried=tried, told=told,
-            problems=problems, clear={"said": said},
+            request,
+            "rules.html",
+            503 if problems else 200,
+            tried=tried,
+            told=told,
+            problems=problems,
+            clear={"said": said},
             plot=Markup(plot),  # noqa: S704 - plot.py escapes what it is given
-        )  # fmt: skip
+        )
 
 
 def _read_flow(

@@ -41,9 +41,13 @@ def sign_in(response: Response, settings: Settings, name: str) -> None:
     """Sign a person in."""
     value = base64.urlsafe_b64encode(name.encode()).decode()
     response.set_cookie(
-        COOKIE, f"{value}.{_sign(settings, name)}", max_age=_WEEK_S, httponly=True,
-        samesite="strict", secure=settings.console.https,
-    )  # fmt: skip
+        COOKIE,
+        f"{value}.{_sign(settings, name)}",
+        max_age=_WEEK_S,
+        httponly=True,
+        samesite="strict",
+        secure=settings.console.https,
+    )
 
 
 def language(request: Request) -> str:

@@ -58,9 +58,13 @@ class Replies:
     """The loop: replies in, outcomes out."""
 
     def __init__(
-        self, settings: Settings, redis: "Redis[bytes]", publisher: Publisher, clock: Clock,
+        self,
+        settings: Settings,
+        redis: "Redis[bytes]",
+        publisher: Publisher,
+        clock: Clock,
         health: Health,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._kafka, self._clock = settings.kafka, clock
         self._deliveries = DeliveryLog(
             settings.kafka, publisher, clock, secrets.token_hex(8), self._on_foreign

@@ -270,7 +270,12 @@ class Desk:
 
 
 BODIES: dict[str, type[Record]] = {
-    "heartbeat": LeaseIn, "reply": ReplyIn, "complete": LeaseIn, "release": LeaseIn,
-    "note": LeaseIn, "reroute": MoveIn, "escalate": MoveIn,
-}  # fmt: skip
+    "heartbeat": LeaseIn,
+    "reply": ReplyIn,
+    "complete": LeaseIn,
+    "release": LeaseIn,
+    "note": LeaseIn,
+    "reroute": MoveIn,
+    "escalate": MoveIn,
+}
 """What the desk can do with an item, and the body it asks for."""

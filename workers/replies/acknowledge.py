@@ -53,10 +53,16 @@ def wanted(work: WorkItem) -> str | None:
     message, decision = work.message, work.decision
     address = message.reply_to or message.sender.handle("email")
     if (
-        message.channel != "email" or decision.hops or decision.action not in ("queue", "triage")
-        or message.automatic is not None or "no_automatic_answer" in message.flags
-        or "spam" in decision.flags or not address or _SILENT.search(address) or _old(message)
-    ):  # fmt: skip
+        message.channel != "email"
+        or decision.hops
+        or decision.action not in ("queue", "triage")
+        or message.automatic is not None
+        or "no_automatic_answer" in message.flags
+        or "spam" in decision.flags
+        or not address
+        or _SILENT.search(address)
+        or _old(message)
+    ):
         return None
     return address
 

@@ -86,12 +86,17 @@ class Bounces:
             return  # not ours, or its server still tries
         origin = await self._item(reply, message)
         outcome = Outcome(
-            id=derived_id("outcome", message.id, "undeliverable"), kind="undeliverable",
-            brand=message.brand, conversation=message.conversation, item=origin.item,
-            department=origin.department, messages=origin.messages, at=self._clock.now(),
+            id=derived_id("outcome", message.id, "undeliverable"),
+            kind="undeliverable",
+            brand=message.brand,
+            conversation=message.conversation,
+            item=origin.item,
+            department=origin.department,
+            messages=origin.messages,
+            at=self._clock.now(),
             reply=reply,
             reason=f"came back from {bounce.recipient or 'its recipient'}: {bounce.reason}"[:500],
-        )  # fmt: skip
+        )
         await self._publisher.publish(topics.OUTCOMES, outcome, source="santral/bounces")
         log.info("reply.returned", reply=reply, conversation=message.conversation)
 

@@ -64,9 +64,14 @@ class Holding:
     async def run(self) -> None:
         """Answer until cancelled."""
         await follow(
-            self._settings.kafka, topics.INCIDENTS.name, group=GROUP,
-            client_id=f"santral-holding-{os.getpid()}", lag=self.lag, most=20, each=self._one,
-        )  # fmt: skip
+            self._settings.kafka,
+            topics.INCIDENTS.name,
+            group=GROUP,
+            client_id=f"santral-holding-{os.getpid()}",
+            lag=self.lag,
+            most=20,
+            each=self._one,
+        )
 
     async def _one(self, value: bytes | None) -> None:
         try:
@@ -143,11 +148,20 @@ class Holding:
         )
         await self._publisher.publish(topics.REPLIES, reply, source="santral/holding")
         outcome = Outcome(
-            id=derived_id("outcome", identifier, "replied"), kind="replied", brand=message.brand,
-            conversation=message.conversation, item=message.id, department=decision.department,
-            messages=(message.id,), hops=decision.hops, at=reply.at, agent=incident.agent,
-            text=said, reason=f"incident {incident.id}", reply=identifier,
-        )  # fmt: skip
+            id=derived_id("outcome", identifier, "replied"),
+            kind="replied",
+            brand=message.brand,
+            conversation=message.conversation,
+            item=message.id,
+            department=decision.department,
+            messages=(message.id,),
+            hops=decision.hops,
+            at=reply.at,
+            agent=incident.agent,
+            text=said,
+            reason=f"incident {incident.id}",
+            reply=identifier,
+        )
         await self._publisher.publish(topics.OUTCOMES, outcome, source="santral/holding")
         metrics.count("santral_outcomes_written_total", kind=outcome.kind)
         return True
@@ -187,9 +201,10 @@ def _newest(connection: Connection, ids: set[str]) -> tuple[list[tuple[Message, 
             if held is None or message.received_at > held[0].received_at:
                 newest[message.conversation] = message, decision
     done = {
-        conversation for conversation in newest
+        conversation
+        for conversation in newest
         if connection.execute(_LAST, {"c": conversation}).scalar() == "resolved"
-    }  # fmt: skip
+    }
     return [pair for conversation, pair in newest.items() if conversation not in done], missing
 
 

@@ -47,9 +47,10 @@ class _Graph:
             text("SELECT body FROM links WHERE a = :n OR b = :n ORDER BY at_ms"), {"n": node}
         )
         newest = {
-            (told.a, told.b): told for told in map(_link.decode, (r[0] for r in rows))
+            (told.a, told.b): told
+            for told in map(_link.decode, (r[0] for r in rows))
             if told.brand == self.brand
-        }  # fmt: skip
+        }
         self.said |= newest
         return list(newest.values())
 
@@ -78,9 +79,14 @@ def customer(connection: Connection, brand: str, begin: Iterable[str]) -> Custom
             other = told.b if told.a == at else told.a
             if told.status == "linked" and other not in handles:
                 handles[other] = HandleOut(
-                    node=other, how="person", of=at, message=told.message, agent=told.agent,
-                    reason=told.reason, at=told.at,
-                )  # fmt: skip
+                    node=other,
+                    how="person",
+                    of=at,
+                    message=told.message,
+                    agent=told.agent,
+                    reason=told.reason,
+                    at=told.at,
+                )
                 left.append(other)
         if at.startswith(CONVERSATION):
             continue
@@ -90,10 +96,11 @@ def customer(connection: Connection, brand: str, begin: Iterable[str]) -> Custom
                 handles[other] = HandleOut(node=other, how="source", of=at, message=message)
                 left.append(other)
     return CustomerOut(
-        brand=brand, handles=tuple(handles.values()),
+        brand=brand,
+        handles=tuple(handles.values()),
         conversations=tuple(_conversations(connection, brand, handles)),
         proposals=tuple(_proposals(graph, handles)),
-    )  # fmt: skip
+    )
 
 
 def _conversations(
@@ -106,9 +113,12 @@ def _conversations(
             where, value = "m.conversation = :v", one.removeprefix(CONVERSATION)
         else:
             where, value = (
-                "m.id IN (SELECT message FROM handles WHERE node = :v AND said_by <> 'text' "
-                "AND brand = :brand)"
-            ), one  # fmt: skip
+                (
+                    "m.id IN (SELECT message FROM handles WHERE node = :v AND said_by <> 'text' "
+                    "AND brand = :brand)"
+                ),
+                one,
+            )
         rows = connection.execute(
             text(
                 "SELECT m.conversation, m.channel, min(m.received_ms), max(m.received_ms), "
@@ -138,9 +148,15 @@ def _conversation(
         {"c": name},
     ).one()
     return ConversationOut(
-        conversation=name, channel=channel, first_ms=first, last_ms=last, messages=count,
-        newest=str(row[0]), subject=str(row[1]), department=row[2],
-    )  # fmt: skip
+        conversation=name,
+        channel=channel,
+        first_ms=first,
+        last_ms=last,
+        messages=count,
+        newest=str(row[0]),
+        subject=str(row[1]),
+        department=row[2],
+    )
 
 
 def _proposals(graph: _Graph, handles: dict[str, HandleOut]) -> list[ProposalOut]:
@@ -234,8 +250,15 @@ async def say(asked: LinkIn, publisher: Publisher, clock: Clock) -> Link:
         raise Rejected("json.invalid", "a handle is itself - at `$.b`")
     identifier, a, b = pair(asked.brand, asked.a, asked.b)
     link = Link(
-        id=identifier, brand=asked.brand, a=a, b=b, status=asked.status, message=asked.message,
-        reason=asked.reason, agent=asked.agent, at=clock.now().astimezone(UTC),
-    )  # fmt: skip
+        id=identifier,
+        brand=asked.brand,
+        a=a,
+        b=b,
+        status=asked.status,
+        message=asked.message,
+        reason=asked.reason,
+        agent=asked.agent,
+        at=clock.now().astimezone(UTC),
+    )
     await publisher.publish(topics.LINKS, link, source="santral/console")
     return link

@@ -35,9 +35,12 @@ _SETTLED = ("merged", "dismissed")
 """What people have said no more is to be said of: it is part of another one, or none."""
 
 VERBS: dict[str, Status] = {
-    "confirm": "confirmed", "dismiss": "dismissed", "close": "closed", "merge": "merged",
+    "confirm": "confirmed",
+    "dismiss": "dismissed",
+    "close": "closed",
+    "merge": "merged",
     "answer": "answered",
-}  # fmt: skip
+}
 """What people can do with an incident, and what its record says then."""
 assert set(VERBS.values()) <= set(get_args(Status))
 
@@ -122,9 +125,10 @@ def shown(connection: Connection, identifier: str) -> IncidentOut | None:
     if found is None:
         return None
     return IncidentOut(
-        incident=found, messages=tuple(messages(connection, identifier)),
+        incident=found,
+        messages=tuple(messages(connection, identifier)),
         alike=tuple(other.id for other, _ in same(found, mergeable(found, incidents(connection)))),
-    )  # fmt: skip
+    )
 
 
 def mergeable(one: Incident, known: Iterable[Incident]) -> list[Incident]:
@@ -175,9 +179,13 @@ def course(connection: Connection, known: Incident, now: float | None = None) ->
 
 
 async def judge(
-    known: Incident, verb: str, asked: JudgeIn, others: Iterable[Incident], publisher: Publisher,
+    known: Incident,
+    verb: str,
+    asked: JudgeIn,
+    others: Iterable[Incident],
+    publisher: Publisher,
     clock: Clock,
-) -> Incident:  # fmt: skip
+) -> Incident:
     """Write down what a person says of an incident; raise Rejected when it makes no sense."""
     if verb == "answer" and not (asked.text_tr.strip() or asked.text_en.strip()):
         raise Rejected("json.invalid", "write a holding text - at `$.text_tr` or `$.text_en`")
@@ -186,12 +194,19 @@ async def judge(
     if verb == "merge":
         _mergeable(known, asked.into, {i.id: i for i in others})
     record = Incident(
-        id=known.id, brand=known.brand, status=VERBS[verb], title=known.title,
-        opened_at=known.opened_at, at=clock.now().astimezone(UTC), agent=asked.agent,
+        id=known.id,
+        brand=known.brand,
+        status=VERBS[verb],
+        title=known.title,
+        opened_at=known.opened_at,
+        at=clock.now().astimezone(UTC),
+        agent=asked.agent,
         merged_into=asked.into if verb == "merge" else None,
-        text_tr=asked.text_tr.strip(), text_en=asked.text_en.strip(), later=asked.later,
+        text_tr=asked.text_tr.strip(),
+        text_en=asked.text_en.strip(),
+        later=asked.later,
         customers=known.customers,
-    )  # fmt: skip
+    )
     await publisher.publish(topics.INCIDENTS, record, source="santral/console")
     return after(known, record)
 

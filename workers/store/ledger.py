@@ -66,10 +66,18 @@ def _unread(kafka: Kafka, topic: str, positions: Mapping[int, int]) -> int:
     """Return how many committed records lie behind those positions: markers and aborted ones
     do not count, so it is the records themselves that are looked for."""
     consumer = Consumer(
-        rdkafka(kafka, **{"group.id": "santral-ledger", "enable.auto.commit": False,
-                          "isolation.level": "read_committed", "enable.partition.eof": True,
-                          "auto.offset.reset": "earliest", "fetch.wait.max.ms": 10})
-    )  # fmt: skip
+        rdkafka(
+            kafka,
+            **{
+                "group.id": "santral-ledger",
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 10,
+            },
+        )
+    )
     try:
         known = AdminClient(rdkafka(kafka)).list_topics(topic, _TIMEOUT_S).topics[topic].partitions
         consumer.assign([TopicPartition(topic, p, positions.get(p, 0)) for p in known])
@@ -139,9 +147,10 @@ def take(
     if not waiting:
         return made
     return msgspec.structs.replace(
-        made, pending=made.pending + waiting,
+        made,
+        pending=made.pending + waiting,
         notes=(*made.notes, f"{waiting} deliveries wait on disk until Kafka takes them"),
-    )  # fmt: skip
+    )
 
 
 def _other_logs(engine: Engine, kafka: Kafka) -> tuple[str, ...]:
@@ -165,28 +174,34 @@ def _undecided(engine: Engine) -> dict[str, str]:
 
 
 def account(
-    engine: Engine, before: Mapping[str, str], told: Reach,
+    engine: Engine,
+    before: Mapping[str, str],
+    told: Reach,
     inventories: Mapping[str, Iterable[str] | None],
-) -> Ledger:  # fmt: skip
+) -> Ledger:
     """Return the account; `before` are the messages that had no decision before `told`."""
     now = _undecided(engine)
     lost = {i: s for i, s in before.items() if i in now} if told.settled else {}
     with engine.connect() as connection:
         lines = [
             _source(
-                connection, name, inventories.get(name),
+                connection,
+                name,
+                inventories.get(name),
                 sum(s == name for s in lost.values()),
                 sum(s == name and i not in lost for i, s in now.items()),
             )
             for name in sorted(_sources(connection) | set(inventories))
-        ]  # fmt: skip
+        ]
     waiting = told.undecided + told.unrecorded
     notes = () if told.settled else (f"{waiting} records are still on their way",)
     return Ledger(
-        sources=tuple(lines), unaccounted=sum(line.unaccounted for line in lines),
+        sources=tuple(lines),
+        unaccounted=sum(line.unaccounted for line in lines),
         pending=waiting + sum(line.pending for line in lines),
-        undecided=tuple(sorted(lost)[:20]), notes=notes,
-    )  # fmt: skip
+        undecided=tuple(sorted(lost)[:20]),
+        notes=notes,
+    )
 
 
 def _sources(connection: Connection) -> set[str]:
@@ -216,13 +231,24 @@ def _source(
         positions = set(inventory)
         held = len(positions)
         known = {
-            str(r[0]) for r in connection.execute(
-                text("SELECT position FROM arrivals WHERE source = :s "
-                     "UNION SELECT position FROM dead WHERE source = :s"), values)
-        }  # fmt: skip
+            str(r[0])
+            for r in connection.execute(
+                text(
+                    "SELECT position FROM arrivals WHERE source = :s "
+                    "UNION SELECT position FROM dead WHERE source = :s"
+                ),
+                values,
+            )
+        }
         missing = sorted(positions - known)
     return SourceLine(
-        source=name, held=held, accepted=recorded, refused=refused, decided=decided,
-        recorded=recorded, pending=waiting, unaccounted=lost + len(missing),
+        source=name,
+        held=held,
+        accepted=recorded,
+        refused=refused,
+        decided=decided,
+        recorded=recorded,
+        pending=waiting,
+        unaccounted=lost + len(missing),
         missing=tuple(missing[:20]),
-    )  # fmt: skip
+    )

@@ -40,9 +40,10 @@ def message(connection: Connection, identifier: str) -> MessageOut | None:
     found = _message.decode(row[0])
     decided = decisions(connection, identifier)
     outcomes = [
-        o for o in outcomes_of(connection, found.conversation)
+        o
+        for o in outcomes_of(connection, found.conversation)
         if identifier in o.messages or o.item == identifier
-    ]  # fmt: skip
+    ]
     return MessageOut(
         message=found, decision=decided[-1] if decided else None, outcomes=tuple(outcomes)
     )
@@ -191,9 +192,17 @@ def _line(row: Any) -> Line:
     shown = mask_message(beginning, decided)
     sender = mask_personal_numbers(row[2])
     return Line(
-        id=row[0], channel=row[1], sender=sender, subject=shown.subject, text=shown.text[:160],
-        received_ms=row[5], department=row[6], intent=row[7], action=row[8], priority=row[9],
-    )  # fmt: skip
+        id=row[0],
+        channel=row[1],
+        sender=sender,
+        subject=shown.subject,
+        text=shown.text[:160],
+        received_ms=row[5],
+        department=row[6],
+        intent=row[7],
+        action=row[8],
+        priority=row[9],
+    )
 
 
 class Story(Record, frozen=True, kw_only=True):

@@ -122,11 +122,12 @@ def tuning(connection: Connection, now: float | None = None) -> Tuning:
             use.fired += 1
             use.overruled += overruled
     return Tuning(
-        decisions=decisions, moved=people,
+        decisions=decisions,
+        moved=people,
         rules=sorted(rules.values(), key=lambda r: (-r.fired, r.id)),
         moves=[(a, b, n) for (a, b), n in moves.most_common()],
         weeks=[weeks[k] for k in sorted(weeks)],
-    )  # fmt: skip
+    )
 
 
 def _count_week(

@@ -19,7 +19,8 @@ from sqlalchemy import (
 METADATA = MetaData()
 
 MESSAGES = Table(
-    "messages", METADATA,
+    "messages",
+    METADATA,
     Column("id", Text, primary_key=True),
     Column("brand", Text, nullable=False),
     Column("channel", Text, nullable=False),
@@ -31,10 +32,11 @@ MESSAGES = Table(
     Column("body", Text, nullable=False),
     Index("messages_conversation", "conversation"),
     Index("messages_received", "received_ms"),
-)  # fmt: skip
+)
 
 DECISIONS = Table(
-    "decisions", METADATA,
+    "decisions",
+    METADATA,
     Column("message", Text, primary_key=True),
     Column("hops", Integer, primary_key=True),
     Column("conversation", Text, nullable=False),
@@ -49,10 +51,11 @@ DECISIONS = Table(
     Column("body", Text, nullable=False),
     Index("decisions_decided", "decided_ms"),
     Index("decisions_department", "department", "decided_ms"),
-)  # fmt: skip
+)
 
 OUTCOMES = Table(
-    "outcomes", METADATA,
+    "outcomes",
+    METADATA,
     Column("id", Text, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("conversation", Text, nullable=False),
@@ -63,10 +66,11 @@ OUTCOMES = Table(
     Column("body", Text, nullable=False),
     Index("outcomes_conversation", "conversation"),
     Index("outcomes_at", "at_ms"),
-)  # fmt: skip
+)
 
 DEAD = Table(
-    "dead", METADATA,
+    "dead",
+    METADATA,
     Column("id", Text, primary_key=True),
     Column("attempt", Integer, primary_key=True),
     Column("stage", Text, nullable=False),
@@ -78,28 +82,31 @@ DEAD = Table(
     Column("body", Text, nullable=False),
     Index("dead_at", "at_ms"),
     Index("dead_message", "message"),
-)  # fmt: skip
+)
 
 INCIDENTS = Table(
-    "incidents", METADATA,
+    "incidents",
+    METADATA,
     Column("id", Text, primary_key=True),
     Column("at_ms", BigInteger, primary_key=True),
     Column("status", Text, primary_key=True),
     Column("brand", Text, nullable=False),
     Column("body", Text, nullable=False),
     Index("incidents_at", "at_ms"),
-)  # fmt: skip
+)
 """Every record of every incident; schemas/incident.py folds them."""
 
 INCIDENT_MESSAGES = Table(
-    "incident_messages", METADATA,
+    "incident_messages",
+    METADATA,
     Column("incident", Text, primary_key=True),
     Column("message", Text, primary_key=True),
     Index("incident_messages_message", "message"),
-)  # fmt: skip
+)
 
 HANDLES = Table(
-    "handles", METADATA,
+    "handles",
+    METADATA,
     Column("node", Text, primary_key=True),
     Column("message", Text, primary_key=True),
     Column("said_by", Text, primary_key=True),
@@ -107,13 +114,15 @@ HANDLES = Table(
     Column("conversation", Text, nullable=False),
     Column("channel", Text, nullable=False),
     Column("at_ms", BigInteger, nullable=False),
-    Index("handles_message", "message"), sqlite_with_rowid=False,
-)  # fmt: skip
+    Index("handles_message", "message"),
+    sqlite_with_rowid=False,
+)
 """Which handles a message names: said by its `source` of the sender, typed by the `sender`, or
 found in the `text`."""
 
 LINKS = Table(
-    "links", METADATA,
+    "links",
+    METADATA,
     Column("id", Text, primary_key=True),
     Column("at_ms", BigInteger, primary_key=True),
     Column("a", Text, nullable=False),
@@ -121,7 +130,7 @@ LINKS = Table(
     Column("body", Text, nullable=False),
     Index("links_a", "a"),
     Index("links_b", "b"),
-)  # fmt: skip
+)
 """Every word of people on two handles; the newest of an id counts."""
 
 SEARCH_STATE = Table(
@@ -134,11 +143,12 @@ SEARCH_STATE = Table(
 message's id)."""
 
 ARRIVALS = Table(
-    "arrivals", METADATA,
+    "arrivals",
+    METADATA,
     Column("source", Text, primary_key=True),
     Column("position", Text, primary_key=True),
     Column("message", Text, nullable=False),
-)  # fmt: skip
+)
 """Which message the thing at a source's position became, for the ledger."""
 
 LOGS = Table(
@@ -160,13 +170,14 @@ STORE_STATE = Table(
 """The version of Santral that migrated the store last (`santral`; runtime/store.py)."""
 
 POSITIONS = Table(
-    "positions", METADATA,
+    "positions",
+    METADATA,
     Column("topic", Text, primary_key=True),
     Column("partition", Integer, primary_key=True),
     Column("next_offset", BigInteger, nullable=False),
     Column("records", BigInteger, nullable=False),
     Column("kept", BigInteger, nullable=False),
     Column("undecodable", BigInteger, nullable=False),
-)  # fmt: skip
+)
 """How far each partition is recorded, in the same transaction as what was recorded. `kept` are
 the records that made a new row; the rest were repeats."""

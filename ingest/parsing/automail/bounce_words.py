@@ -23,7 +23,7 @@ SENDER = _any(
     r"interscan", r"amavis", r"content[- ]filter", r"mail (?:gateway|server|transfer)",
     r"mail transport", r"mail[- ]?d(?:ae|ea)mon", r"delivery agent", r"bounce handler",
     "メール(?:配信|サーバ|システム)", "posta (?:sunucu|sistem)",
-)  # fmt: skip
+)  # fmt: skip  # data: short phrases, many in a line
 """From of a mail server, but perhaps of its owner too."""
 
 MAILER = _any(r"mailer-?_?daemon\b", r"mail[. ]delivery[. ](?:sub)?system")
@@ -83,7 +83,7 @@ SUBJECT = _any(
     "宛先不明", r"(?:メッセージ|メール)[^\n]{0,12}(?:配信|送信|送達|配送|届)",
     before=r"^\W*(?:\[[^\]]{1,40}\]\s*)?",
     whole=(r"[:–-]\s*(?:non remis|undeliverable|not delivered|delivery failed)\b[^\n]{0,30}$",),
-)  # fmt: skip
+)  # fmt: skip  # data: short phrases, many in a line
 """Subjects that begin so: "Fwd: Undeliverable" is a person's mail about a bounce."""
 
 FORWARD = re.compile(subject_prefixes.FORWARD, re.IGNORECASE)
@@ -119,7 +119,7 @@ PHRASE = _any(
     "nie można dostarczy",
     "no se (?:ha podido|pudo|puede) entregar", "impossibile (?:recapitare|consegnare)",
     "n[ãa]o (?:foi|p[ôo]de) (?:poss[íi]vel )?(?:ser )?entreg", "не удалось (?:достав|отправ)",
-)  # fmt: skip
+)  # fmt: skip  # data: short phrases, many in a line
 
 CODE = re.compile(
     r"(?<![\d.])(?:[45]\.\d{1,2}\.\d{1,3}(?!\.?\d)|(?:4[25]|5[05])\d[- :#](?!\d)|55\d\b(?!\d))"
@@ -254,7 +254,7 @@ SMTP = _any(
     r"\b[45]\.[0-7]\.\d{1,3}\b", "smtp error",
     r"\b[45][05]\d[ -](?:[45]\.|<|\w+ (?:user|recipient|mailbox)|user|unknown|mailbox|no such"
     "|requested|recipient|relay|sorry|message|address|account|invalid)",
-)  # fmt: skip
+)  # fmt: skip  # data: short phrases, many in a line
 """An SMTP answer: "550 TL" is none."""
 
 PERSON = _any(
@@ -263,7 +263,7 @@ PERSON = _any(
     r"kargom\w*|faturam\w*|ürünüm\w*|istiyorum|rica)\b",
     # The first person of any verb: yazdım, ödedim, bekliyorum, alamadım.
     r"\b\w{2,20}(?:[dt][ıiuü]m|yorum|yoruz|(?<!otoma)[dt][ıiuü]k)\b|\b(?:yazdığım|diyor\w*)\b",
-)  # fmt: skip
+)  # fmt: skip  # data: short phrases, many in a line
 """Words of people: whoever has an address like any other and writes so is none of the servers."""
 
 OF_MAIL = _any(
@@ -274,7 +274,7 @@ OF_MAIL = _any(
     "gönderdiğiniz (?:ileti|e-?posta|mesaj|mail)", "your mail", "メール", "宛先", "受信者", "邮件",
     "郵件",
     "메일",
-)  # fmt: skip
+)  # fmt: skip  # data: short phrases, many in a line
 """It speaks of mail, not of a parcel."""
 
 OF_POST = _any(
@@ -296,7 +296,7 @@ MACHINE = _any(
     "automatically[ -]generated (?:delivery|mail)",
     r"^-{3,9} ?failure reasons",
     "mail delivery (?:software|system) (?:has|was)", "this is the mail (?:system|server|delivery)",
-)  # fmt: skip
+)  # fmt: skip  # data: short phrases, many in a line
 
 DELAY = _any(
     r"(?:will|shall) (?:\w+ ){0,4}(?:retr(?:y|ied)|attempt(?! to contact)|tr(?:y|ied))",
@@ -304,12 +304,12 @@ DELAY = _any(
     "(?:will|to) keep trying", "continue to be made", "warning only", "not yet been delivered",
     "has been postponed", "still in the queue", "advisory[ -]only", "gecik(?:ti|me)",
     "yeniden denen",
-)  # fmt: skip
+)  # fmt: skip  # data: short phrases, many in a line
 
 GIVEN_UP = _any(
     "gave up", "giving up", "given up", "fatal", "no longer ", "will not (?:be )?(?:retr|tr)",
     "not going to", r"after \d+ attempt", "perman", "kalıcı",
-)  # fmt: skip
+)  # fmt: skip  # data: short phrases, many in a line
 
 RETURNED = _any(
     "below this line", "this is a copy", "the (?:original|following) message",
@@ -321,7 +321,7 @@ RETURNED = _any(
         r"^[ \t>]{0,10}(?:Received: from\b|Return-Path:|Message-ID:|X-[\w-]{1,60}: )",
         r"^[ \t>]{0,10}-{2,60} ?(?:returned|original|unsent|message|copy|header|start|forward)",
     ),
-)  # fmt: skip
+)  # fmt: skip  # data: short phrases, many in a line
 """Where the server's words end and the mail that it returns begins."""
 
 NOT_WHO = re.compile(

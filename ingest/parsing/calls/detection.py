@@ -204,8 +204,18 @@ def _google_batch(keys: Keys) -> bytes | None:
 def _passing(keys: Keys) -> str:
     """Return why something of a recogniser is no transcript yet, or never will be."""
     told = {}
-    for name in ("type", "EventType", "event_type", "status", "is_final", "Final", "isFinal",
-                 "end_of_turn", "IsPartial", "detail-type"):  # fmt: skip
+    for name in (
+        "type",
+        "EventType",
+        "event_type",
+        "status",
+        "is_final",
+        "Final",
+        "isFinal",
+        "end_of_turn",
+        "IsPartial",
+        "detail-type",
+    ):
         raw = bytes(keys.get(name, msgspec.Raw()))
         if raw and len(raw) < 200:
             told[name] = raw.decode("utf-8", "replace").strip('"').lower()
@@ -229,20 +239,39 @@ def _passing(keys: Keys) -> str:
 
 
 _FORMS: tuple[tuple[Callable[[Keys], bool], Callable[[bytes], Heard]], ...] = (
-    (lambda k: _is(k, "parties", b"[") or _is(k, "dialog", b"[") or "vcon" in k
-     or _is(k, "analysis", b"["), vcon.vcon),
+    (
+        lambda k: (
+            _is(k, "parties", b"[")
+            or _is(k, "dialog", b"[")
+            or "vcon" in k
+            or _is(k, "analysis", b"[")
+        ),
+        vcon.vcon,
+    ),
     (lambda k: _is(k, "Transcript", b"[") or _is(k, "Segments", b"["), amazon.amazon),
     (lambda k: _has(k, "results", "items") or "jobName" in k, amazon.transcribe),
     (lambda k: _is(k, "sentences", b"["), twilio.twilio),
-    (lambda k: _has(k, "results", "channels") or _has(k, "results", "utterances"),
-     deepgram.deepgram),
-    (lambda k: _is(k, "transcriptSegments", b"[") or _has(k, "transcript", "transcriptSegments"),
-     google.insights),
+    (
+        lambda k: _has(k, "results", "channels") or _has(k, "results", "utterances"),
+        deepgram.deepgram,
+    ),
+    (
+        lambda k: _is(k, "transcriptSegments", b"[") or _has(k, "transcript", "transcriptSegments"),
+        google.insights,
+    ),
     (lambda k: _is(k, "results", b"["), google.google),
-    (lambda k: _is(k, "recognizedPhrases", b"[") or _is(k, "combinedPhrases", b"[")
-     or _is(k, "phrases", b"["), azure.azure),
-    (lambda k: "audio_url" in k or "acoustic_model" in k or _is(k, "utterances", b"["),
-     assembly.assembly),
+    (
+        lambda k: (
+            _is(k, "recognizedPhrases", b"[")
+            or _is(k, "combinedPhrases", b"[")
+            or _is(k, "phrases", b"[")
+        ),
+        azure.azure,
+    ),
+    (
+        lambda k: "audio_url" in k or "acoustic_model" in k or _is(k, "utterances", b"["),
+        assembly.assembly,
+    ),
     (lambda k: _is(k, "transcription", b"["), whisper.whisper_cpp),
     (lambda k: _is(k, "segments", b"["), whisper.whisper),
     (lambda k: _is(k, "transcripts", b"["), contact_centres.genesys),
@@ -252,5 +281,5 @@ _FORMS: tuple[tuple[Callable[[Keys], bool], Callable[[bytes], Heard]], ...] = (
     (lambda k: _is(k, "words", b"[") and "transcript" in k, deepgram.deepgram_best),
     (lambda k: _is(k, "text", b'"'), whisper.whisper),
     (lambda k: any(_is(k, n, b'"') for n in _TEXTS), _written),
-)  # fmt: skip
+)
 """Forms in the order they are tried: the first that fits is taken."""

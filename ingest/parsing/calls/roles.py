@@ -23,31 +23,80 @@ def _any(*phrases: str) -> re.Pattern[str]:
 _AGENT = (
     _any("how (?:can|may) i (?:help|assist)", r"my name is \w+ how"),
     _any("nasil yardimci olabilirim", "size nasil yardim", "hos geldiniz"),
-    _any("baska (?:bir )?(?:yardimci|konu|sorunuz)", "yardimci olabilecegim", "kontrol ediyorum",
-         "hatta kaldiginiz", "beklediginiz icin"),
-    _any("anything else", "can you (?:please )?(?:confirm|verify)", "let me (?:check|look|pull)",
-         "i do apologi[sz]e", "for security purposes", "i m calling (?:from|on behalf)"),
-    _any(r"\w+ [dt][ae]n ariyorum", r"\w+[dt][ae]n ariyorum",
-         "bilgi vermek istiyorum", "bilgilendirmek"),
-)  # fmt: skip
+    _any(
+        "baska (?:bir )?(?:yardimci|konu|sorunuz)",
+        "yardimci olabilecegim",
+        "kontrol ediyorum",
+        "hatta kaldiginiz",
+        "beklediginiz icin",
+    ),
+    _any(
+        "anything else",
+        "can you (?:please )?(?:confirm|verify)",
+        "let me (?:check|look|pull)",
+        "i do apologi[sz]e",
+        "for security purposes",
+        "i m calling (?:from|on behalf)",
+    ),
+    _any(
+        r"\w+ [dt][ae]n ariyorum",
+        r"\w+[dt][ae]n ariyorum",
+        "bilgi vermek istiyorum",
+        "bilgilendirmek",
+    ),
+)
 _OPENS = _any("thanks? (?:you )?for calling", "aradiginiz icin tesekkur", "musteri hizmetleri")
 """Said by the agent who picks up; by anybody else at the end."""
 
 _ASKS = (
-    _any("may i have your", "can i (?:have|get) your", "what is your (?:name|account|order)",
-         "could you (?:please )?(?:give|provide|tell) me your"),
-    _any("siparis numaraniz", "adiniz soyadiniz", "t ?c kimlik", "kimlik numaraniz",
-         "abone numaraniz", "telefon numaraniz", "musteri numaraniz", r"\w+ (?:bey|hanim)"),
-)  # fmt: skip
+    _any(
+        "may i have your",
+        "can i (?:have|get) your",
+        "what is your (?:name|account|order)",
+        "could you (?:please )?(?:give|provide|tell) me your",
+    ),
+    _any(
+        "siparis numaraniz",
+        "adiniz soyadiniz",
+        "t ?c kimlik",
+        "kimlik numaraniz",
+        "abone numaraniz",
+        "telefon numaraniz",
+        "musteri numaraniz",
+        r"\w+ (?:bey|hanim)",
+    ),
+)
 _CUSTOMER = (
-    _any("aramistim", "gelmedi", "siparisim", "faturam", "sikayetciyim", "sikayet etmek",
-         "internetim", "kargom", "hattim", "hesabim", "iade etmek istiyorum"),
-    _any("my (?:order|bill|account|card|package|internet|phone|delivery)", "i was charged",
-         "i have (?:a )?(?:problem|issue)", "i need help"),
-)  # fmt: skip
-_MACHINE = _any("kayit altina", "tuslayin\\w*", "dijital asistan\\w*", "sanal asistan\\w*",
-                "lutfen hatta bekleyiniz", r"press (?:one|two|\d)", "call (?:may|will) be recorded",
-                "virtual assistant")  # fmt: skip
+    _any(
+        "aramistim",
+        "gelmedi",
+        "siparisim",
+        "faturam",
+        "sikayetciyim",
+        "sikayet etmek",
+        "internetim",
+        "kargom",
+        "hattim",
+        "hesabim",
+        "iade etmek istiyorum",
+    ),
+    _any(
+        "my (?:order|bill|account|card|package|internet|phone|delivery)",
+        "i was charged",
+        "i have (?:a )?(?:problem|issue)",
+        "i need help",
+    ),
+)
+_MACHINE = _any(
+    "kayit altina",
+    "tuslayin\\w*",
+    "dijital asistan\\w*",
+    "sanal asistan\\w*",
+    "lutfen hatta bekleyiniz",
+    r"press (?:one|two|\d)",
+    "call (?:may|will) be recorded",
+    "virtual assistant",
+)
 _CALLED = re.compile(r"^(?:alo|efendim|hello|buyurun|hi|yes|evet|merhaba|kimsiniz|\s)+$")
 """How somebody answers who was called: it says nothing of who opens."""
 

@@ -102,9 +102,12 @@ def by_speaker(words: Iterable[Word]) -> Iterator[list[Word]]:
 
 def _of(word: Word, speaker: str) -> Word:
     return Word(
-        text=word.text, start=word.start or 0.0, end=word.end, confidence=word.confidence,
+        text=word.text,
+        start=word.start or 0.0,
+        end=word.end,
+        confidence=word.confidence,
         speaker=speaker,
-    )  # fmt: skip
+    )
 
 
 def turn_of(words: list[Word], *, channel: str = "", speaker: str = "") -> Said:
@@ -113,18 +116,33 @@ def turn_of(words: list[Word], *, channel: str = "", speaker: str = "") -> Said:
     told = [w.confidence for w in words if w.confidence]
     timed = [w for w in words if w.end > 0]
     return Said(
-        speaker=speaker or words[0].speaker, text=text, channel=channel, unsure=unsure,
-        start=timed[0].start if timed else 0.0, end=max((w.end for w in timed), default=0.0),
+        speaker=speaker or words[0].speaker,
+        text=text,
+        channel=channel,
+        unsure=unsure,
+        start=timed[0].start if timed else 0.0,
+        end=max((w.end for w in timed), default=0.0),
         confidence=sum(told) / len(told) if told else None,
-    )  # fmt: skip
+    )
 
 
 ROLES: dict[str, Role] = {
-    "agent": "agent", "human_agent": "agent", "supervisor": "agent", "internal": "agent",
-    "customer": "customer", "end_user": "customer", "external": "customer", "caller": "customer",
-    "system": "unknown", "custom_bot": "unknown", "automated_agent": "unknown",
-    "ai_agent": "unknown", "bot": "unknown", "ivr": "unknown", "acd": "unknown",
-}  # fmt: skip
+    "agent": "agent",
+    "human_agent": "agent",
+    "supervisor": "agent",
+    "internal": "agent",
+    "customer": "customer",
+    "end_user": "customer",
+    "external": "customer",
+    "caller": "customer",
+    "system": "unknown",
+    "custom_bot": "unknown",
+    "automated_agent": "unknown",
+    "ai_agent": "unknown",
+    "bot": "unknown",
+    "ivr": "unknown",
+    "acd": "unknown",
+}
 
 
 def role(told: str | None) -> Role | None:
@@ -161,8 +179,12 @@ def merged(turns: Iterable[Said], gap: float = 2.0) -> list[Said]:
     length = 0
     for turn in turns:
         last = made[-1] if made else None
-        if last and turn.speaker and (turn.speaker, turn.channel) == (last.speaker, last.channel) \
-                and turn.start - last.end < gap:  # fmt: skip
+        if (
+            last
+            and turn.speaker
+            and (turn.speaker, turn.channel) == (last.speaker, last.channel)
+            and turn.start - last.end < gap
+        ):
             at = length + 1
             unsure[-1] += [(a + at, b + at) for a, b in turn.unsure]
             texts[-1].append(turn.text)

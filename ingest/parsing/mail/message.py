@@ -26,9 +26,16 @@ _MARKED = re.compile(r"^> ", re.MULTILINE)
 
 
 def message(
-    raw: bytes, *, brand: str, account: str, received_at: datetime, mailbox: str = "",
-    position: str | None = None, signing_key: bytes = b"", domain: str = "",
-) -> tuple[Message, tuple[bytes, ...]]:  # fmt: skip
+    raw: bytes,
+    *,
+    brand: str,
+    account: str,
+    received_at: datetime,
+    mailbox: str = "",
+    position: str | None = None,
+    signing_key: bytes = b"",
+    domain: str = "",
+) -> tuple[Message, tuple[bytes, ...]]:
     """Return the Message in raw RFC 5322 bytes and its files; raise Rejected(mime.empty)."""
     mail = parse(raw)
     source = f"{CHANNEL}:{account}"
@@ -60,21 +67,28 @@ def message(
     returned = machine.bounce.original if machine and machine.bounce else None
     return Message(
         id=message_id(CHANNEL, source, native),
-        brand=brand, channel=CHANNEL, source=source, native_id=native,
+        brand=brand,
+        channel=CHANNEL,
+        source=source,
+        native_id=native,
         conversation=choose_conversation(brand, identity, signing_key, returned),
-        kind="mail", sender=sender,
+        kind="mail",
+        sender=sender,
         recipients=recipients,
         subject=subject[:2000],
         text=sent_on.words if sent_on else reply.own_words(whole, is_reply=has_quotation),
         full_text=whole,
-        sent_at=header.first_date(mail.values("date")), received_at=received_at,
+        sent_at=header.first_date(mail.values("date")),
+        received_at=received_at,
         attachments=(*(a for a, _ in mail.files), *mail.refused),
-        automatic=machine, forwarded=sent_on.original if sent_on else None,
-        repaired=tuple(repaired), position=position,
+        automatic=machine,
+        forwarded=sent_on.original if sent_on else None,
+        repaired=tuple(repaired),
+        position=position,
         thread=identity.newest,
         reply_to=answer_to,
         flags=("no_automatic_answer",) if wants_no_answer(mail) else (),
-    ), tuple(data for _, data in mail.files)  # fmt: skip
+    ), tuple(data for _, data in mail.files)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -347,4 +347,4 @@ LANGUAGES = (
         "is", "Frá", "Dags.|Dagsetning|Sent", "Til", "Afrit", "Efni", "Svara til", "Þann|Þ.",
         "skrifaði", "Upprunaleg skilaboð", "Framsend skilaboð", "Sent úr *", "Outlook, Gmail",
     ),
-)  # fmt: skip
+)  # fmt: skip  # data: a language is read as one block

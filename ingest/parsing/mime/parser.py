@@ -258,27 +258,35 @@ class _Reader:
             self._mail.repaired.append("attachment.bomb")
             self._mail.refused.append(
                 Attachment(
-                    name=name or "attachment", type=kind, size=len(data),
-                    sha256=sha256(data).hexdigest(), refused="it would burst",
+                    name=name or "attachment",
+                    type=kind,
+                    size=len(data),
+                    sha256=sha256(data).hexdigest(),
+                    refused="it would burst",
                 )
-            )  # fmt: skip
+            )
             return
         if kind in _SIGNED:
             self._mail.repaired.append(f"mime.{_SIGNED[kind]}")
         attachment = Attachment(
-            name=name or "attachment", type=files.sniffed(data, kind), size=len(data),
+            name=name or "attachment",
+            type=files.sniffed(data, kind),
+            size=len(data),
             sha256=sha256(data).hexdigest(),
-        )  # fmt: skip
+        )
         self._files.append((attachment, data, content_id))
 
 
 _CALENDARS = ("text/calendar", "application/ics", "text/x-vcalendar")
 _TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
 _SIGNED = {
-    "application/pkcs7-mime": "encrypted", "application/x-pkcs7-mime": "encrypted",
-    "application/pgp-encrypted": "encrypted", "application/pgp-signature": "signed",
-    "application/pkcs7-signature": "signed", "application/x-pkcs7-signature": "signed",
-}  # fmt: skip
+    "application/pkcs7-mime": "encrypted",
+    "application/x-pkcs7-mime": "encrypted",
+    "application/pgp-encrypted": "encrypted",
+    "application/pgp-signature": "signed",
+    "application/pkcs7-signature": "signed",
+    "application/x-pkcs7-signature": "signed",
+}
 """What an attachment says of the whole mail."""
 
 

@@ -44,8 +44,11 @@ def test_what_was_sent_before_a_restart_is_there_after_it(home: Path) -> None:
         assert (answer.status_code, "set-cookie" in answer.headers) == (303, cookie), "once"
     sent = first.send("Faturam yanlış", "n1")
     listening = {
-        c.laddr.ip for p in first.children().values() for c in p.net_connections() if c.status == "LISTEN"
-    }  # fmt: skip
+        c.laddr.ip
+        for p in first.children().values()
+        for c in p.net_connections()
+        if c.status == "LISTEN"
+    }
     assert listening <= {"127.0.0.1", "::ffff:127.0.0.1"}
     second_up = first.cli("up")
     assert second_up.returncode == 2

@@ -25,8 +25,14 @@ ME, AYSE = "did:plc:marka", "did:plc:ayse"
 ACCOUNT = Account(did=ME, keywords=("örnek market",))
 
 
-def post(text: str = "merhaba", operation: str = "create", rkey: str = "3k1", did: str = AYSE,
-         at: int = US, **record: Any) -> bytes:  # fmt: skip
+def post(
+    text: str = "merhaba",
+    operation: str = "create",
+    rkey: str = "3k1",
+    did: str = AYSE,
+    at: int = US,
+    **record: Any,
+) -> bytes:
     told = {
         "$type": "app.bsky.feed.post",
         "text": text,
@@ -46,8 +52,14 @@ def post(text: str = "merhaba", operation: str = "create", rkey: str = "3k1", di
 
 
 def mention(did: str = ME) -> dict[str, Any]:
-    return {"facets": [{"index": {"byteStart": 0, "byteEnd": 5}, "features": [
-        {"$type": "app.bsky.richtext.facet#mention", "did": did}]}]}  # fmt: skip
+    return {
+        "facets": [
+            {
+                "index": {"byteStart": 0, "byteEnd": 5},
+                "features": [{"$type": "app.bsky.richtext.facet#mention", "did": did}],
+            }
+        ]
+    }
 
 
 def reply(root: str, parent: str = "") -> dict[str, Any]:
@@ -65,11 +77,16 @@ def _parsed(raw: bytes, hint: str | None = None, settings: Account = ACCOUNT) ->
     return Bluesky().parse(delivery, Context(brand="default", settings=settings))
 
 
-@pytest.mark.parametrize("more", [
-    mention(), reply(OWN), reply(f"at://{AYSE}/app.bsky.feed.post/9", OWN),
-    {"embed": {"$type": "app.bsky.embed.record", "record": {"uri": OWN, "cid": "c"}}},
-    {"text": "ÖRNEK MARKET kargom gelmedi"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "more",
+    [
+        mention(),
+        reply(OWN),
+        reply(f"at://{AYSE}/app.bsky.feed.post/9", OWN),
+        {"embed": {"$type": "app.bsky.embed.record", "record": {"uri": OWN, "cid": "c"}}},
+        {"text": "ÖRNEK MARKET kargom gelmedi"},
+    ],
+)
 def test_a_post_that_mentions_answers_quotes_or_names_us_is_a_message(more: dict[str, Any]) -> None:
     made = _parsed(post(**more)).message
     assert made.kind == "post"
@@ -78,12 +95,19 @@ def test_a_post_that_mentions_answers_quotes_or_names_us_is_a_message(more: dict
     assert made.post.url == f"https://bsky.app/profile/{AYSE}/post/3k1"
 
 
-@pytest.mark.parametrize("raw", [
-    post(**reply(OWN, f"at://{AYSE}/app.bsky.feed.post/9")),
-    post("bir şey"), post(did=ME, **mention()), post(**mention("did:plc:baska")), post(operation="delete"),
-    post().replace(b"feed.post", b"feed.like"), b'{"did":"d","time_us":1,"kind":"identity"}',
-    b'{"did":"d","time_us":1,"kind":"account"}',
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "raw",
+    [
+        post(**reply(OWN, f"at://{AYSE}/app.bsky.feed.post/9")),
+        post("bir şey"),
+        post(did=ME, **mention()),
+        post(**mention("did:plc:baska")),
+        post(operation="delete"),
+        post().replace(b"feed.post", b"feed.like"),
+        b'{"did":"d","time_us":1,"kind":"identity"}',
+        b'{"did":"d","time_us":1,"kind":"account"}',
+    ],
+)
 def test_nothing_else_is(raw: bytes) -> None:
     with pytest.raises(Rejected) as error:
         _parsed(raw)
@@ -114,8 +138,10 @@ def test_an_edit_and_a_deletion_touch_the_post() -> None:
 def test_links_stand_in_full_and_pictures_are_fetched_by_their_hash() -> None:
     text = "çok kötü ornek.example/a… bakın"
     start = len("çok kötü ".encode())
-    link = {"index": {"byteStart": start, "byteEnd": start + len("ornek.example/a…".encode())},
-            "features": [{"$type": "app.bsky.richtext.facet#link", "uri": "https://ornek.example/abc"}]}  # fmt: skip
+    link = {
+        "index": {"byteStart": start, "byteEnd": start + len("ornek.example/a…".encode())},
+        "features": [{"$type": "app.bsky.richtext.facet#link", "uri": "https://ornek.example/abc"}],
+    }
     image = {
         "alt": "kırık ürün",
         "image": {
@@ -152,8 +178,13 @@ async def test_a_picture_is_asked_of_its_authors_own_server(vendor: Vendor) -> N
 
 def test_the_second_form_is_the_same_message() -> None:
     first = json.loads(post(**mention()))
-    inner = {"$type": "network.bsky.jetstream.subscribeEvents#commit", "did": AYSE, "seq": 5,
-             "witnessedAt": "2026-11-20T09:00:00Z", **first["commit"]}  # fmt: skip
+    inner = {
+        "$type": "network.bsky.jetstream.subscribeEvents#commit",
+        "did": AYSE,
+        "seq": 5,
+        "witnessedAt": "2026-11-20T09:00:00Z",
+        **first["commit"],
+    }
     second = json.dumps({"$type": "message", "payload": inner}).encode()
     assert _parsed(second).message == _parsed(json.dumps(first).encode()).message
 
@@ -193,12 +224,22 @@ async def test_a_stream_that_ends_is_taken_up_where_it_was(
     )
     second = 1_000_000
     jetstream.events = [
-        post("biri", rkey="1", at=US), post("bizden", rkey="2", at=US + second, **mention()),
+        post("biri", rkey="1", at=US),
+        post("bizden", rkey="2", at=US + second, **mention()),
         post(operation="delete", rkey="1", at=US + 2 * second),
-        post("devam", rkey="3", at=US + 3 * second, **reply("x", f"at://{AYSE}/app.bsky.feed.post/2")),
-        post("başkası", rkey="4", did="did:plc:ali", at=US + 4 * second, **reply("x", f"at://{AYSE}/app.bsky.feed.post/2")),
-        post("kötü", rkey="5", at=US + 5 * second, embed={"images": "none"}, **mention()), post(operation="delete", rkey="2", at=US + 9 * second),
-    ]  # fmt: skip
+        post(
+            "devam", rkey="3", at=US + 3 * second, **reply("x", f"at://{AYSE}/app.bsky.feed.post/2")
+        ),
+        post(
+            "başkası",
+            rkey="4",
+            did="did:plc:ali",
+            at=US + 4 * second,
+            **reply("x", f"at://{AYSE}/app.bsky.feed.post/2"),
+        ),
+        post("kötü", rkey="5", at=US + 5 * second, embed={"images": "none"}, **mention()),
+        post(operation="delete", rkey="2", at=US + 9 * second),
+    ]
     taken: list[Delivery] = []
     kept: dict[str, str] = {}
     ticks = iter(range(0, 10_000, 6))
@@ -210,8 +251,14 @@ async def test_a_stream_that_ends_is_taken_up_where_it_was(
         return datetime.fromtimestamp(NOW.timestamp() + next(ticks), UTC)
 
     warned: list[str] = []
-    tools = Tools(now=now, pause=asyncio.sleep, warn=lambda what, **_: warned.append(what), polled=lambda _s: None,
-                  kept=kept.get, keep=kept.__setitem__)  # fmt: skip
+    tools = Tools(
+        now=now,
+        pause=asyncio.sleep,
+        warn=lambda what, **_: warned.append(what),
+        polled=lambda _s: None,
+        kept=kept.get,
+        keep=kept.__setitem__,
+    )
     account = msgspec.structs.replace(ACCOUNT, jetstream=jetstream.url, api=vendor.url, keywords=())
     cursors = Cursors()
     source = Bluesky().source("a", account, tools)

@@ -25,14 +25,25 @@ ACCOUNT = Account(secret="whsec_" + base64.b64encode(KEY).decode())
 
 
 def item(number: str = "7", **more: Any) -> dict[str, Any]:
-    return {"id": number, "title": "Kargo", "text": "Kargom gelmedi", "author": "Ayşe", "url": f"https://site.example/{number}",
-            "created_at": "2026-11-20T09:00:00Z", "rating": 1} | more  # fmt: skip
+    return {
+        "id": number,
+        "title": "Kargo",
+        "text": "Kargom gelmedi",
+        "author": "Ayşe",
+        "url": f"https://site.example/{number}",
+        "created_at": "2026-11-20T09:00:00Z",
+        "rating": 1,
+    } | more
 
 
 def standard(body: bytes, stamp: str = STAMP, versions: str = "v1") -> Call:
     mark = base64.b64encode(hmac.new(KEY, f"m1.{stamp}.".encode() + body, sha256).digest()).decode()
-    headers = {"content-type": "application/json", "webhook-id": "m1", "webhook-timestamp": stamp,
-               "webhook-signature": f"{versions},{mark}"}  # fmt: skip
+    headers = {
+        "content-type": "application/json",
+        "webhook-id": "m1",
+        "webhook-timestamp": stamp,
+        "webhook-signature": f"{versions},{mark}",
+    }
     return Call(method="POST", path="/", query={}, headers=headers, body=body)
 
 
@@ -90,10 +101,35 @@ async def test_other_sites_sign_in_a_header_of_theirs(form: str) -> None:
 
 
 def test_an_item_is_read_by_the_names_the_site_gives() -> None:
-    names = Fields(items="sonuc.liste", id="no", title="baslik", text="icerik.html", author="uye.ad", author_id="uye.no",
-                   url="adres", created="tarih", updated="", rating="puan", thread="konu")  # fmt: skip
-    told = {"sonuc": {"liste": [{"no": 5, "baslik": "İade", "icerik": {"html": "<p>Param <b>yok</b></p>"}, "uye": {"ad": "Ali", "no": 9},
-                                 "adres": "https://s.example/5", "tarih": "2026-11-20T09:00:00+03:00", "puan": 2, "konu": "k1"}]}}  # fmt: skip
+    names = Fields(
+        items="sonuc.liste",
+        id="no",
+        title="baslik",
+        text="icerik.html",
+        author="uye.ad",
+        author_id="uye.no",
+        url="adres",
+        created="tarih",
+        updated="",
+        rating="puan",
+        thread="konu",
+    )
+    told = {
+        "sonuc": {
+            "liste": [
+                {
+                    "no": 5,
+                    "baslik": "İade",
+                    "icerik": {"html": "<p>Param <b>yok</b></p>"},
+                    "uye": {"ad": "Ali", "no": 9},
+                    "adres": "https://s.example/5",
+                    "tarih": "2026-11-20T09:00:00+03:00",
+                    "puan": 2,
+                    "konu": "k1",
+                }
+            ]
+        }
+    }
     from ingest.channels.complaint import listed
 
     settings = Account(fields=names, most_stars=10)

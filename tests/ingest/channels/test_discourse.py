@@ -22,16 +22,34 @@ TOOLS = HookTools(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,retur
 
 
 def body(**more: Any) -> bytes:
-    post = {"id": 9, "topic_id": 3, "topic_slug": "kargo", "topic_title": "Kargo", "category_id": 4, "post_number": 2, "user_id": 31,
-            "username": "ayse", "name": "Ayşe", "raw": "Kargom gelmedi", "cooked": "<p>x</p>", "created_at": "2026-11-20T09:00:00Z",
-            "updated_at": "2026-11-20T09:05:00Z", "version": 1, "post_type": 1} | more  # fmt: skip
+    post = {
+        "id": 9,
+        "topic_id": 3,
+        "topic_slug": "kargo",
+        "topic_title": "Kargo",
+        "category_id": 4,
+        "post_number": 2,
+        "user_id": 31,
+        "username": "ayse",
+        "name": "Ayşe",
+        "raw": "Kargom gelmedi",
+        "cooked": "<p>x</p>",
+        "created_at": "2026-11-20T09:00:00Z",
+        "updated_at": "2026-11-20T09:05:00Z",
+        "version": 1,
+        "post_type": 1,
+    } | more
     return json.dumps({"post": post}).encode()
 
 
 def call(raw: bytes, event: str = "post_created", **headers: str) -> Call:
     mark = hmac.new(b"sir-forum", raw, sha256).hexdigest()
-    told = {"content-type": "application/json", "x-discourse-event": event, "x-discourse-event-id": "1",
-            "x-discourse-event-signature": f"sha256={mark}"}  # fmt: skip
+    told = {
+        "content-type": "application/json",
+        "x-discourse-event": event,
+        "x-discourse-event-id": "1",
+        "x-discourse-event-signature": f"sha256={mark}",
+    }
     return Call(method="POST", path="/", query={}, headers=told | headers, body=raw)
 
 
@@ -65,9 +83,16 @@ async def test_a_post_an_edit_and_a_deletion() -> None:
     assert old.text == "Eski sürüm"
 
 
-@pytest.mark.parametrize("more", [
-    {"post_type": 4}, {"username": "destek"}, {"user_id": -1}, {"category_id": 5}, {"post_type": 3},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"post_type": 4},
+        {"username": "destek"},
+        {"user_id": -1},
+        {"category_id": 5},
+        {"post_type": 3},
+    ],
+)
 async def test_our_own_whispers_and_other_categories_are_no_messages(more: dict[str, Any]) -> None:
     with pytest.raises(Rejected) as error:
         await _parsed(body(**more))

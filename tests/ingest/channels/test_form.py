@@ -15,8 +15,15 @@ STAMP = stamped(KEY, "a", NOW - timedelta(minutes=1))
 
 
 def filled(files: tuple[tuple[str, bytes], ...] = (), **fields: str) -> bytes:
-    told = {"stamp": STAMP, "website": "", "name": "Ayşe", "email": "Ayse@ornek.example", "phone": "", "subject": "Fatura",
-            "text": "Faturam yanlış\r\ngeldi"} | fields  # fmt: skip
+    told = {
+        "stamp": STAMP,
+        "website": "",
+        "name": "Ayşe",
+        "email": "Ayse@ornek.example",
+        "phone": "",
+        "subject": "Fatura",
+        "text": "Faturam yanlış\r\ngeldi",
+    } | fields
     parts = [
         f'--B\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode()
         for k, v in told.items()
@@ -59,10 +66,16 @@ def test_words_person_and_files_are_taken() -> None:
     assert one.id != other.id, "the same words with another file"
 
 
-@pytest.mark.parametrize(("told", "number"), [
-    ("0532 111 22 33", "+905321112233"), ("+49 30 1234567", "+49301234567"), ("0090 532 111 22 33", "+905321112233"),
-    ("(212) 555 66 77 dahili 12", "+902125556677"), ("5321112233", "+905321112233"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("told", "number"),
+    [
+        ("0532 111 22 33", "+905321112233"),
+        ("+49 30 1234567", "+49301234567"),
+        ("0090 532 111 22 33", "+905321112233"),
+        ("(212) 555 66 77 dahili 12", "+902125556677"),
+        ("5321112233", "+905321112233"),
+    ],
+)
 def test_a_number_is_read_as_people_write_it(told: str, number: str) -> None:
     made = _parsed(filled(email="", phone=told)).message
     assert [h.value for h in made.sender.handles] == [number]
@@ -96,11 +109,18 @@ def test_what_can_not_be_answered_is_told(more: dict[str, str], what: str) -> No
 CONFIRMED = stamped(KEY, "a", NOW - timedelta(minutes=1), confirmed=True)
 
 
-@pytest.mark.parametrize(("more", "now", "why"), [
-    ({}, NOW, None), ({"website": "http://spam"}, NOW, "hidden_field"), ({"stamp": ""}, NOW, "false_stamp"),
-    ({"stamp": STAMP[:-1] + "x"}, NOW, "false_stamp"), ({"stamp": "²." + STAMP}, NOW, "false_stamp"),
-    ({}, NOW + timedelta(hours=25), "too_old"), ({"stamp": CONFIRMED, "website": "x"}, NOW, None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("more", "now", "why"),
+    [
+        ({}, NOW, None),
+        ({"website": "http://spam"}, NOW, "hidden_field"),
+        ({"stamp": ""}, NOW, "false_stamp"),
+        ({"stamp": STAMP[:-1] + "x"}, NOW, "false_stamp"),
+        ({"stamp": "²." + STAMP}, NOW, "false_stamp"),
+        ({}, NOW + timedelta(hours=25), "too_old"),
+        ({"stamp": CONFIRMED, "website": "x"}, NOW, None),
+    ],
+)
 def test_what_looks_like_a_machines_is_to_be_confirmed(
     more: dict[str, str], now: datetime, why: str | None
 ) -> None:

@@ -26,8 +26,12 @@ def direct(**more: Any) -> bytes:
 
 
 def comment(*, bare: bool = False, field: str = "comments", **value: Any) -> bytes:
-    told = {"id": "c1", "from": {"id": PERSON, "username": "ayse"}, "media": {"id": "m"},
-            "text": "Fiyatı ne?"} | value  # fmt: skip
+    told = {
+        "id": "c1",
+        "from": {"id": PERSON, "username": "ayse"},
+        "media": {"id": "m"},
+        "text": "Fiyatı ne?",
+    } | value
     change = {"field": field, "value": told}
     inner = change if bare else {"changes": [change]}
     entry = {"id": US, "time": SECONDS} | inner

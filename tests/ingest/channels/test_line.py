@@ -21,8 +21,13 @@ ACCOUNT = Account(channel_secret="sir-line", token="t")
 
 
 def event(kind: str = "message", **more: Any) -> dict[str, Any]:
-    return {"type": kind, "timestamp": int(NOW.timestamp() * 1000), "mode": "active", "webhookEventId": "01H",
-            "source": {"type": "user", "userId": "U1"}} | more  # fmt: skip
+    return {
+        "type": kind,
+        "timestamp": int(NOW.timestamp() * 1000),
+        "mode": "active",
+        "webhookEventId": "01H",
+        "source": {"type": "user", "userId": "U1"},
+    } | more
 
 
 def text(said: str = "kargom gelmedi", number: str = "100", **more: Any) -> dict[str, Any]:

@@ -28,8 +28,15 @@ AYSE = {
 
 
 def status(number: int = 1, text: str = "<p>Kargom gelmedi</p>", **more: Any) -> dict[str, Any]:
-    return {"id": str(number), "uri": f"https://sosyal.example/s/{number}", "url": f"https://sosyal.example/@ayse/{number}",
-            "content": text, "created_at": "2026-11-20T09:00:00Z", "visibility": "public", "account": AYSE} | more  # fmt: skip
+    return {
+        "id": str(number),
+        "uri": f"https://sosyal.example/s/{number}",
+        "url": f"https://sosyal.example/@ayse/{number}",
+        "content": text,
+        "created_at": "2026-11-20T09:00:00Z",
+        "visibility": "public",
+        "account": AYSE,
+    } | more
 
 
 def note(number: int = 1, kind: str = "mention", **more: Any) -> dict[str, Any]:
@@ -73,16 +80,24 @@ def test_a_person_whose_address_is_none_is_heard_all_the_same() -> None:
 
 
 def test_links_are_told_in_full_and_names_stay() -> None:
-    html = ('<p><span class="h-card"><a href="https://sosyal.example/@marka" class="u-url mention">@<span>marka</span></a></span> '
-            'bakın: <a href="https://ornek.example/uzun/yol?a=1&amp;b=2"><span class="invisible">https://</span>'
-            '<span class="ellipsis">ornek.example/uz</span><span class="invisible">un</span></a><br>Hala yok</p>')  # fmt: skip
+    html = (
+        '<p><span class="h-card"><a href="https://sosyal.example/@marka" class="u-url mention">@<span>marka</span></a></span> '
+        'bakın: <a href="https://ornek.example/uzun/yol?a=1&amp;b=2"><span class="invisible">https://</span>'
+        '<span class="ellipsis">ornek.example/uz</span><span class="invisible">un</span></a><br>Hala yok</p>'
+    )
     assert plain(html) == "@marka bakın: https://ornek.example/uzun/yol?a=1&b=2\nHala yok"
 
 
-@pytest.mark.parametrize("told", [
-    note(kind="favourite"), note(kind="follow"), {"event": "update", "payload": "{}"},
-    {"event": "delete", "payload": "1"}, {"event": "filters_changed"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "told",
+    [
+        note(kind="favourite"),
+        note(kind="follow"),
+        {"event": "update", "payload": "{}"},
+        {"event": "delete", "payload": "1"},
+        {"event": "filters_changed"},
+    ],
+)
 def test_other_notifications_and_events_are_no_messages(told: Any) -> None:
     with pytest.raises(Rejected) as error:
         _parsed(told)

@@ -29,9 +29,16 @@ def direct(place: str = "messaging", **more: Any) -> bytes:
 
 
 def change(field: str = "feed", **value: Any) -> bytes:
-    told = {"item": "comment", "verb": "add", "comment_id": "p_2", "post_id": "p", "parent_id": "p",
-            "from": {"id": "44", "name": "Ali"}, "message": "Siparişim gelmedi",
-            "created_time": MS // 1000} | value  # fmt: skip
+    told = {
+        "item": "comment",
+        "verb": "add",
+        "comment_id": "p_2",
+        "post_id": "p",
+        "parent_id": "p",
+        "from": {"id": "44", "name": "Ali"},
+        "message": "Siparişim gelmedi",
+        "created_time": MS // 1000,
+    } | value
     entry = {"id": PAGE, "time": MS // 1000, "changes": [{"field": field, "value": told}]}
     return json.dumps({"object": "page", "entry": [entry]}).encode()
 
@@ -69,11 +76,14 @@ def test_a_direct_message_with_a_file_and_a_postback() -> None:
     assert link.attachments == ()
 
 
-@pytest.mark.parametrize(("more", "kind", "text"), [
-    ({"message_edit": {"mid": "m1", "text": "yeni", "num_edit": 2}}, "edited", "yeni"),
-    ({"message": {"mid": "m1", "is_deleted": True}}, "deleted", ""),
-    ({"reaction": {"mid": "m1", "action": "react", "emoji": "❤"}}, "reaction", "❤"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("more", "kind", "text"),
+    [
+        ({"message_edit": {"mid": "m1", "text": "yeni", "num_edit": 2}}, "edited", "yeni"),
+        ({"message": {"mid": "m1", "is_deleted": True}}, "deleted", ""),
+        ({"reaction": {"mid": "m1", "action": "react", "emoji": "❤"}}, "reaction", "❤"),
+    ],
+)
 def test_edits_unsends_and_reactions_touch_their_message(
     more: dict[str, Any], kind: str, text: str
 ) -> None:
@@ -84,15 +94,23 @@ def test_edits_unsends_and_reactions_touch_their_message(
     assert made.native_id != "m1"
 
 
-@pytest.mark.parametrize(("raw", "why"), [
-    (direct(message={"mid": "m", "text": "a", "is_echo": True, "app_id": 1}), "echo"),
-    (direct(sender={"id": PAGE}, message={"mid": "m", "text": "a"}), "echo"),
-    (direct(read={"watermark": 1}), "receipt"), (direct(delivery={"mids": []}), "receipt"),
-    (direct(optin={}), "optin"), (direct(referral={}), "referral"), (direct(), "other_kind"),
-    (change(item="reaction"), "reaction"), (change(item="share", message=""), "other_kind"),
-    (change(verb="hide"), "other_verb"), (change(**{"from": {"id": PAGE}}), "echo"),
-    (change("ratings"), "other_field"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (direct(message={"mid": "m", "text": "a", "is_echo": True, "app_id": 1}), "echo"),
+        (direct(sender={"id": PAGE}, message={"mid": "m", "text": "a"}), "echo"),
+        (direct(read={"watermark": 1}), "receipt"),
+        (direct(delivery={"mids": []}), "receipt"),
+        (direct(optin={}), "optin"),
+        (direct(referral={}), "referral"),
+        (direct(), "other_kind"),
+        (change(item="reaction"), "reaction"),
+        (change(item="share", message=""), "other_kind"),
+        (change(verb="hide"), "other_verb"),
+        (change(**{"from": {"id": PAGE}}), "echo"),
+        (change("ratings"), "other_field"),
+    ],
+)
 def test_what_is_no_message_is_told_why(raw: bytes, why: str) -> None:
     assert Messenger().take(raw).ignored == (why,)
     assert Messenger().take(raw).deliveries == ()

@@ -45,12 +45,28 @@ def turns(made: Message) -> list[tuple[str, float, float, str]]:
 
 
 AMAZON = {
-    "Channel": "VOICE", "LanguageCode": "tr-TR", "CustomerMetadata": {"ContactId": "c-1"},
-    "Participants": [{"ParticipantId": "A", "ParticipantRole": "AGENT"}, {"ParticipantId": "C", "ParticipantRole": "CUSTOMER"}],
+    "Channel": "VOICE",
+    "LanguageCode": "tr-TR",
+    "CustomerMetadata": {"ContactId": "c-1"},
+    "Participants": [
+        {"ParticipantId": "A", "ParticipantRole": "AGENT"},
+        {"ParticipantId": "C", "ParticipantRole": "CUSTOMER"},
+    ],
     "Transcript": [
-        {"ParticipantId": "C", "Content": "Kargom gelmedi", "BeginOffsetMillis": 2500, "EndOffsetMillis": 4000},
-        {"ParticipantId": "A", "Content": "Buyurun", "BeginOffsetMillis": 100, "EndOffsetMillis": 900}],
-}  # fmt: skip
+        {
+            "ParticipantId": "C",
+            "Content": "Kargom gelmedi",
+            "BeginOffsetMillis": 2500,
+            "EndOffsetMillis": 4000,
+        },
+        {
+            "ParticipantId": "A",
+            "Content": "Buyurun",
+            "BeginOffsetMillis": 100,
+            "EndOffsetMillis": 900,
+        },
+    ],
+}
 WORDS = [
     ("Buyurun", "0.1", "0.9", "spk_0"),
     ("Kargom", "2.5", "3", "spk_1"),
@@ -361,20 +377,67 @@ AIRCALL = {
         ],
     },
 }
-VCON = {"uuid": "v-1", "created_at": "2026-11-20T08:00:00Z", "parties": [
-    {"tel": "tel:+908501112233", "name": "Ali", "role": "agent"}, {"tel": "05321112233", "mailto": "mailto:ayse@ornek.example", "name": "Ayşe", "role": "customer"}],
-    "dialog": [{"type": "recording", "start": "2026-11-20T08:00:00+00:00", "duration": "4.5", "parties": [1, 0], "skill": "iade"}],
-    "analysis": [{"type": "transcript", "dialog": 0, "encoding": "none", "body": [
-        {"parties": 0, "start": "2026-11-20T08:00:00.1+00:00", "duration": 0.8, "text": "Buyurun"},
-        {"parties": [1], "start": 2.5, "end": 4, "text": "Kargom gelmedi"}]}]}  # fmt: skip
+VCON = {
+    "uuid": "v-1",
+    "created_at": "2026-11-20T08:00:00Z",
+    "parties": [
+        {"tel": "tel:+908501112233", "name": "Ali", "role": "agent"},
+        {
+            "tel": "05321112233",
+            "mailto": "mailto:ayse@ornek.example",
+            "name": "Ayşe",
+            "role": "customer",
+        },
+    ],
+    "dialog": [
+        {
+            "type": "recording",
+            "start": "2026-11-20T08:00:00+00:00",
+            "duration": "4.5",
+            "parties": [1, 0],
+            "skill": "iade",
+        }
+    ],
+    "analysis": [
+        {
+            "type": "transcript",
+            "dialog": 0,
+            "encoding": "none",
+            "body": [
+                {
+                    "parties": 0,
+                    "start": "2026-11-20T08:00:00.1+00:00",
+                    "duration": 0.8,
+                    "text": "Buyurun",
+                },
+                {"parties": [1], "start": 2.5, "end": 4, "text": "Kargom gelmedi"},
+            ],
+        }
+    ],
+}
 
 
-@pytest.mark.parametrize(("told", "form", "identifier"), [
-    (AMAZON, "amazon", "c-1"), (TWILIO, "twilio", "CA1"), (GOOGLE, "google", "77"), (INSIGHTS, "insights", "77"),
-    (AZURE, "azure", None), (AZURE_FAST, "azure", None), (DEEPGRAM, "deepgram", "r"), (ASSEMBLY, "assemblyai", "as-1"),
-    (WHISPER, "whisper", None), (WHISPER_CPP, "whisper.cpp", None), (WHISPERX, "whisper", None), (GENESYS, "genesys", "g-1"),
-    (AIRCALL, "aircall", "5"), (GOOGLE2, "google", None), (VCON, "vcon", "v-1"), (TRANSCRIBE, "transcribe", "j-1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("told", "form", "identifier"),
+    [
+        (AMAZON, "amazon", "c-1"),
+        (TWILIO, "twilio", "CA1"),
+        (GOOGLE, "google", "77"),
+        (INSIGHTS, "insights", "77"),
+        (AZURE, "azure", None),
+        (AZURE_FAST, "azure", None),
+        (DEEPGRAM, "deepgram", "r"),
+        (ASSEMBLY, "assemblyai", "as-1"),
+        (WHISPER, "whisper", None),
+        (WHISPER_CPP, "whisper.cpp", None),
+        (WHISPERX, "whisper", None),
+        (GENESYS, "genesys", "g-1"),
+        (AIRCALL, "aircall", "5"),
+        (GOOGLE2, "google", None),
+        (VCON, "vcon", "v-1"),
+        (TRANSCRIBE, "transcribe", "j-1"),
+    ],
+)
 def test_each_vendors_form_gives_who_said_what_and_when(
     told: dict[str, Any], form: str, identifier: str | None
 ) -> None:
@@ -383,8 +446,9 @@ def test_each_vendors_form_gives_who_said_what_and_when(
     assert made.call.form == form
     dot = "." if form == "transcribe" else ""
     assert [(t.start, t.end, t.text) for t in made.call.turns] == [
-        (0.1, 0.9, "Buyurun"), (2.5, 4.0, f"Kargom gelmedi{dot}"),
-    ]  # fmt: skip
+        (0.1, 0.9, "Buyurun"),
+        (2.5, 4.0, f"Kargom gelmedi{dot}"),
+    ]
     assert len({t.speaker for t in made.call.turns}) == 2
     assert identifier in (None, made.native_id)
     again = call(told)
@@ -477,25 +541,49 @@ def test_a_vcons_transcript_has_many_shapes(body: Any) -> None:
 
 
 def test_text_dialogs_are_turns_and_one_transcript_a_dialog_counts() -> None:
-    chat = VCON | {"analysis": [], "dialog": [
-        {"type": "text", "start": "2026-11-20T08:00:02Z", "parties": [1, 0], "body": "Kargom gelmedi"},
-        {"type": "text", "start": "2026-11-20T08:00:00Z", "originator": 0, "parties": [0, 1], "body": "Buyurun"}]}  # fmt: skip
+    chat = VCON | {
+        "analysis": [],
+        "dialog": [
+            {
+                "type": "text",
+                "start": "2026-11-20T08:00:02Z",
+                "parties": [1, 0],
+                "body": "Kargom gelmedi",
+            },
+            {
+                "type": "text",
+                "start": "2026-11-20T08:00:00Z",
+                "originator": 0,
+                "parties": [0, 1],
+                "body": "Buyurun",
+            },
+        ],
+    }
     assert [t[3] for t in turns(call(chat))] == ["Buyurun", "Kargom gelmedi"]
     twice = VCON | {"analysis": [*VCON["analysis"], VCON["analysis"][0] | {"type": "diarized"}]}  # type: ignore[misc,index]  # a list in truth
     assert len(turns(call(twice))) == 2
 
 
-@pytest.mark.parametrize(("told", "code"), [
-    (VCON | {"analysis": [], "dialog": [{"type": "recording"}]}, "call.no_transcript"),
-    (VCON | {"critical": ["quantum"]}, "call.unsupported"),
-    ({"ciphertext": "x", "recipients": [], "unprotected": {"uuid": "v-9"}}, "call.encrypted"),
-    (ASSEMBLY | {"status": "error", "error": "no sound"}, "call.failed"),
-    (ASSEMBLY | {"status": "processing", "utterances": None}, "delivery.ignored"),
-    ({"event_type": "voice_intelligence_transcript_available", "transcript_sid": "GT"}, "delivery.ignored"),
-    ({"type": "transcript.text.delta", "delta": "a"}, "delivery.ignored"),
-    ({"hello": 1}, "call.unknown_form"), ("", "call.empty"), ("WEBVTT\n\nNOTE x\n", "call.empty"),
-    (b"\x1f\x8bnot gzip", "call.undecodable"), ("{", "json.malformed"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("told", "code"),
+    [
+        (VCON | {"analysis": [], "dialog": [{"type": "recording"}]}, "call.no_transcript"),
+        (VCON | {"critical": ["quantum"]}, "call.unsupported"),
+        ({"ciphertext": "x", "recipients": [], "unprotected": {"uuid": "v-9"}}, "call.encrypted"),
+        (ASSEMBLY | {"status": "error", "error": "no sound"}, "call.failed"),
+        (ASSEMBLY | {"status": "processing", "utterances": None}, "delivery.ignored"),
+        (
+            {"event_type": "voice_intelligence_transcript_available", "transcript_sid": "GT"},
+            "delivery.ignored",
+        ),
+        ({"type": "transcript.text.delta", "delta": "a"}, "delivery.ignored"),
+        ({"hello": 1}, "call.unknown_form"),
+        ("", "call.empty"),
+        ("WEBVTT\n\nNOTE x\n", "call.empty"),
+        (b"\x1f\x8bnot gzip", "call.undecodable"),
+        ("{", "json.malformed"),
+    ],
+)
 def test_what_is_no_transcript_says_why(told: Any, code: str) -> None:
     with pytest.raises(Rejected) as error:
         call(told)
@@ -527,9 +615,11 @@ at all
 def test_webvtt_is_read_with_its_voices_and_without_its_tags() -> None:
     made = call(VTT)
     assert turns(made) == [
-        ("agent", 0.1, 0.9, "Buyurun"), ("customer", 2.5, 4.0, "Kargom gel\xadmedi & bitti"),
-        ("agent", 5.0, 6.0, "Ne zaman?"), ("customer", 5.0, 6.0, "Dün"),
-    ]  # fmt: skip
+        ("agent", 0.1, 0.9, "Buyurun"),
+        ("customer", 2.5, 4.0, "Kargom gel\xadmedi & bitti"),
+        ("agent", 5.0, 6.0, "Ne zaman?"),
+        ("customer", 5.0, 6.0, "Dün"),
+    ]
     assert made.repaired == ()
 
 
@@ -563,18 +653,22 @@ def test_roll_up_captions_are_said_once() -> None:
     assert [t[3] for t in turns(made)] == ["bir\niki", "üç", "dört"]
 
 
-@pytest.mark.parametrize("text", [
-    "Müşteri Temsilcisi: Buyurun\nMüşteri: Kargom gelmedi\nSaat 14:30: hala yok",
-    "[00:00:01] MT (Ali): Buyurun\n[00:00:05] Arayan: Kargom gelmedi\nSaat 14:30: hala yok",
-    "**Agent:** Buyurun\n**Customer:** Kargom gelmedi\nSaat 14:30: hala yok",
-    "Operatör\nBuyurun\n\nMüşteri\nKargom gelmedi\nSaat 14:30: hala yok",
-    "TEMSİLCİ: Buyurun\nMÜŞTERİ: Kargom gelmedi\nSaat 14:30: hala yok",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Müşteri Temsilcisi: Buyurun\nMüşteri: Kargom gelmedi\nSaat 14:30: hala yok",
+        "[00:00:01] MT (Ali): Buyurun\n[00:00:05] Arayan: Kargom gelmedi\nSaat 14:30: hala yok",
+        "**Agent:** Buyurun\n**Customer:** Kargom gelmedi\nSaat 14:30: hala yok",
+        "Operatör\nBuyurun\n\nMüşteri\nKargom gelmedi\nSaat 14:30: hala yok",
+        "TEMSİLCİ: Buyurun\nMÜŞTERİ: Kargom gelmedi\nSaat 14:30: hala yok",
+    ],
+)
 def test_plain_text_is_read_with_its_labels(text: str) -> None:
     made = call(text)
     assert [(r, t) for r, _, _, t in turns(made)] == [
-        ("agent", "Buyurun"), ("customer", "Kargom gelmedi\nSaat 14:30: hala yok"),
-    ]  # fmt: skip
+        ("agent", "Buyurun"),
+        ("customer", "Kargom gelmedi\nSaat 14:30: hala yok"),
+    ]
 
 
 def test_text_without_labels_is_everybodys() -> None:
@@ -605,12 +699,22 @@ def test_roles_are_guessed_from_how_people_talk_and_the_guess_says_so() -> None:
     assert {t.role for t in unclear.call.turns} == {"unknown"}
 
 
-@pytest.mark.parametrize("lines", [
-    ["Konuşmacı 1: Alo?", "Konuşmacı 2: İyi günler, Ornek Bank'tan arıyorum, bilgi vermek istiyorum.",
-     "Konuşmacı 1: Buyurun.", "Konuşmacı 2: Kart aidatınızı iade ettik."],
-    ["Guest-1: Hoş geldiniz", "Guest-2: Tamam"],
-    ["User 1: Kargom gelmedi ve çok bekledim artık yeter", "User 2: Peki o zaman şimdi ne istiyorsunuz benden"],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [
+            "Konuşmacı 1: Alo?",
+            "Konuşmacı 2: İyi günler, Ornek Bank'tan arıyorum, bilgi vermek istiyorum.",
+            "Konuşmacı 1: Buyurun.",
+            "Konuşmacı 2: Kart aidatınızı iade ettik.",
+        ],
+        ["Guest-1: Hoş geldiniz", "Guest-2: Tamam"],
+        [
+            "User 1: Kargom gelmedi ve çok bekledim artık yeter",
+            "User 2: Peki o zaman şimdi ne istiyorsunuz benden",
+        ],
+    ],
+)
 def test_a_role_is_not_made_up(lines: list[str]) -> None:
     made = call("\n".join(lines))
     assert made.call is not None
@@ -621,9 +725,10 @@ def test_a_role_is_not_made_up(lines: list[str]) -> None:
 def test_of_three_the_third_is_nobody_known() -> None:
     lines = [
         "Kişi 1: Görüşmeniz kayıt altına alınmaktadır, bire tuşlayınız.",
-        "Kişi 2: Hoş geldiniz, size nasıl yardımcı olabilirim?", "Kişi 3: Faturam yanlış, şikayetçiyim.",
+        "Kişi 2: Hoş geldiniz, size nasıl yardımcı olabilirim?",
+        "Kişi 3: Faturam yanlış, şikayetçiyim.",
         "Kişi 2: Abone numaranız nedir, hemen kontrol ediyorum.",
-    ]  # fmt: skip
+    ]
     made = call("\n".join(lines))
     assert made.call is not None
     assert [t.role for t in made.call.turns] == ["unknown", "agent", "customer", "agent"]
@@ -646,13 +751,21 @@ def test_who_called_is_not_taken_for_the_customer_on_our_own_calls() -> None:
     assert (made.call.roles_by, made.call.roles_confidence) == ("number", 0.8)
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    ("Temsilci: Randevu?\nMüşteri: Var\n14:30 gibi dediniz", "Var\n14:30 gibi dediniz"),
-    ("MT: Buyurun\nMüşteri: Sitede yazıyor:\nMüşteri hizmetleri numarası: 0850", "Sitede yazıyor:\nMüşteri hizmetleri numarası: 0850"),
-    ("Agent [00:00:01]: Hi\nCustomer [00:00:05]: Help", "Help"), ("[Temsilci] Buyurun\n[Müşteri] Yardım", "Yardım"),
-    ("Temsilci - Buyurun\nMüşteri - Yardım", "Yardım"), ("Customer Support Agent: Hi\nCustomer: Help", "Help"),
-    ("14:05:10 Temsilci: Buyurun\n14:05:16 Müşteri: Yardım", "Yardım"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Temsilci: Randevu?\nMüşteri: Var\n14:30 gibi dediniz", "Var\n14:30 gibi dediniz"),
+        (
+            "MT: Buyurun\nMüşteri: Sitede yazıyor:\nMüşteri hizmetleri numarası: 0850",
+            "Sitede yazıyor:\nMüşteri hizmetleri numarası: 0850",
+        ),
+        ("Agent [00:00:01]: Hi\nCustomer [00:00:05]: Help", "Help"),
+        ("[Temsilci] Buyurun\n[Müşteri] Yardım", "Yardım"),
+        ("Temsilci - Buyurun\nMüşteri - Yardım", "Yardım"),
+        ("Customer Support Agent: Hi\nCustomer: Help", "Help"),
+        ("14:05:10 Temsilci: Buyurun\n14:05:16 Müşteri: Yardım", "Yardım"),
+    ],
+)
 def test_the_customers_words_are_neither_lost_nor_mixed(text: str, said: str) -> None:
     made = call(text)
     assert made.text == said
@@ -666,10 +779,18 @@ def test_tracks_are_whose_the_account_says() -> None:
     assert (made.call.roles_by, made.text) == ("channel", "Kargom gelmedi")
 
 
-@pytest.mark.parametrize(("told", "made"), [
-    ("0532 111 22 33", "+905321112233"), ("+44 20 7946 0958", "+442079460958"), ("tel:x", ""), ("", ""),
-    ("00905321112233", "+905321112233"), ("Anonymous", ""), ("12", ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("told", "made"),
+    [
+        ("0532 111 22 33", "+905321112233"),
+        ("+44 20 7946 0958", "+442079460958"),
+        ("tel:x", ""),
+        ("", ""),
+        ("00905321112233", "+905321112233"),
+        ("Anonymous", ""),
+        ("12", ""),
+    ],
+)
 def test_numbers_are_e164(told: str, made: str) -> None:
     assert e164(told, "TR") == made
 
@@ -681,14 +802,78 @@ def test_the_name_of_a_file_names_the_call_where_nothing_else_does() -> None:
     assert call("Müşteri: a\nMT: b").native_id != call("Müşteri: b\nMT: b").native_id
 
 
-@given(raw=st.one_of(
-    st.binary(max_size=300), st.text(max_size=300).map(str.encode),
-    st.builds(lambda a, b: (VTT[:a] + b + VTT[a:]).encode("utf-8", "replace"), st.integers(0, 400), st.text(max_size=20)),
-    st.builds(lambda d, k, v: json.dumps({**d, k: v}).encode(),
-              st.sampled_from([AMAZON, TWILIO, GOOGLE, AZURE, DEEPGRAM, ASSEMBLY, WHISPER, GENESYS, VCON, WHISPER_CPP, TRANSCRIBE, INSIGHTS, AIRCALL]),
-              st.sampled_from(["results", "sentences", "segments", "parties", "dialog", "analysis", "Transcript", "utterances", "phrases", "transcripts", "content", "duration", "startTime"]),
-              st.recursive(st.none() | st.integers() | st.floats() | st.text(max_size=9), lambda x: st.lists(x, max_size=3) | st.dictionaries(st.sampled_from(["start", "end", "text", "words", "channels", "body", "items", "tel", "dialog"]), x, max_size=3), max_leaves=8)),
-))  # fmt: skip
+@given(
+    raw=st.one_of(
+        st.binary(max_size=300),
+        st.text(max_size=300).map(str.encode),
+        st.builds(
+            lambda a, b: (VTT[:a] + b + VTT[a:]).encode("utf-8", "replace"),
+            st.integers(0, 400),
+            st.text(max_size=20),
+        ),
+        st.builds(
+            lambda d, k, v: json.dumps({**d, k: v}).encode(),
+            st.sampled_from(
+                [
+                    AMAZON,
+                    TWILIO,
+                    GOOGLE,
+                    AZURE,
+                    DEEPGRAM,
+                    ASSEMBLY,
+                    WHISPER,
+                    GENESYS,
+                    VCON,
+                    WHISPER_CPP,
+                    TRANSCRIBE,
+                    INSIGHTS,
+                    AIRCALL,
+                ]
+            ),
+            st.sampled_from(
+                [
+                    "results",
+                    "sentences",
+                    "segments",
+                    "parties",
+                    "dialog",
+                    "analysis",
+                    "Transcript",
+                    "utterances",
+                    "phrases",
+                    "transcripts",
+                    "content",
+                    "duration",
+                    "startTime",
+                ]
+            ),
+            st.recursive(
+                st.none() | st.integers() | st.floats() | st.text(max_size=9),
+                lambda x: (
+                    st.lists(x, max_size=3)
+                    | st.dictionaries(
+                        st.sampled_from(
+                            [
+                                "start",
+                                "end",
+                                "text",
+                                "words",
+                                "channels",
+                                "body",
+                                "items",
+                                "tel",
+                                "dialog",
+                            ]
+                        ),
+                        x,
+                        max_size=3,
+                    )
+                ),
+                max_leaves=8,
+            ),
+        ),
+    )
+)
 def test_no_input_raises_anything_but_rejected(raw: bytes) -> None:
     try:
         call(raw)

@@ -103,10 +103,24 @@ def test_a_message_and_its_mention_are_one_and_threads_are_conversations() -> No
 def test_edits_deletions_and_reactions_touch_their_message() -> None:
     first = _parsed(event()).message
     inner = {"type": "message", "user": "U1", "ts": f"{STAMP}.000100"}
-    edit = _parsed(event(subtype="message_changed", ts="9.1", user=None, message=inner | {"text": "yeni", "edited": {"ts": "9.0"}},
-                         previous_message=inner | {"text": "eski"})).message  # fmt: skip
-    gone = _parsed(event(subtype="message_deleted", ts="9.2", user=None, deleted_ts=f"{STAMP}.000100",
-                         previous_message=inner | {"text": "eski"})).message  # fmt: skip
+    edit = _parsed(
+        event(
+            subtype="message_changed",
+            ts="9.1",
+            user=None,
+            message=inner | {"text": "yeni", "edited": {"ts": "9.0"}},
+            previous_message=inner | {"text": "eski"},
+        )
+    ).message
+    gone = _parsed(
+        event(
+            subtype="message_deleted",
+            ts="9.2",
+            user=None,
+            deleted_ts=f"{STAMP}.000100",
+            previous_message=inner | {"text": "eski"},
+        )
+    ).message
     heart = _parsed(
         event(
             "reaction_added",
@@ -125,12 +139,26 @@ def test_edits_deletions_and_reactions_touch_their_message() -> None:
         assert made.conversation == first.conversation
 
 
-@pytest.mark.parametrize(("raw", "why"), [
-    (event(bot_id="B1"), "bot"), (event(subtype="bot_message"), "bot"), (event(subtype="channel_join"), "notice"),
-    (event(subtype="channel_topic"), "notice"), (event("channel_created"), "other_event"),
-    (event(subtype="message_changed", message={"user": "U1", "text": "a"}, previous_message={"text": "a"}), "unfurled"),
-    (b'{"type":"app_rate_limited"}', "app_rate_limited"), (b'{"type":"view_submission"}', "other_kind"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (event(bot_id="B1"), "bot"),
+        (event(subtype="bot_message"), "bot"),
+        (event(subtype="channel_join"), "notice"),
+        (event(subtype="channel_topic"), "notice"),
+        (event("channel_created"), "other_event"),
+        (
+            event(
+                subtype="message_changed",
+                message={"user": "U1", "text": "a"},
+                previous_message={"text": "a"},
+            ),
+            "unfurled",
+        ),
+        (b'{"type":"app_rate_limited"}', "app_rate_limited"),
+        (b'{"type":"view_submission"}', "other_kind"),
+    ],
+)
 def test_what_is_no_message_is_told_why(raw: bytes, why: str) -> None:
     assert Slack().take(raw).ignored == (why,)
 

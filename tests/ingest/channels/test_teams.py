@@ -58,16 +58,28 @@ class Microsoft:
 
 
 def activity(kind: str = "message", **more: Any) -> bytes:
-    told = {"type": kind, "id": "1732", "timestamp": "2026-11-20T09:00:00Z", "serviceUrl": SERVICE, "channelId": "msteams",
-            "from": {"id": "29:x", "name": "Ayşe", "aadObjectId": "aad-1"}, "recipient": {"id": "28:bot", "name": "Destek"},
-            "conversation": {"id": "19:k@thread;messageid=1732", "conversationType": "channel"},
-            "text": "<at>Destek</at> kargom &amp; faturam <at>Ali</at> nerede"} | more  # fmt: skip
+    told = {
+        "type": kind,
+        "id": "1732",
+        "timestamp": "2026-11-20T09:00:00Z",
+        "serviceUrl": SERVICE,
+        "channelId": "msteams",
+        "from": {"id": "29:x", "name": "Ayşe", "aadObjectId": "aad-1"},
+        "recipient": {"id": "28:bot", "name": "Destek"},
+        "conversation": {"id": "19:k@thread;messageid=1732", "conversationType": "channel"},
+        "text": "<at>Destek</at> kargom &amp; faturam <at>Ali</at> nerede",
+    } | more
     return json.dumps(told).encode()
 
 
 def token(**more: Any) -> str:
-    claims = {"iss": ISSUER, "aud": "app-1", "serviceurl": SERVICE.rstrip("/"), "nbf": int(NOW.timestamp()) - 60,
-              "exp": int(NOW.timestamp()) + 3600} | more  # fmt: skip
+    claims = {
+        "iss": ISSUER,
+        "aud": "app-1",
+        "serviceurl": SERVICE.rstrip("/"),
+        "nbf": int(NOW.timestamp()) - 60,
+        "exp": int(NOW.timestamp()) + 3600,
+    } | more
     return jwt.encode(claims, KEY, algorithm="RS256", headers={"kid": "k1"})
 
 
@@ -132,8 +144,10 @@ async def test_a_foreign_key_no_signature_and_another_algorithm_are_refused() ->
         jwt.encode(claims, other, algorithm="RS256", headers={"kid": "k1"}),
         jwt.encode(claims, other, algorithm="RS256", headers={"kid": "k2"}),
         jwt.encode(claims, "x" * 40, algorithm="HS256", headers={"kid": "k1"}),
-        jwt.encode(claims, None, algorithm="none", headers={"kid": "k1"}), "a.b.c", "x",
-    ):  # fmt: skip
+        jwt.encode(claims, None, algorithm="none", headers={"kid": "k1"}),
+        "a.b.c",
+        "x",
+    ):
         with pytest.raises(Rejected) as error:
             await _receive(activity(), said)
         assert error.value.code == "signature.wrong"
@@ -185,8 +199,15 @@ def test_words_come_without_our_name_and_with_others() -> None:
 
 def test_edits_deletions_and_reactions_touch_their_message() -> None:
     first = _parsed(activity()).message
-    for kind, more, event in (("messageUpdate", {}, "edited"), ("messageDelete", {}, "deleted"),
-                              ("messageReaction", {"id": "f:1", "replyToId": "1732", "reactionsAdded": [{"type": "like"}]}, "reaction")):  # fmt: skip
+    for kind, more, event in (
+        ("messageUpdate", {}, "edited"),
+        ("messageDelete", {}, "deleted"),
+        (
+            "messageReaction",
+            {"id": "f:1", "replyToId": "1732", "reactionsAdded": [{"type": "like"}]},
+            "reaction",
+        ),
+    ):
         made = _parsed(activity(kind, **more)).message
         assert made.event is not None
         assert (made.event.kind, made.event.of) == (event, first.id)
@@ -199,8 +220,11 @@ def test_what_is_no_message_is_told(kind: str) -> None:
 
 
 async def test_shared_files_need_no_token_and_pictures_the_bots(vendor: Vendor) -> None:
-    shared = {"contentType": "application/vnd.microsoft.teams.file.download.info", "name": "fatura.pdf",
-              "content": {"downloadUrl": "https://ornek.sharepoint.example/f", "fileType": "pdf"}}  # fmt: skip
+    shared = {
+        "contentType": "application/vnd.microsoft.teams.file.download.info",
+        "name": "fatura.pdf",
+        "content": {"downloadUrl": "https://ornek.sharepoint.example/f", "fileType": "pdf"},
+    }
     picture = {
         "contentType": "image/png",
         "contentUrl": "https://smba.trafficmanager.net/i",

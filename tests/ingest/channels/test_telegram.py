@@ -45,23 +45,40 @@ def _parsed(raw: bytes) -> Parsed:
     return Telegram().parse(delivery, Context(brand="default", settings=ACCOUNT))
 
 
-RICH = {"blocks": [
-    {"type": "heading", "text": ["Sipariş ", {"type": "bold", "text": "4711"}]},
-    {"type": "list", "items": [{"blocks": [{"type": "paragraph", "text": "kırık geldi"}]}]},
-]}  # fmt: skip
+RICH = {
+    "blocks": [
+        {"type": "heading", "text": ["Sipariş ", {"type": "bold", "text": "4711"}]},
+        {"type": "list", "items": [{"blocks": [{"type": "paragraph", "text": "kırık geldi"}]}]},
+    ]
+}
 
 
-@pytest.mark.parametrize(("more", "text", "shown"), [
-    ({"text": "Merhaba"}, "Merhaba", "Merhaba"),
-    ({"caption": "kırık", "photo": [{"file_id": "k"}]}, "kırık", "kırık"),
-    ({"rich_message": RICH}, "Sipariş 4711\nkırık geldi", "Sipariş 4711\nkırık geldi"),
-    ({"sticker": {"file_id": "s", "emoji": "😡"}}, "😡", "😡"),
-    ({"contact": {"phone_number": "905321112233", "first_name": "Ayşe", "user_id": 501}},
-     "Ayşe", "Ayşe 905321112233"),
-    ({"location": {"latitude": 41.5, "longitude": 29}}, "", "41.5,29"),
-    ({"venue": {"title": "Şube", "address": "Kadıköy", "location": {"latitude": 1, "longitude": 2}}},
-     "Şube, Kadıköy", "Şube, Kadıköy (1,2)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("more", "text", "shown"),
+    [
+        ({"text": "Merhaba"}, "Merhaba", "Merhaba"),
+        ({"caption": "kırık", "photo": [{"file_id": "k"}]}, "kırık", "kırık"),
+        ({"rich_message": RICH}, "Sipariş 4711\nkırık geldi", "Sipariş 4711\nkırık geldi"),
+        ({"sticker": {"file_id": "s", "emoji": "😡"}}, "😡", "😡"),
+        (
+            {"contact": {"phone_number": "905321112233", "first_name": "Ayşe", "user_id": 501}},
+            "Ayşe",
+            "Ayşe 905321112233",
+        ),
+        ({"location": {"latitude": 41.5, "longitude": 29}}, "", "41.5,29"),
+        (
+            {
+                "venue": {
+                    "title": "Şube",
+                    "address": "Kadıköy",
+                    "location": {"latitude": 1, "longitude": 2},
+                }
+            },
+            "Şube, Kadıköy",
+            "Şube, Kadıköy (1,2)",
+        ),
+    ],
+)
 def test_each_kind_gives_the_customers_words(more: dict[str, Any], text: str, shown: str) -> None:
     made = _parsed(update(**more)).message
     assert (made.text, made.full_text) == (text, shown)
@@ -142,13 +159,24 @@ def test_messages_deleted_together_are_events_of_each() -> None:
 
 def test_a_tap_says_the_buttons_words_and_is_answered_at_once() -> None:
     keyboard = {"inline_keyboard": [[{"text": "İade istiyorum", "callback_data": "r1"}]]}
-    told = {"id": "77", "from": AYSE, "data": "r1", "message": {
-        "message_id": 3, "chat": CHAT, "date": 1, "text": "Seçin", "reply_markup": keyboard}}  # fmt: skip
+    told = {
+        "id": "77",
+        "from": AYSE,
+        "data": "r1",
+        "message": {
+            "message_id": 3,
+            "chat": CHAT,
+            "date": 1,
+            "text": "Seçin",
+            "reply_markup": keyboard,
+        },
+    }
     raw = json.dumps({"update_id": 8, "callback_query": told}).encode()
     taken = Telegram().take(raw)
     assert json.loads(taken.answer.body) == {
-        "method": "answerCallbackQuery", "callback_query_id": "77",
-    }  # fmt: skip
+        "method": "answerCallbackQuery",
+        "callback_query_id": "77",
+    }
     assert _parsed(raw).message.text == "İade istiyorum"
     assert _parsed(raw).message.conversation == _parsed(update(text="a")).message.conversation
 
@@ -158,9 +186,13 @@ def test_people_in_a_group_and_topics_have_conversations_of_their_own() -> None:
     ali = AYSE | {"id": 502}
     made = [
         _parsed(update(text="a", chat=group, **more)).message
-        for more in ({}, {"from": ali}, {"message_thread_id": 5, "is_topic_message": True},
-                     {"message_thread_id": 9})
-    ]  # fmt: skip
+        for more in (
+            {},
+            {"from": ali},
+            {"message_thread_id": 5, "is_topic_message": True},
+            {"message_thread_id": 9},
+        )
+    ]
     assert len({m.conversation for m in made}) == 3, "an answer's chain is no topic"
     assert made[2].reply_to == "-100/5/"
     assert all(m.answering and m.answering.public for m in made)
@@ -171,8 +203,9 @@ def test_a_business_chat_counts_apart_from_the_bots_own() -> None:
     business = _parsed(update("business_message", text="a", business_connection_id="b1")).message
     assert own.id != business.id
     assert own.conversation != business.conversation
-    owner = update("business_message", text="a", business_connection_id="b1",
-                   **{"from": AYSE | {"id": 9}})  # fmt: skip
+    owner = update(
+        "business_message", text="a", business_connection_id="b1", **{"from": AYSE | {"id": 9}}
+    )
     bot = update("business_message", text="a", sender_business_bot={"id": 1})
     for raw in (owner, bot, owner.replace(b"business_message", b"edited_business_message")):
         assert Telegram().take(raw).ignored == ("echo",)
@@ -219,16 +252,22 @@ def test_messages_for_one_alone_have_numbers_of_their_own() -> None:
     assert len(ids) == 2
 
 
-@pytest.mark.parametrize(("raw", "why"), [
-    (update(text="a", **{"from": AYSE | {"is_bot": True}}), "bot"),
-    (update(new_chat_members=[AYSE]), "notice"),
-    (update(pinned_message={}), "notice"),
-    (update(text="a", is_automatic_forward=True), "channel_post"),
-    (update("edited_message", location={"latitude": 1, "longitude": 2, "live_period": 60}), "live_location"),
-    (update("channel_post", text="a"), "channel_post"),
-    (b'{"update_id": 1, "my_chat_member": {}}', "my_chat_member"),
-    (b'{"update_id": 1, "yeni": {}}', "other_kind"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (update(text="a", **{"from": AYSE | {"is_bot": True}}), "bot"),
+        (update(new_chat_members=[AYSE]), "notice"),
+        (update(pinned_message={}), "notice"),
+        (update(text="a", is_automatic_forward=True), "channel_post"),
+        (
+            update("edited_message", location={"latitude": 1, "longitude": 2, "live_period": 60}),
+            "live_location",
+        ),
+        (update("channel_post", text="a"), "channel_post"),
+        (b'{"update_id": 1, "my_chat_member": {}}', "my_chat_member"),
+        (b'{"update_id": 1, "yeni": {}}', "other_kind"),
+    ],
+)
 def test_what_is_no_message_is_told_why(raw: bytes, why: str) -> None:
     assert Telegram().take(raw).ignored == (why,)
 
@@ -260,8 +299,12 @@ async def test_a_file_is_fetched_by_its_path_and_one_too_large_is_said(vendor: V
 async def test_an_update_is_confirmed_only_after_it_is_safe(vendor: Vendor) -> None:
     path = f"/bot{TOKEN}/getUpdates"
     first = [json.loads(update(number=n, message_id=n, text=str(n))) for n in (5, 6)]
-    vendor.says(path, {"ok": True, "result": first}, {"ok": True, "result": first[1:]},
-                {"ok": False, "description": "Too Many Requests", "parameters": {"retry_after": 9}})  # fmt: skip
+    vendor.says(
+        path,
+        {"ok": True, "result": first},
+        {"ok": True, "result": first[1:]},
+        {"ok": False, "description": "Too Many Requests", "parameters": {"retry_after": 9}},
+    )
     taken: list[str] = []
 
     async def accept(delivery: Delivery) -> None:

@@ -18,8 +18,16 @@ NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 URL = "https://kapi.example/v1/hooks/twilio/a?x=1"
 ACCOUNT = Account(auth_token="sir-twilio", url=URL + "#rc=2")
 TOOLS = HookTools(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
-SMS = {"MessageSid": "SM1", "AccountSid": "AC1", "From": "+905321112233", "To": "+908501112233",
-       "Body": " faturam yanlış ", "NumMedia": "0", "SmsStatus": "received", "Empty": ""}  # fmt: skip
+SMS = {
+    "MessageSid": "SM1",
+    "AccountSid": "AC1",
+    "From": "+905321112233",
+    "To": "+908501112233",
+    "Body": " faturam yanlış ",
+    "NumMedia": "0",
+    "SmsStatus": "received",
+    "Empty": "",
+}
 
 
 def mark(url: str, form: dict[str, str], token: bytes = b"sir-twilio") -> str:
@@ -103,8 +111,13 @@ async def test_a_host_that_is_none_proves_nothing() -> None:
 async def test_json_is_signed_by_its_hash_in_the_address() -> None:
     body = b'{"a": 1}'
     url = f"https://kapi.example/v1/hooks/twilio/a?bodySHA256={sha256(body).hexdigest()}"
-    told = Call(method="POST", path="/", body=body, query={"bodySHA256": sha256(body).hexdigest()},
-                headers={"content-type": "application/json", "x-twilio-signature": mark(url, {})})  # fmt: skip
+    told = Call(
+        method="POST",
+        path="/",
+        body=body,
+        query={"bodySHA256": sha256(body).hexdigest()},
+        headers={"content-type": "application/json", "x-twilio-signature": mark(url, {})},
+    )
     settings = Account(auth_token="sir-twilio", url="https://kapi.example/v1/hooks/twilio/a")
     assert (await Twilio().receive(told, settings, TOOLS)).ignored == ("other_kind",)
     with pytest.raises(Rejected, match="bodySHA256"):
@@ -148,8 +161,14 @@ async def test_the_fallbacks_call_and_a_call_by_get_hold_the_customers_words() -
     fallback = SMS | {"ErrorCode": "11200", "ErrorUrl": "https://kapi.example/"}
     assert (await Twilio().receive(call(fallback), ACCOUNT, TOOLS)).deliveries
     url = f"https://kapi.example/v1/hooks/twilio/a?{urlencode(SMS)}"
-    told = Call(method="GET", path="/v1/hooks/twilio/a", target=url.removeprefix("https://kapi.example"), query=SMS, body=b"",
-                headers={"x-twilio-signature": mark(url, {}), "host": "kapi.example"})  # fmt: skip
+    told = Call(
+        method="GET",
+        path="/v1/hooks/twilio/a",
+        target=url.removeprefix("https://kapi.example"),
+        query=SMS,
+        body=b"",
+        headers={"x-twilio-signature": mark(url, {}), "host": "kapi.example"},
+    )
     for settings in (
         Account(auth_token="sir-twilio"),
         Account(auth_token="sir-twilio", url="https://kapi.example/v1/hooks/twilio/a"),

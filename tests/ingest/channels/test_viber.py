@@ -17,8 +17,13 @@ ACCOUNT = Account(token="sir-viber")
 
 
 def told(event: str = "message", **message: Any) -> bytes:
-    body: dict[str, Any] = {"event": event, "timestamp": int(NOW.timestamp() * 1000), "message_token": 4912661846655238145,
-                            "sender": {"id": "01==", "name": "Ayşe"}, "message": {"type": "text", "text": "kargom gelmedi"} | message}  # fmt: skip
+    body: dict[str, Any] = {
+        "event": event,
+        "timestamp": int(NOW.timestamp() * 1000),
+        "message_token": 4912661846655238145,
+        "sender": {"id": "01==", "name": "Ayşe"},
+        "message": {"type": "text", "text": "kargom gelmedi"} | message,
+    }
     return json.dumps(body).encode()
 
 

@@ -30,8 +30,10 @@ def body(*messages: dict[str, Any], contact: dict[str, Any] | None = None, **val
     who = contact or {"profile": {"name": "Ayşe"}, "wa_id": "905321112233", "user_id": USER}
     told = {
         "metadata": {"display_phone_number": "90850 111 22 33", "phone_number_id": "77"},
-        "contacts": [who], "messages": list(messages), **value,
-    }  # fmt: skip
+        "contacts": [who],
+        "messages": list(messages),
+        **value,
+    }
     change = {"field": "messages", "value": told}
     entry = {"object": "whatsapp_business_account", "entry": [{"id": "5", "changes": [change]}]}
     return json.dumps(entry).encode()
@@ -50,9 +52,12 @@ def item(kind: str = "text", **more: Any) -> dict[str, Any]:
 def signed(raw: bytes, secret: str = "sir-meta") -> Call:
     mark = hmac.new(secret.encode(), raw, sha256).hexdigest()
     return Call(
-        method="POST", path="/v1/hooks/whatsapp/a", query={}, body=raw,
+        method="POST",
+        path="/v1/hooks/whatsapp/a",
+        query={},
+        body=raw,
         headers={"content-type": "application/json", "x-hub-signature-256": f"sha256={mark}"},
-    )  # fmt: skip
+    )
 
 
 def CALL() -> Call:  # noqa: N802 - the contract suite asks for it
@@ -68,28 +73,71 @@ def _parsed(raw: bytes, settings: Account = ACCOUNT) -> Parsed:
     return Whatsapp().parse(delivery, Context(brand="default", settings=settings))
 
 
-@pytest.mark.parametrize(("kind", "more", "text", "shown"), [
-    ("text", {"text": {"body": "Kargom gelmedi"}}, "Kargom gelmedi", "Kargom gelmedi"),
-    ("button", {"button": {"payload": "p", "text": "Evet"}}, "Evet", "Evet"),
-    ("interactive", {"interactive": {"type": "button_reply", "button_reply": {"id": "1", "title": "İade"}}},
-     "İade", "İade"),
-    ("interactive", {"interactive": {"type": "list_reply", "list_reply": {
-        "id": "1", "title": "İade", "description": "Ürün kırık"}}}, "İade\nÜrün kırık", "İade\nÜrün kırık"),
-    ("image", {"image": {"id": "9", "caption": "kırık"}}, "kırık", "kırık"),
-    ("location", {"location": {"latitude": 41.0, "longitude": 29, "name": "Ev", "address": "Kadıköy"}},
-     "Ev, Kadıköy", "Ev, Kadıköy (41.0,29)"),
-    ("contacts", {"contacts": [{"name": {"formatted_name": "Ali"}, "phones": [{"phone": "+90 5"}]}]},
-     "Ali, +90 5", "Ali, +90 5"),
-    ("contacts", {"contacts": [
-        {"name": {"formatted_name": "Ali"}, "emails": [{"email": "ali@ornek.example"}], "org": {"company": "Su Ltd"},
-         "addresses": [{"street": "Gül Sok. 5", "zip": 35000, "city": "İzmir"}], "urls": [{"url": "https://su.example"}]},
-        {"name": {"formatted_name": "Eda"}, "org": None, "phones": [{"phone": "+90 6"}, {"phone": "+90 7"}]}]},
-     "Ali, Su Ltd, ali@ornek.example, Gül Sok. 5 35000 İzmir, https://su.example\nEda, +90 6, +90 7",
-     "Ali, Su Ltd, ali@ornek.example, Gül Sok. 5 35000 İzmir, https://su.example\nEda, +90 6, +90 7"),
-    ("unsupported", {"errors": [{"code": 131051, "title": "Message type unknown"}]}, "",
-     "[Message type unknown]"),
-    ("sticker", {"sticker": {"id": "9", "mime_type": "image/webp"}}, "", ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "more", "text", "shown"),
+    [
+        ("text", {"text": {"body": "Kargom gelmedi"}}, "Kargom gelmedi", "Kargom gelmedi"),
+        ("button", {"button": {"payload": "p", "text": "Evet"}}, "Evet", "Evet"),
+        (
+            "interactive",
+            {"interactive": {"type": "button_reply", "button_reply": {"id": "1", "title": "İade"}}},
+            "İade",
+            "İade",
+        ),
+        (
+            "interactive",
+            {
+                "interactive": {
+                    "type": "list_reply",
+                    "list_reply": {"id": "1", "title": "İade", "description": "Ürün kırık"},
+                }
+            },
+            "İade\nÜrün kırık",
+            "İade\nÜrün kırık",
+        ),
+        ("image", {"image": {"id": "9", "caption": "kırık"}}, "kırık", "kırık"),
+        (
+            "location",
+            {"location": {"latitude": 41.0, "longitude": 29, "name": "Ev", "address": "Kadıköy"}},
+            "Ev, Kadıköy",
+            "Ev, Kadıköy (41.0,29)",
+        ),
+        (
+            "contacts",
+            {"contacts": [{"name": {"formatted_name": "Ali"}, "phones": [{"phone": "+90 5"}]}]},
+            "Ali, +90 5",
+            "Ali, +90 5",
+        ),
+        (
+            "contacts",
+            {
+                "contacts": [
+                    {
+                        "name": {"formatted_name": "Ali"},
+                        "emails": [{"email": "ali@ornek.example"}],
+                        "org": {"company": "Su Ltd"},
+                        "addresses": [{"street": "Gül Sok. 5", "zip": 35000, "city": "İzmir"}],
+                        "urls": [{"url": "https://su.example"}],
+                    },
+                    {
+                        "name": {"formatted_name": "Eda"},
+                        "org": None,
+                        "phones": [{"phone": "+90 6"}, {"phone": "+90 7"}],
+                    },
+                ]
+            },
+            "Ali, Su Ltd, ali@ornek.example, Gül Sok. 5 35000 İzmir, https://su.example\nEda, +90 6, +90 7",
+            "Ali, Su Ltd, ali@ornek.example, Gül Sok. 5 35000 İzmir, https://su.example\nEda, +90 6, +90 7",
+        ),
+        (
+            "unsupported",
+            {"errors": [{"code": 131051, "title": "Message type unknown"}]},
+            "",
+            "[Message type unknown]",
+        ),
+        ("sticker", {"sticker": {"id": "9", "mime_type": "image/webp"}}, "", ""),
+    ],
+)
 def test_each_type_gives_the_customers_words(
     kind: str, more: dict[str, Any], text: str, shown: str
 ) -> None:
@@ -150,14 +198,31 @@ def test_strangers_and_groups_have_conversations_of_their_own() -> None:
     assert group.reply_to == "77/group:g1"
 
 
-@pytest.mark.parametrize(("kind", "more", "event", "text"), [
-    ("reaction", {"reaction": {"message_id": "wamid.0", "emoji": "👍"}}, "reaction", "👍"),
-    ("reaction", {"reaction": {"message_id": "wamid.0"}}, "reaction", ""),
-    ("edit", {"edit": {"original_message_id": "wamid.0", "message": {"type": "text", "text": {"body": "yeni"}}}},
-     "edited", "yeni"),
-    ("edit", {"edit": {"original_message_id": "wamid.0", "message": {"image": {"caption": "alt"}}}}, "edited", "alt"),
-    ("revoke", {"revoke": {"original_message_id": "wamid.0"}}, "deleted", ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "more", "event", "text"),
+    [
+        ("reaction", {"reaction": {"message_id": "wamid.0", "emoji": "👍"}}, "reaction", "👍"),
+        ("reaction", {"reaction": {"message_id": "wamid.0"}}, "reaction", ""),
+        (
+            "edit",
+            {
+                "edit": {
+                    "original_message_id": "wamid.0",
+                    "message": {"type": "text", "text": {"body": "yeni"}},
+                }
+            },
+            "edited",
+            "yeni",
+        ),
+        (
+            "edit",
+            {"edit": {"original_message_id": "wamid.0", "message": {"image": {"caption": "alt"}}}},
+            "edited",
+            "alt",
+        ),
+        ("revoke", {"revoke": {"original_message_id": "wamid.0"}}, "deleted", ""),
+    ],
+)
 def test_reactions_edits_and_deletions_touch_the_message_they_are_about(
     kind: str, more: dict[str, Any], event: str, text: str
 ) -> None:
@@ -224,8 +289,17 @@ def test_a_call_of_many_gives_each_and_a_bad_one_spoils_no_other() -> None:
 
 
 async def test_meta_is_answered_its_challenge_only_with_our_word() -> None:
-    ask = Call(method="GET", path="/", headers={}, body=b"", query={
-        "hub.mode": "subscribe", "hub.verify_token": "dogrula", "hub.challenge": "1158201444"})  # fmt: skip
+    ask = Call(
+        method="GET",
+        path="/",
+        headers={},
+        body=b"",
+        query={
+            "hub.mode": "subscribe",
+            "hub.verify_token": "dogrula",
+            "hub.challenge": "1158201444",
+        },
+    )
     tools = HookTools(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
     taken = await Whatsapp().receive(ask, ACCOUNT, tools)
     assert (taken.answer.status, taken.answer.body) == (200, b"1158201444")
@@ -239,9 +313,19 @@ async def test_meta_is_answered_its_challenge_only_with_our_word() -> None:
 
 
 async def test_a_file_is_asked_for_by_its_id_with_the_token(vendor: Vendor) -> None:
-    parsed = _parsed(body(item("document", document={
-        "id": "555", "mime_type": "application/pdf", "filename": "fatura.pdf",
-        "sha256": "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg="})))  # fmt: skip
+    parsed = _parsed(
+        body(
+            item(
+                "document",
+                document={
+                    "id": "555",
+                    "mime_type": "application/pdf",
+                    "filename": "fatura.pdf",
+                    "sha256": "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=",
+                },
+            )
+        )
+    )
     (told,) = parsed.message.attachments
     assert (told.name, told.sha256) == ("fatura.pdf", sha256(b"test").hexdigest())
     vendor.says("/v25/555", {"url": f"{vendor.url}/datei", "mime_type": "application/pdf"})

@@ -25,8 +25,15 @@ TOOLS = HookTools(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,retur
 
 
 def tweet(number: int = 50, text: str = "@marka kargom gelmedi", **more: Any) -> dict[str, Any]:
-    return {"id": str(number), "text": text, "author_id": "31", "conversation_id": "40", "created_at": "2026-11-20T09:00:00.000Z",
-            "edit_history_tweet_ids": [str(number)], "entities": {"mentions": [{"id": "900", "username": "marka"}]}} | more  # fmt: skip
+    return {
+        "id": str(number),
+        "text": text,
+        "author_id": "31",
+        "conversation_id": "40",
+        "created_at": "2026-11-20T09:00:00.000Z",
+        "edit_history_tweet_ids": [str(number)],
+        "entities": {"mentions": [{"id": "900", "username": "marka"}]},
+    } | more
 
 
 USERS = {
@@ -98,8 +105,14 @@ async def test_a_challenge_that_was_signed_is_no_call() -> None:
 
 
 def test_a_mention_gives_words_author_reach_and_place() -> None:
-    message = _parsed(activity(text="bak &amp; gör https://t.co/a", entities={
-        "urls": [{"url": "https://t.co/a", "expanded_url": "https://ornek.example/1"}]})).message  # fmt: skip
+    message = _parsed(
+        activity(
+            text="bak &amp; gör https://t.co/a",
+            entities={
+                "urls": [{"url": "https://t.co/a", "expanded_url": "https://ornek.example/1"}]
+            },
+        )
+    ).message
     assert message.text == "bak & gör https://ornek.example/1"
     assert (message.sender.name, message.sender.handle("handle")) == ("Ayşe", "x:31")
     assert message.post is not None
@@ -138,10 +151,16 @@ def test_who_did_not_mention_us_can_not_be_answered_by_most() -> None:
     assert not forbidden(activity(**keyword))
 
 
-@pytest.mark.parametrize(("raw", "why"), [
-    (activity("follow.follow"), "follow"), (activity("dm.received"), "other_event"), (b'{"errors":[{"title":"x"}]}', "error"),
-    (b"{}", "empty"), (line(referenced_tweets=[{"type": "retweeted", "id": "1"}]), "repost"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (activity("follow.follow"), "follow"),
+        (activity("dm.received"), "other_event"),
+        (b'{"errors":[{"title":"x"}]}', "error"),
+        (b"{}", "empty"),
+        (line(referenced_tweets=[{"type": "retweeted", "id": "1"}]), "repost"),
+    ],
+)
 def test_what_is_no_message_is_told_why(raw: bytes, why: str) -> None:
     assert X().take(raw).ignored == (why,)
 
@@ -162,8 +181,11 @@ async def test_the_stream_is_taken_up_with_what_it_missed_and_nothing_twice(vend
         )
     )
     vendor.says("/2/tweets/search/stream", lines)
-    vendor.says("/2/users/900/mentions", {"data": [tweet(62), tweet(61)], "includes": USERS, "meta": {"next_token": "n"}},
-                {"data": [tweet(60)], "includes": USERS, "meta": {}})  # fmt: skip
+    vendor.says(
+        "/2/users/900/mentions",
+        {"data": [tweet(62), tweet(61)], "includes": USERS, "meta": {"next_token": "n"}},
+        {"data": [tweet(60)], "includes": USERS, "meta": {}},
+    )
     taken: list[str] = []
 
     async def accept(delivery: Delivery) -> None:

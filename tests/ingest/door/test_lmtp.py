@@ -179,8 +179,13 @@ async def test_no_line_brings_the_door_down(kafka: Settings) -> None:
                     while made.recv(4096):
                         pass
 
-        for data in (b"\xff\xfe\r\n" * 30, b"LHLO\r\nMAIL\r\nRCPT\r\nDATA\r\n", b"LHLO x\r\nMAIL FROM:<\x00>\r\n",
-                     b"LHLO x\r\nMAIL FROM:<a>\r\nRCPT TO:<>\r\nDATA\r\n.\r\n", b"\r\n" * 500):  # fmt: skip
+        for data in (
+            b"\xff\xfe\r\n" * 30,
+            b"LHLO\r\nMAIL\r\nRCPT\r\nDATA\r\n",
+            b"LHLO x\r\nMAIL FROM:<\x00>\r\n",
+            b"LHLO x\r\nMAIL FROM:<a>\r\nRCPT TO:<>\r\nDATA\r\n.\r\n",
+            b"\r\n" * 500,
+        ):
             await asyncio.to_thread(shout, data)
         assert (await asyncio.to_thread(send, port, "destek@ornek.example", MAIL.format("c")))[
             0

@@ -27,12 +27,31 @@ def _mbox(path: Path, *ids: str) -> Path:
 
 
 TABLES = [
-    ("a.csv", "utf-8-sig", "id,text,email,date\n1,Faturam yanlış,a@b.example,02.01.2025 13:00\n", "Faturam yanlış"),
-    ("b.csv", "cp1254", "metin;eposta;konu\n\"Kargom; gelmedi, şikâyet\";a@b.example;Kargo\n", "Kargom; gelmedi, şikâyet"),
-    ("c.csv", "utf-16", 'sep=;\n"METİN";"E-POSTA";TARİH;\n"Kargo ""bugün, kesin"" dedi; gelmedi";" a@b.example ";2025-01-02 13:00;\n',
-     'Kargo "bugün, kesin" dedi; gelmedi'),
-    ("d.csv", "utf-8", "text,phone,email\nFaturam yanlış,05321112233,a@b.example\n", "Faturam yanlış"),
-]  # fmt: skip
+    (
+        "a.csv",
+        "utf-8-sig",
+        "id,text,email,date\n1,Faturam yanlış,a@b.example,02.01.2025 13:00\n",
+        "Faturam yanlış",
+    ),
+    (
+        "b.csv",
+        "cp1254",
+        'metin;eposta;konu\n"Kargom; gelmedi, şikâyet";a@b.example;Kargo\n',
+        "Kargom; gelmedi, şikâyet",
+    ),
+    (
+        "c.csv",
+        "utf-16",
+        'sep=;\n"METİN";"E-POSTA";TARİH;\n"Kargo ""bugün, kesin"" dedi; gelmedi";" a@b.example ";2025-01-02 13:00;\n',
+        'Kargo "bugün, kesin" dedi; gelmedi',
+    ),
+    (
+        "d.csv",
+        "utf-8",
+        "text,phone,email\nFaturam yanlış,05321112233,a@b.example\n",
+        "Faturam yanlış",
+    ),
+]
 
 
 @pytest.mark.parametrize(("name", "codec", "told", "text"), TABLES)

@@ -35,10 +35,15 @@ NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 AAI = b'{"transcript_id":"t-1","status":"completed"}'
 TWILIO = b'{"account_sid":"AC1","transcript_sid":"GT1","customer_key":"CA1","event_type":"voice_intelligence_transcript_available"}'
 WORDS = {
-    "id": "t-1", "status": "completed", "audio_duration": 4, "text": "Buyurun Kargom gelmedi",
-    "utterances": [{"text": "Buyurun", "start": 0, "end": 900, "speaker": "Agent"},
-                   {"text": "Kargom gelmedi", "start": 1000, "end": 4000, "speaker": "Customer"}],
-}  # fmt: skip
+    "id": "t-1",
+    "status": "completed",
+    "audio_duration": 4,
+    "text": "Buyurun Kargom gelmedi",
+    "utterances": [
+        {"text": "Buyurun", "start": 0, "end": 900, "speaker": "Agent"},
+        {"text": "Kargom gelmedi", "start": 1000, "end": 4000, "speaker": "Customer"},
+    ],
+}
 
 
 @pytest.fixture
@@ -84,14 +89,43 @@ async def test_what_assemblyai_names_is_asked_for_with_its_key(
 
 
 async def test_all_pages_of_twilios_sentences_are_one_call(vendor: Vendor, web: Outside) -> None:
-    vendor.says("/v2/Transcripts/GT1", {"sid": "GT1", "status": "queued"}, {
-        "sid": "GT1", "status": "completed", "customer_key": "CA1", "duration": 7,
-        "channel": {"participants": [{"channel_participant": 1, "role": "Customer"}, {"channel_participant": 2, "role": "Agent"}]},
-    })  # fmt: skip
+    vendor.says(
+        "/v2/Transcripts/GT1",
+        {"sid": "GT1", "status": "queued"},
+        {
+            "sid": "GT1",
+            "status": "completed",
+            "customer_key": "CA1",
+            "duration": 7,
+            "channel": {
+                "participants": [
+                    {"channel_participant": 1, "role": "Customer"},
+                    {"channel_participant": 2, "role": "Agent"},
+                ]
+            },
+        },
+    )
     following = f"{vendor.url}/v2/Transcripts/GT1/Sentences?PageSize=1000&Page=1"
-    vendor.says("/v2/Transcripts/GT1/Sentences",
-        {"sentences": [{"media_channel": 1, "start_time": "0.5", "end_time": 2, "transcript": "Faturam yanlış"}], "meta": {"next_page_url": following}},
-        {"sentences": [{"media_channel": 2, "start_time": 3, "end_time": 4, "transcript": "Bakıyorum"}], "meta": {"next_page_url": None}})  # fmt: skip
+    vendor.says(
+        "/v2/Transcripts/GT1/Sentences",
+        {
+            "sentences": [
+                {
+                    "media_channel": 1,
+                    "start_time": "0.5",
+                    "end_time": 2,
+                    "transcript": "Faturam yanlış",
+                }
+            ],
+            "meta": {"next_page_url": following},
+        },
+        {
+            "sentences": [
+                {"media_channel": 2, "start_time": 3, "end_time": 4, "transcript": "Bakıyorum"}
+            ],
+            "meta": {"next_page_url": None},
+        },
+    )
     with pytest.raises(Retry, match="queued"):
         await got(TWILIO, account(vendor), web)
     made = await got(TWILIO, account(vendor), web)
@@ -123,10 +157,17 @@ async def test_a_next_page_elsewhere_gets_neither_a_visit_nor_the_token(
         other.stop()
 
 
-@pytest.mark.parametrize(("answer", "status", "error"), [
-    ({"status": "failed"}, 200, "call.failed"), ({}, 404, "media.gone"), ({}, 401, "media.gone"),
-    (b"<html>", 200, None), ([1], 200, None), ({}, 503, None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("answer", "status", "error"),
+    [
+        ({"status": "failed"}, 200, "call.failed"),
+        ({}, 404, "media.gone"),
+        ({}, 401, "media.gone"),
+        (b"<html>", 200, None),
+        ([1], 200, None),
+        ({}, 503, None),
+    ],
+)
 async def test_what_cannot_be_had_is_a_dead_letter_and_what_may_come_is_waited_for_a_day(
     vendor: Vendor, web: Outside, answer: Any, status: int, error: str | None
 ) -> None:
@@ -149,8 +190,16 @@ def test_only_a_notice_of_a_service_whose_key_is_there_is_one() -> None:
         with pytest.raises(Rejected) as error:
             Phone().parse(Delivery(raw=raw, account="a", received_at=NOW), Context(brand="b"))
         assert error.value.code == "delivery.ignored"
-    for raw in (json.dumps(WORDS).encode(), b"", b"[]", b"{", b'{"transcript_id":"../../x"}', b"\xff",
-                b'{"transcript_id":"t","text":"Merhaba"}', b'{"transcript_sid":7}'):  # fmt: skip
+    for raw in (
+        json.dumps(WORDS).encode(),
+        b"",
+        b"[]",
+        b"{",
+        b'{"transcript_id":"../../x"}',
+        b"\xff",
+        b'{"transcript_id":"t","text":"Merhaba"}',
+        b'{"transcript_sid":7}',
+    ):
         assert named(raw, full) == ""
 
 
@@ -160,10 +209,15 @@ async def test_twilio_proves_its_callback_by_its_own_signature() -> None:
     tools = HookTools(now=NOW, fetch=None)  # type: ignore[arg-type]  # never called
     body = b"transcript_sid=GT1"
     told = Call(
-        method="POST", path="/", query={}, body=body,
-        headers={"x-twilio-signature": mark(url, {"transcript_sid": "GT1"}, b"tw-token"),
-                 "content-type": "application/x-www-form-urlencoded"},
-    )  # fmt: skip
+        method="POST",
+        path="/",
+        query={},
+        body=body,
+        headers={
+            "x-twilio-signature": mark(url, {"transcript_sid": "GT1"}, b"tw-token"),
+            "content-type": "application/x-www-form-urlencoded",
+        },
+    )
     assert (await Calls().receive(told, settings, tools)).deliveries == (body,)
     forged = Call(
         method="POST",
@@ -205,14 +259,41 @@ async def test_a_notice_is_safe_at_once_and_its_call_is_published(
         assert journal.count() == 0
 
 
-@pytest.mark.parametrize(("named", "asked", "answer", "words", "who", "place"), [
-    ({"media_id": "m1", "comment_id": "c9"}, "mentioned_comment.comment_id(c9)",
-     {"mentioned_comment": {"text": "@marka kargom nerede?", "username": "ada", "timestamp": "2026-11-20T08:00:00+0000"}, "id": "178"},
-     "@marka kargom nerede?", "ada", "mention:178/m1/c9"),
-    ({"media_id": "m1"}, "mentioned_media.media_id(m1)",
-     {"mentioned_media": {"caption": "Bu @marka berbat", "username": "bora", "permalink": "https://www.instagram.com/p/x"}, "id": "178"},
-     "Bu @marka berbat", "bora", "mention:178/m1/"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("named", "asked", "answer", "words", "who", "place"),
+    [
+        (
+            {"media_id": "m1", "comment_id": "c9"},
+            "mentioned_comment.comment_id(c9)",
+            {
+                "mentioned_comment": {
+                    "text": "@marka kargom nerede?",
+                    "username": "ada",
+                    "timestamp": "2026-11-20T08:00:00+0000",
+                },
+                "id": "178",
+            },
+            "@marka kargom nerede?",
+            "ada",
+            "mention:178/m1/c9",
+        ),
+        (
+            {"media_id": "m1"},
+            "mentioned_media.media_id(m1)",
+            {
+                "mentioned_media": {
+                    "caption": "Bu @marka berbat",
+                    "username": "bora",
+                    "permalink": "https://www.instagram.com/p/x",
+                },
+                "id": "178",
+            },
+            "Bu @marka berbat",
+            "bora",
+            "mention:178/m1/",
+        ),
+    ],
+)
 async def test_a_mention_on_instagram_gets_its_words_its_author_and_its_place(
     vendor: Vendor,
     web: Outside,

@@ -139,9 +139,14 @@ async def test_a_visitor_gets_a_receipt_while_kafka_is_away_and_is_read_when_it_
     async with ingesting(kafka, timedelta(seconds=2)) as ingest, httpx2.AsyncClient() as client:
         pending = Pending(journal, ingest, accounts)
         door = Door(
-            settings=kafka, ingest=ingest, replies=None, accounts=accounts, desk=client,  # type: ignore[arg-type]  # no chat here
-            outside=client, pending=pending,
-        )  # fmt: skip
+            settings=kafka,
+            ingest=ingest,
+            replies=None,
+            accounts=accounts,
+            desk=client,  # type: ignore[arg-type]  # no chat here
+            outside=client,
+            pending=pending,
+        )
         transport = httpx2.ASGITransport(app=app(door, Health("ingest")))
         async with httpx2.AsyncClient(transport=transport, base_url="http://door") as visitor:
             stamp = form.stamped(

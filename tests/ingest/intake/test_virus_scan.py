@@ -27,9 +27,11 @@ def clamd() -> Iterator[Clamd]:
 def _mail(*files: bytes) -> tuple[Message, tuple[bytes, ...]]:
     parts = b"".join(
         b"--b\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=f%d\r\n\r\n"
-        % n + data + b"\r\n"
+        % n
+        + data
+        + b"\r\n"
         for n, data in enumerate(files)
-    )  # fmt: skip
+    )
     raw = b"From: a@x.example\r\nMessage-ID: <1@x>\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
     return message(raw + parts + b"--b--\r\n", brand="b", account="a", received_at=NOW)
 

@@ -26,10 +26,15 @@ def _read(raw: bytes) -> tuple[Message, tuple[bytes, ...]]:
 def _with_file(kind: str, name: str, data: bytes) -> bytes:
     return (
         b"From: a@ornek.example\r\nMessage-ID: <1@x>\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
-        b"--b\r\n\r\nekte\r\n--b\r\nContent-Type: " + kind.encode() + b"\r\nContent-Transfer-Encoding: base64\r\n"
-        b"Content-Disposition: attachment; filename=" + name.encode() + b"\r\n\r\n"
-        + binascii.b2a_base64(data) + b"--b--\r\n"
-    )  # fmt: skip
+        b"--b\r\n\r\nekte\r\n--b\r\nContent-Type: "
+        + kind.encode()
+        + b"\r\nContent-Transfer-Encoding: base64\r\n"
+        b"Content-Disposition: attachment; filename="
+        + name.encode()
+        + b"\r\n\r\n"
+        + binascii.b2a_base64(data)
+        + b"--b--\r\n"
+    )
 
 
 def _zip(members: dict[str, bytes]) -> bytes:
@@ -47,13 +52,17 @@ def _zip(members: dict[str, bytes]) -> bytes:
         ("application/octet-stream", "fatura.pdf", b"%PDF-1.7\n", "application/pdf"),
         ("image/jpeg", "resim.jpg", b"MZ\x90\x00" + bytes(64), "application/x-msdownload"),
         ("application/octet-stream", "a.zip", _zip({"a.txt": b"a"}), "application/zip"),
-        ("application/octet-stream", "a.docx", _zip({"word/document.xml": b"<w/>"}),
-         "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
+        (
+            "application/octet-stream",
+            "a.docx",
+            _zip({"word/document.xml": b"<w/>"}),
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        ),
         ("application/octet-stream", "not.txt", "şikâyet".encode(), "text/plain"),
         ("text/csv", "a.csv", b"a;b\n1;2\n", "text/csv"),
         ("text/calendar", "davet.ics", b"BEGIN:VCALENDAR\r\n", "text/calendar"),
     ],
-)  # fmt: skip
+)
 def test_a_files_type_is_what_its_bytes_say_where_the_label_says_nothing(
     declared: str, name: str, data: bytes, wanted: str
 ) -> None:
@@ -109,9 +118,10 @@ def test_words_that_only_begin_like_such_a_file_stay_words() -> None:
 def _tnef(body: bytes, name: bytes, data: bytes) -> bytes:
     def attribute(level: int, identifier: int, kind: int, value: bytes) -> bytes:
         return (
-            struct.pack("<BHHL", level, identifier, kind, len(value)) + value
+            struct.pack("<BHHL", level, identifier, kind, len(value))
+            + value
             + struct.pack("<H", sum(value) & 0xFFFF)
-        )  # fmt: skip
+        )
 
     return (
         b"\x78\x9f\x3e\x22\x01\x00"
@@ -141,9 +151,13 @@ def test_a_broken_winmail_dat_stays_an_attachment() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "code"),
-    [("application/pgp-encrypted", "mime.encrypted"), ("application/pkcs7-mime", "mime.encrypted"),
-     ("application/pkcs7-signature", "mime.signed"), ("application/pgp-signature", "mime.signed")],
-)  # fmt: skip
+    [
+        ("application/pgp-encrypted", "mime.encrypted"),
+        ("application/pkcs7-mime", "mime.encrypted"),
+        ("application/pkcs7-signature", "mime.signed"),
+        ("application/pgp-signature", "mime.signed"),
+    ],
+)
 def test_a_signed_or_encrypted_mail_says_so(kind: str, code: str) -> None:
     made, _ = _read(_with_file(kind, "x.bin", b"\x30\x82abc"))
     assert code in made.repaired

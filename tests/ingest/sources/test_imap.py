@@ -40,9 +40,13 @@ class Box:
     def __init__(self, server: Dovecot, user: str, mailboxes: tuple[str, ...] = ("INBOX",)) -> None:
         self.server, self.user = server, user
         self.settings = Account(
-            host="127.0.0.1", port=server.port, tls=False, user=user, password="secret",
+            host="127.0.0.1",
+            port=server.port,
+            tls=False,
+            user=user,
+            password="secret",
             mailboxes=mailboxes,
-        )  # fmt: skip
+        )
         self.cursors = Cursors()
         self.taken: list[Delivery] = []
         self.told: list[str] = []

@@ -60,8 +60,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.refresh = f"refresh-{number}"
         self.server.given.append(f"access-{number}")
         self.server.valid.add(f"access-{number}")
-        self._answer(200, {"access_token": f"access-{number}", "expires_in": 3600,
-                           "refresh_token": self.server.refresh})  # fmt: skip
+        self._answer(
+            200,
+            {
+                "access_token": f"access-{number}",
+                "expires_in": 3600,
+                "refresh_token": self.server.refresh,
+            },
+        )
 
     def do_GET(self) -> None:
         token = parse_qs(urlsplit(self.path).query).get("token", [""])[0]
@@ -105,13 +111,21 @@ def _oauth(tokens: TokenServer, **more: str) -> OAuth:
 
 def _boxes(server: Dovecot, oauth: OAuth, kept: Kept) -> Mailboxes:
     account = Account(
-        host="127.0.0.1", port=server.port, tls=False, user="belge", oauth=oauth,
+        host="127.0.0.1",
+        port=server.port,
+        tls=False,
+        user="belge",
+        oauth=oauth,
         timeout=timedelta(seconds=20),
-    )  # fmt: skip
+    )
     tools = Tools(
-        now=lambda: NOW, pause=asyncio.sleep, warn=lambda *_a, **_k: None, polled=lambda _s: None,
-        kept=kept.held.get, keep=kept.held.__setitem__,
-    )  # fmt: skip
+        now=lambda: NOW,
+        pause=asyncio.sleep,
+        warn=lambda *_a, **_k: None,
+        polled=lambda _s: None,
+        kept=kept.held.get,
+        keep=kept.held.__setitem__,
+    )
     return Mailboxes("belge", account, tools)
 
 

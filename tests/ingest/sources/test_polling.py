@@ -32,29 +32,110 @@ RSA_KEY, EC_KEY = (
 )
 
 SAMPLES: dict[str, dict[str, Any]] = {
-    "sikayetvar": {"id": 11, "content": {"title": "Kargo", "body": "SECRET gelmedi"}, "complainTime": "2026-11-20T09:00:00Z",
-                   "member": {"name": "Ayşe", "identities": [{"identityType": "EMAIL", "identityValue": "A@b.example"}]},
-                   "complaintUrl": "https://s.example/11"},
-    "trendyol": {"id": 11, "text": "SECRET ne zaman gelir?", "customerId": 5, "userName": "A** Ö**", "status": "WAITING_FOR_ANSWER",
-                 "productName": "Çanta", "webUrl": "https://t.example/11", "creationDate": MS, "rejectedDate": 0},
-    "hepsiburada": {"issueNumber": "11", "status": "WaitingForAnswer", "product": {"name": "Çanta"}, "expireDate": "2026-11-21T09:00:00Z",
-                    "conversations": [{"id": "c1", "content": "SECRET ne zaman?", "from": "Customer", "createdAt": "2026-11-20T09:00:00Z"},
-                                      {"id": "c2", "content": "yarın", "from": "Merchant"}]},
-    "google_play": {"reviewId": "r1", "authorName": "Ayşe", "comments": [
-        {"userComment": {"text": "Kötü\tSECRET açılmıyor", "lastModified": {"seconds": "1795165200"}, "starRating": 1, "device": "x"}},
-        {"developerComment": {"text": "bizden"}}]},
-    "google_business": {"name": "accounts/1/locations/2/reviews/r1", "reviewer": {"displayName": "Ayşe"}, "starRating": "TWO",
-                        "comment": "(Translated by Google) SECRET slow\n\n(Original)\nSECRET yavaş", "createTime": "2026-11-20T09:00:00Z",
-                        "updateTime": "2026-11-20T09:00:00Z"},
-    "trustpilot": {"id": "r1", "consumer": {"id": "u1", "displayName": "Ayşe"}, "stars": 2, "title": "Kötü", "text": "SECRET gelmedi",
-                   "createdAt": "2026-11-20T09:00:00Z", "updatedAt": None, "referralEmail": "A@b.example"},
-    "youtube": {"id": "c1", "snippet": {"textOriginal": "SECRET bozuk", "authorDisplayName": "Ayşe", "authorChannelId": {"value": "UC9"},
-                                        "videoId": "v", "publishedAt": "2026-11-20T09:00:00Z", "updatedAt": "2026-11-20T09:00:00Z"}},
-    "reddit": {"kind": "t1", "data": {"name": "t1_a", "author": "Ayse", "body": "SECRET u/marka bozuk", "context": "/r/tr/comments/x1/konu/a/?context=3",
-                                      "parent_id": "t3_x1", "created_utc": 1795165200.0, "edited": False, "was_comment": True}},
-    "app_store": {"id": "r1", "attributes": {"rating": 2, "title": "Kötü", "body": "SECRET açılmıyor", "reviewerNickname": "ayse",
-                                              "createdDate": "2026-11-20T12:00:00+03:00"}},
-}  # fmt: skip
+    "sikayetvar": {
+        "id": 11,
+        "content": {"title": "Kargo", "body": "SECRET gelmedi"},
+        "complainTime": "2026-11-20T09:00:00Z",
+        "member": {
+            "name": "Ayşe",
+            "identities": [{"identityType": "EMAIL", "identityValue": "A@b.example"}],
+        },
+        "complaintUrl": "https://s.example/11",
+    },
+    "trendyol": {
+        "id": 11,
+        "text": "SECRET ne zaman gelir?",
+        "customerId": 5,
+        "userName": "A** Ö**",
+        "status": "WAITING_FOR_ANSWER",
+        "productName": "Çanta",
+        "webUrl": "https://t.example/11",
+        "creationDate": MS,
+        "rejectedDate": 0,
+    },
+    "hepsiburada": {
+        "issueNumber": "11",
+        "status": "WaitingForAnswer",
+        "product": {"name": "Çanta"},
+        "expireDate": "2026-11-21T09:00:00Z",
+        "conversations": [
+            {
+                "id": "c1",
+                "content": "SECRET ne zaman?",
+                "from": "Customer",
+                "createdAt": "2026-11-20T09:00:00Z",
+            },
+            {"id": "c2", "content": "yarın", "from": "Merchant"},
+        ],
+    },
+    "google_play": {
+        "reviewId": "r1",
+        "authorName": "Ayşe",
+        "comments": [
+            {
+                "userComment": {
+                    "text": "Kötü\tSECRET açılmıyor",
+                    "lastModified": {"seconds": "1795165200"},
+                    "starRating": 1,
+                    "device": "x",
+                }
+            },
+            {"developerComment": {"text": "bizden"}},
+        ],
+    },
+    "google_business": {
+        "name": "accounts/1/locations/2/reviews/r1",
+        "reviewer": {"displayName": "Ayşe"},
+        "starRating": "TWO",
+        "comment": "(Translated by Google) SECRET slow\n\n(Original)\nSECRET yavaş",
+        "createTime": "2026-11-20T09:00:00Z",
+        "updateTime": "2026-11-20T09:00:00Z",
+    },
+    "trustpilot": {
+        "id": "r1",
+        "consumer": {"id": "u1", "displayName": "Ayşe"},
+        "stars": 2,
+        "title": "Kötü",
+        "text": "SECRET gelmedi",
+        "createdAt": "2026-11-20T09:00:00Z",
+        "updatedAt": None,
+        "referralEmail": "A@b.example",
+    },
+    "youtube": {
+        "id": "c1",
+        "snippet": {
+            "textOriginal": "SECRET bozuk",
+            "authorDisplayName": "Ayşe",
+            "authorChannelId": {"value": "UC9"},
+            "videoId": "v",
+            "publishedAt": "2026-11-20T09:00:00Z",
+            "updatedAt": "2026-11-20T09:00:00Z",
+        },
+    },
+    "reddit": {
+        "kind": "t1",
+        "data": {
+            "name": "t1_a",
+            "author": "Ayse",
+            "body": "SECRET u/marka bozuk",
+            "context": "/r/tr/comments/x1/konu/a/?context=3",
+            "parent_id": "t3_x1",
+            "created_utc": 1795165200.0,
+            "edited": False,
+            "was_comment": True,
+        },
+    },
+    "app_store": {
+        "id": "r1",
+        "attributes": {
+            "rating": 2,
+            "title": "Kötü",
+            "body": "SECRET açılmıyor",
+            "reviewerNickname": "ayse",
+            "createdDate": "2026-11-20T12:00:00+03:00",
+        },
+    },
+}
 
 
 def parsed(name: str, told: Any, **more: Any) -> Message:
@@ -91,17 +172,26 @@ async def asked(
     return taken, ended.value
 
 
-@pytest.mark.parametrize(("name", "text", "kind", "rating", "handle"), [
-    ("sikayetvar", "SECRET gelmedi", "post", None, ("email", "a@b.example")),
-    ("trendyol", "SECRET ne zaman gelir?", "post", None, ("handle", "trendyol:5")),
-    ("hepsiburada", "SECRET ne zaman?", "post", None, ("handle", "hepsiburada:11")),
-    ("google_business", "SECRET yavaş", "review", 0.25, ("handle", "google_business:accounts/1/locations/2/reviews/r1")),
-    ("youtube", "SECRET bozuk", "post", None, ("handle", "youtube:UC9")),
-    ("reddit", "SECRET u/marka bozuk", "post", None, ("handle", "reddit:ayse")),
-    ("google_play", "SECRET açılmıyor", "review", 0.0, ("handle", "google_play:r1")),
-    ("app_store", "SECRET açılmıyor", "review", 0.25, ("handle", "app_store:r1")),
-    ("trustpilot", "SECRET gelmedi", "review", 0.25, ("handle", "trustpilot:u1")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "text", "kind", "rating", "handle"),
+    [
+        ("sikayetvar", "SECRET gelmedi", "post", None, ("email", "a@b.example")),
+        ("trendyol", "SECRET ne zaman gelir?", "post", None, ("handle", "trendyol:5")),
+        ("hepsiburada", "SECRET ne zaman?", "post", None, ("handle", "hepsiburada:11")),
+        (
+            "google_business",
+            "SECRET yavaş",
+            "review",
+            0.25,
+            ("handle", "google_business:accounts/1/locations/2/reviews/r1"),
+        ),
+        ("youtube", "SECRET bozuk", "post", None, ("handle", "youtube:UC9")),
+        ("reddit", "SECRET u/marka bozuk", "post", None, ("handle", "reddit:ayse")),
+        ("google_play", "SECRET açılmıyor", "review", 0.0, ("handle", "google_play:r1")),
+        ("app_store", "SECRET açılmıyor", "review", 0.25, ("handle", "app_store:r1")),
+        ("trustpilot", "SECRET gelmedi", "review", 0.25, ("handle", "trustpilot:u1")),
+    ],
+)
 def test_an_item_gives_words_author_rating_and_place(
     name: str, text: str, kind: str, rating: float | None, handle: tuple[str, str]
 ) -> None:
@@ -132,8 +222,14 @@ async def test_sikayetvar_is_asked_page_by_page(vendor: Vendor) -> None:
 async def test_what_was_taken_is_remembered_over_a_restart(vendor: Vendor) -> None:
     review = SAMPLES["app_store"]
     changed = json.loads(json.dumps(review).replace("SECRET", "yeni"))
-    vendor.says("/v1/apps/9/customerReviews", {"data": [review]}, b"down", {"data": [review]},
-                {"data": [changed]}, b"down")  # fmt: skip
+    vendor.says(
+        "/v1/apps/9/customerReviews",
+        {"data": [review]},
+        b"down",
+        {"data": [review]},
+        {"data": [changed]},
+        b"down",
+    )
     kept: dict[str, str] = {}
     told = {"app": "9", "issuer": "i", "key_id": "k", "private_key": EC_KEY}
     first, _ = await asked("app_store", vendor, kept, **told)
@@ -147,8 +243,14 @@ async def test_what_was_taken_is_remembered_over_a_restart(vendor: Vendor) -> No
 async def test_what_was_old_when_a_source_is_first_asked_is_no_new_work(vendor: Vendor) -> None:
     review = SAMPLES["app_store"]
     path = "/v1/apps/9/customerReviews"
-    old, older = ({**review, "id": n, "attributes": review["attributes"] | {"createdDate": "2026-01-01T12:00:00Z"}}
-                  for n in ("o1", "o2"))  # fmt: skip
+    old, older = (
+        {
+            **review,
+            "id": n,
+            "attributes": review["attributes"] | {"createdDate": "2026-01-01T12:00:00Z"},
+        }
+        for n in ("o1", "o2")
+    )
     page = {"data": [review, old], "links": {"next": f"{vendor.url}{path}?cursor=2"}}
     vendor.says(path, page, b"down", page, {"data": [older]})
     vendor.says(path, {"data": [json.loads(json.dumps(old).replace("SECRET", "yeni"))]}, b"down")
@@ -250,8 +352,13 @@ async def test_app_store_reviews_have_no_time_of_change_their_words_tell(vendor:
     review = SAMPLES["app_store"]
     changed = json.loads(json.dumps(review).replace("SECRET", "yeni"))
     path = "/v1/apps/9/customerReviews"
-    vendor.says(path, {"data": [review], "links": {"next": f"{vendor.url}{path}?cursor=2"}}, {"data": []},
-                {"data": [changed], "links": {"next": "https://boese.example/"}}, b"down")  # fmt: skip
+    vendor.says(
+        path,
+        {"data": [review], "links": {"next": f"{vendor.url}{path}?cursor=2"}},
+        {"data": []},
+        {"data": [changed], "links": {"next": "https://boese.example/"}},
+        b"down",
+    )
     taken, _ = await asked("app_store", vendor, app="9", key_id="K", issuer="I", private_key=EC_KEY)
     assert [m.text for m in taken] == ["SECRET açılmıyor", "yeni açılmıyor"]
     assert taken[1].event is not None
@@ -268,16 +375,29 @@ async def test_a_business_reviews_are_asked_as_far_as_they_may_change(vendor: Ve
     path = "/v1/private/business-units/u/reviews"
     grant = "/v1/oauth/oauth-business-users-for-applications/accesstoken"
     vendor.says(grant, {"access_token": "t", "expires_in": "359999"})
-    vendor.says(path, {"reviews": full}, {"reviews": old},
-                {"reviews": [full[7] | {"text": "SECRET geldi", "updatedAt": "2026-11-20T10:00:00Z"}]}, b"down")  # fmt: skip
+    vendor.says(
+        path,
+        {"reviews": full},
+        {"reviews": old},
+        {"reviews": [full[7] | {"text": "SECRET geldi", "updatedAt": "2026-11-20T10:00:00Z"}]},
+        b"down",
+    )
     taken, _ = await asked("trustpilot", vendor, unit="u", key="k", secret="s")
     assert len(taken) == 101, "what is old is no new work"
     assert taken[100].event is not None
     assert (taken[100].event.of, taken[100].text) == (taken[7].id, "SECRET geldi")
-    assert [c.path.partition("page=")[2].partition("&")[0] for c in vendor.to(path)] == ["1", "2", "1", "1"]  # fmt: skip
+    assert [c.path.partition("page=")[2].partition("&")[0] for c in vendor.to(path)] == [
+        "1",
+        "2",
+        "1",
+        "1",
+    ]
     assert vendor.to(path)[0].headers["authorization"] == "Bearer t"
     (granted,) = vendor.to(grant)
-    assert (granted.headers["authorization"], granted.body) == ("Basic azpz", b"grant_type=client_credentials")  # fmt: skip
+    assert (granted.headers["authorization"], granted.body) == (
+        "Basic azpz",
+        b"grant_type=client_credentials",
+    )
     assert parsed("trustpilot", review).sender.handle("email") == "a@b.example"
 
 

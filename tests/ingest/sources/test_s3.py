@@ -47,9 +47,13 @@ class Machine:
                 raise asyncio.CancelledError
 
         return Tools(
-            now=lambda: self.now, pause=pause, warn=lambda *a, **k: self.warned.append((a, k)),
-            polled=lambda _s: None, kept=self.held.get, keep=self.held.__setitem__,
-        )  # fmt: skip
+            now=lambda: self.now,
+            pause=pause,
+            warn=lambda *a, **k: self.warned.append((a, k)),
+            polled=lambda _s: None,
+            kept=self.held.get,
+            keep=self.held.__setitem__,
+        )
 
     async def accept(self, delivery: Delivery) -> None:
         if self.away:
@@ -121,12 +125,15 @@ async def test_only_the_endings_that_are_wanted_are_read(s3: S3) -> None:
     assert s3.gets == ["analysis/a.json"]
 
 
-@pytest.mark.parametrize(("more", "broken", "words"), [
-    ({"secret_key": "wrong"}, [], "403 SignatureDoesNotMatch: is the key right"),
-    ({"name": "none"}, [], "404 NoSuchBucket: there is none of that name"),
-    ({"endpoint": "http://127.0.0.1:9"}, [], "can't be read"),
-    ({}, [503] * 9, "answered 503 SlowDown"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("more", "broken", "words"),
+    [
+        ({"secret_key": "wrong"}, [], "403 SignatureDoesNotMatch: is the key right"),
+        ({"name": "none"}, [], "404 NoSuchBucket: there is none of that name"),
+        ({"endpoint": "http://127.0.0.1:9"}, [], "can't be read"),
+        ({}, [503] * 9, "answered 503 SlowDown"),
+    ],
+)
 async def test_a_bucket_that_cannot_be_read_is_tried_again_and_says_why(
     s3: S3, more: dict[str, Any], broken: list[int], words: str
 ) -> None:

@@ -49,47 +49,62 @@ RSA_KEY = rsa.generate_private_key(65537, 2048)
 def _certificate() -> bytes:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
     made = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(RSA_KEY.public_key())
-        .serial_number(1).not_valid_before(NOW - timedelta(1)).not_valid_after(NOW + timedelta(1))
-    )  # fmt: skip
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(RSA_KEY.public_key())
+        .serial_number(1)
+        .not_valid_before(NOW - timedelta(1))
+        .not_valid_after(NOW + timedelta(1))
+    )
     return made.sign(RSA_KEY, hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
 CERTIFICATE = _certificate()
 ACCOUNT = Account(
-    mailgun_key="gun", postmark_password="mark", ses_topics=(TOPIC,),
+    mailgun_key="gun",
+    postmark_password="mark",
+    ses_topics=(TOPIC,),
     sendgrid_key=base64.b64encode(
         EC_KEY.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     ).decode(),
-)  # fmt: skip
+)
 
 
 def _call(body: bytes, kind: str, **headers: str) -> Call:
     told = {k.replace("_", "-"): v for k, v in headers.items()}
     return Call(
-        method="POST", path="/v1/hooks/x/destek", query={}, headers={"content-type": kind, **told},
+        method="POST",
+        path="/v1/hooks/x/destek",
+        query={},
+        headers={"content-type": kind, **told},
         body=body,
-    )  # fmt: skip
+    )
 
 
 def mailgun(**more: bytes) -> Call:
     token = "t" * 50
     signature = hmac.new(b"gun", f"{STAMP}{token}".encode(), sha256).hexdigest()
     form = {
-        "timestamp": STAMP.encode(), "token": token.encode(), "signature": signature.encode(),
-        "sender": b"ayse@musteri.example", "recipient": b"destek@ornek.example", "body-mime": MAIL,
+        "timestamp": STAMP.encode(),
+        "token": token.encode(),
+        "signature": signature.encode(),
+        "sender": b"ayse@musteri.example",
+        "recipient": b"destek@ornek.example",
+        "body-mime": MAIL,
         **{k.replace("_", "-"): v for k, v in more.items()},
-    }  # fmt: skip
+    }
     return _call(urlencode(form).encode(), "application/x-www-form-urlencoded")
 
 
 def postmark(**more: Any) -> Call:
     body = {
-        "RecordType": "Inbound", "OriginalRecipient": "destek@ornek.example",
+        "RecordType": "Inbound",
+        "OriginalRecipient": "destek@ornek.example",
         "RawEmail": MAIL.decode("cp1254"),
         "Headers": [{"Name": "Received-SPF", "Value": "pass envelope-from=ayse@musteri.example;"}],
         **more,
-    }  # fmt: skip
+    }
     basic = base64.b64encode(b"santral:mark").decode()
     return _call(json.dumps(body).encode(), "application/json", authorization=f"Basic {basic}")
 
@@ -107,23 +122,32 @@ def sendgrid(**more: bytes) -> Call:
     body, kind = _form(told)
     signature = EC_KEY.sign(STAMP.encode() + body, ec.ECDSA(hashes.SHA256()))
     return _call(
-        body, kind, x_twilio_email_event_webhook_timestamp=STAMP,
+        body,
+        kind,
+        x_twilio_email_event_webhook_timestamp=STAMP,
         x_twilio_email_event_webhook_signature=base64.b64encode(signature).decode(),
-    )  # fmt: skip
+    )
 
 
 def ses(kind: str = "Notification", version: str = "2", **more: Any) -> Call:
     notice = {
-        "notificationType": "Received", "content": base64.b64encode(MAIL).decode(),
+        "notificationType": "Received",
+        "content": base64.b64encode(MAIL).decode(),
         "mail": {"source": "ayse@musteri.example"},
-        "receipt": {"recipients": ["destek@ornek.example"],
-                    "action": {"type": "SNS", "encoding": "BASE64"}},
-    } | more  # fmt: skip
+        "receipt": {
+            "recipients": ["destek@ornek.example"],
+            "action": {"type": "SNS", "encoding": "BASE64"},
+        },
+    } | more
     told = {
-        "Type": kind, "MessageId": "m", "TopicArn": TOPIC, "Message": json.dumps(notice),
-        "Timestamp": "2026-11-20T09:00:00.000Z", "SignatureVersion": version,
+        "Type": kind,
+        "MessageId": "m",
+        "TopicArn": TOPIC,
+        "Message": json.dumps(notice),
+        "Timestamp": "2026-11-20T09:00:00.000Z",
+        "SignatureVersion": version,
         "SigningCertURL": "https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-1.pem",
-    }  # fmt: skip
+    }
     names = ["Message", "MessageId", "Timestamp", "TopicArn", "Type"]
     if kind != "Notification":
         told |= {
@@ -140,8 +164,11 @@ def ses(kind: str = "Notification", version: str = "2", **more: Any) -> Call:
 
 
 VENDORS: list[tuple[Callable[[], Hook], Callable[..., Call]]] = [
-    (Mailgun, mailgun), (Postmark, postmark), (Sendgrid, sendgrid), (Ses, ses),
-]  # fmt: skip
+    (Mailgun, mailgun),
+    (Postmark, postmark),
+    (Sendgrid, sendgrid),
+    (Ses, ses),
+]
 each = pytest.mark.parametrize(
     ("hook", "call"), VENDORS, ids=["mailgun", "postmark", "sendgrid", "ses"]
 )
@@ -159,9 +186,12 @@ class Outside:
 
 
 async def receive(
-    hook: Hook, call: Call, now: datetime = NOW, settings: Account = ACCOUNT,
+    hook: Hook,
+    call: Call,
+    now: datetime = NOW,
+    settings: Account = ACCOUNT,
     fetch: Callable[[str], Awaitable[bytes]] | None = None,
-) -> Taken:  # fmt: skip
+) -> Taken:
     return await hook.receive(call, settings, HookTools(now=now, fetch=fetch or Outside()))
 
 
@@ -194,13 +224,23 @@ async def test_a_changed_missing_or_old_signature_is_refused(
     hook: Callable[[], Hook], call: Callable[..., Call]
 ) -> None:
     good = call()
-    stripped = {k: v for k, v in good.headers.items()
-                if "signature" not in k and k != "authorization"}  # fmt: skip
+    stripped = {
+        k: v for k, v in good.headers.items() if "signature" not in k and k != "authorization"
+    }
     spoilt = [
-        replace(good, headers=stripped, body=b"{}" if good.headers["content-type"][:4] == "appl" else b""),
-        replace(good, body=good.body.replace(b"signature=", b"signature=0").replace(b"1@x", b"2@x")
-                .replace(b"arn:aws", b"arn:bad").replace(b"MIME", b"mime")),
-    ]  # fmt: skip
+        replace(
+            good,
+            headers=stripped,
+            body=b"{}" if good.headers["content-type"][:4] == "appl" else b"",
+        ),
+        replace(
+            good,
+            body=good.body.replace(b"signature=", b"signature=0")
+            .replace(b"1@x", b"2@x")
+            .replace(b"arn:aws", b"arn:bad")
+            .replace(b"MIME", b"mime"),
+        ),
+    ]
     if hook is Postmark:
         wrong = base64.b64encode(b"santral:no").decode()
         spoilt[1] = replace(good, headers=good.headers | {"authorization": f"Basic {wrong}"})
@@ -237,9 +277,13 @@ async def test_a_vendor_set_up_wrongly_keeps_the_mail_and_is_told_what_to_switch
 async def test_a_mail_that_ses_laid_into_a_bucket_is_read_from_there_and_from_no_other(
     s3: S3,
 ) -> None:
-    lies = ses(content="", receipt={
-        "recipients": ["destek@ornek.example"],
-        "action": {"type": "S3", "bucketName": BUCKET, "objectKey": "in/k1"}})  # fmt: skip
+    lies = ses(
+        content="",
+        receipt={
+            "recipients": ["destek@ornek.example"],
+            "action": {"type": "S3", "bucketName": BUCKET, "objectKey": "in/k1"},
+        },
+    )
     with pytest.raises(Retry, match="is not `ses_bucket`"):
         await receive(Ses(), lies)
     place = Place(name=BUCKET, endpoint=s3.url, access_key=ACCESS, secret_key=SECRET)
@@ -336,10 +380,16 @@ async def test_a_subscription_to_our_topic_is_confirmed(version: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://sns.eu-central-1.amazonaws.com/a.pem", "https://sns.eu-central-1.amazonaws.com.evil.example/a.pem",
-     "https://evil.example/sns.eu-central-1.amazonaws.com/a.pem", "https://sns.eu.amazonaws.com@evil.example/a.pem",
-     "https://169.254.169.254/a.pem", "https://sns.s3-us-west-2.amazonaws.com/a.pem", "https://sns.eu-central-1.amazonaws.com/a.txt"],
-)  # fmt: skip
+    [
+        "http://sns.eu-central-1.amazonaws.com/a.pem",
+        "https://sns.eu-central-1.amazonaws.com.evil.example/a.pem",
+        "https://evil.example/sns.eu-central-1.amazonaws.com/a.pem",
+        "https://sns.eu.amazonaws.com@evil.example/a.pem",
+        "https://169.254.169.254/a.pem",
+        "https://sns.s3-us-west-2.amazonaws.com/a.pem",
+        "https://sns.eu-central-1.amazonaws.com/a.txt",
+    ],
+)
 async def test_a_certificate_is_fetched_from_amazon_alone(url: str) -> None:
     good = ses()
     told = json.loads(good.body) | {"SigningCertURL": url}
@@ -361,8 +411,18 @@ async def test_a_large_mail_of_any_bytes_comes_through_a_form_unchanged() -> Non
         assert made.endswith(raw)
 
 
-@given(st.binary(max_size=300), st.sampled_from(["application/x-www-form-urlencoded",
-       "multipart/form-data; boundary=B", "multipart/form-data", "text/plain", ""]))  # fmt: skip
+@given(
+    st.binary(max_size=300),
+    st.sampled_from(
+        [
+            "application/x-www-form-urlencoded",
+            "multipart/form-data; boundary=B",
+            "multipart/form-data",
+            "text/plain",
+            "",
+        ]
+    ),
+)
 async def test_no_body_makes_a_form_or_a_hook_fail(body: bytes, kind: str) -> None:
     call = _call(body, kind, authorization="Basic c2FudHJhbDptYXJr")
     for work in (

@@ -30,9 +30,12 @@ from workers.store.corrections import lines as corrections
 from workers.store.rule_usage import tuning
 
 SAID = {
-    "1": "faturam çok yüksek geldi", "2": "modem çalışmıyor, internet yok", "3": "ürünü iade etmek istiyorum",
-    "4": "teleferik nerede", "5": "faturam yanlış, IBAN TR330006100519786457841326 numaralı hesaba yatırın",
-}  # fmt: skip
+    "1": "faturam çok yüksek geldi",
+    "2": "modem çalışmıyor, internet yok",
+    "3": "ürünü iade etmek istiyorum",
+    "4": "teleferik nerede",
+    "5": "faturam yanlış, IBAN TR330006100519786457841326 numaralı hesaba yatırın",
+}
 
 
 def _message(native: str, text: str, hours: float, root: str = "") -> Message:
@@ -43,11 +46,19 @@ def _moved(decided: Decided, to: str, hours: float, kind: Any = "rerouted") -> O
     assert decided.item is not None
     decision = decided.decision
     return Outcome(
-        id=f"{kind}-{decision.message}", kind=kind, brand="default", conversation=decision.conversation,
-        item=decision.message, department=decision.department, messages=(decision.message,),
-        at=NOW + timedelta(hours=hours), agent="ali", reason="yanlış", to=to or None,
+        id=f"{kind}-{decision.message}",
+        kind=kind,
+        brand="default",
+        conversation=decision.conversation,
+        item=decision.message,
+        department=decision.department,
+        messages=(decision.message,),
+        at=NOW + timedelta(hours=hours),
+        agent="ali",
+        reason="yanlış",
+        to=to or None,
         moved=decided.item if to else None,
-    )  # fmt: skip
+    )
 
 
 def _traffic() -> list[Message | Outcome]:
@@ -65,9 +76,21 @@ def _traffic() -> list[Message | Outcome]:
 def _candidate() -> Any:
     pack = policy().pack
     rule = msgspec.structs.replace(
-        pack.rules[0], id="x.tram", department="sales", any=("teleferik*",), all=(), none=(), weight=5.0, priority=0,
-        severity=0, sentiment=0.0, intent=None, topics=(), match=("teleferik",), no_match=("otobüs",),
-    )  # fmt: skip
+        pack.rules[0],
+        id="x.tram",
+        department="sales",
+        any=("teleferik*",),
+        all=(),
+        none=(),
+        weight=5.0,
+        priority=0,
+        severity=0,
+        sentiment=0.0,
+        intent=None,
+        topics=(),
+        match=("teleferik",),
+        no_match=("otobüs",),
+    )
     softer = tuple(
         msgspec.structs.replace(r, priority=r.priority + 7) if r.department == "returns" else r
         for r in pack.rules
@@ -117,7 +140,11 @@ def test_each_side_keeps_its_own_conversations_and_people_move_both() -> None:
     follow_up = [e for e in _traffic() if isinstance(e, Message)][-1]
     states: dict[str, ConversationState] = {}
     for event in _traffic()[:-1]:
-        made = one(event, states.get(event.conversation), policy(), NOW) if isinstance(event, Message) else apply(event, states.get(event.conversation), policy(), NOW)  # fmt: skip
+        made = (
+            one(event, states.get(event.conversation), policy(), NOW)
+            if isinstance(event, Message)
+            else apply(event, states.get(event.conversation), policy(), NOW)
+        )
         state = made.state if isinstance(made, Decided) else made
         if state is not None:
             states[event.conversation] = state
@@ -248,5 +275,6 @@ def test_what_people_moved_or_resolved_is_learned_from(
 ) -> None:
     settings = recorded(_traffic())
     assert [json.loads(x) for x in corrections(settings)] == [
-        {"text": SAID["1"], "label": "billing"}, {"text": SAID["4"], "label": "sales"},
-    ]  # fmt: skip
+        {"text": SAID["1"], "label": "billing"},
+        {"text": SAID["4"], "label": "sales"},
+    ]

@@ -134,11 +134,16 @@ def test_an_event_is_appended_and_opens_nothing() -> None:
 
 def _outcome(kind: Any, item: WorkItem, **more: Any) -> Outcome:
     told: dict[str, Any] = {
-        "id": f"{kind}-{item.decision.hops}-{more.get('to')}", "kind": kind, "brand": "default",
-        "conversation": item.message.conversation, "item": item.message.id,
-        "department": item.decision.department, "messages": (item.message.id,), "at": NOW,
+        "id": f"{kind}-{item.decision.hops}-{more.get('to')}",
+        "kind": kind,
+        "brand": "default",
+        "conversation": item.message.conversation,
+        "item": item.message.id,
+        "department": item.decision.department,
+        "messages": (item.message.id,),
+        "at": NOW,
         "hops": item.decision.hops,
-    }  # fmt: skip
+    }
     return Outcome(**(told | more))
 
 
@@ -299,36 +304,89 @@ def test_a_quotation_hides_a_number_that_is_beyond_the_entities_kept() -> None:
     assert masked.evidence[0].text == "****** ***********"
 
 
-@pytest.mark.parametrize(("text", "wanted"), [
-    ("VKN 1234567890, 1234567891", [("tax_number", "*******890", "1234567890")]),
-    ("Kart 4111 1111 1111 1111, 4111 1111 1111 1112", [("card_number", "*************111", "4111 1111 1111 1111")]),
-    ("9792 0000 0000 0003", [("card_number", "*************003", "9792 0000 0000 0003")]),
-    ("iban tr33 0006 1005 1978 6457 8413 26", [("iban", "***********************326", "tr33 0006 1005 1978 6457 8413 26")]),
-    ("GB29NWBK60161331926819.", [("iban", "*******************819", "GB29NWBK60161331926819")]),
-    ("1.250,50 TL, ₺300, $ 12.5, 45 euro, 100 liradan", [
-        ("amount", "1.250,50 TRY", "1.250,50 TL"), ("amount", "300 TRY", "₺300"), ("amount", "12.5 USD", "$ 12.5"),
-        ("amount", "45 EUR", "45 euro"), ("amount", "100 TRY", "100 liradan")]),
-    ("(0532) 111 22 33 +90 532 111 22 34, +44 20 7946 0958", [
-        ("phone", "+905321112233", "0532) 111 22 33"), ("phone", "+905321112234", "+90 532 111 22 34"),
-        ("phone", "+442079460958", "+44 20 7946 0958")]),
-    ("12.05.2026 3/4/26 2026-01-31 31.02.2026", [
-        ("date", "2026-05-12", "12.05.2026"), ("date", "2026-04-03", "3/4/26"), ("date", "2026-01-31", "2026-01-31")]),
-    ("15 Mayıs'ta, May 3 2026, 5 Mart 2025 günü, 40 mart", [
-        ("date", "--05-15", "15 Mayıs"), ("date", "2026-05-03", "May 3 2026"), ("date", "2025-03-05", "5 Mart 2025")]),
-    ("Sipariş no: ABC-123456, takip no 7710023456, tesisat 4400123", [
-        ("order_number", "ABC-123456", "ABC-123456"), ("tracking_number", "7710023456", "7710023456"),
-        ("customer_no", "4400123", "4400123")]),
-    ("123456 numaralı siparişim, 7654321 nolu fatura, SP-99812 no'lu siparişi", [
-        ("order_number", "123456", "123456"), ("invoice_number", "7654321", "7654321"),
-        ("order_number", "SP-99812", "SP-99812")]),
-    ("89000 tl fatura geldi, 2023 faturası, 1 siparişim", [("amount", "89000 TRY", "89000 tl")]),
-    ("tesisat no 4455667788", [("customer_no", "4455667788", "4455667788")]),
-    ("vergi no 4455667788, faturayı buna kesin", [("tax_number", "*******788", "4455667788")]),
-    ("mayıs ayı tl yok 5", []), ("1,2,3 tl12 12tlx", []),
-    ("45 lıra, 20 LİRA, 7 dollarſ, 3 EURO", [
-        ("amount", "45 TRY", "45 lıra"), ("amount", "20 TRY", "20 LİRA"), ("amount", "7 USD", "7 dollarſ"),
-        ("amount", "3 EUR", "3 EURO")]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("VKN 1234567890, 1234567891", [("tax_number", "*******890", "1234567890")]),
+        (
+            "Kart 4111 1111 1111 1111, 4111 1111 1111 1112",
+            [("card_number", "*************111", "4111 1111 1111 1111")],
+        ),
+        ("9792 0000 0000 0003", [("card_number", "*************003", "9792 0000 0000 0003")]),
+        (
+            "iban tr33 0006 1005 1978 6457 8413 26",
+            [("iban", "***********************326", "tr33 0006 1005 1978 6457 8413 26")],
+        ),
+        ("GB29NWBK60161331926819.", [("iban", "*******************819", "GB29NWBK60161331926819")]),
+        (
+            "1.250,50 TL, ₺300, $ 12.5, 45 euro, 100 liradan",
+            [
+                ("amount", "1.250,50 TRY", "1.250,50 TL"),
+                ("amount", "300 TRY", "₺300"),
+                ("amount", "12.5 USD", "$ 12.5"),
+                ("amount", "45 EUR", "45 euro"),
+                ("amount", "100 TRY", "100 liradan"),
+            ],
+        ),
+        (
+            "(0532) 111 22 33 +90 532 111 22 34, +44 20 7946 0958",
+            [
+                ("phone", "+905321112233", "0532) 111 22 33"),
+                ("phone", "+905321112234", "+90 532 111 22 34"),
+                ("phone", "+442079460958", "+44 20 7946 0958"),
+            ],
+        ),
+        (
+            "12.05.2026 3/4/26 2026-01-31 31.02.2026",
+            [
+                ("date", "2026-05-12", "12.05.2026"),
+                ("date", "2026-04-03", "3/4/26"),
+                ("date", "2026-01-31", "2026-01-31"),
+            ],
+        ),
+        (
+            "15 Mayıs'ta, May 3 2026, 5 Mart 2025 günü, 40 mart",
+            [
+                ("date", "--05-15", "15 Mayıs"),
+                ("date", "2026-05-03", "May 3 2026"),
+                ("date", "2025-03-05", "5 Mart 2025"),
+            ],
+        ),
+        (
+            "Sipariş no: ABC-123456, takip no 7710023456, tesisat 4400123",
+            [
+                ("order_number", "ABC-123456", "ABC-123456"),
+                ("tracking_number", "7710023456", "7710023456"),
+                ("customer_no", "4400123", "4400123"),
+            ],
+        ),
+        (
+            "123456 numaralı siparişim, 7654321 nolu fatura, SP-99812 no'lu siparişi",
+            [
+                ("order_number", "123456", "123456"),
+                ("invoice_number", "7654321", "7654321"),
+                ("order_number", "SP-99812", "SP-99812"),
+            ],
+        ),
+        (
+            "89000 tl fatura geldi, 2023 faturası, 1 siparişim",
+            [("amount", "89000 TRY", "89000 tl")],
+        ),
+        ("tesisat no 4455667788", [("customer_no", "4455667788", "4455667788")]),
+        ("vergi no 4455667788, faturayı buna kesin", [("tax_number", "*******788", "4455667788")]),
+        ("mayıs ayı tl yok 5", []),
+        ("1,2,3 tl12 12tlx", []),
+        (
+            "45 lıra, 20 LİRA, 7 dollarſ, 3 EURO",
+            [
+                ("amount", "45 TRY", "45 lıra"),
+                ("amount", "20 TRY", "20 LİRA"),
+                ("amount", "7 USD", "7 dollarſ"),
+                ("amount", "3 EUR", "3 EURO"),
+            ],
+        ),
+    ],
+)
 def test_what_stands_in_a_text_is_found_with_its_value_and_place(
     text: str, wanted: list[tuple[str, str, str]]
 ) -> None:
@@ -371,10 +429,13 @@ def test_a_brands_own_patterns_find_its_numbers() -> None:
         router_policy(bad)
 
 
-@pytest.mark.parametrize("text", [
-    "Merhaba, sitenizi inceledik. SEO hizmetimizle kampanyalarınız Google'da ilk sırada çıksın, fiyat için yazın",
-    "Dear owner, you have won! Claim your prize: bitcoin investment, double your money",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Merhaba, sitenizi inceledik. SEO hizmetimizle kampanyalarınız Google'da ilk sırada çıksın, fiyat için yazın",
+        "Dear owner, you have won! Claim your prize: bitcoin investment, double your money",
+    ],
+)
 def test_spam_is_kept_from_the_departments_and_looked_at_last(text: str) -> None:
     made = one(message(text), None, policy(), NOW)
     assert made.item is not None, "nothing is thrown away"
@@ -389,11 +450,16 @@ def test_spam_is_kept_from_the_departments_and_looked_at_last(text: str) -> None
     assert "spam" not in complaint.decision.flags
 
 
-@pytest.mark.parametrize("text", [
-    "Sayenizde iki gündür internetsiziz, bravo", "Teşekkürler, yine faturam yüksek geldi, rezalet",
-    "Helal olsun size, kargom bir aydır gelmedi", "Great job, my internet is down again, thanks",
-    "Harikasınız! Ürün kırık geldi, müşteri hizmetleri de ilgilenmiyor",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Sayenizde iki gündür internetsiziz, bravo",
+        "Teşekkürler, yine faturam yüksek geldi, rezalet",
+        "Helal olsun size, kargom bir aydır gelmedi",
+        "Great job, my internet is down again, thanks",
+        "Harikasınız! Ürün kırık geldi, müşteri hizmetleri de ilgilenmiyor",
+    ],
+)
 def test_irony_is_no_praise(text: str) -> None:
     assert one(message(text), None, policy(), NOW).decision.sentiment < 0
 
@@ -414,9 +480,14 @@ def test_check_digits_decide() -> None:
 
 def _later(kind: Any, hours: float, conversation: str) -> Outcome:
     return Outcome(
-        id=f"{kind}-{hours}", kind=kind, brand="default", conversation=conversation, item="i",
-        department="billing", at=NOW + timedelta(hours=hours),
-    )  # fmt: skip
+        id=f"{kind}-{hours}",
+        kind=kind,
+        brand="default",
+        conversation=conversation,
+        item="i",
+        department="billing",
+        at=NOW + timedelta(hours=hours),
+    )
 
 
 def _told(decided: Decided, identifier: str) -> list[str]:
@@ -485,7 +556,7 @@ def test_every_mistake_of_the_table_of_standings_is_told_at_once(tmp_path: Path)
     table.write_text("handle,standing,points\na,b,99\n,b,1\na,b,x\na,b\n")
     with pytest.raises(ConfigError) as told:
         customer_priority.load(table)
-    assert [p.split(":")[1] for p in told.value.problems] == [f" line {n}" for n in (2, 3, 4, 5)]  # fmt: skip
+    assert [p.split(":")[1] for p in told.value.problems] == [f" line {n}" for n in (2, 3, 4, 5)]
     settings = Settings(router=msgspec.structs.replace(Settings().router, standing=str(table)))
     with pytest.raises(ConfigError):
         router_policy(settings)

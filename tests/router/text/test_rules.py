@@ -119,9 +119,11 @@ def test_a_rule_that_another_shadows_is_told() -> None:
     ]
     assert told(wide, _rule(id="a.twin", any=("ekstre*", "fatura*"))) != []
     for other in (
-        _rule(id="a.other", any=("fatura*", "borç")), _rule(id="a.heavier", any=("fatura*",), weight=3),
-        _rule(id="a.urgent", any=("fatura*",), priority=9), _rule(id="a.topic", any=("fatura*",), topics=("x",)),
-    ):  # fmt: skip
+        _rule(id="a.other", any=("fatura*", "borç")),
+        _rule(id="a.heavier", any=("fatura*",), weight=3),
+        _rule(id="a.urgent", any=("fatura*",), priority=9),
+        _rule(id="a.topic", any=("fatura*",), topics=("x",)),
+    ):
         assert told(wide, other) == []
     assert (
         told(

@@ -19,12 +19,34 @@ async def web() -> AsyncIterator[Outside]:
     await made.close()
 
 
-@pytest.mark.parametrize("address", [
-    "127.0.0.1", "10.1.2.3", "192.168.1.1", "172.16.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
-    "::1", "::", "fe80::1", "fc00::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "2002:7f00:1::",
-    "64:ff9b::7f00:1", "224.0.0.1", "255.255.255.255", "fe80::1%eth0",
-    "fec0::1", "192.0.0.1", "192.0.0.170", "192.88.99.1", "3fff::1",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "192.168.1.1",
+        "172.16.0.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "::1",
+        "::",
+        "fe80::1",
+        "fc00::1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "2002:7f00:1::",
+        "64:ff9b::7f00:1",
+        "224.0.0.1",
+        "255.255.255.255",
+        "fe80::1%eth0",
+        "fec0::1",
+        "192.0.0.1",
+        "192.0.0.170",
+        "192.88.99.1",
+        "3fff::1",
+    ],
+)
 def test_no_address_of_our_own_networks_is_public(address: str) -> None:
     assert not public(address)
 
@@ -34,12 +56,28 @@ def test_addresses_of_the_internet_are_public() -> None:
     assert public("2606:2800:21f:cb07:6820:80da:af6b:8b2c")
 
 
-@pytest.mark.parametrize("url", [
-    "https://localhost/x", "https://127.0.0.1/", "https://127.1/", "https://2130706433/", "https://[::1]/",
-    "https://0x7f000001/", "https://user@127.0.0.1/", "https://[::ffff:127.0.0.1]/", "http://93.184.215.14/",
-    "ftp://example.org/", "file:///etc/passwd", "", "https://", "//127.0.0.1/", "https://127.0.0.1:22/",
-    f"https://{'a' * 64}.example/", "https://ex..ample/",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://localhost/x",
+        "https://127.0.0.1/",
+        "https://127.1/",
+        "https://2130706433/",
+        "https://[::1]/",
+        "https://0x7f000001/",
+        "https://user@127.0.0.1/",
+        "https://[::ffff:127.0.0.1]/",
+        "http://93.184.215.14/",
+        "ftp://example.org/",
+        "file:///etc/passwd",
+        "",
+        "https://",
+        "//127.0.0.1/",
+        "https://127.0.0.1:22/",
+        f"https://{'a' * 64}.example/",
+        "https://ex..ample/",
+    ],
+)
 async def test_what_leads_into_our_network_is_refused(web: Outside, url: str) -> None:
     with pytest.raises((Rejected, Retry)) as error:
         await web.get(url)
@@ -76,8 +114,13 @@ async def test_the_token_goes_to_the_operators_host_alone(web: Outside, vendor: 
 
 
 async def test_answers_are_told_apart_and_sizes_bounded(web: Outside, vendor: Vendor) -> None:
-    for path, status, headers in (("/gone", 404, {}), ("/no", 403, {}), ("/busy", 429, {"Retry-After": "7"}),
-                                  ("/dead", 401, {}), ("/down", 503, {})):  # fmt: skip
+    for path, status, headers in (
+        ("/gone", 404, {}),
+        ("/no", 403, {}),
+        ("/busy", 429, {"Retry-After": "7"}),
+        ("/dead", 401, {}),
+        ("/down", 503, {}),
+    ):
         vendor.says(path, b"x", status=status, headers=headers)
     vendor.says("/large", b"x" * 1001)
     vendor.says("/hangs", None)

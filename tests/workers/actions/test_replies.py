@@ -24,9 +24,19 @@ from workers.actions.reply_teams import ReplyTeams
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 REPLY = Reply(
-    id="5f0c", kind="answer", brand="b", channel="x", source="x:a", conversation="c", message="m",
-    item="m", department="orders", recipient=Party(), text="Siparişiniz yolda, ışık hızıyla.", at=NOW,
-)  # fmt: skip
+    id="5f0c",
+    kind="answer",
+    brand="b",
+    channel="x",
+    source="x:a",
+    conversation="c",
+    message="m",
+    item="m",
+    department="orders",
+    recipient=Party(),
+    text="Siparişiniz yolda, ışık hızıyla.",
+    at=NOW,
+)
 
 
 def _reply(place: str, **more: Any) -> Reply:
@@ -45,45 +55,171 @@ def _made(channel: str, vendor: Vendor, **more: Any) -> tuple[Action, Any]:
 _TOKENS = {"telegram": "1:AA"}
 
 SENT: list[tuple[str, str, dict[str, Any], str, dict[str, Any], Any, str]] = [
-    ("whatsapp", "77/905321112233", {"in_reply_to": "wamid.1"}, "/77/messages", {
-        "messaging_product": "whatsapp", "recipient_type": "individual", "to": "905321112233",
-        "type": "text", "text": {"body": REPLY.text}, "context": {"message_id": "wamid.1"},
-        "biz_opaque_callback_data": "5f0c"}, {"messages": [{"id": "wamid.2"}]}, "wamid.2"),
-    ("whatsapp", "77/TR.134", {}, "/77/messages", {
-        "messaging_product": "whatsapp", "recipient_type": "individual", "recipient": "TR.134",
-        "type": "text", "text": {"body": REPLY.text}, "biz_opaque_callback_data": "5f0c"},
-     {"messages": [{"id": "wamid.2"}]}, "wamid.2"),
-    ("telegram", "501/5/b1", {"in_reply_to": "11"}, "/bot1:AA/sendMessage", {
-        "chat_id": "501", "text": REPLY.text, "message_thread_id": 5, "business_connection_id": "b1",
-        "reply_parameters": {"message_id": 11, "allow_sending_without_reply": True}},
-     {"ok": True, "result": {"message_id": 12}}, "12"),
-    ("messenger", "900/31", {}, "/900/messages", {
-        "recipient": {"id": "31"}, "message": {"text": REPLY.text}, "messaging_type": "RESPONSE"},
-     {"message_id": "m2"}, "m2"),
-    ("messenger", "comment:p_2", {}, "/p_2/comments", {"message": REPLY.text}, {"id": "p_9"}, "p_9"),
-    ("mastodon", "1|ayse@x.example|direct", {"language": "tr"}, "/api/v1/statuses", {
-        "status": f"@ayse@x.example {REPLY.text}", "in_reply_to_id": "1", "visibility": "direct", "language": "tr"},
-     {"id": "9"}, "post 9"),
-    ("slack", "C1/1.5", {}, "/chat.postMessage", {
-        "channel": "C1", "thread_ts": "1.5", "text": REPLY.text, "unfurl_links": False, "unfurl_media": False,
-        "mrkdwn": False, "parse": "none", "link_names": False,
-        "metadata": {"event_type": "santral_reply", "event_payload": {"reply": "5f0c"}}}, {"ok": True, "ts": "9.1"}, "9.1"),
-    ("viber", "01==", {}, "/pa/send_message", {
-        "receiver": "01==", "type": "text", "text": REPLY.text, "tracking_data": "5f0c", "sender": {"name": "Santral"}},
-     {"status": 0, "message_token": 57}, "57"),
-    ("line", "U1", {}, "/v2/bot/message/push", {"to": "U1", "messages": [{"type": "text", "text": REPLY.text}]}, {}, "request"),
-    ("x", "50", {}, "/2/tweets", {"text": REPLY.text, "reply": {"in_reply_to_tweet_id": "50"}}, {"data": {"id": "51"}}, "post 51"),
-    ("instagram", "mention:17/m1/c1", {}, "/17/mentions", {"message": REPLY.text, "media_id": "m1", "comment_id": "c1"}, {"id": "c9"}, "c9"),
-    ("instagram", "mention:17/m1/", {}, "/17/mentions", {"message": REPLY.text, "media_id": "m1"}, {"id": "c9"}, "c9"),
+    (
+        "whatsapp",
+        "77/905321112233",
+        {"in_reply_to": "wamid.1"},
+        "/77/messages",
+        {
+            "messaging_product": "whatsapp",
+            "recipient_type": "individual",
+            "to": "905321112233",
+            "type": "text",
+            "text": {"body": REPLY.text},
+            "context": {"message_id": "wamid.1"},
+            "biz_opaque_callback_data": "5f0c",
+        },
+        {"messages": [{"id": "wamid.2"}]},
+        "wamid.2",
+    ),
+    (
+        "whatsapp",
+        "77/TR.134",
+        {},
+        "/77/messages",
+        {
+            "messaging_product": "whatsapp",
+            "recipient_type": "individual",
+            "recipient": "TR.134",
+            "type": "text",
+            "text": {"body": REPLY.text},
+            "biz_opaque_callback_data": "5f0c",
+        },
+        {"messages": [{"id": "wamid.2"}]},
+        "wamid.2",
+    ),
+    (
+        "telegram",
+        "501/5/b1",
+        {"in_reply_to": "11"},
+        "/bot1:AA/sendMessage",
+        {
+            "chat_id": "501",
+            "text": REPLY.text,
+            "message_thread_id": 5,
+            "business_connection_id": "b1",
+            "reply_parameters": {"message_id": 11, "allow_sending_without_reply": True},
+        },
+        {"ok": True, "result": {"message_id": 12}},
+        "12",
+    ),
+    (
+        "messenger",
+        "900/31",
+        {},
+        "/900/messages",
+        {"recipient": {"id": "31"}, "message": {"text": REPLY.text}, "messaging_type": "RESPONSE"},
+        {"message_id": "m2"},
+        "m2",
+    ),
+    (
+        "messenger",
+        "comment:p_2",
+        {},
+        "/p_2/comments",
+        {"message": REPLY.text},
+        {"id": "p_9"},
+        "p_9",
+    ),
+    (
+        "mastodon",
+        "1|ayse@x.example|direct",
+        {"language": "tr"},
+        "/api/v1/statuses",
+        {
+            "status": f"@ayse@x.example {REPLY.text}",
+            "in_reply_to_id": "1",
+            "visibility": "direct",
+            "language": "tr",
+        },
+        {"id": "9"},
+        "post 9",
+    ),
+    (
+        "slack",
+        "C1/1.5",
+        {},
+        "/chat.postMessage",
+        {
+            "channel": "C1",
+            "thread_ts": "1.5",
+            "text": REPLY.text,
+            "unfurl_links": False,
+            "unfurl_media": False,
+            "mrkdwn": False,
+            "parse": "none",
+            "link_names": False,
+            "metadata": {"event_type": "santral_reply", "event_payload": {"reply": "5f0c"}},
+        },
+        {"ok": True, "ts": "9.1"},
+        "9.1",
+    ),
+    (
+        "viber",
+        "01==",
+        {},
+        "/pa/send_message",
+        {
+            "receiver": "01==",
+            "type": "text",
+            "text": REPLY.text,
+            "tracking_data": "5f0c",
+            "sender": {"name": "Santral"},
+        },
+        {"status": 0, "message_token": 57},
+        "57",
+    ),
+    (
+        "line",
+        "U1",
+        {},
+        "/v2/bot/message/push",
+        {"to": "U1", "messages": [{"type": "text", "text": REPLY.text}]},
+        {},
+        "request",
+    ),
+    (
+        "x",
+        "50",
+        {},
+        "/2/tweets",
+        {"text": REPLY.text, "reply": {"in_reply_to_tweet_id": "50"}},
+        {"data": {"id": "51"}},
+        "post 51",
+    ),
+    (
+        "instagram",
+        "mention:17/m1/c1",
+        {},
+        "/17/mentions",
+        {"message": REPLY.text, "media_id": "m1", "comment_id": "c1"},
+        {"id": "c9"},
+        "c9",
+    ),
+    (
+        "instagram",
+        "mention:17/m1/",
+        {},
+        "/17/mentions",
+        {"message": REPLY.text, "media_id": "m1"},
+        {"id": "c9"},
+        "c9",
+    ),
     ("instagram", "comment:c1", {}, "/c1/replies", {"message": REPLY.text}, {"id": "c9"}, "c9"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("channel", "place", "more", "path", "body", "answer", "said"), SENT)
 async def test_an_answer_is_what_the_vendor_documents(
-    channel: str, place: str, more: dict[str, Any], path: str, body: dict[str, Any], answer: Any,
-    said: str, vendor: Vendor,
-) -> None:  # fmt: skip
+    channel: str,
+    place: str,
+    more: dict[str, Any],
+    path: str,
+    body: dict[str, Any],
+    answer: Any,
+    said: str,
+    vendor: Vendor,
+) -> None:
     vendor.says(path, answer)
     action, settings = _made(channel, vendor)
     assert said in await action.send(_reply(place, **more), settings, b"")
@@ -106,43 +242,177 @@ def _fault(code: int, subcode: int = 0) -> dict[str, Any]:
     return {"error": {"code": code, "error_subcode": subcode, "message": "why"}}
 
 
-@pytest.mark.parametrize(("channel", "path", "place", "status", "body", "headers", "kind", "told"), [
-    ("whatsapp", "/77/messages", "77/9", 400, _fault(131047), {}, Rejected, "reply.too_late"),
-    ("whatsapp", "/77/messages", "77/9", 400, _fault(131026), {}, Rejected, "reply.refused"),
-    ("whatsapp", "/77/messages", "77/9", 429, _fault(130429), {"Retry-After": "40"}, Retry, 40),
-    ("whatsapp", "/77/messages", "77/9", 401, _fault(190), {}, Retry, 300),
-    ("whatsapp", "/77/messages", "77/9", 502, b"<html>", {}, Unconfirmed, ""),
-    ("messenger", "/900/messages", "900/31", 400, _fault(10, 2018278), {}, Rejected, "reply.too_late"),
-    ("messenger", "/900/messages", "900/31", 400, _fault(551), {}, Rejected, "reply.refused"),
-    ("telegram", "/bot1:AA/sendMessage", "5//", 429,
-     {"ok": False, "description": "Too Many Requests", "parameters": {"retry_after": 33}}, {}, Retry, 33),
-    ("telegram", "/bot1:AA/sendMessage", "5//", 403,
-     {"ok": False, "description": "Forbidden: bot was blocked by the user"}, {}, Rejected, "reply.refused"),
-    ("mastodon", "/api/v1/statuses", "1|a|public", 422, {"error": "too long"}, {}, Rejected, "reply.refused"),
-    ("mastodon", "/api/v1/statuses", "1|a|public", 429, {"error": "x"}, {"Retry-After": "12"}, Retry, 12),
-    ("slack", "/chat.postMessage", "C1/", 200, {"ok": False, "error": "channel_not_found"}, {}, Rejected, "reply.refused"),
-    ("slack", "/chat.postMessage", "C1/", 200, {"ok": False, "error": "token_revoked"}, {}, Retry, 300),
-    ("slack", "/chat.postMessage", "C1/", 200, {"ok": False, "error": "fatal_error"}, {}, Unconfirmed, ""),
-    ("slack", "/chat.postMessage", "C1/", 429, b"", {"Retry-After": "21"}, Retry, 21),
-    ("viber", "/pa/send_message", "01==", 200, {"status": 12, "status_message": "tooManyRequests"}, {}, Retry, 60),
-    ("viber", "/pa/send_message", "01==", 200, {"status": 6}, {}, Rejected, "reply.refused"),
-    ("viber", "/pa/send_message", "01==", 200, {"status": 2}, {}, Retry, 300),
-    ("line", "/v2/bot/message/push", "U1", 400, {"message": "bad"}, {}, Rejected, "reply.refused"),
-    ("line", "/v2/bot/message/push", "U1", 500, {}, {}, Retry, 30),
-    ("line", "/v2/bot/message/push", "U1", 429, {}, {}, Retry, 30),
-    ("twilio", "/2010-04-01/Accounts/AC1/Messages.json", "+1/+2", 400, {"code": 21610, "message": "STOP"}, {}, Rejected, "reply.refused"),
-    ("twilio", "/2010-04-01/Accounts/AC1/Messages.json", "+1/+2", 400, {"code": 63016}, {}, Rejected, "reply.too_late"),
-    ("twilio", "/2010-04-01/Accounts/AC1/Messages.json", "+1/+2", 429, {"code": 20429}, {}, Retry, 60),
-    ("twilio", "/2010-04-01/Accounts/AC1/Messages.json", "+1/+2", 500, {}, {}, Unconfirmed, ""),
-    ("x", "/2/tweets", "50", 403, {"detail": "duplicate"}, {}, Rejected, "reply.refused"),
-    ("x", "/2/tweets", "50", 401, {"title": "Unauthorized"}, {}, Retry, 300),
-    ("telegram", "/bot1:AA/sendMessage", "5//", 401, {"ok": False, "description": "Unauthorized"}, {}, Retry, 300),
-    ("telegram", "/bot1:AA/sendMessage", "5//", 500, b"", {}, Unconfirmed, ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("channel", "path", "place", "status", "body", "headers", "kind", "told"),
+    [
+        ("whatsapp", "/77/messages", "77/9", 400, _fault(131047), {}, Rejected, "reply.too_late"),
+        ("whatsapp", "/77/messages", "77/9", 400, _fault(131026), {}, Rejected, "reply.refused"),
+        ("whatsapp", "/77/messages", "77/9", 429, _fault(130429), {"Retry-After": "40"}, Retry, 40),
+        ("whatsapp", "/77/messages", "77/9", 401, _fault(190), {}, Retry, 300),
+        ("whatsapp", "/77/messages", "77/9", 502, b"<html>", {}, Unconfirmed, ""),
+        (
+            "messenger",
+            "/900/messages",
+            "900/31",
+            400,
+            _fault(10, 2018278),
+            {},
+            Rejected,
+            "reply.too_late",
+        ),
+        ("messenger", "/900/messages", "900/31", 400, _fault(551), {}, Rejected, "reply.refused"),
+        (
+            "telegram",
+            "/bot1:AA/sendMessage",
+            "5//",
+            429,
+            {"ok": False, "description": "Too Many Requests", "parameters": {"retry_after": 33}},
+            {},
+            Retry,
+            33,
+        ),
+        (
+            "telegram",
+            "/bot1:AA/sendMessage",
+            "5//",
+            403,
+            {"ok": False, "description": "Forbidden: bot was blocked by the user"},
+            {},
+            Rejected,
+            "reply.refused",
+        ),
+        (
+            "mastodon",
+            "/api/v1/statuses",
+            "1|a|public",
+            422,
+            {"error": "too long"},
+            {},
+            Rejected,
+            "reply.refused",
+        ),
+        (
+            "mastodon",
+            "/api/v1/statuses",
+            "1|a|public",
+            429,
+            {"error": "x"},
+            {"Retry-After": "12"},
+            Retry,
+            12,
+        ),
+        (
+            "slack",
+            "/chat.postMessage",
+            "C1/",
+            200,
+            {"ok": False, "error": "channel_not_found"},
+            {},
+            Rejected,
+            "reply.refused",
+        ),
+        (
+            "slack",
+            "/chat.postMessage",
+            "C1/",
+            200,
+            {"ok": False, "error": "token_revoked"},
+            {},
+            Retry,
+            300,
+        ),
+        (
+            "slack",
+            "/chat.postMessage",
+            "C1/",
+            200,
+            {"ok": False, "error": "fatal_error"},
+            {},
+            Unconfirmed,
+            "",
+        ),
+        ("slack", "/chat.postMessage", "C1/", 429, b"", {"Retry-After": "21"}, Retry, 21),
+        (
+            "viber",
+            "/pa/send_message",
+            "01==",
+            200,
+            {"status": 12, "status_message": "tooManyRequests"},
+            {},
+            Retry,
+            60,
+        ),
+        ("viber", "/pa/send_message", "01==", 200, {"status": 6}, {}, Rejected, "reply.refused"),
+        ("viber", "/pa/send_message", "01==", 200, {"status": 2}, {}, Retry, 300),
+        (
+            "line",
+            "/v2/bot/message/push",
+            "U1",
+            400,
+            {"message": "bad"},
+            {},
+            Rejected,
+            "reply.refused",
+        ),
+        ("line", "/v2/bot/message/push", "U1", 500, {}, {}, Retry, 30),
+        ("line", "/v2/bot/message/push", "U1", 429, {}, {}, Retry, 30),
+        (
+            "twilio",
+            "/2010-04-01/Accounts/AC1/Messages.json",
+            "+1/+2",
+            400,
+            {"code": 21610, "message": "STOP"},
+            {},
+            Rejected,
+            "reply.refused",
+        ),
+        (
+            "twilio",
+            "/2010-04-01/Accounts/AC1/Messages.json",
+            "+1/+2",
+            400,
+            {"code": 63016},
+            {},
+            Rejected,
+            "reply.too_late",
+        ),
+        (
+            "twilio",
+            "/2010-04-01/Accounts/AC1/Messages.json",
+            "+1/+2",
+            429,
+            {"code": 20429},
+            {},
+            Retry,
+            60,
+        ),
+        ("twilio", "/2010-04-01/Accounts/AC1/Messages.json", "+1/+2", 500, {}, {}, Unconfirmed, ""),
+        ("x", "/2/tweets", "50", 403, {"detail": "duplicate"}, {}, Rejected, "reply.refused"),
+        ("x", "/2/tweets", "50", 401, {"title": "Unauthorized"}, {}, Retry, 300),
+        (
+            "telegram",
+            "/bot1:AA/sendMessage",
+            "5//",
+            401,
+            {"ok": False, "description": "Unauthorized"},
+            {},
+            Retry,
+            300,
+        ),
+        ("telegram", "/bot1:AA/sendMessage", "5//", 500, b"", {}, Unconfirmed, ""),
+    ],
+)
 async def test_a_refusal_says_whether_and_when_to_try_again(
-    channel: str, path: str, place: str, status: int, body: Any, headers: dict[str, str],
-    kind: type[Exception], told: Any, vendor: Vendor,
-) -> None:  # fmt: skip
+    channel: str,
+    path: str,
+    place: str,
+    status: int,
+    body: Any,
+    headers: dict[str, str],
+    kind: type[Exception],
+    told: Any,
+    vendor: Vendor,
+) -> None:
     vendor.says(path, body, status=status, headers=headers)
     action, settings = _made(channel, vendor)
     with pytest.raises(kind) as error:
@@ -170,8 +440,9 @@ async def test_a_post_is_answered_once_however_often_it_is_sent(vendor: Vendor) 
     first, second = (a.json() for a in vendor.to(put))
     assert first == second, "the same key and the same words: the second writes the first again"
     assert first["record"]["reply"] == {
-        "root": {"uri": "at://root", "cid": "cr"}, "parent": {"uri": "at://own", "cid": "co"},
-    }  # fmt: skip
+        "root": {"uri": "at://root", "cid": "cr"},
+        "parent": {"uri": "at://own", "cid": "co"},
+    }
     assert len(vendor.to(login)) == 1
     vendor.forget()
     vendor.says(login, {"did": "did:plc:m", "accessJwt": "two"})
@@ -250,9 +521,14 @@ async def test_a_post_is_not_sent_again_once_the_server_forgot_its_key(vendor: V
         assert vendor.asked[-1].json()["status"] == said
 
 
-@pytest.mark.parametrize(("channel", "path", "place"), [
-    ("slack", "/chat.postMessage", "C1/"), ("viber", "/pa/send_message", "01=="), ("x", "/2/tweets", "50"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("channel", "path", "place"),
+    [
+        ("slack", "/chat.postMessage", "C1/"),
+        ("viber", "/pa/send_message", "01=="),
+        ("x", "/2/tweets", "50"),
+    ],
+)
 async def test_what_may_have_been_taken_is_never_sent_twice(
     channel: str, path: str, place: str, vendor: Vendor
 ) -> None:
@@ -310,9 +586,25 @@ def _pem(key: Any) -> str:
 async def test_sites_and_forums_are_answered_as_they_document(vendor: Vendor) -> None:
     cases: list[tuple[str, str, dict[str, Any], str, int, Any, bytes]] = [
         ("sikayetvar", "11", {"key": "k"}, "/v2/complaints/11/answers", 201, {}, b'"message"'),
-        ("trendyol", "11", {"seller": "s", "key": "k", "secret": "x"}, "/integration/qna/sellers/s/questions/11/answers", 200, {}, b'"text"'),
-        ("hepsiburada", "11", {"merchant": "m", "key": "k"}, "/issues/11/answer", 201, "id-9", b'name="Answer"'),
-    ]  # fmt: skip
+        (
+            "trendyol",
+            "11",
+            {"seller": "s", "key": "k", "secret": "x"},
+            "/integration/qna/sellers/s/questions/11/answers",
+            200,
+            {},
+            b'"text"',
+        ),
+        (
+            "hepsiburada",
+            "11",
+            {"merchant": "m", "key": "k"},
+            "/issues/11/answer",
+            201,
+            "id-9",
+            b'name="Answer"',
+        ),
+    ]
     for channel, place, account, path, status, body, part in cases:
         action = for_channel(channel)
         assert action is not None
@@ -356,8 +648,13 @@ async def test_a_review_is_answered_again_over_the_first_answer(vendor: Vendor) 
     play, apple = for_channel("google_play"), for_channel("app_store")
     assert play is not None
     assert apple is not None
-    google = play.account(package="com.x", client_email="a@b", private_key=_pem(rsa.generate_private_key(65537, 2048)),
-                          api=vendor.url, token_url=f"{vendor.url}/token")  # fmt: skip
+    google = play.account(
+        package="com.x",
+        client_email="a@b",
+        private_key=_pem(rsa.generate_private_key(65537, 2048)),
+        api=vendor.url,
+        token_url=f"{vendor.url}/token",
+    )
     vendor.says("/token", {"access_token": "t"})
     path = "/androidpublisher/v3/applications/com.x/reviews/r1:reply"
     vendor.says(path, None, {"result": {}})
@@ -385,10 +682,16 @@ async def test_a_review_is_answered_again_over_the_first_answer(vendor: Vendor) 
 
 async def test_reviews_videos_and_forums_are_answered_with_a_fresh_token(vendor: Vendor) -> None:
     cases: list[tuple[str, str, str, Any, bytes]] = [
-        ("google_business", "accounts/1/locations/2/reviews/r1", "/v4/accounts/1/locations/2/reviews/r1/reply", {"comment": "x"}, b'"comment"'),
+        (
+            "google_business",
+            "accounts/1/locations/2/reviews/r1",
+            "/v4/accounts/1/locations/2/reviews/r1/reply",
+            {"comment": "x"},
+            b'"comment"',
+        ),
         ("youtube", "c1", "/comments", {"id": "c1.9"}, b'"parentId":"c1"'),
         ("reddit", "t1_a", "/api/comment", {"json": {"errors": []}}, b"thing_id=t1_a"),
-    ]  # fmt: skip
+    ]
     for channel, place, path, body, part in cases:
         action = for_channel(channel)
         assert action is not None
@@ -504,14 +807,22 @@ async def test_mail_goes_out_with_an_access_token_where_passwords_are_switched_o
         provider="microsoft", token_url=f"{vendor.url}/token", client_id="c", refresh_token="r-1"
     )
     settings = reply_email.Account(
-        host="127.0.0.1", port=port, tls="none", user="destek@ornek.example",
-        sender="destek@ornek.example", oauth=oauth,
-    )  # fmt: skip
+        host="127.0.0.1",
+        port=port,
+        tls="none",
+        user="destek@ornek.example",
+        sender="destek@ornek.example",
+        oauth=oauth,
+    )
     said = await reply_email.ReplyEmail().send(_reply("ada@ornek.example"), settings, b"key")
     assert (said, server.took) == ("250 kept", ["ada@ornek.example"])
     form = dict(parse_qsl(vendor.to("/token")[0].body.decode()))
-    assert form == {"grant_type": "refresh_token", "refresh_token": "r-1", "client_id": "c",
-                    "scope": "https://outlook.office.com/SMTP.Send offline_access"}  # fmt: skip
+    assert form == {
+        "grant_type": "refresh_token",
+        "refresh_token": "r-1",
+        "client_id": "c",
+        "scope": "https://outlook.office.com/SMTP.Send offline_access",
+    }
     with pytest.raises(Retry, match="refuses the login"):
         await reply_email.ReplyEmail().send(_reply("ada@ornek.example"), settings, b"key")
     vendor.forget()

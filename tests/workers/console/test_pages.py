@@ -20,14 +20,24 @@ from workers.console.texts import _TEXTS, Texts
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
 LAYOUTS: list[dict[str, Any]] = [
     {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light", "locale": "tr-TR"},
-    {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True,
-     "color_scheme": "dark", "locale": "en-GB"},
-]  # fmt: skip
+    {
+        "viewport": {"width": 390, "height": 844},
+        "is_mobile": True,
+        "has_touch": True,
+        "color_scheme": "dark",
+        "locale": "en-GB",
+    },
+]
 
 
 @pytest.fixture(scope="module")
@@ -376,12 +386,17 @@ async def test_a_mails_files_can_be_saved_and_what_was_refused_can_not(
     native, evil = f"<{uuid.uuid4().hex}@x>", b"<script>alert(1)</script>"
     bomb = gzip.compress(bytes(200_000_000), 9)
     raw = (
-        b"From: Ada <ada@ornek.example>\r\nMessage-ID: " + native.encode() + b"\r\nSubject: Fatura\r\n"
+        b"From: Ada <ada@ornek.example>\r\nMessage-ID: "
+        + native.encode()
+        + b"\r\nSubject: Fatura\r\n"
         b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nFaturam ekte, yanlis\r\n"
-        b"--b\r\nContent-Type: text/html\r\nContent-Disposition: attachment; filename=sayfa.html\r\n\r\n" + evil +
-        b"\r\n--b\r\nContent-Type: application/gzip\r\nContent-Transfer-Encoding: base64\r\n"
-        b"Content-Disposition: attachment; filename=bomba.gz\r\n\r\n" + base64.encodebytes(bomb) + b"--b--\r\n"
-    )  # fmt: skip
+        b"--b\r\nContent-Type: text/html\r\nContent-Disposition: attachment; filename=sayfa.html\r\n\r\n"
+        + evil
+        + b"\r\n--b\r\nContent-Type: application/gzip\r\nContent-Transfer-Encoding: base64\r\n"
+        b"Content-Disposition: attachment; filename=bomba.gz\r\n\r\n"
+        + base64.encodebytes(bomb)
+        + b"--b--\r\n"
+    )
     with road.http("door") as door:
         sent = door.post("/v1/hooks/mail/default", content=raw).json()
     road.message(sent["id"], lambda m: m["decision"])

@@ -56,19 +56,54 @@ async def _close(lines: Lines, *messages: tuple[str, int], outcome: str = "o") -
     return (await lines.close([closing]))[0]
 
 
-async def _add(lines: Lines, message: str, conversation: str = "c", *, hops: int = 0, at: int = 1,
-               score: float = 0, department: str = "d", quiet: bool = False) -> bool:  # fmt: skip
-    return bool(await lines.add([_arrival(
-        message, conversation, hops=hops, at=at, score=score, department=department, quiet=quiet
-    )]))  # fmt: skip
+async def _add(
+    lines: Lines,
+    message: str,
+    conversation: str = "c",
+    *,
+    hops: int = 0,
+    at: int = 1,
+    score: float = 0,
+    department: str = "d",
+    quiet: bool = False,
+) -> bool:
+    return bool(
+        await lines.add(
+            [
+                _arrival(
+                    message,
+                    conversation,
+                    hops=hops,
+                    at=at,
+                    score=score,
+                    department=department,
+                    quiet=quiet,
+                )
+            ]
+        )
+    )
 
 
-def _arrival(message: str, conversation: str, *, hops: int = 0, at: int = 1, score: float = 0,
-             department: str = "d", quiet: bool = False) -> Arrival:  # fmt: skip
+def _arrival(
+    message: str,
+    conversation: str,
+    *,
+    hops: int = 0,
+    at: int = 1,
+    score: float = 0,
+    department: str = "d",
+    quiet: bool = False,
+) -> Arrival:
     return Arrival(
-        department=department, conversation=conversation, message=message, hops=hops,
-        work=f"{message}/{hops}".encode(), arrived_ms=at, score=score, quiet=quiet,
-    )  # fmt: skip
+        department=department,
+        conversation=conversation,
+        message=message,
+        hops=hops,
+        work=f"{message}/{hops}".encode(),
+        arrived_ms=at,
+        score=score,
+        quiet=quiet,
+    )
 
 
 async def test_many_come_by_few_round_trips_each_once_and_in_order(

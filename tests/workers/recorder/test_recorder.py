@@ -41,9 +41,15 @@ MESSAGES, DECISIONS, OUTCOMES = topics.MESSAGES.name, topics.DECISIONS.name, top
 def _outcome(identifier: str) -> Outcome:
     made = message("Faturam yanlış")
     return Outcome(
-        id=identifier, kind="resolved", brand="default", conversation=made.conversation, item=made.id,
-        department="billing", messages=(made.id,), at=NOW,
-    )  # fmt: skip
+        id=identifier,
+        kind="resolved",
+        brand="default",
+        conversation=made.conversation,
+        item=made.id,
+        department="billing",
+        messages=(made.id,),
+        at=NOW,
+    )
 
 
 def test_a_message_is_read_back_with_its_decision_and_outcomes(engine: Engine) -> None:
@@ -158,8 +164,15 @@ def test_search_folds_turkish_and_takes_beginnings(engine: Engine) -> None:
 
 
 def test_dead_letters_are_listed_by_their_last_attempt(engine: Engine) -> None:
-    letter = DeadLetter(id="d" * 36, stage="ingest", source="email:a", code="mime.empty", text="t",
-                        origin=Origin(position="INBOX;1;2"), at=NOW)  # fmt: skip
+    letter = DeadLetter(
+        id="d" * 36,
+        stage="ingest",
+        source="email:a",
+        code="mime.empty",
+        text="t",
+        origin=Origin(position="INBOX;1;2"),
+        at=NOW,
+    )
     again = msgspec.structs.replace(letter, attempt=1)
     _write(engine, (topics.DEAD.name, 0, letter), (topics.DEAD.name, 1, again))
     assert [x.attempt for x in dead_letters.letters(engine)] == [1]
@@ -193,9 +206,15 @@ def test_the_ledger_is_zero_when_all_is_accounted_for_and_not_when_something_is_
     assert on_its_way.unaccounted == 0
     assert on_its_way.pending > 0
     buried = DeadLetter(
-        id="d1", stage="router", source="api:test", code="router.bug", text="t", at=NOW,
-        origin=Origin(topic=MESSAGES, partition=0, offset=1), message=second.id,
-    )  # fmt: skip
+        id="d1",
+        stage="router",
+        source="api:test",
+        code="router.bug",
+        text="t",
+        at=NOW,
+        origin=Origin(topic=MESSAGES, partition=0, offset=1),
+        message=second.id,
+    )
     _write(engine, (topics.DEAD.name, 0, buried))
     refused = _account(engine, settled=True)
     assert (refused.unaccounted, refused.sources[0].refused) == (0, 1)

@@ -65,9 +65,14 @@ def said(
         known: HandleKind = kind  # type: ignore[assignment]  # the tests name kinds that there are
         handles.append(Handle(kind=known, value=value))
     return message(
-        text, native, native, channel=channel, brand=brand, sender=Party(handles=tuple(handles)),
+        text,
+        native,
+        native,
+        channel=channel,
+        brand=brand,
+        sender=Party(handles=tuple(handles)),
         conversation=conversation_id(brand, channel, native),
-    )  # fmt: skip
+    )
 
 
 def word(
@@ -76,9 +81,14 @@ def word(
     """Return what a person says of two handles."""
     identifier, first, second = pair(brand, a, b)
     return Link(
-        id=identifier, brand=brand, a=first, b=second, status=status, agent="ali",
+        id=identifier,
+        brand=brand,
+        a=first,
+        b=second,
+        status=status,
+        agent="ali",
         at=NOW + timedelta(minutes=minute),
-    )  # fmt: skip
+    )
 
 
 def known(engine: Engine, *begin: str, brand: str = "default") -> CustomerOut:
@@ -100,9 +110,11 @@ def proposed(found: CustomerOut) -> set[str]:
 def test_one_address_is_one_customer_on_every_channel_of_a_brand(kept: tuple[Engine, Keep]) -> None:
     engine, keep = kept
     keep(
-        said("Faturam yanlış", "1", ADA), said("Kargom nerede", "2", ADA, channel="form"),
-        said("başka marka", "3", ADA, brand="other"), said("başka kişi", "4", EVE),
-    )  # fmt: skip
+        said("Faturam yanlış", "1", ADA),
+        said("Kargom nerede", "2", ADA, channel="form"),
+        said("başka marka", "3", ADA, brand="other"),
+        said("başka kişi", "4", EVE),
+    )
     found = known(engine)
     assert nodes(found) == {ADA}
     assert {(c.channel, c.messages) for c in found.conversations} == {("email", 1), ("form", 1)}
@@ -152,8 +164,10 @@ def test_a_persons_word_counts_and_can_be_taken_back_link_by_link(
     found = known(engine)
     assert nodes(found) == {ADA, TEL, "customer_no:777"}
     assert {h.node: h.how for h in found.handles} == {
-        ADA: "given", TEL: "person", "customer_no:777": "source",
-    }  # fmt: skip
+        ADA: "given",
+        TEL: "person",
+        "customer_no:777": "source",
+    }
     assert len(found.conversations) == 2
     assert found.proposals == ()
     keep(word(ADA, TEL, "unlinked", 1))
@@ -230,9 +244,11 @@ async def test_an_agent_asks_links_and_unlinks_on_the_page(
     road.message(called["id"], lambda m: m["decision"])
     address = f"m{mark}@ornek.example"
     wrote = road.send(
-        f"Faturam yanlış, beni {number} numarasından arayın", uuid.uuid4().hex,
-        sender={"email": address}, subject="Fatura",
-    )  # fmt: skip
+        f"Faturam yanlış, beni {number} numarasından arayın",
+        uuid.uuid4().hex,
+        sender={"email": address},
+        subject="Fatura",
+    )
     road.message(wrote["id"], lambda m: m["decision"])
     turkish = layout["locale"] == "tr-TR"
     context = await browser.new_context(**layout)
@@ -272,8 +288,10 @@ async def test_an_agent_asks_links_and_unlinks_on_the_page(
 
 def test_programs_ask_and_link_too(road: Up) -> None:
     mark = uuid.uuid4().hex[:8]
-    a, b = (road.send("Faturam", uuid.uuid4().hex, sender={"email": f"{n}{mark}@ornek.example"})
-            for n in "ab")  # fmt: skip
+    a, b = (
+        road.send("Faturam", uuid.uuid4().hex, sender={"email": f"{n}{mark}@ornek.example"})
+        for n in "ab"
+    )
     for sent in (a, b):
         road.message(sent["id"], lambda m: m["decision"])
     with road.http("desk", "console") as desk:
@@ -281,9 +299,12 @@ def test_programs_ask_and_link_too(road: Up) -> None:
         assert desk.get("/v1/messages/none/customer").status_code == 404
         assert len(desk.get(path).json()["conversations"]) == 1
         body = {
-            "agent": "ali", "a": f"email:a{mark}@ornek.example", "status": "linked",
-            "b": f"email:b{mark}@ornek.example", "reason": "aynı müşteri no",
-        }  # fmt: skip
+            "agent": "ali",
+            "a": f"email:a{mark}@ornek.example",
+            "status": "linked",
+            "b": f"email:b{mark}@ornek.example",
+            "reason": "aynı müşteri no",
+        }
         assert desk.post("/v1/links", json=body | {"b": body["a"]}).status_code == 400
         assert desk.post("/v1/links", json=body | {"b": "nonsense"}).status_code == 400
         assert desk.post("/v1/links", json=body).status_code == 200

@@ -85,11 +85,17 @@ def amazon(raw: bytes) -> Heard:
         who = one.participant_role or roles.get(one.participant_id) or one.participant_id or ""
         unsure = _marked(one.content, one.items)
         sure = [c for i in one.items if (c := sure_of(i.confidence))]
-        turns.append(Said(
-            speaker=who, text=one.content.strip(), role=role(who), unsure=unsure,
-            start=number(one.begin_offset_millis, 1000), end=number(one.end_offset_millis, 1000),
-            confidence=sum(sure) / len(sure) if sure else None,
-        ))  # fmt: skip
+        turns.append(
+            Said(
+                speaker=who,
+                text=one.content.strip(),
+                role=role(who),
+                unsure=unsure,
+                start=number(one.begin_offset_millis, 1000),
+                end=number(one.end_offset_millis, 1000),
+                confidence=sum(sure) / len(sure) if sure else None,
+            )
+        )
     contact = told.customer_metadata or AmazonContact()
     figures = told.conversation_characteristics or AmazonFigures()
     names = (contact.initial_contact_id, contact.contact_id, told.contact_id, told.job_name)
@@ -210,9 +216,13 @@ def _transcribed(
             who = spans[place][2]
         last = made[-1] if made else None
         mark = item.type == "punctuation"
-        made.append(Word(
-            text=best.content, start=last.end if mark and last else start, speaker=who,
-            end=last.end if mark and last else number(item.end_time),
-            confidence=None if mark else sure_of(best.confidence),
-        ))  # fmt: skip
+        made.append(
+            Word(
+                text=best.content,
+                start=last.end if mark and last else start,
+                speaker=who,
+                end=last.end if mark and last else number(item.end_time),
+                confidence=None if mark else sure_of(best.confidence),
+            )
+        )
     return made

@@ -63,14 +63,18 @@ def assembly(raw: bytes) -> Heard:
     turns = []
     for one in told.utterances or ():
         words = [_assembly_word(w) for w in one.words]
-        turns.append(Said(
-            speaker="" if one.speaker in (None, "") else f"speaker {one.speaker}",
-            text=one.text.strip(),
-            start=number(one.start, 1000), end=number(one.end, 1000),
-            confidence=sure_of(one.confidence), role=role(str(one.speaker or "")),
-            channel="" if one.channel is None else str(one.channel),
-            unsure=places(one.text.strip(), words),
-        ))  # fmt: skip
+        turns.append(
+            Said(
+                speaker="" if one.speaker in (None, "") else f"speaker {one.speaker}",
+                text=one.text.strip(),
+                start=number(one.start, 1000),
+                end=number(one.end, 1000),
+                confidence=sure_of(one.confidence),
+                role=role(str(one.speaker or "")),
+                channel="" if one.channel is None else str(one.channel),
+                unsure=places(one.text.strip(), words),
+            )
+        )
     if not turns and told.words:
         words = [_assembly_word(w) for w in told.words]
         turns = [turn_of(w) for w in by_speaker(words)]
@@ -79,14 +83,19 @@ def assembly(raw: bytes) -> Heard:
     elif not turns and told.text:
         turns = [Said(speaker="", text=told.text.strip(), confidence=sure_of(told.confidence))]
     return Heard(
-        form="assemblyai", turns=turns, id=told.id, duration=number(told.audio_duration) or None,
+        form="assemblyai",
+        turns=turns,
+        id=told.id,
+        duration=number(told.audio_duration) or None,
         language=told.language_code or "",
-    )  # fmt: skip
+    )
 
 
 def _assembly_word(word: AssemblyWord) -> Word:
     return Word(
-        text=word.text, start=number(word.start, 1000), end=number(word.end, 1000),
+        text=word.text,
+        start=number(word.start, 1000),
+        end=number(word.end, 1000),
         confidence=sure_of(word.confidence),
         speaker=f"speaker {word.speaker}" if word.speaker else "",
-    )  # fmt: skip
+    )

@@ -54,18 +54,25 @@ def azure(raw: bytes) -> Heard:
         start = _azure_time(one.offset_in_ticks, one.offset_milliseconds, one.offset)
         speaker = "" if one.speaker is None else f"speaker {one.speaker}"
         track = "" if one.channel is None else str(one.channel)
-        turns.append(Said(
-            speaker=speaker or (f"channel {track}" if track else ""), channel=track, start=start,
-            text=(best.display or best.lexical).strip(),
-            end=start + _azure_time(one.duration_in_ticks, one.duration_milliseconds, one.duration),
-            confidence=sure_of(best.confidence if one.n_best else one.confidence),
-        ))  # fmt: skip
+        turns.append(
+            Said(
+                speaker=speaker or (f"channel {track}" if track else ""),
+                channel=track,
+                start=start,
+                text=(best.display or best.lexical).strip(),
+                end=start
+                + _azure_time(one.duration_in_ticks, one.duration_milliseconds, one.duration),
+                confidence=sure_of(best.confidence if one.n_best else one.confidence),
+            )
+        )
     whole = number(told.duration_in_ticks, 1e7) or number(told.duration_milliseconds, 1000)
     found = told.recognized_phrases or told.phrases
     return Heard(
-        form="azure", turns=turns, duration=whole or None,
+        form="azure",
+        turns=turns,
+        duration=whole or None,
         language=next((p.locale for p in found if p.locale), "") or "",
-    )  # fmt: skip
+    )
 
 
 _ISO = re.compile(r"^PT(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+)S)?$")

@@ -65,22 +65,30 @@ def genesys(raw: bytes) -> Heard:
     for one in phrases:
         start = max(0.0, (number(one.start_time_ms) - zero) / 1000)
         span = one.duration or GenesysSpan()
-        turns.append(Said(
-            speaker=one.participant_purpose or "", role=role(one.participant_purpose), start=start,
-            text=(one.decorated_text or one.text).strip(), confidence=sure_of(one.confidence),
-            end=start + number(span.milliseconds, 1000),
-        ))  # fmt: skip
+        turns.append(
+            Said(
+                speaker=one.participant_purpose or "",
+                role=role(one.participant_purpose),
+                start=start,
+                text=(one.decorated_text or one.text).strip(),
+                confidence=sure_of(one.confidence),
+                end=start + number(span.milliseconds, 1000),
+            )
+        )
     people = {role(p.participant_purpose): p for p in told.participants}
     nobody = GenesysPerson()
     whole = told.duration or GenesysSpan()
     return Heard(
-        form="genesys", turns=turns, id=told.conversation_id, started_at=began,
+        form="genesys",
+        turns=turns,
+        id=told.conversation_id,
+        started_at=began,
         duration=number(whole.milliseconds, 1000) or None,
         customer_number=people.get("customer", nobody).ani or "",
         agent=people.get("agent", nobody).user_id,
         queue=next((p.queue_id for p in told.participants if p.queue_id), None),
         language=next((t.language for t in told.transcripts if t.language), "") or "",
-    )  # fmt: skip
+    )
 
 
 class AircallUtterance(Record, frozen=True, kw_only=True):
@@ -114,17 +122,26 @@ def aircall(raw: bytes) -> Heard:
     """Return an Aircall transcript."""
     told = read(Aircall, raw)
     turns = [
-        Said(speaker=one.participant_type or "", role=role(one.participant_type),
-             text=one.text.strip(), start=number(one.start_time), end=number(one.end_time))
+        Said(
+            speaker=one.participant_type or "",
+            role=role(one.participant_type),
+            text=one.text.strip(),
+            start=number(one.start_time),
+            end=number(one.end_time),
+        )
         for one in told.content.utterances
-    ]  # fmt: skip
+    ]
     numbers = (u.phone_number for u in told.content.utterances if u.participant_type == "external")
     users = (str(u.user_id) for u in told.content.utterances if u.user_id is not None)
     return Heard(
-        form="aircall", turns=turns, id=str(told.call_id or told.id or ""),
-        started_at=instant(told.call_created_at), language=told.content.language or "",
-        customer_number=next((n for n in numbers if n), ""), agent=next(users, None),
-    )  # fmt: skip
+        form="aircall",
+        turns=turns,
+        id=str(told.call_id or told.id or ""),
+        started_at=instant(told.call_created_at),
+        language=told.content.language or "",
+        customer_number=next((n for n in numbers if n), ""),
+        agent=next(users, None),
+    )
 
 
 class DialpadLine(Record, frozen=True, kw_only=True):
@@ -156,8 +173,13 @@ def dialpad(raw: bytes) -> Heard:
         at = instant(one.time)
         start = (at - began).total_seconds() if at and began else 0.0
         side: Role | None = "agent" if one.user_id else "customer" if one.contact_id else None
-        turns.append(Said(
-            speaker=one.name or side or "", role=side, text=(one.content or "").strip(),
-            start=start, end=start,
-        ))  # fmt: skip
+        turns.append(
+            Said(
+                speaker=one.name or side or "",
+                role=side,
+                text=(one.content or "").strip(),
+                start=start,
+                end=start,
+            )
+        )
     return Heard(form="dialpad", turns=turns, id=str(told.call_id or ""), started_at=began)

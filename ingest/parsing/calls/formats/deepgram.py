@@ -81,12 +81,13 @@ def deepgram(raw: bytes) -> Heard:
     """Return a Deepgram transcript; turns are made of words wherever these have a speaker."""
     told = read(Deepgram, raw)
     return Heard(
-        form="deepgram", turns=_deepgram_turns(told.results),
+        form="deepgram",
+        turns=_deepgram_turns(told.results),
         # One recording transcribed again under a new request is the same call.
         id=told.metadata.sha256 or told.metadata.request_id or "",
         duration=number(told.metadata.duration) or None,
         language=next(filter(None, (c.detected_language for c in told.results.channels)), ""),
-    )  # fmt: skip
+    )
 
 
 def deepgram_best(raw: bytes) -> Heard:
@@ -117,25 +118,37 @@ def _deepgram_turns(found: DeepgramResults) -> list[Said]:
         return turns
     for one in found.utterances or ():
         text, unsure = joined(_deepgram_word(w) for w in one.words)
-        turns.append(Said(
-            speaker="" if one.speaker is None else f"speaker {one.speaker}",
-            text=text or one.transcript.strip(), unsure=unsure, start=number(one.start),
-            end=number(one.end), confidence=sure_of(one.confidence),
-        ))  # fmt: skip
+        turns.append(
+            Said(
+                speaker="" if one.speaker is None else f"speaker {one.speaker}",
+                text=text or one.transcript.strip(),
+                unsure=unsure,
+                start=number(one.start),
+                end=number(one.end),
+                confidence=sure_of(one.confidence),
+            )
+        )
     if turns or not found.channels:
         return turns
     best = (*found.channels[0].alternatives, DeepgramBest())[0]
     words = [_deepgram_word(w) for w in best.words]
-    return [Said(
-        speaker="", text=best.transcript.strip(), confidence=sure_of(best.confidence),
-        start=words[0].start if words else 0.0, end=words[-1].end if words else 0.0,
-        unsure=places(best.transcript.strip(), words),
-    )]  # fmt: skip
+    return [
+        Said(
+            speaker="",
+            text=best.transcript.strip(),
+            confidence=sure_of(best.confidence),
+            start=words[0].start if words else 0.0,
+            end=words[-1].end if words else 0.0,
+            unsure=places(best.transcript.strip(), words),
+        )
+    ]
 
 
 def _deepgram_word(word: DeepgramWord) -> Word:
     return Word(
-        text=word.punctuated_word or word.word, start=number(word.start), end=number(word.end),
+        text=word.punctuated_word or word.word,
+        start=number(word.start),
+        end=number(word.end),
         confidence=sure_of(word.confidence),
         speaker="" if word.speaker is None else f"speaker {word.speaker}",
-    )  # fmt: skip
+    )

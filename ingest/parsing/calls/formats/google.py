@@ -79,12 +79,17 @@ def google(raw: bytes) -> Heard:
             until = span(result.result_end_time or result.result_end_offset)
             heard = [_google_word(w) for w in best.words]
             track = "" if result.channel_tag in (None, 0, "0") else str(result.channel_tag)
-            turns.append(Said(
-                speaker=f"channel {track}" if track else "", channel=track,
-                text=best.transcript.strip(), confidence=sure_of(best.confidence),
-                start=heard[0].start if heard else ended, end=heard[-1].end if heard else until,
-                unsure=places(best.transcript.strip(), heard),
-            ))  # fmt: skip
+            turns.append(
+                Said(
+                    speaker=f"channel {track}" if track else "",
+                    channel=track,
+                    text=best.transcript.strip(),
+                    confidence=sure_of(best.confidence),
+                    start=heard[0].start if heard else ended,
+                    end=heard[-1].end if heard else until,
+                    unsure=places(best.transcript.strip(), heard),
+                )
+            )
             ended = until
     language = next((r.language_code for r in results if r.language_code), "") or ""
     return Heard(form="google", turns=turns, id=str(told.request_id or ""), language=language)
@@ -98,10 +103,12 @@ def _tag(word: GoogleWord) -> str:
 def _google_word(word: GoogleWord) -> Word:
     tag = _tag(word)
     return Word(
-        text=word.word.replace("▁", " "), start=span(word.start_time or word.start_offset),
-        end=span(word.end_time or word.end_offset), confidence=sure_of(word.confidence),
+        text=word.word.replace("▁", " "),
+        start=span(word.start_time or word.start_offset),
+        end=span(word.end_time or word.end_offset),
+        confidence=sure_of(word.confidence),
         speaker=f"speaker {tag}" if tag else "",
-    )  # fmt: skip
+    )
 
 
 class InsightsPerson(Record, frozen=True, kw_only=True, rename="camel"):
@@ -167,18 +174,28 @@ def insights(raw: bytes) -> Heard:
         words = [_google_word(w) for w in one.words]
         at = instant(one.message_time)
         start = (at - began).total_seconds() if at and began else 0.0
-        turns.append(Said(
-            speaker=person.role or (f"channel {track}" if track else ""), text=one.text.strip(),
-            channel=track, role=role(person.role) or by_track, confidence=sure_of(one.confidence),
-            start=words[0].start if words else max(0.0, start),
-            end=words[-1].end if words else max(0.0, start), unsure=places(one.text, words),
-        ))  # fmt: skip
+        turns.append(
+            Said(
+                speaker=person.role or (f"channel {track}" if track else ""),
+                text=one.text.strip(),
+                channel=track,
+                role=role(person.role) or by_track,
+                confidence=sure_of(one.confidence),
+                start=words[0].start if words else max(0.0, start),
+                end=words[-1].end if words else max(0.0, start),
+                unsure=places(one.text, words),
+            )
+        )
     # A segment without times follows the one before.
     for before, turn in pairwise(turns):
         if not turn.start and not turn.end:
             turn.start = turn.end = before.end
     return Heard(
-        form="insights", turns=turns, id=told.name.rpartition("/")[2], started_at=began,
-        duration=span(told.duration) or None, agent=told.agent_id,
+        form="insights",
+        turns=turns,
+        id=told.name.rpartition("/")[2],
+        started_at=began,
+        duration=span(told.duration) or None,
+        agent=told.agent_id,
         language=told.language_code or next(filter(None, (s.language_code for s in inner)), ""),
-    )  # fmt: skip
+    )

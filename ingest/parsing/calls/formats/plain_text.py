@@ -40,28 +40,115 @@ _WIDE = re.compile(r"[^\S\n]{9,}")
 _LABELS = 64
 """Labels that are remembered: a call has few speakers, and each speaks thousands of times."""
 
-_AGENT = frozenset({
-    "temsilci", "temsilcisi", "yetkili", "yetkilisi", "uzman", "uzmani", "danisman",
-    "danismani", "gorevli", "gorevlisi", "operator", "operatoru", "agent", "advisor",
-    "adviser", "rep", "representative", "support", "destek", "csr", "mt", "manager",
-    "supervisor", "employee", "internal", "hizmetleri", "iliskileri", "care", "service",
-    "asistani",
-})  # fmt: skip
-_CUSTOMER = frozenset({
-    "customer", "client", "caller", "musteri", "arayan", "abone", "kullanici", "user",
-    "external", "misafir", "hasta", "vatandas", "guest", "uye",
-})  # fmt: skip
-_MACHINE = frozenset({
-    "ivr", "bot", "sistem", "system",
-})  # fmt: skip
-_MACHINES = ("sesli yanit", "dijital asistan", "sanal asistan", "custom bot", "automated agent",
-             "ai agent", "voice assistant")  # fmt: skip
-_NONE = frozenset({
-    "no", "numara", "numarasi", "adi", "soyadi", "id", "name", "phone", "telefon",
-    "telefonu", "number", "error", "hatti", "talebi", "talep", "mail", "email", "eposta",
-    "adresi", "address", "tarih", "tarihi", "date", "notu", "not", "note", "kodu", "code",
-    "tel", "sikayeti", "sorunu", "bilgisi", "bilgileri", "memnuniyeti", "suresi", "puani",
-})  # fmt: skip
+_AGENT = frozenset(
+    {
+        "temsilci",
+        "temsilcisi",
+        "yetkili",
+        "yetkilisi",
+        "uzman",
+        "uzmani",
+        "danisman",
+        "danismani",
+        "gorevli",
+        "gorevlisi",
+        "operator",
+        "operatoru",
+        "agent",
+        "advisor",
+        "adviser",
+        "rep",
+        "representative",
+        "support",
+        "destek",
+        "csr",
+        "mt",
+        "manager",
+        "supervisor",
+        "employee",
+        "internal",
+        "hizmetleri",
+        "iliskileri",
+        "care",
+        "service",
+        "asistani",
+    }
+)
+_CUSTOMER = frozenset(
+    {
+        "customer",
+        "client",
+        "caller",
+        "musteri",
+        "arayan",
+        "abone",
+        "kullanici",
+        "user",
+        "external",
+        "misafir",
+        "hasta",
+        "vatandas",
+        "guest",
+        "uye",
+    }
+)
+_MACHINE = frozenset(
+    {
+        "ivr",
+        "bot",
+        "sistem",
+        "system",
+    }
+)
+_MACHINES = (
+    "sesli yanit",
+    "dijital asistan",
+    "sanal asistan",
+    "custom bot",
+    "automated agent",
+    "ai agent",
+    "voice assistant",
+)
+_NONE = frozenset(
+    {
+        "no",
+        "numara",
+        "numarasi",
+        "adi",
+        "soyadi",
+        "id",
+        "name",
+        "phone",
+        "telefon",
+        "telefonu",
+        "number",
+        "error",
+        "hatti",
+        "talebi",
+        "talep",
+        "mail",
+        "email",
+        "eposta",
+        "adresi",
+        "address",
+        "tarih",
+        "tarihi",
+        "date",
+        "notu",
+        "not",
+        "note",
+        "kodu",
+        "code",
+        "tel",
+        "sikayeti",
+        "sorunu",
+        "bilgisi",
+        "bilgileri",
+        "memnuniyeti",
+        "suresi",
+        "puani",
+    }
+)
 """Words after which it is a field of a form, and nobody speaks."""
 
 NUMBERED = re.compile(
@@ -91,11 +178,28 @@ def role_of(label: str) -> str:
     return ""
 
 
-_OFFICE = frozenset({
-    "cagri", "merkezi", "santral", "teknik", "technical", "call", "center", "centre",
-    "sales", "satis", "human", "success", "personeli", "musteri", "customer", "client",
-    "help", "desk",
-})  # fmt: skip
+_OFFICE = frozenset(
+    {
+        "cagri",
+        "merkezi",
+        "santral",
+        "teknik",
+        "technical",
+        "call",
+        "center",
+        "centre",
+        "sales",
+        "satis",
+        "human",
+        "success",
+        "personeli",
+        "musteri",
+        "customer",
+        "client",
+        "help",
+        "desk",
+    }
+)
 
 
 def _names(words: list[str], named: list[str], known: frozenset[str] | set[str]) -> bool:

@@ -60,16 +60,25 @@ def twilio(raw: bytes) -> Heard:
     for one in told.sentences:
         track = "" if one.media_channel is None else str(one.media_channel)
         who = people.get(track, TwilioPerson())
-        turns.append(Said(
-            speaker=who.full_name or (f"channel {track}" if track else ""), channel=track,
-            text=(one.transcript or "").strip(), start=number(one.start_time),
-            end=number(one.end_time), confidence=sure_of(one.confidence), role=role(who.role),
-            number=who.media_participant_id or "",
-        ))  # fmt: skip
+        turns.append(
+            Said(
+                speaker=who.full_name or (f"channel {track}" if track else ""),
+                channel=track,
+                text=(one.transcript or "").strip(),
+                start=number(one.start_time),
+                end=number(one.end_time),
+                confidence=sure_of(one.confidence),
+                role=role(who.role),
+                number=who.media_participant_id or "",
+            )
+        )
     media = channel.media_properties or TwilioMedia()
     first = told.sentences[0].transcript_sid if told.sentences else None
     return Heard(
-        form="twilio", turns=turns, language=told.language_code or "",
+        form="twilio",
+        turns=turns,
+        language=told.language_code or "",
         id=told.customer_key or media.source_sid or told.sid or first or "",
-        started_at=instant(told.media_start_time), duration=number(told.duration) or None,
-    )  # fmt: skip
+        started_at=instant(told.media_start_time),
+        duration=number(told.duration) or None,
+    )

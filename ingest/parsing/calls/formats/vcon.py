@@ -25,9 +25,16 @@ from schemas.errors import Rejected
 LARGEST = 64 * 1024 * 1024
 """Bytes that a packed transcript may unpack to."""
 
-_TRANSCRIPTS = ("transcript", "diarized", "wtf_transcription", "transcription", "wtf",
-                "transcript-redacted", "transcript_redacted",
-                "analysis_info")  # fmt: skip
+_TRANSCRIPTS = (
+    "transcript",
+    "diarized",
+    "wtf_transcription",
+    "transcription",
+    "wtf",
+    "transcript-redacted",
+    "transcript_redacted",
+    "analysis_info",
+)
 _KNOWN_CRITICAL = frozenset({"CC", "cc", "contact_center", "wtf_transcription"})
 
 
@@ -155,10 +162,14 @@ def vcon(raw: bytes) -> Heard:
         kinds = ", ".join(sorted({d.type for d in told.dialog})) or "nothing"
         raise Rejected("call.no_transcript", f"vCon {told.uuid} holds {kinds}, and no transcript")
     made = Heard(
-        form="vcon", turns=turns, id=_root(told), started_at=began, repaired=repaired,
+        form="vcon",
+        turns=turns,
+        id=_root(told),
+        started_at=began,
+        repaired=repaired,
         duration=_lasted(told, began) or None,
         queue=next((d.skill or d.campaign for d in told.dialog if d.skill or d.campaign), None),
-    )  # fmt: skip
+    )
     directions = [(d.direction or (d.meta.direction if d.meta else "") or "") for d in told.dialog]
     made.outbound = any(d.lower().startswith("out") for d in directions)
     _people(told, made)
@@ -321,9 +332,13 @@ def _first(of: object) -> int | None:
 
 def _said(party: Party, text: str, start: float, end: float) -> Said:
     return Said(
-        speaker=party.name or _phone(party), text=text.strip(), start=max(0.0, start),
-        end=max(0.0, end), role=_role(party), number=_phone(party),
-    )  # fmt: skip
+        speaker=party.name or _phone(party),
+        text=text.strip(),
+        start=max(0.0, start),
+        end=max(0.0, end),
+        role=_role(party),
+        number=_phone(party),
+    )
 
 
 def _content(body: msgspec.Raw, encoding: str | None) -> object:
@@ -392,10 +407,12 @@ def _body(one: Analysis, told: Vcon, began: datetime | None, repaired: list[str]
     shape = read(_Shape, again)
     readers: tuple[tuple[bool, Callable[[bytes], Heard]], ...] = (
         (bytes(shape.results)[:1] == b"{", deepgram.deepgram),
-        (bytes(shape.words)[:1] == b"[" and isinstance(shape.transcript, str),
-         deepgram.deepgram_best),
+        (
+            bytes(shape.words)[:1] == b"[" and isinstance(shape.transcript, str),
+            deepgram.deepgram_best,
+        ),
         (bytes(shape.segments)[:1] == b"[", whisper.whisper),
-    )  # fmt: skip
+    )
     for fits, reader in readers:
         if fits:
             found = reader(again)
@@ -450,8 +467,12 @@ def _marked(turns: list[Said], told: Vcon) -> list[Said]:
             continue
         label = turn.speaker.strip().lower()
         for place, party in enumerate(told.parties):
-            names = {(party.name or "").lower(), _phone(party).lower(), f"party {place}",
-                     str(place) if _role(party) else ""} - {""}  # fmt: skip
+            names = {
+                (party.name or "").lower(),
+                _phone(party).lower(),
+                f"party {place}",
+                str(place) if _role(party) else "",
+            } - {""}
             if label and label in names:
                 turn.role, turn.number = _role(party), _phone(party)
     return turns

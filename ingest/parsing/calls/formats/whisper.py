@@ -103,22 +103,37 @@ def whisper(raw: bytes) -> Heard:
         text = one.text.strip()
         who = "" if one.speaker in (None, "?") else str(one.speaker)
         who = told.speakers.get(who, Speaker()).label or who
-        turns.append(Said(
-            speaker=who or next(iter(speakers), ""), text=text, start=number(one.start),
-            end=number(one.end), confidence=sure, role=role(who), unsure=places(text, words),
-        ))  # fmt: skip
+        turns.append(
+            Said(
+                speaker=who or next(iter(speakers), ""),
+                text=text,
+                start=number(one.start),
+                end=number(one.end),
+                confidence=sure,
+                role=role(who),
+                unsure=places(text, words),
+            )
+        )
     if not told.segments and told.text:
         timed = [_whisper_word(w) for w in told.words]
-        turns = [Said(
-            speaker="", text=told.text.strip(), start=timed[0].start if timed else 0.0,
-            end=timed[-1].end if timed else 0.0, unsure=places(told.text.strip(), timed),
-        )]  # fmt: skip
+        turns = [
+            Said(
+                speaker="",
+                text=told.text.strip(),
+                start=timed[0].start if timed else 0.0,
+                end=timed[-1].end if timed else 0.0,
+                unsure=places(told.text.strip(), timed),
+            )
+        ]
     if told.task == "translate":
         repaired.append("speech.translated")
     return Heard(
-        form="whisper", turns=turns, duration=number(told.duration) or None,
-        language=told.language or "", repaired=list(dict.fromkeys(repaired)),
-    )  # fmt: skip
+        form="whisper",
+        turns=turns,
+        duration=number(told.duration) or None,
+        language=told.language or "",
+        repaired=list(dict.fromkeys(repaired)),
+    )
 
 
 def _words(segment: WhisperSegment) -> list[Word]:
@@ -139,10 +154,12 @@ def _float(told: Text) -> float:
 def _whisper_word(word: WhisperWord) -> Word:
     told = next((c for c in (word.confidence, word.score, word.probability) if c is not None), None)
     return Word(
-        text=word.word or word.text, start=number(word.start), end=number(word.end),
+        text=word.word or word.text,
+        start=number(word.start),
+        end=number(word.end),
         confidence=sure_of(told),
         speaker="" if word.speaker is None else str(word.speaker),
-    )  # fmt: skip
+    )
 
 
 class CppSpan(Record, frozen=True, kw_only=True):
@@ -196,12 +213,19 @@ def whisper_cpp(raw: bytes) -> Heard:
         who = "" if one.speaker in (None, "?") else f"speaker {one.speaker}"
         if marked and not who:
             who = f"speaker {turn % 2}"
-        turns.append(Said(
-            speaker=who, text=text, start=number(one.offsets.begin, 1000),
-            end=number(one.offsets.to, 1000), confidence=sum(sure) / len(sure) if sure else None,
-        ))  # fmt: skip
+        turns.append(
+            Said(
+                speaker=who,
+                text=text,
+                start=number(one.offsets.begin, 1000),
+                end=number(one.offsets.to, 1000),
+                confidence=sum(sure) / len(sure) if sure else None,
+            )
+        )
         turn += one.speaker_turn_next
     return Heard(
-        form="whisper.cpp", turns=turns, language=told.result.language or "",
+        form="whisper.cpp",
+        turns=turns,
+        language=told.result.language or "",
         repaired=list(dict.fromkeys(repaired)),
-    )  # fmt: skip
+    )

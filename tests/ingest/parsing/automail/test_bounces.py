@@ -170,7 +170,7 @@ PROSE = [
         ),
         True,
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("head", "body", "hard"), PROSE)

@@ -44,7 +44,7 @@ HEADS = [
     "On Fri, Mar 13, 2026 at 2:05 PM Marka <destek@marka.example> wrote:",
     "On Fri, 13 Mar 2026 at 14:05, A Very Long Team Name of the Brand\nin Istanbul <destek@marka.example>\nwrote:",
     "Am 13.03.2026 um 14:05 schrieb Marka <destek@marka.example>:",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("head", HEADS)
@@ -70,7 +70,7 @@ def test_the_line_right_above_a_head_is_the_customers(head: str) -> None:
         "-----Orijinal İleti-----\nKimden: Marka",
         " ------------------------------\n\n*From:* Brand [mailto:x@marka.example]\n*Sent:* Friday\n*To:* a\n*Subject:* b",
     ],
-)  # fmt: skip
+)
 def test_outlooks_block_is_a_quote_in_a_reply(block: str) -> None:
     assert _read(f"{OWN}\n\n{block}\n\n{BARE}", "Subject: Ynt: Sipariş\n").text == OWN
 
@@ -100,10 +100,17 @@ def test_words_of_the_customer_that_look_like_something_else_are_kept(text: str,
 @pytest.mark.parametrize(
     "last",
     [
-        "iPhone'umdan gönderildi", "Galaxy'den gönderildi", "Samsung Galaxy cihazımdan gönderildi",
-        "Sent from my iPhone", "Sent from my Verizon Wireless BlackBerry", "Sent from Yahoo Mail on Android", "Windows için Posta ile gönderildi",
-        "iOS için Outlook uygulamasını edinin<https://aka.ms/x>", "Android için Outlook'u edinin",
-        "Mobil cihazımdan gönderilmiştir", "Get Outlook for iOS<https://aka.ms/x>",
+        "iPhone'umdan gönderildi",
+        "Galaxy'den gönderildi",
+        "Samsung Galaxy cihazımdan gönderildi",
+        "Sent from my iPhone",
+        "Sent from my Verizon Wireless BlackBerry",
+        "Sent from Yahoo Mail on Android",
+        "Windows için Posta ile gönderildi",
+        "iOS için Outlook uygulamasını edinin<https://aka.ms/x>",
+        "Android için Outlook'u edinin",
+        "Mobil cihazımdan gönderilmiştir",
+        "Get Outlook for iOS<https://aka.ms/x>",
         "Android’de Yahoo Postadan gönderildi",
         "Bu e-posta mesajı ve ekleri gizlidir, yalnızca muhatabına aittir. Yetkisiz kullanımından "
         "gönderen sorumlu değildir; yanlış aldıysanız silmenizi rica ederiz.",
@@ -114,7 +121,7 @@ def test_words_of_the_customer_that_look_like_something_else_are_kept(text: str,
         "https://liste.example/mailman/listinfo/destek",
         "--\nAda Yılmaz\nSatın Alma Uzmanı\nÖrnek A.Ş.",
     ],
-)  # fmt: skip
+)
 def test_what_programs_and_lawyers_write_below_is_cut(last: str) -> None:
     assert _read(f"{OWN}\n\n{last}").text == OWN
 
@@ -137,14 +144,18 @@ def test_answers_between_the_lines_of_an_html_quote_are_the_customers() -> None:
 @pytest.mark.parametrize(
     ("body", "wanted"),
     [
-        ("<div>Kargom nerede?</div><blockquote type='cite'>Siparişiniz yolda.<br>Marka</blockquote>",
-         "Kargom nerede?"),
-        ("<div class='moz-cite-prefix'>13.03.2026 14:05 tarihinde Marka yazdı:<br></div>"
-         "<blockquote type='cite'>Yolda.</blockquote><p>Gelmedi, iade istiyorum.</p>",
-         "Gelmedi, iade istiyorum."),
+        (
+            "<div>Kargom nerede?</div><blockquote type='cite'>Siparişiniz yolda.<br>Marka</blockquote>",
+            "Kargom nerede?",
+        ),
+        (
+            "<div class='moz-cite-prefix'>13.03.2026 14:05 tarihinde Marka yazdı:<br></div>"
+            "<blockquote type='cite'>Yolda.</blockquote><p>Gelmedi, iade istiyorum.</p>",
+            "Gelmedi, iade istiyorum.",
+        ),
         ("<div style='display:none'>önizleme</div><div>Görünen</div>", "Görünen"),
     ],
-)  # fmt: skip
+)
 def test_html_replies_keep_what_was_written_now(body: str, wanted: str) -> None:
     assert _read(body, "In-Reply-To: <0@marka.example>\n", "text/html").text == wanted
 
@@ -165,7 +176,7 @@ FORWARDS = [
     '"Can Öz" <can@ornek.example>, 12/03/2026 14:25 tarihinde şunu yazdı:\n\n    ASIL METİN',
     "İletilen ileti başlangıcı:\n\n> Kimden: Can Öz <can@ornek.example>\n> Tarih: 12 Mart 2026 14:25:00 GMT+3\n"
     "> Kime: Ada <ada@ornek.example>\n> Konu: Kırık\n> \n> ASIL METİN",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("body", FORWARDS)
@@ -273,13 +284,18 @@ def test_an_address_in_in_reply_to_is_no_thread() -> None:
 @pytest.mark.parametrize(
     ("line", "wanted"),
     [
-        ("2026-03-13T14:20:00+03:00", "11:20"), ("Fri, 13 Mar 2026 14:20:00 GMT+3", "11:20"),
-        ("Fri, 13 Mar 2026 14:20:00 +03:00", "11:20"), ("Fri, 13 Mar 2026 14:20:00 TRT", "11:20"),
-        ("Fri, 13 Mar 2026 02:20:00 PM +0300", "11:20"), ("Fri, 13 Mar 2026 14:20:60 +0300", "11:20"),
-        ("Fri, 13 Mar 2026 14:20:00 -0000", "14:20"), ("Fri Mar 13 14:20:00 2026", "14:20"),
-        ("Fri, 13 Mar 2026 14:20:00 GMT", "14:20"), ("Fri, 13 Mar 2026 14:20:00 EET", "12:20"),
+        ("2026-03-13T14:20:00+03:00", "11:20"),
+        ("Fri, 13 Mar 2026 14:20:00 GMT+3", "11:20"),
+        ("Fri, 13 Mar 2026 14:20:00 +03:00", "11:20"),
+        ("Fri, 13 Mar 2026 14:20:00 TRT", "11:20"),
+        ("Fri, 13 Mar 2026 02:20:00 PM +0300", "11:20"),
+        ("Fri, 13 Mar 2026 14:20:60 +0300", "11:20"),
+        ("Fri, 13 Mar 2026 14:20:00 -0000", "14:20"),
+        ("Fri Mar 13 14:20:00 2026", "14:20"),
+        ("Fri, 13 Mar 2026 14:20:00 GMT", "14:20"),
+        ("Fri, 13 Mar 2026 14:20:00 EET", "12:20"),
     ],
-)  # fmt: skip
+)
 def test_zones_are_read_as_programs_write_them(line: str, wanted: str) -> None:
     made = header.date(line.encode())
     assert made is not None
@@ -354,8 +370,10 @@ def test_utf16_is_read_when_it_really_is(label: str) -> None:
     raw = b"From: a@x.example\nMessage-ID: <1@x>\nContent-Transfer-Encoding: base64\nContent-Type: text/plain; charset="
     made, _ = message(
         raw + label.encode() + b"\n\n" + __import__("base64").encodebytes(data),
-        brand="b", account="a", received_at=NOW,
-    )  # fmt: skip
+        brand="b",
+        account="a",
+        received_at=NOW,
+    )
     assert made.text == text
 
 
@@ -372,9 +390,23 @@ def test_the_html_is_taken_when_the_plain_part_only_points_to_it() -> None:
 
 
 _LINES = st.lists(
-    st.sampled_from([*HEADS, QUOTED, "--", "-- ", "Kimden: x", "> a", "Sent from my iPhone", "Konu: y", OWN, "", "____"]),
+    st.sampled_from(
+        [
+            *HEADS,
+            QUOTED,
+            "--",
+            "-- ",
+            "Kimden: x",
+            "> a",
+            "Sent from my iPhone",
+            "Konu: y",
+            OWN,
+            "",
+            "____",
+        ]
+    ),
     max_size=12,
-)  # fmt: skip
+)
 
 
 @given(_LINES, st.booleans())

@@ -36,8 +36,10 @@ def _read(raw: bytes, **more: str) -> Message:
 def _mail(head: str = "", body: bytes = b"selam", charset: str = "cp1254") -> bytes:
     return (
         b"From: Ada <ada@ornek.example>\r\nMessage-ID: <1@ornek.example>\r\n"
-        + head.encode(charset) + b"\r\n" + body
-    )  # fmt: skip
+        + head.encode(charset)
+        + b"\r\n"
+        + body
+    )
 
 
 TURKISH = "Iğdır'dan yazıyorum: ücret, şikâyet, ÇĞİÖŞÜ"
@@ -60,9 +62,13 @@ def test_utf8_is_read_though_it_is_declared_as_something_else() -> None:
 
 @pytest.mark.parametrize(
     ("label", "text"),
-    [("gb2312", "你好，我的订单"), ("iso-2022-jp", "注文はどこですか"), ("koi8-r", "Где мой заказ"),
-     ("utf-7", "Grüße")],
-)  # fmt: skip
+    [
+        ("gb2312", "你好，我的订单"),
+        ("iso-2022-jp", "注文はどこですか"),
+        ("koi8-r", "Где мой заказ"),
+        ("utf-7", "Grüße"),
+    ],
+)
 def test_other_charsets_are_read(label: str, text: str) -> None:
     raw = _mail(f"Content-Type: text/plain; charset={label}\r\n", text.encode(label))
     assert _read(raw).text == text
@@ -241,26 +247,57 @@ def test_nothing_at_all_is_rejected() -> None:
 @pytest.mark.parametrize(
     "raw",
     [
-        b"To: (c):\r\n\r\nx", b'To: "\r\n\r\nx', b"Content-Type: a/b; name*\r\n\r\nx",
-        b"From: " + b"(" * 900 + b"\r\n\r\nx", b"Date: Mon, 1 Jan 0000 99:99:99 +" + b"9" * 30 + b"\r\n\r\nx",
+        b"To: (c):\r\n\r\nx",
+        b'To: "\r\n\r\nx',
+        b"Content-Type: a/b; name*\r\n\r\nx",
+        b"From: " + b"(" * 900 + b"\r\n\r\nx",
+        b"Date: Mon, 1 Jan 0000 99:99:99 +" + b"9" * 30 + b"\r\n\r\nx",
         b"Subject: =?utf-8?B?=0A?=\r\nFrom: =?utf-8?Q?a=0Ab?= <a@b.c>\r\n\r\nx",
-        b"Content-Type: multipart/mixed\r\n\r\nno boundary", b"Message-ID: <[x@y]>\r\n\r\n",
+        b"Content-Type: multipart/mixed\r\n\r\nno boundary",
+        b"Message-ID: <[x@y]>\r\n\r\n",
         b"Content-Type: text/plain; charset=unicode_escape\r\n\r\n\\ud800",
-        b"Content-Transfer-Encoding: base64\r\n\r\n====", b"\xff" * 100, b":\r\n:\r\n", b"\x00\x00",
+        b"Content-Transfer-Encoding: base64\r\n\r\n====",
+        b"\xff" * 100,
+        b":\r\n:\r\n",
+        b"\x00\x00",
     ],
-)  # fmt: skip
+)
 def test_what_breaks_other_parsers_is_read(raw: bytes) -> None:
     msgspec.json.encode(_read(raw))
 
 
 _PIECES = st.lists(
-    st.sampled_from([
-        b"From: ", b"To: ", b"Subject: ", b"=?utf-8?B?", b"?=", b"=?iso-8859-9?q?", b"<", b">", b"@", b'"', b"(",
-        b"Content-Type: multipart/mixed; boundary=b\r\n", b"Content-Type: message/rfc822\r\n", b"--b\r\n",
-        b"--b--\r\n", b"\r\n", b"\r\n\r\n", b"Content-Transfer-Encoding: base64\r\n", b"charset=", b"References: ",
-        b"filename*0*=utf-8''%", b"Content-Disposition: attachment; ", b"Date: ", b"begin 644 x\r\n",
-    ]) | st.binary(max_size=12), max_size=60,
-).map(b"".join)  # fmt: skip
+    st.sampled_from(
+        [
+            b"From: ",
+            b"To: ",
+            b"Subject: ",
+            b"=?utf-8?B?",
+            b"?=",
+            b"=?iso-8859-9?q?",
+            b"<",
+            b">",
+            b"@",
+            b'"',
+            b"(",
+            b"Content-Type: multipart/mixed; boundary=b\r\n",
+            b"Content-Type: message/rfc822\r\n",
+            b"--b\r\n",
+            b"--b--\r\n",
+            b"\r\n",
+            b"\r\n\r\n",
+            b"Content-Transfer-Encoding: base64\r\n",
+            b"charset=",
+            b"References: ",
+            b"filename*0*=utf-8''%",
+            b"Content-Disposition: attachment; ",
+            b"Date: ",
+            b"begin 644 x\r\n",
+        ]
+    )
+    | st.binary(max_size=12),
+    max_size=60,
+).map(b"".join)
 
 
 @given(_PIECES | st.binary(max_size=600))
@@ -296,9 +333,15 @@ def _wrapped(inner: bytes, *, detached: bool = False) -> bytes:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kep.example")])
     day = datetime(2026, 1, 1, tzinfo=UTC)
     certificate = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
-        .not_valid_before(day).not_valid_after(day.replace(year=2027)).sign(key, hashes.SHA256())
-    )  # fmt: skip
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(day)
+        .not_valid_after(day.replace(year=2027))
+        .sign(key, hashes.SHA256())
+    )
     options = [
         pkcs7.PKCS7Options.Binary,
         *([pkcs7.PKCS7Options.DetachedSignature] if detached else []),

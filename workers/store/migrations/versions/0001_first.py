@@ -12,33 +12,39 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "messages",
-        *(sa.Column(n, sa.Text, primary_key=n == "id", nullable=False) for n in (
-            "id", "brand", "channel", "source", "conversation", "sender", "subject")),
+        *(
+            sa.Column(n, sa.Text, primary_key=n == "id", nullable=False)
+            for n in ("id", "brand", "channel", "source", "conversation", "sender", "subject")
+        ),
         sa.Column("received_ms", sa.BigInteger, nullable=False),
         sa.Column("body", sa.Text, nullable=False),
-    )  # fmt: skip
+    )
     op.create_index("messages_conversation", "messages", ["conversation"])
     op.create_index("messages_received", "messages", ["received_ms"])
     op.create_table(
         "decisions",
         sa.Column("message", sa.Text, primary_key=True),
         sa.Column("hops", sa.Integer, primary_key=True),
-        *(sa.Column(n, sa.Text, nullable=False) for n in (
-            "conversation", "channel", "department", "intent", "language", "action")),
+        *(
+            sa.Column(n, sa.Text, nullable=False)
+            for n in ("conversation", "channel", "department", "intent", "language", "action")
+        ),
         sa.Column("priority", sa.Integer, nullable=False),
         sa.Column("confidence", sa.Float, nullable=False),
         sa.Column("decided_ms", sa.BigInteger, nullable=False),
         sa.Column("body", sa.Text, nullable=False),
-    )  # fmt: skip
+    )
     op.create_index("decisions_decided", "decisions", ["decided_ms"])
     op.create_index("decisions_department", "decisions", ["department", "decided_ms"])
     op.create_table(
         "outcomes",
-        *(sa.Column(n, sa.Text, primary_key=n == "id", nullable=False) for n in (
-            "id", "kind", "conversation", "item", "department", "agent")),
+        *(
+            sa.Column(n, sa.Text, primary_key=n == "id", nullable=False)
+            for n in ("id", "kind", "conversation", "item", "department", "agent")
+        ),
         sa.Column("at_ms", sa.BigInteger, nullable=False),
         sa.Column("body", sa.Text, nullable=False),
-    )  # fmt: skip
+    )
     op.create_index("outcomes_conversation", "outcomes", ["conversation"])
     op.create_index("outcomes_at", "outcomes", ["at_ms"])
     op.create_table(
@@ -64,9 +70,11 @@ def upgrade() -> None:
         "positions",
         sa.Column("topic", sa.Text, primary_key=True),
         sa.Column("partition", sa.Integer, primary_key=True),
-        *(sa.Column(n, sa.BigInteger, nullable=False) for n in (
-            "next_offset", "records", "kept", "undecodable")),
-    )  # fmt: skip
+        *(
+            sa.Column(n, sa.BigInteger, nullable=False)
+            for n in ("next_offset", "records", "kept", "undecodable")
+        ),
+    )
     if op.get_bind().dialect.name == "sqlite":
         # The words are folded before they are indexed: the tokenizer knows no Turkish.
         op.execute(
@@ -79,6 +87,12 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     for name in (
-        "messages_text", "positions", "arrivals", "dead", "outcomes", "decisions", "messages",
-    ):  # fmt: skip
+        "messages_text",
+        "positions",
+        "arrivals",
+        "dead",
+        "outcomes",
+        "decisions",
+        "messages",
+    ):
         op.execute(f"DROP TABLE {name}")
