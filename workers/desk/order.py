@@ -1,7 +1,7 @@
 """Reads the order of outcomes.v1, which decides between two closings of one message.
 
-Before: closing.py has outcomes of which Redis can't say whether they count. After: the
-outcomes from where the lines had the messages waiting, up to those.
+closing.py has outcomes of which Redis can't say whether they count. It gets the outcomes since the
+messages waited in the lines, up to its own.
 """
 
 import asyncio
@@ -50,9 +50,9 @@ class KafkaOrder:
                 NEIGHBOUR_S, "Kafka, which has the order of the acts, does not answer"
             ) from error
 
-    async def _read(self, place: TopicPartition, start: int, end: int) -> list[Outcome]:
+    async def _read(self, partition: TopicPartition, start: int, end: int) -> list[Outcome]:
         outcomes: list[Outcome] = []
-        async for records in read_since(self._kafka, place, offset=start):
+        async for records in read_since(self._kafka, partition, offset=start):
             for record in records:
                 if record.offset >= end:
                     return outcomes

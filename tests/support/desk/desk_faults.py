@@ -1,4 +1,4 @@
-"""What fails around the desk of desk_world.py: the way to Redis, Kafka's answers, and its agents."""
+"""Failures around the desk of desk_world.py: the way to Redis, Kafka's answers, and its agents."""
 
 import asyncio
 import contextlib
