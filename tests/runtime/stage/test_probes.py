@@ -19,6 +19,7 @@ def _switches() -> int:
     return usage.ru_nvcsw + usage.ru_nivcsw
 
 
+@pytest.mark.slow  # it waits for a probe's limit of time
 def test_a_probe_pauses_between_its_attempts_to_reach_the_controller() -> None:
     with brokers(2, controller=2) as (first, controller):
         probe = kafka_probe(Kafka(bootstrap=f"127.0.0.1:{first.port}"))
