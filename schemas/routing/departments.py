@@ -4,17 +4,24 @@ Before: nothing. After: settings take them as default, the router's default pack
 """
 
 from datetime import timedelta
+from typing import Annotated
+
+import msgspec
 
 from schemas.base import Record
 
 
 class Department(Record, frozen=True, kw_only=True):
-    """A department: titles for people, and how soon a customer is answered and helped."""
+    """A department: its titles, and the times promised to customers."""
 
-    title_tr: str
-    title_en: str
-    first_response: timedelta = timedelta(hours=4)
-    resolution: timedelta = timedelta(days=2)
+    title_tr: Annotated[str, msgspec.Meta(description="The title in Turkish.")]
+    title_en: Annotated[str, msgspec.Meta(description="The title in English.")]
+    first_response: Annotated[
+        timedelta, msgspec.Meta(description="The time until a first answer.")
+    ] = timedelta(hours=4)
+    resolution: Annotated[
+        timedelta, msgspec.Meta(description="The time until the matter is resolved.")
+    ] = timedelta(days=2)
 
 
 def _of(tr: str, en: str, first_hours: float = 4, days: float = 2) -> Department:

@@ -23,7 +23,7 @@ from ingest.door import lmtp, websocket
 from ingest.registry import HOOKS
 from runtime import metrics
 from runtime.http.guard import Guard, Rate, Stranger, Tally, network_of
-from runtime.settings.limits import MIB, Limits, rows
+from runtime.settings.limits import MIB, Limits
 from runtime.settings.load import load
 from runtime.settings.structs import MailDoor
 from schemas.errors import ConfigError
@@ -427,9 +427,3 @@ def test_limits_are_written_as_every_other_setting(tmp_path: Path) -> None:
     for wrong in ({"CHAT_SESSIONS": "0"}, {"TRUSTED_PROXIES": "proxy"}, {"HEADER_TIME": "soon"}):
         with pytest.raises(ConfigError):
             load(None, {f"SANTRAL_LIMITS__{k}": v for k, v in wrong.items()})
-
-
-def test_operations_has_a_row_for_every_limit() -> None:
-    page = (ROOT / "docs" / "operations.md").read_text()
-    for name, default, sentence in rows():
-        assert f"| `{name}` | {default} | {sentence} |" in page
