@@ -5,25 +5,31 @@ Run it in the project's folder. `--check` only compares; its exit code is 1 when
 
 import argparse
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from deploy.pages import channels
+from deploy.pages import channels, packages, settings
 from deploy.pages.blocks import fill
 from ingest.registry import CHANNELS
 
 ROOT = Path(__file__).parents[2]
-CHANNEL_PAGES = Path("docs/channels")
-INDEX = CHANNEL_PAGES / "index.md"
+DOCS = Path("docs")
+INDEX = DOCS / "channels/index.md"
+ACCOUNTS = Path(__file__).parent / "example_accounts.toml"
 
 
 def pages() -> dict[Path, str]:
     """Return the text that each page with a generated part should have, by its path below ROOT."""
-    texts = {}
-    for name in CHANNELS:
-        path = CHANNEL_PAGES / f"{name}.md"
-        texts[path] = fill(_text(path), partial(channels.write, name))
-    texts[INDEX] = fill(_text(INDEX), lambda _name: channels.index())
+    filled: dict[Path, Callable[[str], str]] = {
+        DOCS / "channels" / f"{name}.md": partial(channels.write, name) for name in CHANNELS
+    }
+    filled[INDEX] = lambda _block: channels.index()
+    filled[DOCS / "operations.md"] = settings.table_of
+    filled[DOCS / "settings.md"] = lambda _block: settings.reference()
+    filled[DOCS / "architecture.md"] = lambda _block: packages.write(ROOT, ROOT / DOCS)
+    texts = {path: fill(_text(path), write) for path, write in filled.items()}
+    texts[Path("santral.example.toml")] = settings.example(ACCOUNTS)
     return texts
 
 

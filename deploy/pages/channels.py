@@ -118,9 +118,7 @@ def _is_secret(setting: Setting) -> bool:
 
 
 def _table(account: type[msgspec.Struct]) -> str:
-    rows = (
-        (f"`{s.name}`", f"`{s.default}`" if s.default else "", s.meaning) for s in settings(account)
-    )
+    rows = ((f"`{s.name}`", s.cell, s.meaning) for s in settings(account))
     return table(("setting", "default", "meaning"), rows)
 
 

@@ -8,21 +8,34 @@ from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
 
+_MIB = 1024 * 1024
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """One setting: its path below its table, its type, its default as TOML, and its sentence.
+    """One setting: its path below its table, its type, its default value, and its sentence.
 
-    `table` marks a nested table, which has no value of its own.
+    `value` is None without a default. `table` marks a nested table, which has no value of its own.
     """
 
     name: str
     kind: Any
-    default: str
+    value: Any
     meaning: str
     table: bool = False
+
+    @property
+    def default(self) -> str:
+        """The default as TOML writes it; empty without one, or for an empty one."""
+        return "" if self.value in (None, "", (), {}) else toml(self.value)
+
+    @property
+    def cell(self) -> str:
+        """The default for a table, with the size of many bytes."""
+        text = f"`{self.default}`" if self.default else ""
+        in_mib = isinstance(self.value, int) and self.value >= _MIB and self.value % _MIB == 0
+        return f"{text} ({self.value // _MIB} MiB)" if in_mib else text
 
 
 def settings(struct: type[msgspec.Struct], above: str = "") -> Iterator[Setting]:
@@ -32,10 +45,10 @@ def settings(struct: type[msgspec.Struct], above: str = "") -> Iterator[Setting]
         name = above + field.encode_name
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             meaning = meaning or sentence(kind)
-            yield Setting(name=name, kind=kind, default="", meaning=meaning, table=True)
+            yield Setting(name=name, kind=kind, value=None, meaning=meaning, table=True)
             yield from settings(kind, f"{name}.")
         else:
-            yield Setting(name=name, kind=kind, default=default(field), meaning=meaning)
+            yield Setting(name=name, kind=kind, value=default(field), meaning=meaning)
 
 
 def plain(kind: Any) -> Any:
@@ -55,12 +68,11 @@ def sentence(struct: type[msgspec.Struct]) -> str:
     return " ".join((inspect.getdoc(struct) or "").split())
 
 
-def default(field: msgspec.structs.FieldInfo) -> str:
-    """Return a field's default as TOML writes it; empty without one, or for an empty one."""
-    value = field.default
-    if value is msgspec.NODEFAULT or value is None or value in ("", (), {}):
-        return ""
-    return toml(value)
+def default(field: msgspec.structs.FieldInfo) -> Any:
+    """Return a field's default value, None without one."""
+    if field.default is not msgspec.NODEFAULT:
+        return field.default
+    return None if field.default_factory is msgspec.NODEFAULT else field.default_factory()
 
 
 def toml(value: Any) -> str:
@@ -73,6 +85,12 @@ def toml(value: Any) -> str:
         return f'"{value}"'
     if isinstance(value, tuple):
         return f"[{', '.join(map(toml, value))}]"
+    if isinstance(value, dict):
+        return (
+            "{}"
+            if not value
+            else f"{{ {', '.join(f'{k} = {toml(v)}' for k, v in value.items())} }}"
+        )
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -22,7 +22,7 @@ from tests.support.examples import Example, commands, examples, pages, read
 from tests.support.servers import ROOT, Up
 from workers.actions import registry as ways_out
 
-KINDS = {"sh", "toml", "json", "csv", "text"}
+KINDS = {"sh", "toml", "json", "csv", "sql", "text"}
 
 
 def test_a_new_example_is_tried_unless_it_says_why_not() -> None:

@@ -1,0 +1,106 @@
+"""The pages name files, headings, functions and settings that exist."""
+
+import ast
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+from sqlalchemy import create_engine, text
+
+from deploy.pages.settings import tables
+from deploy.pages.structs import Setting, settings
+from runtime.settings.load import load
+from runtime.settings.structs import Settings
+from schemas.routing.departments import Department
+from tests.support.examples import Example, examples, pages
+from tests.support.servers import ROOT
+from workers.store.tables import METADATA
+
+_LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+_PATH = re.compile(
+    r"`((?:schemas|ingest|router|workers|runtime|cli|tests|bench|deploy|docs)/[\w./-]*)`"
+)
+_FUNCTION_ROW = re.compile(
+    r"^\|[^|]*\|([^|]*)\| \[[^\]]*\]\(\.\./([\w./]+\.py)\) \|$", re.MULTILINE
+)
+_PLACEHOLDERS = ("NAME", "DEPARTMENT", "/x")
+EXAMPLE = ROOT / "santral.example.toml"
+
+
+def _headings(page: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_link_leads_to_a_file_and_a_heading_that_exist(page: Path) -> None:
+    for link in _LINK.findall(page.read_text(encoding="utf-8")):
+        if link.startswith(("http", "mailto:")):
+            continue
+        name, _, heading = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        assert target.exists(), link
+        if heading:
+            assert heading in _headings(target), link
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_path_in_a_page_exists(page: Path) -> None:
+    paths = _PATH.findall(page.read_text(encoding="utf-8"))
+    missing = [
+        path
+        for path in paths
+        if not any(word in path for word in _PLACEHOLDERS) and not (ROOT / path).exists()
+    ]
+    assert missing == []
+
+
+def test_the_architecture_names_functions_of_their_files() -> None:
+    rows = _FUNCTION_ROW.findall((ROOT / "docs/architecture.md").read_text(encoding="utf-8"))
+    assert len(rows) > 10
+    for cell, path in rows:
+        names = _functions(ROOT / path)
+        assert set(re.findall(r"`([\w.]+)`", cell)) <= names, path
+
+
+def _functions(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    names = {node.name for node in tree.body if isinstance(node, kinds)}
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            names |= {
+                f"{node.name}.{method.name}" for method in node.body if isinstance(method, kinds)
+            }
+    return names
+
+
+@pytest.mark.parametrize("table", ["", "departments", *tables()])
+def test_each_setting_has_a_sentence(table: str) -> None:
+    struct = {"": Settings, "departments": Department}.get(table) or tables()[table]
+    assert [s.name for s in _own(struct) if not re.fullmatch(r"[A-Z].*\.", s.meaning)] == []
+
+
+def _own(struct: type[msgspec.Struct]) -> list[Setting]:
+    return [
+        s
+        for s in settings(struct)
+        if struct is not Settings or s.name.split(".")[0] not in tables()
+    ]
+
+
+def test_the_example_file_uncommented_loads_as_the_defaults(tmp_path: Path) -> None:
+    tables_part = EXAMPLE.read_text(encoding="utf-8").partition("# The accounts")[0]
+    path = tmp_path / "santral.toml"
+    path.write_text(re.sub(r"^# (?=[a-z_.]+ = )", "", tables_part, flags=re.MULTILINE))
+    assert path.read_text().count(" = ") > 100
+    assert load(path, {}) == Settings()
+
+
+@pytest.mark.parametrize("example", examples("sql"), ids=lambda example: example.place)
+def test_an_sql_example_fits_the_tables(example: Example) -> None:
+    engine = create_engine("sqlite://")
+    METADATA.create_all(engine)
+    with engine.connect() as connection:
+        connection.execute(text(example.text))
