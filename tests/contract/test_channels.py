@@ -31,6 +31,7 @@ from schemas import envelope
 from schemas.errors import CODES, Rejected, Retry
 from schemas.message import MESSAGE_LIMIT, Message, fitted
 from tests.ingest.webhooks import test_mail as mail_hooks
+from tests.support.servers import ROOT
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 SECRET = "gizli-soz-4711"
@@ -338,3 +339,14 @@ def test_what_to_set_up_is_told_for_configured_accounts_alone(name: str) -> None
     assert HOOKS[name].setup(type(settings)(), "https://kapi.example") is None
     for secret in ("gun", "mark", "sir-"):
         assert f"'{secret}" not in told
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_the_page_of_a_channel_has_the_longest_answer(name: str) -> None:
+    answering = _parse(name, SAMPLES[name]).message.answering
+    page = (ROOT / "docs" / "channels" / f"{name}.md").read_text(encoding="utf-8")
+    limits = page.partition("\n## Limits\n")[2].partition("\n## ")[0]
+    numbers = [int(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", limits)]
+    if answering and answering.limit:
+        # Mastodon's answer begins with the customer's name, which counts.
+        assert any(0 <= number - answering.limit < 20 for number in numbers)
