@@ -64,7 +64,7 @@ def _pulls(channel: str) -> bool:
 
 def _way(channel: str) -> str:
     ways = ["webhook"] if _hooks(channel) else []
-    ways += ["polling, stream"] if _pulls(channel) else []
+    ways += ["reading"] if _pulls(channel) else []
     return ", ".join(ways) or "door"
 
 

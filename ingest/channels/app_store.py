@@ -76,7 +76,7 @@ class AppStore:
     name = "app_store"
     way: Literal["push", "pull"] = "pull"
     account: type[msgspec.Struct] = Account
-    takes = "reviews with their stars; their later versions"
+    takes = "reviews with their stars, and their later versions"
     ignores = "ratings without a review, which the API does not give"
 
     def parse(self, delivery: Delivery, context: Context) -> Parsed:

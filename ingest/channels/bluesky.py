@@ -202,8 +202,8 @@ class Bluesky:
     name = "bluesky"
     way: Literal["push", "pull"] = "pull"
     account: type[msgspec.Struct] = Account
-    takes = "posts that mention the account, answer it, quote it or hold a keyword; their edits"
-    ignores = "likes, reposts, follows, blocks, identities, posts of others about others"
+    takes = "posts that mention, answer or quote the account or contain a keyword, and their edits"
+    ignores = "likes, reposts, follows, blocks, and all other posts"
 
     def parse(self, delivery: Delivery, context: Context) -> Parsed:
         """Return the Message of one event; Rejected(delivery.ignored) when it is none of ours."""

@@ -72,7 +72,7 @@ class Chat:
     """The channel of the web widget."""
 
     name = "chat"
-    takes = "lines of visitors of the web widget"
+    takes = "lines that visitors write in the web widget"
     ignores = "other frames, such as greetings and read receipts"
     way: Literal["push", "pull"] = "push"
     account: type[msgspec.Struct] = Account

@@ -104,8 +104,8 @@ class Complaint:
     patient = True
     max_body = 8 * MIB
     account: type[msgspec.Struct] = Account
-    takes = "entries of a feed, items of a JSON address, calls of the site; later versions of them"
-    ignores = "what holds none of the keywords, where some are set"
+    takes = "entries of a feed or a JSON list, and calls of the site, with their later versions"
+    ignores = "entries without any of the keywords, where the account has some"
 
     def proof_headers(self, settings: Any) -> tuple[str, ...]:
         """Return where the proof is."""

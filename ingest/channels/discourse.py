@@ -95,7 +95,7 @@ class Discourse:
     max_body = 4 * MIB
     account: type[msgspec.Struct] = Account
     takes = "posts of people, their edits and deletions"
-    ignores = "our own, the system's, small actions, whispers, pings, every other event"
+    ignores = "our own posts and the system's, small actions, whispers and every other event"
 
     def proof_headers(self, settings: Any) -> tuple[str, ...]:
         """Return where the proof is."""

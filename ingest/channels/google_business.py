@@ -84,8 +84,8 @@ class GoogleBusiness:
     name = "google_business"
     way: Literal["push", "pull"] = "pull"
     account: type[msgspec.Struct] = Account
-    takes = "reviews of the business' places with their stars; their later versions"
-    ignores = "nothing: a rating without words is one too"
+    takes = "reviews of the business' places with their stars, and their later versions"
+    ignores = "nothing: a rating without a text is a message, too"
 
     def parse(self, delivery: Delivery, context: Context) -> Parsed:
         """Return the Message of one review."""

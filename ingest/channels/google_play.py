@@ -104,7 +104,7 @@ class GooglePlay:
     name = "google_play"
     way: Literal["push", "pull"] = "pull"
     account: type[msgspec.Struct] = Account
-    takes = "reviews with their stars; their later versions"
+    takes = "reviews with their stars, and their later versions"
     ignores = "reviews without a text, which the API does not give"
 
     def parse(self, delivery: Delivery, context: Context) -> Parsed:

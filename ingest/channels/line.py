@@ -153,8 +153,8 @@ class Line:
     patient = False
     max_body = 2 * MIB
     account: type[msgspec.Struct] = Account
-    takes = "texts, pictures, films, sound, files, stickers, places, button taps, unsending"
-    ignores = "follows, joins, beacons, readings and every other event"
+    takes = "texts, pictures, videos, sound, files, stickers, locations, button taps, withdrawals"
+    ignores = "follows, joins, beacons, read receipts and every other event"
 
     def proof_headers(self, settings: Any) -> tuple[str, ...]:
         """Return where the proof is."""

@@ -137,7 +137,7 @@ class Mastodon:
     name = "mastodon"
     way: Literal["push", "pull"] = "pull"
     account: type[msgspec.Struct] = Account
-    takes = "posts that mention the account, public and direct, with files; their edits, deletions"
+    takes = "posts that mention the account, public and direct, with files, edits and deletions"
     ignores = "favourites, boosts, follows, polls and every other notification"
 
     def parse(self, delivery: Delivery, context: Context) -> Parsed:

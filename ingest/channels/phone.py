@@ -88,7 +88,7 @@ class Phone:
     by_name = True
     way: Literal["push", "pull"] = "push"
     account: type[msgspec.Struct] = Account
-    takes = "vCon, Amazon, Twilio, Google, Azure, Deepgram, AssemblyAI, Whisper, WebVTT, SRT, text"
+    takes = "transcripts as vCon, WebVTT, SRT or text, or in the form of a recogniser"
     ignores = "partial results, notices of services without keys, recordings without a transcript"
 
     def pulls(self, settings: Any) -> bool:

@@ -85,8 +85,8 @@ class Reddit:
     name = "reddit"
     way: Literal["push", "pull"] = "pull"
     account: type[msgspec.Struct] = Account
-    takes = "comments that name the account, and answers to its own; their later versions"
-    ignores = "our own words, what was deleted or removed"
+    takes = "comments that name the account, answers to its own ones, and later versions"
+    ignores = "our own comments, and deleted or removed ones"
 
     def parse(self, delivery: Delivery, context: Context) -> Parsed:
         """Return the Message of one thing."""

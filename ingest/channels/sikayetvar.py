@@ -80,7 +80,7 @@ class Sikayetvar:
     way: Literal["push", "pull"] = "pull"
     account: type[msgspec.Struct] = Account
     takes = "the brand's complaints with title, text, author and link"
-    ignores = "nothing that the brand's panel holds"
+    ignores = "nothing that the brand's panel has"
 
     def parse(self, delivery: Delivery, context: Context) -> Parsed:
         """Return the Message of one complaint."""

@@ -137,7 +137,7 @@ class Slack:
     max_body = MIB
     account: type[msgspec.Struct] = Account
     takes = "messages of people with files, edits, deletions, reactions"
-    ignores = "bots and our own, joins, topics, unfurled links, commands and buttons"
+    ignores = "messages of bots and our own, joins, topics, unfurled links, commands and buttons"
 
     def proof_headers(self, settings: Any) -> tuple[str, ...]:
         """Return where the proof is."""

@@ -160,7 +160,7 @@ class Teams:
     patient = False
     max_body = MIB
     account: type[msgspec.Struct] = Account
-    takes = "messages of people with files, card submits, edits, deletions, reactions"
+    takes = "messages of people with files, submitted cards, edits, deletions, reactions"
     ignores = "joins, installations, typing, invokes"
 
     def __init__(self) -> None:

@@ -372,8 +372,10 @@ class Telegram:
     patient = True
     max_body = MIB
     account: type[msgspec.Struct] = Account
-    takes = "texts, captions, files, contacts, places, button taps, edits, business chats"
-    ignores = "bots, joins and other notices, reactions, polls, channel posts, membership"
+    takes = "texts, captions, files, contacts, locations, button taps, edits, business chats"
+    ignores = (
+        "messages of bots, joins and other notices, reactions, polls, channel posts, membership"
+    )
 
     def proof_headers(self, settings: Any) -> tuple[str, ...]:
         """Return where the proof is."""

@@ -66,8 +66,8 @@ class Trendyol:
     name = "trendyol"
     way: Literal["push", "pull"] = "pull"
     account: type[msgspec.Struct] = Account
-    takes = "questions with their product, and those whose answer was refused once more"
-    ignores = "nothing that the seller's panel holds"
+    takes = "questions with their product, and again those whose answer Trendyol refused"
+    ignores = "nothing that the seller's panel has"
 
     def parse(self, delivery: Delivery, context: Context) -> Parsed:
         """Return the Message of one question."""

@@ -82,8 +82,8 @@ class Trustpilot:
     name = "trustpilot"
     way: Literal["push", "pull"] = "pull"
     account: type[msgspec.Struct] = Account
-    takes = "service reviews with their stars; their later versions"
-    ignores = "product reviews, and deletions, which a listing does not tell"
+    takes = "service reviews with their stars, and their later versions"
+    ignores = "product reviews, and deletions, which the listing does not show"
 
     def parse(self, delivery: Delivery, context: Context) -> Parsed:
         """Return the Message of one review."""

@@ -62,8 +62,8 @@ class Twilio:
     patient = False
     max_body = MIB
     account: type[msgspec.Struct] = Account
-    takes = "SMS, MMS and WhatsApp messages with files, button taps, places"
-    ignores = "status callbacks of what we sent"
+    takes = "SMS, MMS and WhatsApp messages with files, button taps, locations"
+    ignores = "status callbacks of our own messages"
 
     def proof_headers(self, settings: Any) -> tuple[str, ...]:
         """Return where the proof is."""

@@ -95,8 +95,8 @@ class Viber:
     patient = True
     max_body = MIB
     account: type[msgspec.Struct] = Account
-    takes = "texts, pictures, films, files, stickers, contacts, places, links"
-    ignores = "deliveries, readings, subscriptions, conversations that only began"
+    takes = "texts, pictures, videos, files, stickers, contacts, locations, links"
+    ignores = "delivery and read receipts, subscriptions, and conversations without a message"
 
     def proof_headers(self, settings: Any) -> tuple[str, ...]:
         """Return where the proof is."""

@@ -301,7 +301,7 @@ class Whatsapp:
     patient = True
     max_body = 4 * MIB
     account: type[msgspec.Struct] = Account
-    takes = "texts, captions, files, voice, buttons and lists, places, contacts, orders"
+    takes = "texts, captions, files, voice, buttons and lists, locations, contacts, orders"
     ignores = "statuses (sent, delivered, read, failed), echoes, history, calls, system notices"
 
     def proof_headers(self, settings: Any) -> tuple[str, ...]:

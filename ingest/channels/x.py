@@ -192,7 +192,7 @@ class X:
     patient = False
     max_body = 2 * MIB
     account: type[msgspec.Struct] = Account
-    takes = "posts that mention, answer or quote the account; their edits"
+    takes = "posts that mention, answer or quote the account, and their edits"
     ignores = "reposts, likes, follows, our own posts, every other event"
 
     def proof_headers(self, settings: Any) -> tuple[str, ...]:

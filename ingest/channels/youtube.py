@@ -107,8 +107,8 @@ class Youtube:
     name = "youtube"
     way: Literal["push", "pull"] = "pull"
     account: type[msgspec.Struct] = Account
-    takes = "comments and answers of others under the channel's videos; their later versions"
-    ignores = "the channel's own words"
+    takes = "comments and answers of others under the channel's videos, and later versions"
+    ignores = "the channel's own comments"
 
     def parse(self, delivery: Delivery, context: Context) -> Parsed:
         """Return the Message of one comment."""
