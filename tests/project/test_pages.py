@@ -56,6 +56,16 @@ def test_a_path_in_a_page_exists(page: Path) -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_target_of_make_and_a_module_in_a_page_exist(page: Path) -> None:
+    content = page.read_text(encoding="utf-8")
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(re.findall(r"`make ([a-z][a-z-]*)", content)) <= set(targets)
+    for module in re.findall(r"`python -m ((?:bench|deploy|schemas|cli)[\w.]*)", content):
+        path = ROOT / module.replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
+
+
 def test_the_architecture_names_functions_of_their_files() -> None:
     rows = _FUNCTION_ROW.findall((ROOT / "docs/architecture.md").read_text(encoding="utf-8"))
     assert len(rows) > 10
