@@ -31,7 +31,7 @@ from schemas.message import Automatic, Message
 from schemas.outcome import Reply
 from schemas.text import reply_token
 from tests.support.samples import NOW, message, policy
-from workers.actions.reply_email import Account, compose
+from workers.actions.reply_email import EmailReplyAccount, compose
 from workers.replies.acknowledge import wanted
 from workers.replies.templates import acknowledgement
 
@@ -181,7 +181,7 @@ def _reply(**more: Any) -> Reply:
 
 
 def _sent(reply: Reply) -> Any:
-    account = Account(host="h", sender="Örnek Destek <destek@ornek.example>")
+    account = EmailReplyAccount(host="h", sender="Örnek Destek <destek@ornek.example>")
     raw = compose(reply, account, "ada@ornek.example", b"key")
     return message_from_bytes(raw, policy=default), raw
 

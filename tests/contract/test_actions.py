@@ -23,8 +23,8 @@ from schemas.message import Handle, Party
 from schemas.outcome import Reply
 from tests.support.servers import Answers, Asked, Vendor
 from workers.actions.outgoing_text import as_markdown, path_segment, without_mentions
-from workers.actions.protocol import Action, Unconfirmed
-from workers.actions.registry import ACTIONS
+from workers.actions.protocol import Unconfirmed
+from workers.actions.registry import ACTIONS, AnyAction
 
 PLACES: dict[str, list[tuple[str, ...]]] = {
     "reply_email": [("ada", "@ornek.example")],
@@ -110,7 +110,7 @@ _KEYS = {
 _URLS = {"api", "url", "push_api", "pds", "login", "token_url"}
 
 
-def _account(action: Action, url: str) -> Any:
+def _account(action: AnyAction, url: str) -> Any:
     """Return an account whose every address is that vendor's."""
     settings: dict[str, Any] = {}
     for field in msgspec.structs.fields(action.account):
@@ -148,7 +148,7 @@ def _reply(address: str, **more: Any) -> Reply:
     return Reply(**(fields | more))
 
 
-async def _sent(action: Action, reply: Reply, vendor: Anything) -> list[Asked]:
+async def _sent(action: AnyAction, reply: Reply, vendor: Anything) -> list[Asked]:
     """Return what the vendor was asked; whatever else is raised than the actions' three fails."""
     vendor.forget()
     try:

@@ -28,7 +28,7 @@ from tests.router.test_faults import counted
 from tests.support.samples import NOW, message, policy
 from tests.support.servers import valkey
 from tests.support.waiting import until
-from workers.actions.reply_email import Account
+from workers.actions.reply_email import EmailReplyAccount
 from workers.deliveries import sender
 from workers.deliveries.sender import Replies
 from workers.desk_feed import records as feed_records
@@ -70,7 +70,7 @@ def _items() -> list[WorkItem]:
 class _Action:
     """An action with a fault for one customer."""
 
-    name, channel, account, shares = "reply_email", "email", Account, ()
+    name, channel, account, shares = "reply_email", "email", EmailReplyAccount, ()
 
     async def send(self, reply: Reply, _settings: Any, _key: bytes) -> str:
         if reply.reply_to == f"k{POISONED}@ornek.example":

@@ -1,6 +1,6 @@
-"""One file for each outside system that gets our answers; no other file imports its client.
+"""Actions, which send our replies: one file for each outside system.
 
-It takes a reply and the settings of its account. It gives one request to that system, or an
-error that tells the sender what to do.
-Read protocol.py first, then registry.py.
+An action gets a reply and the settings of its account.
+It sends one request to that system, or raises an error that tells the sender what to do.
+Read protocol.py first, then registry.py, then any reply_<channel>.py.
 """

@@ -1,7 +1,7 @@
-"""Posting: one HTTP request of an action, told apart by what is known of its end.
+"""Sends one HTTP request of an action and turns each failure into the sender's words.
 
-Before: an action has something to send. After: the vendor's answer. What never left may be tried
-again; what may have arrived is Unconfirmed, and never sent twice.
+A request that never left is a Retry. A request that may have arrived is Unconfirmed, because the
+sender must not repeat it.
 """
 
 import functools
@@ -9,12 +9,11 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TypedDict, TypeVar, Unpack
 
 import httpx2
 import msgspec
 
-from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, OUTAGE_S, RECOVERY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry, retry_after
 from workers.actions.protocol import Unconfirmed
@@ -22,16 +21,26 @@ from workers.actions.protocol import Unconfirmed
 T = TypeVar("T")
 
 
+class RequestContent(TypedDict, total=False):
+    """The headers, login and body of a request, by httpx2's names."""
+
+    headers: Mapping[str, str]
+    auth: tuple[str, str]
+    json: object
+    data: Mapping[str, str]
+    files: Mapping[str, tuple[str | None, bytes]]
+
+
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What a vendor said."""
+class VendorResponse:
+    """A vendor's response to one request."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
-    def read(self, kind: type[T]) -> T | None:
-        """Return the body as that Struct, None when it is another thing."""
+    def decode(self, kind: type[T]) -> T | None:
+        """Return the JSON body as that type, or None if it is something else."""
         try:
             return msgspec.json.decode(self.body, type=kind, strict=False)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -51,22 +60,24 @@ async def post(
     method: str = "POST",
     timeout_s: float = 30,
     safe: bool = False,
-    **request: Any,
-) -> Answer:
-    """Send a request; raise Retry when it never left, Unconfirmed when nobody knows.
+    **content: Unpack[RequestContent],
+) -> VendorResponse:
+    """Send a request; raise Retry if it never left, Unconfirmed if it may have arrived.
 
-    What is `safe` to repeat, because the vendor takes it once, is Retry in both cases.
+    A request that is `safe` to repeat, because the vendor takes it once, is Retry in both cases.
     """
     try:
         async with httpx2.AsyncClient(
             timeout=timeout_s, follow_redirects=False, verify=_certificates()
         ) as client:
-            found = await client.request(method, url, **request)
-            return Answer(status=found.status_code, headers=found.headers, body=found.content)
+            response = await client.request(method, url, **content)
+            return VendorResponse(
+                status=response.status_code, headers=response.headers, body=response.content
+            )
     except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
         raise Retry(OUTAGE_S, f"{vendor} can't be reached: {type(error).__name__}") from error
     except httpx2.InvalidURL as error:
-        raise Rejected("reply.no_server", f"{vendor}: that is no address") from error
+        raise Rejected("reply.no_server", f"{vendor}: the address is not valid") from error
     except (httpx2.LocalProtocolError, ValueError) as error:
         # Nothing was sent: a header or a body can't be written (UnicodeError is a ValueError).
         raise Rejected("reply.unsafe", f"{vendor}: {type(error).__name__}") from error
@@ -78,58 +89,65 @@ async def post(
         ) from error
 
 
-def refused(answer: Answer, vendor: str, said: str = "") -> Exception:
-    """Return what an answer other than success means: by its status, with the vendor's words."""
-    words = f"{vendor} answered {answer.status} {said}".strip()[:ERROR_TEXT_LIMIT]
-    if answer.status == 429 or (answer.status == 503 and "retry-after" in answer.headers):
-        return Retry(later(answer.headers), words)
-    # Also a success that can't be read: what is not known is never sent twice.
-    if answer.status >= 500 or answer.status in (200, 408):
-        return Unconfirmed(f"{words}: it may or may not have been sent")
-    return Rejected("reply.refused", words)
+def error_for_response(response: VendorResponse, vendor: str, detail: str = "") -> Exception:
+    """Return the error for a response other than success, by its status.
 
-
-def failed(answer: Answer, vendor: str, *, safe: bool = False) -> Exception:
-    """Return what a failure of an account's means: a key may be mended, so it is tried again.
-
-    What is `safe` to repeat is tried again after the vendor's own failures, too.
+    `detail` is the vendor's own explanation.
     """
-    if answer.status in (401, 403):
-        return Retry(ACCOUNT_PROBLEM_S, f"{vendor} refuses the account's key ({answer.status})")
-    if safe and answer.status >= 500:
-        return Retry(later(answer.headers, RECOVERY_S), f"{vendor} answered {answer.status}")
-    return refused(answer, vendor)
+    text = f"{vendor} answered {response.status} {detail}".strip()[:ERROR_TEXT_LIMIT]
+    if response.status == 429 or (response.status == 503 and "retry-after" in response.headers):
+        return Retry(retry_delay(response.headers), text)
+    # A success with an unreadable body is unconfirmed too, so that nothing leaves twice.
+    if response.status >= 500 or response.status in (200, 408):
+        return Unconfirmed(f"{text}: it may or may not have been sent")
+    return Rejected("reply.refused", text)
 
 
-class Granted(Record, frozen=True, kw_only=True):
-    """An access token (RFC 6749, 5.1)."""
+def error_for_account(response: VendorResponse, vendor: str, *, safe: bool = False) -> Exception:
+    """Return the error for a response that may be the account's fault.
 
-    access_token: str
-
-
-async def access_token(url: str, vendor: str, form: dict[str, str], **request: Any) -> str:
-    """Return an access token; raise Retry when there is none."""
-    found = await post(url, vendor, data=form, safe=True, **request)
-    made = found.read(Granted)
-    if found.status != 200 or made is None:
-        raise Retry(ACCOUNT_PROBLEM_S, f"{vendor} gave no access token ({found.status})")
-    return made.access_token
+    A refused key is a Retry, since a person can renew it. A request that is `safe` to repeat is a
+    Retry after the vendor's own failures too.
+    """
+    if response.status in (401, 403):
+        return Retry(ACCOUNT_PROBLEM_S, f"{vendor} refuses the account's key ({response.status})")
+    if safe and response.status >= 500:
+        return Retry(retry_delay(response.headers), f"{vendor} answered {response.status}")
+    return error_for_response(response, vendor)
 
 
-async def granted(url: str, vendor: str, form: dict[str, str], **request: Any) -> dict[str, str]:
-    """Return the header that an access token makes; raise Retry when there is none."""
-    return {"authorization": f"Bearer {await access_token(url, vendor, form, **request)}"}
+def retry_delay(headers: Mapping[str, str], default: float = RECOVERY_S) -> float:
+    """Return the seconds that a vendor's Retry-After asks us to wait, or `default`."""
+    return retry_after(headers.get("retry-after", ""), datetime.now(UTC), default)
 
 
-def later(headers: Mapping[str, str], otherwise: float = RECOVERY_S) -> float:
-    """Return the seconds a vendor asks us to wait."""
-    return retry_after(headers.get("retry-after", ""), datetime.now(UTC), otherwise)
+def require_target(reply_to: str | None, token: str, table: str) -> str:
+    """Return the target of an answer; raise Rejected without one or without a token for it.
 
-
-def to_send(reply_to: str | None, token: str, where: str) -> str:
-    """Return where an answer goes; raise Rejected when there is no place or no token for it."""
+    `table` names the settings in which the token belongs.
+    """
     if not reply_to:
-        raise Rejected("reply.no_address", "the message came without a place to answer to")
+        raise Rejected("reply.no_address", "the message has no address to answer to")
     if not token:
-        raise Rejected("reply.no_server", f"set `token` in {where}")
+        raise Rejected("reply.no_server", f"set `token` in {table}")
     return reply_to
+
+
+def split_target(target: str, vendor: str) -> tuple[str, str]:
+    """Return our side and the customer's side of `ours/theirs`; raise Rejected without both."""
+    ours, _, recipient = target.partition("/")
+    if not ours or not recipient:
+        raise Rejected("reply.no_address", f"{vendor}: {target!r} names no recipient")
+    return ours, recipient
+
+
+def require_item_number(target: str) -> str:
+    """Return the number of a complaint or question; raise Rejected if it is something else."""
+    if not (target.isascii() and target.replace("-", "").isalnum()):
+        raise Rejected("reply.no_address", f"{target!r} is not the number of an item")
+    return target
+
+
+def is_accepted(response: VendorResponse) -> bool:
+    """Say whether a site took an answer; the sites differ in the status they use."""
+    return response.status in (200, 201, 202, 204)

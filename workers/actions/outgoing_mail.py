@@ -1,10 +1,9 @@
 """Writes the bytes of our mails, parses them again and compares the result.
 
-Before: actions/reply_email.py has a subject, addresses and ids that strangers wrote. After: bytes
-that SMTP sends. On some versions of Python the standard library's generator decodes its input and
-lets a subject write headers, and so this module writes headers character by character. It uses
-only the standard library of Python 3.9, so that a test runs it on every interpreter.
-Source: RFC 5322, RFC 2045, RFC 2047, RFC 5321.
+Strangers wrote the subject, the addresses and the ids. On some versions of Python the standard
+library's generator decodes its input and lets a subject write headers, so this module writes
+headers character by character. It uses only the standard library of Python 3.9, so that a test
+runs it on every interpreter. Source: RFC 5322, RFC 2045, RFC 2047, RFC 5321.
 """
 
 from __future__ import annotations
@@ -25,9 +24,10 @@ MAX_SUBJECT_CHARS = 200
 MAX_ID_CHARS = 500
 """Longer Message-IDs are left out: a line has 998 characters at most (RFC 5322, 2.1.1)."""
 _MAX_ADDRESS_CHARS = 254
-_LINE = 78
-_WORD_BYTES = 45  # of UTF-8 in an encoded word: with its frame under 75 characters (RFC 2047, 2)
-_KEPT_REFERENCES = 10
+_LINE_CHARS = 78
+_WORD_BYTES = 45
+"""UTF-8 bytes in an encoded word, which with its frame has at most 75 characters (RFC 2047, 2)."""
+_MAX_REFERENCES = 10
 
 _LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
@@ -46,8 +46,11 @@ class UnsafeMail(ValueError):
 
 @dataclass(frozen=True)
 class OutgoingMail:
-    """The content of a mail. `references` and `in_reply_to` are Message-IDs with their brackets;
-    the writer leaves invalid ones out. An `automatic` mail asks for no answer (RFC 3834)."""
+    """The content of a mail.
+
+    `references` and `in_reply_to` are Message-IDs with their brackets, of which the writer omits
+    invalid ones. An `automatic` mail asks for no answer (RFC 3834).
+    """
 
     sender_name: str
     sender: str
@@ -136,7 +139,7 @@ def _headers_of(mail: OutgoingMail) -> list[tuple[str, str]]:
     ]
     if parent:
         headers.append(("In-Reply-To", parent[0]))
-        headers.append(("References", " ".join([*chain[:1], *chain[1:][-_KEPT_REFERENCES:]])))
+        headers.append(("References", " ".join([*chain[:1], *chain[1:][-_MAX_REFERENCES:]])))
     headers.append(("X-Santral-Sent", sender.rpartition("@")[2]))
     if mail.automatic:
         headers.append(("Auto-Submitted", "auto-replied"))
@@ -150,9 +153,9 @@ def _headers_of(mail: OutgoingMail) -> list[tuple[str, str]]:
 
 def _phrase(name: str) -> str:
     """Return a display name: atoms, a quoted string, or encoded words (RFC 5322, 3.4)."""
-    if _ATOMS.fullmatch(name) and _ENCODED not in name and len(name) < _LINE:
+    if _ATOMS.fullmatch(name) and _ENCODED not in name and len(name) < _LINE_CHARS:
         return name
-    if _PLAIN.fullmatch(name) and _ENCODED not in name and len(name) < _LINE:
+    if _PLAIN.fullmatch(name) and _ENCODED not in name and len(name) < _LINE_CHARS:
         return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return " ".join(_encoded_words(name))
 
@@ -161,11 +164,11 @@ def _field(name: str, value: str) -> str:
     """Return a header's bytes: encoded where necessary, folded at spaces."""
     words = value.split(" ")
     plain = _PLAIN.fullmatch(value) and (name != "Subject" or _ENCODED not in value)
-    if not plain or (name == "Subject" and max(map(len, words)) > _LINE - 2):
+    if not plain or (name == "Subject" and max(map(len, words)) > _LINE_CHARS - 2):
         words = _encoded_words(value)
     lines, line = [], f"{name}:"
     for word in words:
-        if len(line) + 1 + len(word) > _LINE and line != f"{name}:":
+        if len(line) + 1 + len(word) > _LINE_CHARS and line != f"{name}:":
             lines.append(line)
             line = ""
         line += f" {word}"
@@ -216,6 +219,6 @@ def _decoded(written: str) -> str:
     """Return the text of a header's encoded words (RFC 2047, 6.2)."""
     parts = decode_header(re.sub(r"\r?\n", "", written))
     return "".join(
-        part.decode(charset or "ascii") if isinstance(part, bytes) else part
-        for part, charset in parts
+        text.decode(charset or "ascii") if isinstance(text, bytes) else text
+        for text, charset in parts
     ).strip()

@@ -1,7 +1,7 @@
 """Escapes our answers for other systems, so that a quoted text stays a text there. Pure.
 
-Before: an action has an answer, which may quote a customer, and the place of the customer's
-message. After: an address of one path, and a text that pings nobody and has no markup.
+An answer may quote a customer, who may write mentions and markup. The escaped text notifies nobody
+and has no markup, and an id of the vendor stays one segment of a path.
 Source: RFC 3986, 3.3; CommonMark 0.31, 2.4.
 """
 
@@ -28,7 +28,7 @@ def path_segment(value: str, safe: str = "") -> str:
     A client resolves `.` and `..` to other paths, even when they are percent-encoded.
     """
     if not value or value in (".", "..") or _CONTROL.search(value):
-        raise Rejected("reply.no_address", f"{value[:100]!r} is not a place to answer to")
+        raise Rejected("reply.no_address", f"{value[:100]!r} is not an address to answer to")
     return quote(value, safe=safe)
 
 
@@ -36,12 +36,12 @@ def without_mentions(text: str, keep: str = "") -> str:
     """Return a text in which no `@name` pings anybody but `keep`, a name without its `@`."""
     allowed = re.compile(rf"@{re.escape(keep)}(?![\w@-]|\.\w)", re.IGNORECASE) if keep else None
 
-    def broken(match: re.Match[str]) -> str:
+    def break_mention(match: re.Match[str]) -> str:
         if allowed is not None and allowed.match(text, match.start()):
             return match[0]
         return match[1] + _JOINER
 
-    return _MENTION.sub(broken, text)
+    return _MENTION.sub(break_mention, text)
 
 
 def without_reddit_mentions(text: str) -> str:
@@ -51,7 +51,7 @@ def without_reddit_mentions(text: str) -> str:
 
 def as_markdown(text: str) -> str:
     """Return Markdown that shows the text unchanged; plain addresses may become links."""
-    text = _outside_urls(text, lambda part: _MARKUP.sub(r"\\\g<0>", part))
+    text = _outside_urls(text, lambda words: _MARKUP.sub(r"\\\g<0>", words))
     return _LINE_START.sub(_plain_start, text)
 
 
@@ -67,7 +67,7 @@ def _outside_urls(text: str, change: Callable[[str], str]) -> str:
 
 
 def _plain_start(match: re.Match[str]) -> str:
-    """Return the beginning of a line without the marks of code, lists and headings."""
+    """Return the beginning of a line without the signs of code, lists and headings."""
     indent, sign, number, after = match.groups()
     spaces = "\u00a0" * len(indent.expandtabs(4))
     if sign:

@@ -1,37 +1,42 @@
-"""The Action protocol: how an outside system that gets our work looks to the rest of workers.
+"""The protocol of an action, which sends replies to one outside system.
 
-An action is handed one Reply at a time with an idempotency key. It never retries, sleeps or
-publishes; what it raises tells the worker what to do.
+An action gets one reply at a time. It never retries, sleeps or publishes, because the sender
+decides by the error that it raises:
 
-    returns           done; what the outside said
-    Rejected(code)    can never be done: the outcome `undeliverable` tells the desk
-    Retry(after)      not begun: the same again later
-    Unconfirmed       begun, and nobody knows how it ended: never done twice, a person looks
+    returns           sent, with the vendor's id or its answer
+    Rejected(code)    never possible, so the outcome `undeliverable` shows the desk why
+    Retry(after)      not begun, so the sender tries again later
+    Unconfirmed       begun with an unknown end, so the reply never leaves twice
 """
 
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from schemas.errors import SantralError
 from schemas.outcome import Reply
 
+A = TypeVar("A", bound=msgspec.Struct)
+
 
 class Unconfirmed(SantralError):
-    """The other side may or may not have taken it."""
+    """The other side may or may not have taken the reply."""
 
 
-class Action(Protocol):
-    """What every reply action has.
+class Action(Protocol[A]):
+    """A plug-in that sends the replies of one channel, with an account of the type `A`.
 
-    `shares` names the settings that it takes from the channel's account unless its own says more.
+    `shares` names the settings that it takes from the channel's account unless its own has them.
     """
 
     name: str
     channel: str
-    account: type[msgspec.Struct]
+    account: type[A]
     shares: tuple[str, ...]
 
-    async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
-        """Send one reply; return what the other side said."""
+    async def send(self, reply: Reply, settings: A, signing_key: bytes) -> str:
+        """Send one reply and return the vendor's id or answer.
+
+        `signing_key` signs the conversation's token in a mail.
+        """
         ...

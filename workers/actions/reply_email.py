@@ -1,9 +1,8 @@
-"""Answers and acknowledgements by mail, over SMTP.
+"""Sends answers and acknowledgements by mail, over SMTP.
 
-Before: workers/deliveries/tries.py may send the Reply. After: the customer's mailbox. The
-Message-ID is stable and carries our signed conversation token, so that the customer's answer comes
-back to the conversation. workers/actions/outgoing_mail.py writes its bytes. Source: RFC 5322, RFC
-3834, RFC 5321; aiosmtplib 5.1.
+The Message-ID is stable and carries our signed conversation token, so the customer's answer joins
+the conversation again. workers/actions/outgoing_mail.py writes the bytes.
+Source: RFC 5322, RFC 3834, RFC 5321; aiosmtplib 5.1.
 """
 
 import asyncio
@@ -19,8 +18,8 @@ from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S, NEIGHBOUR_S, RECONNECT_S, RECOVERY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
-from schemas.text import reply_token as token
-from workers.actions.http import access_token
+from schemas.text import reply_token
+from workers.actions.oauth import request_access_token
 from workers.actions.outgoing_mail import (
     MAX_SUBJECT_CHARS,
     OutgoingMail,
@@ -31,20 +30,19 @@ from workers.actions.outgoing_mail import (
 from workers.actions.outgoing_mail import compose as write_mail
 from workers.actions.protocol import Unconfirmed
 
-_PREFIX = re.compile(r"^\s*(re|ynt|yan|cvp|aw|sv)\s*(\[\d+\])?:", re.IGNORECASE)
+_REPLY_PREFIX = re.compile(r"^\s*(re|ynt|yan|cvp|aw|sv)\s*(\[\d+\])?:", re.IGNORECASE)
 
-
-_TOKENS = {
+_TOKEN_SERVERS = {
     "google": ("https://oauth2.googleapis.com/token", "https://mail.google.com/"),
     "microsoft": (
         "https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token",
         "https://outlook.office.com/SMTP.Send offline_access",
     ),
 }
-"""Where a provider gives tokens, and for what (RFC 6749, 6)."""
+"""The token address and the scope of each provider (RFC 6749, 6)."""
 
 
-class OAuth(Record, frozen=True, kw_only=True):
+class SmtpOAuth(Record, frozen=True, kw_only=True):
     """The login by token instead of a password."""
 
     provider: Annotated[
@@ -69,7 +67,7 @@ class OAuth(Record, frozen=True, kw_only=True):
     ] = ""
 
 
-class Account(Record, frozen=True, kw_only=True):
+class EmailReplyAccount(Record, frozen=True, kw_only=True):
     """The mail server of one account."""
 
     host: Annotated[str, msgspec.Meta(description="The SMTP server.")] = ""
@@ -82,7 +80,7 @@ class Account(Record, frozen=True, kw_only=True):
         str, msgspec.Meta(description="The user of the login; empty logs in as nobody.")
     ] = ""
     password: Annotated[str, msgspec.Meta(description="The password of the login.")] = ""
-    oauth: OAuth = OAuth()
+    oauth: SmtpOAuth = SmtpOAuth()
     sender: Annotated[
         str, msgspec.Meta(description="The From address, with or without a name.")
     ] = ""
@@ -90,19 +88,19 @@ class Account(Record, frozen=True, kw_only=True):
 
 
 class ReplyEmail:
-    """The action for conversations that came by mail."""
+    """The action for conversations by mail."""
 
     name = "reply_email"
     channel = "email"
-    account: type[msgspec.Struct] = Account
+    account = EmailReplyAccount
     shares: tuple[str, ...] = ()
 
-    async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
-        """Send one reply; return the server's words."""
+    async def send(self, reply: Reply, settings: EmailReplyAccount, signing_key: bytes) -> str:
+        """Send one reply; return the server's answer."""
         address = reply.reply_to or reply.recipient.handle("email")
         if not address:
             raise Rejected("reply.no_address", "the customer left no mail address")
-        if settings is None or not settings.host:
+        if not settings.host:
             account = reply.source.partition(":")[2] or "default"
             raise Rejected(
                 "reply.no_server", f"set `host` in [actions.reply_email.{account}] to send mail"
@@ -120,7 +118,7 @@ class ReplyEmail:
         try:
             try:
                 await _connect(client)
-                await _address(client, settings, address, reply)
+                await _send_envelope(client, settings, address, reply)
             except asyncio.CancelledError as error:
                 raise Retry(NEIGHBOUR_S, "the worker stopped before the mail left") from error
             return await _hand_over(client, raw)
@@ -129,6 +127,7 @@ class ReplyEmail:
 
 
 async def _connect(client: aiosmtplib.SMTP) -> None:
+    """Connect and log in; raise Retry for every failure."""
     try:
         await client.connect()
     except aiosmtplib.SMTPAuthenticationError as error:
@@ -139,44 +138,51 @@ async def _connect(client: aiosmtplib.SMTP) -> None:
         raise Retry(RECONNECT_S, f"the mail server is away: {type(error).__name__}") from error
 
 
-async def _login(settings: Account) -> dict[str, Any]:
-    """Return what proves the user: a password, or an access token asked for beforehand, so that a
-    token server that is away is no matter of the mail server's."""
-    told = settings.oauth
-    if not told.refresh_token:
+async def _login(settings: EmailReplyAccount) -> dict[str, Any]:
+    """Return the login's arguments for aiosmtplib, with a password or an access token.
+
+    The token is requested before the mail server is called, so that each server's failure has its
+    own error.
+    """
+    oauth = settings.oauth
+    if not oauth.refresh_token:
         return {"password": settings.password or None}
-    url, scope = _TOKENS.get(told.provider, ("", ""))
+    url, scope = _TOKEN_SERVERS.get(oauth.provider, ("", ""))
     form = {
         "grant_type": "refresh_token",
-        "refresh_token": told.refresh_token,
-        "client_id": told.client_id,
-        "client_secret": told.client_secret,
-        "scope": told.scope or scope,
+        "refresh_token": oauth.refresh_token,
+        "client_id": oauth.client_id,
+        "client_secret": oauth.client_secret,
+        "scope": oauth.scope or scope,
     }
-    token = await access_token(
-        told.token_url or url.format(tenant=told.tenant),
+    token = await request_access_token(
+        oauth.token_url or url.format(tenant=oauth.tenant),
         "the token server",
         {k: v for k, v in form.items() if v},
         timeout_s=settings.timeout_s,
     )
 
-    async def given() -> str:
+    async def token_generator() -> str:
         return token
 
-    return {"oauth_token_generator": given}
+    return {"oauth_token_generator": token_generator}
 
 
-async def _address(client: aiosmtplib.SMTP, settings: Account, address: str, reply: Reply) -> None:
-    """Name sender and recipient; the server has no text to send yet."""
-    # An acknowledgement has a null sender: what bounces must not be answered (RFC 3834, 3.3).
+async def _send_envelope(
+    client: aiosmtplib.SMTP, settings: EmailReplyAccount, address: str, reply: Reply
+) -> None:
+    """Send the sender and the recipient, before the server has any text."""
+    # An acknowledgement has a null sender, so that nobody answers its bounce (RFC 3834, 3.3).
     envelope = "" if reply.kind == "acknowledgement" else clean_address(_sender(settings)[1])
     try:
         await client.mail(envelope)
         await client.rcpt(clean_address(address))
     except aiosmtplib.SMTPResponseException as error:
-        raise _refused(error) from error
+        raise _error_for(error) from error
     except (aiosmtplib.SMTPException, OSError) as error:
-        raise Retry(RECOVERY_S, f"the mail server left: {type(error).__name__}") from error
+        raise Retry(
+            RECOVERY_S, f"the mail server closed the connection: {type(error).__name__}"
+        ) from error
 
 
 async def _hand_over(client: aiosmtplib.SMTP, raw: bytes) -> str:
@@ -184,7 +190,7 @@ async def _hand_over(client: aiosmtplib.SMTP, raw: bytes) -> str:
     try:
         answer = await client.data(raw)
     except aiosmtplib.SMTPResponseException as error:
-        raise _refused(error) from error
+        raise _error_for(error) from error
     except (aiosmtplib.SMTPException, OSError) as error:
         raise Unconfirmed(
             "the mail server did not confirm: the mail may or may not have been sent"
@@ -192,14 +198,15 @@ async def _hand_over(client: aiosmtplib.SMTP, raw: bytes) -> str:
     return f"{answer.code} {answer.message}"[:ERROR_TEXT_LIMIT]
 
 
-def _refused(error: aiosmtplib.SMTPResponseException) -> Rejected | Retry:
+def _error_for(error: aiosmtplib.SMTPResponseException) -> Rejected | Retry:
+    """Return the error for a refusal; codes from 400 to 499 are temporary (RFC 5321, 4.2.1)."""
     text = f"{error.code} {error.message}"[:ERROR_TEXT_LIMIT]
     if 400 <= error.code < 500:
-        return Retry(BUSY_S, f"the mail server says later: {text}")
+        return Retry(BUSY_S, f"the mail server postponed the mail: {text}")
     return Rejected("reply.refused", text)
 
 
-def compose(reply: Reply, settings: Account, address: str, key: bytes) -> bytes:
+def compose(reply: Reply, settings: EmailReplyAccount, address: str, key: bytes) -> bytes:
     """Return the mail of a reply; raise Rejected when it can't be written safely."""
     name, sender = _sender(settings)
     try:
@@ -217,7 +224,7 @@ def compose(reply: Reply, settings: Account, address: str, key: bytes) -> bytes:
         recipient=address,
         subject=_subject(reply),
         date=reply.at,
-        message_id=token.message_id(key, reply.conversation, serial, domain),
+        message_id=reply_token.message_id(key, reply.conversation, serial, domain),
         text=reply.text,
         in_reply_to=reply.in_reply_to or "",
         references=reply.references,
@@ -229,7 +236,7 @@ def compose(reply: Reply, settings: Account, address: str, key: bytes) -> bytes:
         raise Rejected("reply.unsafe", str(error)) from error
 
 
-def _sender(settings: Account) -> tuple[str, str]:
+def _sender(settings: EmailReplyAccount) -> tuple[str, str]:
     """Return the name and address of our mail's sender."""
     return parseaddr(settings.sender or f"santral@{settings.host}")
 
@@ -237,6 +244,6 @@ def _sender(settings: Account) -> tuple[str, str]:
 def _subject(reply: Reply) -> str:
     """Return the customer's subject with one prefix, in their language."""
     subject = clean_line(reply.subject, MAX_SUBJECT_CHARS)
-    if _PREFIX.match(subject):
+    if _REPLY_PREFIX.match(subject):
         return subject
     return f"{'Ynt' if reply.language == 'tr' else 'Re'}: {subject}".strip()

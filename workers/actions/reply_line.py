@@ -1,24 +1,24 @@
-"""Answers on LINE, by push: people do not answer within the minute of a reply token.
+"""Answers on LINE, by push, because people do not answer within the minute of a reply token.
 
-Before: workers/deliveries/tries.py may send the Reply. After: the customer's phone. The retry key
-is the reply's id: LINE takes it once, and says 409 when it had it already. Source:
-developers.line.biz, Messaging API, retry failed requests.
+The reply's id is the retry key. LINE takes a key once and answers 409 to its repetition.
+Source: developers.line.biz, Messaging API, retry failed requests.
 """
 
 import uuid
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
 from schemas.account_fields import SendTimeout
 from schemas.base import Record
-from schemas.delays import ACCOUNT_PROBLEM_S, RECOVERY_S
+from schemas.delays import ACCOUNT_PROBLEM_S
 from schemas.errors import ERROR_TEXT_LIMIT, Retry
 from schemas.outcome import Reply
-from workers.actions.http import later, post, refused, to_send
+from workers.actions.http import error_for_response, post, require_target, retry_delay
+from workers.actions.oauth import bearer_header
 
 
-class Account(Record, frozen=True, kw_only=True):
+class LineReplyAccount(Record, frozen=True, kw_only=True):
     """The official account that answers."""
 
     token: Annotated[str, msgspec.Meta(description="The channel access token.")] = ""
@@ -28,38 +28,38 @@ class Account(Record, frozen=True, kw_only=True):
     timeout_s: SendTimeout = 30
 
 
-class Said(Record, frozen=True, kw_only=True):
-    """Why LINE refused."""
+class LineError(Record, frozen=True, kw_only=True):
+    """LINE's reason for a refusal."""
 
     message: str = ""
 
 
 class ReplyLine:
-    """The action for conversations that came by LINE."""
+    """The action for conversations on LINE."""
 
     name = "reply_line"
     channel = "line"
-    account: type[msgspec.Struct] = Account
+    account = LineReplyAccount
     shares: tuple[str, ...] = ("token",)
 
-    async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
-        """Send one reply; return LINE's word for it."""
-        place = to_send(reply.reply_to, settings.token, "[channels.line.ACCOUNT]")
-        key = str(uuid.uuid5(uuid.NAMESPACE_OID, reply.id))
-        answer = await post(
+    async def send(self, reply: Reply, settings: LineReplyAccount, signing_key: bytes) -> str:
+        """Send one reply; return LINE's id of the request."""
+        recipient = require_target(reply.reply_to, settings.token, "[channels.line.ACCOUNT]")
+        retry_key = str(uuid.uuid5(uuid.NAMESPACE_OID, reply.id))
+        response = await post(
             f"{settings.push_api}/v2/bot/message/push",
             "LINE",
             timeout_s=settings.timeout_s,
-            json={"to": place, "messages": [{"type": "text", "text": reply.text}]},
-            headers={"authorization": f"Bearer {settings.token}", "x-line-retry-key": key},
+            json={"to": recipient, "messages": [{"type": "text", "text": reply.text}]},
+            headers=bearer_header(settings.token) | {"x-line-retry-key": retry_key},
             safe=True,
         )
-        if answer.status in (200, 409):
-            accepted = answer.headers.get("x-line-accepted-request-id", "")
-            return f"request {answer.headers.get('x-line-request-id', '') or accepted}"
-        said = (answer.read(Said) or Said()).message
-        if answer.status == 401:
-            raise Retry(ACCOUNT_PROBLEM_S, f"LINE refuses the token: {said}"[:ERROR_TEXT_LIMIT])
-        if answer.status >= 500:
-            raise Retry(later(answer.headers, RECOVERY_S), f"LINE answered {answer.status}")
-        raise refused(answer, "LINE", said)
+        if response.status in (200, 409):
+            accepted = response.headers.get("x-line-accepted-request-id", "")
+            return f"request {response.headers.get('x-line-request-id', '') or accepted}"
+        detail = (response.decode(LineError) or LineError()).message
+        if response.status == 401:
+            raise Retry(ACCOUNT_PROBLEM_S, f"LINE refuses the token: {detail}"[:ERROR_TEXT_LIMIT])
+        if response.status >= 500:
+            raise Retry(retry_delay(response.headers), f"LINE answered {response.status}")
+        raise error_for_response(response, "LINE", detail)

@@ -1,34 +1,33 @@
-"""Answers on Mastodon, as public or as private as the post that is answered.
+"""Answers on Mastodon, as publicly as the customer's post.
 
-Before: workers/deliveries/tries.py may send the Reply. After: the customer's notifications. The
-server takes a reply's id once within an hour (Idempotency-Key). Source:
-docs.joinmastodon.org/methods/statuses.
+The reply's id is the Idempotency-Key, which the server takes once within an hour.
+Source: docs.joinmastodon.org/methods/statuses.
 """
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
 from schemas.account_fields import SendTimeout
 from schemas.base import Record
-from schemas.delays import ACCOUNT_PROBLEM_S, RECOVERY_S
+from schemas.delays import ACCOUNT_PROBLEM_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
-from workers.actions.http import later, post, refused, to_send
+from workers.actions.http import error_for_response, post, require_target, retry_delay
+from workers.actions.oauth import bearer_header
 from workers.actions.outgoing_text import without_mentions
 
-_KEY_HOLDS = timedelta(minutes=50)
-"""The server forgets a key after an hour: after that a second sending is a second post."""
+_KEY_LIFE = timedelta(minutes=50)
+"""The server forgets a key after an hour, and a second sending would then be a second post."""
 
-
-_POST = re.compile(r"[A-Za-z0-9]{1,64}")
+_STATUS_ID = re.compile(r"[A-Za-z0-9]{1,64}")
 _ACCT = re.compile(r"[\w.-]{1,100}(@[\w.-]{1,200})?")
-_SEEN_BY = frozenset({"public", "unlisted", "private", "direct"})
+_VISIBILITIES = frozenset({"public", "unlisted", "private", "direct"})
 
 
-class Account(Record, frozen=True, kw_only=True):
+class MastodonReplyAccount(Record, frozen=True, kw_only=True):
     """The account that answers."""
 
     url: Annotated[str, msgspec.Meta(description="The server's address.")] = ""
@@ -36,54 +35,77 @@ class Account(Record, frozen=True, kw_only=True):
     timeout_s: SendTimeout = 30
 
 
-class Written(Record, frozen=True, kw_only=True):
-    """The post that was made, or why there is none."""
+class StatusBody(Record, frozen=True, kw_only=True):
+    """The status that the server posted, or its error."""
 
     id: str = ""
     error: str = ""
 
 
 class ReplyMastodon:
-    """The action for conversations that came by Mastodon."""
+    """The action for conversations on Mastodon."""
 
     name = "reply_mastodon"
     channel = "mastodon"
-    account: type[msgspec.Struct] = Account
+    account = MastodonReplyAccount
     shares: tuple[str, ...] = ("url", "token")
 
-    async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
-        """Send one reply; return the post's id."""
-        place = to_send(reply.reply_to, settings.token, "[channels.mastodon.ACCOUNT]")
-        number, _, rest = place.partition("|")
-        acct, _, visibility = rest.rpartition("|")
-        visibility = visibility or "unlisted"
-        if not _POST.fullmatch(number) or not _ACCT.fullmatch(acct) or visibility not in _SEEN_BY:
-            raise Rejected("reply.no_address", f"{place[:100]!r} is not a post")
-        # Without the name in the text the customer would not be told.
-        named = re.search(
-            rf"(?<![\w@])@{re.escape(acct)}(?![\w@-]|\.\w)", reply.text, re.IGNORECASE
-        )
-        # Any other person named here would see the answer, even a private one.
-        words = without_mentions(reply.text, keep=acct)
-        text = words if named else f"@{acct} {words}"
-        body = {"status": text, "in_reply_to_id": number, "visibility": visibility}
+    async def send(self, reply: Reply, settings: MastodonReplyAccount, signing_key: bytes) -> str:
+        """Send one reply; return the status's id."""
+        target = require_target(reply.reply_to, settings.token, "[channels.mastodon.ACCOUNT]")
+        status_id, acct, visibility = _parse_target(target)
+        status = {
+            "status": _mentioning(reply.text, acct),
+            "in_reply_to_id": status_id,
+            "visibility": visibility,
+        }
         if reply.language in ("tr", "en"):
-            body["language"] = reply.language
-        answer = await post(
+            status["language"] = reply.language
+        response = await post(
             f"{settings.url}/api/v1/statuses",
             "Mastodon",
-            json=body,
+            json=status,
             timeout_s=settings.timeout_s,
-            headers={"authorization": f"Bearer {settings.token}", "idempotency-key": reply.id},
-            safe=datetime.now(UTC) - reply.at < _KEY_HOLDS,
+            headers=bearer_header(settings.token) | {"idempotency-key": reply.id},
+            safe=_is_key_alive(reply),
         )
-        told = answer.read(Written) or Written()
-        if answer.status == 200:
-            return f"post {told.id}"
-        if answer.status == 401:
-            raise Retry(
-                ACCOUNT_PROBLEM_S, f"Mastodon refuses the token: {told.error}"[:ERROR_TEXT_LIMIT]
-            )
-        if answer.status >= 500 and datetime.now(UTC) - reply.at < _KEY_HOLDS:
-            raise Retry(later(answer.headers, RECOVERY_S), f"Mastodon answered {answer.status}")
-        raise refused(answer, "Mastodon", told.error)
+        body = response.decode(StatusBody) or StatusBody()
+        if response.status == 200:
+            return f"post {body.id}"
+        if response.status == 401:
+            text = f"Mastodon refuses the token: {body.error}"
+            raise Retry(ACCOUNT_PROBLEM_S, text[:ERROR_TEXT_LIMIT])
+        if response.status >= 500 and _is_key_alive(reply):
+            raise Retry(retry_delay(response.headers), f"Mastodon answered {response.status}")
+        raise error_for_response(response, "Mastodon", body.error)
+
+
+def _is_key_alive(reply: Reply) -> bool:
+    """Say whether the server still recognises a second sending."""
+    return datetime.now(UTC) - reply.at < _KEY_LIFE
+
+
+def _parse_target(target: str) -> tuple[str, str, str]:
+    """Return the status, its author and its visibility; raise Rejected for another target."""
+    status_id, _, rest = target.partition("|")
+    acct, _, visibility = rest.rpartition("|")
+    visibility = visibility or "unlisted"
+    if (
+        not _STATUS_ID.fullmatch(status_id)
+        or not _ACCT.fullmatch(acct)
+        or visibility not in _VISIBILITIES
+    ):
+        raise Rejected("reply.no_address", f"{target[:100]!r} is not a post")
+    return status_id, acct, visibility
+
+
+def _mentioning(text: str, acct: str) -> str:
+    """Return a text that mentions the customer and nobody else.
+
+    Without the mention the customer gets no notification. Any other person who is mentioned would
+    see the answer, even a private one.
+    """
+    mention = re.compile(rf"(?<![\w@])@{re.escape(acct)}(?![\w@-]|\.\w)", re.IGNORECASE)
+    mentions_customer = mention.search(text)
+    text = without_mentions(text, keep=acct)
+    return text if mentions_customer else f"@{acct} {text}"

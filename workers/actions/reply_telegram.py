@@ -1,7 +1,7 @@
 """Answers on Telegram, by the Bot API.
 
-Before: workers/deliveries/tries.py may send the Reply. After: the customer's chat. The address of a
-call holds the bot's token: it is never logged. Source: core.telegram.org/bots/api#sendmessage.
+The address of a request contains the bot's token, so nothing logs it.
+Source: core.telegram.org/bots/api#sendmessage.
 """
 
 import re
@@ -14,15 +14,15 @@ from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
-from workers.actions.http import post, refused, to_send
+from workers.actions.http import VendorResponse, error_for_response, post, require_target
 from workers.actions.outgoing_text import without_mentions
 
 _CHAT = re.compile(r"-?[0-9]{1,20}")
 _TOPIC = re.compile(r"(?:dm)?([0-9]{1,18})|dm")
-_NUMBER = re.compile(r"[0-9]{1,18}")
+_MESSAGE_ID = re.compile(r"[0-9]{1,18}")
 
 
-class Account(Record, frozen=True, kw_only=True):
+class TelegramReplyAccount(Record, frozen=True, kw_only=True):
     """The bot that answers."""
 
     token: Annotated[str, msgspec.Meta(description="The bot's token.")] = ""
@@ -30,68 +30,81 @@ class Account(Record, frozen=True, kw_only=True):
     timeout_s: SendTimeout = 30
 
 
-class Sent(Record, frozen=True, kw_only=True):
-    """The message that was made."""
+class SentMessage(Record, frozen=True, kw_only=True):
+    """The message that Telegram sent."""
 
     message_id: int = 0
 
 
-class Hint(Record, frozen=True, kw_only=True):
-    """How long to wait, and where a group has gone."""
+class ResponseParameters(Record, frozen=True, kw_only=True):
+    """The wait that a limit asks for, and the new id of a group that moved."""
 
     retry_after: float | None = None
     migrate_to_chat_id: int | None = None
 
 
-class Said(Record, frozen=True, kw_only=True):
-    """What Telegram answered."""
+class SendMessageBody(Record, frozen=True, kw_only=True):
+    """The body of sendMessage's response."""
 
     ok: bool = False
-    result: Sent | None = None
+    result: SentMessage | None = None
     description: str = ""
-    parameters: Hint = Hint()
+    parameters: ResponseParameters = ResponseParameters()
 
 
 class ReplyTelegram:
-    """The action for conversations that came by Telegram."""
+    """The action for conversations on Telegram."""
 
     name = "reply_telegram"
     channel = "telegram"
-    account: type[msgspec.Struct] = Account
+    account = TelegramReplyAccount
     shares: tuple[str, ...] = ("token", "api")
 
-    async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
-        """Send one reply; return the number of the message."""
-        place = to_send(reply.reply_to, settings.token, "[channels.telegram.ACCOUNT]")
-        chat, _, rest = place.partition("/")
-        thread, _, business = rest.partition("/")
-        if not _CHAT.fullmatch(chat):
-            raise Rejected("reply.no_address", f"{chat[:100]!r} is not a chat")
-        body: dict[str, Any] = {"chat_id": chat, "text": without_mentions(reply.text)}
-        topic = _TOPIC.fullmatch(thread)
-        if topic is not None:
-            direct = thread.startswith("dm")
-            kind = "direct_messages_topic_id" if direct else "message_thread_id"
-            body[kind] = int(topic[1] or 0)
-        if business:
-            body["business_connection_id"] = business
-        if reply.in_reply_to and _NUMBER.fullmatch(reply.in_reply_to):
-            # Whatever became of the customer's message, the answer is to go out.
-            body["reply_parameters"] = {
-                "message_id": int(reply.in_reply_to),
-                "allow_sending_without_reply": True,
-            }
-        url = f"{settings.api}/bot{settings.token}/sendMessage"
-        answer = await post(url, "Telegram", json=body, timeout_s=settings.timeout_s)
-        said = answer.read(Said)
-        if said is None or answer.status >= 500:
-            raise refused(answer, "Telegram")
-        if said.ok:
-            return f"message {said.result.message_id if said.result else '?'}"
-        if said.parameters.retry_after is not None:
-            raise Retry(
-                said.parameters.retry_after, f"Telegram: {said.description}"[:ERROR_TEXT_LIMIT]
-            )
-        if answer.status == 401:
-            raise Retry(ACCOUNT_PROBLEM_S, "Telegram: the bot's token is not valid: set a new one")
-        raise Rejected("reply.refused", f"Telegram: {said.description}"[:ERROR_TEXT_LIMIT])
+    async def send(self, reply: Reply, settings: TelegramReplyAccount, signing_key: bytes) -> str:
+        """Send one reply; return the message's number."""
+        target = require_target(reply.reply_to, settings.token, "[channels.telegram.ACCOUNT]")
+        response = await post(
+            f"{settings.api}/bot{settings.token}/sendMessage",
+            "Telegram",
+            json=_message(reply, target),
+            timeout_s=settings.timeout_s,
+        )
+        body = response.decode(SendMessageBody)
+        if body is None or response.status >= 500:
+            raise error_for_response(response, "Telegram")
+        if not body.ok:
+            raise _error_for(response, body)
+        return f"message {body.result.message_id if body.result else '?'}"
+
+
+def _message(reply: Reply, target: str) -> dict[str, Any]:
+    """Return the message for `chat/topic/business connection`, whose last two may be empty."""
+    chat, _, rest = target.partition("/")
+    topic, _, business = rest.partition("/")
+    if not _CHAT.fullmatch(chat):
+        raise Rejected("reply.no_address", f"{chat[:100]!r} is not a chat")
+    message: dict[str, Any] = {"chat_id": chat, "text": without_mentions(reply.text)}
+    match = _TOPIC.fullmatch(topic)
+    if match is not None:
+        is_direct = topic.startswith("dm")
+        field = "direct_messages_topic_id" if is_direct else "message_thread_id"
+        message[field] = int(match[1] or 0)
+    if business:
+        message["business_connection_id"] = business
+    if reply.in_reply_to and _MESSAGE_ID.fullmatch(reply.in_reply_to):
+        # The answer leaves even if the customer deleted their message.
+        message["reply_parameters"] = {
+            "message_id": int(reply.in_reply_to),
+            "allow_sending_without_reply": True,
+        }
+    return message
+
+
+def _error_for(response: VendorResponse, body: SendMessageBody) -> Exception:
+    """Return the error for a refusal, by Telegram's parameters and the status."""
+    text = f"Telegram: {body.description}"[:ERROR_TEXT_LIMIT]
+    if body.parameters.retry_after is not None:
+        return Retry(body.parameters.retry_after, text)
+    if response.status == 401:
+        return Retry(ACCOUNT_PROBLEM_S, "Telegram: the bot's token is not valid: set a new one")
+    return Rejected("reply.refused", text)

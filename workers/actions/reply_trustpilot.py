@@ -1,11 +1,10 @@
-"""Answers on Trustpilot: in public, one a review.
+"""Answers reviews on Trustpilot in public.
 
-Before: workers/deliveries/tries.py may send the Reply. After: the review's page. A review has one
-answer: to send it again is safe. Source: developers.trustpilot.com, service reviews, reply to a
-review.
+A review has one answer, so a second sending overwrites the first.
+Source: developers.trustpilot.com, service reviews, reply to a review.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
@@ -13,13 +12,14 @@ from schemas.account_fields import ApiAddress, SendTimeout
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.outcome import Reply
-from workers.actions.http import failed, granted, post, to_send
+from workers.actions.http import error_for_account, post, require_target
+from workers.actions.oauth import bearer_header, request_access_token
 from workers.actions.outgoing_text import path_segment
 
-_TOKEN = "/v1/oauth/oauth-business-users-for-applications/accesstoken"  # noqa: S105 - an address
+_TOKEN_PATH = "/v1/oauth/oauth-business-users-for-applications/accesstoken"  # noqa: S105 - an address
 
 
-class Account(Record, frozen=True, kw_only=True):
+class TrustpilotReplyAccount(Record, frozen=True, kw_only=True):
     """The business user who answers."""
 
     key: Annotated[str, msgspec.Meta(description="The application's key.")] = ""
@@ -36,12 +36,12 @@ class ReplyTrustpilot:
 
     name = "reply_trustpilot"
     channel = "trustpilot"
-    account: type[msgspec.Struct] = Account
+    account = TrustpilotReplyAccount
     shares: tuple[str, ...] = ("key", "secret", "api")
 
-    async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
+    async def send(self, reply: Reply, settings: TrustpilotReplyAccount, signing_key: bytes) -> str:
         """Send one reply."""
-        review = to_send(reply.reply_to, settings.secret, "[channels.trustpilot.ACCOUNT]")
+        target = require_target(reply.reply_to, settings.secret, "[channels.trustpilot.ACCOUNT]")
         if not settings.author:
             account = reply.source.partition(":")[2] or "default"
             raise Rejected(
@@ -49,22 +49,22 @@ class ReplyTrustpilot:
                 f"set `author` in [actions.reply_trustpilot.{account}]: the id "
                 "of the Trustpilot Business user who answers",
             )
-        where = path_segment(review)
-        headers = await granted(
-            f"{settings.api}{_TOKEN}",
+        review = path_segment(target)
+        token = await request_access_token(
+            f"{settings.api}{_TOKEN_PATH}",
             "Trustpilot",
             {"grant_type": "client_credentials"},
             auth=(settings.key, settings.secret),
             timeout_s=settings.timeout_s,
         )
-        answer = await post(
-            f"{settings.api}/v1/private/reviews/{where}/reply",
+        response = await post(
+            f"{settings.api}/v1/private/reviews/{review}/reply",
             "Trustpilot",
             safe=True,
             json={"message": reply.text, "authorBusinessUserId": settings.author},
-            headers=headers,
+            headers=bearer_header(token),
             timeout_s=settings.timeout_s,
         )
-        if answer.status in (200, 201, 204):
-            return "taken"
-        raise failed(answer, "Trustpilot", safe=True)
+        if response.status not in (200, 201, 204):
+            raise error_for_account(response, "Trustpilot", safe=True)
+        return "taken"

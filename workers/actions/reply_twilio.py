@@ -1,10 +1,10 @@
 """Answers by SMS and WhatsApp through Twilio.
 
-Before: workers/deliveries/tries.py may send the Reply. After: the customer's phone. Nothing makes a
-second sending harmless. Source: twilio.com/docs, messages resource, error codes.
+A second sending would be a second message, so an unclear end is never repeated.
+Source: twilio.com/docs, messages resource and error codes.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
@@ -13,13 +13,19 @@ from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry
 from schemas.outcome import Reply
-from workers.actions.http import later, post, refused, to_send
+from workers.actions.http import (
+    error_for_response,
+    post,
+    require_target,
+    retry_delay,
+    split_target,
+)
 
-_LATER = frozenset({20429, 63018, 30001, 14107})
-_TOO_LATE = 63016
+_TEMPORARY_CODES = frozenset({20429, 63018, 30001, 14107})
+_CLOSED_WINDOW_CODE = 63016
 
 
-class Account(Record, frozen=True, kw_only=True):
+class TwilioReplyAccount(Record, frozen=True, kw_only=True):
     """The account that sends."""
 
     account_sid: Annotated[str, msgspec.Meta(description="The account's SID.")] = ""
@@ -28,8 +34,8 @@ class Account(Record, frozen=True, kw_only=True):
     timeout_s: SendTimeout = 30
 
 
-class Said(Record, frozen=True, kw_only=True):
-    """What Twilio answered."""
+class TwilioResult(Record, frozen=True, kw_only=True):
+    """Twilio's message resource, or its error."""
 
     sid: str = ""
     code: int = 0
@@ -37,35 +43,33 @@ class Said(Record, frozen=True, kw_only=True):
 
 
 class ReplyTwilio:
-    """The action for conversations that came through Twilio."""
+    """The action for conversations through Twilio."""
 
     name = "reply_twilio"
     channel = "twilio"
-    account: type[msgspec.Struct] = Account
+    account = TwilioReplyAccount
     shares: tuple[str, ...] = ("account_sid", "auth_token", "api")
 
-    async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
+    async def send(self, reply: Reply, settings: TwilioReplyAccount, signing_key: bytes) -> str:
         """Send one reply; return its SID."""
         token = settings.auth_token and settings.account_sid
-        place = to_send(reply.reply_to, token, "[channels.twilio.ACCOUNT]")
-        ours, _, whom = place.partition("/")
-        if not ours or not whom:
-            raise Rejected("reply.no_address", f"{place!r} is nobody's number")
-        answer = await post(
+        target = require_target(reply.reply_to, token, "[channels.twilio.ACCOUNT]")
+        ours, recipient = split_target(target, "Twilio")
+        response = await post(
             f"{settings.api}/2010-04-01/Accounts/{settings.account_sid}/Messages.json",
             "Twilio",
-            data={"To": whom, "From": ours, "Body": reply.text},
+            data={"To": recipient, "From": ours, "Body": reply.text},
             timeout_s=settings.timeout_s,
             auth=(settings.account_sid, settings.auth_token),
         )
-        said = answer.read(Said) or Said()
-        if answer.status in (200, 201):
-            return f"message {said.sid}"
-        words = f"Twilio: {said.code} {said.message}"[:ERROR_TEXT_LIMIT]
-        if answer.status == 401:
-            raise Retry(ACCOUNT_PROBLEM_S, f"{words} (look at account_sid and auth_token)")
-        if said.code in _LATER or answer.status == 429:
-            raise Retry(later(answer.headers, BUSY_S), words)
-        if said.code == _TOO_LATE:
-            raise Rejected("reply.too_late", words)
-        raise refused(answer, "Twilio", f"{said.code} {said.message}")
+        result = response.decode(TwilioResult) or TwilioResult()
+        if response.status in (200, 201):
+            return f"message {result.sid}"
+        text = f"Twilio: {result.code} {result.message}"[:ERROR_TEXT_LIMIT]
+        if response.status == 401:
+            raise Retry(ACCOUNT_PROBLEM_S, f"{text} (look at account_sid and auth_token)")
+        if result.code in _TEMPORARY_CODES or response.status == 429:
+            raise Retry(retry_delay(response.headers, BUSY_S), text)
+        if result.code == _CLOSED_WINDOW_CODE:
+            raise Rejected("reply.too_late", text)
+        raise error_for_response(response, "Twilio", f"{result.code} {result.message}")

@@ -1,11 +1,11 @@
-"""Answers on X: a post of our own under the customer's, in everybody's sight.
+"""Answers on X, by a public post under the customer's.
 
-Before: workers/deliveries/tries.py may send the Reply. After: the customer's notifications. X has
-no key that would make a second sending harmless. Source: docs.x.com, POST /2/tweets.
+A second sending would be a second post, so an unclear end is never repeated.
+Source: docs.x.com, POST /2/tweets.
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
@@ -14,11 +14,18 @@ from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Retry
 from schemas.outcome import Reply
-from workers.actions.http import later, post, refused, to_send
+from workers.actions.http import (
+    VendorResponse,
+    error_for_response,
+    post,
+    require_target,
+    retry_delay,
+)
+from workers.actions.oauth import bearer_header
 from workers.actions.outgoing_text import without_mentions
 
 
-class Account(Record, frozen=True, kw_only=True):
+class XReplyAccount(Record, frozen=True, kw_only=True):
     """The user who answers."""
 
     token: Annotated[
@@ -31,50 +38,55 @@ class Account(Record, frozen=True, kw_only=True):
     timeout_s: SendTimeout = 30
 
 
-class Post(Record, frozen=True, kw_only=True):
-    """The post that was made."""
+class CreatedPost(Record, frozen=True, kw_only=True):
+    """The post that X created."""
 
     id: str = ""
 
 
-class Said(Record, frozen=True, kw_only=True):
-    """What X answered."""
+class CreatePostBody(Record, frozen=True, kw_only=True):
+    """The body of a response to a post, with the post or the problem."""
 
-    data: Post | None = None
+    data: CreatedPost | None = None
     title: str = ""
     detail: str = ""
 
 
 class ReplyX:
-    """The action for conversations that came by X."""
+    """The action for conversations on X."""
 
     name = "reply_x"
     channel = "x"
-    account: type[msgspec.Struct] = Account
+    account = XReplyAccount
     shares: tuple[str, ...] = ("api",)
 
-    async def send(self, reply: Reply, settings: Any, signing_key: bytes) -> str:
+    async def send(self, reply: Reply, settings: XReplyAccount, signing_key: bytes) -> str:
         """Send one reply; return the post's id."""
-        place = to_send(reply.reply_to, settings.token, "[actions.reply_x.ACCOUNT]")
-        answer = await post(
+        parent = require_target(reply.reply_to, settings.token, "[actions.reply_x.ACCOUNT]")
+        response = await post(
             f"{settings.api}/2/tweets",
             "X",
             timeout_s=settings.timeout_s,
             json={
                 "text": without_mentions(reply.text),
-                "reply": {"in_reply_to_tweet_id": place},
+                "reply": {"in_reply_to_tweet_id": parent},
             },
-            headers={"authorization": f"Bearer {settings.token}"},
+            headers=bearer_header(settings.token),
         )
-        said = answer.read(Said) or Said()
-        if answer.status in (200, 201):
-            return f"post {said.data.id if said.data else '?'}"
-        words = f"X: {said.title} {said.detail}".strip()[:ERROR_TEXT_LIMIT]
-        if answer.status == 401:
-            raise Retry(ACCOUNT_PROBLEM_S, f"{words} (the access token ended: set a new one)")
-        if answer.status == 429:
-            reset = answer.headers.get("x-rate-limit-reset", "")
-            is_time = reset.isascii() and reset.isdigit()
-            wait = float(reset) - datetime.now(UTC).timestamp() if is_time else 0.0
-            raise Retry(max(wait, later(answer.headers, BUSY_S)), words)
-        raise refused(answer, "X", f"{said.title} {said.detail}".strip())
+        body = response.decode(CreatePostBody) or CreatePostBody()
+        if response.status in (200, 201):
+            return f"post {body.data.id if body.data else '?'}"
+        text = f"X: {body.title} {body.detail}".strip()[:ERROR_TEXT_LIMIT]
+        if response.status == 401:
+            raise Retry(ACCOUNT_PROBLEM_S, f"{text} (the access token ended: set a new one)")
+        if response.status == 429:
+            raise Retry(_rate_limit_delay(response), text)
+        raise error_for_response(response, "X", f"{body.title} {body.detail}".strip())
+
+
+def _rate_limit_delay(response: VendorResponse) -> float:
+    """Return the seconds until the limit resets, the later of X's two headers."""
+    reset = response.headers.get("x-rate-limit-reset", "")
+    is_time = reset.isascii() and reset.isdigit()
+    delay_s = float(reset) - datetime.now(UTC).timestamp() if is_time else 0.0
+    return max(delay_s, retry_delay(response.headers, BUSY_S))

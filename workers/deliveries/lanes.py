@@ -15,7 +15,7 @@ from typing import NamedTuple
 from schemas.errors import ERROR_TEXT_LIMIT
 from schemas.outcome import Reply
 from schemas.state.delivery import Delivery
-from workers.actions.protocol import Action
+from workers.actions.registry import AnyAction
 
 MAX_RUNNING = 16
 """Replies of one account that are tried at once; each may hold a connection."""
@@ -46,7 +46,7 @@ class Work:
     partition: int
     offset: int
     reply: Reply
-    action: Action
+    action: AnyAction
     first_at: datetime
     arrived: float
     attempt: int = 0

@@ -6,7 +6,7 @@ the other side took the reply, which therefore never leaves twice.
 
 import asyncio
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from runtime.health.faults import guard
 from runtime.log import get
@@ -14,7 +14,7 @@ from runtime.settings.load import section
 from runtime.settings.structs import Settings
 from schemas.errors import Rejected, Retry
 from schemas.outcome import OutcomeKind, Reply
-from workers.actions.protocol import Action, Unconfirmed
+from workers.actions.protocol import A, Action, Unconfirmed
 
 log = get(__name__)
 
@@ -37,8 +37,8 @@ def recipient_hash(key: bytes, reply: Reply) -> str:
     return blake2b(address.encode(), key=key[:64], digest_size=8).hexdigest()
 
 
-def account_settings(settings: Settings, action: Action, reply: Reply) -> Any:
-    """Return the action's settings for the account that a reply belongs to."""
+def account_settings(settings: Settings, action: Action[A], reply: Reply) -> A | None:
+    """Return the action's settings for a reply's account, or None if they are not valid."""
     name = reply.source.split(":")[1] if ":" in reply.source else ""
     tables = settings.actions.get(action.name, {})
     accounts = settings.channels.get(action.channel, {})
@@ -53,10 +53,13 @@ def account_settings(settings: Settings, action: Action, reply: Reply) -> Any:
     return section(action.account, {**shared, **table}, "santral.toml", where, [])
 
 
-async def send(settings: Settings, reply: Reply, action: Action, step: str) -> Result:
+async def send(settings: Settings, reply: Reply, action: Action[A], step: str) -> Result:
     """Return the result of a try; raise Retry if the reply has to be sent later."""
     with guard(log, step, passes=(Retry,), id=reply.id, action=action.name):
         account = account_settings(settings, action, reply)
+        if account is None:
+            text = f"the settings of [actions.{action.name}] are not valid"
+            return Result("undeliverable", str(Rejected("reply.no_server", text)))
         key = settings.tokens.signing.encode()
         try:
             async with asyncio.timeout(MAX_SEND_S):

@@ -24,10 +24,10 @@ from tests.support.samples import NOW
 from tests.support.servers import ROOT, free_port
 from workers.actions import outgoing_mail
 from workers.actions.outgoing_mail import OutgoingMail, UnsafeMail, clean_address
-from workers.actions.reply_email import Account, ReplyEmail, compose
+from workers.actions.reply_email import EmailReplyAccount, ReplyEmail, compose
 
 VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
-ACCOUNT = Account(host="h", sender="Örnek Destek <destek@ornek.example>")
+ACCOUNT = EmailReplyAccount(host="h", sender="Örnek Destek <destek@ornek.example>")
 REPLY = Reply(
     id="0f0e0d0c-0b0a-5908-8706-050403020100",
     kind="answer",
@@ -188,7 +188,9 @@ def sink() -> Iterator[tuple[_Sink, int]]:
 
 async def test_a_subject_within_a_subject_arrives_as_words(sink: tuple[_Sink, int]) -> None:
     server, port = sink
-    account = Account(host="127.0.0.1", port=port, tls="none", sender="destek@ornek.example")
+    account = EmailReplyAccount(
+        host="127.0.0.1", port=port, tls="none", sender="destek@ornek.example"
+    )
     reply = msgspec.structs.replace(
         REPLY,
         kind="acknowledgement",

@@ -18,8 +18,8 @@ from schemas.message import Party
 from schemas.outcome import Reply
 from tests.support.servers import Vendor, free_port
 from workers.actions import reply_email
-from workers.actions.protocol import Action, Unconfirmed
-from workers.actions.registry import ACTIONS, for_channel
+from workers.actions.protocol import Unconfirmed
+from workers.actions.registry import ACTIONS, AnyAction, for_channel
 from workers.actions.reply_teams import ReplyTeams
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -43,7 +43,7 @@ def _reply(place: str, **more: Any) -> Reply:
     return msgspec.structs.replace(REPLY, reply_to=place, **more)
 
 
-def _made(channel: str, vendor: Vendor, **more: Any) -> tuple[Action, Any]:
+def _made(channel: str, vendor: Vendor, **more: Any) -> tuple[AnyAction, Any]:
     action = for_channel(channel)
     assert action is not None
     where = {"mastodon": "url", "line": "push_api"}.get(channel, "api")
@@ -618,7 +618,7 @@ async def test_sites_and_forums_are_answered_as_they_document(vendor: Vendor) ->
             with pytest.raises(kind):
                 await action.send(_reply(place), settings, b"")
         vendor.forget()
-        with pytest.raises(Rejected, match="no number"):
+        with pytest.raises(Rejected, match="not the number"):
             await action.send(_reply("../x"), settings, b"")
         with pytest.raises(Rejected, match="set `token`"):
             await action.send(_reply(place), action.account(), b"")
@@ -803,10 +803,10 @@ async def test_mail_goes_out_with_an_access_token_where_passwords_are_switched_o
 ) -> None:
     server, port = gate
     vendor.says("/token", {"access_token": "at-1"}, {"access_token": "stale"})
-    oauth = reply_email.OAuth(
+    oauth = reply_email.SmtpOAuth(
         provider="microsoft", token_url=f"{vendor.url}/token", client_id="c", refresh_token="r-1"
     )
-    settings = reply_email.Account(
+    settings = reply_email.EmailReplyAccount(
         host="127.0.0.1",
         port=port,
         tls="none",
