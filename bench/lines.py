@@ -23,8 +23,13 @@ from schemas.base import conversation_id, message_id
 from schemas.state.waiting import WaitingMessage, waiting_key
 from tests.support.desk.feeding import feed_process, produce, work_item
 from tests.support.servers import broker, valkey
-from workers.desk.queue import P
-from workers.desk_feed.log import GROUP, outcome_places, partition_of, queue_places
+from workers.desk_feed.log import GROUP
+from workers.desk_feed.partitions import (
+    list_outcome_partitions,
+    list_queue_partitions,
+    waiting_partition,
+)
+from workers.desk_queue.queue import P
 
 WAITING = int(os.environ.get("BENCH_WAITING", "1000000"))
 FED = int(os.environ.get("BENCH_FED", "100000"))
@@ -120,7 +125,7 @@ def _load(settings: Settings) -> None:
             arrived_ms=arrived_ms + n,
             score=float(arrived_ms + n),
         )
-        part = partition_of(record.conversation, settings.kafka.partitions)
+        part = waiting_partition(record.conversation, settings.kafka.partitions)
         key = waiting_key(record.message, 0)
         producer.produce(topics.WAITING.name, envelope.encode(record), key, part)
         if finished:
@@ -132,7 +137,10 @@ def _load(settings: Settings) -> None:
 
 def _commit_starts(settings: Settings) -> None:
     """Let the group have read everything: the queues are as the feed left them."""
-    places = [*queue_places(settings.kafka, settings.departments), *outcome_places(settings.kafka)]
+    places = [
+        *list_queue_partitions(settings.kafka, settings.departments),
+        *list_outcome_partitions(settings.kafka),
+    ]
     consumer = Consumer(rdkafka(settings.kafka, **{"group.id": GROUP}))
     parts = [TopicPartition(topic, number, 0) for topic, number in places]
     for part in parts:

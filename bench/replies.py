@@ -22,7 +22,7 @@ from schemas import topics
 from schemas.message import Party
 from schemas.outcome import Reply
 from tests.support.servers import broker, valkey
-from workers.deliveries.sender import Replies
+from workers.sender.reply_sender import ReplySender
 
 COUNT = int(os.environ.get("BENCH_REPLIES", "3000"))
 
@@ -80,7 +80,7 @@ async def measure(settings: Settings, mails: "Synchronized[int]") -> float:
     """Return replies a second, from the first mail to the last."""
     publisher, redis = Publisher(settings.kafka, "bench"), connect(settings.redis)
     await write(settings, publisher)
-    worker = Replies(settings, redis, publisher, SystemClock(), Health("bench"))
+    worker = ReplySender(settings, redis, publisher, SystemClock(), Health("bench"))
     running = asyncio.ensure_future(worker.run())
     first = 0.0
     while mails.value < COUNT:

@@ -3,8 +3,8 @@
 SantralError
  ├── Rejected(code)    never acceptable: it goes to dead.v1, and the stage continues
  ├── Retry(after)      not now: the offset stays, with another try after these seconds
- │    ├── Behind       workers/desk/values.py: Redis lacks earlier records of a partition
- │    └── LockLost     workers/desk/rebuild_lock.py: another process rebuilds the desk
+ │    ├── Behind       workers/desk_queue/values.py: Redis lacks earlier records of a partition
+ │    └── LockLost     workers/desk_queue/rebuild_lock.py: another process rebuilds the desk
  ├── ConfigError       the configuration is wrong: all problems at once
  │    └── Forbidden    runtime/topics/creation.py: Kafka hides its topics' settings from this user
  ├── Unavailable       Santral lacks something that it needs: the text says what to do
@@ -15,10 +15,10 @@ SantralError
  ├── Crashed           ingest/parser_pool/client.py: a parser process ended during its task
  ├── TooSlow           ingest/parser_pool/client.py: a parser process exceeded its limit
  ├── _TooLarge         ingest/intake/virus_scan.py: the file is larger than the virus scanner takes
- ├── LeaseLost         workers/desk/values.py: the lease ended, or another agent has the item
+ ├── LeaseLost         workers/desk_queue/values.py: the lease ended, or another agent has the item
  │    ├── ItemClosing    the lease's agent closes the item just now
  │    └── AlreadyClosed  the lease closed the item before
- ├── ItemUnknown       workers/desk/values.py: no such item waits at a desk
+ ├── ItemUnknown       workers/desk_queue/values.py: no such item waits at a desk
  └── Unconfirmed       workers/actions/protocol.py: the other side may have taken the reply, or not
 
 Stages act on the first four, and the caller of a step catches its other errors. Three classes have

@@ -32,7 +32,7 @@ from schemas.outcome import Reply
 from schemas.text import reply_token
 from tests.support.samples import NOW, message, policy
 from workers.actions.reply_email import EmailReplyAccount, compose
-from workers.replies.acknowledge import wanted
+from workers.replies.acknowledge import acknowledgement_address
 from workers.replies.templates import acknowledgement
 
 
@@ -228,17 +228,17 @@ def _work(**more: Any) -> WorkItem:
 def test_machines_lists_and_old_mail_get_no_acknowledgement() -> None:
     from schemas.message import Handle, Party
 
-    assert wanted(_work()) == "ada@ornek.example"
-    assert wanted(_work(flags=("no_automatic_answer",))) is None
-    assert wanted(_work(sent_at=NOW - timedelta(days=3))) is None
+    assert acknowledgement_address(_work()) == "ada@ornek.example"
+    assert acknowledgement_address(_work(flags=("no_automatic_answer",))) is None
+    assert acknowledgement_address(_work(sent_at=NOW - timedelta(days=3))) is None
     for address in ("noreply@x", "no-reply@x", "MAILER-DAEMON@x", "list-request@x", "bounces@x"):
         sender = Party(handles=(Handle(kind="email", value=address),))
-        assert wanted(_work(sender=sender)) is None, address
+        assert acknowledgement_address(_work(sender=sender)) is None, address
     item = _work()
     spam = msgspec.structs.replace(item.decision, flags=("spam",))
-    assert wanted(msgspec.structs.replace(item, decision=spam)) is None
+    assert acknowledgement_address(msgspec.structs.replace(item, decision=spam)) is None
     robot = msgspec.structs.replace(item.message, automatic=Automatic(kind="loop", evidence="x"))
-    assert wanted(msgspec.structs.replace(item, message=robot)) is None
+    assert acknowledgement_address(msgspec.structs.replace(item, message=robot)) is None
 
 
 def test_decide_reads_lines_and_answers_in_order_with_state() -> None:

@@ -1,6 +1,6 @@
 """queue.<department>.v1 -> outcomes.v1: the desk, the replies, the records and the pages.
 
-It takes items of departments, and what people do with them. It gives outcomes, answers to
+It takes the items of the departments and the commands of people. It gives outcomes, answers to
 customers, and the store.
-Read desk/desk.py first, then deliveries/sender.py.
+Read desk/commands.py first, then sender/reply_sender.py.
 """

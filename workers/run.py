@@ -32,16 +32,16 @@ from runtime.stage import frame, probes
 from runtime.stage.watchdog import Watchdog
 from workers.console.api import Api, Trial
 from workers.console.app import app
-from workers.deliveries.sender import Replies
-from workers.desk.desk import Desk
-from workers.desk.order import KafkaOrder
-from workers.desk.queue import Lines
+from workers.desk.commands import Desk
+from workers.desk.outcome_order import KafkaOrder
+from workers.desk.queue_bodies import QueueBodyReader
 from workers.desk_feed.feed import Feed
-from workers.desk_feed.queue_bodies import QueueBodies
+from workers.desk_queue.queue import DeskQueue
 from workers.recorder.recorder import Recorder
 from workers.replies.acknowledge import Acknowledger
-from workers.replies.bounces import Bounces
-from workers.replies.incident_reply import Holding
+from workers.replies.bounces import BounceReporter
+from workers.replies.incident_reply import IncidentResponder
+from workers.sender.reply_sender import ReplySender
 
 MIGRATIONS = Path(__file__).parent / "store" / "migrations"
 WORKERS = ("recorder", "desk", "replies")
@@ -131,7 +131,7 @@ async def work(
         watched.append(feed.lag)
         tasks.append(feed.run())
     if "replies" in only:
-        replies = Replies(settings, redis, publisher, clock, health)
+        replies = ReplySender(settings, redis, publisher, clock, health)
         again = functools.partial(_again, health, clock)
         watched.append(replies.lag)
         tasks.append(again("replies", replies.run, replies.lag))
@@ -141,10 +141,10 @@ async def work(
         engine = stores.engine(
             settings.store_url, read_only=True, answer_limit_s=stores.ANSWER_LIMIT_S
         )
-        returned = Bounces(settings, engine, publisher, clock)
+        returned = BounceReporter(settings, engine, publisher, clock)
         watched.append(returned.lag)
         tasks.append(_after(migrating, again("bounces", returned.run, returned.lag)))
-        holding = Holding(settings, engine, publisher, clock)
+        holding = IncidentResponder(settings, engine, publisher, clock)
         watched.append(holding.lag)
         tasks.append(_after(migrating, again("holding", holding.run, holding.lag)))
         if settings.replies.acknowledge:
@@ -220,14 +220,14 @@ async def console(
     engine = stores.engine(settings.store_url, read_only=True, answer_limit_s=_PAGE_LIMIT_S)
     redis = connect(settings.redis)
     publisher = Publisher(settings.kafka, f"santral-console-{os.getpid()}", near.kafka)
-    bodies = QueueBodies(settings.kafka)
+    bodies = QueueBodyReader(settings.kafka)
     desk = Desk(
         settings=settings,
-        lines=Lines(redis),
+        desk_queue=DeskQueue(redis),
         publisher=publisher,
         clock=clock,
         bodies=bodies,
-        order=KafkaOrder(settings.kafka),
+        outcome_order=KafkaOrder(settings.kafka),
     )
     api = Api(settings=settings, desk=desk, store=engine, trial=trial, neighbour=near.store)
     for name, neighbour in (("kafka", near.kafka), ("redis", near.redis), ("store", near.store)):

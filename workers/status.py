@@ -33,7 +33,7 @@ from runtime.stage.reach import Need, is_reachable
 from runtime.store import engine
 from schemas.base import Record
 from schemas.errors import Retry, Unavailable
-from workers.desk.queue import Lines
+from workers.desk_queue.queue import DeskQueue
 from workers.store import ledger
 
 T = TypeVar("T")
@@ -242,7 +242,7 @@ def _unread(consumer: Consumer, position: TopicPartition) -> int:
 async def _waiting(settings: Settings) -> _Lines:
     redis = connect(settings.redis)
     try:
-        lines = Lines(redis)
+        lines = DeskQueue(redis)
         counts = {name: await lines.counts(name) for name in settings.departments}
     finally:
         await redis.aclose()

@@ -29,13 +29,13 @@ from tests.support.samples import NOW, message, policy
 from tests.support.servers import valkey
 from tests.support.waiting import until
 from workers.actions.reply_email import EmailReplyAccount
-from workers.deliveries import sender
-from workers.deliveries.sender import Replies
-from workers.desk_feed import records as feed_records
+from workers.desk_feed import record_decoder
 from workers.desk_feed.feed import Feed
 from workers.replies import acknowledge
 from workers.replies.acknowledge import Acknowledger
-from workers.replies.incident_reply import Holding
+from workers.replies.incident_reply import IncidentResponder
+from workers.sender import reply_sender
+from workers.sender.reply_sender import ReplySender
 
 log = logs.get(__name__)
 POISONED = 2
@@ -116,8 +116,8 @@ async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
         poisoned, decision=msgspec.structs.replace(poisoned.decision, language="en")
     )
     _poison(monkeypatch, acknowledge, "acknowledgement", poisoned)
-    _poison(monkeypatch, feed_records, "score", poisoned)
-    monkeypatch.setattr(sender, "for_channel", lambda *_: _Action())
+    _poison(monkeypatch, record_decoder, "score", poisoned)
+    monkeypatch.setattr(reply_sender, "for_channel", lambda *_: _Action())
     clock, redis = SystemClock(), connect(settings.redis)
     publisher = Publisher(settings.kafka, "test")
     steps = ("santral-acknowledge", "santral-desk", "santral-replies")
@@ -128,7 +128,7 @@ async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
     working = [
         asyncio.ensure_future(Acknowledger(settings, redis, publisher, clock).run()),
         asyncio.ensure_future(feed.run()),
-        asyncio.ensure_future(Replies(settings, redis, publisher, clock, Health("r")).run()),
+        asyncio.ensure_future(ReplySender(settings, redis, publisher, clock, Health("r")).run()),
     ]
     try:
         told = await _published(settings, topics.REPLIES.name, Reply, 4)
@@ -148,7 +148,7 @@ async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
         assert sum(o.kind == "delivered" for o in outcomes) == 4
 
         async def lined_up() -> bool:
-            return (await feed.lines.counts("billing"))[0] >= len(items)
+            return (await feed.desk_queue.counts("billing"))[0] >= len(items)
 
         await until("every item is in line", lined_up, 30)
         assert not any(task.done() for task in working), "no worker ended"
@@ -178,7 +178,7 @@ class _Published:
         self.records.append(record)
 
 
-class _Answered(Holding):
+class _Answered(IncidentResponder):
     """Holding texts for items that are known."""
 
     items: list[WorkItem]

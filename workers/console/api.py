@@ -38,8 +38,8 @@ from schemas.http_api.bodies import (
 )
 from schemas.incident import Incident
 from schemas.text.masking import mask_record
-from workers.desk.desk import BODIES, Desk
-from workers.desk.values import ItemUnknown, LeaseLost
+from workers.desk.commands import BODIES, Desk
+from workers.desk_queue.values import ItemUnknown, LeaseLost
 from workers.store import customers, incidents
 from workers.store import queries as reading
 from workers.store.pii import masked_message

@@ -166,7 +166,7 @@ async def _opens_once(api: Api, word: str) -> bool:
     if nonce is None:
         return False
     seconds = int(sign_in_link.VALID_FOR.total_seconds())
-    return await api.desk.lines.use_once(nonce, seconds)
+    return await api.desk.desk_queue.use_once(nonce, seconds)
 
 
 def _to_login(request: Request) -> Response:

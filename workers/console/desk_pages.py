@@ -18,7 +18,7 @@ from workers.console import session
 from workers.console.api import Api
 from workers.console.pages import Page, away_part, counts_of, form_of
 from workers.console.texts import Texts
-from workers.desk.values import ItemClosing, ItemUnknown, LeaseLost
+from workers.desk_queue.values import ItemClosing, ItemUnknown, LeaseLost
 
 
 class DeskPages:
@@ -63,7 +63,7 @@ class DeskPages:
     ) -> Response:
         waiting = None
         try:
-            waiting = (await self._api.desk.lines.counts(department))[0]
+            waiting = (await self._api.desk.desk_queue.counts(department))[0]
         except AWAY:
             code, note = 503, note or Texts(session.language(request)).desk_away
         return self._page(

@@ -10,15 +10,15 @@ from runtime.health.faults import guard
 from runtime.log import get
 from schemas import envelope
 from schemas.decision import WorkItem
-from workers.desk.queue import Lines
-from workers.desk.values import Waiting
+from workers.desk_queue.queue import DeskQueue
+from workers.desk_queue.values import ShownMessage
 
 log = get(__name__)
 
 _BODY_MS = 600_000  # longer than most leases: an agent's next act reads no Kafka
 
 
-class Bodies(Protocol):
+class BodyReader(Protocol):
     """Reads work items from the departments' queues in Kafka."""
 
     async def load(
@@ -32,7 +32,10 @@ class Bodies(Protocol):
 
 
 async def read_works(
-    lines: Lines, bodies: Bodies | None, department: str, items: Mapping[str, Sequence[Waiting]]
+    desk_queue: DeskQueue,
+    bodies: BodyReader | None,
+    department: str,
+    items: Mapping[str, Sequence[ShownMessage]],
 ) -> dict[str, list[WorkItem]]:
     """Return the readable WorkItems of each item; log and count those that do not decode.
 
@@ -45,12 +48,12 @@ async def read_works(
         loaded = {
             (w.message, w.hops): v for w, v in zip(absent, values, strict=True) if v is not None
         }
-        await lines.keep_bodies(loaded, _BODY_MS)
+        await desk_queue.keep_bodies(loaded, _BODY_MS)
     return {item: _decoded(item, messages, loaded) for item, messages in items.items()}
 
 
 def _decoded(
-    item: str, messages: Sequence[Waiting], loaded: dict[tuple[str, int], bytes]
+    item: str, messages: Sequence[ShownMessage], loaded: dict[tuple[str, int], bytes]
 ) -> list[WorkItem]:
     works = []
     for waiting in messages:

@@ -19,9 +19,9 @@ from schemas import topics
 from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Retry
 from schemas.outcome import Outcome, closed_messages
-from workers.desk.order import OutcomeOrder
-from workers.desk.queue import Confirmation, Lines
-from workers.desk.values import Lease, LeaseLost
+from workers.desk.outcome_order import OutcomeOrder
+from workers.desk_queue.queue import Confirmation, DeskQueue
+from workers.desk_queue.values import Lease, LeaseLost
 
 log = get(__name__)
 
@@ -38,10 +38,10 @@ Publish = Callable[[Outcome], Awaitable[tuple[int, int]]]
 class Closer:
     """Closes items; without an `order` only Redis confirms it."""
 
-    lines: Lines
+    desk_queue: DeskQueue
     clock: Clock
     publish: Publish
-    order: OutcomeOrder | None = None
+    outcome_order: OutcomeOrder | None = None
 
     async def close(self, lease: Lease, verb: str, outcomes: Sequence[Outcome]) -> None:
         """Close an item's messages by `outcomes`; return when they count.
@@ -50,7 +50,7 @@ class Closer:
         same agent may then repeat the same verb: the outcomes have the same ids.
         """
         ids = [outcome.id for outcome in outcomes]
-        history = await self.lines.mark_closing(lease.item, lease.lease, verb, ids)
+        history = await self.desk_queue.mark_closing(lease.item, lease.lease, verb, ids)
         results = await asyncio.gather(*map(self.publish, outcomes), return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
@@ -61,11 +61,11 @@ class Closer:
         closes = [(m, hops, o.id) for o in outcomes for m, hops in closed_messages(o)]
 
         async def ask() -> Confirmation:
-            return await self.lines.confirm(lease, partition, last, history, closes)
+            return await self.desk_queue.confirm(lease, partition, last, history, closes)
 
         answer = await _confirmation(self.clock, ask)
-        if answer == "unknown" and self.order is not None and partition in lease.reached:
-            written = await self.order.read(number, lease.reached[partition], last + 1)
+        if answer == "unknown" and self.outcome_order is not None and partition in lease.reached:
+            written = await self.outcome_order.read(number, lease.reached[partition], last + 1)
             answer = first_closings(written, closes)
         if answer == "unknown":
             raise Retry(

@@ -10,15 +10,14 @@ import msgspec
 
 from schemas.base import derived_id
 from schemas.decision import WorkItem
-from schemas.errors import Rejected
 from schemas.http_api.bodies import Item, ReplyIn
 from schemas.message import Message
 from schemas.outcome import Outcome, OutcomeKind, Reply
-from workers.compose import compose_reply
-from workers.desk.values import Lease
+from workers.desk_queue.values import Lease
+from workers.replies.compose import compose_reply
 
 
-def outcome_of(
+def build_outcome(
     kind: OutcomeKind, item: str, salt: str, works: Sequence[WorkItem], agent: str, now: datetime
 ) -> Outcome:
     """Return an outcome of some messages; the same act with the same `salt` has the same id."""
@@ -40,7 +39,7 @@ def outcome_of(
     )
 
 
-def reveal_of(message: Message, department: str, agent: str, now: datetime) -> Outcome:
+def build_reveal(message: Message, department: str, agent: str, now: datetime) -> Outcome:
     """Return the outcome that somebody sees the personal numbers of a message."""
     return Outcome(
         id=derived_id("outcome", "revealed", message.id, agent, now.isoformat()),
@@ -55,7 +54,7 @@ def reveal_of(message: Message, department: str, agent: str, now: datetime) -> O
     )
 
 
-def reply_of(work: WorkItem, body: ReplyIn, lease: Lease, salt: str, now: datetime) -> Reply:
+def build_reply(work: WorkItem, body: ReplyIn, lease: Lease, salt: str, now: datetime) -> Reply:
     """Return the reply to a message; the same text has the same id."""
     message = work.message
     identifier = derived_id("reply", lease.item, message.id, salt)
@@ -67,7 +66,7 @@ def reply_of(work: WorkItem, body: ReplyIn, lease: Lease, salt: str, now: dateti
     )
 
 
-def item_of(
+def build_item(
     department: str, item: str, lease: str, until_ms: int, works: Sequence[WorkItem]
 ) -> Item:
     """Return an item as its agent sees it."""
@@ -79,48 +78,10 @@ def item_of(
         messages=tuple(w.message for w in works),
         decision=works[-1].decision,
         due=works[0].due,
-        lease_until=instant(until_ms),
+        lease_until=time_from_ms(until_ms),
     )
 
 
-def instant(milliseconds: int) -> datetime:
+def time_from_ms(milliseconds: int) -> datetime:
     """Return the instant that many milliseconds after 1970."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-def answerable(works: Sequence[WorkItem], *, allow: bool) -> WorkItem:
-    """Return the newest message that may be answered: a stranger's only when a person says so."""
-    people = [w for w in works if _spoken(w.message)]
-    confirmed = [w for w in people if allow or "new_participant" not in w.decision.flags]
-    if not confirmed:
-        raise Rejected(
-            "participant.unconfirmed",
-            "only a new participant wrote: check who it is, then send `allow_new_participant`",
-        )
-    return confirmed[-1]
-
-
-def _spoken(message: Message) -> bool:
-    """Say whether a person said something: an edit is their words too, a deletion is none."""
-    words = message.event is None or message.event.kind == "edited"
-    return words and message.automatic is None
-
-
-def allowed(message: Message, text: str, now: datetime) -> None:
-    """Raise Rejected when the source takes no such answer: better here than after the click."""
-    limits = message.answering
-    if limits is None:
-        return
-    if limits.forbidden:
-        raise Rejected("reply.forbidden", f"{message.channel}: {limits.forbidden}")
-    if limits.until is not None and now > limits.until:
-        raise Rejected(
-            "reply.too_late",
-            f"{message.channel} took an answer until {limits.until:%d.%m.%Y %H:%M} UTC: reach "
-            "the customer on another channel",
-        )
-    length = len(text.encode() if limits.unit == "bytes" else text)
-    if limits.limit is not None and length > limits.limit:
-        raise Rejected(
-            "reply.too_long", f"{length} {limits.unit}, {message.channel} takes {limits.limit}"
-        )

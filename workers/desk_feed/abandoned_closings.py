@@ -10,10 +10,10 @@ from datetime import timedelta
 
 from redis.asyncio import Redis
 
+from runtime.health.progress import Partition
 from runtime.log import get
-from workers.desk.queue import Lines
-from workers.desk.values import Mark
-from workers.desk_feed.log import Place
+from workers.desk_queue.queue import DeskQueue
+from workers.desk_queue.values import PendingClosing
 
 log = get(__name__)
 
@@ -21,18 +21,22 @@ MARGIN = timedelta(seconds=5)
 """Longer than the clocks of two machines, and the steps around a publish, differ."""
 
 
-class Abandoned:
+class AbandonedClosings:
     """The closings whose deadline is over."""
 
     def __init__(
-        self, redis: "Redis[bytes]", lines: Lines, departments: Iterable[str], deadline: timedelta
+        self,
+        redis: "Redis[bytes]",
+        desk_queue: DeskQueue,
+        departments: Iterable[str],
+        deadline: timedelta,
     ) -> None:
-        self._redis, self._lines, self._departments = redis, lines, tuple(departments)
+        self._redis, self._desk_queue, self._departments = redis, desk_queue, tuple(departments)
         self._patience_ms = int((deadline + MARGIN).total_seconds() * 1000)
-        self._overdue: list[tuple[str, Mark]] = []
-        self._ends: Mapping[Place, int] = {}
+        self._overdue: list[tuple[str, PendingClosing]] = []
+        self._ends: Mapping[Partition, int] = {}
 
-    async def check(self, read_ends: Callable[[], Awaitable[Mapping[Place, int]]]) -> int:
+    async def check(self, read_ends: Callable[[], Awaitable[Mapping[Partition, int]]]) -> int:
         """Return the number of conversations that went back to their lines.
 
         `read_ends` returns the present ends of all partitions of outcomes.v1.
@@ -41,19 +45,19 @@ class Abandoned:
             return await self._give_back()
         seconds, _ = await self._redis.time()
         for department in self._departments:
-            marks = await self._lines.marks(department, seconds * 1000 - self._patience_ms)
+            marks = await self._desk_queue.marks(department, seconds * 1000 - self._patience_ms)
             self._overdue += [(department, mark) for mark in marks]
         if self._overdue:
             self._ends = await read_ends()
         return 0
 
     async def _give_back(self) -> int:
-        positions = await self._lines.positions()
+        positions = await self._desk_queue.positions()
         if any(positions.get(f"{t}/{n}", 0) < end for (t, n), end in self._ends.items()):
             return 0
         count = 0
         for department, mark in self._overdue:
-            if await self._lines.unmark(department, mark):
+            if await self._desk_queue.unmark(department, mark):
                 log.warning("desk.closing_abandoned", conversation=mark.conversation)
                 count += 1
         self._overdue = []

@@ -18,21 +18,27 @@ from runtime.bus.bus import queues
 from runtime.clock import Clock
 from runtime.health.faults import guard, is_outage
 from runtime.health.health import Fresh, Health
-from runtime.health.progress import Progress
+from runtime.health.progress import Partition, Progress
 from runtime.log import get
 from runtime.settings.structs import Settings
 from schemas import topics
-from workers.desk.lookup import look_up
-from workers.desk.queue import Lines
-from workers.desk.rebuild_lock import LockLost
-from workers.desk.values import Arrival, Behind, Closing, Span
-from workers.desk_feed.abandoned_closings import Abandoned
-from workers.desk_feed.log import Entry, FeedLog, Place, outcome_places, place_name, queue_places
-from workers.desk_feed.records import STEP, Records
+from workers.desk_feed.abandoned_closings import AbandonedClosings
+from workers.desk_feed.log import FeedLog
+from workers.desk_feed.partitions import (
+    WaitingEntry,
+    list_outcome_partitions,
+    list_queue_partitions,
+    partition_name,
+)
+from workers.desk_feed.record_decoder import STEP, RecordDecoder
 from workers.desk_feed.recovery import Recovery
-from workers.desk_feed.room import Room
 from workers.desk_feed.thread import FeedThread
 from workers.desk_feed.waiting_entries import arrival_entries, closing_entries
+from workers.desk_feed.waiting_limit import WaitingLimit
+from workers.desk_queue.lookup import look_up
+from workers.desk_queue.queue import DeskQueue
+from workers.desk_queue.rebuild_lock import LockLost
+from workers.desk_queue.values import Closing, OffsetRange, QueuedMessage, RedisBehind
 
 log = get(__name__)
 
@@ -50,10 +56,10 @@ _LEAVE_S = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Batch:
+class PartitionBatch:
     """The decoded records of a partition, and the offset behind the last."""
 
-    arrivals: list[Arrival]
+    arrivals: list[QueuedMessage]
     closings: list[Closing]
     end: int
     count: int
@@ -66,36 +72,38 @@ class Feed:
         self, settings: Settings, redis: "Redis[bytes]", clock: Clock, health: Health
     ) -> None:
         self._settings, self._redis, self._clock = settings, redis, clock
-        self.lines = Lines(redis, places=HEAD_OF_LINE, body_ms=BODY_MS)
+        self.desk_queue = DeskQueue(redis, head_of_line=HEAD_OF_LINE, body_ms=BODY_MS)
         self.lag = Progress("desk lag")
         self.fresh = Fresh(clock, 60, "look at the queues")
         health.add("desk", self.problem)
         kafka = settings.kafka
-        self._queues = queue_places(kafka, settings.departments)
-        self._outcomes = outcome_places(kafka)
-        self._records = Records(clock, settings.desk.priority_point)
-        self._room = Room(settings, redis, self._queues)
-        self._abandoned = Abandoned(redis, self.lines, settings.departments, kafka.ack_timeout)
+        self._queues = list_queue_partitions(kafka, settings.departments)
+        self._outcomes = list_outcome_partitions(kafka)
+        self._records = RecordDecoder(clock, settings.desk.priority_point)
+        self._room = WaitingLimit(settings, redis, self._queues)
+        self._abandoned = AbandonedClosings(
+            redis, self.desk_queue, settings.departments, kafka.ack_timeout
+        )
         self._executor = FeedThread("desk-feed")
         self._recovery = Recovery(
             settings=settings,
             redis=redis,
-            lines=self.lines,
+            desk_queue=self.desk_queue,
             records=self._records,
             room=self._room,
             executor=self._executor,
             progress=self._note_progress,
         )
-        self._applied: dict[Place, int] = {}
-        self._committed: dict[Place, int] = {}
-        self._doubtful: tuple[bytes, dict[Place, int]] | None = None
+        self._applied: dict[Partition, int] = {}
+        self._committed: dict[Partition, int] = {}
+        self._doubtful: tuple[bytes, dict[Partition, int]] | None = None
         self._looked_s = self._counted_s = self._heard_s = 0.0
         self._follows = False
         self._outage: tuple[str, float] | None = None
         self._logged_s = -_SAY_EVERY_S
 
     @property
-    def owned(self) -> frozenset[Place]:
+    def owned(self) -> frozenset[Partition]:
         """The partitions that this feed reads now."""
         return frozenset(self._applied)
 
@@ -140,7 +148,7 @@ class Feed:
             while True:
                 try:
                     await self._turn(feed_log)
-                except Behind as error:
+                except RedisBehind as error:
                     log.warning("desk.redis_older", why=str(error))
                     await self._call(feed_log.hold)
                 except LockLost:
@@ -185,8 +193,8 @@ class Feed:
         if batches:
             await self._write(feed_log, batches)
             # Messages first: an outcome of the same batch then finds the message that it closes.
-            for place in sorted(batches, key=lambda p: p in self._outcomes):
-                await self._apply(place, batches[place])
+            for partition in sorted(batches, key=lambda p: p in self._outcomes):
+                await self._apply(partition, batches[partition])
         self.lag.keep_positions({p: o for p, o in self._applied.items() if self._room.reads(p)})
         self.lag.count_turn()
         self._outage = None
@@ -205,11 +213,11 @@ class Feed:
             self._counted_s = now
             await self._count(feed_log)
 
-    def _read(self, feed_log: FeedLog, limit: int) -> dict[Place, Batch]:
+    def _read(self, feed_log: FeedLog, limit: int) -> dict[Partition, PartitionBatch]:
         batches = {}
-        for place, records in feed_log.read(limit).items():
-            of_outcomes = place[0] == topics.OUTCOMES.name
-            batches[place] = Batch(
+        for partition, records in feed_log.read(limit).items():
+            of_outcomes = partition[0] == topics.OUTCOMES.name
+            batches[partition] = PartitionBatch(
                 arrivals=[] if of_outcomes else self._records.arrivals(records),
                 closings=self._records.closings(records) if of_outcomes else [],
                 end=(records[-1].offset() or 0) + 1,
@@ -217,7 +225,7 @@ class Feed:
             )
         return batches
 
-    async def _write(self, feed_log: FeedLog, batches: Mapping[Place, Batch]) -> None:
+    async def _write(self, feed_log: FeedLog, batches: Mapping[Partition, PartitionBatch]) -> None:
         """Write to waiting.v1 what of these batches is beyond the committed offsets."""
         arrivals = {
             p: [a for a in b.arrivals if a.offset >= self._committed[p]] for p, b in batches.items()
@@ -234,35 +242,37 @@ class Feed:
             [c for part in closings.values() for c in part],
         )
         now_ms = int(self._clock.now().timestamp() * 1000)
-        entries: list[Entry] = []
-        for place, part in arrivals.items():
-            entries += arrival_entries(part, lookup, place[0])
-        for place, ended in closings.items():
-            entries += closing_entries(ended, lookup, place, now_ms)
+        entries: list[WaitingEntry] = []
+        for partition, part in arrivals.items():
+            entries += arrival_entries(part, lookup, partition[0])
+        for partition, ended in closings.items():
+            entries += closing_entries(ended, lookup, partition, now_ms)
         await self._call(lambda: feed_log.write(entries, ends))
         self._committed |= ends
 
-    async def _apply(self, place: Place, batch: Batch) -> None:
+    async def _apply(self, partition: Partition, batch: PartitionBatch) -> None:
         """Apply a batch to Redis, with the position behind it."""
-        span = Span(partition=place_name(place), start=self._applied[place], end=batch.end)
-        if place[0] == topics.OUTCOMES.name:
-            await self.lines.close(batch.closings, span)
+        span = OffsetRange(
+            partition=partition_name(partition), start=self._applied[partition], end=batch.end
+        )
+        if partition[0] == topics.OUTCOMES.name:
+            await self.desk_queue.close(batch.closings, span)
         else:
             await self._add(batch.arrivals, span)
             self._room.note_added(len(batch.arrivals))
-        self._applied[place] = batch.end
+        self._applied[partition] = batch.end
 
-    async def _add(self, arrivals: list[Arrival], span: Span) -> None:
+    async def _add(self, arrivals: list[QueuedMessage], span: OffsetRange) -> None:
         """Put messages in line, one by one when a fault of ours fails them together."""
         try:
-            await self.lines.add(arrivals, span)
+            await self.desk_queue.add(arrivals, span)
         except Exception as error:
-            if is_outage(error) or isinstance(error, Behind):
+            if is_outage(error) or isinstance(error, RedisBehind):
                 raise
             for arrival in arrivals:
                 with guard(log, STEP, message=arrival.message):
-                    await self.lines.add([arrival])
-            await self.lines.add([], span)
+                    await self.desk_queue.add([arrival])
+            await self.desk_queue.add([], span)
 
     async def _synchronise(self, feed_log: FeedLog) -> bool:
         """Read on from what both waiting.v1 and Redis have; return False if it has to wait."""
@@ -286,11 +296,11 @@ class Feed:
 
     async def _look_at_redis(self, feed_log: FeedLog) -> None:
         """Compare Redis with Kafka when its history is another."""
-        history, verified = await self.lines.history()
+        history, verified = await self.desk_queue.history()
         if verified:
             self._doubtful = None
             return
-        if await self.lines.epoch() is None:
+        if await self.desk_queue.epoch() is None:
             await self._call(feed_log.hold)
             return
         if self._doubtful is None or self._doubtful[0] != history:
@@ -298,14 +308,14 @@ class Feed:
             self._doubtful = history, await self._targets(feed_log)
             await self._call(feed_log.hold)
             return
-        positions = await self.lines.positions()
-        if all(positions.get(place_name(p), 0) >= end for p, end in self._doubtful[1].items()):
-            await self.lines.verify(history)
+        positions = await self.desk_queue.positions()
+        if all(positions.get(partition_name(p), 0) >= end for p, end in self._doubtful[1].items()):
+            await self.desk_queue.verify(history)
 
-    async def _targets(self, feed_log: FeedLog) -> dict[Place, int]:
+    async def _targets(self, feed_log: FeedLog) -> dict[Partition, int]:
         """Return the positions from which Redis has all that waiting.v1 has, and all outcomes."""
-        places = [*self._queues, *self._outcomes]
-        committed = await self._call(lambda: feed_log.committed(places))
+        partitions = [*self._queues, *self._outcomes]
+        committed = await self._call(lambda: feed_log.committed(partitions))
         return committed | await self._call(lambda: feed_log.ends(self._outcomes))
 
     async def _count(self, feed_log: FeedLog) -> None:

@@ -7,9 +7,7 @@ always agree. Every method blocks, and one thread calls them all.
 
 import os
 import secrets
-import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
 from confluent_kafka import (
     Consumer,
@@ -21,11 +19,12 @@ from confluent_kafka import (
 )
 
 from runtime.bus.bus import rdkafka
+from runtime.health.progress import Partition
 from runtime.log import get
 from runtime.settings.structs import Kafka
 from schemas import topics
-from schemas.envelope import Headers
 from schemas.topics import BROKER_MESSAGE_MAX
+from workers.desk_feed.partitions import QUIET, WaitingEntry, waiting_partition
 
 log = get(__name__)
 
@@ -34,8 +33,6 @@ GROUP = "santral-lines"
 BUILDER = "santral-lines-build"
 """Transactional id of the process that writes waiting.v1 from history: Kafka fences the older."""
 
-QUIET = 2
-"""Log level of clients whose caller logs outages itself."""
 _TRANSACTION_S = 15
 _REQUEST_S = 10.0
 _SESSION_MS = 6_000
@@ -54,44 +51,6 @@ _PASSING = (
 )
 """Errors after which the client tries again by itself; `check_broker` tells if they last."""
 
-Place = tuple[str, int]
-"""A topic and a partition."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One record for waiting.v1; without a value it is a tombstone."""
-
-    conversation: str
-    key: bytes
-    value: bytes | None
-    headers: Headers
-
-
-def raw_bytes(value: bytes | str | None) -> bytes | None:
-    """Return a record's key or value, which the client types as text too."""
-    return value.encode() if isinstance(value, str) else value
-
-
-def partition_of(conversation: str, count: int) -> int:
-    """Return the partition of waiting.v1 that has all records of a conversation."""
-    return zlib.crc32(conversation.encode()) % count
-
-
-def place_name(place: Place) -> str:
-    """Return the name of a partition in Redis."""
-    return f"{place[0]}/{place[1]}"
-
-
-def queue_places(kafka: Kafka, departments: Iterable[str]) -> list[Place]:
-    """Return every partition of these departments' queues."""
-    return [(topics.queue_topic(d), n) for d in departments for n in range(kafka.queue_partitions)]
-
-
-def outcome_places(kafka: Kafka) -> list[Place]:
-    """Return every partition of outcomes.v1."""
-    return [(topics.OUTCOMES.name, n) for n in range(kafka.partitions)]
-
 
 class FeedLog:
     """A consumer of the group and a transactional producer.
@@ -101,7 +60,7 @@ class FeedLog:
 
     def __init__(self, kafka: Kafka, names: Sequence[str]) -> None:
         self._kafka = kafka
-        self.owned: frozenset[Place] = frozenset()
+        self.owned: frozenset[Partition] = frozenset()
         self.stale = True
         self._consumer = Consumer(
             rdkafka(
@@ -155,12 +114,12 @@ class FeedLog:
         except KafkaException as error:  # the group notices the end of its heartbeats
             log.warning("desk.leave_failed", why=str(error))
 
-    def committed(self, places: Iterable[Place]) -> dict[Place, int]:
+    def committed(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Return the committed offsets; a partition without one is absent.
 
         Waits for pending transactions on them to end.
         """
-        wanted = [TopicPartition(topic, number) for topic, number in places]
+        wanted = [TopicPartition(topic, number) for topic, number in partitions]
         answer = self._consumer.committed(wanted, _TRANSACTION_S + _REQUEST_S) if wanted else []
         for part in answer:
             if part.error is not None:
@@ -172,14 +131,14 @@ class FeedLog:
         part = TopicPartition(topics.OUTCOMES.name, 0)
         self._consumer.get_watermark_offsets(part, _LOOK_S)
 
-    def ends(self, places: Iterable[Place]) -> dict[Place, int]:
+    def ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Return the offset behind the last record of each partition, uncommitted ones included."""
-        return {place: high for place, (_, high) in self.bounds(places).items()}
+        return {partition: high for partition, (_, high) in self.bounds(partitions).items()}
 
-    def bounds(self, places: Iterable[Place]) -> dict[Place, tuple[int, int]]:
+    def bounds(self, partitions: Iterable[Partition]) -> dict[Partition, tuple[int, int]]:
         """Return the first offset of each partition and the one behind its last."""
         result = {}
-        for topic, number in places:
+        for topic, number in partitions:
             low, high = self._consumer.get_watermark_offsets(
                 TopicPartition(topic, number), _REQUEST_S
             )
@@ -191,29 +150,29 @@ class FeedLog:
         self._consumer.assign([])
         self.stale = True
 
-    def start_from(self, offsets: Mapping[Place, int]) -> None:
+    def start_from(self, offsets: Mapping[Partition, int]) -> None:
         """Read the owned partitions from these offsets on."""
         self._consumer.assign([TopicPartition(t, n, offset) for (t, n), offset in offsets.items()])
         self.stale = False
 
-    def pause(self, places: Iterable[Place]) -> None:
+    def pause(self, partitions: Iterable[Partition]) -> None:
         """Read these partitions no further."""
-        self._consumer.pause([TopicPartition(topic, number) for topic, number in places])
+        self._consumer.pause([TopicPartition(topic, number) for topic, number in partitions])
 
-    def resume(self, places: Iterable[Place]) -> None:
+    def resume(self, partitions: Iterable[Partition]) -> None:
         """Read these partitions again."""
-        self._consumer.resume([TopicPartition(topic, number) for topic, number in places])
+        self._consumer.resume([TopicPartition(topic, number) for topic, number in partitions])
 
     def keep_membership(self) -> None:
         """Stay in the group while nothing may be read; only call it while the log is stale."""
         self._consumer.poll(0)
 
-    def read(self, limit: int) -> dict[Place, list[Message]]:
+    def read(self, limit: int) -> dict[Partition, list[Message]]:
         """Return up to `limit` records by partition, as soon as there is one; {} after a while."""
         first = self._consumer.poll(_FIRST_POLL_S)
         if first is None:
             return {}
-        batch: dict[Place, list[Message]] = {}
+        batch: dict[Partition, list[Message]] = {}
         for message in (first, *self._consumer.consume(limit - 1, 0)):
             fault = message.error()
             if fault is not None:
@@ -223,7 +182,7 @@ class FeedLog:
             batch.setdefault((message.topic() or "", message.partition() or 0), []).append(message)
         return {} if self.stale else batch
 
-    def write(self, entries: Iterable[Entry], offsets: Mapping[Place, int]) -> None:
+    def write(self, entries: Iterable[WaitingEntry], offsets: Mapping[Partition, int]) -> None:
         """Write the entries and the offsets behind their records in one transaction.
 
         Raises KafkaException after it aborted the transaction, as when another process owns the
@@ -271,14 +230,14 @@ def transactional_producer(kafka: Kafka, identifier: str) -> Producer:
     )
 
 
-def produce_entries(producer: Producer, entries: Iterable[Entry], partitions: int) -> None:
+def produce_entries(producer: Producer, entries: Iterable[WaitingEntry], partitions: int) -> None:
     """Hand entries to an open transaction."""
     for number, entry in enumerate(entries):
         producer.produce(
             topics.WAITING.name,
             entry.value,
             entry.key,
-            partition=partition_of(entry.conversation, partitions),
+            partition=waiting_partition(entry.conversation, partitions),
             headers=entry.headers,
         )
         if number % 1000 == 999:
@@ -304,48 +263,3 @@ def abort(producer: Producer) -> bool:
     except KafkaException:
         return False
     return True
-
-
-def read_partition(
-    kafka: Kafka, place: Place, start: int, end: int, batch: int = 5000
-) -> Iterator[list[Message]]:
-    """Yield the committed records of a partition from `start` until all below `end` were read.
-
-    A pending transaction below `end` is waited for.
-    """
-    if start >= end:
-        return
-    consumer = Consumer(
-        rdkafka(
-            kafka,
-            **{
-                "group.id": f"{GROUP}-reader",
-                "log_level": QUIET,
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "isolation.level": "read_committed",
-                "auto.offset.reset": "earliest",
-                "fetch.wait.max.ms": 50,
-                "queued.max.messages.kbytes": 32 * 1024,
-            },
-        )
-    )
-    topic, number = place
-    position = start
-    try:
-        consumer.assign([TopicPartition(topic, number, start)])
-        while position < end:
-            records = []
-            for message in consumer.consume(batch, 0.05):
-                fault = message.error()
-                if fault is None:
-                    position = (message.offset() or 0) + 1
-                    records.append(message)
-                elif fault.code() == KafkaError._PARTITION_EOF:
-                    position = max(position, message.offset() or 0)
-                elif not fault.retriable():
-                    raise KafkaException(fault)
-            if records:
-                yield records
-    finally:
-        consumer.close()

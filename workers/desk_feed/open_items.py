@@ -31,7 +31,7 @@ class OpenItems:
     finished: dict[str, int]
 
 
-class Fold:
+class WaitingFold:
     """Folds the records of one partition in their order.
 
     `reached` are the offsets from which the feed reads again.

@@ -14,26 +14,26 @@ from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 
+from runtime.health.progress import Partition
 from runtime.log import get
 from runtime.settings.structs import Settings
 from schemas import topics
 from schemas.state.waiting import WaitingMessage
-from workers.desk.queue import Lines, P
-from workers.desk.rebuild_lock import LOCK, LockLost, RebuildLock
-from workers.desk.values import Arrival, Closing
-from workers.desk_feed.log import (
-    FeedLog,
-    Place,
-    outcome_places,
-    partition_of,
-    place_name,
-    queue_places,
+from workers.desk_feed.log import FeedLog
+from workers.desk_feed.open_items import ORIGIN, OpenItems, WaitingFold
+from workers.desk_feed.partitions import (
+    list_outcome_partitions,
+    list_queue_partitions,
+    partition_name,
     raw_bytes,
     read_partition,
+    waiting_partition,
 )
-from workers.desk_feed.open_items import ORIGIN, Fold, OpenItems
-from workers.desk_feed.records import Records
-from workers.desk_feed.room import Room, is_full
+from workers.desk_feed.record_decoder import RecordDecoder
+from workers.desk_feed.waiting_limit import WaitingLimit, is_full
+from workers.desk_queue.queue import DeskQueue, P
+from workers.desk_queue.rebuild_lock import LOCK, LockLost, RebuildLock
+from workers.desk_queue.values import Closing, QueuedMessage
 
 log = get(__name__)
 
@@ -44,16 +44,16 @@ _OLD_KEYS = "santral:desk:*"
 
 
 @dataclass(kw_only=True)
-class Rebuild:
+class QueueRebuild:
     """One rebuild by the process that has the lock."""
 
     settings: Settings
     redis: "Redis[bytes]"
-    lines: Lines
+    desk_queue: DeskQueue
     log: FeedLog
-    records: Records
+    records: RecordDecoder
     executor: Executor
-    room: Room
+    room: WaitingLimit
     turn: Callable[[], Awaitable[None]]
     _lock: RebuildLock = field(init=False)
     _serving: bool = field(default=False, init=False)
@@ -72,20 +72,25 @@ class Rebuild:
 
     async def _fill(self) -> int:
         log.warning("desk.rebuilding")
-        self._history, _ = await self.lines.history()
+        self._history, _ = await self.desk_queue.history()
         await self.redis.delete(f"{P}epoch")
-        await self._keep(self.lines.clear(LOCK))
+        await self._keep(self.desk_queue.clear(LOCK))
         kafka = self.settings.kafka
-        places = [*queue_places(kafka, self.settings.departments), *outcome_places(kafka)]
-        committed = await self._call(lambda: self.log.committed(places))
-        reached = {place: committed.get(place, 0) for place in places}
-        ends = await self._call(lambda: self.log.ends(outcome_places(kafka)))
+        partitions = [
+            *list_queue_partitions(kafka, self.settings.departments),
+            *list_outcome_partitions(kafka),
+        ]
+        committed = await self._call(lambda: self.log.committed(partitions))
+        reached = {partition: committed.get(partition, 0) for partition in partitions}
+        ends = await self._call(lambda: self.log.ends(list_outcome_partitions(kafka)))
         closings = await self._beside(lambda: self._closings(reached, ends))
         epoch = secrets.token_hex(4)
         count = 0
         for number in range(kafka.partitions):
             fold = await self._read_fold(number, reached)
-            own = [c for c in closings if partition_of(c.conversation, kafka.partitions) == number]
+            own = [
+                c for c in closings if waiting_partition(c.conversation, kafka.partitions) == number
+            ]
             waiting = await self._close(fold, own)
             for first in range(0, len(waiting), _CHUNK):
                 await self._renew()
@@ -93,7 +98,7 @@ class Rebuild:
                 if not self._serving:
                     await self._serve(epoch, None)
             count += len(waiting)
-        positions = {place_name(place): reached[place] for place in places}
+        positions = {partition_name(partition): reached[partition] for partition in partitions}
         await self._renew()
         await self._serve(epoch, positions)
         log.warning("desk.rebuilt", messages=count)
@@ -104,7 +109,7 @@ class Rebuild:
         arrivals = [_arrival(w) for w in waiting]
         while True:
             try:
-                await self.lines.add(arrivals)
+                await self.desk_queue.add(arrivals)
             except Exception as error:
                 if not is_full(error):
                     raise
@@ -116,24 +121,24 @@ class Rebuild:
 
     async def _serve(self, epoch: str, positions: dict[str, int] | None) -> None:
         """Let agents claim; raise LockLost if Redis changed since the rebuild began."""
-        if not await self.lines.begin(epoch, LOCK, self._lock.token, positions):
+        if not await self.desk_queue.begin(epoch, LOCK, self._lock.token, positions):
             raise LockLost
-        if not await self.lines.verify(self._history):
+        if not await self.desk_queue.verify(self._history):
             raise LockLost
         self._serving = True
 
-    def _closings(self, reached: dict[Place, int], ends: dict[Place, int]) -> list[Closing]:
+    def _closings(self, reached: dict[Partition, int], ends: dict[Partition, int]) -> list[Closing]:
         """Return what the outcomes beyond the committed offsets close."""
         closings: list[Closing] = []
-        for place, end in ends.items():
-            for batch in read_partition(self.settings.kafka, place, reached[place], end):
+        for partition, end in ends.items():
+            for batch in read_partition(self.settings.kafka, partition, reached[partition], end):
                 closings += self.records.closings(batch)
         return closings
 
-    async def _read_fold(self, number: int, reached: dict[Place, int]) -> OpenItems:
+    async def _read_fold(self, number: int, reached: dict[Partition, int]) -> OpenItems:
         """Return the fold of a partition of waiting.v1."""
-        place = (topics.WAITING.name, number)
-        bounds = (await self._call(lambda: self.log.bounds([place])))[place]
+        partition = (topics.WAITING.name, number)
+        bounds = (await self._call(lambda: self.log.bounds([partition])))[partition]
         return await self._beside(lambda: fold_partition(self.settings, number, bounds, reached))
 
     async def _beside(self, call: Callable[[], T]) -> T:
@@ -171,11 +176,11 @@ class Rebuild:
             if message in fold.finished
         ]
         await self._add(gone)
-        await self.lines.close(closings)
+        await self.desk_queue.close(closings)
         early = [_early(w.message, w.hops, w.department, w.conversation) for w in fold.early] + [
             _early(message, hops, "-", "-") for message, hops in fold.finished.items()
         ]
-        await self.lines.close(early)
+        await self.desk_queue.close(early)
         return [w for w in fold.waiting if w.message not in touched]
 
     async def _renew(self) -> None:
@@ -187,10 +192,10 @@ class Rebuild:
 
 
 def fold_partition(
-    settings: Settings, number: int, bounds: tuple[int, int], reached: dict[Place, int]
+    settings: Settings, number: int, bounds: tuple[int, int], reached: dict[Partition, int]
 ) -> OpenItems:
     """Read a partition of waiting.v1 to its end and return its fold."""
-    fold = Fold(reached)
+    fold = WaitingFold(reached)
     for batch in read_partition(settings.kafka, (topics.WAITING.name, number), *bounds):
         for record in batch:
             value = raw_bytes(record.value())
@@ -215,8 +220,8 @@ async def remove_old_keys(redis: "Redis[bytes]") -> int:
     return count
 
 
-def _arrival(waiting: WaitingMessage) -> Arrival:
-    return Arrival(
+def _arrival(waiting: WaitingMessage) -> QueuedMessage:
+    return QueuedMessage(
         department=waiting.department,
         conversation=waiting.conversation,
         message=waiting.message,

@@ -12,15 +12,21 @@ from typing import TypeVar
 
 from redis.asyncio import Redis
 
+from runtime.health.progress import Partition
 from runtime.log import get
 from runtime.settings.structs import Settings
 from schemas import topics
-from workers.desk.queue import Lines, P
-from workers.desk_feed.log import FeedLog, Place, outcome_places, place_name, queue_places
-from workers.desk_feed.rebuild import Rebuild, remove_old_keys
-from workers.desk_feed.records import Records
-from workers.desk_feed.room import Room
+from workers.desk_feed.log import FeedLog
+from workers.desk_feed.partitions import (
+    list_outcome_partitions,
+    list_queue_partitions,
+    partition_name,
+)
+from workers.desk_feed.rebuild import QueueRebuild, remove_old_keys
+from workers.desk_feed.record_decoder import RecordDecoder
 from workers.desk_feed.waiting_build import WaitingBuild
+from workers.desk_feed.waiting_limit import WaitingLimit
+from workers.desk_queue.queue import DeskQueue, P
 
 log = get(__name__)
 
@@ -29,11 +35,11 @@ _PAUSE_S = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
-class Positions:
+class FeedPositions:
     """The next offset of each owned partition: for waiting.v1, and for Redis."""
 
-    committed: dict[Place, int]
-    applied: dict[Place, int]
+    committed: dict[Partition, int]
+    applied: dict[Partition, int]
 
 
 @dataclass(kw_only=True)
@@ -42,45 +48,52 @@ class Recovery:
 
     settings: Settings
     redis: "Redis[bytes]"
-    lines: Lines
-    records: Records
-    room: Room
+    desk_queue: DeskQueue
+    records: RecordDecoder
+    room: WaitingLimit
     executor: Executor
     progress: Callable[[], None]
     _cleaned: bool = field(default=False, init=False)
 
     @property
-    def _places(self) -> list[Place]:
+    def _partitions(self) -> list[Partition]:
         kafka = self.settings.kafka
-        return [*queue_places(kafka, self.settings.departments), *outcome_places(kafka)]
+        return [
+            *list_queue_partitions(kafka, self.settings.departments),
+            *list_outcome_partitions(kafka),
+        ]
 
-    async def find_positions(self, feed_log: FeedLog, owned: Collection[Place]) -> Positions | None:
+    async def find_positions(
+        self, feed_log: FeedLog, owned: Collection[Partition]
+    ) -> FeedPositions | None:
         """Return the positions, or None if the caller must ask again."""
         # Redis first: it never has more than what was committed when the second answer came.
-        stored = await self.lines.positions()
+        stored = await self.desk_queue.positions()
         await self._call(feed_log.ready)
-        committed = await self._call(lambda: feed_log.committed(self._places))
+        committed = await self._call(lambda: feed_log.committed(self._partitions))
         if not await self._is_built(feed_log, owned, committed):
             return None
-        fresh = {place: 0 for place in owned if place not in committed}
+        fresh = {partition: 0 for partition in owned if partition not in committed}
         if fresh:
             await self._call(lambda: feed_log.write([], fresh))
-        reached = dict.fromkeys(self._places, 0) | committed
-        if await self.lines.epoch() is None or not _fits(stored, reached, owned):
+        reached = dict.fromkeys(self._partitions, 0) | committed
+        if await self.desk_queue.epoch() is None or not _fits(stored, reached, owned):
             await self._rebuild(feed_log)
             return None
-        return Positions(
-            committed={place: reached[place] for place in owned},
-            applied={place: stored.get(place_name(place), 0) for place in owned},
+        return FeedPositions(
+            committed={partition: reached[partition] for partition in owned},
+            applied={partition: stored.get(partition_name(partition), 0) for partition in owned},
         )
 
     async def _is_built(
-        self, feed_log: FeedLog, owned: Collection[Place], committed: Mapping[Place, int]
+        self, feed_log: FeedLog, owned: Collection[Partition], committed: Mapping[Partition, int]
     ) -> bool:
         """Build waiting.v1 from history where the group has no valid offsets."""
-        ends = await self._call(lambda: feed_log.ends(self._places))
-        absent = [place for place, end in ends.items() if end and place not in committed]
-        beyond = [place for place, offset in committed.items() if offset > ends[place]]
+        ends = await self._call(lambda: feed_log.ends(self._partitions))
+        absent = [
+            partition for partition, end in ends.items() if end and partition not in committed
+        ]
+        beyond = [partition for partition, offset in committed.items() if offset > ends[partition]]
         if not absent and not beyond and not await self._is_lost(feed_log, committed):
             return True
         builder = (topics.OUTCOMES.name, 0)
@@ -95,19 +108,19 @@ class Recovery:
             feed_log.keep_membership()
 
         build = WaitingBuild(self.settings, feed_log, self.records, turn)
-        queues = queue_places(self.settings.kafka, self.settings.departments)
+        queues = list_queue_partitions(self.settings.kafka, self.settings.departments)
         count = await self._call(lambda: build.run(queues))
         log.warning("desk.built", messages=count)
         await self.redis.delete(f"{P}epoch")
         return False
 
-    async def _is_lost(self, feed_log: FeedLog, committed: Mapping[Place, int]) -> bool:
+    async def _is_lost(self, feed_log: FeedLog, committed: Mapping[Partition, int]) -> bool:
         """Say whether waiting.v1 never had a record although the feed has read queues."""
-        queues = queue_places(self.settings.kafka, self.settings.departments)
-        if not any(committed.get(place) for place in queues):
+        queues = list_queue_partitions(self.settings.kafka, self.settings.departments)
+        if not any(committed.get(partition) for partition in queues):
             return False
-        places = [(topics.WAITING.name, n) for n in range(self.settings.kafka.partitions)]
-        ends = await self._call(lambda: feed_log.ends(places))
+        partitions = [(topics.WAITING.name, n) for n in range(self.settings.kafka.partitions)]
+        ends = await self._call(lambda: feed_log.ends(partitions))
         return not any(ends.values())
 
     async def _rebuild(self, feed_log: FeedLog) -> None:
@@ -115,10 +128,10 @@ class Recovery:
             self.progress()
             await self._call(feed_log.keep_membership)
 
-        rebuild = Rebuild(
+        rebuild = QueueRebuild(
             settings=self.settings,
             redis=self.redis,
-            lines=self.lines,
+            desk_queue=self.desk_queue,
             log=feed_log,
             records=self.records,
             executor=self.executor,
@@ -135,13 +148,17 @@ class Recovery:
 
 
 def _fits(
-    stored: Mapping[str, int], committed: Mapping[Place, int], owned: Collection[Place]
+    stored: Mapping[str, int], committed: Mapping[Partition, int], owned: Collection[Partition]
 ) -> bool:
     """Say whether Redis is a true, perhaps older, state of what waiting.v1 has.
 
     A position beyond its committed offset comes from another Kafka. An owned partition without a
     position must not have had a record.
     """
-    if any(stored.get(place_name(place), 0) > offset for place, offset in committed.items()):
+    if any(
+        stored.get(partition_name(partition), 0) > offset for partition, offset in committed.items()
+    ):
         return False
-    return all(place_name(place) in stored or committed[place] == 0 for place in owned)
+    return all(
+        partition_name(partition) in stored or committed[partition] == 0 for partition in owned
+    )

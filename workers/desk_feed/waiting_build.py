@@ -12,26 +12,28 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import KafkaException, Message, Producer, TopicPartition
 
+from runtime.health.progress import Partition
 from runtime.settings.structs import Settings
 from schemas import envelope, topics
 from schemas.errors import Rejected
 from schemas.state.waiting import WaitingMessage
-from workers.desk.values import Arrival
 from workers.desk_feed.log import (
     BUILDER,
-    Entry,
     FeedLog,
-    Place,
     abort,
     commit,
-    outcome_places,
     produce_entries,
-    raw_bytes,
-    read_partition,
     transactional_producer,
 )
-from workers.desk_feed.records import Records
+from workers.desk_feed.partitions import (
+    WaitingEntry,
+    list_outcome_partitions,
+    raw_bytes,
+    read_partition,
+)
+from workers.desk_feed.record_decoder import RecordDecoder
 from workers.desk_feed.waiting_entries import arrival_entry, closed_entry
+from workers.desk_queue.values import QueuedMessage
 
 _ENTRIES_A_TRANSACTION = 10_000
 _REQUEST_S = 10.0
@@ -52,13 +54,15 @@ class _Queue:
 class WaitingBuild:
     """One build; the process that has the first partition of outcomes.v1 runs it."""
 
-    def __init__(self, settings: Settings, feed_log: FeedLog, records: Records, turn: Turn) -> None:
+    def __init__(
+        self, settings: Settings, feed_log: FeedLog, records: RecordDecoder, turn: Turn
+    ) -> None:
         self._kafka, self._limit = settings.kafka, settings.desk.max_waiting
         self._log, self._records, self._turn = feed_log, records, turn
         self._finished: dict[str, int] = {}
         self._count = 0
 
-    def run(self, queues: Iterable[Place]) -> int:
+    def run(self, queues: Iterable[Partition]) -> int:
         """Build; return the number of messages that wait. Raises KafkaException."""
         producer = transactional_producer(self._kafka, BUILDER)
         producer.init_transactions(_REQUEST_S)
@@ -68,31 +72,31 @@ class WaitingBuild:
             abort(producer)
             raise
 
-    def _build(self, producer: Producer, queues: Iterable[Place], member: object) -> int:
-        outcomes = self._log.bounds(outcome_places(self._kafka))
+    def _build(self, producer: Producer, queues: Iterable[Partition], member: object) -> int:
+        outcomes = self._log.bounds(list_outcome_partitions(self._kafka))
         # An outcome is younger than its work item: these ends have every item of those outcomes.
         items = self._log.bounds(queues)
-        ends = {place: high for place, (_, high) in {**outcomes, **items}.items()}
-        for place, (low, high) in outcomes.items():
-            for batch in self._read(place, low, high):
+        ends = {partition: high for partition, (_, high) in {**outcomes, **items}.items()}
+        for partition, (low, high) in outcomes.items():
+            for batch in self._read(partition, low, high):
                 self._take_outcomes(batch)
         present = self._present()
-        for place, (low, high) in items.items():
+        for partition, (low, high) in items.items():
             queue = _Queue(end=high)
-            for batch in self._read(place, low, high):
+            for batch in self._read(partition, low, high):
                 entries = [e for a in self._records.arrivals(batch) if (e := self._entry(a, queue))]
                 for entry in entries:
                     present.pop(entry.key, None)
                 self._write(producer, entries)
-            ends[place] = queue.end
-        gone = [Entry(conversation, key, None, []) for key, conversation in present.items()]
+            ends[partition] = queue.end
+        gone = [WaitingEntry(conversation, key, None, []) for key, conversation in present.items()]
         for first in range(0, len(gone), _ENTRIES_A_TRANSACTION):
             self._write(producer, gone[first : first + _ENTRIES_A_TRANSACTION])
         self._finish(producer, ends, member)
         return self._count
 
-    def _read(self, place: Place, low: int, high: int) -> Iterable[list[Message]]:
-        for batch in read_partition(self._kafka, place, low, high):
+    def _read(self, partition: Partition, low: int, high: int) -> Iterable[list[Message]]:
+        for batch in read_partition(self._kafka, partition, low, high):
             yield batch
             self._turn()
 
@@ -101,7 +105,7 @@ class WaitingBuild:
             for message, hops in closing.messages:
                 self._finished[message] = max(self._finished.get(message, -1), hops)
 
-    def _entry(self, arrival: Arrival, queue: "_Queue") -> Entry | None:
+    def _entry(self, arrival: QueuedMessage, queue: "_Queue") -> WaitingEntry | None:
         """Return the entry of a message.
 
         At the limit of the lines, the feed will read on from this message. It then needs to know
@@ -130,9 +134,9 @@ class WaitingBuild:
     def _present(self) -> dict[bytes, str]:
         """Return the keys that have a value now, each with its conversation."""
         present: dict[bytes, str] = {}
-        places = [(topics.WAITING.name, n) for n in range(self._kafka.partitions)]
-        for place, (low, high) in self._log.bounds(places).items():
-            for batch in self._read(place, low, high):
+        partitions = [(topics.WAITING.name, n) for n in range(self._kafka.partitions)]
+        for partition, (low, high) in self._log.bounds(partitions).items():
+            for batch in self._read(partition, low, high):
                 for record in batch:
                     key, value = raw_bytes(record.key()) or b"", raw_bytes(record.value())
                     if value is None:
@@ -142,14 +146,14 @@ class WaitingBuild:
                         present[key] = envelope.decode(WaitingMessage, value).conversation
         return present
 
-    def _write(self, producer: Producer, entries: list[Entry]) -> None:
+    def _write(self, producer: Producer, entries: list[WaitingEntry]) -> None:
         if not entries:
             return
         producer.begin_transaction()
         produce_entries(producer, entries, self._kafka.partitions)
         commit(producer)
 
-    def _finish(self, producer: Producer, ends: dict[Place, int], member: object) -> None:
+    def _finish(self, producer: Producer, ends: dict[Partition, int], member: object) -> None:
         producer.begin_transaction()
         parts = [TopicPartition(topic, number, end) for (topic, number), end in ends.items()]
         producer.send_offsets_to_transaction(parts, member, _REQUEST_S)

@@ -7,25 +7,25 @@ Pure.
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from runtime.health.progress import Partition
 from schemas import envelope
 from schemas.state.waiting import CLOSED, WaitingMessage, closed_key, waiting_key
 from schemas.topics import WAITING
-from workers.desk.lookup import Lookup
-from workers.desk.values import Arrival, Closing
-from workers.desk_feed.log import Entry, Place
 from workers.desk_feed.open_items import ORIGIN
+from workers.desk_feed.partitions import WaitingEntry, partition_name
+from workers.desk_queue.lookup import Lookup
+from workers.desk_queue.values import Closing, QueuedMessage
 
 _TYPE = WAITING.ce_type.encode()
 _SOURCE = b"santral/desk"
 
 
-def origin_of(place: Place, offset: int) -> bytes:
+def origin_of(partition: Partition, offset: int) -> bytes:
     """Return the value of the `origin` header for a record."""
-    topic, partition = place
-    return f"{topic}/{partition}/{offset}".encode()
+    return f"{partition_name(partition)}/{offset}".encode()
 
 
-def arrival_entry(arrival: Arrival) -> Entry:
+def arrival_entry(arrival: QueuedMessage) -> WaitingEntry:
     """Return the entry of a message that waits."""
     record = WaitingMessage(
         message=arrival.message,
@@ -41,7 +41,9 @@ def arrival_entry(arrival: Arrival) -> Entry:
     return _entry(waiting_key(arrival.message, arrival.hops), record, arrival.arrived_ms)
 
 
-def arrival_entries(arrivals: Iterable[Arrival], lookup: Lookup, topic: str) -> list[Entry]:
+def arrival_entries(
+    arrivals: Iterable[QueuedMessage], lookup: Lookup, topic: str
+) -> list[WaitingEntry]:
     """Return the entries of messages that the feed reads for the first time.
 
     A message that an outcome finished before leaves waiting.v1 together with that finish. A quiet
@@ -60,15 +62,15 @@ def arrival_entries(arrivals: Iterable[Arrival], lookup: Lookup, topic: str) -> 
 
 
 def closing_entries(
-    closings: Iterable[Closing], lookup: Lookup, place: Place, now_ms: int
-) -> list[Entry]:
+    closings: Iterable[Closing], lookup: Lookup, partition: Partition, now_ms: int
+) -> list[WaitingEntry]:
     """Return the entries of outcomes that close messages.
 
     A message that does not wait may yet come, so its finish is an entry of its own.
     """
     entries = []
     for closing in closings:
-        origin = origin_of(place, closing.offset)
+        origin = origin_of(partition, closing.offset)
         for message, hops in closing.messages:
             keys = [waiting_key(message, each) for each in range(hops + 1)]
             entries += [_tombstone(closing.conversation, key, origin) for key in keys]
@@ -81,7 +83,7 @@ def closing_entries(
 
 def closed_entry(
     department: str, conversation: str, message: str, hops: int, time_ms: int
-) -> Entry:
+) -> WaitingEntry:
     """Return the entry of a finish whose message the feed has yet to read."""
     record = WaitingMessage(
         state=CLOSED, message=message, department=department, conversation=conversation, hops=hops
@@ -89,11 +91,11 @@ def closed_entry(
     return _entry(closed_key(message), record, time_ms)
 
 
-def _entry(key: bytes, record: WaitingMessage, time_ms: int) -> Entry:
+def _entry(key: bytes, record: WaitingMessage, time_ms: int) -> WaitingEntry:
     time = datetime.fromtimestamp(time_ms / 1000, UTC).isoformat().encode()
     headers = envelope.headers_from(_TYPE, key.decode(), _SOURCE, time, None)
-    return Entry(record.conversation, key, envelope.encode(record), headers)
+    return WaitingEntry(record.conversation, key, envelope.encode(record), headers)
 
 
-def _tombstone(conversation: str, key: bytes, origin: bytes) -> Entry:
-    return Entry(conversation, key, None, [(ORIGIN, origin)])
+def _tombstone(conversation: str, key: bytes, origin: bytes) -> WaitingEntry:
+    return WaitingEntry(conversation, key, None, [(ORIGIN, origin)])

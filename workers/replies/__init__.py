@@ -1,5 +1,6 @@
-"""Replies that no agent writes: acknowledgements, texts of incidents, and bounces of replies.
+"""The replies that we write to customers; the package sender sends them.
 
-It takes messages, incidents and bounces. It gives replies.v1, and outcomes for bounced replies.
-Read acknowledge.py first.
+It takes messages, incidents and bounces. It gives acknowledgements and holding texts to replies.v1,
+and an outcome for each bounced reply. The desk takes its answers and their checks from here.
+Read compose.py first, then acknowledge.py.
 """

@@ -27,7 +27,7 @@ from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
 from schemas.outcome import Reply
-from workers.compose import compose_reply
+from workers.replies.compose import compose_reply
 from workers.replies.sent_acknowledgements import SentAcknowledgements
 from workers.replies.templates import acknowledgement
 
@@ -48,7 +48,7 @@ _SILENT = re.compile(
 )
 
 
-def wanted(work: WorkItem) -> str | None:
+def acknowledgement_address(work: WorkItem) -> str | None:
     """Return the address to acknowledge to, None when nothing is to be sent."""
     message, decision = work.message, work.decision
     address = message.reply_to or message.sender.handle("email")
@@ -108,7 +108,7 @@ class Acknowledger:
         except Rejected as error:
             log.warning("record.undecodable", text=error.text)
             return
-        address = wanted(work)
+        address = acknowledgement_address(work)
         if address is None or not self._can_send(work.message.source):
             return
         reply = self._reply(work)

@@ -32,7 +32,7 @@ GROUP = "santral-bounces"
 _LATER_S = 1.0
 
 
-class ReplyItem(Record, frozen=True, kw_only=True):
+class AnsweredItem(Record, frozen=True, kw_only=True):
     """The item that a reply answered, as its outcome names it."""
 
     item: Id
@@ -41,7 +41,7 @@ class ReplyItem(Record, frozen=True, kw_only=True):
     reply: Id | None = None
 
 
-class Bounces:
+class BounceReporter:
     """The loop: messages in, outcomes out."""
 
     def __init__(
@@ -100,7 +100,7 @@ class Bounces:
         await self._publisher.publish(topics.OUTCOMES, outcome, source="santral/bounces")
         log.info("reply.returned", reply=reply, conversation=message.conversation)
 
-    async def _item(self, reply: str, message: Message) -> ReplyItem:
+    async def _item(self, reply: str, message: Message) -> AnsweredItem:
         """Return the item that a reply answered; triage gets what the store knows nothing of.
 
         The store may be behind: it is not believed before it has all outcomes that outcomes.v1
@@ -115,7 +115,7 @@ class Bounces:
         del self._ends[message.id]
         if item is not None:
             return item
-        return ReplyItem(item=message.id, department=TRIAGE, messages=(message.id,))
+        return AnsweredItem(item=message.id, department=TRIAGE, messages=(message.id,))
 
     async def _outcome_ends(self) -> dict[int, int]:
         """Return the present ends of outcomes.v1, by partition."""
@@ -130,13 +130,13 @@ class Bounces:
 
     def _look_up(
         self, conversation: str, reply: str, ends: dict[int, int]
-    ) -> tuple[ReplyItem | None, bool]:
+    ) -> tuple[AnsweredItem | None, bool]:
         """Return the item of a reply, and whether the store has every outcome before `ends`."""
         with self._engine.connect() as connection:
             recorded = _is_recorded(connection, ends)
             rows = connection.execute(_OUTCOMES, {"c": conversation})
             for (body,) in rows:
-                outcome = msgspec.json.decode(body, type=ReplyItem)
+                outcome = msgspec.json.decode(body, type=AnsweredItem)
                 if outcome.reply == reply:
                     return outcome, recorded
         return None, recorded

@@ -27,8 +27,8 @@ from schemas.errors import Rejected, Retry
 from schemas.incident import ENDED, Incident, whole
 from schemas.message import Message
 from schemas.outcome import Outcome
-from workers.compose import compose_reply
-from workers.desk.desk import allowed
+from workers.replies.checks import check_reply_allowed
+from workers.replies.compose import compose_reply
 from workers.store import incidents
 
 log = get(__name__)
@@ -40,7 +40,7 @@ _PATIENCE_S = 30.0
 _OLD = timedelta(days=1)
 
 
-def wording(incident: Incident, language: str) -> str:
+def holding_text(incident: Incident, language: str) -> str:
     """Return the holding text for a customer of that language: both texts when it is unknown, the
     only one there is to everybody."""
     turkish, english = incident.text_tr, incident.text_en
@@ -51,7 +51,7 @@ def wording(incident: Incident, language: str) -> str:
     return f"{turkish}\n\n---\n\n{english}" if turkish and english else turkish or english
 
 
-class Holding:
+class IncidentResponder:
     """Follows incidents.v1; what an incident is by now is asked of the store."""
 
     def __init__(
@@ -130,11 +130,11 @@ class Holding:
             return known, *_newest(connection, set(record.messages))
 
     async def _send(self, incident: Incident, message: Message, decision: Decision) -> bool:
-        said = wording(incident, decision.language)
-        why = unfit(message, decision)
+        said = holding_text(incident, decision.language)
+        why = suppression_reason(message, decision)
         if why is None:
             try:
-                allowed(message, said, self._clock.now())
+                check_reply_allowed(message, said, self._clock.now())
             except Rejected as error:
                 why = error.code
         if why is not None:
@@ -167,7 +167,7 @@ class Holding:
         return True
 
 
-def unfit(message: Message, decision: Decision) -> str | None:
+def suppression_reason(message: Message, decision: Decision) -> str | None:
     """Return why nothing may be sent to many at once for a message, None when it may."""
     if message.automatic is not None or message.event is not None:
         return "machine"

@@ -32,7 +32,7 @@ from schemas.text.fold import fold
 from tests.support.samples import NOW, message, policy
 from workers.recorder.batch_writer import Fenced, write
 from workers.recorder.rows import Rows, take
-from workers.replies.incident_reply import Holding, unfit, wording
+from workers.replies.incident_reply import IncidentResponder, holding_text, suppression_reason
 from workers.store import incidents as reading
 from workers.store.recorded_traffic import History
 
@@ -519,21 +519,21 @@ def test_a_place_alone_is_a_question_unless_something_went_wrong() -> None:
 
 def test_a_holding_text_is_in_the_customers_language() -> None:
     both = incident(text_tr="Üzerindeyiz", text_en="We are on it")
-    assert wording(both, "tr") == "Üzerindeyiz"
-    assert wording(both, "en") == "We are on it"
-    assert "Üzerindeyiz" in wording(both, "und")
-    assert "We are on it" in wording(both, "de")
-    assert wording(incident(text_tr="Üzerindeyiz"), "en") == "Üzerindeyiz"
+    assert holding_text(both, "tr") == "Üzerindeyiz"
+    assert holding_text(both, "en") == "We are on it"
+    assert "Üzerindeyiz" in holding_text(both, "und")
+    assert "We are on it" in holding_text(both, "de")
+    assert holding_text(incident(text_tr="Üzerindeyiz"), "en") == "Üzerindeyiz"
 
 
 def test_machines_and_strangers_get_no_holding_text() -> None:
     sent = message("internet yok")
     made = one(sent, None, policy(), NOW).decision
-    assert unfit(sent, made) is None
+    assert suppression_reason(sent, made) is None
     flagged = msgspec.structs.replace(made, flags=("new_participant",))
-    assert unfit(sent, flagged) == "new_participant"
+    assert suppression_reason(sent, flagged) == "new_participant"
     asked = msgspec.structs.replace(sent, flags=("no_automatic_answer",))
-    assert unfit(asked, made) == "no_automatic_answer"
+    assert suppression_reason(asked, made) == "no_automatic_answer"
 
 
 @pytest.fixture
@@ -628,7 +628,7 @@ async def _judged(
 
 
 def test_who_writes_later_is_answered_also_through_what_was_merged(stored: Engine) -> None:
-    holding = Holding(
+    holding = IncidentResponder(
         Settings(), stored, Publisher(Kafka(bootstrap="127.0.0.1:1"), "test"), SystemClock()
     )
     grown = incident(
@@ -684,7 +684,7 @@ def test_a_message_that_does_not_decode_takes_the_holding_text_from_nobody_else(
         write(connection, rows)
         broken = message("x").id
         connection.exec_driver_sql(f"UPDATE messages SET body = '{{' WHERE id = '{broken}'")
-    holding = Holding(
+    holding = IncidentResponder(
         Settings(), stored, Publisher(Kafka(bootstrap="127.0.0.1:1"), "test"), SystemClock()
     )
     known, found, missing = holding.due(told)

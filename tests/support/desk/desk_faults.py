@@ -14,8 +14,8 @@ from schemas.outcome import Outcome
 from schemas.topics import AnyTopic
 from tests.support.desk.histories import Place
 from tests.support.redis.servers import Valkey
-from workers.desk.queue import Lines
-from workers.desk.values import Claimed
+from workers.desk_queue.queue import DeskQueue
+from workers.desk_queue.values import ClaimedItem
 
 
 class Died(Exception):
@@ -80,7 +80,7 @@ class FaultyPublisher(bus.Publisher):
         return await super().publish(topic, record, **more)
 
 
-class RecordingLines(Lines):
+class RecordingDeskQueue(DeskQueue):
     """Lines that remember which messages, at which hops, each lease was shown."""
 
     def __init__(self, redis: Any) -> None:
@@ -89,7 +89,7 @@ class RecordingLines(Lines):
 
     async def claim(
         self, department: str, agent: str, lease_ms: int, count: int
-    ) -> tuple[list[Claimed], int]:
+    ) -> tuple[list[ClaimedItem], int]:
         """Claim, and remember."""
         claimed, late = await super().claim(department, agent, lease_ms, count)
         for c in claimed:

@@ -27,17 +27,17 @@ from schemas.decision import WorkItem
 from schemas.http_api.bodies import ClaimIn, LeaseIn, MoveIn
 from schemas.outcome import Outcome, closed_messages
 from schemas.state.conversation import ConversationState
-from tests.support.desk.desk_faults import Died, FaultyPublisher, Proxy, RecordingLines
+from tests.support.desk.desk_faults import Died, FaultyPublisher, Proxy, RecordingDeskQueue
 from tests.support.desk.histories import Act, Answer, Place
 from tests.support.redis.servers import Valkey
 from tests.support.samples import NOW, message, policy
 from tests.support.waiting import until
-from workers.desk.desk import Desk
-from workers.desk.order import KafkaOrder
-from workers.desk.queue import Lines
-from workers.desk.values import ItemUnknown, LeaseLost
+from workers.desk.commands import Desk
+from workers.desk.outcome_order import KafkaOrder
+from workers.desk.queue_bodies import QueueBodyReader
 from workers.desk_feed.feed import Feed
-from workers.desk_feed.queue_bodies import QueueBodies
+from workers.desk_queue.queue import DeskQueue
+from workers.desk_queue.values import ItemUnknown, LeaseLost
 
 DEPARTMENTS = ("billing", "legal", "sales", "triage")
 _LEASE = timedelta(seconds=1.5)
@@ -52,7 +52,7 @@ class World:
     servers: list[Valkey]
     proxy: Proxy
     desk: Desk
-    lines: RecordingLines
+    desk_queue: RecordingDeskQueue
     publisher: FaultyPublisher
     rng: random.Random
     acts: list[Act] = field(default_factory=list)
@@ -149,7 +149,7 @@ class World:
     def _note(
         self, agent: str, verb: str, item: Any, begin: tuple[float, int], answer: Answer
     ) -> None:
-        places, end = self.lines.shown[item.lease], asyncio.get_running_loop().time()
+        places, end = self.desk_queue.shown[item.lease], asyncio.get_running_loop().time()
         start, era = begin if begin[1] == self.era else (begin[0], -1)
         self.acts.append(
             Act(agent, verb, item.lease, item.conversation, places, start, end, answer, era)
@@ -220,9 +220,9 @@ class World:
                 for item in await self.claim("last", department, 20):
                     await self._finish("last", item, "complete")
                 try:
-                    for mark in await self.lines.marks(department, 10**15):
-                        await self.lines.unmark(department, mark)  # every process has ended
-                    left += sum(await self.lines.counts(department))
+                    for mark in await self.desk_queue.marks(department, 10**15):
+                        await self.desk_queue.unmark(department, mark)  # every process has ended
+                    left += sum(await self.desk_queue.counts(department))
                 except Exception as error:
                     if not is_outage(error):
                         raise
@@ -305,21 +305,21 @@ async def desk_world(kafka: Settings, servers: list[Valkey], seed: int) -> Async
     await asyncio.to_thread(servers[1].follow, servers[0])
     redis = connect(settings.redis)
     publisher = FaultyPublisher(settings, rng)
-    lines = RecordingLines(redis)
-    bodies = QueueBodies(settings.kafka)
+    desk_queue = RecordingDeskQueue(redis)
+    bodies = QueueBodyReader(settings.kafka)
     desk = Desk(
         settings=settings,
-        lines=lines,
+        desk_queue=desk_queue,
         publisher=publisher,
         clock=SystemClock(),
         bodies=bodies,
-        order=KafkaOrder(settings.kafka),
+        outcome_order=KafkaOrder(settings.kafka),
     )
-    world = World(settings, servers, proxy, desk, lines, publisher, rng)
+    world = World(settings, servers, proxy, desk, desk_queue, publisher, rng)
     consumer = bus.reader(settings.kafka, topics.OUTCOMES.name, group=None, client_id="router")
     await consumer.start()
     world.start_feed()
-    await until("the lines are served", lambda: _is_served(lines))
+    await until("the lines are served", lambda: _is_served(desk_queue))
     # No agent worked before: nothing can come from an earlier history.
     await redis.delete("santral:lines:doubt")
     tasks = [asyncio.ensure_future(work) for work in (world.route(consumer), world.send_for_ever())]
@@ -339,5 +339,5 @@ async def desk_world(kafka: Settings, servers: list[Valkey], seed: int) -> Async
         listening.close()
 
 
-async def _is_served(lines: Lines) -> bool:
-    return await lines.epoch() is not None and (await lines.history())[1]
+async def _is_served(desk_queue: DeskQueue) -> bool:
+    return await desk_queue.epoch() is not None and (await desk_queue.history())[1]

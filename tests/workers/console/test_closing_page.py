@@ -26,7 +26,7 @@ async def test_another_action_on_a_closing_item_keeps_it_and_asks_for_the_same_a
     page = await client.post(f"/desk/{department}")
     lease = re.search(r'name="lease" value="([^"]+)"', page.text)
     assert lease
-    await api.desk.lines.mark_closing(DECIDED.id, lease[1], "complete", ["o"])
+    await api.desk.desk_queue.mark_closing(DECIDED.id, lease[1], "complete", ["o"])
     base = f"/desk/{department}/{DECIDED.id}"
     form = {"lease": lease[1], "text": "Merhaba"}
     for verb in ("reply", "release"):

@@ -30,13 +30,13 @@ from schemas.incident import Incident, Sign
 from schemas.message import Attachment, Automatic, Bounce, Call, Forwarded, Handle, Party, Turn
 from schemas.outcome import Outcome
 from schemas.state.link import Link, pair
-from tests.support.desk.lines import Published, open_lines
+from tests.support.desk.open_queue import Published, open_desk_queue
 from tests.support.samples import NOW, message, policy
-from tests.workers.desk.test_queue import redis, server
+from tests.workers.desk_queue.test_queue import redis, server
 from workers.console.api import Api
 from workers.console.app import app
-from workers.desk.desk import Desk
-from workers.desk.values import Arrival
+from workers.desk.commands import Desk
+from workers.desk_queue.values import QueuedMessage
 from workers.recorder.batch_writer import write
 from workers.recorder.rows import Rows, take
 from workers.run import MIGRATIONS
@@ -156,9 +156,14 @@ def recorded(tmp_path: Any) -> Any:
 @pytest.fixture
 async def api(recorded: Engine, redis: "Redis[bytes]", tmp_path: Any) -> Any:
     """The API, with the decided message waiting at its desk."""
-    lines = await open_lines(redis)
+    desk_queue = await open_desk_queue(redis)
     settings = msgspec.structs.replace(Settings(), home=str(tmp_path), tokens=TOKENS)
-    desk = Desk(settings=settings, lines=lines, publisher=Published(lines), clock=SystemClock())  # type: ignore[arg-type]
+    desk = Desk(
+        settings=settings,
+        desk_queue=desk_queue,
+        publisher=Published(desk_queue),
+        clock=SystemClock(),
+    )  # type: ignore[arg-type]
     return Api(settings=settings, desk=desk, store=recorded, trial=_trial)
 
 
@@ -179,9 +184,9 @@ async def waiting(api: Any) -> str:
     item = one(DECIDED, None, policy(), NOW).item
     assert isinstance(item, WorkItem)
     department = item.decision.department
-    await api.desk.lines.add(
+    await api.desk.desk_queue.add(
         [
-            Arrival(
+            QueuedMessage(
                 department=department,
                 conversation=DECIDED.conversation,
                 message=DECIDED.id,

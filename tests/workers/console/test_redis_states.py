@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from runtime.clock import SystemClock
 from runtime.redis.claims import AWAY, connect
 from runtime.settings.structs import Redis, Settings
-from tests.support.desk.lines import Published, open_lines
+from tests.support.desk.open_queue import Published, open_desk_queue
 from tests.support.redis.servers import STATES, Valkey, valkeys
 from tests.support.waiting import until
 from tests.workers.console.test_privacy_walk import (
@@ -34,7 +34,7 @@ from tests.workers.console.test_privacy_walk import _paths as paths_of
 from workers.console import status
 from workers.console.api import Api
 from workers.console.texts import Texts
-from workers.desk.desk import Desk
+from workers.desk.commands import Desk
 
 __all__ = ["client", "console", "recorded"]
 
@@ -94,9 +94,14 @@ async def api(recorded: Engine, pair: list[Valkey], tmp_path: Any) -> AsyncItera
     """The API on the first server, with a message that waits at its desk."""
     redis = connect(Redis(url=f"redis://127.0.0.1:{pair[0].port}/0"))
     await redis.flushall()
-    lines = await open_lines(redis)
+    desk_queue = await open_desk_queue(redis)
     settings = msgspec.structs.replace(Settings(), home=str(tmp_path), tokens=TOKENS)
-    desk = Desk(settings=settings, lines=lines, publisher=Published(lines), clock=SystemClock())  # type: ignore[arg-type]  # a list stands for Kafka
+    desk = Desk(
+        settings=settings,
+        desk_queue=desk_queue,
+        publisher=Published(desk_queue),
+        clock=SystemClock(),
+    )  # type: ignore[arg-type]  # a list stands for Kafka
     yield Api(settings=settings, desk=desk, store=recorded)
     await redis.aclose()
 
@@ -185,9 +190,9 @@ async def test_no_address_answers_500_while_redis_can_not_serve(
 async def _claimed(api: Api, client: httpx2.AsyncClient, department: str) -> bool:
     """Say whether a claim gives the item, once the lines are compared with Kafka as the feed does."""
     try:
-        history, verified = await api.desk.lines.history()
+        history, verified = await api.desk.desk_queue.history()
         if not verified:
-            await api.desk.lines.verify(history)
+            await api.desk.desk_queue.verify(history)
     except AWAY:
         return False
     head = {"Authorization": f"Bearer {TOKENS.desk}"}

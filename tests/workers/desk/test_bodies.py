@@ -17,12 +17,12 @@ from schemas.decision import WorkItem
 from schemas.errors import Retry
 from schemas.http_api.bodies import ClaimIn
 from schemas.topics import AnyTopic
-from tests.support.desk.lines import Published, open_lines
+from tests.support.desk.open_queue import Published, open_desk_queue
 from tests.support.samples import NOW, message, policy
-from tests.workers.desk.test_queue import redis, server
-from workers.desk.desk import Desk
-from workers.desk.queue import Lines
-from workers.desk.values import Arrival
+from tests.workers.desk_queue.test_queue import redis, server
+from workers.desk.commands import Desk
+from workers.desk_queue.queue import DeskQueue
+from workers.desk_queue.values import QueuedMessage
 
 __all__ = ["redis", "server"]
 
@@ -47,8 +47,8 @@ class Queue:
 class Together(Published):
     """A Kafka that acknowledges only when three outcomes wait for it."""
 
-    def __init__(self, lines: Lines) -> None:
-        super().__init__(lines)
+    def __init__(self, desk_queue: DeskQueue) -> None:
+        super().__init__(desk_queue)
         self._barrier = asyncio.Barrier(3)
 
     async def publish(self, topic: AnyTopic, record: Record, **more: Any) -> tuple[int, int]:
@@ -59,12 +59,12 @@ class Together(Published):
 
 async def _desk(redis: "Redis[bytes]", queue: Queue, count: int) -> Desk:
     """Return a desk with so many conversations, none of whose work items is in Redis."""
-    lines = await open_lines(redis)
+    desk_queue = await open_desk_queue(redis)
     for n in range(count):
         work = one(message("Faturam yanlış", native=str(n), root=str(n)), None, policy(), NOW).item
         assert isinstance(work, WorkItem)
         queue.records[n] = envelope.encode(work)
-        arrival = Arrival(
+        arrival = QueuedMessage(
             department="billing",
             conversation=work.message.conversation,
             message=work.message.id,
@@ -75,11 +75,11 @@ async def _desk(redis: "Redis[bytes]", queue: Queue, count: int) -> Desk:
             quiet=False,
             offset=n,
         )
-        await lines.add([arrival])
+        await desk_queue.add([arrival])
     return Desk(
         settings=Settings(),
-        lines=lines,
-        publisher=Published(lines),  # type: ignore[arg-type]  # all that is reached
+        desk_queue=desk_queue,
+        publisher=Published(desk_queue),  # type: ignore[arg-type]  # all that is reached
         clock=SystemClock(),
         bodies=queue,
     )
@@ -102,7 +102,7 @@ async def test_a_claim_without_kafka_gives_its_items_back(redis: "Redis[bytes]")
     queue.away = True
     with pytest.raises(Retry, match="Kafka"):
         await desk.claim("billing", ClaimIn(agent="Ada", count=2))
-    assert await desk.lines.counts("billing") == (2, 0)
+    assert await desk.desk_queue.counts("billing") == (2, 0)
     queue.away = False
     assert len((await desk.claim("billing", ClaimIn(agent="Ada", count=2))).items) == 2
 
@@ -117,7 +117,7 @@ async def test_an_item_that_kafka_deleted_is_passed_over(redis: "Redis[bytes]") 
 
 async def test_a_claim_of_many_publishes_its_outcomes_together(redis: "Redis[bytes]") -> None:
     desk = await _desk(redis, Queue(), 3)
-    publisher = Together(desk.lines)
+    publisher = Together(desk.desk_queue)
     desk = replace(desk, publisher=publisher)  # type: ignore[arg-type]  # as above
     assert len((await desk.claim("billing", ClaimIn(agent="Ada", count=3))).items) == 3
     assert [r.kind for r in publisher.records] == ["claimed"] * 3  # type: ignore[attr-defined]

@@ -19,12 +19,19 @@ from schemas.http_api.bodies import ClaimIn, Done, LeaseIn, MoveIn, ReplyIn
 from schemas.outcome import CLOSES, Outcome
 from schemas.topics import AnyTopic
 from tests.support.desk.histories import counted_closings
-from tests.support.desk.lines import Published, open_lines
+from tests.support.desk.open_queue import Published, open_desk_queue
 from tests.support.redis.servers import Valkey, valkeys
 from tests.support.samples import NOW, message, policy
-from workers.desk.desk import Desk
-from workers.desk.queue import Lines
-from workers.desk.values import AlreadyClosed, Arrival, Closing, ItemClosing, LeaseLost, Span
+from workers.desk.commands import Desk
+from workers.desk_queue.queue import DeskQueue
+from workers.desk_queue.values import (
+    AlreadyClosed,
+    Closing,
+    ItemClosing,
+    LeaseLost,
+    OffsetRange,
+    QueuedMessage,
+)
 
 
 class Hasty(SystemClock):
@@ -70,20 +77,22 @@ async def desk(server: Valkey) -> Any:
     server.run("CONFIG", "SET", "maxmemory", 0)
     server.run("FLUSHALL")
     redis = connect(Redis(url=f"redis://127.0.0.1:{server.port}/0"))
-    lines = await open_lines(redis)
-    desk = Desk(settings=Settings(), lines=lines, publisher=Harmful(server), clock=Hasty())  # type: ignore[arg-type]  # all that is reached
+    desk_queue = await open_desk_queue(redis)
+    desk = Desk(
+        settings=Settings(), desk_queue=desk_queue, publisher=Harmful(server), clock=Hasty()
+    )  # type: ignore[arg-type]  # all that is reached
     state = None
     for number in range(2):
         decided = one(message("Faturam yanlış", native=str(number)), state, policy(), NOW)
         state, work = decided.state, decided.item
         assert isinstance(work, WorkItem)
-        await lines.add([_arrival(work, number)])
+        await desk_queue.add([_arrival(work, number)])
     yield desk
     await redis.aclose()
 
 
-def _arrival(work: WorkItem, number: int) -> Arrival:
-    return Arrival(
+def _arrival(work: WorkItem, number: int) -> QueuedMessage:
+    return QueuedMessage(
         department=work.decision.department,
         conversation=work.message.conversation,
         message=work.message.id,
@@ -153,8 +162,8 @@ async def test_a_stranger_to_the_lease_is_refused_while_the_item_is_closing(desk
 class Unsure(Published):
     """Kafka and its feed get each outcome, and the publisher hears nothing of the first `unsure`."""
 
-    def __init__(self, lines: Lines) -> None:
-        super().__init__(lines)
+    def __init__(self, desk_queue: DeskQueue) -> None:
+        super().__init__(desk_queue)
         self.unsure = 0
 
     async def publish(self, topic: AnyTopic, record: Record, **more: Any) -> tuple[int, int]:
@@ -170,7 +179,7 @@ class Unsure(Published):
 async def test_a_repeat_of_an_act_that_counted_has_the_answer_of_the_first(
     desk: Desk, verb: str
 ) -> None:
-    publisher = Unsure(desk.lines)
+    publisher = Unsure(desk.desk_queue)
     desk = dataclasses.replace(desk, publisher=publisher)  # type: ignore[arg-type]  # all of it that is reached
     (item,) = (await desk.claim("billing", ClaimIn(agent="Ada"))).items
     publisher.unsure = 2
@@ -190,10 +199,10 @@ async def test_a_repeat_of_an_act_that_counted_has_the_answer_of_the_first(
 
 
 async def test_a_repeat_is_refused_when_another_agents_act_counts(desk: Desk) -> None:
-    lines = desk.lines
+    desk_queue = desk.desk_queue
     (item,) = (await desk.claim("billing", ClaimIn(agent="Ada"))).items
-    lease = await lines.hold(item.id, item.lease, 60_000)
-    await lines.mark_closing(item.id, item.lease, "complete", ["o-Ada"])
+    lease = await desk_queue.hold(item.id, item.lease, 60_000)
+    await desk_queue.mark_closing(item.id, item.lease, "complete", ["o-Ada"])
     messages = tuple((m.message, m.hops) for m in lease.messages)
     for outcome in ("o-Can", "o-Ada"):
         closing = Closing(
@@ -202,18 +211,18 @@ async def test_a_repeat_is_refused_when_another_agents_act_counts(desk: Desk) ->
             conversation=lease.conversation,
             messages=messages,
         )
-        await lines.close([closing])
+        await desk_queue.close([closing])
     with pytest.raises(LeaseLost) as caught:
         await desk.complete(item.id, LeaseIn(lease=item.lease))
     assert not isinstance(caught.value, AlreadyClosed)
 
 
 async def test_one_superseded_outcome_of_several_refuses_the_repeat(desk: Desk) -> None:
-    lines = desk.lines
+    desk_queue = desk.desk_queue
     (item,) = (await desk.claim("billing", ClaimIn(agent="Ada"))).items
-    lease = await lines.hold(item.id, item.lease, 60_000)
+    lease = await desk_queue.hold(item.id, item.lease, 60_000)
     first, second = ((m.message, m.hops) for m in lease.messages)
-    await lines.mark_closing(item.id, item.lease, "escalate", ["o-Ada-1", "o-Ada-2"])
+    await desk_queue.mark_closing(item.id, item.lease, "escalate", ["o-Ada-1", "o-Ada-2"])
     for outcome, place in (("o-Can", first), ("o-Ada-1", first), ("o-Ada-2", second)):
         closing = Closing(
             outcome=outcome,
@@ -221,9 +230,9 @@ async def test_one_superseded_outcome_of_several_refuses_the_repeat(desk: Desk) 
             conversation=lease.conversation,
             messages=(place,),
         )
-        await lines.close([closing])
+        await desk_queue.close([closing])
     with pytest.raises(LeaseLost) as caught:
-        await lines.hold(item.id, item.lease, 60_000, verb="escalate")
+        await desk_queue.hold(item.id, item.lease, 60_000, verb="escalate")
     assert not isinstance(caught.value, AlreadyClosed)
 
 
@@ -252,8 +261,8 @@ async def test_kafka_confirms_an_act_whose_lines_are_gone(
     desk: Desk, server: Valkey, verb: str
 ) -> None:
     kafka = Forgotten(server, [])
-    await desk.lines.close([], Span(partition="outcomes.v1/0", start=0, end=1))
-    desk = dataclasses.replace(desk, publisher=kafka, order=kafka)  # type: ignore[arg-type]  # all of it that is reached
+    await desk.desk_queue.close([], OffsetRange(partition="outcomes.v1/0", start=0, end=1))
+    desk = dataclasses.replace(desk, publisher=kafka, outcome_order=kafka)  # type: ignore[arg-type]  # all of it that is reached
     (item,) = (await desk.claim("billing", ClaimIn(agent="Ada"))).items
     done = await _act(desk, verb, item)
     assert isinstance(kafka.records[-1], Outcome)
@@ -262,8 +271,8 @@ async def test_kafka_confirms_an_act_whose_lines_are_gone(
 
 async def test_kafka_refuses_an_act_that_came_second(desk: Desk, server: Valkey) -> None:
     kafka = Forgotten(server, [])
-    await desk.lines.close([], Span(partition="outcomes.v1/0", start=0, end=1))
-    desk = dataclasses.replace(desk, publisher=kafka, order=kafka)  # type: ignore[arg-type]  # all of it that is reached
+    await desk.desk_queue.close([], OffsetRange(partition="outcomes.v1/0", start=0, end=1))
+    desk = dataclasses.replace(desk, publisher=kafka, outcome_order=kafka)  # type: ignore[arg-type]  # all of it that is reached
     (item,) = (await desk.claim("billing", ClaimIn(agent="Ada"))).items
     (claimed,) = kafka.records
     assert isinstance(claimed, Outcome)

@@ -20,8 +20,8 @@ from tests.support.desk.histories import counted_closings, violations
 from tests.support.redis.servers import STATES, valkeys
 from tests.support.samples import NOW
 from tests.support.waiting import until
-from workers.desk.queue import P
-from workers.desk.values import LeaseLost
+from workers.desk_queue.queue import P
+from workers.desk_queue.values import LeaseLost
 
 AGENTS = 5
 

@@ -11,11 +11,11 @@ from schemas import envelope
 from schemas.decision import WorkItem
 from schemas.http_api.bodies import ClaimIn, LeaseIn
 from schemas.outcome import Outcome
-from tests.support.desk.lines import Published, open_lines
+from tests.support.desk.open_queue import Published, open_desk_queue
 from tests.support.samples import NOW, message, policy
-from tests.workers.desk.test_queue import redis, server
-from workers.desk.desk import Desk
-from workers.desk.values import Arrival, ItemUnknown
+from tests.workers.desk_queue.test_queue import redis, server
+from workers.desk.commands import Desk
+from workers.desk_queue.values import ItemUnknown, QueuedMessage
 
 __all__ = ["redis", "server"]
 
@@ -23,8 +23,13 @@ __all__ = ["redis", "server"]
 @pytest.fixture
 async def desk(redis: "Redis[bytes]") -> Desk:
     """A desk whose lines are complete and empty."""
-    lines = await open_lines(redis)
-    return Desk(settings=Settings(), lines=lines, publisher=Published(lines), clock=SystemClock())  # type: ignore[arg-type]  # all that is reached
+    desk_queue = await open_desk_queue(redis)
+    return Desk(
+        settings=Settings(),
+        desk_queue=desk_queue,
+        publisher=Published(desk_queue),
+        clock=SystemClock(),
+    )  # type: ignore[arg-type]  # all that is reached
 
 
 def _readable(native: str) -> bytes:
@@ -34,7 +39,7 @@ def _readable(native: str) -> bytes:
 
 
 async def _wait_in_line(desk: Desk, name: str, work: bytes, conversation: str, at: int) -> None:
-    arrival = Arrival(
+    arrival = QueuedMessage(
         department="orders",
         conversation=conversation,
         message=name,
@@ -44,7 +49,7 @@ async def _wait_in_line(desk: Desk, name: str, work: bytes, conversation: str, a
         score=at,
         quiet=False,
     )
-    assert await desk.lines.add([arrival]) == 1
+    assert await desk.desk_queue.add([arrival]) == 1
 
 
 def _count_caught() -> float:
@@ -66,7 +71,10 @@ async def test_an_item_that_does_not_decode_is_passed_over_and_counted(
     assert [item.id for item in claimed.items] == ["good"]
     assert _count_caught() == before + 1
     assert (await desk.claim("orders", ClaimIn(agent="Ada"))).items == ()
-    assert await desk.lines.counts("orders") == (0, 2)  # leased: it comes back with its lease's end
+    assert await desk.desk_queue.counts("orders") == (
+        0,
+        2,
+    )  # leased: it comes back with its lease's end
 
 
 async def test_the_rest_of_its_conversation_is_claimed_and_completed(desk: Desk) -> None:
@@ -87,6 +95,6 @@ async def test_the_rest_of_its_conversation_is_claimed_and_completed(desk: Desk)
 
 async def test_an_item_of_which_nothing_is_readable_is_told_as_unknown(desk: Desk) -> None:
     await _wait_in_line(desk, "bad", b"{", "c1", 1)
-    ((claimed,), _) = await desk.lines.claim("orders", "Ada", 60_000, 1)
+    ((claimed,), _) = await desk.desk_queue.claim("orders", "Ada", 60_000, 1)
     with pytest.raises(ItemUnknown):
         await desk.show(claimed.item, claimed.lease)

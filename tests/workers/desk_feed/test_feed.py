@@ -12,6 +12,7 @@ from redis.asyncio import Redis as Client
 
 from runtime import metrics
 from runtime.bus import bus
+from runtime.health.progress import Partition
 from runtime.redis.client import connect
 from runtime.redis.errors import AWAY
 from runtime.settings.structs import Redis, Settings
@@ -21,11 +22,11 @@ from tests.support.desk.feeding import RunningFeed, produce, resolved, work_item
 from tests.support.redis.servers import Valkey
 from tests.support.redis.states import fill_memory
 from tests.support.waiting import pass_time, until
-from workers.desk.queue import Lines, P
-from workers.desk.rebuild_lock import LOCK, LockLost, RebuildLock
-from workers.desk_feed.feed import Batch, Feed
-from workers.desk_feed.log import FeedLog, Place
-from workers.desk_feed.queue_bodies import QueueBodies
+from workers.desk.queue_bodies import QueueBodyReader
+from workers.desk_feed.feed import Feed, PartitionBatch
+from workers.desk_feed.log import FeedLog
+from workers.desk_queue.queue import DeskQueue, P
+from workers.desk_queue.rebuild_lock import LOCK, LockLost, RebuildLock
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +73,7 @@ async def _until_line(
 
     async def matches() -> bool:
         try:
-            _, verified = await feed.lines.history()
+            _, verified = await feed.desk_queue.history()
             complete = await redis.hlen(f"{P}at") > 0
             return verified and complete and await _waiting(redis, department) == expected
         except AWAY:  # a connection to the server before its restart
@@ -105,7 +106,7 @@ async def test_a_flush_needs_what_waits_and_no_history(
         await redis.flushall()
         await _until_line(feed, redis, works[150:])
         assert await redis.zrange(f"{P}ready:orders", 0, -1, withscores=True) == order
-        (claimed, *_), _ = await feed.lines.claim("orders", "ada", 10_000, 1)
+        (claimed, *_), _ = await feed.desk_queue.claim("orders", "ada", 10_000, 1)
         assert claimed.messages[0].body is None, "the lines have positions, not bodies"
 
 
@@ -117,10 +118,10 @@ async def test_a_finish_that_comes_before_its_item_counts_after_a_flush_too(
     async with RunningFeed(settings) as feed:
         await _until_line(feed, redis, [])
         produce(settings, [], [resolved(w) for w in works[:4]])
-        lines = feed.lines
+        desk_queue = feed.desk_queue
 
         async def applied() -> bool:
-            stored = await lines.positions()
+            stored = await desk_queue.positions()
             return sum(n for p, n in stored.items() if p.startswith(topics.OUTCOMES.name)) == 4
 
         await until("the outcomes are applied", applied)
@@ -145,11 +146,11 @@ async def test_an_older_redis_reads_the_difference_only(
         server.run("SAVE")
         produce(settings, works[20:], [resolved(w) for w in works[:10]])
         await _until_line(feed, redis, works[10:])
-        epoch = await feed.lines.epoch()
+        epoch = await feed.desk_queue.epoch()
         server.kill()
         server.start()
         await _until_line(feed, redis, works[10:])
-        assert await feed.lines.epoch() == epoch, "it was not rebuilt"
+        assert await feed.desk_queue.epoch() == epoch, "it was not rebuilt"
 
 
 class _Died(Exception):
@@ -157,19 +158,19 @@ class _Died(Exception):
 
 
 class _DiesBeforeWrite(Feed):
-    async def _write(self, feed_log: FeedLog, batches: Mapping[Place, Batch]) -> None:
+    async def _write(self, feed_log: FeedLog, batches: Mapping[Partition, PartitionBatch]) -> None:
         raise _Died
 
 
 class _DiesAfterWrite(Feed):
-    async def _write(self, feed_log: FeedLog, batches: Mapping[Place, Batch]) -> None:
+    async def _write(self, feed_log: FeedLog, batches: Mapping[Partition, PartitionBatch]) -> None:
         await super()._write(feed_log, batches)
         raise _Died
 
 
 class _DiesAfterOnePartition(Feed):
-    async def _apply(self, place: Place, batch: Batch) -> None:
-        await super()._apply(place, batch)
+    async def _apply(self, partition: Partition, batch: PartitionBatch) -> None:
+        await super()._apply(partition, batch)
         raise _Died
 
 
@@ -243,20 +244,20 @@ async def test_a_full_redis_takes_closes_and_later_the_rest(
 
 async def test_a_full_redis_of_another_history_serves_claims_and_rebuilds(server: Valkey) -> None:
     async with connect(Redis(url=f"redis://127.0.0.1:{server.port}/0")) as client:
-        lines, lock = Lines(client), RebuildLock(client)
+        desk_queue, lock = DeskQueue(client), RebuildLock(client)
         await client.flushall()
         await client.set(f"{P}epoch", "1")
         undo = fill_memory(server.port)
         try:
-            history, verified = await lines.history()
+            history, verified = await desk_queue.history()
             assert not verified
-            assert await lines.verify(history)
-            assert await lines.claim("orders", "ada", 1000, 1) == ([], 0)
+            assert await desk_queue.verify(history)
+            assert await desk_queue.claim("orders", "ada", 1000, 1) == ([], 0)
             await lock.take()
             await lock.renew()
             with pytest.raises(LockLost):
                 await RebuildLock(client).take()
-            assert await lines.begin("2", LOCK, lock.token, {"outcomes.v1/0": 1})
+            assert await desk_queue.begin("2", LOCK, lock.token, {"outcomes.v1/0": 1})
             await lock.release()
             with pytest.raises(LockLost):
                 await lock.renew()
@@ -276,12 +277,12 @@ async def test_a_rebuild_that_does_not_fit_waits_for_memory(
         server.run("CONFIG", "SET", "maxmemory", empty + 600_000)
         server.run("FLUSHALL")
         await until("readiness says it", lambda: "full" in (feed.problem() or ""))
-        epoch = await feed.lines.epoch()
+        epoch = await feed.desk_queue.epoch()
         await pass_time(11)  # longer than the lock lives without a rebuild
         server.run("CONFIG", "SET", "maxmemory", 0)
         await _until_line(feed, redis, works)
         assert epoch is not None, "the first messages were served"
-        assert await feed.lines.epoch() == epoch, "it did not begin again"
+        assert await feed.desk_queue.epoch() == epoch, "it did not begin again"
 
 
 @pytest.mark.certify
@@ -316,17 +317,17 @@ async def test_a_closing_without_outcomes_goes_back_to_its_line(
     async with RunningFeed(hasty) as feed:
         produce(settings, works)
         await _until_line(feed, redis, works)
-        claimed, _ = await feed.lines.claim("orders", "ada", 60_000, 1)
-        await feed.lines.mark_closing(claimed[0].item, claimed[0].lease, "complete", ["o1"])
+        claimed, _ = await feed.desk_queue.claim("orders", "ada", 60_000, 1)
+        await feed.desk_queue.mark_closing(claimed[0].item, claimed[0].lease, "complete", ["o1"])
         await _until_line(feed, redis, works)
-        again, _ = await feed.lines.claim("orders", "bob", 60_000, 2)
+        again, _ = await feed.desk_queue.claim("orders", "bob", 60_000, 2)
         assert {c.item for c in again} == {w.message.id for w in works}
 
 
 async def test_texts_come_from_the_queue_by_offset(settings: Settings) -> None:
     works = [work_item(n) for n in range(600)]
     produce(settings, works)
-    bodies = QueueBodies(settings.kafka)
+    bodies = QueueBodyReader(settings.kafka)
     try:
         offsets = [(0, 599), (0, 3), (0, 4), (0, 300), (0, 10_000)]
         values, same = await asyncio.gather(

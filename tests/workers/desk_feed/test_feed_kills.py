@@ -15,7 +15,7 @@ from tests.support.desk.feeding import RunningFeed, feed_process, produce, resol
 from tests.support.redis.servers import Valkey
 from tests.support.servers import process_of
 from tests.support.waiting import until, wait
-from workers.desk.queue import P
+from workers.desk_queue.queue import P
 
 _ROUNDS = 12
 _ITEMS_A_ROUND = 200
@@ -93,13 +93,13 @@ def test_no_harm_to_feeds_or_redis_revives_or_loses_an_item(
         feeds.wake()
         expected = sorted(w.message.conversation for w in open_items.values())
 
-        def lines() -> list[str]:
+        def desk_queue() -> list[str]:
             stored = [server.run("ZRANGE", f"{P}ready:{d}", 0, -1) for d in _DEPARTMENTS]
             return sorted(c.decode() for line in stored for c in line)
 
-        wait("the lines have what waits", lambda: lines() == expected, 90)
+        wait("the lines have what waits", lambda: desk_queue() == expected, 90)
         server.run("FLUSHALL")
-        wait("the rebuilt lines have it too", lambda: lines() == expected, 60)
+        wait("the rebuilt lines have it too", lambda: desk_queue() == expected, 60)
     finally:
         feeds.end()
 

@@ -4,7 +4,7 @@ import pytest
 
 from schemas import envelope
 from schemas.state.waiting import CLOSED, WaitingMessage, closed_key, waiting_key
-from workers.desk_feed.open_items import Fold
+from workers.desk_feed.open_items import WaitingFold
 
 OUTCOMES = ("outcomes.v1", 0)
 
@@ -22,11 +22,11 @@ def _record(
     )
 
 
-def _open(fold: Fold, record: WaitingMessage) -> None:
+def _open(fold: WaitingFold, record: WaitingMessage) -> None:
     fold.take(waiting_key(record.message, record.hops), envelope.encode(record), None)
 
 
-def _early(fold: Fold, message: str, hops: int) -> None:
+def _early(fold: WaitingFold, message: str, hops: int) -> None:
     record = WaitingMessage(
         state=CLOSED, message=message, department="orders", conversation="c", hops=hops
     )
@@ -34,14 +34,14 @@ def _early(fold: Fold, message: str, hops: int) -> None:
 
 
 def test_the_most_urgent_comes_first_and_quiet_messages_last() -> None:
-    fold = Fold({})
+    fold = WaitingFold({})
     for message, score, quiet in (("late", 9, False), ("edit", 1, True), ("soon", 2, False)):
         _open(fold, _record(message, score=score, quiet=quiet))
     assert [w.message for w in fold.open_items().waiting] == ["soon", "late", "edit"]
 
 
 def test_a_tombstone_ends_a_message() -> None:
-    fold = Fold({OUTCOMES: 100})
+    fold = WaitingFold({OUTCOMES: 100})
     _open(fold, _record("m"))
     fold.take(waiting_key("m", 0), None, b"outcomes.v1/0/99")
     result = fold.open_items()
@@ -50,7 +50,7 @@ def test_a_tombstone_ends_a_message() -> None:
 
 
 def test_a_finish_that_the_feed_reads_again_is_remembered() -> None:
-    fold = Fold({OUTCOMES: 100})
+    fold = WaitingFold({OUTCOMES: 100})
     _open(fold, _record("m", hops=1))
     for hops in (0, 1):
         fold.take(waiting_key("m", hops), None, b"outcomes.v1/0/100")
@@ -59,7 +59,7 @@ def test_a_finish_that_the_feed_reads_again_is_remembered() -> None:
 
 @pytest.mark.parametrize("order", ["finish first", "message first"])
 def test_an_early_finish_counts_whatever_was_written_first(order: str) -> None:
-    fold = Fold({})
+    fold = WaitingFold({})
     steps = [lambda: _early(fold, "m", 0), lambda: _open(fold, _record("m"))]
     for step in steps if order == "finish first" else reversed(steps):
         step()
@@ -70,7 +70,7 @@ def test_an_early_finish_counts_whatever_was_written_first(order: str) -> None:
 
 
 def test_a_newer_writers_record_is_passed_over() -> None:
-    fold = Fold({})
+    fold = WaitingFold({})
     fold.take(b"x", b'{"state":"waiting"}', None)
     fold.take(b"y", b"not json", None)
     unknown = b'{"state":"parked","message":"m","department":"d","conversation":"c"}'

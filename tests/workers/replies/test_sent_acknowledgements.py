@@ -30,7 +30,7 @@ from tests.support.samples import NOW, message, policy
 from tests.support.servers import broker, published, valkey
 from tests.support.waiting import until
 from workers.replies.acknowledge import Acknowledger
-from workers.replies.bounces import Bounces
+from workers.replies.bounces import BounceReporter
 from workers.run import MIGRATIONS
 
 KEY = b"0123456789abcdef01234567"
@@ -210,7 +210,7 @@ async def test_a_bounce_waits_for_the_store_and_then_names_the_item_of_its_reply
             automatic=Automatic(kind="bounce", evidence="report", bounce=bounce),
         )
         await publisher.publish(topics.MESSAGES, mail, source="test")
-    bounces = Bounces(settings, engine, publisher, SystemClock())
+    bounces = BounceReporter(settings, engine, publisher, SystemClock())
     with pytest.raises(Retry):  # the store has nothing yet
         await bounces.run()
     _record(engine, delivered, settings, await _ends(settings))

@@ -1,0 +1,91 @@
+"""What the records of queues and outcomes say to the desk's lines.
+
+Before: log.py reads them. After: feed.py applies the arrivals and closings.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from confluent_kafka import Message
+
+from runtime.clock import Clock
+from runtime.health.faults import guard
+from runtime.log import get
+from schemas import envelope
+from schemas.decision import WorkItem
+from schemas.errors import Rejected
+from schemas.outcome import Outcome, closed_messages
+from workers.desk_feed.partitions import raw_bytes
+from workers.desk_queue.values import Closing, QueuedMessage
+
+log = get(__name__)
+
+STEP = "santral-desk"
+"""The feed's name in the metric of faults."""
+
+
+def score(work: WorkItem, point: timedelta) -> float:
+    """Return an item's place in line: arrival in ms, each point of priority worth some waiting."""
+    arrived = work.message.received_at.timestamp() * 1000
+    return arrived - work.decision.priority * point.total_seconds() * 1000
+
+
+class RecordDecoder:
+    """Decodes records; it logs and skips one that does not decode, which is a fault of ours."""
+
+    def __init__(self, clock: Clock, point: timedelta) -> None:
+        self._clock, self._point = clock, point
+
+    def arrivals(self, records: Iterable[Message]) -> list[QueuedMessage]:
+        """Return the messages of queue records."""
+        return [a for record in records if (a := self._arrival(record)) is not None]
+
+    def closings(self, records: Iterable[Message]) -> list[Closing]:
+        """Return the outcomes that close messages."""
+        return [c for record in records if (c := self._closing(record)) is not None]
+
+    def _arrival(self, record: Message) -> QueuedMessage | None:
+        try:
+            work = envelope.decode(WorkItem, raw_bytes(record.value()))
+        except Rejected as error:
+            _log_undecodable(record, error)
+            return None
+        message, decision = work.message, work.decision
+        # Without a valid rank the item waits as if it had come now.
+        arrived = rank = self._clock.now().timestamp() * 1000
+        with guard(log, STEP, message=message.id):
+            arrived = message.received_at.timestamp() * 1000
+            rank = score(work, self._point)
+        return QueuedMessage(
+            department=decision.department,
+            conversation=message.conversation,
+            message=message.id,
+            hops=decision.hops,
+            work=raw_bytes(record.value()) or b"",
+            arrived_ms=int(arrived),
+            score=rank,
+            quiet=message.event is not None,
+            partition=record.partition() or 0,
+            offset=record.offset() or 0,
+        )
+
+    def _closing(self, record: Message) -> Closing | None:
+        try:
+            outcome = envelope.decode(Outcome, raw_bytes(record.value()))
+        except Rejected as error:
+            _log_undecodable(record, error)  # the router buries it
+            return None
+        messages = closed_messages(outcome)
+        if not messages:
+            return None
+        return Closing(
+            outcome=outcome.id,
+            department=outcome.department,
+            conversation=outcome.conversation,
+            messages=messages,
+            offset=record.offset() or 0,
+        )
+
+
+def _log_undecodable(record: Message, error: Rejected) -> None:
+    log.warning("record.undecodable", topic=record.topic(), offset=record.offset(), text=error.text)

@@ -1,0 +1,59 @@
+"""What Redis says about messages before the feed writes waiting.v1.
+
+Before: desk_feed/feed.py has a batch that waiting.v1 lacks. After: desk_feed/waiting_entries.py
+makes its records. Redis gets a record only after waiting.v1 has it, so a message that waits in
+Redis is in waiting.v1.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+
+from workers.desk_queue.queue import P
+from workers.desk_queue.values import Closing, QueuedMessage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lookup:
+    """`finished` has the hops of closed messages, `waiting` the messages that wait, and `open` the
+    conversations (department, conversation) that wait."""
+
+    finished: dict[str, int]
+    waiting: frozenset[str]
+    open: frozenset[tuple[str, str]]
+
+    def takes(self, arrival: QueuedMessage) -> bool:
+        """Say whether the lines will take this message."""
+        return self.finished.get(arrival.message, -1) < arrival.hops
+
+
+async def look_up(
+    redis: "Redis[bytes]", arrivals: Sequence[QueuedMessage], closings: Sequence[Closing]
+) -> Lookup:
+    """Ask Redis about a batch in one round trip."""
+    quiet = [a for a in arrivals if a.quiet]
+    closed = [(c, message) for c in closings for message, _ in c.messages]
+    async with redis.pipeline(transaction=False) as pipe:
+        if arrivals:
+            pipe.mget([f"{P}done:{a.message}" for a in arrivals])
+        for arrival in quiet:
+            pipe.hexists(f"{P}c:{arrival.department}:{arrival.conversation}", "s")
+        for closing, message in closed:
+            pipe.hexists(f"{P}c:{closing.department}:{closing.conversation}", f"m{message}")
+        answers = await pipe.execute()
+    done = answers.pop(0) if arrivals else []
+    finished = {
+        arrival.message: int(value.split()[0])
+        for arrival, value in zip(arrivals, done, strict=True)
+        if value
+    }
+    opened = {(a.department, a.conversation) for a in arrivals if not a.quiet}
+    for arrival, waits in zip(quiet, answers, strict=False):
+        if waits:
+            opened.add((arrival.department, arrival.conversation))
+    waiting = {a.message for a in arrivals}
+    for (_, message), waits in zip(closed, answers[len(quiet) :], strict=True):
+        if waits:
+            waiting.add(message)
+    return Lookup(finished=finished, waiting=frozenset(waiting), open=frozenset(opened))

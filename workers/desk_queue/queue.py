@@ -1,0 +1,301 @@
+"""The department's lines in Redis: waiting conversations, leases, and closings. Lua moves them.
+
+Before: desk_feed/feed.py adds what the queues bring. After: desk.py claims and closes. Everything
+here is a cache of Kafka, which the feed rebuilds without an `epoch` and reads again into an older
+Redis. A lease names its epoch, a number, a random word and its item's hash: it is valid in no other
+history, and a finished item differs from an unknown one.
+
+    ready:D    sorted set of conversations; score = arrival in ms less priority: lower goes first
+    leased:D   sorted set of conversations; score = end of the lease in ms
+    closing:D  sorted set of conversations; score = ms when an agent marked it as closing
+    c:D:C      hash of a waiting conversation: i item, s score, l lease, a agent, and for each
+               message m<id> -> "hops, arrival in ms, partition, offset, lease that showed it"
+    x:D:C      hash of a closing: lease, verb, answer (its last outcome, empty once another
+               agent's counts), o<id> for each outcome that did not come yet
+    closed:L   "outcome verb" of a closing by lease L whose outcomes all count, for a time
+    item:ID    "D C", while leased or closing        body:M:H  WorkItem at H hops
+    done:M     "hops, first outcome that closed it, 1 if the message waited then", for a time
+    at         hash "topic/partition" -> offset up to which the scripts applied it
+    epoch, fence, verified (the history that the feed compared with Kafka), doubt (another history
+    was live a short time ago: only outcomes.v1 says which of two outcomes counts)
+"""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+from redis.asyncio import Redis
+
+from schemas import topics
+from schemas.delays import NEIGHBOUR_S
+from schemas.errors import Retry
+from workers.desk_queue import agent_scripts, feed_scripts
+from workers.desk_queue.script_chunks import arrival_chunks, closing_chunks
+from workers.desk_queue.values import (
+    AlreadyClosed,
+    ClaimedItem,
+    Closing,
+    ItemClosing,
+    ItemUnknown,
+    Lease,
+    LeaseLost,
+    OffsetRange,
+    PendingClosing,
+    QueuedMessage,
+    RedisBehind,
+    ShownMessage,
+)
+
+P = "santral:lines:"
+EARLY_MS = 14 * 24 * 3600 * 1000
+"""How long a close that came before its item is remembered: longer than a consumer lags behind."""
+CLOSED_MS = 120_000
+"""How long a closed message's outcome, and the lease that closed it, are remembered: longer than
+an agent waits for the feed and repeats an act."""
+DOUBT_MS = 600_000
+"""How long after a change of the history, or an abandoned closing, an outcome of an agent who knew
+the old lines may come. Until then only outcomes.v1 confirms a close."""
+
+Confirmation = Literal["counted", "superseded", "unknown", "early", "alone"]
+
+
+class DeskQueue:
+    """The waiting lines; each method is one script, or one for each few hundred records.
+
+    Redis keeps the bodies of the first `places` of a line (None: of all) for `body_ms` (0: until
+    they are closed).
+    """
+
+    def __init__(
+        self, redis: "Redis[bytes]", *, head_of_line: int | None = None, body_ms: int = 0
+    ) -> None:
+        self._redis = redis
+        self._head_of_line, self._body_ms = -1 if head_of_line is None else head_of_line, body_ms
+        self._scripts: dict[str, Any] = {
+            name: redis.register_script(text)
+            for module in (agent_scripts, feed_scripts)
+            for name, text in vars(module).items()
+            if name.isupper() and not name.startswith("_") and name != "HEAD"
+        }
+
+    async def _run(self, script: str, *args: Any, keys: Sequence[str] = ()) -> list[Any]:
+        """Run a script; raise the error that its first word names."""
+        answer = await self._scripts[script](keys=[P, *keys], args=args)
+        word = answer[0].decode()
+        if word == "rebuild":
+            raise Retry(NEIGHBOUR_S, "the desk is being rebuilt from Kafka")
+        if word == "checking":
+            raise Retry(NEIGHBOUR_S, "the desk compares Redis with Kafka")
+        if word == "closed":
+            raise AlreadyClosed(answer[1].decode())
+        if word == "lost":
+            raise LeaseLost("the lease is no longer valid: claim again")
+        if word == "unknown":
+            raise ItemUnknown("no such item waits: it was finished, moved, or never was")
+        if word == "closing":
+            raise ItemClosing(_closing_text(answer[1].decode()))
+        if word == "behind":
+            raise RedisBehind(str(args[0]), int(answer[1]))
+        return list(answer[1:])
+
+    # Agents
+
+    async def claim(
+        self, department: str, agent: str, lease_ms: int, count: int
+    ) -> tuple[list[ClaimedItem], int]:
+        """Return what was claimed, and how many leases had run out."""
+        word = secrets.token_hex(6)
+        late, *rest = await self._run("CLAIM", department, agent, lease_ms, count, word)
+        claimed = [
+            ClaimedItem(
+                item=item.decode(),
+                lease=lease.decode(),
+                until_ms=int(until),
+                messages=_waiting(contents),
+            )
+            for item, lease, until, contents in _groups(rest, 4)
+        ]
+        return claimed, int(late)
+
+    async def hold(
+        self, item: str, lease: str, lease_ms: int, *, show: bool = False, verb: str = ""
+    ) -> Lease:
+        """Extend a lease and return what its agent was shown, with `show` also what came since.
+
+        `verb` names the closing that may be repeated. Raises AlreadyClosed when it counted a short
+        time ago, else LeaseLost, ItemClosing or ItemUnknown.
+        """
+        prefix = f"{topics.OUTCOMES.name}/"
+        department, conversation, agent, until, contents, reached = await self._run(
+            "HOLD", item, lease, lease_ms, int(show), verb, prefix
+        )
+        return Lease(
+            item=item,
+            lease=lease,
+            department=department.decode(),
+            conversation=conversation.decode(),
+            agent=agent.decode(),
+            until_ms=int(until),
+            messages=_waiting(contents),
+            reached={name.decode(): int(offset) for name, offset in _groups(reached, 2)},
+        )
+
+    async def release(self, item: str, lease: str) -> None:
+        """Give an item back; raise LeaseLost, ItemClosing or ItemUnknown."""
+        await self._run("RELEASE", item, lease)
+
+    async def mark_closing(
+        self, item: str, lease: str, verb: str, outcomes: Sequence[str]
+    ) -> bytes:
+        """Mark an item as closing until those outcomes come; return the history of this Redis.
+
+        The same lease may repeat the same verb. Raises as `hold` does.
+        """
+        history: bytes = (await self._run("MARK", item, lease, verb, *outcomes))[0]
+        return history
+
+    async def confirm(
+        self,
+        lease: Lease,
+        partition: str,
+        offset: int,
+        history: bytes,
+        closes: Sequence[tuple[str, int, str]],
+    ) -> Confirmation:
+        """Say whether outcomes are the first that close their messages (message, hops, outcome).
+
+        `offset` is that of the last outcome in its `partition`, `history` that of the mark.
+        """
+        place = (lease.department, lease.conversation, lease.lease)
+        flat = [value for close in closes for value in close]
+        (word,) = await self._run("CONFIRM", *place, partition, offset, history, *flat)
+        answer: Confirmation = word.decode()
+        return answer
+
+    async def keep_bodies(self, bodies: dict[tuple[str, int], bytes], milliseconds: int) -> None:
+        """Keep WorkItems (by message and hops) from Kafka for a time, if Redis has room."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for (message, hops), body in bodies.items():
+                pipe.set(f"{P}body:{message}:{hops}", body, px=milliseconds)
+            await pipe.execute(raise_on_error=False)
+
+    async def use_once(self, word: str, seconds: int) -> bool:
+        """Say whether this is a word's first use, and remember the word for so many seconds."""
+        return bool(await self._redis.set(P + f"once:{word}", b"1", nx=True, ex=seconds))
+
+    async def counts(self, department: str) -> tuple[int, int]:
+        """Return how many conversations wait and how many agents hold or are closing."""
+        async with self._redis.pipeline(transaction=False) as pipe:
+            for name in ("ready", "leased", "closing"):
+                pipe.zcard(f"{P}{name}:{department}")
+            ready, leased, closing = await pipe.execute()
+        return int(ready), int(leased) + int(closing)
+
+    # Feed
+
+    async def add(self, arrivals: Sequence[QueuedMessage], span: OffsetRange | None = None) -> int:
+        """Put messages in line; return how many were neither there already nor closed.
+
+        With a `span`, note it as applied; raise Behind if Redis has not all that comes before it.
+        """
+        count = 0
+        for position, flat in arrival_chunks(arrivals, span):
+            added = await self._run("ADD", *position, self._body_ms, self._head_of_line, *flat)
+            count += int(added[0])
+        return count
+
+    async def close(
+        self, closings: Sequence[Closing], span: OffsetRange | None = None
+    ) -> tuple[int, int]:
+        """Take closed messages out of line; return how many waited, and how many another outcome
+        had closed before. `span` as in `add`."""
+        gone = late = 0
+        for position, flat in closing_chunks(closings, span):
+            removed, superseded = await self._run("CLOSE", *position, EARLY_MS, CLOSED_MS, *flat)
+            gone += int(removed)
+            late += int(superseded)
+        return gone, late
+
+    async def marks(
+        self, department: str, before_ms: int, count: int = 100
+    ) -> list[PendingClosing]:
+        """Return closings that were marked before that time, the oldest first."""
+        rest = await self._run("MARKS", department, before_ms, count)
+        return [
+            PendingClosing(
+                conversation=conversation.decode(),
+                lease=lease.decode(),
+                verb=verb.decode(),
+                outcomes=tuple(o.decode() for o in outcomes),
+            )
+            for conversation, lease, verb, outcomes in _groups(rest, 4)
+        ]
+
+    async def unmark(self, department: str, mark: PendingClosing) -> bool:
+        """Put a conversation back in line whose closing outcomes never came."""
+        answer = await self._run("UNMARK", department, mark.conversation, mark.lease, DOUBT_MS)
+        return bool(answer[0] == b"1")
+
+    async def positions(self) -> dict[str, int]:
+        """Return the offset of each `topic/partition` up to which the lines have it."""
+        stored = await self._redis.hgetall(P + "at")
+        return {name.decode(): int(offset) for name, offset in stored.items()}
+
+    async def epoch(self) -> bytes | None:
+        """Return the epoch, None when the lines must be rebuilt before anything is served."""
+        stored: bytes | None = await self._redis.get(P + "epoch")
+        return stored
+
+    async def begin(
+        self, epoch: str, lock: str, token: str, positions: dict[str, int] | None = None
+    ) -> bool:
+        """Declare the lines complete up to `positions`, if the lock is still `token`'s."""
+        flat = [value for item in (positions or {}).items() for value in item]
+        answer = await self._run("BEGIN", DOUBT_MS, epoch, token, *flat, keys=[lock])
+        return bool(answer[0] == b"1")
+
+    async def history(self) -> tuple[bytes, bool]:
+        """Return the history of this Redis, and whether the feed verified it.
+
+        Every start and every fail-over begins another history. A claim needs a verified one.
+        """
+        present, verified = await self._run("HISTORY")
+        return present, present == verified
+
+    async def verify(self, history: bytes) -> bool:
+        """Declare that the lines have all that Kafka had when this history began."""
+        answer = await self._run("VERIFY", DOUBT_MS, history)
+        return bool(answer[0] == b"1")
+
+    async def clear(self, lock: str = "") -> None:
+        """Delete the lines, in small steps, but not the key `lock`."""
+        cursor = -1
+        while cursor:
+            cursor, keys = await self._redis.scan(max(cursor, 0), match=P + "*", count=1000)
+            doomed = [key for key in keys if key.decode() != lock]
+            if doomed:
+                await self._redis.unlink(*doomed)
+
+
+def _closing_text(verb: str) -> str:
+    return (
+        f"the item is being closed ({verb}): repeat exactly that if you got no answer, or claim "
+        "another item"
+    )
+
+
+def _waiting(flat: Sequence[Any]) -> tuple[ShownMessage, ...]:
+    return tuple(
+        ShownMessage(
+            message=message.decode(),
+            hops=int(hops),
+            partition=int(partition),
+            offset=int(offset),
+            body=body,
+        )
+        for message, hops, partition, offset, body in _groups(flat, 5)
+    )
+
+
+def _groups(flat: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    return (flat[n : n + size] for n in range(0, len(flat), size))

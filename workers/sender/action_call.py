@@ -1,0 +1,74 @@
+"""Sending: one try of one reply through its action, with the account's settings.
+
+Before: sender.py may send the reply. After: its result, or Retry. A fault of ours may come after
+the other side took the reply, which therefore never leaves twice.
+"""
+
+import asyncio
+from hashlib import blake2b
+from typing import NamedTuple
+
+from runtime.health.faults import guard
+from runtime.log import get
+from runtime.settings.load import section
+from runtime.settings.structs import Settings
+from schemas.errors import Rejected, Retry
+from schemas.outcome import OutcomeKind, Reply
+from workers.actions.protocol import A, Action, Unconfirmed
+
+log = get(__name__)
+
+MAX_SEND_S = 240.0
+"""A try ends by then: other processes take it for lost after the lease of sender.py."""
+
+
+class SendResult(NamedTuple):
+    """The end of a reply. `answered` means that the account's other side works."""
+
+    kind: OutcomeKind
+    reason: str
+    answered: bool = False
+    failed: bool = False
+
+
+def recipient_hash(key: bytes, reply: Reply) -> str:
+    """Return the keyed hash by which the loop guard counts a reply's recipient."""
+    address = reply.reply_to or reply.recipient.handle("email") or reply.conversation
+    return blake2b(address.encode(), key=key[:64], digest_size=8).hexdigest()
+
+
+def account_settings(settings: Settings, action: Action[A], reply: Reply) -> A | None:
+    """Return the action's settings for a reply's account, or None if they are not valid."""
+    name = reply.source.split(":")[1] if ":" in reply.source else ""
+    tables = settings.actions.get(action.name, {})
+    accounts = settings.channels.get(action.channel, {})
+    channel = accounts.get(name, {})
+    # Another account's token would answer in another's name.
+    alone = not action.shares or len(accounts) < 2
+    # A form or a note has an account of its own name: its answer goes by the only mail account.
+    only = next(iter(tables.values())) if len(tables) == 1 else None
+    table = tables.get(name) or ((tables.get("default") or only) if alone else None) or {}
+    shared = {k: channel[k] for k in action.shares if k in channel}
+    where = f"actions.{action.name}"
+    return section(action.account, {**shared, **table}, "santral.toml", where, [])
+
+
+async def send(settings: Settings, reply: Reply, action: Action[A], step: str) -> SendResult:
+    """Return the result of a try; raise Retry if the reply has to be sent later."""
+    with guard(log, step, passes=(Retry,), id=reply.id, action=action.name):
+        account = account_settings(settings, action, reply)
+        if account is None:
+            text = f"the settings of [actions.{action.name}] are not valid"
+            return SendResult("undeliverable", str(Rejected("reply.no_server", text)))
+        key = settings.tokens.signing.encode()
+        try:
+            async with asyncio.timeout(MAX_SEND_S):
+                detail = await action.send(reply, account, key)
+        except Rejected as error:
+            return SendResult("undeliverable", str(error), answered=error.code == "reply.refused")
+        except Unconfirmed as error:
+            return SendResult("undeliverable", f"unconfirmed: {error}", failed=True)
+        except TimeoutError:
+            return SendResult("undeliverable", "unconfirmed: no answer in time", failed=True)
+        return SendResult("delivered", detail, answered=True)
+    return SendResult("undeliverable", str(Rejected("reply.bug")))

@@ -1,0 +1,53 @@
+"""Replies that replies.v1 no longer has: a person learns that the customer never got the text.
+
+Before: waiting_rooms.py or lost_tries.py reads a reply back, and Kafka has dropped it. After: an
+outcome `undeliverable`, with the place that the last step in deliveries.v1 names, and `finished`.
+"""
+
+import asyncio
+
+from runtime.bus.partition_reader import RecordReader
+from runtime.health.faults import is_outage
+from runtime.log import get
+from schemas import envelope
+from schemas.state.delivery import Delivery
+from workers.sender.log import DeliveryLog
+from workers.sender.writer import DeliveryWriter
+
+log = get(__name__)
+
+UNSENT = "gave up: Kafka no longer has the text of this answer. Please write it again."
+_AGAIN_S = 1.0
+
+
+class LostReplies:
+    """Ends replies without their texts. `steps` reads deliveries.v1."""
+
+    def __init__(
+        self, deliveries: DeliveryLog, writer: DeliveryWriter, steps: RecordReader
+    ) -> None:
+        self.deliveries, self.writer, self._steps = deliveries, writer, steps
+
+    async def end_patiently(self, partition: int, delivery: Delivery, reason: str) -> None:
+        """End a reply; while Kafka is away, repeat it."""
+        while True:
+            try:
+                await self.end(partition, delivery, reason)
+                return
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                await asyncio.sleep(_AGAIN_S)
+
+    async def end(self, partition: int, delivery: Delivery, reason: str) -> None:
+        """Publish the outcome of a reply and its last step, unless it ended meanwhile."""
+        table = self.deliveries.tables.get(partition)
+        position = table.position(delivery.reply) if table else None
+        if position is None:
+            return
+        record = (await self._steps.read(partition, [position])).get(position)
+        step = delivery if record is None else envelope.decode(Delivery, record.value)
+        log.error("reply.gone", id=delivery.reply, offset=delivery.offset)
+        if step.conversation:  # steps of earlier versions name no conversation
+            await self.writer.publish_lost(step, reason)
+        await self.writer.write(partition, self.writer.end_of(delivery))

@@ -1,0 +1,154 @@
+"""Writes the steps and the outcome of a reply, patiently while Kafka is away.
+
+Before: tries.py knows what happened to a reply. After: deliveries.v1 and outcomes.v1 have it.
+"""
+
+import asyncio
+from datetime import datetime
+
+from runtime import metrics
+from runtime.bus.bus import Publisher
+from runtime.clock import Clock
+from runtime.settings.structs import Settings
+from schemas import topics
+from schemas.base import derived_id
+from schemas.errors import Retry
+from schemas.outcome import Outcome, OutcomeKind, Reply
+from schemas.state.delivery import Delivery, DeliveryState
+from workers.sender.action_call import SendResult, recipient_hash
+from workers.sender.lanes import LoadedReply, account_of
+from workers.sender.log import DeliveryLog
+
+_PAUSE_S = 0.5
+_MAX_REASON_CHARS = 300
+
+
+class DeliveryWriter:
+    """Writes for one process. When it is `stopping`, new tries no longer wait for Kafka."""
+
+    def __init__(
+        self, settings: Settings, publisher: Publisher, clock: Clock, log: DeliveryLog
+    ) -> None:
+        self._publisher, self._clock, self._log = publisher, clock, log
+        self._key = settings.tokens.signing.encode()
+        self.stopping = False
+
+    def step(
+        self,
+        work: LoadedReply,
+        state: DeliveryState,
+        *,
+        due: datetime | None = None,
+        reason: str = "",
+        result: str = "",
+    ) -> Delivery:
+        """Return the record of a step of a reply."""
+        return Delivery(
+            reply=work.reply.id,
+            state=state,
+            attempt=work.attempt,
+            process=self._log.process,
+            at=self._clock.now(),
+            due=due,
+            first_at=work.first_at,
+            offset=work.offset,
+            channel=work.reply.channel,
+            account=account_of(work.reply),
+            recipient=self.recipient(work.reply),
+            reason=reason[:_MAX_REASON_CHARS],
+            result=result,
+            **_origin(work.reply) if state != "finished" else {},
+        )
+
+    def recipient(self, reply: Reply) -> str:
+        """Return the hash by which the loop guard counts a reply's recipient."""
+        return recipient_hash(self._key, reply)
+
+    def end_of(self, delivery: Delivery) -> Delivery:
+        """Return the last step of a reply whose outcome is in outcomes.v1."""
+        return Delivery(
+            reply=delivery.reply,
+            state="finished",
+            attempt=delivery.attempt,
+            process=self._log.process,
+            at=self._clock.now(),
+            first_at=delivery.first_at,
+            offset=delivery.offset,
+            channel=delivery.channel,
+            account=delivery.account,
+        )
+
+    async def write(self, partition: int, record: Delivery, *, patient: bool = False) -> int:
+        """Write a step and return its offset; repeat it while Kafka is away.
+
+        A stop interrupts the wait unless the caller is `patient`.
+        """
+        while True:
+            try:
+                return await self._log.write(partition, record)
+            except Retry:
+                if self.stopping and not patient:
+                    raise asyncio.CancelledError from None
+                await asyncio.sleep(_PAUSE_S)
+
+    async def finish(self, work: LoadedReply, result: SendResult) -> None:
+        """Publish a reply's outcome, then its last step."""
+        while True:
+            try:
+                await self.publish_outcome(work.reply, result.kind, result.reason)
+                break
+            except Retry:
+                await asyncio.sleep(_PAUSE_S)
+        step = self.step(work, "finished", result=result.kind)
+        await self.write(work.partition, step, patient=True)
+
+    async def publish_outcome(self, reply: Reply, kind: OutcomeKind, reason: str) -> None:
+        """Publish a reply's outcome once; raise Retry while Kafka is away."""
+        text = reply.text if reply.kind == "acknowledgement" else ""
+        outcome = self._outcome(reply, reply.id, kind, reason, text=text)
+        await self._publish(outcome, reply.channel)
+
+    async def publish_lost(self, delivery: Delivery, reason: str) -> None:
+        """Publish the outcome of a reply that replies.v1 no longer has, from a step of it that
+        names its conversation; raise Retry while Kafka is away."""
+        outcome = self._outcome(delivery, delivery.reply, "undeliverable", reason)
+        await self._publish(outcome, delivery.channel)
+
+    def _outcome(
+        self,
+        source: Reply | Delivery,
+        reply: str,
+        kind: OutcomeKind,
+        reason: str,
+        *,
+        text: str = "",
+    ) -> Outcome:
+        """Return the outcome of a reply, whose item `source` names."""
+        return Outcome(
+            id=derived_id("outcome", reply, kind),
+            kind=kind,
+            brand=source.brand,
+            conversation=source.conversation,
+            item=source.item,
+            department=source.department,
+            messages=(source.message,),
+            at=self._clock.now(),
+            reason=reason,
+            reply=reply,
+            text=text,
+        )
+
+    async def _publish(self, outcome: Outcome, channel: str) -> None:
+        await self._publisher.publish(topics.OUTCOMES, outcome, source="santral/replies")
+        metrics.count("santral_replies_sent_total", channel=channel, result=outcome.kind)
+
+
+def _origin(reply: Reply) -> dict[str, str]:
+    """Return where a reply belongs, as a step names it."""
+    return {
+        "brand": reply.brand,
+        "conversation": reply.conversation,
+        "message": reply.message,
+        "item": reply.item,
+        "department": reply.department,
+    }
