@@ -145,7 +145,11 @@ def _failures(channel: str) -> str:
             ),
             ("401 at the vendor", "the proof of its calls is wrong", "compare the secret"),
             ("404 at the vendor", "no account has the name in the address", "compare the name"),
-            ("Kafka is away", "", _AGAIN if all(HOOKS[h].patient for h in hooks) else _SPOOLED),
+            (
+                "Kafka is away",
+                "no broker answers",
+                _AGAIN if all(HOOKS[h].patient for h in hooks) else _SPOOLED,
+            ),
         ]
     if channel in BEARER.values():
         rows.append(("401 for a program", "its Bearer is not the door's token", "`santral env`"))
