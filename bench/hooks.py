@@ -23,7 +23,7 @@ from bench.door import CONNECTIONS, SECONDS, TOKENS, _wait
 from bench.parts import TEXTS
 from cli.up.ports import free_port
 from ingest.vendors import meta_webhook
-from ingest.webhook import Call
+from ingest.webhook import WebhookRequest
 from runtime.http import server
 from tests.support.servers import broker
 
@@ -36,7 +36,7 @@ async def _bare(request: Request) -> Response:
 
 
 async def _proven(request: Request) -> Response:
-    call = Call(
+    call = WebhookRequest(
         method="POST",
         path="/",
         query={},

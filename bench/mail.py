@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.parts import NOW, TEXTS
-from ingest.channel import Delivery, Tools
+from ingest.channel import Delivery
 from ingest.channels.email import Account, Mailboxes
 from ingest.parsing.mail.message import message
+from ingest.source import SourceContext
 from tests.support.samples import Cursors
 from tests.support.servers import Dovecot
 
@@ -75,8 +76,11 @@ async def _picked(server: Dovecot, count: int, folder: Path) -> float:
         if taken == count:
             done.set()
 
-    tools = Tools(
-        now=lambda: NOW, pause=asyncio.sleep, warn=lambda *_a, **_k: None, polled=lambda _s: None
+    tools = SourceContext(
+        now=lambda: NOW,
+        pause=asyncio.sleep,
+        warn=lambda *_a, **_k: None,
+        report_pass=lambda _s: None,
     )
     account = Account(
         host="127.0.0.1",

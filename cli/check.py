@@ -151,11 +151,11 @@ def _rule_problems(settings: Settings) -> list[Problem]:
 
 def _channel_problems(settings: Settings) -> list[Problem]:
     """Return the mistakes in the mail door's settings, and print each channel's set-up."""
+    from ingest.accounts import configured_accounts
     from ingest.door import lmtp
     from ingest.registry import setups
-    from ingest.run import accounts
 
-    configured = accounts(settings)
+    configured = configured_accounts(settings)
     for line in setups(configured, settings.console.door_url):
         click.echo(line)
     try:

@@ -1,40 +1,49 @@
-"""The Channel protocol: how a way in looks to the rest of ingest.
+"""The Channel protocol: how ingest sees one kind of outside message.
 
-A channel turns a Delivery into Parsed (`parse`: pure, never blocks). A push channel is called by
-the door; a pull channel has `pull`, which hands Deliveries over and learns of each one's fate by
-`ack` or `nack`. Plug-ins never retry, sleep or publish: their errors tell ingest what to do.
+A channel turns a Delivery into Parsed. The door calls a push channel's webhook (webhook.py); a
+pull channel has a source (source.py) that reads by itself. A channel never retries, sleeps or
+publishes. Ingest acts on its errors.
 
-    Rejected(code)   can never be accepted: a dead letter (pull) or a 4xx (push)
-    Retry(after)     not now: the delivery comes again
-    anything else    a bug: it costs this delivery (a mail continues as unreadable, anything else
-                     is a dead letter); in a source's own code it restarts the source, with a log
+    Rejected(code)   nobody can ever accept the delivery, which becomes a dead letter or a 4xx
+    Retry(after)     the delivery comes again
+    anything else    a bug, which costs this delivery alone. A mail continues as unreadable,
+                     anything else becomes a dead letter
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol, runtime_checkable
-
-import msgspec
+from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 from schemas.base import conversation_id, message_id
 from schemas.errors import Rejected
 from schemas.message import Event, EventKind, Kind, Message, Party
-from schemas.state.cursor import Cursor
+
+HintKind = Literal["none", "mailbox", "file_name", "conversation"]
 
 
-async def _nothing() -> None:
-    """Do nothing: the source needs no answer."""
+class AccountSettings(Protocol):
+    """The settings of one account: the Struct of a table `[channels.NAME.ACCOUNT]`."""
+
+    @property
+    def brand(self) -> str:
+        """The brand whose customers write to the account; empty is the installation's own."""
+        ...
+
+
+Account = TypeVar("Account", bound=AccountSettings)
+Account_co = TypeVar("Account_co", bound=AccountSettings, covariant=True)
+Account_contra = TypeVar("Account_contra", bound=AccountSettings, contravariant=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """One thing a source handed over, with its own acknowledgement.
+    """The raw bytes that a caller or a source hands over at one time.
 
-    Ingest awaits `ack` once Kafka has it or once it is refused for good, and `nack` when it must
-    come again. `position` is its position at the source, as `inventory` lists it. `refused` is
-    why it can't be taken, whatever it contains: too large, or unreadable. `accepted_by` names the
-    access token that handed it over.
+    `position` is its position at the source, as `inventory` lists it. `hint` is a fact about the
+    bytes which the source knows and only the channel's own parser reads; Channel.hint_kind says
+    which. `refused` is the reason why ingest can't take the delivery, whatever it contains.
+    `accepted_by` names the access token of the caller.
     """
 
     raw: bytes
@@ -45,23 +54,25 @@ class Delivery:
     refused: Rejected | None = None
     traceparent: str | None = None
     accepted_by: str | None = None
-    ack: Callable[[], Awaitable[None]] = _nothing
-    nack: Callable[[], Awaitable[None]] = _nothing
 
 
 @dataclass(frozen=True, kw_only=True)
 class Media:
-    """A file that its vendor still holds: which attachment of the message it is (`at`), and by
-    what its channel fetches it: an id or an address of that vendor."""
+    """A file that its vendor still holds, with the vendor's id or address of it as `ref`.
 
-    at: int
+    `index` is the index of its attachment.
+    """
+
+    index: int
     ref: str = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
-    """A delivery that only says that a message is there: by what its channel asks for the whole.
-    A `bare` one is worth nothing without it."""
+    """A delivery that announces a message, with the vendor's reference to its content.
+
+    Without that content a `bare` notice is worth nothing.
+    """
 
     ref: str = field(repr=False)
     bare: bool = False
@@ -69,8 +80,10 @@ class Notice:
 
 @dataclass(frozen=True, kw_only=True)
 class Parsed:
-    """What a channel made of a delivery: the message, the files to archive by sha256, and those
-    that are to be fetched first; with a `notice` the message itself has to be."""
+    """A parsed delivery: the message, the files to archive by sha256, and `media` to fetch first.
+
+    With a `notice`, ingest fetches the content of the message first.
+    """
 
     message: Message
     files: tuple[bytes, ...] = ()
@@ -79,28 +92,35 @@ class Parsed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Context:
-    """What `parse` may know besides the bytes."""
+class Context(Generic[Account_co]):
+    """Facts that `parse` may use in addition to the bytes."""
 
     brand: str
-    settings: Any = None
+    settings: Account_co | None = None
     signing_key: bytes = field(default=b"", repr=False)
 
 
-class Channel(Protocol):
-    """What every channel has."""
+class Channel(Protocol[Account]):
+    """One kind of outside message, such as mail or WhatsApp.
+
+    `account` is the Struct of an account's settings. `hint_kind` says what Delivery.hint holds.
+    `takes` and `ignores` describe its deliveries for the channel's page.
+    """
 
     name: str
     way: Literal["push", "pull"]
-    account: type[msgspec.Struct]
+    account: type[Account]
+    hint_kind: HintKind
+    takes: str
+    ignores: str
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
-        """Return the message; raise Rejected. Pure and quick: no I/O, no clock."""
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
+        """Return the message of a delivery; raise Rejected. Pure: no I/O, no clock."""
         ...
 
 
-class Web(Protocol):
-    """What the engine lends a channel to fetch with: guarded, bounded, without cookies."""
+class MediaClient(Protocol):
+    """The guarded HTTP client that ingest lends a channel: bounded, and without cookies."""
 
     async def get(
         self,
@@ -110,131 +130,59 @@ class Web(Protocol):
         secret: Mapping[str, str] | None = None,
         hosts: Sequence[str] = (),
     ) -> bytes:
-        """Return what an address holds.
+        """Return the content of an address.
 
-        Only https to addresses of the public Internet, or to the host of `own`, which the operator
-        configured. The headers in `secret` go to that host and to `hosts` (and what lies below
-        them) alone, never along a redirect to another. Raises Rejected(media.*) when it can never
-        be had, Retry with the vendor's own hint when it may be.
+        The client connects only by https to public addresses, or to the host of `own`, which the
+        operator configured. It sends the headers in `secret` to that host, to `hosts` and to their
+        subdomains, and never along a redirect to another host. Raises Rejected(media.*) when the
+        content can never be fetched, and Retry with the vendor's own delay when it may be later.
         """
         ...
 
 
 @runtime_checkable
-class Fetching(Protocol):
-    """A channel whose files lie at its vendor."""
+class FetchesMedia(Protocol[Account_contra]):
+    """A channel whose vendor holds the files of its messages."""
 
-    async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
-        """Return a file; raise Rejected(media.*) or Retry."""
+    async def fetch(self, ref: str, settings: Account_contra, web: MediaClient) -> bytes:
+        """Return the file of a Media's `ref`; raise Rejected(media.*) or Retry."""
         ...
 
 
 @runtime_checkable
-class Asking(Protocol):
+class ResolvesNotices(Protocol[Account_contra]):
     """A channel whose vendor sends notices."""
 
-    async def whole(self, ref: str, raw: bytes, settings: Any, web: Web) -> bytes:
-        """Return the delivery that a notice (`raw`) stands for, as `parse` takes it.
+    async def resolve_notice(
+        self, ref: str, raw: bytes, settings: Account_contra, web: MediaClient
+    ) -> bytes:
+        """Return the delivery that the notice `raw` announces, in the form that `parse` takes.
 
-        Raises Rejected when there is none, Retry when it may come.
+        Raises Rejected when there is no such delivery, and Retry when it may come later.
         """
         ...
 
 
-class Ledgered(Protocol):
-    """What a pull channel gets to remember how far it read."""
-
-    async def load(self, source: str) -> Cursor | None:
-        """Return the newest cursor of a source, or None."""
-        ...
-
-    async def save(self, cursor: Cursor) -> None:
-        """Keep a cursor; returns once Kafka has it."""
-        ...
-
-
-Accept = Callable[[Delivery], Coroutine[Any, Any, None]]
-
-
-@runtime_checkable
-class PullChannel(Protocol):
-    """A channel that fetches from its source."""
-
-    name: str
-
-    def pulls(self, settings: Any) -> bool:
-        """Say whether an account has something to fetch from."""
-        ...
-
-    def source(self, account: str, settings: Any, tools: "Tools") -> "Source":
-        """Return the source of one configured account."""
-        ...
-
-
-def _none(_name: str) -> str | None:
-    return None
-
-
-def _unchanged(pause_s: float) -> float:
-    return pause_s
-
-
-def _keep_nothing(_name: str, _value: str) -> None:
-    """Keep nothing: for a source that has nothing to keep."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tools:
-    """What the engine lends a source: it tells the time, waits and logs on its behalf, and keeps
-    small secrets over a restart (`kept` and `keep`, by name). `shortened` returns a pause after a
-    failure: a short one while Kafka or the archive is away, because the vendor is not the cause."""
-
-    now: Callable[[], datetime]
-    pause: Callable[[float], Awaitable[None]]
-    warn: Callable[..., object]
-    polled: Callable[[str], None]
-    kept: Callable[[str], str | None] = _none
-    keep: Callable[[str, str], None] = _keep_nothing
-    shortened: Callable[[float], float] = _unchanged
-
-
-class Source(Protocol):
-    """One account of a pull channel."""
-
-    async def run(self, accept: Accept, cursors: Ledgered) -> None:
-        """Fetch for ever, handing each delivery to `accept`; raise Retry to be called again."""
-        ...
-
-
-@runtime_checkable
-class Listing(Protocol):
-    """A source that can tell what it holds."""
-
-    def inventory(self) -> AsyncIterator[str]:
-        """Yield the position of everything the source holds, for the ledger."""
-        ...
-
-
-def touched(channel: str, delivery: Delivery, kind: EventKind, native_id: str) -> Event:
-    """Return the event of that kind which touches the message of a native id of this account."""
+def event_for(channel: str, delivery: Delivery, kind: EventKind, native_id: str) -> Event:
+    """Return an event of this kind about the message with a native id of the delivery's account."""
     return Event(kind=kind, of=message_id(channel, f"{channel}:{delivery.account}", native_id))
 
 
-def message_of(
+def build_message(
     channel: str,
     delivery: Delivery,
-    context: Context,
+    context: Context[Account],
     *,
     native_id: str,
     root: str,
     kind: Kind,
     sender: Party,
     text: str,
-    **more: Any,
+    **fields: Any,
 ) -> Message:
-    """Return a Message with what every channel fills in the same way: ids, brand and source.
+    """Return a Message with the fields that every channel fills in alike: ids, brand and source.
 
-    `root` is what its conversation hangs on; `more` are other fields of Message.
+    `root` identifies its conversation within the channel; `fields` are other fields of Message.
     """
     source = f"{channel}:{delivery.account}"
     brand = (context.settings.brand if context.settings else "") or context.brand
@@ -248,8 +196,8 @@ def message_of(
         kind=kind,
         sender=sender,
         text=text,
-        full_text=more.pop("full_text", text),
+        full_text=fields.pop("full_text", text),
         received_at=delivery.received_at,
         position=delivery.position,
-        **more,
+        **fields,
     )

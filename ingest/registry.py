@@ -1,4 +1,7 @@
-"""CHANNELS and HOOKS: one row each. Adding one is its file, its test and a row here."""
+"""CHANNELS and HOOKS have one row for each channel and webhook.
+
+A new one needs its file, its test and a row here.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,7 +35,7 @@ from ingest.channels.viber import Viber
 from ingest.channels.whatsapp import Whatsapp
 from ingest.channels.x import X
 from ingest.channels.youtube import Youtube
-from ingest.webhook import Hook
+from ingest.webhook import Webhook
 from ingest.webhooks.calls import Calls
 from ingest.webhooks.mailgun import Mailgun
 from ingest.webhooks.postmark import Postmark
@@ -66,11 +69,11 @@ _SOCIAL = (
     Reddit(),
 )
 
-CHANNELS: dict[str, Channel] = {
+CHANNELS: dict[str, Channel[Any]] = {
     c.name: c for c in (Email(), Chat(), Api(), Form(), Phone(), *_MESSENGERS, *_SITES, *_SOCIAL)
 }
 
-HOOKS: dict[str, Hook] = {
+HOOKS: dict[str, Webhook[Any]] = {
     h.name: h for h in (Ses(), Mailgun(), Postmark(), Sendgrid(), Calls(), *_MESSENGERS, *_SITES)
 }
 """Webhooks under /v1/hooks/ that prove themselves by their vendor's signature."""
@@ -99,14 +102,14 @@ def channel_of(name: str) -> str | None:
 
 
 def setups(accounts: Mapping[str, Mapping[str, Any]], door: str) -> list[str]:
-    """Return a line for everything that is to be set up at a vendor, our addresses filled in."""
-    found = []
-    for hook in HOOKS.values():
-        for name, settings in accounts[hook.channel].items():
-            told = hook.setup(settings, f"{door}/v1/hooks/{hook.name}/{name}")
-            if told:
-                found.append(f"{hook.channel}.{name}: {told}")
-    return found
+    """Return a line for everything that a person sets up at a vendor, with our addresses."""
+    lines = []
+    for webhook in HOOKS.values():
+        for name, settings in accounts[webhook.channel].items():
+            setup = webhook.setup(settings, f"{door}/v1/hooks/{webhook.name}/{name}")
+            if setup:
+                lines.append(f"{webhook.channel}.{name}: {setup}")
+    return lines
 
 
 def sections() -> dict[str, type]:

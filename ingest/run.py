@@ -1,30 +1,32 @@
-"""`santral ingest`: the door and every pull channel of the settings, in one process.
+"""`santral ingest` runs the doors and every source of the settings in one process.
 
-Before: cli/main.py. After: messages.v1. Any number of these may run side by side.
+They take deliveries, and the process publishes messages.v1. Any number of these processes may run
+side by side.
 """
 
 import asyncio
 import functools
 import os
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import httpx2
 
-from ingest.channel import Channel, Context, Delivery, PullChannel, Source, Tools
+from ingest.accounts import Accounts, configured_accounts
+from ingest.channel import AccountSettings
 from ingest.door import lmtp
 from ingest.door.call_memory import CallMemory
 from ingest.door.chat_replies import Replies
 from ingest.door.http import Door, app
 from ingest.intake.accept import Ingest
+from ingest.intake.build import build_ingest
 from ingest.intake.cursors import Cursors
-from ingest.intake.spool import Pending
-from ingest.intake.virus_scan import Scanner
-from ingest.parser_pool.pool import ParserPool, Parsers
+from ingest.intake.drain import SpoolDrain
+from ingest.parser_pool.pool import ParserPool
 from ingest.registry import CHANNELS
+from ingest.source import PullChannel, Source, SourceContext
 from ingest.sources.source_health import SourceHealth
-from runtime.archive.archive import open_archive
+from ingest.sources.state_folder import StateFolder
 from runtime.bus import bus
 from runtime.bus.bus import Publisher
 from runtime.clock import Clock
@@ -35,64 +37,28 @@ from runtime.http.guard import Guard
 from runtime.http.public_client import Outside
 from runtime.log import get
 from runtime.redis.client import connect
-from runtime.settings.load import section
 from runtime.settings.structs import Settings
-from runtime.spool import Journal
 from runtime.stage import frame, probes
 from schemas.errors import Retry, retries
 
 log = get(__name__)
 
-_PLAIN_S = 30.0  # a longer time is the vendor's own, and obeyed
-_LONGEST_S = 3600.0
-_LINE_INTERVAL_S = 60.0
-_OWN_PAUSE_S = 8.0
-"""A mailbox waits so long while Kafka or the archive is away: each attempt hands its batch over."""
-
-
-def accounts(settings: Settings) -> dict[str, dict[str, Any]]:
-    """Return the accounts of every channel; one called `default` where none is configured."""
-    found: dict[str, dict[str, Any]] = {}
-    for name, channel in CHANNELS.items():
-        tables = settings.channels.get(name) or {"default": {}}
-        found[name] = {
-            account: section(channel.account, table, "santral.toml", f"channels.{name}", [])
-            for account, table in tables.items()
-        }
-    return found
-
-
-def build(
-    settings: Settings,
-    clock: Clock,
-    publisher: Publisher,
-    parsers: Parsers,
-    web: Outside | None = None,
-    *,
-    uploads: bool = False,
-) -> Ingest:
-    """Return the ingest step of these settings; `uploads` in a stage, which lives for long."""
-    context = Context(brand=settings.brand, signing_key=settings.tokens.signing.encode())
-    return Ingest(
-        archive=open_archive(settings, uploads=uploads),
-        publisher=publisher,
-        clock=clock,
-        context=context,
-        scanner=Scanner(settings.scan),
-        parsers=parsers,
-        web=web or Outside(),
-    )
+_MAX_OWN_DELAY_S = 30.0  # a vendor's errors name at least a longer delay, which ingest obeys
+_MAX_DELAY_S = 3600.0
+_LOG_INTERVAL_S = 60.0
+_NEIGHBOUR_PAUSE_S = 8.0
+"""The pause of a source while Kafka or the archive is away: each try hands its batch over."""
 
 
 async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.Event) -> None:
-    """Run door and channels until `stop`."""
+    """Run doors and sources until `stop`."""
     kafka = probes.kafka_neighbour(settings, clock)
     # A vendor's call is remembered in the process while Redis is away: a note, not a check.
     memory = probes.redis_neighbour(settings, clock)
     publisher = Publisher(settings.kafka, f"santral-ingest-{os.getpid()}", kafka)
     web = Outside()
     parsers = ParserPool(settings.parsers)
-    ingest = build(settings, clock, publisher, parsers, web, uploads=True)
+    ingest = build_ingest(settings, clock, publisher, parsers, web, uploads=True)
     archive = probes.archive_neighbour(ingest.archive, settings, clock)
     replies = Replies(settings.kafka, clock, f"santral-door-{os.getpid()}")
     health.add("kafka", kafka.problem)
@@ -103,55 +69,60 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
     health.add("replies", replies.fresh)
     health.add("parsers", parsers.problem)
     sockets = [http.listen(settings.door.host, settings.door.port)]
-    cursors, redis = Cursors(settings.kafka, publisher), connect(settings.redis)
+    redis = connect(settings.redis)
     async with (
         parsers,
         httpx2.AsyncClient(base_url=settings.door.desk_url) as desk,
         httpx2.AsyncClient(follow_redirects=False) as outside,
     ):
-        found = accounts(settings)
-        pending = Pending(Journal(settings.journal_path), ingest, found)
+        accounts = configured_accounts(settings)
         door = Door(
             settings=settings,
             ingest=ingest,
             replies=replies,
-            accounts=found,
+            accounts=accounts,
             desk=desk,
             outside=outside,
-            pending=pending,
             memory=CallMemory(redis),
         )
         guard = Guard(settings.limits)
-        server = http.server(app(door, health), guard)
-        pulls = [
-            run_source(
-                channel,
-                name,
-                account,
-                pending,
-                cursors,
-                health,
-                clock,
-                settings.home_path,
-                (kafka, archive),
-            )
-            for channel in CHANNELS.values()
-            for name, account in found[channel.name].items()
-            if isinstance(channel, PullChannel) and channel.pulls(account)
-        ]
-        serving = [http.serve(server, sockets, stop)]
-        lmtp.check(settings.mail_door, found["email"])
+        serving = [http.serve(http.server(app(door, health), guard), sockets, stop)]
+        lmtp.check(settings.mail_door, accounts["email"])
         if settings.mail_door.protocol != "off":
-            receiver = lmtp.Receiver(ingest, CHANNELS["email"], found["email"])
+            receiver = lmtp.Receiver(ingest, CHANNELS["email"], accounts["email"])
             serving.append(lmtp.serve(settings.mail_door, receiver, stop, guard))
+        runner = SourceRunner(
+            ingest=ingest,
+            cursors=Cursors(settings.kafka, publisher),
+            state=StateFolder(settings.home_path),
+            health=health,
+            clock=clock,
+            neighbours=(kafka, archive),
+        )
+        sources = [
+            runner.run(channel, account, account_settings)
+            for channel, account, account_settings in _pulled(accounts)
+        ]
+        drain = SpoolDrain(ingest, accounts)
         health.finish_start()
-        await frame.until(stop, _follow(replies, kafka), pending.run(), *pulls, finishing=serving)
+        await frame.until(stop, _follow(replies, kafka), drain.run(), *sources, finishing=serving)
     await web.close()
     await redis.aclose()
     await publisher.stop()
     await asyncio.to_thread(ingest.archive.close)
     for neighbour in (kafka, archive, memory):
         neighbour.stop()
+
+
+def _pulled(accounts: Accounts) -> list[tuple[str, str, AccountSettings]]:
+    """Return channel, account and settings of every account that has a source."""
+    return [
+        (name, account, settings)
+        for name, channel in CHANNELS.items()
+        if isinstance(channel, PullChannel)
+        for account, settings in accounts[name].items()
+        if channel.pulls(settings)
+    ]
 
 
 async def _follow(replies: Replies, kafka: Neighbour) -> None:
@@ -164,95 +135,110 @@ async def _follow(replies: Replies, kafka: Neighbour) -> None:
             await asyncio.sleep(Backoff.LONGEST_S)
 
 
-def kept(folder: Path, name: str) -> str | None:
-    """Return a small secret that was kept, None if there is none."""
-    try:
-        return (folder / name).read_text()
-    except FileNotFoundError:
-        return None
+@dataclass(frozen=True, kw_only=True)
+class SourceRunner:
+    """Runs the sources of a process, each for ever and independent of the others.
 
-
-def _keep(folder: Path, name: str, value: str) -> None:
-    """Keep a small secret over a restart, for this user's eyes alone."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = folder / f".{name}.{os.getpid()}"
-    part.touch(mode=0o600)
-    part.write_text(value)
-    part.replace(folder / name)
-
-
-def shortened(neighbours: Sequence[Neighbour], pause_s: float) -> float:
-    """Return a short pause while one of our neighbours is away, else the given one."""
-    if any(neighbour.problem() for neighbour in neighbours):
-        return min(pause_s, _OWN_PAUSE_S)
-    return pause_s
-
-
-async def run_source(
-    channel: Channel,
-    account: str,
-    settings: Any,
-    pending: Pending,
-    cursors: Cursors,
-    health: Health,
-    clock: Clock,
-    home: Path,
-    neighbours: Sequence[Neighbour] = (),
-) -> None:
-    """Run one source for ever; what ends it is waited out, longer each time.
-
-    While one of our own `neighbours` is away the pause stays short: the vendor is not the cause.
+    While one of our own `neighbours` is away the pauses stay short: no vendor is the cause.
     """
-    source_health = SourceHealth(f"{channel.name}:{account}", health, clock)
-    assert isinstance(channel, PullChannel)
-    tools = Tools(
-        now=clock.now,
-        pause=asyncio.sleep,
-        warn=log.warning,
-        polled=source_health.succeeded,
-        kept=functools.partial(kept, home / "secrets"),
-        keep=functools.partial(_keep, home / "secrets"),
-        shortened=functools.partial(shortened, neighbours),
-    )
-    source: Source | None = None
 
-    async def accept(delivery: Delivery) -> None:
-        await pending.accept(channel, delivery, settings, patient=getattr(source, "patient", True))
+    ingest: Ingest
+    cursors: Cursors
+    state: StateFolder
+    health: Health
+    clock: Clock
+    neighbours: Sequence[Neighbour] = ()
 
-    delay, restored = 1.0, False
-    line, line_s = "", 0.0
-    while True:
-        worst: list[str] = []
-        try:
-            if not restored:
-                await cursors.restore()
-                restored = True
-            source = source or channel.source(account, settings, tools)
-            await source.run(accept, cursors)
-        except* Retry as errors:
-            found = retries(errors)
-            worst = [str(e) for e in found]
-            after = max(e.after for e in found)
-            # Doubles while nothing succeeds; a source that worked a minute ago is asked soon,
-            # unless it named a time itself.
-            age = source_health.age()
-            delay = min(60.0, delay * 2) if age is None or age > 60 else min(after, 5.0)
-            delay = max(delay, min(after, _LONGEST_S)) if after > _PLAIN_S else delay
-        except* bus.AWAY as errors:
-            worst = [str(errors.exceptions[0])]
-        except* Exception as errors:
-            # A bug of one channel stops that channel, loudly, and no other.
-            worst = [f"{type(errors.exceptions[0]).__name__}: a bug, see above"]
-            delay = min(600.0, max(10.0, delay * 2))
-            log.exception("source.bug", source=f"{channel.name}:{account}")
-        if worst and any(neighbour.problem() for neighbour in neighbours):
-            delay = Backoff.LONGEST_S
-        if worst and (worst[0] != line or clock.monotonic() - line_s > _LINE_INTERVAL_S):
-            line, line_s = worst[0], clock.monotonic()
-            log.warning(
-                "source.away", source=f"{channel.name}:{account}", why=worst[0], again_in_s=delay
-            )
-        await asyncio.sleep(delay)
+    async def run(self, name: str, account: str, settings: AccountSettings) -> None:
+        """Run the source of one account for ever, after each failure with a longer pause."""
+        channel = CHANNELS[name]
+        assert isinstance(channel, PullChannel)
+        restarts = _Restarts(f"{name}:{account}", self.health, self.clock)
+        context = SourceContext(
+            now=self.clock.now,
+            pause=asyncio.sleep,
+            warn=log.warning,
+            report_pass=restarts.health.succeeded,
+            load_state=self.state.load,
+            save_state=self.state.save,
+            shorten_pause=self.shorten_pause,
+        )
+        source: Source | None = None
+        restored = False
+        while True:
+            try:
+                if not restored:
+                    await self.cursors.restore()
+                    restored = True
+                source = source or channel.source(account, settings, context)
+                accept = functools.partial(
+                    self.ingest.accept, CHANNELS[name], settings, patient=source.patient
+                )
+                await source.run(accept, self.cursors)
+            except* Retry as errors:
+                restarts.count_retry(retries(errors))
+            except* bus.AWAY as errors:
+                restarts.reason = str(errors.exceptions[0])
+            except* Exception as errors:  # noqa: BLE001 - count_bug logs it
+                # A bug of one channel stops that channel, loudly, and no other.
+                restarts.count_bug(errors.exceptions[0])
+            await asyncio.sleep(restarts.next_delay_s(away=self._is_neighbour_away()))
+
+    def shorten_pause(self, pause_s: float) -> float:
+        """Return a short pause while one of our neighbours is away, else the same pause."""
+        return min(pause_s, _NEIGHBOUR_PAUSE_S) if self._is_neighbour_away() else pause_s
+
+    def _is_neighbour_away(self) -> bool:
+        return any(neighbour.problem() for neighbour in self.neighbours)
+
+
+class _Restarts:
+    """The failures of one source, the delay that follows each, and a log line a minute."""
+
+    def __init__(self, source: str, health: Health, clock: Clock) -> None:
+        self.health = SourceHealth(source, health, clock)
+        self.reason = ""
+        self._source, self._clock = source, clock
+        self._delay_s = 1.0
+        self._logged, self._logged_at_s = "", 0.0
+
+    def count_retry(self, errors: Sequence[Retry]) -> None:
+        """Note that a source asked for a delay.
+
+        The delay doubles while nothing succeeds. A source with a pass in the last minute gets a
+        short delay, unless it named a long one itself.
+        """
+        self.reason = str(errors[0])
+        after_s = max(error.after for error in errors)
+        age_s = self.health.age()
+        if age_s is None or age_s > 60:
+            self._delay_s = min(60.0, self._delay_s * 2)
+        else:
+            self._delay_s = min(after_s, 5.0)
+        if after_s > _MAX_OWN_DELAY_S:
+            self._delay_s = max(self._delay_s, min(after_s, _MAX_DELAY_S))
+
+    def count_bug(self, error: BaseException) -> None:
+        """Log the traceback of a bug in a source's code."""
+        self.reason = f"{type(error).__name__}: a bug, see above"
+        self._delay_s = min(600.0, max(10.0, self._delay_s * 2))
+        log.exception("source.bug", source=self._source)
+
+    def next_delay_s(self, *, away: bool) -> float:
+        """Return the seconds until the next start, and log the reason of a failure.
+
+        `away` tells that one of our neighbours is away.
+        """
+        reason, self.reason = self.reason, ""
+        if not reason:
+            return self._delay_s
+        if away:
+            self._delay_s = Backoff.LONGEST_S
+        now_s = self._clock.monotonic()
+        if reason != self._logged or now_s - self._logged_at_s > _LOG_INTERVAL_S:
+            self._logged, self._logged_at_s = reason, now_s
+            log.warning("source.away", source=self._source, why=reason, again_in_s=self._delay_s)
+        return self._delay_s
 
 
 def start(settings: Settings) -> None:

@@ -1,12 +1,12 @@
-"""The Hook protocol: how a vendor's webhook looks to the door.
+"""The Webhook protocol: how the door sees the calls of one vendor.
 
-A hook proves that a call is the vendor's, answers its handshakes, and takes the deliveries out of
-it; the parser of its channel makes Messages of those. It keeps nothing, publishes nothing and
-never sleeps; what it needs from outside (a certificate) it gets by `tools.fetch`.
+A webhook proves that a call is its vendor's, answers the vendor's handshakes, and splits the call
+into deliveries for the parser of its channel. It stores nothing, publishes nothing and never
+sleeps. It gets what it needs from outside, such as a certificate, by `context.fetch`.
 
-    Rejected(signature.*)   401: nothing is kept, nothing published
-    Rejected(other)         4xx with the reason; the vendor's try is over
-    Retry(after)            503: ours to mend, the vendor keeps it and comes again
+    Rejected(signature.*)   the door answers 401, and stores and publishes nothing
+    Rejected(other)         the door answers 4xx with the reason, and the vendor gives up
+    Retry(after)            the door answers 503 for our fault, and the vendor repeats the call
 """
 
 import hmac
@@ -14,16 +14,25 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
+import msgspec
+
+from ingest.channel import Account
 from schemas.errors import Rejected
+
+Settings = TypeVar("Settings", bound=msgspec.Struct)
+
+MIB = 1024 * 1024
+
+_SHOWN_CHARS = 40  # enough of a header's value to recognise it
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
-    """One HTTP request as it came; header names in lower case, the body untouched.
+class WebhookRequest:
+    """One HTTP request as it came: header names in lower case, the body untouched.
 
-    `target` is path and query as they stood in the request line.
+    `target` is the path and query of the request line.
     """
 
     method: str
@@ -35,8 +44,8 @@ class Call:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What the vendor is told once its deliveries are safe."""
+class WebhookResponse:
+    """The answer to the vendor, sent once its deliveries are safe."""
 
     status: int = 200
     body: bytes = b"ok"
@@ -44,37 +53,37 @@ class Answer:
 
 
 def _nothing() -> None:
-    """Do nothing: nothing is to be remembered."""
+    """Do nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Taken:
-    """What a call held: deliveries for the channel's parser, and why other things are none.
+class WebhookResult:
+    """The deliveries of a call, and a reason for each of its items that is not a delivery.
 
-    `kept` is called when all of it is safe; `hint` tells the parser what its bytes alone don't.
+    The door calls `on_safe` once all deliveries are safe. `hint` is the hint of each delivery.
     """
 
     deliveries: tuple[bytes, ...] = ()
     ignored: tuple[str, ...] = ()
-    answer: Answer = Answer()
+    response: WebhookResponse = WebhookResponse()
     hint: str | None = None
-    kept: Callable[[], object] = _nothing
+    on_safe: Callable[[], object] = _nothing
 
 
 class Memory(Protocol):
-    """Words that all doors share for some hours, one for each key; the first one stays."""
+    """Words that all doors share for some hours, one for each key; the first word stays."""
 
     async def recall(self, key: str) -> str | None:
-        """Return the word under a key, None where there is none."""
+        """Return the word of a key, or None."""
         ...
 
     async def remember(self, key: str, word: str) -> str:
-        """Keep a word unless its key has one; return the word that the key has now."""
+        """Store a word unless its key has one; return the word that the key has now."""
         ...
 
 
 class NoMemory:
-    """Remembers nothing: for a trial."""
+    """A memory that remembers nothing, for a trial."""
 
     async def recall(self, _key: str) -> str | None:
         """Return None."""
@@ -85,32 +94,29 @@ class NoMemory:
         return word
 
 
-FORGETFUL: Memory = NoMemory()
+NO_MEMORY: Memory = NoMemory()
 
 
 @dataclass(frozen=True, kw_only=True)
-class HookTools:
-    """The door's tools for a hook: the time, GET over https without redirects, and a memory.
+class WebhookContext:
+    """The door's tools for a webhook: the time, GET over https without redirects, and a memory.
 
-    A hook calls `proven` once it knows that the call is its vendor's. Every later failure is our
-    fault, and the call is kept.
+    A webhook calls `report_proven` once it knows that the call is its vendor's. Every later failure
+    is our fault, and the door keeps the call.
     """
 
     now: datetime
     fetch: Callable[[str], Awaitable[bytes]]
-    proven: Callable[[], None] = _nothing
-    memory: Memory = FORGETFUL
+    report_proven: Callable[[], None] = _nothing
+    memory: Memory = NO_MEMORY
 
 
-MIB = 1024 * 1024
-
-
-class Hook(Protocol):
-    """What every webhook has; `channel` names the parser of its deliveries.
+class Webhook(Protocol[Account]):
+    """The calls of one vendor; `channel` names the channel that parses their deliveries.
 
     `max_body` is the largest body that the vendor sends, in bytes. A vendor that is not `patient`
-    re-sends little or never: while Kafka is away the journal keeps its calls, and the door answers
-    that it took them.
+    repeats a call little or never: while Kafka is away, the spool keeps its deliveries and the door
+    answers that it took them.
     """
 
     name: str
@@ -118,53 +124,57 @@ class Hook(Protocol):
     patient: bool
     max_body: int
 
-    def proof_headers(self, settings: Any) -> tuple[str, ...]:
-        """Return the proof headers; the door reads a body only when one of them is there.
+    def proof_headers(self, settings: Account) -> tuple[str, ...]:
+        """Return the headers that may carry the proof; the door reads a body only with one of them.
 
-        Empty where the proof is in the body. Raises Rejected(signature.unset) without a secret.
+        Empty where the body carries the proof. Raises Rejected(signature.unset) without a secret.
         """
         ...
 
-    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
-        """Return what a call held, once it is proven; raise Rejected or Retry."""
+    async def receive(
+        self, request: WebhookRequest, settings: Account, context: WebhookContext
+    ) -> WebhookResult:
+        """Return the deliveries of a call, once it is proven; raise Rejected or Retry."""
         ...
 
-    def setup(self, settings: Any, url: str) -> str | None:
-        """Return what to set up at the vendor for this account, None when it is not used."""
+    def setup(self, settings: Account, url: str) -> str | None:
+        """Return what a person sets up at the vendor for this account, or None for nothing."""
         ...
 
-    def secret(self, settings: Any, value: str) -> Any:
-        """Return an account's settings with the hook's secret set: for `santral parse --secret`."""
+    def secret(self, settings: Account, value: str) -> Account:
+        """Return the settings with this secret of the webhook, for `santral parse --secret`."""
         ...
 
 
 @runtime_checkable
-class Taking(Protocol):
-    """A hook whose calls can be taken apart without their proof: for captured bodies."""
+class BodyParser(Protocol):
+    """A webhook that can split a body without its proof, for captured bodies."""
 
-    def take(self, body: bytes) -> Taken:
-        """Return what a body held; raise Rejected when it is none of that vendor's. Pure."""
+    def take(self, body: bytes) -> WebhookResult:
+        """Return the deliveries of a body; raise Rejected when it is not the vendor's. Pure."""
         ...
 
 
-def same_hmac(key: str, told: str, *parts: bytes) -> bool:
-    """Say whether `told` is the hex HMAC-SHA256 of the parts, in constant time."""
-    made = hmac.new(key.encode(), b"".join(parts), sha256).hexdigest()
-    return hmac.compare_digest(made.encode(), told.strip().lower().encode("utf-8", "replace"))
+def hmac_matches(key: str, signature: str, *pieces: bytes) -> bool:
+    """Return whether a signature is the hex HMAC-SHA256 of the pieces, in constant time."""
+    expected = hmac.new(key.encode(), b"".join(pieces), sha256).hexdigest()
+    received = signature.strip().lower().encode("utf-8", "replace")
+    return hmac.compare_digest(expected.encode(), received)
 
 
-def in_time(told: str, now: datetime, window: timedelta, what: str) -> None:
-    """Raise Rejected(signature.stale) unless unix seconds lie within the window around now."""
+def check_timestamp(seconds: str, now: datetime, window: timedelta, header: str) -> None:
+    """Raise Rejected(signature.*) unless unix seconds lie within the window around now."""
     try:
-        off = abs(now.timestamp() - int(told))
+        off_s = abs(now.timestamp() - int(seconds))
     except (ValueError, OverflowError):
-        raise Rejected("signature.missing", f"{what} is no time: {told[:40]!r}") from None
-    if off > window.total_seconds():
-        raise Rejected("signature.stale", f"{what} is {off:.0f} s off")
+        text = f"{header} is no time: {seconds[:_SHOWN_CHARS]!r}"
+        raise Rejected("signature.missing", text) from None
+    if off_s > window.total_seconds():
+        raise Rejected("signature.stale", f"{header} is {off_s:.0f} s off")
 
 
-def need(value: str, what: str, where: str) -> str:
-    """Return a secret; raise Rejected(signature.unset) with where to set it when it is empty."""
+def require_secret(value: str, key: str, table: str) -> str:
+    """Return a secret; raise Rejected(signature.unset) with its key and table where it is empty."""
     if not value:
-        raise Rejected("signature.unset", f"set `{what}` in {where}")
+        raise Rejected("signature.unset", f"set `{key}` in {table}")
     return value

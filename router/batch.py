@@ -235,7 +235,7 @@ class Decider:
             topic=record.topic(),
             partition=record.partition(),
             offset=record.offset(),
-            position=(record.key() or b"").decode("utf-8", "replace")[:200],
+            key=(record.key() or b"").decode("utf-8", "replace")[:200],
         )
         place = f"{origin.topic}/{origin.partition}/{origin.offset}"
         message = content if isinstance(content, Message) else None

@@ -1,4 +1,4 @@
-"""DeadLetter: what could not go on, why, and where its bytes lie.
+"""A DeadLetter records something that was refused for good, with its code and its bytes' reference.
 
 Before: any stage writes it. After: `santral dead` lists, shows and re-drives it. Pure.
 """
@@ -8,21 +8,30 @@ from schemas.message import Raw
 
 
 class Origin(Record, frozen=True, kw_only=True):
-    """Where it stood: a Kafka record, or a position at a source; `hint` is what was known of its
-    bytes besides."""
+    """The origin of a dead letter: a Kafka record, or a delivery of a source or caller.
+
+    A record has `topic`, `partition`, `offset`, `timestamp` and `key`. A delivery has the
+    `position` and the `hint` of its source, where it gave them.
+    """
 
     topic: str | None = None
     partition: int | None = None
     offset: int | None = None
     timestamp: Time | None = None
+    key: str | None = None
     position: str | None = None
     hint: str | None = None
 
+    @property
+    def record_key(self) -> str | None:
+        """The key of the Kafka record, which older letters have in `position`."""
+        return self.position if self.key is None else self.key
+
 
 class DeadLetter(Record, frozen=True, kw_only=True):
-    """One thing that was refused for good; `code` is stable (schemas/errors.py), `text` explains.
+    """A delivery or record that was refused; `code` is stable (schemas/errors.py), `text` explains.
 
-    `attempt` counts re-drives: the id of the first letter stays the id of the thing.
+    `attempt` counts re-drives, which keep the id of the first letter.
     """
 
     id: Id

@@ -20,7 +20,7 @@ from ingest.parser_pool.limits import Limit, limit_of
 from ingest.parsing.letters.repair import repair_letters
 from ingest.parsing.mail.unreadable import unreadable_message
 from ingest.registry import ALIASES, CHANNELS, HOOKS, channel_of
-from ingest.webhook import Call, HookTools, Taken, Taking
+from ingest.webhook import BodyParser, WebhookContext, WebhookRequest, WebhookResult
 from runtime.settings.load import section
 from runtime.settings.structs import Settings
 from schemas.base import Record
@@ -118,7 +118,7 @@ class Trial:
     def _take_body(self, data: bytes) -> list[str]:
         """Take a captured body apart, or one delivery as the archive keeps it."""
         hook: object = self._hook
-        if not isinstance(hook, Taking):
+        if not isinstance(hook, BodyParser):
             return [self._parsed(data)]
         try:
             return self._each(hook.take(data))
@@ -129,8 +129,7 @@ class Trial:
                 raise error from None
 
     def _parsed(self, raw: bytes, hint: str | None = None) -> str:
-        # The name of a file says something to a channel of dropped files, and to no other.
-        hint = self._file if getattr(self._channel, "by_name", False) else hint
+        hint = self._file if self._channel.hint_kind == "file_name" else hint
         delivery = Delivery(raw=raw, account=self._account, received_at=self._now, hint=hint)
         try:
             parsed = self._channel.parse(delivery, self._context)
@@ -149,10 +148,10 @@ class Trial:
         call = request(data)
         if self._hook is None:
             return [self._parsed(call.body)]
-        tools = HookTools(now=self._now, fetch=_nowhere)
-        return self._each(asyncio.run(self._hook.receive(call, self._settings, tools)))
+        context = WebhookContext(now=self._now, fetch=_nowhere)
+        return self._each(asyncio.run(self._hook.receive(call, self._settings, context)))
 
-    def _each(self, taken: Taken) -> list[str]:
+    def _each(self, taken: WebhookResult) -> list[str]:
         lines = []
         for reason in taken.ignored:
             text = f"no message: {reason.replace('_', ' ')}"
@@ -162,7 +161,7 @@ class Trial:
         return lines
 
 
-def request(data: bytes) -> Call:
+def request(data: bytes) -> WebhookRequest:
     """Return the call in a raw HTTP request; line ends of its head may be LF or CRLF."""
     blank_lines = (b"\r\n\r\n", b"\n\n")
     ends = [(end, len(blank)) for blank in blank_lines if (end := data.find(blank)) >= 0]
@@ -177,7 +176,7 @@ def request(data: bytes) -> Call:
     for line in lines[1:]:
         name, _, value = line.partition(":")
         headers[name.strip().lower()] = value.strip()
-    return Call(
+    return WebhookRequest(
         method=method.upper(),
         path=path,
         headers=headers,

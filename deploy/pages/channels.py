@@ -6,8 +6,8 @@ import msgspec
 
 from deploy.pages.blocks import table
 from deploy.pages.structs import Setting, plain, settings
-from ingest.channel import PullChannel
 from ingest.registry import BEARER, CHANNELS, HOOKS
+from ingest.source import PullChannel
 from workers.actions.registry import for_channel
 
 _DOOR = "https://DOOR/v1/hooks"

@@ -10,9 +10,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Literal
 
-import msgspec
-
-from ingest.channel import Context, Delivery, Parsed
+from ingest.channel import Context, Delivery, HintKind, Parsed
 from schemas import envelope
 from schemas.account_fields import Brand
 from schemas.base import Record, conversation_id, message_id
@@ -34,9 +32,10 @@ class Api:
     takes = "messages as JSON, with files, by anything that can POST"
     ignores = "nothing"
     way: Literal["push", "pull"] = "push"
-    account: type[msgspec.Struct] = Account
+    hint_kind: HintKind = "none"
+    account = Account
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message in a JSON body; Rejected tells the path of the fault."""
         told = envelope.decode_body(MessageIn, delivery.raw)
         brand = told.brand or (context.settings.brand if context.settings else "") or context.brand

@@ -8,13 +8,14 @@ reviews; generating tokens.
 import functools
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import jwt
 import msgspec
 
-from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
+from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.json_values import Text, instant, read
+from ingest.source import Source, SourceContext
 from ingest.sources.polling import Ask, Item, Poll, item_of, mark, pages, stars, stored, versioned
 from schemas.account_fields import ApiAddress, Brand, PollInterval
 from schemas.base import Record
@@ -75,11 +76,12 @@ class AppStore:
 
     name = "app_store"
     way: Literal["push", "pull"] = "pull"
-    account: type[msgspec.Struct] = Account
+    hint_kind: HintKind = "none"
+    account = Account
     takes = "reviews with their stars, and their later versions"
     ignores = "ratings without a review, which the API does not give"
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one review."""
         kept = stored(delivery.raw)
         told = read(Review, kept.item)
@@ -88,7 +90,7 @@ class AppStore:
             raise Rejected("json.invalid", "a review without its id")
         native, event = versioned("app_store", delivery, told.id, kept.version)
         return Parsed(
-            message=message_of(
+            message=build_message(
                 "app_store",
                 delivery,
                 context,
@@ -110,13 +112,13 @@ class AppStore:
             )
         )
 
-    def pulls(self, settings: Any) -> bool:
+    def pulls(self, settings: Account) -> bool:
         """Say whether there is an app to ask for."""
         return bool(settings.app and settings.key_id and settings.private_key)
 
-    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+    def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one app."""
-        return Poll("app_store", account, settings, tools, Reviews().items)
+        return Poll("app_store", account, settings, context, Reviews().items)
 
 
 class Reviews:

@@ -18,19 +18,17 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from ingest.channel import (
-    Accept,
     Context,
     Delivery,
-    Ledgered,
+    HintKind,
     Media,
+    MediaClient,
     Parsed,
-    Source,
-    Tools,
-    Web,
-    message_of,
-    touched,
+    build_message,
+    event_for,
 )
 from ingest.parsing.json_values import Text, instant, read, size
+from ingest.source import Accept, CursorStore, Source, SourceContext
 from ingest.sources.recent_posts import Seen
 from schemas.account_fields import ApiAddress, Brand
 from schemas.base import Record
@@ -201,11 +199,12 @@ class Bluesky:
 
     name = "bluesky"
     way: Literal["push", "pull"] = "pull"
-    account: type[msgspec.Struct] = Account
+    hint_kind: HintKind = "conversation"
+    account = Account
     takes = "posts that mention, answer or quote the account or contain a keyword, and their edits"
     ignores = "likes, reposts, follows, blocks, and all other posts"
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one event; Rejected(delivery.ignored) when it is none of ours."""
         told: Account = context.settings or Account()
         stored = read(Stored, delivery.raw)
@@ -221,7 +220,7 @@ class Bluesky:
             raise Rejected("delivery.ignored", why)
         return _posted(uri, said, record, stored.profile or Profile(), delivery, context)
 
-    async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
+    async def fetch(self, ref: str, settings: Account, web: MediaClient) -> bytes:
         """Return a picture or film from its author's server."""
         did, _, cid = ref.partition("/")
         asked = f"did={quote(did)}&cid={quote(cid)}"
@@ -229,13 +228,13 @@ class Bluesky:
         url = f"{home}/xrpc/com.atproto.sync.getBlob?{asked}"
         return await web.get(url, own=settings.pds)
 
-    def pulls(self, settings: Any) -> bool:
+    def pulls(self, settings: Account) -> bool:
         """Say whether there is something to look for."""
         return bool(settings.did or settings.keywords)
 
-    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+    def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the stream of one account."""
-        return Stream(account, settings, tools)
+        return Stream(account, settings, context)
 
 
 class Service(Record, frozen=True, kw_only=True, rename="camel"):
@@ -251,7 +250,7 @@ class Document(Record, frozen=True, kw_only=True):
     service: tuple[Service, ...] = ()
 
 
-async def _home(did: str, settings: Account, web: Web) -> str:
+async def _home(did: str, settings: Account, web: MediaClient) -> str:
     """Return the server that holds somebody's files, by their DID document."""
     if did.startswith("did:plc:"):
         where = f"{settings.directory}/{quote(did)}"
@@ -332,7 +331,7 @@ def _posted(
     record: PostRecord,
     profile: Profile,
     delivery: Delivery,
-    context: Context,
+    context: Context[Account],
 ) -> Parsed:
     commit = said.commit or Commit()
     answered = record.reply or Answered()
@@ -340,11 +339,11 @@ def _posted(
     native, event = uri, None
     if commit.operation == "update":
         native = f"{uri}@{commit.rev or commit.cid}"
-        event = touched("bluesky", delivery, "edited", uri)
+        event = event_for("bluesky", delivery, "edited", uri)
     files = _files(record.embed)
     handle = profile.handle or said.did
     first = answered.root if answered.root.uri else Place(uri=uri, cid=commit.cid)
-    made = message_of(
+    made = build_message(
         "bluesky",
         delivery,
         context,
@@ -370,7 +369,7 @@ def _posted(
         reply_to=uri,
         answering=Answering(limit=LIMIT, public=True),
     )
-    media = tuple(Media(at=i, ref=f"{said.did}/{_cid(b)}") for i, (b, _) in enumerate(files))
+    media = tuple(Media(index=i, ref=f"{said.did}/{_cid(b)}") for i, (b, _) in enumerate(files))
     return Parsed(message=made, media=media)
 
 
@@ -389,10 +388,10 @@ def _seconds(microseconds: Text) -> float:
         return 0.0
 
 
-def _deleted(uri: str, said: Said, delivery: Delivery, context: Context) -> Parsed:
+def _deleted(uri: str, said: Said, delivery: Delivery, context: Context[Account]) -> Parsed:
     if delivery.hint is None:
         raise Rejected("delivery.ignored", "the deletion of a post that was not taken")
-    made = message_of(
+    made = build_message(
         "bluesky",
         delivery,
         context,
@@ -402,7 +401,7 @@ def _deleted(uri: str, said: Said, delivery: Delivery, context: Context) -> Pars
         text="",
         sender=Party(handles=(Handle(kind="handle", value=f"bluesky:{said.did}"),)),
         sent_at=instant(_seconds(said.time_us)),
-        event=touched("bluesky", delivery, "deleted", uri),
+        event=event_for("bluesky", delivery, "deleted", uri),
     )
     return Parsed(message=made)
 
@@ -440,23 +439,25 @@ def _attachment(blob: Blob, alt: str) -> Attachment:
 class Stream:
     """One subscription: events are looked at as bytes, and few are parsed."""
 
-    def __init__(self, account: str, settings: Account, tools: Tools) -> None:
-        self._account, self._settings, self._tools = account, settings, tools
+    patient = True
+
+    def __init__(self, account: str, settings: Account, context: SourceContext) -> None:
+        self._account, self._settings, self._context = account, settings, context
         self._name = f"bluesky:{account}"
-        self._seen = Seen(self._name, tools)
+        self._seen = Seen(self._name, context)
         self._needles = tuple(
             n
             for n in (settings.did.encode(), b'"operation":"delete"', b'"operation":"update"')
             if n
         )
 
-    async def run(self, accept: Accept, cursors: Ledgered) -> None:
+    async def run(self, accept: Accept, cursors: CursorStore) -> None:
         """Follow the stream; raise Retry when it ends."""
         cursor = await cursors.load(self._name)
         since = cursor.position if cursor else 0
         query = {"wantedCollections": POST} | ({"cursor": str(since)} if since else {})
         url = f"{self._settings.jetstream}?{urlencode(query)}"
-        saved, first = self._tools.now(), True
+        saved, first = self._context.now(), True
         async with httpx2.AsyncClient(timeout=10) as client:
             try:
                 async with connect(url, max_size=8 * 1024 * 1024, open_timeout=20) as socket:
@@ -465,9 +466,9 @@ class Stream:
                             raw = await socket.recv(decode=False)
                         at = await self._one(raw, accept, client)
                         if first and since and at > since + _GAP / timedelta(microseconds=1):
-                            self._tools.warn("source.gap", source=self._name, was=since, now=at)
+                            self._context.warn("source.gap", source=self._name, was=since, now=at)
                         first = False
-                        now = self._tools.now()
+                        now = self._context.now()
                         if at > since and (now - saved).total_seconds() > _SAVE_EVERY_S:
                             since, saved = at, now
                             await cursors.save(
@@ -478,7 +479,7 @@ class Stream:
                                     at=now,
                                 )
                             )
-                            self._tools.polled(self._name)
+                            self._context.report_pass(self._name)
             except (OSError, TimeoutError, WebSocketException) as error:
                 why = f"Jetstream: {type(error).__name__}"
                 raise Retry(RECONNECT_S, why) from error
@@ -529,7 +530,7 @@ class Stream:
         return bool(parent and self._seen.root(parent[1].decode("utf-8", "replace")))
 
     def _delivery(self, raw: bytes, hint: str | None) -> Delivery:
-        return Delivery(raw=raw, account=self._account, received_at=self._tools.now(), hint=hint)
+        return Delivery(raw=raw, account=self._account, received_at=self._context.now(), hint=hint)
 
     async def _profile(self, did: str, client: httpx2.AsyncClient) -> Profile | None:
         """Return who wrote; None when that can't be asked just now: the post counts."""
@@ -538,7 +539,7 @@ class Stream:
             found = await client.get(url, params={"actor": did})
             return read(Profile, found.content) if found.status_code == 200 else None
         except (httpx2.HTTPError, Rejected) as error:
-            self._tools.warn("profile.unknown", source=self._name, why=type(error).__name__)
+            self._context.warn("profile.unknown", source=self._name, why=type(error).__name__)
             return None
 
 

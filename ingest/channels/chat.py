@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from ingest.channel import Context, Delivery, Parsed
+from ingest.channel import Context, Delivery, HintKind, Parsed
 from schemas.account_fields import Brand
 from schemas.base import Record, conversation_id, message_id
 from schemas.errors import Rejected
@@ -75,9 +75,10 @@ class Chat:
     takes = "lines that visitors write in the web widget"
     ignores = "other frames, such as greetings and read receipts"
     way: Literal["push", "pull"] = "push"
-    account: type[msgspec.Struct] = Account
+    hint_kind: HintKind = "none"
+    account = Account
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one stored line."""
         try:
             told = msgspec.json.decode(delivery.raw, type=Stored)

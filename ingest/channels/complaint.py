@@ -17,12 +17,20 @@ from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
-from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
+from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.complaint_feed import Entry, feed
 from ingest.parsing.html.text import to_text
 from ingest.parsing.json_values import instant, read
+from ingest.source import Source, SourceContext
 from ingest.sources.polling import Ask, Item, Poll, Stored, mark, pages, stars, stored, versioned
-from ingest.webhook import MIB, Call, HookTools, Taken, in_time, need
+from ingest.webhook import (
+    MIB,
+    WebhookContext,
+    WebhookRequest,
+    WebhookResult,
+    check_timestamp,
+    require_secret,
+)
 from schemas.account_fields import Brand
 from schemas.base import Record
 from schemas.errors import Rejected
@@ -101,36 +109,39 @@ class Complaint:
     name = "complaint"
     channel = "complaint"
     way: Literal["push", "pull"] = "push"
+    hint_kind: HintKind = "none"
     patient = True
     max_body = 8 * MIB
-    account: type[msgspec.Struct] = Account
+    account = Account
     takes = "entries of a feed or a JSON list, and calls of the site, with their later versions"
     ignores = "entries without any of the keywords, where the account has some"
 
-    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+    def proof_headers(self, settings: Account) -> tuple[str, ...]:
         """Return where the proof is."""
-        secret = need(settings.secret, "secret", "[channels.complaint.ACCOUNT]")
+        secret = require_secret(settings.secret, "secret", "[channels.complaint.ACCOUNT]")
         return (
             ("webhook-signature",)
             if secret.startswith("whsec_")
             else (settings.signature_header.lower(),)
         )
 
-    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+    async def receive(
+        self, request: WebhookRequest, settings: Account, context: WebhookContext
+    ) -> WebhookResult:
         """Return what a call of the site's held."""
-        secret = need(settings.secret, "secret", "[channels.complaint.ACCOUNT]")
+        secret = require_secret(settings.secret, "secret", "[channels.complaint.ACCOUNT]")
         if secret.startswith("whsec_"):
-            _standard(call, secret, tools.now)
+            _standard(request, secret, context.now)
         else:
-            _marked(call, secret, settings.signature_header.lower())
-        tools.proven()
-        return _taken(call.body, settings)
+            _marked(request, secret, settings.signature_header.lower())
+        context.report_proven()
+        return _taken(request.body, settings)
 
-    def take(self, body: bytes) -> Taken:
+    def take(self, body: bytes) -> WebhookResult:
         """Return the complaints in a captured feed or JSON, by the default names of fields."""
         return _taken(body, Account())
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one entry."""
         told: Account = context.settings or Account()
         kept = stored(delivery.raw)
@@ -143,7 +154,7 @@ class Complaint:
         native, event = versioned("complaint", delivery, entry.id, kept.version)
         root = f"{entry.thread}|{who}" if entry.thread else entry.id
         return Parsed(
-            message=message_of(
+            message=build_message(
                 "complaint",
                 delivery,
                 context,
@@ -160,49 +171,52 @@ class Complaint:
             )
         )
 
-    def setup(self, settings: Any, url: str) -> str | None:
+    def setup(self, settings: Account, url: str) -> str | None:
         """Return what to set up."""
         return f"the complaint site: webhook address {url}" if settings.secret else None
 
-    def secret(self, settings: Any, value: str) -> Any:
+    def secret(self, settings: Account, value: str) -> Account:
         """Return the settings with the webhook's secret."""
         return msgspec.structs.replace(settings, secret=value)
 
-    def pulls(self, settings: Any) -> bool:
+    def pulls(self, settings: Account) -> bool:
         """Say whether a feed or an address is asked."""
         return bool(settings.feed or settings.api)
 
-    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+    def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one site."""
-        return Poll("complaint", account, settings, tools, Sites().items)
+        return Poll("complaint", account, settings, context, Sites().items)
 
 
-def _standard(call: Call, secret: str, now: datetime) -> None:
+def _standard(request: WebhookRequest, secret: str, now: datetime) -> None:
     """Raise Rejected unless the call is signed as Standard Webhooks has it."""
-    number, stamp = call.headers.get("webhook-id", ""), call.headers.get("webhook-timestamp", "")
-    told = call.headers.get("webhook-signature", "")
+    number, stamp = (
+        request.headers.get("webhook-id", ""),
+        request.headers.get("webhook-timestamp", ""),
+    )
+    told = request.headers.get("webhook-signature", "")
     if not (number and stamp and told):
         raise Rejected("signature.missing", "no webhook-id, webhook-timestamp, webhook-signature")
     try:
         key = base64.b64decode(secret.removeprefix("whsec_"))
     except (binascii.Error, ValueError) as error:
         raise Rejected("signature.unset", "`secret` is not whsec_ and base64") from error
-    signed = f"{number}.{stamp}.".encode("utf-8", "replace") + call.body
+    signed = f"{number}.{stamp}.".encode("utf-8", "replace") + request.body
     due = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest())
     marks = [m.partition(",") for m in told.split()]
     given = [v.encode("utf-8", "replace") for version, _, v in marks if version == "v1"]
     if not any(hmac.compare_digest(due, v) for v in given):
         raise Rejected("signature.wrong", "webhook-signature is not of these bytes")
-    in_time(stamp, now, WINDOW, "webhook-timestamp")
+    check_timestamp(stamp, now, WINDOW, "webhook-timestamp")
 
 
-def _marked(call: Call, secret: str, header: str) -> None:
+def _marked(request: WebhookRequest, secret: str, header: str) -> None:
     """Raise Rejected unless a header holds the body's HMAC-SHA256, in hex or base64."""
-    told = call.headers.get(header, "").strip()
+    told = request.headers.get(header, "").strip()
     if not told:
         raise Rejected("signature.missing", f"no {header}")
     value = told.removeprefix("sha256=").encode("utf-8", "replace")
-    made = hmac.new(secret.encode(), call.body, hashlib.sha256).digest()
+    made = hmac.new(secret.encode(), request.body, hashlib.sha256).digest()
     fits = (
         hmac.compare_digest(value.lower(), made.hex().encode()),
         hmac.compare_digest(value, base64.b64encode(made)),
@@ -211,11 +225,11 @@ def _marked(call: Call, secret: str, header: str) -> None:
         raise Rejected("signature.wrong", f"{header} is not of these bytes")
 
 
-def _taken(body: bytes, settings: Account) -> Taken:
+def _taken(body: bytes, settings: Account) -> WebhookResult:
     entries: Sequence[Entry | dict[str, Any]]
     entries = feed(body, settings.feed) if body.lstrip()[:1] == b"<" else listed(body, settings)
     if not entries:
-        return Taken(ignored=("empty",))
+        return WebhookResult(ignored=("empty",))
     made = []
     for item in map(_item, entries):
         # A call tells of a complaint, or of its later words: which one, nobody says.
@@ -223,7 +237,7 @@ def _taken(body: bytes, settings: Account) -> Taken:
             msgspec.json.encode(Stored(version=v, item=msgspec.Raw(item.raw)))
             for v in dict.fromkeys(("", item.version if _later(item.raw) else ""))
         ]
-    return Taken(deliveries=tuple(made))
+    return WebhookResult(deliveries=tuple(made))
 
 
 def _later(raw: bytes) -> bool:

@@ -5,14 +5,21 @@ repeat a call: what Kafka can't take is kept on disk. Each try has a new event i
 version are the key. Source: discourse/discourse, emit_web_hook_event.rb.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-from ingest.channel import Context, Delivery, Parsed, message_of
+from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.html.text import to_text
 from ingest.parsing.json_values import Text, instant, read
-from ingest.webhook import MIB, Call, HookTools, Taken, need, same_hmac
+from ingest.webhook import (
+    MIB,
+    WebhookContext,
+    WebhookRequest,
+    WebhookResult,
+    hmac_matches,
+    require_secret,
+)
 from schemas.account_fields import Brand
 from schemas.base import Record, message_id
 from schemas.errors import Rejected
@@ -91,34 +98,37 @@ class Discourse:
     name = "discourse"
     channel = "discourse"
     way: Literal["push", "pull"] = "push"
+    hint_kind: HintKind = "none"
     patient = False
     max_body = 4 * MIB
-    account: type[msgspec.Struct] = Account
+    account = Account
     takes = "posts of people, their edits and deletions"
     ignores = "our own posts and the system's, small actions, whispers and every other event"
 
-    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+    def proof_headers(self, settings: Account) -> tuple[str, ...]:
         """Return where the proof is."""
-        need(settings.secret, "secret", "[channels.discourse.ACCOUNT]")
+        require_secret(settings.secret, "secret", "[channels.discourse.ACCOUNT]")
         return ("x-discourse-event-signature",)
 
-    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+    async def receive(
+        self, request: WebhookRequest, settings: Account, context: WebhookContext
+    ) -> WebhookResult:
         """Return what a call of the forum's held."""
-        secret = need(settings.secret, "secret", "[channels.discourse.ACCOUNT]")
-        told = call.headers.get("x-discourse-event-signature", "")
+        secret = require_secret(settings.secret, "secret", "[channels.discourse.ACCOUNT]")
+        told = request.headers.get("x-discourse-event-signature", "")
         if not told:
             raise Rejected("signature.missing", "no X-Discourse-Event-Signature")
         scheme, _, value = told.partition("=")
-        if scheme != "sha256" or not same_hmac(secret, value, call.body):
+        if scheme != "sha256" or not hmac_matches(secret, value, request.body):
             raise Rejected("signature.wrong", "X-Discourse-Event-Signature is not of these bytes")
-        tools.proven()
-        return _taken(call.body, call.headers.get("x-discourse-event", "post_created"))
+        context.report_proven()
+        return _taken(request.body, request.headers.get("x-discourse-event", "post_created"))
 
-    def take(self, body: bytes) -> Taken:
+    def take(self, body: bytes) -> WebhookResult:
         """Return the post in a captured body: without its headers it is taken for a new one."""
         return _taken(body, "post_created")
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one post."""
         told: Account = context.settings or Account()
         kept = read(Stored, delivery.raw)
@@ -145,7 +155,7 @@ class Discourse:
         parent = str(post.reply_to_post_number) if post.reply_to_post_number else None
         link = f"{told.url}/t/{post.topic_slug or '-'}/{post.topic_id}/{post.post_number}"
         return Parsed(
-            message=message_of(
+            message=build_message(
                 "discourse",
                 delivery,
                 context,
@@ -167,25 +177,25 @@ class Discourse:
             )
         )
 
-    def setup(self, settings: Any, url: str) -> str | None:
+    def setup(self, settings: Account, url: str) -> str | None:
         """Return what to set up."""
         if not settings.secret:
             return None
         return f"Discourse: admin, API, Webhooks: payload URL {url}, JSON, post events, the secret"
 
-    def secret(self, settings: Any, value: str) -> Any:
+    def secret(self, settings: Account, value: str) -> Account:
         """Return the settings with the webhook's secret."""
         return msgspec.structs.replace(settings, secret=value)
 
 
-def _taken(body: bytes, event: str) -> Taken:
+def _taken(body: bytes, event: str) -> WebhookResult:
     post = read(Raw, body).post
     if bytes(post) == b"null":
         keys = read(dict[str, msgspec.Raw], body).keys()
-        return Taken(ignored=("ping" if "ping" in keys else "other_event",))
+        return WebhookResult(ignored=("ping" if "ping" in keys else "other_event",))
     if event not in _EVENTS:
-        return Taken(ignored=("other_event",))
-    return Taken(deliveries=(msgspec.json.encode(Stored(event=event, post=post)),))
+        return WebhookResult(ignored=("other_event",))
+    return WebhookResult(deliveries=(msgspec.json.encode(Stored(event=event, post=post)),))
 
 
 def _unwanted(post: Words, told: Account) -> str:

@@ -21,20 +21,11 @@ from typing import Annotated, Any, Literal, TypeVar
 import msgspec
 from aioimaplib import IMAP4, IMAP4_SSL, AioImapException
 
-from ingest.channel import (
-    Accept,
-    Context,
-    Delivery,
-    Ledgered,
-    Notice,
-    Parsed,
-    Tools,
-    Web,
-    message_of,
-)
+from ingest.channel import Context, Delivery, HintKind, MediaClient, Notice, Parsed, build_message
 from ingest.parsing.json_values import read
 from ingest.parsing.mail.message import CHANNEL, message
 from ingest.parsing.mail.smtp_envelope import IN_BUCKET, InBucket, with_envelope
+from ingest.source import Accept, CursorStore, SourceContext
 from ingest.sources.oauth import OAuth, Tokens
 from ingest.sources.s3 import Place, Reading
 from schemas.account_fields import Brand
@@ -129,9 +120,10 @@ class Email:
     takes = "mail by IMAP, LMTP, SMTP and inbound webhooks, with files, forwards, bounces"
     ignores = "nothing; mail of machines is stored, too, and opens no work"
     way: Literal["push", "pull"] = "pull"
-    account: type[msgspec.Struct] = Account
+    hint_kind: HintKind = "mailbox"
+    account = Account
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message in a raw RFC 5322 mail."""
         settings = context.settings
         if delivery.hint == IN_BUCKET:
@@ -148,7 +140,9 @@ class Email:
         )
         return Parsed(message=made, files=files)
 
-    async def whole(self, ref: str, raw: bytes, settings: Any, web: Web) -> bytes:
+    async def resolve_notice(
+        self, ref: str, raw: bytes, settings: Account, web: MediaClient
+    ) -> bytes:
         """Return a mail from the account's bucket, with its envelope."""
         told = read(InBucket, raw)
         return with_envelope(await Reading(settings.ses_bucket).get(ref), told.sender, told.to)
@@ -157,19 +151,19 @@ class Email:
         """Say whether an account has a server to fetch from."""
         return bool(settings.host)
 
-    def source(self, account: str, settings: Account, tools: Tools) -> "Mailboxes":
+    def source(self, account: str, settings: Account, context: SourceContext) -> "Mailboxes":
         """Return the IMAP source of one account."""
-        return Mailboxes(account, settings, tools)
+        return Mailboxes(account, settings, context)
 
 
 def _too_large(size: int) -> Rejected:
     return Rejected("mail.too_large", f"{size} bytes, only its head was kept")
 
 
-def _lies_in_a_bucket(delivery: Delivery, context: Context) -> Parsed:
+def _lies_in_a_bucket(delivery: Delivery, context: Context[Account]) -> Parsed:
     """Return what stands for a mail until it is read from its bucket."""
     told = read(InBucket, delivery.raw)
-    made = message_of(
+    made = build_message(
         CHANNEL,
         delivery,
         context,
@@ -208,9 +202,11 @@ def encode_mailbox(name: str) -> str:
 class Mailboxes:
     """The mailboxes of one account, each read by its own connection."""
 
+    patient = True
+
     account: str
     settings: Account
-    tools: Tools
+    context: SourceContext
     _worked: bool = False
     _tokens: Tokens | None = None
 
@@ -220,21 +216,21 @@ class Mailboxes:
             self._tokens = Tokens(
                 f"email-{self.account}",
                 self.settings.oauth,
-                self.tools.now,
-                self.tools.kept,
-                self.tools.keep,
+                self.context.now,
+                self.context.load_state,
+                self.context.save_state,
             )
         return self._tokens
 
-    async def run(self, accept: Accept, cursors: Ledgered) -> None:
+    async def run(self, accept: Accept, cursors: CursorStore) -> None:
         """Read every mailbox for ever, each by itself: one that fails holds no other up."""
         async with asyncio.TaskGroup() as group:
             for name in self.settings.mailboxes:
                 group.create_task(self._for_ever(name, accept, cursors))
 
-    async def _for_ever(self, mailbox: str, accept: Accept, cursors: Ledgered) -> None:
+    async def _for_ever(self, mailbox: str, accept: Accept, cursors: CursorStore) -> None:
         delay = 1.0
-        line, line_at = "", self.tools.now()
+        line, line_at = "", self.context.now()
         while True:
             self._worked, pause_s = False, delay
             try:
@@ -245,30 +241,30 @@ class Mailboxes:
                 delay = min(60.0, delay * 2) if not self._worked else 1.0
                 delay = max(delay, first.after) if first.after > _PLAIN_RETRY_S else delay
                 line = "" if self._worked else line
-                pause_s = self.tools.shortened(delay)
-                now = self.tools.now()
+                pause_s = self.context.shorten_pause(delay)
+                now = self.context.now()
                 if str(first) != line or now - line_at > _LINE_INTERVAL:
                     line, line_at = str(first), now
-                    self.tools.warn(
+                    self.context.warn(
                         "source.away", source=self.name_of(mailbox), why=line, again_in_s=pause_s
                     )
-            await self.tools.pause(pause_s)
+            await self.context.pause(pause_s)
 
     def name_of(self, mailbox: str) -> str:
         """Return the name of a mailbox's cursor."""
         return f"{CHANNEL}:{self.account}:{mailbox}"
 
-    async def _mailbox(self, mailbox: str, accept: Accept, cursors: Ledgered) -> None:
+    async def _mailbox(self, mailbox: str, accept: Accept, cursors: CursorStore) -> None:
         async with self._session(mailbox) as session:
             while True:
                 await self._pass(session, mailbox, accept, cursors)
                 self._worked = True
-                self.tools.polled(self.name_of(mailbox))
-                await session.wait(self.settings.poll.total_seconds(), self.tools.pause)
+                self.context.report_pass(self.name_of(mailbox))
+                await session.wait(self.settings.poll.total_seconds(), self.context.pause)
                 await session.select(mailbox)
 
     async def _pass(
-        self, session: "Session", mailbox: str, accept: Accept, cursors: Ledgered
+        self, session: "Session", mailbox: str, accept: Accept, cursors: CursorStore
     ) -> None:
         """Hand over everything above the cursor, and what appeared late below it."""
         name, epoch = self.name_of(mailbox), session.uidvalidity
@@ -277,12 +273,12 @@ class Mailboxes:
         back = cursor is not None and 0 < session.uidnext <= cursor.position
         if cursor is None or cursor.epoch != epoch or back:
             if back and cursor is not None:
-                self.tools.warn(
+                self.context.warn(
                     "source.went_back", source=name, read=cursor.position, next=session.uidnext
                 )
             elif cursor is not None:
-                self.tools.warn("source.renumbered", source=name, was=cursor.epoch, now=epoch)
-            cursor = Cursor(source=name, epoch=epoch, position=0, at=self.tools.now())
+                self.context.warn("source.renumbered", source=name, was=cursor.epoch, now=epoch)
+            cursor = Cursor(source=name, epoch=epoch, position=0, at=self.context.now())
             session.known.clear()
         # In the window below the cursor only what this process has not seen is handed over: after
         # a restart that is all of it once, and the ids absorb the repeats.
@@ -310,7 +306,7 @@ class Mailboxes:
                 session.known.update(wave)
                 if max(wave) > cursor.position:
                     cursor = Cursor(
-                        source=name, epoch=epoch, position=max(wave), at=self.tools.now()
+                        source=name, epoch=epoch, position=max(wave), at=self.context.now()
                     )
                     await cursors.save(cursor)
 
@@ -318,7 +314,7 @@ class Mailboxes:
         return Delivery(
             raw=raw,
             account=self.account,
-            received_at=self.tools.now(),
+            received_at=self.context.now(),
             position=f"{mailbox};{epoch};{uid}",
             hint=mailbox,
         )

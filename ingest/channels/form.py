@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from ingest.channel import Context, Delivery, Parsed, message_of
+from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.files import bursts, sniffed
 from ingest.parsing.phone_numbers import e164
 from ingest.vendors.form_data import File, first, multipart
@@ -94,14 +94,15 @@ class Form:
 
     name = "form"
     way: Literal["push", "pull"] = "push"
-    account: type[msgspec.Struct] = Account
+    hint_kind: HintKind = "none"
+    account = Account
     takes = "name, mail or phone, subject, text and files of a form that a person filled in"
     ignores = (
         "nothing that a person confirms: a form that is too old, has a false stamp or the hidden "
         "field filled in is shown again, to be sent once more"
     )
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one form: its content type, a line end, and the body."""
         form = read(delivery.raw)
         for field, flaw in form.flaws().items():
@@ -111,7 +112,7 @@ class Form:
         native = hashlib.sha256("\n".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
         more = len([f for f in form.files if f.data]) > _MOST_FILES
         return Parsed(
-            message=message_of(
+            message=build_message(
                 "form",
                 delivery,
                 context,

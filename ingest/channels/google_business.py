@@ -7,12 +7,13 @@ is an event of it. Stars come as words. Source: developers.google.com, My Busine
 import functools
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
+from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.json_values import Text, instant, read
+from ingest.source import Source, SourceContext
 from ingest.sources.polling import (
     Ask,
     Bearer,
@@ -83,11 +84,12 @@ class GoogleBusiness:
 
     name = "google_business"
     way: Literal["push", "pull"] = "pull"
-    account: type[msgspec.Struct] = Account
+    hint_kind: HintKind = "none"
+    account = Account
     takes = "reviews of the business' places with their stars, and their later versions"
     ignores = "nothing: a rating without a text is a message, too"
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one review."""
         kept = stored(delivery.raw)
         told = read(Review, kept.item)
@@ -97,7 +99,7 @@ class GoogleBusiness:
         native, event = versioned("google_business", delivery, name, kept.version)
         text = original(told.comment or "")
         return Parsed(
-            message=message_of(
+            message=build_message(
                 "google_business",
                 delivery,
                 context,
@@ -119,13 +121,13 @@ class GoogleBusiness:
             )
         )
 
-    def pulls(self, settings: Any) -> bool:
+    def pulls(self, settings: Account) -> bool:
         """Say whether there is a place to ask for."""
         return bool(settings.locations and settings.refresh_token)
 
-    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+    def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one business."""
-        return Poll("google_business", account, settings, tools, Reviews().items)
+        return Poll("google_business", account, settings, context, Reviews().items)
 
 
 def original(comment: str) -> str:

@@ -8,13 +8,14 @@ developers.google.com, androidpublisher v3, reviews; OAuth 2.0 for service accou
 import functools
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import jwt
 import msgspec
 
-from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
+from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.json_values import Text, instant, read
+from ingest.source import Source, SourceContext
 from ingest.sources.polling import (
     Ask,
     Bearer,
@@ -103,11 +104,12 @@ class GooglePlay:
 
     name = "google_play"
     way: Literal["push", "pull"] = "pull"
-    account: type[msgspec.Struct] = Account
+    hint_kind: HintKind = "none"
+    account = Account
     takes = "reviews with their stars, and their later versions"
     ignores = "reviews without a text, which the API does not give"
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one review."""
         kept = stored(delivery.raw)
         told = read(Review, kept.item)
@@ -118,7 +120,7 @@ class GooglePlay:
         native, event = versioned("google_play", delivery, told.review_id, kept.version)
         about = " ".join(t for t in (comment.app_version_name, comment.device) if t)
         return Parsed(
-            message=message_of(
+            message=build_message(
                 "google_play",
                 delivery,
                 context,
@@ -141,13 +143,13 @@ class GooglePlay:
             )
         )
 
-    def pulls(self, settings: Any) -> bool:
+    def pulls(self, settings: Account) -> bool:
         """Say whether there is an app to ask for."""
         return bool(settings.package and settings.client_email and settings.private_key)
 
-    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+    def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one app."""
-        return Poll("google_play", account, settings, tools, Reviews().items)
+        return Poll("google_play", account, settings, context, Reviews().items)
 
 
 def _comment(told: Review) -> Comment | None:

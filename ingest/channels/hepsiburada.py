@@ -7,12 +7,13 @@ Source: developers.hepsiburada.com, ask to seller.
 import hashlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
+from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.json_values import Text, instant, read
+from ingest.source import Source, SourceContext
 from ingest.sources.polling import Ask, Item, Poll, mark, pages, since, stored
 from schemas.account_fields import ApiAddress, Brand, PollInterval
 from schemas.base import Record
@@ -79,11 +80,12 @@ class Hepsiburada:
 
     name = "hepsiburada"
     way: Literal["push", "pull"] = "pull"
-    account: type[msgspec.Struct] = Account
+    hint_kind: HintKind = "none"
+    account = Account
     takes = "each turn of a customer in an issue, with its product"
     ignores = "the merchant's own turns"
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one turn, or of a captured issue's first."""
         raw = bytes(stored(delivery.raw).item)
         keys = read(dict[str, msgspec.Raw], raw).keys()
@@ -97,7 +99,7 @@ class Hepsiburada:
         open_ = (issue.status or "") in ("", "WaitingForAnswer")
         until = instant(issue.expire_date)
         return Parsed(
-            message=message_of(
+            message=build_message(
                 "hepsiburada",
                 delivery,
                 context,
@@ -118,13 +120,13 @@ class Hepsiburada:
             )
         )
 
-    def pulls(self, settings: Any) -> bool:
+    def pulls(self, settings: Account) -> bool:
         """Say whether there is a merchant to ask for."""
         return bool(settings.merchant and settings.key)
 
-    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+    def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one merchant."""
-        return Poll("hepsiburada", account, settings, tools, items)
+        return Poll("hepsiburada", account, settings, context, items)
 
 
 def _ours(turn: Turn) -> bool:

@@ -4,13 +4,13 @@ Before: Meta calls /v1/hooks/instagram/ACCOUNT. After: accept publishes. With In
 app has a second secret: either proves a call. Source: ingest/vendors/meta_messaging.py names them.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-from ingest.channel import Context, Delivery, Parsed, Web
+from ingest.channel import Context, Delivery, HintKind, MediaClient, Parsed
 from ingest.vendors import meta_messaging, meta_webhook
-from ingest.webhook import MIB, Call, HookTools, Taken, need
+from ingest.webhook import MIB, WebhookContext, WebhookRequest, WebhookResult, require_secret
 
 
 class Account(meta_messaging.Account, frozen=True, kw_only=True):
@@ -27,50 +27,55 @@ class Instagram:
     name = "instagram"
     channel = "instagram"
     way: Literal["push", "pull"] = "push"
+    hint_kind: HintKind = "none"
     patient = True
     max_body = 4 * MIB
-    account: type[msgspec.Struct] = Account
+    account = Account
     takes = "direct messages with files, postbacks, quick replies, comments, posts, mentions"
     ignores = "echoes, delivery and read receipts, opt-ins, referrals, likes"
 
-    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+    def proof_headers(self, settings: Account) -> tuple[str, ...]:
         """Return where the proof is."""
         secret = settings.app_secret or settings.instagram_secret
-        need(secret, "app_secret", "[channels.instagram.ACCOUNT]")
+        require_secret(secret, "app_secret", "[channels.instagram.ACCOUNT]")
         return ("x-hub-signature-256",)
 
-    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+    async def receive(
+        self, request: WebhookRequest, settings: Account, context: WebhookContext
+    ) -> WebhookResult:
         """Return what a call of Meta's held."""
         where = "[channels.instagram.ACCOUNT]"
-        if call.method == "GET":
-            return meta_webhook.handshake(call, settings.verify_token, where)
-        meta_webhook.prove(call, (settings.app_secret, settings.instagram_secret), where)
-        tools.proven()
-        return self.take(call.body)
+        if request.method == "GET":
+            return meta_webhook.handshake(request, settings.verify_token, where)
+        meta_webhook.prove(request, (settings.app_secret, settings.instagram_secret), where)
+        context.report_proven()
+        return self.take(request.body)
 
-    def take(self, body: bytes) -> Taken:
+    def take(self, body: bytes) -> WebhookResult:
         """Return the messages in a body; Rejected when it is no webhook's."""
         return meta_messaging.take(body, "instagram")
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one stored item."""
         return meta_messaging.parse("instagram", delivery, context)
 
-    async def whole(self, ref: str, raw: bytes, settings: Any, web: Web) -> bytes:
+    async def resolve_notice(
+        self, ref: str, raw: bytes, settings: Account, web: MediaClient
+    ) -> bytes:
         """Return a mention with its words."""
-        return await meta_messaging.whole(ref, raw, settings, web)
+        return await meta_messaging.resolve_notice(ref, raw, settings, web)
 
-    async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
+    async def fetch(self, ref: str, settings: Account, web: MediaClient) -> bytes:
         """Return a file: it lies at a public address that ends after a while."""
         return await web.get(ref)
 
-    def setup(self, settings: Any, url: str) -> str | None:
+    def setup(self, settings: Account, url: str) -> str | None:
         """Return what to set up."""
         fields = (
             "messages, messaging_postbacks, message_reactions, comments, live_comments, mentions"
         )
         return meta_messaging.setup(settings, url, "Instagram", fields)
 
-    def secret(self, settings: Any, value: str) -> Any:
+    def secret(self, settings: Account, value: str) -> Account:
         """Return the settings with the app's secret."""
         return msgspec.structs.replace(settings, app_secret=value)

@@ -9,13 +9,13 @@ import base64
 import hmac
 import re
 from hashlib import sha256
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
+from ingest.channel import Context, Delivery, HintKind, Media, MediaClient, Parsed, build_message
 from ingest.parsing.json_values import Text, instant, read, size
-from ingest.webhook import MIB, Call, HookTools, Taken, need
+from ingest.webhook import MIB, WebhookContext, WebhookRequest, WebhookResult, require_secret
 from schemas.account_fields import Brand
 from schemas.base import Record, message_id
 from schemas.errors import Rejected
@@ -150,30 +150,35 @@ class Line:
     name = "line"
     channel = "line"
     way: Literal["push", "pull"] = "push"
+    hint_kind: HintKind = "none"
     patient = False
     max_body = 2 * MIB
-    account: type[msgspec.Struct] = Account
+    account = Account
     takes = "texts, pictures, videos, sound, files, stickers, locations, button taps, withdrawals"
     ignores = "follows, joins, beacons, read receipts and every other event"
 
-    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+    def proof_headers(self, settings: Account) -> tuple[str, ...]:
         """Return where the proof is."""
-        need(settings.channel_secret, "channel_secret", "[channels.line.ACCOUNT]")
+        require_secret(settings.channel_secret, "channel_secret", "[channels.line.ACCOUNT]")
         return ("x-line-signature",)
 
-    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+    async def receive(
+        self, request: WebhookRequest, settings: Account, context: WebhookContext
+    ) -> WebhookResult:
         """Return what a call of LINE's held."""
-        secret = need(settings.channel_secret, "channel_secret", "[channels.line.ACCOUNT]")
-        told = call.headers.get("x-line-signature", "")
+        secret = require_secret(
+            settings.channel_secret, "channel_secret", "[channels.line.ACCOUNT]"
+        )
+        told = request.headers.get("x-line-signature", "")
         if not told:
             raise Rejected("signature.missing", "no x-line-signature")
-        due = base64.b64encode(hmac.new(secret.encode(), call.body, sha256).digest())
+        due = base64.b64encode(hmac.new(secret.encode(), request.body, sha256).digest())
         if not hmac.compare_digest(told.strip().encode("utf-8", "replace"), due):
             raise Rejected("signature.wrong", "x-line-signature is not of these bytes")
-        tools.proven()
-        return self.take(call.body)
+        context.report_proven()
+        return self.take(request.body)
 
-    def take(self, body: bytes) -> Taken:
+    def take(self, body: bytes) -> WebhookResult:
         """Return the messages in a body; Rejected when it is no webhook's."""
         made: list[bytes] = []
         ignored: list[str] = []
@@ -192,9 +197,9 @@ class Line:
                 ignored.append(kind if kind in _KNOWN else "other_event")
         if not told.events:
             ignored.append("handshake")
-        return Taken(deliveries=tuple(made), ignored=tuple(ignored))
+        return WebhookResult(deliveries=tuple(made), ignored=tuple(ignored))
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one event."""
         stored = read(Stored, delivery.raw)
         told = read(Told, stored.event)
@@ -206,7 +211,7 @@ class Line:
         words = told.message or Words()
         file = words.type in _FILES
         who = (Handle(kind="handle", value=f"line:{source.user_id}"),) if source.user_id else ()
-        made = message_of(
+        made = build_message(
             "line",
             delivery,
             context,
@@ -228,9 +233,9 @@ class Line:
             ),
             repaired=() if shown or file or event else ("content.unsupported",),
         )
-        return Parsed(message=made, media=(Media(at=0, ref=_ref(words)),) if file else ())
+        return Parsed(message=made, media=(Media(index=0, ref=_ref(words)),) if file else ())
 
-    async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
+    async def fetch(self, ref: str, settings: Account, web: MediaClient) -> bytes:
         """Return a file: from LINE with our token, or from where else it lies."""
         if ref.startswith("https://"):
             return await web.get(ref)
@@ -240,13 +245,13 @@ class Line:
         url = f"{settings.api}/v2/bot/message/{ref}/content"
         return await web.get(url, own=settings.api, secret=secret)
 
-    def setup(self, settings: Any, url: str) -> str | None:
+    def setup(self, settings: Account, url: str) -> str | None:
         """Return what to set up."""
         if not settings.channel_secret:
             return None
         return f"LINE: console, Messaging API: webhook URL {url}, use webhook, redelivery on"
 
-    def secret(self, settings: Any, value: str) -> Any:
+    def secret(self, settings: Account, value: str) -> Account:
         """Return the settings with the channel secret."""
         return msgspec.structs.replace(settings, channel_secret=value)
 

@@ -10,7 +10,7 @@ import asyncio
 import re
 from contextlib import suppress
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 import httpx2
@@ -19,20 +19,18 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from ingest.channel import (
-    Accept,
     Context,
     Delivery,
-    Ledgered,
+    HintKind,
     Media,
+    MediaClient,
     Parsed,
-    Source,
-    Tools,
-    Web,
-    message_of,
-    touched,
+    build_message,
+    event_for,
 )
 from ingest.parsing.html.text import to_text
 from ingest.parsing.json_values import Text, instant, read, split_url
+from ingest.source import Accept, CursorStore, Source, SourceContext
 from ingest.sources.recent_posts import Seen
 from schemas.account_fields import Brand
 from schemas.base import Record
@@ -136,28 +134,29 @@ class Mastodon:
 
     name = "mastodon"
     way: Literal["push", "pull"] = "pull"
-    account: type[msgspec.Struct] = Account
+    hint_kind: HintKind = "none"
+    account = Account
     takes = "posts that mention the account, public and direct, with files, edits and deletions"
     ignores = "favourites, boosts, follows, polls and every other notification"
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of a stored event, of a notification, or of a frame of the stream."""
         stored = _stored(delivery.raw)
         if stored.kind == "deleted":
             return _deleted(stored, delivery, context)
         return _posted(stored, delivery, context)
 
-    async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
+    async def fetch(self, ref: str, settings: Account, web: MediaClient) -> bytes:
         """Return a file of a post."""
         return await web.get(ref, own=settings.url)
 
-    def pulls(self, settings: Any) -> bool:
+    def pulls(self, settings: Account) -> bool:
         """Say whether there is an account to read."""
         return bool(settings.url and settings.token)
 
-    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+    def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the notifications of one account."""
-        return Notifications(account, settings, tools)
+        return Notifications(account, settings, context)
 
 
 def _stored(raw: bytes) -> Stored:
@@ -191,7 +190,7 @@ def _author(person: Person) -> str:
     return person.url or person.acct
 
 
-def _posted(stored: Stored, delivery: Delivery, context: Context) -> Parsed:
+def _posted(stored: Stored, delivery: Delivery, context: Context[Account]) -> Parsed:
     status = stored.status or Status()
     person = status.account
     if not status.uri or not person.acct:
@@ -199,12 +198,12 @@ def _posted(stored: Stored, delivery: Delivery, context: Context) -> Parsed:
     native, event = status.uri, None
     if stored.kind == "edited":
         native = f"{status.uri}@{status.edited_at}"
-        event = touched("mastodon", delivery, "edited", status.uri)
+        event = event_for("mastodon", delivery, "edited", status.uri)
     text = "\n".join(t for t in (status.spoiler_text or "", plain(status.content or "")) if t)
     files = [f for f in status.media_attachments if f.url or f.remote_url]
     root = stored.root or str(status.in_reply_to_id or status.uri)
     limit = (context.settings.limit if context.settings else 500) - len(person.acct) - 2
-    made = message_of(
+    made = build_message(
         "mastodon",
         delivery,
         context,
@@ -229,7 +228,7 @@ def _posted(stored: Stored, delivery: Delivery, context: Context) -> Parsed:
         answering=Answering(limit=max(1, limit), public=status.visibility != "direct"),
         flags=("bot",) if person.bot else (),
     )
-    media = tuple(Media(at=i, ref=f.url or f.remote_url or "") for i, f in enumerate(files))
+    media = tuple(Media(index=i, ref=f.url or f.remote_url or "") for i, f in enumerate(files))
     return Parsed(message=made, media=media)
 
 
@@ -240,8 +239,8 @@ def _address(person: Person) -> str:
     return f"{person.acct}@{split_url(person.url).hostname or ''}".lower()
 
 
-def _deleted(stored: Stored, delivery: Delivery, context: Context) -> Parsed:
-    made = message_of(
+def _deleted(stored: Stored, delivery: Delivery, context: Context[Account]) -> Parsed:
+    made = build_message(
         "mastodon",
         delivery,
         context,
@@ -250,7 +249,7 @@ def _deleted(stored: Stored, delivery: Delivery, context: Context) -> Parsed:
         kind="post",
         text="",
         sender=Party(),
-        event=touched("mastodon", delivery, "deleted", stored.uri),
+        event=event_for("mastodon", delivery, "deleted", stored.uri),
     )
     return Parsed(message=made)
 
@@ -282,13 +281,13 @@ class Notifications:
 
     patient = False
 
-    def __init__(self, account: str, settings: Account, tools: Tools) -> None:
-        self._account, self._settings, self._tools = account, settings, tools
+    def __init__(self, account: str, settings: Account, context: SourceContext) -> None:
+        self._account, self._settings, self._context = account, settings, context
         self._name = f"mastodon:{account}"
-        self._seen = Seen(self._name, tools)
+        self._seen = Seen(self._name, context)
         self._woken = asyncio.Event()
 
-    async def run(self, accept: Accept, cursors: Ledgered) -> None:
+    async def run(self, accept: Accept, cursors: CursorStore) -> None:
         """Follow for ever; raise Retry when the server can't be asked."""
         headers = {"authorization": f"Bearer {self._settings.token}"}
         async with httpx2.AsyncClient(timeout=20, headers=headers) as client:
@@ -297,7 +296,7 @@ class Notifications:
                 while True:
                     self._woken.clear()
                     await self._walk(client, accept, cursors)
-                    self._tools.polled(self._name)
+                    self._context.report_pass(self._name)
                     with suppress(TimeoutError):
                         async with asyncio.timeout(self._settings.poll.total_seconds()):
                             await self._woken.wait()
@@ -307,7 +306,7 @@ class Notifications:
                 stream.cancel()
                 await asyncio.gather(stream, return_exceptions=True)
 
-    async def _walk(self, client: httpx2.AsyncClient, accept: Accept, cursors: Ledgered) -> None:
+    async def _walk(self, client: httpx2.AsyncClient, accept: Accept, cursors: CursorStore) -> None:
         """Take every mention above the cursor, the oldest first."""
         held = await cursors.load(self._name)
         position = held.position if held else await self._newest(client, cursors)
@@ -334,7 +333,7 @@ class Notifications:
                 return
             position = newest
             await cursors.save(
-                Cursor(source=self._name, epoch="id", position=position, at=self._tools.now())
+                Cursor(source=self._name, epoch="id", position=position, at=self._context.now())
             )
 
     def _note(self, raw: msgspec.Raw) -> Notification:
@@ -342,12 +341,12 @@ class Notifications:
         try:
             return read(Notification, raw)
         except Rejected as error:
-            self._tools.warn(
+            self._context.warn(
                 "notification.odd", source=self._name, why=error.text[:ERROR_TEXT_LIMIT]
             )
             return Notification(id=_number(raw))
 
-    async def _newest(self, client: httpx2.AsyncClient, cursors: Ledgered) -> int:
+    async def _newest(self, client: httpx2.AsyncClient, cursors: CursorStore) -> int:
         """Begin with what comes from now on: years of old mentions are no new work."""
         raw = await self._get(client, "/api/v1/notifications?limit=1&types%5B%5D=mention")
         try:
@@ -356,7 +355,7 @@ class Notifications:
             raise Retry(RECOVERY_S, f"Mastodon sent no notifications: {error.code}") from error
         position = max((_int(self._note(n).id) for n in found), default=0)
         await cursors.save(
-            Cursor(source=self._name, epoch="id", position=position, at=self._tools.now())
+            Cursor(source=self._name, epoch="id", position=position, at=self._context.now())
         )
         return position
 
@@ -384,7 +383,7 @@ class Notifications:
             found = await client.get(f"{self._settings.url}/api/v1/statuses/{status.id}/context")
             return read(Around, found.content).ancestors if found.status_code == 200 else ()
         except (httpx2.HTTPError, Rejected) as error:
-            self._tools.warn("context.unknown", source=self._name, why=type(error).__name__)
+            self._context.warn("context.unknown", source=self._name, why=type(error).__name__)
             return ()
 
     async def _hand(self, accept: Accept, stored: Stored) -> None:
@@ -392,7 +391,7 @@ class Notifications:
             Delivery(
                 raw=msgspec.json.encode(stored),
                 account=self._account,
-                received_at=self._tools.now(),
+                received_at=self._context.now(),
             )
         )
 
@@ -409,8 +408,8 @@ class Notifications:
                         data = frame.encode() if isinstance(frame, str) else frame
                         await self._frame(data, accept)
             except (OSError, TimeoutError, WebSocketException, Rejected, Retry) as error:
-                self._tools.warn("stream.away", source=self._name, why=type(error).__name__)
-            await self._tools.pause(self._settings.poll.total_seconds())
+                self._context.warn("stream.away", source=self._name, why=type(error).__name__)
+            await self._context.pause(self._settings.poll.total_seconds())
 
     async def _streaming(self, client: httpx2.AsyncClient) -> str:
         raw = await self._get(client, "/api/v2/instance", gone=b"{}")
@@ -454,9 +453,9 @@ class Notifications:
         if found.status_code == 429:
             # The time when it is over, in ISO 8601.
             until = instant(found.headers.get("x-ratelimit-reset"))
-            wait = (until - self._tools.now()).total_seconds() if until else 60.0
+            wait = (until - self._context.now()).total_seconds() if until else 60.0
             raise Retry(max(1.0, wait), "Mastodon's rate limit is used up")
-        after = retry_after(found.headers.get("retry-after", ""), self._tools.now(), RECOVERY_S)
+        after = retry_after(found.headers.get("retry-after", ""), self._context.now(), RECOVERY_S)
         raise Retry(after, f"Mastodon answered {found.status_code} for {path.partition('?')[0]}")
 
 

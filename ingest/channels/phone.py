@@ -8,28 +8,18 @@ import asyncio
 import hashlib
 import re
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import unquote
 
 import msgspec
 
-from ingest.channel import (
-    Accept,
-    Context,
-    Delivery,
-    Ledgered,
-    Notice,
-    Parsed,
-    Source,
-    Tools,
-    Web,
-    message_of,
-)
+from ingest.channel import Context, Delivery, HintKind, MediaClient, Notice, Parsed, build_message
 from ingest.parsing.calls.detection import heard
 from ingest.parsing.calls.formats.plain_text import NUMBERED, role_of
 from ingest.parsing.calls.roles import Known, settle
 from ingest.parsing.calls.transcript import Heard, Role, Said
 from ingest.parsing.phone_numbers import e164
+from ingest.source import Accept, CursorStore, Source, SourceContext
 from ingest.sources.s3 import Bucket, Objects
 from ingest.vendors.transcription_apis import Keys, asked, named
 from schemas.account_fields import Brand
@@ -85,23 +75,23 @@ class Phone:
     """The channel."""
 
     name = "phone"
-    by_name = True
     way: Literal["push", "pull"] = "push"
-    account: type[msgspec.Struct] = Account
+    hint_kind: HintKind = "file_name"
+    account = Account
     takes = "transcripts as vCon, WebVTT, SRT or text, or in the form of a recogniser"
     ignores = "partial results, notices of services without keys, recordings without a transcript"
 
-    def pulls(self, settings: Any) -> bool:
+    def pulls(self, settings: Account) -> bool:
         """Say whether a folder or a bucket is watched."""
         return bool(settings.folder or settings.bucket.name)
 
-    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+    def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the watch of one folder or bucket."""
         if settings.bucket.name:
-            return Objects("phone", account, settings.bucket, tools)
-        return Folder(account, settings, tools)
+            return Objects("phone", account, settings.bucket, context)
+        return Folder(account, settings, context)
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the call in a transcript."""
         told: Account = context.settings or Account()
         ref = named(delivery.raw, told)
@@ -121,7 +111,7 @@ class Phone:
             found.customer_number = next(numbers, "")
         customer = next((t.speaker for t in found.turns if t.role == "customer"), "")
         return Parsed(
-            message=message_of(
+            message=build_message(
                 "phone",
                 delivery,
                 context,
@@ -140,14 +130,16 @@ class Phone:
             )
         )
 
-    async def whole(self, ref: str, raw: bytes, settings: Any, web: Web) -> bytes:
+    async def resolve_notice(
+        self, ref: str, raw: bytes, settings: Account, web: MediaClient
+    ) -> bytes:
         """Return the transcript that a callback named."""
         return await asked(ref, settings, web)
 
 
-def _notice(ref: str, delivery: Delivery, context: Context) -> Parsed:
+def _notice(ref: str, delivery: Delivery, context: Context[Account]) -> Parsed:
     """Return what stands for a call until its transcript is fetched."""
-    made = message_of(
+    made = build_message(
         "phone", delivery, context, native_id=ref, root=ref, kind="call", sender=Party(), text=""
     )
     return Parsed(message=made, notice=Notice(ref=ref, bare=True))
@@ -157,18 +149,20 @@ class Folder:
     """A watched folder: a file is taken when it stopped growing, and moved to `taken/` below it
     once it is safe. What begins with a dot, or ends in .part or .tmp, is still being written."""
 
-    def __init__(self, account: str, settings: Account, tools: Tools) -> None:
-        self._account, self._tools = account, tools
+    patient = True
+
+    def __init__(self, account: str, settings: Account, context: SourceContext) -> None:
+        self._account, self._context = account, context
         self._folder, self._poll_s = Path(settings.folder), settings.poll_s
         self._seen: dict[str, tuple[int, int]] = {}
 
-    async def run(self, accept: Accept, cursors: Ledgered) -> None:
+    async def run(self, accept: Accept, cursors: CursorStore) -> None:
         """Look again and again; raise Retry when the folder can't be read."""
         while True:
             for path in await asyncio.to_thread(self._ready):
                 await self._take(path, accept)
-            self._tools.polled(f"phone:{self._account}")
-            await self._tools.pause(self._poll_s)
+            self._context.report_pass(f"phone:{self._account}")
+            await self._context.pause(self._poll_s)
 
     def _ready(self) -> list[Path]:
         """Return the files that are as they were at the last look."""
@@ -189,24 +183,21 @@ class Folder:
         try:
             size = (await asyncio.to_thread(path.stat)).st_size
             if size > _LARGEST:
-                self._tools.warn("file.too_large", path=path.name, size=size)
+                self._context.warn("file.too_large", path=path.name, size=size)
                 return
             raw = await asyncio.to_thread(path.read_bytes)
         except OSError as error:
             raise Retry(OUTAGE_S, f"{path.name} can't be read: {error.strerror}") from error
 
-        async def taken() -> None:
-            await asyncio.to_thread(self._move, path)
-
         await accept(
             Delivery(
                 raw=raw,
                 account=self._account,
-                received_at=self._tools.now(),
+                received_at=self._context.now(),
                 hint=path.name,
-                ack=taken,
             )
         )
+        await asyncio.to_thread(self._move, path)
 
     def _move(self, path: Path) -> None:
         """Put a file away; one of the same name that was taken before is written over."""

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
+from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.json_values import Text, instant, read
+from ingest.source import Source, SourceContext
 from ingest.sources.polling import Ask, Bearer, Item, Poll, item_of, mark, stored, versioned
 from schemas.account_fields import ApiAddress, Brand, PollInterval, TokenAddress
 from schemas.base import Record
@@ -84,11 +85,12 @@ class Reddit:
 
     name = "reddit"
     way: Literal["push", "pull"] = "pull"
-    account: type[msgspec.Struct] = Account
+    hint_kind: HintKind = "none"
+    account = Account
     takes = "comments that name the account, answers to its own ones, and later versions"
     ignores = "our own comments, and deleted or removed ones"
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one thing."""
         told: Account = context.settings or Account()
         kept = stored(delivery.raw)
@@ -104,7 +106,7 @@ class Reddit:
         root = _root(words)
         handles = (Handle(kind="handle", value=f"reddit:{who.lower()}"),) if who else ()
         return Parsed(
-            message=message_of(
+            message=build_message(
                 "reddit",
                 delivery,
                 context,
@@ -125,13 +127,13 @@ class Reddit:
             )
         )
 
-    def pulls(self, settings: Any) -> bool:
+    def pulls(self, settings: Account) -> bool:
         """Say whether there is an account to ask for."""
         return bool(settings.username and settings.refresh_token)
 
-    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+    def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one account."""
-        return Poll("reddit", account, settings, tools, Inbox().items)
+        return Poll("reddit", account, settings, context, Inbox().items)
 
 
 def _root(words: Words) -> str:

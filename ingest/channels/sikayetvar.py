@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
+from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.html.text import to_text
 from ingest.parsing.json_values import Text, instant, read
+from ingest.source import Source, SourceContext
 from ingest.sources.polling import Ask, Item, Poll, item_of, mark, pages, since, stored, versioned
 from schemas.account_fields import ApiAddress, Brand, PollInterval
 from schemas.base import Record
@@ -78,11 +79,12 @@ class Sikayetvar:
 
     name = "sikayetvar"
     way: Literal["push", "pull"] = "pull"
-    account: type[msgspec.Struct] = Account
+    hint_kind: HintKind = "none"
+    account = Account
     takes = "the brand's complaints with title, text, author and link"
     ignores = "nothing that the brand's panel has"
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one complaint."""
         told = read(Told, stored(delivery.raw).item)
         number = str(told.id or "")
@@ -91,7 +93,7 @@ class Sikayetvar:
         native, event = versioned("sikayetvar", delivery, number, stored(delivery.raw).version)
         title, body = told.content.title or "", to_text(told.content.body or "")
         return Parsed(
-            message=message_of(
+            message=build_message(
                 "sikayetvar",
                 delivery,
                 context,
@@ -110,13 +112,13 @@ class Sikayetvar:
             )
         )
 
-    def pulls(self, settings: Any) -> bool:
+    def pulls(self, settings: Account) -> bool:
         """Say whether there is an account to ask."""
         return bool(settings.key)
 
-    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+    def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one brand."""
-        return Poll("sikayetvar", account, settings, tools, items)
+        return Poll("sikayetvar", account, settings, context, items)
 
 
 def _handles(member: Member, number: str) -> tuple[Handle, ...]:

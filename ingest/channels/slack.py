@@ -9,14 +9,32 @@ verifying requests.
 import html
 import re
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 import msgspec
 
-from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of, touched
+from ingest.channel import (
+    Context,
+    Delivery,
+    HintKind,
+    Media,
+    MediaClient,
+    Parsed,
+    build_message,
+    event_for,
+)
 from ingest.parsing.json_values import Text, instant, read, size
-from ingest.webhook import MIB, Answer, Call, HookTools, Taken, in_time, need, same_hmac
+from ingest.webhook import (
+    MIB,
+    WebhookContext,
+    WebhookRequest,
+    WebhookResponse,
+    WebhookResult,
+    check_timestamp,
+    hmac_matches,
+    require_secret,
+)
 from schemas.account_fields import ApiAddress, Brand
 from schemas.base import Record
 from schemas.errors import Rejected
@@ -133,54 +151,62 @@ class Slack:
     name = "slack"
     channel = "slack"
     way: Literal["push", "pull"] = "push"
+    hint_kind: HintKind = "none"
     patient = False
     max_body = MIB
-    account: type[msgspec.Struct] = Account
+    account = Account
     takes = "messages of people with files, edits, deletions, reactions"
     ignores = "messages of bots and our own, joins, topics, unfurled links, commands and buttons"
 
-    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+    def proof_headers(self, settings: Account) -> tuple[str, ...]:
         """Return where the proof is."""
-        need(settings.signing_secret, "signing_secret", "[channels.slack.ACCOUNT]")
+        require_secret(settings.signing_secret, "signing_secret", "[channels.slack.ACCOUNT]")
         return ("x-slack-signature",)
 
-    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+    async def receive(
+        self, request: WebhookRequest, settings: Account, context: WebhookContext
+    ) -> WebhookResult:
         """Return what a call of Slack's held, or the answer to its challenge."""
-        secret = need(settings.signing_secret, "signing_secret", "[channels.slack.ACCOUNT]")
-        stamp = call.headers.get("x-slack-request-timestamp", "")
-        told = call.headers.get("x-slack-signature", "")
+        secret = require_secret(
+            settings.signing_secret, "signing_secret", "[channels.slack.ACCOUNT]"
+        )
+        stamp = request.headers.get("x-slack-request-timestamp", "")
+        told = request.headers.get("x-slack-signature", "")
         if not stamp or not told:
             raise Rejected("signature.missing", "no X-Slack-Signature with its time")
         version, _, value = told.partition("=")
-        parts = (b"v0:", stamp.encode("utf-8", "replace"), b":", call.body)
-        if version != "v0" or not same_hmac(secret, value, *parts):
+        parts = (b"v0:", stamp.encode("utf-8", "replace"), b":", request.body)
+        if version != "v0" or not hmac_matches(secret, value, *parts):
             raise Rejected("signature.wrong", "X-Slack-Signature is not of these bytes")
-        in_time(stamp, tools.now, WINDOW, "X-Slack-Request-Timestamp")
-        if call.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            return Taken(ignored=("command",), answer=Answer(body=b""))
-        tools.proven()
-        return self.take(call.body)
+        check_timestamp(stamp, context.now, WINDOW, "X-Slack-Request-Timestamp")
+        if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            return WebhookResult(ignored=("command",), response=WebhookResponse(body=b""))
+        context.report_proven()
+        return self.take(request.body)
 
-    def take(self, body: bytes) -> Taken:
+    def take(self, body: bytes) -> WebhookResult:
         """Return the event in a body, unless it is no person's message."""
         told = read(Body, body)
         if told.type == "url_verification":
-            return Taken(ignored=("handshake",), answer=Answer(body=told.challenge.encode()[:1024]))
+            return WebhookResult(
+                ignored=("handshake",),
+                response=WebhookResponse(body=told.challenge.encode()[:1024]),
+            )
         if told.type != "event_callback":
             if not told.type:
                 raise Rejected("json.invalid", "no call of Slack's: no type")
             known = told.type if told.type == "app_rate_limited" else "other_kind"
-            return Taken(ignored=(known,))
+            return WebhookResult(ignored=(known,))
         try:
             why = _no_message(read(Said, told.event))
         except Rejected:
             why = ""  # its dead letter will tell what is wrong with it
         if why:
-            return Taken(ignored=(why,))
+            return WebhookResult(ignored=(why,))
         stored = Stored(team=told.team_id or "", event=told.event)
-        return Taken(deliveries=(msgspec.json.encode(stored),))
+        return WebhookResult(deliveries=(msgspec.json.encode(stored),))
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one stored event."""
         stored = read(Stored, delivery.raw)
         told: Account = context.settings or Account()
@@ -200,7 +226,7 @@ class Slack:
             raise Rejected("json.invalid", "a message without channel, person or time")
         return _said(said, inner, stored.team, channel, delivery, context)
 
-    async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
+    async def fetch(self, ref: str, settings: Account, web: MediaClient) -> bytes:
         """Return a file; a page instead of it means that a permission is missing."""
         if not settings.token:
             raise Rejected("media.refused", "set `token` in [channels.slack.ACCOUNT]")
@@ -217,7 +243,7 @@ class Slack:
             raise Rejected("media.refused", "Slack sent its sign-in page: add the scope files:read")
         return found
 
-    def setup(self, settings: Any, url: str) -> str | None:
+    def setup(self, settings: Account, url: str) -> str | None:
         """Return what to set up."""
         if not settings.signing_secret:
             return None
@@ -226,7 +252,7 @@ class Slack:
             "message.channels, message.groups, message.im, message.mpim"
         )
 
-    def secret(self, settings: Any, value: str) -> Any:
+    def secret(self, settings: Account, value: str) -> Account:
         """Return the settings with the signing secret."""
         return msgspec.structs.replace(settings, signing_secret=value)
 
@@ -263,15 +289,15 @@ def _native(team: str, channel: str, ts: str) -> str:
 
 
 def _said(
-    said: Said, inner: Said, team: str, channel: str, delivery: Delivery, context: Context
+    said: Said, inner: Said, team: str, channel: str, delivery: Delivery, context: Context[Account]
 ) -> Parsed:
     own = _native(team, channel, said.deleted_ts or inner.ts)
     native, event = own, None
     if said.subtype == "message_changed":
         native = f"{own}:edit:{inner.edited.ts if inner.edited else said.event_ts or said.ts}"
-        event = touched("slack", delivery, "edited", own)
+        event = event_for("slack", delivery, "edited", own)
     elif said.subtype == "message_deleted":
-        native, event = f"{own}:deleted", touched("slack", delivery, "deleted", own)
+        native, event = f"{own}:deleted", event_for("slack", delivery, "deleted", own)
     gone = said.subtype == "message_deleted"
     text = "" if gone else plain(inner.text or "")
     shares = (
@@ -284,7 +310,7 @@ def _said(
     files = () if gone else inner.files
     root = inner.thread_ts or inner.ts
     personal = channel.startswith("D")
-    made = message_of(
+    made = build_message(
         "slack",
         delivery,
         context,
@@ -302,7 +328,7 @@ def _said(
         answering=Answering(limit=LIMIT, public=not personal),
         repaired=() if text or shares or files or event else ("content.unsupported",),
     )
-    media = tuple(Media(at=i, ref=_ref(f)) for i, f in enumerate(files))
+    media = tuple(Media(index=i, ref=_ref(f)) for i, f in enumerate(files))
     return Parsed(message=made, media=media)
 
 
@@ -317,14 +343,14 @@ def _ref(file: File) -> str:
     return f"{'html' if 'html' in (file.mimetype or '') else 'url'}|{_address(file)}"
 
 
-def _reacted(said: Said, team: str, delivery: Delivery, context: Context) -> Parsed:
+def _reacted(said: Said, team: str, delivery: Delivery, context: Context[Account]) -> Parsed:
     place = said.item or Place()
     if not place.channel or not place.ts or not said.user:
         raise Rejected("delivery.ignored", "a reaction to something that is no message")
     own = _native(team, place.channel, place.ts)
     added = said.type == "reaction_added"
     root = f"{team}/{place.channel}" + ("" if place.channel.startswith("D") else f"/{place.ts}")
-    made = message_of(
+    made = build_message(
         "slack",
         delivery,
         context,
@@ -334,7 +360,7 @@ def _reacted(said: Said, team: str, delivery: Delivery, context: Context) -> Par
         text=f":{said.reaction}:" if added else "",
         sender=Party(handles=(Handle(kind="handle", value=f"slack:{said.user}"),)),
         sent_at=instant(said.event_ts),
-        event=touched("slack", delivery, "reaction", own),
+        event=event_for("slack", delivery, "reaction", own),
     )
     return Parsed(message=made)
 

@@ -13,10 +13,10 @@ import httpx2
 import jwt
 import msgspec
 
-from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
+from ingest.channel import Context, Delivery, HintKind, Media, MediaClient, Parsed, build_message
 from ingest.parsing.html.text import to_text
 from ingest.parsing.json_values import instant, read
-from ingest.webhook import MIB, Call, HookTools, Taken, need
+from ingest.webhook import MIB, WebhookContext, WebhookRequest, WebhookResult, require_secret
 from schemas.account_fields import Brand
 from schemas.base import Record, message_id
 from schemas.delays import BUSY_S, OUTAGE_S, SETUP_PROBLEM_S
@@ -157,9 +157,10 @@ class Teams:
     name = "teams"
     channel = "teams"
     way: Literal["push", "pull"] = "push"
+    hint_kind: HintKind = "none"
     patient = False
     max_body = MIB
-    account: type[msgspec.Struct] = Account
+    account = Account
     takes = "messages of people with files, submitted cards, edits, deletions, reactions"
     ignores = "joins, installations, typing, invokes"
 
@@ -168,39 +169,41 @@ class Teams:
         self._asked: datetime | None = None
         self._failed: datetime | None = None
 
-    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+    def proof_headers(self, settings: Account) -> tuple[str, ...]:
         """Return where the proof is."""
-        need(settings.app_id, "app_id", "[channels.teams.ACCOUNT]")
+        require_secret(settings.app_id, "app_id", "[channels.teams.ACCOUNT]")
         return ("authorization",)
 
-    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+    async def receive(
+        self, request: WebhookRequest, settings: Account, context: WebhookContext
+    ) -> WebhookResult:
         """Return what a call of Microsoft's held."""
-        app_id = need(settings.app_id, "app_id", "[channels.teams.ACCOUNT]")
-        kind, _, token = call.headers.get("authorization", "").partition(" ")
+        app_id = require_secret(settings.app_id, "app_id", "[channels.teams.ACCOUNT]")
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer" or not token:
             raise Rejected("signature.missing", "no Authorization: Bearer")
-        activity = read(Activity, call.body)
+        activity = read(Activity, request.body)
         try:
             header = jwt.get_unverified_header(token)
         except (jwt.PyJWTError, ValueError) as error:
             raise Rejected("signature.wrong", f"no JWT: {type(error).__name__}") from error
-        key = await self._key(str(header.get("kid") or ""), tools)
-        claims = _claims(token, key, app_id, tools.now)
+        key = await self._key(str(header.get("kid") or ""), context)
+        claims = _claims(token, key, app_id, context.now)
         service = str(claims.get("serviceurl") or "").rstrip("/")
         if not service or service != activity.service_url.rstrip("/"):
             raise Rejected("signature.wrong", "serviceUrl is not the token's")
         if key.endorsements and activity.channel_id not in key.endorsements:
             raise Rejected("signature.wrong", "the key does not endorse this channel")
-        tools.proven()
-        return self.take(call.body)
+        context.report_proven()
+        return self.take(request.body)
 
-    async def _key(self, kid: str, tools: HookTools) -> Key:
+    async def _key(self, kid: str, context: WebhookContext) -> Key:
         """Return a public key; all are asked for once a day, unknown ones at most hourly."""
-        old = self._asked is None or tools.now - self._asked > _KEEP
-        may = self._asked is None or tools.now - self._asked > _ASK_AGAIN
+        old = self._asked is None or context.now - self._asked > _KEEP
+        may = self._asked is None or context.now - self._asked > _ASK_AGAIN
         if old or (kid not in self._keys and may):
             try:
-                await self._refresh(tools)
+                await self._refresh(context)
             except (Retry, Rejected) as error:
                 # Yesterday's keys still prove what they prove.
                 if kid not in self._keys:
@@ -209,27 +212,27 @@ class Teams:
             raise Rejected("signature.wrong", "the token's key is not one of the Bot Framework's")
         return self._keys[kid]
 
-    async def _refresh(self, tools: HookTools) -> None:
-        if self._failed is not None and tools.now - self._failed < _FAILED:
+    async def _refresh(self, context: WebhookContext) -> None:
+        if self._failed is not None and context.now - self._failed < _FAILED:
             raise Retry(_FAILED.total_seconds(), "they could not be had a moment ago")
-        self._failed = tools.now
-        where = read(OpenId, await tools.fetch(OPENID)).jwks_uri
+        self._failed = context.now
+        where = read(OpenId, await context.fetch(OPENID)).jwks_uri
         if not where.startswith("https://login.botframework.com/"):
             raise Retry(SETUP_PROBLEM_S, "they are said to be elsewhere")
-        found = read(Keys, await tools.fetch(where))
+        found = read(Keys, await context.fetch(where))
         self._keys = {k.kid: k for k in found.keys if k.kty == "RSA"}
-        self._asked, self._failed = tools.now, None
+        self._asked, self._failed = context.now, None
 
-    def take(self, body: bytes) -> Taken:
+    def take(self, body: bytes) -> WebhookResult:
         """Return the activity in a body, unless it is no message."""
         kind = read(Activity, body).type
         if kind in ("message", "messageUpdate", "messageDelete", "messageReaction"):
-            return Taken(deliveries=(body,))
+            return WebhookResult(deliveries=(body,))
         if not kind:
             raise Rejected("json.invalid", "no activity: no type")
-        return Taken(ignored=(kind if kind in _KNOWN else "other_kind",))
+        return WebhookResult(ignored=(kind if kind in _KNOWN else "other_kind",))
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one activity."""
         told = read(Activity, delivery.raw)
         if not told.conversation.id or not (told.id or told.reply_to_id):
@@ -240,7 +243,7 @@ class Teams:
         who = told.sender.aad_object_id or told.sender.id
         handles = (Handle(kind="handle", value=f"teams:{who}"),) if who else ()
         personal = told.conversation.conversation_type in ("personal", "", None)
-        made = message_of(
+        made = build_message(
             "teams",
             delivery,
             context,
@@ -257,10 +260,10 @@ class Teams:
             answering=Answering(limit=LIMIT, public=not personal),
             repaired=() if text or files or event else ("content.unsupported",),
         )
-        media = tuple(Media(at=i, ref=_address(a)) for i, a in enumerate(files))
+        media = tuple(Media(index=i, ref=_address(a)) for i, a in enumerate(files))
         return Parsed(message=made, media=media)
 
-    async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
+    async def fetch(self, ref: str, settings: Account, web: MediaClient) -> bytes:
         """Return a file: a shared one by its own address, a picture with the bot's token."""
         if not ref.startswith("inline:"):
             return await web.get(ref)
@@ -270,7 +273,7 @@ class Teams:
         hosts = ("botframework.com", "smba.trafficmanager.net")
         return await web.get(ref.removeprefix("inline:"), secret=secret, hosts=hosts)
 
-    def setup(self, settings: Any, url: str) -> str | None:
+    def setup(self, settings: Account, url: str) -> str | None:
         """Return what to set up."""
         if not settings.app_id:
             return None
@@ -278,7 +281,7 @@ class Teams:
             f"Teams: Azure portal, bot {settings.app_id}, Configuration: messaging endpoint {url}"
         )
 
-    def secret(self, settings: Any, value: str) -> Any:
+    def secret(self, settings: Account, value: str) -> Account:
         """Return the settings with the app's id: the token is proven by Microsoft's own keys."""
         return msgspec.structs.replace(settings, app_id=value)
 

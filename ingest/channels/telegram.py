@@ -8,27 +8,32 @@ Source: core.telegram.org/bots/api.
 import hmac
 import re
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 import httpx2
 import msgspec
 
 from ingest.channel import (
-    Accept,
     Context,
     Delivery,
-    Ledgered,
+    HintKind,
     Media,
+    MediaClient,
     Parsed,
-    Source,
-    Tools,
-    Web,
-    message_of,
-    touched,
+    build_message,
+    event_for,
 )
 from ingest.parsing.json_values import Text, instant, read, size, there
-from ingest.webhook import MIB, Answer, Call, HookTools, Taken, need
+from ingest.source import Accept, CursorStore, Source, SourceContext
+from ingest.webhook import (
+    MIB,
+    WebhookContext,
+    WebhookRequest,
+    WebhookResponse,
+    WebhookResult,
+    require_secret,
+)
 from schemas.account_fields import ApiAddress, Brand
 from schemas.base import Record
 from schemas.delays import OUTAGE_S, RECONNECT_S
@@ -369,49 +374,58 @@ class Telegram:
     name = "telegram"
     channel = "telegram"
     way: Literal["push", "pull"] = "push"
+    hint_kind: HintKind = "none"
     patient = True
     max_body = MIB
-    account: type[msgspec.Struct] = Account
+    account = Account
     takes = "texts, captions, files, contacts, locations, button taps, edits, business chats"
     ignores = (
         "messages of bots, joins and other notices, reactions, polls, channel posts, membership"
     )
 
-    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+    def proof_headers(self, settings: Account) -> tuple[str, ...]:
         """Return where the proof is."""
-        need(settings.secret_token, "secret_token", "[channels.telegram.ACCOUNT]")
+        require_secret(settings.secret_token, "secret_token", "[channels.telegram.ACCOUNT]")
         return ("x-telegram-bot-api-secret-token",)
 
-    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+    async def receive(
+        self, request: WebhookRequest, settings: Account, context: WebhookContext
+    ) -> WebhookResult:
         """Return what a call of Telegram's held: it bears the secret itself."""
-        secret = need(settings.secret_token, "secret_token", "[channels.telegram.ACCOUNT]")
-        told = call.headers.get("x-telegram-bot-api-secret-token", "")
+        secret = require_secret(
+            settings.secret_token, "secret_token", "[channels.telegram.ACCOUNT]"
+        )
+        told = request.headers.get("x-telegram-bot-api-secret-token", "")
         if not told:
             raise Rejected("signature.missing", "no X-Telegram-Bot-Api-Secret-Token")
         if not hmac.compare_digest(told.encode("utf-8", "replace"), secret.encode()):
             raise Rejected("signature.wrong", "X-Telegram-Bot-Api-Secret-Token is another")
-        tools.proven()
-        return self.take(call.body)
+        context.report_proven()
+        return self.take(request.body)
 
-    def take(self, body: bytes) -> Taken:
+    def take(self, body: bytes) -> WebhookResult:
         """Return the update in a body, unless it is no message; a tap is answered at once."""
         keys = read(dict[str, msgspec.Raw], body).keys()
         if "update_id" not in keys:
             raise Rejected("json.invalid", "no update of Telegram's: `update_id` is missing")
         if not any(kind in keys for kind in _KINDS):
             known = next((k for k in sorted(keys) if k in _KNOWN), "other_kind")
-            return Taken(ignored=(known,))
+            return WebhookResult(ignored=(known,))
         try:
             update = read(Update, body)
         except Rejected:
-            return Taken(deliveries=(body,))  # its dead letter will tell what is wrong with it
+            return WebhookResult(
+                deliveries=(body,)
+            )  # its dead letter will tell what is wrong with it
         why = _no_message(update, body)
         if why:
-            return Taken(ignored=(why,))
-        answer = Answer()
+            return WebhookResult(ignored=(why,))
+        answer = WebhookResponse()
         if update.callback_query:
             told = {"method": "answerCallbackQuery", "callback_query_id": update.callback_query.id}
-            answer = Answer(body=msgspec.json.encode(told), content_type="application/json")
+            answer = WebhookResponse(
+                body=msgspec.json.encode(told), content_type="application/json"
+            )
         # Several messages deleted at once are events of several messages.
         gone = update.deleted_business_messages
         if gone and len(gone.message_ids) > 1:
@@ -422,10 +436,10 @@ class Telegram:
                 )
                 for one in gone.message_ids
             ]
-            return Taken(deliveries=tuple(msgspec.json.encode(s) for s in singles))
-        return Taken(deliveries=(body,), answer=answer)
+            return WebhookResult(deliveries=tuple(msgspec.json.encode(s) for s in singles))
+        return WebhookResult(deliveries=(body,), response=answer)
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one update."""
         update = read(Update, delivery.raw)
         if update.deleted_business_messages:
@@ -444,7 +458,7 @@ class Telegram:
             guest=update.guest_message is not None,
         )
 
-    async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
+    async def fetch(self, ref: str, settings: Account, web: MediaClient) -> bytes:
         """Return a file: its path is asked, then itself; both addresses hold the bot's token."""
         if not _TOKEN.match(settings.token):
             raise Rejected("media.refused", "set `token` in [channels.telegram.ACCOUNT]")
@@ -457,7 +471,7 @@ class Telegram:
             f"{settings.api}/file/bot{settings.token}/{quote(path)}", own=settings.api
         )
 
-    def setup(self, settings: Any, url: str) -> str | None:
+    def setup(self, settings: Account, url: str) -> str | None:
         """Return what to set up."""
         if settings.poll or not settings.secret_token:
             return None
@@ -466,17 +480,17 @@ class Telegram:
             f"allowed_updates {', '.join(_KINDS)}; or set `poll = true` instead"
         )
 
-    def secret(self, settings: Any, value: str) -> Any:
+    def secret(self, settings: Account, value: str) -> Account:
         """Return the settings with the webhook's secret."""
         return msgspec.structs.replace(settings, secret_token=value)
 
-    def pulls(self, settings: Any) -> bool:
+    def pulls(self, settings: Account) -> bool:
         """Say whether the bot is polled."""
         return bool(settings.poll and settings.token)
 
-    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+    def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one bot."""
-        return Poll(account, settings, tools)
+        return Poll(account, settings, context)
 
 
 class Path(Record, frozen=True, kw_only=True):
@@ -494,10 +508,12 @@ class FoundFile(Record, frozen=True, kw_only=True):
 class Poll:
     """Long polling: the offset that confirms an update goes out only after Kafka has it."""
 
-    def __init__(self, account: str, settings: Account, tools: Tools) -> None:
-        self._account, self._settings, self._tools = account, settings, tools
+    patient = True
 
-    async def run(self, accept: Accept, cursors: Ledgered) -> None:
+    def __init__(self, account: str, settings: Account, context: SourceContext) -> None:
+        self._account, self._settings, self._context = account, settings, context
+
+    async def run(self, accept: Accept, cursors: CursorStore) -> None:
         """Ask for ever; raise Retry when Telegram can't be asked."""
         offset = 0
         timeout = self._settings.timeout.total_seconds()
@@ -508,11 +524,11 @@ class Poll:
                     number = read(Counted, raw).update_id
                     for one in taken.deliveries:
                         delivery = Delivery(
-                            raw=one, account=self._account, received_at=self._tools.now()
+                            raw=one, account=self._account, received_at=self._context.now()
                         )
                         await accept(delivery)
                     offset = number + 1
-                self._tools.polled(f"telegram:{self._account}")
+                self._context.report_pass(f"telegram:{self._account}")
 
     async def _updates(self, client: httpx2.AsyncClient, offset: int) -> tuple[msgspec.Raw, ...]:
         asked = {"timeout": _POLL_S, "limit": 100, "allowed_updates": _KINDS}
@@ -566,19 +582,21 @@ def _ours(said: Said) -> bool:
     return alone and said.sender is not None and str(said.sender.id) != str(said.chat.id)
 
 
-def _said(said: Said, delivery: Delivery, context: Context, *, edited: bool, guest: bool) -> Parsed:
+def _said(
+    said: Said, delivery: Delivery, context: Context[Account], *, edited: bool, guest: bool
+) -> Parsed:
     chat, number = str(said.chat.id), str(said.message_id)
     if not chat or not number:
         raise Rejected("json.invalid", "a message without chat or number")
     native, event = _native(said), None
     if edited:
-        event = touched("telegram", delivery, "edited", native)
+        event = event_for("telegram", delivery, "edited", native)
         native = f"{native}:edit:{said.edit_date or said.date}"
     text, shown = _words(said)
     answered, quotation = _answered(said)
     files = _files(said)
     sticker = said.sticker.emoji or "" if said.sticker else ""
-    made = message_of(
+    made = build_message(
         "telegram",
         delivery,
         context,
@@ -601,11 +619,11 @@ def _said(said: Said, delivery: Delivery, context: Context, *, edited: bool, gue
         flags=("forwarded",) if there(said.forward_origin) else (),
         repaired=() if shown or text or files or sticker else ("content.unsupported",),
     )
-    media = tuple(Media(at=i, ref=f.file_id) for i, (_, f) in enumerate(files) if not _large(f))
+    media = tuple(Media(index=i, ref=f.file_id) for i, (_, f) in enumerate(files) if not _large(f))
     return Parsed(message=made, media=media)
 
 
-def _tapped(tapped: Tapped, delivery: Delivery, context: Context) -> Parsed:
+def _tapped(tapped: Tapped, delivery: Delivery, context: Context[Account]) -> Parsed:
     said = tapped.message or Said(chat=Chat(id=tapped.sender.id))
     rows = said.reply_markup.inline_keyboard if said.reply_markup else ()
     label = next((b.text for row in rows for b in row if b.callback_data == tapped.data), "")
@@ -613,7 +631,7 @@ def _tapped(tapped: Tapped, delivery: Delivery, context: Context) -> Parsed:
         raise Rejected("json.invalid", "a tap without its id")
     said = msgspec.structs.replace(said, sender=tapped.sender, sender_chat=None)
     text = label or tapped.data or ""
-    made = message_of(
+    made = build_message(
         "telegram",
         delivery,
         context,
@@ -629,7 +647,7 @@ def _tapped(tapped: Tapped, delivery: Delivery, context: Context) -> Parsed:
     return Parsed(message=made)
 
 
-def _deleted(gone: Deleted, delivery: Delivery, context: Context) -> Parsed:
+def _deleted(gone: Deleted, delivery: Delivery, context: Context[Account]) -> Parsed:
     if not gone.message_ids:
         raise Rejected("json.invalid", "nothing was deleted")
     said = Said(
@@ -638,7 +656,7 @@ def _deleted(gone: Deleted, delivery: Delivery, context: Context) -> Parsed:
         message_id=gone.message_ids[0],
     )
     native = _native(said)
-    made = message_of(
+    made = build_message(
         "telegram",
         delivery,
         context,
@@ -647,7 +665,7 @@ def _deleted(gone: Deleted, delivery: Delivery, context: Context) -> Parsed:
         kind="chat",
         sender=_sender(said),
         text="",
-        event=touched("telegram", delivery, "deleted", native),
+        event=event_for("telegram", delivery, "deleted", native),
     )
     return Parsed(message=made)
 

@@ -8,12 +8,13 @@ developers.trendyol.com, question and answer services.
 import functools
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
+from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.json_values import Text, instant, read
+from ingest.source import Source, SourceContext
 from ingest.sources.polling import Ask, Item, Poll, item_of, pages, since, stored
 from schemas.account_fields import ApiAddress, Brand, PollInterval
 from schemas.base import Record
@@ -65,11 +66,12 @@ class Trendyol:
 
     name = "trendyol"
     way: Literal["push", "pull"] = "pull"
-    account: type[msgspec.Struct] = Account
+    hint_kind: HintKind = "none"
+    account = Account
     takes = "questions with their product, and again those whose answer Trendyol refused"
     ignores = "nothing that the seller's panel has"
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one question."""
         told = read(Told, stored(delivery.raw).item)
         number = str(told.id or "")
@@ -85,7 +87,7 @@ class Trendyol:
             else ""
         )
         return Parsed(
-            message=message_of(
+            message=build_message(
                 "trendyol",
                 delivery,
                 context,
@@ -108,13 +110,13 @@ class Trendyol:
             )
         )
 
-    def pulls(self, settings: Any) -> bool:
+    def pulls(self, settings: Account) -> bool:
         """Say whether there is a seller to ask for."""
         return bool(settings.seller and settings.key and settings.secret)
 
-    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+    def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one seller."""
-        return Poll("trendyol", account, settings, tools, items)
+        return Poll("trendyol", account, settings, context, items)
 
 
 def _refused(told: Told) -> bool:

@@ -8,12 +8,13 @@ developers.trustpilot.com, client credentials, private reviews of a business uni
 import functools
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
+from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.json_values import Text, instant, read
+from ingest.source import Source, SourceContext
 from ingest.sources.polling import (
     Ask,
     Bearer,
@@ -81,11 +82,12 @@ class Trustpilot:
 
     name = "trustpilot"
     way: Literal["push", "pull"] = "pull"
-    account: type[msgspec.Struct] = Account
+    hint_kind: HintKind = "none"
+    account = Account
     takes = "service reviews with their stars, and their later versions"
     ignores = "product reviews, and deletions, which the listing does not show"
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one review."""
         kept = stored(delivery.raw)
         told = read(Review, kept.item)
@@ -98,7 +100,7 @@ class Trustpilot:
         if "@" in mail:
             handles.append(Handle(kind="email", value=mail[:512]))
         return Parsed(
-            message=message_of(
+            message=build_message(
                 "trustpilot",
                 delivery,
                 context,
@@ -119,13 +121,13 @@ class Trustpilot:
             )
         )
 
-    def pulls(self, settings: Any) -> bool:
+    def pulls(self, settings: Account) -> bool:
         """Say whether there is a business to ask for."""
         return bool(settings.unit and settings.key and settings.secret)
 
-    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+    def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one business."""
-        return Poll("trustpilot", account, settings, tools, Reviews().items)
+        return Poll("trustpilot", account, settings, context, Reviews().items)
 
 
 def _item(raw: msgspec.Raw) -> Item:

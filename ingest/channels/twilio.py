@@ -7,15 +7,22 @@ messaging; ingest/vendors/twilio_signature.py proves the calls.
 
 import base64
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
+from ingest.channel import Context, Delivery, HintKind, Media, MediaClient, Parsed, build_message
 from ingest.parsing.json_values import read
 from ingest.vendors import twilio_signature
 from ingest.vendors.form_data import fields
-from ingest.webhook import MIB, Answer, Call, HookTools, Taken, need
+from ingest.webhook import (
+    MIB,
+    WebhookContext,
+    WebhookRequest,
+    WebhookResponse,
+    WebhookResult,
+    require_secret,
+)
 from schemas.account_fields import ApiAddress, Brand
 from schemas.base import Record
 from schemas.errors import Rejected
@@ -23,7 +30,7 @@ from schemas.message import Answering, Attachment, Handle, Party
 
 WINDOW = timedelta(hours=24)
 _MOST = 10  # files of one message
-_DONE = Answer(body=b"<Response/>", content_type="text/xml")
+_DONE = WebhookResponse(body=b"<Response/>", content_type="text/xml")
 
 
 class Account(Record, frozen=True, kw_only=True):
@@ -59,35 +66,38 @@ class Twilio:
     name = "twilio"
     channel = "twilio"
     way: Literal["push", "pull"] = "push"
+    hint_kind: HintKind = "none"
     patient = False
     max_body = MIB
-    account: type[msgspec.Struct] = Account
+    account = Account
     takes = "SMS, MMS and WhatsApp messages with files, button taps, locations"
     ignores = "status callbacks of our own messages"
 
-    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+    def proof_headers(self, settings: Account) -> tuple[str, ...]:
         """Return where the proof is."""
-        need(settings.auth_token, "auth_token", "[channels.twilio.ACCOUNT]")
+        require_secret(settings.auth_token, "auth_token", "[channels.twilio.ACCOUNT]")
         return ("x-twilio-signature",)
 
-    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+    async def receive(
+        self, request: WebhookRequest, settings: Account, context: WebhookContext
+    ) -> WebhookResult:
         """Return what a call of Twilio's held."""
-        token = need(settings.auth_token, "auth_token", "[channels.twilio.ACCOUNT]")
-        found = twilio_signature.prove(call, token, settings.url)
-        tools.proven()
+        token = require_secret(settings.auth_token, "auth_token", "[channels.twilio.ACCOUNT]")
+        found = twilio_signature.prove(request, token, settings.url)
+        context.report_proven()
         # With GET chosen in the console everything stands in the address.
         told_in = (
-            dict(call.query)
-            if call.method == "GET"
+            dict(request.query)
+            if request.method == "GET"
             else {k: v[-1].decode("utf-8", "replace") for k, v in found.items()}
         )
         return _taken(told_in)
 
-    def take(self, body: bytes) -> Taken:
+    def take(self, body: bytes) -> WebhookResult:
         """Return the message in a captured form, or in a delivery of the archive."""
         if body.lstrip()[:1] == b"{":
             return _taken(read(Stored, body).fields)
-        call = Call(
+        call = WebhookRequest(
             method="POST",
             path="/",
             query={},
@@ -96,7 +106,7 @@ class Twilio:
         )
         return _taken({k: v[-1].decode("utf-8", "replace") for k, v in fields(call).items()})
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message in one form."""
         told = read(Stored, delivery.raw).fields
         sid = told.get("MessageSid") or told.get("SmsMessageSid") or told.get("SmsSid") or ""
@@ -120,7 +130,7 @@ class Twilio:
         about = " ".join(v for v in (told.get("Label"), told.get("Address")) if v)
         shown = "\n".join(t for t in (text, f"{about} ({place})".strip() if place else "") if t)
         whatsapp = sender.startswith("whatsapp:")
-        made = message_of(
+        made = build_message(
             "twilio",
             delivery,
             context,
@@ -137,10 +147,10 @@ class Twilio:
             answering=_allowed(delivery, whatsapp=whatsapp),
             repaired=() if shown or files else ("content.unsupported",),
         )
-        media = tuple(Media(at=i, ref=url) for i, (url, _) in enumerate(files))
+        media = tuple(Media(index=i, ref=url) for i, (url, _) in enumerate(files))
         return Parsed(message=made, media=media)
 
-    async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
+    async def fetch(self, ref: str, settings: Account, web: MediaClient) -> bytes:
         """Return a file, with the account's own credentials."""
         secret = {}
         if settings.account_sid:
@@ -148,7 +158,7 @@ class Twilio:
             secret = {"authorization": f"Basic {base64.b64encode(pair).decode()}"}
         return await web.get(ref, own=settings.api, secret=secret, hosts=("twilio.com",))
 
-    def setup(self, settings: Any, url: str) -> str | None:
+    def setup(self, settings: Account, url: str) -> str | None:
         """Return what to set up."""
         if not settings.auth_token:
             return None
@@ -157,20 +167,20 @@ class Twilio:
             "#rc=2&rp=ct,rt,5xx"
         )
 
-    def secret(self, settings: Any, value: str) -> Any:
+    def secret(self, settings: Account, value: str) -> Account:
         """Return the settings with the auth token."""
         return msgspec.structs.replace(settings, auth_token=value)
 
 
-def _taken(told: dict[str, str]) -> Taken:
+def _taken(told: dict[str, str]) -> WebhookResult:
     # The fallback address gets the customer's message with an ErrorCode: that alone is no status.
     if told.get("MessageStatus"):
-        return Taken(ignored=("status",), answer=_DONE)
+        return WebhookResult(ignored=("status",), response=_DONE)
     if told.get("SmsStatus") not in (None, "", "received", "receiving"):
-        return Taken(ignored=("status",), answer=_DONE)
+        return WebhookResult(ignored=("status",), response=_DONE)
     if not any(k in told for k in ("MessageSid", "SmsMessageSid", "SmsSid")):
-        return Taken(ignored=("other_kind",), answer=_DONE)
-    return Taken(deliveries=(msgspec.json.encode(Stored(fields=told)),), answer=_DONE)
+        return WebhookResult(ignored=("other_kind",), response=_DONE)
+    return WebhookResult(deliveries=(msgspec.json.encode(Stored(fields=told)),), response=_DONE)
 
 
 def _ours(told: str) -> tuple[Party, ...]:

@@ -4,13 +4,20 @@ Before: Viber calls /v1/hooks/viber/ACCOUNT. After: accept publishes. `delivered
 customer's own messages too, and is none. Source: developers.viber.com, REST bot API.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
+from ingest.channel import Context, Delivery, HintKind, Media, MediaClient, Parsed, build_message
 from ingest.parsing.json_values import Text, instant, read, size
-from ingest.webhook import MIB, Call, HookTools, Taken, need, same_hmac
+from ingest.webhook import (
+    MIB,
+    WebhookContext,
+    WebhookRequest,
+    WebhookResult,
+    hmac_matches,
+    require_secret,
+)
 from schemas.account_fields import Brand
 from schemas.base import Record
 from schemas.errors import Rejected
@@ -92,38 +99,41 @@ class Viber:
     name = "viber"
     channel = "viber"
     way: Literal["push", "pull"] = "push"
+    hint_kind: HintKind = "none"
     patient = True
     max_body = MIB
-    account: type[msgspec.Struct] = Account
+    account = Account
     takes = "texts, pictures, videos, files, stickers, contacts, locations, links"
     ignores = "delivery and read receipts, subscriptions, and conversations without a message"
 
-    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+    def proof_headers(self, settings: Account) -> tuple[str, ...]:
         """Return where the proof is."""
-        need(settings.token, "token", "[channels.viber.ACCOUNT]")
+        require_secret(settings.token, "token", "[channels.viber.ACCOUNT]")
         return ("x-viber-content-signature",)
 
-    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+    async def receive(
+        self, request: WebhookRequest, settings: Account, context: WebhookContext
+    ) -> WebhookResult:
         """Return what a call of Viber's held."""
-        token = need(settings.token, "token", "[channels.viber.ACCOUNT]")
-        told = call.headers.get("x-viber-content-signature", "")
+        token = require_secret(settings.token, "token", "[channels.viber.ACCOUNT]")
+        told = request.headers.get("x-viber-content-signature", "")
         if not told:
             raise Rejected("signature.missing", "no X-Viber-Content-Signature")
-        if not same_hmac(token, told, call.body):
+        if not hmac_matches(token, told, request.body):
             raise Rejected("signature.wrong", "X-Viber-Content-Signature is not of these bytes")
-        tools.proven()
-        return self.take(call.body)
+        context.report_proven()
+        return self.take(request.body)
 
-    def take(self, body: bytes) -> Taken:
+    def take(self, body: bytes) -> WebhookResult:
         """Return the message in a body, unless it is none."""
         event = read(Told, body).event
         if event == "message":
-            return Taken(deliveries=(body,))
+            return WebhookResult(deliveries=(body,))
         if not event:
             raise Rejected("json.invalid", "no call of Viber's: no event")
-        return Taken(ignored=(event if event in _KNOWN else "other_event",))
+        return WebhookResult(ignored=(event if event in _KNOWN else "other_event",))
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message in one call."""
         told = read(Told, delivery.raw)
         who, words = told.sender or Sender(), told.message or Words()
@@ -132,7 +142,7 @@ class Viber:
         text, shown = _words(words)
         file = words.media if words.type in ("picture", "video", "file", "sticker") else ""
         handles = [Handle(kind="handle", value=f"viber:{who.id}")]
-        made = message_of(
+        made = build_message(
             "viber",
             delivery,
             context,
@@ -151,17 +161,17 @@ class Viber:
             ),
             repaired=() if shown or file else ("content.unsupported",),
         )
-        return Parsed(message=made, media=(Media(at=0, ref=file),) if file else ())
+        return Parsed(message=made, media=(Media(index=0, ref=file),) if file else ())
 
-    async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
+    async def fetch(self, ref: str, settings: Account, web: MediaClient) -> bytes:
         """Return a file: it lies at a public address for a while."""
         return await web.get(ref)
 
-    def setup(self, settings: Any, url: str) -> str | None:
+    def setup(self, settings: Account, url: str) -> str | None:
         """Return what to set up."""
         return f"Viber: set_webhook with url {url}" if settings.token else None
 
-    def secret(self, settings: Any, value: str) -> Any:
+    def secret(self, settings: Account, value: str) -> Account:
         """Return the settings with the bot's token."""
         return msgspec.structs.replace(settings, token=value)
 

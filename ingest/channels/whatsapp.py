@@ -13,10 +13,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from ingest.channel import Context, Delivery, Media, Parsed, Web, message_of
+from ingest.channel import Context, Delivery, HintKind, Media, MediaClient, Parsed, build_message
 from ingest.parsing.json_values import Text, instant, read
 from ingest.vendors import meta_webhook
-from ingest.webhook import MIB, Call, HookTools, Taken, need
+from ingest.webhook import MIB, WebhookContext, WebhookRequest, WebhookResult, require_secret
 from schemas.account_fields import ApiAddress, Brand
 from schemas.base import Record, message_id
 from schemas.errors import Rejected
@@ -298,27 +298,30 @@ class Whatsapp:
     name = "whatsapp"
     channel = "whatsapp"
     way: Literal["push", "pull"] = "push"
+    hint_kind: HintKind = "none"
     patient = True
     max_body = 4 * MIB
-    account: type[msgspec.Struct] = Account
+    account = Account
     takes = "texts, captions, files, voice, buttons and lists, locations, contacts, orders"
     ignores = "statuses (sent, delivered, read, failed), echoes, history, calls, system notices"
 
-    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+    def proof_headers(self, settings: Account) -> tuple[str, ...]:
         """Return where the proof is."""
-        need(settings.app_secret, "app_secret", "[channels.whatsapp.ACCOUNT]")
+        require_secret(settings.app_secret, "app_secret", "[channels.whatsapp.ACCOUNT]")
         return ("x-hub-signature-256",)
 
-    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+    async def receive(
+        self, request: WebhookRequest, settings: Account, context: WebhookContext
+    ) -> WebhookResult:
         """Return what a call of Meta's held."""
         where = "[channels.whatsapp.ACCOUNT]"
-        if call.method == "GET":
-            return meta_webhook.handshake(call, settings.verify_token, where)
-        meta_webhook.prove(call, (settings.app_secret,), where)
-        tools.proven()
-        return self.take(call.body)
+        if request.method == "GET":
+            return meta_webhook.handshake(request, settings.verify_token, where)
+        meta_webhook.prove(request, (settings.app_secret,), where)
+        context.report_proven()
+        return self.take(request.body)
 
-    def take(self, body: bytes) -> Taken:
+    def take(self, body: bytes) -> WebhookResult:
         """Return the messages in a body; Rejected when it is no webhook's."""
         entries, made = meta_webhook.entries(body, ("whatsapp_business_account",))
         ignored: list[str] = []
@@ -330,9 +333,9 @@ class Whatsapp:
                     ignored.append(change.field if change.field in _FIELDS else "other_field")
                     continue
                 _value(change.value, made, ignored)
-        return Taken(deliveries=tuple(made), ignored=tuple(ignored))
+        return WebhookResult(deliveries=tuple(made), ignored=tuple(ignored))
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one stored item."""
         told = read(Stored, delivery.raw)
         item = read(Item, told.message)
@@ -349,7 +352,7 @@ class Whatsapp:
         files = [(k, f) for k in _FILES if (f := getattr(item, k)) is not None]
         event = _event(item, delivery.account)
         plain = bool(text or files or event or (shown and not item.errors))
-        made = message_of(
+        made = build_message(
             "whatsapp",
             delivery,
             context,
@@ -369,10 +372,10 @@ class Whatsapp:
             flags=("forwarded",) if _forwarded(item) else (),
             repaired=() if plain else ("content.unsupported",),
         )
-        media = tuple(Media(at=i, ref=str(f.id)) for i, (_, f) in enumerate(files) if f.id)
+        media = tuple(Media(index=i, ref=str(f.id)) for i, (_, f) in enumerate(files) if f.id)
         return Parsed(message=made, media=media)
 
-    async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
+    async def fetch(self, ref: str, settings: Account, web: MediaClient) -> bytes:
         """Return a file: first its address is asked, then itself, both with the token."""
         if not settings.token:
             raise Rejected("media.refused", "set `token` in [channels.whatsapp.ACCOUNT]")
@@ -383,7 +386,7 @@ class Whatsapp:
         found = read(Address, told)
         return await web.get(found.url, own=settings.api, secret=secret, hosts=meta_webhook.HOSTS)
 
-    def setup(self, settings: Any, url: str) -> str | None:
+    def setup(self, settings: Account, url: str) -> str | None:
         """Return what to set up."""
         if not settings.app_secret:
             return None
@@ -392,7 +395,7 @@ class Whatsapp:
             "as in `verify_token`, field `messages`"
         )
 
-    def secret(self, settings: Any, value: str) -> Any:
+    def secret(self, settings: Account, value: str) -> Account:
         """Return the settings with the app's secret."""
         return msgspec.structs.replace(settings, app_secret=value)
 

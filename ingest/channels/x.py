@@ -12,27 +12,32 @@ import html
 import re
 from collections import OrderedDict
 from hashlib import sha256
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlencode
 
 import httpx2
 import msgspec
 
 from ingest.channel import (
-    Accept,
     Context,
     Delivery,
-    Ledgered,
+    HintKind,
     Media,
+    MediaClient,
     Parsed,
-    Source,
-    Tools,
-    Web,
-    message_of,
-    touched,
+    build_message,
+    event_for,
 )
 from ingest.parsing.json_values import Text, instant, read
-from ingest.webhook import MIB, Answer, Call, HookTools, Taken, need
+from ingest.source import Accept, CursorStore, Source, SourceContext
+from ingest.webhook import (
+    MIB,
+    WebhookContext,
+    WebhookRequest,
+    WebhookResponse,
+    WebhookResult,
+    require_secret,
+)
 from schemas.account_fields import ApiAddress, Brand
 from schemas.base import Record
 from schemas.delays import RECONNECT_S, RECOVERY_S
@@ -189,63 +194,72 @@ class X:
     name = "x"
     channel = "x"
     way: Literal["push", "pull"] = "push"
+    hint_kind: HintKind = "conversation"
     patient = False
     max_body = 2 * MIB
-    account: type[msgspec.Struct] = Account
+    account = Account
     takes = "posts that mention, answer or quote the account, and their edits"
     ignores = "reposts, likes, follows, our own posts, every other event"
 
-    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+    def proof_headers(self, settings: Account) -> tuple[str, ...]:
         """Return where the proof is."""
-        need(settings.consumer_secret, "consumer_secret", "[channels.x.ACCOUNT]")
+        require_secret(settings.consumer_secret, "consumer_secret", "[channels.x.ACCOUNT]")
         return ("x-twitter-webhooks-signature",)
 
-    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+    async def receive(
+        self, request: WebhookRequest, settings: Account, context: WebhookContext
+    ) -> WebhookResult:
         """Return what a call of X's held, or the answer to its challenge."""
-        secret = need(settings.consumer_secret, "consumer_secret", "[channels.x.ACCOUNT]").encode()
-        if call.method == "GET":
-            token = call.query.get("crc_token", "")
+        secret = require_secret(
+            settings.consumer_secret, "consumer_secret", "[channels.x.ACCOUNT]"
+        ).encode()
+        if request.method == "GET":
+            token = request.query.get("crc_token", "")
             if not _CHALLENGE.fullmatch(token):
                 raise Rejected("form.malformed", "crc_token is not one of X's challenges")
             told = {"response_token": f"sha256={_mark(secret, token.encode())}"}
-            answer = Answer(body=msgspec.json.encode(told), content_type="application/json")
-            return Taken(ignored=("handshake",), answer=answer)
-        told_mark = call.headers.get("x-twitter-webhooks-signature", "")
+            answer = WebhookResponse(
+                body=msgspec.json.encode(told), content_type="application/json"
+            )
+            return WebhookResult(ignored=("handshake",), response=answer)
+        told_mark = request.headers.get("x-twitter-webhooks-signature", "")
         if not told_mark:
             raise Rejected("signature.missing", "no x-twitter-webhooks-signature")
-        if not call.body.startswith(b"{"):
+        if not request.body.startswith(b"{"):
             raise Rejected("json.malformed", "the body is not a JSON object")
-        due = f"sha256={_mark(secret, call.body)}"
+        due = f"sha256={_mark(secret, request.body)}"
         if not hmac.compare_digest(told_mark.strip().encode("utf-8", "replace"), due.encode()):
             raise Rejected("signature.wrong", "x-twitter-webhooks-signature is not of these bytes")
-        tools.proven()
-        return self.take(call.body)
+        context.report_proven()
+        return self.take(request.body)
 
-    def take(self, body: bytes) -> Taken:
+    def take(self, body: bytes) -> WebhookResult:
         """Return the post in a body, unless it is none for us."""
         told = read(Body, body)
         if not bytes(told.data):
-            return Taken(ignored=("error" if bytes(told.errors) else "empty",))
+            return WebhookResult(ignored=("error" if bytes(told.errors) else "empty",))
         keys = read(dict[str, msgspec.Raw], told.data).keys()
         if "event_type" not in keys:
             return self._kept("", told.data, told.includes)
         activity = read(Activity, told.data)
         if activity.event_type not in _TAKEN:
-            return Taken(ignored=(_KINDS.get(activity.event_type, "other_event"),))
+            return WebhookResult(ignored=(_KINDS.get(activity.event_type, "other_event"),))
         includes = activity.includes or told.includes
         return self._kept(activity.event_type, activity.payload, includes)
 
-    def _kept(self, event: str, post: msgspec.Raw, includes: Included | None) -> Taken:
+    def _kept(self, event: str, post: msgspec.Raw, includes: Included | None) -> WebhookResult:
         try:
             tweet = read(Tweet, post)
         except Rejected:
-            return Taken(deliveries=(bytes(post),))  # its dead letter will tell what is wrong
+            return WebhookResult(
+                deliveries=(bytes(post),)
+            )  # its dead letter will tell what is wrong
         if any(r.type == "retweeted" for r in tweet.referenced_tweets):
-            return Taken(ignored=("repost",))
+            return WebhookResult(ignored=("repost",))
         stored = Stored(event=event, post=post, includes=includes or Included())
-        return Taken(deliveries=(msgspec.json.encode(stored),))
+        return WebhookResult(deliveries=(msgspec.json.encode(stored),))
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one stored post."""
         stored = read(Stored, delivery.raw)
         told: Account = context.settings or Account()
@@ -258,27 +272,27 @@ class X:
             return _deleted(tweet, delivery, context)
         return _posted(tweet, stored, told, delivery, context)
 
-    async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
+    async def fetch(self, ref: str, settings: Account, web: MediaClient) -> bytes:
         """Return a picture: it lies at a public address."""
         return await web.get(ref, own=settings.api)
 
-    def setup(self, settings: Any, url: str) -> str | None:
+    def setup(self, settings: Account, url: str) -> str | None:
         """Return what to set up."""
         if not settings.consumer_secret or settings.stream:
             return None
         return f"X: POST /2/webhooks with url {url}, then subscriptions for {', '.join(_TAKEN)}"
 
-    def secret(self, settings: Any, value: str) -> Any:
+    def secret(self, settings: Account, value: str) -> Account:
         """Return the settings with the consumer secret."""
         return msgspec.structs.replace(settings, consumer_secret=value)
 
-    def pulls(self, settings: Any) -> bool:
+    def pulls(self, settings: Account) -> bool:
         """Say whether the filtered stream is read."""
         return bool(settings.stream and settings.bearer)
 
-    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+    def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the filtered stream of one app."""
-        return Stream(account, settings, tools)
+        return Stream(account, settings, context)
 
 
 # X signs its challenge's answer and its calls with one key and one algorithm. Anybody can have a
@@ -292,12 +306,12 @@ def _mark(secret: bytes, data: bytes) -> str:
 
 
 def _posted(
-    tweet: Tweet, stored: Stored, told: Account, delivery: Delivery, context: Context
+    tweet: Tweet, stored: Stored, told: Account, delivery: Delivery, context: Context[Account]
 ) -> Parsed:
     history = [str(i) for i in tweet.edit_history_tweet_ids] or [str(tweet.id)]
     event = None
     if history[0] != str(tweet.id):
-        event = touched("x", delivery, "edited", history[0])
+        event = event_for("x", delivery, "edited", history[0])
     who = next((u for u in stored.includes.users if str(u.id) == str(tweet.author_id)), User())
     text = _text(tweet)
     keys = tweet.attachments.media_keys if tweet.attachments else ()
@@ -305,7 +319,7 @@ def _posted(
     parent = next((str(r.id) for r in tweet.referenced_tweets if r.type == "replied_to"), None)
     root = f"{tweet.conversation_id or history[0]}|{tweet.author_id}"
     name = who.username or "i"
-    made = message_of(
+    made = build_message(
         "x",
         delivery,
         context,
@@ -329,7 +343,7 @@ def _posted(
         ),
         answering=Answering(limit=LIMIT, public=True, forbidden=_forbidden(tweet, stored, told)),
     )
-    media = tuple(Media(at=i, ref=f.url or "") for i, f in enumerate(files))
+    media = tuple(Media(index=i, ref=f.url or "") for i, f in enumerate(files))
     return Parsed(message=made, media=media)
 
 
@@ -354,9 +368,9 @@ def _text(tweet: Tweet) -> str:
     return text
 
 
-def _deleted(tweet: Tweet, delivery: Delivery, context: Context) -> Parsed:
+def _deleted(tweet: Tweet, delivery: Delivery, context: Context[Account]) -> Parsed:
     native = str(tweet.id)
-    made = message_of(
+    made = build_message(
         "x",
         delivery,
         context,
@@ -365,7 +379,7 @@ def _deleted(tweet: Tweet, delivery: Delivery, context: Context) -> Parsed:
         text="",
         root=f"{tweet.conversation_id or delivery.hint or native}|{tweet.author_id}",
         sender=Party(handles=(Handle(kind="handle", value=f"x:{tweet.author_id}"),)),
-        event=touched("x", delivery, "deleted", native),
+        event=event_for("x", delivery, "deleted", native),
     )
     return Parsed(message=made)
 
@@ -383,12 +397,12 @@ class Stream:
 
     patient = False
 
-    def __init__(self, account: str, settings: Account, tools: Tools) -> None:
-        self._account, self._settings, self._tools = account, settings, tools
+    def __init__(self, account: str, settings: Account, context: SourceContext) -> None:
+        self._account, self._settings, self._context = account, settings, context
         self._name = f"x:{account}"
         self._taken: OrderedDict[str, None] = OrderedDict()
 
-    async def run(self, accept: Accept, cursors: Ledgered) -> None:
+    async def run(self, accept: Accept, cursors: CursorStore) -> None:
         """Follow for ever; raise Retry when X can't be asked."""
         headers = {"authorization": f"Bearer {self._settings.bearer}"}
         query = urlencode(_FIELDS)
@@ -404,19 +418,19 @@ class Stream:
                     if position:
                         position = await self._missed(client, position, accept, cursors)
                     async for line in answer.aiter_lines():
-                        self._tools.polled(self._name)
+                        self._context.report_pass(self._name)
                         if line.strip():
                             position = await self._line(line.encode(), position, accept, cursors)
             except (httpx2.HTTPError, httpx2.StreamError, TimeoutError) as error:
                 raise Retry(RECONNECT_S, f"X's stream: {type(error).__name__}") from error
         raise Retry(RECONNECT_S, "X ended the stream")
 
-    async def _line(self, line: bytes, position: int, accept: Accept, cursors: Ledgered) -> int:
+    async def _line(self, line: bytes, position: int, accept: Accept, cursors: CursorStore) -> int:
         try:
             taken = X().take(line)
         except Rejected as error:
             # Half a line where the stream ended: what it was comes again by the search.
-            self._tools.warn("stream.odd_line", source=self._name, why=error.code)
+            self._context.warn("stream.odd_line", source=self._name, why=error.code)
             return position
         for raw in taken.deliveries:
             try:
@@ -425,19 +439,19 @@ class Stream:
                 number = 0
             if str(number) in self._taken:
                 continue
-            await accept(Delivery(raw=raw, account=self._account, received_at=self._tools.now()))
+            await accept(Delivery(raw=raw, account=self._account, received_at=self._context.now()))
             self._taken[str(number)] = None
             while len(self._taken) > 10_000:
                 self._taken.popitem(last=False)
             if number > position:
                 position = number
                 await cursors.save(
-                    Cursor(source=self._name, epoch="id", position=position, at=self._tools.now())
+                    Cursor(source=self._name, epoch="id", position=position, at=self._context.now())
                 )
         return position
 
     async def _missed(
-        self, client: httpx2.AsyncClient, since: int, accept: Accept, cursors: Ledgered
+        self, client: httpx2.AsyncClient, since: int, accept: Accept, cursors: CursorStore
     ) -> int:
         """Take what was posted while nobody listened: the account's own mentions."""
         if not self._settings.user_id:
@@ -460,7 +474,7 @@ class Stream:
         return since
 
     def _refused(self, answer: httpx2.Response) -> Retry:
-        now = self._tools.now()
+        now = self._context.now()
         if answer.status_code == 429:
             reset = instant(answer.headers.get("x-rate-limit-reset"))
             wait = (reset - now).total_seconds() if reset else 60.0

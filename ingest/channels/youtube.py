@@ -8,12 +8,13 @@ Source: developers.google.com/youtube/v3, commentThreads, comments.
 import functools
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-from ingest.channel import Context, Delivery, Parsed, Source, Tools, message_of
+from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.json_values import Text, instant, read
+from ingest.source import Source, SourceContext
 from ingest.sources.polling import Ask, Bearer, Item, Poll, item_of, mark, stored, versioned
 from schemas.account_fields import ApiAddress, Brand, PollInterval, TokenAddress
 from schemas.base import Record
@@ -106,11 +107,12 @@ class Youtube:
 
     name = "youtube"
     way: Literal["push", "pull"] = "pull"
-    account: type[msgspec.Struct] = Account
+    hint_kind: HintKind = "none"
+    account = Account
     takes = "comments and answers of others under the channel's videos, and later versions"
     ignores = "the channel's own comments"
 
-    def parse(self, delivery: Delivery, context: Context) -> Parsed:
+    def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one comment."""
         told: Account = context.settings or Account()
         kept = stored(delivery.raw)
@@ -125,7 +127,7 @@ class Youtube:
         native, event = versioned("youtube", delivery, comment.id, kept.version)
         link = f"https://www.youtube.com/watch?v={words.video_id}&lc={comment.id}"
         return Parsed(
-            message=message_of(
+            message=build_message(
                 "youtube",
                 delivery,
                 context,
@@ -146,13 +148,13 @@ class Youtube:
             )
         )
 
-    def pulls(self, settings: Any) -> bool:
+    def pulls(self, settings: Account) -> bool:
         """Say whether there is a channel to ask for."""
         return bool(settings.channel_id and settings.refresh_token)
 
-    def source(self, account: str, settings: Any, tools: Tools) -> Source:
+    def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one channel."""
-        return Poll("youtube", account, settings, tools, Comments().items)
+        return Poll("youtube", account, settings, context, Comments().items)
 
 
 class Comments:

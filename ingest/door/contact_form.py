@@ -1,6 +1,6 @@
 """The contact form at the door: shows the form, takes it, and shows it again with its flaws.
 
-Before: visitors, on our address or in a frame of the brand's site. After: ingest/intake/spool.py.
+Before: visitors, on our address or in a frame of the brand's site. After: ingest/intake/accept.py.
 The receipt appears once Kafka or the disk has the message. Every answer except the receipt is the
 form with the person's entries, so that no text is lost.
 """
@@ -20,7 +20,6 @@ from ingest.channels.form import Account, Form
 from ingest.door import public_pages
 from ingest.door.public_pages import FormPage, Notice
 from ingest.intake.accept import Ingest
-from ingest.intake.spool import Pending
 from ingest.parser_pool.frames import FAILURES
 from runtime import metrics
 from runtime.http import server
@@ -35,7 +34,6 @@ class FormDoor:
     """The endpoint of a form; `pause` waits so many seconds, `max_body` is in bytes."""
 
     ingest: Ingest
-    pending: Pending
     key: bytes
     max_body: int
     pause: Callable[[float], Awaitable[Any]] = asyncio.sleep
@@ -77,7 +75,7 @@ class FormDoor:
         try:
             identifier = await self._identify(delivery, settings)
             # A visitor sends it only once, so that the disk keeps it while Kafka is away.
-            await self.pending.accept(_CHANNEL, delivery, settings, patient=False)
+            await self.ingest.accept(_CHANNEL, settings, delivery, patient=False)
         except Retry:
             return self._show(account, settings, replace(page, notice="away"), 503, filled.stamp)
         except Rejected:

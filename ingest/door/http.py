@@ -1,7 +1,7 @@
-"""The door: HTTP and WebSocket for push channels.
+"""The door serves HTTP and WebSocket to callers, vendors and visitors.
 
-Before: callers, vendors, visitors. After: ingest/intake/accept.py; 202 only after Kafka's ack. What
-belongs to the desk is passed on to it, so that callers need one address.
+It hands their deliveries to ingest/intake/accept.py, and answers 202 only after Kafka's ack. It
+passes the desk's calls on to the desk, so that callers need one address.
 """
 
 import functools
@@ -20,7 +20,10 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from ingest.channel import Delivery
+from ingest.accounts import DEFAULT_ACCOUNT
+from ingest.channel import Account, AccountSettings, Delivery
+from ingest.channels.chat import Account as ChatAccount
+from ingest.channels.form import Account as FormAccount
 from ingest.door import public_pages, websocket
 from ingest.door.call_memory import CallMemory
 from ingest.door.chat_replies import Replies
@@ -28,13 +31,12 @@ from ingest.door.contact_form import FormDoor
 from ingest.door.desk_proxy import DeskProxy
 from ingest.door.webhook_calls import TakeFailed, receive
 from ingest.intake.accept import Ingest
-from ingest.intake.spool import Pending
 from ingest.registry import BEARER, CHANNELS, HOOKS
-from ingest.webhook import Call, Hook, Memory
+from ingest.webhook import MIB, Memory, Webhook, WebhookRequest
 from runtime import metrics
 from runtime.health.health import Health
 from runtime.http import server
-from runtime.http.guard import stranger
+from runtime.http.guard import Stranger, stranger
 from runtime.http.plain_paths import PlainPaths
 from runtime.log import get
 from runtime.settings.structs import Settings
@@ -48,14 +50,16 @@ log = get(__name__)
 
 STATIC = Path(__file__).parent / "static"
 _FETCH_TIMEOUT_S = 10.0
-_FETCH_LIMIT = 1024 * 1024
+_MAX_FETCH_BYTES = MIB  # a certificate is a few KiB
+_MAX_ATTACHMENT_BYTES = 32 * MIB
+"""The bytes of a message's attachments in base64, beyond the limit of its other JSON."""
 
-Accounts = Mapping[str, Mapping[str, Any]]
+Accounts = Mapping[str, Mapping[str, AccountSettings]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Door:
-    """What the endpoints share."""
+    """The endpoints, and what they share; `outside` fetches what a webhook asks for."""
 
     settings: Settings
     ingest: Ingest
@@ -63,94 +67,87 @@ class Door:
     accounts: Accounts
     desk: httpx2.AsyncClient
     outside: httpx2.AsyncClient
-    pending: Pending
     memory: Memory = field(default_factory=CallMemory)
 
-    def account(self, channel: str, name: str) -> Any:
-        """Return an account's settings; raise Rejected when there is none."""
+    def settings_of(self, channel: str, account: str) -> AccountSettings:
+        """Return an account's settings; raise Rejected when there is no such account."""
         if channel not in CHANNELS:
             raise Rejected("channel.unknown", "unknown")
         try:
-            return self.accounts[channel][name]
+            return self.accounts[channel][account]
         except KeyError:
             # The log may name the accounts; an answer to a stranger may not.
-            log.info("account.unknown", channel=channel, account=name[:100])
+            log.info("account.unknown", channel=channel, account=account[:100])
             raise Rejected("account.unknown", "unknown") from None
 
     async def messages(self, request: Request) -> Response:
         """POST /v1/messages."""
         server.require(request, self.settings.tokens.door)
-        raw = await server.body(request, self.settings.door.max_json + 32 * 1024 * 1024)
-        account = request.query_params.get("account", "default")
+        raw = await server.body(request, self.settings.door.max_json + _MAX_ATTACHMENT_BYTES)
+        account = request.query_params.get("account", DEFAULT_ACCOUNT)
         return await self._accept("api", account, raw, request, 202)
 
     async def hook(self, request: Request) -> Response:
         """POST (and a vendor's GET) /v1/hooks/{channel}/{account}."""
-        named, account = request.path_params["channel"], request.path_params["account"]
-        if named in HOOKS:
-            return await self._called(HOOKS[named], account, request)
+        name, account = request.path_params["channel"], request.path_params["account"]
+        if name in HOOKS:
+            return await self._receive_call(HOOKS[name], account, request)
         if request.method != "POST":
             raise HTTPException(405)
         server.require(request, self.settings.tokens.door)
-        channel = BEARER.get(named, named)
-        self.account(channel, account)
+        channel = BEARER.get(name, name)
+        self.settings_of(channel, account)
         raw = await server.body(request, self.settings.door.max_body)
-        return await self._accept(channel, account, raw, request, 200, bury=channel == "email")
+        return await self._accept(channel, account, raw, request, 200)
 
-    async def _called(self, hook: Hook, account: str, request: Request) -> Response:
-        """Take a vendor's call: proven first, then every delivery in it to Kafka, then answered."""
-        settings = self.account(hook.channel, account)
+    async def _receive_call(
+        self, webhook: Webhook[Any], account: str, request: Request
+    ) -> Response:
+        """Answer a vendor's call, once it is proven and every delivery in it is safe."""
+        settings = self.settings_of(webhook.channel, account)
         now, sender = self.ingest.clock.now(), stranger(request)
         try:
-            call = await self._call(hook, settings, request)
-            taken = await receive(hook, call, settings, now, self.fetch, self.memory)
+            call = await self._read_call(webhook, settings, request)
+            result = await receive(webhook, call, settings, now, self.fetch, self.memory)
         except TakeFailed as error:
             delivery = Delivery(raw=call.body, account=account, received_at=now)
             await self.ingest.bury_bug(
-                hook.channel, delivery, error.__cause__ or error, f"take of {hook.name}"
+                webhook.channel, delivery, error.__cause__ or error, f"take of {webhook.name}"
             )
             return Response(b"ok", media_type="text/plain")
         except Rejected as error:
-            metrics.count("santral_messages_rejected_total", channel=hook.name, code=error.code)
-            # The log has some of an address's wrong calls; the metric counts all of them.
-            if not sender.failed():
-                log.warning(
-                    "hook.refused",
-                    hook=hook.name,
-                    account=account,
-                    code=error.code,
-                    text=error.text,
-                )
+            _note_refusal(webhook.name, account, sender, error)
             if error.code.startswith("signature."):
                 # The log says what was missing; a stranger learns nothing about our set-up.
                 raise Rejected("signature.wrong", "not proven to be the vendor's call") from None
             raise
         sender.proven()
-        for reason in taken.ignored:
-            metrics.count("santral_deliveries_ignored_total", hook=hook.name, reason=reason)
-        for raw in taken.deliveries:
+        for reason in result.ignored:
+            metrics.count("santral_deliveries_ignored_total", hook=webhook.name, reason=reason)
+        for raw in result.deliveries:
             delivery = Delivery(
                 raw=raw,
                 account=account,
                 received_at=now,
-                hint=taken.hint,
+                hint=result.hint,
                 traceparent=request.headers.get("traceparent"),
             )
-            await self.pending.accept(
-                CHANNELS[hook.channel], delivery, settings, patient=hook.patient
-            )
-        taken.kept()
-        told = taken.answer
-        return Response(told.body, told.status, media_type=told.content_type)
+            channel = CHANNELS[webhook.channel]
+            await self.ingest.accept(channel, settings, delivery, patient=webhook.patient)
+        result.on_safe()
+        response = result.response
+        return Response(response.body, response.status, media_type=response.content_type)
 
-    async def _call(self, hook: Hook, settings: Any, request: Request) -> Call:
-        """Read a call; refuse one without its proof before its body is read."""
+    async def _read_call(
+        self, webhook: Webhook[Account], settings: Account, request: Request
+    ) -> WebhookRequest:
+        """Return a call; refuse one without its proof before its body is read."""
         headers = {k.lower(): v for k, v in request.headers.items()}
-        proofs = hook.proof_headers(settings) if request.method == "POST" else ()
+        proofs = webhook.proof_headers(settings) if request.method == "POST" else ()
         if proofs and not any(headers.get(name) for name in proofs):
             raise Rejected("signature.missing", f"no {' or '.join(proofs)}")
-        limit = min(hook.max_body, self.settings.door.max_body)
-        return Call(
+        limit = min(webhook.max_body, self.settings.door.max_body)
+        return WebhookRequest(
             method=request.method,
             path=request.url.path,
             query=dict(request.query_params),
@@ -160,33 +157,27 @@ class Door:
         )
 
     async def fetch(self, url: str) -> bytes:
-        """GET what a hook asks for; its host was checked there, and redirects are not followed."""
+        """Return the content of an address whose host a webhook checked; follow no redirect."""
         try:
-            async with self.outside.stream("GET", url, timeout=_FETCH_TIMEOUT_S) as found:
-                if found.status_code != 200:
-                    raise Retry(RECOVERY_S, f"{found.url.host} answered {found.status_code}")
-                made = bytearray()
-                async for piece in found.aiter_bytes():
-                    made += piece
-                    if len(made) > _FETCH_LIMIT:
-                        raise Retry(
-                            SETUP_PROBLEM_S, f"{found.url.host} sent more than {_FETCH_LIMIT} bytes"
-                        )
-                return bytes(made)
+            async with self.outside.stream("GET", url, timeout=_FETCH_TIMEOUT_S) as response:
+                host = response.url.host
+                if response.status_code != 200:
+                    raise Retry(RECOVERY_S, f"{host} answered {response.status_code}")
+                content = bytearray()
+                async for chunk in response.aiter_bytes():
+                    content += chunk
+                    if len(content) > _MAX_FETCH_BYTES:
+                        text = f"{host} sent more than {_MAX_FETCH_BYTES} bytes"
+                        raise Retry(SETUP_PROBLEM_S, text)
+                return bytes(content)
         except httpx2.HTTPError as error:
             raise Retry(RECOVERY_S, f"can't be fetched: {type(error).__name__}") from error
 
     async def _accept(
-        self,
-        channel: str,
-        account: str,
-        raw: bytes,
-        request: Request,
-        status: int,
-        *,
-        bury: bool = False,
+        self, channel: str, account: str, raw: bytes, request: Request, status: int
     ) -> Response:
-        settings = self.account(channel, account)
+        """Publish a caller's own delivery, and answer with the id of its message."""
+        settings = self.settings_of(channel, account)
         delivery = Delivery(
             raw=raw,
             account=account,
@@ -194,8 +185,10 @@ class Door:
             traceparent=request.headers.get("traceparent"),
             accepted_by=server.token_name(self.settings.tokens.door),
         )
+        # A mail comes from a customer, who can't correct it: a refused one is a dead letter.
+        publish = self.ingest.publish if channel == "email" else self.ingest.publish_or_refuse
         try:
-            message = await self.ingest.accept(CHANNELS[channel], delivery, settings, bury=bury)
+            message = await publish(CHANNELS[channel], delivery, settings)
         except Rejected as error:
             if error.code != "delivery.ignored":
                 raise
@@ -206,26 +199,36 @@ class Door:
 
     async def chat(self, socket: WebSocket) -> None:
         """GET /v1/chat as a WebSocket; `?account=` names the chat account."""
-        name = socket.query_params.get("account", "default")
+        account = socket.query_params.get("account", DEFAULT_ACCOUNT)
         try:
-            settings = self.account("chat", name)
+            settings = self.settings_of("chat", account)
         except Rejected as error:
             await socket.close(code=4404, reason=error.text[:120])
             return
-        await websocket.serve(socket, self.ingest, self.replies, name, settings)
+        assert isinstance(settings, ChatAccount)
+        await websocket.serve(socket, self.ingest, self.replies, account, settings)
 
     async def form(self, request: Request) -> Response:
         """GET and POST /v1/forms/{account}: the contact form, and what was filled in."""
         account = request.path_params["account"]
         key, limit = self.settings.tokens.signing.encode(), self.settings.door.max_body
-        form = FormDoor(ingest=self.ingest, pending=self.pending, key=key, max_body=limit)
-        return await form.answer(request, account, self.account("form", account))
+        settings = self.settings_of("form", account)
+        assert isinstance(settings, FormAccount)
+        form = FormDoor(ingest=self.ingest, key=key, max_body=limit)
+        return await form.answer(request, account, settings)
 
     async def chat_page(self, request: Request) -> Response:
         """GET /chat: the chat as customers see it, and the line that embeds it."""
-        account = next(iter(self.accounts.get("chat", {})), "default")
+        account = next(iter(self.accounts.get("chat", {})), DEFAULT_ACCOUNT)
         language = public_pages.language_of(request)
         return public_pages.respond(public_pages.chat_page(language, account))
+
+
+def _note_refusal(webhook: str, account: str, sender: Stranger, error: Rejected) -> None:
+    """Count a refused call; the log has some of an address's wrong calls, the metric all."""
+    metrics.count("santral_messages_rejected_total", channel=webhook, code=error.code)
+    if not sender.failed():
+        log.warning("hook.refused", hook=webhook, account=account, code=error.code, text=error.text)
 
 
 async def _openapi(_request: Request) -> Response:

@@ -40,7 +40,7 @@ bytes of a mail from a client that does not wait for our answer."""
 class Receiver:
     """Takes mails for the accounts that own their recipient's address."""
 
-    def __init__(self, ingest: Ingest, channel: Channel, accounts: Mapping[str, Any]) -> None:
+    def __init__(self, ingest: Ingest, channel: Channel[Any], accounts: Mapping[str, Any]) -> None:
         self._ingest, self._channel, self._accounts = ingest, channel, accounts
         self._owners = {
             normal_address(address): name
@@ -98,13 +98,11 @@ class Receiver:
             received_at=self._ingest.clock.now(),
         )
         try:
-            made = await self._ingest.accept(
-                self._channel, delivery, self._accounts[account], bury=True
-            )
+            message = await self._ingest.publish(self._channel, delivery, self._accounts[account])
         except Retry as error:
             log.warning("mail_door.later", account=account, why=str(error))
             return _LATER
-        return f"250 2.0.0 {made.id if made else 'kept as a dead letter'}"
+        return f"250 2.0.0 {message.id if message else 'kept as a dead letter'}"
 
 
 class _Counted(WholeData):

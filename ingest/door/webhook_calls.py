@@ -8,10 +8,10 @@ the door answers the vendor that it took the call.
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any
 
+from ingest.channel import Account
 from ingest.parser_pool.pool import IN_PLACE_BYTES, bug
-from ingest.webhook import FORGETFUL, Call, Hook, HookTools, Memory, Taken
+from ingest.webhook import NO_MEMORY, Memory, Webhook, WebhookContext, WebhookRequest, WebhookResult
 from schemas.errors import Rejected, Retry, SantralError
 
 Fetch = Callable[[str], Awaitable[bytes]]
@@ -22,13 +22,13 @@ class TakeFailed(SantralError):
 
 
 async def receive(
-    hook: Hook,
-    call: Call,
-    settings: Any,
+    webhook: Webhook[Account],
+    request: WebhookRequest,
+    settings: Account,
     now: datetime,
     fetch: Fetch,
-    memory: Memory = FORGETFUL,
-) -> Taken:
+    memory: Memory = NO_MEMORY,
+) -> WebhookResult:
     """Return a call's deliveries; raise Rejected, Retry, or TakeFailed caused by a bug."""
     proven = False
 
@@ -37,14 +37,17 @@ async def receive(
         proven = True
 
     try:
-        if len(call.body) <= IN_PLACE_BYTES:
-            tools = HookTools(now=now, fetch=fetch, proven=prove, memory=memory)
-            return await hook.receive(call, settings, tools)
+        if len(request.body) <= IN_PLACE_BYTES:
+            context = WebhookContext(now=now, fetch=fetch, report_proven=prove, memory=memory)
+            return await webhook.receive(request, settings, context)
         loop = asyncio.get_running_loop()
-        tools = HookTools(
-            now=now, fetch=_from_thread(fetch, loop), proven=prove, memory=_Bridged(memory, loop)
+        context = WebhookContext(
+            now=now,
+            fetch=_from_thread(fetch, loop),
+            report_proven=prove,
+            memory=_Bridged(memory, loop),
         )
-        return await asyncio.to_thread(_run, hook, call, settings, tools)
+        return await asyncio.to_thread(_run, webhook, request, settings, context)
     except Rejected as error:
         if proven or error.code.startswith("signature."):
             raise
@@ -56,15 +59,17 @@ async def receive(
         if proven:
             raise TakeFailed from error
         # An unproven call is never kept, even if it makes our code fail.
-        bug(hook.channel, error, f"proof of {hook.name}")
+        bug(webhook.channel, error, f"proof of {webhook.name}")
         raise Rejected("signature.wrong", "the proof can't be read") from error
 
 
-def _run(hook: Hook, call: Call, settings: Any, tools: HookTools) -> Taken:
+def _run(
+    webhook: Webhook[Account], request: WebhookRequest, settings: Account, context: WebhookContext
+) -> WebhookResult:
     """Receive a call in a thread with an event loop of its own."""
 
-    async def receive() -> Taken:
-        return await hook.receive(call, settings, tools)
+    async def receive() -> WebhookResult:
+        return await webhook.receive(request, settings, context)
 
     return asyncio.run(receive())
 

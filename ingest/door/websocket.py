@@ -44,7 +44,7 @@ class Visit:
     ingest: Ingest
     replies: Replies
     account: str
-    settings: Any
+    settings: chat.Account
     sender: Stranger
     session: str = ""
     name: str = ""
@@ -62,7 +62,7 @@ class Visit:
 
 
 async def serve(
-    socket: WebSocket, ingest: Ingest, replies: Replies, account: str, settings: Any
+    socket: WebSocket, ingest: Ingest, replies: Replies, account: str, settings: chat.Account
 ) -> None:
     """Talk to one visitor until they leave."""
     global _open
@@ -168,7 +168,7 @@ async def _line(visit: Visit, line: chat.Line) -> None:
         traceparent=trace.start(),
     )
     try:
-        message = await visit.ingest.accept(chat.Chat(), delivery, visit.settings, bury=False)
+        message = await visit.ingest.publish_or_refuse(chat.Chat(), delivery, visit.settings)
     except Retry as error:
         await _say(visit, type="retry", id=line.id, after=error.after, text=str(error))
     except Rejected as error:

@@ -14,12 +14,13 @@ from typing import Any, Literal
 
 import msgspec
 
+from ingest.accounts import configured_accounts
 from ingest.channel import Delivery
 from ingest.importing import csv_rows
 from ingest.importing.mbox import is_mbox, read_mails
+from ingest.intake.build import build_ingest
 from ingest.parser_pool.pool import ParserPool
 from ingest.registry import CHANNELS
-from ingest.run import accounts, build
 from runtime.bus.bus import Publisher
 from runtime.clock import SystemClock
 from runtime.http.public_client import Outside
@@ -122,7 +123,7 @@ class Import:
         self._settings, self._path, self._account, self._work = settings, path, account, work
         mark = hashlib.sha256(f"{path.absolute()}|{account}|{work}".encode()).hexdigest()[:16]
         self._file = settings.home_path / "imports" / f"{mark}.json"
-        self._found = accounts(settings)
+        self._found = configured_accounts(settings)
         self._before = Progress()
         self._keys: set[str] = set()
         self.count = Count()
@@ -142,7 +143,7 @@ class Import:
         clock, web = SystemClock(), Outside()
         publisher = Publisher(self._settings.kafka, "santral-import")
         parsers = ParserPool(self._settings.parsers)
-        ingest = build(self._settings, clock, publisher, parsers, web)
+        ingest = build_ingest(self._settings, clock, publisher, parsers, web)
         if not self._work:
             ingest = replace(ingest, finish=as_history)
         self.count.skipped = len(self._keys)
@@ -154,14 +155,12 @@ class Import:
                 now = clock.now()
                 delivery = Delivery(raw=entry.raw, account=self._account, received_at=now)
                 try:
-                    made = await ingest.accept(
-                        CHANNELS[entry.channel], delivery, settings, bury=True
-                    )
+                    message = await ingest.publish(CHANNELS[entry.channel], delivery, settings)
                 except Retry as error:
                     await asyncio.sleep(min(10.0, max(1.0, error.after)))
                     continue
-                self.count.accepted += made is not None
-                self.count.refused += made is None
+                self.count.accepted += message is not None
+                self.count.refused += message is None
                 return
             raise Unavailable("Kafka is away: start it, and give the same command again")
 

@@ -1,8 +1,8 @@
-"""The ingest step: keep the bytes, parse, publish, and only then acknowledge. Top to bottom.
+"""The ingest step keeps the bytes of a delivery, parses and publishes it, and only then returns.
 
-Before: a channel or the door made a Delivery. After: the router reads messages.v1. A delivery
-that can never be accepted goes to dead.v1 with the reference of its bytes, and the source's cursor
-moves on. A mail that no parser can read becomes a message that says so.
+A source or a door hands the delivery over, and the router reads messages.v1. A delivery that
+nobody can ever accept goes to dead.v1 with the reference of its bytes, and its source moves on. A
+mail that no parser can read becomes a message with a note of that.
 """
 
 import asyncio
@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ingest.channel import Channel, Context, Delivery, Parsed, Web
-from ingest.intake.media import PATIENCE, MediaPending, fetch_files, fetch_whole
+from ingest.channel import Account, Channel, Context, Delivery, MediaClient, Parsed
+from ingest.intake.media import PATIENCE, MediaPending, fetch_content, fetch_files
+from ingest.intake.spool import Spool
 from ingest.intake.virus_scan import Scanner
 from ingest.parser_pool.frames import FAILURES, UNREADABLE
 from ingest.parser_pool.pool import Parsers, ParsersInPlace, bug
@@ -36,8 +37,7 @@ from schemas.message import Message, Raw, fitted
 
 log = get(__name__)
 
-# Up to here a file is written in less time than a hop to a thread takes.
-_INLINE = 64 * 1024
+_MAX_INLINE_BYTES = 64 * 1024  # writing so much takes less time than a hop to a thread
 _ARCHIVE_THREADS = 8  # long deliveries that are written to the archive at the same time
 
 T = TypeVar("T")
@@ -50,52 +50,81 @@ def unchanged(message: Message) -> Message:
 
 @dataclass(frozen=True, kw_only=True)
 class Ingest:
-    """The ingest step of a process. `finish` changes each parsed message before publication."""
+    """The ingest step of a process. `finish` changes each parsed message before publication.
+
+    `accept` is for a source or a vendor's webhook, `publish` and `publish_or_refuse` for a caller
+    who waits for the message.
+    """
 
     archive: Archive
+    spool: Spool
     publisher: Publisher
     clock: Clock
-    context: Context
+    context: Context[Any]
     scanner: Scanner = field(default_factory=lambda: Scanner(Scan()))
     parsers: Parsers = field(default_factory=ParsersInPlace)
     finish: Callable[[Message], Message] = unchanged
-    web: Web = field(default_factory=Outside)
+    web: MediaClient = field(default_factory=Outside)
 
     async def accept(
-        self, channel: Channel, delivery: Delivery, settings: Any, *, bury: bool, fetch: bool = True
-    ) -> Message | None:
-        """Take one delivery to Kafka and acknowledge it; return the message.
+        self, channel: Channel[Account], settings: Account, delivery: Delivery, *, patient: bool
+    ) -> None:
+        """Return once Kafka, the spool or a dead letter keeps the delivery.
 
-        With `bury`, a refused delivery becomes a dead letter, is acknowledged, and None returns.
-        Without it, Rejected is raised for the caller to answer. A bug of ours is not the caller's
-        fault and makes a dead letter either way. Raises Retry when the delivery must come again,
-        and MediaPending, before any work, when its files are at the vendor and `fetch` is false.
+        The spool keeps a delivery whose files its vendor still holds. While Kafka is away it also
+        keeps the deliveries of a source that is not `patient`; a patient one gets Retry.
         """
-        began = self.clock.monotonic()
-        raw = await self._keep(delivery.raw)
-        flushed = self._commit.request()
         try:
-            message = await self._take(channel, delivery, settings, raw, fetch=fetch)
+            await self.publish(channel, delivery, settings, fetch=False)
         except MediaPending:
-            raise
+            await self.spool.put(channel.name, delivery)
         except Retry:
-            metrics.count("santral_messages_pending_total", channel=channel.name)
-            await delivery.nack()
-            raise
-        except Rejected as error:
-            await self._refuse(channel.name, delivery, raw, error, bury=bury)
-            return None
-        except Exception as error:  # noqa: BLE001 - logged there, and costs this delivery alone
-            await self._refuse(channel.name, delivery, raw, bug(channel.name, error), bury=bury)
-            return None
-        await self._acknowledge(delivery, flushed)
-        metrics.count("santral_messages_accepted_total", channel=channel.name)
-        metrics.observe(
-            "santral_accept_duration_seconds", self.clock.monotonic() - began, channel=channel.name
-        )
-        return message
+            if patient:
+                raise
+            await self.spool.put(channel.name, delivery)
+            log.warning("delivery.waits", channel=channel.name, account=delivery.account)
 
-    async def parse(self, channel: Channel, delivery: Delivery, settings: Any) -> Parsed:
+    async def publish(
+        self,
+        channel: Channel[Account],
+        delivery: Delivery,
+        settings: Account,
+        *,
+        fetch: bool = True,
+    ) -> Message | None:
+        """Take a delivery to Kafka; return its message, or None after a dead letter.
+
+        Raises Retry when the delivery must come again, and MediaPending, before any work, when
+        `fetch` is false and the vendor still holds its files.
+        """
+        raw = await self._keep(delivery.raw)
+        try:
+            return await self._publish_kept(channel, delivery, settings, raw, fetch=fetch)
+        except Rejected as error:
+            await self._bury(channel.name, delivery, raw, error)
+            return None
+
+    async def publish_or_refuse(
+        self, channel: Channel[Account], delivery: Delivery, settings: Account
+    ) -> Message | None:
+        """Take a delivery to Kafka; return its message, or None after a dead letter.
+
+        Raises Rejected for the caller to answer. A bug of ours is not the caller's fault: it makes
+        a dead letter. Raises Retry as `publish` does.
+        """
+        raw = await self._keep(delivery.raw)
+        try:
+            return await self._publish_kept(channel, delivery, settings, raw, fetch=True)
+        except Rejected as error:
+            if error.code not in FAILURES:
+                _count_refusal(channel.name, delivery, error)
+                raise
+            await self._bury(channel.name, delivery, raw, error)
+            return None
+
+    async def parse(
+        self, channel: Channel[Account], delivery: Delivery, settings: Account
+    ) -> Parsed:
         """Return the parsed delivery; for an unreadable mail, a message made of its headers.
 
         Raises Rejected, and Retry when no parser is free.
@@ -112,10 +141,44 @@ class Ingest:
     ) -> None:
         """Keep a delivery as a dead letter: a bug stopped it before it reached this step."""
         raw = await self._keep(delivery.raw)
-        await self._refuse(channel, delivery, raw, bug(channel, error, step), bury=True)
+        await self._bury(channel, delivery, raw, bug(channel, error, step))
+
+    async def _publish_kept(
+        self,
+        channel: Channel[Account],
+        delivery: Delivery,
+        settings: Account,
+        raw: Raw,
+        *,
+        fetch: bool,
+    ) -> Message:
+        """Return the message, once Kafka and the disk have it. Raise Rejected for a bug, too."""
+        began = self.clock.monotonic()
+        flush = self._commit.request()
+        try:
+            message = await self._take(channel, delivery, settings, raw, fetch=fetch)
+        except Retry:
+            metrics.count("santral_messages_pending_total", channel=channel.name)
+            raise
+        except (Rejected, MediaPending):
+            raise
+        except Exception as error:
+            raise bug(channel.name, error) from error
+        await _wait_for(flush)
+        metrics.count("santral_messages_accepted_total", channel=channel.name)
+        metrics.observe(
+            "santral_accept_duration_seconds", self.clock.monotonic() - began, channel=channel.name
+        )
+        return message
 
     async def _take(
-        self, channel: Channel, delivery: Delivery, settings: Any, raw: Raw, *, fetch: bool
+        self,
+        channel: Channel[Account],
+        delivery: Delivery,
+        settings: Account,
+        raw: Raw,
+        *,
+        fetch: bool,
     ) -> Message:
         """Return the message, once Kafka has it."""
         try:
@@ -124,18 +187,18 @@ class Ingest:
                 raise MediaPending
             waited = self.clock.now() - delivery.received_at
             if parsed.notice:
-                whole = await fetch_whole(
+                content = await fetch_content(
                     channel, parsed.notice, delivery.raw, settings, self.web, waited=waited
                 )
-                if whole is not None:
-                    raw = await self._keep(whole)
-                    await self._safe(self._commit.request())
-                    delivery = replace(delivery, raw=whole, hint=None)
+                if content is not None:
+                    raw = await self._keep(content)
+                    await _wait_for(self._commit.request())
+                    delivery = replace(delivery, raw=content, hint=None)
                     parsed = await self.parse(channel, delivery, settings)
             if parsed.media:
                 late = waited > PATIENCE
                 parsed = await fetch_files(channel, parsed, settings, self.web, last=late)
-            return await self._publish(channel.name, parsed, raw, delivery)
+            return await self._produce(channel.name, parsed, raw, delivery)
         except (Rejected, Retry, MediaPending):
             raise
         except (OSError, MemoryError) as error:
@@ -143,10 +206,10 @@ class Ingest:
         except Exception as error:  # noqa: BLE001 - logged there
             failure = bug(channel.name, error)
             parsed = await self._parse_unreadable(channel, delivery, settings, failure)
-            return await self._publish(channel.name, parsed, raw, delivery)
+            return await self._produce(channel.name, parsed, raw, delivery)
 
     async def _parse_unreadable(
-        self, channel: Channel, delivery: Delivery, settings: Any, error: Rejected
+        self, channel: Channel[Account], delivery: Delivery, settings: Account, error: Rejected
     ) -> Parsed:
         """Return the message that replaces an unreadable mail; raise the refusal of anything else.
 
@@ -163,83 +226,11 @@ class Ingest:
         except Rejected:
             raise error from None
 
-    async def _refuse(
-        self, channel: str, delivery: Delivery, raw: Raw, error: Rejected, *, bury: bool
-    ) -> None:
-        """Keep a refused delivery as a dead letter, or raise the refusal to the caller."""
-        # The ledger accounts for each position that a source lists: here each is a dead letter.
-        if error.code == "delivery.ignored" and delivery.position is None:
-            metrics.count("santral_deliveries_ignored_total", hook=channel, reason="none")
-            await delivery.ack()
-            if not bury:
-                raise error
-            return
-        metrics.count("santral_messages_rejected_total", channel=channel, code=error.code)
-        if error.code in FAILURES:
-            metrics.count("santral_parser_failures_total", channel=channel, code=error.code)
-        elif not bury:
-            raise error
-        flushed = self._commit.request()
-        try:
-            await self._bury(channel, delivery, raw, error)
-        except Retry:
-            await delivery.nack()
-            raise
-        await self._acknowledge(delivery, flushed)
-
-    def _context_of(self, settings: Any) -> Context:
-        """Return the context for one account."""
-        return replace(self.context, settings=settings)
-
-    async def _acknowledge(self, delivery: Delivery, flushed: asyncio.Future[None]) -> None:
-        """Acknowledge a delivery that Kafka has once the disk has its bytes, too."""
-        try:
-            await self._safe(flushed)
-        except Retry:
-            await delivery.nack()
-            raise
-        await delivery.ack()
-
-    async def _safe(self, flushed: asyncio.Future[None]) -> None:
-        """Wait for a flush; raise Retry where it failed."""
-        try:
-            await flushed
-        except Unavailable as error:
-            raise Retry(RECOVERY_S, str(error)) from error
-
-    @functools.cached_property
-    def _commit(self) -> GroupCommit:
-        """The flushes that deliveries of this process share."""
-        return GroupCommit(self.archive.flush)
-
-    @functools.cached_property
-    def _threads(self) -> ThreadPoolExecutor:
-        """Threads for the archive alone: a bucket that hangs must not stop the loop's others."""
-        return ThreadPoolExecutor(_ARCHIVE_THREADS, "archive")
-
-    async def _run(self, write: Callable[[bytes], T], data: bytes) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, write, data)
-
-    async def _keep(self, data: bytes) -> Raw:
-        """Write a delivery; it is safe only after a flush."""
-        try:
-            if len(data) <= _INLINE:
-                return self.archive.append(data)
-            return await self._run(self.archive.append, data)
-        except Unavailable as error:
-            raise Retry(RECOVERY_S, str(error)) from error
-
-    async def _file(self, data: bytes) -> None:
-        try:
-            await self._run(self.archive.keep, data)
-        except Unavailable as error:
-            raise Retry(RECOVERY_S, str(error)) from error
-
-    async def _publish(self, channel: str, parsed: Parsed, raw: Raw, delivery: Delivery) -> Message:
-        finished = self.finish(parsed.message)
-        checked, files = await self.scanner.checked(finished, parsed.files)
+    async def _produce(self, channel: str, parsed: Parsed, raw: Raw, delivery: Delivery) -> Message:
+        """Publish the message of a parsed delivery, after its files are scanned and archived."""
+        checked, files = await self.scanner.checked(self.finish(parsed.message), parsed.files)
         for data in files:
-            await self._file(data)
+            await self._keep_file(data)
         token = delivery.accepted_by
         message = fitted(msgspec.structs.replace(checked, raw=raw, accepted_by=token))
         await self.publisher.publish(
@@ -252,6 +243,13 @@ class Ingest:
         return message
 
     async def _bury(self, channel: str, delivery: Delivery, raw: Raw, error: Rejected) -> None:
+        """Publish the dead letter of a refused delivery, unless nobody has to see it."""
+        _count_refusal(channel, delivery, error)
+        if _is_ignored(delivery, error):
+            return
+        if error.code in FAILURES:
+            metrics.count("santral_parser_failures_total", channel=channel, code=error.code)
+        flush = self._commit.request()
         source = f"{channel}:{delivery.account}"
         letter = DeadLetter(
             id=derived_id("dead", source, delivery.position or "", raw.sha256),
@@ -269,3 +267,61 @@ class Ingest:
             topics.DEAD, letter, source=source, traceparent=trace.child(delivery.traceparent)
         )
         log.warning("message.buried", id=letter.id, channel=channel, code=error.code)
+        await _wait_for(flush)
+
+    def _context_of(self, settings: Account) -> Context[Account]:
+        """Return the context of one account."""
+        brand, key = self.context.brand, self.context.signing_key
+        return Context(brand=brand, settings=settings, signing_key=key)
+
+    @functools.cached_property
+    def _commit(self) -> GroupCommit:
+        """The flushes that deliveries of this process share."""
+        return GroupCommit(self.archive.flush)
+
+    @functools.cached_property
+    def _threads(self) -> ThreadPoolExecutor:
+        """Threads for the archive alone: a bucket that hangs must not stop the loop's others."""
+        return ThreadPoolExecutor(_ARCHIVE_THREADS, "archive")
+
+    async def _run(self, write: Callable[[bytes], T], data: bytes) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, write, data)
+
+    async def _keep(self, data: bytes) -> Raw:
+        """Write a delivery to the archive; it is safe only after a flush."""
+        try:
+            if len(data) <= _MAX_INLINE_BYTES:
+                return self.archive.append(data)
+            return await self._run(self.archive.append, data)
+        except Unavailable as error:
+            raise Retry(RECOVERY_S, str(error)) from error
+
+    async def _keep_file(self, data: bytes) -> None:
+        """Write a file of a message to the archive."""
+        try:
+            await self._run(self.archive.keep, data)
+        except Unavailable as error:
+            raise Retry(RECOVERY_S, str(error)) from error
+
+
+def _is_ignored(delivery: Delivery, error: Rejected) -> bool:
+    """Return whether a refused delivery needs no dead letter.
+
+    The ledger accounts for each position that a source lists: there even an ignored one needs it.
+    """
+    return error.code == "delivery.ignored" and delivery.position is None
+
+
+def _count_refusal(channel: str, delivery: Delivery, error: Rejected) -> None:
+    if _is_ignored(delivery, error):
+        metrics.count("santral_deliveries_ignored_total", hook=channel, reason="none")
+    else:
+        metrics.count("santral_messages_rejected_total", channel=channel, code=error.code)
+
+
+async def _wait_for(flush: asyncio.Future[None]) -> None:
+    """Wait until the disk has the bytes of a delivery; raise Retry where the flush fails."""
+    try:
+        await flush
+    except Unavailable as error:
+        raise Retry(RECOVERY_S, str(error)) from error

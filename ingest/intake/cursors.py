@@ -1,7 +1,7 @@
-"""Cursors of pulled sources, kept in the compacted topic cursors.v1.
+"""The cursors of all sources, in the compacted topic cursors.v1.
 
-Before: a source finished a part of its pass. After: the next process goes on from there. A lost
-cursor costs a second reading, never a message: the ids absorb the repeats.
+A source saves a cursor after each step of its pass, and the next process continues there. A lost
+cursor costs a second reading, but never a message, because the router drops repeated ids.
 """
 
 from runtime.bus.bus import Publisher, read_to_end
@@ -11,25 +11,25 @@ from schemas.state.cursor import Cursor
 
 
 class Cursors:
-    """The newest cursor of every source, read once and then kept in step with Kafka."""
+    """The newest cursor of every source, read once and then held in step with Kafka."""
 
     def __init__(self, kafka: Kafka, publisher: Publisher) -> None:
         self._kafka = kafka
         self._publisher = publisher
-        self._held: dict[str, Cursor] = {}
+        self._cursors: dict[str, Cursor] = {}
 
     async def restore(self) -> None:
         """Read all of cursors.v1."""
         async for records in read_to_end(self._kafka, [topics.CURSORS.name]):
             for record in records:
                 cursor = envelope.decode(Cursor, record.value)
-                self._held[cursor.source] = cursor
+                self._cursors[cursor.source] = cursor
 
     async def load(self, source: str) -> Cursor | None:
         """Return the newest cursor of a source, or None."""
-        return self._held.get(source)
+        return self._cursors.get(source)
 
     async def save(self, cursor: Cursor) -> None:
-        """Keep a cursor; returns once Kafka has it."""
+        """Store a cursor; returns once Kafka has it."""
         await self._publisher.publish(topics.CURSORS, cursor, source="santral/ingest")
-        self._held[cursor.source] = cursor
+        self._cursors[cursor.source] = cursor

@@ -1,50 +1,64 @@
-"""Fetching: what a vendor still holds of a message, before it is published.
+"""Fetches what a vendor still holds of a message, before it is published.
 
-Before: a channel's parser named files, or had only a notice of the message. After: virus_scan.py
-looks into the files, the archive keeps them. A file that can't be had is said in its place; the
-customer's words never wait for it longer than PATIENCE. Of a bare notice nothing is left without
-its words: they are asked for as long as LONG_PATIENCE, then it is a dead letter.
+A channel's parser names the files, or has only a notice of the message. virus_scan.py looks into
+the files afterwards. A message waits for its files for PATIENCE, and is then published with a text
+in the place of each missing file. A bare notice is worth nothing without its content, and so ingest
+asks for it for LONG_PATIENCE before it makes a dead letter.
 """
 
 import asyncio
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any
 
 import msgspec
 
-from ingest.channel import Asking, Channel, Fetching, Media, Notice, Parsed, Web
+from ingest.channel import (
+    Account,
+    Channel,
+    FetchesMedia,
+    Media,
+    MediaClient,
+    Notice,
+    Parsed,
+    ResolvesNotices,
+)
 from ingest.parser_pool.pool import bug
 from ingest.parsing.files import bursts, sniffed
-from schemas.errors import Rejected, Retry, SantralError
+from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry, SantralError
 from schemas.message import Attachment
 
 PATIENCE = timedelta(minutes=15)
-"""How long a message waits for a file of it that can't be had just now."""
+"""The longest wait of a message for a file that its vendor can't give now."""
 
 LONG_PATIENCE = timedelta(days=1)
-"""How long a message is asked for that is known by a bare notice alone."""
+"""The longest wait of a bare notice for its content: vendors' outages are shorter."""
 
-AT_ONCE = 4
-"""Files of one message that are fetched side by side."""
+MAX_FETCHES = 4
+"""Files of one message that ingest fetches at the same time."""
 
 
 class MediaPending(SantralError):
-    """The vendor still has the files, and waits for an answer: fetch them after it."""
+    """The vendor holds the files and waits for our answer: ingest fetches them after it."""
 
 
-async def fetch_whole(
-    channel: Channel, notice: Notice, raw: bytes, settings: Any, web: Web, *, waited: timedelta
+async def fetch_content(
+    channel: Channel[Account],
+    notice: Notice,
+    raw: bytes,
+    settings: Account,
+    web: MediaClient,
+    *,
+    waited: timedelta,
 ) -> bytes | None:
     """Return the delivery that a notice announces, or None when nothing will follow the notice.
 
     Raises Retry when it may still come, and Rejected when it will never come. A bug in a channel
     costs only what that channel asked for.
     """
-    if not isinstance(channel, Asking):
-        raise TypeError(f"{type(channel).__name__} takes notices and asks for nothing")
+    if not isinstance(channel, ResolvesNotices):
+        raise TypeError(f"{type(channel).__name__} takes notices and resolves none")
     try:
-        return await channel.whole(notice.ref, raw, settings, web)
+        content: bytes = await channel.resolve_notice(notice.ref, raw, settings, web)
     except Rejected:
         if notice.bare:
             raise
@@ -60,20 +74,21 @@ async def fetch_whole(
         if notice.bare:
             raise failure from error
         return None
+    return content
 
 
 async def fetch_files(
-    channel: object, parsed: Parsed, settings: Any, web: Web, *, last: bool
+    channel: Channel[Account], parsed: Parsed, settings: Account, web: MediaClient, *, last: bool
 ) -> Parsed:
-    """Return the parse with every file in it; raise Retry when one may be had later.
+    """Return the parsed delivery with its files; raise Retry when a file may come later.
 
-    With `last` nothing is waited for: what can't be had is `refused`, with the reason.
+    With `last` it waits for nothing: a missing file's attachment is `refused`, with the reason.
     """
-    if not isinstance(channel, Fetching):
+    if not isinstance(channel, FetchesMedia):
         raise TypeError(f"{type(channel).__name__} names media and has no fetch")
-    gate = asyncio.Semaphore(AT_ONCE)
+    gate = asyncio.Semaphore(MAX_FETCHES)
 
-    async def one(media: Media) -> tuple[Media, bytes | str]:
+    async def fetch(media: Media) -> tuple[Media, bytes | str]:
         async with gate:
             try:
                 return media, await channel.fetch(media.ref, settings, web)
@@ -88,26 +103,28 @@ async def fetch_files(
 
     attachments = list(parsed.message.attachments)
     files = list(parsed.files)
-    for media, found in await asyncio.gather(*map(one, parsed.media)):
-        attachments[media.at], data = _filled(attachments[media.at], found)
+    for media, result in await asyncio.gather(*map(fetch, parsed.media)):
+        attachments[media.index], data = _complete(attachments[media.index], result)
         if data is not None:
             files.append(data)
-    # Files stand in the order of their attachments: the scanner pairs them so.
+    # The scanner pairs files and attachments by their order.
     by_hash = {sha256(f).hexdigest(): f for f in files}
-    kept = [a for a in attachments if not a.refused]
     return Parsed(
         message=msgspec.structs.replace(parsed.message, attachments=tuple(attachments)),
-        files=tuple(by_hash[a.sha256] for a in kept),
+        files=tuple(by_hash[a.sha256] for a in attachments if not a.refused),
     )
 
 
-def _filled(told: Attachment, found: bytes | str) -> tuple[Attachment, bytes | None]:
-    """Return the attachment as its bytes are, and those; without them why."""
-    if isinstance(found, str):
-        return msgspec.structs.replace(told, refused=found[:300]), None
-    made = msgspec.structs.replace(
-        told, size=len(found), sha256=sha256(found).hexdigest(), type=sniffed(found, told.type)
+def _complete(attachment: Attachment, result: bytes | str) -> tuple[Attachment, bytes | None]:
+    """Return the attachment of a fetched file with its bytes, or with the reason and None."""
+    if isinstance(result, str):
+        return msgspec.structs.replace(attachment, refused=result[:ERROR_TEXT_LIMIT]), None
+    complete = msgspec.structs.replace(
+        attachment,
+        size=len(result),
+        sha256=sha256(result).hexdigest(),
+        type=sniffed(result, attachment.type),
     )
-    if bursts(found):
-        return msgspec.structs.replace(made, refused="it would burst"), None
-    return made, found
+    if bursts(result):
+        return msgspec.structs.replace(complete, refused="it would burst"), None
+    return complete, result

@@ -1,53 +1,42 @@
-"""Sends a dead letter through again: a Kafka record to its topic, a delivery to its channel.
+"""Sends a dead letter again, as a Kafka record to its topic or as a delivery to its channel.
 
-Before: `santral dead redrive`. After: the road, as the first time; a second refusal is a new
-attempt of the same letter.
+Its content goes the same way as the first time. A second refusal is a new attempt of the same
+letter.
 """
 
 import asyncio
 
 import msgspec
 
-from ingest.channel import Delivery
+from ingest.accounts import configured_accounts
+from ingest.channel import AccountSettings, Delivery
+from ingest.intake.build import build_ingest
 from ingest.parser_pool.pool import ParserPool
 from ingest.registry import CHANNELS
-from ingest.run import accounts, build
 from runtime.bus.bus import Publisher
-from runtime.clock import SystemClock
+from runtime.clock import Clock, SystemClock
 from runtime.settings.structs import Settings
 from schemas import topics
 from schemas.dead_letter import DeadLetter
 from schemas.errors import Rejected, Unavailable
+from schemas.message import Message
 
 
 async def redrive(settings: Settings, letter: DeadLetter, raw: bytes) -> str:
-    """Send it; return a sentence of what happened."""
+    """Send a dead letter again; return a sentence with the result.
+
+    Raises Unavailable when the letter's account is not configured any more.
+    """
     clock = SystemClock()
     publisher = Publisher(settings.kafka, "santral-redrive")
     try:
         if letter.origin.topic is not None:
-            key = (letter.origin.position or "").encode()
+            key = (letter.origin.record_key or "").encode()
             await publisher.send(letter.origin.topic, key, raw, [])
             return f"{letter.id}: back on {letter.origin.topic}"
-        channel = CHANNELS.get(letter.channel)
-        account = letter.source.partition(":")[2]
-        if channel is None or account not in accounts(settings)[letter.channel]:
-            raise Unavailable(f"{letter.id}: no account {letter.source!r} is configured any more")
-        delivery = Delivery(
-            raw=raw,
-            account=account,
-            received_at=clock.now(),
-            position=letter.origin.position,
-            hint=letter.origin.hint,
-        )
-        told = accounts(settings)[letter.channel][account]
+        account = _account_of(settings, letter)
         try:
-            async with ParserPool(settings.parsers) as parsers:
-                ingest = build(settings, clock, publisher, parsers)
-                try:
-                    message = await ingest.accept(channel, delivery, told, bury=False)
-                finally:
-                    await asyncio.to_thread(ingest.archive.close)
+            message = await _accept(settings, letter, raw, account, publisher, clock)
         except Rejected as error:
             again = msgspec.structs.replace(
                 letter,
@@ -63,3 +52,36 @@ async def redrive(settings: Settings, letter: DeadLetter, raw: bytes) -> str:
         return f"{letter.id}: accepted as message {message.id}"
     finally:
         await publisher.stop()
+
+
+def _account_of(settings: Settings, letter: DeadLetter) -> AccountSettings:
+    """Return the settings of a letter's account; raise Unavailable."""
+    account = letter.source.partition(":")[2]
+    accounts = configured_accounts(settings).get(letter.channel, {})
+    if account not in accounts:
+        raise Unavailable(f"{letter.id}: no account {letter.source!r} is configured any more")
+    return accounts[account]
+
+
+async def _accept(
+    settings: Settings,
+    letter: DeadLetter,
+    raw: bytes,
+    account: AccountSettings,
+    publisher: Publisher,
+    clock: Clock,
+) -> Message | None:
+    """Publish a letter's delivery; return its message, or None after a parser failed again."""
+    delivery = Delivery(
+        raw=raw,
+        account=letter.source.partition(":")[2],
+        received_at=clock.now(),
+        position=letter.origin.position,
+        hint=letter.origin.hint,
+    )
+    async with ParserPool(settings.parsers) as parsers:
+        ingest = build_ingest(settings, clock, publisher, parsers)
+        try:
+            return await ingest.publish_or_refuse(CHANNELS[letter.channel], delivery, account)
+        finally:
+            await asyncio.to_thread(ingest.archive.close)

@@ -15,7 +15,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from ingest.channel import Channel, Context, Delivery, Parsed
+from ingest.channel import Account, Channel, Context, Delivery, Parsed
 from ingest.parser_pool.client import Crashed, ParserClient, TooSlow
 from ingest.parser_pool.frames import Answer, Task, pack, stack_of
 from ingest.parser_pool.limits import limit_of
@@ -59,12 +59,14 @@ _TRIES = 2  # somebody else may kill a process: a second crash blames the delive
 class Parsers(Protocol):
     """A place that parses deliveries."""
 
-    async def parse(self, channel: Channel, delivery: Delivery, context: Context) -> Parsed:
+    async def parse(
+        self, channel: Channel[Account], delivery: Delivery, context: Context[Account]
+    ) -> Parsed:
         """Return what the channel makes of a delivery; raise Rejected."""
         ...
 
     async def parse_unreadable(
-        self, channel: Channel, delivery: Delivery, context: Context
+        self, channel: Channel[Account], delivery: Delivery, context: Context[Account]
     ) -> Parsed:
         """Return the message that replaces a mail on which `parse` failed; raise Rejected."""
         ...
@@ -100,7 +102,9 @@ class ParserPool:
         errors = [worker.error for worker in self._workers]
         return errors[0] if all(errors) else None
 
-    async def parse(self, channel: Channel, delivery: Delivery, context: Context) -> Parsed:
+    async def parse(
+        self, channel: Channel[Account], delivery: Delivery, context: Context[Account]
+    ) -> Parsed:
         """Return what the channel makes of a delivery.
 
         Raises Rejected, and Retry when no process can be started.
@@ -110,13 +114,13 @@ class ParserPool:
         return await self.parse_in_process(channel, delivery, context)
 
     async def parse_in_process(
-        self, channel: Channel, delivery: Delivery, context: Context
+        self, channel: Channel[Account], delivery: Delivery, context: Context[Account]
     ) -> Parsed:
         """Parse in a process, whatever the delivery is; raises as `parse` does."""
         return await self._run("parse", channel, delivery, context)
 
     async def parse_unreadable(
-        self, channel: Channel, delivery: Delivery, context: Context
+        self, channel: Channel[Account], delivery: Delivery, context: Context[Account]
     ) -> Parsed:
         """Return the message that says that a mail could not be read."""
         return await self._run("unreadable", channel, delivery, context)
@@ -124,9 +128,9 @@ class ParserPool:
     async def _run(
         self,
         work: Literal["parse", "unreadable"],
-        channel: Channel,
+        channel: Channel[Account],
         delivery: Delivery,
-        context: Context,
+        context: Context[Account],
     ) -> Parsed:
         frame = pack(_task(work, channel, delivery, context))
         limit = limit_of(len(frame), self._settings.cpu, self._settings.memory_mb)
@@ -169,18 +173,22 @@ class ParserPool:
 class ParsersInPlace:
     """Parses in the caller's own process: for tests and small tools without hostile input."""
 
-    async def parse(self, channel: Channel, delivery: Delivery, context: Context) -> Parsed:
+    async def parse(
+        self, channel: Channel[Account], delivery: Delivery, context: Context[Account]
+    ) -> Parsed:
         """Return what the channel makes of a delivery; raise Rejected."""
         return await asyncio.to_thread(parse_in_place, channel, delivery, context)
 
     async def parse_unreadable(
-        self, channel: Channel, delivery: Delivery, context: Context
+        self, channel: Channel[Account], delivery: Delivery, context: Context[Account]
     ) -> Parsed:
         """Return the message that says that a mail could not be read."""
         return parse_task(channel, _task("unreadable", channel, delivery, context))
 
 
-def parse_in_place(channel: Channel, delivery: Delivery, context: Context) -> Parsed:
+def parse_in_place(
+    channel: Channel[Account], delivery: Delivery, context: Context[Account]
+) -> Parsed:
     """Return what the channel makes of a delivery; a bug becomes Rejected(parser.bug)."""
     try:
         return parse_delivery(channel, delivery, context)
@@ -197,7 +205,10 @@ def bug(channel: str, error: BaseException, step: str = "accept") -> Rejected:
 
 
 def _task(
-    work: Literal["parse", "unreadable"], channel: Channel, delivery: Delivery, context: Context
+    work: Literal["parse", "unreadable"],
+    channel: Channel[Account],
+    delivery: Delivery,
+    context: Context[Account],
 ) -> Task:
     return Task(
         work=work,
@@ -213,7 +224,7 @@ def _task(
     )
 
 
-def _result(channel: Channel, answer: Answer) -> Parsed:
+def _result(channel: Channel[Account], answer: Answer) -> Parsed:
     """Return the parsed delivery; raise Rejected when the process refused it or failed."""
     if answer.parsed is not None:
         return answer.parsed

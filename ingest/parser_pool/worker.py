@@ -10,10 +10,11 @@ import signal
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 
-from ingest.channel import Channel, Context, Delivery, Parsed
+from ingest.channel import Account, Channel, Context, Delivery, Parsed
 from ingest.parser_pool.frames import Answer, Task, pack, read_frame, stack_of, write_frame
 from ingest.parser_pool.limits import end_with_parent, limit_of, limited
 from ingest.parsing.letters.repair import repair_letters
@@ -23,7 +24,7 @@ from schemas.errors import Rejected
 OUT_OF_MEMORY = "it needs more memory than a delivery may have"
 
 
-def serve(channels: Mapping[str, Channel], arguments: list[str]) -> None:
+def serve(channels: Mapping[str, Channel[Any]], arguments: list[str]) -> None:
     """Answer tasks until the input ends.
 
     `arguments` are the parent's process id, and CPU seconds and megabytes for a delivery.
@@ -47,7 +48,7 @@ def serve(channels: Mapping[str, Channel], arguments: list[str]) -> None:
         write_frame(outward, frame)
 
 
-def answer(channels: Mapping[str, Channel], body: bytes) -> bytes:
+def answer(channels: Mapping[str, Channel[Any]], body: bytes) -> bytes:
     """Return the frame that answers a task's; raise MemoryError."""
     try:
         task = msgspec.msgpack.decode(body, type=Task)
@@ -62,7 +63,7 @@ def answer(channels: Mapping[str, Channel], body: bytes) -> bytes:
         )
 
 
-def parse_task(channel: Channel, task: Task) -> Parsed:
+def parse_task(channel: Channel[Account], task: Task) -> Parsed:
     """Return the channel's result for a task."""
     if task.work == "unreadable":
         message = unreadable_message(
@@ -87,7 +88,9 @@ def parse_task(channel: Channel, task: Task) -> Parsed:
     return parse_delivery(channel, delivery, context)
 
 
-def parse_delivery(channel: Channel, delivery: Delivery, context: Context) -> Parsed:
+def parse_delivery(
+    channel: Channel[Account], delivery: Delivery, context: Context[Account]
+) -> Parsed:
     """Return what the channel makes of a delivery, its letters in order.
 
     The letters of a long text cost more than its parsing may: both count as one.

@@ -10,13 +10,14 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import httpx2
 import msgspec
 
-from ingest.channel import Accept, Delivery, Ledgered, Tools, touched
+from ingest.channel import Delivery, event_for
 from ingest.parsing.json_values import instant, read
+from ingest.source import Accept, CursorStore, SourceContext
 from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S, OUTAGE_S
 from schemas.errors import Rejected, Retry, retry_after
@@ -150,10 +151,20 @@ class Bearer:
         return {"authorization": f"Bearer {self._token}"}
 
 
-Items = Callable[[Any, Ask], AsyncIterator[Item]]
+class PolledSettings(Protocol):
+    """The settings of an account that is asked again and again."""
+
+    @property
+    def poll(self) -> timedelta:
+        """The time between two passes."""
+        ...
 
 
-class Poll:
+Settings = TypeVar("Settings", bound=PolledSettings)
+Items = Callable[[Settings, Ask], AsyncIterator[Item]]
+
+
+class Poll(Generic[Settings]):
     """One account that is asked every `settings.poll`.
 
     What was taken, and with which words, is remembered over a restart. The first time a source is
@@ -161,11 +172,20 @@ class Poll:
     work (`santral import` brings history in).
     """
 
-    def __init__(self, name: str, account: str, settings: Any, tools: Tools, items: Items) -> None:
+    patient = True
+
+    def __init__(
+        self,
+        name: str,
+        account: str,
+        settings: Settings,
+        context: SourceContext,
+        items: Items[Settings],
+    ) -> None:
         self._source, self._account = f"{name}:{account}", account
-        self._settings, self._tools, self._items = settings, tools, items
+        self._settings, self._context, self._items = settings, context, items
         self._kept = f"polled-{name}-{account}"
-        told = tools.kept(self._kept)
+        told = context.load_state(self._kept)
         self._first = told is None
         try:
             held = msgspec.json.decode(told or "{}", type=dict[str, str])
@@ -174,11 +194,11 @@ class Poll:
         self._seen: OrderedDict[str, str] = OrderedDict(held)
         self._changed = self._first
 
-    async def run(self, accept: Accept, cursors: Ledgered) -> None:
+    async def run(self, accept: Accept, cursors: CursorStore) -> None:
         """Ask for ever; raise Retry when the vendor can't be asked."""
         poll: timedelta = self._settings.poll
         async with httpx2.AsyncClient(timeout=30, follow_redirects=False) as client:
-            ask = Ask(client, self._source.partition(":")[0], self._tools.now)
+            ask = Ask(client, self._source.partition(":")[0], self._context.now)
             while True:
                 try:
                     async for item in self._items(self._settings, ask):
@@ -189,13 +209,13 @@ class Poll:
                     raise Retry(BUSY_S, f"{self._source}: can't be read: {error.text}") from error
                 finally:
                     self._keep()
-                self._tools.polled(self._source)
-                await self._tools.pause(poll.total_seconds())
+                self._context.report_pass(self._source)
+                await self._context.pause(poll.total_seconds())
 
     def _keep(self) -> None:
         # A first pass that broke off begins anew: kept, its rest would be taken for new work.
         if self._changed and not self._first:
-            self._tools.keep(self._kept, msgspec.json.encode(self._seen).decode())
+            self._context.save_state(self._kept, msgspec.json.encode(self._seen).decode())
             self._changed = False
 
     async def _take(self, item: Item, accept: Accept) -> None:
@@ -203,14 +223,14 @@ class Poll:
         before = self._seen.get(item.id)
         if before in (item.version, _PASSED_BY + item.version):
             return
-        old = item.at is not None and self._tools.now() - item.at > _WEEK
+        old = item.at is not None and self._context.now() - item.at > _WEEK
         if self._first and before is None and old:
             self._seen[item.id] = _PASSED_BY + item.version
         else:
             taken = before is not None and not before.startswith(_PASSED_BY)
             version = item.version if taken else ""
             raw = msgspec.json.encode(Stored(version=version, item=msgspec.Raw(item.raw)))
-            now = self._tools.now()
+            now = self._context.now()
             await accept(Delivery(raw=raw, account=self._account, received_at=now))
             self._seen[item.id] = item.version
         self._changed = True
@@ -232,7 +252,7 @@ def versioned(channel: str, delivery: Delivery, own: str, version: str) -> tuple
     """Return the native id of an item's version, and what a later one touches."""
     if not version:
         return own, None
-    return f"{own}@{version}", touched(channel, delivery, "edited", own)
+    return f"{own}@{version}", event_for(channel, delivery, "edited", own)
 
 
 def stars(told: Any, most: int = 5) -> float | None:

@@ -8,7 +8,7 @@ from collections import OrderedDict
 
 import msgspec
 
-from ingest.channel import Tools
+from ingest.source import SourceContext
 
 LIMIT = 5_000
 """Posts remembered of one source."""
@@ -19,10 +19,10 @@ _EVERY = 20  # posts between two writings: what a crash forgets is that much
 class Seen:
     """Native ids with what their conversation hangs on."""
 
-    def __init__(self, name: str, tools: Tools) -> None:
-        self._name, self._tools = f"seen-{name.replace(':', '-')}", tools
+    def __init__(self, name: str, context: SourceContext) -> None:
+        self._name, self._context = f"seen-{name.replace(':', '-')}", context
         try:
-            held = msgspec.json.decode(tools.kept(self._name) or "{}", type=dict[str, str])
+            held = msgspec.json.decode(context.load_state(self._name) or "{}", type=dict[str, str])
         except msgspec.DecodeError:
             held = {}
         self._held = OrderedDict(held)
@@ -46,4 +46,4 @@ class Seen:
     def keep(self) -> None:
         """Write down what is remembered."""
         self._new = 0
-        self._tools.keep(self._name, msgspec.json.encode(self._held).decode())
+        self._context.save_state(self._name, msgspec.json.encode(self._held).decode())

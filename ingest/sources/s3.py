@@ -15,7 +15,8 @@ import msgspec
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import S3Store
 
-from ingest.channel import Accept, Delivery, Ledgered, Tools
+from ingest.channel import Delivery
+from ingest.source import Accept, CursorStore, SourceContext
 from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, OUTAGE_S
 from schemas.errors import Rejected, Retry
@@ -157,32 +158,34 @@ class _Reach(Record, frozen=True, kw_only=True):
 class Objects:
     """A bucket that is looked at again and again."""
 
-    def __init__(self, channel: str, account: str, told: Bucket, tools: Tools) -> None:
-        self._source, self._account, self._told, self._tools = (
+    patient = True
+
+    def __init__(self, channel: str, account: str, told: Bucket, context: SourceContext) -> None:
+        self._source, self._account, self._told, self._context = (
             f"{channel}:{account}",
             account,
             told,
-            tools,
+            context,
         )
         self._kept = f"bucket-{channel}-{account}"
         self._reading = Reading(told)
         self._began, self._until, self._taken = self._restored()
 
-    async def run(self, accept: Accept, cursors: Ledgered) -> None:
+    async def run(self, accept: Accept, cursors: CursorStore) -> None:
         """Look for ever; raise Retry when the bucket can't be read."""
         while True:
-            now = self._tools.now()
+            now = self._context.now()
             async for one in self._new():
                 await self._take(one, accept)
             self._until = now
             self._taken = {k: t for k, t in self._taken.items() if t[1] >= now - _WEEK}
             self._keep()
-            self._tools.polled(self._source)
-            await self._tools.pause(self._told.poll_s)
+            self._context.report_pass(self._source)
+            await self._context.pause(self._told.poll_s)
 
     async def inventory(self) -> AsyncIterator[str]:
         """Yield what the bucket holds of the time that was read whole."""
-        if self._tools.kept(self._kept) is None:
+        if self._context.load_state(self._kept) is None:
             return
         async for one in self._listed():
             if self._began <= one.modified and one.modified < self._until - timedelta(minutes=1):
@@ -210,14 +213,14 @@ class Objects:
             raw = await self._reading.get(one.key)
         except Rejected as error:
             if error.code == "media.gone":
-                self._tools.warn("object.gone", source=self._source, why=error.text)
+                self._context.warn("object.gone", source=self._source, why=error.text)
                 return
             refused = error
         await accept(
             Delivery(
                 raw=raw,
                 account=self._account,
-                received_at=self._tools.now(),
+                received_at=self._context.now(),
                 hint=one.key,
                 position=one.position,
                 refused=refused,
@@ -228,10 +231,10 @@ class Objects:
             self._keep()
 
     def _restored(self) -> tuple[datetime, datetime, dict[str, tuple[str, datetime]]]:
-        now = self._tools.now()
+        now = self._context.now()
         began = self._told.since or now - _WEEK
         began = began.astimezone(UTC) if began.tzinfo else began.replace(tzinfo=UTC)
-        told = self._tools.kept(self._kept)
+        told = self._context.load_state(self._kept)
         try:
             held = msgspec.json.decode(told or "", type=_Reach)
         except msgspec.DecodeError:
@@ -243,4 +246,4 @@ class Objects:
 
     def _keep(self) -> None:
         reach = _Reach(began=self._began, until=self._until, taken=self._taken)
-        self._tools.keep(self._kept, msgspec.json.encode(reach).decode())
+        self._context.save_state(self._kept, msgspec.json.encode(reach).decode())

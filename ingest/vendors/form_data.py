@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from ingest.webhook import Call
+from ingest.webhook import WebhookRequest
 from schemas.errors import Rejected
 
 _FIELDS = 500
@@ -26,13 +26,13 @@ class File:
     data: bytes
 
 
-def fields(call: Call) -> Fields:
+def fields(request: WebhookRequest) -> Fields:
     """Return the fields, each with its values in their order; raise Rejected(form.malformed)."""
-    kind, options = parse_options_header(call.headers.get("content-type", ""))
+    kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind == b"application/x-www-form-urlencoded":
-        return _urlencoded(call.body)
+        return _urlencoded(request.body)
     if kind == b"multipart/form-data" and options.get(b"boundary"):
-        return _multipart(call.body, options[b"boundary"])[0]
+        return _multipart(request.body, options[b"boundary"])[0]
     raise Rejected(
         "form.malformed", f"a form is due, this is {kind[:60].decode('ascii', 'replace')!r}"
     )

@@ -7,15 +7,15 @@ Source: developers.facebook.com, Messenger Platform, Page and Instagram webhooks
 
 from datetime import timedelta
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 import msgspec
 
-from ingest.channel import Context, Delivery, Media, Notice, Parsed, Web, message_of
+from ingest.channel import Context, Delivery, Media, MediaClient, Notice, Parsed, build_message
 from ingest.parsing.json_values import Text, instant, read, split_url, there
 from ingest.vendors import meta_webhook
-from ingest.webhook import Taken
+from ingest.webhook import WebhookResult
 from schemas.account_fields import ApiAddress, Brand
 from schemas.base import Record, message_id
 from schemas.delays import BUSY_S
@@ -199,7 +199,7 @@ class Mentioned(Said, frozen=True, kw_only=True, rename={"sender": "from"}):
     mentioned_media: Said | None = None
 
 
-def take(body: bytes, kind: str) -> Taken:
+def take(body: bytes, kind: str) -> WebhookResult:
     """Return the items of a body, and why others are none."""
     made: list[bytes] = []
     ignored: list[str] = []
@@ -232,7 +232,7 @@ def take(body: bytes, kind: str) -> Taken:
             # The dashboard's test button sends a direct message as a change.
             place = "messaging" if change.field == "messages" else "comment"
             keep(entry, place, change.field, change.value)
-    return Taken(deliveries=tuple(made), ignored=tuple(ignored))
+    return WebhookResult(deliveries=tuple(made), ignored=tuple(ignored))
 
 
 def _no_message(place: str, field: str, item: msgspec.Raw, ours: str) -> str:
@@ -275,7 +275,7 @@ def _no_comment(field: str, item: Comment, ours: str) -> str:
     return ""
 
 
-def parse(name: Name, delivery: Delivery, context: Context) -> Parsed:
+def parse(name: Name, delivery: Delivery, context: Context[Account]) -> Parsed:
     """Return the Message of one stored item."""
     told = read(Stored, delivery.raw)
     if told.place == "comment":
@@ -283,7 +283,9 @@ def parse(name: Name, delivery: Delivery, context: Context) -> Parsed:
     return _direct(name, told, read(Direct, told.item), delivery, context)
 
 
-def _direct(name: Name, told: Stored, item: Direct, delivery: Delivery, context: Context) -> Parsed:
+def _direct(
+    name: Name, told: Stored, item: Direct, delivery: Delivery, context: Context[Account]
+) -> Parsed:
     who, ours = str(item.sender.id or ""), str(item.recipient.id or "") or told.ours
     if not who:
         raise Rejected("json.invalid", "nobody wrote it - at `$.sender.id`")
@@ -294,9 +296,9 @@ def _direct(name: Name, told: Stored, item: Direct, delivery: Delivery, context:
     story = item.message.reply_to.story if item.message and item.message.reply_to else None
     about = f"[story {story.url or story.id}]" if story else ""
     shown = "\n".join(t for t in (text, *(_shown(a) for a in attached), about) if t)
-    window = PEOPLE_WINDOW if getattr(context.settings, "human_agent", False) else WINDOW
+    window = PEOPLE_WINDOW if (context.settings or Account()).human_agent else WINDOW
     quoted = item.message.reply_to if item.message else None
-    made = message_of(
+    made = build_message(
         name,
         delivery,
         context,
@@ -320,7 +322,7 @@ def _direct(name: Name, told: Stored, item: Direct, delivery: Delivery, context:
         ),
         repaired=() if shown or event or files else ("content.unsupported",),
     )
-    media = tuple(Media(at=i, ref=_url(a)) for i, a in enumerate(files))
+    media = tuple(Media(index=i, ref=_url(a)) for i, a in enumerate(files))
     return Parsed(message=made, media=media)
 
 
@@ -390,7 +392,7 @@ def _attachment(attached: Attached) -> Attachment:
 
 
 def _comment(
-    name: Name, told: Stored, item: Comment, delivery: Delivery, context: Context
+    name: Name, told: Stored, item: Comment, delivery: Delivery, context: Context[Account]
 ) -> Parsed:
     own = str(item.comment_id or item.id or item.post_id or item.media_id or "")
     if not own:
@@ -411,10 +413,10 @@ def _comment(
     text = item.message or item.text or ""
     called = person or (f"@{who.username}" if who.username else "")
     handles = (Handle(kind="handle", value=f"{name}:{called}"),) if called else ()
-    ref = "" if text or event else _to_ask(told, item, context.settings)
+    ref = "" if text or event else _to_ask(told, item, context.settings or Account())
     return Parsed(
         notice=Notice(ref=ref) if ref else None,
-        message=message_of(
+        message=build_message(
             name,
             delivery,
             context,
@@ -435,7 +437,7 @@ def _comment(
             repaired=() if text or event or item.photo or item.video else ("text.not_told",),
             full_text="\n".join(t for t in (text, _film(item)) if t),
         ),
-        media=(Media(at=0, ref=item.photo),) if item.photo else (),
+        media=(Media(index=0, ref=item.photo),) if item.photo else (),
     )
 
 
@@ -446,9 +448,9 @@ def _place(name: Name, told: Stored, item: Comment, own: str) -> str:
     return f"comment:{own}"
 
 
-def _to_ask(told: Stored, item: Comment, settings: Any) -> str:
+def _to_ask(told: Stored, item: Comment, settings: Account) -> str:
     """Return by what the words of a mention are asked for; empty when they can't be."""
-    if told.field not in ("mention", "mentions") or not getattr(settings, "token", ""):
+    if told.field not in ("mention", "mentions") or not settings.token:
         return ""
     if told.field == "mention":
         return f"{item.comment_id or item.post_id}?fields=message,from,created_time,permalink_url"
@@ -460,7 +462,7 @@ def _to_ask(told: Stored, item: Comment, settings: Any) -> str:
     return f"{told.ours}?fields=mentioned_{what}.{what}_id({value}){{{fields}}}"
 
 
-async def whole(ref: str, raw: bytes, settings: Any, web: Web) -> bytes:
+async def resolve_notice(ref: str, raw: bytes, settings: Account, web: MediaClient) -> bytes:
     """Return a mention with the words that Meta has of it."""
     node, _, fields = ref.partition("?fields=")
     url = f"{settings.api}/{quote(node, safe='')}?fields={quote(fields, safe='')}"
@@ -494,7 +496,7 @@ def _film(item: Comment) -> str:
     return item.video or (item.link if item.link and item.link != item.photo else "") or ""
 
 
-def setup(settings: Any, url: str, product: str, fields: str) -> str | None:
+def setup(settings: Account, url: str, product: str, fields: str) -> str | None:
     """Return what to set up for an account."""
     if not settings.app_secret:
         return None

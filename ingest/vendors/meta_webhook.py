@@ -11,7 +11,13 @@ from typing import Literal, TypeVar
 import msgspec
 
 from ingest.parsing.json_values import Text, read
-from ingest.webhook import Answer, Call, Taken, need, same_hmac
+from ingest.webhook import (
+    WebhookRequest,
+    WebhookResponse,
+    WebhookResult,
+    hmac_matches,
+    require_secret,
+)
 from schemas.base import Record
 from schemas.errors import Rejected
 
@@ -48,27 +54,27 @@ class Told(Record, frozen=True, kw_only=True):
     entry: tuple[msgspec.Raw, ...] = ()
 
 
-def handshake(call: Call, verify_token: str, where: str) -> Taken:
+def handshake(request: WebhookRequest, verify_token: str, where: str) -> WebhookResult:
     """Return the answer to Meta's set-up request; raise Rejected when it is not for us."""
-    told = call.query.get("hub.verify_token", "")
-    token = need(verify_token, "verify_token", where)
-    if call.query.get("hub.mode") != "subscribe":
+    told = request.query.get("hub.verify_token", "")
+    token = require_secret(verify_token, "verify_token", where)
+    if request.query.get("hub.mode") != "subscribe":
         raise Rejected("form.malformed", "hub.mode=subscribe is due")
     if not hmac.compare_digest(told.encode("utf-8", "replace"), token.encode()):
         raise Rejected("signature.wrong", "hub.verify_token is another than `verify_token`")
-    challenge = call.query.get("hub.challenge", "").encode("utf-8", "replace")
-    return Taken(ignored=("handshake",), answer=Answer(body=challenge[:1024]))
+    challenge = request.query.get("hub.challenge", "").encode("utf-8", "replace")
+    return WebhookResult(ignored=("handshake",), response=WebhookResponse(body=challenge[:1024]))
 
 
-def prove(call: Call, secrets: tuple[str, ...], where: str) -> None:
+def prove(request: WebhookRequest, secrets: tuple[str, ...], where: str) -> None:
     """Raise Rejected(signature.*) unless the body is signed with one of the app's secrets."""
-    told = call.headers.get("x-hub-signature-256", "")
+    told = request.headers.get("x-hub-signature-256", "")
     given = [s for s in secrets if s]
-    need("".join(given), "app_secret", where)
+    require_secret("".join(given), "app_secret", where)
     if not told:
         raise Rejected("signature.missing", "no X-Hub-Signature-256")
     scheme, _, value = told.partition("=")
-    if scheme != "sha256" or not any(same_hmac(s, value, call.body) for s in given):
+    if scheme != "sha256" or not any(hmac_matches(s, value, request.body) for s in given):
         raise Rejected("signature.wrong", "X-Hub-Signature-256 is not of these bytes")
 
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, quote
 
 import msgspec
 
-from ingest.channel import Web
+from ingest.channel import MediaClient
 from schemas.base import Record
 from schemas.delays import BUSY_S
 from schemas.errors import Rejected, Retry
@@ -108,7 +108,7 @@ def named(raw: bytes, keys: Keys) -> str:
     return ""
 
 
-async def asked(ref: str, keys: Keys, web: Web) -> bytes:
+async def asked(ref: str, keys: Keys, web: MediaClient) -> bytes:
     """Return a transcript; raise Retry while it is being made, Rejected when there is none."""
     vendor, _, name = ref.partition(":")
     if vendor == "assemblyai":
@@ -120,7 +120,7 @@ async def asked(ref: str, keys: Keys, web: Web) -> bytes:
     return await _twilio(name, keys.twilio, web)
 
 
-async def _twilio(name: str, told: TwilioVoice, web: Web) -> bytes:
+async def _twilio(name: str, told: TwilioVoice, web: MediaClient) -> bytes:
     """Return a transcript with its sentences in one, as the reader of Twilio's form takes it."""
     api = told.api.rstrip("/")
     pair = f"{told.account_sid}:{told.auth_token}".encode()

@@ -10,43 +10,43 @@ from hashlib import sha1, sha256
 
 from ingest.parsing.json_values import split_url
 from ingest.vendors.form_data import Fields, fields
-from ingest.webhook import Call
+from ingest.webhook import WebhookRequest
 from schemas.errors import Rejected
 
 
-def prove(call: Call, token: str, configured: str) -> Fields:
+def prove(request: WebhookRequest, token: str, configured: str) -> Fields:
     """Return the form of a call; raise Rejected(signature.*) unless it is Twilio's.
 
     `configured` is the address as it stands in Twilio's console; empty takes that of the call.
     """
-    told = call.headers.get("x-twilio-signature", "")
+    told = request.headers.get("x-twilio-signature", "")
     if not told:
         raise Rejected("signature.missing", "no X-Twilio-Signature")
-    form = "json" not in call.headers.get("content-type", "")
-    found = fields(call) if form and call.body else {}
-    if not any(_signed(token, url, found, told) for url in _addresses(call, configured)):
+    form = "json" not in request.headers.get("content-type", "")
+    found = fields(request) if form and request.body else {}
+    if not any(_signed(token, url, found, told) for url in _addresses(request, configured)):
         raise Rejected(
             "signature.wrong",
             "X-Twilio-Signature is not of this address and form: is `url` as in the console?",
         )
-    digest = call.query.get("bodySHA256", "")
+    digest = request.query.get("bodySHA256", "")
     if not form and not hmac.compare_digest(
-        digest.lower().encode("utf-8", "replace"), sha256(call.body).hexdigest().encode()
+        digest.lower().encode("utf-8", "replace"), sha256(request.body).hexdigest().encode()
     ):
         raise Rejected("signature.wrong", "bodySHA256 is not of these bytes")
     return found
 
 
-def _addresses(call: Call, configured: str) -> list[str]:
+def _addresses(request: WebhookRequest, configured: str) -> list[str]:
     """Return the addresses that may have been signed: with and without the port."""
     url = configured.partition("#")[0]
     if not url:
         # A caller can forge a forwarded host. An account behind a proxy that changes it sets `url`.
-        url = f"https://{call.headers.get('host', '')}{call.target or call.path}"
-    elif call.method == "GET":
-        url = f"{url.partition('?')[0]}?{call.target.partition('?')[2]}"
-    elif call.query.get("bodySHA256") and "bodySHA256" not in url:
-        url += ("&" if "?" in url else "?") + f"bodySHA256={call.query['bodySHA256']}"
+        url = f"https://{request.headers.get('host', '')}{request.target or request.path}"
+    elif request.method == "GET":
+        url = f"{url.partition('?')[0]}?{request.target.partition('?')[2]}"
+    elif request.query.get("bodySHA256") and "bodySHA256" not in url:
+        url += ("&" if "?" in url else "?") + f"bodySHA256={request.query['bodySHA256']}"
     made = [url]
     parts = split_url(url)
     if parts.hostname:

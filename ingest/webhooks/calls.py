@@ -8,15 +8,43 @@ security).
 """
 
 import hmac
-from typing import Any
+from typing import Protocol
 
 import msgspec
 
+from ingest.channel import AccountSettings
 from ingest.vendors import twilio_signature
-from ingest.webhook import MIB, Call, HookTools, Taken, need
+from ingest.vendors.transcription_apis import TwilioVoice
+from ingest.webhook import (
+    MIB,
+    Settings,
+    WebhookContext,
+    WebhookRequest,
+    WebhookResult,
+    require_secret,
+)
 from schemas.errors import Rejected
 
 _LISTED = ("dg-token", "authorization", "x-webhook-secret")
+
+
+class CallsAccount(AccountSettings, Protocol):
+    """The settings of transcripts' callbacks in a phone account."""
+
+    @property
+    def secret(self) -> str:
+        """The secret that a vendor's header carries."""
+        ...
+
+    @property
+    def secret_header(self) -> str:
+        """The header of the secret; empty for the usual ones."""
+        ...
+
+    @property
+    def twilio(self) -> TwilioVoice:
+        """The access to Twilio Voice Intelligence."""
+        ...
 
 
 class Calls:
@@ -27,35 +55,37 @@ class Calls:
     patient = True
     max_body = 32 * MIB
 
-    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+    def proof_headers(self, settings: CallsAccount) -> tuple[str, ...]:
         """Return where the proof is."""
         if settings.twilio.auth_token and not settings.secret:
             return ("x-twilio-signature",)
-        need(settings.secret, "secret", "[channels.phone.ACCOUNT]")
+        require_secret(settings.secret, "secret", "[channels.phone.ACCOUNT]")
         return ("x-twilio-signature", *self._names(settings))
 
-    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+    async def receive(
+        self, request: WebhookRequest, settings: CallsAccount, context: WebhookContext
+    ) -> WebhookResult:
         """Return the transcript in a call."""
-        if "x-twilio-signature" in call.headers and settings.twilio.auth_token:
-            twilio_signature.prove(call, settings.twilio.auth_token, settings.twilio.url)
-            tools.proven()
-            return _taken(call)
-        secret = need(settings.secret, "secret", "[channels.phone.ACCOUNT]").encode()
+        if "x-twilio-signature" in request.headers and settings.twilio.auth_token:
+            twilio_signature.prove(request, settings.twilio.auth_token, settings.twilio.url)
+            context.report_proven()
+            return _taken(request)
+        secret = require_secret(settings.secret, "secret", "[channels.phone.ACCOUNT]").encode()
         names = self._names(settings)
-        given = [call.headers[n] for n in names if call.headers.get(n)]
+        given = [request.headers[n] for n in names if request.headers.get(n)]
         if not given:
             raise Rejected("signature.missing", f"no header {' or '.join(names)}")
         for told in given:
             bare = told.removeprefix("Bearer ").strip().encode("utf-8", "replace")
             if hmac.compare_digest(bare, secret):
-                tools.proven()
-                return _taken(call)
+                context.report_proven()
+                return _taken(request)
         raise Rejected("signature.wrong", "the header holds another secret")
 
-    def _names(self, settings: Any) -> tuple[str, ...]:
+    def _names(self, settings: CallsAccount) -> tuple[str, ...]:
         return (settings.secret_header.lower(),) if settings.secret_header else _LISTED
 
-    def setup(self, settings: Any, url: str) -> str | None:
+    def setup(self, settings: CallsAccount, url: str) -> str | None:
         """Return what to set up."""
         told = []
         if settings.secret:
@@ -65,10 +95,14 @@ class Calls:
             told.append(f"Twilio: Voice Intelligence service, webhook {settings.twilio.url or url}")
         return "; ".join(told) or None
 
-    def secret(self, settings: Any, value: str) -> Any:
+    def secret(self, settings: Settings, value: str) -> Settings:
         """Return the settings with the secret."""
         return msgspec.structs.replace(settings, secret=value)
 
 
-def _taken(call: Call) -> Taken:
-    return Taken(deliveries=(call.body,)) if call.body else Taken(ignored=("empty",))
+def _taken(request: WebhookRequest) -> WebhookResult:
+    return (
+        WebhookResult(deliveries=(request.body,))
+        if request.body
+        else WebhookResult(ignored=("empty",))
+    )

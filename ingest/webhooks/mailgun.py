@@ -9,18 +9,42 @@ Source: documentation.mailgun.com, securing webhooks and routes.
 from collections import OrderedDict
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any
+from typing import Protocol
 
 import msgspec
 
+from ingest.channel import AccountSettings
 from ingest.parsing.mail.smtp_envelope import with_envelope
 from ingest.vendors.form_data import fields, first, last
-from ingest.webhook import MIB, Call, HookTools, Taken, in_time, need, same_hmac
+from ingest.webhook import (
+    MIB,
+    Settings,
+    WebhookContext,
+    WebhookRequest,
+    WebhookResult,
+    check_timestamp,
+    hmac_matches,
+    require_secret,
+)
 from schemas.delays import SETUP_PROBLEM_S
 from schemas.errors import Rejected, Retry
 
 WINDOW = timedelta(hours=9)
 _REMEMBERED = 100_000
+
+
+class MailgunAccount(AccountSettings, Protocol):
+    """The settings of Mailgun's calls in an email account."""
+
+    @property
+    def mailgun_key(self) -> str:
+        """The webhook signing key."""
+        ...
+
+    @property
+    def mailgun_window(self) -> timedelta:
+        """The largest age of the first try of a call."""
+        ...
 
 
 class Mailgun:
@@ -34,38 +58,40 @@ class Mailgun:
     def __init__(self) -> None:
         self._used: OrderedDict[str, None] = OrderedDict()
 
-    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+    def proof_headers(self, settings: MailgunAccount) -> tuple[str, ...]:
         """Return where the proof is."""
-        need(settings.mailgun_key, "mailgun_key", "[channels.email.ACCOUNT]")
+        require_secret(settings.mailgun_key, "mailgun_key", "[channels.email.ACCOUNT]")
         return ()
 
-    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+    async def receive(
+        self, request: WebhookRequest, settings: MailgunAccount, context: WebhookContext
+    ) -> WebhookResult:
         """Return the raw mail of a route's call."""
-        key = need(settings.mailgun_key, "mailgun_key", "[channels.email.ACCOUNT]")
-        form = fields(call)
+        key = require_secret(settings.mailgun_key, "mailgun_key", "[channels.email.ACCOUNT]")
+        form = fields(request)
         stamp, token, told = (last(form, n) for n in ("timestamp", "token", "signature"))
         if not (stamp and token and told):
             raise Rejected("signature.missing", "no timestamp, token and signature in the form")
-        if not same_hmac(key, told, stamp.encode(), token.encode()):
+        if not hmac_matches(key, told, stamp.encode(), token.encode()):
             raise Rejected("signature.wrong", "not signed with this account's webhook signing key")
-        in_time(stamp, tools.now, WINDOW, "timestamp")
+        check_timestamp(stamp, context.now, WINDOW, "timestamp")
         raw = form.get("body-mime", [b""])[0]
         if not raw:
             raise Retry(SETUP_PROBLEM_S, "no body-mime: the route's URL must end in /mime")
         mail = with_envelope(raw, first(form, "sender"), first(form, "recipient"))
-        await _check_token(token, stamp, mail, settings.mailgun_window, tools)
-        tools.proven()
+        await _check_token(token, stamp, mail, settings.mailgun_window, context)
+        context.report_proven()
         if token in self._used:
-            return Taken(ignored=("repeat",))
-        return Taken(deliveries=(mail,), kept=lambda: self._remember(token))
+            return WebhookResult(ignored=("repeat",))
+        return WebhookResult(deliveries=(mail,), on_safe=lambda: self._remember(token))
 
-    def setup(self, settings: Any, url: str) -> str | None:
+    def setup(self, settings: MailgunAccount, url: str) -> str | None:
         """Return what to set up."""
         if not settings.mailgun_key:
             return None
         return f'Mailgun: a route with forward("{url}/mime")'
 
-    def secret(self, settings: Any, value: str) -> Any:
+    def secret(self, settings: Settings, value: str) -> Settings:
         """Return the settings with the webhook signing key."""
         return msgspec.structs.replace(settings, mailgun_key=value)
 
@@ -76,7 +102,7 @@ class Mailgun:
 
 
 async def _check_token(
-    token: str, stamp: str, mail: bytes, window: timedelta, tools: HookTools
+    token: str, stamp: str, mail: bytes, window: timedelta, context: WebhookContext
 ) -> None:
     """Raise Rejected unless this is the token's first mail, or a retry of the same mail.
 
@@ -84,12 +110,12 @@ async def _check_token(
     try. An old, unknown token may come from anybody who once saw a call.
     """
     digest = sha256(mail).hexdigest()
-    age = tools.now.timestamp() - int(stamp)
+    age = context.now.timestamp() - int(stamp)
     if age > window.total_seconds():
-        first = await tools.memory.recall(f"mailgun:{token}")
+        first = await context.memory.recall(f"mailgun:{token}")
         if first is None:
             raise Rejected("signature.stale", f"timestamp is {age:.0f} s off, its token is unknown")
     else:
-        first = await tools.memory.remember(f"mailgun:{token}", digest)
+        first = await context.memory.remember(f"mailgun:{token}", digest)
     if first != digest:
         raise Rejected("signature.wrong", "the token belongs to another mail")

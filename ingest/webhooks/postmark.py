@@ -7,12 +7,20 @@ retries for 10 hours on anything but 200 and 403. Source: postmarkapp.com/develo
 import base64
 import binascii
 import hmac
-from typing import Any
+from typing import Protocol
 
 import msgspec
 
+from ingest.channel import AccountSettings
 from ingest.parsing.mail.smtp_envelope import with_envelope
-from ingest.webhook import MIB, Call, HookTools, Taken, need
+from ingest.webhook import (
+    MIB,
+    Settings,
+    WebhookContext,
+    WebhookRequest,
+    WebhookResult,
+    require_secret,
+)
 from schemas import envelope
 from schemas.base import Record
 from schemas.delays import SETUP_PROBLEM_S
@@ -23,7 +31,16 @@ class _Body(Record, frozen=True, kw_only=True, rename="pascal"):
     record_type: str = "Inbound"
     raw_email: str = ""
     original_recipient: str = ""
-    headers: tuple[dict[str, Any], ...] = ()
+    headers: tuple[dict[str, object], ...] = ()
+
+
+class PostmarkAccount(AccountSettings, Protocol):
+    """The settings of Postmark's calls in an email account."""
+
+    @property
+    def postmark_password(self) -> str:
+        """The password in the webhook's URL."""
+        ...
 
 
 class Postmark:
@@ -34,15 +51,19 @@ class Postmark:
     patient = True
     max_body = 64 * MIB
 
-    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+    def proof_headers(self, settings: PostmarkAccount) -> tuple[str, ...]:
         """Return where the proof is."""
-        need(settings.postmark_password, "postmark_password", "[channels.email.ACCOUNT]")
+        require_secret(settings.postmark_password, "postmark_password", "[channels.email.ACCOUNT]")
         return ("authorization",)
 
-    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+    async def receive(
+        self, request: WebhookRequest, settings: PostmarkAccount, context: WebhookContext
+    ) -> WebhookResult:
         """Return the raw mail of an inbound call."""
-        wanted = need(settings.postmark_password, "postmark_password", "[channels.email.ACCOUNT]")
-        scheme, _, given = call.headers.get("authorization", "").partition(" ")
+        wanted = require_secret(
+            settings.postmark_password, "postmark_password", "[channels.email.ACCOUNT]"
+        )
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "basic":
             raise Rejected("signature.missing", "put user:password@ into the hook's URL")
         try:
@@ -51,26 +72,28 @@ class Postmark:
             raise Rejected("signature.wrong", "the Basic credentials are not base64") from None
         if not hmac.compare_digest(password, wanted.encode()):
             raise Rejected("signature.wrong", "the hook's URL has another password")
-        tools.proven()
-        told = envelope.decode_body(_Body, call.body)
+        context.report_proven()
+        told = envelope.decode_body(_Body, request.body)
         if told.record_type != "Inbound":
-            return Taken(ignored=(told.record_type[:40],))
+            return WebhookResult(ignored=(told.record_type[:40],))
         if not told.raw_email:
             raise Retry(
                 SETUP_PROBLEM_S,
                 'no RawEmail: switch on "Include raw email content in JSON payload"',
             )
         raw = told.raw_email.encode("utf-8", "surrogateescape")
-        return Taken(deliveries=(with_envelope(raw, _sender(told), told.original_recipient),))
+        return WebhookResult(
+            deliveries=(with_envelope(raw, _sender(told), told.original_recipient),)
+        )
 
-    def setup(self, settings: Any, url: str) -> str | None:
+    def setup(self, settings: PostmarkAccount, url: str) -> str | None:
         """Return what to set up."""
         if not settings.postmark_password:
             return None
         with_password = url.replace("://", "://santral:PASSWORD@")
         return f"Postmark: inbound webhook {with_password}, raw email content on"
 
-    def secret(self, settings: Any, value: str) -> Any:
+    def secret(self, settings: Settings, value: str) -> Settings:
         """Return the settings with the password."""
         return msgspec.structs.replace(settings, postmark_password=value)
 

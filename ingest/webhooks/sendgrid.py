@@ -7,7 +7,7 @@ gets a 4xx. Source: twilio.com/docs/sendgrid, inbound parse and securing your pa
 import base64
 import binascii
 from datetime import timedelta
-from typing import Any
+from typing import Protocol
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -15,9 +15,18 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from ingest.channel import AccountSettings
 from ingest.parsing.mail.smtp_envelope import with_envelope
 from ingest.vendors.form_data import fields, first
-from ingest.webhook import MIB, Call, HookTools, Taken, in_time, need
+from ingest.webhook import (
+    MIB,
+    Settings,
+    WebhookContext,
+    WebhookRequest,
+    WebhookResult,
+    check_timestamp,
+    require_secret,
+)
 from schemas.base import Record
 from schemas.delays import SETUP_PROBLEM_S
 from schemas.errors import Rejected, Retry
@@ -34,6 +43,15 @@ class _Envelope(Record, frozen=True):
     from_: str | None = msgspec.field(default=None, name="from")
 
 
+class SendgridAccount(AccountSettings, Protocol):
+    """The settings of SendGrid's calls in an email account."""
+
+    @property
+    def sendgrid_key(self) -> str:
+        """The public key of the signature policy, in base64."""
+        ...
+
+
 class Sendgrid:
     """The hook."""
 
@@ -42,21 +60,23 @@ class Sendgrid:
     patient = True
     max_body = 40 * MIB
 
-    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+    def proof_headers(self, settings: SendgridAccount) -> tuple[str, ...]:
         """Return where the proof is."""
-        need(settings.sendgrid_key, "sendgrid_key", "[channels.email.ACCOUNT]")
+        require_secret(settings.sendgrid_key, "sendgrid_key", "[channels.email.ACCOUNT]")
         return (_SIGNATURE,)
 
-    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+    async def receive(
+        self, request: WebhookRequest, settings: SendgridAccount, context: WebhookContext
+    ) -> WebhookResult:
         """Return the raw mail of a parse call."""
-        key = need(settings.sendgrid_key, "sendgrid_key", "[channels.email.ACCOUNT]")
-        told, stamp = call.headers.get(_SIGNATURE, ""), call.headers.get(_TIMESTAMP, "")
+        key = require_secret(settings.sendgrid_key, "sendgrid_key", "[channels.email.ACCOUNT]")
+        told, stamp = request.headers.get(_SIGNATURE, ""), request.headers.get(_TIMESTAMP, "")
         if not told or not stamp:
             raise Rejected("signature.missing", "attach a signature policy to the parse setting")
-        _verify(key, told, stamp.encode() + call.body)
-        in_time(stamp, tools.now, WINDOW, "timestamp")
-        tools.proven()
-        form = fields(call)
+        _verify(key, told, stamp.encode() + request.body)
+        check_timestamp(stamp, context.now, WINDOW, "timestamp")
+        context.report_proven()
+        form = fields(request)
         raw = form.get("email", [b""])[0]
         if not raw:
             raise Retry(
@@ -67,15 +87,15 @@ class Sendgrid:
         except msgspec.DecodeError:
             envelope = _Envelope()
         to = envelope.to[0] if envelope.to else ""
-        return Taken(deliveries=(with_envelope(raw, envelope.from_, to),))
+        return WebhookResult(deliveries=(with_envelope(raw, envelope.from_, to),))
 
-    def setup(self, settings: Any, url: str) -> str | None:
+    def setup(self, settings: SendgridAccount, url: str) -> str | None:
         """Return what to set up."""
         if not settings.sendgrid_key:
             return None
         return f"SendGrid: Inbound Parse to {url}, raw MIME on, signature policy attached"
 
-    def secret(self, settings: Any, value: str) -> Any:
+    def secret(self, settings: Settings, value: str) -> Settings:
         """Return the settings with the policy's public key."""
         return msgspec.structs.replace(settings, sendgrid_key=value)
 

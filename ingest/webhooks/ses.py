@@ -11,7 +11,7 @@ import base64
 import binascii
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Protocol
 
 import msgspec
 from cryptography import x509
@@ -19,8 +19,17 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from ingest.channel import AccountSettings
 from ingest.parsing.mail.smtp_envelope import IN_BUCKET, InBucket, with_envelope
-from ingest.webhook import MIB, Call, HookTools, Taken, need
+from ingest.sources.s3 import Place
+from ingest.webhook import (
+    MIB,
+    Settings,
+    WebhookContext,
+    WebhookRequest,
+    WebhookResult,
+    require_secret,
+)
 from schemas import envelope
 from schemas.base import Record
 from schemas.delays import SETUP_PROBLEM_S
@@ -78,6 +87,20 @@ class _Notice(Record, frozen=True, kw_only=True, rename="camel"):
     receipt: _Receipt = _Receipt()
 
 
+class SesAccount(AccountSettings, Protocol):
+    """The settings of Amazon's calls in an email account."""
+
+    @property
+    def ses_topics(self) -> tuple[str, ...]:
+        """The topics whose notifications the account takes."""
+        ...
+
+    @property
+    def ses_bucket(self) -> Place:
+        """The bucket of the receipt rule."""
+        ...
+
+
 class Ses:
     """The hook."""
 
@@ -89,39 +112,41 @@ class Ses:
     def __init__(self) -> None:
         self._certificates: dict[str, bytes] = {}
 
-    def proof_headers(self, settings: Any) -> tuple[str, ...]:
+    def proof_headers(self, settings: SesAccount) -> tuple[str, ...]:
         """Return where the proof is."""
-        need(",".join(settings.ses_topics), "ses_topics", "[channels.email.ACCOUNT]")
+        require_secret(",".join(settings.ses_topics), "ses_topics", "[channels.email.ACCOUNT]")
         return ()
 
-    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+    async def receive(
+        self, request: WebhookRequest, settings: SesAccount, context: WebhookContext
+    ) -> WebhookResult:
         """Return the mail in a notification, or confirm a subscription."""
-        need(",".join(settings.ses_topics), "ses_topics", "[channels.email.ACCOUNT]")
-        sns = envelope.decode_body(_Sns, call.body)
+        require_secret(",".join(settings.ses_topics), "ses_topics", "[channels.email.ACCOUNT]")
+        sns = envelope.decode_body(_Sns, request.body)
         if sns.topic_arn not in settings.ses_topics:
             raise Rejected("signature.wrong", f"the topic {sns.topic_arn[:100]!r} is not ours")
-        if call.headers.get("x-amz-sns-message-type", sns.type) != sns.type:
+        if request.headers.get("x-amz-sns-message-type", sns.type) != sns.type:
             raise Rejected("signature.wrong", "the header names another type than the body")
-        await self._verify(sns, tools)
-        tools.proven()
+        await self._verify(sns, context)
+        context.report_proven()
         if sns.type == "SubscriptionConfirmation":
-            await tools.fetch(_aws(sns.subscribe_url or "", "SubscribeURL"))
-            return Taken(ignored=("subscribed",))
+            await context.fetch(_aws(sns.subscribe_url or "", "SubscribeURL"))
+            return WebhookResult(ignored=("subscribed",))
         if sns.type != "Notification":
-            return Taken(ignored=(sns.type[:40],))
+            return WebhookResult(ignored=(sns.type[:40],))
         return _mail(sns, settings.ses_bucket.name)
 
-    def setup(self, settings: Any, url: str) -> str | None:
+    def setup(self, settings: SesAccount, url: str) -> str | None:
         """Return what to set up."""
         if not settings.ses_topics:
             return None
         return f"Amazon SNS: subscribe {url} to {', '.join(settings.ses_topics)}"
 
-    def secret(self, settings: Any, value: str) -> Any:
+    def secret(self, settings: Settings, value: str) -> Settings:
         """Return the settings with one topic allowed."""
         return msgspec.structs.replace(settings, ses_topics=(value,))
 
-    async def _verify(self, sns: _Sns, tools: HookTools) -> None:
+    async def _verify(self, sns: _Sns, context: WebhookContext) -> None:
         """Raise Rejected unless Amazon signed it, lately."""
         url = _aws(sns.signing_cert_url, "SigningCertURL")
         if not url.endswith(".pem"):
@@ -129,7 +154,7 @@ class Ses:
         if url not in self._certificates:
             if len(self._certificates) >= _CERTIFICATES:
                 self._certificates.clear()
-            self._certificates[url] = await tools.fetch(url)
+            self._certificates[url] = await context.fetch(url)
         try:
             key = x509.load_pem_x509_certificate(self._certificates[url]).public_key()
             signature = base64.b64decode(sns.signature, validate=True)
@@ -146,7 +171,7 @@ class Ses:
             at = datetime.fromisoformat(sns.timestamp).astimezone(UTC)
         except ValueError:
             raise Rejected("signature.stale", "no Timestamp") from None
-        if abs(tools.now - at) > WINDOW:
+        if abs(context.now - at) > WINDOW:
             raise Rejected("signature.stale", f"published {sns.timestamp}")
 
 
@@ -171,15 +196,15 @@ def _aws(url: str, what: str) -> str:
     return url
 
 
-def _mail(sns: _Sns, bucket: str) -> Taken:
+def _mail(sns: _Sns, bucket: str) -> WebhookResult:
     if sns.message.startswith("Successfully validated SNS topic"):
-        return Taken(ignored=("validated",))
+        return WebhookResult(ignored=("validated",))
     notice = envelope.decode_body(_Notice, sns.message.encode())
     kind = notice.notification_type or notice.event_type
     if kind in _REPORTS:
-        return Taken(deliveries=(_report(sns),))
+        return WebhookResult(deliveries=(_report(sns),))
     if kind != "Received":
-        return Taken(ignored=(kind[:40] or "unknown",))
+        return WebhookResult(ignored=(kind[:40] or "unknown",))
     to = notice.receipt.recipients[0] if notice.receipt.recipients else ""
     action = notice.receipt.action
     if not notice.content and action.object_key:
@@ -187,7 +212,7 @@ def _mail(sns: _Sns, bucket: str) -> Taken:
             told = f"{action.bucket_name[:100]!r} is not `ses_bucket` of [channels.email.ACCOUNT]"
             raise Retry(SETUP_PROBLEM_S, f"the mail lies in a bucket: {told}")
         lies = InBucket(key=action.object_key, sender=notice.mail.source, to=to)
-        return Taken(deliveries=(msgspec.json.encode(lies),), hint=IN_BUCKET)
+        return WebhookResult(deliveries=(msgspec.json.encode(lies),), hint=IN_BUCKET)
     if not notice.content:
         raise Retry(
             SETUP_PROBLEM_S, "no content: use the receipt rule's action SNS (Base64), or S3"
@@ -199,7 +224,7 @@ def _mail(sns: _Sns, bucket: str) -> Taken:
             raise Rejected("json.invalid", f"content is not base64: {error}") from error
     else:
         raw = notice.content.encode("utf-8", "surrogateescape")
-    return Taken(deliveries=(with_envelope(raw, notice.mail.source, to),))
+    return WebhookResult(deliveries=(with_envelope(raw, notice.mail.source, to),))
 
 
 def _report(sns: _Sns) -> bytes:

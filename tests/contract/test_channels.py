@@ -26,7 +26,7 @@ from ingest.channels.phone import Account as PhoneAccount
 from ingest.parsing.letters.composition import compose
 from ingest.parsing.letters.repair import repair_letters
 from ingest.registry import CHANNELS, HOOKS, channel_of
-from ingest.webhook import Call, HookTools
+from ingest.webhook import WebhookContext, WebhookRequest
 from schemas import envelope
 from schemas.errors import CODES, Rejected, Retry
 from schemas.message import MESSAGE_LIMIT, Message, fitted
@@ -49,12 +49,12 @@ SAMPLES: dict[str, bytes] = {
         {"session": "s1", "line": {"type": "message", "id": "1", "text": f"{SECRET} faturam"}}
     ).encode(),
 }
-CALLS: dict[str, tuple[Callable[..., Call], Any]] = {
+CALLS: dict[str, tuple[Callable[..., WebhookRequest], Any]] = {
     h().name: (call, mail_hooks.ACCOUNT) for h, call in mail_hooks.VENDORS
 }
 FETCHES: dict[str, Any] = {}
 CALLS["calls"] = (
-    lambda: Call(
+    lambda: WebhookRequest(
         method="POST",
         path="/",
         query={},
@@ -193,8 +193,8 @@ def test_the_customers_words_reach_no_log(
     assert SECRET not in caplog.text + out.out + out.err + error.value.text
 
 
-async def _receive(name: str, call: Call, settings: Any, now: datetime = NOW) -> Any:
-    tools = HookTools(now=now, fetch=FETCHES.get(name) or mail_hooks.Outside())
+async def _receive(name: str, call: WebhookRequest, settings: Any, now: datetime = NOW) -> Any:
+    tools = WebhookContext(now=now, fetch=FETCHES.get(name) or mail_hooks.Outside())
     # A new one each time: what one call left behind must not help the next.
     return await type(HOOKS[name])().receive(call, settings, tools)
 
@@ -204,7 +204,7 @@ async def test_a_proven_call_gives_messages_of_its_channel(name: str) -> None:
     make, settings = CALLS[name]
     taken = await _receive(name, make(), settings)
     assert taken.deliveries
-    assert 200 <= taken.answer.status < 300
+    assert 200 <= taken.response.status < 300
     for raw in taken.deliveries:
         delivery = Delivery(raw=raw, account="a", received_at=NOW)
         context = Context(brand="default", settings=settings)
@@ -284,7 +284,7 @@ async def test_no_answer_to_a_stranger_proves_a_call(name: str) -> None:
     answers = []
     for method in ("GET", "POST"):
         for headers in (_EveryName(asked), _EveryName("", **{"content-type": kind})):
-            question = Call(
+            question = WebhookRequest(
                 method=method,
                 path=call.path,
                 query=_EveryName(asked),
@@ -292,7 +292,7 @@ async def test_no_answer_to_a_stranger_proves_a_call(name: str) -> None:
                 body=b"" if method == "GET" else forged,
             )
             try:
-                answers.append((await _receive(name, question, settings)).answer.body.decode())
+                answers.append((await _receive(name, question, settings)).response.body.decode())
             except (Rejected, Retry) as error:
                 answers.append(str(error))
     for answer in answers:

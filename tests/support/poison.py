@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from ingest.channel import Context, Delivery, Parsed, message_of
+from ingest.channel import Context, Delivery, Parsed, build_message
 from ingest.parser_pool.worker import serve
 from schemas.base import Record
 from schemas.errors import Rejected
@@ -66,7 +66,7 @@ class Poison:
             os.write(4, b"\0\0\0\2\xc1\xc1")  # the descriptor of its answers
         text = delivery.raw.decode()
         text = text if word != b"surrogates" else "\ud800"
-        result = message_of(
+        result = build_message(
             self.name,
             delivery,
             context,

@@ -36,12 +36,14 @@ from cli.up import kafka as kafka_local
 from cli.up.ports import free_port
 from ingest.channel import Context
 from ingest.intake.accept import Ingest
+from ingest.intake.spool import Spool
 from ingest.parser_pool.pool import Parsers, ParsersInPlace
 from runtime.archive.archive import Folder
 from runtime.bus import bus
 from runtime.clock import SystemClock
 from runtime.http.public_client import Outside
 from runtime.settings.structs import Kafka, Settings
+from runtime.spool import Journal
 from runtime.topics.creation import create_topics
 from schemas import envelope, topics
 from schemas.routing.departments import DEFAULT
@@ -147,14 +149,18 @@ def process_of(settings: Settings) -> psutil.Process:
 
 @contextlib.asynccontextmanager
 async def ingesting(
-    settings: Settings, ack_timeout: timedelta, parsers: Parsers | None = None
+    settings: Settings,
+    ack_timeout: timedelta,
+    parsers: Parsers | None = None,
+    journal: Journal | None = None,
 ) -> AsyncIterator[Ingest]:
-    """The ingest step on that broker, with a short patience for its acknowledgement."""
+    """Yield the ingest step on that broker, which waits `ack_timeout` for an acknowledgement."""
     quick = msgspec.structs.replace(settings.kafka, ack_timeout=ack_timeout)
     publisher, web = bus.Publisher(quick, "test"), Outside()
     try:
         yield Ingest(
             archive=Folder(settings.archive_path),
+            spool=Spool(journal or Journal(settings.journal_path)),
             publisher=publisher,
             clock=SystemClock(),
             context=Context(brand="default"),

@@ -201,7 +201,7 @@ def _dead(rows: Rows, d: DeadLetter, body: str) -> None:
             d.stage,
             d.source,
             d.code,
-            d.origin.position or "",
+            d.origin.position or d.origin.key or "",
             d.message or "",
             _ms(d.at),
             body,

@@ -10,8 +10,9 @@ import msgspec
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from ingest.channel import Context, Delivery, Parsed, Tools
+from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.bluesky import Account, Bluesky
+from ingest.source import SourceContext
 from runtime.http.public_client import Outside
 from schemas.base import message_id
 from schemas.errors import Rejected, Retry
@@ -251,13 +252,13 @@ async def test_a_stream_that_ends_is_taken_up_where_it_was(
         return datetime.fromtimestamp(NOW.timestamp() + next(ticks), UTC)
 
     warned: list[str] = []
-    tools = Tools(
+    tools = SourceContext(
         now=now,
         pause=asyncio.sleep,
         warn=lambda what, **_: warned.append(what),
-        polled=lambda _s: None,
-        kept=kept.get,
-        keep=kept.__setitem__,
+        report_pass=lambda _s: None,
+        load_state=kept.get,
+        save_state=kept.__setitem__,
     )
     account = msgspec.structs.replace(ACCOUNT, jetstream=jetstream.url, api=vendor.url, keywords=())
     cursors = Cursors()
@@ -292,11 +293,11 @@ async def test_a_stream_that_ends_is_taken_up_where_it_was(
 async def test_a_server_that_can_not_go_back_so_far_is_told(jetstream: Jetstream) -> None:
     jetstream.events = [post(at=US + 3_600_000_000)]
     warned: list[str] = []
-    tools = Tools(
+    tools = SourceContext(
         now=lambda: NOW,
         pause=asyncio.sleep,
         warn=lambda what, **_: warned.append(what),
-        polled=lambda _s: None,
+        report_pass=lambda _s: None,
     )
     cursors = Cursors()
     await cursors.save(Cursor(source="bluesky:a", epoch="time_us", position=US, at=NOW))

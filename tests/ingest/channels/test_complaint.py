@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from ingest.channel import Context, Delivery, Tools
+from ingest.channel import Context, Delivery
 from ingest.channels.complaint import Account, Complaint, Fields
-from ingest.webhook import Call, HookTools
+from ingest.source import SourceContext
+from ingest.webhook import WebhookContext, WebhookRequest
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
 from tests.support.samples import Cursors
@@ -36,7 +37,7 @@ def item(number: str = "7", **more: Any) -> dict[str, Any]:
     } | more
 
 
-def standard(body: bytes, stamp: str = STAMP, versions: str = "v1") -> Call:
+def standard(body: bytes, stamp: str = STAMP, versions: str = "v1") -> WebhookRequest:
     mark = base64.b64encode(hmac.new(KEY, f"m1.{stamp}.".encode() + body, sha256).digest()).decode()
     headers = {
         "content-type": "application/json",
@@ -44,18 +45,18 @@ def standard(body: bytes, stamp: str = STAMP, versions: str = "v1") -> Call:
         "webhook-timestamp": stamp,
         "webhook-signature": f"{versions},{mark}",
     }
-    return Call(method="POST", path="/", query={}, headers=headers, body=body)
+    return WebhookRequest(method="POST", path="/", query={}, headers=headers, body=body)
 
 
-def CALL() -> Call:  # noqa: N802 - the contract suite asks for it
+def CALL() -> WebhookRequest:  # noqa: N802 - the contract suite asks for it
     return standard(json.dumps(item()).encode())
 
 
 SAMPLE = Complaint().take(json.dumps(item(text="SECRET faturam yanlış")).encode()).deliveries[0]
 
 
-def _tools(now: datetime = NOW) -> HookTools:
-    return HookTools(now=now, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
+def _tools(now: datetime = NOW) -> WebhookContext:
+    return WebhookContext(now=now, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
 
 
 def _parsed(raw: bytes, settings: Account = ACCOUNT) -> Message:
@@ -90,7 +91,9 @@ async def test_other_sites_sign_in_a_header_of_theirs(form: str) -> None:
         "base64": base64.b64encode(made).decode(),
     }[form]
     settings = Account(secret="k", signature_header="X-Site-Mark")
-    call = Call(method="POST", path="/", query={}, headers={"x-site-mark": value}, body=body)
+    call = WebhookRequest(
+        method="POST", path="/", query={}, headers={"x-site-mark": value}, body=body
+    )
     taken = await Complaint().receive(call, settings, _tools())
     assert [_parsed(r, settings).native_id for r in taken.deliveries[:2]] == ["7", "8"]
     with pytest.raises(Rejected):
@@ -188,11 +191,11 @@ async def test_a_feed_is_asked_with_its_validators_and_a_later_version_is_an_eve
     async def accept(delivery: Delivery) -> None:
         taken.append(_parsed(delivery.raw, settings))
 
-    tools = Tools(
+    tools = SourceContext(
         now=lambda: NOW,
         pause=lambda _s: asyncio.sleep(0),
         warn=lambda *_a, **_k: None,
-        polled=lambda _s: None,
+        report_pass=lambda _s: None,
     )
     with pytest.raises(Retry) as later:
         await Complaint().source("a", settings, tools).run(accept, Cursors())
@@ -220,11 +223,11 @@ async def test_a_json_address_is_followed_page_by_page_and_never_elsewhere(vendo
     async def accept(delivery: Delivery) -> None:
         taken.append(_parsed(delivery.raw, settings).native_id)
 
-    tools = Tools(
+    tools = SourceContext(
         now=lambda: NOW,
         pause=lambda _s: asyncio.sleep(0),
         warn=lambda *_a, **_k: None,
-        polled=lambda _s: None,
+        report_pass=lambda _s: None,
     )
     with pytest.raises(Retry, match="can't be read"):
         await Complaint().source("a", settings, tools).run(accept, Cursors())

@@ -10,7 +10,7 @@ import pytest
 
 from ingest.channel import Context, Delivery
 from ingest.channels.discourse import Account, Discourse
-from ingest.webhook import Call, HookTools
+from ingest.webhook import WebhookContext, WebhookRequest
 from schemas.errors import Rejected
 from schemas.message import Message
 
@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 ACCOUNT = Account(
     secret="sir-forum", url="https://forum.example", username="destek", categories=(4,)
 )
-TOOLS = HookTools(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
+TOOLS = WebhookContext(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
 
 
 def body(**more: Any) -> bytes:
@@ -42,7 +42,7 @@ def body(**more: Any) -> bytes:
     return json.dumps({"post": post}).encode()
 
 
-def call(raw: bytes, event: str = "post_created", **headers: str) -> Call:
+def call(raw: bytes, event: str = "post_created", **headers: str) -> WebhookRequest:
     mark = hmac.new(b"sir-forum", raw, sha256).hexdigest()
     told = {
         "content-type": "application/json",
@@ -50,10 +50,10 @@ def call(raw: bytes, event: str = "post_created", **headers: str) -> Call:
         "x-discourse-event-id": "1",
         "x-discourse-event-signature": f"sha256={mark}",
     }
-    return Call(method="POST", path="/", query={}, headers=told | headers, body=raw)
+    return WebhookRequest(method="POST", path="/", query={}, headers=told | headers, body=raw)
 
 
-def CALL() -> Call:  # noqa: N802 - the contract suite asks for it
+def CALL() -> WebhookRequest:  # noqa: N802 - the contract suite asks for it
     return call(body())
 
 

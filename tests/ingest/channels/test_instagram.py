@@ -11,7 +11,7 @@ import pytest
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.instagram import Account, Instagram
-from ingest.webhook import Call, HookTools
+from ingest.webhook import WebhookContext, WebhookRequest
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 SECONDS = int(NOW.timestamp())
@@ -38,11 +38,11 @@ def comment(*, bare: bool = False, field: str = "comments", **value: Any) -> byt
     return json.dumps({"object": "instagram", "entry": [entry]}).encode()
 
 
-def CALL(secret: bytes = b"sir-meta") -> Call:  # noqa: N802 - the contract suite asks for it
+def CALL(secret: bytes = b"sir-meta") -> WebhookRequest:  # noqa: N802 - the contract suite asks for it
     raw = direct(message={"mid": "m1", "text": "ışık"})
     mark = hmac.new(secret, raw, sha256).hexdigest()
     headers = {"content-type": "application/json", "x-hub-signature-256": f"sha256={mark}"}
-    return Call(method="POST", path="/", query={}, headers=headers, body=raw)
+    return WebhookRequest(method="POST", path="/", query={}, headers=headers, body=raw)
 
 
 SAMPLE = Instagram().take(direct(message={"mid": "m1", "text": "SECRET fatura"})).deliveries[0]
@@ -55,7 +55,7 @@ def _parsed(raw: bytes) -> Parsed:
 
 
 async def test_either_secret_of_an_app_proves_a_call() -> None:
-    tools = HookTools(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
+    tools = WebhookContext(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
     for secret in (b"sir-meta", b"sir-insta"):
         assert (await Instagram().receive(CALL(secret), ACCOUNT, tools)).deliveries
     only = replace(CALL(b"sir-insta"))

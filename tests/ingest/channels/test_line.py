@@ -11,7 +11,7 @@ import pytest
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.line import Account, Line
-from ingest.webhook import Call, Taken
+from ingest.webhook import WebhookRequest, WebhookResult
 from runtime.http.public_client import Outside
 from schemas.errors import Rejected
 from tests.support.servers import Vendor
@@ -38,11 +38,11 @@ def body(*events: Any) -> bytes:
     return json.dumps({"destination": "U0", "events": list(events)}).encode()
 
 
-def CALL() -> Call:  # noqa: N802 - the contract suite asks for it
+def CALL() -> WebhookRequest:  # noqa: N802 - the contract suite asks for it
     raw = body(text())
     mark = base64.b64encode(hmac.new(b"sir-line", raw, sha256).digest()).decode()
     headers = {"content-type": "application/json", "x-line-signature": mark}
-    return Call(method="POST", path="/", query={}, headers=headers, body=raw)
+    return WebhookRequest(method="POST", path="/", query={}, headers=headers, body=raw)
 
 
 SAMPLE = Line().take(body(text("SECRET faturam yanlış"))).deliveries[0]
@@ -59,7 +59,7 @@ def test_each_event_of_a_call_counts_and_others_are_told() -> None:
     taken = Line().take(body(text(), event("follow"), event("yeni"), text(number="101"), 5))
     assert len(taken.deliveries) == 3, "two messages, and a dead letter"
     assert taken.ignored == ("follow", "other_event")
-    assert Line().take(body()) == Taken(ignored=("handshake",))
+    assert Line().take(body()) == WebhookResult(ignored=("handshake",))
 
 
 def test_words_taps_places_and_unsending() -> None:

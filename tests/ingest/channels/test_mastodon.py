@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from ingest.channel import Context, Delivery, Parsed, Tools
+from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.mastodon import Account, Mastodon, plain
+from ingest.source import SourceContext
 from schemas.base import message_id
 from schemas.errors import Rejected, Retry
 from tests.support.samples import Cursors
@@ -159,8 +160,8 @@ async def test_notifications_are_walked_once_and_later_events_find_their_post(
         def polled(_source: str) -> None:
             sent.set()
 
-        tools = Tools(
-            now=lambda: NOW, pause=asyncio.sleep, warn=lambda *_a, **_k: None, polled=polled
+        tools = SourceContext(
+            now=lambda: NOW, pause=asyncio.sleep, warn=lambda *_a, **_k: None, report_pass=polled
         )
         account = Account(url=vendor.url, token="t", poll=timedelta(seconds=30))
         cursors = Cursors()
@@ -192,8 +193,11 @@ async def test_notifications_are_walked_once_and_later_events_find_their_post(
 async def test_a_page_that_is_none_and_a_thread_that_can_not_be_had_stop_nothing(
     vendor: Vendor,
 ) -> None:
-    tools = Tools(
-        now=lambda: NOW, pause=asyncio.sleep, warn=lambda *_a, **_k: None, polled=lambda _s: None
+    tools = SourceContext(
+        now=lambda: NOW,
+        pause=asyncio.sleep,
+        warn=lambda *_a, **_k: None,
+        report_pass=lambda _s: None,
     )
     account = Account(url=vendor.url, token="t")
     vendor.says("/api/v1/notifications", b"<html>maintenance</html>")
@@ -223,7 +227,9 @@ async def test_limits_are_kept_by_the_servers_own_clock(vendor: Vendor) -> None:
         status=429,
         headers={"X-RateLimit-Reset": "2026-11-20T09:04:00Z"},
     )
-    tools = Tools(now=lambda: NOW, pause=asyncio.sleep, warn=lambda *_a, **_k: None, polled=print)
+    tools = SourceContext(
+        now=lambda: NOW, pause=asyncio.sleep, warn=lambda *_a, **_k: None, report_pass=print
+    )
     source = Mastodon().source("a", Account(url=vendor.url, token="t"), tools)
     with pytest.raises(Retry) as later:
         await source.run(lambda _d: asyncio.sleep(0), Cursors())

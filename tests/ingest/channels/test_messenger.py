@@ -11,7 +11,7 @@ import pytest
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.messenger import Messenger
 from ingest.vendors.meta_messaging import Account
-from ingest.webhook import Call
+from ingest.webhook import WebhookRequest
 from schemas.base import message_id
 from schemas.errors import Rejected
 
@@ -43,11 +43,11 @@ def change(field: str = "feed", **value: Any) -> bytes:
     return json.dumps({"object": "page", "entry": [entry]}).encode()
 
 
-def CALL() -> Call:  # noqa: N802 - the contract suite asks for it
+def CALL() -> WebhookRequest:  # noqa: N802 - the contract suite asks for it
     raw = direct(message={"mid": "m1", "text": "ışık faturam"})
     mark = hmac.new(b"sir-meta", raw, sha256).hexdigest()
     headers = {"content-type": "application/json", "x-hub-signature-256": f"sha256={mark}"}
-    return Call(method="POST", path="/", query={}, headers=headers, body=raw)
+    return WebhookRequest(method="POST", path="/", query={}, headers=headers, body=raw)
 
 
 SAMPLE = Messenger().take(direct(message={"mid": "m1", "text": "SECRET fatura"})).deliveries[0]

@@ -11,7 +11,7 @@ import pytest
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.slack import Account, Slack, plain
-from ingest.webhook import Call, HookTools
+from ingest.webhook import WebhookContext, WebhookRequest
 from runtime.http.public_client import Outside
 from schemas.errors import Rejected
 from tests.support.servers import Vendor
@@ -34,25 +34,25 @@ def event(kind: str = "message", **more: Any) -> bytes:
     ).encode()
 
 
-def signed(body: bytes, stamp: str = STAMP, **headers: str) -> Call:
+def signed(body: bytes, stamp: str = STAMP, **headers: str) -> WebhookRequest:
     mark = hmac.new(b"sir-slack", b"v0:" + stamp.encode() + b":" + body, sha256).hexdigest()
     told = {
         "content-type": "application/json",
         "x-slack-request-timestamp": stamp,
         "x-slack-signature": f"v0={mark}",
     }
-    return Call(method="POST", path="/", query={}, headers=told | headers, body=body)
+    return WebhookRequest(method="POST", path="/", query={}, headers=told | headers, body=body)
 
 
-def CALL() -> Call:  # noqa: N802 - the contract suite asks for it
+def CALL() -> WebhookRequest:  # noqa: N802 - the contract suite asks for it
     return signed(event())
 
 
 SAMPLE = Slack().take(event(text="SECRET faturam yanlış")).deliveries[0]
 
 
-def _tools(now: datetime = NOW) -> HookTools:
-    return HookTools(now=now, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
+def _tools(now: datetime = NOW) -> WebhookContext:
+    return WebhookContext(now=now, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
 
 
 def _parsed(raw: bytes) -> Parsed:
@@ -82,7 +82,7 @@ async def test_the_challenge_is_answered_and_commands_are_not_taken() -> None:
     taken = await Slack().receive(
         signed(b'{"type":"url_verification","challenge":"c4"}'), ACCOUNT, _tools()
     )
-    assert (taken.answer.status, taken.answer.body) == (200, b"c4")
+    assert (taken.response.status, taken.response.body) == (200, b"c4")
     form = signed(b"command=%2Fx&text=", **{"content-type": "application/x-www-form-urlencoded"})
     assert (await Slack().receive(form, ACCOUNT, _tools())).ignored == ("command",)
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.teams import ISSUER, OPENID, Account, Teams
-from ingest.webhook import Call, HookTools
+from ingest.webhook import WebhookContext, WebhookRequest
 from runtime.http.public_client import Outside
 from schemas.errors import Rejected, Retry
 from tests.support.servers import Vendor
@@ -83,9 +83,9 @@ def token(**more: Any) -> str:
     return jwt.encode(claims, KEY, algorithm="RS256", headers={"kid": "k1"})
 
 
-def call(raw: bytes, said: str = "") -> Call:
+def call(raw: bytes, said: str = "") -> WebhookRequest:
     headers = {"content-type": "application/json", "authorization": f"Bearer {said or token()}"}
-    return Call(method="POST", path="/", query={}, headers=headers, body=raw)
+    return WebhookRequest(method="POST", path="/", query={}, headers=headers, body=raw)
 
 
 SAMPLE = activity(text="SECRET faturam yanlış")
@@ -98,7 +98,7 @@ def _parsed(raw: bytes) -> Parsed:
     )
 
 
-def CALL() -> Call:  # noqa: N802 - the contract suite asks for it
+def CALL() -> WebhookRequest:  # noqa: N802 - the contract suite asks for it
     return call(activity())
 
 
@@ -109,7 +109,7 @@ async def _receive(
     raw: bytes, said: str = "", now: datetime = NOW, hook: Teams | None = None, ms: Any = None
 ) -> Any:
     return await (hook or Teams()).receive(
-        call(raw, said), ACCOUNT, HookTools(now=now, fetch=ms or Microsoft())
+        call(raw, said), ACCOUNT, WebhookContext(now=now, fetch=ms or Microsoft())
     )
 
 

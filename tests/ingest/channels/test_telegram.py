@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from ingest.channel import Context, Delivery, Parsed, Tools
+from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.telegram import Account, Telegram
-from ingest.webhook import Call
+from ingest.source import SourceContext
+from ingest.webhook import WebhookRequest
 from runtime.http.public_client import Outside
 from schemas.base import message_id
 from schemas.errors import Rejected, Retry
@@ -28,12 +29,14 @@ def update(kind: str = "message", number: int = 7, **more: Any) -> bytes:
     return json.dumps({"update_id": number, kind: said}).encode()
 
 
-def CALL() -> Call:  # noqa: N802 - the contract suite asks for it
+def CALL() -> WebhookRequest:  # noqa: N802 - the contract suite asks for it
     headers = {
         "content-type": "application/json",
         "x-telegram-bot-api-secret-token": "sir-telegram",
     }
-    return Call(method="POST", path="/", query={}, headers=headers, body=update(text="faturam"))
+    return WebhookRequest(
+        method="POST", path="/", query={}, headers=headers, body=update(text="faturam")
+    )
 
 
 SAMPLE = update(text="SECRET faturam yanlış")
@@ -173,7 +176,7 @@ def test_a_tap_says_the_buttons_words_and_is_answered_at_once() -> None:
     }
     raw = json.dumps({"update_id": 8, "callback_query": told}).encode()
     taken = Telegram().take(raw)
-    assert json.loads(taken.answer.body) == {
+    assert json.loads(taken.response.body) == {
         "method": "answerCallbackQuery",
         "callback_query_id": "77",
     }
@@ -314,8 +317,11 @@ async def test_an_update_is_confirmed_only_after_it_is_safe(vendor: Vendor) -> N
             raise Retry(1, "Kafka is away")
         taken.append(text)
 
-    tools = Tools(
-        now=lambda: NOW, pause=asyncio.sleep, warn=lambda *_a, **_k: None, polled=lambda _s: None
+    tools = SourceContext(
+        now=lambda: NOW,
+        pause=asyncio.sleep,
+        warn=lambda *_a, **_k: None,
+        report_pass=lambda _s: None,
     )
     source = Telegram().source("a", Account(token=TOKEN, api=vendor.url, poll=True), tools)
     with pytest.raises(Retry, match="Kafka is away"):

@@ -11,13 +11,13 @@ import pytest
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.twilio import Account, Twilio
-from ingest.webhook import Call, HookTools
+from ingest.webhook import WebhookContext, WebhookRequest
 from schemas.errors import Rejected
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 URL = "https://kapi.example/v1/hooks/twilio/a?x=1"
 ACCOUNT = Account(auth_token="sir-twilio", url=URL + "#rc=2")
-TOOLS = HookTools(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
+TOOLS = WebhookContext(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
 SMS = {
     "MessageSid": "SM1",
     "AccountSid": "AC1",
@@ -35,12 +35,12 @@ def mark(url: str, form: dict[str, str], token: bytes = b"sir-twilio") -> str:
     return base64.b64encode(hmac.new(token, data.encode(), sha1).digest()).decode()
 
 
-def call(form: dict[str, str], url: str = URL) -> Call:
+def call(form: dict[str, str], url: str = URL) -> WebhookRequest:
     headers = {
         "content-type": "application/x-www-form-urlencoded",
         "x-twilio-signature": mark(url, form),
     }
-    return Call(
+    return WebhookRequest(
         method="POST",
         path="/v1/hooks/twilio/a",
         query={},
@@ -49,7 +49,7 @@ def call(form: dict[str, str], url: str = URL) -> Call:
     )
 
 
-def CALL() -> Call:  # noqa: N802 - the contract suite asks for it
+def CALL() -> WebhookRequest:  # noqa: N802 - the contract suite asks for it
     return call(SMS)
 
 
@@ -111,7 +111,7 @@ async def test_a_host_that_is_none_proves_nothing() -> None:
 async def test_json_is_signed_by_its_hash_in_the_address() -> None:
     body = b'{"a": 1}'
     url = f"https://kapi.example/v1/hooks/twilio/a?bodySHA256={sha256(body).hexdigest()}"
-    told = Call(
+    told = WebhookRequest(
         method="POST",
         path="/",
         body=body,
@@ -126,7 +126,7 @@ async def test_json_is_signed_by_its_hash_in_the_address() -> None:
 
 async def test_twilio_is_answered_in_its_own_tongue() -> None:
     taken = await Twilio().receive(call(SMS), ACCOUNT, TOOLS)
-    assert (taken.answer.body, taken.answer.content_type) == (b"<Response/>", "text/xml")
+    assert (taken.response.body, taken.response.content_type) == (b"<Response/>", "text/xml")
 
 
 def test_sms_and_whatsapp_with_and_without_a_number() -> None:
@@ -161,7 +161,7 @@ async def test_the_fallbacks_call_and_a_call_by_get_hold_the_customers_words() -
     fallback = SMS | {"ErrorCode": "11200", "ErrorUrl": "https://kapi.example/"}
     assert (await Twilio().receive(call(fallback), ACCOUNT, TOOLS)).deliveries
     url = f"https://kapi.example/v1/hooks/twilio/a?{urlencode(SMS)}"
-    told = Call(
+    told = WebhookRequest(
         method="GET",
         path="/v1/hooks/twilio/a",
         target=url.removeprefix("https://kapi.example"),

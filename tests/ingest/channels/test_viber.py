@@ -10,7 +10,7 @@ import pytest
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.viber import Account, Viber
-from ingest.webhook import Call
+from ingest.webhook import WebhookRequest
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 ACCOUNT = Account(token="sir-viber")
@@ -27,11 +27,11 @@ def told(event: str = "message", **message: Any) -> bytes:
     return json.dumps(body).encode()
 
 
-def CALL() -> Call:  # noqa: N802 - the contract suite asks for it
+def CALL() -> WebhookRequest:  # noqa: N802 - the contract suite asks for it
     raw = told()
     mark = hmac.new(b"sir-viber", raw, sha256).hexdigest()
     headers = {"content-type": "application/json", "x-viber-content-signature": mark}
-    return Call(method="POST", path="/", query={}, headers=headers, body=raw)
+    return WebhookRequest(method="POST", path="/", query={}, headers=headers, body=raw)
 
 
 SAMPLE = told(text="SECRET faturam yanlış")

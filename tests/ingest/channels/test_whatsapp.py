@@ -11,7 +11,7 @@ import pytest
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.whatsapp import Account, Whatsapp
-from ingest.webhook import Call, HookTools, Taken
+from ingest.webhook import WebhookContext, WebhookRequest, WebhookResult
 from runtime.http.public_client import Outside
 from schemas.base import message_id
 from schemas.errors import Rejected
@@ -49,9 +49,9 @@ def item(kind: str = "text", **more: Any) -> dict[str, Any]:
     return made | more
 
 
-def signed(raw: bytes, secret: str = "sir-meta") -> Call:
+def signed(raw: bytes, secret: str = "sir-meta") -> WebhookRequest:
     mark = hmac.new(secret.encode(), raw, sha256).hexdigest()
-    return Call(
+    return WebhookRequest(
         method="POST",
         path="/v1/hooks/whatsapp/a",
         query={},
@@ -60,7 +60,7 @@ def signed(raw: bytes, secret: str = "sir-meta") -> Call:
     )
 
 
-def CALL() -> Call:  # noqa: N802 - the contract suite asks for it
+def CALL() -> WebhookRequest:  # noqa: N802 - the contract suite asks for it
     return signed(body(item(text={"body": "ışık faturam"})))
 
 
@@ -235,7 +235,7 @@ def test_reactions_edits_and_deletions_touch_the_message_they_are_about(
 
 def test_statuses_system_notices_and_other_fields_are_no_messages() -> None:
     statuses = body(statuses=[{"id": "wamid.1", "status": "read"}] * 2)
-    assert Whatsapp().take(statuses) == Taken(ignored=("status", "status"))
+    assert Whatsapp().take(statuses) == WebhookResult(ignored=("status", "status"))
     assert Whatsapp().take(
         body(item("system", system={"type": "user_changed_number"}))
     ).ignored == ("system",)
@@ -244,7 +244,7 @@ def test_statuses_system_notices_and_other_fields_are_no_messages() -> None:
         {"field": f, "value": {"x": 1}} for f in ("history", "yeni_alan")
     ]
     taken = Whatsapp().take(json.dumps(other).encode())
-    assert taken == Taken(ignored=("history", "other_field"))
+    assert taken == WebhookResult(ignored=("history", "other_field"))
 
 
 def test_nulls_and_a_bad_change_spoil_no_message_beside_them() -> None:
@@ -289,7 +289,7 @@ def test_a_call_of_many_gives_each_and_a_bad_one_spoils_no_other() -> None:
 
 
 async def test_meta_is_answered_its_challenge_only_with_our_word() -> None:
-    ask = Call(
+    ask = WebhookRequest(
         method="GET",
         path="/",
         headers={},
@@ -300,9 +300,9 @@ async def test_meta_is_answered_its_challenge_only_with_our_word() -> None:
             "hub.challenge": "1158201444",
         },
     )
-    tools = HookTools(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
+    tools = WebhookContext(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
     taken = await Whatsapp().receive(ask, ACCOUNT, tools)
-    assert (taken.answer.status, taken.answer.body) == (200, b"1158201444")
+    assert (taken.response.status, taken.response.body) == (200, b"1158201444")
     for query in ({"hub.verify_token": "x"}, {"hub.mode": "unsubscribe"}):
         with pytest.raises(Rejected):
             await Whatsapp().receive(replace(ask, query={**ask.query, **query}), ACCOUNT, tools)

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from ingest.channel import Context, Delivery, Parsed, Tools
+from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.x import Account, X
-from ingest.webhook import Call, HookTools
+from ingest.source import SourceContext
+from ingest.webhook import WebhookContext, WebhookRequest
 from schemas.errors import Rejected, Retry
 from schemas.state.cursor import Cursor
 from tests.support.samples import Cursors
@@ -21,7 +22,7 @@ from tests.support.servers import Vendor
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 ACCOUNT = Account(consumer_secret="sir-x", user_id="900")
-TOOLS = HookTools(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
+TOOLS = WebhookContext(now=NOW, fetch=lambda _u: None)  # type: ignore[arg-type,return-value]  # never called
 
 
 def tweet(number: int = 50, text: str = "@marka kargom gelmedi", **more: Any) -> dict[str, Any]:
@@ -64,10 +65,10 @@ def mark(data: bytes, secret: bytes = b"sir-x") -> str:
     return "sha256=" + base64.b64encode(hmac.new(secret, data, sha256).digest()).decode()
 
 
-def CALL() -> Call:  # noqa: N802 - the contract suite asks for it
+def CALL() -> WebhookRequest:  # noqa: N802 - the contract suite asks for it
     raw = activity()
     headers = {"content-type": "application/json", "x-twitter-webhooks-signature": mark(raw)}
-    return Call(method="POST", path="/", query={}, headers=headers, body=raw)
+    return WebhookRequest(method="POST", path="/", query={}, headers=headers, body=raw)
 
 
 SAMPLE = X().take(activity(text="SECRET faturam yanlış")).deliveries[0]
@@ -81,9 +82,9 @@ def _parsed(raw: bytes, settings: Account = ACCOUNT) -> Parsed:
 
 
 async def test_the_challenge_is_answered_with_our_mark() -> None:
-    ask = Call(method="GET", path="/", query={"crc_token": "abc"}, headers={}, body=b"")
+    ask = WebhookRequest(method="GET", path="/", query={"crc_token": "abc"}, headers={}, body=b"")
     taken = await X().receive(ask, ACCOUNT, TOOLS)
-    assert json.loads(taken.answer.body) == {"response_token": mark(b"abc")}
+    assert json.loads(taken.response.body) == {"response_token": mark(b"abc")}
     body = activity().decode()
     for bad, settings in (
         (replace(ask, query={}), ACCOUNT),
@@ -98,7 +99,7 @@ async def test_the_challenge_is_answered_with_our_mark() -> None:
 
 async def test_a_challenge_that_was_signed_is_no_call() -> None:
     headers = {"x-twitter-webhooks-signature": mark(b"abc")}
-    call = Call(method="POST", path="/", query={}, headers=headers, body=b"abc")
+    call = WebhookRequest(method="POST", path="/", query={}, headers=headers, body=b"abc")
     with pytest.raises(Rejected) as error:
         await X().receive(call, ACCOUNT, TOOLS)
     assert error.value.code == "json.malformed"
@@ -193,8 +194,11 @@ async def test_the_stream_is_taken_up_with_what_it_missed_and_nothing_twice(vend
 
     cursors = Cursors()
     await cursors.save(Cursor(source="x:a", epoch="id", position=59, at=NOW))
-    tools = Tools(
-        now=lambda: NOW, pause=asyncio.sleep, warn=lambda *_a, **_k: None, polled=lambda _s: None
+    tools = SourceContext(
+        now=lambda: NOW,
+        pause=asyncio.sleep,
+        warn=lambda *_a, **_k: None,
+        report_pass=lambda _s: None,
     )
     account = Account(bearer="b", user_id="900", stream=True, api=vendor.url)
     with pytest.raises(Retry, match="ended the stream"):

@@ -34,8 +34,8 @@ class Visitors:
         self.away = False
         self.now = NOW
 
-    async def accept(self, channel: Any, delivery: Any, settings: Any, **_more: Any) -> None:
-        """Take a delivery, as ingest/intake/spool.py does."""
+    async def accept(self, channel: Any, settings: Any, delivery: Any, **_more: Any) -> None:
+        """Take a delivery, as ingest/intake/accept.py does."""
         if self.away:
             raise Retry(30, "the disk is full")
         parsed = channel.parse(delivery, Context(brand="d", settings=settings))
@@ -60,9 +60,11 @@ def visitors() -> Visitors:
 async def client(visitors: Visitors) -> AsyncIterator[httpx2.AsyncClient]:
     """A visitor's browser with Turkish as its language."""
     ingest: Any = SimpleNamespace(
-        clock=SimpleNamespace(now=lambda: visitors.now), parse=visitors.parse
+        clock=SimpleNamespace(now=lambda: visitors.now),
+        parse=visitors.parse,
+        accept=visitors.accept,
     )
-    door = FormDoor(ingest=ingest, pending=visitors, key=KEY, max_body=50_000, pause=visitors.pause)  # type: ignore[arg-type]
+    door = FormDoor(ingest=ingest, key=KEY, max_body=50_000, pause=visitors.pause)
 
     async def endpoint(request: Request) -> Response:
         return await door.answer(request, "a", Account())

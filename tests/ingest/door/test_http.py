@@ -17,12 +17,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cli.up.ports import free_port
+from ingest.accounts import configured_accounts
 from ingest.channel import Context
 from ingest.door.http import Door, app
 from ingest.intake.accept import Ingest
-from ingest.intake.spool import Pending
+from ingest.intake.spool import Spool
 from ingest.registry import HOOKS
-from ingest.run import accounts as every_account
 from runtime.archive.archive import Folder
 from runtime.clock import SystemClock
 from runtime.health.health import Health
@@ -78,9 +78,10 @@ async def serving(application: Any, limits: Limits | None = None) -> AsyncIterat
 async def opened(folder: Path, desk: str = "http://127.0.0.1:9", **more: Any) -> AsyncIterator[str]:
     """Open a door without Kafka, which an early refusal does not need."""
     settings = Settings(tokens=TOKENS, door=DoorSettings(desk_url=desk), **more)
-    accounts = every_account(settings)
+    accounts = configured_accounts(settings)
     ingest = Ingest(
         archive=Folder(folder),
+        spool=Spool(Journal(folder)),
         publisher=None,
         clock=SystemClock(),
         web=Outside(),  # type: ignore[arg-type]  # never reached
@@ -94,7 +95,6 @@ async def opened(folder: Path, desk: str = "http://127.0.0.1:9", **more: Any) ->
             accounts=accounts,
             desk=client,  # type: ignore[arg-type]  # no chat here
             outside=client,
-            pending=Pending(Journal(folder), ingest, accounts),
         )
         async with serving(app(door, Health("ingest")), settings.limits) as url:
             yield url

@@ -8,7 +8,7 @@ import pytest
 
 from ingest.door.webhook_calls import TakeFailed, receive
 from ingest.parser_pool.pool import IN_PLACE_BYTES
-from ingest.webhook import Call, HookTools, Taken
+from ingest.webhook import WebhookContext, WebhookRequest, WebhookResult
 from schemas.errors import Rejected
 from tests.support.samples import NOW
 
@@ -23,19 +23,21 @@ class Vendor:
     def __init__(self) -> None:
         self.thread = 0
 
-    async def receive(self, call: Call, settings: Any, tools: HookTools) -> Taken:
+    async def receive(
+        self, call: WebhookRequest, settings: Any, tools: WebhookContext
+    ) -> WebhookResult:
         """Return the body, and fetch it again when it is large."""
         self.thread = threading.get_ident()
         if call.body == b"before":
             raise KeyError("of a stranger")
         if call.body == b"odd":
             raise Rejected("json.malformed", "of a stranger")
-        tools.proven()
+        tools.report_proven()
         if call.body == b"odd and proven":
             raise Rejected("json.malformed", "of the vendor")
         if call.body == b"after":
             raise KeyError("of the vendor")
-        return Taken(deliveries=(await tools.fetch("https://vendor.example/x"),))
+        return WebhookResult(deliveries=(await tools.fetch("https://vendor.example/x"),))
 
     def setup(self, settings: Any, url: str) -> str | None:
         """Return what to set up."""
@@ -46,8 +48,8 @@ class Vendor:
         return settings
 
 
-def call(body: bytes) -> Call:
-    return Call(method="POST", path="/", query={}, headers={}, body=body)
+def call(body: bytes) -> WebhookRequest:
+    return WebhookRequest(method="POST", path="/", query={}, headers={}, body=body)
 
 
 async def fetch(url: str) -> bytes:

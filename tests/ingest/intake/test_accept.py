@@ -11,10 +11,12 @@ import pytest
 
 from ingest.channel import Context, Delivery
 from ingest.intake.accept import Ingest
+from ingest.intake.spool import Spool
 from ingest.registry import CHANNELS
 from runtime.archive.archive import Archive, Folder, open_archive
 from runtime.clock import SystemClock
 from runtime.http.public_client import Outside
+from runtime.spool import Journal
 from schemas.base import Record
 from schemas.errors import Retry, Unavailable
 from schemas.topics import AnyTopic
@@ -52,53 +54,42 @@ class _Slow(Folder):
         super().flush()
 
 
-def _parts(archive: Archive) -> tuple[Ingest, _Published, Delivery, list[str]]:
-    published, calls = _Published(), []
-
-    async def ack() -> None:
-        calls.append("ack")
-
-    async def nack() -> None:
-        calls.append("nack")
-
+def _parts(archive: Archive, folder: Path) -> tuple[Ingest, _Published, Delivery]:
+    published = _Published()
     ingest = Ingest(
         archive=archive,
+        spool=Spool(Journal(folder / "spool")),
         publisher=published,  # type: ignore[arg-type]  # a list stands for Kafka
         clock=SystemClock(),
         context=Context(brand="default"),
         web=Outside(),
     )
-    delivery = Delivery(
-        account="destek", raw=MAIL, received_at=datetime.now(UTC), ack=ack, nack=nack
-    )
-    return ingest, published, delivery, calls
+    delivery = Delivery(account="destek", raw=MAIL, received_at=datetime.now(UTC))
+    return ingest, published, delivery
 
 
 async def _accept(ingest: Ingest, delivery: Delivery) -> Any:
     channel = CHANNELS["email"]
-    return await ingest.accept(channel, delivery, channel.account(), bury=True)
+    return await ingest.publish(channel, delivery, channel.account())
 
 
 async def test_kafka_alone_does_not_accept_a_delivery(tmp_path: Path) -> None:
     archive = _Slow(tmp_path)
-    ingest, published, delivery, calls = _parts(archive)
+    ingest, published, delivery = _parts(archive, tmp_path)
     accepting = asyncio.create_task(_accept(ingest, delivery))
     await until("Kafka has it", lambda: published.records)
-    assert calls == []
     assert not accepting.done()
     archive.gate.set()
     message = await accepting
-    assert calls == ["ack"]
     assert archive.read(message.raw) == MAIL
 
 
 async def test_a_disk_that_fails_makes_the_delivery_come_again(tmp_path: Path) -> None:
     archive = _Slow(tmp_path, failure="the disk is full")
     archive.gate.set()
-    ingest, _, delivery, calls = _parts(archive)
+    ingest, _, delivery = _parts(archive, tmp_path)
     with pytest.raises(Retry, match="full"):
         await _accept(ingest, delivery)
-    assert calls == ["nack"]
 
 
 async def test_a_bucket_that_hangs_delays_no_short_delivery(tmp_path: Path) -> None:
@@ -110,13 +101,12 @@ async def test_a_bucket_that_hangs_delays_no_short_delivery(tmp_path: Path) -> N
     server = await asyncio.start_server(hang, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     archive = open_archive(bucket_settings(tmp_path, url))
-    ingest, _, short, calls = _parts(archive)
-    long = replace(short, raw=MAIL + bytes(100_000), ack=_nothing, nack=_nothing)
+    ingest, _, short = _parts(archive, tmp_path)
+    long = replace(short, raw=MAIL + bytes(100_000))
     hanging = [asyncio.create_task(_accept(ingest, long)) for _ in range(20)]
     await until("the bucket has requests", lambda: len(connections) >= 4)
     async with asyncio.timeout(5):
         await _accept(ingest, short)
-    assert calls == ["ack"]
     assert not any(task.done() for task in hanging)
     server.close()
     while not all(task.done() for task in hanging):
@@ -125,7 +115,3 @@ async def test_a_bucket_that_hangs_delays_no_short_delivery(tmp_path: Path) -> N
         await asyncio.wait(hanging, timeout=0.1)
     errors = await asyncio.gather(*hanging, return_exceptions=True)
     assert all(isinstance(error, Retry) for error in errors), errors
-
-
-async def _nothing() -> None:
-    """Acknowledge nothing."""

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from ingest.channel import Context, Delivery, Notice, Web
+from ingest.channel import Context, Delivery, MediaClient, Notice
 from ingest.channels.whatsapp import Account, Whatsapp
-from ingest.intake.media import PATIENCE, fetch_files, fetch_whole
-from ingest.intake.spool import Pending
+from ingest.intake.drain import SpoolDrain
+from ingest.intake.media import PATIENCE, fetch_content, fetch_files
 from runtime.archive.archive import Folder
 from runtime.bus.bus import read_to_end
 from runtime.http.public_client import Outside
@@ -104,11 +104,11 @@ async def test_a_bomb_is_refused_and_a_channel_without_a_fetch_is_a_bug(
 class Broken(Whatsapp):
     """A channel with a bug in whatever asks its vendor."""
 
-    async def fetch(self, ref: str, settings: Any, web: Web) -> bytes:
+    async def fetch(self, ref: str, settings: Any, web: MediaClient) -> bytes:
         """Fail."""
         raise KeyError("of an answer")
 
-    async def whole(self, ref: str, raw: bytes, settings: Any, web: Web) -> bytes:
+    async def resolve_notice(self, ref: str, raw: bytes, settings: Any, web: MediaClient) -> bytes:
         """Fail."""
         raise KeyError("of an answer")
 
@@ -125,9 +125,9 @@ async def test_a_bug_in_asking_for_a_message_is_a_dead_letter_only_without_its_w
     web: Outside,
 ) -> None:
     told = Notice(ref="1")
-    assert await fetch_whole(Broken(), told, b"", None, web, waited=timedelta()) is None
+    assert await fetch_content(Broken(), told, b"", None, web, waited=timedelta()) is None
     with pytest.raises(Rejected, match=r"parser\.bug"):
-        await fetch_whole(Broken(), replace(told, bare=True), b"", None, web, waited=timedelta())
+        await fetch_content(Broken(), replace(told, bare=True), b"", None, web, waited=timedelta())
 
 
 async def test_a_message_with_a_file_is_safe_at_once_and_published_with_it(
@@ -137,13 +137,13 @@ async def test_a_message_with_a_file_is_safe_at_once_and_published_with_it(
     settings = Account(token="t", api=vendor.url)
     journal = Journal(tmp_path)
     clock_now = datetime.now(UTC)
-    async with ingesting(kafka, timedelta(seconds=20)) as ingest:
-        pending = Pending(journal, ingest, {"whatsapp": {"a": settings}})
-        await pending.accept(Whatsapp(), _delivery("1", at=clock_now), settings, patient=True)
+    async with ingesting(kafka, timedelta(seconds=20), journal=journal) as ingest:
+        drain = SpoolDrain(ingest, {"whatsapp": {"a": settings}})
+        await ingest.accept(Whatsapp(), settings, _delivery("1", at=clock_now), patient=True)
         assert journal.count() == 1
         assert vendor.asked == [], "the vendor waits for an answer: nothing is fetched meanwhile"
-        assert await pending.publish() == 0
-        assert await pending.settled() == 1
+        assert await drain.publish() == 0
+        assert await drain.finish_fetches() == 1
         assert journal.count() == 0
         (made,) = await _messages(kafka)
         (file,) = made.attachments
@@ -157,24 +157,24 @@ async def test_a_vendor_that_is_away_holds_no_other_message_up(
     settings = Account(token="t", api=vendor.url)
     journal = Journal(tmp_path)
     now = datetime.now(UTC)
-    async with ingesting(kafka, timedelta(seconds=20)) as ingest:
-        pending = Pending(journal, ingest, {"whatsapp": {"a": settings}})
-        await pending.accept(Whatsapp(), _delivery("1", at=now), settings, patient=True)
-        await pending.publish()
-        assert await pending.settled() == 0
+    async with ingesting(kafka, timedelta(seconds=20), journal=journal) as ingest:
+        drain = SpoolDrain(ingest, {"whatsapp": {"a": settings}})
+        await ingest.accept(Whatsapp(), settings, _delivery("1", at=now), patient=True)
+        await drain.publish()
+        assert await drain.finish_fetches() == 0
         (text,) = Whatsapp().take(body(item(text={"body": "sonra"}, id="wamid.9"))).deliveries
         later = Delivery(raw=text, account="a", received_at=now)
-        await pending.accept(Whatsapp(), later, settings, patient=True)
+        await ingest.accept(Whatsapp(), settings, later, patient=True)
         assert [m.text for m in await _messages(kafka)] == ["sonra"]
         asked = len(vendor.asked)
-        await pending.publish()
-        await pending.settled()
+        await drain.publish()
+        await drain.finish_fetches()
         assert len(vendor.asked) == asked, "it is not asked again at once"
         # Its patience is over when it was received long ago.
         old = replace(_delivery("1"), received_at=now - PATIENCE - timedelta(minutes=1))
-        await pending.accept(Whatsapp(), old, settings, patient=True)
-        await pending.publish()
-        assert await pending.settled() == 1
+        await ingest.accept(Whatsapp(), settings, old, patient=True)
+        await drain.publish()
+        assert await drain.finish_fetches() == 1
         told = [m for m in await _messages(kafka) if m.attachments]
         assert "503" in told[0].attachments[0].refused
 

@@ -15,10 +15,10 @@ from ingest.channel import Context, Delivery
 from ingest.channels.instagram import Instagram
 from ingest.channels.messenger import Messenger
 from ingest.channels.phone import Account, Phone
-from ingest.intake.media import LONG_PATIENCE, PATIENCE, fetch_whole
-from ingest.intake.spool import Pending
+from ingest.intake.drain import SpoolDrain
+from ingest.intake.media import LONG_PATIENCE, PATIENCE, fetch_content
 from ingest.vendors.transcription_apis import AssemblyAI, TwilioVoice, named
-from ingest.webhook import Call, HookTools
+from ingest.webhook import WebhookContext, WebhookRequest
 from ingest.webhooks.calls import Calls
 from runtime.bus.bus import read_to_end
 from runtime.http.public_client import Outside
@@ -74,7 +74,7 @@ async def got(
     delivery = Delivery(raw=raw, account="a", received_at=NOW)
     notice = Phone().parse(delivery, context).notice
     assert notice is not None
-    told = await fetch_whole(Phone(), notice, raw, settings, web, waited=waited)
+    told = await fetch_content(Phone(), notice, raw, settings, web, waited=waited)
     assert told is not None
     return Phone().parse(Delivery(raw=told, account="a", received_at=NOW), context).message
 
@@ -206,9 +206,9 @@ def test_only_a_notice_of_a_service_whose_key_is_there_is_one() -> None:
 async def test_twilio_proves_its_callback_by_its_own_signature() -> None:
     url = "https://door.example/v1/hooks/calls/main"
     settings = Account(twilio=TwilioVoice(auth_token="tw-token", url=url))
-    tools = HookTools(now=NOW, fetch=None)  # type: ignore[arg-type]  # never called
+    tools = WebhookContext(now=NOW, fetch=None)  # type: ignore[arg-type]  # never called
     body = b"transcript_sid=GT1"
-    told = Call(
+    told = WebhookRequest(
         method="POST",
         path="/",
         query={},
@@ -219,7 +219,7 @@ async def test_twilio_proves_its_callback_by_its_own_signature() -> None:
         },
     )
     assert (await Calls().receive(told, settings, tools)).deliveries == (body,)
-    forged = Call(
+    forged = WebhookRequest(
         method="POST",
         path="/",
         query={},
@@ -238,22 +238,22 @@ async def test_a_notice_is_safe_at_once_and_its_call_is_published(
     vendor.says("/v2/transcript/t-1", WORDS)
     settings = account(vendor)
     journal, now = Journal(tmp_path), datetime.now(UTC)
-    async with ingesting(kafka, timedelta(seconds=20)) as ingest:
-        pending = Pending(journal, ingest, {"phone": {"a": settings}})
+    async with ingesting(kafka, timedelta(seconds=20), journal=journal) as ingest:
+        drain = SpoolDrain(ingest, {"phone": {"a": settings}})
         delivery = Delivery(raw=AAI, account="a", received_at=now)
-        await pending.accept(Phone(), delivery, settings, patient=True)
+        await ingest.accept(Phone(), settings, delivery, patient=True)
         assert (journal.count(), vendor.asked) == (1, [])
-        await pending.publish()
-        assert await pending.settled() == 1
+        await drain.publish()
+        assert await drain.finish_fetches() == 1
         made = await _read(kafka, topics.MESSAGES.name, Message, "phone:a")
         assert [m.text for m in made] == ["Kargom gelmedi"]
         assert made[0].raw
         raw = ingest.archive.read(made[0].raw) or b""
         assert json.loads(raw)["utterances"], "the archive holds the transcript, not the notice"
         gone = Delivery(raw=AAI.replace(b"t-1", b"t-2"), account="a", received_at=now)
-        await pending.accept(Phone(), gone, settings, patient=True)
-        await pending.publish()
-        await pending.settled()
+        await ingest.accept(Phone(), settings, gone, patient=True)
+        await drain.publish()
+        await drain.finish_fetches()
         (letter,) = await _read(kafka, topics.DEAD.name, DeadLetter, "phone:a")
         assert letter.code == "media.gone"
         assert journal.count() == 0
@@ -384,7 +384,7 @@ async def _mention(
     context = Context(brand="default", settings=settings)
     parsed = channel.parse(Delivery(raw=raw, account="a", received_at=NOW), context)
     if parsed.notice is not None:
-        told = await fetch_whole(channel, parsed.notice, raw, settings, web, waited=waited)
+        told = await fetch_content(channel, parsed.notice, raw, settings, web, waited=waited)
         if told is not None:
             parsed = channel.parse(Delivery(raw=told, account="a", received_at=NOW), context)
     return parsed.message

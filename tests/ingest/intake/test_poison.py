@@ -45,32 +45,16 @@ async def ingest(kafka: Settings) -> AsyncIterator[Ingest]:
         yield made
 
 
-class Source:
-    """Deliveries with their acknowledgements."""
-
-    def __init__(self) -> None:
-        self.acked: list[str] = []
-        self.again: list[str] = []
-
-    def delivery(self, raw: str) -> Delivery:
-        """Return one."""
-
-        async def ack() -> None:
-            self.acked.append(raw)
-
-        async def nack() -> None:
-            self.again.append(raw)
-
-        return Delivery(
-            raw=raw.encode(), account="a", received_at=NOW, position=raw, ack=ack, nack=nack
-        )
+def delivery(raw: str) -> Delivery:
+    """Return a delivery whose position is its text."""
+    return Delivery(raw=raw.encode(), account="a", received_at=NOW, position=raw)
 
 
-async def take(ingest: Ingest, channel: Channel, source: Source, *raws: str) -> list[Any]:
-    async def one(raw: str) -> Message | None:
-        return await ingest.accept(channel, source.delivery(raw), Account(), bury=True)
-
-    return await asyncio.gather(*map(one, raws))
+async def publish(ingest: Ingest, channel: Channel[Any], *raws: str) -> list[Any]:
+    """Publish deliveries side by side; return their messages, or None for a dead letter."""
+    return await asyncio.gather(
+        *(ingest.publish(channel, delivery(raw), Account()) for raw in raws)
+    )
 
 
 async def letters(kafka: Settings, account: str) -> dict[str, str]:
@@ -84,11 +68,9 @@ async def letters(kafka: Settings, account: str) -> dict[str, str]:
 async def test_each_failing_delivery_is_a_dead_letter_and_the_good_ones_arrive(
     kafka: Settings, ingest: Ingest
 ) -> None:
-    source, words = Source(), [w for f in FAILS for w in (f, f"good after {f}.")]
-    made = await take(ingest, Poison(), source, *words)
-    assert [m.text for m in made if m] == [f"good after {f}." for f in FAILS]
-    assert sorted(source.acked) == sorted(words), "the cursor moves on"
-    assert not source.again
+    words = [w for f in FAILS for w in (f, f"good after {f}.")]
+    messages = await publish(ingest, Poison(), *words)
+    assert [m.text for m in messages if m] == [f"good after {f}." for f in FAILS]
     found = await letters(kafka, "poison:a")
     assert {w: c for w, c in found.items() if w in FAILS} == {
         "loops": "parser.limit",
@@ -103,24 +85,21 @@ async def test_each_failing_delivery_is_a_dead_letter_and_the_good_ones_arrive(
 async def test_a_mail_that_a_parser_fails_on_is_a_message_that_says_so(
     kafka: Settings, ingest: Ingest
 ) -> None:
-    source = Source()
     mails = [f"From: ada@musteri.example\r\nSubject: {f}\r\n\r\n{f}" for f in FAILS]
-    made = await take(ingest, Poison("email"), source, *mails)
-    assert [(m.subject, m.repaired) for m in made] == [(f, ("unreadable",)) for f in FAILS]
-    assert all(m.raw and m.raw.sha256 for m in made)
-    assert sorted(source.acked) == sorted(mails)
+    messages = await publish(ingest, Poison("email"), *mails)
+    assert [(m.subject, m.repaired) for m in messages] == [(f, ("unreadable",)) for f in FAILS]
+    assert all(m.raw and m.raw.sha256 for m in messages)
     assert not await letters(kafka, "email:a")
 
 
 async def test_a_caller_is_told_that_a_delivery_which_we_failed_on_is_taken(
     kafka: Settings, ingest: Ingest
 ) -> None:
-    source = Source()
-    poison = source.delivery("of a caller raises")
-    assert await ingest.accept(Poison(), poison, Account(), bury=False) is None
+    poison = delivery("of a caller raises")
+    assert await ingest.publish_or_refuse(Poison(), poison, Account()) is None
     assert (await letters(kafka, "poison:a"))["of a caller raises"] == "parser.bug"
     with pytest.raises(Rejected, match=r"json\.invalid"):
-        await ingest.accept(Poison(), source.delivery("refuses"), Account(), bury=False)
+        await ingest.publish_or_refuse(Poison(), delivery("refuses"), Account())
 
 
 async def test_a_bug_after_the_parser_costs_one_delivery_too(
@@ -131,18 +110,14 @@ async def test_a_bug_after_the_parser_costs_one_delivery_too(
             raise ZeroDivisionError
         return message
 
-    source = Source()
     broken = replace(ingest, finish=finish)
-    made = await take(broken, Poison(), source, "this one.", "another.")
-    assert [m.text for m in made if m] == ["another."]
+    messages = await publish(broken, Poison(), "this one.", "another.")
+    assert [m.text for m in messages if m] == ["another."]
     assert (await letters(kafka, "poison:a"))["this one."] == "parser.bug"
-    assert sorted(source.acked) == ["another.", "this one."]
 
 
 async def test_a_call_that_we_could_not_take_apart_is_a_dead_letter_with_its_bytes(
     kafka: Settings, ingest: Ingest
 ) -> None:
-    source = Source()
-    await ingest.bury_bug("poison", source.delivery("a call"), KeyError("x"), "take of vendor")
+    await ingest.bury_bug("poison", delivery("a call"), KeyError("x"), "take of vendor")
     assert (await letters(kafka, "poison:a"))["a call"] == "parser.bug"
-    assert source.acked == ["a call"]

@@ -12,7 +12,7 @@ from ingest.channel import Context, Delivery, Parsed
 from ingest.channels import form
 from ingest.channels.email import Account, Email
 from ingest.door.http import Door, app
-from ingest.intake.spool import Pending
+from ingest.intake.drain import SpoolDrain
 from runtime.bus.bus import read_to_end
 from runtime.health.health import Health
 from runtime.settings.structs import Settings
@@ -85,18 +85,18 @@ async def test_with_kafka_back_everything_is_published_once_and_what_has_no_acco
     for number in range(5):
         journal.put(_waiting(number), _mail(number))
     journal.put(_waiting(9, account="gone"), _mail(9))
-    async with ingesting(kafka, timedelta(seconds=2)) as ingest:
+    async with ingesting(kafka, timedelta(seconds=2), journal=journal) as ingest:
         process.suspend()
         try:
             with pytest.raises(Retry):
-                await Pending(journal, ingest, FOUND).publish()
+                await SpoolDrain(ingest, FOUND).publish()
         finally:
             process.resume()
         assert journal.count() == 6
         async with asyncio.timeout(60):
             while journal.count() > 1:
                 try:
-                    await Pending(journal, ingest, FOUND).publish()
+                    await SpoolDrain(ingest, FOUND).publish()
                 except Retry:
                     continue
     made = [
@@ -123,8 +123,8 @@ async def test_a_mail_that_our_parser_fails_on_goes_on_as_unreadable_and_holds_n
         return whole(self, delivery, context)
 
     monkeypatch.setattr(Email, "parse", parse)
-    async with ingesting(kafka, timedelta(seconds=10)) as ingest:
-        assert await Pending(journal, ingest, FOUND).publish() == 3
+    async with ingesting(kafka, timedelta(seconds=10), journal=journal) as ingest:
+        assert await SpoolDrain(ingest, FOUND).publish() == 3
     assert journal.count() == 0
     made = [m async for m in published(kafka, topics.MESSAGES.name, Message)]
     assert {m.native_id for m in made} == {"<0@x>", "<1@x>", "<2@x>"}
@@ -136,8 +136,11 @@ async def test_a_visitor_gets_a_receipt_while_kafka_is_away_and_is_read_when_it_
 ) -> None:
     accounts = {"form": {"site": form.Account()}}
     journal, process = Journal(tmp_path / "pending"), process_of(kafka)
-    async with ingesting(kafka, timedelta(seconds=2)) as ingest, httpx2.AsyncClient() as client:
-        pending = Pending(journal, ingest, accounts)
+    async with (
+        ingesting(kafka, timedelta(seconds=2), journal=journal) as ingest,
+        httpx2.AsyncClient() as client,
+    ):
+        drain = SpoolDrain(ingest, accounts)
         door = Door(
             settings=kafka,
             ingest=ingest,
@@ -145,7 +148,6 @@ async def test_a_visitor_gets_a_receipt_while_kafka_is_away_and_is_read_when_it_
             accounts=accounts,
             desk=client,  # type: ignore[arg-type]  # no chat here
             outside=client,
-            pending=pending,
         )
         transport = httpx2.ASGITransport(app=app(door, Health("ingest")))
         async with httpx2.AsyncClient(transport=transport, base_url="http://door") as visitor:
@@ -165,7 +167,7 @@ async def test_a_visitor_gets_a_receipt_while_kafka_is_away_and_is_read_when_it_
             async with asyncio.timeout(60):
                 while journal.count():
                     with contextlib.suppress(Retry):
-                        await pending.publish()
+                        await drain.publish()
         found = [
             envelope.decode(Message, r.value)
             async for records in read_to_end(kafka.kafka, [topics.MESSAGES.name])

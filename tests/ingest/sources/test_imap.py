@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from ingest.channel import Delivery, Tools
+from ingest.channel import Delivery
 from ingest.channels.email import Account, Mailboxes, encode_mailbox
+from ingest.source import SourceContext
 from schemas.errors import Retry
 from tests.conftest import need
 from tests.support.samples import Cursors
@@ -64,11 +65,11 @@ class Box:
         def polled(_source: str) -> None:
             self.polled += 1
 
-        tools = Tools(
+        tools = SourceContext(
             now=lambda: NOW,
             pause=asyncio.sleep,
             warn=lambda what, **more: self.told.append(f"{what} {more}"),
-            polled=polled,
+            report_pass=polled,
         )
         return Mailboxes("a", msgspec.structs.replace(self.settings, **more), tools)
 
@@ -283,7 +284,9 @@ async def test_a_server_that_throttles_is_obeyed() -> None:
         over.set()
         await asyncio.Event().wait()
 
-    tools = Tools(now=lambda: NOW, pause=pause, warn=lambda *_a, **_k: None, polled=lambda _s: None)
+    tools = SourceContext(
+        now=lambda: NOW, pause=pause, warn=lambda *_a, **_k: None, report_pass=lambda _s: None
+    )
 
     async def accept(_delivery: Delivery) -> None:
         raise AssertionError("there is no mail")

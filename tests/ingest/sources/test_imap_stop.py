@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from ingest.channel import Delivery, Tools
+from ingest.channel import Delivery
 from ingest.channels.email import Account, Mailboxes, Session
+from ingest.source import SourceContext
 from tests.support.samples import NOW, Cursors
 
 _ANSWERS = {
@@ -98,7 +99,9 @@ async def test_a_mail_source_ends_whenever_it_is_stopped(idle: bytes) -> None:
     async def pause(_seconds: float) -> None:
         await asyncio.sleep(0)
 
-    tools = Tools(now=lambda: NOW, pause=pause, warn=lambda *_a, **_k: None, polled=polled)
+    tools = SourceContext(
+        now=lambda: NOW, pause=pause, warn=lambda *_a, **_k: None, report_pass=polled
+    )
     before = asyncio.all_tasks()
     for turns in range(200):
         task = asyncio.create_task(Mailboxes("a", account, tools).run(_accept, Cursors()))

@@ -11,8 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from ingest.channel import Tools
 from ingest.channels.email import Account, Mailboxes
+from ingest.source import SourceContext
 from ingest.sources.oauth import OAuth, Tokens
 from schemas.errors import Retry
 from tests.conftest import need
@@ -118,13 +118,13 @@ def _boxes(server: Dovecot, oauth: OAuth, kept: Kept) -> Mailboxes:
         oauth=oauth,
         timeout=timedelta(seconds=20),
     )
-    tools = Tools(
+    tools = SourceContext(
         now=lambda: NOW,
         pause=asyncio.sleep,
         warn=lambda *_a, **_k: None,
-        polled=lambda _s: None,
-        kept=kept.held.get,
-        keep=kept.held.__setitem__,
+        report_pass=lambda _s: None,
+        load_state=kept.held.get,
+        save_state=kept.held.__setitem__,
     )
     return Mailboxes("belge", account, tools)
 

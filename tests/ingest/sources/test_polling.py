@@ -10,8 +10,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from ingest.channel import Channel, Context, Delivery, PullChannel, Tools
+from ingest.channel import Channel, Context, Delivery
 from ingest.registry import CHANNELS
+from ingest.source import PullChannel, SourceContext
 from ingest.sources.polling import Item, item_of
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
@@ -159,13 +160,13 @@ async def asked(
     async def accept(delivery: Delivery) -> None:
         taken.append(parsed(name, delivery.raw))
 
-    tools = Tools(
+    tools = SourceContext(
         now=lambda: NOW,
         pause=lambda _s: asyncio.sleep(0),
         warn=lambda *_a, **_k: None,
-        polled=lambda _s: None,
-        kept=kept.get,
-        keep=kept.__setitem__,
+        report_pass=lambda _s: None,
+        load_state=kept.get,
+        save_state=kept.__setitem__,
     )
     with pytest.raises(Retry) as ended:
         await channel.source("a", settings, tools).run(accept, Cursors())

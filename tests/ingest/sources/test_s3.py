@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from ingest.channel import Delivery, Listing, Tools
+from ingest.channel import Delivery
 from ingest.channels.phone import Account, Phone
 from ingest.intake.inventory import inventories
+from ingest.source import ListsInventory, SourceContext
 from ingest.sources.s3 import Bucket, Objects
 from runtime.bus.bus import read_to_end
 from runtime.settings.structs import Settings
@@ -38,7 +39,7 @@ class Machine:
         self.taken: list[Delivery] = []
         self.away = False
 
-    def tools(self, looks: int) -> Tools:
+    def tools(self, looks: int) -> SourceContext:
         left = [looks]
 
         async def pause(_seconds: float) -> None:
@@ -46,13 +47,13 @@ class Machine:
             if left[0] <= 0:
                 raise asyncio.CancelledError
 
-        return Tools(
+        return SourceContext(
             now=lambda: self.now,
             pause=pause,
             warn=lambda *a, **k: self.warned.append((a, k)),
-            polled=lambda _s: None,
-            kept=self.held.get,
-            keep=self.held.__setitem__,
+            report_pass=lambda _s: None,
+            load_state=self.held.get,
+            save_state=self.held.__setitem__,
         )
 
     async def accept(self, delivery: Delivery) -> None:
@@ -177,7 +178,7 @@ async def test_the_ledger_hears_what_the_bucket_holds_of_the_time_that_was_read(
     s3.put("analysis/years-ago.json", b"{}", NOW - timedelta(days=400))
     account = Account(bucket=bucket(s3))
     source = Phone().source("a", account, machine.tools(1))
-    assert isinstance(source, Listing)
+    assert isinstance(source, ListsInventory)
     assert [p async for p in source.inventory()] == []
     await machine.look(bucket(s3))
     s3.put("analysis/new.json", b"{}", NOW + HOUR)
@@ -205,7 +206,7 @@ async def test_an_object_that_its_writer_encrypted_is_a_dead_letter_and_taken_on
     assert refused is not None
     assert refused.code == "media.refused"
     async with ingesting(kafka, timedelta(seconds=20)) as ingest:
-        assert await ingest.accept(Phone(), machine.taken[0], Account(), bury=True) is None
+        assert await ingest.publish(Phone(), machine.taken[0], Account()) is None
     letters = [
         envelope.decode(DeadLetter, r.value)
         async for records in read_to_end(kafka.kafka, [topics.DEAD.name])

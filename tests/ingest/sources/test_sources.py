@@ -17,15 +17,13 @@ import pytest
 
 from ingest.channels.email import Account
 from ingest.intake.cursors import Cursors
-from ingest.intake.spool import Pending
 from ingest.parser_pool.pool import ParserPool
-from ingest.registry import CHANNELS
-from ingest.run import run_source
+from ingest.run import SourceRunner
+from ingest.sources.state_folder import StateFolder
 from runtime.archive.archive import open_archive
 from runtime.clock import SystemClock
 from runtime.health.health import Health
 from runtime.settings.structs import Parsers
-from runtime.spool import Journal
 from runtime.stage import probes
 from schemas import topics
 from schemas.message import Message
@@ -77,13 +75,15 @@ async def test_poisoned_mails_between_good_ones_hold_nothing_up(
             ingesting(kafka, timedelta(seconds=10), parsers) as ingest,
         ):
             health, clock = Health("ingest"), SystemClock()
-            pending = Pending(Journal(tmp_path), ingest, {"email": {"a": account}})
             cursors = Cursors(kafka.kafka, ingest.publisher)
-            task = asyncio.create_task(
-                run_source(
-                    CHANNELS["email"], "a", account, pending, cursors, health, clock, tmp_path
-                )
+            runner = SourceRunner(
+                ingest=ingest,
+                cursors=cursors,
+                state=StateFolder(tmp_path),
+                health=health,
+                clock=clock,
             )
+            task = asyncio.create_task(runner.run("email", "a", account))
 
             async def passed() -> bool:
                 return await _position(cursors) > len(subjects)
@@ -119,23 +119,18 @@ async def test_a_mailbox_waits_at_a_long_mail_while_the_bucket_is_away_and_loses
             health, clock = Health("ingest"), SystemClock()
             neighbour = probes.archive_neighbour(archive, bucket_settings(tmp_path, s3.url), clock)
             health.add("archive", neighbour.problem)
-            pending = Pending(Journal(tmp_path), ingest, {"email": {"a": account}})
             cursors = Cursors(kafka.kafka, ingest.publisher)
             s3.broken = [503] * 10_000
             neighbour.start()
-            task = asyncio.create_task(
-                run_source(
-                    CHANNELS["email"],
-                    "a",
-                    account,
-                    pending,
-                    cursors,
-                    health,
-                    clock,
-                    tmp_path,
-                    [neighbour],
-                )
+            runner = SourceRunner(
+                ingest=ingest,
+                cursors=cursors,
+                state=StateFolder(tmp_path),
+                health=health,
+                clock=clock,
+                neighbours=[neighbour],
             )
+            task = asyncio.create_task(runner.run("email", "a", account))
 
             async def subjects() -> list[str]:
                 records = published(kafka, topics.MESSAGES.name, Message)

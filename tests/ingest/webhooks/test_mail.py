@@ -23,10 +23,10 @@ from hypothesis import strategies as st
 from ingest.channel import Context, Delivery
 from ingest.channels.email import Account, Email
 from ingest.door.call_memory import CallMemory
-from ingest.intake.media import fetch_whole
+from ingest.intake.media import fetch_content
 from ingest.sources.s3 import Place
 from ingest.vendors.form_data import fields
-from ingest.webhook import Call, Hook, HookTools, Taken, in_time
+from ingest.webhook import Webhook, WebhookContext, WebhookRequest, WebhookResult, check_timestamp
 from ingest.webhooks.mailgun import Mailgun
 from ingest.webhooks.postmark import Postmark
 from ingest.webhooks.sendgrid import Sendgrid
@@ -71,9 +71,9 @@ ACCOUNT = Account(
 )
 
 
-def _call(body: bytes, kind: str, **headers: str) -> Call:
+def _call(body: bytes, kind: str, **headers: str) -> WebhookRequest:
     told = {k.replace("_", "-"): v for k, v in headers.items()}
-    return Call(
+    return WebhookRequest(
         method="POST",
         path="/v1/hooks/x/destek",
         query={},
@@ -82,7 +82,7 @@ def _call(body: bytes, kind: str, **headers: str) -> Call:
     )
 
 
-def mailgun(**more: bytes) -> Call:
+def mailgun(**more: bytes) -> WebhookRequest:
     token = "t" * 50
     signature = hmac.new(b"gun", f"{STAMP}{token}".encode(), sha256).hexdigest()
     form = {
@@ -97,7 +97,7 @@ def mailgun(**more: bytes) -> Call:
     return _call(urlencode(form).encode(), "application/x-www-form-urlencoded")
 
 
-def postmark(**more: Any) -> Call:
+def postmark(**more: Any) -> WebhookRequest:
     body = {
         "RecordType": "Inbound",
         "OriginalRecipient": "destek@ornek.example",
@@ -117,7 +117,7 @@ def _form(parts: dict[str, bytes]) -> tuple[bytes, str]:
     return made + b"--B--\r\n", "multipart/form-data; boundary=B"
 
 
-def sendgrid(**more: bytes) -> Call:
+def sendgrid(**more: bytes) -> WebhookRequest:
     told = {"email": MAIL, "envelope": b'{"to":["destek@ornek.example"],"from":""}'} | more
     body, kind = _form(told)
     signature = EC_KEY.sign(STAMP.encode() + body, ec.ECDSA(hashes.SHA256()))
@@ -129,7 +129,7 @@ def sendgrid(**more: bytes) -> Call:
     )
 
 
-def ses(kind: str = "Notification", version: str = "2", **more: Any) -> Call:
+def ses(kind: str = "Notification", version: str = "2", **more: Any) -> WebhookRequest:
     notice = {
         "notificationType": "Received",
         "content": base64.b64encode(MAIL).decode(),
@@ -163,7 +163,7 @@ def ses(kind: str = "Notification", version: str = "2", **more: Any) -> Call:
     )
 
 
-VENDORS: list[tuple[Callable[[], Hook], Callable[..., Call]]] = [
+VENDORS: list[tuple[Callable[[], Webhook], Callable[..., WebhookRequest]]] = [
     (Mailgun, mailgun),
     (Postmark, postmark),
     (Sendgrid, sendgrid),
@@ -186,13 +186,13 @@ class Outside:
 
 
 async def receive(
-    hook: Hook,
-    call: Call,
+    hook: Webhook,
+    call: WebhookRequest,
     now: datetime = NOW,
     settings: Account = ACCOUNT,
     fetch: Callable[[str], Awaitable[bytes]] | None = None,
-) -> Taken:
-    return await hook.receive(call, settings, HookTools(now=now, fetch=fetch or Outside()))
+) -> WebhookResult:
+    return await hook.receive(call, settings, WebhookContext(now=now, fetch=fetch or Outside()))
 
 
 def parsed(raw: bytes) -> Message:
@@ -202,7 +202,7 @@ def parsed(raw: bytes) -> Message:
 
 @each
 async def test_a_proven_call_gives_the_mail_with_its_envelope(
-    hook: Callable[[], Hook], call: Callable[..., Call]
+    hook: Callable[[], Webhook], call: Callable[..., WebhookRequest]
 ) -> None:
     (raw,) = (await receive(hook(), call())).deliveries
     made = parsed(raw)
@@ -213,7 +213,7 @@ async def test_a_proven_call_gives_the_mail_with_its_envelope(
 
 @each
 async def test_the_mail_is_the_same_message_as_by_imap(
-    hook: Callable[[], Hook], call: Callable[..., Call]
+    hook: Callable[[], Webhook], call: Callable[..., WebhookRequest]
 ) -> None:
     (raw,) = (await receive(hook(), call())).deliveries
     assert parsed(raw).id == parsed(MAIL).id
@@ -221,7 +221,7 @@ async def test_the_mail_is_the_same_message_as_by_imap(
 
 @each
 async def test_a_changed_missing_or_old_signature_is_refused(
-    hook: Callable[[], Hook], call: Callable[..., Call]
+    hook: Callable[[], Webhook], call: Callable[..., WebhookRequest]
 ) -> None:
     good = call()
     stripped = {
@@ -256,7 +256,7 @@ async def test_a_changed_missing_or_old_signature_is_refused(
 
 @each
 async def test_an_account_without_a_secret_takes_nothing(
-    hook: Callable[[], Hook], call: Callable[..., Call]
+    hook: Callable[[], Webhook], call: Callable[..., WebhookRequest]
 ) -> None:
     with pytest.raises(Rejected) as error:
         await receive(hook(), call(), settings=Account())
@@ -296,7 +296,7 @@ async def test_a_mail_that_ses_laid_into_a_bucket_is_read_from_there_and_from_no
     assert notice is not None
 
     async def asked() -> bytes:
-        made = await fetch_whole(Email(), notice, raw, settings, None, waited=timedelta())  # type: ignore[arg-type]  # the bucket is asked
+        made = await fetch_content(Email(), notice, raw, settings, None, waited=timedelta())  # type: ignore[arg-type]  # the bucket is asked
         assert made is not None
         return made
 
@@ -343,7 +343,7 @@ async def test_a_mailgun_token_counts_once_and_only_when_its_mail_was_safe() -> 
     assert (await receive(hook, mailgun())).deliveries
     taken = await receive(hook, mailgun())
     assert taken.deliveries, "the first was not safe: Kafka was away"
-    taken.kept()
+    taken.on_safe()
     again = await receive(hook, mailgun())
     assert (again.deliveries, again.ignored) == ((), ("repeat",))
 
@@ -351,8 +351,10 @@ async def test_a_mailgun_token_counts_once_and_only_when_its_mail_was_safe() -> 
 async def test_a_mailgun_token_is_one_mails_whichever_door_it_comes_to_and_when() -> None:
     memory = CallMemory()
 
-    async def ask(hours: float = 0, remembered: CallMemory = memory, **more: bytes) -> Taken:
-        tools = HookTools(now=NOW + timedelta(hours=hours), fetch=Outside(), memory=remembered)
+    async def ask(
+        hours: float = 0, remembered: CallMemory = memory, **more: bytes
+    ) -> WebhookResult:
+        tools = WebhookContext(now=NOW + timedelta(hours=hours), fetch=Outside(), memory=remembered)
         # A new one each time, as after a restart or at another door.
         return await Mailgun().receive(mailgun(**more), ACCOUNT, tools)
 
@@ -366,7 +368,7 @@ async def test_a_mailgun_token_is_one_mails_whichever_door_it_comes_to_and_when(
         await ask(0.3, CallMemory())
     assert error.value.code == "signature.stale"
     settings = msgspec.structs.replace(ACCOUNT, mailgun_window=timedelta(hours=9))
-    tools = HookTools(now=NOW + timedelta(hours=8), fetch=Outside(), memory=CallMemory())
+    tools = WebhookContext(now=NOW + timedelta(hours=8), fetch=Outside(), memory=CallMemory())
     assert (await Mailgun().receive(mailgun(), settings, tools)).deliveries, "after an outage"
 
 
@@ -402,7 +404,7 @@ async def test_a_certificate_is_fetched_from_amazon_alone(url: str) -> None:
 async def test_a_large_mail_of_any_bytes_comes_through_a_form_unchanged() -> None:
     raw = b"From: a@x.example\r\nMessage-ID: <big@x>\r\n\r\n" + bytes(range(256)) * 8000
     for call in (mailgun(body_mime=raw), sendgrid(email=raw)):
-        hook: Hook = (
+        hook: Webhook = (
             Mailgun()
             if b"body-mime" in call.body[:4000] or b"token" in call.body[:200]
             else Sendgrid()
@@ -444,5 +446,5 @@ async def test_no_body_makes_a_form_or_a_hook_fail(body: bytes, kind: str) -> No
 @pytest.mark.parametrize("told", ["9" * 400, "9" * 5000, "-" + "9" * 400, "", "x", "1.5"])
 def test_a_time_of_any_length_is_refused_and_raises_nothing_else(told: str) -> None:
     with pytest.raises(Rejected) as error:
-        in_time(told, NOW, timedelta(minutes=5), "timestamp")
+        check_timestamp(told, NOW, timedelta(minutes=5), "timestamp")
     assert error.value.code == "signature.missing"

@@ -16,12 +16,14 @@ from cli.offline.trial import Trial
 from ingest.channel import Context, Delivery
 from ingest.channels.api import Api
 from ingest.intake.accept import Ingest
+from ingest.intake.spool import Spool
 from ingest.parsing.letters.composition import compose
 from ingest.parsing.letters.mojibake import repair_mojibake
 from ingest.parsing.letters.repair import repair_letters
 from runtime.archive.archive import Folder
 from runtime.clock import SystemClock
 from runtime.settings.structs import Settings
+from runtime.spool import Journal
 from schemas.message import Attachment, Call, Forwarded, Message, Party, Turn
 from schemas.topics import AnyTopic
 from tests.support.samples import NOW, message
@@ -197,12 +199,13 @@ async def test_what_intake_publishes_and_a_trial_shows_is_composed(tmp_path: Pat
     bus = _Bus()
     ingest = Ingest(
         archive=Folder(tmp_path),
+        spool=Spool(Journal(tmp_path / "spool")),
         publisher=bus,
         clock=SystemClock(),  # type: ignore[arg-type]  # keeps records
         context=Context(brand="default"),
     )
     delivery = Delivery(raw=_BODY, account="a", received_at=NOW)
-    await ingest.accept(Api(), delivery, Api.account(), bury=True)
+    await ingest.publish(Api(), delivery, Api.account())
     (line,) = Trial(Settings(), "api", "a").run("body.json", _BODY)
     shown = msgspec.json.decode(line, type=Message)
     assert [made.text for made in (*bus.messages, shown)] == ["İade için şikâyet"] * 2

@@ -1,0 +1,41 @@
+"""Builds the ingest step from the settings.
+
+The stage, the importer and `santral dead redrive` build one each.
+"""
+
+from typing import Any
+
+from ingest.channel import Context
+from ingest.intake.accept import Ingest
+from ingest.intake.spool import Spool
+from ingest.intake.virus_scan import Scanner
+from ingest.parser_pool.pool import Parsers
+from runtime.archive.archive import open_archive
+from runtime.bus.bus import Publisher
+from runtime.clock import Clock
+from runtime.http.public_client import Outside
+from runtime.settings.structs import Settings
+from runtime.spool import Journal
+
+
+def build_ingest(
+    settings: Settings,
+    clock: Clock,
+    publisher: Publisher,
+    parsers: Parsers,
+    web: Outside | None = None,
+    *,
+    uploads: bool = False,
+) -> Ingest:
+    """Return the ingest step; with `uploads`, for a stage, the archive uploads packs meanwhile."""
+    context = Context[Any](brand=settings.brand, signing_key=settings.tokens.signing.encode())
+    return Ingest(
+        archive=open_archive(settings, uploads=uploads),
+        spool=Spool(Journal(settings.journal_path)),
+        publisher=publisher,
+        clock=clock,
+        context=context,
+        scanner=Scanner(settings.scan),
+        parsers=parsers,
+        web=web or Outside(),
+    )
