@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from bench.parts import TEXTS, message, policy
-from router.decision.decide import one, readings
+from router.decision.analysis import analyse
+from router.decision.decide import decide_message
 from router.decision.policy import Policy
 from router.text.rules import Rule, compile_pack
 from router.training import dataset, train
@@ -23,8 +24,8 @@ def _microseconds(batch: list[Message], by: Policy) -> float:
     best = float("inf")
     for _ in range(_ROUNDS):
         began = time.perf_counter()
-        for made, read in zip(batch, readings(batch, by), strict=True):
-            one(made, None, by, made.received_at, read)
+        for made, read in zip(batch, analyse(batch, by), strict=True):
+            decide_message(made, None, by, made.received_at, read)
         best = min(best, time.perf_counter() - began)
     return best / len(batch) * 1e6
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, text
 
 from bench.parts import NOW, message, policy
-from router.decision.decide import one
+from router.decision.decide import decide_message
 from runtime import store
 from schemas import envelope, topics
 from tests.support.servers import Postgres
@@ -26,7 +26,9 @@ def _records() -> list[tuple[str, bytes]]:
     for number in range(COUNT // 2):
         sent = message(number, COUNT)
         made.append((topics.MESSAGES.name, envelope.encode(sent)))
-        made.append((topics.DECISIONS.name, envelope.encode(one(sent, None, by, NOW).decision)))
+        made.append(
+            (topics.DECISIONS.name, envelope.encode(decide_message(sent, None, by, NOW).decision))
+        )
     return made
 
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from router.decision.decide import Decided, one
-from router.decision.policy import Policy, Read
+from router.decision.analysis import TextAnalysis
+from router.decision.decide import RoutingResult, decide_message
+from router.decision.policy import Policy
 from router.models.model import AT_ONCE
-from router.record_decision import STEP, FaultRuns, Result, decide_record, read_together
+from router.record_decision import STEP, FaultRuns, RecordResult, analyse_batch, decide_record
 from router.state import Conversations
 from router.transaction import Transactions
 from runtime import metrics, trace
@@ -66,8 +67,8 @@ class Batch:
     fresh: dict[tuple[int, str], ConversationState] = field(default_factory=dict)
     decided: Counter[tuple[str, str]] = field(default_factory=Counter)
     repeats: int = 0
-    readings: dict[int, Read | None] = field(default_factory=dict)
-    shadows: dict[int, Read | None] = field(default_factory=dict)
+    readings: dict[int, TextAnalysis | None] = field(default_factory=dict)
+    shadows: dict[int, TextAnalysis | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.time = self.now.isoformat().encode()
@@ -138,9 +139,9 @@ class Decider:
         messages = [content for _, content, _ in part if isinstance(content, Message)]
         keys = list(map(id, messages))
         live, shadow = self._policies.live, self._policies.shadow
-        batch.readings = dict(zip(keys, read_together(messages, live), strict=True))
+        batch.readings = dict(zip(keys, analyse_batch(messages, live), strict=True))
         if shadow is not None:
-            batch.shadows = dict(zip(keys, read_together(messages, shadow), strict=True))
+            batch.shadows = dict(zip(keys, analyse_batch(messages, shadow), strict=True))
 
     def _decide_one(self, decoded: Decoded, batch: Batch) -> None:
         """Decide one record and produce what follows from it.
@@ -181,15 +182,15 @@ class Decider:
 
         return look_up
 
-    def _compare(self, message: Message, result: Result, batch: Batch) -> None:
+    def _compare(self, message: Message, result: RecordResult, batch: Batch) -> None:
         """Count how the candidate decides a message; whatever it does, the line moves on."""
         shadow = self._policies.shadow
         if shadow is None:
             return
-        assert isinstance(result.made, Decided)
-        read, mine = batch.shadows.get(id(message)), result.made.decision
+        assert isinstance(result.transition, RoutingResult)
+        read, mine = batch.shadows.get(id(message)), result.transition.decision
         try:
-            other = one(message, result.before, shadow, batch.now, read).decision
+            other = decide_message(message, result.before, shadow, batch.now, read).decision
             comparison = "same" if mine.priority == other.priority else "other_priority"
             if mine.department != other.department:
                 comparison = "other_department"
@@ -198,9 +199,9 @@ class Decider:
             comparison = "failed"
         metrics.count("santral_shadow_decisions_total", result=comparison)
 
-    def _put(self, result: Result, record: Record, batch: Batch) -> None:
+    def _put(self, result: RecordResult, record: Record, batch: Batch) -> None:
         """Write what was decided, and note the state it leaves."""
-        made = result.made
+        made = result.transition
         if isinstance(made, ConversationState):
             _note_state(made, record.partition(), batch)
         elif made is not None and made.decision.action == "repeat":
@@ -209,7 +210,9 @@ class Decider:
             self._write(made, result, record, batch)
             batch.decided[made.decision.department, made.decision.action] += 1
 
-    def _write(self, decided: Decided, result: Result, record: Record, batch: Batch) -> None:
+    def _write(
+        self, decided: RoutingResult, result: RecordResult, record: Record, batch: Batch
+    ) -> None:
         decision = decided.decision
         span = trace.child(envelope.traceparent_of(record.headers()))
         key = decision.conversation.encode()

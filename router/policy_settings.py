@@ -38,8 +38,10 @@ def policy(settings: Settings, models: Iterable[Path] = ()) -> Policy:
         departments=dict(settings.departments),
         models=found,
         patterns=_patterns(settings),
-        points=(settings.watch.points, settings.watch.points_confirmed),
-        standing=customer_priority.load(Path(path)) if path else customer_priority.NOBODY,
+        incident_points=(settings.watch.points, settings.watch.points_confirmed),
+        customer_priorities=customer_priority.load(Path(path))
+        if path
+        else customer_priority.NOBODY,
     )
 
 

@@ -218,9 +218,11 @@ def test_an_acknowledgement_says_that_a_machine_wrote_it() -> None:
 
 
 def _work(**more: Any) -> WorkItem:
-    from router.decision.decide import one
+    from router.decision.decide import decide_message
 
-    made = one(message("Faturam yanlış", channel="email", kind="mail", **more), None, policy(), NOW)
+    made = decide_message(
+        message("Faturam yanlış", channel="email", kind="mail", **more), None, policy(), NOW
+    )
     assert made.item is not None
     return made.item
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from cli.offline.decisions import plain_message
-from router.decision.decide import one
+from router.decision.decide import decide_message
 from router.incidents.observation import sighting
 from router.policy_settings import policy
 from runtime.bus import bus
@@ -49,7 +49,7 @@ def _usual(settings: Settings, texts: list[str], an_hour: float) -> tuple[dict[s
     troubled = 0
     for number, text in enumerate(texts):
         message = plain_message(text, number, settings.brand)
-        item = one(message, None, router_policy, message.received_at).item
+        item = decide_message(message, None, router_policy, message.received_at).item
         sign = sighting(item) if item is not None else None
         if sign is not None and sign.trouble:
             troubled += 1

@@ -13,9 +13,10 @@ import msgspec
 
 from ingest.parsing.letters.repair import repair_letters
 from router import policy_settings
-from router.decision.decide import Decided
-from router.decision.policy import Policy, Read
-from router.record_decision import decide_record, read_together
+from router.decision.analysis import TextAnalysis
+from router.decision.decide import RoutingResult
+from router.decision.policy import Policy
+from router.record_decision import analyse_batch, decide_record
 from runtime.settings.structs import Settings
 from schemas.base import Id, Record, Time, conversation_id, message_id
 from schemas.decision import Decision
@@ -93,7 +94,7 @@ def decide_lines(
     batch: list[Message] = []
 
     def decided() -> Iterator[Decision]:
-        for message, read in zip(batch, read_together(batch, policy), strict=True):
+        for message, read in zip(batch, analyse_batch(batch, policy), strict=True):
             result = _decided(message, states.get(message.conversation), policy, read)
             if result.state is not None:
                 states[message.conversation] = result.state
@@ -133,11 +134,14 @@ def text_decider(settings: Settings) -> Callable[[str], Decision]:
 
 
 def _decided(
-    message: Message, state: ConversationState | None, policy: Policy, read: Read | None = None
-) -> Decided:
+    message: Message,
+    state: ConversationState | None,
+    policy: Policy,
+    read: TextAnalysis | None = None,
+) -> RoutingResult:
     """Decide as the router does: a fault of ours sends the message to triage."""
-    decided = decide_record(message, lambda: state, policy, message.received_at, read).made
-    assert isinstance(decided, Decided)
+    decided = decide_record(message, lambda: state, policy, message.received_at, read).transition
+    assert isinstance(decided, RoutingResult)
     return decided
 
 

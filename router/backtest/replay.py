@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 
-from router.decision.decide import Decided, apply, one, readings, text_of
-from router.decision.policy import Policy, Read
+from router.decision.analysis import TextAnalysis, analyse, classified_text
+from router.decision.apply_outcome import apply_outcome
+from router.decision.decide import RoutingResult, decide_message
+from router.decision.policy import Policy
 from router.models.language import language
 from router.training.train import wilson
 from schemas.base import Record, Time
@@ -143,25 +145,27 @@ class _Side:
     fired: Counter[str] = field(default_factory=Counter)
     triage: int = 0
 
-    def read(self, batch: list[Message]) -> list[Read]:
+    def read(self, batch: list[Message]) -> list[TextAnalysis]:
         began = time.perf_counter()
-        made = readings(batch, self.policy)
+        made = analyse(batch, self.policy)
         self.seconds += time.perf_counter() - began
         return made
 
-    def decide(self, message: Message, read: Read, known: Incident | None) -> Decision:
+    def decide(self, message: Message, read: TextAnalysis, known: Incident | None) -> Decision:
         began = time.perf_counter()
         state = self.states.get(message.conversation)
         by = replace(self.policy, incidents=(known,)) if known else self.policy
-        made = one(message, state, by, message.received_at, read)
+        made = decide_message(message, state, by, message.received_at, read)
         if made.state is not None:
             self.states[message.conversation] = made.state
         self.seconds += time.perf_counter() - began
         return made.decision
 
     def people(self, outcome: Outcome) -> None:
-        made = apply(outcome, self.states.get(outcome.conversation), self.policy, outcome.at)
-        state = made.state if isinstance(made, Decided) else made
+        made = apply_outcome(
+            outcome, self.states.get(outcome.conversation), self.policy.departments, outcome.at
+        )
+        state = made.state if isinstance(made, RoutingResult) else made
         if state is not None:
             self.states[outcome.conversation] = state
 
@@ -340,7 +344,7 @@ def _spare(examples: list[Example]) -> bool:
 
 
 def _example(message: Message, told: Decision, would: Decision, people: str | None) -> Example:
-    text = text_of(message)
+    text = classified_text(message)
     for found in reversed([e for e in told.entities if e.kind in PERSONAL]):
         text = text[: found.start] + found.value + text[found.end :]
     text = mask_personal_numbers(text)

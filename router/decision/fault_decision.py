@@ -1,54 +1,60 @@
-"""The decision on a record whose handling met a fault of ours: triage gets it. Pure.
+"""The decision on a record that a fault of ours kept from its proper one. Pure.
 
-Before: record_decision.py caught an exception. After: run.py writes this decision like any other.
-It reads only the message's and the state's own fields, so that the fault does not happen a second
-time.
+Triage gets the record. This module reads only the message's and the state's own fields, so that the
+fault does not happen a second time.
 """
+
+from collections.abc import Mapping
 
 import msgspec
 
 from router.decision import reasons
-from router.decision.policy import IMPORTED, Policy
-from router.decision.priority import BASE
+from router.decision.decide import RoutingResult
+from router.decision.department_choice import IMPORTED, is_stranger
+from router.decision.next_state import sender_hash
+from router.decision.policy import Policy
+from router.decision.priority import BASE_PRIORITY
 from schemas.base import Time
 from schemas.decision import TRIAGE, Action, Decision, Due, WorkItem
 from schemas.message import Message, fitted
 from schemas.outcome import MOVES, Outcome, closed_messages
+from schemas.routing.departments import Department
 from schemas.state import conversation as states
 from schemas.state.conversation import ConversationState
 
 FLAG = "router.bug"
 """The flag of such a decision, and the code of a dead letter where even triage failed."""
 
-PRIORITY = BASE + 20
-"""Above an ordinary message, because its urgency is unknown."""
+FAULT_PRIORITY = BASE_PRIORITY + 20
+"""The item comes before ordinary ones, because its urgency is unknown."""
 
 
 def triage_message(
     message: Message, state: ConversationState | None, policy: Policy, now: Time
-) -> tuple[Decision, ConversationState | None, WorkItem | None]:
-    """Return decision, next state and work item of a message that could not be decided."""
+) -> RoutingResult:
+    """Return the result of a message that could not be decided."""
     if state is not None and states.has_seen(state, message.id):
         repeat = _decision(message, state, policy, now, "repeat", ())
-        return repeat, None, None
-    live = state is not None and state.status != "quiet"
-    waits = message.automatic is None and IMPORTED not in message.flags
-    flags = [*message.flags, FLAG]
-    if waits and live and state is not None and _is_stranger(message, state):
-        flags.append("new_participant")
-    action: Action = "triage" if waits else "automatic"
-    decision = _decision(message, state, policy, now, action, tuple(flags))
-    after = _next_state(message, state, decision, now)
-    # As elsewhere, an edit or a reaction opens no work unless somebody works on its message.
-    if not waits or (message.event is not None and not live):
-        return decision, after, None
-    return decision, after, _work_item(fitted(message), decision, policy, now)
+        return RoutingResult(decision=repeat, state=None, item=None)
+    is_live = state is not None and state.status != "quiet"
+    needs_work = message.automatic is None and IMPORTED not in message.flags
+    flags = (*message.flags, FLAG)
+    if needs_work and is_live and state is not None and is_stranger(message, state):
+        flags = (*flags, "new_participant")
+    action: Action = "triage" if needs_work else "automatic"
+    decision = _decision(message, state, policy, now, action, flags)
+    # An edit or a reaction opens no work, unless people work on its conversation.
+    waits = needs_work and (message.event is None or is_live)
+    item = _work_item(fitted(message), decision, policy.departments, now) if waits else None
+    return RoutingResult(
+        decision=decision, state=_next_state(message, state, decision, now), item=item
+    )
 
 
 def triage_move(
-    outcome: Outcome, state: ConversationState | None, policy: Policy, now: Time
-) -> tuple[Decision, ConversationState | None, WorkItem] | None:
-    """Return the result of a move that could not be applied, None for an outcome without one."""
+    outcome: Outcome, state: ConversationState | None, now: Time
+) -> RoutingResult | None:
+    """Return the result of a move that could not be applied, None for an outcome without a move."""
     if outcome.kind not in MOVES or outcome.moved is None:
         return None
     if state is not None and states.has_seen(state, outcome.id):
@@ -68,7 +74,7 @@ def triage_move(
         after = states.moved(state, outcome.id, TRIAGE, before.priority, decision.hops, outcome.at)
         after = states.with_closed(after, closed_messages(outcome))
     item = WorkItem(message=fitted(outcome.moved.message), decision=decision, due=outcome.moved.due)
-    return decision, after, item
+    return RoutingResult(decision=decision, state=after, item=item)
 
 
 def _decision(
@@ -88,7 +94,7 @@ def _decision(
         department=TRIAGE if action == "triage" else department,
         intent="request",
         language=state.language if state is not None else "und",
-        priority=max(PRIORITY, state.priority if state is not None else 0),
+        priority=max(FAULT_PRIORITY, state.priority if state is not None else 0),
         reasons=(reasons.REPEAT if action == "repeat" else reasons.FAULT,),
         flags=flags,
         action=action,
@@ -99,10 +105,13 @@ def _decision(
     )
 
 
-def _work_item(message: Message, decision: Decision, policy: Policy, now: Time) -> WorkItem:
-    level = policy.departments[TRIAGE]
-    came = min(message.received_at, now)
-    due = Due(first_response=came + level.first_response, resolution=came + level.resolution)
+def _work_item(
+    message: Message, decision: Decision, departments: Mapping[str, Department], now: Time
+) -> WorkItem:
+    """Return the record of triage's queue; a time of arrival in the future counts as now."""
+    level = departments[TRIAGE]
+    arrived = min(message.received_at, now)
+    due = Due(first_response=arrived + level.first_response, resolution=arrived + level.resolution)
     return WorkItem(message=message, decision=decision, due=due)
 
 
@@ -111,7 +120,7 @@ def _next_state(
 ) -> ConversationState:
     """Return the state after the message; a department keeps its conversation."""
     quiet = decision.action == "automatic" or (message.event is not None and state is None)
-    sender = _sender(message)
+    sender = sender_hash(message)
     if state is None or state.status == "quiet":
         return ConversationState(
             conversation=message.conversation,
@@ -126,26 +135,14 @@ def _next_state(
             opened_at=now,
             updated_at=now,
         )
-    spoken = not quiet and message.event is None
+    from_person = not quiet and message.event is None
     return msgspec.structs.replace(
         state,
-        status="open" if spoken else state.status,
+        status="open" if from_person else state.status,
         messages=state.messages + 1,
         unanswered_since=(state.unanswered_since or message.received_at)
-        if spoken
+        if from_person
         else state.unanswered_since,
         seen=states.remember(state.seen, message.id),
         updated_at=max(now, state.updated_at),
     )
-
-
-def _sender(message: Message) -> str:
-    handles = message.sender.handles
-    return states.participant(handles[0].value) if handles else ""
-
-
-def _is_stranger(message: Message, state: ConversationState) -> bool:
-    """Say whether a new person writes into a conversation by mail."""
-    if message.kind != "mail" or message.event is not None or not state.participants:
-        return False
-    return _sender(message) not in state.participants

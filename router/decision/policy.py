@@ -1,39 +1,27 @@
-"""What decisions are made by, and what is read of a message before one. Pure.
+"""The policy: everything that decides a message. Pure data.
 
-Before: run.py makes a Policy of the settings. After: decide.py and what it is made of.
+policy_settings.py builds it from the settings. decide.py hands its values to the steps.
 """
-
-from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-import msgspec
-
-from router.models.model import Model, Reading
+from router.decision.rule_summary import RuleSummarizer
+from router.models.model import Model
 from router.text.customer_priority import NOBODY, Standing
 from router.text.entities import Pattern
-from router.text.rules import Hit, Pack
+from router.text.rules import Pack
 from schemas.incident import Incident
 from schemas.routing.departments import Department
-
-if TYPE_CHECKING:
-    from router.decision.rule_summary import Said
-
-UNREADABLE = "unreadable"
-"""The word in `repaired` of a mail that no parser can read, and the flag of its decision."""
-
-IMPORTED = "imported"
-"""The flag of history: it is decided and stored, and waits for nobody."""
-SPAM = "spam"
-"""The flag of what is sent to everybody: people look at it last, no answer goes out by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """What decisions are made by: rules, threshold, the departments that exist, the incidents that
-    are open, and how much more urgent their messages are (open, confirmed by people)."""
+    """Rules, models, departments, thresholds and the open incidents.
+
+    A department needs a confidence of `threshold`, from 0 to 1. The two `incident_points` go to
+    messages of incidents that are open and of those that people confirmed.
+    """
 
     pack: Pack
     threshold: float
@@ -41,27 +29,15 @@ class Policy:
     models: tuple[Model, ...] = ()
     patterns: tuple[Pattern, ...] = ()
     incidents: tuple[Incident, ...] = ()
-    points: tuple[int, int] = (0, 0)
-    standing: Standing = NOBODY
+    incident_points: tuple[int, int] = (0, 0)
+    customer_priorities: Standing = NOBODY
 
     @functools.cached_property
-    def model(self) -> str | None:
-        """What the models are called in a decision."""
-        return " ".join(m.name for m in self.models) or None
+    def model_names(self) -> str | None:
+        """The names of the models as a decision records them, None without a model."""
+        return " ".join(model.name for model in self.models) or None
 
     @functools.cached_property
-    def said(self) -> dict[tuple[str, ...], Said]:
-        """What rules that fired together say; router/decision/rule_summary.py fills it."""
-        return {}
-
-
-class Read(msgspec.Struct, frozen=True, gc=False):
-    """A message's text as it is decided on, folded, its words, its language, the rules that
-    fire, and what the models make of it, by their tasks."""
-
-    text: str
-    folded: str
-    words: list[str]
-    language: str
-    hits: list[Hit]
-    models: dict[str, Reading]
+    def summarizer(self) -> RuleSummarizer:
+        """The summarizer of this pack's rules. A changed policy gets another one."""
+        return RuleSummarizer(self.departments)

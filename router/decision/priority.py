@@ -1,33 +1,36 @@
-"""Priority, sentiment and severity: by the rules that fired, by who writes, when and of what. Pure.
+"""Priority, sentiment and severity, from the rules, the customer and the waiting time. Pure.
 
-Before: decide.py has the hits. After: the Decision's numbers, each with the rule that gave it.
+`score_rules` is the share of the rules. `adjust_priority` adds the points of the customer's table
+and of an overdue answer, and returns the reason for each.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import msgspec
 
-from router.decision import reasons as why
-from router.decision.policy import Policy
+from router.decision.reasons import customer_priority_reason, waiting_reason
+from router.text.customer_priority import Standing
 from router.text.rules import Hit
-from router.text.terms import Belongs
 from schemas.decision import Reason
 from schemas.message import Message
+from schemas.routing.departments import Department
 from schemas.state.conversation import ConversationState
 
-BASE = 30
-"""Where a message without any special mark stands, of 100."""
+BASE_PRIORITY = 30
+"""The priority of a message that no rule, customer or incident changes."""
 
-_WAITING = 10
-"""Points for a customer who writes again after the promised time for a first answer."""
+_MAX_PRIORITY = 100
+_WAITING_POINTS = 10
+"""A customer who writes again after the promised time for a first answer gets these points."""
 
-_PER_SEVERITY = 10
-_ANGRY = -0.6
-_IRONY = 0.1
+_POINTS_PER_SEVERITY = 10
+_ANGER_POINTS = 5
+_ANGRY_SENTIMENT = -0.6
+_IRONY_PENALTY = 0.1
 
 
-class Marks(msgspec.Struct, frozen=True, gc=False):
+class RuleScores(msgspec.Struct, frozen=True, gc=False):
     """Priority from 0 to 100, sentiment from -1 to 1, severity from 0 to 2."""
 
     priority: int
@@ -35,13 +38,24 @@ class Marks(msgspec.Struct, frozen=True, gc=False):
     severity: int
 
 
-def marks(hits: Sequence[Hit]) -> Marks:
-    """Return the base and the rules' points, ten for each step of severity, five for anger.
+class AdjustedPriority(msgspec.Struct, frozen=True, gc=False):
+    """The priority that the conversation keeps, that of this message, and the reasons for both.
 
-    Praise beside a complaint is irony more often than praise ("bravo, yine kesildi"): it counts
-    for nothing, and a little against.
+    Both are from 0 to 100.
     """
-    points, praise, blame, severity = BASE, 0.0, 0.0, 0
+
+    conversation: int
+    message: int
+    reasons: tuple[Reason, ...]
+
+
+def score_rules(hits: Sequence[Hit]) -> RuleScores:
+    """Return the base priority with the points of the rules, of their severity and of anger.
+
+    Praise beside a complaint is more often irony than praise ("bravo, yine kesildi"), so it does
+    not count as praise and costs a little.
+    """
+    points, praise, blame, severity = BASE_PRIORITY, 0.0, 0.0, 0
     for hit in hits:
         rule = hit.rule
         points += rule.priority
@@ -51,49 +65,52 @@ def marks(hits: Sequence[Hit]) -> Marks:
             blame += rule.sentiment
         if rule.severity > severity:
             severity = rule.severity
-    mood = praise if not blame else blame - (_IRONY if praise else 0.0)
-    sentiment = round(-1.0 if mood < -1 else min(mood, 1.0), 3)
-    points += _PER_SEVERITY * severity + (5 if sentiment <= _ANGRY else 0)
-    return Marks(_bounded(points), sentiment, severity)
+    total = praise if not blame else blame - (_IRONY_PENALTY if praise else 0.0)
+    sentiment = round(-1.0 if total < -1 else min(total, 1.0), 3)
+    points += _POINTS_PER_SEVERITY * severity
+    if sentiment <= _ANGRY_SENTIMENT:
+        points += _ANGER_POINTS
+    return RuleScores(_bounded(points), sentiment, severity)
 
 
-def urgency(
-    message: Message,
-    held: ConversationState | None,
+def adjust_priority(
     points: int,
-    part: Belongs | None,
-    policy: Policy,
-    reasons: list[Reason],
+    message: Message,
+    state: ConversationState | None,
+    departments: Mapping[str, Department],
+    customers: Standing,
     *,
-    spoken: bool,
-) -> tuple[int, int]:
-    """Return the priority that stays with the conversation and that of this message, from 0 to
-    100; say in `reasons` what was added to the rules' points."""
-    if part is not None:
-        points += policy.points[part.incident.status == "confirmed"]
-    standing = policy.standing.of(message.sender) if spoken else None
-    if standing is not None:
-        points += standing[1]
-        reasons.append(why.of_standing(standing[0], policy.standing.version))
+    from_person: bool,
+) -> AdjustedPriority:
+    """Return the priority of a message from the points of its rules and its incident.
+
+    `state` is the conversation that the message continues, None if it opens one.
+    """
+    reasons: tuple[Reason, ...] = ()
+    customer = customers.of(message.sender) if from_person else None
+    if customer is not None:
+        points += customer[1]
+        reasons = (customer_priority_reason(customer[0], customers.version),)
     points = _bounded(points)
-    if held is None:
-        return points, points
-    points = max(points, held.priority)
-    waited = _waited(message, held, policy) if spoken else None
+    if state is None:
+        return AdjustedPriority(points, points, reasons)
+    points = max(points, state.priority)
+    waited = _overdue_time(message, state, departments) if from_person else None
     if waited is None:
-        return points, points
-    reasons.append(why.of_waiting(waited, _WAITING))
-    return points, _bounded(points + _WAITING)
+        return AdjustedPriority(points, points, reasons)
+    reasons = (*reasons, waiting_reason(waited, _WAITING_POINTS))
+    return AdjustedPriority(points, _bounded(points + _WAITING_POINTS), reasons)
 
 
 def _bounded(points: int) -> int:
-    return 0 if points < 0 else 100 if points > 100 else points
+    return 0 if points < 0 else _MAX_PRIORITY if points > _MAX_PRIORITY else points
 
 
-def _waited(message: Message, held: ConversationState, policy: Policy) -> timedelta | None:
-    """Return how long a customer who writes again has waited, if that is longer than promised."""
-    if held.status != "open" or held.unanswered_since is None:
+def _overdue_time(
+    message: Message, state: ConversationState, departments: Mapping[str, Department]
+) -> timedelta | None:
+    """Return how long a customer has waited if the department promised an earlier answer."""
+    if state.status != "open" or state.unanswered_since is None:
         return None
-    waited = message.received_at - held.unanswered_since
-    promised = policy.departments[held.department].first_response
-    return waited if waited > promised else None
+    waited = message.received_at - state.unanswered_since
+    return waited if waited > departments[state.department].first_response else None

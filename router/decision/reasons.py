@@ -1,35 +1,41 @@
-"""The reasons of decisions, in Turkish and English, with the words that say so. Pure.
+"""The reasons of a decision in Turkish and English, with the customer's words as evidence. Pure.
 
-Before: decide.py knows what counted. After: the Decision's `reasons`, for people.
+Each step of a decision takes its reasons from here; `mask_evidence` goes over all of them at last.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import timedelta
 
 import msgspec
 
-from router.decision.policy import Policy
+from router.decision.incident_match import IncidentMatch
 from router.models.model import Model, Reading
 from router.text.rules import Hit
-from router.text.terms import Belongs, places
+from router.text.terms import places
 from schemas.decision import PERSONAL, Entity, Evidence, Reason
 from schemas.text.personal_numbers import find_personal_numbers
 
 VERSION = "1"
+"""The version of the reasons that are written here. Rules and models have their own."""
+
 _DIGIT = re.compile(r"\d")
 
 
-def of_rules(hits: Sequence[Hit], policy: Policy) -> list[Reason]:
-    version, departments = policy.pack.version, policy.departments
+def rule_reasons(
+    hits: Sequence[Hit], pack_version: str, departments: Container[str]
+) -> list[Reason]:
+    """Return one reason for each rule that matches."""
     return [
         Reason(
             kind="rule",
             id=rule.id,
-            version=version,
+            version=pack_version,
             evidence=hit.evidence,
             weight=rule.weight,
-            speaks_for=rule.department if rule.department in departments else "",
+            speaks_for=rule.department
+            if rule.department and rule.department in departments
+            else "",
             text_tr=rule.tr,
             text_en=rule.en,
         )
@@ -38,56 +44,36 @@ def of_rules(hits: Sequence[Hit], policy: Policy) -> list[Reason]:
     ]
 
 
-def masked(reasons: list[Reason], text: str, entities: Sequence[Entity]) -> list[Reason]:
-    """Return the reasons with personal numbers masked in the words that they quote.
-
-    All numbers of the text count: `entities` holds only the first of them.
-    """
-    if not any(_DIGIT.search(e.text) for r in reasons for e in r.evidence):
-        return reasons
-    places = [(n.start, n.end) for n in find_personal_numbers(text)]
-    places += [(e.start, e.end) for e in entities if e.kind in PERSONAL]
-
-    def covered(e: Evidence) -> Evidence:
-        if any(start < e.end and e.start < end for start, end in places):
-            return msgspec.structs.replace(e, text=re.sub(r"\w", "*", e.text))
-        return e
-
-    return [
-        msgspec.structs.replace(r, evidence=tuple(map(covered, r.evidence))) if r.evidence else r
-        for r in reasons
-    ]
-
-
-def of_model(model: Model, reading: Reading, text: str) -> Reason:
-    label, share = reading.best.label, reading.best.share
+def model_reason(model: Model, prediction: Reading, text: str) -> Reason:
+    """Return the reason that names a model's best label."""
+    label, share = prediction.best.label, prediction.best.share
     return Reason(
         kind="model",
         id=f"model.{model.head.task}",
         version=model.name,
-        evidence=tuple([Evidence(start=a, end=b, text=text[a:b]) for a, b in reading.words]),
+        evidence=_evidence(text, prediction.words),
         weight=share,
         speaks_for=label if model.head.task == "department" else "",
         text_tr=f"model: {label}, %{share * 100:.0f}",
-        text_en=f"the model says {label}, {share * 100:.0f} %",
+        text_en=f"the model predicts {label}, {share * 100:.0f} %",
     )
 
 
-def of_incident(part: Belongs, text: str, folded: str) -> Reason:
-    """Return the reason that names the incident, with the words that say so."""
-    found = places(folded, part.terms)
+def incident_reason(match: IncidentMatch, text: str, folded: str) -> Reason:
+    """Return the reason that names the incident of a message."""
     return Reason(
         kind="state",
         id="state.incident",
         version=VERSION,
-        weight=round(part.score, 3),
-        evidence=tuple([Evidence(start=a, end=b, text=text[a:b]) for a, b in found]),
-        text_tr=f"açık bir olayın parçası: {part.incident.title}",
-        text_en=f"is part of an open incident: {part.incident.title}",
+        weight=round(match.score, 3),
+        evidence=_evidence(text, places(folded, match.terms)),
+        text_tr=f"açık bir olayın parçası: {match.incident.title}",
+        text_en=f"belongs to an open incident: {match.incident.title}",
     )
 
 
-def of_waiting(waited: timedelta, points: int) -> Reason:
+def waiting_reason(waited: timedelta, points: int) -> Reason:
+    """Return the reason of a customer who writes again after the promised time."""
     hours = max(1, round(waited.total_seconds() / 3600))
     return _state(
         "waiting",
@@ -97,8 +83,40 @@ def of_waiting(waited: timedelta, points: int) -> Reason:
     )
 
 
-def of_standing(standing: str, version: str) -> Reason:
+def customer_priority_reason(standing: str, version: str) -> Reason:
+    """Return the reason that names a customer's standing; `version` is the table's."""
     return _state("standing", f"müşteri: {standing}", f"customer: {standing}", 0.0, version)
+
+
+def mask_evidence(
+    reasons: Sequence[Reason], text: str, entities: Sequence[Entity]
+) -> tuple[Reason, ...]:
+    """Return the reasons with every word masked that quotes a part of a personal number.
+
+    All numbers of the text count, since `entities` has only the first of them.
+    """
+    if not any(_DIGIT.search(e.text) for r in reasons for e in r.evidence):
+        return tuple(reasons)
+    spans = [(number.start, number.end) for number in find_personal_numbers(text)]
+    spans += [(entity.start, entity.end) for entity in entities if entity.kind in PERSONAL]
+
+    def masked(evidence: Evidence) -> Evidence:
+        if any(start < evidence.end and evidence.start < end for start, end in spans):
+            return msgspec.structs.replace(evidence, text=re.sub(r"\w", "*", evidence.text))
+        return evidence
+
+    return tuple(
+        [
+            msgspec.structs.replace(reason, evidence=tuple(map(masked, reason.evidence)))
+            if reason.evidence
+            else reason
+            for reason in reasons
+        ]
+    )
+
+
+def _evidence(text: str, spans: Sequence[tuple[int, int]]) -> tuple[Evidence, ...]:
+    return tuple([Evidence(start=start, end=end, text=text[start:end]) for start, end in spans])
 
 
 def _state(
@@ -116,20 +134,28 @@ def _state(
 
 REPEAT = _state("repeat", "bu ileti daha önce işlendi", "this message was handled before")
 FOLLOW_UP = _state(
-    "follow_up", "açık bir görüşmenin devamı", "goes on in a conversation that a department has"
+    "follow_up", "açık bir görüşmenin devamı", "continues a conversation that a department has"
 )
 REOPENED = _state(
     "reopened", "çözülmüş görüşme yeniden açıldı", "a resolved conversation is open again"
 )
 STRANGER = _state(
     "new_participant",
-    "görüşmeye yeni biri katıldı, kontrol edin",
+    "görüşmeye yeni biri katıldı, yanıtlamadan önce kontrol edin",
     "a new sender in this conversation: check who it is before you answer",
 )
-IMPORTED = _state("imported", "eski kayıt, işlem gerekmez", "history: no work is opened")
-AUTOMATIC = _state("automatic", "bir makine yazmış", "written by a machine")
-EVENT = _state("event", "önceki bir iletiyi değiştiriyor", "an edit, deletion or reaction")
-UNSURE = _state("unsure", "hiçbir bölüm yeterince kesin değil", "no department is certain enough")
+IMPORTED = _state(
+    "imported", "eski kayıt, işlem gerekmez", "an imported record, which needs no work"
+)
+AUTOMATIC = _state("automatic", "otomatik gönderilmiş ileti", "a machine wrote this message")
+EVENT = _state(
+    "event", "önceki bir iletiyi değiştiriyor", "an edit, a deletion or a reaction to a message"
+)
+UNSURE = _state(
+    "unsure",
+    "hiçbir bölüm için yeterince emin değiliz",
+    "the confidence is too low for every department",
+)
 UNREADABLE = _state(
     "unreadable",
     "e-posta okunamadı, lütfen ham kaydına bakıp elle yönlendirin",
@@ -137,13 +163,13 @@ UNREADABLE = _state(
 )
 SPAM = _state(
     "spam",
-    "istenmeyen iletiye benziyor, bölümlere gitmez",
-    "looks like spam: kept from the departments",
+    "istenmeyen iletiye benziyor, bölümlere iletilmez",
+    "looks like spam, so it goes to no department",
 )
 HOPS = _state(
     "hop_limit",
     "çok kez yönlendirildi, ön değerlendirmeye alındı",
-    "moved too often: triage decides",
+    "moved too often, so triage decides",
 )
 FAULT = _state(
     "fault",

@@ -1,64 +1,72 @@
-"""What rules that fired together say: departments, marks, flags, topics, intent. Pure.
+"""The summary of the rules that match a text: departments, scores, flags, topics, intent. Pure.
 
-Before: decide.py has the hits of a text. After: the same in every decision where just these rules
-fired, so it is worked out once: few of all combinations come up, and those over and over.
+Few combinations of rules occur, and they occur often, so a summarizer remembers their summaries.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import msgspec
 
-from router.decision.policy import Policy
-from router.decision.priority import Marks, marks
-from router.decision.ranking import by_rules
+from router.decision.priority import RuleScores, score_rules
+from router.decision.ranking import Ranking, rank_by_rules
 from router.text.rules import Hit
 
-_REMEMBERED = 5000
-"""Combinations kept, about 1 KB each. Then it begins anew."""
+_MAX_SUMMARIES = 5000
+"""A summary takes about 1 KB, so all of them stay under 5 MB."""
 
-_SPEAKS = 1.5
-"""A rule that names only an intent speaks of it; one for a department mentions it."""
+_INTENT_RULE_FACTOR = 1.5
+"""A rule without a department is about its intent; one with a department only mentions it."""
 
 
-class Said(msgspec.Struct, frozen=True, gc=False):
-    """What the rules say: `weights` of the departments that exist, these ranked by rules alone,
-    the marks, flags and topics in the rules' order, and the intent, where one is named."""
+class RuleSummary(msgspec.Struct, frozen=True, gc=False):
+    """The rules' weights for departments that exist, and these departments ranked by the weights.
+
+    Flags and topics keep the order of the pack. The intent is None if no rule names one.
+    """
 
     weights: dict[str, float]
-    ranking: list[tuple[str, float]]
-    marks: Marks
+    ranking: Ranking
+    scores: RuleScores
     flags: tuple[str, ...]
     topics: tuple[str, ...]
     intent: str | None
 
 
-def together(hits: Sequence[Hit], policy: Policy) -> Said:
-    """Return what these rules say together."""
-    known = policy.said
-    key = tuple([hit.rule.id for hit in hits])
-    said = known.get(key)
-    if said is None:
-        if len(known) >= _REMEMBERED:
-            known.clear()
-        said = known[key] = _said(hits, policy)
-    return said
+class RuleSummarizer:
+    """Summarizes the matched rules of one pack for the departments that exist.
 
+    It remembers summaries by the rules' ids, so each pack needs a summarizer of its own.
+    """
 
-def _said(hits: Sequence[Hit], policy: Policy) -> Said:
-    weights: dict[str, float] = {}
-    intents: dict[str, float] = {}
-    for rule in [hit.rule for hit in hits]:
-        name = rule.department
-        if name is not None and name in policy.departments:
-            weights[name] = weights.get(name, 0.0) + rule.weight
-        if rule.intent:
-            weight = rule.weight * (_SPEAKS if name is None else 1.0)
-            intents[rule.intent] = intents.get(rule.intent, 0.0) + weight
-    return Said(
-        weights,
-        by_rules(weights),
-        marks(hits),
-        tuple(dict.fromkeys(h.rule.flag for h in hits if h.rule.flag)),
-        tuple(dict.fromkeys(t for h in hits for t in h.rule.topics)),
-        min(intents, key=lambda name: (-intents[name], name)) if intents else None,
-    )
+    def __init__(self, departments: Container[str]) -> None:
+        self._departments = departments
+        self._summaries: dict[tuple[str, ...], RuleSummary] = {}
+
+    def summarize(self, hits: Sequence[Hit]) -> RuleSummary:
+        """Return the summary of these hits."""
+        key = tuple([hit.rule.id for hit in hits])
+        summary = self._summaries.get(key)
+        if summary is None:
+            if len(self._summaries) >= _MAX_SUMMARIES:
+                self._summaries.clear()
+            summary = self._summaries[key] = self._compute(hits)
+        return summary
+
+    def _compute(self, hits: Sequence[Hit]) -> RuleSummary:
+        weights: dict[str, float] = {}
+        intents: dict[str, float] = {}
+        for rule in [hit.rule for hit in hits]:
+            department = rule.department
+            if department is not None and department in self._departments:
+                weights[department] = weights.get(department, 0.0) + rule.weight
+            if rule.intent:
+                weight = rule.weight * (_INTENT_RULE_FACTOR if department is None else 1.0)
+                intents[rule.intent] = intents.get(rule.intent, 0.0) + weight
+        return RuleSummary(
+            weights,
+            rank_by_rules(weights),
+            score_rules(hits),
+            tuple(dict.fromkeys(hit.rule.flag for hit in hits if hit.rule.flag)),
+            tuple(dict.fromkeys(topic for hit in hits for topic in hit.rule.topics)),
+            min(intents, key=lambda intent: (-intents[intent], intent)) if intents else None,
+        )

@@ -13,9 +13,9 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from router.decision.incident_match import match_signs
 from router.incidents.baseline import HOUR_S, Usual, hour_of
 from router.incidents.observation import Sighting
-from router.text.terms import fits
 from schemas.incident import Sign
 
 HELD_S = 7200
@@ -196,7 +196,7 @@ class Bursts:
         members = [
             s
             for s in around
-            if begin - seconds < s.at and fits(s.terms, s.trouble, signs, needed) is not None
+            if begin - seconds < s.at and match_signs(s.terms, s.trouble, signs, needed) is not None
         ]
         writers = {s.customer for s in members}
         if len(writers) < self._customers:

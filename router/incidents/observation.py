@@ -6,8 +6,9 @@ Before: the work items of all queues. After: bursts.py and tracker.py.
 from dataclasses import dataclass
 from datetime import timedelta
 
-from router.decision.decide import text_of
-from router.decision.policy import SPAM
+from router.decision.analysis import classified_text
+from router.decision.department_choice import SPAM
+from router.decision.incident_match import is_trouble
 from router.text import terms
 from schemas.decision import WorkItem
 from schemas.message import Message
@@ -40,7 +41,7 @@ def sighting(item: WorkItem) -> Sighting | None:
     message, decision = item.message, item.decision
     if decision.hops or message.event is not None or SPAM in decision.flags:
         return None
-    text = text_of(message)[: terms.LOOKED_AT]
+    text = classified_text(message)[: terms.LOOKED_AT]
     handles = message.sender.handles
     who = handles[0].value if handles else message.conversation
     return Sighting(
@@ -49,7 +50,7 @@ def sighting(item: WorkItem) -> Sighting | None:
         at=_written(message),
         customer=participant(who),
         terms=terms.terms(fold(text), decision.topics),
-        trouble=terms.trouble(decision.intent, decision.sentiment, decision.severity),
+        trouble=is_trouble(decision.intent, decision.sentiment, decision.severity),
         department=decision.department,
         text=text[:_SHOWN],
         incident=decision.incident,

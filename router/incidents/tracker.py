@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from router.decision.incident_match import match_incident, match_signs
 from router.incidents.baseline import HOUR_S, Usual, begins, hour_of
 from router.incidents.bursts import HELD_S, Burst, Bursts, described
 from router.incidents.observation import Sighting
-from router.text.terms import belongs, fits, topic_of, words
+from router.text.terms import topic_of, words
 from schemas.base import derived_id
 from schemas.incident import MOST_MESSAGES, Incident, Pulse, Sign, Status, after, whole
 
@@ -202,7 +203,7 @@ class Incidents:
                 for x in self._live.values()
                 if x.record.brand == seen.brand and x.record.status != "closed"
             ]
-            found = belongs(seen.terms, seen.trouble, held) if held else None
+            found = match_incident(seen.terms, seen.trouble, held) if held else None
             told = self._live[found.incident.id] if found else None
         main = whole(told.record, self._record) if told else None
         return self._live[main.id] if main is not None and main.status != "closed" else None
@@ -261,7 +262,9 @@ class Incidents:
             record = live.record
             if record.brand != brand or record.status != "closed":
                 continue
-            fitting = [s for s in burst.members if fits(s.terms, True, record.signs, record.needed)]
+            fitting = [
+                s for s in burst.members if match_signs(s.terms, True, record.signs, record.needed)
+            ]
             if len(fitting) > len(burst.members) / 2:
                 return live
         return None

@@ -9,9 +9,7 @@ Turkish, whose words grow at the end (Can et al., Information retrieval on Turki
 import re
 from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
 
-from schemas.incident import Incident, Sign
 from schemas.text.fold import fold
 
 STEM = 5
@@ -20,7 +18,6 @@ LOOKED_AT = 2000
 
 _WORD = re.compile(r"[a-z0-9]{3,}")
 _LONG_NUMBER = re.compile(r"\d{6}|\d{5}$")
-_CALM = frozenset({"information", "thanks", "feedback"})
 _TOPIC = "topic:"
 
 
@@ -63,41 +60,3 @@ def places(folded: str, found: Iterable[str]) -> list[tuple[int, int]]:
 def topic_of(term: str) -> str | None:
     """Return the topic that a term stands for, None for a word."""
     return term[len(_TOPIC) :] if term.startswith(_TOPIC) else None
-
-
-def trouble(intent: str, sentiment: float, severity: int) -> bool:
-    """Say whether a message may tell of something that went wrong: who asks about a campaign, gives
-    thanks or praises does not, however many they are."""
-    if severity or sentiment < 0:
-        return True
-    return intent not in _CALM and sentiment <= 0
-
-
-def fits(
-    found: frozenset[str], troubled: bool, signs: Iterable[Sign], needed: float
-) -> tuple[float, tuple[str, ...]] | None:
-    """Return how much a message's terms weigh by an incident's signs, and which they are; None when
-    that is too little. A message that tells of no trouble needs two: a place may be a question."""
-    had = [s for s in signs if s.term in found]
-    score = sum(s.weight for s in had)
-    if not had or score < needed or (not troubled and len(had) < 2):
-        return None
-    return score, tuple(s.term for s in had)
-
-
-class Belongs(NamedTuple):
-    """An incident that a message belongs to, how strongly, and the terms that say so."""
-
-    incident: Incident
-    score: float
-    terms: tuple[str, ...]
-
-
-def belongs(found: frozenset[str], troubled: bool, incidents: Iterable[Incident]) -> Belongs | None:
-    """Return the incident to whose signs a message's terms fit best, None when none fits."""
-    best: Belongs | None = None
-    for incident in incidents:
-        had = fits(found, troubled, incident.signs, incident.needed)
-        if had is not None and (best is None or had[0] > best.score):
-            best = Belongs(incident, *had)
-    return best

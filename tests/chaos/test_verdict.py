@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import msgspec
 
-from router.decision.decide import one
+from router.decision.decide import decide_message
 from schemas.decision import WorkItem
 from schemas.outcome import Outcome
 from tests.support.cluster.gauges import longest_gap
@@ -19,7 +19,8 @@ ROOT = "c"
 def _items(*steps: int) -> list[WorkItem]:
     """Return the items of one conversation's messages in this order."""
     decided = (
-        one(message(f"Faturam #{n}", native=str(n), root=ROOT), None, policy(), NOW) for n in steps
+        decide_message(message(f"Faturam #{n}", native=str(n), root=ROOT), None, policy(), NOW)
+        for n in steps
     )
     return [one_of.item for one_of in decided if one_of.item is not None]
 

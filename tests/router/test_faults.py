@@ -11,12 +11,13 @@ from structlog.testing import capture_logs
 
 from cli.offline.decisions import decide_lines
 from router.decision import fault_decision
-from router.decision.decide import one
-from router.decision.policy import IMPORTED, Policy
+from router.decision.decide import decide_message
+from router.decision.department_choice import IMPORTED
+from router.decision.policy import Policy
 from router.incidents.observation import Sighting
 from router.incidents.open_incidents import still_open
 from router.models.model import Model
-from router.record_decision import FaultRuns, Result, decide_record
+from router.record_decision import FaultRuns, RecordResult, decide_record
 from router.text.entities import Pattern
 from router.text.rules import Hit, Pack
 from router.watch.state import State
@@ -90,19 +91,19 @@ def counted(step: str) -> float:
 
 def _decide(
     record: Message | Outcome, state: ConversationState | None, by: Policy | None = None
-) -> Result:
+) -> RecordResult:
     return decide_record(record, lambda: state, by or poisoned("rule"), NOW)
 
 
-def _made(result: Result) -> tuple[Decision, ConversationState | None, WorkItem | None]:
+def _made(result: RecordResult) -> tuple[Decision, ConversationState | None, WorkItem | None]:
     """Return decision and item as their readers decode them, and the state after."""
     decision = envelope.decode(Decision, result.decision)
     item = None if result.item is None else envelope.decode(WorkItem, result.item)
-    return decision, result.made.state, item  # type: ignore[union-attr]  # it is a Decided
+    return decision, result.transition.state, item  # type: ignore[union-attr]  # it is a RoutingResult
 
 
 def _after(text: str = "Faturam yanlış", **more: Any) -> ConversationState:
-    state = one(message(text, **more), None, policy(), NOW).state
+    state = decide_message(message(text, **more), None, policy(), NOW).state
     assert state is not None
     return state
 
@@ -143,12 +144,12 @@ def test_a_line_with_a_fault_is_decided_as_on_the_road_and_the_others_are_not_ch
 
 def test_it_is_dropped_when_it_comes_again_as_any_other() -> None:
     sent = message(f"{POISON} fatura")
-    state = _decide(sent, None).made.state  # type: ignore[union-attr]  # it is a Decided
+    state = _decide(sent, None).transition.state  # type: ignore[union-attr]  # it is a RoutingResult
     again = _decide(sent, state)
     assert not again.faulted
-    assert again.made.decision.action == "repeat"  # type: ignore[union-attr]  # as above
-    decided = fault_decision.triage_message(sent, state, policy(), NOW)
-    assert (decided[0].action, decided[1], decided[2]) == ("repeat", None, None)
+    assert again.transition.decision.action == "repeat"  # type: ignore[union-attr]  # as above
+    result = fault_decision.triage_message(sent, state, policy(), NOW)
+    assert (result.decision.action, result.state, result.item) == ("repeat", None, None)
 
 
 def test_the_department_keeps_the_conversation_and_an_urgent_one_stays_urgent() -> None:
@@ -184,7 +185,7 @@ def test_machines_and_history_wait_for_nobody_and_an_edit_opens_no_work() -> Non
 
 
 def _move(kind: str = "rerouted") -> Outcome:
-    decided = one(message("Faturam yanlış"), None, policy(), NOW)
+    decided = decide_message(message("Faturam yanlış"), None, policy(), NOW)
     assert decided.item is not None
     return Outcome(
         id="o1",
@@ -226,7 +227,7 @@ def test_what_people_did_beside_moving_costs_only_itself() -> None:
         NOW,
     )
     assert result.faulted
-    assert result.made is None
+    assert result.transition is None
 
 
 def test_a_state_that_does_not_decode_is_no_end_but_a_partition_that_is_not_ours_is() -> None:
@@ -303,7 +304,7 @@ def test_the_watch_goes_on_after_what_makes_it_fail() -> None:
     state.incidents = cast("Any", poisoned_incidents)
     before = counted("watch")
     for text in ("iyi", POISON, "tamam"):
-        item = one(message(f"{text} fatura", native=text), None, policy(), NOW).item
+        item = decide_message(message(f"{text} fatura", native=text), None, policy(), NOW).item
         assert item is not None
         state.see_item(envelope.encode(item), ("queue.billing.v1", 0), NOW.timestamp())
         incident = Incident(

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 from confluent_kafka import Producer
 
-from router.decision.decide import one
+from router.decision.decide import decide_message
 from router.run import Router
 from router.training.dataset import read as training_lines
 from router.training.train import train
@@ -204,5 +204,5 @@ async def test_with_a_model_every_decision_is_the_one_that_a_message_alone_gets(
             ]
     assert {i.decision.model for i in items} == {model.name}
     first = next(i for i in items if i.decision.action == "queue")
-    alone = one(first.message, None, by, first.decision.decided_at).decision
+    alone = decide_message(first.message, None, by, first.decision.decided_at).decision
     assert alone == first.decision

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator, Draft202012Validator
 
-from router.decision.decide import apply, one
+from router.decision.apply_outcome import apply_outcome
+from router.decision.decide import decide_message
 from schemas import envelope, publish, topics
 from schemas.base import conversation_id, derived_id, message_id
 from schemas.decision import Decision, WorkItem
@@ -87,7 +88,7 @@ def test_an_outcome_of_a_kind_that_is_not_known_yet_is_read_and_passed_over() ->
     state = ConversationState(
         conversation="c", brand="b", department="billing", opened_at=NOW, updated_at=NOW
     )
-    assert apply(outcome, state, policy(), NOW) is None
+    assert apply_outcome(outcome, state, policy().departments, NOW) is None
 
 
 def test_a_deeply_nested_record_is_rejected() -> None:
@@ -228,7 +229,7 @@ def test_a_message_of_any_length_fits_into_an_outcome_with_its_work_item(
     made = fitted(message(char * length, recipients=message("x").recipients * 5000))
     assert len(envelope.encode(made)) <= MESSAGE_LIMIT
     assert made.text
-    decided = one(made, None, policy(), NOW)
+    decided = decide_message(made, None, policy(), NOW)
     assert decided.item is not None
     moved = Outcome(
         id="o",

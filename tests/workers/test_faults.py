@@ -9,7 +9,7 @@ import pytest
 from redis.exceptions import ResponseError
 from sqlalchemy.exc import OperationalError
 
-from router.decision.decide import one
+from router.decision.decide import decide_message
 from runtime import log as logs
 from runtime.bus.bus import Publisher, read_to_end
 from runtime.clock import SystemClock
@@ -61,7 +61,7 @@ def _items() -> list[WorkItem]:
             reply_to=f"k{number}@ornek.example",
             source="email:a",
         )
-        item = one(sent, None, policy(), SystemClock().now()).item
+        item = decide_message(sent, None, policy(), SystemClock().now()).item
         assert item is not None
         made.append(item)
     return made

@@ -8,29 +8,32 @@ import sys
 RULE, PATTERN, MODEL = "zehirkural", "zehirdesen", "zehirmodel"
 
 if "router" in sys.orig_argv:
-    from router.decision import decide
+    # The modules that import `analyse` and `entities` by name come after the replacements.
+    from router.decision import analysis
+    from router.text import entities as entities_module
     from router.text.rules import Pack
 
-    whole_hits, whole_entities, whole_readings = Pack.hits, decide.entities, decide.readings
+    healthy_hits, healthy_entities = Pack.hits, entities_module.entities
+    healthy_analyse = analysis.analyse
 
     def hits(self, text, folded, words=None):  # type: ignore[no-untyped-def]
         """Fire the rules, of which one is poisoned."""
         if RULE in folded:
             raise KeyError(RULE)
-        return whole_hits(self, text, folded, words)
+        return healthy_hits(self, text, folded, words)
 
     def entities(text, folded, patterns=()):  # type: ignore[no-untyped-def]
         """Find the entities, by patterns of which one is poisoned."""
         if PATTERN in folded:
             raise KeyError(PATTERN)
-        return whole_entities(text, folded, patterns)
+        return healthy_entities(text, folded, patterns)
 
-    def readings(batch, policy):  # type: ignore[no-untyped-def]
-        """Read a batch, as if by a model that raises on one of its texts."""
+    def analyse(batch, policy):  # type: ignore[no-untyped-def]
+        """Analyse a batch, as if by a model that raises on one of its texts."""
         if any(MODEL in message.text for message in batch):
             raise ZeroDivisionError(MODEL)
-        return whole_readings(batch, policy)
+        return healthy_analyse(batch, policy)
 
-    decide.readings = readings
+    analysis.analyse = analyse
     Pack.hits = hits  # type: ignore[method-assign]
-    decide.entities = entities
+    entities_module.entities = entities

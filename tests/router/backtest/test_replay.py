@@ -14,7 +14,8 @@ from sqlalchemy import insert
 
 from cli.main import main
 from router.backtest.replay import replay
-from router.decision.decide import Decided, apply, one
+from router.decision.apply_outcome import apply_outcome
+from router.decision.decide import RoutingResult, decide_message
 from router.text.rules import compile_pack
 from runtime import store
 from runtime.settings.structs import Settings
@@ -42,7 +43,7 @@ def _message(native: str, text: str, hours: float, root: str = "") -> Message:
     return message(text, native, root or native, received_at=NOW + timedelta(hours=hours))
 
 
-def _moved(decided: Decided, to: str, hours: float, kind: Any = "rerouted") -> Outcome:
+def _moved(decided: RoutingResult, to: str, hours: float, kind: Any = "rerouted") -> Outcome:
     assert decided.item is not None
     decision = decided.decision
     return Outcome(
@@ -65,7 +66,7 @@ def _traffic() -> list[Message | Outcome]:
     """Five messages; people move the fourth to sales and resolve the first; a follow-up comes."""
     made: list[Message | Outcome] = [_message(k, t, int(k)) for k, t in SAID.items()]
     first, fourth = (
-        one(m, None, policy(), NOW) for m in (made[0], made[3]) if isinstance(m, Message)
+        decide_message(m, None, policy(), NOW) for m in (made[0], made[3]) if isinstance(m, Message)
     )
     made.append(_moved(fourth, "sales", 6))
     made.append(_moved(first, "", 7, "resolved"))
@@ -141,14 +142,14 @@ def test_each_side_keeps_its_own_conversations_and_people_move_both() -> None:
     states: dict[str, ConversationState] = {}
     for event in _traffic()[:-1]:
         made = (
-            one(event, states.get(event.conversation), policy(), NOW)
+            decide_message(event, states.get(event.conversation), policy(), NOW)
             if isinstance(event, Message)
-            else apply(event, states.get(event.conversation), policy(), NOW)
+            else apply_outcome(event, states.get(event.conversation), policy().departments, NOW)
         )
-        state = made.state if isinstance(made, Decided) else made
+        state = made.state if isinstance(made, RoutingResult) else made
         if state is not None:
             states[event.conversation] = state
-    decided = one(follow_up, states[follow_up.conversation], policy(), NOW).decision
+    decided = decide_message(follow_up, states[follow_up.conversation], policy(), NOW).decision
     assert (decided.department, decided.action) == ("sales", "append"), (
         "it follows where people moved it"
     )
@@ -191,13 +192,13 @@ def recorded(
             at = event.received_at if isinstance(event, Message) else event.at
             old = states.get(event.conversation)
             made = (
-                one(event, old, policy(), at)
+                decide_message(event, old, policy(), at)
                 if isinstance(event, Message)
-                else apply(event, old, policy(), at)
+                else apply_outcome(event, old, policy().departments, at)
             )
-            if isinstance(made, Decided):
+            if isinstance(made, RoutingResult):
                 take(rows, "decisions.v1", 0, offset, msgspec.json.encode(made.decision))
-            state = made.state if isinstance(made, Decided) else made
+            state = made.state if isinstance(made, RoutingResult) else made
             if state is not None:
                 states[event.conversation] = state
         engine = store.engine(settings.store_url)

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.decision import reasons
-from router.decision.decide import Decided, apply, decide, one
+from router.decision.apply_outcome import apply_outcome
+from router.decision.decide import RoutingResult, decide, decide_message
 from router.policy_settings import policy as router_policy
 from router.record_decision import decide_record
 from router.text import customer_priority
@@ -32,8 +33,8 @@ from schemas.text.personal_numbers import identity_holds
 from tests.support.samples import NOW, PACK, message, policy
 
 
-def _one(made: Message, state: ConversationState | None = None) -> Decided:
-    return one(made, state, policy(), NOW)
+def _one(made: Message, state: ConversationState | None = None) -> RoutingResult:
+    return decide_message(made, state, policy(), NOW)
 
 
 def test_a_mail_that_could_not_be_read_is_in_triage_whatever_its_subject_says() -> None:
@@ -147,12 +148,14 @@ def _outcome(kind: Any, item: WorkItem, **more: Any) -> Outcome:
     return Outcome(**(told | more))
 
 
-def _moved(made: Decided, to: str, kind: str = "rerouted") -> Decided:
+def _moved(made: RoutingResult, to: str, kind: str = "rerouted") -> RoutingResult:
     assert made.item is not None
     told = _outcome(kind, made.item, to=to, moved=made.item, reason="yanlış bölüm", agent="a")
-    after = apply(told, made.state, policy(), NOW)
-    assert isinstance(after, Decided)
-    assert apply(told, after.state, policy(), NOW) is None, "the same outcome again changes nothing"
+    after = apply_outcome(told, made.state, policy().departments, NOW)
+    assert isinstance(after, RoutingResult)
+    assert apply_outcome(told, after.state, policy().departments, NOW) is None, (
+        "the same outcome again changes nothing"
+    )
     return after
 
 
@@ -183,7 +186,7 @@ def test_escalation_raises_the_priority() -> None:
 def test_a_resolved_conversation_reopens_with_the_next_message() -> None:
     made = _one(message("Faturam yanlış"))
     assert made.item is not None
-    after = apply(_outcome("resolved", made.item), made.state, policy(), NOW)
+    after = apply_outcome(_outcome("resolved", made.item), made.state, policy().departments, NOW)
     assert isinstance(after, ConversationState)
     assert after.status == "resolved"
     again = _one(message("Hâlâ yanlış!", native="2"), after)
@@ -198,18 +201,18 @@ def test_a_message_that_one_agent_moved_is_closed_by_no_other(rival: str) -> Non
     assert made.item is not None
     state = _moved(made, "legal").state
     late = _outcome(rival, made.item, to="sales", moved=made.item, agent="b")
-    assert apply(late, state, policy(), NOW) is None
+    assert apply_outcome(late, state, policy().departments, NOW) is None
     result = decide_record(late, lambda: state, policy(), NOW)
-    assert (result.made, result.item) == (None, None)
+    assert (result.transition, result.item) == (None, None)
 
 
 def test_a_message_that_one_agent_resolved_is_moved_by_no_other() -> None:
     made = _one(message("Faturam yanlış"))
     assert made.item is not None
-    state = apply(_outcome("resolved", made.item), made.state, policy(), NOW)
+    state = apply_outcome(_outcome("resolved", made.item), made.state, policy().departments, NOW)
     assert isinstance(state, ConversationState)
     late = _outcome("rerouted", made.item, to="legal", moved=made.item)
-    assert apply(late, state, policy(), NOW) is None
+    assert apply_outcome(late, state, policy().departments, NOW) is None
 
 
 def test_who_resolves_a_rest_does_not_resolve_what_another_moved() -> None:
@@ -218,14 +221,16 @@ def test_who_resolves_a_rest_does_not_resolve_what_another_moved() -> None:
     assert made.item is not None
     assert follow.item is not None
     moved = _outcome("rerouted", made.item, to="legal", moved=made.item)
-    after = apply(moved, follow.state, policy(), NOW)
-    assert isinstance(after, Decided)
+    after = apply_outcome(moved, follow.state, policy().departments, NOW)
+    assert isinstance(after, RoutingResult)
     ids = (made.item.message.id, follow.item.message.id)
-    state = apply(_outcome("resolved", made.item, messages=ids), after.state, policy(), NOW)
+    state = apply_outcome(
+        _outcome("resolved", made.item, messages=ids), after.state, policy().departments, NOW
+    )
     assert isinstance(state, ConversationState)
     assert state.status == "open"
     late = _outcome("rerouted", follow.item, to="sales", moved=follow.item)
-    assert apply(late, state, policy(), NOW) is None
+    assert apply_outcome(late, state, policy().departments, NOW) is None
 
 
 def test_each_message_of_a_conversation_is_closed_at_its_own_hops() -> None:
@@ -237,7 +242,7 @@ def test_each_message_of_a_conversation_is_closed_at_its_own_hops() -> None:
     assert follow.item is not None
     ids = (moved.item.message.id, follow.item.message.id)
     outcome = _outcome("resolved", moved.item, messages=ids, message_hops=(1, 0))
-    state = apply(outcome, follow.state, policy(), NOW)
+    state = apply_outcome(outcome, follow.state, policy().departments, NOW)
     assert isinstance(state, ConversationState)
     assert states.has_seen(state, states.closing_key(ids[1], 0))
     assert not states.has_seen(state, states.closing_key(ids[1], 1))
@@ -246,7 +251,7 @@ def test_each_message_of_a_conversation_is_closed_at_its_own_hops() -> None:
 def test_an_outcome_of_an_unknown_conversation_changes_nothing() -> None:
     made = _one(message("Faturam yanlış"))
     assert made.item is not None
-    assert apply(_outcome("resolved", made.item), None, policy(), NOW) is None
+    assert apply_outcome(_outcome("resolved", made.item), None, policy().departments, NOW) is None
 
 
 def test_danger_comes_before_everything_else() -> None:
@@ -300,7 +305,7 @@ def test_a_quotation_hides_a_number_that_is_beyond_the_entities_kept() -> None:
     reason = Reason(kind="rule", id="r", version="1", evidence=(quoted,))
     kept = entities(text, fold(text))
     assert "identity_number" not in {e.kind for e in kept}
-    (masked,) = reasons.masked([reason], text, kept)
+    (masked,) = reasons.mask_evidence([reason], text, kept)
     assert masked.evidence[0].text == "****** ***********"
 
 
@@ -407,7 +412,7 @@ def test_digits_of_other_scripts_make_no_card() -> None:
 
 def test_a_persons_numbers_are_in_no_decision_even_as_evidence() -> None:
     text = "TC kimlik 10000000146 iban TR330006100519786457841326 faturam yanlış, 4111111111111111 kartımdan çekilmiş"
-    decided = one(message(text), None, policy(), NOW).decision
+    decided = decide_message(message(text), None, policy(), NOW).decision
     told = msgspec.json.encode(decided).decode()
     for number in ("10000000146", "TR330006100519786457841326", "4111111111111111"):
         assert number not in told
@@ -420,7 +425,7 @@ def test_a_brands_own_patterns_find_its_numbers() -> None:
             Settings().router, patterns={"order_number": r"\bSP(\d{4})\b"}
         ),
     )
-    made = one(message("SP4711 nerede"), None, router_policy(settings), NOW).decision
+    made = decide_message(message("SP4711 nerede"), None, router_policy(settings), NOW).decision
     assert [(e.kind, e.value) for e in made.entities] == [("order_number", "4711")]
     bad = msgspec.structs.replace(
         settings, router=msgspec.structs.replace(settings.router, patterns={"x": "("})
@@ -437,11 +442,11 @@ def test_a_brands_own_patterns_find_its_numbers() -> None:
     ],
 )
 def test_spam_is_kept_from_the_departments_and_looked_at_last(text: str) -> None:
-    made = one(message(text), None, policy(), NOW)
+    made = decide_message(message(text), None, policy(), NOW)
     assert made.item is not None, "nothing is thrown away"
     assert (made.decision.action, made.decision.flags) == ("triage", ("spam",))
     assert made.decision.priority < 15
-    complaint = one(
+    complaint = decide_message(
         message("Kartımdan casino sitesine para çekilmiş, bilgim dışında harcama"),
         None,
         policy(),
@@ -461,14 +466,14 @@ def test_spam_is_kept_from_the_departments_and_looked_at_last(text: str) -> None
     ],
 )
 def test_irony_is_no_praise(text: str) -> None:
-    assert one(message(text), None, policy(), NOW).decision.sentiment < 0
+    assert decide_message(message(text), None, policy(), NOW).decision.sentiment < 0
 
 
 @pytest.mark.parametrize(
     "text", ["Çok memnun kaldım, teşekkürler", "Thanks, great service, very happy with you"]
 )
 def test_praise_is_praise(text: str) -> None:
-    assert one(message(text), None, policy(), NOW).decision.sentiment > 0
+    assert decide_message(message(text), None, policy(), NOW).decision.sentiment > 0
 
 
 def test_check_digits_decide() -> None:
@@ -490,7 +495,7 @@ def _later(kind: Any, hours: float, conversation: str) -> Outcome:
     )
 
 
-def _told(decided: Decided, identifier: str) -> list[str]:
+def _told(decided: RoutingResult, identifier: str) -> list[str]:
     return [r.text_en for r in decided.decision.reasons if r.id == identifier]
 
 
@@ -508,13 +513,18 @@ def test_who_writes_again_without_an_answer_is_more_urgent_and_once_only() -> No
     assert later.decision.priority == late.decision.priority, "it does not add up"
     assert late.state is not None
     for kind in ("replied", "resolved"):
-        state = apply(_later(kind, 26.5, late.state.conversation), late.state, policy(), NOW)
+        state = apply_outcome(
+            _later(kind, 26.5, late.state.conversation), late.state, policy().departments, NOW
+        )
         assert isinstance(state, ConversationState)
         answered = _one(said("5", 27), state)
         assert _told(answered, "state.waiting") == []
         assert answered.state is not None
         assert answered.state.unanswered_since == NOW + timedelta(hours=27)
-        assert apply(_later(kind, 26.5, state.conversation), state, policy(), NOW) is None
+        assert (
+            apply_outcome(_later(kind, 26.5, state.conversation), state, policy().departments, NOW)
+            is None
+        )
 
 
 def test_a_machines_mail_and_an_edit_wait_for_nobody() -> None:
@@ -533,13 +543,13 @@ def test_a_customers_standing_adds_its_points_and_says_so(tmp_path: Path, separa
     table = tmp_path / "standing.csv"
     rows = [["handle", "standing", "points"], ["ADA@ornek.example", "altın üye", "15"]]
     table.write_text("\n".join(separator.join(r) for r in rows), encoding="utf-8-sig")
-    by = replace(policy(), standing=customer_priority.load(table))
+    by = replace(policy(), customer_priorities=customer_priority.load(table))
     plain = _one(message("Faturam yanlış, adres ada@ornek.example"))
-    gold = one(message("Faturam yanlış, adres ada@ornek.example"), None, by, NOW)
+    gold = decide_message(message("Faturam yanlış, adres ada@ornek.example"), None, by, NOW)
     assert gold.decision.priority == plain.decision.priority + 15
     assert _told(gold, "state.standing") == ["customer: altın üye"]
     stranger = Party(handles=(Handle(kind="email", value="eve@ornek.example"),))
-    said = one(message("ada@ornek.example yazıyor", sender=stranger), None, by, NOW)
+    said = decide_message(message("ada@ornek.example yazıyor", sender=stranger), None, by, NOW)
     assert _told(said, "state.standing") == [], "a text proves nothing"
 
 
@@ -581,7 +591,7 @@ def test_what_would_have_changed_a_decision_changes_it(seed: int) -> None:
         if other.threshold is not None:
             high = min(1.0, other.threshold + 0.0001)
             by = replace(by, threshold=other.threshold if made.action == "triage" else high)
-        again = one(message(text), None, by, NOW).decision
+        again = decide_message(message(text), None, by, NOW).decision
         assert (again.department, other.department) == (other.department, again.department), text
         assert again.department != made.department
         changed.add("evidence" if gone else "threshold")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.parsing.letters.composition import compose
-from router.decision.decide import one
+from router.decision.decide import decide_message
 from schemas.decision import Decision
 from tests.support.samples import NOW, message, policy
 
@@ -61,7 +61,7 @@ OTHER: dict[str, Callable[[str], str]] = {
 
 
 def _decide(text: str) -> Decision:
-    return one(message(compose(text)), None, policy(), NOW).decision
+    return decide_message(message(compose(text)), None, policy(), NOW).decision
 
 
 def _outcome(decision: Decision) -> tuple[object, ...]:
@@ -86,5 +86,5 @@ def test_no_variant_of_a_text_raises(
 ) -> None:
     for way in ways:
         text = way(text)
-    one(message(text[first : first + last]), None, policy(), NOW)
-    one(message(text), None, policy(), NOW)
+    decide_message(message(text[first : first + last]), None, policy(), NOW)
+    decide_message(message(text), None, policy(), NOW)

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from router.backtest.replay import replay
-from router.decision.decide import decide, one, work_item
+from router.decision.decide import decide, decide_message, work_item
+from router.decision.incident_match import match_incident
 from router.incidents.baseline import HOUR_S, Usual
 from router.incidents.observation import Sighting, sighting
 from router.incidents.open_incidents import STALE, still_open
 from router.incidents.tracker import GRACE_S, Incidents, Options
-from router.text.terms import belongs, places, terms, words
+from router.text.terms import places, terms, words
 from runtime.bus.bus import Publisher
 from runtime.clock import SystemClock
 from runtime.settings.structs import Kafka, Settings
@@ -387,7 +388,7 @@ def test_what_may_have_the_same_cause_shares_what_most_of_both_have() -> None:
 
 def decided(text: str, *known: Incident, **more: object) -> Decision:
     """Return the decision on a text with these incidents open."""
-    by = replace(policy(), incidents=known, points=(10, 20))
+    by = replace(policy(), incidents=known, incident_points=(10, 20))
     (made,) = decide([message(text, **more)], lambda _: None, by, NOW)
     return made.decision
 
@@ -491,8 +492,8 @@ def test_every_term_of_any_text_has_its_place_in_it(text: str) -> None:
 
 def test_a_work_item_is_seen_with_when_it_was_written_and_by_whom() -> None:
     sent = message("Kadıköy'de internet yok", sent_at=NOW - timedelta(hours=3))
-    made = one(sent, None, policy(), NOW)
-    item = work_item(sent, made.decision, policy())
+    made = decide_message(sent, None, policy(), NOW)
+    item = work_item(sent, made.decision, policy().departments[made.decision.department])
     found = sighting(item)
     assert found is not None
     assert found.at == (NOW - timedelta(hours=3)).timestamp(), "mail that waited is no burst"
@@ -510,9 +511,9 @@ def test_a_work_item_is_seen_with_when_it_was_written_and_by_whom() -> None:
 
 def test_a_place_alone_is_a_question_unless_something_went_wrong() -> None:
     lone = terms(fold("Kadıköy"))
-    assert belongs(lone, troubled=False, incidents=[incident()]) is None
-    assert belongs(lone, troubled=True, incidents=[incident()]) is not None
-    both = belongs(terms(fold("kadikoyde internet")), troubled=False, incidents=[incident()])
+    assert match_incident(lone, troubled=False, incidents=[incident()]) is None
+    assert match_incident(lone, troubled=True, incidents=[incident()]) is not None
+    both = match_incident(terms(fold("kadikoyde internet")), troubled=False, incidents=[incident()])
     assert both is not None
     assert both.terms == ("kadik", "inter")
 
@@ -528,7 +529,7 @@ def test_a_holding_text_is_in_the_customers_language() -> None:
 
 def test_machines_and_strangers_get_no_holding_text() -> None:
     sent = message("internet yok")
-    made = one(sent, None, policy(), NOW).decision
+    made = decide_message(sent, None, policy(), NOW).decision
     assert suppression_reason(sent, made) is None
     flagged = msgspec.structs.replace(made, flags=("new_participant",))
     assert suppression_reason(sent, flagged) == "new_participant"
@@ -541,7 +542,7 @@ def stored(engine: Engine) -> Engine:
     """A store with an incident's records, and a message that was decided while it was open."""
     known = incident()
     sent = message("Kadıköy'de internet yok", received_at=NOW + timedelta(minutes=5))
-    by = replace(policy(), incidents=(known,), points=(10, 20))
+    by = replace(policy(), incidents=(known,), incident_points=(10, 20))
     (made,) = decide([sent], lambda _: None, by, NOW + timedelta(minutes=5))
     rows = Rows()
     ahead = person(known, "confirmed", NOW.timestamp() + 3600)
@@ -578,7 +579,7 @@ def test_the_store_has_its_records_and_messages_and_its_course(stored: Engine) -
 
 
 def test_a_backtest_decides_with_the_incident_as_it_was_known_then(stored: Engine) -> None:
-    urgent = replace(policy(), points=(10, 20))
+    urgent = replace(policy(), incident_points=(10, 20))
     with stored.connect() as connection:
         recorded = History(connection, None)
         known = recorded.incidents()
@@ -586,7 +587,7 @@ def test_a_backtest_decides_with_the_incident_as_it_was_known_then(stored: Engin
         assert known[message_id].status == "opened", "it was confirmed an hour later"
         events = list(recorded.events())
         same = replay(events, urgent, urgent, incidents=known)
-        other = replay(events, urgent, replace(urgent, points=(30, 30)), incidents=known)
+        other = replay(events, urgent, replace(urgent, incident_points=(30, 30)), incidents=known)
     assert same.changed == 0
     assert (other.raised, other.examples[0].after.priority) == (
         1,
@@ -670,7 +671,7 @@ def test_a_message_that_does_not_decode_takes_the_holding_text_from_nobody_else(
     stored: Engine,
 ) -> None:
     other = message("Kadıköy'de internet yok", native="2", root="r2")
-    decided = one(other, None, policy(), NOW).decision
+    decided = decide_message(other, None, policy(), NOW).decision
     grown = incident(
         status="grown", at=NOW + timedelta(minutes=9), customers=9, messages=(other.id,)
     )

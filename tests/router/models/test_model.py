@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from cli.main import main
 from cli.offline import decisions
 from router import policy_settings, run
-from router.decision.decide import one, readings
+from router.decision.analysis import analyse
+from router.decision.decide import decide_message
 from router.models import features, model_file
 from router.models.model import Model
 from router.text.rules import PACKS, compile_pack, load
@@ -278,18 +279,18 @@ def test_wilson_gives_the_known_bounds() -> None:
 
 def test_a_decision_names_the_model_its_words_and_the_second_best(file: Path) -> None:
     by = decisions.load_trial_policy(Settings(), [file])
-    made = one(message("Geçen ay faturam niye bu kadar yüksek?"), None, by, NOW).decision
+    made = decide_message(message("Geçen ay faturam niye bu kadar yüksek?"), None, by, NOW).decision
     (reason,) = [r for r in made.reasons if r.kind == "model"]
     assert made.department == "billing"
     assert made.model == reason.version == by.models[0].name
     assert "faturam" in [e.text for e in reason.evidence]
     assert made.runner_up is not None
     assert made.runner_up.would_win.startswith("rules of ")
-    unsure = one(message("acaba"), None, replace(by, threshold=0.9999), NOW).decision
+    unsure = decide_message(message("acaba"), None, replace(by, threshold=0.9999), NOW).decision
     assert unsure.action == "triage"
     assert len(unsure.guesses) == 2
     assert msgspec.json.encode(made) == msgspec.json.encode(
-        one(message("Geçen ay faturam niye bu kadar yüksek?"), None, by, NOW).decision
+        decide_message(message("Geçen ay faturam niye bu kadar yüksek?"), None, by, NOW).decision
     )
 
 
@@ -301,13 +302,13 @@ def test_what_would_have_changed_a_decision_of_rules_and_model_changes_it(file: 
     by = replace(by, pack=compile_pack("heavy", tuple(heavy)))
     for rule in by.pack.rules:
         for text in rule.match[:1]:
-            made = one(message(text), None, by, NOW).decision
+            made = decide_message(message(text), None, by, NOW).decision
             other = otherwise(made)
             if other is None or not other.without:
                 continue
             gone = {r.id for r in other.without}
             pack = compile_pack("less", tuple(r for r in by.pack.rules if r.id not in gone))
-            again = one(message(text), None, replace(by, pack=pack), NOW).decision
+            again = decide_message(message(text), None, replace(by, pack=pack), NOW).decision
             assert again.department == other.department != made.department, text
             found.add(made.department)
     assert len(found) > 3
@@ -366,7 +367,7 @@ def test_a_model_stays_the_same_when_rules_change(tmp_path: Path) -> None:
     assert by.models[0].read(texts, known) == by.models[0].read(texts)
     fewer = replace(by, pack=compile_pack("fewer", by.pack.rules[:3]))
     for text in texts:
-        a, b = (readings([message(text)], p)[0].models["department"] for p in (by, fewer))
+        a, b = (analyse([message(text)], p)[0].predictions["department"] for p in (by, fewer))
         assert a == b
 
 
@@ -382,7 +383,7 @@ def test_rules_that_fire_on_no_line_are_not_kept(tmp_path: Path) -> None:
 def test_strong_rules_overrule_a_model_and_plain_ones_do_not(file: Path) -> None:
     by = decisions.load_trial_policy(Settings(), [file])
     text = "modem çalışmıyor, KVKK kapsamında verilerimi silin"
-    assert one(message(text), None, policy(), NOW).decision.department == "legal"
+    assert decide_message(message(text), None, policy(), NOW).decision.department == "legal"
     hits = by.pack.hits(text, f" {text.lower()} ")
     assert hits
     strong = tuple(
@@ -390,7 +391,7 @@ def test_strong_rules_overrule_a_model_and_plain_ones_do_not(file: Path) -> None
         for r in by.pack.rules
     )
     heavy = replace(by, pack=compile_pack("heavy", strong))
-    assert one(message(text), None, heavy, NOW).decision.department == "legal"
+    assert decide_message(message(text), None, heavy, NOW).decision.department == "legal"
 
 
 def test_moods_and_intents_come_from_their_models(tmp_path: Path) -> None:
@@ -408,8 +409,8 @@ def test_moods_and_intents_come_from_their_models(tmp_path: Path) -> None:
     path = tmp_path / "s.model"
     model_file.save(path, train.train(dataset.read(lines), "sentiment", NOW))
     by = decisions.load_trial_policy(Settings(), [path])
-    assert one(message("rezalet berbat"), None, by, NOW).decision.sentiment < -0.3
-    assert one(message("harika memnunum"), None, by, NOW).decision.sentiment > 0.3
+    assert decide_message(message("rezalet berbat"), None, by, NOW).decision.sentiment < -0.3
+    assert decide_message(message("harika memnunum"), None, by, NOW).decision.sentiment > 0.3
     with pytest.raises(ConfigError, match="two models of one task"):
         policy_settings.policy(Settings(), [path, path])
 

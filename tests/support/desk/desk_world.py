@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from aiokafka import AIOKafkaConsumer
 
-from router.decision.decide import Decided, one
+from router.decision.decide import RoutingResult, decide_message
 from router.record_decision import decide_record
 from runtime.bus import bus
 from runtime.clock import SystemClock
@@ -88,10 +88,10 @@ class World:
             received_at=SystemClock().now(),
         )
         state = self.states.get(sent.conversation)
-        decided = one(sent, state, policy(), NOW)
+        decided = decide_message(sent, state, policy(), NOW)
         await self._enqueue(decided)
 
-    async def _enqueue(self, decided: Decided) -> None:
+    async def _enqueue(self, decided: RoutingResult) -> None:
         if decided.state is not None:
             self.states[decided.state.conversation] = decided.state
         if decided.item is None:
@@ -118,8 +118,8 @@ class World:
                     outcome = envelope.decode(Outcome, record.value)
                     self.outcomes.append(outcome)
                     state = self.states.get(outcome.conversation)
-                    made = decide_record(outcome, lambda s=state: s, policy(), NOW).made
-                    if isinstance(made, Decided):
+                    made = decide_record(outcome, lambda s=state: s, policy(), NOW).transition
+                    if isinstance(made, RoutingResult):
                         await self._enqueue(made)
                     elif made is not None:
                         self.states[outcome.conversation] = made

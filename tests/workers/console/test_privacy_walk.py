@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
 
-from router.decision.decide import one
+from router.decision.decide import decide_message
 from runtime import store
 from runtime.clock import SystemClock
 from runtime.health.health import Health
@@ -85,7 +85,7 @@ INCIDENT = "11111111-2222-4333-8444-555555555555"
 
 def records() -> list[tuple[str, Record]]:
     """Return the records: three messages with their results, an incident, a link."""
-    decided = one(DECIDED, None, policy(), NOW)
+    decided = decide_message(DECIDED, None, policy(), NOW)
     assert decided.item is not None
     moved = Outcome(
         id="o1",
@@ -168,7 +168,7 @@ async def api(recorded: Engine, redis: "Redis[bytes]", tmp_path: Any) -> Any:
 
 
 def _trial(text: str) -> Any:
-    return one(message(text), None, policy(), NOW).decision
+    return decide_message(message(text), None, policy(), NOW).decision
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ def console(api: Any) -> Starlette:
 
 async def waiting(api: Any) -> str:
     """Put the decided message into its line; return the department."""
-    item = one(DECIDED, None, policy(), NOW).item
+    item = decide_message(DECIDED, None, policy(), NOW).item
     assert isinstance(item, WorkItem)
     department = item.decision.department
     await api.desk.desk_queue.add(

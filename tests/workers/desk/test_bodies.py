@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from router.decision.decide import one
+from router.decision.decide import decide_message
 from runtime.clock import SystemClock
 from runtime.settings.structs import Settings
 from schemas import envelope
@@ -61,7 +61,9 @@ async def _desk(redis: "Redis[bytes]", queue: Queue, count: int) -> Desk:
     """Return a desk with so many conversations, none of whose work items is in Redis."""
     desk_queue = await open_desk_queue(redis)
     for n in range(count):
-        work = one(message("Faturam yanlış", native=str(n), root=str(n)), None, policy(), NOW).item
+        work = decide_message(
+            message("Faturam yanlış", native=str(n), root=str(n)), None, policy(), NOW
+        ).item
         assert isinstance(work, WorkItem)
         queue.records[n] = envelope.encode(work)
         arrival = QueuedMessage(

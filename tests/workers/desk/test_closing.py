@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from router.decision.decide import one
+from router.decision.decide import decide_message
 from runtime.clock import SystemClock
 from runtime.redis.claims import connect
 from runtime.settings.structs import Redis, Settings
@@ -83,7 +83,9 @@ async def desk(server: Valkey) -> Any:
     )  # type: ignore[arg-type]  # all that is reached
     state = None
     for number in range(2):
-        decided = one(message("Faturam yanlış", native=str(number)), state, policy(), NOW)
+        decided = decide_message(
+            message("Faturam yanlış", native=str(number)), state, policy(), NOW
+        )
         state, work = decided.state, decided.item
         assert isinstance(work, WorkItem)
         await desk_queue.add([_arrival(work, number)])

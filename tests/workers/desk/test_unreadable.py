@@ -3,7 +3,7 @@
 import pytest
 from redis.asyncio import Redis
 
-from router.decision.decide import one
+from router.decision.decide import decide_message
 from runtime import metrics
 from runtime.clock import SystemClock
 from runtime.settings.structs import Settings
@@ -33,7 +33,7 @@ async def desk(redis: "Redis[bytes]") -> Desk:
 
 
 def _readable(native: str) -> bytes:
-    item = one(message("Kargom nerede?", native=native), None, policy(), NOW).item
+    item = decide_message(message("Kargom nerede?", native=native), None, policy(), NOW).item
     assert item is not None
     return envelope.encode(item)
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from sqlalchemy import Engine, text
 
-from router.decision.decide import one
+from router.decision.decide import decide_message
 from schemas import envelope, topics
 from schemas.base import Record
 from schemas.dead_letter import DeadLetter, Origin
@@ -54,7 +54,7 @@ def _outcome(identifier: str) -> Outcome:
 
 def test_a_message_is_read_back_with_its_decision_and_outcomes(engine: Engine) -> None:
     made = message("Faturam yanlış \x00 ğüş", subject="nul \x00")
-    decided = one(made, None, policy(), NOW).decision
+    decided = decide_message(made, None, policy(), NOW).decision
     _write(engine, (MESSAGES, 0, made), (DECISIONS, 0, decided), (OUTCOMES, 0, _outcome("o1")))
     with engine.connect() as connection:
         found = queries.message(connection, made.id)
@@ -106,7 +106,7 @@ def _raw(offset: int, record: Record, topic: str = MESSAGES) -> Raw:
 
 def test_a_record_that_the_store_does_not_take_costs_none_of_the_others(engine: Engine) -> None:
     messages = [message("Faturam yanlış", native=str(n)) for n in range(9)]
-    decisions = [one(m, None, policy(), NOW).decision for m in messages]
+    decisions = [decide_message(m, None, policy(), NOW).decision for m in messages]
     decisions[4] = msgspec.structs.replace(decisions[4], hops=2**70)
     before = counted(GROUP)
     written = store(
@@ -191,7 +191,7 @@ def test_the_ledger_is_zero_when_all_is_accounted_for_and_not_when_something_is_
     engine: Engine,
 ) -> None:
     made = message("a", position="INBOX;1;1")
-    decided = one(made, None, policy(), NOW).decision
+    decided = decide_message(made, None, policy(), NOW).decision
     _write(engine, (MESSAGES, 0, made), (DECISIONS, 0, decided))
     assert _account(engine, settled=True, held=["INBOX;1;1"]).unaccounted == 0
     gone = _account(engine, settled=True, held=["INBOX;1;1", "INBOX;1;2"])

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from router.decision.decide import one
+from router.decision.decide import decide_message
 from schemas.message import Message
 from schemas.outcome import Reply
 from tests.support.samples import NOW, message, policy
@@ -15,7 +15,7 @@ def _mail(**fields: object) -> Message:
 
 def test_a_reply_joins_the_thread_of_its_message() -> None:
     mail = _mail(thread=("<1@shop.example>", "<2@shop.example>"), reply_to="ada@ornek.example")
-    work = one(mail, None, policy(), NOW).item
+    work = decide_message(mail, None, policy(), NOW).item
     assert work is not None
     assert compose_reply(mail, work.decision, "r1", "Yolda.", NOW) == Reply(
         id="r1",
@@ -40,7 +40,7 @@ def test_a_reply_joins_the_thread_of_its_message() -> None:
 
 def test_the_evidence_of_a_decision_is_found_in_the_decided_text() -> None:
     mail = msgspec.structs.replace(_mail(), subject="Kargom nerede", text="Paket gelmedi.")
-    work = one(mail, None, policy(), NOW).item
+    work = decide_message(mail, None, policy(), NOW).item
     assert work is not None
     evidence = [e for reason in work.decision.reasons for e in reason.evidence]
     assert evidence

@@ -12,7 +12,7 @@ import pytest
 from aiokafka import TopicPartition
 from sqlalchemy import Engine, text
 
-from router.decision.decide import one
+from router.decision.decide import decide_message
 from runtime import store
 from runtime.bus import bus
 from runtime.bus.bus import Publisher
@@ -79,7 +79,7 @@ async def _write_mail(publisher: Publisher, sender: str) -> str:
         reply_to=sender,
         received_at=SystemClock().now(),
     )
-    item = one(mail, None, policy(), SystemClock().now()).item
+    item = decide_message(mail, None, policy(), SystemClock().now()).item
     assert item is not None
     topic = topics.queue(item.decision.department)
     await publisher.publish(topic, item, source="test")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from playwright.async_api import Browser, expect
 from sqlalchemy import Engine
 
-from router.decision.decide import one
+from router.decision.decide import decide_message
 from runtime import store
 from schemas.base import conversation_id
 from schemas.http_api.bodies import CustomerOut
@@ -44,7 +44,7 @@ def kept(engine: Engine) -> tuple[Engine, Keep]:
         for record in records:
             pairs: list[tuple[str, Any]] = [("links.v1", record)]
             if isinstance(record, Message):
-                decision = one(record, None, policy(), NOW).decision
+                decision = decide_message(record, None, policy(), NOW).decision
                 pairs = [("messages.v1", record), ("decisions.v1", decision)]
             for topic, made in pairs:
                 offsets[topic] = offsets.get(topic, -1) + 1

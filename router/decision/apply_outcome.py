@@ -1,0 +1,117 @@
+"""People's outcomes -> next states, and moved items on their new queues. Pure."""
+
+from collections.abc import Container
+from datetime import datetime
+
+import msgspec
+
+from router.decision import reasons
+from router.decision.decide import RoutingResult
+from schemas.decision import TRIAGE, Reason, WorkItem
+from schemas.outcome import MOVES, Outcome, closed_messages
+from schemas.state import conversation as states
+from schemas.state.conversation import ConversationState
+
+ESCALATION_POINTS = 25
+"""People escalate an item to have it answered before ordinary ones."""
+
+_MAX_PRIORITY = 100
+
+
+def apply_outcome(
+    outcome: Outcome, state: ConversationState | None, departments: Container[str], now: datetime
+) -> RoutingResult | ConversationState | None:
+    """Return the result for a moved item, else the next state, or None if nothing changes."""
+    if state is not None and (states.has_seen(state, outcome.id) or is_superseded(outcome, state)):
+        return None
+    if outcome.kind in MOVES and outcome.moved is not None:
+        return _move(
+            outcome, outcome.moved, state or _expired_state(outcome, now), departments, now
+        )
+    if state is None:
+        return None
+    if outcome.kind == "resolved":
+        # If another agent moved some of the messages, the conversation stays open.
+        partial = any(_closed_before(outcome, state))
+        after = (states.noted if partial else states.closed)(state, outcome.id, outcome.at)
+        return states.with_closed(after, closed_messages(outcome))
+    if outcome.kind == "replied" and state.unanswered_since is not None:
+        return states.answered(state, outcome.id, outcome.at)
+    if outcome.kind == "reopened":
+        return states.reopened(state, outcome.id, outcome.at)
+    return None
+
+
+def is_superseded(outcome: Outcome, state: ConversationState) -> bool:
+    """Say whether earlier outcomes closed all of the same messages at the same hops.
+
+    Two agents can have the same item after Redis has lost its lines; then the first outcome counts.
+    """
+    before = _closed_before(outcome, state)
+    return bool(before) and all(before) and not states.has_seen(state, outcome.id)
+
+
+def _closed_before(outcome: Outcome, state: ConversationState) -> list[bool]:
+    """Say of each message that an outcome closes whether an earlier outcome closed it."""
+    return [
+        states.has_seen(state, states.closing_key(message, hops))
+        for message, hops in closed_messages(outcome)
+    ]
+
+
+def _move(
+    outcome: Outcome,
+    item: WorkItem,
+    state: ConversationState,
+    departments: Container[str],
+    now: datetime,
+) -> RoutingResult:
+    """Return an item on its new queue, one hop further; too many hops end in triage."""
+    before = item.decision
+    target = outcome.to if outcome.to is not None and outcome.to in departments else TRIAGE
+    flags, stated, hops = before.flags, before.reasons, before.hops + 1
+    if hops > states.HOP_LIMIT:
+        target = TRIAGE
+        flags, stated = (*flags, "hop_limit"), (*stated, reasons.HOPS)
+    priority = before.priority
+    if outcome.kind == "escalated":
+        priority = min(_MAX_PRIORITY, priority + ESCALATION_POINTS)
+        flags = (*flags, "escalated")
+    decision = msgspec.structs.replace(
+        before,
+        department=target,
+        action="queue" if target != TRIAGE else "triage",
+        hops=hops,
+        priority=priority,
+        flags=tuple(dict.fromkeys(flags)),
+        reasons=(*stated, _move_reason(outcome)),
+        decided_at=now,
+    )
+    after = states.moved(state, outcome.id, target, priority, hops, outcome.at)
+    return RoutingResult(
+        decision=decision,
+        state=states.with_closed(after, closed_messages(outcome)),
+        item=WorkItem(message=item.message, decision=decision, due=item.due),
+    )
+
+
+def _move_reason(outcome: Outcome) -> Reason:
+    """Return the reason with the words of the person who moved the item."""
+    return Reason(
+        kind="state",
+        id=f"people.{outcome.kind}",
+        version=reasons.VERSION,
+        text_tr=f"{outcome.department} bölümünden gönderildi: {outcome.reason}",
+        text_en=f"sent by {outcome.department}: {outcome.reason}",
+    )
+
+
+def _expired_state(outcome: Outcome, now: datetime) -> ConversationState:
+    """Return a state for a conversation that expired while its item was at a desk."""
+    return ConversationState(
+        conversation=outcome.conversation,
+        brand=outcome.brand,
+        department=outcome.department,
+        opened_at=now,
+        updated_at=now,
+    )

@@ -1,0 +1,65 @@
+"""The state of a conversation after a decided message. Pure."""
+
+from datetime import datetime
+
+import msgspec
+
+from schemas.decision import Decision
+from schemas.message import Message
+from schemas.state.conversation import (
+    ConversationState,
+    participant,
+    remember,
+    with_participant,
+)
+
+
+def next_state(
+    message: Message,
+    state: ConversationState | None,
+    decision: Decision,
+    priority: int,
+    now: datetime,
+    *,
+    from_person: bool,
+) -> ConversationState:
+    """Return the state after a message; the conversation keeps this priority."""
+    quiet = decision.action == "automatic" or (decision.action == "append" and state is None)
+    sender = sender_hash(message)
+    if state is None or state.status == "quiet":
+        return ConversationState(
+            conversation=message.conversation,
+            brand=message.brand,
+            department=decision.department,
+            status="quiet" if quiet else "open",
+            language=decision.language,
+            priority=priority,
+            unanswered_since=message.received_at if from_person and not quiet else None,
+            messages=1 + (state.messages if state is not None else 0),
+            seen=remember(state.seen if state is not None else b"", message.id),
+            participants=(sender,) if sender and not quiet else (),
+            opened_at=now,
+            updated_at=now,
+        )
+    return msgspec.structs.replace(
+        state,
+        status=state.status if quiet else "open",
+        language=decision.language if decision.language != "und" else state.language,
+        priority=state.priority if quiet else priority,
+        messages=state.messages + 1,
+        unanswered_since=(state.unanswered_since or message.received_at)
+        if from_person
+        else state.unanswered_since,
+        seen=remember(state.seen, message.id),
+        updated_at=max(now, state.updated_at),
+        # A stranger joins the participants only after people have answered.
+        participants=state.participants
+        if quiet or "new_participant" in decision.flags
+        else with_participant(state.participants, sender),
+    )
+
+
+def sender_hash(message: Message) -> str:
+    """Return the short hash of the sender's first handle, which is empty without a handle."""
+    handles = message.sender.handles
+    return participant(handles[0].value) if handles else ""
