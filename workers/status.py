@@ -243,7 +243,7 @@ async def _waiting(settings: Settings) -> _Lines:
     redis = connect(settings.redis)
     try:
         lines = DeskQueue(redis)
-        counts = {name: await lines.counts(name) for name in settings.departments}
+        counts = {name: await lines.count_items(name) for name in settings.departments}
     finally:
         await redis.aclose()
     return _Lines(

@@ -148,7 +148,7 @@ async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
         assert sum(o.kind == "delivered" for o in outcomes) == 4
 
         async def lined_up() -> bool:
-            return (await feed.desk_queue.counts("billing"))[0] >= len(items)
+            return (await feed.desk_queue.count_items("billing"))[0] >= len(items)
 
         await until("every item is in line", lined_up, 30)
         assert not any(task.done() for task in working), "no worker ended"

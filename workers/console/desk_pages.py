@@ -63,7 +63,7 @@ class DeskPages:
     ) -> Response:
         waiting = None
         try:
-            waiting = (await self._api.desk.desk_queue.counts(department))[0]
+            waiting = (await self._api.desk.desk_queue.count_items(department))[0]
         except AWAY:
             code, note = 503, note or Texts(session.language(request)).desk_away
         return self._page(

@@ -359,7 +359,9 @@ async def form_of(request: Request) -> dict[str, str]:
 async def counts_of(api: Api) -> dict[str, tuple[int, int]] | None:
     """Return each department's waiting and held items; None while Redis is away."""
     try:
-        return {name: await api.desk.desk_queue.counts(name) for name in api.settings.departments}
+        return {
+            name: await api.desk.desk_queue.count_items(name) for name in api.settings.departments
+        }
     except AWAY:
         return None
 

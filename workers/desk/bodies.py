@@ -1,6 +1,6 @@
-"""The work items of waiting messages: from Redis for the head of a line, else from their queue.
+"""Reads the work items of messages from Redis for the head of a line, else from their queue.
 
-Before: queue.py returned what waits. After: desk.py shows and closes it.
+commands.py shows and closes these messages.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,8 @@ from workers.desk_queue.values import ShownMessage
 
 log = get(__name__)
 
-_BODY_MS = 600_000  # longer than most leases: an agent's next act reads no Kafka
+_BODY_MS = 600_000
+"""Redis keeps a body for longer than most leases, so an agent's next act reads no Kafka."""
 
 
 class BodyReader(Protocol):
@@ -26,12 +27,12 @@ class BodyReader(Protocol):
     ) -> Sequence[bytes | None]:
         """Return the WorkItem as JSON at each (partition, offset) of a department's queue.
 
-        None stands for one that Kafka deleted. Raises Retry when Kafka is away.
+        A WorkItem that Kafka deleted is None. Raises Retry when Kafka is away.
         """
         ...
 
 
-async def read_works(
+async def read_work_items(
     desk_queue: DeskQueue,
     bodies: BodyReader | None,
     department: str,
@@ -39,14 +40,20 @@ async def read_works(
 ) -> dict[str, list[WorkItem]]:
     """Return the readable WorkItems of each item; log and count those that do not decode.
 
-    Raises Retry when Kafka, which has some of them, is away.
+    Raises Retry if some of them are only in Kafka and it is away.
     """
-    absent = [w for messages in items.values() for w in messages if w.body is None]
+    absent = [
+        waiting for messages in items.values() for waiting in messages if waiting.body is None
+    ]
     loaded: dict[tuple[str, int], bytes] = {}
     if absent and bodies is not None:
-        values = await bodies.load(department, [(w.partition, w.offset) for w in absent])
+        values = await bodies.load(
+            department, [(waiting.partition, waiting.offset) for waiting in absent]
+        )
         loaded = {
-            (w.message, w.hops): v for w, v in zip(absent, values, strict=True) if v is not None
+            (waiting.message, waiting.hops): body
+            for waiting, body in zip(absent, values, strict=True)
+            if body is not None
         }
         await desk_queue.keep_bodies(loaded, _BODY_MS)
     return {item: _decoded(item, messages, loaded) for item, messages in items.items()}
@@ -55,7 +62,7 @@ async def read_works(
 def _decoded(
     item: str, messages: Sequence[ShownMessage], loaded: dict[tuple[str, int], bytes]
 ) -> list[WorkItem]:
-    works = []
+    work_items = []
     for waiting in messages:
         body = waiting.body
         if body is None:
@@ -64,5 +71,5 @@ def _decoded(
             log.error("desk.body_gone", item=item, message=waiting.message)
             continue
         with guard(log, "desk.claim", passes=(), item=item):
-            works.append(envelope.decode(WorkItem, body))
-    return works
+            work_items.append(envelope.decode(WorkItem, body))
+    return work_items

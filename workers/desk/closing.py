@@ -1,11 +1,11 @@
-"""Closes an item so that no two agents' acts on it both count.
+"""Closes an item so that two agents' acts on it never both count.
 
-Before: desk.py made the outcomes. After: outcomes.v1, whose order is the truth. One script checks
-the lease and marks the item with the ids of the outcomes to come; claims pass over it. The outcomes
-go to Kafka, and the feed ends the closing when it reads them. An agent gets an answer when the feed
-says that these outcomes are the first for their messages. While the feed is late, an unbroken mark
-in an unchanged Redis is enough: no other agent can have had the item. Where neither is there in
-time, as in a rebuild, outcomes.v1 itself is read from where the lines had the messages waiting.
+One script checks the lease and marks the item with the ids of the outcomes that will come; claims
+pass over it. The outcomes go to Kafka, and the feed ends the closing when it reads them. An agent
+gets an answer when the feed says that these outcomes are the first for their messages. While the
+feed is late, an unbroken mark in an unchanged Redis is enough, because no other agent can have got
+the item. If neither is there in time, as in a rebuild, outcomes.v1 itself decides, read from the
+position at which the messages waited.
 """
 
 import asyncio
@@ -26,17 +26,18 @@ from workers.desk_queue.values import Lease, LeaseLost
 log = get(__name__)
 
 FEED_S = 0.5
-"""How long an act waits for the feed before the mark alone confirms it; the feed takes 20 ms."""
+"""An act waits this long for the feed, which takes 20 ms, before the mark alone confirms it."""
 CONFIRM_S = 3.0
-"""How long an act waits for a confirmation before its agent must try again."""
-_POLL_S = (0.004, 0.008, 0.016, 0.025)
+"""An act waits this long for a confirmation before its agent must try again."""
+_POLL_INTERVALS_S = (0.004, 0.008, 0.016, 0.025)
+"""The pauses between questions to Redis; the last one repeats."""
 
 Publish = Callable[[Outcome], Awaitable[tuple[int, int]]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Closer:
-    """Closes items; without an `order` only Redis confirms it."""
+    """Closes items; without an `outcome_order` only Redis confirms a closing."""
 
     desk_queue: DeskQueue
     clock: Clock
@@ -46,8 +47,8 @@ class Closer:
     async def close(self, lease: Lease, verb: str, outcomes: Sequence[Outcome]) -> None:
         """Close an item's messages by `outcomes`; return when they count.
 
-        Raises LeaseLost when another agent was first, Retry when that is not certain in time. The
-        same agent may then repeat the same verb: the outcomes have the same ids.
+        Raises LeaseLost if another agent was first, and Retry if that is not certain in time. The
+        same agent may then repeat the same verb, whose outcomes have the same ids.
         """
         ids = [outcome.id for outcome in outcomes]
         history = await self.desk_queue.mark_closing(lease.item, lease.lease, verb, ids)
@@ -82,12 +83,14 @@ class Closer:
 def first_closings(
     written: Iterable[Outcome], closes: Iterable[tuple[str, int, str]]
 ) -> Confirmation:
-    """Say whether `closes` (message, hops, outcome) are the first of their messages in `written`,
-    which begins where these messages waited."""
+    """Say whether `closes`, as message, hops and outcome, are the first of their messages.
+
+    `written` begins at the position at which these messages waited.
+    """
     first: dict[tuple[str, int], str] = {}
     for outcome in written:
-        for place in closed_messages(outcome):
-            first.setdefault(place, outcome.id)
+        for message_hops in closed_messages(outcome):
+            first.setdefault(message_hops, outcome.id)
     winners = [(first.get((message, hops)), outcome) for message, hops, outcome in closes]
     if any(winner not in (None, outcome) for winner, outcome in winners):
         return "superseded"
@@ -95,8 +98,8 @@ def first_closings(
 
 
 async def _confirmation(clock: Clock, ask: Callable[[], Awaitable[Confirmation]]) -> Confirmation:
-    """Return `counted` or `superseded`, `unknown` if Redis can't say it in time."""
-    begin, polls = clock.monotonic(), iter(_POLL_S)
+    """Return `counted` or `superseded`, or `unknown` if Redis does not know it in time."""
+    begin, polls = clock.monotonic(), iter(_POLL_INTERVALS_S)
     while (waited := clock.monotonic() - begin) < CONFIRM_S:
         try:
             answer = await ask()
@@ -110,5 +113,5 @@ async def _confirmation(clock: Clock, ask: Callable[[], Awaitable[Confirmation]]
             return "counted"
         if answer == "unknown":
             break
-        await asyncio.sleep(next(polls, _POLL_S[-1]))
+        await asyncio.sleep(next(polls, _POLL_INTERVALS_S[-1]))
     return "unknown"

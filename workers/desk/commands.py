@@ -1,8 +1,8 @@
-"""The department's desk: claim, heartbeat, reply, complete, release, reroute, escalate.
+"""The acts of agents on items, such as claim, reply and complete.
 
-Before: desk_feed/feed.py keeps the lines. After: outcomes.v1 and replies.v1. Every act first checks
-and extends the lease. closing.py does what closes an item; for all else the outcome goes to Kafka
-and is acknowledged, only then the line changes.
+It takes requests of the API and the pages, and gives outcomes.v1 and replies.v1. Every act first
+checks and extends the lease. Kafka acknowledges the act's outcome before the line changes.
+closing.py closes items.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from schemas.errors import Rejected, Retry
 from schemas.http_api.bodies import Claimed, ClaimIn, Done, Item, LeaseIn, MoveIn, ReplyIn
 from schemas.message import Message
 from schemas.outcome import Outcome, OutcomeKind
-from workers.desk.bodies import BodyReader, read_works
+from workers.desk.bodies import BodyReader, read_work_items
 from workers.desk.closing import Closer
 from workers.desk.outcome_order import OutcomeOrder
 from workers.desk.records import (
@@ -41,13 +41,15 @@ from workers.store.pii import masked_item
 
 log = get(__name__)
 
-_LOOK_S = 0.1  # how often a waiting claim looks again
-_MAX_UNREADABLE = 50  # items that one claim passes over before it answers without any
+_CLAIM_INTERVAL_S = 0.1
+"""A claim that waits asks Redis this often, which a person does not notice."""
+_MAX_UNREADABLE = 50
+"""Undecodable items that one claim passes over before it answers without an item."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Desk:
-    """The desk; one a process, shared by API and pages."""
+    """The desk of one process, which the API and the pages share."""
 
     settings: Settings
     desk_queue: DeskQueue
@@ -69,35 +71,36 @@ class Desk:
     def _lease_ms(self) -> int:
         return int(self.settings.desk.lease.total_seconds() * 1000)
 
-    async def claim(self, department: str, asked: ClaimIn, *, personal: bool = False) -> Claimed:
-        """Claim the most urgent items, waiting up to `wait_s` for some.
+    async def claim(self, department: str, request: ClaimIn, *, personal: bool = False) -> Claimed:
+        """Claim the most urgent items; wait up to `wait_s` seconds for the first.
 
-        Masks personal numbers unless `personal`, which records each message shown. A wholly
-        undecodable item stays leased to nobody until its lease ends: it holds up no other item, and
-        a process of another version may read it then.
+        Masks personal numbers unless `personal`, which records each message shown. An item without
+        a decodable message keeps its lease, so it delays no other item. A process of another
+        version may read it after the lease.
         """
         self._check_department(department)
-        until = self.clock.monotonic() + asked.wait_s
+        until = self.clock.monotonic() + request.wait_s
         unreadable = 0
         while True:
-            claimed, works = await self._claim(department, asked)
-            readable = [c for c in claimed if works[c.item]]
+            claimed, work_items = await self._claim(department, request)
+            readable = [each for each in claimed if work_items[each.item]]
             if claimed and not readable and unreadable < _MAX_UNREADABLE:
                 unreadable += len(claimed)
                 continue
             if readable or self.clock.monotonic() >= until:
                 break
-            await asyncio.sleep(_LOOK_S)
+            await asyncio.sleep(_CLAIM_INTERVAL_S)
         try:
-            await self._record_claims(readable, works, asked.agent)
+            await self._record_claims(readable, work_items, request.agent)
             if personal:
-                for c in readable:
-                    await self.record_reveal(works[c.item], asked.agent)
+                for each in readable:
+                    await self.record_reveal(work_items[each.item], request.agent)
         except Retry:
             await self._give_back(readable)
             raise
         items = [
-            build_item(department, c.item, c.lease, c.until_ms, works[c.item]) for c in readable
+            build_item(department, each.item, each.lease, each.until_ms, work_items[each.item])
+            for each in readable
         ]
         if not personal:
             # Long texts take a while, and other people's pages must not wait.
@@ -105,17 +108,19 @@ class Desk:
         return Claimed(items=tuple(items))
 
     async def _claim(
-        self, department: str, asked: ClaimIn
+        self, department: str, request: ClaimIn
     ) -> tuple[list[ClaimedItem], dict[str, list[WorkItem]]]:
-        """Lease items and read their messages; give all back when that needs Kafka in vain."""
+        """Lease items and read their messages; give all back if that needs Kafka and it is away."""
         claimed, late = await self.desk_queue.claim(
-            department, asked.agent, self._lease_ms, asked.count
+            department, request.agent, self._lease_ms, request.count
         )
         if late:
             metrics.count("santral_leases_expired_total", late, department=department)
         try:
-            messages = {c.item: c.messages for c in claimed}
-            return claimed, await read_works(self.desk_queue, self.bodies, department, messages)
+            messages = {each.item: each.messages for each in claimed}
+            return claimed, await read_work_items(
+                self.desk_queue, self.bodies, department, messages
+            )
         except Retry:
             await self._give_back(claimed)
             raise
@@ -123,12 +128,13 @@ class Desk:
     async def _record_claims(
         self,
         claimed: Sequence[ClaimedItem],
-        works: dict[str, list[WorkItem]],
+        work_items: dict[str, list[WorkItem]],
         agent: str,
     ) -> None:
         now = self.clock.now()
         outcomes = [
-            build_outcome("claimed", c.item, c.lease, works[c.item], agent, now) for c in claimed
+            build_outcome("claimed", each.item, each.lease, work_items[each.item], agent, now)
+            for each in claimed
         ]
         results = await asyncio.gather(*map(self._publish, outcomes), return_exceptions=True)
         for result in results:
@@ -136,26 +142,26 @@ class Desk:
                 raise result
 
     async def _give_back(self, claimed: Sequence[ClaimedItem]) -> None:
-        """Release items whose caller gets none: nothing stays leased to nobody."""
-        for c in claimed:
-            await self.desk_queue.release(c.item, c.lease)
+        """Release items that their caller does not get."""
+        for each in claimed:
+            await self.desk_queue.release(each.item, each.lease)
 
-    async def heartbeat(self, item: str, asked: LeaseIn) -> Done:
+    async def heartbeat(self, item: str, request: LeaseIn) -> Done:
         """Keep a lease."""
-        lease = await self.desk_queue.hold(item, asked.lease, self._lease_ms)
+        lease = await self.desk_queue.extend_lease(item, request.lease, self._lease_ms)
         return Done(item=item, lease_until=time_from_ms(lease.until_ms))
 
     async def show(self, item: str, lease: str, *, personal: bool = False) -> Item:
-        """Return a claimed item's present form, and renew its lease; `personal` as in `claim`."""
-        present, works = await self._hold(item, lease, show=True)
+        """Return a claimed item as it is now, and renew its lease; `personal` as in `claim`."""
+        present, work_items = await self._extend_lease(item, lease, show=True)
         if personal:
-            await self.record_reveal(works, present.agent)
-        shown = build_item(present.department, item, lease, present.until_ms, works)
+            await self.record_reveal(work_items, present.agent)
+        shown = build_item(present.department, item, lease, present.until_ms, work_items)
         return shown if personal else await asyncio.to_thread(masked_item, shown)
 
-    async def record_reveal(self, works: Sequence[WorkItem], agent: str) -> None:
+    async def record_reveal(self, work_items: Sequence[WorkItem], agent: str) -> None:
         """Record that somebody sees the personal numbers of these messages."""
-        for work in works:
+        for work in work_items:
             await self.record_reveal_of(work.message, work.decision.department, agent)
 
     async def record_reveal_of(self, message: Message, department: str, agent: str) -> None:
@@ -163,72 +169,72 @@ class Desk:
         await self._publish(build_reveal(message, department, agent, self.clock.now()))
         log.warning("personal.revealed", message=message.id, agent=agent)
 
-    async def reply(self, item: str, asked: ReplyIn) -> Done:
+    async def reply(self, item: str, request: ReplyIn) -> Done:
         """Answer the customer on the conversation's channel; the item stays with the agent."""
-        lease, works = await self._hold(item, asked.lease)
-        work = choose_answerable(works, allow=asked.allow_new_participant)
-        check_reply_allowed(work.message, asked.text, self.clock.now())
-        digest = sha256(asked.text.encode()).hexdigest()[:16]
-        reply = build_reply(work, asked, lease, digest, self.clock.now())
+        lease, work_items = await self._extend_lease(item, request.lease)
+        work = choose_answerable(work_items, allow=request.allow_new_participant)
+        check_reply_allowed(work.message, request.text, self.clock.now())
+        digest = sha256(request.text.encode()).hexdigest()[:16]
+        reply = build_reply(work, request, lease, digest, self.clock.now())
         await self.publisher.publish(topics.REPLIES, reply, source="santral/desk")
-        outcome = self._outcome("replied", lease, digest, works)
-        await self._publish(msgspec.structs.replace(outcome, text=asked.text, reply=reply.id))
+        outcome = self._outcome("replied", lease, digest, work_items)
+        await self._publish(msgspec.structs.replace(outcome, text=request.text, reply=reply.id))
         return Done(item=item, outcome=outcome.id, lease_until=time_from_ms(lease.until_ms))
 
-    async def complete(self, item: str, asked: LeaseIn) -> Done:
-        """Resolve the item: everything the agent saw of it is done."""
+    async def complete(self, item: str, request: LeaseIn) -> Done:
+        """Resolve the messages of the item that the agent was shown."""
 
-        def resolve(lease: Lease, works: Sequence[WorkItem]) -> list[Outcome]:
-            outcome = self._outcome("resolved", lease, "", works)
-            return [msgspec.structs.replace(outcome, text=asked.note)]
+        def resolve(lease: Lease, work_items: Sequence[WorkItem]) -> list[Outcome]:
+            outcome = self._outcome("resolved", lease, "", work_items)
+            return [msgspec.structs.replace(outcome, text=request.note)]
 
-        return await self._close(item, asked.lease, "complete", resolve)
+        return await self._close(item, request.lease, "complete", resolve)
 
-    async def release(self, item: str, asked: LeaseIn) -> Done:
-        """Give the item back to the line, where it was."""
-        lease, works = await self._hold(item, asked.lease)
-        outcome = self._outcome("released", lease, asked.lease, works)
-        await self._publish(msgspec.structs.replace(outcome, text=asked.note))
-        await self.desk_queue.release(item, asked.lease)
+    async def release(self, item: str, request: LeaseIn) -> Done:
+        """Give the item back to its old position in the line."""
+        lease, work_items = await self._extend_lease(item, request.lease)
+        outcome = self._outcome("released", lease, request.lease, work_items)
+        await self._publish(msgspec.structs.replace(outcome, text=request.note))
+        await self.desk_queue.release(item, request.lease)
         return Done(item=item, outcome=outcome.id)
 
-    async def note(self, item: str, asked: LeaseIn) -> Done:
+    async def note(self, item: str, request: LeaseIn) -> Done:
         """Write a note for colleagues into the conversation's history."""
-        lease, works = await self._hold(item, asked.lease)
-        digest = sha256(asked.note.encode()).hexdigest()[:16]
-        outcome = self._outcome("note", lease, digest, works)
-        await self._publish(msgspec.structs.replace(outcome, text=asked.note))
+        lease, work_items = await self._extend_lease(item, request.lease)
+        digest = sha256(request.note.encode()).hexdigest()[:16]
+        outcome = self._outcome("note", lease, digest, work_items)
+        await self._publish(msgspec.structs.replace(outcome, text=request.note))
         return Done(item=item, outcome=outcome.id, lease_until=time_from_ms(lease.until_ms))
 
-    async def reroute(self, item: str, asked: MoveIn) -> Done:
+    async def reroute(self, item: str, request: MoveIn) -> Done:
         """Move the item to another department."""
-        if asked.department is None:
+        if request.department is None:
             raise Rejected("json.invalid", "say which department - at `$.department`")
-        return await self._move("rerouted", f"reroute {asked.department}", item, asked)
+        return await self._move("rerouted", f"reroute {request.department}", item, request)
 
-    async def escalate(self, item: str, asked: MoveIn) -> Done:
+    async def escalate(self, item: str, request: MoveIn) -> Done:
         """Raise the item's priority, in this department or another."""
-        target = f" {asked.department}" if asked.department else ""
-        return await self._move("escalated", f"escalate{target}", item, asked)
+        target = f" {request.department}" if request.department else ""
+        return await self._move("escalated", f"escalate{target}", item, request)
 
-    async def _move(self, kind: OutcomeKind, verb: str, item: str, asked: MoveIn) -> Done:
-        def move(lease: Lease, works: Sequence[WorkItem]) -> list[Outcome]:
-            target = asked.department or lease.department
+    async def _move(self, kind: OutcomeKind, verb: str, item: str, request: MoveIn) -> Done:
+        def move(lease: Lease, work_items: Sequence[WorkItem]) -> list[Outcome]:
+            target = request.department or lease.department
             self._check_department(target)
             if kind == "rerouted" and target == lease.department:
                 raise Rejected("json.invalid", "it is there already - at `$.department`")
-            # One outcome a message: each carries its whole work item within a record's limit.
+            # One outcome a message, because each carries its work item within a record's limit.
             return [
                 msgspec.structs.replace(
                     self._outcome(kind, lease, target, [work]),
-                    reason=asked.reason,
+                    reason=request.reason,
                     to=target,
                     moved=work,
                 )
-                for work in works
+                for work in work_items
             ]
 
-        return await self._close(item, asked.lease, verb, move)
+        return await self._close(item, request.lease, verb, move)
 
     async def _close(
         self,
@@ -237,10 +243,10 @@ class Desk:
         verb: str,
         outcomes_of: Callable[[Lease, Sequence[WorkItem]], list[Outcome]],
     ) -> Done:
-        """Close an item by the outcomes of its messages; a repeat has the answer of the first."""
+        """Close an item by the outcomes of its messages; a repeat gets the answer of the first."""
         try:
-            lease, works = await self._hold(item, token, verb=verb)
-            outcomes = outcomes_of(lease, works)
+            lease, work_items = await self._extend_lease(item, token, verb=verb)
+            outcomes = outcomes_of(lease, work_items)
             await self._closer.close(lease, verb, outcomes)
         except AlreadyClosed as closed:
             return Done(item=item, outcome=closed.outcome)
@@ -251,21 +257,23 @@ class Desk:
             names = ", ".join(self.settings.departments)
             raise Rejected("department.unknown", f"no department {department!r}; there are {names}")
 
-    async def _hold(
+    async def _extend_lease(
         self, item: str, token: str, *, show: bool = False, verb: str = ""
     ) -> tuple[Lease, list[WorkItem]]:
         """Return a valid lease and the messages that its agent was shown."""
-        lease = await self.desk_queue.hold(item, token, self._lease_ms, show=show, verb=verb)
+        lease = await self.desk_queue.extend_lease(
+            item, token, self._lease_ms, show=show, verb=verb
+        )
         messages = {item: lease.messages}
-        works = await read_works(self.desk_queue, self.bodies, lease.department, messages)
-        if not works[item]:
+        work_items = await read_work_items(self.desk_queue, self.bodies, lease.department, messages)
+        if not work_items[item]:
             raise ItemUnknown("nothing of this item can be read: the log of the desk says why")
-        return lease, works[item]
+        return lease, work_items[item]
 
     def _outcome(
-        self, kind: OutcomeKind, lease: Lease, salt: str, works: Sequence[WorkItem]
+        self, kind: OutcomeKind, lease: Lease, salt: str, work_items: Sequence[WorkItem]
     ) -> Outcome:
-        return build_outcome(kind, lease.item, salt, works, lease.agent, self.clock.now())
+        return build_outcome(kind, lease.item, salt, work_items, lease.agent, self.clock.now())
 
     async def _publish(self, outcome: Outcome) -> tuple[int, int]:
         """Publish an outcome; return its partition and offset."""
@@ -283,4 +291,4 @@ BODIES: dict[str, type[Record]] = {
     "reroute": MoveIn,
     "escalate": MoveIn,
 }
-"""What the desk can do with an item, and the body it asks for."""
+"""The acts on an item, and the body that each takes."""

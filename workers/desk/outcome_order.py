@@ -1,6 +1,6 @@
 """Reads the order of outcomes.v1, which decides between two closings of one message.
 
-closing.py has outcomes of which Redis can't say whether they count. It gets the outcomes since the
+closing.py asks for it if Redis can't say whether its outcomes count. It gets the outcomes since the
 messages waited in the lines, up to its own.
 """
 
@@ -18,6 +18,7 @@ from schemas.errors import Rejected, Retry
 from schemas.outcome import Outcome
 
 _DEADLINE_S = 5.0
+"""An agent waits this long for Kafka before a repeat is necessary."""
 _MAX_OUTCOMES = 20_000
 """More than a desk writes in the minutes of a rebuild; an agent does not wait for more."""
 
@@ -26,7 +27,7 @@ class OutcomeOrder(Protocol):
     """Reads outcomes.v1 in its order."""
 
     async def read(self, partition: int, start: int, end: int) -> list[Outcome]:
-        """Return a partition's outcomes from `start` to before `end`; raise Retry in vain."""
+        """Return a partition's outcomes from `start` to before `end`, or raise Retry."""
         ...
 
 
@@ -37,7 +38,7 @@ class KafkaOrder:
         self._kafka = kafka
 
     async def read(self, partition: int, start: int, end: int) -> list[Outcome]:
-        """Return a partition's outcomes from `start` to before `end`; raise Retry in vain."""
+        """Return a partition's outcomes from `start` to before `end`, or raise Retry."""
         if end - start > _MAX_OUTCOMES:
             raise Retry(NEIGHBOUR_S, "the desk's lines are too far behind to confirm an act")
         try:
@@ -59,5 +60,5 @@ class KafkaOrder:
                 try:
                     outcomes.append(envelope.decode(Outcome, record.value))
                 except Rejected:
-                    continue  # the feed passes over it, too: it closes nothing
+                    continue  # the feed passes over it too, so it closes nothing
         return outcomes

@@ -1,7 +1,7 @@
-"""Reads work items from the departments' queues by partition and offset, for what Redis lacks.
+"""Reads from the departments' queues the work items that Redis lacks, by partition and offset.
 
-Before: desk/bodies.py has messages without a body. After: desk/desk.py shows them. One thread has
-one consumer, which no group knows; callers wait for their turn, and at most `DEADLINE_S` in all.
+One thread has one consumer, which belongs to no group. Callers wait for their turn, and at most
+`DEADLINE_S` in all.
 """
 
 import asyncio
@@ -23,14 +23,15 @@ from workers.desk_feed.partitions import QUIET, raw_bytes
 log = get(__name__)
 
 DEADLINE_S = 5.0
-"""How long a claim waits for Kafka before its caller must try again."""
+"""A claim waits this long for Kafka before its caller must try again."""
 _FETCH_BYTES = 128 * 1024
-_NEAR = 200
-"""Offsets this close to each other are read in one pass instead of two."""
+"""A fetch brings a few work items, not a whole segment."""
+_MAX_GAP = 200
+"""One pass reads two offsets that are at most this far apart; a second pass costs more."""
 
 
 class QueueBodyReader:
-    """A consumer by hand-assignment; `load` may be called by many at a time."""
+    """A consumer without a group; many callers may call `load` at a time."""
 
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
@@ -81,9 +82,9 @@ class QueueBodyReader:
             raise Retry(
                 NEIGHBOUR_S, f"Kafka, which has the text, is away: {error.args[0].str()}"
             ) from error
-        return [values[partition] for partition in offsets]
+        return [values[position] for position in offsets]
 
-    def _ready(self) -> Consumer:
+    def _connect(self) -> Consumer:
         if self._consumer is None:
             self._consumer = Consumer(
                 rdkafka(
@@ -105,10 +106,10 @@ class QueueBodyReader:
             )
         return self._consumer
 
-    def _read(self, part: TopicPartition, run: list[int], until: float) -> dict[int, bytes]:
-        """Return the records at these offsets of a partition that are there."""
-        consumer = self._ready()
-        consumer.assign([TopicPartition(part.topic, part.partition, run[0])])
+    def _read(self, partition: TopicPartition, run: list[int], until: float) -> dict[int, bytes]:
+        """Return the records at these offsets of a partition, without those that Kafka deleted."""
+        consumer = self._connect()
+        consumer.assign([TopicPartition(partition.topic, partition.partition, run[0])])
         wanted, values = set(run), dict[int, bytes]()
         try:
             while time.monotonic() < until:
@@ -133,10 +134,10 @@ class QueueBodyReader:
 
 
 def _runs(offsets: list[int]) -> list[list[int]]:
-    """Split sorted offsets where the next one is far away."""
+    """Split sorted offsets into runs whose gaps are small."""
     runs: list[list[int]] = []
     for offset in offsets:
-        if runs and offset - runs[-1][-1] <= _NEAR:
+        if runs and offset - runs[-1][-1] <= _MAX_GAP:
             runs[-1].append(offset)
         else:
             runs.append([offset])

@@ -1,7 +1,4 @@
-"""Makes what the desk writes and shows: outcomes, replies and items. Pure.
-
-Before: desk.py read an item's messages. After: desk.py publishes the records and returns the items.
-"""
+"""Builds the outcomes, replies and items that the desk writes and shows. Pure."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,12 +15,17 @@ from workers.replies.compose import compose_reply
 
 
 def build_outcome(
-    kind: OutcomeKind, item: str, salt: str, works: Sequence[WorkItem], agent: str, now: datetime
+    kind: OutcomeKind,
+    item: str,
+    salt: str,
+    work_items: Sequence[WorkItem],
+    agent: str,
+    now: datetime,
 ) -> Outcome:
     """Return an outcome of some messages; the same act with the same `salt` has the same id."""
-    first = works[0]
-    ids = tuple(w.message.id for w in works)
-    hops = tuple(w.decision.hops for w in works)
+    first = work_items[0]
+    ids = tuple(work.message.id for work in work_items)
+    hops = tuple(work.decision.hops for work in work_items)
     return Outcome(
         id=derived_id("outcome", kind, salt, str(max(hops)), *ids),
         kind=kind,
@@ -40,7 +42,7 @@ def build_outcome(
 
 
 def build_reveal(message: Message, department: str, agent: str, now: datetime) -> Outcome:
-    """Return the outcome that somebody sees the personal numbers of a message."""
+    """Return the outcome which records that a person sees the personal numbers of a message."""
     return Outcome(
         id=derived_id("outcome", "revealed", message.id, agent, now.isoformat()),
         kind="revealed",
@@ -67,21 +69,21 @@ def build_reply(work: WorkItem, body: ReplyIn, lease: Lease, salt: str, now: dat
 
 
 def build_item(
-    department: str, item: str, lease: str, until_ms: int, works: Sequence[WorkItem]
+    department: str, item: str, lease: str, until_ms: int, work_items: Sequence[WorkItem]
 ) -> Item:
     """Return an item as its agent sees it."""
     return Item(
         id=item,
         lease=lease,
-        conversation=works[0].message.conversation,
+        conversation=work_items[0].message.conversation,
         department=department,
-        messages=tuple(w.message for w in works),
-        decision=works[-1].decision,
-        due=works[0].due,
+        messages=tuple(work.message for work in work_items),
+        decision=work_items[-1].decision,
+        due=work_items[0].due,
         lease_until=time_from_ms(until_ms),
     )
 
 
 def time_from_ms(milliseconds: int) -> datetime:
-    """Return the instant that many milliseconds after 1970."""
+    """Return the time that is this many milliseconds after 1970."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)

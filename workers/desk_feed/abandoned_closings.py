@@ -45,19 +45,21 @@ class AbandonedClosings:
             return await self._give_back()
         seconds, _ = await self._redis.time()
         for department in self._departments:
-            marks = await self._desk_queue.marks(department, seconds * 1000 - self._patience_ms)
+            marks = await self._desk_queue.list_closings(
+                department, seconds * 1000 - self._patience_ms
+            )
             self._overdue += [(department, mark) for mark in marks]
         if self._overdue:
             self._ends = await read_ends()
         return 0
 
     async def _give_back(self) -> int:
-        positions = await self._desk_queue.positions()
+        positions = await self._desk_queue.read_positions()
         if any(positions.get(f"{t}/{n}", 0) < end for (t, n), end in self._ends.items()):
             return 0
         count = 0
         for department, mark in self._overdue:
-            if await self._desk_queue.unmark(department, mark):
+            if await self._desk_queue.cancel_closing(department, mark):
                 log.warning("desk.closing_abandoned", conversation=mark.conversation)
                 count += 1
         self._overdue = []

@@ -296,11 +296,11 @@ class Feed:
 
     async def _look_at_redis(self, feed_log: FeedLog) -> None:
         """Compare Redis with Kafka when its history is another."""
-        history, verified = await self.desk_queue.history()
+        history, verified = await self.desk_queue.read_history()
         if verified:
             self._doubtful = None
             return
-        if await self.desk_queue.epoch() is None:
+        if await self.desk_queue.read_epoch() is None:
             await self._call(feed_log.hold)
             return
         if self._doubtful is None or self._doubtful[0] != history:
@@ -308,7 +308,7 @@ class Feed:
             self._doubtful = history, await self._targets(feed_log)
             await self._call(feed_log.hold)
             return
-        positions = await self.desk_queue.positions()
+        positions = await self.desk_queue.read_positions()
         if all(positions.get(partition_name(p), 0) >= end for p, end in self._doubtful[1].items()):
             await self.desk_queue.verify(history)
 

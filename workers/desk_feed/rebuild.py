@@ -72,7 +72,7 @@ class QueueRebuild:
 
     async def _fill(self) -> int:
         log.warning("desk.rebuilding")
-        self._history, _ = await self.desk_queue.history()
+        self._history, _ = await self.desk_queue.read_history()
         await self.redis.delete(f"{P}epoch")
         await self._keep(self.desk_queue.clear(LOCK))
         kafka = self.settings.kafka

@@ -68,7 +68,7 @@ class Recovery:
     ) -> FeedPositions | None:
         """Return the positions, or None if the caller must ask again."""
         # Redis first: it never has more than what was committed when the second answer came.
-        stored = await self.desk_queue.positions()
+        stored = await self.desk_queue.read_positions()
         await self._call(feed_log.ready)
         committed = await self._call(lambda: feed_log.committed(self._partitions))
         if not await self._is_built(feed_log, owned, committed):
@@ -77,7 +77,7 @@ class Recovery:
         if fresh:
             await self._call(lambda: feed_log.write([], fresh))
         reached = dict.fromkeys(self._partitions, 0) | committed
-        if await self.desk_queue.epoch() is None or not _fits(stored, reached, owned):
+        if await self.desk_queue.read_epoch() is None or not _fits(stored, reached, owned):
             await self._rebuild(feed_log)
             return None
         return FeedPositions(

@@ -51,7 +51,7 @@ def arrival_entries(
     """
     entries = []
     for arrival in arrivals:
-        if lookup.takes(arrival):
+        if lookup.is_open(arrival):
             if not arrival.quiet or (arrival.department, arrival.conversation) in lookup.open:
                 entries.append(arrival_entry(arrival))
             continue

@@ -1,8 +1,8 @@
-"""The Lua scripts of the agents on the desk's lines; queue.py describes the keys.
+"""The Lua scripts of the agents; queue.py describes the keys.
 
-Before: queue.py registers them. After: Redis runs each as one step. Redis refuses a script as
-a whole on a replica, without enough replicas or with a broken disk. A full Redis runs these scripts
-too: they take hardly any memory, and closed items free some.
+Redis runs each as one step. It refuses a script as a whole on a replica, without enough replicas or
+with a broken disk. A full Redis runs these scripts too, because they take hardly any memory and
+closed items free some.
 """
 
 HEAD = """
@@ -146,9 +146,9 @@ return answer
 """
 )
 
-# item, lease, lease in ms, 1 to show what came meanwhile, verb of a closing that may be repeated,
-# begin of the names of the partitions whose positions a closing needs
-HOLD = (
+# item, lease, lease in ms, 1 to show the messages that came since, verb of a closing that may be
+# repeated, prefix of the names of the partitions whose positions a closing needs
+EXTEND_LEASE = (
     _AGENT
     + """
 if redis.call('EXISTS', P .. 'epoch') == 0 then return {'rebuild'} end
@@ -181,7 +181,7 @@ return {'ok', d, c, fields.a or '', tostring(ends), contents(listed), reached}
 """
 )
 
-# item, lease: give it back
+# item, lease; puts the item back in line
 RELEASE = (
     _AGENT
     + """
@@ -194,8 +194,8 @@ return {'ok'}
 """
 )
 
-# item, lease, verb, then the ids of the outcomes to come
-MARK = (
+# item, lease, verb, then the ids of the outcomes that will come
+MARK_CLOSING = (
     _AGENT
     + """
 local refused = refusal()
@@ -215,7 +215,8 @@ return {'ok', history()}
 
 # department, conversation, lease, partition of the outcomes, offset of the last, history at the
 # mark, then message, hops and outcome in turn. Only the order of outcomes.v1 says which outcome
-# counts: `early` until the feed has read so far, `alone` if no other agent can have had the item.
+# counts: the answer is `early` until the feed has read them, and `alone` if no other agent can have
+# got the item.
 CONFIRM = (
     "#!lua flags=no-writes\n"
     + HEAD
@@ -238,3 +239,12 @@ end
 return {'ok', answer}
 """
 )
+
+AGENT_SCRIPTS = {
+    "CLAIM": CLAIM,
+    "EXTEND_LEASE": EXTEND_LEASE,
+    "RELEASE": RELEASE,
+    "MARK_CLOSING": MARK_CLOSING,
+    "CONFIRM": CONFIRM,
+}
+"""The scripts by the names under which queue.py runs them."""

@@ -1,7 +1,7 @@
-"""The Lua scripts of the feed on the desk's lines; queue.py describes the keys.
+"""The Lua scripts of the feed; queue.py describes the keys.
 
-Before: queue.py registers them. After: Redis runs each as one step: what a script applies and
-how far the feed has read change together. Every script may run twice.
+Redis runs each as one step, so the applied records and the feed's position change together. Every
+script may run twice.
 """
 
 from workers.desk_queue.agent_scripts import HEAD
@@ -18,9 +18,10 @@ local function advance()
 end
 """
 
-# partition, start and end of what was read, milliseconds that a body stays (0: until it is
-# closed), places in line whose bodies stay (-1: all), then for each arrival: department,
-# conversation, message, hops, arrival in ms, score, 1 if it opens nothing, partition, offset, body
+# partition, start and end of the offsets that were read, milliseconds that a body stays (0 until it
+# is closed), number of conversations at the head of a line whose bodies stay (-1 for all), then for
+# each message: department, conversation, message, hops, arrival in ms, score, 1 if it opens
+# nothing, partition, offset, body
 ADD = (
     HEAD
     + _POSITION
@@ -63,9 +64,9 @@ return {'ok', tostring(count)}
 """
 )
 
-# partition, start and end of what was read, milliseconds to remember a close that came before its
-# item and one that found it, then for each outcome: id, department, conversation, offset, number
-# of messages, and for each message: id, hops
+# partition, start and end of the offsets that were read, milliseconds to remember a close that came
+# before its message and one that came after it, then for each outcome: id, department,
+# conversation, offset, number of messages, and for each message: id, hops
 CLOSE = (
     "#!lua flags=allow-oom\n"
     + HEAD
@@ -136,8 +137,8 @@ return {'ok', tostring(gone), tostring(late)}
 """
 )
 
-# department, time in ms, count: the closing conversations that were marked before that time
-MARKS = (
+# department, time in ms, count; returns the conversations that were marked before that time
+LIST_CLOSINGS = (
     "#!lua flags=no-writes\n"
     + HEAD
     + """
@@ -163,8 +164,8 @@ return answer
 """
 )
 
-# department, conversation, lease, milliseconds of doubt: end a closing whose outcomes never came
-UNMARK = (
+# department, conversation, lease, milliseconds of doubt; ends a closing whose outcomes never came
+CANCEL_CLOSING = (
     "#!lua flags=allow-oom\n"
     + HEAD
     + """
@@ -190,7 +191,7 @@ return {'ok', '1'}
 """
 )
 
-# the present history, and the one that the feed verified
+# returns the present history, and the one that the feed verified
 HISTORY = (
     "#!lua flags=no-writes\n"
     + HEAD
@@ -212,3 +213,14 @@ end
 return {'ok', '1'}
 """
 )
+
+FEED_SCRIPTS = {
+    "ADD": ADD,
+    "CLOSE": CLOSE,
+    "LIST_CLOSINGS": LIST_CLOSINGS,
+    "CANCEL_CLOSING": CANCEL_CLOSING,
+    "BEGIN": BEGIN,
+    "HISTORY": HISTORY,
+    "VERIFY": VERIFY,
+}
+"""The scripts by the names under which queue.py runs them."""

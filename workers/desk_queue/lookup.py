@@ -1,8 +1,6 @@
-"""What Redis says about messages before the feed writes waiting.v1.
+"""Asks Redis about the messages of a batch before the feed writes waiting.v1.
 
-Before: desk_feed/feed.py has a batch that waiting.v1 lacks. After: desk_feed/waiting_entries.py
-makes its records. Redis gets a record only after waiting.v1 has it, so a message that waits in
-Redis is in waiting.v1.
+Redis gets a record only after waiting.v1 has it, so a message that waits in Redis is in waiting.v1.
 """
 
 from collections.abc import Sequence
@@ -16,15 +14,18 @@ from workers.desk_queue.values import Closing, QueuedMessage
 
 @dataclass(frozen=True, kw_only=True)
 class Lookup:
-    """`finished` has the hops of closed messages, `waiting` the messages that wait, and `open` the
-    conversations (department, conversation) that wait."""
+    """The state in Redis of the messages of a batch.
+
+    `finished` has the hops of closed messages, `waiting` the ids of the messages that wait, and
+    `open` the conversations that wait, as department and conversation.
+    """
 
     finished: dict[str, int]
     waiting: frozenset[str]
     open: frozenset[tuple[str, str]]
 
-    def takes(self, arrival: QueuedMessage) -> bool:
-        """Say whether the lines will take this message."""
+    def is_open(self, arrival: QueuedMessage) -> bool:
+        """Say whether no outcome has closed this message."""
         return self.finished.get(arrival.message, -1) < arrival.hops
 
 

@@ -1,23 +1,24 @@
-"""The department's lines in Redis: waiting conversations, leases, and closings. Lua moves them.
+"""The departments' lines in Redis, with leases and closings, which Lua scripts change.
 
-Before: desk_feed/feed.py adds what the queues bring. After: desk.py claims and closes. Everything
-here is a cache of Kafka, which the feed rebuilds without an `epoch` and reads again into an older
-Redis. A lease names its epoch, a number, a random word and its item's hash: it is valid in no other
-history, and a finished item differs from an unknown one.
+desk_feed adds and closes messages; desk claims items for agents and closes them. All of it is a
+cache of Kafka, which the feed fills again when there is no `epoch` and completes when Redis is
+older. A lease names its epoch, a number, a random word and its item's hash. It is therefore valid
+in no other history, and a finished item differs from an unknown one. The keys behind the prefix
+`santral:lines:`, where D is a department and C a conversation:
 
-    ready:D    sorted set of conversations; score = arrival in ms less priority: lower goes first
+    ready:D    sorted set of conversations; score = arrival in ms less priority, lowest first
     leased:D   sorted set of conversations; score = end of the lease in ms
     closing:D  sorted set of conversations; score = ms when an agent marked it as closing
-    c:D:C      hash of a waiting conversation: i item, s score, l lease, a agent, and for each
+    c:D:C      hash of a waiting conversation; i item, s score, l lease, a agent, and for each
                message m<id> -> "hops, arrival in ms, partition, offset, lease that showed it"
-    x:D:C      hash of a closing: lease, verb, answer (its last outcome, empty once another
+    x:D:C      hash of a closing; lease, verb, answer (its last outcome, empty once another
                agent's counts), o<id> for each outcome that did not come yet
     closed:L   "outcome verb" of a closing by lease L whose outcomes all count, for a time
     item:ID    "D C", while leased or closing        body:M:H  WorkItem at H hops
     done:M     "hops, first outcome that closed it, 1 if the message waited then", for a time
     at         hash "topic/partition" -> offset up to which the scripts applied it
     epoch, fence, verified (the history that the feed compared with Kafka), doubt (another history
-    was live a short time ago: only outcomes.v1 says which of two outcomes counts)
+    was live a short time ago, and only outcomes.v1 says which of two outcomes counts)
 """
 
 import secrets
@@ -29,7 +30,8 @@ from redis.asyncio import Redis
 from schemas import topics
 from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Retry
-from workers.desk_queue import agent_scripts, feed_scripts
+from workers.desk_queue.agent_scripts import AGENT_SCRIPTS
+from workers.desk_queue.feed_scripts import FEED_SCRIPTS
 from workers.desk_queue.script_chunks import arrival_chunks, closing_chunks
 from workers.desk_queue.values import (
     AlreadyClosed,
@@ -48,22 +50,22 @@ from workers.desk_queue.values import (
 
 P = "santral:lines:"
 EARLY_MS = 14 * 24 * 3600 * 1000
-"""How long a close that came before its item is remembered: longer than a consumer lags behind."""
+"""Redis remembers a close without its message for longer than a consumer lags."""
 CLOSED_MS = 120_000
-"""How long a closed message's outcome, and the lease that closed it, are remembered: longer than
-an agent waits for the feed and repeats an act."""
+"""Redis remembers the outcome and the lease that closed a message for longer than an agent waits
+for the feed and repeats an act."""
 DOUBT_MS = 600_000
-"""How long after a change of the history, or an abandoned closing, an outcome of an agent who knew
-the old lines may come. Until then only outcomes.v1 confirms a close."""
+"""After a change of the history, or an abandoned closing, an outcome of an agent who read the old
+lines may come this late. Until then only outcomes.v1 confirms a close."""
 
 Confirmation = Literal["counted", "superseded", "unknown", "early", "alone"]
 
 
 class DeskQueue:
-    """The waiting lines; each method is one script, or one for each few hundred records.
+    """The lines of all departments; a method runs a script, or one for each few hundred records.
 
-    Redis keeps the bodies of the first `places` of a line (None: of all) for `body_ms` (0: until
-    they are closed).
+    Redis keeps the bodies of the first `head_of_line` conversations of a line, or of all with None.
+    It keeps them for `body_ms` milliseconds, or with 0 until they are closed.
     """
 
     def __init__(
@@ -72,10 +74,8 @@ class DeskQueue:
         self._redis = redis
         self._head_of_line, self._body_ms = -1 if head_of_line is None else head_of_line, body_ms
         self._scripts: dict[str, Any] = {
-            name: redis.register_script(text)
-            for module in (agent_scripts, feed_scripts)
-            for name, text in vars(module).items()
-            if name.isupper() and not name.startswith("_") and name != "HEAD"
+            name: redis.register_script(script)
+            for name, script in (AGENT_SCRIPTS | FEED_SCRIPTS).items()
         }
 
     async def _run(self, script: str, *args: Any, keys: Sequence[str] = ()) -> list[Any]:
@@ -103,7 +103,7 @@ class DeskQueue:
     async def claim(
         self, department: str, agent: str, lease_ms: int, count: int
     ) -> tuple[list[ClaimedItem], int]:
-        """Return what was claimed, and how many leases had run out."""
+        """Return the claimed items, and the number of leases that ended without an act."""
         word = secrets.token_hex(6)
         late, *rest = await self._run("CLAIM", department, agent, lease_ms, count, word)
         claimed = [
@@ -117,17 +117,18 @@ class DeskQueue:
         ]
         return claimed, int(late)
 
-    async def hold(
+    async def extend_lease(
         self, item: str, lease: str, lease_ms: int, *, show: bool = False, verb: str = ""
     ) -> Lease:
-        """Extend a lease and return what its agent was shown, with `show` also what came since.
+        """Extend a lease by `lease_ms` and return it with the messages that its agent was shown.
 
-        `verb` names the closing that may be repeated. Raises AlreadyClosed when it counted a short
-        time ago, else LeaseLost, ItemClosing or ItemUnknown.
+        With `show` it shows the messages that came since, too. `verb` names the closing that the
+        agent may repeat. Raises AlreadyClosed if that closing counted a short time ago, else
+        LeaseLost, ItemClosing or ItemUnknown.
         """
         prefix = f"{topics.OUTCOMES.name}/"
         department, conversation, agent, until, contents, reached = await self._run(
-            "HOLD", item, lease, lease_ms, int(show), verb, prefix
+            "EXTEND_LEASE", item, lease, lease_ms, int(show), verb, prefix
         )
         return Lease(
             item=item,
@@ -149,9 +150,9 @@ class DeskQueue:
     ) -> bytes:
         """Mark an item as closing until those outcomes come; return the history of this Redis.
 
-        The same lease may repeat the same verb. Raises as `hold` does.
+        The same lease may repeat the same verb. Raises the errors of `extend_lease`.
         """
-        history: bytes = (await self._run("MARK", item, lease, verb, *outcomes))[0]
+        history: bytes = (await self._run("MARK_CLOSING", item, lease, verb, *outcomes))[0]
         return history
 
     async def confirm(
@@ -166,14 +167,14 @@ class DeskQueue:
 
         `offset` is that of the last outcome in its `partition`, `history` that of the mark.
         """
-        place = (lease.department, lease.conversation, lease.lease)
+        key = (lease.department, lease.conversation, lease.lease)
         flat = [value for close in closes for value in close]
-        (word,) = await self._run("CONFIRM", *place, partition, offset, history, *flat)
+        (word,) = await self._run("CONFIRM", *key, partition, offset, history, *flat)
         answer: Confirmation = word.decode()
         return answer
 
     async def keep_bodies(self, bodies: dict[tuple[str, int], bytes], milliseconds: int) -> None:
-        """Keep WorkItems (by message and hops) from Kafka for a time, if Redis has room."""
+        """Keep WorkItems, by message and hops, for a time if Redis has the memory."""
         async with self._redis.pipeline(transaction=False) as pipe:
             for (message, hops), body in bodies.items():
                 pipe.set(f"{P}body:{message}:{hops}", body, px=milliseconds)
@@ -183,8 +184,8 @@ class DeskQueue:
         """Say whether this is a word's first use, and remember the word for so many seconds."""
         return bool(await self._redis.set(P + f"once:{word}", b"1", nx=True, ex=seconds))
 
-    async def counts(self, department: str) -> tuple[int, int]:
-        """Return how many conversations wait and how many agents hold or are closing."""
+    async def count_items(self, department: str) -> tuple[int, int]:
+        """Return the number of conversations that wait, and of those that agents lease or close."""
         async with self._redis.pipeline(transaction=False) as pipe:
             for name in ("ready", "leased", "closing"):
                 pipe.zcard(f"{P}{name}:{department}")
@@ -194,9 +195,10 @@ class DeskQueue:
     # Feed
 
     async def add(self, arrivals: Sequence[QueuedMessage], span: OffsetRange | None = None) -> int:
-        """Put messages in line; return how many were neither there already nor closed.
+        """Put messages in line; return the number of those that were new and not closed.
 
-        With a `span`, note it as applied; raise Behind if Redis has not all that comes before it.
+        With a `span` it notes the offsets as applied, and raises RedisBehind if Redis lacks records
+        before them.
         """
         count = 0
         for position, flat in arrival_chunks(arrivals, span):
@@ -207,8 +209,10 @@ class DeskQueue:
     async def close(
         self, closings: Sequence[Closing], span: OffsetRange | None = None
     ) -> tuple[int, int]:
-        """Take closed messages out of line; return how many waited, and how many another outcome
-        had closed before. `span` as in `add`."""
+        """Take closed messages out of line, with `span` as in `add`.
+
+        Return the number of those that waited, and of those that another outcome closed before.
+        """
         gone = late = 0
         for position, flat in closing_chunks(closings, span):
             removed, superseded = await self._run("CLOSE", *position, EARLY_MS, CLOSED_MS, *flat)
@@ -216,11 +220,11 @@ class DeskQueue:
             late += int(superseded)
         return gone, late
 
-    async def marks(
+    async def list_closings(
         self, department: str, before_ms: int, count: int = 100
     ) -> list[PendingClosing]:
-        """Return closings that were marked before that time, the oldest first."""
-        rest = await self._run("MARKS", department, before_ms, count)
+        """Return the closings that agents marked before a time, the oldest first."""
+        rest = await self._run("LIST_CLOSINGS", department, before_ms, count)
         return [
             PendingClosing(
                 conversation=conversation.decode(),
@@ -231,30 +235,32 @@ class DeskQueue:
             for conversation, lease, verb, outcomes in _groups(rest, 4)
         ]
 
-    async def unmark(self, department: str, mark: PendingClosing) -> bool:
-        """Put a conversation back in line whose closing outcomes never came."""
-        answer = await self._run("UNMARK", department, mark.conversation, mark.lease, DOUBT_MS)
+    async def cancel_closing(self, department: str, closing: PendingClosing) -> bool:
+        """Put a conversation back in line; return False if its closing ended meanwhile."""
+        answer = await self._run(
+            "CANCEL_CLOSING", department, closing.conversation, closing.lease, DOUBT_MS
+        )
         return bool(answer[0] == b"1")
 
-    async def positions(self) -> dict[str, int]:
-        """Return the offset of each `topic/partition` up to which the lines have it."""
+    async def read_positions(self) -> dict[str, int]:
+        """Return the next offset to apply, by `topic/partition`."""
         stored = await self._redis.hgetall(P + "at")
         return {name.decode(): int(offset) for name, offset in stored.items()}
 
-    async def epoch(self) -> bytes | None:
-        """Return the epoch, None when the lines must be rebuilt before anything is served."""
+    async def read_epoch(self) -> bytes | None:
+        """Return the epoch, or None if the feed must fill the lines before an agent may claim."""
         stored: bytes | None = await self._redis.get(P + "epoch")
         return stored
 
     async def begin(
         self, epoch: str, lock: str, token: str, positions: dict[str, int] | None = None
     ) -> bool:
-        """Declare the lines complete up to `positions`, if the lock is still `token`'s."""
+        """Declare the lines complete up to `positions` if `token` still has the lock."""
         flat = [value for item in (positions or {}).items() for value in item]
         answer = await self._run("BEGIN", DOUBT_MS, epoch, token, *flat, keys=[lock])
         return bool(answer[0] == b"1")
 
-    async def history(self) -> tuple[bytes, bool]:
+    async def read_history(self) -> tuple[bytes, bool]:
         """Return the history of this Redis, and whether the feed verified it.
 
         Every start and every fail-over begins another history. A claim needs a verified one.
@@ -263,12 +269,12 @@ class DeskQueue:
         return present, present == verified
 
     async def verify(self, history: bytes) -> bool:
-        """Declare that the lines have all that Kafka had when this history began."""
+        """Declare that the lines have every record that Kafka contained when this history began."""
         answer = await self._run("VERIFY", DOUBT_MS, history)
         return bool(answer[0] == b"1")
 
     async def clear(self, lock: str = "") -> None:
-        """Delete the lines, in small steps, but not the key `lock`."""
+        """Delete the lines in small steps, without the key `lock`."""
         cursor = -1
         while cursor:
             cursor, keys = await self._redis.scan(max(cursor, 0), match=P + "*", count=1000)

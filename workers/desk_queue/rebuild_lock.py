@@ -1,7 +1,7 @@
-"""The lock of a rebuild: one process fills the lines.
+"""The lock of a rebuild, with which one process fills the lines.
 
-Before: desk_feed/rebuild.py begins. After: it keeps the lock until the lines are complete. A full
-Redis gives and keeps the lock too: a rebuild first empties the lines, which frees memory.
+A full Redis gives and keeps the lock too, because a rebuild first empties the lines, which frees
+memory.
 """
 
 import secrets
@@ -14,6 +14,7 @@ from workers.desk_queue.queue import P
 
 LOCK = f"{P}rebuild:lock"
 _LOCK_MS = 10_000
+"""A process that dies blocks the next rebuild this long; a rebuild renews it every second."""
 
 _KEEP = """#!lua flags=allow-oom
 local owner = redis.call('GET', KEYS[1])
@@ -28,14 +29,14 @@ return 0
 
 
 class LockLost(Retry):
-    """Another process rebuilds, or somebody emptied Redis again."""
+    """Another process rebuilds, or Redis was emptied again."""
 
     def __init__(self) -> None:
         super().__init__(1, "the rebuild of the desk begins again")
 
 
 class RebuildLock:
-    """The lock with a token of its own."""
+    """One process's hold on the lock, by a token of its own."""
 
     def __init__(self, redis: "Redis[bytes]") -> None:
         self.token = secrets.token_hex(8)
@@ -48,10 +49,10 @@ class RebuildLock:
             raise LockLost
 
     async def renew(self) -> None:
-        """Keep the lock for some seconds more; raise LockLost if it is gone."""
+        """Keep the lock for `_LOCK_MS` more; raise LockLost if it is gone."""
         if not await self._keep(keys=[LOCK], args=[self.token, _LOCK_MS, 1]):
             raise LockLost
 
     async def release(self) -> None:
-        """Give the lock back if it is still this one's."""
+        """Give the lock back if this token still has it."""
         await self._release(keys=[LOCK], args=[self.token])

@@ -1,7 +1,4 @@
-"""The values that the desk, the feed and the lines in Redis exchange, and the errors of a lease.
-
-Before: desk_feed/feed.py and desk.py build them. After: queue.py gives them to the scripts. Pure.
-"""
+"""The values that desk, desk_feed and desk_queue exchange, and the errors of a lease. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,15 +7,15 @@ from schemas.errors import Retry, SantralError
 
 
 class LeaseLost(SantralError):
-    """The lease ran out or another agent has the item: 409."""
+    """The lease ended, or another agent has the item; HTTP 409."""
 
 
 class ItemClosing(LeaseLost):
-    """The lease's agent closes the item just now: 409 to everything but the same verb."""
+    """The lease's agent is closing the item; HTTP 409 to everything but the same verb."""
 
 
 class AlreadyClosed(LeaseLost):
-    """The lease's own closing counted: the same verb has the answer `outcome`."""
+    """The lease's own closing counted, so its repeat gets the same `outcome` as an answer."""
 
     def __init__(self, outcome: str) -> None:
         super().__init__("the lease closed this item")
@@ -26,11 +23,11 @@ class AlreadyClosed(LeaseLost):
 
 
 class ItemUnknown(SantralError):
-    """No such item waits at any desk: 404."""
+    """No such item waits at any desk; HTTP 404."""
 
 
 class RedisBehind(Retry):
-    """This Redis lacks records before those of a span: read again from `position`."""
+    """Redis lacks records before an offset range; the feed reads again from `position`."""
 
     def __init__(self, partition: str, position: int) -> None:
         super().__init__(0, f"Redis has {partition} up to offset {position} only")
@@ -40,9 +37,9 @@ class RedisBehind(Retry):
 
 @dataclass(frozen=True, kw_only=True)
 class ShownMessage:
-    """One waiting message: its hops, and where its WorkItem is in its department's queue.
+    """A waiting message that a lease shows; `body` is its WorkItem as JSON if Redis has it.
 
-    `body` is the WorkItem as JSON if Redis has it.
+    `partition` and `offset` locate the WorkItem in its department's queue.
     """
 
     message: str
@@ -54,7 +51,7 @@ class ShownMessage:
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimedItem:
-    """One claimed conversation: its item, its lease and its messages, oldest first."""
+    """A claimed conversation with its item and lease; the oldest message comes first."""
 
     item: str
     lease: str
@@ -66,7 +63,8 @@ class ClaimedItem:
 class Lease:
     """A lease that is valid now, and the messages that its agent was shown.
 
-    They waited when the lines had each partition of outcomes.v1 up to its offset in `reached`.
+    They waited when the lines contained each partition of outcomes.v1 up to its offset in
+    `reached`.
     """
 
     item: str
@@ -81,10 +79,10 @@ class Lease:
 
 @dataclass(frozen=True, kw_only=True)
 class QueuedMessage:
-    """A message for a line: its WorkItem as JSON, its arrival in ms, its score (lower goes first).
+    """A message for a line, with its WorkItem as JSON; the lowest score goes first.
 
-    `partition` and `offset` say where in its department's queue the WorkItem is. A `quiet` one
-    joins a conversation that waits, and opens none.
+    `partition` and `offset` locate the WorkItem in its department's queue. A `quiet` message joins
+    a conversation that waits, and never opens one.
     """
 
     department: str
@@ -101,7 +99,7 @@ class QueuedMessage:
 
 @dataclass(frozen=True, kw_only=True)
 class Closing:
-    """An outcome that closes messages (id, hops), and its offset in its partition."""
+    """An outcome that closes messages, given by id and hops, and its offset in its partition."""
 
     outcome: str
     department: str
@@ -112,7 +110,7 @@ class Closing:
 
 @dataclass(frozen=True, kw_only=True)
 class OffsetRange:
-    """What was read of one partition, `topic/number`: the offsets from `start` to before `end`."""
+    """The offsets of a partition, `topic/number`, from `start` to before `end`."""
 
     partition: str
     start: int

@@ -220,9 +220,11 @@ class World:
                 for item in await self.claim("last", department, 20):
                     await self._finish("last", item, "complete")
                 try:
-                    for mark in await self.desk_queue.marks(department, 10**15):
-                        await self.desk_queue.unmark(department, mark)  # every process has ended
-                    left += sum(await self.desk_queue.counts(department))
+                    for mark in await self.desk_queue.list_closings(department, 10**15):
+                        await self.desk_queue.cancel_closing(
+                            department, mark
+                        )  # every process has ended
+                    left += sum(await self.desk_queue.count_items(department))
                 except Exception as error:
                     if not is_outage(error):
                         raise
@@ -340,4 +342,4 @@ async def desk_world(kafka: Settings, servers: list[Valkey], seed: int) -> Async
 
 
 async def _is_served(desk_queue: DeskQueue) -> bool:
-    return await desk_queue.epoch() is not None and (await desk_queue.history())[1]
+    return await desk_queue.read_epoch() is not None and (await desk_queue.read_history())[1]

@@ -16,7 +16,7 @@ async def open_desk_queue(redis: "Redis[bytes]") -> DeskQueue:
     desk_queue = DeskQueue(redis)
     await redis.set("lock", "t")
     assert await desk_queue.begin("e1", "lock", "t")
-    history, _ = await desk_queue.history()
+    history, _ = await desk_queue.read_history()
     assert await desk_queue.verify(history)
     return desk_queue
 

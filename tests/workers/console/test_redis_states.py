@@ -190,7 +190,7 @@ async def test_no_address_answers_500_while_redis_can_not_serve(
 async def _claimed(api: Api, client: httpx2.AsyncClient, department: str) -> bool:
     """Say whether a claim gives the item, once the lines are compared with Kafka as the feed does."""
     try:
-        history, verified = await api.desk.desk_queue.history()
+        history, verified = await api.desk.desk_queue.read_history()
         if not verified:
             await api.desk.desk_queue.verify(history)
     except AWAY:

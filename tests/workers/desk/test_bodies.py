@@ -104,7 +104,7 @@ async def test_a_claim_without_kafka_gives_its_items_back(redis: "Redis[bytes]")
     queue.away = True
     with pytest.raises(Retry, match="Kafka"):
         await desk.claim("billing", ClaimIn(agent="Ada", count=2))
-    assert await desk.desk_queue.counts("billing") == (2, 0)
+    assert await desk.desk_queue.count_items("billing") == (2, 0)
     queue.away = False
     assert len((await desk.claim("billing", ClaimIn(agent="Ada", count=2))).items) == 2
 

@@ -203,7 +203,7 @@ async def test_a_repeat_of_an_act_that_counted_has_the_answer_of_the_first(
 async def test_a_repeat_is_refused_when_another_agents_act_counts(desk: Desk) -> None:
     desk_queue = desk.desk_queue
     (item,) = (await desk.claim("billing", ClaimIn(agent="Ada"))).items
-    lease = await desk_queue.hold(item.id, item.lease, 60_000)
+    lease = await desk_queue.extend_lease(item.id, item.lease, 60_000)
     await desk_queue.mark_closing(item.id, item.lease, "complete", ["o-Ada"])
     messages = tuple((m.message, m.hops) for m in lease.messages)
     for outcome in ("o-Can", "o-Ada"):
@@ -222,7 +222,7 @@ async def test_a_repeat_is_refused_when_another_agents_act_counts(desk: Desk) ->
 async def test_one_superseded_outcome_of_several_refuses_the_repeat(desk: Desk) -> None:
     desk_queue = desk.desk_queue
     (item,) = (await desk.claim("billing", ClaimIn(agent="Ada"))).items
-    lease = await desk_queue.hold(item.id, item.lease, 60_000)
+    lease = await desk_queue.extend_lease(item.id, item.lease, 60_000)
     first, second = ((m.message, m.hops) for m in lease.messages)
     await desk_queue.mark_closing(item.id, item.lease, "escalate", ["o-Ada-1", "o-Ada-2"])
     for outcome, place in (("o-Can", first), ("o-Ada-1", first), ("o-Ada-2", second)):
@@ -234,7 +234,7 @@ async def test_one_superseded_outcome_of_several_refuses_the_repeat(desk: Desk) 
         )
         await desk_queue.close([closing])
     with pytest.raises(LeaseLost) as caught:
-        await desk_queue.hold(item.id, item.lease, 60_000, verb="escalate")
+        await desk_queue.extend_lease(item.id, item.lease, 60_000, verb="escalate")
     assert not isinstance(caught.value, AlreadyClosed)
 
 

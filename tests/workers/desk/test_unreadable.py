@@ -71,7 +71,7 @@ async def test_an_item_that_does_not_decode_is_passed_over_and_counted(
     assert [item.id for item in claimed.items] == ["good"]
     assert _count_caught() == before + 1
     assert (await desk.claim("orders", ClaimIn(agent="Ada"))).items == ()
-    assert await desk.desk_queue.counts("orders") == (
+    assert await desk.desk_queue.count_items("orders") == (
         0,
         2,
     )  # leased: it comes back with its lease's end

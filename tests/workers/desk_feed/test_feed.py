@@ -73,7 +73,7 @@ async def _until_line(
 
     async def matches() -> bool:
         try:
-            _, verified = await feed.desk_queue.history()
+            _, verified = await feed.desk_queue.read_history()
             complete = await redis.hlen(f"{P}at") > 0
             return verified and complete and await _waiting(redis, department) == expected
         except AWAY:  # a connection to the server before its restart
@@ -121,7 +121,7 @@ async def test_a_finish_that_comes_before_its_item_counts_after_a_flush_too(
         desk_queue = feed.desk_queue
 
         async def applied() -> bool:
-            stored = await desk_queue.positions()
+            stored = await desk_queue.read_positions()
             return sum(n for p, n in stored.items() if p.startswith(topics.OUTCOMES.name)) == 4
 
         await until("the outcomes are applied", applied)
@@ -146,11 +146,11 @@ async def test_an_older_redis_reads_the_difference_only(
         server.run("SAVE")
         produce(settings, works[20:], [resolved(w) for w in works[:10]])
         await _until_line(feed, redis, works[10:])
-        epoch = await feed.desk_queue.epoch()
+        epoch = await feed.desk_queue.read_epoch()
         server.kill()
         server.start()
         await _until_line(feed, redis, works[10:])
-        assert await feed.desk_queue.epoch() == epoch, "it was not rebuilt"
+        assert await feed.desk_queue.read_epoch() == epoch, "it was not rebuilt"
 
 
 class _Died(Exception):
@@ -249,7 +249,7 @@ async def test_a_full_redis_of_another_history_serves_claims_and_rebuilds(server
         await client.set(f"{P}epoch", "1")
         undo = fill_memory(server.port)
         try:
-            history, verified = await desk_queue.history()
+            history, verified = await desk_queue.read_history()
             assert not verified
             assert await desk_queue.verify(history)
             assert await desk_queue.claim("orders", "ada", 1000, 1) == ([], 0)
@@ -277,12 +277,12 @@ async def test_a_rebuild_that_does_not_fit_waits_for_memory(
         server.run("CONFIG", "SET", "maxmemory", empty + 600_000)
         server.run("FLUSHALL")
         await until("readiness says it", lambda: "full" in (feed.problem() or ""))
-        epoch = await feed.desk_queue.epoch()
+        epoch = await feed.desk_queue.read_epoch()
         await pass_time(11)  # longer than the lock lives without a rebuild
         server.run("CONFIG", "SET", "maxmemory", 0)
         await _until_line(feed, redis, works)
         assert epoch is not None, "the first messages were served"
-        assert await feed.desk_queue.epoch() == epoch, "it did not begin again"
+        assert await feed.desk_queue.read_epoch() == epoch, "it did not begin again"
 
 
 @pytest.mark.certify

@@ -129,7 +129,7 @@ async def test_nothing_is_served_before_the_lines_are_whole(redis: "Client[bytes
 
 async def test_lines_emptied_in_mid_rebuild_are_not_declared_whole(redis: "Client[bytes]") -> None:
     assert not await DeskQueue(redis).begin("e", "lock", "mine")
-    assert await DeskQueue(redis).epoch() is None
+    assert await DeskQueue(redis).read_epoch() is None
 
 
 async def test_the_lowest_score_goes_first(desk_queue: DeskQueue) -> None:
@@ -149,7 +149,7 @@ async def test_one_item_a_conversation_and_what_comes_meanwhile_is_not_resolved(
     assert (claim.item, _bodies(claim.messages)) == ("m1", [b"m1/0", b"m2/0"])
     await _add(desk_queue, "m3", at=3, score=-5)
     assert (await desk_queue.claim("d", "b", 10_000, 9))[0] == []
-    held = await desk_queue.hold("m1", claim.lease, 10_000)
+    held = await desk_queue.extend_lease("m1", claim.lease, 10_000)
     assert _bodies(held.messages) == [b"m1/0", b"m2/0"], "the agent never saw m3"
     await _close(desk_queue, ("m1", 0), ("m2", 0))
     (again,), _ = await desk_queue.claim("d", "b", 10_000, 9)
@@ -160,9 +160,9 @@ async def test_showing_again_shows_what_came_meanwhile(desk_queue: DeskQueue) ->
     await _add(desk_queue, "m1")
     (claim,), _ = await desk_queue.claim("d", "a", 10_000, 1)
     await _add(desk_queue, "m2", at=2)
-    shown = await desk_queue.hold("m1", claim.lease, 10_000, show=True)
+    shown = await desk_queue.extend_lease("m1", claim.lease, 10_000, show=True)
     assert _bodies(shown.messages) == [b"m1/0", b"m2/0"]
-    assert (await desk_queue.hold("m1", claim.lease, 10_000)).messages == shown.messages
+    assert (await desk_queue.extend_lease("m1", claim.lease, 10_000)).messages == shown.messages
 
 
 async def test_a_lease_that_ran_out_is_anothers_and_the_old_token_is_refused(
@@ -178,10 +178,10 @@ async def test_a_lease_that_ran_out_is_anothers_and_the_old_token_is_refused(
     while not found:
         found = await again()
     with pytest.raises(LeaseLost):
-        await desk_queue.hold("m", first.lease, 1000)
+        await desk_queue.extend_lease("m", first.lease, 1000)
     with pytest.raises(LeaseLost):
         await desk_queue.release("m", first.lease)
-    assert (await desk_queue.hold("m", found[0].lease, 1000)).agent == "b"
+    assert (await desk_queue.extend_lease("m", found[0].lease, 1000)).agent == "b"
 
 
 async def test_finished_and_unknown_items_are_told_apart(desk_queue: DeskQueue) -> None:
@@ -190,15 +190,15 @@ async def test_finished_and_unknown_items_are_told_apart(desk_queue: DeskQueue) 
     assert await _close(desk_queue, ("m", 0)) == 1
     assert await _close(desk_queue, ("m", 0)) == 0
     with pytest.raises(LeaseLost):
-        await desk_queue.hold("m", claim.lease, 1)
+        await desk_queue.extend_lease("m", claim.lease, 1)
     with pytest.raises(ItemUnknown):
-        await desk_queue.hold("never", "x", 1)
+        await desk_queue.extend_lease("never", "x", 1)
 
 
 async def test_a_finished_message_is_not_put_in_line_again(desk_queue: DeskQueue) -> None:
     await _close(desk_queue, ("m", 0))
     assert not await _add(desk_queue, "m")
-    assert await desk_queue.counts("d") == (0, 0)
+    assert await desk_queue.count_items("d") == (0, 0)
 
 
 @pytest.mark.parametrize("order", ["add first", "close first"])
@@ -262,7 +262,7 @@ async def test_what_is_read_and_how_far_change_together(desk_queue: DeskQueue) -
         await desk_queue.add(arrivals, OffsetRange(partition="queue.d.v1/0", start=0, end=1000))
         == 1000
     )
-    assert await desk_queue.positions() == {"queue.d.v1/0": 1000}
+    assert await desk_queue.read_positions() == {"queue.d.v1/0": 1000}
     closing = Closing(outcome="o", department="d", conversation="c7", messages=(("m7", 0),))
     assert await desk_queue.close(
         [closing], OffsetRange(partition="outcomes.v1/0", start=0, end=1)
@@ -271,7 +271,7 @@ async def test_what_is_read_and_how_far_change_together(desk_queue: DeskQueue) -
         await desk_queue.add(arrivals, OffsetRange(partition="queue.d.v1/0", start=0, end=1000))
         == 0
     )
-    assert await desk_queue.counts("d") == (999, 0), "a replay puts nothing closed in line"
+    assert await desk_queue.count_items("d") == (999, 0), "a replay puts nothing closed in line"
 
 
 async def test_a_redis_that_came_back_older_takes_nothing_until_it_has_what_came_before(
@@ -283,7 +283,7 @@ async def test_a_redis_that_came_back_older_takes_nothing_until_it_has_what_came
             [_arrival("m", "c")], OffsetRange(partition="queue.d.v1/0", start=7, end=8)
         )
     assert (caught.value.partition, caught.value.position) == ("queue.d.v1/0", 5)
-    assert await desk_queue.counts("d") == (0, 0)
+    assert await desk_queue.count_items("d") == (0, 0)
 
 
 async def test_another_history_serves_nothing_until_the_feed_verified_it(
@@ -294,7 +294,7 @@ async def test_another_history_serves_nothing_until_the_feed_verified_it(
     with pytest.raises(Retry, match="compares"):
         await desk_queue.claim("d", "a", 1000, 1)
     assert not await desk_queue.verify(b"another run's")
-    history, verified = await desk_queue.history()
+    history, verified = await desk_queue.read_history()
     assert not verified
     assert await desk_queue.verify(history)
     assert len((await desk_queue.claim("d", "a", 1000, 1))[0]) == 1
@@ -305,7 +305,7 @@ async def _closing(desk_queue: DeskQueue, *outcomes: str) -> tuple[Lease, bytes]
     await _add(desk_queue, "m1", at=1)
     await _add(desk_queue, "m2", at=2)
     (claim,), _ = await desk_queue.claim("d", "a", 10_000, 1)
-    lease = await desk_queue.hold("m1", claim.lease, 10_000)
+    lease = await desk_queue.extend_lease("m1", claim.lease, 10_000)
     return lease, await desk_queue.mark_closing("m1", claim.lease, "reroute x", outcomes)
 
 
@@ -315,29 +315,29 @@ async def test_a_closing_item_is_passed_over_until_each_of_its_outcomes_came(
     lease, _ = await _closing(desk_queue, "o1", "o2")
     await _add(desk_queue, "m3", at=3)
     assert (await desk_queue.claim("d", "b", 10_000, 9))[0] == []
-    assert await desk_queue.counts("d") == (0, 1)
+    assert await desk_queue.count_items("d") == (0, 1)
     assert await _close(desk_queue, ("m1", 0), outcome="o1") == 1
     assert (await desk_queue.claim("d", "b", 10_000, 9))[0] == []
     assert await _close(desk_queue, ("m2", 0), outcome="o2") == 1
     (rest,), _ = await desk_queue.claim("d", "b", 10_000, 9)
     assert [m.message for m in rest.messages] == ["m3"]
     with pytest.raises(LeaseLost):
-        await desk_queue.hold("m1", lease.lease, 10_000)
+        await desk_queue.extend_lease("m1", lease.lease, 10_000)
 
 
 async def test_a_closing_item_takes_the_same_verb_again_and_no_other(desk_queue: DeskQueue) -> None:
     lease, _ = await _closing(desk_queue, "o1", "o2")
     for act in (
-        desk_queue.hold("m1", lease.lease, 10_000),
-        desk_queue.hold("m1", lease.lease, 10_000, verb="complete"),
+        desk_queue.extend_lease("m1", lease.lease, 10_000),
+        desk_queue.extend_lease("m1", lease.lease, 10_000, verb="complete"),
         desk_queue.release("m1", lease.lease),
         desk_queue.mark_closing("m1", lease.lease, "complete", ["o9"]),
     ):
         with pytest.raises(ItemClosing, match=r"being closed \(reroute x\)"):
             await act
     await _add(desk_queue, "m3", at=3)
-    shown = await desk_queue.hold("m1", lease.lease, 10_000, show=True)
-    again = await desk_queue.hold("m1", lease.lease, 10_000, verb="reroute x")
+    shown = await desk_queue.extend_lease("m1", lease.lease, 10_000, show=True)
+    again = await desk_queue.extend_lease("m1", lease.lease, 10_000, verb="reroute x")
     assert shown.messages == again.messages == lease.messages
     await desk_queue.mark_closing("m1", lease.lease, "reroute x", ["o1", "o2"])
 
@@ -345,15 +345,15 @@ async def test_a_closing_item_takes_the_same_verb_again_and_no_other(desk_queue:
 async def test_an_abandoned_closing_goes_back_in_line(desk_queue: DeskQueue) -> None:
     lease, _ = await _closing(desk_queue, "o1", "o2")
     await _close(desk_queue, ("m1", 0), outcome="o1")
-    assert await desk_queue.marks("d", 0) == []
-    (mark,) = await desk_queue.marks("d", 10**15)
+    assert await desk_queue.list_closings("d", 0) == []
+    (mark,) = await desk_queue.list_closings("d", 10**15)
     assert (mark.conversation, mark.verb, mark.outcomes) == ("c", "reroute x", ("o2",))
-    assert await desk_queue.unmark("d", mark)
-    assert not await desk_queue.unmark("d", mark)
+    assert await desk_queue.cancel_closing("d", mark)
+    assert not await desk_queue.cancel_closing("d", mark)
     (rest,), _ = await desk_queue.claim("d", "b", 10_000, 1)
     assert [m.message for m in rest.messages] == ["m2"]
     with pytest.raises(LeaseLost):
-        await desk_queue.hold("m1", lease.lease, 10_000, verb="reroute x")
+        await desk_queue.extend_lease("m1", lease.lease, 10_000, verb="reroute x")
 
 
 async def test_the_order_of_the_outcomes_says_which_counts(desk_queue: DeskQueue) -> None:
@@ -386,8 +386,8 @@ async def test_while_the_feed_is_late_an_unbroken_mark_confirms(
     await redis.delete("santral:lines:doubt")
     assert await desk_queue.confirm(lease, "outcomes.v1/0", 0, history, closes) == "alone"
     assert await desk_queue.confirm(lease, "outcomes.v1/0", 0, b"other", closes) == "early"
-    (mark,) = await desk_queue.marks("d", 10**15)
-    await desk_queue.unmark("d", mark)
+    (mark,) = await desk_queue.list_closings("d", 10**15)
+    await desk_queue.cancel_closing("d", mark)
     assert await desk_queue.confirm(lease, "outcomes.v1/0", 0, history, closes) == "early"
 
 
