@@ -1,8 +1,8 @@
-"""Gives a conversation back to its line when nobody wrote the outcomes of its closing.
+"""Gives a conversation back to its line if the outcomes of its closing never came.
 
-Before: an agent's process marked the conversation and ended. After: others may claim it. The proof
-that the outcomes never came: the publisher's own deadline is over, and the lines have every
-partition of outcomes.v1 up to an end that was read after that.
+An agent's process marked the conversation and ended. Two facts prove that the outcomes never came.
+The publisher's own deadline is over, and the lines have every partition of outcomes.v1 up to an end
+that the feed read after that deadline.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -12,17 +12,18 @@ from redis.asyncio import Redis
 
 from runtime.health.progress import Partition
 from runtime.log import get
+from workers.desk_feed.partitions import partition_name
 from workers.desk_queue.queue import DeskQueue
 from workers.desk_queue.values import PendingClosing
 
 log = get(__name__)
 
-MARGIN = timedelta(seconds=5)
-"""Longer than the clocks of two machines, and the steps around a publish, differ."""
+CLOCK_MARGIN = timedelta(seconds=5)
+"""Longer than the difference of two machines' clocks and the steps around a publish."""
 
 
 class AbandonedClosings:
-    """The closings whose deadline is over."""
+    """Finds the closings whose deadline is over, and ends them."""
 
     def __init__(
         self,
@@ -32,12 +33,12 @@ class AbandonedClosings:
         deadline: timedelta,
     ) -> None:
         self._redis, self._desk_queue, self._departments = redis, desk_queue, tuple(departments)
-        self._patience_ms = int((deadline + MARGIN).total_seconds() * 1000)
+        self._patience_ms = int((deadline + CLOCK_MARGIN).total_seconds() * 1000)
         self._overdue: list[tuple[str, PendingClosing]] = []
         self._ends: Mapping[Partition, int] = {}
 
     async def check(self, read_ends: Callable[[], Awaitable[Mapping[Partition, int]]]) -> int:
-        """Return the number of conversations that went back to their lines.
+        """Give conversations back to their lines; return their number.
 
         `read_ends` returns the present ends of all partitions of outcomes.v1.
         """
@@ -45,22 +46,22 @@ class AbandonedClosings:
             return await self._give_back()
         seconds, _ = await self._redis.time()
         for department in self._departments:
-            marks = await self._desk_queue.list_closings(
+            closings = await self._desk_queue.list_closings(
                 department, seconds * 1000 - self._patience_ms
             )
-            self._overdue += [(department, mark) for mark in marks]
+            self._overdue += [(department, closing) for closing in closings]
         if self._overdue:
             self._ends = await read_ends()
         return 0
 
     async def _give_back(self) -> int:
         positions = await self._desk_queue.read_positions()
-        if any(positions.get(f"{t}/{n}", 0) < end for (t, n), end in self._ends.items()):
+        if any(positions.get(partition_name(p), 0) < end for p, end in self._ends.items()):
             return 0
         count = 0
-        for department, mark in self._overdue:
-            if await self._desk_queue.cancel_closing(department, mark):
-                log.warning("desk.closing_abandoned", conversation=mark.conversation)
+        for department, closing in self._overdue:
+            if await self._desk_queue.cancel_closing(department, closing):
+                log.warning("desk.closing_abandoned", conversation=closing.conversation)
                 count += 1
         self._overdue = []
         return count

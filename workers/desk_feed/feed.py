@@ -1,9 +1,9 @@
-"""Keeps the desk's lines in step with Kafka.
+"""Keeps the desk's queue in Redis in step with Kafka.
 
-Before: queue.<department>.v1 and outcomes.v1. After: waiting.v1, then Redis, from which
-desk/desk.py serves agents. A batch first goes to waiting.v1 in one transaction with the group's
-offsets, and then to Redis together with the position behind it. Redis behind the offsets reads its
-part again; lines that are gone come from waiting.v1 (rebuild.py).
+It reads queue.<department>.v1 and outcomes.v1, and writes waiting.v1 and Redis. A batch first goes
+to waiting.v1 in one transaction with the group's offsets, and then to Redis together with the
+position behind it. If Redis is behind the offsets, the feed reads that range again. If Redis is
+empty, rebuild.py fills it from waiting.v1.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ from workers.desk_feed.partitions import (
 from workers.desk_feed.record_decoder import STEP, RecordDecoder
 from workers.desk_feed.recovery import Recovery
 from workers.desk_feed.thread import FeedThread
-from workers.desk_feed.waiting_entries import arrival_entries, closing_entries
+from workers.desk_feed.waiting_entries import closing_entries, queued_entries
 from workers.desk_feed.waiting_limit import WaitingLimit
 from workers.desk_queue.lookup import look_up
 from workers.desk_queue.queue import DeskQueue
@@ -44,20 +44,25 @@ log = get(__name__)
 
 T = TypeVar("T")
 HEAD_OF_LINE = 500
-"""Conversations of each line whose work items Redis has; an agent's claim reads others in Kafka."""
+"""Redis has the work items of this many conversations a line; a claim reads others in Kafka."""
 BODY_MS = 600_000
-_BATCH = 2000
-_LOOK_EVERY_S = 0.25
-_COUNT_EVERY_S = 1.0
-_HEAR_EVERY_S = 2.0
-_SAY_EVERY_S = 60.0
-_RETRY_S = 1.0
-_LEAVE_S = 5.0
+"""Redis keeps these work items for ten minutes, because most are claimed sooner."""
+_MAX_RECORDS = 2000
+"""A batch of this size costs a fraction of a second in Kafka and Redis."""
+_REDIS_CHECK_INTERVAL_S = 0.25
+"""Agents wait for this check after a fail-over of Redis."""
+_COUNT_INTERVAL_S = 1.0
+_BROKER_CHECK_INTERVAL_S = 2.0
+"""Without records, the feed asks this often whether Kafka answers."""
+_LOG_INTERVAL_S = 60.0
+_RETRY_DELAY_S = 1.0
+_LEAVE_TIMEOUT_S = 5.0
+"""After this time the group's own deadline gives the partitions to others."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PartitionBatch:
-    """The decoded records of a partition, and the offset behind the last."""
+    """The decoded records of a partition; `end` is the offset behind the last one."""
 
     arrivals: list[QueuedMessage]
     closings: list[Closing]
@@ -80,7 +85,7 @@ class Feed:
         self._queues = list_queue_partitions(kafka, settings.departments)
         self._outcomes = list_outcome_partitions(kafka)
         self._records = RecordDecoder(clock, settings.desk.priority_point)
-        self._room = WaitingLimit(settings, redis, self._queues)
+        self._waiting_limit = WaitingLimit(settings, redis, self._queues)
         self._abandoned = AbandonedClosings(
             redis, self.desk_queue, settings.departments, kafka.ack_timeout
         )
@@ -90,17 +95,17 @@ class Feed:
             redis=redis,
             desk_queue=self.desk_queue,
             records=self._records,
-            room=self._room,
+            waiting_limit=self._waiting_limit,
             executor=self._executor,
             progress=self._note_progress,
         )
         self._applied: dict[Partition, int] = {}
         self._committed: dict[Partition, int] = {}
-        self._doubtful: tuple[bytes, dict[Partition, int]] | None = None
-        self._looked_s = self._counted_s = self._heard_s = 0.0
+        self._unverified: tuple[bytes, dict[Partition, int]] | None = None
+        self._redis_checked_s = self._counted_s = self._broker_checked_s = 0.0
         self._follows = False
         self._outage: tuple[str, float] | None = None
-        self._logged_s = -_SAY_EVERY_S
+        self._logged_s = -_LOG_INTERVAL_S
 
     @property
     def owned(self) -> frozenset[Partition]:
@@ -113,7 +118,7 @@ class Feed:
             return self._outage[0]
         if not self._follows:
             return "the desk feed joins its group and prepares the lines"
-        return self._room.problem() or self.fresh()
+        return self._waiting_limit.problem() or self.fresh()
 
     def _note_progress(self) -> None:
         """Note a step of a long recovery."""
@@ -121,7 +126,7 @@ class Feed:
         self.fresh.succeeded()
 
     async def run(self) -> None:
-        """Feed for ever; only a fault of ours ends it."""
+        """Feed until cancelled; only a bug ends it otherwise."""
         while True:
             try:
                 await self._follow()
@@ -132,11 +137,11 @@ class Feed:
         """Note an outage and wait a little."""
         now = self._clock.monotonic()
         self._outage = (text, self._outage[1] if self._outage else now)
-        if now - self._logged_s >= _SAY_EVERY_S:
+        if now - self._logged_s >= _LOG_INTERVAL_S:
             log.warning("desk.away", why=text)
             self._logged_s = now
-        self.lag.wait_for(text, _RETRY_S)
-        await asyncio.sleep(_RETRY_S)
+        self.lag.wait_for(text, _RETRY_DELAY_S)
+        await asyncio.sleep(_RETRY_DELAY_S)
 
     async def _call(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)
@@ -150,33 +155,33 @@ class Feed:
                     await self._turn(feed_log)
                 except RedisBehind as error:
                     log.warning("desk.redis_older", why=str(error))
-                    await self._call(feed_log.hold)
+                    await self._call(feed_log.stop_reading)
                 except LockLost:
-                    await self._call(feed_log.hold)
+                    await self._call(feed_log.stop_reading)
                     self.lag.count_turn()
-                    await asyncio.sleep(_LOOK_EVERY_S)
+                    await asyncio.sleep(_REDIS_CHECK_INTERVAL_S)
                 except KafkaException as error:
                     fault = error.args[0]
                     if isinstance(fault, KafkaError) and fault.fatal():
                         raise
-                    await self._call(feed_log.hold)
+                    await self._call(feed_log.stop_reading)
                     await self._wait(f"Kafka is away, the desk waits for it: {error}")
                 except Exception as error:
                     if not is_outage(error):
                         raise
-                    self._room.note(error)
-                    await self._call(feed_log.hold)
+                    self._waiting_limit.note_error(error)
+                    await self._call(feed_log.stop_reading)
                     await self._wait(f"Redis is away, the desk waits for it: {error}")
         finally:
             await self._leave(feed_log)
 
     async def _leave(self, feed_log: FeedLog) -> None:
-        """Leave the group; a client that hangs is left to the group's own deadline."""
+        """Leave the group; do not wait for a client that hangs."""
         try:
-            async with asyncio.timeout(_LEAVE_S):
+            async with asyncio.timeout(_LEAVE_TIMEOUT_S):
                 await self._call(feed_log.close)
         except TimeoutError:
-            log.warning("desk.leave_late", seconds=_LEAVE_S)
+            log.warning("desk.leave_late", seconds=_LEAVE_TIMEOUT_S)
             self._executor = FeedThread("desk-feed")
             self._recovery.executor = self._executor
 
@@ -185,48 +190,52 @@ class Feed:
             self.lag.count_turn()
             await asyncio.sleep(0.05)
             return
-        left = self._room.left()
-        limit = min(_BATCH, left) if left > 0 else _BATCH
+        left = self._waiting_limit.remaining()
+        limit = min(_MAX_RECORDS, left) if left > 0 else _MAX_RECORDS
         batches = await self._call(lambda: self._read(feed_log, limit))
         if feed_log.stale:
             return
         if batches:
             await self._write(feed_log, batches)
-            # Messages first: an outcome of the same batch then finds the message that it closes.
+            # Messages come first, so an outcome of the same batch finds the message that it closes.
             for partition in sorted(batches, key=lambda p: p in self._outcomes):
                 await self._apply(partition, batches[partition])
-        self.lag.keep_positions({p: o for p, o in self._applied.items() if self._room.reads(p)})
+        self.lag.keep_positions(
+            {p: o for p, o in self._applied.items() if self._waiting_limit.may_read(p)}
+        )
         self.lag.count_turn()
         self._outage = None
         self._follows = True
         self.fresh.succeeded()
         now = self._clock.monotonic()
         if batches:
-            self._heard_s = now
-        elif now - self._heard_s >= _HEAR_EVERY_S:
+            self._broker_checked_s = now
+        elif now - self._broker_checked_s >= _BROKER_CHECK_INTERVAL_S:
             await self._call(feed_log.check_broker)
-            self._heard_s = now
-        if now - self._looked_s >= _LOOK_EVERY_S:
-            self._looked_s = now
-            await self._look_at_redis(feed_log)
-        if now - self._counted_s >= _COUNT_EVERY_S or self._room.left() <= 0 < len(batches):
+            self._broker_checked_s = now
+        if now - self._redis_checked_s >= _REDIS_CHECK_INTERVAL_S:
+            self._redis_checked_s = now
+            await self._check_redis(feed_log)
+        if now - self._counted_s >= _COUNT_INTERVAL_S or self._waiting_limit.remaining() <= 0 < len(
+            batches
+        ):
             self._counted_s = now
-            await self._count(feed_log)
+            await self._update_limit(feed_log)
 
     def _read(self, feed_log: FeedLog, limit: int) -> dict[Partition, PartitionBatch]:
         batches = {}
         for partition, records in feed_log.read(limit).items():
-            of_outcomes = partition[0] == topics.OUTCOMES.name
+            is_outcomes = partition[0] == topics.OUTCOMES.name
             batches[partition] = PartitionBatch(
-                arrivals=[] if of_outcomes else self._records.arrivals(records),
-                closings=self._records.closings(records) if of_outcomes else [],
+                arrivals=[] if is_outcomes else self._records.arrivals(records),
+                closings=self._records.closings(records) if is_outcomes else [],
                 end=(records[-1].offset() or 0) + 1,
                 count=len(records),
             )
         return batches
 
     async def _write(self, feed_log: FeedLog, batches: Mapping[Partition, PartitionBatch]) -> None:
-        """Write to waiting.v1 what of these batches is beyond the committed offsets."""
+        """Write to waiting.v1 the records of these batches beyond the committed offsets."""
         arrivals = {
             p: [a for a in b.arrivals if a.offset >= self._committed[p]] for p, b in batches.items()
         }
@@ -238,15 +247,15 @@ class Feed:
             return
         lookup = await look_up(
             self._redis,
-            [a for part in arrivals.values() for a in part],
-            [c for part in closings.values() for c in part],
+            [arrival for batch in arrivals.values() for arrival in batch],
+            [closing for batch in closings.values() for closing in batch],
         )
         now_ms = int(self._clock.now().timestamp() * 1000)
         entries: list[WaitingEntry] = []
-        for partition, part in arrivals.items():
-            entries += arrival_entries(part, lookup, partition[0])
-        for partition, ended in closings.items():
-            entries += closing_entries(ended, lookup, partition, now_ms)
+        for partition, queued in arrivals.items():
+            entries += queued_entries(queued, lookup, partition[0])
+        for partition, closed in closings.items():
+            entries += closing_entries(closed, lookup, partition, now_ms)
         await self._call(lambda: feed_log.write(entries, ends))
         self._committed |= ends
 
@@ -259,11 +268,11 @@ class Feed:
             await self.desk_queue.close(batch.closings, span)
         else:
             await self._add(batch.arrivals, span)
-            self._room.note_added(len(batch.arrivals))
+            self._waiting_limit.note_added(len(batch.arrivals))
         self._applied[partition] = batch.end
 
     async def _add(self, arrivals: list[QueuedMessage], span: OffsetRange) -> None:
-        """Put messages in line, one by one when a fault of ours fails them together."""
+        """Put messages in line, one by one if a bug fails them together."""
         try:
             await self.desk_queue.add(arrivals, span)
         except Exception as error:
@@ -275,7 +284,7 @@ class Feed:
             await self.desk_queue.add([], span)
 
     async def _synchronise(self, feed_log: FeedLog) -> bool:
-        """Read on from what both waiting.v1 and Redis have; return False if it has to wait."""
+        """Continue at the positions of waiting.v1 and Redis; return False if it has to wait."""
         self.lag.keep_positions({})
         await self._call(feed_log.keep_membership)
         owned = feed_log.owned
@@ -291,38 +300,42 @@ class Feed:
         self._committed, self._applied = positions.committed, positions.applied
         starts = {p: min(self._applied[p], self._committed[p]) for p in owned}
         await self._call(lambda: feed_log.start_from(starts))
-        await self._count(feed_log)
+        await self._update_limit(feed_log)
         return True
 
-    async def _look_at_redis(self, feed_log: FeedLog) -> None:
-        """Compare Redis with Kafka when its history is another."""
+    async def _check_redis(self, feed_log: FeedLog) -> None:
+        """Compare Redis with Kafka if its history changed."""
         history, verified = await self.desk_queue.read_history()
         if verified:
-            self._doubtful = None
+            self._unverified = None
             return
         if await self.desk_queue.read_epoch() is None:
-            await self._call(feed_log.hold)
+            await self._call(feed_log.stop_reading)
             return
-        if self._doubtful is None or self._doubtful[0] != history:
+        if self._unverified is None or self._unverified[0] != history:
             log.warning("desk.redis_changed")
-            self._doubtful = history, await self._targets(feed_log)
-            await self._call(feed_log.hold)
+            self._unverified = history, await self._read_targets(feed_log)
+            await self._call(feed_log.stop_reading)
             return
         positions = await self.desk_queue.read_positions()
-        if all(positions.get(partition_name(p), 0) >= end for p, end in self._doubtful[1].items()):
+        if all(
+            positions.get(partition_name(p), 0) >= end for p, end in self._unverified[1].items()
+        ):
             await self.desk_queue.verify(history)
 
-    async def _targets(self, feed_log: FeedLog) -> dict[Partition, int]:
-        """Return the positions from which Redis has all that waiting.v1 has, and all outcomes."""
+    async def _read_targets(self, feed_log: FeedLog) -> dict[Partition, int]:
+        """Return the positions at which Redis has the records of waiting.v1 and all outcomes."""
         partitions = [*self._queues, *self._outcomes]
-        committed = await self._call(lambda: feed_log.committed(partitions))
-        return committed | await self._call(lambda: feed_log.ends(self._outcomes))
+        committed = await self._call(lambda: feed_log.read_committed(partitions))
+        return committed | await self._call(lambda: feed_log.read_ends(self._outcomes))
 
-    async def _count(self, feed_log: FeedLog) -> None:
+    async def _update_limit(self, feed_log: FeedLog) -> None:
         """Set the gauges, keep the lines within their limit, and find abandoned closings."""
-        await self._room.count(self._settings.departments)
+        await self._waiting_limit.count(self._settings.departments)
         if feed_log.stale:
             return
-        await self._call(lambda: self._room.enforce(feed_log, self._applied))
-        if self._doubtful is None:
-            await self._abandoned.check(lambda: self._call(lambda: feed_log.ends(self._outcomes)))
+        await self._call(lambda: self._waiting_limit.enforce(feed_log, self._applied))
+        if self._unverified is None:
+            await self._abandoned.check(
+                lambda: self._call(lambda: feed_log.read_ends(self._outcomes))
+            )

@@ -1,8 +1,7 @@
-"""Kafka's half of the desk feed: reads queues and outcomes, and writes waiting.v1 with the offsets.
+"""Reads queues and outcomes for the desk feed, and writes waiting.v1 with the group's offsets.
 
-Before: queue.<department>.v1 and outcomes.v1. After: waiting.v1; feed.py applies the same
-records to Redis. One transaction has the records of a batch and the group's offsets, so that both
-always agree. Every method blocks, and one thread calls them all.
+One transaction has the records of a batch and the offsets behind them, so both always agree.
+feed.py applies the same records to Redis. Every method blocks, and one thread calls them all.
 """
 
 import os
@@ -29,19 +28,22 @@ from workers.desk_feed.partitions import QUIET, WaitingEntry, waiting_partition
 log = get(__name__)
 
 GROUP = "santral-lines"
-"""The consumer group; its committed offsets say how far waiting.v1 is complete."""
+"""The consumer group, whose committed offsets are the end of the input that waiting.v1 has."""
 BUILDER = "santral-lines-build"
-"""Transactional id of the process that writes waiting.v1 from history: Kafka fences the older."""
+"""Transactional id of the process that builds waiting.v1; Kafka fences the older one."""
 
 _TRANSACTION_S = 15
+"""Kafka aborts a transaction that is open for longer, as after a crash."""
 _REQUEST_S = 10.0
+"""A request that takes longer is an outage; the feed then waits and tries again."""
 _SESSION_MS = 6_000
-"""After so long the group gives the partitions of a dead process to others."""
-_LOOK_S = 3.0
+"""The group gives the partitions of a dead process to others after this time."""
+_BROKER_CHECK_S = 3.0
+"""The check of the broker is short, because the feed reads nothing meanwhile."""
 _FIRST_POLL_S = 0.25
-"""How long a read waits for the first record; the records behind it come without a wait."""
+"""A read waits this long for the first record; the records behind it come without a wait."""
 
-_PASSING = (
+_PASSING_ERRORS = (
     KafkaError._ALL_BROKERS_DOWN,
     KafkaError._TRANSPORT,
     KafkaError._RESOLVE,
@@ -49,13 +51,13 @@ _PASSING = (
     KafkaError._MAX_POLL_EXCEEDED,
     KafkaError.UNKNOWN_TOPIC_OR_PART,
 )
-"""Errors after which the client tries again by itself; `check_broker` tells if they last."""
+"""Errors after which the client tries again by itself; `check_broker` fails if they last."""
 
 
 class FeedLog:
     """A consumer of the group and a transactional producer.
 
-    A rebalance only sets `stale`: the log then reads nothing until `start_from`.
+    A rebalance only sets `stale`. The log then reads nothing until `start_from`.
     """
 
     def __init__(self, kafka: Kafka, names: Sequence[str]) -> None:
@@ -87,8 +89,8 @@ class FeedLog:
             list(names), on_assign=self._assign, on_revoke=self._revoke, on_lost=self._revoke
         )
 
-    def ready(self) -> Producer:
-        """Return the producer; register a new one with Kafka if the last one broke."""
+    def connect_producer(self) -> Producer:
+        """Return the producer, a new one if the last one failed."""
         if self._producer is None:
             identifier = f"{GROUP}-{os.getpid()}-{secrets.token_hex(4)}"
             producer = transactional_producer(self._kafka, identifier)
@@ -96,46 +98,46 @@ class FeedLog:
             self._producer = producer
         return self._producer
 
-    def _assign(self, consumer: Consumer, parts: list[TopicPartition]) -> None:
-        self.owned = frozenset((p.topic, p.partition) for p in parts)
+    def _assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self.owned = frozenset((p.topic, p.partition) for p in partitions)
         self.stale = True
         consumer.assign([])
 
-    def _revoke(self, consumer: Consumer, _parts: list[TopicPartition]) -> None:
+    def _revoke(self, consumer: Consumer, _partitions: list[TopicPartition]) -> None:
         self.owned = frozenset()
         self.stale = True
         consumer.unassign()
 
     def close(self) -> None:
-        """Leave the group; what a transaction has not committed is void."""
+        """Leave the group; Kafka aborts an open transaction."""
         self._producer = None
         try:
             self._consumer.close()
         except KafkaException as error:  # the group notices the end of its heartbeats
             log.warning("desk.leave_failed", why=str(error))
 
-    def committed(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+    def read_committed(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Return the committed offsets; a partition without one is absent.
 
         Waits for pending transactions on them to end.
         """
         wanted = [TopicPartition(topic, number) for topic, number in partitions]
         answer = self._consumer.committed(wanted, _TRANSACTION_S + _REQUEST_S) if wanted else []
-        for part in answer:
-            if part.error is not None:
-                raise KafkaException(part.error)
+        for position in answer:
+            if position.error is not None:
+                raise KafkaException(position.error)
         return {(p.topic, p.partition): p.offset for p in answer if p.offset >= 0}
 
     def check_broker(self) -> None:
         """Raise KafkaException if Kafka does not answer now."""
-        part = TopicPartition(topics.OUTCOMES.name, 0)
-        self._consumer.get_watermark_offsets(part, _LOOK_S)
+        partition = TopicPartition(topics.OUTCOMES.name, 0)
+        self._consumer.get_watermark_offsets(partition, _BROKER_CHECK_S)
 
-    def ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
+    def read_ends(self, partitions: Iterable[Partition]) -> dict[Partition, int]:
         """Return the offset behind the last record of each partition, uncommitted ones included."""
-        return {partition: high for partition, (_, high) in self.bounds(partitions).items()}
+        return {partition: high for partition, (_, high) in self.read_bounds(partitions).items()}
 
-    def bounds(self, partitions: Iterable[Partition]) -> dict[Partition, tuple[int, int]]:
+    def read_bounds(self, partitions: Iterable[Partition]) -> dict[Partition, tuple[int, int]]:
         """Return the first offset of each partition and the one behind its last."""
         result = {}
         for topic, number in partitions:
@@ -145,7 +147,7 @@ class FeedLog:
             result[topic, number] = (low, high)
         return result
 
-    def hold(self) -> None:
+    def stop_reading(self) -> None:
         """Read nothing until `start_from`."""
         self._consumer.assign([])
         self.stale = True
@@ -164,11 +166,11 @@ class FeedLog:
         self._consumer.resume([TopicPartition(topic, number) for topic, number in partitions])
 
     def keep_membership(self) -> None:
-        """Stay in the group while nothing may be read; only call it while the log is stale."""
+        """Stay in the group without reading; call it only while the log is stale."""
         self._consumer.poll(0)
 
     def read(self, limit: int) -> dict[Partition, list[Message]]:
-        """Return up to `limit` records by partition, as soon as there is one; {} after a while."""
+        """Return up to `limit` records by partition as soon as one comes, or {} after a while."""
         first = self._consumer.poll(_FIRST_POLL_S)
         if first is None:
             return {}
@@ -176,7 +178,7 @@ class FeedLog:
         for message in (first, *self._consumer.consume(limit - 1, 0)):
             fault = message.error()
             if fault is not None:
-                if fault.fatal() or fault.code() not in _PASSING:
+                if fault.fatal() or fault.code() not in _PASSING_ERRORS:
                     raise KafkaException(fault)
                 continue
             batch.setdefault((message.topic() or "", message.partition() or 0), []).append(message)
@@ -185,10 +187,10 @@ class FeedLog:
     def write(self, entries: Iterable[WaitingEntry], offsets: Mapping[Partition, int]) -> None:
         """Write the entries and the offsets behind their records in one transaction.
 
-        Raises KafkaException after it aborted the transaction, as when another process owns the
-        partitions now.
+        Raises KafkaException after it aborted the transaction, for example because another process
+        owns the partitions now.
         """
-        producer = self.ready()
+        producer = self.connect_producer()
         try:
             producer.begin_transaction()
             producer.send_offsets_to_transaction(
@@ -203,8 +205,8 @@ class FeedLog:
                 self._producer = None
             raise
 
-    def member(self) -> object:
-        """Return this process's membership in the group, of its present generation."""
+    def membership(self) -> object:
+        """Return this process's membership in the present generation of the group."""
         return self._consumer.consumer_group_metadata()
 
 
@@ -245,7 +247,7 @@ def produce_entries(producer: Producer, entries: Iterable[WaitingEntry], partiti
 
 
 def commit(producer: Producer) -> None:
-    """Commit; try again while Kafka says that another try may succeed."""
+    """Commit; try again while Kafka calls the failure retriable."""
     while True:
         try:
             producer.commit_transaction(_TRANSACTION_S)
@@ -257,7 +259,7 @@ def commit(producer: Producer) -> None:
 
 
 def abort(producer: Producer) -> bool:
-    """Abort; return False if the producer is of no more use. Kafka then aborts by itself."""
+    """Abort; return False if the producer is broken, and Kafka aborts by itself."""
     try:
         producer.abort_transaction(_TRANSACTION_S)
     except KafkaException:

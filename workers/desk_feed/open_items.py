@@ -1,7 +1,4 @@
-"""The fold of waiting.v1: which messages wait, and which finishes came before their message.
-
-Before: rebuild.py reads a partition. After: rebuild.py fills Redis. Pure.
-"""
+"""Folds waiting.v1 into the messages that wait, and the finishes that came before theirs. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +8,7 @@ from schemas.errors import Rejected
 from schemas.state.waiting import CLOSED, WAITING, WaitingMessage
 
 ORIGIN = "origin"
-"""Header of a tombstone: `topic/partition/offset` of the record that caused it."""
+"""Header of a tombstone with the `topic/partition/offset` of the record that caused it."""
 
 Offsets = Mapping[tuple[str, int], int]
 """The next offset to read, by topic and partition."""
@@ -21,9 +18,9 @@ Offsets = Mapping[tuple[str, int], int]
 class OpenItems:
     """The content of one partition of waiting.v1.
 
-    `waiting` has the most urgent first, and quiet messages behind all that open an item. `early`
-    are finishes whose message the feed has yet to read. `finished` has the hops of messages that
-    wait no more, though the feed reads what finished them once more.
+    `waiting` has the most urgent message first, and quiet messages after all that open an item.
+    `early` has finishes whose message the feed has not read yet. `finished` has the hops of
+    messages that wait no more, although the feed will read again the records that finished them.
     """
 
     waiting: list[WaitingMessage]
@@ -42,8 +39,8 @@ class WaitingFold:
         self._values: dict[bytes, bytes] = {}
         self._finished: dict[str, int] = {}
 
-    def take(self, key: bytes, value: bytes | None, origin: bytes | None) -> None:
-        """Take one record."""
+    def apply(self, key: bytes, value: bytes | None, origin: bytes | None) -> None:
+        """Apply one record; `origin` is the header of a tombstone."""
         if value is not None:
             self._values[key] = value
             return
@@ -70,7 +67,7 @@ class WaitingFold:
             try:
                 record = envelope.decode(WaitingMessage, value)
             except Rejected:
-                continue  # a newer writer's record: this version can't serve it
+                continue  # this version can't serve the record of a newer writer
             if record.state == WAITING:
                 waiting.append(record)
             elif record.state == CLOSED:

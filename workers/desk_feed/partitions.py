@@ -1,7 +1,7 @@
-"""The partitions that the feed reads and writes: their names, their records and their bounds.
+"""The partitions that the feed reads and writes, with their names and their records.
 
-log.py follows the queues and outcomes as a member of a group; here a partition is read from one
-offset to another, by nobody's group.
+log.py follows queues and outcomes as a member of a group. `read_partition` reads one partition
+between two offsets, without a group.
 """
 
 import zlib
@@ -17,12 +17,12 @@ from schemas import topics
 from schemas.envelope import Headers
 
 QUIET = 2
-"""Log level of clients whose caller logs outages itself."""
+"""Log level of clients whose caller logs outages."""
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingEntry:
-    """One record for waiting.v1; without a value it is a tombstone."""
+    """A record for waiting.v1; without a value it is a tombstone."""
 
     conversation: str
     key: bytes
@@ -31,7 +31,7 @@ class WaitingEntry:
 
 
 def raw_bytes(value: bytes | str | None) -> bytes | None:
-    """Return a record's key or value, which the client types as text too."""
+    """Return a record's key or value as bytes, because the client's types allow a str."""
     return value.encode() if isinstance(value, str) else value
 
 
@@ -60,7 +60,7 @@ def read_partition(
 ) -> Iterator[list[Message]]:
     """Yield the committed records of a partition from `start` until all below `end` were read.
 
-    A pending transaction below `end` is waited for.
+    Waits for the end of a transaction that is pending below `end`.
     """
     if start >= end:
         return

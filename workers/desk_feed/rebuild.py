@@ -1,8 +1,8 @@
-"""Fills empty lines from waiting.v1 and serves them before all of it is read.
+"""Fills an empty desk queue from waiting.v1, and serves it before all of waiting.v1 is read.
 
-Before: feed.py finds Redis without lines, or with lines of another Kafka. After: the lines
-have everything up to the committed offsets, and the feed reads on from there. Outcomes beyond
-those offsets close their messages before any of these can be claimed.
+It runs if Redis is empty, or has the lines of another Kafka. Afterwards the lines have everything
+up to the committed offsets, at which the feed continues. Outcomes beyond those offsets close their
+messages before an agent can claim them.
 """
 
 import asyncio
@@ -38,9 +38,10 @@ from workers.desk_queue.values import Closing, QueuedMessage
 log = get(__name__)
 
 T = TypeVar("T")
-_CHUNK = 2000
-_OLD_KEYS = "santral:desk:*"
-"""Keys of versions before waiting.v1."""
+_CHUNK_MESSAGES = 2000
+"""The rebuild renews its lock between chunks, so each must take far less than the lock's time."""
+_FORMER_KEYS = "santral:desk:*"
+"""The keys of versions without waiting.v1."""
 
 
 @dataclass(kw_only=True)
@@ -53,8 +54,8 @@ class QueueRebuild:
     log: FeedLog
     records: RecordDecoder
     executor: Executor
-    room: WaitingLimit
-    turn: Callable[[], Awaitable[None]]
+    waiting_limit: WaitingLimit
+    on_step: Callable[[], Awaitable[None]]
     _lock: RebuildLock = field(init=False)
     _serving: bool = field(default=False, init=False)
     _history: bytes = field(default=b"", init=False)
@@ -74,16 +75,16 @@ class QueueRebuild:
         log.warning("desk.rebuilding")
         self._history, _ = await self.desk_queue.read_history()
         await self.redis.delete(f"{P}epoch")
-        await self._keep(self.desk_queue.clear(LOCK))
+        await self._keep_lock(self.desk_queue.clear(LOCK))
         kafka = self.settings.kafka
         partitions = [
             *list_queue_partitions(kafka, self.settings.departments),
             *list_outcome_partitions(kafka),
         ]
-        committed = await self._call(lambda: self.log.committed(partitions))
+        committed = await self._call(lambda: self.log.read_committed(partitions))
         reached = {partition: committed.get(partition, 0) for partition in partitions}
-        ends = await self._call(lambda: self.log.ends(list_outcome_partitions(kafka)))
-        closings = await self._beside(lambda: self._closings(reached, ends))
+        ends = await self._call(lambda: self.log.read_ends(list_outcome_partitions(kafka)))
+        closings = await self._run_in_thread(lambda: self._closings(reached, ends))
         epoch = secrets.token_hex(4)
         count = 0
         for number in range(kafka.partitions):
@@ -92,9 +93,9 @@ class QueueRebuild:
                 c for c in closings if waiting_partition(c.conversation, kafka.partitions) == number
             ]
             waiting = await self._close(fold, own)
-            for first in range(0, len(waiting), _CHUNK):
+            for first in range(0, len(waiting), _CHUNK_MESSAGES):
                 await self._renew()
-                await self._add(waiting[first : first + _CHUNK])
+                await self._add(waiting[first : first + _CHUNK_MESSAGES])
                 if not self._serving:
                     await self._serve(epoch, None)
             count += len(waiting)
@@ -105,7 +106,7 @@ class QueueRebuild:
         return count
 
     async def _add(self, waiting: Iterable[WaitingMessage]) -> None:
-        """Put messages in line; wait for memory where Redis is full."""
+        """Put messages in line; wait while Redis is full."""
         arrivals = [_arrival(w) for w in waiting]
         while True:
             try:
@@ -113,7 +114,7 @@ class QueueRebuild:
             except Exception as error:
                 if not is_full(error):
                     raise
-                self.room.note(error)
+                self.waiting_limit.note_error(error)
                 await self._renew()
                 await asyncio.sleep(1)
             else:
@@ -128,7 +129,7 @@ class QueueRebuild:
         self._serving = True
 
     def _closings(self, reached: dict[Partition, int], ends: dict[Partition, int]) -> list[Closing]:
-        """Return what the outcomes beyond the committed offsets close."""
+        """Return the closings of the outcomes beyond the committed offsets."""
         closings: list[Closing] = []
         for partition, end in ends.items():
             for batch in read_partition(self.settings.kafka, partition, reached[partition], end):
@@ -138,15 +139,17 @@ class QueueRebuild:
     async def _read_fold(self, number: int, reached: dict[Partition, int]) -> OpenItems:
         """Return the fold of a partition of waiting.v1."""
         partition = (topics.WAITING.name, number)
-        bounds = (await self._call(lambda: self.log.bounds([partition])))[partition]
-        return await self._beside(lambda: fold_partition(self.settings, number, bounds, reached))
+        bounds = (await self._call(lambda: self.log.read_bounds([partition])))[partition]
+        return await self._run_in_thread(
+            lambda: fold_partition(self.settings, number, bounds, reached)
+        )
 
-    async def _beside(self, call: Callable[[], T]) -> T:
-        """Run a long read in a thread of its own; keep the lock and the group meanwhile."""
-        return await self._keep(asyncio.to_thread(call))
+    async def _run_in_thread(self, call: Callable[[], T]) -> T:
+        """Run a long read in a thread of its own, and keep the lock and the membership."""
+        return await self._keep_lock(asyncio.to_thread(call))
 
-    async def _keep(self, work: Coroutine[Any, Any, T]) -> T:
-        """Wait for long work; keep the lock and the group meanwhile."""
+    async def _keep_lock(self, work: Coroutine[Any, Any, T]) -> T:
+        """Wait for long work, and keep the lock and the membership."""
         task = asyncio.ensure_future(work)
         try:
             while not task.done():
@@ -157,10 +160,9 @@ class QueueRebuild:
             task.cancel()
 
     async def _close(self, fold: OpenItems, closings: list[Closing]) -> list[WaitingMessage]:
-        """Apply closings and early finishes; return what waits beside them.
+        """Apply closings and early finishes; return the other messages, which wait.
 
-        A message of `closings` is put in line first, so that its outcome counts as the one that
-        closed it.
+        A message of `closings` first comes in line, so that its outcome counts as its first close.
         """
         touched = {message for c in closings for message, _ in c.messages}
         await self._add(w for w in fold.waiting if w.message in touched)
@@ -177,15 +179,15 @@ class QueueRebuild:
         ]
         await self._add(gone)
         await self.desk_queue.close(closings)
-        early = [_early(w.message, w.hops, w.department, w.conversation) for w in fold.early] + [
-            _early(message, hops, "-", "-") for message, hops in fold.finished.items()
-        ]
+        early = [
+            _early_closing(w.message, w.hops, w.department, w.conversation) for w in fold.early
+        ] + [_early_closing(message, hops, "-", "-") for message, hops in fold.finished.items()]
         await self.desk_queue.close(early)
         return [w for w in fold.waiting if w.message not in touched]
 
     async def _renew(self) -> None:
         await self._lock.renew()
-        await self.turn()
+        await self.on_step()
 
     async def _call(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.executor, call)
@@ -202,15 +204,15 @@ def fold_partition(
             origin = None
             if value is None:
                 origin = raw_bytes(dict(record.headers() or []).get(ORIGIN))
-            fold.take(raw_bytes(record.key()) or b"", value, origin)
+            fold.apply(raw_bytes(record.key()) or b"", value, origin)
     return fold.open_items()
 
 
-async def remove_old_keys(redis: "Redis[bytes]") -> int:
-    """Delete the keys of versions before waiting.v1 in small steps; return their number."""
+async def remove_former_keys(redis: "Redis[bytes]") -> int:
+    """Delete the keys of versions without waiting.v1 in small steps; return their number."""
     count = 0
     batch: list[bytes] = []
-    async for key in redis.scan_iter(match=_OLD_KEYS, count=500):
+    async for key in redis.scan_iter(match=_FORMER_KEYS, count=500):
         batch.append(key)
         if len(batch) >= 500:
             count += await redis.unlink(*batch)
@@ -235,7 +237,7 @@ def _arrival(waiting: WaitingMessage) -> QueuedMessage:
     )
 
 
-def _early(message: str, hops: int, department: str, conversation: str) -> Closing:
+def _early_closing(message: str, hops: int, department: str, conversation: str) -> Closing:
     return Closing(
         outcome="-",
         department=department,

@@ -1,6 +1,6 @@
-"""What the records of queues and outcomes say to the desk's lines.
+"""Decodes the records of queues and outcomes into messages and closings for desk_queue.
 
-Before: log.py reads them. After: feed.py applies the arrivals and closings.
+log.py reads the records. feed.py applies the messages and closings.
 """
 
 from collections.abc import Iterable
@@ -25,13 +25,13 @@ STEP = "santral-desk"
 
 
 def score(work: WorkItem, point: timedelta) -> float:
-    """Return an item's place in line: arrival in ms, each point of priority worth some waiting."""
+    """Return an item's rank, its arrival in ms less `point` for each point of priority."""
     arrived = work.message.received_at.timestamp() * 1000
     return arrived - work.decision.priority * point.total_seconds() * 1000
 
 
 class RecordDecoder:
-    """Decodes records; it logs and skips one that does not decode, which is a fault of ours."""
+    """Decodes records; logs and skips those that do not decode."""
 
     def __init__(self, clock: Clock, point: timedelta) -> None:
         self._clock, self._point = clock, point
@@ -51,7 +51,7 @@ class RecordDecoder:
             _log_undecodable(record, error)
             return None
         message, decision = work.message, work.decision
-        # Without a valid rank the item waits as if it had come now.
+        # Without a valid rank the item waits like a message that comes now.
         arrived = rank = self._clock.now().timestamp() * 1000
         with guard(log, STEP, message=message.id):
             arrived = message.received_at.timestamp() * 1000
@@ -73,7 +73,7 @@ class RecordDecoder:
         try:
             outcome = envelope.decode(Outcome, raw_bytes(record.value()))
         except Rejected as error:
-            _log_undecodable(record, error)  # the router buries it
+            _log_undecodable(record, error)  # the router writes a dead letter for it
             return None
         messages = closed_messages(outcome)
         if not messages:

@@ -1,7 +1,6 @@
-"""Finds from where the feed reads on, after a start, a rebalance, an outage, or in another Redis.
+"""Finds the positions at which the feed continues after a start, a rebalance or an outage.
 
-Before: feed.py reads nothing. After: it reads on from the positions, unless waiting.v1 has to
-be built first, or Redis to be filled from it.
+If waiting.v1 is missing, it is built first. If Redis has another history, it is filled first.
 """
 
 import asyncio
@@ -22,7 +21,7 @@ from workers.desk_feed.partitions import (
     list_queue_partitions,
     partition_name,
 )
-from workers.desk_feed.rebuild import QueueRebuild, remove_old_keys
+from workers.desk_feed.rebuild import QueueRebuild, remove_former_keys
 from workers.desk_feed.record_decoder import RecordDecoder
 from workers.desk_feed.waiting_build import WaitingBuild
 from workers.desk_feed.waiting_limit import WaitingLimit
@@ -31,12 +30,13 @@ from workers.desk_queue.queue import DeskQueue, P
 log = get(__name__)
 
 T = TypeVar("T")
-_PAUSE_S = 0.25
+_BUILD_CHECK_INTERVAL_S = 0.25
+"""Processes that do not build waiting.v1 ask this often whether it is complete."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FeedPositions:
-    """The next offset of each owned partition: for waiting.v1, and for Redis."""
+    """The next offset of each owned partition, for waiting.v1 and for Redis."""
 
     committed: dict[Partition, int]
     applied: dict[Partition, int]
@@ -44,16 +44,16 @@ class FeedPositions:
 
 @dataclass(kw_only=True)
 class Recovery:
-    """What the feed does before it reads; `progress` notes a step of it."""
+    """The steps before the feed reads; it calls `progress` after each."""
 
     settings: Settings
     redis: "Redis[bytes]"
     desk_queue: DeskQueue
     records: RecordDecoder
-    room: WaitingLimit
+    waiting_limit: WaitingLimit
     executor: Executor
     progress: Callable[[], None]
-    _cleaned: bool = field(default=False, init=False)
+    _former_keys_removed: bool = field(default=False, init=False)
 
     @property
     def _partitions(self) -> list[Partition]:
@@ -67,10 +67,10 @@ class Recovery:
         self, feed_log: FeedLog, owned: Collection[Partition]
     ) -> FeedPositions | None:
         """Return the positions, or None if the caller must ask again."""
-        # Redis first: it never has more than what was committed when the second answer came.
+        # Redis answers first, so it never has more than the offsets committed at the second answer.
         stored = await self.desk_queue.read_positions()
-        await self._call(feed_log.ready)
-        committed = await self._call(lambda: feed_log.committed(self._partitions))
+        await self._call(feed_log.connect_producer)
+        committed = await self._call(lambda: feed_log.read_committed(self._partitions))
         if not await self._is_built(feed_log, owned, committed):
             return None
         fresh = {partition: 0 for partition in owned if partition not in committed}
@@ -88,8 +88,8 @@ class Recovery:
     async def _is_built(
         self, feed_log: FeedLog, owned: Collection[Partition], committed: Mapping[Partition, int]
     ) -> bool:
-        """Build waiting.v1 from history where the group has no valid offsets."""
-        ends = await self._call(lambda: feed_log.ends(self._partitions))
+        """Build waiting.v1 from history if the group has no valid offsets; return False then."""
+        ends = await self._call(lambda: feed_log.read_ends(self._partitions))
         absent = [
             partition for partition, end in ends.items() if end and partition not in committed
         ]
@@ -99,15 +99,15 @@ class Recovery:
         builder = (topics.OUTCOMES.name, 0)
         if builder not in owned:
             self.progress()
-            await asyncio.sleep(_PAUSE_S)
+            await asyncio.sleep(_BUILD_CHECK_INTERVAL_S)
             return False
         log.warning("desk.building", without_offset=len(absent), beyond_end=len(beyond))
 
-        def turn() -> None:
+        def on_step() -> None:
             self.progress()
             feed_log.keep_membership()
 
-        build = WaitingBuild(self.settings, feed_log, self.records, turn)
+        build = WaitingBuild(self.settings, feed_log, self.records, on_step)
         queues = list_queue_partitions(self.settings.kafka, self.settings.departments)
         count = await self._call(lambda: build.run(queues))
         log.warning("desk.built", messages=count)
@@ -115,16 +115,16 @@ class Recovery:
         return False
 
     async def _is_lost(self, feed_log: FeedLog, committed: Mapping[Partition, int]) -> bool:
-        """Say whether waiting.v1 never had a record although the feed has read queues."""
+        """Say whether waiting.v1 is without any record although the feed has read queues."""
         queues = list_queue_partitions(self.settings.kafka, self.settings.departments)
         if not any(committed.get(partition) for partition in queues):
             return False
         partitions = [(topics.WAITING.name, n) for n in range(self.settings.kafka.partitions)]
-        ends = await self._call(lambda: feed_log.ends(partitions))
+        ends = await self._call(lambda: feed_log.read_ends(partitions))
         return not any(ends.values())
 
     async def _rebuild(self, feed_log: FeedLog) -> None:
-        async def turn() -> None:
+        async def on_step() -> None:
             self.progress()
             await self._call(feed_log.keep_membership)
 
@@ -135,13 +135,13 @@ class Recovery:
             log=feed_log,
             records=self.records,
             executor=self.executor,
-            room=self.room,
-            turn=turn,
+            waiting_limit=self.waiting_limit,
+            on_step=on_step,
         )
         await rebuild.run()
-        if not self._cleaned:
-            self._cleaned = True
-            await remove_old_keys(self.redis)
+        if not self._former_keys_removed:
+            self._former_keys_removed = True
+            await remove_former_keys(self.redis)
 
     async def _call(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.executor, call)
@@ -150,10 +150,10 @@ class Recovery:
 def _fits(
     stored: Mapping[str, int], committed: Mapping[Partition, int], owned: Collection[Partition]
 ) -> bool:
-    """Say whether Redis is a true, perhaps older, state of what waiting.v1 has.
+    """Say whether Redis has a state, perhaps an older one, of the present waiting.v1.
 
     A position beyond its committed offset comes from another Kafka. An owned partition without a
-    position must not have had a record.
+    position must be without records.
     """
     if any(
         stored.get(partition_name(partition), 0) > offset for partition, offset in committed.items()

@@ -1,7 +1,6 @@
-"""One thread for the calls of the feed's Kafka clients.
+"""Runs the calls of the feed's Kafka clients one by one in one thread.
 
-Before: feed.py hands over a call. After: the thread runs the calls one by one. A call that
-never returns does not keep the process from ending.
+A call that never returns does not keep the process from ending.
 """
 
 import threading

@@ -1,9 +1,9 @@
 """Builds waiting.v1 from the whole history of queues and outcomes.
 
-Before: the group has no valid offsets, because this is its first start or Kafka was replaced.
-After: waiting.v1 has exactly what waits, and the group's offsets say so. The offsets come with the
-last transaction: after a crash before it, the next build starts from the beginning and writes the
-difference to what is there.
+It runs if the group has no valid offsets, which means that this is its first start or that Kafka
+was replaced. Afterwards waiting.v1 has exactly the messages that wait. The last transaction commits
+the offsets. After a crash before it, the next build starts from the beginning and writes the
+difference to the present records.
 """
 
 import contextlib
@@ -32,19 +32,22 @@ from workers.desk_feed.partitions import (
     read_partition,
 )
 from workers.desk_feed.record_decoder import RecordDecoder
-from workers.desk_feed.waiting_entries import arrival_entry, closed_entry
+from workers.desk_feed.waiting_entries import closed_entry, queued_entry
 from workers.desk_queue.values import QueuedMessage
 
 _ENTRIES_A_TRANSACTION = 10_000
 _REQUEST_S = 10.0
 
-Turn = Callable[[], None]
-"""Called after each batch, so that the watchdog and the group see that the process works."""
+OnStep = Callable[[], None]
+"""The build calls it after each batch, for the watchdog and the membership in the group."""
 
 
 @dataclass(kw_only=True)
-class _Queue:
-    """A queue's partition: where the feed reads on, and the conversations that wait."""
+class _QueueBuild:
+    """A queue's partition during a build.
+
+    `end` is the offset at which the feed will continue. `opened` has the conversations that wait.
+    """
 
     end: int
     is_cut: bool = False
@@ -55,10 +58,10 @@ class WaitingBuild:
     """One build; the process that has the first partition of outcomes.v1 runs it."""
 
     def __init__(
-        self, settings: Settings, feed_log: FeedLog, records: RecordDecoder, turn: Turn
+        self, settings: Settings, feed_log: FeedLog, records: RecordDecoder, on_step: OnStep
     ) -> None:
         self._kafka, self._limit = settings.kafka, settings.desk.max_waiting
-        self._log, self._records, self._turn = feed_log, records, turn
+        self._feed_log, self._records, self._on_step = feed_log, records, on_step
         self._finished: dict[str, int] = {}
         self._count = 0
 
@@ -67,22 +70,22 @@ class WaitingBuild:
         producer = transactional_producer(self._kafka, BUILDER)
         producer.init_transactions(_REQUEST_S)
         try:
-            return self._build(producer, queues, self._log.member())
+            return self._build(producer, queues, self._feed_log.membership())
         except KafkaException:
             abort(producer)
             raise
 
     def _build(self, producer: Producer, queues: Iterable[Partition], member: object) -> int:
-        outcomes = self._log.bounds(list_outcome_partitions(self._kafka))
-        # An outcome is younger than its work item: these ends have every item of those outcomes.
-        items = self._log.bounds(queues)
+        outcomes = self._feed_log.read_bounds(list_outcome_partitions(self._kafka))
+        # An outcome is younger than its work item, so these ends have every item of those outcomes.
+        items = self._feed_log.read_bounds(queues)
         ends = {partition: high for partition, (_, high) in {**outcomes, **items}.items()}
         for partition, (low, high) in outcomes.items():
             for batch in self._read(partition, low, high):
                 self._take_outcomes(batch)
-        present = self._present()
+        present = self._read_present()
         for partition, (low, high) in items.items():
-            queue = _Queue(end=high)
+            queue = _QueueBuild(end=high)
             for batch in self._read(partition, low, high):
                 entries = [e for a in self._records.arrivals(batch) if (e := self._entry(a, queue))]
                 for entry in entries:
@@ -98,18 +101,18 @@ class WaitingBuild:
     def _read(self, partition: Partition, low: int, high: int) -> Iterable[list[Message]]:
         for batch in read_partition(self._kafka, partition, low, high):
             yield batch
-            self._turn()
+            self._on_step()
 
     def _take_outcomes(self, batch: list[Message]) -> None:
         for closing in self._records.closings(batch):
             for message, hops in closing.messages:
                 self._finished[message] = max(self._finished.get(message, -1), hops)
 
-    def _entry(self, arrival: QueuedMessage, queue: "_Queue") -> WaitingEntry | None:
+    def _entry(self, arrival: QueuedMessage, queue: _QueueBuild) -> WaitingEntry | None:
         """Return the entry of a message.
 
-        At the limit of the lines, the feed will read on from this message. It then needs to know
-        what was finished behind it.
+        At the limit of the lines, the feed will continue at this message. It then needs the
+        finishes of the messages after it.
         """
         finished = self._finished.get(arrival.message, -1)
         if finished >= arrival.hops:
@@ -129,20 +132,20 @@ class WaitingBuild:
             return None
         queue.opened.add(arrival.conversation)
         self._count += 1
-        return arrival_entry(arrival)
+        return queued_entry(arrival)
 
-    def _present(self) -> dict[bytes, str]:
+    def _read_present(self) -> dict[bytes, str]:
         """Return the keys that have a value now, each with its conversation."""
         present: dict[bytes, str] = {}
         partitions = [(topics.WAITING.name, n) for n in range(self._kafka.partitions)]
-        for partition, (low, high) in self._log.bounds(partitions).items():
+        for partition, (low, high) in self._feed_log.read_bounds(partitions).items():
             for batch in self._read(partition, low, high):
                 for record in batch:
                     key, value = raw_bytes(record.key()) or b"", raw_bytes(record.value())
                     if value is None:
                         present.pop(key, None)
                         continue
-                    with contextlib.suppress(Rejected):  # a newer writer's record stays
+                    with contextlib.suppress(Rejected):  # the record of a newer writer stays
                         present[key] = envelope.decode(WaitingMessage, value).conversation
         return present
 

@@ -1,7 +1,6 @@
-"""The records of waiting.v1 that queue records and outcomes cause.
+"""Builds the records of waiting.v1 that queue records and outcomes cause. Pure.
 
-Before: feed.py and waiting_build.py read queues and outcomes. After: log.py writes them.
-Pure.
+log.py writes them with the offsets, and waiting_build.py from history.
 """
 
 from collections.abc import Iterable
@@ -20,12 +19,12 @@ _TYPE = WAITING.ce_type.encode()
 _SOURCE = b"santral/desk"
 
 
-def origin_of(partition: Partition, offset: int) -> bytes:
-    """Return the value of the `origin` header for a record."""
+def build_origin(partition: Partition, offset: int) -> bytes:
+    """Return the value of the header `origin` for the record at an offset."""
     return f"{partition_name(partition)}/{offset}".encode()
 
 
-def arrival_entry(arrival: QueuedMessage) -> WaitingEntry:
+def queued_entry(arrival: QueuedMessage) -> WaitingEntry:
     """Return the entry of a message that waits."""
     record = WaitingMessage(
         message=arrival.message,
@@ -41,7 +40,7 @@ def arrival_entry(arrival: QueuedMessage) -> WaitingEntry:
     return _entry(waiting_key(arrival.message, arrival.hops), record, arrival.arrived_ms)
 
 
-def arrival_entries(
+def queued_entries(
     arrivals: Iterable[QueuedMessage], lookup: Lookup, topic: str
 ) -> list[WaitingEntry]:
     """Return the entries of messages that the feed reads for the first time.
@@ -53,9 +52,9 @@ def arrival_entries(
     for arrival in arrivals:
         if lookup.is_open(arrival):
             if not arrival.quiet or (arrival.department, arrival.conversation) in lookup.open:
-                entries.append(arrival_entry(arrival))
+                entries.append(queued_entry(arrival))
             continue
-        origin = origin_of((topic, arrival.partition), arrival.offset)
+        origin = build_origin((topic, arrival.partition), arrival.offset)
         keys = (waiting_key(arrival.message, arrival.hops), closed_key(arrival.message))
         entries += [_tombstone(arrival.conversation, key, origin) for key in keys]
     return entries
@@ -66,11 +65,11 @@ def closing_entries(
 ) -> list[WaitingEntry]:
     """Return the entries of outcomes that close messages.
 
-    A message that does not wait may yet come, so its finish is an entry of its own.
+    A message that does not wait may come later, so its finish gets an entry of its own.
     """
     entries = []
     for closing in closings:
-        origin = origin_of(partition, closing.offset)
+        origin = build_origin(partition, closing.offset)
         for message, hops in closing.messages:
             keys = [waiting_key(message, each) for each in range(hops + 1)]
             entries += [_tombstone(closing.conversation, key, origin) for key in keys]
@@ -84,7 +83,7 @@ def closing_entries(
 def closed_entry(
     department: str, conversation: str, message: str, hops: int, time_ms: int
 ) -> WaitingEntry:
-    """Return the entry of a finish whose message the feed has yet to read."""
+    """Return the entry of a finish whose message the feed has not read yet."""
     record = WaitingMessage(
         state=CLOSED, message=message, department=department, conversation=conversation, hops=hops
     )

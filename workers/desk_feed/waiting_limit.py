@@ -1,8 +1,7 @@
-"""How much of the queues may be in Redis, and which queues wait in Kafka instead.
+"""Limits the conversations in Redis, and lets the queues beyond the limit wait in Kafka.
 
-Before: feed.py counts the lines. After: it reads the other queues on. A queue waits while the
-lines together have more than `[desk] max_waiting` conversations and its own line has more than its
-share, and every queue waits for some seconds after Redis was full.
+A queue waits while the lines together have more than `[desk] max_waiting` conversations and its own
+line has more than its share. Every queue waits for some seconds after Redis was full.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,9 +16,9 @@ from workers.desk_feed.log import FeedLog
 from workers.desk_queue.queue import P
 
 _RESUME_SHARE = 0.98
-"""A queue that waited goes on below this share of the limit, so that it does not flutter."""
-_FULL_TURNS = 5
-"""Counts (one a second) for which all queues wait after Redis was full."""
+"""Paused queues continue below this share of the limit, so that they do not flutter."""
+_FULL_COUNTS = 5
+"""All queues wait for this many counts, one a second, after Redis was full."""
 
 
 def is_full(error: Exception) -> bool:
@@ -28,7 +27,7 @@ def is_full(error: Exception) -> bool:
 
 
 class WaitingLimit:
-    """The limit, and the queues that wait because of it."""
+    """The limit, the sizes of the lines, and the queues that wait."""
 
     def __init__(
         self, settings: Settings, redis: "Redis[bytes]", queues: Iterable[Partition]
@@ -38,35 +37,35 @@ class WaitingLimit:
         self._departments = {partition: partition[0].split(".")[1] for partition in queues}
         self._sizes: dict[str, int] = {}
         self._paused: set[str] = set()
-        self._full = 0
+        self._full_counts = 0
         self._added = 0
 
-    def left(self) -> int:
-        """Return how many conversations may come before the next count is needed."""
+    def remaining(self) -> int:
+        """Return the number of conversations that may come before the next count."""
         return self._limit - sum(self._sizes.values()) - self._added
 
     def note_added(self, count: int) -> None:
-        """Note messages that the lines took since the last count."""
+        """Add messages that the lines took since the last count."""
         self._added += count
 
     def problem(self) -> str | None:
-        """Return a sentence while Redis is full, else None."""
-        if not self._full:
+        """Return a sentence if Redis is full, else None."""
+        if not self._full_counts:
             return None
         return (
             "Redis is full: new items wait in Kafka. Raise its maxmemory, or lower `max_waiting` "
             "in [desk]."
         )
 
-    def reads(self, partition: Partition) -> bool:
-        """Say whether the feed reads this partition on."""
+    def may_read(self, partition: Partition) -> bool:
+        """Say whether the feed may read this partition."""
         department = self._departments.get(partition)
-        return department is None or not (self._full or department in self._paused)
+        return department is None or not (self._full_counts or department in self._paused)
 
-    def note(self, error: Exception) -> None:
-        """Let the queues wait after an error that says that Redis is full."""
+    def note_error(self, error: Exception) -> None:
+        """Let the queues wait if an error means that Redis is full."""
         if is_full(error):
-            self._full = _FULL_TURNS
+            self._full_counts = _FULL_COUNTS
 
     async def count(self, departments: Iterable[str]) -> None:
         """Count the lines, and set the gauges."""
@@ -84,7 +83,7 @@ class WaitingLimit:
             metrics.gauge("santral_items_closing", closing, department=department)
             self._sizes[department] = ready + leased + closing
         self._added = 0
-        self._full = max(0, self._full - 1)
+        self._full_counts = max(0, self._full_counts - 1)
         self._paused = self._choose_paused()
 
     def _choose_paused(self) -> set[str]:
@@ -96,14 +95,14 @@ class WaitingLimit:
         share = self._limit / max(1, len(self._sizes))
         return {d for d, size in self._sizes.items() if size >= share}
 
-    def enforce(self, log: FeedLog, positions: Mapping[Partition, int]) -> None:
-        """Pause and resume the owned queues, and say how much waits outside Redis."""
+    def enforce(self, feed_log: FeedLog, positions: Mapping[Partition, int]) -> None:
+        """Pause and resume the owned queues, and set the gauge of items outside Redis."""
         queues = [partition for partition in positions if partition in self._departments]
-        waits = [p for p in queues if not self.reads(p)]
-        log.pause(waits)
-        log.resume([p for p in queues if p not in waits])
+        waits = [p for p in queues if not self.may_read(p)]
+        feed_log.pause(waits)
+        feed_log.resume([p for p in queues if p not in waits])
         outside = dict.fromkeys(self._departments.values(), 0)
-        for partition, end in log.ends(waits).items():
+        for partition, end in feed_log.read_ends(waits).items():
             outside[self._departments[partition]] += max(0, end - positions[partition])
         for department, count in outside.items():
             metrics.gauge("santral_items_outside_redis", count, department=department)

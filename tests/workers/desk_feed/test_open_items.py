@@ -23,14 +23,14 @@ def _record(
 
 
 def _open(fold: WaitingFold, record: WaitingMessage) -> None:
-    fold.take(waiting_key(record.message, record.hops), envelope.encode(record), None)
+    fold.apply(waiting_key(record.message, record.hops), envelope.encode(record), None)
 
 
 def _early(fold: WaitingFold, message: str, hops: int) -> None:
     record = WaitingMessage(
         state=CLOSED, message=message, department="orders", conversation="c", hops=hops
     )
-    fold.take(closed_key(message), envelope.encode(record), None)
+    fold.apply(closed_key(message), envelope.encode(record), None)
 
 
 def test_the_most_urgent_comes_first_and_quiet_messages_last() -> None:
@@ -43,7 +43,7 @@ def test_the_most_urgent_comes_first_and_quiet_messages_last() -> None:
 def test_a_tombstone_ends_a_message() -> None:
     fold = WaitingFold({OUTCOMES: 100})
     _open(fold, _record("m"))
-    fold.take(waiting_key("m", 0), None, b"outcomes.v1/0/99")
+    fold.apply(waiting_key("m", 0), None, b"outcomes.v1/0/99")
     result = fold.open_items()
     assert result.waiting == []
     assert result.finished == {}, "the feed never reads that outcome again"
@@ -53,7 +53,7 @@ def test_a_finish_that_the_feed_reads_again_is_remembered() -> None:
     fold = WaitingFold({OUTCOMES: 100})
     _open(fold, _record("m", hops=1))
     for hops in (0, 1):
-        fold.take(waiting_key("m", hops), None, b"outcomes.v1/0/100")
+        fold.apply(waiting_key("m", hops), None, b"outcomes.v1/0/100")
     assert fold.open_items().finished == {"m": 1}
 
 
@@ -71,8 +71,8 @@ def test_an_early_finish_counts_whatever_was_written_first(order: str) -> None:
 
 def test_a_newer_writers_record_is_passed_over() -> None:
     fold = WaitingFold({})
-    fold.take(b"x", b'{"state":"waiting"}', None)
-    fold.take(b"y", b"not json", None)
+    fold.apply(b"x", b'{"state":"waiting"}', None)
+    fold.apply(b"y", b"not json", None)
     unknown = b'{"state":"parked","message":"m","department":"d","conversation":"c"}'
-    fold.take(b"m/parked", unknown, None)
+    fold.apply(b"m/parked", unknown, None)
     assert fold.open_items().waiting == []
