@@ -18,7 +18,7 @@ from schemas.errors import ConfigError, Problem, Unavailable
 if TYPE_CHECKING:
     from router.text.rules import Pack
     from runtime.stage.reach import Need
-    from workers.status import Status
+    from workers.status import SystemStatus
 
 
 @click.command()
@@ -51,9 +51,9 @@ def status(ctx: click.Context, as_json: bool) -> None:
     """
     settings = load_settings(ctx)
     _check_anything_runs(settings)
-    from workers.status import look
+    from workers.status import collect_status
 
-    status_now = look(settings)
+    status_now = collect_status(settings)
     if as_json:
         print_record(status_now)
     else:
@@ -63,7 +63,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
         ctx.exit(1)
 
 
-def _lines(status_now: "Status") -> list[str]:
+def _lines(status_now: "SystemStatus") -> list[str]:
     lines = [f"home       {status_now.home}"]
     for name, state in status_now.parts.items():
         lines.append(f"{name:<10} {state.address:<28} {state.trouble or 'ready'}")

@@ -1,7 +1,7 @@
-"""`santral workers` and `santral console`: recorder, desk feed, replies; pages and API.
+"""`santral workers` and `santral console`, which run the loops and serve the pages with the API.
 
-Before: cli/main.py. After: the store, Redis, customers. Each worker may run alone (`--only`),
-and any number of each may run side by side.
+cli/stages.py starts them. Each worker may run alone (`--only`), and any number of each may run side
+by side.
 """
 
 import asyncio
@@ -11,8 +11,9 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from redis.asyncio import Redis
 from sqlalchemy import Engine
 
 from runtime import store as stores
@@ -45,27 +46,27 @@ from workers.sender.reply_sender import ReplySender
 
 MIGRATIONS = Path(__file__).parent / "store" / "migrations"
 WORKERS = ("recorder", "desk", "replies")
-_PAGE_LIMIT_S = 15.0  # the store's answer for a page; a person waits no longer
-
-
-_SETTLED_S = 3.0  # a worker that runs so long after an outage works again
+_PAGE_LIMIT_S = 15.0
+"""The store must answer a page in this time, because a person waits no longer."""
+_SETTLED_AFTER_S = 3.0
+"""A worker that runs this long after an outage works again."""
 
 
 @dataclass(frozen=True)
 class _Neighbours:
-    """The neighbours of this process; each begins to be probed where it is used."""
+    """The neighbours of this process; their users start the probes."""
 
     kafka: Neighbour
     redis: Neighbour
     store: Neighbour
 
     def stop(self) -> None:
-        """End the probing."""
+        """End the probes."""
         for neighbour in (self.kafka, self.redis, self.store):
             neighbour.stop()
 
 
-def _neighbours(settings: Settings, clock: Clock) -> _Neighbours:
+def _create_neighbours(settings: Settings, clock: Clock) -> _Neighbours:
     return _Neighbours(
         kafka=probes.kafka_neighbour(settings, clock),
         redis=probes.redis_neighbour(settings, clock),
@@ -73,16 +74,16 @@ def _neighbours(settings: Settings, clock: Clock) -> _Neighbours:
     )
 
 
-async def _record(
-    settings: Settings, health: Health, clock: Clock, stop: asyncio.Event, near: _Neighbours
+async def _run_recorder(
+    settings: Settings, health: Health, clock: Clock, stop: asyncio.Event, neighbours: _Neighbours
 ) -> None:
-    """The recorder's loop in a thread of its own: SQL and its clients are synchronous."""
-    migrating = stores.migrate_when_up(settings.store_url, MIGRATIONS, near.store)
+    """Run the recorder in a thread of its own, because SQL and its clients are synchronous."""
+    migrating = stores.migrate_when_up(settings.store_url, MIGRATIONS, neighbours.store)
     if not await frame.before(stop, migrating):
         return
     engine = stores.engine(settings.store_url, answer_limit_s=stores.ANSWER_LIMIT_S)
-    recorder = Recorder(settings, engine, clock, health, (near.kafka, near.store))
-    watchdog = _watchdog(settings, health, clock, recorder.progress)
+    recorder = Recorder(settings, engine, clock, health, (neighbours.kafka, neighbours.store))
+    watchdog = _create_watchdog(settings, health, clock, recorder.progress)
     health.finish_start()
     ending = threading.Event()
 
@@ -103,75 +104,121 @@ async def _record(
     await working
 
 
-def _watchdog(settings: Settings, health: Health, clock: Clock, progress: Progress) -> Watchdog:
+def _create_watchdog(
+    settings: Settings, health: Health, clock: Clock, progress: Progress
+) -> Watchdog:
     """Return the watchdog of a loop that reads Kafka."""
-    look = Backlog(settings.kafka, settings.ops.stall)
-    return Watchdog(health, progress, settings.ops, clock, look)
+    backlog = Backlog(settings.kafka, settings.ops.stall)
+    return Watchdog(health, progress, settings.ops, clock, backlog)
 
 
-async def work(
+@dataclass(frozen=True, kw_only=True)
+class _Process:
+    """The settings and the clients that the loops of this process share."""
+
+    settings: Settings
+    health: Health
+    clock: Clock
+    neighbours: _Neighbours
+    redis: "Redis[bytes]"
+    publisher: Publisher
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self.publisher.stop()
+        await self.redis.aclose()
+        self.neighbours.stop()
+
+
+class _Loop(NamedTuple):
+    """A running loop, and the notes that its watchdog reads."""
+
+    progress: Progress
+    running: Awaitable[None]
+
+
+async def run_workers(
     settings: Settings, health: Health, clock: Clock, stop: asyncio.Event, only: tuple[str, ...]
 ) -> None:
     """Run the workers named in `only` until `stop`."""
-    near = _neighbours(settings, clock)
-    redis = connect(settings.redis)
-    publisher = Publisher(settings.kafka, f"santral-workers-{os.getpid()}", near.kafka)
-    health.add("kafka", near.kafka.problem)
-    near.kafka.start()
-    if "desk" in only or "replies" in only:
-        health.add("redis", near.redis.problem)
-        near.redis.start()
-    if "recorder" in only or "replies" in only:
-        health.add("store", near.store.problem)
-    tasks: list[Awaitable[None]] = []
-    watched: list[Progress] = []
+    neighbours = _create_neighbours(settings, clock)
+    process = _Process(
+        settings=settings,
+        health=health,
+        clock=clock,
+        neighbours=neighbours,
+        redis=connect(settings.redis),
+        publisher=Publisher(settings.kafka, f"santral-workers-{os.getpid()}", neighbours.kafka),
+    )
+    _check_neighbours(process, only)
+    loops: list[_Loop] = []
     engine: Engine | None = None
     if "desk" in only:
-        feed = Feed(settings, redis, clock, health)
-        watched.append(feed.lag)
-        tasks.append(feed.run())
+        feed = Feed(settings, process.redis, clock, health)
+        loops.append(_Loop(feed.lag, feed.run()))
     if "replies" in only:
-        replies = ReplySender(settings, redis, publisher, clock, health)
-        again = functools.partial(_again, health, clock)
-        watched.append(replies.lag)
-        tasks.append(again("replies", replies.run, replies.lag))
-        migrating = asyncio.ensure_future(
-            stores.migrate_when_up(settings.store_url, MIGRATIONS, near.store)
-        )
         engine = stores.engine(
             settings.store_url, read_only=True, answer_limit_s=stores.ANSWER_LIMIT_S
         )
-        returned = BounceReporter(settings, engine, publisher, clock)
-        watched.append(returned.lag)
-        tasks.append(_after(migrating, again("bounces", returned.run, returned.lag)))
-        holding = IncidentResponder(settings, engine, publisher, clock)
-        watched.append(holding.lag)
-        tasks.append(_after(migrating, again("holding", holding.run, holding.lag)))
-        if settings.replies.acknowledge:
-            told = Acknowledger(settings, redis, publisher, clock)
-            watched.append(told.lag)
-            tasks.append(again("acknowledge", told.run, told.lag))
-    dogs = [_watchdog(settings, health, clock, lag) for lag in watched]
-    for dog in dogs:
-        dog.start()
+        loops += _reply_loops(process, engine)
+    watchdogs = [_create_watchdog(settings, health, clock, loop.progress) for loop in loops]
+    for watchdog in watchdogs:
+        watchdog.start()
     recording = []
     if "recorder" in only:
-        recording.append(_record(settings, health, clock, stop, near))
+        recording.append(_run_recorder(settings, health, clock, stop, neighbours))
     else:
         health.finish_start()
     try:
-        await frame.until(stop, *tasks, finishing=recording)
+        await frame.until(stop, *(loop.running for loop in loops), finishing=recording)
     finally:
-        for dog in dogs:
-            dog.stop()
+        for watchdog in watchdogs:
+            watchdog.stop()
         if engine is not None:
             engine.dispose()
-        await publisher.stop()
-        await redis.aclose()
-        near.stop()
+        await process.close()
 
 
-async def _after(first: Awaitable[None], work: Coroutine[Any, Any, None]) -> None:
+def _check_neighbours(process: _Process, only: tuple[str, ...]) -> None:
+    """Make the workers' neighbours part of this process's readiness."""
+    health, neighbours = process.health, process.neighbours
+    health.add("kafka", neighbours.kafka.problem)
+    neighbours.kafka.start()
+    if "desk" in only or "replies" in only:
+        health.add("redis", neighbours.redis.problem)
+        neighbours.redis.start()
+    if "recorder" in only or "replies" in only:
+        health.add("store", neighbours.store.problem)
+
+
+def _reply_loops(process: _Process, engine: Engine) -> list[_Loop]:
+    """Return the loops that write and send replies; some wait for the store's tables."""
+    settings, publisher, clock = process.settings, process.publisher, process.clock
+    restarting = functools.partial(_restart_after_outages, process.health, clock)
+    sender = ReplySender(settings, process.redis, publisher, clock, process.health)
+    bounces = BounceReporter(settings, engine, publisher, clock)
+    responder = IncidentResponder(settings, engine, publisher, clock)
+    migrating = asyncio.ensure_future(
+        stores.migrate_when_up(settings.store_url, MIGRATIONS, process.neighbours.store)
+    )
+    loops = [
+        _Loop(sender.lag, restarting("replies", sender.run, sender.lag)),
+        _Loop(bounces.lag, _run_after(migrating, restarting("bounces", bounces.run, bounces.lag))),
+        _Loop(
+            responder.lag,
+            _run_after(migrating, restarting("holding", responder.run, responder.lag)),
+        ),
+    ]
+    if settings.replies.acknowledge:
+        acknowledger = Acknowledger(settings, process.redis, publisher, clock)
+        loops.append(
+            _Loop(acknowledger.lag, restarting("acknowledge", acknowledger.run, acknowledger.lag))
+        )
+    return loops
+
+
+async def _run_after(first: Awaitable[None], work: Coroutine[Any, Any, None]) -> None:
+    """Run `work` after `first`."""
     try:
         await first
     except BaseException:
@@ -180,7 +227,7 @@ async def _after(first: Awaitable[None], work: Coroutine[Any, Any, None]) -> Non
     await work
 
 
-async def _again(
+async def _restart_after_outages(
     health: Health, clock: Clock, name: str, run: Callable[[], Awaitable[None]], lag: Lag
 ) -> None:
     """Run a worker for ever: it waits for the end of an outage, and is not ready until then."""
@@ -194,7 +241,7 @@ async def _again(
 
     task = asyncio.current_task()
     while True:
-        settling = loop.call_later(_SETTLED_S, settle)
+        settling = loop.call_later(_SETTLED_AFTER_S, settle)
         try:
             await run()
         except asyncio.CancelledError:
@@ -212,14 +259,14 @@ async def _again(
         await asyncio.sleep(pause_s)
 
 
-async def console(
+async def run_console(
     settings: Settings, health: Health, clock: Clock, stop: asyncio.Event, trial: Trial | None
 ) -> None:
     """Serve pages, the desk's API and the read API until `stop`."""
-    near = _neighbours(settings, clock)
+    neighbours = _create_neighbours(settings, clock)
     engine = stores.engine(settings.store_url, read_only=True, answer_limit_s=_PAGE_LIMIT_S)
     redis = connect(settings.redis)
-    publisher = Publisher(settings.kafka, f"santral-console-{os.getpid()}", near.kafka)
+    publisher = Publisher(settings.kafka, f"santral-console-{os.getpid()}", neighbours.kafka)
     bodies = QueueBodyReader(settings.kafka)
     desk = Desk(
         settings=settings,
@@ -229,27 +276,31 @@ async def console(
         bodies=bodies,
         outcome_order=KafkaOrder(settings.kafka),
     )
-    api = Api(settings=settings, desk=desk, store=engine, trial=trial, neighbour=near.store)
-    for name, neighbour in (("kafka", near.kafka), ("redis", near.redis), ("store", near.store)):
+    api = Api(settings=settings, desk=desk, store=engine, trial=trial, neighbour=neighbours.store)
+    for name, neighbour in (
+        ("kafka", neighbours.kafka),
+        ("redis", neighbours.redis),
+        ("store", neighbours.store),
+    ):
         health.add(name, neighbour.problem)
-    near.kafka.start()
-    near.redis.start()
-    migrating = stores.migrate_when_up(settings.store_url, MIGRATIONS, near.store)
+    neighbours.kafka.start()
+    neighbours.redis.start()
+    migrating = stores.migrate_when_up(settings.store_url, MIGRATIONS, neighbours.store)
     sockets = [http.listen(settings.console.host, settings.console.port)]
     server = http.server(app(api, health, stop), Guard(settings.limits))
     try:
         serving = http.serve(server, sockets, stop)
         health.finish_start()
-        await frame.until(stop, _after(migrating, _for_ever()), finishing=[serving])
+        await frame.until(stop, _run_after(migrating, _wait_for_ever()), finishing=[serving])
     finally:
-        near.stop()
+        neighbours.stop()
         await bodies.close()
         await publisher.stop()
         await redis.aclose()
         engine.dispose()
 
 
-async def _for_ever() -> None:
+async def _wait_for_ever() -> None:
     await asyncio.Event().wait()
 
 
@@ -257,7 +308,7 @@ def start(settings: Settings, only: tuple[str, ...] = WORKERS) -> None:
     """Run workers to their end."""
 
     async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.Event) -> None:
-        await work(settings, health, clock, stop, only)
+        await run_workers(settings, health, clock, stop, only)
 
     frame.run("workers" if len(only) > 1 else only[0], settings, main)
 
@@ -266,6 +317,6 @@ def start_console(settings: Settings, trial: Trial | None = None) -> None:
     """Run the console to its end."""
 
     async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.Event) -> None:
-        await console(settings, health, clock, stop, trial)
+        await run_console(settings, health, clock, stop, trial)
 
     frame.run("console", settings, main)

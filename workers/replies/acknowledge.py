@@ -1,8 +1,8 @@
-"""Acknowledgements: each person who writes a mail learns once a day that it arrived.
+"""Acknowledges mail, so that each person who writes one learns once a day that it arrived.
 
-Before: queue.<department>.v1. After: replies.v1. The loop guard is here, on what we send, and
-never on intake: machines, lists and people who asked for silence get no answer. Redis decides
-between processes; replies.v1 says what was written, also after Redis lost its memory.
+It reads queue.<department>.v1 and writes replies.v1. The loop guard applies to the mails that we
+send, and never to intake. Machines, lists and people who asked for silence get no answer. Redis
+decides between processes, and replies.v1 has the earlier acknowledgements if Redis was emptied.
 """
 
 import asyncio
@@ -34,13 +34,14 @@ from workers.replies.templates import acknowledgement
 log = get(__name__)
 
 GROUP = "santral-acknowledge"
-_OLD = timedelta(days=1)
-_EPOCH = "santral:acknowledged-epoch"
+_MAX_AGE = timedelta(days=1)
+"""Older mail comes from a mailbox that is read for the first time."""
+_EPOCH_KEY = "santral:acknowledged-epoch"
 """A key that vanishes with the claims when Redis is emptied."""
 _GRACE_S = 2.0
-"""After Redis was emptied, other processes publish what they claimed before within this time."""
+"""After Redis was emptied, other processes publish within this time what they claimed before."""
 _OLD_CLAIM_S = 1.0
-"""A claim is made again before the publication if it is older: Redis may have been emptied since,
+"""A process renews an older claim before it publishes, because Redis may have been emptied since,
 and another process may have claimed the address."""
 _SILENT = re.compile(
     r"^(no-?_?reply|do-?_?not-?_?reply|mailer-daemon|postmaster|bounce|owner-)|-request@|-bounces?@",
@@ -49,7 +50,7 @@ _SILENT = re.compile(
 
 
 def acknowledgement_address(work: WorkItem) -> str | None:
-    """Return the address to acknowledge to, None when nothing is to be sent."""
+    """Return the address for the acknowledgement, or None if the mail gets none."""
     message, decision = work.message, work.decision
     address = message.reply_to or message.sender.handle("email")
     if (
@@ -61,15 +62,15 @@ def acknowledgement_address(work: WorkItem) -> str | None:
         or "spam" in decision.flags
         or not address
         or _SILENT.search(address)
-        or _old(message)
+        or _is_old(message)
     ):
         return None
     return address
 
 
-def _old(message: Message) -> bool:
-    """Whether it was written long before it came: a mailbox read for the first time."""
-    return message.sent_at is not None and message.received_at - message.sent_at > _OLD
+def _is_old(message: Message) -> bool:
+    """Say whether a message was written long before it came."""
+    return message.sent_at is not None and message.received_at - message.sent_at > _MAX_AGE
 
 
 class Acknowledger:
@@ -82,7 +83,7 @@ class Acknowledger:
         self.lag = Lag("acknowledge lag")
         once = int(settings.replies.acknowledge_once_in.total_seconds() * 1000)
         self._redis = redis
-        self._once = Claims(redis, "santral:acknowledged:", once, once)
+        self._claims = Claims(redis, "santral:acknowledged:", once, once)
         self._sent = SentAcknowledgements(
             settings.kafka, settings.replies.acknowledge_once_in, self.lag
         )
@@ -97,12 +98,12 @@ class Acknowledger:
                 client_id=f"santral-acknowledge-{os.getpid()}",
                 lag=self.lag,
                 most=500,
-                each=self._one,
+                each=self._acknowledge,
             )
         finally:
             await self._sent.stop()
 
-    async def _one(self, value: bytes | None) -> None:
+    async def _acknowledge(self, value: bytes | None) -> None:
         try:
             work = envelope.decode(WorkItem, value)
         except Rejected as error:
@@ -116,24 +117,24 @@ class Acknowledger:
             metrics.count("santral_replies_suppressed_total", reason="once_a_day")
             return
         if self._sent.has_reply(reply.id):
-            return  # published before a crash
+            return  # this process, or another, published it before a crash
         await self._publisher.publish(topics.REPLIES, reply, source="santral/acknowledge")
 
     async def _claim(self, address: str, message: Message) -> bool:
-        """Say whether this message is the one of the day that the address gets an answer to.
+        """Say whether the address gets its acknowledgement of the day for this message.
 
-        The token is the message: a redelivery finds its own claim.
+        The claim's token is the message's id, so a redelivery finds its own claim.
         """
         began_s = self._clock.monotonic()
         try:
-            if await self._once.claim(address, message.id) == "BUSY":
+            if await self._claims.claim(address, message.id) == "BUSY":
                 return False
-            if not await self._redis.exists(_EPOCH):
+            if not await self._redis.exists(_EPOCH_KEY):
                 await asyncio.sleep(_GRACE_S)
-                await self._redis.set(_EPOCH, b"1")
+                await self._redis.set(_EPOCH_KEY, b"1")
             await self._sent.catch_up(self._clock.now(), message.received_at)
-            old = self._clock.monotonic() - began_s > _OLD_CLAIM_S
-            if old and await self._once.claim(address, message.id) == "BUSY":
+            is_old_claim = self._clock.monotonic() - began_s > _OLD_CLAIM_S
+            if is_old_claim and await self._claims.claim(address, message.id) == "BUSY":
                 return False
         except AWAY as error:
             raise Retry(NEIGHBOUR_S, "Redis is away") from error
@@ -141,7 +142,7 @@ class Acknowledger:
         return own or not self._sent.has_address(address, self._clock.now())
 
     def _can_send(self, source: str) -> bool:
-        """Whether a mail server is configured for that account: without one nothing is promised."""
+        """Say whether the account has a mail server, because we promise nothing without one."""
         tables = self._settings.actions.get("reply_email", {})
         account = source.partition(":")[2]
         return bool((tables.get(account) or tables.get("default") or {}).get("host"))
@@ -150,8 +151,8 @@ class Acknowledger:
         message, decision = work.message, work.decision
         level = self._settings.departments[decision.department]
         due = work.due.first_response.strftime("%d.%m.%Y %H:%M UTC")
-        words = acknowledgement(decision.language, level.title_tr, level.title_en, due)
-        reply = compose_reply(message, decision, _reply_id(message), words, self._clock.now())
+        text = acknowledgement(decision.language, level.title_tr, level.title_en, due)
+        reply = compose_reply(message, decision, _reply_id(message), text, self._clock.now())
         return msgspec.structs.replace(reply, kind="acknowledgement")
 
 

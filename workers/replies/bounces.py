@@ -1,9 +1,8 @@
-"""Bounces of our own replies: each becomes an outcome `undeliverable` of its conversation.
+"""Turns each bounce of our own replies into an outcome `undeliverable` of its conversation.
 
-Before: messages.v1 has the bounce; its parser found our Message-ID in the mail that came back.
-After: outcomes.v1, so that the desk and the conversation's history say that the answer never
-arrived. The store's outcomes of the reply say which item it belongs to. The outcome's id is the
-bounce's: read twice it is written once.
+messages.v1 has the bounce, in which the parser found our Message-ID. The desk and the history of
+the conversation then show that the answer never arrived. The store's outcomes of the reply name its
+item. The outcome's id derives from the bounce's, so a repeated bounce changes nothing.
 """
 
 import asyncio
@@ -29,7 +28,8 @@ from schemas.text import reply_token
 log = get(__name__)
 
 GROUP = "santral-bounces"
-_LATER_S = 1.0
+_RETRY_DELAY_S = 1.0
+"""The pause before the next question to the store."""
 
 
 class AnsweredItem(Record, frozen=True, kw_only=True):
@@ -42,7 +42,7 @@ class AnsweredItem(Record, frozen=True, kw_only=True):
 
 
 class BounceReporter:
-    """The loop: messages in, outcomes out."""
+    """The loop that reads messages and writes outcomes."""
 
     def __init__(
         self, settings: Settings, engine: Engine, publisher: Publisher, clock: Clock
@@ -52,7 +52,7 @@ class BounceReporter:
         self._key = settings.tokens.signing.encode()
         self._consumer: AIOKafkaConsumer | None = None
         self._ends: dict[str, dict[int, int]] = {}
-        """How far the store must be before it is believed, by the bounce's id."""
+        """The positions that the store must reach before its answer counts, by the bounce's id."""
         self.lag = Lag("bounces lag")
 
     async def run(self) -> None:
@@ -65,26 +65,26 @@ class BounceReporter:
                 client_id=f"santral-bounces-{os.getpid()}",
                 lag=self.lag,
                 most=2000,
-                each=self._one,
+                each=self._report,
             )
         finally:
             consumer, self._consumer = self._consumer, None
             if consumer is not None:
                 await consumer.stop()
 
-    async def _one(self, value: bytes | None) -> None:
-        # Almost none is a bounce: the word is looked for before JSON is read.
+    async def _report(self, value: bytes | None) -> None:
+        # Few messages are bounces, so the word is searched before JSON is decoded.
         if b'"bounce"' not in (value or b""):
             return
         try:
             message = envelope.decode(Message, value)
         except Rejected:
-            return  # the router buries it
+            return  # the router writes a dead letter for it
         bounce = message.automatic.bounce if message.automatic else None
         reply = reply_token.reply_of(self._key, bounce.original or "") if bounce else None
         if bounce is None or reply is None or bounce.delayed:
-            return  # not ours, or its server still tries
-        origin = await self._item(reply, message)
+            return  # it is not ours, or its server still tries
+        origin = await self._find_item(reply, message)
         outcome = Outcome(
             id=derived_id("outcome", message.id, "undeliverable"),
             kind="undeliverable",
@@ -100,18 +100,18 @@ class BounceReporter:
         await self._publisher.publish(topics.OUTCOMES, outcome, source="santral/bounces")
         log.info("reply.returned", reply=reply, conversation=message.conversation)
 
-    async def _item(self, reply: str, message: Message) -> AnsweredItem:
-        """Return the item that a reply answered; triage gets what the store knows nothing of.
+    async def _find_item(self, reply: str, message: Message) -> AnsweredItem:
+        """Return the item that a reply answered, or an item of triage if the store lacks it.
 
-        The store may be behind: it is not believed before it has all outcomes that outcomes.v1
-        had when the bounce was first read.
+        The store may be behind. Its answer counts once it has all outcomes that outcomes.v1
+        contained when the bounce was first read.
         """
         ends = self._ends.get(message.id)
         if ends is None:
             ends = self._ends[message.id] = await self._outcome_ends()
         item, recorded = await asyncio.to_thread(self._look_up, message.conversation, reply, ends)
         if item is None and not recorded:
-            raise Retry(_LATER_S, "the outcome of a returned reply is not in the store yet")
+            raise Retry(_RETRY_DELAY_S, "the outcome of a returned reply is not in the store yet")
         del self._ends[message.id]
         if item is not None:
             return item

@@ -1,6 +1,6 @@
-"""Checks whether a reply to a message is allowed, before anybody writes it. Pure.
+"""Checks whether a reply to a message is allowed before it is written. Pure.
 
-The desk checks an agent's answer, and incident_reply.py the holding text of an incident.
+The desk checks the answer of an agent, and incident_reply.py the holding text of an incident.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
-"""Composes the reply to a message: its address, its thread and its language. Pure.
+"""Composes the reply to a message, with its address, its thread and its language. Pure.
 
-Before: desk, acknowledge and holding have a text for a customer. After: they publish the reply.
+The desk, the acknowledgements and the holding texts of incidents all use it.
 """
 
 from datetime import datetime
@@ -13,7 +13,7 @@ from schemas.outcome import Reply
 def compose_reply(
     message: Message, decision: Decision, identifier: str, text: str, now: datetime
 ) -> Reply:
-    """Return the answer to a message, as an item of its own in the department of the decision."""
+    """Return an answer to a message, as an item of its own in the decision's department."""
     return Reply(
         id=identifier,
         kind="answer",

@@ -1,8 +1,8 @@
-"""Sends the holding text of an answered incident to its customers, each conversation once.
+"""Sends the holding text of an answered incident to its customers, once to each conversation.
 
-Before: a person answered an incident (incidents.v1); the recorder has its messages in the store.
-After: replies.v1 and outcomes.v1, as if each had been answered at the desk. The ids are made of
-incident, conversation and text: whatever is done twice is done once.
+A person answers an incident in incidents.v1, and the recorder has its messages in the store.
+replies.v1 and outcomes.v1 then get the same records as for an answer at the desk. The ids derive
+from incident, conversation and text, so a repetition changes nothing.
 """
 
 import asyncio
@@ -34,15 +34,21 @@ from workers.store import incidents
 log = get(__name__)
 
 GROUP = "santral-holding"
-_LATER_S = 1.0
-_LOOK_S = 0.3
-_PATIENCE_S = 30.0
-_OLD = timedelta(days=1)
+_RETRY_DELAY_S = 1.0
+"""The pause before a record is read again."""
+_STORE_INTERVAL_S = 0.3
+"""The pause between questions to the store, which is a second or two behind Kafka."""
+_STORE_TIMEOUT_S = 30.0
+"""After this time the recorder counts as away."""
+_MAX_AGE = timedelta(days=1)
+"""No customer waits for the holding text of an older record."""
 
 
 def holding_text(incident: Incident, language: str) -> str:
-    """Return the holding text for a customer of that language: both texts when it is unknown, the
-    only one there is to everybody."""
+    """Return an incident's holding text in a language, or both texts if the language is unknown.
+
+    If the incident has one text, every customer gets it.
+    """
     turkish, english = incident.text_tr, incident.text_en
     if language == "tr":
         return turkish or english
@@ -52,7 +58,7 @@ def holding_text(incident: Incident, language: str) -> str:
 
 
 class IncidentResponder:
-    """Follows incidents.v1; what an incident is by now is asked of the store."""
+    """Follows incidents.v1, and reads the present state of an incident from the store."""
 
     def __init__(
         self, settings: Settings, engine: Engine, publisher: Publisher, clock: Clock
@@ -70,80 +76,88 @@ class IncidentResponder:
             client_id=f"santral-holding-{os.getpid()}",
             lag=self.lag,
             most=20,
-            each=self._one,
+            each=self._take,
         )
 
-    async def _one(self, value: bytes | None) -> None:
+    async def _take(self, value: bytes | None) -> None:
         try:
             record = envelope.decode(Incident, value)
         except Rejected as error:
             log.warning("record.undecodable", topic=topics.INCIDENTS.name, text=error.text)
             return
-        if self._clock.now() - record.at > _OLD:
-            return  # nobody waits for the holding text of last week
+        if self._clock.now() - record.at > _MAX_AGE:
+            return
         if record.status == "answered" or record.messages:
             await self._answer(record)
 
     async def _answer(self, record: Incident) -> None:
-        """Send the holding text of an answered incident to all members, or to those that a record
-        adds, if later ones are to have it."""
-        until = self._clock.monotonic() + _PATIENCE_S
+        """Send the holding text of an answered incident to all its customers.
+
+        A later record of the incident sends it to the customers that it adds, if the person who
+        answered wanted that.
+        """
+        until = self._clock.monotonic() + _STORE_TIMEOUT_S
         while True:
-            known, found, missing = await asyncio.to_thread(self.due, record)
+            incident, answerable, missing = await asyncio.to_thread(self.find_answerable, record)
             if not missing:
                 break
             if self._clock.monotonic() > until:
-                # The recorder is behind or away: begin again with this record.
-                raise Retry(_LATER_S, f"{missing} of an incident are not in the store yet")
-            await asyncio.sleep(_LOOK_S)
+                # The recorder is behind or away, so this record is read again.
+                raise Retry(_RETRY_DELAY_S, f"{missing} of an incident are not in the store yet")
+            await asyncio.sleep(_STORE_INTERVAL_S)
         sent = 0
-        for message, decision in found:
+        for message, decision in answerable:
             # A fault with one customer must not stop the holding text to the others.
-            with guard(log, GROUP, message=message.id, incident=known.id):
-                sent += await self._send(known, message, decision)
+            with guard(log, GROUP, message=message.id, incident=incident.id):
+                sent += await self._send(incident, message, decision)
         if sent:
-            log.info("incident.answered", id=known.id, conversations=sent, agent=known.agent)
+            log.info("incident.answered", id=incident.id, conversations=sent, agent=incident.agent)
 
-    def due(self, record: Incident) -> tuple[Incident, list[tuple[Message, Decision]], int]:
-        """Return the incident, the newest message of each conversation to be answered with its
-        decision, and how much of it is not in the store yet."""
+    def find_answerable(
+        self, record: Incident
+    ) -> tuple[Incident, list[tuple[Message, Decision]], int]:
+        """Return the present incident, the messages to answer, and the number of missing ones.
+
+        The messages are the newest of each conversation, each with its decision. A missing message
+        is not in the store yet.
+        """
         with self._engine.connect() as connection:
-            there = connection.execute(
+            row = connection.execute(
                 text("SELECT 1 FROM incidents WHERE id = :i AND at_ms = :a AND status = :s"),
                 {"i": record.id, "a": int(record.at.timestamp() * 1000), "s": record.status},
             ).first()
-            if there is None:
-                return record, [], 1  # what was said before it may be missing, too
+            if row is None:
+                return record, [], 1  # earlier records may be missing, too
             if record.status == "answered":
                 ids = {
                     str(row[0])
-                    for part in incidents.parts(connection, record.id)
-                    for row in connection.execute(_OF_INCIDENT, {"i": part})
+                    for merged in incidents.parts(connection, record.id)
+                    for row in connection.execute(_OF_INCIDENT, {"i": merged})
                 }
                 return record, *_newest(connection, ids)
-            known = whole(
+            incident = whole(
                 incidents.known(connection, record.id),
                 lambda identifier: incidents.known(connection, identifier),
             )
-            if known is None or not known.later or known.status in ENDED:
+            if incident is None or not incident.later or incident.status in ENDED:
                 return record, [], 0
-            return known, *_newest(connection, set(record.messages))
+            return incident, *_newest(connection, set(record.messages))
 
     async def _send(self, incident: Incident, message: Message, decision: Decision) -> bool:
-        said = holding_text(incident, decision.language)
-        why = suppression_reason(message, decision)
-        if why is None:
+        body = holding_text(incident, decision.language)
+        reason = suppression_reason(message, decision)
+        if reason is None:
             try:
-                check_reply_allowed(message, said, self._clock.now())
+                check_reply_allowed(message, body, self._clock.now())
             except Rejected as error:
-                why = error.code
-        if why is not None:
-            metrics.count("santral_replies_suppressed_total", reason=why)
+                reason = error.code
+        if reason is not None:
+            metrics.count("santral_replies_suppressed_total", reason=reason)
             return False
-        digest = sha256(said.encode()).hexdigest()[:16]
+        digest = sha256(body.encode()).hexdigest()[:16]
         identifier = derived_id("holding", incident.id, message.conversation, digest)
         reply = msgspec.structs.replace(
-            compose_reply(message, decision, identifier, said, self._clock.now()),
+            compose_reply(message, decision, identifier, body, self._clock.now()),
             agent=incident.agent,
         )
         await self._publisher.publish(topics.REPLIES, reply, source="santral/holding")
@@ -158,7 +172,7 @@ class IncidentResponder:
             hops=decision.hops,
             at=reply.at,
             agent=incident.agent,
-            text=said,
+            text=body,
             reason=f"incident {incident.id}",
             reply=identifier,
         )
@@ -168,7 +182,7 @@ class IncidentResponder:
 
 
 def suppression_reason(message: Message, decision: Decision) -> str | None:
-    """Return why nothing may be sent to many at once for a message, None when it may."""
+    """Return why a message gets no holding text, or None if it gets one."""
     if message.automatic is not None or message.event is not None:
         return "machine"
     if "no_automatic_answer" in message.flags:
@@ -179,8 +193,10 @@ def suppression_reason(message: Message, decision: Decision) -> str | None:
 
 
 def _newest(connection: Connection, ids: set[str]) -> tuple[list[tuple[Message, Decision]], int]:
-    """Return the newest of these messages in each conversation that is not resolved, with its
-    decision; and how many are not in the store yet."""
+    """Return the newest of these messages in each unresolved conversation, with its decision.
+
+    The second value is the number of messages that are not in the store yet.
+    """
     newest: dict[str, tuple[Message, Decision]] = {}
     missing = 0
     for identifier in sorted(ids):
@@ -197,19 +213,19 @@ def _newest(connection: Connection, ids: set[str]) -> tuple[list[tuple[Message, 
         with guard(log, GROUP, message=identifier):
             message = msgspec.json.decode(row[0], type=Message)
             decision = msgspec.json.decode(row[1], type=Decision)
-            held = newest.get(message.conversation)
-            if held is None or message.received_at > held[0].received_at:
+            other = newest.get(message.conversation)
+            if other is None or message.received_at > other[0].received_at:
                 newest[message.conversation] = message, decision
-    done = {
+    resolved = {
         conversation
         for conversation in newest
-        if connection.execute(_LAST, {"c": conversation}).scalar() == "resolved"
+        if connection.execute(_LAST_CLOSE, {"c": conversation}).scalar() == "resolved"
     }
-    return [pair for conversation, pair in newest.items() if conversation not in done], missing
+    return [pair for conversation, pair in newest.items() if conversation not in resolved], missing
 
 
 _OF_INCIDENT = text("SELECT message FROM incident_messages WHERE incident = :i")
-_LAST = text(
+_LAST_CLOSE = text(
     "SELECT kind FROM outcomes WHERE conversation = :c AND kind IN ('resolved', 'reopened') "
     "ORDER BY at_ms DESC LIMIT 1"
 )

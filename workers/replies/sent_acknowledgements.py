@@ -1,7 +1,6 @@
-"""The acknowledgements of the last day, as replies.v1 has them: Redis may forget, Kafka does not.
+"""Remembers the acknowledgements of the last day from replies.v1, which outlives an emptied Redis.
 
-Before: acknowledge.py wants to write one. After: it knows whether the address or the message has
-one already.
+acknowledge.py asks whether an address or a message has one already.
 """
 
 from datetime import datetime, timedelta
@@ -17,9 +16,10 @@ from schemas.errors import Rejected
 from schemas.outcome import Reply
 
 _KIND = b'"acknowledgement"'
-_PRUNE_EVERY = 10_000
-_SLACK = timedelta(hours=1)
-"""Messages come in any order: without it each older one would begin the reading again."""
+_PRUNE_ABOVE = 10_000
+"""More acknowledgements than this are pruned to those of the last day."""
+_ORDER_MARGIN = timedelta(hours=1)
+"""Messages come in any order; without this margin each older one would restart the reading."""
 
 
 class SentAcknowledgements:
@@ -33,22 +33,25 @@ class SentAcknowledgements:
         self._by_id: dict[str, float] = {}
 
     async def catch_up(self, now: datetime, received_at: datetime) -> None:
-        """Read replies.v1 to its present end, from the time on at which a message's own
-        acknowledgement, or another within its day, can have been written."""
-        consumer = await self._ready()
+        """Read replies.v1 to its present end.
+
+        Reading begins at the time at which a message's acknowledgement, or another of its day, may
+        have been written.
+        """
+        consumer = await self._connect()
         partitions = list(consumer.assignment())
         since = min(now, received_at) - self._once_in
         if self._since is None or since < self._since:
-            self._since = since - _SLACK
+            self._since = since - _ORDER_MARGIN
             await self._seek(consumer, partitions, self._since)
         ends = await consumer.end_offsets(partitions)
         async for records in consumer.read_until(ends):
             self._progress.count_turn()
             self._add(records)
-        if len(self._by_id) > _PRUNE_EVERY:
-            self._prune(since - _SLACK)
+        if len(self._by_id) > _PRUNE_ABOVE:
+            self._prune(since - _ORDER_MARGIN)
 
-    async def _ready(self) -> KafkaReader:
+    async def _connect(self) -> KafkaReader:
         if self._consumer is None:
             consumer = reader(self._kafka, group=None, client_id="santral-acknowledge-sent")
             self._consumer, self._since = consumer, None
@@ -91,7 +94,7 @@ class SentAcknowledgements:
         return identifier in self._by_id
 
     def has_address(self, address: str, now: datetime) -> bool:
-        """Say whether an address got an acknowledgement within the time of `once_in`."""
+        """Say whether an address got an acknowledgement within `once_in`."""
         sent_at = self._by_address.get(address)
         return sent_at is not None and sent_at > (now - self._once_in).timestamp()
 

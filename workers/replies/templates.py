@@ -1,6 +1,6 @@
 """The texts that are sent without a person, in Turkish and English.
 
-Before: acknowledge.py. After: the customer. A text in a language we could not tell is both.
+If the language of a message is unknown, its writer gets both texts.
 """
 
 _TEXTS = {
@@ -18,7 +18,7 @@ _TEXTS = {
 
 
 def acknowledgement(language: str, title_tr: str, title_en: str, due: str) -> str:
-    """Return the text that says a message has arrived."""
+    """Return the text which confirms that a message has arrived."""
     turkish = _TEXTS["tr"].format(title=title_tr, due=due)
     english = _TEXTS["en"].format(title=title_en, due=due)
     if language == "tr":

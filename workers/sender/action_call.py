@@ -1,7 +1,7 @@
-"""Sending: one try of one reply through its action, with the account's settings.
+"""Calls a channel's action once for one reply, with the settings of the reply's account.
 
-Before: sender.py may send the reply. After: its result, or Retry. A fault of ours may come after
-the other side took the reply, which therefore never leaves twice.
+A bug may come after the vendor took the reply. It therefore ends the reply, which never leaves
+twice.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from workers.actions.protocol import A, Action, Unconfirmed
 log = get(__name__)
 
 MAX_SEND_S = 240.0
-"""A try ends by then: other processes take it for lost after the lease of sender.py."""
+"""A try ends by then, because other processes count it as lost after LEASE_S of lost_tries.py."""
 
 
 class SendResult(NamedTuple):
-    """The end of a reply. `answered` means that the account's other side works."""
+    """The end of a reply; `answered` means that the vendor works, `failed` that it does not."""
 
     kind: OutcomeKind
     reason: str
@@ -43,14 +43,15 @@ def account_settings(settings: Settings, action: Action[A], reply: Reply) -> A |
     tables = settings.actions.get(action.name, {})
     accounts = settings.channels.get(action.channel, {})
     channel = accounts.get(name, {})
-    # Another account's token would answer in another's name.
-    alone = not action.shares or len(accounts) < 2
-    # A form or a note has an account of its own name: its answer goes by the only mail account.
-    only = next(iter(tables.values())) if len(tables) == 1 else None
-    table = tables.get(name) or ((tables.get("default") or only) if alone else None) or {}
-    shared = {k: channel[k] for k in action.shares if k in channel}
-    where = f"actions.{action.name}"
-    return section(action.account, {**shared, **table}, "santral.toml", where, [])
+    # Another account's token would answer in the name of that account.
+    may_borrow = not action.shares or len(accounts) < 2
+    # A form or a note has no mail account, so its answer leaves by the only one there is.
+    only_table = next(iter(tables.values())) if len(tables) == 1 else None
+    borrowed = tables.get("default") or only_table
+    table = tables.get(name) or (borrowed if may_borrow else None) or {}
+    shared = {key: channel[key] for key in action.shares if key in channel}
+    section_name = f"actions.{action.name}"
+    return section(action.account, {**shared, **table}, "santral.toml", section_name, [])
 
 
 async def send(settings: Settings, reply: Reply, action: Action[A], step: str) -> SendResult:

@@ -1,7 +1,6 @@
-"""Lanes: the replies of one account of one channel, how many of them run, and when the next may.
+"""Lanes, which decide how many replies of one account run at once, and when the next may run.
 
-Before: sender.py reads a reply or a parked one's time comes. After: sender.py tries what a lane
-releases. Each account has room of its own, so that a mail server that is away delays nobody else.
+Each account has a lane of its own, so an unreachable mail server delays no other account.
 """
 
 import heapq
@@ -18,29 +17,31 @@ from schemas.state.delivery import Delivery
 from workers.actions.registry import AnyAction
 
 MAX_RUNNING = 16
-"""Replies of one account that are tried at once; each may hold a connection."""
+"""Replies of one account that run at once; each may need a connection."""
 MAX_ROOM = 64
-"""Replies of one account whose text is in memory while they wait for a running one to end."""
+"""Replies of one account that wait in memory with their text; more of them are parked."""
 MAX_FAILURES = 8
-"""After so many failures without a success, one reply at a time probes the account."""
-NOTE_AFTER_S = 60.0
-"""An account that fails for longer is reported, even if few replies tried it."""
+"""After this many failures without a success, one reply at a time probes the account."""
+REPORT_AFTER_S = 60.0
+"""An account that fails for longer is reported, even after few tries."""
 FIRST_DELAY_S = 2.0
+"""The pause after a first failure; each further failure doubles it."""
+MAX_RETRY_DELAY_S = 600.0
 MAX_PROBE_DELAY_S = 60.0
-"""An account that fails is probed once a minute at least, unless the vendor asks for a pause."""
-MAX_HINT_S = 3600.0
-"""A vendor's own hint is obeyed up to here."""
+"""A failing account gets a probe at least once a minute, unless the vendor asks for a pause."""
+MAX_VENDOR_PAUSE_S = 3600.0
+"""We obey a pause that a vendor asks for up to this length."""
 
 _ADDRESS = re.compile(r"[^\s<>:;,\"']+@[^\s<>:;,\"']+")
 
 
 @dataclass(slots=True, kw_only=True)
 class LoadedReply:
-    """A reply in memory, and how far it is.
+    """A reply in memory with its text.
 
-    `attempt` counts its tries so far, `arrived` is monotonic. It is `recorded` once deliveries.v1
-    has a record of it, so that the commit of its partition can pass it. `suspect` means that an
-    older version may have tried it.
+    `attempt` counts its tries; `arrived` is monotonic. It is `recorded` once deliveries.v1 has a
+    record of it, so that the commit of its partition can pass it. `suspect` means that an older
+    version may have tried it.
     """
 
     partition: int
@@ -56,7 +57,7 @@ class LoadedReply:
 
 
 class ParkedReply(NamedTuple):
-    """A reply that waits without its text; times are in seconds since 1970."""
+    """A reply that waits in deliveries.v1, without its text; times are in seconds since 1970."""
 
     due: float
     partition: int
@@ -66,14 +67,14 @@ class ParkedReply(NamedTuple):
 
 
 class Lane:
-    """The replies of one account; times are in seconds since 1970 except where noted."""
+    """The replies of one account; times are in seconds since 1970."""
 
     def __init__(self, channel: str, account: str) -> None:
         self.channel, self.account = channel, account
         self.room: deque[LoadedReply] = deque()
         self.running = 0
         self.loading = 0
-        """How many parked replies are being read back."""
+        """The number of parked replies whose texts are being read."""
         self.failing_since: float | None = None
         self.reason = ""
         self.reported_at = 0.0
@@ -84,66 +85,68 @@ class Lane:
 
     @property
     def waiting(self) -> int:
-        """How many replies wait or run."""
+        """The number of replies that wait or run."""
         return len(self.room) + len(self._parked) + self.running + self.loading
 
     @property
-    def stuck(self) -> bool:
-        """Whether the last tries all failed."""
+    def is_stuck(self) -> bool:
+        """Whether the last MAX_FAILURES tries all failed."""
         return self._failures >= MAX_FAILURES
 
-    def is_stuck_since(self, now: float) -> bool:
-        """Say whether people should look at the account: it has failed many times or for long."""
+    def needs_attention(self, now: float) -> bool:
+        """Say whether the account has replies, and has failed many times or for a minute."""
         if self.failing_since is None or not self.waiting:
             return False
-        return self.stuck or now - self.failing_since > NOTE_AFTER_S
+        return self.is_stuck or now - self.failing_since > REPORT_AFTER_S
 
-    def free(self, now: float) -> int:
-        """Return how many more replies may be tried now."""
-        if self.stuck:
+    def count_free(self, now: float) -> int:
+        """Return the number of further replies that may run now."""
+        if self.is_stuck:
             return 1 if not self.running and now >= self._resumes_at else 0
         return max(0, MAX_RUNNING - self.running)
 
     def has_room(self, now: float) -> bool:
-        """Say whether a new reply may wait in memory: not behind parked ones whose time came."""
-        return not self.stuck and len(self.room) < MAX_ROOM and not self.is_due(now)
+        """Say whether a new reply may wait in memory; parked replies that are ready come first."""
+        return not self.is_stuck and len(self.room) < MAX_ROOM and not self.is_due(now)
 
     def is_due(self, now: float) -> bool:
-        """Say whether a parked reply's time came."""
+        """Say whether a parked reply is ready for its next try."""
         return bool(self._parked) and self._parked[0].due <= now
 
-    def succeeded(self) -> None:
-        """Note that the account took or refused a reply: everything that waits may be tried."""
-        if self.stuck:
+    def note_success(self) -> None:
+        """Note that the account took or refused a reply, so the others may run, too."""
+        if self.is_stuck:
             self._parked = [parked._replace(due=0.0) for parked in self._parked]
             heapq.heapify(self._parked)
         self._failures, self._delay, self.failing_since = 0, FIRST_DELAY_S, None
 
-    def failed(self, now: float, after: float, reason: str) -> None:
-        """Note a failed try; after many of them the next waits for `after` seconds or longer."""
+    def note_failure(self, now: float, after: float, reason: str) -> None:
+        """Note a failed try; after MAX_FAILURES the next waits for at least `after` seconds."""
         self._failures += 1
         self.reason = _ADDRESS.sub("…@…", reason)[:ERROR_TEXT_LIMIT]
         if self.failing_since is None:
             self.failing_since = now
-        if self.stuck and now >= self._resumes_at:  # those that ran at once count as one probe
-            self._resumes_at = now + min(MAX_HINT_S, max(self._delay, after))
+        if self.is_stuck and now >= self._resumes_at:  # tries that ran at once count as one probe
+            self._resumes_at = now + min(MAX_VENDOR_PAUSE_S, max(self._delay, after))
             self._delay = min(MAX_PROBE_DELAY_S, self._delay * 2)
 
     def park(self, parked: ParkedReply) -> None:
         """Add a reply that waits for its time."""
         heapq.heappush(self._parked, parked)
 
-    def take_due(self, now: float, most: int) -> list[ParkedReply]:
-        """Remove and return parked replies whose time came; of a stuck account the oldest, whatever
-        its time."""
+    def take_due(self, now: float, limit: int) -> list[ParkedReply]:
+        """Remove and return the parked replies that are ready, at most `limit`.
+
+        A stuck account gives its oldest ones at any time.
+        """
         taken: list[ParkedReply] = []
-        while self._parked and len(taken) < most and (self.stuck or self.is_due(now)):
+        while self._parked and len(taken) < limit and (self.is_stuck or self.is_due(now)):
             taken.append(heapq.heappop(self._parked))
         return taken
 
-    def take_expired(self, before: float, most: int) -> list[ParkedReply]:
+    def take_expired(self, before: float, limit: int) -> list[ParkedReply]:
         """Remove and return parked replies that have waited since before that time."""
-        expired = [parked for parked in self._parked if parked.first_at < before][:most]
+        expired = [parked for parked in self._parked if parked.first_at < before][:limit]
         if expired:
             gone = set(expired)
             self._parked = [parked for parked in self._parked if parked not in gone]
@@ -151,24 +154,28 @@ class Lane:
         return expired
 
     def drop(self, partition: int) -> Iterator[LoadedReply]:
-        """Forget what waits of a partition; yield the works that were in memory."""
-        dropped = [work for work in self.room if work.partition == partition]
-        self.room = deque(work for work in self.room if work.partition != partition)
+        """Remove the replies of a partition that wait; yield those that were in memory."""
+        dropped = [loaded for loaded in self.room if loaded.partition == partition]
+        self.room = deque(loaded for loaded in self.room if loaded.partition != partition)
         self._parked = [parked for parked in self._parked if parked.partition != partition]
         heapq.heapify(self._parked)
         yield from dropped
 
-    def oldest(self, running: Iterable[LoadedReply]) -> float | None:
-        """Return the first time of the reply that has waited longest."""
+    def oldest_time(self, running: Iterable[LoadedReply]) -> float | None:
+        """Return the first time of the reply that has waited longest, or None."""
         times = [parked.first_at for parked in self._parked]
-        times += [work.first_at.timestamp() for work in (*self.room, *running)]
+        times += [loaded.first_at.timestamp() for loaded in (*self.room, *running)]
         return min(times, default=None)
 
 
 def attempt_delay(attempt: int, after: float) -> float:
-    """Return the seconds until a reply's next try: doubled each time up to ten minutes, and at
-    least what the other side asks for."""
-    return min(MAX_HINT_S, max(min(FIRST_DELAY_S * 2.0 ** min(attempt - 1, 20), 600.0), after))
+    """Return the seconds until a reply's next try.
+
+    The delay doubles with each attempt up to ten minutes, and is never below `after`, for which the
+    vendor asks.
+    """
+    doubled = FIRST_DELAY_S * 2.0 ** min(attempt - 1, 20)
+    return min(MAX_VENDOR_PAUSE_S, max(min(doubled, MAX_RETRY_DELAY_S), after))
 
 
 class Lanes:
@@ -177,7 +184,7 @@ class Lanes:
     def __init__(self) -> None:
         self._lanes: dict[tuple[str, str], Lane] = {}
 
-    def lane(self, channel: str, account: str) -> Lane:
+    def get(self, channel: str, account: str) -> Lane:
         """Return the lane of an account."""
         lane = self._lanes.get((channel, account))
         if lane is None:
@@ -188,18 +195,18 @@ class Lanes:
         return iter(list(self._lanes.values()))
 
     def stuck_accounts(self, now: float) -> str | None:
-        """Return a sentence on the accounts that take no replies, None when all do."""
+        """Return a sentence on the accounts that take no replies, or None."""
         sentences = [
             f"{lane.channel}:{lane.account} has taken no reply for {now - lane.failing_since:.0f} s"
             f" ({lane.reason}); {lane.waiting} replies wait"
             for lane in self
-            if lane.failing_since is not None and lane.is_stuck_since(now)
+            if lane.failing_since is not None and lane.needs_attention(now)
         ]
         return "; ".join(sentences) or None
 
 
 def account_of(reply: Reply) -> str:
-    """Return the name of the account that a reply leaves by: its source is `channel:account`."""
+    """Return the account in a reply's source, which is `channel:account`."""
     return (reply.source.split(":")[1] if ":" in reply.source else "") or "default"
 
 

@@ -1,7 +1,7 @@
-"""The log of deliveries: writes the steps of replies to deliveries.v1 and follows all of them.
+"""Writes the steps of replies to deliveries.v1, and follows the steps of all processes.
 
-Before: sender.py tries a reply. After: the order of the records, which says who may send it, how
-many replies an address got in the last hour, and what a restart has to continue.
+The order of the records says which process may send a reply, how many replies an address got in the
+last hour, and which replies a restart has to continue.
 """
 
 import asyncio
@@ -27,8 +27,9 @@ from schemas.state.delivery import Delivery, fold
 log = get(__name__)
 
 LOOP_WINDOW = timedelta(hours=1)
-"""The loop guard counts the replies to an address over so long."""
-MAX_RECORDS = 1000  # applied at a time, so that the event loop stays responsive
+"""The loop guard counts the replies to an address over this time."""
+MAX_RECORDS = 1000
+"""Records applied at a time, so that the event loop stays responsive."""
 
 OnForeign = Callable[[int, Delivery], None]
 """Called with the partition and the new state when another process changed a reply."""
@@ -42,8 +43,10 @@ class RecipientCounts:
         self._next: dict[int, int] = {}
 
     def add(self, partition: int, offset: int, record: Delivery) -> int:
-        """Count a record of the log once, even if it is read again; return which of its hour it is
-        for the recipient, 0 if it does not count."""
+        """Count a record once, even if it is read again.
+
+        Return its rank among the recipient's first tries of the hour, or 0 if it is not one.
+        """
         if offset < self._next.get(partition, 0):
             return 0
         self._next[partition] = offset + 1
@@ -53,7 +56,7 @@ class RecipientCounts:
         return self.count(record.recipient, record.at)
 
     def count(self, recipient: str, now: datetime) -> int:
-        """Return how many replies went to a recipient in the last hour."""
+        """Return the number of replies to a recipient in the last hour."""
         times = self._times.get(recipient)
         if times is None:
             return 0
@@ -70,7 +73,7 @@ class RecipientCounts:
 
 
 class DeliveryTable:
-    """What the log says about the replies of one partition."""
+    """The states of the replies of one partition, according to the log."""
 
     def __init__(self) -> None:
         self.open: dict[str, tuple[int, Delivery]] = {}
@@ -104,11 +107,11 @@ class DeliveryTable:
         if state.state == "finished":
             self.finished[record.reply] = state.at.timestamp()
         else:
-            self.open[record.reply] = position, _small(state)
+            self.open[record.reply] = position, _without_texts(state)
         return state
 
     def first_open(self, end: int) -> int:
-        """Return the position of the oldest record that a restart has to read, at most `end`."""
+        """Return the position of the oldest record that a restart must read, at most `end`."""
         for position, _ in self.open.values():
             return min(position, end)
         return end
@@ -122,8 +125,8 @@ class DeliveryTable:
             del self.finished[reply]
 
 
-def _small(record: Delivery) -> Delivery:
-    """Return a record as the memory of many waiting replies keeps it."""
+def _without_texts(record: Delivery) -> Delivery:
+    """Return a record without its texts, of which memory would keep many."""
     return msgspec.structs.replace(
         record,
         reason="",
@@ -149,9 +152,9 @@ class DeliveryLog:
         self.recipients = RecipientCounts()
         self.tables: dict[int, DeliveryTable] = {}
         self.trying: dict[str, Delivery | None] = {}
-        """The states of the replies that this process tries, also in partitions it lost."""
+        """The states of the replies that this process tries, including those of lost partitions."""
         self.ranks: dict[str, int] = {}
-        """Which reply of its recipient's hour each of those is, by the order of the log."""
+        """The rank of each of those replies among its recipient's replies of the hour."""
         self._on_foreign = on_foreign
         self._consumer: AIOKafkaConsumer | None = None
         self._next: dict[int, int] = {}
@@ -171,7 +174,7 @@ class DeliveryLog:
             while True:
                 batch = await consumer.getmany(timeout_ms=500, max_records=MAX_RECORDS)
                 for topic_partition, records in batch.items():
-                    self._take(topic_partition.partition, records)
+                    self._apply(topic_partition.partition, records)
                 await asyncio.sleep(0)
         finally:
             self.started.clear()
@@ -190,7 +193,7 @@ class DeliveryLog:
             position = self._next.setdefault(topic_partition.partition, first)
             consumer.seek(topic_partition, position)
 
-    def _take(self, partition: int, records: list[ConsumerRecord]) -> None:
+    def _apply(self, partition: int, records: list[ConsumerRecord]) -> None:
         table = self.tables.get(partition)
         for record in records:
             self._next[partition] = record.offset + 1
@@ -223,14 +226,14 @@ class DeliveryLog:
                 future.set_result(None)
 
     async def write(self, partition: int, record: Delivery) -> int:
-        """Write a record; return its offset once every replica has it, or raise Retry."""
+        """Write a record; return its offset once all replicas in sync have it, or raise Retry."""
         _, offset = await self._publisher.publish(
             topics.DELIVERIES, record, source="santral/replies", partition=partition
         )
         return offset
 
-    async def reach(self, partition: int, offset: int) -> None:
-        """Wait until the record of that offset has been read."""
+    async def wait_for_offset(self, partition: int, offset: int) -> None:
+        """Wait until the log is read beyond an offset."""
         if self._next.get(partition, 0) > offset:
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -238,8 +241,11 @@ class DeliveryLog:
         await future
 
     async def restore(self, partition: int, start: int | None, since: datetime) -> DeliveryTable:
-        """Return the table of a partition, read from offset `start` or from the time `since`,
-        whichever is earlier, to the log's present end. Without `start` the whole log is read."""
+        """Return the table of a partition, read to the log's present end.
+
+        Reading begins at offset `start` or at the time `since`, whichever is earlier. Without
+        `start` it begins at the beginning of the log.
+        """
         await self.started.wait()
         consumer = self._consumer
         if consumer is None:
@@ -258,7 +264,7 @@ class DeliveryLog:
             if begin < self._next[partition]:
                 consumer.seek(topic_partition, begin)
                 self._next[partition] = begin
-            await self.reach(partition, end - 1)
+            await self.wait_for_offset(partition, end - 1)
         return table
 
     def position(self, partition: int) -> int:

@@ -1,7 +1,6 @@
-"""Replies that replies.v1 no longer has: a person learns that the customer never got the text.
+"""Ends the replies whose texts replies.v1 no longer has, so that a person learns of the loss.
 
-Before: waiting_rooms.py or lost_tries.py reads a reply back, and Kafka has dropped it. After: an
-outcome `undeliverable`, with the place that the last step in deliveries.v1 names, and `finished`.
+The outcome `undeliverable` names the item that the last step in deliveries.v1 names.
 """
 
 import asyncio
@@ -17,11 +16,12 @@ from workers.sender.writer import DeliveryWriter
 log = get(__name__)
 
 UNSENT = "gave up: Kafka no longer has the text of this answer. Please write it again."
-_AGAIN_S = 1.0
+_RETRY_DELAY_S = 1.0
+"""The pause between tries while Kafka is away."""
 
 
 class LostReplies:
-    """Ends replies without their texts. `steps` reads deliveries.v1."""
+    """Ends replies without their texts; `steps` reads deliveries.v1."""
 
     def __init__(
         self, deliveries: DeliveryLog, writer: DeliveryWriter, steps: RecordReader
@@ -29,7 +29,7 @@ class LostReplies:
         self.deliveries, self.writer, self._steps = deliveries, writer, steps
 
     async def end_patiently(self, partition: int, delivery: Delivery, reason: str) -> None:
-        """End a reply; while Kafka is away, repeat it."""
+        """End a reply; try again while Kafka is away."""
         while True:
             try:
                 await self.end(partition, delivery, reason)
@@ -37,10 +37,10 @@ class LostReplies:
             except Exception as error:
                 if not is_outage(error):
                     raise
-                await asyncio.sleep(_AGAIN_S)
+                await asyncio.sleep(_RETRY_DELAY_S)
 
     async def end(self, partition: int, delivery: Delivery, reason: str) -> None:
-        """Publish the outcome of a reply and its last step, unless it ended meanwhile."""
+        """Publish the outcome of a reply and its last step, unless it has ended already."""
         table = self.deliveries.tables.get(partition)
         position = table.position(delivery.reply) if table else None
         if position is None:
@@ -50,4 +50,4 @@ class LostReplies:
         log.error("reply.gone", id=delivery.reply, offset=delivery.offset)
         if step.conversation:  # steps of earlier versions name no conversation
             await self.writer.publish_lost(step, reason)
-        await self.writer.write(partition, self.writer.end_of(delivery))
+        await self.writer.write(partition, self.writer.build_end(delivery))

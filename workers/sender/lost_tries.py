@@ -1,7 +1,7 @@
-"""Tries that another process began: it gets time to end them, then their replies are unconfirmed.
+"""Watches the tries of other processes, and ends those that get no end in time.
 
-Before: the log of deliveries has a `begun` of a process that may have crashed. After: that process
-finished or parked the reply, or the outcome says that nobody knows whether it left.
+deliveries.v1 has a `begun` of a process that may have crashed. Either that process finishes or
+parks the reply within the lease, or the outcome is that nobody knows whether the reply left.
 """
 
 from runtime.bus.partition_reader import RecordReader
@@ -16,9 +16,10 @@ from workers.sender.partition import ended_replies
 from workers.sender.task_set import TaskSet
 
 LEASE_S = 300.0
-"""A try of another process that has no end by then counts as lost: longer than MAX_SEND_S of
-sending.py and MAX_PAUSE_S of tries.py together."""
-_AGAIN_S = 1.0
+"""A try of another process without an end by then counts as lost. It is longer than MAX_SEND_S of
+action_call.py and MAX_PAUSE_S of tries.py together."""
+_RETRY_DELAY_S = 1.0
+"""The pause between tries while Kafka is away."""
 
 
 class LostTries:
@@ -39,7 +40,7 @@ class LostTries:
         self._until: dict[tuple[int, str], tuple[Delivery, float]] = {}
 
     def watch(self, partition: int, delivery: Delivery) -> None:
-        """Give a try its time, counted from now: clocks of several machines differ."""
+        """Give a try its lease from now on, because the clocks of machines differ."""
         old = (self._clock.now() - delivery.at).total_seconds() > 2 * self.lease_s
         until = self._clock.monotonic() + (0.0 if old else self.lease_s)
         self._until[partition, delivery.reply] = delivery, until
@@ -50,8 +51,8 @@ class LostTries:
             if key[0] == partition and reply in (None, key[1]):
                 del self._until[key]
 
-    def look_after(self) -> None:
-        """End the tries whose time is over."""
+    def end_overdue(self) -> None:
+        """End the tries whose lease is over."""
         now = self._clock.monotonic()
         for (partition, reply), (delivery, until) in list(self._until.items()):
             if now >= until:
@@ -64,7 +65,10 @@ class LostTries:
         except Exception as error:
             if not is_outage(error):
                 raise
-            self._until[partition, delivery.reply] = delivery, self._clock.monotonic() + _AGAIN_S
+            self._until[partition, delivery.reply] = (
+                delivery,
+                self._clock.monotonic() + _RETRY_DELAY_S,
+            )
 
     async def _end(self, partition: int, delivery: Delivery) -> None:
         ended = await ended_replies(self._kafka, partition, delivery.at)
@@ -81,4 +85,4 @@ class LostTries:
                 return
             reply = envelope.decode(Reply, record.value)
             await self._writer.publish_outcome(reply, "undeliverable", reason)
-        await self._writer.write(partition, self._writer.end_of(delivery))
+        await self._writer.write(partition, self._writer.build_end(delivery))

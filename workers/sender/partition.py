@@ -1,8 +1,7 @@
-"""One partition of replies.v1 that this process owns: what is recorded, and how it is restored.
+"""One partition of replies.v1 that this process owns, with its progress and its restoration.
 
-Before: the group assigned the partition. After: sender.py reads on from the committed offset and
-knows what every earlier process did with the replies: from deliveries.v1, and from outcomes.v1
-where a crash or an older version left no more than that.
+After the group assigned the partition, deliveries.v1 says what every earlier process did with its
+replies. outcomes.v1 says it if a crash or an older version left no record there.
 """
 
 import contextlib
@@ -18,17 +17,17 @@ from schemas import topics
 from schemas.base import Record
 from workers.sender.log import DeliveryLog, DeliveryTable
 
-REMEMBER = timedelta(hours=26)
-"""A reply that is written again within this time is recognised by its id. Writers repeat what a
-crash interrupted, at most a day later (workers/replies/incident_reply.py)."""
-_MARGIN = timedelta(minutes=1)
-"""Clocks of several machines may differ by so much."""
+REPLY_MEMORY = timedelta(hours=26)
+"""The sender recognises a repeated reply by its id within this time. Writers repeat a reply after a
+crash at most a day later (workers/replies/incident_reply.py)."""
+_CLOCK_MARGIN = timedelta(minutes=1)
+"""The clocks of machines may differ by this much."""
 _METADATA = "deliveries="
-_ENDS = ("delivered", "undeliverable")
+_END_KINDS = ("delivered", "undeliverable")
 
 
 class _End(Record, frozen=True, kw_only=True):
-    """The fields of an Outcome that say that a reply ended."""
+    """The fields of an Outcome that show the end of a reply."""
 
     kind: str
     reply: str | None = None
@@ -46,7 +45,7 @@ class ReplyPartition:
         self.ended: set[str] = set()
         """Replies with an outcome, where the log of deliveries may not have them."""
         self.suspect = False
-        """Whether the last commit is that of a version without deliveries.v1."""
+        """Whether a version without deliveries.v1 made the last commit."""
         self.read_at: float | None = None
         """The time of the last reply, in seconds since 1970."""
         self.committed: tuple[int, int] = (-1, -1)
@@ -57,17 +56,17 @@ class ReplyPartition:
         return TopicPartition(topics.REPLIES.name, self.number)
 
     def next_commit(self) -> int | None:
-        """Return the offset that may be committed: up to the first unrecorded reply."""
+        """Return the offset of the first unrecorded reply, up to which a commit may go."""
         return min(self.unrecorded) if self.unrecorded else self.next
 
     async def restore(
         self, kafka: Kafka, group: str, log: DeliveryLog, clock: Clock
     ) -> DeliveryTable:
-        """Read what became of this partition's replies."""
+        """Read the states of this partition's replies; return their table."""
         offset, metadata = await committed(kafka, group, self.topic_partition)
         start = _first_open(metadata)
         first_at = await self._first_uncommitted_at(kafka, offset) or clock.now()
-        table = await log.restore(self.number, start, first_at - REMEMBER)
+        table = await log.restore(self.number, start, first_at - REPLY_MEMORY)
         open_since = [d.at for _, d in table.open.values() if d.state == "begun"]
         since = min([*open_since, *([first_at] if start is None else [])], default=None)
         if since is not None:
@@ -84,24 +83,24 @@ class ReplyPartition:
 
 
 async def ended_replies(kafka: Kafka, partition: int, since: datetime) -> set[str]:
-    """Return the replies that have an outcome written at that time or later."""
+    """Return the replies with an outcome that was written at that time or later."""
     topic_partition = TopicPartition(topics.OUTCOMES.name, partition)
     decoder = msgspec.json.Decoder(_End)
     ended: set[str] = set()
-    since_ms = int((since - _MARGIN).timestamp() * 1000)
+    since_ms = int((since - _CLOCK_MARGIN).timestamp() * 1000)
     async for records in read_since(kafka, topic_partition, since_ms=since_ms):
         for record in records:
             if b'"reply":"' not in (record.value or b""):
                 continue
             with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
                 end = decoder.decode(record.value)
-                if end.reply is not None and end.kind in _ENDS:
+                if end.reply is not None and end.kind in _END_KINDS:
                     ended.add(end.reply)
     return ended
 
 
 def commit_metadata(first_open: int) -> str:
-    """Return the text beside a commit: where a restart begins to read deliveries.v1."""
+    """Return the metadata of a commit, the offset at which a restart reads deliveries.v1."""
     return f"{_METADATA}{first_open}"
 
 

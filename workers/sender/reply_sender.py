@@ -1,10 +1,9 @@
-"""Sends replies.v1 through the channel's action, each once, and records what became of it.
+"""Sends each reply of replies.v1 once through its channel's action, and records the result.
 
-Before: desk/desk.py, replies/incident_reply.py and replies/acknowledge.py. After: the customer;
-outcomes `delivered` or `undeliverable`. In this order: `begun` to deliveries.v1 and read back as
-the first, send, outcome to Kafka, `finished` to deliveries.v1. A reply that has to wait is parked
-there, and the commits continue. A reply whose try a crash interrupted is never sent again: its
-outcome says so.
+The desk and the package replies write replies.v1. outcomes.v1 gets `delivered` or `undeliverable`.
+A try writes `begun` to deliveries.v1 and reads it back as the first, sends, publishes the outcome,
+and writes `finished`. A reply that has to wait is parked in deliveries.v1, so the commits continue.
+A reply whose try a crash interrupted is never sent again, and its outcome is `undeliverable`.
 """
 
 import asyncio
@@ -37,7 +36,7 @@ from workers.sender.lanes import LoadedReply, parked_entry
 from workers.sender.log import DeliveryLog
 from workers.sender.lost_replies import LostReplies
 from workers.sender.lost_tries import LostTries
-from workers.sender.partition import REMEMBER, ReplyPartition, commit_metadata
+from workers.sender.partition import REPLY_MEMORY, ReplyPartition, commit_metadata
 from workers.sender.task_set import TaskSet
 from workers.sender.tries import Tries
 from workers.sender.waiting_rooms import WaitingRooms
@@ -47,15 +46,17 @@ log = get(__name__)
 
 GROUP = "santral-replies"
 MAX_UNRECORDED = 500
-"""Replies that deliveries.v1 has no record of: with more of them, reading pauses."""
-REPORT_S = 5.0
-LAST_COMMIT_S = 5.0
-STOP_S = 12.0
-"""A stop waits so long for replies that are being sent."""
+"""Reading pauses at this number of replies without a record in deliveries.v1."""
+REPORT_INTERVAL_S = 5.0
+"""Gauges and expired replies need a look this often."""
+LAST_COMMIT_TIMEOUT_S = 5.0
+"""A stop waits this long for Kafka; repeated replies are recognised by their ids."""
+STOP_TIMEOUT_S = 12.0
+"""A stop waits this long for replies that are being sent."""
 
 
 class ReplySender:
-    """The loop: replies in, outcomes out."""
+    """The loop that reads replies and writes outcomes."""
 
     def __init__(
         self,
@@ -80,7 +81,7 @@ class ReplySender:
         self.lost = LostTries(settings.kafka, clock, self._bodies, self._tasks, lost)
         self._restoring: dict[int, asyncio.Task[None]] = {}
         self._reported_at = clock.monotonic()
-        self.stop_s = STOP_S
+        self.stop_s = STOP_TIMEOUT_S
         self.lag = Lag("replies lag")
         self.fresh = Fresh(clock, 60, "look at replies.v1")
         health.add("replies", self.fresh)
@@ -105,7 +106,7 @@ class ReplySender:
             await self._commit_last(consumer)
             raise
         finally:
-            self._drop(list(self._partitions))
+            self._forget(list(self._partitions))
             if following is not None:
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
@@ -115,13 +116,13 @@ class ReplySender:
             await consumer.stop()
 
     async def _turn(self, consumer: KafkaReader) -> None:
-        """Read, commit and look after what waits, once."""
+        """Read, start waiting replies, end lost tries and commit, once."""
         self._tasks.raise_failure()
         unrecorded = sum(len(p.unrecorded) for p in self._partitions.values())
         if unrecorded < MAX_UNRECORDED:
             batch = await consumer.getmany(timeout_ms=100, max_records=MAX_UNRECORDED - unrecorded)
             for topic_partition, records in batch.items():
-                self._take(consumer, topic_partition, records)
+                self._accept_records(consumer, topic_partition, records)
         else:
             await asyncio.sleep(0.05)
         for number, task in list(self._restoring.items()):
@@ -129,22 +130,22 @@ class ReplySender:
                 del self._restoring[number]
                 task.result()
                 consumer.resume(TopicPartition(topics.REPLIES.name, number))
-        self._rooms.look_after()
-        self.lost.look_after()
-        self._report()
+        self._rooms.start_waiting()
+        self.lost.end_overdue()
+        self._run_periodic_work()
         await self._commit(consumer)
         await self.lag.turned(consumer)
         if self._restoring:
             self.lag.wait_for("the records of earlier processes", 1)
         self.fresh.succeeded()
 
-    def _take(
+    def _accept_records(
         self,
         consumer: KafkaReader,
         topic_partition: TopicPartition,
         records: list[ConsumerRecord],
     ) -> None:
-        """Give new replies to their accounts."""
+        """Give new replies to their lanes."""
         partition = self._partitions.get(topic_partition.partition)
         if partition is None or not partition.ready:
             consumer.seek(topic_partition, records[0].offset)
@@ -160,7 +161,7 @@ class ReplySender:
             self._admit(partition, record.offset, reply)
 
     def _admit(self, partition: ReplyPartition, offset: int, reply: Reply) -> None:
-        present = self._tries.works.get(reply.id)
+        present = self._tries.loaded_replies.get(reply.id)
         if present is not None:
             if not present.recorded and present.offset == offset:
                 partition.unrecorded.add(offset)
@@ -168,9 +169,9 @@ class ReplySender:
         table = self._deliveries.tables[partition.number]
         action = for_channel(reply.channel, reply.reply_to)
         if action is None or table.has(reply.id) or reply.id in partition.ended:
-            return  # the door pushes it to the visitor, or it was read before
+            return  # the door pushes it to the visitor, or the log has it already
         partition.unrecorded.add(offset)
-        work = LoadedReply(
+        loaded = LoadedReply(
             partition=partition.number,
             offset=offset,
             reply=reply,
@@ -179,11 +180,11 @@ class ReplySender:
             arrived=self._clock.monotonic(),
             suspect=partition.suspect,
         )
-        self._rooms.admit(work)
+        self._rooms.admit(loaded)
 
-    def _report(self) -> None:
-        """Do what is needed every few seconds."""
-        if self._clock.monotonic() - self._reported_at < REPORT_S:
+    def _run_periodic_work(self) -> None:
+        """Give up expired replies, set gauges and forget old states, every few seconds."""
+        if self._clock.monotonic() - self._reported_at < REPORT_INTERVAL_S:
             return
         self._reported_at = self._clock.monotonic()
         self._rooms.give_up()
@@ -192,10 +193,10 @@ class ReplySender:
         for number, partition in self._partitions.items():
             if partition.ready and partition.read_at is not None:
                 before = min(self._clock.now().timestamp(), partition.read_at)
-                self._deliveries.tables[number].forget(before - REMEMBER.total_seconds())
+                self._deliveries.tables[number].forget(before - REPLY_MEMORY.total_seconds())
 
     async def _commit(self, consumer: KafkaReader) -> None:
-        """Commit up to the first reply that deliveries.v1 does not know, in each partition."""
+        """Commit each partition up to its first reply without a record in deliveries.v1."""
         owned = consumer.assignment()
         offsets: dict[TopicPartition, tuple[int, str]] = {}
         for number, partition in self._partitions.items():
@@ -213,25 +214,25 @@ class ReplySender:
             except (CommitFailedError, IllegalStateError) as error:
                 log.info("replies.rebalanced", why=type(error).__name__)
 
-    def gain(self, consumer: KafkaReader, numbers: Iterable[int]) -> None:
+    def take_over(self, consumer: KafkaReader, numbers: Iterable[int]) -> None:
         """Restore partitions before their replies are read."""
         for number in numbers:
             partition = self._partitions[number] = ReplyPartition(number)
             consumer.pause(partition.topic_partition)
             self._restoring[number] = asyncio.create_task(self._restore(partition))
 
-    async def lose(self, consumer: KafkaReader, numbers: Iterable[int]) -> None:
-        """Commit what is recorded and forget the partitions; running tries end by themselves."""
+    async def give_up(self, consumer: KafkaReader, numbers: Iterable[int]) -> None:
+        """Commit and forget partitions; running tries end by themselves."""
         await self._commit_last(consumer)
-        self._drop(numbers)
+        self._forget(numbers)
 
     async def _commit_last(self, consumer: KafkaReader) -> None:
-        """Commit once more; aiokafka would try for ever while Kafka is away."""
+        """Commit once more, with a limit because aiokafka would try for ever."""
         with contextlib.suppress(KafkaError, TimeoutError):
-            async with asyncio.timeout(LAST_COMMIT_S):
+            async with asyncio.timeout(LAST_COMMIT_TIMEOUT_S):
                 await self._commit(consumer)
 
-    def _drop(self, numbers: Iterable[int]) -> None:
+    def _forget(self, numbers: Iterable[int]) -> None:
         for number in numbers:
             self._partitions.pop(number, None)
             self._deliveries.drop(number)
@@ -242,7 +243,7 @@ class ReplySender:
             self.lost.forget(number)
 
     async def _restore(self, partition: ReplyPartition) -> None:
-        """Read what became of a partition's replies, then let its accounts continue."""
+        """Read the states of a partition's replies, then let its lanes continue."""
         while True:
             try:
                 table = await partition.restore(self._kafka, GROUP, self._deliveries, self._clock)
@@ -256,15 +257,15 @@ class ReplySender:
                 await asyncio.sleep(1)
         for _, delivery in list(table.open.values()):
             if delivery.reply in partition.ended:
-                await self._writer.write(partition.number, self._writer.end_of(delivery))
-            elif delivery.reply not in self._tries.works:
-                self._continue(partition.number, delivery)
+                await self._writer.write(partition.number, self._writer.build_end(delivery))
+            elif delivery.reply not in self._tries.loaded_replies:
+                self._resume(partition.number, delivery)
         partition.ready = True
 
-    def _continue(self, number: int, delivery: Delivery) -> None:
+    def _resume(self, number: int, delivery: Delivery) -> None:
         """Park a reply that waits, or give the process that tries it time to end."""
         if delivery.state == "parked":
-            lane = self._rooms.lanes.lane(delivery.channel, delivery.account)
+            lane = self._rooms.lanes.get(delivery.channel, delivery.account)
             lane.park(parked_entry(number, delivery))
         else:
             self.lost.watch(number, delivery)
@@ -273,10 +274,10 @@ class ReplySender:
         if delivery.state == "finished":
             self.lost.forget(number, delivery.reply)
         elif number in self._partitions and self._partitions[number].ready:
-            self._continue(number, delivery)
+            self._resume(number, delivery)
 
     async def _finish_running(self) -> None:
-        """Let what is being sent end by itself, and leave what waits."""
+        """Let running tries end by themselves, and leave the waiting replies."""
         self._writer.stopping = self._rooms.closed = True
         for task in self._restoring.values():
             task.cancel()
@@ -284,27 +285,29 @@ class ReplySender:
 
 
 class _Ownership(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
-    """Tells Replies which partitions are its own."""
+    """Gives partitions to the sender and takes them from it."""
 
-    def __init__(self, replies: ReplySender, consumer: KafkaReader) -> None:
-        self._replies, self._consumer = replies, consumer
+    def __init__(self, sender: ReplySender, consumer: KafkaReader) -> None:
+        self._sender, self._consumer = sender, consumer
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Give partitions up."""
-        await self._replies.lose(
+        """Take partitions from the sender."""
+        await self._sender.give_up(
             self._consumer, [topic_partition.partition for topic_partition in revoked]
         )
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Take partitions over."""
-        self._replies.gain(
+        """Give partitions to the sender."""
+        self._sender.take_over(
             self._consumer, [topic_partition.partition for topic_partition in assigned]
         )
 
 
 async def count_partitions(consumer: KafkaReader) -> int:
-    """Return the number of partitions of replies.v1; raise ConfigError if the topics that belong
-    together differ."""
+    """Return the number of partitions of replies.v1.
+
+    Raises ConfigError if outcomes.v1 or deliveries.v1 has another number.
+    """
     counts: dict[str, int] = {}
     for topic in (topics.REPLIES, topics.OUTCOMES, topics.DELIVERIES):
         try:

@@ -1,14 +1,14 @@
-"""A set of tasks that belong to one loop: their failures reach it, and they end with it.
+"""A set of tasks that belong to one loop, which gets their errors and ends them.
 
-Before: a loop starts work that it does not wait for. After: its next turn raises what failed.
+The loop does not wait for a task; its next turn raises the error of a task that failed.
 """
 
 import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-_CANCEL_S = 3.0
-"""Cancelled tasks may still write for so long."""
+_CANCEL_TIMEOUT_S = 3.0
+"""Cancelled tasks may still write for this time."""
 
 
 class TaskSet:
@@ -18,9 +18,9 @@ class TaskSet:
         self._tasks: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, loaded: Coroutine[Any, Any, None]) -> None:
         """Start a task."""
-        task = asyncio.create_task(work)
+        task = asyncio.create_task(loaded)
         self._tasks.add(task)
         task.add_done_callback(self._end)
 
@@ -35,13 +35,13 @@ class TaskSet:
         if failure is not None:
             raise failure
 
-    async def finish(self, patience_s: float) -> None:
-        """Wait for the tasks so long, then cancel those that still run."""
+    async def finish(self, timeout_s: float) -> None:
+        """Wait for the tasks up to `timeout_s`, then cancel those that still run."""
         running = set(self._tasks)
         if running:
-            await asyncio.wait(running, timeout=patience_s)
+            await asyncio.wait(running, timeout=timeout_s)
         running = {task for task in running if not task.done()}
         for task in running:
             task.cancel()
         if running:
-            await asyncio.wait(running, timeout=_CANCEL_S)
+            await asyncio.wait(running, timeout=_CANCEL_TIMEOUT_S)

@@ -1,6 +1,6 @@
-"""One try of a reply: begin in the log, send if this process was the first, write down the end.
+"""Runs one try of a reply, and sends only if this process was the first to begin it.
 
-Before: waiting_rooms.py releases a reply. After: it is finished, parked until its next try, or
+waiting_rooms.py starts a try. Afterwards the reply is finished, or parked until its next try, or
 another process tries it.
 """
 
@@ -27,14 +27,15 @@ from workers.sender.writer import DeliveryWriter
 log = get(__name__)
 
 STEP = "santral-replies"
-"""This worker in `santral_bugs_caught_total`."""
+"""The name of this worker in `santral_bugs_caught_total`."""
 MAX_PAUSE_S = 30.0
-"""A process that was frozen for longer before it sends parks the reply instead."""
+"""A process that was frozen for longer before it sends parks the reply."""
 _MAX_REASON_CHARS = 500
+"""A vendor's error text in an outcome is cut to this length."""
 
 
 class Tries:
-    """The replies in memory of one process, and the tries that run."""
+    """The replies in the memory of one process, and its running tries."""
 
     def __init__(
         self,
@@ -48,133 +49,137 @@ class Tries:
         self._deliveries, self._writer = deliveries, writer
         self.partitions: dict[int, ReplyPartition] = {}
         """The partitions that this process owns."""
-        self.works: dict[str, LoadedReply] = {}
-        """The replies in memory, waiting or running, by their ids."""
+        self.loaded_replies: dict[str, LoadedReply] = {}
+        """The waiting and the running replies in memory, by their ids."""
         self.running: dict[str, LoadedReply] = {}
 
     async def run(
         self,
         lane: Lane,
-        work: LoadedReply,
+        loaded: LoadedReply,
         on_free: Callable[[Lane], None],
         *,
         expired: bool = False,
     ) -> None:
         """Try a reply once; call `on_free` when the lane may try another."""
-        identifier = work.reply.id
+        identifier = loaded.reply.id
         result: SendResult | None = None
-        self.running[identifier] = work
+        self.running[identifier] = loaded
         try:
             try:
                 with guard(log, STEP, id=identifier) as handling:
-                    result = await self._deliver(lane, work, expired=expired)
+                    result = await self._deliver(lane, loaded, expired=expired)
                 if handling.failed:
                     result = SendResult("undeliverable", str(Rejected("reply.bug")))
             finally:
                 lane.running -= 1
             on_free(lane)
             if result is not None:
-                await self._writer.finish(work, result)
+                await self._writer.finish(loaded, result)
         finally:
-            self.works.pop(identifier, None)
+            self.loaded_replies.pop(identifier, None)
             self.running.pop(identifier, None)
             self._deliveries.trying.pop(identifier, None)
             self._deliveries.ranks.pop(identifier, None)
 
-    async def _deliver(self, lane: Lane, work: LoadedReply, *, expired: bool) -> SendResult | None:
-        """Return the end of a reply; None if it is parked or another process tries it."""
+    async def _deliver(
+        self, lane: Lane, loaded: LoadedReply, *, expired: bool
+    ) -> SendResult | None:
+        """Return the end of a reply, or None if it is parked or another process tries it."""
         began_s = self._clock.monotonic()
-        if not await self._begin(work):
-            self._leave(lane, work)
+        if not await self._begin(loaded):
+            self._leave(lane, loaded)
             return None
         if expired:
             return SendResult("undeliverable", f"gave up: {lane.reason}"[:_MAX_REASON_CHARS])
-        if work.suspect and await self._was_begun(work.reply.id):
+        if loaded.suspect and await self._was_begun(loaded.reply.id):
             return SendResult("undeliverable", "unconfirmed: a crash while sending")
-        if self._is_loop(work):
+        if self._is_loop(loaded):
             metrics.count("santral_replies_suppressed_total", reason="loop_guard")
             return SendResult("undeliverable", "reply.loop")
         if self._clock.monotonic() - began_s > MAX_PAUSE_S:
-            await self.park(lane, work, self._clock.now(), "the process was frozen")
+            await self.park(lane, loaded, self._clock.now(), "the process was frozen")
             return None
-        return await self._send(lane, work)
+        return await self._send(lane, loaded)
 
-    async def _begin(self, work: LoadedReply) -> bool:
-        """Write `begun`, and say whether the log has no other process's before it.
+    async def _begin(self, loaded: LoadedReply) -> bool:
+        """Write `begun`; say whether this process may send.
 
-        A reply of a partition that this process lost is left to the new owner.
+        It may not if another process began first, or if this process lost the partition.
         """
-        reply = work.reply.id
-        table = self._deliveries.tables.get(work.partition)
+        reply = loaded.reply.id
+        table = self._deliveries.tables.get(loaded.partition)
         if table is None or reply in table.finished:
-            self._note_recorded(work)
+            self._note_recorded(loaded)
             return False
         self._deliveries.trying[reply] = table.state(reply)
-        work.attempt += 1
-        offset = await self._writer.write(work.partition, self._writer.step(work, "begun"))
-        self._note_recorded(work)
-        await self._deliveries.reach(work.partition, offset)
+        loaded.attempt += 1
+        offset = await self._writer.write(
+            loaded.partition, self._writer.build_step(loaded, "begun")
+        )
+        self._note_recorded(loaded)
+        await self._deliveries.wait_for_offset(loaded.partition, offset)
         present = self._deliveries.trying[reply]
-        return may_send(present, self._deliveries.process, work.attempt)
+        return may_send(present, self._deliveries.process, loaded.attempt)
 
-    def _leave(self, lane: Lane, work: LoadedReply) -> None:
-        """Leave a reply to the process that had it first, or to its next time."""
-        log.info("reply.taken", id=work.reply.id)
-        table = self._deliveries.tables.get(work.partition)
-        present = table.state(work.reply.id) if table else None
+    def _leave(self, lane: Lane, loaded: LoadedReply) -> None:
+        """Leave a reply to the process that began first, or to its next try."""
+        log.info("reply.taken", id=loaded.reply.id)
+        table = self._deliveries.tables.get(loaded.partition)
+        present = table.state(loaded.reply.id) if table else None
         if present is not None and present.state == "parked":
-            lane.park(parked_entry(work.partition, present))
+            lane.park(parked_entry(loaded.partition, present))
 
-    async def _send(self, lane: Lane, work: LoadedReply) -> SendResult | None:
+    async def _send(self, lane: Lane, loaded: LoadedReply) -> SendResult | None:
         try:
-            result = await send(self._settings, work.reply, work.action, STEP)
+            result = await send(self._settings, loaded.reply, loaded.action, STEP)
         except Retry as error:
             now = self._clock.now()
-            lane.failed(now.timestamp(), error.after, str(error))
-            if now - work.first_at > self._settings.replies.give_up_after:
+            lane.note_failure(now.timestamp(), error.after, str(error))
+            if now - loaded.first_at > self._settings.replies.give_up_after:
                 return SendResult("undeliverable", f"gave up: {error}"[:_MAX_REASON_CHARS])
-            delay = attempt_delay(work.attempt, error.after)
-            await self.park(lane, work, now + timedelta(seconds=delay), str(error))
+            delay = attempt_delay(loaded.attempt, error.after)
+            await self.park(lane, loaded, now + timedelta(seconds=delay), str(error))
             return None
         if result.answered:
-            lane.succeeded()
+            lane.note_success()
         elif result.failed:
-            lane.failed(self._clock.now().timestamp(), 0, result.reason)
+            lane.note_failure(self._clock.now().timestamp(), 0, result.reason)
         return result
 
-    def _is_loop(self, work: LoadedReply) -> bool:
-        """Say whether the address got too many replies; only a reply's first try counts."""
-        if work.attempt > 1:
+    def _is_loop(self, loaded: LoadedReply) -> bool:
+        """Say whether the address got too many replies in an hour; only first tries count."""
+        if loaded.attempt > 1:
             return False
-        rank = self._deliveries.ranks.get(work.reply.id, 0)
+        rank = self._deliveries.ranks.get(loaded.reply.id, 0)
         return rank > self._settings.replies.per_address_per_hour
 
     async def _was_begun(self, identifier: str) -> bool:
-        """Say whether a version without deliveries.v1 began to send a reply: Redis has its note."""
+        """Say whether Redis has the note of a version without deliveries.v1 that began a try."""
         while True:
             try:
                 return await self._redis.get(f"santral:reply-begun:{identifier}") is not None
             except AWAY:
                 await asyncio.sleep(1)
 
-    async def park(self, lane: Lane, work: LoadedReply, due: datetime, reason: str) -> None:
-        """Write down that a reply waits until a time, and forget its text."""
-        step = self._writer.step(work, "parked", due=due, reason=reason)
-        await self._writer.write(work.partition, step)
-        self._note_recorded(work)
-        if work.partition in self.partitions:
-            lane.park(parked_entry(work.partition, step))
-        if work.reply.id not in self.running:
-            self.works.pop(work.reply.id, None)
+    async def park(self, lane: Lane, loaded: LoadedReply, due: datetime, reason: str) -> None:
+        """Record that a reply waits until `due`, and forget its text."""
+        step = self._writer.build_step(loaded, "parked", due=due, reason=reason)
+        await self._writer.write(loaded.partition, step)
+        self._note_recorded(loaded)
+        if loaded.partition in self.partitions:
+            lane.park(parked_entry(loaded.partition, step))
+        if loaded.reply.id not in self.running:
+            self.loaded_replies.pop(loaded.reply.id, None)
 
-    async def record(self, work: LoadedReply) -> None:
-        """Write down that a reply waits in memory, so that commits can pass it."""
-        step = self._writer.step(work, "parked", due=self._clock.now())
-        await self._writer.write(work.partition, step)
-        self._note_recorded(work)
+    async def record(self, loaded: LoadedReply) -> None:
+        """Record that a reply waits in memory, so that commits can pass it."""
+        step = self._writer.build_step(loaded, "parked", due=self._clock.now())
+        await self._writer.write(loaded.partition, step)
+        self._note_recorded(loaded)
 
-    def _note_recorded(self, work: LoadedReply) -> None:
-        work.recorded = True
-        partition = self.partitions.get(work.partition)
+    def _note_recorded(self, loaded: LoadedReply) -> None:
+        loaded.recorded = True
+        partition = self.partitions.get(loaded.partition)
         if partition is not None:
-            partition.unrecorded.discard(work.offset)
+            partition.unrecorded.discard(loaded.offset)

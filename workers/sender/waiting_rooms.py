@@ -1,6 +1,6 @@
-"""The waiting rooms: which replies run now, which are read back, and which are given up.
+"""Decides which replies run now, which texts are read again, and which replies are given up.
 
-Before: sender.py admits new replies and restores parked ones. After: tries.py tries them.
+reply_sender.py admits new replies and restores parked ones. tries.py runs them.
 """
 
 from aiokafka import ConsumerRecord
@@ -22,14 +22,15 @@ from workers.sender.tries import Tries
 log = get(__name__)
 
 MAX_UNRECORDED_S = 1.0
-"""A reply that waits longer for its account is parked, so that commits continue."""
+"""A reply that waits longer for its account is recorded, so that commits continue."""
 MAX_EXPIRED = 200
-"""Replies of one account that are given up at once."""
-LOG_STUCK_S = 60.0
+"""Replies of one account that are given up in one step."""
+STUCK_LOG_INTERVAL_S = 60.0
+"""The log repeats a stuck account this often."""
 
 
 class WaitingRooms:
-    """The lanes of one process, and what moves replies through them."""
+    """The lanes of one process, through which replies move to their tries."""
 
     def __init__(
         self,
@@ -44,64 +45,64 @@ class WaitingRooms:
         self._tries, self._bodies, self._tasks, self._lost = tries, bodies, tasks, lost
         self.lanes = Lanes()
         self.closed = False
-        """Whether nothing may start any more."""
+        """Whether the process stops, so that no reply may start."""
 
-    def admit(self, work: LoadedReply) -> None:
-        """Take a new reply: into its account's room, or parked if there is none."""
-        self._tries.works[work.reply.id] = work
-        lane = self.lanes.lane(work.reply.channel, account_of(work.reply))
+    def admit(self, loaded: LoadedReply) -> None:
+        """Put a new reply into its account's room, or park it if the room is full."""
+        self._tries.loaded_replies[loaded.reply.id] = loaded
+        lane = self.lanes.get(loaded.reply.channel, account_of(loaded.reply))
         if lane.has_room(self._now_s()):
-            lane.room.append(work)
-            self._pump(lane)
+            lane.room.append(loaded)
+            self._start_next(lane)
         else:
-            self._tasks.spawn(self._tries.park(lane, work, self._clock.now(), ""))
+            self._tasks.spawn(self._tries.park(lane, loaded, self._clock.now(), ""))
 
     def drop(self, partition: int) -> None:
-        """Forget what waits of a partition; running tries end by themselves."""
+        """Forget the waiting replies of a partition; running tries end by themselves."""
         for lane in self.lanes:
-            for work in lane.drop(partition):
-                self._tries.works.pop(work.reply.id, None)
+            for loaded in lane.drop(partition):
+                self._tries.loaded_replies.pop(loaded.reply.id, None)
 
-    def look_after(self) -> None:
-        """Start what may run, and record what waits too long."""
+    def start_waiting(self) -> None:
+        """Start the replies that may run, and record those that wait too long."""
         monotonic_s = self._clock.monotonic()
         for lane in self.lanes:
-            self._pump(lane)
-            for work in lane.room:
-                late = monotonic_s - work.arrived > MAX_UNRECORDED_S
-                if late and not work.recorded and not work.recording:
-                    work.recording = True
-                    self._tasks.spawn(self._tries.record(work))
+            self._start_next(lane)
+            for loaded in lane.room:
+                late = monotonic_s - loaded.arrived > MAX_UNRECORDED_S
+                if late and not loaded.recorded and not loaded.recording:
+                    loaded.recording = True
+                    self._tasks.spawn(self._tries.record(loaded))
 
-    def _pump(self, lane: Lane) -> None:
-        """Start what the lane may run, and load parked replies whose time came."""
+    def _start_next(self, lane: Lane) -> None:
+        """Start the replies that the lane may run, and load parked ones that are ready."""
         if self.closed:
             return
         now = self._now_s()
-        while lane.room and lane.free(now):
+        while lane.room and lane.count_free(now):
             self._start(lane, lane.room.popleft())
-        if lane.loading or lane.room or not lane.free(now):
+        if lane.loading or lane.room or not lane.count_free(now):
             return
-        due = lane.take_due(now, 1 if lane.stuck else MAX_ROOM)
+        due = lane.take_due(now, 1 if lane.is_stuck else MAX_ROOM)
         if due:
             lane.loading = len(due)
             self._tasks.spawn(self._load(lane, due))
 
-    def _start(self, lane: Lane, work: LoadedReply, *, expired: bool = False) -> None:
+    def _start(self, lane: Lane, loaded: LoadedReply, *, expired: bool = False) -> None:
         lane.running += 1
-        self._tasks.spawn(self._tries.run(lane, work, self._pump, expired=expired))
+        self._tasks.spawn(self._tries.run(lane, loaded, self._start_next, expired=expired))
 
     async def _load(self, lane: Lane, parked: list[ParkedReply]) -> None:
         """Bring parked replies back into the lane's room."""
         try:
-            lane.room.extend(await self._works(lane, parked))
+            lane.room.extend(await self._load_texts(lane, parked))
         finally:
             lane.loading = 0
-        self._pump(lane)
+        self._start_next(lane)
 
-    async def _works(self, lane: Lane, parked: list[ParkedReply]) -> list[LoadedReply]:
-        """Return parked replies with their texts; what can't be read now stays parked."""
-        works: list[LoadedReply] = []
+    async def _load_texts(self, lane: Lane, parked: list[ParkedReply]) -> list[LoadedReply]:
+        """Return parked replies with their texts; those that can't be read now stay parked."""
+        loaded_replies: list[LoadedReply] = []
         for number in {entry.partition for entry in parked}:
             entries = {e.offset: e for e in parked if e.partition == number}
             try:
@@ -114,16 +115,18 @@ class WaitingRooms:
                     lane.park(entry._replace(due=self._now_s() + 1))
                 continue
             for offset, entry in sorted(entries.items()):
-                work = self._work(entry, records.get(offset))
-                if work is not None:
-                    works.append(work)
-        return works
+                loaded = self._restore_text(entry, records.get(offset))
+                if loaded is not None:
+                    loaded_replies.append(loaded)
+        return loaded_replies
 
-    def _work(self, parked: ParkedReply, record: ConsumerRecord | None) -> LoadedReply | None:
-        """Return the work of a parked reply, None if it no longer waits."""
+    def _restore_text(
+        self, parked: ParkedReply, record: ConsumerRecord | None
+    ) -> LoadedReply | None:
+        """Return a parked reply with its text, or None if it no longer waits."""
         table = self._deliveries.tables.get(parked.partition)
         state = table.state(parked.reply) if table else None
-        if state is None or state.state != "parked" or parked.reply in self._tries.works:
+        if state is None or state.state != "parked" or parked.reply in self._tries.loaded_replies:
             return None
         if record is None:
             self._tasks.spawn(self._lost.end_patiently(parked.partition, state, UNSENT))
@@ -132,7 +135,7 @@ class WaitingRooms:
         action = for_channel(reply.channel, reply.reply_to)
         if action is None:
             return None
-        work = LoadedReply(
+        loaded = LoadedReply(
             partition=parked.partition,
             offset=parked.offset,
             reply=reply,
@@ -142,11 +145,11 @@ class WaitingRooms:
             attempt=state.attempt,
             recorded=True,
         )
-        self._tries.works[reply.id] = work
-        return work
+        self._tries.loaded_replies[reply.id] = loaded
+        return loaded
 
     def give_up(self) -> None:
-        """End parked replies that have waited too long for an account that fails."""
+        """End parked replies that have waited too long for a failing account."""
         oldest = (self._clock.now() - self._settings.replies.give_up_after).timestamp()
         for lane in self.lanes:
             if lane.failing_since is not None and not self.closed:
@@ -155,20 +158,20 @@ class WaitingRooms:
                     self._tasks.spawn(self._expire(lane, expired))
 
     async def _expire(self, lane: Lane, parked: list[ParkedReply]) -> None:
-        for work in await self._works(lane, parked):
-            self._start(lane, work, expired=True)
+        for loaded in await self._load_texts(lane, parked):
+            self._start(lane, loaded, expired=True)
 
     def report(self) -> None:
         """Set the gauges; log a stuck account once a minute."""
         now = self._now_s()
         running = list(self._tries.running.values())
         for lane in self.lanes:
-            oldest = lane.oldest(running)
+            oldest = lane.oldest_time(running)
             age = 0.0 if oldest is None else max(0.0, now - oldest)
             labels = {"channel": lane.channel, "account": lane.account}
             metrics.gauge("santral_replies_waiting", lane.waiting, **labels)
             metrics.gauge("santral_replies_waiting_age_seconds", age, **labels)
-            if lane.is_stuck_since(now) and now - lane.reported_at >= LOG_STUCK_S:
+            if lane.needs_attention(now) and now - lane.reported_at >= STUCK_LOG_INTERVAL_S:
                 lane.reported_at = now
                 log.warning(
                     "account.stuck",
@@ -179,7 +182,7 @@ class WaitingRooms:
                 )
 
     def stuck_accounts(self) -> str | None:
-        """Return a sentence on the accounts that take no replies, None when all do."""
+        """Return a sentence on the accounts that take no replies, or None."""
         return self.lanes.stuck_accounts(self._now_s())
 
     def _now_s(self) -> float:

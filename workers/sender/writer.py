@@ -1,7 +1,4 @@
-"""Writes the steps and the outcome of a reply, patiently while Kafka is away.
-
-Before: tries.py knows what happened to a reply. After: deliveries.v1 and outcomes.v1 have it.
-"""
+"""Writes the steps and the outcome of a reply, and repeats the writing while Kafka is away."""
 
 import asyncio
 from datetime import datetime
@@ -19,12 +16,14 @@ from workers.sender.action_call import SendResult, recipient_hash
 from workers.sender.lanes import LoadedReply, account_of
 from workers.sender.log import DeliveryLog
 
-_PAUSE_S = 0.5
+_RETRY_DELAY_S = 0.5
+"""The pause between tries while Kafka is away."""
 _MAX_REASON_CHARS = 300
+"""A reason in a step is cut to this length, because the log has many steps."""
 
 
 class DeliveryWriter:
-    """Writes for one process. When it is `stopping`, new tries no longer wait for Kafka."""
+    """Writes for one process; while it is `stopping`, new tries no longer wait for Kafka."""
 
     def __init__(
         self, settings: Settings, publisher: Publisher, clock: Clock, log: DeliveryLog
@@ -33,9 +32,9 @@ class DeliveryWriter:
         self._key = settings.tokens.signing.encode()
         self.stopping = False
 
-    def step(
+    def build_step(
         self,
-        work: LoadedReply,
+        loaded: LoadedReply,
         state: DeliveryState,
         *,
         due: datetime | None = None,
@@ -44,27 +43,27 @@ class DeliveryWriter:
     ) -> Delivery:
         """Return the record of a step of a reply."""
         return Delivery(
-            reply=work.reply.id,
+            reply=loaded.reply.id,
             state=state,
-            attempt=work.attempt,
+            attempt=loaded.attempt,
             process=self._log.process,
             at=self._clock.now(),
             due=due,
-            first_at=work.first_at,
-            offset=work.offset,
-            channel=work.reply.channel,
-            account=account_of(work.reply),
-            recipient=self.recipient(work.reply),
+            first_at=loaded.first_at,
+            offset=loaded.offset,
+            channel=loaded.reply.channel,
+            account=account_of(loaded.reply),
+            recipient=self.recipient(loaded.reply),
             reason=reason[:_MAX_REASON_CHARS],
             result=result,
-            **_origin(work.reply) if state != "finished" else {},
+            **_origin(loaded.reply) if state != "finished" else {},
         )
 
     def recipient(self, reply: Reply) -> str:
         """Return the hash by which the loop guard counts a reply's recipient."""
         return recipient_hash(self._key, reply)
 
-    def end_of(self, delivery: Delivery) -> Delivery:
+    def build_end(self, delivery: Delivery) -> Delivery:
         """Return the last step of a reply whose outcome is in outcomes.v1."""
         return Delivery(
             reply=delivery.reply,
@@ -89,28 +88,31 @@ class DeliveryWriter:
             except Retry:
                 if self.stopping and not patient:
                     raise asyncio.CancelledError from None
-                await asyncio.sleep(_PAUSE_S)
+                await asyncio.sleep(_RETRY_DELAY_S)
 
-    async def finish(self, work: LoadedReply, result: SendResult) -> None:
+    async def finish(self, loaded: LoadedReply, result: SendResult) -> None:
         """Publish a reply's outcome, then its last step."""
         while True:
             try:
-                await self.publish_outcome(work.reply, result.kind, result.reason)
+                await self.publish_outcome(loaded.reply, result.kind, result.reason)
                 break
             except Retry:
-                await asyncio.sleep(_PAUSE_S)
-        step = self.step(work, "finished", result=result.kind)
-        await self.write(work.partition, step, patient=True)
+                await asyncio.sleep(_RETRY_DELAY_S)
+        step = self.build_step(loaded, "finished", result=result.kind)
+        await self.write(loaded.partition, step, patient=True)
 
     async def publish_outcome(self, reply: Reply, kind: OutcomeKind, reason: str) -> None:
-        """Publish a reply's outcome once; raise Retry while Kafka is away."""
+        """Publish a reply's outcome once; raise Retry if Kafka is away."""
         text = reply.text if reply.kind == "acknowledgement" else ""
         outcome = self._outcome(reply, reply.id, kind, reason, text=text)
         await self._publish(outcome, reply.channel)
 
     async def publish_lost(self, delivery: Delivery, reason: str) -> None:
-        """Publish the outcome of a reply that replies.v1 no longer has, from a step of it that
-        names its conversation; raise Retry while Kafka is away."""
+        """Publish the outcome of a reply that replies.v1 no longer has.
+
+        `delivery` is a step of the reply that names its conversation. Raises Retry while Kafka is
+        away.
+        """
         outcome = self._outcome(delivery, delivery.reply, "undeliverable", reason)
         await self._publish(outcome, delivery.channel)
 
@@ -144,7 +146,7 @@ class DeliveryWriter:
 
 
 def _origin(reply: Reply) -> dict[str, str]:
-    """Return where a reply belongs, as a step names it."""
+    """Return the fields of a step that say where a reply belongs."""
     return {
         "brand": reply.brand,
         "conversation": reply.conversation,

@@ -635,10 +635,10 @@ def test_who_writes_later_is_answered_also_through_what_was_merged(stored: Engin
     grown = incident(
         status="grown", at=NOW + timedelta(minutes=6), customers=8, messages=(message("x").id,)
     )
-    known, found, missing = holding.due(grown)
+    known, found, missing = holding.find_answerable(grown)
     assert (found, missing) == ([], 0), "nobody answered it"
     unheard = incident(status="grown", at=NOW + timedelta(hours=9), messages=("x",))
-    assert holding.due(unheard)[2] == 1, "what the store has not is waited for"
+    assert holding.find_answerable(unheard)[2] == 1, "what the store has not is waited for"
     rows = Rows()
     whole = incident("i2")
     told = person(whole, "answered", NOW.timestamp() + 100, text_tr="Çalışıyoruz", later=True)
@@ -647,10 +647,10 @@ def test_who_writes_later_is_answered_also_through_what_was_merged(stored: Engin
         take(rows, "incidents.v1", 0, offset, msgspec.json.encode(record))
     with stored.begin() as connection:
         write(connection, rows)
-    known, found, missing = holding.due(grown)
+    known, found, missing = holding.find_answerable(grown)
     assert (known.id, known.text_tr, missing) == ("i2", "Çalışıyoruz", 0)
     assert [m.text for m, _ in found] == ["Kadıköy'de internet yok"]
-    assert [m.text for m, _ in holding.due(told)[1]] == ["Kadıköy'de internet yok"]
+    assert [m.text for m, _ in holding.find_answerable(told)[1]] == ["Kadıköy'de internet yok"]
     solved = Outcome(
         id="o",
         kind="resolved",
@@ -664,7 +664,7 @@ def test_who_writes_later_is_answered_also_through_what_was_merged(stored: Engin
     take(rows, "outcomes.v1", 0, 0, msgspec.json.encode(solved))
     with stored.begin() as connection:
         write(connection, rows)
-    assert holding.due(told)[1] == [], "who was helped is not told to wait"
+    assert holding.find_answerable(told)[1] == [], "who was helped is not told to wait"
 
 
 def test_a_message_that_does_not_decode_takes_the_holding_text_from_nobody_else(
@@ -688,6 +688,6 @@ def test_a_message_that_does_not_decode_takes_the_holding_text_from_nobody_else(
     holding = IncidentResponder(
         Settings(), stored, Publisher(Kafka(bootstrap="127.0.0.1:1"), "test"), SystemClock()
     )
-    known, found, missing = holding.due(told)
+    known, found, missing = holding.find_answerable(told)
     assert (known.id, missing) == ("i1", 0)
     assert [m.id for m, _ in found] == [other.id]

@@ -12,47 +12,47 @@ def _parked(number: int, due: float, first_at: float = 0.0) -> ParkedReply:
 def _stuck(now: float = 100.0, after: float = 5.0) -> Lane:
     lane = Lane("email", "a")
     for _ in range(MAX_FAILURES):
-        lane.failed(now, after, REFUSED)
+        lane.note_failure(now, after, REFUSED)
     return lane
 
 
 def test_a_working_account_has_room_for_some_replies_at_once() -> None:
     lane = Lane("email", "a")
-    assert lane.free(0) == MAX_RUNNING
+    assert lane.count_free(0) == MAX_RUNNING
     lane.running = MAX_RUNNING
-    assert lane.free(0) == 0
+    assert lane.count_free(0) == 0
 
 
 def test_an_account_that_fails_is_probed_by_one_reply_at_a_time() -> None:
     lane = _stuck()
-    assert lane.stuck
-    assert lane.free(104) == 0
-    assert lane.free(105) == 1
+    assert lane.is_stuck
+    assert lane.count_free(104) == 0
+    assert lane.count_free(105) == 1
     lane.running = 1
-    assert lane.free(105) == 0
+    assert lane.count_free(105) == 0
     lane.running = 0
-    lane.failed(105, 0, REFUSED)
-    assert lane.free(108) == 0, "the pause doubles"
-    assert lane.free(109) == 1
+    lane.note_failure(105, 0, REFUSED)
+    assert lane.count_free(108) == 0, "the pause doubles"
+    assert lane.count_free(109) == 1
 
 
 def test_failures_at_the_same_time_count_as_one_probe() -> None:
     lane = _stuck()
     for _ in range(8):
-        lane.failed(100, 5, REFUSED)
-    assert lane.free(105) == 1
+        lane.note_failure(100, 5, REFUSED)
+    assert lane.count_free(105) == 1
 
 
 def test_an_account_is_probed_once_a_minute_at_least_but_not_before_its_vendor_allows_it() -> None:
     lane = _stuck()
     now = 200.0
     for _ in range(10):
-        lane.failed(now, 0, REFUSED)
+        lane.note_failure(now, 0, REFUSED)
         now += 60
-        assert lane.free(now) == 1
-    lane.failed(now, 1800, REFUSED)
-    assert lane.free(now + 1799) == 0
-    assert lane.free(now + 1800) == 1
+        assert lane.count_free(now) == 1
+    lane.note_failure(now, 1800, REFUSED)
+    assert lane.count_free(now + 1799) == 0
+    assert lane.count_free(now + 1800) == 1
 
 
 def test_everything_that_waits_may_leave_once_the_account_works_again() -> None:
@@ -60,9 +60,9 @@ def test_everything_that_waits_may_leave_once_the_account_works_again() -> None:
     for number in range(3):
         lane.park(_parked(number, due=5000 + number))
     assert [p.reply for p in lane.take_due(110, 1)] == ["r0"], "a probe, before its time"
-    lane.succeeded()
+    lane.note_success()
     assert [p.reply for p in lane.take_due(110, 10)] == ["r1", "r2"]
-    assert lane.free(110) == MAX_RUNNING
+    assert lane.count_free(110) == MAX_RUNNING
 
 
 def test_a_new_reply_waits_behind_parked_ones_whose_time_came() -> None:
@@ -93,24 +93,24 @@ def test_a_lost_partition_leaves_nothing_behind() -> None:
 def test_a_stuck_account_is_named_without_a_customers_address() -> None:
     lanes = Lanes()
     assert lanes.stuck_accounts(0) is None
-    lane = lanes.lane("email", "a")
+    lane = lanes.get("email", "a")
     lane.park(_parked(1, due=1000))
     for _ in range(MAX_FAILURES):
-        lane.failed(100, 5, REFUSED)
+        lane.note_failure(100, 5, REFUSED)
     sentence = lanes.stuck_accounts(160)
     assert sentence is not None
     assert "email:a has taken no reply for 60 s" in sentence
     assert "450" in sentence
     assert "ornek.example" not in sentence
-    lane.succeeded()
+    lane.note_success()
     assert lanes.stuck_accounts(160) is None
 
 
 def test_an_account_with_few_replies_is_named_after_a_minute() -> None:
     lanes = Lanes()
-    lane = lanes.lane("email", "a")
+    lane = lanes.get("email", "a")
     lane.park(_parked(1, due=1000))
-    lane.failed(100, 5, "away")
+    lane.note_failure(100, 5, "away")
     assert lanes.stuck_accounts(150) is None
     assert lanes.stuck_accounts(161) is not None
 
