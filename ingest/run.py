@@ -158,7 +158,7 @@ class SourceRunner:
             now=self.clock.now,
             pause=asyncio.sleep,
             warn=log.warning,
-            report_pass=restarts.health.succeeded,
+            report_pass=restarts.health.report_pass,
             load_state=self.state.load,
             save_state=self.state.save,
             shorten_pause=self.shorten_pause,

@@ -69,7 +69,7 @@ def test_a_source_that_cannot_be_read_is_shown_and_leaves_the_door_ready() -> No
     assert status == 200
     assert json.loads(body)["notes"] == {"source email:destek": "no finished poll yet"}
     assert b'santral_source_ready{source="email:destek"} 0.0' in exposition()
-    source.succeeded("email:destek:INBOX")
+    source.report_pass("email:destek:INBOX")
     assert json.loads(health.report(verbose=True)[1])["notes"] == {"source email:destek": "ok"}
     assert b'santral_source_ready{source="email:destek"} 1.0' in exposition()
     clock.seconds = 700

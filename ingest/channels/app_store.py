@@ -16,7 +16,17 @@ import msgspec
 from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.json_values import Text, instant, read
 from ingest.source import Source, SourceContext
-from ingest.sources.polling import Ask, Item, Poll, item_of, mark, pages, stars, stored, versioned
+from ingest.sources.polling import (
+    MAX_PAGES,
+    PolledItem,
+    PolledSource,
+    VendorClient,
+    archived_item,
+    build_item,
+    content_hash,
+    identify_version,
+    star_rating,
+)
 from schemas.account_fields import ApiAddress, Brand, PollInterval
 from schemas.base import Record
 from schemas.delays import SETUP_PROBLEM_S
@@ -83,12 +93,12 @@ class AppStore:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one review."""
-        kept = stored(delivery.raw)
+        kept = archived_item(delivery.raw)
         told = read(Review, kept.item)
         words = told.attributes
         if not told.id:
             raise Rejected("json.invalid", "a review without its id")
-        native, event = versioned("app_store", delivery, told.id, kept.version)
+        native, event = identify_version("app_store", delivery, told.id, kept.version)
         return Parsed(
             message=build_message(
                 "app_store",
@@ -105,7 +115,7 @@ class AppStore:
                     handles=(Handle(kind="handle", value=f"app_store:{told.id}"),),
                 ),
                 sent_at=instant(words.created_date),
-                post=Post(rating=stars(words.rating)),
+                post=Post(rating=star_rating(words.rating)),
                 reply_to=told.id,
                 thread=(told.id,),
                 answering=Answering(limit=LIMIT, public=True),
@@ -118,39 +128,41 @@ class AppStore:
 
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one app."""
-        return Poll("app_store", account, settings, context, Reviews().items)
+        return PolledSource("app_store", account, settings, context, Reviews().items)
 
 
 class Reviews:
     """Lists an app's reviews."""
 
-    async def items(self, settings: Account, ask: Ask) -> AsyncIterator[Item]:
+    async def items(self, settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
         """Yield every review there is, the newest first."""
         url = (
             f"{settings.api}/v1/apps/{settings.app}/customerReviews"
             "?sort=-createdDate&limit=200&include=response"
         )
-        for _ in pages():
-            headers = {"authorization": f"Bearer {token(settings, ask)}"}
-            page = read(Page, await ask.get(url, headers=headers))
+        for _ in range(MAX_PAGES):
+            headers = {"authorization": f"Bearer {token(settings, client)}"}
+            page = read(Page, await client.get(url, headers=headers))
             for raw in page.data:
-                yield item_of(raw, functools.partial(_item, raw))
+                yield build_item(raw, functools.partial(_item, raw))
             url = page.links.next or ""
             # The token goes to Apple, and to nobody a page names instead.
             if not url.startswith(f"{settings.api}/"):
                 return
 
 
-def _item(raw: msgspec.Raw) -> Item:
+def _item(raw: msgspec.Raw) -> PolledItem:
     told = read(Review, raw)
     words = told.attributes
-    version = mark(words.rating, words.title, words.body)
-    return Item(id=told.id, raw=bytes(raw), version=version, at=instant(words.created_date))
+    version = content_hash(words.rating, words.title, words.body)
+    return PolledItem(
+        id=told.id, raw=bytes(raw), version=version, created_at=instant(words.created_date)
+    )
 
 
-def token(settings: Account, ask: Ask) -> str:
+def token(settings: Account, client: VendorClient) -> str:
     """Return a token for the next minutes."""
-    stamp = int(ask.now().timestamp())
+    stamp = int(client.now().timestamp())
     claims = {"iss": settings.issuer, "iat": stamp, "exp": stamp + 900, "aud": "appstoreconnect-v1"}
     try:
         return jwt.encode(

@@ -29,7 +29,7 @@ from ingest.channel import (
 )
 from ingest.parsing.json_values import Text, instant, read, size
 from ingest.source import Accept, CursorStore, Source, SourceContext
-from ingest.sources.recent_posts import Seen
+from ingest.sources.recent_posts import RecentPosts
 from schemas.account_fields import ApiAddress, Brand
 from schemas.base import Record
 from schemas.delays import RECONNECT_S
@@ -444,7 +444,7 @@ class Stream:
     def __init__(self, account: str, settings: Account, context: SourceContext) -> None:
         self._account, self._settings, self._context = account, settings, context
         self._name = f"bluesky:{account}"
-        self._seen = Seen(self._name, context)
+        self._posts = RecentPosts(self._name, context)
         self._needles = tuple(
             n
             for n in (settings.did.encode(), b'"operation":"delete"', b'"operation":"update"')
@@ -496,7 +496,7 @@ class Stream:
             said = event(raw)
             commit = _commit(said)
             uri = f"at://{said.did}/{commit.collection}/{commit.rkey}"
-            known = self._seen.root(uri)
+            known = self._posts.root(uri)
             if commit.operation == "delete":
                 if known is not None:
                     await accept(self._delivery(raw, hint=known))
@@ -512,14 +512,14 @@ class Stream:
         answered = record.reply or Answered()
         if known is None and unwanted(said.did, record, self._settings):
             # Whoever goes on below their own words to us still speaks to us.
-            before = self._seen.root(answered.parent.uri)
+            before = self._posts.root(answered.parent.uri)
             if before is None or not answered.parent.uri.startswith(f"at://{said.did}/"):
                 return at
             known = before
         profile = await self._profile(said.did, client)
         stored = msgspec.json.encode(Stored(event=msgspec.Raw(raw), profile=profile))
         await accept(self._delivery(stored, hint=known))
-        self._seen.add(uri, answered.root.uri or uri)
+        self._posts.add(uri, answered.root.uri or uri)
         return at
 
     def _may_be_ours(self, raw: bytes) -> bool:
@@ -527,7 +527,7 @@ class Stream:
         if any(n in raw for n in self._needles):
             return True
         parent = _PARENT.search(raw)
-        return bool(parent and self._seen.root(parent[1].decode("utf-8", "replace")))
+        return bool(parent and self._posts.root(parent[1].decode("utf-8", "replace")))
 
     def _delivery(self, raw: bytes, hint: str | None) -> Delivery:
         return Delivery(raw=raw, account=self._account, received_at=self._context.now(), hint=hint)

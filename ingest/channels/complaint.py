@@ -22,7 +22,17 @@ from ingest.parsing.complaint_feed import Entry, feed
 from ingest.parsing.html.text import to_text
 from ingest.parsing.json_values import instant, read
 from ingest.source import Source, SourceContext
-from ingest.sources.polling import Ask, Item, Poll, Stored, mark, pages, stars, stored, versioned
+from ingest.sources.polling import (
+    MAX_PAGES,
+    ArchivedItem,
+    PolledItem,
+    PolledSource,
+    VendorClient,
+    archived_item,
+    content_hash,
+    identify_version,
+    star_rating,
+)
 from ingest.webhook import (
     MIB,
     WebhookContext,
@@ -144,14 +154,14 @@ class Complaint:
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one entry."""
         told: Account = context.settings or Account()
-        kept = stored(delivery.raw)
+        kept = archived_item(delivery.raw)
         entry = read(Entry, kept.item)
         whole = fold(f"{entry.title}\n{entry.text}")
         if told.keywords and not any(fold(k).strip() in whole for k in told.keywords):
             raise Rejected("delivery.ignored", "none of the keywords")
         who = entry.author_id or entry.author
         handles = (Handle(kind="handle", value=f"complaint:{who}"[:512]),) if who else ()
-        native, event = versioned("complaint", delivery, entry.id, kept.version)
+        native, event = identify_version("complaint", delivery, entry.id, kept.version)
         root = f"{entry.thread}|{who}" if entry.thread else entry.id
         return Parsed(
             message=build_message(
@@ -185,7 +195,7 @@ class Complaint:
 
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one site."""
-        return Poll("complaint", account, settings, context, Sites().items)
+        return PolledSource("complaint", account, settings, context, Sites().items)
 
 
 def _standard(request: WebhookRequest, secret: str, now: datetime) -> None:
@@ -234,7 +244,7 @@ def _taken(body: bytes, settings: Account) -> WebhookResult:
     for item in map(_item, entries):
         # A call tells of a complaint, or of its later words: which one, nobody says.
         made += [
-            msgspec.json.encode(Stored(version=v, item=msgspec.Raw(item.raw)))
+            msgspec.json.encode(ArchivedItem(version=v, item=msgspec.Raw(item.raw)))
             for v in dict.fromkeys(("", item.version if _later(item.raw) else ""))
         ]
     return WebhookResult(deliveries=tuple(made))
@@ -302,7 +312,7 @@ def _entry(one: dict[str, Any], settings: Account) -> Entry | None:
         created=created,
         updated=updated if updated != created else "",
         thread=text(names.thread),
-        rating=stars(at(one, names.rating), settings.most_stars) if names.rating else None,
+        rating=star_rating(at(one, names.rating), settings.most_stars) if names.rating else None,
     )
 
 
@@ -312,11 +322,11 @@ class Sites:
     def __init__(self) -> None:
         self._validators: dict[str, str] = {}
 
-    async def items(self, settings: Account, ask: Ask) -> AsyncIterator[Item]:
+    async def items(self, settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
         """Yield every entry; the validators count only once all of them are safe."""
         if settings.feed:
             headers = {"user-agent": "santral", **self._validators}
-            found = await ask.ask("GET", settings.feed, also=(304, 410), headers=headers)
+            found = await client.request("GET", settings.feed, also=(304, 410), headers=headers)
             if found.status == 200:
                 for one in await asyncio.to_thread(feed, found.body, settings.feed):
                     yield _item(one)
@@ -327,8 +337,8 @@ class Sites:
                 self._validators = {k: v for k, v in told.items() if v}
         if settings.api:
             address = settings.api
-            for _ in pages():
-                body = await ask.get(address, headers=settings.api_headers)
+            for _ in range(MAX_PAGES):
+                body = await client.get(address, headers=settings.api_headers)
                 for entry in listed(body, settings):
                     yield _item(entry)
                 if not settings.fields.next:
@@ -341,10 +351,10 @@ class Sites:
                     break  # the key goes to the site it was given for, and to no other
 
 
-def _item(entry: Entry | dict[str, Any]) -> Item:
+def _item(entry: Entry | dict[str, Any]) -> PolledItem:
     if isinstance(entry, dict):
         raw = msgspec.json.encode(entry)
-        return Item(id=hashlib.sha256(raw).hexdigest(), raw=raw)
-    version = mark(entry.title, entry.text, entry.rating)
+        return PolledItem(id=hashlib.sha256(raw).hexdigest(), raw=raw)
+    version = content_hash(entry.title, entry.text, entry.rating)
     at_ = instant(entry.created)
-    return Item(id=entry.id, raw=msgspec.json.encode(entry), version=version, at=at_)
+    return PolledItem(id=entry.id, raw=msgspec.json.encode(entry), version=version, created_at=at_)

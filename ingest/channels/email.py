@@ -26,8 +26,8 @@ from ingest.parsing.json_values import read
 from ingest.parsing.mail.message import CHANNEL, message
 from ingest.parsing.mail.smtp_envelope import IN_BUCKET, InBucket, with_envelope
 from ingest.source import Accept, CursorStore, SourceContext
-from ingest.sources.oauth import OAuth, Tokens
-from ingest.sources.s3 import Place, Reading
+from ingest.sources.oauth import OAuthSettings, OAuthTokens
+from ingest.sources.s3 import BucketReader, BucketSettings
 from schemas.account_fields import Brand
 from schemas.base import Record
 from schemas.delays import OUTAGE_S, RECONNECT_S
@@ -65,7 +65,7 @@ class Account(Record, frozen=True, kw_only=True):
     ] = True
     user: Annotated[str, msgspec.Meta(description="The mailbox's user.")] = ""
     password: Annotated[str, msgspec.Meta(description="The mailbox's password.")] = ""
-    oauth: OAuth = OAuth()
+    oauth: OAuthSettings = OAuthSettings()
     mailboxes: Annotated[tuple[str, ...], msgspec.Meta(description="The folders to read.")] = (
         "INBOX",
     )
@@ -110,7 +110,7 @@ class Account(Record, frozen=True, kw_only=True):
         tuple[str, ...],
         msgspec.Meta(description="The topics of Amazon SNS whose notices are taken."),
     ] = ()
-    ses_bucket: Place = Place()
+    ses_bucket: BucketSettings = BucketSettings()
 
 
 class Email:
@@ -145,7 +145,7 @@ class Email:
     ) -> bytes:
         """Return a mail from the account's bucket, with its envelope."""
         told = read(InBucket, raw)
-        return with_envelope(await Reading(settings.ses_bucket).get(ref), told.sender, told.to)
+        return with_envelope(await BucketReader(settings.ses_bucket).get(ref), told.sender, told.to)
 
     def pulls(self, settings: Account) -> bool:
         """Say whether an account has a server to fetch from."""
@@ -208,12 +208,12 @@ class Mailboxes:
     settings: Account
     context: SourceContext
     _worked: bool = False
-    _tokens: Tokens | None = None
+    _tokens: OAuthTokens | None = None
 
-    def tokens(self) -> Tokens | None:
+    def tokens(self) -> OAuthTokens | None:
         """Return what logs in by token, None for an account with a password."""
         if self.settings.oauth.client_id and self._tokens is None:
-            self._tokens = Tokens(
+            self._tokens = OAuthTokens(
                 f"email-{self.account}",
                 self.settings.oauth,
                 self.context.now,
@@ -365,7 +365,7 @@ class Session:
     here ends with the connection, or with a deadline of our own.
     """
 
-    def __init__(self, settings: Account, account: str, tokens: Tokens | None = None) -> None:
+    def __init__(self, settings: Account, account: str, tokens: OAuthTokens | None = None) -> None:
         self._settings, self._tokens = settings, tokens
         self._account = account
         self._timeout = settings.timeout.total_seconds()
@@ -425,7 +425,7 @@ class Session:
         secret = self._settings.password.replace("\\", "\\\\").replace('"', '\\"')
         await self._do("the login", self._client.login(self._settings.user, secret))
 
-    async def _authenticate(self, tokens: Tokens) -> None:
+    async def _authenticate(self, tokens: OAuthTokens) -> None:
         """Log in by XOAUTH2; a refusal makes the next login ask for a new token."""
         token = await tokens.token()
         task = asyncio.ensure_future(
@@ -438,7 +438,7 @@ class Session:
                 self._client.protocol.transport.write(b"\r\n")
             await task
         except Retry:
-            tokens.refused()
+            tokens.discard()
             raise
         finally:
             task.cancel()  # a stop leaves no login behind

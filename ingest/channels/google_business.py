@@ -15,16 +15,16 @@ from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.json_values import Text, instant, read
 from ingest.source import Source, SourceContext
 from ingest.sources.polling import (
-    Ask,
-    Bearer,
-    Item,
-    Poll,
-    item_of,
-    mark,
-    pages,
-    stars,
-    stored,
-    versioned,
+    MAX_PAGES,
+    BearerToken,
+    PolledItem,
+    PolledSource,
+    VendorClient,
+    archived_item,
+    build_item,
+    content_hash,
+    identify_version,
+    star_rating,
 )
 from schemas.account_fields import ApiAddress, Brand, PollInterval, TokenAddress
 from schemas.base import Record
@@ -91,12 +91,12 @@ class GoogleBusiness:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one review."""
-        kept = stored(delivery.raw)
+        kept = archived_item(delivery.raw)
         told = read(Review, kept.item)
         name = told.name or told.review_id
         if not name:
             raise Rejected("json.invalid", "a review without its name")
-        native, event = versioned("google_business", delivery, name, kept.version)
+        native, event = identify_version("google_business", delivery, name, kept.version)
         text = original(told.comment or "")
         return Parsed(
             message=build_message(
@@ -114,7 +114,7 @@ class GoogleBusiness:
                     handles=(Handle(kind="handle", value=f"google_business:{name}"),),
                 ),
                 sent_at=instant(told.update_time if event else told.create_time),
-                post=Post(rating=stars(_STARS.get(told.star_rating))),
+                post=Post(rating=star_rating(_STARS.get(told.star_rating))),
                 reply_to=name,
                 thread=(name,),
                 answering=Answering(limit=LIMIT, unit="bytes", public=True),
@@ -127,7 +127,7 @@ class GoogleBusiness:
 
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one business."""
-        return Poll("google_business", account, settings, context, Reviews().items)
+        return PolledSource("google_business", account, settings, context, Reviews().items)
 
 
 def original(comment: str) -> str:
@@ -137,20 +137,22 @@ def original(comment: str) -> str:
     return comment.partition(_TRANSLATED)[0].strip() or comment.replace(_TRANSLATED, "").strip()
 
 
-def _item(raw: msgspec.Raw) -> Item:
+def _item(raw: msgspec.Raw) -> PolledItem:
     told = read(Review, raw)
-    version = mark(told.star_rating, told.comment)
+    version = content_hash(told.star_rating, told.comment)
     at = instant(told.create_time)
-    return Item(id=told.name or told.review_id, raw=bytes(raw), version=version, at=at)
+    return PolledItem(
+        id=told.name or told.review_id, raw=bytes(raw), version=version, created_at=at
+    )
 
 
 class Reviews:
     """Lists the reviews of every place."""
 
     def __init__(self) -> None:
-        self._bearer = Bearer()
+        self._bearer = BearerToken()
 
-    async def items(self, settings: Account, ask: Ask) -> AsyncIterator[Item]:
+    async def items(self, settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
         """Yield every review, those changed last first."""
         form = {
             "grant_type": "refresh_token",
@@ -160,14 +162,14 @@ class Reviews:
         }
         for place in settings.locations:
             token = ""
-            for _ in pages():
-                headers = await self._bearer.headers(ask, settings.token_url, form)
+            for _ in range(MAX_PAGES):
+                headers = await self._bearer.headers(client, settings.token_url, form)
                 query = {"pageSize": "50", "orderBy": "updateTime desc"}
                 query |= {"pageToken": token} if token else {}
                 url = f"{settings.api}/v4/{place}/reviews"
-                page = read(Page, await ask.get(url, params=query, headers=headers))
+                page = read(Page, await client.get(url, params=query, headers=headers))
                 for raw in page.reviews:
-                    yield item_of(raw, functools.partial(_item, raw))
+                    yield build_item(raw, functools.partial(_item, raw))
                 token = page.next_page_token or ""
                 if not token:
                     break

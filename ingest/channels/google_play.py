@@ -17,16 +17,16 @@ from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.json_values import Text, instant, read
 from ingest.source import Source, SourceContext
 from ingest.sources.polling import (
-    Ask,
-    Bearer,
-    Item,
-    Poll,
-    item_of,
-    mark,
-    pages,
-    stars,
-    stored,
-    versioned,
+    MAX_PAGES,
+    BearerToken,
+    PolledItem,
+    PolledSource,
+    VendorClient,
+    archived_item,
+    build_item,
+    content_hash,
+    identify_version,
+    star_rating,
 )
 from schemas.account_fields import ApiAddress, Brand, PollInterval, TokenAddress
 from schemas.base import Record
@@ -111,13 +111,13 @@ class GooglePlay:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one review."""
-        kept = stored(delivery.raw)
+        kept = archived_item(delivery.raw)
         told = read(Review, kept.item)
         comment = _comment(told)
         if not told.review_id or comment is None:
             raise Rejected("json.invalid", "a review without its id or the customer's comment")
         title, _, text = (comment.original_text or comment.text or "").strip().rpartition("\t")
-        native, event = versioned("google_play", delivery, told.review_id, kept.version)
+        native, event = identify_version("google_play", delivery, told.review_id, kept.version)
         about = " ".join(t for t in (comment.app_version_name, comment.device) if t)
         return Parsed(
             message=build_message(
@@ -136,7 +136,7 @@ class GooglePlay:
                     handles=(Handle(kind="handle", value=f"google_play:{told.review_id}"),),
                 ),
                 sent_at=instant(comment.last_modified.seconds) if comment.last_modified else None,
-                post=Post(rating=stars(comment.star_rating)),
+                post=Post(rating=star_rating(comment.star_rating)),
                 reply_to=told.review_id,
                 thread=(told.review_id,),
                 answering=Answering(limit=LIMIT, public=True),
@@ -149,45 +149,45 @@ class GooglePlay:
 
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one app."""
-        return Poll("google_play", account, settings, context, Reviews().items)
+        return PolledSource("google_play", account, settings, context, Reviews().items)
 
 
 def _comment(told: Review) -> Comment | None:
     return next((c.user_comment for c in told.comments if c.user_comment), None)
 
 
-def _item(raw: msgspec.Raw) -> Item:
+def _item(raw: msgspec.Raw) -> PolledItem:
     told = read(Review, raw)
     words = _comment(told) or Comment()
     made = instant(words.last_modified.seconds) if words.last_modified else None
-    version = mark(words.text, words.star_rating)
-    return Item(id=told.review_id, raw=bytes(raw), version=version, at=made)
+    version = content_hash(words.text, words.star_rating)
+    return PolledItem(id=told.review_id, raw=bytes(raw), version=version, created_at=made)
 
 
 class Reviews:
     """Lists an app's reviews; its access token is kept for as long as it holds."""
 
     def __init__(self) -> None:
-        self._bearer = Bearer()
+        self._bearer = BearerToken()
 
-    async def items(self, settings: Account, ask: Ask) -> AsyncIterator[Item]:
+    async def items(self, settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
         """Yield every review there is."""
         url = f"{settings.api}/androidpublisher/v3/applications/{settings.package}/reviews"
-        token, form = "", _form(settings, ask)
-        for _ in pages():
+        token, form = "", _form(settings, client)
+        for _ in range(MAX_PAGES):
             query = {"maxResults": "100"} | ({"token": token} if token else {})
-            headers = await self._bearer.headers(ask, settings.token_url, form)
-            page = read(Page, await ask.get(url, params=query, headers=headers))
+            headers = await self._bearer.headers(client, settings.token_url, form)
+            page = read(Page, await client.get(url, params=query, headers=headers))
             for raw in page.reviews:
-                yield item_of(raw, functools.partial(_item, raw))
+                yield build_item(raw, functools.partial(_item, raw))
             token = (page.token_pagination.next_page_token if page.token_pagination else "") or ""
             if not token:
                 return
 
 
-def _form(settings: Account, ask: Ask) -> dict[str, str]:
+def _form(settings: Account, client: VendorClient) -> dict[str, str]:
     """Return what an access token is asked with (RFC 7523, 2.1)."""
-    stamp = int(ask.now().timestamp())
+    stamp = int(client.now().timestamp())
     claims = {
         "iss": settings.client_email,
         "scope": _SCOPE,

@@ -14,7 +14,15 @@ import msgspec
 from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.json_values import Text, instant, read
 from ingest.source import Source, SourceContext
-from ingest.sources.polling import Ask, Item, Poll, mark, pages, since, stored
+from ingest.sources.polling import (
+    MAX_PAGES,
+    PolledItem,
+    PolledSource,
+    VendorClient,
+    archived_item,
+    content_hash,
+    window_start,
+)
 from schemas.account_fields import ApiAddress, Brand, PollInterval
 from schemas.base import Record
 from schemas.errors import Rejected
@@ -87,7 +95,7 @@ class Hepsiburada:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one turn, or of a captured issue's first."""
-        raw = bytes(stored(delivery.raw).item)
+        raw = bytes(archived_item(delivery.raw).item)
         keys = read(dict[str, msgspec.Raw], raw).keys()
         told = read(Stored, raw) if "turn" in keys else _first(read(Issue, raw))
         issue, turn = told.issue, told.turn
@@ -126,7 +134,7 @@ class Hepsiburada:
 
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one merchant."""
-        return Poll("hepsiburada", account, settings, context, items)
+        return PolledSource("hepsiburada", account, settings, context, items)
 
 
 def _ours(turn: Turn) -> bool:
@@ -140,11 +148,11 @@ def _first(issue: Issue) -> Stored:
     return Stored(issue=issue, turn=theirs[0])
 
 
-async def items(settings: Account, ask: Ask) -> AsyncIterator[Item]:
+async def items(settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
     """Yield the customers' turns of the last days, in issues of every status."""
-    start = since(ask, settings.window)
-    for number in pages():
-        raw = await ask.get(
+    start = window_start(client.now(), settings.window)
+    for number in range(MAX_PAGES):
+        raw = await client.get(
             f"{settings.api}/issues",
             auth=(settings.merchant, settings.key),
             headers={"merchantid": settings.merchant, "user-agent": settings.integrator},
@@ -155,14 +163,16 @@ async def items(settings: Account, ask: Ask) -> AsyncIterator[Item]:
             try:
                 issue = read(Issue, raw_issue)
             except Rejected:
-                yield Item(id=hashlib.sha256(bytes(raw_issue)).hexdigest(), raw=bytes(raw_issue))
+                yield PolledItem(
+                    id=hashlib.sha256(bytes(raw_issue)).hexdigest(), raw=bytes(raw_issue)
+                )
                 continue
             for turn in issue.conversations:
                 if not _ours(turn):
                     bare = msgspec.structs.replace(issue, conversations=())
                     kept = msgspec.json.encode(Stored(issue=bare, turn=turn))
-                    own = str(turn.id or mark(issue.issue_number, turn.content))
-                    yield Item(id=own, raw=kept, at=instant(turn.created_at))
+                    own = str(turn.id or content_hash(issue.issue_number, turn.content))
+                    yield PolledItem(id=own, raw=kept, created_at=instant(turn.created_at))
         if len(found) < _SIZE:
             return
 

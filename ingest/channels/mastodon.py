@@ -31,7 +31,7 @@ from ingest.channel import (
 from ingest.parsing.html.text import to_text
 from ingest.parsing.json_values import Text, instant, read, split_url
 from ingest.source import Accept, CursorStore, Source, SourceContext
-from ingest.sources.recent_posts import Seen
+from ingest.sources.recent_posts import RecentPosts
 from schemas.account_fields import Brand
 from schemas.base import Record
 from schemas.delays import OUTAGE_S, RECOVERY_S
@@ -284,7 +284,7 @@ class Notifications:
     def __init__(self, account: str, settings: Account, context: SourceContext) -> None:
         self._account, self._settings, self._context = account, settings, context
         self._name = f"mastodon:{account}"
-        self._seen = Seen(self._name, context)
+        self._posts = RecentPosts(self._name, context)
         self._woken = asyncio.Event()
 
     async def run(self, accept: Accept, cursors: CursorStore) -> None:
@@ -375,7 +375,7 @@ class Notifications:
                 status=status,
             ),
         )
-        self._seen.add(str(status.id), "\n".join((status.uri, root, _author(status.account))))
+        self._posts.add(str(status.id), "\n".join((status.uri, root, _author(status.account))))
 
     async def _ancestors(self, client: httpx2.AsyncClient, status: Status) -> tuple[Status, ...]:
         """Return what stands before a post; none when the server can't tell: the post counts."""
@@ -431,7 +431,7 @@ class Notifications:
             except Rejected:
                 return
             number = str(status.id)
-        held = self._seen.root(number)
+        held = self._posts.root(number)
         if held is None or told.event not in ("delete", "status.update"):
             return
         uri, root, author = (*held.split("\n"), "", "")[:3]

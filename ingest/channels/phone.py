@@ -20,7 +20,7 @@ from ingest.parsing.calls.roles import Known, settle
 from ingest.parsing.calls.transcript import Heard, Role, Said
 from ingest.parsing.phone_numbers import e164
 from ingest.source import Accept, CursorStore, Source, SourceContext
-from ingest.sources.s3 import Bucket, Objects
+from ingest.sources.s3 import BucketSource, WatchedBucket
 from ingest.vendors.transcription_apis import Keys, asked, named
 from schemas.account_fields import Brand
 from schemas.delays import OUTAGE_S
@@ -39,7 +39,7 @@ class Account(Keys, frozen=True, kw_only=True):
 
     brand: Brand = ""
     folder: Annotated[str, msgspec.Meta(description="The watched folder.")] = ""
-    bucket: Bucket = Bucket()
+    bucket: WatchedBucket = WatchedBucket()
     secret: Annotated[
         str, msgspec.Meta(description="The word that proves calls to `/v1/hooks/calls/ACCOUNT`.")
     ] = ""
@@ -88,7 +88,7 @@ class Phone:
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the watch of one folder or bucket."""
         if settings.bucket.name:
-            return Objects("phone", account, settings.bucket, context)
+            return BucketSource("phone", account, settings.bucket, context)
         return Folder(account, settings, context)
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:

@@ -14,7 +14,16 @@ import msgspec
 from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.json_values import Text, instant, read
 from ingest.source import Source, SourceContext
-from ingest.sources.polling import Ask, Bearer, Item, Poll, item_of, mark, stored, versioned
+from ingest.sources.polling import (
+    BearerToken,
+    PolledItem,
+    PolledSource,
+    VendorClient,
+    archived_item,
+    build_item,
+    content_hash,
+    identify_version,
+)
 from schemas.account_fields import ApiAddress, Brand, PollInterval, TokenAddress
 from schemas.base import Record
 from schemas.errors import Rejected
@@ -93,7 +102,7 @@ class Reddit:
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one thing."""
         told: Account = context.settings or Account()
-        kept = stored(delivery.raw)
+        kept = archived_item(delivery.raw)
         words = read(Thing, kept.item).data
         if not words.name:
             raise Rejected("json.invalid", "a thing without its name")
@@ -102,7 +111,7 @@ class Reddit:
             raise Rejected("delivery.ignored", "our own")
         if words.body in _GONE or who == "[deleted]":
             raise Rejected("delivery.ignored", "deleted or removed")
-        native, event = versioned("reddit", delivery, words.name, kept.version)
+        native, event = identify_version("reddit", delivery, words.name, kept.version)
         root = _root(words)
         handles = (Handle(kind="handle", value=f"reddit:{who.lower()}"),) if who else ()
         return Parsed(
@@ -133,7 +142,7 @@ class Reddit:
 
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one account."""
-        return Poll("reddit", account, settings, context, Inbox().items)
+        return PolledSource("reddit", account, settings, context, Inbox().items)
 
 
 def _root(words: Words) -> str:
@@ -144,31 +153,31 @@ def _root(words: Words) -> str:
     return f"t3_{parts[4]}" if len(parts) > 4 and parts[3] == "comments" else words.name
 
 
-def _item(raw: msgspec.Raw) -> Item:
+def _item(raw: msgspec.Raw) -> PolledItem:
     told = read(Thing, raw).data
     at = instant(told.created_utc)
-    return Item(id=told.name, raw=bytes(raw), version=mark(told.body), at=at)
+    return PolledItem(id=told.name, raw=bytes(raw), version=content_hash(told.body), created_at=at)
 
 
 class Inbox:
     """Lists what names the account and what answers it."""
 
     def __init__(self) -> None:
-        self._bearer = Bearer()
+        self._bearer = BearerToken()
 
-    async def items(self, settings: Account, ask: Ask) -> AsyncIterator[Item]:
+    async def items(self, settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
         """Yield the newest hundred of each: a deleted anchor would end a walk unseen."""
         form = {"grant_type": "refresh_token", "refresh_token": settings.refresh_token}
         agent = {"user-agent": settings.agent}
         auth = (settings.client_id, settings.client_secret)
         for where in ("mentions", "comments", "selfreply"):
             token = await self._bearer.headers(
-                ask, settings.token_url, form, auth=auth, headers=agent
+                client, settings.token_url, form, auth=auth, headers=agent
             )
-            raw = await ask.get(
+            raw = await client.get(
                 f"{settings.api}/message/{where}",
                 params={"limit": "100", "raw_json": "1"},
                 headers=token | agent,
             )
             for one in read(Listing, raw).data.children:
-                yield item_of(one, functools.partial(_item, one))
+                yield build_item(one, functools.partial(_item, one))

@@ -16,7 +16,17 @@ from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.html.text import to_text
 from ingest.parsing.json_values import Text, instant, read
 from ingest.source import Source, SourceContext
-from ingest.sources.polling import Ask, Item, Poll, item_of, mark, pages, since, stored, versioned
+from ingest.sources.polling import (
+    MAX_PAGES,
+    PolledItem,
+    PolledSource,
+    VendorClient,
+    archived_item,
+    build_item,
+    content_hash,
+    identify_version,
+    window_start,
+)
 from schemas.account_fields import ApiAddress, Brand, PollInterval
 from schemas.base import Record
 from schemas.errors import Rejected
@@ -86,11 +96,13 @@ class Sikayetvar:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one complaint."""
-        told = read(Told, stored(delivery.raw).item)
+        told = read(Told, archived_item(delivery.raw).item)
         number = str(told.id or "")
         if not number:
             raise Rejected("json.invalid", "a complaint without its id")
-        native, event = versioned("sikayetvar", delivery, number, stored(delivery.raw).version)
+        native, event = identify_version(
+            "sikayetvar", delivery, number, archived_item(delivery.raw).version
+        )
         title, body = told.content.title or "", to_text(told.content.body or "")
         return Parsed(
             message=build_message(
@@ -118,7 +130,7 @@ class Sikayetvar:
 
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one brand."""
-        return Poll("sikayetvar", account, settings, context, items)
+        return PolledSource("sikayetvar", account, settings, context, items)
 
 
 def _handles(member: Member, number: str) -> tuple[Handle, ...]:
@@ -131,24 +143,28 @@ def _handles(member: Member, number: str) -> tuple[Handle, ...]:
     return tuple(found) or (Handle(kind="handle", value=f"sikayetvar:{number}"),)
 
 
-def _item(raw: msgspec.Raw) -> Item:
+def _item(raw: msgspec.Raw) -> PolledItem:
     told = read(Told, raw)
-    version = mark(told.content.title, told.content.body)
-    return Item(id=str(told.id), raw=bytes(raw), version=version, at=instant(told.complain_time))
+    version = content_hash(told.content.title, told.content.body)
+    return PolledItem(
+        id=str(told.id), raw=bytes(raw), version=version, created_at=instant(told.complain_time)
+    )
 
 
-async def items(settings: Account, ask: Ask) -> AsyncIterator[Item]:
+async def items(settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
     """Yield the complaints of the last days, page by page."""
     body = {
         "filters": {
-            "complainingAfterDate": since(ask, settings.window).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "complainingAfterDate": window_start(client.now(), settings.window).strftime(
+                "%Y-%m-%dT%H:%M:%SZ"
+            ),
             "publishStatuses": [2, 3, 5],
         },
         "projections": ["ALL"],
     }
-    for number in pages():
+    for number in range(MAX_PAGES):
         page = settings.first_page + number
-        found = await ask.post(
+        found = await client.post(
             f"{settings.api}/v2/complaints",
             params={"page": page, "size": _SIZE},
             json=body,
@@ -156,6 +172,6 @@ async def items(settings: Account, ask: Ask) -> AsyncIterator[Item]:
         )
         complaints = read(tuple[msgspec.Raw, ...], found.body)
         for raw in complaints:
-            yield item_of(raw, functools.partial(_item, raw))
+            yield build_item(raw, functools.partial(_item, raw))
         if len(complaints) < _SIZE:
             return

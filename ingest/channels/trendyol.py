@@ -15,7 +15,15 @@ import msgspec
 from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.json_values import Text, instant, read
 from ingest.source import Source, SourceContext
-from ingest.sources.polling import Ask, Item, Poll, item_of, pages, since, stored
+from ingest.sources.polling import (
+    MAX_PAGES,
+    PolledItem,
+    PolledSource,
+    VendorClient,
+    archived_item,
+    build_item,
+    window_start,
+)
 from schemas.account_fields import ApiAddress, Brand, PollInterval
 from schemas.base import Record
 from schemas.errors import Rejected
@@ -73,7 +81,7 @@ class Trendyol:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one question."""
-        told = read(Told, stored(delivery.raw).item)
+        told = read(Told, archived_item(delivery.raw).item)
         number = str(told.id or "")
         if not number:
             raise Rejected("json.invalid", "a question without its id")
@@ -116,7 +124,7 @@ class Trendyol:
 
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one seller."""
-        return Poll("trendyol", account, settings, context, items)
+        return PolledSource("trendyol", account, settings, context, items)
 
 
 def _refused(told: Told) -> bool:
@@ -132,18 +140,18 @@ def _answering(status: str) -> Answering:
     return Answering(limit=LIMIT, public=True, forbidden=done)
 
 
-def _item(raw: msgspec.Raw) -> Item:
+def _item(raw: msgspec.Raw) -> PolledItem:
     told = read(Told, raw)
     own = f"{told.id}@{told.rejected_date}" if _refused(told) else str(told.id)
-    return Item(id=own, raw=bytes(raw), at=instant(told.creation_date))
+    return PolledItem(id=own, raw=bytes(raw), created_at=instant(told.creation_date))
 
 
-async def items(settings: Account, ask: Ask) -> AsyncIterator[Item]:
+async def items(settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
     """Yield the questions of the last days, of every status."""
     url = f"{settings.api}/integration/qna/sellers/{settings.seller}/questions/filter"
-    start, end = since(ask, settings.window), ask.now()
-    for number in pages():
-        raw = await ask.get(
+    start, end = window_start(client.now(), settings.window), client.now()
+    for number in range(MAX_PAGES):
+        raw = await client.get(
             url,
             auth=(settings.key, settings.secret),
             headers={"user-agent": f"{settings.seller} - SelfIntegration"},
@@ -157,6 +165,6 @@ async def items(settings: Account, ask: Ask) -> AsyncIterator[Item]:
         )
         page = read(Page, raw)
         for one in page.content:
-            yield item_of(one, functools.partial(_item, one))
+            yield build_item(one, functools.partial(_item, one))
         if len(page.content) < _SIZE:
             return

@@ -16,17 +16,17 @@ from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.json_values import Text, instant, read
 from ingest.source import Source, SourceContext
 from ingest.sources.polling import (
-    Ask,
-    Bearer,
-    Item,
-    Poll,
-    item_of,
-    mark,
-    pages,
-    since,
-    stars,
-    stored,
-    versioned,
+    MAX_PAGES,
+    BearerToken,
+    PolledItem,
+    PolledSource,
+    VendorClient,
+    archived_item,
+    build_item,
+    content_hash,
+    identify_version,
+    star_rating,
+    window_start,
 )
 from schemas.account_fields import ApiAddress, Brand, PollInterval
 from schemas.base import Record
@@ -89,11 +89,11 @@ class Trustpilot:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one review."""
-        kept = stored(delivery.raw)
+        kept = archived_item(delivery.raw)
         told = read(Review, kept.item)
         if not told.id:
             raise Rejected("json.invalid", "a review without its id")
-        native, event = versioned("trustpilot", delivery, told.id, kept.version)
+        native, event = identify_version("trustpilot", delivery, told.id, kept.version)
         who = told.consumer.id or told.id
         handles = [Handle(kind="handle", value=f"trustpilot:{who}"[:512])]
         mail = (told.referral_email or "").strip().lower()
@@ -113,7 +113,8 @@ class Trustpilot:
                 sender=Party(name=told.consumer.display_name or "", handles=tuple(handles)),
                 sent_at=instant(told.updated_at or told.created_at if event else told.created_at),
                 post=Post(
-                    url=f"https://www.trustpilot.com/reviews/{told.id}", rating=stars(told.stars)
+                    url=f"https://www.trustpilot.com/reviews/{told.id}",
+                    rating=star_rating(told.stars),
                 ),
                 reply_to=told.id,
                 thread=(told.id,),
@@ -127,39 +128,45 @@ class Trustpilot:
 
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one business."""
-        return Poll("trustpilot", account, settings, context, Reviews().items)
+        return PolledSource("trustpilot", account, settings, context, Reviews().items)
 
 
-def _item(raw: msgspec.Raw) -> Item:
+def _item(raw: msgspec.Raw) -> PolledItem:
     told = read(Review, raw)
     if not told.id:
         raise Rejected("json.invalid", "a review without its id")
-    version = mark(told.stars, told.title, told.text)
-    return Item(id=told.id, raw=bytes(raw), version=version, at=instant(told.created_at))
+    version = content_hash(told.stars, told.title, told.text)
+    return PolledItem(
+        id=told.id, raw=bytes(raw), version=version, created_at=instant(told.created_at)
+    )
 
 
 class Reviews:
     """Lists the reviews of a business."""
 
     def __init__(self) -> None:
-        self._bearer = Bearer()
+        self._bearer = BearerToken()
 
-    async def items(self, settings: Account, ask: Ask) -> AsyncIterator[Item]:
+    async def items(self, settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
         """Yield the reviews of the window, the newest first."""
         url = f"{settings.api}/v1/private/business-units/{settings.unit}/reviews"
         token_url = f"{settings.api}/v1/oauth/oauth-business-users-for-applications/accesstoken"
-        for number in pages():
+        for number in range(MAX_PAGES):
             headers = await self._bearer.headers(
-                ask,
+                client,
                 token_url,
                 {"grant_type": "client_credentials"},
                 auth=(settings.key, settings.secret),
             )
             query = {"page": str(number + 1), "perPage": str(_PAGE), "orderBy": "createdat.desc"}
-            page = read(Page, await ask.get(url, params=query, headers=headers))
-            made = [item_of(raw, functools.partial(_item, raw)) for raw in page.reviews]
+            page = read(Page, await client.get(url, params=query, headers=headers))
+            made = [build_item(raw, functools.partial(_item, raw)) for raw in page.reviews]
             for item in made:
                 yield item
-            past = [m.at is not None and m.at < since(ask, settings.window) for m in made]
+            past = [
+                m.created_at is not None
+                and m.created_at < window_start(client.now(), settings.window)
+                for m in made
+            ]
             if len(made) < _PAGE or past[-1]:
                 break

@@ -15,7 +15,16 @@ import msgspec
 from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.json_values import Text, instant, read
 from ingest.source import Source, SourceContext
-from ingest.sources.polling import Ask, Bearer, Item, Poll, item_of, mark, stored, versioned
+from ingest.sources.polling import (
+    BearerToken,
+    PolledItem,
+    PolledSource,
+    VendorClient,
+    archived_item,
+    build_item,
+    content_hash,
+    identify_version,
+)
 from schemas.account_fields import ApiAddress, Brand, PollInterval, TokenAddress
 from schemas.base import Record
 from schemas.errors import Rejected
@@ -115,7 +124,7 @@ class Youtube:
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one comment."""
         told: Account = context.settings or Account()
-        kept = stored(delivery.raw)
+        kept = archived_item(delivery.raw)
         comment = read(Comment, kept.item)
         words = comment.snippet
         who = words.author_channel_id.value
@@ -124,7 +133,7 @@ class Youtube:
         if who and who == told.channel_id:
             raise Rejected("delivery.ignored", "our own")
         top = words.parent_id or comment.id.partition(".")[0]
-        native, event = versioned("youtube", delivery, comment.id, kept.version)
+        native, event = identify_version("youtube", delivery, comment.id, kept.version)
         link = f"https://www.youtube.com/watch?v={words.video_id}&lc={comment.id}"
         return Parsed(
             message=build_message(
@@ -154,17 +163,17 @@ class Youtube:
 
     def source(self, account: str, settings: Account, context: SourceContext) -> Source:
         """Return the poll of one channel."""
-        return Poll("youtube", account, settings, context, Comments().items)
+        return PolledSource("youtube", account, settings, context, Comments().items)
 
 
 class Comments:
     """Lists the newest threads, and asks for the answers of those that grew."""
 
     def __init__(self) -> None:
-        self._bearer = Bearer()
+        self._bearer = BearerToken()
         self._answers: dict[str, int] = {}
 
-    async def items(self, settings: Account, ask: Ask) -> AsyncIterator[Item]:
+    async def items(self, settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
         """Yield the comments of the newest threads, those that grew with all their answers."""
         token, left = "", settings.threads
         while left > 0:
@@ -176,16 +185,16 @@ class Comments:
                 "textFormat": "plainText",
             }
             query |= {"pageToken": token} if token else {}
-            page = read(Page, await self._get(settings, ask, "commentThreads", query))
+            page = read(Page, await self._get(settings, client, "commentThreads", query))
             for raw in page.items:
                 thread = read(Thread, raw)
                 top = thread.snippet.top_level_comment
-                yield item_of(top, functools.partial(_item, top))
+                yield build_item(top, functools.partial(_item, top))
                 count, inline = thread.snippet.total_reply_count, thread.replies.comments
                 for below in inline:
-                    yield item_of(below, functools.partial(_item, below))
+                    yield build_item(below, functools.partial(_item, below))
                 if count > len(inline) and count != self._answers.get(thread.id):
-                    async for item in self._below(settings, ask, thread.id):
+                    async for item in self._below(settings, client, thread.id):
                         yield item
                 self._answers[thread.id] = count
             left -= 100
@@ -193,7 +202,9 @@ class Comments:
             if not token:
                 return
 
-    async def _below(self, settings: Account, ask: Ask, thread: str) -> AsyncIterator[Item]:
+    async def _below(
+        self, settings: Account, client: VendorClient, thread: str
+    ) -> AsyncIterator[PolledItem]:
         token = ""
         while True:
             query = {
@@ -203,26 +214,30 @@ class Comments:
                 "textFormat": "plainText",
             }
             query |= {"pageToken": token} if token else {}
-            page = read(Page, await self._get(settings, ask, "comments", query))
+            page = read(Page, await self._get(settings, client, "comments", query))
             for raw in page.items:
-                yield item_of(raw, functools.partial(_item, raw))
+                yield build_item(raw, functools.partial(_item, raw))
             token = page.next_page_token or ""
             if not token:
                 return
 
-    async def _get(self, settings: Account, ask: Ask, what: str, query: dict[str, str]) -> bytes:
+    async def _get(
+        self, settings: Account, client: VendorClient, what: str, query: dict[str, str]
+    ) -> bytes:
         form = {
             "grant_type": "refresh_token",
             "refresh_token": settings.refresh_token,
             "client_id": settings.client_id,
             "client_secret": settings.client_secret,
         }
-        headers = await self._bearer.headers(ask, settings.token_url, form)
-        return await ask.get(f"{settings.api}/{what}", params=query, headers=headers)
+        headers = await self._bearer.headers(client, settings.token_url, form)
+        return await client.get(f"{settings.api}/{what}", params=query, headers=headers)
 
 
-def _item(raw: msgspec.Raw) -> Item:
+def _item(raw: msgspec.Raw) -> PolledItem:
     told = read(Comment, raw)
     words = told.snippet
-    version = mark(words.text_original or words.text_display)
-    return Item(id=told.id, raw=bytes(raw), version=version, at=instant(words.published_at))
+    version = content_hash(words.text_original or words.text_display)
+    return PolledItem(
+        id=told.id, raw=bytes(raw), version=version, created_at=instant(words.published_at)
+    )

@@ -1,11 +1,10 @@
-"""Access tokens for mailboxes of Google and Microsoft: fetched, kept until they near their end.
+"""Access tokens for mailboxes of Google and Microsoft, which log in by XOAUTH2.
 
-Before: an account's settings name the client and its grant. After: XOAUTH2 at login. Microsoft
-gives a new refresh token with every use, so the newest is kept under home and survives a restart; a
-new one in the settings takes its place. Source: RFC 6749, sections 4.4, 5 and 6.
+An account's settings have the client and its grant. Microsoft gives a new refresh token with every
+use, and so Santral keeps the newest one under home, over a restart. A new one in the settings takes
+its place. Source: RFC 6749, sections 4.4, 5 and 6.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -31,11 +30,11 @@ _SCOPES = {
     ): "https://outlook.office.com/IMAP.AccessAsUser.All offline_access",
     ("microsoft", "client_credentials"): "https://outlook.office365.com/.default",
 }
-_EARLY = timedelta(minutes=5)
-_ALARM_S = 600.0
+_MARGIN = timedelta(minutes=5)  # a login and a long fetch end before the token does
+_ALARM_S = 600.0  # only a person can help, and each try is one more failed login
 
 
-class OAuth(Record, frozen=True, kw_only=True):
+class OAuthSettings(Record, frozen=True, kw_only=True):
     """The login by token instead of a password."""
 
     provider: Annotated[
@@ -73,96 +72,106 @@ class OAuth(Record, frozen=True, kw_only=True):
     ] = 20
 
 
-class _Answer(Record, frozen=True, kw_only=True):
+class _Grant(Record, frozen=True, kw_only=True):
+    """The token server's answer with a token."""
+
     access_token: str
     expires_in: float = 3600
     refresh_token: str = ""
 
 
-class _Fault(Record, frozen=True, kw_only=True):
+class _Refusal(Record, frozen=True, kw_only=True):
+    """The token server's answer without a token."""
+
     error: str = ""
     error_description: str = ""
 
 
+class _SavedToken(Record, frozen=True, kw_only=True):
+    """The newest refresh token; `seed` is the hash of the one in the settings at that time."""
+
+    seed: str = ""
+    token: str = ""
+
+
 @dataclass
-class Tokens:
-    """The tokens of one account; `kept` and `keep` hold the newest refresh token."""
+class OAuthTokens:
+    """The tokens of one account; `load_state` and `save_state` keep the newest refresh token."""
 
     name: str
-    settings: OAuth
+    settings: OAuthSettings
     now: Callable[[], datetime]
-    kept: Callable[[str], str | None]
-    keep: Callable[[str, str], None]
+    load_state: Callable[[str], str | None]
+    save_state: Callable[[str, str], None]
     _token: str = field(default="", repr=False)
-    _until: datetime | None = None
+    _expires_at: datetime | None = None
 
     async def token(self) -> str:
-        """Return a token that is good for some minutes yet; raise Retry when there is none."""
-        if self._until is None or self.now() >= self._until - _EARLY:
+        """Return a token that is valid for some minutes more; raise Retry without one."""
+        if self._expires_at is None or self.now() >= self._expires_at - _MARGIN:
             await self._fetch()
         return self._token
 
-    def refused(self) -> None:
-        """The server did not take it: the next login asks for a new one."""
-        self._until = None
+    def discard(self) -> None:
+        """Forget a token that the server refused, so that the next login fetches a new one."""
+        self._expires_at = None
 
     async def _fetch(self) -> None:
-        said = self.settings
-        url = said.token_url or _URLS.get(said.provider, "").format(tenant=said.tenant)
-        form = {
-            "grant_type": said.grant,
-            "client_id": said.client_id,
-            "client_secret": said.client_secret,
-            "scope": said.scope or _SCOPES.get((said.provider, said.grant), ""),
-        }
-        if said.grant == "refresh_token":
-            form["refresh_token"] = self._newest()
+        """Fetch a token, and save the refresh token that comes with it."""
+        settings = self.settings
+        url = settings.token_url or _URLS.get(settings.provider, "").format(tenant=settings.tenant)
         try:
-            async with httpx2.AsyncClient(timeout=said.timeout_s) as client:
-                answer = await client.post(url, data={k: v for k, v in form.items() if v})
+            async with httpx2.AsyncClient(timeout=settings.timeout_s) as client:
+                answer = await client.post(url, data=self._form())
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise Retry(
-                RECOVERY_S, f"the token server of {self.name} is away: {type(error).__name__}"
-            ) from error
+            text = f"the token server of {self.name} is away: {type(error).__name__}"
+            raise Retry(RECOVERY_S, text) from error
         if answer.status_code != 200:
             raise self._refusal(answer.status_code, answer.content)
         try:
-            made = msgspec.json.decode(answer.content, type=_Answer)
+            grant = msgspec.json.decode(answer.content, type=_Grant)
         except msgspec.DecodeError as error:
-            raise Retry(
-                BUSY_S, f"the token server of {self.name} answers no token: {error}"
-            ) from error
-        self._token, self._until = (
-            made.access_token,
-            self.now() + timedelta(seconds=made.expires_in),
-        )
-        if made.refresh_token:
-            self.keep(self.name, json.dumps({"seed": self._seed(), "token": made.refresh_token}))
+            text = f"the token server of {self.name} answers no token: {error}"
+            raise Retry(BUSY_S, text) from error
+        self._token = grant.access_token
+        self._expires_at = self.now() + timedelta(seconds=grant.expires_in)
+        if grant.refresh_token:
+            saved = _SavedToken(seed=self._seed(), token=grant.refresh_token)
+            self.save_state(self.name, msgspec.json.encode(saved).decode())
+
+    def _form(self) -> dict[str, str]:
+        """Return the fields of a token request."""
+        settings = self.settings
+        form = {
+            "grant_type": settings.grant,
+            "client_id": settings.client_id,
+            "client_secret": settings.client_secret,
+            "scope": settings.scope or _SCOPES.get((settings.provider, settings.grant), ""),
+        }
+        if settings.grant == "refresh_token":
+            form["refresh_token"] = self._refresh_token()
+        return {name: value for name, value in form.items() if value}
 
     def _seed(self) -> str:
         return sha256(self.settings.refresh_token.encode()).hexdigest()
 
-    def _newest(self) -> str:
-        """The newest refresh token, unless the settings have another one since."""
+    def _refresh_token(self) -> str:
+        """Return the newest refresh token; a new one in the settings takes its place."""
         try:
-            held = json.loads(self.kept(self.name) or "{}")
-        except ValueError:
-            held = {}
-        if isinstance(held, dict) and held.get("seed") == self._seed():
-            return str(held["token"])
-        return self.settings.refresh_token
+            saved = msgspec.json.decode(self.load_state(self.name) or "{}", type=_SavedToken)
+        except msgspec.DecodeError:
+            saved = _SavedToken()
+        return saved.token if saved.seed == self._seed() else self.settings.refresh_token
 
     def _refusal(self, status: int, body: bytes) -> Retry:
+        """Return the Retry for an answer without a token."""
         try:
-            fault = msgspec.json.decode(body, type=_Fault)
+            refusal = msgspec.json.decode(body, type=_Refusal)
         except msgspec.DecodeError:
-            fault = _Fault(error=f"HTTP {status}")
+            refusal = _Refusal(error=f"HTTP {status}")
         if status == 429 or status >= 500:
             return Retry(BUSY_S, f"the token server of {self.name} says later: {status}")
-        return Retry(
-            _ALARM_S,
-            f"{self.name} must be authorised again: {fault.error} {fault.error_description}"[
-                :ERROR_TEXT_LIMIT
-            ]
-            + " - give a new refresh_token or mend client_id and client_secret",
-        )
+        cause = f"{refusal.error} {refusal.error_description}"
+        text = f"{self.name} must be authorised again: {cause}"[:ERROR_TEXT_LIMIT]
+        advice = "give a new refresh_token, or correct client_id and client_secret"
+        return Retry(_ALARM_S, f"{text} - {advice}")

@@ -1,8 +1,8 @@
-"""Polling: sources that have to be asked again and again, and tell everything anew each time.
+"""Sources whose vendor lists all its items each time, such as reviews or questions.
 
-Before: a channel lists what its vendor holds. After: accept, each item once, each later version of
-it as an event. What is handed over again has the ids it had. A vendor's limits are kept by its own
-headers.
+A channel lists what its vendor holds. The source hands each item over once, and each later version
+of an item as an event. An item that it hands over again has the same ids. It keeps a vendor's
+limits, as the vendor's headers state them.
 """
 
 import hashlib
@@ -23,136 +23,149 @@ from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S, OUTAGE_S
 from schemas.errors import Rejected, Retry, retry_after
 from schemas.message import Event
 
-_REMEMBERED = 20_000
-_WEEK = timedelta(days=7)
-_PASSED_BY = "-"
-"""Before the version of an item that was too old to be taken: once it changes, it is taken."""
-_PAGES = 200
-"""Pages of one listing: a vendor that always names a next page is not followed for ever."""
+MAX_PAGES = 200
+"""Pages of one listing: a source never follows a vendor that always names a next page."""
+
+_MAX_REMEMBERED = 20_000  # items of one source: years of reviews of a large shop
+_NEW_AGE = timedelta(days=7)
+_SKIPPED = "-"
+"""The prefix of an item's version that was too old for the first pass."""
+
+_VERSION_DIGITS = 16  # two versions of one item never share so many digits of their hashes
+_TIMEOUT_S = 30.0
+_MAX_LIMIT_S = 3600.0  # the longest wait for a vendor's rate limit
+_TOKEN_MARGIN_S = 120.0  # an access token ends so much earlier here than at its server
+_MIN_TOKEN_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Item:
-    """Something a vendor holds; `version` changes with its words, where they can change; `at` is
-    when it was made."""
+class PolledItem:
+    """An item that a vendor holds; `version` changes with its text, where the text can change."""
 
     id: str
     raw: bytes
     version: str = ""
-    at: datetime | None = None
+    created_at: datetime | None = None
 
 
-class Stored(Record, frozen=True, kw_only=True):
-    """An item as the archive keeps it: as it was first seen, or a later version."""
+class ArchivedItem(Record, frozen=True, kw_only=True):
+    """An item as the archive keeps it; the first version of an item has no `version`."""
 
     version: str = ""
     item: msgspec.Raw
 
 
-def mark(*words: object) -> str:
-    """Return a version of words: the same words, the same version."""
-    told = "\n".join("" if w is None else str(w) for w in words)
-    return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:16]
+def content_hash(*fields: object) -> str:
+    """Return the version of an item with these fields: equal fields, equal version."""
+    text = "\n".join("" if field is None else str(field) for field in fields)
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:_VERSION_DIGITS]
 
 
-def item_of(raw: bytes | msgspec.Raw, make: Callable[[], Item]) -> Item:
-    """Return an item; one that can't be read passes unchanged and becomes a dead letter.
+def build_item(raw: bytes | msgspec.Raw, build: Callable[[], PolledItem]) -> PolledItem:
+    """Return the item that `build` makes of its bytes.
 
-    A bug in the handling of one item must not end the listing of the others.
+    An item on which `build` fails passes unchanged, so that it becomes a dead letter and never ends
+    the listing of the others.
     """
     try:
-        return make()
+        return build()
     except Exception:  # noqa: BLE001 - the item's parser meets it again, and there it is logged
-        return Item(id=hashlib.sha256(bytes(raw)).hexdigest(), raw=bytes(raw))
+        return PolledItem(id=hashlib.sha256(bytes(raw)).hexdigest(), raw=bytes(raw))
 
 
-def stored(raw: bytes) -> Stored:
+def archived_item(raw: bytes) -> ArchivedItem:
     """Return the item in a delivery, or in a captured body that is the item itself."""
     if raw.lstrip()[:1] == b"{":
         keys = read(dict[str, msgspec.Raw], raw).keys()
         if "item" in keys and keys <= {"version", "item"}:
-            return read(Stored, raw)
-    return Stored(item=msgspec.Raw(raw))
+            return read(ArchivedItem, raw)
+    return ArchivedItem(item=msgspec.Raw(raw))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What a vendor answered."""
+class VendorResponse:
+    """A vendor's answer to a request."""
 
     body: bytes
     headers: httpx2.Headers
     status: int
 
 
-class Ask:
-    """Asks a vendor; what it answers otherwise than expected is Retry with its own hint."""
+class VendorClient:
+    """Sends requests to a vendor; an answer of an unexpected status raises Retry with its delay."""
 
     def __init__(
         self, client: httpx2.AsyncClient, vendor: str, now: Callable[[], datetime]
     ) -> None:
         self._client, self._vendor, self.now = client, vendor, now
 
-    async def get(self, url: str, **more: Any) -> bytes:
-        """Return the body of a GET."""
-        return (await self.ask("GET", url, **more)).body
+    async def get(self, url: str, **options: Any) -> bytes:
+        """Return the body of a GET; `options` are httpx's."""
+        return (await self.request("GET", url, **options)).body
 
-    async def post(self, url: str, **more: Any) -> Answer:
-        """Return the answer to a POST."""
-        return await self.ask("POST", url, **more)
+    async def post(self, url: str, **options: Any) -> VendorResponse:
+        """Return the answer to a POST; `options` are httpx's."""
+        return await self.request("POST", url, **options)
 
-    async def ask(
-        self, method: str, url: str, *, also: tuple[int, ...] = (), **more: Any
-    ) -> Answer:
-        """Return an answer of 200, or of a status in `also`; raise Retry for any other."""
+    async def request(
+        self, method: str, url: str, *, also: tuple[int, ...] = (), **options: Any
+    ) -> VendorResponse:
+        """Return an answer of status 200, or of one in `also`; raise Retry for any other."""
         try:
-            found = await self._client.request(method, url, **more)
+            answer = await self._client.request(method, url, **options)
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise Retry(
-                OUTAGE_S, f"{self._vendor} can't be asked: {type(error).__name__}"
-            ) from error
-        if found.status_code in (200, *also):
-            return Answer(body=found.content, headers=found.headers, status=found.status_code)
-        if found.status_code in (401, 403):
-            raise Retry(
-                ACCOUNT_PROBLEM_S, f"{self._vendor} refuses the account's key ({found.status_code})"
+            text = f"{self._vendor} can't be asked: {type(error).__name__}"
+            raise Retry(OUTAGE_S, text) from error
+        if answer.status_code in (200, *also):
+            return VendorResponse(
+                body=answer.content, headers=answer.headers, status=answer.status_code
             )
-        wait = retry_after(found.headers.get("retry-after", ""), self.now(), BUSY_S)
+        if answer.status_code in (401, 403):
+            text = f"{self._vendor} refuses the account's key ({answer.status_code})"
+            raise Retry(ACCOUNT_PROBLEM_S, text)
+        raise Retry(self._delay_s(answer), f"{self._vendor} answered {answer.status_code}")
+
+    def _delay_s(self, answer: httpx2.Response) -> float:
+        """Return the seconds to wait by the answer's headers, or a short default."""
+        delay_s = retry_after(answer.headers.get("retry-after", ""), self.now(), BUSY_S)
         for name in ("x-ratelimit-reset", "ratelimit-reset", "x-rate-limit-reset"):
-            told = found.headers.get(name, "")
-            at = instant(told) if told else None
-            if at is not None:
-                # A time of the clock, or seconds that are left.
-                left = (at - self.now()).total_seconds() if at.year > 2000 else at.timestamp()
-                wait = max(wait, min(left, 3600.0))
-        raise Retry(wait, f"{self._vendor} answered {found.status_code}")
+            value = answer.headers.get(name, "")
+            reset = instant(value) if value else None
+            if reset is not None:
+                # Vendors give a time of the clock, or the seconds until then.
+                is_clock = reset.year > 2000
+                left_s = (reset - self.now()).total_seconds() if is_clock else reset.timestamp()
+                delay_s = max(delay_s, min(left_s, _MAX_LIMIT_S))
+        return delay_s
 
 
-class Granted(Record, frozen=True, kw_only=True):
-    """An access token (RFC 6749, 5.1)."""
+class AccessToken(Record, frozen=True, kw_only=True):
+    """A token server's answer (RFC 6749, section 5.1)."""
 
     access_token: str
     expires_in: float = 3600
 
 
-class Bearer:
-    """An access token by any grant, kept for as long as it holds."""
+class BearerToken:
+    """An access token of any grant, replaced shortly before it expires."""
 
     def __init__(self) -> None:
-        self._token, self._until = "", datetime.min.replace(tzinfo=UTC)
+        self._token, self._expires_at = "", datetime.min.replace(tzinfo=UTC)
 
     async def headers(
-        self, ask: Ask, url: str, form: dict[str, str], **more: Any
+        self, client: VendorClient, url: str, form: dict[str, str], **options: Any
     ) -> dict[str, str]:
-        """Return the header that a request needs."""
-        if ask.now() >= self._until:
-            made = read(Granted, (await ask.post(url, data=form, **more)).body)
-            self._token = made.access_token
-            self._until = ask.now() + timedelta(seconds=max(60.0, made.expires_in - 120))
+        """Return the header of an authorised request."""
+        if client.now() >= self._expires_at:
+            granted = read(AccessToken, (await client.post(url, data=form, **options)).body)
+            self._token = granted.access_token
+            lifetime_s = max(_MIN_TOKEN_S, granted.expires_in - _TOKEN_MARGIN_S)
+            self._expires_at = client.now() + timedelta(seconds=lifetime_s)
         return {"authorization": f"Bearer {self._token}"}
 
 
 class PolledSettings(Protocol):
-    """The settings of an account that is asked again and again."""
+    """The settings of an account whose vendor lists its items."""
 
     @property
     def poll(self) -> timedelta:
@@ -161,15 +174,15 @@ class PolledSettings(Protocol):
 
 
 Settings = TypeVar("Settings", bound=PolledSettings)
-Items = Callable[[Settings, Ask], AsyncIterator[Item]]
+ListItems = Callable[[Settings, VendorClient], AsyncIterator[PolledItem]]
 
 
-class Poll(Generic[Settings]):
-    """One account that is asked every `settings.poll`.
+class PolledSource(Generic[Settings]):
+    """One account, read every `settings.poll`.
 
-    What was taken, and with which words, is remembered over a restart. The first time a source is
-    ever asked, what is older than a week is passed by until it changes: years of reviews are no new
-    work (`santral import` brings history in).
+    It remembers the ids and versions of its items over a restart. Its first pass skips items that
+    are older than a week, until they change: only new items are work, and `santral import` takes
+    history.
     """
 
     patient = True
@@ -180,85 +193,89 @@ class Poll(Generic[Settings]):
         account: str,
         settings: Settings,
         context: SourceContext,
-        items: Items[Settings],
+        list_items: ListItems[Settings],
     ) -> None:
         self._source, self._account = f"{name}:{account}", account
-        self._settings, self._context, self._items = settings, context, items
-        self._kept = f"polled-{name}-{account}"
-        told = context.load_state(self._kept)
-        self._first = told is None
+        self._settings, self._context, self._list_items = settings, context, list_items
+        self._state = f"polled-{name}-{account}"
+        state = context.load_state(self._state)
+        self._is_first_pass = state is None
         try:
-            held = msgspec.json.decode(told or "{}", type=dict[str, str])
+            versions = msgspec.json.decode(state or "{}", type=dict[str, str])
         except msgspec.DecodeError:
-            held = {}
-        self._seen: OrderedDict[str, str] = OrderedDict(held)
-        self._changed = self._first
+            versions = {}
+        self._versions: OrderedDict[str, str] = OrderedDict(versions)
+        self._is_changed = self._is_first_pass
 
     async def run(self, accept: Accept, cursors: CursorStore) -> None:
-        """Ask for ever; raise Retry when the vendor can't be asked."""
-        poll: timedelta = self._settings.poll
-        async with httpx2.AsyncClient(timeout=30, follow_redirects=False) as client:
-            ask = Ask(client, self._source.partition(":")[0], self._context.now)
+        """Read for ever; raise Retry when the vendor can't be read."""
+        async with httpx2.AsyncClient(timeout=_TIMEOUT_S, follow_redirects=False) as http:
+            client = VendorClient(http, self._source.partition(":")[0], self._context.now)
             while True:
                 try:
-                    async for item in self._items(self._settings, ask):
+                    async for item in self._list_items(self._settings, client):
                         await self._take(item, accept)
-                    self._first = False
+                    self._is_first_pass = False
                 except Rejected as error:
-                    # Its items are looked at one by one later: here the listing itself is odd.
+                    # A parser judges each item later: here the listing itself is malformed.
                     raise Retry(BUSY_S, f"{self._source}: can't be read: {error.text}") from error
                 finally:
-                    self._keep()
+                    self._save()
                 self._context.report_pass(self._source)
-                await self._context.pause(poll.total_seconds())
+                await self._context.pause(self._settings.poll.total_seconds())
 
-    def _keep(self) -> None:
-        # A first pass that broke off begins anew: kept, its rest would be taken for new work.
-        if self._changed and not self._first:
-            self._context.save_state(self._kept, msgspec.json.encode(self._seen).decode())
-            self._changed = False
+    def _save(self) -> None:
+        """Save the versions, unless the first pass is incomplete.
 
-    async def _take(self, item: Item, accept: Accept) -> None:
-        """Hand an item over as it is the first time, and as an event when its words changed."""
-        before = self._seen.get(item.id)
-        if before in (item.version, _PASSED_BY + item.version):
+        After a restart an incomplete first pass begins again: otherwise the rest of its old items
+        would count as new work.
+        """
+        if self._is_changed and not self._is_first_pass:
+            state = msgspec.json.encode(self._versions).decode()
+            self._context.save_state(self._state, state)
+            self._is_changed = False
+
+    async def _take(self, item: PolledItem, accept: Accept) -> None:
+        """Hand over a new item, or a new version of an item that was handed over before."""
+        previous = self._versions.get(item.id)
+        if previous in (item.version, _SKIPPED + item.version):
             return
-        old = item.at is not None and self._context.now() - item.at > _WEEK
-        if self._first and before is None and old:
-            self._seen[item.id] = _PASSED_BY + item.version
+        now = self._context.now()
+        is_old = item.created_at is not None and now - item.created_at > _NEW_AGE
+        if self._is_first_pass and previous is None and is_old:
+            self._versions[item.id] = _SKIPPED + item.version
         else:
-            taken = before is not None and not before.startswith(_PASSED_BY)
-            version = item.version if taken else ""
-            raw = msgspec.json.encode(Stored(version=version, item=msgspec.Raw(item.raw)))
-            now = self._context.now()
+            was_taken = previous is not None and not previous.startswith(_SKIPPED)
+            version = item.version if was_taken else ""
+            archived = ArchivedItem(version=version, item=msgspec.Raw(item.raw))
+            raw = msgspec.json.encode(archived)
             await accept(Delivery(raw=raw, account=self._account, received_at=now))
-            self._seen[item.id] = item.version
-        self._changed = True
-        while len(self._seen) > _REMEMBERED:
-            self._seen.popitem(last=False)
+            self._versions[item.id] = item.version
+        self._is_changed = True
+        while len(self._versions) > _MAX_REMEMBERED:
+            self._versions.popitem(last=False)
 
 
-def pages() -> range:
-    """Return the numbers of as many pages as are followed."""
-    return range(_PAGES)
+def window_start(now: datetime, window: timedelta) -> datetime:
+    """Return the time, in UTC, from which a listing is read again."""
+    return now.astimezone(UTC) - window
 
 
-def since(ask: Ask, window: timedelta) -> datetime:
-    """Return the time from which on a listing is read again."""
-    return ask.now().astimezone(UTC) - window
-
-
-def versioned(channel: str, delivery: Delivery, own: str, version: str) -> tuple[str, Event | None]:
-    """Return the native id of an item's version, and what a later one touches."""
+def identify_version(
+    channel: str, delivery: Delivery, native_id: str, version: str
+) -> tuple[str, Event | None]:
+    """Return the native id of an item's version, and for a later version the event of its edit."""
     if not version:
-        return own, None
-    return f"{own}@{version}", event_for(channel, delivery, "edited", own)
+        return native_id, None
+    return f"{native_id}@{version}", event_for(channel, delivery, "edited", native_id)
 
 
-def stars(told: Any, most: int = 5) -> float | None:
-    """Return a rating of 1 to `most` stars from 0 (worst) to 1 (best); None when it is none."""
-    try:
-        made = (float(told) - 1) / (most - 1)
-    except (TypeError, ValueError, OverflowError):
+def star_rating(stars: object, maximum: int = 5) -> float | None:
+    """Return a rating of 1 to `maximum` stars from 0 (worst) to 1 (best), or None without one."""
+    if not isinstance(stars, int | float | str):
         return None
-    return min(1.0, max(0.0, made))
+    try:
+        rating = (float(stars) - 1) / (maximum - 1)
+    except (ValueError, OverflowError):
+        return None
+    return min(1.0, max(0.0, rating))

@@ -1,7 +1,7 @@
-"""Seen: what a source took lately, so that a later edit or deletion finds the message it touches.
+"""Remembers the recent posts of a source, so that a later edit or deletion finds its message.
 
-Before: a channel's source took a post. After: an event of it gets the same conversation. Kept over
-a restart with the source's own small things; the oldest are forgotten.
+A channel's source adds each post that it takes, and an event of the post gets the same
+conversation. The posts outlive a restart; the oldest ones are forgotten.
 """
 
 from collections import OrderedDict
@@ -10,40 +10,41 @@ import msgspec
 
 from ingest.source import SourceContext
 
-LIMIT = 5_000
-"""Posts remembered of one source."""
+MAX_POSTS = 5_000
+"""Posts of one source: some weeks of a large brand's mentions."""
 
-_EVERY = 20  # posts between two writings: what a crash forgets is that much
+_SAVE_EVERY = 20  # posts between two savings: a crash forgets at most so many
 
 
-class Seen:
-    """Native ids with what their conversation hangs on."""
+class RecentPosts:
+    """The native ids of posts, each with the root of its conversation."""
 
     def __init__(self, name: str, context: SourceContext) -> None:
-        self._name, self._context = f"seen-{name.replace(':', '-')}", context
+        self._state, self._context = f"seen-{name.replace(':', '-')}", context
         try:
-            held = msgspec.json.decode(context.load_state(self._name) or "{}", type=dict[str, str])
+            state = context.load_state(self._state) or "{}"
+            roots = msgspec.json.decode(state, type=dict[str, str])
         except msgspec.DecodeError:
-            held = {}
-        self._held = OrderedDict(held)
-        self._new = 0
+            roots = {}
+        self._roots = OrderedDict(roots)
+        self._unsaved = 0
 
-    def add(self, native: str, root: str) -> None:
-        """Remember one."""
-        if native in self._held:
+    def add(self, native_id: str, root: str) -> None:
+        """Remember a post."""
+        if native_id in self._roots:
             return
-        self._held[native] = root
-        while len(self._held) > LIMIT:
-            self._held.popitem(last=False)
-        self._new += 1
-        if self._new >= _EVERY or len(self._held) <= _EVERY:
-            self.keep()
+        self._roots[native_id] = root
+        while len(self._roots) > MAX_POSTS:
+            self._roots.popitem(last=False)
+        self._unsaved += 1
+        if self._unsaved >= _SAVE_EVERY or len(self._roots) <= _SAVE_EVERY:
+            self.save()
 
-    def root(self, native: str) -> str | None:
-        """Return what its conversation hangs on, None when it was not taken."""
-        return self._held.get(native)
+    def root(self, native_id: str) -> str | None:
+        """Return the root of a post's conversation, or None for a post that is not remembered."""
+        return self._roots.get(native_id)
 
-    def keep(self) -> None:
-        """Write down what is remembered."""
-        self._new = 0
-        self._context.save_state(self._name, msgspec.json.encode(self._held).decode())
+    def save(self) -> None:
+        """Save the posts."""
+        self._unsaved = 0
+        self._context.save_state(self._state, msgspec.json.encode(self._roots).decode())

@@ -1,8 +1,8 @@
-"""Buckets: objects of a store that speaks S3 (Amazon, MinIO, Ceph, Cloudflare R2).
+"""Sources that read the objects of a store which speaks S3, such as Amazon, MinIO or Ceph.
 
-Before: something writes files there, such as Contact Lens or a receipt rule. After: a channel reads
-them; nothing there is ever changed. Every object is taken once for each of its contents (ETag); how
-far a bucket was read is remembered over a restart. Source: docs.aws.amazon.com, S3 ListObjectsV2.
+Contact Lens or a receipt rule writes files there, and a channel reads them. The source changes
+nothing in the bucket. It takes each object once for each of its contents (ETag), and remembers over
+a restart how far it read. Source: docs.aws.amazon.com, S3 ListObjectsV2.
 """
 
 import re
@@ -21,16 +21,19 @@ from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, OUTAGE_S
 from schemas.errors import Rejected, Retry
 
-_WEEK = timedelta(days=7)
-"""How far back a pass looks again: an upload in parts is dated by its beginning, and clocks differ.
-At the first pass what is older is passed by."""
+_OVERLAP = timedelta(days=7)
+"""The age of objects that each pass reads again: an upload in pieces has the time of its beginning,
+and clocks differ. The first pass skips objects that are older."""
 
-_ANSWER = re.compile(r"status code: (\d{3})[^:]*:?(?:.*?<Code>(\w{1,60})</Code>)?", re.DOTALL)
-_KEEP_EVERY = 200
-_LARGEST = 64 * 1024 * 1024
+_CLOCK_MARGIN = timedelta(minutes=1)  # the store's clock may be so much behind ours
+_ERROR_STATUS = re.compile(r"status code: (\d{3})[^:]*:?(?:.*?<Code>(\w{1,60})</Code>)?", re.DOTALL)
+_SAVE_EVERY = 200  # objects between two savings: a crash repeats at most so many
+MAX_OBJECT_BYTES = 64 * 1024 * 1024
+"""Bytes of the largest object that a source reads into memory."""
+_TIMEOUT = timedelta(seconds=60)
 
 
-class Place(Record, frozen=True, kw_only=True):
+class BucketSettings(Record, frozen=True, kw_only=True):
     """A bucket, at Amazon or another store that speaks S3."""
 
     name: Annotated[str, msgspec.Meta(description="The bucket's name.")] = ""
@@ -45,7 +48,7 @@ class Place(Record, frozen=True, kw_only=True):
     secret_key: Annotated[str, msgspec.Meta(description="The secret of the access key.")] = ""
 
 
-class Bucket(Place, frozen=True, kw_only=True):
+class WatchedBucket(BucketSettings, frozen=True, kw_only=True):
     """A watched bucket."""
 
     prefix: Annotated[str, msgspec.Meta(description="The beginning of the names to read.")] = ""
@@ -67,7 +70,7 @@ class Bucket(Place, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Object:
+class BucketObject:
     """An object as the bucket lists it; `size` in bytes."""
 
     key: str
@@ -77,140 +80,150 @@ class Object:
 
     @property
     def position(self) -> str:
-        """What the ledger calls it: the same key written anew is another thing."""
+        """The object's position for the ledger: a new content of the same key has another."""
         return f"{self.key}@{self.etag}"
 
 
-class Reading:
-    """Lists and reads one bucket; what it can't, raises Retry that says why."""
+class BucketReader:
+    """Lists and reads one bucket; raises Retry with the cause when the bucket can't be read."""
 
-    def __init__(self, told: Place) -> None:
-        self._told = told
+    def __init__(self, settings: BucketSettings) -> None:
+        self._name = settings.name
         self._store = S3Store(
-            told.name,
+            settings.name,
             config={
-                "region": told.region,
-                **({"endpoint": told.endpoint.rstrip("/")} if told.endpoint else {}),
+                "region": settings.region,
+                **({"endpoint": settings.endpoint.rstrip("/")} if settings.endpoint else {}),
                 **(
-                    {"access_key_id": told.access_key, "secret_access_key": told.secret_key}
-                    if told.access_key
+                    {
+                        "access_key_id": settings.access_key,
+                        "secret_access_key": settings.secret_key,
+                    }
+                    if settings.access_key
                     else {}
                 ),
             },
             client_options={
-                "allow_http": told.endpoint.startswith("http://"),
-                "timeout": timedelta(seconds=60),
+                "allow_http": settings.endpoint.startswith("http://"),
+                "timeout": _TIMEOUT,
             },
-            # A source that fails is called again by ingest, which says so meanwhile.
+            # ingest/run.py calls a source that fails again, and logs that meanwhile.
             retry_config={"max_retries": 1},
         )
 
-    async def objects(self, prefix: str, endings: tuple[str, ...] = ()) -> AsyncIterator[Object]:
-        """Yield every object under a prefix with one of the endings, or any."""
+    async def objects(
+        self, prefix: str, endings: tuple[str, ...] = ()
+    ) -> AsyncIterator[BucketObject]:
+        """Yield every object under a prefix with one of the endings, or with any."""
         try:
             async for chunk in self._store.list(prefix or None):
-                for one in chunk:
-                    if endings and not one["path"].endswith(endings):
+                for entry in chunk:
+                    if endings and not entry["path"].endswith(endings):
                         continue
-                    modified = one["last_modified"].astimezone(UTC)
-                    etag = (one["e_tag"] or modified.isoformat()).strip('"')
-                    yield Object(key=one["path"], etag=etag, modified=modified, size=one["size"])
+                    modified = entry["last_modified"].astimezone(UTC)
+                    etag = (entry["e_tag"] or modified.isoformat()).strip('"')
+                    yield BucketObject(
+                        key=entry["path"], etag=etag, modified=modified, size=entry["size"]
+                    )
         except (BaseError, OSError) as error:
-            raise self._later(error) from error
+            raise self._retry(error) from error
 
     async def get(self, key: str) -> bytes:
-        """Return an object; raise Rejected(media.*) when it can never be had."""
+        """Return an object's content; raise Rejected(media.*) when it can never be read."""
         try:
-            found = await self._store.get_async(key)
-            if found.meta["size"] > _LARGEST:
-                raise Rejected("media.too_large", f"more than {_LARGEST} bytes")
-            if any("x-amz-key" in str(name) for name in found.attributes):
+            result = await self._store.get_async(key)
+            if result.meta["size"] > MAX_OBJECT_BYTES:
+                raise Rejected("media.too_large", f"more than {MAX_OBJECT_BYTES} bytes")
+            if any("x-amz-key" in str(name) for name in result.attributes):
                 raise Rejected("media.refused", "it is encrypted with a key of its writer's")
-            return bytes(await found.bytes_async())
+            return bytes(await result.bytes_async())
         except (NotFoundError, FileNotFoundError) as error:
-            raise Rejected("media.gone", f"{self._told.name} holds no such object") from error
+            raise Rejected("media.gone", f"{self._name} holds no such object") from error
         except (BaseError, OSError) as error:
-            raise self._later(error) from error
+            raise self._retry(error) from error
 
-    def _later(self, error: Exception) -> Retry:
-        # A listing fails with one kind of error for all reasons: its words name the answer.
-        found = _ANSWER.search(str(error))
-        status, code = (found[1], found[2] or "") if found else ("", "")
-        why = {
+    def _retry(self, error: Exception) -> Retry:
+        """Return the Retry for a failed request, with the likely cause in its text."""
+        # A listing fails with one kind of error for all causes: its text has the status.
+        match = _ERROR_STATUS.search(str(error))
+        status, code = (match[1], match[2] or "") if match else ("", "")
+        cause = {
             "401": ": is the key right?",
             "403": ": is the key right, and may it list and read?",
             "404": ": there is none of that name",
         }.get(status, "")
-        told = f"answered {status} {code}".strip() if found else type(error).__name__
-        text = f"bucket {self._told.name} can't be read, {told}{why}"
-        return Retry(ACCOUNT_PROBLEM_S if why else OUTAGE_S, text)
+        answer = f"answered {status} {code}".strip() if match else type(error).__name__
+        text = f"bucket {self._name} can't be read, {answer}{cause}"
+        return Retry(ACCOUNT_PROBLEM_S if cause else OUTAGE_S, text)
 
 
-class _Reach(Record, frozen=True, kw_only=True):
-    """How far a bucket was read: passes are whole up to `until`; `taken` by key, from a week before
-    that on."""
+class _Progress(Record, frozen=True, kw_only=True):
+    """The progress in a bucket: passes are complete from `began` up to `until`.
+
+    `taken` has ETag and time by key, for the objects of the overlap.
+    """
 
     began: datetime
     until: datetime
     taken: dict[str, tuple[str, datetime]]
 
 
-class Objects:
-    """A bucket that is looked at again and again."""
+class BucketSource:
+    """A bucket that is listed again and again."""
 
     patient = True
 
-    def __init__(self, channel: str, account: str, told: Bucket, context: SourceContext) -> None:
-        self._source, self._account, self._told, self._context = (
-            f"{channel}:{account}",
-            account,
-            told,
-            context,
-        )
-        self._kept = f"bucket-{channel}-{account}"
-        self._reading = Reading(told)
-        self._began, self._until, self._taken = self._restored()
+    def __init__(
+        self, channel: str, account: str, settings: WatchedBucket, context: SourceContext
+    ) -> None:
+        self._source, self._account = f"{channel}:{account}", account
+        self._settings, self._context = settings, context
+        self._state = f"bucket-{channel}-{account}"
+        self._reader = BucketReader(settings)
+        progress = self._load()
+        self._began, self._until, self._taken = progress.began, progress.until, progress.taken
 
     async def run(self, accept: Accept, cursors: CursorStore) -> None:
-        """Look for ever; raise Retry when the bucket can't be read."""
+        """Read for ever; raise Retry when the bucket can't be read."""
         while True:
             now = self._context.now()
-            async for one in self._new():
-                await self._take(one, accept)
+            for item in await self._new_objects():
+                await self._take(item, accept)
             self._until = now
-            self._taken = {k: t for k, t in self._taken.items() if t[1] >= now - _WEEK}
-            self._keep()
+            self._taken = {k: t for k, t in self._taken.items() if t[1] >= now - _OVERLAP}
+            self._save()
             self._context.report_pass(self._source)
-            await self._context.pause(self._told.poll_s)
+            await self._context.pause(self._settings.poll_s)
 
     async def inventory(self) -> AsyncIterator[str]:
-        """Yield what the bucket holds of the time that was read whole."""
-        if self._context.load_state(self._kept) is None:
+        """Yield the position of each object whose time is within the complete passes."""
+        if self._context.load_state(self._state) is None:
             return
-        async for one in self._listed():
-            if self._began <= one.modified and one.modified < self._until - timedelta(minutes=1):
-                yield one.position
+        async for item in self._objects():
+            if self._began <= item.modified < self._until - _CLOCK_MARGIN:
+                yield item.position
 
-    def _listed(self) -> AsyncIterator[Object]:
-        return self._reading.objects(self._told.prefix, self._told.endings)
+    def _objects(self) -> AsyncIterator[BucketObject]:
+        return self._reader.objects(self._settings.prefix, self._settings.endings)
 
-    async def _new(self) -> AsyncIterator[Object]:
-        """Yield what was not taken yet, the oldest first."""
-        floor = max(self._began, self._until - _WEEK)
-        found = [
-            one
-            async for one in self._listed()
-            if one.modified >= floor and self._taken.get(one.key, ("",))[0] != one.etag
+    async def _new_objects(self) -> list[BucketObject]:
+        """Return the objects that were not taken yet, the oldest first."""
+        floor = max(self._began, self._until - _OVERLAP)
+        new = [
+            item
+            async for item in self._objects()
+            if item.modified >= floor and self._taken.get(item.key, ("",))[0] != item.etag
         ]
-        for one in sorted(found, key=lambda o: o.modified):
-            yield one
+        return sorted(new, key=lambda item: item.modified)
 
-    async def _take(self, one: Object, accept: Accept) -> None:
+    async def _take(self, item: BucketObject, accept: Accept) -> None:
+        """Hand over the content of an object, or the reason why it can't be taken."""
         raw, refused = b"", None
         try:
-            if one.size > _LARGEST:
-                raise Rejected("media.too_large", f"{one.size} bytes, more than {_LARGEST}")
-            raw = await self._reading.get(one.key)
+            if item.size > MAX_OBJECT_BYTES:
+                text = f"{item.size} bytes, more than {MAX_OBJECT_BYTES}"
+                raise Rejected("media.too_large", text)
+            raw = await self._reader.get(item.key)
         except Rejected as error:
             if error.code == "media.gone":
                 self._context.warn("object.gone", source=self._source, why=error.text)
@@ -221,29 +234,29 @@ class Objects:
                 raw=raw,
                 account=self._account,
                 received_at=self._context.now(),
-                hint=one.key,
-                position=one.position,
+                hint=item.key,
+                position=item.position,
                 refused=refused,
             )
         )
-        self._taken[one.key] = (one.etag, one.modified)
-        if len(self._taken) % _KEEP_EVERY == 0:
-            self._keep()
+        self._taken[item.key] = (item.etag, item.modified)
+        if len(self._taken) % _SAVE_EVERY == 0:
+            self._save()
 
-    def _restored(self) -> tuple[datetime, datetime, dict[str, tuple[str, datetime]]]:
+    def _load(self) -> _Progress:
+        """Return the saved progress, or that of a source which has not read yet."""
         now = self._context.now()
-        began = self._told.since or now - _WEEK
+        began = self._settings.since or now - _OVERLAP
         began = began.astimezone(UTC) if began.tzinfo else began.replace(tzinfo=UTC)
-        told = self._context.load_state(self._kept)
+        start = _Progress(began=began, until=began, taken={})
+        state = self._context.load_state(self._state)
         try:
-            held = msgspec.json.decode(told or "", type=_Reach)
+            progress = msgspec.json.decode(state or "", type=_Progress)
         except msgspec.DecodeError:
-            return began, began, {}
-        # A bucket that is read from further back than before is read anew: the ids absorb it.
-        if self._told.since and began < held.began:
-            return began, began, {}
-        return held.began, held.until, dict(held.taken)
+            return start
+        # An earlier `since` than before reads the bucket again: the router drops repeated ids.
+        return start if self._settings.since and began < progress.began else progress
 
-    def _keep(self) -> None:
-        reach = _Reach(began=self._began, until=self._until, taken=self._taken)
-        self._context.save_state(self._kept, msgspec.json.encode(reach).decode())
+    def _save(self) -> None:
+        progress = _Progress(began=self._began, until=self._until, taken=self._taken)
+        self._context.save_state(self._state, msgspec.json.encode(progress).decode())

@@ -1,15 +1,15 @@
-"""The health of pulled sources: a line for each in `/readyz?verbose`, and metrics.
+"""The health of sources, as a line for each in `/readyz?verbose` and as metrics.
 
-Before: run.py starts the sources. After: operators see which one is stuck. An unreachable source
-never makes the door unready, because the door still takes everything else.
+run.py starts the sources, and operators see which one is stuck. An unreachable source never makes
+the door unready, because the door still takes everything else.
 """
 
 from runtime import metrics
 from runtime.clock import Clock
 from runtime.health.health import Fresh, Health
 
-POLL_AGE_S = 600.0
-"""A source without a finished pass for this long counts as stuck."""
+MAX_PASS_AGE_S = 600.0
+"""A source without a finished pass for so long counts as stuck: most poll every minute."""
 
 
 class SourceHealth:
@@ -17,31 +17,34 @@ class SourceHealth:
 
     def __init__(self, name: str, health: Health, clock: Clock) -> None:
         self._name, self._clock = name, clock
-        self._fresh = Fresh(clock, POLL_AGE_S, "finished poll")
-        self._parts: dict[str, Fresh] = {}
-        health.note(f"source {name}", self._fresh)
-        metrics.gauge_of("santral_source_ready", lambda: float(self._fresh() is None), source=name)
-        self._show_age(name, self._fresh)
+        self._last_pass = Fresh(clock, MAX_PASS_AGE_S, "finished poll")
+        self._mailboxes: dict[str, Fresh] = {}
+        health.note(f"source {name}", self._last_pass)
+        metrics.gauge_of(
+            "santral_source_ready", lambda: float(self._last_pass() is None), source=name
+        )
+        self._show_age(name, self._last_pass)
 
-    def succeeded(self, source: str) -> None:
-        """Note that a pass over `source`, the account or one of its mailboxes, was finished."""
-        self._fresh.succeeded()
+    def report_pass(self, source: str) -> None:
+        """Note a finished pass over `source`, which is the account or one of its mailboxes."""
+        self._last_pass.succeeded()
         if source == self._name:
             return
-        if source not in self._parts:
-            self._parts[source] = Fresh(self._clock, POLL_AGE_S, "finished poll")
-            self._show_age(source, self._parts[source])
-        self._parts[source].succeeded()
+        if source not in self._mailboxes:
+            self._mailboxes[source] = Fresh(self._clock, MAX_PASS_AGE_S, "finished poll")
+            self._show_age(source, self._mailboxes[source])
+        self._mailboxes[source].succeeded()
 
     def age(self) -> float | None:
-        """Return the seconds since the last finished pass, None before the first."""
-        return self._fresh.age()
+        """Return the seconds since the last finished pass, or None before the first."""
+        return self._last_pass.age()
 
-    def _show_age(self, source: str, fresh: Fresh) -> None:
-        began = self._clock.monotonic()
+    def _show_age(self, source: str, last_pass: Fresh) -> None:
+        """Publish the seconds since the last pass, or since the start before the first."""
+        started_s = self._clock.monotonic()
 
         def age_s() -> float:
-            age = fresh.age()
-            return self._clock.monotonic() - began if age is None else age
+            age = last_pass.age()
+            return self._clock.monotonic() - started_s if age is None else age
 
         metrics.gauge_of("santral_source_poll_age_seconds", age_s, source=source)

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from ingest.channel import AccountSettings
 from ingest.parsing.mail.smtp_envelope import IN_BUCKET, InBucket, with_envelope
-from ingest.sources.s3 import Place
+from ingest.sources.s3 import BucketSettings
 from ingest.webhook import (
     MIB,
     Settings,
@@ -96,7 +96,7 @@ class SesAccount(AccountSettings, Protocol):
         ...
 
     @property
-    def ses_bucket(self) -> Place:
+    def ses_bucket(self) -> BucketSettings:
         """The bucket of the receipt rule."""
         ...
 

@@ -13,7 +13,7 @@ import pytest
 
 from ingest.channels.email import Account, Mailboxes
 from ingest.source import SourceContext
-from ingest.sources.oauth import OAuth, Tokens
+from ingest.sources.oauth import OAuthSettings, OAuthTokens
 from schemas.errors import Retry
 from tests.conftest import need
 from tests.support.servers import Dovecot
@@ -104,12 +104,12 @@ class Kept:
         self.held: dict[str, str] = {}
 
 
-def _oauth(tokens: TokenServer, **more: str) -> OAuth:
+def _oauth(tokens: TokenServer, **more: str) -> OAuthSettings:
     told = {"token_url": f"{tokens.url}/token", "client_id": "santral", "refresh_token": "first"}
-    return OAuth(**(told | more))  # type: ignore[arg-type]  # texts only
+    return OAuthSettings(**(told | more))  # type: ignore[arg-type]  # texts only
 
 
-def _boxes(server: Dovecot, oauth: OAuth, kept: Kept) -> Mailboxes:
+def _boxes(server: Dovecot, oauth: OAuthSettings, kept: Kept) -> Mailboxes:
     account = Account(
         host="127.0.0.1",
         port=server.port,
@@ -161,9 +161,9 @@ async def test_a_token_that_the_server_refuses_is_not_used_again(
 async def test_what_only_people_can_mend_says_so_and_the_rest_is_tried_soon(
     tokens: TokenServer,
 ) -> None:
-    def made(**more: str) -> Tokens:
+    def made(**more: str) -> OAuthTokens:
         kept = Kept()
-        return Tokens(
+        return OAuthTokens(
             "a", _oauth(tokens, **more), lambda: NOW, kept.held.get, kept.held.__setitem__
         )
 
@@ -183,9 +183,9 @@ async def test_a_new_refresh_token_in_the_settings_takes_the_kept_ones_place(
 ) -> None:
     kept = Kept()
 
-    def made(first: str) -> Tokens:
+    def made(first: str) -> OAuthTokens:
         oauth = _oauth(tokens, refresh_token=first)
-        return Tokens("a", oauth, lambda: NOW, kept.held.get, kept.held.__setitem__)
+        return OAuthTokens("a", oauth, lambda: NOW, kept.held.get, kept.held.__setitem__)
 
     assert await made("first").token() == "access-1"
     tokens.refresh = "anew"

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from ingest.channel import Channel, Context, Delivery
 from ingest.registry import CHANNELS
 from ingest.source import PullChannel, SourceContext
-from ingest.sources.polling import Item, item_of
+from ingest.sources.polling import PolledItem, build_item
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
 from tests.support.samples import Cursors
@@ -511,10 +511,10 @@ async def test_limits_are_kept_by_the_vendors_own_headers(vendor: Vendor) -> Non
 
 
 def test_an_item_that_brings_out_a_bug_goes_on_to_its_dead_letter_and_ends_no_listing() -> None:
-    def make() -> Item:
+    def make() -> PolledItem:
         raise ZeroDivisionError
 
-    made = item_of(b'{"odd": 1}', make)
+    made = build_item(b'{"odd": 1}', make)
     assert made.raw == b'{"odd": 1}'
     assert made.version == ""
-    assert item_of(b'{"odd": 1}', make) == made, "it is handed over once"
+    assert build_item(b'{"odd": 1}', make) == made, "it is handed over once"

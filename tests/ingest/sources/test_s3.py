@@ -11,7 +11,7 @@ from ingest.channel import Delivery
 from ingest.channels.phone import Account, Phone
 from ingest.intake.inventory import inventories
 from ingest.source import ListsInventory, SourceContext
-from ingest.sources.s3 import Bucket, Objects
+from ingest.sources.s3 import MAX_OBJECT_BYTES, BucketSource, WatchedBucket
 from runtime.bus.bus import read_to_end
 from runtime.settings.structs import Settings
 from schemas import envelope, topics
@@ -61,22 +61,22 @@ class Machine:
             raise Retry(1, "Kafka is away")
         self.taken.append(delivery)
 
-    async def look(self, told: Bucket, looks: int = 1) -> list[str]:
+    async def look(self, told: WatchedBucket, looks: int = 1) -> list[str]:
         """Return the keys of what is taken in so many looks of a new process."""
         before = len(self.taken)
         with pytest.raises(asyncio.CancelledError):
-            await Objects("phone", "a", told, self.tools(looks)).run(self.accept, Cursors())
+            await BucketSource("phone", "a", told, self.tools(looks)).run(self.accept, Cursors())
         return [d.hint or "" for d in self.taken[before:]]
 
 
-def bucket(s3: S3, **more: Any) -> Bucket:
+def bucket(s3: S3, **more: Any) -> WatchedBucket:
     told: dict[str, Any] = {
         "endpoint": s3.url,
         "access_key": ACCESS,
         "secret_key": SECRET,
         "prefix": "analysis",
     }
-    return Bucket(name=BUCKET, **(told | more))
+    return WatchedBucket(name=BUCKET, **(told | more))
 
 
 async def test_every_content_is_taken_once_over_restarts_and_later_contents_again(s3: S3) -> None:
@@ -113,7 +113,9 @@ async def test_what_kafka_did_not_take_is_taken_the_next_time(s3: S3) -> None:
     s3.put("analysis/a.json", b"{}", NOW - HOUR)
     machine.away = True
     with pytest.raises(Retry, match="Kafka"):
-        await Objects("phone", "a", bucket(s3), machine.tools(9)).run(machine.accept, Cursors())
+        await BucketSource("phone", "a", bucket(s3), machine.tools(9)).run(
+            machine.accept, Cursors()
+        )
     machine.away = False
     assert await machine.look(bucket(s3)) == ["analysis/a.json"]
 
@@ -142,22 +144,19 @@ async def test_a_bucket_that_cannot_be_read_is_tried_again_and_says_why(
     s3.broken = broken
     told = msgspec.structs.replace(bucket(s3), **more)
     with pytest.raises(Retry, match=words):
-        await Objects("phone", "a", told, machine.tools(9)).run(machine.accept, Cursors())
+        await BucketSource("phone", "a", told, machine.tools(9)).run(machine.accept, Cursors())
 
 
-async def test_an_object_that_is_gone_or_too_large_holds_nothing_up(
-    s3: S3, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_object_that_is_gone_or_too_large_holds_nothing_up(s3: S3) -> None:
     machine = Machine()
-    monkeypatch.setattr("ingest.sources.s3._LARGEST", 10)
-    s3.put("analysis/a.json", b"x" * 11, NOW - 2 * HOUR)
+    s3.put("analysis/a.json", bytes(MAX_OBJECT_BYTES + 1), NOW - 2 * HOUR)
     s3.put("analysis/b.json", b"{}", NOW - HOUR)
     assert await machine.look(bucket(s3)) == ["analysis/a.json", "analysis/b.json"]
     large = machine.taken[0]
     assert (large.raw, large.refused and large.refused.code) == (b"", "media.too_large")
     s3.put("analysis/c.json", b"{}", NOW - HOUR)
-    source = Objects("phone", "a", bucket(s3), machine.tools(1))
-    listed = [o async for o in source._listed()]
+    source = BucketSource("phone", "a", bucket(s3), machine.tools(1))
+    listed = [o async for o in source._objects()]
     del s3.objects["analysis/c.json"]
     await source._take(next(o for o in listed if o.key.endswith("c.json")), machine.accept)
     assert len(machine.taken) == 2
@@ -192,7 +191,7 @@ async def test_the_ledger_hears_what_the_bucket_holds_of_the_time_that_was_read(
 
 def test_an_account_has_one_place() -> None:
     with pytest.raises(ValueError, match="one place"):
-        Account(folder="/a", bucket=Bucket(name="b"))
+        Account(folder="/a", bucket=WatchedBucket(name="b"))
 
 
 async def test_an_object_that_its_writer_encrypted_is_a_dead_letter_and_taken_once(

@@ -24,7 +24,7 @@ from ingest.channel import Context, Delivery
 from ingest.channels.email import Account, Email
 from ingest.door.call_memory import CallMemory
 from ingest.intake.media import fetch_content
-from ingest.sources.s3 import Place
+from ingest.sources.s3 import BucketSettings
 from ingest.vendors.form_data import fields
 from ingest.webhook import Webhook, WebhookContext, WebhookRequest, WebhookResult, check_timestamp
 from ingest.webhooks.mailgun import Mailgun
@@ -286,7 +286,7 @@ async def test_a_mail_that_ses_laid_into_a_bucket_is_read_from_there_and_from_no
     )
     with pytest.raises(Retry, match="is not `ses_bucket`"):
         await receive(Ses(), lies)
-    place = Place(name=BUCKET, endpoint=s3.url, access_key=ACCESS, secret_key=SECRET)
+    place = BucketSettings(name=BUCKET, endpoint=s3.url, access_key=ACCESS, secret_key=SECRET)
     settings = Account(ses_topics=(TOPIC,), ses_bucket=place)
     taken = await receive(Ses(), lies, settings=settings)
     (raw,) = taken.deliveries
