@@ -10,10 +10,11 @@ from typing import Any
 from confluent_kafka import Consumer, Producer
 
 from bench.parts import message, percentile
-from runtime.bus.bus import queues, rdkafka
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.settings.structs import Settings
 from schemas import envelope, topics
 from schemas.routing.departments import DEFAULT
+from schemas.topics import queue_topics
 from tests.support.servers import broker
 
 RATE, SECONDS = 500, int(os.environ.get("BENCH_SECONDS", "15"))
@@ -25,7 +26,7 @@ def _measure(settings: Settings, source: str, targets: list[str], first: int) ->
     found: dict[str, float] = {}
     count = RATE * SECONDS
     consumer = Consumer(
-        rdkafka(
+        rdkafka_settings(
             settings.kafka,
             **{
                 "group.id": f"latency-{first}",
@@ -54,7 +55,9 @@ def _measure(settings: Settings, source: str, targets: list[str], first: int) ->
     thread.start()
     ready.wait()
     producer = Producer(
-        rdkafka(settings.kafka, **{"linger.ms": 0, "acks": "all", "partitioner": "murmur2_random"})
+        rdkafka_settings(
+            settings.kafka, **{"linger.ms": 0, "acks": "all", "partitioner": "murmur2_random"}
+        )
     )
     began = time.perf_counter()
     for number in range(count):
@@ -86,7 +89,9 @@ def run() -> dict[str, Any]:
             [sys.executable, "-m", "cli.main", "router"], env=environ, stderr=subprocess.DEVNULL
         )
         try:
-            routed = _measure(settings, topics.MESSAGES.name, list(queues(DEFAULT)), 1_000_000)
+            routed = _measure(
+                settings, topics.MESSAGES.name, list(queue_topics(DEFAULT)), 1_000_000
+            )
         finally:
             router.terminate()
             router.wait(20)

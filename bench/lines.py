@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from redis import Redis
 
 from bench.parts import percentile
-from runtime.bus.bus import rdkafka
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.settings.structs import Settings
 from schemas import envelope, topics
 from schemas.base import conversation_id, message_id
@@ -85,7 +85,7 @@ def _throughput(settings: Settings, redis: "Redis[bytes]", port: int) -> dict[st
 
 def _latencies(settings: Settings, redis: "Redis[bytes]") -> list[float]:
     """Return the seconds from Kafka's acknowledgement of a work item until it may be claimed."""
-    producer = Producer(rdkafka(settings.kafka, **{"linger.ms": 0}))
+    producer = Producer(rdkafka_settings(settings.kafka, **{"linger.ms": 0}))
     latencies = []
     for n in range(RATE * SECONDS):
         work = work_item(10_000_000 + n)
@@ -105,7 +105,7 @@ def _latencies(settings: Settings, redis: "Redis[bytes]") -> list[float]:
 def _load(settings: Settings) -> None:
     """Write the waiting and the finished messages to waiting.v1."""
     producer = Producer(
-        rdkafka(
+        rdkafka_settings(
             settings.kafka,
             **{
                 "linger.ms": 20,
@@ -141,7 +141,7 @@ def _commit_starts(settings: Settings) -> None:
         *list_queue_partitions(settings.kafka, settings.departments),
         *list_outcome_partitions(settings.kafka),
     ]
-    consumer = Consumer(rdkafka(settings.kafka, **{"group.id": GROUP}))
+    consumer = Consumer(rdkafka_settings(settings.kafka, **{"group.id": GROUP}))
     parts = [TopicPartition(topic, number, 0) for topic, number in places]
     for part in parts:
         part.offset = consumer.get_watermark_offsets(part, 10)[1]

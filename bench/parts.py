@@ -7,7 +7,7 @@ from confluent_kafka import Producer
 
 from router.decision.policy import Policy
 from router.text import rules
-from runtime.bus import bus
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.settings.structs import Settings
 from schemas import topics
 from schemas.base import conversation_id, message_id
@@ -53,7 +53,7 @@ def message(number: int, conversations: int) -> Message:
 def fill(settings: Settings, count: int, conversations: int, first: int = 0) -> None:
     """Put messages on messages.v1."""
     producer = Producer(
-        bus.rdkafka(
+        rdkafka_settings(
             settings.kafka,
             **{
                 "partitioner": "murmur2_random",

@@ -13,7 +13,7 @@ from typing import Any, cast
 import msgspec
 
 from cli.up.ports import free_port
-from runtime.bus.bus import Publisher
+from runtime.bus.publisher import Publisher
 from runtime.clock import SystemClock
 from runtime.health.health import Health
 from runtime.redis.claims import connect

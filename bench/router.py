@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, Producer
 from bench.parts import fill, policy
 from router.run import Router
 from runtime.archive.archive import Folder
-from runtime.bus.bus import rdkafka
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.clock import SystemClock
 from runtime.health.health import Health
 from runtime.settings.structs import Settings
@@ -25,7 +25,7 @@ COUNT = int(os.environ.get("BENCH_MESSAGES", "100000"))
 def bare(settings: Settings, count: int) -> float:
     """Decode and encode each message with nothing in between; return messages a second."""
     consumer = Consumer(
-        rdkafka(
+        rdkafka_settings(
             settings.kafka,
             **{
                 "group.id": f"bare-{time.time_ns()}",
@@ -35,7 +35,7 @@ def bare(settings: Settings, count: int) -> float:
         )
     )
     producer = Producer(
-        rdkafka(
+        rdkafka_settings(
             settings.kafka,
             **{
                 "linger.ms": 2,

@@ -27,8 +27,8 @@ from ingest.registry import CHANNELS
 from ingest.source import PullChannel, Source, SourceContext
 from ingest.sources.source_health import SourceHealth
 from ingest.sources.state_folder import StateFolder
-from runtime.bus import bus
-from runtime.bus.bus import Publisher
+from runtime.bus.client_settings import BROKER_ERRORS
+from runtime.bus.publisher import Publisher
 from runtime.clock import Clock
 from runtime.health.health import Health
 from runtime.health.neighbour import Backoff, Neighbour
@@ -130,7 +130,7 @@ async def _follow(replies: Replies, kafka: Neighbour) -> None:
     while True:
         try:
             await replies.follow()
-        except bus.AWAY as error:
+        except BROKER_ERRORS as error:
             kafka.failed(error)
             await asyncio.sleep(Backoff.LONGEST_S)
 
@@ -177,7 +177,7 @@ class SourceRunner:
                 await source.run(accept, self.cursors)
             except* Retry as errors:
                 restarts.count_retry(retries(errors))
-            except* bus.AWAY as errors:
+            except* BROKER_ERRORS as errors:
                 restarts.reason = str(errors.exceptions[0])
             except* Exception as errors:  # noqa: BLE001 - count_bug logs it
                 # A bug of one channel stops that channel, loudly, and no other.

@@ -12,7 +12,7 @@ from router.state import Conversations
 from router.takeover import end_open_transactions
 from router.transaction import CALL_S, PATIENCE_S, Offsets, Surroundings, Transactions
 from runtime import metrics
-from runtime.bus.bus import rdkafka
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.bus.group_member import leave_group, member_settings
 from runtime.bus.identity import Identity
 from runtime.health.progress import Partition
@@ -48,7 +48,7 @@ class Membership:
         self._before: dict[Partition, int] = {}
         self._lost = False
         self.consumer = Consumer(
-            rdkafka(
+            rdkafka_settings(
                 around.kafka,
                 **{
                     "group.id": GROUP,

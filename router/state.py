@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from runtime.bus.bus import rdkafka
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.log import get
 from runtime.settings.structs import Kafka
 from schemas import topics
@@ -82,7 +82,7 @@ class Conversations:
         wanted = [p for p in partitions if p not in self._held]
         if not wanted:
             return
-        config: dict[str, Any] = rdkafka(
+        config: dict[str, Any] = rdkafka_settings(
             kafka,
             **{
                 "group.id": "santral-router-restore",
@@ -123,7 +123,9 @@ class Conversations:
 def _ends(kafka: Kafka, partitions: list[int]) -> dict[int, int]:
     """Return where the partitions end now, open transactions included."""
     consumer = Consumer(
-        rdkafka(kafka, **{"group.id": "santral-router-ends", "isolation.level": "read_uncommitted"})
+        rdkafka_settings(
+            kafka, **{"group.id": "santral-router-ends", "isolation.level": "read_uncommitted"}
+        )
     )
     try:
         return {

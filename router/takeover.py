@@ -10,7 +10,7 @@ therefore of the router whose id stands beside the offset.
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from runtime.bus.bus import rdkafka
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.log import get
 from runtime.settings.structs import Kafka
 
@@ -40,7 +40,9 @@ def end_open_transactions(kafka: Kafka, group: str, partitions: list[TopicPartit
 
 def _owners(kafka: Kafka, group: str, partitions: list[TopicPartition]) -> set[str]:
     """Return who committed these partitions last; pending transactions hide nothing here."""
-    reader = Consumer(rdkafka(kafka, **{"group.id": group, "isolation.level": "read_uncommitted"}))
+    reader = Consumer(
+        rdkafka_settings(kafka, **{"group.id": group, "isolation.level": "read_uncommitted"})
+    )
     try:
         places = reader.committed(partitions, _CALL_S)
     finally:
@@ -50,13 +52,15 @@ def _owners(kafka: Kafka, group: str, partitions: list[TopicPartition]) -> set[s
 
 def _members(kafka: Kafka, group: str) -> set[str]:
     """Return the names of the routers that are in the group now."""
-    admin = AdminClient(rdkafka(kafka))
+    admin = AdminClient(rdkafka_settings(kafka))
     found = admin.describe_consumer_groups([group], request_timeout=_CALL_S)
     return {member.client_id for member in found[group].result().members}
 
 
 def _fence(kafka: Kafka, name: str) -> None:
     """Take a transactional id over: the broker aborts what is open, and refuses its old owner."""
-    producer = Producer(rdkafka(kafka, **{"transactional.id": name, "client.id": f"{name}-ended"}))
+    producer = Producer(
+        rdkafka_settings(kafka, **{"transactional.id": name, "client.id": f"{name}-ended"})
+    )
     producer.init_transactions(_CALL_S)
     log.info("transaction.ended", name=name)

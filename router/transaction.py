@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 
 from router.producer_calls import Calls
 from runtime import metrics
-from runtime.bus.bus import rdkafka
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.clock import Clock
 from runtime.health.neighbour import Neighbour
 from runtime.health.progress import Partition, Progress
@@ -60,7 +60,7 @@ class Transactions:
         self._calls = Calls()
         self.ended_at = 0.0
         self._producer = Producer(
-            rdkafka(
+            rdkafka_settings(
                 around.kafka,
                 **{
                     "transactional.id": name,

@@ -3,7 +3,7 @@
 SantralError
  ├── Rejected(code)    never acceptable: it goes to dead.v1, and the stage continues
  ├── Retry(after)      not now: the offset stays, with another try after these seconds
- │    ├── Behind       workers/desk_queue/values.py: Redis lacks earlier records of a partition
+ │    ├── RedisBehind  workers/desk_queue/values.py: Redis lacks earlier records of a partition
  │    └── LockLost     workers/desk_queue/rebuild_lock.py: another process rebuilds the desk
  ├── ConfigError       the configuration is wrong: all problems at once
  │    └── Forbidden    runtime/topics/creation.py: Kafka hides its topics' settings from this user

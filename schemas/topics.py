@@ -3,7 +3,7 @@
 Before: nothing. After: runtime/topics/creation.py creates them, publish.py documents them. Pure.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, Literal, TypeVar
@@ -268,6 +268,11 @@ FIXED: tuple[AnyTopic, ...] = (
 def queue_topic(department: str) -> str:
     """Return the name of a department's queue."""
     return f"queue.{department}.v1"
+
+
+def queue_topics(departments: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of the departments' queues."""
+    return tuple(queue_topic(department) for department in departments)
 
 
 def queue(department: str) -> Topic[WorkItem]:

@@ -18,8 +18,8 @@ from sqlalchemy import Engine
 
 from runtime import store as stores
 from runtime.bus.backlog import Backlog
-from runtime.bus.bus import Publisher
 from runtime.bus.following import Lag
+from runtime.bus.publisher import Publisher
 from runtime.clock import Clock
 from runtime.health.faults import is_outage
 from runtime.health.health import Health

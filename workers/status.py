@@ -25,7 +25,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from runtime.bus.bus import rdkafka
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.redis.client import connect
 from runtime.settings.redis_addresses import describe
 from runtime.settings.structs import Kafka, Settings
@@ -192,7 +192,7 @@ def _read_stage(client: httpx2.Client, address: str, url: str) -> Component:
 
 def _count_unread(kafka: Kafka) -> dict[str, int]:
     """Return the number of unread records of each of our consumer groups."""
-    admin = AdminClient(rdkafka(kafka, log_level=0))
+    admin = AdminClient(rdkafka_settings(kafka, log_level=0))
     groups = admin.list_consumer_groups(request_timeout=_REQUEST_TIMEOUT_S).result().valid
     names = sorted(
         g.group_id
@@ -207,7 +207,7 @@ def _count_unread(kafka: Kafka) -> dict[str, int]:
         ).values()
         positions[name] = [p for p in answer.result().topic_partitions if p.offset >= 0]
     consumer = Consumer(
-        rdkafka(
+        rdkafka_settings(
             kafka,
             **{
                 "group.id": "santral-status",

@@ -12,8 +12,8 @@ from cli.offline.decisions import plain_message
 from router.decision.decide import decide_message
 from router.incidents.observation import sighting
 from router.policy_settings import policy
-from runtime.bus import bus
-from runtime.bus.bus import Publisher
+from runtime.bus.publisher import Publisher
+from runtime.bus.readers import read_to_end
 from runtime.settings.structs import Settings
 from schemas import topics
 from schemas.incident import Pulse
@@ -24,9 +24,7 @@ _HOURS = 14 * 24
 async def invent(settings: Settings, texts: Iterable[str], a_second: float, now: datetime) -> int:
     """Write the pulses of `a_second` messages, these texts in turn, up to `now`; return how many
     hours. 0 when hours are known already."""
-    stored = [
-        r async for batch in bus.read_to_end(settings.kafka, [topics.PULSES.name]) for r in batch
-    ]
+    stored = [r async for batch in read_to_end(settings.kafka, [topics.PULSES.name]) for r in batch]
     if stored:
         return 0
     terms, messages = _usual(settings, list(texts), a_second * 3600)

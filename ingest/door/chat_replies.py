@@ -9,7 +9,7 @@ from collections import OrderedDict, defaultdict
 from datetime import timedelta
 
 from ingest.channels.chat import Chat
-from runtime.bus.bus import reader
+from runtime.bus.readers import create_reader
 from runtime.clock import Clock
 from runtime.health.faults import guard
 from runtime.health.health import Fresh
@@ -57,7 +57,7 @@ class Replies:
 
     async def follow(self) -> None:
         """Read replies.v1 for ever, from a day ago on; every door reads all of it."""
-        consumer = reader(self._kafka, group=None, client_id=self._name)
+        consumer = create_reader(self._kafka, group=None, client_id=self._name)
         try:
             await consumer.start()
             parts = await consumer.topic_partitions(topics.REPLIES.name)

@@ -21,7 +21,7 @@ from ingest.importing.mbox import is_mbox, read_mails
 from ingest.intake.build import build_ingest
 from ingest.parser_pool.pool import ParserPool
 from ingest.registry import CHANNELS
-from runtime.bus.bus import Publisher
+from runtime.bus.publisher import Publisher
 from runtime.clock import SystemClock
 from runtime.http.public_client import Outside
 from runtime.settings.structs import Settings

@@ -23,7 +23,7 @@ from ingest.parser_pool.pool import Parsers, ParsersInPlace, bug
 from runtime import metrics, trace
 from runtime.archive.archive import Archive
 from runtime.archive.group_commit import GroupCommit
-from runtime.bus.bus import Publisher
+from runtime.bus.publisher import Publisher
 from runtime.clock import Clock
 from runtime.http.public_client import Outside
 from runtime.log import get

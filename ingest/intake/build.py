@@ -11,7 +11,7 @@ from ingest.intake.spool import Spool
 from ingest.intake.virus_scan import Scanner
 from ingest.parser_pool.pool import Parsers
 from runtime.archive.archive import open_archive
-from runtime.bus.bus import Publisher
+from runtime.bus.publisher import Publisher
 from runtime.clock import Clock
 from runtime.http.public_client import Outside
 from runtime.settings.structs import Settings

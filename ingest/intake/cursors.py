@@ -4,7 +4,8 @@ A source saves a cursor after each step of its pass, and the next process contin
 cursor costs a second reading, but never a message, because the router drops repeated ids.
 """
 
-from runtime.bus.bus import Publisher, read_to_end
+from runtime.bus.publisher import Publisher
+from runtime.bus.readers import read_to_end
 from runtime.settings.structs import Kafka
 from schemas import envelope, topics
 from schemas.state.cursor import Cursor

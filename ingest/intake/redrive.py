@@ -13,7 +13,7 @@ from ingest.channel import AccountSettings, Delivery
 from ingest.intake.build import build_ingest
 from ingest.parser_pool.pool import ParserPool
 from ingest.registry import CHANNELS
-from runtime.bus.bus import Publisher
+from runtime.bus.publisher import Publisher
 from runtime.clock import Clock, SystemClock
 from runtime.settings.structs import Settings
 from schemas import topics

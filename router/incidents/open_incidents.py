@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from runtime.bus.bus import rdkafka
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.clock import Clock
 from runtime.health.faults import guard
 from runtime.log import get
@@ -57,7 +57,7 @@ class OpenIncidents:
         self._assigned = self._ended = False
         self.now: tuple[Incident, ...] = ()
         self._consumer = Consumer(
-            rdkafka(
+            rdkafka_settings(
                 kafka,
                 **{
                     "group.id": "santral-router-incidents",

@@ -17,12 +17,12 @@ from mode.threads import WorkerThread
 
 from router.watch.state import State
 from runtime import metrics
-from runtime.bus import bus
 from runtime.client_log import take_over_logger
 from runtime.health.faults import is_outage
 from runtime.health.health import Fresh
 from runtime.settings.structs import Settings
 from schemas import topics
+from schemas.topics import queue_topics
 
 _faust = logging.getLogger(__name__)
 """Faust's classes log by the module of ours that extends them; `build` sends it to our log."""
@@ -135,7 +135,7 @@ def build(settings: Settings, state: State, fresh: Fresh) -> faust.App:
         state.windows.drop({p.partition for p in args[0] if p.topic == topics.DECISIONS.name})
 
     app.agent(source(topics.DECISIONS.name), concurrency=1)(rates)
-    app.agent(source(*bus.queues(settings.departments)), concurrency=1)(work)
+    app.agent(source(*queue_topics(settings.departments)), concurrency=1)(work)
     app.agent(source(topics.INCIDENTS.name), concurrency=1)(said)
     app.on_partitions_revoked.connect(revoked, weak=False)  # type: ignore[arg-type]  # the stub asks for a name that Faust never passes
     return app

@@ -22,7 +22,7 @@ from router.watch.minute_rates import Windows
 from router.watch.state import STEP, State
 from runtime import log as logs
 from runtime import metrics
-from runtime.bus.bus import Publisher
+from runtime.bus.publisher import Publisher
 from runtime.clock import SystemClock
 from runtime.health.faults import guard, is_outage
 from runtime.health.health import Fresh, Health, serve

@@ -13,7 +13,7 @@ from router.incidents.tracker import Incidents, Options
 from router.watch.minute_rates import KEPT_MINUTES, Seen, Windows
 from router.watch.watermark import Watermark
 from runtime import log as logs
-from runtime.bus import bus
+from runtime.bus.readers import read_to_end
 from runtime.health.faults import guard
 from runtime.settings.structs import Settings
 from schemas import envelope, topics
@@ -59,10 +59,10 @@ class State:
         """Read what was told before: the usual, and the incidents."""
         pulses: list[Pulse] = []
         records: list[Incident] = []
-        async for batch in bus.read_to_end(settings.kafka, [topics.PULSES.name]):
+        async for batch in read_to_end(settings.kafka, [topics.PULSES.name]):
             pulses += [p for r in batch if (p := _decoded(Pulse, r.value)) is not None]
         since = int((self._began_at - LOOKED_BACK.total_seconds()) * 1000)
-        async for batch in bus.read_to_end(settings.kafka, [topics.INCIDENTS.name], since):
+        async for batch in read_to_end(settings.kafka, [topics.INCIDENTS.name], since):
             records += [i for r in batch if (i := _decoded(Incident, r.value)) is not None]
         self.remember(pulses, records)
         log.info("watch.restored", hours=len(pulses), incidents=len(self.incidents.open()))

@@ -2,5 +2,5 @@
 
 It takes Structs and settings. It gives records in Kafka, records from Kafka, and their
 positions.
-Read bus.py first, then following.py.
+Read publisher.py first, then readers.py and following.py.
 """

@@ -5,7 +5,7 @@ Before: settings. Then runtime/stage/probes.py and workers/store/topic_logs.py a
 
 from confluent_kafka.admin import AdminClient
 
-from runtime.bus.bus import rdkafka
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.settings.structs import Kafka
 
 _REPEATED = {
@@ -21,4 +21,4 @@ _REPEATED = {
 
 def admin_client(kafka: Kafka) -> AdminClient:
     """Return a client that waits quietly for brokers that are away."""
-    return AdminClient(rdkafka(kafka, **_REPEATED))
+    return AdminClient(rdkafka_settings(kafka, **_REPEATED))

@@ -11,7 +11,7 @@ from time import monotonic
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from runtime.bus.bus import rdkafka
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.health.progress import Partition
 from runtime.settings.structs import Kafka
 
@@ -67,7 +67,7 @@ class Backlog:
             "queued.max.messages.kbytes": 1024,
             "max.partition.fetch.bytes": 64 * 1024,
         }
-        return Consumer(rdkafka(self._kafka, **config))
+        return Consumer(rdkafka_settings(self._kafka, **config))
 
     def _led(self, consumer: Consumer, topics: Collection[str]) -> set[Partition]:
         """Return the partitions of topics that have a leader; any answer shows that Kafka is up."""

@@ -1,7 +1,7 @@
 """Follows topics in a group, with notes for the watchdog.
 
-runtime/bus/bus.py makes the reader. A worker gets each record, and the offsets behind a batch are
-committed once all of it is done.
+runtime/bus/readers.py makes the reader. A worker gets each record, and the offsets behind a batch
+are committed once all of it is done.
 """
 
 import asyncio
@@ -10,8 +10,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from runtime.bus.bus import reader
 from runtime.bus.kafka_reader import CALL_LIMIT_S, JOIN_LIMIT_S, STOP_LIMIT_S, KafkaReader
+from runtime.bus.readers import create_reader
 from runtime.health.faults import guard
 from runtime.health.progress import Progress
 from runtime.log import get
@@ -72,7 +72,7 @@ async def follow(
     Runs until cancelled. An outage that the client or `each` meets ends it, with that batch
     uncommitted. A fault in `each` costs only that record's work (runtime/health/faults.py).
     """
-    consumer = reader(kafka, *topics, group=group, client_id=client_id)
+    consumer = create_reader(kafka, *topics, group=group, client_id=client_id)
     try:
         lag.joining()
         await consumer.start()

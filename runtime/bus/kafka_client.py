@@ -1,6 +1,6 @@
 """aiokafka's client, which finds the cluster although one address stays silent.
 
-Consumers (runtime/bus/kafka_reader.py), producers and admins (runtime/bus/bus.py) connect with it,
+Consumers (kafka_reader.py), producers (publisher.py) and admins (readers.py) connect with it,
 within seconds or not at all. aiokafka itself waits for the full time of a request at each address
 in turn, and leaves a connection open when its caller cancels it.
 """

@@ -1,6 +1,6 @@
 """aiokafka's consumer, whose calls end in time and leave nothing behind when Kafka goes away.
 
-runtime/bus/bus.py makes it, and every asyncio stage reads with it. aiokafka itself repeats a
+runtime/bus/readers.py makes it, and every asyncio stage reads with it. aiokafka itself repeats a
 commit, a look-up of the group or of a position for ever while Kafka is away.
 """
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from runtime.bus.bus import group_offset, reader
+from runtime.bus.readers import create_reader, fetch_group_offset
 from runtime.settings.structs import Kafka
 
 _READ_TIMEOUT_S = 10.0
@@ -27,7 +27,7 @@ class Committed(NamedTuple):
 
 async def committed(kafka: Kafka, group: str, topic_partition: TopicPartition) -> Committed:
     """Return what a group committed for a partition."""
-    return Committed(*await group_offset(kafka, group, topic_partition))
+    return Committed(*await fetch_group_offset(kafka, group, topic_partition))
 
 
 async def read_since(
@@ -39,7 +39,7 @@ async def read_since(
 ) -> AsyncGenerator[list[ConsumerRecord], None]:
     """Yield a partition's records in batches, from an offset or a time (milliseconds since 1970)
     up to the partition's present end."""
-    consumer = reader(kafka, group=None, client_id="santral-replies-restore")
+    consumer = create_reader(kafka, group=None, client_id="santral-replies-restore")
     try:
         await consumer.start()
         consumer.assign([topic_partition])
@@ -96,7 +96,7 @@ class RecordReader:
 
     async def _ready(self) -> AIOKafkaConsumer:
         if self._consumer is None:
-            consumer = reader(
+            consumer = create_reader(
                 self._kafka, group=None, client_id="santral-replies-read", fetch_bytes=_FETCH_BYTES
             )
             self._consumer = consumer

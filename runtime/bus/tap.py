@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from runtime.bus.bus import rdkafka
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.settings.structs import Kafka
 from schemas.errors import Unavailable
 
@@ -38,7 +38,7 @@ def tap(
     no such topic.
     """
     consumer = Consumer(
-        rdkafka(
+        rdkafka_settings(
             kafka,
             **{
                 "group.id": "santral-tap",

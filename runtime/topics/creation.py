@@ -16,7 +16,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
-from runtime.bus.bus import rdkafka
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.health.endings import describe_ending
 from runtime.log import get
 from runtime.settings.structs import Kafka
@@ -219,7 +219,7 @@ class _Admin:
         self._refusals: list[str] = []
         options = {"socket.timeout.ms": 10_000, "error_cb": self._note}
         try:
-            self.client = AdminClient(rdkafka(kafka, **options))
+            self.client = AdminClient(rdkafka_settings(kafka, **options))
         except KafkaException as error:
             reason = describe_ending(error)
             raise ConfigError([Problem(reason or str(error))]) from error

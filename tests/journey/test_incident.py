@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from playwright.async_api import Browser, expect
 
-from runtime.bus.bus import Publisher
+from runtime.bus.publisher import Publisher
 from runtime.settings.structs import Kafka
 from schemas import topics
 from schemas.incident import Incident, Pulse

@@ -471,7 +471,7 @@ def test_an_unreadable_mail_is_a_dead_letter_with_its_bytes_and_can_be_sent_agai
 
 
 async def test_a_record_that_does_not_decode_is_buried_and_the_line_moves_on(road: Up) -> None:
-    from runtime.bus.bus import Publisher
+    from runtime.bus.publisher import Publisher
     from runtime.settings.structs import Kafka
 
     publisher = Publisher(Kafka(bootstrap=road.access["kafka"]), "test")
@@ -531,7 +531,7 @@ def test_one_trace_goes_through_every_hop(road: Up) -> None:
 
 
 async def _traces(road: Up, identifier: str) -> dict[str, str]:
-    from runtime.bus.bus import read_to_end
+    from runtime.bus.readers import read_to_end
     from runtime.settings.structs import Kafka
 
     found = {}

@@ -24,7 +24,8 @@ from sqlalchemy import inspect, text
 
 from cli.up.ports import free_port
 from runtime import store as stores
-from runtime.bus import bus
+from runtime.bus.client_settings import rdkafka_settings
+from runtime.bus.publisher import Publisher
 from runtime.settings.structs import Archive, Door, Kafka, Ops, Redis, Settings, Store
 from runtime.topics.creation import create_topics
 from schemas import topics
@@ -155,21 +156,21 @@ async def test_a_store_ahead_of_kafka_waits_until_the_new_log_is_adopted(
 
 def _make_again(settings: Settings) -> None:
     """Delete messages.v1 and create it again."""
-    admin = AdminClient(bus.rdkafka(settings.kafka))
+    admin = AdminClient(rdkafka_settings(settings.kafka))
     admin.delete_topics([topics.MESSAGES.name])[topics.MESSAGES.name].result(20)
     # The broker deletes in the background, and refuses the name until then.
     wait("messages.v1 is created", lambda: create_topics(settings.kafka, [topics.MESSAGES])[0])
 
 
 async def _publish(settings: Settings, word: str, number: int) -> None:
-    publisher = bus.Publisher(settings.kafka, "test")
+    publisher = Publisher(settings.kafka, "test")
     for n in range(number):
         sent = message("Kargom nerede?", native=f"{word}{n}", root=f"{word}{n}")
         await _publish_one(publisher, sent)
     await publisher.stop()
 
 
-async def _publish_one(publisher: bus.Publisher, sent: Message) -> None:
+async def _publish_one(publisher: Publisher, sent: Message) -> None:
     async def publish() -> bool:
         with contextlib.suppress(Retry):  # a new topic has no leader at first
             await publisher.publish(topics.MESSAGES, sent, source=sent.source)

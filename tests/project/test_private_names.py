@@ -34,7 +34,7 @@ USED: dict[str, tuple[tuple[Any, tuple[str, ...]], ...]] = {
         (AIOKafkaConsumer.__init__, ("_isolation_level",)),
         (AIOKafkaConsumerThread, ("_ensure_consumer", "_create_worker_consumer")),
     ),
-    "runtime/bus/bus.py": ((AIOKafkaAdminClient.__init__, ("_client",)),),
+    "runtime/bus/readers.py": ((AIOKafkaAdminClient.__init__, ("_client",)),),
     "runtime/bus/kafka_client.py": (
         (AIOKafkaProducer.__init__, ("_sender", "_closed")),
         (AIOKafkaClient, ("_md_synchronizer", "_get_conn")),

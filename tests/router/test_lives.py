@@ -20,7 +20,7 @@ from router.membership import GROUP, INPUTS
 from router.run import Router
 from router.takeover import end_open_transactions, sign
 from runtime.archive.archive import Folder
-from runtime.bus import bus
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.clock import SystemClock
 from runtime.health.health import Health
 from runtime.settings.structs import Kafka, Settings
@@ -134,12 +134,12 @@ def routers() -> Iterator[Routers]:
 
 def member(settings: Settings, name: str) -> Consumer:
     """Return a consumer of the routers' group under a name."""
-    return Consumer(bus.rdkafka(settings.kafka, **{"group.id": GROUP, "client.id": name}))
+    return Consumer(rdkafka_settings(settings.kafka, **{"group.id": GROUP, "client.id": name}))
 
 
 def open_transaction(settings: Settings, name: str, consumer: Consumer) -> Producer:
     """Leave a transaction of a router of that name open on every partition, with an item in it."""
-    producer = Producer(bus.rdkafka(settings.kafka, **{"transactional.id": name}))
+    producer = Producer(rdkafka_settings(settings.kafka, **{"transactional.id": name}))
     places = [
         TopicPartition(topic, number, 0, sign(name, "life"))
         for topic in INPUTS

@@ -15,10 +15,10 @@ from router.training.dataset import read as training_lines
 from router.training.train import train
 from runtime import metrics
 from runtime.archive.archive import Folder
-from runtime.bus import bus
 from runtime.bus.backlog import Backlog
-from runtime.bus.bus import queues, read_to_end
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.bus.following import Lag
+from runtime.bus.readers import create_reader, read_to_end
 from runtime.clock import SystemClock
 from runtime.health.health import Health
 from runtime.settings.structs import Settings, Shadow
@@ -27,6 +27,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.decision import WorkItem
 from schemas.message import Message
 from schemas.routing.departments import DEFAULT
+from schemas.topics import queue_topics
 from tests.router.test_faults import POISON, poisoned
 from tests.support.samples import NOW, message, policy
 from tests.support.waiting import wait
@@ -45,7 +46,7 @@ class Hurried(SystemClock):
 
 def put(kafka: Settings, count: int) -> list[Message]:
     """Put messages of seven conversations on messages.v1."""
-    producer = Producer(bus.rdkafka(kafka.kafka, partitioner="murmur2_random"))
+    producer = Producer(rdkafka_settings(kafka.kafka, partitioner="murmur2_random"))
     sent = [message("Faturam yanlış", native=str(n), root=str(n % 7)) for n in range(count)]
     for made in sent:
         producer.produce(topics.MESSAGES.name, envelope.encode(made), made.conversation.encode())
@@ -76,7 +77,7 @@ async def test_a_batch_that_takes_too_long_ends_early_and_nothing_is_lost_or_dou
     assert 0 < max(sizes) < 10, "each batch had time for a few only"
     items = [
         envelope.decode(WorkItem, r.value)
-        async for records in read_to_end(kafka.kafka, queues(DEFAULT))
+        async for records in read_to_end(kafka.kafka, queue_topics(DEFAULT))
         for r in records
     ]
     assert sorted(i.message.id for i in items) == sorted(m.id for m in sent)
@@ -95,7 +96,7 @@ async def test_a_batch_that_takes_too_long_ends_early_and_nothing_is_lost_or_dou
 async def test_what_a_fault_keeps_from_being_decided_is_in_triage_and_the_line_goes_on(
     kafka: Settings,
 ) -> None:
-    producer = Producer(bus.rdkafka(kafka.kafka, partitioner="murmur2_random"))
+    producer = Producer(rdkafka_settings(kafka.kafka, partitioner="murmur2_random"))
     words = ("Faturam yanlış", f"{POISON} fatura")
     sent = [message(words[n % 3 == 0], native=str(n), root=str(n % 7)) for n in range(60)]
     for made in sent:
@@ -111,7 +112,7 @@ async def test_what_a_fault_keeps_from_being_decided_is_in_triage_and_the_line_g
         while len(items) < len(sent):
             items = [
                 envelope.decode(WorkItem, r.value)
-                async for records in read_to_end(kafka.kafka, queues(DEFAULT))
+                async for records in read_to_end(kafka.kafka, queue_topics(DEFAULT))
                 for r in records
             ]
     assert sorted(i.message.id for i in items) == sorted(m.id for m in sent)
@@ -132,7 +133,7 @@ async def test_a_reader_that_has_read_everything_lags_behind_nothing(kafka: Sett
     # Each queue ends with the marker of a transaction: nothing to read, but a place.
     lag, read = Lag("lag"), 0
     backlog = Backlog(kafka.kafka, kafka.ops.stall)
-    consumer = bus.reader(kafka.kafka, *queues(DEFAULT), group="test", client_id="test")
+    consumer = create_reader(kafka.kafka, *queue_topics(DEFAULT), group="test", client_id="test")
     await consumer.start()
     async with asyncio.timeout(30):
         while read < 40:
@@ -167,7 +168,7 @@ async def test_a_candidate_beside_it_is_counted_and_changes_nothing(
         while len(items) < len(sent):
             items = [
                 envelope.decode(WorkItem, r.value)
-                async for records in read_to_end(kafka.kafka, queues(DEFAULT))
+                async for records in read_to_end(kafka.kafka, queue_topics(DEFAULT))
                 for r in records
             ]
     assert sorted(i.message.id for i in items) == sorted(m.id for m in sent)
@@ -199,7 +200,7 @@ async def test_with_a_model_every_decision_is_the_one_that_a_message_alone_gets(
         while len(items) < len(sent):
             items = [
                 envelope.decode(WorkItem, r.value)
-                async for records in read_to_end(kafka.kafka, queues(DEFAULT))
+                async for records in read_to_end(kafka.kafka, queue_topics(DEFAULT))
                 for r in records
             ]
     assert {i.decision.model for i in items} == {model.name}

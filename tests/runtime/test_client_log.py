@@ -14,18 +14,19 @@ AWAY = """
 import asyncio, sys, threading
 from aiokafka.errors import KafkaError
 from confluent_kafka import Consumer, KafkaException, Producer
-from runtime.bus import bus
+from runtime.bus.client_settings import rdkafka_settings
+from runtime.bus.readers import create_reader
 from runtime import log
 from runtime.settings.structs import Kafka
 
 log.configure("router", as_json=True)
 kafka = Kafka(bootstrap=f"127.0.0.1:{sys.argv[1]}")
-consumer = Consumer(bus.rdkafka(kafka, **{"group.id": "santral-router", "client.id": "santral-r-1"}))
+consumer = Consumer(rdkafka_settings(kafka, **{"group.id": "santral-router", "client.id": "santral-r-1"}))
 consumer.subscribe(["messages.v1"])
 for _ in range(4):
     consumer.poll(0.2)
 consumer.close()
-producer = Producer(bus.rdkafka(kafka, **{"transactional.id": "t"}))
+producer = Producer(rdkafka_settings(kafka, **{"transactional.id": "t"}))
 try:
     producer.init_transactions(1)
 except KafkaException:
@@ -33,7 +34,7 @@ except KafkaException:
 
 async def read():
     for _ in range(3):
-        reader = bus.reader(kafka, "messages.v1", group="g", client_id="santral-a-1")
+        reader = create_reader(kafka, "messages.v1", group="g", client_id="santral-a-1")
         try:
             await reader.start()
         except KafkaError:

@@ -17,11 +17,12 @@ from pathlib import Path
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka import Message as Record
 
-from runtime.bus.bus import queues, rdkafka
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.settings.structs import Settings
 from schemas import envelope, topics
 from schemas.decision import WorkItem
 from schemas.routing.departments import DEFAULT
+from schemas.topics import queue_topics
 from tests.support.samples import message
 from tests.support.servers import ROOT
 from tests.support.waiting import wait
@@ -33,7 +34,7 @@ RESTART_S = 1.0
 def is_pending(settings: Settings) -> bool:
     """Say whether a transaction is open on the routers' offsets: Kafka then keeps them back."""
     reader = Consumer(
-        rdkafka(
+        rdkafka_settings(
             settings.kafka, **{"group.id": "santral-router", "isolation.level": "read_committed"}
         )
     )
@@ -130,7 +131,7 @@ class Traffic:
         self._rate, self._stop = rate, threading.Event()
         self._first = time.time_ns()  # a message of an earlier test would be a repeat
         self._producer = Producer(
-            rdkafka(
+            rdkafka_settings(
                 settings.kafka,
                 **{
                     "partitioner": "murmur2_random",
@@ -185,7 +186,7 @@ class Items:
     def __init__(self, settings: Settings) -> None:
         self._stop = threading.Event()
         self._consumer = Consumer(
-            rdkafka(
+            rdkafka_settings(
                 settings.kafka,
                 **{
                     "group.id": "items",
@@ -197,7 +198,7 @@ class Items:
                 },
             )
         )
-        places = [TopicPartition(topic, 0) for topic in queues(DEFAULT)]
+        places = [TopicPartition(topic, 0) for topic in queue_topics(DEFAULT)]
         for place in places:
             place.offset = wait(f"{place.topic} has a leader", lambda p=place: self._end_of(p))[0]  # type: ignore[misc]
         self._consumer.assign(places)

@@ -39,7 +39,9 @@ from ingest.intake.accept import Ingest
 from ingest.intake.spool import Spool
 from ingest.parser_pool.pool import Parsers, ParsersInPlace
 from runtime.archive.archive import Folder
-from runtime.bus import bus
+from runtime.bus.client_settings import rdkafka_settings
+from runtime.bus.publisher import Publisher
+from runtime.bus.readers import read_to_end
 from runtime.clock import SystemClock
 from runtime.http.public_client import Outside
 from runtime.settings.structs import Kafka, Settings
@@ -120,7 +122,7 @@ class OneBroker:
         kafka = Kafka(bootstrap=self._node.bootstrap)
         wanted = topics.all_topics(tuple(DEFAULT))
         if self._count > 1:
-            admin = AdminClient(bus.rdkafka(kafka))
+            admin = AdminClient(rdkafka_settings(kafka))
             names = [name for name in admin.list_topics(timeout=30).topics if name[:2] != "__"]
             for future in admin.delete_topics(names).values():
                 future.result(30)
@@ -156,7 +158,7 @@ async def ingesting(
 ) -> AsyncIterator[Ingest]:
     """Yield the ingest step on that broker, which waits `ack_timeout` for an acknowledgement."""
     quick = msgspec.structs.replace(settings.kafka, ack_timeout=ack_timeout)
-    publisher, web = bus.Publisher(quick, "test"), Outside()
+    publisher, web = Publisher(quick, "test"), Outside()
     try:
         yield Ingest(
             archive=Folder(settings.archive_path),
@@ -174,7 +176,7 @@ async def ingesting(
 
 async def published(settings: Settings, topic: str, kind: type[T]) -> AsyncIterator[T]:
     """What stands on a topic now."""
-    async for records in bus.read_to_end(settings.kafka, [topic]):
+    async for records in read_to_end(settings.kafka, [topic]):
         for record in records:
             yield envelope.decode(kind, record.value)
 

@@ -11,7 +11,8 @@ from sqlalchemy.exc import OperationalError
 
 from router.decision.decide import decide_message
 from runtime import log as logs
-from runtime.bus.bus import Publisher, read_to_end
+from runtime.bus.publisher import Publisher
+from runtime.bus.readers import read_to_end
 from runtime.clock import SystemClock
 from runtime.health.faults import guard, is_outage
 from runtime.health.health import Health

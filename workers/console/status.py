@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from runtime.bus.bus import rdkafka
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.settings.structs import Settings
 
 _GROUPS = {
@@ -69,7 +69,7 @@ class Lag:
 
     def _ask(self, group: str, topic: str) -> tuple[int, int]:
         if self._admin is None:
-            self._admin = AdminClient(rdkafka(self._settings.kafka))
+            self._admin = AdminClient(rdkafka_settings(self._settings.kafka))
         partitions = self._admin.list_topics(topic, _PATIENCE_S).topics[topic].partitions
         parts = [TopicPartition(topic, p) for p in partitions]
         asked = [ConsumerGroupTopicPartitions(group, parts)]

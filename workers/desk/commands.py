@@ -13,7 +13,7 @@ from hashlib import sha256
 import msgspec
 
 from runtime import metrics
-from runtime.bus.bus import Publisher
+from runtime.bus.publisher import Publisher
 from runtime.clock import Clock
 from runtime.log import get
 from runtime.settings.structs import Settings

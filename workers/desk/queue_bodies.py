@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from runtime.bus.bus import rdkafka
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.log import get
 from runtime.settings.structs import Kafka
 from schemas.delays import NEIGHBOUR_S
@@ -87,7 +87,7 @@ class QueueBodyReader:
     def _connect(self) -> Consumer:
         if self._consumer is None:
             self._consumer = Consumer(
-                rdkafka(
+                rdkafka_settings(
                     self._kafka,
                     **{
                         "group.id": "santral-bodies",

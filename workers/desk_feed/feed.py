@@ -14,7 +14,6 @@ from typing import TypeVar
 from confluent_kafka import KafkaError, KafkaException
 from redis.asyncio import Redis
 
-from runtime.bus.bus import queues
 from runtime.clock import Clock
 from runtime.health.faults import guard, is_outage
 from runtime.health.health import Fresh, Health
@@ -22,6 +21,7 @@ from runtime.health.progress import Partition, Progress
 from runtime.log import get
 from runtime.settings.structs import Settings
 from schemas import topics
+from schemas.topics import queue_topics
 from workers.desk_feed.abandoned_closings import AbandonedClosings
 from workers.desk_feed.log import FeedLog
 from workers.desk_feed.partitions import (
@@ -147,7 +147,7 @@ class Feed:
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)
 
     async def _follow(self) -> None:
-        names = (*queues(self._settings.departments), topics.OUTCOMES.name)
+        names = (*queue_topics(self._settings.departments), topics.OUTCOMES.name)
         feed_log = await self._call(lambda: FeedLog(self._settings.kafka, names))
         try:
             while True:

@@ -17,7 +17,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from runtime.bus.bus import rdkafka
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.health.progress import Partition
 from runtime.log import get
 from runtime.settings.structs import Kafka
@@ -65,7 +65,7 @@ class FeedLog:
         self.owned: frozenset[Partition] = frozenset()
         self.stale = True
         self._consumer = Consumer(
-            rdkafka(
+            rdkafka_settings(
                 kafka,
                 **{
                     "group.id": GROUP,
@@ -213,7 +213,7 @@ class FeedLog:
 def transactional_producer(kafka: Kafka, identifier: str) -> Producer:
     """Return a producer for waiting.v1."""
     return Producer(
-        rdkafka(
+        rdkafka_settings(
             kafka,
             **{
                 "transactional.id": identifier,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from runtime.bus.bus import rdkafka
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.health.progress import Partition
 from runtime.settings.structs import Kafka
 from schemas import topics
@@ -65,7 +65,7 @@ def read_partition(
     if start >= end:
         return
     consumer = Consumer(
-        rdkafka(
+        rdkafka_settings(
             kafka,
             **{
                 "group.id": "santral-lines-reader",

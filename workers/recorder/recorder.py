@@ -12,7 +12,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from sqlalchemy import Engine
 
 from runtime import metrics
-from runtime.bus.bus import rdkafka
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.bus.group_member import REMEDY, is_fatal, is_name_taken, leave_group, member_settings
 from runtime.bus.identity import claim_identity, random_identity
 from runtime.clock import Clock
@@ -135,7 +135,7 @@ class Recorder:
 
     def _connect(self) -> Consumer:
         return Consumer(
-            rdkafka(
+            rdkafka_settings(
                 self._settings.kafka,
                 **{
                     "group.id": GROUP,

@@ -14,8 +14,8 @@ import msgspec
 from redis.asyncio import Redis
 
 from runtime import metrics
-from runtime.bus.bus import Publisher, queues
 from runtime.bus.following import Lag, follow
+from runtime.bus.publisher import Publisher
 from runtime.clock import Clock
 from runtime.log import get
 from runtime.redis.claims import AWAY, Claims
@@ -27,6 +27,7 @@ from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
 from schemas.outcome import Reply
+from schemas.topics import queue_topics
 from workers.replies.compose import compose_reply
 from workers.replies.sent_acknowledgements import SentAcknowledgements
 from workers.replies.templates import acknowledgement
@@ -93,7 +94,7 @@ class Acknowledger:
         try:
             await follow(
                 self._settings.kafka,
-                *queues(self._settings.departments),
+                *queue_topics(self._settings.departments),
                 group=GROUP,
                 client_id=f"santral-acknowledge-{os.getpid()}",
                 lag=self.lag,

@@ -12,8 +12,9 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from sqlalchemy import Connection, Engine, text
 
-from runtime.bus.bus import Publisher, reader
 from runtime.bus.following import Lag, follow
+from runtime.bus.publisher import Publisher
+from runtime.bus.readers import create_reader
 from runtime.clock import Clock
 from runtime.log import get
 from runtime.settings.structs import Settings
@@ -120,7 +121,7 @@ class BounceReporter:
     async def _outcome_ends(self) -> dict[int, int]:
         """Return the present ends of outcomes.v1, by partition."""
         if self._consumer is None:
-            consumer = reader(self._settings.kafka, group=None, client_id=f"{GROUP}-ends")
+            consumer = create_reader(self._settings.kafka, group=None, client_id=f"{GROUP}-ends")
             self._consumer = consumer
             await consumer.start()
         numbers = range(self._settings.kafka.partitions)

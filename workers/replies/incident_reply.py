@@ -14,8 +14,8 @@ import msgspec
 from sqlalchemy import Connection, Engine, text
 
 from runtime import metrics
-from runtime.bus.bus import Publisher
 from runtime.bus.following import Lag, follow
+from runtime.bus.publisher import Publisher
 from runtime.clock import Clock
 from runtime.health.faults import guard
 from runtime.log import get

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from runtime.bus.bus import reader
 from runtime.bus.kafka_reader import KafkaReader
+from runtime.bus.readers import create_reader
 from runtime.health.progress import Progress
 from runtime.settings.structs import Kafka
 from schemas import envelope, topics
@@ -53,7 +53,7 @@ class SentAcknowledgements:
 
     async def _connect(self) -> KafkaReader:
         if self._consumer is None:
-            consumer = reader(self._kafka, group=None, client_id="santral-acknowledge-sent")
+            consumer = create_reader(self._kafka, group=None, client_id="santral-acknowledge-sent")
             self._consumer, self._since = consumer, None
             await consumer.start()
             numbers = range(self._kafka.partitions)

@@ -15,7 +15,8 @@ from datetime import datetime, timedelta
 import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from runtime.bus.bus import Publisher, reader
+from runtime.bus.publisher import Publisher
+from runtime.bus.readers import create_reader
 from runtime.clock import Clock
 from runtime.log import get
 from runtime.settings.structs import Kafka
@@ -163,7 +164,9 @@ class DeliveryLog:
 
     async def run(self, count: int) -> None:
         """Follow the log until cancelled, from an hour ago or from where the last run ended."""
-        consumer = reader(self._kafka, group=None, client_id=f"santral-deliveries-{os.getpid()}")
+        consumer = create_reader(
+            self._kafka, group=None, client_id=f"santral-deliveries-{os.getpid()}"
+        )
         try:
             await consumer.start()
             partitions = [TopicPartition(topics.DELIVERIES.name, n) for n in range(count)]

@@ -17,10 +17,11 @@ from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from redis.asyncio import Redis
 
-from runtime.bus.bus import Publisher, reader
 from runtime.bus.following import Lag
 from runtime.bus.kafka_reader import KafkaReader
 from runtime.bus.partition_reader import RecordReader
+from runtime.bus.publisher import Publisher
+from runtime.bus.readers import create_reader
 from runtime.clock import Clock
 from runtime.health.faults import is_outage
 from runtime.health.health import Fresh, Health
@@ -89,7 +90,9 @@ class ReplySender:
 
     async def run(self) -> None:
         """Send until cancelled."""
-        consumer = reader(self._kafka, group=GROUP, client_id=f"santral-replies-{os.getpid()}")
+        consumer = create_reader(
+            self._kafka, group=GROUP, client_id=f"santral-replies-{os.getpid()}"
+        )
         consumer.subscribe([topics.REPLIES.name], listener=_Ownership(self, consumer))
         following: asyncio.Task[None] | None = None
         try:

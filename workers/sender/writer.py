@@ -4,7 +4,7 @@ import asyncio
 from datetime import datetime
 
 from runtime import metrics
-from runtime.bus.bus import Publisher
+from runtime.bus.publisher import Publisher
 from runtime.clock import Clock
 from runtime.settings.structs import Settings
 from schemas import topics

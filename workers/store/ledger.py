@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from sqlalchemy import Connection, Engine, text
 
-from runtime.bus.bus import rdkafka
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.settings.structs import Kafka, Settings
 from runtime.spool import Journal
 from schemas import topics
@@ -66,7 +66,7 @@ def _unread(kafka: Kafka, topic: str, positions: Mapping[int, int]) -> int:
     """Return how many committed records lie behind those positions: markers and aborted ones
     do not count, so it is the records themselves that are looked for."""
     consumer = Consumer(
-        rdkafka(
+        rdkafka_settings(
             kafka,
             **{
                 "group.id": "santral-ledger",
@@ -79,7 +79,12 @@ def _unread(kafka: Kafka, topic: str, positions: Mapping[int, int]) -> int:
         )
     )
     try:
-        known = AdminClient(rdkafka(kafka)).list_topics(topic, _TIMEOUT_S).topics[topic].partitions
+        known = (
+            AdminClient(rdkafka_settings(kafka))
+            .list_topics(topic, _TIMEOUT_S)
+            .topics[topic]
+            .partitions
+        )
         consumer.assign([TopicPartition(topic, p, positions.get(p, 0)) for p in known])
         left, found = set(known), 0
         deadline = time.monotonic() + _TIMEOUT_S
@@ -103,9 +108,14 @@ def _unread(kafka: Kafka, topic: str, positions: Mapping[int, int]) -> int:
 
 
 def _committed(kafka: Kafka, topic: str, group: str) -> dict[int, int]:
-    consumer = Consumer(rdkafka(kafka, **{"group.id": group}))
+    consumer = Consumer(rdkafka_settings(kafka, **{"group.id": group}))
     try:
-        known = AdminClient(rdkafka(kafka)).list_topics(topic, _TIMEOUT_S).topics[topic].partitions
+        known = (
+            AdminClient(rdkafka_settings(kafka))
+            .list_topics(topic, _TIMEOUT_S)
+            .topics[topic]
+            .partitions
+        )
         told = consumer.committed([TopicPartition(topic, p) for p in known], _TIMEOUT_S)
         return {p.partition: max(0, p.offset) for p in told}
     finally:

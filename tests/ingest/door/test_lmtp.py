@@ -12,7 +12,7 @@ import pytest
 
 from ingest.channels.email import Account, Email
 from ingest.door import lmtp
-from runtime.bus.bus import read_to_end
+from runtime.bus.readers import read_to_end
 from runtime.settings.structs import MailDoor, Settings
 from schemas import envelope, topics
 from schemas.errors import ConfigError

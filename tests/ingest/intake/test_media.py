@@ -14,7 +14,7 @@ from ingest.channels.whatsapp import Account, Whatsapp
 from ingest.intake.drain import SpoolDrain
 from ingest.intake.media import PATIENCE, fetch_content, fetch_files
 from runtime.archive.archive import Folder
-from runtime.bus.bus import read_to_end
+from runtime.bus.readers import read_to_end
 from runtime.http.public_client import Outside
 from runtime.settings.structs import Settings
 from runtime.spool import Journal

@@ -20,7 +20,7 @@ from ingest.intake.media import LONG_PATIENCE, PATIENCE, fetch_content
 from ingest.vendors.transcription_apis import AssemblyAI, TwilioVoice, named
 from ingest.webhook import WebhookContext, WebhookRequest
 from ingest.webhooks.calls import Calls
-from runtime.bus.bus import read_to_end
+from runtime.bus.readers import read_to_end
 from runtime.http.public_client import Outside
 from runtime.settings.structs import Settings
 from runtime.spool import Journal

@@ -13,7 +13,7 @@ from ingest.channels import form
 from ingest.channels.email import Account, Email
 from ingest.door.http import Door, app
 from ingest.intake.drain import SpoolDrain
-from runtime.bus.bus import read_to_end
+from runtime.bus.readers import read_to_end
 from runtime.health.health import Health
 from runtime.settings.structs import Settings
 from runtime.spool import Journal, Waiting

@@ -12,7 +12,7 @@ from ingest.channels.phone import Account, Phone
 from ingest.intake.inventory import inventories
 from ingest.source import ListsInventory, SourceContext
 from ingest.sources.s3 import MAX_OBJECT_BYTES, BucketSource, WatchedBucket
-from runtime.bus.bus import read_to_end
+from runtime.bus.readers import read_to_end
 from runtime.settings.structs import Settings
 from schemas import envelope, topics
 from schemas.dead_letter import DeadLetter

@@ -21,7 +21,7 @@ from router.incidents.observation import Sighting, sighting
 from router.incidents.open_incidents import STALE, still_open
 from router.incidents.tracker import GRACE_S, Incidents, Options
 from router.text.terms import places, terms, words
-from runtime.bus.bus import Publisher
+from runtime.bus.publisher import Publisher
 from runtime.clock import SystemClock
 from runtime.settings.structs import Kafka, Settings
 from schemas.decision import Decision

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from runtime.bus import bus
 from runtime.bus.kafka_reader import STOP_LIMIT_S, KafkaReader
+from runtime.bus.publisher import Publisher
+from runtime.bus.readers import create_reader
 from runtime.settings.structs import Kafka
 from schemas.errors import Retry
 from tests.support.brokers.scripted_broker import scripted_broker
@@ -29,7 +30,7 @@ async def test_a_cancelled_start_leaves_no_connection_open(request_name: str) ->
     unclosed: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: unclosed.append(context))
     async with scripted_broker(request_name) as broker:
-        reader = bus.reader(Kafka(bootstrap=broker.address), group=None, client_id="test")
+        reader = create_reader(Kafka(bootstrap=broker.address), group=None, client_id="test")
         starting = asyncio.create_task(reader.start())
         await until("it asks", lambda: request_name in broker.requests)
         starting.cancel()
@@ -45,7 +46,7 @@ async def test_silent_addresses_delay_a_client_by_half_a_second_each() -> None:
         good = await stack.enter_async_context(scripted_broker())
         addresses = ",".join(broker.address for broker in [*silent, good])
         kafka = Kafka(bootstrap=addresses, ack_timeout=timedelta(seconds=4))
-        publisher = bus.Publisher(kafka, "test")
+        publisher = Publisher(kafka, "test")
         began = time.monotonic()
         await publisher.start()
         assert time.monotonic() - began < 3
@@ -56,7 +57,7 @@ async def test_silent_addresses_delay_a_client_by_half_a_second_each() -> None:
 async def test_publishes_of_a_discarded_producer_end_with_it() -> None:
     async with scripted_broker("produce") as broker:
         kafka = Kafka(bootstrap=broker.address, ack_timeout=timedelta(seconds=2))
-        publisher = bus.Publisher(kafka, "test")
+        publisher = Publisher(kafka, "test")
 
         async def publish(after: int) -> float:
             await until("its turn", lambda: broker.requests.count("produce") >= after)
@@ -81,7 +82,7 @@ async def test_a_stopped_publisher_leaves_no_task_and_no_connection(request_name
     before = asyncio.all_tasks()
     async with scripted_broker(request_name) as broker:
         kafka = Kafka(bootstrap=broker.address, ack_timeout=timedelta(seconds=2))
-        publisher = bus.Publisher(kafka, "test")
+        publisher = Publisher(kafka, "test")
         sending = asyncio.create_task(publisher.send(TOPIC, b"key", b"value", [], 0))
         await until("it asks", lambda: request_name in broker.requests)
         await publisher.stop()
@@ -94,7 +95,7 @@ async def test_a_stopped_publisher_leaves_no_task_and_no_connection(request_name
 async def test_a_group_gives_up_a_dead_reader_soon() -> None:
     async with scripted_broker() as broker:
         kafka = Kafka(bootstrap=broker.address)
-        reader = bus.reader(kafka, TOPIC, group="test", client_id="test")
+        reader = create_reader(kafka, TOPIC, group="test", client_id="test")
         await reader.start()
         assert broker.sessions_ms == [6000]
         await reader.stop()

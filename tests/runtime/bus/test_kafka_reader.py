@@ -9,10 +9,10 @@ import psutil
 import pytest
 from aiokafka import TopicPartition
 
-from runtime.bus import bus
-from runtime.bus.bus import AWAY
+from runtime.bus.client_settings import BROKER_ERRORS
 from runtime.bus.following import Lag
 from runtime.bus.kafka_reader import CALL_LIMIT_S, STOP_LIMIT_S
+from runtime.bus.readers import create_reader, fetch_group_offset
 from runtime.clock import SystemClock
 from schemas import topics
 from schemas.errors import Retry
@@ -30,7 +30,7 @@ async def _duration(call: Awaitable[object]) -> float:
     try:
         async with asyncio.timeout(3 * CALL_LIMIT_S):
             await call
-    except (*AWAY, Retry):
+    except (*BROKER_ERRORS, Retry):
         return time.monotonic() - began
     raise AssertionError("the call succeeded without a broker")
 
@@ -40,7 +40,7 @@ async def test_no_call_of_a_reader_outlasts_a_frozen_broker() -> None:
     with broker() as settings:
         kafka = settings.kafka
         partition = TopicPartition(TOPIC, 0)
-        member = bus.reader(kafka, TOPIC, group="test", client_id="test")
+        member = create_reader(kafka, TOPIC, group="test", client_id="test")
         await member.start()
         await member.commit({partition: 0})
         now = SystemClock().now()
@@ -55,7 +55,7 @@ async def test_no_call_of_a_reader_outlasts_a_frozen_broker() -> None:
                 "commit": member.commit({partition: 0}),
                 "ends": member.end_offsets([partition]),
                 "acknowledgements": sent.catch_up(now, now),
-                "group": bus.group_offset(kafka, "test", partition),
+                "group": fetch_group_offset(kafka, "test", partition),
             }
             took = dict(
                 zip(calls, await asyncio.gather(*map(_duration, calls.values())), strict=True)

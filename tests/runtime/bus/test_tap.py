@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 from confluent_kafka import Producer
 
-from runtime.bus.bus import rdkafka
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.bus.tap import tap
 from runtime.settings.structs import Settings
 from schemas.errors import Unavailable
@@ -23,7 +23,7 @@ def kafka(empty_kafka: Settings) -> Settings:
 
 
 def _begin(settings: Settings, topic: str, values: Sequence[str]) -> Producer:
-    producer = Producer(rdkafka(settings.kafka, **{"transactional.id": uuid.uuid4().hex}))
+    producer = Producer(rdkafka_settings(settings.kafka, **{"transactional.id": uuid.uuid4().hex}))
     producer.init_transactions(30)
     producer.begin_transaction()
     for value in values:

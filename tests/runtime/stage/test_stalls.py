@@ -17,8 +17,8 @@ from confluent_kafka import Consumer, Producer
 from router.run import Router
 from runtime import store
 from runtime.archive.archive import Folder
-from runtime.bus import bus
 from runtime.bus.backlog import Backlog
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.clock import SystemClock
 from runtime.health.health import STALLED, Health
 from runtime.health.neighbour import Neighbour
@@ -45,7 +45,7 @@ def stalling() -> Iterator[Settings]:
 
 def put(settings: Settings, native: str) -> None:
     """Publish one message."""
-    producer = Producer(bus.rdkafka(settings.kafka, partitioner="murmur2_random"))
+    producer = Producer(rdkafka_settings(settings.kafka, partitioner="murmur2_random"))
     sent = message("Faturam yanlış", native=native, root=native)
     producer.produce(MESSAGES, envelope.encode(sent), sent.conversation.encode())
     producer.flush(10)
@@ -54,7 +54,7 @@ def put(settings: Settings, native: str) -> None:
 def end_with_markers(settings: Settings, *names: str) -> None:
     """End each partition with an aborted record and the markers of two transactions."""
     config = {"transactional.id": "markers", "partitioner": "murmur2_random"}
-    producer = Producer(bus.rdkafka(settings.kafka, **config))
+    producer = Producer(rdkafka_settings(settings.kafka, **config))
     producer.init_transactions(10)
     for end in (producer.commit_transaction, producer.abort_transaction):
         producer.begin_transaction()
@@ -259,7 +259,7 @@ def test_a_quiet_recorder_and_a_quiet_router_are_never_reported(
 def test_only_a_committed_record_counts_as_unread(stalling: Settings) -> None:
     pulses = (topics.PULSES.name, 0)
     config = {"transactional.id": "unread"}
-    producer = Producer(bus.rdkafka(stalling.kafka, **config))
+    producer = Producer(rdkafka_settings(stalling.kafka, **config))
     producer.init_transactions(10)
     backlog = Backlog(stalling.kafka, timedelta(seconds=20))
     assert backlog({pulses: 0}) == backlog({pulses: -1001}) == frozenset()

@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from cli.up import kafka as kafka_local
 from cli.up.ports import free_port
 from runtime.bus.backlog import Backlog
-from runtime.bus.bus import rdkafka
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.health.progress import Partition
 from runtime.settings.structs import Kafka, Settings
 from runtime.topics.creation import check_created, check_promises, check_topics, create_topics
@@ -86,7 +86,7 @@ def test_a_partition_that_lost_its_leader_keeps_no_watchdog_from_seeing_the_othe
     positions = {(MESSAGES, number): 0 for number in range(three.kafka.partitions)}
     leaders = wait("every partition has a leader", lambda: _leaders(three, len(positions)))
     alive = next(number for number, leader in leaders.items() if leader != leaders[0])
-    producer = Producer(rdkafka(three.kafka))
+    producer = Producer(rdkafka_settings(three.kafka))
     producer.produce(MESSAGES, b"{", partition=alive)
     assert producer.flush(20) == 0
     brokers.kill(leaders[0])
@@ -97,7 +97,7 @@ def test_a_partition_that_lost_its_leader_keeps_no_watchdog_from_seeing_the_othe
 
 def _leaders(settings: Settings, number: int) -> dict[int, int]:
     """Return the leaders of messages.v1 by partition, none while fewer than `number` have one."""
-    topic = AdminClient(rdkafka(settings.kafka)).list_topics(MESSAGES, 10).topics[MESSAGES]
+    topic = AdminClient(rdkafka_settings(settings.kafka)).list_topics(MESSAGES, 10).topics[MESSAGES]
     leaders = {n: partition.leader for n, partition in topic.partitions.items()}
     return leaders if len(leaders) == number and min(leaders.values()) > 0 else {}
 
@@ -148,7 +148,7 @@ def test_a_stage_that_waited_for_kafka_checks_its_topics_once_kafka_is_there(
         )
         server.wait(lambda: True)
         compacted = NewTopic(MESSAGES, 4, 1, config={"cleanup.policy": "compact"})
-        admin = AdminClient(rdkafka(settings.kafka))
+        admin = AdminClient(rdkafka_settings(settings.kafka))
         for answer in admin.create_topics([compacted]).values():
             answer.result(30)
         create_topics(settings.kafka, WANTED)

@@ -15,7 +15,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from runtime.bus.bus import rdkafka
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.settings.structs import Settings
 from runtime.topics.creation import check_created, check_promises, check_topics, create_topics
 from schemas import topics
@@ -41,7 +41,7 @@ def set_config(settings: Settings, topic: str, **values: str) -> None:
         for name, value in values.items()
     ]
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=entries)
-    admin = AdminClient(rdkafka(settings.kafka))
+    admin = AdminClient(rdkafka_settings(settings.kafka))
     (answer,) = admin.incremental_alter_configs([resource]).values()
     answer.result(10)
     wait(

@@ -16,9 +16,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from cli.up import kafka as kafka_local
-from runtime.bus.bus import queues
 from runtime.store import engine
 from schemas.routing.departments import DEFAULT
+from schemas.topics import queue_topics
 from tests.support.cluster.cluster import Cluster
 from tests.support.cluster.traffic import Sightings
 
@@ -87,7 +87,7 @@ class Gauges:
                 "logger": kafka_local._silent(),
             }
         )
-        consumer.assign([TopicPartition(name, 0, 0) for name in queues(DEFAULT)])
+        consumer.assign([TopicPartition(name, 0, 0) for name in queue_topics(DEFAULT)])
         while not self._ending.is_set():
             try:
                 records = consumer.consume(500, 0.1)

@@ -7,19 +7,20 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from runtime.bus.bus import queues, read_to_end
+from runtime.bus.readers import read_to_end
 from runtime.settings.structs import Kafka
 from schemas import envelope, topics
 from schemas.decision import WorkItem
 from schemas.outcome import Outcome, closed_messages
 from schemas.routing.departments import DEFAULT
+from schemas.topics import queue_topics
 from tests.support.cluster.cluster import Cluster
 from tests.support.cluster.traffic import Sightings
 
 
 async def work_items(kafka: Kafka) -> list[WorkItem]:
     """Return every item of every queue."""
-    batches = [batch async for batch in read_to_end(kafka, queues(DEFAULT))]
+    batches = [batch async for batch in read_to_end(kafka, queue_topics(DEFAULT))]
     return [envelope.decode(WorkItem, record.value) for batch in batches for record in batch]
 
 

@@ -6,7 +6,7 @@ import random
 from typing import Any
 
 from cli.up.ports import free_port
-from runtime.bus import bus
+from runtime.bus.publisher import Publisher
 from runtime.settings.structs import Settings
 from schemas.base import Record
 from schemas.errors import Retry
@@ -59,7 +59,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.transport.abort()
 
 
-class FaultyPublisher(bus.Publisher):
+class FaultyPublisher(Publisher):
     """A publisher whose outcomes fail now and then, before or after Kafka has them."""
 
     def __init__(self, settings: Settings, rng: random.Random) -> None:

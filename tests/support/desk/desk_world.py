@@ -16,7 +16,8 @@ from aiokafka import AIOKafkaConsumer
 
 from router.decision.decide import RoutingResult, decide_message
 from router.record_decision import decide_record
-from runtime.bus import bus
+from runtime.bus.publisher import Publisher
+from runtime.bus.readers import create_reader
 from runtime.clock import SystemClock
 from runtime.health.faults import is_outage
 from runtime.health.health import Health
@@ -99,7 +100,7 @@ class World:
         item: WorkItem = decided.item
         topic = topics.queue(item.decision.department)
         self.queued.append((item.message.id, item.decision.hops))
-        await bus.Publisher.publish(self.publisher, topic, item, source="test")
+        await Publisher.publish(self.publisher, topic, item, source="test")
 
     async def send_for_ever(self) -> None:
         """Let customers write until the end of the run."""
@@ -318,7 +319,7 @@ async def desk_world(kafka: Settings, servers: list[Valkey], seed: int) -> Async
         outcome_order=KafkaOrder(settings.kafka),
     )
     world = World(settings, servers, proxy, desk, desk_queue, publisher, rng)
-    consumer = bus.reader(settings.kafka, topics.OUTCOMES.name, group=None, client_id="router")
+    consumer = create_reader(settings.kafka, topics.OUTCOMES.name, group=None, client_id="router")
     await consumer.start()
     world.start_feed()
     await until("the lines are served", lambda: _is_served(desk_queue))

@@ -12,7 +12,7 @@ from typing import IO
 from confluent_kafka import Producer
 
 from bench.parts import NOW, message
-from runtime.bus import bus
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.clock import SystemClock
 from runtime.health.health import Health
 from runtime.redis.client import connect
@@ -67,7 +67,7 @@ def produce(
 ) -> None:
     """Put records on the queues, then on outcomes.v1, and wait until Kafka has them."""
     producer = Producer(
-        bus.rdkafka(
+        rdkafka_settings(
             settings.kafka,
             **{
                 "partitioner": "murmur2_random",

@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient
 from redis.asyncio import Redis as Client
 
 from runtime import metrics
-from runtime.bus import bus
+from runtime.bus.client_settings import rdkafka_settings
 from runtime.health.progress import Partition
 from runtime.redis.client import connect
 from runtime.redis.errors import AWAY
@@ -84,7 +84,7 @@ async def _until_line(
 
 def _forget_history(settings: Settings) -> None:
     """Delete every record of the queues and of outcomes.v1, as retention does."""
-    admin = AdminClient(bus.rdkafka(settings.kafka))
+    admin = AdminClient(rdkafka_settings(settings.kafka))
     names = [topics.queue_topic("orders"), topics.OUTCOMES.name]
     listed = admin.list_topics(timeout=10).topics
     parts = [TopicPartition(name, n, -1) for name in names for n in listed[name].partitions]

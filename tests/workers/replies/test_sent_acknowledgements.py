@@ -14,8 +14,8 @@ from sqlalchemy import Engine, text
 
 from router.decision.decide import decide_message
 from runtime import store
-from runtime.bus import bus
-from runtime.bus.bus import Publisher
+from runtime.bus.publisher import Publisher
+from runtime.bus.readers import create_reader
 from runtime.clock import SystemClock
 from runtime.redis.claims import Claims, connect
 from runtime.settings.structs import Redis, Settings, Tokens
@@ -174,7 +174,7 @@ def _record(engine: Engine, outcome: Outcome | None, settings: Settings, ends: l
 
 
 async def _ends(settings: Settings) -> list[int]:
-    consumer = bus.reader(settings.kafka, group=None, client_id="test")
+    consumer = create_reader(settings.kafka, group=None, client_id="test")
     await consumer.start()
     parts = [TopicPartition(topics.OUTCOMES.name, n) for n in range(settings.kafka.partitions)]
     ends = await consumer.end_offsets(parts)

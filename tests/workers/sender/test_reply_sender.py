@@ -22,8 +22,9 @@ from redis.asyncio import Redis as Client
 
 from cli.up.ports import free_port
 from runtime import metrics
-from runtime.bus import bus
-from runtime.bus.bus import Publisher
+from runtime.bus.client_settings import rdkafka_settings
+from runtime.bus.publisher import Publisher
+from runtime.bus.readers import create_reader, fetch_group_offset
 from runtime.clock import SystemClock
 from runtime.health.health import Health
 from runtime.redis.claims import connect
@@ -249,14 +250,14 @@ def _waiting(account: str) -> float:
 async def _is_committed(office: Office) -> Any:
     """Say whether the group has committed all of replies.v1."""
     kafka = office.settings.kafka
-    consumer = bus.reader(kafka, group=None, client_id="test")
+    consumer = create_reader(kafka, group=None, client_id="test")
     await consumer.start()
     try:
         parts = [TopicPartition(topics.REPLIES.name, n) for n in range(kafka.partitions)]
         ends = await consumer.end_offsets(parts)
     finally:
         await consumer.stop()
-    return all([((await bus.group_offset(kafka, GROUP, p))[0] or 0) == ends[p] for p in parts])
+    return all([((await fetch_group_offset(kafka, GROUP, p))[0] or 0) == ends[p] for p in parts])
 
 
 async def test_the_loop_guard_counts_on_after_a_restart_and_an_emptied_redis(
@@ -330,7 +331,7 @@ async def test_what_waits_too_long_or_has_lost_its_text_is_undeliverable_for_its
 
 async def _drop_texts(settings: Settings) -> None:
     """Delete the present records of replies.v1, as Kafka does when they are old."""
-    admin = AdminClient(bus.rdkafka(settings.kafka))
+    admin = AdminClient(rdkafka_settings(settings.kafka))
     parts = [RecordPosition(topics.REPLIES.name, n, -1) for n in range(settings.kafka.partitions)]
     for future in admin.delete_records(parts).values():
         await asyncio.to_thread(future.result)

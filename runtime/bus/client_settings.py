@@ -1,0 +1,55 @@
+"""The settings that Kafka clients share, for librdkafka and for aiokafka.
+
+The router, the recorder and the console use librdkafka. The asyncio stages use aiokafka.
+"""
+
+import ssl
+from typing import Any
+
+from aiokafka.errors import KafkaError
+
+from runtime.client_log import CLIENTS
+from runtime.settings.structs import Kafka
+
+BROKER_ERRORS = (KafkaError, OSError, TimeoutError)
+"""An aiokafka client raises one of these while the broker is away. Start another client then."""
+
+_LIBRDKAFKA_TIMES = {
+    "reconnect.backoff.max.ms": 1_000,
+    "socket.connection.setup.timeout.ms": 5_000,
+    "socket.timeout.ms": 10_000,
+    "topic.metadata.refresh.interval.ms": 5_000,
+}
+"""A client uses a broker within a second of its start, and gives up a silent broker after 10 s. An
+admin client asks the controller that it knows, until the brokers name another."""
+
+
+def rdkafka_settings(kafka: Kafka, **more: Any) -> dict[str, Any]:
+    """Return the settings of a librdkafka client; `more` adds its own and wins.
+
+    The client's own log lines go into our log (runtime/client_log.py).
+    """
+    identity = {"client.id": more.get("group.id", "santral"), "logger": CLIENTS}
+    return {
+        "bootstrap.servers": kafka.bootstrap,
+        **_LIBRDKAFKA_TIMES,
+        **kafka.security,
+        **identity,
+        **more,
+    }
+
+
+def aiokafka_settings(kafka: Kafka) -> dict[str, Any]:
+    """Return the address and the security of an aiokafka client."""
+    security = kafka.security
+    options: dict[str, Any] = {"bootstrap_servers": kafka.bootstrap}
+    protocol = security.get("security.protocol", "plaintext").upper()
+    if protocol != "PLAINTEXT":
+        options["security_protocol"] = protocol
+    if protocol.endswith("SSL"):
+        options["ssl_context"] = ssl.create_default_context(cafile=security.get("ssl.ca.location"))
+    if protocol.startswith("SASL"):
+        options["sasl_mechanism"] = security.get("sasl.mechanism", "PLAIN")
+        options["sasl_plain_username"] = security.get("sasl.username", "")
+        options["sasl_plain_password"] = security.get("sasl.password", "")
+    return options
