@@ -17,7 +17,7 @@ from runtime.bus.publisher import Publisher
 from runtime.clock import SystemClock
 from runtime.health.health import Health
 from runtime.redis.claims import connect
-from runtime.settings.structs import Redis, Settings
+from runtime.settings.structs import RedisSettings, Settings
 from schemas import topics
 from schemas.message import Party
 from schemas.outcome import Reply
@@ -111,7 +111,7 @@ def main() -> None:
     with broker() as kafka, valkey() as redis_port:
         settings = msgspec.structs.replace(
             kafka,
-            redis=Redis(url=f"redis://127.0.0.1:{redis_port}/0"),
+            redis=RedisSettings(url=f"redis://127.0.0.1:{redis_port}/0"),
             actions={"reply_email": {"a": account}},
         )
         print(f"{asyncio.run(measure(settings, mails)):.0f} replies/s of {COUNT}")

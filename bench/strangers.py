@@ -184,7 +184,7 @@ async def _pool() -> dict[str, Any]:
     from ingest.channel import Context, Delivery
     from ingest.channels.email import Account, Email
     from ingest.parser_pool.pool import ParserPool, Parsers, ParsersInPlace
-    from runtime.settings.structs import Parsers as Settings
+    from runtime.settings.structs import ParsersSettings
 
     now, channel = datetime.now(UTC), Email()
     context = Context(brand="default", settings=Account())
@@ -205,7 +205,7 @@ async def _pool() -> dict[str, Any]:
         return round(PLAIN / seconds), round(1000 * cpu / PLAIN, 2)
 
     in_place = await rate(ParsersInPlace())
-    async with ParserPool(Settings()) as parsers:
+    async with ParserPool(ParsersSettings()) as parsers:
         processes = await rate(parsers)
     return {
         "parsed_in_place_per_s": in_place[0],

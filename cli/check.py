@@ -12,7 +12,7 @@ import msgspec
 
 from cli.context import door_token, load_running_settings, load_settings, print_record
 from runtime.settings import token_rules
-from runtime.settings.structs import Archive, Redis, Settings, Tokens
+from runtime.settings.structs import ArchiveSettings, RedisSettings, Settings, TokensSettings
 from schemas.errors import ConfigError, Problem, Unavailable
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def _check_anything_runs(settings: Settings) -> None:
         )
 
 
-def _token_problems(tokens: Tokens) -> list[Problem]:
+def _token_problems(tokens: TokensSettings) -> list[Problem]:
     problems = token_rules.token_problems(tokens)
     if any(msgspec.structs.astuple(tokens)):
         return problems + token_rules.signing_problems(tokens)
@@ -230,7 +230,7 @@ def _connection_problems(settings: Settings) -> list[Problem]:
     return problems
 
 
-def check_bucket(settings: Archive) -> list[Problem]:
+def check_bucket(settings: ArchiveSettings) -> list[Problem]:
     """Return why nothing can be written to the archive's bucket; say its address when it can."""
     if not settings.url.startswith("s3://"):
         return []
@@ -245,7 +245,7 @@ def check_bucket(settings: Archive) -> list[Problem]:
     return []
 
 
-def check_redis(settings: Redis) -> list[Problem]:
+def check_redis(settings: RedisSettings) -> list[Problem]:
     """Return why Redis can't serve; say its address when it can."""
     from runtime.redis.client import connect_sync
     from runtime.redis.errors import AWAY, RedisAway, summary

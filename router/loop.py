@@ -25,7 +25,7 @@ from runtime.bus.group_member import is_fatal
 from runtime.bus.identity import Identity
 from runtime.health.progress import Partition
 from runtime.log import get
-from runtime.settings.structs import Router as Limits
+from runtime.settings.structs import RouterSettings
 
 log = get(__name__)
 
@@ -42,7 +42,7 @@ class Work:
 
     policies: Policies
     archive: Archive
-    limits: Limits
+    limits: RouterSettings
 
 
 class Loop:

@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.log import get
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 from schemas import topics
 from schemas.errors import Unavailable
 from schemas.state.conversation import ConversationState
@@ -69,7 +69,10 @@ class Conversations:
         self._held = {p: self._held[p] for p in partitions if p in self._held}
 
     def restore(
-        self, kafka: Kafka, partitions: list[int], count_step: Callable[[], None] = lambda: None
+        self,
+        kafka: KafkaSettings,
+        partitions: list[int],
+        count_step: Callable[[], None] = lambda: None,
     ) -> None:
         """Read the partitions of conversations.v1 to their committed end.
 
@@ -120,7 +123,7 @@ class Conversations:
         log.info("state.restored", partitions=len(wanted), conversations=self.count())
 
 
-def _ends(kafka: Kafka, partitions: list[int]) -> dict[int, int]:
+def _ends(kafka: KafkaSettings, partitions: list[int]) -> dict[int, int]:
     """Return where the partitions end now, open transactions included."""
     consumer = Consumer(
         rdkafka_settings(

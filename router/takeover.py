@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient
 
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.log import get
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 
 log = get(__name__)
 
@@ -24,7 +24,9 @@ def sign(name: str, life: str) -> str:
     return f"{name};{life}"
 
 
-def end_open_transactions(kafka: Kafka, group: str, partitions: list[TopicPartition]) -> list[str]:
+def end_open_transactions(
+    kafka: KafkaSettings, group: str, partitions: list[TopicPartition]
+) -> list[str]:
     """Abort what dead routers left open on these partitions; return their names.
 
     A router that is a member of the group is alive and ends its transaction itself. One that was
@@ -38,7 +40,7 @@ def end_open_transactions(kafka: Kafka, group: str, partitions: list[TopicPartit
     return dead
 
 
-def _owners(kafka: Kafka, group: str, partitions: list[TopicPartition]) -> set[str]:
+def _owners(kafka: KafkaSettings, group: str, partitions: list[TopicPartition]) -> set[str]:
     """Return who committed these partitions last; pending transactions hide nothing here."""
     reader = Consumer(
         rdkafka_settings(kafka, **{"group.id": group, "isolation.level": "read_uncommitted"})
@@ -50,14 +52,14 @@ def _owners(kafka: Kafka, group: str, partitions: list[TopicPartition]) -> set[s
     return {name for p in places if (name := (p.metadata or "").partition(";")[0])}
 
 
-def _members(kafka: Kafka, group: str) -> set[str]:
+def _members(kafka: KafkaSettings, group: str) -> set[str]:
     """Return the names of the routers that are in the group now."""
     admin = AdminClient(rdkafka_settings(kafka))
     found = admin.describe_consumer_groups([group], request_timeout=_CALL_S)
     return {member.client_id for member in found[group].result().members}
 
 
-def _fence(kafka: Kafka, name: str) -> None:
+def _fence(kafka: KafkaSettings, name: str) -> None:
     """Take a transactional id over: the broker aborts what is open, and refuses its old owner."""
     producer = Producer(
         rdkafka_settings(kafka, **{"transactional.id": name, "client.id": f"{name}-ended"})

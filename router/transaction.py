@@ -16,7 +16,7 @@ from runtime.clock import Clock
 from runtime.health.neighbour import Neighbour
 from runtime.health.progress import Partition, Progress
 from runtime.log import get
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 from schemas.envelope import Headers
 
 log = get(__name__)
@@ -39,7 +39,7 @@ Offsets = Mapping[Partition, int]
 class Surroundings:
     """What every client of the router shares."""
 
-    kafka: Kafka
+    kafka: KafkaSettings
     clock: Clock
     neighbour: Neighbour
     progress: Progress

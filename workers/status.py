@@ -28,7 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.redis.client import connect
 from runtime.settings.redis_addresses import describe
-from runtime.settings.structs import Kafka, Settings
+from runtime.settings.structs import KafkaSettings, Settings
 from runtime.stage.reach import Need, is_reachable
 from runtime.store import engine
 from schemas.base import Record
@@ -190,7 +190,7 @@ def _read_stage(client: httpx2.Client, address: str, url: str) -> Component:
     )
 
 
-def _count_unread(kafka: Kafka) -> dict[str, int]:
+def _count_unread(kafka: KafkaSettings) -> dict[str, int]:
     """Return the number of unread records of each of our consumer groups."""
     admin = AdminClient(rdkafka_settings(kafka, log_level=0))
     groups = admin.list_consumer_groups(request_timeout=_REQUEST_TIMEOUT_S).result().valid

@@ -14,7 +14,7 @@ from runtime.clock import Clock
 from runtime.health.faults import guard
 from runtime.health.health import Fresh
 from runtime.log import get
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 from schemas import envelope, topics
 from schemas.errors import Rejected
 from schemas.outcome import Reply
@@ -31,7 +31,7 @@ _EACH = 200
 class Replies:
     """Chat replies by conversation, oldest first."""
 
-    def __init__(self, kafka: Kafka, clock: Clock, name: str) -> None:
+    def __init__(self, kafka: KafkaSettings, clock: Clock, name: str) -> None:
         self._kafka, self._clock, self._name = kafka, clock, name
         self._held: OrderedDict[str, list[Reply]] = OrderedDict()
         self._listeners: defaultdict[str, set[asyncio.Event]] = defaultdict(set)

@@ -24,8 +24,8 @@ from runtime import metrics
 from runtime.http import server as http
 from runtime.http.guard import Guard, network_of
 from runtime.log import get
-from runtime.settings.limits import MIB, Limits
-from runtime.settings.structs import MailDoor
+from runtime.settings.limits import MIB, LimitsSettings
+from runtime.settings.structs import MailDoorSettings
 from schemas.errors import ConfigError, Problem, Retry
 
 log = get(__name__)
@@ -197,7 +197,7 @@ def _end(transport: asyncio.BaseTransport | None, answer: bytes) -> None:
     writing.close()
 
 
-def check(settings: MailDoor, accounts: Mapping[str, Any]) -> None:
+def check(settings: MailDoorSettings, accounts: Mapping[str, Any]) -> None:
     """Raise ConfigError when nobody could be written to, two accounts share an address, or a file
     is missing; nothing is wrong with a door that is off."""
     if settings.protocol == "off":
@@ -229,11 +229,11 @@ def check(settings: MailDoor, accounts: Mapping[str, Any]) -> None:
 
 
 async def serve(
-    settings: MailDoor, receiver: Receiver, stop: asyncio.Event, guard: Guard | None = None
+    settings: MailDoorSettings, receiver: Receiver, stop: asyncio.Event, guard: Guard | None = None
 ) -> None:
     """Serve until `stop` is set, then let what was taken reach Kafka."""
     base: type[_Counted] = _Lmtp if settings.protocol == "lmtp" else _Smtp
-    named = {"guard": guard or Guard(Limits()), "line_length_limit": settings.max_mail}
+    named = {"guard": guard or Guard(LimitsSettings()), "line_length_limit": settings.max_mail}
     kind: type[_Counted] = type("Counting", (base,), named)
     context = None
     if settings.certificate:

@@ -27,7 +27,7 @@ from runtime.bus.publisher import Publisher
 from runtime.clock import Clock
 from runtime.http.public_client import Outside
 from runtime.log import get
-from runtime.settings.structs import Scan
+from runtime.settings.structs import ScanSettings
 from schemas import topics
 from schemas.base import derived_id
 from schemas.dead_letter import DeadLetter, Origin
@@ -61,7 +61,7 @@ class Ingest:
     publisher: Publisher
     clock: Clock
     context: Context[Any]
-    scanner: Scanner = field(default_factory=lambda: Scanner(Scan()))
+    scanner: Scanner = field(default_factory=lambda: Scanner(ScanSettings()))
     parsers: Parsers = field(default_factory=ParsersInPlace)
     finish: Callable[[Message], Message] = unchanged
     web: MediaClient = field(default_factory=Outside)

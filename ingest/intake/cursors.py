@@ -6,7 +6,7 @@ cursor costs a second reading, but never a message, because the router drops rep
 
 from runtime.bus.publisher import Publisher
 from runtime.bus.readers import read_to_end
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 from schemas import envelope, topics
 from schemas.state.cursor import Cursor
 
@@ -14,7 +14,7 @@ from schemas.state.cursor import Cursor
 class Cursors:
     """The newest cursor of every source, read once and then held in step with Kafka."""
 
-    def __init__(self, kafka: Kafka, publisher: Publisher) -> None:
+    def __init__(self, kafka: KafkaSettings, publisher: Publisher) -> None:
         self._kafka = kafka
         self._publisher = publisher
         self._cursors: dict[str, Cursor] = {}

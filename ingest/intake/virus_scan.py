@@ -14,7 +14,7 @@ import msgspec
 
 from runtime import metrics
 from runtime.log import get
-from runtime.settings.structs import Scan
+from runtime.settings.structs import ScanSettings
 from schemas.delays import RECOVERY_S
 from schemas.errors import ERROR_TEXT_LIMIT, Retry, SantralError
 from schemas.message import Attachment, Message
@@ -32,7 +32,7 @@ class _TooLarge(SantralError):
 class Scanner:
     """Asks clamd about files."""
 
-    def __init__(self, settings: Scan) -> None:
+    def __init__(self, settings: ScanSettings) -> None:
         self._settings = settings
 
     async def checked(

@@ -22,7 +22,7 @@ from ingest.parser_pool.limits import limit_of
 from ingest.parser_pool.worker import parse_delivery, parse_task
 from runtime import metrics
 from runtime.log import get
-from runtime.settings.structs import Parsers as PoolSettings
+from runtime.settings.structs import ParsersSettings
 from schemas.errors import CODES, Rejected, Retry
 
 log = get(__name__)
@@ -75,7 +75,7 @@ class Parsers(Protocol):
 class ParserPool:
     """Processes, each of which parses one delivery at a time."""
 
-    def __init__(self, settings: PoolSettings, command: Sequence[str] = COMMAND) -> None:
+    def __init__(self, settings: ParsersSettings, command: Sequence[str] = COMMAND) -> None:
         self._settings = settings
         arguments = (os.getpid(), settings.cpu.total_seconds(), settings.memory_mb)
         self._command = (*command, *map(str, arguments))

@@ -15,7 +15,7 @@ from runtime.bus.client_settings import rdkafka_settings
 from runtime.clock import Clock
 from runtime.health.faults import guard
 from runtime.log import get
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 from schemas import envelope, topics
 from schemas.errors import Rejected
 from schemas.incident import ENDED, LOOKED_BACK, Incident, after, whole
@@ -50,7 +50,7 @@ def still_open(known: dict[str, Incident], now: datetime) -> tuple[Incident, ...
 class OpenIncidents:
     """The reader; `now` is what is open."""
 
-    def __init__(self, kafka: Kafka, clock: Clock) -> None:
+    def __init__(self, kafka: KafkaSettings, clock: Clock) -> None:
         self._clock = clock
         self._known: dict[str, Incident] = {}
         self._looked_at = self._tried_at = self._warned_at = float("-inf")

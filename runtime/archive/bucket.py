@@ -12,7 +12,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError
 from obstore.store import S3Store
 
-from runtime.settings.structs import Archive
+from runtime.settings.structs import ArchiveSettings
 from schemas.errors import Unavailable
 
 _ANSWER = re.compile(r"status code: (\d{3})[^:]*:?(?:.*?<Code>(\w{1,60})</Code>)?", re.DOTALL)
@@ -28,7 +28,7 @@ _LARGE_BYTES = 64 * 1024 * 1024
 class BucketStore:
     """Objects below the prefix of `s3://BUCKET/PREFIX`. Every call takes a network's time."""
 
-    def __init__(self, settings: Archive) -> None:
+    def __init__(self, settings: ArchiveSettings) -> None:
         self.url = settings.url
         bucket, _, prefix = settings.url.removeprefix("s3://").partition("/")
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""

@@ -16,7 +16,7 @@ from runtime.archive.folder_archive import PACKED_BYTES, Folder, is_digest, pack
 from runtime.archive.pack_uploads import PackUploads
 from runtime.archive.state import ArchiveState
 from runtime.log import get
-from runtime.settings.structs import Archive
+from runtime.settings.structs import ArchiveSettings
 from schemas.errors import Unavailable
 from schemas.message import Raw
 
@@ -29,7 +29,7 @@ _PACK_LIMIT_BYTES = 32 * 1024 * 1024
 class BucketArchive:
     """A bucket and a local folder; any host with the settings reads what is uploaded."""
 
-    def __init__(self, settings: Archive, local: Path, *, uploads: bool) -> None:
+    def __init__(self, settings: ArchiveSettings, local: Path, *, uploads: bool) -> None:
         self._local = Folder(local, _PACK_LIMIT_BYTES)
         self._store = BucketStore(settings)
         self._state = ArchiveState(self._store.probe)

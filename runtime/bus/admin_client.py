@@ -6,7 +6,7 @@ Before: settings. Then runtime/stage/probes.py and workers/store/topic_logs.py a
 from confluent_kafka.admin import AdminClient
 
 from runtime.bus.client_settings import rdkafka_settings
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 
 _REPEATED = {
     # Its own lines in the log would repeat what the neighbour's line says.
@@ -19,6 +19,6 @@ _REPEATED = {
 }
 
 
-def admin_client(kafka: Kafka) -> AdminClient:
+def admin_client(kafka: KafkaSettings) -> AdminClient:
     """Return a client that waits quietly for brokers that are away."""
     return AdminClient(rdkafka_settings(kafka, **_REPEATED))

@@ -13,7 +13,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.health.progress import Partition
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 
 MAX_REQUEST_S = 5.0
 """A broker that answers later than this counts as away."""
@@ -25,7 +25,7 @@ class Backlog:
     Raises KafkaException while Kafka is away.
     """
 
-    def __init__(self, kafka: Kafka, patience: timedelta) -> None:
+    def __init__(self, kafka: KafkaSettings, patience: timedelta) -> None:
         self._kafka = kafka
         self._request_s = min(MAX_REQUEST_S, patience.total_seconds() / 4)
         self._consumer: Consumer | None = None

@@ -9,7 +9,7 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from runtime.client_log import CLIENTS
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 
 BROKER_ERRORS = (KafkaError, OSError, TimeoutError)
 """An aiokafka client raises one of these while the broker is away. Start another client then."""
@@ -24,7 +24,7 @@ _LIBRDKAFKA_TIMES = {
 admin client asks the controller that it knows, until the brokers name another."""
 
 
-def rdkafka_settings(kafka: Kafka, **more: Any) -> dict[str, Any]:
+def rdkafka_settings(kafka: KafkaSettings, **more: Any) -> dict[str, Any]:
     """Return the settings of a librdkafka client; `more` adds its own and wins.
 
     The client's own log lines go into our log (runtime/client_log.py).
@@ -39,7 +39,7 @@ def rdkafka_settings(kafka: Kafka, **more: Any) -> dict[str, Any]:
     }
 
 
-def aiokafka_settings(kafka: Kafka) -> dict[str, Any]:
+def aiokafka_settings(kafka: KafkaSettings) -> dict[str, Any]:
     """Return the address and the security of an aiokafka client."""
     security = kafka.security
     options: dict[str, Any] = {"bootstrap_servers": kafka.bootstrap}

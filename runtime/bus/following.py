@@ -15,7 +15,7 @@ from runtime.bus.readers import create_reader
 from runtime.health.faults import guard
 from runtime.health.progress import Progress
 from runtime.log import get
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 
 log = get(__name__)
 
@@ -59,7 +59,7 @@ class Lag(Progress):
 
 
 async def follow(
-    kafka: Kafka,
+    kafka: KafkaSettings,
     *topics: str,
     group: str,
     client_id: str,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from runtime.bus.readers import create_reader, fetch_group_offset
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 
 _READ_TIMEOUT_S = 10.0
 _FETCH_BYTES = 256 * 1024
@@ -25,13 +25,13 @@ class Committed(NamedTuple):
     metadata: str
 
 
-async def committed(kafka: Kafka, group: str, topic_partition: TopicPartition) -> Committed:
+async def committed(kafka: KafkaSettings, group: str, topic_partition: TopicPartition) -> Committed:
     """Return what a group committed for a partition."""
     return Committed(*await fetch_group_offset(kafka, group, topic_partition))
 
 
 async def read_since(
-    kafka: Kafka,
+    kafka: KafkaSettings,
     topic_partition: TopicPartition,
     *,
     offset: int | None = None,
@@ -61,7 +61,7 @@ async def read_since(
 class RecordReader:
     """Reads records of one topic by their offsets."""
 
-    def __init__(self, kafka: Kafka, topic: str) -> None:
+    def __init__(self, kafka: KafkaSettings, topic: str) -> None:
         self._kafka, self._topic = kafka, topic
         self._consumer: AIOKafkaConsumer | None = None
         self._lock = asyncio.Lock()

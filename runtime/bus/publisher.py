@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 from runtime.bus.client_settings import aiokafka_settings
 from runtime.bus.kafka_client import KafkaProducer
 from runtime.health.neighbour import Neighbour
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 from schemas import envelope
 from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Retry
@@ -33,7 +33,9 @@ class Publisher:
     after an error. `neighbour` learns how each publish ended.
     """
 
-    def __init__(self, kafka: Kafka, client_id: str, neighbour: Neighbour | None = None) -> None:
+    def __init__(
+        self, kafka: KafkaSettings, client_id: str, neighbour: Neighbour | None = None
+    ) -> None:
         self._kafka = kafka
         self._neighbour = neighbour
         self._client_id = client_id

@@ -10,7 +10,7 @@ from runtime.bus.client_settings import aiokafka_settings
 from runtime.bus.group_member import SESSION_S
 from runtime.bus.kafka_client import find_brokers
 from runtime.bus.kafka_reader import CALL_LIMIT_S, KafkaReader
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 
 _HEARTBEAT_MS = 1_500
 _REBALANCE_MS = 10_000
@@ -22,7 +22,7 @@ _BATCH_RECORDS = 5000
 
 
 async def read_to_end(
-    kafka: Kafka, topics: Iterable[str], since_ms: int | None = None
+    kafka: KafkaSettings, topics: Iterable[str], since_ms: int | None = None
 ) -> AsyncIterator[list[ConsumerRecord]]:
     """Yield the committed records of topics in batches, up to their end at the time of the call.
 
@@ -55,7 +55,7 @@ async def read_to_end(
 
 
 async def fetch_group_offset(
-    kafka: Kafka, group: str, partition: TopicPartition
+    kafka: KafkaSettings, group: str, partition: TopicPartition
 ) -> tuple[int | None, str]:
     """Return the offset that a group committed for a partition, or None, and its metadata."""
     admin = AIOKafkaAdminClient(**aiokafka_settings(kafka))
@@ -72,7 +72,7 @@ async def fetch_group_offset(
 
 
 def create_reader(
-    kafka: Kafka,
+    kafka: KafkaSettings,
     *topics: str,
     group: str | None,
     client_id: str,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from runtime.bus.client_settings import rdkafka_settings
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 from schemas.errors import Unavailable
 
 _TIMEOUT_S = 5.0
@@ -23,7 +23,7 @@ Places = dict[tuple[str, int], int]
 
 
 def tap(
-    kafka: Kafka,
+    kafka: KafkaSettings,
     topics: Sequence[str],
     emit: Callable[[str, bytes], object],
     *,
@@ -58,7 +58,7 @@ def tap(
         consumer.close()
 
 
-def _ends(consumer: Consumer, kafka: Kafka, topics: Sequence[str]) -> Places:
+def _ends(consumer: Consumer, kafka: KafkaSettings, topics: Sequence[str]) -> Places:
     """Return the end of each partition now; wait a moment for a new topic's leader."""
     until = time.monotonic() + _NEW_TOPIC_S
     while True:

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from runtime import metrics
 from runtime.clock import Clock
 from runtime.log import get
-from runtime.settings.structs import Ops
+from runtime.settings.structs import OpsSettings
 from schemas.errors import Unavailable
 
 log = get(__name__)
@@ -148,7 +148,7 @@ class _Server(ThreadingHTTPServer):
             log.exception("ops.failed")
 
 
-def serve(health: Health, ops: Ops) -> ThreadingHTTPServer:
+def serve(health: Health, ops: OpsSettings) -> ThreadingHTTPServer:
     """Answer /livez, /readyz and /metrics in a thread; `server_port` tells the port.
 
     Raises Unavailable when the port is taken.

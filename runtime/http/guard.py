@@ -14,7 +14,7 @@ from starlette.requests import HTTPConnection
 
 from runtime import metrics
 from runtime.log import get
-from runtime.settings.limits import Limits
+from runtime.settings.limits import LimitsSettings
 from schemas.errors import ConfigError, Problem
 
 log = get(__name__)
@@ -83,7 +83,7 @@ class Rate:
 class Guard:
     """The counts of one process."""
 
-    def __init__(self, limits: Limits, monotonic: Monotonic = time.monotonic) -> None:
+    def __init__(self, limits: LimitsSettings, monotonic: Monotonic = time.monotonic) -> None:
         self.limits = limits
         self.connections = Tally("connections", limits.connections, limits.connections_by_address)
         self.bytes = Tally(
@@ -165,7 +165,7 @@ def stranger(connection: HTTPConnection) -> Stranger:
     if not isinstance(caller, Stranger):
         # Without our server, as in a test of the application alone, each request counts by itself.
         host = connection.client.host if connection.client else ""
-        caller = state["stranger"] = Stranger(Guard(Limits()), host)
+        caller = state["stranger"] = Stranger(Guard(LimitsSettings()), host)
     return caller
 
 

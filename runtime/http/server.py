@@ -24,7 +24,7 @@ from runtime.http.guard import Guard, stranger
 from runtime.http.guarded_http import protocol
 from runtime.http.guarded_sockets import sockets_protocol
 from runtime.log import get
-from runtime.settings.limits import Limits
+from runtime.settings.limits import LimitsSettings
 from schemas.base import Record
 from schemas.errors import Rejected, Retry, Unavailable
 from schemas.http_api.bodies import PERSONAL_HEADER, Fault
@@ -245,7 +245,7 @@ def server(app: ASGIApp, guard: Guard | None = None) -> Server:
     """Return a server of `app`; a connection that stays open holds the stop 3 s at most."""
     # Bytes that are not HTTP are the stranger's mistake, and must not fill our log.
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    guard = guard or Guard(Limits())
+    guard = guard or Guard(LimitsSettings())
     config = uvicorn.Config(
         _contained(app),
         http=protocol(guard),

@@ -23,7 +23,7 @@ from redis.retry import Retry as SyncRetries
 from runtime.redis.errors import RedisAway, outage_code
 from runtime.redis.primary_finder import TIMEOUTS, open_finder, open_sync_finder
 from runtime.redis.state import RedisState
-from runtime.settings.structs import Redis
+from runtime.settings.structs import RedisSettings
 
 _WHOLE = "#!lua\n"
 """The first line of a script that a server refuses before its first command when it may not write.
@@ -66,7 +66,7 @@ def whole_script(script: str) -> str:
     return script if script.startswith("#!") else _WHOLE + script
 
 
-def connect(settings: Redis) -> RedisClient:
+def connect(settings: RedisSettings) -> RedisClient:
     """Return an asyncio client that answers in bytes and fails at once instead of retrying."""
     options, state = connections.parse_url(settings.url), RedisState()
     base = options.pop("connection_class", connections.Connection)
@@ -83,7 +83,7 @@ def connect(settings: Redis) -> RedisClient:
     return client
 
 
-def connect_sync(settings: Redis) -> SyncRedisClient:
+def connect_sync(settings: RedisSettings) -> SyncRedisClient:
     """Return a synchronous client with the behaviour of `connect`."""
     options, state = sync_connections.parse_url(settings.url), RedisState()
     base = options.pop("connection_class", sync_connections.Connection)

@@ -22,7 +22,7 @@ from redis.retry import Retry as SyncRetries
 from runtime.log import get
 from runtime.redis.errors import RedisAway
 from runtime.settings.redis_addresses import Address, sentinel_url, server_url, split_address
-from runtime.settings.structs import Redis
+from runtime.settings.structs import RedisSettings
 
 log = get(__name__)
 
@@ -41,7 +41,7 @@ Role = tuple[int, int]
 """A primary's number of replicas and its replication offset: the larger is the later primary."""
 
 
-def open_finder(settings: Redis) -> "AsyncSentinel | Roles | None":
+def open_finder(settings: RedisSettings) -> "AsyncSentinel | Roles | None":
     """Return what finds the primary, None where `[redis]` names one server."""
     clients = _questioners(settings, Client.from_url, Retries(NoBackoff(), 0))
     if settings.sentinels:
@@ -49,7 +49,7 @@ def open_finder(settings: Redis) -> "AsyncSentinel | Roles | None":
     return Roles(clients) if clients else None
 
 
-def open_sync_finder(settings: Redis) -> "SyncSentinel | SyncRoles | None":
+def open_sync_finder(settings: RedisSettings) -> "SyncSentinel | SyncRoles | None":
     """Return what finds the primary for threads, None where `[redis]` names one server."""
     clients = _questioners(settings, SyncClient.from_url, SyncRetries(NoBackoff(), 0))
     if settings.sentinels:
@@ -57,7 +57,9 @@ def open_sync_finder(settings: Redis) -> "SyncSentinel | SyncRoles | None":
     return SyncRoles(clients) if clients else None
 
 
-def _questioners(settings: Redis, from_url: Callable[..., T], retry: object) -> dict[Address, T]:
+def _questioners(
+    settings: RedisSettings, from_url: Callable[..., T], retry: object
+) -> dict[Address, T]:
     """Return a client of each Sentinel, which has its own login, or else of each server."""
     options = {"retry": retry, **_QUESTION_TIMEOUTS}
     if settings.sentinels:

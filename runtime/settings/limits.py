@@ -17,7 +17,7 @@ _Networks = tuple[
 ]  # addresses or networks
 
 
-class Limits(Record, frozen=True, kw_only=True):
+class LimitsSettings(Record, frozen=True, kw_only=True):
     """The limits of a caller before its proof. An IPv6 address counts with its /64, the network of
     one caller."""
 

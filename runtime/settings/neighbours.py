@@ -13,7 +13,7 @@ from runtime.settings.bounds import Count
 from schemas.base import Record
 
 
-class Kafka(Record, frozen=True, kw_only=True):
+class KafkaSettings(Record, frozen=True, kw_only=True):
     """Kafka's brokers and topics. docs/operations.md explains them."""
 
     bootstrap: Annotated[
@@ -71,7 +71,7 @@ class Kafka(Record, frozen=True, kw_only=True):
     ] = msgspec.field(default_factory=dict)
 
 
-class Redis(Record, frozen=True, kw_only=True):
+class RedisSettings(Record, frozen=True, kw_only=True):
     """Redis or Valkey, a cache of Kafka that may be emptied at any time."""
 
     url: Annotated[
@@ -98,7 +98,7 @@ class Redis(Record, frozen=True, kw_only=True):
     ] = ()
 
 
-class Store(Record, frozen=True, kw_only=True):
+class StoreSettings(Record, frozen=True, kw_only=True):
     """The SQL store."""
 
     url: Annotated[
@@ -112,7 +112,7 @@ class Store(Record, frozen=True, kw_only=True):
     ] = ""
 
 
-class Archive(Record, frozen=True, kw_only=True):
+class ArchiveSettings(Record, frozen=True, kw_only=True):
     """The raw bytes of every delivery, and the attached files."""
 
     url: Annotated[
@@ -156,7 +156,7 @@ class Archive(Record, frozen=True, kw_only=True):
     ] = timedelta(minutes=1)
 
 
-class Scan(Record, frozen=True, kw_only=True):
+class ScanSettings(Record, frozen=True, kw_only=True):
     """ClamAV, which looks through attached files."""
 
     address: Annotated[

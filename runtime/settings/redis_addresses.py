@@ -7,7 +7,7 @@ connection.
 from urllib.parse import urlsplit
 
 from runtime.log import redacted_url
-from runtime.settings.structs import Redis
+from runtime.settings.structs import RedisSettings
 from schemas.errors import Problem
 
 Address = tuple[str, int]
@@ -24,7 +24,7 @@ def split_address(text: str, port: int = REDIS_PORT) -> Address:
     return parts.hostname, parts.port or port
 
 
-def server_url(settings: Redis, text: str) -> str:
+def server_url(settings: RedisSettings, text: str) -> str:
     """Return the URL of one of `addresses`, with all of `[redis] url` but its host."""
     parts = urlsplit(settings.url)
     user, sign, _ = parts.netloc.rpartition("@")
@@ -37,21 +37,21 @@ def sentinel_url(text: str) -> str:
     return f"{scheme}://{_joined(split_address(text, SENTINEL_PORT))}"
 
 
-def servers(settings: Redis) -> list[str]:
+def servers(settings: RedisSettings) -> list[str]:
     """Return the URLs of the servers that a client asks first."""
     if settings.sentinels:
         return [sentinel_url(text) for text in settings.sentinels]
     return [server_url(settings, text) for text in settings.addresses] or [settings.url]
 
 
-def describe(settings: Redis) -> str:
+def describe(settings: RedisSettings) -> str:
     """Return the addresses for a person, without passwords."""
     if settings.sentinels:
         return f"{settings.service} by Sentinel at {', '.join(settings.sentinels)}"
     return ", ".join(settings.addresses) or redacted_url(settings.url)
 
 
-def redis_problems(settings: Redis) -> list[Problem]:
+def redis_problems(settings: RedisSettings) -> list[Problem]:
     """Return what is wrong with the addresses, with what to write instead."""
     problems = []
     if urlsplit(settings.url).scheme not in _SCHEMES:

@@ -6,7 +6,7 @@ time as a mistake.
 
 from datetime import timedelta
 
-from runtime.settings.structs import Replies
+from runtime.settings.structs import RepliesSettings
 from schemas.errors import Problem
 from schemas.topics import REPLIES
 
@@ -14,7 +14,7 @@ LONGEST = timedelta(milliseconds=REPLIES.retention_ms) - timedelta(days=1)
 """A day less than Kafka keeps a reply, so that its last try can read the text."""
 
 
-def replies_problems(settings: Replies) -> list[Problem]:
+def replies_problems(settings: RepliesSettings) -> list[Problem]:
     """Return a problem if replies may wait longer than Kafka keeps their texts."""
     if settings.give_up_after <= LONGEST:
         return []

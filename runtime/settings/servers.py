@@ -12,14 +12,14 @@ from runtime.settings.bounds import Count, Port
 from schemas.base import Record
 
 
-class Listen(Record, frozen=True, kw_only=True):
+class ListenSettings(Record, frozen=True, kw_only=True):
     """An address to listen on, loopback at first."""
 
     host: Annotated[str, Meta(description="The address to listen on.")] = "127.0.0.1"
     port: Annotated[Port, Meta(description="The port; 0 takes a free one.")] = 0
 
 
-class Door(Listen, frozen=True, kw_only=True):
+class DoorSettings(ListenSettings, frozen=True, kw_only=True):
     """The HTTP and WebSocket door."""
 
     port: Annotated[Port, Meta(description="The port; 0 takes a free one.")] = 8400
@@ -37,7 +37,7 @@ class Door(Listen, frozen=True, kw_only=True):
     ] = "http://127.0.0.1:8401"
 
 
-class MailDoor(Listen, frozen=True, kw_only=True):
+class MailDoorSettings(ListenSettings, frozen=True, kw_only=True):
     """The LMTP or SMTP server, for a mail server in front that queues while Kafka is away. It takes
     mail for the `addresses` of the email accounts."""
 
@@ -53,7 +53,7 @@ class MailDoor(Listen, frozen=True, kw_only=True):
     require_tls: Annotated[bool, Meta(description="Whether a sender must use STARTTLS.")] = False
 
 
-class Console(Listen, frozen=True, kw_only=True):
+class ConsoleSettings(ListenSettings, frozen=True, kw_only=True):
     """The console, the desk's API and the API for reading."""
 
     port: Annotated[Port, Meta(description="The port; 0 takes a free one.")] = 8401
@@ -72,7 +72,7 @@ class Console(Listen, frozen=True, kw_only=True):
     ] = "http://127.0.0.1:8400"
 
 
-class Tokens(Record, frozen=True, kw_only=True):
+class TokensSettings(Record, frozen=True, kw_only=True):
     """Access tokens of at least 24 characters, all different. Give them by environment, such as
     SANTRAL_TOKENS__DOOR, not in the file."""
 
@@ -101,7 +101,7 @@ class Tokens(Record, frozen=True, kw_only=True):
     ] = ""
 
 
-class Ops(Listen, frozen=True, kw_only=True):
+class OpsSettings(ListenSettings, frozen=True, kw_only=True):
     """The operations port of each stage, with /livez, /readyz and /metrics; keep it behind the
     firewall."""
 
@@ -110,7 +110,7 @@ class Ops(Listen, frozen=True, kw_only=True):
     ] = timedelta(seconds=90)
 
 
-class Local(Record, frozen=True, kw_only=True):
+class LocalSettings(Record, frozen=True, kw_only=True):
     """The local profile of `santral up`."""
 
     kafka_port: Annotated[Port, Meta(description="Kafka's port; 0 takes a free one.")] = 19092
@@ -124,7 +124,7 @@ class Local(Record, frozen=True, kw_only=True):
     ] = 512
 
 
-class Parsers(Record, frozen=True, kw_only=True):
+class ParsersSettings(Record, frozen=True, kw_only=True):
     """The processes that parse the bytes of strangers. Over a limit, a process ends and the
     delivery continues as `parser.limit`."""
 

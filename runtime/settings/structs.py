@@ -10,34 +10,55 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from runtime.settings.limits import Limits
-from runtime.settings.neighbours import Archive, Kafka, Redis, Scan, Store
-from runtime.settings.servers import Console, Door, Listen, Local, MailDoor, Ops, Parsers, Tokens
-from runtime.settings.work import Desk, Replies, Router, Shadow, Watch
+from runtime.settings.limits import LimitsSettings
+from runtime.settings.neighbours import (
+    ArchiveSettings,
+    KafkaSettings,
+    RedisSettings,
+    ScanSettings,
+    StoreSettings,
+)
+from runtime.settings.servers import (
+    ConsoleSettings,
+    DoorSettings,
+    ListenSettings,
+    LocalSettings,
+    MailDoorSettings,
+    OpsSettings,
+    ParsersSettings,
+    TokensSettings,
+)
+from runtime.settings.work import (
+    DeskSettings,
+    RepliesSettings,
+    RouterSettings,
+    ShadowSettings,
+    WatchSettings,
+)
 from schemas.base import Record
 from schemas.routing.departments import DEFAULT, Department
 
 __all__ = [
-    "Archive",
-    "Console",
-    "Desk",
-    "Door",
-    "Kafka",
-    "Limits",
-    "Listen",
-    "Local",
-    "MailDoor",
-    "Ops",
-    "Parsers",
-    "Redis",
-    "Replies",
-    "Router",
-    "Scan",
+    "ArchiveSettings",
+    "ConsoleSettings",
+    "DeskSettings",
+    "DoorSettings",
+    "KafkaSettings",
+    "LimitsSettings",
+    "ListenSettings",
+    "LocalSettings",
+    "MailDoorSettings",
+    "OpsSettings",
+    "ParsersSettings",
+    "RedisSettings",
+    "RepliesSettings",
+    "RouterSettings",
+    "ScanSettings",
     "Settings",
-    "Shadow",
-    "Store",
-    "Tokens",
-    "Watch",
+    "ShadowSettings",
+    "StoreSettings",
+    "TokensSettings",
+    "WatchSettings",
 ]
 
 
@@ -51,23 +72,23 @@ class Settings(Record, frozen=True, kw_only=True):
     log_level: Annotated[
         str, Meta(description="The lowest level of log events: debug, info, warning or error.")
     ] = "info"
-    kafka: Kafka = Kafka()
-    redis: Redis = Redis()
-    store: Store = Store()
-    archive: Archive = Archive()
-    scan: Scan = Scan()
-    parsers: Parsers = Parsers()
-    door: Door = Door()
-    mail_door: MailDoor = MailDoor()
-    console: Console = Console()
-    tokens: Tokens = Tokens()
-    router: Router = Router()
-    watch: Watch = Watch()
-    desk: Desk = Desk()
-    replies: Replies = Replies()
-    limits: Limits = Limits()
-    ops: Ops = Ops()
-    local: Local = Local()
+    kafka: KafkaSettings = KafkaSettings()
+    redis: RedisSettings = RedisSettings()
+    store: StoreSettings = StoreSettings()
+    archive: ArchiveSettings = ArchiveSettings()
+    scan: ScanSettings = ScanSettings()
+    parsers: ParsersSettings = ParsersSettings()
+    door: DoorSettings = DoorSettings()
+    mail_door: MailDoorSettings = MailDoorSettings()
+    console: ConsoleSettings = ConsoleSettings()
+    tokens: TokensSettings = TokensSettings()
+    router: RouterSettings = RouterSettings()
+    watch: WatchSettings = WatchSettings()
+    desk: DeskSettings = DeskSettings()
+    replies: RepliesSettings = RepliesSettings()
+    limits: LimitsSettings = LimitsSettings()
+    ops: OpsSettings = OpsSettings()
+    local: LocalSettings = LocalSettings()
     departments: Annotated[
         dict[str, Department],
         Meta(description="The departments by name, in place of the default ones."),

@@ -7,14 +7,14 @@ empty signing key anybody can compute the keys of chat sessions.
 
 import msgspec
 
-from runtime.settings.structs import Tokens
+from runtime.settings.structs import TokensSettings
 from schemas.errors import ConfigError, Problem
 
 MIN_TOKEN_CHARS = 24
 _NEW = "`openssl rand -hex 24` makes one"
 
 
-def token_problems(tokens: Tokens) -> list[Problem]:
+def token_problems(tokens: TokensSettings) -> list[Problem]:
     """Return the faults of the tokens that are set; an unset one opens nothing."""
     set_tokens = {name: token for name, token in msgspec.structs.asdict(tokens).items() if token}
     problems = [
@@ -37,7 +37,7 @@ def token_problems(tokens: Tokens) -> list[Problem]:
     return problems
 
 
-def signing_problems(tokens: Tokens) -> list[Problem]:
+def signing_problems(tokens: TokensSettings) -> list[Problem]:
     """Return the fault of a missing signing key."""
     if tokens.signing:
         return []
@@ -45,7 +45,7 @@ def signing_problems(tokens: Tokens) -> list[Problem]:
     return [Problem(f"{text} to one key for all stages: {_NEW}.")]
 
 
-def check_tokens(tokens: Tokens) -> None:
+def check_tokens(tokens: TokensSettings) -> None:
     """Raise ConfigError unless a stage may start with these tokens."""
     problems = token_problems(tokens) + signing_problems(tokens)
     if problems:

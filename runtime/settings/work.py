@@ -13,7 +13,7 @@ from runtime.settings.bounds import Count, Points
 from schemas.base import Record
 
 
-class Shadow(Record, frozen=True, kw_only=True):
+class ShadowSettings(Record, frozen=True, kw_only=True):
     """A candidate beside the live rules. Its decisions are only counted."""
 
     pack: Annotated[str, Meta(description="The candidate's folder of rules.")] = ""
@@ -22,7 +22,7 @@ class Shadow(Record, frozen=True, kw_only=True):
     ] = ()
 
 
-class Router(Record, frozen=True, kw_only=True):
+class RouterSettings(Record, frozen=True, kw_only=True):
     """The decisions."""
 
     pack: Annotated[str, Meta(description="The folder of rules; empty is the default pack.")] = ""
@@ -47,7 +47,7 @@ class Router(Record, frozen=True, kw_only=True):
             )
         ),
     ] = ""
-    shadow: Shadow = Shadow()
+    shadow: ShadowSettings = ShadowSettings()
     batch: Annotated[Count, Meta(description="The most records in one transaction.")] = 2000
     threshold: Annotated[
         float, Meta(ge=0, le=1, description="The confidence below which an item goes to triage.")
@@ -63,7 +63,7 @@ class Router(Record, frozen=True, kw_only=True):
     ] = 1000
 
 
-class Watch(Record, frozen=True, kw_only=True):
+class WatchSettings(Record, frozen=True, kw_only=True):
     """The watch, which opens an incident when many customers write of one thing at once."""
 
     customers: Annotated[
@@ -106,7 +106,7 @@ class Watch(Record, frozen=True, kw_only=True):
     ] = 20
 
 
-class Desk(Record, frozen=True, kw_only=True):
+class DeskSettings(Record, frozen=True, kw_only=True):
     """The desk, where people claim items."""
 
     lease: Annotated[
@@ -131,7 +131,7 @@ class Desk(Record, frozen=True, kw_only=True):
     ] = 1_000_000
 
 
-class Replies(Record, frozen=True, kw_only=True):
+class RepliesSettings(Record, frozen=True, kw_only=True):
     """The replies to customers."""
 
     acknowledge: Annotated[

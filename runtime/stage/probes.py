@@ -17,7 +17,7 @@ from runtime.health.neighbour import Neighbour, Probe
 from runtime.log import redacted_url
 from runtime.redis.client import connect_sync
 from runtime.settings.redis_addresses import describe
-from runtime.settings.structs import Kafka, Redis, Settings
+from runtime.settings.structs import KafkaSettings, RedisSettings, Settings
 from runtime.store import engine
 from schemas.errors import Unavailable
 
@@ -55,7 +55,7 @@ def archive_neighbour(archive: Archive, settings: Settings, clock: Clock) -> Nei
     return Neighbour(f"the archive {address}", clock, probe)
 
 
-def kafka_probe(kafka: Kafka) -> Probe:
+def kafka_probe(kafka: KafkaSettings) -> Probe:
     """Return a probe that asks the brokers for their list."""
     admin: AdminClient | None = None
 
@@ -71,7 +71,7 @@ def kafka_probe(kafka: Kafka) -> Probe:
     return probe
 
 
-def redis_probe(redis: Redis) -> Probe:
+def redis_probe(redis: RedisSettings) -> Probe:
     """Return a probe that writes a key: a full server or a replica still answers a PING."""
     client = connect_sync(redis)
 

@@ -17,7 +17,7 @@ from runtime.clock import Clock
 from runtime.health.health import STALLED, Health
 from runtime.health.progress import Notes, Partition, Progress
 from runtime.log import get
-from runtime.settings.structs import Ops
+from runtime.settings.structs import OpsSettings
 
 log = get(__name__)
 
@@ -102,7 +102,7 @@ class Watchdog:
         self,
         health: Health,
         progress: Progress,
-        ops: Ops,
+        ops: OpsSettings,
         clock: Clock,
         look: Look | None = None,
         end: Callable[[int], None] = os._exit,

@@ -19,7 +19,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.health.endings import describe_ending
 from runtime.log import get
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 from runtime.topics.rules import (
     INTERNAL,
     MISSING,
@@ -50,7 +50,9 @@ class Forbidden(ConfigError):
     """Kafka does not show this user the settings of topics."""
 
 
-def create_topics(kafka: Kafka, topics: Sequence[AnyTopic]) -> tuple[list[str], list[Problem]]:
+def create_topics(
+    kafka: KafkaSettings, topics: Sequence[AnyTopic]
+) -> tuple[list[str], list[Problem]]:
     """Create the topics that are missing; return their names, and those that can't be created.
 
     Raises Unavailable when the broker does not answer.
@@ -75,7 +77,7 @@ def create_topics(kafka: Kafka, topics: Sequence[AnyTopic]) -> tuple[list[str], 
     return created, problems
 
 
-def check_topics(kafka: Kafka, topics: Sequence[AnyTopic]) -> list[Finding]:
+def check_topics(kafka: KafkaSettings, topics: Sequence[AnyTopic]) -> list[Finding]:
     """Return how the cluster's topics differ from what Santral needs.
 
     Raises Unavailable when the broker does not answer, ConfigError when it refuses the user or
@@ -85,7 +87,7 @@ def check_topics(kafka: Kafka, topics: Sequence[AnyTopic]) -> list[Finding]:
 
 
 def check_created(
-    kafka: Kafka, topics: Sequence[AnyTopic], created: Sequence[str]
+    kafka: KafkaSettings, topics: Sequence[AnyTopic], created: Sequence[str]
 ) -> list[Finding]:
     """Return the same right after `create_topics`: brokers take a moment to show a new topic."""
     deadline = time.monotonic() + _REQUEST_TIMEOUT_S
@@ -98,7 +100,7 @@ def check_created(
 
 
 def check_promises(
-    kafka: Kafka, topics: Sequence[AnyTopic], *, patient: bool = False
+    kafka: KafkaSettings, topics: Sequence[AnyTopic], *, patient: bool = False
 ) -> list[Problem]:
     """Return the problems for which a stage must not start; warn of those that are accepted.
 
@@ -134,7 +136,7 @@ def check_promises(
     return problems
 
 
-def check_at_start(kafka: Kafka, topics: Sequence[AnyTopic], *, answers: bool) -> None:
+def check_at_start(kafka: KafkaSettings, topics: Sequence[AnyTopic], *, answers: bool) -> None:
     """Check the topics of a stage that starts; raise ConfigError for what must not run.
 
     While Kafka is away (`answers` is false) a thread waits for it and then checks: a stage that
@@ -149,7 +151,7 @@ def check_at_start(kafka: Kafka, topics: Sequence[AnyTopic], *, answers: bool) -
     threading.Thread(target=_check_later, args=(kafka, topics), name="topics", daemon=True).start()
 
 
-def _lasting_problems(kafka: Kafka, topics: Sequence[AnyTopic]) -> list[Problem]:
+def _lasting_problems(kafka: KafkaSettings, topics: Sequence[AnyTopic]) -> list[Problem]:
     """Return the problems that a second look confirms: a broker may not know a new topic yet."""
     problems = check_promises(kafka, topics)
     if problems:
@@ -158,7 +160,7 @@ def _lasting_problems(kafka: Kafka, topics: Sequence[AnyTopic]) -> list[Problem]
     return problems
 
 
-def _check_later(kafka: Kafka, topics: Sequence[AnyTopic]) -> None:
+def _check_later(kafka: KafkaSettings, topics: Sequence[AnyTopic]) -> None:
     while True:
         try:
             problems = check_promises(kafka, topics, patient=True)
@@ -173,7 +175,7 @@ def _check_later(kafka: Kafka, topics: Sequence[AnyTopic]) -> None:
         return
 
 
-def read_cluster(kafka: Kafka, names: Sequence[str]) -> Cluster:
+def read_cluster(kafka: KafkaSettings, names: Sequence[str]) -> Cluster:
     """Return the state of these topics and of Kafka's own.
 
     Raises Unavailable without an answer, Forbidden where this user may not see the settings.
@@ -214,7 +216,7 @@ class _Admin:
     Raises ConfigError for a setting that librdkafka does not know.
     """
 
-    def __init__(self, kafka: Kafka) -> None:
+    def __init__(self, kafka: KafkaSettings) -> None:
         self._kafka = kafka
         self._refusals: list[str] = []
         options = {"socket.timeout.ms": 10_000, "error_cb": self._note}
@@ -252,14 +254,14 @@ class _Admin:
         return ConfigError([Problem(text)])
 
 
-def _away(kafka: Kafka, error: KafkaException) -> Unavailable:
+def _away(kafka: KafkaSettings, error: KafkaException) -> Unavailable:
     return Unavailable(
         f"Kafka at {kafka.bootstrap} does not answer ({error.args[0].str()}). Start it, or set "
         "`bootstrap` in [kafka]."
     )
 
 
-def _config(answer: Future[Mapping[str, Any]], kafka: Kafka) -> dict[str, str]:
+def _config(answer: Future[Mapping[str, Any]], kafka: KafkaSettings) -> dict[str, str]:
     try:
         entries = answer.result(2 * _REQUEST_TIMEOUT_S)
     except TimeoutError as error:
@@ -281,7 +283,7 @@ def _config(answer: Future[Mapping[str, Any]], kafka: Kafka) -> dict[str, str]:
     return {name: entry.value for name, entry in entries.items() if entry.value is not None}
 
 
-def _new_topic(topic: AnyTopic, kafka: Kafka) -> NewTopic:
+def _new_topic(topic: AnyTopic, kafka: KafkaSettings) -> NewTopic:
     config = {
         "cleanup.policy": cleanup_policy(topic),
         "retention.ms": str(topic.retention_ms),

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 from schemas.topics import BROKER_MESSAGE_MAX, DAY_MS, AnyTopic
 
 SAFE_REPLICAS = 3
@@ -67,7 +67,7 @@ class Finding:
         return f"{self.topic}: {self.difference}. {self.reason} {self.remedy}"
 
 
-def partitions_of(topic: AnyTopic, kafka: Kafka) -> int:
+def partitions_of(topic: AnyTopic, kafka: KafkaSettings) -> int:
     """Return how many partitions a topic has in this installation."""
     counts = {"conversation": kafka.partitions, "queue": kafka.queue_partitions, "one": 1}
     return counts[topic.partitions]
@@ -80,14 +80,14 @@ def cleanup_policy(topic: AnyTopic) -> str:
     return "compact,delete" if topic.retention_ms > 0 else "compact"
 
 
-def min_in_sync(kafka: Kafka, replicas: int) -> int:
+def min_in_sync(kafka: KafkaSettings, replicas: int) -> int:
     """Return `min.insync.replicas` for a topic with so many replicas."""
     if kafka.min_insync_replicas:
         return kafka.min_insync_replicas
     return SAFE_IN_SYNC if replicas >= SAFE_REPLICAS else 1
 
 
-def findings(cluster: Cluster, topics: Sequence[AnyTopic], kafka: Kafka) -> list[Finding]:
+def findings(cluster: Cluster, topics: Sequence[AnyTopic], kafka: KafkaSettings) -> list[Finding]:
     """Return every difference, our topics first."""
     result: list[Finding] = []
     for topic in topics:
@@ -118,7 +118,9 @@ def findings(cluster: Cluster, topics: Sequence[AnyTopic], kafka: Kafka) -> list
 class _Rules:
     """The comparisons of one topic."""
 
-    def __init__(self, name: str, state: TopicState, cluster: Cluster, kafka: Kafka) -> None:
+    def __init__(
+        self, name: str, state: TopicState, cluster: Cluster, kafka: KafkaSettings
+    ) -> None:
         self.name, self.state, self.kafka = name, state, kafka
         self._brokers = cluster.brokers
         self._safe = SAFE_REPLICAS if len(cluster.brokers) >= SAFE_REPLICAS else 1
@@ -308,7 +310,7 @@ def _future_internal(name: str, cluster: Cluster) -> Iterator[Finding]:
             )
 
 
-def _connection(kafka: Kafka) -> list[str]:
+def _connection(kafka: KafkaSettings) -> list[str]:
     """Return the arguments by which Kafka's tools reach the cluster."""
     options = ["--bootstrap-server", kafka.bootstrap]
     return [*options, "--command-config", "client.properties"] if kafka.security else options

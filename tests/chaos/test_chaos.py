@@ -23,7 +23,7 @@ import pytest
 from redis.exceptions import RedisError
 
 from cli.up.ports import free_port
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 from runtime.store import engine
 from schemas.decision import WorkItem
 from tests.support.cluster.cluster import Front
@@ -240,7 +240,7 @@ def _ledger(up: Up) -> dict[str, Any]:
     return {}
 
 
-async def settled_mail_findings(kafka: Kafka, seen: Sightings, sink: MailSink) -> list[str]:
+async def settled_mail_findings(kafka: KafkaSettings, seen: Sightings, sink: MailSink) -> list[str]:
     """Return what is wrong with the mails once all left, or after a while without the last."""
 
     async def present_findings() -> list[str]:
@@ -289,7 +289,7 @@ async def test_nothing_is_lost_or_doubled_whatever_dies(up: Up, sink: MailSink) 
         wait, "the ledger settles at 0", lambda: _ledger(up), 180 + MESSAGES / 1000
     )
     assert ledger["unaccounted"] == 0
-    kafka = Kafka(bootstrap=up.access["kafka"])
+    kafka = KafkaSettings(bootstrap=up.access["kafka"])
     mails = await settled_mail_findings(kafka, seen, sink)
     items, records = await work_items(kafka), await outcomes(kafka)
     print(  # noqa: T201 - the run's figures, for whoever reads the log

@@ -11,7 +11,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from runtime.bus.publisher import Publisher
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 from schemas import topics
 from schemas.incident import Incident, Pulse
 from tests.router.incidents.test_tracker import OUTAGE, pulses
@@ -25,7 +25,7 @@ BRAND = "incident-road"
 
 
 async def _publish(road: Up, known: list[Pulse]) -> None:
-    publisher = Publisher(Kafka(bootstrap=road.access["kafka"]), "test-pulses")
+    publisher = Publisher(KafkaSettings(bootstrap=road.access["kafka"]), "test-pulses")
     for pulse in known:
         await publisher.publish(topics.PULSES, pulse, source="test")
     await publisher.stop()
@@ -171,7 +171,7 @@ async def test_another_that_may_be_the_same_is_named_and_merged_on_the_page(
         writers=(),
         at=datetime.now(UTC),
     )
-    publisher = Publisher(Kafka(bootstrap=road.access["kafka"]), "test-incidents")
+    publisher = Publisher(KafkaSettings(bootstrap=road.access["kafka"]), "test-incidents")
     await publisher.publish(topics.INCIDENTS, other, source="test")
     await publisher.stop()
 

@@ -472,9 +472,9 @@ def test_an_unreadable_mail_is_a_dead_letter_with_its_bytes_and_can_be_sent_agai
 
 async def test_a_record_that_does_not_decode_is_buried_and_the_line_moves_on(road: Up) -> None:
     from runtime.bus.publisher import Publisher
-    from runtime.settings.structs import Kafka
+    from runtime.settings.structs import KafkaSettings
 
-    publisher = Publisher(Kafka(bootstrap=road.access["kafka"]), "test")
+    publisher = Publisher(KafkaSettings(bootstrap=road.access["kafka"]), "test")
     for topic in ("messages.v1", "outcomes.v1"):
         await publisher.send(topic, b"k", b'{"not": "a message"}', [])
     await publisher.stop()
@@ -532,11 +532,11 @@ def test_one_trace_goes_through_every_hop(road: Up) -> None:
 
 async def _traces(road: Up, identifier: str) -> dict[str, str]:
     from runtime.bus.readers import read_to_end
-    from runtime.settings.structs import Kafka
+    from runtime.settings.structs import KafkaSettings
 
     found = {}
     names = ["messages.v1", "decisions.v1", "queue.billing.v1"]
-    async for records in read_to_end(Kafka(bootstrap=road.access["kafka"]), names):
+    async for records in read_to_end(KafkaSettings(bootstrap=road.access["kafka"]), names):
         for record in records:
             headers = dict(record.headers)
             if headers.get("ce_id", b"").decode().startswith(identifier):

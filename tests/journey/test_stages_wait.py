@@ -26,7 +26,15 @@ from cli.up.ports import free_port
 from runtime import store as stores
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.bus.publisher import Publisher
-from runtime.settings.structs import Archive, Door, Kafka, Ops, Redis, Settings, Store
+from runtime.settings.structs import (
+    ArchiveSettings,
+    DoorSettings,
+    KafkaSettings,
+    OpsSettings,
+    RedisSettings,
+    Settings,
+    StoreSettings,
+)
 from runtime.topics.creation import create_topics
 from schemas import topics
 from schemas.errors import Retry
@@ -108,7 +116,7 @@ async def test_a_store_ahead_of_kafka_waits_until_the_new_log_is_adopted(
     settings = msgspec.structs.replace(
         servers.settings,
         home=str(tmp_path),
-        store=Store(url=f"sqlite:///{tmp_path}/ahead.db"),
+        store=StoreSettings(url=f"sqlite:///{tmp_path}/ahead.db"),
         kafka=msgspec.structs.replace(servers.settings.kafka),
     )
 
@@ -200,11 +208,11 @@ def test_a_full_disk_makes_ingest_unready_and_room_makes_it_ready(tmp_path: Path
     settings = msgspec.structs.replace(
         Settings(),
         home=str(tmp_path),
-        kafka=Kafka(bootstrap=away),
-        redis=Redis(url=f"redis://{away}/0"),
-        ops=Ops(port=free_port()),
-        archive=Archive(url=str(tmp_path / "archive")),
-        door=Door(port=free_port()),
+        kafka=KafkaSettings(bootstrap=away),
+        redis=RedisSettings(url=f"redis://{away}/0"),
+        ops=OpsSettings(port=free_port()),
+        archive=ArchiveSettings(url=str(tmp_path / "archive")),
+        door=DoorSettings(port=free_port()),
     )
 
     def problems() -> dict[str, str]:
@@ -282,7 +290,9 @@ async def test_an_outage_longer_than_the_watchdogs_patience_ends_no_stage(
     await asyncio.to_thread(servers.start)
     away_s, stall = 30, timedelta(seconds=15)
     own = {
-        name: msgspec.structs.replace(servers.settings, ops=Ops(port=free_port(), stall=stall))
+        name: msgspec.structs.replace(
+            servers.settings, ops=OpsSettings(port=free_port(), stall=stall)
+        )
         for name in ("desk", "replies", "recorder")
     }
     with contextlib.ExitStack() as stack:

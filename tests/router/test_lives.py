@@ -23,7 +23,7 @@ from runtime.archive.archive import Folder
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.clock import SystemClock
 from runtime.health.health import Health
-from runtime.settings.structs import Kafka, Settings
+from runtime.settings.structs import KafkaSettings, Settings
 from runtime.topics.creation import create_topics
 from schemas import topics
 from schemas.routing.departments import DEFAULT
@@ -50,7 +50,7 @@ class LateBroker:
         self._broker.prepare()
         self._process: subprocess.Popen[bytes] | None = None
         self.settings = msgspec.structs.replace(
-            Settings(), home=str(self._home), kafka=Kafka(bootstrap=self._broker.bootstrap)
+            Settings(), home=str(self._home), kafka=KafkaSettings(bootstrap=self._broker.bootstrap)
         )
 
     def start(self) -> None:

@@ -21,7 +21,7 @@ from runtime.bus.following import Lag
 from runtime.bus.readers import create_reader, read_to_end
 from runtime.clock import SystemClock
 from runtime.health.health import Health
-from runtime.settings.structs import Settings, Shadow
+from runtime.settings.structs import Settings, ShadowSettings
 from schemas import envelope, topics
 from schemas.dead_letter import DeadLetter
 from schemas.decision import WorkItem
@@ -154,7 +154,8 @@ async def test_a_candidate_beside_it_is_counted_and_changes_nothing(
         'tr = "t"\nen = "e"\nmatch = ["fatura"]\nno_match = ["x"]\n'
     )
     beside = msgspec.structs.replace(
-        kafka, router=msgspec.structs.replace(kafka.router, shadow=Shadow(pack=str(tmp_path)))
+        kafka,
+        router=msgspec.structs.replace(kafka.router, shadow=ShadowSettings(pack=str(tmp_path))),
     )
     sent = put(beside, 20)
     before = _shadowed()

@@ -44,7 +44,7 @@ from runtime.bus.publisher import Publisher
 from runtime.bus.readers import read_to_end
 from runtime.clock import SystemClock
 from runtime.http.public_client import Outside
-from runtime.settings.structs import Kafka, Settings
+from runtime.settings.structs import KafkaSettings, Settings
 from runtime.spool import Journal
 from runtime.topics.creation import create_topics
 from schemas import envelope, topics
@@ -119,7 +119,7 @@ class OneBroker:
     def fresh(self) -> Settings:
         """Return settings for one test, with every topic empty."""
         self._count += 1
-        kafka = Kafka(bootstrap=self._node.bootstrap)
+        kafka = KafkaSettings(bootstrap=self._node.bootstrap)
         wanted = topics.all_topics(tuple(DEFAULT))
         if self._count > 1:
             admin = AdminClient(rdkafka_settings(kafka))

@@ -18,7 +18,16 @@ from cli.up.ports import free_port
 from ingest import run as ingest_run
 from runtime.clock import SystemClock
 from runtime.health.health import Health
-from runtime.settings.structs import Console, Door, Kafka, Ops, Redis, Settings, Store, Tokens
+from runtime.settings.structs import (
+    ConsoleSettings,
+    DoorSettings,
+    KafkaSettings,
+    OpsSettings,
+    RedisSettings,
+    Settings,
+    StoreSettings,
+    TokensSettings,
+)
 from runtime.topics.creation import check_topics, create_topics
 from schemas import topics
 from schemas.errors import Unavailable
@@ -29,7 +38,9 @@ from workers import run as workers_run
 
 BACK_S = 10.0
 """The flow is back within this time of its neighbour."""
-TOKENS = Tokens(door="d" * 24, desk="e" * 24, console="c" * 24, signing="s" * 32, personal="p" * 24)
+TOKENS = TokensSettings(
+    door="d" * 24, desk="e" * 24, console="c" * 24, signing="s" * 32, personal="p" * 24
+)
 
 
 class Servers:
@@ -43,13 +54,13 @@ class Servers:
         self.settings = msgspec.structs.replace(
             Settings(),
             home=str(home / "var"),
-            kafka=Kafka(bootstrap=self._broker.bootstrap),
-            redis=Redis(url=f"redis://127.0.0.1:{self._redis_port}/0"),
-            store=Store(url=self._postgres.url),
+            kafka=KafkaSettings(bootstrap=self._broker.bootstrap),
+            redis=RedisSettings(url=f"redis://127.0.0.1:{self._redis_port}/0"),
+            store=StoreSettings(url=self._postgres.url),
             tokens=TOKENS,
-            door=Door(port=free_port()),
-            console=Console(port=free_port()),
-            ops=Ops(port=free_port()),
+            door=DoorSettings(port=free_port()),
+            console=ConsoleSettings(port=free_port()),
+            ops=OpsSettings(port=free_port()),
         )
 
     @property

@@ -17,7 +17,7 @@ from runtime.clock import SystemClock
 from runtime.health.faults import guard, is_outage
 from runtime.health.health import Health
 from runtime.redis.claims import connect
-from runtime.settings.structs import Redis, Settings
+from runtime.settings.structs import RedisSettings, Settings
 from schemas import topics
 from schemas.decision import Decision, WorkItem
 from schemas.errors import Rejected, Retry, Unavailable
@@ -109,7 +109,9 @@ async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
     kafka: Settings, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = msgspec.structs.replace(
-        kafka, redis=Redis(url=redis_url), actions={"reply_email": {"a": {"host": "mail.example"}}}
+        kafka,
+        redis=RedisSettings(url=redis_url),
+        actions={"reply_email": {"a": {"host": "mail.example"}}},
     )
     items = _items()
     poisoned = items[POISONED]

@@ -11,7 +11,7 @@ from aiokafka import TopicPartition
 
 from runtime.bus.partition_reader import read_since
 from runtime.health.faults import is_outage
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 from schemas import envelope, topics
 from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Rejected, Retry
@@ -34,7 +34,7 @@ class OutcomeOrder(Protocol):
 class KafkaOrder:
     """outcomes.v1 in Kafka; each read has a consumer of its own."""
 
-    def __init__(self, kafka: Kafka) -> None:
+    def __init__(self, kafka: KafkaSettings) -> None:
         self._kafka = kafka
 
     async def read(self, partition: int, start: int, end: int) -> list[Outcome]:

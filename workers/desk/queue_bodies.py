@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.log import get
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Retry
 from schemas.topics import queue_topic
@@ -33,7 +33,7 @@ _MAX_GAP = 200
 class QueueBodyReader:
     """A consumer without a group; many callers may call `load` at a time."""
 
-    def __init__(self, kafka: Kafka) -> None:
+    def __init__(self, kafka: KafkaSettings) -> None:
         self._kafka = kafka
         self._executor = ThreadPoolExecutor(1, "queue-bodies")
         self._consumer: Consumer | None = None

@@ -20,7 +20,7 @@ from confluent_kafka import (
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.health.progress import Partition
 from runtime.log import get
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 from schemas import topics
 from schemas.topics import BROKER_MESSAGE_MAX
 from workers.desk_feed.partitions import QUIET, WaitingEntry, waiting_partition
@@ -60,7 +60,7 @@ class FeedLog:
     A rebalance only sets `stale`. The log then reads nothing until `start_from`.
     """
 
-    def __init__(self, kafka: Kafka, names: Sequence[str]) -> None:
+    def __init__(self, kafka: KafkaSettings, names: Sequence[str]) -> None:
         self._kafka = kafka
         self.owned: frozenset[Partition] = frozenset()
         self.stale = True
@@ -210,7 +210,7 @@ class FeedLog:
         return self._consumer.consumer_group_metadata()
 
 
-def transactional_producer(kafka: Kafka, identifier: str) -> Producer:
+def transactional_producer(kafka: KafkaSettings, identifier: str) -> Producer:
     """Return a producer for waiting.v1."""
     return Producer(
         rdkafka_settings(

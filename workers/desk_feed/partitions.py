@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.health.progress import Partition
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 from schemas import topics
 from schemas.envelope import Headers
 
@@ -45,18 +45,18 @@ def partition_name(partition: Partition) -> str:
     return f"{partition[0]}/{partition[1]}"
 
 
-def list_queue_partitions(kafka: Kafka, departments: Iterable[str]) -> list[Partition]:
+def list_queue_partitions(kafka: KafkaSettings, departments: Iterable[str]) -> list[Partition]:
     """Return every partition of these departments' queues."""
     return [(topics.queue_topic(d), n) for d in departments for n in range(kafka.queue_partitions)]
 
 
-def list_outcome_partitions(kafka: Kafka) -> list[Partition]:
+def list_outcome_partitions(kafka: KafkaSettings) -> list[Partition]:
     """Return every partition of outcomes.v1."""
     return [(topics.OUTCOMES.name, n) for n in range(kafka.partitions)]
 
 
 def read_partition(
-    kafka: Kafka, partition: Partition, start: int, end: int, batch: int = 5000
+    kafka: KafkaSettings, partition: Partition, start: int, end: int, batch: int = 5000
 ) -> Iterator[list[Message]]:
     """Yield the committed records of a partition from `start` until all below `end` were read.
 

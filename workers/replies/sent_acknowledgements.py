@@ -10,7 +10,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from runtime.bus.kafka_reader import KafkaReader
 from runtime.bus.readers import create_reader
 from runtime.health.progress import Progress
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 from schemas import envelope, topics
 from schemas.errors import Rejected
 from schemas.outcome import Reply
@@ -25,7 +25,7 @@ _ORDER_MARGIN = timedelta(hours=1)
 class SentAcknowledgements:
     """Acknowledgements by address and by id; times are in seconds since 1970."""
 
-    def __init__(self, kafka: Kafka, once_in: timedelta, progress: Progress) -> None:
+    def __init__(self, kafka: KafkaSettings, once_in: timedelta, progress: Progress) -> None:
         self._kafka, self._once_in, self._progress = kafka, once_in, progress
         self._consumer: KafkaReader | None = None
         self._since: datetime | None = None

@@ -19,7 +19,7 @@ from runtime.bus.publisher import Publisher
 from runtime.bus.readers import create_reader
 from runtime.clock import Clock
 from runtime.log import get
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 from schemas import envelope, topics
 from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Rejected, Retry
@@ -146,7 +146,12 @@ class DeliveryLog:
     """Writes and follows deliveries.v1; keeps a table of each partition that it restored."""
 
     def __init__(
-        self, kafka: Kafka, publisher: Publisher, clock: Clock, process: str, on_foreign: OnForeign
+        self,
+        kafka: KafkaSettings,
+        publisher: Publisher,
+        clock: Clock,
+        process: str,
+        on_foreign: OnForeign,
     ) -> None:
         self._kafka, self._publisher, self._clock = kafka, publisher, clock
         self.process = process

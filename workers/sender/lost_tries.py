@@ -7,7 +7,7 @@ parks the reply within the lease, or the outcome is that nobody knows whether th
 from runtime.bus.partition_reader import RecordReader
 from runtime.clock import Clock
 from runtime.health.faults import is_outage
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 from schemas import envelope
 from schemas.outcome import Reply
 from schemas.state.delivery import Delivery
@@ -27,7 +27,7 @@ class LostTries:
 
     def __init__(
         self,
-        kafka: Kafka,
+        kafka: KafkaSettings,
         clock: Clock,
         bodies: RecordReader,
         tasks: TaskSet,

@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 
 from runtime.bus.partition_reader import committed, read_since
 from runtime.clock import Clock
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 from schemas import topics
 from schemas.base import Record
 from workers.sender.log import DeliveryLog, DeliveryTable
@@ -60,7 +60,7 @@ class ReplyPartition:
         return min(self.unrecorded) if self.unrecorded else self.next
 
     async def restore(
-        self, kafka: Kafka, group: str, log: DeliveryLog, clock: Clock
+        self, kafka: KafkaSettings, group: str, log: DeliveryLog, clock: Clock
     ) -> DeliveryTable:
         """Read the states of this partition's replies; return their table."""
         offset, metadata = await committed(kafka, group, self.topic_partition)
@@ -74,7 +74,9 @@ class ReplyPartition:
         self.suspect = start is None
         return table
 
-    async def _first_uncommitted_at(self, kafka: Kafka, offset: int | None) -> datetime | None:
+    async def _first_uncommitted_at(
+        self, kafka: KafkaSettings, offset: int | None
+    ) -> datetime | None:
         reading = read_since(kafka, self.topic_partition, offset=offset)
         async with contextlib.aclosing(reading) as batches:
             async for records in batches:
@@ -82,7 +84,7 @@ class ReplyPartition:
         return None
 
 
-async def ended_replies(kafka: Kafka, partition: int, since: datetime) -> set[str]:
+async def ended_replies(kafka: KafkaSettings, partition: int, since: datetime) -> set[str]:
     """Return the replies with an outcome that was written at that time or later."""
     topic_partition = TopicPartition(topics.OUTCOMES.name, partition)
     decoder = msgspec.json.Decoder(_End)

@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient
 from sqlalchemy import Connection, Engine, text
 
 from runtime.bus.client_settings import rdkafka_settings
-from runtime.settings.structs import Kafka, Settings
+from runtime.settings.structs import KafkaSettings, Settings
 from runtime.spool import Journal
 from schemas import topics
 from schemas.base import Record
@@ -62,7 +62,7 @@ class Reach(Record, frozen=True, kw_only=True):
         return not self.undecided and not self.unrecorded
 
 
-def _unread(kafka: Kafka, topic: str, positions: Mapping[int, int]) -> int:
+def _unread(kafka: KafkaSettings, topic: str, positions: Mapping[int, int]) -> int:
     """Return how many committed records lie behind those positions: markers and aborted ones
     do not count, so it is the records themselves that are looked for."""
     consumer = Consumer(
@@ -107,7 +107,7 @@ def _unread(kafka: Kafka, topic: str, positions: Mapping[int, int]) -> int:
         consumer.close()
 
 
-def _committed(kafka: Kafka, topic: str, group: str) -> dict[int, int]:
+def _committed(kafka: KafkaSettings, topic: str, group: str) -> dict[int, int]:
     consumer = Consumer(rdkafka_settings(kafka, **{"group.id": group}))
     try:
         known = (
@@ -130,7 +130,7 @@ def _positions(engine: Engine, topic: str) -> dict[int, int]:
         return {int(p): int(n) for p, n in rows}
 
 
-def reach(engine: Engine, kafka: Kafka) -> Reach:
+def reach(engine: Engine, kafka: KafkaSettings) -> Reach:
     """Ask how far router and recorder are; first the router, then what it must have written."""
     undecided = _unread(
         kafka, topics.MESSAGES.name, _committed(kafka, topics.MESSAGES.name, ROUTER_GROUP)
@@ -163,7 +163,7 @@ def take(
     )
 
 
-def _other_logs(engine: Engine, kafka: Kafka) -> tuple[str, ...]:
+def _other_logs(engine: Engine, kafka: KafkaSettings) -> tuple[str, ...]:
     """Return why the store's positions do not belong to Kafka's logs, by topic."""
     logs = KafkaLogs(kafka).read(topic.name for topic in RECORDED)
     with engine.connect() as connection:

@@ -14,7 +14,7 @@ from confluent_kafka.admin import OffsetSpec
 from sqlalchemy import Connection, inspect, text
 
 from runtime.bus.admin_client import admin_client
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 from schemas import topics
 from schemas.errors import Unavailable
 
@@ -57,7 +57,7 @@ class StoredLog:
 class KafkaLogs:
     """Asks Kafka for its logs, with a client of its own."""
 
-    def __init__(self, kafka: Kafka) -> None:
+    def __init__(self, kafka: KafkaSettings) -> None:
         self._address = kafka.bootstrap
         self._admin = admin_client(kafka)
 

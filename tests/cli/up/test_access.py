@@ -6,7 +6,7 @@ from pathlib import Path
 from cli.up.access import make_access
 from cli.up.ports import Ports
 from runtime.settings.load import load
-from runtime.settings.structs import Settings, Tokens
+from runtime.settings.structs import Settings, TokensSettings
 
 PORTS = Ports(kafka=1, controller=2, redis=3, door=4, console=5)
 
@@ -24,7 +24,7 @@ def test_the_file_has_addresses_and_tokens_for_its_owner_alone(tmp_path: Path) -
 
 
 def test_a_token_of_the_settings_is_used_and_the_others_are_new() -> None:
-    settings = Settings(tokens=Tokens(desk="d" * 24))
+    settings = Settings(tokens=TokensSettings(desk="d" * 24))
     first, second = make_access(settings, PORTS).tokens, make_access(settings, PORTS).tokens
     assert first["desk"] == second["desk"] == "d" * 24
     assert first["door"] != second["door"]

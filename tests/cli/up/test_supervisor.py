@@ -19,7 +19,7 @@ from msgspec.structs import replace as replace_struct
 
 from cli.up import kafka as kafka_local
 from cli.up.ports import choose_ports
-from runtime.settings.structs import Door, Settings
+from runtime.settings.structs import DoorSettings, Settings
 from schemas.errors import Unavailable
 from tests.support.servers import Up, free_port
 from tests.support.waiting import wait
@@ -141,7 +141,7 @@ def test_free_ports_are_chosen_and_remembered_where_the_settings_name_none(tmp_p
     settings = Settings(home=str(tmp_path))
     with _listening() as taken:
         held = taken.getsockname()[1]
-        wish = replace_struct(settings, door=Door(port=held))
+        wish = replace_struct(settings, door=DoorSettings(port=held))
         chosen = choose_ports(wish, "auto")
         assert chosen.door != held
         assert choose_ports(settings, "settings") == chosen, "a later start finds them"

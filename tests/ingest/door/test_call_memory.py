@@ -5,13 +5,13 @@ import pytest
 from cli.up.ports import free_port
 from ingest.door.call_memory import CallMemory
 from runtime.redis.client import connect
-from runtime.settings.structs import Redis
+from runtime.settings.structs import RedisSettings
 from tests.support.servers import valkey
 
 
 async def test_two_doors_remember_together_and_a_restart_forgets_nothing() -> None:
     with valkey() as port:
-        redis = connect(Redis(url=f"redis://127.0.0.1:{port}/0"))
+        redis = connect(RedisSettings(url=f"redis://127.0.0.1:{port}/0"))
         first, second = CallMemory(redis), CallMemory(redis)
         assert await first.recall("t") is None
         assert await first.remember("t", "one") == "one"
@@ -24,7 +24,7 @@ async def test_two_doors_remember_together_and_a_restart_forgets_nothing() -> No
 
 @pytest.mark.parametrize("away", [True, False])
 async def test_without_redis_a_door_remembers_by_itself(away: bool) -> None:
-    redis = connect(Redis(url=f"redis://127.0.0.1:{free_port()}/0")) if away else None
+    redis = connect(RedisSettings(url=f"redis://127.0.0.1:{free_port()}/0")) if away else None
     memory = CallMemory(redis)
     assert await memory.recall("t") is None
     assert await memory.remember("t", "one") == "one"

@@ -23,9 +23,9 @@ from ingest.door import lmtp, websocket
 from ingest.registry import HOOKS
 from runtime import metrics
 from runtime.http.guard import Guard, Rate, Stranger, Tally, network_of
-from runtime.settings.limits import MIB, Limits
+from runtime.settings.limits import MIB, LimitsSettings
 from runtime.settings.load import load
-from runtime.settings.structs import MailDoor
+from runtime.settings.structs import MailDoorSettings
 from schemas.errors import ConfigError
 from tests.contract.test_channels import CALLS
 from tests.ingest.door.test_http import TOKENS, opened, raw
@@ -87,7 +87,7 @@ async def _status(reader: asyncio.StreamReader) -> int:
 async def test_a_caller_who_does_not_finish_is_ended_and_the_probes_still_answer(
     tmp_path: Path, callers: Callers
 ) -> None:
-    limits = Limits(header_time=SHORT, body_pause=SHORT, connections_by_address=5)
+    limits = LimitsSettings(header_time=SHORT, body_pause=SHORT, connections_by_address=5)
     async with opened(tmp_path, limits=limits) as door, httpx2.AsyncClient() as client:
         halves = [
             await callers.open(door, b"GET /livez HTTP/1.1\r\nHost: x\r\nX-A: ") for _ in range(60)
@@ -109,7 +109,7 @@ async def test_a_caller_who_does_not_finish_is_ended_and_the_probes_still_answer
 
 
 async def test_a_body_that_drips_is_ended_after_its_time(tmp_path: Path, callers: Callers) -> None:
-    limits = Limits(body_time=timedelta(seconds=1), body_pause=timedelta(seconds=30))
+    limits = LimitsSettings(body_time=timedelta(seconds=1), body_pause=timedelta(seconds=30))
     async with opened(tmp_path, limits=limits) as door:
         head = b"POST /v1/forms/default HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n"
         reader, writer = await callers.open(door, head)
@@ -136,7 +136,7 @@ def test_a_door_that_was_stopped_reads_on_before_it_blames_the_caller(tmp_path: 
     async def call() -> bytes:
         loop, stopped = asyncio.get_running_loop(), asyncio.Event()
         first, second = socket.socketpair()
-        async with opened(tmp_path, limits=Limits(body_pause=SHORT)) as door:
+        async with opened(tmp_path, limits=LimitsSettings(body_pause=SHORT)) as door:
             host, _, port = door.removeprefix("http://").partition(":")
             reader, writer = await asyncio.open_connection(host, int(port))
             writer.write(
@@ -167,7 +167,7 @@ def test_a_door_that_was_stopped_reads_on_before_it_blames_the_caller(tmp_path: 
 
 
 async def test_a_caller_who_does_not_read_is_ended(tmp_path: Path, callers: Callers) -> None:
-    async with opened(tmp_path, limits=Limits(answer_pause=SHORT)) as door:
+    async with opened(tmp_path, limits=LimitsSettings(answer_pause=SHORT)) as door:
         before = _ended("answer_pause")
         sent = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 300
         await callers.open(door, sent)
@@ -251,7 +251,9 @@ def test_a_hook_names_where_its_proof_is_and_how_large_its_calls_are(name: str) 
 async def test_callers_without_proof_hold_no_more_than_the_limit_together(
     tmp_path: Path, callers: Callers
 ) -> None:
-    limits = Limits(unproven_bytes=4 * MIB, unproven_bytes_by_address=3 * MIB, body_pause=SHORT * 4)
+    limits = LimitsSettings(
+        unproven_bytes=4 * MIB, unproven_bytes_by_address=3 * MIB, body_pause=SHORT * 4
+    )
     settings: dict[str, Any] = {"whatsapp": {"default": {"app_secret": "s"}}}
     async with opened(tmp_path, limits=limits, channels=settings) as door:
         head = (
@@ -267,7 +269,7 @@ async def test_callers_without_proof_hold_no_more_than_the_limit_together(
 
 
 async def test_wrong_tokens_are_429_after_a_while_and_a_right_one_is_let_in(tmp_path: Path) -> None:
-    limits = Limits(attempts=3)
+    limits = LimitsSettings(attempts=3)
     async with (
         opened(tmp_path, limits=limits) as door,
         httpx2.AsyncClient(base_url=door) as client,
@@ -295,7 +297,7 @@ async def test_an_early_answer_is_read_by_a_caller_who_still_sends(tmp_path: Pat
 
 @contextlib.asynccontextmanager
 async def _chats(folder: Path, **limits: Any) -> AsyncIterator[str]:
-    async with opened(folder, limits=Limits(**limits)) as door:
+    async with opened(folder, limits=LimitsSettings(**limits)) as door:
         yield door.replace("http", "ws", 1) + "/v1/chat"
 
 
@@ -316,7 +318,7 @@ async def test_a_chat_without_hello_is_closed_and_too_many_are_not_opened(tmp_pa
 
 async def test_a_visitors_lines_are_counted_over_all_their_chats() -> None:
     now = 0.0
-    guard = Guard(Limits(chat_lines_by_address=4, chat_lines_by_session=3), lambda: now)
+    guard = Guard(LimitsSettings(chat_lines_by_address=4, chat_lines_by_session=3), lambda: now)
 
     def visit() -> websocket.Visit:
         sender = Stranger(guard, "203.0.113.7")
@@ -335,10 +337,10 @@ def test_mail_connections_and_their_bytes_are_limited(run: Callable[[Any], None]
 
 
 async def _mail_flood(callers: Callers) -> None:
-    guard = Guard(Limits(mail_connections=3, mail_connections_by_address=3, mail_bytes=MIB))
+    guard = Guard(LimitsSettings(mail_connections=3, mail_connections_by_address=3, mail_bytes=MIB))
     port, stop = free_port(), asyncio.Event()
     receiver = lmtp.Receiver(None, None, {})  # type: ignore[arg-type]  # nothing is taken
-    settings = MailDoor(protocol="lmtp", port=port)
+    settings = MailDoorSettings(protocol="lmtp", port=port)
     task = asyncio.create_task(lmtp.serve(settings, receiver, stop, guard))
     url = f"http://127.0.0.1:{port}"
 
@@ -395,7 +397,10 @@ def test_a_rate_lets_a_burst_through_and_then_one_at_a_time() -> None:
 
 
 def test_who_calls_is_told_by_trusted_proxies_alone() -> None:
-    none, proxied = Guard(Limits()), Guard(Limits(trusted_proxies=("10.0.0.0/8", "::1")))
+    none, proxied = (
+        Guard(LimitsSettings()),
+        Guard(LimitsSettings(trusted_proxies=("10.0.0.0/8", "::1"))),
+    )
     spoofed = ["203.0.113.9", "1.1.1.1, 10.0.0.7"]
     assert none.address("198.51.100.1", spoofed) == "198.51.100.1"
     assert proxied.address("198.51.100.1", spoofed) == "198.51.100.1", "no proxy of ours"
@@ -403,7 +408,7 @@ def test_who_calls_is_told_by_trusted_proxies_alone() -> None:
     assert proxied.address("10.0.0.1", []) == "10.0.0.1"
     assert proxied.address("10.0.0.1", ["nonsense"]) == "nonsense"
     with pytest.raises(ConfigError, match="trusted_proxies"):
-        Guard(Limits(trusted_proxies=("10.0.0.999",)))
+        Guard(LimitsSettings(trusted_proxies=("10.0.0.999",)))
     assert (
         network_of("2001:db8:1:2:3::4") == network_of("2001:db8:1:2:ffff::") == "2001:db8:1:2::/64"
     )

@@ -29,12 +29,11 @@ from runtime.health.health import Health
 from runtime.http import server
 from runtime.http.guard import Guard
 from runtime.http.public_client import Outside
-from runtime.settings.limits import Limits
-from runtime.settings.structs import Door as DoorSettings
-from runtime.settings.structs import Settings, Tokens
+from runtime.settings.limits import LimitsSettings
+from runtime.settings.structs import DoorSettings, Settings, TokensSettings
 from runtime.spool import Journal
 
-TOKENS = Tokens(door="d" * 30, desk="m" * 30, console="c" * 30, signing="s" * 30)
+TOKENS = TokensSettings(door="d" * 30, desk="m" * 30, console="c" * 30, signing="s" * 30)
 
 
 @dataclass
@@ -60,12 +59,12 @@ class Recording:
 
 
 @contextlib.asynccontextmanager
-async def serving(application: Any, limits: Limits | None = None) -> AsyncIterator[str]:
+async def serving(application: Any, limits: LimitsSettings | None = None) -> AsyncIterator[str]:
     """Serve an application on a free port of loopback."""
     port, stop = free_port(), asyncio.Event()
     sockets = [server.listen("127.0.0.1", port)]
     task = asyncio.create_task(
-        server.serve(server.server(application, Guard(limits or Limits())), sockets, stop)
+        server.serve(server.server(application, Guard(limits or LimitsSettings())), sockets, stop)
     )
     try:
         yield f"http://127.0.0.1:{port}"

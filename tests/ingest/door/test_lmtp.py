@@ -13,7 +13,7 @@ import pytest
 from ingest.channels.email import Account, Email
 from ingest.door import lmtp
 from runtime.bus.readers import read_to_end
-from runtime.settings.structs import MailDoor, Settings
+from runtime.settings.structs import MailDoorSettings, Settings
 from schemas import envelope, topics
 from schemas.errors import ConfigError
 from schemas.message import Message
@@ -39,7 +39,7 @@ async def opened(kafka: Settings, protocol: str = "lmtp") -> AsyncIterator[int]:
     async with ingesting(kafka, timedelta(seconds=3)) as ingest:
         port, stop = free_port(), asyncio.Event()
         receiver = lmtp.Receiver(ingest, Email(), ACCOUNTS)
-        settings = MailDoor(protocol=protocol, port=port)  # type: ignore[arg-type]  # one of its words
+        settings = MailDoorSettings(protocol=protocol, port=port)  # type: ignore[arg-type]  # one of its words
         task = asyncio.create_task(lmtp.serve(settings, receiver, stop))
         try:
             async with asyncio.timeout(10):
@@ -195,12 +195,12 @@ async def test_no_line_brings_the_door_down(kafka: Settings) -> None:
 
 
 def test_accounts_that_share_an_address_or_have_none_are_told_at_the_start() -> None:
-    settings = MailDoor(protocol="lmtp")
+    settings = MailDoorSettings(protocol="lmtp")
     with pytest.raises(ConfigError, match="no account has addresses"):
         lmtp.check(settings, {"a": Account()})
     with pytest.raises(ConfigError, match="pem is not there"):
-        lmtp.check(MailDoor(protocol="lmtp", certificate="/nowhere/a.pem"), ACCOUNTS)
-    lmtp.check(MailDoor(certificate="/nowhere/a.pem"), {})
+        lmtp.check(MailDoorSettings(protocol="lmtp", certificate="/nowhere/a.pem"), ACCOUNTS)
+    lmtp.check(MailDoorSettings(certificate="/nowhere/a.pem"), {})
     with pytest.raises(ConfigError, match="is a's too"):
         lmtp.check(
             settings, {"a": Account(addresses=("x@y.z",)), "b": Account(addresses=("X@y.z",))}

@@ -12,8 +12,8 @@ import pytest
 from ingest.channels.email import Account
 from ingest.door import lmtp
 from runtime.http.guard import Guard
-from runtime.settings.limits import MIB, Limits
-from runtime.settings.structs import MailDoor
+from runtime.settings.limits import MIB, LimitsSettings
+from runtime.settings.structs import MailDoorSettings
 from tests.support.servers import free_port
 from tests.support.waiting import until
 
@@ -31,11 +31,11 @@ class Opened(NamedTuple):
 @pytest.fixture
 async def door() -> AsyncIterator[Opened]:
     """A mail door with an account, whose mails go nowhere."""
-    guard = Guard(Limits(mail_commands=COMMANDS))
+    guard = Guard(LimitsSettings(mail_commands=COMMANDS))
     port, stop = free_port(), asyncio.Event()
     receiver = lmtp.Receiver(None, None, {"a": Account(addresses=(ADDRESS,))})  # type: ignore[arg-type]  # nothing is taken
     task = asyncio.create_task(
-        lmtp.serve(MailDoor(protocol="lmtp", port=port), receiver, stop, guard)
+        lmtp.serve(MailDoorSettings(protocol="lmtp", port=port), receiver, stop, guard)
     )
     yield Opened(port, guard)
     stop.set()

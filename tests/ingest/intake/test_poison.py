@@ -14,7 +14,7 @@ import pytest
 from ingest.channel import Channel, Delivery
 from ingest.intake.accept import Ingest
 from ingest.parser_pool.pool import ParserPool
-from runtime.settings.structs import Parsers, Settings
+from runtime.settings.structs import ParsersSettings, Settings
 from schemas import topics
 from schemas.dead_letter import DeadLetter
 from schemas.errors import Rejected
@@ -25,7 +25,7 @@ from tests.support.samples import NOW
 from tests.support.servers import broker, ingesting, published
 
 FAILS = ("loops", "eats", "raises", "recurses", "crashes", "surrogates")
-QUICK = Parsers(processes=2, cpu=timedelta(seconds=0.5), memory_mb=64)
+QUICK = ParsersSettings(processes=2, cpu=timedelta(seconds=0.5), memory_mb=64)
 
 
 @pytest.fixture(scope="module")

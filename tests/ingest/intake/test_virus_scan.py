@@ -7,7 +7,7 @@ import pytest
 
 from ingest.intake.virus_scan import Scanner
 from ingest.parsing.mail.message import message
-from runtime.settings.structs import Scan
+from runtime.settings.structs import ScanSettings
 from schemas.errors import Retry
 from schemas.message import Message
 from tests.conftest import need
@@ -37,7 +37,7 @@ def _mail(*files: bytes) -> tuple[Message, tuple[bytes, ...]]:
 
 
 def _scanner(port: int, **more: object) -> Scanner:
-    return Scanner(Scan(address=f"127.0.0.1:{port}", timeout=timedelta(seconds=20), **more))  # type: ignore[arg-type]  # a table of fields
+    return Scanner(ScanSettings(address=f"127.0.0.1:{port}", timeout=timedelta(seconds=20), **more))  # type: ignore[arg-type]  # a table of fields
 
 
 async def test_an_infected_file_is_not_kept_and_the_others_are(clamd: Clamd) -> None:
@@ -72,6 +72,6 @@ async def test_a_scanner_that_is_away_lets_the_delivery_wait_unless_told_otherwi
 
 
 async def test_without_an_address_nothing_is_asked() -> None:
-    made, files = await Scanner(Scan()).checked(*_mail(b"one", Clamd.mark))
+    made, files = await Scanner(ScanSettings()).checked(*_mail(b"one", Clamd.mark))
     assert len(files) == 2
     assert made.repaired == _mail(b"one", Clamd.mark)[0].repaired

@@ -17,7 +17,7 @@ from cli.offline.trial import Trial
 from ingest.parser_pool.fence import run_fenced
 from ingest.parser_pool.limits import Limit, limit_of
 from ingest.registry import CHANNELS
-from runtime.settings.structs import Parsers, Settings
+from runtime.settings.structs import ParsersSettings, Settings
 from schemas.errors import Rejected
 
 TIGHT = Limit(cpu_s=0.3, memory_bytes=64 * 1024 * 1024)
@@ -75,7 +75,7 @@ def test_a_large_delivery_may_cost_more(size: int) -> None:
 
 def _try(name: str, raw: bytes, monkeypatch: pytest.MonkeyPatch, parse: Any) -> dict[str, Any]:
     monkeypatch.setattr(type(CHANNELS[name]), "parse", parse)
-    settings = Settings(parsers=Parsers(cpu=timedelta(seconds=0.3), memory_mb=64))
+    settings = Settings(parsers=ParsersSettings(cpu=timedelta(seconds=0.3), memory_mb=64))
     (line,) = Trial(settings, name, "default").run("captured.bin", raw)
     result: dict[str, Any] = json.loads(line)
     return result

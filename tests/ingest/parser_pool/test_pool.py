@@ -14,7 +14,7 @@ import pytest
 from ingest.channel import Context, Delivery, Parsed
 from ingest.parser_pool.pool import ParserPool
 from ingest.registry import CHANNELS
-from runtime.settings.structs import Parsers
+from runtime.settings.structs import ParsersSettings
 from schemas.errors import Rejected, Retry
 from tests.support.poison import Account, Poison
 from tests.support.samples import NOW
@@ -22,7 +22,7 @@ from tests.support.servers import ROOT
 from tests.support.waiting import wait
 
 COMMAND = (sys.executable, "-m", "tests.support.poison")
-QUICK = Parsers(processes=2, cpu=timedelta(seconds=0.5), memory_mb=64)
+QUICK = ParsersSettings(processes=2, cpu=timedelta(seconds=0.5), memory_mb=64)
 CONTEXT = Context(brand="default", settings=Account(brand="yan"), signing_key=b"key")
 
 
@@ -90,7 +90,7 @@ async def test_others_are_parsed_while_one_loops(pool: ParserPool) -> None:
 
 
 async def test_a_parser_that_waits_for_ever_is_given_up() -> None:
-    settings = Parsers(processes=1, cpu=timedelta(milliseconds=100), memory_mb=64)
+    settings = ParsersSettings(processes=1, cpu=timedelta(milliseconds=100), memory_mb=64)
     async with ParserPool(settings, COMMAND) as pool:
         with pytest.raises(Rejected, match=r"parser\.limit"):
             await parse(pool, "waits")
@@ -126,7 +126,7 @@ async def test_an_unreadable_mail_still_has_its_headers(pool: ParserPool) -> Non
 
 
 async def test_every_channels_account_reaches_the_process() -> None:
-    async with ParserPool(Parsers(processes=1)) as pool:
+    async with ParserPool(ParsersSettings(processes=1)) as pool:
         for channel in CHANNELS.values():
             context = Context(brand="default", settings=channel.account())
             code = ""

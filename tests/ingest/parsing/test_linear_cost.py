@@ -25,7 +25,7 @@ from ingest.parsing.mail.message import message
 from ingest.parsing.mail_text.mail_programs import LANGUAGES
 from ingest.parsing.mail_text.reply import own_words
 from router.text.entities import entities
-from runtime.settings.structs import Parsers
+from runtime.settings.structs import ParsersSettings
 from schemas.message import TEXT_LIMIT
 from schemas.text.fold import fold
 from schemas.text.personal_numbers import find_personal_numbers
@@ -340,4 +340,4 @@ def test_all_markers_together_cost_no_more_than_their_length(
 @pytest.mark.parametrize("line", ["1\n", "A:\n"])
 def test_a_megabyte_of_short_lines_of_a_call_costs_less_than_a_delivery_may(line: str) -> None:
     """What is known of a label is looked up once, not at each of its hundred thousand lines."""
-    assert _cpu_time(_hear, _repeat(line, MIX_CHARS)) < Parsers().cpu.total_seconds()
+    assert _cpu_time(_hear, _repeat(line, MIX_CHARS)) < ParsersSettings().cpu.total_seconds()

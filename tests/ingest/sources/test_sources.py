@@ -23,7 +23,7 @@ from ingest.sources.state_folder import StateFolder
 from runtime.archive.archive import open_archive
 from runtime.clock import SystemClock
 from runtime.health.health import Health
-from runtime.settings.structs import Parsers
+from runtime.settings.structs import ParsersSettings
 from runtime.stage import probes
 from schemas import topics
 from schemas.message import Message
@@ -33,7 +33,7 @@ from tests.support.s3 import S3
 from tests.support.servers import Dovecot, Up, broker, free_port, ingesting, published
 from tests.support.waiting import until, wait
 
-QUICK = Parsers(processes=2, cpu=timedelta(seconds=0.5), memory_mb=64)
+QUICK = ParsersSettings(processes=2, cpu=timedelta(seconds=0.5), memory_mb=64)
 FAILS = ("loops", "raises", "crashes", "eats")
 
 

@@ -23,7 +23,7 @@ from router.incidents.tracker import GRACE_S, Incidents, Options
 from router.text.terms import places, terms, words
 from runtime.bus.publisher import Publisher
 from runtime.clock import SystemClock
-from runtime.settings.structs import Kafka, Settings
+from runtime.settings.structs import KafkaSettings, Settings
 from schemas.decision import Decision
 from schemas.errors import Rejected
 from schemas.http_api.bodies import JudgeIn
@@ -623,14 +623,14 @@ async def _judged(
     known: Incident, verb: str, others: list[Incident], into: str | None = None
 ) -> Incident:
     # What is refused is refused before anything is published: this address is never asked.
-    publisher = Publisher(Kafka(bootstrap="127.0.0.1:1"), "test")
+    publisher = Publisher(KafkaSettings(bootstrap="127.0.0.1:1"), "test")
     asked = JudgeIn(agent="ada", into=into)
     return await reading.judge(known, verb, asked, others, publisher, SystemClock())
 
 
 def test_who_writes_later_is_answered_also_through_what_was_merged(stored: Engine) -> None:
     holding = IncidentResponder(
-        Settings(), stored, Publisher(Kafka(bootstrap="127.0.0.1:1"), "test"), SystemClock()
+        Settings(), stored, Publisher(KafkaSettings(bootstrap="127.0.0.1:1"), "test"), SystemClock()
     )
     grown = incident(
         status="grown", at=NOW + timedelta(minutes=6), customers=8, messages=(message("x").id,)
@@ -686,7 +686,7 @@ def test_a_message_that_does_not_decode_takes_the_holding_text_from_nobody_else(
         broken = message("x").id
         connection.exec_driver_sql(f"UPDATE messages SET body = '{{' WHERE id = '{broken}'")
     holding = IncidentResponder(
-        Settings(), stored, Publisher(Kafka(bootstrap="127.0.0.1:1"), "test"), SystemClock()
+        Settings(), stored, Publisher(KafkaSettings(bootstrap="127.0.0.1:1"), "test"), SystemClock()
     )
     known, found, missing = holding.find_answerable(told)
     assert (known.id, missing) == ("i1", 0)

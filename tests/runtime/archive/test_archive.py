@@ -21,8 +21,7 @@ from runtime.archive.durable_files import PACKS, Packs
 from runtime.archive.group_commit import GroupCommit
 from runtime.archive.state import TRUST_S, ArchiveState
 from runtime.settings.load import load
-from runtime.settings.structs import Archive as ArchiveSettings
-from runtime.settings.structs import Settings
+from runtime.settings.structs import ArchiveSettings, Settings
 from schemas.errors import ConfigError, Unavailable
 from schemas.message import Raw
 from tests.support.s3 import ACCESS, BUCKET, S3, SECRET

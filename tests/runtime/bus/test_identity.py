@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from runtime.bus.identity import claim_identity
-from runtime.settings.structs import Kafka, Settings
+from runtime.settings.structs import KafkaSettings, Settings
 from tests.support.servers import ROOT
 
 HOLD = """
@@ -23,7 +23,9 @@ sys.stdin.read()
 
 def settings(home: Path, instance: str = "") -> Settings:
     """Return settings of a home and, perhaps, an explicit instance."""
-    return msgspec.structs.replace(Settings(), home=str(home), kafka=Kafka(instance=instance))
+    return msgspec.structs.replace(
+        Settings(), home=str(home), kafka=KafkaSettings(instance=instance)
+    )
 
 
 def claimed_elsewhere(home: Path, number: int) -> str:

@@ -11,7 +11,7 @@ import pytest
 from runtime.bus.kafka_reader import STOP_LIMIT_S, KafkaReader
 from runtime.bus.publisher import Publisher
 from runtime.bus.readers import create_reader
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 from schemas.errors import Retry
 from tests.support.brokers.scripted_broker import scripted_broker
 from tests.support.waiting import until
@@ -30,7 +30,9 @@ async def test_a_cancelled_start_leaves_no_connection_open(request_name: str) ->
     unclosed: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: unclosed.append(context))
     async with scripted_broker(request_name) as broker:
-        reader = create_reader(Kafka(bootstrap=broker.address), group=None, client_id="test")
+        reader = create_reader(
+            KafkaSettings(bootstrap=broker.address), group=None, client_id="test"
+        )
         starting = asyncio.create_task(reader.start())
         await until("it asks", lambda: request_name in broker.requests)
         starting.cancel()
@@ -45,7 +47,7 @@ async def test_silent_addresses_delay_a_client_by_half_a_second_each() -> None:
         silent = [await stack.enter_async_context(scripted_broker("versions")) for _ in range(4)]
         good = await stack.enter_async_context(scripted_broker())
         addresses = ",".join(broker.address for broker in [*silent, good])
-        kafka = Kafka(bootstrap=addresses, ack_timeout=timedelta(seconds=4))
+        kafka = KafkaSettings(bootstrap=addresses, ack_timeout=timedelta(seconds=4))
         publisher = Publisher(kafka, "test")
         began = time.monotonic()
         await publisher.start()
@@ -56,7 +58,7 @@ async def test_silent_addresses_delay_a_client_by_half_a_second_each() -> None:
 
 async def test_publishes_of_a_discarded_producer_end_with_it() -> None:
     async with scripted_broker("produce") as broker:
-        kafka = Kafka(bootstrap=broker.address, ack_timeout=timedelta(seconds=2))
+        kafka = KafkaSettings(bootstrap=broker.address, ack_timeout=timedelta(seconds=2))
         publisher = Publisher(kafka, "test")
 
         async def publish(after: int) -> float:
@@ -81,7 +83,7 @@ async def test_publishes_of_a_discarded_producer_end_with_it() -> None:
 async def test_a_stopped_publisher_leaves_no_task_and_no_connection(request_name: str) -> None:
     before = asyncio.all_tasks()
     async with scripted_broker(request_name) as broker:
-        kafka = Kafka(bootstrap=broker.address, ack_timeout=timedelta(seconds=2))
+        kafka = KafkaSettings(bootstrap=broker.address, ack_timeout=timedelta(seconds=2))
         publisher = Publisher(kafka, "test")
         sending = asyncio.create_task(publisher.send(TOPIC, b"key", b"value", [], 0))
         await until("it asks", lambda: request_name in broker.requests)
@@ -94,7 +96,7 @@ async def test_a_stopped_publisher_leaves_no_task_and_no_connection(request_name
 
 async def test_a_group_gives_up_a_dead_reader_soon() -> None:
     async with scripted_broker() as broker:
-        kafka = Kafka(bootstrap=broker.address)
+        kafka = KafkaSettings(bootstrap=broker.address)
         reader = create_reader(kafka, TOPIC, group="test", client_id="test")
         await reader.start()
         assert broker.sessions_ms == [6000]

@@ -15,7 +15,7 @@ from runtime.health.faults import is_outage
 from runtime.redis.claims import AWAY, Claims, connect, connect_sync
 from runtime.redis.errors import RedisAway, outage_code
 from runtime.redis.state import LOG_INTERVAL_S, QUIET_S, RedisState
-from runtime.settings.structs import Redis
+from runtime.settings.structs import RedisSettings
 from tests.support.redis.servers import STATES, Valkey, sentinels, valkeys
 from tests.support.waiting import pass_time, until
 
@@ -29,8 +29,8 @@ def pair() -> Iterator[list[Valkey]]:
         yield servers
 
 
-def _settings(server: Valkey) -> Redis:
-    return Redis(url=f"redis://127.0.0.1:{server.port}/0")
+def _settings(server: Valkey) -> RedisSettings:
+    return RedisSettings(url=f"redis://127.0.0.1:{server.port}/0")
 
 
 async def _attempt(client: Any, kind: str) -> None:
@@ -129,7 +129,7 @@ def test_the_spellings_of_servers_are_known(text: str) -> None:
 
 
 async def test_an_address_that_refuses_its_database_is_away(pair: list[Valkey]) -> None:
-    client = connect(Redis(url=f"redis://127.0.0.1:{pair[0].port}/99"))
+    client = connect(RedisSettings(url=f"redis://127.0.0.1:{pair[0].port}/99"))
     with pytest.raises(RedisAway, match="CONNECT"):
         await client.get("a")
     await client.aclose()
@@ -153,7 +153,7 @@ async def test_the_client_follows_a_list_of_addresses_to_the_new_primary() -> No
     with valkeys(2) as (old, new):
         new.follow(old)
         addresses = (f"127.0.0.1:{new.port}", f"127.0.0.1:{old.port}")
-        settings = Redis(url="redis://ignored:1/0", addresses=addresses)
+        settings = RedisSettings(url="redis://ignored:1/0", addresses=addresses)
         client, threads = connect(settings), connect_sync(settings)
         await client.set("santral:a", "old")
         assert threads.get("santral:a") == b"old"
@@ -192,7 +192,7 @@ async def _fail_over(count: int, quorum: int, down_ms: int) -> None:
     with valkeys(2) as (old, new):
         new.follow(old)
         with sentinels(old, count, quorum, down_ms=down_ms, password="geheim") as addresses:
-            settings = Redis(sentinels=tuple(addresses), sentinel_password="geheim")
+            settings = RedisSettings(sentinels=tuple(addresses), sentinel_password="geheim")
             client, threads = connect(settings), connect_sync(settings)
             claims = Claims(client, "santral:claim:", 60_000, 60_000)
             served: list[str] = []
@@ -229,7 +229,7 @@ async def test_three_sentinels_agree_on_the_new_primary() -> None:
 
 
 async def test_tls_of_the_url_holds_for_servers_that_sentinel_names() -> None:
-    settings = Redis(url="rediss://ada:geheim@x/2", sentinels=("a:1", "rediss://b:2"))
+    settings = RedisSettings(url="rediss://ada:geheim@x/2", sentinels=("a:1", "rediss://b:2"))
     for client in (connect(settings), connect_sync(settings)):
         pool = client.connection_pool
         assert "SSLConnection" in str(pool.connection_class.__mro__)
@@ -245,13 +245,13 @@ async def test_a_wrong_password_is_away_and_no_sentinel_is_forgotten() -> None:
     with valkeys(2) as (primary, replica):
         replica.follow(primary)
         with sentinels(primary, 1, 1, down_ms=1000, password="geheim") as addresses:
-            client = connect(Redis(sentinels=tuple(addresses), sentinel_password="falsch"))
+            client = connect(RedisSettings(sentinels=tuple(addresses), sentinel_password="falsch"))
             with pytest.raises(AWAY) as caught:
                 await client.get("a")
             assert "falsch" not in str(caught.value)
             await client.aclose()
             away = (f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}")
-            settings = Redis(sentinels=(*away, *addresses), sentinel_password="geheim")
+            settings = RedisSettings(sentinels=(*away, *addresses), sentinel_password="geheim")
             client = connect(settings)
             await asyncio.gather(*(client.get(f"a{n}") for n in range(30)))
             finder = client.connection_pool.sentinel_manager

@@ -8,7 +8,7 @@ from cli.check import check_redis
 from cli.up.ports import free_port
 from runtime.settings.load import load
 from runtime.settings.redis_addresses import describe, server_url, servers
-from runtime.settings.structs import Redis, Settings
+from runtime.settings.structs import RedisSettings, Settings
 from runtime.stage.reach import is_reachable
 from schemas.errors import ConfigError
 from tests.support.redis.servers import valkeys
@@ -32,7 +32,7 @@ def test_lists_come_from_the_file_or_the_environment(tmp_path: Path) -> None:
 
 
 def test_an_ipv6_address_keeps_its_brackets() -> None:
-    assert server_url(Redis(), "[::1]:7000") == "redis://[::1]:7000/0"
+    assert server_url(RedisSettings(), "[::1]:7000") == "redis://[::1]:7000/0"
 
 
 @pytest.mark.parametrize(
@@ -56,18 +56,18 @@ def test_a_wrong_address_is_refused_without_its_password(
 def test_redis_answers_when_one_of_its_servers_does() -> None:
     away = f"127.0.0.1:{free_port()}"
     with valkeys() as (server,):
-        both = Settings(redis=Redis(addresses=(away, f"127.0.0.1:{server.port}")))
+        both = Settings(redis=RedisSettings(addresses=(away, f"127.0.0.1:{server.port}")))
         assert is_reachable(both, "Redis")
-    assert not is_reachable(Settings(redis=Redis(sentinels=(away,))), "Redis")
+    assert not is_reachable(Settings(redis=RedisSettings(sentinels=(away,))), "Redis")
 
 
 def test_check_names_what_keeps_redis_from_serving(capsys: pytest.CaptureFixture[str]) -> None:
     with valkeys(2) as (primary, replica):
         replica.follow(primary)
         both = (f"127.0.0.1:{replica.port}", f"127.0.0.1:{primary.port}")
-        assert check_redis(Redis(addresses=both)) == []
+        assert check_redis(RedisSettings(addresses=both)) == []
         assert f"127.0.0.1:{primary.port}: answers" in capsys.readouterr().out
-        (problem,) = check_redis(Redis(url=f"redis://127.0.0.1:{replica.port}/0"))
+        (problem,) = check_redis(RedisSettings(url=f"redis://127.0.0.1:{replica.port}/0"))
         assert "READONLY: it is a replica" in problem
-    (problem,) = check_redis(Redis(addresses=both))
+    (problem,) = check_redis(RedisSettings(addresses=both))
     assert "NOPRIMARY" in problem

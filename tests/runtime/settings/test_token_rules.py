@@ -15,7 +15,7 @@ from runtime.clock import SystemClock
 from runtime.health.health import Health
 from runtime.http import sign_in_link
 from runtime.log import redacted_url
-from runtime.settings.limits import Limits
+from runtime.settings.limits import LimitsSettings
 from runtime.settings.load import load
 from runtime.settings.structs import Settings
 from tests.ingest.door.test_http import TOKENS, serving
@@ -137,7 +137,7 @@ async def console() -> AsyncIterator[httpx2.AsyncClient]:
     api = Api(settings=settings, desk=_Desk(), store=None)  # type: ignore[arg-type]  # no more is reached
     application = app(api, Health("console"), asyncio.Event())
     async with (
-        serving(application, Limits(attempts=3)) as url,
+        serving(application, LimitsSettings(attempts=3)) as url,
         httpx2.AsyncClient(base_url=url) as client,
     ):
         yield client

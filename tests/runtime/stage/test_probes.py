@@ -4,7 +4,7 @@ import resource
 
 import pytest
 
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 from runtime.stage.probes import kafka_probe
 from schemas.errors import Unavailable
 from tests.support.brokers.broker_double import brokers
@@ -22,7 +22,7 @@ def _switches() -> int:
 @pytest.mark.slow  # it waits for a probe's limit of time
 def test_a_probe_pauses_between_its_attempts_to_reach_the_controller() -> None:
     with brokers(2, controller=2) as (first, controller):
-        probe = kafka_probe(Kafka(bootstrap=f"127.0.0.1:{first.port}"))
+        probe = kafka_probe(KafkaSettings(bootstrap=f"127.0.0.1:{first.port}"))
         probe()
         controller.leave()
         before = _switches()

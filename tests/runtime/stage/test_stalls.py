@@ -23,7 +23,7 @@ from runtime.clock import SystemClock
 from runtime.health.health import STALLED, Health
 from runtime.health.neighbour import Neighbour
 from runtime.health.progress import Progress
-from runtime.settings.structs import Ops, Settings
+from runtime.settings.structs import OpsSettings, Settings
 from runtime.stage.watchdog import Watchdog
 from schemas import envelope, topics
 from tests.support.samples import message, policy
@@ -40,7 +40,7 @@ PATIENCE = timedelta(seconds=1.2)
 def stalling() -> Iterator[Settings]:
     """A broker for the tests here, and settings with a short patience."""
     with broker() as settings:
-        yield msgspec.structs.replace(settings, ops=Ops(stall=PATIENCE))
+        yield msgspec.structs.replace(settings, ops=OpsSettings(stall=PATIENCE))
 
 
 def put(settings: Settings, native: str) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from runtime.health.health import STALLED, Health
 from runtime.health.progress import Partition, Progress
-from runtime.settings.structs import Ops
+from runtime.settings.structs import OpsSettings
 from runtime.stage.watchdog import Look, Watchdog
 from tests.support.samples import NOW
 from tests.support.waiting import wait
@@ -27,7 +27,7 @@ class Bench:
         self.looks = 0
         self.progress = Progress("loop")
         self.health = Health("x")
-        ops = Ops(stall=timedelta(seconds=PATIENCE_S))
+        ops = OpsSettings(stall=timedelta(seconds=PATIENCE_S))
         self.dog = Watchdog(
             self.health, self.progress, ops, self, look or self._look, self.ended.append
         )
@@ -162,7 +162,7 @@ def test_a_look_that_does_not_return_is_shown_and_the_turns_are_judged_all_the_s
 
     health, progress, ended = Health("x"), Progress("loop"), list[int]()
     bench = Bench()  # its clock; the watchdog's threads run for real
-    ops = Ops(stall=timedelta(seconds=0.5))
+    ops = OpsSettings(stall=timedelta(seconds=0.5))
     dog = Watchdog(health, progress, ops, bench, look, ended.append)
     progress.note_position(*FIRST, 7)
     dog.start()

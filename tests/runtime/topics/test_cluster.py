@@ -16,7 +16,7 @@ from cli.up.ports import free_port
 from runtime.bus.backlog import Backlog
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.health.progress import Partition
-from runtime.settings.structs import Kafka, Settings
+from runtime.settings.structs import KafkaSettings, Settings
 from runtime.topics.creation import check_created, check_promises, check_topics, create_topics
 from schemas import topics
 from schemas.errors import ConfigError, Unavailable
@@ -44,7 +44,7 @@ def brokers(tmp_path: Path) -> Iterator[Brokers]:
 @pytest.fixture
 def three(brokers: Brokers, tmp_path: Path) -> Settings:
     """Settings for three brokers in which somebody forgot `replication`."""
-    return Settings(home=str(tmp_path), kafka=Kafka(bootstrap=brokers.bootstrap))
+    return Settings(home=str(tmp_path), kafka=KafkaSettings(bootstrap=brokers.bootstrap))
 
 
 def test_topics_with_one_replica_on_three_brokers_are_listed_until_they_have_three(
@@ -136,7 +136,7 @@ def test_a_stage_that_waited_for_kafka_checks_its_topics_once_kafka_is_there(
 ) -> None:
     server = kafka_local.Broker(tmp_path / "kafka", JARS, free_port(), free_port())
     server.prepare()
-    settings = Settings(home=str(tmp_path), kafka=Kafka(bootstrap=server.bootstrap))
+    settings = Settings(home=str(tmp_path), kafka=KafkaSettings(bootstrap=server.bootstrap))
     stage = start(settings, "workers", "--only", "desk", **tokens())
     process: subprocess.Popen[bytes] | None = None
     try:
@@ -171,7 +171,7 @@ def test_a_user_that_kafka_refuses_ends_a_stage_in_one_line(tmp_path: Path) -> N
         "sasl.username": "santral",
         "sasl.password": "right",
     }
-    right = Kafka(bootstrap=server.bootstrap, security=security)
+    right = KafkaSettings(bootstrap=server.bootstrap, security=security)
     wrong = msgspec.structs.replace(right, security={**security, "sasl.password": "wrong"})
     config = tmp_path / "santral.toml"
     keys = "".join(f'"{key}" = "{value}"\n' for key, value in wrong.security.items())

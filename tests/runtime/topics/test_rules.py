@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 from runtime.topics.rules import (
     INTERNAL,
     Cluster,
@@ -21,12 +21,12 @@ from runtime.topics.rules import (
 from schemas import topics
 from schemas.topics import BROKER_MESSAGE_MAX, DAY_MS, AnyTopic
 
-PRODUCTION = Kafka(bootstrap="b1:9092", replication=3)
+PRODUCTION = KafkaSettings(bootstrap="b1:9092", replication=3)
 WANTED = (topics.MESSAGES, topics.CONVERSATIONS, topics.DELIVERIES)
 SAFE_INTERNAL = {"min.insync.replicas": "2"}
 
 
-def right(topic: AnyTopic, kafka: Kafka, replicas: tuple[int, ...]) -> TopicState:
+def right(topic: AnyTopic, kafka: KafkaSettings, replicas: tuple[int, ...]) -> TopicState:
     """Return a topic as Santral makes it."""
     config = {
         "cleanup.policy": cleanup_policy(topic),
@@ -43,7 +43,7 @@ def right(topic: AnyTopic, kafka: Kafka, replicas: tuple[int, ...]) -> TopicStat
 def cluster(
     brokers: int = 3,
     replicas: tuple[int, ...] = (1, 2, 3),
-    kafka: Kafka = PRODUCTION,
+    kafka: KafkaSettings = PRODUCTION,
     broker_config: Mapping[str, str] | None = None,
     **changed: TopicState,
 ) -> Cluster:
@@ -69,7 +69,7 @@ def only(results: list[Finding]) -> Finding:
 
 def test_topics_as_santral_makes_them_are_no_finding() -> None:
     assert findings(cluster(), WANTED, PRODUCTION) == []
-    local = Kafka()
+    local = KafkaSettings()
     assert findings(cluster(1, (1,), local), WANTED, local) == []
 
 
@@ -95,9 +95,9 @@ def test_one_replica_on_three_brokers_is_unsafe_whatever_the_settings_say(replic
 
 
 def test_one_topic_of_two_brokers_is_compared_with_the_settings_alone() -> None:
-    kafka = Kafka(replication=1)
+    kafka = KafkaSettings(replication=1)
     assert findings(cluster(2, (1,), kafka), WANTED, kafka) == []
-    kafka = Kafka(replication=2)
+    kafka = KafkaSettings(replication=2)
     results = findings(cluster(2, (1,), kafka), WANTED, kafka)
     assert {(f.setting, f.unsafe) for f in results} == {("replication", False)}
 
@@ -183,7 +183,7 @@ def test_kafkas_own_topics_are_judged_by_the_brokers_settings_before_they_exist(
     result = only(findings(Cluster(state.brokers, ours, config), WANTED, PRODUCTION))
     assert result.topic == "__consumer_offsets"
     assert "offsets.topic.replication.factor=1, should be 3" in str(result)
-    assert findings(Cluster((1,), ours, config), (), Kafka()) == []
+    assert findings(Cluster((1,), ours, config), (), KafkaSettings()) == []
 
 
 def test_a_missing_topic_and_another_number_of_partitions_are_findings() -> None:

@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 
 from cli.up.ports import free_port
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 from runtime.topics.creation import create_topics
 from schemas import topics
 from schemas.routing.departments import DEFAULT
@@ -127,9 +127,9 @@ class Cluster:
         return f"sqlite:///{self.home / 'var' / 'santral.db'}"
 
     @property
-    def kafka(self) -> Kafka:
+    def kafka(self) -> KafkaSettings:
         """The settings that reach the brokers."""
-        return Kafka(bootstrap=self.brokers.bootstrap, replication=3)
+        return KafkaSettings(bootstrap=self.brokers.bootstrap, replication=3)
 
     def _environ(self) -> dict[str, str]:
         plain = {k: v for k, v in os.environ.items() if not k.startswith("SANTRAL_")}

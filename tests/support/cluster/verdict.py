@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from runtime.bus.readers import read_to_end
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 from schemas import envelope, topics
 from schemas.decision import WorkItem
 from schemas.outcome import Outcome, closed_messages
@@ -18,13 +18,13 @@ from tests.support.cluster.cluster import Cluster
 from tests.support.cluster.traffic import Sightings
 
 
-async def work_items(kafka: Kafka) -> list[WorkItem]:
+async def work_items(kafka: KafkaSettings) -> list[WorkItem]:
     """Return every item of every queue."""
     batches = [batch async for batch in read_to_end(kafka, queue_topics(DEFAULT))]
     return [envelope.decode(WorkItem, record.value) for batch in batches for record in batch]
 
 
-async def outcomes(kafka: Kafka) -> dict[str, Outcome]:
+async def outcomes(kafka: KafkaSettings) -> dict[str, Outcome]:
     """Return every outcome by its id: written twice is once."""
     batches = [batch async for batch in read_to_end(kafka, [topics.OUTCOMES.name])]
     records = [envelope.decode(Outcome, record.value) for batch in batches for record in batch]

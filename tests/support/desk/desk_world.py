@@ -22,7 +22,7 @@ from runtime.clock import SystemClock
 from runtime.health.faults import is_outage
 from runtime.health.health import Health
 from runtime.redis.claims import connect
-from runtime.settings.structs import Redis, Settings
+from runtime.settings.structs import RedisSettings, Settings
 from schemas import envelope, topics
 from schemas.decision import WorkItem
 from schemas.http_api.bodies import ClaimIn, LeaseIn, MoveIn
@@ -303,7 +303,7 @@ async def desk_world(kafka: Settings, servers: list[Valkey], seed: int) -> Async
     listening = await proxy.start()
     desk_settings = msgspec.structs.replace(kafka.desk, lease=_LEASE)
     settings = msgspec.structs.replace(
-        kafka, redis=Redis(url=f"redis://127.0.0.1:{proxy.port}/0"), desk=desk_settings
+        kafka, redis=RedisSettings(url=f"redis://127.0.0.1:{proxy.port}/0"), desk=desk_settings
     )
     await asyncio.to_thread(servers[1].follow, servers[0])
     redis = connect(settings.redis)

@@ -21,7 +21,7 @@ from runtime import store
 from runtime.clock import SystemClock
 from runtime.health.health import Health
 from runtime.http.server import token_name
-from runtime.settings.structs import Settings, Tokens
+from runtime.settings.structs import Settings, TokensSettings
 from schemas import envelope, topics
 from schemas.base import Record
 from schemas.decision import WorkItem
@@ -45,7 +45,9 @@ __all__ = ["redis", "server"]
 
 IDENTITY, CARD, IBAN = "10000000146", "4111111111111111", "TR330006100519786457841326"
 SAID = f"TC 100 000 001 46, kart 4111.1111.1111.1111, IBAN {IBAN[:4]}-{IBAN[4:]} ve {IDENTITY}"
-TOKENS = Tokens(door="d" * 32, desk="e" * 32, console="c" * 32, signing="s" * 32, personal="p" * 32)
+TOKENS = TokensSettings(
+    door="d" * 32, desk="e" * 32, console="c" * 32, signing="s" * 32, personal="p" * 32
+)
 
 
 def everywhere(native: str, **more: Any) -> Any:

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from runtime.clock import SystemClock
 from runtime.redis.claims import AWAY, connect
-from runtime.settings.structs import Redis, Settings
+from runtime.settings.structs import RedisSettings, Settings
 from tests.support.desk.open_queue import Published, open_desk_queue
 from tests.support.redis.servers import STATES, Valkey, valkeys
 from tests.support.waiting import until
@@ -92,7 +92,7 @@ def pair() -> Iterator[list[Valkey]]:
 @pytest.fixture
 async def api(recorded: Engine, pair: list[Valkey], tmp_path: Any) -> AsyncIterator[Api]:
     """The API on the first server, with a message that waits at its desk."""
-    redis = connect(Redis(url=f"redis://127.0.0.1:{pair[0].port}/0"))
+    redis = connect(RedisSettings(url=f"redis://127.0.0.1:{pair[0].port}/0"))
     await redis.flushall()
     desk_queue = await open_desk_queue(redis)
     settings = msgspec.structs.replace(Settings(), home=str(tmp_path), tokens=TOKENS)

@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.health.health import Health
-from runtime.settings.structs import Settings, Tokens
+from runtime.settings.structs import Settings, TokensSettings
 from tests.ingest.door.test_http import raw, serving
 from workers.console.api import Api
 from workers.console.app import app
 
-SETTINGS = Settings(tokens=Tokens(door="d" * 30, desk="m" * 30, console="c" * 30, signing="s" * 30))
+SETTINGS = Settings(
+    tokens=TokensSettings(door="d" * 30, desk="m" * 30, console="c" * 30, signing="s" * 30)
+)
 
 
 @pytest.fixture(scope="module")

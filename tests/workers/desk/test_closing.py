@@ -10,7 +10,7 @@ import pytest
 from router.decision.decide import decide_message
 from runtime.clock import SystemClock
 from runtime.redis.claims import connect
-from runtime.settings.structs import Redis, Settings
+from runtime.settings.structs import RedisSettings, Settings
 from schemas import envelope
 from schemas.base import Record
 from schemas.decision import WorkItem
@@ -76,7 +76,7 @@ async def desk(server: Valkey) -> Any:
     """A desk with one conversation of two messages in line, just after a failover."""
     server.run("CONFIG", "SET", "maxmemory", 0)
     server.run("FLUSHALL")
-    redis = connect(Redis(url=f"redis://127.0.0.1:{server.port}/0"))
+    redis = connect(RedisSettings(url=f"redis://127.0.0.1:{server.port}/0"))
     desk_queue = await open_desk_queue(redis)
     desk = Desk(
         settings=Settings(), desk_queue=desk_queue, publisher=Harmful(server), clock=Hasty()

@@ -15,7 +15,7 @@ from runtime.bus.client_settings import rdkafka_settings
 from runtime.health.progress import Partition
 from runtime.redis.client import connect
 from runtime.redis.errors import AWAY
-from runtime.settings.structs import Redis, Settings
+from runtime.settings.structs import RedisSettings, Settings
 from schemas import envelope, topics
 from schemas.decision import WorkItem
 from tests.support.desk.feeding import RunningFeed, produce, resolved, work_item
@@ -45,7 +45,7 @@ async def settings(kafka: Settings, server: Valkey) -> Settings:
     server.run("FLUSHALL")
     server.run("CONFIG", "SET", "maxmemory", 0)
     url = f"redis://127.0.0.1:{server.port}/0"
-    return msgspec.structs.replace(kafka, redis=Redis(url=url))
+    return msgspec.structs.replace(kafka, redis=RedisSettings(url=url))
 
 
 @pytest.fixture
@@ -243,7 +243,7 @@ async def test_a_full_redis_takes_closes_and_later_the_rest(
 
 
 async def test_a_full_redis_of_another_history_serves_claims_and_rebuilds(server: Valkey) -> None:
-    async with connect(Redis(url=f"redis://127.0.0.1:{server.port}/0")) as client:
+    async with connect(RedisSettings(url=f"redis://127.0.0.1:{server.port}/0")) as client:
         desk_queue, lock = DeskQueue(client), RebuildLock(client)
         await client.flushall()
         await client.set(f"{P}epoch", "1")

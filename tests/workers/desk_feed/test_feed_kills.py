@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runtime.settings.structs import Redis, Settings
+from runtime.settings.structs import RedisSettings, Settings
 from tests.support.desk.feeding import RunningFeed, feed_process, produce, resolved, work_item
 from tests.support.redis.servers import Valkey
 from tests.support.servers import process_of
@@ -108,7 +108,9 @@ def test_no_harm_to_feeds_or_redis_revives_or_loses_an_item(
 async def test_a_feed_waits_for_kafka_and_is_back_within_ten_seconds(
     kafka: Settings, server: Valkey
 ) -> None:
-    settings = msgspec.structs.replace(kafka, redis=Redis(url=f"redis://127.0.0.1:{server.port}/0"))
+    settings = msgspec.structs.replace(
+        kafka, redis=RedisSettings(url=f"redis://127.0.0.1:{server.port}/0")
+    )
     running, broker = RunningFeed(settings), process_of(kafka)
     async with running as feed:
         await until("it reads", lambda: feed.owned)
@@ -131,7 +133,9 @@ async def test_a_feed_waits_for_kafka_and_is_back_within_ten_seconds(
 async def test_a_feed_waits_for_a_neighbour_that_is_away_at_its_start(
     kafka: Settings, server: Valkey
 ) -> None:
-    settings = msgspec.structs.replace(kafka, redis=Redis(url=f"redis://127.0.0.1:{server.port}/0"))
+    settings = msgspec.structs.replace(
+        kafka, redis=RedisSettings(url=f"redis://127.0.0.1:{server.port}/0")
+    )
     server.kill()
     async with RunningFeed(settings) as feed:
         await until("readiness names Redis", lambda: "Redis" in (feed.problem() or ""), 30)

@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis as Client
 
 from runtime.redis.claims import Claims, connect
-from runtime.settings.structs import Redis
+from runtime.settings.structs import RedisSettings
 from schemas.errors import Retry
 from tests.support.desk.open_queue import open_desk_queue
 from tests.support.servers import valkey
@@ -35,7 +35,7 @@ def server() -> Iterator[int]:
 @pytest.fixture
 async def redis(server: int) -> AsyncIterator["Client[bytes]"]:
     """An empty database."""
-    made = connect(Redis(url=f"redis://127.0.0.1:{server}/0"))
+    made = connect(RedisSettings(url=f"redis://127.0.0.1:{server}/0"))
     await made.flushall()
     yield made
     await made.aclose()

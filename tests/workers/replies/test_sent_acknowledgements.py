@@ -18,7 +18,7 @@ from runtime.bus.publisher import Publisher
 from runtime.bus.readers import create_reader
 from runtime.clock import SystemClock
 from runtime.redis.claims import Claims, connect
-from runtime.settings.structs import Redis, Settings, Tokens
+from runtime.settings.structs import RedisSettings, Settings, TokensSettings
 from schemas import topics
 from schemas.base import conversation_id
 from schemas.decision import TRIAGE
@@ -42,8 +42,8 @@ def settings() -> Iterator[Settings]:
     with broker() as kafka, valkey() as port:
         yield msgspec.structs.replace(
             kafka,
-            redis=Redis(url=f"redis://127.0.0.1:{port}/0"),
-            tokens=Tokens(signing=KEY.decode()),
+            redis=RedisSettings(url=f"redis://127.0.0.1:{port}/0"),
+            tokens=TokensSettings(signing=KEY.decode()),
             actions={"reply_email": {"a": {"host": "mail.example"}}},
         )
 

@@ -28,8 +28,7 @@ from runtime.bus.readers import create_reader, fetch_group_offset
 from runtime.clock import SystemClock
 from runtime.health.health import Health
 from runtime.redis.claims import connect
-from runtime.settings.structs import Redis, Settings
-from runtime.settings.structs import Replies as RepliesSettings
+from runtime.settings.structs import RedisSettings, RepliesSettings, Settings
 from schemas import topics
 from schemas.message import Party
 from schemas.outcome import Outcome, Reply
@@ -106,7 +105,9 @@ class Office:
 async def office() -> AsyncIterator[Office]:
     """One broker and one Redis for all tests of this file."""
     with broker() as kafka, valkey() as port:
-        settings = msgspec.structs.replace(kafka, redis=Redis(url=f"redis://127.0.0.1:{port}/0"))
+        settings = msgspec.structs.replace(
+            kafka, redis=RedisSettings(url=f"redis://127.0.0.1:{port}/0")
+        )
         redis = connect(settings.redis)
         publisher = Publisher(settings.kafka, "test")
         yield Office(settings, redis, publisher)
