@@ -127,7 +127,7 @@ class _Lines:
 
 class _Desk:
     def __init__(self) -> None:
-        self.lines = _Lines()
+        self.desk_queue = _Lines()
 
 
 @pytest.fixture
