@@ -74,6 +74,16 @@ def test_the_architecture_names_functions_of_their_files() -> None:
         assert set(re.findall(r"`([\w.]+)`", cell)) <= names, path
 
 
+def test_contributing_names_classes_of_the_code() -> None:
+    content = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    folders = ("schemas", "runtime", "ingest", "workers", "tests/support")
+    code = "\n".join(p.read_text() for folder in folders for p in (ROOT / folder).rglob("*.py"))
+    classes = set(re.findall(r"^class (\w+)", code, re.MULTILINE))
+    named = set(re.findall(r"`([A-Z][a-z]\w+)(?:\.\w+|\([^`]*\))?`", content))
+    assert named
+    assert named <= classes
+
+
 def _functions(path: Path) -> set[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
