@@ -16,7 +16,7 @@ from ingest.accounts import Accounts, configured_accounts
 from ingest.channel import AccountSettings
 from ingest.door import lmtp
 from ingest.door.call_memory import CallMemory
-from ingest.door.chat_replies import Replies
+from ingest.door.chat_replies import ChatReplies
 from ingest.door.http import Door, app
 from ingest.intake.accept import Ingest
 from ingest.intake.build import build_ingest
@@ -60,7 +60,7 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
     parsers = ParserPool(settings.parsers)
     ingest = build_ingest(settings, clock, publisher, parsers, web, uploads=True)
     archive = probes.archive_neighbour(ingest.archive, settings, clock)
-    replies = Replies(settings.kafka, clock, f"santral-door-{os.getpid()}")
+    replies = ChatReplies(settings.kafka, clock, f"santral-door-{os.getpid()}")
     health.add("kafka", kafka.problem)
     health.add("archive", archive.problem)
     health.note("redis", memory.problem)
@@ -125,7 +125,7 @@ def _pulled(accounts: Accounts) -> list[tuple[str, str, AccountSettings]]:
     ]
 
 
-async def _follow(replies: Replies, kafka: Neighbour) -> None:
+async def _follow(replies: ChatReplies, kafka: Neighbour) -> None:
     """Keep following replies.v1 over a broker that goes and comes back."""
     while True:
         try:

@@ -2,5 +2,5 @@
 
 It takes the bytes of one delivery. It gives a Message, a notice of one, or Rejected. Some
 channels also have a source, which fetches their deliveries.
-Read ../channel.py first: it has the protocol of all of them.
+Read ../channel.py first, then ../source.py: they have the protocols of all of them.
 """

@@ -1,7 +1,8 @@
-"""The memory of proven calls that all doors share; it makes a replayed call count once.
+"""The memory of proven calls that all doors share, so that a replayed call counts once.
 
-Before: a hook whose vendor signs a token and not the body. After: Redis, or the process's own
-memory while Redis is away. An emptied Redis forgets, and therefore the hook bounds a call's age.
+A webhook asks it where its vendor signs a token and not the body. The words are in Redis, and in
+the process's own memory while Redis is away. An emptied Redis forgets them, and therefore the
+webhook bounds a call's age.
 """
 
 from collections import OrderedDict
@@ -11,22 +12,22 @@ from redis.asyncio import Redis
 
 from runtime.redis.errors import AWAY
 
-KEEP = timedelta(hours=9)
+WORD_LIFETIME = timedelta(hours=9)
 """Redis keeps a word this long. Mailgun, the most patient vendor, retries for eight hours."""
 
-_WORDS = 100_000  # of the process's own memory
+_MAX_OWN_WORDS = 100_000  # bounds the process's memory
 _PREFIX = "santral:call:"
 
 
 class CallMemory:
-    """Words under keys; the first word under a key stays. One a process."""
+    """Words under keys, of which the first under a key stays. A process has one memory."""
 
     def __init__(self, redis: "Redis[bytes] | None" = None) -> None:
         self._redis = redis
         self._words: OrderedDict[str, str] = OrderedDict()
 
     async def recall(self, key: str) -> str | None:
-        """Return the word under a key, None where there is none."""
+        """Return the word under a key, or None."""
         word = self._words.get(key)
         if word is None and self._redis is not None:
             try:
@@ -43,11 +44,13 @@ class CallMemory:
         if self._redis is not None:
             try:
                 # Two doors at once: the first to write is right.
-                earlier = await self._redis.set(_PREFIX + key, word, nx=True, ex=KEEP, get=True)
+                earlier = await self._redis.set(
+                    _PREFIX + key, word, nx=True, ex=WORD_LIFETIME, get=True
+                )
                 word = earlier.decode() if earlier else word
             except AWAY:
                 pass  # the client logs it; this process remembers the word alone
         self._words[key] = word
-        while len(self._words) > _WORDS:
+        while len(self._words) > _MAX_OWN_WORDS:
             self._words.popitem(last=False)
         return word

@@ -1,7 +1,7 @@
-"""Replies for web chat visitors: the last day of replies.v1 in memory, pushed as they come.
+"""Holds the last day's replies to web chat visitors in memory, for the pages of the visitors.
 
-Before: desk and acknowledgements write replies.v1. After: ingest/door/websocket.py sends them to
-the visitor's page. Built from Kafka at every start; the page asks for what it has not seen.
+The desk and the acknowledgements write replies.v1, and ingest/door/websocket.py sends the replies
+to the page. Each start reads them from Kafka; the page asks for those that it has not shown.
 """
 
 import asyncio
@@ -21,30 +21,30 @@ from schemas.outcome import Reply
 
 log = get(__name__)
 
-KEPT = timedelta(hours=24)
-"""How long a reply waits for a visitor to come back."""
+MAX_AGE = timedelta(hours=24)
+"""The time in which a visitor may come back for a reply."""
 
-_CONVERSATIONS = 20_000  # bounds the memory of one door
-_EACH = 200
+_MAX_CONVERSATIONS = 20_000  # bounds the memory of one door
+_MAX_REPLIES = 200  # in one conversation
 
 
-class Replies:
+class ChatReplies:
     """Chat replies by conversation, oldest first."""
 
     def __init__(self, kafka: KafkaSettings, clock: Clock, name: str) -> None:
         self._kafka, self._clock, self._name = kafka, clock, name
-        self._held: OrderedDict[str, list[Reply]] = OrderedDict()
+        self._replies: OrderedDict[str, list[Reply]] = OrderedDict()
         self._listeners: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self.fresh = Fresh(clock, 60, "look at replies.v1")
 
     def after(self, conversation: str, last: str | None) -> list[Reply]:
-        """Return the replies behind the one with id `last`; all of them if it is unknown."""
-        held = self._held.get(conversation, [])
-        at = next((i for i, r in enumerate(held) if r.id == last), -1)
-        return held[at + 1 :]
+        """Return the replies after the one with id `last`, or all where that one is unknown."""
+        replies = self._replies.get(conversation, [])
+        index = next((i for i, reply in enumerate(replies) if reply.id == last), -1)
+        return replies[index + 1 :]
 
     def listen(self, conversation: str) -> asyncio.Event:
-        """Return an event that is set when a reply comes; give it back by `leave`."""
+        """Return an event that each new reply sets; `leave` ends that."""
         event = asyncio.Event()
         self._listeners[conversation].add(event)
         return event
@@ -60,16 +60,16 @@ class Replies:
         consumer = create_reader(self._kafka, group=None, client_id=self._name)
         try:
             await consumer.start()
-            parts = await consumer.topic_partitions(topics.REPLIES.name)
-            consumer.assign(parts)
-            since = int((self._clock.now() - KEPT).timestamp() * 1000)
-            found = await consumer.offsets_for_times(dict.fromkeys(parts, since))
-            for part in parts:
-                at = found.get(part)
-                if at is not None:
-                    consumer.seek(part, at.offset)
+            partitions = await consumer.topic_partitions(topics.REPLIES.name)
+            consumer.assign(partitions)
+            since_ms = int((self._clock.now() - MAX_AGE).timestamp() * 1000)
+            offsets = await consumer.offsets_for_times(dict.fromkeys(partitions, since_ms))
+            for partition in partitions:
+                first = offsets.get(partition)
+                if first is not None:
+                    consumer.seek(partition, first.offset)
                 else:
-                    await consumer.seek_to_end(part)
+                    await consumer.seek_to_end(partition)
             while True:
                 batch = await consumer.getmany(timeout_ms=500)
                 self.fresh.succeeded()
@@ -81,20 +81,21 @@ class Replies:
             await consumer.stop()
 
     def _take(self, value: bytes | None) -> None:
+        """Add the reply in a record, and wake the visitor's page."""
         try:
             reply = envelope.decode(Reply, value)
         except Rejected as error:
-            # The mail action buries it: here it can only be passed over.
+            # The sender of replies buries it; here it can only be skipped.
             log.warning("reply.undecodable", text=error.text)
             return
         if reply.channel != Chat.name:
             return
-        held = self._held.setdefault(reply.conversation, [])
-        self._held.move_to_end(reply.conversation)
-        if all(r.id != reply.id for r in held):
-            held.append(reply)
-            del held[:-_EACH]
-        while len(self._held) > _CONVERSATIONS:
-            self._held.popitem(last=False)
+        replies = self._replies.setdefault(reply.conversation, [])
+        self._replies.move_to_end(reply.conversation)
+        if all(reply.id != other.id for other in replies):
+            replies.append(reply)
+            del replies[:-_MAX_REPLIES]
+        while len(self._replies) > _MAX_CONVERSATIONS:
+            self._replies.popitem(last=False)
         for event in self._listeners.get(reply.conversation, ()):
             event.set()

@@ -1,8 +1,8 @@
-"""The contact form at the door: shows the form, takes it, and shows it again with its flaws.
+"""The contact form at the door, which shows the form, takes it, or shows it again with its flaws.
 
-Before: visitors, on our address or in a frame of the brand's site. After: ingest/intake/accept.py.
-The receipt appears once Kafka or the disk has the message. Every answer except the receipt is the
-form with the person's entries, so that no text is lost.
+Visitors see it on our address or in a frame of the brand's site. The receipt appears once Kafka or
+the disk has the message. Every answer except the receipt is the form with the person's entries, so
+that no text is lost.
 """
 
 import asyncio

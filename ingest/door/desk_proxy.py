@@ -1,8 +1,8 @@
-"""The desk behind the door: it passes on a fixed list of addresses, and nothing else.
+"""Passes requests on to the desk, for a fixed list of addresses and nothing else.
 
-Before: a caller of the door. After: the desk's API on the console's server. The proxy builds the
-address from the parts that matched, so that no caller's path reaches the console's pages. It
-passes on only the headers and query parameters that are listed here.
+A caller of the door reaches the desk's API on the console's server. The proxy builds the address
+from the words that matched, so that no caller's path reaches the console's pages. It passes on only
+the headers that are listed here.
 """
 
 import re
@@ -27,7 +27,7 @@ _RETURNED = ("content-type", "retry-after", "www-authenticate", "cache-control")
 
 
 class _Word(Convertor[str]):
-    """A part of an address: letters, digits, `_` and `-`."""
+    """A word of an address, of letters, digits, `_` and `-`."""
 
     regex = "[A-Za-z0-9_-]{1,128}"
 

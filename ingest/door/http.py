@@ -24,12 +24,13 @@ from ingest.accounts import DEFAULT_ACCOUNT
 from ingest.channel import Account, AccountSettings, Delivery
 from ingest.channels.chat import Account as ChatAccount
 from ingest.channels.form import Account as FormAccount
-from ingest.door import public_pages, websocket
+from ingest.door import public_pages
 from ingest.door.call_memory import CallMemory
-from ingest.door.chat_replies import Replies
+from ingest.door.chat_replies import ChatReplies
 from ingest.door.contact_form import FormDoor
 from ingest.door.desk_proxy import DeskProxy
 from ingest.door.webhook_calls import TakeFailed, receive
+from ingest.door.websocket import ChatDoor
 from ingest.intake.accept import Ingest
 from ingest.registry import BEARER, CHANNELS, HOOKS
 from ingest.webhook import MIB, Memory, Webhook, WebhookRequest
@@ -63,11 +64,15 @@ class Door:
 
     settings: Settings
     ingest: Ingest
-    replies: Replies
+    replies: ChatReplies
     accounts: Accounts
     desk: httpx2.AsyncClient
     outside: httpx2.AsyncClient
     memory: Memory = field(default_factory=CallMemory)
+
+    @functools.cached_property
+    def _chats(self) -> ChatDoor:
+        return ChatDoor(self.ingest, self.replies)
 
     def settings_of(self, channel: str, account: str) -> AccountSettings:
         """Return an account's settings; raise Rejected when there is no such account."""
@@ -206,7 +211,7 @@ class Door:
             await socket.close(code=4404, reason=error.text[:120])
             return
         assert isinstance(settings, ChatAccount)
-        await websocket.serve(socket, self.ingest, self.replies, account, settings)
+        await self._chats.serve(socket, account, settings)
 
     async def form(self, request: Request) -> Response:
         """GET and POST /v1/forms/{account}: the contact form, and what was filled in."""

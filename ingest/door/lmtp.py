@@ -1,9 +1,9 @@
-"""The door for mail servers: LMTP or SMTP, with 250 only after Kafka's ack.
+"""The door for mail servers speaks LMTP or SMTP, and answers 250 only after Kafka's ack.
 
-Before: a mail server in front (Postfix, Exchange) that queues and retries. After: intake/accept.py,
-with the email channel's parser. Nothing is relayed: an address no account has is refused at RCPT.
-Kafka away is 451, a full archive too, and the server in front keeps the mail; no bad mail is ever
-answered 5xx, for that would be a bounce: it goes to dead.v1. Source: RFC 2033, RFC 5321, RFC 3463.
+A mail server in front, such as Postfix or Exchange, queues the mails and retries. The door relays
+nothing, and refuses at RCPT an address that no account has. While Kafka is away or the archive is
+full it answers 451, and the server in front keeps the mail. It never answers 5xx to a bad mail,
+which would make a bounce; the mail becomes a dead letter. Source: RFC 2033, RFC 5321, RFC 3463.
 """
 
 import asyncio
@@ -30,8 +30,8 @@ from schemas.errors import ConfigError, Problem, Retry
 
 log = get(__name__)
 
-_LATER = "451 4.3.0 not now, try again"
-_GRACE_S = 5.0
+_TRY_LATER = "451 4.3.0 not now, try again"
+_FINISH_TIMEOUT_S = 5.0  # a sender repeats a mail that gets no answer
 _MAX_COMMAND_BYTES = 4 * MIB
 """Largest total of commands without a mail: a thousand of the longest commands, plus the first
 bytes of a mail from a client that does not wait for our answer."""
@@ -47,26 +47,30 @@ class Receiver:
             for name, settings in accounts.items()
             for address in settings.addresses
         }
-        self._begun: set[asyncio.Future[str]] = set()
+        self._tasks: set[asyncio.Future[str]] = set()
 
     def owner(self, address: str) -> str | None:
-        """Return the account of an address: by itself, without its plus part, by its domain."""
-        plain = normal_address(address.strip("<>"))
-        local, _, domain = plain.rpartition("@")
-        bare = f"{local.partition('+')[0]}@{domain}"
-        return self._owners.get(plain) or self._owners.get(bare) or self._owners.get(f"@{domain}")
+        """Return the account that owns an address, or None.
+
+        The address itself comes first, then the one without its tag (`+tag`), then its domain.
+        """
+        normal = normal_address(address.strip("<>"))
+        local, _, domain = normal.rpartition("@")
+        untagged = f"{local.partition('+')[0]}@{domain}"
+        owners = self._owners
+        return owners.get(normal) or owners.get(untagged) or owners.get(f"@{domain}")
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, _server: Any, _session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
-        """Take one recipient a mail: a second one is asked to come again by itself."""
+        """Accept one recipient a mail; the sender repeats the mail for each further one."""
         if self.owner(address) is None:
             metrics.count(
                 "santral_messages_rejected_total", channel="email", code="account.unknown"
             )
             return "550 5.1.1 no such address here"
         if envelope.rcpt_tos:
-            # One answer after DATA could not tell two apart (aiosmtpd gives one for all).
+            # aiosmtpd gives one answer after DATA, which could not tell two recipients apart.
             return "452 4.5.3 one recipient at a time"
         envelope.rcpt_tos.append(address)
         envelope.rcpt_options.extend(options)
@@ -75,25 +79,28 @@ class Receiver:
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - as above
         """Take the mail to Kafka, whether or not the other side waits for the answer."""
         task = asyncio.ensure_future(self._take(envelope))
-        self._begun.add(task)
-        task.add_done_callback(self._begun.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(task)
 
     async def handle_exception(self, error: Exception) -> str:
-        """Answer a bug of ours: the mail stays where it is."""
+        """Answer a bug of ours, so that the server in front keeps the mail."""
         log.exception("mail_door.bug", exc_info=error)
-        return _LATER
+        return _TRY_LATER
 
     async def finish(self) -> None:
-        """Let what was taken reach Kafka."""
-        if self._begun:
-            await asyncio.wait(set(self._begun), timeout=_GRACE_S)
+        """Wait until the mails that were taken are in Kafka."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=_FINISH_TIMEOUT_S)
 
     async def _take(self, envelope: Any) -> str:
-        to = envelope.rcpt_tos[0]
-        account = self.owner(to) or ""
+        """Publish the mail in an envelope; return the answer to the other side."""
+        recipient = envelope.rcpt_tos[0]
+        account = self.owner(recipient) or ""
         delivery = Delivery(
-            raw=with_envelope(envelope.original_content or b"", envelope.mail_from or "", to),
+            raw=with_envelope(
+                envelope.original_content or b"", envelope.mail_from or "", recipient
+            ),
             account=account,
             received_at=self._ingest.clock.now(),
         )
@@ -101,43 +108,43 @@ class Receiver:
             message = await self._ingest.publish(self._channel, delivery, self._accounts[account])
         except Retry as error:
             log.warning("mail_door.later", account=account, why=str(error))
-            return _LATER
+            return _TRY_LATER
         return f"250 2.0.0 {message.id if message else 'kept as a dead letter'}"
 
 
-class _Counted(WholeData):
-    """A connection that is counted, as are the bytes of a mail until it is answered."""
+class _GuardedConnection(WholeData):
+    """A connection within the guard's limits of connections, of mails' bytes and of commands."""
 
     guard: Guard
-    _counted = False
+    _is_counted = False
     _address = ""
-    _held = 0
+    _mail_bytes = 0
     _in_mail = False
     _commands = 0
     _command_bytes = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count the connection, or send it away; STARTTLS comes here a second time."""
-        if not self._counted:
+        """Count the connection, or end it; STARTTLS calls this a second time."""
+        if not self._is_counted:
             self._address = network_of(str((transport.get_extra_info("peername") or ("",))[0]))
             shared = self.guard.is_proxy(self._address)
-            self._counted = self.guard.mails.take(self._address, shared=shared)
-        if not self._counted:
+            self._is_counted = self.guard.mails.take(self._address, shared=shared)
+        if not self._is_counted:
             _end(transport, b"421 4.3.2 too many connections, try again later\r\n")
             return
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Give back everything."""
-        if self._counted:
-            self._counted = False
+        """Release the connection and its bytes."""
+        if self._is_counted:
+            self._is_counted = False
             self.guard.mails.give(self._address)
             self._release()
             super().connection_lost(error)
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes while all connections together hold fewer than the limit."""
-        if not self._counted:
+        """Read bytes while the mails of all connections are within the limit."""
+        if not self._is_counted:
             return
         if not self._in_mail:
             self._command_bytes += len(data)
@@ -147,14 +154,14 @@ class _Counted(WholeData):
         if not self.guard.mail_bytes.take(self._address, len(data)):
             _end(self.transport, b"452 4.3.1 too many mails at once, try again later\r\n")
             return
-        self._held += len(data)
+        self._mail_bytes += len(data)
         super().data_received(data)
 
     async def push(self, status: AnyStr) -> None:
-        """Answer, and give back the bytes of the mail that was taken or refused.
+        """Send an answer, and release the bytes of the mail that it is for.
 
-        Commands that were sent without waiting take turns with everybody else's, and end the
-        connection where too many of them bring no mail.
+        A client that does not wait for answers takes turns with all others. Too many commands
+        without a mail end its connection.
         """
         self._release()
         self._commands += 1
@@ -165,6 +172,7 @@ class _Counted(WholeData):
         await asyncio.sleep(0)
 
     def _refuse_commands(self) -> None:
+        """End a connection with too many commands."""
         if self.transport is not None:
             metrics.count("santral_callers_refused_total", reason="mail_commands")
             transport = cast(asyncio.WriteTransport, self.transport)
@@ -172,21 +180,22 @@ class _Counted(WholeData):
             transport.abort()
 
     async def _read_mail(self, limit: int) -> bytes | None:
+        """Return a mail, and count commands from zero after it."""
         self._in_mail = True
         mail = await super()._read_mail(limit)
         self._in_mail, self._commands, self._command_bytes = False, 0, 0
         return mail
 
     def _release(self) -> None:
-        self.guard.mail_bytes.give(self._address, self._held)
-        self._held = 0
+        self.guard.mail_bytes.give(self._address, self._mail_bytes)
+        self._mail_bytes = 0
 
 
-class _Smtp(_Counted):
-    """SMTP with lines of any length: a sender's overlong line must not bounce the mail."""
+class _Smtp(_GuardedConnection):
+    """SMTP with lines of any length, because an overlong line must not bounce the mail."""
 
 
-class _Lmtp(_Counted, LMTP):
+class _Lmtp(_GuardedConnection, LMTP):
     """LMTP with lines of any length."""
 
 
@@ -198,26 +207,25 @@ def _end(transport: asyncio.BaseTransport | None, answer: bytes) -> None:
 
 
 def check(settings: MailDoorSettings, accounts: Mapping[str, Any]) -> None:
-    """Raise ConfigError when nobody could be written to, two accounts share an address, or a file
-    is missing; nothing is wrong with a door that is off."""
+    """Raise ConfigError when no account has an address, two share one, or a file is missing.
+
+    A door that is off needs none of these.
+    """
     if settings.protocol == "off":
         return
-    problems, seen = list[Problem](), dict[str, str]()
+    problems, owners = list[Problem](), dict[str, str]()
     for name, account in accounts.items():
         for address in map(normal_address, account.addresses):
-            if address in seen:
-                problems.append(
-                    Problem(
-                        f"[channels.email.{name}] {address} is {seen[address]}'s too. Keep one."
-                    )
-                )
-            seen[address] = name
+            if address in owners:
+                text = f"{address} is {owners[address]}'s too. Keep one."
+                problems.append(Problem(f"[channels.email.{name}] {text}"))
+            owners[address] = name
     problems += [
         Problem(f"[mail_door] {path} is not there. Give the PEM file's path.")
         for path in (settings.certificate, settings.key)
         if path and not Path(path).is_file()
     ]
-    if not seen:
+    if not owners:
         problems.append(
             Problem(
                 f"[mail_door] protocol is {settings.protocol}, but no account has addresses. Give "
@@ -231,10 +239,10 @@ def check(settings: MailDoorSettings, accounts: Mapping[str, Any]) -> None:
 async def serve(
     settings: MailDoorSettings, receiver: Receiver, stop: asyncio.Event, guard: Guard | None = None
 ) -> None:
-    """Serve until `stop` is set, then let what was taken reach Kafka."""
-    base: type[_Counted] = _Lmtp if settings.protocol == "lmtp" else _Smtp
-    named = {"guard": guard or Guard(LimitsSettings()), "line_length_limit": settings.max_mail}
-    kind: type[_Counted] = type("Counting", (base,), named)
+    """Serve until `stop` is set, then wait until the mails that were taken are in Kafka."""
+    base: type[_GuardedConnection] = _Lmtp if settings.protocol == "lmtp" else _Smtp
+    attributes = {"guard": guard or Guard(LimitsSettings()), "line_length_limit": settings.max_mail}
+    kind: type[_GuardedConnection] = type("Connection", (base,), attributes)
     context = None
     if settings.certificate:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

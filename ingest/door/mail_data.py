@@ -1,8 +1,7 @@
 """Reads a mail's DATA in the network's pieces, and not line by line.
 
-Before: a connection of lmtp.py says DATA. After: its receiver has the whole mail. The
-library's own reader takes a step for each line and blocks the loop while lines are buffered, so
-that 1 MB of empty lines stopped the door for a second.
+The receiver of lmtp.py gets the whole mail. The library's own reader takes a step for each line and
+blocks the loop while lines are buffered, so that 1 MB of empty lines stopped the door for a second.
 Source: RFC 5321, 4.5.2 (transparency); RFC 5321, 4.1.1.4 (DATA).
 """
 

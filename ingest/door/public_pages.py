@@ -1,7 +1,7 @@
 """The pages that customers see: the contact form, its receipt, and the chat's trial page.
 
-Before: contact_form.py, http.py. After: browsers, with or without JavaScript. Each page uses the
-visitor's language and contains its own style, because a brand's site may show it in a frame.
+They work in browsers with and without JavaScript. Each page uses the visitor's language and
+contains its own style, because a brand's site may show it in a frame.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """Every word of the pages that customers see, in Turkish and English.
 
-Before: nothing. After: public_pages.py asks by key.
+public_pages.py reads them by their keys.
 """
 
 TEXTS: dict[str, tuple[str, str]] = {

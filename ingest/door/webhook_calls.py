@@ -1,8 +1,8 @@
-"""One call of a vendor's webhook: proves it and splits it into deliveries.
+"""Proves one call of a vendor's webhook and splits it into deliveries.
 
-Before: http.py read a call. After: its deliveries go to intake/accept.py. A thread handles large
-calls, away from the event loop. A bug of ours that meets a proven call costs only that call, and
-the door answers the vendor that it took the call.
+http.py reads the call, and hands the deliveries to intake/accept.py. A thread handles large calls,
+away from the event loop. A bug of ours that meets a proven call costs only that call, and the door
+answers the vendor that it took the call.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ async def receive(
     fetch: Fetch,
     memory: Memory = NO_MEMORY,
 ) -> WebhookResult:
-    """Return a call's deliveries; raise Rejected, Retry, or TakeFailed caused by a bug."""
+    """Return a call's deliveries; raise Rejected, Retry, or TakeFailed with a bug as its cause."""
     proven = False
 
     def prove() -> None:
@@ -45,7 +45,7 @@ async def receive(
             now=now,
             fetch=_from_thread(fetch, loop),
             report_proven=prove,
-            memory=_Bridged(memory, loop),
+            memory=_BridgedMemory(memory, loop),
         )
         return await asyncio.to_thread(_run, webhook, request, settings, context)
     except Rejected as error:
@@ -86,7 +86,7 @@ def _from_thread(fetch: Fetch, loop: asyncio.AbstractEventLoop) -> Fetch:
     return bridged
 
 
-class _Bridged:
+class _BridgedMemory:
     """A memory that another thread's loop may use and that runs on this loop."""
 
     def __init__(self, memory: Memory, loop: asyncio.AbstractEventLoop) -> None:
@@ -98,6 +98,6 @@ class _Bridged:
         return await asyncio.wrap_future(future)
 
     async def remember(self, key: str, word: str) -> str:
-        """Keep a word unless its key has one; return the word that the key has now."""
+        """Store a word unless its key has one; return the word that the key has now."""
         future = asyncio.run_coroutine_threadsafe(self._memory.remember(key, word), self._loop)
         return await asyncio.wrap_future(future)

@@ -1,6 +1,6 @@
-"""One parser process as its pool sees it: starts it, sends a task, reads the answer, ends it.
+"""Starts one parser process, sends it a task, reads its answer, and ends it.
 
-Before: pool.py has a task. After: the pool has an Answer, or TooSlow, Crashed or Retry.
+pool.py has a task and gets an Answer for it, or TooSlow, Crashed or Retry.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _STOP_S = 2.0
 
 
 class Crashed(SantralError):
-    """A process ended or sent an invalid answer while it had a task."""
+    """A process ended or sent an invalid answer during a task."""
 
 
 class TooSlow(SantralError):

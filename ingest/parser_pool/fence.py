@@ -1,8 +1,8 @@
 """The fence runs work in a child process within a limit, for commands without a parser pool.
 
-Before: `santral parse` has an input. After: it has the lines to print, or Rejected(parser.limit)
-when the child exceeded a limit or crashed. A fork costs milliseconds and a new interpreter half a
-second, but a fork is safe only in a process without threads, such as a command.
+`santral parse` has an input and gets the lines to print, or Rejected(parser.limit) when the child
+exceeded a limit or crashed. A fork costs milliseconds and a new interpreter half a second, but a
+fork is safe only in a process without threads, such as a command.
 """
 
 import os

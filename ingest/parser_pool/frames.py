@@ -1,8 +1,8 @@
-"""The frames between a stage and its parser processes: msgpack after a length of four bytes.
+"""The frames between a stage and its parser processes, in msgpack after a length of four bytes.
 
-Before: pool.py has a delivery. After: worker.py answers with a message, or with the
-reason for its failure. The stage does not trust a process that has read hostile bytes. It bounds
-the answers' length, decodes them into these Structs, and never unpickles anything.
+pool.py sends a delivery, and worker.py answers with a message or with the reason for its failure.
+The stage does not trust a process that has read hostile bytes. It bounds the answers' length,
+decodes them into these Structs, and never unpickles anything.
 """
 
 import os
@@ -25,11 +25,11 @@ UNREADABLE = FAILURES | {"mime.undecodable"}
 """Codes of a mail that continues without its text."""
 
 HEAD_BYTES = 4
-_LAST_FRAMES = 20  # of a traceback: a recursion has a thousand that are alike
+_MAX_STACK_FRAMES = 20  # a recursion has a thousand that are alike
 
 
 class Task(Record, frozen=True, kw_only=True):
-    """One delivery to parse, or to turn into a message that says that it is unreadable."""
+    """One delivery to parse, or to turn into the message for an unreadable mail."""
 
     work: Literal["parse", "unreadable"] = "parse"
     channel: str
@@ -58,7 +58,7 @@ class Answer(Record, frozen=True, kw_only=True):
 
 def stack_of(error: BaseException) -> str:
     """Return a traceback without the error's text, which may quote a customer."""
-    frames = traceback.format_tb(error.__traceback__)[-_LAST_FRAMES:]
+    frames = traceback.format_tb(error.__traceback__)[-_MAX_STACK_FRAMES:]
     return "".join(("Traceback (most recent call last):\n", *frames, type(error).__name__))
 
 

@@ -1,8 +1,7 @@
-"""The limits of one delivery: CPU time and memory, enforced by the kernel.
+"""Limits the CPU time and the memory of one delivery, by means of the kernel.
 
-Before: worker.py has a delivery, or `santral parse` an input. After: SIGPROF ends a process
-that exceeds its CPU time, and Python raises MemoryError when it exceeds its memory. A kernel
-without /proc (macOS) does not limit the memory.
+SIGPROF ends a process that exceeds its CPU time, and Python raises MemoryError when it exceeds its
+memory. A kernel without /proc (macOS) does not limit the memory.
 Source: setitimer(2), getrlimit(2), proc(5).
 """
 
@@ -51,9 +50,9 @@ def limited(limit: Limit) -> Iterator[None]:
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     used_bytes = _data_bytes()
     if used_bytes is not None:
-        most = used_bytes + limit.memory_bytes
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+        soft = used_bytes + limit.memory_bytes
+        soft = soft if hard == resource.RLIM_INFINITY else min(soft, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
     signal.setitimer(signal.ITIMER_PROF, limit.cpu_s)
     try:
         yield

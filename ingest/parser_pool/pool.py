@@ -1,9 +1,9 @@
-"""The parser pool: processes that parse outside input, away from the event loops.
+"""The parser pool has processes that parse outside input, away from the event loops.
 
-Before: intake/accept.py has a delivery. After: it has a message, or Rejected with `parser.limit` or
-`parser.bug`. `parser.limit` means that the delivery exceeded its time or memory, or that two
-processes crashed over it. `parser.bug` means that its parser raised. The pool replaces an ended
-process at once. It parses small JSON of known shape in place, because a process would cost more.
+intake/accept.py gets a message for a delivery, or Rejected with `parser.limit` or `parser.bug`.
+`parser.limit` means that the delivery exceeded its time or memory, or that two processes crashed
+over it. `parser.bug` means that its parser raised. The pool replaces an ended process at once. It
+parses small JSON of known shape in place, because a process would cost more.
 """
 
 import asyncio

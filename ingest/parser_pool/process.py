@@ -1,7 +1,6 @@
 """One process of the parser pool: `python -m ingest.parser_pool.process PARENT CPU_S MEMORY_MB`.
 
-Before: pool.py starts it. After: worker.py answers its tasks with the channels' own
-parsers.
+pool.py starts it, and worker.py answers its tasks with the channels' own parsers.
 """
 
 import sys

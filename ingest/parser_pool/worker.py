@@ -1,8 +1,8 @@
 """The work of a parser process; process.py starts it.
 
-Before: pool.py writes a Task to its standard input. After: the pool reads the Answer from
-its standard output. It parses one delivery at a time within its limit (limits.py), opens no
-connection, writes no file, and ends when its input ends.
+pool.py writes a Task to its standard input and reads the Answer from its standard output. The
+process parses one delivery at a time within its limit (limits.py), opens no connection, writes no
+file, and ends when its input ends.
 """
 
 import os

@@ -26,7 +26,7 @@ from schemas.message import Event
 MAX_PAGES = 200
 """Pages of one listing: a source never follows a vendor that always names a next page."""
 
-_MAX_REMEMBERED = 20_000  # items of one source: years of reviews of a large shop
+_MAX_REMEMBERED = 20_000  # items of one source, which bounds the size of its state
 _NEW_AGE = timedelta(days=7)
 _SKIPPED = "-"
 """The prefix of an item's version that was too old for the first pass."""

@@ -11,7 +11,7 @@ import msgspec
 from ingest.source import SourceContext
 
 MAX_POSTS = 5_000
-"""Posts of one source: some weeks of a large brand's mentions."""
+"""Posts of one source, which bounds the size of its state."""
 
 _SAVE_EVERY = 20  # posts between two savings: a crash forgets at most so many
 

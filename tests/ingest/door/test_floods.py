@@ -325,10 +325,10 @@ async def test_a_visitors_lines_are_counted_over_all_their_chats() -> None:
         return websocket.Visit(None, None, None, "default", chat.Account(), sender)  # type: ignore[arg-type]  # only counted
 
     first, second = visit(), visit()
-    assert [websocket.wait_of(first) for _ in range(4)] == [0, 0, 0, 30]
-    assert [websocket.wait_of(second) for _ in range(2)] == [0, 15]
+    assert [websocket.count_line(first) for _ in range(4)] == [0, 0, 0, 30]
+    assert [websocket.count_line(second) for _ in range(2)] == [0, 15]
     now = 15.0
-    assert websocket.wait_of(second) == 0
+    assert websocket.count_line(second) == 0
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
