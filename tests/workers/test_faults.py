@@ -44,13 +44,13 @@ POISONED = 2
 
 @pytest.fixture
 def redis_url() -> Iterator[str]:
-    """A Valkey of its own."""
+    """Yield the address of a Valkey for this test."""
     with valkey() as port:
         yield f"redis://127.0.0.1:{port}/0"
 
 
 def _items() -> list[WorkItem]:
-    made = []
+    items = []
     for number in range(5):
         sent = message(
             "Faturam yanlış",
@@ -64,8 +64,8 @@ def _items() -> list[WorkItem]:
         )
         item = decide_message(sent, None, policy(), SystemClock().now()).item
         assert item is not None
-        made.append(item)
-    return made
+        items.append(item)
+    return items
 
 
 class _Action:
@@ -81,18 +81,18 @@ class _Action:
 
 def _poison(monkeypatch: pytest.MonkeyPatch, module: Any, name: str, item: WorkItem) -> None:
     """Make a function raise for the values of one item."""
-    whole = getattr(module, name)
+    original = getattr(module, name)
 
     def poisoned(first: Any, *more: Any) -> Any:
         if first in (item, item.decision.language):
             raise KeyError(name)
-        return whole(first, *more)
+        return original(first, *more)
 
     monkeypatch.setattr(module, name, poisoned)
 
 
 async def _published(settings: Settings, topic: str, kind: Any, count: int) -> list[Any]:
-    """Return a topic's records once there are so many."""
+    """Return a topic's records once there are `count` of them."""
 
     async def read() -> list[Any]:
         records = [
@@ -134,10 +134,12 @@ async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
         asyncio.ensure_future(ReplySender(settings, redis, publisher, clock, Health("r")).run()),
     ]
     try:
-        told = await _published(settings, topics.REPLIES.name, Reply, 4)
-        assert {r.message for r in told} == {i.message.id for i in items if i is not poisoned}
+        replies = await _published(settings, topics.REPLIES.name, Reply, 4)
+        assert {reply.message for reply in replies} == {
+            i.message.id for i in items if i is not poisoned
+        }
         answer = msgspec.structs.replace(
-            told[0],
+            replies[0],
             id="answer",
             kind="answer",
             message=poisoned.message.id,
@@ -168,7 +170,7 @@ async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
 
 
 class _Published:
-    """A publisher that fails for one message, and keeps what it was given."""
+    """A publisher that fails for one message, and keeps the other records."""
 
     def __init__(self, poisoned: str) -> None:
         self.records: list[Any] = []
@@ -182,22 +184,24 @@ class _Published:
 
 
 class _Answered(IncidentResponder):
-    """Holding texts for items that are known."""
+    """A responder whose store has these items."""
 
     items: list[WorkItem]
 
-    def due(self, record: Incident) -> tuple[Incident, list[tuple[Message, Decision]], int]:
-        """Return all of them."""
+    def find_answerable(
+        self, record: Incident
+    ) -> tuple[Incident, list[tuple[Message, Decision]], int]:
+        """Return all items."""
         return record, [(i.message, i.decision) for i in self.items], 0
 
 
-async def test_a_holding_text_that_can_not_be_sent_to_one_is_sent_to_the_others() -> None:
+async def test_a_bug_with_one_customer_costs_no_other_the_holding_text() -> None:
     items = _items()
     published = _Published(items[POISONED].message.id)
-    holding = _Answered(Settings(), cast("Any", None), cast("Any", published), SystemClock())
-    holding.items = items
+    responder = _Answered(Settings(), cast("Any", None), cast("Any", published), SystemClock())
+    responder.items = items
     before = counted("santral-holding")
-    told = Incident(
+    incident = Incident(
         id="i",
         brand="default",
         status="answered",
@@ -208,13 +212,13 @@ async def test_a_holding_text_that_can_not_be_sent_to_one_is_sent_to_the_others(
         text_en="We are on it",
         agent="ada",
     )
-    await holding._answer(told)
+    await responder._answer(incident)
     answered = {r.message for r in published.records if isinstance(r, Reply)}
     assert answered == {i.message.id for n, i in enumerate(items) if n != POISONED}
     assert counted("santral-holding") == before + 1
 
 
-def test_an_outage_is_told_from_a_fault() -> None:
+def test_an_outage_differs_from_a_bug() -> None:
     class Limit(Exception):
         sqlstate = "54000"
 
@@ -228,17 +232,17 @@ def test_an_outage_is_told_from_a_fault() -> None:
         ResponseError("OOM command not allowed"),
     ):
         assert is_outage(away), away
-    for ours in (
+    for bug in (
         KeyError("x"),
         Rejected("json.invalid"),
         RecursionError(),
         ResponseError("WRONGTYPE"),
         OperationalError("s", {}, Limit()),
     ):
-        assert not is_outage(ours), ours
+        assert not is_outage(bug), bug
 
 
-def test_a_fault_is_counted_and_what_is_no_fault_goes_on() -> None:
+def test_a_guard_counts_a_bug_and_raises_an_outage() -> None:
     before = counted("test")
     with guard(log, "test") as first:
         raise KeyError("x")

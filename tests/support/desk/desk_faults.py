@@ -1,4 +1,4 @@
-"""Failures around the desk of desk_world.py: the way to Redis, Kafka's answers, and its agents."""
+"""Faults around the desk of desk_world.py, on the way to Redis, in Kafka's answers, and of agents."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,7 @@ from schemas.base import Record
 from schemas.errors import Retry
 from schemas.outcome import Outcome
 from schemas.topics import AnyTopic
-from tests.support.desk.histories import Place
+from tests.support.desk.histories import MessageHops
 from tests.support.redis.servers import Valkey
 from workers.desk_queue.queue import DeskQueue
 from workers.desk_queue.values import ClaimedItem
@@ -81,11 +81,11 @@ class FaultyPublisher(Publisher):
 
 
 class RecordingDeskQueue(DeskQueue):
-    """Lines that remember which messages, at which hops, each lease was shown."""
+    """A desk queue that remembers which messages, at which hops, each lease was shown."""
 
     def __init__(self, redis: Any) -> None:
         super().__init__(redis)
-        self.shown: dict[str, tuple[Place, ...]] = {}
+        self.shown: dict[str, tuple[MessageHops, ...]] = {}
 
     async def claim(
         self, department: str, agent: str, lease_ms: int, count: int

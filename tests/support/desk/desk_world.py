@@ -1,5 +1,6 @@
-"""A desk with agents on real servers: Kafka, two Valkeys behind a proxy, the feed, and the router's
-own function for what people do. Its agents write down every act and answer (histories.py).
+"""A desk with agents on Kafka and two Valkeys behind a proxy, with the feed and the router.
+
+The agents record every act and answer (histories.py).
 """
 
 import asyncio
@@ -29,7 +30,7 @@ from schemas.http_api.bodies import ClaimIn, LeaseIn, MoveIn
 from schemas.outcome import Outcome, closed_messages
 from schemas.state.conversation import ConversationState
 from tests.support.desk.desk_faults import Died, FaultyPublisher, Proxy, RecordingDeskQueue
-from tests.support.desk.histories import Act, Answer, Place
+from tests.support.desk.histories import Act, Answer, MessageHops
 from tests.support.redis.servers import Valkey
 from tests.support.samples import NOW, message, policy
 from tests.support.waiting import until
@@ -57,7 +58,7 @@ class World:
     publisher: FaultyPublisher
     rng: random.Random
     acts: list[Act] = field(default_factory=list)
-    queued: list[Place] = field(default_factory=list)
+    queued: list[MessageHops] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     states: dict[str, ConversationState] = field(default_factory=dict)
     era: int = 0
@@ -75,7 +76,7 @@ class World:
         return next(s for s in self.servers if s is not self.proxy.target)
 
     async def pause(self, seconds: float) -> None:
-        """Let the others go on for a time."""
+        """Let the other tasks continue for a time."""
         await asyncio.wait({asyncio.ensure_future(self.ended.wait())}, timeout=seconds)
 
     # Messages and the router
@@ -119,18 +120,18 @@ class World:
                     outcome = envelope.decode(Outcome, record.value)
                     self.outcomes.append(outcome)
                     state = self.states.get(outcome.conversation)
-                    made = decide_record(outcome, lambda s=state: s, policy(), NOW).transition
-                    if isinstance(made, RoutingResult):
-                        await self._enqueue(made)
-                    elif made is not None:
-                        self.states[outcome.conversation] = made
+                    transition = decide_record(outcome, lambda s=state: s, policy(), NOW).transition
+                    if isinstance(transition, RoutingResult):
+                        await self._enqueue(transition)
+                    elif transition is not None:
+                        self.states[outcome.conversation] = transition
 
     # Agents
 
     async def act(
         self, agent: str, verb: str, item: Any, call: Callable[[], Awaitable[Any]]
     ) -> tuple[Answer, Any]:
-        """Run one call of an agent, and write it down."""
+        """Run one call of an agent, and record it."""
         (begin, era), result = (asyncio.get_running_loop().time(), self.era), None
         answer: Answer = "ok"
         try:
@@ -150,18 +151,18 @@ class World:
     def _note(
         self, agent: str, verb: str, item: Any, begin: tuple[float, int], answer: Answer
     ) -> None:
-        places, end = self.desk_queue.shown[item.lease], asyncio.get_running_loop().time()
+        messages, end = self.desk_queue.shown[item.lease], asyncio.get_running_loop().time()
         start, era = begin if begin[1] == self.era else (begin[0], -1)
         self.acts.append(
-            Act(agent, verb, item.lease, item.conversation, places, start, end, answer, era)
+            Act(agent, verb, item.lease, item.conversation, messages, start, end, answer, era)
         )
 
     async def claim(self, agent: str, department: str, count: int = 2) -> list[Any]:
-        """Return what an agent got."""
-        asked = ClaimIn(agent=agent, count=count)
+        """Return the items that an agent got."""
+        request = ClaimIn(agent=agent, count=count)
         begin = (asyncio.get_running_loop().time(), self.era)
         answer, result = await self.act(
-            agent, "claim", None, lambda: self.desk.claim(department, asked)
+            agent, "claim", None, lambda: self.desk.claim(department, request)
         )
         items = list(result.items) if answer == "ok" else []
         for item in items:
@@ -221,9 +222,9 @@ class World:
                 for item in await self.claim("last", department, 20):
                     await self._finish("last", item, "complete")
                 try:
-                    for mark in await self.desk_queue.list_closings(department, 10**15):
+                    for closing in await self.desk_queue.list_closings(department, 10**15):
                         await self.desk_queue.cancel_closing(
-                            department, mark
+                            department, closing
                         )  # every process has ended
                     left += sum(await self.desk_queue.count_items(department))
                 except Exception as error:
@@ -241,7 +242,7 @@ class World:
             for outcome in self.outcomes
             for message, hops in closed_messages(outcome)
         }
-        return all(place in closed for place in self.queued)
+        return all(message_hops in closed for message_hops in self.queued)
 
     # Harms
 
@@ -323,7 +324,7 @@ async def desk_world(kafka: Settings, servers: list[Valkey], seed: int) -> Async
     await consumer.start()
     world.start_feed()
     await until("the lines are served", lambda: _is_served(desk_queue))
-    # No agent worked before: nothing can come from an earlier history.
+    # No agent worked before, so no outcome can come from an earlier history.
     await redis.delete("santral:lines:doubt")
     tasks = [asyncio.ensure_future(work) for work in (world.route(consumer), world.send_for_ever())]
     try:

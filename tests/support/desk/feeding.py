@@ -1,4 +1,4 @@
-"""What the tests of the desk feed share: records for its topics, and a feed as a task."""
+"""Records for the topics of the desk feed, and a feed that runs as a task or a process."""
 
 import asyncio
 import contextlib
@@ -28,14 +28,14 @@ def work_item(
     number: int, *, department: str = "orders", priority: int = 0, hops: int = 0
 ) -> WorkItem:
     """Return an invented work item; every number has a conversation of its own."""
-    made = message(number, 10**9)
+    customer_message = message(number, 10**9)
     return WorkItem(
-        message=made,
+        message=customer_message,
         decision=Decision(
-            message=made.id,
-            brand=made.brand,
-            channel=made.channel,
-            conversation=made.conversation,
+            message=customer_message.id,
+            brand=customer_message.brand,
+            channel=customer_message.channel,
+            conversation=customer_message.conversation,
             department=department,
             intent="request",
             priority=priority,

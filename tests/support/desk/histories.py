@@ -1,7 +1,7 @@
-"""Histories of agents at the desk, and what each must keep to, whatever Redis and Kafka did.
+"""The rules that each history of agents at the desk must keep, whatever Redis and Kafka did.
 
 An act is one call of an agent with its answer. The outcomes of Kafka, in their order, say which
-closings count: the first for its messages.
+closings count, which are the first for their messages.
 """
 
 from collections import Counter, defaultdict
@@ -13,13 +13,13 @@ from schemas.outcome import MOVES, Outcome, closed_messages
 
 Answer = Literal["ok", "refused", "unsure"]
 KINDS = {"complete": "resolved", "reroute": "rerouted", "escalate": "escalated"}
-Place = tuple[str, int]
-"""A message and its hops: what can be closed once."""
+MessageHops = tuple[str, int]
+"""A message and its hops, which one outcome can close."""
 
 
 @dataclass(frozen=True)
 class Act:
-    """One call: `unsure` is an answer 503 or none at all.
+    """One call of an agent; `unsure` is an answer 503 or no answer.
 
     `era` counts the histories of Redis, -1 for a call that began in one and ended in another.
     """
@@ -28,29 +28,37 @@ class Act:
     verb: str
     lease: str
     conversation: str
-    messages: tuple[Place, ...]
+    messages: tuple[MessageHops, ...]
     start: float
     end: float
     answer: Answer
     era: int = 0
 
 
-def counted_closings(outcomes: Iterable[Outcome]) -> dict[Place, Outcome]:
+def counted_closings(outcomes: Iterable[Outcome]) -> dict[MessageHops, Outcome]:
     """Return the outcome that counts for each message; `outcomes` in the order of Kafka."""
-    closed: dict[Place, Outcome] = {}
+    closed: dict[MessageHops, Outcome] = {}
     for outcome in outcomes:
-        for place in closed_messages(outcome):
-            closed.setdefault(place, outcome)
+        for message_hops in closed_messages(outcome):
+            closed.setdefault(message_hops, outcome)
     return closed
 
 
 def violations(
-    acts: Sequence[Act], outcomes: Sequence[Outcome], queued: Sequence[Place]
+    acts: Sequence[Act], outcomes: Sequence[Outcome], queued: Sequence[MessageHops]
 ) -> list[str]:
     """Return every broken rule in a sentence; empty for a history that keeps to all."""
     closed = counted_closings(outcomes)
-    broken = [f"{place} is in a queue {n} times" for place, n in Counter(queued).items() if n > 1]
-    broken += [f"{place} was never finished" for place in queued if place not in closed]
+    broken = [
+        f"{message_hops} is in a queue {n} times"
+        for message_hops, n in Counter(queued).items()
+        if n > 1
+    ]
+    broken += [
+        f"{message_hops} was never finished"
+        for message_hops in queued
+        if message_hops not in closed
+    ]
     for (message, hops), outcome in closed.items():
         if outcome.kind in MOVES and (message, hops + 1) not in set(queued):
             broken.append(f"{message} was moved by {outcome.agent} and is in no queue")
@@ -60,18 +68,20 @@ def violations(
     return broken + _refused_repeats(acts, closed) + _shared_leases(acts)
 
 
-def _uncounted(act: Act, closed: dict[Place, Outcome]) -> list[str]:
+def _uncounted(act: Act, closed: dict[MessageHops, Outcome]) -> list[str]:
     """Return the messages for which an act was answered with success and does not count."""
     broken = []
-    for place in act.messages:
-        outcome = closed.get(place)
+    for message_hops in act.messages:
+        outcome = closed.get(message_hops)
         if outcome is None or (outcome.agent, outcome.kind) != (act.agent, KINDS[act.verb]):
             winner = f"{outcome.kind} by {outcome.agent}" if outcome else "nothing"
-            broken.append(f"{act.agent}'s {act.verb} of {place} was answered 200; {winner} counts")
+            broken.append(
+                f"{act.agent}'s {act.verb} of {message_hops} was answered 200; {winner} counts"
+            )
     return broken
 
 
-def _refused_repeats(acts: Sequence[Act], closed: dict[Place, Outcome]) -> list[str]:
+def _refused_repeats(acts: Sequence[Act], closed: dict[MessageHops, Outcome]) -> list[str]:
     """Return the repeats that were refused although the act without an answer counts.
 
     Only within one era: a Redis that lost its history knows no lease of it.
@@ -103,7 +113,7 @@ def _shared_leases(acts: Sequence[Act]) -> list[str]:
     broken = []
     for (conversation, _), own in by_conversation.items():
         spans: dict[str, tuple[float, float]] = {}
-        messages: defaultdict[str, set[Place]] = defaultdict(set)
+        messages: defaultdict[str, set[MessageHops]] = defaultdict(set)
         for act in own:
             first, last = spans.get(act.lease, (act.end, act.start))
             spans[act.lease] = min(first, act.end), max(last, act.start)

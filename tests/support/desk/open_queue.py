@@ -1,18 +1,39 @@
-"""The desk's lines in tests: served at once, and closed by what the desk publishes."""
+"""The desk's queue in tests, on a Valkey of its own; published outcomes close its messages."""
 
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from redis.asyncio import Redis
+import pytest
+from redis.asyncio import Redis as Client
 
+from runtime.redis.claims import connect
+from runtime.settings.structs import RedisSettings
 from schemas.base import Record
 from schemas.outcome import Outcome, closed_messages
 from schemas.topics import AnyTopic
+from tests.support.servers import valkey
 from workers.desk_queue.queue import DeskQueue
 from workers.desk_queue.values import Closing, OffsetRange
 
 
-async def open_desk_queue(redis: "Redis[bytes]") -> DeskQueue:
-    """Return empty lines that are served."""
+@pytest.fixture(scope="module")
+def server() -> Iterator[int]:
+    """Yield the port of a Valkey for the tests of a module."""
+    with valkey() as port:
+        yield port
+
+
+@pytest.fixture
+async def redis(server: int) -> AsyncIterator["Client[bytes]"]:
+    """Yield a client of an empty database."""
+    client = connect(RedisSettings(url=f"redis://127.0.0.1:{server}/0"))
+    await client.flushall()
+    yield client
+    await client.aclose()
+
+
+async def open_desk_queue(redis: "Client[bytes]") -> DeskQueue:
+    """Return a desk queue that is empty and complete."""
     desk_queue = DeskQueue(redis)
     await redis.set("lock", "t")
     assert await desk_queue.begin("e1", "lock", "t")
@@ -22,7 +43,7 @@ async def open_desk_queue(redis: "Redis[bytes]") -> DeskQueue:
 
 
 class Published:
-    """What would be in Kafka, and its feed."""
+    """A publisher that acts as Kafka and its feed."""
 
     healthy = True
 
@@ -31,7 +52,7 @@ class Published:
         self._desk_queue = desk_queue
 
     async def publish(self, topic: AnyTopic, record: Record, **_more: Any) -> tuple[int, int]:
-        """Keep a record; an outcome closes its messages in the lines."""
+        """Keep a record; an outcome closes its messages in the desk queue."""
         self.records.append(record)
         offset = len(self.records)
         if isinstance(record, Outcome):

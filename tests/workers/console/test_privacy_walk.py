@@ -30,9 +30,8 @@ from schemas.incident import Incident, Sign
 from schemas.message import Attachment, Automatic, Bounce, Call, Forwarded, Handle, Party, Turn
 from schemas.outcome import Outcome
 from schemas.state.link import Link, pair
-from tests.support.desk.open_queue import Published, open_desk_queue
+from tests.support.desk.open_queue import Published, open_desk_queue, redis, server
 from tests.support.samples import NOW, message, policy
-from tests.workers.desk_queue.test_queue import redis, server
 from workers.console.api import Api
 from workers.console.app import app
 from workers.desk.commands import Desk

@@ -1,4 +1,4 @@
-"""A claim whose work items are not in Redis reads them from Kafka, and gives back what it can't."""
+"""A claim reads from Kafka the work items that Redis lacks, and gives back the others."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,9 +17,8 @@ from schemas.decision import WorkItem
 from schemas.errors import Retry
 from schemas.http_api.bodies import ClaimIn
 from schemas.topics import AnyTopic
-from tests.support.desk.open_queue import Published, open_desk_queue
+from tests.support.desk.open_queue import Published, open_desk_queue, redis, server
 from tests.support.samples import NOW, message, policy
-from tests.workers.desk_queue.test_queue import redis, server
 from workers.desk.commands import Desk
 from workers.desk_queue.queue import DeskQueue
 from workers.desk_queue.values import QueuedMessage
@@ -36,7 +35,7 @@ class Queue:
         self.away = False
 
     async def load(self, department: str, offsets: Sequence[tuple[int, int]]) -> list[bytes | None]:
-        """Return what is there."""
+        """Return the work items at these offsets."""
         assert department == "billing"
         if self.away:
             raise Retry(2, "Kafka is away")
@@ -58,7 +57,7 @@ class Together(Published):
 
 
 async def _desk(redis: "Redis[bytes]", queue: Queue, count: int) -> Desk:
-    """Return a desk with so many conversations, none of whose work items is in Redis."""
+    """Return a desk with `count` conversations, whose work items are only in the queue."""
     desk_queue = await open_desk_queue(redis)
     for n in range(count):
         work = decide_message(
@@ -81,7 +80,7 @@ async def _desk(redis: "Redis[bytes]", queue: Queue, count: int) -> Desk:
     return Desk(
         settings=Settings(),
         desk_queue=desk_queue,
-        publisher=Published(desk_queue),  # type: ignore[arg-type]  # all that is reached
+        publisher=Published(desk_queue),  # type: ignore[arg-type]  # the desk calls only `publish`
         clock=SystemClock(),
         bodies=queue,
     )

@@ -1,4 +1,4 @@
-"""An item that an agent closes is nobody else's, also when Redis fails right after the outcome."""
+"""No other agent gets an item that one closes, also if Redis fails right after the outcome."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ from workers.desk_queue.values import (
 
 
 class Hasty(SystemClock):
-    """A clock on which the desk's patience is over in a moment."""
+    """A clock on which the desk's waiting ends in a moment."""
 
     def monotonic(self) -> float:
         """Return seconds that pass fifty times as fast."""
@@ -60,13 +60,13 @@ class Harmful(Published):
         return 0, len(self.records)
 
     def closings(self) -> list[Outcome]:
-        """Return what was published to close something."""
+        """Return the published outcomes that close messages."""
         return [r for r in self.records if isinstance(r, Outcome) and r.kind in CLOSES]
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Valkey]:
-    """A Valkey of its own."""
+    """Yield a Valkey for the tests of this module."""
     with valkeys() as (only,):
         yield only
 
@@ -79,8 +79,11 @@ async def desk(server: Valkey) -> Any:
     redis = connect(RedisSettings(url=f"redis://127.0.0.1:{server.port}/0"))
     desk_queue = await open_desk_queue(redis)
     desk = Desk(
-        settings=Settings(), desk_queue=desk_queue, publisher=Harmful(server), clock=Hasty()
-    )  # type: ignore[arg-type]  # all that is reached
+        settings=Settings(),
+        desk_queue=desk_queue,
+        publisher=Harmful(server),  # type: ignore[arg-type]  # the desk calls only `publish`
+        clock=Hasty(),
+    )
     state = None
     for number in range(2):
         decided = decide_message(
@@ -182,7 +185,7 @@ async def test_a_repeat_of_an_act_that_counted_has_the_answer_of_the_first(
     desk: Desk, verb: str
 ) -> None:
     publisher = Unsure(desk.desk_queue)
-    desk = dataclasses.replace(desk, publisher=publisher)  # type: ignore[arg-type]  # all of it that is reached
+    desk = dataclasses.replace(desk, publisher=publisher)  # type: ignore[arg-type]  # as above
     (item,) = (await desk.claim("billing", ClaimIn(agent="Ada"))).items
     publisher.unsure = 2
     with pytest.raises(Retry):
@@ -225,12 +228,12 @@ async def test_one_superseded_outcome_of_several_refuses_the_repeat(desk: Desk) 
     lease = await desk_queue.extend_lease(item.id, item.lease, 60_000)
     first, second = ((m.message, m.hops) for m in lease.messages)
     await desk_queue.mark_closing(item.id, item.lease, "escalate", ["o-Ada-1", "o-Ada-2"])
-    for outcome, place in (("o-Can", first), ("o-Ada-1", first), ("o-Ada-2", second)):
+    for outcome, closed in (("o-Can", first), ("o-Ada-1", first), ("o-Ada-2", second)):
         closing = Closing(
             outcome=outcome,
             department=lease.department,
             conversation=lease.conversation,
-            messages=(place,),
+            messages=(closed,),
         )
         await desk_queue.close([closing])
     with pytest.raises(LeaseLost) as caught:
@@ -264,7 +267,7 @@ async def test_kafka_confirms_an_act_whose_lines_are_gone(
 ) -> None:
     kafka = Forgotten(server, [])
     await desk.desk_queue.close([], OffsetRange(partition="outcomes.v1/0", start=0, end=1))
-    desk = dataclasses.replace(desk, publisher=kafka, outcome_order=kafka)  # type: ignore[arg-type]  # all of it that is reached
+    desk = dataclasses.replace(desk, publisher=kafka, outcome_order=kafka)  # type: ignore[arg-type]  # as above
     (item,) = (await desk.claim("billing", ClaimIn(agent="Ada"))).items
     done = await _act(desk, verb, item)
     assert isinstance(kafka.records[-1], Outcome)
@@ -274,7 +277,7 @@ async def test_kafka_confirms_an_act_whose_lines_are_gone(
 async def test_kafka_refuses_an_act_that_came_second(desk: Desk, server: Valkey) -> None:
     kafka = Forgotten(server, [])
     await desk.desk_queue.close([], OffsetRange(partition="outcomes.v1/0", start=0, end=1))
-    desk = dataclasses.replace(desk, publisher=kafka, outcome_order=kafka)  # type: ignore[arg-type]  # all of it that is reached
+    desk = dataclasses.replace(desk, publisher=kafka, outcome_order=kafka)  # type: ignore[arg-type]  # as above
     (item,) = (await desk.claim("billing", ClaimIn(agent="Ada"))).items
     (claimed,) = kafka.records
     assert isinstance(claimed, Outcome)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from schemas.outcome import Outcome
-from tests.support.desk.histories import Act, Answer, Place, violations
+from tests.support.desk.histories import Act, Answer, MessageHops, violations
 from tests.support.samples import NOW
 
 
@@ -81,7 +81,7 @@ def test_a_repeat_may_be_refused_when_another_counts_or_redis_forgot() -> None:
     ],
 )
 def test_a_broken_rule_is_found(
-    acts: list[Act], outcomes: list[Outcome], queued: list[Place], text: str
+    acts: list[Act], outcomes: list[Outcome], queued: list[MessageHops], text: str
 ) -> None:
     assert any(text in sentence for sentence in violations(acts, outcomes, queued))
 

@@ -1,4 +1,4 @@
-"""A work item that does not decode costs itself alone: its department goes on."""
+"""A work item that does not decode costs itself alone: its department continues."""
 
 import pytest
 from redis.asyncio import Redis
@@ -11,9 +11,8 @@ from schemas import envelope
 from schemas.decision import WorkItem
 from schemas.http_api.bodies import ClaimIn, LeaseIn
 from schemas.outcome import Outcome
-from tests.support.desk.open_queue import Published, open_desk_queue
+from tests.support.desk.open_queue import Published, open_desk_queue, redis, server
 from tests.support.samples import NOW, message, policy
-from tests.workers.desk_queue.test_queue import redis, server
 from workers.desk.commands import Desk
 from workers.desk_queue.values import ItemUnknown, QueuedMessage
 
@@ -27,9 +26,9 @@ async def desk(redis: "Redis[bytes]") -> Desk:
     return Desk(
         settings=Settings(),
         desk_queue=desk_queue,
-        publisher=Published(desk_queue),
+        publisher=Published(desk_queue),  # type: ignore[arg-type]  # the desk calls only `publish`
         clock=SystemClock(),
-    )  # type: ignore[arg-type]  # all that is reached
+    )
 
 
 def _readable(native: str) -> bytes:
@@ -38,15 +37,17 @@ def _readable(native: str) -> bytes:
     return envelope.encode(item)
 
 
-async def _wait_in_line(desk: Desk, name: str, work: bytes, conversation: str, at: int) -> None:
+async def _wait_in_line(
+    desk: Desk, name: str, work: bytes, conversation: str, arrived_ms: int
+) -> None:
     arrival = QueuedMessage(
         department="orders",
         conversation=conversation,
         message=name,
         hops=0,
         work=work,
-        arrived_ms=at,
-        score=at,
+        arrived_ms=arrived_ms,
+        score=arrived_ms,
         quiet=False,
     )
     assert await desk.desk_queue.add([arrival]) == 1
@@ -71,10 +72,8 @@ async def test_an_item_that_does_not_decode_is_passed_over_and_counted(
     assert [item.id for item in claimed.items] == ["good"]
     assert _count_caught() == before + 1
     assert (await desk.claim("orders", ClaimIn(agent="Ada"))).items == ()
-    assert await desk.desk_queue.count_items("orders") == (
-        0,
-        2,
-    )  # leased: it comes back with its lease's end
+    # The damaged item keeps its lease, after which it waits again.
+    assert await desk.desk_queue.count_items("orders") == (0, 2)
 
 
 async def test_the_rest_of_its_conversation_is_claimed_and_completed(desk: Desk) -> None:
@@ -93,7 +92,7 @@ async def test_the_rest_of_its_conversation_is_claimed_and_completed(desk: Desk)
     assert (outcome.id, outcome.messages) == (done.outcome, (identifier,))
 
 
-async def test_an_item_of_which_nothing_is_readable_is_told_as_unknown(desk: Desk) -> None:
+async def test_an_item_without_a_readable_message_is_unknown(desk: Desk) -> None:
     await _wait_in_line(desk, "bad", b"{", "c1", 1)
     ((claimed,), _) = await desk.desk_queue.claim("orders", "Ada", 60_000, 1)
     with pytest.raises(ItemUnknown):

@@ -1,18 +1,16 @@
-"""The desk's lines in a real Valkey: order, leases, what comes meanwhile, moves, replays."""
+"""The desk's queue in a real Valkey keeps order, leases and closings, also when records repeat."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis as Client
 
-from runtime.redis.claims import Claims, connect
-from runtime.settings.structs import RedisSettings
 from schemas.errors import Retry
-from tests.support.desk.open_queue import open_desk_queue
-from tests.support.servers import valkey
+from tests.support.desk.open_queue import open_desk_queue, redis, server
 from workers.desk_queue.queue import DeskQueue
 from workers.desk_queue.values import (
+    ClaimedItem,
     Closing,
     ItemClosing,
     ItemUnknown,
@@ -24,26 +22,12 @@ from workers.desk_queue.values import (
     ShownMessage,
 )
 
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[int]:
-    """A Valkey of its own."""
-    with valkey() as port:
-        yield port
-
-
-@pytest.fixture
-async def redis(server: int) -> AsyncIterator["Client[bytes]"]:
-    """An empty database."""
-    made = connect(RedisSettings(url=f"redis://127.0.0.1:{server}/0"))
-    await made.flushall()
-    yield made
-    await made.aclose()
+__all__ = ["redis", "server"]
 
 
 @pytest.fixture
 async def desk_queue(redis: "Client[bytes]") -> DeskQueue:
-    """Lines that were declared whole."""
+    """An empty desk queue that serves agents."""
     return await open_desk_queue(redis)
 
 
@@ -56,60 +40,25 @@ async def _close(desk_queue: DeskQueue, *messages: tuple[str, int], outcome: str
     return (await desk_queue.close([closing]))[0]
 
 
-async def _add(
-    desk_queue: DeskQueue,
-    message: str,
-    conversation: str = "c",
-    *,
-    hops: int = 0,
-    at: int = 1,
-    score: float = 0,
-    department: str = "d",
-    quiet: bool = False,
-) -> bool:
-    return bool(
-        await desk_queue.add(
-            [
-                _arrival(
-                    message,
-                    conversation,
-                    hops=hops,
-                    at=at,
-                    score=score,
-                    department=department,
-                    quiet=quiet,
-                )
-            ]
-        )
-    )
+async def _add(desk_queue: DeskQueue, message: str, conversation: str = "c", **fields: Any) -> bool:
+    return bool(await desk_queue.add([_queued(message, conversation, **fields)]))
 
 
-def _arrival(
-    message: str,
-    conversation: str,
-    *,
-    hops: int = 0,
-    at: int = 1,
-    score: float = 0,
-    department: str = "d",
-    quiet: bool = False,
-) -> QueuedMessage:
+def _queued(message: str, conversation: str, hops: int = 0, **fields: Any) -> QueuedMessage:
+    values: dict[str, Any] = {"department": "d", "arrived_ms": 1, "score": 0, "quiet": False}
     return QueuedMessage(
-        department=department,
         conversation=conversation,
         message=message,
         hops=hops,
         work=f"{message}/{hops}".encode(),
-        arrived_ms=at,
-        score=score,
-        quiet=quiet,
+        **(values | fields),
     )
 
 
-async def test_many_come_by_few_round_trips_each_once_and_in_order(
+async def test_a_thousand_messages_come_in_order_by_few_round_trips(
     desk_queue: DeskQueue, redis: "Client[bytes]"
 ) -> None:
-    many = [_arrival(f"m{n}", f"c{n % 400}", at=n, score=n) for n in range(1300)]
+    many = [_queued(f"m{n}", f"c{n % 400}", arrived_ms=n, score=n) for n in range(1300)]
     before = (await redis.info("stats"))["total_connections_received"]
     assert await desk_queue.add([*many, *many[:50]]) == 1300
     assert await desk_queue.add(many) == 0
@@ -120,14 +69,16 @@ async def test_many_come_by_few_round_trips_each_once_and_in_order(
     assert _bodies(claimed[0].messages) == [f"m{n}/0".encode() for n in range(0, 1300, 400)]
 
 
-async def test_nothing_is_served_before_the_lines_are_whole(redis: "Client[bytes]") -> None:
+async def test_no_agent_claims_before_the_queue_is_complete(redis: "Client[bytes]") -> None:
     desk_queue = DeskQueue(redis)
     await _add(desk_queue, "m")
     with pytest.raises(Retry, match="rebuilt"):
         await desk_queue.claim("d", "a", 1000, 1)
 
 
-async def test_lines_emptied_in_mid_rebuild_are_not_declared_whole(redis: "Client[bytes]") -> None:
+async def test_a_queue_that_was_emptied_during_its_rebuild_is_not_complete(
+    redis: "Client[bytes]",
+) -> None:
     assert not await DeskQueue(redis).begin("e", "lock", "mine")
     assert await DeskQueue(redis).read_epoch() is None
 
@@ -140,51 +91,48 @@ async def test_the_lowest_score_goes_first(desk_queue: DeskQueue) -> None:
     assert [c.item for c in claimed] == ["urgent", "early"]
 
 
-async def test_one_item_a_conversation_and_what_comes_meanwhile_is_not_resolved(
+async def test_a_message_that_comes_after_the_claim_is_not_resolved(
     desk_queue: DeskQueue,
 ) -> None:
-    await _add(desk_queue, "m1", at=1)
-    await _add(desk_queue, "m2", at=2)
+    await _add(desk_queue, "m1", arrived_ms=1)
+    await _add(desk_queue, "m2", arrived_ms=2)
     (claim,), _ = await desk_queue.claim("d", "a", 10_000, 9)
     assert (claim.item, _bodies(claim.messages)) == ("m1", [b"m1/0", b"m2/0"])
-    await _add(desk_queue, "m3", at=3, score=-5)
+    await _add(desk_queue, "m3", arrived_ms=3, score=-5)
     assert (await desk_queue.claim("d", "b", 10_000, 9))[0] == []
-    held = await desk_queue.extend_lease("m1", claim.lease, 10_000)
-    assert _bodies(held.messages) == [b"m1/0", b"m2/0"], "the agent never saw m3"
+    lease = await desk_queue.extend_lease("m1", claim.lease, 10_000)
+    assert _bodies(lease.messages) == [b"m1/0", b"m2/0"], "the agent never saw m3"
     await _close(desk_queue, ("m1", 0), ("m2", 0))
     (again,), _ = await desk_queue.claim("d", "b", 10_000, 9)
     assert (again.item, _bodies(again.messages)) == ("m3", [b"m3/0"])
 
 
-async def test_showing_again_shows_what_came_meanwhile(desk_queue: DeskQueue) -> None:
+async def test_showing_an_item_again_shows_its_newer_messages(desk_queue: DeskQueue) -> None:
     await _add(desk_queue, "m1")
     (claim,), _ = await desk_queue.claim("d", "a", 10_000, 1)
-    await _add(desk_queue, "m2", at=2)
+    await _add(desk_queue, "m2", arrived_ms=2)
     shown = await desk_queue.extend_lease("m1", claim.lease, 10_000, show=True)
     assert _bodies(shown.messages) == [b"m1/0", b"m2/0"]
     assert (await desk_queue.extend_lease("m1", claim.lease, 10_000)).messages == shown.messages
 
 
-async def test_a_lease_that_ran_out_is_anothers_and_the_old_token_is_refused(
+async def test_the_token_of_a_lease_that_ended_is_refused(
     desk_queue: DeskQueue,
 ) -> None:
     await _add(desk_queue, "m")
     (first,), _ = await desk_queue.claim("d", "a", 1, 1)
 
-    async def again() -> list[Any]:
-        return (await desk_queue.claim("d", "b", 10_000, 1))[0]
-
-    found: list[Any] = []
-    while not found:
-        found = await again()
+    claimed: list[ClaimedItem] = []
+    while not claimed:
+        claimed, _ = await desk_queue.claim("d", "b", 10_000, 1)
     with pytest.raises(LeaseLost):
         await desk_queue.extend_lease("m", first.lease, 1000)
     with pytest.raises(LeaseLost):
         await desk_queue.release("m", first.lease)
-    assert (await desk_queue.extend_lease("m", found[0].lease, 1000)).agent == "b"
+    assert (await desk_queue.extend_lease("m", claimed[0].lease, 1000)).agent == "b"
 
 
-async def test_finished_and_unknown_items_are_told_apart(desk_queue: DeskQueue) -> None:
+async def test_a_finished_item_differs_from_an_unknown_one(desk_queue: DeskQueue) -> None:
     await _add(desk_queue, "m")
     (claim,), _ = await desk_queue.claim("d", "a", 10_000, 1)
     assert await _close(desk_queue, ("m", 0)) == 1
@@ -202,7 +150,7 @@ async def test_a_finished_message_is_not_put_in_line_again(desk_queue: DeskQueue
 
 
 @pytest.mark.parametrize("order", ["add first", "close first"])
-async def test_an_escalated_item_survives_whatever_is_read_first(
+async def test_an_escalated_item_waits_in_both_orders_of_its_records(
     desk_queue: DeskQueue, order: str
 ) -> None:
     await _add(desk_queue, "m", hops=0)
@@ -217,7 +165,7 @@ async def test_an_escalated_item_survives_whatever_is_read_first(
     assert _bodies(claim.messages) == [b"m/1"]
 
 
-async def test_a_moved_message_keeps_its_text_when_its_close_is_read_after_its_arrival(
+async def test_a_moved_message_keeps_its_text_when_its_close_is_read_after_its_queued(
     desk_queue: DeskQueue,
 ) -> None:
     await _add(desk_queue, "m")
@@ -230,12 +178,12 @@ async def test_a_moved_message_keeps_its_text_when_its_close_is_read_after_its_a
 async def test_an_event_alone_opens_nothing(desk_queue: DeskQueue) -> None:
     assert not await _add(desk_queue, "edit", quiet=True)
     await _add(desk_queue, "m")
-    assert await _add(desk_queue, "edit", quiet=True, at=2)
+    assert await _add(desk_queue, "edit", quiet=True, arrived_ms=2)
 
 
 async def test_a_conversation_of_thousands_is_handed_out_in_parts(desk_queue: DeskQueue) -> None:
     for number in range(300):
-        await _add(desk_queue, f"m{number:03}", at=number)
+        await _add(desk_queue, f"m{number:03}", arrived_ms=number)
     (claim,), _ = await desk_queue.claim("d", "a", 10_000, 1)
     assert len(claim.messages) == 200
     await _close(desk_queue, *((f"m{n:03}", 0) for n in range(200)))
@@ -243,21 +191,8 @@ async def test_a_conversation_of_thousands_is_handed_out_in_parts(desk_queue: De
     assert (rest.item, len(rest.messages)) == ("m200", 100)
 
 
-async def test_what_is_read_and_how_far_change_together(desk_queue: DeskQueue) -> None:
-    arrivals = [
-        QueuedMessage(
-            department="d",
-            conversation=f"c{n}",
-            message=f"m{n}",
-            hops=0,
-            work=b"{}",
-            arrived_ms=n,
-            score=n,
-            quiet=False,
-            offset=n,
-        )
-        for n in range(1000)
-    ]
+async def test_records_and_position_change_together(desk_queue: DeskQueue) -> None:
+    arrivals = [_queued(f"m{n}", f"c{n}", arrived_ms=n, score=n, offset=n) for n in range(1000)]
     assert (
         await desk_queue.add(arrivals, OffsetRange(partition="queue.d.v1/0", start=0, end=1000))
         == 1000
@@ -274,13 +209,13 @@ async def test_what_is_read_and_how_far_change_together(desk_queue: DeskQueue) -
     assert await desk_queue.count_items("d") == (999, 0), "a replay puts nothing closed in line"
 
 
-async def test_a_redis_that_came_back_older_takes_nothing_until_it_has_what_came_before(
+async def test_an_older_redis_refuses_records_after_a_gap(
     desk_queue: DeskQueue,
 ) -> None:
     await desk_queue.add([], OffsetRange(partition="queue.d.v1/0", start=0, end=5))
     with pytest.raises(RedisBehind) as caught:
         await desk_queue.add(
-            [_arrival("m", "c")], OffsetRange(partition="queue.d.v1/0", start=7, end=8)
+            [_queued("m", "c")], OffsetRange(partition="queue.d.v1/0", start=7, end=8)
         )
     assert (caught.value.partition, caught.value.position) == ("queue.d.v1/0", 5)
     assert await desk_queue.count_items("d") == (0, 0)
@@ -301,19 +236,19 @@ async def test_another_history_serves_nothing_until_the_feed_verified_it(
 
 
 async def _closing(desk_queue: DeskQueue, *outcomes: str) -> tuple[Lease, bytes]:
-    """Put m1 and m2 in line, claim them and mark them as closing."""
-    await _add(desk_queue, "m1", at=1)
-    await _add(desk_queue, "m2", at=2)
+    """Put m1 and m2 in line, claim them and closing them as closing."""
+    await _add(desk_queue, "m1", arrived_ms=1)
+    await _add(desk_queue, "m2", arrived_ms=2)
     (claim,), _ = await desk_queue.claim("d", "a", 10_000, 1)
     lease = await desk_queue.extend_lease("m1", claim.lease, 10_000)
     return lease, await desk_queue.mark_closing("m1", claim.lease, "reroute x", outcomes)
 
 
-async def test_a_closing_item_is_passed_over_until_each_of_its_outcomes_came(
+async def test_a_claim_passes_over_a_closing_item_until_all_its_outcomes_came(
     desk_queue: DeskQueue,
 ) -> None:
     lease, _ = await _closing(desk_queue, "o1", "o2")
-    await _add(desk_queue, "m3", at=3)
+    await _add(desk_queue, "m3", arrived_ms=3)
     assert (await desk_queue.claim("d", "b", 10_000, 9))[0] == []
     assert await desk_queue.count_items("d") == (0, 1)
     assert await _close(desk_queue, ("m1", 0), outcome="o1") == 1
@@ -335,7 +270,7 @@ async def test_a_closing_item_takes_the_same_verb_again_and_no_other(desk_queue:
     ):
         with pytest.raises(ItemClosing, match=r"being closed \(reroute x\)"):
             await act
-    await _add(desk_queue, "m3", at=3)
+    await _add(desk_queue, "m3", arrived_ms=3)
     shown = await desk_queue.extend_lease("m1", lease.lease, 10_000, show=True)
     again = await desk_queue.extend_lease("m1", lease.lease, 10_000, verb="reroute x")
     assert shown.messages == again.messages == lease.messages
@@ -346,17 +281,17 @@ async def test_an_abandoned_closing_goes_back_in_line(desk_queue: DeskQueue) -> 
     lease, _ = await _closing(desk_queue, "o1", "o2")
     await _close(desk_queue, ("m1", 0), outcome="o1")
     assert await desk_queue.list_closings("d", 0) == []
-    (mark,) = await desk_queue.list_closings("d", 10**15)
-    assert (mark.conversation, mark.verb, mark.outcomes) == ("c", "reroute x", ("o2",))
-    assert await desk_queue.cancel_closing("d", mark)
-    assert not await desk_queue.cancel_closing("d", mark)
+    (closing,) = await desk_queue.list_closings("d", 10**15)
+    assert (closing.conversation, closing.verb, closing.outcomes) == ("c", "reroute x", ("o2",))
+    assert await desk_queue.cancel_closing("d", closing)
+    assert not await desk_queue.cancel_closing("d", closing)
     (rest,), _ = await desk_queue.claim("d", "b", 10_000, 1)
     assert [m.message for m in rest.messages] == ["m2"]
     with pytest.raises(LeaseLost):
         await desk_queue.extend_lease("m1", lease.lease, 10_000, verb="reroute x")
 
 
-async def test_the_order_of_the_outcomes_says_which_counts(desk_queue: DeskQueue) -> None:
+async def test_the_first_outcome_of_a_message_counts(desk_queue: DeskQueue) -> None:
     lease, history = await _closing(desk_queue, "o1")
     closes = [("m1", 0, "o1"), ("m2", 0, "o1")]
 
@@ -386,17 +321,6 @@ async def test_while_the_feed_is_late_an_unbroken_mark_confirms(
     await redis.delete("santral:lines:doubt")
     assert await desk_queue.confirm(lease, "outcomes.v1/0", 0, history, closes) == "alone"
     assert await desk_queue.confirm(lease, "outcomes.v1/0", 0, b"other", closes) == "early"
-    (mark,) = await desk_queue.list_closings("d", 10**15)
-    await desk_queue.cancel_closing("d", mark)
+    (closing,) = await desk_queue.list_closings("d", 10**15)
+    await desk_queue.cancel_closing("d", closing)
     assert await desk_queue.confirm(lease, "outcomes.v1/0", 0, history, closes) == "early"
-
-
-async def test_a_claim_is_new_mine_busy_or_done(redis: "Client[bytes]") -> None:
-    claims = Claims(redis, "p:", 10_000, 10_000)
-    assert await claims.claim("x", "a") == "NEW"
-    assert await claims.claim("x", "a") == "MINE"
-    assert await claims.claim("x", "b") == "BUSY"
-    await claims.release("x", "b")
-    assert await claims.claim("x", "b") == "BUSY"
-    await claims.done("x")
-    assert await claims.claim("x", "a") == "DONE"

@@ -1,4 +1,4 @@
-"""What acknowledgements and bounces know after Redis was emptied comes from Kafka and the store."""
+"""Acknowledgements and bounces take their memory from Kafka and the store after Redis was emptied."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -101,12 +101,12 @@ async def _acknowledging(settings: Settings, publisher: Publisher) -> AsyncItera
 async def _acknowledged(settings: Settings, *messages: str) -> list[str]:
     """Return the messages of all acknowledgements, once those of `messages` are among them."""
 
-    async def look() -> Any:
+    async def read() -> Any:
         replies = [r async for r in published(settings, topics.REPLIES.name, Reply)]
         acknowledged = [reply.message for reply in replies]
         return acknowledged if set(messages) <= set(acknowledged) else None
 
-    return cast("list[str]", await until("acknowledgements", look, 30))
+    return cast("list[str]", await until("acknowledgements", read, 30))
 
 
 @pytest.mark.certify
@@ -176,10 +176,10 @@ def _record(engine: Engine, outcome: Outcome | None, settings: Settings, ends: l
 async def _ends(settings: Settings) -> list[int]:
     consumer = create_reader(settings.kafka, group=None, client_id="test")
     await consumer.start()
-    parts = [TopicPartition(topics.OUTCOMES.name, n) for n in range(settings.kafka.partitions)]
-    ends = await consumer.end_offsets(parts)
+    partitions = [TopicPartition(topics.OUTCOMES.name, n) for n in range(settings.kafka.partitions)]
+    ends = await consumer.end_offsets(partitions)
     await consumer.stop()
-    return [ends[part] for part in parts]
+    return [ends[partition] for partition in partitions]
 
 
 async def test_a_bounce_waits_for_the_store_and_then_names_the_item_of_its_reply(

@@ -1,4 +1,4 @@
-"""What a process keeps of deliveries.v1 in memory: open replies, finished ones, and their hour."""
+"""The memory of deliveries.v1 has open replies, finished ones, and the counts of the last hour."""
 
 from datetime import timedelta
 

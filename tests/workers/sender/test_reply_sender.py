@@ -1,104 +1,37 @@
-"""Answers to customers: each leaves once, and an account that is away delays only its own."""
+"""Each reply leaves once, and an account that is away delays only its own replies."""
 
 import asyncio
-import os
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
-import psutil
 import pytest
 from aiokafka import TopicPartition
 from confluent_kafka import TopicPartition as RecordPosition
 from confluent_kafka.admin import AdminClient
-from redis.asyncio import Redis as Client
 
 from cli.up.ports import free_port
 from runtime import metrics
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.bus.publisher import Publisher
 from runtime.bus.readers import create_reader, fetch_group_offset
-from runtime.clock import SystemClock
 from runtime.health.health import Health
 from runtime.redis.claims import connect
 from runtime.settings.structs import RedisSettings, RepliesSettings, Settings
 from schemas import topics
-from schemas.message import Party
 from schemas.outcome import Outcome, Reply
 from schemas.state.delivery import Delivery
 from schemas.topics import AnyTopic
-from tests.support.servers import ROOT, Smtp, broker, published, valkey
+from tests.support.reply_office import Office, received, sending, wait_until_read, worker_process
+from tests.support.servers import Smtp, broker, published, valkey
 from tests.support.waiting import until
 from workers.sender.lanes import MAX_RUNNING
 from workers.sender.lost_tries import LEASE_S
-from workers.sender.reply_sender import GROUP, ReplySender
-
-
-@dataclass
-class Office:
-    """A broker, a Redis and a publisher; accounts of mail servers."""
-
-    settings: Settings
-    redis: "Client[bytes]"
-    publisher: Publisher
-    count: int = 0
-
-    def with_accounts(self, **ports: int) -> Settings:
-        """Return settings with a mail account for each port."""
-        accounts = {
-            name: {
-                "host": "127.0.0.1",
-                "port": port,
-                "tls": "none",
-                "sender": f"{name}@marka.example",
-                "timeout_s": 2,
-            }
-            for name, port in ports.items()
-        }
-        return msgspec.structs.replace(self.settings, actions={"reply_email": accounts})
-
-    async def write(self, account: str, number: int, address: str = "") -> list[Reply]:
-        """Publish acknowledgements to that many customers of an account, or all to one address."""
-        replies = []
-        for _ in range(number):
-            self.count += 1
-            name = f"r{self.count}"
-            replies.append(
-                Reply(
-                    id=name,
-                    kind="acknowledgement",
-                    brand="default",
-                    channel="email",
-                    source=f"email:{account}",
-                    conversation=f"c{self.count}",
-                    message=f"m{self.count}",
-                    item=f"m{self.count}",
-                    department="billing",
-                    recipient=Party(),
-                    reply_to=address or f"{name}@ornek.example",
-                    text="Mesajınız ulaştı.",
-                    at=SystemClock().now(),
-                )
-            )
-        await asyncio.gather(
-            *(self.publisher.publish(topics.REPLIES, reply, source="test") for reply in replies)
-        )
-        return replies
-
-    async def outcomes(self, replies: list[Reply]) -> dict[str, list[str]]:
-        """Return the kinds of the outcomes of these replies."""
-        kinds: dict[str, list[str]] = {reply.id: [] for reply in replies}
-        async for outcome in published(self.settings, topics.OUTCOMES.name, Outcome):
-            if outcome.reply in kinds:
-                kinds[outcome.reply].append(outcome.kind)
-        return kinds
+from workers.sender.reply_sender import GROUP
 
 
 @pytest.fixture(scope="module")
@@ -115,41 +48,6 @@ async def office() -> AsyncIterator[Office]:
         await redis.aclose()
 
 
-@asynccontextmanager
-async def sending(
-    office: Office, settings: Settings, health: Health | None = None, publisher: Any = None
-) -> AsyncIterator[ReplySender]:
-    """Run a replies worker, and stop it as a deploy does."""
-    replies = ReplySender(
-        settings,
-        office.redis,
-        publisher or office.publisher,
-        SystemClock(),
-        health or Health("replies"),
-    )
-    running = asyncio.ensure_future(replies.run())
-    try:
-        yield replies
-        assert not running.done(), running
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-
-
-def received(smtp: Smtp, replies: list[Reply]) -> dict[str, int]:
-    """Return how many mails came for each of these replies."""
-    counts: dict[str, int] = {}
-    for _, recipients, _ in smtp.mails:
-        counts[recipients[0]] = counts.get(recipients[0], 0) + 1
-    return {reply.id: counts.get(reply.reply_to or "", 0) for reply in replies}
-
-
-async def all_read(office: Office, smtp: Smtp, account: str) -> None:
-    """Wait until a reply that is written now has left in every partition: all before it was read."""
-    replies = await office.write(account, 40)
-    await until("later replies left", lambda: all(received(smtp, replies).values()), 40)
-
-
 @pytest.fixture
 def good() -> Iterator[Smtp]:
     """A mail server that takes everything."""
@@ -161,7 +59,7 @@ def good() -> Iterator[Smtp]:
 async def test_replies_that_an_earlier_version_sent_or_began_are_not_sent_again(
     office: Office, good: Smtp
 ) -> None:
-    """It must be the first test: no worker of this version has committed yet."""
+    """This test must be the first, because no worker of this version has committed yet."""
     settings = office.with_accounts(good=good.port)
     sent = await office.write("good", 8)
     (begun,) = await office.write("good", 1)
@@ -179,7 +77,7 @@ async def test_replies_that_an_earlier_version_sent_or_began_are_not_sent_again(
         await office.publisher.publish(topics.OUTCOMES, outcome, source="test")
     await office.redis.set(f"santral:reply-begun:{begun.id}", b"token")
     async with sending(office, settings):
-        await all_read(office, good, "good")
+        await wait_until_read(office, good, "good")
 
         async def ended() -> Any:
             return (await office.outcomes([begun]))[begun.id]
@@ -188,7 +86,7 @@ async def test_replies_that_an_earlier_version_sent_or_began_are_not_sent_again(
     assert set(received(good, [*sent, begun]).values()) == {0}
 
 
-async def test_customers_get_a_mail_once_though_redis_was_emptied_and_the_worker_started_again(
+async def test_a_mail_leaves_once_although_redis_was_emptied_and_the_worker_restarted(
     office: Office, good: Smtp
 ) -> None:
     settings = office.with_accounts(good=good.port, bad=free_port())
@@ -198,7 +96,7 @@ async def test_customers_get_a_mail_once_though_redis_was_emptied_and_the_worker
         await until("all left", lambda: all(received(good, replies).values()), 40)
         await office.redis.flushall()
     async with sending(office, settings):
-        await all_read(office, good, "good")
+        await wait_until_read(office, good, "good")
     assert set(received(good, replies).values()) == {1}
     assert set(map(tuple, (await office.outcomes(replies)).values())) == {("delivered",)}
     assert not any((await office.outcomes(waiting)).values())
@@ -231,7 +129,7 @@ async def test_an_account_whose_server_is_away_delays_no_other(
         back = Smtp(away).start()
         try:
             await until("what waited left", lambda: all(received(back, waiting).values()), 40)
-            await all_read(office, good, "good")
+            await wait_until_read(office, good, "good")
             assert set(received(back, waiting).values()) == {1}
         finally:
             back.stop()
@@ -254,11 +152,13 @@ async def _is_committed(office: Office) -> Any:
     consumer = create_reader(kafka, group=None, client_id="test")
     await consumer.start()
     try:
-        parts = [TopicPartition(topics.REPLIES.name, n) for n in range(kafka.partitions)]
-        ends = await consumer.end_offsets(parts)
+        partitions = [TopicPartition(topics.REPLIES.name, n) for n in range(kafka.partitions)]
+        ends = await consumer.end_offsets(partitions)
     finally:
         await consumer.stop()
-    return all([((await fetch_group_offset(kafka, GROUP, p))[0] or 0) == ends[p] for p in parts])
+    return all(
+        [((await fetch_group_offset(kafka, GROUP, p))[0] or 0) == ends[p] for p in partitions]
+    )
 
 
 async def test_the_loop_guard_counts_on_after_a_restart_and_an_emptied_redis(
@@ -270,11 +170,11 @@ async def test_the_loop_guard_counts_on_after_a_restart_and_an_emptied_redis(
     machine = "robot@ornek.example"
 
     async def ended(replies: list[Reply]) -> list[str]:
-        async def look() -> Any:
+        async def read() -> Any:
             outcomes = await office.outcomes(replies)
             return outcomes if all(outcomes.values()) else None
 
-        outcomes = cast("dict[str, list[str]]", await until("outcomes", look, 20))
+        outcomes = cast("dict[str, list[str]]", await until("outcomes", read, 20))
         return sorted(kinds[0] for kinds in outcomes.values())
 
     async with sending(office, settings):
@@ -283,12 +183,12 @@ async def test_the_loop_guard_counts_on_after_a_restart_and_an_emptied_redis(
     await office.redis.flushall()
     async with sending(office, settings):
         assert await ended(await office.write("good", 1, machine)) == ["undeliverable"]
-        await all_read(office, good, "good")
+        await wait_until_read(office, good, "good")
     assert len(good.to(machine)) == 3
 
 
 @pytest.mark.certify
-async def test_what_waits_too_long_or_has_lost_its_text_is_undeliverable_for_its_department(
+async def test_a_reply_that_waits_too_long_or_has_lost_its_text_is_undeliverable(
     office: Office, good: Smtp
 ) -> None:
     away = free_port()
@@ -300,12 +200,12 @@ async def test_what_waits_too_long_or_has_lost_its_text_is_undeliverable_for_its
     async def ends(replies: list[Reply]) -> dict[str, Outcome]:
         identifiers = {reply.id for reply in replies}
 
-        async def look() -> Any:
+        async def read() -> Any:
             outcomes = published(office.settings, topics.OUTCOMES.name, Outcome)
             ended = {o.reply: o async for o in outcomes if o.reply in identifiers}
             return ended if len(ended) == len(identifiers) else None
 
-        return cast("dict[str, Outcome]", await until("outcomes", look, 20))
+        return cast("dict[str, Outcome]", await until("outcomes", read, 20))
 
     async with sending(office, hasty):
         late = await office.write("left", 2)
@@ -319,7 +219,7 @@ async def test_what_waits_too_long_or_has_lost_its_text_is_undeliverable_for_its
     back = Smtp(away).start()
     async with sending(office, patient):
         outcomes = await ends(waiting)
-        await all_read(office, good, "good")
+        await wait_until_read(office, good, "good")
     back.stop()
     for reply in waiting:
         outcome = outcomes[reply.id]
@@ -333,13 +233,15 @@ async def test_what_waits_too_long_or_has_lost_its_text_is_undeliverable_for_its
 async def _drop_texts(settings: Settings) -> None:
     """Delete the present records of replies.v1, as Kafka does when they are old."""
     admin = AdminClient(rdkafka_settings(settings.kafka))
-    parts = [RecordPosition(topics.REPLIES.name, n, -1) for n in range(settings.kafka.partitions)]
-    for future in admin.delete_records(parts).values():
+    positions = [
+        RecordPosition(topics.REPLIES.name, n, -1) for n in range(settings.kafka.partitions)
+    ]
+    for future in admin.delete_records(positions).values():
         await asyncio.to_thread(future.result)
 
 
 class _Crashing(Publisher):
-    """A publisher in a process that is killed: each of some replies gets no further than a step."""
+    """A publisher in a killed process, where some replies get no further than a step."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings.kafka, "crashing")
@@ -347,15 +249,15 @@ class _Crashing(Publisher):
         self.reached: set[str] = set()
 
     async def publish(self, topic: AnyTopic, record: Any, **more: Any) -> tuple[int, int]:
-        """Publish, and never return from the step of that reply."""
+        """Publish, but never return from the step of such a reply."""
         step = record.state if isinstance(record, Delivery) else "outcome"
         when, name = self.steps.get(record.reply, ("", ""))
         if (when, name) == ("before", step):
             await self._end(record.reply)
-        place = await super().publish(topic, record, **more)
+        position = await super().publish(topic, record, **more)
         if (when, name) == ("after", step):
             await self._end(record.reply)
-        return place
+        return position
 
     async def _end(self, reply: str) -> None:
         self.reached.add(reply)
@@ -363,7 +265,7 @@ class _Crashing(Publisher):
 
 
 KILLED = [
-    # step, mails that came in the end, kinds of outcomes
+    # step, number of mails that came, kinds of outcomes
     ("before", "begun", 1, ["delivered"]),
     ("after", "begun", 0, ["undeliverable"]),
     ("before", "outcome", 1, ["undeliverable"]),
@@ -379,61 +281,29 @@ async def test_a_worker_killed_at_any_step_sends_nothing_twice_and_loses_nothing
     settings = office.with_accounts(good=good.port, late=(late := free_port()))
     publisher = _Crashing(settings)
     first = len(KILLED) + 1
-    async with sending(office, settings, publisher=publisher) as replies:
+    async with sending(office, settings, publisher=publisher) as sender:
         for number, (when, step, _, _) in enumerate(KILLED, office.count + 1):
             publisher.steps[f"r{number}"] = when, step
         publisher.steps[f"r{office.count + first}"] = "after", "parked"
         killed = await office.write("good", len(KILLED))
         parked = await office.write("late", 1)
         await until("each was killed", lambda: len(publisher.reached) == first, 20)
-        replies.stop_s = 0
+        sender.stop_s = 0
     await publisher.stop()
     back = Smtp(late).start()
-    async with sending(office, settings) as replies:
-        replies.lost.lease_s = 0.3
+    async with sending(office, settings) as sender:
+        sender.lost.lease_s = 0.3
 
         async def all_ended() -> Any:
             return all((await office.outcomes([*killed, *parked])).values())
 
         await until("every reply has an outcome", all_ended, 20)
-        await all_read(office, good, "good")
+        await wait_until_read(office, good, "good")
     back.stop()
     mails, outcomes = received(good, killed), await office.outcomes(killed)
     for reply, (when, step, count, kinds) in zip(killed, KILLED, strict=True):
         assert (mails[reply.id], outcomes[reply.id]) == (count, kinds), (when, step)
     assert list(received(back, parked).values()) == [1]
-
-
-@contextmanager
-def worker_process(office: Office, settings: Settings, tmp_path: Path) -> Iterator[psutil.Process]:
-    """Run `santral workers --only replies` on that broker."""
-    accounts = "".join(
-        f'[actions.reply_email.{name}]\nhost = "127.0.0.1"\nport = {table["port"]}\n'
-        f'tls = "none"\nsender = "{table["sender"]}"\ntimeout_s = 2\n'
-        for name, table in settings.actions["reply_email"].items()
-    )
-    config = tmp_path / "santral.toml"
-    config.write_text(
-        f'home = "{tmp_path}"\n[kafka]\nbootstrap = "{settings.kafka.bootstrap}"\n'
-        f'[redis]\nurl = "{settings.redis.url}"\n{accounts}'
-    )
-    environ = {k: v for k, v in os.environ.items() if not k.startswith("SANTRAL_")}
-    environ |= {
-        "SANTRAL_CONFIG": str(config),
-        "SANTRAL_TOKENS__SIGNING": "signing-key-of-this-test-only",
-    }
-    process = psutil.Popen(
-        [sys.executable, "-m", "cli.main", "workers", "--only", "replies"],
-        env=environ,
-        cwd=ROOT,
-    )
-    try:
-        yield process
-    finally:
-        with suppress(psutil.NoSuchProcess):
-            process.send_signal(signal.SIGCONT)
-            process.terminate()
-            process.wait(30)
 
 
 @pytest.mark.certify

@@ -1,4 +1,4 @@
-"""Two processes and one reply: whatever their order, crashes and repeats, the reply leaves once."""
+"""A reply leaves once, whatever the order, the crashes and the repeats of two processes."""
 
 import json
 
@@ -40,7 +40,7 @@ class _Process:
         self.written.append(record)
 
     def step(self, action: str, number: int) -> None:
-        """Do one thing, if its turn has come."""
+        """Do one action if the process may."""
         if action == "read":
             for record in self.log[self.read : self.read + number]:
                 self.state = fold(self.state, record)
@@ -51,8 +51,8 @@ class _Process:
                 self._write(_record("begun", attempt, self.name))
                 self.begun, self.result = (len(self.log) - 1, attempt), ""
         elif action in ("accept", "refuse") and self.begun and not self.result:
-            place, attempt = self.begun
-            if self.read <= place:
+            position, attempt = self.begun
+            if self.read <= position:
                 return
             if not may_send(self.state, self.name, attempt):
                 self.begun = None
@@ -127,6 +127,6 @@ def test_reading_the_same_records_again_changes_nothing() -> None:
 def test_a_state_that_a_newer_version_writes_is_skipped() -> None:
     raw = json.loads(envelope.encode(_record("begun", 1, "a"))) | {"state": "postponed"}
     newer = envelope.decode(Delivery, json.dumps(raw).encode())
-    held = fold(None, _record("begun", 1, "a"))
-    assert fold(held, newer) == held
+    state = fold(None, _record("begun", 1, "a"))
+    assert fold(state, newer) == state
     assert fold(None, newer) is None
