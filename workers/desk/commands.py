@@ -1,8 +1,8 @@
 """The acts of agents on items, such as claim, reply and complete.
 
 It takes requests of the API and the pages, and gives outcomes.v1 and replies.v1. Every act first
-checks and extends the lease. Kafka acknowledges the act's outcome before the line changes.
-closing.py closes items.
+checks and extends the lease. closing.py closes items. For every other act, Kafka acknowledges the
+outcome before the line changes.
 """
 
 import asyncio

@@ -55,7 +55,11 @@ _COUNT_INTERVAL_S = 1.0
 _BROKER_CHECK_INTERVAL_S = 2.0
 """Without records, the feed asks this often whether Kafka answers."""
 _LOG_INTERVAL_S = 60.0
+_SHOWN_AFTER_S = 2.0
+"""An outage that is shorter does not show in /readyz."""
 _RETRY_DELAY_S = 1.0
+_IDLE_S = 0.05
+"""The pause between questions for partitions while the group has none for this process."""
 _LEAVE_TIMEOUT_S = 5.0
 """After this time the group's own deadline gives the partitions to others."""
 
@@ -114,7 +118,7 @@ class Feed:
 
     def problem(self) -> str | None:
         """Return why the lines do not follow Kafka, or None."""
-        if self._outage is not None and self._clock.monotonic() - self._outage[1] > 2:
+        if self._outage is not None and self._clock.monotonic() - self._outage[1] > _SHOWN_AFTER_S:
             return self._outage[0]
         if not self._follows:
             return "the desk feed joins its group and prepares the lines"
@@ -147,6 +151,7 @@ class Feed:
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)
 
     async def _follow(self) -> None:
+        """Join the group and follow it until cancelled; wait during outages."""
         names = (*queue_topics(self._settings.departments), topics.OUTCOMES.name)
         feed_log = await self._call(lambda: FeedLog(self._settings.kafka, names))
         try:
@@ -186,9 +191,10 @@ class Feed:
             self._recovery.executor = self._executor
 
     async def _turn(self, feed_log: FeedLog) -> None:
+        """Read one batch, write it to waiting.v1 and apply it to Redis."""
         if feed_log.stale and not await self._synchronise(feed_log):
             self.lag.count_turn()
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(_IDLE_S)
             return
         left = self._waiting_limit.remaining()
         limit = min(_MAX_RECORDS, left) if left > 0 else _MAX_RECORDS
@@ -204,11 +210,19 @@ class Feed:
             {p: o for p, o in self._applied.items() if self._waiting_limit.may_read(p)}
         )
         self.lag.count_turn()
+        self._note_following()
+        await self._check_neighbours(feed_log, has_read=bool(batches))
+
+    def _note_following(self) -> None:
+        """Note that the lines follow Kafka."""
         self._outage = None
         self._follows = True
         self.fresh.succeeded()
+
+    async def _check_neighbours(self, feed_log: FeedLog, *, has_read: bool) -> None:
+        """Check Kafka, Redis and the limit of the lines if it is time."""
         now = self._clock.monotonic()
-        if batches:
+        if has_read:
             self._broker_checked_s = now
         elif now - self._broker_checked_s >= _BROKER_CHECK_INTERVAL_S:
             await self._call(feed_log.check_broker)
@@ -216,9 +230,8 @@ class Feed:
         if now - self._redis_checked_s >= _REDIS_CHECK_INTERVAL_S:
             self._redis_checked_s = now
             await self._check_redis(feed_log)
-        if now - self._counted_s >= _COUNT_INTERVAL_S or self._waiting_limit.remaining() <= 0 < len(
-            batches
-        ):
+        is_full = has_read and self._waiting_limit.remaining() <= 0
+        if is_full or now - self._counted_s >= _COUNT_INTERVAL_S:
             self._counted_s = now
             await self._update_limit(feed_log)
 
@@ -290,9 +303,7 @@ class Feed:
         owned = feed_log.owned
         if not owned:  # other processes have all partitions
             self._applied = {}
-            self._outage = None
-            self._follows = True
-            self.fresh.succeeded()
+            self._note_following()
             return False
         positions = await self._recovery.find_positions(feed_log, owned)
         if positions is None or feed_log.owned != owned:

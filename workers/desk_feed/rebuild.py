@@ -40,6 +40,8 @@ log = get(__name__)
 T = TypeVar("T")
 _CHUNK_MESSAGES = 2000
 """The rebuild renews its lock between chunks, so each must take far less than the lock's time."""
+_FULL_PAUSE_S = 1.0
+"""The pause between tries while Redis is full; agents free memory by closing items."""
 _FORMER_KEYS = "santral:desk:*"
 """The keys of versions without waiting.v1."""
 
@@ -107,7 +109,7 @@ class QueueRebuild:
 
     async def _add(self, waiting: Iterable[WaitingMessage]) -> None:
         """Put messages in line; wait while Redis is full."""
-        arrivals = [_arrival(w) for w in waiting]
+        arrivals = [_queued_message(message) for message in waiting]
         while True:
             try:
                 await self.desk_queue.add(arrivals)
@@ -116,7 +118,7 @@ class QueueRebuild:
                     raise
                 self.waiting_limit.note_error(error)
                 await self._renew()
-                await asyncio.sleep(1)
+                await asyncio.sleep(_FULL_PAUSE_S)
             else:
                 return
 
@@ -222,7 +224,7 @@ async def remove_former_keys(redis: "Redis[bytes]") -> int:
     return count
 
 
-def _arrival(waiting: WaitingMessage) -> QueuedMessage:
+def _queued_message(waiting: WaitingMessage) -> QueuedMessage:
     return QueuedMessage(
         department=waiting.department,
         conversation=waiting.conversation,

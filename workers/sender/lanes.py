@@ -27,6 +27,7 @@ REPORT_AFTER_S = 60.0
 FIRST_DELAY_S = 2.0
 """The pause after a first failure; each further failure doubles it."""
 MAX_RETRY_DELAY_S = 600.0
+"""A reply is tried every ten minutes at least, unless the vendor asks for a pause."""
 MAX_PROBE_DELAY_S = 60.0
 """A failing account gets a probe at least once a minute, unless the vendor asks for a pause."""
 MAX_VENDOR_PAUSE_S = 3600.0
