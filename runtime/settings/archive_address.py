@@ -1,6 +1,6 @@
-"""The address of the archive: which kinds there are, and what is wrong with one.
+"""The kinds of addresses of the archive, and the mistakes in one.
 
-Before: `[archive] url`. After: load.py refuses it, or archive/archive.py opens it. Pure.
+load.py refuses a wrong `[archive] url`, and archive/archive.py opens a right one. Pure.
 """
 
 import re

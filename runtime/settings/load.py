@@ -1,9 +1,7 @@
-"""Reads settings: one TOML file, SANTRAL_* for secrets and overrides, all mistakes at once.
+"""Reads one TOML file and the variables SANTRAL_* into a Settings, or raises all mistakes at once.
 
-Before: a command names the file. After: a Settings of structs.py. Each channel and action
-declares a Struct for its own tables, which `section` checks.
-
-An override is SANTRAL_ and the key's path, joined by two underscores:
+A command names the file. Each channel and action declares a Struct for its own tables, which
+`section` checks. A variable overrides a key by its path, joined by two underscores, so
 SANTRAL_KAFKA__BOOTSTRAP=broker:9092 sets `bootstrap` in `[kafka]`.
 """
 
@@ -175,7 +173,7 @@ def _value(kind: Any, value: Any, file: str, path: str, problems: list[Problem])
     if kind is timedelta and isinstance(value, str) and (match := _DURATION.match(value)):
         return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
     if get_origin(kind) is tuple and isinstance(value, str):
-        value = [part.strip() for part in value.split(",") if part.strip()]
+        value = [item.strip() for item in value.split(",") if item.strip()]
     try:
         return msgspec.convert(value, bounds, strict=False)
     except msgspec.ValidationError as error:

@@ -1,7 +1,6 @@
-"""The addresses of `[redis]`: how they are written, and what is wrong with them.
+"""The form of the addresses of `[redis]`, and the mistakes in them.
 
-Before: settings. After: redis/primary_finder.py, stage/reach.py, `santral check`. It opens no
-connection.
+redis/primary_finder.py, stage/reach.py and `santral check` use it. It opens no connection.
 """
 
 from urllib.parse import urlsplit
@@ -72,7 +71,7 @@ def redis_problems(settings: RedisSettings) -> list[Problem]:
             except ValueError:
                 problems.append(
                     Problem(
-                        f"[redis] {key}: {redacted_url(text)!r} is no address. Write HOST:PORT."
+                        f"[redis] {key}: {redacted_url(text)!r} is not an address. Write HOST:PORT."
                     )
                 )
     return problems

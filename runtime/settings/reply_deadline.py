@@ -1,7 +1,6 @@
-"""The bound of `give_up_after`: a reply must still be in Kafka when its time is over.
+"""The bound of `give_up_after`, because a reply must still be in Kafka when its time is over.
 
-Before: load.py has read `[replies]`. After: `santral check` and each stage name a longer
-time as a mistake.
+`santral check` and each stage name a longer time as a mistake.
 """
 
 from datetime import timedelta

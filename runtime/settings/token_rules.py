@@ -1,6 +1,6 @@
-"""The rules for access tokens: they are long and different, and a signing key is set.
+"""The rules for access tokens, which are long and different, and for the signing key.
 
-Before: settings. After: `santral check`, `up` and the stages that need tokens refuse to start. A
+`santral check`, `up` and the stages that need tokens refuse to start with others. A
 stranger can guess a short token. Two equal tokens give each holder the other's rights. With an
 empty signing key anybody can compute the keys of chat sessions.
 """

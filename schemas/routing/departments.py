@@ -1,6 +1,6 @@
 """Departments of an installation that names none, with their titles and service levels.
 
-Before: nothing. After: settings take them as default, the router's default pack routes to them.
+The settings take them as default, and the router's default pack routes to them.
 """
 
 from datetime import timedelta

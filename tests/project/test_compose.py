@@ -25,8 +25,8 @@ def test_compose_fits_the_compose_specification() -> None:
 
 def test_every_stage_runs_a_command_that_exists() -> None:
     for name, service in STAGES.items():
-        told = CliRunner().invoke(main, [*service["command"], "--help"])
-        assert told.exit_code == 0, (name, told.output)
+        result = CliRunner().invoke(main, [*service["command"], "--help"])
+        assert result.exit_code == 0, (name, result.output)
 
 
 def test_every_setting_of_compose_is_one() -> None:
@@ -38,9 +38,9 @@ def test_every_setting_of_compose_is_one() -> None:
     }
     dockerfile = (ROOT / "Dockerfile").read_text()
     environ |= dict(re.findall(r"(SANTRAL_OPS__\w+)=(\S+)", dockerfile))
-    made = load(None, environ)
-    assert made.kafka.bootstrap == "kafka:9092"
-    assert made.ops.port == 9100
+    settings = load(None, environ)
+    assert settings.kafka.bootstrap == "kafka:9092"
+    assert settings.ops.port == 9100
 
 
 def test_health_gates_the_start_and_nothing_runs_as_root_or_is_open_to_the_world() -> None:

@@ -60,17 +60,17 @@ def test_what_is_written_into_a_file_is_what_the_program_reads(
 
 @pytest.mark.parametrize("page,command", commands())
 def test_a_command_in_a_line_and_its_options_exist(page: str, command: str) -> None:
-    found: click.Command = main
+    named: click.Command = main
     for word in shlex.split(command.replace("…", ""))[1:]:
         if word in ("|", ">"):
             break
         if word.startswith("--"):
-            options = {name for param in found.params for name in param.opts} | {"--help"}
+            options = {name for param in named.params for name in param.opts} | {"--help"}
             assert word.partition("=")[0] in options, f"{page}: `{command}`"
-        elif isinstance(found, click.Group):
+        elif isinstance(named, click.Group):
             names = word.split("|")
-            assert set(names) <= set(found.commands), f"{page}: `{command}`"
-            found = found.commands[names[0]]
+            assert set(names) <= set(named.commands), f"{page}: `{command}`"
+            named = named.commands[names[0]]
 
 
 @pytest.fixture(scope="module")

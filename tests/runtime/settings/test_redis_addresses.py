@@ -39,9 +39,9 @@ def test_an_ipv6_address_keeps_its_brackets() -> None:
     ("text", "sentence"),
     [
         ('url = "http://a"', "unknown scheme"),
-        ('sentinels = ["a:x"]', "no address"),
-        ('sentinels = [":26379"]', "no address"),
-        ('addresses = ["redis://:geheim@a:1"]', "no address"),
+        ('sentinels = ["a:x"]', "not an address"),
+        ('sentinels = [":26379"]', "not an address"),
+        ('addresses = ["redis://:geheim@a:1"]', "not an address"),
         ('sentinels = ["a:1"]\naddresses = ["b:1"]', "exclude each other"),
     ],
 )
