@@ -31,7 +31,8 @@ def import_(
     messages that are answered, and let unanswered ones come through their own channel.
     """
     settings = load_running_settings(ctx, "Kafka")
-    from ingest.importing.run import Import, kind_of
+    from ingest.importing.entries import kind_of
+    from ingest.importing.run import Import
     from runtime import log
 
     # The bar shows the progress already; a line for each message would add nothing.

@@ -1,8 +1,7 @@
-"""A table of messages (CSV) -> bodies of the API, one a row; as people's spreadsheets write it.
+"""Reads a table of messages (CSV) as spreadsheets write it, into a body of the API for each row.
 
-Before: ingest/importing/run.py has a file. After: the API channel's parser. Turkish spreadsheets
-use semicolons, windows-1254 and 05.01.2024 14:30; their names of columns are known in both
-languages. Source: RFC 4180.
+The API channel parses the bodies. Turkish spreadsheets use semicolons, windows-1254 and dates such
+as 05.01.2024 14:30. The header may name the columns in Turkish or English. Source: RFC 4180.
 """
 
 import csv
@@ -10,9 +9,8 @@ import hashlib
 import itertools
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -61,15 +59,17 @@ _NAMES = {
 }
 _DATE = re.compile(r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4})(?:[ T]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?$")
 _MAIL = re.compile(r"^[^@\s]+@[^@\s]+$")
-_CELL = 16 * 1024 * 1024
+_MAX_CELL_CHARS = 16 * 1024 * 1024
+_MAX_ID_CHARS = 512
+_READ_CHARS = 1 << 20
 
 
-def rows(path: Path) -> Iterator[bytes]:
-    """Yield a body for every row; raise Unavailable when the header tells no text.
+def read_rows(path: Path) -> Iterator[bytes]:
+    """Yield a body for every row; raise Unavailable when the header has no column of texts.
 
-    What is no row (more cells than the header) goes on as it is: its dead letter will tell.
+    A row with more cells than the header becomes a body that makes a dead letter.
     """
-    csv.field_size_limit(_CELL)
+    csv.field_size_limit(_MAX_CELL_CHARS)
     with path.open(encoding=_charset(path), newline="") as file:
         head = file.readline()
         if head.lower().startswith("sep="):
@@ -77,7 +77,7 @@ def rows(path: Path) -> Iterator[bytes]:
         delimiter = max(",;\t|", key=head.count)
         reader = csv.reader(itertools.chain([head], file), delimiter=delimiter)
         try:
-            names = [_name(n) for n in next(reader, [])]
+            names = [_column_name(cell) for cell in next(reader, [])]
             if "text" not in names:
                 raise Unavailable(
                     f"{path}: its header has no column `text`. Known: {', '.join(_COLUMNS)}"
@@ -90,59 +90,62 @@ def rows(path: Path) -> Iterator[bytes]:
 
 
 def _charset(path: Path) -> str:
-    """Return how a file is written: by its mark, else UTF-8, else Turkish Windows."""
+    """Return the charset of a file, which is UTF-16, UTF-8 or that of Turkish Windows."""
     with path.open("rb") as file:
         if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):
             return "utf-16"
     try:
         with path.open(encoding="utf-8-sig") as text:
-            while text.read(1 << 20):
+            while text.read(_READ_CHARS):
                 continue
     except UnicodeDecodeError:
         return "cp1254"
     return "utf-8-sig"
 
 
-def _name(told: str) -> str:
-    key = " ".join(fold(told.strip().strip("\ufeff")).split())
-    plain = key.replace(" ", "_")
-    return _NAMES.get(key) or (plain if plain in _COLUMNS else "")
+def _column_name(cell: str) -> str:
+    """Return the field of a header's cell, or an empty text for an unknown one."""
+    words = " ".join(fold(cell.strip().strip("\ufeff")).split())
+    field = words.replace(" ", "_")
+    return _NAMES.get(words) or (field if field in _COLUMNS else "")
 
 
 def _body(stem: str, names: list[str], cells: list[str]) -> bytes:
+    """Return the body of a row; `stem` is the name of its file."""
     if len(cells) > len(names) and any(c.strip() for c in cells[len(names) :]):
         return msgspec.json.encode({"row": cells})
-    told = {n: c.strip() for n, c in zip(names, cells, strict=False) if n and c.strip()}
-    sender = {k: told[k] for k in _SENDER if k in told}
+    row = {n: c.strip() for n, c in zip(names, cells, strict=False) if n and c.strip()}
+    sender = {field: row[field] for field in _SENDER if field in row}
     if "email" in sender and not _MAIL.match(sender["email"]) and len(sender) > 1:
-        del sender["email"]  # the other ways to reach them are good
-    body: dict[str, Any] = {k: told[k] for k in _COLUMNS if k in told and k not in _SENDER}
-    body["sender"] = sender
-    if "sent_at" in body:
-        body["sent_at"] = _instant(body["sent_at"])
-    if "native_id" not in body:
-        # A number counts within its file; a row without one is known by what it says.
-        own = told.get("id") or hashlib.sha256("\n".join(cells).encode()).hexdigest()
-        body["native_id"] = f"{stem}:{own}"[:512]
+        del sender["email"]  # the person has other handles
+    fields = {field: row[field] for field in _COLUMNS if field in row and field not in _SENDER}
+    if "sent_at" in fields:
+        fields["sent_at"] = _iso_time(fields["sent_at"])
+    body: dict[str, object] = {**fields, "sender": sender}
+    if "native_id" not in fields:
+        # A number is unique within its file; the hash of its cells identifies a row without one.
+        number = row.get("id") or hashlib.sha256("\n".join(cells).encode()).hexdigest()
+        body["native_id"] = f"{stem}:{number}"[:_MAX_ID_CHARS]
     return msgspec.json.encode(body)
 
 
-def _instant(told: str) -> str:
-    """Return a time in ISO 8601; one without a zone is Turkey's. What is none stays."""
-    found = _DATE.match(told)
+def _iso_time(text: str) -> str:
+    """Return a time in ISO 8601, in Turkey's zone where it names none; any other text as it is."""
+    match = _DATE.match(text)
     try:
-        if found:
-            day, month, year = int(found[1]), int(found[2]), int(found[3])
-            clock = (int(found[4] or 0), int(found[5] or 0), int(found[6] or 0))
-            made = datetime(year, month, day, *clock)  # noqa: DTZ001 - its zone is given below
+        if match:
+            day, month, year = int(match[1]), int(match[2]), int(match[3])
+            clock = (int(match[4] or 0), int(match[5] or 0), int(match[6] or 0))
+            time = datetime(year, month, day, *clock)  # noqa: DTZ001 - its zone follows below
         else:
-            made = datetime.fromisoformat(re.sub(r"\s+([+-]\d\d:?\d\d)$", r"\1", told))
+            time = datetime.fromisoformat(re.sub(r"\s+([+-]\d\d:?\d\d)$", r"\1", text))
     except ValueError:
-        return told
-    return (made if made.tzinfo else made.replace(tzinfo=_turkey())).isoformat()
+        return text
+    return (time if time.tzinfo else time.replace(tzinfo=_turkish_zone())).isoformat()
 
 
-def _turkey() -> Any:
+def _turkish_zone() -> tzinfo:
+    """Return Turkey's time zone, from its offset where the machine has no zones."""
     try:
         return ZoneInfo("Europe/Istanbul")
     except ZoneInfoNotFoundError:

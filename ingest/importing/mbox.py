@@ -1,9 +1,9 @@
-"""An mbox file -> its mails, byte for byte except for the format's own escapes.
+"""Reads the mails of an mbox file, byte for byte except for the format's own escapes.
 
-Before: `santral import` has a file. After: the mail channel's parser. Programs write separators of
-many kinds (RFC 4155, qmail's mbox(5), Thunderbird, Gmail's export, bare "From "), but a person's
-line may begin with "From " too. A separator follows a blank line, and either has a full date or
-precedes a header field. Without the blank line it must have both, or consist of "From" alone.
+Programs write separators of many kinds (RFC 4155, qmail's mbox(5), Thunderbird, Gmail's export,
+bare "From "), but a person's line may begin with "From " too. A separator follows a blank line,
+and either has a full date or precedes a header field. Without the blank line it must have both, or
+consist of "From" alone.
 """
 
 import re

@@ -228,7 +228,7 @@ class Ingest:
 
     async def _produce(self, channel: str, parsed: Parsed, raw: Raw, delivery: Delivery) -> Message:
         """Publish the message of a parsed delivery, after its files are scanned and archived."""
-        checked, files = await self.scanner.checked(self.finish(parsed.message), parsed.files)
+        checked, files = await self.scanner.scan(self.finish(parsed.message), parsed.files)
         for data in files:
             await self._keep_file(data)
         token = delivery.accepted_by

@@ -10,7 +10,7 @@ import pytest
 
 from ingest.channel import Context, Delivery
 from ingest.channels.api import Api
-from ingest.importing.run import entries, kind_of
+from ingest.importing.entries import kind_of, read_entries
 from schemas.base import conversation_id, message_id
 from schemas.errors import Unavailable
 from tests.support.servers import Up
@@ -60,7 +60,7 @@ def test_a_table_is_read_as_spreadsheets_write_it(
 ) -> None:
     path = tmp_path / name
     path.write_text(told, encoding=codec)
-    (entry,) = entries(path, kind_of(path))
+    (entry,) = read_entries(path, kind_of(path))
     assert entry.channel == "api"
     delivery = Delivery(raw=entry.raw, account="a", received_at=datetime.now(UTC))
     made = Api().parse(delivery, Context(brand="d")).message
@@ -75,36 +75,36 @@ def test_a_table_is_read_as_spreadsheets_write_it(
 def test_rows_that_are_none_and_ids_of_two_files_spoil_nothing(tmp_path: Path) -> None:
     odd = tmp_path / "e.csv"
     odd.write_text("id,text,email\n1,bir,a@b.example\n2,iki,a@b.example,fazla,hücre\n")
-    good, wrong = entries(odd, "csv")
+    good, wrong = read_entries(odd, "csv")
     assert json.loads(good.raw)["native_id"] == "e:1"
     assert "row" in json.loads(wrong.raw), "its dead letter will tell"
     bad = tmp_path / "f.csv"
     bad.write_text("x,y\n1,2\n")
     with pytest.raises(Unavailable, match="no column `text`"):
-        list(entries(bad, "csv"))
+        list(read_entries(bad, "csv"))
 
 
 def test_mailboxes_and_lines_are_read_and_others_are_told(tmp_path: Path) -> None:
     box = _mbox(tmp_path / "eski", "1", "2")
     assert kind_of(box) == "mbox"
-    assert [e.channel for e in entries(box, "mbox")] == ["email", "email"]
+    assert [e.channel for e in read_entries(box, "mbox")] == ["email", "email"]
     said = tmp_path / "from.mbox"
     date = b"Mon Jan  5 10:00:00 2024"
     said.write_bytes(
         b"From a@b %s\nSubject: x\n\nMerhaba\n\nFrom the beginning\n>From me\n\nFrom c@d %s\n\nb\n"
         % (date, date)
     )
-    first, second = entries(said, "mbox")
+    first, second = read_entries(said, "mbox")
     assert first.raw == b"Subject: x\n\nMerhaba\n\nFrom the beginning\nFrom me\n\n"
     assert second.raw == b"\nb\n"
     folder = mailbox.Maildir(tmp_path / "m")
     key = folder.add(b"From: a@b.example\n\nx")
     assert kind_of(tmp_path / "m") == "maildir"
-    assert len(list(entries(tmp_path / "m", "maildir"))) == 1
-    assert list(entries(tmp_path / "m", "maildir", frozenset({key}))) == []
+    assert len(list(read_entries(tmp_path / "m", "maildir"))) == 1
+    assert list(read_entries(tmp_path / "m", "maildir", frozenset({key}))) == []
     lines = tmp_path / "x.jsonl"
     lines.write_text('\ufeff{"a":1}\n\n{"a":2}\n{"a":', encoding="utf-8")
-    told = [e.raw for e in entries(lines, kind_of(lines))]
+    told = [e.raw for e in read_entries(lines, kind_of(lines))]
     assert told == [b'{"a":1}\n', b'{"a":2}\n'], "the last is still being written"
     (tmp_path / "x.pdf").write_bytes(b"%PDF")
     with pytest.raises(Unavailable, match="Import takes"):
@@ -134,7 +134,7 @@ def test_an_mbox_is_read_whatever_its_separators_say(
     path = tmp_path / "eski"
     path.write_bytes(end.join(["", separator, *mail, separator, *mail]).encode())
     assert kind_of(path) == "mbox"
-    found = [entry.raw for entry in entries(path, "mbox")]
+    found = [entry.raw for entry in read_entries(path, "mbox")]
     assert found == [f"{end.join(mail)}{end}".encode(), end.join(mail).encode()]
 
 
@@ -143,7 +143,7 @@ def test_mails_need_no_blank_line_between_them(tmp_path: Path) -> None:
     path.write_bytes(
         b"From \nSubject: a\n\nbir\nFrom \nSubject: b\n\niki\nFrom x\nFrom: is a field\n"
     )
-    first, second = (entry.raw for entry in entries(path, "mbox"))
+    first, second = (entry.raw for entry in read_entries(path, "mbox"))
     assert first == b"Subject: a\n\nbir\n"
     assert second.startswith(b"Subject: b\n\n")
 
@@ -152,9 +152,9 @@ def test_a_file_that_is_no_mbox_is_told(tmp_path: Path) -> None:
     path = tmp_path / "posta.mbox"
     path.write_bytes(b"Subject: Kargo\n\nFrom the beginning nothing worked in 2026.\n")
     with pytest.raises(Unavailable, match="not an mbox"):
-        list(entries(path, kind_of(path)))
+        list(read_entries(path, kind_of(path)))
     path.write_bytes(b"\n")
-    assert list(entries(path, kind_of(path))) == []
+    assert list(read_entries(path, kind_of(path))) == []
 
 
 def test_history_is_stored_decided_and_opens_no_work(road: Up, tmp_path: Path) -> None:

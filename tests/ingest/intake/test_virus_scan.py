@@ -41,7 +41,7 @@ def _scanner(port: int, **more: object) -> Scanner:
 
 
 async def test_an_infected_file_is_not_kept_and_the_others_are(clamd: Clamd) -> None:
-    made, files = await _scanner(clamd.port).checked(
+    made, files = await _scanner(clamd.port).scan(
         *_mail(b"one", b"x" + Clamd.mark + b"y", b"three")
     )
     assert files == (b"one", b"three")
@@ -51,14 +51,14 @@ async def test_an_infected_file_is_not_kept_and_the_others_are(clamd: Clamd) -> 
 
 async def test_a_large_file_is_sent_in_pieces(clamd: Clamd) -> None:
     data = b"a" * 1_000_000 + Clamd.mark
-    made, files = await _scanner(clamd.port).checked(*_mail(data))
+    made, files = await _scanner(clamd.port).scan(*_mail(data))
     assert files == ()
     assert made.attachments[0].refused
 
 
 async def test_what_is_too_large_for_it_goes_on_and_says_so(clamd: Clamd) -> None:
     mail = _mail(b"a" * 5_300_000)
-    made, files = await _scanner(clamd.port, max_file=5_000_000).checked(*mail)
+    made, files = await _scanner(clamd.port, max_file=5_000_000).scan(*mail)
     assert len(files) == 1
     assert "attachment.unscanned" in made.repaired
 
@@ -66,12 +66,12 @@ async def test_what_is_too_large_for_it_goes_on_and_says_so(clamd: Clamd) -> Non
 async def test_a_scanner_that_is_away_lets_the_delivery_wait_unless_told_otherwise() -> None:
     port = free_port()
     with pytest.raises(Retry, match="scanner is away"):
-        await _scanner(port).checked(*_mail(b"one"))
-    made, files = await _scanner(port, when_away="pass").checked(*_mail(b"one"))
+        await _scanner(port).scan(*_mail(b"one"))
+    made, files = await _scanner(port, when_away="pass").scan(*_mail(b"one"))
     assert (files, made.repaired[-1]) == ((b"one",), "attachment.unscanned")
 
 
 async def test_without_an_address_nothing_is_asked() -> None:
-    made, files = await Scanner(ScanSettings()).checked(*_mail(b"one", Clamd.mark))
+    made, files = await Scanner(ScanSettings()).scan(*_mail(b"one", Clamd.mark))
     assert len(files) == 2
     assert made.repaired == _mail(b"one", Clamd.mark)[0].repaired
