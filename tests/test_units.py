@@ -25,15 +25,12 @@ from runtime.health.health import Fresh, Health
 from runtime.log import redacted
 from runtime.metrics import METRICS, exposition
 from schemas.base import conversation_id
-from schemas.decision import WorkItem
 from schemas.errors import Rejected
-from schemas.message import Automatic, Message
+from schemas.message import Message
 from schemas.outcome import Reply
 from schemas.text import reply_token
-from tests.support.samples import NOW, message, policy
+from tests.support.samples import NOW, message
 from workers.actions.reply_email import EmailReplyAccount, compose
-from workers.replies.acknowledge import acknowledgement_address
-from workers.replies.templates import acknowledgement
 
 
 class Hand:
@@ -212,35 +209,6 @@ def test_an_acknowledgement_says_that_a_machine_wrote_it() -> None:
     mail, _ = _sent(_reply(kind="acknowledgement"))
     assert mail["Auto-Submitted"] == "auto-replied"
     assert mail["X-Auto-Response-Suppress"] == "All"
-    both = acknowledgement("und", "Fatura", "Billing", "1.1.2026")
-    assert "Fatura" in both
-    assert "Billing" in both
-
-
-def _work(**more: Any) -> WorkItem:
-    from router.decision.decide import decide_message
-
-    made = decide_message(
-        message("Faturam yanlış", channel="email", kind="mail", **more), None, policy(), NOW
-    )
-    assert made.item is not None
-    return made.item
-
-
-def test_machines_lists_and_old_mail_get_no_acknowledgement() -> None:
-    from schemas.message import Handle, Party
-
-    assert acknowledgement_address(_work()) == "ada@ornek.example"
-    assert acknowledgement_address(_work(flags=("no_automatic_answer",))) is None
-    assert acknowledgement_address(_work(sent_at=NOW - timedelta(days=3))) is None
-    for address in ("noreply@x", "no-reply@x", "MAILER-DAEMON@x", "list-request@x", "bounces@x"):
-        sender = Party(handles=(Handle(kind="email", value=address),))
-        assert acknowledgement_address(_work(sender=sender)) is None, address
-    item = _work()
-    spam = msgspec.structs.replace(item.decision, flags=("spam",))
-    assert acknowledgement_address(msgspec.structs.replace(item, decision=spam)) is None
-    robot = msgspec.structs.replace(item.message, automatic=Automatic(kind="loop", evidence="x"))
-    assert acknowledgement_address(msgspec.structs.replace(item, message=robot)) is None
 
 
 def test_decide_reads_lines_and_answers_in_order_with_state() -> None:
