@@ -22,7 +22,7 @@ in no other history, and a finished item differs from an unknown one. The keys b
 """
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, Literal
 
 from redis.asyncio import Redis
@@ -32,7 +32,7 @@ from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Retry
 from workers.desk_queue.agent_scripts import AGENT_SCRIPTS
 from workers.desk_queue.feed_scripts import FEED_SCRIPTS
-from workers.desk_queue.script_chunks import arrival_chunks, closing_chunks
+from workers.desk_queue.script_chunks import Argument, arrival_chunks, closing_chunks
 from workers.desk_queue.values import (
     AlreadyClosed,
     ClaimedItem,
@@ -73,13 +73,16 @@ class DeskQueue:
     ) -> None:
         self._redis = redis
         self._head_of_line, self._body_ms = -1 if head_of_line is None else head_of_line, body_ms
-        self._scripts: dict[str, Any] = {
+        self._scripts: dict[str, Callable[..., Awaitable[list[Any]]]] = {
             name: redis.register_script(script)
             for name, script in (AGENT_SCRIPTS | FEED_SCRIPTS).items()
         }
 
-    async def _run(self, script: str, *args: Any, keys: Sequence[str] = ()) -> list[Any]:
-        """Run a script; raise the error that its first word names."""
+    async def _run(self, script: str, *args: Argument, keys: Sequence[str] = ()) -> list[Any]:
+        """Run a script; raise the error that its first word names, else return the other values.
+
+        A value is bytes, or a list of values.
+        """
         answer = await self._scripts[script](keys=[P, *keys], args=args)
         word = answer[0].decode()
         if word == "rebuild":

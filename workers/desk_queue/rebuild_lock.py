@@ -5,7 +5,7 @@ memory.
 """
 
 import secrets
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from redis.asyncio import Redis
 
@@ -40,8 +40,8 @@ class RebuildLock:
 
     def __init__(self, redis: "Redis[bytes]") -> None:
         self.token = secrets.token_hex(8)
-        self._keep: Any = redis.register_script(_KEEP)
-        self._release: Any = redis.register_script(_RELEASE)
+        self._keep: Callable[..., Awaitable[int]] = redis.register_script(_KEEP)
+        self._release: Callable[..., Awaitable[int]] = redis.register_script(_RELEASE)
 
     async def take(self) -> None:
         """Take the lock; raise LockLost if another process has it."""

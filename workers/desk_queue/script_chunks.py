@@ -4,7 +4,7 @@ queue.py runs a script for each chunk, in their order.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from workers.desk_queue.values import Closing, OffsetRange, QueuedMessage
 
@@ -12,16 +12,18 @@ _WEIGHT_A_SCRIPT = 400
 """One message or 4 KiB of bodies weigh 1; this sum takes Redis about 5 ms."""
 
 Applied = TypeVar("Applied", QueuedMessage, Closing)
+Argument = str | bytes | int | float
+"""One argument of a Lua script."""
 Position = tuple[str, int, int]
 """The partition, start and end of a chunk; an empty name where no position changes."""
 
 
 def arrival_chunks(
     arrivals: Sequence[QueuedMessage], span: OffsetRange | None
-) -> Iterator[tuple[Position, list[Any]]]:
+) -> Iterator[tuple[Position, list[Argument]]]:
     """Yield the arguments of each ADD: its position, and its arrivals in a flat list."""
     for chunk, position in _chunks(arrivals, span, _arrival_weight):
-        flat: list[Any] = []
+        flat: list[Argument] = []
         for a in chunk:
             flat += [a.department, a.conversation, a.message, a.hops, a.arrived_ms]
             flat += [int(a.score), int(a.quiet), a.partition, a.offset, a.work]
@@ -30,10 +32,10 @@ def arrival_chunks(
 
 def closing_chunks(
     closings: Sequence[Closing], span: OffsetRange | None
-) -> Iterator[tuple[Position, list[Any]]]:
+) -> Iterator[tuple[Position, list[Argument]]]:
     """Yield the arguments of each CLOSE: its position, and its closings in a flat list."""
     for chunk, position in _chunks(closings, span, _closing_weight):
-        flat: list[Any] = []
+        flat: list[Argument] = []
         for c in chunk:
             flat += [c.outcome, c.department, c.conversation, c.offset, len(c.messages)]
             flat += [value for message in c.messages for value in message]
