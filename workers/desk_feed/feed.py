@@ -68,7 +68,7 @@ _LEAVE_TIMEOUT_S = 5.0
 class PartitionBatch:
     """The decoded records of a partition; `end` is the offset behind the last one."""
 
-    arrivals: list[QueuedMessage]
+    queued_messages: list[QueuedMessage]
     closings: list[Closing]
     end: int
     count: int
@@ -240,8 +240,8 @@ class Feed:
         for partition, records in feed_log.read(limit).items():
             is_outcomes = partition[0] == topics.OUTCOMES.name
             batches[partition] = PartitionBatch(
-                arrivals=[] if is_outcomes else self._records.arrivals(records),
-                closings=self._records.closings(records) if is_outcomes else [],
+                queued_messages=[] if is_outcomes else self._records.decode_messages(records),
+                closings=self._records.decode_closings(records) if is_outcomes else [],
                 end=(records[-1].offset() or 0) + 1,
                 count=len(records),
             )
@@ -249,8 +249,9 @@ class Feed:
 
     async def _write(self, feed_log: FeedLog, batches: Mapping[Partition, PartitionBatch]) -> None:
         """Write to waiting.v1 the records of these batches beyond the committed offsets."""
-        arrivals = {
-            p: [a for a in b.arrivals if a.offset >= self._committed[p]] for p, b in batches.items()
+        queued_messages = {
+            p: [q for q in b.queued_messages if q.offset >= self._committed[p]]
+            for p, b in batches.items()
         }
         closings = {
             p: [c for c in b.closings if c.offset >= self._committed[p]] for p, b in batches.items()
@@ -260,12 +261,12 @@ class Feed:
             return
         lookup = await look_up(
             self._redis,
-            [arrival for batch in arrivals.values() for arrival in batch],
+            [queued for batch in queued_messages.values() for queued in batch],
             [closing for batch in closings.values() for closing in batch],
         )
         now_ms = int(self._clock.now().timestamp() * 1000)
         entries: list[WaitingEntry] = []
-        for partition, queued in arrivals.items():
+        for partition, queued in queued_messages.items():
             entries += queued_entries(queued, lookup, partition[0])
         for partition, closed in closings.items():
             entries += closing_entries(closed, lookup, partition, now_ms)
@@ -280,20 +281,20 @@ class Feed:
         if partition[0] == topics.OUTCOMES.name:
             await self.desk_queue.close(batch.closings, span)
         else:
-            await self._add(batch.arrivals, span)
-            self._waiting_limit.note_added(len(batch.arrivals))
+            await self._add(batch.queued_messages, span)
+            self._waiting_limit.note_added(len(batch.queued_messages))
         self._applied[partition] = batch.end
 
-    async def _add(self, arrivals: list[QueuedMessage], span: OffsetRange) -> None:
+    async def _add(self, queued_messages: list[QueuedMessage], span: OffsetRange) -> None:
         """Put messages in line, one by one if a bug fails them together."""
         try:
-            await self.desk_queue.add(arrivals, span)
+            await self.desk_queue.add(queued_messages, span)
         except Exception as error:
             if is_outage(error) or isinstance(error, RedisBehind):
                 raise
-            for arrival in arrivals:
-                with guard(log, STEP, message=arrival.message):
-                    await self.desk_queue.add([arrival])
+            for queued in queued_messages:
+                with guard(log, STEP, message=queued.message):
+                    await self.desk_queue.add([queued])
             await self.desk_queue.add([], span)
 
     async def _synchronise(self, feed_log: FeedLog) -> bool:

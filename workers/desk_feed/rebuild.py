@@ -109,10 +109,10 @@ class QueueRebuild:
 
     async def _add(self, waiting: Iterable[WaitingMessage]) -> None:
         """Put messages in line; wait while Redis is full."""
-        arrivals = [_queued_message(message) for message in waiting]
+        queued_messages = [_queued_message(message) for message in waiting]
         while True:
             try:
-                await self.desk_queue.add(arrivals)
+                await self.desk_queue.add(queued_messages)
             except Exception as error:
                 if not is_full(error):
                     raise
@@ -135,7 +135,7 @@ class QueueRebuild:
         closings: list[Closing] = []
         for partition, end in ends.items():
             for batch in read_partition(self.settings.kafka, partition, reached[partition], end):
-                closings += self.records.closings(batch)
+                closings += self.records.decode_closings(batch)
         return closings
 
     async def _read_fold(self, number: int, reached: dict[Partition, int]) -> OpenItems:

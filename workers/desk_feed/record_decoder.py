@@ -36,15 +36,19 @@ class RecordDecoder:
     def __init__(self, clock: Clock, point: timedelta) -> None:
         self._clock, self._point = clock, point
 
-    def arrivals(self, records: Iterable[Message]) -> list[QueuedMessage]:
+    def decode_messages(self, records: Iterable[Message]) -> list[QueuedMessage]:
         """Return the messages of queue records."""
-        return [a for record in records if (a := self._arrival(record)) is not None]
+        return [
+            message for record in records if (message := self._decode_message(record)) is not None
+        ]
 
-    def closings(self, records: Iterable[Message]) -> list[Closing]:
+    def decode_closings(self, records: Iterable[Message]) -> list[Closing]:
         """Return the outcomes that close messages."""
-        return [c for record in records if (c := self._closing(record)) is not None]
+        return [
+            closing for record in records if (closing := self._decode_closing(record)) is not None
+        ]
 
-    def _arrival(self, record: Message) -> QueuedMessage | None:
+    def _decode_message(self, record: Message) -> QueuedMessage | None:
         try:
             work = envelope.decode(WorkItem, raw_bytes(record.value()))
         except Rejected as error:
@@ -69,7 +73,7 @@ class RecordDecoder:
             offset=record.offset() or 0,
         )
 
-    def _closing(self, record: Message) -> Closing | None:
+    def _decode_closing(self, record: Message) -> Closing | None:
         try:
             outcome = envelope.decode(Outcome, raw_bytes(record.value()))
         except Rejected as error:

@@ -87,7 +87,11 @@ class WaitingBuild:
         for partition, (low, high) in items.items():
             queue = _QueueBuild(end=high)
             for batch in self._read(partition, low, high):
-                entries = [e for a in self._records.arrivals(batch) if (e := self._entry(a, queue))]
+                entries = [
+                    entry
+                    for queued in self._records.decode_messages(batch)
+                    if (entry := self._entry(queued, queue))
+                ]
                 for entry in entries:
                     present.pop(entry.key, None)
                 self._write(producer, entries)
@@ -104,35 +108,35 @@ class WaitingBuild:
             self._on_step()
 
     def _take_outcomes(self, batch: list[Message]) -> None:
-        for closing in self._records.closings(batch):
+        for closing in self._records.decode_closings(batch):
             for message, hops in closing.messages:
                 self._finished[message] = max(self._finished.get(message, -1), hops)
 
-    def _entry(self, arrival: QueuedMessage, queue: _QueueBuild) -> WaitingEntry | None:
+    def _entry(self, queued: QueuedMessage, queue: _QueueBuild) -> WaitingEntry | None:
         """Return the entry of a message.
 
         At the limit of the lines, the feed will continue at this message. It then needs the
         finishes of the messages after it.
         """
-        finished = self._finished.get(arrival.message, -1)
-        if finished >= arrival.hops:
+        finished = self._finished.get(queued.message, -1)
+        if finished >= queued.hops:
             if not queue.is_cut:
                 return None
             return closed_entry(
-                arrival.department,
-                arrival.conversation,
-                arrival.message,
+                queued.department,
+                queued.conversation,
+                queued.message,
                 finished,
-                arrival.arrived_ms,
+                queued.arrived_ms,
             )
-        if queue.is_cut or (arrival.quiet and arrival.conversation not in queue.opened):
+        if queue.is_cut or (queued.quiet and queued.conversation not in queue.opened):
             return None
         if self._count >= self._limit:
-            queue.is_cut, queue.end = True, arrival.offset
+            queue.is_cut, queue.end = True, queued.offset
             return None
-        queue.opened.add(arrival.conversation)
+        queue.opened.add(queued.conversation)
         self._count += 1
-        return queued_entry(arrival)
+        return queued_entry(queued)
 
     def _read_present(self) -> dict[bytes, str]:
         """Return the keys that have a value now, each with its conversation."""

@@ -24,24 +24,24 @@ def build_origin(partition: Partition, offset: int) -> bytes:
     return f"{partition_name(partition)}/{offset}".encode()
 
 
-def queued_entry(arrival: QueuedMessage) -> WaitingEntry:
+def queued_entry(queued: QueuedMessage) -> WaitingEntry:
     """Return the entry of a message that waits."""
     record = WaitingMessage(
-        message=arrival.message,
-        department=arrival.department,
-        conversation=arrival.conversation,
-        hops=arrival.hops,
-        partition=arrival.partition,
-        offset=arrival.offset,
-        arrived_ms=arrival.arrived_ms,
-        score=arrival.score,
-        quiet=arrival.quiet,
+        message=queued.message,
+        department=queued.department,
+        conversation=queued.conversation,
+        hops=queued.hops,
+        partition=queued.partition,
+        offset=queued.offset,
+        arrived_ms=queued.arrived_ms,
+        score=queued.score,
+        quiet=queued.quiet,
     )
-    return _entry(waiting_key(arrival.message, arrival.hops), record, arrival.arrived_ms)
+    return _entry(waiting_key(queued.message, queued.hops), record, queued.arrived_ms)
 
 
 def queued_entries(
-    arrivals: Iterable[QueuedMessage], lookup: Lookup, topic: str
+    queued_messages: Iterable[QueuedMessage], lookup: Lookup, topic: str
 ) -> list[WaitingEntry]:
     """Return the entries of messages that the feed reads for the first time.
 
@@ -49,14 +49,14 @@ def queued_entries(
     message of a conversation that does not wait gets no entry.
     """
     entries = []
-    for arrival in arrivals:
-        if lookup.is_open(arrival):
-            if not arrival.quiet or (arrival.department, arrival.conversation) in lookup.open:
-                entries.append(queued_entry(arrival))
+    for queued in queued_messages:
+        if lookup.is_open(queued):
+            if not queued.quiet or (queued.department, queued.conversation) in lookup.open:
+                entries.append(queued_entry(queued))
             continue
-        origin = build_origin((topic, arrival.partition), arrival.offset)
-        keys = (waiting_key(arrival.message, arrival.hops), closed_key(arrival.message))
-        entries += [_tombstone(arrival.conversation, key, origin) for key in keys]
+        origin = build_origin((topic, queued.partition), queued.offset)
+        keys = (waiting_key(queued.message, queued.hops), closed_key(queued.message))
+        entries += [_tombstone(queued.conversation, key, origin) for key in keys]
     return entries
 
 

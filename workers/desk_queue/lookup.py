@@ -24,36 +24,36 @@ class Lookup:
     waiting: frozenset[str]
     open: frozenset[tuple[str, str]]
 
-    def is_open(self, arrival: QueuedMessage) -> bool:
+    def is_open(self, queued: QueuedMessage) -> bool:
         """Say whether no outcome has closed this message."""
-        return self.finished.get(arrival.message, -1) < arrival.hops
+        return self.finished.get(queued.message, -1) < queued.hops
 
 
 async def look_up(
-    redis: "Redis[bytes]", arrivals: Sequence[QueuedMessage], closings: Sequence[Closing]
+    redis: "Redis[bytes]", queued_messages: Sequence[QueuedMessage], closings: Sequence[Closing]
 ) -> Lookup:
     """Ask Redis about a batch in one round trip."""
-    quiet = [a for a in arrivals if a.quiet]
+    quiet = [queued for queued in queued_messages if queued.quiet]
     closed = [(c, message) for c in closings for message, _ in c.messages]
     async with redis.pipeline(transaction=False) as pipe:
-        if arrivals:
-            pipe.mget([f"{P}done:{a.message}" for a in arrivals])
-        for arrival in quiet:
-            pipe.hexists(f"{P}c:{arrival.department}:{arrival.conversation}", "s")
+        if queued_messages:
+            pipe.mget([f"{P}done:{queued.message}" for queued in queued_messages])
+        for queued in quiet:
+            pipe.hexists(f"{P}c:{queued.department}:{queued.conversation}", "s")
         for closing, message in closed:
             pipe.hexists(f"{P}c:{closing.department}:{closing.conversation}", f"m{message}")
         answers = await pipe.execute()
-    done = answers.pop(0) if arrivals else []
+    done = answers.pop(0) if queued_messages else []
     finished = {
-        arrival.message: int(value.split()[0])
-        for arrival, value in zip(arrivals, done, strict=True)
+        queued.message: int(value.split()[0])
+        for queued, value in zip(queued_messages, done, strict=True)
         if value
     }
-    opened = {(a.department, a.conversation) for a in arrivals if not a.quiet}
-    for arrival, waits in zip(quiet, answers, strict=False):
+    opened = {(q.department, q.conversation) for q in queued_messages if not q.quiet}
+    for queued, waits in zip(quiet, answers, strict=False):
         if waits:
-            opened.add((arrival.department, arrival.conversation))
-    waiting = {a.message for a in arrivals}
+            opened.add((queued.department, queued.conversation))
+    waiting = {queued.message for queued in queued_messages}
     for (_, message), waits in zip(closed, answers[len(quiet) :], strict=True):
         if waits:
             waiting.add(message)

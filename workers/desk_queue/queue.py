@@ -32,7 +32,7 @@ from schemas.delays import NEIGHBOUR_S
 from schemas.errors import Retry
 from workers.desk_queue.agent_scripts import AGENT_SCRIPTS
 from workers.desk_queue.feed_scripts import FEED_SCRIPTS
-from workers.desk_queue.script_chunks import Argument, arrival_chunks, closing_chunks
+from workers.desk_queue.script_chunks import Argument, closing_chunks, message_chunks
 from workers.desk_queue.values import (
     AlreadyClosed,
     ClaimedItem,
@@ -197,14 +197,16 @@ class DeskQueue:
 
     # Feed
 
-    async def add(self, arrivals: Sequence[QueuedMessage], span: OffsetRange | None = None) -> int:
+    async def add(
+        self, queued_messages: Sequence[QueuedMessage], span: OffsetRange | None = None
+    ) -> int:
         """Put messages in line; return the number of those that were new and not closed.
 
         With a `span` it notes the offsets as applied, and raises RedisBehind if Redis lacks records
         before them.
         """
         count = 0
-        for position, flat in arrival_chunks(arrivals, span):
+        for position, flat in message_chunks(queued_messages, span):
             added = await self._run("ADD", *position, self._body_ms, self._head_of_line, *flat)
             count += int(added[0])
         return count

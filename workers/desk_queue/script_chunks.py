@@ -18,11 +18,11 @@ Position = tuple[str, int, int]
 """The partition, start and end of a chunk; an empty name where no position changes."""
 
 
-def arrival_chunks(
-    arrivals: Sequence[QueuedMessage], span: OffsetRange | None
+def message_chunks(
+    queued_messages: Sequence[QueuedMessage], span: OffsetRange | None
 ) -> Iterator[tuple[Position, list[Argument]]]:
-    """Yield the arguments of each ADD: its position, and its arrivals in a flat list."""
-    for chunk, position in _chunks(arrivals, span, _arrival_weight):
+    """Yield the arguments of each ADD: its position, and its messages in a flat list."""
+    for chunk, position in _chunks(queued_messages, span, _message_weight):
         flat: list[Argument] = []
         for a in chunk:
             flat += [a.department, a.conversation, a.message, a.hops, a.arrived_ms]
@@ -42,8 +42,8 @@ def closing_chunks(
         yield position, flat
 
 
-def _arrival_weight(arrival: QueuedMessage) -> int:
-    return 1 + len(arrival.work) // 4096
+def _message_weight(queued: QueuedMessage) -> int:
+    return 1 + len(queued.work) // 4096
 
 
 def _closing_weight(closing: Closing) -> int:

@@ -65,7 +65,7 @@ async def _desk(redis: "Redis[bytes]", queue: Queue, count: int) -> Desk:
         ).item
         assert isinstance(work, WorkItem)
         queue.records[n] = envelope.encode(work)
-        arrival = QueuedMessage(
+        queued = QueuedMessage(
             department="billing",
             conversation=work.message.conversation,
             message=work.message.id,
@@ -76,7 +76,7 @@ async def _desk(redis: "Redis[bytes]", queue: Queue, count: int) -> Desk:
             quiet=False,
             offset=n,
         )
-        await desk_queue.add([arrival])
+        await desk_queue.add([queued])
     return Desk(
         settings=Settings(),
         desk_queue=desk_queue,

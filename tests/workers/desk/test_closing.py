@@ -91,12 +91,12 @@ async def desk(server: Valkey) -> Any:
         )
         state, work = decided.state, decided.item
         assert isinstance(work, WorkItem)
-        await desk_queue.add([_arrival(work, number)])
+        await desk_queue.add([_queued(work, number)])
     yield desk
     await redis.aclose()
 
 
-def _arrival(work: WorkItem, number: int) -> QueuedMessage:
+def _queued(work: WorkItem, number: int) -> QueuedMessage:
     return QueuedMessage(
         department=work.decision.department,
         conversation=work.message.conversation,

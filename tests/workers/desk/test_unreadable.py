@@ -40,7 +40,7 @@ def _readable(native: str) -> bytes:
 async def _wait_in_line(
     desk: Desk, name: str, work: bytes, conversation: str, arrived_ms: int
 ) -> None:
-    arrival = QueuedMessage(
+    queued = QueuedMessage(
         department="orders",
         conversation=conversation,
         message=name,
@@ -50,7 +50,7 @@ async def _wait_in_line(
         score=arrived_ms,
         quiet=False,
     )
-    assert await desk.desk_queue.add([arrival]) == 1
+    assert await desk.desk_queue.add([queued]) == 1
 
 
 def _count_caught() -> float:

@@ -192,9 +192,13 @@ async def test_a_conversation_of_thousands_is_handed_out_in_parts(desk_queue: De
 
 
 async def test_records_and_position_change_together(desk_queue: DeskQueue) -> None:
-    arrivals = [_queued(f"m{n}", f"c{n}", arrived_ms=n, score=n, offset=n) for n in range(1000)]
+    queued_messages = [
+        _queued(f"m{n}", f"c{n}", arrived_ms=n, score=n, offset=n) for n in range(1000)
+    ]
     assert (
-        await desk_queue.add(arrivals, OffsetRange(partition="queue.d.v1/0", start=0, end=1000))
+        await desk_queue.add(
+            queued_messages, OffsetRange(partition="queue.d.v1/0", start=0, end=1000)
+        )
         == 1000
     )
     assert await desk_queue.read_positions() == {"queue.d.v1/0": 1000}
@@ -203,7 +207,9 @@ async def test_records_and_position_change_together(desk_queue: DeskQueue) -> No
         [closing], OffsetRange(partition="outcomes.v1/0", start=0, end=1)
     ) == (1, 0)
     assert (
-        await desk_queue.add(arrivals, OffsetRange(partition="queue.d.v1/0", start=0, end=1000))
+        await desk_queue.add(
+            queued_messages, OffsetRange(partition="queue.d.v1/0", start=0, end=1000)
+        )
         == 0
     )
     assert await desk_queue.count_items("d") == (999, 0), "a replay puts nothing closed in line"
