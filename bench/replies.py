@@ -15,7 +15,7 @@ import msgspec
 from cli.up.ports import free_port
 from runtime.bus.publisher import Publisher
 from runtime.clock import SystemClock
-from runtime.health.health import Health
+from runtime.health.checks import Health
 from runtime.redis.claims import connect
 from runtime.settings.structs import RedisSettings, Settings
 from schemas import topics

@@ -10,10 +10,10 @@ from confluent_kafka import Consumer, Producer
 
 from bench.parts import fill, policy
 from router.run import Router
-from runtime.archive.archive import Folder
+from runtime.archive.folder_archive import FolderArchive
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.clock import SystemClock
-from runtime.health.health import Health
+from runtime.health.checks import Health
 from runtime.settings.structs import Settings
 from schemas import topics
 from schemas.message import Message
@@ -67,7 +67,7 @@ def bare(settings: Settings, count: int) -> float:
 def routed(settings: Settings, count: int) -> tuple[float, float, Router]:
     """Route what waits; return messages a second, and the growth of memory in MB."""
     router = Router(
-        settings, policy(), SystemClock(), Folder(settings.archive_path), Health("bench")
+        settings, policy(), SystemClock(), FolderArchive(settings.archive_path), Health("bench")
     )
     router.start()
     done, began = 0, 0.0

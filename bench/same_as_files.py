@@ -17,7 +17,7 @@ import msgspec
 from msgspec import inspect
 from sqlalchemy import Engine, select
 
-from runtime.archive.folder_archive import PACKED_BYTES, Folder
+from runtime.archive.folder_archive import PACKED_BYTES, FolderArchive
 from runtime.store import engine, migrate
 from schemas import envelope, topics
 from schemas.base import Record
@@ -63,7 +63,7 @@ def write(folder: Path) -> None:
         store(database, batch)
     (folder / "rows.json").write_text(json.dumps(_rows(database)), encoding="utf-8")
     database.dispose()
-    archive = Folder(folder / "archive")
+    archive = FolderArchive(folder / "archive")
     sizes = [random.choice((0, 9, 1000, PACKED_BYTES + 1)) for _ in range(ARCHIVED)]
     raws = [archive.put(random.randbytes(size)) for size in sizes]
     archive.close()
@@ -86,7 +86,7 @@ def read(folder: Path) -> dict[str, int]:
     for table, expected in json.loads((folder / "rows.json").read_text(encoding="utf-8")).items():
         _check_contains(rows[table], expected, table)
         counts["rows"] = counts.get("rows", 0) + len(expected)
-    archive = Folder(folder / "archive")
+    archive = FolderArchive(folder / "archive")
     for line in (folder / "archive.jsonl").read_bytes().splitlines():
         raw = msgspec.json.decode(line, type=Raw)
         data = archive.read(raw)

@@ -97,7 +97,7 @@ def dead_redrive(ctx: click.Context, identifiers: tuple[str, ...]) -> None:
 
 
 def _bytes(ctx: click.Context, letter: "DeadLetter") -> bytes:
-    from runtime.archive.archive import open_archive
+    from runtime.archive.opening import open_archive
 
     if letter.raw is None:
         raise Unavailable(f"dead letter {letter.id} came without bytes")

@@ -30,7 +30,7 @@ from ingest.sources.state_folder import StateFolder
 from runtime.bus.client_settings import BROKER_ERRORS
 from runtime.bus.publisher import Publisher
 from runtime.clock import Clock
-from runtime.health.health import Health
+from runtime.health.checks import Health
 from runtime.health.neighbour import Backoff, Neighbour
 from runtime.http import server as http
 from runtime.http.guard import Guard

@@ -18,7 +18,7 @@ from router.record_decision import STEP, FaultRuns, RecordResult, analyse_batch,
 from router.state import Conversations
 from router.transaction import Transactions
 from runtime import metrics, trace
-from runtime.archive.archive import Archive
+from runtime.archive.protocol import Archive
 from runtime.clock import Clock
 from runtime.health.faults import guard
 from runtime.health.progress import Partition

@@ -20,7 +20,7 @@ from router.state import Conversations
 from router.takeover import sign
 from router.transaction import Surroundings, Transactions
 from runtime import metrics
-from runtime.archive.archive import Archive
+from runtime.archive.protocol import Archive
 from runtime.bus.group_member import is_fatal
 from runtime.bus.identity import Identity
 from runtime.health.progress import Partition

@@ -23,13 +23,15 @@ from router.policy_settings import candidate, live
 from router.transaction import Surroundings
 from runtime import log as logs
 from runtime import metrics
-from runtime.archive.archive import Archive, open_archive
+from runtime.archive.opening import open_archive
+from runtime.archive.protocol import Archive
 from runtime.bus.backlog import Backlog
 from runtime.bus.group_member import REMEDY, is_name_taken
 from runtime.bus.identity import claim_identity, random_identity
 from runtime.clock import Clock, SystemClock
-from runtime.health.health import Fresh, Health, serve
+from runtime.health.checks import Health, LastSuccess
 from runtime.health.neighbour import Backoff, Neighbour
+from runtime.health.ops_server import serve_ops
 from runtime.health.progress import Progress
 from runtime.settings.structs import Settings
 from runtime.stage.probes import kafka_probe
@@ -65,7 +67,7 @@ class Router:
         self._loop: Loop | None = None
         self._fenced_at = float("-inf")
         self.progress = progress or Progress("watchdog")
-        self.fresh = Fresh(clock, 60, "turn of the loop")
+        self.fresh = LastSuccess(clock, 60, "turn of the loop")
         self.neighbour = Neighbour(
             f"Kafka at {settings.kafka.bootstrap}", clock, kafka_probe(settings.kafka), "kafka"
         )
@@ -191,7 +193,7 @@ def start(settings: Settings) -> None:
     signal.signal(signal.SIGINT, stop)
     look = Backlog(settings.kafka, settings.ops.stall)
     watchdog = Watchdog(health, router.progress, settings.ops, clock, look)
-    ops = serve(health, settings.ops)  # after every check: it never answers without one
+    ops = serve_ops(health, settings.ops)  # after every check: it never answers without one
     # What is loaded stays: the collector need not go through it again with every batch.
     gc.collect()
     gc.freeze()

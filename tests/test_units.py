@@ -21,7 +21,7 @@ from ingest.registry import CHANNELS
 from ingest.sources.source_health import SourceHealth
 from router.watch.minute_rates import KEPT_MINUTES, Seen, Windows
 from runtime import trace
-from runtime.health.health import Fresh, Health
+from runtime.health.checks import Health, LastSuccess
 from runtime.log import redacted
 from runtime.metrics import METRICS, exposition
 from schemas.base import conversation_id
@@ -48,7 +48,7 @@ class Hand:
 
 def test_readiness_is_judged_by_the_last_success() -> None:
     clock, health = Hand(), Health("x")
-    fresh = Fresh(clock, 60, "poll")
+    fresh = LastSuccess(clock, 60, "poll")
     health.add("poll", fresh)
     assert health.report()[0] == 503
     fresh.succeeded()
@@ -262,13 +262,13 @@ def test_the_example_configuration_is_valid() -> None:
 
 
 def test_the_archive_gives_back_what_it_was_given_and_nothing_else(tmp_path: Path) -> None:
-    from runtime.archive.archive import Folder
+    from runtime.archive.folder_archive import FolderArchive
 
-    archive, other = Folder(tmp_path), Folder(tmp_path)
+    archive, other = FolderArchive(tmp_path), FolderArchive(tmp_path)
     small, empty, large = archive.put(b"one"), archive.put(b""), archive.put(b"x" * 100_000)
     second = other.put(b"two")
     for raw, data in ((small, b"one"), (empty, b""), (large, b"x" * 100_000), (second, b"two")):
-        assert Folder(tmp_path).read(raw) == data
+        assert FolderArchive(tmp_path).read(raw) == data
     digest = archive.keep(b"file")
     assert archive.path(digest).read_bytes() == b"file"
     replace = msgspec.structs.replace
@@ -283,15 +283,15 @@ def test_the_archive_gives_back_what_it_was_given_and_nothing_else(tmp_path: Pat
 
 
 def test_a_full_archive_is_told_and_nothing_is_accepted(tmp_path: Path) -> None:
-    from runtime.archive.archive import Folder
+    from runtime.archive.folder_archive import FolderArchive
     from schemas.errors import Unavailable
 
     blocked = tmp_path / "file"
     blocked.write_bytes(b"")
     with pytest.raises(Unavailable, match="can't be written"):
-        Folder(blocked).put(b"x")
+        FolderArchive(blocked).put(b"x")
     with pytest.raises(Unavailable, match="can't be written"):
-        Folder(blocked).keep(b"x")
+        FolderArchive(blocked).keep(b"x")
 
 
 def test_every_measurement_can_be_begun() -> None:

@@ -21,8 +21,8 @@ from runtime.bus.backlog import Backlog
 from runtime.bus.following import Lag
 from runtime.bus.publisher import Publisher
 from runtime.clock import Clock
+from runtime.health.checks import Health
 from runtime.health.faults import is_outage
-from runtime.health.health import Health
 from runtime.health.neighbour import Backoff, Neighbour
 from runtime.health.progress import Progress
 from runtime.http import server as http

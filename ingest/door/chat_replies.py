@@ -11,8 +11,8 @@ from datetime import timedelta
 from ingest.channels.chat import Chat
 from runtime.bus.readers import create_reader
 from runtime.clock import Clock
+from runtime.health.checks import LastSuccess
 from runtime.health.faults import guard
-from runtime.health.health import Fresh
 from runtime.log import get
 from runtime.settings.structs import KafkaSettings
 from schemas import envelope, topics
@@ -35,7 +35,7 @@ class ChatReplies:
         self._kafka, self._clock, self._name = kafka, clock, name
         self._replies: OrderedDict[str, list[Reply]] = OrderedDict()
         self._listeners: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
-        self.fresh = Fresh(clock, 60, "look at replies.v1")
+        self.fresh = LastSuccess(clock, 60, "look at replies.v1")
 
     def after(self, conversation: str, last: str | None) -> list[Reply]:
         """Return the replies after the one with id `last`, or all where that one is unknown."""

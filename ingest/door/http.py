@@ -35,7 +35,7 @@ from ingest.intake.accept import Ingest
 from ingest.registry import BEARER, CHANNELS, HOOKS
 from ingest.webhook import MIB, Memory, Webhook, WebhookRequest
 from runtime import metrics
-from runtime.health.health import Health
+from runtime.health.checks import Health
 from runtime.http import server
 from runtime.http.guard import Stranger, stranger
 from runtime.http.plain_paths import PlainPaths

@@ -21,8 +21,8 @@ from ingest.intake.virus_scan import Scanner
 from ingest.parser_pool.frames import FAILURES, UNREADABLE
 from ingest.parser_pool.pool import Parsers, ParsersInPlace, bug
 from runtime import metrics, trace
-from runtime.archive.archive import Archive
 from runtime.archive.group_commit import GroupCommit
+from runtime.archive.protocol import Archive
 from runtime.bus.publisher import Publisher
 from runtime.clock import Clock
 from runtime.http.public_client import Outside

@@ -10,7 +10,7 @@ from ingest.intake.accept import Ingest
 from ingest.intake.spool import Spool
 from ingest.intake.virus_scan import Scanner
 from ingest.parser_pool.pool import Parsers
-from runtime.archive.archive import open_archive
+from runtime.archive.opening import open_archive
 from runtime.bus.publisher import Publisher
 from runtime.clock import Clock
 from runtime.http.public_client import Outside

@@ -6,7 +6,7 @@ the door unready, because the door still takes everything else.
 
 from runtime import metrics
 from runtime.clock import Clock
-from runtime.health.health import Fresh, Health
+from runtime.health.checks import Health, LastSuccess
 
 MAX_PASS_AGE_S = 600.0
 """A source without a finished pass for so long counts as stuck: most poll every minute."""
@@ -17,8 +17,8 @@ class SourceHealth:
 
     def __init__(self, name: str, health: Health, clock: Clock) -> None:
         self._name, self._clock = name, clock
-        self._last_pass = Fresh(clock, MAX_PASS_AGE_S, "finished poll")
-        self._mailboxes: dict[str, Fresh] = {}
+        self._last_pass = LastSuccess(clock, MAX_PASS_AGE_S, "finished poll")
+        self._mailboxes: dict[str, LastSuccess] = {}
         health.note(f"source {name}", self._last_pass)
         metrics.gauge_of(
             "santral_source_ready", lambda: float(self._last_pass() is None), source=name
@@ -31,7 +31,7 @@ class SourceHealth:
         if source == self._name:
             return
         if source not in self._mailboxes:
-            self._mailboxes[source] = Fresh(self._clock, MAX_PASS_AGE_S, "finished poll")
+            self._mailboxes[source] = LastSuccess(self._clock, MAX_PASS_AGE_S, "finished poll")
             self._show_age(source, self._mailboxes[source])
         self._mailboxes[source].succeeded()
 
@@ -39,7 +39,7 @@ class SourceHealth:
         """Return the seconds since the last finished pass, or None before the first."""
         return self._last_pass.age()
 
-    def _show_age(self, source: str, last_pass: Fresh) -> None:
+    def _show_age(self, source: str, last_pass: LastSuccess) -> None:
         """Publish the seconds since the last pass, or since the start before the first."""
         started_s = self._clock.monotonic()
 

@@ -18,8 +18,8 @@ from mode.threads import WorkerThread
 from router.watch.state import State
 from runtime import metrics
 from runtime.client_log import take_over_logger
+from runtime.health.checks import LastSuccess
 from runtime.health.faults import is_outage
-from runtime.health.health import Fresh
 from runtime.settings.structs import Settings
 from schemas import topics
 from schemas.topics import queue_topics
@@ -86,7 +86,7 @@ class _App(faust.App):
         """Nothing is kept on disk."""
 
 
-def build(settings: Settings, state: State, fresh: Fresh) -> faust.App:
+def build(settings: Settings, state: State, fresh: LastSuccess) -> faust.App:
     """Return the Faust app; it begins to read when it is started."""
     take_over_logger(__name__, "faust", is_outage)
     app = _App(

@@ -24,9 +24,10 @@ from runtime import log as logs
 from runtime import metrics
 from runtime.bus.publisher import Publisher
 from runtime.clock import SystemClock
+from runtime.health.checks import Health, LastSuccess
 from runtime.health.faults import guard, is_outage
-from runtime.health.health import Fresh, Health, serve
 from runtime.health.neighbour import Backoff
+from runtime.health.ops_server import serve_ops
 from runtime.settings.structs import Settings
 from runtime.stage import probes
 from runtime.stage.frame import before, watch_event_loop
@@ -130,7 +131,9 @@ class _Run:
         """Read and count until `stop`; return what ended the app before that."""
         if not await before(stop, self._state.restore(self._settings)):
             return None
-        app = build(self._settings, self._state, Fresh(SystemClock(), float("inf"), "decision"))
+        app = build(
+            self._settings, self._state, LastSuccess(SystemClock(), float("inf"), "decision")
+        )
         # start() returns only once partitions are assigned: never await it alone.
         self._app, self._starting = app, asyncio.ensure_future(app.start())
         stopping = asyncio.ensure_future(stop.wait())
@@ -198,7 +201,7 @@ def start(settings: Settings) -> None:
     logs.configure("watch", settings.log_level)
     health = Health("watch")
     health.begin_start()
-    ops = serve(health, settings.ops)
+    ops = serve_ops(health, settings.ops)
     log.info("stage.started", ops_port=ops.server_port)
     code = asyncio.run(_main(settings, health))
     log.info("stage.stopped", code=code)

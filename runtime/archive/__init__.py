@@ -2,5 +2,5 @@
 
 It takes bytes of deliveries and of attached files. It gives their sha256 once they are durable,
 and the bytes again by that name.
-Read archive.py first; group_commit.py shares one flush among deliveries.
+Read protocol.py first; group_commit.py shares one flush among deliveries.
 """

@@ -1,7 +1,7 @@
 """An archive in a bucket of a store that speaks S3 (Amazon, MinIO, Ceph, Cloudflare R2).
 
-Before: archive.py opens it. After: the bucket. Long deliveries and files go there at once, under
-their sha256. Short ones go into packs on the local disk, which pack_uploads.py takes to the bucket.
+Long deliveries and files go to the bucket at once, under their sha256. Short deliveries go into
+packs on the local disk, and pack_uploads.py uploads the packs.
 """
 
 import re
@@ -12,7 +12,13 @@ from pathlib import Path
 import msgspec
 
 from runtime.archive.bucket import BucketStore
-from runtime.archive.folder_archive import PACKED_BYTES, Folder, is_digest, pack_position, verified
+from runtime.archive.folder_archive import (
+    PACKED_BYTES,
+    FolderArchive,
+    is_digest,
+    pack_position,
+    verified,
+)
 from runtime.archive.pack_uploads import PackUploads
 from runtime.archive.state import ArchiveState
 from runtime.log import get
@@ -30,7 +36,7 @@ class BucketArchive:
     """A bucket and a local folder; any host with the settings reads what is uploaded."""
 
     def __init__(self, settings: ArchiveSettings, local: Path, *, uploads: bool) -> None:
-        self._local = Folder(local, _PACK_LIMIT_BYTES)
+        self._local = FolderArchive(local, _PACK_LIMIT_BYTES)
         self._store = BucketStore(settings)
         self._state = ArchiveState(self._store.probe)
         self._host = _host_name()

@@ -1,6 +1,6 @@
 """An archive in a folder: short deliveries in packs, long ones and files by their sha256.
 
-Before: archive.py opens it. After: the local disk, or a folder that hosts share.
+The folder is on the local disk, or hosts share it.
 """
 
 import re
@@ -20,7 +20,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PACK_NAME = re.compile(r"^[0-9a-f-]{10,80}$")
 
 
-class Folder:
+class FolderArchive:
     """An archive in a folder: short deliveries in packs, long ones and files by their sha256.
 
     A pack belongs to one process and only grows; `pack:NAME:OFFSET` says where a delivery is.

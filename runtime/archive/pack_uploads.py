@@ -10,7 +10,7 @@ from pathlib import Path
 
 from runtime.archive.bucket import BucketStore
 from runtime.archive.durable_files import packs_without_writer
-from runtime.archive.folder_archive import Folder
+from runtime.archive.folder_archive import FolderArchive
 from runtime.archive.state import ArchiveState
 from runtime.log import get
 from schemas.errors import Unavailable
@@ -29,7 +29,7 @@ class PackUploads:
     """The uploads of one process; `age_s` is the age at which a pack goes up though not full."""
 
     def __init__(
-        self, local: Folder, store: BucketStore, age_s: float, state: ArchiveState
+        self, local: FolderArchive, store: BucketStore, age_s: float, state: ArchiveState
     ) -> None:
         self._local, self._store, self._age_s, self._state = local, store, age_s, state
         self._stopping = threading.Event()

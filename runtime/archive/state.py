@@ -1,6 +1,6 @@
 """The state of an archive, for readiness: the outcome of its last write, or of a probe.
 
-Before: archive.py notes each write. After: `Archive.problem`, which /readyz asks.
+An archive notes each write here, and /readyz asks `Archive.problem`.
 """
 
 import threading

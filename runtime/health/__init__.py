@@ -2,5 +2,5 @@
 
 It takes successes, failures and positions that loops report. It gives ready or unready with a
 reason, a judgement on each neighbour, and one line for the end of a process.
-Read health.py first, then neighbour.py.
+Read checks.py first, then neighbour.py.
 """

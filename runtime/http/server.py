@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from runtime.health.health import Health
+from runtime.health.checks import Health
 from runtime.http.guard import Guard, stranger
 from runtime.http.guarded_http import protocol
 from runtime.http.guarded_sockets import sockets_protocol

@@ -14,8 +14,8 @@ import uvloop
 
 from runtime import log as logs
 from runtime.clock import Clock, SystemClock
-from runtime.health.health import Health
-from runtime.health.health import serve as serve_ops
+from runtime.health.checks import Health
+from runtime.health.ops_server import serve_ops
 from runtime.health.progress import Progress
 from runtime.settings.structs import Settings
 from runtime.stage.memory import return_large_memory

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from sqlalchemy import text
 
-from runtime.archive.archive import Archive
+from runtime.archive.protocol import Archive
 from runtime.bus.admin_client import admin_client
 from runtime.clock import Clock
 from runtime.health.neighbour import Neighbour, Probe

@@ -1,8 +1,8 @@
 """Ends a process whose loop hangs, or whose position rests although records wait for it.
 
-Before: a stage hands over the notes of its loop (runtime/health/progress.py) and, if the loop reads
-Kafka, a Backlog. After: the process ends with STALLED, and its supervisor starts it again. The
-watchdog never calls into the loop or its clients.
+A stage gives the watchdog the notes of its loop (runtime/health/progress.py) and, if the loop reads
+Kafka, a Backlog. The watchdog ends the process with STALLED_EXIT_CODE, and its supervisor starts it
+again. It never calls into the loop or its clients.
 """
 
 import os
@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from runtime import metrics
 from runtime.clock import Clock
-from runtime.health.health import STALLED, Health
+from runtime.health.checks import Health
 from runtime.health.progress import Notes, Partition, Progress
 from runtime.log import get
 from runtime.settings.structs import OpsSettings
@@ -25,6 +25,9 @@ Look = Callable[[Mapping[Partition, int]], frozenset[Partition]]
 """Returns the partitions with records at or after the positions; raises while Kafka is away."""
 
 _WARN_EVERY_S = 60.0
+
+STALLED_EXIT_CODE = 70
+"""The exit code of a stage that its watchdog ended (EX_SOFTWARE)."""
 
 
 class Judgement:
@@ -212,7 +215,7 @@ class Watchdog:
         log.error(
             "stage.stalled", loop=self._progress.name, why=stall, stack=_stack(self._progress)
         )
-        self._end(STALLED)
+        self._end(STALLED_EXIT_CODE)
 
 
 def _stack(progress: Progress) -> str:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from cli.up.ports import free_port
 from runtime import store
-from runtime.health.health import Health, serve
+from runtime.health.checks import Health
+from runtime.health.ops_server import serve_ops
 from runtime.settings.structs import OpsSettings
 from tests.cli.test_commands import run
 from workers.run import MIGRATIONS
@@ -43,7 +44,7 @@ def test_an_account_that_takes_no_replies_is_a_line_of_its_stage(tmp_path: Path)
     sentence = "email:destek has taken no reply for 300 s (refused); 16 replies wait"
     health = Health("workers")
     health.note("accounts", lambda: sentence, urgent=True)
-    server = serve(health, OpsSettings(port=0))
+    server = serve_ops(health, OpsSettings(port=0))
     home = tmp_path / "var"
     store.migrate(f"sqlite:///{home}/santral.db", MIGRATIONS)
     ops = {"workers": f"http://127.0.0.1:{server.server_port}"}

@@ -19,10 +19,10 @@ from cli.up.ports import free_port
 from router.membership import GROUP, INPUTS
 from router.run import Router
 from router.takeover import end_open_transactions, sign
-from runtime.archive.archive import Folder
+from runtime.archive.folder_archive import FolderArchive
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.clock import SystemClock
-from runtime.health.health import Health
+from runtime.health.checks import Health
 from runtime.settings.structs import KafkaSettings, Settings
 from runtime.topics.creation import create_topics
 from schemas import topics
@@ -95,7 +95,7 @@ class Routers:
     def start(self, settings: Settings) -> Router:
         """Start one."""
         health = Health("router")
-        archive = Folder(settings.archive_path)
+        archive = FolderArchive(settings.archive_path)
         router = Router(settings, policy(), SystemClock(), archive, health)
         thread = threading.Thread(target=self._run, args=(router,), daemon=True)
         self.health.append(health)

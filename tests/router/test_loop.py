@@ -14,13 +14,13 @@ from router.run import Router
 from router.training.dataset import read as training_lines
 from router.training.train import train
 from runtime import metrics
-from runtime.archive.archive import Folder
+from runtime.archive.folder_archive import FolderArchive
 from runtime.bus.backlog import Backlog
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.bus.following import Lag
 from runtime.bus.readers import create_reader, read_to_end
 from runtime.clock import SystemClock
-from runtime.health.health import Health
+from runtime.health.checks import Health
 from runtime.settings.structs import Settings, ShadowSettings
 from schemas import envelope, topics
 from schemas.dead_letter import DeadLetter
@@ -73,7 +73,9 @@ async def test_a_batch_that_takes_too_long_ends_early_and_nothing_is_lost_or_dou
 ) -> None:
     sent = put(kafka, 60)
     health = Health("router")
-    sizes = routed(Router(kafka, policy(), Hurried(), Folder(kafka.archive_path), health), 60)
+    sizes = routed(
+        Router(kafka, policy(), Hurried(), FolderArchive(kafka.archive_path), health), 60
+    )
     assert 0 < max(sizes) < 10, "each batch had time for a few only"
     items = [
         envelope.decode(WorkItem, r.value)
@@ -85,7 +87,7 @@ async def test_a_batch_that_takes_too_long_ends_early_and_nothing_is_lost_or_dou
         got = [int(i.message.native_id) for i in items if i.message.conversation == root]
         assert got == sorted(got)
     # What the group committed is where a new router goes on: nothing comes a second time.
-    again = Router(kafka, policy(), SystemClock(), Folder(kafka.archive_path), health)
+    again = Router(kafka, policy(), SystemClock(), FolderArchive(kafka.archive_path), health)
     again.start()
     positions = again.progress.notes
     assert wait("it owns its partitions", lambda: again.turn() == 0 and positions().positions)
@@ -104,7 +106,7 @@ async def test_what_a_fault_keeps_from_being_decided_is_in_triage_and_the_line_g
     producer.produce(topics.MESSAGES.name, b"{", b"x")
     producer.flush(30)
     router = Router(
-        kafka, poisoned("rule"), SystemClock(), Folder(kafka.archive_path), Health("router")
+        kafka, poisoned("rule"), SystemClock(), FolderArchive(kafka.archive_path), Health("router")
     )
     routed(router, 61)
     items: list[WorkItem] = []
@@ -129,7 +131,9 @@ async def test_what_a_fault_keeps_from_being_decided_is_in_triage_and_the_line_g
 
 async def test_a_reader_that_has_read_everything_lags_behind_nothing(kafka: Settings) -> None:
     put(kafka, 40)
-    routed(Router(kafka, policy(), SystemClock(), Folder(kafka.archive_path), Health("r")), 40)
+    routed(
+        Router(kafka, policy(), SystemClock(), FolderArchive(kafka.archive_path), Health("r")), 40
+    )
     # Each queue ends with the marker of a transaction: nothing to read, but a place.
     lag, read = Lag("lag"), 0
     backlog = Backlog(kafka.kafka, kafka.ops.stall)
@@ -159,7 +163,9 @@ async def test_a_candidate_beside_it_is_counted_and_changes_nothing(
     )
     sent = put(beside, 20)
     before = _shadowed()
-    routed(Router(beside, policy(), SystemClock(), Folder(kafka.archive_path), Health("r")), 20)
+    routed(
+        Router(beside, policy(), SystemClock(), FolderArchive(kafka.archive_path), Health("r")), 20
+    )
     counted = {k: v - before.get(k, 0) for k, v in _shadowed().items()}
     assert sum(counted.values()) == 20
     assert counted["other_department"] > 0
@@ -195,7 +201,7 @@ async def test_with_a_model_every_decision_is_the_one_that_a_message_alone_gets(
     model = train(training_lines(lines), "department", NOW)
     by = replace(policy(), models=(model,))
     sent = put(kafka, 300)  # more than one part of a batch
-    routed(Router(kafka, by, SystemClock(), Folder(kafka.archive_path), Health("r")), 300)
+    routed(Router(kafka, by, SystemClock(), FolderArchive(kafka.archive_path), Health("r")), 300)
     items: list[WorkItem] = []
     async with asyncio.timeout(30):
         while len(items) < len(sent):

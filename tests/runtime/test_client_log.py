@@ -70,14 +70,14 @@ from router.watch.app import build
 from router.watch.state import State
 from runtime import log
 from runtime.clock import SystemClock
-from runtime.health.health import Fresh
+from runtime.health.checks import LastSuccess
 from runtime.settings.structs import Kafka, Settings
 
 log.configure("watch", as_json=True)
 settings = Settings(kafka=Kafka(bootstrap=f"127.0.0.1:{sys.argv[1]}"))
 
 async def run():
-    app = build(settings, State(settings), Fresh(SystemClock(), 60, "decision"))
+    app = build(settings, State(settings), LastSuccess(SystemClock(), 60, "decision"))
     if sys.argv[2] == "bug":
         app.consumer._thread._create_worker_consumer = lambda _transport: 1 / 0
     await asyncio.gather(app.consumer.start(), return_exceptions=True)

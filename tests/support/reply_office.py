@@ -16,7 +16,7 @@ from redis.asyncio import Redis as Client
 
 from runtime.bus.publisher import Publisher
 from runtime.clock import SystemClock
-from runtime.health.health import Health
+from runtime.health.checks import Health
 from runtime.settings.structs import Settings
 from schemas import topics
 from schemas.message import Party

@@ -38,7 +38,7 @@ from ingest.channel import Context
 from ingest.intake.accept import Ingest
 from ingest.intake.spool import Spool
 from ingest.parser_pool.pool import Parsers, ParsersInPlace
-from runtime.archive.archive import Folder
+from runtime.archive.folder_archive import FolderArchive
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.bus.publisher import Publisher
 from runtime.bus.readers import read_to_end
@@ -161,7 +161,7 @@ async def ingesting(
     publisher, web = Publisher(quick, "test"), Outside()
     try:
         yield Ingest(
-            archive=Folder(settings.archive_path),
+            archive=FolderArchive(settings.archive_path),
             spool=Spool(journal or Journal(settings.journal_path)),
             publisher=publisher,
             clock=SystemClock(),

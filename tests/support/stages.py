@@ -17,7 +17,7 @@ from cli.up import kafka as kafka_local
 from cli.up.ports import free_port
 from ingest import run as ingest_run
 from runtime.clock import SystemClock
-from runtime.health.health import Health
+from runtime.health.checks import Health
 from runtime.settings.structs import (
     ConsoleSettings,
     DoorSettings,

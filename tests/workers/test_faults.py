@@ -14,8 +14,8 @@ from runtime import log as logs
 from runtime.bus.publisher import Publisher
 from runtime.bus.readers import read_to_end
 from runtime.clock import SystemClock
+from runtime.health.checks import Health
 from runtime.health.faults import guard, is_outage
-from runtime.health.health import Health
 from runtime.redis.claims import connect
 from runtime.settings.structs import RedisSettings, Settings
 from schemas import topics

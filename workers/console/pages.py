@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from runtime.archive.archive import open_archive
+from runtime.archive.opening import open_archive
 from runtime.http import server
 from runtime.http.guard import stranger
 from runtime.log import get

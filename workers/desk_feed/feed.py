@@ -15,8 +15,8 @@ from confluent_kafka import KafkaError, KafkaException
 from redis.asyncio import Redis
 
 from runtime.clock import Clock
+from runtime.health.checks import Health, LastSuccess
 from runtime.health.faults import guard, is_outage
-from runtime.health.health import Fresh, Health
 from runtime.health.progress import Partition, Progress
 from runtime.log import get
 from runtime.settings.structs import Settings
@@ -83,7 +83,7 @@ class Feed:
         self._settings, self._redis, self._clock = settings, redis, clock
         self.desk_queue = DeskQueue(redis, head_of_line=HEAD_OF_LINE, body_ms=BODY_MS)
         self.lag = Progress("desk lag")
-        self.fresh = Fresh(clock, 60, "look at the queues")
+        self.fresh = LastSuccess(clock, 60, "look at the queues")
         health.add("desk", self.problem)
         kafka = settings.kafka
         self._queues = list_queue_partitions(kafka, settings.departments)

@@ -16,8 +16,8 @@ from runtime.bus.client_settings import rdkafka_settings
 from runtime.bus.group_member import REMEDY, is_fatal, is_name_taken, leave_group, member_settings
 from runtime.bus.identity import claim_identity, random_identity
 from runtime.clock import Clock
+from runtime.health.checks import Health, LastSuccess
 from runtime.health.faults import is_outage
-from runtime.health.health import Fresh, Health
 from runtime.health.neighbour import Backoff, Neighbour
 from runtime.health.progress import Progress
 from runtime.log import get
@@ -75,7 +75,7 @@ class Recorder:
         self._checked_s = 0.0
         self._fenced, self._fenced_s = 0, 0.0
         self._position = Neighbour("the recorder's position", clock, event="recorder")
-        self.fresh = Fresh(clock, 60, "turn of the recorder")
+        self.fresh = LastSuccess(clock, 60, "turn of the recorder")
         health.add("recorder", self.fresh)
         health.add("position", self._position.problem)
         self._settings = settings

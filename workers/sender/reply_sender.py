@@ -23,8 +23,8 @@ from runtime.bus.partition_reader import RecordReader
 from runtime.bus.publisher import Publisher
 from runtime.bus.readers import create_reader
 from runtime.clock import Clock
+from runtime.health.checks import Health, LastSuccess
 from runtime.health.faults import is_outage
-from runtime.health.health import Fresh, Health
 from runtime.log import get
 from runtime.settings.structs import Settings
 from schemas import envelope, topics
@@ -84,7 +84,7 @@ class ReplySender:
         self._reported_at = clock.monotonic()
         self.stop_s = STOP_TIMEOUT_S
         self.lag = Lag("replies lag")
-        self.fresh = Fresh(clock, 60, "look at replies.v1")
+        self.fresh = LastSuccess(clock, 60, "look at replies.v1")
         health.add("replies", self.fresh)
         health.note("accounts", self._rooms.stuck_accounts, urgent=True)
 

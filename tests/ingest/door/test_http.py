@@ -23,9 +23,9 @@ from ingest.door.http import Door, app
 from ingest.intake.accept import Ingest
 from ingest.intake.spool import Spool
 from ingest.registry import HOOKS
-from runtime.archive.archive import Folder
+from runtime.archive.folder_archive import FolderArchive
 from runtime.clock import SystemClock
-from runtime.health.health import Health
+from runtime.health.checks import Health
 from runtime.http import server
 from runtime.http.guard import Guard
 from runtime.http.public_client import Outside
@@ -79,7 +79,7 @@ async def opened(folder: Path, desk: str = "http://127.0.0.1:9", **more: Any) ->
     settings = Settings(tokens=TOKENS, door=DoorSettings(desk_url=desk), **more)
     accounts = configured_accounts(settings)
     ingest = Ingest(
-        archive=Folder(folder),
+        archive=FolderArchive(folder),
         spool=Spool(Journal(folder)),
         publisher=None,
         clock=SystemClock(),

@@ -13,7 +13,9 @@ from ingest.channel import Context, Delivery
 from ingest.intake.accept import Ingest
 from ingest.intake.spool import Spool
 from ingest.registry import CHANNELS
-from runtime.archive.archive import Archive, Folder, open_archive
+from runtime.archive.folder_archive import FolderArchive
+from runtime.archive.opening import open_archive
+from runtime.archive.protocol import Archive
 from runtime.clock import SystemClock
 from runtime.http.public_client import Outside
 from runtime.spool import Journal
@@ -39,7 +41,7 @@ class _Published:
         self.records.append(record)
 
 
-class _Slow(Folder):
+class _Slow(FolderArchive):
     """A folder on a disk that answers when a test says so."""
 
     def __init__(self, root: Path, failure: str = "") -> None:

@@ -13,7 +13,7 @@ from ingest.channel import Context, Delivery, MediaClient, Notice
 from ingest.channels.whatsapp import Account, Whatsapp
 from ingest.intake.drain import SpoolDrain
 from ingest.intake.media import PATIENCE, fetch_content, fetch_files
-from runtime.archive.archive import Folder
+from runtime.archive.folder_archive import FolderArchive
 from runtime.bus.readers import read_to_end
 from runtime.http.public_client import Outside
 from runtime.settings.structs import Settings
@@ -147,7 +147,7 @@ async def test_a_message_with_a_file_is_safe_at_once_and_published_with_it(
         assert journal.count() == 0
         (made,) = await _messages(kafka)
         (file,) = made.attachments
-        assert Folder(kafka.archive_path).path(file.sha256).read_bytes() == b"%PDF-1.7 x"
+        assert FolderArchive(kafka.archive_path).path(file.sha256).read_bytes() == b"%PDF-1.7 x"
 
 
 async def test_a_vendor_that_is_away_holds_no_other_message_up(

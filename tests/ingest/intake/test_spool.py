@@ -14,7 +14,7 @@ from ingest.channels.email import Account, Email
 from ingest.door.http import Door, app
 from ingest.intake.drain import SpoolDrain
 from runtime.bus.readers import read_to_end
-from runtime.health.health import Health
+from runtime.health.checks import Health
 from runtime.settings.structs import Settings
 from runtime.spool import Journal, Waiting
 from schemas import envelope, topics

@@ -20,9 +20,9 @@ from ingest.intake.cursors import Cursors
 from ingest.parser_pool.pool import ParserPool
 from ingest.run import SourceRunner
 from ingest.sources.state_folder import StateFolder
-from runtime.archive.archive import open_archive
+from runtime.archive.opening import open_archive
 from runtime.clock import SystemClock
-from runtime.health.health import Health
+from runtime.health.checks import Health
 from runtime.settings.structs import ParsersSettings
 from runtime.stage import probes
 from schemas import topics

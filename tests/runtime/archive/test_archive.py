@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 
 from cli.check import check_bucket
 from cli.up.ports import free_port
-from runtime.archive.archive import Archive, Folder, open_archive
 from runtime.archive.durable_files import PACKS, Packs
+from runtime.archive.folder_archive import FolderArchive
 from runtime.archive.group_commit import GroupCommit
+from runtime.archive.opening import open_archive
+from runtime.archive.protocol import Archive
 from runtime.archive.state import TRUST_S, ArchiveState
 from runtime.settings.load import load
 from runtime.settings.structs import ArchiveSettings, Settings
@@ -66,7 +68,10 @@ def test_what_was_put_is_read_by_another_process(opened: Open) -> None:
 
 
 def test_any_bytes_in_any_order_come_back(tmp_path: Path, s3: S3) -> None:
-    archives = (Folder(tmp_path / "a"), open_archive(bucket_settings(tmp_path / "b", s3.url)))
+    archives = (
+        FolderArchive(tmp_path / "a"),
+        open_archive(bucket_settings(tmp_path / "b", s3.url)),
+    )
 
     @hypothesis_settings(max_examples=10)
     @given(st.lists(st.one_of(st.binary(max_size=300), st.just(bytes(LONG))), max_size=12))
@@ -125,7 +130,7 @@ def _fill_disk(root: str, pipe: "multiprocessing.connection.Connection") -> None
     import signal
 
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    archive = Folder(Path(root))
+    archive = FolderArchive(Path(root))
     raws = [archive.put(bytes([number]) * 1000) for number in range(3)]
     resource.setrlimit(resource.RLIMIT_FSIZE, (3500, resource.RLIM_INFINITY))
     try:
@@ -177,7 +182,7 @@ def test_threads_that_wait_for_the_disk_share_one_flush(
 def test_a_write_that_the_disk_lost_is_never_called_safe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    archive = Folder(tmp_path)
+    archive = FolderArchive(tmp_path)
     archive.put(b"x")
 
     def lose(_handle: int) -> None:
@@ -280,7 +285,7 @@ async def test_a_restart_continues_uploads_and_says_who_has_the_bytes_until_then
         bucket_settings(tmp_path / "two", s3.url),
     )
     ours, theirs = multiprocessing.Pipe()
-    _run_apart(lambda: theirs.send(Folder(first.archive_path).put(b"kisa")))
+    _run_apart(lambda: theirs.send(FolderArchive(first.archive_path).put(b"kisa")))
     raw = ours.recv()
     elsewhere = msgspec.structs.replace(raw, ref=f"{raw.ref}:ingest-7")
     other = open_archive(second)

@@ -8,7 +8,8 @@ import threading
 import pytest
 from structlog.testing import capture_logs
 
-from runtime.health.health import Health, serve
+from runtime.health.checks import Health
+from runtime.health.ops_server import serve_ops
 from runtime.settings.structs import OpsSettings
 from tests.support.servers import wait
 
@@ -36,7 +37,7 @@ def test_a_caller_that_leaves_before_its_answer_leaves_no_line(
         left.wait(10)
 
     health.add("slow", check)
-    server = serve(health, OpsSettings(port=0))
+    server = serve_ops(health, OpsSettings(port=0))
     try:
         with capture_logs() as events:
             with socket.create_connection(("127.0.0.1", server.server_port)) as caller:
@@ -60,7 +61,7 @@ def test_a_bug_in_a_check_is_an_event(capsys: pytest.CaptureFixture[str]) -> Non
         raise ValueError("a bug")
 
     health.add("broken", check)
-    server = serve(health, OpsSettings(port=0))
+    server = serve_ops(health, OpsSettings(port=0))
     try:
         with capture_logs() as events:
             caller = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)

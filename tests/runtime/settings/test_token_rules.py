@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from cli.main import main
 from runtime.clock import SystemClock
-from runtime.health.health import Health
+from runtime.health.checks import Health
 from runtime.http import sign_in_link
 from runtime.log import redacted_url
 from runtime.settings.limits import LimitsSettings

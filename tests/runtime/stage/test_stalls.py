@@ -16,15 +16,15 @@ from confluent_kafka import Consumer, Producer
 
 from router.run import Router
 from runtime import store
-from runtime.archive.archive import Folder
+from runtime.archive.folder_archive import FolderArchive
 from runtime.bus.backlog import Backlog
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.clock import SystemClock
-from runtime.health.health import STALLED, Health
+from runtime.health.checks import Health
 from runtime.health.neighbour import Neighbour
 from runtime.health.progress import Progress
 from runtime.settings.structs import OpsSettings, Settings
-from runtime.stage.watchdog import Watchdog
+from runtime.stage.watchdog import STALLED_EXIT_CODE, Watchdog
 from schemas import envelope, topics
 from tests.support.samples import message, policy
 from tests.support.servers import ROOT, broker
@@ -96,14 +96,14 @@ import select, sys, threading
 from datetime import timedelta
 from runtime import log
 from runtime.clock import SystemClock
-from runtime.health.health import Health
+from runtime.health.checks import Health
 from runtime.health.progress import Progress
-from runtime.settings.structs import Ops
+from runtime.settings.structs import OpsSettings
 from runtime.stage.watchdog import Watchdog
 
 log.configure("x", as_json=True)
 progress = Progress("loop")
-Watchdog(Health("x"), progress, Ops(stall=timedelta(seconds=0.8)), SystemClock()).start()
+Watchdog(Health("x"), progress, OpsSettings(stall=timedelta(seconds=0.8)), SystemClock()).start()
 hangs = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.readline(), hangs.set()), daemon=True).start()
 print("turns", flush=True)
@@ -143,7 +143,7 @@ def test_a_process_that_was_frozen_lives_on_and_one_that_hangs_ends() -> None:
     finally:
         process.kill()
         process.wait()
-    assert process.returncode == STALLED
+    assert process.returncode == STALLED_EXIT_CODE
     (event,) = [json.loads(line) for line in log.splitlines()]
     assert (event["event"], event["stage"], event["loop"]) == ("stage.stalled", "x", "loop")
     assert event["stack"].endswith("hang_here")
@@ -162,7 +162,7 @@ def test_a_router_that_hangs_inside_poll_is_ended(stalling: Settings, tmp_path: 
         stalling,
         policy(),
         SystemClock(),
-        Folder(tmp_path),
+        FolderArchive(tmp_path),
         Health("router"),
         Hanging("watchdog"),
     )
@@ -170,7 +170,7 @@ def test_a_router_that_hangs_inside_poll_is_ended(stalling: Settings, tmp_path: 
     loop, ended = Loop(router.turn), list[int]()
     _, dog = watched(stalling, router.progress, ended)
     try:
-        assert wait("it is ended", lambda: ended, 10)[0] == STALLED
+        assert wait("it is ended", lambda: ended, 10)[0] == STALLED_EXIT_CODE
     finally:
         dog.stop()
         blocked.set()
@@ -211,7 +211,7 @@ def test_a_recorder_that_hangs_inside_commit_is_ended(stalling: Settings, tmp_pa
     loop, ended = Loop(recorder.turn), list[int]()
     _, dog = watched(stalling, recorder.progress, ended)
     try:
-        assert wait("it is ended", lambda: ended, 15)[0] == STALLED
+        assert wait("it is ended", lambda: ended, 15)[0] == STALLED_EXIT_CODE
         assert client.hangs
     finally:
         dog.stop()
@@ -227,7 +227,7 @@ def test_a_quiet_recorder_and_a_quiet_router_are_never_reported(
     put(stalling, "quiet")
     end_with_markers(stalling, MESSAGES, DECISIONS)
     recorder = recorder_on(stalling, tmp_path)
-    router = Router(stalling, policy(), SystemClock(), Folder(tmp_path), Health("router"))
+    router = Router(stalling, policy(), SystemClock(), FolderArchive(tmp_path), Health("router"))
     ended: list[int] = []
     loops: list[Loop] = []
     dogs: list[Watchdog] = []

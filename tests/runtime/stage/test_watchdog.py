@@ -5,10 +5,10 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from runtime.health.health import STALLED, Health
+from runtime.health.checks import Health
 from runtime.health.progress import Partition, Progress
 from runtime.settings.structs import OpsSettings
-from runtime.stage.watchdog import Look, Watchdog
+from runtime.stage.watchdog import STALLED_EXIT_CODE, Look, Watchdog
 from tests.support.samples import NOW
 from tests.support.waiting import wait
 
@@ -68,7 +68,7 @@ def test_a_loop_without_turns_is_ended() -> None:
     bench.pass_time(PATIENCE_S)
     assert bench.ended == []
     bench.pass_time(12)
-    assert set(bench.ended) == {STALLED}
+    assert set(bench.ended) == {STALLED_EXIT_CODE}
     assert "no turn for" in bench.problems()["loop"]
 
 
@@ -81,7 +81,7 @@ def test_a_loop_that_turns_and_leaves_records_unread_is_ended() -> None:
     bench.pass_time(PATIENCE_S, bench.progress.count_turn)
     assert bench.ended == []
     bench.pass_time(18, bench.progress.count_turn)
-    assert set(bench.ended) == {STALLED}
+    assert set(bench.ended) == {STALLED_EXIT_CODE}
     assert "messages.v1/0 has records after offset 7" in bench.problems()["loop"]
 
 
@@ -127,7 +127,7 @@ def test_a_loop_that_waits_for_a_neighbour_is_not_stalled() -> None:
     bench.pass_time(240)
     assert bench.ended == [], "the announced pause is not over"
     bench.pass_time(PATIENCE_S + 12)
-    assert set(bench.ended) == {STALLED}, "the loop hangs in its wait"
+    assert set(bench.ended) == {STALLED_EXIT_CODE}, "the loop hangs in its wait"
 
 
 def test_kafka_away_is_not_a_stall() -> None:
@@ -138,7 +138,7 @@ def test_kafka_away_is_not_a_stall() -> None:
     assert bench.ended == []
     bench.away = False
     bench.pass_time(PATIENCE_S + 12)
-    assert set(bench.ended) == {STALLED}
+    assert set(bench.ended) == {STALLED_EXIT_CODE}
 
 
 def test_a_frozen_and_woken_process_is_not_ended() -> None:
@@ -150,7 +150,7 @@ def test_a_frozen_and_woken_process_is_not_ended() -> None:
     bench.pass_time(PATIENCE_S)
     assert bench.ended == []
     bench.pass_time(12)
-    assert set(bench.ended) == {STALLED}
+    assert set(bench.ended) == {STALLED_EXIT_CODE}
 
 
 def test_a_look_that_does_not_return_is_shown_and_the_turns_are_judged_all_the_same() -> None:
@@ -181,7 +181,7 @@ def test_a_look_that_does_not_return_is_shown_and_the_turns_are_judged_all_the_s
             return bool(ended)
 
         wait("a loop without turns is ended", ends, 10)
-        assert set(ended) == {STALLED}
+        assert set(ended) == {STALLED_EXIT_CODE}
     finally:
         blocked.set()
         dog.stop()

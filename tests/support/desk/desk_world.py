@@ -20,8 +20,8 @@ from router.record_decision import decide_record
 from runtime.bus.publisher import Publisher
 from runtime.bus.readers import create_reader
 from runtime.clock import SystemClock
+from runtime.health.checks import Health
 from runtime.health.faults import is_outage
-from runtime.health.health import Health
 from runtime.redis.claims import connect
 from runtime.settings.structs import RedisSettings, Settings
 from schemas import envelope, topics

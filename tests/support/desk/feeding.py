@@ -14,7 +14,7 @@ from confluent_kafka import Producer
 from bench.parts import NOW, message
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.clock import SystemClock
-from runtime.health.health import Health
+from runtime.health.checks import Health
 from runtime.redis.client import connect
 from runtime.settings.structs import Settings
 from schemas import envelope, topics

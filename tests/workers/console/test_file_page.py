@@ -6,8 +6,8 @@ from typing import Any
 import httpx2
 import msgspec
 
-from runtime.archive.archive import open_archive
-from runtime.health.health import Health
+from runtime.archive.opening import open_archive
+from runtime.health.checks import Health
 from schemas import envelope, topics
 from schemas.message import Attachment
 from tests.runtime.archive.test_archive import bucket_settings

@@ -19,7 +19,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from router.decision.decide import decide_message
 from runtime import store
 from runtime.clock import SystemClock
-from runtime.health.health import Health
+from runtime.health.checks import Health
 from runtime.http.server import token_name
 from runtime.settings.structs import Settings, TokensSettings
 from schemas import envelope, topics

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.health.health import Health
+from runtime.health.checks import Health
 from runtime.settings.structs import Settings, TokensSettings
 from tests.ingest.door.test_http import raw, serving
 from workers.console.api import Api

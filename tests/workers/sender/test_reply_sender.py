@@ -19,7 +19,7 @@ from runtime import metrics
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.bus.publisher import Publisher
 from runtime.bus.readers import create_reader, fetch_group_offset
-from runtime.health.health import Health
+from runtime.health.checks import Health
 from runtime.redis.claims import connect
 from runtime.settings.structs import RedisSettings, RepliesSettings, Settings
 from schemas import topics

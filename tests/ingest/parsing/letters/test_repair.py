@@ -20,7 +20,7 @@ from ingest.intake.spool import Spool
 from ingest.parsing.letters.composition import compose
 from ingest.parsing.letters.mojibake import repair_mojibake
 from ingest.parsing.letters.repair import repair_letters
-from runtime.archive.archive import Folder
+from runtime.archive.folder_archive import FolderArchive
 from runtime.clock import SystemClock
 from runtime.settings.structs import Settings
 from runtime.spool import Journal
@@ -198,7 +198,7 @@ _BODY = msgspec.json.encode(
 async def test_what_intake_publishes_and_a_trial_shows_is_composed(tmp_path: Path) -> None:
     bus = _Bus()
     ingest = Ingest(
-        archive=Folder(tmp_path),
+        archive=FolderArchive(tmp_path),
         spool=Spool(Journal(tmp_path / "spool")),
         publisher=bus,
         clock=SystemClock(),  # type: ignore[arg-type]  # keeps records
