@@ -1,6 +1,6 @@
 """The kinds of addresses of the archive, and the mistakes in one.
 
-load.py refuses a wrong `[archive] url`, and archive/archive.py opens a right one. Pure.
+load.py refuses a wrong `[archive] url`, and runtime/archive/opening.py opens a right one. Pure.
 """
 
 import re

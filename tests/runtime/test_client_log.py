@@ -17,10 +17,10 @@ from confluent_kafka import Consumer, KafkaException, Producer
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.bus.readers import create_reader
 from runtime import log
-from runtime.settings.structs import Kafka
+from runtime.settings.structs import KafkaSettings
 
 log.configure("router", as_json=True)
-kafka = Kafka(bootstrap=f"127.0.0.1:{sys.argv[1]}")
+kafka = KafkaSettings(bootstrap=f"127.0.0.1:{sys.argv[1]}")
 consumer = Consumer(rdkafka_settings(kafka, **{"group.id": "santral-router", "client.id": "santral-r-1"}))
 consumer.subscribe(["messages.v1"])
 for _ in range(4):
@@ -71,10 +71,10 @@ from router.watch.state import State
 from runtime import log
 from runtime.clock import SystemClock
 from runtime.health.checks import LastSuccess
-from runtime.settings.structs import Kafka, Settings
+from runtime.settings.structs import KafkaSettings, Settings
 
 log.configure("watch", as_json=True)
-settings = Settings(kafka=Kafka(bootstrap=f"127.0.0.1:{sys.argv[1]}"))
+settings = Settings(kafka=KafkaSettings(bootstrap=f"127.0.0.1:{sys.argv[1]}"))
 
 async def run():
     app = build(settings, State(settings), LastSuccess(SystemClock(), 60, "decision"))

@@ -162,11 +162,11 @@ def test_the_processes_end_with_their_parent() -> None:
 _PARENT = """
 import asyncio, sys
 from ingest.parser_pool.pool import ParserPool
-from runtime.settings.structs import Parsers
+from runtime.settings.structs import ParsersSettings
 from tests.ingest.parser_pool.test_pool import COMMAND, parse
 
 async def main():
-    async with ParserPool(Parsers(processes=2), COMMAND) as pool:
+    async with ParserPool(ParsersSettings(processes=2), COMMAND) as pool:
         await asyncio.gather(*(w.prepare() for w in pool._workers))
         print("ready", flush=True)
         await asyncio.Event().wait()
