@@ -40,7 +40,7 @@ DEFAULT: dict[str, Department] = {
     "returns": _of("İade ve Değişim", "Returns"),
     "sales": _of("Satış", "Sales", 2, 3),
     "account": _of("Hesap İşlemleri", "Account"),
-    "retention": _of("Müşteri Kazanım", "Retention", 1, 1),
+    "retention": _of("Müşteri Sadakati", "Retention", 1, 1),
     "corporate": _of("Kurumsal", "Corporate", 4, 3),
     "legal": _of("Hukuk ve KVKK", "Legal and Privacy", 8, 10),
     "press": _of("Basın", "Press", 2, 1),

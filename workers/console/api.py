@@ -1,6 +1,7 @@
 """The desk's HTTP API and the read API, as routes of the console's server.
 
-Before: agents' tools, the door that passes requests on. After: desk/desk.py, store/queries.py.
+Agents' tools call it, and the door passes their requests on. The pages share its questions to the
+store.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from runtime.log import get
 from runtime.redis.errors import AWAY, outage_code
 from runtime.settings.structs import Settings
 from schemas import envelope
+from schemas.base import Record
 from schemas.decision import TRIAGE, Decision
 from schemas.delays import NEIGHBOUR_S, RECONNECT_S
 from schemas.errors import Rejected, Retry, Unavailable
@@ -40,38 +42,40 @@ from schemas.incident import Incident
 from schemas.text.masking import mask_record
 from workers.desk.commands import BODIES, Desk
 from workers.desk_queue.values import ItemUnknown, LeaseLost
-from workers.store import customers, incidents
-from workers.store import queries as reading
+from workers.store import customers, incidents, queries
 from workers.store.pii import masked_message
 
 log = get(__name__)
 
-# A message just accepted is recorded within this time: whoever asks at once waits for it.
-_PATIENCE_S = 2.0
-_LOOK_S = 0.05
-_ANSWER_S = 10.0
-"""The longest wait for the store's answer: after it, the caller is asked to try again."""
+_RECORD_WAIT_S = 2.0
+"""The recorder stores an accepted message within this time, so that a caller may wait for it."""
+_POLL_INTERVAL_S = 0.05
+_MAX_STORE_ANSWER_S = 10.0
+"""A caller that waits longer for the store gets an answer to try again."""
 _STORE_RETRY_S = 5
 
 _READERS = ThreadPoolExecutor(8, thread_name_prefix="store")
-"""Readers of the store: a frozen store stops these threads, and no other work of the process."""
+"""The threads that read the store. A frozen store stops these alone."""
 
 
 class StoreAway(Unavailable):
-    """The store gives no answer now; all that needs only Kafka and Redis still works."""
+    """The store does not answer; everything that needs only Kafka and Redis still works."""
 
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 Trial = Callable[[str], Decision]
-"""What the live rules and models make of a text; who starts the console brings it, for a stage
-imports no other."""
+"""Decides a text with the live rules and models. The command that starts the console passes it in,
+because a stage imports no other stage."""
+
+Handler = Callable[[Request, Exception], Awaitable[Response]]
+"""Answers a request whose endpoint raised an exception."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Api:
-    """What the endpoints share."""
+    """The endpoints of the API, and the questions that the pages share with them."""
 
     settings: Settings
     desk: Desk
@@ -82,20 +86,19 @@ class Api:
     async def claim(self, request: Request) -> Response:
         """POST /v1/desk/{department}/claim."""
         server.require(request, self.settings.tokens.desk)
-        asked = envelope.decode_body(
-            ClaimIn, await server.body(request, self.settings.door.max_json)
-        )
+        raw = await server.body(request, self.settings.door.max_json)
+        claim = envelope.decode_body(ClaimIn, raw)
         personal = server.may_see_personal(request, self.settings.tokens.personal)
         department = request.path_params["department"]
-        return server.answer(await self.desk.claim(department, asked, personal=personal))
+        return server.answer(await self.desk.claim(department, claim, personal=personal))
 
     async def item(self, request: Request) -> Response:
         """POST /v1/desk/items/{id}/{verb}."""
         server.require(request, self.settings.tokens.desk)
         verb = request.path_params["verb"]
         raw = await server.body(request, self.settings.door.max_json)
-        asked: Any = envelope.decode_body(BODIES[verb], raw)
-        return server.answer(await getattr(self.desk, verb)(request.path_params["id"], asked))
+        body = envelope.decode_body(BODIES[verb], raw)
+        return server.answer(await _ITEM_ACTIONS[verb](self.desk, request.path_params["id"], body))
 
     async def message(self, request: Request) -> Response:
         """GET /v1/messages/{id}."""
@@ -104,10 +107,11 @@ class Api:
         personal = server.may_see_personal(request, tokens.personal)
         identifier = request.path_params["id"]
         if holder == "door":
-            # Another token's message takes as long as an unknown one: the time reveals nothing.
+            # Another token's message takes as long as an unknown one, so the time reveals nothing.
             token = server.token_name(tokens.door)
-            return server.answer(receipt(await self.find(identifier, accepted_by=token)))
-        answer = await self.find(identifier)
+            accepted = await self.find_message(identifier, accepted_by=token)
+            return server.answer(receipt(accepted))
+        answer = await self.find_message(identifier)
         log.info("message.opened", message=answer.message.id, person=f"token:{holder}")
         if not personal:
             return server.answer(await asyncio.to_thread(masked_message, answer))
@@ -118,54 +122,56 @@ class Api:
     async def incidents(self, request: Request) -> Response:
         """GET /v1/incidents."""
         server.require(request, self.settings.tokens.desk, self.settings.tokens.console)
-        incidents = await self.known_incidents()
-        return server.answer(mask_record(IncidentsOut(incidents=tuple(incidents))))
+        recent = await self.recent_incidents()
+        return server.answer(mask_record(IncidentsOut(incidents=tuple(recent))))
 
     async def incident(self, request: Request) -> Response:
         """GET /v1/incidents/{id}."""
         server.require(request, self.settings.tokens.desk, self.settings.tokens.console)
         identifier = request.path_params["id"]
-        found = await self.ask(incidents.shown, identifier)
-        if found is None:
-            raise _unknown(identifier)
-        return server.answer(mask_record(found))
+        incident = await self.read_store(incidents.get_with_messages, identifier)
+        if incident is None:
+            raise _unknown_incident(identifier)
+        return server.answer(mask_record(incident))
 
-    async def judged(self, request: Request) -> Response:
+    async def judge_incident(self, request: Request) -> Response:
         """POST /v1/incidents/{id}/{verb}."""
         server.require(request, self.settings.tokens.desk, self.settings.tokens.console)
         raw = await server.body(request, self.settings.door.max_json)
-        asked = envelope.decode_body(JudgeIn, raw)
+        verdict = envelope.decode_body(JudgeIn, raw)
         identifier = request.path_params["id"]
-        judged = await self.judge(identifier, request.path_params["verb"], asked)
-        return server.answer(mask_record(judged))
+        incident = await self.record_verdict(identifier, request.path_params["verb"], verdict)
+        return server.answer(mask_record(incident))
 
     async def customer(self, request: Request) -> Response:
         """GET /v1/messages/{id}/customer."""
         server.require(request, self.settings.tokens.desk, self.settings.tokens.console)
         identifier = request.path_params["id"]
-        found = await self.ask(customers.of_message, identifier)
-        if found is None:
+        customer = await self.read_store(customers.of_message, identifier)
+        if customer is None:
             raise Rejected("message.unknown", f"no sender of a message {identifier!r} is recorded")
-        return server.answer(mask_record(found))
+        return server.answer(mask_record(customer))
 
     async def link(self, request: Request) -> Response:
         """POST /v1/links."""
         server.require(request, self.settings.tokens.desk, self.settings.tokens.console)
         raw = await server.body(request, self.settings.door.max_json)
-        asked = envelope.decode_body(LinkIn, raw)
-        asked = await self.ask(customers.with_clear_nodes, asked)
-        link = await customers.say(asked, self.desk.publisher, self.desk.clock)
+        verdict = envelope.decode_body(LinkIn, raw)
+        verdict = await self.read_store(customers.with_clear_nodes, verdict)
+        link = await customers.record_link(verdict, self.desk.publisher, self.desk.clock)
         return server.answer(mask_record(link))
 
-    async def known_incidents(self) -> list[Incident]:
+    async def recent_incidents(self) -> list[Incident]:
         """Return the incidents of the last thirty days."""
-        return await self.ask(incidents.incidents)
+        return await self.read_store(incidents.incidents)
 
-    async def ask(
+    async def read_store(
         self, question: Callable[Concatenate[Connection, P], T], *args: P.args, **more: P.kwargs
     ) -> T:
-        """Return the store's answer to a question, asked in a thread; raise StoreAway at once
-        while the store is known to be away."""
+        """Return the store's answer to a question, read in a thread.
+
+        Raises StoreAway if the store does not answer, and at once while an outage lasts.
+        """
         if self.neighbour is not None and self.neighbour.problem():
             raise StoreAway
 
@@ -175,7 +181,7 @@ class Api:
 
         try:
             reading = asyncio.get_running_loop().run_in_executor(_READERS, read)
-            return await asyncio.wait_for(reading, _ANSWER_S)
+            return await asyncio.wait_for(reading, _MAX_STORE_ANSWER_S)
         except Exception as error:
             if not is_outage(error):
                 raise
@@ -183,17 +189,17 @@ class Api:
                 self.neighbour.failed(error)
             raise StoreAway from error
 
-    async def judge(self, identifier: str, verb: str, asked: JudgeIn) -> Incident:
-        """Write down what a person says of an incident; raise Rejected or Retry."""
-        others = await self.known_incidents()
-        known = next((i for i in others if i.id == identifier), None)
-        if known is None:
-            raise _unknown(identifier)
-        return await incidents.judge(
-            known, verb, asked, others, self.desk.publisher, self.desk.clock
+    async def record_verdict(self, identifier: str, verb: str, verdict: JudgeIn) -> Incident:
+        """Record a person's verdict on an incident; raise Rejected or Retry."""
+        recent = await self.recent_incidents()
+        incident = next((i for i in recent if i.id == identifier), None)
+        if incident is None:
+            raise _unknown_incident(identifier)
+        return await incidents.record_verdict(
+            incident, verb, verdict, recent, self.desk.publisher, self.desk.clock
         )
 
-    async def hand_in(self, body: dict[str, Any]) -> Accepted:
+    async def submit_message(self, body: dict[str, Any]) -> Accepted:
         """Hand a message to the door, as any caller does; raise Rejected or Retry."""
         accounts = self.settings.channels.get("api") or {"default": {}}
         account = "default" if "default" in accounts else next(iter(accounts))
@@ -212,22 +218,34 @@ class Api:
             raise Retry(RECONNECT_S, f"the door answered {answer.status_code}")
         raise Rejected("json.invalid", envelope.decode_body(Fault, answer.content).text)
 
-    async def find(self, identifier: str, *, accepted_by: str | None = None) -> MessageOut:
+    async def find_message(self, identifier: str, *, accepted_by: str | None = None) -> MessageOut:
         """Return a message, after a short wait for one that was accepted just now.
 
         With `accepted_by` it returns only that token's messages. Raises Rejected for any other.
         """
 
-        async def look() -> MessageOut | None:
-            found = await self.ask(reading.message, identifier)
-            if accepted_by and found and found.message.accepted_by != accepted_by:
+        async def read_message() -> MessageOut | None:
+            recorded = await self.read_store(queries.message, identifier)
+            if accepted_by and recorded and recorded.message.accepted_by != accepted_by:
                 return None
-            return found
+            return recorded
 
-        found = await soon(look)
-        if found is None:
-            raise _unknown_message(identifier)
-        return found
+        recorded = await wait_until_recorded(read_message)
+        if recorded is None:
+            raise Rejected("message.unknown", f"the store has no message {identifier!r}")
+        return recorded
+
+
+_ITEM_ACTIONS: dict[str, Callable[..., Awaitable[Record]]] = {
+    "heartbeat": Desk.heartbeat,
+    "reply": Desk.reply,
+    "complete": Desk.complete,
+    "release": Desk.release,
+    "note": Desk.note,
+    "reroute": Desk.reroute,
+    "escalate": Desk.escalate,
+}
+"""The action of the desk for each verb; BODIES has the body of each."""
 
 
 def receipt(answer: MessageOut) -> ReceiptOut:
@@ -245,21 +263,20 @@ def receipt(answer: MessageOut) -> ReceiptOut:
     )
 
 
-async def soon(look: Callable[[], Awaitable[T | None]]) -> T | None:
-    """Return what `look` gives, waiting a moment for what the recorder has not written yet."""
-    deadline = asyncio.get_running_loop().time() + _PATIENCE_S
+async def wait_until_recorded(read: Callable[[], Awaitable[T | None]]) -> T | None:
+    """Return the first true result of `read`, or its last one after a moment.
+
+    The recorder writes a record into the store a moment after Kafka has it.
+    """
+    deadline = asyncio.get_running_loop().time() + _RECORD_WAIT_S
     while True:
-        found = await look()
-        if found or asyncio.get_running_loop().time() > deadline:
-            return found
-        await asyncio.sleep(_LOOK_S)
+        result = await read()
+        if result or asyncio.get_running_loop().time() > deadline:
+            return result
+        await asyncio.sleep(_POLL_INTERVAL_S)
 
 
-def _unknown_message(identifier: str) -> Rejected:
-    return Rejected("message.unknown", f"the store has no message {identifier!r}")
-
-
-def _unknown(identifier: str) -> Rejected:
+def _unknown_incident(identifier: str) -> Rejected:
     return Rejected("incident.unknown", f"no incident {identifier!r} is recorded")
 
 
@@ -269,7 +286,7 @@ def routes(api: Api) -> list[Route]:
         Route("/v1/messages/{id}", api.message, methods=["GET"]),
         Route("/v1/desk/{department}/claim", api.claim, methods=["POST"]),
         *(
-            Route(f"/v1/desk/items/{{id}}/{verb}", _verb(api.item, verb), methods=["POST"])
+            Route(f"/v1/desk/items/{{id}}/{verb}", _with_verb(api.item, verb), methods=["POST"])
             for verb in BODIES
         ),
         Route("/v1/messages/{id}/customer", api.customer, methods=["GET"]),
@@ -277,46 +294,52 @@ def routes(api: Api) -> list[Route]:
         Route("/v1/incidents", api.incidents, methods=["GET"]),
         Route("/v1/incidents/{id}", api.incident, methods=["GET"]),
         *(
-            Route(f"/v1/incidents/{{id}}/{verb}", _verb(api.judged, verb), methods=["POST"])
+            Route(
+                f"/v1/incidents/{{id}}/{verb}",
+                _with_verb(api.judge_incident, verb),
+                methods=["POST"],
+            )
             for verb in incidents.VERBS
         ),
     ]
 
 
-def _verb(done: server.Endpoint, verb: str) -> server.Endpoint:
+def _with_verb(action: server.Endpoint, verb: str) -> server.Endpoint:
+    """Return an endpoint that passes its fixed verb on as a path parameter."""
+
     async def endpoint(request: Request) -> Response:
         request.path_params["verb"] = verb
-        return await done(request)
+        return await action(request)
 
     return endpoint
 
 
-async def on_lost(_request: HTTPConnection, error: Exception) -> Response:
+async def answer_lost_lease(_request: HTTPConnection, error: Exception) -> Response:
     """Answer a lost lease: 409."""
     return server.fault(409, "lease.lost", str(error))
 
 
-async def on_unknown(_request: HTTPConnection, error: Exception) -> Response:
+async def answer_unknown_item(_request: HTTPConnection, error: Exception) -> Response:
     """Answer an item that is not at the desk: 404."""
     return server.fault(404, "item.unknown", str(error))
 
 
-async def on_away(_request: HTTPConnection, error: Exception) -> Response:
+async def answer_redis_outage(_request: HTTPConnection, error: Exception) -> Response:
     """Answer while Redis is away: 503."""
-    word = outage_code(error) or type(error).__name__
-    return await server.on_retry(_request, Retry(NEIGHBOUR_S, f"Redis is away ({word})"))
+    reason = outage_code(error) or type(error).__name__
+    return await server.on_retry(_request, Retry(NEIGHBOUR_S, f"Redis is away ({reason})"))
 
 
-async def on_store_away(_request: HTTPConnection, _error: Exception) -> Response:
+async def answer_store_outage(_request: HTTPConnection, _error: Exception) -> Response:
     """Answer while the store is away: 503."""
     text = "the store does not answer: records can't be read now, claims and answers still work"
     return server.fault(503, "try_again", text, _STORE_RETRY_S)
 
 
-HANDLERS: dict[Any, Any] = {
+HANDLERS: dict[type[Exception], Handler] = {
     **server.HANDLERS,
-    StoreAway: on_store_away,
-    LeaseLost: on_lost,
-    ItemUnknown: on_unknown,
-    **dict.fromkeys(AWAY, on_away),
+    StoreAway: answer_store_outage,
+    LeaseLost: answer_lost_lease,
+    ItemUnknown: answer_unknown_item,
+    **dict.fromkeys(AWAY, answer_redis_outage),
 }

@@ -1,12 +1,10 @@
-"""The console's server: pages, the desk's API and the read API on one port.
+"""The console's server: the pages, the desk's API and the read API on one port.
 
-Before: workers/run.py. After: browsers and agents' tools. Every page needs a signed-in person;
-the API needs its own tokens.
+Every page needs a signed-in person, and the API needs its own tokens.
 """
 
 import asyncio
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import msgspec
@@ -28,11 +26,17 @@ from schemas.errors import Retry, Unavailable
 from schemas.http_api.openapi import openapi
 from schemas.publish import PUBLISHED
 from workers.console import session
-from workers.console.api import HANDLERS, Api, StoreAway, routes
-from workers.console.customer_pages import CustomerPages
-from workers.console.desk_pages import DeskPages
-from workers.console.incident_pages import IncidentPages
-from workers.console.pages import Pages
+from workers.console.api import HANDLERS, Api, Handler, StoreAway, routes
+from workers.console.pages.customers import CustomerPages
+from workers.console.pages.desk import DeskPages
+from workers.console.pages.entry import EntryPages
+from workers.console.pages.errors import ErrorPages
+from workers.console.pages.flow import FlowPages
+from workers.console.pages.incidents import IncidentPages
+from workers.console.pages.messages import MessagePages
+from workers.console.pages.renderer import Renderer
+from workers.console.pages.rules import RulePages
+from workers.console.pages.sign_in import SignInPages
 
 _STATIC = Path(__file__).parent / "static"
 _HEADERS = (
@@ -48,22 +52,21 @@ _HEADERS = (
 )
 
 
-def _away_handlers(pages: Pages) -> dict[Any, Any]:
-    """Return the handlers of outages: a page for a page, JSON for the API."""
+def _outage_handlers(errors: ErrorPages) -> dict[type[Exception], Handler]:
+    """Return the handlers of outages: a page for people, JSON for the API."""
 
-    def choose(answer_api: Any) -> Any:
+    def choose(answer_program: Handler) -> Handler:
         async def handler(request: Request, error: Exception) -> Response:
             if request.url.path.startswith("/v1/"):
-                answer: Response = await answer_api(request, error)
-                return answer
-            return await pages.away(request, error)
+                return await answer_program(request, error)
+            return await errors.outage(request, error)
 
         return handler
 
     return {kind: choose(HANDLERS[kind]) for kind in (*AWAY, Retry, Unavailable)}
 
 
-class _Headers:
+class _SecurityHeaders:
     """Adds the security headers to every answer."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -80,62 +83,79 @@ class _Headers:
 
 def app(api: Api, health: Health, _stop: asyncio.Event) -> Starlette:
     """Return the console as an ASGI application."""
-    pages = Pages(api)
-    people = CustomerPages(api, pages.page)
-    desk = DeskPages(api, pages.page)
-    crisis = IncidentPages(api, pages.page)
-
-    def guarded(page: server.Endpoint) -> server.Endpoint:
-        async def endpoint(request: Request) -> Response:
-            token = request.query_params.get("token", "")
-            if token:
-                return await _enter(api, request, token)
-            if session.person(request, api.settings) is None:
-                return _to_login(request)
-            return await own_form(page)(request)
-
-        return endpoint
-
-    async def openapi_json(_request: Request) -> Response:
-        return Response(msgspec.json.encode(openapi()), media_type="application/json")
-
-    async def asyncapi(_request: Request) -> Response:
-        return FileResponse(PUBLISHED / "asyncapi.yaml", media_type="application/yaml")
-
+    renderer = Renderer(api.settings)
+    errors = ErrorPages(renderer)
     return Starlette(
         routes=[
             *routes(api),
             *(Route(path, endpoint) for path, endpoint in server.probes(health).items()),
-            Route("/openapi.json", openapi_json),
-            Route("/asyncapi.yaml", asyncapi),
+            Route("/openapi.json", _openapi),
+            Route("/asyncapi.yaml", _asyncapi),
             Mount("/static", StaticFiles(directory=_STATIC)),
-            Route("/login", own_form(pages.login), methods=["GET", "POST"]),
-            Route("/logout", own_form(pages.logout), methods=["POST"]),
-            Route("/language", own_form(pages.language), methods=["POST"]),
-            Route("/", guarded(pages.flow)),
-            Route("/flow/live", guarded(pages.flow_live)),
-            Route("/messages", guarded(pages.messages)),
-            Route("/messages/{id}", guarded(pages.message), methods=["GET", "POST"]),
-            Route("/messages/{id}/customer", guarded(people.customer), methods=["GET"]),
-            Route("/messages/{id}/customer", guarded(people.say), methods=["POST"]),
-            Route("/messages/{id}/files/{sha256}", guarded(pages.file)),
-            Route("/entry", guarded(pages.entry), methods=["GET", "POST"]),
-            Route("/rules", guarded(pages.rules), methods=["GET", "POST"]),
-            Route("/incidents", guarded(crisis.incidents)),
-            Route("/incidents/live", guarded(crisis.incidents_live)),
-            Route("/incidents/{id}", guarded(crisis.incident)),
-            Route("/incidents/{id}/live", guarded(crisis.incident_live)),
-            Route("/incidents/{id}/{verb}", guarded(crisis.judge), methods=["POST"]),
-            Route("/desk", guarded(desk.desks)),
-            Route("/desk/{department}", guarded(desk.desk), methods=["GET", "POST"]),
-            Route("/desk/{department}/{item}/heartbeat", guarded(desk.beat), methods=["POST"]),
-            Route("/desk/{department}/{item}/{verb}", guarded(desk.act), methods=["POST"]),
+            *_page_routes(api, renderer),
         ],
-        exception_handlers=HANDLERS
-        | _away_handlers(pages)
-        | {404: pages.not_found, StoreAway: pages.store_away},
-        middleware=[Middleware(_Headers), Middleware(PlainPaths)],
+        exception_handlers={
+            **HANDLERS,
+            **_outage_handlers(errors),
+            404: errors.not_found,
+            StoreAway: errors.store_outage,
+        },
+        middleware=[Middleware(_SecurityHeaders), Middleware(PlainPaths)],
     )
+
+
+def _page_routes(api: Api, renderer: Renderer) -> list[Route]:
+    """Return the routes of the pages."""
+    sign_in = SignInPages(api.settings, renderer)
+    flow, messages = FlowPages(api, renderer), MessagePages(api, renderer)
+    entry, rules = EntryPages(api, renderer), RulePages(api, renderer)
+    incidents, desk = IncidentPages(api, renderer), DeskPages(api, renderer)
+    customers = CustomerPages(api, renderer)
+
+    def guarded(page: server.Endpoint) -> server.Endpoint:
+        """Return the page for signed-in people only."""
+
+        async def endpoint(request: Request) -> Response:
+            token = request.query_params.get("token", "")
+            if token:
+                return await _sign_in_by_link(api, request, token)
+            if session.person(request, api.settings) is None:
+                return _redirect_to_login(request)
+            return await own_form(page)(request)
+
+        return endpoint
+
+    return [
+        Route("/login", own_form(sign_in.login), methods=["GET", "POST"]),
+        Route("/logout", own_form(sign_in.logout), methods=["POST"]),
+        Route("/language", own_form(sign_in.switch_language), methods=["POST"]),
+        Route("/", guarded(flow.flow)),
+        Route("/flow/live", guarded(flow.flow_live)),
+        Route("/messages", guarded(messages.messages)),
+        Route("/messages/{id}", guarded(messages.message), methods=["GET", "POST"]),
+        Route("/messages/{id}/customer", guarded(customers.customer), methods=["GET"]),
+        Route("/messages/{id}/customer", guarded(customers.link), methods=["POST"]),
+        Route("/messages/{id}/files/{sha256}", guarded(messages.file)),
+        Route("/entry", guarded(entry.entry), methods=["GET", "POST"]),
+        Route("/rules", guarded(rules.rules), methods=["GET", "POST"]),
+        Route("/incidents", guarded(incidents.incidents)),
+        Route("/incidents/live", guarded(incidents.incidents_live)),
+        Route("/incidents/{id}", guarded(incidents.incident)),
+        Route("/incidents/{id}/live", guarded(incidents.incident_live)),
+        Route("/incidents/{id}/{verb}", guarded(incidents.judge), methods=["POST"]),
+        Route("/desk", guarded(desk.desks)),
+        Route("/desk/{department}", guarded(desk.desk), methods=["GET", "POST"]),
+        Route("/desk/{department}/{item}/heartbeat", guarded(desk.heartbeat), methods=["POST"]),
+        Route("/desk/{department}/{item}/{verb}", guarded(desk.act), methods=["POST"]),
+    ]
+
+
+async def _openapi(_request: Request) -> Response:
+    return Response(msgspec.json.encode(openapi()), media_type="application/json")
+
+
+async def _asyncapi(_request: Request) -> Response:
+    return FileResponse(PUBLISHED / "asyncapi.yaml", media_type="application/yaml")
 
 
 def own_form(page: server.Endpoint) -> server.Endpoint:
@@ -149,10 +169,10 @@ def own_form(page: server.Endpoint) -> server.Endpoint:
     return endpoint
 
 
-async def _enter(api: Api, request: Request, word: str) -> Response:
+async def _sign_in_by_link(api: Api, request: Request, word: str) -> Response:
     """Sign in once by the link of `santral up`, and remove its word from the address."""
     token = api.settings.tokens.console
-    if not server.same(word, token) and not await _opens_once(api, word):
+    if not server.same(word, token) and not await _use_link(api, word):
         wait = stranger(request).failed()
         return server.too_many(wait) if wait else RedirectResponse("/login?link=used", 303)
     answer = RedirectResponse(request.url.path, 303)
@@ -160,8 +180,8 @@ async def _enter(api: Api, request: Request, word: str) -> Response:
     return answer
 
 
-async def _opens_once(api: Api, word: str) -> bool:
-    """Say whether a link's word is valid and unused; raise AWAY while Redis can't say it."""
+async def _use_link(api: Api, word: str) -> bool:
+    """Use a link's word, and say whether it was valid and unused; raise AWAY without Redis."""
     nonce = sign_in_link.read(api.settings.tokens.console, word, SystemClock().now())
     if nonce is None:
         return False
@@ -169,9 +189,9 @@ async def _opens_once(api: Api, word: str) -> bool:
     return await api.desk.desk_queue.use_once(nonce, seconds)
 
 
-def _to_login(request: Request) -> Response:
+def _redirect_to_login(request: Request) -> Response:
     if request.headers.get("hx-request"):
         return Response(status_code=401, headers={"HX-Redirect": "/login"})
-    # Back to the page after signing in, but not to a form's target or a part of a page.
-    whole = request.method == "GET" and not request.url.path.endswith("/live")
-    return RedirectResponse(f"/login?next={quote(request.url.path if whole else '/')}", 303)
+    # Return to the page after signing in, but not to a form's target or a part of a page.
+    is_page = request.method == "GET" and not request.url.path.endswith("/live")
+    return RedirectResponse(f"/login?next={quote(request.url.path if is_page else '/')}", 303)

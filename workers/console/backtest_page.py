@@ -1,9 +1,6 @@
-"""The report of a backtest as one HTML file that needs nothing else: figures, bars, examples.
+"""The report of a backtest as one HTML file without other files: figures, charts, examples."""
 
-Before: router/backtest/replay.py's report, as JSON. After: a person decides whether the candidate
-goes live.
-"""
-
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -18,10 +15,12 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_BAR_HEIGHT = 40
+_NO_LOAD = (0, 0)
 
 
-class _Bars(Record, frozen=True, kw_only=True):
-    """The load of a department: 24 pairs of bar heights, of 40 at most."""
+class _DepartmentBars(Record, frozen=True, kw_only=True):
+    """A department's items before and after, and the heights of its bars by hour."""
 
     department: str
     before: int
@@ -29,7 +28,9 @@ class _Bars(Record, frozen=True, kw_only=True):
     bars: tuple[tuple[int, float, float], ...]
 
 
-class _Load(Record, frozen=True, kw_only=True):
+class _HourLoad(Record, frozen=True, kw_only=True):
+    """A department's new items in one hour of the day."""
+
     department: str
     hour: int
     before: int
@@ -38,29 +39,30 @@ class _Load(Record, frozen=True, kw_only=True):
 
 def page(report: bytes) -> str:
     """Return the page of a report (the JSON of router.backtest.replay.Report)."""
-    told = msgspec.json.decode(report)
-    bars = _bars(msgspec.convert(told["load"], tuple[_Load, ...]))
-    return _TEMPLATES.get_template("backtest.html").render(r=told, bars=bars)
+    values = msgspec.json.decode(report)
+    loads = msgspec.convert(values["load"], tuple[_HourLoad, ...])
+    return _TEMPLATES.get_template("backtest.html").render(r=values, bars=_all_bars(loads))
 
 
-def _bars(load: tuple[_Load, ...]) -> list[_Bars]:
-    most = max((max(x.before, x.after) for x in load), default=1) or 1
-    made = []
-    for department in sorted({x.department for x in load}):
-        held = {x.hour: x for x in load if x.department == department}
-        made.append(
-            _Bars(
-                department=department,
-                before=sum(x.before for x in held.values()),
-                after=sum(x.after for x in held.values()),
-                bars=tuple(
-                    (
-                        h,
-                        40 * held[h].before / most if h in held else 0.0,
-                        40 * held[h].after / most if h in held else 0.0,
-                    )
-                    for h in range(24)
-                ),
-            )
-        )
-    return made
+def _all_bars(loads: Sequence[_HourLoad]) -> list[_DepartmentBars]:
+    """Return the bars of each department, all on one scale."""
+    top = max((max(load.before, load.after) for load in loads), default=1) or 1
+    departments = sorted({load.department for load in loads})
+    return [
+        _department_bars(name, [load for load in loads if load.department == name], top)
+        for name in departments
+    ]
+
+
+def _department_bars(department: str, loads: Sequence[_HourLoad], top: int) -> _DepartmentBars:
+    by_hour = {load.hour: (load.before, load.after) for load in loads}
+    counts = [(hour, *by_hour.get(hour, _NO_LOAD)) for hour in range(24)]
+    return _DepartmentBars(
+        department=department,
+        before=sum(load.before for load in loads),
+        after=sum(load.after for load in loads),
+        bars=tuple(
+            (hour, _BAR_HEIGHT * before / top, _BAR_HEIGHT * after / top)
+            for hour, before, after in counts
+        ),
+    )

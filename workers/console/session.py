@@ -1,6 +1,6 @@
-"""Who is signed in: a cookie that names the person, signed with the console's token.
+"""The session of a signed-in person: a cookie with their name, signed with the console's token.
 
-Before: /login takes the token. After: every page asks `person`. A new token ends all sessions.
+A new token ends all sessions.
 """
 
 import base64
@@ -24,7 +24,7 @@ def _sign(settings: Settings, name: str) -> str:
 
 
 def person(request: Request, settings: Settings) -> str | None:
-    """Return the name of who is signed in, None when nobody is."""
+    """Return the name of the signed-in person, or None."""
     encoded, _, signature = request.cookies.get(COOKIE, "").partition(".")
     if not settings.tokens.console or not signature:
         return None
@@ -51,7 +51,7 @@ def sign_in(response: Response, settings: Settings, name: str) -> None:
 
 
 def language(request: Request) -> str:
-    """Return the language a page is shown in: the cookie's, else the browser's, else English."""
+    """Return the language of the pages, `tr` or `en`, by the cookie or else by the browser."""
     chosen = request.cookies.get(LANGUAGE, "")
     if chosen in ("tr", "en"):
         return chosen
@@ -60,6 +60,6 @@ def language(request: Request) -> str:
 
 
 def same_site(request: Request) -> bool:
-    """Whether a form came from our own page (besides the cookie's SameSite=Strict)."""
+    """Say whether our own page sent a form, in addition to the cookie's SameSite=Strict."""
     origin = request.headers.get("origin")
     return origin is None or origin.partition("://")[2] == request.headers.get("host", "")

@@ -1,321 +1,96 @@
-"""Every word of the pages, in Turkish and English.
+"""The texts of the pages in one language, with its way to write numbers.
 
-Before: nothing. After: templates ask by key. A key that is missing in one language is an error.
+Templates look a sentence up by its key, and an unknown key is an error. vocabulary.py has the names
+of the values in records.
 """
 
-_TEXTS: dict[str, tuple[str, str]] = {
-    "skip": ("İçeriğe geç", "Skip to content"),
-    "flow": ("Akış", "Flow"),
-    "messages": ("İletiler", "Messages"),
-    "desk": ("Masa", "Desk"),
-    "entry": ("Kayıt", "Entry"),
-    "entry_title": ("Gelen ya da arayan müşteri", "A customer who came or called"),
-    "entry_note": ("Geldi", "Came in"),
-    "entry_call": ("Aradı", "Called"),
-    "entry_how": ("Nasıl ulaştı", "How they reached us"),
-    "entry_name": ("Adı", "Their name"),
-    "entry_phone": ("Telefonu", "Their number"),
-    "entry_email": ("E-postası", "Their mail address"),
-    "entry_no": ("Müşteri numarası", "Customer number"),
-    "entry_text": ("Ne istedi, kendi sözleriyle", "What they asked, in their own words"),
-    "entry_save": ("Kaydet", "Save"),
-    "entry_one": (
-        "Telefon, e-posta ya da müşteri numarasından biri gerekli.",
-        "A number, a mail address or a customer number is needed.",
-    ),
-    "entry_saved": ("Kaydedildi ve yönlendiriliyor:", "Saved, and on its way:"),
-    "sign_in": ("Giriş", "Sign in"),
-    "sign_out": ("Çıkış", "Sign out"),
-    "token": ("Erişim anahtarı", "Access token"),
-    "token_help": (
-        "`santral env` yazdırır (CONSOLE_TOKEN).",
-        "`santral env` prints it (CONSOLE_TOKEN).",
-    ),
-    "link_used": (
-        "Bu bağlantı kullanılmış ya da süresi dolmuş. Lütfen erişim anahtarınızla giriş yapın.",
-        "This link was used before or has expired. Please sign in with the access token.",
-    ),
-    "token_wrong": ("Bu anahtar geçerli değil.", "This token is not valid."),
-    "your_name": ("Adınız", "Your name"),
-    "name_help": ("Yaptığınız işlemlerin yanında görünür.", "Shown beside what you do."),
-    "other_language": ("English", "Türkçe"),
-    "last_hour": ("Son bir saat", "Last hour"),
-    "came_in": ("Gelen", "Came in"),
-    "decided_in": ("Yönlendirme süresi (ort.)", "Routed within (mean)"),
-    "waiting": ("Bekleyen", "Waiting"),
-    "in_hand": ("İşlemde", "In hand"),
-    "resolved": ("Çözülen", "Resolved"),
-    "per_minute": ("Dakikada gelen ileti", "Messages a minute"),
-    "departments": ("Bölümler", "Departments"),
-    "department": ("Bölüm", "Department"),
-    "channels": ("Kanallar", "Channels"),
-    "channel": ("Kanal", "Channel"),
-    "count": ("Sayı", "Count"),
-    "share": ("Pay", "Share"),
-    "stages": ("Aşamalar", "Stages"),
-    "stage": ("Aşama", "Stage"),
-    "behind": ("Geride kalan kayıt", "Records behind"),
-    "state": ("Durum", "State"),
-    "well": ("iyi", "well"),
-    "stuck": ("takıldı", "stuck"),
-    "working": ("çalışıyor", "working"),
-    "newest": ("Son iletiler", "Newest messages"),
-    "time": ("Zaman", "Time"),
-    "sender": ("Gönderen", "Sender"),
-    "subject": ("Konu", "Subject"),
-    "text": ("Metin", "Text"),
-    "priority": ("Öncelik", "Priority"),
-    "nothing_yet": ("Henüz ileti yok.", "No messages yet."),
-    "search": ("Ara", "Search"),
-    "search_help": (
-        "Kelimenin başını yazmanız yeter; kayıt, telefon ve sipariş numaralarını tam yazın",
-        "The beginning of a word is enough; enter reference, phone and order numbers in full",
-    ),
-    "found_none": ("Eşleşen ileti yok.", "No message matches."),
-    "why": ("Neden böyle yönlendirildi", "Why it was routed so"),
-    "evidence": ("Kanıt", "Evidence"),
-    "reason": ("Gerekçe", "Reason"),
-    "weight": ("Ağırlık", "Weight"),
-    "confidence": ("Güven", "Confidence"),
-    "intent": ("Amaç", "Intent"),
-    "language": ("Dil", "Language"),
-    "sentiment": ("Duygu", "Sentiment"),
-    "severity": ("Ciddiyet", "Severity"),
-    "runner_up": ("İkinci seçenek", "Runner-up"),
-    "without_it": ("Bu yazmasaydı:", "Without these words:"),
-    "threshold_low": ("Eşik en çok bu olsaydı:", "With a threshold of at most"),
-    "threshold_high": ("Eşik bunun üstünde olsaydı:", "With a threshold above"),
-    "entities": ("Bulunanlar", "Found in the text"),
-    "flags": ("İşaretler", "Flags"),
-    "history": ("Geçmiş", "History"),
-    "conversation": ("Görüşme", "Conversation"),
-    "attachments": ("Ekler", "Attachments"),
-    "refused": ("alınmadı", "refused"),
-    "until": ("bitişi", "until"),
-    "forwarded": ("Özgün gönderen", "Originally from"),
-    "undecided": ("Henüz yönlendirilmedi.", "Not routed yet."),
-    "not_found": ("Bulunamadı", "Not found"),
-    "not_found_text": ("Böyle bir sayfa ya da ileti yok.", "There is no such page or message."),
-    "store_away": ("Kayıtlar şu an okunamıyor", "The records can't be read now"),
-    "store_away_text": (
-        "Kayıt veritabanı yanıt vermiyor. Masadan iş almayı ve yanıtlamayı sürdürebilirsiniz.",
-        "The store does not answer. You can still take and answer items at the desk.",
-    ),
-    "claim": ("Sıradakini al", "Take the next one"),
-    "queue_empty": ("Bu sırada bekleyen yok.", "Nothing waits in this queue."),
-    "choose": ("Bir bölüm seçin", "Choose a department"),
-    "reply": ("Yanıtla", "Reply"),
-    "reply_text": ("Yanıt metni", "Text of the reply"),
-    "answer_forbidden": ("Burada yanıt verilemez", "No answer can be given here"),
-    "answer_late": (
-        "Kanalın yanıt süresi doldu, müşteriye başka yoldan ulaşın. Bitişi:",
-        "The channel takes no answer any more: reach the customer otherwise. It ended",
-    ),
-    "answer_until": ("Yanıt verilebilecek son zaman:", "An answer can be given until"),
-    "answer_limit": ("En çok", "At most"),
-    "answer_public": ("Yanıtı herkes görür.", "Everybody reads the answer."),
-    "characters": ("karakter", "characters"),
-    "bytes": ("bayt", "bytes"),
-    "reply_sent": ("Yanıt gönderilmek üzere kaydedildi.", "The reply is recorded and on its way."),
-    "allow_stranger": (
-        "Yeni katılan kişiyi tanıyorum, ona yanıt verilebilir",
-        "I know the new participant, they may be answered",
-    ),
-    "note": ("Not", "Note"),
-    "complete": ("Çözüldü", "Complete"),
-    "release": ("Bırak", "Release"),
-    "reroute": ("Yönlendir", "Reroute"),
-    "escalate": ("Üst öncelik", "Escalate"),
-    "to_department": ("Hangi bölüme", "To which department"),
-    "move_reason": ("Neden", "Why"),
-    "lease_until": ("Sizde, şu saate kadar:", "Yours until"),
-    "lease_lost": (
-        "Bu iş artık sizde değil; süresi dolmuş ya da başkası almış olabilir.",
-        "This item is no longer yours: the lease ran out or somebody else has it.",
-    ),
-    "item_closing": (
-        "Bu iş kapatılıyor, ama onayı henüz gelmedi. Son işleminizi aynen yeniden gönderin.",
-        "This item is being closed and not confirmed yet. Send exactly your last action again.",
-    ),
-    "done": ("Tamamlandı.", "Done."),
-    "due": ("İlk yanıt için son zaman", "First answer due"),
-    "away": ("Şu anda yapılamıyor", "Not possible right now"),
-    "away_text": (
-        "Sistemin bir parçası yanıt vermiyor. Hiçbir ileti kaybolmadı; birazdan yeniden deneyin.",
-        "A part of the system does not answer. No message is lost; try again in a few seconds.",
-    ),
-    "desk_away": (
-        "Masa şu anda yanıt vermiyor. Hiçbir ileti kaybolmadı; birazdan yeniden deneyin.",
-        "The desk does not answer right now. No message is lost; try again in a few seconds.",
-    ),
-    "away_help": (
-        "Birkaç dakika sürerse sistem yöneticinize haber verin.",
-        "If this takes more than a few minutes, tell your administrator.",
-    ),
-    "text_kept": ("Yazdığınız metin burada duruyor:", "Your text is still here:"),
-    "send_again": ("Yeniden gönder", "Send again"),
-    "try_again": ("Şu anda yapılamadı, birazdan yeniden deneyin.", "Not now: try again soon."),
-    "new_participant": (
-        "Görüşmeye yeni biri katıldı: yanıtlamadan önce kim olduğuna bakın.",
-        "A new sender in this conversation: check who it is before you answer.",
-    ),
-    "received": ("geldi", "received"),
-    "queue": ("sıraya", "queued"),
-    "append": ("devamı", "follow-up"),
-    "triage": ("ön değerlendirme", "triage"),
-    "automatic": ("otomatik", "automatic"),
-    "repeat": ("tekrar", "repeat"),
-    "claimed": ("alındı", "claimed"),
-    "released": ("bırakıldı", "released"),
-    "replied": ("yanıtlandı", "replied"),
-    "delivered": ("iletildi", "delivered"),
-    "undeliverable": ("iletilemedi", "undeliverable"),
-    "rerouted": ("yönlendirildi", "rerouted"),
-    "escalated": ("öncelik yükseltildi", "escalated"),
-    "reopened": ("yeniden açıldı", "reopened"),
-    "survey": ("anket", "survey"),
-    "decision": ("karar", "decision"),
-    "acknowledgement": ("alındı bildirimi", "acknowledgement"),
-    "minutes_table": ("Dakika dakika tablo", "The minutes as a table"),
-    "live": ("canlı", "live"),
-    "personal_hidden": ("Kişisel numaralar gizlendi.", "Personal numbers are hidden."),
-    "personal_see": ("Kişisel numaraları gör", "See personal numbers"),
-    "revealed": ("kişisel numaralar gösterildi", "personal numbers were shown"),
-    "personal_token": ("Kişisel veri anahtarı", "Token for personal data"),
-    "personal_show": ("Göster", "Show them"),
-    "personal_logged": ("Görüntüleyen kişinin adı kaydedilir.", "Your name is recorded."),
-    "personal_refused": (
-        "Bu anahtarın kişisel numaraları görme yetkisi yok.",
-        "This token gives no right to personal numbers.",
-    ),
-    "customer": ("Müşteri", "Customer"),
-    "back_to_message": ("İletiye dön", "Back to the message"),
-    "handles": ("Nasıl tanınıyor", "How they are known"),
-    "handle_email": ("e-posta", "mail"),
-    "handle_phone": ("telefon", "phone"),
-    "handle_customer_no": ("müşteri no", "customer number"),
-    "handle_handle": ("hesap", "account"),
-    "handle_conversation": ("görüşme (ileti no ile)", "conversation (by a message's id)"),
-    "by_source": ("kaynağın kendisi söylüyor:", "said by the source itself:"),
-    "by_person": ("bağlayan:", "linked by"),
-    "by_text": ("metinde yazıyor:", "written in a text:"),
-    "by_sender": ("gönderen birlikte yazmış:", "typed together by the sender:"),
-    "unlink": ("Ayır", "Unlink"),
-    "proposals": ("Belki de aynı kişi", "Perhaps the same person"),
-    "proposals_help": (
-        "Yazmak kanıt değildir: sormadan bağlamayın. Bağlanana kadar içinden bir şey gösterilmez.",
-        "A text proves nothing: ask before you link. Until then nothing of it is shown.",
-    ),
-    "link_yes": ("Aynı kişi", "The same"),
-    "link_no": ("Başka kişi", "Somebody else"),
-    "link_reason": ("Nasıl doğrulandı", "How it was verified"),
-    "link_other": ("Başka bir adres ya da görüşme ekle", "Add another handle or conversation"),
-    "link_what": ("Neyin neye bağlanacağı belli değil.", "It is not clear what is to be linked."),
-    "kind": ("Tür", "Kind"),
-    "value": ("Değer", "Value"),
-    "conversations": ("Görüşmeler", "Conversations"),
-    "incident": ("olayın parçası", "part of an incident"),
-    "incidents": ("Olaylar", "Incidents"),
-    "incidents_help": (
-        "Aynı anda aynı nedenle yazan müşteriler; kendiliğinden açılır, büyür, kapanır.",
-        "Customers who write at once, for one cause; they open, grow and close by themselves.",
-    ),
-    "incidents_open": ("Açık olaylar", "Open incidents"),
-    "incidents_none": (
-        "Açık olay yok. Olağan düzey bir gün ve birkaç yüz iletiden sonra bilinir.",
-        "No incident is open. After a day and some hundred messages the usual is known.",
-    ),
-    "incidents_ended": ("Son otuz gün", "Last thirty days"),
-    "incident_opened": ("açıldı", "opened"),
-    "incident_grown": ("büyüyor", "growing"),
-    "incident_confirmed": ("doğrulandı", "confirmed"),
-    "incident_merged": ("birleştirildi", "merged"),
-    "incident_dismissed": ("olay değil", "dismissed"),
-    "incident_closed": ("kapandı", "closed"),
-    "incident_answered": ("toplu yanıt verildi", "answered together"),
-    "what_is_it": ("Ne", "What"),
-    "customers": ("Müşteri", "Customers"),
-    "customers_small": ("müşteri", "customers"),
-    "customers_each": ("Yazan müşteri", "Customers who wrote"),
-    "since": ("Başlangıç (UTC)", "Since (UTC)"),
-    "last_message": ("Son ileti (UTC)", "Last message (UTC)"),
-    "minutes": ("dakika", "minutes"),
-    "usual_line": (
-        "Kesikli çizgi olağan düzeydir, her sütun için",
-        "The dashed line is what is usual, for each bar",
-    ),
-    "how_known": ("Nasıl anlaşıldı", "How it was found"),
-    "found_by": ("Ortak belirtisi olan", "With something in common:"),
-    "found_customers": ("müşteri, süre:", "customers within"),
-    "usually": ("olağan sayı", "usually"),
-    "sign": ("Belirti", "Sign"),
-    "sign_share": ("İletilerinde", "Of its messages"),
-    "sign_times": ("Olağana göre", "Than usual"),
-    "part_of": ("Şu olayın parçası", "Part of"),
-    "judge": ("Karar verin", "Judge it"),
-    "judge_help": (
-        "Doğrulanınca iletileri daha da öne alınır; olay değil denince sürdükçe yenisi açılmaz.",
-        "Confirmed, its messages become still more urgent; dismissed, it stays so while it lasts.",
-    ),
-    "confirm": ("Doğrula", "Confirm"),
-    "dismiss": ("Olay değil", "Dismiss"),
-    "close": ("Bitti", "Close"),
-    "merge": ("Birleştir", "Merge"),
-    "alike": ("Aynı nedenden olabilir", "May have the same cause"),
-    "alike_shared": ("ortak:", "in common:"),
-    "merge_into": ("Şu olayla aynı", "The same as"),
-    "answer_all": ("Hepsine yanıt", "Answer all of them"),
-    "answer_help": (
-        "Her görüşmeye bir kez, müşterinin dilinde gider; çözülenlere ve makinelere gitmez.",
-        "Once to each conversation, in its language; not to resolved ones, nor to machines.",
-    ),
-    "answer_tr": ("Türkçe metin", "Text in Turkish"),
-    "answer_en": ("İngilizce metin", "Text in English"),
-    "answer_later": ("Sonra yazanlara da gönder", "Also to those who write later"),
-    "answer_empty": ("En az bir metin yazın.", "Write at least one of the texts."),
-    "answer_send": ("Gönder", "Send"),
-    "rules": ("Kurallar", "Rules"),
-    "rule": ("Kural", "Rule"),
-    "try_message": ("Bir ileti deneyin", "Try a message"),
-    "try_text": ("Müşteri ne yazsaydı?", "What would a customer write?"),
-    "try_help": (
-        "Hiçbir şey gönderilmez ve kaydedilmez.",
-        "Nothing is sent, and nothing is recorded.",
-    ),
-    "try_button": ("Dene", "Try it"),
-    "try_outcome": ("Nereye giderdi, neden", "Where it would go, and why"),
-    "try_nothing": ("Henüz bir şey denenmedi.", "Nothing was tried yet."),
-    "guesses": ("En olası bölümler", "Likeliest departments"),
-    "rules_fire": ("Kurallar ne sıklıkla tutuyor (28 gün)", "How often rules fire (28 days)"),
-    "rules_of": ("İlk kararlar:", "First decisions:"),
-    "moved_by_people": ("kişilerin taşıdığı:", "moved by people:"),
-    "fired": ("Tuttu", "Fired"),
-    "overruled": ("Kişiler taşıdı", "People moved it"),
-    "mixed_up": ("Karışan bölümler (28 gün)", "Departments mixed up (28 days)"),
-    "sent_to": ("Gönderilen", "Sent to"),
-    "people_to": ("Kişilerin taşıdığı", "People moved it to"),
-    "nothing_moved": ("Kimse bir şey taşımadı.", "Nobody moved anything."),
-    "drift": ("Haftadan haftaya (12 hafta)", "From week to week (12 weeks)"),
-    "week": ("Hafta", "Week"),
-    "sure_each_week": ("Haftalık ortalama güven, yüzde", "Mean confidence each week, per cent"),
-}
+import re
+
+from workers.console import vocabulary
+from workers.console.sentences import SENTENCES
 
 LANGUAGES = ("tr", "en")
+_DATE = re.compile(r"(?:-|(\d{4}))-(\d\d)-(\d\d)")
+
+_ALMOST_NONE = 0.05
+"""Fewer usual customers than this are written as almost none."""
 
 
 class Texts:
-    """The words of one language: `t.flow`, or `t["flow"]` for a key that is data."""
+    """The texts of one language: `t.flow`, or `t["flow"]` for a key that is a record's value."""
 
     def __init__(self, language: str) -> None:
         self.language = language if language in LANGUAGES else "en"
-        self._at = LANGUAGES.index(self.language)
+        self._column = LANGUAGES.index(self.language)
 
     def __getattr__(self, key: str) -> str:
         try:
-            return _TEXTS[key][self._at]
+            return SENTENCES[key][self._column]
         except KeyError:
             raise AttributeError(key) from None
 
     def __getitem__(self, key: str) -> str:
-        """Return the word, or the key itself where the data has a word of its own."""
-        return _TEXTS[key][self._at] if key in _TEXTS else key
+        """Return the text, or the key itself if the record has a value of its own."""
+        return SENTENCES[key][self._column] if key in SENTENCES else key
+
+    def percent(self, share: float) -> str:
+        """Return a share from 0 to 1 as a percentage, `%35` in Turkish."""
+        return f"%{100 * share:.0f}" if self.language == "tr" else f"{100 * share:.0f}%"
+
+    def number(self, value: float, digits: int = 0) -> str:
+        """Return a number with so many digits after the decimal comma or point."""
+        text = f"{value:.{digits}f}"
+        return text.replace(".", ",") if self.language == "tr" else text
+
+    def signed(self, value: float) -> str:
+        """Return a number with its sign and one digit after the decimal comma or point."""
+        return ("+" if value >= 0 else "") + self.number(value, 1)
+
+    def channel_name(self, channel: str) -> str:
+        """Return the name of a channel."""
+        return self._name(vocabulary.CHANNELS, channel)
+
+    def intent_name(self, intent: str) -> str:
+        """Return the name of an intent."""
+        return self._name(vocabulary.INTENTS, intent)
+
+    def language_name(self, code: str) -> str:
+        """Return the name of a message's language."""
+        return self._name(vocabulary.LANGUAGES, code)
+
+    def entity_name(self, kind: str) -> str:
+        """Return the name of a kind of entities."""
+        return self._name(vocabulary.ENTITIES, kind)
+
+    def entity_value(self, kind: str, value: str) -> str:
+        """Return an entity's value; a date, `2026-11-12` or `--11-12`, as people write it."""
+        date = _DATE.fullmatch(value) if kind == "date" else None
+        if date is None:
+            return value
+        year, month, day = date.groups()
+        return ".".join(number for number in (day, month, year) if number)
+
+    def flag_name(self, flag: str) -> str:
+        """Return the name of a decision's flag."""
+        return self._name(vocabulary.FLAGS, flag)
+
+    def stage_name(self, stage: str) -> str:
+        """Return the name of a stage."""
+        return self._name(vocabulary.STAGES, stage)
+
+    def topic_name(self, topic: str) -> str:
+        """Return the name of a topic, or the word itself."""
+        return self._name(vocabulary.TOPICS, topic)
+
+    def incident_title(self, title: str) -> str:
+        """Return an incident's title, a list of words and topics, with the topics' names."""
+        return " · ".join(self.topic_name(word) for word in title.split(" · "))
+
+    def usual_count(self, count: float) -> str:
+        """Return a usual number of customers in words."""
+        if count < _ALMOST_NONE:
+            return self.usually_none
+        return self.usually_some.format(count=self.number(count, 1))
+
+    def _name(self, names: vocabulary.Vocabulary, value: str) -> str:
+        return names[value][self._column] if value in names else value

@@ -131,13 +131,13 @@ class IncidentResponder:
             if record.status == "answered":
                 ids = {
                     str(row[0])
-                    for merged in incidents.parts(connection, record.id)
+                    for merged in incidents.merged_ids(connection, record.id)
                     for row in connection.execute(_OF_INCIDENT, {"i": merged})
                 }
                 return record, *_newest(connection, ids)
             incident = whole(
-                incidents.known(connection, record.id),
-                lambda identifier: incidents.known(connection, identifier),
+                incidents.get(connection, record.id),
+                lambda identifier: incidents.get(connection, identifier),
             )
             if incident is None or not incident.later or incident.status in ENDED:
                 return record, [], 0

@@ -1,17 +1,14 @@
-"""Incidents as people see them and act on them: list, picture, confirm, dismiss, close, merge,
-answer.
+"""Incidents in the store, and the verdicts of people on them.
 
-Before: the recorder wrote incidents.v1 to the store. After: the Incidents page and the API read
-here; what a person says goes to incidents.v1, from where watch, router and
-replies/incident_reply.py take it.
+A verdict goes to incidents.v1, where the watch, the router and replies/incident_reply.py read it.
 """
 
 import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, get_args
+from datetime import UTC
+from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, text
@@ -23,16 +20,20 @@ from schemas.errors import Rejected
 from schemas.http_api.bodies import IncidentOut, JudgeIn
 from schemas.incident import ENDED, Incident, Sign, Status, after, alike, folded
 
-_DAYS = 30
+_LIST_DAYS = 30
+_OPEN_DAYS = 2
+"""The page Live flow omits an open incident without a record for this long."""
 _DAY_MS = 24 * 3600 * 1000
-_MOST = 20_000
-_SHOWN = 200
-_BARS = 60
+_MAX_RECORDS = 20_000
+_MAX_MESSAGES = 200
+_MAX_BARS = 60
+"""More bars do not fit into the width of a page."""
 _SPANS_S = (60, 300, 600, 900, 1800, 3600, 3 * 3600, 6 * 3600, 24 * 3600)
-_BEFORE_S = 3600
+_LEAD_S = 3600
+"""The course begins this long before the incident opened, so that its rise is visible."""
 
-_SETTLED = ("merged", "dismissed")
-"""What people have said no more is to be said of: it is part of another one, or none."""
+_FINAL = ("merged", "dismissed")
+"""Statuses that are final, since people merged the incident or found that it is not one."""
 
 VERBS: dict[str, Status] = {
     "confirm": "confirmed",
@@ -41,8 +42,7 @@ VERBS: dict[str, Status] = {
     "merge": "merged",
     "answer": "answered",
 }
-"""What people can do with an incident, and what its record says then."""
-assert set(VERBS.values()) <= set(get_args(Status))
+"""The verdicts of people, and the status that each gives an incident."""
 
 _decoder = msgspec.json.Decoder(Incident)
 
@@ -52,22 +52,24 @@ def _records(rows: Iterable[Any]) -> list[Incident]:
 
 
 def incidents(
-    connection: Connection, now_ms: int | None = None, most: int = _MOST
+    connection: Connection, now_ms: int | None = None, max_records: int = _MAX_RECORDS
 ) -> list[Incident]:
-    """Return the incidents of the last thirty days, open ones first, then the newest; as far as
-    the newest `most` records tell of them."""
-    since = (now_ms if now_ms is not None else int(time.time() * 1000)) - _DAYS * _DAY_MS
+    """Return the incidents of the last thirty days, open ones first, then the newest.
+
+    Reads the newest `max_records` records.
+    """
+    since = (now_ms if now_ms is not None else int(time.time() * 1000)) - _LIST_DAYS * _DAY_MS
     rows = connection.execute(
-        text("SELECT body FROM incidents WHERE at_ms >= :since ORDER BY at_ms DESC LIMIT :most"),
-        {"since": since, "most": most},
+        text("SELECT body FROM incidents WHERE at_ms >= :since ORDER BY at_ms DESC LIMIT :n"),
+        {"since": since, "n": max_records},
     )
-    found = folded(reversed(_records(rows))).values()
-    return sorted(found, key=lambda i: (i.status in ENDED, -i.opened_at.timestamp(), i.id))
+    recent = folded(reversed(_records(rows))).values()
+    return sorted(recent, key=lambda i: (i.status in ENDED, -i.opened_at.timestamp(), i.id))
 
 
 def open_now(connection: Connection, now_ms: int | None = None) -> list[Incident]:
-    """Return the incidents that are open, as far as something was said of them in two days."""
-    since = (now_ms if now_ms is not None else int(time.time() * 1000)) - 2 * _DAY_MS
+    """Return the open incidents with a record in the last two days."""
+    since = (now_ms if now_ms is not None else int(time.time() * 1000)) - _OPEN_DAYS * _DAY_MS
     rows = connection.execute(
         text("SELECT body FROM incidents WHERE at_ms >= :since ORDER BY at_ms"), {"since": since}
     )
@@ -75,7 +77,7 @@ def open_now(connection: Connection, now_ms: int | None = None) -> list[Incident
 
 
 def history(connection: Connection, identifier: str) -> list[Incident]:
-    """Return an incident's records in their order; none when there is no such incident."""
+    """Return an incident's records in their order, or an empty list for an unknown one."""
     rows = connection.execute(
         text("SELECT body FROM incidents WHERE id = :id ORDER BY at_ms, status"),
         {"id": identifier},
@@ -83,144 +85,161 @@ def history(connection: Connection, identifier: str) -> list[Incident]:
     return _records(rows)
 
 
-def known(connection: Connection, identifier: str) -> Incident | None:
-    """Return an incident as its records leave it; None when there is no such incident."""
+def get(connection: Connection, identifier: str) -> Incident | None:
+    """Return an incident after all of its records, or None for an unknown one."""
     return folded(history(connection, identifier)).get(identifier)
 
 
-def parts(connection: Connection, identifier: str) -> list[str]:
+def merged_ids(connection: Connection, identifier: str) -> list[str]:
     """Return an incident's id and those of all that were merged into it."""
-    into: defaultdict[str, list[str]] = defaultdict(list)
+    children: defaultdict[str, list[str]] = defaultdict(list)
     rows = connection.execute(text("SELECT body FROM incidents WHERE status = 'merged'"))
     for record in _records(rows):
-        into[record.merged_into or ""].append(record.id)
-    made, left = [], [identifier]
+        children[record.merged_into or ""].append(record.id)
+    ids, left = [], [identifier]
     while left:
-        one = left.pop()
-        if one not in made:
-            made.append(one)
-            left += into[one]
-    return made
+        current = left.pop()
+        if current not in ids:
+            ids.append(current)
+            left += children[current]
+    return ids
 
 
-def messages(connection: Connection, identifier: str, most: int = _SHOWN) -> list[str]:
-    """Return the ids of an incident's messages, those of merged ones too, the newest first."""
-    found: list[tuple[int, str]] = []
-    for one in parts(connection, identifier):
+def messages(connection: Connection, identifier: str, limit: int = _MAX_MESSAGES) -> list[str]:
+    """Return the ids of an incident's messages and of those merged into it, the newest first."""
+    newest: list[tuple[int, str]] = []
+    for incident in merged_ids(connection, identifier):
         rows = connection.execute(
             text(
                 "SELECT m.received_ms, m.id FROM incident_messages i JOIN messages m "
                 "ON m.id = i.message WHERE i.incident = :id ORDER BY m.received_ms DESC LIMIT :n"
             ),
-            {"id": one, "n": most},
+            {"id": incident, "n": limit},
         )
-        found += [(int(at), str(name)) for at, name in rows]
-    found.sort(reverse=True)
-    return [name for _, name in found[:most]]
+        newest += [(int(received_ms), str(message)) for received_ms, message in rows]
+    newest.sort(reverse=True)
+    return [message for _, message in newest[:limit]]
 
 
-def shown(connection: Connection, identifier: str) -> IncidentOut | None:
-    """Return an incident and its messages; None when there is no such incident."""
-    found = known(connection, identifier)
-    if found is None:
+def get_with_messages(connection: Connection, identifier: str) -> IncidentOut | None:
+    """Return an incident, its messages and its likely duplicates, or None for an unknown one."""
+    incident = get(connection, identifier)
+    if incident is None:
         return None
+    candidates = mergeable(incident, incidents(connection))
     return IncidentOut(
-        incident=found,
+        incident=incident,
         messages=tuple(messages(connection, identifier)),
-        alike=tuple(other.id for other, _ in same(found, mergeable(found, incidents(connection)))),
+        alike=tuple(other.id for other, _ in likely_duplicates(incident, candidates)),
     )
 
 
-def mergeable(one: Incident, known: Iterable[Incident]) -> list[Incident]:
-    """Return the incidents that one can be merged into."""
+def mergeable(incident: Incident, others: Iterable[Incident]) -> list[Incident]:
+    """Return the incidents into which people can merge one."""
     return [
-        i for i in known if i.id != one.id and i.brand == one.brand and i.status not in _SETTLED
+        other
+        for other in others
+        if other.id != incident.id and other.brand == incident.brand and other.status not in _FINAL
     ]
 
 
-def same(one: Incident, others: Iterable[Incident]) -> list[tuple[Incident, tuple[Sign, ...]]]:
-    """Return which others may have its cause, with the signs that both have; none of what people
-    settled."""
-    return [] if one.status in _SETTLED else alike(one, others)
+def likely_duplicates(
+    incident: Incident, others: Iterable[Incident]
+) -> list[tuple[Incident, tuple[Sign, ...]]]:
+    """Return the incidents that may have the same cause, with their common signs.
+
+    An incident whose status is final has none.
+    """
+    return [] if incident.status in _FINAL else alike(incident, others)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Course:
-    """How an incident went: customers in each span (its beginning in seconds since 1970, UTC), the
-    span's seconds, and how many customers a span usually has."""
+    """The customers of an incident over time.
+
+    `spans` are beginnings in seconds since 1970 in UTC, with the number of customers who wrote; a
+    span lasts `seconds`, and usually `usual` customers write in one.
+    """
 
     spans: list[tuple[int, int]]
     seconds: int
     usual: float
 
 
-def course(connection: Connection, known: Incident, now: float | None = None) -> Course:
-    """Return how many customers an incident had in each span, from an hour before it was found."""
-    at = time.time() if now is None else now
-    wrote: list[tuple[int, str]] = []
-    for one in parts(connection, known.id):
+def course(connection: Connection, incident: Incident, now: float | None = None) -> Course:
+    """Return an incident's customers by span, from an hour before it opened."""
+    senders = _senders(connection, incident.id)
+    times = [second for second, _ in senders]
+    opened = int(incident.opened_at.timestamp())
+    begin, last = min([opened - _LEAD_S, *times]), max([opened, *times])
+    now = time.time() if now is None else now
+    end = last if incident.status in ENDED else int(max(now, last))
+    span = next((s for s in _SPANS_S if (end - begin) / s < _MAX_BARS), _SPANS_S[-1])
+    by_span: defaultdict[int, set[str]] = defaultdict(set)
+    for second, sender in senders:
+        by_span[second // span].add(sender)
+    spans = [(n * span, len(by_span[n])) for n in range(begin // span, end // span + 1)]
+    return Course(spans=spans, seconds=span, usual=incident.usual * span / 3600)
+
+
+def _senders(connection: Connection, identifier: str) -> list[tuple[int, str]]:
+    """Return the second and the sender of each of an incident's messages."""
+    senders: list[tuple[int, str]] = []
+    for incident in merged_ids(connection, identifier):
         rows = connection.execute(
             text(
                 "SELECT m.received_ms, m.sender FROM incident_messages i JOIN messages m "
                 "ON m.id = i.message WHERE i.incident = :id ORDER BY m.received_ms LIMIT :n"
             ),
-            {"id": one, "n": _MOST},
+            {"id": incident, "n": _MAX_RECORDS},
         )
-        wrote += [(int(ms) // 1000, str(who)) for ms, who in rows]
-    begin = min([int(known.opened_at.timestamp()) - _BEFORE_S, *(s for s, _ in wrote)])
-    last = max([int(known.opened_at.timestamp()), *(s for s, _ in wrote)])
-    end = last if known.status in ENDED else int(max(at, last))
-    span = next((s for s in _SPANS_S if (end - begin) / s < _BARS), _SPANS_S[-1])
-    seen: defaultdict[int, set[str]] = defaultdict(set)
-    for second, who in wrote:
-        seen[second // span].add(who)
-    spans = [(n * span, len(seen[n])) for n in range(begin // span, end // span + 1)]
-    return Course(spans=spans, seconds=span, usual=known.usual * span / 3600)
+        senders += [(int(received_ms) // 1000, str(sender)) for received_ms, sender in rows]
+    return senders
 
 
-async def judge(
-    known: Incident,
+async def record_verdict(
+    incident: Incident,
     verb: str,
-    asked: JudgeIn,
+    verdict: JudgeIn,
     others: Iterable[Incident],
     publisher: Publisher,
     clock: Clock,
 ) -> Incident:
-    """Write down what a person says of an incident; raise Rejected when it makes no sense."""
-    if verb == "answer" and not (asked.text_tr.strip() or asked.text_en.strip()):
+    """Record a person's verdict and return the incident after it.
+
+    Raises Rejected if the verdict does not fit the incident.
+    """
+    if verb == "answer" and not (verdict.text_tr.strip() or verdict.text_en.strip()):
         raise Rejected("json.invalid", "write a holding text - at `$.text_tr` or `$.text_en`")
-    if known.status == "merged":
-        raise Rejected("incident.ended", f"it is part of {known.merged_into}: say it of that one")
+    if incident.status == "merged":
+        text = f"it was merged into {incident.merged_into}: send the verdict on that incident"
+        raise Rejected("incident.ended", text)
     if verb == "merge":
-        _mergeable(known, asked.into, {i.id: i for i in others})
+        _check_merge(incident, verdict.into, {other.id: other for other in others})
     record = Incident(
-        id=known.id,
-        brand=known.brand,
+        id=incident.id,
+        brand=incident.brand,
         status=VERBS[verb],
-        title=known.title,
-        opened_at=known.opened_at,
+        title=incident.title,
+        opened_at=incident.opened_at,
         at=clock.now().astimezone(UTC),
-        agent=asked.agent,
-        merged_into=asked.into if verb == "merge" else None,
-        text_tr=asked.text_tr.strip(),
-        text_en=asked.text_en.strip(),
-        later=asked.later,
-        customers=known.customers,
+        agent=verdict.agent,
+        merged_into=verdict.into if verb == "merge" else None,
+        text_tr=verdict.text_tr.strip(),
+        text_en=verdict.text_en.strip(),
+        later=verdict.later,
+        customers=incident.customers,
     )
     await publisher.publish(topics.INCIDENTS, record, source="santral/console")
-    return after(known, record)
+    return after(incident, record)
 
 
-def _mergeable(known: Incident, into: str | None, others: dict[str, Incident]) -> None:
-    if into is None or into == known.id or into not in others:
-        raise Rejected("json.invalid", "say into which other incident - at `$.into`")
+def _check_merge(incident: Incident, into: str | None, others: dict[str, Incident]) -> None:
+    """Raise Rejected if an incident can't be merged into another."""
+    if into is None or into == incident.id or into not in others:
+        raise Rejected("json.invalid", "name another incident - at `$.into`")
     target = others[into]
-    if target.brand != known.brand:
-        raise Rejected("json.invalid", f"{into} is of the brand {target.brand} - at `$.into`")
-    if target.status in ("merged", "dismissed"):
+    if target.brand != incident.brand:
+        raise Rejected("json.invalid", f"{into} belongs to the brand {target.brand} - at `$.into`")
+    if target.status in _FINAL:
         raise Rejected("incident.ended", f"{into} was {target.status}")
-
-
-def instant(seconds: int) -> datetime:
-    """Return a time of a course."""
-    return datetime.fromtimestamp(seconds, UTC)

@@ -87,11 +87,15 @@ def conversation(connection: Connection, identifier: str, limit: int = 200) -> l
 
 
 class Line(Record, frozen=True, kw_only=True):
-    """One line of a list of messages, masked."""
+    """One line of a list of messages, masked.
+
+    `sender` is a name where there is one, and `handle` the identifier that the store has.
+    """
 
     id: str
     channel: str
     sender: str
+    handle: str
     subject: str
     text: str
     received_ms: int
@@ -190,11 +194,12 @@ def _line(row: Any) -> Line:
         full, text=full.text[:_LOOKED_AT], full_text="", call=None, forwarded=None
     )
     shown = mask_message(beginning, decided)
-    sender = mask_personal_numbers(row[2])
+    handle = mask_personal_numbers(row[2])
     return Line(
         id=row[0],
         channel=row[1],
-        sender=sender,
+        sender=shown.sender.name or handle,
+        handle=handle,
         subject=shown.subject,
         text=shown.text[:160],
         received_ms=row[5],

@@ -28,7 +28,7 @@ from workers.recorder.rows import Rows, take
 from workers.run import MIGRATIONS
 from workers.store import tables
 from workers.store.corrections import lines as corrections
-from workers.store.rule_usage import tuning
+from workers.store.rule_usage import read_usage
 
 SAID = {
     "1": "faturam çok yüksek geldi",
@@ -256,9 +256,9 @@ def test_the_rules_page_counts_what_fires_and_where_people_overrule(
     settings = recorded(_traffic())
     engine = store.engine(settings.store_url, read_only=True)
     with engine.connect() as connection:
-        told = tuning(connection, (NOW + timedelta(days=1)).timestamp())
-        later = tuning(connection, (NOW + timedelta(days=40)).timestamp())
-        years = tuning(connection, (NOW + timedelta(days=400)).timestamp())
+        told = read_usage(connection, (NOW + timedelta(days=1)).timestamp())
+        later = read_usage(connection, (NOW + timedelta(days=40)).timestamp())
+        years = read_usage(connection, (NOW + timedelta(days=400)).timestamp())
     engine.dispose()
     assert (told.decisions, told.moved) == (5, 1)
     assert told.moves == [("triage", "sales", 1)]
@@ -266,7 +266,7 @@ def test_the_rules_page_counts_what_fires_and_where_people_overrule(
     assert uses["billing.invoice"] == (2, 0)
     (week,) = told.weeks
     assert (week.count, week.triage, week.languages["tr"]) == (5, 1, 5)
-    assert 0.5 < week.sure <= 1
+    assert 0.5 < week.mean_confidence <= 1
     assert (later.decisions, len(later.weeks)) == (0, 1)
     assert (years.decisions, years.weeks) == (0, [])
 

@@ -564,12 +564,12 @@ def test_the_store_has_its_records_and_messages_and_its_course(stored: Engine) -
     with stored.connect() as connection:
         (found,) = reading.incidents(connection, int(NOW.timestamp() * 1000))
         assert (found.status, found.customers, found.agent) == ("confirmed", 8, "ada")
-        newest = reading.incidents(connection, int(NOW.timestamp() * 1000), most=1)
+        newest = reading.incidents(connection, int(NOW.timestamp() * 1000), max_records=1)
         assert [i.status for i in newest] == ["confirmed"], "of too many the newest count"
-        out = reading.shown(connection, "i1")
+        out = reading.get_with_messages(connection, "i1")
         assert out is not None
         assert len(out.messages) == 1
-        assert reading.shown(connection, "none") is None
+        assert reading.get_with_messages(connection, "none") is None
         course = reading.course(connection, found, (NOW + timedelta(minutes=10)).timestamp())
         assert sum(n for _, n in course.spans) == 1
         assert course.seconds == 300
@@ -604,12 +604,12 @@ def test_what_was_merged_is_answered_and_drawn_with_what_it_is_part_of(stored: E
         take(rows, "incidents.v1", 0, offset, msgspec.json.encode(record))
     with stored.begin() as connection:
         write(connection, rows)
-        assert set(reading.parts(connection, "i2")) == {"i1", "i2"}
-        out = reading.shown(connection, "i2")
+        assert set(reading.merged_ids(connection, "i2")) == {"i1", "i2"}
+        out = reading.get_with_messages(connection, "i2")
         assert out is not None
         assert len(out.messages) == 1
     ordered = sorted((incident(), whole), key=lambda i: i.id)
-    with pytest.raises(Rejected, match=r"part of i2"):
+    with pytest.raises(Rejected, match=r"merged into i2"):
         asyncio.run(_judged(after(ordered[0], merged), "confirm", ordered))
     for into in (None, "i1", "none"):
         with pytest.raises(Rejected, match="into which"):
@@ -625,7 +625,7 @@ async def _judged(
     # What is refused is refused before anything is published: this address is never asked.
     publisher = Publisher(KafkaSettings(bootstrap="127.0.0.1:1"), "test")
     asked = JudgeIn(agent="ada", into=into)
-    return await reading.judge(known, verb, asked, others, publisher, SystemClock())
+    return await reading.record_verdict(known, verb, asked, others, publisher, SystemClock())
 
 
 def test_who_writes_later_is_answered_also_through_what_was_merged(stored: Engine) -> None:

@@ -16,7 +16,8 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.conftest import need
 from tests.support.servers import PERSONAL_TOKEN, Up
-from workers.console.texts import _TEXTS, Texts
+from workers.console.sentences import SENTENCES
+from workers.console.texts import Texts
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGS = [
@@ -45,9 +46,9 @@ async def browser() -> AsyncIterator[Browser]:
     """Debian's Chromium."""
     need(CHROMIUM.exists(), "Chromium")
     async with async_playwright() as started:
-        made = await started.chromium.launch(executable_path=str(CHROMIUM), args=ARGS)
-        yield made
-        await made.close()
+        chromium = await started.chromium.launch(executable_path=str(CHROMIUM), args=ARGS)
+        yield chromium
+        await chromium.close()
 
 
 def _address(road: Up, path: str = "/") -> str:
@@ -56,9 +57,9 @@ def _address(road: Up, path: str = "/") -> str:
 
 async def _clean(page: Page, where: str) -> None:
     """axe-core finds nothing, and nothing sticks out sideways."""
-    found = await Axe().run(page)
-    told = [(v["id"], [n["target"] for n in v["nodes"]][:3]) for v in found.response["violations"]]
-    assert told == [], where
+    violations = (await Axe().run(page)).response["violations"]
+    findings = [(v["id"], [n["target"] for n in v["nodes"]][:3]) for v in violations]
+    assert findings == [], where
     width = page.viewport_size
     assert width is not None
     assert await page.evaluate("() => document.documentElement.scrollWidth") <= width["width"], (
@@ -135,16 +136,16 @@ async def test_a_message_is_tried_and_its_whole_decision_shown(road: Up, browser
 async def test_personal_numbers_are_shown_to_who_has_the_right_alone(
     road: Up, browser: Browser
 ) -> None:
-    said = "Kimlik numaram 10000000146, IBAN TR33 0006 1005 1978 6457 8413 26, faturam yanlış"
-    sent = road.send(said, uuid.uuid4().hex, subject="10000000146")
+    text = "Kimlik numaram 10000000146, IBAN TR33 0006 1005 1978 6457 8413 26, faturam yanlış"
+    sent = road.send(text, uuid.uuid4().hex, subject="10000000146")
     road.message(sent["id"], lambda m: m["decision"])
     context = await browser.new_context(locale="tr-TR")
     page = await context.new_page()
     for path in ("/messages", f"/messages/{sent['id']}", "/"):
         await page.goto(_address(road, path))
-        told = await page.content()
-        assert "10000000146" not in told, path
-        assert "8413 26" not in told, path
+        html = await page.content()
+        assert "10000000146" not in html, path
+        assert "8413 26" not in html, path
     await page.goto(_address(road, f"/messages/{sent['id']}"))
     await page.get_by_text("Kişisel numaralar gizlendi.").click()
     await _clean(page, "a message with hidden numbers")
@@ -203,7 +204,7 @@ async def test_the_contact_form_is_accessible_and_gives_a_receipt(
     page = await context.new_page()
     await page.goto(f"{road.access['door']}/v1/forms/default?lang=tr")
     await _clean(page, "the form")
-    await page.reload()  # a form shown anew: looking it over may have taken long
+    await page.reload()  # a new form, because axe may have taken longer than a form is valid
     words = f"Şifremi unuttum {uuid.uuid4().hex}"
     await page.get_by_label("İletiniz").fill(words)
     await page.get_by_role("button", name="Gönder").click()
@@ -278,7 +279,7 @@ async def test_an_agent_works_an_item_by_keyboard_alone(road: Up, browser: Brows
     await page.goto(f"{road.access['console']}/messages/{sent['id']}")
     await expect(page.locator(".history")).to_contain_text("Merhaba, sizi arayacağız.")
     await expect(page.locator(".reasons")).to_contain_text("basından yazıyor")
-    await expect(page.locator(".facts")).to_contain_text("Diltr")
+    await expect(page.locator(".facts")).to_contain_text("DilTürkçe")
     assert errors == []
     await context.close()
 
@@ -373,7 +374,7 @@ async def test_the_contact_form_works_by_keyboard_and_without_javascript(
 
 
 def test_every_word_is_there_in_both_languages() -> None:
-    for key, (turkish, english) in _TEXTS.items():
+    for key, (turkish, english) in SENTENCES.items():
         assert turkish.strip(), key
         assert english.strip(), key
     with pytest.raises(AttributeError):

@@ -43,7 +43,7 @@ from workers.run import MIGRATIONS
 __all__ = ["redis", "server"]
 
 IDENTITY, CARD, IBAN = "10000000146", "4111111111111111", "TR330006100519786457841326"
-SAID = f"TC 100 000 001 46, kart 4111.1111.1111.1111, IBAN {IBAN[:4]}-{IBAN[4:]} ve {IDENTITY}"
+TEXT = f"TC 100 000 001 46, kart 4111.1111.1111.1111, IBAN {IBAN[:4]}-{IBAN[4:]} ve {IDENTITY}"
 TOKENS = TokensSettings(
     door="d" * 32, desk="e" * 32, console="c" * 32, signing="s" * 32, personal="p" * 32
 )
@@ -56,8 +56,8 @@ def everywhere(native: str, **more: Any) -> Any:
         handles=(Handle(kind="customer_no", value=IDENTITY), Handle(kind="handle", value=CARD)),
     )
     fields = {
-        "subject": SAID,
-        "full_text": f"{SAID}\n> {SAID}",
+        "subject": TEXT,
+        "full_text": f"{TEXT}\n> {TEXT}",
         "sender": named,
         "recipients": (named,),
         "native_id": f"{native}:{IDENTITY}",
@@ -65,11 +65,11 @@ def everywhere(native: str, **more: Any) -> Any:
         "attachments": (
             Attachment(name=f"{IDENTITY}.pdf", type="application/pdf", size=1, sha256="a" * 64),
         ),
-        "forwarded": Forwarded(sender=named, subject=SAID, text=SAID, recipients=(named,)),
-        "call": Call(turns=(Turn(speaker=IDENTITY, role="customer", start=0, end=1, text=SAID),)),
+        "forwarded": Forwarded(sender=named, subject=TEXT, text=TEXT, recipients=(named,)),
+        "call": Call(turns=(Turn(speaker=IDENTITY, role="customer", start=0, end=1, text=TEXT),)),
         "accepted_by": token_name(TOKENS.door),
     }
-    return message(SAID, native=native, root=native, **(fields | more))
+    return message(TEXT, native=native, root=native, **(fields | more))
 
 
 DECIDED, UNDECIDED = everywhere("1"), everywhere("2")
@@ -77,8 +77,8 @@ BOUNCED = everywhere(
     "3",
     automatic=Automatic(
         kind="bounce",
-        evidence=SAID,
-        bounce=Bounce(recipient=IDENTITY, hard=True, reason=SAID),
+        evidence=TEXT,
+        bounce=Bounce(recipient=IDENTITY, hard=True, reason=TEXT),
     ),
 )
 INCIDENT = "11111111-2222-4333-8444-555555555555"
@@ -98,8 +98,8 @@ def records() -> list[tuple[str, Record]]:
         messages=(DECIDED.id,),
         at=NOW,
         agent=IDENTITY,
-        text=SAID,
-        reason=SAID,
+        text=TEXT,
+        reason=TEXT,
         moved=decided.item,
         to="legal",
     )
@@ -107,13 +107,13 @@ def records() -> list[tuple[str, Record]]:
         id=INCIDENT,
         brand="default",
         status="opened",
-        title=SAID,
+        title=TEXT,
         words=(IDENTITY,),
         messages=(DECIDED.id,),
         opened_at=NOW,
         at=NOW,
         customers=3,
-        text_tr=SAID,
+        text_tr=TEXT,
         signs=(Sign(term="t", word=IDENTITY, share=1, weight=3),),
     )
     identifier, a, b = pair("default", f"customer_no:{IDENTITY}", "email:ada@ornek.example")
@@ -124,7 +124,7 @@ def records() -> list[tuple[str, Record]]:
         b=b,
         status="linked",
         message=DECIDED.id,
-        reason=SAID,
+        reason=TEXT,
         agent=IDENTITY,
         at=NOW,
     )
@@ -314,8 +314,8 @@ async def test_a_search_for_a_reference_goes_straight_to_its_message_and_for_a_b
     assert numbers_in(all_of_them) == [IDENTITY], "what the person typed stands in the field alone"
     assert all_of_them.text.count(IDENTITY) == 1
     for beginning in (IDENTITY[:9], CARD[:12], IBAN[:20]):
-        found = await client.get("/messages", params={"q": beginning})
-        assert 'href="/messages/' not in found.text.partition("<main")[2], beginning
+        page = await client.get("/messages", params={"q": beginning})
+        assert 'href="/messages/' not in page.text.partition("<main")[2], beginning
 
 
 async def test_a_claimed_item_is_masked_without_the_personal_token_and_a_look_is_recorded(
@@ -334,7 +334,7 @@ async def test_a_claimed_item_is_masked_without_the_personal_token_and_a_look_is
     assert (wrong.status_code, wrong.json()["code"]) == (401, "token.wrong")
     assert not [r for r in api.desk.publisher.records if r.kind == "revealed"]
     revealed = await client.post(path, headers=head | {PERSONAL_HEADER: TOKENS.personal}, json=body)
-    assert revealed.json()["items"][0]["messages"][0]["text"] == SAID
+    assert revealed.json()["items"][0]["messages"][0]["text"] == TEXT
     (look,) = [r for r in api.desk.publisher.records if r.kind == "revealed"]
     assert (look.agent, look.messages) == ("ayse", (DECIDED.id,))
 
@@ -386,7 +386,7 @@ async def test_the_whole_message_is_read_with_the_personal_token_and_that_is_rec
 ) -> None:
     head = {"Authorization": f"Bearer {TOKENS.console}", PERSONAL_HEADER: TOKENS.personal}
     answer = (await client.get(f"/v1/messages/{DECIDED.id}", headers=head)).json()
-    assert answer["message"]["text"] == SAID
+    assert answer["message"]["text"] == TEXT
     (look,) = api.desk.publisher.records
     assert (look.kind, look.agent, look.item) == ("revealed", "token:console", DECIDED.id)
 

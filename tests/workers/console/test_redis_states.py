@@ -31,7 +31,7 @@ from tests.workers.console.test_privacy_walk import (
     waiting,
 )
 from tests.workers.console.test_privacy_walk import _paths as paths_of
-from workers.console import status
+from workers.console import stage_lags
 from workers.console.api import Api
 from workers.console.texts import Texts
 from workers.desk.commands import Desk
@@ -106,11 +106,11 @@ async def api(recorded: Engine, pair: list[Valkey], tmp_path: Any) -> AsyncItera
     await redis.aclose()
 
 
-class _NoLag(status.Lag):
+class _NoLags(stage_lags.StageLags):
     """The Flow page's question to Kafka, which is another test's subject."""
 
-    def now(self) -> list[status.Stage]:
-        """Return nothing."""
+    def read(self) -> list[stage_lags.StageLag]:
+        """Return no stage."""
         return []
 
 
@@ -155,7 +155,7 @@ async def test_no_address_answers_500_while_redis_can_not_serve(
     state: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(status.Lag, "now", _NoLag.now)
+    monkeypatch.setattr(stage_lags.StageLags, "read", _NoLags.read)
     department = await waiting(api)
     headers = {"accept": "text/html", "accept-language": "tr"}
     with ALL[state](*pair), capture_logs() as logs:
