@@ -14,10 +14,10 @@ from urllib.parse import unquote
 import msgspec
 
 from ingest.channel import Context, Delivery, HintKind, MediaClient, Notice, Parsed, build_message
-from ingest.parsing.calls.detection import heard
+from ingest.parsing.calls.detection import parse_transcript
 from ingest.parsing.calls.formats.plain_text import NUMBERED, role_of
-from ingest.parsing.calls.roles import Known, settle
-from ingest.parsing.calls.transcript import Heard, Role, Said
+from ingest.parsing.calls.roles import CallHints, assign_roles
+from ingest.parsing.calls.transcript import Role, Transcript, Utterance
 from ingest.parsing.phone_numbers import e164
 from ingest.source import Accept, CursorStore, Source, SourceContext
 from ingest.sources.s3 import BucketSource, WatchedBucket
@@ -97,12 +97,12 @@ class Phone:
         ref = named(delivery.raw, told)
         if ref:
             return _notice(ref, delivery, context)
-        found = heard(delivery.raw)
+        found = parse_transcript(delivery.raw)
         if not any(t.text for t in found.turns):
             raise Rejected("call.empty", f"a transcript ({found.form}) without a word")
         found.turns = sorted((t for t in found.turns if t.text), key=lambda t: (t.start, t.channel))
         channels: dict[str, Role] = dict(told.channels)
-        how, sure = settle(found, Known(channels=channels))
+        how, sure = assign_roles(found, CallHints(channels=channels))
         identifier = found.id or _named(delivery.hint) or hashlib.sha256(delivery.raw).hexdigest()
         text = "\n".join(t.text for t in found.turns if t.role == "customer")
         whole = "\n".join(f"{t.speaker}: {t.text}" if t.speaker else t.text for t in found.turns)
@@ -216,7 +216,7 @@ def _said_of(how: str) -> tuple[str, ...]:
     return {"guess": ("roles.guessed",), "unknown": ("roles.unknown",)}.get(how, ())
 
 
-def _call(found: Heard, how: str, sure: float) -> Call:
+def _call(found: Transcript, how: str, sure: float) -> Call:
     end = max((t.end for t in found.turns), default=0.0)
     agent = next((t.speaker for t in found.turns if t.role == "agent"), "")
     return Call(
@@ -232,7 +232,7 @@ def _call(found: Heard, how: str, sure: float) -> Call:
     )
 
 
-def _turn(said: Said) -> Turn:
+def _turn(said: Utterance) -> Turn:
     sure = None if said.confidence is None else min(1.0, max(0.0, said.confidence))
     return Turn(
         speaker=said.speaker,
@@ -252,7 +252,7 @@ def _named(hint: str | None) -> str:
     return found[1] if found else ""
 
 
-def _sender(found: Heard, speaker: str, country: str) -> Party:
+def _sender(found: Transcript, speaker: str, country: str) -> Party:
     handles = []
     number = e164(found.customer_number, country)
     if number:
@@ -273,6 +273,6 @@ def _person(speaker: str) -> str:
     return "" if re.match(r"(?i)(channel|speaker|spk|ch)[ _]?\w+$", speaker) else speaker
 
 
-def _agent(found: Heard, country: str) -> tuple[Party, ...]:
+def _agent(found: Transcript, country: str) -> tuple[Party, ...]:
     number = e164(found.agent_number, country)
     return (Party(handles=(Handle(kind="phone", value=number),)),) if number else ()

@@ -1,6 +1,6 @@
-"""Which form a transcript has, by its own bytes: names of files lie. Pure.
+"""Detects the format of a transcript by its bytes, because the names of files are unreliable. Pure.
 
-Before: a file was dropped, a webhook came. After: the reader of that form.
+It takes a dropped file or a webhook's body, and calls the parser of its format.
 """
 
 import re
@@ -19,58 +19,62 @@ from ingest.parsing.calls.formats import (
     google,
     plain_text,
     twilio,
-    vcon,
     whisper,
 )
-from ingest.parsing.calls.transcript import Heard, Said
+from ingest.parsing.calls.formats.vcon.packaging import encrypted_error, open_signed, unpack_gzip
+from ingest.parsing.calls.formats.vcon.parser import parse_vcon
+from ingest.parsing.calls.transcript import Transcript, Utterance
 from ingest.parsing.letters.charset import decode
 from schemas.errors import Rejected
 
 Keys = dict[str, msgspec.Raw]
-_LISTS = ("conversation", "turns", "messages", "dialogue", "entries", "transcript")
-_TEXTS = ("transcript", "transcription", "transcription_text", "full_transcript")
-_PASSING = frozenset({"transcribing", "transcript.text.delta", "partialcontent", "started"})
+_LIST_KEYS = ("conversation", "turns", "messages", "dialogue", "entries", "transcript")
+_TEXT_KEYS = ("transcript", "transcription", "transcription_text", "full_transcript")
+_PARTIAL_TYPES = frozenset({"transcribing", "transcript.text.delta", "partialcontent", "started"})
 
 
-def heard(raw: bytes) -> Heard:
-    """Return the call in a transcript of any known form; raise Rejected when it is none."""
-    raw = vcon.unpacked(raw)
+def parse_transcript(raw: bytes) -> Transcript:
+    """Return the call in a transcript of any known format; raise Rejected for all other bytes."""
+    raw = unpack_gzip(raw)
     if not raw.strip(b" \t\r\n\0\xef\xbb\xbf"):
         raise Rejected("call.empty", "there is nothing in it")
     body = raw.removeprefix(b"\xef\xbb\xbf").lstrip()
     if body[:1] in b"{[":
         try:
-            return _json(body)
+            return _parse_json(body)
         except Rejected as error:
-            # "[00:01] Müşteri: …" and "[Müşteri] …" begin like a list, and are none.
+            # "[00:01] Müşteri: …" and "[Müşteri] …" begin like a list of JSON.
             if not re.match(rb"\[[^\]\[{\"\n]{1,80}\]", body) or error.code != "json.malformed":
                 raise
-    return _text(raw)
+    return _parse_text(raw)
 
 
-def _text(raw: bytes) -> Heard:
-    text, repaired = _decoded(raw)
+def _parse_text(raw: bytes) -> Transcript:
+    text, repaired = _decode(raw)
     head = text.lstrip("\ufeff")
     if re.match(r"^WEBVTT(?:[ \t\r\n]|$)", head):
-        made = captions.webvtt(text)
-    elif re.search(
-        r"^[ \t]{0,99}(?:\d{1,9}:)?\d{1,2}:\d{1,2}(?:[.,]\d{1,3})?[ \t]{0,99}-->\s{0,99}\d",
-        head,
-        re.MULTILINE,
-    ):
+        transcript = captions.parse_webvtt(text)
+    elif _CUE_TIMES.search(head):
         comma = re.search(r"\d,\d{1,3}\s{0,99}-->", head) or re.match(r"^\s*\d{1,9}\s*[\r\n]", head)
-        made = captions.srt(text) if comma else captions.webvtt(text)
+        transcript = captions.parse_srt(text) if comma else captions.parse_webvtt(text)
     else:
-        made = plain_text.text(text)
-    made.repaired = [*repaired, *made.repaired]
-    _named(made)
-    return made
+        transcript = plain_text.parse_plain_text(text)
+    transcript.repaired = [*repaired, *transcript.repaired]
+    _split_labels(transcript)
+    return transcript
 
 
-def _decoded(raw: bytes) -> tuple[str, list[str]]:
-    for mark, name in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
-        if raw.startswith(mark):
-            return raw[2:].decode(name, "replace"), []
+_CUE_TIMES = re.compile(
+    r"^[ \t]{0,99}(?:\d{1,9}:)?\d{1,2}:\d{1,2}(?:[.,]\d{1,3})?[ \t]{0,99}-->\s{0,99}\d",
+    re.MULTILINE,
+)
+
+
+def _decode(raw: bytes) -> tuple[str, list[str]]:
+    """Return the text, and the repair when the charset is a guess."""
+    for bom, charset in ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")):
+        if raw.startswith(bom):
+            return raw[2:].decode(charset, "replace"), []
     if raw[1:2] == b"\0" and raw[3:4] == b"\0":
         return raw.decode("utf-16-le", "replace"), ["charset.guessed"]
     if raw[:1] == b"\0" and raw[2:3] == b"\0":
@@ -81,93 +85,96 @@ def _decoded(raw: bytes) -> tuple[str, list[str]]:
         return decode(raw)[0], ["charset.guessed"]
 
 
-def _named(made: Heard) -> None:
-    """Take "Name: words" in captions apart; a cue without a name goes on with the last one's."""
-    if made.form == "text" or any(t.speaker for t in made.turns):
+def _split_labels(transcript: Transcript) -> None:
+    """Take the speaker out of captions with `Name: words`.
+
+    A cue without a name continues the previous one.
+    """
+    if transcript.form == "text" or any(t.speaker for t in transcript.turns):
         return
-    labels = plain_text.labels_in([t.text.replace("\n", " ") for t in made.turns])
-    last, found = "", False
-    for turn in made.turns:
-        told = plain_text.labelled(turn.text.replace("\n", " "), labels)
-        if told is not None:
-            turn.speaker, turn.text, found = told[0], told[1], True
-            last = turn.speaker
-        elif found:
-            turn.speaker = last
-    made.turns = [t for t in made.turns if t.text]
+    labels = plain_text.labels_in([t.text.replace("\n", " ") for t in transcript.turns])
+    speaker = ""
+    for utterance in transcript.turns:
+        label = plain_text.split_label(utterance.text.replace("\n", " "), labels)
+        if label is not None:
+            speaker, utterance.text, _ = label
+        utterance.speaker = speaker
+    transcript.turns = [t for t in transcript.turns if t.text]
 
 
-def _json(body: bytes) -> Heard:
+def _parse_json(body: bytes) -> Transcript:
     if body[:1] == b"[":
-        return _listed(body)
+        return _parse_list(body)
     try:
         keys: Keys = msgspec.json.decode(body, type=Keys)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         repaired = broken_json.repair_json(body)
         if repaired == body:
             raise Rejected("json.malformed", str(error)) from error
-        made = _json(repaired)
-        made.repaired.append("json.malformed")
-        return made
+        transcript = _parse_json(repaired)
+        transcript.repaired.append("json.malformed")
+        return transcript
     if {"payload", "signatures"} <= keys.keys():
-        inner, flag = vcon.signed(body)
-        made = heard(inner)
-        made.flags.append(flag)
-        return made
+        signed, flag = open_signed(body)
+        transcript = parse_transcript(signed)
+        transcript.flags.append(flag)
+        return transcript
     if {"ciphertext", "recipients"} <= keys.keys():
-        raise vcon.encrypted(body)
-    why = _passing(keys)
-    if why:
-        raise Rejected("delivery.ignored", f"no transcript: {why}")
-    for fits, reader in _FORMS:
+        raise encrypted_error(body)
+    reason = _not_final(keys)
+    if reason:
+        raise Rejected("delivery.ignored", f"no transcript: {reason}")
+    return _parse_vendor_json(body, keys)
+
+
+_WRAPPERS = ("transcript", "transcription", "data", "response", "result", "payload", "detail")
+
+
+def _parse_vendor_json(body: bytes, keys: Keys) -> Transcript:
+    """Return the transcript of the first vendor whose keys are there, or of a wrapped object."""
+    for fits, parse in _PARSERS:
         if fits(keys):
-            return _with_words(reader(body), body)
-    for wrapper in (
-        "transcript",
-        "transcription",
-        "data",
-        "response",
-        "result",
-        "payload",
-        "detail",
-    ):
+            return _with_words(parse(body), body)
+    for wrapper in _WRAPPERS:
         if bytes(keys.get(wrapper, msgspec.Raw()))[:1] == b"{":
-            return _json(bytes(keys[wrapper]))
+            return _parse_json(bytes(keys[wrapper]))
     wrapped = _google_batch(keys)
     if wrapped:
-        return google.google(wrapped)
+        return google.parse_google(wrapped)
     raise Rejected(
         "call.unknown_form", f"no known transcript: its keys are {', '.join(list(keys)[:12])}"
     )
 
 
-def _with_words(made: Heard, body: bytes) -> Heard:
-    """Return the call; with all its words as one turn where its turns have none."""
-    known = any(turn.text for turn in made.turns) or "speech.invented" in made.repaired
-    if not known and (words := broken_json.find_words(body)):
-        made.turns = [Said(speaker="", text=words)]
-        made.repaired.append("call.no_turns")
-    return made
+def _with_words(transcript: Transcript, body: bytes) -> Transcript:
+    """Return the call, with all its words as one utterance when its utterances have none."""
+    has_words = any(t.text for t in transcript.turns) or "speech.invented" in transcript.repaired
+    if not has_words and (words := broken_json.find_words(body)):
+        transcript.turns = [Utterance(speaker="", text=words)]
+        transcript.repaired.append("call.no_turns")
+    return transcript
 
 
-def _written(body: bytes) -> Heard:
-    """Return a transcript that is one text in an object."""
+def _parse_text_key(body: bytes) -> Transcript:
+    """Return a transcript that is a single text in an object."""
     keys = msgspec.json.decode(body, type=Keys)
-    text: str = msgspec.json.decode(next(keys[n] for n in _TEXTS if _is(keys, n, b'"')), type=str)
-    return _text(text.encode())
+    text: str = msgspec.json.decode(
+        next(keys[n] for n in _TEXT_KEYS if _is(keys, n, b'"')), type=str
+    )
+    return _parse_text(text.encode())
 
 
-def _under(body: bytes) -> Heard:
-    """Return the turns in an object that is only their wrapping."""
+def _parse_list_key(body: bytes) -> Transcript:
+    """Return the utterances in an object that only wraps them."""
     keys = msgspec.json.decode(body, type=Keys)
-    return _listed(bytes(next(keys[n] for n in _LISTS if _is(keys, n, b"["))))
+    return _parse_list(bytes(next(keys[n] for n in _LIST_KEYS if _is(keys, n, b"["))))
 
 
-def _listed(body: bytes) -> Heard:
-    """Return a bare list of turns, as some put it: [{"speaker", "text"}]."""
-    made = vcon.vcon(b'{"analysis":[{"type":"transcript","body":' + body + b"}]}")
-    made.form = "list"
-    return made
+def _parse_list(body: bytes) -> Transcript:
+    """Return the call of a bare list of utterances, such as `[{"speaker", "text"}]`."""
+    transcript = parse_vcon(b'{"analysis":[{"type":"transcript","body":' + body + b"}]}")
+    transcript.form = "list"
+    return transcript
 
 
 def _is(keys: Keys, name: str, kind: bytes) -> bool:
@@ -175,7 +182,7 @@ def _is(keys: Keys, name: str, kind: bytes) -> bool:
 
 
 def _has(keys: Keys, name: str, inner: str) -> bool:
-    """Say whether an object of that name holds a key."""
+    """Say whether the object under a key has an inner key."""
     if not _is(keys, name, b"{"):
         return False
     try:
@@ -185,25 +192,25 @@ def _has(keys: Keys, name: str, inner: str) -> bool:
 
 
 def _google_batch(keys: Keys) -> bytes | None:
-    """Return the transcript in a batch answer: results by the address of each file."""
+    """Return the transcript in a batch answer, which has results by the address of each file."""
     if not _is(keys, "results", b"{"):
         return None
     try:
-        for one in msgspec.json.decode(keys["results"], type=dict[str, Keys]).values():
-            found = one
+        for result in msgspec.json.decode(keys["results"], type=dict[str, Keys]).values():
+            inner = result
             for name in ("inlineResult", "transcript"):
-                if name in found:
-                    found = msgspec.json.decode(found[name], type=Keys)
-            if "results" in found:
-                return b'{"results":' + bytes(found["results"]) + b"}"
+                if name in inner:
+                    inner = msgspec.json.decode(inner[name], type=Keys)
+            if "results" in inner:
+                return b'{"results":' + bytes(inner["results"]) + b"}"
     except (msgspec.DecodeError, RecursionError):
         return None
     return None
 
 
-def _passing(keys: Keys) -> str:
-    """Return why something of a recogniser is no transcript yet, or never will be."""
-    told = {}
+def _not_final(keys: Keys) -> str:
+    """Return why an object is not a final transcript, else an empty text."""
+    values = {}
     for name in (
         "type",
         "EventType",
@@ -218,27 +225,27 @@ def _passing(keys: Keys) -> str:
     ):
         raw = bytes(keys.get(name, msgspec.Raw()))
         if raw and len(raw) < 200:
-            told[name] = raw.decode("utf-8", "replace").strip('"').lower()
-    if "PartialContent" in keys or told.get("IsPartial") == "true":
+            values[name] = raw.decode("utf-8", "replace").strip('"').lower()
+    if "PartialContent" in keys or values.get("IsPartial") == "true":
         return "a part of a turn"
-    if any(told.get(n) == "false" for n in ("is_final", "Final", "isFinal", "end_of_turn")):
+    if any(values.get(n) == "false" for n in ("is_final", "Final", "isFinal", "end_of_turn")):
         return "not final"
-    if told.get("EventType") in ("started", "failed", "completed") and "Transcript" not in keys:
-        return f"the event {told['EventType']}"
-    if told.get("type", "") in _PASSING:
-        return told["type"]
-    if told.get("status") in ("queued", "processing", "in-progress", "new", "in_progress"):
-        return f"its status is {told['status']}"
-    if "detail-type" in told or ("transcript_id" in keys and "text" not in keys):
+    if values.get("EventType") in ("started", "failed", "completed") and "Transcript" not in keys:
+        return f"the event {values['EventType']}"
+    if values.get("type", "") in _PARTIAL_TYPES:
+        return values["type"]
+    if values.get("status") in ("queued", "processing", "in-progress", "new", "in_progress"):
+        return f"its status is {values['status']}"
+    if "detail-type" in values or ("transcript_id" in keys and "text" not in keys):
         return "a notice: its text is to be asked for"
-    if told.get("type") == "results" and _is(keys, "channel", b"{"):
+    if values.get("type") == "results" and _is(keys, "channel", b"{"):
         return "a live result"
-    if told.get("event_type") == "voice_intelligence_transcript_available":
+    if values.get("event_type") == "voice_intelligence_transcript_available":
         return "a notice: its text is to be asked for"
     return ""
 
 
-_FORMS: tuple[tuple[Callable[[Keys], bool], Callable[[bytes], Heard]], ...] = (
+_PARSERS: tuple[tuple[Callable[[Keys], bool], Callable[[bytes], Transcript]], ...] = (
     (
         lambda k: (
             _is(k, "parties", b"[")
@@ -246,40 +253,40 @@ _FORMS: tuple[tuple[Callable[[Keys], bool], Callable[[bytes], Heard]], ...] = (
             or "vcon" in k
             or _is(k, "analysis", b"[")
         ),
-        vcon.vcon,
+        parse_vcon,
     ),
-    (lambda k: _is(k, "Transcript", b"[") or _is(k, "Segments", b"["), amazon.amazon),
-    (lambda k: _has(k, "results", "items") or "jobName" in k, amazon.transcribe),
-    (lambda k: _is(k, "sentences", b"["), twilio.twilio),
+    (lambda k: _is(k, "Transcript", b"[") or _is(k, "Segments", b"["), amazon.parse_contact_lens),
+    (lambda k: _has(k, "results", "items") or "jobName" in k, amazon.parse_transcribe),
+    (lambda k: _is(k, "sentences", b"["), twilio.parse_twilio),
     (
         lambda k: _has(k, "results", "channels") or _has(k, "results", "utterances"),
-        deepgram.deepgram,
+        deepgram.parse_deepgram,
     ),
     (
         lambda k: _is(k, "transcriptSegments", b"[") or _has(k, "transcript", "transcriptSegments"),
-        google.insights,
+        google.parse_insights,
     ),
-    (lambda k: _is(k, "results", b"["), google.google),
+    (lambda k: _is(k, "results", b"["), google.parse_google),
     (
         lambda k: (
             _is(k, "recognizedPhrases", b"[")
             or _is(k, "combinedPhrases", b"[")
             or _is(k, "phrases", b"[")
         ),
-        azure.azure,
+        azure.parse_azure,
     ),
     (
         lambda k: "audio_url" in k or "acoustic_model" in k or _is(k, "utterances", b"["),
-        assembly.assembly,
+        assembly.parse_assemblyai,
     ),
-    (lambda k: _is(k, "transcription", b"["), whisper.whisper_cpp),
-    (lambda k: _is(k, "segments", b"["), whisper.whisper),
-    (lambda k: _is(k, "transcripts", b"["), contact_centres.genesys),
-    (lambda k: _has(k, "content", "utterances"), contact_centres.aircall),
-    (lambda k: _is(k, "lines", b"["), contact_centres.dialpad),
-    (lambda k: any(_is(k, n, b"[") for n in _LISTS), _under),
-    (lambda k: _is(k, "words", b"[") and "transcript" in k, deepgram.deepgram_best),
-    (lambda k: _is(k, "text", b'"'), whisper.whisper),
-    (lambda k: any(_is(k, n, b'"') for n in _TEXTS), _written),
+    (lambda k: _is(k, "transcription", b"["), whisper.parse_whisper_cpp),
+    (lambda k: _is(k, "segments", b"["), whisper.parse_whisper),
+    (lambda k: _is(k, "transcripts", b"["), contact_centres.parse_genesys),
+    (lambda k: _has(k, "content", "utterances"), contact_centres.parse_aircall),
+    (lambda k: _is(k, "lines", b"["), contact_centres.parse_dialpad),
+    (lambda k: any(_is(k, n, b"[") for n in _LIST_KEYS), _parse_list_key),
+    (lambda k: _is(k, "words", b"[") and "transcript" in k, deepgram.parse_deepgram_alternative),
+    (lambda k: _is(k, "text", b'"'), whisper.parse_whisper),
+    (lambda k: any(_is(k, n, b'"') for n in _TEXT_KEYS), _parse_text_key),
 )
-"""Forms in the order they are tried: the first that fits is taken."""
+"""The first parser whose keys an object has reads it."""

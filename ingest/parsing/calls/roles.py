@@ -1,7 +1,7 @@
-"""Who is the agent and who the customer: declared, by number, by track, by label, or by a guess.
+"""Assigns the roles of agent and customer: declared, by number, by track, by label, or by a guess.
 
-A guess needs two signs that agree and a margin; it says how sure it is. Below that nobody is
-named: a wrong role makes the agent's polite words the customer's. Pure.
+A guess needs two signs that agree and a margin, and has a confidence. Without them no role is
+assigned, because a wrong role would read the agent's polite words as the customer's. Pure.
 """
 
 import re
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ingest.parsing.calls.formats.plain_text import role_of
-from ingest.parsing.calls.transcript import Heard, Role, Said
+from ingest.parsing.calls.transcript import Role, Transcript, Utterance
 from schemas.text.fold import fold
 
-How = Literal["declared", "number", "channel", "label", "guess", "unknown"]
+RoleMethod = Literal["declared", "number", "channel", "label", "guess", "unknown"]
 
 
 def _any(*phrases: str) -> re.Pattern[str]:
@@ -45,10 +45,12 @@ _AGENT = (
         "bilgilendirmek",
     ),
 )
-_OPENS = _any("thanks? (?:you )?for calling", "aradiginiz icin tesekkur", "musteri hizmetleri")
-"""Said by the agent who picks up; by anybody else at the end."""
+_AGENT_OPENING = _any(
+    "thanks? (?:you )?for calling", "aradiginiz icin tesekkur", "musteri hizmetleri"
+)
+"""The agent says this at the beginning, the customer at the end."""
 
-_ASKS = (
+_AGENT_QUESTIONS = (
     _any(
         "may i have your",
         "can i (?:have|get) your",
@@ -97,138 +99,166 @@ _MACHINE = _any(
     "call (?:may|will) be recorded",
     "virtual assistant",
 )
-_CALLED = re.compile(r"^(?:alo|efendim|hello|buyurun|hi|yes|evet|merhaba|kimsiniz|\s)+$")
-"""How somebody answers who was called: it says nothing of who opens."""
+_ANSWERS_CALL = re.compile(r"^(?:alo|efendim|hello|buyurun|hi|yes|evet|merhaba|kimsiniz|\s)+$")
+"""The first words of a person who was called; this person can be agent or customer."""
 
-_WORDS = 12
-"""Fewer words than that in a whole call are no ground for a guess."""
+_MIN_WORDS = 12
+"""A call with fewer words gives no reliable guess."""
 
-Way = Callable[[list[Said], Heard, "Known"], None]
-MARGIN = 2.0
-"""How much more one speaker must look like the agent than the next."""
+RoleAssigner = Callable[[list[Utterance], Transcript, "CallHints"], None]
+MIN_MARGIN = 2.0
+"""The points by which the likeliest agent must lead before the next speaker."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
-    """What an account knows of its calls: which track is whose, and who called."""
+class CallHints:
+    """The roles of the tracks, as the account sets them, and the number of the customer."""
 
     channels: Mapping[str, Role]
     number: str = ""
 
 
-def settle(heard: Heard, known: Known) -> tuple[How, float]:
-    """Give every turn its role; return how it was found and how sure that is (0 to 1)."""
-    turns = heard.turns
-    ways: list[tuple[How, Way]] = [("declared", _declared), ("number", _numbered)]
-    ways += [("channel", _tracked), ("label", _labelled)]
-    for how, way in ways:
-        way(turns, heard, known)
-        if any(t.role in ("customer", "agent") for t in turns):
-            if (how == "number" or heard.inferred) and len({_who(t) for t in turns}) == 1:
-                break  # one speaker for two people: the recogniser did not tell them apart
-            _complete(turns)
-            return how, 0.8 if how == "number" and heard.inferred else 1.0
-    for turn in turns:
-        turn.role = None if turn.role in ("customer", "agent") else turn.role
-    sure = _guess(turns, outbound=heard.outbound)
-    for turn in turns:
-        turn.role = turn.role or "unknown"
-    return ("guess", sure) if sure else ("unknown", 0.0)
+def assign_roles(transcript: Transcript, hints: CallHints) -> tuple[RoleMethod, float]:
+    """Set the role of every utterance; return the method and its confidence (0 to 1)."""
+    utterances = transcript.turns
+    for method, assign in _METHODS:
+        assign(utterances, transcript, hints)
+        if any(u.role in ("customer", "agent") for u in utterances):
+            by_guess = method == "number" or transcript.inferred
+            if by_guess and len({_voice(u) for u in utterances}) == 1:
+                break  # the recogniser did not tell the two people apart
+            _complete(utterances)
+            return method, 0.8 if method == "number" and transcript.inferred else 1.0
+    for utterance in utterances:
+        utterance.role = None if utterance.role in ("customer", "agent") else utterance.role
+    confidence = _guess(utterances, outbound=transcript.outbound)
+    for utterance in utterances:
+        utterance.role = utterance.role or "unknown"
+    return ("guess", confidence) if confidence else ("unknown", 0.0)
 
 
-def _declared(_turns: list[Said], _heard: Heard, _known: Known) -> None:
-    """The vendor said it: nothing is to be done."""
+def _keep_declared(
+    _utterances: list[Utterance], _transcript: Transcript, _hints: CallHints
+) -> None:
+    """The reader of the format has set the roles that the vendor declares."""
 
 
-def _numbered(turns: list[Said], heard: Heard, known: Known) -> None:
-    number = re.sub(r"\D", "", known.number or heard.customer_number)
+def _assign_by_number(
+    utterances: list[Utterance], transcript: Transcript, hints: CallHints
+) -> None:
+    number = re.sub(r"\D", "", hints.number or transcript.customer_number)
     if not number:
         return
-    for turn in turns:
-        told = re.sub(r"\D", "", turn.number)
-        if len(told) >= 7 and told[-9:] == number[-9:]:
-            turn.role = "customer"
+    for utterance in utterances:
+        digits = re.sub(r"\D", "", utterance.number)
+        if len(digits) >= 7 and digits[-9:] == number[-9:]:
+            utterance.role = "customer"
 
 
-def _tracked(turns: list[Said], _heard: Heard, known: Known) -> None:
-    for turn in turns:
-        if turn.channel and turn.role is None:
-            turn.role = known.channels.get(turn.channel)
+def _assign_by_track(
+    utterances: list[Utterance], _transcript: Transcript, hints: CallHints
+) -> None:
+    for utterance in utterances:
+        if utterance.channel and utterance.role is None:
+            utterance.role = hints.channels.get(utterance.channel)
 
 
-def _labelled(turns: list[Said], heard: Heard, _known: Known) -> None:
-    agent, customer = (fold(n or "").strip() for n in (heard.agent, heard.customer))
-    for turn in turns:
-        if turn.role is not None:
+def _assign_by_label(
+    utterances: list[Utterance], transcript: Transcript, _hints: CallHints
+) -> None:
+    agent, customer = (fold(n or "").strip() for n in (transcript.agent, transcript.customer))
+    for utterance in utterances:
+        if utterance.role is not None:
             continue
-        found = role_of(turn.speaker)
-        name = fold(turn.speaker).strip()
-        if found == "machine":
-            turn.role = "unknown"
-        elif found:
-            turn.role = found  # type: ignore[assignment]  # agent or customer
+        label_role = role_of(utterance.speaker)
+        name = fold(utterance.speaker).strip()
+        if label_role == "machine":
+            utterance.role = "unknown"
+        elif label_role:
+            utterance.role = label_role  # type: ignore[assignment]  # agent or customer
         elif name and name == agent:
-            turn.role = "agent"
+            utterance.role = "agent"
         elif name and name == customer:
-            turn.role = "customer"
+            utterance.role = "customer"
 
 
-def _complete(turns: list[Said]) -> None:
-    """Of two speakers the other one is the other side; of more nobody knows."""
-    everybody = {_who(t) for t in turns}
-    sides = {t.role for t in turns} & {"customer", "agent"}
-    if len(everybody) == 2 and len(sides) == 1 and "" not in everybody:
+_METHODS: tuple[tuple[RoleMethod, RoleAssigner], ...] = (
+    ("declared", _keep_declared),
+    ("number", _assign_by_number),
+    ("channel", _assign_by_track),
+    ("label", _assign_by_label),
+)
+
+
+def _complete(utterances: list[Utterance]) -> None:
+    """Give the other speaker of two the other role, and everybody else `unknown`."""
+    voices = {_voice(u) for u in utterances}
+    sides = {t.role for t in utterances} & {"customer", "agent"}
+    if len(voices) == 2 and len(sides) == 1 and "" not in voices:
         other: Role = "agent" if sides == {"customer"} else "customer"
-        for turn in turns:
-            turn.role = turn.role or other
-    for turn in turns:
-        turn.role = turn.role or "unknown"
+        for utterance in utterances:
+            utterance.role = utterance.role or other
+    for utterance in utterances:
+        utterance.role = utterance.role or "unknown"
 
 
-def _who(turn: Said) -> str:
-    return turn.speaker or turn.channel
+def _voice(utterance: Utterance) -> str:
+    return utterance.speaker or utterance.channel
 
 
-def _guess(turns: list[Said], *, outbound: bool) -> float:
-    """Give roles by how people talk; return how sure that is, 0 when it is too unsure."""
-    if sum(len(t.text.split()) for t in turns) < _WORDS:
+def _guess(utterances: list[Utterance], *, outbound: bool) -> float:
+    """Set roles by the way people talk; return the confidence, 0 when it is too low."""
+    if _count_words(utterances) < _MIN_WORDS:
         return 0.0
-    spoken = {w: [t for t in turns if _who(t) == w] for w in dict.fromkeys(map(_who, turns)) if w}
-    people = {w: own for w, own in spoken.items() if not _is_machine(own)}
+    voices = [v for v in dict.fromkeys(map(_voice, utterances)) if v]
+    by_voice = {v: [u for u in utterances if _voice(u) == v] for v in voices}
+    people = {voice: own for voice, own in by_voice.items() if not _is_machine(own)}
     if len(people) < 2:
         return 0.0
-    points, signs = dict.fromkeys(people, 0.0), dict.fromkeys(people, 0)
-    counted = sum(len(t.text.split()) for own in people.values() for t in own) or 1
     opener = next(iter(people))
-    called = bool(_CALLED.match(fold(people[opener][0].text)))
-    for who, own in people.items():
-        text = fold(" . ".join(t.text for t in own))
-        hits = sum(bool(p.search(text)) for p in _AGENT)
-        hits += who == opener and not called and bool(_OPENS.search(fold(own[0].text)))
-        asks = sum(bool(p.search(text)) for p in _ASKS)
-        wants = sum(bool(p.search(text)) for p in _CUSTOMER)
-        points[who] = 2.5 * min(hits, 2) + min(asks, 1) - 2.0 * min(wants, 2)
-        points[who] += 0.5 * sum(len(t.text.split()) for t in own) / counted
-        signs[who] = bool(hits) + bool(asks) - bool(wants)
+    called = bool(_ANSWERS_CALL.match(fold(people[opener][0].text)))
+    total_words = sum(_count_words(own) for own in people.values()) or 1
+    scores = {
+        voice: _score(own, opens=voice == opener and not called, total_words=total_words)
+        for voice, own in people.items()
+    }
+    points = {voice: score[0] for voice, score in scores.items()}
+    signs = {voice: score[1] for voice, score in scores.items()}
     if not called and not outbound:
         points[opener] += 1.5
-    agent, other = sorted(people, key=lambda w: -points[w])[:2]
+    agent, other = sorted(people, key=lambda voice: -points[voice])[:2]
     margin = points[agent] - points[other]
     agreeing = (signs[agent] > 0) + (agent == opener and not called) + (signs[other] < 0)
-    if margin < MARGIN or agreeing < 2:
+    if margin < MIN_MARGIN or agreeing < 2:
         return 0.0
-    for who, own in people.items():
+    for voice, own in people.items():
         role: Role = "unknown"
-        if who == agent:
+        if voice == agent:
             role = "agent"
-        elif len(people) == 2 or (signs[who] < 0 and points[who] < 0):
+        elif len(people) == 2 or (signs[voice] < 0 and points[voice] < 0):
             role = "customer"
-        for turn in own:
-            turn.role = turn.role or role
+        for utterance in own:
+            utterance.role = utterance.role or role
     return float(round(min(0.95, 1 - 0.5 ** (margin / 1.5)), 2))
 
 
-def _is_machine(own: list[Said]) -> bool:
-    """Say whether a speaker is an announcement or a bot: its first words, or its label."""
-    first = fold(" . ".join(t.text for t in own[:2]))
+def _score(own: list[Utterance], *, opens: bool, total_words: int) -> tuple[float, int]:
+    """Return the points of a speaker as the agent, and the signs for it less those against."""
+    text = fold(" . ".join(u.text for u in own))
+    phrases = sum(bool(p.search(text)) for p in _AGENT)
+    phrases += opens and bool(_AGENT_OPENING.search(fold(own[0].text)))
+    questions = sum(bool(p.search(text)) for p in _AGENT_QUESTIONS)
+    wishes = sum(bool(p.search(text)) for p in _CUSTOMER)
+    points = 2.5 * min(phrases, 2) + min(questions, 1) - 2.0 * min(wishes, 2)
+    points += 0.5 * _count_words(own) / total_words
+    return points, bool(phrases) + bool(questions) - bool(wishes)
+
+
+def _count_words(utterances: list[Utterance]) -> int:
+    return sum(len(u.text.split()) for u in utterances)
+
+
+def _is_machine(own: list[Utterance]) -> bool:
+    """Say whether a speaker is an announcement or a bot, by its first words or its label."""
+    first = fold(" . ".join(u.text for u in own[:2]))
     return role_of(own[0].speaker) == "machine" or bool(_MACHINE.search(first))

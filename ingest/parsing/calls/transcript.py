@@ -1,6 +1,7 @@
-"""Heard: a call as a transcript tells it, before anybody knows who is the customer.
+"""The common form of a call's transcript, before the roles of its speakers are certain. Pure.
 
-Before: a reader of one vendor's form. After: roles.py, then ingest/channels/phone.py. Pure.
+The parser of a vendor's format makes it, roles.py sets the roles, and ingest/channels/phone.py
+makes a message of it.
 """
 
 import math
@@ -13,18 +14,19 @@ from ingest.parsing.json_values import Text
 
 Role = Literal["customer", "agent", "unknown"]
 
-UNSURE = 0.5
-"""Words the recogniser is less sure of than this are marked; 0 means that it was not said."""
+UNSURE_BELOW = 0.5
+"""Words of a lower confidence are unsure. Vendors write 0 when they report no confidence."""
 
-_TIGHT = frozenset(".,;:!?%)]}…")
+_MARKS_WITHOUT_BLANK = frozenset(".,;:!?%)]}…")
 
 
 @dataclass(kw_only=True)
-class Said:
-    """One turn: who, when (seconds from the beginning), what.
+class Utterance:
+    """The words that one speaker says at a stretch; times are seconds from the beginning.
 
-    `role` is what the vendor declares; `channel` the recording's track, where it has several;
-    `unsure` are places in the text, as (start, end), of words that may have been heard wrongly.
+    `role` is the role that the vendor declares. `channel` is the track of the recording, empty when
+    it has only one. `unsure` has the offsets (start, end) in the text of words that the recogniser
+    may have misheard.
     """
 
     speaker: str
@@ -39,12 +41,15 @@ class Said:
 
 
 @dataclass(kw_only=True)
-class Heard:
-    """A whole call. `id` is the vendor's name for it; numbers are as they came; `inferred` says
-    that nobody told who of them is the customer."""
+class Transcript:
+    """A whole call.
+
+    `id` is the vendor's name for it. Phone numbers are as the vendor wrote them. `inferred` says
+    that the vendor does not declare the customer, and that the order of the parties decided.
+    """
 
     form: str
-    turns: list[Said]
+    turns: list[Utterance]
     id: str = ""
     started_at: datetime | None = None
     duration: float | None = None
@@ -63,7 +68,7 @@ class Heard:
 
 @dataclass(frozen=True, kw_only=True)
 class Word:
-    """One word or mark of a recogniser."""
+    """One word or punctuation mark of a recogniser."""
 
     text: str
     start: float
@@ -72,35 +77,40 @@ class Word:
     speaker: str = ""
 
 
-def joined(words: Iterable[Word]) -> tuple[str, tuple[tuple[int, int], ...]]:
-    """Return the text of words, no blank before a mark, and the places of the unsure ones."""
-    made, unsure = "", []
+def join_words(words: Iterable[Word]) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """Return the text of words, and the offsets of the unsure ones.
+
+    Punctuation follows a word without a blank.
+    """
+    joined, unsure = "", []
     for word in words:
         text = word.text.strip()
         if not text:
             continue
-        if made and not (len(text) == 1 and text in _TIGHT):
-            made += " "
-        at = len(made)
-        made += text
-        if word.confidence is not None and 0 < word.confidence < UNSURE:
-            unsure.append((at, len(made)))
-    return made, tuple(unsure)
+        if joined and not (len(text) == 1 and text in _MARKS_WITHOUT_BLANK):
+            joined += " "
+        start = len(joined)
+        joined += text
+        if word.confidence is not None and 0 < word.confidence < UNSURE_BELOW:
+            unsure.append((start, len(joined)))
+    return joined, tuple(unsure)
 
 
-def by_speaker(words: Iterable[Word]) -> Iterator[list[Word]]:
-    """Yield the words of each turn: a new one wherever the speaker changes."""
-    turn: list[Word] = []
+def split_by_speaker(words: Iterable[Word]) -> Iterator[list[Word]]:
+    """Yield the words of each utterance; a new one begins where the speaker changes."""
+    utterance: list[Word] = []
     for word in words:
-        if turn and word.speaker and word.speaker != turn[-1].speaker:
-            yield turn
-            turn = []
-        turn.append(word if word.speaker or not turn else _of(word, turn[-1].speaker))
-    if turn:
-        yield turn
+        if utterance and word.speaker and word.speaker != utterance[-1].speaker:
+            yield utterance
+            utterance = []
+        utterance.append(
+            word if word.speaker or not utterance else _with_speaker(word, utterance[-1].speaker)
+        )
+    if utterance:
+        yield utterance
 
 
-def _of(word: Word, speaker: str) -> Word:
+def _with_speaker(word: Word, speaker: str) -> Word:
     return Word(
         text=word.text,
         start=word.start or 0.0,
@@ -110,19 +120,19 @@ def _of(word: Word, speaker: str) -> Word:
     )
 
 
-def turn_of(words: list[Word], *, channel: str = "", speaker: str = "") -> Said:
-    """Return the turn of one speaker's words; its confidence is their mean."""
-    text, unsure = joined(words)
-    told = [w.confidence for w in words if w.confidence]
+def build_utterance(words: list[Word], *, channel: str = "", speaker: str = "") -> Utterance:
+    """Return the utterance of one speaker's words; its confidence is their mean."""
+    text, unsure = join_words(words)
+    confidences = [w.confidence for w in words if w.confidence]
     timed = [w for w in words if w.end > 0]
-    return Said(
+    return Utterance(
         speaker=speaker or words[0].speaker,
         text=text,
         channel=channel,
         unsure=unsure,
         start=timed[0].start if timed else 0.0,
         end=max((w.end for w in timed), default=0.0),
-        confidence=sum(told) / len(told) if told else None,
+        confidence=sum(confidences) / len(confidences) if confidences else None,
     )
 
 
@@ -145,83 +155,91 @@ ROLES: dict[str, Role] = {
 }
 
 
-def role(told: str | None) -> Role | None:
-    """Return the role that a vendor's word means; None when it says none."""
-    return ROLES.get((told or "").lower())
+def parse_role(label: str | None) -> Role | None:
+    """Return the role that a vendor's label means, None for an unknown label."""
+    return ROLES.get((label or "").lower())
 
 
-def number(told: Text, scale: float = 1.0) -> float:
+def parse_number(value: Text, scale: float = 1.0) -> float:
+    """Return a value divided by its scale, 0 when it is not a positive number."""
     try:
-        made = float(told or 0) / scale
+        number = float(value or 0) / scale
     except (ValueError, OverflowError):
         return 0.0
-    return made if math.isfinite(made) and made >= 0 else 0.0
+    return number if math.isfinite(number) and number >= 0 else 0.0
 
 
-def sure_of(told: Text) -> float | None:
-    """Return a confidence between 0 and 1; None where it is not set (0 means that too)."""
-    made = number(told)
-    return min(made, 1.0) if made else None
+def parse_confidence(value: Text) -> float | None:
+    """Return a confidence between 0 and 1, None when it is absent or 0."""
+    confidence = parse_number(value)
+    return min(confidence, 1.0) if confidence else None
 
 
-def span(told: Text | dict[str, Text]) -> float:
-    """Return the seconds of "1.300s", or of {"seconds": 1, "nanos": 300000000}."""
-    if isinstance(told, dict):
-        return number(told.get("seconds")) + number(told.get("nanos"), 1e9)
-    return number(str(told or "0").rstrip("s"))
+def parse_duration(value: Text | dict[str, Text]) -> float:
+    """Return the seconds of "1.300s", or of `{"seconds": 1, "nanos": 300000000}`."""
+    if isinstance(value, dict):
+        return parse_number(value.get("seconds")) + parse_number(value.get("nanos"), 1e9)
+    return parse_number(str(value or "0").rstrip("s"))
 
 
-def merged(turns: Iterable[Said], gap: float = 2.0) -> list[Said]:
-    """Return turns in which a speaker's pieces, cut at pauses, are one again."""
-    made: list[Said] = []
+def merge_utterances(utterances: Iterable[Utterance], gap: float = 2.0) -> list[Utterance]:
+    """Join the pieces of a speaker between which the recogniser heard a pause.
+
+    `gap` is the longest such pause in seconds.
+    """
+    merged: list[Utterance] = []
     texts: list[list[str]] = []
     unsure: list[list[tuple[int, int]]] = []
     length = 0
-    for turn in turns:
-        last = made[-1] if made else None
+    for utterance in utterances:
+        last = merged[-1] if merged else None
         if (
             last
-            and turn.speaker
-            and (turn.speaker, turn.channel) == (last.speaker, last.channel)
-            and turn.start - last.end < gap
+            and utterance.speaker
+            and (utterance.speaker, utterance.channel) == (last.speaker, last.channel)
+            and utterance.start - last.end < gap
         ):
-            at = length + 1
-            unsure[-1] += [(a + at, b + at) for a, b in turn.unsure]
-            texts[-1].append(turn.text)
-            length, last.end = at + len(turn.text), max(last.end, turn.end)
+            shift = length + 1
+            unsure[-1] += [(a + shift, b + shift) for a, b in utterance.unsure]
+            texts[-1].append(utterance.text)
+            length, last.end = shift + len(utterance.text), max(last.end, utterance.end)
         else:
-            made.append(turn)
-            texts.append([turn.text])
-            unsure.append(list(turn.unsure))
-            length = len(turn.text)
-    for turn, pieces, marks in zip(made, texts, unsure, strict=True):
-        turn.text, turn.unsure = " ".join(pieces), tuple(marks)
-    return made
+            merged.append(utterance)
+            texts.append([utterance.text])
+            unsure.append(list(utterance.unsure))
+            length = len(utterance.text)
+    for utterance, pieces, offsets in zip(merged, texts, unsure, strict=True):
+        utterance.text, utterance.unsure = " ".join(pieces), tuple(offsets)
+    return merged
 
 
 MAX_GAP_CHARS = 4000
-"""A word is looked for so far behind the one before it."""
+"""The search for a word ends this far behind the previous word, so that its cost stays linear."""
 
 
-def places(text: str, words: list[Word]) -> tuple[tuple[int, int], ...]:
-    made, at = [], 0
+def locate_unsure_words(text: str, words: list[Word]) -> tuple[tuple[int, int], ...]:
+    """Return the offsets of unsure words in a text that the vendor joined."""
+    offsets, end = [], 0
     for word in words:
-        found = text.find(word.text.strip(), at, at + MAX_GAP_CHARS)
-        if found < 0:
+        start = text.find(word.text.strip(), end, end + MAX_GAP_CHARS)
+        if start < 0:
             continue
-        at = found + len(word.text.strip())
-        if word.confidence is not None and word.confidence < 0.5:
-            made.append((found, at))
-    return tuple(made)
+        end = start + len(word.text.strip())
+        if word.confidence is not None and word.confidence < UNSURE_BELOW:
+            offsets.append((start, end))
+    return tuple(offsets)
 
 
-def pauses(words: list[Word], gap: float = 1.5) -> Iterable[list[Word]]:
-    """Yield the words of one track in pieces: a pause lets the other one speak."""
-    part: list[Word] = []
+def split_at_pauses(words: list[Word], gap: float = 1.5) -> Iterable[list[Word]]:
+    """Yield the words of one track in pieces, because the other side speaks in a pause.
+
+    `gap` is the shortest such pause in seconds.
+    """
+    piece: list[Word] = []
     for word in words:
-        if part and word.start - part[-1].end > gap:
-            yield part
-            part = []
-        part.append(word)
-    if part:
-        yield part
+        if piece and word.start - piece[-1].end > gap:
+            yield piece
+            piece = []
+        piece.append(word)
+    if piece:
+        yield piece

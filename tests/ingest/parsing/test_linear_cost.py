@@ -127,7 +127,11 @@ _CALL_MARKERS = (
 
 
 def _hear(text: str) -> object:
-    return [captions.webvtt(text), captions.srt(text), detection.heard(f"a{text}".encode())]
+    return [
+        captions.parse_webvtt(text),
+        captions.parse_srt(text),
+        detection.parse_transcript(f"a{text}".encode()),
+    ]
 
 
 def _parse(head: str) -> Callable[[str], object]:

@@ -1,15 +1,19 @@
-"""Amazon: Contact Lens, Call Analytics, Transcribe. Source: docs.aws.amazon.com. Pure."""
+"""Amazon's transcripts, of Contact Lens, Call Analytics and Transcribe. Pure.
+
+Source: docs.aws.amazon.com.
+"""
 
 from ingest.parsing.calls.transcript import (
-    Heard,
-    Said,
+    UNSURE_BELOW,
+    Transcript,
+    Utterance,
     Word,
-    by_speaker,
-    number,
-    pauses,
-    role,
-    sure_of,
-    turn_of,
+    build_utterance,
+    parse_confidence,
+    parse_number,
+    parse_role,
+    split_at_pauses,
+    split_by_speaker,
 )
 from ingest.parsing.json_values import Text, read
 from schemas.base import Record
@@ -25,7 +29,7 @@ class AmazonItem(Record, frozen=True, kw_only=True, rename="pascal"):
 
 
 class AmazonTurn(Record, frozen=True, kw_only=True, rename="pascal"):
-    """A turn: Contact Lens names the participant by id, Call Analytics by role."""
+    """A turn. Contact Lens gives the participant's id, Call Analytics the role."""
 
     content: str = ""
     begin_offset_millis: Text = 0
@@ -35,7 +39,7 @@ class AmazonTurn(Record, frozen=True, kw_only=True, rename="pascal"):
     items: tuple[AmazonItem, ...] = ()
 
 
-class AmazonPerson(Record, frozen=True, kw_only=True, rename="pascal"):
+class AmazonParticipant(Record, frozen=True, kw_only=True, rename="pascal"):
     """A participant."""
 
     participant_id: str | None = None
@@ -43,104 +47,106 @@ class AmazonPerson(Record, frozen=True, kw_only=True, rename="pascal"):
 
 
 class AmazonContact(Record, frozen=True, kw_only=True, rename="pascal"):
-    """Which contact it is."""
+    """The ids of a contact in Amazon Connect."""
 
     contact_id: str | None = None
     initial_contact_id: str | None = None
     instance_id: str | None = None
 
 
-class AmazonFigures(Record, frozen=True, kw_only=True, rename="pascal"):
-    """How long it took."""
+class AmazonCharacteristics(Record, frozen=True, kw_only=True, rename="pascal"):
+    """The length of a call."""
 
     total_conversation_duration_millis: Text = None
 
 
 class AmazonSegment(Record, frozen=True, kw_only=True, rename="pascal"):
-    """A segment of the live stream; only a Transcript is final."""
+    """A segment of the live stream. Only a segment with a transcript is final."""
 
     transcript: AmazonTurn | None = None
 
 
-class Amazon(Record, frozen=True, kw_only=True, rename="pascal"):
-    """The whole."""
+class AmazonCall(Record, frozen=True, kw_only=True, rename="pascal"):
+    """A transcript of Contact Lens or Call Analytics."""
 
     transcript: tuple[AmazonTurn, ...] = ()
     segments: tuple[AmazonSegment, ...] = ()
-    participants: tuple[AmazonPerson, ...] = ()
+    participants: tuple[AmazonParticipant, ...] = ()
     customer_metadata: AmazonContact | None = None
     contact_id: str | None = None
     job_name: str | None = None
     language_code: str | None = None
-    conversation_characteristics: AmazonFigures | None = None
+    conversation_characteristics: AmazonCharacteristics | None = None
 
 
-def amazon(raw: bytes) -> Heard:
+def parse_contact_lens(raw: bytes) -> Transcript:
     """Return a Contact Lens or Call Analytics transcript."""
-    told = read(Amazon, raw)
-    roles = {p.participant_id: p.participant_role for p in told.participants}
-    said = (*told.transcript, *(s.transcript for s in told.segments if s.transcript))
-    turns = []
-    for one in said:
-        who = one.participant_role or roles.get(one.participant_id) or one.participant_id or ""
-        unsure = _marked(one.content, one.items)
-        sure = [c for i in one.items if (c := sure_of(i.confidence))]
-        turns.append(
-            Said(
-                speaker=who,
-                text=one.content.strip(),
-                role=role(who),
+    call = read(AmazonCall, raw)
+    roles = {p.participant_id: p.participant_role for p in call.participants}
+    turns = (*call.transcript, *(s.transcript for s in call.segments if s.transcript))
+    utterances = []
+    for turn in turns:
+        speaker = (
+            turn.participant_role or roles.get(turn.participant_id) or turn.participant_id or ""
+        )
+        unsure = _unsure_words(turn.content, turn.items)
+        confidences = [c for i in turn.items if (c := parse_confidence(i.confidence))]
+        utterances.append(
+            Utterance(
+                speaker=speaker,
+                text=turn.content.strip(),
+                role=parse_role(speaker),
                 unsure=unsure,
-                start=number(one.begin_offset_millis, 1000),
-                end=number(one.end_offset_millis, 1000),
-                confidence=sum(sure) / len(sure) if sure else None,
+                start=parse_number(turn.begin_offset_millis, 1000),
+                end=parse_number(turn.end_offset_millis, 1000),
+                confidence=sum(confidences) / len(confidences) if confidences else None,
             )
         )
-    contact = told.customer_metadata or AmazonContact()
-    figures = told.conversation_characteristics or AmazonFigures()
-    names = (contact.initial_contact_id, contact.contact_id, told.contact_id, told.job_name)
-    return Heard(
+    contact = call.customer_metadata or AmazonContact()
+    figures = call.conversation_characteristics or AmazonCharacteristics()
+    names = (contact.initial_contact_id, contact.contact_id, call.contact_id, call.job_name)
+    return Transcript(
         form="amazon",
-        turns=turns,
-        language=told.language_code or "",
+        turns=utterances,
+        language=call.language_code or "",
         id=next(filter(None, names), ""),
-        duration=number(figures.total_conversation_duration_millis, 1000) or None,
+        duration=parse_number(figures.total_conversation_duration_millis, 1000) or None,
     )
 
 
-def _marked(text: str, items: tuple[AmazonItem, ...]) -> tuple[tuple[int, int], ...]:
-    """Return the places of unsure words in a text that was put together already."""
-    made, at = [], 0
+def _unsure_words(text: str, items: tuple[AmazonItem, ...]) -> tuple[tuple[int, int], ...]:
+    """Return the offsets of unsure words in a text that Amazon joined."""
+    offsets, end = [], 0
     for item in items:
-        found = text.find(item.content, at) if item.content else -1
-        if found < 0:
+        start = text.find(item.content, end) if item.content else -1
+        if start < 0:
             continue
-        at = found + len(item.content)
-        sure = sure_of(item.confidence)
-        if sure is not None and sure < 0.5:
-            made.append((found, at))
-    return tuple(made)
+        end = start + len(item.content)
+        confidence = parse_confidence(item.confidence)
+        if confidence is not None and confidence < UNSURE_BELOW:
+            offsets.append((start, end))
+    return tuple(offsets)
 
 
-class TranscribeBest(Record, frozen=True, kw_only=True):
-    """The best guess at a word."""
+class TranscribeAlternative(Record, frozen=True, kw_only=True):
+    """A reading of a word; the first one is the likeliest."""
 
     content: str = ""
     confidence: Text = None
 
 
 class TranscribeItem(Record, frozen=True, kw_only=True):
-    """A word or mark; marks have no times."""
+    """A word or punctuation mark. Marks have no times."""
 
     start_time: Text = None
     end_time: Text = None
     type: str = ""
-    alternatives: tuple[TranscribeBest, ...] = ()
+    alternatives: tuple[TranscribeAlternative, ...] = ()
     speaker_label: str | None = None
 
 
 class TranscribeSegment(Record, frozen=True, kw_only=True):
-    """Who spoke when."""
+    """A stretch of time in which one speaker speaks."""
 
     start_time: Text = 0
     end_time: Text = 0
@@ -148,7 +154,7 @@ class TranscribeSegment(Record, frozen=True, kw_only=True):
 
 
 class TranscribeSpeakers(Record, frozen=True, kw_only=True):
-    """Who spoke when, all of it."""
+    """The stretches of all speakers."""
 
     segments: tuple[TranscribeSegment, ...] = ()
 
@@ -167,7 +173,7 @@ class TranscribeChannels(Record, frozen=True, kw_only=True):
 
 
 class TranscribeResults(Record, frozen=True, kw_only=True):
-    """What was heard."""
+    """The words of a call, with their speakers and tracks."""
 
     items: tuple[TranscribeItem, ...] = ()
     speaker_labels: TranscribeSpeakers | None = None
@@ -176,53 +182,61 @@ class TranscribeResults(Record, frozen=True, kw_only=True):
 
 
 class Transcribe(Record, frozen=True, kw_only=True, rename="camel"):
-    """The whole."""
+    """The output of a Transcribe job."""
 
     job_name: str = ""
     results: TranscribeResults = TranscribeResults()
 
 
-def transcribe(raw: bytes) -> Heard:
+def parse_transcribe(raw: bytes) -> Transcript:
     """Return an Amazon Transcribe result."""
-    told = read(Transcribe, raw)
-    found = told.results
-    channels = found.channel_labels.channels if found.channel_labels else ()
-    turns: list[Said] = []
+    job = read(Transcribe, raw)
+    results = job.results
+    channels = results.channel_labels.channels if results.channel_labels else ()
+    utterances: list[Utterance] = []
     if channels:
         for channel in channels:
-            words = _transcribed(channel.items, ())
+            words = _join_speakers(channel.items, ())
             name = channel.channel_label
-            turns += [turn_of(part, channel=name, speaker=name) for part in pauses(words)]
+            utterances += [
+                build_utterance(piece, channel=name, speaker=name)
+                for piece in split_at_pauses(words)
+            ]
     else:
-        segments = found.speaker_labels.segments if found.speaker_labels else ()
-        turns = [turn_of(w) for w in by_speaker(_transcribed(found.items, segments))]
-    return Heard(
-        form="transcribe", turns=turns, id=told.job_name, language=found.language_code or ""
+        segments = results.speaker_labels.segments if results.speaker_labels else ()
+        utterances = [
+            build_utterance(w) for w in split_by_speaker(_join_speakers(results.items, segments))
+        ]
+    return Transcript(
+        form="transcribe", turns=utterances, id=job.job_name, language=results.language_code or ""
     )
 
 
-def _transcribed(
+def _join_speakers(
     items: tuple[TranscribeItem, ...], segments: tuple[TranscribeSegment, ...]
 ) -> list[Word]:
-    made: list[Word] = []
-    spans = sorted((number(s.start_time), number(s.end_time), s.speaker_label) for s in segments)
-    place = 0
+    """Return the words with their speakers, which older results list in segments."""
+    words: list[Word] = []
+    spans = sorted(
+        (parse_number(s.start_time), parse_number(s.end_time), s.speaker_label) for s in segments
+    )
+    index = 0
     for item in items:
-        best = item.alternatives[0] if item.alternatives else TranscribeBest()
-        start, who = number(item.start_time), item.speaker_label or ""
-        if not who and item.start_time is not None and spans:
-            while place + 1 < len(spans) and spans[place][1] <= start:
-                place += 1
-            who = spans[place][2]
-        last = made[-1] if made else None
-        mark = item.type == "punctuation"
-        made.append(
+        best = item.alternatives[0] if item.alternatives else TranscribeAlternative()
+        start, speaker = parse_number(item.start_time), item.speaker_label or ""
+        if not speaker and item.start_time is not None and spans:
+            while index + 1 < len(spans) and spans[index][1] <= start:
+                index += 1
+            speaker = spans[index][2]
+        previous = words[-1] if words else None
+        is_mark = item.type == "punctuation"
+        words.append(
             Word(
                 text=best.content,
-                start=last.end if mark and last else start,
-                speaker=who,
-                end=last.end if mark and last else number(item.end_time),
-                confidence=None if mark else sure_of(best.confidence),
+                start=previous.end if is_mark and previous else start,
+                speaker=speaker,
+                end=previous.end if is_mark and previous else parse_number(item.end_time),
+                confidence=None if is_mark else parse_confidence(best.confidence),
             )
         )
-    return made
+    return words

@@ -1,15 +1,18 @@
-"""AssemblyAI: times in milliseconds, the whole in seconds. Source: assemblyai.com/docs. Pure."""
+"""AssemblyAI's transcripts. Their times are milliseconds, their duration is seconds. Pure.
+
+Source: assemblyai.com/docs.
+"""
 
 from ingest.parsing.calls.transcript import (
-    Heard,
-    Said,
+    Transcript,
+    Utterance,
     Word,
-    by_speaker,
-    number,
-    places,
-    role,
-    sure_of,
-    turn_of,
+    build_utterance,
+    locate_unsure_words,
+    parse_confidence,
+    parse_number,
+    parse_role,
+    split_by_speaker,
 )
 from ingest.parsing.json_values import Text, read
 from schemas.base import Record
@@ -28,7 +31,7 @@ class AssemblyWord(Record, frozen=True, kw_only=True):
 
 
 class AssemblyUtterance(Record, frozen=True, kw_only=True):
-    """A turn."""
+    """The words of one speaker at a stretch."""
 
     text: str = ""
     start: Text = 0
@@ -40,7 +43,7 @@ class AssemblyUtterance(Record, frozen=True, kw_only=True):
 
 
 class Assembly(Record, frozen=True, kw_only=True):
-    """The whole."""
+    """A transcript, or the error of one."""
 
     id: str = ""
     status: str = ""
@@ -53,49 +56,59 @@ class Assembly(Record, frozen=True, kw_only=True):
     language_code: str | None = None
 
 
-def assembly(raw: bytes) -> Heard:
+def parse_assemblyai(raw: bytes) -> Transcript:
     """Return an AssemblyAI transcript."""
-    told = read(Assembly, raw)
-    if told.status == "error":
+    transcript = read(Assembly, raw)
+    if transcript.status == "error":
         raise Rejected(
-            "call.failed", f"AssemblyAI could not transcribe it: {told.error}"[:ERROR_TEXT_LIMIT]
+            "call.failed",
+            f"AssemblyAI could not transcribe it: {transcript.error}"[:ERROR_TEXT_LIMIT],
         )
-    turns = []
-    for one in told.utterances or ():
-        words = [_assembly_word(w) for w in one.words]
-        turns.append(
-            Said(
-                speaker="" if one.speaker in (None, "") else f"speaker {one.speaker}",
-                text=one.text.strip(),
-                start=number(one.start, 1000),
-                end=number(one.end, 1000),
-                confidence=sure_of(one.confidence),
-                role=role(str(one.speaker or "")),
-                channel="" if one.channel is None else str(one.channel),
-                unsure=places(one.text.strip(), words),
+    utterances = []
+    for item in transcript.utterances or ():
+        words = [_assembly_word(w) for w in item.words]
+        utterances.append(
+            Utterance(
+                speaker="" if item.speaker in (None, "") else f"speaker {item.speaker}",
+                text=item.text.strip(),
+                start=parse_number(item.start, 1000),
+                end=parse_number(item.end, 1000),
+                confidence=parse_confidence(item.confidence),
+                role=parse_role(str(item.speaker or "")),
+                channel="" if item.channel is None else str(item.channel),
+                unsure=locate_unsure_words(item.text.strip(), words),
             )
         )
-    if not turns and told.words:
-        words = [_assembly_word(w) for w in told.words]
-        turns = [turn_of(w) for w in by_speaker(words)]
-        if len(turns) == 1 and told.text:
-            turns[0].text, turns[0].unsure = told.text.strip(), places(told.text.strip(), words)
-    elif not turns and told.text:
-        turns = [Said(speaker="", text=told.text.strip(), confidence=sure_of(told.confidence))]
-    return Heard(
+    if not utterances and transcript.words:
+        words = [_assembly_word(w) for w in transcript.words]
+        utterances = [build_utterance(w) for w in split_by_speaker(words)]
+        if len(utterances) == 1 and transcript.text:
+            utterances[0].text, utterances[0].unsure = (
+                transcript.text.strip(),
+                locate_unsure_words(transcript.text.strip(), words),
+            )
+    elif not utterances and transcript.text:
+        utterances = [
+            Utterance(
+                speaker="",
+                text=transcript.text.strip(),
+                confidence=parse_confidence(transcript.confidence),
+            )
+        ]
+    return Transcript(
         form="assemblyai",
-        turns=turns,
-        id=told.id,
-        duration=number(told.audio_duration) or None,
-        language=told.language_code or "",
+        turns=utterances,
+        id=transcript.id,
+        duration=parse_number(transcript.audio_duration) or None,
+        language=transcript.language_code or "",
     )
 
 
 def _assembly_word(word: AssemblyWord) -> Word:
     return Word(
         text=word.text,
-        start=number(word.start, 1000),
-        end=number(word.end, 1000),
-        confidence=sure_of(word.confidence),
+        start=parse_number(word.start, 1000),
+        end=parse_number(word.end, 1000),
+        confidence=parse_confidence(word.confidence),
         speaker=f"speaker {word.speaker}" if word.speaker else "",
     )

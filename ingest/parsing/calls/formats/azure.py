@@ -1,14 +1,17 @@
-"""Azure: batch and fast transcription. Source: learn.microsoft.com. Pure."""
+"""Azure's batch and fast transcriptions. Pure.
+
+Source: learn.microsoft.com.
+"""
 
 import re
 
-from ingest.parsing.calls.transcript import Heard, Said, number, sure_of
+from ingest.parsing.calls.transcript import Transcript, Utterance, parse_confidence, parse_number
 from ingest.parsing.json_values import Text, read
 from schemas.base import Record
 
 
-class AzureBest(Record, frozen=True, kw_only=True):
-    """A guess."""
+class AzureNBest(Record, frozen=True, kw_only=True):
+    """A reading of a phrase; the first one is the likeliest."""
 
     display: str = ""
     lexical: str = ""
@@ -16,7 +19,7 @@ class AzureBest(Record, frozen=True, kw_only=True):
 
 
 class AzurePhrase(Record, frozen=True, kw_only=True, rename="camel"):
-    """A phrase; times in ticks of 100 ns in a batch, in milliseconds in the fast form."""
+    """A phrase. A batch has its times in ticks of 100 ns, a fast transcription in milliseconds."""
 
     recognition_status: str | None = None
     channel: Text = None
@@ -27,14 +30,14 @@ class AzurePhrase(Record, frozen=True, kw_only=True, rename="camel"):
     duration: Text = None
     offset_milliseconds: Text = None
     duration_milliseconds: Text = None
-    n_best: tuple[AzureBest, ...] = ()
+    n_best: tuple[AzureNBest, ...] = ()
     text: str | None = None
     confidence: Text = None
     locale: str | None = None
 
 
 class Azure(Record, frozen=True, kw_only=True, rename="camel"):
-    """The whole, of either form."""
+    """A transcription of either kind."""
 
     source: str | None = None
     recognized_phrases: tuple[AzurePhrase, ...] = ()
@@ -43,47 +46,52 @@ class Azure(Record, frozen=True, kw_only=True, rename="camel"):
     duration_milliseconds: Text = None
 
 
-def azure(raw: bytes) -> Heard:
-    """Return an Azure transcript, of a batch or of the fast form."""
-    told = read(Azure, raw)
-    turns = []
-    for one in told.recognized_phrases or told.phrases:
-        if one.recognition_status not in (None, "Success"):
+def parse_azure(raw: bytes) -> Transcript:
+    """Return an Azure transcript, from a batch or a fast transcription."""
+    transcription = read(Azure, raw)
+    utterances = []
+    phrases = transcription.recognized_phrases or transcription.phrases
+    for phrase in phrases:
+        if phrase.recognition_status not in (None, "Success"):
             continue
-        best = one.n_best[0] if one.n_best else AzureBest(display=one.text or "")
-        start = _azure_time(one.offset_in_ticks, one.offset_milliseconds, one.offset)
-        speaker = "" if one.speaker is None else f"speaker {one.speaker}"
-        track = "" if one.channel is None else str(one.channel)
-        turns.append(
-            Said(
+        best = phrase.n_best[0] if phrase.n_best else AzureNBest(display=phrase.text or "")
+        start = _seconds(phrase.offset_in_ticks, phrase.offset_milliseconds, phrase.offset)
+        speaker = "" if phrase.speaker is None else f"speaker {phrase.speaker}"
+        track = "" if phrase.channel is None else str(phrase.channel)
+        utterances.append(
+            Utterance(
                 speaker=speaker or (f"channel {track}" if track else ""),
                 channel=track,
                 start=start,
                 text=(best.display or best.lexical).strip(),
                 end=start
-                + _azure_time(one.duration_in_ticks, one.duration_milliseconds, one.duration),
-                confidence=sure_of(best.confidence if one.n_best else one.confidence),
+                + _seconds(phrase.duration_in_ticks, phrase.duration_milliseconds, phrase.duration),
+                confidence=parse_confidence(
+                    best.confidence if phrase.n_best else phrase.confidence
+                ),
             )
         )
-    whole = number(told.duration_in_ticks, 1e7) or number(told.duration_milliseconds, 1000)
-    found = told.recognized_phrases or told.phrases
-    return Heard(
+    duration = parse_number(transcription.duration_in_ticks, 1e7) or parse_number(
+        transcription.duration_milliseconds, 1000
+    )
+    return Transcript(
         form="azure",
-        turns=turns,
-        duration=whole or None,
-        language=next((p.locale for p in found if p.locale), "") or "",
+        turns=utterances,
+        duration=duration or None,
+        language=next((p.locale for p in phrases if p.locale), "") or "",
     )
 
 
-_ISO = re.compile(r"^PT(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+)S)?$")
+_ISO_DURATION = re.compile(r"^PT(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+)S)?$")
 
 
-def _azure_time(ticks: Text, milliseconds: Text, told: Text) -> float:
+def _seconds(ticks: Text, milliseconds: Text, value: Text) -> float:
+    """Return seconds from ticks, milliseconds or an ISO 8601 duration."""
     if ticks is not None:
-        return number(ticks, 1e7)
+        return parse_number(ticks, 1e7)
     if milliseconds is not None:
-        return number(milliseconds, 1000)
-    found = _ISO.match(str(told or ""))
-    if found:
-        return number(found[1]) * 3600 + number(found[2]) * 60 + number(found[3])
-    return number(told, 1000)
+        return parse_number(milliseconds, 1000)
+    match = _ISO_DURATION.match(str(value or ""))
+    if match:
+        return parse_number(match[1]) * 3600 + parse_number(match[2]) * 60 + parse_number(match[3])
+    return parse_number(value, 1000)

@@ -1,11 +1,21 @@
-"""Contact centres: Genesys Cloud, Aircall, Dialpad. Source: their developers' pages. Pure."""
+"""Transcripts of contact centres, from Genesys Cloud, Aircall and Dialpad. Pure.
 
-from ingest.parsing.calls.transcript import Heard, Role, Said, number, role, sure_of
+Source: developer.genesys.cloud, developer.aircall.io, developers.dialpad.com.
+"""
+
+from ingest.parsing.calls.transcript import (
+    Role,
+    Transcript,
+    Utterance,
+    parse_confidence,
+    parse_number,
+    parse_role,
+)
 from ingest.parsing.json_values import Text, instant, read
 from schemas.base import Record
 
 
-class GenesysSpan(Record, frozen=True, kw_only=True):
+class GenesysDuration(Record, frozen=True, kw_only=True):
     """A duration."""
 
     milliseconds: Text = 0
@@ -17,7 +27,7 @@ class GenesysPhrase(Record, frozen=True, kw_only=True, rename="camel"):
     text: str = ""
     decorated_text: str | None = None
     start_time_ms: Text = 0
-    duration: GenesysSpan | None = None
+    duration: GenesysDuration | None = None
     participant_purpose: str | None = None
     confidence: Text = None
 
@@ -30,7 +40,7 @@ class GenesysTranscript(Record, frozen=True, kw_only=True, rename="camel"):
     start_time: Text = None
 
 
-class GenesysPerson(Record, frozen=True, kw_only=True, rename="camel"):
+class GenesysParticipant(Record, frozen=True, kw_only=True, rename="camel"):
     """A participant."""
 
     participant_purpose: str | None = None
@@ -40,54 +50,54 @@ class GenesysPerson(Record, frozen=True, kw_only=True, rename="camel"):
 
 
 class Genesys(Record, frozen=True, kw_only=True, rename="camel"):
-    """The whole."""
+    """A conversation with its transcripts."""
 
     conversation_id: str = ""
     transcripts: tuple[GenesysTranscript, ...] = ()
-    participants: tuple[GenesysPerson, ...] = ()
+    participants: tuple[GenesysParticipant, ...] = ()
     start_time: Text = None
-    duration: GenesysSpan | None = None
+    duration: GenesysDuration | None = None
 
 
-def genesys(raw: bytes) -> Heard:
+def parse_genesys(raw: bytes) -> Transcript:
     """Return a Genesys Cloud transcript."""
-    told = read(Genesys, raw)
-    began = instant(told.start_time)
-    phrases = [p for t in told.transcripts for p in t.phrases]
-    zero = min((number(p.start_time_ms) for p in phrases), default=0.0)
-    if began is None and zero > 1e11:
-        began = instant(zero)
-    if zero <= 1e11:
-        zero = 0.0  # they are offsets already
+    conversation = read(Genesys, raw)
+    began = instant(conversation.start_time)
+    phrases = [p for t in conversation.transcripts for p in t.phrases]
+    first_ms = min((parse_number(p.start_time_ms) for p in phrases), default=0.0)
+    if began is None and first_ms > 1e11:
+        began = instant(first_ms)
+    if first_ms <= 1e11:
+        first_ms = 0.0  # the times are offsets already
     elif began is not None:
-        zero = began.timestamp() * 1000
-    turns = []
-    for one in phrases:
-        start = max(0.0, (number(one.start_time_ms) - zero) / 1000)
-        span = one.duration or GenesysSpan()
-        turns.append(
-            Said(
-                speaker=one.participant_purpose or "",
-                role=role(one.participant_purpose),
+        first_ms = began.timestamp() * 1000
+    utterances = []
+    for phrase in phrases:
+        start = max(0.0, (parse_number(phrase.start_time_ms) - first_ms) / 1000)
+        length = phrase.duration or GenesysDuration()
+        utterances.append(
+            Utterance(
+                speaker=phrase.participant_purpose or "",
+                role=parse_role(phrase.participant_purpose),
                 start=start,
-                text=(one.decorated_text or one.text).strip(),
-                confidence=sure_of(one.confidence),
-                end=start + number(span.milliseconds, 1000),
+                text=(phrase.decorated_text or phrase.text).strip(),
+                confidence=parse_confidence(phrase.confidence),
+                end=start + parse_number(length.milliseconds, 1000),
             )
         )
-    people = {role(p.participant_purpose): p for p in told.participants}
-    nobody = GenesysPerson()
-    whole = told.duration or GenesysSpan()
-    return Heard(
+    participants = {parse_role(p.participant_purpose): p for p in conversation.participants}
+    absent = GenesysParticipant()
+    duration = conversation.duration or GenesysDuration()
+    return Transcript(
         form="genesys",
-        turns=turns,
-        id=told.conversation_id,
+        turns=utterances,
+        id=conversation.conversation_id,
         started_at=began,
-        duration=number(whole.milliseconds, 1000) or None,
-        customer_number=people.get("customer", nobody).ani or "",
-        agent=people.get("agent", nobody).user_id,
-        queue=next((p.queue_id for p in told.participants if p.queue_id), None),
-        language=next((t.language for t in told.transcripts if t.language), "") or "",
+        duration=parse_number(duration.milliseconds, 1000) or None,
+        customer_number=participants.get("customer", absent).ani or "",
+        agent=participants.get("agent", absent).user_id,
+        queue=next((p.queue_id for p in conversation.participants if p.queue_id), None),
+        language=next((t.language for t in conversation.transcripts if t.language), "") or "",
     )
 
 
@@ -103,14 +113,14 @@ class AircallUtterance(Record, frozen=True, kw_only=True):
 
 
 class AircallContent(Record, frozen=True, kw_only=True):
-    """The turns."""
+    """The turns and their language."""
 
     language: str | None = None
     utterances: tuple[AircallUtterance, ...] = ()
 
 
 class Aircall(Record, frozen=True, kw_only=True):
-    """The whole."""
+    """A transcript of a call."""
 
     call_id: Text = ""
     id: Text = ""
@@ -118,34 +128,34 @@ class Aircall(Record, frozen=True, kw_only=True):
     content: AircallContent = AircallContent()
 
 
-def aircall(raw: bytes) -> Heard:
+def parse_aircall(raw: bytes) -> Transcript:
     """Return an Aircall transcript."""
-    told = read(Aircall, raw)
-    turns = [
-        Said(
-            speaker=one.participant_type or "",
-            role=role(one.participant_type),
-            text=one.text.strip(),
-            start=number(one.start_time),
-            end=number(one.end_time),
+    call = read(Aircall, raw)
+    utterances = [
+        Utterance(
+            speaker=utterance.participant_type or "",
+            role=parse_role(utterance.participant_type),
+            text=utterance.text.strip(),
+            start=parse_number(utterance.start_time),
+            end=parse_number(utterance.end_time),
         )
-        for one in told.content.utterances
+        for utterance in call.content.utterances
     ]
-    numbers = (u.phone_number for u in told.content.utterances if u.participant_type == "external")
-    users = (str(u.user_id) for u in told.content.utterances if u.user_id is not None)
-    return Heard(
+    numbers = (u.phone_number for u in call.content.utterances if u.participant_type == "external")
+    users = (str(u.user_id) for u in call.content.utterances if u.user_id is not None)
+    return Transcript(
         form="aircall",
-        turns=turns,
-        id=str(told.call_id or told.id or ""),
-        started_at=instant(told.call_created_at),
-        language=told.content.language or "",
+        turns=utterances,
+        id=str(call.call_id or call.id or ""),
+        started_at=instant(call.call_created_at),
+        language=call.content.language or "",
         customer_number=next((n for n in numbers if n), ""),
         agent=next(users, None),
     )
 
 
 class DialpadLine(Record, frozen=True, kw_only=True):
-    """A line; only transcripts are speech."""
+    """A line of the transcript. Only lines of the type `transcript` are speech."""
 
     type: str = ""
     content: str | None = ""
@@ -156,30 +166,32 @@ class DialpadLine(Record, frozen=True, kw_only=True):
 
 
 class Dialpad(Record, frozen=True, kw_only=True):
-    """The whole."""
+    """A transcript of a call."""
 
     call_id: Text = ""
     lines: tuple[DialpadLine, ...] = ()
 
 
-def dialpad(raw: bytes) -> Heard:
-    """Return a Dialpad transcript: its times are instants."""
-    told = read(Dialpad, raw)
-    lines = [x for x in told.lines if x.type == "transcript" and x.content]
-    times = [at for x in lines if (at := instant(x.time))]
+def parse_dialpad(raw: bytes) -> Transcript:
+    """Return a Dialpad transcript; its times are dates."""
+    call = read(Dialpad, raw)
+    lines = [x for x in call.lines if x.type == "transcript" and x.content]
+    times = [time for x in lines if (time := instant(x.time))]
     began = min(times) if times else None
-    turns = []
-    for one in lines:
-        at = instant(one.time)
-        start = (at - began).total_seconds() if at and began else 0.0
-        side: Role | None = "agent" if one.user_id else "customer" if one.contact_id else None
-        turns.append(
-            Said(
-                speaker=one.name or side or "",
+    utterances = []
+    for line in lines:
+        time = instant(line.time)
+        start = (time - began).total_seconds() if time and began else 0.0
+        side: Role | None = "agent" if line.user_id else "customer" if line.contact_id else None
+        utterances.append(
+            Utterance(
+                speaker=line.name or side or "",
                 role=side,
-                text=(one.content or "").strip(),
+                text=(line.content or "").strip(),
                 start=start,
                 end=start,
             )
         )
-    return Heard(form="dialpad", turns=turns, id=str(told.call_id or ""), started_at=began)
+    return Transcript(
+        form="dialpad", turns=utterances, id=str(call.call_id or ""), started_at=began
+    )

@@ -1,17 +1,22 @@
-"""Deepgram, whole or one alternative of it. Source: developers.deepgram.com. Pure."""
+"""Deepgram's transcripts, and a single alternative of one. Pure.
+
+Source: developers.deepgram.com.
+"""
+
+from collections.abc import Iterator
 
 from ingest.parsing.calls.transcript import (
-    Heard,
-    Said,
+    Transcript,
+    Utterance,
     Word,
-    by_speaker,
-    joined,
-    merged,
-    number,
-    pauses,
-    places,
-    sure_of,
-    turn_of,
+    build_utterance,
+    join_words,
+    locate_unsure_words,
+    merge_utterances,
+    parse_confidence,
+    parse_number,
+    split_at_pauses,
+    split_by_speaker,
 )
 from ingest.parsing.json_values import Text, read
 from schemas.base import Record
@@ -28,8 +33,8 @@ class DeepgramWord(Record, frozen=True, kw_only=True):
     speaker: Text = None
 
 
-class DeepgramBest(Record, frozen=True, kw_only=True):
-    """What was heard on a track."""
+class DeepgramAlternative(Record, frozen=True, kw_only=True):
+    """A reading of a track; the first one is the likeliest."""
 
     transcript: str = ""
     confidence: Text = None
@@ -37,14 +42,14 @@ class DeepgramBest(Record, frozen=True, kw_only=True):
 
 
 class DeepgramChannel(Record, frozen=True, kw_only=True):
-    """A track."""
+    """A track of the recording."""
 
-    alternatives: tuple[DeepgramBest, ...] = ()
+    alternatives: tuple[DeepgramAlternative, ...] = ()
     detected_language: str | None = None
 
 
 class DeepgramUtterance(Record, frozen=True, kw_only=True):
-    """A stretch between two pauses."""
+    """A stretch of speech between two pauses."""
 
     start: Text = 0
     end: Text = 0
@@ -56,14 +61,14 @@ class DeepgramUtterance(Record, frozen=True, kw_only=True):
 
 
 class DeepgramResults(Record, frozen=True, kw_only=True):
-    """What was heard."""
+    """The transcripts of all tracks."""
 
     channels: tuple[DeepgramChannel, ...] = ()
     utterances: tuple[DeepgramUtterance, ...] | None = ()
 
 
-class DeepgramAbout(Record, frozen=True, kw_only=True):
-    """Of what it was made."""
+class DeepgramMetadata(Record, frozen=True, kw_only=True):
+    """The recording and the request."""
 
     request_id: str | None = None
     sha256: str | None = None
@@ -71,84 +76,96 @@ class DeepgramAbout(Record, frozen=True, kw_only=True):
 
 
 class Deepgram(Record, frozen=True, kw_only=True):
-    """The whole."""
+    """The answer to a request."""
 
-    metadata: DeepgramAbout = DeepgramAbout()
+    metadata: DeepgramMetadata = DeepgramMetadata()
     results: DeepgramResults = DeepgramResults()
 
 
-def deepgram(raw: bytes) -> Heard:
-    """Return a Deepgram transcript; turns are made of words wherever these have a speaker."""
-    told = read(Deepgram, raw)
-    return Heard(
+def parse_deepgram(raw: bytes) -> Transcript:
+    """Return a Deepgram transcript; its words make the utterances when they name a speaker."""
+    answer = read(Deepgram, raw)
+    return Transcript(
         form="deepgram",
-        turns=_deepgram_turns(told.results),
+        turns=_utterances(answer.results),
         # One recording transcribed again under a new request is the same call.
-        id=told.metadata.sha256 or told.metadata.request_id or "",
-        duration=number(told.metadata.duration) or None,
-        language=next(filter(None, (c.detected_language for c in told.results.channels)), ""),
+        id=answer.metadata.sha256 or answer.metadata.request_id or "",
+        duration=parse_number(answer.metadata.duration) or None,
+        language=next(filter(None, (c.detected_language for c in answer.results.channels)), ""),
     )
 
 
-def deepgram_best(raw: bytes) -> Heard:
-    """Return the turns of one alternative alone, as some put it into a vCon."""
-    best = read(DeepgramBest, raw)
-    channel = DeepgramChannel(alternatives=(best,))
-    return Heard(form="deepgram", turns=_deepgram_turns(DeepgramResults(channels=(channel,))))
+def parse_deepgram_alternative(raw: bytes) -> Transcript:
+    """Return the utterances of a single alternative, as some vCons have it."""
+    alternative = read(DeepgramAlternative, raw)
+    channel = DeepgramChannel(alternatives=(alternative,))
+    return Transcript(form="deepgram", turns=_utterances(DeepgramResults(channels=(channel,))))
 
 
-def _deepgram_turns(found: DeepgramResults) -> list[Said]:
-    several = len(found.channels) > 1
-    turns: list[Said] = []
-    for place, channel in enumerate(found.channels):
-        best = channel.alternatives[0] if channel.alternatives else DeepgramBest()
-        words = [_deepgram_word(w) for w in best.words]
-        track = str(place) if several else ""
-        if len({w.speaker for w in words if w.speaker}) > several:
-            for turn in merged(turn_of(w) for w in by_speaker(words)):
-                turn.speaker = f"channel {track} {turn.speaker}" if several else turn.speaker
-                turn.channel = track
-                turns.append(turn)
-        elif several and words:
-            turns += [turn_of(w, channel=track, speaker=f"channel {track}") for w in pauses(words)]
-        elif several and best.transcript.strip():
-            name = f"channel {track}"
-            turns.append(Said(speaker=name, channel=track, text=best.transcript.strip()))
-    if turns:
-        return turns
-    for one in found.utterances or ():
-        text, unsure = joined(_deepgram_word(w) for w in one.words)
-        turns.append(
-            Said(
-                speaker="" if one.speaker is None else f"speaker {one.speaker}",
-                text=text or one.transcript.strip(),
+def _utterances(results: DeepgramResults) -> list[Utterance]:
+    """Return the utterances by speaker or track, else by pauses, else one without a speaker."""
+    several = len(results.channels) > 1
+    utterances: list[Utterance] = []
+    for index, channel in enumerate(results.channels):
+        utterances += _of_track(channel, f"{index}" if several else "")
+    if utterances:
+        return utterances
+    for item in results.utterances or ():
+        text, unsure = join_words(_word(w) for w in item.words)
+        utterances.append(
+            Utterance(
+                speaker="" if item.speaker is None else f"speaker {item.speaker}",
+                text=text or item.transcript.strip(),
                 unsure=unsure,
-                start=number(one.start),
-                end=number(one.end),
-                confidence=sure_of(one.confidence),
+                start=parse_number(item.start),
+                end=parse_number(item.end),
+                confidence=parse_confidence(item.confidence),
             )
         )
-    if turns or not found.channels:
-        return turns
-    best = (*found.channels[0].alternatives, DeepgramBest())[0]
-    words = [_deepgram_word(w) for w in best.words]
-    return [
-        Said(
-            speaker="",
-            text=best.transcript.strip(),
-            confidence=sure_of(best.confidence),
-            start=words[0].start if words else 0.0,
-            end=words[-1].end if words else 0.0,
-            unsure=places(best.transcript.strip(), words),
-        )
-    ]
+    if utterances or not results.channels:
+        return utterances
+    return [_without_speaker((*results.channels[0].alternatives, DeepgramAlternative())[0])]
 
 
-def _deepgram_word(word: DeepgramWord) -> Word:
+def _of_track(channel: DeepgramChannel, track: str) -> Iterator[Utterance]:
+    """Yield the utterances of a track; `track` is empty when the recording has only one.
+
+    A single track gives utterances only when its words name speakers.
+    """
+    best = channel.alternatives[0] if channel.alternatives else DeepgramAlternative()
+    words = [_word(w) for w in best.words]
+    name = f"channel {track}"
+    if len({w.speaker for w in words if w.speaker}) > bool(track):
+        pieces = (build_utterance(w) for w in split_by_speaker(words))
+        for utterance in merge_utterances(pieces):
+            utterance.speaker = f"{name} {utterance.speaker}" if track else utterance.speaker
+            utterance.channel = track
+            yield utterance
+    elif track and words:
+        for piece in split_at_pauses(words):
+            yield build_utterance(piece, channel=track, speaker=name)
+    elif track and best.transcript.strip():
+        yield Utterance(speaker=name, channel=track, text=best.transcript.strip())
+
+
+def _without_speaker(best: DeepgramAlternative) -> Utterance:
+    words = [_word(w) for w in best.words]
+    text = best.transcript.strip()
+    return Utterance(
+        speaker="",
+        text=text,
+        confidence=parse_confidence(best.confidence),
+        start=words[0].start if words else 0.0,
+        end=words[-1].end if words else 0.0,
+        unsure=locate_unsure_words(text, words),
+    )
+
+
+def _word(word: DeepgramWord) -> Word:
     return Word(
         text=word.punctuated_word or word.word,
-        start=number(word.start),
-        end=number(word.end),
-        confidence=sure_of(word.confidence),
+        start=parse_number(word.start),
+        end=parse_number(word.end),
+        confidence=parse_confidence(word.confidence),
         speaker="" if word.speaker is None else f"speaker {word.speaker}",
     )

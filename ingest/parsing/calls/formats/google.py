@@ -1,18 +1,21 @@
-"""Google: Speech-to-Text v1 and v2, CX Insights. Source: cloud.google.com. Pure."""
+"""Google's transcripts, from Speech-to-Text v1 and v2, and CX Insights. Pure.
+
+Source: cloud.google.com.
+"""
 
 from itertools import pairwise
 
 from ingest.parsing.calls.transcript import (
-    Heard,
     Role,
-    Said,
+    Transcript,
+    Utterance,
     Word,
-    by_speaker,
-    places,
-    role,
-    span,
-    sure_of,
-    turn_of,
+    build_utterance,
+    locate_unsure_words,
+    parse_confidence,
+    parse_duration,
+    parse_role,
+    split_by_speaker,
 )
 from ingest.parsing.json_values import Text, instant, read
 from schemas.base import Record
@@ -31,8 +34,8 @@ class GoogleWord(Record, frozen=True, kw_only=True, rename="camel"):
     confidence: Text = None
 
 
-class GoogleBest(Record, frozen=True, kw_only=True):
-    """A guess."""
+class GoogleAlternative(Record, frozen=True, kw_only=True):
+    """A reading of a stretch of speech; the first one is the likeliest."""
 
     transcript: str = ""
     confidence: Text = None
@@ -42,7 +45,7 @@ class GoogleBest(Record, frozen=True, kw_only=True):
 class GoogleResult(Record, frozen=True, kw_only=True, rename="camel"):
     """A stretch of speech."""
 
-    alternatives: tuple[GoogleBest, ...] = ()
+    alternatives: tuple[GoogleAlternative, ...] = ()
     channel_tag: Text = None
     language_code: str | None = None
     result_end_time: Text | dict[str, Text] = None
@@ -51,94 +54,109 @@ class GoogleResult(Record, frozen=True, kw_only=True, rename="camel"):
 
 
 class Google(Record, frozen=True, kw_only=True, rename="camel"):
-    """The whole."""
+    """The answer to a request."""
 
     results: tuple[GoogleResult, ...] = ()
     request_id: Text = None
     name: str | None = None
 
 
-def google(raw: bytes) -> Heard:
-    """Return a Google transcript: v1 keeps every diarized word in the last result."""
-    told = read(Google, raw)
-    results = [r for r in told.results if r.alternatives and r.is_final is not False]
-    tagged = [r for r in results if any(_tag(w) for w in r.alternatives[0].words)]
-    turns: list[Said] = []
-    if tagged:
-        last = tagged[-1]
-        first = next(r for r in results if r.alternatives[0].words).alternatives[0].words[0]
-        began = _google_word(last.alternatives[0].words[0]).start
-        # The whole call again: it begins where the first result began, or before.
-        use = [last] if last is not tagged[0] and began <= _google_word(first).start else tagged
-        words = [_google_word(w) for r in use for w in r.alternatives[0].words]
-        turns = [turn_of(w) for w in by_speaker(words)]
-    else:
-        ended = 0.0
-        for result in results:
-            best = result.alternatives[0]
-            until = span(result.result_end_time or result.result_end_offset)
-            heard = [_google_word(w) for w in best.words]
-            track = "" if result.channel_tag in (None, 0, "0") else str(result.channel_tag)
-            turns.append(
-                Said(
-                    speaker=f"channel {track}" if track else "",
-                    channel=track,
-                    text=best.transcript.strip(),
-                    confidence=sure_of(best.confidence),
-                    start=heard[0].start if heard else ended,
-                    end=heard[-1].end if heard else until,
-                    unsure=places(best.transcript.strip(), heard),
-                )
-            )
-            ended = until
+def parse_google(raw: bytes) -> Transcript:
+    """Return a Google transcript."""
+    answer = read(Google, raw)
+    results = [r for r in answer.results if r.alternatives and r.is_final is not False]
     language = next((r.language_code for r in results if r.language_code), "") or ""
-    return Heard(form="google", turns=turns, id=str(told.request_id or ""), language=language)
+    return Transcript(
+        form="google",
+        turns=_by_speaker(results) or _by_result(results),
+        id=str(answer.request_id or ""),
+        language=language,
+    )
+
+
+def _by_speaker(results: list[GoogleResult]) -> list[Utterance]:
+    """Return the utterances of words with a speaker; v1 repeats all of them in the last result."""
+    tagged = [r for r in results if any(_tag(w) for w in r.alternatives[0].words)]
+    if not tagged:
+        return []
+    last = tagged[-1]
+    first = next(r for r in results if r.alternatives[0].words).alternatives[0].words[0]
+    began = _word(last.alternatives[0].words[0]).start
+    # The last result has the whole call when it begins where the first one began, or before.
+    repeats_all = last is not tagged[0] and began <= _word(first).start
+    used = [last] if repeats_all else tagged
+    words = [_word(w) for r in used for w in r.alternatives[0].words]
+    return [build_utterance(w) for w in split_by_speaker(words)]
+
+
+def _by_result(results: list[GoogleResult]) -> list[Utterance]:
+    """Return an utterance for each result."""
+    utterances = []
+    previous_end = 0.0
+    for result in results:
+        best = result.alternatives[0]
+        end = parse_duration(result.result_end_time or result.result_end_offset)
+        words = [_word(w) for w in best.words]
+        track = "" if result.channel_tag in (None, 0, "0") else str(result.channel_tag)
+        utterances.append(
+            Utterance(
+                speaker=f"channel {track}" if track else "",
+                channel=track,
+                text=best.transcript.strip(),
+                confidence=parse_confidence(best.confidence),
+                start=words[0].start if words else previous_end,
+                end=words[-1].end if words else end,
+                unsure=locate_unsure_words(best.transcript.strip(), words),
+            )
+        )
+        previous_end = end
+    return utterances
 
 
 def _tag(word: GoogleWord) -> str:
-    told = word.speaker_label if word.speaker_label is not None else word.speaker_tag
-    return "" if told in (None, 0, "0", "") else str(told)
+    tag = word.speaker_label if word.speaker_label is not None else word.speaker_tag
+    return "" if tag in (None, 0, "0", "") else str(tag)
 
 
-def _google_word(word: GoogleWord) -> Word:
+def _word(word: GoogleWord) -> Word:
     tag = _tag(word)
     return Word(
         text=word.word.replace("▁", " "),
-        start=span(word.start_time or word.start_offset),
-        end=span(word.end_time or word.end_offset),
-        confidence=sure_of(word.confidence),
+        start=parse_duration(word.start_time or word.start_offset),
+        end=parse_duration(word.end_time or word.end_offset),
+        confidence=parse_confidence(word.confidence),
         speaker=f"speaker {tag}" if tag else "",
     )
 
 
-class InsightsPerson(Record, frozen=True, kw_only=True, rename="camel"):
-    """Who speaks in a segment."""
+class InsightsParticipant(Record, frozen=True, kw_only=True, rename="camel"):
+    """The speaker of a segment."""
 
     role: str | None = None
     user_id: str | None = None
 
 
 class InsightsSegment(Record, frozen=True, kw_only=True, rename="camel"):
-    """A segment."""
+    """A segment of the transcript."""
 
     text: str = ""
     confidence: Text = None
     channel_tag: Text = None
     language_code: str | None = None
     message_time: Text = None
-    segment_participant: InsightsPerson | None = None
+    segment_participant: InsightsParticipant | None = None
     words: tuple[GoogleWord, ...] = ()
 
 
-class InsightsTracks(Record, frozen=True, kw_only=True, rename="camel"):
-    """Who is on which track."""
+class InsightsCallMetadata(Record, frozen=True, kw_only=True, rename="camel"):
+    """The tracks of the customer and the agent."""
 
     customer_channel: Text = None
     agent_channel: Text = None
 
 
 class InsightsTranscript(Record, frozen=True, kw_only=True, rename="camel"):
-    """The segments."""
+    """The segments of a conversation."""
 
     transcript_segments: tuple[InsightsSegment, ...] = ()
 
@@ -149,53 +167,54 @@ class Insights(Record, frozen=True, kw_only=True, rename="camel"):
     name: str = ""
     transcript: InsightsTranscript | None = None
     transcript_segments: tuple[InsightsSegment, ...] = ()
-    call_metadata: InsightsTracks | None = None
+    call_metadata: InsightsCallMetadata | None = None
     start_time: Text = None
     duration: Text | dict[str, Text] = None
     agent_id: str | None = None
     language_code: str | None = None
 
 
-def insights(raw: bytes) -> Heard:
+def parse_insights(raw: bytes) -> Transcript:
     """Return a conversation of Google's CX Insights."""
-    told = read(Insights, raw)
-    tracks = told.call_metadata or InsightsTracks()
-    inner = told.transcript.transcript_segments if told.transcript else ()
-    began = instant(told.start_time)
-    turns = []
-    for one in inner or told.transcript_segments:
-        person = one.segment_participant or InsightsPerson()
-        track = str(one.channel_tag or "")
-        by_track: Role | None = None
-        if track and track == str(tracks.customer_channel or ""):
-            by_track = "customer"
-        elif track and track == str(tracks.agent_channel or ""):
-            by_track = "agent"
-        words = [_google_word(w) for w in one.words]
-        at = instant(one.message_time)
-        start = (at - began).total_seconds() if at and began else 0.0
-        turns.append(
-            Said(
-                speaker=person.role or (f"channel {track}" if track else ""),
-                text=one.text.strip(),
+    conversation = read(Insights, raw)
+    metadata = conversation.call_metadata or InsightsCallMetadata()
+    segments = conversation.transcript.transcript_segments if conversation.transcript else ()
+    began = instant(conversation.start_time)
+    utterances = []
+    for segment in segments or conversation.transcript_segments:
+        participant = segment.segment_participant or InsightsParticipant()
+        track = str(segment.channel_tag or "")
+        track_role: Role | None = None
+        if track and track == str(metadata.customer_channel or ""):
+            track_role = "customer"
+        elif track and track == str(metadata.agent_channel or ""):
+            track_role = "agent"
+        words = [_word(w) for w in segment.words]
+        time = instant(segment.message_time)
+        start = (time - began).total_seconds() if time and began else 0.0
+        utterances.append(
+            Utterance(
+                speaker=participant.role or (f"channel {track}" if track else ""),
+                text=segment.text.strip(),
                 channel=track,
-                role=role(person.role) or by_track,
-                confidence=sure_of(one.confidence),
+                role=parse_role(participant.role) or track_role,
+                confidence=parse_confidence(segment.confidence),
                 start=words[0].start if words else max(0.0, start),
                 end=words[-1].end if words else max(0.0, start),
-                unsure=places(one.text, words),
+                unsure=locate_unsure_words(segment.text, words),
             )
         )
-    # A segment without times follows the one before.
-    for before, turn in pairwise(turns):
-        if not turn.start and not turn.end:
-            turn.start = turn.end = before.end
-    return Heard(
+    # A segment without times follows the previous one.
+    for previous, utterance in pairwise(utterances):
+        if not utterance.start and not utterance.end:
+            utterance.start = utterance.end = previous.end
+    return Transcript(
         form="insights",
-        turns=turns,
-        id=told.name.rpartition("/")[2],
+        turns=utterances,
+        id=conversation.name.rpartition("/")[2],
         started_at=began,
-        duration=span(told.duration) or None,
-        agent=told.agent_id,
-        language=told.language_code or next(filter(None, (s.language_code for s in inner)), ""),
+        duration=parse_duration(conversation.duration) or None,
+        agent=conversation.agent_id,
+        language=conversation.language_code
+        or next(filter(None, (s.language_code for s in segments)), ""),
     )

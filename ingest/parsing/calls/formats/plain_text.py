@@ -1,8 +1,8 @@
-"""Plain text: `Label: words`, with or without times, or no labels at all.
+"""Plain text of the form `Label: words`, with or without times, or without labels.
 
-A label is a word of the vocabulary with at most a name behind it, a numbered word as recognisers
-write it, or a name that comes back before a colon; "Saat 14:30", "Müşteri No:" and "https:" are
-none. Pure.
+A label is a word of the vocabulary, with at most a name behind it, or a numbered word as
+recognisers write it, or a name that recurs before a colon. "Saat 14:30", "Müşteri No:" and "https:"
+are not labels. Pure.
 """
 
 import functools
@@ -10,18 +10,18 @@ import re
 from collections import Counter
 from itertools import pairwise
 
-from ingest.parsing.calls.transcript import Heard, Said
+from ingest.parsing.calls.transcript import Transcript, Utterance
 from schemas.text.fold import fold
 
-_T = r"(?:(\d{1,3}):)?(\d{1,3}):(\d{2})(?:[.,](\d{1,3}))?"
+_TIME = r"(?:(\d{1,3}):)?(\d{1,3}):(\d{2})(?:[.,](\d{1,3}))?"
 _SPAN = r"(?:\s*(?:-+>?|–|—|→)\s*\d{1,3}:\d{2}(?::\d{2})?(?:[.,]\d{1,3})?)?"
-_BRACKETED = re.compile(rf"^\s*[\[(]\s*{_T}{_SPAN}\s*[\])]\s*(?:[-–—|>]+\s*)?")
+_BRACKETED = re.compile(rf"^\s*[\[(]\s*{_TIME}{_SPAN}\s*[\])]\s*(?:[-–—|>]+\s*)?")
 _BARE = re.compile(
-    rf"^\s*(?:\d{{1,4}}[-./]\d{{1,2}}[-./]\d{{1,4}}[ T])?{_T}{_SPAN}\s+(?:[-–—|>]+\s*)?"
+    rf"^\s*(?:\d{{1,4}}[-./]\d{{1,2}}[-./]\d{{1,4}}[ T])?{_TIME}{_SPAN}\s+(?:[-–—|>]+\s*)?"
 )
 _LABEL = re.compile(
     r"^\s*(?:[-*•]\s+)?(\*\*|__)?([^\W\d_][^:\n*\[\]_\uff1a]{0,60}?)\s*"
-    rf"(?:(\([^)\n\d:]{{1,60}}\))|[\[(]\s*{_T}\s*[\])])?\s*"
+    rf"(?:(\([^)\n\d:]{{1,60}}\))|[\[(]\s*{_TIME}\s*[\])])?\s*"
     r"(?:\1\s*[:\uff1a]|[:\uff1a]\s*\1?)(?!//)\s*(.*)$"
 )
 _DASHED = re.compile(r"^\s*([^\W\d_][^:\n\t]{0,40}?)(?:\t+|\s+[-–—]\s+)(.*)$")
@@ -31,14 +31,14 @@ _TAGGED = re.compile(
 )
 _ALONE = re.compile(
     r"^\s*(?:\*\*|__)?([^\W_][^:\n*]{0,40}?)(?:\*\*|__)?\s*[:\uff1a]?"
-    rf"(?:\s+[\[(]?{_T}[\])]?)?\s*$"
+    rf"(?:\s+[\[(]?{_TIME}[\])]?)?\s*$"
 )
 
-_WIDE = re.compile(r"[^\S\n]{9,}")
-"""A gap within a line; one of any width would be tried at each of its places."""
+_WIDE_GAP = re.compile(r"[^\S\n]{9,}")
+"""A gap within a line is shortened, because the patterns would try each of its positions."""
 
-_LABELS = 64
-"""Labels that are remembered: a call has few speakers, and each speaks thousands of times."""
+_CACHED_LABELS = 64
+"""A call has few speakers, and each speaks thousands of times."""
 
 _AGENT = frozenset(
     {
@@ -109,7 +109,7 @@ _MACHINES = (
     "ai agent",
     "voice assistant",
 )
-_NONE = frozenset(
+_FORM_FIELDS = frozenset(
     {
         "no",
         "numara",
@@ -149,7 +149,7 @@ _NONE = frozenset(
         "puani",
     }
 )
-"""Words after which it is a field of a form, and nobody speaks."""
+"""A label with one of these words is a field of a form and not a speaker."""
 
 NUMBERED = re.compile(
     r"^(speaker|spk|konusmaci|kisi|participant|guest|person|kanal|channel|ses|user|kullanici|caller"
@@ -157,24 +157,24 @@ NUMBERED = re.compile(
 )
 
 
-@functools.lru_cache(maxsize=_LABELS)
+@functools.lru_cache(maxsize=_CACHED_LABELS)
 def role_of(label: str) -> str:
-    """Return agent, customer, machine or an empty text for a label."""
+    """Return `agent`, `customer` or `machine` for a label, else an empty text."""
     words = fold(re.sub(r"\([^)]*\)", " ", label)).split()
-    named = re.sub(r"\([^)]*\)", " ", label).split()
-    if not words or len(words) > 6 or NUMBERED.match(" ".join(words)) or _NONE & set(words):
+    original = re.sub(r"\([^)]*\)", " ", label).split()
+    if not words or len(words) > 6 or NUMBERED.match(" ".join(words)) or _FORM_FIELDS & set(words):
         return ""
-    whole = " ".join(words)
-    if any(whole.startswith(m) for m in _MACHINES):
+    joined = " ".join(words)
+    if any(joined.startswith(m) for m in _MACHINES):
         return "machine"
     if _AGENT & set(words) and (words[0] in _AGENT | _CUSTOMER | _OFFICE or len(words) <= 2):
-        return "agent" if _names(words, named, _AGENT | _CUSTOMER | _OFFICE) else ""
-    if whole in ("human agent", "cagri merkezi"):
+        return "agent" if _is_named(words, original, _AGENT | _CUSTOMER | _OFFICE) else ""
+    if joined in ("human agent", "cagri merkezi"):
         return "agent"
     if words[0] in _MACHINE:
         return "machine" if len(words) == 1 or words[-1].isdigit() else ""
-    if words[0] in _CUSTOMER or whole == "end user":
-        return "customer" if _names(words, named, _CUSTOMER | {"end"}) else ""
+    if words[0] in _CUSTOMER or joined == "end user":
+        return "customer" if _is_named(words, original, _CUSTOMER | {"end"}) else ""
     return ""
 
 
@@ -202,134 +202,139 @@ _OFFICE = frozenset(
 )
 
 
-def _names(words: list[str], named: list[str], known: frozenset[str] | set[str]) -> bool:
-    """Say whether what stands beside the known words may be a name: capitals, or a number."""
-    rest = [n for w, n in zip(words, named, strict=False) if w not in known]
+def _is_named(words: list[str], original: list[str], vocabulary: frozenset[str] | set[str]) -> bool:
+    """Say whether the words outside the vocabulary may be a name, with capitals, or a number."""
+    rest = [n for w, n in zip(words, original, strict=False) if w not in vocabulary]
     return all(n[:1].isupper() or n.isdigit() for n in rest)
 
 
-def text(told: str) -> Heard:
-    """Return a plain transcript's turns; without labels it is one turn of nobody's."""
-    lines = [_WIDE.sub(" " * 8, x) for x in re.split(r"\r\n|\n|\r", told.lstrip("\ufeff"))]
-    written = [x for x in lines if x.strip()]
-    # A bare time counts where many lines begin with one: else somebody speaks of a time.
-    bare = sum(bool(_BARE.match(x)) for x in written) * 5 >= len(written) * 3
-    labels = labels_in(lines, bare=bare)
-    turns: list[Said] = []
-    below: dict[int, list[str]] = {}
+def parse_plain_text(text: str) -> Transcript:
+    """Return the utterances of a plain transcript; a text without labels has no speaker."""
+    lines = [_WIDE_GAP.sub(" " * 8, x) for x in re.split(r"\r\n|\n|\r", text.lstrip("\ufeff"))]
+    filled = [x for x in lines if x.strip()]
+    # A bare time counts when most lines begin with one; elsewhere somebody mentions a time.
+    bare = sum(bool(_BARE.match(x)) for x in filled) * 5 >= len(filled) * 3
+    utterances = _parse_lines(lines, labels_in(lines, bare=bare), bare=bare)
+    _count_from_zero(utterances)
+    for utterance, following in pairwise(utterances):
+        utterance.end = max(utterance.end, following.start)
+    repaired = [] if any(u.start for u in utterances) else ["times.missing"]
+    return Transcript(form="text", turns=utterances, repaired=repaired)
+
+
+def _parse_lines(lines: list[str], labels: set[str], *, bare: bool) -> list[Utterance]:
+    """Return the utterances of lines; a label can be on a line of its own above the words."""
+    utterances: list[Utterance] = []
+    continuations: dict[int, list[str]] = {}
     pending: tuple[str, float | None] | None = None
     for line in lines:
-        rest, at = _timed(line, bare=bare)
-        found = labelled(rest, labels)
-        if found is not None:
-            speaker, said, inner = found
-            turns.append(_turn(speaker, said, at if inner is None else inner, turns))
+        rest, time = _split_time(line, bare=bare)
+        label = split_label(rest, labels)
+        if label is not None:
+            speaker, words, label_time = label
+            start = time if label_time is None else label_time
+            utterances.append(_utterance(speaker, words, start, utterances))
             pending = None
             continue
         alone = _ALONE.match(rest)
         if alone and _key(alone[1]) in labels:
-            told_at = _seconds(alone.group(2, 3, 4, 5)) if alone[3] else at
-            pending = (alone[1].strip(), told_at)
+            pending = (alone[1].strip(), _seconds(alone.group(2, 3, 4, 5)) if alone[3] else time)
             continue
         if pending is not None and rest.strip():
-            turns.append(
-                _turn(pending[0], rest, pending[1] if pending[1] is not None else at, turns)
-            )
+            start = pending[1] if pending[1] is not None else time
+            utterances.append(_utterance(pending[0], rest, start, utterances))
             pending = None
         elif rest.strip():
-            if turns and (at is None or labels):
-                below.setdefault(len(turns) - 1, []).append(rest.strip())
+            if utterances and (time is None or labels):
+                continuations.setdefault(len(utterances) - 1, []).append(rest.strip())
             else:
-                turns.append(_turn("", rest, at, turns))
-    for number, further in below.items():
-        turns[number].text = "\n".join((turns[number].text, *further)).strip()
-    turns = [t for t in turns if t.text]
-    _from_zero(turns)
-    for one, following in pairwise(turns):
-        one.end = max(one.end, following.start)
-    repaired = [] if any(t.start for t in turns) else ["times.missing"]
-    return Heard(form="text", turns=turns, repaired=repaired)
+                utterances.append(_utterance("", rest, time, utterances))
+    for index, further in continuations.items():
+        utterances[index].text = "\n".join((utterances[index].text, *further)).strip()
+    return [u for u in utterances if u.text]
 
 
-def _turn(speaker: str, said: str, at: float | None, before: list[Said]) -> Said:
-    """Return a turn; without a time of its own it follows the one before."""
-    inner = _BRACKETED.match(said)
-    if inner and at is None:
-        at, said = _seconds(inner.group(1, 2, 3, 4)), said[inner.end() :]
-    start = at if at is not None else before[-1].start if before else 0.0
-    return Said(speaker=speaker, text=said.strip(), start=start, end=start)
+def _utterance(
+    speaker: str, words: str, time: float | None, previous: list[Utterance]
+) -> Utterance:
+    """Return an utterance; without a time of its own it begins with the previous one."""
+    bracketed = _BRACKETED.match(words)
+    if bracketed and time is None:
+        time, words = _seconds(bracketed.group(1, 2, 3, 4)), words[bracketed.end() :]
+    start = time if time is not None else previous[-1].start if previous else 0.0
+    return Utterance(speaker=speaker, text=words.strip(), start=start, end=start)
 
 
-def _from_zero(turns: list[Said]) -> None:
-    """Where the clock of the wall was written, make the first turn the beginning."""
-    first = turns[0].start if turns else 0.0
+def _count_from_zero(utterances: list[Utterance]) -> None:
+    """Subtract the first time when the times are those of a clock on the wall."""
+    first = utterances[0].start if utterances else 0.0
     if first >= 3600:
-        for turn in turns:
-            turn.start = max(0.0, turn.start - first)
-            turn.end = turn.start
+        for utterance in utterances:
+            utterance.start = max(0.0, utterance.start - first)
+            utterance.end = utterance.start
 
 
-def labelled(line: str, labels: set[str]) -> tuple[str, str, float | None] | None:
+def split_label(line: str, labels: set[str]) -> tuple[str, str, float | None] | None:
     """Return speaker, words and time of a line that begins with one of the labels, else None."""
     tagged = _TAGGED.match(line)
     if tagged:
         return tagged[1], tagged[2], None
-    found = _LABEL.match(line)
-    if found and _key(found[2]) in labels:
-        speaker = f"{found[2].strip()} {found[3]}" if found[3] else found[2].strip()
-        at = _seconds(found.group(4, 5, 6, 7)) if found[5] else None
-        return speaker, found[8], at
-    for form in (_SQUARE, _DASHED):
-        other = form.match(line)
-        if other and _key(other[1]) in labels and _known(other[1]):
+    match = _LABEL.match(line)
+    if match and _key(match[2]) in labels:
+        speaker = f"{match[2].strip()} {match[3]}" if match[3] else match[2].strip()
+        time = _seconds(match.group(4, 5, 6, 7)) if match[5] else None
+        return speaker, match[8], time
+    for pattern in (_SQUARE, _DASHED):
+        other = pattern.match(line)
+        if other and _key(other[1]) in labels and _is_known(other[1]):
             return other[1].strip(), other[2], None
     return None
 
 
-@functools.lru_cache(maxsize=_LABELS)
+@functools.lru_cache(maxsize=_CACHED_LABELS)
 def _key(label: str) -> str:
     return re.sub(r"\s+", " ", fold(label).strip())
 
 
-@functools.lru_cache(maxsize=_LABELS)
-def _known(label: str) -> bool:
+@functools.lru_cache(maxsize=_CACHED_LABELS)
+def _is_known(label: str) -> bool:
     return bool(role_of(label) or NUMBERED.match(_key(label)))
 
 
 def _seconds(parts: tuple[str | None, ...]) -> float:
     hours, minutes, seconds, fraction = parts
-    behind = float(f"0.{fraction}") if fraction else 0.0
-    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(seconds or 0) + behind
+    fraction_s = float(f"0.{fraction}") if fraction else 0.0
+    return int(hours or 0) * 3600 + int(minutes or 0) * 60 + int(seconds or 0) + fraction_s
 
 
-def _timed(line: str, *, bare: bool) -> tuple[str, float | None]:
-    """Return a line without the time at its head, and that in seconds."""
-    found = _BRACKETED.match(line)
-    if found is None:
-        found = _BARE.match(line)
-        if found and not bare and not _LABEL.match(line[found.end() :]):
-            found = None
-    if found is None or int(found[3]) > 59:
+def _split_time(line: str, *, bare: bool) -> tuple[str, float | None]:
+    """Return a line without the time at its beginning, and this time in seconds."""
+    match = _BRACKETED.match(line)
+    if match is None:
+        match = _BARE.match(line)
+        if match and not bare and not _LABEL.match(line[match.end() :]):
+            match = None
+    if match is None or int(match[3]) > 59:
         return line, None
-    return line[found.end() :], _seconds(found.group(1, 2, 3, 4))
+    return line[match.end() :], _seconds(match.group(1, 2, 3, 4))
 
 
 def labels_in(lines: list[str], *, bare: bool = False) -> set[str]:
-    """Return what stands for a speaker: known words, and names that come back."""
-    seen: Counter[str] = Counter()
-    known: set[str] = set()
+    """Return the labels of speakers, which are known words and names that recur."""
+    names: Counter[str] = Counter()
+    vocabulary: set[str] = set()
     for line in lines:
-        rest, _ = _timed(line, bare=bare)
-        found = _LABEL.match(rest)
-        if found is not None:
-            if _known(found[2]):
-                known.add(_key(found[2]))
-            elif len(found[2].split()) <= 4 and all(w[:1].isupper() for w in found[2].split()):
-                seen[_key(found[2])] += bool(found[8])
-        for form in (_SQUARE, _DASHED, _ALONE):
-            other = form.match(rest)
-            if other and _known(other[1]):
-                known.add(_key(other[1]))
-    # Beside known labels a word with a colon is more likely a word of theirs.
-    need = 3 if len(known) > 1 else 2
-    return known | {label for label, count in seen.items() if count >= need}
+        rest, _ = _split_time(line, bare=bare)
+        match = _LABEL.match(rest)
+        if match is not None:
+            if _is_known(match[2]):
+                vocabulary.add(_key(match[2]))
+            elif len(match[2].split()) <= 4 and all(w[:1].isupper() for w in match[2].split()):
+                names[_key(match[2])] += bool(match[8])
+        for pattern in (_SQUARE, _DASHED, _ALONE):
+            other = pattern.match(rest)
+            if other and _is_known(other[1]):
+                vocabulary.add(_key(other[1]))
+    # With known labels, another word before a colon is more likely a word of the speaker.
+    need = 3 if len(vocabulary) > 1 else 2
+    return vocabulary | {label for label, count in names.items() if count >= need}

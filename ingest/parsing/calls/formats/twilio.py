@@ -1,6 +1,15 @@
-"""Twilio Voice Intelligence v2: the sentences of a transcript. Source: twilio.com/docs. Pure."""
+"""The sentences of a transcript of Twilio Voice Intelligence v2. Pure.
 
-from ingest.parsing.calls.transcript import Heard, Said, number, role, sure_of
+Source: twilio.com/docs.
+"""
+
+from ingest.parsing.calls.transcript import (
+    Transcript,
+    Utterance,
+    parse_confidence,
+    parse_number,
+    parse_role,
+)
 from ingest.parsing.json_values import Text, instant, read
 from schemas.base import Record
 
@@ -11,8 +20,8 @@ class TwilioMedia(Record, frozen=True, kw_only=True):
     source_sid: str | None = None
 
 
-class TwilioPerson(Record, frozen=True, kw_only=True):
-    """A participant of a track."""
+class TwilioParticipant(Record, frozen=True, kw_only=True):
+    """A participant and the track of the recording."""
 
     channel_participant: Text = None
     role: str | None = None
@@ -22,10 +31,10 @@ class TwilioPerson(Record, frozen=True, kw_only=True):
 
 
 class TwilioChannel(Record, frozen=True, kw_only=True):
-    """The recording and who is on which track."""
+    """The recording and the participants on its tracks."""
 
     media_properties: TwilioMedia | None = None
-    participants: tuple[TwilioPerson, ...] = ()
+    participants: tuple[TwilioParticipant, ...] = ()
 
 
 class TwilioSentence(Record, frozen=True, kw_only=True):
@@ -40,7 +49,7 @@ class TwilioSentence(Record, frozen=True, kw_only=True):
 
 
 class Twilio(Record, frozen=True, kw_only=True):
-    """The sentences, with what is known of the transcript."""
+    """The sentences of a transcript, with the attributes of the transcript itself."""
 
     sentences: tuple[TwilioSentence, ...] = ()
     customer_key: str | None = None
@@ -51,34 +60,34 @@ class Twilio(Record, frozen=True, kw_only=True):
     language_code: str | None = None
 
 
-def twilio(raw: bytes) -> Heard:
+def parse_twilio(raw: bytes) -> Transcript:
     """Return the sentences of a Twilio transcript."""
-    told = read(Twilio, raw)
-    channel = told.channel or TwilioChannel()
-    people = {str(p.channel_participant): p for p in channel.participants}
-    turns = []
-    for one in told.sentences:
-        track = "" if one.media_channel is None else str(one.media_channel)
-        who = people.get(track, TwilioPerson())
-        turns.append(
-            Said(
-                speaker=who.full_name or (f"channel {track}" if track else ""),
+    transcript = read(Twilio, raw)
+    channel = transcript.channel or TwilioChannel()
+    participants = {str(p.channel_participant): p for p in channel.participants}
+    utterances = []
+    for sentence in transcript.sentences:
+        track = "" if sentence.media_channel is None else str(sentence.media_channel)
+        participant = participants.get(track, TwilioParticipant())
+        utterances.append(
+            Utterance(
+                speaker=participant.full_name or (f"channel {track}" if track else ""),
                 channel=track,
-                text=(one.transcript or "").strip(),
-                start=number(one.start_time),
-                end=number(one.end_time),
-                confidence=sure_of(one.confidence),
-                role=role(who.role),
-                number=who.media_participant_id or "",
+                text=(sentence.transcript or "").strip(),
+                start=parse_number(sentence.start_time),
+                end=parse_number(sentence.end_time),
+                confidence=parse_confidence(sentence.confidence),
+                role=parse_role(participant.role),
+                number=participant.media_participant_id or "",
             )
         )
     media = channel.media_properties or TwilioMedia()
-    first = told.sentences[0].transcript_sid if told.sentences else None
-    return Heard(
+    first = transcript.sentences[0].transcript_sid if transcript.sentences else None
+    return Transcript(
         form="twilio",
-        turns=turns,
-        language=told.language_code or "",
-        id=told.customer_key or media.source_sid or told.sid or first or "",
-        started_at=instant(told.media_start_time),
-        duration=number(told.duration) or None,
+        turns=utterances,
+        language=transcript.language_code or "",
+        id=transcript.customer_key or media.source_sid or transcript.sid or first or "",
+        started_at=instant(transcript.media_start_time),
+        duration=parse_number(transcript.duration) or None,
     )

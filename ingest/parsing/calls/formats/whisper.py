@@ -1,6 +1,7 @@
-"""The Whisper family: OpenAI, whisper-timestamped, WhisperX, whisper.cpp.
+"""Transcripts of OpenAI's Whisper, whisper-timestamped, WhisperX and whisper.cpp. Pure.
 
-What it invents on silence is left out, and said. Source: the projects' own output. Pure.
+Sentences that the models invent during silence are left out, and `repaired` says so.
+Source: the output of these programs.
 """
 
 import math
@@ -9,37 +10,38 @@ import re
 import msgspec
 
 from ingest.parsing.calls.transcript import (
-    Heard,
-    Said,
+    Transcript,
+    Utterance,
     Word,
-    by_speaker,
-    number,
-    places,
-    role,
-    sure_of,
-    turn_of,
+    build_utterance,
+    locate_unsure_words,
+    parse_confidence,
+    parse_number,
+    parse_role,
+    split_by_speaker,
 )
 from ingest.parsing.json_values import Text, read
 from schemas.base import Record
 
-_NOTHING = re.compile(
+_INVENTED = re.compile(
     r"^\W*(?:altyaz[ıi] m\.?k\.?|izledi[ğg]iniz i[çc]in te[şs]ekk[üu]r(?:ler| ederi[mz])"
     r"|abone olmay[ıi] unutmay[ıi]n|thanks? (?:you )?for watching|subtitles by .*"
     r"|\[?(?:music|m[üu]zik|blank_audio)\]?)\W*$",
     re.IGNORECASE,
 )
-"""What the models write when nobody speaks: what stood under many films."""
+"""Sentences that the models write during silence, because many films' subtitles end so."""
 
-_MAX_NOTHING_CHARS = 200
+_MAX_INVENTED_CHARS = 200
+"""A longer segment is speech."""
 _TURN_MARK = re.compile(r"\s{0,99}\[SPEAKER_TURN\]\s*")
 
 
 def _is_invented(text: str) -> bool:
-    return len(text) <= _MAX_NOTHING_CHARS and _NOTHING.match(text) is not None
+    return len(text) <= _MAX_INVENTED_CHARS and _INVENTED.match(text) is not None
 
 
 class WhisperWord(Record, frozen=True, kw_only=True):
-    """A word; what could not be aligned has no times."""
+    """A word. It has no times when it could not be aligned."""
 
     word: str = ""
     text: str = ""
@@ -64,14 +66,14 @@ class WhisperSegment(Record, frozen=True, kw_only=True):
     words: msgspec.Raw = msgspec.Raw()
 
 
-class Speaker(Record, frozen=True, kw_only=True):
-    """What a speaker of the World Transcription Format is called."""
+class WtfSpeaker(Record, frozen=True, kw_only=True):
+    """The name of a speaker in the World Transcription Format."""
 
     label: str | None = ""
 
 
 class Whisper(Record, frozen=True, kw_only=True):
-    """The whole."""
+    """A transcript."""
 
     segments: tuple[WhisperSegment, ...] = ()
     language: str | None = None
@@ -79,153 +81,167 @@ class Whisper(Record, frozen=True, kw_only=True):
     task: str | None = None
     text: str | None = None
     words: tuple[WhisperWord, ...] = ()
-    speakers: dict[str, Speaker] = {}  # noqa: RUF012 - msgspec copies it
+    speakers: dict[str, WtfSpeaker] = {}  # noqa: RUF012 - msgspec copies it
 
 
-def whisper(raw: bytes) -> Heard:
-    """Return a transcript of the Whisper family; what it invents on silence is left out."""
-    told = read(Whisper, raw)
-    turns: list[Said] = []
+def parse_whisper(raw: bytes) -> Transcript:
+    """Return a transcript of the Whisper family without the sentences invented during silence."""
+    whisper = read(Whisper, raw)
+    utterances: list[Utterance] = []
     repaired: list[str] = []
-    for one in told.segments:
-        silent = number(one.no_speech_prob) > 0.6 and _float(one.avg_logprob) < -1
-        if silent or _is_invented(one.text):
+    for segment in whisper.segments:
+        if _is_silent(segment) or _is_invented(segment.text):
             repaired.append("speech.invented")
-            continue
-        words = _words(one)
-        sure = sure_of(one.confidence)
-        if sure is None and one.avg_logprob is not None:
-            sure = min(1.0, math.exp(_float(one.avg_logprob)))
-        speakers = {w.speaker for w in words if w.speaker}
-        if len(speakers) > 1:
-            turns += [turn_of(w) for w in by_speaker(words)]
-            continue
-        text = one.text.strip()
-        who = "" if one.speaker in (None, "?") else str(one.speaker)
-        who = told.speakers.get(who, Speaker()).label or who
-        turns.append(
-            Said(
-                speaker=who or next(iter(speakers), ""),
-                text=text,
-                start=number(one.start),
-                end=number(one.end),
-                confidence=sure,
-                role=role(who),
-                unsure=places(text, words),
-            )
-        )
-    if not told.segments and told.text:
-        timed = [_whisper_word(w) for w in told.words]
-        turns = [
-            Said(
-                speaker="",
-                text=told.text.strip(),
-                start=timed[0].start if timed else 0.0,
-                end=timed[-1].end if timed else 0.0,
-                unsure=places(told.text.strip(), timed),
-            )
-        ]
-    if told.task == "translate":
+        else:
+            utterances += _utterances(segment, whisper)
+    if not whisper.segments and whisper.text:
+        utterances = [_without_segments(whisper.text.strip(), whisper)]
+    if whisper.task == "translate":
         repaired.append("speech.translated")
-    return Heard(
+    return Transcript(
         form="whisper",
-        turns=turns,
-        duration=number(told.duration) or None,
-        language=told.language or "",
+        turns=utterances,
+        duration=parse_number(whisper.duration) or None,
+        language=whisper.language or "",
         repaired=list(dict.fromkeys(repaired)),
     )
 
 
+def _is_silent(segment: WhisperSegment) -> bool:
+    """Apply the thresholds of Whisper's own decoder."""
+    return parse_number(segment.no_speech_prob) > 0.6 and _float(segment.avg_logprob) < -1
+
+
+def _utterances(segment: WhisperSegment, whisper: Whisper) -> list[Utterance]:
+    """Return the utterances of a segment, one for each speaker of its words."""
+    words = _words(segment)
+    confidence = parse_confidence(segment.confidence)
+    if confidence is None and segment.avg_logprob is not None:
+        confidence = min(1.0, math.exp(_float(segment.avg_logprob)))
+    speakers = {w.speaker for w in words if w.speaker}
+    if len(speakers) > 1:
+        return [build_utterance(w) for w in split_by_speaker(words)]
+    text = segment.text.strip()
+    label = "" if segment.speaker in (None, "?") else str(segment.speaker)
+    speaker = whisper.speakers.get(label, WtfSpeaker()).label or label
+    return [
+        Utterance(
+            speaker=speaker or next(iter(speakers), ""),
+            text=text,
+            start=parse_number(segment.start),
+            end=parse_number(segment.end),
+            confidence=confidence,
+            role=parse_role(speaker),
+            unsure=locate_unsure_words(text, words),
+        )
+    ]
+
+
+def _without_segments(text: str, whisper: Whisper) -> Utterance:
+    words = [_word(w) for w in whisper.words]
+    return Utterance(
+        speaker="",
+        text=text,
+        start=words[0].start if words else 0.0,
+        end=words[-1].end if words else 0.0,
+        unsure=locate_unsure_words(text, words),
+    )
+
+
 def _words(segment: WhisperSegment) -> list[Word]:
-    """Return a segment's words; the World Transcription Format has only their numbers there."""
+    """Return the words of a segment; the World Transcription Format has only their numbers."""
     raw = bytes(segment.words)
     if raw[:1] != b"[" or re.match(rb"\[\s*[\d\]]", raw):
         return []
-    return [_whisper_word(w) for w in read(tuple[WhisperWord, ...], raw)]
+    return [_word(w) for w in read(tuple[WhisperWord, ...], raw)]
 
 
-def _float(told: Text) -> float:
+def _float(value: Text) -> float:
     try:
-        return float(told or 0)
+        return float(value or 0)
     except ValueError:
         return 0.0
 
 
-def _whisper_word(word: WhisperWord) -> Word:
-    told = next((c for c in (word.confidence, word.score, word.probability) if c is not None), None)
+def _word(word: WhisperWord) -> Word:
+    scores = (word.confidence, word.score, word.probability)
     return Word(
         text=word.word or word.text,
-        start=number(word.start),
-        end=number(word.end),
-        confidence=sure_of(told),
+        start=parse_number(word.start),
+        end=parse_number(word.end),
+        confidence=parse_confidence(next((s for s in scores if s is not None), None)),
         speaker="" if word.speaker is None else str(word.speaker),
     )
 
 
-class CppSpan(Record, frozen=True, kw_only=True):
-    """Milliseconds."""
+class WhisperCppOffsets(Record, frozen=True, kw_only=True):
+    """The beginning and the end in milliseconds."""
 
     begin: Text = msgspec.field(default=0, name="from")
     to: Text = 0
 
 
-class CppToken(Record, frozen=True, kw_only=True):
+class WhisperCppToken(Record, frozen=True, kw_only=True):
     """A piece of a word."""
 
     text: str = ""
     p: Text = None
 
 
-class CppSegment(Record, frozen=True, kw_only=True):
-    """A segment; `speaker` only of stereo recordings."""
+class WhisperCppSegment(Record, frozen=True, kw_only=True):
+    """A segment. Only stereo recordings have a `speaker`."""
 
-    offsets: CppSpan = CppSpan()
+    offsets: WhisperCppOffsets = WhisperCppOffsets()
     text: str = ""
     speaker: Text = None
     speaker_turn_next: bool = False
-    tokens: tuple[CppToken, ...] = ()
+    tokens: tuple[WhisperCppToken, ...] = ()
 
 
-class CppResult(Record, frozen=True, kw_only=True):
-    """The language."""
+class WhisperCppResult(Record, frozen=True, kw_only=True):
+    """The language of the recording."""
 
     language: str | None = None
 
 
-class Cpp(Record, frozen=True, kw_only=True):
-    """The whole."""
+class WhisperCpp(Record, frozen=True, kw_only=True):
+    """A transcript of whisper.cpp."""
 
-    transcription: tuple[CppSegment, ...] = ()
-    result: CppResult = CppResult()
+    transcription: tuple[WhisperCppSegment, ...] = ()
+    result: WhisperCppResult = WhisperCppResult()
 
 
-def whisper_cpp(raw: bytes) -> Heard:
+def parse_whisper_cpp(raw: bytes) -> Transcript:
     """Return a transcript of whisper.cpp."""
-    told = read(Cpp, raw)
-    turns, repaired, turn = [], [], 0
-    marked = any(s.speaker_turn_next for s in told.transcription)
-    for one in told.transcription:
-        text = _TURN_MARK.sub(" ", one.text).strip()
+    transcript = read(WhisperCpp, raw)
+    utterances, repaired, speaker_turn = [], [], 0
+    turns_marked = any(s.speaker_turn_next for s in transcript.transcription)
+    for segment in transcript.transcription:
+        text = _TURN_MARK.sub(" ", segment.text).strip()
         if not text or _is_invented(text):
             repaired.append("speech.invented")
             continue
-        sure = [p for t in one.tokens if (p := sure_of(t.p)) and not t.text.startswith("[_")]
-        who = "" if one.speaker in (None, "?") else f"speaker {one.speaker}"
-        if marked and not who:
-            who = f"speaker {turn % 2}"
-        turns.append(
-            Said(
-                speaker=who,
+        confidences = [
+            p
+            for t in segment.tokens
+            if (p := parse_confidence(t.p)) and not t.text.startswith("[_")
+        ]
+        speaker = "" if segment.speaker in (None, "?") else f"speaker {segment.speaker}"
+        if turns_marked and not speaker:
+            speaker = f"speaker {speaker_turn % 2}"
+        utterances.append(
+            Utterance(
+                speaker=speaker,
                 text=text,
-                start=number(one.offsets.begin, 1000),
-                end=number(one.offsets.to, 1000),
-                confidence=sum(sure) / len(sure) if sure else None,
+                start=parse_number(segment.offsets.begin, 1000),
+                end=parse_number(segment.offsets.to, 1000),
+                confidence=sum(confidences) / len(confidences) if confidences else None,
             )
         )
-        turn += one.speaker_turn_next
-    return Heard(
+        speaker_turn += segment.speaker_turn_next
+    return Transcript(
         form="whisper.cpp",
-        turns=turns,
-        language=told.result.language or "",
+        turns=utterances,
+        language=transcript.result.language or "",
         repaired=list(dict.fromkeys(repaired)),
     )

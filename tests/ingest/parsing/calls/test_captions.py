@@ -2,9 +2,9 @@
 
 import pytest
 
-from ingest.parsing.calls.detection import heard
+from ingest.parsing.calls.detection import parse_transcript
 from ingest.parsing.calls.formats import captions, plain_text
-from ingest.parsing.calls.transcript import Said, merged, number
+from ingest.parsing.calls.transcript import Utterance, merge_utterances, parse_number
 
 CUE = "WEBVTT\n\n00:01.000 --> 00:04.000\n"
 
@@ -25,16 +25,16 @@ CUE = "WEBVTT\n\n00:01.000 --> 00:04.000\n"
     ],
 )
 def test_an_unclosed_tag_swallows_nothing(body: str, text: str) -> None:
-    assert [turn.text for turn in captions.webvtt(CUE + body).turns] == [text]
+    assert [utterance.text for utterance in captions.parse_webvtt(CUE + body).turns] == [text]
 
 
-def test_a_cues_text_may_stand_below_an_empty_line() -> None:
+def test_a_cues_text_can_begin_below_an_empty_line() -> None:
     text = (
         "WEBVTT\n\n00:00:02.000 --> 00:00:04.000\n\nFaturam geldi.\n\n"
         "00:00:05.000 --> 00:00:07.000\n\n\n<v Ada>Neden bu kadar?</v>\nÖdemem.\n"
     )
-    turns = captions.webvtt(text).turns
-    assert [(t.start, t.text) for t in turns] == [
+    utterances = captions.parse_webvtt(text).turns
+    assert [(u.start, u.text) for u in utterances] == [
         (2, "Faturam geldi."),
         (5, "Neden bu kadar?\nÖdemem."),
     ]
@@ -45,42 +45,42 @@ def test_an_empty_cue_takes_no_name_and_no_note_for_its_text() -> None:
         "WEBVTT\n\n00:01.000 --> 00:02.000\n\nikinci\n00:03.000 --> 00:04.000\nMerhaba\n\n"
         "00:05.000 --> 00:06.000\n\nNOTE kesildi\n"
     )
-    assert [turn.text for turn in captions.webvtt(text).turns] == ["Merhaba"]
+    assert [utterance.text for utterance in captions.parse_webvtt(text).turns] == ["Merhaba"]
 
 
-def test_a_speakers_pieces_are_joined_with_their_doubtful_places() -> None:
+def test_a_speakers_pieces_are_joined_with_the_offsets_of_unsure_words() -> None:
     pieces = [
-        Said(speaker="a", text="bir iki", unsure=((4, 7),)),
-        Said(speaker="a", text="üç", unsure=((0, 2),)),
+        Utterance(speaker="a", text="bir iki", unsure=((4, 7),)),
+        Utterance(speaker="a", text="üç", unsure=((0, 2),)),
     ]
-    (turn,) = merged(pieces)
-    assert (turn.text, turn.unsure) == ("bir iki üç", ((4, 7), (8, 10)))
+    (utterance,) = merge_utterances(pieces)
+    assert (utterance.text, utterance.unsure) == ("bir iki üç", ((4, 7), (8, 10)))
 
 
-def test_a_transcript_without_labels_is_one_turn() -> None:
-    assert [turn.text for turn in plain_text.text("Merhaba\nmodemim\nbozuk").turns] == [
-        "Merhaba\nmodemim\nbozuk"
-    ]
+def test_a_transcript_without_labels_is_one_utterance() -> None:
+    assert [
+        utterance.text for utterance in plain_text.parse_plain_text("Merhaba\nmodemim\nbozuk").turns
+    ] == ["Merhaba\nmodemim\nbozuk"]
 
 
-def test_blank_lines_before_captions_are_passed() -> None:
-    assert (
-        heard(("\n" * 50_000 + "00:01.000 --> 00:04.000\nMerhaba").encode()).turns[0].text
-        == "Merhaba"
-    )
+def test_blank_lines_before_captions_are_skipped() -> None:
+    transcript = parse_transcript(("\n" * 50_000 + "00:01.000 --> 00:04.000\nMerhaba").encode())
+    assert transcript.turns[0].text == "Merhaba"
 
 
-def test_a_number_beyond_all_bounds_is_none() -> None:
-    assert number(10**400) == 0.0
+def test_a_number_beyond_all_bounds_is_read_as_zero() -> None:
+    assert parse_number(10**400) == 0.0
 
 
 def test_a_shorter_arrow_and_a_number_above_a_blank_line_lose_no_words() -> None:
-    arrow = captions.webvtt("WEBVTT\n\n00:01.000 -> 00:02.000\nBir\n\n00:03.000 –> 00:04.000\nİki")
-    apart = captions.srt(
+    short_arrows = captions.parse_webvtt(
+        "WEBVTT\n\n00:01.000 -> 00:02.000\nBir\n\n00:03.000 –> 00:04.000\nİki"
+    )
+    blank_lines = captions.parse_srt(
         "1\n\n00:00:01,000 --> 00:00:02,000\n\nBir\n\n2\n\n00:00:03,000 --> 00:00:04,000\n\nİki"
     )
-    for lines in (arrow, apart):
-        assert [turn.text for turn in lines.turns] == ["Bir", "İki"]
+    for transcript in (short_arrows, blank_lines):
+        assert [utterance.text for utterance in transcript.turns] == ["Bir", "İki"]
 
 
 @pytest.mark.parametrize(
@@ -99,10 +99,13 @@ def test_a_shorter_arrow_and_a_number_above_a_blank_line_lose_no_words() -> None
     ],
 )
 def test_a_vendors_odd_json_loses_no_words(raw: str) -> None:
-    found = heard(raw.encode())
-    assert " ".join(turn.text for turn in found.turns).replace("\ufffd", "") == "Bir iki"
+    transcript = parse_transcript(raw.encode())
+    assert (
+        " ".join(utterance.text for utterance in transcript.turns).replace("\ufffd", "")
+        == "Bir iki"
+    )
 
 
-def test_what_is_invented_on_silence_comes_back_by_no_other_way() -> None:
+def test_an_invented_sentence_comes_back_by_no_other_way() -> None:
     raw = b'{"text":"Altyaz\xc4\xb1 M.K.","segments":[{"text":"Altyaz\xc4\xb1 M.K."}]}'
-    assert heard(raw).turns == []
+    assert parse_transcript(raw).turns == []
