@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
-from ingest.parsing.files import bursts, sniffed
+from ingest.parsing.files import detect_type, is_bomb
 from ingest.parsing.phone_numbers import e164
 from ingest.vendors.form_data import File, first, multipart
 from schemas.account_fields import Brand
@@ -157,11 +157,11 @@ def _attach(files: tuple[File, ...]) -> tuple[tuple[Attachment, ...], tuple[byte
     for file in files[:_MOST_FILES]:
         if not file.data:
             continue
-        refused = "it would burst" if bursts(file.data) else ""
+        refused = "it would burst" if is_bomb(file.data) else ""
         made.append(
             Attachment(
                 name=file.filename[:200] or "file",
-                type=sniffed(file.data, file.type),
+                type=detect_type(file.data, file.type),
                 size=len(file.data),
                 sha256=hashlib.sha256(file.data).hexdigest(),
                 refused=refused,

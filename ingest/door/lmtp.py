@@ -19,7 +19,7 @@ from ingest.channel import Channel, Delivery
 from ingest.door.mail_data import WholeData
 from ingest.intake.accept import Ingest
 from ingest.parsing.mail.smtp_envelope import with_envelope
-from ingest.parsing.mime.header import normal_address
+from ingest.parsing.mime.header import normalize_address
 from runtime import metrics
 from runtime.http import server as http
 from runtime.http.guard import Guard, network_of
@@ -43,7 +43,7 @@ class Receiver:
     def __init__(self, ingest: Ingest, channel: Channel[Any], accounts: Mapping[str, Any]) -> None:
         self._ingest, self._channel, self._accounts = ingest, channel, accounts
         self._owners = {
-            normal_address(address): name
+            normalize_address(address): name
             for name, settings in accounts.items()
             for address in settings.addresses
         }
@@ -54,7 +54,7 @@ class Receiver:
 
         The address itself comes first, then the one without its tag (`+tag`), then its domain.
         """
-        normal = normal_address(address.strip("<>"))
+        normal = normalize_address(address.strip("<>"))
         local, _, domain = normal.rpartition("@")
         untagged = f"{local.partition('+')[0]}@{domain}"
         owners = self._owners
@@ -215,7 +215,7 @@ def check(settings: MailDoorSettings, accounts: Mapping[str, Any]) -> None:
         return
     problems, owners = list[Problem](), dict[str, str]()
     for name, account in accounts.items():
-        for address in map(normal_address, account.addresses):
+        for address in map(normalize_address, account.addresses):
             if address in owners:
                 text = f"{address} is {owners[address]}'s too. Keep one."
                 problems.append(Problem(f"[channels.email.{name}] {text}"))

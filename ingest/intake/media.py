@@ -23,7 +23,7 @@ from ingest.channel import (
     ResolvesNotices,
 )
 from ingest.parser_pool.pool import bug
-from ingest.parsing.files import bursts, sniffed
+from ingest.parsing.files import detect_type, is_bomb
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected, Retry, SantralError
 from schemas.message import Attachment
 
@@ -123,8 +123,8 @@ def _complete(attachment: Attachment, result: bytes | str) -> tuple[Attachment, 
         attachment,
         size=len(result),
         sha256=sha256(result).hexdigest(),
-        type=sniffed(result, attachment.type),
+        type=detect_type(result, attachment.type),
     )
-    if bursts(result):
+    if is_bomb(result):
         return msgspec.structs.replace(complete, refused="it would burst"), None
     return complete, result

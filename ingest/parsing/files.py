@@ -1,7 +1,6 @@
-"""What a file really is: its type by its bytes, files written into text, and bombs. Pure.
+"""Detects the type of a file by its bytes, finds files written into a text, and finds bombs. Pure.
 
-Before: mime/parser.py has the bytes of a part. After: Attachment.type; what only would burst is
-refused. Source: the PKZIP application note; POSIX uuencode.
+Source: the PKZIP application note; POSIX uuencode.
 """
 
 import binascii
@@ -24,26 +23,26 @@ GENERIC = (
     "application/x-download",
     "application/download",
 )
-"""Types that say nothing."""
+"""Types that programs declare when they do not know the type."""
 
-_SNIFFED = 8 * 1024
-_BURST = 1024 * 1024 * 1024  # bytes a file may unpack to, when it is
-_RATIO = 200  # times its own size
-_MEMBERS = 20_000
+_SAMPLE_BYTES = 8 * 1024
+_MAX_UNPACKED_BYTES = 1024 * 1024 * 1024  # a larger unpacked size is a bomb's, and an eighth of it
+_MAX_RATIO = 200  # when it is also this many times the packed size
+_MAX_MEMBERS = 20_000
 _TEXT = re.compile(rb"^[\t\n\r\x20-\x7e\x80-\xff]*$")
-_OFFICE = {
+_OFFICE_FOLDERS = {
     "word/": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "xl/": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "ppt/": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
 }
 
 
-def sniffed(data: bytes, declared: str) -> str:
-    """Return a file's type: as declared unless that says nothing or the bytes deny it."""
-    program = _program(data)
+def detect_type(data: bytes, declared: str) -> str:
+    """Return the type of a file, as declared unless that is generic or the bytes deny it."""
+    program = _program_type(data)
     if declared in GENERIC or "/" not in declared:
-        return program or _by_bytes(data)
-    # A program that calls itself a picture or a document is what people must be warned of.
+        return program or _type_by_bytes(data)
+    # The type warns people of a program that calls itself a picture or a document.
     return program if program and declared not in _PROGRAMS else declared
 
 
@@ -55,30 +54,32 @@ _PROGRAMS = (
 )
 
 
-def _program(data: bytes) -> str:
+def _program_type(data: bytes) -> str:
     if data[:2] == b"MZ":
         return "application/x-msdownload"
     return "application/x-executable" if data[:4] == b"\x7fELF" else ""
 
 
-def _by_bytes(data: bytes) -> str:
+def _type_by_bytes(data: bytes) -> str:
     if data[:4] == b"PK\x03\x04":
-        return _zipped(data)
+        return _zip_type(data)
     if data[:4] == b"%PDF":
         return "application/pdf"
     try:
-        kind = str(puremagic.from_string(data[:_SNIFFED], mime=True))
+        kind = str(puremagic.from_string(data[:_SAMPLE_BYTES], mime=True))
     except (puremagic.PureError, ValueError, IndexError, UnicodeError):
         kind = ""
-    # Of what has no plain mark it guesses: only pictures, sound and film are certain enough.
+    # puremagic guesses where a file has no signature; only its guesses of media are reliable.
     if kind.startswith(("image/", "audio/", "video/")):
         return kind
-    return "text/plain" if data and _TEXT.match(data[:_SNIFFED]) else GENERIC[0]
+    return "text/plain" if data and _TEXT.match(data[:_SAMPLE_BYTES]) else GENERIC[0]
 
 
 def _members(data: bytes) -> list[zipfile.ZipInfo] | None:
-    """Return what a ZIP file's directory lists; None when it can't be read (zipfile raises
-    NotImplementedError for versions it does not know)."""
+    """Return the members in the directory of a ZIP file, None when it cannot be read.
+
+    zipfile raises NotImplementedError for versions that it does not know.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as file:
             return file.infolist()
@@ -86,93 +87,95 @@ def _members(data: bytes) -> list[zipfile.ZipInfo] | None:
         return None
 
 
-def _zipped(data: bytes) -> str:
+def _zip_type(data: bytes) -> str:
     names = [m.filename for m in (_members(data) or ())[:200]]
-    for start, kind in _OFFICE.items():
+    for start, kind in _OFFICE_FOLDERS.items():
         if any(n.startswith(start) for n in names):
             return kind
     return "application/zip"
 
 
-def bursts(data: bytes) -> bool:
-    """Say whether a packed file would fill disks: by what it says, and by what it does."""
+def is_bomb(data: bytes) -> bool:
+    """Say whether a packed file would fill disks, by its directory or by unpacking it."""
     if data[:4] == b"PK\x03\x04":
-        return _zip_bursts(data)
+        return _is_zip_bomb(data)
     if data[:2] == b"\x1f\x8b":
-        return _gzip_bursts(data)
+        return _is_gzip_bomb(data)
     return False
 
 
-def _zip_bursts(data: bytes) -> bool:
+def _is_zip_bomb(data: bytes) -> bool:
     members = _members(data)
     if members is None:
         return False
     size = sum(m.file_size for m in members)
-    # Members that share bytes: what 42 kB would be worth petabytes with.
-    places = sorted((m.header_offset, m.compress_size) for m in members)
-    starts = [at for at, _ in places]
-    for at, packed in places:
-        if packed and bisect(starts, at + packed - 1) > bisect(starts, at):
+    # Members that share bytes turn 42 kB into petabytes.
+    ranges = sorted((m.header_offset, m.compress_size) for m in members)
+    starts = [start for start, _ in ranges]
+    for start, packed in ranges:
+        if packed and bisect(starts, start + packed - 1) > bisect(starts, start):
             return True
-    return len(members) > _MEMBERS or (size > _BURST // 8 and size > len(data) * _RATIO)
+    return len(members) > _MAX_MEMBERS or (
+        size > _MAX_UNPACKED_BYTES // 8 and size > len(data) * _MAX_RATIO
+    )
 
 
-def _gzip_bursts(data: bytes) -> bool:
-    limit = max(_BURST // 8, len(data) * _RATIO)
-    opened = zlib.decompressobj(31)
-    made, rest = 0, data
+def _is_gzip_bomb(data: bytes) -> bool:
+    limit = max(_MAX_UNPACKED_BYTES // 8, len(data) * _MAX_RATIO)
+    decompressor = zlib.decompressobj(31)
+    unpacked, rest = 0, data
     try:
-        while rest and made <= limit:
-            made += len(opened.decompress(rest, 1 << 20))
-            rest = opened.unconsumed_tail
+        while rest and unpacked <= limit:
+            unpacked += len(decompressor.decompress(rest, 1 << 20))
+            rest = decompressor.unconsumed_tail
     except zlib.error:
         return False
-    return made > limit
+    return unpacked > limit
 
 
-_WRITTEN = 200  # files in one text that are looked for; beyond lie only bombs
+_MAX_ENCODED_FILES = 200  # only bombs have more files in one text
 _BEGIN = re.compile(rb"^begin(-base64)? [0-7]{3,4} +([^\r\n]{1,255})\r?$", re.MULTILINE)
 
 
-def uuencoded(data: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]]:
-    """Return a text without the files that are written into it, and those with their names."""
+def split_uuencoded(data: bytes) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """Return a text without the files written into it, and these files with their names."""
     if b"begin" not in data:
         return data, []
-    kept: list[bytes] = []
+    texts: list[bytes] = []
     files: list[tuple[bytes, bytes]] = []
-    at = 0
-    for match in islice(_BEGIN.finditer(data), _WRITTEN):
-        if match.start() < at:
+    position = 0
+    for match in islice(_BEGIN.finditer(data), _MAX_ENCODED_FILES):
+        if match.start() < position:
             continue
         end = re.compile(rb"^====\r?$" if match[1] else rb"^end\r?$", re.MULTILINE).search(
             data, match.end()
         )
         if end is None:
             break
-        body = _decoded(data[match.end() : end.start()], base64=bool(match[1]))
+        body = _decode_lines(data[match.end() : end.start()], base64=bool(match[1]))
         if body is None:
             continue
-        kept.append(data[at : match.start()])
+        texts.append(data[position : match.start()])
         files.append((match[2].strip(), body))
-        at = end.end()
-    return b"".join((*kept, data[at:])), files
+        position = end.end()
+    return b"".join((*texts, data[position:])), files
 
 
-def _decoded(body: bytes, *, base64: bool) -> bytes | None:
-    """Return what the lines hold; None when they are text after all ("begin 644 ...")."""
+def _decode_lines(body: bytes, *, base64: bool) -> bytes | None:
+    """Return the bytes of encoded lines, None for a text that begins like "begin 644 ..."."""
     try:
         if base64:
             return binascii.a2b_base64(body)
         lines = [x for x in body.splitlines() if x and x != b"`"]
-        return b"".join([_line(x) for x in lines])
+        return b"".join([_decode_line(x) for x in lines])
     except binascii.Error:
         return None
 
 
-def _line(line: bytes) -> bytes:
+def _decode_line(line: bytes) -> bytes:
     try:
         return binascii.a2b_uu(line)
     except binascii.Error:
-        # Some programs pad a line by a byte too many: what it says of its length counts.
-        need = (((line[0] - 32) & 63) * 4 + 5) // 3
-        return binascii.a2b_uu(line[: need + 1])
+        # Some programs pad a line by an extra byte; the declared length counts.
+        length = (((line[0] - 32) & 63) * 4 + 5) // 3
+        return binascii.a2b_uu(line[: length + 1])

@@ -1,20 +1,20 @@
-"""Telephone numbers as people and systems write them -> E.164 (ITU-T E.164). Pure."""
+"""Telephone numbers as people and systems write them, in E.164 (ITU-T E.164). Pure."""
 
 import re
 
 import phonenumbers
 
-_INSIDE = re.compile(r"(?i)\b(?:dahil[iî]|dah\.|dh\.)")
-"""What a Turkish extension begins with; phonenumbers knows the others."""
+_TURKISH_EXTENSION = re.compile(r"(?i)\b(?:dahil[iî]|dah\.|dh\.)")
+"""The words before a Turkish extension; phonenumbers knows those of other languages."""
 
 
-def e164(told: str, country: str) -> str:
-    """Return a number in E.164, an empty text when it is none."""
+def e164(written: str, country: str) -> str:
+    """Return a number in E.164, an empty text for an invalid one."""
     try:
-        made = phonenumbers.parse(_INSIDE.split(told, maxsplit=1)[0], country)
+        number = phonenumbers.parse(_TURKISH_EXTENSION.split(written, maxsplit=1)[0], country)
     except phonenumbers.NumberParseException:
         return ""
-    if not phonenumbers.is_possible_number(made):
+    if not phonenumbers.is_possible_number(number):
         return ""
-    made.extension = None
-    return str(phonenumbers.format_number(made, phonenumbers.PhoneNumberFormat.E164))
+    number.extension = None
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))

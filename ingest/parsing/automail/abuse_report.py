@@ -8,7 +8,7 @@ sign of a report, and the mail that it is about. Source: RFC 5965, RFC 6591, RFC
 import re
 
 from ingest.parsing.automail.delivery_report import ORIGINALS
-from ingest.parsing.mime.parser import Mail
+from ingest.parsing.mime.parsed_mail import Mail
 
 _CHARS = 4000  # of the text that are looked at
 _TYPE = re.compile(rb"report-type\s{0,9}=\s{0,9}[\"']?feedback-report", re.IGNORECASE)

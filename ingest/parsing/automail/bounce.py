@@ -22,8 +22,8 @@ from ingest.parsing.automail.delivery_report import (
     read_reports,
 )
 from ingest.parsing.mime import header
-from ingest.parsing.mime.parser import Mail
-from ingest.parsing.mime.structure import read_part
+from ingest.parsing.mime.parsed_mail import Mail
+from ingest.parsing.mime.structure import read_entity
 from schemas.message import Bounce
 
 _LOOKED_AT = 20_000  # characters of the notice
@@ -151,7 +151,7 @@ def read(mail: Mail, raw: bytes) -> Bounce | None:
 
 def _prose_recipients(mail: Mail, raw: bytes, notice: str) -> tuple[list[str], bool]:
     """Return the recipients that a notice in prose names, and whether it says it goes on trying."""
-    listed = header.parties(mail.all("x-failed-recipients"))
+    listed = header.parse_addresses(mail.all("x-failed-recipients"))
     failed = [h.value for p in listed for h in p.handles]
     if failed:
         return failed, False
@@ -164,7 +164,7 @@ def _prose_recipients(mail: Mail, raw: bytes, notice: str) -> tuple[list[str], b
     except Exception:  # noqa: BLE001 - its detectors fall over odd mail; the places are left then
         soft, hard = frozenset(), frozenset()
     addresses = sorted(
-        header.normal_address(a.decode("utf-8", "replace").strip(" <>\"'")) for a in soft | hard
+        header.normalize_address(a.decode("utf-8", "replace").strip(" <>\"'")) for a in soft | hard
     )
     addresses = [a for a in addresses if "@" in a and a not in own]
     if addresses:
@@ -179,7 +179,7 @@ def _named_addresses(notice: str, own: set[str], *, alone: bool = False) -> list
     later: list[str] = []
     for line in notice.split("\n"):
         for match in _ADDRESS.finditer(line):
-            address = header.normal_address(match[0].strip("'*!/=-."))
+            address = header.normalize_address(match[0].strip("'*!/=-."))
             before = line[max(0, match.start() - 60) : match.start()]
             if address in own or words.SERVANT.match(address):
                 continue
@@ -195,7 +195,7 @@ def _ours(mail: Mail) -> set[str]:
     found = [
         p
         for name in ("from", "to", "sender", "return-path")
-        for p in header.parties(mail.all(name))
+        for p in header.parse_addresses(mail.all(name))
     ]
     return {h.value for p in found for h in p.handles}
 
@@ -223,9 +223,9 @@ def _addressee(mail: Mail) -> list[str]:
     for attachment, data in mail.files:
         if attachment.type not in ORIGINALS:
             continue
-        original = read_part(data[:_ENCLOSED])
+        original = read_entity(data[:_ENCLOSED])
         authors, recipients = (
-            {h.value for p in header.parties(original.header(name)) for h in p.handles}
+            {h.value for p in header.parse_addresses(original.header(name)) for h in p.handles}
             for name in ("from", "to")
         )
         ours = any(author.partition("@")[2] in domains for author in authors)
@@ -278,8 +278,8 @@ def _original(mail: Mail, notice: str) -> str | None:
         found = _OUR_ID.search(data)
         if found:
             return found[1].decode("ascii", "replace")
-    answered = header.message_ids(mail.raw("in-reply-to") or b"")
-    answered = answered or header.message_ids(mail.all("references"))[-1:]
+    answered = header.parse_message_ids(mail.raw("in-reply-to") or b"")
+    answered = answered or header.parse_message_ids(mail.all("references"))[-1:]
     return answered[0] if answered else None
 
 

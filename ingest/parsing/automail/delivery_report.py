@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ingest.parsing.automail import bounce_words as words
 from ingest.parsing.mime import header
-from ingest.parsing.mime.parser import Mail
+from ingest.parsing.mime.parsed_mail import Mail
 
 KINDS = ("message/delivery-status", "message/global-delivery-status")
 ORIGINALS = (
@@ -90,7 +90,7 @@ def _delivery(block: str, notice: str) -> Delivery | None:
     # The address as we wrote it; where it was forwarded to is the other's business.
     addresses = [named.get(kind, "") for kind in ("original", "final", "x-actual")]
     address = next((a for a in addresses if "@" in a), named.get("final", ""))
-    recipient = header.normal_address(address)
+    recipient = header.normalize_address(address)
     if not recipient:
         return None
     action = _field(block, "Action").lower()

@@ -14,8 +14,8 @@ from ingest.parsing.automail.abuse_report import find_report
 from ingest.parsing.automail.bounce_words import ANSWER
 from ingest.parsing.automail.ses_notice import read_notice
 from ingest.parsing.mime import header
-from ingest.parsing.mime.dates import return_date
-from ingest.parsing.mime.parser import Mail
+from ingest.parsing.mime.dates import find_return_date
+from ingest.parsing.mime.parsed_mail import Mail
 from schemas.message import Automatic
 
 _REPLIES = (
@@ -54,9 +54,9 @@ def automatic(
         return Automatic(kind="loop", evidence="X-Santral-Sent")
     evidence = _out_of_office(mail)
     if evidence:
-        near = header.first_date(mail.values("date")) or received_at
+        near = header.parse_first_date(mail.values("date")) or received_at
         return Automatic(
-            kind="out_of_office", evidence=evidence, until=return_date(mail.text, near)
+            kind="out_of_office", evidence=evidence, until=find_return_date(mail.text, near)
         )
     evidence = _receipt(mail)
     if evidence:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from ingest.parsing.json_values import read
 from ingest.parsing.mime import header
-from ingest.parsing.mime.parser import Mail
+from ingest.parsing.mime.parsed_mail import Mail
 from schemas.base import Record
 from schemas.errors import Rejected
 from schemas.message import Automatic, Bounce
@@ -110,9 +110,9 @@ def _decoded(kind: type[T], text: str) -> T | None:
 
 def _address(text: str) -> str:
     """Return the address in a recipient, which some name: "Ada <ada@…>"."""
-    parties = header.parties(text.encode("utf-8", "replace")) if "<" in text else ()
+    parties = header.parse_addresses(text.encode("utf-8", "replace")) if "<" in text else ()
     named = next((a for party in parties if (a := party.handle("email"))), None)
-    return named or header.normal_address(text)
+    return named or header.normalize_address(text)
 
 
 def _bounce(notice: _Notice, kind: str) -> Bounce | None:
@@ -141,7 +141,7 @@ def _original(mail: _Mail) -> str | None:
     """Return the Message-ID that we gave the mail; SES gives mail another one on its way."""
     headers: Mapping[str, str] = {h.name.lower(): h.value for h in mail.headers}
     for value in (headers.get("message-id", ""), mail.common_headers.message_id):
-        ids = header.message_ids(value.encode("utf-8", "replace"))
+        ids = header.parse_message_ids(value.encode("utf-8", "replace"))
         if ids:
             return ids[0]
     return f"<{mail.message_id}@email.amazonses.com>" if mail.message_id else None

@@ -8,7 +8,7 @@ groups.io.
 
 import re
 
-from ingest.parsing.mime.parser import Mail
+from ingest.parsing.mime.parsed_mail import Mail
 from schemas.message import Handle, Party
 
 _VIA = re.compile(

@@ -81,12 +81,12 @@ def read_forward(text: str, subject: str, *, is_reply: bool = False) -> Forward 
     if found is None:
         return Forward(Forwarded(), text) if title is not None else None
     values = {key: value.encode("utf-8", "replace") for key, value in found.fields.items()}
-    who = header.parties(values["from"])
+    who = header.parse_addresses(values["from"])
     original = Forwarded(
         sender=who[0] if who else None,
-        sent_at=header.date(values.get("date", b"")),
+        sent_at=header.parse_date(values.get("date", b"")),
         subject=found.fields.get("subject", ""),
-        recipients=header.parties(values.get("to", b"")),
+        recipients=header.parse_addresses(values.get("to", b"")),
         text=_unquoted("\n".join(lines[_begin_of_text(lines, found.after) :])),
     )
     note = _note(lines[: found.first if title is None else title])

@@ -14,7 +14,8 @@ from ingest.parsing.mail.author import find_author
 from ingest.parsing.mail_text import reply
 from ingest.parsing.mail_text.subject_prefixes import ANSWER
 from ingest.parsing.mime import header
-from ingest.parsing.mime.parser import Mail, parse
+from ingest.parsing.mime.parsed_mail import Mail
+from ingest.parsing.mime.parser import parse_mail
 from schemas.base import conversation_id, message_id
 from schemas.message import TEXT_LIMIT, Message, Party
 from schemas.text import reply_token
@@ -37,7 +38,7 @@ def message(
     domain: str = "",
 ) -> tuple[Message, tuple[bytes, ...]]:
     """Return the Message in raw RFC 5322 bytes and its files; raise Rejected(mime.empty)."""
-    mail = parse(raw)
+    mail = parse_mail(raw)
     source = f"{CHANNEL}:{account}"
     sender = find_author(mail)
     recipients = mail.parties("to") + mail.parties("cc")
@@ -78,7 +79,7 @@ def message(
         subject=subject[:2000],
         text=sent_on.words if sent_on else reply.own_words(whole, is_reply=has_quotation),
         full_text=whole,
-        sent_at=header.first_date(mail.values("date")),
+        sent_at=header.parse_first_date(mail.values("date")),
         received_at=received_at,
         attachments=(*(a for a, _ in mail.files), *mail.refused),
         automatic=machine,
@@ -118,12 +119,12 @@ def identify(
     mail: Mail, raw: bytes, account: str, mailbox: str, recipients: tuple[Party, ...]
 ) -> Identity:
     """Return the ids in a mail's headers; without a Message-ID its bytes make one."""
-    own = header.message_ids(mail.raw("message-id") or b"")
+    own = header.parse_message_ids(mail.raw("message-id") or b"")
     # "<shop@ornek.example>" stands in some In-Reply-To for the mailbox, not for a mail: it would
     # put strangers into one conversation.
     boxes = _mailboxes(mail, recipients)
     references, parents = (
-        tuple(i for i in header.message_ids(value) if i[1:-1].lower() not in boxes)
+        tuple(i for i in header.parse_message_ids(value) if i[1:-1].lower() not in boxes)
         for value in (mail.all("references"), mail.raw("in-reply-to") or b"")
     )
     return Identity(

@@ -15,7 +15,7 @@ from ingest.parsing.automail.detection import wants_no_answer
 from ingest.parsing.mail.author import find_author
 from ingest.parsing.mail.message import CHANNEL, Identity, choose_conversation, identify
 from ingest.parsing.mime import header
-from ingest.parsing.mime.parser import Mail
+from ingest.parsing.mime.parsed_mail import Mail
 from schemas.base import message_id
 from schemas.message import Handle, Message, Party
 
@@ -67,7 +67,7 @@ def unreadable_message(
         subject=_attempt(lambda: mail.get("subject"), _plain(mail.raw("subject") or b""))[:2000],
         text=TEXT,
         full_text=TEXT,
-        sent_at=_attempt(lambda: header.first_date(mail.values("date")), None),
+        sent_at=_attempt(lambda: header.parse_first_date(mail.values("date")), None),
         received_at=received_at,
         repaired=("unreadable",),
         position=position,

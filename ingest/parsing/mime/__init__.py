@@ -1,6 +1,6 @@
-"""A raw mail -> its headers, texts and files.
+"""A raw mail as decoded headers, texts and files.
 
-It takes the bytes of a mail, however broken. It gives a tree of decoded headers, texts and
-files. No bytes but an empty mail make it raise.
+It takes the bytes of a mail, however broken. It gives a Mail with its headers, text, files and
+the codes of what was repaired. Only an empty mail makes it raise.
 Read parser.py first.
 """

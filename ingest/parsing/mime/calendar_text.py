@@ -1,15 +1,15 @@
-"""An invitation or an answer to one -> what the person wrote in it. Never raises. Pure.
+"""Reads the text that a person wrote in an invitation or in the answer to one. Never raises. Pure.
 
-Before: parser.py met a text/calendar part and found no other text. After: its text, so that a
-"cannot come, call me in the afternoon" is read. The file itself is kept. Source: RFC 5545.
+A mail whose only text is a calendar may say "cannot come, call me in the afternoon". The calendar
+stays an attachment, too. Source: RFC 5545.
 """
 
 import re
 
 from schemas.text.fold import fold_case
 
-_CHARS = 256 * 1024  # of a calendar that is looked at
-_EVENTS = 20  # comments and descriptions that are shown
+_MAX_CHARS = 256 * 1024  # the rest of a calendar is not read
+_MAX_TEXTS = 20  # comments, and as many descriptions
 _FOLD = re.compile(r"\r?\n[ \t]")
 _LINE = re.compile(
     r"^(COMMENT|DESCRIPTION|SUMMARY)(?:;[^:\"\n]{0,500}(?:\"[^\"\n]{0,500}\"[^:\"\n]{0,500}){0,5})?:(.*)$",
@@ -19,15 +19,15 @@ _ESCAPE = re.compile(r"\\([nN,;\\])")
 
 
 def read_calendar(text: str) -> str:
-    """Return the comments and descriptions of a calendar; where it has none, what it is about."""
+    """Return the comments and descriptions of a calendar, else its summary."""
     lines: dict[str, list[str]] = {"comment": [], "description": [], "summary": []}
-    for match in _LINE.finditer(_FOLD.sub("", text[:_CHARS])):
-        value = _ESCAPE.sub(_unescaped, match[2]).strip()
+    for match in _LINE.finditer(_FOLD.sub("", text[:_MAX_CHARS])):
+        value = _ESCAPE.sub(_unescape, match[2]).strip()
         values = lines[fold_case(match[1])]
-        if value and value not in values and len(values) < _EVENTS:
+        if value and value not in values and len(values) < _MAX_TEXTS:
             values.append(value)
     return "\n\n".join([*lines["comment"], *lines["description"]] or lines["summary"][:1])
 
 
-def _unescaped(match: re.Match[str]) -> str:
+def _unescape(match: re.Match[str]) -> str:
     return "\n" if match[1] in "nN" else match[1]

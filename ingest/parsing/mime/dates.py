@@ -1,8 +1,7 @@
-"""Dates that people write in nine languages, and mail programs in a header's place. Pure.
+"""Reads dates that people write in nine languages, and that mail programs write in headers. Pure.
 
-Before: automail/detection.py looks for the day somebody is back, header.py has a date no standard
-knows. After: an instant in UTC. What could be two days (3/4) is read as Turkey reads it: the day
-first.
+An ambiguous date (3/4) has the day first, as in Turkey. automail/detection.py looks for the end of
+an absence; header.py has dates that no standard knows.
 """
 
 import re
@@ -22,7 +21,7 @@ ekim eki october oct oktober okt octobre octubre ottobre ott pazdziernika paz о
 kasim kas november nov novembre noviembre listopada lis ноября нояб
 aralik ara december dec dezember dez decembre diciembre dic dicembre grudnia gru декабря дек
 """
-"""In tr, en, de, nl, fr, es, it, pl and ru, a line a month."""
+"""A line for each month, in tr, en, de, nl, fr, es, it, pl and ru."""
 _MONTHS = {
     name: number
     for number, names in enumerate(_MONTH_NAMES.strip().split("\n"), start=1)
@@ -46,80 +45,85 @@ _TIME = re.compile(
 )
 _ZONE = re.compile(r"(?:utc|gmt)?\s*([+-])(\d{1,2}):?(\d{2})?\b")
 TURKEY = timezone(timedelta(hours=3))
-_NAMED = {"trt": 3, "eest": 3, "eet": 2, "gmt": 0, "utc": 0, "ut": 0, "z": 0}
+_ZONE_HOURS = {"trt": 3, "eest": 3, "eet": 2, "gmt": 0, "utc": 0, "ut": 0, "z": 0}
 _ISO = re.compile(r"\s*20\d\d-\d\d-\d\dT\d")
-_BACK = re.compile(
+_RETURN_WORD = re.compile(
     r"""until|till|through|back|return|again|kadar|donec|donus|geri\b|tekrar|itibar|ofiste[ ]olacag
        |mesaime|basla|gelecegim|\bto\b|-|ve[ ]\d|arasinda""",
     re.VERBOSE,
 )
 
 
-def folded(text: str) -> str:
-    """Return a text in lower case without Turkish letters, as long as it was."""
+def fold_keeping_length(text: str) -> str:
+    """Return a text in lower case without Turkish letters; offsets stay the same."""
     return text.translate(_FOLD).lower()
 
 
-def dates(text: str, near: datetime) -> list[tuple[int, int, datetime]]:
-    """Return the days in a text with their places; without a year the one at or after `near`."""
-    plain = folded(text)
+def find_dates(text: str, near: datetime) -> list[tuple[int, int, datetime]]:
+    """Return the days in a text with their offsets (start, end).
+
+    A day without a year is the first one that is not more than 60 days before `near`.
+    """
+    plain = fold_keeping_length(text)
     if len(plain) != len(text):
         return []
-    found = []
+    days = []
     for match in _DATE.finditer(plain):
-        part = {k[0]: v for k, v in match.groupdict().items() if v}
-        month = int(part["m"]) if part["m"].isdigit() else _MONTHS[part["m"]]
-        year = int(part.get("y", near.year))
+        fields = {k[0]: v for k, v in match.groupdict().items() if v}
+        month = int(fields["m"]) if fields["m"].isdigit() else _MONTHS[fields["m"]]
+        year = int(fields.get("y", near.year))
         try:
-            day = datetime(year + (2000 if year < 100 else 0), month, int(part["d"]), tzinfo=UTC)
+            day = datetime(year + (2000 if year < 100 else 0), month, int(fields["d"]), tzinfo=UTC)
         except ValueError:
             continue
-        if "y" not in part and day < near - timedelta(days=60):
+        if "y" not in fields and day < near - timedelta(days=60):
             day = day.replace(year=near.year + 1) if (month, day.day) != (2, 29) else day
-        found.append((match.start(), match.end(), day))
-    return found
+        days.append((match.start(), match.end(), day))
+    return days
 
 
-def return_date(text: str, sent: datetime) -> datetime | None:
-    """Return the day an absence ends as its notice tells: the last day named with such a word."""
-    plain = folded(text[:4000])
-    best: datetime | None = None
-    for start, end, day in dates(text[:4000], sent):
+def find_return_date(text: str, sent: datetime) -> datetime | None:
+    """Return the last day in a notice of absence that a word such as "until" accompanies."""
+    plain = fold_keeping_length(text[:4000])
+    last: datetime | None = None
+    for start, end, day in find_dates(text[:4000], sent):
         around = plain[max(0, start - 60) : end + 60]
-        if _BACK.search(around) and timedelta(0) <= day - sent + timedelta(days=1) < timedelta(400):
-            best = day if best is None else max(best, day)
-    return best
+        if _RETURN_WORD.search(around) and timedelta(0) <= day - sent + timedelta(
+            days=1
+        ) < timedelta(400):
+            last = day if last is None else max(last, day)
+    return last
 
 
-def header_date(line: str, default: timezone = TURKEY) -> datetime | None:
-    """Return the instant in a date that is not RFC 5322's: "22 Kasım 2026 Pazar 14:05"."""
-    found = dates(
+def parse_written_date(line: str, default: timezone = TURKEY) -> datetime | None:
+    """Return the time in a date outside RFC 5322, such as "22 Kasım 2026 Pazar 14:05"."""
+    days = find_dates(
         line.replace("T", " ", 1) if _ISO.match(line) else line, datetime(2000, 1, 1, tzinfo=UTC)
     )
-    if not found:
+    if not days:
         return None
-    start, end, day = found[0]
+    start, end, day = days[0]
     rest = f"{line[:start]} {line[end:].removeprefix('T')}"
     time = _TIME.search(rest)
     hour = minute = second = 0
     if time:
         hour, minute, second = int(time[1]), int(time[2]), min(59, int(time[3] or 0))
-        half = folded(time[4] or "")
+        half = fold_keeping_length(time[4] or "")
         if half in ("pm", "os", "am"):
             hour = hour % 12 + (0 if half == "am" else 12)
     try:
-        offset = zone_of(rest[time.end() :] if time else rest) or default
+        offset = parse_zone(rest[time.end() :] if time else rest) or default
         return day.replace(hour=hour, minute=minute, second=second, tzinfo=offset).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
-def zone_of(text: str) -> timezone | None:
-    """Return the offset in what stands behind a time, None when there is none."""
-    plain = folded(text)
-    found = _ZONE.search(plain)
-    if found:
-        shift = timedelta(hours=int(found[2]), minutes=int(found[3] or 0))
-        return timezone(shift if found[1] == "+" else -shift)
+def parse_zone(text: str) -> timezone | None:
+    """Return the offset in the text behind a time, None when it has none."""
+    plain = fold_keeping_length(text)
+    match = _ZONE.search(plain)
+    if match:
+        shift = timedelta(hours=int(match[2]), minutes=int(match[3] or 0))
+        return timezone(shift if match[1] == "+" else -shift)
     named = re.search(r"\b(trt|eest|eet|gmt|utc|ut|z)\b", plain)
-    return timezone(timedelta(hours=_NAMED[named[1]])) if named else None
+    return timezone(timedelta(hours=_ZONE_HOURS[named[1]])) if named else None

@@ -1,19 +1,19 @@
-"""A raw mail -> the same mail with a header block that can be read. Never raises. Pure.
+"""Repairs a raw mail so that its header block can be read. Never raises. Pure.
 
-Before: parser.py has the bytes as they came. After: it reads the parts. Each repair has its code in
-`repaired`. The causes are mail that was saved with other line ends, pasted, or put together by
-programs that write text where headers belong.
+Each repair has a code. The causes are mail that was saved with other line ends, pasted, or written
+by programs that put text where headers belong.
 """
 
 import re
 
-_HEAD_LIMIT = 64 * 1024  # bytes of one header line that are kept
-_TYPE_LIMIT = 4 * 1024  # of a Content-Type or Content-Disposition
+_MAX_LINE_BYTES = 64 * 1024  # a header line is cut there
+_MAX_TYPE_BYTES = 4 * 1024  # a Content-Type or Content-Disposition is cut there
 
 
-def repair_mail(raw: bytes, repaired: list[str]) -> tuple[bytes, bytes]:
-    """Return the mail with its header block mended, and the lines of the block that are text."""
+def repair_mail(raw: bytes) -> tuple[bytes, bytes, list[str]]:
+    """Return the mail with a readable header block, its stray lines of text, and the repairs."""
     data = raw
+    repaired: list[str] = []
     if data.startswith(b"\xef\xbb\xbf"):
         data = data[3:]
         repaired.append("mime.byte_order_mark")
@@ -30,12 +30,13 @@ def repair_mail(raw: bytes, repaired: list[str]) -> tuple[bytes, bytes]:
         repaired.append("mime.line_ends")
     if data.startswith((b"From ", b">From ")):
         data = data.partition(b"\n")[2]
-    return _repair_head(data.replace(b"\r\n", b"\n"), repaired)
+    mail, stray, repairs = _repair_head(data.replace(b"\r\n", b"\n"))
+    return mail, stray, repaired + repairs
 
 
 _HEADER_LINE = re.compile(rb"^(?:[!-9;-~]+[ \t]*:|[ \t])")
-_NAME = re.compile(rb"^([!-9;-~]+)[ \t]+:", re.MULTILINE)
-_KNOWN = re.compile(
+_SPACED_NAME = re.compile(rb"^([!-9;-~]+)[ \t]+:", re.MULTILINE)
+_MAIL_HEADER = re.compile(
     rb"^(?:from|to|cc|subject|date|message-id|received|return-path|mime-version|content-[\w-]+|"
     rb"in-reply-to|references|reply-to|sender|delivered-to|auto-submitted|precedence|list-[\w-]+|"
     rb"x-[\w-]+|user-agent|importance|priority|resent-[\w-]+|dkim-signature|arc-[\w-]+|thread-"
@@ -44,28 +45,28 @@ _KNOWN = re.compile(
 )
 
 
-def _repair_head(data: bytes, repaired: list[str]) -> tuple[bytes, bytes]:
-    """Mend the header block; lines in it that are no headers are put before the text."""
+def _repair_head(data: bytes) -> tuple[bytes, bytes, list[str]]:
+    """Return the mail, the lines of its header block that are not headers, and the repairs."""
+    repaired = []
     head, blank, body = data.partition(b"\n\n")
-    if not _KNOWN.search(head):
-        # Not one header of the field: all of it is somebody's text.
-        repaired.append("mime.no_headers")
-        return b"\n" + data, b""
+    if not _MAIL_HEADER.search(head):
+        # Without one header of mail all of it is a person's text.
+        return b"\n" + data, b"", ["mime.no_headers"]
     if b"\r" in head:
         head = head.replace(b"\r", b" ")
         repaired.append("mime.line_ends")
-    head = _NAME.sub(rb"\1:", head)
+    head = _SPACED_NAME.sub(rb"\1:", head)
     lines = head.split(b"\n")
     stray = [line for line in lines if not _HEADER_LINE.match(line)]
     if stray:
         lines = [line for line in lines if _HEADER_LINE.match(line)]
         repaired.append("mime.stray_header_line")
-    if max(map(len, lines)) > _TYPE_LIMIT:
-        lines = [_shortened(line) for line in lines]
+    if max(map(len, lines)) > _MAX_TYPE_BYTES:
+        lines = [_shorten(line) for line in lines]
         repaired.append("mime.long_header")
-    return b"\n".join(lines) + blank + body, b"\n".join(stray)
+    return b"\n".join(lines) + blank + body, b"\n".join(stray), repaired
 
 
-def _shortened(line: bytes) -> bytes:
+def _shorten(line: bytes) -> bytes:
     kind = line[:20].lower().startswith((b"content-type", b"content-disposition"))
-    return line[: _TYPE_LIMIT if kind else _HEAD_LIMIT]
+    return line[: _MAX_TYPE_BYTES if kind else _MAX_LINE_BYTES]

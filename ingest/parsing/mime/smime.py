@@ -1,17 +1,16 @@
-"""A signed mail that is wrapped whole (S/MIME signed-data, smime.p7m) -> the mail in it. Pure.
+"""Unwraps a signed mail (S/MIME signed-data, smime.p7m), as Turkish registered mail (KEP). Pure.
 
-Before: parser.py met the wrapping; Turkish registered mail (KEP) comes so. After: its parts stand
-among the mail's. Whether the signature holds is not said: that is for whoever checks the kept file.
+The signature is not checked; the signed file stays an attachment for people who check it.
 Source: RFC 5652, section 5; RFC 8551, section 3.5.2.
 """
 
 from asn1crypto import cms
 
-KINDS = ("application/pkcs7-mime", "application/x-pkcs7-mime")
+TYPES = ("application/pkcs7-mime", "application/x-pkcs7-mime")
 
 
-def signed(data: bytes) -> bytes | None:
-    """Return what was signed; None when it is encrypted, detached, or no CMS at all."""
+def unwrap(data: bytes) -> bytes | None:
+    """Return the signed mail, None for encrypted or detached data and for other bytes."""
     try:
         info = cms.ContentInfo.load(data)
         if info["content_type"].native != "signed_data":

@@ -1,8 +1,6 @@
-"""winmail.dat -> the text and the files in it. Never raises. Pure.
+"""Unpacks the text and the files of a winmail.dat, Outlook's own format. Never raises. Pure.
 
-Before: parser.py met Outlook's own wrapping. After: its files stand among the mail's, its text
-where the mail has none. Source: [MS-OXTNEF]. tnefparse is LGPL: this is the only file that imports
-it.
+Source: [MS-OXTNEF]. tnefparse has the LGPL, so only this file imports it.
 """
 
 import logging
@@ -13,22 +11,24 @@ from ingest.parsing.html.text import to_text
 from ingest.parsing.letters.charset import decode
 
 SIGNATURE = b"\x78\x9f\x3e\x22"
-_LIMIT = 200  # files of one winmail.dat
+_MAX_FILES = 200  # the rest of a winmail.dat is left out
 
-logging.getLogger("tnefparse").setLevel(logging.CRITICAL)  # what it finds odd is the sender's
+logging.getLogger("tnefparse").setLevel(
+    logging.CRITICAL
+)  # its warnings concern the sender's program
 
 
-def expand(data: bytes) -> tuple[str, list[tuple[str, bytes]]] | None:
-    """Return the text and the named files in a winmail.dat; None when it can't be opened."""
+def unpack(data: bytes) -> tuple[str, list[tuple[str, bytes]]] | None:
+    """Return the text and the named files of a winmail.dat, None when it cannot be read."""
     try:
-        found = TNEF(data, do_checksum=False)
-        body, html = found.body, found.htmlbody
+        winmail = TNEF(data, do_checksum=False)
+        body, html = winmail.body, winmail.htmlbody
         files = [
             (str(a.long_filename() or a.name or "attachment"), bytes(a.data))
-            for a in found.attachments[:_LIMIT]
+            for a in winmail.attachments[:_MAX_FILES]
             if a.data
         ]
-    except Exception:  # noqa: BLE001 - broken ones fail in every way: it stays an attachment
+    except Exception:  # noqa: BLE001 - tnefparse raises anything for broken files; they stay attachments
         return None
     text = _text(body)
     if not text and html:

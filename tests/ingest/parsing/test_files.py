@@ -86,8 +86,8 @@ def test_members_that_share_their_bytes_are_a_bomb() -> None:
     plain = bytearray(_zip({"a": b"x" * 5000, "b": b"y" * 5000}))
     at = plain.rfind(b"PK\x01\x02")
     struct.pack_into("<L", plain, at + 42, 1)  # the second member begins within the first
-    assert files.bursts(bytes(plain))
-    assert not files.bursts(_zip({"a": b"x" * 5000, "b": b"y" * 5000}))
+    assert files.is_bomb(bytes(plain))
+    assert not files.is_bomb(_zip({"a": b"x" * 5000, "b": b"y" * 5000}))
 
 
 def _uu(data: bytes) -> bytes:
@@ -167,7 +167,7 @@ def test_a_signed_or_encrypted_mail_says_so(kind: str, code: str) -> None:
 @given(st.binary(max_size=400))
 def test_no_bytes_make_a_file_fail(data: bytes) -> None:
     for start in (b"", b"PK\x03\x04", b"\x1f\x8b", b"\x78\x9f\x3e\x22", b"begin 644 a\n"):
-        files.sniffed(start + data, "application/octet-stream")
-        files.bursts(start + data)
-        files.uuencoded(start + data)
+        files.detect_type(start + data, "application/octet-stream")
+        files.is_bomb(start + data)
+        files.split_uuencoded(start + data)
         _read(_with_file("application/ms-tnef", "winmail.dat", start + data))

@@ -276,12 +276,12 @@ def test_a_bounce_of_our_reply_comes_home_to_its_conversation() -> None:
 def test_dates_in_turkish_are_read_where_no_zone_is_told_as_turkish_time(
     line: str, wanted: str
 ) -> None:
-    made = header.date(line.encode())
+    made = header.parse_date(line.encode())
     assert made is not None
     assert made.isoformat().startswith(wanted)
 
 
 @given(st.text(max_size=120))
 def test_no_text_makes_the_dates_fail(text: str) -> None:
-    dates.header_date(text)
-    dates.return_date(text, NOW)
+    dates.parse_written_date(text)
+    dates.find_return_date(text, NOW)

@@ -297,7 +297,7 @@ def test_an_address_in_in_reply_to_is_no_thread() -> None:
     ],
 )
 def test_zones_are_read_as_programs_write_them(line: str, wanted: str) -> None:
-    made = header.date(line.encode())
+    made = header.parse_date(line.encode())
     assert made is not None
     assert made.strftime("%Y-%m-%d %H:%M") == f"2026-03-13 {wanted}"
 
@@ -316,19 +316,19 @@ def test_zones_are_read_as_programs_write_them(line: str, wanted: str) -> None:
     ],
 )
 def test_a_forwards_day_is_read_in_the_programs_language(line: str) -> None:
-    told = header.date(line.encode())
+    told = header.parse_date(line.encode())
     assert told is not None
     assert (told.month, told.day) == (6, 3)
 
 
 def test_names_and_words_of_headers() -> None:
-    (party,) = header.parties("Yılmaz, Ada <ada@ornek.example>".encode())
+    (party,) = header.parse_addresses("Yılmaz, Ada <ada@ornek.example>".encode())
     assert party.name == "Yılmaz, Ada"
-    two = header.parties(b"Ali <ali@ornek.example>, Ada <ada@ornek.example>")
+    two = header.parse_addresses(b"Ali <ali@ornek.example>, Ada <ada@ornek.example>")
     assert [p.name for p in two] == ["Ali", "Ada"]
-    (party,) = header.parties(b'"Ada (Pazaryeri)" <x@ornek.example>')
+    (party,) = header.parse_addresses(b'"Ada (Pazaryeri)" <x@ornek.example>')
     assert party.name == "Ada (Pazaryeri)"
-    assert header.text(b"=?UTF-8?Q?=C4=B0ade talebi?=") == "İade talebi"
+    assert header.decode_header(b"=?UTF-8?Q?=C4=B0ade talebi?=") == "İade talebi"
 
 
 def test_a_broken_first_date_and_a_name_without_an_address() -> None:

@@ -5,7 +5,7 @@ import pytest
 from ingest.parsing.letters.charset import decode
 from ingest.parsing.mail.author import find_author
 from ingest.parsing.mime import header
-from ingest.parsing.mime.parser import parse
+from ingest.parsing.mime.parser import parse_mail
 
 JAPANESE = ("お問い合わせの件", "Re: 配送状況 確認", "[重要] カスタマーサポート", "製品の故障")
 CHINESE = ("关于订单的问题", "退货申请", "您好,我的包裹还没有收到")
@@ -37,12 +37,12 @@ def _raw(codec: str, texts: tuple[str, ...]) -> list[tuple[str, str]]:
     ],
 )
 def test_a_raw_subject_is_read_though_nobody_names_its_charset(codec: str, text: str) -> None:
-    assert header.text(text.encode(codec)) == text
+    assert header.decode_header(text.encode(codec)) == text
 
 
 def test_a_raw_header_is_in_the_charset_of_the_body() -> None:
     raw = "From: Żółć <z@x.example>\r\nSubject: Zażalenie: jaźń\r\nContent-Type: text/plain; charset=iso-8859-2\r\n\r\nx"
-    mail = parse(raw.encode("iso-8859-2"))
+    mail = parse_mail(raw.encode("iso-8859-2"))
     assert mail.get("subject") == "Zażalenie: jaźń"
     assert mail.parties("from")[0].name == "Żółć"
 
@@ -67,7 +67,7 @@ def test_a_body_is_read_though_its_label_says_latin() -> None:
     ],
 )
 def test_encoded_words_are_read(written: str, text: str) -> None:
-    assert header.text(written.encode()) == text
+    assert header.decode_header(written.encode()) == text
 
 
 @pytest.mark.parametrize(
@@ -98,12 +98,12 @@ def test_encoded_words_are_read(written: str, text: str) -> None:
     ],
 )
 def test_a_sender_is_found_however_it_is_written(line: str, name: str, address: str | None) -> None:
-    (party,) = header.parties(line.encode())
+    (party,) = header.parse_addresses(line.encode())
     assert (party.name, party.handle("email")) == (name, address)
 
 
 def _author(head: str) -> tuple[str, str | None]:
-    party = find_author(parse(f"{head.strip()}\nMessage-ID: <1@x>\n\nselam".encode()))
+    party = find_author(parse_mail(f"{head.strip()}\nMessage-ID: <1@x>\n\nselam".encode()))
     return party.name, party.handle("email")
 
 

@@ -19,7 +19,7 @@ from ingest.parsing.letters.charset import decode
 from ingest.parsing.mail.message import message
 from ingest.parsing.mail_text import reply
 from ingest.parsing.mime import header
-from ingest.parsing.mime.parser import parse
+from ingest.parsing.mime.parser import parse_mail
 from schemas.base import conversation_id
 from schemas.errors import Rejected
 from schemas.message import Message
@@ -90,8 +90,8 @@ def test_encoded_words_split_within_a_character_are_joined() -> None:
     words = " ".join(
         f"=?utf-8?B?{base64.b64encode(raw[i : i + 3]).decode()}?=" for i in range(0, len(raw), 3)
     )
-    assert header.text(words.encode()) == "Ödeme ücreti"
-    assert header.text(b"=?iso-8859-9?Q?=DEik=E2yet?= no 5") == "Şikâyet no 5"
+    assert header.decode_header(words.encode()) == "Ödeme ücreti"
+    assert header.decode_header(b"=?iso-8859-9?Q?=DEik=E2yet?= no 5") == "Şikâyet no 5"
 
 
 @pytest.mark.parametrize(
@@ -108,12 +108,12 @@ def test_encoded_words_split_within_a_character_are_joined() -> None:
     ],
 )
 def test_addresses_are_found_however_they_are_written(line: bytes, name: str, address: str) -> None:
-    found = [p for p in header.parties(line) if p.handles]
+    found = [p for p in header.parse_addresses(line) if p.handles]
     assert (found[0].name, found[0].handle("email")) == (name, address)
 
 
 def test_semicolons_and_commas_part_addresses() -> None:
-    found = header.parties(b'a@x.example; "b, c" <b@x.example>, c@x.example')
+    found = header.parse_addresses(b'a@x.example; "b, c" <b@x.example>, c@x.example')
     assert [p.handle("email") for p in found] == ["a@x.example", "b@x.example", "c@x.example"]
 
 
@@ -241,7 +241,7 @@ def test_people_are_not_taken_for_machines(head: str) -> None:
 def test_nothing_at_all_is_rejected() -> None:
     for raw in (b"", b"\r\n\r\n", b"   \n"):
         with pytest.raises(Rejected, match="mime.empty"):
-            parse(raw)
+            parse_mail(raw)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from ingest.parsing.mail.message import message
-from ingest.parsing.mime.parser import parse
+from ingest.parsing.mime.parser import parse_mail
 from schemas.message import Message
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -34,7 +34,7 @@ def test_multiparts_are_split_to_a_depth_and_what_is_above_stays_readable() -> N
         % (i, i, i, i)
         for i in range(5000)
     )
-    mail = parse(HEAD + nested)
+    mail = parse_mail(HEAD + nested)
     assert "mime.too_deep" in mail.repaired
     assert "kat 0" in mail.text
     assert "kat 40" in mail.text
