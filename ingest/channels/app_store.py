@@ -14,7 +14,7 @@ import jwt
 import msgspec
 
 from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
-from ingest.parsing.json_values import Text, instant, read
+from ingest.parsing.json_values import Text, decode_json, parse_time
 from ingest.source import Source, SourceContext
 from ingest.sources.polling import (
     MAX_PAGES,
@@ -94,7 +94,7 @@ class AppStore:
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one review."""
         kept = archived_item(delivery.raw)
-        told = read(Review, kept.item)
+        told = decode_json(Review, kept.item)
         words = told.attributes
         if not told.id:
             raise Rejected("json.invalid", "a review without its id")
@@ -114,7 +114,7 @@ class AppStore:
                     name=words.reviewer_nickname or "",
                     handles=(Handle(kind="handle", value=f"app_store:{told.id}"),),
                 ),
-                sent_at=instant(words.created_date),
+                sent_at=parse_time(words.created_date),
                 post=Post(rating=star_rating(words.rating)),
                 reply_to=told.id,
                 thread=(told.id,),
@@ -142,7 +142,7 @@ class Reviews:
         )
         for _ in range(MAX_PAGES):
             headers = {"authorization": f"Bearer {token(settings, client)}"}
-            page = read(Page, await client.get(url, headers=headers))
+            page = decode_json(Page, await client.get(url, headers=headers))
             for raw in page.data:
                 yield build_item(raw, functools.partial(_item, raw))
             url = page.links.next or ""
@@ -152,11 +152,11 @@ class Reviews:
 
 
 def _item(raw: msgspec.Raw) -> PolledItem:
-    told = read(Review, raw)
+    told = decode_json(Review, raw)
     words = told.attributes
     version = content_hash(words.rating, words.title, words.body)
     return PolledItem(
-        id=told.id, raw=bytes(raw), version=version, created_at=instant(words.created_date)
+        id=told.id, raw=bytes(raw), version=version, created_at=parse_time(words.created_date)
     )
 
 

@@ -27,7 +27,7 @@ from ingest.channel import (
     build_message,
     event_for,
 )
-from ingest.parsing.json_values import Text, instant, read, size
+from ingest.parsing.json_values import Text, decode_json, parse_size, parse_time
 from ingest.source import Accept, CursorStore, Source, SourceContext
 from ingest.sources.recent_posts import RecentPosts
 from schemas.account_fields import ApiAddress, Brand
@@ -207,14 +207,14 @@ class Bluesky:
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one event; Rejected(delivery.ignored) when it is none of ours."""
         told: Account = context.settings or Account()
-        stored = read(Stored, delivery.raw)
+        stored = decode_json(Stored, delivery.raw)
         raw = bytes(stored.event) or delivery.raw
         said = event(raw)
         commit = _commit(said)
         uri = f"at://{said.did}/{commit.collection}/{commit.rkey}"
         if commit.operation == "delete":
             return _deleted(uri, said, delivery, context)
-        record = read(PostRecord, commit.record)
+        record = decode_json(PostRecord, commit.record)
         why = unwanted(said.did, record, told)
         if why and delivery.hint is None:
             raise Rejected("delivery.ignored", why)
@@ -258,7 +258,7 @@ async def _home(did: str, settings: Account, web: MediaClient) -> str:
         where = f"https://{did.removeprefix('did:web:')}/.well-known/did.json"
     else:
         raise Rejected("media.refused", "no DID that can be looked up")
-    for one in read(Document, await web.get(where, own=settings.directory)).service:
+    for one in decode_json(Document, await web.get(where, own=settings.directory)).service:
         if one.id.endswith("#atproto_pds") and isinstance(one.service_endpoint, str):
             return one.service_endpoint.rstrip("/")
     raise Rejected("media.gone", "the author names no server")
@@ -266,10 +266,10 @@ async def _home(did: str, settings: Account, web: MediaClient) -> str:
 
 def event(raw: bytes) -> Said:
     """Return an event of either form in the first one's shape."""
-    wrapped = read(Wrapped, raw).payload
+    wrapped = decode_json(Wrapped, raw).payload
     if wrapped is None:
-        return read(Said, raw)
-    at = instant(wrapped.witnessed_at or wrapped.time)
+        return decode_json(Said, raw)
+    at = parse_time(wrapped.witnessed_at or wrapped.time)
     kind = wrapped.kind.rpartition("#")[2]
     inner = Commit(
         rev=wrapped.rev,
@@ -375,7 +375,7 @@ def _posted(
 
 def _sent(said: Said, record: PostRecord) -> Any:
     """Return when it was posted: the author's word, unless the server saw it much earlier."""
-    claimed, witnessed = instant(record.created_at), instant(_seconds(said.time_us))
+    claimed, witnessed = parse_time(record.created_at), parse_time(_seconds(said.time_us))
     if claimed and witnessed and claimed > witnessed + timedelta(minutes=5):
         return witnessed
     return claimed or witnessed
@@ -400,7 +400,7 @@ def _deleted(uri: str, said: Said, delivery: Delivery, context: Context[Account]
         kind="post",
         text="",
         sender=Party(handles=(Handle(kind="handle", value=f"bluesky:{said.did}"),)),
-        sent_at=instant(_seconds(said.time_us)),
+        sent_at=parse_time(_seconds(said.time_us)),
         event=event_for("bluesky", delivery, "deleted", uri),
     )
     return Parsed(message=made)
@@ -433,7 +433,7 @@ def _cid(blob: Blob) -> str:
 def _attachment(blob: Blob, alt: str) -> Attachment:
     kind = blob.mime_type or "application/octet-stream"
     name = alt.strip()[:100] or f"{kind.partition('/')[0]}.{kind.rpartition('/')[2]}"
-    return Attachment(name=name, type=kind, size=size(blob.size), sha256="")
+    return Attachment(name=name, type=kind, size=parse_size(blob.size), sha256="")
 
 
 class Stream:
@@ -487,7 +487,7 @@ class Stream:
     async def _one(self, raw: bytes, accept: Accept, client: httpx2.AsyncClient) -> int:
         """Take an event when it is for us; return its time in microseconds."""
         try:
-            at = int(read(Clock, raw).time_us or 0)
+            at = int(decode_json(Clock, raw).time_us or 0)
         except Rejected:
             return 0
         if not self._settings.keywords and not self._may_be_ours(raw):
@@ -504,7 +504,7 @@ class Stream:
         except Rejected:
             return at
         try:
-            record = read(PostRecord, commit.record)
+            record = decode_json(PostRecord, commit.record)
         except Rejected:
             if self._settings.did and self._settings.did.encode() in raw:
                 await accept(self._delivery(raw, hint=None))  # a dead letter will tell
@@ -537,7 +537,7 @@ class Stream:
         url = f"{self._settings.api}/xrpc/app.bsky.actor.getProfile"
         try:
             found = await client.get(url, params={"actor": did})
-            return read(Profile, found.content) if found.status_code == 200 else None
+            return decode_json(Profile, found.content) if found.status_code == 200 else None
         except (httpx2.HTTPError, Rejected) as error:
             self._context.warn("profile.unknown", source=self._name, why=type(error).__name__)
             return None

@@ -20,7 +20,7 @@ import msgspec
 from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.complaint_feed import Entry, feed
 from ingest.parsing.html.text import to_text
-from ingest.parsing.json_values import instant, read
+from ingest.parsing.json_values import decode_json, parse_time
 from ingest.source import Source, SourceContext
 from ingest.sources.polling import (
     MAX_PAGES,
@@ -155,7 +155,7 @@ class Complaint:
         """Return the Message of one entry."""
         told: Account = context.settings or Account()
         kept = archived_item(delivery.raw)
-        entry = read(Entry, kept.item)
+        entry = decode_json(Entry, kept.item)
         whole = fold(f"{entry.title}\n{entry.text}")
         if told.keywords and not any(fold(k).strip() in whole for k in told.keywords):
             raise Rejected("delivery.ignored", "none of the keywords")
@@ -175,7 +175,7 @@ class Complaint:
                 text=entry.text or entry.title,
                 event=event,
                 sender=Party(name=entry.author, handles=handles),
-                sent_at=instant(entry.updated if event else entry.created or entry.updated),
+                sent_at=parse_time(entry.updated if event else entry.created or entry.updated),
                 post=Post(url=entry.url or None, rating=entry.rating),
                 answering=Answering(forbidden=told.answering, public=True),
             )
@@ -252,7 +252,7 @@ def _taken(body: bytes, settings: Account) -> WebhookResult:
 
 def _later(raw: bytes) -> bool:
     try:
-        return bool(read(Entry, raw).updated)
+        return bool(decode_json(Entry, raw).updated)
     except Rejected:
         return False
 
@@ -262,7 +262,7 @@ def listed(body: bytes, settings: Account) -> list[Entry | dict[str, Any]]:
 
     What has no id stays as it is: its dead letter will tell.
     """
-    told = read(Any, body)
+    told = decode_json(Any, body)
     names = settings.fields
     items = at(told, names.items) if names.items else told
     if isinstance(items, dict) and not names.items:
@@ -343,7 +343,7 @@ class Sites:
                     yield _item(entry)
                 if not settings.fields.next:
                     break
-                following = at(read(Any, body), settings.fields.next)
+                following = at(decode_json(Any, body), settings.fields.next)
                 if not isinstance(following, str) or not following:
                     break
                 address = urljoin(address, following)
@@ -356,5 +356,5 @@ def _item(entry: Entry | dict[str, Any]) -> PolledItem:
         raw = msgspec.json.encode(entry)
         return PolledItem(id=hashlib.sha256(raw).hexdigest(), raw=raw)
     version = content_hash(entry.title, entry.text, entry.rating)
-    at_ = instant(entry.created)
+    at_ = parse_time(entry.created)
     return PolledItem(id=entry.id, raw=msgspec.json.encode(entry), version=version, created_at=at_)

@@ -11,7 +11,7 @@ import msgspec
 
 from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.html.text import to_text
-from ingest.parsing.json_values import Text, instant, read
+from ingest.parsing.json_values import Text, decode_json, parse_time
 from ingest.webhook import (
     MIB,
     WebhookContext,
@@ -131,8 +131,8 @@ class Discourse:
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one post."""
         told: Account = context.settings or Account()
-        kept = read(Stored, delivery.raw)
-        post = read(Words, kept.post)
+        kept = decode_json(Stored, delivery.raw)
+        post = decode_json(Words, kept.post)
         why = _unwanted(post, told)
         if why:
             raise Rejected("delivery.ignored", why)
@@ -169,7 +169,7 @@ class Discourse:
                     name=post.name or post.username or "",
                     handles=(Handle(kind="handle", value=f"discourse:{who}"),),
                 ),
-                sent_at=instant(post.updated_at if event else post.created_at),
+                sent_at=parse_time(post.updated_at if event else post.created_at),
                 post=Post(url=link if told.url else None, parent=parent),
                 reply_to=f"{post.topic_id}|{post.post_number}",
                 thread=(number,),
@@ -189,9 +189,9 @@ class Discourse:
 
 
 def _taken(body: bytes, event: str) -> WebhookResult:
-    post = read(Raw, body).post
+    post = decode_json(Raw, body).post
     if bytes(post) == b"null":
-        keys = read(dict[str, msgspec.Raw], body).keys()
+        keys = decode_json(dict[str, msgspec.Raw], body).keys()
         return WebhookResult(ignored=("ping" if "ping" in keys else "other_event",))
     if event not in _EVENTS:
         return WebhookResult(ignored=("other_event",))

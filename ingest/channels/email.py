@@ -22,7 +22,7 @@ import msgspec
 from aioimaplib import IMAP4, IMAP4_SSL, AioImapException
 
 from ingest.channel import Context, Delivery, HintKind, MediaClient, Notice, Parsed, build_message
-from ingest.parsing.json_values import read
+from ingest.parsing.json_values import decode_json
 from ingest.parsing.mail.message import CHANNEL, message
 from ingest.parsing.mail.smtp_envelope import IN_BUCKET, InBucket, with_envelope
 from ingest.source import Accept, CursorStore, SourceContext
@@ -144,7 +144,7 @@ class Email:
         self, ref: str, raw: bytes, settings: Account, web: MediaClient
     ) -> bytes:
         """Return a mail from the account's bucket, with its envelope."""
-        told = read(InBucket, raw)
+        told = decode_json(InBucket, raw)
         return with_envelope(await BucketReader(settings.ses_bucket).get(ref), told.sender, told.to)
 
     def pulls(self, settings: Account) -> bool:
@@ -162,7 +162,7 @@ def _too_large(size: int) -> Rejected:
 
 def _lies_in_a_bucket(delivery: Delivery, context: Context[Account]) -> Parsed:
     """Return what stands for a mail until it is read from its bucket."""
-    told = read(InBucket, delivery.raw)
+    told = decode_json(InBucket, delivery.raw)
     made = build_message(
         CHANNEL,
         delivery,

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
-from ingest.parsing.json_values import Text, instant, read
+from ingest.parsing.json_values import Text, decode_json, parse_time
 from ingest.source import Source, SourceContext
 from ingest.sources.polling import (
     MAX_PAGES,
@@ -92,7 +92,7 @@ class GoogleBusiness:
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one review."""
         kept = archived_item(delivery.raw)
-        told = read(Review, kept.item)
+        told = decode_json(Review, kept.item)
         name = told.name or told.review_id
         if not name:
             raise Rejected("json.invalid", "a review without its name")
@@ -113,7 +113,7 @@ class GoogleBusiness:
                     name=told.reviewer.display_name or "",
                     handles=(Handle(kind="handle", value=f"google_business:{name}"),),
                 ),
-                sent_at=instant(told.update_time if event else told.create_time),
+                sent_at=parse_time(told.update_time if event else told.create_time),
                 post=Post(rating=star_rating(_STARS.get(told.star_rating))),
                 reply_to=name,
                 thread=(name,),
@@ -138,9 +138,9 @@ def original(comment: str) -> str:
 
 
 def _item(raw: msgspec.Raw) -> PolledItem:
-    told = read(Review, raw)
+    told = decode_json(Review, raw)
     version = content_hash(told.star_rating, told.comment)
-    at = instant(told.create_time)
+    at = parse_time(told.create_time)
     return PolledItem(
         id=told.name or told.review_id, raw=bytes(raw), version=version, created_at=at
     )
@@ -167,7 +167,7 @@ class Reviews:
                 query = {"pageSize": "50", "orderBy": "updateTime desc"}
                 query |= {"pageToken": token} if token else {}
                 url = f"{settings.api}/v4/{place}/reviews"
-                page = read(Page, await client.get(url, params=query, headers=headers))
+                page = decode_json(Page, await client.get(url, params=query, headers=headers))
                 for raw in page.reviews:
                     yield build_item(raw, functools.partial(_item, raw))
                 token = page.next_page_token or ""

@@ -14,7 +14,7 @@ import jwt
 import msgspec
 
 from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
-from ingest.parsing.json_values import Text, instant, read
+from ingest.parsing.json_values import Text, decode_json, parse_time
 from ingest.source import Source, SourceContext
 from ingest.sources.polling import (
     MAX_PAGES,
@@ -112,7 +112,7 @@ class GooglePlay:
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one review."""
         kept = archived_item(delivery.raw)
-        told = read(Review, kept.item)
+        told = decode_json(Review, kept.item)
         comment = _comment(told)
         if not told.review_id or comment is None:
             raise Rejected("json.invalid", "a review without its id or the customer's comment")
@@ -135,7 +135,9 @@ class GooglePlay:
                     name=told.author_name or "",
                     handles=(Handle(kind="handle", value=f"google_play:{told.review_id}"),),
                 ),
-                sent_at=instant(comment.last_modified.seconds) if comment.last_modified else None,
+                sent_at=parse_time(comment.last_modified.seconds)
+                if comment.last_modified
+                else None,
                 post=Post(rating=star_rating(comment.star_rating)),
                 reply_to=told.review_id,
                 thread=(told.review_id,),
@@ -157,9 +159,9 @@ def _comment(told: Review) -> Comment | None:
 
 
 def _item(raw: msgspec.Raw) -> PolledItem:
-    told = read(Review, raw)
+    told = decode_json(Review, raw)
     words = _comment(told) or Comment()
-    made = instant(words.last_modified.seconds) if words.last_modified else None
+    made = parse_time(words.last_modified.seconds) if words.last_modified else None
     version = content_hash(words.text, words.star_rating)
     return PolledItem(id=told.review_id, raw=bytes(raw), version=version, created_at=made)
 
@@ -177,7 +179,7 @@ class Reviews:
         for _ in range(MAX_PAGES):
             query = {"maxResults": "100"} | ({"token": token} if token else {})
             headers = await self._bearer.headers(client, settings.token_url, form)
-            page = read(Page, await client.get(url, params=query, headers=headers))
+            page = decode_json(Page, await client.get(url, params=query, headers=headers))
             for raw in page.reviews:
                 yield build_item(raw, functools.partial(_item, raw))
             token = (page.token_pagination.next_page_token if page.token_pagination else "") or ""

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
-from ingest.parsing.json_values import Text, instant, read
+from ingest.parsing.json_values import Text, decode_json, parse_time
 from ingest.source import Source, SourceContext
 from ingest.sources.polling import (
     MAX_PAGES,
@@ -96,8 +96,8 @@ class Hepsiburada:
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one turn, or of a captured issue's first."""
         raw = bytes(archived_item(delivery.raw).item)
-        keys = read(dict[str, msgspec.Raw], raw).keys()
-        told = read(Stored, raw) if "turn" in keys else _first(read(Issue, raw))
+        keys = decode_json(dict[str, msgspec.Raw], raw).keys()
+        told = decode_json(Stored, raw) if "turn" in keys else _first(decode_json(Issue, raw))
         issue, turn = told.issue, told.turn
         number = str(issue.issue_number or "")
         if not number or not turn.id:
@@ -105,7 +105,7 @@ class Hepsiburada:
         if _ours(turn):
             raise Rejected("delivery.ignored", "the merchant's own turn")
         open_ = (issue.status or "") in ("", "WaitingForAnswer")
-        until = instant(issue.expire_date)
+        until = parse_time(issue.expire_date)
         return Parsed(
             message=build_message(
                 "hepsiburada",
@@ -117,7 +117,7 @@ class Hepsiburada:
                 text=turn.content or "",
                 subject=(issue.product.name if issue.product else "") or "",
                 sender=Party(handles=(Handle(kind="handle", value=f"hepsiburada:{number}"),)),
-                sent_at=instant(turn.created_at),
+                sent_at=parse_time(turn.created_at),
                 reply_to=number,
                 thread=(number,),
                 answering=Answering(
@@ -161,7 +161,7 @@ async def items(settings: Account, client: VendorClient) -> AsyncIterator[Polled
         found = _issues(raw)
         for raw_issue in found:
             try:
-                issue = read(Issue, raw_issue)
+                issue = decode_json(Issue, raw_issue)
             except Rejected:
                 yield PolledItem(
                     id=hashlib.sha256(bytes(raw_issue)).hexdigest(), raw=bytes(raw_issue)
@@ -172,7 +172,7 @@ async def items(settings: Account, client: VendorClient) -> AsyncIterator[Polled
                     bare = msgspec.structs.replace(issue, conversations=())
                     kept = msgspec.json.encode(Stored(issue=bare, turn=turn))
                     own = str(turn.id or content_hash(issue.issue_number, turn.content))
-                    yield PolledItem(id=own, raw=kept, created_at=instant(turn.created_at))
+                    yield PolledItem(id=own, raw=kept, created_at=parse_time(turn.created_at))
         if len(found) < _SIZE:
             return
 
@@ -187,8 +187,8 @@ class Page(Record, frozen=True, kw_only=True):
 
 def _issues(raw: bytes) -> tuple[msgspec.Raw, ...]:
     if raw.lstrip()[:1] == b"[":
-        return read(tuple[msgspec.Raw, ...], raw)
-    page = read(Page, raw)
+        return decode_json(tuple[msgspec.Raw, ...], raw)
+    page = decode_json(Page, raw)
     for found in (page.data, page.items, page.content):
         if found is not None:
             return found

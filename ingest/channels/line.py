@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from ingest.channel import Context, Delivery, HintKind, Media, MediaClient, Parsed, build_message
-from ingest.parsing.json_values import Text, instant, read, size
+from ingest.parsing.json_values import Text, decode_json, parse_size, parse_time
 from ingest.webhook import MIB, WebhookContext, WebhookRequest, WebhookResult, require_secret
 from schemas.account_fields import Brand
 from schemas.base import Record, message_id
@@ -182,10 +182,10 @@ class Line:
         """Return the messages in a body; Rejected when it is no webhook's."""
         made: list[bytes] = []
         ignored: list[str] = []
-        told = read(Body, body)
+        told = decode_json(Body, body)
         for raw in told.events:
             try:
-                kind = read(Told, raw).type
+                kind = decode_json(Told, raw).type
             except Rejected:
                 kind = "message"  # its dead letter will tell what is wrong with it
             if kind == "postback" and b'"newRichMenuAliasId"' in bytes(raw):
@@ -201,8 +201,8 @@ class Line:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one event."""
-        stored = read(Stored, delivery.raw)
-        told = read(Told, stored.event)
+        stored = decode_json(Stored, delivery.raw)
+        told = decode_json(Told, stored.event)
         source = told.source
         place = source.group_id or source.room_id or source.user_id or ""
         if not place:
@@ -222,7 +222,7 @@ class Line:
             root=f"{stored.destination}/{place}/{source.user_id or ''}",
             sender=Party(handles=who),
             full_text=shown,
-            sent_at=instant(told.timestamp),
+            sent_at=parse_time(told.timestamp),
             reply_to=place,
             thread=(words.quoted_message_id,) if words.quoted_message_id else (),
             attachments=(_attachment(words),) if file else (),
@@ -299,5 +299,5 @@ def _attachment(words: Words) -> Attachment:
         name=words.file_name or words.type,
         type=kind,
         sha256="",
-        size=size(words.file_size),
+        size=parse_size(words.file_size),
     )

@@ -29,7 +29,7 @@ from ingest.channel import (
     event_for,
 )
 from ingest.parsing.html.text import to_text
-from ingest.parsing.json_values import Text, instant, read, split_url
+from ingest.parsing.json_values import Text, decode_json, parse_time, split_url
 from ingest.source import Accept, CursorStore, Source, SourceContext
 from ingest.sources.recent_posts import RecentPosts
 from schemas.account_fields import Brand
@@ -161,20 +161,20 @@ class Mastodon:
 
 def _stored(raw: bytes) -> Stored:
     """Return the event in any of the forms it is captured in."""
-    keys = read(dict[str, msgspec.Raw], raw).keys()
+    keys = decode_json(dict[str, msgspec.Raw], raw).keys()
     if "kind" in keys:
-        return read(Stored, raw)
+        return decode_json(Stored, raw)
     if "payload" in keys or "event" in keys:
-        told = read(Told, raw)
+        told = decode_json(Told, raw)
         if told.event == "delete":
             raise Rejected("delivery.ignored", "the deletion of a post that was not taken")
         if told.event not in ("notification", "status.update"):
             raise Rejected("delivery.ignored", f"{told.event[:30] or 'no'} event")
         inner = (told.payload or "").encode("utf-8", "replace")
         if told.event == "status.update":
-            return _of(read(Status, inner), "edited")
+            return _of(decode_json(Status, inner), "edited")
         raw = inner
-    note = read(Notification, raw)
+    note = decode_json(Notification, raw)
     if note.type != "mention" or note.status is None:
         if not note.type:
             raise Rejected("json.invalid", "no notification of Mastodon's: no type")
@@ -216,7 +216,7 @@ def _posted(stored: Stored, delivery: Delivery, context: Context[Account]) -> Pa
             name=person.display_name or person.acct,
             handles=(Handle(kind="handle", value=f"mastodon:{_address(person)}"),),
         ),
-        sent_at=instant(status.edited_at if event else status.created_at),
+        sent_at=parse_time(status.edited_at if event else status.created_at),
         attachments=tuple(_attachment(f) for f in files),
         post=Post(
             url=status.url,
@@ -321,7 +321,7 @@ class Notifications:
             )
             raw = await self._get(client, f"/api/v1/notifications?{query}")
             try:
-                found = [self._note(one) for one in read(tuple[msgspec.Raw, ...], raw)]
+                found = [self._note(one) for one in decode_json(tuple[msgspec.Raw, ...], raw)]
             except Rejected as error:
                 raise Retry(RECOVERY_S, f"Mastodon sent no notifications: {error.code}") from error
             found.sort(key=lambda n: _int(n.id))
@@ -339,7 +339,7 @@ class Notifications:
     def _note(self, raw: msgspec.Raw) -> Notification:
         """Return a notification; one that is odd is passed over, loudly."""
         try:
-            return read(Notification, raw)
+            return decode_json(Notification, raw)
         except Rejected as error:
             self._context.warn(
                 "notification.odd", source=self._name, why=error.text[:ERROR_TEXT_LIMIT]
@@ -350,7 +350,7 @@ class Notifications:
         """Begin with what comes from now on: years of old mentions are no new work."""
         raw = await self._get(client, "/api/v1/notifications?limit=1&types%5B%5D=mention")
         try:
-            found = read(tuple[msgspec.Raw, ...], raw)
+            found = decode_json(tuple[msgspec.Raw, ...], raw)
         except Rejected as error:
             raise Retry(RECOVERY_S, f"Mastodon sent no notifications: {error.code}") from error
         position = max((_int(self._note(n).id) for n in found), default=0)
@@ -381,7 +381,7 @@ class Notifications:
         """Return what stands before a post; none when the server can't tell: the post counts."""
         try:
             found = await client.get(f"{self._settings.url}/api/v1/statuses/{status.id}/context")
-            return read(Around, found.content).ancestors if found.status_code == 200 else ()
+            return decode_json(Around, found.content).ancestors if found.status_code == 200 else ()
         except (httpx2.HTTPError, Rejected) as error:
             self._context.warn("context.unknown", source=self._name, why=type(error).__name__)
             return ()
@@ -413,12 +413,12 @@ class Notifications:
 
     async def _streaming(self, client: httpx2.AsyncClient) -> str:
         raw = await self._get(client, "/api/v2/instance", gone=b"{}")
-        told = read(Instance, raw).configuration.urls.streaming
+        told = decode_json(Instance, raw).configuration.urls.streaming
         return told or self._settings.url.replace("http", "ws", 1)
 
     async def _frame(self, data: bytes, accept: Accept) -> None:
         try:
-            told = read(Told, data)
+            told = decode_json(Told, data)
         except Rejected:
             return  # no frame of the protocol: what matters comes by REST
         if told.event == "notification":
@@ -427,7 +427,7 @@ class Notifications:
         number, stored = told.payload or "", None
         if told.event == "status.update":
             try:
-                status = read(Status, (told.payload or "").encode())
+                status = decode_json(Status, (told.payload or "").encode())
             except Rejected:
                 return
             number = str(status.id)
@@ -452,7 +452,7 @@ class Notifications:
             return gone
         if found.status_code == 429:
             # The time when it is over, in ISO 8601.
-            until = instant(found.headers.get("x-ratelimit-reset"))
+            until = parse_time(found.headers.get("x-ratelimit-reset"))
             wait = (until - self._context.now()).total_seconds() if until else 60.0
             raise Retry(max(1.0, wait), "Mastodon's rate limit is used up")
         after = retry_after(found.headers.get("retry-after", ""), self._context.now(), RECOVERY_S)
@@ -485,7 +485,7 @@ class Numbered(Record, frozen=True, kw_only=True):
 
 def _number(raw: msgspec.Raw) -> Text:
     try:
-        return read(Numbered, raw).id
+        return decode_json(Numbered, raw).id
     except Rejected:
         return ""
 

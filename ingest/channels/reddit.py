@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
-from ingest.parsing.json_values import Text, instant, read
+from ingest.parsing.json_values import Text, decode_json, parse_time
 from ingest.source import Source, SourceContext
 from ingest.sources.polling import (
     BearerToken,
@@ -103,7 +103,7 @@ class Reddit:
         """Return the Message of one thing."""
         told: Account = context.settings or Account()
         kept = archived_item(delivery.raw)
-        words = read(Thing, kept.item).data
+        words = decode_json(Thing, kept.item).data
         if not words.name:
             raise Rejected("json.invalid", "a thing without its name")
         who = words.author or ""
@@ -125,7 +125,7 @@ class Reddit:
                 text=words.body or "",
                 event=event,
                 sender=Party(name=who, handles=handles),
-                sent_at=instant(words.created_utc),
+                sent_at=parse_time(words.created_utc),
                 reply_to=words.name,
                 thread=(words.name,),
                 post=Post(
@@ -154,8 +154,8 @@ def _root(words: Words) -> str:
 
 
 def _item(raw: msgspec.Raw) -> PolledItem:
-    told = read(Thing, raw).data
-    at = instant(told.created_utc)
+    told = decode_json(Thing, raw).data
+    at = parse_time(told.created_utc)
     return PolledItem(id=told.name, raw=bytes(raw), version=content_hash(told.body), created_at=at)
 
 
@@ -179,5 +179,5 @@ class Inbox:
                 params={"limit": "100", "raw_json": "1"},
                 headers=token | agent,
             )
-            for one in read(Listing, raw).data.children:
+            for one in decode_json(Listing, raw).data.children:
                 yield build_item(one, functools.partial(_item, one))

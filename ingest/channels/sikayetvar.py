@@ -14,7 +14,7 @@ import msgspec
 
 from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
 from ingest.parsing.html.text import to_text
-from ingest.parsing.json_values import Text, instant, read
+from ingest.parsing.json_values import Text, decode_json, parse_time
 from ingest.source import Source, SourceContext
 from ingest.sources.polling import (
     MAX_PAGES,
@@ -96,7 +96,7 @@ class Sikayetvar:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one complaint."""
-        told = read(Told, archived_item(delivery.raw).item)
+        told = decode_json(Told, archived_item(delivery.raw).item)
         number = str(told.id or "")
         if not number:
             raise Rejected("json.invalid", "a complaint without its id")
@@ -115,7 +115,7 @@ class Sikayetvar:
                 subject=title,
                 event=event,
                 text=body or title,
-                sent_at=instant(told.complain_time),
+                sent_at=parse_time(told.complain_time),
                 sender=Party(name=told.member.name or "", handles=_handles(told.member, number)),
                 post=Post(url=told.complaint_url or None),
                 reply_to=number,
@@ -144,10 +144,10 @@ def _handles(member: Member, number: str) -> tuple[Handle, ...]:
 
 
 def _item(raw: msgspec.Raw) -> PolledItem:
-    told = read(Told, raw)
+    told = decode_json(Told, raw)
     version = content_hash(told.content.title, told.content.body)
     return PolledItem(
-        id=str(told.id), raw=bytes(raw), version=version, created_at=instant(told.complain_time)
+        id=str(told.id), raw=bytes(raw), version=version, created_at=parse_time(told.complain_time)
     )
 
 
@@ -170,7 +170,7 @@ async def items(settings: Account, client: VendorClient) -> AsyncIterator[Polled
             json=body,
             headers={"x-auth-key": settings.key},
         )
-        complaints = read(tuple[msgspec.Raw, ...], found.body)
+        complaints = decode_json(tuple[msgspec.Raw, ...], found.body)
         for raw in complaints:
             yield build_item(raw, functools.partial(_item, raw))
         if len(complaints) < _SIZE:

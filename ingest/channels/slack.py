@@ -24,7 +24,7 @@ from ingest.channel import (
     build_message,
     event_for,
 )
-from ingest.parsing.json_values import Text, instant, read, size
+from ingest.parsing.json_values import Text, decode_json, parse_size, parse_time
 from ingest.webhook import (
     MIB,
     WebhookContext,
@@ -186,7 +186,7 @@ class Slack:
 
     def take(self, body: bytes) -> WebhookResult:
         """Return the event in a body, unless it is no person's message."""
-        told = read(Body, body)
+        told = decode_json(Body, body)
         if told.type == "url_verification":
             return WebhookResult(
                 ignored=("handshake",),
@@ -198,7 +198,7 @@ class Slack:
             known = told.type if told.type == "app_rate_limited" else "other_kind"
             return WebhookResult(ignored=(known,))
         try:
-            why = _no_message(read(Said, told.event))
+            why = _no_message(decode_json(Said, told.event))
         except Rejected:
             why = ""  # its dead letter will tell what is wrong with it
         if why:
@@ -208,9 +208,9 @@ class Slack:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one stored event."""
-        stored = read(Stored, delivery.raw)
+        stored = decode_json(Stored, delivery.raw)
         told: Account = context.settings or Account()
-        said = read(Said, stored.event)
+        said = decode_json(Said, stored.event)
         if said.message and said.message.subtype == "tombstone" and said.previous_message:
             said = msgspec.structs.replace(
                 said, subtype="message_deleted", deleted_ts=said.message.ts, message=None
@@ -234,7 +234,9 @@ class Slack:
         kind, _, url = ref.partition("|")
         if kind == "id":
             url = f"{settings.api}/files.info?file={quote(url, safe='')}"
-            told = read(Found, await web.get(url, own=settings.api, secret=secret, hosts=HOSTS))
+            told = decode_json(
+                Found, await web.get(url, own=settings.api, secret=secret, hosts=HOSTS)
+            )
             url = _address(told.file)
         found = await web.get(url, own=settings.api, secret=secret, hosts=HOSTS)
         if kind != "html" and found[:200].lstrip().lower().startswith(
@@ -321,7 +323,7 @@ def _said(
         event=event,
         root=f"{team}/{channel}" + ("" if personal else f"/{root}"),
         sender=Party(handles=(Handle(kind="handle", value=f"slack:{inner.user}"),)),
-        sent_at=instant(inner.ts),
+        sent_at=parse_time(inner.ts),
         thread=(inner.ts,),
         reply_to=f"{channel}/{'' if personal and not inner.thread_ts else root}",
         attachments=tuple(_attachment(f) for f in files),
@@ -359,7 +361,7 @@ def _reacted(said: Said, team: str, delivery: Delivery, context: Context[Account
         native_id=f"{own}:{said.type}:{said.user}:{said.reaction}:{said.event_ts}",
         text=f":{said.reaction}:" if added else "",
         sender=Party(handles=(Handle(kind="handle", value=f"slack:{said.user}"),)),
-        sent_at=instant(said.event_ts),
+        sent_at=parse_time(said.event_ts),
         event=event_for("slack", delivery, "reaction", own),
     )
     return Parsed(message=made)
@@ -385,5 +387,5 @@ def _attachment(file: File) -> Attachment:
         name=file.name or "file",
         type=file.mimetype or "application/octet-stream",
         sha256="",
-        size=size(file.size),
+        size=parse_size(file.size),
     )

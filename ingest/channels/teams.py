@@ -15,7 +15,7 @@ import msgspec
 
 from ingest.channel import Context, Delivery, HintKind, Media, MediaClient, Parsed, build_message
 from ingest.parsing.html.text import to_text
-from ingest.parsing.json_values import instant, read
+from ingest.parsing.json_values import decode_json, parse_time
 from ingest.webhook import MIB, WebhookContext, WebhookRequest, WebhookResult, require_secret
 from schemas.account_fields import Brand
 from schemas.base import Record, message_id
@@ -182,7 +182,7 @@ class Teams:
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer" or not token:
             raise Rejected("signature.missing", "no Authorization: Bearer")
-        activity = read(Activity, request.body)
+        activity = decode_json(Activity, request.body)
         try:
             header = jwt.get_unverified_header(token)
         except (jwt.PyJWTError, ValueError) as error:
@@ -216,16 +216,16 @@ class Teams:
         if self._failed is not None and context.now - self._failed < _FAILED:
             raise Retry(_FAILED.total_seconds(), "they could not be had a moment ago")
         self._failed = context.now
-        where = read(OpenId, await context.fetch(OPENID)).jwks_uri
+        where = decode_json(OpenId, await context.fetch(OPENID)).jwks_uri
         if not where.startswith("https://login.botframework.com/"):
             raise Retry(SETUP_PROBLEM_S, "they are said to be elsewhere")
-        found = read(Keys, await context.fetch(where))
+        found = decode_json(Keys, await context.fetch(where))
         self._keys = {k.kid: k for k in found.keys if k.kty == "RSA"}
         self._asked, self._failed = context.now, None
 
     def take(self, body: bytes) -> WebhookResult:
         """Return the activity in a body, unless it is no message."""
-        kind = read(Activity, body).type
+        kind = decode_json(Activity, body).type
         if kind in ("message", "messageUpdate", "messageDelete", "messageReaction"):
             return WebhookResult(deliveries=(body,))
         if not kind:
@@ -234,7 +234,7 @@ class Teams:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one activity."""
-        told = read(Activity, delivery.raw)
+        told = decode_json(Activity, delivery.raw)
         if not told.conversation.id or not (told.id or told.reply_to_id):
             raise Rejected("json.invalid", "an activity without conversation or id")
         native, event = _event(told, delivery)
@@ -253,7 +253,7 @@ class Teams:
             event=event,
             root=told.conversation.id,
             sender=Party(name=told.sender.name or "", handles=handles),
-            sent_at=instant(told.timestamp),
+            sent_at=parse_time(told.timestamp),
             thread=(told.id,) if told.id else (),
             reply_to=f"{told.service_url.rstrip('/')}|{told.conversation.id}",
             attachments=tuple(_attachment(a) for a in files),
@@ -328,7 +328,7 @@ async def _token(settings: Account) -> str:
         raise Retry(OUTAGE_S, text) from error
     if answer.status_code != 200:
         raise Retry(BUSY_S, f"Microsoft's login answered {answer.status_code}")
-    return read(Token, answer.content).access_token
+    return decode_json(Token, answer.content).access_token
 
 
 def _event(told: Activity, delivery: Delivery) -> tuple[str, Event | None]:
@@ -373,7 +373,7 @@ def _address(attached: Attached) -> str:
     """Return where a file lies; the text as HTML and cards are none."""
     if attached.content_type == _FILE:
         try:
-            return read(Download, attached.content).download_url or ""
+            return decode_json(Download, attached.content).download_url or ""
         except Rejected:
             return ""
     if (attached.content_type or "").startswith("image/") and attached.content_url:

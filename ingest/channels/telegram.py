@@ -24,7 +24,7 @@ from ingest.channel import (
     build_message,
     event_for,
 )
-from ingest.parsing.json_values import Text, instant, read, size, there
+from ingest.parsing.json_values import Text, decode_json, is_present, parse_size, parse_time
 from ingest.source import Accept, CursorStore, Source, SourceContext
 from ingest.webhook import (
     MIB,
@@ -405,14 +405,14 @@ class Telegram:
 
     def take(self, body: bytes) -> WebhookResult:
         """Return the update in a body, unless it is no message; a tap is answered at once."""
-        keys = read(dict[str, msgspec.Raw], body).keys()
+        keys = decode_json(dict[str, msgspec.Raw], body).keys()
         if "update_id" not in keys:
             raise Rejected("json.invalid", "no update of Telegram's: `update_id` is missing")
         if not any(kind in keys for kind in _KINDS):
             known = next((k for k in sorted(keys) if k in _KNOWN), "other_kind")
             return WebhookResult(ignored=(known,))
         try:
-            update = read(Update, body)
+            update = decode_json(Update, body)
         except Rejected:
             return WebhookResult(
                 deliveries=(body,)
@@ -441,7 +441,7 @@ class Telegram:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one update."""
-        update = read(Update, delivery.raw)
+        update = decode_json(Update, delivery.raw)
         if update.deleted_business_messages:
             return _deleted(update.deleted_business_messages, delivery, context)
         if update.callback_query:
@@ -464,7 +464,7 @@ class Telegram:
             raise Rejected("media.refused", "set `token` in [channels.telegram.ACCOUNT]")
         base = f"{settings.api}/bot{settings.token}"
         told = await web.get(f"{base}/getFile?file_id={quote(ref, safe='')}", own=settings.api)
-        path = read(FoundFile, told).result.file_path
+        path = decode_json(FoundFile, told).result.file_path
         if not path or ".." in path:
             raise Rejected("media.gone", "Telegram names no path")
         return await web.get(
@@ -521,7 +521,7 @@ class Poll:
             while True:
                 for raw in await self._updates(client, offset):
                     taken = Telegram().take(bytes(raw))
-                    number = read(Counted, raw).update_id
+                    number = decode_json(Counted, raw).update_id
                     for one in taken.deliveries:
                         delivery = Delivery(
                             raw=one, account=self._account, received_at=self._context.now()
@@ -537,7 +537,7 @@ class Poll:
         url = f"{self._settings.api}/bot{self._settings.token}/getUpdates"
         try:
             answer = await client.post(url, json=asked)
-            told = read(Updates, answer.content)
+            told = decode_json(Updates, answer.content)
         except httpx2.HTTPError as error:
             raise Retry(RECONNECT_S, f"Telegram can't be asked: {type(error).__name__}") from error
         except Rejected as error:
@@ -566,8 +566,8 @@ def _no_message(update: Update, body: bytes) -> str:
         return "group_admin"
     if said.sender and said.sender.is_bot and not said.sender_chat:
         return "bot"
-    fields = read(dict[str, msgspec.Raw], read(dict[str, msgspec.Raw], body)[kind])
-    if any(there(v) for k, v in fields.items() if k in _NOTICES):
+    fields = decode_json(dict[str, msgspec.Raw], decode_json(dict[str, msgspec.Raw], body)[kind])
+    if any(is_present(v) for k, v in fields.items() if k in _NOTICES):
         return "notice"
     if kind.startswith("edited") and b"live_period" in bytes(fields.get("location", b"")):
         return "live_location"
@@ -576,7 +576,7 @@ def _no_message(update: Update, body: bytes) -> str:
 
 def _ours(said: Said) -> bool:
     """Say whether a business chat's words are the owner's, by hand or by a bot for them."""
-    if there(said.sender_business_bot):
+    if is_present(said.sender_business_bot):
         return True
     alone = said.chat.type == "private" and said.sender is not None
     return alone and said.sender is not None and str(said.sender.id) != str(said.chat.id)
@@ -606,7 +606,7 @@ def _said(
         sender=_sender(said),
         text=text or sticker,
         full_text="\n\n".join(t for t in (shown or text or sticker, quotation) if t),
-        sent_at=instant(said.edit_date if edited else said.date),
+        sent_at=parse_time(said.edit_date if edited else said.date),
         event=event,
         attachments=tuple(_attachment(k, f) for k, f in files),
         thread=(answered, number) if answered else (number,),
@@ -616,7 +616,7 @@ def _said(
             forbidden="the bot is not in that chat" if guest else "",
             public=_public(said),
         ),
-        flags=("forwarded",) if there(said.forward_origin) else (),
+        flags=("forwarded",) if is_present(said.forward_origin) else (),
         repaired=() if shown or text or files or sticker else ("content.unsupported",),
     )
     media = tuple(Media(index=i, ref=f.file_id) for i, (_, f) in enumerate(files) if not _large(f))
@@ -819,7 +819,7 @@ def _files(said: Said) -> list[tuple[str, File]]:
     """Return the files of a message; of the sizes of a picture the largest."""
     found: list[tuple[str, File]] = []
     if said.photo:
-        found.append(("photo", max(said.photo, key=lambda f: size(f.file_size or f.width))))
+        found.append(("photo", max(said.photo, key=lambda f: parse_size(f.file_size or f.width))))
     for kind in (
         "document",
         "video",
@@ -846,7 +846,7 @@ _TYPES = {
 
 
 def _large(file: File) -> bool:
-    return size(file.file_size) > _LARGEST
+    return parse_size(file.file_size) > _LARGEST
 
 
 def _attachment(kind: str, file: File) -> Attachment:
@@ -856,7 +856,7 @@ def _attachment(kind: str, file: File) -> Attachment:
     return Attachment(
         name=file.file_name or f"{kind}.{mime.rpartition('/')[2]}",
         type=mime,
-        size=size(file.file_size),
+        size=parse_size(file.file_size),
         sha256="",
         inline=kind == "sticker",
         refused="Telegram serves bots no file over 20 MB" if _large(file) else "",

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
-from ingest.parsing.json_values import Text, instant, read
+from ingest.parsing.json_values import Text, decode_json, parse_time
 from ingest.source import Source, SourceContext
 from ingest.sources.polling import (
     MAX_PAGES,
@@ -81,7 +81,7 @@ class Trendyol:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one question."""
-        told = read(Told, archived_item(delivery.raw).item)
+        told = decode_json(Told, archived_item(delivery.raw).item)
         number = str(told.id or "")
         if not number:
             raise Rejected("json.invalid", "a question without its id")
@@ -109,7 +109,7 @@ class Trendyol:
                     name=told.user_name or "",
                     handles=(Handle(kind="handle", value=f"trendyol:{who}"),),
                 ),
-                sent_at=instant(told.creation_date),
+                sent_at=parse_time(told.creation_date),
                 post=Post(url=told.web_url or None),
                 reply_to=number,
                 thread=(number,),
@@ -141,9 +141,9 @@ def _answering(status: str) -> Answering:
 
 
 def _item(raw: msgspec.Raw) -> PolledItem:
-    told = read(Told, raw)
+    told = decode_json(Told, raw)
     own = f"{told.id}@{told.rejected_date}" if _refused(told) else str(told.id)
-    return PolledItem(id=own, raw=bytes(raw), created_at=instant(told.creation_date))
+    return PolledItem(id=own, raw=bytes(raw), created_at=parse_time(told.creation_date))
 
 
 async def items(settings: Account, client: VendorClient) -> AsyncIterator[PolledItem]:
@@ -163,7 +163,7 @@ async def items(settings: Account, client: VendorClient) -> AsyncIterator[Polled
                 "orderByField": "LastModifiedDate",
             },
         )
-        page = read(Page, raw)
+        page = decode_json(Page, raw)
         for one in page.content:
             yield build_item(one, functools.partial(_item, one))
         if len(page.content) < _SIZE:

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
-from ingest.parsing.json_values import Text, instant, read
+from ingest.parsing.json_values import Text, decode_json, parse_time
 from ingest.source import Source, SourceContext
 from ingest.sources.polling import (
     MAX_PAGES,
@@ -90,7 +90,7 @@ class Trustpilot:
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one review."""
         kept = archived_item(delivery.raw)
-        told = read(Review, kept.item)
+        told = decode_json(Review, kept.item)
         if not told.id:
             raise Rejected("json.invalid", "a review without its id")
         native, event = identify_version("trustpilot", delivery, told.id, kept.version)
@@ -111,7 +111,9 @@ class Trustpilot:
                 text=told.text or told.title or "",
                 event=event,
                 sender=Party(name=told.consumer.display_name or "", handles=tuple(handles)),
-                sent_at=instant(told.updated_at or told.created_at if event else told.created_at),
+                sent_at=parse_time(
+                    told.updated_at or told.created_at if event else told.created_at
+                ),
                 post=Post(
                     url=f"https://www.trustpilot.com/reviews/{told.id}",
                     rating=star_rating(told.stars),
@@ -132,12 +134,12 @@ class Trustpilot:
 
 
 def _item(raw: msgspec.Raw) -> PolledItem:
-    told = read(Review, raw)
+    told = decode_json(Review, raw)
     if not told.id:
         raise Rejected("json.invalid", "a review without its id")
     version = content_hash(told.stars, told.title, told.text)
     return PolledItem(
-        id=told.id, raw=bytes(raw), version=version, created_at=instant(told.created_at)
+        id=told.id, raw=bytes(raw), version=version, created_at=parse_time(told.created_at)
     )
 
 
@@ -159,7 +161,7 @@ class Reviews:
                 auth=(settings.key, settings.secret),
             )
             query = {"page": str(number + 1), "perPage": str(_PAGE), "orderBy": "createdat.desc"}
-            page = read(Page, await client.get(url, params=query, headers=headers))
+            page = decode_json(Page, await client.get(url, params=query, headers=headers))
             made = [build_item(raw, functools.partial(_item, raw)) for raw in page.reviews]
             for item in made:
                 yield item

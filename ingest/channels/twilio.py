@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from ingest.channel import Context, Delivery, HintKind, Media, MediaClient, Parsed, build_message
-from ingest.parsing.json_values import read
+from ingest.parsing.json_values import decode_json
 from ingest.vendors import twilio_signature
 from ingest.vendors.form_data import fields
 from ingest.webhook import (
@@ -96,7 +96,7 @@ class Twilio:
     def take(self, body: bytes) -> WebhookResult:
         """Return the message in a captured form, or in a delivery of the archive."""
         if body.lstrip()[:1] == b"{":
-            return _taken(read(Stored, body).fields)
+            return _taken(decode_json(Stored, body).fields)
         call = WebhookRequest(
             method="POST",
             path="/",
@@ -108,7 +108,7 @@ class Twilio:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message in one form."""
-        told = read(Stored, delivery.raw).fields
+        told = decode_json(Stored, delivery.raw).fields
         sid = told.get("MessageSid") or told.get("SmsMessageSid") or told.get("SmsSid") or ""
         sender, ours = told.get("From", ""), told.get("To", "")
         if not sid or not sender:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from ingest.channel import Context, Delivery, HintKind, Media, MediaClient, Parsed, build_message
-from ingest.parsing.json_values import Text, instant, read, size
+from ingest.parsing.json_values import Text, decode_json, parse_size, parse_time
 from ingest.webhook import (
     MIB,
     WebhookContext,
@@ -126,7 +126,7 @@ class Viber:
 
     def take(self, body: bytes) -> WebhookResult:
         """Return the message in a body, unless it is none."""
-        event = read(Told, body).event
+        event = decode_json(Told, body).event
         if event == "message":
             return WebhookResult(deliveries=(body,))
         if not event:
@@ -135,7 +135,7 @@ class Viber:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message in one call."""
-        told = read(Told, delivery.raw)
+        told = decode_json(Told, delivery.raw)
         who, words = told.sender or Sender(), told.message or Words()
         if not who.id or not told.message_token:
             raise Rejected("json.invalid", "a message without sender or token")
@@ -152,7 +152,7 @@ class Viber:
             text=text,
             full_text=shown,
             sender=Party(name=who.name or "", handles=tuple(handles)),
-            sent_at=instant(told.timestamp),
+            sent_at=parse_time(told.timestamp),
             reply_to=who.id,
             attachments=(_attachment(words),) if file else (),
             answering=Answering(
@@ -195,7 +195,7 @@ def _attachment(words: Words) -> Attachment:
     return Attachment(
         name=words.file_name or words.type,
         type=kind,
-        size=size(words.size),
+        size=parse_size(words.size),
         sha256="",
         inline=words.type == "sticker",
     )

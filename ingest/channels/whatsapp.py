@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from ingest.channel import Context, Delivery, HintKind, Media, MediaClient, Parsed, build_message
-from ingest.parsing.json_values import Text, instant, read
+from ingest.parsing.json_values import Text, decode_json, parse_time
 from ingest.vendors import meta_webhook
 from ingest.webhook import MIB, WebhookContext, WebhookRequest, WebhookResult, require_secret
 from schemas.account_fields import ApiAddress, Brand
@@ -337,12 +337,12 @@ class Whatsapp:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one stored item."""
-        told = read(Stored, delivery.raw)
-        item = read(Item, told.message)
-        contacts = read(tuple[Contact, ...], told.contacts)
+        told = decode_json(Stored, delivery.raw)
+        item = decode_json(Item, told.message)
+        contacts = decode_json(tuple[Contact, ...], told.contacts)
         wa_id, user_id, name = _who(item, contacts)
         ours = str(told.metadata.phone_number_id or "")
-        sent_at = instant(item.timestamp)
+        sent_at = parse_time(item.timestamp)
         handles = []
         if _NUMBER.match(wa_id):
             handles.append(Handle(kind="phone", value=f"+{wa_id.lstrip('+')}"))
@@ -383,7 +383,7 @@ class Whatsapp:
             raise Rejected("media.refused", "that is no media id")
         secret = {"authorization": f"Bearer {settings.token}"}
         told = await web.get(f"{settings.api}/{ref}", own=settings.api, secret=secret)
-        found = read(Address, told)
+        found = decode_json(Address, told)
         return await web.get(found.url, own=settings.api, secret=secret, hosts=meta_webhook.HOSTS)
 
     def setup(self, settings: Account, url: str) -> str | None:
@@ -409,7 +409,7 @@ class Address(Record, frozen=True, kw_only=True):
 def _value(raw: msgspec.Raw, made: list[bytes], ignored: list[str]) -> None:
     """Add the messages in a value to `made`, and why other things are none to `ignored`."""
     try:
-        value = read(Value, raw)
+        value = decode_json(Value, raw)
     except Rejected:
         made.append(bytes(raw))  # its dead letter will tell what is wrong with it
         return
@@ -426,7 +426,7 @@ def _value(raw: msgspec.Raw, made: list[bytes], ignored: list[str]) -> None:
 
 def _kind(item: msgspec.Raw) -> str:
     try:
-        head = read(Head, item)
+        head = decode_json(Head, item)
     except Rejected:
         return ""
     return head.type

@@ -28,7 +28,7 @@ from ingest.channel import (
     build_message,
     event_for,
 )
-from ingest.parsing.json_values import Text, instant, read
+from ingest.parsing.json_values import Text, decode_json, parse_time
 from ingest.source import Accept, CursorStore, Source, SourceContext
 from ingest.webhook import (
     MIB,
@@ -235,13 +235,13 @@ class X:
 
     def take(self, body: bytes) -> WebhookResult:
         """Return the post in a body, unless it is none for us."""
-        told = read(Body, body)
+        told = decode_json(Body, body)
         if not bytes(told.data):
             return WebhookResult(ignored=("error" if bytes(told.errors) else "empty",))
-        keys = read(dict[str, msgspec.Raw], told.data).keys()
+        keys = decode_json(dict[str, msgspec.Raw], told.data).keys()
         if "event_type" not in keys:
             return self._kept("", told.data, told.includes)
-        activity = read(Activity, told.data)
+        activity = decode_json(Activity, told.data)
         if activity.event_type not in _TAKEN:
             return WebhookResult(ignored=(_KINDS.get(activity.event_type, "other_event"),))
         includes = activity.includes or told.includes
@@ -249,7 +249,7 @@ class X:
 
     def _kept(self, event: str, post: msgspec.Raw, includes: Included | None) -> WebhookResult:
         try:
-            tweet = read(Tweet, post)
+            tweet = decode_json(Tweet, post)
         except Rejected:
             return WebhookResult(
                 deliveries=(bytes(post),)
@@ -261,9 +261,9 @@ class X:
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one stored post."""
-        stored = read(Stored, delivery.raw)
+        stored = decode_json(Stored, delivery.raw)
         told: Account = context.settings or Account()
-        tweet = read(Tweet, stored.post)
+        tweet = decode_json(Tweet, stored.post)
         if not tweet.id or not tweet.author_id:
             raise Rejected("json.invalid", "a post without id or author")
         if told.user_id and str(tweet.author_id) == told.user_id:
@@ -331,7 +331,7 @@ def _posted(
             name=who.name or who.username or "",
             handles=(Handle(kind="handle", value=f"x:{tweet.author_id}"),),
         ),
-        sent_at=instant(tweet.created_at),
+        sent_at=parse_time(tweet.created_at),
         event=event,
         thread=(str(tweet.id),),
         reply_to=str(tweet.id),
@@ -434,7 +434,7 @@ class Stream:
             return position
         for raw in taken.deliveries:
             try:
-                number = int(read(Tweet, read(Stored, raw).post).id or 0)
+                number = int(decode_json(Tweet, decode_json(Stored, raw).post).id or 0)
             except (Rejected, ValueError):
                 number = 0
             if str(number) in self._taken:
@@ -464,7 +464,7 @@ class Stream:
             answer = await client.get(f"{self._settings.api}{path}")
             if answer.status_code != 200:
                 raise self._refused(answer)
-            page = read(Page, answer.content)
+            page = decode_json(Page, answer.content)
             pages += [msgspec.json.encode(Line(data=t, includes=page.includes)) for t in page.data]
             token = str((page.meta or {}).get("next_token") or "")
             if not token:
@@ -476,7 +476,7 @@ class Stream:
     def _refused(self, answer: httpx2.Response) -> Retry:
         now = self._context.now()
         if answer.status_code == 429:
-            reset = instant(answer.headers.get("x-rate-limit-reset"))
+            reset = parse_time(answer.headers.get("x-rate-limit-reset"))
             wait = (reset - now).total_seconds() if reset else 60.0
             return Retry(max(60.0, wait), "X's rate limit is used up")
         after = retry_after(answer.headers.get("retry-after", ""), now, RECOVERY_S)

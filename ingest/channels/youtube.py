@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
-from ingest.parsing.json_values import Text, instant, read
+from ingest.parsing.json_values import Text, decode_json, parse_time
 from ingest.source import Source, SourceContext
 from ingest.sources.polling import (
     BearerToken,
@@ -125,7 +125,7 @@ class Youtube:
         """Return the Message of one comment."""
         told: Account = context.settings or Account()
         kept = archived_item(delivery.raw)
-        comment = read(Comment, kept.item)
+        comment = decode_json(Comment, kept.item)
         words = comment.snippet
         who = words.author_channel_id.value
         if not comment.id:
@@ -149,7 +149,7 @@ class Youtube:
                     name=words.author_display_name or "",
                     handles=(Handle(kind="handle", value=f"youtube:{who}"),) if who else (),
                 ),
-                sent_at=instant(words.updated_at if event else words.published_at),
+                sent_at=parse_time(words.updated_at if event else words.published_at),
                 post=Post(url=link if words.video_id else None, parent=words.parent_id or None),
                 reply_to=top,
                 thread=(comment.id,),
@@ -185,9 +185,9 @@ class Comments:
                 "textFormat": "plainText",
             }
             query |= {"pageToken": token} if token else {}
-            page = read(Page, await self._get(settings, client, "commentThreads", query))
+            page = decode_json(Page, await self._get(settings, client, "commentThreads", query))
             for raw in page.items:
-                thread = read(Thread, raw)
+                thread = decode_json(Thread, raw)
                 top = thread.snippet.top_level_comment
                 yield build_item(top, functools.partial(_item, top))
                 count, inline = thread.snippet.total_reply_count, thread.replies.comments
@@ -214,7 +214,7 @@ class Comments:
                 "textFormat": "plainText",
             }
             query |= {"pageToken": token} if token else {}
-            page = read(Page, await self._get(settings, client, "comments", query))
+            page = decode_json(Page, await self._get(settings, client, "comments", query))
             for raw in page.items:
                 yield build_item(raw, functools.partial(_item, raw))
             token = page.next_page_token or ""
@@ -235,9 +235,9 @@ class Comments:
 
 
 def _item(raw: msgspec.Raw) -> PolledItem:
-    told = read(Comment, raw)
+    told = decode_json(Comment, raw)
     words = told.snippet
     version = content_hash(words.text_original or words.text_display)
     return PolledItem(
-        id=told.id, raw=bytes(raw), version=version, created_at=instant(words.published_at)
+        id=told.id, raw=bytes(raw), version=version, created_at=parse_time(words.published_at)
     )

@@ -1,6 +1,6 @@
-"""Values as vendors write them: numbers in texts, times of four kinds, and what is not JSON at all.
+"""Decodes JSON as vendors write it: numbers as texts, times of four kinds, invalid JSON. Pure.
 
-Before: a call was proven, a file was picked up. After: a channel's parser. Pure.
+A channel's parser calls it after a webhook has proven a call, or a source has read an item.
 """
 
 import re
@@ -15,16 +15,19 @@ from schemas.errors import Rejected
 T = TypeVar("T")
 
 Text = str | int | float | None
-"""A value that comes as text from one version of a vendor and as number from another."""
+"""A value that one version of a vendor writes as a text, and another as a number."""
 
 
-def instant(told: Text) -> datetime | None:
-    """Return the time in seconds, milliseconds or ISO text; None when it is none."""
+def parse_time(value: Text) -> datetime | None:
+    """Return the time in UTC, None when the value is not a time.
+
+    It reads seconds, milliseconds, and ISO 8601, which is in UTC when it has no zone.
+    """
     try:
-        if isinstance(told, str) and not told.strip().replace(".", "", 1).isdigit():
-            made = datetime.fromisoformat(told.strip())
-            return made.astimezone(UTC) if made.tzinfo else made.replace(tzinfo=UTC)
-        seconds = float(told or 0)
+        if isinstance(value, str) and not value.strip().replace(".", "", 1).isdigit():
+            time = datetime.fromisoformat(value.strip())
+            return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+        seconds = float(value or 0)
         if seconds <= 0:
             return None
         return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
@@ -33,29 +36,31 @@ def instant(told: Text) -> datetime | None:
 
 
 def split_url(url: str) -> SplitResult:
-    """Return the parts of an address, all of them empty when it is none."""
+    """Return the parts of an address, all of them empty for an invalid one."""
     try:
         return urlsplit(url)
     except ValueError:
         return urlsplit("")
 
 
-def read(kind: type[T], raw: msgspec.Raw | bytes) -> T:
-    """Return the Struct in an item; raise Rejected with what is wrong.
+def decode_json(kind: type[T], raw: msgspec.Raw | bytes) -> T:
+    """Return the Struct in a JSON text; raise Rejected with the reason.
 
-    Numbers in texts are taken, null is as good as absent, half a character (an emoji that a length
-    limit cut) becomes U+FFFD.
+    Numbers in texts are accepted, null counts as absent, and half a character, which remains of an
+    emoji when a vendor cuts a text, becomes U+FFFD.
     """
     try:
         return msgspec.json.decode(raw, type=kind, strict=False)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return _kindly(kind, bytes(raw))
+        return _decode_leniently(kind, bytes(raw))
 
 
-def _kindly(kind: type[T], raw: bytes) -> T:
+def _decode_leniently(kind: type[T], raw: bytes) -> T:
     try:
-        told = msgspec.json.decode(_ESCAPE.sub(_whole, raw))
-        return msgspec.json.decode(msgspec.json.encode(_pruned(told)), type=kind, strict=False)
+        value = msgspec.json.decode(_ESCAPE.sub(_replace_half, raw))
+        return msgspec.json.decode(
+            msgspec.json.encode(_without_nulls(value)), type=kind, strict=False
+        )
     except msgspec.ValidationError as error:
         raise Rejected("json.invalid", str(error)) from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -63,34 +68,34 @@ def _kindly(kind: type[T], raw: bytes) -> T:
 
 
 _ESCAPE = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair
     rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\."
 )
 
 
-def _whole(found: re.Match[bytes]) -> bytes:
-    text = found[0]
+def _replace_half(match: re.Match[bytes]) -> bytes:
+    text = match[0]
     return b"\\ufffd" if len(text) == 6 and text[2:3] in b"dD" else text
 
 
-def _pruned(told: object) -> object:
+def _without_nulls(value: object) -> object:
     """Return a value without the nulls in its objects and lists."""
-    if isinstance(told, dict):
-        return {k: _pruned(v) for k, v in told.items() if v is not None}
-    if isinstance(told, list):
-        return [_pruned(v) for v in told if v is not None]
-    return told
+    if isinstance(value, dict):
+        return {k: _without_nulls(v) for k, v in value.items() if v is not None}
+    if isinstance(value, list):
+        return [_without_nulls(v) for v in value if v is not None]
+    return value
 
 
-def size(told: Text) -> int:
-    """Return a size in bytes; 0 for what is none: strangers write anything there."""
+def parse_size(value: Text) -> int:
+    """Return a size in bytes, 0 for an invalid one, because strangers write anything."""
     try:
-        made = int(float(told or 0))
+        size = int(float(value or 0))
     except (ValueError, OverflowError):
         return 0
-    return max(0, min(made, 1 << 53))
+    return max(0, min(size, 1 << 53))
 
 
-def there(raw: msgspec.Raw) -> bool:
-    """Say whether a value was given, and is not null."""
+def is_present(raw: msgspec.Raw) -> bool:
+    """Say whether a value is in the JSON and not null."""
     return bytes(raw) not in (b"", b"null")

@@ -16,7 +16,7 @@ import httpx2
 import msgspec
 
 from ingest.channel import Delivery, event_for
-from ingest.parsing.json_values import instant, read
+from ingest.parsing.json_values import decode_json, parse_time
 from ingest.source import Accept, CursorStore, SourceContext
 from schemas.base import Record
 from schemas.delays import ACCOUNT_PROBLEM_S, BUSY_S, OUTAGE_S
@@ -76,9 +76,9 @@ def build_item(raw: bytes | msgspec.Raw, build: Callable[[], PolledItem]) -> Pol
 def archived_item(raw: bytes) -> ArchivedItem:
     """Return the item in a delivery, or in a captured body that is the item itself."""
     if raw.lstrip()[:1] == b"{":
-        keys = read(dict[str, msgspec.Raw], raw).keys()
+        keys = decode_json(dict[str, msgspec.Raw], raw).keys()
         if "item" in keys and keys <= {"version", "item"}:
-            return read(ArchivedItem, raw)
+            return decode_json(ArchivedItem, raw)
     return ArchivedItem(item=msgspec.Raw(raw))
 
 
@@ -130,7 +130,7 @@ class VendorClient:
         delay_s = retry_after(answer.headers.get("retry-after", ""), self.now(), BUSY_S)
         for name in ("x-ratelimit-reset", "ratelimit-reset", "x-rate-limit-reset"):
             value = answer.headers.get(name, "")
-            reset = instant(value) if value else None
+            reset = parse_time(value) if value else None
             if reset is not None:
                 # Vendors give a time of the clock, or the seconds until then.
                 is_clock = reset.year > 2000
@@ -157,7 +157,7 @@ class BearerToken:
     ) -> dict[str, str]:
         """Return the header of an authorised request."""
         if client.now() >= self._expires_at:
-            granted = read(AccessToken, (await client.post(url, data=form, **options)).body)
+            granted = decode_json(AccessToken, (await client.post(url, data=form, **options)).body)
             self._token = granted.access_token
             lifetime_s = max(_MIN_TOKEN_S, granted.expires_in - _TOKEN_MARGIN_S)
             self._expires_at = client.now() + timedelta(seconds=lifetime_s)

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from ingest.channel import Context, Delivery, Media, MediaClient, Notice, Parsed, build_message
-from ingest.parsing.json_values import Text, instant, read, split_url, there
+from ingest.parsing.json_values import Text, decode_json, is_present, parse_time, split_url
 from ingest.vendors import meta_webhook
 from ingest.webhook import WebhookResult
 from schemas.account_fields import ApiAddress, Brand
@@ -239,10 +239,10 @@ def _no_message(place: str, field: str, item: msgspec.Raw, ours: str) -> str:
     """Return why an item is none; empty when it is one, or when the parser has to tell."""
     try:
         if place != "comment":
-            return _no_direct(read(Direct, item), ours)
+            return _no_direct(decode_json(Direct, item), ours)
         if field not in ("feed", "mention", "comments", "live_comments", "mentions"):
             return "other_field"
-        return _no_comment(field, read(Comment, item), ours)
+        return _no_comment(field, decode_json(Comment, item), ours)
     except Rejected:
         return ""
 
@@ -256,7 +256,7 @@ def _no_direct(item: Direct, ours: str) -> str:
     if item.message or item.postback or item.reaction or edit:
         return ""
     for kind in ("read", "delivery", "optin", "referral"):
-        if there(getattr(item, kind)):
+        if is_present(getattr(item, kind)):
             return "receipt" if kind in ("read", "delivery") else kind
     return "other_kind"
 
@@ -277,10 +277,10 @@ def _no_comment(field: str, item: Comment, ours: str) -> str:
 
 def parse(name: Name, delivery: Delivery, context: Context[Account]) -> Parsed:
     """Return the Message of one stored item."""
-    told = read(Stored, delivery.raw)
+    told = decode_json(Stored, delivery.raw)
     if told.place == "comment":
-        return _comment(name, told, read(Comment, told.item), delivery, context)
-    return _direct(name, told, read(Direct, told.item), delivery, context)
+        return _comment(name, told, decode_json(Comment, told.item), delivery, context)
+    return _direct(name, told, decode_json(Direct, told.item), delivery, context)
 
 
 def _direct(
@@ -289,7 +289,7 @@ def _direct(
     who, ours = str(item.sender.id or ""), str(item.recipient.id or "") or told.ours
     if not who:
         raise Rejected("json.invalid", "nobody wrote it - at `$.sender.id`")
-    sent_at = instant(item.timestamp)
+    sent_at = parse_time(item.timestamp)
     native, event, text = _told(name, item, delivery.account)
     attached = (item.message.attachments or ()) if item.message else ()
     files = [a for a in attached if _is_file(a)]
@@ -425,7 +425,7 @@ def _comment(
             kind="post",
             sender=Party(name=who.name or who.username or "", handles=handles),
             text=text,
-            sent_at=instant(at),
+            sent_at=parse_time(at),
             event=event,
             thread=(own,),
             reply_to=_place(name, told, item, own),
@@ -468,20 +468,23 @@ async def resolve_notice(ref: str, raw: bytes, settings: Account, web: MediaClie
     url = f"{settings.api}/{quote(node, safe='')}?fields={quote(fields, safe='')}"
     secret = {"authorization": f"Bearer {settings.token}"}
     try:
-        found = read(Mentioned, await web.get(url, own=settings.api, secret=secret))
+        found = decode_json(Mentioned, await web.get(url, own=settings.api, secret=secret))
     except Rejected as error:
         if error.code.startswith("json."):
             raise Retry(BUSY_S, f"Meta's answer can't be read: {error.text}") from error
         raise
     said = found.mentioned_comment or found.mentioned_media or found
-    told = read(Stored, raw)
+    told = decode_json(Stored, raw)
     more: dict[str, object] = {
         "message": said.message or said.text or said.caption,
         "from": said.sender or (Who(username=said.username) if said.username else None),
         "created_time": said.created_time or said.timestamp,
         "post": Link(permalink_url=said.permalink_url or said.permalink),
     }
-    item = {**read(dict[str, msgspec.Raw], told.item), **{k: v for k, v in more.items() if v}}
+    item = {
+        **decode_json(dict[str, msgspec.Raw], told.item),
+        **{k: v for k, v in more.items() if v},
+    }
     made = msgspec.structs.replace(told, item=msgspec.Raw(msgspec.json.encode(item)))
     return msgspec.json.encode(made)
 

@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from ingest.parsing.json_values import Text, read
+from ingest.parsing.json_values import Text, decode_json
 from ingest.webhook import (
     WebhookRequest,
     WebhookResponse,
@@ -83,7 +83,7 @@ def entries(body: bytes, expected: tuple[str, ...]) -> tuple[list[Entry], list[b
 
     Raises Rejected when the body is another product's.
     """
-    told = read(Told, body)
+    told = decode_json(Told, body)
     if told.object not in expected:
         raise Rejected("json.invalid", f"object is {told.object!r}, not {' or '.join(expected)}")
     return _each(Entry, told.entry)
@@ -101,7 +101,7 @@ def _each(kind: type[T], items: tuple[msgspec.Raw, ...]) -> tuple[list[T], list[
     made, bad = [], []
     for item in items:
         try:
-            made.append(read(kind, item))
+            made.append(decode_json(kind, item))
         except Rejected:
             bad.append(bytes(item))
     return made, bad

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import TypeVar
 
-from ingest.parsing.json_values import read
+from ingest.parsing.json_values import decode_json
 from ingest.parsing.mime import header
 from ingest.parsing.mime.parsed_mail import Mail
 from schemas.base import Record
@@ -103,7 +103,7 @@ def _notice(text: str) -> _Notice | None:
 
 def _decoded(kind: type[T], text: str) -> T | None:
     try:
-        return read(kind, text.encode("utf-8", "replace"))
+        return decode_json(kind, text.encode("utf-8", "replace"))
     except Rejected:
         return None
 

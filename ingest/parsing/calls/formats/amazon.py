@@ -15,7 +15,7 @@ from ingest.parsing.calls.transcript import (
     split_at_pauses,
     split_by_speaker,
 )
-from ingest.parsing.json_values import Text, read
+from ingest.parsing.json_values import Text, decode_json
 from schemas.base import Record
 
 
@@ -81,7 +81,7 @@ class AmazonCall(Record, frozen=True, kw_only=True, rename="pascal"):
 
 def parse_contact_lens(raw: bytes) -> Transcript:
     """Return a Contact Lens or Call Analytics transcript."""
-    call = read(AmazonCall, raw)
+    call = decode_json(AmazonCall, raw)
     roles = {p.participant_id: p.participant_role for p in call.participants}
     turns = (*call.transcript, *(s.transcript for s in call.segments if s.transcript))
     utterances = []
@@ -190,7 +190,7 @@ class Transcribe(Record, frozen=True, kw_only=True, rename="camel"):
 
 def parse_transcribe(raw: bytes) -> Transcript:
     """Return an Amazon Transcribe result."""
-    job = read(Transcribe, raw)
+    job = decode_json(Transcribe, raw)
     results = job.results
     channels = results.channel_labels.channels if results.channel_labels else ()
     utterances: list[Utterance] = []

@@ -14,7 +14,7 @@ from ingest.parsing.calls.transcript import (
     parse_role,
     split_by_speaker,
 )
-from ingest.parsing.json_values import Text, read
+from ingest.parsing.json_values import Text, decode_json
 from schemas.base import Record
 from schemas.errors import ERROR_TEXT_LIMIT, Rejected
 
@@ -58,7 +58,7 @@ class Assembly(Record, frozen=True, kw_only=True):
 
 def parse_assemblyai(raw: bytes) -> Transcript:
     """Return an AssemblyAI transcript."""
-    transcript = read(Assembly, raw)
+    transcript = decode_json(Assembly, raw)
     if transcript.status == "error":
         raise Rejected(
             "call.failed",

@@ -6,7 +6,7 @@ Source: learn.microsoft.com.
 import re
 
 from ingest.parsing.calls.transcript import Transcript, Utterance, parse_confidence, parse_number
-from ingest.parsing.json_values import Text, read
+from ingest.parsing.json_values import Text, decode_json
 from schemas.base import Record
 
 
@@ -48,7 +48,7 @@ class Azure(Record, frozen=True, kw_only=True, rename="camel"):
 
 def parse_azure(raw: bytes) -> Transcript:
     """Return an Azure transcript, from a batch or a fast transcription."""
-    transcription = read(Azure, raw)
+    transcription = decode_json(Azure, raw)
     utterances = []
     phrases = transcription.recognized_phrases or transcription.phrases
     for phrase in phrases:

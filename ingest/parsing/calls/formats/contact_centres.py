@@ -11,7 +11,7 @@ from ingest.parsing.calls.transcript import (
     parse_number,
     parse_role,
 )
-from ingest.parsing.json_values import Text, instant, read
+from ingest.parsing.json_values import Text, decode_json, parse_time
 from schemas.base import Record
 
 
@@ -61,12 +61,12 @@ class Genesys(Record, frozen=True, kw_only=True, rename="camel"):
 
 def parse_genesys(raw: bytes) -> Transcript:
     """Return a Genesys Cloud transcript."""
-    conversation = read(Genesys, raw)
-    began = instant(conversation.start_time)
+    conversation = decode_json(Genesys, raw)
+    began = parse_time(conversation.start_time)
     phrases = [p for t in conversation.transcripts for p in t.phrases]
     first_ms = min((parse_number(p.start_time_ms) for p in phrases), default=0.0)
     if began is None and first_ms > 1e11:
-        began = instant(first_ms)
+        began = parse_time(first_ms)
     if first_ms <= 1e11:
         first_ms = 0.0  # the times are offsets already
     elif began is not None:
@@ -130,7 +130,7 @@ class Aircall(Record, frozen=True, kw_only=True):
 
 def parse_aircall(raw: bytes) -> Transcript:
     """Return an Aircall transcript."""
-    call = read(Aircall, raw)
+    call = decode_json(Aircall, raw)
     utterances = [
         Utterance(
             speaker=utterance.participant_type or "",
@@ -147,7 +147,7 @@ def parse_aircall(raw: bytes) -> Transcript:
         form="aircall",
         turns=utterances,
         id=str(call.call_id or call.id or ""),
-        started_at=instant(call.call_created_at),
+        started_at=parse_time(call.call_created_at),
         language=call.content.language or "",
         customer_number=next((n for n in numbers if n), ""),
         agent=next(users, None),
@@ -174,13 +174,13 @@ class Dialpad(Record, frozen=True, kw_only=True):
 
 def parse_dialpad(raw: bytes) -> Transcript:
     """Return a Dialpad transcript; its times are dates."""
-    call = read(Dialpad, raw)
+    call = decode_json(Dialpad, raw)
     lines = [x for x in call.lines if x.type == "transcript" and x.content]
-    times = [time for x in lines if (time := instant(x.time))]
+    times = [time for x in lines if (time := parse_time(x.time))]
     began = min(times) if times else None
     utterances = []
     for line in lines:
-        time = instant(line.time)
+        time = parse_time(line.time)
         start = (time - began).total_seconds() if time and began else 0.0
         side: Role | None = "agent" if line.user_id else "customer" if line.contact_id else None
         utterances.append(

@@ -18,7 +18,7 @@ from ingest.parsing.calls.transcript import (
     split_at_pauses,
     split_by_speaker,
 )
-from ingest.parsing.json_values import Text, read
+from ingest.parsing.json_values import Text, decode_json
 from schemas.base import Record
 
 
@@ -84,7 +84,7 @@ class Deepgram(Record, frozen=True, kw_only=True):
 
 def parse_deepgram(raw: bytes) -> Transcript:
     """Return a Deepgram transcript; its words make the utterances when they name a speaker."""
-    answer = read(Deepgram, raw)
+    answer = decode_json(Deepgram, raw)
     return Transcript(
         form="deepgram",
         turns=_utterances(answer.results),
@@ -97,7 +97,7 @@ def parse_deepgram(raw: bytes) -> Transcript:
 
 def parse_deepgram_alternative(raw: bytes) -> Transcript:
     """Return the utterances of a single alternative, as some vCons have it."""
-    alternative = read(DeepgramAlternative, raw)
+    alternative = decode_json(DeepgramAlternative, raw)
     channel = DeepgramChannel(alternatives=(alternative,))
     return Transcript(form="deepgram", turns=_utterances(DeepgramResults(channels=(channel,))))
 

@@ -17,7 +17,7 @@ from ingest.parsing.calls.transcript import (
     parse_role,
     split_by_speaker,
 )
-from ingest.parsing.json_values import Text, instant, read
+from ingest.parsing.json_values import Text, decode_json, parse_time
 from schemas.base import Record
 
 
@@ -63,7 +63,7 @@ class Google(Record, frozen=True, kw_only=True, rename="camel"):
 
 def parse_google(raw: bytes) -> Transcript:
     """Return a Google transcript."""
-    answer = read(Google, raw)
+    answer = decode_json(Google, raw)
     results = [r for r in answer.results if r.alternatives and r.is_final is not False]
     language = next((r.language_code for r in results if r.language_code), "") or ""
     return Transcript(
@@ -176,10 +176,10 @@ class Insights(Record, frozen=True, kw_only=True, rename="camel"):
 
 def parse_insights(raw: bytes) -> Transcript:
     """Return a conversation of Google's CX Insights."""
-    conversation = read(Insights, raw)
+    conversation = decode_json(Insights, raw)
     metadata = conversation.call_metadata or InsightsCallMetadata()
     segments = conversation.transcript.transcript_segments if conversation.transcript else ()
-    began = instant(conversation.start_time)
+    began = parse_time(conversation.start_time)
     utterances = []
     for segment in segments or conversation.transcript_segments:
         participant = segment.segment_participant or InsightsParticipant()
@@ -190,7 +190,7 @@ def parse_insights(raw: bytes) -> Transcript:
         elif track and track == str(metadata.agent_channel or ""):
             track_role = "agent"
         words = [_word(w) for w in segment.words]
-        time = instant(segment.message_time)
+        time = parse_time(segment.message_time)
         start = (time - began).total_seconds() if time and began else 0.0
         utterances.append(
             Utterance(

@@ -10,7 +10,7 @@ from ingest.parsing.calls.transcript import (
     parse_number,
     parse_role,
 )
-from ingest.parsing.json_values import Text, instant, read
+from ingest.parsing.json_values import Text, decode_json, parse_time
 from schemas.base import Record
 
 
@@ -62,7 +62,7 @@ class Twilio(Record, frozen=True, kw_only=True):
 
 def parse_twilio(raw: bytes) -> Transcript:
     """Return the sentences of a Twilio transcript."""
-    transcript = read(Twilio, raw)
+    transcript = decode_json(Twilio, raw)
     channel = transcript.channel or TwilioChannel()
     participants = {str(p.channel_participant): p for p in channel.participants}
     utterances = []
@@ -88,6 +88,6 @@ def parse_twilio(raw: bytes) -> Transcript:
         turns=utterances,
         language=transcript.language_code or "",
         id=transcript.customer_key or media.source_sid or transcript.sid or first or "",
-        started_at=instant(transcript.media_start_time),
+        started_at=parse_time(transcript.media_start_time),
         duration=parse_number(transcript.duration) or None,
     )

@@ -20,7 +20,7 @@ from ingest.parsing.calls.transcript import (
     parse_role,
     split_by_speaker,
 )
-from ingest.parsing.json_values import Text, read
+from ingest.parsing.json_values import Text, decode_json
 from schemas.base import Record
 
 _INVENTED = re.compile(
@@ -86,7 +86,7 @@ class Whisper(Record, frozen=True, kw_only=True):
 
 def parse_whisper(raw: bytes) -> Transcript:
     """Return a transcript of the Whisper family without the sentences invented during silence."""
-    whisper = read(Whisper, raw)
+    whisper = decode_json(Whisper, raw)
     utterances: list[Utterance] = []
     repaired: list[str] = []
     for segment in whisper.segments:
@@ -153,7 +153,7 @@ def _words(segment: WhisperSegment) -> list[Word]:
     raw = bytes(segment.words)
     if raw[:1] != b"[" or re.match(rb"\[\s*[\d\]]", raw):
         return []
-    return [_word(w) for w in read(tuple[WhisperWord, ...], raw)]
+    return [_word(w) for w in decode_json(tuple[WhisperWord, ...], raw)]
 
 
 def _float(value: Text) -> float:
@@ -213,7 +213,7 @@ class WhisperCpp(Record, frozen=True, kw_only=True):
 
 def parse_whisper_cpp(raw: bytes) -> Transcript:
     """Return a transcript of whisper.cpp."""
-    transcript = read(WhisperCpp, raw)
+    transcript = decode_json(WhisperCpp, raw)
     utterances, repaired, speaker_turn = [], [], 0
     turns_marked = any(s.speaker_turn_next for s in transcript.transcription)
     for segment in transcript.transcription:

@@ -19,7 +19,7 @@ from ingest.parsing.calls.formats.vcon.wire import (
     Vcon,
 )
 from ingest.parsing.calls.transcript import Transcript, Utterance, parse_number
-from ingest.parsing.json_values import Text, instant, read
+from ingest.parsing.json_values import Text, decode_json, parse_time
 
 Utterances = tuple[list[Utterance], list[str]]
 """Utterances, and the codes of what was repaired in them."""
@@ -33,7 +33,7 @@ def parse_analysis(analysis: Analysis, vcon: Vcon, began: datetime | None) -> Ut
     encoded = msgspec.json.encode(content)
     if isinstance(content, list):
         return _parse_lines(encoded, vcon, began)
-    body = read(TranscriptBody, encoded)
+    body = decode_json(TranscriptBody, encoded)
     parse = _vendor_parser(body)
     if parse is not None:
         transcript = parse(encoded)
@@ -62,7 +62,7 @@ def _parse_text(text: str, vcon: Vcon) -> Utterances:
 
 
 def _parse_lines(raw: bytes, vcon: Vcon, began: datetime | None) -> Utterances:
-    lines = read(tuple[TranscriptLine, ...], raw)
+    lines = decode_json(tuple[TranscriptLine, ...], raw)
     utterances = [u for line in lines if (u := _parse_line(line, vcon, began)) is not None]
     timed = any(u.start or u.end for u in utterances)
     repaired = ["times.missing"] if utterances and not timed else []
@@ -92,6 +92,6 @@ def _parse_line(line: TranscriptLine, vcon: Vcon, began: datetime | None) -> Utt
 def _seconds_since(value: Text, began: datetime | None) -> float:
     """Return seconds from the beginning, given seconds or a date and time."""
     if isinstance(value, str) and not value.replace(".", "", 1).isdigit():
-        time = instant(value)
+        time = parse_time(value)
         return max(0.0, (time - began).total_seconds()) if time and began else 0.0
     return parse_number(value)

@@ -8,7 +8,7 @@ import io
 import msgspec
 
 from ingest.parsing.calls.formats.vcon.wire import Encrypted, Signed
-from ingest.parsing.json_values import read
+from ingest.parsing.json_values import decode_json
 from schemas.errors import Rejected
 
 MAX_UNPACKED_BYTES = 64 * 1024 * 1024
@@ -18,7 +18,7 @@ MAX_UNPACKED_BYTES = 64 * 1024 * 1024
 def open_signed(raw: bytes) -> tuple[bytes, str]:
     """Return the vCon in a JWS, and the flag that nobody checked the signature."""
     for _ in range(3):
-        payload = read(Signed, raw).payload
+        payload = decode_json(Signed, raw).payload
         raw = unpack_gzip(_decode_base64(payload))
         if b'"payload"' not in raw[:200_000] or b'"signatures"' not in raw:
             break
@@ -27,7 +27,7 @@ def open_signed(raw: bytes) -> tuple[bytes, str]:
 
 def encrypted_error(raw: bytes) -> Rejected:
     """Return the refusal of a JWE, with the uuid that its open header names."""
-    header = read(Encrypted, raw).unprotected or {}
+    header = decode_json(Encrypted, raw).unprotected or {}
     return Rejected("call.encrypted", f"vCon {header.get('uuid', 'without uuid')}: there is no key")
 
 

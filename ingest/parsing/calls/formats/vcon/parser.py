@@ -18,7 +18,7 @@ from ingest.parsing.calls.formats.vcon.parties import (
 )
 from ingest.parsing.calls.formats.vcon.wire import Analysis, Dialog, Vcon
 from ingest.parsing.calls.transcript import Transcript, Utterance, parse_number
-from ingest.parsing.json_values import Text, instant, read
+from ingest.parsing.json_values import Text, decode_json, parse_time
 from schemas.errors import Rejected
 
 _TRANSCRIPT_TYPES = (
@@ -37,7 +37,7 @@ _SUPPORTED_EXTENSIONS = frozenset({"CC", "cc", "contact_center", "wtf_transcript
 
 def parse_vcon(raw: bytes) -> Transcript:
     """Return the call in a vCon; raise Rejected when it has no transcript."""
-    vcon = read(Vcon, raw)
+    vcon = decode_json(Vcon, raw)
     required = (*vcon.critical, *vcon.must_support)
     unsupported = [c for c in required if c not in _SUPPORTED_EXTENSIONS]
     if unsupported:
@@ -73,7 +73,7 @@ def _beginning(vcon: Vcon) -> tuple[datetime | None, list[str]]:
     """Return the time of the first dialog, and the repair when a time has no zone."""
     spoken = [d for d in vcon.dialog if d.type not in ("transfer", "incomplete")] or vcon.dialog
     starts: list[Text] = [d.start for d in spoken if d.start] or [vcon.created_at]
-    times = [time for s in starts if (time := instant(s)) is not None]
+    times = [time for s in starts if (time := parse_time(s)) is not None]
     texts = (s for s in starts if s and isinstance(s, str))
     naive = any(not re.search(r"(?:Z|[+-]\d\d:?\d\d)$", s) for s in texts)
     return min(times) if times else None, ["time.naive"] if naive else []
@@ -86,7 +86,7 @@ def _duration(vcon: Vcon, began: datetime | None) -> float:
 
 
 def _offset(dialog: Dialog, began: datetime | None) -> float:
-    start = instant(dialog.start)
+    start = parse_time(dialog.start)
     return max(0.0, (start - began).total_seconds()) if start and began else 0.0
 
 
@@ -131,7 +131,7 @@ def _text_utterances(vcon: Vcon, began: datetime | None) -> list[Utterance]:
             continue
         content = decode_body(dialog.body, dialog.encoding)
         party = text_author(vcon, dialog)
-        time = instant(dialog.start)
+        time = parse_time(dialog.start)
         start = (time - began).total_seconds() if time and began else 0.0
         text = content
         if not isinstance(text, str):
