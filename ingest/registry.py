@@ -1,4 +1,4 @@
-"""CHANNELS and HOOKS have one row for each channel and webhook.
+"""CHANNELS and WEBHOOKS have one row for each channel and webhook.
 
 A new one needs its file, its test and a row here.
 """
@@ -69,14 +69,18 @@ _SOCIAL = (
     Reddit(),
 )
 
-CHANNELS: dict[str, Channel[Any]] = {
-    c.name: c for c in (Email(), Chat(), Api(), Form(), Phone(), *_MESSENGERS, *_SITES, *_SOCIAL)
-}
+_OWN = (Email(), Chat(), Api(), Form(), Phone())
+_FOR_OTHER_CHANNELS = (Ses(), Mailgun(), Postmark(), Sendgrid(), Calls())
 
-HOOKS: dict[str, Webhook[Any]] = {
-    h.name: h for h in (Ses(), Mailgun(), Postmark(), Sendgrid(), Calls(), *_MESSENGERS, *_SITES)
+CHANNELS: dict[str, Channel[Any]] = {
+    channel.name: channel for channel in (*_OWN, *_MESSENGERS, *_SITES, *_SOCIAL)
 }
-"""Webhooks under /v1/hooks/ that prove themselves by their vendor's signature."""
+"""Every channel by its name. Each has settings of its own type, hence Any."""
+
+WEBHOOKS: dict[str, Webhook[Any]] = {
+    webhook.name: webhook for webhook in (*_FOR_OTHER_CHANNELS, *_MESSENGERS, *_SITES)
+}
+"""Every webhook by its name under /v1/hooks/, where it checks its vendor's proof."""
 
 BEARER: dict[str, str] = {"mail": "email", "email": "email", "api": "api", "phone": "phone"}
 """Names under /v1/hooks/ that take a channel's own form with our access token."""
@@ -90,21 +94,21 @@ ALIASES: dict[str, str] = {
     "webvtt": "phone",
     "srt": "phone",
 }
-"""Other names that people look for, for `santral parse`."""
+"""Other names of channels and webhooks, which `santral parse` takes too."""
 
 
 def channel_of(name: str) -> str | None:
     """Return the channel whose parser a name under /v1/hooks/ uses, or a channel's own name."""
     name = ALIASES.get(name, name)
-    if name in HOOKS:
-        return HOOKS[name].channel
+    if name in WEBHOOKS:
+        return WEBHOOKS[name].channel
     return BEARER.get(name) or (name if name in CHANNELS else None)
 
 
 def setups(accounts: Mapping[str, Mapping[str, Any]], door: str) -> list[str]:
     """Return a line for everything that a person sets up at a vendor, with our addresses."""
     lines = []
-    for webhook in HOOKS.values():
+    for webhook in WEBHOOKS.values():
         for name, settings in accounts[webhook.channel].items():
             setup = webhook.setup(settings, f"{door}/v1/hooks/{webhook.name}/{name}")
             if setup:

@@ -5,9 +5,10 @@ side by side.
 """
 
 import asyncio
+import contextlib
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass
 
 import httpx2
@@ -68,14 +69,46 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
         neighbour.start()
     health.add("replies", replies.fresh)
     health.add("parsers", parsers.problem)
+    runner = SourceRunner(
+        ingest=ingest,
+        cursors=Cursors(settings.kafka, publisher),
+        state=StateFolder(settings.home_path),
+        health=health,
+        clock=clock,
+        neighbours=(kafka, archive),
+    )
+    accounts = configured_accounts(settings)
+    async with parsers, _doors(settings, ingest, replies, accounts, health, stop) as serving:
+        sources = [
+            runner.run(channel, account, account_settings)
+            for channel, account, account_settings in _pulled(accounts)
+        ]
+        drain = SpoolDrain(ingest, accounts)
+        health.finish_start()
+        await frame.until(stop, _follow(replies, kafka), drain.run(), *sources, finishing=serving)
+    await web.close()
+    await publisher.stop()
+    await asyncio.to_thread(ingest.archive.close)
+    for neighbour in (kafka, archive, memory):
+        neighbour.stop()
+
+
+@contextlib.asynccontextmanager
+async def _doors(
+    settings: Settings,
+    ingest: Ingest,
+    replies: ChatReplies,
+    accounts: Accounts,
+    health: Health,
+    stop: asyncio.Event,
+) -> AsyncIterator[Sequence[Awaitable[None]]]:
+    """Yield the servers of the doors, which finish their calls after `stop`."""
     sockets = [http.listen(settings.door.host, settings.door.port)]
     redis = connect(settings.redis)
     async with (
-        parsers,
         httpx2.AsyncClient(base_url=settings.door.desk_url) as desk,
         httpx2.AsyncClient(follow_redirects=False) as outside,
     ):
-        accounts = configured_accounts(settings)
         door = Door(
             settings=settings,
             ingest=ingest,
@@ -91,27 +124,8 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
         if settings.mail_door.protocol != "off":
             receiver = lmtp.Receiver(ingest, CHANNELS["email"], accounts["email"])
             serving.append(lmtp.serve(settings.mail_door, receiver, stop, guard))
-        runner = SourceRunner(
-            ingest=ingest,
-            cursors=Cursors(settings.kafka, publisher),
-            state=StateFolder(settings.home_path),
-            health=health,
-            clock=clock,
-            neighbours=(kafka, archive),
-        )
-        sources = [
-            runner.run(channel, account, account_settings)
-            for channel, account, account_settings in _pulled(accounts)
-        ]
-        drain = SpoolDrain(ingest, accounts)
-        health.finish_start()
-        await frame.until(stop, _follow(replies, kafka), drain.run(), *sources, finishing=serving)
-    await web.close()
+        yield serving
     await redis.aclose()
-    await publisher.stop()
-    await asyncio.to_thread(ingest.archive.close)
-    for neighbour in (kafka, archive, memory):
-        neighbour.stop()
 
 
 def _pulled(accounts: Accounts) -> list[tuple[str, str, AccountSettings]]:

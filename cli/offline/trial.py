@@ -19,7 +19,7 @@ from ingest.parser_pool.frames import UNREADABLE
 from ingest.parser_pool.limits import Limit, limit_of
 from ingest.parsing.letters.repair import repair_letters
 from ingest.parsing.mail.unreadable import unreadable_message
-from ingest.registry import ALIASES, CHANNELS, HOOKS, channel_of
+from ingest.registry import ALIASES, CHANNELS, WEBHOOKS, channel_of
 from ingest.webhook import BodyParser, WebhookContext, WebhookRequest, WebhookResult
 from runtime.settings.load import section
 from runtime.settings.structs import Settings
@@ -51,9 +51,9 @@ class Trial:
     ) -> None:
         channel = channel_of(name)
         if channel is None:
-            names = ", ".join(sorted({*CHANNELS, *HOOKS}))
+            names = ", ".join(sorted({*CHANNELS, *WEBHOOKS}))
             raise Rejected("channel.unknown", f"no channel {name!r}; there are {names}")
-        self._channel, self._hook = CHANNELS[channel], HOOKS.get(ALIASES.get(name, name))
+        self._channel, self._hook = CHANNELS[channel], WEBHOOKS.get(ALIASES.get(name, name))
         table = settings.channels.get(channel, {}).get(account, {})
         self._settings: Any = section(
             self._channel.account, table, "santral.toml", f"channels.{channel}", []

@@ -1,12 +1,10 @@
 """The blocks of the channels' pages: what arrives, the settings, the usual failures. Pure."""
 
-from typing import Protocol, cast
-
 import msgspec
 
 from deploy.pages.blocks import table
 from deploy.pages.structs import Setting, plain, settings
-from ingest.registry import BEARER, CHANNELS, HOOKS
+from ingest.registry import BEARER, CHANNELS, WEBHOOKS
 from ingest.source import PullChannel
 from workers.actions.registry import for_channel
 
@@ -24,13 +22,6 @@ _SPOOLED = (
 )
 
 
-class Described(Protocol):
-    """A channel as its page sees it: the kinds of deliveries that it takes and ignores."""
-
-    takes: str
-    ignores: str
-
-
 def write(channel: str, block: str) -> str:
     """Return one block of a channel's page."""
     return {
@@ -46,16 +37,12 @@ def index() -> str:
     rows = []
     for name in sorted(CHANNELS):
         answered = "yes" if for_channel(name) or name in _BY_OTHERS else "no"
-        rows.append((f"[{name}]({name}.md)", _described(name).takes, _way(name), answered))
+        rows.append((f"[{name}]({name}.md)", CHANNELS[name].takes, _way(name), answered))
     return table(("channel", "takes", "comes by", "answers"), rows)
 
 
-def _described(channel: str) -> Described:
-    return cast(Described, CHANNELS[channel])
-
-
 def _hooks(channel: str) -> list[str]:
-    return [name for name, hook in HOOKS.items() if hook.channel == channel]
+    return [name for name, webhook in WEBHOOKS.items() if webhook.channel == channel]
 
 
 def _pulls(channel: str) -> bool:
@@ -69,8 +56,8 @@ def _way(channel: str) -> str:
 
 
 def _arrives(channel: str) -> str:
-    ignored = _described(channel).ignores
-    lines = [f"- Santral takes {_described(channel).takes}.", f"- It ignores {ignored}."]
+    described = CHANNELS[channel]
+    lines = [f"- Santral takes {described.takes}.", f"- It ignores {described.ignores}."]
     if _hooks(channel):
         lines.append("- `santral_deliveries_ignored_total` counts ignored calls by their reason.")
     return "\n".join(lines)
@@ -80,8 +67,8 @@ def _setup(channel: str) -> str:
     """Return the lines of `santral check` for an account with all its secrets."""
     lines = []
     for name in _hooks(channel):
-        hook = HOOKS[name]
-        line = hook.setup(_filled(CHANNELS[channel].account), f"{_DOOR}/{name}/ACCOUNT")
+        webhook = WEBHOOKS[name]
+        line = webhook.setup(_filled(CHANNELS[channel].account), f"{_DOOR}/{name}/ACCOUNT")
         if line:
             lines.append(line)
     return "```text\n" + "\n".join(lines) + "\n```"
@@ -148,7 +135,7 @@ def _failures(channel: str) -> str:
             (
                 "Kafka is away",
                 "no broker answers",
-                _AGAIN if all(HOOKS[h].patient for h in hooks) else _SPOOLED,
+                _AGAIN if all(WEBHOOKS[h].patient for h in hooks) else _SPOOLED,
             ),
         ]
     if channel in BEARER.values():

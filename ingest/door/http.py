@@ -32,7 +32,7 @@ from ingest.door.desk_proxy import DeskProxy
 from ingest.door.webhook_calls import TakeFailed, receive
 from ingest.door.websocket import ChatDoor
 from ingest.intake.accept import Ingest
-from ingest.registry import BEARER, CHANNELS, HOOKS
+from ingest.registry import BEARER, CHANNELS, WEBHOOKS
 from ingest.webhook import MIB, Memory, Webhook, WebhookRequest
 from runtime import metrics
 from runtime.health.checks import Health
@@ -95,8 +95,8 @@ class Door:
     async def hook(self, request: Request) -> Response:
         """POST (and a vendor's GET) /v1/hooks/{channel}/{account}."""
         name, account = request.path_params["channel"], request.path_params["account"]
-        if name in HOOKS:
-            return await self._receive_call(HOOKS[name], account, request)
+        if name in WEBHOOKS:
+            return await self._receive_call(WEBHOOKS[name], account, request)
         if request.method != "POST":
             raise HTTPException(405)
         server.require(request, self.settings.tokens.door)

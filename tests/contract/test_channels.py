@@ -25,7 +25,7 @@ from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.phone import Account as PhoneAccount
 from ingest.parsing.letters.composition import compose
 from ingest.parsing.letters.repair import repair_letters
-from ingest.registry import CHANNELS, HOOKS, channel_of
+from ingest.registry import CHANNELS, WEBHOOKS, channel_of
 from ingest.webhook import WebhookContext, WebhookRequest
 from schemas import envelope
 from schemas.errors import CODES, Rejected, Retry
@@ -82,9 +82,9 @@ def _parse(name: str, raw: bytes, account: str = "a") -> Parsed:
 
 def test_every_row_of_the_registry_has_samples_here() -> None:
     assert SAMPLES.keys() == CHANNELS.keys()
-    assert CALLS.keys() == HOOKS.keys()
-    assert all(HOOKS[name].channel in CHANNELS for name in HOOKS)
-    assert all(channel_of(name) for name in (*CHANNELS, *HOOKS))
+    assert CALLS.keys() == WEBHOOKS.keys()
+    assert all(WEBHOOKS[name].channel in CHANNELS for name in WEBHOOKS)
+    assert all(channel_of(name) for name in (*CHANNELS, *WEBHOOKS))
 
 
 @pytest.mark.parametrize("name", CHANNELS)
@@ -196,10 +196,10 @@ def test_the_customers_words_reach_no_log(
 async def _receive(name: str, call: WebhookRequest, settings: Any, now: datetime = NOW) -> Any:
     tools = WebhookContext(now=now, fetch=FETCHES.get(name) or mail_hooks.Outside())
     # A new one each time: what one call left behind must not help the next.
-    return await type(HOOKS[name])().receive(call, settings, tools)
+    return await type(WEBHOOKS[name])().receive(call, settings, tools)
 
 
-@pytest.mark.parametrize("name", HOOKS)
+@pytest.mark.parametrize("name", WEBHOOKS)
 async def test_a_proven_call_gives_messages_of_its_channel(name: str) -> None:
     make, settings = CALLS[name]
     taken = await _receive(name, make(), settings)
@@ -208,15 +208,15 @@ async def test_a_proven_call_gives_messages_of_its_channel(name: str) -> None:
     for raw in taken.deliveries:
         delivery = Delivery(raw=raw, account="a", received_at=NOW)
         context = Context(brand="default", settings=settings)
-        assert CHANNELS[HOOKS[name].channel].parse(delivery, context).message.text
+        assert CHANNELS[WEBHOOKS[name].channel].parse(delivery, context).message.text
 
 
-@pytest.mark.parametrize("name", HOOKS)
+@pytest.mark.parametrize("name", WEBHOOKS)
 async def test_a_call_without_its_proof_is_refused(name: str) -> None:
     make, settings = CALLS[name]
     call = make()
     bare = {k: v for k, v in call.headers.items() if k == "content-type"}
-    empty = CHANNELS[HOOKS[name].channel].account()
+    empty = CHANNELS[WEBHOOKS[name].channel].account()
     tries = (
         (replace(call, headers=bare, body=b""), settings),
         (replace(call, body=b"{}"), settings),
@@ -235,7 +235,7 @@ async def test_a_call_without_its_proof_is_refused(name: str) -> None:
             assert name in _UNSIGNED
 
 
-@pytest.mark.parametrize("name", HOOKS)
+@pytest.mark.parametrize("name", WEBHOOKS)
 async def test_a_body_that_somebody_wrote_anew_is_not_the_vendors(name: str) -> None:
     make, settings = CALLS[name]
     call = make()
@@ -271,7 +271,7 @@ class _EveryName(dict[str, str]):
         return self._value
 
 
-@pytest.mark.parametrize("name", HOOKS)
+@pytest.mark.parametrize("name", WEBHOOKS)
 async def test_no_answer_to_a_stranger_proves_a_call(name: str) -> None:
     """A caller who has words signed under any name can't send those words as the vendor."""
     make, settings = CALLS[name]
@@ -310,7 +310,7 @@ def _rewritten(body: bytes) -> bytes:
         return body
 
 
-@pytest.mark.parametrize("name", HOOKS)
+@pytest.mark.parametrize("name", WEBHOOKS)
 @given(body=st.binary(max_size=120), header=st.text(max_size=30))
 async def test_no_call_raises_anything_but_rejected_or_retry(
     name: str, body: bytes, header: str
@@ -330,13 +330,13 @@ async def test_no_call_raises_anything_but_rejected_or_retry(
             continue
 
 
-@pytest.mark.parametrize("name", HOOKS)
+@pytest.mark.parametrize("name", WEBHOOKS)
 def test_what_to_set_up_is_told_for_configured_accounts_alone(name: str) -> None:
     _, settings = CALLS[name]
-    told = HOOKS[name].setup(settings, f"https://kapi.example/v1/hooks/{name}/a")
+    told = WEBHOOKS[name].setup(settings, f"https://kapi.example/v1/hooks/{name}/a")
     assert told is not None
     assert f"/v1/hooks/{name}/a" in told
-    assert HOOKS[name].setup(type(settings)(), "https://kapi.example") is None
+    assert WEBHOOKS[name].setup(type(settings)(), "https://kapi.example") is None
     for secret in ("gun", "mark", "sir-"):
         assert f"'{secret}" not in told
 

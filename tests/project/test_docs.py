@@ -10,7 +10,7 @@ import pytest
 from deploy.pages.__main__ import out_of_date
 from deploy.pages.blocks import fill, names
 from deploy.pages.structs import duration, settings
-from ingest.registry import CHANNELS, HOOKS
+from ingest.registry import CHANNELS, WEBHOOKS
 from tests.support.servers import ROOT
 from workers.actions.registry import ACTIONS
 
@@ -46,7 +46,7 @@ def test_a_channels_page_has_its_sections_and_five_steps(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(CHANNELS))
 def test_a_channels_page_has_every_generated_block(name: str) -> None:
     wanted = {"arrives", "failures", "settings"}
-    if any(hook.channel == name for hook in HOOKS.values()):
+    if any(hook.channel == name for hook in WEBHOOKS.values()):
         wanted.add("setup")
     assert set(names((CHANNEL_PAGES / f"{name}.md").read_text())) == wanted
 

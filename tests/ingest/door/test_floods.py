@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from cli.up.ports import free_port
 from ingest.channels import chat
 from ingest.door import lmtp, websocket
-from ingest.registry import HOOKS
+from ingest.registry import WEBHOOKS
 from runtime import metrics
 from runtime.http.guard import Guard, Rate, Stranger, Tally, network_of
 from runtime.settings.limits import MIB, LimitsSettings
@@ -231,7 +231,7 @@ async def test_a_body_in_chunks_of_one_byte_is_taken(tmp_path: Path) -> None:
 
 async def test_a_call_without_its_proof_is_refused_before_its_body_is_read(tmp_path: Path) -> None:
     async with opened(tmp_path) as door:
-        for name in HOOKS:
+        for name in WEBHOOKS:
             head = (
                 f"POST /v1/hooks/{name}/default HTTP/1.1\nHost: x\nContent-Length: 31000000\n"
                 "Connection: close"
@@ -240,12 +240,12 @@ async def test_a_call_without_its_proof_is_refused_before_its_body_is_read(tmp_p
             assert (status, "signature.wrong" in text) == (401, True), (name, text)
 
 
-@pytest.mark.parametrize("name", HOOKS)
+@pytest.mark.parametrize("name", WEBHOOKS)
 def test_a_hook_names_where_its_proof_is_and_how_large_its_calls_are(name: str) -> None:
     make, settings = CALLS[name]
-    proofs = HOOKS[name].proof_headers(settings)
+    proofs = WEBHOOKS[name].proof_headers(settings)
     assert not proofs or any(make().headers.get(header) for header in proofs)
-    assert len(make().body) < HOOKS[name].max_body <= 64 * MIB
+    assert len(make().body) < WEBHOOKS[name].max_body <= 64 * MIB
 
 
 async def test_callers_without_proof_hold_no_more_than_the_limit_together(

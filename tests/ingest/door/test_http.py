@@ -22,7 +22,7 @@ from ingest.channel import Context
 from ingest.door.http import Door, app
 from ingest.intake.accept import Ingest
 from ingest.intake.spool import Spool
-from ingest.registry import HOOKS
+from ingest.registry import WEBHOOKS
 from runtime.archive.folder_archive import FolderArchive
 from runtime.clock import SystemClock
 from runtime.health.checks import Health
@@ -258,7 +258,7 @@ _PROOFS = (
 
 async def test_a_vendor_that_is_not_set_up_is_no_other_than_one_that_is(tmp_path: Path) -> None:
     async with opened(tmp_path) as door, httpx2.AsyncClient(base_url=door) as client:
-        for name in HOOKS:
+        for name in WEBHOOKS:
             for body in (b"{}", b"", b"timestamp=1&token=2&signature=3"):
                 answer = await client.post(
                     f"/v1/hooks/{name}/default",
