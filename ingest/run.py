@@ -35,7 +35,7 @@ from runtime.health.checks import Health
 from runtime.health.neighbour import Backoff, Neighbour
 from runtime.http import server as http
 from runtime.http.guard import Guard
-from runtime.http.public_client import Outside
+from runtime.http.public_client import PublicClient
 from runtime.log import get
 from runtime.redis.client import connect
 from runtime.settings.structs import Settings
@@ -57,7 +57,7 @@ async def main(settings: Settings, health: Health, clock: Clock, stop: asyncio.E
     # A vendor's call is remembered in the process while Redis is away: a note, not a check.
     memory = probes.redis_neighbour(settings, clock)
     publisher = Publisher(settings.kafka, f"santral-ingest-{os.getpid()}", kafka)
-    web = Outside()
+    web = PublicClient()
     parsers = ParserPool(settings.parsers)
     ingest = build_ingest(settings, clock, publisher, parsers, web, uploads=True)
     archive = probes.archive_neighbour(ingest.archive, settings, clock)

@@ -1,8 +1,8 @@
-"""Deliveries that are safe on disk but not yet in Kafka: for vendors who re-send little or never.
+"""The spool on disk: deliveries that Santral accepted and Kafka does not have yet.
 
-Before: the door got a proven delivery while Kafka is away. After: ingest publishes it from here
-when Kafka is back, across a restart; the ledger counts what waits. One file a delivery, flushed
-before the vendor is told that it was taken; published twice is harmless, for the ids are the same.
+The door writes here while Kafka is away, for vendors that send a delivery only once. Each delivery
+is one file, and the disk has it before the vendor gets its answer. Ingest publishes the files when
+Kafka is back, even after a restart. Publishing one twice is harmless, because its ids are the same.
 """
 
 import os
@@ -18,11 +18,11 @@ from schemas.errors import Unavailable
 
 log = get(__name__)
 
-_ASIDE = ".aside"
+_ASIDE_SUFFIX = ".aside"
 
 
-class Waiting(Record, frozen=True, kw_only=True):
-    """What is needed to take a delivery up again; its bytes follow on the next line."""
+class WaitingDelivery(Record, frozen=True, kw_only=True):
+    """The first line of a file: everything of a delivery but its bytes, which follow it."""
 
     channel: str
     account: str
@@ -32,24 +32,24 @@ class Waiting(Record, frozen=True, kw_only=True):
     hint: str | None = None
 
 
-class Journal:
-    """A folder of waiting deliveries, in the order they came."""
+class DiskSpool:
+    """A folder of waiting deliveries, in the order of their arrival."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def put(self, waiting: Waiting, raw: bytes) -> None:
-        """Keep a delivery; returns once the disk has it. Raises Unavailable when it can't."""
-        stamp = int(waiting.received_at.timestamp() * 1_000_000)
-        name = f"{stamp:020d}-{uuid.uuid4().hex}"
-        part = self._folder / f".{name}"
+    def put(self, waiting: WaitingDelivery, raw: bytes) -> None:
+        """Write a delivery; return once the disk has it. Raises Unavailable if the disk fails."""
+        received_us = int(waiting.received_at.timestamp() * 1_000_000)
+        name = f"{received_us:020d}-{uuid.uuid4().hex}"
+        unfinished = self._folder / f".{name}"
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with part.open("xb") as file:
+            with unfinished.open("xb") as file:
                 file.write(msgspec.json.encode(waiting) + b"\n" + raw)
                 file.flush()
                 os.fsync(file.fileno())
-            part.rename(self._folder / name)
+            unfinished.rename(self._folder / name)
             handle = os.open(self._folder, os.O_RDONLY)
             try:
                 os.fsync(handle)
@@ -57,40 +57,40 @@ class Journal:
                 os.close(handle)
         except OSError as error:
             raise Unavailable(
-                f"The journal {self._folder} can't be written: {error.strerror}. Make room."
+                f"The spool {self._folder} can't be written: {error.strerror}. Make room."
             ) from error
 
     def count(self) -> int:
-        """Return how many wait."""
+        """Return the number of waiting deliveries, those set aside included."""
         return len(self._names())
 
     def paths(self) -> list[Path]:
-        """Return where what waits lies, the oldest first."""
-        return [self._folder / n for n in self._names() if not n.endswith(_ASIDE)]
+        """Return the files of waiting deliveries, the oldest first."""
+        return [self._folder / name for name in self._names() if not name.endswith(_ASIDE_SUFFIX)]
 
-    def read(self, path: Path) -> tuple[Waiting, bytes] | None:
-        """Return what waits there; None when it went meanwhile, or is damaged."""
+    def read(self, path: Path) -> tuple[WaitingDelivery, bytes] | None:
+        """Return the delivery in a file; None if the file is gone or damaged."""
         try:
-            head, _, raw = path.read_bytes().partition(b"\n")
+            header, _, raw = path.read_bytes().partition(b"\n")
         except FileNotFoundError:
             return None  # another process published it
         try:
-            return msgspec.json.decode(head, type=Waiting), raw
+            return msgspec.json.decode(header, type=WaitingDelivery), raw
         except msgspec.DecodeError as error:
             log.error("journal.damaged", path=str(path), error=str(error))
-            return None  # stays for a person; it is counted as waiting
+            return None  # the file stays for a person, and `count` includes it
 
     def done(self, path: Path) -> None:
-        """Forget a delivery that Kafka has."""
+        """Remove a delivery that Kafka has."""
         path.unlink(missing_ok=True)
 
     def aside(self, path: Path) -> None:
-        """Put away what a bug of ours stumbles over: counted as waiting, not tried again."""
-        path.rename(path.with_name(path.name + _ASIDE))
+        """Set aside a delivery that a bug stopped; `count` includes it, but nothing retries it."""
+        path.rename(path.with_name(path.name + _ASIDE_SUFFIX))
 
     def _names(self) -> list[str]:
         try:
-            found = [p.name for p in self._folder.iterdir() if not p.name.startswith(".")]
+            names = [path.name for path in self._folder.iterdir()]
         except FileNotFoundError:
             return []
-        return sorted(found)
+        return sorted(name for name in names if not name.startswith("."))

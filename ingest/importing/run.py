@@ -21,7 +21,7 @@ from ingest.parser_pool.pool import ParserPool
 from ingest.registry import CHANNELS
 from runtime.bus.publisher import Publisher
 from runtime.clock import SystemClock
-from runtime.http.public_client import Outside
+from runtime.http.public_client import PublicClient
 from runtime.settings.structs import Settings
 from schemas.errors import Retry, Unavailable
 from schemas.message import Message
@@ -76,7 +76,7 @@ class Import:
         `advance` gets the number of entries that were done since its last call. Raises Unavailable
         when Kafka stays away.
         """
-        web = Outside()
+        web = PublicClient()
         publisher = Publisher(self._settings.kafka, "santral-import")
         parsers = ParserPool(self._settings.parsers)
         ingest = build_ingest(self._settings, SystemClock(), publisher, parsers, web)

@@ -25,7 +25,7 @@ from runtime.archive.group_commit import GroupCommit
 from runtime.archive.protocol import Archive
 from runtime.bus.publisher import Publisher
 from runtime.clock import Clock
-from runtime.http.public_client import Outside
+from runtime.http.public_client import PublicClient
 from runtime.log import get
 from runtime.settings.structs import ScanSettings
 from schemas import topics
@@ -64,7 +64,7 @@ class Ingest:
     scanner: Scanner = field(default_factory=lambda: Scanner(ScanSettings()))
     parsers: Parsers = field(default_factory=ParsersInPlace)
     finish: Callable[[Message], Message] = unchanged
-    web: MediaClient = field(default_factory=Outside)
+    web: MediaClient = field(default_factory=PublicClient)
 
     async def accept(
         self, channel: Channel[Account], settings: Account, delivery: Delivery, *, patient: bool

@@ -13,9 +13,9 @@ from ingest.parser_pool.pool import Parsers
 from runtime.archive.opening import open_archive
 from runtime.bus.publisher import Publisher
 from runtime.clock import Clock
-from runtime.http.public_client import Outside
+from runtime.http.public_client import PublicClient
 from runtime.settings.structs import Settings
-from runtime.spool import Journal
+from runtime.spool import DiskSpool
 
 
 def build_ingest(
@@ -23,7 +23,7 @@ def build_ingest(
     clock: Clock,
     publisher: Publisher,
     parsers: Parsers,
-    web: Outside | None = None,
+    web: PublicClient | None = None,
     *,
     uploads: bool = False,
 ) -> Ingest:
@@ -31,11 +31,11 @@ def build_ingest(
     context = Context[Any](brand=settings.brand, signing_key=settings.tokens.signing.encode())
     return Ingest(
         archive=open_archive(settings, uploads=uploads),
-        spool=Spool(Journal(settings.journal_path)),
+        spool=Spool(DiskSpool(settings.spool_path)),
         publisher=publisher,
         clock=clock,
         context=context,
         scanner=Scanner(settings.scan),
         parsers=parsers,
-        web=web or Outside(),
+        web=web or PublicClient(),
     )

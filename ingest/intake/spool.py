@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 
 from ingest.channel import Delivery
-from runtime.spool import Journal, Waiting
+from runtime.spool import DiskSpool, WaitingDelivery
 from schemas.delays import RECOVERY_S
 from schemas.errors import Retry, Unavailable
 
@@ -16,13 +16,13 @@ from schemas.errors import Retry, Unavailable
 class Spool:
     """The waiting deliveries of this process and of earlier ones."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: DiskSpool) -> None:
         self.journal = journal
         self._wake = asyncio.Event()
 
     async def put(self, channel: str, delivery: Delivery) -> None:
         """Store a delivery; returns once the disk has it. Raises Retry when the disk fails."""
-        waiting = Waiting(
+        waiting = WaitingDelivery(
             channel=channel,
             account=delivery.account,
             received_at=delivery.received_at,
@@ -48,7 +48,7 @@ class Spool:
         self._wake.clear()
 
 
-def delivery_of(waiting: Waiting, raw: bytes) -> Delivery:
+def delivery_of(waiting: WaitingDelivery, raw: bytes) -> Delivery:
     """Return the delivery that `put` stored."""
     return Delivery(
         raw=raw,

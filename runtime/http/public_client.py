@@ -1,9 +1,9 @@
-"""Outside: GET from addresses that strangers name, without ever reaching into our own network.
+"""Fetches URLs that strangers write, and never connects to our own network.
 
-Before: ingest fetches the files of a message. After: their bytes. Every connection is checked at
-the moment it is made, by the address it goes to and not by its name, so that a name that changes
-its address meanwhile gains nothing; each redirect is a connection of its own. The host that the
-operator configured is trusted, wherever it lies. Source: OWASP, server-side request forgery.
+Ingest fetches the files of a message with it. The client checks the IP address of each connection,
+redirects included, when it connects. A name that changes its address after a check therefore gains
+nothing. The client trusts the configured host of an account, even one in our network. Source:
+OWASP, server-side request forgery.
 """
 
 import asyncio
@@ -20,40 +20,45 @@ import httpx2
 from schemas.delays import OUTAGE_S, RECOVERY_S
 from schemas.errors import Rejected, Retry, retry_after
 
-LIMIT = 64 * 1024 * 1024
-"""Largest file that is fetched, in bytes."""
+MAX_FILE_BYTES = 64 * 1024 * 1024
+"""The largest file that ingest fetches; the largest attachments of mail providers are smaller."""
+
+Endpoint = tuple[str, int]
+"""A host in lower case and its port."""
 
 _TIMEOUT = httpx2.Timeout(20.0, connect=10.0)
-_WHOLE_S = 120.0
-_HOPS = 5
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_GONE = frozenset({400, 401, 403, 404, 410})
+_FETCH_LIMIT_S = 120.0  # for all redirects and bytes of one file
+_MAX_REDIRECTS = 5
+_REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+_FINAL_STATUSES = frozenset({400, 401, 403, 404, 410})
 
 
 # Special networks (IANA's registries) that Python's `is_global` calls public: protocol
 # assignments, the former 6to4 relays, and documentation.
-_SPECIAL = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20")))
+_SPECIAL_NETWORKS = tuple(
+    map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "3fff::/20"))
+)
 
 
 class _Refused(httpcore2.ConnectError):
-    """The address lies in a network that strangers' words do not lead to."""
+    """The URL of a stranger leads to an address that is not public."""
 
 
-def public(address: str) -> bool:
-    """Say whether an IP address is one of the public Internet."""
-    found = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None)
-    if mapped is not None:
-        found = mapped
-    local = getattr(found, "is_site_local", False) or any(found in n for n in _SPECIAL)
-    return found.is_global and not (local or found.is_multicast or found.is_reserved)
+def is_public(address: str) -> bool:
+    """Return whether an IP address is on the public Internet."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        ip = ip.ipv4_mapped or ip.sixtofour or ip
+    is_site_local = isinstance(ip, ipaddress.IPv6Address) and ip.is_site_local
+    is_special = any(ip in network for network in _SPECIAL_NETWORKS)
+    return ip.is_global and not (is_site_local or is_special or ip.is_multicast or ip.is_reserved)
 
 
-class _Guard(httpcore2.AsyncNetworkBackend):
-    """Connects to public addresses only, and to (host, port) pairs that the operator named."""
+class _PublicOnlyBackend(httpcore2.AsyncNetworkBackend):
+    """Connects to public addresses, and to the one trusted endpoint of the configuration."""
 
-    def __init__(self, own: tuple[str, int] | None) -> None:
-        self._own = own
+    def __init__(self, trusted: Endpoint | None) -> None:
+        self._trusted = trusted
         self._inner = httpcore2.AnyIOBackend()
 
     async def connect_tcp(
@@ -64,15 +69,15 @@ class _Guard(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        if (host.lower(), port) == self._own:
+        if (host.lower(), port) == self._trusted:
             return await self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
         loop = asyncio.get_running_loop()
         try:
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            entries = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as error:
             raise httpcore2.ConnectError(f"{host} has no address") from error
-        addresses = [str(f[4][0]) for f in found]
-        if not addresses or not all(map(public, addresses)):
+        addresses = [str(entry[4][0]) for entry in entries]
+        if not addresses or not all(map(is_public, addresses)):
             raise _Refused("not an address of the public Internet")
         return await self._inner.connect_tcp(
             addresses[0], port, timeout, local_address, socket_options
@@ -85,20 +90,20 @@ class _Guard(httpcore2.AsyncNetworkBackend):
         await self._inner.sleep(seconds)
 
 
-def _guard(transport: httpx2.AsyncHTTPTransport, own: tuple[str, int] | None) -> None:
-    """Let a transport connect through the guard; httpx2 takes no backend from outside."""
+def _guard_transport(transport: httpx2.AsyncHTTPTransport, trusted: Endpoint | None) -> None:
+    """Make a transport connect by the guarding backend; httpx2 has no parameter for it."""
     pool: Any = transport._pool
     if not isinstance(pool._network_backend, httpcore2.AsyncNetworkBackend):
         raise TypeError("httpx2 connects without a network backend: nothing guards it")
-    pool._network_backend = _Guard(own)
+    pool._network_backend = _PublicOnlyBackend(trusted)
 
 
-class Outside:
-    """The guarded client; one a process."""
+class PublicClient:
+    """A client that strangers can't lead into our network; each process has one."""
 
-    def __init__(self, limit: int = LIMIT) -> None:
-        self._limit = limit
-        self._clients: dict[tuple[str, int] | None, httpx2.AsyncClient] = {}
+    def __init__(self, max_bytes: int = MAX_FILE_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._clients: dict[Endpoint | None, httpx2.AsyncClient] = {}
 
     async def get(
         self,
@@ -108,11 +113,15 @@ class Outside:
         secret: Mapping[str, str] | None = None,
         hosts: Sequence[str] = (),
     ) -> bytes:
-        """Return what an address holds; see ingest.channel.Web."""
-        at = _place(own) if own else None
+        """Return the bytes at a URL; raise Rejected or Retry.
+
+        `own` is the account's configured URL. `secret` has headers for that endpoint and for
+        `hosts` and their subdomains.
+        """
+        trusted = _endpoint(own) if own else None
         try:
-            async with asyncio.timeout(_WHOLE_S):
-                return await self._follow(url, at, dict(secret or {}), hosts)
+            async with asyncio.timeout(_FETCH_LIMIT_S):
+                return await self._follow(url, trusted, dict(secret or {}), hosts)
         except TimeoutError:
             raise Retry(RECOVERY_S, f"{_host(url)} is too slow") from None
 
@@ -121,81 +130,82 @@ class Outside:
         for client in self._clients.values():
             await client.aclose()
 
-    def _client(self, own: tuple[str, int] | None) -> httpx2.AsyncClient:
-        if own not in self._clients:
-            # trust_env=False: a proxy of the environment would connect for us, unguarded.
+    def _client(self, trusted: Endpoint | None) -> httpx2.AsyncClient:
+        if trusted not in self._clients:
+            # trust_env=False, because a proxy of the environment would connect unguarded.
             transport = httpx2.AsyncHTTPTransport(trust_env=False)
-            _guard(transport, own)
-            self._clients[own] = httpx2.AsyncClient(
+            _guard_transport(transport, trusted)
+            self._clients[trusted] = httpx2.AsyncClient(
                 transport=transport, follow_redirects=False, trust_env=False, timeout=_TIMEOUT
             )
-        return self._clients[own]
+        return self._clients[trusted]
 
     async def _follow(
-        self, url: str, own: tuple[str, int] | None, secret: dict[str, str], hosts: Sequence[str]
+        self, url: str, trusted: Endpoint | None, secret: dict[str, str], hosts: Sequence[str]
     ) -> bytes:
-        for _ in range(_HOPS):
-            place = _place(url)
-            if place != own and not url.lower().startswith("https://"):
-                raise Rejected("media.refused", "only https is asked")
-            trusted = place == own or any(_below(place[0], h) for h in hosts)
-            found = await self._one(url, own, secret if trusted else {})
-            if isinstance(found, bytes):
-                return found
+        """Return the bytes at the end of a URL's redirects."""
+        for _ in range(_MAX_REDIRECTS):
+            endpoint = _endpoint(url)
+            if endpoint != trusted and not url.lower().startswith("https://"):
+                raise Rejected("media.refused", "Santral fetches only https URLs")
+            may_know = endpoint == trusted or any(_is_below(endpoint[0], host) for host in hosts)
+            content = await self._request(url, trusted, secret if may_know else {})
+            if isinstance(content, bytes):
+                return content
             try:
-                url = urljoin(url, found)
+                url = urljoin(url, content)
             except ValueError as error:
                 raise Rejected("media.refused", "a redirect to no address") from error
-        raise Rejected("media.refused", f"more than {_HOPS} redirects")
+        raise Rejected("media.refused", f"more than {_MAX_REDIRECTS} redirects")
 
-    async def _one(
-        self, url: str, own: tuple[str, int] | None, headers: dict[str, str]
+    async def _request(
+        self, url: str, trusted: Endpoint | None, headers: dict[str, str]
     ) -> bytes | str:
-        """Return the bytes, or where it is said to be instead."""
-        client, host = self._client(own), _host(url)
+        """Return the bytes of an answer, or the URL of its redirect."""
+        client, host = self._client(trusted), _host(url)
         client.cookies.clear()
         try:
-            async with client.stream("GET", url, headers=headers) as found:
-                if found.status_code in _REDIRECTS and "location" in found.headers:
-                    return str(found.headers["location"])
-                if found.status_code != 200:
-                    raise refusal(found.status_code, found.headers, host)
-                made = bytearray()
-                async for piece in found.aiter_bytes():
-                    made += piece
-                    if len(made) > self._limit:
-                        raise Rejected("media.too_large", f"more than {self._limit} bytes")
-                return bytes(made)
+            async with client.stream("GET", url, headers=headers) as answer:
+                if answer.status_code in _REDIRECT_STATUSES and "location" in answer.headers:
+                    return str(answer.headers["location"])
+                if answer.status_code != 200:
+                    raise _status_error(answer.status_code, answer.headers, host)
+                content = bytearray()
+                async for piece in answer.aiter_bytes():
+                    content += piece
+                    if len(content) > self._max_bytes:
+                        raise Rejected("media.too_large", f"more than {self._max_bytes} bytes")
+                return bytes(content)
         except (httpx2.InvalidURL, UnicodeError, ValueError) as error:
-            raise Rejected("media.refused", "that is no address") from error
+            raise Rejected("media.refused", "the URL is not valid") from error
         except httpx2.HTTPError as error:
             if isinstance(error.__cause__, _Refused):
                 raise Rejected("media.refused", str(error.__cause__)) from error
-            raise Retry(OUTAGE_S, f"{host} can't be asked: {type(error).__name__}") from error
+            raise Retry(OUTAGE_S, f"{host} is unreachable: {type(error).__name__}") from error
 
 
-def refusal(status: int, headers: Mapping[str, str], host: str) -> Rejected | Retry:
-    """Return what another answer than 200 means: gone for good, or later."""
-    if status in _GONE:
+def _status_error(status: int, headers: Mapping[str, str], host: str) -> Rejected | Retry:
+    """Return the error for a status other than 200, which is final or passes."""
+    if status in _FINAL_STATUSES:
         return Rejected("media.gone", f"{host} answered {status}")
     return Retry(
         retry_after(headers.get("retry-after", ""), datetime.now(UTC)), f"{host} answered {status}"
     )
 
 
-def _place(url: str) -> tuple[str, int]:
+def _endpoint(url: str) -> Endpoint:
     try:
-        made = httpx2.URL(url)
+        parsed = httpx2.URL(url)
     except (httpx2.InvalidURL, ValueError, TypeError) as error:
-        raise Rejected("media.refused", "that is no address") from error
-    if made.scheme not in ("http", "https") or not made.host:
-        raise Rejected("media.refused", "only https is asked")
-    return made.host.lower(), made.port or (443 if made.scheme == "https" else 80)
+        raise Rejected("media.refused", "the URL is not valid") from error
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise Rejected("media.refused", "Santral fetches only https URLs")
+    return parsed.host.lower(), parsed.port or (443 if parsed.scheme == "https" else 80)
 
 
 def _host(url: str) -> str:
-    return _place(url)[0]
+    return _endpoint(url)[0]
 
 
-def _below(host: str, domain: str) -> bool:
+def _is_below(host: str, domain: str) -> bool:
     return host == domain or host.endswith("." + domain)

@@ -113,8 +113,8 @@ class Settings(Record, frozen=True, kw_only=True):
         return self.store.url or f"sqlite:///{self.home_path / 'santral.db'}"
 
     @property
-    def journal_path(self) -> Path:
-        """The folder of deliveries that wait for Kafka, on this host's own disk."""
+    def spool_path(self) -> Path:
+        """The spool's folder, with deliveries that wait for Kafka, on this host's own disk."""
         return Path(self.archive.local or self.archive_path) / "pending"
 
     @property

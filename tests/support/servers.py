@@ -43,9 +43,9 @@ from runtime.bus.client_settings import rdkafka_settings
 from runtime.bus.publisher import Publisher
 from runtime.bus.readers import read_to_end
 from runtime.clock import SystemClock
-from runtime.http.public_client import Outside
+from runtime.http.public_client import PublicClient
 from runtime.settings.structs import KafkaSettings, Settings
-from runtime.spool import Journal
+from runtime.spool import DiskSpool
 from runtime.topics.creation import create_topics
 from schemas import envelope, topics
 from schemas.routing.departments import DEFAULT
@@ -154,15 +154,15 @@ async def ingesting(
     settings: Settings,
     ack_timeout: timedelta,
     parsers: Parsers | None = None,
-    journal: Journal | None = None,
+    journal: DiskSpool | None = None,
 ) -> AsyncIterator[Ingest]:
     """Yield the ingest step on that broker, which waits `ack_timeout` for an acknowledgement."""
     quick = msgspec.structs.replace(settings.kafka, ack_timeout=ack_timeout)
-    publisher, web = Publisher(quick, "test"), Outside()
+    publisher, web = Publisher(quick, "test"), PublicClient()
     try:
         yield Ingest(
             archive=FolderArchive(settings.archive_path),
-            spool=Spool(journal or Journal(settings.journal_path)),
+            spool=Spool(journal or DiskSpool(settings.spool_path)),
             publisher=publisher,
             clock=SystemClock(),
             context=Context(brand="default"),

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, text
 
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.settings.structs import KafkaSettings, Settings
-from runtime.spool import Journal
+from runtime.spool import DiskSpool
 from schemas import topics
 from schemas.base import Record
 from schemas.errors import Unavailable
@@ -153,7 +153,7 @@ def take(
     told = reach(engine, settings.kafka)
     made = account(engine, before, told, inventories or {})
     made = msgspec.structs.replace(made, findings=_other_logs(engine, settings.kafka))
-    waiting = Journal(settings.journal_path).count()
+    waiting = DiskSpool(settings.spool_path).count()
     if not waiting:
         return made
     return msgspec.structs.replace(

@@ -13,7 +13,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.bluesky import Account, Bluesky
 from ingest.source import SourceContext
-from runtime.http.public_client import Outside
+from runtime.http.public_client import PublicClient
 from schemas.base import message_id
 from schemas.errors import Rejected, Retry
 from schemas.state.cursor import Cursor
@@ -170,7 +170,7 @@ async def test_a_picture_is_asked_of_its_authors_own_server(vendor: Vendor) -> N
         "/did%3Aplc%3Aayse", {"service": [{"id": "#atproto_pds", "serviceEndpoint": vendor.url}]}
     )
     vendor.says("/xrpc/com.atproto.sync.getBlob", b"png")
-    settings, web = Account(directory=vendor.url, pds=vendor.url), Outside()
+    settings, web = Account(directory=vendor.url, pds=vendor.url), PublicClient()
     assert await Bluesky().fetch(f"{AYSE}/bafy", settings, web) == b"png"
     with pytest.raises(Rejected):
         await Bluesky().fetch("did:web:../x/bafy", settings, web)

@@ -12,7 +12,7 @@ import pytest
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.line import Account, Line
 from ingest.webhook import WebhookRequest, WebhookResult
-from runtime.http.public_client import Outside
+from runtime.http.public_client import PublicClient
 from schemas.errors import Rejected
 from tests.support.servers import Vendor
 
@@ -129,7 +129,7 @@ async def test_files_come_from_line_or_from_where_else_they_lie(vendor: Vendor) 
     )
     assert (own.media[0].ref, other.media[0].ref) == ("77", "https://b.example/a.jpg")
     vendor.says("/v2/bot/message/77/content", b"%PDF")
-    settings, web = Account(token="t", api=vendor.url), Outside()
+    settings, web = Account(token="t", api=vendor.url), PublicClient()
     assert await Line().fetch("77", settings, web) == b"%PDF"
     assert vendor.asked[0].headers["authorization"] == "Bearer t"
     for ref in ("../me", "77/.."):

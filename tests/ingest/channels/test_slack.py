@@ -12,7 +12,7 @@ import pytest
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.slack import Account, Slack, plain
 from ingest.webhook import WebhookContext, WebhookRequest
-from runtime.http.public_client import Outside
+from runtime.http.public_client import PublicClient
 from schemas.errors import Rejected
 from tests.support.servers import Vendor
 
@@ -214,7 +214,7 @@ async def test_a_file_of_another_workspace_is_asked_for_by_its_id(vendor: Vendor
         "/files.info", {"ok": True, "file": {"id": "F1", "url_private_download": f"{vendor.url}/f"}}
     )
     vendor.says("/f", b"%PDF")
-    settings, web = Account(token="xoxb", api=vendor.url), Outside()
+    settings, web = Account(token="xoxb", api=vendor.url), PublicClient()
     assert await Slack().fetch(made.media[0].ref, settings, web) == b"%PDF"
     assert vendor.asked[0].path == "/files.info?file=F1"
     await web.close()
@@ -243,7 +243,7 @@ async def test_a_sign_in_page_instead_of_a_file_is_told(vendor: Vendor) -> None:
     made = _parsed(event(subtype="file_share", text="", files=[file]))
     assert made.message.attachments[0].name == "fatura.pdf"
     vendor.says("/f", b"%PDF", b"<!DOCTYPE html><html>")
-    settings, web = Account(token="xoxb", api=vendor.url), Outside()
+    settings, web = Account(token="xoxb", api=vendor.url), PublicClient()
     assert await Slack().fetch(made.media[0].ref, settings, web) == b"%PDF"
     assert vendor.asked[0].headers["authorization"] == "Bearer xoxb"
     with pytest.raises(Rejected, match="files:read"):

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.teams import ISSUER, OPENID, Account, Teams
 from ingest.webhook import WebhookContext, WebhookRequest
-from runtime.http.public_client import Outside
+from runtime.http.public_client import PublicClient
 from schemas.errors import Rejected, Retry
 from tests.support.servers import Vendor
 
@@ -237,7 +237,7 @@ async def test_shared_files_need_no_token_and_pictures_the_bots(vendor: Vendor) 
         "https://ornek.sharepoint.example/f",
         "inline:https://smba.trafficmanager.net/i",
     ]
-    web = Outside()
+    web = PublicClient()
     with pytest.raises(Rejected, match="app_password"):
         await Teams().fetch(made.media[1].ref, ACCOUNT, web)
     vendor.says("/botframework.com/oauth2/v2.0/token", {"access_token": "t"}, status=401)

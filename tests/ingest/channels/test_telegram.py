@@ -11,7 +11,7 @@ from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.telegram import Account, Telegram
 from ingest.source import SourceContext
 from ingest.webhook import WebhookRequest
-from runtime.http.public_client import Outside
+from runtime.http.public_client import PublicClient
 from schemas.base import message_id
 from schemas.errors import Rejected, Retry
 from tests.support.samples import Cursors
@@ -291,7 +291,7 @@ async def test_a_file_is_fetched_by_its_path_and_one_too_large_is_said(vendor: V
     assert [m.ref for m in photo.media] == ["g"]
     vendor.says(f"/bot{TOKEN}/getFile", {"ok": True, "result": {"file_path": "photos/a b.jpg"}})
     vendor.says(f"/file/bot{TOKEN}/photos/a%20b.jpg", b"\xff\xd8\xff")
-    web = Outside()
+    web = PublicClient()
     settings = Account(token=TOKEN, api=vendor.url)
     assert await Telegram().fetch("g", settings, web) == b"\xff\xd8\xff"
     with pytest.raises(Rejected, match="set `token`"):

@@ -12,7 +12,7 @@ import pytest
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.whatsapp import Account, Whatsapp
 from ingest.webhook import WebhookContext, WebhookRequest, WebhookResult
-from runtime.http.public_client import Outside
+from runtime.http.public_client import PublicClient
 from schemas.base import message_id
 from schemas.errors import Rejected
 from tests.support.servers import Vendor
@@ -331,7 +331,7 @@ async def test_a_file_is_asked_for_by_its_id_with_the_token(vendor: Vendor) -> N
     vendor.says("/v25/555", {"url": f"{vendor.url}/datei", "mime_type": "application/pdf"})
     vendor.says("/datei", b"%PDF-1.4 x")
     settings = Account(token="EAA", api=f"{vendor.url}/v25")
-    web = Outside()
+    web = PublicClient()
     assert await Whatsapp().fetch(parsed.media[0].ref, settings, web) == b"%PDF-1.4 x"
     assert {a.headers.get("authorization") for a in vendor.asked} == {"Bearer EAA"}
     for ref, told_settings in (("../me", settings), ("5", Account())):

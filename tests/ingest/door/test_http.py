@@ -28,10 +28,10 @@ from runtime.clock import SystemClock
 from runtime.health.checks import Health
 from runtime.http import server
 from runtime.http.guard import Guard
-from runtime.http.public_client import Outside
+from runtime.http.public_client import PublicClient
 from runtime.settings.limits import LimitsSettings
 from runtime.settings.structs import DoorSettings, Settings, TokensSettings
-from runtime.spool import Journal
+from runtime.spool import DiskSpool
 
 TOKENS = TokensSettings(door="d" * 30, desk="m" * 30, console="c" * 30, signing="s" * 30)
 
@@ -80,10 +80,10 @@ async def opened(folder: Path, desk: str = "http://127.0.0.1:9", **more: Any) ->
     accounts = configured_accounts(settings)
     ingest = Ingest(
         archive=FolderArchive(folder),
-        spool=Spool(Journal(folder)),
+        spool=Spool(DiskSpool(folder)),
         publisher=None,
         clock=SystemClock(),
-        web=Outside(),  # type: ignore[arg-type]  # never reached
+        web=PublicClient(),  # type: ignore[arg-type]  # never reached
         context=Context(brand="default", signing_key=TOKENS.signing.encode()),
     )
     async with httpx2.AsyncClient(base_url=desk) as client:

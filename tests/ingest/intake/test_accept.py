@@ -17,8 +17,8 @@ from runtime.archive.folder_archive import FolderArchive
 from runtime.archive.opening import open_archive
 from runtime.archive.protocol import Archive
 from runtime.clock import SystemClock
-from runtime.http.public_client import Outside
-from runtime.spool import Journal
+from runtime.http.public_client import PublicClient
+from runtime.spool import DiskSpool
 from schemas.base import Record
 from schemas.errors import Retry, Unavailable
 from schemas.topics import AnyTopic
@@ -60,11 +60,11 @@ def _parts(archive: Archive, folder: Path) -> tuple[Ingest, _Published, Delivery
     published = _Published()
     ingest = Ingest(
         archive=archive,
-        spool=Spool(Journal(folder / "spool")),
+        spool=Spool(DiskSpool(folder / "spool")),
         publisher=published,  # type: ignore[arg-type]  # a list stands for Kafka
         clock=SystemClock(),
         context=Context(brand="default"),
-        web=Outside(),
+        web=PublicClient(),
     )
     delivery = Delivery(account="destek", raw=MAIL, received_at=datetime.now(UTC))
     return ingest, published, delivery

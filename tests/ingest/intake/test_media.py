@@ -15,9 +15,9 @@ from ingest.intake.drain import SpoolDrain
 from ingest.intake.media import PATIENCE, fetch_content, fetch_files
 from runtime.archive.folder_archive import FolderArchive
 from runtime.bus.readers import read_to_end
-from runtime.http.public_client import Outside
+from runtime.http.public_client import PublicClient
 from runtime.settings.structs import Settings
-from runtime.spool import Journal
+from runtime.spool import DiskSpool
 from schemas import envelope, topics
 from schemas.errors import Rejected, Retry
 from schemas.message import Message
@@ -44,9 +44,9 @@ def _delivery(*files: str, at: datetime = NOW) -> Delivery:
 
 
 @pytest.fixture
-async def web() -> AsyncIterator[Outside]:
+async def web() -> AsyncIterator[PublicClient]:
     """The guarded client."""
-    made = Outside()
+    made = PublicClient()
     yield made
     await made.close()
 
@@ -57,7 +57,7 @@ def _serves(vendor: Vendor, number: str, data: bytes, **more: Any) -> None:
 
 
 async def test_each_file_stands_in_its_place_with_its_type_and_hash(
-    vendor: Vendor, web: Outside
+    vendor: Vendor, web: PublicClient
 ) -> None:
     _serves(vendor, "1", b"%PDF-1.7 x")
     _serves(vendor, "2", b"gone", status=404)
@@ -75,7 +75,7 @@ async def test_each_file_stands_in_its_place_with_its_type_and_hash(
 
 
 async def test_what_may_come_is_waited_for_and_in_the_end_said(
-    vendor: Vendor, web: Outside
+    vendor: Vendor, web: PublicClient
 ) -> None:
     _serves(vendor, "1", b"busy", status=503)
     settings = Account(token="t", api=vendor.url)
@@ -88,7 +88,7 @@ async def test_what_may_come_is_waited_for_and_in_the_end_said(
 
 
 async def test_a_bomb_is_refused_and_a_channel_without_a_fetch_is_a_bug(
-    vendor: Vendor, web: Outside
+    vendor: Vendor, web: PublicClient
 ) -> None:
     import gzip
 
@@ -113,7 +113,7 @@ class Broken(Whatsapp):
         raise KeyError("of an answer")
 
 
-async def test_a_bug_in_a_fetch_costs_the_file_and_leaves_the_words(web: Outside) -> None:
+async def test_a_bug_in_a_fetch_costs_the_file_and_leaves_the_words(web: PublicClient) -> None:
     settings = Account(token="t")
     parsed = Whatsapp().parse(_delivery("1"), Context(brand="b", settings=settings))
     made = await fetch_files(Broken(), parsed, settings, web, last=False)
@@ -122,7 +122,7 @@ async def test_a_bug_in_a_fetch_costs_the_file_and_leaves_the_words(web: Outside
 
 
 async def test_a_bug_in_asking_for_a_message_is_a_dead_letter_only_without_its_words(
-    web: Outside,
+    web: PublicClient,
 ) -> None:
     told = Notice(ref="1")
     assert await fetch_content(Broken(), told, b"", None, web, waited=timedelta()) is None
@@ -135,7 +135,7 @@ async def test_a_message_with_a_file_is_safe_at_once_and_published_with_it(
 ) -> None:
     _serves(vendor, "1", b"%PDF-1.7 x")
     settings = Account(token="t", api=vendor.url)
-    journal = Journal(tmp_path)
+    journal = DiskSpool(tmp_path)
     clock_now = datetime.now(UTC)
     async with ingesting(kafka, timedelta(seconds=20), journal=journal) as ingest:
         drain = SpoolDrain(ingest, {"whatsapp": {"a": settings}})
@@ -155,7 +155,7 @@ async def test_a_vendor_that_is_away_holds_no_other_message_up(
 ) -> None:
     _serves(vendor, "1", b"busy", status=503)
     settings = Account(token="t", api=vendor.url)
-    journal = Journal(tmp_path)
+    journal = DiskSpool(tmp_path)
     now = datetime.now(UTC)
     async with ingesting(kafka, timedelta(seconds=20), journal=journal) as ingest:
         drain = SpoolDrain(ingest, {"whatsapp": {"a": settings}})

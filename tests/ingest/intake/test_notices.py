@@ -21,9 +21,9 @@ from ingest.vendors.transcription_apis import AssemblyAI, TwilioVoice, named
 from ingest.webhook import WebhookContext, WebhookRequest
 from ingest.webhooks.calls import Calls
 from runtime.bus.readers import read_to_end
-from runtime.http.public_client import Outside
+from runtime.http.public_client import PublicClient
 from runtime.settings.structs import Settings
-from runtime.spool import Journal
+from runtime.spool import DiskSpool
 from schemas import envelope, topics
 from schemas.dead_letter import DeadLetter
 from schemas.errors import Rejected, Retry
@@ -53,8 +53,8 @@ def kafka(empty_kafka: Settings) -> Settings:
 
 
 @pytest.fixture
-async def web() -> AsyncIterator[Outside]:
-    made = Outside()
+async def web() -> AsyncIterator[PublicClient]:
+    made = PublicClient()
     yield made
     await made.close()
 
@@ -67,7 +67,7 @@ def account(vendor: Vendor) -> Account:
 
 
 async def got(
-    raw: bytes, settings: Account, web: Outside, waited: timedelta = timedelta()
+    raw: bytes, settings: Account, web: PublicClient, waited: timedelta = timedelta()
 ) -> Message:
     """Return the Message that a notice leads to."""
     context = Context(brand="default", settings=settings)
@@ -80,7 +80,7 @@ async def got(
 
 
 async def test_what_assemblyai_names_is_asked_for_with_its_key(
-    vendor: Vendor, web: Outside
+    vendor: Vendor, web: PublicClient
 ) -> None:
     vendor.says("/v2/transcript/t-1", WORDS)
     made = await got(AAI, account(vendor), web)
@@ -88,7 +88,9 @@ async def test_what_assemblyai_names_is_asked_for_with_its_key(
     assert vendor.asked[0].headers["authorization"] == "aai-key"
 
 
-async def test_all_pages_of_twilios_sentences_are_one_call(vendor: Vendor, web: Outside) -> None:
+async def test_all_pages_of_twilios_sentences_are_one_call(
+    vendor: Vendor, web: PublicClient
+) -> None:
     vendor.says(
         "/v2/Transcripts/GT1",
         {"sid": "GT1", "status": "queued"},
@@ -141,7 +143,7 @@ async def test_all_pages_of_twilios_sentences_are_one_call(vendor: Vendor, web: 
 
 
 async def test_a_next_page_elsewhere_gets_neither_a_visit_nor_the_token(
-    vendor: Vendor, web: Outside
+    vendor: Vendor, web: PublicClient
 ) -> None:
     other = Vendor().start()
     try:
@@ -169,7 +171,7 @@ async def test_a_next_page_elsewhere_gets_neither_a_visit_nor_the_token(
     ],
 )
 async def test_what_cannot_be_had_is_a_dead_letter_and_what_may_come_is_waited_for_a_day(
-    vendor: Vendor, web: Outside, answer: Any, status: int, error: str | None
+    vendor: Vendor, web: PublicClient, answer: Any, status: int, error: str | None
 ) -> None:
     vendor.says("/v2/Transcripts/GT1", answer, status=status)
     if error is None:
@@ -237,7 +239,7 @@ async def test_a_notice_is_safe_at_once_and_its_call_is_published(
 ) -> None:
     vendor.says("/v2/transcript/t-1", WORDS)
     settings = account(vendor)
-    journal, now = Journal(tmp_path), datetime.now(UTC)
+    journal, now = DiskSpool(tmp_path), datetime.now(UTC)
     async with ingesting(kafka, timedelta(seconds=20), journal=journal) as ingest:
         drain = SpoolDrain(ingest, {"phone": {"a": settings}})
         delivery = Delivery(raw=AAI, account="a", received_at=now)
@@ -296,7 +298,7 @@ async def test_a_notice_is_safe_at_once_and_its_call_is_published(
 )
 async def test_a_mention_on_instagram_gets_its_words_its_author_and_its_place(
     vendor: Vendor,
-    web: Outside,
+    web: PublicClient,
     named: dict[str, str],
     asked: str,
     answer: Any,
@@ -320,7 +322,7 @@ async def test_a_mention_on_instagram_gets_its_words_its_author_and_its_place(
 
 
 async def test_a_mention_on_facebook_is_asked_for_only_when_it_came_without_words(
-    vendor: Vendor, web: Outside
+    vendor: Vendor, web: PublicClient
 ) -> None:
     value = {
         "item": "comment",
@@ -348,7 +350,7 @@ async def test_a_mention_on_facebook_is_asked_for_only_when_it_came_without_word
 
 
 async def test_a_mention_whose_words_are_withheld_is_a_message_all_the_same(
-    vendor: Vendor, web: Outside
+    vendor: Vendor, web: PublicClient
 ) -> None:
     value = {"item": "post", "post_id": "9_1", "sender_id": "77", "verb": "add"}
     vendor.says("/9_1", {"error": {"code": 10}}, status=403)
@@ -375,7 +377,7 @@ async def _mention(
     channel: Messenger | Instagram,
     body: bytes,
     vendor: Vendor,
-    web: Outside,
+    web: PublicClient,
     waited: timedelta = timedelta(),
 ) -> Message:
     """Return the Message of a mention, asked for as accept does."""

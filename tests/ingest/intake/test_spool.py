@@ -16,7 +16,7 @@ from ingest.intake.drain import SpoolDrain
 from runtime.bus.readers import read_to_end
 from runtime.health.checks import Health
 from runtime.settings.structs import Settings
-from runtime.spool import Journal, Waiting
+from runtime.spool import DiskSpool, WaitingDelivery
 from schemas import envelope, topics
 from schemas.errors import Retry, Unavailable
 from schemas.message import Message
@@ -37,22 +37,22 @@ def _mail(number: int) -> bytes:
     return f"From: a@ornek.example\r\nMessage-ID: <{number}@x>\r\n\r\nFaturam yanlış\r\n".encode()
 
 
-def _waiting(number: int = 0, **more: str) -> Waiting:
+def _waiting(number: int = 0, **more: str) -> WaitingDelivery:
     told = {"channel": "email", "account": "destek"} | more
-    return Waiting(received_at=NOW + timedelta(seconds=number), **told)  # type: ignore[arg-type]  # texts only
+    return WaitingDelivery(received_at=NOW + timedelta(seconds=number), **told)  # type: ignore[arg-type]  # texts only
 
 
-def _entries(journal: Journal) -> list[tuple[Path, Waiting, bytes]]:
+def _entries(journal: DiskSpool) -> list[tuple[Path, WaitingDelivery, bytes]]:
     found = ((path, journal.read(path)) for path in journal.paths())
     return [(path, *told) for path, told in found if told is not None]
 
 
 def test_what_was_put_is_there_in_its_order_after_a_restart(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "pending")
+    journal = DiskSpool(tmp_path / "pending")
     for number in (3, 1, 2):
         journal.put(_waiting(number), b"raw\n\x00\xff" + bytes([number]))
     (tmp_path / "pending" / ".half").write_bytes(b"written when it died")
-    again = Journal(tmp_path / "pending")
+    again = DiskSpool(tmp_path / "pending")
     assert again.count() == 3
     assert [raw[-1] for _, _, raw in _entries(again)] == [1, 2, 3]
     for path, told, raw in _entries(again):
@@ -64,7 +64,7 @@ def test_what_was_put_is_there_in_its_order_after_a_restart(tmp_path: Path) -> N
 
 
 def test_a_damaged_entry_stays_and_holds_no_other_up(tmp_path: Path) -> None:
-    journal = Journal(tmp_path)
+    journal = DiskSpool(tmp_path)
     journal.put(_waiting(1), b"good")
     (tmp_path / "00000000000000000000-bad").write_bytes(b"no json\nraw")
     assert [raw for _, _, raw in _entries(journal)] == [b"good"]
@@ -74,14 +74,14 @@ def test_a_damaged_entry_stays_and_holds_no_other_up(tmp_path: Path) -> None:
 def test_a_disk_that_takes_nothing_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Unavailable, match="can't be written"):
-        Journal(tmp_path / "file").put(_waiting(), b"x")
+        DiskSpool(tmp_path / "file").put(_waiting(), b"x")
 
 
 async def test_with_kafka_back_everything_is_published_once_and_what_has_no_account_stays(
     kafka: Settings, tmp_path: Path
 ) -> None:
     process = process_of(kafka)
-    journal = Journal(tmp_path)
+    journal = DiskSpool(tmp_path)
     for number in range(5):
         journal.put(_waiting(number), _mail(number))
     journal.put(_waiting(9, account="gone"), _mail(9))
@@ -112,7 +112,7 @@ async def test_with_kafka_back_everything_is_published_once_and_what_has_no_acco
 async def test_a_mail_that_our_parser_fails_on_goes_on_as_unreadable_and_holds_no_other_up(
     kafka: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    journal = Journal(tmp_path)
+    journal = DiskSpool(tmp_path)
     for number in range(3):
         journal.put(_waiting(number), _mail(number))
     whole = Email.parse
@@ -135,7 +135,7 @@ async def test_a_visitor_gets_a_receipt_while_kafka_is_away_and_is_read_when_it_
     kafka: Settings, tmp_path: Path
 ) -> None:
     accounts = {"form": {"site": form.Account()}}
-    journal, process = Journal(tmp_path / "pending"), process_of(kafka)
+    journal, process = DiskSpool(tmp_path / "pending"), process_of(kafka)
     async with (
         ingesting(kafka, timedelta(seconds=2), journal=journal) as ingest,
         httpx2.AsyncClient() as client,

@@ -253,7 +253,7 @@ def test_an_unknown_kind_of_archive_is_refused(tmp_path: Path, url: str, sentenc
 def test_folders_stay_what_they_were(tmp_path: Path) -> None:
     for url in ("", str(tmp_path / "x"), f"file://{tmp_path}/x", "var/x"):
         settings = load(None, {"SANTRAL_HOME": str(tmp_path), "SANTRAL_ARCHIVE__URL": url})
-        assert settings.journal_path == settings.archive_path / "pending"
+        assert settings.spool_path == settings.archive_path / "pending"
     assert load(None, {"SANTRAL_HOME": str(tmp_path)}).archive_path == tmp_path / "archive"
 
 

@@ -1,4 +1,4 @@
-"""Fetching from addresses that strangers name: never into our own network, never with our secrets."""
+"""The client of strangers' URLs never connects to our network, and never sends them our secrets."""
 
 from collections.abc import AsyncIterator
 
@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.http.public_client import Outside, public
+from runtime.http.public_client import PublicClient, is_public
 from schemas.errors import Rejected, Retry
 from tests.support.servers import Vendor
 
 
 @pytest.fixture
-async def web() -> AsyncIterator[Outside]:
+async def web() -> AsyncIterator[PublicClient]:
     """A client that takes at most 1,000 bytes."""
-    made = Outside(limit=1000)
-    yield made
-    await made.close()
+    client = PublicClient(max_bytes=1000)
+    yield client
+    await client.close()
 
 
 @pytest.mark.parametrize(
@@ -48,12 +48,12 @@ async def web() -> AsyncIterator[Outside]:
     ],
 )
 def test_no_address_of_our_own_networks_is_public(address: str) -> None:
-    assert not public(address)
+    assert not is_public(address)
 
 
 def test_addresses_of_the_internet_are_public() -> None:
-    assert public("93.184.215.14")
-    assert public("2606:2800:21f:cb07:6820:80da:af6b:8b2c")
+    assert is_public("93.184.215.14")
+    assert is_public("2606:2800:21f:cb07:6820:80da:af6b:8b2c")
 
 
 @pytest.mark.parametrize(
@@ -78,21 +78,23 @@ def test_addresses_of_the_internet_are_public() -> None:
         "https://ex..ample/",
     ],
 )
-async def test_what_leads_into_our_network_is_refused(web: Outside, url: str) -> None:
-    with pytest.raises((Rejected, Retry)) as error:
+async def test_what_leads_into_our_network_is_refused(web: PublicClient, url: str) -> None:
+    with pytest.raises((Rejected, Retry)) as caught:
         await web.get(url)
-    if isinstance(error.value, Rejected):
-        assert error.value.code == "media.refused"
+    if isinstance(caught.value, Rejected):
+        assert caught.value.code == "media.refused"
     else:
         assert "0x7f" in url, "that one is a name, and has no address"
 
 
-async def test_a_vendor_that_leads_us_home_is_not_followed(web: Outside, vendor: Vendor) -> None:
+async def test_a_vendor_that_leads_us_home_is_not_followed(
+    web: PublicClient, vendor: Vendor
+) -> None:
     other = Vendor().start()
     other.says("/geheim", b"inner")
     for status in (301, 302, 307):
         vendor.says("/a", b"", status=status, headers={"Location": f"{other.url}/geheim"})
-        with pytest.raises(Rejected, match="only https"):
+        with pytest.raises(Rejected, match="only https URLs"):
             await web.get(f"{vendor.url}/a", own=vendor.url)
         vendor.forget()
     vendor.says("/a", b"", status=302, headers={"Location": "https://127.0.0.1/geheim"})
@@ -102,7 +104,9 @@ async def test_a_vendor_that_leads_us_home_is_not_followed(web: Outside, vendor:
     other.stop()
 
 
-async def test_the_token_goes_to_the_operators_host_alone(web: Outside, vendor: Vendor) -> None:
+async def test_the_token_goes_to_the_operators_host_alone(
+    web: PublicClient, vendor: Vendor
+) -> None:
     vendor.says("/a", b"", status=302, headers={"Location": "/b"})
     vendor.says("/b", b"x")
     secret = {"authorization": "Bearer t"}
@@ -113,7 +117,9 @@ async def test_the_token_goes_to_the_operators_host_alone(web: Outside, vendor: 
         await web.get(f"{vendor.url}/loop", own=vendor.url)
 
 
-async def test_answers_are_told_apart_and_sizes_bounded(web: Outside, vendor: Vendor) -> None:
+async def test_each_failure_has_its_code_and_sizes_are_bounded(
+    web: PublicClient, vendor: Vendor
+) -> None:
     for path, status, headers in (
         ("/gone", 404, {}),
         ("/no", 403, {}),
@@ -124,25 +130,25 @@ async def test_answers_are_told_apart_and_sizes_bounded(web: Outside, vendor: Ve
         vendor.says(path, b"x", status=status, headers=headers)
     vendor.says("/large", b"x" * 1001)
     vendor.says("/hangs", None)
-    told: dict[str, Exception] = {}
+    errors: dict[str, Exception] = {}
     for path in ("/gone", "/no", "/busy", "/dead", "/down", "/large", "/hangs"):
-        with pytest.raises((Rejected, Retry)) as error:
+        with pytest.raises((Rejected, Retry)) as caught:
             await web.get(f"{vendor.url}{path}", own=vendor.url)
-        told[path] = error.value
-    codes = {p: e.code for p, e in told.items() if isinstance(e, Rejected)}
+        errors[path] = caught.value
+    codes = {path: error.code for path, error in errors.items() if isinstance(error, Rejected)}
     assert codes == {
         "/gone": "media.gone",
         "/no": "media.gone",
         "/large": "media.too_large",
         "/dead": "media.gone",
     }
-    waits = {p: e.after for p, e in told.items() if isinstance(e, Retry)}
+    waits = {path: error.after for path, error in errors.items() if isinstance(error, Retry)}
     assert waits == {"/busy": 7, "/down": 15, "/hangs": 15}
 
 
 @given(url=st.text(max_size=60))
 async def test_no_address_raises_anything_else(url: str) -> None:
-    web = Outside()
+    web = PublicClient()
     for tried in (url, f"https://{url}", f"https://127.0.0.1/{url}"):
         if not any(c.isalnum() for c in tried.removeprefix("https://")):
             continue

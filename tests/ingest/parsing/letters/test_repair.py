@@ -23,7 +23,7 @@ from ingest.parsing.letters.repair import repair_letters
 from runtime.archive.folder_archive import FolderArchive
 from runtime.clock import SystemClock
 from runtime.settings.structs import Settings
-from runtime.spool import Journal
+from runtime.spool import DiskSpool
 from schemas.message import Attachment, Call, Forwarded, Message, Party, Turn
 from schemas.topics import AnyTopic
 from tests.support.samples import NOW, message
@@ -199,7 +199,7 @@ async def test_what_intake_publishes_and_a_trial_shows_is_composed(tmp_path: Pat
     bus = _Bus()
     ingest = Ingest(
         archive=FolderArchive(tmp_path),
-        spool=Spool(Journal(tmp_path / "spool")),
+        spool=Spool(DiskSpool(tmp_path / "spool")),
         publisher=bus,
         clock=SystemClock(),  # type: ignore[arg-type]  # keeps records
         context=Context(brand="default"),
