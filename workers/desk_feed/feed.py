@@ -20,6 +20,7 @@ from runtime.health.faults import guard, is_outage
 from runtime.health.progress import Partition, Progress
 from runtime.log import get
 from runtime.settings.structs import Settings
+from runtime.stage.daemon_executor import DaemonExecutor
 from schemas import topics
 from schemas.topics import queue_topics
 from workers.desk_feed.abandoned_closings import AbandonedClosings
@@ -32,7 +33,6 @@ from workers.desk_feed.partitions import (
 )
 from workers.desk_feed.record_decoder import STEP, RecordDecoder
 from workers.desk_feed.recovery import Recovery
-from workers.desk_feed.thread import FeedThread
 from workers.desk_feed.waiting_entries import closing_entries, queued_entries
 from workers.desk_feed.waiting_limit import WaitingLimit
 from workers.desk_queue.lookup import look_up
@@ -93,7 +93,7 @@ class Feed:
         self._abandoned = AbandonedClosings(
             redis, self.desk_queue, settings.departments, kafka.ack_timeout
         )
-        self._executor = FeedThread("desk-feed")
+        self._executor = DaemonExecutor("desk-feed")
         self._recovery = Recovery(
             settings=settings,
             redis=redis,
@@ -187,7 +187,7 @@ class Feed:
                 await self._call(feed_log.close)
         except TimeoutError:
             log.warning("desk.leave_late", seconds=_LEAVE_TIMEOUT_S)
-            self._executor = FeedThread("desk-feed")
+            self._executor = DaemonExecutor("desk-feed")
             self._recovery.executor = self._executor
 
     async def _turn(self, feed_log: FeedLog) -> None:

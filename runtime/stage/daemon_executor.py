@@ -1,6 +1,6 @@
-"""Runs the calls of the feed's Kafka clients one by one in one thread.
+"""Runs calls one by one in a thread that does not keep the process from ending.
 
-A call that never returns does not keep the process from ending.
+A client that blocks for ever then blocks only its own thread.
 """
 
 import threading
@@ -13,7 +13,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class FeedThread(Executor):
+class DaemonExecutor(Executor):
     """An executor with one daemon thread."""
 
     def __init__(self, name: str) -> None:
