@@ -14,7 +14,7 @@ from typing import Any
 from bench.parts import NOW, TEXTS
 from ingest.channel import Delivery
 from ingest.channels.email import Account, Mailboxes
-from ingest.parsing.mail.message import message
+from ingest.parsing.mail.message import parse_message
 from ingest.source import SourceContext
 from tests.support.samples import Cursors
 from tests.support.servers import Dovecot
@@ -60,7 +60,7 @@ def _worst() -> bytes:
 def _rate(mails: list[bytes]) -> float:
     began = time.process_time()
     for raw in mails:
-        message(raw, brand="default", account="a", received_at=NOW)
+        parse_message(raw, brand="default", account="a", received_at=NOW)
     return len(mails) / (time.process_time() - began)
 
 
@@ -128,7 +128,7 @@ def run() -> dict[str, Any]:
     plain = _rate([_plain(n) for n in range(1000)])
     rich = _rate([_rich(n) for n in range(100)])
     began = time.process_time()
-    message(_worst(), brand="default", account="a", received_at=NOW)
+    parse_message(_worst(), brand="default", account="a", received_at=NOW)
     worst = time.process_time() - began
     home = Path(tempfile.mkdtemp(prefix="bench-mail-"))
     server = Dovecot().start()

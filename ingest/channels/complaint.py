@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 import msgspec
 
 from ingest.channel import Context, Delivery, HintKind, Parsed, build_message
-from ingest.parsing.complaint_feed import Entry, feed
+from ingest.parsing.complaint_feed import Entry, parse_feed
 from ingest.parsing.html.text import to_text
 from ingest.parsing.json_values import decode_json, parse_time
 from ingest.source import Source, SourceContext
@@ -237,7 +237,9 @@ def _marked(request: WebhookRequest, secret: str, header: str) -> None:
 
 def _taken(body: bytes, settings: Account) -> WebhookResult:
     entries: Sequence[Entry | dict[str, Any]]
-    entries = feed(body, settings.feed) if body.lstrip()[:1] == b"<" else listed(body, settings)
+    entries = (
+        parse_feed(body, settings.feed) if body.lstrip()[:1] == b"<" else listed(body, settings)
+    )
     if not entries:
         return WebhookResult(ignored=("empty",))
     made = []
@@ -328,7 +330,7 @@ class Sites:
             headers = {"user-agent": "santral", **self._validators}
             found = await client.request("GET", settings.feed, also=(304, 410), headers=headers)
             if found.status == 200:
-                for one in await asyncio.to_thread(feed, found.body, settings.feed):
+                for one in await asyncio.to_thread(parse_feed, found.body, settings.feed):
                     yield _item(one)
                 told = {
                     "if-none-match": found.headers.get("etag", ""),

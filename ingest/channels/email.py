@@ -23,7 +23,7 @@ from aioimaplib import IMAP4, IMAP4_SSL, AioImapException
 
 from ingest.channel import Context, Delivery, HintKind, MediaClient, Notice, Parsed, build_message
 from ingest.parsing.json_values import decode_json
-from ingest.parsing.mail.message import CHANNEL, message
+from ingest.parsing.mail.message import CHANNEL, parse_message
 from ingest.parsing.mail.smtp_envelope import IN_BUCKET, InBucket, with_envelope
 from ingest.source import Accept, CursorStore, SourceContext
 from ingest.sources.oauth import OAuthSettings, OAuthTokens
@@ -128,7 +128,7 @@ class Email:
         settings = context.settings
         if delivery.hint == IN_BUCKET:
             return _lies_in_a_bucket(delivery, context)
-        made, files = message(
+        made, files = parse_message(
             delivery.raw,
             brand=(settings.brand if settings else "") or context.brand,
             account=delivery.account,

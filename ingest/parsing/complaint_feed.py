@@ -1,7 +1,6 @@
-"""A complaint site's feed -> its entries, each with an id that stays the same. Pure.
+"""Reads the entries of a complaint site's feed, each with a stable id. Pure.
 
-Before: channels/complaint.py has the bytes of a feed. After: it makes an item of each entry.
-Source: RFC 4287, RSS 2.0 (feedparser).
+channels/complaint.py makes an item of each entry. Source: RFC 4287, RSS 2.0 (feedparser).
 """
 
 import calendar
@@ -20,12 +19,12 @@ from ingest.parsing.html.text import to_text
 from schemas.base import Record
 from schemas.errors import Rejected
 
-_LARGEST = 4 * 1024 * 1024
+_MAX_FEED_BYTES = 4 * 1024 * 1024
 _REFERENCE = re.compile(rb"&#(?:[xX]([0-9a-fA-F]{1,8})|(\d{1,9}));")
 
 
 class Entry(Record, frozen=True, kw_only=True):
-    """A complaint, whichever way it came."""
+    """A complaint, from a feed or a webhook."""
 
     id: str
     title: str = ""
@@ -39,13 +38,13 @@ class Entry(Record, frozen=True, kw_only=True):
     thread: str = ""
 
 
-def feed(body: bytes, address: str) -> list[Entry]:
-    """Return the entries of a feed; raise Rejected when it is none at all."""
-    if len(body) > _LARGEST:
+def parse_feed(body: bytes, address: str) -> list[Entry]:
+    """Return the entries of a feed; raise Rejected for other bytes."""
+    if len(body) > _MAX_FEED_BYTES:
         raise Rejected("body.too_large", f"a feed of {len(body)} bytes")
     try:
         parsed = feedparser.parse(
-            io.BytesIO(_REFERENCE.sub(_sound, body)),
+            io.BytesIO(_REFERENCE.sub(_valid_reference, body)),
             response_headers={"content-type": "application/xml"},
             sanitize_html=False,
             resolve_relative_uris=False,
@@ -56,7 +55,7 @@ def feed(body: bytes, address: str) -> list[Entry]:
         raise Rejected("form.malformed", "no feed: neither RSS nor Atom")
     entries = []
     for entry in parsed.entries:
-        published, updated = _stamp(entry, "published"), _stamp(entry, "updated")
+        published, updated = _iso_time(entry, "published"), _iso_time(entry, "updated")
         entries.append(
             Entry(
                 id=str(entry.get("id") or ""),
@@ -68,7 +67,7 @@ def feed(body: bytes, address: str) -> list[Entry]:
                 updated=updated if updated != published else "",
             )
         )
-    return _identified(entries, address)
+    return _with_ids(entries, address)
 
 
 def _html(entry: Any) -> str:
@@ -76,37 +75,37 @@ def _html(entry: Any) -> str:
     return str(content[0].get("value") or entry.get("summary") or "")
 
 
-def _identified(entries: list[Entry], address: str) -> list[Entry]:
-    """Return a feed's entries with an id each: the feed's own, else the link that only it has.
+def _with_ids(entries: list[Entry], address: str) -> list[Entry]:
+    """Return the entries with ids, which are the feed's own, else a link that no other entry has.
 
-    Several entries may share a link to the site or to a list. Title and time tell those apart, and
-    the text does where title and time are equal too. An id that a feed gives to several links
+    Several entries can share a link to the site or to a list. Title and time distinguish those,
+    and the text does when title and time are equal. An id that a feed gives to several links
     counts once for each link.
     """
     links = Counter(entry.url for entry in entries)
-    places: dict[str, set[str]] = {}
+    links_of_id: dict[str, set[str]] = {}
     for entry in entries:
-        places.setdefault(entry.id, set()).add(entry.url)
-    heads = Counter((entry.url, entry.title, entry.created) for entry in entries)
+        links_of_id.setdefault(entry.id, set()).add(entry.url)
+    head_counts = Counter((entry.url, entry.title, entry.created) for entry in entries)
     identified = []
     for entry in entries:
         own = entry.id
-        if own and len(places[own]) > 1:
+        if own and len(links_of_id[own]) > 1:
             own = f"{own} {entry.url}"
-        if not own and links[entry.url] == 1 and _names_one(entry.url):
+        if not own and links[entry.url] == 1 and _is_entry_link(entry.url):
             own = entry.url
         if not own:
             head = (entry.url, entry.title, entry.created)
-            parts = head if any(head[1:]) and heads[head] == 1 else (*head, entry.text)
-            own = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+            id_parts = head if any(head[1:]) and head_counts[head] == 1 else (*head, entry.text)
+            own = hashlib.sha256("\n".join(id_parts).encode()).hexdigest()
         identified.append(
             msgspec.structs.replace(entry, id=f"{address}#{own}"[:900] if address else own[:900])
         )
     return identified
 
 
-def _names_one(link: str) -> bool:
-    """Say whether a link may be that of one entry, and not of the whole site."""
+def _is_entry_link(link: str) -> bool:
+    """Say whether a link can be that of an entry, and not of the whole site."""
     try:
         parts = urlsplit(link)
     except ValueError:
@@ -114,15 +113,15 @@ def _names_one(link: str) -> bool:
     return bool(parts.path.strip("/") or parts.query or parts.fragment)
 
 
-def _sound(match: re.Match[bytes]) -> bytes:
-    """Return a character reference, or U+FFFD where it names no character."""
+def _valid_reference(match: re.Match[bytes]) -> bytes:
+    """Return a character reference, or U+FFFD when it names no character."""
     number = int(match[1], 16) if match[1] else int(match[2])
     odd = number > 0x10FFFF or 0xD800 <= number <= 0xDFFF or number == 0
     return b"\xef\xbf\xbd" if odd else match[0]
 
 
-def _stamp(entry: Any, name: str) -> str:
-    """Return a time of an entry in ISO 8601; empty when it has none of its own."""
+def _iso_time(entry: Any, name: str) -> str:
+    """Return a time of an entry in ISO 8601, empty when the entry has none."""
     moment = entry.get(f"{name}_parsed") if name in entry else None
     if not moment:
         return ""

@@ -1,6 +1,5 @@
-"""Mail of machines: bounces, absences, receipts and reports, each with its evidence.
+"""Mail of machines, such as bounces, absences, receipts and reports, each with its evidence.
 
-It takes the mail of mime/. It gives the kind of the mail, and for a bounce the failed
-recipient.
+It takes a Mail of mime/. It gives the kind of the mail, and for a bounce the failed recipients.
 Read detection.py first, then bounce.py.
 """

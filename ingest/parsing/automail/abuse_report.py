@@ -1,16 +1,16 @@
-"""Tells reports about our own mail: a provider's complaints, and DMARC's. Pure.
+"""Detects providers' complaints about our mail, and DMARC reports. Pure.
 
-Before: detection.py asks about every mail. After: Automatic(kind="abuse_report"). Providers leave
-out parts that the standard wants, and write from their staff's address; so what must be there is a
-sign of a report, and the mail that it is about. Source: RFC 5965, RFC 6591, RFC 7489 section 7.2.
+Providers leave out fields that the standard requires, and write from addresses of their staff. A
+report must show a sign of one and the mail that it is about. Source: RFC 5965, RFC 6591, RFC 7489
+section 7.2.
 """
 
 import re
 
-from ingest.parsing.automail.delivery_report import ORIGINALS
+from ingest.parsing.automail.delivery_report import ORIGINAL_TYPES
 from ingest.parsing.mime.parsed_mail import Mail
 
-_CHARS = 4000  # of the text that are looked at
+_MAX_TEXT_CHARS = 4000  # the rest of the text is not read
 _TYPE = re.compile(rb"report-type\s{0,9}=\s{0,9}[\"']?feedback-report", re.IGNORECASE)
 _FIELD = re.compile(r"^Feedback-Type:[ \t]{0,9}[\w-]+", re.IGNORECASE | re.MULTILINE)
 _WORDS = re.compile(
@@ -35,15 +35,15 @@ _STAFF = re.compile(
 
 
 def find_report(mail: Mail) -> str | None:
-    """Return what shows a mail to be a report about mail of ours; None for any other mail."""
+    """Return the evidence of a report about our mail, None for any other mail."""
     if _TYPE.search(mail.raw("content-type") or b""):
         return "multipart/report feedback-report"
     if any(a.type == "message/feedback-report" for a, _ in mail.files):
         return "message/feedback-report"
-    text, subject = mail.text[:_CHARS], mail.get("subject")[:500]
+    text, subject = mail.text[:_MAX_TEXT_CHARS], mail.get("subject")[:500]
     if _AGGREGATE.match(subject) and mail.files:
         return f"Subject: {subject[:80]}"
-    encloses = any(a.type in ORIGINALS for a, _ in mail.files)
+    encloses = any(a.type in ORIGINAL_TYPES for a, _ in mail.files)
     if not encloses and mail.content_type != "multipart/report":
         return None
     if _FIELD.search(text):

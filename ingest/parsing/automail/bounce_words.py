@@ -1,7 +1,7 @@
-"""The words by which mail servers say that a mail did not arrive; for bounce.py alone. Pure.
+"""The words with which mail servers say that a mail did not arrive, for bounce.py. Pure.
 
-Each pattern is a list: a new server's phrase is a line more. English first, for most servers write
-it, then Turkish and the languages of their neighbours.
+Each pattern is a list, in which a line is a server's phrase. English comes first, because most
+servers write it, then Turkish and the languages of Turkey's neighbours.
 """
 
 import re
@@ -9,10 +9,10 @@ import re
 from ingest.parsing.mail_text import subject_prefixes
 
 
-def _any(*phrases: str, before: str = "", whole: tuple[str, ...] = ()) -> re.Pattern[str]:
-    """Return what finds one of the phrases behind `before`, or one of `whole`."""
-    found = "|".join((f"{before}(?:{'|'.join(phrases)})", *whole))
-    return re.compile(found, re.IGNORECASE | re.MULTILINE)
+def _any(*phrases: str, before: str = "", others: tuple[str, ...] = ()) -> re.Pattern[str]:
+    """Return the pattern of one of the phrases behind `before`, or of one of the `others`."""
+    pattern = "|".join((f"{before}(?:{'|'.join(phrases)})", *others))
+    return re.compile(pattern, re.IGNORECASE | re.MULTILINE)
 
 
 SENDER = _any(
@@ -24,7 +24,7 @@ SENDER = _any(
     r"mail transport", r"mail[- ]?d(?:ae|ea)mon", r"delivery agent", r"bounce handler",
     "メール(?:配信|サーバ|システム)", "posta (?:sunucu|sistem)",
 )  # fmt: skip  # data: short phrases, many in a line
-"""From of a mail server, but perhaps of its owner too."""
+"""From of a mail server, or perhaps of its owner."""
 
 MAILER = _any(r"mailer-?_?daemon\b", r"mail[. ]delivery[. ](?:sub)?system")
 """From that no person has."""
@@ -38,7 +38,7 @@ POSTMASTER = _any(
 )
 
 NO_REPLY = _any(r"(?:no[-_.]?reply|do[-_.]?not[-_.]?reply)[\w.+-]{0,40}@")
-"""From of a gateway that takes no answers, and of every shop's newsletter."""
+"""From of a gateway that takes no answers, and of every newsletter."""
 
 SUBJECT = _any(
     "undeliver(?:ed|able)", "un-?delivered", "undelivered mail",
@@ -82,7 +82,7 @@ SUBJECT = _any(
     "不達",
     "宛先不明", r"(?:メッセージ|メール)[^\n]{0,12}(?:配信|送信|送達|配送|届)",
     before=r"^\W*(?:\[[^\]]{1,40}\]\s*)?",
-    whole=(r"[:–-]\s*(?:non remis|undeliverable|not delivered|delivery failed)\b[^\n]{0,30}$",),
+    others=(r"[:–-]\s*(?:non remis|undeliverable|not delivered|delivery failed)\b[^\n]{0,30}$",),
 )  # fmt: skip  # data: short phrases, many in a line
 """Subjects that begin so: "Fwd: Undeliverable" is a person's mail about a bounce."""
 
@@ -221,7 +221,7 @@ NOT_THE_ADDRESS = _any(
     "was not delivered within",
     "not responding",
 )
-"""What was refused is our address, our server, this one mail, or the time it took."""
+"""The server refused our address, our server, this single mail, or gave up for time."""
 
 SUCCESS = _any(
     "success",
@@ -243,7 +243,7 @@ SUCCESS = _any(
     "доставлено",
     "配信済|配信されました|配送完了|送達確認",
     before=r"^\W*(?:delivery status notification \(|delivery (?:report|status)\W*)?",
-    whole=(
+    others=(
         "successful (?:mail )?delivery",
         r"(?:delivery|teslim[^\n]{0,20}) \((?:success|relay|başarı)",
     ),
@@ -255,16 +255,16 @@ SMTP = _any(
     r"\b[45][05]\d[ -](?:[45]\.|<|\w+ (?:user|recipient|mailbox)|user|unknown|mailbox|no such"
     "|requested|recipient|relay|sorry|message|address|account|invalid)",
 )  # fmt: skip  # data: short phrases, many in a line
-"""An SMTP answer: "550 TL" is none."""
+"""An SMTP answer, and not "550 TL"."""
 
 PERSON = _any(
     r"\b(?:I am|I have|I can|I want|my|me|please help|thanks|thank you|regards|hello|dear)\b",
     r"\b(?:ben|bana|benim|biz|lütfen|teşekkür\w*|merhaba|selam\w*|sayın|saygılar\w*|siparişim\w*|"
     r"kargom\w*|faturam\w*|ürünüm\w*|istiyorum|rica)\b",
-    # The first person of any verb: yazdım, ödedim, bekliyorum, alamadım.
+    # The first person of any verb, as yazdım, ödedim, bekliyorum, alamadım.
     r"\b\w{2,20}(?:[dt][ıiuü]m|yorum|yoruz|(?<!otoma)[dt][ıiuü]k)\b|\b(?:yazdığım|diyor\w*)\b",
 )  # fmt: skip  # data: short phrases, many in a line
-"""Words of people: whoever has an address like any other and writes so is none of the servers."""
+"""Words of people; a mail with them from an ordinary address is not a server's."""
 
 OF_MAIL = _any(
     r"deliver\w* (?:\w+ )?(?:e-?mail|message|mail)\b", "(?:mail|message) delivery",
@@ -275,7 +275,7 @@ OF_MAIL = _any(
     "郵件",
     "메일",
 )  # fmt: skip  # data: short phrases, many in a line
-"""It speaks of mail, not of a parcel."""
+"""The text is about mail, not about a parcel."""
 
 OF_POST = _any(
     "your (?:e-?mail|mail|message)",
@@ -289,7 +289,7 @@ OF_POST = _any(
     "郵件",
     "메일",
 )
-"""It speaks of mail in a way that no parcel service does."""
+"""The text is about mail, in words that no parcel service uses."""
 
 MACHINE = _any(
     "(?:created|generated) automatically by (?:the )?mail",
@@ -317,20 +317,20 @@ RETURNED = _any(
     "headers? of", "message (?:header|text|follow|body)",
     "the (?:text|header|body|first) .{0,60}(?:message|mail)", "orijinal ", "özgün ",
     before=r"^[ \t>]{0,10}[-*=_#]{0,60} ?(?:begin )?",
-    whole=(
+    others=(
         r"^[ \t>]{0,10}(?:Received: from\b|Return-Path:|Message-ID:|X-[\w-]{1,60}: )",
         r"^[ \t>]{0,10}-{2,60} ?(?:returned|original|unsent|message|copy|header|start|forward)",
     ),
 )  # fmt: skip  # data: short phrases, many in a line
-"""Where the server's words end and the mail that it returns begins."""
+"""The line at which the server's words end and the returned mail begins."""
 
-NOT_WHO = re.compile(
+BEFORE_OTHERS = re.compile(
     r"(?:from|sender|contact|helpdesk|help|assistance|support|e-?mail|reply|write|questions?|"
     r"mail|forward|gönderen|kimden|by|host|id)\b[^@\n]{0,30}$",
     re.IGNORECASE,
 )
-"""What stands before an address that did not fail."""
+"""The words before an address that did not fail."""
 
-SERVANT = re.compile(
+ROLE_ADDRESS = re.compile(
     r"^(?:postmaster|mailer-daemon|abuse|help ?desk|support|info|admin|webmaster|noc|root)@", re.I
 )

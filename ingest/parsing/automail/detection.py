@@ -1,8 +1,8 @@
-"""Tells a machine's mail from a person's, by its headers, each with its evidence. Pure.
+"""Detects mail of machines by its headers, with evidence. Pure.
 
-Before: mime/parser.py's headers. After: Message.automatic; such a mail opens nothing and gets no
-answer. Whatever may be a machine's, but may be a person's too, only asks for no answer
-(`wants_no_answer`). Source: RFC 3834, RFC 3464, RFC 8098, RFC 5965, RFC 2369.
+mail/message.py sets Message.automatic; such a mail opens no conversation and gets no answer. A mail
+that a machine or a person may have written only gets no answer (`wants_no_answer`).
+Source: RFC 3834, RFC 3464, RFC 8098, RFC 5965, RFC 2369.
 """
 
 import re
@@ -18,7 +18,7 @@ from ingest.parsing.mime.dates import find_return_date
 from ingest.parsing.mime.parsed_mail import Mail
 from schemas.message import Automatic
 
-_REPLIES = (
+_REPLY_HEADERS = (
     "x-autoreply",
     "x-autorespond",
     "x-auto-reply-from",
@@ -31,43 +31,46 @@ _REPLIES = (
     "x-out-of-office",
     "x-vacation",
 )
-_TEXT = 2000  # characters of a text in which a machine says what it is
+_MAX_TEXT_CHARS = 2000  # a machine names itself at the beginning of a text
 
 
-def automatic(
+def detect_machine(
     mail: Mail, raw: bytes, received_at: datetime, our_domain: str = ""
 ) -> Automatic | None:
-    """Return why a mail is a machine's, None when a person may have written it."""
-    complaint = find_report(mail)
-    if complaint:
-        return Automatic(kind="abuse_report", evidence=complaint)
+    """Return the kind of a machine's mail, None for a mail that a person may have written."""
+    report = find_report(mail)
+    if report:
+        return Automatic(kind="abuse_report", evidence=report)
     notice = read_notice(mail)
     if notice:
         return notice
-    failed = bounce.sign(mail)
-    if failed:
-        return _delivery(mail, raw, failed)
+    bounce_evidence = bounce.find_evidence(mail)
+    if bounce_evidence:
+        return _delivery_notice(mail, raw, bounce_evidence)
     if mail.content_type == "multipart/report":
-        return _report(mail, raw)
-    own = mail.get("x-santral-sent")
-    if own and our_domain and own == our_domain:
+        return _multipart_report(mail, raw)
+    sent_by = mail.get("x-santral-sent")
+    if sent_by and our_domain and sent_by == our_domain:
         return Automatic(kind="loop", evidence="X-Santral-Sent")
-    evidence = _out_of_office(mail)
+    evidence = _absence_evidence(mail)
     if evidence:
         near = header.parse_first_date(mail.values("date")) or received_at
         return Automatic(
             kind="out_of_office", evidence=evidence, until=find_return_date(mail.text, near)
         )
-    evidence = _receipt(mail)
+    evidence = _receipt_evidence(mail)
     if evidence:
         return Automatic(kind="receipt", evidence=evidence)
-    evidence = _list(mail)
+    evidence = _list_evidence(mail)
     return Automatic(kind="list", evidence=evidence) if evidence else None
 
 
 def wants_no_answer(mail: Mail) -> bool:
-    """Say whether a machine's answer would be wrong: to lists, to bulk, to whoever asked for none,
-    and to a mail that may be a machine's."""
+    """Say whether an automatic answer would be wrong.
+
+    Lists, bulk mail, senders who ask for no answer, and mail that a machine may have written get
+    none.
+    """
     suppress = mail.get("x-auto-response-suppress").lower()
     submitted = mail.get("auto-submitted").lower()
     return (
@@ -83,28 +86,28 @@ def wants_no_answer(mail: Mail) -> bool:
 
 
 def _takes_no_answer(mail: Mail) -> bool:
-    """Say whether an answer would go to an address that nobody reads."""
+    """Say whether nobody reads the address of an answer."""
     parties = mail.parties("reply-to") or mail.parties("from")
     addresses = [address for party in parties if (address := party.handle("email"))]
     return bool(addresses) and all(words.NO_REPLY.match(address) for address in addresses)
 
 
 def _has_machine_title(subject: str) -> bool:
-    """Say whether a subject begins as programs begin it: "Automatic reply: …"."""
-    named = words.TITLE.match(subject[:500])
-    return named is not None and subject[named.end() :].lstrip(" ])")[:1] in (":", "：")
+    """Say whether a subject begins with a program's words, such as "Automatic reply: …"."""
+    title = words.TITLE.match(subject[:500])
+    return title is not None and subject[title.end() :].lstrip(" ])")[:1] in (":", "：")
 
 
 def _says_machine(mail: Mail) -> bool:
-    """Say whether a mail says of itself that a machine wrote it, outside of what it quotes."""
+    """Say whether a mail calls itself a machine's, outside of its quotes."""
     subject = mail.get("subject")[:500]
     if words.CHALLENGE.search(subject):
         return True
     if ANSWER.match(subject):
-        return False  # the words may be those of our own mail, below hers
+        return False  # the words may be those of our own mail, which it quotes
     if _answers(mail) and words.TICKET.search(subject):
         return True
-    text = mail.text[:_TEXT]
+    text = mail.text[:_MAX_TEXT_CHARS]
     hinted = any(word in text.lower() for word in words.MACHINE_HINTS)
     return hinted and words.MACHINE.search(text) is not None
 
@@ -113,23 +116,23 @@ def _answers(mail: Mail) -> bool:
     return mail.raw("in-reply-to") is not None or mail.raw("references") is not None
 
 
-def _delivery(mail: Mail, raw: bytes, evidence: str) -> Automatic:
-    """Return a bounce, or the receipt of a mail that arrived."""
+def _delivery_notice(mail: Mail, raw: bytes, evidence: str) -> Automatic:
+    """Return a bounce, or the receipt of a delivered mail."""
     if bounce.is_success(mail):
         return Automatic(kind="receipt", evidence=f"{evidence}, of success"[:120])
-    return Automatic(kind="bounce", evidence=evidence, bounce=bounce.read(mail, raw))
+    return Automatic(kind="bounce", evidence=evidence, bounce=bounce.read_bounce(mail, raw))
 
 
-def _out_of_office(mail: Mail) -> str | None:
-    """Return what shows an answering machine, None when nothing does."""
-    subject, text = mail.get("subject"), mail.text[:_TEXT]
+def _absence_evidence(mail: Mail) -> str | None:
+    """Return the evidence of an answering machine, None without any."""
+    subject, text = mail.get("subject"), mail.text[:_MAX_TEXT_CHARS]
     submitted = mail.get("auto-submitted").lower()
     named = words.TITLE.match(subject)
     if submitted.startswith("auto-replied") and not _is_ticket(subject, text):
         return f"Auto-Submitted: {submitted[:60]}"
     if submitted and not submitted.startswith("no") and (named or words.AWAY.search(text)):
         return f"Auto-Submitted: {submitted[:60]}"
-    for name in _REPLIES:
+    for name in _REPLY_HEADERS:
         if mail.raw(name) is not None and mail.get(name).lower() not in ("no", "false", "0"):
             return name.title()
     if mail.get("x-apple-action").upper() == "VACATION":
@@ -141,8 +144,8 @@ def _out_of_office(mail: Mail) -> str | None:
     suppressed = "all" in mail.get("x-auto-response-suppress").lower()
     if null_sender and (named or (exchange and suppressed)):
         return "null Return-Path and its other signs"
-    # "Ofis dışında teslim alabilir miyim?" is a person's: a machine's subject has a colon behind
-    # the phrase, or nothing.
+    # "Ofis dışında teslim alabilir miyim?" is a person's question; a machine's subject has a colon
+    # behind the phrase, or nothing.
     rest = subject[named.end() :].strip(" .!-") if named else "?"
     titled = not rest or re.match(r":|until|till|message|notification|bildirim|mesaj", rest, re.I)
     if titled and (suppressed or words.AWAY.search(text)):
@@ -150,9 +153,9 @@ def _out_of_office(mail: Mail) -> str | None:
     return None
 
 
-def _receipt(mail: Mail) -> str | None:
-    """Return what shows a receipt of a ticket system, or of a mailbox that nobody reads."""
-    subject, text = mail.get("subject"), mail.text[:_TEXT]
+def _receipt_evidence(mail: Mail) -> str | None:
+    """Return the evidence of a ticket system, or of a mailbox that nobody reads."""
+    subject, text = mail.get("subject"), mail.text[:_MAX_TEXT_CHARS]
     submitted = mail.get("auto-submitted").lower()
     if submitted.startswith("auto-") and _is_ticket(subject, text):
         return f"Auto-Submitted: {submitted[:60]}, and its words"
@@ -170,29 +173,29 @@ def _is_ticket(subject: str, text: str) -> bool:
     return words.TICKET.search(f"{subject[:500]}\n{text}") is not None
 
 
-def _list(mail: Mail) -> str | None:
-    """Return what shows a mail of a list, or of its program."""
+def _list_evidence(mail: Mail) -> str | None:
+    """Return the evidence of a list's mail, or of its program's."""
     listed = mail.raw("list-id") is not None
     if mail.get("x-list-administrivia").lower() == "yes":
         return "X-List-Administrivia"
     mailman = listed and mail.raw("x-mailman-version") is not None
     if mailman and words.CONFIRMATION.match(mail.get("subject")):
         return "List-Id and a confirmation's subject"
-    # A support group's own list software marks customers' mail too: it takes a sign of bulk.
+    # A support group's list program sets List-Id on customers' mail, too, so bulk must show.
     bulk = mail.get("precedence").lower() in ("list", "bulk", "junk")
     if bulk and listed and mail.raw("list-unsubscribe") is not None:
         return "List-Id, List-Unsubscribe and Precedence"
     return None
 
 
-def _report(mail: Mail, raw: bytes) -> Automatic:
-    """A multipart/report is a machine's; its report-type, or what is in it, says which."""
+def _multipart_report(mail: Mail, raw: bytes) -> Automatic:
+    """Return the kind of a multipart/report by its report-type, or by the types of its files."""
     report_type = re.search(
         rb"report-type\s{0,9}=\s{0,9}[\"']?([\w-]+)", mail.raw("content-type") or b"", re.I
     )
-    inside = " ".join(a.type for a, _ in mail.files)
-    name = report_type[1].decode().lower() if report_type else inside.replace("message/", "")
+    types = " ".join(a.type for a, _ in mail.files)
+    name = report_type[1].decode().lower() if report_type else types.replace("message/", "")
     evidence = f"multipart/report {name}"[:120]
     if "disposition-notification" in name:
         return Automatic(kind="receipt", evidence=evidence)
-    return _delivery(mail, raw, evidence)
+    return _delivery_notice(mail, raw, evidence)

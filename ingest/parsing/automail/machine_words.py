@@ -1,7 +1,7 @@
-"""The words by which answering machines and ticket systems show themselves; for detection.py. Pure.
+"""The words of answering machines and ticket systems, for detection.py. Pure.
 
-Each pattern is a list: another program's phrase is a line more. Titles are those that mail
-programs write in the languages they are sold in.
+Each pattern is a list, in which a line is a program's phrase. Titles are in the languages in which
+the mail programs are sold.
 """
 
 import re
@@ -44,7 +44,7 @@ NO_REPLY = re.compile(
     r"|mailer-daemon|bounces?|unattended|notreply)[\w.+-]{0,60}@",
     re.IGNORECASE,
 )
-"""Addresses that nobody reads, as their names say."""
+"""Addresses whose names say that nobody reads them."""
 
 MACHINE = re.compile(
     r"this is an (?:automated|automatic|auto-?generated) (?:response|reply|message|e-?mail)"
@@ -65,13 +65,13 @@ MACHINE = re.compile(
     r"|message you sent requires (?:that )?you verify",
     re.IGNORECASE,
 )
-"""A mail says of itself that a machine wrote it, or that nobody reads its answers."""
+"""A mail says that a machine wrote it, or that nobody reads its answers."""
 
 CHALLENGE = re.compile(
     r"\(verification required\)|requires? verification\b[^\n]{0,9}\bverify#|antispam uol",
     re.IGNORECASE,
 )
-"""Subjects by which a spam filter asks a sender to prove that a person writes."""
+"""Subjects with which a spam filter asks senders to prove that they are people."""
 
 MACHINE_HINTS = (
     "automat",
@@ -94,7 +94,7 @@ MACHINE_HINTS = (
     "responda",
     "rispondere",
 )
-"""Without one of these words MACHINE finds nothing; they are looked for faster."""
+"""MACHINE only matches texts with one of these words, and the search for them is faster."""
 
 TICKET = re.compile(
     r"ticket (?:received|created|opened)(?:\s*[-:#\[(]|$)"
@@ -113,7 +113,7 @@ TICKET = re.compile(
     r"|solicitud)[^\n]{0,40}(?:erhalten|eingegangen|reçue|recibid)",
     re.IGNORECASE | re.MULTILINE,
 )
-"""A ticket system says that it has got ours."""
+"""A ticket system says that our mail arrived."""
 
 CONFIRMATION = re.compile(r"\s*(?:Re:\s*)?(?:confirm [0-9a-f]{4,64}\b|welcome to the \")", re.I)
 """Subjects of Mailman's own mails."""

@@ -1,6 +1,5 @@
-"""What Amazon SES says of mail that we sent, as SNS mails it: JSON in a plain text. Pure.
+"""Reads Amazon SES notifications about our mail, which SNS mails as JSON in a plain text. Pure.
 
-Before: detection.py asks about mail from SNS. After: a bounce, a complaint or a receipt.
 Source: docs.aws.amazon.com/ses, "notification contents" and "event publishing contents".
 """
 
@@ -17,11 +16,11 @@ from schemas.message import Automatic, Bounce
 
 T = TypeVar("T")
 
-_CHARS = 256 * 1024
-_RECIPIENTS = 50
+_MAX_TEXT_CHARS = 256 * 1024
+_MAX_RECIPIENTS = 50
 _SENDER = re.compile(rb"@sns\.amazonaws\.com(?:\.cn)?\b", re.IGNORECASE)
 _FOLD = re.compile(r"!\r?\n ?")
-"""Where a mail server broke a line of more than 990 characters."""
+"""A mail server breaks lines of more than 990 characters like this."""
 
 _RECEIPTS = ("Delivery", "Send", "Open", "Click", "Subscription")
 
@@ -66,15 +65,15 @@ class _Notice(Record, frozen=True, kw_only=True, rename="camel"):
     mail: _Mail = _Mail()
 
 
-class _Wrapped(Record, frozen=True, kw_only=True, rename="pascal"):
+class _Envelope(Record, frozen=True, kw_only=True, rename="pascal"):
     message: str = ""
 
 
 def read_notice(mail: Mail) -> Automatic | None:
-    """Return what a mail from SNS says of ours; None for any other mail, and for other topics."""
+    """Return the event that a mail from SNS reports, None for other mail and other topics."""
     if mail.raw("x-amz-sns-message-id") is None and not _SENDER.search(mail.raw("from") or b""):
         return None
-    notice = _notice(mail.text[:_CHARS])
+    notice = _notice(mail.text[:_MAX_TEXT_CHARS])
     kind = (notice.notification_type or notice.event_type) if notice else ""
     evidence = f"Amazon SES notification {kind[:40]}"
     if notice is None or not kind:
@@ -87,21 +86,21 @@ def read_notice(mail: Mail) -> Automatic | None:
 
 
 def _notice(text: str) -> _Notice | None:
-    begin = text.find("{")
-    if begin < 0:
+    start = text.find("{")
+    if start < 0:
         return None
-    # SNS writes how to unsubscribe below the JSON, and some servers fold it.
-    for body in (text[begin:], _FOLD.sub("", text[begin:]), text[begin:].replace("\n", "")):
+    # SNS appends instructions to unsubscribe, and some servers fold the JSON.
+    for body in (text[start:], _FOLD.sub("", text[start:]), text[start:].replace("\n", "")):
         end = body.find("\n--\n")
         document = body[: body.rfind("}", 0, end if end >= 0 else None) + 1]
-        wrapped = _decoded(_Wrapped, document)
-        notice = _decoded(_Notice, wrapped.message if wrapped and wrapped.message else document)
+        envelope = _decode(_Envelope, document)
+        notice = _decode(_Notice, envelope.message if envelope and envelope.message else document)
         if notice is not None:
             return notice
     return None
 
 
-def _decoded(kind: type[T], text: str) -> T | None:
+def _decode(kind: type[T], text: str) -> T | None:
     try:
         return decode_json(kind, text.encode("utf-8", "replace"))
     except Rejected:
@@ -109,7 +108,7 @@ def _decoded(kind: type[T], text: str) -> T | None:
 
 
 def _address(text: str) -> str:
-    """Return the address in a recipient, which some name: "Ada <ada@…>"."""
+    """Return the address of a recipient, who may have a name, as in "Ada <ada@…>"."""
     parties = header.parse_addresses(text.encode("utf-8", "replace")) if "<" in text else ()
     named = next((a for party in parties if (a := party.handle("email"))), None)
     return named or header.normalize_address(text)
@@ -129,7 +128,7 @@ def _bounce(notice: _Notice, kind: str) -> Bounce | None:
     reasons = (first.diagnostic_code, cause, event.delay_type, notice.reject.reason, kind)
     return Bounce(
         recipient=failed[0] if failed else "",
-        recipients=tuple(dict.fromkeys(failed))[:_RECIPIENTS],
+        recipients=tuple(dict.fromkeys(failed))[:_MAX_RECIPIENTS],
         hard=event.bounce_type == "Permanent",
         delayed=delayed,
         original=original,
@@ -138,7 +137,7 @@ def _bounce(notice: _Notice, kind: str) -> Bounce | None:
 
 
 def _original(mail: _Mail) -> str | None:
-    """Return the Message-ID that we gave the mail; SES gives mail another one on its way."""
+    """Return the Message-ID that we gave the mail; SES changes it on the way."""
     headers: Mapping[str, str] = {h.name.lower(): h.value for h in mail.headers}
     for value in (headers.get("message-id", ""), mail.common_headers.message_id):
         ids = header.parse_message_ids(value.encode("utf-8", "replace"))

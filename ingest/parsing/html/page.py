@@ -1,7 +1,7 @@
-"""A page that texts and tags are written on, line by line, as a browser without styles shows it.
+"""Lays out texts and tags line by line, as a browser without styles shows them. Pure.
 
-Before: text.py reads the tokens. After: the text. The mail that is answered stands in it with a ">"
-before each line, as in plain text, so that answers between its lines are told from it. Pure.
+Each line of the answered mail gets a ">", as in plain text, so that answers between its lines stay
+distinct from it.
 """
 
 import re
@@ -9,15 +9,15 @@ import re
 from ingest.parsing.mail_text.quote_heads import VERBS
 
 MAX_QUOTE_DEPTH = 20
-"""Quotations within quotations that get a mark of their own: each line repeats all marks."""
+"""Deeper quotations get no ">" of their own, because each line repeats all of them."""
 
 _CITED = re.compile(
     r"type\s{0,9}=\s{0,9}[\"']?cite|gmail_quote|moz-|yahoo_quoted|protonmail_quote|\bcite\b", re.I
 )
-_HEADED = re.compile(
+_HEAD_END = re.compile(
     rf"(?:{'|'.join(map(re.escape, VERBS))}|[>)])\s{{0,9}}[:：]\s{{0,99}}$", re.IGNORECASE
 )
-_HEAD_CHARS = 200  # looked at before a quotation
+_MAX_HEAD_CHARS = 200  # a head is directly above its quotation
 
 PARAGRAPHS = frozenset({"p", "h1", "h2", "h3", "h4", "h5", "h6", "figure"})
 BLOCKS = frozenset(
@@ -65,31 +65,31 @@ BLOCKS = frozenset(
     }
 )
 _PREFORMATTED = frozenset({"pre", "xmp", "listing", "plaintext"})
-_LINE, _PARAGRAPH = 1, 2  # how far two blocks are apart
+_LINE, _PARAGRAPH = 1, 2  # the gap between two blocks
 
 
 class Page:
-    """Lines, and the one that is being written."""
+    """The finished lines, and the line that is being written."""
 
     def __init__(self) -> None:
         self._lines: list[str] = []
-        self._pieces: list[str] = []  # of the line that is being written
+        self._pieces: list[str] = []  # the line that is being written
         self._gap = 0
         self._bullet = ""
-        self._counters: list[int | None] = []  # of each open list; None: without numbers
-        self._rows: list[int | None] = []  # of each open table: the line its row began in
+        self._counters: list[int | None] = []  # each open list; None has no numbers
+        self._rows: list[int | None] = []  # each open table; the line at which its row began
         self._cell_is_empty = False
         self._preformatted = 0
-        self._quotes: list[bool] = []  # of each open quotation: whether it is the answered mail
+        self._quotes: list[bool] = []  # each open quotation; True for the answered mail
         self._depth = 0
 
     def text(self) -> str:
-        """Return what is written."""
+        """Return the text of the page."""
         self._end_line()
         return re.sub(r"\n{3,}", "\n\n", "\n".join(self._lines)).strip()
 
     def write(self, text: str) -> None:
-        """Write a text where the page is."""
+        """Write a text at the end of the page."""
         if self._preformatted and "\n" in text:
             first, *others = text.split("\n")
             self._write(first)
@@ -162,7 +162,7 @@ class Page:
             self._counters[-1] = counter + 1
 
     def _begin_cell(self) -> None:
-        """Put a cell beside the one before while the row is one line long, else below it."""
+        """Put a cell beside the previous one while the row has a single line, else below it."""
         if self._rows and self._rows[-1] is not None:
             if self._rows[-1] == len(self._lines):
                 self._gap = 0
@@ -178,7 +178,7 @@ class Page:
 
     def _begin_quote(self, attributes: str) -> None:
         cited = self._depth < MAX_QUOTE_DEPTH and (
-            _CITED.search(attributes) is not None or self._stands_below_head()
+            _CITED.search(attributes) is not None or self._is_below_head()
         )
         self._quotes.append(cited)
         self._leave_gap(_LINE)
@@ -192,15 +192,15 @@ class Page:
             self._end_line()
             self._depth -= 1
 
-    def _stands_below_head(self) -> bool:
-        """Say whether the words before are those that a mail program writes above a quotation."""
-        words = "".join(piece[-_HEAD_CHARS:] for piece in self._pieces[-20:]).strip()
+    def _is_below_head(self) -> bool:
+        """Say whether the words before are the head of a quoted mail."""
+        words = "".join(piece[-_MAX_HEAD_CHARS:] for piece in self._pieces[-20:]).strip()
         if not words:
             words = next((line for line in reversed(self._lines[-3:]) if line), "")
-        return _HEADED.search(words[-_HEAD_CHARS:]) is not None
+        return _HEAD_END.search(words[-_MAX_HEAD_CHARS:]) is not None
 
     def _leave_gap(self, gap: int) -> None:
-        """Put what comes next below; the first block of a cell stands where its cell does."""
+        """Put the next text below; the first block of a cell begins at the cell itself."""
         if not self._cell_is_empty:
             self._gap = max(self._gap, gap)
 
@@ -221,7 +221,7 @@ class Page:
         self._cell_is_empty = False
 
     def _open_line(self) -> None:
-        """Begin the line that the blocks before asked for."""
+        """Begin the line that the previous blocks asked for."""
         if self._gap:
             self._end_line()
             if self._gap == _PARAGRAPH and self._lines and self._lines[-1].strip("> "):
@@ -233,7 +233,7 @@ class Page:
             self._lines.append(line)
 
     def _line(self) -> str:
-        """Take the line that is being written."""
+        """Return the line that is being written, and clear it."""
         line = " ".join("".join(self._pieces).split())
         self._pieces.clear()
         return "> " * self._depth + line if self._depth and line else line

@@ -1,17 +1,17 @@
-"""HTML -> text as a reader sees it. Never raises, never loses the words; script and style are gone.
+"""Returns the text of HTML without its scripts and styles. Never raises, never loses words. Pure.
 
-Before: mime/parser.py, for mails without a plain part; channels whose vendors send HTML. After: the
-text to classify. Time and memory grow with the length of the HTML, whatever is in it. Pure.
+Mails without a plain text, and channels whose vendors send HTML, need it. Time and memory grow with
+the length of the HTML, whatever it contains.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 
 from ingest.parsing.html.page import BLOCKS, PARAGRAPHS, Page
-from ingest.parsing.html.tokens import Token, tokens
+from ingest.parsing.html.tokens import Token, tokenize
 
-LAID_OUT = 2 * 1024 * 1024
-"""Longest HTML that is laid out, in characters; of a longer one only the tags are taken away."""
+MAX_LAID_OUT_CHARS = 2 * 1024 * 1024
+"""A longer HTML only loses its tags, and is not laid out."""
 
 _DATA = re.compile(r"data:[\w/+.-]{1,80};base64,[A-Za-z0-9+/=%]++")
 _BREAKS = PARAGRAPHS | BLOCKS | {"br"}
@@ -38,14 +38,16 @@ _VOID = frozenset(
 
 
 def to_text(html: str, *, laid_out: bool = True) -> str:
-    """Return the text of an HTML document, its paragraphs apart; without `laid_out` quicker."""
+    """Return the text of an HTML document with its paragraphs; without `laid_out` it is faster."""
     if not html.strip():
         return ""
     html = _DATA.sub("", html) if "base64," in html else html
-    if len(html) > LAID_OUT or not laid_out:
-        return _flat(html)
+    if len(html) > MAX_LAID_OUT_CHARS or not laid_out:
+        return _strip_tags(html)
     hides = _NOT_DISPLAYED.search(html) or _HIDDEN.search(html)
-    return (_lay_out(_shown(list(tokens(html)))) if hides else "") or _lay_out(tokens(html))
+    return (_lay_out(_visible_tokens(list(tokenize(html)))) if hides else "") or _lay_out(
+        tokenize(html)
+    )
 
 
 def _lay_out(document: Iterable[Token]) -> str:
@@ -60,8 +62,8 @@ def _lay_out(document: Iterable[Token]) -> str:
     return page.text()
 
 
-def _shown(document: list[Token]) -> Iterator[Token]:
-    """Yield what stands in no hidden element."""
+def _visible_tokens(document: list[Token]) -> Iterator[Token]:
+    """Yield the tokens outside of hidden elements."""
     hidden, index = _hidden_ranges(document), 0
     while index < len(document):
         if index in hidden:
@@ -72,7 +74,7 @@ def _shown(document: list[Token]) -> Iterator[Token]:
 
 
 def _hidden_ranges(document: list[Token]) -> dict[int, int]:
-    """Return where each hidden element starts and ends; one that is never closed hides nothing."""
+    """Return start and end of each hidden element; one that never closes hides nothing."""
     ranges: dict[int, int] = {}
     opened: dict[str, list[tuple[int, bool]]] = {}
     for index, (kind, name, value) in enumerate(document):
@@ -97,11 +99,11 @@ def _is_hidden(attributes: str) -> bool:
     )
 
 
-def _flat(html: str) -> str:
-    """Return the words without their layout, for what is too long to lay out."""
+def _strip_tags(html: str) -> str:
+    """Return the words without layout, for HTML that is too long to lay out."""
     pieces = [
         token.value if token.kind == "text" else ("\n" if token.name in _BREAKS else "")
-        for token in tokens(html)
+        for token in tokenize(html)
     ]
     lines = (" ".join(line.split()) for line in "".join(pieces).split("\n"))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()

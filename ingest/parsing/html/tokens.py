@@ -1,8 +1,8 @@
-"""HTML -> its texts and tags in their order, each character looked at a few times.
+"""Splits HTML into its texts and tags; each character is examined a few times. Pure.
 
-Before: text.py. After: text.py lays the tokens out. Comments, scripts, styles and titles are left
-out; one that is never closed hides nothing, so that no words are lost. Source: the HTML standard,
-13.2.5 (tokenization), as far as mails need it. Pure.
+text.py lays the tokens out. Comments, scripts, styles and titles are left out; one that never
+closes hides nothing, so that no words are lost. Source: the HTML standard, 13.2.5 (tokenization),
+as far as mails need it.
 """
 
 import re
@@ -15,10 +15,10 @@ _TAG = re.compile(
     r"(?:((?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+)>|([^<>]*+)>)"
     r"|<[!?][^<>]*+>"
 )
-"""A tag whose quoted values may hold ">"; an odd quote ends with the tag. It never passes a "<"."""
+"""A tag; its quoted values can have ">", an odd quote ends with the tag, and "<" always ends it."""
 
 UNSHOWN = frozenset({"script", "style", "title"})
-"""Elements whose content browsers take for no markup and do not show."""
+"""Elements whose content is not markup, and which browsers do not show."""
 
 _CLOSINGS = {name: re.compile(f"</{name}", re.IGNORECASE) for name in UNSHOWN}
 _ZEROS = re.compile(r"&#0++(?=[0-9])")
@@ -26,17 +26,18 @@ _HUGE = re.compile(r"&#[0-9]{8,};?")
 
 
 class Token(NamedTuple):
-    """A text, or the start or the end of an element."""
+    """A text, or the start or the end of an element.
+
+    `kind` is text, start or end. `name` is the element's name in lower case, empty for a text.
+    `value` is the text with its character references resolved, or the attributes of a start tag.
+    """
 
     kind: str
-    """text, start or end."""
     name: str
-    """The element's name in small letters; empty for a text."""
     value: str
-    """The text with its character references resolved, or the start tag's attributes."""
 
 
-def tokens(html: str) -> Iterator[Token]:
+def tokenize(html: str) -> Iterator[Token]:
     """Yield the texts and tags of a document."""
     position, unclosed = 0, set[str]()
     text_start = 0
@@ -68,13 +69,13 @@ def resolve(text: str) -> str:
     if "&" not in text:
         return text
     if "&#" in text:
-        # Python refuses to read a number of thousands of digits.
+        # Python refuses numbers with thousands of digits.
         text = _HUGE.sub("\ufffd", _ZEROS.sub("&#", text))
     return unescape(text)
 
 
 def _comment_end(html: str, start: int, unclosed: set[str]) -> int:
-    """Return where a comment ends; of one that is never closed only its mark."""
+    """Return the end of a comment; one that never closes has only four characters."""
     if html.startswith((">", "->"), start + 4):
         return html.index(">", start) + 1
     end = -1 if "--" in unclosed else html.find("-->", start + 4)
@@ -85,7 +86,7 @@ def _comment_end(html: str, start: int, unclosed: set[str]) -> int:
 
 
 def _content_end(html: str, start: int, name: str, unclosed: set[str]) -> int:
-    """Return where an unshown element ends; of one that is never closed only its start tag."""
+    """Return the end of an invisible element, or of its start tag if it never closes."""
     closing = None if name in unclosed else _CLOSINGS[name].search(html, start)
     if closing is None:
         unclosed.add(name)

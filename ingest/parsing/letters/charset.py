@@ -1,7 +1,7 @@
-"""Bytes -> text, whatever the charset says: declared, UTF-8, Turkish, detected. Never raises.
+"""Decodes bytes by the declared charset, UTF-8, Turkish or a detected one. Never raises.
 
-Before: mail headers and bodies, transcripts. After: text without lone surrogates, in NFC.
-Source: RFC 2978 names, and the labels that real mail programs write.
+The text is in NFC and has no lone surrogates. Source: RFC 2978, and the labels that real mail
+programs write.
 """
 
 import codecs
@@ -51,16 +51,16 @@ _ALIASES = {
     "shiftjis": "cp932",
     "xsjis": "cp932",
 }
-"""Labels, lower case without punctuation, to codecs; the wider of two kin, since labels lie."""
+"""Codecs by labels in lower case without punctuation; a subset's label gets the larger charset."""
 
-# Codecs of Python that no mail means: they transform instead of decode, or make nonsense silently.
-_NEVER = re.compile(
+# Codecs of Python that no label means, because they transform bytes or produce nonsense silently.
+_NOT_TEXT_CODECS = re.compile(
     r"^(idna|punycode|rot.?13|hex|uu|zlib|bz2|zip|base64|quopri|quoted|unicode.?escape|"
     r"raw.?unicode.?escape|undefined|mbcs|oem|utf.?16|utf.?32)"
 )
-# ğ ı ş İ Ş Ğ in windows-1254: with these, and no valid UTF-8, Turkish is the best guess.
+# ğ ı ş İ Ş Ğ in windows-1254; invalid UTF-8 with one of these is probably Turkish.
 _TURKISH = frozenset(b"\xf0\xfd\xfe\xdd\xde\xd0")
-_STATEFUL = {
+_STATEFUL_CODECS = {
     "utf-7",
     "hz",
     "iso2022_jp",
@@ -69,17 +69,17 @@ _STATEFUL = {
     "iso2022_jp_3",
     "iso2022_kr",
 }
-"""Charsets whose text is ASCII bytes that mean something else."""
+"""Charsets that write other letters as ASCII bytes."""
 
 
 def codec(label: str | None) -> str | None:
-    """Return the Python codec of a charset label, None if it is unknown or never meant."""
+    """Return the Python codec of a charset label, None for an unknown or unusable one."""
     bare = re.split(r"[;,\s]", (label or "").strip(" \"'").lower())[0].removeprefix("x-")
-    if not bare or _NEVER.match(bare):
+    if not bare or _NOT_TEXT_CODECS.match(bare):
         return None
-    known = _ALIASES.get(re.sub(r"[^a-z0-9]", "", bare))
-    if known:
-        return known
+    alias = _ALIASES.get(re.sub(r"[^a-z0-9]", "", bare))
+    if alias:
+        return alias
     try:
         "".encode(bare)
     except (LookupError, ValueError):
@@ -88,22 +88,22 @@ def codec(label: str | None) -> str | None:
 
 
 def decode(data: bytes, label: str | None = None) -> tuple[str, str | None]:
-    """Return the text of `data`, and a code of what was mended (None: as declared)."""
-    wide = _wide(data, label)
-    if wide:
-        text = data.decode(wide, "replace").removeprefix("\ufeff")
+    """Return the text, and the code of a repair, which is None for a true declaration."""
+    utf16 = _utf16_codec(data, label)
+    if utf16:
+        text = data.decode(utf16, "replace").removeprefix("\ufeff")
         return _clean(text), None if label else "charset.undeclared"
-    return _narrow(data, label)
+    return _decode_single_bytes(data, label)
 
 
-def _narrow(data: bytes, label: str | None) -> tuple[str, str | None]:
-    """As decode, for charsets of single bytes.
+def _decode_single_bytes(data: bytes, label: str | None) -> tuple[str, str | None]:
+    """Decode like `decode`, without UTF-16.
 
-    UTF-8 goes first when the label says a single-byte Latin or nothing: text that is valid UTF-8
-    with bytes beyond ASCII is almost never anything else.
+    UTF-8 comes first for a single-byte Latin label or none, because valid UTF-8 with bytes beyond
+    ASCII is nearly always UTF-8.
     """
     declared = codec(label)
-    stateful = declared is not None and codecs.lookup(declared).name in _STATEFUL
+    stateful = declared is not None and codecs.lookup(declared).name in _STATEFUL_CODECS
     if data.isascii() and not stateful:
         escaped = guess_escaped(data) if b"\x1b" in data else None
         if escaped:
@@ -111,62 +111,62 @@ def _narrow(data: bytes, label: str | None) -> tuple[str, str | None]:
         return data.decode("ascii").replace("\x00", ""), None
     if stateful and not data.isascii():
         declared = None
-    mended = None if declared else ("charset.unknown" if label else "charset.undeclared")
+    repair = None if declared else ("charset.unknown" if label else "charset.undeclared")
     if declared in (None, "utf-8", "cp1252", "cp1254"):
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError:
             pass
         else:
-            lied = declared not in (None, "utf-8")
-            return _clean(text), "charset.wrong" if lied else (None if declared else mended)
+            is_wrong = declared not in (None, "utf-8")
+            return _clean(text), "charset.wrong" if is_wrong else (None if declared else repair)
     if declared is None:
-        return _guessed(data), mended
-    text, right = _declared(data, declared)
-    return _clean(text), mended if right else "charset.wrong"
+        return _decode_guessed(data), repair
+    text, is_right = _decode_declared(data, declared)
+    return _clean(text), repair if is_right else "charset.wrong"
 
 
-def _declared(data: bytes, declared: str) -> tuple[str, bool]:
-    """Return the text of bytes that are in the charset they say, and whether they really are."""
+def _decode_declared(data: bytes, declared: str) -> tuple[str, bool]:
+    """Return the text in the declared charset, and whether the declaration is true."""
     if declared == "cp1252":
         script = guess(data)
         if script:
             return data.decode(script, "replace"), False
-        if _TURKISH & set(data[:_SAMPLE]) and _seems_turkish(data):
-            return _turkish(data), False
+        if _TURKISH & set(data[:_SAMPLE_BYTES]) and _seems_turkish(data):
+            return _decode_turkish(data), False
     if declared == "cp1254":
-        return _turkish(data), True
+        return _decode_turkish(data), True
     if declared == "utf-8":
         damaged = data.decode("utf-8", "replace")
         holes = damaged.count("\ufffd")
-        # More whole characters than broken ones: it is UTF-8 with holes, or cut at its end.
-        if sum(c > "\x7f" for c in damaged[:_SAMPLE]) - holes > holes:
+        # UTF-8 with holes, or cut at its end, has more complete characters than broken ones.
+        if sum(c > "\x7f" for c in damaged[:_SAMPLE_BYTES]) - holes > holes:
             return damaged, False
-        return _guessed(data), False
+        return _decode_guessed(data), False
     try:
         return data.decode(declared), True
     except (UnicodeError, LookupError):
-        return _utf7(data) if declared == "utf-7" else _guessed(data), False
+        return _decode_utf7(data) if declared == "utf-7" else _decode_guessed(data), False
 
 
-def _guessed(data: bytes) -> str:
-    """Return the text of bytes whose charset nobody names: Turkish, else what is likeliest."""
+def _decode_guessed(data: bytes) -> str:
+    """Return the text of bytes without a known charset; Turkish goes before a detector."""
     script = guess(data)
     if script:
         return _clean(data.decode(script, "replace"))
-    if _seems_turkish(data) or (len(data) < _SHORT and is_latin(data)):
-        return _clean(_turkish(data))
-    best = from_bytes(data[:_SAMPLE]).best()
+    if _seems_turkish(data) or (len(data) < _MIN_DETECTED_BYTES and is_latin(data)):
+        return _clean(_decode_turkish(data))
+    best = from_bytes(data[:_SAMPLE_BYTES]).best()
     if best is not None and codec(best.encoding) is not None:
         with contextlib.suppress(UnicodeError, LookupError):
             return _clean(data.decode(best.encoding))
-    return _clean(_turkish(data))
+    return _clean(_decode_turkish(data))
 
 
-def _utf7(data: bytes) -> str:
-    """Return UTF-7 text in which a "+" may be only a plus, or the last letter be cut."""
+def _decode_utf7(data: bytes) -> str:
+    """Return UTF-7 text in which a "+" can be a plus sign, and the last letter can be cut."""
     pieces = []
-    for plain, shifted in _SHIFTED.findall(data):
+    for plain, shifted in _UTF7_RUN.findall(data):
         try:
             pieces.append("+" if shifted == b"+" else (plain + shifted).decode("utf-7"))
         except UnicodeError:
@@ -174,11 +174,11 @@ def _utf7(data: bytes) -> str:
     return "".join(pieces)
 
 
-_SHIFTED = re.compile(rb"([^+]+)|(\+(?:[A-Za-z0-9+/]+-?|-?))")
+_UTF7_RUN = re.compile(rb"([^+]+)|(\+(?:[A-Za-z0-9+/]+-?|-?))")
 
 
-def _wide(data: bytes, label: str | None) -> str | None:
-    """Return UTF-16's codec when the bytes really are so: by their mark, or every second is NUL."""
+def _utf16_codec(data: bytes, label: str | None) -> str | None:
+    """Return the codec of UTF-16 bytes, which have a byte order mark or many NULs."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") and len(data) % 2 == 0:
         return "utf-16"
     sample = data[:2000]
@@ -190,8 +190,11 @@ def _wide(data: bytes, label: str | None) -> str | None:
     return "utf-16-le" if low > high else "utf-16-be"
 
 
-def _turkish(data: bytes) -> str:
-    """windows-1254 never fails here: its seven holes become the C1 characters of ISO-8859-9."""
+def _decode_turkish(data: bytes) -> str:
+    """Decode windows-1254.
+
+    Its seven undefined bytes become the C1 characters of ISO-8859-9.
+    """
     return data.decode("cp1254", "surrogateescape").translate(_HOLES)
 
 
@@ -203,16 +206,16 @@ _ASCII_LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def _seems_turkish(data: bytes) -> bool:
-    """Whether the high letters are mostly Turkish ones, standing among more ASCII letters."""
-    sample = data[:_SAMPLE]
+    """Say whether most high letters are Turkish ones, among more ASCII letters."""
+    sample = data[:_SAMPLE_BYTES]
     high = sample.translate(None, _ASCII + _PUNCTUATION)
     foreign = high.translate(None, _LETTERS)
     plain = len(sample) - len(sample.translate(None, _ASCII_LETTERS))
     return len(foreign) <= 0.2 * len(high) and plain >= len(high)
 
 
-_SAMPLE = 20_000
-_SHORT = 64  # bytes; of fewer a detector's guess is worth less than that of Western Europe
+_SAMPLE_BYTES = 20_000
+_MIN_DETECTED_BYTES = 64  # for fewer, Western Europe is a better guess than a detector's
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 

@@ -1,8 +1,7 @@
-"""Text in composed form: one sign for a letter and its marks. Pure.
+"""Composes a letter and its marks into one character. Pure.
 
-Before: text of any source. After: "I" with a dot above it is İ, and the "i̇" that programs make when
-they lower-case İ by English rules is i, so that the same word is the same characters.
-Source: Unicode Standard Annex 15 (NFC).
+"I" with a dot above becomes İ. The "i̇" that programs make when they lower-case İ by English rules
+becomes i, so that equal words are equal texts. Source: Unicode Standard Annex 15 (NFC).
 """
 
 import re
@@ -17,6 +16,6 @@ def compose(text: str) -> str:
     if text.isascii():
         return text
     if not unicodedata.is_normalized("NFC", text):
-        # Normalizing a long run of marks takes time that grows with its square.
+        # The time to normalize a run of marks grows with the square of its length.
         text = unicodedata.normalize("NFC", _MARKS.sub(r"\1", text))
     return _DOTTED.sub("i", text) if "\u0307" in text else text

@@ -1,8 +1,8 @@
-"""Turkish text that somebody read by a wrong charset, read again by the right one. Pure.
+"""Repairs Turkish text that a wrong charset has broken. Pure.
 
-Before: composed text. After: "sayýlý" is sayılı again (windows-1254 read as Latin-1), and
-"sayÄ±lÄ±" too (UTF-8 read as Latin-1, windows-1252 or windows-1254, once or more often). Icelandic,
-Faroese, Czech or Old English have the same letters: only what then surely is Turkish is changed.
+"sayýlý" becomes sayılı (windows-1254 read as Latin-1), and so does "sayÄ±lÄ±" (UTF-8 read as
+Latin-1, windows-1252 or windows-1254, once or more often). Icelandic, Faroese, Czech and Old
+English have the same letters, so only text that is certainly Turkish is changed.
 Source: the code pages of the Unicode Consortium (CP1252.TXT, CP1254.TXT).
 """
 
@@ -13,17 +13,17 @@ from itertools import accumulate
 from ingest.parsing.letters.composition import compose
 from ingest.parsing.letters.turkish import turkish_evidence
 
-_LATIN = str.maketrans("ýþðÝÞÐ", "ışğİŞĞ")
+_TURKISH_OF_LATIN = str.maketrans("ýþðÝÞÐ", "ışğİŞĞ")
 _MISREAD = re.compile("[ýþðÝÞÐ]")
 _TURKISH = re.compile("[ışğİŞĞ]")
-_ELSEWHERE = re.compile("[\u0100-\u011d\u0120-\u012f\u0132-\u0151\u0154-\u015d\u0160-\u024f]")
-"""Letters that neither Western Europe nor Turkish has: with them, ý is Turkmen, Slovak or Czech."""
+_FOREIGN = re.compile("[\u0100-\u011d\u0120-\u012f\u0132-\u0151\u0154-\u015d\u0160-\u024f]")
+"""Letters outside Western Europe and Turkish; beside them, ý is Turkmen, Slovak or Czech."""
 
 _WORD = re.compile(r"[^\W\d_]+")
 
 
 def _bytes_by_character() -> dict[str, int]:
-    """Return the byte that each character of the three charsets stands for."""
+    """Return the byte of each character of the three charsets."""
     table = {chr(byte): byte for byte in range(0x80, 0x100)}
     for codec in ("cp1252", "cp1254"):
         for byte in range(0x80, 0x100):
@@ -36,10 +36,10 @@ def _bytes_by_character() -> dict[str, int]:
 _BYTES = _bytes_by_character()
 _FOLLOWING = re.escape("".join(char for char, byte in _BYTES.items() if byte < 0xC0))
 _UTF8 = re.compile(f"[ÂÃÄÅÌ][{_FOLLOWING}]|â[{_FOLLOWING}]{{2}}|[ðğ][{_FOLLOWING}]{{3}}")
-"""UTF-8 of Turkish letters, of marks, quotation marks and ₺, and of emoji."""
+"""UTF-8 of Turkish letters, of punctuation, ₺ and emoji, as a wrong charset shows it."""
 
-_PASSES = 3  # Text was rarely misread more often.
-_WORDS_LOOKED_AT = 2000
+_MAX_PASSES = 3  # text is rarely misread more often
+_MAX_WORDS = 2000
 _TURKISH_IN_UTF8 = re.compile(
     "|".join(
         re.escape(letter.encode().decode(codec))
@@ -47,15 +47,15 @@ _TURKISH_IN_UTF8 = re.compile(
         for codec in ("latin-1", "cp1252")
     )
 )
-_LETTER_IN_UTF8 = 3.0
-_CERTAIN = 6.0
-"""Evidence that is asked for: in odds, 400 to 1."""
+_EVIDENCE_OF_UTF8_LETTER = 3.0
+_MIN_EVIDENCE = 6.0
+"""The natural logarithm of the required odds, which are 400 to 1."""
 
 
 def repair_mojibake(text: str, context: str = "") -> str:
     """Return the text with its Turkish letters, unchanged where it may be another language.
 
-    `context` is other text of the same source that helps to tell the language of a short one.
+    `context` is more text of the same source, which helps to tell the language of a short text.
     """
     if not _MISREAD.search(text) and not _UTF8.search(text):
         return text
@@ -70,45 +70,45 @@ def repair_mojibake(text: str, context: str = "") -> str:
 
 
 def _is_turkish(after: str, before: str, context: str) -> bool:
-    """Say whether a text surely is Turkish; the bytes of ş, ğ or ı in UTF-8 speak for it, too."""
-    words = _WORD.findall(after)[:_WORDS_LOOKED_AT]
+    """Say whether a text is certainly Turkish; ş, ğ or ı in UTF-8 is evidence, too."""
+    words = _WORD.findall(after)[:_MAX_WORDS]
     sums = _sum_evidence(context)
-    evidence = turkish_evidence(words) + sums[min(_WORDS_LOOKED_AT - len(words), len(sums) - 1)]
+    evidence = turkish_evidence(words) + sums[min(_MAX_WORDS - len(words), len(sums) - 1)]
     letters = len(set(_TURKISH_IN_UTF8.findall(before)))
-    return evidence + _LETTER_IN_UTF8 * letters >= _CERTAIN
+    return evidence + _EVIDENCE_OF_UTF8_LETTER * letters >= _MIN_EVIDENCE
 
 
-@functools.lru_cache(maxsize=1)  # a message's names, often thousands, have one context
+@functools.lru_cache(maxsize=1)  # the thousands of names of a message can have one context
 def _sum_evidence(context: str) -> tuple[float, ...]:
-    """Return how much the first words of a context speak for Turkish, by their number."""
-    words = _WORD.findall(context)[:_WORDS_LOOKED_AT]
+    """Return the evidence for Turkish in the first words of a context, by their number."""
+    words = _WORD.findall(context)[:_MAX_WORDS]
     return tuple(accumulate((turkish_evidence([word]) for word in words), initial=0.0))
 
 
 def _read_again(line: str) -> str:
-    """Return what a line is if it was misread."""
-    for _ in range(_PASSES):
-        again = _UTF8.sub(_decoded, line)
+    """Return a line as it was before it was misread."""
+    for _ in range(_MAX_PASSES):
+        again = _UTF8.sub(_decode, line)
         if again == line:
             break
         line = compose(again)
-    return line if _ELSEWHERE.search(line) else _WORD.sub(_in_turkish, line)
+    return line if _FOREIGN.search(line) else _WORD.sub(_in_turkish, line)
 
 
 def _in_turkish(word: re.Match[str]) -> str:
-    """Return a word read for Turkish; one with ş or ğ was not misread."""
-    return word[0] if _TURKISH.search(word[0]) else word[0].translate(_LATIN)
+    """Return a word with Turkish letters; a word with ş or ğ was not misread."""
+    return word[0] if _TURKISH.search(word[0]) else word[0].translate(_TURKISH_OF_LATIN)
 
 
-def _decoded(found: re.Match[str]) -> str:
+def _decode(match: re.Match[str]) -> str:
     try:
-        return bytes(map(_BYTES.__getitem__, found[0])).decode("utf-8")
+        return bytes(map(_BYTES.__getitem__, match[0])).decode("utf-8")
     except UnicodeDecodeError:
-        return found[0]
+        return match[0]
 
 
 def _is_turkish_where_changed(before: str, after: str) -> bool:
-    """Say whether the words that a repair makes look Turkish."""
-    known = set(_WORD.findall(before))
-    changed = [word for word in _WORD.findall(after) if word not in known]
+    """Say whether the words that a repair changes look Turkish."""
+    words = set(_WORD.findall(before))
+    changed = [word for word in _WORD.findall(after) if word not in words]
     return not changed or turkish_evidence(changed) > 0 or bool(_TURKISH_IN_UTF8.search(before))

@@ -1,8 +1,8 @@
-"""A message with its letters in order, whichever channel made it. Pure.
+"""Repairs the letters of a message, whichever channel made it. Pure.
 
-Before: a channel's `parse`. After: everything that reads the message. Texts, names and turns are
-composed, and Turkish that was read by a wrong charset is read again (`text.mojibake`); full_text
-keeps what came.
+A channel's `parse` makes the message, and everything else reads the repaired one. Texts, names and
+turns are composed. Turkish that a wrong charset has broken is repaired (`text.mojibake`), except in
+full_text, which keeps the received text.
 """
 
 from collections.abc import Callable
@@ -14,23 +14,22 @@ from ingest.parsing.letters.mojibake import repair_mojibake
 from schemas.message import Call, Forwarded, Message, Party, Turn
 
 MOJIBAKE = "text.mojibake"
-_CONTEXT = 4000  # characters of a text that tell the language of a name or a subject
+_MAX_CONTEXT_CHARS = 4000  # enough to tell the language of a name or a subject
 
 _Repair = Callable[[str], str]
 
 
 def repair_letters(message: Message) -> Message:
-    """Return the message with composed letters and Turkish ones repaired; the same where all is
-    right."""
-    composed = _changed(message, compose)
-    text = repair_mojibake(composed.text, composed.subject[:_CONTEXT])
-    context = text[:_CONTEXT]
+    """Return the message with composed and repaired letters, the same when all are right."""
+    composed = _change(message, compose)
+    text = repair_mojibake(composed.text, composed.subject[:_MAX_CONTEXT_CHARS])
+    context = text[:_MAX_CONTEXT_CHARS]
 
-    def mend(words: str) -> str:
+    def repair(words: str) -> str:
         return repair_mojibake(words, context)
 
     repaired = msgspec.structs.replace(
-        _changed(composed, mend), text=text, full_text=composed.full_text
+        _change(composed, repair), text=text, full_text=composed.full_text
     )
     if repaired == composed:
         return composed
@@ -39,8 +38,8 @@ def repair_letters(message: Message) -> Message:
     )
 
 
-def _changed(message: Message, change: _Repair) -> Message:
-    """Return the message with every text that people read changed so."""
+def _change(message: Message, change: _Repair) -> Message:
+    """Return the message with a change of every text that people read."""
     forwarded, call = message.forwarded, message.call
     return msgspec.structs.replace(
         message,
@@ -81,7 +80,7 @@ def _call(call: Call, change: _Repair) -> Call:
 
 
 def _turn(turn: Turn, change: _Repair) -> Turn:
-    """Return a turn changed; the places of unsure words move with the letters before them."""
+    """Return a changed turn; the offsets of unsure words follow the length of the text."""
     text = change(turn.text)
     unsure = turn.unsure
     if len(text) != len(turn.text):

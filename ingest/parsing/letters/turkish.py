@@ -1,8 +1,7 @@
-"""How much words look Turkish, by their runs of three letters and by small words. Pure.
+"""Measures how Turkish words look, by runs of three letters and by common short words. Pure.
 
-Before: words that a repair would make. After: mojibake.py repairs only what surely is Turkish.
-Source of the runs: the word list of wordfreq 3.1.1 (CC BY-SA 4.0), the 1,500 commonest, which are
-84 of 100.
+mojibake.py repairs only certainly Turkish text. Source: the 1,500 commonest words of wordfreq 3.1.1
+(CC BY-SA 4.0), which are 84 of 100 in a text.
 """
 
 import re
@@ -38,50 +37,51 @@ _ROWS = """
     ğraeu ğu_mn ğü_n ğı_mn ıcaı ıdaı ık_almtı ıl_adlmı ım_adlı ın_adlı ıp_ ır_adlmsı ısı ıyaloı
     ız_alı ığı ış_amtı şa_mnr şehky şi_mnr şkai şlae şmae ştiuı şün şı_klmnry
 """
-"""Two letters, and those that often follow; "_" is the edge of a word."""
+"""Two letters and those that often follow them; "_" is the edge of a word."""
 
 _RUNS = frozenset(row[:2] + last for row in _ROWS.replace("\n", " ").split() for last in row[2:])
-_SMALL_WORDS = """
+_COMMON_WORDS = """
     ama ancak bana ben beni benim bir biz bize bizim bu bunu çok çünkü daha değil diye gibi hala
     hiç için ile kadar lütfen mı mi nasıl neden olan olarak oldu öyle sadece siz size sizin sonra
     şu var ve veya ya yok zaman
 """
-_SMALL = frozenset(_SMALL_WORDS.split())
+_COMMON = frozenset(_COMMON_WORDS.split())
 _NORDIC = frozenset(
     "að það þar þess þeir þær þú þá þetta við með eða og er sem til ekki ella tað tey verða hann "
     "þæt þæm þone þa ðæt ðu þu þe mid".translate(str.maketrans("þð", "şğ")).split()
 )
-"""Small words of Icelandic, Faroese and Old English, as a reading for Turkish makes them."""
+"""Common words of Icelandic, Faroese and Old English, read as if they were Turkish."""
 
 _LETTERS = frozenset("abcçdefgğhıijklmnoöprsştuüvyzâîûqwx_")
 _LOWER = str.maketrans("IİÂÎÛâîû", "ıiaiuaiu")
 _NO_SOFT_G = re.compile("(?:^|[^aeıioöuü])ğ")
 _COMMON_RUN, _OTHER_RUN, _FOREIGN_RUN = 0.7, -1.0, -3.0
-"""Natural logarithms of how much likelier a run is in Turkish than in Icelandic, Faroese or Czech:
-of Turkish runs 84 in 100 are common ones, of theirs 42."""
+"""Natural logarithms of the odds that a run is Turkish, and not Icelandic, Faroese or Czech.
 
-_SMALL_WORD = 1.0
-_NORDIC_WORD = -4.0
-_LONGEST = 40  # letters of a word that are looked at
-_LEAST_OF_WORD = -3.0  # A name or a word of another language in a Turkish text is no proof.
+84 in 100 Turkish runs are common ones, and 42 in 100 of the others."""
+
+_EVIDENCE_OF_COMMON_WORD = 1.0
+_EVIDENCE_OF_NORDIC_WORD = -4.0
+_MAX_WORD_CHARS = 40  # the rest of a word is not read
+_MIN_EVIDENCE_OF_WORD = -3.0  # a Turkish text can have a name or a foreign word
 
 
 def turkish_evidence(words: Iterable[str]) -> float:
-    """Return how much speaks for Turkish: above 0 for, below 0 against it."""
+    """Return the evidence for Turkish, above 0, or against it, below 0."""
     return sum(_evidence_of(word.translate(_LOWER).lower()) for word in words)
 
 
 def _evidence_of(word: str) -> float:
     if word in _NORDIC:
-        return _NORDIC_WORD
-    padded = f"_{word[:_LONGEST]}_"
-    total = _SMALL_WORD if word in _SMALL else 0.0
+        return _EVIDENCE_OF_NORDIC_WORD
+    padded = f"_{word[:_MAX_WORD_CHARS]}_"
+    total = _EVIDENCE_OF_COMMON_WORD if word in _COMMON else 0.0
     if _NO_SOFT_G.search(word):
         total += _FOREIGN_RUN
-    for at in range(len(padded) - 2):
-        run = padded[at : at + 3]
+    for index in range(len(padded) - 2):
+        run = padded[index : index + 3]
         if run in _RUNS:
             total += _COMMON_RUN
         else:
             total += _OTHER_RUN if _LETTERS.issuperset(run) else _FOREIGN_RUN
-    return max(total, _LEAST_OF_WORD)
+    return max(total, _MIN_EVIDENCE_OF_WORD)

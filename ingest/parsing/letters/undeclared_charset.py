@@ -1,10 +1,8 @@
-"""Bytes whose charset nobody names -> the codec of a script that is not Latin. Pure.
+"""Guesses the codec of bytes in a script other than Latin, which declare no charset. Pure.
 
-Before: charset.py has bytes that are no UTF-8: a raw subject of two words, a body without a label.
-After: it decodes them. Libraries that detect charsets need a page of text; a subject has ten
-characters. So each codec is tried, and the one wins whose text is made of characters that its
-language writes most. Latin text of any kind has no winner here.
-Source: RFC 1468 and RFC 1557 (escapes); character frequencies of the languages' newspapers.
+Libraries that detect charsets need a page of text; a raw subject has ten characters. Each codec is
+tried, and the winner decodes to the commonest characters of its language. Latin text has no winner.
+Source: RFC 1468 and RFC 1557 (escapes); character frequencies of newspapers in these languages.
 """
 
 import codecs
@@ -12,10 +10,10 @@ import re
 from itertools import pairwise
 from typing import NamedTuple
 
-_SAMPLE = 2000  # bytes looked at
-_LEAST = 0.5  # share of common characters that a text must have
-_LEAST_LONG = 0.3  # the same of four characters and more where none is beside a Latin letter
-_SHORT = 4
+_SAMPLE_BYTES = 2000  # the rest is not read
+_MIN_SHARE = 0.5  # common characters in a text
+_MIN_SHARE_OF_LONG = 0.3  # for four and more characters without a Latin letter beside them
+_SHORT_LETTERS = 4
 
 _KANA = "".join(map(chr, (*range(0x3041, 0x3097), *range(0x30A1, 0x30FD))))
 _JAPANESE = (
@@ -41,7 +39,7 @@ _KOREAN = (
     "비안중유모관위선방신계내무국공경소문실여당생연개으요야오트와너저면및명법더세까마물적음통발행습니됐됩"
     "배송반품청드립련않왔했주문환불취소교환결제확인요청회입금배달감합녕세요"
 )
-# Of alphabets only the letters that make up two thirds of a text: all of them would tell nothing.
+# Only the letters of an alphabet that make two thirds of a text; all of them would match anything.
 _CYRILLIC = "оеаинтсрвлк"
 _GREEK = "αοειντσηρςίόά"
 _HEBREW = "יהולאתברמש"
@@ -49,46 +47,46 @@ _ARABIC = "المنيوترب"
 
 
 class _Script(NamedTuple):
-    """A codec, the characters that its texts are made of, and whether ASCII letters touch them."""
+    """A codec and the commonest characters of its language."""
 
     codec: str
     common: frozenset[str]
-    apart: bool
-    """Of words of this script no byte stands beside an ASCII letter."""
+    is_alphabet: bool
+    """Its words do not touch ASCII letters."""
 
 
 _SCRIPTS = (
-    _Script("cp932", frozenset(_KANA + _JAPANESE), apart=False),
-    _Script("euc_jp", frozenset(_KANA + _JAPANESE), apart=False),
-    _Script("gb18030", frozenset(_SIMPLIFIED), apart=False),
-    _Script("big5", frozenset(_TRADITIONAL), apart=False),
-    _Script("cp949", frozenset(_KOREAN), apart=False),
-    _Script("cp1251", frozenset(_CYRILLIC), apart=True),
-    _Script("koi8-r", frozenset(_CYRILLIC), apart=True),
-    _Script("cp1253", frozenset(_GREEK), apart=True),
-    _Script("cp1255", frozenset(_HEBREW), apart=True),
-    _Script("cp1256", frozenset(_ARABIC), apart=True),
+    _Script("cp932", frozenset(_KANA + _JAPANESE), is_alphabet=False),
+    _Script("euc_jp", frozenset(_KANA + _JAPANESE), is_alphabet=False),
+    _Script("gb18030", frozenset(_SIMPLIFIED), is_alphabet=False),
+    _Script("big5", frozenset(_TRADITIONAL), is_alphabet=False),
+    _Script("cp949", frozenset(_KOREAN), is_alphabet=False),
+    _Script("cp1251", frozenset(_CYRILLIC), is_alphabet=True),
+    _Script("koi8-r", frozenset(_CYRILLIC), is_alphabet=True),
+    _Script("cp1253", frozenset(_GREEK), is_alphabet=True),
+    _Script("cp1255", frozenset(_HEBREW), is_alphabet=True),
+    _Script("cp1256", frozenset(_ARABIC), is_alphabet=True),
 )
 _WORD = re.compile(rb"[\x80-\xff]{2,}")
 _ESCAPES = ((b"\x1b$)C", "iso2022_kr"), (b"\x1b$", "iso2022_jp_2"), (b"\x1b(", "iso2022_jp_2"))
 
 
 def guess(data: bytes) -> str | None:
-    """Return the codec that makes likely text of these bytes; None for Latin and for noise."""
-    sample = data[:_SAMPLE]
+    """Return the codec that decodes these bytes to likely text, None for Latin and noise."""
+    sample = data[:_SAMPLE_BYTES]
     latin = is_latin(sample)
-    best, most = None, 0.0
+    best, best_share = None, 0.0
     for script in _SCRIPTS:
-        if script.apart and latin:
+        if script.is_alphabet and latin:
             continue
         share = _share(sample, script, latin=latin)
-        if share > most:
-            best, most = script.codec, share
+        if share > best_share:
+            best, best_share = script.codec, share
     return best
 
 
 def guess_escaped(data: bytes) -> str | None:
-    """Return the codec of ASCII bytes with the escapes of ISO 2022; None if they have none."""
+    """Return the codec of ASCII bytes with escapes of ISO 2022, None without any."""
     for escape, codec in _ESCAPES:
         if escape in data:
             try:
@@ -100,24 +98,23 @@ def guess_escaped(data: bytes) -> str | None:
 
 
 def _share(sample: bytes, script: _Script, *, latin: bool) -> float:
-    """Return the share of common characters, 0 where it is too small to tell anything."""
+    """Return the share of common characters, 0 when it is too small to decide."""
     try:
         text = codecs.getincrementaldecoder(script.codec)().decode(sample)
     except UnicodeDecodeError:
         return 0
-    # Signs between letters speak against an alphabet: there they are bytes of something else.
-    letters = [c for c in text if c > "\x7f" and (script.apart or c.isalnum())]
-    if len(letters) < (_SHORT if script.apart else 2):
+    # Signs between letters count against an alphabet, because other scripts use these bytes.
+    letters = [c for c in text if c > "\x7f" and (script.is_alphabet or c.isalnum())]
+    if len(letters) < (_SHORT_LETTERS if script.is_alphabet else 2):
         return 0
     share = sum(c in script.common for c in letters) / len(letters)
-    sure = script.apart or latin or len(letters) < _SHORT
-    return share if share >= (_LEAST if sure else _LEAST_LONG) else 0
+    is_strict = script.is_alphabet or latin or len(letters) < _SHORT_LETTERS
+    return share if share >= (_MIN_SHARE if is_strict else _MIN_SHARE_OF_LONG) else 0
 
 
 def is_latin(data: bytes) -> bool:
-    """Say whether bytes beyond ASCII stand beside ASCII letters, or alone ("à"), more than now
-    and then."""
-    sample = data[:_SAMPLE]
+    """Say whether bytes beyond ASCII are often alone, as in "à", or beside ASCII letters."""
+    sample = data[:_SAMPLE_BYTES]
     words = sum(map(len, _WORD.findall(sample)))
     if words * 2 < sum(byte > 0x7F for byte in sample):
         return True

@@ -1,6 +1,6 @@
-"""A parsed mail -> the Message that it is.
+"""The Message of a mail that mime/ has parsed.
 
-It takes the mail of mime/. It gives its author, subject, conversation and own words as a
-Message, also of a forwarded mail; for a mail that no parser reads, a Message of its headers.
+It takes a Mail, and the SMTP envelope that a door knows. It gives a Message with author, subject,
+conversation and own words; for a mail that no parser can read, a Message of its headers.
 Read message.py first.
 """

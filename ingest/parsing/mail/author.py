@@ -1,9 +1,8 @@
-"""Who wrote a mail: From, or behind it where a list put its own address there. Pure.
+"""Finds the author of a mail, in From or behind the address that a list put there. Pure.
 
-Before: mime/parser.py has the headers. After: Message.sender. Lists rewrite From because the
-author's domain forbids others to use it (DMARC); if nobody looks behind, all customers of a support
-group are one. Source: RFC 5322 section 3.6.2; Google Groups, Mailman 3 (dmarc_mitigations),
-groups.io.
+Lists rewrite From when the author's domain forbids others to use it (DMARC). Without this search
+all customers of a support group would be one sender. Source: RFC 5322 section 3.6.2; Google Groups,
+Mailman 3 (dmarc_mitigations), groups.io.
 """
 
 import re
@@ -33,17 +32,17 @@ _MUNGED = re.compile(r"([^@=]{1,64})=([\w-]{1,63}(?:\.[\w-]{1,63}){1,6})@")
 
 
 def find_author(mail: Mail) -> Party:
-    """Return who can be answered: From's author, else who stands in the other headers."""
-    named = mail.parties("from")
-    author = next((party for party in named if party.handles), None)
+    """Return the author in From whom we can answer, else the party in the other headers."""
+    from_parties = mail.parties("from")
+    author = next((party for party in from_parties if party.handles), None)
     if author is not None:
         return _behind_list(mail, author) or author
-    name = named[0].name if named else ""
+    name = from_parties[0].name if from_parties else ""
     for header in ("reply-to", "sender", "return-path", "x-envelope-from"):
         for party in mail.parties(header):
             if party.handles:
                 return Party(name=party.name or name, handles=party.handles)
-    return named[0] if named else Party()
+    return from_parties[0] if from_parties else Party()
 
 
 def _behind_list(mail: Mail, listed: Party) -> Party | None:
@@ -52,28 +51,28 @@ def _behind_list(mail: Mail, listed: Party) -> Party | None:
     via = _VIA.match(listed.name)
     listing = any(mail.raw(header) is not None for header in _LIST_HEADERS)
     if not via and not (listing and _is_recipient(mail, address)):
-        return _unmunged(listed, listed.name) if listing else None
+        return _unmunge(listed, listed.name) if listing else None
     name = via["name"] if via else listed.name
     for header in _AUTHOR_HEADERS:
         for party in mail.parties(header):
             value = party.handle("email")
-            # Some lists answer to all: the author may be among the recipients, too.
+            # Some lists answer to all, so the author can be among the recipients, too.
             is_named = header != "reply-to" or party.name == _plain(name) != ""
             if value and value != address and (is_named or not _is_recipient(mail, value)):
                 return Party(name=party.name or _plain(name), handles=party.handles)
     if via and (copied := _named_in_copy(mail, _plain(name))):
         return copied
-    return _unmunged(listed, name) if listing or via else None
+    return _unmunge(listed, name) if listing or via else None
 
 
 def _named_in_copy(mail: Mail, name: str) -> Party | None:
-    """Return the author whom Mailman put into Cc, where answers go to the list."""
-    named = (party for party in mail.parties("cc") if party.handles and name)
-    return next((party for party in named if party.name == name), None)
+    """Return the author whom Mailman put into Cc because answers go to the list."""
+    copied = (party for party in mail.parties("cc") if party.handles and name)
+    return next((party for party in copied if party.name == name), None)
 
 
-def _unmunged(listed: Party, name: str) -> Party | None:
-    """Return the author whose address stands within the list's."""
+def _unmunge(listed: Party, name: str) -> Party | None:
+    """Return the author whose address is part of the list's address."""
     address = listed.handle("email") or ""
     match = _MUNGED.match(address)
     plain = f"{match[1]}@{match[2]}" if match else address.removesuffix(".invalid")
@@ -83,7 +82,7 @@ def _unmunged(listed: Party, name: str) -> Party | None:
 
 
 def _is_recipient(mail: Mail, address: str) -> bool:
-    """Say whether a mail went to an address, as a list's own or as ours."""
+    """Say whether a mail went to an address, which can be the list's or ours."""
     headers = ("to", "cc", "list-post", "x-beenthere", "delivered-to", "x-original-to")
     values = (party.handle("email") for header in headers for party in mail.parties(header))
     return address in values

@@ -1,14 +1,11 @@
-"""A read mail -> Message: who, what, which conversation. Pure.
-
-Before: mime/parser.py read it. After: ingest/channels/email.py hands it to accept.
-"""
+"""Makes the Message of a raw mail, for ingest/channels/email.py. Pure."""
 
 import re
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from ingest.parsing.automail.detection import automatic, wants_no_answer
+from ingest.parsing.automail.detection import detect_machine, wants_no_answer
 from ingest.parsing.mail import forward
 from ingest.parsing.mail.author import find_author
 from ingest.parsing.mail_text import reply
@@ -17,16 +14,16 @@ from ingest.parsing.mime import header
 from ingest.parsing.mime.parsed_mail import Mail
 from ingest.parsing.mime.parser import parse_mail
 from schemas.base import conversation_id, message_id
-from schemas.message import TEXT_LIMIT, Message, Party
+from schemas.message import TEXT_LIMIT, Forwarded, Message, Party
 from schemas.text import reply_token
 
 CHANNEL = "email"
 _REPLY_PREFIX = re.compile(ANSWER, re.IGNORECASE)
 
-_MARKED = re.compile(r"^> ", re.MULTILINE)
+_QUOTED_LINE = re.compile(r"^> ", re.MULTILINE)
 
 
-def message(
+def parse_message(
     raw: bytes,
     *,
     brand: str,
@@ -37,34 +34,19 @@ def message(
     signing_key: bytes = b"",
     domain: str = "",
 ) -> tuple[Message, tuple[bytes, ...]]:
-    """Return the Message in raw RFC 5322 bytes and its files; raise Rejected(mime.empty)."""
+    """Return the Message of raw RFC 5322 bytes and its files; raise Rejected(mime.empty)."""
     mail = parse_mail(raw)
     source = f"{CHANNEL}:{account}"
     sender = find_author(mail)
     recipients = mail.parties("to") + mail.parties("cc")
     identity = identify(mail, raw, account, mailbox, recipients)
-    native, thread = identity.native, identity.thread
-    whole = mail.text.strip("\n")
+    native = identity.native
+    full_text, repaired = _cut_text(mail, identity)
     subject = mail.get("subject")
-    is_reply = bool(thread) or bool(_REPLY_PREFIX.match(subject))
-    # In a text that was HTML, the marks are ours: they stand where a mail program quotes.
-    has_quotation = is_reply or (mail.html and _MARKED.search(whole) is not None)
-    repaired = list(mail.repaired)
-    if identity.made_up:
-        repaired.append("mail.no_message_id")
-    if len(whole) > TEXT_LIMIT:
-        repaired.append("text.cut")
-        whole = whole[:TEXT_LIMIT]
-    quote = (
-        reply.head(whole, is_reply=is_reply)
-        if is_reply and not forward.PREFIX.match(subject)
-        else None
-    )
-    sent_on = forward.read_forward(
-        whole[: quote[0]] if quote else whole, subject, is_reply=is_reply
-    )
+    is_reply = bool(identity.thread) or bool(_REPLY_PREFIX.match(subject))
+    text, original = _own_text(mail, full_text, subject, is_reply=is_reply)
     answer_to = next((a for p in mail.parties("reply-to") if (a := p.handle("email"))), None)
-    machine = automatic(mail, raw, received_at, domain)
+    machine = detect_machine(mail, raw, received_at, domain)
     returned = machine.bounce.original if machine and machine.bounce else None
     return Message(
         id=message_id(CHANNEL, source, native),
@@ -77,14 +59,14 @@ def message(
         sender=sender,
         recipients=recipients,
         subject=subject[:2000],
-        text=sent_on.words if sent_on else reply.own_words(whole, is_reply=has_quotation),
-        full_text=whole,
+        text=text,
+        full_text=full_text,
         sent_at=header.parse_first_date(mail.values("date")),
         received_at=received_at,
         attachments=(*(a for a, _ in mail.files), *mail.refused),
         automatic=machine,
-        forwarded=sent_on.original if sent_on else None,
-        repaired=tuple(repaired),
+        forwarded=original,
+        repaired=repaired,
         position=position,
         thread=identity.newest,
         reply_to=answer_to,
@@ -94,7 +76,7 @@ def message(
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """The Message-IDs of a mail: its own, and those of the mails that it answers.
+    """The Message-IDs of a mail, and of the mails that it answers.
 
     `native` has its angle brackets, or is a hash of the mail when `made_up`.
     """
@@ -106,29 +88,53 @@ class Identity:
 
     @property
     def thread(self) -> tuple[str, ...]:
-        """Return every mail before this one, the oldest first."""
+        """Return the ids of all mails before this one, the oldest first."""
         return tuple(dict.fromkeys((*self.references, *self.parents)))
 
     @property
     def newest(self) -> tuple[str, ...]:
-        """Return the newest ten mails before this one, and this one unless its id is made up."""
+        """Return the newest ten of the thread, and this mail unless its id is made up."""
         return self.thread[-10:] if self.made_up else (*self.thread[-10:], self.native)
+
+
+def _cut_text(mail: Mail, identity: Identity) -> tuple[str, tuple[str, ...]]:
+    """Return the text within TEXT_LIMIT, and the codes of all repairs."""
+    text = mail.text.strip("\n")
+    repaired = [*mail.repaired, *(["mail.no_message_id"] if identity.made_up else [])]
+    if len(text) > TEXT_LIMIT:
+        repaired.append("text.cut")
+    return text[:TEXT_LIMIT], tuple(repaired)
+
+
+def _own_text(
+    mail: Mail, full_text: str, subject: str, *, is_reply: bool
+) -> tuple[str, Forwarded | None]:
+    """Return the words of the author, and the mail that they forward."""
+    is_forward = forward.PREFIX.match(subject)
+    quote = reply.find_quote(full_text, is_reply=True) if is_reply and not is_forward else None
+    above_quote = full_text[: quote[0]] if quote else full_text
+    forwarded = forward.read_forward(above_quote, subject, is_reply=is_reply)
+    if forwarded:
+        return forwarded.words, forwarded.original
+    # In a text that was HTML, the parser wrote the quotation marks.
+    is_quoting = mail.html and _QUOTED_LINE.search(mail.text) is not None
+    return reply.own_words(full_text, is_reply=is_reply or is_quoting), None
 
 
 def identify(
     mail: Mail, raw: bytes, account: str, mailbox: str, recipients: tuple[Party, ...]
 ) -> Identity:
-    """Return the ids in a mail's headers; without a Message-ID its bytes make one."""
+    """Return the ids in a mail's headers; without a Message-ID the id is a hash of its bytes."""
     own = header.parse_message_ids(mail.raw("message-id") or b"")
-    # "<shop@ornek.example>" stands in some In-Reply-To for the mailbox, not for a mail: it would
-    # put strangers into one conversation.
+    # "<shop@ornek.example>" in an In-Reply-To is a mailbox and not a mail. As an id it would put
+    # strangers into one conversation.
     boxes = _mailboxes(mail, recipients)
     references, parents = (
         tuple(i for i in header.parse_message_ids(value) if i[1:-1].lower() not in boxes)
         for value in (mail.all("references"), mail.raw("in-reply-to") or b"")
     )
     return Identity(
-        native=own[0] if own else _made_up_id(mail, account, mailbox, raw),
+        native=own[0] if own else _hash_id(mail, account, mailbox, raw),
         made_up=not own,
         references=references,
         parents=parents,
@@ -142,26 +148,29 @@ def _mailboxes(mail: Mail, recipients: tuple[Party, ...]) -> set[str]:
     return {h.value for p in (*recipients, *others) for h in p.handles}
 
 
-def _made_up_id(mail: Mail, account: str, mailbox: str, raw: bytes) -> str:
-    """Mail without a Message-ID: account, mailbox, sender and body make one.
+def _hash_id(mail: Mail, account: str, mailbox: str, raw: bytes) -> str:
+    """Return an id of account, mailbox, sender and body, for mail without a Message-ID.
 
-    Of the bytes as they came, so that a better parser does not make other ids of the same mails.
+    The raw bytes make it, so that a better parser gives the same mails the same ids.
     """
-    made = sha256(f"{account}\0{mailbox}\0".encode())
+    digest = sha256(f"{account}\0{mailbox}\0".encode())
     for name in ("from", "sender", "to", "subject", "date", "references", "in-reply-to"):
-        made.update((mail.raw(name) or b"") + b"\0")
-    made.update(raw.replace(b"\r\n", b"\n").partition(b"\n\n")[2])
-    return f"sha256:{made.hexdigest()}"
+        digest.update((mail.raw(name) or b"") + b"\0")
+    digest.update(raw.replace(b"\r\n", b"\n").partition(b"\n\n")[2])
+    return f"sha256:{digest.hexdigest()}"
 
 
 def choose_conversation(
     brand: str, identity: Identity, key: bytes, returned: str | None = None
 ) -> str:
-    """Return the conversation of our own signed token (of a bounce: in the mail that came back),
-    else of the first of References, else of In-Reply-To, else of the mail's own id."""
+    """Return the conversation of our own signed token, else of the thread's first mail.
+
+    The token of a bounce is in the mail that it returns. The thread begins with References, else
+    In-Reply-To, else the mail itself.
+    """
     tokens = " ".join((*identity.thread, returned or ""))
-    ours = reply_token.conversation_of(key, tokens) if key else None
-    if ours:
-        return ours
+    by_token = reply_token.conversation_of(key, tokens) if key else None
+    if by_token:
+        return by_token
     root = (*identity.references[:1], *identity.parents[:1], identity.native)[0]
     return conversation_id(brand, "mail", root)

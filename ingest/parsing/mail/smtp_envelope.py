@@ -1,17 +1,17 @@
-"""The SMTP envelope of a mail: written on top of it, as who delivers last does. Pure.
+"""Writes the SMTP envelope on top of a mail, as the last mail server does. Pure.
 
-Before: a hook or the mail door knows who sent and to whom. After: the parser reads it as headers; a
-null sender is often all that shows a bounce. Source: RFC 5321, 4.4.
+A webhook or the LMTP door knows the envelope, and the parser reads it as headers. A null sender is
+often the only sign of a bounce. Source: RFC 5321, section 4.4.
 """
 
 from schemas.base import Record
 
 IN_BUCKET = "mail in a bucket"
-"""The hint of a delivery that is an InBucket."""
+"""The hint of a delivery whose bytes are an InBucket."""
 
 
 class InBucket(Record, frozen=True, kw_only=True):
-    """A mail that lies in the account's bucket, and its envelope."""
+    """The key of a mail in the account's bucket, and its envelope."""
 
     key: str
     sender: str | None = None
@@ -19,7 +19,7 @@ class InBucket(Record, frozen=True, kw_only=True):
 
 
 def with_envelope(raw: bytes, sender: str | None, to: str) -> bytes:
-    """Return the mail with Return-Path (unless it has one or none is known) and Delivered-To."""
+    """Return the mail with Delivered-To, and with Return-Path when it is known and absent."""
     head = b""
     if sender is not None and raw[:12].lower() != b"return-path:":
         head = b"Return-Path: <" + _safe(sender) + b">\r\n"

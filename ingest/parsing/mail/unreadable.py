@@ -1,8 +1,8 @@
-"""A mail that no parser can read -> a Message of its headers, so that a person looks at it. Pure.
+"""Makes a Message of the headers of a mail that no parser can read, for a person. Pure.
 
-Before: ingest/intake/accept.py caught what the email channel raised, or its limit of time or
-memory. After: the router sends it to triage. The id and the conversation are those that a good
-parse gives, so a later parse of the same bytes edits this Message instead of making a second one.
+ingest/intake/accept.py calls it after the email channel raised or exceeded its time or memory, and
+the router sends the Message to triage. A good parse gives the same id and conversation, so a later
+parse of the same bytes edits this Message instead of adding a second one.
 """
 
 import re
@@ -26,9 +26,9 @@ TEXT = (
     "This mail could not be read. The raw record holds it as it came."
 )
 
-_HEADERS_BYTES = 64 * 1024  # of the mail, looked at for headers
-_VALUE_BYTES = 8 * 1024  # of one header; a Message-ID or an address lies within
-_HEADERS = 200
+_MAX_HEAD_BYTES = 64 * 1024  # the rest of the mail is not read
+_MAX_VALUE_BYTES = 8 * 1024  # a header is cut there; Message-IDs and addresses are shorter
+_MAX_HEADERS = 200
 _LINE = re.compile(rb"([!-9;-~]{1,76})[ \t]*:(.*)", re.DOTALL)
 _ADDRESS = re.compile(rb"[\w.+'=/-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,6}", re.ASCII)
 
@@ -45,11 +45,12 @@ def unreadable_message(
 ) -> Message:
     """Return a Message with the headers of a mail and a sentence in place of its text.
 
-    Never raises: a header that the usual function cannot read is read plainly, or left out.
+    It never raises, because a header that its usual function cannot read is read plainly or left
+    out.
     """
     mail = Mail(read_headers(raw))
-    nobody: tuple[Party, ...] = ()
-    recipients = _attempt(lambda: mail.parties("to") + mail.parties("cc"), nobody)
+    no_parties: tuple[Party, ...] = ()
+    recipients = _attempt(lambda: mail.parties("to") + mail.parties("cc"), no_parties)
     identity = _attempt(
         lambda: identify(mail, raw, account, mailbox, recipients), _plain_identity(mail, raw)
     )
@@ -77,31 +78,31 @@ def unreadable_message(
 
 
 def read_headers(raw: bytes) -> list[tuple[str, bytes]]:
-    """Return the headers in the first 64 KB of a mail, their names in lower case, unfolded.
+    """Return the headers in the first 64 KB of a mail; names in lower case, values unfolded.
 
-    Lines that are no headers are passed over; at most 200 headers of 8 KB each are returned.
+    Other lines are skipped. It returns at most 200 headers of 8 KB each.
     """
-    start = raw[:_HEADERS_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
+    start = raw[:_MAX_HEAD_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
     text = start.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     headers: list[tuple[str, bytes]] = []
     for line in re.split(rb"\n(?![ \t])", text.partition(b"\n\n")[0]):
         match = _LINE.match(line)
-        if match and len(headers) < _HEADERS:
-            value = re.sub(rb"\n[ \t]*", b" ", match[2][:_VALUE_BYTES]).replace(b"\0", b"")
+        if match and len(headers) < _MAX_HEADERS:
+            value = re.sub(rb"\n[ \t]*", b" ", match[2][:_MAX_VALUE_BYTES]).replace(b"\0", b"")
             headers.append((match[1].decode("ascii").lower(), value.strip()))
     return headers
 
 
-def _attempt(function: Callable[[], T], otherwise: T) -> T:
-    """Return what a header's usual function says, else what stands in for it.
+def _attempt(function: Callable[[], T], default: T) -> T:
+    """Return the result of a header's usual function, or a default.
 
-    This is the last way before the dead letters, taken because some parser has a bug: whichever
-    has it must not have it here once more. The first exception is in the log already.
+    A bug of a parser brought the mail here, and only the dead letters come after, so the bug must
+    not raise a second time. The log has the first exception.
     """
     try:
         return function()
     except Exception:  # noqa: BLE001
-        return otherwise
+        return default
 
 
 def _plain_sender(mail: Mail) -> Party:
@@ -123,5 +124,5 @@ def _plain(value: bytes) -> str:
 
 
 def _is_from_machine(mail: Mail) -> bool:
-    """Say whether an answer could start a loop; of headers alone, a doubt counts as yes."""
+    """Say whether an answer could start a loop; a doubt counts as yes."""
     return _attempt(lambda: wants_no_answer(mail), True)

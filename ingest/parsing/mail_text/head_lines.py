@@ -1,15 +1,15 @@
-"""Lines of a mail -> the same, with each head of a quoted mail on lines of its own. Pure.
+"""Puts each head of a quoted mail on lines of its own. Pure.
 
-Before: reply.py has the lines. After: quote_heads.py looks for heads. Some programs put a sentence
-behind a person's words, or run the fields of a head together. The text stays as long as it was, as
-a line's end takes the place of a blank.
+quote_heads.py looks for heads at the beginnings of lines, but some programs put a sentence behind a
+person's words, or run the fields of a head together. A line end replaces a blank, so the text keeps
+its length.
 """
 
 import re
 
 from ingest.parsing.mail_text.quote_heads import (
-    ENDS,
     FIELD_NAMES,
+    HEAD_ENDS,
     MAX_HEAD_CHARS,
     OPENERS,
     alternatives,
@@ -26,19 +26,19 @@ _OPENED_WITHIN = re.compile(
 _FIELD_WITHIN = re.compile(rf"(?:^|(?<=\s))\*?(?:{alternatives(FIELD_NAMES)}) ?[:：]\*?(?=\s)")
 
 
-def part_heads(lines: list[str]) -> list[str]:
-    """Return the lines, with a head that shares its line with other words parted from them."""
-    parted: list[str] = []
+def split_heads(lines: list[str]) -> list[str]:
+    """Return the lines, with a head that shares its line with other words on its own line."""
+    split: list[str] = []
     for index, line in enumerate(lines):
-        ends = len(line) <= MAX_HEAD_CHARS and line.rstrip().endswith(ENDS)
+        ends = len(line) <= MAX_HEAD_CHARS and line.rstrip().endswith(HEAD_ENDS)
         match = _OPENED_WITHIN.search(line) if ends and "@" in line else None
         if match is not None and _is_above_quote(lines, index):
             sentence = line[match.end() :]
             if is_head(sentence, starts=True, quoted=False):
-                parted += [line[: match.start()], sentence]
+                split += [line[: match.start()], sentence]
                 continue
-        parted += _part_fields(line)
-    return parted
+        split += _split_fields(line)
+    return split
 
 
 def _is_above_quote(lines: list[str], index: int) -> bool:
@@ -46,8 +46,8 @@ def _is_above_quote(lines: list[str], index: int) -> bool:
     return any(line.lstrip().startswith(">") for line in below)
 
 
-def _part_fields(line: str) -> list[str]:
-    """Return the fields of a head that a program ran together: "From: … Sent: … Subject: …"."""
+def _split_fields(line: str) -> list[str]:
+    """Return the fields that a program ran together, as in "From: … Sent: … Subject: …"."""
     if len(line) > MAX_RUN_CHARS or "@" not in line or line.count(":") < MIN_RUN_FIELDS:
         return [line]
     starts = [match.start() for match in _FIELD_WITHIN.finditer(line)]

@@ -1,37 +1,36 @@
-"""What the world's mail programs write above a quoted or forwarded mail, one row a language. Data.
+"""The words of mail programs above a quoted or forwarded mail, a row for each language. Pure data.
 
-Before: nothing. After: quote_heads.py and signature.py. To teach a language, add or lengthen a row.
-
-The words are those of the localized programs: Thunderbird's mimeheader.properties and
-composeMsgs.properties of each locale, Outlook's and Apple Mail's printed header blocks, Gmail's and
-Yahoo Mail's web pages. `source` names the programs that were seen to write a row's words.
+quote_heads.py and signature.py read them. To teach a language, add or lengthen a row. The words are
+those of the localized programs, namely Thunderbird's mimeheader.properties and
+composeMsgs.properties of each locale, the printed header blocks of Outlook and Apple Mail, and the
+pages of Gmail and Yahoo Mail. `source` names the programs in which a row's words were seen.
 """
 
 from typing import NamedTuple
 
 
 class Language(NamedTuple):
-    """The words of one language; case, and I, ı, İ, i, make no difference."""
+    """The words of a language, separated by bars; case, and I, ı, İ or i, make no difference."""
 
     code: str
     """ISO 639-1."""
     sender: str
-    """Names of the header fields, parted by a bar."""
+    """The names of the header fields begin here."""
     date: str
     to: str
     copy: str
     subject: str
     answer_to: str
     openers: str
-    """Words that a sentence about a quoted mail begins with: "On … wrote:"."""
+    """The first words of a sentence above a quoted mail, as in "On … wrote:"."""
     verbs: str
-    """Words for "wrote" in it."""
+    """The verbs of that sentence, as "wrote"."""
     original: str
-    """Titles of a quoted mail: "Original Message"."""
+    """Titles of a quoted mail, as "Original Message"."""
     forwarded: str
-    """Titles of a forwarded mail: "Forwarded message"."""
+    """Titles of a forwarded mail, as "Forwarded message"."""
     sent_from: str
-    """Lines that telephones sign with; the star is the device."""
+    """The signatures of telephones; the star is the device."""
     source: str
 
 

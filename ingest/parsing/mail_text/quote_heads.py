@@ -1,9 +1,8 @@
-"""Lines of a mail -> where a mail program's head of a quoted or forwarded mail stands. Pure.
+"""Finds the lines that a mail program writes above a quoted or forwarded mail. Pure.
 
-Before: reply.py and mail/forward.py have the lines. After: they cut there. A head is a sentence
-("On … wrote:"), a title ("-----Original Message-----") or a block of header fields, in any language
-of mail_programs.py. Losing a customer's words is worse than keeping a head, so that each form must
-have what no person writes there: an address, a time, a title between dashes.
+A head is a sentence ("On … wrote:"), a title ("-----Original Message-----") or a block of header
+fields, in any language of mail_programs.py. To lose a customer's words is worse than to keep a
+head, so each kind needs something that no person writes there, such as an address or a time.
 """
 
 import re
@@ -15,27 +14,25 @@ from ingest.parsing.mail_text.quoted_lines import Quotes
 
 MAX_HEAD_CHARS = 500
 MAX_SENTENCE_LINES = 4
-"""A program breaks its own sentence at most into so many lines."""
+"""A program breaks its own sentence into at most this many lines."""
 MAX_BLOCK_LINES = 30
 MAX_NAME_CHARS = 40
 MAX_CONTINUATION_CHARS = 200
-_WHOLE_ADDRESS = re.compile(r"\s{0,20}<[^<>\s@]{1,64}@[^<>\s]{1,200}>[;,]?\s*$")
+_ADDRESS_LINE = re.compile(r"\s{0,20}<[^<>\s@]{1,64}@[^<>\s]{1,200}>[;,]?\s*$")
 
 
 class Head(NamedTuple):
-    """The lines of a head, from `first` up to but not including `after`."""
+    """A head, which is `lines[first:after]`; its kind is sentence, original, forwarded or block."""
 
     first: int
     after: int
     kind: str
-    """sentence, original, forwarded (titles), block."""
 
 
 class Field(NamedTuple):
-    """A header field in a text."""
+    """A header field in a text; `key` is from, date, to, cc, subject or reply-to."""
 
     key: str
-    """from, date, to, cc, subject or reply-to."""
     value: str
 
 
@@ -43,8 +40,8 @@ _FOLDED = str.maketrans({"İ": "i", "I": "i", "ı": "i", "\xa0": " ", "’": "'"
 _INVISIBLE = re.compile("[\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
-def fold(text: str) -> str:
-    """Return a text in which case, and I, ı, İ, i, make no difference."""
+def fold_words(text: str) -> str:
+    """Return a text without differences of case, or of I, ı, İ and i."""
     return " ".join(_INVISIBLE.sub("", text).translate(_FOLDED).casefold().split())
 
 
@@ -66,10 +63,10 @@ _COLUMNS = {
     "answer_to": "reply-to",
 }
 FIELD_NAMES = {word: key for column, key in reversed(_COLUMNS.items()) for word in _words(column)}
-_FIELDS = {fold(word): key for word, key in FIELD_NAMES.items()}
+_FIELDS = {fold_words(word): key for word, key in FIELD_NAMES.items()}
 _TITLES = {
-    **{fold(word): "original" for word in _words("original")},
-    **{fold(word): "forwarded" for word in _words("forwarded")},
+    **{fold_words(word): "original" for word in _words("original")},
+    **{fold_words(word): "forwarded" for word in _words("forwarded")},
 }
 
 
@@ -100,83 +97,83 @@ _NARRATED = re.compile(
     r"your (?:agent|colleague|team))\b",
     re.IGNORECASE,
 )
-"""Words of a person who says what was written to them. No mail program writes those."""
+"""Words of a person who reports what others wrote. Mail programs do not write them."""
 _NARRATED_AUTHOR = re.compile(
     r"\b(?:your|my|the (?:courier|driver|agent|seller|store|shop|company)|kurye\w*|satıcı\w*|"
     r"(?!\w*deniz\b)\w{2,30}n[iıuü]z)\b",
     re.IGNORECASE,
 )
-"""How a person calls somebody without an address: "temsilciniz", "the courier"."""
+"""The words for a person without an address, as "temsilciniz" or "the courier"."""
 _SENTENCE_WITHIN = re.compile(r"\w{4}[.!?] ")
-"""Somebody's own sentence before a name: "Gelmedi. Ada schrieb am 3.3.2026:"."""
+"""A sentence of the author before a name, as in "Gelmedi. Ada schrieb am 3.3.2026:"."""
 _VIA = re.compile(r".{1,80} via .{1,80}")
-_UNSAID = re.compile(
+_WITHOUT_VERB = re.compile(
     rf"{_PREFIX}\d{{4}}[-/]\d{{1,2}}[-/]\d{{1,2}}(?: \d{{1,2}}:\d\d)?"
-    r"(?: (?:GMT|UTC)[+-]\d\d:?\d\d)? (?P<who>[^\n]{1,120})"
+    r"(?: (?:GMT|UTC)[+-]\d\d:?\d\d)? (?P<author>[^\n]{1,120})"
     rf"|{_PREFIX}Posted by (?P<poster>[^\n]{{1,80}}) on \d{{1,2}}/\d{{1,2}}/\d{{4}}$"
 )
-"""A date and a name without a verb, as old Gmail wrote: 2016-03-03 17:21 GMT+01:00 Some One."""
+"""A date and a name without a verb, as in old Gmail's "2016-03-03 17:21 GMT+01:00 Some One"."""
 _BY_ADDRESS = re.compile(r" (?:by|from|von|par|por|da|van|от) [\w.+-]{1,64}@[\w.-]{1,190}[:：]$")
-"""A date and an address without a name, as Tuta writes: 3 Jun 2025, 09:12 by ada@…:"""
-ENDS = (":", "：", ":*", "--", ">", ")")
-_EDGE = " \t>*-_—=:：#"
+"""A date and an address without a name, as in Tuta's "3 Jun 2025, 09:12 by ada@…:"."""
+HEAD_ENDS = (":", "：", ":*", "--", ">", ")")
+_TITLE_EDGE = " \t>*-_—=:：#"
 _HYPHENS = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2015\u2212", "-"))
 
 
 def read_field(line: str) -> Field | None:
-    """Return the header field that a line is, None when it is none."""
+    """Return the header field in a line, None for any other line."""
     stripped = line.lstrip(" \t>*\xa0")
     head = stripped[: MAX_NAME_CHARS + 2].replace("：", ":")
     name, colon, _ = head.partition(":")
     if not colon:
         return None
-    key = _FIELDS.get(fold(name.strip(" \t*\xa0")))
+    key = _FIELDS.get(fold_words(name.strip(" \t*\xa0")))
     return None if key is None else Field(key, stripped[len(name) + 1 :].strip(" \t*\xa0"))
 
 
 def read_title(line: str) -> str | None:
-    """Return whether a line is the title of an original or a forwarded mail."""
+    """Return `original` or `forwarded` for a title of such a mail, None for any other line."""
     if len(line) > 120:
         return None
     stripped = line.strip(" \t>*")
     stripped = stripped.translate(_HYPHENS)
     if not (stripped.startswith(("--", "——", "==", "##-")) or stripped.endswith((":", "："))):
         return None
-    return _TITLES.get(fold(stripped.strip(_EDGE)))
+    return _TITLES.get(fold_words(stripped.strip(_TITLE_EDGE)))
 
 
 def read_block(lines: list[str], first: int) -> tuple[int, dict[str, str]] | None:
-    """Return where a block of header fields ends, and its fields; None when none begins there."""
+    """Return the end of a block of header fields and its fields, None without one at `first`."""
     field = read_field(lines[first])
     if field is None:
         return None
-    fields, after, blanks, strangers = {field.key: field.value}, first + 1, 0, 0
-    latest = field.key
+    fields, after, blanks, other_lines = {field.key: field.value}, first + 1, 0, 0
+    last_key = field.key
     for index in range(first + 1, min(len(lines), first + MAX_BLOCK_LINES)):
         line = lines[index]
         field = read_field(line)
         if field is not None:
             if field.key in fields:
                 break
-            fields[field.key], latest = field.value, field.key
-            after, blanks, strangers = index + 1, 0, 0
+            fields[field.key], last_key = field.value, field.key
+            after, blanks, other_lines = index + 1, 0, 0
         elif not line.strip(" \t>*"):
             blanks += 1
         elif _continues(line, lines[index - 1]) and not blanks:
-            fields[latest] += f" {line.strip()}"
-            strangers += 1
-            if _WHOLE_ADDRESS.match(line):
+            fields[last_key] += f" {line.strip()}"
+            other_lines += 1
+            if _ADDRESS_LINE.match(line):
                 after = index + 1
         else:
             break
-        if blanks > 1 or strangers > 3:
+        if blanks > 1 or other_lines > 3:
             break
     return after, fields
 
 
-def _continues(line: str, before: str) -> bool:
-    """Say whether a line may be the rest of a long field above it."""
-    value = before.rstrip()
+def _continues(line: str, above: str) -> bool:
+    """Say whether a line can be the rest of a long field above it."""
+    value = above.rstrip()
     if len(line) > MAX_CONTINUATION_CHARS:
         return False
     if value.endswith((",", ";", ":", "<", "mailto")):
@@ -187,19 +184,19 @@ def _continues(line: str, before: str) -> bool:
 
 
 def is_certain(fields: dict[str, str]) -> bool:
-    """Say whether a block of header fields is a mail program's and no person's list."""
+    """Say whether a mail program wrote a block of header fields, and not a person a list."""
     if "from" not in fields or len(fields) < 3:
         return False
     authors = f"{fields['from'][:400]} {fields.get('reply-to', '')[:400]}"
     if _ADDRESS.search(authors):
         return True
-    # A parcel's form names people and a day, too. It has neither a subject nor a time.
+    # The form of a parcel has names and a day, too, but neither a subject nor a time.
     has_clock = _CLOCK.search(fields.get("date", "")[:200]) is not None
     return "subject" in fields and (len(fields) >= 4 or has_clock)
 
 
 def has_address(fields: dict[str, str]) -> bool:
-    """Say whether one of the people in a block of header fields has a mail address."""
+    """Say whether a party in a block of header fields has a mail address."""
     return any(_ADDRESS.search(fields.get(key, "")[:400]) for key in ("from", "to", "cc"))
 
 
@@ -210,15 +207,15 @@ def find_head(lines: list[str], index: int, *, is_reply: bool, quotes: Quotes) -
         return None
     title = read_title(line)
     if title is not None:
-        return _titled(lines, index, title, is_reply=is_reply, quotes=quotes)
+        return _titled_head(lines, index, title, is_reply=is_reply, quotes=quotes)
     if is_reply and (block := read_block(lines, index)) is not None:
         after, fields = block
         if is_certain(fields):
             return Head(index, after, "block")
-    return _sentence(lines, index, is_reply=is_reply, quotes=quotes)
+    return _sentence_head(lines, index, is_reply=is_reply, quotes=quotes)
 
 
-def _titled(
+def _titled_head(
     lines: list[str], index: int, title: str, *, is_reply: bool, quotes: Quotes
 ) -> Head | None:
     below = quotes.next_line(index + 1)
@@ -229,42 +226,42 @@ def _titled(
     return None
 
 
-def _sentence(lines: list[str], index: int, *, is_reply: bool, quotes: Quotes) -> Head | None:
-    """Find "On … wrote:", "… tarihinde … yazdı:" and their kin, in one line or broken."""
+def _sentence_head(lines: list[str], index: int, *, is_reply: bool, quotes: Quotes) -> Head | None:
+    """Find "On … wrote:", "… tarihinde … yazdı:" and the like, in one line or several."""
     if len(lines[index]) > MAX_HEAD_CHARS or not (is_reply or quotes.has_any):
         return None
     first = _visible(lines[index])
     opened = _OPENED.match(first) or _DATED.match(first)
     named = _NAMED.match(first)
     verb = _has_verb(first)
-    if not (opened or named or verb or _UNSAID.match(first)):
+    if not (opened or named or verb or _WITHOUT_VERB.match(first)):
         return None
-    goes_on = opened or (named and (verb or _NAMED_AND_DATED.search(first)))
-    whole = ""
+    can_continue = opened or (named and (verb or _NAMED_AND_DATED.search(first)))
+    sentence = ""
     for count in range(1, MAX_SENTENCE_LINES + 1):
         last = index + count - 1
         if last >= len(lines) or not (line := _visible(lines[last]).strip()):
             break
-        if count > 1 and (not goes_on or _ends_sentence(lines[last - 1], line)):
+        if count > 1 and (not can_continue or _ends_sentence(lines[last - 1], line)):
             break
-        whole = f"{whole} {line.lstrip('>* ') if whole else line}".strip()
-        if len(whole) > MAX_HEAD_CHARS:
+        sentence = f"{sentence} {line.lstrip('>* ') if sentence else line}".strip()
+        if len(sentence) > MAX_HEAD_CHARS:
             break
-        if not (line.endswith(ENDS) or (count == 1 and _UNSAID.match(line))):
+        if not (line.endswith(HEAD_ENDS) or (count == 1 and _WITHOUT_VERB.match(line))):
             continue
         below = quotes.is_quoted_below(last + 1)
-        if (below or is_reply) and is_head(whole, starts=bool(opened or named), quoted=below):
+        if (below or is_reply) and is_head(sentence, starts=bool(opened or named), quoted=below):
             return Head(index, last + 1, "sentence")
     return None
 
 
 def _visible(line: str) -> str:
-    """Return a line without the marks that only set its direction."""
+    """Return a line without characters that only set its direction."""
     return line if line.isascii() else _INVISIBLE.sub("", line)
 
 
 def _ends_sentence(line: str, following: str) -> bool:
-    """Say whether a line is a sentence of its own above the one that follows."""
+    """Say whether a line is a sentence of its own above the next one."""
     return line.rstrip().endswith((".", "!", "?", ":")) and bool(
         _OPENED.match(following) or _DATED.match(following) or _NAMED.match(following)
     )
@@ -275,10 +272,10 @@ def _has_verb(line: str) -> bool:
 
 
 def is_head(sentence: str, *, starts: bool, quoted: bool) -> bool:
-    """Say whether a sentence is one that a mail program writes above a quotation.
+    """Say whether a mail program wrote a sentence above a quotation.
 
-    `starts` is whether it begins with a date, a name with an address, or "On"; `quoted` is whether
-    a quotation stands right below it.
+    `starts` says that it begins with a date, a name with an address, or "On"; `quoted` says that a
+    quotation follows directly below.
     """
     if _NARRATED.search(sentence):
         return False
@@ -300,19 +297,19 @@ def is_head(sentence: str, *, starts: bool, quoted: bool) -> bool:
             return False
         if starts:
             return address or dated or quoted
-        # A name without an address: only a date behind the verb makes it a program's sentence.
+        # After a name without an address, only a date behind the verb shows a program's sentence.
         if _SENTENCE_WITHIN.search(stripped[:verb]):
             return False
         later = _YEAR.search(tail) is not None
         return later or (quoted and _VIA.match(stripped) is not None)
-    unsaid = _UNSAID.match(sentence)
-    if unsaid is not None:
-        return quoted and len((unsaid["who"] or unsaid["poster"]).split()) <= 9
+    without_verb = _WITHOUT_VERB.match(sentence)
+    if without_verb is not None:
+        return quoted and len((without_verb["author"] or without_verb["poster"]).split()) <= 9
     return quoted and starts and address and dated and stripped.endswith((">", ")"))
 
 
 def _last_verb(sentence: str) -> int | None:
-    """Return where the sentence's verb ends."""
+    """Return the end of the last verb in a sentence."""
     end = None
     for match in _VERB.finditer(sentence):
         end = match.end()

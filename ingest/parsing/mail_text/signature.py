@@ -1,6 +1,6 @@
-"""A mail's own words -> the same without what programs and lawyers write below them. Pure.
+"""Cuts the text that programs and lawyers add below a mail. Pure.
 
-Before: reply.py cut the quotation. After: Message.text. What a person may have written stays.
+reply.py has cut the quotation before. Text that a person may have written stays.
 """
 
 import re
@@ -21,15 +21,15 @@ _BRAND = (
     r"(?:iPhone|iPad|iOS|Android|Samsung|Galaxy|Huawei|Xiaomi|Redmi|Oppo|Honor|BlackBerry|"
     r"Yandex\.?Mail|Yandex|Outlook|Proton|Gmail|Yahoo|Windows)"
 )
-_NAME = r"(?: (?-i:[A-Z0-9])[\w®™.+-]{0,19}| Posta| Mail){0,4}"
-"""Further words of a device's name: a town's, too, but no words between."""
+_DEVICE_WORDS = r"(?: (?-i:[A-Z0-9])[\w®™.+-]{0,19}| Posta| Mail){0,4}"
+"""More words of a device's name."""
 _PROGRAM = r"(?:Spark|BlueMail|TypeApp|Boxer|Zoho Mail|K-9 Mail|Edison Mail|Mailbird|Superhuman)"
 _SENT = r"gönderil(?:di|miştir)[^\n]{0,50}"
 _ABLATIVE = r"(?:dan|den|tan|ten)"
 _TURKISH = (
     (
         rf"^(?:Turkcell |Vodafone |Mobil )?{_BRAND}®?(?:['’](?:da|de|ta|te) Yahoo| için Yahoo)?"
-        rf"{_NAME}(?: mobil)?(?:['’]\w{{0,5}}| ?uygulamasın?| ?postas?ı?n?| ?mail)"
+        rf"{_DEVICE_WORDS}(?: mobil)?(?:['’]\w{{0,5}}| ?uygulamasın?| ?postas?ı?n?| ?mail)"
         rf"{_ABLATIVE}(?: [\w .-]{{1,20}} ile)? {_SENT}$"
     ),
     (
@@ -40,7 +40,7 @@ _TURKISH = (
     rf"^{_PROGRAM}(?: for \w{{2,12}})? ile {_SENT}$",
     rf"^{_BRAND}[^\n]{{0,20}} için (?:Outlook|Yahoo|Gmail)[^\n]{{0,90}}$",
 )
-"""Turkish glues its "from" to the device, so that no star can stand for it."""
+"""Turkish attaches "from" to the device as a suffix, so a star cannot represent the device."""
 _DEVICE = re.compile(rf"(?<![^\W_])(?:(?:{DEVICES})(?![^\W\d_])|iphon|ipad|android)", re.IGNORECASE)
 _NAMES_DEVICE = re.compile(
     rf"(?:\w{{1,20}} ){{0,2}}(?:{DEVICES})(?: \w{{1,20}}){{0,2}}$", re.IGNORECASE
@@ -80,7 +80,7 @@ _TITLES = (
     r"diese e-?mail enthält vertrauliche",
 )
 _FOOTER = re.compile(rf"^[ \t*_]{{0,10}}(?:{'|'.join(_TITLES)})", re.IGNORECASE)
-_FOOTER_TOLD = re.compile(
+_FOOTER_WORDS = re.compile(
     r"gizli|kişiye özel|muhatab|ifşa|yetkisiz|sorumlu|silmenizi|imha|confidential|privileged|"
     r"intended|recipient|unauthori[sz]ed|prohibited|delete|liab|vertraulich",
     re.IGNORECASE,
@@ -90,7 +90,7 @@ _FIRST_PERSON = re.compile(
     r"\w{2}(?:[ıiuü]yorum|[dt][ıiuü]m|[ae]ca[ğk][ıi]m)\b",
     re.IGNORECASE,
 )
-"""Words of one person, who asks: a lawyer's text has none of them."""
+"""Words of a person who asks; a lawyer's text does not have them."""
 _BANNER = re.compile(
     r"[\[*\s]{0,9}(?:caution|warning|attention|external(?: (?:e-?mail|sender|message))?|"
     r"dikkat|uyarı|harici e-?posta)\b[\]*\s]{0,9}[:!\]]",
@@ -108,31 +108,31 @@ MAX_FOOTER_CHARS = 4000
 MIN_FOOTER_CHARS = 80
 MAX_SIGNATURE_LINES = 12
 MAX_SIGNATURE_CHARS = 1500
-"""Below a signature's mark stands so much at most; more is the letter itself."""
-_LIST = re.compile(r"^[^\n]{1,80} mailing list[ \t]*$")
+"""A longer text below "-- " is the letter itself."""
+_LIST_LINE = re.compile(r"^[^\n]{1,80} mailing list[ \t]*$")
 MAX_LIST_LINES = 12
 _RULE_CHARS = frozenset("-_=*~#+—–─ᐧ \t")
 
 
 def cut_signature(text: str) -> str:
-    """Return the words without a telephone's line, a lawyer's or a list's text, a signature."""
+    """Return the text without signatures, or lines of telephones, lawyers and lists."""
     lines = _without_list(text.rstrip().split("\n"))
     lines = _without_banner(lines)
     lines = _without_footer(lines)
     lines = _without_phone(lines)
-    lines = _without_marked(lines)
+    lines = _without_signature(lines)
     lines = _without_phone(lines)
     return "\n".join(lines) if any(line.strip() for line in lines) else text
 
 
-def is_rule(line: str, least: int = 5) -> bool:
-    """Say whether a line only parts what stands above and below it, with so many marks at least."""
+def is_rule(line: str, min_chars: int = 5) -> bool:
+    """Say whether a line only separates others, with at least `min_chars` of a rule."""
     marks = line.strip()
-    return bool(marks) and set(marks) <= _RULE_CHARS and (len(marks) >= least or marks == "ᐧ")
+    return bool(marks) and set(marks) <= _RULE_CHARS and (len(marks) >= min_chars or marks == "ᐧ")
 
 
 def is_phone_line(line: str) -> bool:
-    """Say whether a telephone or a mail program signs with this line."""
+    """Say whether a line is the signature of a telephone or a mail program."""
     line = line.strip()
     if "http" in line[:MAX_LINE_CHARS]:
         line = _AD_LINK.sub(r"\1", line).strip()
@@ -149,7 +149,7 @@ def is_phone_line(line: str) -> bool:
 
 
 def _is_device(device: str, line: str) -> bool:
-    """Say whether these words name a device, with at most an excuse behind it."""
+    """Say whether these words are the name of a device, with at most an excuse behind it."""
     name, *others = re.split(r"[,.;:](?= |$)|<http|https?://", device, maxsplit=1)
     rest = others[0].strip() if others else ""
     if "<" in device or "http" in device:
@@ -162,15 +162,15 @@ def _is_device(device: str, line: str) -> bool:
 
 
 def _without_list(lines: list[str]) -> list[str]:
-    """Cut what Mailman writes under every mail."""
+    """Cut the lines that Mailman appends to every mail."""
     for index in range(max(0, len(lines) - MAX_LIST_LINES), len(lines) - 1):
-        if is_rule(lines[index]) and _LIST.match(lines[index + 1]):
+        if is_rule(lines[index]) and _LIST_LINE.match(lines[index + 1]):
             return lines[:index]
     return lines
 
 
 def _without_banner(lines: list[str]) -> list[str]:
-    """Cut what a gateway writes above mail from outside: a paragraph of its own, and no more."""
+    """Cut the paragraph that a gateway puts above mail from outside."""
     first = next((index for index, line in enumerate(lines) if line.strip()), len(lines))
     after = first
     while after < len(lines) and lines[after].strip():
@@ -181,7 +181,7 @@ def _without_banner(lines: list[str]) -> list[str]:
 
 
 def _without_footer(lines: list[str]) -> list[str]:
-    """Cut what a lawyer wrote under the mail: from its first line on, if all of it sounds so."""
+    """Cut a lawyer's text at the end, from its first line, if all of it sounds like one."""
     size, first = 0, len(lines)
     while first and size + len(lines[first - 1]) < MAX_FOOTER_CHARS:
         first -= 1
@@ -192,27 +192,27 @@ def _without_footer(lines: list[str]) -> list[str]:
             continue
         above = lines[index - 1].strip()
         rest = " ".join(lines[index:])
-        sounds = len(_FOOTER_TOLD.findall(rest)) >= 2 and not _FIRST_PERSON.search(rest)
+        sounds = len(_FOOTER_WORDS.findall(rest)) >= 2 and not _FIRST_PERSON.search(rest)
         if (not above or set(above) <= _RULE_CHARS) and len(rest) > MIN_FOOTER_CHARS and sounds:
-            return _trimmed(lines[:index])
+            return _trim(lines[:index])
     return lines
 
 
 def _without_phone(lines: list[str]) -> list[str]:
-    """Cut telephones' lines at the end, and the lines that only part them from the words."""
-    count, least = len(lines), 5
+    """Cut signatures of telephones at the end, and the rules above them."""
+    count, min_rule_chars = len(lines), 5
     while count:
         line = lines[count - 1]
         if is_phone_line(line):
-            least = 2  # the mark of a signature has nothing to part any more
-        elif line.strip() and not is_rule(line, least):
+            min_rule_chars = 2  # a "--" above it separates nothing
+        elif line.strip() and not is_rule(line, min_rule_chars):
             break
         count -= 1
     return lines[:count]
 
 
-def _without_marked(lines: list[str]) -> list[str]:
-    """Cut a signature below its mark "-- "."""
+def _without_signature(lines: list[str]) -> list[str]:
+    """Cut a signature below "-- "."""
     for index in range(len(lines) - 1, max(-1, len(lines) - 1 - MAX_SIGNATURE_LINES), -1):
         line, rest = lines[index], [x for x in lines[index + 1 :] if x.strip()]
         is_mark = line in ("-- ", "--\xa0") or (line.strip() == "--" and _looks_signed(rest))
@@ -225,7 +225,7 @@ def _without_marked(lines: list[str]) -> list[str]:
 
 
 def _looks_signed(lines: list[str]) -> bool:
-    """Whether lines are a name, a title, numbers: short, no sentence, no list."""
+    """Say whether lines are a name, a title and numbers, without sentences and lists."""
     return 0 < len(lines) <= 8 and all(
         len(x) <= 70 and not re.match(r"\s*(?:[-*•]|\d+[.)])\s", x) and not _is_sentence(x.rstrip())
         for x in lines
@@ -233,14 +233,14 @@ def _looks_signed(lines: list[str]) -> bool:
 
 
 def _is_sentence(line: str) -> bool:
-    """Say whether a line ends as a sentence does, and not as a title: "Satın Alma Md."."""
+    """Say whether a line ends like a sentence, and not like the title "Satın Alma Md."."""
     words = line.split()
     ends = line.endswith((".", "!", "?"))
     return ends and (len(words) > 3 or (len(words) > 1 and words[-1][:1].islower()))
 
 
-def _trimmed(lines: list[str]) -> list[str]:
-    """Return lines without the blank ones and rules at their end."""
+def _trim(lines: list[str]) -> list[str]:
+    """Return lines without the blank lines and rules at their end."""
     count = len(lines)
     while count and set(lines[count - 1].strip()) <= _RULE_CHARS:
         count -= 1

@@ -13,7 +13,7 @@ from hashlib import sha256
 import msgspec
 
 from ingest.parsing import files
-from ingest.parsing.html.text import LAID_OUT, to_text
+from ingest.parsing.html.text import MAX_LAID_OUT_CHARS, to_text
 from ingest.parsing.letters.charset import decode
 from ingest.parsing.mime import calendar_text, header, smime, tnef
 from ingest.parsing.mime.parameters import parameter
@@ -204,7 +204,7 @@ class _Reader:
         if len(html) > MAX_HTML_CHARS:
             self._mail.repaired.append("html.cut")
         self._html_chars += len(html)
-        return to_text(html[:MAX_HTML_CHARS], laid_out=self._html_chars <= 2 * LAID_OUT)
+        return to_text(html[:MAX_HTML_CHARS], laid_out=self._html_chars <= 2 * MAX_LAID_OUT_CHARS)
 
     def _unpack_tnef(self, entity: Entity, kind: str, data: bytes, name: str) -> list[_Piece]:
         """Take the text and the files out of a winmail.dat; a broken one stays a file."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ingest.intake.virus_scan import Scanner
-from ingest.parsing.mail.message import message
+from ingest.parsing.mail.message import parse_message
 from runtime.settings.structs import ScanSettings
 from schemas.errors import Retry
 from schemas.message import Message
@@ -33,7 +33,7 @@ def _mail(*files: bytes) -> tuple[Message, tuple[bytes, ...]]:
         for n, data in enumerate(files)
     )
     raw = b"From: a@x.example\r\nMessage-ID: <1@x>\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
-    return message(raw + parts + b"--b--\r\n", brand="b", account="a", received_at=NOW)
+    return parse_message(raw + parts + b"--b--\r\n", brand="b", account="a", received_at=NOW)
 
 
 def _scanner(port: int, **more: object) -> Scanner:

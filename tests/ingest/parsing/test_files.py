@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.parsing import files
-from ingest.parsing.mail.message import message
+from ingest.parsing.mail.message import parse_message
 from schemas.message import Message
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -20,7 +20,7 @@ PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452000000010000000108060000001
 
 
 def _read(raw: bytes) -> tuple[Message, tuple[bytes, ...]]:
-    return message(raw, brand="default", account="a", received_at=NOW)
+    return parse_message(raw, brand="default", account="a", received_at=NOW)
 
 
 def _with_file(kind: str, name: str, data: bytes) -> bytes:

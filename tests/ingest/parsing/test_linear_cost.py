@@ -20,8 +20,8 @@ from ingest.parsing.html import page, tokens
 from ingest.parsing.html.text import to_text
 from ingest.parsing.letters.composition import compose
 from ingest.parsing.letters.mojibake import repair_mojibake
-from ingest.parsing.mail.forward import forwarded
-from ingest.parsing.mail.message import message
+from ingest.parsing.mail.forward import read_original
+from ingest.parsing.mail.message import parse_message
 from ingest.parsing.mail_text.mail_programs import LANGUAGES
 from ingest.parsing.mail_text.reply import own_words
 from router.text.entities import entities
@@ -140,7 +140,7 @@ def _parse(head: str) -> Callable[[str], object]:
 
     def parse(text: str) -> object:
         raw = f"Message-ID: <a@b>\r\n{head}{text}".encode("utf-8", "surrogateescape")
-        return message(raw, brand="a", account="a", received_at=now)
+        return parse_message(raw, brand="a", account="a", received_at=now)
 
     return parse
 
@@ -269,7 +269,7 @@ PARSERS = [
         _WORDS,
         long_chars=_HALF,
     ),
-    Parser("forwards", lambda text: forwarded(text, "Fwd: a"), _WORDS),
+    Parser("forwards", lambda text: read_original(text, "Fwd: a"), _WORDS),
     Parser("calls", _hear, frozenset(_CALL_MARKERS), long_chars=_HALF),
     Parser("mail headers", _parse_headers, frozenset(_header_markers()), reads_lines=False),
     Parser("mail parts", _parse(_PARTS), frozenset(_part_markers()), reads_lines=False),

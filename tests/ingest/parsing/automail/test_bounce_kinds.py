@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.parsing.mail.message import message
+from ingest.parsing.mail.message import parse_message
 from schemas.message import Automatic, Bounce, Message
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -19,7 +19,7 @@ DAEMON = "From: MAILER-DAEMON@mx.example (Mail Delivery System)\nTo: destek@dest
 
 def _read(head: str, body: str) -> Message:
     raw = f"{head.strip()}\nMessage-ID: <b@posta.example>\n\n{body}".replace("\n", "\r\n").encode()
-    return message(raw, brand="default", account="a", received_at=NOW)[0]
+    return parse_message(raw, brand="default", account="a", received_at=NOW)[0]
 
 
 def _machine(head: str, body: str) -> Automatic:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.parsing.mail.message import message
+from ingest.parsing.mail.message import parse_message
 from ingest.parsing.mime import dates, header
 from schemas.base import conversation_id
 from schemas.message import Automatic, Message
@@ -18,7 +18,7 @@ KEY = b"key"
 
 def _read(head: str, body: str) -> Message:
     raw = f"{head.strip()}\nMessage-ID: <b@posta.example>\n\n{body}".replace("\n", "\r\n").encode()
-    return message(raw, brand="default", account="a", received_at=NOW, signing_key=KEY)[0]
+    return parse_message(raw, brand="default", account="a", received_at=NOW, signing_key=KEY)[0]
 
 
 def _machine(head: str, body: str) -> Automatic:

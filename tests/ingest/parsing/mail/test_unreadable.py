@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.parsing.mail.message import message
+from ingest.parsing.mail.message import parse_message
 from ingest.parsing.mail.unreadable import read_headers, unreadable_message
 from schemas.message import Message
 from schemas.text import reply_token
@@ -33,7 +33,7 @@ def _unreadable(raw: bytes) -> Message:
 
 @pytest.mark.parametrize("raw", MAILS)
 def test_it_has_the_identity_and_the_headers_of_a_good_parse(raw: bytes) -> None:
-    good, _ = message(
+    good, _ = parse_message(
         raw, brand="default", account="a", received_at=NOW, mailbox="INBOX", signing_key=KEY
     )
     unreadable = _unreadable(raw)

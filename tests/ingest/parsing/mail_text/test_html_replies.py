@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.parsing.mail.message import message
+from ingest.parsing.mail.message import parse_message
 
 WHO = "Destek &lt;destek@marka.example&gt;"
 SIGNED = "<div>Galaxy cihazımdan gönderildi</div>"
@@ -48,7 +48,7 @@ def test_only_the_words_above_the_quotation_are_the_customers(html: str) -> None
         f"Content-Type: text/html; charset=utf-8\n\n{html}"
     )
     now = datetime(2026, 11, 20, tzinfo=UTC)
-    made, _ = message(raw.encode(), brand="default", account="a", received_at=now)
+    made, _ = parse_message(raw.encode(), brand="default", account="a", received_at=now)
     assert made.text == "Tamam."
     assert "Yolda." in made.full_text
 
@@ -59,6 +59,6 @@ def test_what_a_program_quotes_is_cut_without_a_reply_header_too() -> None:
         f"Content-Type: text/html; charset=utf-8\n\n<p>Kargom hâlâ gelmedi.</p>{QUOTED}"
     )
     now = datetime(2026, 11, 20, tzinfo=UTC)
-    made, _ = message(raw.encode(), brand="default", account="a", received_at=now)
+    made, _ = parse_message(raw.encode(), brand="default", account="a", received_at=now)
     assert made.text == "Kargom hâlâ gelmedi."
     assert "> Yolda." in made.full_text

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.parsing.html import text as html
-from ingest.parsing.mail.forward import forwarded
-from ingest.parsing.mail.message import message
+from ingest.parsing.mail.forward import read_original
+from ingest.parsing.mail.message import parse_message
 from ingest.parsing.mail_text import reply
 from ingest.parsing.mime import header
 from ingest.parsing.mime.calendar_text import read_calendar
@@ -29,7 +29,7 @@ def _read(body: str, head: str = "", kind: str = "text/plain") -> Message:
 
 
 def _parsed(raw: bytes) -> Message:
-    return message(raw, brand="default", account="a", received_at=NOW)[0]
+    return parse_message(raw, brand="default", account="a", received_at=NOW)[0]
 
 
 HEADS = [
@@ -223,7 +223,7 @@ def test_a_traveller_who_writes_from_and_to_forwards_nothing() -> None:
     text = (
         "From: Istanbul\nTo: Berlin\nDate: 3 March 2026 09:12\nSubject: seat\n\nPlease change it."
     )
-    assert forwarded(text, "My seat") is None
+    assert read_original(text, "My seat") is None
 
 
 @pytest.mark.parametrize(
@@ -368,7 +368,7 @@ def test_utf16_is_read_when_it_really_is(label: str) -> None:
     text = "Şikâyetim var: ğüşiöç"
     data = text.encode("utf-16" if label != "utf-16le" else "utf-16-le")
     raw = b"From: a@x.example\nMessage-ID: <1@x>\nContent-Transfer-Encoding: base64\nContent-Type: text/plain; charset="
-    made, _ = message(
+    made, _ = parse_message(
         raw + label.encode() + b"\n\n" + __import__("base64").encodebytes(data),
         brand="b",
         account="a",
@@ -415,7 +415,7 @@ def test_cutting_never_leaves_nothing_and_never_adds(lines: list[str], is_reply:
     kept = reply.own_words(text, is_reply=is_reply)
     assert bool(kept.strip()) == bool(text.strip())
     assert set(kept.split()) <= set(text.split())
-    forwarded(text, "Fwd: x")
+    read_original(text, "Fwd: x")
 
 
 @given(st.text(alphabet="<>/abcdeqlokut =\"'-:\ue000\ue001 cite", max_size=200))

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.parsing.mail.message import message
+from ingest.parsing.mail.message import parse_message
 from ingest.parsing.mime.calendar_text import read_calendar
 from schemas.message import Message
 
@@ -14,7 +14,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 def _mail(*lines: str, head: str = "Content-Type: text/calendar; charset=utf-8") -> Message:
     event = "\r\n".join(("BEGIN:VCALENDAR", "BEGIN:VEVENT", *lines, "END:VEVENT", "END:VCALENDAR"))
     raw = f"From: a@ornek.example\r\nMessage-ID: <1@x>\r\n{head}\r\n\r\n{event}\r\n"
-    return message(raw.encode(), brand="default", account="a", received_at=NOW)[0]
+    return parse_message(raw.encode(), brand="default", account="a", received_at=NOW)[0]
 
 
 def test_the_description_is_the_text_unfolded_and_unescaped() -> None:
@@ -42,7 +42,7 @@ def test_a_mail_with_a_text_shows_only_that() -> None:
         b"--b\r\n\r\nAda kabul etti.\r\n--b\r\nContent-Type: text/calendar\r\n\r\n"
         b"BEGIN:VCALENDAR\r\nDESCRIPTION:x\r\n--b--\r\n"
     )
-    mail, _ = message(raw, brand="default", account="a", received_at=NOW)
+    mail, _ = parse_message(raw, brand="default", account="a", received_at=NOW)
     assert mail.text == "Ada kabul etti."
     assert mail.attachments[0].name == "calendar.ics"
 

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.parsing.letters.charset import decode
-from ingest.parsing.mail.message import message
+from ingest.parsing.mail.message import parse_message
 from ingest.parsing.mail_text import reply
 from ingest.parsing.mime import header
 from ingest.parsing.mime.parser import parse_mail
@@ -30,7 +30,9 @@ KEY = b"key"
 
 
 def _read(raw: bytes, **more: str) -> Message:
-    return message(raw, brand="default", account="a", received_at=NOW, signing_key=KEY, **more)[0]  # type: ignore[arg-type]  # texts only
+    return parse_message(
+        raw, brand="default", account="a", received_at=NOW, signing_key=KEY, **more
+    )[0]  # type: ignore[arg-type]  # texts only
 
 
 def _mail(head: str = "", body: bytes = b"selam", charset: str = "cp1254") -> bytes:
@@ -135,7 +137,7 @@ def _built(text: str = "metin") -> EmailMessage:
 def test_attachments_keep_their_names_types_and_bytes() -> None:
     made = _built()
     made.add_attachment(b"%PDF-1", maintype="application", subtype="pdf", filename="fatura ğüş.pdf")
-    found, files = message(made.as_bytes(), brand="b", account="a", received_at=NOW)
+    found, files = parse_message(made.as_bytes(), brand="b", account="a", received_at=NOW)
     (attachment,) = found.attachments
     assert (attachment.name, attachment.type, attachment.size) == (
         "fatura ğüş.pdf",

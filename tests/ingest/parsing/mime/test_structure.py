@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from ingest.parsing.mail.message import message
+from ingest.parsing.mail.message import parse_message
 from ingest.parsing.mime.parser import parse_mail
 from schemas.message import Message
 
@@ -16,7 +16,7 @@ HEAD = b"From: Ada <ada@ornek.example>\r\nMessage-ID: <1@ornek.example>\r\n"
 
 
 def _read(raw: bytes) -> Message:
-    return message(raw, brand="default", account="a", received_at=NOW)[0]
+    return parse_message(raw, brand="default", account="a", received_at=NOW)[0]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_uuencoded_part_is_decoded() -> None:
         HEAD + b"Content-Type: application/octet-stream; name=a.txt\r\n"
         b"Content-Transfer-Encoding: x-uuencode\r\n\r\nbegin 644 a.txt\r\n#86)C\r\n`\r\nend\r\n"
     )
-    _, files = message(raw, brand="default", account="a", received_at=NOW)
+    _, files = parse_message(raw, brand="default", account="a", received_at=NOW)
     assert files == (b"abc",)
 
 
