@@ -1,7 +1,6 @@
 """Reads of single partitions: what a group committed, one stretch of records, records by offset.
 
-Before: deliveries/sender.py restores a partition, or the time of a parked reply comes. After: its
-records.
+Before: a restored partition of replies, a parked reply, or a close in doubt. After: their records.
 """
 
 import asyncio
@@ -34,12 +33,13 @@ async def read_since(
     kafka: KafkaSettings,
     topic_partition: TopicPartition,
     *,
+    client_id: str,
     offset: int | None = None,
     since_ms: int | None = None,
 ) -> AsyncGenerator[list[ConsumerRecord], None]:
     """Yield a partition's records in batches, from an offset or a time (milliseconds since 1970)
-    up to the partition's present end."""
-    consumer = create_reader(kafka, group=None, client_id="santral-replies-restore")
+    up to the partition's present end. Kafka's logs name the reader by `client_id`."""
+    consumer = create_reader(kafka, group=None, client_id=client_id)
     try:
         await consumer.start()
         consumer.assign([topic_partition])
@@ -61,8 +61,8 @@ async def read_since(
 class RecordReader:
     """Reads records of one topic by their offsets."""
 
-    def __init__(self, kafka: KafkaSettings, topic: str) -> None:
-        self._kafka, self._topic = kafka, topic
+    def __init__(self, kafka: KafkaSettings, topic: str, client_id: str) -> None:
+        self._kafka, self._topic, self._client_id = kafka, topic, client_id
         self._consumer: AIOKafkaConsumer | None = None
         self._lock = asyncio.Lock()
 
@@ -97,7 +97,7 @@ class RecordReader:
     async def _ready(self) -> AIOKafkaConsumer:
         if self._consumer is None:
             consumer = create_reader(
-                self._kafka, group=None, client_id="santral-replies-read", fetch_bytes=_FETCH_BYTES
+                self._kafka, group=None, client_id=self._client_id, fetch_bytes=_FETCH_BYTES
             )
             self._consumer = consumer
             try:

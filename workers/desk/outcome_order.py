@@ -5,6 +5,7 @@ messages waited in the lines, up to its own.
 """
 
 import asyncio
+import contextlib
 from typing import Protocol
 
 from aiokafka import TopicPartition
@@ -53,12 +54,14 @@ class KafkaOrder:
 
     async def _read(self, partition: TopicPartition, start: int, end: int) -> list[Outcome]:
         outcomes: list[Outcome] = []
-        async for records in read_since(self._kafka, partition, offset=start):
-            for record in records:
-                if record.offset >= end:
-                    return outcomes
-                try:
-                    outcomes.append(envelope.decode(Outcome, record.value))
-                except Rejected:
-                    continue  # the feed passes over it too, so it closes nothing
+        reading = read_since(self._kafka, partition, client_id="santral-desk-order", offset=start)
+        async with contextlib.aclosing(reading) as batches:
+            async for records in batches:
+                for record in records:
+                    if record.offset >= end:
+                        return outcomes
+                    try:
+                        outcomes.append(envelope.decode(Outcome, record.value))
+                    except Rejected:
+                        continue  # the feed passes over it too, so it closes nothing
         return outcomes

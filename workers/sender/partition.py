@@ -22,6 +22,7 @@ REPLY_MEMORY = timedelta(hours=26)
 crash at most a day later (workers/replies/incident_reply.py)."""
 _CLOCK_MARGIN = timedelta(minutes=1)
 """The clocks of machines may differ by this much."""
+_CLIENT_ID = "santral-replies-restore"
 _METADATA = "deliveries="
 _END_KINDS = ("delivered", "undeliverable")
 
@@ -77,7 +78,7 @@ class ReplyPartition:
     async def _first_uncommitted_at(
         self, kafka: KafkaSettings, offset: int | None
     ) -> datetime | None:
-        reading = read_since(kafka, self.topic_partition, offset=offset)
+        reading = read_since(kafka, self.topic_partition, client_id=_CLIENT_ID, offset=offset)
         async with contextlib.aclosing(reading) as batches:
             async for records in batches:
                 return datetime.fromtimestamp(records[0].timestamp / 1000, UTC)
@@ -90,7 +91,8 @@ async def ended_replies(kafka: KafkaSettings, partition: int, since: datetime) -
     decoder = msgspec.json.Decoder(_End)
     ended: set[str] = set()
     since_ms = int((since - _CLOCK_MARGIN).timestamp() * 1000)
-    async for records in read_since(kafka, topic_partition, since_ms=since_ms):
+    reading = read_since(kafka, topic_partition, client_id=_CLIENT_ID, since_ms=since_ms)
+    async for records in reading:
         for record in records:
             if b'"reply":"' not in (record.value or b""):
                 continue

@@ -46,6 +46,7 @@ from workers.sender.writer import DeliveryWriter
 log = get(__name__)
 
 GROUP = "santral-replies"
+_READER_ID = "santral-replies-read"
 MAX_UNRECORDED = 500
 """Reading pauses at this number of replies without a record in deliveries.v1."""
 REPORT_INTERVAL_S = 5.0
@@ -74,9 +75,9 @@ class ReplySender:
         self._writer = DeliveryWriter(settings, publisher, clock, self._deliveries)
         self._tries = Tries(settings, redis, clock, self._deliveries, self._writer)
         self._partitions = self._tries.partitions
-        self._bodies = RecordReader(settings.kafka, topics.REPLIES.name)
+        self._bodies = RecordReader(settings.kafka, topics.REPLIES.name, _READER_ID)
         self._tasks = TaskSet()
-        self._steps = RecordReader(settings.kafka, topics.DELIVERIES.name)
+        self._steps = RecordReader(settings.kafka, topics.DELIVERIES.name, _READER_ID)
         lost = LostReplies(self._deliveries, self._writer, self._steps)
         self._rooms = WaitingRooms(settings, clock, self._tries, self._bodies, self._tasks, lost)
         self.lost = LostTries(settings.kafka, clock, self._bodies, self._tasks, lost)
