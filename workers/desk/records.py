@@ -22,12 +22,16 @@ def build_outcome(
     agent: str,
     now: datetime,
 ) -> Outcome:
-    """Return an outcome of some messages; the same act with the same `salt` has the same id."""
+    """Return an outcome of some messages; an agent's same act with the same `salt` has the same id.
+
+    The agent's own repeat has it under another lease, too. Another agent's act has another id, so
+    that only one of two closings of the same messages counts.
+    """
     first = work_items[0]
     ids = tuple(work.message.id for work in work_items)
     hops = tuple(work.decision.hops for work in work_items)
     return Outcome(
-        id=derived_id("outcome", kind, salt, str(max(hops)), *ids),
+        id=derived_id("outcome", kind, agent, salt, str(max(hops)), *ids),
         kind=kind,
         brand=first.message.brand,
         conversation=first.message.conversation,
@@ -57,7 +61,11 @@ def build_reveal(message: Message, department: str, agent: str, now: datetime) -
 
 
 def build_reply(work: WorkItem, body: ReplyIn, lease: Lease, salt: str, now: datetime) -> Reply:
-    """Return the reply to a message; the same text has the same id."""
+    """Return the reply to a message; the same text has the same id, whichever agent sends it.
+
+    The customer then gets the text once, also when one agent's lease ended before the answer came
+    and another agent sends the same template.
+    """
     message = work.message
     identifier = derived_id("reply", lease.item, message.id, salt)
     return msgspec.structs.replace(

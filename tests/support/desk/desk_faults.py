@@ -60,17 +60,23 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 class FaultyPublisher(Publisher):
-    """A publisher whose outcomes fail now and then, before or after Kafka has them."""
+    """A publisher whose outcomes fail now and then, before or after Kafka has them.
+
+    An agent's outcomes wait for the event of that agent in `pauses`.
+    """
 
     def __init__(self, settings: Settings, rng: random.Random) -> None:
         super().__init__(settings.kafka, "agents")
         self._rng = rng
         self.fault_rate = 0.0
         self.dying: set[str] = set()
+        self.pauses: dict[str, asyncio.Event] = {}
 
     async def publish(self, topic: AnyTopic, record: Record, **more: Any) -> tuple[int, int]:
         """Publish, unless this is the moment at which Kafka or the agent fails."""
         if isinstance(record, Outcome) and record.kind != "claimed":
+            if pause := self.pauses.get(record.agent):
+                await pause.wait()
             fault = Died() if record.agent in self.dying else Retry(1, "Kafka is away")
             rate = 1.0 if record.agent in self.dying else self.fault_rate
             if self._rng.random() < rate:

@@ -129,6 +129,56 @@ async def test_kafka_says_which_act_counts_beside_a_late_feed(kafka: Settings) -
             assert counted == {done.outcome, "rival"}
 
 
+async def _claim(world: World, agent: str, native: str) -> Any:
+    """Return the item of a message, once this agent has it."""
+    items: list[Any] = []
+
+    async def claimed() -> bool:
+        items[:] = [
+            item
+            for item in await world.claim(agent, "billing", 5)
+            if item.messages[0].native_id == native
+        ]
+        return bool(items)
+
+    await until(f"{agent} has the item", claimed)
+    return items[0]
+
+
+async def test_the_second_of_two_agents_who_complete_the_same_messages_is_refused(
+    kafka: Settings,
+) -> None:
+    with valkeys(2) as servers:
+        async with desk_world(kafka, servers, 1) as world:
+            world.ended.set()  # no other message joins the conversation
+            await world.send(99, 0)
+            queue, acts = world.desk_queue, {}
+            for agent in ("Ada", "Can"):
+                world.publisher.pauses[agent] = asyncio.Event()
+                item = await _claim(world, agent, "99-0")
+                complete = world.desk.complete(item.id, LeaseIn(lease=item.lease))
+                acts[agent] = asyncio.ensure_future(complete)
+
+                async def is_closing() -> bool:
+                    return bool(await queue.list_closings("billing", 10**15))
+
+                await until(f"{agent} closes it", is_closing)
+                if agent == "Ada":  # whose process pauses for so long that it passes for dead
+                    (closing,) = await queue.list_closings("billing", 10**15)
+                    assert await queue.cancel_closing("billing", closing)
+            for agent in ("Ada", "Can"):
+                world.publisher.pauses[agent].set()
+                await until("it is in Kafka", lambda a=agent: a in _resolvers(world))
+            done, refusal = await asyncio.gather(*acts.values(), return_exceptions=True)
+            assert isinstance(done, Done), done
+            assert isinstance(refusal, LeaseLost), refusal
+            assert [o.agent for o in counted_closings(world.outcomes).values()] == ["Ada"]
+
+
+def _resolvers(world: World) -> list[str]:
+    return [outcome.agent for outcome in world.outcomes if outcome.kind == "resolved"]
+
+
 @pytest.mark.certify
 @pytest.mark.parametrize("seed", range(2, 10))
 async def test_no_two_acts_count_in_long_histories(kafka: Settings, seed: int) -> None:

@@ -1,0 +1,49 @@
+"""The ids of what the desk writes: an agent's repeat is the same record, another agent's is not."""
+
+import pytest
+
+from router.decision.decide import decide_message
+from schemas.decision import WorkItem
+from schemas.http_api.bodies import ReplyIn
+from schemas.outcome import OutcomeKind
+from tests.support.samples import NOW, message, policy
+from workers.desk.records import build_outcome, build_reply
+from workers.desk_queue.values import Lease
+
+
+@pytest.fixture(name="work")
+def work_item() -> WorkItem:
+    """One message in the line of its department."""
+    work = decide_message(message("Faturam yanlış"), None, policy(), NOW).item
+    assert isinstance(work, WorkItem)
+    return work
+
+
+@pytest.mark.parametrize("kind", ["resolved", "rerouted", "replied", "note"])
+def test_the_acts_of_two_agents_have_two_ids_and_a_repeat_has_its_own(
+    work: WorkItem, kind: OutcomeKind
+) -> None:
+    item = work.message.id
+    ids = [build_outcome(kind, item, "s", [work], name, NOW).id for name in ("Ada", "Can", "Ada")]
+    assert ids[0] == ids[2] != ids[1]
+
+
+def test_the_same_text_of_two_agents_is_one_reply(work: WorkItem) -> None:
+    replies = [
+        build_reply(work, ReplyIn(lease=lease.lease, text="Merhaba"), lease, "digest", NOW)
+        for lease in (_lease(work, "Ada"), _lease(work, "Can"))
+    ]
+    assert [reply.agent for reply in replies] == ["Ada", "Can"]
+    assert replies[0].id == replies[1].id
+
+
+def _lease(work: WorkItem, agent: str) -> Lease:
+    return Lease(
+        item=work.message.id,
+        lease=f"lease of {agent}",
+        department="billing",
+        conversation=work.message.conversation,
+        agent=agent,
+        until_ms=0,
+        messages=(),
+    )
