@@ -14,6 +14,7 @@ from typing import TypeVar
 from confluent_kafka import KafkaError, KafkaException
 from redis.asyncio import Redis
 
+from runtime.bus.identity import claim_identity
 from runtime.clock import Clock
 from runtime.health.checks import Health, LastSuccess
 from runtime.health.faults import guard, is_outage
@@ -131,11 +132,15 @@ class Feed:
 
     async def run(self) -> None:
         """Feed until cancelled; only a bug ends it otherwise."""
-        while True:
-            try:
-                await self._follow()
-            except KafkaException as error:
-                await self._wait(f"Kafka refuses the desk, which starts again: {error}")
+        identity = claim_identity("desk", self._settings)
+        try:
+            while True:
+                try:
+                    await self._follow(identity.name)
+                except KafkaException as error:
+                    await self._wait(f"Kafka refuses the desk, which starts again: {error}")
+        finally:
+            identity.release()
 
     async def _wait(self, text: str) -> None:
         """Note an outage and wait a little."""
@@ -150,10 +155,10 @@ class Feed:
     async def _call(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, call)
 
-    async def _follow(self) -> None:
+    async def _follow(self, identity: str) -> None:
         """Join the group and follow it until cancelled; wait during outages."""
         names = (*queue_topics(self._settings.departments), topics.OUTCOMES.name)
-        feed_log = await self._call(lambda: FeedLog(self._settings.kafka, names))
+        feed_log = await self._call(lambda: FeedLog(self._settings.kafka, names, identity))
         try:
             while True:
                 try:

@@ -5,7 +5,6 @@ feed.py applies the same records to Redis. Every method blocks, and one thread c
 """
 
 import os
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 
 from confluent_kafka import (
@@ -57,11 +56,13 @@ _PASSING_ERRORS = (
 class FeedLog:
     """A consumer of the group and a transactional producer.
 
-    A rebalance only sets `stale`. The log then reads nothing until `start_from`.
+    A rebalance only sets `stale`. The log then reads nothing until `start_from`. The producer's
+    transactional id is `identity`, so Kafka ends at once what an earlier producer of that name left
+    open, and `read_committed` does not wait for the timeout of that transaction.
     """
 
-    def __init__(self, kafka: KafkaSettings, names: Sequence[str]) -> None:
-        self._kafka = kafka
+    def __init__(self, kafka: KafkaSettings, names: Sequence[str], identity: str) -> None:
+        self._kafka, self._identity = kafka, identity
         self.owned: frozenset[Partition] = frozenset()
         self.stale = True
         self._consumer = Consumer(
@@ -92,8 +93,7 @@ class FeedLog:
     def connect_producer(self) -> Producer:
         """Return the producer, a new one if the last one failed."""
         if self._producer is None:
-            identifier = f"{GROUP}-{os.getpid()}-{secrets.token_hex(4)}"
-            producer = transactional_producer(self._kafka, identifier)
+            producer = transactional_producer(self._kafka, self._identity)
             producer.init_transactions(_REQUEST_S)
             self._producer = producer
         return self._producer
