@@ -21,7 +21,7 @@ from tests.support.cluster.supervised import Exit
 from tests.support.cluster.traffic import Load, Traffic
 from tests.support.cluster.verdict import findings
 from tests.support.servers import wait
-from tests.support.waiting import until
+from tests.support.waiting import settled, until
 
 pytestmark = [pytest.mark.alone, pytest.mark.certify]
 
@@ -31,6 +31,8 @@ OUTAGE_S = 40.0
 LEAVE_S = 28.0
 """All flows again within this time of the freeze: 9 s until the brokers replace their member, 12 s
 until a request to it is given up, and the new beginning."""
+SETTLE_S = 40.0
+"""The last acknowledgements and answers leave within this time of the ledger's rest."""
 PLAN = Plan(postgres=False, stages=("console", "router", "recorder", "desk", "replies", "ingest"))
 LOAD = Load(messages=20, mails=3, senders=10, agents=4)
 
@@ -70,7 +72,7 @@ async def _freeze(cluster: Cluster) -> Report:
     await traffic.stop()
     await asyncio.to_thread(wait, "the ledger settles", cluster.ledger, 60)
     gauges.stop()
-    report.broken = await findings(cluster, sightings)
+    report.broken = await settled(lambda: findings(cluster, sightings), SETTLE_S)
     report.refusals = {k: n for k, n in sightings.statuses.items() if k.endswith("503")}
     report.exits = cluster.unwanted_exits()
     stages = cluster.stages.values()
