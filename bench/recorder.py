@@ -13,8 +13,8 @@ from router.decision.decide import decide_message
 from runtime import store
 from schemas import envelope, topics
 from tests.support.servers import Postgres
-from workers.recorder.batch_writer import copy_rows, write
-from workers.recorder.rows import Rows, take
+from workers.recorder.rows import Rows, add_record
+from workers.recorder.sql import copy_rows, write_rows
 from workers.run import MIGRATIONS
 
 COUNT = int(os.environ.get("BENCH_RECORDS", "40000"))
@@ -37,10 +37,10 @@ def _ours(engine: Engine, records: list[tuple[str, bytes]]) -> float:
     for at in range(0, len(records), BATCH):
         rows = Rows()
         for topic, value in records[at : at + BATCH]:
-            take(rows, topic, 0, offset, value)
+            add_record(rows, topic, 0, offset, value)
             offset += 1
         with engine.begin() as connection:
-            write(connection, rows)
+            write_rows(connection, rows)
     return len(records) / (time.perf_counter() - began)
 
 
@@ -50,7 +50,7 @@ def _bare(engine: Engine, records: list[tuple[str, bytes]]) -> float:
     for at in range(0, len(records), BATCH):
         rows = Rows()
         for offset, (topic, value) in enumerate(records[at : at + BATCH]):
-            take(rows, topic, 0, offset, value)
+            add_record(rows, topic, 0, offset, value)
         batches.append(rows)
     with engine.begin() as connection:
         for table in ("messages", "decisions"):

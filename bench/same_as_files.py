@@ -22,7 +22,7 @@ from runtime.store import engine, migrate
 from schemas import envelope, topics
 from schemas.base import Record
 from schemas.message import Raw
-from workers.recorder.batch_writer import store
+from workers.recorder.sql import write_records
 from workers.run import MIGRATIONS
 from workers.store.tables import METADATA
 
@@ -60,7 +60,7 @@ def write(folder: Path) -> None:
     migrate(_url(folder), MIGRATIONS)
     for topic in _RECORDED:
         batch = [(topic.name, 0, offset, v) for offset, v in enumerate(records[topic.name])]
-        store(database, batch)
+        write_records(database, batch)
     (folder / "rows.json").write_text(json.dumps(_rows(database)), encoding="utf-8")
     database.dispose()
     archive = FolderArchive(folder / "archive")

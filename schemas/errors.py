@@ -8,7 +8,7 @@ SantralError
  ├── ConfigError       the configuration is wrong: all problems at once
  │    └── Forbidden    runtime/topics/creation.py: Kafka hides its topics' settings from this user
  ├── Unavailable       Santral lacks something that it needs: the text says what to do
- │    ├── Fenced       workers/recorder/batch_writer.py: the store follows another log
+ │    ├── Fenced       workers/recorder/sql.py: the store follows another log
  │    └── StoreAway    workers/console/api.py: the store gives no answer now
  ├── MediaPending      ingest/intake/media.py: the vendor still has the message's files
  ├── TakeFailed        ingest/door/webhook_calls.py: a bug stopped a call that is the vendor's

@@ -38,7 +38,7 @@ from workers.desk.outcome_order import KafkaOrder
 from workers.desk.queue_bodies import QueueBodyReader
 from workers.desk_feed.feed import Feed
 from workers.desk_queue.queue import DeskQueue
-from workers.recorder.recorder import Recorder
+from workers.recorder.loop import Recorder
 from workers.replies.acknowledge import Acknowledger
 from workers.replies.bounces import BounceReporter
 from workers.replies.incident_reply import IncidentResponder

@@ -18,8 +18,8 @@ from tests.cli.test_commands import run
 from tests.runtime.bus.test_tap import _write
 from tests.schemas.text.test_masking import IBAN, IDENTITY, decision
 from tests.support.samples import NOW, message
-from workers.recorder.batch_writer import write
-from workers.recorder.rows import Rows, take
+from workers.recorder.rows import Rows, add_record
+from workers.recorder.sql import write_rows
 from workers.run import MIGRATIONS
 
 MESSAGE = "7d1f0c52-3a55-5b0e-9d7f-2f6c1c1c9d11"
@@ -50,11 +50,11 @@ def here(tmp_path: Path) -> Path:
         origin=Origin(hint=IDENTITY),
     )
     rows = Rows()
-    take(rows, topics.DECISIONS.name, 0, 0, envelope.encode(decided))
-    take(rows, topics.DEAD.name, 0, 0, envelope.encode(letter))
+    add_record(rows, topics.DECISIONS.name, 0, 0, envelope.encode(decided))
+    add_record(rows, topics.DEAD.name, 0, 0, envelope.encode(letter))
     engine = store.engine(url)
     with engine.begin() as connection:
-        write(connection, rows)
+        write_rows(connection, rows)
     engine.dispose()
     return tmp_path
 

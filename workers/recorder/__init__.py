@@ -1,6 +1,6 @@
-"""The recorder: Kafka's records -> the store, each once.
+"""The recorder writes Kafka's records into the store, each once.
 
-It takes the records of all recorded topics. It gives rows, and the offsets in the same
-transaction.
-Read recorder.py first, then rows.py.
+It reads the records of all recorded topics.
+It writes their rows and the next offsets in one transaction.
+Read loop.py first, then rows.py and sql.py.
 """

@@ -1,11 +1,12 @@
 """Turns a record into rows of the store: its own row, and extra rows for look-ups.
 
-Before: recorder.py reads a batch. After: batch_writer.py writes it in one transaction.
+loop.py reads a batch, and sql.py writes its rows in one transaction.
 """
 
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, Column
@@ -13,6 +14,7 @@ from sqlalchemy import BigInteger, Column
 from runtime.health.faults import guard
 from runtime.log import get
 from schemas import envelope, topics
+from schemas.base import Record
 from schemas.dead_letter import DeadLetter
 from schemas.decision import Decision
 from schemas.errors import Rejected
@@ -26,15 +28,16 @@ from workers.store.tables import METADATA
 log = get(__name__)
 
 GROUP = "santral-recorder"
-VOUCHING = frozenset({"api", "phone", "whatsapp", "twilio", "sikayetvar"})
-"""Channels whose source verifies the sender's handles; on others people type their own."""
+VERIFYING_CHANNELS = frozenset({"api", "phone", "whatsapp", "twilio", "sikayetvar"})
+"""Channels that verify every handle of a sender; on the others people declare their own."""
 
-CLAIMS = frozenset({"email", "phone", "customer_no"})
-"""Entities of a text that may identify a customer."""
+IDENTIFYING_ENTITIES = frozenset({"email", "phone", "customer_no"})
+"""Kinds of entities in a text that may identify a customer."""
 
-_SCRUBBED_CHARS = 200
-_MOST, _MOST_SMALL = 2**63 - 1, 2**31 - 1
-"""The largest numbers of the columns: BigInteger, and PostgreSQL's Integer."""
+_MAX_COLUMN_CHARS = 200
+"""A text that the store refused is cut to this length; the body keeps it."""
+_MAX_BIG_INTEGER, _MAX_INTEGER = 2**63 - 1, 2**31 - 1
+"""The largest numbers of the columns, a BigInteger and PostgreSQL's Integer."""
 
 Row = tuple[Any, ...]
 
@@ -87,15 +90,16 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 
 @dataclass
 class Rows:
-    """The rows of one batch by table, and its partitions' next offsets.
+    """The rows of one batch by table, and its partitions' first and next offsets.
 
-    `search_key` hashes personal numbers in `words`; without a key they can't be searched.
+    `partitions` has the partition of each of the `messages`. `search_key` hashes personal numbers
+    in `words`; without a key they can't be searched.
     """
 
     search_key: bytes = b""
 
     messages: list[Row] = field(default_factory=list)
-    places: list[tuple[str, int]] = field(default_factory=list)
+    partitions: list[tuple[str, int]] = field(default_factory=list)
     words: list[Row] = field(default_factory=list)
     arrivals: list[Row] = field(default_factory=list)
     decisions: list[Row] = field(default_factory=list)
@@ -111,18 +115,22 @@ class Rows:
     undecodable: Counter[tuple[str, int]] = field(default_factory=Counter)
 
 
-def _ms(instant: Any) -> int:
-    return int(instant.timestamp() * 1000)
+def _milliseconds(time: datetime) -> int:
+    return int(time.timestamp() * 1000)
 
 
-def _plain(value: str) -> str:
+def _without_nul(value: str) -> str:
     """Return a text without NUL, which PostgreSQL refuses."""
     return value.replace("\x00", "")
 
 
-def _message(rows: Rows, m: Message, body: str) -> None:
-    handles = m.sender.handles
-    sender = handles[0].value if handles else m.sender.name
+def _sender(message: Message) -> str:
+    """Return the identifier of a message's sender, or the name without one."""
+    handles = message.sender.handles
+    return handles[0].value if handles else message.sender.name
+
+
+def _add_message(rows: Rows, m: Message, body: str) -> None:
     rows.messages.append(
         (
             m.id,
@@ -130,9 +138,9 @@ def _message(rows: Rows, m: Message, body: str) -> None:
             m.channel,
             m.source,
             m.conversation,
-            _plain(sender),
-            _plain(m.subject),
-            _ms(m.received_at),
+            _without_nul(_sender(m)),
+            _without_nul(m.subject),
+            _milliseconds(m.received_at),
             body,
         )
     )
@@ -140,26 +148,24 @@ def _message(rows: Rows, m: Message, body: str) -> None:
         rows.arrivals.append((m.source, m.position, m.id))
 
 
-def _message_extras(rows: Rows, m: Message) -> None:
-    handles = m.sender.handles
-    sender = handles[0].value if handles else m.sender.name
-    rows.words.append((m.id, words_of(m, sender, rows.search_key)))
-    said_by = "source" if m.channel in VOUCHING else "sender"
-    for handle in handles if m.automatic is None else ():
+def _add_message_extras(rows: Rows, m: Message) -> None:
+    rows.words.append((m.id, words_of(m, _sender(m), rows.search_key)))
+    said_by = "source" if m.channel in VERIFYING_CHANNELS else "sender"
+    for handle in m.sender.handles if m.automatic is None else ():
         rows.handles.append(
             (
-                _plain(node(handle)),
+                _without_nul(node(handle)),
                 m.id,
                 said_by,
                 m.brand,
                 m.conversation,
                 m.channel,
-                _ms(m.received_at),
+                _milliseconds(m.received_at),
             )
         )
 
 
-def _decision(rows: Rows, d: Decision, body: str) -> None:
+def _add_decision(rows: Rows, d: Decision, body: str) -> None:
     rows.decisions.append(
         (
             d.message,
@@ -172,28 +178,36 @@ def _decision(rows: Rows, d: Decision, body: str) -> None:
             d.action,
             d.priority,
             d.confidence,
-            _ms(d.decided_at),
+            _milliseconds(d.decided_at),
             body,
         )
     )
 
 
-def _decision_extras(rows: Rows, d: Decision) -> None:
+def _add_decision_extras(rows: Rows, d: Decision) -> None:
     for entity in d.entities if not d.hops and d.action != "automatic" else ():
-        if entity.kind in CLAIMS:
+        if entity.kind in IDENTIFYING_ENTITIES:
             name = f"{entity.kind}:{entity.value.casefold()}"
             rows.handles.append(
-                (name, d.message, "text", d.brand, d.conversation, d.channel, _ms(d.decided_at))
+                (
+                    name,
+                    d.message,
+                    "text",
+                    d.brand,
+                    d.conversation,
+                    d.channel,
+                    _milliseconds(d.decided_at),
+                )
             )
 
 
-def _outcome(rows: Rows, o: Outcome, body: str) -> None:
+def _add_outcome(rows: Rows, o: Outcome, body: str) -> None:
     rows.outcomes.append(
-        (o.id, o.kind, o.conversation, o.item, o.department, o.agent, _ms(o.at), body)
+        (o.id, o.kind, o.conversation, o.item, o.department, o.agent, _milliseconds(o.at), body)
     )
 
 
-def _dead(rows: Rows, d: DeadLetter, body: str) -> None:
+def _add_dead_letter(rows: Rows, d: DeadLetter, body: str) -> None:
     rows.dead.append(
         (
             d.id,
@@ -203,40 +217,42 @@ def _dead(rows: Rows, d: DeadLetter, body: str) -> None:
             d.code,
             d.origin.position or d.origin.key or "",
             d.message or "",
-            _ms(d.at),
+            _milliseconds(d.at),
             body,
         )
     )
 
 
-def _incident(rows: Rows, i: Incident, body: str) -> None:
-    rows.incidents.append((i.id, _ms(i.at), i.status, i.brand, body))
+def _add_incident(rows: Rows, i: Incident, body: str) -> None:
+    rows.incidents.append((i.id, _milliseconds(i.at), i.status, i.brand, body))
 
 
-def _incident_extras(rows: Rows, i: Incident) -> None:
+def _add_incident_extras(rows: Rows, i: Incident) -> None:
     rows.incident_messages += [(i.id, m) for m in i.messages]
 
 
-def _link(rows: Rows, link: Link, body: str) -> None:
-    rows.links.append((link.id, _ms(link.at), link.a, link.b, body))
+def _add_link(rows: Rows, link: Link, body: str) -> None:
+    rows.links.append((link.id, _milliseconds(link.at), link.a, link.b, body))
 
 
-def _no_extras(_rows: Rows, _record: Any) -> None:
-    """Add nothing: the record has only its own row."""
+def _add_no_extras(_rows: Rows, _record: Any) -> None:
+    """Add nothing, because the record has only its own row."""
 
 
-_TAKE: dict[str, tuple[Any, Callable[[Rows, Any, str], None], Callable[[Rows, Any], None]]] = {
-    topics.MESSAGES.name: (Message, _message, _message_extras),
-    topics.DECISIONS.name: (Decision, _decision, _decision_extras),
-    topics.OUTCOMES.name: (Outcome, _outcome, _no_extras),
-    topics.DEAD.name: (DeadLetter, _dead, _no_extras),
-    topics.INCIDENTS.name: (Incident, _incident, _incident_extras),
-    topics.LINKS.name: (Link, _link, _no_extras),
+_ROW_MAKERS: dict[
+    str, tuple[type[Record], Callable[[Rows, Any, str], None], Callable[[Rows, Any], None]]
+] = {
+    topics.MESSAGES.name: (Message, _add_message, _add_message_extras),
+    topics.DECISIONS.name: (Decision, _add_decision, _add_decision_extras),
+    topics.OUTCOMES.name: (Outcome, _add_outcome, _add_no_extras),
+    topics.DEAD.name: (DeadLetter, _add_dead_letter, _add_no_extras),
+    topics.INCIDENTS.name: (Incident, _add_incident, _add_incident_extras),
+    topics.LINKS.name: (Link, _add_link, _add_no_extras),
 }
-"""For each topic: its Struct, the function for its own row, and the one for its extra rows."""
+"""The Struct of each topic, the function for its own row, and the one for its extra rows."""
 
 
-def take(
+def add_record(
     rows: Rows,
     topic: str,
     partition: int,
@@ -245,29 +261,30 @@ def take(
     *,
     extras: bool = True,
 ) -> None:
-    """Add one record to a batch; count an undecodable one, which the router has buried.
+    """Add one record to a batch.
 
-    A fault in the extras (words, handles …) costs only them.
+    An undecodable one is only counted, since the router has made it a dead letter. A fault in the
+    extras (words, handles …) costs only them.
     """
-    position = (topic, partition)
-    skip(rows, topic, partition, offset)
-    struct, put, put_extras = _TAKE[topic]
+    partition_key = (topic, partition)
+    count_record(rows, topic, partition, offset)
+    struct, add_row, add_extras = _ROW_MAKERS[topic]
     try:
         decoded = envelope.decode(struct, value)
     except Rejected as error:
-        rows.undecodable[position] += 1
+        rows.undecodable[partition_key] += 1
         log.warning("record.undecodable", topic=topic, offset=offset, text=error.text)
         return
     assert value is not None
-    put(rows, decoded, value.decode())
+    add_row(rows, decoded, value.decode())
     if struct is Message:
-        rows.places.append(position)
+        rows.partitions.append(partition_key)
     if extras:
         with guard(log, GROUP, topic=topic, offset=offset):
-            put_extras(rows, decoded)
+            add_extras(rows, decoded)
 
 
-def skip(rows: Rows, topic: str, partition: int, offset: int) -> None:
+def count_record(rows: Rows, topic: str, partition: int, offset: int) -> None:
     """Count a record, and move its partition's next offset past it."""
     partition_key = (topic, partition)
     rows.first.setdefault(partition_key, offset)
@@ -275,7 +292,7 @@ def skip(rows: Rows, topic: str, partition: int, offset: int) -> None:
     rows.records[partition_key] += 1
 
 
-def scrub(rows: Rows) -> None:
+def fit_columns(rows: Rows) -> None:
     """Fit the columns of the records' own rows to every store; the bodies stay unchanged."""
     by_table = {
         "messages": rows.messages,
@@ -287,13 +304,13 @@ def scrub(rows: Rows) -> None:
     }
     for name, table in by_table.items():
         columns = list(METADATA.tables[name].columns)[:-1]
-        table[:] = [(*map(_scrubbed, row[:-1], columns), row[-1]) for row in table]
+        table[:] = [(*map(_fitted, row[:-1], columns), row[-1]) for row in table]
 
 
-def _scrubbed(value: Any, column: Column[Any]) -> Any:
+def _fitted(value: Any, column: Column[Any]) -> Any:
     if isinstance(value, str):
-        return _plain(value.encode("utf-8", "replace").decode())[:_SCRUBBED_CHARS]
+        return _without_nul(value.encode("utf-8", "replace").decode())[:_MAX_COLUMN_CHARS]
     if isinstance(value, int):
-        most = _MOST if isinstance(column.type, BigInteger) else _MOST_SMALL
-        return max(-most, min(most, value))
+        limit = _MAX_BIG_INTEGER if isinstance(column.type, BigInteger) else _MAX_INTEGER
+        return max(-limit, min(limit, value))
     return value

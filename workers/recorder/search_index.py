@@ -1,8 +1,8 @@
 """The search index of the store: written with the messages, and rebuilt when it is old.
 
-Before: recorder.py. After: store/queries.py searches it. The recorder empties an index with old
-rules or an old key at once, and fills it again from the store, one slice at a time beside its own
-work. Each slice is a transaction, so that a crash or a second recorder does nothing twice.
+The recorder empties an index with old rules or an old key at once. It fills it again from the
+store, one slice at a time between its batches. Each slice is a transaction, so that a crash or a
+second recorder does nothing twice.
 """
 
 import json
@@ -21,7 +21,8 @@ log = get(__name__)
 
 RULES = "2"
 """The version of the index's rules; a new number makes the recorder index every message again."""
-_SLICE = 500  # messages of one transaction
+_SLICE_MESSAGES = 500
+"""The messages of one transaction, short enough not to hold up a batch."""
 
 Copy = Callable[[Connection, str, Sequence[tuple[Any, ...]]], None]
 _decoder = msgspec.json.Decoder(Message)
@@ -54,7 +55,7 @@ def write_words(connection: Connection, words: Sequence[tuple[str, str]], copy: 
     )
 
 
-class Rebuild:
+class IndexRebuild:
     """Fills an old index again; `pending` says whether messages are left."""
 
     def __init__(self, engine: Engine, key: bytes, copy: Copy) -> None:
@@ -79,7 +80,7 @@ class Rebuild:
             progress = _state(connection, "filled_to")
             rows = [] if progress is None else _next_messages(connection, progress)
             write_words(connection, self._words(rows), self._copy)
-            last = rows[-1][0] if len(rows) == _SLICE else None
+            last = rows[-1][0] if len(rows) == _SLICE_MESSAGES else None
             if progress is not None and not _move_state(connection, "filled_to", progress, last):
                 connection.rollback()  # another recorder did this slice
                 return True
@@ -100,7 +101,7 @@ class Rebuild:
 def _next_messages(connection: Connection, after: str) -> list[Any]:
     rows = connection.execute(
         text("SELECT id, sender, body FROM messages WHERE id > :after ORDER BY id LIMIT :n"),
-        {"after": after, "n": _SLICE},
+        {"after": after, "n": _SLICE_MESSAGES},
     )
     return list(rows)
 

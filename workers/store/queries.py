@@ -1,6 +1,6 @@
 """Questions to the store: a message with its fate, a conversation's history, search, the flow.
 
-Before: recorder/recorder.py wrote. After: console/api.py, the console, `santral follow` and
+Before: recorder/loop.py wrote. After: console/api.py, the console, `santral follow` and
 `explain`. Only reads.
 """
 

@@ -1,6 +1,6 @@
 """The tables of the store. What Kafka says, in a form that people and reports can ask.
 
-Before: recorder/recorder.py writes them. After: queries.py, ledger.py and the console read them.
+Before: recorder/loop.py writes them. After: queries.py, ledger.py and the console read them.
 `body` is the record's JSON as Kafka has it; the other columns are for looking things up. Times are
 milliseconds since 1970 in UTC.
 """

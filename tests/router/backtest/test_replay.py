@@ -24,7 +24,7 @@ from schemas.outcome import Outcome
 from schemas.state.conversation import ConversationState
 from tests.support.samples import NOW, message, policy
 from workers.console.backtest_page import page
-from workers.recorder.rows import Rows, take
+from workers.recorder.rows import Rows, add_record
 from workers.run import MIGRATIONS
 from workers.store import tables
 from workers.store.corrections import lines as corrections
@@ -188,7 +188,7 @@ def recorded(
         rows, states = Rows(), dict[str, ConversationState]()
         for offset, event in enumerate(events):
             topic = "messages.v1" if isinstance(event, Message) else "outcomes.v1"
-            take(rows, topic, 0, offset, msgspec.json.encode(event))
+            add_record(rows, topic, 0, offset, msgspec.json.encode(event))
             at = event.received_at if isinstance(event, Message) else event.at
             old = states.get(event.conversation)
             made = (
@@ -197,7 +197,7 @@ def recorded(
                 else apply_outcome(event, old, policy().departments, at)
             )
             if isinstance(made, RoutingResult):
-                take(rows, "decisions.v1", 0, offset, msgspec.json.encode(made.decision))
+                add_record(rows, "decisions.v1", 0, offset, msgspec.json.encode(made.decision))
             state = made.state if isinstance(made, RoutingResult) else made
             if state is not None:
                 states[event.conversation] = state

@@ -29,7 +29,7 @@ from schemas import envelope, topics
 from tests.support.samples import message, policy
 from tests.support.servers import ROOT, broker
 from tests.support.waiting import wait
-from workers.recorder.recorder import Recorder
+from workers.recorder.loop import Recorder
 from workers.run import MIGRATIONS
 
 MESSAGES, DECISIONS = topics.MESSAGES.name, topics.DECISIONS.name

@@ -16,8 +16,8 @@ from tests.support.s3 import S3
 from tests.workers.console.test_privacy_walk import TOKENS, api, everywhere, recorded
 from workers.console.api import Api
 from workers.console.app import app
-from workers.recorder.batch_writer import write
-from workers.recorder.rows import Rows, take
+from workers.recorder.rows import Rows, add_record
+from workers.recorder.sql import write_rows
 
 __all__ = ["api", "recorded", "redis", "server"]
 
@@ -36,9 +36,9 @@ async def test_a_file_comes_from_the_bucket_or_is_asked_for_later(
         ),
     )
     rows = Rows(search_key=TOKENS.signing.encode())
-    take(rows, topics.MESSAGES.name, 0, 99, envelope.encode(sent))
+    add_record(rows, topics.MESSAGES.name, 0, 99, envelope.encode(sent))
     with api.store.begin() as connection:
-        write(connection, rows)
+        write_rows(connection, rows)
     with_bucket = Api(settings=settings, desk=api.desk, store=api.store)
     transport = httpx2.ASGITransport(app=app(with_bucket, Health("console"), asyncio.Event()))
     async with httpx2.AsyncClient(transport=transport, base_url="http://console") as browser:

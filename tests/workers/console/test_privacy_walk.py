@@ -36,8 +36,8 @@ from workers.console.api import Api
 from workers.console.app import app
 from workers.desk.commands import Desk
 from workers.desk_queue.values import QueuedMessage
-from workers.recorder.batch_writer import write
-from workers.recorder.rows import Rows, take
+from workers.recorder.rows import Rows, add_record
+from workers.recorder.sql import write_rows
 from workers.run import MIGRATIONS
 
 __all__ = ["redis", "server"]
@@ -147,9 +147,9 @@ def recorded(tmp_path: Any) -> Any:
     engine = store.engine(url)
     rows = Rows(search_key=TOKENS.signing.encode())
     for offset, (topic, record) in enumerate(records()):
-        take(rows, topic, 0, offset, envelope.encode(record))
+        add_record(rows, topic, 0, offset, envelope.encode(record))
     with engine.begin() as connection:
-        write(connection, rows)
+        write_rows(connection, rows)
     yield engine
     engine.dispose()
 
@@ -370,9 +370,9 @@ async def test_a_door_token_reads_how_far_its_own_message_is_and_no_word(
     assert waits["state"] == "accepted"
     other = everywhere("9", accepted_by=token_name("another"))
     rows = Rows()
-    take(rows, topics.MESSAGES.name, 1, 0, envelope.encode(other))
+    add_record(rows, topics.MESSAGES.name, 1, 0, envelope.encode(other))
     with recorded.begin() as connection:
-        write(connection, rows)
+        write_rows(connection, rows)
     refused = await client.get(f"/v1/messages/{other.id}", headers=head)
     assert (refused.status_code, refused.json()["code"]) == (404, "message.unknown")
     read = await client.get(

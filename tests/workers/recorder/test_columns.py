@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy import create_engine, text
 
-from workers.recorder.batch_writer import insert
 from workers.recorder.rows import COLUMNS
+from workers.recorder.sql import insert
 from workers.store.tables import METADATA
 
 

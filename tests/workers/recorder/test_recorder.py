@@ -16,8 +16,8 @@ from schemas.outcome import Outcome
 from tests.router.test_faults import counted
 from tests.support.samples import NOW, message, policy
 from workers.recorder import rows as record_rows
-from workers.recorder.batch_writer import Fenced, Raw, store, write
-from workers.recorder.rows import GROUP, Rows, take
+from workers.recorder.rows import GROUP, Rows, add_record
+from workers.recorder.sql import Fenced, RawRecord, write_records, write_rows
 from workers.store import dead_letters, ledger, queries
 
 
@@ -25,9 +25,9 @@ def _write(engine: Engine, *records: tuple[str, int, Record | bytes]) -> None:
     rows = Rows()
     for topic, offset, record in records:
         value = record if isinstance(record, bytes) else envelope.encode(record)
-        take(rows, topic, 0, offset, value)
+        add_record(rows, topic, 0, offset, value)
     with engine.begin() as connection:
-        write(connection, rows)
+        write_rows(connection, rows)
 
 
 def _all(engine: Engine, sql: str) -> list[Any]:
@@ -80,10 +80,10 @@ def test_the_same_records_again_make_no_second_row(engine: Engine) -> None:
 def test_a_batch_that_fails_leaves_nothing_and_its_offset_stays(engine: Engine) -> None:
     _write(engine, (MESSAGES, 0, message("a")))
     rows = Rows()
-    take(rows, MESSAGES, 0, 1, envelope.encode(message("b", native="2")))
+    add_record(rows, MESSAGES, 0, 1, envelope.encode(message("b", native="2")))
     rows.decisions.append(("x",))
     with pytest.raises(Exception, match=r"."), engine.begin() as connection:
-        write(connection, rows)
+        write_rows(connection, rows)
     assert _all(engine, "SELECT next_offset FROM positions") == [(1,)]
     assert _all(engine, "SELECT count(*) FROM messages")[0][0] == 1
 
@@ -100,7 +100,7 @@ def test_what_does_not_decode_is_counted_and_passed_over(engine: Engine) -> None
     assert _all(engine, "SELECT records, kept, undecodable FROM positions") == [(2, 1, 1)]
 
 
-def _raw(offset: int, record: Record, topic: str = MESSAGES) -> Raw:
+def _raw(offset: int, record: Record, topic: str = MESSAGES) -> RawRecord:
     return topic, 0, offset, envelope.encode(record)
 
 
@@ -109,7 +109,7 @@ def test_a_record_that_the_store_does_not_take_costs_none_of_the_others(engine: 
     decisions = [decide_message(m, None, policy(), NOW).decision for m in messages]
     decisions[4] = msgspec.structs.replace(decisions[4], hops=2**70)
     before = counted(GROUP)
-    written = store(
+    written = write_records(
         engine,
         [_raw(n, m) for n, m in enumerate(messages)]
         + [_raw(n, d, DECISIONS) for n, d in enumerate(decisions)],
@@ -130,10 +130,12 @@ def test_a_fault_in_what_is_made_of_a_record_costs_that_alone(
     def broken(_rows: Rows, made: Any) -> None:
         raise KeyError(made.id)
 
-    monkeypatch.setitem(record_rows._TAKE, MESSAGES, (Message, record_rows._message, broken))
+    monkeypatch.setitem(
+        record_rows._ROW_MAKERS, MESSAGES, (Message, record_rows._add_message, broken)
+    )
     before = counted(GROUP)
     made = message("Faturam yanlış", position="INBOX;1;1")
-    store(engine, [_raw(0, made)])
+    write_records(engine, [_raw(0, made)])
     with engine.connect() as connection:
         found = queries.message(connection, made.id)
     assert found is not None
@@ -144,9 +146,11 @@ def test_a_fault_in_what_is_made_of_a_record_costs_that_alone(
 
 
 def test_a_recorder_that_was_fenced_writes_nothing_in_halves(engine: Engine) -> None:
-    store(engine, [_raw(5, message("a"))])
+    write_records(engine, [_raw(5, message("a"))])
     with pytest.raises(Fenced):
-        store(engine, [_raw(3, message("b", native="2")), _raw(4, message("c", native="3"))])
+        write_records(
+            engine, [_raw(3, message("b", native="2")), _raw(4, message("c", native="3"))]
+        )
     assert _all(engine, "SELECT count(*) FROM messages")[0][0] == 1
 
 

@@ -23,8 +23,8 @@ from tests.support.samples import NOW, message, policy
 from tests.support.servers import Up
 from tests.support.waiting import wait
 from tests.workers.console.test_pages import LAYOUTS, _address, _clean, browser, shot
-from workers.recorder.batch_writer import write
-from workers.recorder.rows import Rows, take
+from workers.recorder.rows import Rows, add_record
+from workers.recorder.sql import write_rows
 from workers.run import MIGRATIONS
 from workers.store.customers import customer, of_message
 
@@ -48,9 +48,9 @@ def kept(engine: Engine) -> tuple[Engine, Keep]:
                 pairs = [("messages.v1", record), ("decisions.v1", decision)]
             for topic, made in pairs:
                 offsets[topic] = offsets.get(topic, -1) + 1
-                take(rows, topic, 0, offsets[topic], msgspec.json.encode(made))
+                add_record(rows, topic, 0, offsets[topic], msgspec.json.encode(made))
         with engine.begin() as connection:
-            write(connection, rows)
+            write_rows(connection, rows)
 
     return engine, keep
 
@@ -211,9 +211,9 @@ def test_a_customer_is_what_the_newest_words_connect_and_looks_the_same_from_eve
         if a != b:
             last[min(a, b), max(a, b)] = status
             made = word(f"email:{a}@x", f"email:{b}@x", status, minute)
-            take(rows, "links.v1", 0, minute, msgspec.json.encode(made))
+            add_record(rows, "links.v1", 0, minute, msgspec.json.encode(made))
     with engine.begin() as connection:
-        write(connection, rows)
+        write_rows(connection, rows)
     group = {n: {n} for n in range(6)}
     for (a, b), status in last.items():
         if status == "linked" and group[a] is not group[b]:

@@ -15,9 +15,9 @@ from schemas.message import Handle, Message, Party
 from schemas.text.fold import fold
 from tests.support.samples import message
 from workers.recorder import search_index
-from workers.recorder.batch_writer import copy_rows, write
-from workers.recorder.rows import Rows, take
-from workers.recorder.search_index import Rebuild
+from workers.recorder.rows import Rows, add_record
+from workers.recorder.search_index import IndexRebuild
+from workers.recorder.sql import copy_rows, write_rows
 from workers.run import MIGRATIONS
 from workers.store import queries
 from workers.store.search_terms import NUMBERS_CHARS, terms_of, words_of
@@ -30,9 +30,9 @@ def record(engine: Engine, *messages: Message, key: bytes = KEY) -> None:
     """Record messages."""
     rows = Rows(search_key=key)
     for made in messages:
-        take(rows, topics.MESSAGES.name, int(made.id[:6], 16), 0, envelope.encode(made))
+        add_record(rows, topics.MESSAGES.name, int(made.id[:6], 16), 0, envelope.encode(made))
     with engine.begin() as connection:
-        write(connection, rows)
+        write_rows(connection, rows)
 
 
 def found(engine: Engine, words: str, key: bytes = KEY) -> list[str]:
@@ -161,11 +161,11 @@ def test_an_older_store_is_indexed_again_without_its_numbers(
     _migrate(engine, "head")
     assert found(engine, IDENTITY[:9]) == []
     assert found(engine, "numaram") == [], "emptied at once"
-    monkeypatch.setattr(search_index, "_SLICE", 3)
-    stopped = Rebuild(engine, KEY, copy_rows)
+    monkeypatch.setattr(search_index, "_SLICE_MESSAGES", 3)
+    stopped = IndexRebuild(engine, KEY, copy_rows)
     stopped.begin()
     stopped.step()  # and then it is killed
-    rebuilds = [Rebuild(engine, KEY, copy_rows) for _ in range(2)]
+    rebuilds = [IndexRebuild(engine, KEY, copy_rows) for _ in range(2)]
     for rebuild in rebuilds:
         rebuild.begin()
     for _ in range(10):
@@ -183,14 +183,14 @@ def test_a_new_key_has_every_message_indexed_again(engine: Engine) -> None:
     record(engine, original)
     other = b"o" * 32
     for key in (KEY, other):
-        rebuild = Rebuild(engine, key, copy_rows)
+        rebuild = IndexRebuild(engine, key, copy_rows)
         rebuild.begin()
         assert rebuild.pending
         while rebuild.pending:
             rebuild.step()
     assert found(engine, IDENTITY, key=other) == [original.id]
     assert found(engine, IDENTITY) == []
-    again = Rebuild(engine, other, copy_rows)
+    again = IndexRebuild(engine, other, copy_rows)
     again.begin()
     assert not again.pending, "what is as it should be is not done again"
 

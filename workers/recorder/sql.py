@@ -1,7 +1,7 @@
 """Writes one batch in one transaction of the store, together with its offsets.
 
-Before: rows.py made the rows. After: the store has all of the batch or nothing. A second
-recorder that still writes for a partition it lost finds other offsets and gives up.
+The store has all of the batch or nothing. A second recorder that still writes for a partition it
+lost meets other offsets and gives up.
 """
 
 import json
@@ -16,7 +16,15 @@ from runtime.health.faults import guard, is_outage
 from runtime.log import get
 from schemas import topics
 from schemas.errors import Unavailable
-from workers.recorder.rows import COLUMNS, GROUP, Row, Rows, scrub, skip, take
+from workers.recorder.rows import (
+    COLUMNS,
+    GROUP,
+    Row,
+    Rows,
+    add_record,
+    count_record,
+    fit_columns,
+)
 from workers.recorder.search_index import write_words
 from workers.store.topic_logs import adoptions_match
 
@@ -27,50 +35,50 @@ class Fenced(Unavailable):
     """Another recorder has these partitions now, or the store follows another log."""
 
 
-Raw = tuple[str, int, int, bytes | None]
-"""Topic, partition, offset and value of a record."""
+RawRecord = tuple[str, int, int, bytes | None]
+"""The topic, partition, offset and value of a record."""
 
 
-def store(
+def write_records(
     engine: Engine,
-    records: Sequence[Raw],
+    records: Sequence[RawRecord],
     search_key: bytes = b"",
     adoptions: Mapping[str, int] | None = None,
 ) -> list[Rows]:
-    """Write records in one transaction and return what was written; raise Fenced, or an outage.
+    """Write records in one transaction and return the written rows; raise Fenced, or an outage.
 
     `adoptions` are the counts of store/topic_logs.py with which the caller began to read the
-    topics.
-
-    When the store refuses a batch, this tries its halves in order, down to the faulty record, and
-    writes only that record's own row.
+    topics. If the store refuses a batch, its halves are tried in order, down to the faulty record,
+    of which only its own row is written.
     """
     try:
-        return [_store(engine, records, search_key, adoptions or {}, extras=True)]
+        return [_write_all(engine, records, search_key, adoptions or {}, extras=True)]
     except Exception as error:
         if is_outage(error):
             raise
         if len(records) == 1:
             log.exception("recorder.bare", topic=records[0][0], offset=records[0][2])
     if len(records) > 1:
-        half = len(records) // 2
-        halves = (records[:half], records[half:])
-        return [rows for part in halves for rows in store(engine, part, search_key, adoptions)]
+        middle = len(records) // 2
+        halves = (records[:middle], records[middle:])
+        return [
+            rows for half in halves for rows in write_records(engine, half, search_key, adoptions)
+        ]
     metrics.count("santral_bugs_caught_total", step=GROUP)
     with guard(log, GROUP, topic=records[0][0], offset=records[0][2]):
-        return [_store(engine, records, search_key, adoptions or {}, extras=False)]
-    # Even that failed: only Kafka has the record, and the next one must not wait.
+        return [_write_all(engine, records, search_key, adoptions or {}, extras=False)]
+    # Even that failed, so only Kafka has the record. The next one must not wait.
     rows = Rows()
     topic, partition, offset, _ = records[0]
-    skip(rows, topic, partition, offset)
+    count_record(rows, topic, partition, offset)
     rows.undecodable[topic, partition] += 1
     _write_batch(engine, rows, adoptions or {})
     return [rows]
 
 
-def _store(
+def _write_all(
     engine: Engine,
-    records: Sequence[Raw],
+    records: Sequence[RawRecord],
     search_key: bytes,
     adoptions: Mapping[str, int],
     *,
@@ -78,28 +86,28 @@ def _store(
 ) -> Rows:
     rows = Rows(search_key=search_key)
     for topic, partition, offset, value in records:
-        take(rows, topic, partition, offset, value, extras=extras)
+        add_record(rows, topic, partition, offset, value, extras=extras)
     if not extras:
-        scrub(rows)
+        fit_columns(rows)
     _write_batch(engine, rows, adoptions)
     return rows
 
 
 def _write_batch(engine: Engine, rows: Rows, adoptions: Mapping[str, int]) -> None:
     with engine.begin() as connection:
-        write(connection, rows)
-        # After the writes: SQLite's transaction has its lock by then.
+        write_rows(connection, rows)
+        # After the writes, because SQLite's transaction has its lock by then.
         if adoptions and not adoptions_match(connection, adoptions):
             raise Fenced("the store follows another log since `santral store adopt`")
 
 
-def write(connection: Connection, rows: Rows) -> None:
-    """Write a batch in the transaction of `connection`; raise Fenced when it is not ours."""
+def write_rows(connection: Connection, rows: Rows) -> None:
+    """Write a batch in the transaction of `connection`; raise Fenced if it is not ours."""
     unseen = _new_messages(connection, rows.messages)
     new_ids = set(unseen)
     fresh: list[Row] = []
     new: Counter[tuple[str, int]] = Counter()
-    for row, partition in zip(rows.messages, rows.places, strict=True):
+    for row, partition in zip(rows.messages, rows.partitions, strict=True):
         if row[0] in unseen:
             unseen.discard(row[0])
             fresh.append(row)
@@ -122,7 +130,7 @@ def write(connection: Connection, rows: Rows) -> None:
 def _new_messages(connection: Connection, rows: list[Row]) -> set[str]:
     """Return the ids that the store does not have yet; the first of equal ids counts."""
     ids = {row[0] for row in rows}
-    # One parameter for all ids: the database would compile thousands again for every batch.
+    # One parameter for all ids, since the database would compile thousands again for every batch.
     if connection.dialect.name == "sqlite":
         stored = connection.exec_driver_sql(
             "SELECT id FROM messages WHERE id IN (SELECT value FROM json_each(?))",
@@ -141,18 +149,18 @@ def insert(connection: Connection, table: str, rows: Sequence[Row]) -> None:
         return
     columns = ", ".join(COLUMNS[table])
     if connection.dialect.name == "sqlite":
-        marks = ", ".join("?" * len(COLUMNS[table]))
+        parameters = ", ".join("?" * len(COLUMNS[table]))
         connection.exec_driver_sql(
-            f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})", list(rows)
+            f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({parameters})", list(rows)
         )
         return
-    stage = f"new_{table}"
+    staging = f"new_{table}"
     connection.exec_driver_sql(
-        f"CREATE TEMP TABLE IF NOT EXISTS {stage} (LIKE {table}) ON COMMIT DELETE ROWS"
+        f"CREATE TEMP TABLE IF NOT EXISTS {staging} (LIKE {table}) ON COMMIT DELETE ROWS"
     )
-    copy_rows(connection, f"{stage} ({columns})", rows)
+    copy_rows(connection, f"{staging} ({columns})", rows)
     connection.exec_driver_sql(
-        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} ON CONFLICT DO NOTHING"
+        f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {staging} ON CONFLICT DO NOTHING"
     )
 
 

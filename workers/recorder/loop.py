@@ -1,14 +1,20 @@
-"""The recorder: Kafka's records -> the store, each once, with the offsets in the same transaction.
+"""The recorder's loop: a batch of Kafka's records, one transaction with their offsets in the store.
 
-Before: messages.v1, decisions.v1, outcomes.v1, incidents.v1, dead.v1. After: store/queries.py,
-store/ledger.py, console. After a crash anywhere, the store has its last transaction, and reading
-continues from there. rows.py makes the rows, batch_writer.py writes them, and store/topic_logs.py
-compares the store's positions with Kafka's logs.
+After a crash anywhere, the store has its last transaction, and reading continues from there.
+rows.py makes the rows, sql.py writes them, and store/topic_logs.py compares the store's positions
+with Kafka's logs.
 """
 
 from collections import defaultdict
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 from sqlalchemy import Engine
 
 from runtime import metrics
@@ -23,9 +29,9 @@ from runtime.health.progress import Progress
 from runtime.log import get
 from runtime.settings.structs import Settings
 from schemas.errors import Unavailable
-from workers.recorder.batch_writer import Fenced, Raw, copy_rows, store
 from workers.recorder.rows import GROUP, Rows
-from workers.recorder.search_index import Rebuild
+from workers.recorder.search_index import IndexRebuild
+from workers.recorder.sql import Fenced, RawRecord, copy_rows, write_records
 from workers.store.topic_logs import (
     ADOPT_ADVICE,
     RECORDED,
@@ -38,19 +44,21 @@ from workers.store.topic_logs import (
 
 log = get(__name__)
 
-_BATCH = 5000
-_WAIT_S = 0.3
+_MAX_BATCH_RECORDS = 5000
+_POLL_WAIT_S = 0.3
+_BATCH_WAIT_S = 0.02
+"""The wait for more records once a batch has its first."""
 _CHECK_INTERVAL_S = 15.0
-"""A topic that was made again, and is longer than the old one already, is noticed this late."""
-_FENCED_TURNS = 5
+"""A topic that was created again and is longer than the old one is noticed this late."""
+_MAX_FENCED_TURNS = 5
 """A rebalance fences a recorder once or twice; more in a row mean two recorders."""
 
 
 class Recorder:
     """The loop: a batch from Kafka, one transaction in the store.
 
-    Partitions wait in `_unplaced` until the store has told their positions. The loop raises only
-    what is a bug or a fatal error of the client: it waits for Kafka and for the store.
+    Partitions wait in `_unplaced` until the store answers with their positions. The loop waits for
+    Kafka and for the store, and raises only a bug or a fatal error of the client.
     """
 
     def __init__(
@@ -64,7 +72,7 @@ class Recorder:
         self._engine, self._clock = engine, clock
         self._kafka, self._store = neighbours
         self._key = settings.tokens.signing.encode()
-        self._search = Rebuild(engine, self._key, copy_rows)
+        self._search = IndexRebuild(engine, self._key, copy_rows)
         self.progress = Progress("watchdog")
         self._search_began = False
         self._logs = KafkaLogs(settings.kafka)
@@ -87,20 +95,38 @@ class Recorder:
         self._join()
 
     def turn(self) -> int:
-        """Record one batch; return how many records it had."""
+        """Record one batch; return the number of its records."""
         now = self._clock.monotonic()
         if self._unplaced and now >= self._next_place_s:
-            self._place()
+            self._place_partitions()
         elif not self._unplaced and now - self._checked_s > _CHECK_INTERVAL_S:
             self._check_logs()
-        first = self._consumer.poll(0 if self._fill_search() else _WAIT_S)
+        first = self._consumer.poll(0 if self._fill_search() else _POLL_WAIT_S)
         self.fresh.succeeded()
         self.progress.count_turn()
         if first is None:
             return 0
-        records: list[Raw] = []
         began = self._clock.monotonic()
-        for record in (first, *self._consumer.consume(_BATCH - 1, 0.02)):
+        records = self._read_batch(first)
+        if not records or self._unplaced:
+            return 0
+        self._kafka.succeeded()
+        try:
+            batches = write_records(self._engine, records, self._key, self._adoptions)
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            self._note_failed_batch(error)
+            return 0
+        self._note_batch()
+        for rows in batches:
+            self._count(rows, began)
+        return len(records)
+
+    def _read_batch(self, first: Message) -> list[RawRecord]:
+        """Return the records that are ready, or none after the name was taken."""
+        records: list[RawRecord] = []
+        for record in (first, *self._consumer.consume(_MAX_BATCH_RECORDS - 1, _BATCH_WAIT_S)):
             error = record.error()
             if error is None:
                 records.append(
@@ -108,25 +134,12 @@ class Recorder:
                 )
             elif is_name_taken(error):
                 self._rename()
-                return 0
+                return []
             elif is_fatal(error):
                 raise KafkaException(error)
             elif error.code() != KafkaError._PARTITION_EOF:
                 self._kafka.failed(error.str())
-        if not records or self._unplaced:
-            return 0
-        self._kafka.succeeded()
-        try:
-            written = store(self._engine, records, self._key, self._adoptions)
-        except Exception as error:
-            if not is_outage(error):
-                raise
-            self._note_failed_batch(error)
-            return 0
-        self._note_batch()
-        for rows in written:
-            self._count(rows, began)
-        return len(records)
+        return records
 
     def stop(self) -> None:
         """Leave the group."""
@@ -161,7 +174,7 @@ class Recorder:
         )
 
     def _rename(self) -> None:
-        """Go on under a random name: another process has joined under this one."""
+        """Continue under a random name, because another process joined under this one."""
         log.error("identity.taken", name=self._identity.name, remedy=REMEDY)
         self._consumer.close()
         self._identity.release()
@@ -188,10 +201,10 @@ class Recorder:
         self._fenced = 0
 
     def _note_failed_batch(self, error: Exception) -> None:
-        """Read the same records again, from where the store is by then."""
+        """Read the same records again, from the store's positions at that time."""
         if isinstance(error, Fenced):
             self._fenced, self._fenced_s = self._fenced + 1, self._clock.monotonic()
-            if self._fenced >= _FENCED_TURNS:
+            if self._fenced >= _MAX_FENCED_TURNS:
                 self._position.failed(
                     f"{error}: another recorder writes the same partitions. Stop all but those of "
                     "one group, and look for a second Kafka with the same store"
@@ -208,7 +221,7 @@ class Recorder:
         self._next_place_s = self._clock.monotonic() + self._pauses.next()
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        # An error in here would end the loop: the next turn asks the store.
+        # An error in here would end the loop, so the next turn reads the store's positions.
         self._unplaced, self._next_place_s = partitions, 0.0
         consumer.assign([])
         log.info("partitions.assigned", count=len(partitions))
@@ -218,39 +231,40 @@ class Recorder:
         self.progress.keep_positions({})
         consumer.unassign()
 
-    def _place(self) -> None:
-        """Begin to read the unplaced partitions where the store is; try later after an outage."""
-        stored = self._compare()
+    def _place_partitions(self) -> None:
+        """Begin to read the unplaced partitions at the store's positions, or later in an outage."""
+        stored = self._compare_logs()
         if stored is None:
             self._next_place_s = self._clock.monotonic() + self._pauses.next()
             return
-        places = [
+        logs = {p.topic: stored.get(p.topic, StoredLog()) for p in self._unplaced}
+        positions = [
             TopicPartition(
-                part.topic,
-                part.partition,
-                stored.get(part.topic, StoredLog()).positions.get(part.partition, OFFSET_BEGINNING),
+                p.topic,
+                p.partition,
+                logs[p.topic].positions.get(p.partition, OFFSET_BEGINNING),
             )
-            for part in self._unplaced
+            for p in self._unplaced
         ]
-        self._adoptions = {
-            name: stored.get(name, StoredLog()).adoptions for name in {p.topic for p in places}
-        }
-        self._consumer.assign(places)
-        for part in places:
-            self.progress.note_position(part.topic, part.partition, part.offset)
+        self._adoptions = {name: log.adoptions for name, log in logs.items()}
+        self._consumer.assign(positions)
+        for position in positions:
+            self.progress.note_position(position.topic, position.partition, position.offset)
         self._unplaced = []
 
     def _check_logs(self) -> None:
-        """Stop reading when a log of the partitions held is another one by now."""
-        if self._consumer.assignment() and self._compare() is None and self._position.problem():
+        """Stop reading if one of the assigned partitions has another log by now."""
+        if not self._consumer.assignment():
+            return
+        if self._compare_logs() is None and self._position.problem():
             self._unplace()
 
-    def _compare(self) -> dict[str, StoredLog] | None:
-        """Return the store's positions; None when they, or Kafka's logs, can't be used now."""
+    def _compare_logs(self) -> dict[str, StoredLog] | None:
+        """Return the store's positions, or None if they or Kafka's logs can't be used now."""
         self._checked_s = self._clock.monotonic()
-        held = self._unplaced or self._consumer.assignment()
+        partitions = self._unplaced or self._consumer.assignment()
         try:
-            logs = self._logs.read(part.topic for part in held)
+            logs = self._logs.read(partition.topic for partition in partitions)
         except Unavailable as error:
             self._kafka.failed(error)
             return None
@@ -287,7 +301,7 @@ class Recorder:
         metrics.observe(
             "santral_batch_duration_seconds", self._clock.monotonic() - began, stage="recorder"
         )
-        # For whoever watches the group's lag; the store's own positions are what counts.
+        # Only for people who watch the group's lag, since the recorder reads the store's positions.
         offsets = [TopicPartition(t, p, o) for (t, p), o in rows.next.items()]
         for (topic, partition), offset in rows.next.items():
             self.progress.note_position(topic, partition, offset)
