@@ -1,29 +1,17 @@
 """`python -m bench [NAME …]`: run measurements and print one line of JSON for each.
 
-Machines are shared and noisy: each figure stands beside its baseline of the same run, and only
-the ratio counts. docs/performance.md keeps the numbers.
+Machines are shared and noisy. Each figure therefore comes with a baseline of the same run, and only
+their ratio counts. docs/performance.md has the figures.
 """
 
 import json
 import sys
 import time
 
-from bench import (
-    decide,
-    door,
-    floods,
-    hooks,
-    latency,
-    lines,
-    local,
-    mail,
-    recorder,
-    router,
-    sockets,
-    strangers,
-)
+from bench.doors import door, floods, hooks, mail, sockets, strangers
+from bench.stages import decide, latency, lines, local, recorder, router
 
-ALL = {
+MEASUREMENTS = {
     "decide": decide.run,
     "router": router.run,
     "latency": latency.run,
@@ -41,15 +29,17 @@ ALL = {
 
 
 def main() -> None:
-    """Run what is named, or everything."""
-    wanted = sys.argv[1:] or list(ALL)
-    unknown = set(wanted) - set(ALL)
+    """Run the measurements that the arguments name, or all of them."""
+    names = sys.argv[1:] or list(MEASUREMENTS)
+    unknown = set(names) - set(MEASUREMENTS)
     if unknown:
-        raise SystemExit(f"no measurement {', '.join(unknown)}; there are {', '.join(ALL)}")
-    for name in wanted:
+        raise SystemExit(
+            f"unknown measurement: {', '.join(unknown)}. Choose from {', '.join(MEASUREMENTS)}"
+        )
+    for name in names:
         began = time.monotonic()
         print(f"measuring {name} …", file=sys.stderr, flush=True)
-        result = ALL[name]()
+        result = MEASUREMENTS[name]()
         print(
             json.dumps({"bench": name, **result, "took_s": round(time.monotonic() - began)}),
             flush=True,

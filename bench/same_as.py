@@ -85,7 +85,7 @@ def _written_files(other: Path, folder: Path) -> bool:
     target = folder / "other" / "files"
     target.mkdir()
     script = other / _WRITER if (other / _WRITER).is_file() else HERE / _WRITER
-    # -P: a script's folder has modules named like packages, such as bench/router.py.
+    # -P, because a script's folder has packages of our names, such as bench/incidents.
     write = [sys.executable, "-P", str(script), "write", str(target)]
     subprocess.run(write, cwd=folder, env=_environment(other, folder), check=True)
     reading = subprocess.run(

@@ -22,7 +22,7 @@ SantralError
  └── Unconfirmed       workers/actions/protocol.py: the other side may have taken the reply, or not
 
 Stages act on the first four, and the caller of a step catches its other errors. Three classes have
-parents elsewhere: the HTTP client passes_Refused through (runtime/http/public_client.py), the
+parents elsewhere: the HTTP client passes _Refused through (runtime/http/public_client.py), the
 driver of the store _Late (runtime/postgres_connection.py), and UnsafeMail
 (workers/actions/outgoing_mail.py) is a ValueError because its module imports nothing of the
 project: its tests run it with other Pythons.

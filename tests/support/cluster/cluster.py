@@ -1,6 +1,6 @@
 """The cluster profile on loopback: three brokers, Redis, a store, mail servers, and every stage.
 
-Before: tests/support/cluster/brokers.py, tests/support/cluster/supervised.py. After: tests/chaos/test_neighbours.py and bench/faults.py
+Before: tests/support/cluster/brokers.py, tests/support/cluster/supervised.py. After: tests/chaos/test_neighbours.py and bench/faults
 harm one neighbour after the other. Every part has a way to end, to freeze and to come back.
 """
 

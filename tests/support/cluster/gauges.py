@@ -1,6 +1,6 @@
 """Gauges of a running cluster: when the road moved, and which stage called itself unready.
 
-Before: tests/support/cluster/cluster.py and tests/support/cluster/traffic.py run. After: bench/faults.py and tests/chaos/test_neighbours.py judge the pauses.
+Before: tests/support/cluster/cluster.py and tests/support/cluster/traffic.py run. After: bench/faults and tests/chaos/test_neighbours.py judge the pauses.
 """
 
 import itertools

@@ -11,7 +11,7 @@ from typing import IO
 
 from confluent_kafka import Producer
 
-from bench.parts import NOW, message
+from bench.support import NOW, message
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.clock import SystemClock
 from runtime.health.checks import Health

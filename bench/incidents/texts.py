@@ -1,7 +1,7 @@
 """Texts of a simulated contact centre: its everyday, its campaigns, and what goes wrong at once.
 
 Written for the simulation; {place}, {product} and so on are filled in. Before: nothing. After:
-bench/incidents.py plays months of them.
+__main__.py plays months of them.
 """
 
 PLACES = (

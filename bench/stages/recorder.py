@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from bench.parts import NOW, message, policy
+from bench.support import NOW, message, policy
 from router.decision.decide import decide_message
 from runtime import store
 from schemas import envelope, topics

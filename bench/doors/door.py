@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bench.parts import TEXTS
+from bench.support import TEXTS
 from cli.up.ports import free_port
 from runtime.http import server
 from schemas.http_api.bodies import Accepted, MessageIn
@@ -101,7 +101,7 @@ def run() -> dict[str, Any]:
             "bare": [
                 sys.executable,
                 "-c",
-                f"import uvloop; from bench.door import _serve; uvloop.run(_serve({ports['bare']}))",
+                f"import uvloop; from bench.doors.door import _serve; uvloop.run(_serve({ports['bare']}))",
             ],
             "door": [sys.executable, "-m", "cli.main", "ingest"],
         }

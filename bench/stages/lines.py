@@ -15,7 +15,7 @@ from typing import Any
 from confluent_kafka import Consumer, Producer, TopicPartition
 from redis import Redis
 
-from bench.parts import percentile
+from bench.support import percentile
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.settings.structs import Settings
 from schemas import envelope, topics

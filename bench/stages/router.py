@@ -8,7 +8,7 @@ import msgspec
 import psutil
 from confluent_kafka import Consumer, Producer
 
-from bench.parts import fill, policy
+from bench.support import fill, policy
 from router.run import Router
 from runtime.archive.folder_archive import FolderArchive
 from runtime.bus.client_settings import rdkafka_settings

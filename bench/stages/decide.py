@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from bench.parts import TEXTS, message, policy
+from bench.support import TEXTS, message, policy
 from router.decision.analysis import analyse
 from router.decision.decide import decide_message
 from router.decision.policy import Policy

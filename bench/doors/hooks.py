@@ -19,8 +19,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bench.door import CONNECTIONS, SECONDS, TOKENS, _wait
-from bench.parts import TEXTS
+from bench.doors.door import CONNECTIONS, SECONDS, TOKENS, _wait
+from bench.support import TEXTS
 from cli.up.ports import free_port
 from ingest.vendors import meta_webhook
 from ingest.webhook import WebhookRequest
@@ -115,7 +115,7 @@ def run() -> dict[str, Any]:
             [
                 sys.executable,
                 "-c",
-                f"import uvloop; from bench.hooks import _serve; uvloop.run(_serve({ports['bare']}))",
+                f"import uvloop; from bench.doors.hooks import _serve; uvloop.run(_serve({ports['bare']}))",
             ],
             [sys.executable, "-m", "cli.main", "ingest"],
         ]

@@ -9,7 +9,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, Producer
 
-from bench.parts import message, percentile
+from bench.support import message, percentile
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.settings.structs import Settings
 from schemas import envelope, topics

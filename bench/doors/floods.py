@@ -22,7 +22,7 @@ import psutil
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from bench.door import _wait
+from bench.doors.door import _wait
 from cli.up.ports import free_port
 from tests.support.servers import broker
 

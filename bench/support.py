@@ -1,4 +1,4 @@
-"""What the measurements share: a broker, settings, messages, percentiles."""
+"""The messages, the policy and the percentile that the measurements share."""
 
 from datetime import UTC, datetime
 
@@ -64,8 +64,8 @@ def fill(settings: Settings, count: int, conversations: int, first: int = 0) -> 
     )
     encoder = msgspec.json.Encoder()
     for number in range(first, first + count):
-        made = message(number, conversations)
-        producer.produce(topics.MESSAGES.name, encoder.encode(made), made.conversation.encode())
+        record = message(number, conversations)
+        producer.produce(topics.MESSAGES.name, encoder.encode(record), record.conversation.encode())
         if number % 2000 == 0:
             producer.poll(0)
     producer.flush(60)

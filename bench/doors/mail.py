@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from bench.parts import NOW, TEXTS
+from bench.support import NOW, TEXTS
 from ingest.channel import Delivery
 from ingest.channels.email import Account, Mailboxes
 from ingest.parsing.mail.message import parse_message

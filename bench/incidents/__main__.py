@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from bench import incident_texts as texts
+from bench.incidents import texts
 from router.decision.decide import decide
 from router.decision.policy import Policy
 from router.incidents.observation import Sighting, sighting

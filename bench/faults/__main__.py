@@ -1,6 +1,6 @@
 """`python -m bench.faults` prints one row for each fault of a cluster, for docs/acceptance/neighbours.md.
 
-bench/harms.py does the harm. A row has the pauses at the door, in the queues, in the store and of
+harms.py does the harm. A row has the pauses at the door, in the queues, in the store and of
 claims, what customers and agents saw, exits, readiness, and the time until all flows again.
 `--tree` runs the stages of another checkout, for a row of before. `--only` names some faults.
 """
@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.harms import FAULTS, Fault
+from bench.faults.harms import FAULTS, Fault
 from tests.support.cluster.cluster import Cluster, Plan
 from tests.support.cluster.gauges import Gauges, count_problems, longest_gap, wait_for_moves
 from tests.support.cluster.traffic import Load, Traffic

@@ -21,8 +21,8 @@ from typing import Any
 import httpx2
 import psutil
 
-from bench.door import TOKENS
-from bench.mail import _plain
+from bench.doors.door import TOKENS
+from bench.doors.mail import _plain
 from cli.up.ports import free_port
 from tests.support.servers import broker
 from tests.support.waiting import wait

@@ -13,7 +13,7 @@ import psutil
 import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 
-from bench.door import TOKENS, _wait
+from bench.doors.door import TOKENS, _wait
 from cli.up.ports import free_port
 from tests.support.servers import broker
 

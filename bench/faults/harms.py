@@ -1,4 +1,4 @@
-"""The harms that bench/faults.py does to a cluster's neighbours and stages, one function each.
+"""The harms that the measurement does to a cluster's neighbours and stages, one function each.
 
 A harm takes a running cluster and returns the undoing, or None where there is nothing to undo.
 """
