@@ -11,6 +11,7 @@ import pytest
 
 from ingest.channel import Context, Delivery
 from ingest.intake.accept import Ingest
+from ingest.intake.drain import SpoolDrain
 from ingest.intake.spool import Spool
 from ingest.registry import CHANNELS
 from runtime.archive.folder_archive import FolderArchive
@@ -21,6 +22,7 @@ from runtime.http.public_client import PublicClient
 from runtime.spool import DiskSpool
 from schemas.base import Record
 from schemas.errors import Retry, Unavailable
+from schemas.message import Message
 from schemas.topics import AnyTopic
 from tests.runtime.archive.test_archive import bucket_settings
 from tests.support.waiting import until
@@ -117,3 +119,38 @@ async def test_a_bucket_that_hangs_delays_no_short_delivery(tmp_path: Path) -> N
         await asyncio.wait(hanging, timeout=0.1)
     errors = await asyncio.gather(*hanging, return_exceptions=True)
     assert all(isinstance(error, Retry) for error in errors), errors
+
+
+class _Away(_Published):
+    """A Kafka that is away."""
+
+    async def publish(self, _topic: AnyTopic, _record: Record, **_more: Any) -> None:
+        """Fail."""
+        raise Retry(2, "Kafka is away")
+
+
+@pytest.mark.parametrize("patient", [True, False])
+async def test_the_spool_keeps_a_delivery_only_for_a_source_that_reads_it_once(
+    tmp_path: Path, *, patient: bool
+) -> None:
+    ingest, _, delivery = _parts(FolderArchive(tmp_path), tmp_path)
+    ingest = replace(ingest, publisher=_Away())  # type: ignore[arg-type]  # it has publish alone
+    channel = CHANNELS["email"]
+    if patient:
+        with pytest.raises(Retry, match="away"):
+            await ingest.accept(channel, channel.account(), delivery, patient=True)
+    else:
+        await ingest.accept(channel, channel.account(), delivery, patient=False)
+    assert ingest.spool.journal.count() == (0 if patient else 1)
+
+
+async def test_the_drain_publishes_a_delivery_as_it_was_put_into_the_spool(tmp_path: Path) -> None:
+    ingest, published, delivery = _parts(FolderArchive(tmp_path), tmp_path)
+    delivery = replace(delivery, position="INBOX;1;7", hint="INBOX")
+    await ingest.spool.put("email", delivery)
+    drain = SpoolDrain(ingest, {"email": {"destek": CHANNELS["email"].account()}})
+    assert await drain.publish() == 1
+    (message,) = published.records
+    assert isinstance(message, Message)
+    assert (message.position, message.received_at) == ("INBOX;1;7", delivery.received_at)
+    assert ingest.spool.journal.count() == 0
