@@ -41,12 +41,12 @@ class Cursors:
     """Cursors in memory, as cursors.v1 keeps them."""
 
     def __init__(self) -> None:
-        self.held: dict[str, Cursor] = {}
+        self.saved: dict[str, Cursor] = {}
 
     async def load(self, source: str) -> Cursor | None:
         """Return the newest cursor of a source."""
-        return self.held.get(source)
+        return self.saved.get(source)
 
     async def save(self, cursor: Cursor) -> None:
         """Keep a cursor."""
-        self.held[cursor.source] = cursor
+        self.saved[cursor.source] = cursor

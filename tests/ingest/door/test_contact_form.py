@@ -52,7 +52,7 @@ class Visitors:
 
 @pytest.fixture
 def visitors() -> Visitors:
-    """What the door hands forms to."""
+    """The fake ingest step that takes forms."""
     return Visitors()
 
 
@@ -80,7 +80,7 @@ async def client(visitors: Visitors) -> AsyncIterator[httpx2.AsyncClient]:
 
 async def send(client: httpx2.AsyncClient, query: str = "", **fields: str) -> httpx2.Response:
     """Send a form as a browser does."""
-    told = {
+    values = {
         "stamp": stamped(KEY, "a", NOW - timedelta(minutes=1)),
         "website": "",
         "text": WORDS,
@@ -89,11 +89,11 @@ async def send(client: httpx2.AsyncClient, query: str = "", **fields: str) -> ht
         "name": "",
         "subject": "",
     } | fields
-    return await client.post(f"/v1/forms/a{query}", files={k: (None, v) for k, v in told.items()})
+    return await client.post(f"/v1/forms/a{query}", files={k: (None, v) for k, v in values.items()})
 
 
 def typed(page: str) -> str:
-    """Return the text that stands in the form's large field."""
+    """Return the text in the form's large field."""
     match = re.search(r"<textarea[^>]*>\n(.*?)</textarea>", page, re.DOTALL)
     return unescape(match[1]) if match else ""
 
@@ -139,9 +139,9 @@ async def test_what_can_not_be_taken_is_shown_again_with_all_that_was_typed(
     assert typed(answer.text) == WORDS
     assert 'value="Ayşe &amp; Can"' in answer.text
     assert visitors.taken == []
-    # What the person then sends is taken, whatever it was.
-    mended = {"email": "ayse@ornek.example", "phone": "", "stamp": stamp_of(answer.text)}
-    again = await send(client, **entries, **(fields | mended))
+    # The door takes the form once the person corrects the field.
+    corrected = {"email": "ayse@ornek.example", "phone": "", "stamp": stamp_of(answer.text)}
+    again = await send(client, **entries, **(fields | corrected))
     assert again.status_code == 200
     assert visitors.taken == [WORDS]
 

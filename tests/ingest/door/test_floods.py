@@ -147,7 +147,7 @@ def test_a_door_that_was_stopped_reads_on_before_it_blames_the_caller(tmp_path: 
             assert b"100 Continue" in await reader.readuntil(b"\r\n\r\n")  # it waits for the body
 
             def stop() -> None:
-                """Send the body, and let nothing run: timers are due before the body is read."""
+                """Send the body, and let nothing run: timers end before the door reads the body."""
                 first.recv(1)
                 writer.write(b"text=a")
                 threading.Event().wait(2)

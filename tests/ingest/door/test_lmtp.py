@@ -29,8 +29,8 @@ MAIL = "From: Ada <ada@musteri.example>\r\nMessage-ID: <{}@x>\r\nSubject: Fatura
 @pytest.fixture(scope="module")
 def kafka() -> Iterator[Settings]:
     """One broker for all of these: each test has mails of its own."""
-    with broker() as made:
-        yield made
+    with broker() as settings:
+        yield settings
 
 
 @contextlib.asynccontextmanager
@@ -65,14 +65,14 @@ def send(port: int, to: str, raw: str | bytes, sender: str = "ada@musteri.exampl
         return client.data(raw.encode() if isinstance(raw, str) else raw)
 
 
-async def found(kafka: Settings, *names: str) -> list[Message]:
+async def read_messages(kafka: Settings, *names: str) -> list[Message]:
     """Return the messages whose Message-ID is one of `names`."""
-    made = [
+    messages = [
         envelope.decode(Message, r.value)
         async for records in read_to_end(kafka.kafka, [topics.MESSAGES.name])
         for r in records
     ]
-    return [m for m in made if m.native_id in {f"<{n}@x>" for n in names}]
+    return [m for m in messages if m.native_id in {f"<{n}@x>" for n in names}]
 
 
 async def test_a_mail_is_answered_250_once_kafka_has_it(kafka: Settings) -> None:
@@ -83,8 +83,8 @@ async def test_a_mail_is_answered_250_once_kafka_has_it(kafka: Settings) -> None
             ("dotted", "iade@ornek.example", "ada@musteri.example"),
             ("domain", "kim@genel.example", "ada@musteri.example"),
         ):
-            code, said = await asyncio.to_thread(send, port, to, MAIL.format(name), sender)
-            assert code == 250, said
+            code, text = await asyncio.to_thread(send, port, to, MAIL.format(name), sender)
+            assert code == 250, text
         code, _ = await asyncio.to_thread(send, port, "yok@ornek.example", MAIL.format("y"))
         assert code == 550
         long = MAIL.format("uzun") + "x" * 300_000 + "\r\n"
@@ -93,11 +93,11 @@ async def test_a_mail_is_answered_250_once_kafka_has_it(kafka: Settings) -> None
         turkish = MAIL.format("turkce").encode("cp1254")
         code, _ = await asyncio.to_thread(send, port, "destek@ornek.example", turkish)
         assert code == 250
-    made = await found(kafka, "plain", "plus", "dotted", "domain", "uzun", "turkce")
-    assert [m.source for m in made].count("email:destek") == 5
-    assert [m.source for m in made].count("email:all") == 1
-    assert {m.sender.handle("email") for m in made} == {"ada@musteri.example"}
-    assert [m.text for m in made if "turkce" in m.native_id] == ["Faturam yanlış"]
+    messages = await read_messages(kafka, "plain", "plus", "dotted", "domain", "uzun", "turkce")
+    assert [m.source for m in messages].count("email:destek") == 5
+    assert [m.source for m in messages].count("email:all") == 1
+    assert {m.sender.handle("email") for m in messages} == {"ada@musteri.example"}
+    assert [m.text for m in messages if "turkce" in m.native_id] == ["Faturam yanlış"]
 
 
 async def test_the_same_mail_again_is_the_same_message_and_many_recipients_come_one_by_one(
@@ -112,15 +112,15 @@ async def test_the_same_mail_again_is_the_same_message_and_many_recipients_come_
     async with opened(kafka, "smtp") as port:
         assert await asyncio.to_thread(both, port) == (250, 452)
 
-        def one() -> None:
+        def send_one() -> None:
             with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
                 client.sendmail(
                     "ada@musteri.example", ["destek@ornek.example"], MAIL.format("1").encode()
                 )
 
-        await asyncio.to_thread(one)
-        await asyncio.to_thread(one)
-    assert len({m.id for m in await found(kafka, "1")}) == 1
+        await asyncio.to_thread(send_one)
+        await asyncio.to_thread(send_one)
+    assert len({m.id for m in await read_messages(kafka, "1")}) == 1
 
 
 async def test_with_kafka_away_the_mail_stays_with_the_server_in_front(kafka: Settings) -> None:
@@ -131,12 +131,12 @@ async def test_with_kafka_away_the_mail_stays_with_the_server_in_front(kafka: Se
         ] == 250
         process.suspend()
         try:
-            code, said = await asyncio.to_thread(
+            code, text = await asyncio.to_thread(
                 send, port, "destek@ornek.example", MAIL.format("b")
             )
         finally:
             process.resume()
-        assert (code, said[:5]) == (451, b"4.3.0")
+        assert (code, text[:5]) == (451, b"4.3.0")
         async with asyncio.timeout(60):
             while True:
                 answer = await asyncio.to_thread(
@@ -144,15 +144,15 @@ async def test_with_kafka_away_the_mail_stays_with_the_server_in_front(kafka: Se
                 )
                 if answer[0] == 250:
                     break
-    assert len({m.id for m in await found(kafka, "a", "b")}) == 2
+    assert len({m.id for m in await read_messages(kafka, "a", "b")}) == 2
 
 
 async def test_who_leaves_before_the_answer_loses_nothing(kafka: Settings) -> None:
     async with opened(kafka) as port:
 
         def leave() -> None:
-            with socket.create_connection(("127.0.0.1", port), 30) as made:
-                file = made.makefile("rwb")
+            with socket.create_connection(("127.0.0.1", port), 30) as connection:
+                file = connection.makefile("rwb")
                 file.readline()
                 for line in ("LHLO x", "MAIL FROM:<>", "RCPT TO:<destek@ornek.example>", "DATA"):
                     file.write(line.encode() + b"\r\n")
@@ -164,7 +164,7 @@ async def test_who_leaves_before_the_answer_loses_nothing(kafka: Settings) -> No
 
         await asyncio.to_thread(leave)
         async with asyncio.timeout(30):
-            while not await found(kafka, "gitti"):
+            while not await read_messages(kafka, "gitti"):
                 pass
 
 
@@ -172,11 +172,11 @@ async def test_no_line_brings_the_door_down(kafka: Settings) -> None:
     async with opened(kafka) as port:
 
         def shout(data: bytes) -> None:
-            with socket.create_connection(("127.0.0.1", port), 10) as made:
-                made.sendall(data)
-                made.shutdown(socket.SHUT_WR)
+            with socket.create_connection(("127.0.0.1", port), 10) as connection:
+                connection.sendall(data)
+                connection.shutdown(socket.SHUT_WR)
                 with contextlib.suppress(OSError):
-                    while made.recv(4096):
+                    while connection.recv(4096):
                         pass
 
         for data in (
@@ -190,8 +190,8 @@ async def test_no_line_brings_the_door_down(kafka: Settings) -> None:
         assert (await asyncio.to_thread(send, port, "destek@ornek.example", MAIL.format("c")))[
             0
         ] == 250
-        code, said = await asyncio.to_thread(send, port, "destek@ornek.example", b"\r\n")
-        assert code == 250, said
+        code, text = await asyncio.to_thread(send, port, "destek@ornek.example", b"\r\n")
+        assert code == 250, text
 
 
 def test_accounts_that_share_an_address_or_have_none_are_told_at_the_start() -> None:

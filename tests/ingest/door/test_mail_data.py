@@ -61,8 +61,8 @@ async def test_a_mail_is_what_stands_before_the_lone_dot(
 ) -> None:
     receiver, reader, writer = sent
     step = max(1, len(data) // pieces)
-    for at in range(0, len(data), step):
-        writer.write(data[at : at + step])
+    for start in range(0, len(data), step):
+        writer.write(data[start : start + step])
         await asyncio.sleep(0)
         await writer.drain()
     writer.write(b"NOOP\r\n")

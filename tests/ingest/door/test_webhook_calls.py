@@ -29,14 +29,14 @@ class Vendor:
         """Return the body, and fetch it again when it is large."""
         self.thread = threading.get_ident()
         if call.body == b"before":
-            raise KeyError("of a stranger")
+            raise KeyError("a word of a stranger")
         if call.body == b"odd":
-            raise Rejected("json.malformed", "of a stranger")
+            raise Rejected("json.malformed", "a word of a stranger")
         tools.report_proven()
         if call.body == b"odd and proven":
-            raise Rejected("json.malformed", "of the vendor")
+            raise Rejected("json.malformed", "a word of the vendor")
         if call.body == b"after":
-            raise KeyError("of the vendor")
+            raise KeyError("a word of the vendor")
         return WebhookResult(deliveries=(await tools.fetch("https://vendor.example/x"),))
 
     def setup(self, settings: Any, url: str) -> str | None:

@@ -48,7 +48,7 @@ def _nothing() -> Iterable[str]:
 
 
 async def _speak(socket: ClientConnection) -> None:
-    """Send a message of three parts, and hear that it is none of ours."""
+    """Send a message of three parts, and receive an error for its unknown type."""
     await socket.send(["{", '"type":', '"mumble"}'])
     assert json.loads(await socket.recv())["type"] == "error"
 

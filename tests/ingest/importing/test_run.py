@@ -1,4 +1,4 @@
-"""`santral import`: what files hold, and on the road: history opens no work and is imported once."""
+"""`santral import` reads files of each kind, and imports history once, without opening work."""
 
 import json
 import mailbox
@@ -54,20 +54,20 @@ TABLES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "codec", "told", "text"), TABLES)
+@pytest.mark.parametrize(("name", "codec", "content", "text"), TABLES)
 def test_a_table_is_read_as_spreadsheets_write_it(
-    tmp_path: Path, name: str, codec: str, told: str, text: str
+    tmp_path: Path, name: str, codec: str, content: str, text: str
 ) -> None:
     path = tmp_path / name
-    path.write_text(told, encoding=codec)
+    path.write_text(content, encoding=codec)
     (entry,) = read_entries(path, kind_of(path))
     assert entry.channel == "api"
     delivery = Delivery(raw=entry.raw, account="a", received_at=datetime.now(UTC))
-    made = Api().parse(delivery, Context(brand="d")).message
-    assert made.text == text
-    assert made.sender.handle("email") == "a@b.example"
+    message = Api().parse(delivery, Context(brand="d")).message
+    assert message.text == text
+    assert message.sender.handle("email") == "a@b.example"
     if name in ("a.csv", "c.csv"):
-        assert made.sent_at == datetime(2025, 1, 2, 10, tzinfo=UTC), (
+        assert message.sent_at == datetime(2025, 1, 2, 10, tzinfo=UTC), (
             "a time without a zone is Turkey's"
         )
 
@@ -88,13 +88,13 @@ def test_mailboxes_and_lines_are_read_and_others_are_told(tmp_path: Path) -> Non
     box = _mbox(tmp_path / "eski", "1", "2")
     assert kind_of(box) == "mbox"
     assert [e.channel for e in read_entries(box, "mbox")] == ["email", "email"]
-    said = tmp_path / "from.mbox"
+    box_file = tmp_path / "from.mbox"
     date = b"Mon Jan  5 10:00:00 2024"
-    said.write_bytes(
+    box_file.write_bytes(
         b"From a@b %s\nSubject: x\n\nMerhaba\n\nFrom the beginning\n>From me\n\nFrom c@d %s\n\nb\n"
         % (date, date)
     )
-    first, second = read_entries(said, "mbox")
+    first, second = read_entries(box_file, "mbox")
     assert first.raw == b"Subject: x\n\nMerhaba\n\nFrom the beginning\nFrom me\n\n"
     assert second.raw == b"\nb\n"
     folder = mailbox.Maildir(tmp_path / "m")
@@ -104,8 +104,8 @@ def test_mailboxes_and_lines_are_read_and_others_are_told(tmp_path: Path) -> Non
     assert list(read_entries(tmp_path / "m", "maildir", frozenset({key}))) == []
     lines = tmp_path / "x.jsonl"
     lines.write_text('\ufeff{"a":1}\n\n{"a":2}\n{"a":', encoding="utf-8")
-    told = [e.raw for e in read_entries(lines, kind_of(lines))]
-    assert told == [b'{"a":1}\n', b'{"a":2}\n'], "the last is still being written"
+    bodies = [e.raw for e in read_entries(lines, kind_of(lines))]
+    assert bodies == [b'{"a":1}\n', b'{"a":2}\n'], "the last is still being written"
     (tmp_path / "x.pdf").write_bytes(b"%PDF")
     with pytest.raises(Unavailable, match="Import takes"):
         kind_of(tmp_path / "x.pdf")
@@ -134,8 +134,8 @@ def test_an_mbox_is_read_whatever_its_separators_say(
     path = tmp_path / "eski"
     path.write_bytes(end.join(["", separator, *mail, separator, *mail]).encode())
     assert kind_of(path) == "mbox"
-    found = [entry.raw for entry in read_entries(path, "mbox")]
-    assert found == [f"{end.join(mail)}{end}".encode(), end.join(mail).encode()]
+    mails = [entry.raw for entry in read_entries(path, "mbox")]
+    assert mails == [f"{end.join(mail)}{end}".encode(), end.join(mail).encode()]
 
 
 def test_mails_need_no_blank_line_between_them(tmp_path: Path) -> None:
@@ -193,8 +193,8 @@ def test_history_is_stored_decided_and_opens_no_work(road: Up, tmp_path: Path) -
         "automatic",
         "billing",
     )
-    told = road.cli("ledger", "--json", "--wait", "20")
-    assert json.loads(told.stdout.splitlines()[-1])["unaccounted"] == 0
+    report = road.cli("ledger", "--json", "--wait", "20")
+    assert json.loads(report.stdout.splitlines()[-1])["unaccounted"] == 0
     # A live mail of the same thread opens it.
     reply = f"From: Ayse <ayse@ornek.example>\r\nMessage-ID: <{uuid.uuid4().hex}@x>\r\nIn-Reply-To: <{ids[0]}@x>\r\nSubject: Fatura\r\n\r\nFaturam hala yanlis"
     with road.http() as client:

@@ -33,22 +33,22 @@ def kafka(empty_kafka: Settings) -> Settings:
     return empty_kafka
 
 
-def _delivery(*files: str, at: datetime = NOW) -> Delivery:
+def _delivery(*files: str, received_at: datetime = NOW) -> Delivery:
     kinds = ("document", "image", "video")
     more = {
         k: {"id": f, "mime_type": "application/octet-stream"}
         for k, f in zip(kinds, files, strict=False)
     }
     (raw,) = Whatsapp().take(body(item("document", **more))).deliveries
-    return Delivery(raw=raw, account="a", received_at=at)
+    return Delivery(raw=raw, account="a", received_at=received_at)
 
 
 @pytest.fixture
 async def web() -> AsyncIterator[PublicClient]:
     """The guarded client."""
-    made = PublicClient()
-    yield made
-    await made.close()
+    client = PublicClient()
+    yield client
+    await client.close()
 
 
 def _serves(vendor: Vendor, number: str, data: bytes, **more: Any) -> None:
@@ -64,14 +64,14 @@ async def test_each_file_stands_in_its_place_with_its_type_and_hash(
     _serves(vendor, "3", b"\x89PNG\r\n\x1a\n" + b"0" * 20)
     settings = Account(token="t", api=vendor.url)
     parsed = Whatsapp().parse(_delivery("1", "2", "3"), Context(brand="b", settings=settings))
-    made = await fetch_files(Whatsapp(), parsed, settings, web, last=False)
-    by_name = {a.name.partition(".")[0]: a for a in made.message.attachments}
+    fetched = await fetch_files(Whatsapp(), parsed, settings, web, last=False)
+    by_name = {a.name.partition(".")[0]: a for a in fetched.message.attachments}
     assert "404" in by_name["document" if by_name["document"].refused else "video"].refused or (
-        "404" in next(a.refused for a in made.message.attachments if a.refused)
+        "404" in next(a.refused for a in fetched.message.attachments if a.refused)
     )
-    kept = [a for a in made.message.attachments if not a.refused]
-    assert [a.sha256 for a in kept] == [sha256(f).hexdigest() for f in made.files]
-    assert {a.type for a in kept} == {"application/pdf", "image/png"}
+    complete = [a for a in fetched.message.attachments if not a.refused]
+    assert [a.sha256 for a in complete] == [sha256(f).hexdigest() for f in fetched.files]
+    assert {a.type for a in complete} == {"application/pdf", "image/png"}
 
 
 async def test_what_may_come_is_waited_for_and_in_the_end_said(
@@ -82,9 +82,9 @@ async def test_what_may_come_is_waited_for_and_in_the_end_said(
     parsed = Whatsapp().parse(_delivery("1"), Context(brand="b", settings=settings))
     with pytest.raises(Retry):
         await fetch_files(Whatsapp(), parsed, settings, web, last=False)
-    made = await fetch_files(Whatsapp(), parsed, settings, web, last=True)
-    assert "503" in made.message.attachments[0].refused
-    assert made.files == ()
+    fetched = await fetch_files(Whatsapp(), parsed, settings, web, last=True)
+    assert "503" in fetched.message.attachments[0].refused
+    assert fetched.files == ()
 
 
 async def test_a_bomb_is_refused_and_a_channel_without_a_fetch_is_a_bug(
@@ -95,39 +95,41 @@ async def test_a_bomb_is_refused_and_a_channel_without_a_fetch_is_a_bug(
     _serves(vendor, "1", gzip.compress(b"0" * 300_000_000, 9))
     settings = Account(token="t", api=vendor.url)
     parsed = Whatsapp().parse(_delivery("1"), Context(brand="b", settings=settings))
-    made = await fetch_files(Whatsapp(), parsed, settings, web, last=False)
-    assert made.message.attachments[0].refused == "it would burst"
+    fetched = await fetch_files(Whatsapp(), parsed, settings, web, last=False)
+    assert fetched.message.attachments[0].refused == "it would burst"
     with pytest.raises(TypeError):
         await fetch_files(object(), parsed, settings, web, last=False)
 
 
 class Broken(Whatsapp):
-    """A channel with a bug in whatever asks its vendor."""
+    """A channel with a bug in its requests to the vendor."""
 
     async def fetch(self, ref: str, settings: Any, web: MediaClient) -> bytes:
         """Fail."""
-        raise KeyError("of an answer")
+        raise KeyError("a field of an answer")
 
     async def resolve_notice(self, ref: str, raw: bytes, settings: Any, web: MediaClient) -> bytes:
         """Fail."""
-        raise KeyError("of an answer")
+        raise KeyError("a field of an answer")
 
 
 async def test_a_bug_in_a_fetch_costs_the_file_and_leaves_the_words(web: PublicClient) -> None:
     settings = Account(token="t")
     parsed = Whatsapp().parse(_delivery("1"), Context(brand="b", settings=settings))
-    made = await fetch_files(Broken(), parsed, settings, web, last=False)
-    assert made.message.text == parsed.message.text
-    assert made.message.attachments[0].refused == "KeyError in fetch"
+    fetched = await fetch_files(Broken(), parsed, settings, web, last=False)
+    assert fetched.message.text == parsed.message.text
+    assert fetched.message.attachments[0].refused == "KeyError in fetch"
 
 
 async def test_a_bug_in_asking_for_a_message_is_a_dead_letter_only_without_its_words(
     web: PublicClient,
 ) -> None:
-    told = Notice(ref="1")
-    assert await fetch_content(Broken(), told, b"", None, web, waited=timedelta()) is None
+    notice = Notice(ref="1")
+    assert await fetch_content(Broken(), notice, b"", None, web, waited=timedelta()) is None
     with pytest.raises(Rejected, match=r"parser\.bug"):
-        await fetch_content(Broken(), replace(told, bare=True), b"", None, web, waited=timedelta())
+        await fetch_content(
+            Broken(), replace(notice, bare=True), b"", None, web, waited=timedelta()
+        )
 
 
 async def test_a_message_with_a_file_is_safe_at_once_and_published_with_it(
@@ -139,14 +141,16 @@ async def test_a_message_with_a_file_is_safe_at_once_and_published_with_it(
     clock_now = datetime.now(UTC)
     async with ingesting(kafka, timedelta(seconds=20), journal=journal) as ingest:
         drain = SpoolDrain(ingest, {"whatsapp": {"a": settings}})
-        await ingest.accept(Whatsapp(), settings, _delivery("1", at=clock_now), patient=True)
+        await ingest.accept(
+            Whatsapp(), settings, _delivery("1", received_at=clock_now), patient=True
+        )
         assert journal.count() == 1
         assert vendor.asked == [], "the vendor waits for an answer: nothing is fetched meanwhile"
         assert await drain.publish() == 0
         assert await drain.finish_fetches() == 1
         assert journal.count() == 0
-        (made,) = await _messages(kafka)
-        (file,) = made.attachments
+        (message,) = await _messages(kafka)
+        (file,) = message.attachments
         assert FolderArchive(kafka.archive_path).path(file.sha256).read_bytes() == b"%PDF-1.7 x"
 
 
@@ -159,24 +163,24 @@ async def test_a_vendor_that_is_away_holds_no_other_message_up(
     now = datetime.now(UTC)
     async with ingesting(kafka, timedelta(seconds=20), journal=journal) as ingest:
         drain = SpoolDrain(ingest, {"whatsapp": {"a": settings}})
-        await ingest.accept(Whatsapp(), settings, _delivery("1", at=now), patient=True)
+        await ingest.accept(Whatsapp(), settings, _delivery("1", received_at=now), patient=True)
         await drain.publish()
         assert await drain.finish_fetches() == 0
         (text,) = Whatsapp().take(body(item(text={"body": "sonra"}, id="wamid.9"))).deliveries
         later = Delivery(raw=text, account="a", received_at=now)
         await ingest.accept(Whatsapp(), settings, later, patient=True)
         assert [m.text for m in await _messages(kafka)] == ["sonra"]
-        asked = len(vendor.asked)
+        requests = len(vendor.asked)
         await drain.publish()
         await drain.finish_fetches()
-        assert len(vendor.asked) == asked, "it is not asked again at once"
+        assert len(vendor.asked) == requests, "it is not asked again at once"
         # Its patience is over when it was received long ago.
         old = replace(_delivery("1"), received_at=now - PATIENCE - timedelta(minutes=1))
         await ingest.accept(Whatsapp(), settings, old, patient=True)
         await drain.publish()
         assert await drain.finish_fetches() == 1
-        told = [m for m in await _messages(kafka) if m.attachments]
-        assert "503" in told[0].attachments[0].refused
+        messages = [m for m in await _messages(kafka) if m.attachments]
+        assert "503" in messages[0].attachments[0].refused
 
 
 async def _messages(settings: Settings) -> list[Message]:

@@ -1,4 +1,4 @@
-"""Callbacks that only name a message: it is asked for after the vendor was answered."""
+"""Callbacks that only name a message, which ingest fetches after its answer to the vendor."""
 
 import base64
 import json
@@ -54,9 +54,9 @@ def kafka(empty_kafka: Settings) -> Settings:
 
 @pytest.fixture
 async def web() -> AsyncIterator[PublicClient]:
-    made = PublicClient()
-    yield made
-    await made.close()
+    client = PublicClient()
+    yield client
+    await client.close()
 
 
 def account(vendor: Vendor) -> Account:
@@ -74,17 +74,17 @@ async def got(
     delivery = Delivery(raw=raw, account="a", received_at=NOW)
     notice = Phone().parse(delivery, context).notice
     assert notice is not None
-    told = await fetch_content(Phone(), notice, raw, settings, web, waited=waited)
-    assert told is not None
-    return Phone().parse(Delivery(raw=told, account="a", received_at=NOW), context).message
+    content = await fetch_content(Phone(), notice, raw, settings, web, waited=waited)
+    assert content is not None
+    return Phone().parse(Delivery(raw=content, account="a", received_at=NOW), context).message
 
 
 async def test_what_assemblyai_names_is_asked_for_with_its_key(
     vendor: Vendor, web: PublicClient
 ) -> None:
     vendor.says("/v2/transcript/t-1", WORDS)
-    made = await got(AAI, account(vendor), web)
-    assert (made.native_id, made.text) == ("t-1", "Kargom gelmedi")
+    message = await got(AAI, account(vendor), web)
+    assert (message.native_id, message.text) == ("t-1", "Kargom gelmedi")
     assert vendor.asked[0].headers["authorization"] == "aai-key"
 
 
@@ -130,14 +130,14 @@ async def test_all_pages_of_twilios_sentences_are_one_call(
     )
     with pytest.raises(Retry, match="queued"):
         await got(TWILIO, account(vendor), web)
-    made = await got(TWILIO, account(vendor), web)
-    assert made.text == "Faturam yanlış"
-    assert made.call is not None
-    assert [(t.role, t.text) for t in made.call.turns] == [
+    message = await got(TWILIO, account(vendor), web)
+    assert message.text == "Faturam yanlış"
+    assert message.call is not None
+    assert [(t.role, t.text) for t in message.call.turns] == [
         ("customer", "Faturam yanlış"),
         ("agent", "Bakıyorum"),
     ]
-    assert made.native_id == "CA1"
+    assert message.native_id == "CA1"
     pair = base64.b64encode(b"AC1:tw-token").decode()
     assert {a.headers["authorization"] for a in vendor.asked} == {f"Basic {pair}"}
 
@@ -210,7 +210,7 @@ async def test_twilio_proves_its_callback_by_its_own_signature() -> None:
     settings = Account(twilio=TwilioVoice(auth_token="tw-token", url=url))
     tools = WebhookContext(now=NOW, fetch=None)  # type: ignore[arg-type]  # never called
     body = b"transcript_sid=GT1"
-    told = WebhookRequest(
+    request = WebhookRequest(
         method="POST",
         path="/",
         query={},
@@ -220,7 +220,7 @@ async def test_twilio_proves_its_callback_by_its_own_signature() -> None:
             "content-type": "application/x-www-form-urlencoded",
         },
     )
-    assert (await Calls().receive(told, settings, tools)).deliveries == (body,)
+    assert (await Calls().receive(request, settings, tools)).deliveries == (body,)
     forged = WebhookRequest(
         method="POST",
         path="/",
@@ -247,10 +247,10 @@ async def test_a_notice_is_safe_at_once_and_its_call_is_published(
         assert (journal.count(), vendor.asked) == (1, [])
         await drain.publish()
         assert await drain.finish_fetches() == 1
-        made = await _read(kafka, topics.MESSAGES.name, Message, "phone:a")
-        assert [m.text for m in made] == ["Kargom gelmedi"]
-        assert made[0].raw
-        raw = ingest.archive.read(made[0].raw) or b""
+        messages = await _read(kafka, topics.MESSAGES.name, Message, "phone:a")
+        assert [m.text for m in messages] == ["Kargom gelmedi"]
+        assert messages[0].raw
+        raw = ingest.archive.read(messages[0].raw) or b""
         assert json.loads(raw)["utterances"], "the archive holds the transcript, not the notice"
         gone = Delivery(raw=AAI.replace(b"t-1", b"t-2"), account="a", received_at=now)
         await ingest.accept(Phone(), settings, gone, patient=True)
@@ -262,7 +262,7 @@ async def test_a_notice_is_safe_at_once_and_its_call_is_published(
 
 
 @pytest.mark.parametrize(
-    ("named", "asked", "answer", "words", "who", "place"),
+    ("named", "query", "answer", "words", "author", "reply_to"),
     [
         (
             {"media_id": "m1", "comment_id": "c9"},
@@ -300,25 +300,30 @@ async def test_a_mention_on_instagram_gets_its_words_its_author_and_its_place(
     vendor: Vendor,
     web: PublicClient,
     named: dict[str, str],
-    asked: str,
+    query: str,
     answer: Any,
     words: str,
-    who: str,
-    place: str,
+    author: str,
+    reply_to: str,
 ) -> None:
     change = {"field": "mentions", "value": named}
     body = json.dumps(
         {"object": "instagram", "entry": [{"id": "178", "time": 1795162800, "changes": [change]}]}
     ).encode()
     vendor.says("/178", answer)
-    made = await _mention(Instagram(), body, vendor, web)
-    assert (made.text, made.sender.name, made.reply_to, made.repaired) == (words, who, place, ())
-    assert made.sender.handle("handle") == f"instagram:@{who}"
-    assert made.sent_at is not None
-    assert asked in unquote(vendor.asked[0].path)
+    message = await _mention(Instagram(), body, vendor, web)
+    assert (message.text, message.sender.name, message.reply_to, message.repaired) == (
+        words,
+        author,
+        reply_to,
+        (),
+    )
+    assert message.sender.handle("handle") == f"instagram:@{author}"
+    assert message.sent_at is not None
+    assert query in unquote(vendor.asked[0].path)
     assert vendor.asked[0].headers["authorization"] == "Bearer meta-token"
-    assert made.post is not None
-    assert (made.post.url is None) == ("permalink" not in str(answer))
+    assert message.post is not None
+    assert (message.post.url is None) == ("permalink" not in str(answer))
 
 
 async def test_a_mention_on_facebook_is_asked_for_only_when_it_came_without_words(
@@ -339,14 +344,14 @@ async def test_a_mention_on_facebook_is_asked_for_only_when_it_came_without_word
             "permalink_url": "https://www.facebook.com/9_2",
         },
     )
-    made = await _mention(Messenger(), _page(value), vendor, web)
-    assert (made.text, made.sender.name, made.reply_to) == (
+    message = await _mention(Messenger(), _page(value), vendor, web)
+    assert (message.text, message.sender.name, message.reply_to) == (
         "@Marka neredesiniz",
         "Ada",
         "comment:9_2",
     )
-    told = await _mention(Messenger(), _page(value | {"message": "Merhaba"}), vendor, web)
-    assert (told.text, len(vendor.asked)) == ("Merhaba", 1)
+    written = await _mention(Messenger(), _page(value | {"message": "Merhaba"}), vendor, web)
+    assert (written.text, len(vendor.asked)) == ("Merhaba", 1)
 
 
 async def test_a_mention_whose_words_are_withheld_is_a_message_all_the_same(
@@ -354,8 +359,8 @@ async def test_a_mention_whose_words_are_withheld_is_a_message_all_the_same(
 ) -> None:
     value = {"item": "post", "post_id": "9_1", "sender_id": "77", "verb": "add"}
     vendor.says("/9_1", {"error": {"code": 10}}, status=403)
-    made = await _mention(Messenger(), _page(value), vendor, web)
-    assert (made.text, made.repaired) == ("", ("text.not_told",))
+    message = await _mention(Messenger(), _page(value), vendor, web)
+    assert (message.text, message.repaired) == ("", ("text.not_told",))
     vendor.forget()
     vendor.says("/9_1", b"<html>")
     with pytest.raises(Retry):
@@ -386,22 +391,22 @@ async def _mention(
     context = Context(brand="default", settings=settings)
     parsed = channel.parse(Delivery(raw=raw, account="a", received_at=NOW), context)
     if parsed.notice is not None:
-        told = await fetch_content(channel, parsed.notice, raw, settings, web, waited=waited)
-        if told is not None:
-            parsed = channel.parse(Delivery(raw=told, account="a", received_at=NOW), context)
+        content = await fetch_content(channel, parsed.notice, raw, settings, web, waited=waited)
+        if content is not None:
+            parsed = channel.parse(Delivery(raw=content, account="a", received_at=NOW), context)
     return parsed.message
 
 
 async def _read(kafka: Settings, topic: str, kind: Any, source: str) -> list[Any]:
-    made = [
+    messages = [
         envelope.decode(kind, r.value)
         async for records in read_to_end(kafka.kafka, [topic])
         for r in records
     ]
-    return [m for m in made if m.source == source]
+    return [m for m in messages if m.source == source]
 
 
 def test_a_trial_says_that_it_is_a_notice_and_asks_nobody() -> None:
-    told = {"phone": {"default": {"assemblyai": {"key": "k"}}}}
-    (line,) = Trial(Settings(channels=told), "phone", "default").run("a.json", AAI)
+    tables = {"phone": {"default": {"assemblyai": {"key": "k"}}}}
+    (line,) = Trial(Settings(channels=tables), "phone", "default").run("a.json", AAI)
     assert json.loads(line)["rejected"] == "notice.bare"

@@ -31,8 +31,8 @@ QUICK = ParsersSettings(processes=2, cpu=timedelta(seconds=0.5), memory_mb=64)
 @pytest.fixture(scope="module")
 def kafka() -> Iterator[Settings]:
     """One broker for all of these: each test has deliveries of its own."""
-    with broker() as made:
-        yield made
+    with broker() as settings:
+        yield settings
 
 
 @pytest.fixture
@@ -40,9 +40,9 @@ async def ingest(kafka: Settings) -> AsyncIterator[Ingest]:
     """The ingest step with processes that have the poisoned channels."""
     async with (
         ParserPool(QUICK, COMMAND) as parsers,
-        ingesting(kafka, timedelta(seconds=10), parsers) as made,
+        ingesting(kafka, timedelta(seconds=10), parsers) as ingest,
     ):
-        yield made
+        yield ingest
 
 
 def delivery(raw: str) -> Delivery:
@@ -71,8 +71,8 @@ async def test_each_failing_delivery_is_a_dead_letter_and_the_good_ones_arrive(
     words = [w for f in FAILS for w in (f, f"good after {f}.")]
     messages = await publish(ingest, Poison(), *words)
     assert [m.text for m in messages if m] == [f"good after {f}." for f in FAILS]
-    found = await letters(kafka, "poison:a")
-    assert {w: c for w, c in found.items() if w in FAILS} == {
+    codes = await letters(kafka, "poison:a")
+    assert {w: c for w, c in codes.items() if w in FAILS} == {
         "loops": "parser.limit",
         "eats": "parser.limit",
         "crashes": "parser.limit",

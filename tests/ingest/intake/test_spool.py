@@ -24,7 +24,7 @@ from tests.support.servers import ingesting, process_of, published
 from tests.support.waiting import wait
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
-FOUND = {"email": {"destek": Account()}}
+ACCOUNTS = {"email": {"destek": Account()}}
 
 
 @pytest.fixture
@@ -38,13 +38,13 @@ def _mail(number: int) -> bytes:
 
 
 def _waiting(number: int = 0, **more: str) -> WaitingDelivery:
-    told = {"channel": "email", "account": "destek"} | more
-    return WaitingDelivery(received_at=NOW + timedelta(seconds=number), **told)  # type: ignore[arg-type]  # texts only
+    fields = {"channel": "email", "account": "destek"} | more
+    return WaitingDelivery(received_at=NOW + timedelta(seconds=number), **fields)  # type: ignore[arg-type]  # texts only
 
 
 def _entries(journal: DiskSpool) -> list[tuple[Path, WaitingDelivery, bytes]]:
-    found = ((path, journal.read(path)) for path in journal.paths())
-    return [(path, *told) for path, told in found if told is not None]
+    entries = ((path, journal.read(path)) for path in journal.paths())
+    return [(path, *entry) for path, entry in entries if entry is not None]
 
 
 def test_what_was_put_is_there_in_its_order_after_a_restart(tmp_path: Path) -> None:
@@ -55,8 +55,8 @@ def test_what_was_put_is_there_in_its_order_after_a_restart(tmp_path: Path) -> N
     again = DiskSpool(tmp_path / "pending")
     assert again.count() == 3
     assert [raw[-1] for _, _, raw in _entries(again)] == [1, 2, 3]
-    for path, told, raw in _entries(again):
-        assert told.account == "destek"
+    for path, waiting, raw in _entries(again):
+        assert waiting.account == "destek"
         assert raw.startswith(b"raw\n\x00\xff")
         again.done(path)
         again.done(path)
@@ -89,23 +89,23 @@ async def test_with_kafka_back_everything_is_published_once_and_what_has_no_acco
         process.suspend()
         try:
             with pytest.raises(Retry):
-                await SpoolDrain(ingest, FOUND).publish()
+                await SpoolDrain(ingest, ACCOUNTS).publish()
         finally:
             process.resume()
         assert journal.count() == 6
         async with asyncio.timeout(60):
             while journal.count() > 1:
                 try:
-                    await SpoolDrain(ingest, FOUND).publish()
+                    await SpoolDrain(ingest, ACCOUNTS).publish()
                 except Retry:
                     continue
-    made = [
+    messages = [
         envelope.decode(Message, r.value)
         async for records in read_to_end(kafka.kafka, [topics.MESSAGES.name])
         for r in records
     ]
-    assert {m.native_id for m in made} == {f"<{n}@x>" for n in range(5)}
-    assert {m.received_at for m in made} == {NOW + timedelta(seconds=n) for n in range(5)}
+    assert {m.native_id for m in messages} == {f"<{n}@x>" for n in range(5)}
+    assert {m.received_at for m in messages} == {NOW + timedelta(seconds=n) for n in range(5)}
     assert wait("the one without an account stays", lambda: journal.count()) == 1
 
 
@@ -115,20 +115,20 @@ async def test_a_mail_that_our_parser_fails_on_goes_on_as_unreadable_and_holds_n
     journal = DiskSpool(tmp_path)
     for number in range(3):
         journal.put(_waiting(number), _mail(number))
-    whole = Email.parse
+    parse_mail = Email.parse
 
     def parse(self: Email, delivery: Delivery, context: Context) -> Parsed:
         if b"<1@x>" in delivery.raw:
             raise ZeroDivisionError
-        return whole(self, delivery, context)
+        return parse_mail(self, delivery, context)
 
     monkeypatch.setattr(Email, "parse", parse)
     async with ingesting(kafka, timedelta(seconds=10), journal=journal) as ingest:
-        assert await SpoolDrain(ingest, FOUND).publish() == 3
+        assert await SpoolDrain(ingest, ACCOUNTS).publish() == 3
     assert journal.count() == 0
-    made = [m async for m in published(kafka, topics.MESSAGES.name, Message)]
-    assert {m.native_id for m in made} == {"<0@x>", "<1@x>", "<2@x>"}
-    assert [m.native_id for m in made if "unreadable" in m.repaired] == ["<1@x>"]
+    messages = [m async for m in published(kafka, topics.MESSAGES.name, Message)]
+    assert {m.native_id for m in messages} == {"<0@x>", "<1@x>", "<2@x>"}
+    assert [m.native_id for m in messages if "unreadable" in m.repaired] == ["<1@x>"]
 
 
 async def test_a_visitor_gets_a_receipt_while_kafka_is_away_and_is_read_when_it_is_back(
@@ -157,21 +157,21 @@ async def test_a_visitor_gets_a_receipt_while_kafka_is_away_and_is_read_when_it_
             fields = {"text": "İnternetim yok", "email": "ayse@ornek.example", "stamp": stamp}
             process.suspend()
             try:
-                told = await visitor.post(
+                answer = await visitor.post(
                     "/v1/forms/site", files={k: (None, v) for k, v in fields.items()}
                 )
             finally:
                 process.resume()
-            assert told.status_code == 200, told.text
+            assert answer.status_code == 200, answer.text
             assert journal.count() == 1
             async with asyncio.timeout(60):
                 while journal.count():
                     with contextlib.suppress(Retry):
                         await drain.publish()
-        found = [
+        messages = [
             envelope.decode(Message, r.value)
             async for records in read_to_end(kafka.kafka, [topics.MESSAGES.name])
             for r in records
         ]
-    assert [m.text for m in found] == ["İnternetim yok"]
-    assert found[0].id.partition("-")[0].upper() in told.text, "the receipt names the message"
+    assert [m.text for m in messages] == ["İnternetim yok"]
+    assert messages[0].id.partition("-")[0].upper() in answer.text, "the receipt names the message"

@@ -19,9 +19,9 @@ NOW = datetime(2026, 11, 20, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def clamd() -> Iterator[Clamd]:
     need(Clamd.program, "ClamAV's clamd")
-    made = Clamd().start()
-    yield made
-    made.stop()
+    server = Clamd().start()
+    yield server
+    server.stop()
 
 
 def _mail(*files: bytes) -> tuple[Message, tuple[bytes, ...]]:
@@ -41,37 +41,37 @@ def _scanner(port: int, **more: object) -> Scanner:
 
 
 async def test_an_infected_file_is_not_kept_and_the_others_are(clamd: Clamd) -> None:
-    made, files = await _scanner(clamd.port).scan(
+    scanned, files = await _scanner(clamd.port).scan(
         *_mail(b"one", b"x" + Clamd.mark + b"y", b"three")
     )
     assert files == (b"one", b"three")
-    assert [a.refused for a in made.attachments] == ["", "virus Santral.Test.UNOFFICIAL", ""]
-    assert "attachment.infected" in made.repaired
+    assert [a.refused for a in scanned.attachments] == ["", "virus Santral.Test.UNOFFICIAL", ""]
+    assert "attachment.infected" in scanned.repaired
 
 
 async def test_a_large_file_is_sent_in_pieces(clamd: Clamd) -> None:
     data = b"a" * 1_000_000 + Clamd.mark
-    made, files = await _scanner(clamd.port).scan(*_mail(data))
+    scanned, files = await _scanner(clamd.port).scan(*_mail(data))
     assert files == ()
-    assert made.attachments[0].refused
+    assert scanned.attachments[0].refused
 
 
 async def test_what_is_too_large_for_it_goes_on_and_says_so(clamd: Clamd) -> None:
     mail = _mail(b"a" * 5_300_000)
-    made, files = await _scanner(clamd.port, max_file=5_000_000).scan(*mail)
+    scanned, files = await _scanner(clamd.port, max_file=5_000_000).scan(*mail)
     assert len(files) == 1
-    assert "attachment.unscanned" in made.repaired
+    assert "attachment.unscanned" in scanned.repaired
 
 
 async def test_a_scanner_that_is_away_lets_the_delivery_wait_unless_told_otherwise() -> None:
     port = free_port()
     with pytest.raises(Retry, match="scanner is away"):
         await _scanner(port).scan(*_mail(b"one"))
-    made, files = await _scanner(port, when_away="pass").scan(*_mail(b"one"))
-    assert (files, made.repaired[-1]) == ((b"one",), "attachment.unscanned")
+    scanned, files = await _scanner(port, when_away="pass").scan(*_mail(b"one"))
+    assert (files, scanned.repaired[-1]) == ((b"one",), "attachment.unscanned")
 
 
 async def test_without_an_address_nothing_is_asked() -> None:
-    made, files = await Scanner(ScanSettings()).scan(*_mail(b"one", Clamd.mark))
+    scanned, files = await Scanner(ScanSettings()).scan(*_mail(b"one", Clamd.mark))
     assert len(files) == 2
-    assert made.repaired == _mail(b"one", Clamd.mark)[0].repaired
+    assert scanned.repaired == _mail(b"one", Clamd.mark)[0].repaired

@@ -29,10 +29,10 @@ async def _pause(seconds: float) -> None:
 
 def flat(group: BaseExceptionGroup[Any]) -> list[BaseException]:
     """Return the exceptions within groups of groups."""
-    found: list[BaseException] = []
+    leaves: list[BaseException] = []
     for error in group.exceptions:
-        found += flat(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return found
+        leaves += flat(error) if isinstance(error, BaseExceptionGroup) else [error]
+    return leaves
 
 
 class Box:
@@ -50,7 +50,7 @@ class Box:
         )
         self.cursors = Cursors()
         self.taken: list[Delivery] = []
-        self.told: list[str] = []
+        self.lines: list[str] = []
         self.refuse = False
         self.polled = 0
 
@@ -68,7 +68,7 @@ class Box:
         tools = SourceContext(
             now=lambda: NOW,
             pause=asyncio.sleep,
-            warn=lambda what, **more: self.told.append(f"{what} {more}"),
+            warn=lambda what, **more: self.lines.append(f"{what} {more}"),
             report_pass=polled,
         )
         return Mailboxes("a", msgspec.structs.replace(self.settings, **more), tools)
@@ -82,7 +82,7 @@ class Box:
                 try:
                     await self.source(**more).run(self.accept, self.cursors)
                 except* (Retry, OSError) as errors:
-                    self.told += [str(e) for e in flat(errors)]
+                    self.lines += [str(e) for e in flat(errors)]
 
         task = asyncio.create_task(forever())
         try:
@@ -117,7 +117,7 @@ async def test_each_mail_is_handed_over_once_and_stays_unseen(box: Box) -> None:
     assert sorted(box.texts()) == sorted([*map(str, range(25)), "later"])
     unseen = box.server.doveadm("search", "-u", box.user, "mailbox", "INBOX", "UNSEEN")
     assert len(unseen.splitlines()) == 26
-    assert box.cursors.held["email:a:INBOX"].position == 26
+    assert box.cursors.saved["email:a:INBOX"].position == 26
 
 
 async def test_reading_goes_on_from_the_cursor_after_a_restart(box: Box) -> None:
@@ -135,8 +135,8 @@ async def test_the_cursor_never_passes_what_kafka_does_not_have(box: Box) -> Non
     box.refuse = True
     box.server.deliver(box.user, _mail("one"))
     async with box.reading():
-        await until("it was tried", lambda: any("Kafka is away" in t for t in box.told))
-        assert "email:a:INBOX" not in box.cursors.held
+        await until("it was tried", lambda: any("Kafka is away" in t for t in box.lines))
+        assert "email:a:INBOX" not in box.cursors.saved
         box.refuse = False
         await until("it comes again", lambda: box.texts() == ["one"])
 
@@ -148,7 +148,7 @@ async def test_a_lower_uid_that_appears_late_is_found(box: Box) -> None:
         await until("the first", lambda: box.texts() == ["ten"])
         box.server.late(box.user, 5, _mail("five"))
         await until("the late one", lambda: "five" in box.texts())
-    assert box.cursors.held["email:a:INBOX"].position == 10
+    assert box.cursors.saved["email:a:INBOX"].position == 10
 
 
 async def test_a_new_uidvalidity_reads_everything_again(box: Box) -> None:
@@ -157,8 +157,8 @@ async def test_a_new_uidvalidity_reads_everything_again(box: Box) -> None:
         await until("the first", lambda: box.texts() == ["one"])
         box.server.doveadm("mailbox", "update", "--uid-validity", "4242", "-u", box.user, "INBOX")
         await until("read again", lambda: box.texts() == ["one", "one"])
-    assert any("source.renumbered" in t for t in box.told)
-    assert box.cursors.held["email:a:INBOX"].epoch == "4242"
+    assert any("source.renumbered" in t for t in box.lines)
+    assert box.cursors.saved["email:a:INBOX"].epoch == "4242"
     assert len({d.position for d in box.taken}) == 2
 
 
@@ -169,22 +169,22 @@ async def test_a_server_that_was_restored_from_an_old_backup_loses_no_new_mail(b
     async with box.reading():
         await until("the first", lambda: box.texts() == ["one"])
     # The backup knows nothing of what was read since: a new mail gets a number that was read.
-    held = box.cursors.held["email:a:INBOX"]
-    await box.cursors.save(msgspec.structs.replace(held, position=held.position + 500))
+    cursor = box.cursors.saved["email:a:INBOX"]
+    await box.cursors.save(msgspec.structs.replace(cursor, position=cursor.position + 500))
     box.server.deliver(box.user, _mail("two"))
     async with box.reading():
         await until("the new one", lambda: "two" in box.texts())
         await until(
-            "the cursor went back too", lambda: box.cursors.held["email:a:INBOX"].position == 2
+            "the cursor went back too", lambda: box.cursors.saved["email:a:INBOX"].position == 2
         )
-    assert any("source.went_back" in t for t in box.told)
+    assert any("source.went_back" in t for t in box.lines)
 
 
 async def test_a_server_that_dies_while_we_wait_is_joined_again(box: Box) -> None:
     async with box.reading():
         await until("it polls", lambda: box.polled)
         box.server.kill()
-        await until("the loss is noticed", lambda: box.told)
+        await until("the loss is noticed", lambda: box.lines)
         await asyncio.to_thread(box.server.start)
         box.server.deliver(box.user, _mail("after"))
         await until("the mail after the restart", lambda: box.texts() == ["after"])
@@ -204,7 +204,7 @@ async def test_a_mailbox_with_turkish_letters_is_read(dovecot: Dovecot, box: Box
     dovecot.deliver(box.user, _mail("selam"), ".M&APwBXw-teri &ATA-letileri")
     async with box.reading():
         await until("the mail", lambda: box.texts() == ["selam"])
-    assert box.taken[0].position == f"{TURKISH};{box.cursors.held[f'email:a:{TURKISH}'].epoch};1"
+    assert box.taken[0].position == f"{TURKISH};{box.cursors.saved[f'email:a:{TURKISH}'].epoch};1"
 
 
 async def test_a_mail_of_20_mb_arrives_whole(box: Box) -> None:
@@ -222,8 +222,8 @@ async def test_the_inventory_names_what_the_server_holds(box: Box) -> None:
         box.server.deliver(box.user, _mail(str(number)))
     async with box.reading():
         await until("all", lambda: len(box.taken) == 3)
-    found = [p async for p in box.source().inventory()]
-    assert sorted(found) == sorted(str(d.position) for d in box.taken)
+    positions = [p async for p in box.source().inventory()]
+    assert sorted(positions) == sorted(str(d.position) for d in box.taken)
 
 
 async def test_a_mail_over_the_limit_is_handed_over_as_its_head(box: Box) -> None:
@@ -240,7 +240,7 @@ async def test_one_missing_mailbox_holds_no_other_up(box: Box) -> None:
     box.server.deliver(box.user, _mail("one"))
     async with box.reading(mailboxes=("Yok", "INBOX")):
         await until("the mail of the other", lambda: box.texts() == ["one"])
-    assert any("Yok" in t for t in box.told)
+    assert any("Yok" in t for t in box.lines)
 
 
 async def test_a_wrong_password_and_a_missing_mailbox_are_told(box: Box) -> None:
@@ -248,10 +248,10 @@ async def test_a_wrong_password_and_a_missing_mailbox_are_told(box: Box) -> None
         ({"password": 'w"rong\\'}, "login"),
         ({"mailboxes": ("Yok",)}, "mailbox 'Yok'"),
     ):
-        box.told.clear()
+        box.lines.clear()
         async with box.reading(**more):
-            await until("it is told", lambda: box.told)
-        assert word in box.told[0], box.told
+            await until("it is told", lambda: box.lines)
+        assert word in box.lines[0], box.lines
 
 
 def test_dovecot_is_there() -> None:
@@ -259,7 +259,7 @@ def test_dovecot_is_there() -> None:
 
 
 async def test_a_server_that_throttles_is_obeyed() -> None:
-    said = "BAD Request is throttled. Suggested Backoff Time: 57000 milliseconds"
+    throttled = "BAD Request is throttled. Suggested Backoff Time: 57000 milliseconds"
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"* OK [CAPABILITY IMAP4rev1] ready\r\n")
@@ -268,7 +268,7 @@ async def test_a_server_that_throttles_is_obeyed() -> None:
             if command == b"CAPABILITY":
                 writer.write(b"* CAPABILITY IMAP4rev1\r\n" + tag + b" OK done\r\n")
             else:
-                writer.write(tag + f" {said}\r\n".encode())
+                writer.write(tag + f" {throttled}\r\n".encode())
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)

@@ -27,7 +27,7 @@ class TokenServer(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.refresh = "first"
-        self.given: list[str] = []
+        self.issued: list[str] = []
         self.valid: set[str] = set()
         self.fault: tuple[int, dict[str, str]] | None = None
 
@@ -56,9 +56,9 @@ class _Handler(BaseHTTPRequestHandler):
         if form.get("refresh_token") != self.server.refresh or form["client_id"] != "santral":
             self._answer(400, {"error": "invalid_grant", "error_description": "token is used up"})
             return
-        number = len(self.server.given) + 1
+        number = len(self.server.issued) + 1
         self.server.refresh = f"refresh-{number}"
-        self.server.given.append(f"access-{number}")
+        self.server.issued.append(f"access-{number}")
         self.server.valid.add(f"access-{number}")
         self._answer(
             200,
@@ -82,34 +82,38 @@ class _Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def tokens() -> Iterator[TokenServer]:
-    made = TokenServer()
-    threading.Thread(target=made.serve_forever, daemon=True).start()
-    yield made
-    made.shutdown()
-    made.server_close()
+    server = TokenServer()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture
 def mailbox(tokens: TokenServer) -> Iterator[Dovecot]:
     need(Dovecot.program, "Dovecot")
-    made = Dovecot(tokens.url).start()
-    yield made
-    made.stop()
+    server = Dovecot(tokens.url).start()
+    yield server
+    server.stop()
 
 
-class Kept:
+class SavedState:
     """Small secrets, as home keeps them."""
 
     def __init__(self) -> None:
-        self.held: dict[str, str] = {}
+        self.values: dict[str, str] = {}
 
 
 def _oauth(tokens: TokenServer, **more: str) -> OAuthSettings:
-    told = {"token_url": f"{tokens.url}/token", "client_id": "santral", "refresh_token": "first"}
-    return OAuthSettings(**(told | more))  # type: ignore[arg-type]  # texts only
+    settings = {
+        "token_url": f"{tokens.url}/token",
+        "client_id": "santral",
+        "refresh_token": "first",
+    }
+    return OAuthSettings(**(settings | more))  # type: ignore[arg-type]  # texts only
 
 
-def _boxes(server: Dovecot, oauth: OAuthSettings, kept: Kept) -> Mailboxes:
+def _boxes(server: Dovecot, oauth: OAuthSettings, state: SavedState) -> Mailboxes:
     account = Account(
         host="127.0.0.1",
         port=server.port,
@@ -123,8 +127,8 @@ def _boxes(server: Dovecot, oauth: OAuthSettings, kept: Kept) -> Mailboxes:
         pause=asyncio.sleep,
         warn=lambda *_a, **_k: None,
         report_pass=lambda _s: None,
-        load_state=kept.held.get,
-        save_state=kept.held.__setitem__,
+        load_state=state.values.get,
+        save_state=state.values.__setitem__,
     )
     return Mailboxes("belge", account, tools)
 
@@ -136,57 +140,57 @@ async def _uids(boxes: Mailboxes) -> list[str]:
 async def test_a_mailbox_opens_by_token_and_the_newest_refresh_token_survives_a_restart(
     mailbox: Dovecot, tokens: TokenServer
 ) -> None:
-    kept = Kept()
-    boxes = _boxes(mailbox, _oauth(tokens), kept)
+    state = SavedState()
+    boxes = _boxes(mailbox, _oauth(tokens), state)
     assert await _uids(boxes) == []
     assert await _uids(boxes) == []
-    assert tokens.given == ["access-1"], "a token serves until it nears its end"
-    again = _boxes(mailbox, _oauth(tokens), kept)
+    assert tokens.issued == ["access-1"], "a token serves until it nears its end"
+    again = _boxes(mailbox, _oauth(tokens), state)
     assert await _uids(again) == []
-    assert tokens.given == ["access-1", "access-2"], "the first refresh token was used up"
+    assert tokens.issued == ["access-1", "access-2"], "the first refresh token was used up"
 
 
 async def test_a_token_that_the_server_refuses_is_not_used_again(
     mailbox: Dovecot, tokens: TokenServer
 ) -> None:
-    boxes = _boxes(mailbox, _oauth(tokens), Kept())
+    boxes = _boxes(mailbox, _oauth(tokens), SavedState())
     assert await _uids(boxes) == []
     tokens.valid.clear()
     with pytest.raises((Retry, BaseExceptionGroup)):
         await _uids(boxes)
     assert await _uids(boxes) == []
-    assert len(tokens.given) == 2
+    assert len(tokens.issued) == 2
 
 
 async def test_what_only_people_can_mend_says_so_and_the_rest_is_tried_soon(
     tokens: TokenServer,
 ) -> None:
-    def made(**more: str) -> OAuthTokens:
-        kept = Kept()
+    def tokens_of(**more: str) -> OAuthTokens:
+        state = SavedState()
         return OAuthTokens(
-            "a", _oauth(tokens, **more), lambda: NOW, kept.held.get, kept.held.__setitem__
+            "a", _oauth(tokens, **more), lambda: NOW, state.values.get, state.values.__setitem__
         )
 
     with pytest.raises(Retry, match="authorised again: invalid_grant token is used up") as error:
-        await made(refresh_token="old").token()
+        await tokens_of(refresh_token="old").token()
     assert error.value.after >= 600
     tokens.fault = (503, {})
     with pytest.raises(Retry, match="says later") as error:
-        await made().token()
+        await tokens_of().token()
     assert error.value.after <= 60
     with pytest.raises(Retry, match="is away"):
-        await made(token_url="http://127.0.0.1:1/token").token()
+        await tokens_of(token_url="http://127.0.0.1:1/token").token()
 
 
 async def test_a_new_refresh_token_in_the_settings_takes_the_kept_ones_place(
     tokens: TokenServer,
 ) -> None:
-    kept = Kept()
+    state = SavedState()
 
-    def made(first: str) -> OAuthTokens:
+    def tokens_of(first: str) -> OAuthTokens:
         oauth = _oauth(tokens, refresh_token=first)
-        return OAuthTokens("a", oauth, lambda: NOW, kept.held.get, kept.held.__setitem__)
+        return OAuthTokens("a", oauth, lambda: NOW, state.values.get, state.values.__setitem__)
 
-    assert await made("first").token() == "access-1"
+    assert await tokens_of("first").token() == "access-1"
     tokens.refresh = "anew"
-    assert await made("anew").token() == "access-2"
+    assert await tokens_of("anew").token() == "access-2"

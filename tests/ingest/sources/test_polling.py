@@ -1,4 +1,4 @@
-"""Sites that are asked: what each is asked, page by page, and what comes of its answers."""
+"""The requests of each polled source, page by page, and the messages of the answers."""
 
 import asyncio
 import json
@@ -139,19 +139,19 @@ SAMPLES: dict[str, dict[str, Any]] = {
 }
 
 
-def parsed(name: str, told: Any, **more: Any) -> Message:
+def parsed(name: str, item: Any, **more: Any) -> Message:
     channel: Channel = CHANNELS[name]
-    raw = told if isinstance(told, bytes) else json.dumps(told).encode()
+    raw = item if isinstance(item, bytes) else json.dumps(item).encode()
     settings = channel.account(**more)
     delivery = Delivery(raw=raw, account="a", received_at=NOW)
     return channel.parse(delivery, Context(brand="d", settings=settings)).message
 
 
-async def asked(
-    name: str, vendor: Vendor, kept: dict[str, str] | None = None, **more: Any
+async def read_all(
+    name: str, vendor: Vendor, state: dict[str, str] | None = None, **more: Any
 ) -> tuple[list[Message], Retry]:
     """Run a source until its vendor fails; return what was taken. `kept` lasts over runs."""
-    kept = {} if kept is None else kept
+    state = {} if state is None else state
     channel = CHANNELS[name]
     assert isinstance(channel, PullChannel)
     settings = channel.account(api=vendor.url, **more)  # type: ignore[attr-defined]  # it is a Channel too
@@ -165,8 +165,8 @@ async def asked(
         pause=lambda _s: asyncio.sleep(0),
         warn=lambda *_a, **_k: None,
         report_pass=lambda _s: None,
-        load_state=kept.get,
-        save_state=kept.__setitem__,
+        load_state=state.get,
+        save_state=state.__setitem__,
     )
     with pytest.raises(Retry) as ended:
         await channel.source("a", settings, tools).run(accept, Cursors())
@@ -196,20 +196,20 @@ async def asked(
 def test_an_item_gives_words_author_rating_and_place(
     name: str, text: str, kind: str, rating: float | None, handle: tuple[str, str]
 ) -> None:
-    made = parsed(name, SAMPLES[name])
-    assert (made.text, made.kind, made.sent_at) == (text, kind, NOW)
-    assert (made.sender.handles[0].kind, made.sender.handles[0].value) == handle
-    assert (made.post.rating if made.post else None) == rating
-    assert made.answering is not None
-    assert not made.answering.forbidden
-    assert made.reply_to
+    message = parsed(name, SAMPLES[name])
+    assert (message.text, message.kind, message.sent_at) == (text, kind, NOW)
+    assert (message.sender.handles[0].kind, message.sender.handles[0].value) == handle
+    assert (message.post.rating if message.post else None) == rating
+    assert message.answering is not None
+    assert not message.answering.forbidden
+    assert message.reply_to
 
 
 async def test_sikayetvar_is_asked_page_by_page(vendor: Vendor) -> None:
     full = [SAMPLES["sikayetvar"] | {"id": n} for n in range(1, 51)]
     vendor.says("/v2/complaints", full, [SAMPLES["sikayetvar"] | {"id": 99}], full)
     vendor.says("/v2/complaints", b"", status=401)
-    taken, ended = await asked("sikayetvar", vendor, key="k")
+    taken, ended = await read_all("sikayetvar", vendor, key="k")
     assert len(taken) == 51, "each once, though the second round showed fifty again"
     assert ended.after == 300
     first = vendor.asked[0]
@@ -231,10 +231,10 @@ async def test_what_was_taken_is_remembered_over_a_restart(vendor: Vendor) -> No
         {"data": [changed]},
         b"down",
     )
-    kept: dict[str, str] = {}
-    told = {"app": "9", "issuer": "i", "key_id": "k", "private_key": EC_KEY}
-    first, _ = await asked("app_store", vendor, kept, **told)
-    second, _ = await asked("app_store", vendor, kept, **told)
+    state: dict[str, str] = {}
+    account = {"app": "9", "issuer": "i", "key_id": "k", "private_key": EC_KEY}
+    first, _ = await read_all("app_store", vendor, state, **account)
+    second, _ = await read_all("app_store", vendor, state, **account)
     assert len(first) == 1
     (later,) = second
     assert later.event is not None
@@ -255,12 +255,12 @@ async def test_what_was_old_when_a_source_is_first_asked_is_no_new_work(vendor: 
     page = {"data": [review, old], "links": {"next": f"{vendor.url}{path}?cursor=2"}}
     vendor.says(path, page, b"down", page, {"data": [older]})
     vendor.says(path, {"data": [json.loads(json.dumps(old).replace("SECRET", "yeni"))]}, b"down")
-    kept: dict[str, str] = {}
-    told = {"app": "9", "issuer": "i", "key_id": "k", "private_key": EC_KEY}
-    broken_off, _ = await asked("app_store", vendor, kept, **told)
+    state: dict[str, str] = {}
+    account = {"app": "9", "issuer": "i", "key_id": "k", "private_key": EC_KEY}
+    broken_off, _ = await read_all("app_store", vendor, state, **account)
     assert [m.native_id for m in broken_off] == ["r1"]
-    whole, _ = await asked("app_store", vendor, kept, **told)
-    again, changed = whole
+    first_pass, _ = await read_all("app_store", vendor, state, **account)
+    again, changed = first_pass
     assert again.id == broken_off[0].id
     assert (changed.native_id, changed.event) == ("o1", None), "new words are work as any new ones"
 
@@ -273,7 +273,7 @@ async def test_a_refused_answer_puts_the_question_up_again(vendor: Vendor) -> No
         {"content": [again]},
         b"down",
     )
-    taken, _ = await asked("trendyol", vendor, seller="s", key="k", secret="x")
+    taken, _ = await read_all("trendyol", vendor, seller="s", key="k", secret="x")
     first, second = taken
     assert first.conversation == second.conversation
     assert first.id != second.id
@@ -294,7 +294,7 @@ async def test_hepsiburada_gives_the_customers_turns_alone(vendor: Vendor) -> No
         ]
     }
     vendor.says("/issues", {"data": [issue]}, [later], b"down")
-    taken, _ = await asked("hepsiburada", vendor, merchant="m", key="k", integrator="santral")
+    taken, _ = await read_all("hepsiburada", vendor, merchant="m", key="k", integrator="santral")
     assert [m.native_id for m in taken] == ["c1", "c3"]
     assert taken[0].conversation == taken[1].conversation
     headers = vendor.asked[0].headers
@@ -319,7 +319,7 @@ async def test_play_reviews_are_fetched_with_a_token_and_a_change_is_an_event(
         {"reviews": [changed]},
         b"down",
     )
-    taken, _ = await asked(
+    taken, _ = await read_all(
         "google_play",
         vendor,
         package="com.ornek",
@@ -338,7 +338,7 @@ async def test_play_reviews_are_fetched_with_a_token_and_a_change_is_an_event(
     assert jwt.decode(assertion, options={"verify_signature": False})["scope"].endswith(
         "androidpublisher"
     )
-    _, ended = await asked(
+    _, ended = await read_all(
         "google_play",
         vendor,
         package="p",
@@ -360,13 +360,15 @@ async def test_app_store_reviews_have_no_time_of_change_their_words_tell(vendor:
         {"data": [changed], "links": {"next": "https://boese.example/"}},
         b"down",
     )
-    taken, _ = await asked("app_store", vendor, app="9", key_id="K", issuer="I", private_key=EC_KEY)
+    taken, _ = await read_all(
+        "app_store", vendor, app="9", key_id="K", issuer="I", private_key=EC_KEY
+    )
     assert [m.text for m in taken] == ["SECRET açılmıyor", "yeni açılmıyor"]
     assert taken[1].event is not None
-    told = jwt.get_unverified_header(
+    header = jwt.get_unverified_header(
         vendor.asked[0].headers["authorization"].removeprefix("Bearer ")
     )
-    assert (told["kid"], told["alg"]) == ("K", "ES256")
+    assert (header["kid"], header["alg"]) == ("K", "ES256")
 
 
 async def test_a_business_reviews_are_asked_as_far_as_they_may_change(vendor: Vendor) -> None:
@@ -383,7 +385,7 @@ async def test_a_business_reviews_are_asked_as_far_as_they_may_change(vendor: Ve
         {"reviews": [full[7] | {"text": "SECRET geldi", "updatedAt": "2026-11-20T10:00:00Z"}]},
         b"down",
     )
-    taken, _ = await asked("trustpilot", vendor, unit="u", key="k", secret="s")
+    taken, _ = await read_all("trustpilot", vendor, unit="u", key="k", secret="s")
     assert len(taken) == 101, "what is old is no new work"
     assert taken[100].event is not None
     assert (taken[100].event.of, taken[100].text) == (taken[7].id, "SECRET geldi")
@@ -417,7 +419,7 @@ async def test_places_are_asked_one_after_another_and_a_change_is_an_event(vendo
         b"down",
     )
     vendor.says("/v4/accounts/1/locations/3/reviews", {})
-    taken, _ = await asked(
+    taken, _ = await read_all(
         "google_business",
         vendor,
         locations=("accounts/1/locations/2", "accounts/1/locations/3"),
@@ -457,7 +459,7 @@ async def test_a_thread_that_grew_is_asked_for_its_answers(vendor: Vendor) -> No
     vendor.says(
         "/comments", {"items": [below(1), below(2)], "nextPageToken": "n"}, {"items": [below(3)]}
     )
-    taken, _ = await asked(
+    taken, _ = await read_all(
         "youtube", vendor, channel_id="UC1", token_url=f"{vendor.url}/token", **OAUTH
     )
     assert [m.native_id for m in taken] == ["c1", "c1.1", "c1.2", "c1.3"]
@@ -474,7 +476,7 @@ async def test_reddits_inbox_is_read_without_anchors(vendor: Vendor) -> None:
     for where, things in (("mentions", [own]), ("comments", [own]), ("selfreply", [edited])):
         vendor.says(f"/message/{where}", {"data": {"children": things}})
     vendor.says("/message/mentions", b"down")
-    taken, _ = await asked(
+    taken, _ = await read_all(
         "reddit", vendor, username="marka", token_url=f"{vendor.url}/token", **OAUTH
     )
     assert [(m.event.kind if m.event else "", m.text) for m in taken] == [
@@ -486,14 +488,14 @@ async def test_reddits_inbox_is_read_without_anchors(vendor: Vendor) -> None:
         with pytest.raises(Rejected) as error:
             parsed("reddit", {"data": own["data"] | more}, username="Marka")
         assert error.value.code == "delivery.ignored"
-    made = parsed("reddit", own)
-    assert made.post is not None
-    assert made.post.url == "https://www.reddit.com/r/tr/comments/x1/konu/a/?context=3"
+    message = parsed("reddit", own)
+    assert message.post is not None
+    assert message.post.url == "https://www.reddit.com/r/tr/comments/x1/konu/a/?context=3"
 
 
 async def test_limits_are_kept_by_the_vendors_own_headers(vendor: Vendor) -> None:
     vendor.says("/v2/complaints", b"", status=429, headers={"Retry-After": "123"})
-    _, ended = await asked("sikayetvar", vendor, key="k")
+    _, ended = await read_all("sikayetvar", vendor, key="k")
     assert ended.after == 123
     vendor.forget()
     vendor.says(
@@ -502,11 +504,11 @@ async def test_limits_are_kept_by_the_vendors_own_headers(vendor: Vendor) -> Non
         status=429,
         headers={"X-RateLimit-Reset": str(int(NOW.timestamp()) + 400)},
     )
-    _, ended = await asked("sikayetvar", vendor, key="k")
+    _, ended = await read_all("sikayetvar", vendor, key="k")
     assert ended.after == 400
     vendor.forget()
     vendor.says("/v2/complaints", b"", status=429, headers={"X-RateLimit-Reset": "55"})
-    _, ended = await asked("sikayetvar", vendor, key="k")
+    _, ended = await read_all("sikayetvar", vendor, key="k")
     assert ended.after == 60
 
 
@@ -514,7 +516,7 @@ def test_an_item_that_brings_out_a_bug_goes_on_to_its_dead_letter_and_ends_no_li
     def make() -> PolledItem:
         raise ZeroDivisionError
 
-    made = build_item(b'{"odd": 1}', make)
-    assert made.raw == b'{"odd": 1}'
-    assert made.version == ""
-    assert build_item(b'{"odd": 1}', make) == made, "it is handed over once"
+    item = build_item(b'{"odd": 1}', make)
+    assert item.raw == b'{"odd": 1}'
+    assert item.version == ""
+    assert build_item(b'{"odd": 1}', make) == item, "it is handed over once"

@@ -32,10 +32,10 @@ def kafka(empty_kafka: Settings) -> Settings:
 
 
 class Machine:
-    """What a source is lent: a clock, what is kept, and so many looks."""
+    """The context of a source, with a clock, its state and a number of passes."""
 
     def __init__(self) -> None:
-        self.now, self.held, self.warned = NOW, {}, []  # type: datetime, dict[str, str], list[Any]
+        self.now, self.state, self.warned = NOW, {}, []  # type: datetime, dict[str, str], list[Any]
         self.taken: list[Delivery] = []
         self.away = False
 
@@ -52,8 +52,8 @@ class Machine:
             pause=pause,
             warn=lambda *a, **k: self.warned.append((a, k)),
             report_pass=lambda _s: None,
-            load_state=self.held.get,
-            save_state=self.held.__setitem__,
+            load_state=self.state.get,
+            save_state=self.state.__setitem__,
         )
 
     async def accept(self, delivery: Delivery) -> None:
@@ -61,22 +61,24 @@ class Machine:
             raise Retry(1, "Kafka is away")
         self.taken.append(delivery)
 
-    async def look(self, told: WatchedBucket, looks: int = 1) -> list[str]:
-        """Return the keys of what is taken in so many looks of a new process."""
+    async def read(self, settings: WatchedBucket, looks: int = 1) -> list[str]:
+        """Return the keys of the objects that a new process takes in so many passes."""
         before = len(self.taken)
         with pytest.raises(asyncio.CancelledError):
-            await BucketSource("phone", "a", told, self.tools(looks)).run(self.accept, Cursors())
+            await BucketSource("phone", "a", settings, self.tools(looks)).run(
+                self.accept, Cursors()
+            )
         return [d.hint or "" for d in self.taken[before:]]
 
 
 def bucket(s3: S3, **more: Any) -> WatchedBucket:
-    told: dict[str, Any] = {
+    settings: dict[str, Any] = {
         "endpoint": s3.url,
         "access_key": ACCESS,
         "secret_key": SECRET,
         "prefix": "analysis",
     }
-    return WatchedBucket(name=BUCKET, **(told | more))
+    return WatchedBucket(name=BUCKET, **(settings | more))
 
 
 async def test_every_content_is_taken_once_over_restarts_and_later_contents_again(s3: S3) -> None:
@@ -86,26 +88,26 @@ async def test_every_content_is_taken_once_over_restarts_and_later_contents_agai
         s3.put(f"analysis/ç {i}.json", b"{%d}" % i, NOW - i * HOUR)
     s3.put("other/x.json", b"{}", NOW - HOUR)
     s3.put("analysis/years-ago.json", b"{}", NOW - timedelta(days=400))
-    assert await machine.look(bucket(s3)) == [f"analysis/ç {i}.json" for i in (4, 3, 2, 1, 0)]
+    assert await machine.read(bucket(s3)) == [f"analysis/ç {i}.json" for i in (4, 3, 2, 1, 0)]
     assert machine.taken[0].raw == b"{4}"
     assert machine.taken[0].position == f"analysis/ç 4.json@{etag(b'{4}')}"
     machine.now += HOUR
     s3.put("analysis/late.json", b"{6}", NOW - timedelta(days=6))  # an upload that began long ago
     s3.put("analysis/ç 1.json", b"{more}", machine.now)
-    assert await machine.look(bucket(s3), 3) == ["analysis/late.json", "analysis/ç 1.json"]
+    assert await machine.read(bucket(s3), 3) == ["analysis/late.json", "analysis/ç 1.json"]
     machine.now += timedelta(days=30)  # nothing ran for a month
     s3.put("analysis/meanwhile.json", b"{7}", machine.now - timedelta(days=20))
-    assert await machine.look(bucket(s3), 2) == ["analysis/meanwhile.json"]
-    assert await machine.look(bucket(s3)) == []
+    assert await machine.read(bucket(s3), 2) == ["analysis/meanwhile.json"]
+    assert await machine.read(bucket(s3)) == []
 
 
 async def test_history_is_taken_in_from_the_day_that_is_said(s3: S3) -> None:
     machine = Machine()
     s3.put("analysis/old.json", b"{}", NOW - timedelta(days=300))
-    assert await machine.look(bucket(s3)) == []
+    assert await machine.read(bucket(s3)) == []
     since = bucket(s3, since=NOW - timedelta(days=365))
-    assert await machine.look(since) == ["analysis/old.json"]
-    assert await machine.look(since) == []
+    assert await machine.read(since) == ["analysis/old.json"]
+    assert await machine.read(since) == []
 
 
 async def test_what_kafka_did_not_take_is_taken_the_next_time(s3: S3) -> None:
@@ -117,14 +119,14 @@ async def test_what_kafka_did_not_take_is_taken_the_next_time(s3: S3) -> None:
             machine.accept, Cursors()
         )
     machine.away = False
-    assert await machine.look(bucket(s3)) == ["analysis/a.json"]
+    assert await machine.read(bucket(s3)) == ["analysis/a.json"]
 
 
 async def test_only_the_endings_that_are_wanted_are_read(s3: S3) -> None:
     machine = Machine()
     s3.put("analysis/a.json", b"{}", NOW - HOUR)
     s3.put("analysis/a.wav", b"RIFF", NOW - HOUR)
-    assert await machine.look(bucket(s3, endings=(".json",))) == ["analysis/a.json"]
+    assert await machine.read(bucket(s3, endings=(".json",))) == ["analysis/a.json"]
     assert s3.gets == ["analysis/a.json"]
 
 
@@ -142,16 +144,16 @@ async def test_a_bucket_that_cannot_be_read_is_tried_again_and_says_why(
 ) -> None:
     machine = Machine()
     s3.broken = broken
-    told = msgspec.structs.replace(bucket(s3), **more)
+    settings = msgspec.structs.replace(bucket(s3), **more)
     with pytest.raises(Retry, match=words):
-        await BucketSource("phone", "a", told, machine.tools(9)).run(machine.accept, Cursors())
+        await BucketSource("phone", "a", settings, machine.tools(9)).run(machine.accept, Cursors())
 
 
 async def test_an_object_that_is_gone_or_too_large_holds_nothing_up(s3: S3) -> None:
     machine = Machine()
     s3.put("analysis/a.json", bytes(MAX_OBJECT_BYTES + 1), NOW - 2 * HOUR)
     s3.put("analysis/b.json", b"{}", NOW - HOUR)
-    assert await machine.look(bucket(s3)) == ["analysis/a.json", "analysis/b.json"]
+    assert await machine.read(bucket(s3)) == ["analysis/a.json", "analysis/b.json"]
     large = machine.taken[0]
     assert (large.raw, large.refused and large.refused.code) == (b"", "media.too_large")
     s3.put("analysis/c.json", b"{}", NOW - HOUR)
@@ -179,13 +181,13 @@ async def test_the_ledger_hears_what_the_bucket_holds_of_the_time_that_was_read(
     source = Phone().source("a", account, machine.tools(1))
     assert isinstance(source, ListsInventory)
     assert [p async for p in source.inventory()] == []
-    await machine.look(bucket(s3))
+    await machine.read(bucket(s3))
     s3.put("analysis/new.json", b"{}", NOW + HOUR)
     settings = Settings(
         home=str(tmp_path), channels={"phone": {"a": msgspec.to_builtins(account, str_keys=True)}}
     )
     (tmp_path / "secrets").mkdir()
-    (tmp_path / "secrets" / "bucket-phone-a").write_text(machine.held["bucket-phone-a"])
+    (tmp_path / "secrets" / "bucket-phone-a").write_text(machine.state["bucket-phone-a"])
     assert await inventories(settings) == {"phone:a": [f"analysis/a.json@{etag(b'{}')}"]}
 
 
@@ -200,7 +202,7 @@ async def test_an_object_that_its_writer_encrypted_is_a_dead_letter_and_taken_on
     machine = Machine()
     s3.metadata = {"x-amz-key-v2": "abc"}
     s3.put("analysis/a.json", b"cipher", NOW - HOUR)
-    assert await machine.look(bucket(s3)) == ["analysis/a.json"]
+    assert await machine.read(bucket(s3)) == ["analysis/a.json"]
     refused = machine.taken[0].refused
     assert refused is not None
     assert refused.code == "media.refused"

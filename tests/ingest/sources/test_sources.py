@@ -91,10 +91,10 @@ async def test_poisoned_mails_between_good_ones_hold_nothing_up(
             await until("the cursor is behind the last mail", passed, 60)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            made = [m async for m in published(kafka, topics.MESSAGES.name, Message)]
-    failed = {m.subject for m in made if "unreadable" in m.repaired}
+            messages = [m async for m in published(kafka, topics.MESSAGES.name, Message)]
+    failed = {m.subject for m in messages if "unreadable" in m.repaired}
     assert failed == set(FAILS)
-    assert len(made) == len(subjects) + 1
+    assert len(messages) == len(subjects) + 1
     assert health.report()[0] == 200
 
 
@@ -168,8 +168,8 @@ async def _position(cursors: Cursors) -> int:
 @contextlib.contextmanager
 def _silent() -> Iterator[int]:
     """A server that takes connections and never says a word."""
-    with socket.create_server(("127.0.0.1", 0), backlog=50) as made:
-        yield made.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as server:
+        yield server.getsockname()[1]
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ def up(dovecot: Dovecot, box: str, tmp_path: Path) -> Iterator[Up]:
             f'\n[channels.email.{name}]\ntls = false\ntimeout = "2s"\nuser = "{box}"\n{lines}\n'
             for name, lines in away.items()
         )
-        made = Up(
+        profile = Up(
             tmp_path,
             f"""
 [mail_door]
@@ -209,10 +209,10 @@ token = "x"
 """,
         ).start()
         try:
-            made.access["lmtp"] = lmtp
-            yield made
+            profile.access["lmtp"] = lmtp
+            yield profile
         finally:
-            made.stop()
+            profile.stop()
 
 
 # Each of these was neither accepted nor buried once.
@@ -254,11 +254,11 @@ def test_sources_that_are_away_keep_neither_the_profile_nor_other_mail_waiting(
     away = {s["source"]: s["held"] for s in ledger()["sources"]}
     assert away["email:silent"] is None
     base = up.access["ops"]["ingest"]
-    told = httpx2.get(f"{base}/readyz?verbose").json()
-    assert told["ready"], told
-    assert told["notes"]["source email:there"] == "ok"
+    report = httpx2.get(f"{base}/readyz?verbose").json()
+    assert report["ready"], report
+    assert report["notes"]["source email:there"] == "ok"
     for name in ("unknown", "refused", "silent", "locked"):
-        assert told["notes"][f"source email:{name}"] == "no finished poll yet"
+        assert report["notes"][f"source email:{name}"] == "no finished poll yet"
     metrics = httpx2.get(f"{base}/metrics").text
     assert 'santral_source_ready{source="email:there"} 1.0' in metrics
     assert 'santral_source_ready{source="email:unknown"} 0.0' in metrics
