@@ -31,7 +31,7 @@ class SpoolDrain:
         self, ingest: Ingest, accounts: Mapping[str, Mapping[str, AccountSettings]]
     ) -> None:
         self._ingest, self._accounts = ingest, accounts
-        self._spool, self._journal = ingest.spool, ingest.spool.journal
+        self._spool, self._disk = ingest.spool, ingest.spool.disk
         self._fetches: dict[Path, asyncio.Task[bool]] = {}
         self._pauses: dict[Path, tuple[float, float]] = {}
 
@@ -43,7 +43,7 @@ class SpoolDrain:
                     await self.publish()
                 except Retry as error:
                     log.info("journal.later", why=str(error))
-                count = await asyncio.to_thread(self._journal.count)
+                count = await asyncio.to_thread(self._disk.count)
                 metrics.gauge("santral_deliveries_waiting", count)
                 await self._spool.wait(_POLL_INTERVAL_S)
         finally:
@@ -56,10 +56,10 @@ class SpoolDrain:
         A delivery with files at its vendor goes to a task of its own.
         """
         count = self._count_fetched()
-        for path in await asyncio.to_thread(self._journal.paths):
+        for path in await asyncio.to_thread(self._disk.paths):
             if path in self._fetches or self._pauses_until_later(path):
                 continue
-            entry = await asyncio.to_thread(self._journal.read, path)
+            entry = await asyncio.to_thread(self._disk.read, path)
             if entry is None:
                 continue
             waiting, raw = entry
@@ -128,7 +128,7 @@ class SpoolDrain:
         except Exception:
             # A bug that one delivery brings out must not hold all the others up for ever.
             log.exception("journal.bug", path=str(path))
-            await asyncio.to_thread(self._journal.aside, path)
+            await asyncio.to_thread(self._disk.aside, path)
             return False
-        await asyncio.to_thread(self._journal.done, path)
+        await asyncio.to_thread(self._disk.done, path)
         return True

@@ -16,8 +16,8 @@ from schemas.errors import Retry, Unavailable
 class Spool:
     """The waiting deliveries of this process and of earlier ones."""
 
-    def __init__(self, journal: DiskSpool) -> None:
-        self.journal = journal
+    def __init__(self, disk: DiskSpool) -> None:
+        self.disk = disk
         self._wake = asyncio.Event()
 
     async def put(self, channel: str, delivery: Delivery) -> None:
@@ -31,7 +31,7 @@ class Spool:
             hint=delivery.hint,
         )
         try:
-            await asyncio.to_thread(self.journal.put, waiting, delivery.raw)
+            await asyncio.to_thread(self.disk.put, waiting, delivery.raw)
         except Unavailable as error:
             raise Retry(RECOVERY_S, str(error)) from error
         self.wake()

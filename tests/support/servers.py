@@ -154,7 +154,7 @@ async def ingesting(
     settings: Settings,
     ack_timeout: timedelta,
     parsers: Parsers | None = None,
-    journal: DiskSpool | None = None,
+    disk: DiskSpool | None = None,
 ) -> AsyncIterator[Ingest]:
     """Yield the ingest step on that broker, which waits `ack_timeout` for an acknowledgement."""
     quick = msgspec.structs.replace(settings.kafka, ack_timeout=ack_timeout)
@@ -162,7 +162,7 @@ async def ingesting(
     try:
         yield Ingest(
             archive=FolderArchive(settings.archive_path),
-            spool=Spool(journal or DiskSpool(settings.spool_path)),
+            spool=Spool(disk or DiskSpool(settings.spool_path)),
             publisher=publisher,
             clock=SystemClock(),
             context=Context(brand="default"),

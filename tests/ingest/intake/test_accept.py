@@ -141,7 +141,7 @@ async def test_the_spool_keeps_a_delivery_only_for_a_source_that_reads_it_once(
             await ingest.accept(channel, channel.account(), delivery, patient=True)
     else:
         await ingest.accept(channel, channel.account(), delivery, patient=False)
-    assert ingest.spool.journal.count() == (0 if patient else 1)
+    assert ingest.spool.disk.count() == (0 if patient else 1)
 
 
 async def test_the_drain_publishes_a_delivery_as_it_was_put_into_the_spool(tmp_path: Path) -> None:
@@ -153,4 +153,4 @@ async def test_the_drain_publishes_a_delivery_as_it_was_put_into_the_spool(tmp_p
     (message,) = published.records
     assert isinstance(message, Message)
     assert (message.position, message.received_at) == ("INBOX;1;7", delivery.received_at)
-    assert ingest.spool.journal.count() == 0
+    assert ingest.spool.disk.count() == 0

@@ -137,18 +137,18 @@ async def test_a_message_with_a_file_is_safe_at_once_and_published_with_it(
 ) -> None:
     _serves(vendor, "1", b"%PDF-1.7 x")
     settings = Account(token="t", api=vendor.url)
-    journal = DiskSpool(tmp_path)
+    disk = DiskSpool(tmp_path)
     clock_now = datetime.now(UTC)
-    async with ingesting(kafka, timedelta(seconds=20), journal=journal) as ingest:
+    async with ingesting(kafka, timedelta(seconds=20), disk=disk) as ingest:
         drain = SpoolDrain(ingest, {"whatsapp": {"a": settings}})
         await ingest.accept(
             Whatsapp(), settings, _delivery("1", received_at=clock_now), patient=True
         )
-        assert journal.count() == 1
+        assert disk.count() == 1
         assert vendor.asked == [], "the vendor waits for an answer: nothing is fetched meanwhile"
         assert await drain.publish() == 0
         assert await drain.finish_fetches() == 1
-        assert journal.count() == 0
+        assert disk.count() == 0
         (message,) = await _messages(kafka)
         (file,) = message.attachments
         assert FolderArchive(kafka.archive_path).path(file.sha256).read_bytes() == b"%PDF-1.7 x"
@@ -159,9 +159,9 @@ async def test_a_vendor_that_is_away_holds_no_other_message_up(
 ) -> None:
     _serves(vendor, "1", b"busy", status=503)
     settings = Account(token="t", api=vendor.url)
-    journal = DiskSpool(tmp_path)
+    disk = DiskSpool(tmp_path)
     now = datetime.now(UTC)
-    async with ingesting(kafka, timedelta(seconds=20), journal=journal) as ingest:
+    async with ingesting(kafka, timedelta(seconds=20), disk=disk) as ingest:
         drain = SpoolDrain(ingest, {"whatsapp": {"a": settings}})
         await ingest.accept(Whatsapp(), settings, _delivery("1", received_at=now), patient=True)
         await drain.publish()

@@ -239,12 +239,12 @@ async def test_a_notice_is_safe_at_once_and_its_call_is_published(
 ) -> None:
     vendor.says("/v2/transcript/t-1", WORDS)
     settings = account(vendor)
-    journal, now = DiskSpool(tmp_path), datetime.now(UTC)
-    async with ingesting(kafka, timedelta(seconds=20), journal=journal) as ingest:
+    disk, now = DiskSpool(tmp_path), datetime.now(UTC)
+    async with ingesting(kafka, timedelta(seconds=20), disk=disk) as ingest:
         drain = SpoolDrain(ingest, {"phone": {"a": settings}})
         delivery = Delivery(raw=AAI, account="a", received_at=now)
         await ingest.accept(Phone(), settings, delivery, patient=True)
-        assert (journal.count(), vendor.asked) == (1, [])
+        assert (disk.count(), vendor.asked) == (1, [])
         await drain.publish()
         assert await drain.finish_fetches() == 1
         messages = await _read(kafka, topics.MESSAGES.name, Message, "phone:a")
@@ -258,7 +258,7 @@ async def test_a_notice_is_safe_at_once_and_its_call_is_published(
         await drain.finish_fetches()
         (letter,) = await _read(kafka, topics.DEAD.name, DeadLetter, "phone:a")
         assert letter.code == "media.gone"
-        assert journal.count() == 0
+        assert disk.count() == 0
 
 
 @pytest.mark.parametrize(

@@ -42,15 +42,15 @@ def _waiting(number: int = 0, **more: str) -> WaitingDelivery:
     return WaitingDelivery(received_at=NOW + timedelta(seconds=number), **fields)  # type: ignore[arg-type]  # texts only
 
 
-def _entries(journal: DiskSpool) -> list[tuple[Path, WaitingDelivery, bytes]]:
-    entries = ((path, journal.read(path)) for path in journal.paths())
+def _entries(disk: DiskSpool) -> list[tuple[Path, WaitingDelivery, bytes]]:
+    entries = ((path, disk.read(path)) for path in disk.paths())
     return [(path, *entry) for path, entry in entries if entry is not None]
 
 
 def test_what_was_put_is_there_in_its_order_after_a_restart(tmp_path: Path) -> None:
-    journal = DiskSpool(tmp_path / "pending")
+    disk = DiskSpool(tmp_path / "pending")
     for number in (3, 1, 2):
-        journal.put(_waiting(number), b"raw\n\x00\xff" + bytes([number]))
+        disk.put(_waiting(number), b"raw\n\x00\xff" + bytes([number]))
     (tmp_path / "pending" / ".half").write_bytes(b"written when it died")
     again = DiskSpool(tmp_path / "pending")
     assert again.count() == 3
@@ -64,11 +64,11 @@ def test_what_was_put_is_there_in_its_order_after_a_restart(tmp_path: Path) -> N
 
 
 def test_a_damaged_entry_stays_and_holds_no_other_up(tmp_path: Path) -> None:
-    journal = DiskSpool(tmp_path)
-    journal.put(_waiting(1), b"good")
+    disk = DiskSpool(tmp_path)
+    disk.put(_waiting(1), b"good")
     (tmp_path / "00000000000000000000-bad").write_bytes(b"no json\nraw")
-    assert [raw for _, _, raw in _entries(journal)] == [b"good"]
-    assert journal.count() == 2
+    assert [raw for _, _, raw in _entries(disk)] == [b"good"]
+    assert disk.count() == 2
 
 
 def test_a_disk_that_takes_nothing_is_told(tmp_path: Path) -> None:
@@ -81,20 +81,20 @@ async def test_with_kafka_back_everything_is_published_once_and_what_has_no_acco
     kafka: Settings, tmp_path: Path
 ) -> None:
     process = process_of(kafka)
-    journal = DiskSpool(tmp_path)
+    disk = DiskSpool(tmp_path)
     for number in range(5):
-        journal.put(_waiting(number), _mail(number))
-    journal.put(_waiting(9, account="gone"), _mail(9))
-    async with ingesting(kafka, timedelta(seconds=2), journal=journal) as ingest:
+        disk.put(_waiting(number), _mail(number))
+    disk.put(_waiting(9, account="gone"), _mail(9))
+    async with ingesting(kafka, timedelta(seconds=2), disk=disk) as ingest:
         process.suspend()
         try:
             with pytest.raises(Retry):
                 await SpoolDrain(ingest, ACCOUNTS).publish()
         finally:
             process.resume()
-        assert journal.count() == 6
+        assert disk.count() == 6
         async with asyncio.timeout(60):
-            while journal.count() > 1:
+            while disk.count() > 1:
                 try:
                     await SpoolDrain(ingest, ACCOUNTS).publish()
                 except Retry:
@@ -106,15 +106,15 @@ async def test_with_kafka_back_everything_is_published_once_and_what_has_no_acco
     ]
     assert {m.native_id for m in messages} == {f"<{n}@x>" for n in range(5)}
     assert {m.received_at for m in messages} == {NOW + timedelta(seconds=n) for n in range(5)}
-    assert wait("the one without an account stays", lambda: journal.count()) == 1
+    assert wait("the one without an account stays", lambda: disk.count()) == 1
 
 
 async def test_a_mail_that_our_parser_fails_on_goes_on_as_unreadable_and_holds_no_other_up(
     kafka: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    journal = DiskSpool(tmp_path)
+    disk = DiskSpool(tmp_path)
     for number in range(3):
-        journal.put(_waiting(number), _mail(number))
+        disk.put(_waiting(number), _mail(number))
     parse_mail = Email.parse
 
     def parse(self: Email, delivery: Delivery, context: Context) -> Parsed:
@@ -123,9 +123,9 @@ async def test_a_mail_that_our_parser_fails_on_goes_on_as_unreadable_and_holds_n
         return parse_mail(self, delivery, context)
 
     monkeypatch.setattr(Email, "parse", parse)
-    async with ingesting(kafka, timedelta(seconds=10), journal=journal) as ingest:
+    async with ingesting(kafka, timedelta(seconds=10), disk=disk) as ingest:
         assert await SpoolDrain(ingest, ACCOUNTS).publish() == 3
-    assert journal.count() == 0
+    assert disk.count() == 0
     messages = [m async for m in published(kafka, topics.MESSAGES.name, Message)]
     assert {m.native_id for m in messages} == {"<0@x>", "<1@x>", "<2@x>"}
     assert [m.native_id for m in messages if "unreadable" in m.repaired] == ["<1@x>"]
@@ -135,9 +135,9 @@ async def test_a_visitor_gets_a_receipt_while_kafka_is_away_and_is_read_when_it_
     kafka: Settings, tmp_path: Path
 ) -> None:
     accounts = {"form": {"site": form.Account()}}
-    journal, process = DiskSpool(tmp_path / "pending"), process_of(kafka)
+    disk, process = DiskSpool(tmp_path / "pending"), process_of(kafka)
     async with (
-        ingesting(kafka, timedelta(seconds=2), journal=journal) as ingest,
+        ingesting(kafka, timedelta(seconds=2), disk=disk) as ingest,
         httpx2.AsyncClient() as client,
     ):
         drain = SpoolDrain(ingest, accounts)
@@ -163,9 +163,9 @@ async def test_a_visitor_gets_a_receipt_while_kafka_is_away_and_is_read_when_it_
             finally:
                 process.resume()
             assert answer.status_code == 200, answer.text
-            assert journal.count() == 1
+            assert disk.count() == 1
             async with asyncio.timeout(60):
-                while journal.count():
+                while disk.count():
                     with contextlib.suppress(Retry):
                         await drain.publish()
         messages = [
