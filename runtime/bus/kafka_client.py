@@ -28,7 +28,18 @@ _STAGGER_S = 0.5
 
 
 class KafkaClient(AIOKafkaClient):  # type: ignore[misc]  # aiokafka's classes are untyped here
-    """The connections of a reader."""
+    """The connections of a reader. After `close` it opens none, whatever task of aiokafka asks."""
+
+    _is_closed = False
+
+    async def close(self) -> None:
+        """Close every connection, also one that is being opened."""
+        self._is_closed = True
+        await super().close()
+
+    def is_closed(self) -> bool:
+        """Say whether `close` was called."""
+        return self._is_closed
 
     async def bootstrap(self) -> None:
         """Learn the brokers; raise KafkaError when no address answers."""
@@ -42,12 +53,18 @@ class KafkaClient(AIOKafkaClient):  # type: ignore[misc]  # aiokafka's classes a
         no_hint: bool = False,
     ) -> AIOKafkaConnection | None:
         """Return the connection to a broker, None if it takes none within SETUP_LIMIT_S."""
+        if self.is_closed():
+            return None
         try:
             async with asyncio.timeout(SETUP_LIMIT_S):
-                return await super()._get_conn(node_id, group=group, no_hint=no_hint)
+                connection = await super()._get_conn(node_id, group=group, no_hint=no_hint)
         except TimeoutError:
             self.force_metadata_update()
             return None
+        if self.is_closed() and connection is not None:
+            connection.close()
+            return None
+        return connection
 
 
 class KafkaProducer(AIOKafkaProducer):  # type: ignore[misc]  # as above

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from runtime.bus.kafka_client import KafkaClient
 from runtime.bus.kafka_reader import STOP_LIMIT_S, KafkaReader
 from runtime.bus.publisher import Publisher
 from runtime.bus.readers import create_reader
@@ -124,3 +125,18 @@ async def test_a_reader_whose_stop_hangs_leaves_no_task() -> None:
         await reader.stop()
         await until("it is closed", lambda: not broker.open)
         assert _left(before) == set()
+
+
+async def test_a_closed_client_neither_opens_nor_keeps_a_connection() -> None:
+    async with scripted_broker() as broker:
+        client = KafkaClient(bootstrap_servers=broker.address)
+        await client.bootstrap()
+        broker.freeze()
+        broker.requests.clear()
+        connecting = asyncio.create_task(client.ready(1))
+        await until("it connects", lambda: "versions" in broker.requests)
+        await client.close()
+        broker.running.set()
+        assert not await connecting
+        assert not await client.ready(1)
+        await until("it is closed", lambda: not broker.open)

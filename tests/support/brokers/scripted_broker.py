@@ -47,11 +47,16 @@ class ScriptedBroker:
     requests: list[str] = field(default_factory=list)
     open: set[asyncio.StreamWriter] = field(default_factory=set)
     sessions_ms: list[int] = field(default_factory=list)
+    running: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def address(self) -> str:
         """The address of a client's settings."""
         return f"127.0.0.1:{self.port}"
+
+    def freeze(self) -> None:
+        """Answer nothing until `running` is set."""
+        self.running.clear()
 
     def fall_silent(self) -> None:
         """Answer nothing from now on."""
@@ -67,6 +72,7 @@ class ScriptedBroker:
                 key, _, number = struct.unpack(">hhi", request[:8])
                 name = _NAMES[key]
                 self.requests.append(name)
+                await self.running.wait()
                 if name not in self.silent:
                     answer = struct.pack(">i", number) + _ANSWERS[name](self, request[8:])
                     writer.write(struct.pack(">i", len(answer)) + answer)
@@ -137,6 +143,7 @@ def _encoded(response: Any) -> bytes:
 async def scripted_broker(*silent: str) -> AsyncIterator[ScriptedBroker]:
     """Run one; it does not answer requests of these names."""
     broker = ScriptedBroker(0, set(silent))
+    broker.running.set()
     server = await asyncio.start_server(broker.serve, "127.0.0.1", 0)
     broker.port = server.sockets[0].getsockname()[1]
     try:
