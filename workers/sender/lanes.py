@@ -211,8 +211,8 @@ def account_of(reply: Reply) -> str:
     return (reply.source.split(":")[1] if ":" in reply.source else "") or "default"
 
 
-def parked_entry(partition: int, delivery: Delivery) -> ParkedReply:
-    """Return the entry of a parked reply, from its record."""
+def build_parked_reply(partition: int, delivery: Delivery) -> ParkedReply:
+    """Return the parked reply that a record of deliveries.v1 describes."""
     return ParkedReply(
         due=(delivery.due or delivery.at).timestamp(),
         partition=partition,

@@ -29,11 +29,11 @@ class LostTries:
         self,
         kafka: KafkaSettings,
         clock: Clock,
-        bodies: RecordReader,
+        texts: RecordReader,
         tasks: TaskSet,
         lost: LostReplies,
     ) -> None:
-        self._kafka, self._clock, self._bodies = kafka, clock, bodies
+        self._kafka, self._clock, self._texts = kafka, clock, texts
         self._tasks, self._lost = tasks, lost
         self._deliveries, self._writer = lost.deliveries, lost.writer
         self.lease_s = LEASE_S
@@ -77,7 +77,7 @@ class LostTries:
         if present is None or present.state != "begun" or present.attempt != delivery.attempt:
             return
         if delivery.reply not in ended:
-            records = await self._bodies.read(partition, [delivery.offset])
+            records = await self._texts.read(partition, [delivery.offset])
             record = records.get(delivery.offset)
             reason = "unconfirmed: a crash while sending"
             if record is None:

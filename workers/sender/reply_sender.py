@@ -33,7 +33,7 @@ from schemas.errors import ERROR_TEXT_LIMIT, ConfigError, Problem, Rejected, Ret
 from schemas.outcome import Reply
 from schemas.state.delivery import Delivery
 from workers.actions.registry import for_channel
-from workers.sender.lanes import LoadedReply, parked_entry
+from workers.sender.lanes import LoadedReply, build_parked_reply
 from workers.sender.log import DeliveryLog
 from workers.sender.lost_replies import LostReplies
 from workers.sender.lost_tries import LostTries
@@ -55,6 +55,10 @@ LAST_COMMIT_TIMEOUT_S = 5.0
 """A stop waits this long for Kafka; repeated replies are recognised by their ids."""
 STOP_TIMEOUT_S = 12.0
 """A stop waits this long for replies that are being sent."""
+_RETRY_DELAY_S = 1.0
+"""The pause before a restoration is tried again."""
+_FULL_PAUSE_S = 0.05
+"""The pause of a turn that may not read more replies."""
 
 
 class ReplySender:
@@ -75,12 +79,12 @@ class ReplySender:
         self._writer = DeliveryWriter(settings, publisher, clock, self._deliveries)
         self._tries = Tries(settings, redis, clock, self._deliveries, self._writer)
         self._partitions = self._tries.partitions
-        self._bodies = RecordReader(settings.kafka, topics.REPLIES.name, _READER_ID)
+        self._texts = RecordReader(settings.kafka, topics.REPLIES.name, _READER_ID)
         self._tasks = TaskSet()
         self._steps = RecordReader(settings.kafka, topics.DELIVERIES.name, _READER_ID)
         lost = LostReplies(self._deliveries, self._writer, self._steps)
-        self._rooms = WaitingRooms(settings, clock, self._tries, self._bodies, self._tasks, lost)
-        self.lost = LostTries(settings.kafka, clock, self._bodies, self._tasks, lost)
+        self._rooms = WaitingRooms(settings, clock, self._tries, self._texts, self._tasks, lost)
+        self.lost = LostTries(settings.kafka, clock, self._texts, self._tasks, lost)
         self._restoring: dict[int, asyncio.Task[None]] = {}
         self._reported_at = clock.monotonic()
         self.stop_s = STOP_TIMEOUT_S
@@ -115,7 +119,7 @@ class ReplySender:
                 following.cancel()
                 await asyncio.gather(following, return_exceptions=True)
             self.lag.left()
-            await self._bodies.stop()
+            await self._texts.stop()
             await self._steps.stop()
             await consumer.stop()
 
@@ -128,7 +132,7 @@ class ReplySender:
             for topic_partition, records in batch.items():
                 self._accept_records(consumer, topic_partition, records)
         else:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(_FULL_PAUSE_S)
         for number, task in list(self._restoring.items()):
             if task.done():
                 del self._restoring[number]
@@ -258,7 +262,7 @@ class ReplySender:
                 log.warning(
                     "replies.later", partition=partition.number, why=str(error)[:ERROR_TEXT_LIMIT]
                 )
-                await asyncio.sleep(1)
+                await asyncio.sleep(_RETRY_DELAY_S)
         for _, delivery in list(table.open.values()):
             if delivery.reply in partition.ended:
                 await self._writer.write(partition.number, self._writer.build_end(delivery))
@@ -270,7 +274,7 @@ class ReplySender:
         """Park a reply that waits, or give the process that tries it time to end."""
         if delivery.state == "parked":
             lane = self._rooms.lanes.get(delivery.channel, delivery.account)
-            lane.park(parked_entry(number, delivery))
+            lane.park(build_parked_reply(number, delivery))
         else:
             self.lost.watch(number, delivery)
 

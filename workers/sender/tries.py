@@ -19,7 +19,7 @@ from runtime.settings.structs import Settings
 from schemas.errors import Rejected, Retry
 from schemas.state.delivery import may_send
 from workers.sender.action_call import SendResult, send
-from workers.sender.lanes import Lane, LoadedReply, attempt_delay, parked_entry
+from workers.sender.lanes import Lane, LoadedReply, attempt_delay, build_parked_reply
 from workers.sender.log import DeliveryLog
 from workers.sender.partition import ReplyPartition
 from workers.sender.writer import DeliveryWriter
@@ -30,6 +30,8 @@ STEP = "santral-replies"
 """The name of this worker in `santral_bugs_caught_total`."""
 MAX_PAUSE_S = 30.0
 """A process that was frozen for longer before it sends parks the reply."""
+_REDIS_RETRY_S = 1.0
+"""The pause between questions while Redis is away."""
 _MAX_REASON_CHARS = 500
 """A vendor's error text in an outcome is cut to this length."""
 
@@ -128,7 +130,7 @@ class Tries:
         table = self._deliveries.tables.get(loaded.partition)
         present = table.state(loaded.reply.id) if table else None
         if present is not None and present.state == "parked":
-            lane.park(parked_entry(loaded.partition, present))
+            lane.park(build_parked_reply(loaded.partition, present))
 
     async def _send(self, lane: Lane, loaded: LoadedReply) -> SendResult | None:
         try:
@@ -160,7 +162,7 @@ class Tries:
             try:
                 return await self._redis.get(f"santral:reply-begun:{identifier}") is not None
             except AWAY:
-                await asyncio.sleep(1)
+                await asyncio.sleep(_REDIS_RETRY_S)
 
     async def park(self, lane: Lane, loaded: LoadedReply, due: datetime, reason: str) -> None:
         """Record that a reply waits until `due`, and forget its text."""
@@ -168,7 +170,7 @@ class Tries:
         await self._writer.write(loaded.partition, step)
         self._note_recorded(loaded)
         if loaded.partition in self.partitions:
-            lane.park(parked_entry(loaded.partition, step))
+            lane.park(build_parked_reply(loaded.partition, step))
         if loaded.reply.id not in self.running:
             self.loaded_replies.pop(loaded.reply.id, None)
 

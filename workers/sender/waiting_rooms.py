@@ -25,6 +25,8 @@ MAX_UNRECORDED_S = 1.0
 """A reply that waits longer for its account is recorded, so that commits continue."""
 MAX_EXPIRED = 200
 """Replies of one account that are given up in one step."""
+UNREAD_DELAY_S = 1.0
+"""A reply whose text Kafka does not give now waits this long."""
 STUCK_LOG_INTERVAL_S = 60.0
 """The log repeats a stuck account this often."""
 
@@ -37,12 +39,12 @@ class WaitingRooms:
         settings: Settings,
         clock: Clock,
         tries: Tries,
-        bodies: RecordReader,
+        texts: RecordReader,
         tasks: TaskSet,
         lost: LostReplies,
     ) -> None:
         self._settings, self._clock, self._deliveries = settings, clock, lost.deliveries
-        self._tries, self._bodies, self._tasks, self._lost = tries, bodies, tasks, lost
+        self._tries, self._texts, self._tasks, self._lost = tries, texts, tasks, lost
         self.lanes = Lanes()
         self.closed = False
         """Whether the process stops, so that no reply may start."""
@@ -106,13 +108,13 @@ class WaitingRooms:
         for number in {entry.partition for entry in parked}:
             entries = {e.offset: e for e in parked if e.partition == number}
             try:
-                records = await self._bodies.read(number, entries)
+                records = await self._texts.read(number, entries)
             except Exception as error:
                 if not is_outage(error):
                     raise
                 log.warning("replies.unread", why=type(error).__name__, count=len(entries))
                 for entry in entries.values():
-                    lane.park(entry._replace(due=self._now_s() + 1))
+                    lane.park(entry._replace(due=self._now_s() + UNREAD_DELAY_S))
                 continue
             for offset, entry in sorted(entries.items()):
                 loaded = self._restore_text(entry, records.get(offset))
