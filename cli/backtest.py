@@ -94,11 +94,11 @@ def _replay(
     settings = load_running_settings(ctx, "the store")
     from cli.offline.decisions import load_trial_policy
     from router.backtest.replay import replay
-    from router.policy_settings import trying
+    from router.policy_settings import with_overrides
     from workers.store import recorded_traffic
 
     live = load_trial_policy(settings)
-    candidate = load_trial_policy(trying(settings, str(rules or "")), models)
+    candidate = load_trial_policy(with_overrides(settings, str(rules or "")), models)
     begin = _parse_since(since) if since else None
     with recorded_traffic.opened(settings, begin) as records, progress_bar() as update:
         count = records.count()

@@ -134,7 +134,7 @@ def _rule_problems(settings: Settings) -> list[Problem]:
     problems += _department_problems(settings, pack, folder)
     for line in rule_checks.shadowed(pack):
         click.echo(f"note: {line}")
-    for build in (policy_settings.live, policy_settings.candidate):
+    for build in (policy_settings.load_policy, policy_settings.load_shadow_policy):
         try:
             build(settings)
         except ConfigError as error:

@@ -48,12 +48,12 @@ def decide(
     """
     settings = load_settings(ctx)
     from cli.offline.decisions import AT_ONCE, decide_lines, load_trial_policy
-    from router.policy_settings import trying
+    from router.policy_settings import with_overrides
     from runtime import log
 
     # A fault of ours goes to standard error: standard output has only decisions.
     log.configure("decide", "warning")
-    policy = load_trial_policy(trying(settings, str(rules or "")), models)
+    policy = load_trial_policy(with_overrides(settings, str(rules or "")), models)
     # A person who types lines wants each answer at once.
     at_once = 1 if sys.stdin.isatty() and file.name == "<stdin>" else AT_ONCE
     for decision in decide_lines(file, settings, policy, at_once):

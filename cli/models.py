@@ -87,11 +87,11 @@ def train(
         raise ConfigError([Problem("--corrections are departments: use --task department")])
     settings = load_running_settings(ctx, "the store") if corrections else load_settings(ctx)
     from router.models import model_file
-    from router.policy_settings import pack_of, trying
+    from router.policy_settings import load_pack, with_overrides
     from router.training import dataset, embedding_stage
     from router.training import train as training
 
-    pack = pack_of(trying(settings, str(rules or "")))
+    pack = load_pack(with_overrides(settings, str(rules or "")))
     corrected: Iterable[bytes] = ()
     if corrections:
         from workers.store import corrections as store_corrections

@@ -1,21 +1,20 @@
-"""One batch: decide its records and produce all that follows, inside the open transaction.
+"""One batch: decide its records and produce the results inside the open transaction.
 
-Before: loop.py read records and opened a transaction. After: the caller commits, and only then
-takes over the states in `Batch`.
+loop.py opens the transaction and commits it. Only then does it take over the states in `Batch`.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
 
+from router.dead_letters import KafkaRecord, decode_key, write_dead_letter
 from router.decision.analysis import TextAnalysis
 from router.decision.decide import RoutingResult, decide_message
 from router.decision.policy import Policy
 from router.models.model import AT_ONCE
 from router.record_decision import STEP, FaultRuns, RecordResult, analyse_batch, decide_record
-from router.state import Conversations
+from router.state import ConversationKey, Conversations
 from router.transaction import Transactions
 from runtime import metrics, trace
 from runtime.archive.protocol import Archive
@@ -24,8 +23,6 @@ from runtime.health.faults import guard
 from runtime.health.progress import Partition
 from runtime.log import get
 from schemas import envelope, topics
-from schemas.base import derived_id
-from schemas.dead_letter import DeadLetter, Origin
 from schemas.errors import Rejected
 from schemas.incident import Incident
 from schemas.message import Message
@@ -35,63 +32,60 @@ from schemas.state.conversation import ConversationState
 log = get(__name__)
 
 SOURCE = b"santral/router"
-BATCH_S = 5
-"""A batch ends with the record at hand then: the broker does not wait for ever."""
+MAX_BATCH_S = 5
+"""A batch ends after the record at hand then, well before the broker ends its transaction."""
+
 _DECISION_TYPE = topics.DECISIONS.ce_type.encode()
 _WORK_TYPE = topics.queue("any").ce_type.encode()
 _DEAD_TYPE = topics.DEAD.ce_type.encode()
 
-
-class Record(Protocol):
-    """A record of Kafka, as confluent-kafka gives it."""
-
-    def topic(self) -> str: ...
-    def partition(self) -> int: ...
-    def offset(self) -> int: ...
-    def key(self) -> bytes | None: ...
-    def value(self) -> bytes | None: ...
-    def headers(self) -> envelope.Headers | None: ...
-
-
-Decoded = tuple[Record, Message | Outcome | None, Rejected | None]
-"""A record, its content, and why it can't be taken."""
+DecodedRecord = tuple[KafkaRecord, Message | Outcome | None, Rejected | None]
+"""A record, its content, and the error of one that does not decode."""
 
 
 @dataclass
 class Batch:
-    """The output of one batch that is not in Kafka: states, counts and readings."""
+    """The results of one batch until its commit.
+
+    `encoded_states` has the value of each state that `states` has. The analyses are those of the
+    messages that are decided at the moment, by the identity of the object.
+    """
 
     now: datetime
     time: bytes = b""
-    changed: dict[tuple[int, str], bytes | None] = field(default_factory=dict)
-    fresh: dict[tuple[int, str], ConversationState] = field(default_factory=dict)
-    decided: Counter[tuple[str, str]] = field(default_factory=Counter)
+    states: dict[ConversationKey, ConversationState] = field(default_factory=dict)
+    encoded_states: dict[ConversationKey, bytes | None] = field(default_factory=dict)
+    decisions: Counter[tuple[str, str]] = field(default_factory=Counter)
     repeats: int = 0
-    readings: dict[int, TextAnalysis | None] = field(default_factory=dict)
-    shadows: dict[int, TextAnalysis | None] = field(default_factory=dict)
+    analyses: dict[int, TextAnalysis | None] = field(default_factory=dict)
+    shadow_analyses: dict[int, TextAnalysis | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.time = self.now.isoformat().encode()
 
+    def set_state(self, state: ConversationState, partition: int) -> None:
+        """Set the state that the next record of the conversation meets."""
+        self.states[partition, state.conversation] = state
+
 
 @dataclass
 class Policies:
-    """What decides: the live policy and, if there is one, the candidate beside it."""
+    """The live policy and, if the settings name one, the shadow policy beside it."""
 
     live: Policy
     shadow: Policy | None
 
-    def take_incidents(self, incidents: tuple[Incident, ...]) -> bool:
+    def set_incidents(self, incidents: tuple[Incident, ...]) -> bool:
         """Decide with these open incidents from now on; return whether they are others."""
-        before = {i.id for i in self.live.incidents}
+        before = {incident.id for incident in self.live.incidents}
         self.live = replace(self.live, incidents=incidents)
         if self.shadow is not None:
             self.shadow = replace(self.shadow, incidents=incidents)
-        return {i.id for i in incidents} != before
+        return {incident.id for incident in incidents} != before
 
 
 class Decider:
-    """Decides records and writes what follows from them."""
+    """Decides records and produces their results."""
 
     def __init__(
         self,
@@ -106,177 +100,162 @@ class Decider:
         self._archive, self._clock, self._faults = archive, clock, faults
         self.poison: Counter[Partition] = Counter()
 
-    def decide(self, records: list[Record], batch: Batch, began: float) -> int:
-        """Decide and write records until the batch has had its time; return how many."""
+    def decide(self, records: Sequence[KafkaRecord], batch: Batch, began_s: float) -> int:
+        """Decide records until MAX_BATCH_S after the batch began; return their number."""
         done = 0
         for first in range(0, len(records), AT_ONCE):
-            part = [(r, *_decode(r)) for r in records[first : first + AT_ONCE]]
-            self._read(part, batch)
-            for decoded in part:
-                self._decide_one(decoded, batch)
+            decoded = [(record, *_decode(record)) for record in records[first : first + AT_ONCE]]
+            self._analyse(decoded, batch)
+            for decoded_record in decoded:
+                self._process(decoded_record, batch)
                 done += 1
-                if self._clock.monotonic() - began > BATCH_S:
+                if self._clock.monotonic() - began_s > MAX_BATCH_S:
                     return done
         return done
 
     def write_states(self, batch: Batch) -> None:
-        """Produce each changed state once, with its last value."""
-        for place, state in batch.fresh.items():
+        """Produce the last value of each changed state."""
+        for key, state in batch.states.items():
             value = b""
             with guard(log, STEP, passes=(), conversation=state.conversation):
                 value = envelope.encode(state)
             if not value:
                 # The conversation continues from its state before the batch.
-                del batch.changed[place]
                 continue
-            batch.changed[place] = value
+            batch.encoded_states[key] = value
             self._transactions.produce(
-                topics.CONVERSATIONS.name, value, state.conversation.encode(), None, place[0]
+                topics.CONVERSATIONS.name, value, state.conversation.encode(), None, key[0]
             )
 
-    def _read(self, part: list[Decoded], batch: Batch) -> None:
-        """Read the messages of a part at once; a bug there is found one by one."""
-        messages = [content for _, content, _ in part if isinstance(content, Message)]
+    def _analyse(self, decoded: Sequence[DecodedRecord], batch: Batch) -> None:
+        """Analyse the messages together, which is quicker than one by one."""
+        messages = [content for _, content, _ in decoded if isinstance(content, Message)]
         keys = list(map(id, messages))
         live, shadow = self._policies.live, self._policies.shadow
-        batch.readings = dict(zip(keys, analyse_batch(messages, live), strict=True))
+        batch.analyses = dict(zip(keys, analyse_batch(messages, live), strict=True))
         if shadow is not None:
-            batch.shadows = dict(zip(keys, analyse_batch(messages, shadow), strict=True))
+            batch.shadow_analyses = dict(zip(keys, analyse_batch(messages, shadow), strict=True))
 
-    def _decide_one(self, decoded: Decoded, batch: Batch) -> None:
-        """Decide one record and produce what follows from it.
+    def _process(self, decoded: DecodedRecord, batch: Batch) -> None:
+        """Decide one record and produce its results.
 
         Only a record that does not decode becomes a dead letter and counts as poison. A record that
-        meets a fault of ours goes to triage, and the line moves on.
+        meets a fault of ours goes to triage, and the router continues with the next record.
         """
         record, content, error = decoded
-        place = (record.topic(), record.partition())
+        partition = (record.topic(), record.partition())
         if error is not None or content is None:
-            self._bury(record, content, error or Rejected("record.misplaced"), batch)
-            self.poison[place] += 1
+            self._refuse(record, content, error or Rejected("record.misplaced"), batch)
+            self.poison[partition] += 1
             return
-        self.poison[place] = 0
+        self.poison[partition] = 0
         if isinstance(content, Outcome) and content.kind not in KINDS:
             metrics.count("santral_words_unknown_total", topic=record.topic())
-        read = batch.readings.get(id(content))
-        state = self._state_of(batch, record.partition(), content.conversation)
+        analysis = batch.analyses.get(id(content))
+        load_state = self._state_loader(batch, (record.partition(), content.conversation))
         try:
-            result = decide_record(content, state, self._policies.live, batch.now, read)
+            result = decide_record(content, load_state, self._policies.live, batch.now, analysis)
         except Rejected as refusal:
-            self._bury(record, content, refusal, batch)
-            self._faults.note(place, faulted=True)
+            self._refuse(record, content, refusal, batch)
+            self._faults.note(partition, faulted=True)
             return
-        self._faults.note(place, faulted=result.faulted)
-        self._put(result, record, batch)
+        self._faults.note(partition, faulted=result.faulted)
+        self._emit(result, record, batch)
         if isinstance(content, Message) and not result.faulted:
-            self._compare(content, result, batch)
+            self._count_shadow(content, result, batch)
 
-    def _state_of(
-        self, batch: Batch, partition: int, conversation: str
+    def _state_loader(
+        self, batch: Batch, key: ConversationKey
     ) -> Callable[[], ConversationState | None]:
-        """Return what looks a conversation's state up, with the changes of this batch."""
+        """Return a function that loads a conversation's state with the changes of this batch."""
 
-        def look_up() -> ConversationState | None:
-            changed = batch.fresh.get((partition, conversation))
-            return changed if changed is not None else self._states.get(partition, conversation)
+        def load_state() -> ConversationState | None:
+            changed = batch.states.get(key)
+            return changed if changed is not None else self._states.get(*key)
 
-        return look_up
+        return load_state
 
-    def _compare(self, message: Message, result: RecordResult, batch: Batch) -> None:
-        """Count how the candidate decides a message; whatever it does, the line moves on."""
+    def _count_shadow(self, message: Message, result: RecordResult, batch: Batch) -> None:
+        """Count the shadow policy's decision. Its failures never affect the live one."""
         shadow = self._policies.shadow
         if shadow is None:
             return
         assert isinstance(result.transition, RoutingResult)
-        read, mine = batch.shadows.get(id(message)), result.transition.decision
+        analysis = batch.shadow_analyses.get(id(message))
+        live_decision = result.transition.decision
         try:
-            other = decide_message(message, result.before, shadow, batch.now, read).decision
-            comparison = "same" if mine.priority == other.priority else "other_priority"
-            if mine.department != other.department:
+            shadow_decision = decide_message(
+                message, result.before, shadow, batch.now, analysis
+            ).decision
+            comparison = "same"
+            if live_decision.priority != shadow_decision.priority:
+                comparison = "other_priority"
+            if live_decision.department != shadow_decision.department:
                 comparison = "other_department"
         except Exception:
             log.exception("router.shadow_bug", id=message.id)
             comparison = "failed"
         metrics.count("santral_shadow_decisions_total", result=comparison)
 
-    def _put(self, result: RecordResult, record: Record, batch: Batch) -> None:
-        """Write what was decided, and note the state it leaves."""
-        made = result.transition
-        if isinstance(made, ConversationState):
-            _note_state(made, record.partition(), batch)
-        elif made is not None and made.decision.action == "repeat":
+    def _emit(self, result: RecordResult, record: KafkaRecord, batch: Batch) -> None:
+        """Produce the result of a record, and set the state after it."""
+        transition = result.transition
+        if isinstance(transition, ConversationState):
+            batch.set_state(transition, record.partition())
+        elif transition is not None and transition.decision.action == "repeat":
             batch.repeats += 1
-        elif made is not None:
-            self._write(made, result, record, batch)
-            batch.decided[made.decision.department, made.decision.action] += 1
+        elif transition is not None:
+            self._produce(transition, result, record, batch)
+            decision = transition.decision
+            batch.decisions[decision.department, decision.action] += 1
 
-    def _write(
-        self, decided: RoutingResult, result: RecordResult, record: Record, batch: Batch
+    def _produce(
+        self, routing: RoutingResult, result: RecordResult, record: KafkaRecord, batch: Batch
     ) -> None:
-        decision = decided.decision
+        decision = routing.decision
         span = trace.child(envelope.traceparent_of(record.headers()))
         key = decision.conversation.encode()
         identifier = topics.DECISIONS.id_of(decision)
-        head = envelope.headers_from(_DECISION_TYPE, identifier, SOURCE, batch.time, span)
+        headers = envelope.headers_from(_DECISION_TYPE, identifier, SOURCE, batch.time, span)
         self._transactions.produce(
-            topics.DECISIONS.name, result.decision, key, head, record.partition()
+            topics.DECISIONS.name, result.decision, key, headers, record.partition()
         )
         if result.item is not None:
-            head = envelope.headers_from(_WORK_TYPE, identifier, SOURCE, batch.time, span)
+            headers = envelope.headers_from(_WORK_TYPE, identifier, SOURCE, batch.time, span)
             self._transactions.produce(
-                topics.queue_topic(decision.department), result.item, key, head
+                topics.queue_topic(decision.department), result.item, key, headers
             )
-        if decided.state is not None:
-            _note_state(decided.state, record.partition(), batch)
+        if routing.state is not None:
+            batch.set_state(routing.state, record.partition())
 
-    def _bury(
-        self, record: Record, content: Message | Outcome | None, error: Rejected, batch: Batch
+    def _refuse(
+        self,
+        record: KafkaRecord,
+        content: Message | Outcome | None,
+        refusal: Rejected,
+        batch: Batch,
     ) -> None:
-        """Write a dead letter with the record's bytes in the archive."""
-        raw = self._archive.put(record.value() or b"")
-        origin = Origin(
-            topic=record.topic(),
-            partition=record.partition(),
-            offset=record.offset(),
-            key=(record.key() or b"").decode("utf-8", "replace")[:200],
-        )
-        place = f"{origin.topic}/{origin.partition}/{origin.offset}"
-        message = content if isinstance(content, Message) else None
-        letter = DeadLetter(
-            id=derived_id("dead", place),
-            stage="router",
-            source=message.source if message else f"kafka:{origin.topic}",
-            message=message.id if message else None,
-            code=error.code,
-            text=error.text,
-            origin=origin,
-            raw=raw,
-            at=batch.now,
-        )
-        head = envelope.headers_from(
+        """Produce a dead letter."""
+        letter = write_dead_letter(record, content, refusal, self._archive, batch.now)
+        headers = envelope.headers_from(
             _DEAD_TYPE, topics.DEAD.id_of(letter), SOURCE, batch.time, None
         )
         self._transactions.produce(
-            topics.DEAD.name, envelope.encode(letter), letter.source.encode(), head
+            topics.DEAD.name, envelope.encode(letter), letter.source.encode(), headers
         )
-        metrics.count("santral_messages_rejected_total", channel="kafka", code=error.code)
-        log.warning("record.buried", at=place, code=error.code)
+        metrics.count("santral_messages_rejected_total", channel="kafka", code=refusal.code)
+        position = f"{record.topic()}/{record.partition()}/{record.offset()}"
+        log.warning("record.buried", at=position, code=refusal.code)
 
 
-def _note_state(state: ConversationState, partition: int, batch: Batch) -> None:
-    place = (partition, state.conversation)
-    batch.fresh[place] = state
-    batch.changed[place] = b""
-
-
-def _decode(record: Record) -> tuple[Message | Outcome | None, Rejected | None]:
-    """Return a record's content, and why it can't be taken."""
+def _decode(record: KafkaRecord) -> tuple[Message | Outcome | None, Rejected | None]:
+    """Return a record's content, and the error of one that does not decode or has a wrong key."""
     struct: type[Message] | type[Outcome]
     struct = Message if record.topic() == topics.MESSAGES.name else Outcome
     content: Message | Outcome | None = None
     try:
         content = envelope.decode(struct, record.value())
-        if (record.key() or b"").decode("utf-8", "replace") != content.conversation:
+        if decode_key(record) != content.conversation:
             raise Rejected("record.misplaced")
     except Rejected as error:
         return content, error

@@ -1,7 +1,6 @@
-"""Forgets conversations in which nothing has happened for long: their states become tombstones.
+"""Forgets conversations that were quiet for `forget_after`; their states become tombstones.
 
-Before: loop.py calls it at every turn. After: once an hour, conversations.v1 and the memory lose
-what is older than `forget_after`.
+loop.py calls it at every turn. Once an hour, conversations.v1 and the memory lose these states.
 """
 
 from datetime import datetime, timedelta
@@ -23,6 +22,7 @@ log = get(__name__)
 
 _INTERVAL = timedelta(hours=1)
 _BATCH_RECORDS = 5000
+"""Tombstones in one transaction, which then ends long before its timeout."""
 
 
 class Forgetting:
@@ -41,32 +41,32 @@ class Forgetting:
         self._swept_at = clock.now()
 
     def sweep(self, progress: Progress) -> None:
-        """Forget what is old, if the last sweep is an hour ago; raise KafkaException."""
+        """Forget the expired states, if the last sweep is an hour ago; raise KafkaException."""
         now = self._clock.now()
         if now - self._swept_at < _INTERVAL:
             return
         self._swept_at = now
         for partition in self._membership.numbers():
-            old = [
-                key
-                for key, value in self._states.items(partition)
+            expired_ids = [
+                conversation
+                for conversation, value in self._states.items(partition)
                 if _is_expired(value, now, self._after)
             ]
-            for first in range(0, len(old), _BATCH_RECORDS):
+            for first in range(0, len(expired_ids), _BATCH_RECORDS):
                 progress.count_turn()
-                self._forget(partition, old[first : first + _BATCH_RECORDS])
+                self._forget(partition, expired_ids[first : first + _BATCH_RECORDS])
 
     def _forget(self, partition: int, conversations: list[str]) -> None:
-        # The offsets change nothing, but the broker refuses them from a process that lost the
-        # partition, and the tombstones with them.
+        # Sending unchanged offsets makes the broker refuse the tombstones of a process that has
+        # lost the partition.
         offsets = self._membership.offsets(partition)
         self._transactions.begin(self._membership.consumer, offsets)
-        for key in conversations:
+        for conversation in conversations:
             self._transactions.produce(
-                topics.CONVERSATIONS.name, None, key.encode(), None, partition
+                topics.CONVERSATIONS.name, None, conversation.encode(), None, partition
             )
         self._transactions.commit()
-        self._states.commit({(partition, key): None for key in conversations})
+        self._states.commit({(partition, conversation): None for conversation in conversations})
         log.info("state.forgotten", partition=partition, conversations=len(conversations))
 
 

@@ -1,6 +1,6 @@
-"""The policy that the settings describe: rules, models, patterns and standing, each checked.
+"""The policies that the settings describe, with every part checked.
 
-Before: settings. After: run.py, the commands and the benchmarks decide with it.
+run.py, the commands and the benchmarks decide with them.
 """
 
 import re
@@ -11,82 +11,92 @@ import msgspec
 
 from router.decision.policy import Policy
 from router.models import model_file
+from router.models.model import Model
 from router.text import customer_priority, rules
 from router.text.entities import Pattern
 from runtime.settings.structs import Settings
 from schemas.errors import ConfigError, Problem
 
 
-def pack_of(settings: Settings) -> rules.Pack:
+def load_pack(settings: Settings) -> rules.Pack:
     """Return the rules of the settings; raise ConfigError for a broken pack."""
     folder = Path(settings.router.pack) if settings.router.pack else rules.PACKS / "default"
     return rules.load(folder)
 
 
-def policy(settings: Settings, models: Iterable[Path] = ()) -> Policy:
-    """Return what decisions are made by, with these models or those of the settings; raise
-    ConfigError for a broken pack or model."""
-    files = tuple(models) or tuple(map(Path, settings.router.models))
-    found = tuple(map(model_file.load, files))
-    tasks = [m.head.task for m in found]
-    if len(tasks) != len(set(tasks)):
-        raise ConfigError([Problem(f"two models of one task: {', '.join(sorted(tasks))}")])
-    path = settings.router.standing
+def build_policy(settings: Settings, model_files: Iterable[Path] = ()) -> Policy:
+    """Return the policy with these models, or with those of the settings.
+
+    Raises ConfigError for a broken pack, model, pattern or table of customers. The labels of the
+    models need not be departments.
+    """
     return Policy(
-        pack=pack_of(settings),
+        pack=load_pack(settings),
         threshold=settings.router.threshold,
         departments=dict(settings.departments),
-        models=found,
-        patterns=_patterns(settings),
+        models=_load_models(tuple(model_files) or tuple(map(Path, settings.router.models))),
+        patterns=_compile_patterns(settings),
         incident_points=(settings.watch.points, settings.watch.points_confirmed),
-        customer_priorities=customer_priority.load(Path(path))
-        if path
-        else customer_priority.NOBODY,
+        customer_priorities=_load_customers(settings.router.standing),
     )
 
 
-def candidate(settings: Settings) -> Policy | None:
-    """Return the policy of [router.shadow], None without one."""
-    told = settings.router.shadow
-    if not told.pack and not told.models:
-        return None
-    return live(trying(settings, told.pack, told.models))
-
-
-def trying(settings: Settings, pack: str = "", models: tuple[str, ...] = ()) -> Settings:
-    """Return the settings with another pack, or other models, where they are named."""
-    told = settings.router
-    router = msgspec.structs.replace(told, pack=pack or told.pack, models=models or told.models)
-    return msgspec.structs.replace(settings, router=router)
-
-
-def _patterns(settings: Settings) -> tuple[Pattern, ...]:
-    """Return the brand's own patterns; raise ConfigError that names each that is none."""
-    made: list[Pattern] = []
-    problems: list[Problem] = []
-    for kind, told in settings.router.patterns.items():
-        try:
-            made.append((kind, re.compile(told)))
-        except re.error as error:
-            problems.append(Problem(f"[router] patterns.{kind}: {told!r}: {error}"))
-    if problems:
-        raise ConfigError(problems)
-    return tuple(made)
-
-
-def live(settings: Settings) -> Policy:
-    """Return the policy of the settings; a model must name departments that there are."""
-    made = policy(settings)
+def load_policy(settings: Settings) -> Policy:
+    """Return the live policy; raise ConfigError also for a model with unknown departments."""
+    policy = build_policy(settings)
     problems = [
         Problem(
-            f"model {m.name}: {label!r} is no department. Add [departments.{label}], or train "
-            "without it."
+            f"model {model.name}: there is no department {label!r}. Add [departments.{label}], or "
+            "train without it."
         )
-        for m in made.models
-        if m.head.task == "department"
-        for label in m.head.labels
-        if label not in made.departments and label != m.head.outside
+        for model in policy.models
+        if model.head.task == "department"
+        for label in model.head.labels
+        if label not in policy.departments and label != model.head.outside
     ]
     if problems:
         raise ConfigError(problems)
-    return made
+    return policy
+
+
+def load_shadow_policy(settings: Settings) -> Policy | None:
+    """Return the policy of [router.shadow], None without one."""
+    shadow = settings.router.shadow
+    if not shadow.pack and not shadow.models:
+        return None
+    return load_policy(with_overrides(settings, shadow.pack, shadow.models))
+
+
+def with_overrides(settings: Settings, pack: str = "", models: tuple[str, ...] = ()) -> Settings:
+    """Return the settings with another pack or other models, where the caller names them."""
+    router = settings.router
+    router = msgspec.structs.replace(
+        router, pack=pack or router.pack, models=models or router.models
+    )
+    return msgspec.structs.replace(settings, router=router)
+
+
+def _load_models(files: Iterable[Path]) -> tuple[Model, ...]:
+    models = tuple(map(model_file.load, files))
+    tasks = [model.head.task for model in models]
+    if len(tasks) != len(set(tasks)):
+        raise ConfigError([Problem(f"two models of one task: {', '.join(sorted(tasks))}")])
+    return models
+
+
+def _compile_patterns(settings: Settings) -> tuple[Pattern, ...]:
+    """Return the brand's own patterns; raise ConfigError with every broken one."""
+    patterns: list[Pattern] = []
+    problems: list[Problem] = []
+    for kind, expression in settings.router.patterns.items():
+        try:
+            patterns.append((kind, re.compile(expression)))
+        except re.error as error:
+            problems.append(Problem(f"[router] patterns.{kind}: {expression!r}: {error}"))
+    if problems:
+        raise ConfigError(problems)
+    return tuple(patterns)
+
+
+def _load_customers(path: str) -> customer_priority.Standing:
+    return customer_priority.load(Path(path)) if path else customer_priority.NOBODY

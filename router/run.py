@@ -1,8 +1,8 @@
-"""`santral router`: decide messages in one life after the other, until it is stopped.
+"""`santral router`: decides messages in one life after the other, until it is stopped.
 
-Before: messages.v1, outcomes.v1. After: queues, decisions.v1, conversations.v1, dead.v1; a
-read_committed reader sees all of a batch or nothing. A life is one set of Kafka clients (loop.py).
-An outage ends no process: the router waits, and begins the next life when Kafka answers.
+A life is one set of Kafka clients (loop.py). An outage ends a life and not the process, because
+the router waits and begins the next life when Kafka answers. A read_committed reader sees all of a
+batch or nothing.
 
 docs/decisions/0001-router-loop.md and 0020-router-lives.md have the figures.
 """
@@ -18,9 +18,9 @@ from confluent_kafka import KafkaError, KafkaException
 from router.batch import Policies
 from router.decision.policy import Policy
 from router.incidents.open_incidents import OpenIncidents
-from router.loop import Loop, Work
-from router.policy_settings import candidate, live
-from router.transaction import Surroundings
+from router.loop import Loop, RouterParts
+from router.policy_settings import load_policy, load_shadow_policy
+from router.transaction import RouterContext
 from runtime import log as logs
 from runtime import metrics
 from runtime.archive.opening import open_archive
@@ -40,10 +40,14 @@ from runtime.stage.watchdog import Watchdog
 log = logs.get(__name__)
 
 STAGE = "router"
-_FENCES_APART_S = 60.0
-"""A process that is fenced twice in a minute shares its name with another."""
+_SAME_NAME_FENCES_S = 60.0
+"""A process that is fenced twice in this time shares its name with another process."""
+
+_TURN_LIMIT_S = 60
+"""Readiness falls when no turn of the loop has ended for this time."""
+
 _BUGS = frozenset({KafkaError._INVALID_ARG, KafkaError.MSG_SIZE_TOO_LARGE})
-"""Errors of librdkafka that a call of ours causes: they end the process with a traceback."""
+"""Errors of librdkafka that only a wrong call of ours causes. They end the process."""
 
 
 class Router:
@@ -60,18 +64,18 @@ class Router:
     ) -> None:
         self.stopping = threading.Event()
         self.identity = claim_identity(STAGE, settings)
-        self._policies = Policies(policy, candidate(settings))
+        self._policies = Policies(policy, load_shadow_policy(settings))
         self._incidents = OpenIncidents(settings.kafka, clock)
-        self._work = Work(self._policies, archive, settings.router)
+        self._parts = RouterParts(self._policies, archive, settings.router)
         self._backoff = Backoff()
         self._loop: Loop | None = None
-        self._fenced_at = float("-inf")
+        self._fenced_at_s = float("-inf")
         self.progress = progress or Progress("watchdog")
-        self.fresh = LastSuccess(clock, 60, "turn of the loop")
+        self.last_turn = LastSuccess(clock, _TURN_LIMIT_S, "turn of the loop")
         self.neighbour = Neighbour(
             f"Kafka at {settings.kafka.bootstrap}", clock, kafka_probe(settings.kafka), "kafka"
         )
-        self._around = Surroundings(
+        self._context = RouterContext(
             kafka=settings.kafka,
             clock=clock,
             neighbour=self.neighbour,
@@ -79,31 +83,31 @@ class Router:
             stopping=self.stopping,
         )
         health.add("kafka", self.neighbour.problem)
-        health.add("loop", self.fresh)
-        health.add("poison", lambda: self._loop.poisoned() if self._loop else None)
+        health.add("loop", self.last_turn)
+        health.add("poison", lambda: self._loop.stopped_problem() if self._loop else None)
 
     @property
     def loop(self) -> Loop | None:
-        """The present life, None between two of them."""
+        """The present life, None between two lives."""
         return self._loop
 
     def start(self) -> None:
         """Read the open incidents; the first turns join the group."""
         self._incidents.start()
-        self._take_incidents()
+        self._refresh_incidents()
 
     def watch(self) -> None:
         """Probe Kafka in a thread, for readiness."""
         self.neighbour.start()
 
     def turn(self) -> int:
-        """Make one turn of the loop: a batch from reading to commit; return its size."""
+        """Make one turn of the loop, from reading a batch to its commit; return its size."""
         if self._loop is None:
-            self._guarded(self._begin_life)
-        return 0 if self._loop is None else self._guarded(self._turn)
+            self._run_step(self._begin_life)
+        return 0 if self._loop is None else self._run_step(self._turn)
 
     def stop(self) -> None:
-        """Leave the group; the batch in hand was finished by the turn before."""
+        """Leave the group; the last turn has finished its batch."""
         self.stopping.set()
         self.neighbour.stop()
         if self._loop is not None:
@@ -111,8 +115,8 @@ class Router:
         self._incidents.stop()
         self.identity.release()
 
-    def _guarded(self, step: Callable[[], int]) -> int:
-        """Take a step of the present life; a KafkaException ends the life."""
+    def _run_step(self, step: Callable[[], int]) -> int:
+        """Run a step of the present life; a KafkaException ends the life."""
         try:
             return step()
         except KafkaException as error:
@@ -124,32 +128,32 @@ class Router:
     def _turn(self) -> int:
         assert self._loop is not None
         done = self._loop.turn()
-        self.fresh.succeeded()
+        self.last_turn.succeeded()
         if done:
             self._backoff.reset()
         if self._incidents.look():
-            self._take_incidents()
+            self._refresh_incidents()
         return done
 
     def _begin_life(self) -> int:
         self.progress.wait_for("Kafka")
-        self._loop = Loop(self._around, self._work, self.identity)
+        self._loop = Loop(self._context, self._parts, self.identity)
         self._loop.start()
         return 0
 
     def _end_life(self, error: KafkaException) -> None:
         """Close the clients and pause; the next turn begins another life."""
-        why = error.args[0].str()
-        self.neighbour.failed(why)
-        metrics.count("santral_router_lives_total", reason=error.args[0].name())
-        log.warning("life.ended", why=why)
+        fault = error.args[0]
+        self.neighbour.failed(fault.str())
+        metrics.count("santral_router_lives_total", reason=fault.name())
+        log.warning("life.ended", why=fault.str())
         closed = self._loop is None or self._loop.close(leave=False)
         self._loop = None
-        taken = self._is_name_taken(error.args[0])
-        if taken:
+        name_taken = self._is_name_taken(fault)
+        if name_taken:
             log.error("identity.taken", name=self.identity.name, remedy=REMEDY)
-        if taken or not closed:
-            # Under the same name two consumers would throw one another out for ever.
+        if name_taken or not closed:
+            # Two consumers of one name would evict each other from the group again and again.
             self.identity.release()
             self.identity = random_identity(STAGE)
         pause_s = self._backoff.next()
@@ -159,18 +163,18 @@ class Router:
     def _is_name_taken(self, fault: KafkaError) -> bool:
         """Say whether another process has this name; one fence alone is a take-over after a stall.
 
-        Without traffic the consumer learns it from the group; with traffic the producers of both
-        processes may fence one another first.
+        Without traffic, the group reports it to the consumer. With traffic, the producers of both
+        processes may fence each other first.
         """
         if fault.code() != KafkaError._FENCED:
             return is_name_taken(fault)
-        now, before = self._around.clock.monotonic(), self._fenced_at
-        self._fenced_at = now
-        return self.identity.lasting and now - before < _FENCES_APART_S
+        now_s, before_s = self._context.clock.monotonic(), self._fenced_at_s
+        self._fenced_at_s = now_s
+        return self.identity.lasting and now_s - before_s < _SAME_NAME_FENCES_S
 
-    def _take_incidents(self) -> None:
+    def _refresh_incidents(self) -> None:
         """Decide with the incidents that are open now."""
-        if self._policies.take_incidents(self._incidents.now):
+        if self._policies.set_incidents(self._incidents.now):
             log.info("incidents.open", count=len(self._incidents.now))
 
 
@@ -184,17 +188,17 @@ def start(settings: Settings) -> None:
     logs.configure(STAGE, settings.log_level)
     clock, health = SystemClock(), Health(STAGE)
     archive = open_archive(settings, uploads=True)
-    router = Router(settings, live(settings), clock, archive, health)
+    router = Router(settings, load_policy(settings), clock, archive, health)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         router.stopping.set()
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    look = Backlog(settings.kafka, settings.ops.stall)
-    watchdog = Watchdog(health, router.progress, settings.ops, clock, look)
-    ops = serve_ops(health, settings.ops)  # after every check: it never answers without one
-    # What is loaded stays: the collector need not go through it again with every batch.
+    backlog = Backlog(settings.kafka, settings.ops.stall)
+    watchdog = Watchdog(health, router.progress, settings.ops, clock, backlog)
+    ops = serve_ops(health, settings.ops)  # after every check, so that no answer lacks one
+    # Rules and models stay in memory, so the collector need not visit them after every batch.
     gc.collect()
     gc.freeze()
     router.watch()

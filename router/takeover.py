@@ -1,10 +1,11 @@
 """Ends the transactions that dead routers left open on partitions that this process gained.
 
-Before: membership.py is assigned partitions, and Kafka keeps their offsets back because a
-transaction is pending on them. After: the broker has aborted it, within a second instead of after
-its timeout. Each committed offset carries the transactional id of the router that wrote it, and
-every router commits the offsets of a partition once before it reads there: a pending transaction is
-therefore of the router whose id stands beside the offset.
+While a transaction is pending on a partition, Kafka holds the committed offset back. With this
+module the broker aborts the transaction within a second, and not only after its timeout.
+
+The metadata of each committed offset names the transactional id of the router that wrote it, and
+every router commits the offsets of a partition once before it reads there. A pending transaction
+therefore belongs to the router that the offset names.
 """
 
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -16,21 +17,21 @@ from runtime.settings.structs import KafkaSettings
 
 log = get(__name__)
 
-_CALL_S = 3.0
+_CALL_LIMIT_S = 3.0
 
 
-def sign(name: str, life: str) -> str:
-    """Return the words beside an offset: the writer's transactional id, and its life."""
+def make_signature(name: str, life: str) -> str:
+    """Return the metadata of an offset, which names the transactional id and the life of it."""
     return f"{name};{life}"
 
 
 def end_open_transactions(
     kafka: KafkaSettings, group: str, partitions: list[TopicPartition]
 ) -> list[str]:
-    """Abort what dead routers left open on these partitions; return their names.
+    """Abort the transactions of dead routers on these partitions; return the routers' names.
 
     A router that is a member of the group is alive and ends its transaction itself. One that was
-    stopped for longer than its session is no member: its next call fails, and it joins again.
+    stopped for longer than its session has left the group: its next call fails, and it joins again.
     Raises KafkaException when Kafka does not answer.
     """
     owners = _owners(kafka, group, partitions)
@@ -41,28 +42,28 @@ def end_open_transactions(
 
 
 def _owners(kafka: KafkaSettings, group: str, partitions: list[TopicPartition]) -> set[str]:
-    """Return who committed these partitions last; pending transactions hide nothing here."""
+    """Return the routers that committed these partitions last, whatever is pending there."""
     reader = Consumer(
         rdkafka_settings(kafka, **{"group.id": group, "isolation.level": "read_uncommitted"})
     )
     try:
-        places = reader.committed(partitions, _CALL_S)
+        committed = reader.committed(partitions, _CALL_LIMIT_S)
     finally:
         reader.close()
-    return {name for p in places if (name := (p.metadata or "").partition(";")[0])}
+    return {name for p in committed if (name := (p.metadata or "").partition(";")[0])}
 
 
 def _members(kafka: KafkaSettings, group: str) -> set[str]:
     """Return the names of the routers that are in the group now."""
     admin = AdminClient(rdkafka_settings(kafka))
-    found = admin.describe_consumer_groups([group], request_timeout=_CALL_S)
-    return {member.client_id for member in found[group].result().members}
+    descriptions = admin.describe_consumer_groups([group], request_timeout=_CALL_LIMIT_S)
+    return {member.client_id for member in descriptions[group].result().members}
 
 
 def _fence(kafka: KafkaSettings, name: str) -> None:
-    """Take a transactional id over: the broker aborts what is open, and refuses its old owner."""
+    """Take a transactional id over; the broker aborts its transaction and refuses its old owner."""
     producer = Producer(
         rdkafka_settings(kafka, **{"transactional.id": name, "client.id": f"{name}-ended"})
     )
-    producer.init_transactions(_CALL_S)
+    producer.init_transactions(_CALL_LIMIT_S)
     log.info("transaction.ended", name=name)

@@ -1,6 +1,6 @@
-"""One transaction at a time: offsets, records, commit; each call is repeated until Kafka answers.
+"""One transaction at a time, with offsets, records and a commit. Kafka gets all of it or nothing.
 
-Before: loop.py has a batch. After: Kafka has all of the batch or nothing of it.
+Each call is repeated until Kafka answers it.
 """
 
 import threading
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from router.producer_calls import Calls
+from router.producer_calls import ProducerCalls
 from runtime import metrics
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.clock import Clock
@@ -21,23 +21,28 @@ from schemas.envelope import Headers
 
 log = get(__name__)
 
-TRANSACTION_S = 10
-"""The broker takes back a transaction that is open for longer; a batch takes 5 seconds at most."""
-CALL_S = 2.0
-"""The limit of one call: between two of them the loop can stop."""
-PATIENCE_S = 20.0
-"""A transaction that Kafka has not ended by then is over: new clients begin with its rest."""
-START_PATIENCE_S = 300.0
-"""New clients find the brokers again by themselves for so long."""
-_PAUSE_S = 0.05  # some calls end long before their limit
+TRANSACTION_TIMEOUT_S = 10
+"""After a crash, read_committed consumers stay blocked this long. A batch ends after 5 s."""
+
+CALL_LIMIT_S = 2.0
+"""The limit of one call. Between two calls the router can stop."""
+
+REPEAT_LIMIT_S = 20.0
+"""A call that Kafka has not answered by then ends this life, and new clients begin another."""
+
+START_REPEAT_LIMIT_S = 300.0
+"""New clients look for the brokers by themselves, so their first call has more time."""
+
+_REPEAT_PAUSE_S = 0.05
+"""Some calls fail at once, long before their limit."""
 
 Offsets = Mapping[Partition, int]
 """The offset to read next, for each partition."""
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What every client of the router shares."""
+class RouterContext:
+    """The settings, clock and health that every client of the router shares."""
 
     kafka: KafkaSettings
     clock: Clock
@@ -53,15 +58,18 @@ def is_retriable(error: KafkaException) -> bool:
 
 
 class Transactions:
-    """A transactional producer; `signature` stands beside every offset that it commits."""
+    """A transactional producer; it commits every offset with `signature` as its metadata.
 
-    def __init__(self, around: Surroundings, name: str, signature: str) -> None:
-        self._around, self.signature = around, signature
-        self._calls = Calls()
-        self.ended_at = 0.0
+    `ended_at_s` is the monotonic time of the last commit.
+    """
+
+    def __init__(self, context: RouterContext, name: str, signature: str) -> None:
+        self._context, self.signature = context, signature
+        self._calls = ProducerCalls()
+        self.ended_at_s = 0.0
         self._producer = Producer(
             rdkafka_settings(
-                around.kafka,
+                context.kafka,
                 **{
                     "transactional.id": name,
                     "client.id": name,
@@ -70,7 +78,7 @@ class Transactions:
                     "message.max.bytes": 1024 * 1024,
                     "retry.backoff.ms": 1,
                     "retry.backoff.max.ms": 200,
-                    "transaction.timeout.ms": TRANSACTION_S * 1000,
+                    "transaction.timeout.ms": TRANSACTION_TIMEOUT_S * 1000,
                     "partitioner": "murmur2_random",
                     "queue.buffering.max.messages": 500_000,
                     "queue.buffering.max.kbytes": 256 * 1024,
@@ -79,33 +87,35 @@ class Transactions:
         )
 
     def start(self) -> None:
-        """Register with the broker, which takes back what an earlier process of this name left."""
-        self._repeat("init_transactions", self._producer.init_transactions, START_PATIENCE_S)
+        """Register with the broker, which aborts what an earlier process of this name left open."""
+        self._repeat("init_transactions", self._producer.init_transactions, START_REPEAT_LIMIT_S)
 
     def begin(self, consumer: Consumer, offsets: Offsets) -> None:
         """Open a transaction with the offsets that it ends at.
 
-        Offsets go first: right after a commit this call meets the coordinator's busy answer under
-        our own short back-off; a produce would wait 20 ms that librdkafka has fixed. The broker
-        refuses offsets of a process that has lost its partitions.
+        Offsets go first, because the coordinator is often busy right after a commit. This call is
+        repeated after our own short back-off, while a produce would wait the fixed 20 ms of
+        librdkafka. The broker refuses offsets of a process that has lost its partitions.
         """
         self._calls.make(
-            "begin_transaction", lambda _limit_s: self._producer.begin_transaction(), CALL_S
+            "begin_transaction", lambda _limit_s: self._producer.begin_transaction(), CALL_LIMIT_S
         )
         self.send_offsets(consumer, offsets)
 
     def send_offsets(self, consumer: Consumer, offsets: Offsets) -> None:
         """Replace the offsets that the transaction ends at."""
-        wanted = [TopicPartition(t, p, o, self.signature) for (t, p), o in offsets.items()]
-
-        # The thread of the calls never enters the consumer: one thread at a time may, and this may
-        # be one of its callbacks.
+        signed = [
+            TopicPartition(topic, number, offset, self.signature)
+            for (topic, number), offset in offsets.items()
+        ]
+        # Only one thread at a time may enter the consumer, and this may be one of its callbacks.
+        # The thread of the calls therefore gets the metadata and not the consumer.
         member = consumer.consumer_group_metadata()
 
         def send(limit_s: float) -> None:
-            self._producer.send_offsets_to_transaction(wanted, member, limit_s)
+            self._producer.send_offsets_to_transaction(signed, member, limit_s)
 
-        if wanted:
+        if signed:
             self._repeat("send_offsets_to_transaction", send)
 
     def produce(
@@ -116,17 +126,17 @@ class Transactions:
         headers: Headers | None = None,
         partition: int = -1,
     ) -> None:
-        """Write a record; without a partition its key decides."""
+        """Produce a record to a partition, or to the partition of its key."""
         self._producer.produce(topic, value, key, partition=partition, headers=headers)
 
     def commit(self) -> None:
         """End the transaction."""
         self._repeat("commit_transaction", self._producer.commit_transaction)
-        self.ended_at = self._around.clock.monotonic()
-        self._around.neighbour.succeeded()
+        self.ended_at_s = self._context.clock.monotonic()
+        self._context.neighbour.succeeded()
 
     def abort(self, error: KafkaException) -> None:
-        """Take everything back; raise the error when only new clients can go on."""
+        """Abort the transaction; raise the error if only new clients can continue."""
         fault = error.args[0]
         if not isinstance(fault, KafkaError) or not fault.txn_requires_abort():
             raise error
@@ -135,25 +145,25 @@ class Transactions:
         self._repeat("abort_transaction", self._producer.abort_transaction)
 
     def close(self) -> None:
-        """Drop what is not sent, and close the producer."""
+        """Drop records that are not sent yet, and close the producer."""
         self._calls.end()
         self._producer.purge()
         del self._producer
 
     def _repeat(
-        self, name: str, call: Callable[[float], None], patience_s: float = PATIENCE_S
+        self, name: str, call: Callable[[float], None], limit_s: float = REPEAT_LIMIT_S
     ) -> None:
-        """Make a call until Kafka answers it; raise its error after the patience or at a stop."""
-        around, began = self._around, self._around.clock.monotonic()
+        """Repeat a call until Kafka answers it; raise its error after the limit or at a stop."""
+        context, began_s = self._context, self._context.clock.monotonic()
         while True:
             try:
-                self._calls.make(name, call, CALL_S)
+                self._calls.make(name, call, CALL_LIMIT_S)
             except KafkaException as error:
-                late = around.clock.monotonic() - began > patience_s
-                if not is_retriable(error) or late or around.stopping.is_set():
+                late = context.clock.monotonic() - began_s > limit_s
+                if not is_retriable(error) or late or context.stopping.is_set():
                     raise
-                around.neighbour.failed(error.args[0].str())
-                around.progress.wait_for("Kafka")
-                around.stopping.wait(_PAUSE_S)
+                context.neighbour.failed(error.args[0].str())
+                context.progress.wait_for("Kafka")
+                context.stopping.wait(_REPEAT_PAUSE_S)
             else:
                 return

@@ -25,7 +25,7 @@ from router.decision.decide import decide
 from router.decision.policy import Policy
 from router.incidents.observation import Sighting, sighting
 from router.incidents.tracker import Incidents, Options
-from router.policy_settings import policy
+from router.policy_settings import build_policy
 from runtime.settings.structs import Settings
 from schemas.base import conversation_id, message_id
 from schemas.decision import WorkItem
@@ -307,7 +307,7 @@ def main() -> None:
         everyday = [json.loads(x)["text"].replace("{", "").replace("}", "") for x in lines]
     began = time.perf_counter()
     said, causes = months(told.days, told.a_day, told.seed, everyday)
-    seen = _sightings(said, policy(Settings()))
+    seen = _sightings(said, build_policy(Settings()))
     decided = time.perf_counter()
     options = Options(customers=told.customers, score=told.score)
     records, kills = watched(seen, options, told.killed)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from cli.offline.decisions import plain_message
 from router.decision.decide import decide_message
 from router.incidents.observation import sighting
-from router.policy_settings import policy
+from router.policy_settings import build_policy
 from runtime.bus.publisher import Publisher
 from runtime.bus.readers import read_to_end
 from runtime.settings.structs import Settings
@@ -42,7 +42,7 @@ async def invent(settings: Settings, texts: Iterable[str], a_second: float, now:
 
 def _usual(settings: Settings, texts: list[str], an_hour: float) -> tuple[dict[str, int], int]:
     """Return how many messages an hour have each term, and tell of trouble at all."""
-    router_policy, each = policy(settings), an_hour / len(texts)
+    router_policy, each = build_policy(settings), an_hour / len(texts)
     counted: Counter[str] = Counter()
     troubled = 0
     for number, text in enumerate(texts):

@@ -75,7 +75,7 @@ def plain_message(text: str, number: int, brand: str) -> Message:
 def load_trial_policy(settings: Settings, files: Iterable[Path] = ()) -> Policy:
     """Return the policy with these models, or those of the settings, for a trial: their labels are
     departments, too."""
-    policy = policy_settings.policy(settings, files)
+    policy = policy_settings.build_policy(settings, files)
     labels = {x for m in policy.models if m.head.task == "department" for x in m.head.labels}
     more = {x: Department(title_tr=x, title_en=x) for x in labels - {*policy.departments}}
     return replace(policy, departments=policy.departments | more)

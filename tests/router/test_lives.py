@@ -18,7 +18,7 @@ from cli.up import kafka as kafka_local
 from cli.up.ports import free_port
 from router.membership import GROUP, INPUTS
 from router.run import Router
-from router.takeover import end_open_transactions, sign
+from router.takeover import end_open_transactions, make_signature
 from runtime.archive.folder_archive import FolderArchive
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.clock import SystemClock
@@ -141,7 +141,7 @@ def open_transaction(settings: Settings, name: str, consumer: Consumer) -> Produ
     """Leave a transaction of a router of that name open on every partition, with an item in it."""
     producer = Producer(rdkafka_settings(settings.kafka, **{"transactional.id": name}))
     places = [
-        TopicPartition(topic, number, 0, sign(name, "life"))
+        TopicPartition(topic, number, 0, make_signature(name, "life"))
         for topic in INPUTS
         for number in range(settings.kafka.partitions)
     ]

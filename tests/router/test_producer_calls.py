@@ -5,12 +5,12 @@ import threading
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from router.producer_calls import Calls
+from router.producer_calls import ProducerCalls
 from router.transaction import is_retriable
 
 
 def test_a_call_gets_its_limit_and_its_error_is_raised_where_it_was_made() -> None:
-    calls, limits = Calls(), list[float]()
+    calls, limits = ProducerCalls(), list[float]()
     calls.make("commit_transaction", limits.append, 2)
 
     def fail(_limit_s: float) -> None:
@@ -24,7 +24,7 @@ def test_a_call_gets_its_limit_and_its_error_is_raised_where_it_was_made() -> No
 
 
 def test_a_call_that_never_returns_is_given_up_and_not_repeated() -> None:
-    calls, over = Calls(grace_s=0.05), threading.Event()
+    calls, over = ProducerCalls(grace_s=0.05), threading.Event()
 
     def hang(_limit_s: float) -> None:
         over.wait()

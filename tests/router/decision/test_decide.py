@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from router.decision import reasons
 from router.decision.apply_outcome import apply_outcome
 from router.decision.decide import RoutingResult, decide, decide_message
-from router.policy_settings import policy as router_policy
+from router.policy_settings import build_policy
 from router.record_decision import decide_record
 from router.text import customer_priority
 from router.text.entities import entities
@@ -425,13 +425,13 @@ def test_a_brands_own_patterns_find_its_numbers() -> None:
             Settings().router, patterns={"order_number": r"\bSP(\d{4})\b"}
         ),
     )
-    made = decide_message(message("SP4711 nerede"), None, router_policy(settings), NOW).decision
+    made = decide_message(message("SP4711 nerede"), None, build_policy(settings), NOW).decision
     assert [(e.kind, e.value) for e in made.entities] == [("order_number", "4711")]
     bad = msgspec.structs.replace(
         settings, router=msgspec.structs.replace(settings.router, patterns={"x": "("})
     )
     with pytest.raises(ConfigError, match="patterns.x"):
-        router_policy(bad)
+        build_policy(bad)
 
 
 @pytest.mark.parametrize(
@@ -569,7 +569,7 @@ def test_every_mistake_of_the_table_of_standings_is_told_at_once(tmp_path: Path)
     assert [p.split(":")[1] for p in told.value.problems] == [f" line {n}" for n in (2, 3, 4, 5)]
     settings = Settings(router=msgspec.structs.replace(Settings().router, standing=str(table)))
     with pytest.raises(ConfigError):
-        router_policy(settings)
+        build_policy(settings)
 
 
 @pytest.mark.slow

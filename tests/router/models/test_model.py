@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from cli.main import main
 from cli.offline import decisions
-from router import policy_settings, run
+from router import policy_settings
 from router.decision.analysis import analyse
 from router.decision.decide import decide_message
 from router.models import features, model_file
@@ -412,7 +412,7 @@ def test_moods_and_intents_come_from_their_models(tmp_path: Path) -> None:
     assert decide_message(message("rezalet berbat"), None, by, NOW).decision.sentiment < -0.3
     assert decide_message(message("harika memnunum"), None, by, NOW).decision.sentiment > 0.3
     with pytest.raises(ConfigError, match="two models of one task"):
-        policy_settings.policy(Settings(), [path, path])
+        policy_settings.build_policy(Settings(), [path, path])
 
 
 def test_a_model_for_the_road_names_departments_that_there_are(file: Path, tmp_path: Path) -> None:
@@ -421,11 +421,11 @@ def test_a_model_for_the_road_names_departments_that_there_are(file: Path, tmp_p
             Settings(), router=msgspec.structs.replace(Settings().router, models=(str(path),))
         )
 
-    assert set(run.live(with_file(file)).models[0].head.labels) <= set(DEFAULT)
+    assert set(policy_settings.load_policy(with_file(file)).models[0].head.labels) <= set(DEFAULT)
     other = tmp_path / "o.model"
     model_file.save(other, _trained(*[(f"uzay gemisi {w}", "space") for w in FILL]))
     with pytest.raises(ConfigError, match=r"add \[departments.space\]|Add \[departments.space\]"):
-        run.live(with_file(other))
+        policy_settings.load_policy(with_file(other))
 
 
 @pytest.fixture
