@@ -26,7 +26,7 @@ from sklearn.svm import LinearSVC
 
 from router.models.language import languages
 from router.models.model import Model
-from router.text import rules
+from router.text import pack_files
 from router.training import dataset, train
 from router.training.dataset import Labelled
 from router.training.embedding_stage import LOOKED
@@ -101,7 +101,7 @@ def judge(path: Path, task: Any, shots: int | None, again: bool) -> None:
     known, held = _split(told, shots)
     print(f"{path.name}: learning from {len(known.texts)} lines …", file=sys.stderr, flush=True)
     began = time.perf_counter()
-    pack = rules.load(rules.PACKS / "default")
+    pack = pack_files.read_pack(pack_files.PACKS / "default")
     model = train.train(
         known, task, datetime.now(UTC), look_again=LOOKED if again else 0.0, pack=pack
     )

@@ -6,7 +6,7 @@ import msgspec
 from confluent_kafka import Producer
 
 from router.decision.policy import Policy
-from router.text import rules
+from router.text import pack_files
 from runtime.bus.client_settings import rdkafka_settings
 from runtime.settings.structs import Settings
 from schemas import topics
@@ -27,7 +27,9 @@ TEXTS = (
 def policy() -> Policy:
     """The default rules."""
     return Policy(
-        pack=rules.load(rules.PACKS / "default"), threshold=0.5, departments=dict(DEFAULT)
+        pack=pack_files.read_pack(pack_files.PACKS / "default"),
+        threshold=0.5,
+        departments=dict(DEFAULT),
     )
 
 

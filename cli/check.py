@@ -126,13 +126,13 @@ def check(ctx: click.Context, offline: bool) -> None:
 def _rule_problems(settings: Settings) -> list[Problem]:
     """Return the mistakes in the rules and models, and print notes on rules without effect."""
     from router import policy_settings
-    from router.text import rule_checks, rules
+    from router.text import pack_files, rule_checks
 
-    folder = Path(settings.router.pack) if settings.router.pack else rules.PACKS / "default"
-    pack = rules.load(folder)
+    folder = Path(settings.router.pack) if settings.router.pack else pack_files.PACKS / "default"
+    pack = pack_files.read_pack(folder)
     problems: list[Problem] = rule_checks.failing_samples(pack)
     problems += _department_problems(settings, pack, folder)
-    for line in rule_checks.shadowed(pack):
+    for line in rule_checks.shadowed_rules(pack):
         click.echo(f"note: {line}")
     for build in (policy_settings.load_policy, policy_settings.load_shadow_policy):
         try:

@@ -12,7 +12,12 @@ import msgspec
 from router.decision.policy import Policy
 from router.models import model_file
 from router.models.model import Model
-from router.text import customer_priority, rules
+from router.text import pack_files, rules
+from router.text.customer_priority import (
+    NO_PRIORITIES,
+    CustomerPriorities,
+    load_customer_priorities,
+)
 from router.text.entities import Pattern
 from runtime.settings.structs import Settings
 from schemas.errors import ConfigError, Problem
@@ -20,8 +25,8 @@ from schemas.errors import ConfigError, Problem
 
 def load_pack(settings: Settings) -> rules.Pack:
     """Return the rules of the settings; raise ConfigError for a broken pack."""
-    folder = Path(settings.router.pack) if settings.router.pack else rules.PACKS / "default"
-    return rules.load(folder)
+    folder = Path(settings.router.pack) if settings.router.pack else pack_files.PACKS / "default"
+    return pack_files.read_pack(folder)
 
 
 def build_policy(settings: Settings, model_files: Iterable[Path] = ()) -> Policy:
@@ -98,5 +103,5 @@ def _compile_patterns(settings: Settings) -> tuple[Pattern, ...]:
     return tuple(patterns)
 
 
-def _load_customers(path: str) -> customer_priority.Standing:
-    return customer_priority.load(Path(path)) if path else customer_priority.NOBODY
+def _load_customers(path: str) -> CustomerPriorities:
+    return load_customer_priorities(Path(path)) if path else NO_PRIORITIES

@@ -11,7 +11,8 @@ from bench.support import TEXTS, message, policy
 from router.decision.analysis import analyse
 from router.decision.decide import decide_message
 from router.decision.policy import Policy
-from router.text.rules import Rule, compile_pack
+from router.text.pack_compiler import compile_pack
+from router.text.rules import Rule
 from router.training import dataset, train
 from schemas.message import Message
 

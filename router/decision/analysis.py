@@ -44,7 +44,7 @@ def analyse(batch: Sequence[Message], policy: Policy) -> list[TextAnalysis]:
     texts = list(map(classified_text, batch))
     folded = list(map(fold, texts))
     words = list(map(str.split, folded))
-    hits = list(map(policy.pack.hits, texts, folded, words))
+    hits = list(map(policy.pack.match, texts, folded, words))
     analyses = list(
         map(TextAnalysis, texts, folded, words, languages(texts, words), hits, [{} for _ in texts])
     )

@@ -25,8 +25,8 @@ from router.decision.priority import AdjustedPriority, adjust_priority
 from router.decision.ranking import Ranking, first_guesses, rank_with_model, runner_up
 from router.decision.rule_summary import RuleSummary
 from router.models.model import Reading
-from router.text.entities import entities
-from router.text.terms import terms
+from router.text.entities import find_entities
+from router.text.terms import find_terms
 from schemas.decision import TRIAGE, Action, Decision, Due, Reason, WorkItem
 from schemas.message import Message
 from schemas.routing.departments import Department
@@ -120,7 +120,7 @@ def _decide_unseen(
         match = _match_open_incident(message.brand, analysis, assessment, policy)
     points = rules.scores.priority
     priority = _adjust(points, message, followed, match, policy, from_person=from_person)
-    message_entities = entities(analysis.text, analysis.folded, policy.patterns)
+    entities = find_entities(analysis.text, analysis.folded, policy.patterns)
     stated = _reasons(analysis, policy, choice, match, priority)
     has_model = "department" in analysis.predictions
     decision = Decision(
@@ -136,10 +136,10 @@ def _decide_unseen(
         severity=rules.scores.severity,
         priority=priority.message,
         confidence=_confidence(action, ranking),
-        reasons=reasons.mask_evidence(stated, analysis.text, message_entities),
+        reasons=reasons.mask_evidence(stated, analysis.text, entities),
         runner_up=runner_up(ranking, department, policy.threshold, by_model=has_model),
         guesses=first_guesses(ranking) if action == "triage" else (),
-        entities=message_entities,
+        entities=entities,
         flags=choice.flags,
         action=action,
         hops=state.hops if state is not None else 0,
@@ -197,7 +197,7 @@ def _match_open_incident(
         return None
     severity = assessment.rules.scores.severity
     troubled = is_trouble(assessment.intent, assessment.sentiment, severity)
-    return match_incident(terms(analysis.folded, assessment.rules.topics), troubled, incidents)
+    return match_incident(find_terms(analysis.folded, assessment.rules.topics), troubled, incidents)
 
 
 def _adjust(

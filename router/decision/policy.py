@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from router.decision.rule_summary import RuleSummarizer
 from router.models.model import Model
-from router.text.customer_priority import NOBODY, Standing
+from router.text.customer_priority import NO_PRIORITIES, CustomerPriorities
 from router.text.entities import Pattern
 from router.text.rules import Pack
 from schemas.incident import Incident
@@ -30,7 +30,7 @@ class Policy:
     patterns: tuple[Pattern, ...] = ()
     incidents: tuple[Incident, ...] = ()
     incident_points: tuple[int, int] = (0, 0)
-    customer_priorities: Standing = NOBODY
+    customer_priorities: CustomerPriorities = NO_PRIORITIES
 
     @functools.cached_property
     def model_names(self) -> str | None:

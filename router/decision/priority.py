@@ -10,7 +10,7 @@ from datetime import timedelta
 import msgspec
 
 from router.decision.reasons import customer_priority_reason, waiting_reason
-from router.text.customer_priority import Standing
+from router.text.customer_priority import CustomerPriorities
 from router.text.rules import Hit
 from schemas.decision import Reason
 from schemas.message import Message
@@ -78,7 +78,7 @@ def adjust_priority(
     message: Message,
     state: ConversationState | None,
     departments: Mapping[str, Department],
-    customers: Standing,
+    customers: CustomerPriorities,
     *,
     from_person: bool,
 ) -> AdjustedPriority:
@@ -87,7 +87,7 @@ def adjust_priority(
     `state` is the conversation that the message continues, None if it opens one.
     """
     reasons: tuple[Reason, ...] = ()
-    customer = customers.of(message.sender) if from_person else None
+    customer = customers.find(message.sender) if from_person else None
     if customer is not None:
         points += customer[1]
         reasons = (customer_priority_reason(customer[0], customers.version),)

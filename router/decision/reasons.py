@@ -12,7 +12,7 @@ import msgspec
 from router.decision.incident_match import IncidentMatch
 from router.models.model import Model, Reading
 from router.text.rules import Hit
-from router.text.terms import places
+from router.text.terms import find_spans
 from schemas.decision import PERSONAL, Entity, Evidence, Reason
 from schemas.text.personal_numbers import find_personal_numbers
 
@@ -66,7 +66,7 @@ def incident_reason(match: IncidentMatch, text: str, folded: str) -> Reason:
         id="state.incident",
         version=VERSION,
         weight=round(match.score, 3),
-        evidence=_evidence(text, places(folded, match.terms)),
+        evidence=_evidence(text, find_spans(folded, match.terms)),
         text_tr=f"açık bir olayın parçası: {match.incident.title}",
         text_en=f"belongs to an open incident: {match.incident.title}",
     )

@@ -41,7 +41,7 @@ def sighting(item: WorkItem) -> Sighting | None:
     message, decision = item.message, item.decision
     if decision.hops or message.event is not None or SPAM in decision.flags:
         return None
-    text = classified_text(message)[: terms.LOOKED_AT]
+    text = classified_text(message)[: terms.MAX_TERM_CHARS]
     handles = message.sender.handles
     who = handles[0].value if handles else message.conversation
     return Sighting(
@@ -49,7 +49,7 @@ def sighting(item: WorkItem) -> Sighting | None:
         brand=message.brand,
         at=_written(message),
         customer=participant(who),
-        terms=terms.terms(fold(text), decision.topics),
+        terms=terms.find_terms(fold(text), decision.topics),
         trouble=is_trouble(decision.intent, decision.sentiment, decision.severity),
         department=decision.department,
         text=text[:_SHOWN],

@@ -16,7 +16,7 @@ from router.decision.incident_match import match_incident, match_signs
 from router.incidents.baseline import HOUR_S, Usual, begins, hour_of
 from router.incidents.bursts import HELD_S, Burst, Bursts, described
 from router.incidents.observation import Sighting
-from router.text.terms import topic_of, words
+from router.text.terms import topic_of, words_of_stems
 from schemas.base import derived_id
 from schemas.incident import MOST_MESSAGES, Incident, Pulse, Sign, Status, after, whole
 
@@ -295,7 +295,7 @@ class Incidents:
             self._named(live, *told)
 
     def _named(self, live: Live, signs: tuple[Sign, ...], needed: float) -> None:
-        said = words(m.text for m in live.members)
+        said = words_of_stems(m.text for m in live.members)
         signs = tuple(
             msgspec.structs.replace(s, word=topic_of(s.term) or said.get(s.term, s.term))
             for s in signs

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from router.models.model import Model
 from router.models.model_file import load
-from router.text.word_cache import Known
+from router.text.word_cache import WordCache
 from schemas.text.fold import fold
 
 _FOREIGN = re.compile(r"[əƏñÑßãÃõÕøØåÅłŁőŐűŰ]|\b[qQ][aıoueAIOUE]\w*[ışğŞĞ]")
@@ -139,7 +139,7 @@ def _looker() -> Callable[[str], _Votes | None]:
     return look
 
 
-_VOTES = Known(_looker())
+_VOTES = WordCache(_looker())
 _LOOKED_AT = 100  # words: more tells nothing new
 _ENOUGH = 60  # characters for the model
 _SURE = 2.0

@@ -211,7 +211,7 @@ class Model:
         if self.pack is None:
             return None
         if hits is None:
-            hits = [self.pack.hits(t, fold(t)) for t in texts]
+            hits = [self.pack.match(t, fold(t)) for t in texts]
         pairs = [
             (text, self.row_of_rule[hit.rule.id])
             for text, some in enumerate(hits)

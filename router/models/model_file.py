@@ -16,7 +16,8 @@ import numpy as np
 from router.models import embedding_stage, features
 from router.models.features import BUCKETS
 from router.models.model import FORMAT, VERSION, Head, Model, build
-from router.text.rules import Pack, Rule, compile_pack
+from router.text.pack_compiler import compile_pack
+from router.text.rules import Pack, Rule
 from schemas.errors import ConfigError, Problem
 
 _LARGEST = 1024 * 1024 * 1024

@@ -1,8 +1,8 @@
-"""Finds entities in a text, with their spans: addresses, phones, numbers, amounts, dates. Pure.
+"""Finds the entities of a text with their spans: addresses, phones, numbers, amounts, dates. Pure.
 
-Before: decision/decide.py. After: Decision.entities. A number with a check digit counts only when
-the digit is valid. Personal numbers (identity, tax, IBAN, card) are masked except their last
-characters. A brand's own patterns ([router] patterns) go first. The cost is linear in the text.
+A number with a check digit counts only when the digit is valid. Personal numbers (identity, tax,
+IBAN, card) are masked except their last characters. A brand's own patterns ([router] patterns) go
+first. The cost is linear in the text.
 """
 
 import datetime as dt
@@ -16,15 +16,17 @@ from schemas.decision import Entity
 from schemas.text.personal_numbers import find_personal_numbers, tax_holds, without
 
 Pattern = tuple[str, re.Pattern[str]]
+"""The kind of a brand's own entity, and the expression that finds it."""
 
-# Patterns begin with what they look for, without looking behind: that is found much sooner. What
-# stands before is looked at afterwards. Each has a longest match, so that none is read twice.
+# A pattern begins with its own first character, because a look-behind is much slower. The code
+# checks the characters before a match afterwards. Each pattern has a longest match, so that the
+# search never reads a character many times.
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
-_DOMAIN = re.compile(r"@[\w-]{1,63}\.")  # few texts with an @ have an address
-_TEN = re.compile(r"\d{10}(?!\d)", re.ASCII)
+_DOMAIN = re.compile(r"@[\w-]{1,63}\.")  # a cheap test, since few texts with an @ have an address
+_TEN_DIGITS = re.compile(r"\d{10}(?!\d)", re.ASCII)
 _DIGITS = re.compile("[0-9]+")
-_ANY_DIGIT = re.compile(r"\d")  # of any script
-_LONG = 8  # digits of the shortest telephone number
+_ANY_DIGIT = re.compile(r"\d")  # in any script
+_MIN_PHONE_DIGITS = 8
 _NO_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
 _UNITS = {
     "TRY": r"TL|₺|lira\w{0,6}|TRY",
@@ -38,7 +40,8 @@ _AMOUNT = re.compile(
     rf"(?:\s{{0,2}}(?:{_UNIT})(?!\w))?",
     re.IGNORECASE,
 )
-_SIGNS = {"₺": "TRY", "$": "USD", "€": "EUR", "£": "GBP"}
+_CURRENCY_SIGNS = {"₺": "TRY", "$": "USD", "€": "EUR", "£": "GBP"}
+_MAX_DAY = 31
 _DATE = re.compile(r"\d{1,2}([./-])\d{1,2}\1(?:\d{4}|\d{2})(?![\d/-])")
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?![\d-])")
 _MONTHS = {
@@ -67,7 +70,7 @@ _NAMED_DATE = re.compile(
     rf"|({'|'.join(_MONTHS)}) {{1,2}}(\d{{1,2}}))"
     r"(?:(?:st|nd|rd|th)? {1,3}(\d{4}))? "
 )
-_NAMED = (
+_NUMBER_WORDS = (
     "siparis",
     "order",
     "takip",
@@ -80,8 +83,10 @@ _NAMED = (
     "tesisat",
     "hizmet",
 )
-_HINTS = ahocorasick_rs.AhoCorasick([*_NAMED, *(f" {m}" for m in _MONTHS)])
-"""What a number may belong to: the words of _NAMED, and months."""
+"""Words whose number is an entity; _KINDS has the kind of each by its first three letters."""
+
+_HINTS = ahocorasick_rs.AhoCorasick([*_NUMBER_WORDS, *(f" {month}" for month in _MONTHS)])
+"""Finds the words that a number may belong to, and months."""
 
 _NUMBER = re.compile(
     r"[^\d\n]{0,30}?(?:no|numara\w*|number|id|#|:|nolu)?[\s:.#]{0,3}([A-Z]{0,4}-?\d[\dA-Z-]{4,20})\b",
@@ -92,11 +97,11 @@ _NUMBER_BEFORE = re.compile(
     r"(?:\s{0,2}(?:numara\w*|no[’']? ?lu|nolu|no))?\s{1,2}$",
     re.IGNORECASE,
 )
-"""Turkish puts it first: "123456 numaralı siparişim"."""
+"""Turkish puts the number first, as in "123456 numaralı siparişim"."""
 
 _PLAIN_I = str.maketrans("Iİı", "iii")
 _CODE_I = str.maketrans("İı", "II")
-_NEAR = 45  # characters in which the number of a word stands
+_MAX_DISTANCE_CHARS = 45  # between a word and its number
 _KINDS = {
     "sip": "order_number",
     "ord": "order_number",
@@ -110,85 +115,91 @@ _KINDS = {
     "tes": "customer_no",
     "hiz": "customer_no",
 }
-LIMIT = 20
-"""Entities kept of one message: a price list is not evidence."""
+MAX_ENTITIES = 20
+"""A message with more is a price list or a table, whose entities show nothing."""
 
 
-def entities(text: str, folded: str, own: Sequence[Pattern] = ()) -> tuple[Entity, ...]:
+def find_entities(
+    text: str, folded: str, own_patterns: Sequence[Pattern] = ()
+) -> tuple[Entity, ...]:
     """Return the entities in the order of the text; `folded` is the folded text.
 
     A cheap test runs before each kind's pattern, because most texts have few kinds. Each span
     belongs to one entity, and the surest kind goes first.
     """
     entity_list = _EntityList(text)
-    for kind, pattern in own:
+    for kind, pattern in own_patterns:
         for match in pattern.finditer(text):
-            entity_list.keep(kind, match[1] if pattern.groups else match[0], *match.span())
+            entity_list.add(kind, match[1] if pattern.groups else match[0], *match.span())
     if "@" in text and _DOMAIN.search(text):
         for match in _EMAIL.finditer(text):
-            entity_list.keep("email", match[0].translate(_PLAIN_I).lower(), *match.span())
+            entity_list.add("email", match[0].translate(_PLAIN_I).lower(), *match.span())
     digits = len(folded.encode().translate(None, _NO_DIGITS))
     runs = _DIGITS.findall(text) if digits else []
-    if digits >= _LONG or (not text.isascii() and len(_ANY_DIGIT.findall(text)) >= _LONG):
-        _add_long(text, entity_list)
-    if digits and _of_money(text, folded):
+    if digits >= _MIN_PHONE_DIGITS or (
+        not text.isascii() and len(_ANY_DIGIT.findall(text)) >= _MIN_PHONE_DIGITS
+    ):
+        _add_personal_numbers_and_phones(text, entity_list)
+    if digits and _may_name_money(text, folded):
         _add_amounts(text, entity_list)
     if len(runs) >= 3:
         _add_dates(text, entity_list)
     hints = _HINTS.find_matches_as_indexes(folded) if digits else []
-    if hints and max(hints)[0] >= len(_NAMED):
+    if hints and max(hints)[0] >= len(_NUMBER_WORDS):
         _add_named_dates(folded, entity_list)
     if hints and digits >= 5 and max(map(len, runs)) >= 3:
-        _add_numbered(text, [h for h in hints if h[0] < len(_NAMED)], entity_list)
+        _add_numbered(text, [hint for hint in hints if hint[0] < len(_NUMBER_WORDS)], entity_list)
     if digits >= 10:
         _add_taxes(text, entity_list)
-    return tuple(sorted(entity_list.all, key=lambda e: (e.start, e.kind))[:LIMIT])
+    return tuple(sorted(entity_list.entities, key=lambda e: (e.start, e.kind))[:MAX_ENTITIES])
 
 
 class _EntityList:
     """The entities of a text, and the characters that they cover."""
 
     def __init__(self, text: str) -> None:
-        self.all: list[Entity] = []
-        self._taken = bytearray(len(text))
+        self.entities: list[Entity] = []
+        self._covered = bytearray(len(text))
 
     def is_free(self, start: int, end: int) -> bool:
         """Say whether no entity covers a span."""
-        return self._taken.find(1, start, end) < 0
+        return self._covered.find(1, start, end) < 0
 
-    def keep(self, kind: str, value: str, start: int, end: int) -> None:
+    def add(self, kind: str, value: str, start: int, end: int) -> None:
         """Add an entity and cover its span."""
-        self.all.append(Entity(kind=kind, value=value, start=start, end=end))
-        self._taken[start:end] = b"\1" * (end - start)
+        self.entities.append(Entity(kind=kind, value=value, start=start, end=end))
+        self._covered[start:end] = b"\1" * (end - start)
 
 
-def _add_long(text: str, entity_list: _EntityList) -> None:
-    """Add a person's numbers, and phones."""
+def _add_personal_numbers_and_phones(text: str, entity_list: _EntityList) -> None:
+    """Add personal numbers, and the phone numbers outside them."""
     personal = find_personal_numbers(text)
     for kind, start, end in personal:
         if entity_list.is_free(start, end):
-            entity_list.keep(kind, mask(_bare(text[start:end])), start, end)
+            entity_list.add(kind, mask(_bare(text[start:end])), start, end)
     for value, start, end in find_phones(without(text, personal)):
         if entity_list.is_free(start, end):
-            entity_list.keep("phone", value, start, end)
+            entity_list.add("phone", value, start, end)
 
 
 def _add_taxes(text: str, entity_list: _EntityList) -> None:
-    """Add tax numbers that the text does not name as such. One in ten numbers of ten digits has a
-    valid check digit, so that every other kind goes first."""
-    for match in _TEN.finditer(text):
+    """Add tax numbers that the text does not name as such.
+
+    One in ten numbers of ten digits has a valid check digit, so every other kind goes first.
+    """
+    for match in _TEN_DIGITS.finditer(text):
         start, end = match.span()
         behind_digit = start > 0 and text[start - 1].isdigit()
         if not behind_digit and tax_holds(match[0]) and entity_list.is_free(start, end):
-            entity_list.keep("tax_number", mask(match[0]), start, end)
+            entity_list.add("tax_number", mask(match[0]), start, end)
 
 
 def _bare(number: str) -> str:
     return re.sub(r"[^0-9A-Z]", "", number.translate(_CODE_I).upper())
 
 
-def _of_money(text: str, folded: str) -> bool:
-    """Say whether a text may name money. Unrolled, because every text with a number comes here."""
+def _may_name_money(text: str, folded: str) -> bool:
+    """Say whether a text may name money. The loop is unrolled, since most texts come here."""
     return (
         "tl" in folded
         or "lira" in folded
@@ -213,10 +224,10 @@ def _add_amounts(text: str, entity_list: _EntityList) -> None:
         else:
             # The sign precedes the number, with or without a space.
             before = text[max(0, start - 2) : start].rstrip()[-1:]
-            if not before or before not in _SIGNS:
+            if not before or before not in _CURRENCY_SIGNS:
                 continue
-            start, currency = text.rindex(before, 0, start), _SIGNS[before]
-        entity_list.keep("amount", f"{value} {currency}", start, match.end())
+            start, currency = text.rindex(before, 0, start), _CURRENCY_SIGNS[before]
+        entity_list.add("amount", f"{value} {currency}", start, match.end())
 
 
 def _add_dates(text: str, entity_list: _EntityList) -> None:
@@ -226,13 +237,16 @@ def _add_dates(text: str, entity_list: _EntityList) -> None:
             before = text[start - 1] if start else " "
             value = "" if before.isdigit() or before in "./-" else _date(match[0])
             if value and entity_list.is_free(start, end):
-                entity_list.keep("date", value, start, end)
+                entity_list.add("date", value, start, end)
 
 
 def _date(digits: str) -> str:
-    """Return a date of numbers as ISO 8601; day before month, as Turkish and most others write."""
-    parts = [int(x) for x in re.split(r"[./-]", digits)]
-    year, month, day = parts if parts[0] > 31 else reversed(parts)
+    """Return a date of numbers as ISO 8601, empty for other numbers.
+
+    The day precedes the month, as in Turkish and most other languages.
+    """
+    numbers = [int(number) for number in re.split(r"[./-]", digits)]
+    year, month, day = numbers if numbers[0] > _MAX_DAY else reversed(numbers)
     try:
         return dt.date(year + 2000 if year < 100 else year, month, day).isoformat()
     except ValueError:
@@ -244,38 +258,42 @@ def _add_named_dates(folded: str, entity_list: _EntityList) -> None:
     for match in _NAMED_DATE.finditer(folded):
         day, month, year = match[1] or match[4], match[2] or match[3], match[5]
         try:
-            made = dt.date(int(year) if year else 2000, _MONTHS[month], int(day))
+            date = dt.date(int(year) if year else 2000, _MONTHS[month], int(day))
         except ValueError:
             continue
-        value = made.isoformat() if year else f"--{made.month:02}-{made.day:02}"
+        value = date.isoformat() if year else f"--{date.month:02}-{date.day:02}"
         # Offsets in the folded text are one higher than in the text.
-        entity_list.keep("date", value, match.start(), match.start() + len(match[0].rstrip()) - 1)
+        entity_list.add("date", value, match.start(), match.start() + len(match[0].rstrip()) - 1)
 
 
 def _add_numbered(text: str, words: list[tuple[int, int, int]], entity_list: _EntityList) -> None:
-    """Add the numbers beside a word that names their kind. Offsets of words refer to the folded
-    text, where they are one higher than in the text."""
-    done = 0
-    for which, start, end in words:
-        match = _number_of(text, start - 1, end - 1) if start >= done else None
+    """Add the numbers beside a word that names their kind.
+
+    Offsets of words refer to the folded text, where they are one higher than in the text.
+    """
+    next_start = 0
+    for index, start, end in words:
+        match = _number_of(text, start - 1, end - 1) if start >= next_start else None
         if match is None:
             continue
-        done = match.end() + 1
+        next_start = match.end() + 1
         first, last = match.span(1)
         if entity_list.is_free(first, last):
-            kind = _KINDS.get(_NAMED[which][:3], "order_number")
-            entity_list.keep(kind, match[1].translate(_CODE_I).upper(), first, last)
+            kind = _KINDS.get(_NUMBER_WORDS[index][:3], "order_number")
+            entity_list.add(kind, match[1].translate(_CODE_I).upper(), first, last)
 
 
 def _number_of(text: str, start: int, end: int) -> re.Match[str] | None:
     """Return the number that belongs to the word from `start` to `end`."""
-    if _DIGITS.search(text, max(0, start - _NEAR), start):
-        before = _NUMBER_BEFORE.search(text, max(0, start - _NEAR), start)
+    if _DIGITS.search(text, max(0, start - _MAX_DISTANCE_CHARS), start):
+        before = _NUMBER_BEFORE.search(text, max(0, start - _MAX_DISTANCE_CHARS), start)
         if before is not None:
             return before
-    return _NUMBER.match(text, end) if _DIGITS.search(text, end, end + _NEAR) else None
+    return (
+        _NUMBER.match(text, end) if _DIGITS.search(text, end, end + _MAX_DISTANCE_CHARS) else None
+    )
 
 
 def mask(number: str) -> str:
-    """Return a personal number of which only the last three characters can be read."""
+    """Return a personal number with all but its last three characters masked."""
     return "*" * (len(number) - 3) + number[-3:]

@@ -1,8 +1,8 @@
 """Telephone numbers in a text, as people write them -> E.164, with their spans. Pure.
 
-Before: entities.py has taken the personal numbers out. After: Decision.entities. A Turkish number
-needs its form, with or without country code and trunk zero; a foreign number needs its plus.
-Source: ITU-T E.164; BTK numbering plan (area codes, mobile numbers begin with 5).
+A Turkish number needs its form, with or without country code and trunk zero; a foreign number needs
+its plus. entities.py has removed the personal numbers from the text.
+Source: ITU-T E.164, and BTK's numbering plan (area codes, mobile numbers begin with 5).
 """
 
 import re
@@ -18,11 +18,11 @@ _AREAS = (
 )
 _TURKISH = re.compile(rf"((?:00)?90)?(0)?(5\d{{9}}|(?:{_AREAS})\d{{7}}|8[05]0\d{{7}})")
 _TURKISH_LENGTHS = (15, 14, 13, 12, 11, 10)  # 00 90 0 and ten digits; ten digits
-_NATIONAL = 10  # digits
-_AREA = 3  # digits of an operator's or area code, which people keep together
-_FEWEST, _MOST = 8, 13  # digits of a number abroad; longer ones are two numbers
-_KEEP_ZERO = ("39", "378")  # Italy and San Marino dial it from abroad, too
-_LINE_BREAKS = 1  # within one number: more of them are a list
+_NATIONAL_DIGITS = 10
+_AREA_DIGITS = 3  # an operator's or area code, which people keep together
+_MIN_DIGITS, _MAX_DIGITS = 8, 13  # a longer foreign number is two numbers
+_ZERO_COUNTRIES = ("39", "378")  # in Italy and San Marino, callers from abroad dial the zero too
+_MAX_LINE_BREAKS = 1  # within one number; more of them are a list
 
 
 class Phone(NamedTuple):
@@ -35,11 +35,11 @@ class Phone(NamedTuple):
 
 def find_phones(text: str) -> Iterator[Phone]:
     """Yield the telephone numbers of a text in order."""
-    for run in digit_runs(text, _FEWEST):
+    for run in digit_runs(text, _MIN_DIGITS):
         group = behind = 0
         while group < len(run.starts):
             match = None
-            if group == behind or not _goes_on(run, group):
+            if group == behind or not _continues_number(run, group):
                 match = _turkish(run, group) or _abroad(run, group)
             if match is None:
                 group += 1
@@ -49,7 +49,7 @@ def find_phones(text: str) -> Iterator[Phone]:
             yield phone
 
 
-def _goes_on(run: Run, group: int) -> bool:
+def _continues_number(run: Run, group: int) -> bool:
     """Say whether a group continues a longer number, such as the order "2024-0532-1112233"."""
     gap = run.gaps(group - 1, group + 1)[0]
     return gap in ("-", ".", "_")
@@ -73,20 +73,27 @@ def _turkish(run: Run, group: int) -> tuple[Phone, int] | None:
 
 
 def _is_laid_out(run: Run, first: int, behind: int) -> bool:
-    """Say whether people write such groups: the code together and then two digits or more, or
-    digit by digit."""
+    """Say whether people write such groups.
+
+    They keep the code together and write two digits or more after it, or they write digit by digit.
+    """
     sizes = run.sizes(first, behind)
     if len(sizes) > 1 and max(sizes) == 1:
         return True
     total = sum(sizes)
     cuts = [run.offsets[i] - run.offsets[first] for i in range(first + 1, behind)]
-    inside = [cut - (total - _NATIONAL) for cut in cuts if cut > total - _NATIONAL]
+    inside = [cut - (total - _NATIONAL_DIGITS) for cut in cuts if cut > total - _NATIONAL_DIGITS]
     steps = [
-        b - a for a, b in zip([*inside, _NATIONAL][:-1], [*inside, _NATIONAL][1:], strict=True)
+        b - a
+        for a, b in zip(
+            [*inside, _NATIONAL_DIGITS][:-1], [*inside, _NATIONAL_DIGITS][1:], strict=True
+        )
     ]
     broken = run.text[run.starts[first] : run.end(behind - 1)].count("\n")
     return (
-        (not inside or inside[0] >= _AREA) and min(steps, default=2) > 1 and broken <= _LINE_BREAKS
+        (not inside or inside[0] >= _AREA_DIGITS)
+        and min(steps, default=2) > 1
+        and broken <= _MAX_LINE_BREAKS
     )
 
 
@@ -97,20 +104,20 @@ def _abroad(run: Run, group: int) -> tuple[Phone, int] | None:
         return None
     behind = group + 1
     while behind < len(run.starts) and "\n" not in run.gaps(behind - 1, behind + 1)[0]:
-        if run.offsets[behind + 1] - run.offsets[group] > _MOST:
+        if run.offsets[behind + 1] - run.offsets[group] > _MAX_DIGITS:
             break
         behind += 1
     digits = _without_trunk(run, group, behind)
-    if digits.startswith("90") or not _FEWEST <= len(digits) <= _MOST:
+    if digits.startswith("90") or not _MIN_DIGITS <= len(digits) <= _MAX_DIGITS:
         return None
     return Phone(f"+{digits}", plus, run.end(behind - 1)), behind
 
 
 def _without_trunk(run: Run, first: int, behind: int) -> str:
-    """Return a number's digits without the zero after the country code: "+44 (0) 20 …"."""
+    """Return a number's digits without the zero after the country code, as in "+44 (0) 20 …"."""
     country = run.digits[run.offsets[first] : run.offsets[first + 1]]
     rest = run.digits[run.offsets[first + 1] : run.offsets[behind]]
-    if len(country) <= _AREA and country not in _KEEP_ZERO:
+    if len(country) <= _AREA_DIGITS and country not in _ZERO_COUNTRIES:
         rest = rest.removeprefix("0")
     return country + rest
 

@@ -1,6 +1,6 @@
-"""Checks of a pack for its authors: rules that add nothing, and samples that fail. Pure.
+"""Checks of a pack for its authors, which `santral check` prints. Pure.
 
-Before: rules.py has read a pack. After: `santral check` lists the findings.
+They find rules that add nothing, and samples that fail.
 """
 
 from collections import defaultdict
@@ -10,27 +10,30 @@ from schemas.errors import Problem
 from schemas.text.fold import fold
 
 
-def shadowed(pack: Pack) -> list[str]:
-    """Return a sentence for each rule that adds nothing: another rule for the same department and
-    intent fires whenever it does, and weighs as much."""
-    holders: defaultdict[str, set[int]] = defaultdict(set)
+def shadowed_rules(pack: Pack) -> list[str]:
+    """Return a sentence for each rule that adds nothing.
+
+    Another rule for the same department and intent fires whenever such a rule does, and weighs as
+    much.
+    """
+    rules_of_term: defaultdict[str, set[int]] = defaultdict(set)
     for index, rule in enumerate(pack.rules):
         if not rule.all and not rule.none:
             for term in rule.any:
-                holders[_plain(term)].add(index)
+                rules_of_term[_plain(term)].add(index)
     sentences = []
     for index, rule in enumerate(pack.rules):
         if not rule.any:
             continue
-        # A rule with conditions fires less often than its terms stand there.
-        above = set.intersection(*(holders[_plain(t)] for t in rule.any)) - {index}
-        for other in sorted(above):
+        # A rule with conditions fires less often than its terms are in a text.
+        candidates = set.intersection(*(rules_of_term[_plain(t)] for t in rule.any)) - {index}
+        for other in sorted(candidates):
             stronger = pack.rules[other]
             same = (
                 set(map(_plain, stronger.any)) == set(map(_plain, rule.any))
                 and not rule.all + rule.none
             )
-            if _as_strong(stronger, rule) and not (same and other > index):
+            if _is_as_strong(stronger, rule) and not (same and other > index):
                 sentences.append(
                     f"{rule.id} is shadowed by {stronger.id}: it fires whenever {rule.id} does"
                 )
@@ -38,7 +41,7 @@ def shadowed(pack: Pack) -> list[str]:
     return sentences
 
 
-def _as_strong(stronger: Rule, rule: Rule) -> bool:
+def _is_as_strong(stronger: Rule, rule: Rule) -> bool:
     return (
         (stronger.department, stronger.intent) == (rule.department, rule.intent)
         and stronger.weight >= rule.weight
@@ -54,12 +57,12 @@ def _plain(term: str) -> str:
 
 
 def failing_samples(pack: Pack) -> list[Problem]:
-    """Return every sample that does not do what its rule says."""
+    """Return a problem for each sample that its rule does not treat as it says."""
     problems = []
     for rule in pack.rules:
         for samples, expected in ((rule.match, True), (rule.no_match, False)):
             for sample in samples:
-                fired = any(h.rule.id == rule.id for h in pack.hits(sample, fold(sample)))
+                fired = any(h.rule.id == rule.id for h in pack.match(sample, fold(sample)))
                 if fired != expected:
                     verb = "does not fire" if expected else "fires"
                     problems.append(Problem(f"{rule.id}: {verb} on its sample {sample!r}"))

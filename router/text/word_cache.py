@@ -1,8 +1,6 @@
-"""What is known of words, asked once a word: people use the same ones over and over. Pure.
+"""A bounded cache of results by word; customers use the same words over and over. Pure.
 
-Before: rules.py and models/language.py say what a word tells them. After: they read texts word by
-word. An answer depends on the word alone, so remembering it changes how long a decision takes and
-nothing else.
+A result depends on the word alone, so the cache changes how long a decision takes and nothing else.
 """
 
 from collections.abc import Callable
@@ -10,24 +8,24 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-_REMEMBERED = 50_000
-"""Words kept: what a contact centre's customers write in days. Then it begins anew."""
+_MAX_WORDS = 50_000
+"""The words that a contact centre's customers write in days. A full cache starts empty again."""
 
-_LONGEST = 40
-"""Characters of a word that is kept, so that all of them stay under 10 MB."""
+_MAX_WORD_CHARS = 40
+"""Longer words are rare; without them a full cache stays under 10 MB."""
 
 
-class Known(dict[str, T], Generic[T]):
-    """Words and what `look` says of each, of `most` at a time."""
+class WordCache(dict[str, T], Generic[T]):
+    """The results of `compute` by word; `cache[word]` computes a missing one."""
 
-    def __init__(self, look: Callable[[str], T], most: int = _REMEMBERED) -> None:
+    def __init__(self, compute: Callable[[str], T], max_words: int = _MAX_WORDS) -> None:
         super().__init__()
-        self._look, self._most = look, most
+        self._compute, self._max_words = compute, max_words
 
     def __missing__(self, word: str) -> T:
-        made = self._look(word)
-        if len(word) <= _LONGEST:
-            if len(self) >= self._most:
+        result = self._compute(word)
+        if len(word) <= _MAX_WORD_CHARS:
+            if len(self) >= self._max_words:
                 self.clear()
-            self[word] = made
-        return made
+            self[word] = result
+        return result

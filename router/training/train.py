@@ -296,7 +296,7 @@ def fired(texts: list[str], pack: Pack | None) -> Any:
     """Return texts x buckets, 1 for each rule that fires."""
     from scipy import sparse
 
-    hits = [pack.hits(text, fold(text)) for text in texts] if pack else []
+    hits = [pack.match(text, fold(text)) for text in texts] if pack else []
     place = [(i, bucket_of(hit.rule.id)) for i, some in enumerate(hits) for hit in some]
     text, bucket = zip(*place, strict=True) if place else ((), ())
     ones = np.ones(len(place), np.float32)

@@ -14,8 +14,8 @@ import pytest
 
 from cli.main import main
 from ingest import registry as ways_in
-from router.text import rule_checks, rules
-from router.text.customer_priority import load as load_standing
+from router.text import pack_files, rule_checks
+from router.text.customer_priority import load_customer_priorities
 from runtime.settings import load
 from tests.conftest import need
 from tests.support.examples import Example, commands, examples, pages, read
@@ -49,11 +49,11 @@ def test_what_is_written_into_a_file_is_what_the_program_reads(
     if example.kind == "json":
         json.loads(example.text)
     elif example.kind == "csv":
-        assert load_standing(path).by_handle
+        assert load_customer_priorities(path).by_handle
     elif "[[rule]]" in example.text:
         head = "" if "department" in tomllib.loads(example.text) else 'department = "billing"\n'
         path.write_text(head + example.text)
-        assert rule_checks.failing_samples(rules.load(tmp_path)) == []
+        assert rule_checks.failing_samples(pack_files.read_pack(tmp_path)) == []
     else:
         load.load(path, {}, ways_in.sections() | ways_out.sections())
 
@@ -79,7 +79,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("examples")
     (folder / "docs").symlink_to(ROOT / "docs")
     (folder / "models").mkdir()
-    shutil.copytree(rules.PACKS / "default", folder / "rules-next")
+    shutil.copytree(pack_files.PACKS / "default", folder / "rules-next")
     texts = {
         "billing": [
             "Faturam neden bu kadar yüksek",

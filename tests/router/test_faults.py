@@ -38,10 +38,10 @@ POISON = "zehirli"
 class PoisonedPack(Pack):
     """Rules of which one raises on a word."""
 
-    def hits(self, text: str, folded: str, words: Sequence[str] | None = None) -> list[Hit]:
+    def match(self, text: str, folded: str, words: Sequence[str] | None = None) -> list[Hit]:
         if POISON in folded:
             raise KeyError(POISON)
-        return super().hits(text, folded, words)
+        return super().match(text, folded, words)
 
 
 class PoisonedPattern:

@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from router.decision.policy import Policy
-from router.text import rules
+from router.text import pack_files
 from schemas.base import conversation_id, message_id
 from schemas.message import Handle, Message, Party
 from schemas.routing.departments import DEFAULT
 from schemas.state.cursor import Cursor
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-PACK = rules.load(rules.PACKS / "default")
+PACK = pack_files.read_pack(pack_files.PACKS / "default")
 
 
 def policy(threshold: float = 0.5) -> Policy:

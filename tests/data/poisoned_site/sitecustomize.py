@@ -8,25 +8,25 @@ import sys
 RULE, PATTERN, MODEL = "zehirkural", "zehirdesen", "zehirmodel"
 
 if "router" in sys.orig_argv:
-    # The modules that import `analyse` and `entities` by name come after the replacements.
+    # The modules that import `analyse` and `find_entities` by name come after the replacements.
     from router.decision import analysis
-    from router.text import entities as entities_module
+    from router.text import entities
     from router.text.rules import Pack
 
-    healthy_hits, healthy_entities = Pack.hits, entities_module.entities
+    healthy_match, healthy_find_entities = Pack.match, entities.find_entities
     healthy_analyse = analysis.analyse
 
-    def hits(self, text, folded, words=None):  # type: ignore[no-untyped-def]
+    def match(self, text, folded, words=None):  # type: ignore[no-untyped-def]
         """Fire the rules, of which one is poisoned."""
         if RULE in folded:
             raise KeyError(RULE)
-        return healthy_hits(self, text, folded, words)
+        return healthy_match(self, text, folded, words)
 
-    def entities(text, folded, patterns=()):  # type: ignore[no-untyped-def]
+    def find_entities(text, folded, patterns=()):  # type: ignore[no-untyped-def]
         """Find the entities, by patterns of which one is poisoned."""
         if PATTERN in folded:
             raise KeyError(PATTERN)
-        return healthy_entities(text, folded, patterns)
+        return healthy_find_entities(text, folded, patterns)
 
     def analyse(batch, policy):  # type: ignore[no-untyped-def]
         """Analyse a batch, as if by a model that raises on one of its texts."""
@@ -35,5 +35,5 @@ if "router" in sys.orig_argv:
         return healthy_analyse(batch, policy)
 
     analysis.analyse = analyse
-    Pack.hits = hits  # type: ignore[method-assign]
-    entities_module.entities = entities
+    Pack.match = match  # type: ignore[method-assign]
+    entities.find_entities = find_entities

@@ -24,7 +24,7 @@ from ingest.parsing.mail.forward import read_original
 from ingest.parsing.mail.message import parse_message
 from ingest.parsing.mail_text.mail_programs import LANGUAGES
 from ingest.parsing.mail_text.reply import own_words
-from router.text.entities import entities
+from router.text.entities import find_entities
 from runtime.settings.structs import ParsersSettings
 from schemas.message import TEXT_LIMIT
 from schemas.text.fold import fold
@@ -249,11 +249,11 @@ _LETTERS = frozenset(["ý", "þ ", "sayýlý ", "Ã¼", "ÅŸ", "Ã„Â±", "â
 
 
 def _find_entities(text: str) -> object:
-    return entities(text, fold(text))
+    return find_entities(text, fold(text))
 
 
 def _hit_rules(text: str) -> object:
-    return PACK.hits(text, fold(text))
+    return PACK.match(text, fold(text))
 
 
 def _repair(text: str) -> object:

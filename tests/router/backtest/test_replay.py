@@ -16,7 +16,7 @@ from cli.main import main
 from router.backtest.replay import replay
 from router.decision.apply_outcome import apply_outcome
 from router.decision.decide import RoutingResult, decide_message
-from router.text.rules import compile_pack
+from router.text.pack_compiler import compile_pack
 from runtime import store
 from runtime.settings.structs import Settings
 from schemas.message import Message

@@ -16,9 +16,9 @@ from router.decision.apply_outcome import apply_outcome
 from router.decision.decide import RoutingResult, decide, decide_message
 from router.policy_settings import build_policy
 from router.record_decision import decide_record
-from router.text import customer_priority
-from router.text.entities import entities
-from router.text.rules import compile_pack
+from router.text.customer_priority import load_customer_priorities
+from router.text.entities import find_entities
+from router.text.pack_compiler import compile_pack
 from runtime.settings.structs import Settings
 from schemas.decision import Evidence, Reason, WorkItem
 from schemas.errors import ConfigError
@@ -288,7 +288,7 @@ def test_any_text_is_decided(text: str) -> None:
 
 def test_entities_have_their_place_and_personal_numbers_are_masked() -> None:
     text = "Sipariş no: SP-12345, 1.250,90 TL, 0532 123 45 67, a@b.example, kimlik 10000000146"
-    found = {e.kind: e for e in entities(text, fold(text))}
+    found = {e.kind: e for e in find_entities(text, fold(text))}
     assert found["order_number"].value == "SP-12345"
     assert found["amount"].value == "1.250,90 TRY"
     assert found["phone"].value == "+905321234567"
@@ -303,7 +303,7 @@ def test_a_quotation_hides_a_number_that_is_beyond_the_entities_kept() -> None:
     start = text.index("kimlik")
     quoted = Evidence(start=start, end=len(text), text=text[start:])
     reason = Reason(kind="rule", id="r", version="1", evidence=(quoted,))
-    kept = entities(text, fold(text))
+    kept = find_entities(text, fold(text))
     assert "identity_number" not in {e.kind for e in kept}
     (masked,) = reasons.mask_evidence([reason], text, kept)
     assert masked.evidence[0].text == "****** ***********"
@@ -395,19 +395,19 @@ def test_a_quotation_hides_a_number_that_is_beyond_the_entities_kept() -> None:
 def test_what_stands_in_a_text_is_found_with_its_value_and_place(
     text: str, wanted: list[tuple[str, str, str]]
 ) -> None:
-    found = [(e.kind, e.value, text[e.start : e.end]) for e in entities(text, fold(text))]
+    found = [(e.kind, e.value, text[e.start : e.end]) for e in find_entities(text, fold(text))]
     assert found == wanted
 
 
 @given(st.text(alphabet="0123456789٣² \xa0.,-/+()TRtrLlIıİiſK₺$@aşM:\n", max_size=80))
 def test_any_numbers_are_read_without_an_error(text: str) -> None:
-    for e in entities(text, fold(text)):
+    for e in find_entities(text, fold(text)):
         assert 0 <= e.start < e.end <= len(text)
 
 
 def test_digits_of_other_scripts_make_no_card() -> None:
     text = "kart 4111111111111112, ٣٣٣٣ ٣٣٣٣ ٣٣٣٣ ٣٣٣٣"
-    assert entities(text, fold(text)) == ()
+    assert find_entities(text, fold(text)) == ()
 
 
 def test_a_persons_numbers_are_in_no_decision_even_as_evidence() -> None:
@@ -543,7 +543,7 @@ def test_a_customers_standing_adds_its_points_and_says_so(tmp_path: Path, separa
     table = tmp_path / "standing.csv"
     rows = [["handle", "standing", "points"], ["ADA@ornek.example", "altın üye", "15"]]
     table.write_text("\n".join(separator.join(r) for r in rows), encoding="utf-8-sig")
-    by = replace(policy(), customer_priorities=customer_priority.load(table))
+    by = replace(policy(), customer_priorities=load_customer_priorities(table))
     plain = _one(message("Faturam yanlış, adres ada@ornek.example"))
     gold = decide_message(message("Faturam yanlış, adres ada@ornek.example"), None, by, NOW)
     assert gold.decision.priority == plain.decision.priority + 15
@@ -556,16 +556,16 @@ def test_a_customers_standing_adds_its_points_and_says_so(tmp_path: Path, separa
 def test_every_mistake_of_the_table_of_standings_is_told_at_once(tmp_path: Path) -> None:
     table = tmp_path / "standing.csv"
     with pytest.raises(ConfigError, match=r"standing\.csv"):
-        customer_priority.load(table)
+        load_customer_priorities(table)
     table.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="UTF-8"):
-        customer_priority.load(table)
+        load_customer_priorities(table)
     table.write_text("who,points\n")
     with pytest.raises(ConfigError, match="first line"):
-        customer_priority.load(table)
+        load_customer_priorities(table)
     table.write_text("handle,standing,points\na,b,99\n,b,1\na,b,x\na,b\n")
     with pytest.raises(ConfigError) as told:
-        customer_priority.load(table)
+        load_customer_priorities(table)
     assert [p.split(":")[1] for p in told.value.problems] == [f" line {n}" for n in (2, 3, 4, 5)]
     settings = Settings(router=msgspec.structs.replace(Settings().router, standing=str(table)))
     with pytest.raises(ConfigError):

@@ -20,7 +20,7 @@ from router.incidents.baseline import HOUR_S, Usual
 from router.incidents.observation import Sighting, sighting
 from router.incidents.open_incidents import STALE, still_open
 from router.incidents.tracker import GRACE_S, Incidents, Options
-from router.text.terms import places, terms, words
+from router.text.terms import find_spans, find_terms, words_of_stems
 from runtime.bus.publisher import Publisher
 from runtime.clock import SystemClock
 from runtime.settings.structs import KafkaSettings, Settings
@@ -78,7 +78,7 @@ def seen(
         at=at,
         customer=who,
         trouble=trouble,
-        terms=terms(fold(text), topics),
+        terms=find_terms(fold(text), topics),
         department="technical",
         text=text,
         incident=incident,
@@ -91,7 +91,7 @@ def pulses(days: int = DAYS, brand: str = "acme", each: int = 30) -> list[Pulse]
     for hour in range(days * 24):
         counts: dict[str, int] = {}
         for text in EVERYDAY:
-            for term in terms(fold(text)):
+            for term in find_terms(fold(text)):
                 counts[term] = counts.get(term, 0) + each // len(EVERYDAY)
         begin = datetime.fromtimestamp(START, UTC) - timedelta(hours=hour + 1)
         made.append(Pulse(brand=brand, hour=begin, messages=each, terms=counts))
@@ -129,9 +129,9 @@ def ordinary(held: Incidents, begin: float, hours: float, each: int = 30) -> flo
 
 
 def test_a_term_is_a_words_beginning_and_no_long_number() -> None:
-    found = terms(fold("Kadıköy'de İNTERNET kesildi, hata E504, sipariş 123456789, tel 55"))
+    found = find_terms(fold("Kadıköy'de İNTERNET kesildi, hata E504, sipariş 123456789, tel 55"))
     assert {"kadik", "inter", "kesil", "hata", "e504", "sipar", "tel"} == found
-    assert terms(fold("internetim"), ["outage"]) == {"inter", "topic:outage"}
+    assert find_terms(fold("internetim"), ["outage"]) == {"inter", "topic:outage"}
 
 
 def test_many_customers_with_one_place_open_an_incident_with_its_evidence() -> None:
@@ -483,11 +483,11 @@ def test_whatever_is_said_in_whatever_order_can_be_folded(
 @hypothesis_settings(max_examples=300)
 def test_every_term_of_any_text_has_its_place_in_it(text: str) -> None:
     folded_ = fold(text)
-    found = terms(folded_)
-    spans = places(folded_, found)
+    found = find_terms(folded_)
+    spans = find_spans(folded_, found)
     assert len(spans) == len(found)
     assert {fold(text[a:b]).strip()[:5] for a, b in spans} == found
-    assert set(words([text])) >= found
+    assert set(words_of_stems([text])) >= found
 
 
 def test_a_work_item_is_seen_with_when_it_was_written_and_by_whom() -> None:
@@ -510,10 +510,12 @@ def test_a_work_item_is_seen_with_when_it_was_written_and_by_whom() -> None:
 
 
 def test_a_place_alone_is_a_question_unless_something_went_wrong() -> None:
-    lone = terms(fold("Kadıköy"))
+    lone = find_terms(fold("Kadıköy"))
     assert match_incident(lone, troubled=False, incidents=[incident()]) is None
     assert match_incident(lone, troubled=True, incidents=[incident()]) is not None
-    both = match_incident(terms(fold("kadikoyde internet")), troubled=False, incidents=[incident()])
+    both = match_incident(
+        find_terms(fold("kadikoyde internet")), troubled=False, incidents=[incident()]
+    )
     assert both is not None
     assert both.terms == ("kadik", "inter")
 

@@ -21,7 +21,8 @@ from router.decision.analysis import analyse
 from router.decision.decide import decide_message
 from router.models import features, model_file
 from router.models.model import Model
-from router.text.rules import PACKS, compile_pack, load
+from router.text.pack_compiler import compile_pack
+from router.text.pack_files import PACKS, read_pack
 from router.training import dataset, evaluation, train
 from runtime.settings.structs import Settings
 from schemas.errors import ConfigError
@@ -52,7 +53,7 @@ SAID = {
 }
 pytestmark = pytest.mark.slow  # a model is trained
 
-PACK = load(PACKS / "default")
+PACK = read_pack(PACKS / "default")
 FILL = [
     "bugün",
     "dün",
@@ -361,7 +362,7 @@ def test_a_model_stays_the_same_when_rules_change(tmp_path: Path) -> None:
     model_file.save(path, made)
     by = decisions.load_trial_policy(Settings(), [path])
     texts = [t for some in OTHERS.values() for t in some]
-    known = [by.pack.hits(t, fold(t)) for t in texts]
+    known = [by.pack.match(t, fold(t)) for t in texts]
     assert any(known)
     # Whether its rules were asked already, or it asks its own copy.
     assert by.models[0].read(texts, known) == by.models[0].read(texts)
@@ -384,7 +385,7 @@ def test_strong_rules_overrule_a_model_and_plain_ones_do_not(file: Path) -> None
     by = decisions.load_trial_policy(Settings(), [file])
     text = "modem çalışmıyor, KVKK kapsamında verilerimi silin"
     assert decide_message(message(text), None, policy(), NOW).decision.department == "legal"
-    hits = by.pack.hits(text, f" {text.lower()} ")
+    hits = by.pack.match(text, f" {text.lower()} ")
     assert hits
     strong = tuple(
         msgspec.structs.replace(r, weight=10.0) if r.department == "legal" else r

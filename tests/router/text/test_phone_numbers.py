@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.text.entities import entities
+from router.text.entities import find_entities
 from router.text.phone_numbers import find_phones
 from schemas.text.fold import fold
 
 
-def _found(text: str) -> list[tuple[str, str]]:
+def _phones(text: str) -> list[tuple[str, str]]:
     return [(value, text[start:end]) for value, start, end in find_phones(text)]
 
 
@@ -49,8 +49,10 @@ def _found(text: str) -> list[tuple[str, str]]:
 )
 def test_a_mobile_number_is_one_number_however_it_is_written(number: str) -> None:
     text = f"Beni {number} numarasından arayın"
-    assert _found(text) == [("+905417776655", number)]
-    assert [(e.kind, e.value) for e in entities(text, fold(text))] == [("phone", "+905417776655")]
+    assert _phones(text) == [("+905417776655", number)]
+    assert [(e.kind, e.value) for e in find_entities(text, fold(text))] == [
+        ("phone", "+905417776655")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -68,8 +70,8 @@ def test_a_mobile_number_is_one_number_however_it_is_written(number: str) -> Non
         ("+905417776655+905427776655", ["+905417776655", "+905427776655"]),
     ],
 )
-def test_numbers_of_lines_and_of_other_countries_are_found(text: str, wanted: list[str]) -> None:
-    assert [value for value, _ in _found(text)] == wanted
+def test_numbers_of_lines_and_of_other_countries_are_phones(text: str, wanted: list[str]) -> None:
+    assert [value for value, _ in _phones(text)] == wanted
 
 
 @pytest.mark.parametrize(
@@ -92,14 +94,14 @@ def test_numbers_of_lines_and_of_other_countries_are_found(text: str, wanted: li
         "",
     ],
 )
-def test_other_numbers_are_no_telephones(text: str) -> None:
-    assert _found(text) == []
+def test_other_numbers_are_not_phone_numbers(text: str) -> None:
+    assert _phones(text) == []
 
 
 @given(st.text(alphabet="0123456789+() .-\n\xa0٣x", max_size=120))
-def test_places_are_in_order_and_inside_the_text(text: str) -> None:
-    at = 0
+def test_spans_are_in_order_and_inside_the_text(text: str) -> None:
+    previous_end = 0
     for value, start, end in find_phones(text):
-        assert at <= start < end <= len(text)
+        assert previous_end <= start < end <= len(text)
         assert value[1:].isascii()
-        at = end
+        previous_end = end

@@ -8,20 +8,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.models.language import language, languages
-from router.text import rule_checks, rules
-from router.text.word_cache import Known
+from router.text import pack_compiler, pack_files, rule_checks, rules
+from router.text.word_cache import WordCache
 from schemas.errors import ConfigError
 from schemas.text.fold import fold, fold_case
 from tests.support.samples import PACK
 
 
 def _rule(**more: object) -> rules.Rule:
-    told = {"id": "a.b", "department": "billing", "tr": "t", "en": "e", "match": (), "no_match": ()}
-    return rules.Rule(**(told | more))  # type: ignore[arg-type]  # a table of fields
+    fields = {
+        "id": "a.b",
+        "department": "billing",
+        "tr": "t",
+        "en": "e",
+        "match": (),
+        "no_match": (),
+    }
+    return rules.Rule(**(fields | more))  # type: ignore[arg-type]  # a table of fields
 
 
 def _fires(rule: rules.Rule, text: str) -> bool:
-    return bool(rules.compile_pack("p", [rule]).hits(text, fold(text)))
+    return bool(pack_compiler.compile_pack("p", [rule]).match(text, fold(text)))
 
 
 def test_the_default_pack_does_what_its_samples_say() -> None:
@@ -57,7 +64,7 @@ def test_a_term_without_a_star_is_a_whole_word() -> None:
     assert not _fires(_rule(any=("ara",)), "araba")
 
 
-def test_words_of_a_term_stand_side_by_side_over_punctuation_and_lines() -> None:
+def test_words_of_a_term_are_adjacent_across_punctuation_and_lines() -> None:
     rule = _rule(any=("para* iade*",))
     assert _fires(rule, "paramı,\n iade edin")
     assert not _fires(rule, "paramı geri verin, iade")
@@ -70,18 +77,18 @@ def test_all_any_and_none_hold_together() -> None:
     assert not _fires(rule, "internet mağazanız yavaş")
 
 
-def test_evidence_is_the_customers_own_words_with_their_place() -> None:
+def test_evidence_is_the_customers_own_words_with_their_span() -> None:
     text = "Merhaba, FATURAMDAKİ tutar?"
-    (hit,) = rules.compile_pack("p", [_rule(any=("fatura*",))]).hits(text, fold(text))
-    (found,) = hit.evidence
-    assert found.text == "FATURAMDAKİ"
-    assert text[found.start : found.end] == found.text
+    (hit,) = pack_compiler.compile_pack("p", [_rule(any=("fatura*",))]).match(text, fold(text))
+    (evidence,) = hit.evidence
+    assert evidence.text == "FATURAMDAKİ"
+    assert text[evidence.start : evidence.end] == evidence.text
 
 
 @given(st.text(max_size=300))
-def test_folding_keeps_every_place(text: str) -> None:
+def test_folding_keeps_every_offset(text: str) -> None:
     assert len(fold(text)) == len(text) + 2
-    for hit in PACK.hits(text, fold(text)):
+    for hit in PACK.match(text, fold(text)):
         for span in hit.evidence:
             assert text[span.start : span.end] == span.text
 
@@ -93,57 +100,57 @@ def test_the_key_of_a_word_is_one_for_all_that_a_pattern_without_case_matches() 
         assert {fold_case(x) for x in filter(same.match, letters)} == {fold_case(letter)}
 
 
-def test_mistakes_in_a_pack_are_told_all_at_once(tmp_path: Path) -> None:
+def test_a_broken_pack_reports_all_its_mistakes_at_once(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text(
         '[[rule]]\nid="a.b"\nany=["x"]\nnome=["y"]\ntr=""\nen=""\nmatch=[]\nno_match=[]\n'
         '[[rule]]\nid="A"\nany=["x"]\ntr=""\nen=""\nmatch=[]\nno_match=[]\n'
         '[[rule]]\nid="c.d"\ntr=""\nen=""\nmatch=[]\nno_match=[]\n'
     )
     (tmp_path / "b.toml").write_text("[[rule\n")
-    with pytest.raises(ConfigError) as told:
-        rules.load(tmp_path)
-    text = str(told.value)
+    with pytest.raises(ConfigError) as error:
+        pack_files.read_pack(tmp_path)
+    text = str(error.value)
     assert "nome" in text
     assert "'A'" in text
     assert "neither `any` nor `all`" in text
     assert "b.toml" in text
 
 
-def test_a_rule_that_another_shadows_is_told() -> None:
-    def told(*more: rules.Rule) -> list[str]:
-        return rule_checks.shadowed(rules.compile_pack("p", more))
+def test_the_check_names_a_rule_that_another_rule_shadows() -> None:
+    def shadowed(*more: rules.Rule) -> list[str]:
+        return rule_checks.shadowed_rules(pack_compiler.compile_pack("p", more))
 
     wide = _rule(id="a.wide", any=("fatura*", "ekstre*"))
-    assert told(wide, _rule(id="a.narrow", any=("Fatura*",))) == [
+    assert shadowed(wide, _rule(id="a.narrow", any=("Fatura*",))) == [
         "a.narrow is shadowed by a.wide: it fires whenever a.narrow does"
     ]
-    assert told(wide, _rule(id="a.twin", any=("ekstre*", "fatura*"))) != []
+    assert shadowed(wide, _rule(id="a.twin", any=("ekstre*", "fatura*"))) != []
     for other in (
         _rule(id="a.other", any=("fatura*", "borç")),
         _rule(id="a.heavier", any=("fatura*",), weight=3),
         _rule(id="a.urgent", any=("fatura*",), priority=9),
         _rule(id="a.topic", any=("fatura*",), topics=("x",)),
     ):
-        assert told(wide, other) == []
+        assert shadowed(wide, other) == []
     assert (
-        told(
+        shadowed(
             _rule(id="a.less", any=("fatura*",), none=("tl",)),
             _rule(id="a.b", any=("fatura*",), weight=0.5),
         )
         == []
     )
-    assert rule_checks.shadowed(rules.load(rules.PACKS / "default")) == []
+    assert rule_checks.shadowed_rules(pack_files.read_pack(pack_files.PACKS / "default")) == []
 
 
-def test_an_empty_folder_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_rules_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no rules there"):
-        rules.load(tmp_path)
+        pack_files.read_pack(tmp_path)
 
 
 def test_the_version_changes_with_what_the_rules_say() -> None:
-    first = rules.compile_pack("p", [_rule(any=("x",))])
-    assert first.version == rules.compile_pack("p", [_rule(any=("x",))]).version
-    assert first.version != rules.compile_pack("p", [_rule(any=("y",))]).version
+    first = pack_compiler.compile_pack("p", [_rule(any=("x",))])
+    assert first.version == pack_compiler.compile_pack("p", [_rule(any=("x",))]).version
+    assert first.version != pack_compiler.compile_pack("p", [_rule(any=("y",))]).version
 
 
 @pytest.mark.parametrize(
@@ -200,17 +207,17 @@ def test_the_language_of_a_text_does_not_depend_on_its_neighbours(texts: list[st
     assert languages(texts, [fold(t).split() for t in texts]) == [language(t) for t in texts]
 
 
-def test_what_is_known_of_words_stays_bounded() -> None:
-    asked: list[str] = []
+def test_the_cache_of_words_stays_bounded() -> None:
+    computed: list[str] = []
 
-    def look(word: str) -> int:
-        asked.append(word)
+    def length(word: str) -> int:
+        computed.append(word)
         return len(word)
 
-    known = Known(look, 3)
-    assert [known[w] for w in ("bir", "iki", "bir", "dört")] == [3, 3, 3, 4]
-    assert asked == ["bir", "iki", "dört"]
-    assert known["beş"] == 3
-    assert len(known) == 1, "it begins anew"
-    assert known["x" * 41] == 41
-    assert len(known) == 1, "nobody's word is so long"
+    cache = WordCache(length, 3)
+    assert [cache[word] for word in ("bir", "iki", "bir", "dört")] == [3, 3, 3, 4]
+    assert computed == ["bir", "iki", "dört"]
+    assert cache["beş"] == 3
+    assert len(cache) == 1, "a full cache starts empty again"
+    assert cache["x" * 41] == 41
+    assert len(cache) == 1, "it does not keep a word of 41 characters"
