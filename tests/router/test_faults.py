@@ -1,4 +1,4 @@
-"""A fault of ours costs a record its extras, but never stops it: the router without a broker."""
+"""The router without a broker, when a fault of ours meets one of its records."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -83,19 +83,19 @@ def poisoned(what: str) -> Policy:
 
 
 def counted(step: str) -> float:
-    """Return how many faults a step had until now."""
+    """Return the number of faults that the stage has caught in a step."""
     name = f'santral_bugs_caught_total{{step="{step}"}}'
     lines = metrics.exposition().decode().splitlines()
     return next((float(x.split()[1]) for x in lines if x.startswith(name)), 0.0)
 
 
 def _decide(
-    record: Message | Outcome, state: ConversationState | None, by: Policy | None = None
+    record: Message | Outcome, state: ConversationState | None, broken_policy: Policy | None = None
 ) -> RecordResult:
-    return decide_record(record, lambda: state, by or poisoned("rule"), NOW)
+    return decide_record(record, lambda: state, broken_policy or poisoned("rule"), NOW)
 
 
-def _made(result: RecordResult) -> tuple[Decision, ConversationState | None, WorkItem | None]:
+def _decoded(result: RecordResult) -> tuple[Decision, ConversationState | None, WorkItem | None]:
     """Return decision and item as their readers decode them, and the state after."""
     decision = envelope.decode(Decision, result.decision)
     item = None if result.item is None else envelope.decode(WorkItem, result.item)
@@ -109,13 +109,13 @@ def _after(text: str = "Faturam yanlış", **more: Any) -> ConversationState:
 
 
 @pytest.mark.parametrize("what", ["rule", "pattern", "model"])
-def test_a_message_that_a_fault_keeps_from_being_decided_is_in_triage_with_its_words(
+def test_a_message_that_meets_a_fault_is_in_triage_with_its_text(
     what: str,
 ) -> None:
     before = counted("router")
     sent = message(f"{POISON} fatura")
     result = _decide(sent, None, poisoned(what))
-    decision, state, item = _made(result)
+    decision, state, item = _decoded(result)
     assert result.faulted
     assert counted("router") == before + 1
     assert (decision.department, decision.action, decision.flags) == (
@@ -133,16 +133,16 @@ def test_a_message_that_a_fault_keeps_from_being_decided_is_in_triage_with_its_w
     assert has_seen(state, sent.id)
 
 
-def test_a_line_with_a_fault_is_decided_as_on_the_road_and_the_others_are_not_changed() -> None:
+def test_a_line_with_a_fault_is_decided_as_the_router_would_and_the_others_do_not_change() -> None:
     texts = ("Faturam yanlış", f"{POISON} fatura", "Kargom nerede?")
     lines = [msgspec.json.encode({"text": text}) for text in texts]
-    made = list(decide_lines(lines, Settings(), poisoned("rule")))
-    assert [d.flags for d in made] == [(), ("router.bug",), ()]
+    decisions = list(decide_lines(lines, Settings(), poisoned("rule")))
+    assert [d.flags for d in decisions] == [(), ("router.bug",), ()]
     plain = list(decide_lines(lines, Settings(), policy()))
-    assert (made[0], made[2]) == (plain[0], plain[2])
+    assert (decisions[0], decisions[2]) == (plain[0], plain[2])
 
 
-def test_it_is_dropped_when_it_comes_again_as_any_other() -> None:
+def test_a_repeat_of_it_is_dropped_as_any_other() -> None:
     sent = message(f"{POISON} fatura")
     state = _decide(sent, None).transition.state  # type: ignore[union-attr]  # it is a RoutingResult
     again = _decide(sent, state)
@@ -153,35 +153,35 @@ def test_it_is_dropped_when_it_comes_again_as_any_other() -> None:
 
 
 def test_the_department_keeps_the_conversation_and_an_urgent_one_stays_urgent() -> None:
-    held = msgspec.structs.replace(_after(), priority=90, language="tr", hops=2)
-    decision, state, item = _made(_decide(message(f"{POISON} fatura", native="2"), held))
+    before_state = msgspec.structs.replace(_after(), priority=90, language="tr", hops=2)
+    decision, state, item = _decoded(_decide(message(f"{POISON} fatura", native="2"), before_state))
     assert (decision.department, decision.priority, decision.language) == ("triage", 90, "tr")
     assert (decision.hops, item is not None) == (2, True)
     assert state is not None
-    assert (state.department, state.messages, state.hops) == (held.department, 2, 2)
+    assert (state.department, state.messages, state.hops) == (before_state.department, 2, 2)
 
 
-def test_a_stranger_in_a_conversation_is_told_of_all_the_same() -> None:
-    held = _after(kind="mail")
+def test_a_stranger_in_a_conversation_is_still_flagged() -> None:
+    before_state = _after(kind="mail")
     other = Party(handles=(Handle(kind="email", value="eve@ornek.example"),))
     sent = message(f"{POISON} fatura", native="2", kind="mail", sender=other)
-    decision, state, _ = _made(_decide(sent, held))
+    decision, state, _ = _decoded(_decide(sent, before_state))
     assert "new_participant" in decision.flags
     assert state is not None
-    assert state.participants == held.participants
+    assert state.participants == before_state.participants
 
 
-def test_machines_and_history_wait_for_nobody_and_an_edit_opens_no_work() -> None:
+def test_machines_history_and_edits_open_no_work() -> None:
     machine = message(POISON, automatic=Automatic(kind="list", evidence="List-Id"))
     for sent in (machine, message(POISON, flags=(IMPORTED,))):
-        decision, state, item = _made(_decide(sent, None))
+        decision, state, item = _decoded(_decide(sent, None))
         assert (decision.action, item) == ("automatic", None)
         assert "router.bug" in decision.flags
         assert state is not None
         assert state.status == "quiet"
     edit = message(POISON, native="2", event=Event(kind="edited", of="m"))
-    assert _made(_decide(edit, None))[2] is None
-    assert _made(_decide(edit, _after()))[2] is not None
+    assert _decoded(_decide(edit, None))[2] is None
+    assert _decoded(_decide(edit, _after()))[2] is not None
 
 
 def _move(kind: str = "rerouted") -> Outcome:
@@ -207,9 +207,9 @@ class _Raising(dict[str, Any]):
         raise KeyError
 
 
-def test_a_move_that_can_not_be_applied_puts_the_item_into_triage() -> None:
+def test_a_move_that_meets_a_fault_puts_the_item_into_triage() -> None:
     broken = dataclasses.replace(policy(), departments=_Raising())
-    decision, state, item = _made(_decide(_move(), _after(), broken))
+    decision, state, item = _decoded(_decide(_move(), _after(), broken))
     assert (decision.department, decision.hops) == ("triage", 1)
     assert "router.bug" in decision.flags
     assert item is not None
@@ -219,7 +219,7 @@ def test_a_move_that_can_not_be_applied_puts_the_item_into_triage() -> None:
     assert has_seen(state, "o1")
 
 
-def test_what_people_did_beside_moving_costs_only_itself() -> None:
+def test_another_outcome_that_meets_a_fault_changes_nothing() -> None:
     result = decide_record(
         msgspec.structs.replace(_move("resolved"), moved=None),
         lambda: cast("Any", SimpleNamespace(seen=b"")),
@@ -230,28 +230,28 @@ def test_what_people_did_beside_moving_costs_only_itself() -> None:
     assert result.transition is None
 
 
-def test_a_state_that_does_not_decode_is_no_end_but_a_partition_that_is_not_ours_is() -> None:
+def test_a_broken_state_puts_the_message_into_triage_but_a_foreign_partition_raises() -> None:
     def broken() -> ConversationState | None:
         raise msgspec.ValidationError("no state")
 
     def away() -> ConversationState | None:
         raise Unavailable("not ours")
 
-    decision, state, _ = _made(decide_record(message("Faturam yanlış"), broken, policy(), NOW))
+    decision, state, _ = _decoded(decide_record(message("Faturam yanlış"), broken, policy(), NOW))
     assert (decision.department, decision.flags) == ("triage", ("router.bug",))
     assert state is not None
     with pytest.raises(Unavailable):
         decide_record(message("Faturam yanlış"), away, policy(), NOW)
 
 
-def test_only_where_not_even_triage_can_have_it_is_it_refused() -> None:
+def test_a_record_is_refused_only_if_triage_meets_a_fault_too() -> None:
     broken = dataclasses.replace(poisoned("rule"), departments={})
     with pytest.raises(Rejected) as error:
         _decide(message(POISON), None, broken)
     assert error.value.code == "router.bug"
 
 
-def test_faults_in_a_row_are_an_alarm_once_and_stop_nothing() -> None:
+def test_faults_in_a_row_raise_one_alarm_and_stop_nothing() -> None:
     runs, partition = FaultRuns(3), ("messages.v1", 0)
     with capture_logs() as lines:
         for faulted in (True, True, False, True, True):
@@ -263,7 +263,7 @@ def test_faults_in_a_row_are_an_alarm_once_and_stop_nothing() -> None:
     assert [(x["event"], x["partition"], x["bad"]) for x in lines] == [("router.faults", 0, 3)]
 
 
-def test_an_incident_that_can_not_be_read_costs_none_of_the_others() -> None:
+def test_a_broken_incident_does_not_affect_the_others() -> None:
     good = Incident(id="a", brand="b", status="opened", opened_at=NOW, at=NOW, title="t")
     bad = cast("Any", SimpleNamespace(id="x"))
     before = counted("open_incidents")
@@ -288,18 +288,18 @@ class _PoisonedIncidents:
         self._take(observation.text.split()[0])
 
     def apply(self, record: Incident) -> None:
-        """Take what people said."""
+        """Take a record of people."""
         self._take(record.id)
 
     def restore(self, pulses: Sequence[Pulse], records: Sequence[Incident]) -> None:
-        """Take what was told before."""
+        """Take the records from before the start."""
         for pulse in pulses:
             self._take(pulse.brand)
         for record in records:
             self._take(record.id)
 
 
-def test_the_watch_goes_on_after_what_makes_it_fail() -> None:
+def test_the_watch_continues_after_a_record_that_meets_a_fault() -> None:
     state, poisoned_incidents = State(Settings()), _PoisonedIncidents()
     state.incidents = cast("Any", poisoned_incidents)
     before = counted("watch")

@@ -78,9 +78,9 @@ class LateBroker:
 @pytest.fixture
 def late() -> Iterator[LateBroker]:
     """A broker that does not run yet."""
-    made = LateBroker()
-    yield made
-    made.remove()
+    late_broker = LateBroker()
+    yield late_broker
+    late_broker.remove()
 
 
 class Routers:
@@ -127,9 +127,9 @@ class Routers:
 @pytest.fixture
 def routers() -> Iterator[Routers]:
     """Routers that stop with the test."""
-    made = Routers()
-    yield made
-    made.stop()
+    started = Routers()
+    yield started
+    started.stop()
 
 
 def member(settings: Settings, name: str) -> Consumer:
@@ -250,11 +250,11 @@ def test_a_router_that_starts_without_kafka_waits_for_it(
 def processes(late: LateBroker, tmp_path: Path) -> Iterator[list[RouterProcess]]:
     """Two supervised router processes on a broker."""
     late.start()
-    made = [
+    routers = [
         RouterProcess(late.settings, tmp_path / f"router{n}.log", restart=n == 0) for n in range(2)
     ]
-    yield made
-    for process in made:
+    yield routers
+    for process in routers:
         process.stop()
 
 
@@ -270,7 +270,7 @@ def flow(late: LateBroker, processes: list[RouterProcess]) -> Iterator[tuple[Tra
 
 @pytest.mark.certify
 @pytest.mark.parametrize("number", (0, 1), ids=("restarted", "gone"))
-def test_a_killed_routers_partitions_stand_for_less_than_12_seconds(
+def test_a_killed_routers_partitions_pause_for_less_than_12_seconds(
     processes: list[RouterProcess], flow: tuple[Traffic, Items], number: int
 ) -> None:
     traffic, items = flow
@@ -284,7 +284,7 @@ def test_a_killed_routers_partitions_stand_for_less_than_12_seconds(
 
 
 @pytest.mark.certify
-def test_a_router_that_stood_still_in_a_transaction_is_fenced_and_goes_on_by_itself(
+def test_a_router_that_was_frozen_in_a_transaction_is_fenced_and_joins_again(
     processes: list[RouterProcess], flow: tuple[Traffic, Items]
 ) -> None:
     traffic, items = flow

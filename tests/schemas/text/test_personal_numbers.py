@@ -169,3 +169,6 @@ def test_check_digits_decide() -> None:
     assert tax_holds("4561237896")
     assert not tax_holds("4561237891")
     assert iban_holds(bare_iban("tr52-0001 2009.4520 0058 0000 01"))
+    assert not iban_holds("TR330006100519786457841327")
+    assert identity_holds("10000000146")
+    assert not identity_holds("10000000147")

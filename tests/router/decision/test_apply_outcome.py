@@ -1,0 +1,138 @@
+"""People's outcomes: items that move, conversations that close and reopen, and agents who collide."""
+
+from typing import Any
+
+import pytest
+
+from router.decision.apply_outcome import apply_outcome
+from router.decision.decide import RoutingResult
+from router.record_decision import decide_record
+from schemas.decision import WorkItem
+from schemas.outcome import Outcome
+from schemas.state import conversation as states
+from schemas.state.conversation import ConversationState
+from tests.support.decisions import decide_default
+from tests.support.samples import NOW, message, policy
+
+
+def _outcome(kind: Any, item: WorkItem, **more: Any) -> Outcome:
+    fields: dict[str, Any] = {
+        "id": f"{kind}-{item.decision.hops}-{more.get('to')}",
+        "kind": kind,
+        "brand": "default",
+        "conversation": item.message.conversation,
+        "item": item.message.id,
+        "department": item.decision.department,
+        "messages": (item.message.id,),
+        "at": NOW,
+        "hops": item.decision.hops,
+    }
+    return Outcome(**(fields | more))
+
+
+def _moved(before: RoutingResult, to: str, kind: str = "rerouted") -> RoutingResult:
+    assert before.item is not None
+    outcome = _outcome(
+        kind, before.item, to=to, moved=before.item, reason="yanlış bölüm", agent="a"
+    )
+    after = apply_outcome(outcome, before.state, policy().departments, NOW)
+    assert isinstance(after, RoutingResult)
+    assert apply_outcome(outcome, after.state, policy().departments, NOW) is None, (
+        "the same outcome again changes nothing"
+    )
+    return after
+
+
+def test_reroute_moves_the_item_one_hop_with_the_reason() -> None:
+    after = _moved(decide_default(message("Faturam yanlış")), "legal")
+    assert after.item is not None
+    assert (after.decision.department, after.decision.hops) == ("legal", 1)
+    assert after.decision.reasons[-1].id == "people.rerouted"
+    follow = decide_default(message("peki", native="9"), after.state)
+    assert follow.decision.department == "legal"
+
+
+def test_too_many_hops_end_in_triage() -> None:
+    result = decide_default(message("Faturam yanlış"))
+    for number in range(states.HOP_LIMIT + 1):
+        result = _moved(result, ("legal", "billing")[number % 2])
+    assert result.decision.department == "triage"
+    assert "hop_limit" in result.decision.flags
+
+
+def test_escalation_raises_the_priority() -> None:
+    first = decide_default(message("Faturam yanlış"))
+    after = _moved(first, "billing", "escalated")
+    assert after.decision.priority > first.decision.priority
+    assert "escalated" in after.decision.flags
+
+
+def test_a_resolved_conversation_reopens_with_the_next_message() -> None:
+    first = decide_default(message("Faturam yanlış"))
+    assert first.item is not None
+    after = apply_outcome(_outcome("resolved", first.item), first.state, policy().departments, NOW)
+    assert isinstance(after, ConversationState)
+    assert after.status == "resolved"
+    again = decide_default(message("Hâlâ yanlış!", native="2"), after)
+    assert "reopened" in again.decision.flags
+    assert again.state is not None
+    assert again.state.status == "open"
+
+
+@pytest.mark.parametrize("rival", ["resolved", "rerouted", "escalated"])
+def test_no_other_agent_closes_a_message_that_one_agent_moved(rival: str) -> None:
+    first = decide_default(message("Faturam yanlış"))
+    assert first.item is not None
+    state = _moved(first, "legal").state
+    late = _outcome(rival, first.item, to="sales", moved=first.item, agent="b")
+    assert apply_outcome(late, state, policy().departments, NOW) is None
+    result = decide_record(late, lambda: state, policy(), NOW)
+    assert (result.transition, result.item) == (None, None)
+
+
+def test_no_other_agent_moves_a_message_that_one_agent_resolved() -> None:
+    first = decide_default(message("Faturam yanlış"))
+    assert first.item is not None
+    state = apply_outcome(_outcome("resolved", first.item), first.state, policy().departments, NOW)
+    assert isinstance(state, ConversationState)
+    late = _outcome("rerouted", first.item, to="legal", moved=first.item)
+    assert apply_outcome(late, state, policy().departments, NOW) is None
+
+
+def test_resolving_the_rest_leaves_a_moved_message_open() -> None:
+    first = decide_default(message("Faturam yanlış"))
+    follow = decide_default(message("peki", native="9"), first.state)
+    assert first.item is not None
+    assert follow.item is not None
+    moved = _outcome("rerouted", first.item, to="legal", moved=first.item)
+    after = apply_outcome(moved, follow.state, policy().departments, NOW)
+    assert isinstance(after, RoutingResult)
+    ids = (first.item.message.id, follow.item.message.id)
+    state = apply_outcome(
+        _outcome("resolved", first.item, messages=ids), after.state, policy().departments, NOW
+    )
+    assert isinstance(state, ConversationState)
+    assert state.status == "open"
+    late = _outcome("rerouted", follow.item, to="sales", moved=follow.item)
+    assert apply_outcome(late, state, policy().departments, NOW) is None
+
+
+def test_each_message_of_a_conversation_is_closed_at_its_own_hops() -> None:
+    first = decide_default(message("Faturam yanlış"))
+    moved = _moved(first, "legal")
+    assert moved.item is not None
+    assert moved.state is not None
+    follow = decide_default(message("peki", native="9"), moved.state)
+    assert follow.item is not None
+    ids = (moved.item.message.id, follow.item.message.id)
+    outcome = _outcome("resolved", moved.item, messages=ids, message_hops=(1, 0))
+    state = apply_outcome(outcome, follow.state, policy().departments, NOW)
+    assert isinstance(state, ConversationState)
+    assert states.has_seen(state, states.closing_key(ids[1], 0))
+    assert not states.has_seen(state, states.closing_key(ids[1], 1))
+
+
+def test_an_outcome_of_an_unknown_conversation_changes_nothing() -> None:
+    first = decide_default(message("Faturam yanlış"))
+    assert first.item is not None
+    assert apply_outcome(_outcome("resolved", first.item), None, policy().departments, NOW) is None

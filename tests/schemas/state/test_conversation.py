@@ -1,0 +1,31 @@
+"""The state of a conversation: the ids that it remembers, and its end."""
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.state import conversation as states
+from tests.support.decisions import decide_default
+from tests.support.samples import NOW, message
+
+
+@given(st.lists(st.uuids(), min_size=1, max_size=40, unique=True))
+def test_a_state_knows_the_ids_that_it_has_seen_and_no_other(ids: list[Any]) -> None:
+    id_bytes = b""
+    for identifier in ids[:-1]:
+        id_bytes = states.remember(id_bytes, str(identifier))
+    state = decide_default(message("x")).state
+    assert state is not None
+    state = msgspec.structs.replace(state, seen=id_bytes)
+    assert all(states.has_seen(state, str(i)) for i in ids[:-1])
+    assert not states.has_seen(state, str(ids[-1]))
+
+
+def test_a_conversation_expires_after_its_time() -> None:
+    state = decide_default(message("x")).state
+    assert state is not None
+    assert not states.expired(state, NOW + timedelta(days=89), timedelta(days=90))
+    assert states.expired(state, NOW + timedelta(days=91), timedelta(days=90))
