@@ -54,7 +54,7 @@ class RouterParts:
     limits: RouterSettings
 
 
-class Loop:
+class RouterLoop:
     """One life of the router: a consumer, a producer and the states of their partitions."""
 
     def __init__(self, context: RouterContext, parts: RouterParts, identity: Identity) -> None:

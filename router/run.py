@@ -18,7 +18,7 @@ from confluent_kafka import KafkaError, KafkaException
 from router.batch import Policies
 from router.decision.policy import Policy
 from router.incidents.open_incidents import OpenIncidents
-from router.loop import Loop, RouterParts
+from router.loop import RouterLoop, RouterParts
 from router.policy_settings import load_policy, load_shadow_policy
 from router.transaction import RouterContext
 from runtime import log as logs
@@ -68,7 +68,7 @@ class Router:
         self._incidents = OpenIncidents(settings.kafka, clock)
         self._parts = RouterParts(self._policies, archive, settings.router)
         self._backoff = Backoff()
-        self._loop: Loop | None = None
+        self._loop: RouterLoop | None = None
         self._fenced_at_s = float("-inf")
         self.progress = progress or Progress("watchdog")
         self.last_turn = LastSuccess(clock, _TURN_LIMIT_S, "turn of the loop")
@@ -87,7 +87,7 @@ class Router:
         health.add("poison", lambda: self._loop.stopped_problem() if self._loop else None)
 
     @property
-    def loop(self) -> Loop | None:
+    def loop(self) -> RouterLoop | None:
         """The present life, None between two lives."""
         return self._loop
 
@@ -137,7 +137,7 @@ class Router:
 
     def _begin_life(self) -> int:
         self.progress.wait_for("Kafka")
-        self._loop = Loop(self._context, self._parts, self.identity)
+        self._loop = RouterLoop(self._context, self._parts, self.identity)
         self._loop.start()
         return 0
 

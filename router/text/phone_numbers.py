@@ -25,7 +25,7 @@ _ZERO_COUNTRIES = ("39", "378")  # in Italy and San Marino, callers from abroad 
 _MAX_LINE_BREAKS = 1  # within one number; more of them are a list
 
 
-class Phone(NamedTuple):
+class PhoneNumber(NamedTuple):
     """A number in E.164 and its span."""
 
     value: str
@@ -33,7 +33,7 @@ class Phone(NamedTuple):
     end: int
 
 
-def find_phones(text: str) -> Iterator[Phone]:
+def find_phones(text: str) -> Iterator[PhoneNumber]:
     """Yield the telephone numbers of a text in order."""
     for run in digit_runs(text, _MIN_DIGITS):
         group = behind = 0
@@ -55,7 +55,7 @@ def _continues_number(run: Run, group: int) -> bool:
     return gap in ("-", ".", "_")
 
 
-def _turkish(run: Run, group: int) -> tuple[Phone, int] | None:
+def _turkish(run: Run, group: int) -> tuple[PhoneNumber, int] | None:
     """Return the Turkish number that begins with a group, and the group behind it."""
     plus = _plus_before(run, group)
     start = run.starts[group]
@@ -68,7 +68,9 @@ def _turkish(run: Run, group: int) -> tuple[Phone, int] | None:
         country, trunk, number = match.groups()
         if (plus is not None and country != "90") or (number[0] != "5" and not (country or trunk)):
             continue
-        return Phone(f"+90{number}", start if plus is None else plus, run.end(behind - 1)), behind
+        return PhoneNumber(
+            f"+90{number}", start if plus is None else plus, run.end(behind - 1)
+        ), behind
     return None
 
 
@@ -97,7 +99,7 @@ def _is_laid_out(run: Run, first: int, behind: int) -> bool:
     )
 
 
-def _abroad(run: Run, group: int) -> tuple[Phone, int] | None:
+def _abroad(run: Run, group: int) -> tuple[PhoneNumber, int] | None:
     """Return the number with a plus that begins with a group, and the group behind it."""
     plus = _plus_before(run, group)
     if plus is None or run.digits[run.offsets[group]] == "0":
@@ -110,7 +112,7 @@ def _abroad(run: Run, group: int) -> tuple[Phone, int] | None:
     digits = _without_trunk(run, group, behind)
     if digits.startswith("90") or not _MIN_DIGITS <= len(digits) <= _MAX_DIGITS:
         return None
-    return Phone(f"+{digits}", plus, run.end(behind - 1)), behind
+    return PhoneNumber(f"+{digits}", plus, run.end(behind - 1)), behind
 
 
 def _without_trunk(run: Run, first: int, behind: int) -> str:
