@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 from confluent_kafka import Producer
+from structlog.testing import capture_logs
 
 from router.decision.decide import decide_message
 from router.run import Router
@@ -48,8 +49,9 @@ def put(kafka: Settings, count: int) -> list[Message]:
     """Put messages of seven conversations on messages.v1."""
     producer = Producer(rdkafka_settings(kafka.kafka, partitioner="murmur2_random"))
     sent = [message("Faturam yanlış", native=str(n), root=str(n % 7)) for n in range(count)]
-    for made in sent:
-        producer.produce(topics.MESSAGES.name, envelope.encode(made), made.conversation.encode())
+    for record in sent:
+        value, key = envelope.encode(record), record.conversation.encode()
+        producer.produce(topics.MESSAGES.name, value, key)
     producer.flush(30)
     return sent
 
@@ -86,7 +88,7 @@ async def test_a_batch_that_takes_too_long_ends_early_and_nothing_is_lost_or_dou
     for root in {m.conversation for m in sent}:
         got = [int(i.message.native_id) for i in items if i.message.conversation == root]
         assert got == sorted(got)
-    # What the group committed is where a new router goes on: nothing comes a second time.
+    # A new router continues from the committed offsets and decides no message a second time.
     again = Router(kafka, policy(), SystemClock(), FolderArchive(kafka.archive_path), health)
     again.start()
     positions = again.progress.notes
@@ -95,20 +97,22 @@ async def test_a_batch_that_takes_too_long_ends_early_and_nothing_is_lost_or_dou
     again.stop()
 
 
-async def test_what_a_fault_keeps_from_being_decided_is_in_triage_and_the_line_goes_on(
+async def test_a_message_that_meets_a_fault_is_in_triage_and_the_next_ones_are_decided(
     kafka: Settings,
 ) -> None:
     producer = Producer(rdkafka_settings(kafka.kafka, partitioner="murmur2_random"))
     words = ("Faturam yanlış", f"{POISON} fatura")
     sent = [message(words[n % 3 == 0], native=str(n), root=str(n % 7)) for n in range(60)]
-    for made in sent:
-        producer.produce(topics.MESSAGES.name, envelope.encode(made), made.conversation.encode())
+    for record in sent:
+        value, key = envelope.encode(record), record.conversation.encode()
+        producer.produce(topics.MESSAGES.name, value, key)
     producer.produce(topics.MESSAGES.name, b"{", b"x")
     producer.flush(30)
     router = Router(
         kafka, poisoned("rule"), SystemClock(), FolderArchive(kafka.archive_path), Health("router")
     )
-    routed(router, 61)
+    with capture_logs():  # drawing the tracebacks of the poisoned rule takes seconds each
+        routed(router, 61)
     items: list[WorkItem] = []
     async with asyncio.timeout(30):
         while len(items) < len(sent):
@@ -183,25 +187,28 @@ async def test_a_candidate_beside_it_is_counted_and_changes_nothing(
 
 
 def _shadowed() -> dict[str, float]:
-    found = re.findall(
+    counts = re.findall(
         r'santral_shadow_decisions_total\{result="(\w+)"\} ([\d.]+)', metrics.exposition().decode()
     )
-    return {name: float(value) for name, value in found}
+    return {name: float(value) for name, value in counts}
 
 
 async def test_with_a_model_every_decision_is_the_one_that_a_message_alone_gets(
     kafka: Settings,
 ) -> None:
-    said = {"billing": "fatura", "technical": "modem"}
+    words = {"billing": "fatura", "technical": "modem"}
     lines = [
         json.dumps({"text": f"{word} {n} sorunu", "label": label}).encode()
-        for label, word in said.items()
+        for label, word in words.items()
         for n in range(20)
     ]
     model = train(training_lines(lines), "department", NOW)
-    by = replace(policy(), models=(model,))
+    with_model = replace(policy(), models=(model,))
     sent = put(kafka, 300)  # more than one part of a batch
-    routed(Router(kafka, by, SystemClock(), FolderArchive(kafka.archive_path), Health("r")), 300)
+    routed(
+        Router(kafka, with_model, SystemClock(), FolderArchive(kafka.archive_path), Health("r")),
+        300,
+    )
     items: list[WorkItem] = []
     async with asyncio.timeout(30):
         while len(items) < len(sent):
@@ -212,5 +219,5 @@ async def test_with_a_model_every_decision_is_the_one_that_a_message_alone_gets(
             ]
     assert {i.decision.model for i in items} == {model.name}
     first = next(i for i in items if i.decision.action == "queue")
-    alone = decide_message(first.message, None, by, first.decision.decided_at).decision
+    alone = decide_message(first.message, None, with_model, first.decision.decided_at).decision
     assert alone == first.decision
