@@ -1,6 +1,5 @@
-"""One file for each vendor whose webhook brings deliveries of another channel.
+"""The webhooks of vendors that bring deliveries of another channel, one file each.
 
-It takes one HTTP call. It gives its deliveries, once the signature or the token proves the
-vendor.
-Read ../webhook.py first: it has the protocol of all of them.
+It takes an HTTP call. It gives the deliveries in it, once a signature or a token proves the vendor.
+Read ../webhook.py first; it has the protocol of all webhooks.
 """

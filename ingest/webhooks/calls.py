@@ -1,10 +1,9 @@
-"""Transcripts by a vendor's callback: whatever it sends, or names, is read by the phone channel.
+"""Transcripts by a vendor's callback, which the phone channel reads.
 
-A vendor that signs nothing (Deepgram, AssemblyAI, the vCon conserver) proves itself by a header
-with a secret of ours; Deepgram sends its key's identifier as `dg-token`; Twilio signs. The answer
-comes only when the transcript, or the notice of it, is safe. Source: developers.deepgram.com
-(callbacks), assemblyai.com/docs (webhooks: a 4xx ends its tries), twilio.com/docs (webhooks
-security).
+Deepgram, AssemblyAI and the vCon conserver do not sign, so a header with a secret of ours proves
+them; Deepgram sends the identifier of its key as `dg-token`. Twilio signs. The answer waits until
+the transcript, or its notice, is safe. AssemblyAI ends its tries on 4xx. Source:
+developers.deepgram.com, assemblyai.com/docs, twilio.com/docs, about callbacks and their security.
 """
 
 import hmac
@@ -25,7 +24,7 @@ from ingest.webhook import (
 )
 from schemas.errors import Rejected
 
-_LISTED = ("dg-token", "authorization", "x-webhook-secret")
+_SECRET_HEADERS = ("dg-token", "authorization", "x-webhook-secret")
 
 
 class CallsAccount(AccountSettings, Protocol):
@@ -48,7 +47,7 @@ class CallsAccount(AccountSettings, Protocol):
 
 
 class Calls:
-    """The hook."""
+    """The callbacks of recognisers."""
 
     name = "calls"
     channel = "phone"
@@ -56,7 +55,7 @@ class Calls:
     max_body = 32 * MIB
 
     def proof_headers(self, settings: CallsAccount) -> tuple[str, ...]:
-        """Return where the proof is."""
+        """Return the headers with the signature or the secret."""
         if settings.twilio.auth_token and not settings.secret:
             return ("x-twilio-signature",)
         require_secret(settings.secret, "secret", "[channels.phone.ACCOUNT]")
@@ -69,38 +68,40 @@ class Calls:
         if "x-twilio-signature" in request.headers and settings.twilio.auth_token:
             twilio_signature.prove(request, settings.twilio.auth_token, settings.twilio.url)
             context.report_proven()
-            return _taken(request)
+            return _result_of(request)
         secret = require_secret(settings.secret, "secret", "[channels.phone.ACCOUNT]").encode()
         names = self._names(settings)
-        given = [request.headers[n] for n in names if request.headers.get(n)]
-        if not given:
+        values = [request.headers[n] for n in names if request.headers.get(n)]
+        if not values:
             raise Rejected("signature.missing", f"no header {' or '.join(names)}")
-        for told in given:
-            bare = told.removeprefix("Bearer ").strip().encode("utf-8", "replace")
+        for value in values:
+            bare = value.removeprefix("Bearer ").strip().encode("utf-8", "replace")
             if hmac.compare_digest(bare, secret):
                 context.report_proven()
-                return _taken(request)
+                return _result_of(request)
         raise Rejected("signature.wrong", "the header holds another secret")
 
     def _names(self, settings: CallsAccount) -> tuple[str, ...]:
-        return (settings.secret_header.lower(),) if settings.secret_header else _LISTED
+        return (settings.secret_header.lower(),) if settings.secret_header else _SECRET_HEADERS
 
     def setup(self, settings: CallsAccount, url: str) -> str | None:
-        """Return what to set up."""
-        told = []
+        """Return the callbacks to set up at the vendors."""
+        lines = []
         if settings.secret:
             header = settings.secret_header or "X-Webhook-Secret"
-            told.append(f"transcripts: callback URL {url}, header {header} with `secret`")
+            lines.append(f"transcripts: callback URL {url}, header {header} with `secret`")
         if settings.twilio.auth_token:
-            told.append(f"Twilio: Voice Intelligence service, webhook {settings.twilio.url or url}")
-        return "; ".join(told) or None
+            lines.append(
+                f"Twilio: Voice Intelligence service, webhook {settings.twilio.url or url}"
+            )
+        return "; ".join(lines) or None
 
     def secret(self, settings: Settings, value: str) -> Settings:
         """Return the settings with the secret."""
         return msgspec.structs.replace(settings, secret=value)
 
 
-def _taken(request: WebhookRequest) -> WebhookResult:
+def _result_of(request: WebhookRequest) -> WebhookResult:
     return (
         WebhookResult(deliveries=(request.body,))
         if request.body

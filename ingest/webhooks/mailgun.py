@@ -1,9 +1,9 @@
-"""Mailgun's inbound routes: `forward("https://…/v1/hooks/mailgun/ACCOUNT/mime")`.
+"""Mailgun's inbound routes, which are `forward("https://…/v1/hooks/mailgun/ACCOUNT/mime")`.
 
-The URL must end in `mime`, or Mailgun does not send the raw mail. The signature covers time and
-token, not the body, and so all doors remember for 9 hours which mail came with a token. Mailgun
-retries for 8 hours. A first try must come within the account's `mailgun_window`.
-Source: documentation.mailgun.com, securing webhooks and routes.
+Mailgun sends the raw mail only to URLs that end in `mime`. Its signature covers time and token, but
+not the body, so all doors remember the mail of a token for 9 hours. Mailgun retries for 8 hours.
+A first try must arrive within the account's `mailgun_window`. Source is documentation.mailgun.com,
+securing webhooks and routes.
 """
 
 from collections import OrderedDict
@@ -30,7 +30,8 @@ from schemas.delays import SETUP_PROBLEM_S
 from schemas.errors import Rejected, Retry
 
 WINDOW = timedelta(hours=9)
-_REMEMBERED = 100_000
+_MAX_TOKENS = 100_000
+"""The tokens of safe mails that this process remembers, about 10 MB."""
 
 
 class MailgunAccount(AccountSettings, Protocol):
@@ -48,7 +49,7 @@ class MailgunAccount(AccountSettings, Protocol):
 
 
 class Mailgun:
-    """The hook."""
+    """Mailgun's routes."""
 
     name = "mailgun"
     channel = "email"
@@ -59,7 +60,7 @@ class Mailgun:
         self._used: OrderedDict[str, None] = OrderedDict()
 
     def proof_headers(self, settings: MailgunAccount) -> tuple[str, ...]:
-        """Return where the proof is."""
+        """Return no header, because the form has the signature."""
         require_secret(settings.mailgun_key, "mailgun_key", "[channels.email.ACCOUNT]")
         return ()
 
@@ -69,10 +70,10 @@ class Mailgun:
         """Return the raw mail of a route's call."""
         key = require_secret(settings.mailgun_key, "mailgun_key", "[channels.email.ACCOUNT]")
         form = fields(request)
-        stamp, token, told = (last(form, n) for n in ("timestamp", "token", "signature"))
-        if not (stamp and token and told):
+        stamp, token, signature = (last(form, n) for n in ("timestamp", "token", "signature"))
+        if not (stamp and token and signature):
             raise Rejected("signature.missing", "no timestamp, token and signature in the form")
-        if not hmac_matches(key, told, stamp.encode(), token.encode()):
+        if not hmac_matches(key, signature, stamp.encode(), token.encode()):
             raise Rejected("signature.wrong", "not signed with this account's webhook signing key")
         check_timestamp(stamp, context.now, WINDOW, "timestamp")
         raw = form.get("body-mime", [b""])[0]
@@ -86,7 +87,7 @@ class Mailgun:
         return WebhookResult(deliveries=(mail,), on_safe=lambda: self._remember(token))
 
     def setup(self, settings: MailgunAccount, url: str) -> str | None:
-        """Return what to set up."""
+        """Return the route to set up at Mailgun."""
         if not settings.mailgun_key:
             return None
         return f'Mailgun: a route with forward("{url}/mime")'
@@ -97,7 +98,7 @@ class Mailgun:
 
     def _remember(self, token: str) -> None:
         self._used[token] = None
-        while len(self._used) > _REMEMBERED:
+        while len(self._used) > _MAX_TOKENS:
             self._used.popitem(last=False)
 
 

@@ -1,7 +1,8 @@
 """Postmark's inbound stream, with "Include raw email content" switched on.
 
-Postmark signs nothing: user and password stand in the hook's URL, and come as Basic auth. It
-retries for 10 hours on anything but 200 and 403. Source: postmarkapp.com/developer, inbound.
+Postmark does not sign calls. User and password are in the webhook's URL and arrive as Basic
+authentication. It retries for 10 hours on every status but 200 and 403.
+Source: postmarkapp.com/developer, inbound.
 """
 
 import base64
@@ -27,7 +28,7 @@ from schemas.delays import SETUP_PROBLEM_S
 from schemas.errors import Rejected, Retry
 
 
-class _Body(Record, frozen=True, kw_only=True, rename="pascal"):
+class _InboundMessage(Record, frozen=True, kw_only=True, rename="pascal"):
     record_type: str = "Inbound"
     raw_email: str = ""
     original_recipient: str = ""
@@ -44,7 +45,7 @@ class PostmarkAccount(AccountSettings, Protocol):
 
 
 class Postmark:
-    """The hook."""
+    """Postmark's inbound stream."""
 
     name = "postmark"
     channel = "email"
@@ -52,7 +53,7 @@ class Postmark:
     max_body = 64 * MIB
 
     def proof_headers(self, settings: PostmarkAccount) -> tuple[str, ...]:
-        """Return where the proof is."""
+        """Return the header with the Basic authentication."""
         require_secret(settings.postmark_password, "postmark_password", "[channels.email.ACCOUNT]")
         return ("authorization",)
 
@@ -63,31 +64,31 @@ class Postmark:
         wanted = require_secret(
             settings.postmark_password, "postmark_password", "[channels.email.ACCOUNT]"
         )
-        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "basic":
             raise Rejected("signature.missing", "put user:password@ into the hook's URL")
         try:
-            password = base64.b64decode(given, validate=True).partition(b":")[2]
+            password = base64.b64decode(credentials, validate=True).partition(b":")[2]
         except (binascii.Error, ValueError):
             raise Rejected("signature.wrong", "the Basic credentials are not base64") from None
         if not hmac.compare_digest(password, wanted.encode()):
             raise Rejected("signature.wrong", "the hook's URL has another password")
         context.report_proven()
-        told = envelope.decode_body(_Body, request.body)
-        if told.record_type != "Inbound":
-            return WebhookResult(ignored=(told.record_type[:40],))
-        if not told.raw_email:
+        message = envelope.decode_body(_InboundMessage, request.body)
+        if message.record_type != "Inbound":
+            return WebhookResult(ignored=(message.record_type[:40],))
+        if not message.raw_email:
             raise Retry(
                 SETUP_PROBLEM_S,
                 'no RawEmail: switch on "Include raw email content in JSON payload"',
             )
-        raw = told.raw_email.encode("utf-8", "surrogateescape")
+        raw = message.raw_email.encode("utf-8", "surrogateescape")
         return WebhookResult(
-            deliveries=(with_envelope(raw, _sender(told), told.original_recipient),)
+            deliveries=(with_envelope(raw, _sender(message), message.original_recipient),)
         )
 
     def setup(self, settings: PostmarkAccount, url: str) -> str | None:
-        """Return what to set up."""
+        """Return the webhook to set up at Postmark."""
         if not settings.postmark_password:
             return None
         with_password = url.replace("://", "://santral:PASSWORD@")
@@ -98,10 +99,10 @@ class Postmark:
         return msgspec.structs.replace(settings, postmark_password=value)
 
 
-def _sender(told: _Body) -> str | None:
-    """Return the envelope's sender, which Postmark tells in Received-SPF alone."""
-    for header in told.headers:
+def _sender(message: _InboundMessage) -> str | None:
+    """Return the sender of the envelope, which Postmark writes only in Received-SPF."""
+    for header in message.headers:
         if str(header.get("Name", "")).lower() == "received-spf":
-            found = str(header.get("Value", "")).partition("envelope-from=")[2]
-            return found.partition(";")[0].strip(' "<>') if found else None
+            sender = str(header.get("Value", "")).partition("envelope-from=")[2]
+            return sender.partition(";")[0].strip(' "<>') if sender else None
     return None

@@ -1,7 +1,8 @@
 """SendGrid's Inbound Parse with `send_raw` and a signature policy.
 
-ECDSA P-256 over the time and the raw body; SendGrid retries for three days on 5xx and drops what
-gets a 4xx. Source: twilio.com/docs/sendgrid, inbound parse and securing your parse webhooks.
+The signature is ECDSA P-256 over the time and the raw body. SendGrid retries for three days on 5xx,
+and drops a mail on 4xx. Source: twilio.com/docs/sendgrid, inbound parse and securing your parse
+webhooks.
 """
 
 import base64
@@ -32,7 +33,7 @@ from schemas.delays import SETUP_PROBLEM_S
 from schemas.errors import Rejected, Retry
 
 WINDOW = timedelta(days=3, hours=1)
-"""It signs when it sends first, perhaps: a retry may come three days later."""
+"""A retry three days later may have the signature of the first try."""
 
 _SIGNATURE = "x-twilio-email-event-webhook-signature"
 _TIMESTAMP = "x-twilio-email-event-webhook-timestamp"
@@ -53,7 +54,7 @@ class SendgridAccount(AccountSettings, Protocol):
 
 
 class Sendgrid:
-    """The hook."""
+    """SendGrid's Inbound Parse."""
 
     name = "sendgrid"
     channel = "email"
@@ -61,7 +62,7 @@ class Sendgrid:
     max_body = 40 * MIB
 
     def proof_headers(self, settings: SendgridAccount) -> tuple[str, ...]:
-        """Return where the proof is."""
+        """Return the header with the signature."""
         require_secret(settings.sendgrid_key, "sendgrid_key", "[channels.email.ACCOUNT]")
         return (_SIGNATURE,)
 
@@ -70,10 +71,10 @@ class Sendgrid:
     ) -> WebhookResult:
         """Return the raw mail of a parse call."""
         key = require_secret(settings.sendgrid_key, "sendgrid_key", "[channels.email.ACCOUNT]")
-        told, stamp = request.headers.get(_SIGNATURE, ""), request.headers.get(_TIMESTAMP, "")
-        if not told or not stamp:
+        signature, stamp = request.headers.get(_SIGNATURE, ""), request.headers.get(_TIMESTAMP, "")
+        if not signature or not stamp:
             raise Rejected("signature.missing", "attach a signature policy to the parse setting")
-        _verify(key, told, stamp.encode() + request.body)
+        _verify(key, signature, stamp.encode() + request.body)
         check_timestamp(stamp, context.now, WINDOW, "timestamp")
         context.report_proven()
         form = fields(request)
@@ -90,7 +91,7 @@ class Sendgrid:
         return WebhookResult(deliveries=(with_envelope(raw, envelope.from_, to),))
 
     def setup(self, settings: SendgridAccount, url: str) -> str | None:
-        """Return what to set up."""
+        """Return the parse setting to set up at SendGrid."""
         if not settings.sendgrid_key:
             return None
         return f"SendGrid: Inbound Parse to {url}, raw MIME on, signature policy attached"
@@ -100,14 +101,16 @@ class Sendgrid:
         return msgspec.structs.replace(settings, sendgrid_key=value)
 
 
-def _verify(key: str, told: str, signed: bytes) -> None:
+def _verify(key: str, encoded_signature: str, signed: bytes) -> None:
     try:
         public = load_der_public_key(base64.b64decode(key))
-        signature = base64.b64decode(told, validate=True)
+        signature = base64.b64decode(encoded_signature, validate=True)
     except (ValueError, binascii.Error) as error:
         raise Rejected("signature.wrong", f"key or signature can't be read: {error}") from error
     if not isinstance(public, ec.EllipticCurvePublicKey):
-        raise Rejected("signature.unset", "sendgrid_key is no EC public key: take the policy's")
+        raise Rejected(
+            "signature.unset", "sendgrid_key must be the EC public key of the signature policy"
+        )
     try:
         public.verify(signature, signed, ec.ECDSA(hashes.SHA256()))
     except InvalidSignature:

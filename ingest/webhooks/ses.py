@@ -1,10 +1,10 @@
-"""Amazon SES receiving, through an SNS topic (the receipt rule's action SNS).
+"""Amazon SES receiving through an SNS topic, by the receipt rule's action SNS.
 
-Every topic on earth signs validly: only those named in `ses_topics` are taken, and a subscription
-to them is confirmed by itself. The mail is in the notification (action SNS, encoding Base64, up to
-150 KB), or in a bucket (action S3) from where it is read. SNS drops a mail after three tries of
-20 s by default: give the subscription a long retry policy and a dead-letter queue.
-Source: docs.aws.amazon.com, verifying the signatures of SNS messages; SES notification contents.
+SNS signs the messages of every topic, so only those in `ses_topics` are accepted, and the webhook
+confirms subscriptions to them. The mail is in the notification (action SNS, encoding Base64, up to
+150 KB), or in a bucket (action S3). By default SNS drops a mail after three tries within 20 s, so
+give the subscription a long retry policy and a dead-letter queue. Source: docs.aws.amazon.com,
+verifying the signatures of SNS messages; SES notification contents.
 """
 
 import base64
@@ -36,17 +36,25 @@ from schemas.delays import SETUP_PROBLEM_S
 from schemas.errors import Rejected, Retry
 
 WINDOW = timedelta(hours=8)
-# sns.REGION with a real region's form, because a bucket named `sns` answers at
-# sns.s3-us-west-2.amazonaws.com.
 _REPORTS = ("Bounce", "Complaint", "DeliveryDelay", "Reject")
 """The SES events about our own mail that reach a person or a reply's outcome."""
 
-_HOST = re.compile(
+# sns.REGION with the form of a real region, because a bucket named `sns` answers at
+# sns.s3-us-west-2.amazonaws.com.
+_SNS_URL = re.compile(
     r"https://sns\.[a-z]{2}(?:-[a-z]+){1,3}-\d{1,2}\.amazonaws\.com(?:\.cn)?/[^\s\\@]*"
 )
-_NOTIFICATION = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
-_CONFIRMATION = ("Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type")
-_CERTIFICATES = 20
+_NOTIFICATION_FIELDS = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
+_CONFIRMATION_FIELDS = (
+    "Message",
+    "MessageId",
+    "SubscribeURL",
+    "Timestamp",
+    "Token",
+    "TopicArn",
+    "Type",
+)
+_MAX_CERTIFICATES = 20  # Amazon replaces them about once a year
 
 
 class _Sns(Record, frozen=True, kw_only=True, rename="pascal"):
@@ -102,7 +110,7 @@ class SesAccount(AccountSettings, Protocol):
 
 
 class Ses:
-    """The hook."""
+    """Amazon SES receiving."""
 
     name = "ses"
     channel = "email"
@@ -113,7 +121,7 @@ class Ses:
         self._certificates: dict[str, bytes] = {}
 
     def proof_headers(self, settings: SesAccount) -> tuple[str, ...]:
-        """Return where the proof is."""
+        """Return no header, because the body has the signature."""
         require_secret(",".join(settings.ses_topics), "ses_topics", "[channels.email.ACCOUNT]")
         return ()
 
@@ -130,14 +138,14 @@ class Ses:
         await self._verify(sns, context)
         context.report_proven()
         if sns.type == "SubscriptionConfirmation":
-            await context.fetch(_aws(sns.subscribe_url or "", "SubscribeURL"))
+            await context.fetch(_require_sns_url(sns.subscribe_url or "", "SubscribeURL"))
             return WebhookResult(ignored=("subscribed",))
         if sns.type != "Notification":
             return WebhookResult(ignored=(sns.type[:40],))
-        return _mail(sns, settings.ses_bucket.name)
+        return _mail_result(sns, settings.ses_bucket.name)
 
     def setup(self, settings: SesAccount, url: str) -> str | None:
-        """Return what to set up."""
+        """Return the subscription to set up at Amazon SNS."""
         if not settings.ses_topics:
             return None
         return f"Amazon SNS: subscribe {url} to {', '.join(settings.ses_topics)}"
@@ -147,12 +155,12 @@ class Ses:
         return msgspec.structs.replace(settings, ses_topics=(value,))
 
     async def _verify(self, sns: _Sns, context: WebhookContext) -> None:
-        """Raise Rejected unless Amazon signed it, lately."""
-        url = _aws(sns.signing_cert_url, "SigningCertURL")
+        """Raise Rejected unless Amazon signed the message, within WINDOW."""
+        url = _require_sns_url(sns.signing_cert_url, "SigningCertURL")
         if not url.endswith(".pem"):
             raise Rejected("signature.wrong", "SigningCertURL names no certificate")
         if url not in self._certificates:
-            if len(self._certificates) >= _CERTIFICATES:
+            if len(self._certificates) >= _MAX_CERTIFICATES:
                 self._certificates.clear()
             self._certificates[url] = await context.fetch(url)
         try:
@@ -164,19 +172,19 @@ class Ses:
         if not isinstance(key, rsa.RSAPublicKey):
             raise Rejected("signature.wrong", "the certificate has no RSA key")
         try:
-            key.verify(signature, _signed(sns), padding.PKCS1v15(), digest)
+            key.verify(signature, _signed_text(sns), padding.PKCS1v15(), digest)
         except InvalidSignature:
             raise Rejected("signature.wrong", "not signed by Amazon SNS") from None
         try:
-            at = datetime.fromisoformat(sns.timestamp).astimezone(UTC)
+            published_at = datetime.fromisoformat(sns.timestamp).astimezone(UTC)
         except ValueError:
             raise Rejected("signature.stale", "no Timestamp") from None
-        if abs(context.now - at) > WINDOW:
+        if abs(context.now - published_at) > WINDOW:
             raise Rejected("signature.stale", f"published {sns.timestamp}")
 
 
-def _signed(sns: _Sns) -> bytes:
-    names = _NOTIFICATION if sns.type == "Notification" else _CONFIRMATION
+def _signed_text(sns: _Sns) -> bytes:
+    names = _NOTIFICATION_FIELDS if sns.type == "Notification" else _CONFIRMATION_FIELDS
     values = {
         "Message": sns.message,
         "MessageId": sns.message_id,
@@ -190,13 +198,13 @@ def _signed(sns: _Sns) -> bytes:
     return "".join(f"{n}\n{values[n]}\n" for n in names if values[n] is not None).encode()
 
 
-def _aws(url: str, what: str) -> str:
-    if not _HOST.fullmatch(url):
-        raise Rejected("signature.wrong", f"{what} is not Amazon's")
+def _require_sns_url(url: str, name: str) -> str:
+    if not _SNS_URL.fullmatch(url):
+        raise Rejected("signature.wrong", f"{name} is not Amazon's")
     return url
 
 
-def _mail(sns: _Sns, bucket: str) -> WebhookResult:
+def _mail_result(sns: _Sns, bucket: str) -> WebhookResult:
     if sns.message.startswith("Successfully validated SNS topic"):
         return WebhookResult(ignored=("validated",))
     notice = envelope.decode_body(_Notice, sns.message.encode())
@@ -209,10 +217,12 @@ def _mail(sns: _Sns, bucket: str) -> WebhookResult:
     action = notice.receipt.action
     if not notice.content and action.object_key:
         if action.bucket_name != bucket:
-            told = f"{action.bucket_name[:100]!r} is not `ses_bucket` of [channels.email.ACCOUNT]"
-            raise Retry(SETUP_PROBLEM_S, f"the mail lies in a bucket: {told}")
-        lies = InBucket(key=action.object_key, sender=notice.mail.source, to=to)
-        return WebhookResult(deliveries=(msgspec.json.encode(lies),), hint=IN_BUCKET)
+            problem = (
+                f"{action.bucket_name[:100]!r} is not `ses_bucket` of [channels.email.ACCOUNT]"
+            )
+            raise Retry(SETUP_PROBLEM_S, f"the mail is in a bucket: {problem}")
+        reference = InBucket(key=action.object_key, sender=notice.mail.source, to=to)
+        return WebhookResult(deliveries=(msgspec.json.encode(reference),), hint=IN_BUCKET)
     if not notice.content:
         raise Retry(
             SETUP_PROBLEM_S, "no content: use the receipt rule's action SNS (Base64), or S3"

@@ -38,11 +38,11 @@ def _with_file(kind: str, name: str, data: bytes) -> bytes:
 
 
 def _zip(members: dict[str, bytes]) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as file:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
         for name, data in members.items():
             file.writestr(name, data)
-    return made.getvalue()
+    return archive.getvalue()
 
 
 @pytest.mark.parametrize(
@@ -66,26 +66,28 @@ def _zip(members: dict[str, bytes]) -> bytes:
 def test_a_files_type_is_what_its_bytes_say_where_the_label_says_nothing(
     declared: str, name: str, data: bytes, wanted: str
 ) -> None:
-    made, held = _read(_with_file(declared, name, data))
-    assert [(a.name, a.type, a.size) for a in made.attachments] == [(name, wanted, len(data))]
-    assert held == (data,)
+    message, files = _read(_with_file(declared, name, data))
+    assert [(a.name, a.type, a.size) for a in message.attachments] == [(name, wanted, len(data))]
+    assert files == (data,)
 
 
 @pytest.mark.parametrize(
     "data", [_zip({"a": bytes(300_000_000)}), gzip.compress(bytes(200_000_000), 9)]
 )
 def test_a_bomb_is_refused_and_the_mail_says_so(data: bytes) -> None:
-    made, held = _read(_with_file("application/zip", "a.zip", data))
-    assert [(a.name, a.refused) for a in made.attachments] == [("a.zip", "it would burst")]
-    assert held == ()
-    assert "attachment.bomb" in made.repaired
-    assert made.text == "ekte"
+    message, files = _read(_with_file("application/zip", "a.zip", data))
+    assert [(a.name, a.refused) for a in message.attachments] == [("a.zip", "it would burst")]
+    assert files == ()
+    assert "attachment.bomb" in message.repaired
+    assert message.text == "ekte"
 
 
 def test_members_that_share_their_bytes_are_a_bomb() -> None:
     plain = bytearray(_zip({"a": b"x" * 5000, "b": b"y" * 5000}))
-    at = plain.rfind(b"PK\x01\x02")
-    struct.pack_into("<L", plain, at + 42, 1)  # the second member begins within the first
+    header_offset = plain.rfind(b"PK\x01\x02")
+    struct.pack_into(
+        "<L", plain, header_offset + 42, 1
+    )  # the second member begins within the first
     assert files.is_bomb(bytes(plain))
     assert not files.is_bomb(_zip({"a": b"x" * 5000, "b": b"y" * 5000}))
 
@@ -97,22 +99,22 @@ def _uu(data: bytes) -> bytes:
 
 def test_a_file_written_into_the_text_is_an_attachment() -> None:
     data = bytes(range(256)) * 3
-    made, held = _read(
+    message, files = _read(
         b"From: a@ornek.example\r\nMessage-ID: <1@x>\r\n\r\nRapor ekte.\n\n"
         + _uu(data)
         + b"\nSelam\n"
     )
-    assert held == (data,)
-    assert made.attachments[0].name == "rapor.bin"
-    assert made.text.split() == ["Rapor", "ekte.", "Selam"]
-    assert "mime.uuencode" in made.repaired
+    assert files == (data,)
+    assert message.attachments[0].name == "rapor.bin"
+    assert message.text.split() == ["Rapor", "ekte.", "Selam"]
+    assert "mime.uuencode" in message.repaired
 
 
 def test_words_that_only_begin_like_such_a_file_stay_words() -> None:
     text = "begin 644 wishes\nşöyle böyle, çok uzun\nend of story"
-    made, held = _read(f"From: a@x.example\r\nMessage-ID: <1@x>\r\n\r\n{text}".encode())
-    assert held == ()
-    assert made.text == text
+    message, files = _read(f"From: a@x.example\r\nMessage-ID: <1@x>\r\n\r\n{text}".encode())
+    assert files == ()
+    assert message.text == text
 
 
 def _tnef(body: bytes, name: bytes, data: bytes) -> bytes:
@@ -135,18 +137,18 @@ def _tnef(body: bytes, name: bytes, data: bytes) -> bytes:
 
 def test_the_files_of_a_winmail_dat_are_the_mails_own() -> None:
     packed = _tnef(b"Selam", b"fatura.pdf", b"%PDF-1.7 x")
-    made, held = _read(_with_file("application/ms-tnef", "winmail.dat", packed))
-    assert [(a.name, a.type) for a in made.attachments] == [("fatura.pdf", "application/pdf")]
-    assert held == (b"%PDF-1.7 x",)
-    assert made.text == "ekte"
-    assert "mime.tnef" in made.repaired
+    message, files = _read(_with_file("application/ms-tnef", "winmail.dat", packed))
+    assert [(a.name, a.type) for a in message.attachments] == [("fatura.pdf", "application/pdf")]
+    assert files == (b"%PDF-1.7 x",)
+    assert message.text == "ekte"
+    assert "mime.tnef" in message.repaired
 
 
 def test_a_broken_winmail_dat_stays_an_attachment() -> None:
     packed = _tnef(b"Selam", b"fatura.pdf", b"%PDF-1.7 x")[:40]
-    made, _ = _read(_with_file("application/ms-tnef", "winmail.dat", packed))
-    assert [a.name for a in made.attachments] in (["winmail.dat"], [])
-    assert {"mime.broken_tnef", "mime.tnef"} & set(made.repaired)
+    message, _ = _read(_with_file("application/ms-tnef", "winmail.dat", packed))
+    assert [a.name for a in message.attachments] in (["winmail.dat"], [])
+    assert {"mime.broken_tnef", "mime.tnef"} & set(message.repaired)
 
 
 @pytest.mark.parametrize(
@@ -159,9 +161,9 @@ def test_a_broken_winmail_dat_stays_an_attachment() -> None:
     ],
 )
 def test_a_signed_or_encrypted_mail_says_so(kind: str, code: str) -> None:
-    made, _ = _read(_with_file(kind, "x.bin", b"\x30\x82abc"))
-    assert code in made.repaired
-    assert len(made.attachments) == 1
+    message, _ = _read(_with_file(kind, "x.bin", b"\x30\x82abc"))
+    assert code in message.repaired
+    assert len(message.attachments) == 1
 
 
 @given(st.binary(max_size=400))

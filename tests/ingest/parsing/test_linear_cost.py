@@ -146,7 +146,7 @@ def _parse(head: str) -> Callable[[str], object]:
 
 
 def _parse_headers(text: str) -> object:
-    # Of every header that is taken apart, each in a mail of its own.
+    # Every header that is parsed, each in a mail of its own.
     names = ("From", "To", "Subject", "References", "Date", "Content-Type", "X-Failed-Recipients")
     return [_parse(f"{name}: ")(text[: len(text) // len(names)]) for name in names]
 
@@ -213,7 +213,7 @@ _ENCODED = "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
 _DAEMON = "From: MAILER-DAEMON@b.example\r\nSubject: failure notice\r\n\r\n"
 _SNS = "From: no-reply@sns.amazonaws.com\r\nSubject: a\r\n\r\n"
 _BOUNCES = frozenset(_bounce_markers())
-_HALF = TEXT_LIMIT // 2
+_HALF_TEXT_CHARS = TEXT_LIMIT // 2
 
 
 _NUMBERS = frozenset(
@@ -262,15 +262,20 @@ def _repair(text: str) -> object:
 
 _WORDS = frozenset(_mail_markers())
 PARSERS = [
-    Parser("own words", lambda text: own_words(text, is_reply=True), _WORDS, long_chars=_HALF),
+    Parser(
+        "own words",
+        lambda text: own_words(text, is_reply=True),
+        _WORDS,
+        long_chars=_HALF_TEXT_CHARS,
+    ),
     Parser(
         "own words of no reply",
         lambda text: own_words(text, is_reply=False),
         _WORDS,
-        long_chars=_HALF,
+        long_chars=_HALF_TEXT_CHARS,
     ),
     Parser("forwards", lambda text: read_original(text, "Fwd: a"), _WORDS),
-    Parser("calls", _hear, frozenset(_CALL_MARKERS), long_chars=_HALF),
+    Parser("calls", _hear, frozenset(_CALL_MARKERS), long_chars=_HALF_TEXT_CHARS),
     Parser("mail headers", _parse_headers, frozenset(_header_markers()), reads_lines=False),
     Parser("mail parts", _parse(_PARTS), frozenset(_part_markers()), reads_lines=False),
     Parser("mail encoded", _parse(_ENCODED), frozenset(_part_markers()), reads_lines=False),
@@ -343,5 +348,5 @@ def test_all_markers_together_cost_no_more_than_their_length(
 
 @pytest.mark.parametrize("line", ["1\n", "A:\n"])
 def test_a_megabyte_of_short_lines_of_a_call_costs_less_than_a_delivery_may(line: str) -> None:
-    """What is known of a label is looked up once, not at each of its hundred thousand lines."""
+    """The role of a label is looked up once, not at each of its hundred thousand lines."""
     assert _cpu_time(_hear, _repeat(line, MIX_CHARS)) < ParsersSettings().cpu.total_seconds()

@@ -1,4 +1,4 @@
-"""Vendors' mail webhooks: signatures as the vendors make them, and what is in the calls."""
+"""Mail webhooks, with the signatures that the vendors make."""
 
 import base64
 import hmac
@@ -48,7 +48,7 @@ RSA_KEY = rsa.generate_private_key(65537, 2048)
 
 def _certificate() -> bytes:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
-    made = (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -57,7 +57,7 @@ def _certificate() -> bytes:
         .not_valid_before(NOW - timedelta(1))
         .not_valid_after(NOW + timedelta(1))
     )
-    return made.sign(RSA_KEY, hashes.SHA256()).public_bytes(Encoding.PEM)
+    return builder.sign(RSA_KEY, hashes.SHA256()).public_bytes(Encoding.PEM)
 
 
 CERTIFICATE = _certificate()
@@ -72,12 +72,12 @@ ACCOUNT = Account(
 
 
 def _call(body: bytes, kind: str, **headers: str) -> WebhookRequest:
-    told = {k.replace("_", "-"): v for k, v in headers.items()}
+    renamed = {k.replace("_", "-"): v for k, v in headers.items()}
     return WebhookRequest(
         method="POST",
         path="/v1/hooks/x/destek",
         query={},
-        headers={"content-type": kind, **told},
+        headers={"content-type": kind, **renamed},
         body=body,
     )
 
@@ -110,16 +110,16 @@ def postmark(**more: Any) -> WebhookRequest:
 
 
 def _form(parts: dict[str, bytes]) -> tuple[bytes, str]:
-    made = b"".join(
+    body = b"".join(
         b'--B\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (k.encode(), v)
         for k, v in parts.items()
     )
-    return made + b"--B--\r\n", "multipart/form-data; boundary=B"
+    return body + b"--B--\r\n", "multipart/form-data; boundary=B"
 
 
 def sendgrid(**more: bytes) -> WebhookRequest:
-    told = {"email": MAIL, "envelope": b'{"to":["destek@ornek.example"],"from":""}'} | more
-    body, kind = _form(told)
+    form = {"email": MAIL, "envelope": b'{"to":["destek@ornek.example"],"from":""}'} | more
+    body, kind = _form(form)
     signature = EC_KEY.sign(STAMP.encode() + body, ec.ECDSA(hashes.SHA256()))
     return _call(
         body,
@@ -139,7 +139,7 @@ def ses(kind: str = "Notification", version: str = "2", **more: Any) -> WebhookR
             "action": {"type": "SNS", "encoding": "BASE64"},
         },
     } | more
-    told = {
+    message = {
         "Type": kind,
         "MessageId": "m",
         "TopicArn": TOPIC,
@@ -150,16 +150,18 @@ def ses(kind: str = "Notification", version: str = "2", **more: Any) -> WebhookR
     }
     names = ["Message", "MessageId", "Timestamp", "TopicArn", "Type"]
     if kind != "Notification":
-        told |= {
+        message |= {
             "Token": "t",
             "SubscribeURL": "https://sns.eu-central-1.amazonaws.com/?Action=ConfirmSubscription",
         }
         names = ["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"]
-    signed = "".join(f"{n}\n{told[n]}\n" for n in names).encode()
+    signed = "".join(f"{n}\n{message[n]}\n" for n in names).encode()
     digest = hashes.SHA256() if version == "2" else hashes.SHA1()  # noqa: S303 - SNS version 1
-    told["Signature"] = base64.b64encode(RSA_KEY.sign(signed, padding.PKCS1v15(), digest)).decode()
+    message["Signature"] = base64.b64encode(
+        RSA_KEY.sign(signed, padding.PKCS1v15(), digest)
+    ).decode()
     return _call(
-        json.dumps(told).encode(), "text/plain; charset=UTF-8", x_amz_sns_message_type=kind
+        json.dumps(message).encode(), "text/plain; charset=UTF-8", x_amz_sns_message_type=kind
     )
 
 
@@ -174,14 +176,14 @@ each = pytest.mark.parametrize(
 )
 
 
-class Outside:
-    """What hooks fetch."""
+class CertificateServer:
+    """Serves the certificate of SNS, and lists the addresses that webhooks fetch."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.fetched: list[str] = []
 
     async def __call__(self, url: str) -> bytes:
-        self.asked.append(url)
+        self.fetched.append(url)
         return CERTIFICATE
 
 
@@ -192,7 +194,9 @@ async def receive(
     settings: Account = ACCOUNT,
     fetch: Callable[[str], Awaitable[bytes]] | None = None,
 ) -> WebhookResult:
-    return await hook.receive(call, settings, WebhookContext(now=now, fetch=fetch or Outside()))
+    return await hook.receive(
+        call, settings, WebhookContext(now=now, fetch=fetch or CertificateServer())
+    )
 
 
 def parsed(raw: bytes) -> Message:
@@ -205,9 +209,9 @@ async def test_a_proven_call_gives_the_mail_with_its_envelope(
     hook: Callable[[], Webhook], call: Callable[..., WebhookRequest]
 ) -> None:
     (raw,) = (await receive(hook(), call())).deliveries
-    made = parsed(raw)
-    assert (made.native_id, made.subject, made.text) == ("<1@x>", "Ücret", "İade şart")
-    assert made.sender.handle("email") == "ayse@musteri.example"
+    message = parsed(raw)
+    assert (message.native_id, message.subject, message.text) == ("<1@x>", "Ücret", "İade şart")
+    assert message.sender.handle("email") == "ayse@musteri.example"
     assert b"Delivered-To: destek@ornek.example\r\n" in raw
 
 
@@ -255,7 +259,7 @@ async def test_a_changed_missing_or_old_signature_is_refused(
 
 
 @each
-async def test_an_account_without_a_secret_takes_nothing(
+async def test_an_account_without_a_secret_refuses_calls(
     hook: Callable[[], Webhook], call: Callable[..., WebhookRequest]
 ) -> None:
     with pytest.raises(Rejected) as error:
@@ -263,7 +267,7 @@ async def test_an_account_without_a_secret_takes_nothing(
     assert error.value.code == "signature.unset"
 
 
-async def test_a_vendor_set_up_wrongly_keeps_the_mail_and_is_told_what_to_switch_on() -> None:
+async def test_a_wrong_setup_keeps_the_mail_and_names_what_to_switch_on() -> None:
     for hook, call, words in (
         (Mailgun(), mailgun(body_mime=b""), "must end in /mime"),
         (Postmark(), postmark(RawEmail=""), "Include raw email"),
@@ -274,10 +278,10 @@ async def test_a_vendor_set_up_wrongly_keeps_the_mail_and_is_told_what_to_switch
             await receive(hook, call)
 
 
-async def test_a_mail_that_ses_laid_into_a_bucket_is_read_from_there_and_from_no_other(
+async def test_a_mail_in_a_bucket_is_read_from_the_bucket_of_the_account_alone(
     s3: S3,
 ) -> None:
-    lies = ses(
+    request = ses(
         content="",
         receipt={
             "recipients": ["destek@ornek.example"],
@@ -285,40 +289,40 @@ async def test_a_mail_that_ses_laid_into_a_bucket_is_read_from_there_and_from_no
         },
     )
     with pytest.raises(Retry, match="is not `ses_bucket`"):
-        await receive(Ses(), lies)
-    place = BucketSettings(name=BUCKET, endpoint=s3.url, access_key=ACCESS, secret_key=SECRET)
-    settings = Account(ses_topics=(TOPIC,), ses_bucket=place)
-    taken = await receive(Ses(), lies, settings=settings)
-    (raw,) = taken.deliveries
+        await receive(Ses(), request)
+    bucket = BucketSettings(name=BUCKET, endpoint=s3.url, access_key=ACCESS, secret_key=SECRET)
+    settings = Account(ses_topics=(TOPIC,), ses_bucket=bucket)
+    result = await receive(Ses(), request, settings=settings)
+    (raw,) = result.deliveries
     context = Context(brand="default", settings=settings)
-    told = Delivery(raw=raw, account="a", received_at=NOW, hint=taken.hint)
-    notice = Email().parse(told, context).notice
+    delivery = Delivery(raw=raw, account="a", received_at=NOW, hint=result.hint)
+    notice = Email().parse(delivery, context).notice
     assert notice is not None
 
-    async def asked() -> bytes:
-        made = await fetch_content(Email(), notice, raw, settings, None, waited=timedelta())  # type: ignore[arg-type]  # the bucket is asked
-        assert made is not None
-        return made
+    async def fetch() -> bytes:
+        content = await fetch_content(Email(), notice, raw, settings, None, waited=timedelta())  # type: ignore[arg-type]  # the bucket needs no client
+        assert content is not None
+        return content
 
     with pytest.raises(Rejected) as error:
-        await asked()
+        await fetch()
     assert error.value.code == "media.gone"
     s3.put("in/k1", MAIL, NOW)
-    made = Email().parse(replace(told, raw=await asked(), hint=None), context).message
+    message = Email().parse(replace(delivery, raw=await fetch(), hint=None), context).message
     (posted,) = (await receive(Ses(), ses())).deliveries
-    assert made == Email().parse(replace(told, raw=posted, hint=None), context).message
+    assert message == Email().parse(replace(delivery, raw=posted, hint=None), context).message
     s3.metadata = {"x-amz-key-v2": "abc"}
     with pytest.raises(Rejected, match="encrypted"):
-        await asked()
+        await fetch()
 
 
-async def test_what_is_no_mail_is_ignored_with_its_reason() -> None:
+async def test_an_event_without_a_mail_is_ignored_with_its_reason() -> None:
     assert (await receive(Postmark(), postmark(RecordType="Bounce"))).ignored == ("Bounce",)
     assert (await receive(Ses(), ses(notificationType="Delivery"))).ignored == ("Delivery",)
 
 
-async def test_what_ses_says_of_our_own_mail_is_a_bounce_of_it() -> None:
-    taken = await receive(
+async def test_an_ses_bounce_becomes_a_bounce_of_our_mail() -> None:
+    result = await receive(
         Ses(),
         ses(
             notificationType="Bounce",
@@ -329,37 +333,39 @@ async def test_what_ses_says_of_our_own_mail_is_a_bounce_of_it() -> None:
             mail={"messageId": "1", "commonHeaders": {"messageId": "<m1@ornek.example>"}},
         ),
     )
-    (raw,) = taken.deliveries
+    (raw,) = result.deliveries
     delivery = Delivery(raw=raw, account="a", received_at=NOW)
-    made = Email().parse(delivery, Context(brand="default", settings=Account())).message
-    assert made.automatic is not None
-    assert made.automatic.bounce is not None
-    assert made.automatic.bounce.recipients == ("yok@x.example",)
-    assert made.automatic.bounce.original == "<m1@ornek.example>"
+    message = Email().parse(delivery, Context(brand="default", settings=Account())).message
+    assert message.automatic is not None
+    assert message.automatic.bounce is not None
+    assert message.automatic.bounce.recipients == ("yok@x.example",)
+    assert message.automatic.bounce.original == "<m1@ornek.example>"
 
 
-async def test_a_mailgun_token_counts_once_and_only_when_its_mail_was_safe() -> None:
+async def test_a_mailgun_token_is_used_once_its_mail_is_safe() -> None:
     hook = Mailgun()
     assert (await receive(hook, mailgun())).deliveries
-    taken = await receive(hook, mailgun())
-    assert taken.deliveries, "the first was not safe: Kafka was away"
-    taken.on_safe()
+    result = await receive(hook, mailgun())
+    assert result.deliveries, "the first mail was not safe, as without Kafka"
+    result.on_safe()
     again = await receive(hook, mailgun())
     assert (again.deliveries, again.ignored) == ((), ("repeat",))
 
 
-async def test_a_mailgun_token_is_one_mails_whichever_door_it_comes_to_and_when() -> None:
+async def test_a_mailgun_token_belongs_to_one_mail_at_every_door() -> None:
     memory = CallMemory()
 
     async def ask(
         hours: float = 0, remembered: CallMemory = memory, **more: bytes
     ) -> WebhookResult:
-        tools = WebhookContext(now=NOW + timedelta(hours=hours), fetch=Outside(), memory=remembered)
-        # A new one each time, as after a restart or at another door.
+        tools = WebhookContext(
+            now=NOW + timedelta(hours=hours), fetch=CertificateServer(), memory=remembered
+        )
+        # A new webhook, as after a restart or at another door.
         return await Mailgun().receive(mailgun(**more), ACCOUNT, tools)
 
     assert (await ask()).deliveries
-    assert (await ask(8)).deliveries, "a retry is known by its first try"
+    assert (await ask(8)).deliveries, "the doors know the first try of a retry"
     other = {"body_mime": MAIL.replace(b"1@x", b"2@x")}
     for hours in (0, 8):
         with pytest.raises(Rejected, match="another mail"):
@@ -368,16 +374,18 @@ async def test_a_mailgun_token_is_one_mails_whichever_door_it_comes_to_and_when(
         await ask(0.3, CallMemory())
     assert error.value.code == "signature.stale"
     settings = msgspec.structs.replace(ACCOUNT, mailgun_window=timedelta(hours=9))
-    tools = WebhookContext(now=NOW + timedelta(hours=8), fetch=Outside(), memory=CallMemory())
+    tools = WebhookContext(
+        now=NOW + timedelta(hours=8), fetch=CertificateServer(), memory=CallMemory()
+    )
     assert (await Mailgun().receive(mailgun(), settings, tools)).deliveries, "after an outage"
 
 
 @pytest.mark.parametrize("version", ["1", "2"])
 async def test_a_subscription_to_our_topic_is_confirmed(version: str) -> None:
-    outside = Outside()
-    taken = await receive(Ses(), ses("SubscriptionConfirmation", version), fetch=outside)
-    assert taken.ignored == ("subscribed",)
-    assert outside.asked[-1].endswith("Action=ConfirmSubscription")
+    server = CertificateServer()
+    result = await receive(Ses(), ses("SubscriptionConfirmation", version), fetch=server)
+    assert result.ignored == ("subscribed",)
+    assert server.fetched[-1].endswith("Action=ConfirmSubscription")
 
 
 @pytest.mark.parametrize(
@@ -394,11 +402,11 @@ async def test_a_subscription_to_our_topic_is_confirmed(version: str) -> None:
 )
 async def test_a_certificate_is_fetched_from_amazon_alone(url: str) -> None:
     good = ses()
-    told = json.loads(good.body) | {"SigningCertURL": url}
-    outside = Outside()
+    message = json.loads(good.body) | {"SigningCertURL": url}
+    server = CertificateServer()
     with pytest.raises(Rejected):
-        await receive(Ses(), replace(good, body=json.dumps(told).encode()), fetch=outside)
-    assert outside.asked == []
+        await receive(Ses(), replace(good, body=json.dumps(message).encode()), fetch=server)
+    assert server.fetched == []
 
 
 async def test_a_large_mail_of_any_bytes_comes_through_a_form_unchanged() -> None:
@@ -409,8 +417,8 @@ async def test_a_large_mail_of_any_bytes_comes_through_a_form_unchanged() -> Non
             if b"body-mime" in call.body[:4000] or b"token" in call.body[:200]
             else Sendgrid()
         )
-        (made,) = (await receive(hook, call)).deliveries
-        assert made.endswith(raw)
+        (mail,) = (await receive(hook, call)).deliveries
+        assert mail.endswith(raw)
 
 
 @given(
@@ -425,7 +433,7 @@ async def test_a_large_mail_of_any_bytes_comes_through_a_form_unchanged() -> Non
         ]
     ),
 )
-async def test_no_body_makes_a_form_or_a_hook_fail(body: bytes, kind: str) -> None:
+async def test_no_body_makes_a_form_or_a_webhook_fail(body: bytes, kind: str) -> None:
     call = _call(body, kind, authorization="Basic c2FudHJhbDptYXJr")
     for work in (
         lambda: fields(call),
@@ -443,8 +451,8 @@ async def test_no_body_makes_a_form_or_a_hook_fail(body: bytes, kind: str) -> No
                 await receive(hook(), again)
 
 
-@pytest.mark.parametrize("told", ["9" * 400, "9" * 5000, "-" + "9" * 400, "", "x", "1.5"])
-def test_a_time_of_any_length_is_refused_and_raises_nothing_else(told: str) -> None:
+@pytest.mark.parametrize("stamp", ["9" * 400, "9" * 5000, "-" + "9" * 400, "", "x", "1.5"])
+def test_a_time_of_any_length_is_refused_and_raises_nothing_else(stamp: str) -> None:
     with pytest.raises(Rejected) as error:
-        check_timestamp(told, NOW, timedelta(minutes=5), "timestamp")
+        check_timestamp(stamp, NOW, timedelta(minutes=5), "timestamp")
     assert error.value.code == "signature.missing"

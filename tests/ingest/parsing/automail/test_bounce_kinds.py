@@ -23,16 +23,16 @@ def _read(head: str, body: str) -> Message:
 
 
 def _machine(head: str, body: str) -> Automatic:
-    made = _read(head, body).automatic
-    assert made is not None
-    return made
+    machine = _read(head, body).automatic
+    assert machine is not None
+    return machine
 
 
 def _bounce(head: str, body: str) -> Bounce:
-    made = _machine(head, body)
-    assert made.kind == "bounce"
-    assert made.bounce is not None
-    return made.bounce
+    machine = _machine(head, body)
+    assert machine.kind == "bounce"
+    assert machine.bounce is not None
+    return machine.bounce
 
 
 def _report(*blocks: str, notice: str = "Report.", original: str = ORIGINAL) -> tuple[str, str]:
@@ -40,35 +40,38 @@ def _report(*blocks: str, notice: str = "Report.", original: str = ORIGINAL) -> 
         f"{DAEMON}\nSubject: Delivery report\n"
         "Content-Type: multipart/report; report-type=delivery-status; boundary=b"
     )
-    told = "\n\n".join(("Reporting-MTA: dns; mx.example", *blocks))
+    report = "\n\n".join(("Reporting-MTA: dns; mx.example", *blocks))
     body = (
-        f"--b\n\n{notice}\n--b\nContent-Type: message/delivery-status\n\n{told}\n"
+        f"--b\n\n{notice}\n--b\nContent-Type: message/delivery-status\n\n{report}\n"
         f"--b\nContent-Type: message/rfc822\n\n{original}\n--b--\n"
     )
     return head, body
 
 
-def _block(action: str, status: str, diagnosis: str = "", who: str = "yok@musteri.example") -> str:
+def _block(
+    action: str, status: str, diagnosis: str = "", recipient: str = "yok@musteri.example"
+) -> str:
     line = f"\nDiagnostic-Code: smtp; {diagnosis}" if diagnosis else ""
-    return f"Final-Recipient: rfc822; {who}\nAction: {action}\nStatus: {status}{line}"
+    return f"Final-Recipient: rfc822; {recipient}\nAction: {action}\nStatus: {status}{line}"
 
 
 @pytest.mark.parametrize("action", ["delivered", "relayed", "expanded"])
 def test_a_report_of_success_is_a_receipt_whatever_its_words_name(action: str) -> None:
     notice = "<yok@musteri.example>: delivery via local: delivered to mailbox"
-    made = _machine(*_report(_block(action, "2.1.5"), notice=notice))
-    assert (made.kind, made.bounce) == ("receipt", None)
+    machine = _machine(*_report(_block(action, "2.1.5"), notice=notice))
+    assert (machine.kind, machine.bounce) == ("receipt", None)
 
 
-def test_a_report_of_success_and_failure_is_a_bounce_of_who_was_not_reached() -> None:
-    reached = _block("delivered", "2.1.5", who="ada@musteri.example")
+def test_a_report_of_success_and_failure_is_a_bounce_of_the_failed_recipient() -> None:
+    reached = _block("delivered", "2.1.5", recipient="ada@musteri.example")
     bounce = _bounce(*_report(reached, _block("failed", "5.1.1")))
     assert bounce.recipients == ("yok@musteri.example",)
 
 
 def test_a_recipient_without_a_domain_is_named_by_the_other_fields() -> None:
     block = (
-        _block("failed", "5.1.1", who="yok") + "\nX-Actual-Recipient: rfc822; yok@musteri.example"
+        _block("failed", "5.1.1", recipient="yok")
+        + "\nX-Actual-Recipient: rfc822; yok@musteri.example"
     )
     assert _bounce(*_report(block)).recipients == ("yok@musteri.example",)
 
@@ -99,7 +102,9 @@ def test_a_report_of_success_in_prose_is_a_receipt() -> None:
         ("5.0.0", "connection timed out", False),
     ],
 )
-def test_hard_is_what_speaks_against_the_address(status: str, diagnosis: str, hard: bool) -> None:
+def test_a_bounce_is_hard_when_it_speaks_against_the_address(
+    status: str, diagnosis: str, hard: bool
+) -> None:
     bounce = _bounce(*_report(_block("failed", status, diagnosis)))
     assert (bounce.hard, bounce.delayed) == (hard, False)
 
@@ -153,13 +158,13 @@ def test_a_full_mailbox_is_known_in_other_languages(language: str, words: str) -
     assert _bounce(f"{DAEMON}\nSubject: failure notice", body).hard is False, language
 
 
-def test_a_bounce_that_names_nobody_is_led_back_by_the_mail_it_encloses() -> None:
+def test_a_bounce_without_a_recipient_is_traced_by_the_enclosed_mail() -> None:
     head, body = _report(notice="Your message could not be delivered. It's attached below.")
     bounce = _bounce(head, body)
     assert (bounce.recipient, bounce.original) == ("yok@musteri.example", OURS)
 
 
-def test_it_is_led_back_by_headers_or_by_what_it_answers() -> None:
+def test_a_bounce_is_traced_by_enclosed_headers_or_its_references() -> None:
     headers = ORIGINAL.partition("\n\n")[0].replace("To: Yok <yok@musteri.example>\n", "")
     head = f"{DAEMON}\nSubject: Undelivered Mail\nContent-Type: multipart/mixed; boundary=b"
     body = f"--b\n\nCould not be delivered.\n--b\nContent-Type: text/rfc822-headers\n\n{headers}\n--b--\n"
@@ -168,7 +173,7 @@ def test_it_is_led_back_by_headers_or_by_what_it_answers() -> None:
     assert _bounce(answered, "Your message could not be delivered.").original == OURS
 
 
-def test_the_addressee_of_a_mail_that_was_not_ours_is_nobody_we_wrote_to() -> None:
+def test_the_addressee_of_a_strangers_mail_is_not_our_recipient() -> None:
     head, body = _report(original="From: a@baska.example\nTo: b@baska.example\nMessage-ID: <x@y>")
     assert _bounce(head, body).recipient == ""
 
@@ -258,7 +263,7 @@ def test_gateways_and_providers_write_bounces_of_their_own(head: str, body: str)
 
 
 @pytest.mark.parametrize("prefix", ["Fwd: ", "FW: ", "İlt: ", "Re: ", "Ynt: "])
-def test_a_bounce_that_a_person_passes_on_is_hers(prefix: str) -> None:
+def test_a_bounce_that_a_person_forwards_is_the_persons_mail(prefix: str) -> None:
     _, body = _report(_block("failed", "5.1.1"), notice="Mailim geri geldi, neden acaba?")
     head = (
         f"From: Ada <ada@musteri.example>\nSubject: {prefix}Undelivered Mail Returned to Sender\n"
@@ -281,9 +286,9 @@ def test_a_bounce_that_a_person_passes_on_is_hers(prefix: str) -> None:
         ),
     ],
 )
-def test_a_parcel_that_came_back_is_no_bounce(head: str, body: str) -> None:
-    made = _read(head, body).automatic
-    assert made is None or made.kind != "bounce"
+def test_a_returned_parcel_is_not_a_bounce(head: str, body: str) -> None:
+    machine = _read(head, body).automatic
+    assert machine is None or machine.kind != "bounce"
 
 
 SNS = "From: AWS Notifications <no-reply@sns.amazonaws.com>\nX-Amz-SNS-Message-Id: 1\nSubject: x"
@@ -303,8 +308,8 @@ def _ses(kind: str, **event: object) -> str:
 
 
 def test_amazons_notice_of_a_bounce_is_read_out_of_its_json() -> None:
-    who = {"emailAddress": "Yok@musteri.example", "diagnosticCode": "smtp; 550 5.1.1 no user"}
-    body = _ses("Bounce", bounceType="Permanent", bouncedRecipients=[who])
+    recipient = {"emailAddress": "Yok@musteri.example", "diagnosticCode": "smtp; 550 5.1.1 no user"}
+    body = _ses("Bounce", bounceType="Permanent", bouncedRecipients=[recipient])
     footer = "\n\n--\nIf you wish to stop receiving notifications, visit https://aws.example/{x}"
     bounce = _bounce(SNS, body + footer)
     assert (bounce.recipient, bounce.hard, bounce.original) == ("yok@musteri.example", True, OURS)
@@ -314,12 +319,12 @@ def test_amazons_notice_of_a_bounce_is_read_out_of_its_json() -> None:
 def test_amazons_notice_is_read_with_nulls_and_names() -> None:
     nobody = _bounce(SNS, _ses("Bounce", bounceType="Undetermined", bouncedRecipients=None))
     assert (nobody.recipient, nobody.hard) == ("yok@musteri.example", False)
-    who = {"emailAddress": "Yok <yok@musteri.example>", "status": None}
-    named = _bounce(SNS, _ses("Bounce", bounceType="Permanent", bouncedRecipients=[who]))
+    recipient = {"emailAddress": "Yok <yok@musteri.example>", "status": None}
+    named = _bounce(SNS, _ses("Bounce", bounceType="Permanent", bouncedRecipients=[recipient]))
     assert named.recipients == ("yok@musteri.example",)
 
 
-def test_amazons_notice_is_read_wrapped_and_folded_too() -> None:
+def test_amazons_notice_is_read_when_wrapped_and_folded() -> None:
     full = _ses("Bounce", bounceType="Transient", bounceSubType="MailboxFull")
     wrapped = json.dumps({"Type": "Notification", "Message": full})
     folded = f"{wrapped[:60]}!\n {wrapped[60:]}"
@@ -332,13 +337,13 @@ def test_amazons_notice_is_read_wrapped_and_folded_too() -> None:
     ("kind", "expected"),
     [("Delivery", "receipt"), ("Complaint", "abuse_report"), ("DeliveryDelay", "bounce")],
 )
-def test_amazons_other_notices_are_told_apart(kind: str, expected: str) -> None:
-    made = _machine(SNS, _ses(kind))
-    assert made.kind == expected
-    assert made.bounce is None or made.bounce.delayed
+def test_amazons_other_notices_are_distinguished(kind: str, expected: str) -> None:
+    machine = _machine(SNS, _ses(kind))
+    assert machine.kind == expected
+    assert machine.bounce is None or machine.bounce.delayed
 
 
-def test_the_same_json_in_a_persons_mail_is_her_text() -> None:
+def test_the_same_json_in_a_persons_mail_is_text() -> None:
     head = "From: Ada <ada@musteri.example>\nSubject: x"
     assert _read(head, _ses("Bounce", bounceType="Permanent")).automatic is None
 
@@ -374,9 +379,7 @@ REPORT = "Feedback-Type: abuse\nUser-Agent: x/1.0\nVersion: 1"
         ),
     ],
 )
-def test_reports_about_our_mail_are_told_apart_though_parts_are_missing(
-    head: str, body: str
-) -> None:
+def test_reports_about_our_mail_are_found_without_all_their_parts(head: str, body: str) -> None:
     assert _machine(head, body).kind == "abuse_report"
 
 

@@ -22,16 +22,16 @@ def _read(head: str, body: str) -> Message:
 
 
 def _machine(head: str, body: str) -> Automatic:
-    made = _read(head, body).automatic
-    assert made is not None
-    return made
+    machine = _read(head, body).automatic
+    assert machine is not None
+    return machine
 
 
 def _report(*blocks: str, original: str = "<m1@destek.example>", kind: str = "report") -> str:
-    told = "\n\n".join(blocks)
+    report = "\n\n".join(blocks)
     return (
         "--b\nContent-Type: text/plain\n\nIletiniz teslim edilemedi.\n"
-        f"--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example\n\n{told}\n"
+        f"--b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example\n\n{report}\n"
         f"--b\nContent-Type: message/rfc822\n\nMessage-ID: {original}\nSubject: Ynt: x\n\nselam\n--b--\n"
     )
 
@@ -216,10 +216,10 @@ def test_a_customers_words_about_deliveries_are_no_bounce(subject: str, body: st
 @given(st.text(max_size=300), st.text(max_size=60))
 def test_a_person_is_no_machine_whatever_they_write(body: str, subject: str) -> None:
     line = " ".join(subject.split())
-    made = _read(
+    message = _read(
         f"From: Ada <ada@ornek.example>\nSubject: {line.encode('ascii', 'ignore').decode()}", body
     )
-    assert made.automatic is None
+    assert message.automatic is None
 
 
 @pytest.mark.parametrize(
@@ -247,16 +247,16 @@ def test_a_person_is_no_machine_whatever_they_write(body: str, subject: str) -> 
 def test_an_absence_is_told_apart_with_the_day_it_ends(
     head: str, body: str, until: tuple[int, int] | None
 ) -> None:
-    made = _machine(f"From: Ada <ada@ornek.example>\n{head}", body)
-    assert made.kind == "out_of_office"
-    assert (made.until and (made.until.month, made.until.day)) == until
+    machine = _machine(f"From: Ada <ada@ornek.example>\n{head}", body)
+    assert machine.kind == "out_of_office"
+    assert (machine.until and (machine.until.month, machine.until.day)) == until
 
 
 def test_a_bounce_of_our_reply_comes_home_to_its_conversation() -> None:
     conversation = conversation_id("default", "mail", "<1@x>")
     ours = reply_token.message_id(KEY, conversation, "ab" * 16, "destek.example")
-    made = _read(REPORT, _report(GONE, original=ours))
-    assert made.conversation == conversation
+    message = _read(REPORT, _report(GONE, original=ours))
+    assert message.conversation == conversation
     assert reply_token.reply_of(KEY, ours) == "abababab-abab-abab-abab-abababababab"
     assert reply_token.reply_of(KEY, ours.replace("santral.", "santral.0")) is None
     forged = reply_token.message_id(b"other", conversation, "ab" * 16, "destek.example")
@@ -276,9 +276,9 @@ def test_a_bounce_of_our_reply_comes_home_to_its_conversation() -> None:
 def test_dates_in_turkish_are_read_where_no_zone_is_told_as_turkish_time(
     line: str, wanted: str
 ) -> None:
-    made = header.parse_date(line.encode())
-    assert made is not None
-    assert made.isoformat().startswith(wanted)
+    date = header.parse_date(line.encode())
+    assert date is not None
+    assert date.isoformat().startswith(wanted)
 
 
 @given(st.text(max_size=120))

@@ -46,10 +46,10 @@ def _read(head: str, body: str) -> Message:
     ],
 )
 def test_a_machines_title_gets_no_machines_answer(subject: str) -> None:
-    made = _read(
+    message = _read(
         f"From: Destek <destek@baska.example>\nSubject: {subject}", "Mesajınız için sağ olun."
     )
-    assert made.automatic is not None or made.flags == FLAG
+    assert message.automatic is not None or message.flags == FLAG
 
 
 @pytest.mark.parametrize(
@@ -83,8 +83,8 @@ def test_an_address_that_nobody_reads_gets_no_answer(sender: str) -> None:
     ],
 )
 def test_a_mail_that_says_it_is_a_machines_gets_no_answer(head: str, body: str) -> None:
-    made = _read(f"From: Destek <destek@baska.example>\n{head}", body)
-    assert (made.automatic, made.flags) == (None, FLAG)
+    message = _read(f"From: Destek <destek@baska.example>\n{head}", body)
+    assert (message.automatic, message.flags) == (None, FLAG)
 
 
 def test_a_persons_answer_that_quotes_a_machine_is_answered() -> None:
@@ -95,8 +95,8 @@ def test_a_persons_answer_that_quotes_a_machine_is_answered() -> None:
 
 def test_a_form_that_names_the_customer_in_reply_to_is_answered() -> None:
     head = "From: Form <noreply@x.example>\nReply-To: ada@ornek.example\nSubject: İletişim formu"
-    made = _read(head, "Ürün kırık geldi.")
-    assert (made.automatic, made.flags) == (None, ())
+    message = _read(head, "Ürün kırık geldi.")
+    assert (message.automatic, message.flags) == (None, ())
 
 
 @pytest.mark.parametrize(
@@ -125,9 +125,9 @@ def test_a_form_that_names_the_customer_in_reply_to_is_answered() -> None:
     ],
 )
 def test_a_receipt_for_our_own_mail_opens_nothing(head: str, body: str) -> None:
-    made = _read(head, body).automatic
-    assert made is not None
-    assert made.kind == "receipt"
+    machine = _read(head, body).automatic
+    assert machine is not None
+    assert machine.kind == "receipt"
 
 
 @pytest.mark.parametrize(
@@ -145,8 +145,8 @@ def test_a_receipt_for_our_own_mail_opens_nothing(head: str, body: str) -> None:
     ],
 )
 def test_a_persons_mail_is_never_a_machines(head: str, body: str) -> None:
-    made = _read(f"From: Ada <ada@ornek.example>\n{head}", body)
-    assert (made.automatic, made.flags) == (None, ())
+    message = _read(f"From: Ada <ada@ornek.example>\n{head}", body)
+    assert (message.automatic, message.flags) == (None, ())
 
 
 def test_a_lists_own_mails_are_the_lists() -> None:
@@ -192,5 +192,5 @@ BODIES = (
 @pytest.mark.parametrize("subject", SUBJECTS)
 @pytest.mark.parametrize("body", BODIES)
 def test_what_customers_write_of_deliveries_is_theirs(subject: str, body: str, thread: str) -> None:
-    made = _read(f"From: Ada Su <ada@ornek.example>\nSubject: {subject}{thread}", body)
-    assert (made.automatic, made.flags) == (None, ())
+    message = _read(f"From: Ada Su <ada@ornek.example>\nSubject: {subject}{thread}", body)
+    assert (message.automatic, message.flags) == (None, ())

@@ -208,7 +208,7 @@ async def test_what_intake_publishes_and_a_trial_shows_is_composed(tmp_path: Pat
     await ingest.publish(Api(), delivery, Api.account())
     (line,) = Trial(Settings(), "api", "a").run("body.json", _BODY)
     shown = msgspec.json.decode(line, type=Message)
-    assert [made.text for made in (*bus.messages, shown)] == ["İade için şikâyet"] * 2
+    assert [message.text for message in (*bus.messages, shown)] == ["İade için şikâyet"] * 2
 
 
 def test_a_thousand_names_cost_no_more_than_they_would_alone() -> None:

@@ -1,4 +1,4 @@
-"""What programs of the world write above a quoted or forwarded mail, and below their own. Invented."""
+"""Heads that mail programs write above a quoted or forwarded mail, and signatures below. Invented."""
 
 from datetime import UTC, datetime
 
@@ -53,7 +53,7 @@ SENTENCES = [
     "‐‐‐‐‐‐‐ Original Message ‐‐‐‐‐‐‐",
     "##- Lütfen yanıtınızı bu satırın üzerine yazın -##",
 ]
-"""One sentence of a program in each language, as it stands in a localized program's answer."""
+"""One sentence of a program in each language, as a localized program writes it."""
 
 UNSAID = [
     "2026-03-03 14:05 GMT+03:00 Destek Ekibi",
@@ -106,14 +106,14 @@ def test_the_titles_of_any_language_begin_the_quotation(language: Language) -> N
 @pytest.mark.parametrize("language", LANGUAGES, ids=lambda language: language.code)
 def test_a_forward_of_any_language_tells_its_author(language: Language) -> None:
     for title in language.forwarded.split("|"):
-        found = read_forward(
+        forward = read_forward(
             f"Bakar mısınız?\n\n---------- {title} ----------\n{_block(language)}\n\n{BARE}", ""
         )
-        assert found is not None
-        assert found.original.sender is not None
-        assert found.original.sender.handle("email") == "destek@marka.example"
-        assert found.original.subject == "Paket"
-        assert found.words == f"Bakar mısınız?\n\n{BARE}"
+        assert forward is not None
+        assert forward.original.sender is not None
+        assert forward.original.sender.handle("email") == "destek@marka.example"
+        assert forward.original.subject == "Paket"
+        assert forward.words == f"Bakar mısınız?\n\n{BARE}"
 
 
 @pytest.mark.parametrize(
@@ -291,14 +291,14 @@ def test_a_forward_whose_fields_run_together_is_read() -> None:
         "<ada@ornek.example>Cc: Eda <eda@ornek.example>Gönderilen: 3 Mart 2026 Salı 14:05:50 GMT+3Konu: Kırık\n"
         " Kutu kırık geldi.\nDeğiştirin."
     )
-    found = read_forward(text, "Fw: Kırık")
-    assert found is not None
-    assert found.original.sender is not None
-    assert found.original.sender.handle("email") == "can@ornek.example"
-    assert [p.handle("email") for p in found.original.recipients] == ["ada@ornek.example"]
-    assert found.original.sent_at == datetime(2026, 3, 3, 11, 5, 50, tzinfo=UTC)
-    assert found.original.subject == "Kırık"
-    assert found.words == "Kutu kırık geldi.\nDeğiştirin."
+    forward = read_forward(text, "Fw: Kırık")
+    assert forward is not None
+    assert forward.original.sender is not None
+    assert forward.original.sender.handle("email") == "can@ornek.example"
+    assert [p.handle("email") for p in forward.original.recipients] == ["ada@ornek.example"]
+    assert forward.original.sent_at == datetime(2026, 3, 3, 11, 5, 50, tzinfo=UTC)
+    assert forward.original.subject == "Kırık"
+    assert forward.words == "Kutu kırık geldi.\nDeğiştirin."
 
 
 @pytest.mark.parametrize(
@@ -313,21 +313,21 @@ def test_a_forward_whose_fields_run_together_is_read() -> None:
     ],
 )
 def test_a_sentence_of_any_language_tells_a_forwards_author(sentence: str) -> None:
-    found = read_forward(f"{sentence}\n\n    {BARE}", "Fwd: Paket")
-    assert found is not None
-    assert found.original.sender is not None
-    author = found.original.sender
+    forward = read_forward(f"{sentence}\n\n    {BARE}", "Fwd: Paket")
+    assert forward is not None
+    assert forward.original.sender is not None
+    author = forward.original.sender
     assert (author.name, author.handle("email")) == ("Can Öz", "can@ornek.example")
-    assert found.original.sent_at is not None
-    assert found.original.sent_at.day == 3
-    assert found.words.startswith("Paketiniz yolda.")
+    assert forward.original.sent_at is not None
+    assert forward.original.sent_at.day == 3
+    assert forward.words.startswith("Paketiniz yolda.")
 
 
 def test_the_title_of_an_original_is_no_part_of_a_forwards_note() -> None:
     text = f"Bakar mısınız?\n\n--- Original Message ---\n{_block(LANGUAGES[1])}\n\n{BARE}"
-    found = read_forward(text, "FW: Paket")
-    assert found is not None
-    assert found.words == f"Bakar mısınız?\n\n{BARE}"
+    forward = read_forward(text, "FW: Paket")
+    assert forward is not None
+    assert forward.words == f"Bakar mısınız?\n\n{BARE}"
 
 
 def test_what_a_program_writes_between_a_forwards_head_and_text_is_neither() -> None:
@@ -337,24 +337,26 @@ def test_what_a_program_writes_between_a_forwards_head_and_text_is_neither() -> 
         "-" * 60,
         "===8<======Original message text======",
     ):
-        found = read_forward(f"===== Forwarded message =====\n{head}{end}\n\n{BARE}", "Fwd: Paket")
-        assert found is not None
-        assert found.words == BARE
+        forward = read_forward(
+            f"===== Forwarded message =====\n{head}{end}\n\n{BARE}", "Fwd: Paket"
+        )
+        assert forward is not None
+        assert forward.words == BARE
 
 
 def test_one_letter_names_a_field_behind_an_address() -> None:
     line = "----- Message transféré ----- De : Can <can@ornek.example>À : <ada@ornek.example>Envoyé : mardi 3 mars 2026 à 14:05Objet : Paquet"
-    found = read_forward(f"{line}\n{BARE}", "Tr : Paquet")
-    assert found is not None
-    assert found.original.sender is not None
-    assert found.original.sender.handle("email") == "can@ornek.example"
-    assert found.original.sent_at is not None
+    forward = read_forward(f"{line}\n{BARE}", "Tr : Paquet")
+    assert forward is not None
+    assert forward.original.sender is not None
+    assert forward.original.sender.handle("email") == "can@ornek.example"
+    assert forward.original.sent_at is not None
 
 
 def test_a_mail_that_is_only_a_forward_is_told_by_its_first_lines() -> None:
-    found = read_forward(f"{_block(LANGUAGES[0])}\n\n{BARE}", "Paket")
-    assert found is not None
-    assert found.words == BARE
+    forward = read_forward(f"{_block(LANGUAGES[0])}\n\n{BARE}", "Paket")
+    assert forward is not None
+    assert forward.words == BARE
     assert read_forward(f"{_block(LANGUAGES[0])}\n\n{BARE}", "Paket", is_reply=True) is None
 
 

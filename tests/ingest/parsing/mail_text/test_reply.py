@@ -56,8 +56,8 @@ def test_what_is_quoted_below_a_head_is_cut(head: str, quoted: str) -> None:
 @pytest.mark.parametrize("head", HEADS)
 def test_the_line_right_above_a_head_is_the_customers(head: str) -> None:
     text = f"Teşekkürler.\nAdresim Moda Caddesi 12.\n{head}\n\n{QUOTED}\n"
-    kept = _read(text, "In-Reply-To: <0@marka.example>\n").text
-    assert kept == "Teşekkürler.\nAdresim Moda Caddesi 12."
+    own = _read(text, "In-Reply-To: <0@marka.example>\n").text
+    assert own == "Teşekkürler.\nAdresim Moda Caddesi 12."
 
 
 @pytest.mark.parametrize(
@@ -133,12 +133,12 @@ def test_answers_between_the_lines_of_an_html_quote_are_the_customers() -> None:
         "<blockquote class='gmail_quote'>Numaranız kargoya verildi mi?</blockquote>"
         "<p>Hayır, numaram 12345</p><blockquote class='gmail_quote'>Adresiniz?</blockquote><p>Moda</p></div>"
     )
-    made = _read(body, "In-Reply-To: <0@marka.example>\n", "text/html")
-    assert made.text.split("\n\n")[0] == "Cevaplarım aşağıda:"
-    assert "Hayır, numaram 12345" in made.text
-    assert "Moda" in made.text
-    assert "Adresiniz" not in made.text
-    assert "> Adresiniz?" in made.full_text
+    message = _read(body, "In-Reply-To: <0@marka.example>\n", "text/html")
+    assert message.text.split("\n\n")[0] == "Cevaplarım aşağıda:"
+    assert "Hayır, numaram 12345" in message.text
+    assert "Moda" in message.text
+    assert "Adresiniz" not in message.text
+    assert "> Adresiniz?" in message.full_text
 
 
 @pytest.mark.parametrize(
@@ -161,10 +161,10 @@ def test_html_replies_keep_what_was_written_now(body: str, wanted: str) -> None:
 
 
 def test_a_quotation_of_ones_own_in_html_is_ones_own() -> None:
-    made = _read(
+    message = _read(
         "<p>Sözleşmede</p><blockquote>iade 14 gün</blockquote><p>yazıyor.</p>", "", "text/html"
     )
-    assert made.text.split() == ["Sözleşmede", "iade", "14", "gün", "yazıyor."]
+    assert message.text.split() == ["Sözleşmede", "iade", "14", "gün", "yazıyor."]
 
 
 FORWARDS = [
@@ -181,15 +181,15 @@ FORWARDS = [
 
 @pytest.mark.parametrize("body", FORWARDS)
 def test_a_forward_tells_its_original(body: str) -> None:
-    made = _read(f"Bilginize.\n\n{body}\n", "Subject: İlt: Kırık\n")
-    sent = made.forwarded
+    message = _read(f"Bilginize.\n\n{body}\n", "Subject: İlt: Kırık\n")
+    sent = message.forwarded
     assert sent is not None
     assert sent.sender is not None
     assert (sent.sender.name, sent.sender.handle("email")) == ("Can Öz", "can@ornek.example")
     assert sent.sent_at == datetime(2026, 3, 12, 11, 25, tzinfo=UTC)
     assert sent.text == "ASIL METİN"
-    assert "ASIL METİN" in made.text
-    assert made.text.startswith("Bilginize.")
+    assert "ASIL METİN" in message.text
+    assert message.text.startswith("Bilginize.")
 
 
 @pytest.mark.parametrize("name", ["KİMDEN", "KIMDEN", "kımden", "GÖNDEREN", "From"])
@@ -203,20 +203,20 @@ def test_the_names_of_a_forwards_fields_are_read_in_any_case(name: str) -> None:
 
 def test_a_forward_within_what_is_quoted_makes_no_forward_of_the_answer() -> None:
     quote = "> ---------- Forwarded message ---------\n> Gönderen: Can <can@ornek.example>\n> ORASI"
-    made = _read(
+    message = _read(
         f"{OWN}\n\n{HEADS[0]}\n\n> Bilginize.\n{quote}\n",
         "Subject: Re: Fwd: x\nIn-Reply-To: <0@y>\n",
     )
-    assert (made.forwarded, made.text) == (None, OWN)
+    assert (message.forwarded, message.text) == (None, OWN)
 
 
 @pytest.mark.parametrize("prefix", ["FW", "[EXTERNAL] FW", "[Destek #12] İlt", "Weitergeleitet"])
 def test_a_forward_is_known_by_its_subject_whatever_stands_before_it(prefix: str) -> None:
     block = "Kimden: Can <can@ornek.example>\nTarih: 3 Mart 2026 14:05\nKime: ada\nKonu: Paket"
     head = f"Subject: {prefix}: Paket\nIn-Reply-To: <0@marka.example>\n"
-    found = _read(f"Bakın.\n\n{block}\n\nPaket kırık.", head)
-    assert found.forwarded is not None
-    assert found.text == "Bakın.\n\nPaket kırık."
+    message = _read(f"Bakın.\n\n{block}\n\nPaket kırık.", head)
+    assert message.forwarded is not None
+    assert message.text == "Bakın.\n\nPaket kırık."
 
 
 def test_a_traveller_who_writes_from_and_to_forwards_nothing() -> None:
@@ -274,8 +274,10 @@ def test_a_mail_that_is_shown_within_an_answer_stays_and_what_it_quotes_goes() -
 
 
 def test_an_address_in_in_reply_to_is_no_thread() -> None:
-    told = 'In-Reply-To: Marka Destek <destek@marka.example> of "Fri, 13 Mar" <0@marka.example>\n'
-    assert _read("x", told).thread == ("<0@marka.example>", "<1@x>")
+    reply_to = (
+        'In-Reply-To: Marka Destek <destek@marka.example> of "Fri, 13 Mar" <0@marka.example>\n'
+    )
+    assert _read("x", reply_to).thread == ("<0@marka.example>", "<1@x>")
     assert _read("x", "In-Reply-To: <destek@marka.example>\n").thread == ("<1@x>",)
     strangers = {_read("x", "In-Reply-To: Your message of Friday\n").conversation}
     assert strangers == {_read("x").conversation}
@@ -297,9 +299,9 @@ def test_an_address_in_in_reply_to_is_no_thread() -> None:
     ],
 )
 def test_zones_are_read_as_programs_write_them(line: str, wanted: str) -> None:
-    made = header.parse_date(line.encode())
-    assert made is not None
-    assert made.strftime("%Y-%m-%d %H:%M") == f"2026-03-13 {wanted}"
+    date = header.parse_date(line.encode())
+    assert date is not None
+    assert date.strftime("%Y-%m-%d %H:%M") == f"2026-03-13 {wanted}"
 
 
 @pytest.mark.parametrize(
@@ -316,9 +318,9 @@ def test_zones_are_read_as_programs_write_them(line: str, wanted: str) -> None:
     ],
 )
 def test_a_forwards_day_is_read_in_the_programs_language(line: str) -> None:
-    told = header.parse_date(line.encode())
-    assert told is not None
-    assert (told.month, told.day) == (6, 3)
+    date = header.parse_date(line.encode())
+    assert date is not None
+    assert (date.month, date.day) == (6, 3)
 
 
 def test_names_and_words_of_headers() -> None:
@@ -337,10 +339,10 @@ def test_a_broken_first_date_and_a_name_without_an_address() -> None:
         b"Date: Tue, 7 Apr 2026 10:00:01 +0000\nMessage-ID: <1@x>\n"
         b"Content-Transfer-Encoding: base64\n\neWVuaQ== (bunu yok say)\n"
     )
-    made = _parsed(raw)
-    assert made.sender.name == "Moderator"
-    assert made.sent_at == datetime(2026, 4, 7, 10, 0, 1, tzinfo=UTC)
-    assert made.text == "yeni"
+    message = _parsed(raw)
+    assert message.sender.name == "Moderator"
+    assert message.sent_at == datetime(2026, 4, 7, 10, 0, 1, tzinfo=UTC)
+    assert message.text == "yeni"
 
 
 def test_a_file_name_within_another_parameter_is_not_the_files() -> None:
@@ -349,8 +351,8 @@ def test_a_file_name_within_another_parameter_is_not_the_files() -> None:
         b'Content-Type: application/pdf\nContent-Disposition: attachment; x-note="a; filename=kotu.exe"; '
         b'filename="iyi.pdf"\n\n%PDF\n--b--\n'
     )
-    made = _parsed(raw)
-    assert [a.name for a in made.attachments] == ["iyi.pdf"]
+    message = _parsed(raw)
+    assert [a.name for a in message.attachments] == ["iyi.pdf"]
 
 
 def test_the_mails_of_a_digest_are_attachments() -> None:
@@ -358,9 +360,9 @@ def test_the_mails_of_a_digest_are_attachments() -> None:
         b"From: a@x.example\nMessage-ID: <1@x>\nContent-Type: multipart/digest; boundary=b\n\n"
         b"--b\n\nFrom: x@y.example\nSubject: bir\n\nilk\n--b\n\nFrom: z@y.example\n\niki\n--b--\n"
     )
-    made = _parsed(raw)
-    assert [a.type for a in made.attachments] == ["message/rfc822"] * 2
-    assert made.text == ""
+    message = _parsed(raw)
+    assert [a.type for a in message.attachments] == ["message/rfc822"] * 2
+    assert message.text == ""
 
 
 @pytest.mark.parametrize("label", ["utf-16", "utf-16le", "unicode"])
@@ -368,25 +370,25 @@ def test_utf16_is_read_when_it_really_is(label: str) -> None:
     text = "Şikâyetim var: ğüşiöç"
     data = text.encode("utf-16" if label != "utf-16le" else "utf-16-le")
     raw = b"From: a@x.example\nMessage-ID: <1@x>\nContent-Transfer-Encoding: base64\nContent-Type: text/plain; charset="
-    made, _ = parse_message(
+    message, _ = parse_message(
         raw + label.encode() + b"\n\n" + __import__("base64").encodebytes(data),
         brand="b",
         account="a",
         received_at=NOW,
     )
-    assert made.text == text
+    assert message.text == text
 
 
 def test_the_html_is_taken_when_the_plain_part_only_points_to_it() -> None:
     notice = "Bu mesajı görüntülemek için HTML destekleyen bir program kullanınız ya da buraya tıklayınız lütfen."
-    told = "<p>" + "Siparişim iki haftadır yolda, iade talep ediyorum. " * 12 + "</p>"
+    html = "<p>" + "Siparişim iki haftadır yolda, iade talep ediyorum. " * 12 + "</p>"
     raw = (
         "From: a@x.example\nMessage-ID: <1@x>\nContent-Type: multipart/alternative; boundary=b\n\n"
         f"--b\nContent-Type: text/plain; charset=utf-8\n\n{notice}\n"
-        f"--b\nContent-Type: text/html; charset=utf-8\n\n{told}\n--b--\n"
+        f"--b\nContent-Type: text/html; charset=utf-8\n\n{html}\n--b--\n"
     )
-    made = _parsed(raw.encode())
-    assert made.text.startswith("Siparişim iki haftadır")
+    message = _parsed(raw.encode())
+    assert message.text.startswith("Siparişim iki haftadır")
 
 
 _LINES = st.lists(
@@ -412,9 +414,9 @@ _LINES = st.lists(
 @given(_LINES, st.booleans())
 def test_cutting_never_leaves_nothing_and_never_adds(lines: list[str], is_reply: bool) -> None:
     text = "\n".join(lines)
-    kept = reply.own_words(text, is_reply=is_reply)
-    assert bool(kept.strip()) == bool(text.strip())
-    assert set(kept.split()) <= set(text.split())
+    own = reply.own_words(text, is_reply=is_reply)
+    assert bool(own.strip()) == bool(text.strip())
+    assert set(own.split()) <= set(text.split())
     read_original(text, "Fwd: x")
 
 

@@ -88,9 +88,9 @@ def test_a_damaged_mail_is_a_message_or_rejected(
     sample: bytes, changes: list[tuple[int, int, bytes]]
 ) -> None:
     raw = sample
-    for place, length, splice in changes:
-        at = place % (len(raw) + 1)
-        raw = raw[:at] + splice + raw[at + length :]
+    for offset, length, splice in changes:
+        start = offset % (len(raw) + 1)
+        raw = raw[:start] + splice + raw[start + length :]
     _parse(raw)
 
 
@@ -104,9 +104,9 @@ def test_a_mail_that_is_cut_anywhere_is_a_message(sample: str) -> None:
 def _parse(raw: bytes) -> None:
     delivery = Delivery(raw=raw, account="a", received_at=NOW)
     try:
-        made = Email().parse(delivery, Context(brand="default", settings=Account())).message
+        message = Email().parse(delivery, Context(brand="default", settings=Account())).message
     except Rejected as error:
         assert error.code == "mime.empty"
     else:
-        msgspec.json.encode(made)
+        msgspec.json.encode(message)
     msgspec.json.encode(unreadable_message(raw, brand="default", account="a", received_at=NOW))

@@ -57,9 +57,9 @@ def test_a_turkish_body_is_read_whatever_its_label_says(label: str | None) -> No
 
 def test_utf8_is_read_though_it_is_declared_as_something_else() -> None:
     raw = _mail("Content-Type: text/plain; charset=iso-8859-9\r\n", TURKISH.encode())
-    made = _read(raw)
-    assert made.text == TURKISH
-    assert "charset.wrong" in made.repaired
+    message = _read(raw)
+    assert message.text == TURKISH
+    assert "charset.wrong" in message.repaired
 
 
 @pytest.mark.parametrize(
@@ -77,14 +77,14 @@ def test_other_charsets_are_read(label: str, text: str) -> None:
 
 
 def test_raw_eight_bit_headers_are_read() -> None:
-    made = _read(
+    message = _read(
         "From: Ayşe Örnek <ayse@ornek.example>\r\nSubject: Şikâyet: ücret çok yüksek\r\n\r\nx".encode(
             "cp1254"
         )
     )
-    assert made.subject == "Şikâyet: ücret çok yüksek"
-    assert made.sender.name == "Ayşe Örnek"
-    assert made.sender.handle("email") == "ayse@ornek.example"
+    assert message.subject == "Şikâyet: ücret çok yüksek"
+    assert message.sender.name == "Ayşe Örnek"
+    assert message.sender.handle("email") == "ayse@ornek.example"
 
 
 def test_encoded_words_split_within_a_character_are_joined() -> None:
@@ -110,58 +110,58 @@ def test_encoded_words_split_within_a_character_are_joined() -> None:
     ],
 )
 def test_addresses_are_found_however_they_are_written(line: bytes, name: str, address: str) -> None:
-    found = [p for p in header.parse_addresses(line) if p.handles]
-    assert (found[0].name, found[0].handle("email")) == (name, address)
+    parties = [p for p in header.parse_addresses(line) if p.handles]
+    assert (parties[0].name, parties[0].handle("email")) == (name, address)
 
 
 def test_semicolons_and_commas_part_addresses() -> None:
-    found = header.parse_addresses(b'a@x.example; "b, c" <b@x.example>, c@x.example')
-    assert [p.handle("email") for p in found] == ["a@x.example", "b@x.example", "c@x.example"]
+    parties = header.parse_addresses(b'a@x.example; "b, c" <b@x.example>, c@x.example')
+    assert [p.handle("email") for p in parties] == ["a@x.example", "b@x.example", "c@x.example"]
 
 
 def test_html_only_mail_is_laid_out_as_text() -> None:
     html = "<html><head><style>p{}</style><title>t</title></head><body><p>Merhaba,</p><p>iade&nbsp;istiyorum<br>teşekkürler</p><script>x()</script></body></html>"
-    made = _read(_mail("Content-Type: text/html; charset=utf-8\r\n", html.encode()))
-    assert "iade istiyorum\nteşekkürler" in made.text
-    assert "x()" not in made.text
-    assert "p{}" not in made.text
+    message = _read(_mail("Content-Type: text/html; charset=utf-8\r\n", html.encode()))
+    assert "iade istiyorum\nteşekkürler" in message.text
+    assert "x()" not in message.text
+    assert "p{}" not in message.text
 
 
 def _built(text: str = "metin") -> EmailMessage:
-    made = EmailMessage()
-    made["From"], made["Message-ID"] = "ada@ornek.example", "<9@ornek.example>"
-    made.set_content(text)
-    return made
+    mail = EmailMessage()
+    mail["From"], mail["Message-ID"] = "ada@ornek.example", "<9@ornek.example>"
+    mail.set_content(text)
+    return mail
 
 
 def test_attachments_keep_their_names_types_and_bytes() -> None:
-    made = _built()
-    made.add_attachment(b"%PDF-1", maintype="application", subtype="pdf", filename="fatura ğüş.pdf")
-    found, files = parse_message(made.as_bytes(), brand="b", account="a", received_at=NOW)
-    (attachment,) = found.attachments
+    mail = _built()
+    mail.add_attachment(b"%PDF-1", maintype="application", subtype="pdf", filename="fatura ğüş.pdf")
+    message, files = parse_message(mail.as_bytes(), brand="b", account="a", received_at=NOW)
+    (attachment,) = message.attachments
     assert (attachment.name, attachment.type, attachment.size) == (
         "fatura ğüş.pdf",
         "application/pdf",
         6,
     )
     assert files == (b"%PDF-1",)
-    assert found.text == "metin"
+    assert message.text == "metin"
 
 
 def test_the_plain_part_is_taken_and_pictures_in_the_html_are_inline() -> None:
-    made = _built("düz metin")
-    made.add_alternative("<p>html <img src='cid:x'></p>", subtype="html")
-    made.get_payload()[1].add_related(b"GIF89a", "image", "gif", cid="<x>", filename="logo.gif")  # type: ignore[union-attr,index]  # the HTML part
-    found = _read(made.as_bytes())
-    assert found.text == "düz metin"
-    assert [(a.name, a.inline) for a in found.attachments] == [("logo.gif", True)]
+    mail = _built("düz metin")
+    mail.add_alternative("<p>html <img src='cid:x'></p>", subtype="html")
+    mail.get_payload()[1].add_related(b"GIF89a", "image", "gif", cid="<x>", filename="logo.gif")  # type: ignore[union-attr,index]  # the HTML part
+    message = _read(mail.as_bytes())
+    assert message.text == "düz metin"
+    assert [(a.name, a.inline) for a in message.attachments] == [("logo.gif", True)]
 
 
 def test_a_forwarded_mail_within_is_kept_as_a_file() -> None:
-    made = _built()
-    made.add_attachment(_built("içerideki"))
-    found = _read(made.as_bytes())
-    assert [a.type for a in found.attachments] == ["message/rfc822"]
+    mail = _built()
+    mail.add_attachment(_built("içerideki"))
+    message = _read(mail.as_bytes())
+    assert [a.type for a in message.attachments] == ["message/rfc822"]
 
 
 def test_the_conversation_is_the_first_reference_then_the_parent_then_itself() -> None:
@@ -205,8 +205,8 @@ def test_what_was_quoted_is_cut(quote: str) -> None:
 
 
 def test_the_customers_words_are_never_lost() -> None:
-    whole = "On Mon, Ada wrote:\n> soru\n"
-    assert reply.own_words(whole, is_reply=True)
+    reply_text = "On Mon, Ada wrote:\n> soru\n"
+    assert reply.own_words(reply_text, is_reply=True)
     assert reply.own_words("> hepsi alıntı", is_reply=True) == "> hepsi alıntı"
 
 
@@ -227,10 +227,10 @@ def test_a_phones_signature_is_cut() -> None:
     ],
 )
 def test_machines_are_told_apart_with_their_evidence(head: str, kind: str) -> None:
-    made = _read(_mail(head)).automatic
-    assert made is not None
-    assert made.kind == kind
-    assert made.evidence
+    machine = _read(_mail(head)).automatic
+    assert machine is not None
+    assert machine.kind == kind
+    assert machine.evidence
 
 
 @pytest.mark.parametrize(
@@ -366,16 +366,16 @@ def test_a_mail_that_is_wrapped_in_its_signature_is_opened_and_the_wrapping_kept
         "application/octet-stream; name=smime.p7m",
     ):
         head = f"From: a@kep.example\r\nMessage-ID: <1@kep>\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-        made = _read(head.encode() + base64.encodebytes(_wrapped(inner)))
-        assert made.text == "KEP iletisi: faturam yanlış"
-        assert {a.name for a in made.attachments} == {"smime.p7m", "f.pdf"}
-        assert "mime.signed" in made.repaired
-        assert "mime.encrypted" not in made.repaired
+        message = _read(head.encode() + base64.encodebytes(_wrapped(inner)))
+        assert message.text == "KEP iletisi: faturam yanlış"
+        assert {a.name for a in message.attachments} == {"smime.p7m", "f.pdf"}
+        assert "mime.signed" in message.repaired
+        assert "mime.encrypted" not in message.repaired
     for odd in (
         b"no CMS",
         _wrapped(inner, detached=True),
         _wrapped(inner)[:100],
         b"\x30\x80" * 5000,
     ):
-        made = _read(head.encode() + base64.encodebytes(odd))
-        assert [a.name for a in made.attachments] == ["smime.p7m"]
+        message = _read(head.encode() + base64.encodebytes(odd))
+        assert [a.name for a in message.attachments] == ["smime.p7m"]

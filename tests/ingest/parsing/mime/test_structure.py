@@ -24,8 +24,10 @@ def _read(raw: bytes) -> Message:
 )
 @pytest.mark.parametrize("kind", ["text/plain", "multipart/mixed", "message/rfc822", "text/html"])
 def test_a_charset_that_is_none_costs_no_mail(kind: str, label: str) -> None:
-    made = _read(HEAD + f"Content-Type: {kind}; charset={label}\r\n\r\n".encode() + b"selam \xe7")
-    assert made.native_id == "<1@ornek.example>"
+    message = _read(
+        HEAD + f"Content-Type: {kind}; charset={label}\r\n\r\n".encode() + b"selam \xe7"
+    )
+    assert message.native_id == "<1@ornek.example>"
 
 
 def test_multiparts_are_split_to_a_depth_and_what_is_above_stays_readable() -> None:
@@ -55,9 +57,9 @@ def test_an_outer_boundary_ends_an_inner_multipart_that_was_left_open() -> None:
         b"Content-Type: multipart/alternative; boundary=dis-ic\r\n\r\n--dis-ic\r\n\r\nilk\r\n"
         b"--dis\r\nContent-Type: application/pdf; name=a.pdf\r\n\r\n%PDF-1.4\r\n--dis--\r\nson"
     )
-    made = _read(raw)
-    assert made.text == "ilk"
-    assert [a.name for a in made.attachments] == ["a.pdf"]
+    message = _read(raw)
+    assert message.text == "ilk"
+    assert [a.name for a in message.attachments] == ["a.pdf"]
 
 
 def test_lines_that_only_begin_like_a_boundary_stay_in_the_text() -> None:
@@ -127,8 +129,8 @@ def test_a_text_with_a_files_name_is_read_and_kept() -> None:
         b'Content-Type: text/plain; name="not.txt"\r\nContent-Disposition: inline\r\n\r\nBir not'
     )
     mixed = HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n\r\n--b\r\n"
-    found = _read(mixed + named + b"\r\n--b--\r\n")
-    assert (found.text, [a.name for a in found.attachments]) == ("Bir not", ["not.txt"])
+    message = _read(mixed + named + b"\r\n--b--\r\n")
+    assert (message.text, [a.name for a in message.attachments]) == ("Bir not", ["not.txt"])
 
 
 def test_the_mails_own_text_is_no_file_though_it_has_a_name() -> None:
@@ -140,8 +142,8 @@ def test_the_mails_own_text_is_no_file_though_it_has_a_name() -> None:
         HEAD + alternative + named + b"\r\n--b--\r\n",
         HEAD + mixed + named + b"\r\n--b--\r\n",
     ):
-        found = _read(raw)
-        assert (found.text, found.attachments) == ("Selam", ())
+        message = _read(raw)
+        assert (message.text, message.attachments) == ("Selam", ())
 
 
 def test_a_uuencoded_part_is_decoded() -> None:
