@@ -41,7 +41,7 @@ def parse_transcript(raw: bytes) -> Transcript:
     body = raw.removeprefix(b"\xef\xbb\xbf").lstrip()
     if body[:1] in b"{[":
         try:
-            return _parse_json(body)
+            return _parse_utf8_json(body)
         except Rejected as error:
             # "[00:01] Müşteri: …" and "[Müşteri] …" begin like a list of JSON.
             if not re.match(rb"\[[^\]\[{\"\n]{1,80}\]", body) or error.code != "json.malformed":
@@ -100,6 +100,14 @@ def _split_labels(transcript: Transcript) -> None:
             speaker, utterance.text, _ = label
         utterance.speaker = speaker
     transcript.turns = [t for t in transcript.turns if t.text]
+
+
+def _parse_utf8_json(body: bytes) -> Transcript:
+    """Return the transcript in JSON; raise Rejected when a text deep inside is not UTF-8."""
+    try:
+        return _parse_json(body)
+    except UnicodeDecodeError as error:
+        raise Rejected("json.malformed", str(error)) from error
 
 
 def _parse_json(body: bytes) -> Transcript:
