@@ -2,31 +2,24 @@
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import pytest
-from redis.exceptions import ResponseError
-from sqlalchemy.exc import OperationalError
 
 from router.decision.decide import decide_message
-from runtime import log as logs
 from runtime.bus.publisher import Publisher
 from runtime.bus.readers import read_to_end
 from runtime.clock import SystemClock
 from runtime.health.checks import Health
-from runtime.health.faults import guard, is_outage
 from runtime.redis.claims import connect
 from runtime.settings.structs import RedisSettings, Settings
 from schemas import topics
-from schemas.decision import Decision, WorkItem
-from schemas.errors import Rejected, Retry, Unavailable
-from schemas.incident import Incident
-from schemas.message import Message
+from schemas.decision import WorkItem
+from schemas.errors import Rejected
 from schemas.outcome import Outcome, Reply
-from schemas.topics import AnyTopic
 from tests.router.test_faults import counted
-from tests.support.samples import NOW, message, policy
+from tests.support.samples import message, policy
 from tests.support.servers import valkey
 from tests.support.waiting import until
 from workers.actions.reply_email import EmailReplyAccount
@@ -34,11 +27,9 @@ from workers.desk_feed import record_decoder
 from workers.desk_feed.feed import Feed
 from workers.replies import acknowledge
 from workers.replies.acknowledge import Acknowledger
-from workers.replies.incident_reply import IncidentResponder
 from workers.sender import reply_sender
 from workers.sender.reply_sender import ReplySender
 
-log = logs.get(__name__)
 POISONED = 2
 
 
@@ -167,94 +158,3 @@ async def test_a_fault_costs_one_record_its_extras_and_no_other_anything(
         await publisher.stop()
         await redis.aclose()
     assert not running, "a cancelled worker ends"
-
-
-class _Published:
-    """A publisher that fails for one message, and keeps the other records."""
-
-    def __init__(self, poisoned: str) -> None:
-        self.records: list[Any] = []
-        self._poisoned = poisoned
-
-    async def publish(self, _topic: AnyTopic, record: Any, **_more: Any) -> None:
-        """Keep a record."""
-        if self._poisoned in (getattr(record, "message", ""), *getattr(record, "messages", ())):
-            raise KeyError(self._poisoned)
-        self.records.append(record)
-
-
-class _Answered(IncidentResponder):
-    """A responder whose store has these items."""
-
-    items: list[WorkItem]
-
-    def find_answerable(
-        self, record: Incident
-    ) -> tuple[Incident, list[tuple[Message, Decision]], int]:
-        """Return all items."""
-        return record, [(i.message, i.decision) for i in self.items], 0
-
-
-async def test_a_bug_with_one_customer_costs_no_other_the_holding_text() -> None:
-    items = _items()
-    published = _Published(items[POISONED].message.id)
-    responder = _Answered(Settings(), cast("Any", None), cast("Any", published), SystemClock())
-    responder.items = items
-    before = counted("santral-holding")
-    incident = Incident(
-        id="i",
-        brand="default",
-        status="answered",
-        title="t",
-        opened_at=NOW,
-        at=NOW,
-        text_tr="Çalışıyoruz",
-        text_en="We are on it",
-        agent="ada",
-    )
-    await responder._answer(incident)
-    answered = {r.message for r in published.records if isinstance(r, Reply)}
-    assert answered == {i.message.id for n, i in enumerate(items) if n != POISONED}
-    assert counted("santral-holding") == before + 1
-
-
-def test_an_outage_differs_from_a_bug() -> None:
-    class Limit(Exception):
-        sqlstate = "54000"
-
-    for away in (
-        Retry(1),
-        Unavailable("x"),
-        ConnectionResetError(),
-        TimeoutError(),
-        OperationalError("s", {}, Exception("locked")),
-        ResponseError("MISCONF no disk"),
-        ResponseError("OOM command not allowed"),
-    ):
-        assert is_outage(away), away
-    for bug in (
-        KeyError("x"),
-        Rejected("json.invalid"),
-        RecursionError(),
-        ResponseError("WRONGTYPE"),
-        OperationalError("s", {}, Limit()),
-    ):
-        assert not is_outage(bug), bug
-
-
-def test_a_guard_counts_a_bug_and_raises_an_outage() -> None:
-    before = counted("test")
-    with guard(log, "test") as first:
-        raise KeyError("x")
-    with guard(log, "test") as second:
-        pass
-    assert (first.failed, second.failed, counted("test")) == (True, False, before + 1)
-    with pytest.raises(Retry), guard(log, "test"):
-        raise Retry(1)
-    with pytest.raises(asyncio.CancelledError), guard(log, "test"):
-        raise asyncio.CancelledError
-    with pytest.raises(ZeroDivisionError), guard(log, "test", passes=(ZeroDivisionError,)):
-        raise ZeroDivisionError
-    with guard(log, "test", passes=()) as third:
-        raise Retry(1)
-    assert third.failed
