@@ -100,7 +100,7 @@ def _replay(
     live = load_trial_policy(settings)
     candidate = load_trial_policy(with_overrides(settings, str(rules or "")), models)
     begin = _parse_since(since) if since else None
-    with recorded_traffic.opened(settings, begin) as records, progress_bar() as update:
+    with recorded_traffic.open_traffic(settings, begin) as records, progress_bar() as update:
         count = records.count()
         return replay(
             records.events(),

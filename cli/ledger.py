@@ -29,14 +29,14 @@ def ledger(ctx: click.Context, as_json: bool, wait: float) -> None:
     settings, store = load_running_settings(ctx, "Kafka", "the store"), open_store(ctx)
     from ingest.intake.inventory import inventories
     from runtime import log
-    from workers.store.ledger import take
+    from workers.store.ledger import read_ledger
 
     log.configure("ledger", "warning")
     positions = asyncio.run(inventories(settings))
     until = time.monotonic() + wait
     try:
         while True:
-            account = take(store, settings, positions)
+            account = read_ledger(store, settings, positions)
             settled = not account.pending and not account.unaccounted
             if settled or account.findings or time.monotonic() >= until:
                 break

@@ -94,9 +94,9 @@ def train(
     pack = load_pack(with_overrides(settings, str(rules or "")))
     corrected: Iterable[bytes] = ()
     if corrections:
-        from workers.store import corrections as store_corrections
+        from workers.store.recorded_traffic import labelled_lines
 
-        corrected = store_corrections.lines(settings)
+        corrected = labelled_lines(settings)
     lines = dataset.read(chain(_read_lines(data), corrected))
     print_note(
         f"{len(lines.texts)} lines, {len(set(lines.labels))} labels, {lines.unlabelled} without"

@@ -271,7 +271,7 @@ def _read_ledger(settings: Settings) -> _LedgerFigures:
     """Return the ledger without asking the sources for their positions, which may take long."""
     store = engine(settings.store_url, read_only=True)
     try:
-        account = ledger.take(store, settings)
+        account = ledger.read_ledger(store, settings)
         with store.connect() as connection:
             dead = connection.execute(text("SELECT count(DISTINCT id) FROM dead")).scalar()
     finally:

@@ -158,7 +158,7 @@ async def test_a_store_ahead_of_kafka_waits_until_the_new_log_is_adopted(
         await until("recorded again", lambda: count() == 17, BACK_S)
         await stages.until_ready()
     engine = stores.engine(settings.store_url)
-    assert ledger.take(engine, settings).findings == ()
+    assert ledger.read_ledger(engine, settings).findings == ()
     engine.dispose()
 
 

@@ -1,5 +1,6 @@
-"""The store's tables, and every question and change that SQL answers.
+"""The store's tables, and the questions that SQL answers.
 
-It takes a connection. It gives messages, customers, incidents, figures and the ledger.
+A question gets a connection.
+It returns messages, customers, incidents, figures or the ledger.
 Read tables.py first, then queries.py.
 """

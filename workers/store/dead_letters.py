@@ -1,8 +1,7 @@
-"""Dead letters: listed, shown with their bytes, and sent through again.
+"""The dead letters in the store, for `santral dead`.
 
-Before: dead.v1, recorded in the store; the archive has the bytes. After: `santral dead`. What is
-re-driven goes the way it came: a Kafka record to its topic, a delivery to its channel's door. Ids
-are deterministic, so a re-drive of something that did get through changes nothing.
+A dead letter that is sent again returns to its topic or to its channel's door. Ids are
+deterministic, so a record that arrived already changes nothing.
 """
 
 import msgspec
@@ -13,7 +12,7 @@ from schemas.errors import Unavailable
 
 
 def letters(engine: Engine, limit: int = 100, code: str | None = None) -> list[DeadLetter]:
-    """Return the newest dead letters, one a thing: its last attempt."""
+    """Return the newest dead letters, the last attempt of each."""
     where = "WHERE code = :code " if code else ""
     with engine.connect() as connection:
         return _read(
@@ -25,18 +24,18 @@ def letters(engine: Engine, limit: int = 100, code: str | None = None) -> list[D
 
 
 def letter(engine: Engine, identifier: str) -> DeadLetter:
-    """Return the newest letter with that id, or the one it is the beginning of."""
+    """Return the newest letter with that id, or with an id that begins so."""
     with engine.connect() as connection:
-        found = _read(
+        matches = _read(
             connection,
             "SELECT body FROM dead WHERE id LIKE :id ORDER BY attempt DESC LIMIT 2",
             {"id": f"{identifier.replace('%', '').replace('_', '')}%"},
         )
-    if not found:
+    if not matches:
         raise Unavailable(f"no dead letter {identifier!r}: see `santral dead list`")
-    if len({f.id for f in found}) > 1:
+    if len({match.id for match in matches}) > 1:
         raise Unavailable(f"{identifier!r} fits several dead letters: give more of the id")
-    return found[0]
+    return matches[0]
 
 
 def _read(connection: Connection, sql: str, values: dict[str, object]) -> list[DeadLetter]:

@@ -1,8 +1,8 @@
-"""The ledger: what each source holds against what was accepted, refused, decided and recorded.
+"""The ledger accounts for every accepted message from its source to its record.
 
-Before: the store, Kafka's offsets, the sources' inventories. After: `santral ledger`, the console.
-`unaccounted` counts what should be somewhere and is nowhere; it is 0, or something is wrong.
-What is still on its way (behind an offset that has not been read yet) is `pending`, not lost.
+It compares the sources' inventories with the messages that were accepted, refused, decided and
+recorded. `unaccounted` counts messages that are nowhere; any number but 0 is a fault. A message
+behind an offset that a stage has not read yet is `pending`, not lost.
 """
 
 import time
@@ -23,6 +23,8 @@ from workers.store.topic_logs import ADOPT_ADVICE, RECORDED, KafkaLogs, differen
 
 ROUTER_GROUP = "santral-router"
 _TIMEOUT_S = 15.0
+_MAX_NAMED = 20
+"""The positions or messages that the account names, as many as a person looks at."""
 
 
 class SourceLine(Record, frozen=True, kw_only=True):
@@ -40,7 +42,7 @@ class SourceLine(Record, frozen=True, kw_only=True):
 
 
 class Ledger(Record, frozen=True, kw_only=True):
-    """The whole account; `findings` are reasons why nothing is recorded, whatever the counts."""
+    """The account of all sources; `findings` are reasons why the recorder records nothing."""
 
     sources: tuple[SourceLine, ...]
     unaccounted: int
@@ -51,20 +53,22 @@ class Ledger(Record, frozen=True, kw_only=True):
 
 
 class Reach(Record, frozen=True, kw_only=True):
-    """How much is still on its way, at one moment after the store was asked."""
+    """The records that router and recorder have not read, at a moment after the store's answer."""
 
     undecided: int
     unrecorded: int
 
     @property
     def settled(self) -> bool:
-        """Whether nothing is."""
+        """Whether both have read everything."""
         return not self.undecided and not self.unrecorded
 
 
 def _unread(kafka: KafkaSettings, topic: str, positions: Mapping[int, int]) -> int:
-    """Return how many committed records lie behind those positions: markers and aborted ones
-    do not count, so it is the records themselves that are looked for."""
+    """Return the number of committed records after those positions.
+
+    Markers and aborted records have offsets too, so this reads the records themselves.
+    """
     consumer = Consumer(
         rdkafka_settings(
             kafka,
@@ -79,14 +83,9 @@ def _unread(kafka: KafkaSettings, topic: str, positions: Mapping[int, int]) -> i
         )
     )
     try:
-        known = (
-            AdminClient(rdkafka_settings(kafka))
-            .list_topics(topic, _TIMEOUT_S)
-            .topics[topic]
-            .partitions
-        )
-        consumer.assign([TopicPartition(topic, p, positions.get(p, 0)) for p in known])
-        left, found = set(known), 0
+        partitions = _partitions(kafka, topic)
+        consumer.assign([TopicPartition(topic, p, positions.get(p, 0)) for p in partitions])
+        left, unread = set(partitions), 0
         deadline = time.monotonic() + _TIMEOUT_S
         while left:
             records = consumer.consume(5000, 0.1)
@@ -97,27 +96,28 @@ def _unread(kafka: KafkaSettings, topic: str, positions: Mapping[int, int]) -> i
             for record in records:
                 error = record.error()
                 if error is None:
-                    found += 1
+                    unread += 1
                 elif error.code() == KafkaError._PARTITION_EOF:
                     left.discard(record.partition())
                 elif not error.retriable():
                     raise KafkaException(error)
-        return found
+        return unread
     finally:
         consumer.close()
+
+
+def _partitions(kafka: KafkaSettings, topic: str) -> list[int]:
+    """Return the numbers of a topic's partitions."""
+    metadata = AdminClient(rdkafka_settings(kafka)).list_topics(topic, _TIMEOUT_S)
+    return list(metadata.topics[topic].partitions)
 
 
 def _committed(kafka: KafkaSettings, topic: str, group: str) -> dict[int, int]:
     consumer = Consumer(rdkafka_settings(kafka, **{"group.id": group}))
     try:
-        known = (
-            AdminClient(rdkafka_settings(kafka))
-            .list_topics(topic, _TIMEOUT_S)
-            .topics[topic]
-            .partitions
-        )
-        told = consumer.committed([TopicPartition(topic, p) for p in known], _TIMEOUT_S)
-        return {p.partition: max(0, p.offset) for p in told}
+        partitions = [TopicPartition(topic, p) for p in _partitions(kafka, topic)]
+        committed = consumer.committed(partitions, _TIMEOUT_S)
+        return {p.partition: max(0, p.offset) for p in committed}
     finally:
         consumer.close()
 
@@ -130,8 +130,8 @@ def _positions(engine: Engine, topic: str) -> dict[int, int]:
         return {int(p): int(n) for p, n in rows}
 
 
-def reach(engine: Engine, kafka: KafkaSettings) -> Reach:
-    """Ask how far router and recorder are; first the router, then what it must have written."""
+def read_reach(engine: Engine, kafka: KafkaSettings) -> Reach:
+    """Read how far the router is, and then the recorder, which records the router's decisions."""
     undecided = _unread(
         kafka, topics.MESSAGES.name, _committed(kafka, topics.MESSAGES.name, ROUTER_GROUP)
     )
@@ -142,24 +142,24 @@ def reach(engine: Engine, kafka: KafkaSettings) -> Reach:
     return Reach(undecided=undecided, unrecorded=unrecorded)
 
 
-def take(
+def read_ledger(
     engine: Engine,
     settings: Settings,
     inventories: Mapping[str, Iterable[str] | None] | None = None,
 ) -> Ledger:
-    """Return the account of now; `inventories` are the positions each source holds."""
-    # In this order: what is without a decision before, and still after everything was read.
+    """Return the account of now; `inventories` are the positions that each source holds."""
+    # In this order, because a message is lost if it has no decision before and after the reading.
     before = _undecided(engine)
-    told = reach(engine, settings.kafka)
-    made = account(engine, before, told, inventories or {})
-    made = msgspec.structs.replace(made, findings=_other_logs(engine, settings.kafka))
+    reach = read_reach(engine, settings.kafka)
+    ledger = account(engine, before, reach, inventories or {})
+    ledger = msgspec.structs.replace(ledger, findings=_other_logs(engine, settings.kafka))
     waiting = DiskSpool(settings.spool_path).count()
     if not waiting:
-        return made
+        return ledger
     return msgspec.structs.replace(
-        made,
-        pending=made.pending + waiting,
-        notes=(*made.notes, f"{waiting} deliveries wait on disk until Kafka takes them"),
+        ledger,
+        pending=ledger.pending + waiting,
+        notes=(*ledger.notes, f"{waiting} deliveries wait on disk until Kafka takes them"),
     )
 
 
@@ -186,12 +186,12 @@ def _undecided(engine: Engine) -> dict[str, str]:
 def account(
     engine: Engine,
     before: Mapping[str, str],
-    told: Reach,
+    reach: Reach,
     inventories: Mapping[str, Iterable[str] | None],
 ) -> Ledger:
-    """Return the account; `before` are the messages that had no decision before `told`."""
+    """Return the account; `before` are the messages without a decision before `reach`."""
     now = _undecided(engine)
-    lost = {i: s for i, s in before.items() if i in now} if told.settled else {}
+    lost = {i: s for i, s in before.items() if i in now} if reach.settled else {}
     with engine.connect() as connection:
         lines = [
             _source(
@@ -203,22 +203,22 @@ def account(
             )
             for name in sorted(_sources(connection) | set(inventories))
         ]
-    waiting = told.undecided + told.unrecorded
-    notes = () if told.settled else (f"{waiting} records are still on their way",)
+    waiting = reach.undecided + reach.unrecorded
+    notes = () if reach.settled else (f"{waiting} records are still on their way",)
     return Ledger(
         sources=tuple(lines),
         unaccounted=sum(line.unaccounted for line in lines),
         pending=waiting + sum(line.pending for line in lines),
-        undecided=tuple(sorted(lost)[:20]),
+        undecided=tuple(sorted(lost)[:_MAX_NAMED]),
         notes=notes,
     )
 
 
 def _sources(connection: Connection) -> set[str]:
-    found = connection.execute(
+    rows = connection.execute(
         text("SELECT DISTINCT source FROM messages UNION SELECT DISTINCT source FROM dead")
     )
-    return {str(row[0]) for row in found}
+    return {str(row[0]) for row in rows}
 
 
 def _source(
@@ -235,30 +235,28 @@ def _source(
         "SELECT count(*) FROM messages m WHERE m.source = :s AND EXISTS "
         "(SELECT 1 FROM decisions d WHERE d.message = m.id)"
     )
-    missing: list[str] = []
-    held = None
-    if inventory is not None:
-        positions = set(inventory)
-        held = len(positions)
-        known = {
-            str(r[0])
-            for r in connection.execute(
-                text(
-                    "SELECT position FROM arrivals WHERE source = :s "
-                    "UNION SELECT position FROM dead WHERE source = :s"
-                ),
-                values,
-            )
-        }
-        missing = sorted(positions - known)
+    positions = None if inventory is None else set(inventory)
+    missing = [] if positions is None else sorted(positions - _arrived(connection, name))
     return SourceLine(
         source=name,
-        held=held,
+        held=None if positions is None else len(positions),
         accepted=recorded,
         refused=refused,
         decided=decided,
         recorded=recorded,
         pending=waiting,
         unaccounted=lost + len(missing),
-        missing=tuple(missing[:20]),
+        missing=tuple(missing[:_MAX_NAMED]),
     )
+
+
+def _arrived(connection: Connection, source: str) -> set[str]:
+    """Return the positions of a source that were accepted or refused."""
+    rows = connection.execute(
+        text(
+            "SELECT position FROM arrivals WHERE source = :s "
+            "UNION SELECT position FROM dead WHERE source = :s"
+        ),
+        {"s": source},
+    )
+    return {str(row[0]) for row in rows}

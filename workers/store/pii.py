@@ -1,7 +1,7 @@
 """Masks personal numbers in the records that people and programs see. Pure.
 
-Before: the store and the desk have the records unmasked. After: pages and API. The token
-`tokens.personal` gives the right to see the numbers, and each view is an Outcome `revealed`.
+The store and the desk hold the records unmasked. Authorised people unmask them with the token
+`tokens.personal`, and each view is an Outcome `revealed`.
 """
 
 from collections.abc import Mapping

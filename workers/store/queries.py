@@ -1,7 +1,6 @@
-"""Questions to the store: a message with its fate, a conversation's history, search, the flow.
+"""Reads messages from the store: one with its outcomes, conversations, searches, and counts.
 
-Before: recorder/loop.py wrote. After: console/api.py, the console, `santral follow` and
-`explain`. Only reads.
+The console, the API, `santral follow` and `santral explain` use it.
 """
 
 import re
@@ -31,26 +30,28 @@ def _decoded(decoder: Any, rows: Iterable[Any]) -> list[Any]:
 
 
 def message(connection: Connection, identifier: str) -> MessageOut | None:
-    """Return a message, its newest decision and its outcomes; None when it is not recorded."""
+    """Return a message, its newest decision and its outcomes, or None if it is not recorded."""
     row = connection.execute(
         text("SELECT body FROM messages WHERE id = :id"), {"id": identifier}
     ).first()
     if row is None:
         return None
-    found = _message.decode(row[0])
-    decided = decisions(connection, identifier)
+    recorded = _message.decode(row[0])
+    all_decisions = decisions(connection, identifier)
     outcomes = [
-        o
-        for o in outcomes_of(connection, found.conversation)
-        if identifier in o.messages or o.item == identifier
+        outcome
+        for outcome in outcomes_of(connection, recorded.conversation)
+        if identifier in outcome.messages or outcome.item == identifier
     ]
     return MessageOut(
-        message=found, decision=decided[-1] if decided else None, outcomes=tuple(outcomes)
+        message=recorded,
+        decision=all_decisions[-1] if all_decisions else None,
+        outcomes=tuple(outcomes),
     )
 
 
 def decisions(connection: Connection, identifier: str) -> list[Decision]:
-    """Return every decision on a message, the first one first."""
+    """Return every decision on a message, from the first to the last."""
     rows = connection.execute(
         text("SELECT body FROM decisions WHERE message = :id ORDER BY hops"), {"id": identifier}
     )
@@ -67,7 +68,7 @@ def decisions_of(connection: Connection, conversation: str) -> dict[str, Decisio
 
 
 def outcomes_of(connection: Connection, conversation: str) -> list[Outcome]:
-    """Return every outcome of a conversation in the order of time."""
+    """Return every outcome of a conversation in its order."""
     rows = connection.execute(
         text("SELECT body FROM outcomes WHERE conversation = :c ORDER BY at_ms, id"),
         {"c": conversation},
@@ -105,7 +106,9 @@ class Line(Record, frozen=True, kw_only=True):
     priority: int | None
 
 
-_LOOKED_AT = 1000  # characters of a text that its line uses
+_MASKED_CHARS = 1000
+"""The beginning of a text that its line masks, so that a long text costs no time."""
+_LINE_CHARS = 160
 _LINE = (
     "SELECT m.id, m.channel, m.sender, m.subject, m.body, m.received_ms, "
     "d.department, d.intent, d.action, d.priority, d.body FROM messages m "
@@ -125,13 +128,13 @@ def newest(connection: Connection, limit: int = 30, department: str | None = Non
 
 
 def lines(connection: Connection, ids: Iterable[str]) -> list[Line]:
-    """Return these messages, in their order; those that are not recorded are left out."""
-    made = []
+    """Return these messages in their order, without those that are not recorded."""
+    recorded = []
     for identifier in ids:
         row = connection.execute(text(f"{_LINE}WHERE m.id = :id"), {"id": identifier}).first()
         if row is not None:
-            made.append(_line(row))
-    return made
+            recorded.append(_line(row))
+    return recorded
 
 
 def search(connection: Connection, words: str, limit: int = 50, *, key: bytes = b"") -> list[Line]:
@@ -146,14 +149,14 @@ def search(connection: Connection, words: str, limit: int = 50, *, key: bytes = 
         return referred
     if connection.dialect.name == "sqlite":
         query = fts5_query(terms)
-        found = "m.rowid IN (SELECT rowid FROM messages_text WHERE messages_text MATCH :q)"
+        where = "m.rowid IN (SELECT rowid FROM messages_text WHERE messages_text MATCH :q)"
     else:
         query = ts_query(terms)
-        found = (
+        where = (
             "m.id IN (SELECT message FROM messages_text WHERE words @@ to_tsquery('simple', :q))"
         )
     rows = connection.execute(
-        text(f"{_LINE}WHERE {found} ORDER BY m.received_ms DESC LIMIT :n"),
+        text(f"{_LINE}WHERE {where} ORDER BY m.received_ms DESC LIMIT :n"),
         {"q": query, "n": limit},
     )
     shown = {line.id for line in referred}
@@ -189,9 +192,9 @@ def _referred(connection: Connection, words: str) -> list[str]:
 def _line(row: Any) -> Line:
     decided = _decision.decode(row[10]) if row[10] else None
     full = _message.decode(row[4])
-    # Mask before cutting: a number that the line's end cuts is still whole here.
+    # Mask before cutting, while a number at the line's end is still complete.
     beginning = msgspec.structs.replace(
-        full, text=full.text[:_LOOKED_AT], full_text="", call=None, forwarded=None
+        full, text=full.text[:_MASKED_CHARS], full_text="", call=None, forwarded=None
     )
     shown = mask_message(beginning, decided)
     handle = mask_personal_numbers(row[2])
@@ -201,7 +204,7 @@ def _line(row: Any) -> Line:
         sender=shown.sender.name or handle,
         handle=handle,
         subject=shown.subject,
-        text=shown.text[:160],
+        text=shown.text[:_LINE_CHARS],
         received_ms=row[5],
         department=row[6],
         intent=row[7],
@@ -235,7 +238,10 @@ def story(connection: Connection, identifier: str) -> Story | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Flow:
-    """What came in and where it went since a moment."""
+    """The traffic since a moment: messages by channel and minute, decisions, and resolved items.
+
+    `minutes` are minutes since 1970 in UTC, with the number of messages.
+    """
 
     channels: dict[str, int]
     departments: dict[str, int]
@@ -259,7 +265,7 @@ def flow(connection: Connection, minutes: int = 60, now_ms: int | None = None) -
         )
     )
     last = now // 60_000
-    slow = connection.execute(
+    mean_delay_ms = connection.execute(
         text(
             "SELECT avg(d.decided_ms - m.received_ms) FROM decisions d JOIN messages m "
             "ON m.id = d.message WHERE d.decided_ms >= :since AND d.hops = 0"
@@ -276,7 +282,7 @@ def flow(connection: Connection, minutes: int = 60, now_ms: int | None = None) -
         actions=_counts(connection, "decisions", "action", "decided_ms", since),
         minutes=[(m, bars.get(m, 0)) for m in range(last - minutes + 1, last + 1)],
         total=sum(channels.values()),
-        decided_after_ms=None if slow is None else int(slow),
+        decided_after_ms=None if mean_delay_ms is None else int(mean_delay_ms),
         resolved=int(resolved or 0),
     )
 

@@ -1,7 +1,7 @@
-"""Recorded traffic out of the store, in the order of time, and what people made of it.
+"""Recorded messages and people's outcomes in the order of time, with the departments people chose.
 
-Before: the recorder wrote it. After: router/backtest/replay.py decides it again, `santral train
---corrections` learns from it. Of conversations that went on after `since` the beginning comes, too.
+router/backtest/replay.py decides them again, and `santral train --corrections` learns from them.
+Conversations that continue after the given time come with their beginning.
 """
 
 import heapq
@@ -30,7 +30,7 @@ _OUTCOMES = f"""
 SELECT at_ms, body FROM outcomes WHERE conversation IN ({_ACTIVE})
   AND kind IN ('rerouted', 'escalated', 'resolved', 'reopened', 'replied') ORDER BY at_ms, id
 """
-_PEOPLE = """
+_PEOPLES_DEPARTMENTS = """
 SELECT d.message, d.department FROM decisions d
 JOIN messages m ON m.id = d.message
 WHERE m.received_ms >= :since AND d.department <> :triage AND d.action IN ('queue', 'triage')
@@ -38,83 +38,104 @@ WHERE m.received_ms >= :since AND d.department <> :triage AND d.action IN ('queu
   AND (d.hops > 0 OR EXISTS (SELECT 1 FROM outcomes o WHERE o.item = d.message
                              AND o.kind = 'resolved'))
 """
-_RECORDED = """
+_FIRST_DEPARTMENTS = """
 SELECT d.message, d.department FROM decisions d JOIN messages m ON m.id = d.message
 WHERE m.received_ms >= :since AND d.hops = (SELECT min(x.hops) FROM decisions x
                                            WHERE x.message = d.message)
 """
-_INCIDENTS = """
+_DECISIONS_IN_INCIDENTS = """
 SELECT d.message, d.decided_ms, d.body FROM decisions d JOIN messages m ON m.id = d.message
 WHERE m.received_ms >= :since AND d.hops = 0 AND d.body LIKE '%"incident":"%'
 """
 
 
-class _Of(Record, frozen=True, kw_only=True):
+class _IncidentRef(Record, frozen=True, kw_only=True):
     incident: str | None = None
 
 
-class History:
-    """What is recorded since a time (all of it without one)."""
+class _LabelledLine(Record, frozen=True, kw_only=True):
+    text: str
+    label: str
+
+
+class RecordedTraffic:
+    """The traffic recorded since a time, or all of it without one."""
 
     def __init__(self, connection: Connection, since: datetime | None) -> None:
         self._connection = connection
         self._since = {"since": int(since.timestamp() * 1000) if since else -(2**62)}
 
     def count(self) -> int:
-        """Return how many messages there are."""
+        """Return the number of messages."""
         return int(self._connection.execute(text(_COUNT), self._since).scalar() or 0)
 
     def events(self) -> Iterator[Message | Outcome]:
         """Yield messages and people's outcomes, the oldest first; a message before an outcome."""
         streamed = self._connection.execution_options(stream_results=True, yield_per=500)
         messages = (
-            (at, 0, msgspec.json.decode(body, type=Message))
-            for at, body in streamed.execute(text(_MESSAGES), self._since)
+            (received_ms, 0, msgspec.json.decode(body, type=Message))
+            for received_ms, body in streamed.execute(text(_MESSAGES), self._since)
         )
         outcomes = (
-            (at, 1, msgspec.json.decode(body, type=Outcome))
-            for at, body in streamed.execute(text(_OUTCOMES), self._since)
+            (at_ms, 1, msgspec.json.decode(body, type=Outcome))
+            for at_ms, body in streamed.execute(text(_OUTCOMES), self._since)
         )
-        both: Iterator[tuple[int, int, Message | Outcome]]
-        both = heapq.merge(messages, outcomes, key=lambda e: (e[0], e[1]))
-        for _, _, event in both:
+        merged: Iterator[tuple[int, int, Message | Outcome]]
+        merged = heapq.merge(messages, outcomes, key=lambda entry: (entry[0], entry[1]))
+        for _, _, event in merged:
             yield event
 
     def people(self) -> dict[str, str]:
-        """Return by message the department that people moved it to, or resolved it in."""
-        return self._by_message(_PEOPLE, triage=TRIAGE)
+        """Return by message the department to which people moved it, or where they resolved it."""
+        return self._by_message(_PEOPLES_DEPARTMENTS, triage=TRIAGE)
 
     def recorded(self) -> dict[str, str]:
-        """Return by message the department that it was sent to then."""
-        return self._by_message(_RECORDED)
+        """Return by message the department of its first decision."""
+        return self._by_message(_FIRST_DEPARTMENTS)
 
     def incidents(self) -> dict[str, Incident]:
-        """Return by message the incident that the router knew it to be part of, as it was then."""
-        made: dict[str, Incident] = {}
+        """Return by message its incident, as the router knew it at the decision."""
+        by_message: dict[str, Incident] = {}
         records: dict[str, list[Incident]] = {}
-        for message, decided_ms, body in self._connection.execute(text(_INCIDENTS), self._since):
-            identifier = msgspec.json.decode(body, type=_Of).incident
+        for message, decided_ms, body in self._connection.execute(
+            text(_DECISIONS_IN_INCIDENTS), self._since
+        ):
+            identifier = msgspec.json.decode(body, type=_IncidentRef).incident
             if identifier is None:
                 continue
             if identifier not in records:
                 records[identifier] = history(self._connection, identifier)
-            then = [r for r in records[identifier] if r.at.timestamp() * 1000 <= decided_ms]
-            known = folded(then or records[identifier][:1]).get(identifier)
-            if known is not None:
-                made[str(message)] = known
-        return made
+            earlier = [r for r in records[identifier] if r.at.timestamp() * 1000 <= decided_ms]
+            incident = folded(earlier or records[identifier][:1]).get(identifier)
+            if incident is not None:
+                by_message[str(message)] = incident
+        return by_message
 
     def _by_message(self, sql: str, **more: str) -> dict[str, str]:
-        found = self._connection.execute(text(sql), {**self._since, **more})
-        return {str(message): str(department) for message, department in found}
+        rows = self._connection.execute(text(sql), {**self._since, **more})
+        return {str(message): str(department) for message, department in rows}
 
 
 @contextmanager
-def opened(settings: Settings, since: datetime | None = None) -> Iterator[History]:
+def open_traffic(settings: Settings, since: datetime | None = None) -> Iterator[RecordedTraffic]:
     """Open the store for reading."""
     engine = store.engine(settings.store_url, read_only=True)
     try:
         with engine.connect() as connection:
-            yield History(connection, since)
+            yield RecordedTraffic(connection, since)
     finally:
         engine.dispose()
+
+
+def labelled_lines(settings: Settings) -> Iterator[bytes]:
+    """Yield a JSON line of `text` and `label` for each message that people checked, oldest first.
+
+    People checked a message if they moved it or resolved its item in its department. Messages that
+    nobody checked are not used.
+    """
+    with open_traffic(settings) as traffic:
+        people = traffic.people()
+        for event in traffic.events():
+            if isinstance(event, Message) and event.id in people:
+                line = _LabelledLine(text=event.decided_text, label=people[event.id])
+                yield msgspec.json.encode(line)

@@ -1,9 +1,8 @@
 """The searchable terms of a message, and those of a person's search. Pure.
 
-Before: the recorder's messages, a person's search. After: recorder/search_index.py, queries.py. The
-index holds each personal number as a keyed hash, so that the whole number finds its message and its
-beginning does not. It also holds phones and numbers without their separators, so that any spelling
-finds them.
+The index holds each personal number as a keyed hash, so that the whole number finds its message and
+its beginning does not. It also holds phones and numbers without their separators, so that any
+spelling finds them.
 """
 
 import hmac
@@ -22,7 +21,8 @@ WORDS_CHARS = 4000
 NUMBERS_CHARS = 32_000
 """Length of a text's beginning whose numbers are indexed, in characters."""
 
-_APART = "\n\n\n"  # a number never spans it
+_APART = "\n\n\n"
+"""A separator that no number spans."""
 _GAP = rf"[{SEPARATORS}]{{0,3}}"
 _TURKISH_PHONE = re.compile(
     rf"(?<![0-9+])(?:(?:\+|00)?90{_GAP})?(?:0{_GAP})?([2-5](?:{_GAP}[0-9]){{9}})(?![0-9])"
@@ -34,11 +34,15 @@ _CODE_BEFORE = re.compile(r"[A-Za-z]{1,6}[-./_]?$")
 """The letters before a code's digits. Searching digits first is much faster."""
 _NOT_BARE = re.compile(r"[^0-9A-Za-z]")
 _DIGIT = re.compile(r"[0-9]")
-_LEAST_DIGITS = 4  # of an order number and kin
-_LEAST_PHONE_DIGITS = 8
-_MOST_CHARS = 24
-_LONGEST_NUMBER_CHARS = 256  # with its separators: a number is looked at whole where a text is cut
-_MOST_BEFORE = 7  # letters and a separator before a code's digits
+_MIN_DIGITS = 4
+"""Shorter numbers, such as a quantity, would match too many messages."""
+_MIN_PHONE_DIGITS = 8
+_MAX_NUMBER_CHARS = 24
+_MAX_WRITTEN_CHARS = 256
+"""A number with its separators; the text is read this far beyond its limit, to its last number."""
+_MAX_CODE_PREFIX_CHARS = 7
+"""The letters and the separator before a code's digits."""
+_MAX_NUMBER_WORDS = 8
 
 # Our tokens begin with letters that begin no Turkish or English word.
 _TOKENS = _PERSONAL, _PHONE, _JOINED = "zqp", "zqt", "zqn"
@@ -60,14 +64,14 @@ class Terms:
 def words_of(message: Message, sender: str, key: bytes) -> str:
     """Return the words and tokens of a message, separated by spaces; `key` hashes its numbers."""
     before = _APART.join([message.subject, message.sender.name, sender, ""])
-    text = before + message.full_text[: NUMBERS_CHARS + _LONGEST_NUMBER_CHARS]
+    text = before + message.full_text[: NUMBERS_CHARS + _MAX_WRITTEN_CHARS]
     numbers = find_personal_numbers(text)
     rest = without(text, numbers)[: len(before) + NUMBERS_CHARS].replace("\0", " ")
     tokens = [_hashed(key, text[n.start : n.end]) for n in numbers] if key else []
     digits = len(_DIGIT.findall(rest))
-    if digits >= _LEAST_PHONE_DIGITS:
+    if digits >= _MIN_PHONE_DIGITS:
         tokens += phone_tokens(rest)
-    if digits >= _LEAST_DIGITS:
+    if digits >= _MIN_DIGITS:
         tokens += _joined_numbers(rest)
     return f"{fold(rest[: len(before) + WORDS_CHARS])}{' '.join(dict.fromkeys(tokens))}"
 
@@ -83,19 +87,22 @@ def terms_of(search: str, key: bytes) -> Terms:
         rest = _FOREIGN_PHONE.sub(" ", _TURKISH_PHONE.sub(" ", rest))
     words = fold(rest).split()
     beginnings = tuple(word for word in words if not _may_begin_token(word))
-    whole = tuple(word for word in words if _may_begin_token(word))
+    full_words = tuple(word for word in words if _may_begin_token(word))
     if tokens:
-        return Terms(tokens=(*tokens, *whole), beginnings=beginnings, exact=not words)
+        return Terms(tokens=(*tokens, *full_words), beginnings=beginnings, exact=not words)
     if _is_number(search.strip()):
-        # A lone number: as typed, joined, or a personal number that only a nearby word reveals.
+        # A lone number as typed, joined, or a personal number that only a nearby word reveals.
         either = (_JOINED + _bare(search), _hashed(key, search))
         return Terms(beginnings=beginnings, either=either, exact=True)
-    return Terms(tokens=whole, beginnings=beginnings)
+    return Terms(tokens=full_words, beginnings=beginnings)
 
 
 def _may_begin_token(word: str) -> bool:
-    """Say whether a token of our own begins with a word, or the word with it: "z" would else find
-    whoever wrote a number, and which of them wrote the same one."""
+    """Say whether a token of our own begins with a word, or the word with it.
+
+    Otherwise a search for "z" would find everybody who wrote a number, and a search for a token
+    those who wrote the same one.
+    """
     return any(name.startswith(word) or word.startswith(name) for name in _TOKENS)
 
 
@@ -104,14 +111,14 @@ def _joined_numbers(text: str) -> list[str]:
     written = _GROUPS.findall(text)
     for match in _CODE.finditer(text):
         start = match.start()
-        before = _CODE_BEFORE.search(text, max(0, start - _MOST_BEFORE), start)
+        before = _CODE_BEFORE.search(text, max(0, start - _MAX_CODE_PREFIX_CHARS), start)
         if before is not None:
             written.append(before[0] + match[0])
     bare = [_bare(number) for number in written]
     return [
         _JOINED + number
         for number in bare
-        if len(_DIGIT.findall(number)) >= _LEAST_DIGITS and len(number) <= _MOST_CHARS
+        if len(_DIGIT.findall(number)) >= _MIN_DIGITS and len(number) <= _MAX_NUMBER_CHARS
     ]
 
 
@@ -134,10 +141,17 @@ def _bare(number: str) -> str:
 def _is_number(text: str) -> bool:
     """Say whether a text is one number, such as 4581237, SIP-2024-0113 or 458 12 37."""
     bare = _bare(text)
-    if not bare.isascii() or len(bare) > _MOST_CHARS or len(_DIGIT.findall(bare)) < _LEAST_DIGITS:
+    if (
+        not bare.isascii()
+        or len(bare) > _MAX_NUMBER_CHARS
+        or len(_DIGIT.findall(bare)) < _MIN_DIGITS
+    ):
         return False
     words = re.split(rf"[{SEPARATORS}#]+", text.strip())
-    return all(_DIGIT.search(w) or len(w) <= _LEAST_DIGITS for w in words) and len(words) <= 8
+    return (
+        all(_DIGIT.search(w) or len(w) <= _MIN_DIGITS for w in words)
+        and len(words) <= _MAX_NUMBER_WORDS
+    )
 
 
 def key_name(key: bytes) -> str:

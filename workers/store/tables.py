@@ -1,7 +1,6 @@
-"""The tables of the store. What Kafka says, in a form that people and reports can ask.
+"""The tables of the store: Kafka's records, in a form that pages and reports can query.
 
-Before: recorder/loop.py writes them. After: queries.py, ledger.py and the console read them.
-`body` is the record's JSON as Kafka has it; the other columns are for looking things up. Times are
+`body` is the record's JSON as Kafka has it, and the other columns are for look-ups. Times are
 milliseconds since 1970 in UTC.
 """
 
@@ -117,8 +116,8 @@ HANDLES = Table(
     Index("handles_message", "message"),
     sqlite_with_rowid=False,
 )
-"""Which handles a message names: said by its `source` of the sender, typed by the `sender`, or
-found in the `text`."""
+"""The handles that a message names. `said_by` is `source` for a handle that the channel verifies,
+`sender` for one that the sender entered, and `text` for one in the text."""
 
 LINKS = Table(
     "links",
@@ -131,7 +130,7 @@ LINKS = Table(
     Index("links_a", "a"),
     Index("links_b", "b"),
 )
-"""Every word of people on two handles; the newest of an id counts."""
+"""Every verdict of people on two handles; the newest of an id counts."""
 
 SEARCH_STATE = Table(
     "search_state",
@@ -139,8 +138,8 @@ SEARCH_STATE = Table(
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
 )
-"""The maker of the search index (`made_by`), and the progress of a refill (`filled_to`, a
-message's id)."""
+"""The rules and key of the search index (`made_by`), and the progress of a refill (`filled_to`,
+a message's id)."""
 
 ARRIVALS = Table(
     "arrivals",
@@ -149,7 +148,7 @@ ARRIVALS = Table(
     Column("position", Text, primary_key=True),
     Column("message", Text, nullable=False),
 )
-"""Which message the thing at a source's position became, for the ledger."""
+"""The message that each position of a source became, for the ledger."""
 
 LOGS = Table(
     "logs",
@@ -179,5 +178,5 @@ POSITIONS = Table(
     Column("kept", BigInteger, nullable=False),
     Column("undecodable", BigInteger, nullable=False),
 )
-"""How far each partition is recorded, in the same transaction as what was recorded. `kept` are
-the records that made a new row; the rest were repeats."""
+"""The next offset of each partition, written in the transaction of its records. `kept` counts the
+records that made a new row; the others were repeats."""

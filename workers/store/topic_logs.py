@@ -1,9 +1,8 @@
-"""The logs behind the recorded topics: whether the store's positions belong to Kafka's logs.
+"""Compares the store's positions with the logs of Kafka's topics.
 
-Before: the positions in the store; the topics' ids and offsets in Kafka. After: the recorder reads
-on or waits, `santral ledger` reports, and `santral store adopt` begins with Kafka's logs. A log is
-another one when its topic has another id: it was made again, or Kafka was. It is shorter than
-recorded when Kafka lost its end.
+The recorder waits while they differ, `santral ledger` reports it, and `santral store adopt` lets
+the store follow Kafka's logs. A topic with another id has another log, because the topic or Kafka
+was created again. A log is shorter than recorded if Kafka lost its end.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,7 +32,8 @@ ADOPT_ADVICE = (
     "this Kafka with `santral store adopt`"
 )
 _REQUEST_S = 4.0
-_NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"  # of a broker before Kafka 2.8
+_NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
+"""The id that a broker before Kafka 2.8 gives every topic."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,11 @@ class Log:
 
 @dataclass(frozen=True)
 class StoredLog:
-    """The store's memory of a topic: its id (empty when unknown), the number of adoptions, and
-    the next offset of each partition."""
+    """The store's memory of a topic's log.
+
+    It has the topic's id (empty if unknown), the number of adoptions, and the next offset of each
+    partition.
+    """
 
     topic_id: str = ""
     adoptions: int = 0
@@ -55,14 +58,14 @@ class StoredLog:
 
 
 class KafkaLogs:
-    """Asks Kafka for its logs, with a client of its own."""
+    """Reads Kafka's logs, with a client of its own."""
 
     def __init__(self, kafka: KafkaSettings) -> None:
         self._address = kafka.bootstrap
         self._admin = admin_client(kafka)
 
     def read(self, names: Iterable[str]) -> dict[str, Log]:
-        """Return the logs of these topics; raise Unavailable when Kafka can't tell."""
+        """Return the logs of these topics; raise Unavailable if Kafka does not answer."""
         try:
             return self._read(sorted(set(names)))
         except KafkaException as error:
@@ -79,42 +82,45 @@ class KafkaLogs:
             return {}
         futures = self._admin.describe_topics(TopicCollection(names), request_timeout=_REQUEST_S)
         topics_now = {name: future.result(_REQUEST_S + 1) for name, future in futures.items()}
-        parts = [
+        partitions = [
             TopicPartition(name, partition.id)
             for name, topic in topics_now.items()
             for partition in topic.partitions
         ]
-        first, after = (
-            self._offsets(parts, spec) for spec in (OffsetSpec.earliest(), OffsetSpec.latest())
+        first, end = (
+            self._offsets(partitions, spec) for spec in (OffsetSpec.earliest(), OffsetSpec.latest())
         )
         return {
             name: Log(
                 topic_id=_id(topic.topic_id),
-                ranges={p.id: (first[name, p.id], after[name, p.id]) for p in topic.partitions},
+                ranges={p.id: (first[name, p.id], end[name, p.id]) for p in topic.partitions},
             )
             for name, topic in topics_now.items()
         }
 
-    def _offsets(self, parts: list[TopicPartition], spec: OffsetSpec) -> dict[tuple[str, int], int]:
-        futures = self._admin.list_offsets(dict.fromkeys(parts, spec), request_timeout=_REQUEST_S)
+    def _offsets(
+        self, partitions: list[TopicPartition], spec: OffsetSpec
+    ) -> dict[tuple[str, int], int]:
+        requests = dict.fromkeys(partitions, spec)
+        futures = self._admin.list_offsets(requests, request_timeout=_REQUEST_S)
         return {
-            (part.topic, part.partition): int(future.result(_REQUEST_S + 1).offset)
-            for part, future in futures.items()
+            (partition.topic, partition.partition): int(future.result(_REQUEST_S + 1).offset)
+            for partition, future in futures.items()
         }
 
 
 def _id(topic_id: object) -> str:
-    written = str(topic_id)
-    return "" if written == _NO_ID else written
+    text_id = str(topic_id)
+    return "" if text_id == _NO_ID else text_id
 
 
 def knows_logs(connection: Connection) -> bool:
-    """Say whether the store has the table of its logs: an older version's has not."""
+    """Say whether the store has the table of its logs, which older versions lack."""
     return inspect(connection).has_table("logs")
 
 
 def stored_logs(connection: Connection) -> dict[str, StoredLog]:
-    """Return what the store knows of each topic; a store of an older version knows no ids."""
+    """Return the store's memory of each topic; a store of an older version has no ids."""
     logs: dict[str, StoredLog] = {}
     if knows_logs(connection):
         for topic, topic_id, adoptions in connection.execute(
@@ -165,7 +171,7 @@ def adoptions_match(connection: Connection, expected: Mapping[str, int]) -> bool
     """Say whether nobody adopted another log since these counts were read.
 
     On PostgreSQL the rows stay locked until the transaction ends, so that an adoption waits for
-    the batch; SQLite has one writer anyway.
+    the batch. SQLite has only one writer.
     """
     lock = " FOR SHARE" if connection.dialect.name == "postgresql" else ""
     rows = connection.execute(text(f"SELECT topic, adoptions FROM logs{lock}"))

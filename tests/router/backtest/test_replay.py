@@ -27,7 +27,7 @@ from workers.console.backtest_page import page
 from workers.recorder.rows import Rows, add_record
 from workers.run import MIGRATIONS
 from workers.store import tables
-from workers.store.corrections import lines as corrections
+from workers.store.recorded_traffic import labelled_lines
 from workers.store.rule_usage import read_usage
 
 SAID = {
@@ -275,7 +275,7 @@ def test_what_people_moved_or_resolved_is_learned_from(
     recorded: Callable[[list[Message | Outcome]], Settings],
 ) -> None:
     settings = recorded(_traffic())
-    assert [json.loads(x) for x in corrections(settings)] == [
+    assert [json.loads(x) for x in labelled_lines(settings)] == [
         {"text": SAID["1"], "label": "billing"},
         {"text": SAID["4"], "label": "sales"},
     ]

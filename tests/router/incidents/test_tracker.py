@@ -35,7 +35,7 @@ from workers.recorder.rows import Rows, add_record
 from workers.recorder.sql import Fenced, write_rows
 from workers.replies.incident_reply import IncidentResponder, holding_text, suppression_reason
 from workers.store import incidents as reading
-from workers.store.recorded_traffic import History
+from workers.store.recorded_traffic import RecordedTraffic
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC).timestamp()  # a Monday
 DAYS = 10
@@ -583,7 +583,7 @@ def test_the_store_has_its_records_and_messages_and_its_course(stored: Engine) -
 def test_a_backtest_decides_with_the_incident_as_it_was_known_then(stored: Engine) -> None:
     urgent = replace(policy(), incident_points=(10, 20))
     with stored.connect() as connection:
-        recorded = History(connection, None)
+        recorded = RecordedTraffic(connection, None)
         known = recorded.incidents()
         (message_id,) = known
         assert known[message_id].status == "opened", "it was confirmed an hour later"
