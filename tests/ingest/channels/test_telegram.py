@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ingest.channel import Context, Delivery, Parsed
-from ingest.channels.telegram import Account, Telegram
+from ingest.channels.telegram.channel import Account, Telegram
 from ingest.source import SourceContext
 from ingest.webhook import WebhookRequest
 from runtime.http.public_client import PublicClient
