@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from ingest.channel import Context, Delivery, Parsed
-from ingest.channels.telegram.channel import Account, Telegram
+from ingest.channels.telegram import Telegram
+from ingest.channels.telegram.account import Account
 from ingest.source import SourceContext
 from ingest.webhook import WebhookRequest
 from runtime.http.public_client import PublicClient
@@ -25,8 +26,8 @@ AYSE = {"id": 501, "is_bot": False, "first_name": "Ayşe", "last_name": "Örnek"
 
 
 def update(kind: str = "message", number: int = 7, **more: Any) -> bytes:
-    said = {"message_id": 11, "from": AYSE, "chat": CHAT, "date": int(NOW.timestamp())} | more
-    return json.dumps({"update_id": number, kind: said}).encode()
+    fields = {"message_id": 11, "from": AYSE, "chat": CHAT, "date": int(NOW.timestamp())} | more
+    return json.dumps({"update_id": number, kind: fields}).encode()
 
 
 def CALL() -> WebhookRequest:  # noqa: N802 - the contract suite asks for it
@@ -43,8 +44,8 @@ SAMPLE = update(text="SECRET faturam yanlış")
 
 
 def _parsed(raw: bytes) -> Parsed:
-    (one,) = Telegram().take(raw).deliveries
-    delivery = Delivery(raw=one, account="a", received_at=NOW)
+    (update_raw,) = Telegram().take(raw).deliveries
+    delivery = Delivery(raw=update_raw, account="a", received_at=NOW)
     return Telegram().parse(delivery, Context(brand="default", settings=ACCOUNT))
 
 
@@ -83,21 +84,21 @@ RICH = {
     ],
 )
 def test_each_kind_gives_the_customers_words(more: dict[str, Any], text: str, shown: str) -> None:
-    made = _parsed(update(**more)).message
-    assert (made.text, made.full_text) == (text, shown)
-    assert (made.sender.name, made.sender.handle("handle")) == ("Ayşe Örnek", "telegram:501")
-    assert made.native_id == "501/11"
-    assert made.reply_to == "501//"
-    assert made.sent_at == NOW
-    assert made.sender.handle("phone") == ("+905321112233" if "contact" in more else None)
+    message = _parsed(update(**more)).message
+    assert (message.text, message.full_text) == (text, shown)
+    assert (message.sender.name, message.sender.handle("handle")) == ("Ayşe Örnek", "telegram:501")
+    assert message.native_id == "501/11"
+    assert message.reply_to == "501//"
+    assert message.sent_at == NOW
+    assert message.sender.handle("phone") == ("+905321112233" if "contact" in more else None)
 
 
 def test_a_shared_contacts_card_is_shown() -> None:
     card = "BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Ali\r\nTEL;TYPE=CELL:+90 5\r\nitem1.EMAIL:ali@orn\r\n ek.example\r\nORG:Su Ltd;Satış\r\nADR:;;Gül Sok. 5;İzmir;;;\r\nEND:VCARD"
     contact = {"phone_number": "+90 5", "first_name": "Ali", "vcard": card}
-    made = _parsed(update(contact=contact)).message
-    assert made.text == "Ali"
-    assert made.full_text == "Ali +90 5, ali@ornek.example, Su Ltd Satış, Gül Sok. 5 İzmir"
+    message = _parsed(update(contact=contact)).message
+    assert message.text == "Ali"
+    assert message.full_text == "Ali +90 5, ali@ornek.example, Su Ltd Satış, Gül Sok. 5 İzmir"
 
 
 @pytest.mark.parametrize(
@@ -119,13 +120,13 @@ def test_a_shared_contacts_card_is_shown() -> None:
     ],
 )
 def test_what_a_message_answers_is_named_and_shown(more: dict[str, Any], shown: str) -> None:
-    made = _parsed(update(text="Bu", **more)).message
-    assert (made.text, made.full_text) == ("Bu", shown)
-    assert made.thread == ("9", "11")
+    message = _parsed(update(text="Bu", **more)).message
+    assert (message.text, message.full_text) == ("Bu", shown)
+    assert message.thread == ("9", "11")
 
 
 def test_a_topics_first_message_is_nothing_that_is_answered() -> None:
-    made = _parsed(
+    message = _parsed(
         update(
             text="Bu",
             is_topic_message=True,
@@ -133,7 +134,7 @@ def test_a_topics_first_message_is_nothing_that_is_answered() -> None:
             reply_to_message={"message_id": 9, "text": "Konu"},
         )
     ).message
-    assert (made.full_text, made.thread) == ("Bu", ("11",))
+    assert (message.full_text, message.thread) == ("Bu", ("11",))
 
 
 def test_an_edit_touches_its_message_and_each_edit_is_one() -> None:
@@ -152,17 +153,17 @@ def test_an_edit_touches_its_message_and_each_edit_is_one() -> None:
 def test_messages_deleted_together_are_events_of_each() -> None:
     gone = {"business_connection_id": "b1", "chat": CHAT, "message_ids": [11, 12]}
     raw = json.dumps({"update_id": 9, "deleted_business_messages": gone}).encode()
-    made = [
+    messages = [
         Telegram().parse(Delivery(raw=r, account="a", received_at=NOW), Context(brand="d")).message
         for r in Telegram().take(raw).deliveries
     ]
     of = [message_id("telegram", "telegram:a", f"b1:501/{n}") for n in (11, 12)]
-    assert [m.event.of for m in made if m.event] == of
+    assert [m.event.of for m in messages if m.event] == of
 
 
 def test_a_tap_says_the_buttons_words_and_is_answered_at_once() -> None:
     keyboard = {"inline_keyboard": [[{"text": "İade istiyorum", "callback_data": "r1"}]]}
-    told = {
+    tap = {
         "id": "77",
         "from": AYSE,
         "data": "r1",
@@ -174,7 +175,7 @@ def test_a_tap_says_the_buttons_words_and_is_answered_at_once() -> None:
             "reply_markup": keyboard,
         },
     }
-    raw = json.dumps({"update_id": 8, "callback_query": told}).encode()
+    raw = json.dumps({"update_id": 8, "callback_query": tap}).encode()
     taken = Telegram().take(raw)
     assert json.loads(taken.response.body) == {
         "method": "answerCallbackQuery",
@@ -187,7 +188,7 @@ def test_a_tap_says_the_buttons_words_and_is_answered_at_once() -> None:
 def test_people_in_a_group_and_topics_have_conversations_of_their_own() -> None:
     group = {"id": -100, "type": "supergroup", "title": "Destek"}
     ali = AYSE | {"id": 502}
-    made = [
+    messages = [
         _parsed(update(text="a", chat=group, **more)).message
         for more in (
             {},
@@ -196,9 +197,9 @@ def test_people_in_a_group_and_topics_have_conversations_of_their_own() -> None:
             {"message_thread_id": 9},
         )
     ]
-    assert len({m.conversation for m in made}) == 3, "an answer's chain is no topic"
-    assert made[2].reply_to == "-100/5/"
-    assert all(m.answering and m.answering.public for m in made)
+    assert len({m.conversation for m in messages}) == 3, "an answer's chain is no topic"
+    assert messages[2].reply_to == "-100/5/"
+    assert all(m.answering and m.answering.public for m in messages)
 
 
 def test_a_business_chat_counts_apart_from_the_bots_own() -> None:
@@ -217,30 +218,32 @@ def test_a_business_chat_counts_apart_from_the_bots_own() -> None:
 def test_people_who_write_as_a_channel_are_not_one() -> None:
     group = {"id": -100, "type": "supergroup"}
     fake = {"id": 136817688, "is_bot": True, "first_name": "Channel"}
-    made = [
+    messages = [
         _parsed(update(text="a", chat=group, sender_chat={"id": n, "title": t}, **{"from": fake}))
         for n, t in ((-201, "Bir"), (-202, "İki"))
     ]
-    assert [m.message.sender.name for m in made] == ["Bir", "İki"]
-    assert made[0].message.conversation != made[1].message.conversation
+    assert [m.message.sender.name for m in messages] == ["Bir", "İki"]
+    assert messages[0].message.conversation != messages[1].message.conversation
     admin = update(text="a", chat=group, sender_chat=group, **{"from": fake})
     assert Telegram().take(admin).ignored == ("group_admin",)
 
 
 def test_two_people_who_tap_in_a_group_are_two() -> None:
     group = {"id": -100, "type": "supergroup"}
-    said = {"message_id": 3, "chat": group, "date": 1, "from": {"id": 1, "is_bot": True}}
-    made = []
-    for who in (501, 502):
-        told = {"id": f"7{who}", "from": AYSE | {"id": who}, "data": "r1", "message": said}
-        made.append(_parsed(json.dumps({"update_id": 8, "callback_query": told}).encode()).message)
+    question = {"message_id": 3, "chat": group, "date": 1, "from": {"id": 1, "is_bot": True}}
+    messages = []
+    for user in (501, 502):
+        tap = {"id": f"7{user}", "from": AYSE | {"id": user}, "data": "r1", "message": question}
+        messages.append(
+            _parsed(json.dumps({"update_id": 8, "callback_query": tap}).encode()).message
+        )
     text = _parsed(update(text="a", chat=group)).message
-    assert made[0].conversation == text.conversation != made[1].conversation
+    assert messages[0].conversation == text.conversation != messages[1].conversation
 
 
 def test_what_is_new_to_us_is_kept_and_said() -> None:
-    made = _parsed(update(hologram={"x": 1})).message
-    assert made.repaired == ("content.unsupported",)
+    message = _parsed(update(hologram={"x": 1})).message
+    assert message.repaired == ("content.unsupported",)
     form = _parsed(update(web_app_data={"button_text": "Gönder", "data": "x=1"})).message
     assert (form.text, form.full_text) == ("Gönder", "Gönder\nx=1")
     poll = _parsed(update(poll={"question": "Ne zaman?", "options": [{"text": "Bugün"}]})).message
