@@ -1,7 +1,7 @@
-"""Incident and Pulse: what the watch sees over many messages, and what people make of it.
+"""Incident and Pulse record what the watch sees over many messages, and what people do with it.
 
-Before: the watch and the console write them. After: router, watch, store and console. An incident
-is the sequence of its records; `now` folds them. Pure.
+The watch and the console write them, and the router, the watch, the store and the console read
+them. An incident is the sequence of its records, which `fold_records` folds. Pure.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,28 +13,27 @@ import msgspec
 from schemas.base import Id, Record, Time, derived_id
 
 Status = Literal["opened", "grown", "confirmed", "merged", "dismissed", "closed", "answered"]
-"""What a record says: the watch opens, grows and closes; people confirm, merge, dismiss, close and
-answer."""
+"""The step that a record adds. The watch opens, grows and closes an incident. People confirm,
+merge, dismiss, close and answer it."""
 
-LOOKED_BACK = timedelta(days=14)
-"""So far back whoever follows incidents reads at its start: what is older is over."""
+READ_BACK = timedelta(days=14)
+"""How far back readers of incidents.v1 start; every older incident is over."""
 
 ENDED: frozenset[str] = frozenset({"merged", "dismissed", "closed"})
 
-MOST_MESSAGES = 500
-"""New members that one record names at most: 40 bytes each."""
+MAX_NEW_MESSAGES = 500
+"""Most new members that one record names, at 40 bytes each."""
 
-
-_NEAR_S = 2 * 3600
-_ALIKE = 0.8
-"""One sign that four in five messages of both have, or several that fewer have."""
+_SAME_CAUSE_SPAN_S = 2 * 3600  # two incidents of one cause open within this time
+_MIN_LIKENESS = 0.8
+"""One sign that four in five messages of both incidents have, or several rarer signs."""
 
 
 class Pulse(Record, frozen=True, kw_only=True):
-    """One hour of one brand as the watch counted it: the usual, against which a burst stands out.
+    """One hour of one brand as the watch counted it, for the baseline that a burst exceeds.
 
-    `hour` is its beginning; `messages` are those that tell of trouble, incidents' own left out;
-    `terms` says how many of them have a term (router/text/terms.py).
+    `hour` is its beginning. `messages` counts the complaints outside of incidents, and `terms` how
+    many of them have each term (router/text/terms.py).
     """
 
     brand: str
@@ -44,14 +43,16 @@ class Pulse(Record, frozen=True, kw_only=True):
 
 
 def pulse_id(pulse: Pulse) -> str:
-    """Return the id of a pulse: an hour that is told again is the same."""
+    """Return the id of a pulse, which is the same when the watch counts the hour again."""
     return derived_id("pulse", pulse.brand, pulse.hour.isoformat())
 
 
 class Sign(Record, frozen=True, kw_only=True):
-    """One mark by which later messages are recognised: a term, the word as customers write it, the
-    share of the incident's messages that have it, and its weight (how much likelier it is there
-    than usual, as a natural logarithm)."""
+    """A term by which later messages join the incident, and the word as customers write it.
+
+    `share` is the share of the incident's messages that have it. `weight` says how much likelier it
+    is in them than usual, as a natural logarithm.
+    """
 
     term: str
     word: str
@@ -60,15 +61,15 @@ class Sign(Record, frozen=True, kw_only=True):
 
 
 class Incident(Record, frozen=True, kw_only=True):
-    """Many customers, one cause, now.
+    """One record of an incident, in which many customers write about one cause at the same time.
 
-    `customers` are distinct ones so far; `messages` those that this record adds, the record that
-    opens it names the first; `writers` are short hashes of who wrote them. A message belongs to it
-    when the weights of the signs it has reach `needed`. `usual` is how many customers an hour would
-    have had the sign that set it off, `seconds` the span in which `customers` had it when it was
-    opened. `at` is when the record was made, `opened_at` and `last_at` are times of messages.
-    A person (`agent`) who merges it says into which; one who answers gives a holding text, sent to
-    all of its customers, also to later ones when `later`.
+    `customers` counts the distinct ones so far. `messages` are the members that this record adds,
+    and `writers` the short hashes of their senders. A message belongs to the incident if the
+    weights of its signs reach `needed`. `usual` is the usual number of customers an hour with the
+    sign that opened it, and `seconds` the span of `customers` with that sign. `at` is the time
+    of the record; `opened_at` and `last_at` are times of messages. A person (`agent`) merges it
+    into `merged_into`, or answers with a holding text for all customers, and for later ones too if
+    `later`.
     """
 
     id: Id
@@ -96,85 +97,93 @@ class Incident(Record, frozen=True, kw_only=True):
     later: bool = False
 
 
-def after(known: Incident | None, record: Incident) -> Incident:
-    """Return an incident after one more record: what people said stays, the watch adds.
+def apply_record(incident: Incident | None, record: Incident) -> Incident:
+    """Return an incident after one more record.
 
-    Who dismissed or merged it is not overruled by the watch, which may not have heard of it yet; a
-    confirmed one stays confirmed while it grows. Opened again after it was closed, it is open.
+    The watch never overrides a person's dismissal or merge, which it may not have seen yet. A
+    confirmed incident stays confirmed while it grows. A closed incident that opens again is open.
     """
-    if known is None:
+    if incident is None:
         return record
-    told = record.status
-    if known.status in ("merged", "dismissed") and not record.agent:
-        return msgspec.structs.replace(known, customers=max(known.customers, record.customers))
-    if record.agent and told != "opened":
-        # A person's record says only what they did.
-        status = told if told != "answered" else known.status
+    step = record.status
+    if incident.status in ("merged", "dismissed") and not record.agent:
         return msgspec.structs.replace(
-            known,
+            incident, customers=max(incident.customers, record.customers)
+        )
+    if record.agent and step != "opened":
+        # A person's record has only the fields of their step.
+        status = step if step != "answered" else incident.status
+        return msgspec.structs.replace(
+            incident,
             status=status,
             at=record.at,
             agent=record.agent,
-            merged_into=record.merged_into if told == "merged" else known.merged_into,
-            text_tr=record.text_tr if told == "answered" else known.text_tr,
-            text_en=record.text_en if told == "answered" else known.text_en,
-            later=record.later if told == "answered" else known.later,
+            merged_into=record.merged_into if step == "merged" else incident.merged_into,
+            text_tr=record.text_tr if step == "answered" else incident.text_tr,
+            text_en=record.text_en if step == "answered" else incident.text_en,
+            later=record.later if step == "answered" else incident.later,
         )
-    if told == "grown" and known.status in ENDED:
-        return known
-    status = "confirmed" if known.status == "confirmed" and told == "grown" else told
+    if step == "grown" and incident.status in ENDED:
+        return incident
+    status = "confirmed" if incident.status == "confirmed" and step == "grown" else step
     return msgspec.structs.replace(
         record,
         status=status,
-        opened_at=known.opened_at,
-        agent=known.agent,
-        merged_into=known.merged_into,
-        text_tr=known.text_tr,
-        text_en=known.text_en,
-        later=known.later,
-        seconds=known.seconds,
-        usual=known.usual,
-        score=known.score,
-        customers=max(known.customers, record.customers),
+        opened_at=incident.opened_at,
+        agent=incident.agent,
+        merged_into=incident.merged_into,
+        text_tr=incident.text_tr,
+        text_en=incident.text_en,
+        later=incident.later,
+        seconds=incident.seconds,
+        usual=incident.usual,
+        score=incident.score,
+        customers=max(incident.customers, record.customers),
         messages=(),
         writers=(),
     )
 
 
-def whole(incident: Incident | None, look: Callable[[str], Incident | None]) -> Incident | None:
-    """Return an incident, or the one that it was merged into in the end; None when `look` does not
-    know that one. Incidents merged in a circle are one of them."""
-    seen: set[str] = set()
-    while incident is not None and incident.status == "merged" and incident.id not in seen:
-        seen.add(incident.id)
-        incident = look(incident.merged_into or "")
+def resolve_merged(
+    incident: Incident | None, find: Callable[[str], Incident | None]
+) -> Incident | None:
+    """Return an incident, or the last one of its merges; None if `find` does not know that one.
+
+    For incidents that people merged in a circle, return one of them.
+    """
+    passed: set[str] = set()
+    while incident is not None and incident.status == "merged" and incident.id not in passed:
+        passed.add(incident.id)
+        incident = find(incident.merged_into or "")
     return incident
 
 
-def alike(one: Incident, others: Iterable[Incident]) -> list[tuple[Incident, tuple[Sign, ...]]]:
-    """Return the incidents that may have the same cause, the likeliest first, with the signs that
-    both have: one cause told in two languages, or in other words, opens two of them.
+def likely_same_cause(
+    incident: Incident, others: Iterable[Incident]
+) -> list[tuple[Incident, tuple[Sign, ...]]]:
+    """Return the incidents that may have the same cause, the likeliest first, with shared signs.
 
-    They came within two hours, and share a topic or words that most of their messages have. Two
-    places without internet do so too: people say whether it is one.
+    A cause that customers describe in two languages can open two incidents. They open within two
+    hours and share signs that most of their messages have. Two outages in two towns look the same,
+    and so people decide.
     """
-    made = []
+    similar = []
     for other in others:
-        apart = abs((one.opened_at - other.opened_at).total_seconds())
-        if other.id == one.id or other.brand != one.brand or apart > _NEAR_S:
+        apart = abs((incident.opened_at - other.opened_at).total_seconds())
+        if other.id == incident.id or other.brand != incident.brand or apart > _SAME_CAUSE_SPAN_S:
             continue
-        theirs = {s.term: s for s in other.signs}
-        shared = [s for s in one.signs if s.term in theirs]
-        likeness = sum(min(s.share, theirs[s.term].share) for s in shared)
-        if likeness >= _ALIKE:
-            made.append((likeness, other, tuple(shared)))
-    made.sort(key=lambda found: (-found[0], found[1].id))
-    return [(other, shared) for _, other, shared in made]
+        other_signs = {sign.term: sign for sign in other.signs}
+        shared = [sign for sign in incident.signs if sign.term in other_signs]
+        likeness = sum(min(sign.share, other_signs[sign.term].share) for sign in shared)
+        if likeness >= _MIN_LIKENESS:
+            similar.append((likeness, other, tuple(shared)))
+    similar.sort(key=lambda entry: (-entry[0], entry[1].id))
+    return [(other, shared) for _, other, shared in similar]
 
 
-def folded(records: Iterable[Incident]) -> dict[str, Incident]:
-    """Return every incident as its records, in their order, leave it."""
-    made: dict[str, Incident] = {}
+def fold_records(records: Iterable[Incident]) -> dict[str, Incident]:
+    """Return every incident by its id, after all of its records in their order."""
+    incidents: dict[str, Incident] = {}
     for record in records:
-        made[record.id] = after(made.get(record.id), record)
-    return made
+        incidents[record.id] = apply_record(incidents.get(record.id), record)
+    return incidents

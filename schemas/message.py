@@ -205,7 +205,7 @@ class Message(Record, frozen=True, kw_only=True):
         return f"{self.subject}\n{self.text}" if self.subject else self.text
 
 
-def fitted(message: Message) -> Message:
+def truncate_to_limit(message: Message) -> Message:
     """Return the message within MESSAGE_LIMIT: texts cut, long lists too, and said so."""
     if len(message.full_text) + len(message.text) + len(message.recipients) * 60 < 16 * 1024:
         return message

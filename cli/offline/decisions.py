@@ -22,7 +22,7 @@ from schemas.base import Id, Record, Time, conversation_id, message_id
 from schemas.decision import Decision
 from schemas.errors import ConfigError, Problem
 from schemas.message import Handle, Message, Party
-from schemas.routing.counterfactual import otherwise
+from schemas.routing.counterfactual import nearest_change
 from schemas.routing.departments import Department
 from schemas.state.conversation import ConversationState
 
@@ -158,7 +158,7 @@ def describe_decision(decision: Decision) -> Iterator[str]:
     if decision.runner_up is not None:
         other = decision.runner_up
         yield f"  ikinci / runner-up: {other.department} ({other.confidence:.2f})"
-    changed = otherwise(decision)
+    changed = nearest_change(decision)
     if changed is not None and changed.without:
         yield (f"  {changed.words()} olmasaydı / without it: {changed.department}")
     elif changed is not None and changed.threshold is not None:

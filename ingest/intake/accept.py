@@ -33,7 +33,7 @@ from schemas.base import derived_id
 from schemas.dead_letter import DeadLetter, Origin
 from schemas.delays import RECOVERY_S
 from schemas.errors import Rejected, Retry, Unavailable
-from schemas.message import Message, Raw, fitted
+from schemas.message import Message, Raw, truncate_to_limit
 
 log = get(__name__)
 
@@ -232,7 +232,7 @@ class Ingest:
         for data in files:
             await self._keep_file(data)
         token = delivery.accepted_by
-        message = fitted(msgspec.structs.replace(checked, raw=raw, accepted_by=token))
+        message = truncate_to_limit(msgspec.structs.replace(checked, raw=raw, accepted_by=token))
         await self.publisher.publish(
             topics.MESSAGES,
             message,

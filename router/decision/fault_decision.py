@@ -16,7 +16,7 @@ from router.decision.policy import Policy
 from router.decision.priority import BASE_PRIORITY
 from schemas.base import Time
 from schemas.decision import TRIAGE, Action, Decision, Due, WorkItem
-from schemas.message import Message, fitted
+from schemas.message import Message, truncate_to_limit
 from schemas.outcome import MOVES, Outcome, closed_messages
 from schemas.routing.departments import Department
 from schemas.state import conversation as states
@@ -45,7 +45,9 @@ def triage_message(
     decision = _decision(message, state, policy, now, action, flags)
     # An edit or a reaction opens no work, unless people work on its conversation.
     waits = needs_work and (message.event is None or is_live)
-    item = _work_item(fitted(message), decision, policy.departments, now) if waits else None
+    item = (
+        _work_item(truncate_to_limit(message), decision, policy.departments, now) if waits else None
+    )
     return RoutingResult(
         decision=decision, state=_next_state(message, state, decision, now), item=item
     )
@@ -73,7 +75,9 @@ def triage_move(
     if state is not None:
         after = states.moved(state, outcome.id, TRIAGE, before.priority, decision.hops, outcome.at)
         after = states.with_closed(after, closed_messages(outcome))
-    item = WorkItem(message=fitted(outcome.moved.message), decision=decision, due=outcome.moved.due)
+    item = WorkItem(
+        message=truncate_to_limit(outcome.moved.message), decision=decision, due=outcome.moved.due
+    )
     return RoutingResult(decision=decision, state=after, item=item)
 
 

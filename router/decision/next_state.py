@@ -6,12 +6,7 @@ import msgspec
 
 from schemas.decision import Decision
 from schemas.message import Message
-from schemas.state.conversation import (
-    ConversationState,
-    participant,
-    remember,
-    with_participant,
-)
+from schemas.state.conversation import ConversationState, remember, sender_digest, with_participant
 
 
 def next_state(
@@ -62,4 +57,4 @@ def next_state(
 def sender_hash(message: Message) -> str:
     """Return the short hash of the sender's first handle, which is empty without a handle."""
     handles = message.sender.handles
-    return participant(handles[0].value) if handles else ""
+    return sender_digest(handles[0].value) if handles else ""

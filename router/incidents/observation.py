@@ -12,7 +12,7 @@ from router.decision.incident_match import is_trouble
 from router.text import terms
 from schemas.decision import WorkItem
 from schemas.message import Message
-from schemas.state.conversation import participant
+from schemas.state.conversation import sender_digest
 from schemas.text.fold import fold
 
 _SHOWN = 400  # characters of a text that are held for an incident's words
@@ -48,7 +48,7 @@ def sighting(item: WorkItem) -> Sighting | None:
         message=message.id,
         brand=message.brand,
         at=_written(message),
-        customer=participant(who),
+        customer=sender_digest(who),
         terms=terms.find_terms(fold(text), decision.topics),
         trouble=is_trouble(decision.intent, decision.sentiment, decision.severity),
         department=decision.department,

@@ -18,7 +18,7 @@ from runtime.log import get
 from runtime.settings.structs import KafkaSettings
 from schemas import envelope, topics
 from schemas.errors import Rejected
-from schemas.incident import ENDED, LOOKED_BACK, Incident, after, whole
+from schemas.incident import ENDED, READ_BACK, Incident, apply_record, resolve_merged
 
 log = get(__name__)
 
@@ -40,7 +40,7 @@ def still_open(known: dict[str, Incident], now: datetime) -> tuple[Incident, ...
     for incident in known.values():
         main = None
         with guard(log, STEP, incident=incident.id):
-            main = whole(incident, known.get)
+            main = resolve_merged(incident, known.get)
         if main is None or main.status in ENDED or now - main.at > STALE:
             continue
         made.append(msgspec.structs.replace(main, signs=incident.signs, needed=incident.needed))
@@ -98,7 +98,7 @@ class OpenIncidents:
     def _assign(self) -> None:
         """Begin to read where old incidents end, if Kafka answers."""
         self._tried_at = self._clock.monotonic()
-        since = int((self._clock.now() - LOOKED_BACK).timestamp() * 1000)
+        since = int((self._clock.now() - READ_BACK).timestamp() * 1000)
         place = TopicPartition(topics.INCIDENTS.name, 0, since)
         try:
             found = self._consumer.offsets_for_times([place], timeout=_REQUEST_S)
@@ -133,4 +133,4 @@ class OpenIncidents:
                 log.warning("record.undecodable", topic=record.topic(), text=refusal.text)
                 continue
             with guard(log, STEP, incident=told.id):
-                self._known[told.id] = after(self._known.get(told.id), told)
+                self._known[told.id] = apply_record(self._known.get(told.id), told)

@@ -18,7 +18,15 @@ from router.incidents.bursts import HELD_S, Burst, Bursts, described
 from router.incidents.observation import Sighting
 from router.text.terms import topic_of, words_of_stems
 from schemas.base import derived_id
-from schemas.incident import MOST_MESSAGES, Incident, Pulse, Sign, Status, after, whole
+from schemas.incident import (
+    MAX_NEW_MESSAGES,
+    Incident,
+    Pulse,
+    Sign,
+    Status,
+    apply_record,
+    resolve_merged,
+)
 
 GRACE_S = 900
 """An hour is counted so long after its end: mail is written before it comes."""
@@ -134,7 +142,7 @@ class Incidents:
             if record.agent:
                 return  # about one that is over for long
             live = self._live[record.id] = Live(record=record)
-        live.record = after(live.record if live.known else None, record)
+        live.record = apply_record(live.record if live.known else None, record)
         live.known.update(record.messages)
         live.customers.update(record.writers)
         if not record.agent:
@@ -174,7 +182,7 @@ class Incidents:
                 if over and now - live.last >= self._options.quiet_s / 4:
                     self._tell(live, "closed", now)
                 elif live.fresh and (
-                    now - live.told_at >= _pause(live, now) or len(live.fresh) >= MOST_MESSAGES
+                    now - live.told_at >= _pause(live, now) or len(live.fresh) >= MAX_NEW_MESSAGES
                 ):
                     self._redescribe(live)
                     self._tell(live, "grown", now)
@@ -205,7 +213,7 @@ class Incidents:
             ]
             found = match_incident(seen.terms, seen.trouble, held) if held else None
             told = self._live[found.incident.id] if found else None
-        main = whole(told.record, self._record) if told else None
+        main = resolve_merged(told.record, self._record) if told else None
         return self._live[main.id] if main is not None and main.status != "closed" else None
 
     def _record(self, identifier: str) -> Incident | None:
@@ -314,7 +322,7 @@ class Incidents:
     def _tell(self, live: Live, status: Status, now: float) -> None:
         """Say what is new of an incident, in as many records as its new members need."""
         while True:
-            part, live.fresh = live.fresh[:MOST_MESSAGES], live.fresh[MOST_MESSAGES:]
+            part, live.fresh = live.fresh[:MAX_NEW_MESSAGES], live.fresh[MAX_NEW_MESSAGES:]
             record = msgspec.structs.replace(
                 live.record,
                 status=status,
@@ -333,7 +341,7 @@ class Incidents:
             if status == "opened":
                 status = "grown"
         live.told_at = now
-        live.record = after(live.record, record)
+        live.record = apply_record(live.record, record)
 
     def _close_hours(self, now: float) -> None:
         """Count the hours that are past into the usual."""

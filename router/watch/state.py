@@ -20,7 +20,7 @@ from schemas import envelope, topics
 from schemas.base import Record
 from schemas.decision import WorkItem
 from schemas.errors import Rejected
-from schemas.incident import LOOKED_BACK, Incident, Pulse
+from schemas.incident import READ_BACK, Incident, Pulse
 
 log = logs.get(__name__)
 R = TypeVar("R", bound=Record)
@@ -61,7 +61,7 @@ class State:
         records: list[Incident] = []
         async for batch in read_to_end(settings.kafka, [topics.PULSES.name]):
             pulses += [p for r in batch if (p := _decoded(Pulse, r.value)) is not None]
-        since = int((self._began_at - LOOKED_BACK.total_seconds()) * 1000)
+        since = int((self._began_at - READ_BACK.total_seconds()) * 1000)
         async for batch in read_to_end(settings.kafka, [topics.INCIDENTS.name], since):
             records += [i for r in batch if (i := _decoded(Incident, r.value)) is not None]
         self.remember(pulses, records)

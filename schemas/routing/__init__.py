@@ -1,4 +1,4 @@
-"""The departments that an installation starts with, and what would have changed a decision. Pure.
+"""The default departments, and the nearest change of a decision. Pure.
 
 It takes a decision. It gives the nearest change of its evidence or threshold.
 Read departments.py first.

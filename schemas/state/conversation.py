@@ -1,7 +1,7 @@
 """ConversationState, the router's memory of one conversation, and its pure transitions.
 
-Before: messages and outcomes, in the order of their partition. After: router/decision/decide.py
-asks it. Pure: every transition returns a new state.
+The router applies messages and outcomes in the order of their partition, and
+router/decision/decide.py reads the state. Every transition returns a new state. Pure.
 """
 
 from collections.abc import Iterable
@@ -14,23 +14,23 @@ import msgspec
 from schemas.base import Id, Name, Record, Time
 
 SEEN_LIMIT = 20_000
-"""Ids remembered in one conversation: 8 bytes each, so that a full record stays under 256 KiB."""
+"""Most ids in one state, at 8 bytes each, so that a full record stays under 256 KiB."""
 
 HOP_LIMIT = 5
-"""Moves by people after which an item goes to triage instead of round and round."""
+"""Moves by people after which an item goes to triage, so that it does not circle."""
 
-_WIDTH = 8
-_HANDLE_LIMIT = 32
+_DIGEST_BYTES = 8
+_PARTICIPANT_LIMIT = 32  # a group of more people is a list
 
 
 class ConversationState(Record, frozen=True, kw_only=True):
-    """What the router knows of a conversation.
+    """The state of a conversation in the router.
 
-    `seen` holds the first 8 bytes of the ids of the messages and outcomes already applied, and 8
-    bytes for each message that people closed, with its hops (`closing_key`);
-    `participants` are short hashes of the senders seen, so that a stranger is noticed. A `quiet`
-    conversation had only machines' mail: the first person's message opens it. `priority` is without
-    what waiting adds; `unanswered_since` is when the first message came that nobody answered yet.
+    `seen` has the digests of the ids of applied messages and outcomes, and a digest for each
+    message that people closed, with its hops (`closing_key`). `participants` are short hashes of
+    the senders, so that the router notices a stranger. A `quiet` conversation has only machines'
+    mail, and the first person's message opens it. `priority` leaves out the waiting time, and
+    `unanswered_since` is the arrival of the first message without an answer.
     """
 
     conversation: Id
@@ -48,51 +48,51 @@ class ConversationState(Record, frozen=True, kw_only=True):
     updated_at: Time
 
 
-def short(identifier: str) -> bytes:
-    """Return the 8 bytes by which an id is remembered (64 bits: no clash within one thread)."""
+def id_digest(identifier: str) -> bytes:
+    """Return the 8 bytes that represent an id; 64 bits never clash within one conversation."""
     try:
         return bytes.fromhex(identifier[:8] + identifier[9:13] + identifier[14:18])
     except ValueError:
-        return blake2b(identifier.encode(), digest_size=_WIDTH).digest()
+        return blake2b(identifier.encode(), digest_size=_DIGEST_BYTES).digest()
 
 
 def has_seen(state: ConversationState, identifier: str) -> bool:
-    """Say whether that id was applied to the conversation before."""
-    key, seen = short(identifier), state.seen
-    at = seen.find(key)
-    while at % _WIDTH and at > 0:
-        at = seen.find(key, at + 1)
-    return at >= 0
+    """Return whether the router applied that id to the conversation before."""
+    digest = id_digest(identifier)
+    index = state.seen.find(digest)
+    while index % _DIGEST_BYTES and index > 0:
+        index = state.seen.find(digest, index + 1)
+    return index >= 0
 
 
-def remember(seen: bytes, identifier: str) -> bytes:
-    """Return `seen` with that id added, the oldest dropped beyond SEEN_LIMIT."""
-    return (seen + short(identifier))[-SEEN_LIMIT * _WIDTH :]
+def remember(digests: bytes, identifier: str) -> bytes:
+    """Return the digests with that id's added, without the oldest ones beyond SEEN_LIMIT."""
+    return (digests + id_digest(identifier))[-SEEN_LIMIT * _DIGEST_BYTES :]
 
 
 def closing_key(message: str, hops: int) -> str:
-    """Return the word by which it is remembered that people closed a message at those hops."""
+    """Return the identifier under which `seen` has that people closed a message at these hops."""
     return f"closed {message} {hops}"
 
 
 def with_closed(state: ConversationState, messages: Iterable[tuple[str, int]]) -> ConversationState:
-    """Return the state in which these messages are closed at these hops."""
-    seen = state.seen
+    """Return the state in which people closed these messages at these hops."""
+    digests = state.seen
     for message, hops in messages:
-        seen = remember(seen, closing_key(message, hops))
-    return msgspec.structs.replace(state, seen=seen)
+        digests = remember(digests, closing_key(message, hops))
+    return msgspec.structs.replace(state, seen=digests)
 
 
-def participant(handle: str) -> str:
-    """Return the short hash by which who wrote is known."""
+def sender_digest(handle: str) -> str:
+    """Return the short hash of a sender's handle."""
     return blake2b(handle.encode(), digest_size=6).hexdigest()
 
 
-def with_participant(participants: tuple[str, ...], who: str) -> tuple[str, ...]:
-    """Return the participants with `who` added once, the oldest dropped beyond the limit."""
-    if not who or who in participants:
+def with_participant(participants: tuple[str, ...], sender: str) -> tuple[str, ...]:
+    """Return the participants with a sender's hash added, without the oldest beyond the limit."""
+    if not sender or sender in participants:
         return participants
-    return (*participants, who)[-_HANDLE_LIMIT:]
+    return (*participants, sender)[-_PARTICIPANT_LIMIT:]
 
 
 def moved(
@@ -101,7 +101,7 @@ def moved(
     department: str,
     priority: int,
     hops: int,
-    at: datetime,
+    when: datetime,
 ) -> ConversationState:
     """Return the state after people moved the conversation to another department."""
     return msgspec.structs.replace(
@@ -111,21 +111,21 @@ def moved(
         priority=priority,
         hops=max(hops, state.hops),
         seen=remember(state.seen, outcome_id),
-        updated_at=max(at, state.updated_at),
+        updated_at=max(when, state.updated_at),
     )
 
 
-def answered(state: ConversationState, outcome_id: str, at: datetime) -> ConversationState:
+def answered(state: ConversationState, outcome_id: str, when: datetime) -> ConversationState:
     """Return the state after people answered the customer."""
     return msgspec.structs.replace(
         state,
         unanswered_since=None,
         seen=remember(state.seen, outcome_id),
-        updated_at=max(at, state.updated_at),
+        updated_at=max(when, state.updated_at),
     )
 
 
-def closed(state: ConversationState, outcome_id: str, at: datetime) -> ConversationState:
+def closed(state: ConversationState, outcome_id: str, when: datetime) -> ConversationState:
     """Return the state after people resolved the conversation."""
     return msgspec.structs.replace(
         state,
@@ -133,29 +133,29 @@ def closed(state: ConversationState, outcome_id: str, at: datetime) -> Conversat
         hops=0,
         unanswered_since=None,
         seen=remember(state.seen, outcome_id),
-        updated_at=max(at, state.updated_at),
+        updated_at=max(when, state.updated_at),
     )
 
 
-def noted(state: ConversationState, outcome_id: str, at: datetime) -> ConversationState:
-    """Return the state after an outcome that only has to be remembered."""
+def noted(state: ConversationState, outcome_id: str, when: datetime) -> ConversationState:
+    """Return the state after an outcome that changes nothing but `seen`."""
     return msgspec.structs.replace(
         state,
         seen=remember(state.seen, outcome_id),
-        updated_at=max(at, state.updated_at),
+        updated_at=max(when, state.updated_at),
     )
 
 
-def reopened(state: ConversationState, outcome_id: str, at: datetime) -> ConversationState:
+def reopened(state: ConversationState, outcome_id: str, when: datetime) -> ConversationState:
     """Return the state after people reopened the conversation."""
     return msgspec.structs.replace(
         state,
         status="open",
         seen=remember(state.seen, outcome_id),
-        updated_at=max(at, state.updated_at),
+        updated_at=max(when, state.updated_at),
     )
 
 
 def expired(state: ConversationState, now: datetime, after: timedelta) -> bool:
-    """Say whether nothing happened for so long that the conversation is forgotten."""
+    """Return whether nothing happened for longer than `after`, so that the router forgets it."""
     return now - state.updated_at > after

@@ -29,7 +29,7 @@ from ingest.registry import CHANNELS, WEBHOOKS, channel_of
 from ingest.webhook import WebhookContext, WebhookRequest
 from schemas import envelope
 from schemas.errors import CODES, Rejected, Retry
-from schemas.message import MESSAGE_LIMIT, Message, fitted
+from schemas.message import MESSAGE_LIMIT, Message, truncate_to_limit
 from tests.ingest.webhooks import test_mail as mail_hooks
 from tests.support.servers import ROOT
 
@@ -175,7 +175,7 @@ def test_a_large_or_deep_input_is_bounded(name: str, shape: str) -> None:
     began = time.process_time()
     try:
         made = _parse(name, raw).message
-        assert len(msgspec.json.encode(fitted(made))) <= MESSAGE_LIMIT
+        assert len(msgspec.json.encode(truncate_to_limit(made))) <= MESSAGE_LIMIT
     except Rejected as error:
         assert len(error.text) < 2000
     assert time.process_time() - began < 10, "not a measure: only what never ends is caught"

@@ -19,7 +19,7 @@ from schemas.base import conversation_id, derived_id, message_id
 from schemas.decision import Decision, WorkItem
 from schemas.errors import CODES, Rejected
 from schemas.http_api.openapi import openapi
-from schemas.message import MESSAGE_LIMIT, Message, fitted
+from schemas.message import MESSAGE_LIMIT, Message, truncate_to_limit
 from schemas.outcome import KINDS, Outcome
 from schemas.state.conversation import ConversationState
 from schemas.state.cursor import Cursor
@@ -226,7 +226,7 @@ def test_adding_a_field_is_compatible() -> None:
 def test_a_message_of_any_length_fits_into_an_outcome_with_its_work_item(
     char: str, length: int
 ) -> None:
-    made = fitted(message(char * length, recipients=message("x").recipients * 5000))
+    made = truncate_to_limit(message(char * length, recipients=message("x").recipients * 5000))
     assert len(envelope.encode(made)) <= MESSAGE_LIMIT
     assert made.text
     decided = decide_message(made, None, policy(), NOW)

@@ -24,7 +24,7 @@ from schemas import envelope, topics
 from schemas.base import derived_id
 from schemas.decision import Decision
 from schemas.errors import Rejected, Retry
-from schemas.incident import ENDED, Incident, whole
+from schemas.incident import ENDED, Incident, resolve_merged
 from schemas.message import Message
 from schemas.outcome import Outcome
 from workers.replies.checks import check_reply_allowed
@@ -135,7 +135,7 @@ class IncidentResponder:
                     for row in connection.execute(_OF_INCIDENT, {"i": merged})
                 }
                 return record, *_newest(connection, ids)
-            incident = whole(
+            incident = resolve_merged(
                 incidents.get(connection, record.id),
                 lambda identifier: incidents.get(connection, identifier),
             )

@@ -18,7 +18,15 @@ from runtime.clock import Clock
 from schemas import topics
 from schemas.errors import Rejected
 from schemas.http_api.bodies import IncidentOut, JudgeIn
-from schemas.incident import ENDED, Incident, Sign, Status, after, alike, folded
+from schemas.incident import (
+    ENDED,
+    Incident,
+    Sign,
+    Status,
+    apply_record,
+    fold_records,
+    likely_same_cause,
+)
 
 _LIST_DAYS = 30
 _OPEN_DAYS = 2
@@ -63,7 +71,7 @@ def incidents(
         text("SELECT body FROM incidents WHERE at_ms >= :since ORDER BY at_ms DESC LIMIT :n"),
         {"since": since, "n": max_records},
     )
-    recent = folded(reversed(_records(rows))).values()
+    recent = fold_records(reversed(_records(rows))).values()
     return sorted(recent, key=lambda i: (i.status in ENDED, -i.opened_at.timestamp(), i.id))
 
 
@@ -73,7 +81,7 @@ def open_now(connection: Connection, now_ms: int | None = None) -> list[Incident
     rows = connection.execute(
         text("SELECT body FROM incidents WHERE at_ms >= :since ORDER BY at_ms"), {"since": since}
     )
-    return [i for i in folded(_records(rows)).values() if i.status not in ENDED]
+    return [i for i in fold_records(_records(rows)).values() if i.status not in ENDED]
 
 
 def history(connection: Connection, identifier: str) -> list[Incident]:
@@ -87,7 +95,7 @@ def history(connection: Connection, identifier: str) -> list[Incident]:
 
 def get(connection: Connection, identifier: str) -> Incident | None:
     """Return an incident after all of its records, or None for an unknown one."""
-    return folded(history(connection, identifier)).get(identifier)
+    return fold_records(history(connection, identifier)).get(identifier)
 
 
 def merged_ids(connection: Connection, identifier: str) -> list[str]:
@@ -150,7 +158,7 @@ def likely_duplicates(
 
     An incident whose status is final has none.
     """
-    return [] if incident.status in _FINAL else alike(incident, others)
+    return [] if incident.status in _FINAL else likely_same_cause(incident, others)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,7 +239,7 @@ async def record_verdict(
         customers=incident.customers,
     )
     await publisher.publish(topics.INCIDENTS, record, source="santral/console")
-    return after(incident, record)
+    return apply_record(incident, record)
 
 
 def _check_merge(incident: Incident, into: str | None, others: dict[str, Incident]) -> None:

@@ -16,7 +16,7 @@ from runtime import store
 from runtime.settings.structs import Settings
 from schemas.base import Record
 from schemas.decision import TRIAGE
-from schemas.incident import Incident, folded
+from schemas.incident import Incident, fold_records
 from schemas.message import Message
 from schemas.outcome import Outcome
 from workers.store.incidents import history
@@ -106,7 +106,7 @@ class RecordedTraffic:
             if identifier not in records:
                 records[identifier] = history(self._connection, identifier)
             earlier = [r for r in records[identifier] if r.at.timestamp() * 1000 <= decided_ms]
-            incident = folded(earlier or records[identifier][:1]).get(identifier)
+            incident = fold_records(earlier or records[identifier][:1]).get(identifier)
             if incident is not None:
                 by_message[str(message)] = incident
         return by_message

@@ -7,7 +7,7 @@ import pytest
 
 from router.decision.decide import decide_message
 from router.text.pack_compiler import compile_pack
-from schemas.routing.counterfactual import otherwise
+from schemas.routing.counterfactual import nearest_change
 from tests.support.decisions import decide_default
 from tests.support.samples import NOW, PACK, message, policy
 
@@ -21,7 +21,7 @@ def test_the_change_that_a_counterfactual_names_changes_the_decision(seed: int) 
     for _ in range(40):
         text = " ".join(rng.sample(pool, rng.randint(1, 2)))
         decision = decide_default(message(text)).decision
-        other = otherwise(decision)
+        other = nearest_change(decision)
         if other is None:
             assert "spam" in decision.flags or not decision.guesses
             continue
@@ -43,4 +43,4 @@ def test_the_change_that_a_counterfactual_names_changes_the_decision(seed: int) 
 
 def test_a_follow_up_has_no_counterfactual() -> None:
     first = decide_default(message("Faturam yanlış", "1"))
-    assert otherwise(decide_default(message("tamam", "2"), first.state).decision) is None
+    assert nearest_change(decide_default(message("tamam", "2"), first.state).decision) is None

@@ -27,7 +27,7 @@ from runtime.settings.structs import KafkaSettings, Settings
 from schemas.decision import Decision
 from schemas.errors import Rejected
 from schemas.http_api.bodies import JudgeIn
-from schemas.incident import Incident, Pulse, Sign, after, alike, folded
+from schemas.incident import Incident, Pulse, Sign, apply_record, fold_records, likely_same_cause
 from schemas.outcome import Outcome
 from schemas.text.fold import fold
 from tests.support.samples import NOW, message, policy
@@ -287,7 +287,7 @@ def test_a_confirmed_one_stays_confirmed_while_it_grows_and_what_people_say_coun
     at = outage(held, at, 8, first=70)
     held.tick(at + 40)
     assert [i.status for i in held.open()] == ["confirmed"]
-    assert folded([opened, said, *told(held, "grown")])[opened.id].status == "confirmed"
+    assert fold_records([opened, said, *told(held, "grown")])[opened.id].status == "confirmed"
 
 
 @pytest.mark.parametrize("kill_at", [0.1, 0.35, 0.5, 0.75, 0.95])
@@ -379,7 +379,7 @@ def test_what_may_have_the_same_cause_shares_what_most_of_both_have() -> None:
     little = incident("some", signs=(_sign("uygul", 0.5),))
     later = msgspec.structs.replace(english, id="late", opened_at=NOW + timedelta(hours=3))
     foreign = msgspec.structs.replace(english, id="foreign", brand="other")
-    found = alike(turkish, [little, several, later, turkish, foreign, english])
+    found = likely_same_cause(turkish, [little, several, later, turkish, foreign, english])
     assert [(i.id, [s.term for s in shared]) for i, shared in found] == [
         ("en", ["topic:app"]),
         ("two", ["topic:app", "uygul"]),
@@ -447,15 +447,15 @@ def test_what_people_said_is_not_overruled_by_the_watch() -> None:
     base = incident()
     dismissed = person(base, "dismissed", NOW.timestamp() + 5)
     grown = incident(status="grown", customers=30)
-    assert folded([base, dismissed, grown])["i1"].status == "dismissed"
+    assert fold_records([base, dismissed, grown])["i1"].status == "dismissed"
     closed = incident(status="closed", customers=31)
-    assert folded([base, closed, grown])["i1"].status == "closed"
-    assert folded([base, closed, incident(customers=40)])["i1"].status == "opened"
+    assert fold_records([base, closed, grown])["i1"].status == "closed"
+    assert fold_records([base, closed, incident(customers=40)])["i1"].status == "opened"
     answered = person(base, "answered", NOW.timestamp() + 9, text_tr="Çalışıyoruz", later=True)
-    whole = folded([base, person(base, "confirmed", NOW.timestamp()), answered, grown])["i1"]
+    whole = fold_records([base, person(base, "confirmed", NOW.timestamp()), answered, grown])["i1"]
     assert (whole.status, whole.text_tr, whole.later) == ("confirmed", "Çalışıyoruz", True)
     assert (whole.customers, whole.signs) == (30, SIGNS)
-    assert after(None, base) == base
+    assert apply_record(None, base) == base
 
 
 STATUSES = st.sampled_from(
@@ -472,11 +472,11 @@ def test_whatever_is_said_in_whatever_order_can_be_folded(
         incident(status=s, agent="ada" if by else "", customers=n, merged_into="x" if by else None)
         for s, by, n in steps
     ]
-    for known in folded(records).values():
+    for known in fold_records(records).values():
         assert known.customers >= max(
             (n for s, by, n in steps if not by and s != "grown"), default=0
         ) or known.status in ("dismissed", "merged", "closed")
-    still_open(folded(records), NOW)
+    still_open(fold_records(records), NOW)
 
 
 @given(st.text(max_size=300))
@@ -612,7 +612,7 @@ def test_what_was_merged_is_answered_and_drawn_with_what_it_is_part_of(stored: E
         assert len(out.messages) == 1
     ordered = sorted((incident(), whole), key=lambda i: i.id)
     with pytest.raises(Rejected, match=r"merged into i2"):
-        asyncio.run(_judged(after(ordered[0], merged), "confirm", ordered))
+        asyncio.run(_judged(apply_record(ordered[0], merged), "confirm", ordered))
     for into in (None, "i1", "none"):
         with pytest.raises(Rejected, match="name another"):
             asyncio.run(_judged(ordered[0], "merge", ordered, into=into))

@@ -26,7 +26,7 @@ from router.text.pack_files import PACKS, read_pack
 from router.training import dataset, evaluation, train
 from runtime.settings.structs import Settings
 from schemas.errors import ConfigError
-from schemas.routing.counterfactual import otherwise
+from schemas.routing.counterfactual import nearest_change
 from schemas.routing.departments import DEFAULT
 from schemas.text.fold import fold
 from tests.support.samples import NOW, message, policy
@@ -304,7 +304,7 @@ def test_what_would_have_changed_a_decision_of_rules_and_model_changes_it(file: 
     for rule in by.pack.rules:
         for text in rule.match[:1]:
             made = decide_message(message(text), None, by, NOW).decision
-            other = otherwise(made)
+            other = nearest_change(made)
             if other is None or not other.without:
                 continue
             gone = {r.id for r in other.without}

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from schemas.errors import Rejected, Retry
 from schemas.http_api.bodies import JudgeIn
-from schemas.incident import ENDED, Incident, Sign, folded
+from schemas.incident import ENDED, Incident, Sign, fold_records
 from workers.console import session
 from workers.console.api import Api, wait_until_recorded
 from workers.console.pages.forms import read_form
@@ -146,7 +146,7 @@ class IncidentPages:
 def _read_incident(connection: Connection, identifier: str) -> _IncidentView | None:
     """Return the values of an incident's page, or None if the store does not have it."""
     records = incidents.history(connection, identifier)
-    incident = folded(records).get(identifier)
+    incident = fold_records(records).get(identifier)
     if incident is None:
         return None
     others = incidents.incidents(connection)

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from runtime.settings.structs import Settings
-from schemas.routing.counterfactual import otherwise
+from schemas.routing.counterfactual import nearest_change
 from schemas.text.masking import mask_value
 from workers.console import session
 from workers.console.texts import Texts
@@ -37,7 +37,7 @@ class Renderer:
         )
         self._templates.filters["clock"] = _clock
         self._templates.filters["exp"] = math.exp
-        self._templates.filters["otherwise"] = otherwise
+        self._templates.filters["nearest_change"] = nearest_change
 
     def render(
         self,
