@@ -148,18 +148,18 @@ def plain_with(**more: Any) -> OutgoingMail:
 @given(
     subject=_TEXT,
     text=_TEXT,
-    place=st.sampled_from(ADDRESSES) | st.text(max_size=30),
+    address=st.sampled_from(ADDRESSES) | st.text(max_size=30),
     parent=st.none() | _IDS,
     references=st.lists(_IDS, max_size=8),
 )
 def test_composing_a_reply_ends_in_a_mail_or_a_refusal(
-    subject: str, text: str, place: str, parent: str | None, references: list[str]
+    subject: str, text: str, address: str, parent: str | None, references: list[str]
 ) -> None:
     reply = msgspec.structs.replace(
         REPLY, subject=subject, text=text, in_reply_to=parent, references=tuple(references)
     )
     try:
-        raw = compose(reply, ACCOUNT, place, b"key")
+        raw = compose(reply, ACCOUNT, address, b"key")
     except Rejected as error:
         assert error.code in ("reply.no_address", "reply.unsafe")
     else:

@@ -39,42 +39,42 @@ MESSAGES, DECISIONS, OUTCOMES = topics.MESSAGES.name, topics.DECISIONS.name, top
 
 
 def _outcome(identifier: str) -> Outcome:
-    made = message("Faturam yanlış")
+    original = message("Faturam yanlış")
     return Outcome(
         id=identifier,
         kind="resolved",
         brand="default",
-        conversation=made.conversation,
-        item=made.id,
+        conversation=original.conversation,
+        item=original.id,
         department="billing",
-        messages=(made.id,),
+        messages=(original.id,),
         at=NOW,
     )
 
 
 def test_a_message_is_read_back_with_its_decision_and_outcomes(engine: Engine) -> None:
-    made = message("Faturam yanlış \x00 ğüş", subject="nul \x00")
-    decided = decide_message(made, None, policy(), NOW).decision
-    _write(engine, (MESSAGES, 0, made), (DECISIONS, 0, decided), (OUTCOMES, 0, _outcome("o1")))
+    original = message("Faturam yanlış \x00 ğüş", subject="nul \x00")
+    decided = decide_message(original, None, policy(), NOW).decision
+    _write(engine, (MESSAGES, 0, original), (DECISIONS, 0, decided), (OUTCOMES, 0, _outcome("o1")))
     with engine.connect() as connection:
-        found = queries.message(connection, made.id)
+        recorded = queries.message(connection, original.id)
         assert queries.message(connection, "none") is None
         flow = queries.flow(connection, now_ms=int(NOW.timestamp() * 1000))
-    assert found is not None
-    assert (found.message, found.decision) == (made, decided)
-    assert [o.id for o in found.outcomes] == ["o1"]
+    assert recorded is not None
+    assert (recorded.message, recorded.decision) == (original, decided)
+    assert [o.id for o in recorded.outcomes] == ["o1"]
     assert flow.total == 1
     assert sum(count for _, count in flow.minutes) == 1
 
 
 def test_the_same_records_again_make_no_second_row(engine: Engine) -> None:
-    made = message("a")
-    _write(engine, (MESSAGES, 0, made), (MESSAGES, 1, made), (OUTCOMES, 0, _outcome("o")))
-    _write(engine, (MESSAGES, 2, made), (OUTCOMES, 1, _outcome("o")))
+    original = message("a")
+    _write(engine, (MESSAGES, 0, original), (MESSAGES, 1, original), (OUTCOMES, 0, _outcome("o")))
+    _write(engine, (MESSAGES, 2, original), (OUTCOMES, 1, _outcome("o")))
     assert _all(engine, "SELECT count(*) FROM messages")[0][0] == 1
     assert _all(engine, "SELECT count(*) FROM outcomes")[0][0] == 1
-    kept = {(t, r): k for t, r, k in _all(engine, "SELECT topic, records, kept FROM positions")}
-    assert kept[MESSAGES, 3] == 1
+    new_rows = {(t, r): k for t, r, k in _all(engine, "SELECT topic, records, kept FROM positions")}
+    assert new_rows[MESSAGES, 3] == 1
 
 
 def test_a_batch_that_fails_leaves_nothing_and_its_offset_stays(engine: Engine) -> None:
@@ -117,8 +117,10 @@ def test_a_record_that_the_store_does_not_take_costs_none_of_the_others(engine: 
     assert sum(sum(rows.records.values()) for rows in written) == 18
     assert counted(GROUP) == before + 1
     assert _all(engine, "SELECT count(*) FROM messages")[0][0] == 9
-    kept = {row[0] for row in _all(engine, "SELECT message FROM decisions")}
-    assert kept == {m.id for m in messages}, "also the one that was in the way, without its extras"
+    decided = {row[0] for row in _all(engine, "SELECT message FROM decisions")}
+    assert decided == {m.id for m in messages}, (
+        "also the one that was in the way, without its extras"
+    )
     assert {r[0] for r in _all(engine, "SELECT next_offset FROM positions")} == {9}
     bodies = _all(engine, f"SELECT body FROM decisions WHERE message = '{messages[4].id}'")
     assert msgspec.json.decode(bodies[0][0])["hops"] == 2**70, "its bytes are whole"
@@ -127,19 +129,19 @@ def test_a_record_that_the_store_does_not_take_costs_none_of_the_others(engine: 
 def test_a_fault_in_what_is_made_of_a_record_costs_that_alone(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(_rows: Rows, made: Any) -> None:
-        raise KeyError(made.id)
+    def broken(_rows: Rows, record: Any) -> None:
+        raise KeyError(record.id)
 
     monkeypatch.setitem(
         record_rows._ROW_MAKERS, MESSAGES, (Message, record_rows._add_message, broken)
     )
     before = counted(GROUP)
-    made = message("Faturam yanlış", position="INBOX;1;1")
-    write_records(engine, [_raw(0, made)])
+    original = message("Faturam yanlış", position="INBOX;1;1")
+    write_records(engine, [_raw(0, original)])
     with engine.connect() as connection:
-        found = queries.message(connection, made.id)
-    assert found is not None
-    assert found.message == made
+        recorded = queries.message(connection, original.id)
+    assert recorded is not None
+    assert recorded.message == original
     assert _all(engine, "SELECT position FROM arrivals") == [("INBOX;1;1",)]
     assert _all(engine, "SELECT count(*) FROM handles") == [(0,)]
     assert counted(GROUP) == before + 1
@@ -185,20 +187,20 @@ def test_dead_letters_are_listed_by_their_last_attempt(engine: Engine) -> None:
         dead_letters.letter(engine, "e")
 
 
-def _account(engine: Engine, *, settled: bool, held: list[str] | None = None) -> ledger.Ledger:
-    inventory = {"api:test": held} if held is not None else {}
-    told = ledger.Reach(undecided=0, unrecorded=0 if settled else 1)
-    return ledger.account(engine, ledger._undecided(engine), told, inventory)
+def _account(engine: Engine, *, settled: bool, positions: list[str] | None = None) -> ledger.Ledger:
+    inventory = {"api:test": positions} if positions is not None else {}
+    reach = ledger.Reach(undecided=0, unrecorded=0 if settled else 1)
+    return ledger.account(engine, ledger._undecided(engine), reach, inventory)
 
 
 def test_the_ledger_is_zero_when_all_is_accounted_for_and_not_when_something_is_gone(
     engine: Engine,
 ) -> None:
-    made = message("a", position="INBOX;1;1")
-    decided = decide_message(made, None, policy(), NOW).decision
-    _write(engine, (MESSAGES, 0, made), (DECISIONS, 0, decided))
-    assert _account(engine, settled=True, held=["INBOX;1;1"]).unaccounted == 0
-    gone = _account(engine, settled=True, held=["INBOX;1;1", "INBOX;1;2"])
+    original = message("a", position="INBOX;1;1")
+    decided = decide_message(original, None, policy(), NOW).decision
+    _write(engine, (MESSAGES, 0, original), (DECISIONS, 0, decided))
+    assert _account(engine, settled=True, positions=["INBOX;1;1"]).unaccounted == 0
+    gone = _account(engine, settled=True, positions=["INBOX;1;1", "INBOX;1;2"])
     assert gone.unaccounted == 1
     assert gone.sources[0].missing == ("INBOX;1;2",)
     second = message("b", native="2")

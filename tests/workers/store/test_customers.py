@@ -35,8 +35,8 @@ Keep = Callable[..., None]
 
 
 @pytest.fixture
-def kept(engine: Engine) -> tuple[Engine, Keep]:
-    """A store, and what records into it."""
+def recording(engine: Engine) -> tuple[Engine, Keep]:
+    """A store, and a function that records into it."""
     offsets: dict[str, int] = {}
 
     def keep(*records: Message | Link) -> None:
@@ -46,24 +46,24 @@ def kept(engine: Engine) -> tuple[Engine, Keep]:
             if isinstance(record, Message):
                 decision = decide_message(record, None, policy(), NOW).decision
                 pairs = [("messages.v1", record), ("decisions.v1", decision)]
-            for topic, made in pairs:
+            for topic, value in pairs:
                 offsets[topic] = offsets.get(topic, -1) + 1
-                add_record(rows, topic, 0, offsets[topic], msgspec.json.encode(made))
+                add_record(rows, topic, 0, offsets[topic], msgspec.json.encode(value))
         with engine.begin() as connection:
             write_rows(connection, rows)
 
     return engine, keep
 
 
-def said(
+def sent_by(
     text: str, native: str, *nodes: str, channel: str = "email", brand: str = "default"
 ) -> Message:
     """Return a message from these handles."""
     handles = []
     for name in nodes:
         kind, _, value = name.partition(":")
-        known: HandleKind = kind  # type: ignore[assignment]  # the tests name kinds that there are
-        handles.append(Handle(kind=known, value=value))
+        handle_kind: HandleKind = kind  # type: ignore[assignment]  # the tests name kinds that there are
+        handles.append(Handle(kind=handle_kind, value=value))
     return message(
         text,
         native,
@@ -75,10 +75,10 @@ def said(
     )
 
 
-def word(
+def verdict(
     a: str, b: str, status: Literal["linked", "unlinked"], minute: int = 0, brand: str = "default"
 ) -> Link:
-    """Return what a person says of two handles."""
+    """Return a person's verdict on two handles."""
     identifier, first, second = pair(brand, a, b)
     return Link(
         id=identifier,
@@ -91,106 +91,112 @@ def word(
     )
 
 
-def known(engine: Engine, *begin: str, brand: str = "default") -> CustomerOut:
+def read_customer(engine: Engine, *begin: str, brand: str = "default") -> CustomerOut:
     """Return the customer of these handles."""
     with engine.connect() as connection:
         return customer(connection, brand, begin or (ADA,))
 
 
-def nodes(found: CustomerOut) -> set[str]:
+def nodes(result: CustomerOut) -> set[str]:
     """Return a customer's handles."""
-    return {h.node for h in found.handles}
+    return {h.node for h in result.handles}
 
 
-def proposed(found: CustomerOut) -> set[str]:
-    """Return what may be the same customer's."""
-    return {p.node for p in found.proposals}
+def proposed(result: CustomerOut) -> set[str]:
+    """Return the handles that may be the same customer's."""
+    return {p.node for p in result.proposals}
 
 
-def test_one_address_is_one_customer_on_every_channel_of_a_brand(kept: tuple[Engine, Keep]) -> None:
-    engine, keep = kept
+def test_one_address_is_one_customer_on_every_channel_of_a_brand(
+    recording: tuple[Engine, Keep],
+) -> None:
+    engine, keep = recording
     keep(
-        said("Faturam yanlış", "1", ADA),
-        said("Kargom nerede", "2", ADA, channel="form"),
-        said("başka marka", "3", ADA, brand="other"),
-        said("başka kişi", "4", EVE),
+        sent_by("Faturam yanlış", "1", ADA),
+        sent_by("Kargom nerede", "2", ADA, channel="form"),
+        sent_by("başka marka", "3", ADA, brand="other"),
+        sent_by("başka kişi", "4", EVE),
     )
-    found = known(engine)
-    assert nodes(found) == {ADA}
-    assert {(c.channel, c.messages) for c in found.conversations} == {("email", 1), ("form", 1)}
-    assert len(known(engine, brand="other").conversations) == 1
+    result = read_customer(engine)
+    assert nodes(result) == {ADA}
+    assert {(c.channel, c.messages) for c in result.conversations} == {("email", 1), ("form", 1)}
+    assert len(read_customer(engine, brand="other").conversations) == 1
 
 
 def test_what_a_source_vouches_for_is_linked_and_what_people_type_is_proposed(
-    kept: tuple[Engine, Keep],
+    recording: tuple[Engine, Keep],
 ) -> None:
-    engine, keep = kept
-    keep(said("hattım çalışmıyor", "1", TEL, "handle:whatsapp:9", channel="whatsapp"))
-    keep(said("form", "2", EVE, TEL, channel="form"))
-    found = known(engine, TEL)
-    assert nodes(found) == {TEL, "handle:whatsapp:9"}
-    (how,) = [h for h in found.handles if h.node != TEL]
+    engine, keep = recording
+    keep(sent_by("hattım çalışmıyor", "1", TEL, "handle:whatsapp:9", channel="whatsapp"))
+    keep(sent_by("form", "2", EVE, TEL, channel="form"))
+    result = read_customer(engine, TEL)
+    assert nodes(result) == {TEL, "handle:whatsapp:9"}
+    (how,) = [h for h in result.handles if h.node != TEL]
     assert (how.how, how.of) == ("source", TEL)
     assert how.message, "the evidence"
-    assert proposed(found) == {EVE}
-    assert {c.channel for c in found.conversations} == {"whatsapp", "form"}
-    assert nodes(known(engine, EVE)) == {EVE}, "who typed a number does not see its owner's calls"
-    assert proposed(known(engine, EVE)) == {TEL}
+    assert proposed(result) == {EVE}
+    assert {c.channel for c in result.conversations} == {"whatsapp", "form"}
+    assert nodes(read_customer(engine, EVE)) == {EVE}, (
+        "who typed a number does not see its owner's calls"
+    )
+    assert proposed(read_customer(engine, EVE)) == {TEL}
 
 
 def test_a_number_in_a_text_is_proposed_only_when_somebody_wrote_by_it(
-    kept: tuple[Engine, Keep],
+    recording: tuple[Engine, Keep],
 ) -> None:
-    engine, keep = kept
-    keep(said("Beni 0532 111 22 33 numarasından arayın", "1", ADA))
-    assert proposed(known(engine)) == set()
-    keep(said("arıza", "2", TEL, channel="phone"))
-    found = known(engine)
-    (proposal,) = found.proposals
+    engine, keep = recording
+    keep(sent_by("Beni 0532 111 22 33 numarasından arayın", "1", ADA))
+    assert proposed(read_customer(engine)) == set()
+    keep(sent_by("arıza", "2", TEL, channel="phone"))
+    result = read_customer(engine)
+    (proposal,) = result.proposals
     assert (proposal.node, proposal.of, proposal.how) == (TEL, ADA, "text")
-    assert len(found.conversations) == 1, "nothing of it is shown yet"
-    assert proposed(known(engine, TEL)) == set(), "its owner is not told of who wrote it"
+    assert len(result.conversations) == 1, "nothing of it is shown yet"
+    assert proposed(read_customer(engine, TEL)) == set(), "its owner is not told of who wrote it"
 
 
 def test_a_persons_word_counts_and_can_be_taken_back_link_by_link(
-    kept: tuple[Engine, Keep],
+    recording: tuple[Engine, Keep],
 ) -> None:
-    engine, keep = kept
+    engine, keep = recording
     keep(
-        said("beni 0532 111 22 33 numarasından arayın", "1", ADA),
-        said("arıza", "2", TEL, "customer_no:777", channel="phone"),
+        sent_by("beni 0532 111 22 33 numarasından arayın", "1", ADA),
+        sent_by("arıza", "2", TEL, "customer_no:777", channel="phone"),
     )
-    keep(word(ADA, TEL, "linked"))
-    found = known(engine)
-    assert nodes(found) == {ADA, TEL, "customer_no:777"}
-    assert {h.node: h.how for h in found.handles} == {
+    keep(verdict(ADA, TEL, "linked"))
+    result = read_customer(engine)
+    assert nodes(result) == {ADA, TEL, "customer_no:777"}
+    assert {h.node: h.how for h in result.handles} == {
         ADA: "given",
         TEL: "person",
         "customer_no:777": "source",
     }
-    assert len(found.conversations) == 2
-    assert found.proposals == ()
-    keep(word(ADA, TEL, "unlinked", 1))
-    assert nodes(known(engine)) == {ADA}
-    assert known(engine).proposals == (), "what people refused is not proposed again"
-    keep(word(ADA, TEL, "linked", 2), word(TEL, "customer_no:777", "unlinked", 3))
-    assert nodes(known(engine)) == {ADA, TEL}, "a person overrules the source"
-    assert nodes(known(engine, "customer_no:777")) == {"customer_no:777"}
+    assert len(result.conversations) == 2
+    assert result.proposals == ()
+    keep(verdict(ADA, TEL, "unlinked", 1))
+    assert nodes(read_customer(engine)) == {ADA}
+    assert read_customer(engine).proposals == (), "what people refused is not proposed again"
+    keep(verdict(ADA, TEL, "linked", 2), verdict(TEL, "customer_no:777", "unlinked", 3))
+    assert nodes(read_customer(engine)) == {ADA, TEL}, "a person overrules the source"
+    assert nodes(read_customer(engine, "customer_no:777")) == {"customer_no:777"}
 
 
 def test_a_word_of_another_brand_and_a_machines_mail_link_nothing(
-    kept: tuple[Engine, Keep],
+    recording: tuple[Engine, Keep],
 ) -> None:
-    engine, keep = kept
+    engine, keep = recording
     keep(
-        said("Faturam", "1", ADA), said("arıza", "2", TEL), word(ADA, TEL, "linked", brand="other")
+        sent_by("Faturam", "1", ADA),
+        sent_by("arıza", "2", TEL),
+        verdict(ADA, TEL, "linked", brand="other"),
     )
-    assert nodes(known(engine)) == {ADA}
+    assert nodes(read_customer(engine)) == {ADA}
     with engine.connect() as connection:
         assert of_message(connection, "none") is None
-        found = of_message(connection, said("Faturam", "1", ADA).id)
-    assert found is not None
-    assert ADA in nodes(found)
+        result = of_message(connection, sent_by("Faturam", "1", ADA).id)
+    assert result is not None
+    assert ADA in nodes(result)
 
 
 @given(
@@ -210,8 +216,8 @@ def test_a_customer_is_what_the_newest_words_connect_and_looks_the_same_from_eve
     for minute, (a, b, status) in enumerate(words):
         if a != b:
             last[min(a, b), max(a, b)] = status
-            made = word(f"email:{a}@x", f"email:{b}@x", status, minute)
-            add_record(rows, "links.v1", 0, minute, msgspec.json.encode(made))
+            link = verdict(f"email:{a}@x", f"email:{b}@x", status, minute)
+            add_record(rows, "links.v1", 0, minute, msgspec.json.encode(link))
     with engine.begin() as connection:
         write_rows(connection, rows)
     group = {n: {n} for n in range(6)}
@@ -221,8 +227,8 @@ def test_a_customer_is_what_the_newest_words_connect_and_looks_the_same_from_eve
             for n in group[a]:
                 group[n] = group[a]
     for n in range(6):
-        found = nodes(known(engine, f"email:{n}@x"))
-        assert found == {f"email:{m}@x" for m in group[n]}
+        result = nodes(read_customer(engine, f"email:{n}@x"))
+        assert result == {f"email:{m}@x" for m in group[n]}
     engine.dispose()
 
 
@@ -236,13 +242,13 @@ def test_handles_are_nodes_whatever_their_case() -> None:
 async def test_an_agent_asks_links_and_unlinks_on_the_page(
     road: Up, browser: Browser, layout: dict[str, Any]
 ) -> None:
-    mark = f"{uuid.uuid4().int % 10**6:06}"
-    number = f"+90532{mark[:3]}{mark[2:6]}"
+    digits = f"{uuid.uuid4().int % 10**6:06}"
+    number = f"+90532{digits[:3]}{digits[2:6]}"
     called = road.send(
         "hattımda arıza var", uuid.uuid4().hex, sender={"phone": number}, kind="call"
     )
     road.message(called["id"], lambda m: m["decision"])
-    address = f"m{mark}@ornek.example"
+    address = f"m{digits}@ornek.example"
     wrote = road.send(
         f"Faturam yanlış, beni {number} numarasından arayın",
         uuid.uuid4().hex,
@@ -266,7 +272,7 @@ async def test_an_agent_asks_links_and_unlinks_on_the_page(
     await _clean(page, "a customer with two handles")
     await page.get_by_role("button", name="Ayır" if turkish else "Unlink").click()
     await expect(rows).to_have_count(1)
-    other = road.send("başka konu", uuid.uuid4().hex, sender={"email": f"x{mark}@ornek.example"})
+    other = road.send("başka konu", uuid.uuid4().hex, sender={"email": f"x{digits}@ornek.example"})
     road.message(other["id"], lambda m: m["decision"])
     await page.locator("summary").click()
     await page.locator("#kind").select_option("conversation")
@@ -287,9 +293,9 @@ async def test_an_agent_asks_links_and_unlinks_on_the_page(
 
 
 def test_programs_ask_and_link_too(road: Up) -> None:
-    mark = uuid.uuid4().hex[:8]
+    digits = uuid.uuid4().hex[:8]
     a, b = (
-        road.send("Faturam", uuid.uuid4().hex, sender={"email": f"{n}{mark}@ornek.example"})
+        road.send("Faturam", uuid.uuid4().hex, sender={"email": f"{n}{digits}@ornek.example"})
         for n in "ab"
     )
     for sent in (a, b):
@@ -300,9 +306,9 @@ def test_programs_ask_and_link_too(road: Up) -> None:
         assert len(desk.get(path).json()["conversations"]) == 1
         body = {
             "agent": "ali",
-            "a": f"email:a{mark}@ornek.example",
+            "a": f"email:a{digits}@ornek.example",
             "status": "linked",
-            "b": f"email:b{mark}@ornek.example",
+            "b": f"email:b{digits}@ornek.example",
             "reason": "aynı müşteri no",
         }
         assert desk.post("/v1/links", json=body | {"b": body["a"]}).status_code == 400

@@ -29,20 +29,22 @@ IDENTITY, CARD, IBAN = "10000000146", "4111111111111111", "TR3300061005197864578
 def record(engine: Engine, *messages: Message, key: bytes = KEY) -> None:
     """Record messages."""
     rows = Rows(search_key=key)
-    for made in messages:
-        add_record(rows, topics.MESSAGES.name, int(made.id[:6], 16), 0, envelope.encode(made))
+    for recorded in messages:
+        add_record(
+            rows, topics.MESSAGES.name, int(recorded.id[:6], 16), 0, envelope.encode(recorded)
+        )
     with engine.begin() as connection:
         write_rows(connection, rows)
 
 
-def found(engine: Engine, words: str, key: bytes = KEY) -> list[str]:
-    """Return the ids that a search finds."""
+def find(engine: Engine, words: str, key: bytes = KEY) -> list[str]:
+    """Return the ids of a search's matches."""
     with engine.connect() as connection:
         return [line.id for line in queries.search(connection, words, key=key)]
 
 
 def hit(engine: Engine, words: str) -> str | None:
-    """Return the message that a search goes straight to."""
+    """Return the message to which a search leads straight."""
     with engine.connect() as connection:
         return queries.exact_hit(connection, words, key=KEY)
 
@@ -51,16 +53,16 @@ def hit(engine: Engine, words: str) -> str | None:
 def test_the_whole_personal_number_finds_its_message_and_no_beginning_does(
     engine: Engine, number: str
 ) -> None:
-    made = message(f"Numaram {number}, teşekkürler", full_text="x" * 9000 + f" {number}")
-    record(engine, made, message("başka bir ileti", native="2"))
+    original = message(f"Numaram {number}, teşekkürler", full_text="x" * 9000 + f" {number}")
+    record(engine, original, message("başka bir ileti", native="2"))
     spaced = " ".join(number[i : i + 4] for i in range(0, len(number), 4))
-    for asked in (number, spaced, number.lower()) if number != IDENTITY else (number,):
-        assert found(engine, asked) == [made.id], asked
-        assert hit(engine, asked) == made.id
+    for typed in (number, spaced, number.lower()) if number != IDENTITY else (number,):
+        assert find(engine, typed) == [original.id], typed
+        assert hit(engine, typed) == original.id
     for length in range(1, len(number)):
-        assert found(engine, number[:length]) == [], length
-        assert found(engine, number[-length:]) == [], length
-    assert found(engine, number, key=b"another key" * 3) == []
+        assert find(engine, number[:length]) == [], length
+        assert find(engine, number[-length:]) == [], length
+    assert find(engine, number, key=b"another key" * 3) == []
 
 
 def test_no_digit_of_a_personal_number_is_in_the_index(engine: Engine) -> None:
@@ -87,10 +89,10 @@ PHONES = [
 
 
 @pytest.mark.parametrize("written", PHONES)
-@pytest.mark.parametrize("asked", PHONES)
-def test_a_phone_is_found_however_it_is_written_and_asked(written: str, asked: str) -> None:
+@pytest.mark.parametrize("typed", PHONES)
+def test_a_phone_is_found_however_it_is_written_and_asked(written: str, typed: str) -> None:
     words = words_of(message(f"Beni {written} numarasından arayın"), "ada", KEY).split()
-    terms = terms_of(asked, KEY)
+    terms = terms_of(typed, KEY)
     assert terms.exact
     assert set(terms.tokens) <= set(words)
     assert terms.tokens
@@ -101,7 +103,7 @@ def test_phones_orders_and_references_go_straight_to_their_message(engine: Engin
     first = message("Siparişim 4581237 ve SIP-2024-0113 nerede", sender=caller)
     second = message("Siparişim 458 99 88 nerede", native="2")
     record(engine, first, second)
-    for asked in (
+    for typed in (
         "0532 111 22 33",
         "4581237",
         "458 12 37",
@@ -111,19 +113,19 @@ def test_phones_orders_and_references_go_straight_to_their_message(engine: Engin
         f"#{first.id[:8]}",
         first.id,
     ):
-        assert hit(engine, asked) == first.id, asked
+        assert hit(engine, typed) == first.id, typed
     assert hit(engine, "4589988") == second.id
     assert hit(engine, "nerede") is None, "words show a list"
     assert hit(engine, "siparisim 4581237") is None
-    assert found(engine, "siparisim 4581237") == [first.id]
-    assert found(engine, f"nerede {PHONES[0]}") == [first.id]
+    assert find(engine, "siparisim 4581237") == [first.id]
+    assert find(engine, f"nerede {PHONES[0]}") == [first.id]
     assert hit(engine, "deadbeef") is None
 
 
 @given(st.text(max_size=60))
-def test_no_search_brings_the_store_down(sqlite_store: Engine, asked: str) -> None:
-    found(sqlite_store, asked)
-    hit(sqlite_store, asked)
+def test_no_search_brings_the_store_down(sqlite_store: Engine, typed: str) -> None:
+    find(sqlite_store, typed)
+    hit(sqlite_store, typed)
 
 
 @pytest.fixture(scope="module")
@@ -159,8 +161,8 @@ def test_an_older_store_is_indexed_again_without_its_numbers(
                 {"w": fold(f"numaram {IDENTITY}")},
             )
     _migrate(engine, "head")
-    assert found(engine, IDENTITY[:9]) == []
-    assert found(engine, "numaram") == [], "emptied at once"
+    assert find(engine, IDENTITY[:9]) == []
+    assert find(engine, "numaram") == [], "emptied at once"
     monkeypatch.setattr(search_index, "_SLICE_MESSAGES", 3)
     stopped = IndexRebuild(engine, KEY, copy_rows)
     stopped.begin()
@@ -173,9 +175,9 @@ def test_an_older_store_is_indexed_again_without_its_numbers(
             if rebuild.pending:
                 rebuild.step()
     assert not any(r.pending for r in rebuilds)
-    assert sorted(found(engine, IDENTITY)) == sorted(m.id for m in originals)
-    assert len(found(engine, "numaram")) == 7
-    assert found(engine, IDENTITY[:9]) == []
+    assert sorted(find(engine, IDENTITY)) == sorted(m.id for m in originals)
+    assert len(find(engine, "numaram")) == 7
+    assert find(engine, IDENTITY[:9]) == []
 
 
 def test_a_new_key_has_every_message_indexed_again(engine: Engine) -> None:
@@ -188,8 +190,8 @@ def test_a_new_key_has_every_message_indexed_again(engine: Engine) -> None:
         assert rebuild.pending
         while rebuild.pending:
             rebuild.step()
-    assert found(engine, IDENTITY, key=other) == [original.id]
-    assert found(engine, IDENTITY) == []
+    assert find(engine, IDENTITY, key=other) == [original.id]
+    assert find(engine, IDENTITY) == []
     again = IndexRebuild(engine, other, copy_rows)
     again.begin()
     assert not again.pending, "what is as it should be is not done again"
@@ -208,7 +210,7 @@ def test_the_name_of_a_token_finds_nobody(engine: Engine) -> None:
     numbers = message(f"{IDENTITY}, 0532 111 22 33 ve 4581237")
     zeynep = message("Zeynep", native="2")
     record(engine, numbers, zeynep)
-    for asked in (
+    for typed in (
         "z",
         "zq",
         "zqp",
@@ -217,5 +219,5 @@ def test_the_name_of_a_token_finds_nobody(engine: Engine) -> None:
         "zqn4581",
         *(f"zqp{c}" for c in "0123456789abcdef"),
     ):
-        assert numbers.id not in found(engine, asked), asked
-    assert found(engine, "ze") == [zeynep.id]
+        assert numbers.id not in find(engine, typed), typed
+    assert find(engine, "ze") == [zeynep.id]
