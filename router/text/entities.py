@@ -27,6 +27,9 @@ _TEN_DIGITS = re.compile(r"\d{10}(?!\d)", re.ASCII)
 _DIGITS = re.compile("[0-9]+")
 _ANY_DIGIT = re.compile(r"\d")  # in any script
 _MIN_PHONE_DIGITS = 8
+_DATE_RUNS = 3  # a date in digits has a day, a month and a year
+_MIN_NUMBER_DIGITS, _MIN_NUMBER_RUN = 5, 3  # digits of an order number, all and in a row
+_TAX_DIGITS = 10
 _NO_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
 _UNITS = {
     "TRY": r"TL|₺|lira\w{0,6}|TRY",
@@ -70,22 +73,23 @@ _NAMED_DATE = re.compile(
     rf"|({'|'.join(_MONTHS)}) {{1,2}}(\d{{1,2}}))"
     r"(?:(?:st|nd|rd|th)? {1,3}(\d{4}))? "
 )
-_NUMBER_WORDS = (
-    "siparis",
-    "order",
-    "takip",
-    "tracking",
-    "kargo",
-    "fatura",
-    "invoice",
-    "abone",
-    "musteri",
-    "tesisat",
-    "hizmet",
-)
-"""Words whose number is an entity; _KINDS has the kind of each by its first three letters."""
+_NUMBER_KINDS = {
+    "siparis": "order_number",
+    "order": "order_number",
+    "takip": "tracking_number",
+    "tracking": "tracking_number",
+    "kargo": "tracking_number",
+    "fatura": "invoice_number",
+    "invoice": "invoice_number",
+    "abone": "customer_no",
+    "musteri": "customer_no",
+    "tesisat": "customer_no",
+    "hizmet": "customer_no",
+}
+"""Folded words beside a number, and the kind of the number."""
 
-_HINTS = ahocorasick_rs.AhoCorasick([*_NUMBER_WORDS, *(f" {month}" for month in _MONTHS)])
+_KINDS_BY_HINT = tuple(_NUMBER_KINDS.values())
+_HINTS = ahocorasick_rs.AhoCorasick([*_NUMBER_KINDS, *(f" {month}" for month in _MONTHS)])
 """Finds the words that a number may belong to, and months."""
 
 _NUMBER = re.compile(
@@ -102,19 +106,6 @@ _NUMBER_BEFORE = re.compile(
 _PLAIN_I = str.maketrans("Iİı", "iii")
 _CODE_I = str.maketrans("İı", "II")
 _MAX_DISTANCE_CHARS = 45  # between a word and its number
-_KINDS = {
-    "sip": "order_number",
-    "ord": "order_number",
-    "tak": "tracking_number",
-    "tra": "tracking_number",
-    "kar": "tracking_number",
-    "fat": "invoice_number",
-    "inv": "invoice_number",
-    "abo": "customer_no",
-    "mus": "customer_no",
-    "tes": "customer_no",
-    "hiz": "customer_no",
-}
 MAX_ENTITIES = 20
 """A message with more is a price list or a table, whose entities show nothing."""
 
@@ -142,14 +133,14 @@ def find_entities(
         _add_personal_numbers_and_phones(text, entity_list)
     if digits and _may_name_money(text, folded):
         _add_amounts(text, entity_list)
-    if len(runs) >= 3:
+    if len(runs) >= _DATE_RUNS:
         _add_dates(text, entity_list)
     hints = _HINTS.find_matches_as_indexes(folded) if digits else []
-    if hints and max(hints)[0] >= len(_NUMBER_WORDS):
+    if hints and max(hints)[0] >= len(_KINDS_BY_HINT):
         _add_named_dates(folded, entity_list)
-    if hints and digits >= 5 and max(map(len, runs)) >= 3:
-        _add_numbered(text, [hint for hint in hints if hint[0] < len(_NUMBER_WORDS)], entity_list)
-    if digits >= 10:
+    if hints and digits >= _MIN_NUMBER_DIGITS and max(map(len, runs)) >= _MIN_NUMBER_RUN:
+        _add_numbered(text, [hint for hint in hints if hint[0] < len(_KINDS_BY_HINT)], entity_list)
+    if digits >= _TAX_DIGITS:
         _add_taxes(text, entity_list)
     return tuple(sorted(entity_list.entities, key=lambda e: (e.start, e.kind))[:MAX_ENTITIES])
 
@@ -279,8 +270,7 @@ def _add_numbered(text: str, words: list[tuple[int, int, int]], entity_list: _En
         next_start = match.end() + 1
         first, last = match.span(1)
         if entity_list.is_free(first, last):
-            kind = _KINDS.get(_NUMBER_WORDS[index][:3], "order_number")
-            entity_list.add(kind, match[1].translate(_CODE_I).upper(), first, last)
+            entity_list.add(_KINDS_BY_HINT[index], match[1].translate(_CODE_I).upper(), first, last)
 
 
 def _number_of(text: str, start: int, end: int) -> re.Match[str] | None:
