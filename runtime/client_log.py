@@ -1,8 +1,8 @@
 """Brings the lines of Kafka's client libraries into our log, as events without repeats.
 
-Before: librdkafka, aiokafka, kafka-python or Faust has a line to log. After: an event
-`kafka.client` with the client, its text and the topic that it names. A process without our log (a
-command that prints its answer) drops the lines.
+Each line of librdkafka, aiokafka, kafka-python and Faust becomes an event `kafka.client` with the
+client, its text and the topic that it names. A process without our log, such as a command that
+prints its answer, drops the lines.
 """
 
 import logging

@@ -1,6 +1,6 @@
-"""The clock, passed in wherever time is needed, so that tests own it.
+"""The clock, which everything that needs a time takes as an argument, so that tests control it.
 
-Before: a stage's run.py makes one. After: everything that needs a time takes it as an argument.
+A stage's run.py makes the clock of its process.
 """
 
 import time

@@ -1,7 +1,7 @@
 """Structured logs: events with fields, one line each, on standard error.
 
-Before: a command calls `configure` once. After: `get(__name__).info("message.accepted", id=…)`.
-A customer's text or full address is never a field; `redacted` shortens an address.
+A command calls `configure` once, and a module logs with `get(__name__).info("message.accepted",
+id=…)`. A customer's text or full address is never a field; `redacted` shortens an address.
 """
 
 import logging
@@ -84,5 +84,5 @@ _PASSWORD = re.compile(r"([?&]password=)[^&]*", re.IGNORECASE)
 
 def redacted(address: str) -> str:
     """Return an address of which only the first letter and the domain can be read."""
-    local, at, domain = address.rpartition("@")
-    return f"{local[:1]}…@{domain}" if at else f"{address[:2]}…"
+    local, separator, domain = address.rpartition("@")
+    return f"{local[:1]}…@{domain}" if separator else f"{address[:2]}…"

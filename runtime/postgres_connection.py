@@ -1,7 +1,7 @@
 """A connection to PostgreSQL that gives up on a server without an answer.
 
-Before: runtime/store.py opens it. After: SQLAlchemy's pool. A frozen server keeps its sockets
-open and stays silent, and libpq itself waits for ever.
+runtime/store.py gives it to SQLAlchemy's pool. A frozen server keeps its sockets open and stays
+silent, and libpq itself waits for ever.
 """
 
 import time

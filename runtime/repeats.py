@@ -1,7 +1,7 @@
 """Limits repeated log lines: the same message at most once a minute.
 
-Before: the log of a client library. After: the lines worth a person's time, each with how many
-like it were left out before it.
+The log of a client library passes through it. Each line that remains has the number of lines like
+it that it replaced.
 """
 
 import re

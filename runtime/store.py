@@ -1,7 +1,7 @@
-"""The SQL store: one engine for SQLite and PostgreSQL, and its migrations.
+"""The SQL store, with one engine for SQLite and PostgreSQL, and its migrations.
 
-Before: settings. After: recorder, read API, ledger and reports. workers/store/tables.py declares
-the tables, and workers/store/migrations/ makes them.
+The recorder, the API, the ledger and the reports use it. workers/store/tables.py declares the
+tables, and workers/store/migrations/ makes them.
 """
 
 import asyncio
@@ -47,13 +47,13 @@ def engine(url: str, *, read_only: bool = False, answer_limit_s: float | None = 
     if not url.startswith("sqlite"):
         return _postgres(url, answer_limit_s)
     folder = Path(url.removeprefix("sqlite:///")).parent
-    made = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
 
-    @event.listens_for(made, "do_connect")
+    @event.listens_for(engine, "do_connect")
     def _make_folder(*_: Any) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
-    @event.listens_for(made, "connect")
+    @event.listens_for(engine, "connect")
     def _tune(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
@@ -65,7 +65,7 @@ def engine(url: str, *, read_only: bool = False, answer_limit_s: float | None = 
             cursor.execute("PRAGMA query_only=ON")
         cursor.close()
 
-    return made
+    return engine
 
 
 def _postgres(url: str, answer_limit_s: float | None) -> Engine:
@@ -130,9 +130,9 @@ async def migrate_when_up(url: str, scripts: Path, store: Neighbour) -> None:
 
 def check_revision(connection: Connection, scripts: ScriptDirectory) -> None:
     """Raise ConfigError when the store has a revision that this version does not know."""
-    known = {script.revision for script in scripts.walk_revisions()}
+    known_revisions = {script.revision for script in scripts.walk_revisions()}
     revision = MigrationContext.configure(connection).get_current_revision()
-    if revision is None or revision in known:
+    if revision is None or revision in known_revisions:
         return
     needed = _read_version(connection)
     remedy = f"Start Santral {needed}" if needed else "Start the version that ran before"

@@ -1,8 +1,8 @@
-"""W3C Trace Context: one trace id follows a message through every hop.
+"""W3C Trace Context, by which one trace id follows a message through every hop.
 
-Before: the door or a channel starts or takes over a trace. After: every record carries the
-`traceparent` header of the hop that wrote it. Source: W3C Trace Context, level 2. Pure but for
-the randomness of a new id.
+The door or a channel starts or takes over a trace, and every record carries the `traceparent`
+header of the hop that wrote it. Source: W3C Trace Context, level 2. Pure but for the randomness of
+a new id.
 """
 
 import random
@@ -11,8 +11,8 @@ import re
 _FORM = re.compile(r"^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$")
 
 
-# Ids have to differ, not to be secret: the kernel need not be asked for each.
-_bits = random.Random().getrandbits  # noqa: S311 - as said
+# Ids must differ but not be secret, and so they need no system call each.
+_bits = random.Random().getrandbits  # noqa: S311 - ids are not secret
 
 
 def start() -> str:

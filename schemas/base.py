@@ -1,7 +1,4 @@
-"""The common base of every Struct that travels, and the deterministic ids.
-
-Before: nothing. After: every other file of schemas/. Pure.
-"""
+"""The common base of every Struct that travels, and the deterministic ids. Pure."""
 
 import uuid
 from datetime import datetime

@@ -1,6 +1,6 @@
 """A DeadLetter records something that was refused for good, with its code and its bytes' reference.
 
-Before: any stage writes it. After: `santral dead` lists, shows and re-drives it. Pure.
+Any stage writes it, and `santral dead` lists, shows and re-drives it. Pure.
 """
 
 from schemas.base import Id, Record, Time

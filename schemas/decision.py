@@ -1,6 +1,7 @@
 """Decision, its Reasons and the WorkItem that carries both to a department's queue.
 
-Before: router/decision/decide.py makes them. After: queues, desk, store, watch. Pure.
+router/decision/decide.py makes them, and the queues, the desk, the store and the watch read them.
+Pure.
 """
 
 from typing import Annotated, Literal
@@ -15,10 +16,10 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Priority = Annotated[int, msgspec.Meta(ge=0, le=100)]
 
 TRIAGE = "triage"
-"""The department that gets what nobody is sure about."""
+"""The department for messages that Santral can't decide with enough certainty."""
 
 PERSONAL = frozenset({"identity_number", "tax_number", "iban", "card_number"})
-"""Kinds of entities that belong to a person: their value is masked wherever it is shown."""
+"""Kinds of entities that belong to a person; every page masks their value."""
 
 
 class Evidence(Record, frozen=True, kw_only=True):
@@ -54,14 +55,14 @@ class RunnerUp(Record, frozen=True, kw_only=True):
 
 
 class Guess(Record, frozen=True, kw_only=True):
-    """A department that it may be."""
+    """A department that may be right."""
 
     department: str
     confidence: Share
 
 
 class Entity(Record, frozen=True, kw_only=True):
-    """Something found in the text, with its place in it."""
+    """A value in the decided text, with its span."""
 
     kind: str
     value: str
@@ -70,12 +71,12 @@ class Entity(Record, frozen=True, kw_only=True):
 
 
 class Decision(Record, frozen=True, kw_only=True):
-    """Where a message goes and why. Same versions, state and message: same decision.
+    """Where a message goes and why. The same versions, state and message give the same decision.
 
-    `sentiment` from -1 to 1, `severity` from 0 to 2, `priority` from 0 to 100, `hops` counts
-    how often people moved the item; `guesses` are the two likeliest departments of what went to
-    triage, whose confidence was below `threshold`; `incident` is the open one that the message
-    belongs to. The customer's text is not in it, spans of evidence are.
+    `sentiment` is from -1 to 1, `severity` from 0 to 2, and `priority` from 0 to 100. `hops` counts
+    how often people moved the item. `guesses` are the two likeliest departments of a message in
+    triage, whose confidence was below `threshold`. `incident` is the open incident of the message.
+    The decision has spans of evidence, but not the customer's text.
     """
 
     message: Id
@@ -112,7 +113,7 @@ class Due(Record, frozen=True, kw_only=True):
 
 
 class WorkItem(Record, frozen=True, kw_only=True):
-    """What a department's queue carries."""
+    """A message with its decision, as a department's queue carries it."""
 
     message: Message
     decision: Decision

@@ -1,6 +1,6 @@
-"""Struct <-> Kafka record: CloudEvents 1.0 in Kafka's binary mode. The only coder.
+"""The only coder between Structs and Kafka records, in the binary mode of CloudEvents 1.0.
 
-Source: CloudEvents Kafka protocol binding 1.0.2, section 3.2; W3C Trace Context. Pure.
+Source: CloudEvents Kafka protocol binding 1.0.2 (section 3.2) and W3C Trace Context. Pure.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ def encode(record: Record) -> bytes:
 def decode(struct: type[R], value: bytes | None) -> R:
     """Return the Struct in a record's value; raise Rejected(record.undecodable) with the fault."""
     if value is None:
-        raise Rejected("record.undecodable", f"no value where a {struct.__name__} is due")
+        raise Rejected("record.undecodable", f"no value instead of a {struct.__name__}")
     try:
         return _decoder(struct).decode(value)  # type: ignore[return-value]  # the table keeps the pair
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -1,6 +1,6 @@
-"""Message: what every channel produces, and its parts.
+"""Message, which every channel produces, and its parts.
 
-Before: ingest fills it. After: the router decides on it, the desk and the store show it. Pure.
+Ingest fills it, the router decides on it, and the desk and the store show it. Pure.
 """
 
 from typing import Annotated, Literal
@@ -15,11 +15,11 @@ EventKind = Literal["edited", "deleted", "reaction"]
 AutomaticKind = Literal["out_of_office", "bounce", "receipt", "abuse_report", "list", "loop"]
 
 TEXT_LIMIT = 128 * 1024
-"""Longest text that is looked at, in characters."""
+"""The longest text that Santral reads, in characters."""
 
 MESSAGE_LIMIT = 200 * 1024
-"""Largest message in bytes of JSON: a work item and an outcome put their own around it, and
-all of it must stay within a record; the whole text is in the archive (`text.cut`)."""
+"""The largest message in bytes of JSON. A work item and an outcome add their own fields, and all of
+it must fit into a record. The archive has the complete text of a message with `text.cut`."""
 
 
 class Handle(Record, frozen=True, kw_only=True):
@@ -41,8 +41,8 @@ class Party(Record, frozen=True, kw_only=True):
 
 
 class Attachment(Record, frozen=True, kw_only=True):
-    """A file that came with a message; its bytes lie in the archive under `sha256`, unless it was
-    `refused`: that says why."""
+    """A file of a message. The archive has its bytes under `sha256`, unless it was `refused`, which
+    then has the reason."""
 
     name: str
     type: str
@@ -69,9 +69,9 @@ class Bounce(Record, frozen=True, kw_only=True):
 
 
 class Automatic(Record, frozen=True, kw_only=True):
-    """Why a message is taken to be written by a machine; it never gets an answer.
+    """Why Santral takes a message for a machine's; it never gets an answer.
 
-    `until` is the day an absence ends, where the notice names one.
+    `until` is the day on which an absence ends, if the notice names it.
     """
 
     kind: AutomaticKind
@@ -81,7 +81,7 @@ class Automatic(Record, frozen=True, kw_only=True):
 
 
 class Forwarded(Record, frozen=True, kw_only=True):
-    """The original of a forwarded mail, as far as the forwarding program tells."""
+    """The original of a forwarded mail, as far as the forwarding program names it."""
 
     sender: Party | None = None
     sent_at: Time | None = None
@@ -100,7 +100,7 @@ class Event(Record, frozen=True, kw_only=True):
 class Turn(Record, frozen=True, kw_only=True):
     """One turn of a call; `start` and `end` in seconds from its beginning.
 
-    `unsure` are the places, (start, end) in the text, of words that may have been heard wrongly.
+    `unsure` has the spans, (start, end) in the text, of words that may be misheard.
     """
 
     speaker: str
@@ -115,8 +115,8 @@ class Turn(Record, frozen=True, kw_only=True):
 class Call(Record, frozen=True, kw_only=True):
     """A telephone call; `duration` in seconds.
 
-    `roles_by` is how agent and customer were told apart, `roles_confidence` how sure that is;
-    `form` the transcript's kind, `language` as its maker names it.
+    `roles_by` names the method that told agent and customer apart, and `roles_confidence` its
+    certainty. `form` is the transcript's kind, and `language` the one that its maker names.
     """
 
     turns: tuple[Turn, ...] = ()
@@ -131,7 +131,7 @@ class Call(Record, frozen=True, kw_only=True):
 
 
 class Post(Record, frozen=True, kw_only=True):
-    """Where a public post stands; `rating` from 0 (worst) to 1 (best)."""
+    """The place of a public post on its site; `rating` is from 0 (worst) to 1 (best)."""
 
     url: str | None = None
     parent: str | None = None
@@ -140,10 +140,10 @@ class Post(Record, frozen=True, kw_only=True):
 
 
 class Answering(Record, frozen=True, kw_only=True):
-    """What the source allows of an answer, for the desk to say before anyone writes one.
+    """The limits of the source on an answer, which the desk shows before a person writes one.
 
-    `until` is when the right to answer ends; `limit` the longest answer, in `unit`; `forbidden`
-    why none can be given there; a `public` answer is read by everybody.
+    `until` is the end of the right to answer, and `limit` the longest answer in `unit`. `forbidden`
+    is the reason why the source takes no answer. Everybody can read a `public` answer.
     """
 
     until: Time | None = None
@@ -154,7 +154,7 @@ class Answering(Record, frozen=True, kw_only=True):
 
 
 class Raw(Record, frozen=True, kw_only=True):
-    """Where the bytes lie as they came; `size` in bytes."""
+    """The reference of the original bytes in the archive; `size` is in bytes."""
 
     sha256: str
     size: int
@@ -206,7 +206,7 @@ class Message(Record, frozen=True, kw_only=True):
 
 
 def truncate_to_limit(message: Message) -> Message:
-    """Return the message within MESSAGE_LIMIT: texts cut, long lists too, and said so."""
+    """Truncate texts and lists to MESSAGE_LIMIT, and record it in `repaired` as text.cut."""
     if len(message.full_text) + len(message.text) + len(message.recipients) * 60 < 16 * 1024:
         return message
     if len(msgspec.json.encode(message)) <= MESSAGE_LIMIT:
@@ -235,13 +235,13 @@ def truncate_to_limit(message: Message) -> Message:
 
 def _first(turns: tuple[Turn, ...], limit: int) -> tuple[Turn, ...]:
     """Return as many of the first turns as take `limit` bytes of JSON."""
-    made: list[Turn] = []
+    first: list[Turn] = []
     for turn in turns:
         limit -= len(msgspec.json.encode(turn))
         if limit < 0:
             break
-        made.append(turn)
-    return tuple(made)
+        first.append(turn)
+    return tuple(first)
 
 
 def _cut(text: str, limit: int) -> str:

@@ -1,6 +1,7 @@
-"""Outcome: what people or workers did with an item; Reply: what is to be sent to a customer.
+"""Outcome, an event of the work on an item, and Reply, a text to send to a customer.
 
-Before: desk and workers write them. After: router (reroute, resolve), store, channels. Pure.
+The desk and the workers write them. The router (reroute, resolve), the store and the channels read
+them. Pure.
 """
 
 from typing import Annotated, Literal, get_args

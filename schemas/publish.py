@@ -41,10 +41,11 @@ def _operation(topic: AnyTopic, channel: str) -> Json:
 
 
 def _channel(topic: AnyTopic) -> Json:
-    kept = "for ever" if topic.retention_ms < 0 else f"{topic.retention_ms // 86_400_000} days"
+    retention = "for ever" if topic.retention_ms < 0 else f"{topic.retention_ms // 86_400_000} days"
+    compaction = ", compacted" if topic.compact else ""
     return {
         "address": topic.name,
-        "description": f"Key: {topic.key}. Kept {kept}{', compacted' if topic.compact else ''}.",
+        "description": f"Key: {topic.key}. Kept {retention}{compaction}.",
         "messages": {"record": {"$ref": f"#/components/messages/{topic.ce_type}"}},
     }
 
@@ -111,14 +112,14 @@ _CLOUD_EVENT: Json = {
 
 def files() -> dict[str, str]:
     """Return every published file's name and text."""
-    made = {
+    texts = {
         f"{name}.schema.json": json.dumps(json_schema(topic), indent=2, ensure_ascii=False) + "\n"
         for name, topic in schema_topics().items()
     }
-    made["asyncapi.yaml"] = yaml.safe_dump(
+    texts["asyncapi.yaml"] = yaml.safe_dump(
         asyncapi(), sort_keys=False, allow_unicode=True, width=100
     )
-    return made
+    return texts
 
 
 def write(folder: Path = PUBLISHED) -> list[Path]:

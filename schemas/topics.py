@@ -1,6 +1,6 @@
-"""The one table of topics: name, key, partitions, retention, Struct, who writes, who reads.
+"""The one table of topics: name, key, partitions, retention, Struct, writers and readers.
 
-Before: nothing. After: runtime/topics/creation.py creates them, publish.py documents them. Pure.
+runtime/topics/creation.py creates the topics, and publish.py documents them. Pure.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,7 +1,7 @@
-"""The bucket of `[archive] url`: create, read and probe objects; Unavailable says why not.
+"""The bucket of `[archive] url`, in which the archive creates, reads and probes objects.
 
-Before: bucket_archive.py, pack_uploads.py. After: the store. Source: Amazon S3 API, conditional
-writes (If-None-Match).
+A call that fails raises Unavailable with the reason. Source: Amazon S3 API, conditional writes
+(If-None-Match).
 """
 
 import re

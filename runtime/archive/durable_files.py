@@ -1,7 +1,7 @@
-"""Durable files and packs on a local disk: what an archive writes before a delivery is accepted.
+"""Durable files and packs on a local disk, which the archive writes before an acceptance.
 
-Before: folder_archive.py, bucket_archive.py. After: the disk. A file is flushed with its folder.
-Short deliveries share packs, and threads that wait for a flush share one.
+The folder's entry of a file is as durable as the file. Short deliveries share packs, and threads
+that wait for a flush share one flush.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """One flush that many deliveries share, in a thread beside the event loop.
 
-Before: ingest appends a delivery and requests a flush. After: ingest acknowledges the delivery when
-both the disk and Kafka have it.
+Ingest appends a delivery and requests a flush. It acknowledges the delivery when the disk and Kafka
+have it.
 """
 
 import asyncio

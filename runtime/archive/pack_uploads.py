@@ -1,8 +1,7 @@
 """Uploads of packs from the local disk to the bucket, in a thread of each process that writes.
 
-Before: bucket_archive.py appends short deliveries. After: the bucket has the packs, and the local
-copies are gone. A pack goes up when it is full or old, and whoever starts on the host next uploads
-those of a process that ended.
+The thread uploads a pack that is full or old, and then removes the local copy. The next process on
+the host uploads the packs of a process that ended.
 """
 
 import threading

@@ -1,8 +1,8 @@
 """The records that Kafka has for a loop and that the loop has not read.
 
-Before: runtime/stage/watchdog.py gives the positions of a loop. After: it learns in which
-partitions a committed record waits. An offset alone does not show that: a log may end with the
-markers of transactions and with the records of aborted ones, which no reader ever gets.
+The watchdog (runtime/stage/watchdog.py) gives the positions of a loop and gets the partitions in
+which a committed record waits. An offset alone does not show that, because a log may end with the
+markers of transactions and the records of aborted ones, which no reader gets.
 """
 
 from collections.abc import Collection, Mapping

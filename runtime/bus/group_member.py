@@ -1,7 +1,7 @@
 """A member of a consumer group that keeps its partitions over a quick restart.
 
-Before: a stage has an Identity. After: its consumer has these settings, leaves the group when it
-stops, and another process of the same name is noticed.
+A stage's Identity gives the consumer its settings. The consumer leaves the group when it stops, and
+notices another process of the same name.
 """
 
 from time import monotonic
@@ -12,7 +12,7 @@ from runtime.bus.identity import Identity
 
 SESSION_S = 6
 """The shortest session that brokers take by default. librdkafka's own thread sends the heartbeats,
-so a busy interpreter costs none; a machine that stands still for longer is fenced, and rejoins."""
+so a busy interpreter loses none. Kafka fences a member that freezes for longer, and it rejoins."""
 HEARTBEAT_S = 1
 REMEDY = (
     "another process has this name in Kafka. This process goes on under a random name. Give each "

@@ -1,8 +1,8 @@
-"""The name that a process keeps when it is restarted: Kafka then gives back what it owned.
+"""The name that a process keeps over a restart, so that Kafka gives its partitions back.
 
-Before: a stage with a consumer group starts. After: its consumer's `group.instance.id` and its
-producer's `transactional.id` are this name. A file lock under `home/run` gives each process of a
-host a slot; the kernel frees the slot when the process ends, however it ends.
+The name is the consumer's `group.instance.id` and the producer's `transactional.id`. A file lock
+under `home/run` gives each process of a host a slot. The kernel frees the slot when the process
+ends, even by SIGKILL.
 """
 
 import fcntl

@@ -1,6 +1,7 @@
-"""Reads of single partitions: what a group committed, one stretch of records, records by offset.
+"""Reads single partitions: a group's committed offset, a range of records, records by offset.
 
-Before: a restored partition of replies, a parked reply, or a close in doubt. After: their records.
+The sender restores a partition of replies with it and reads parked replies, and the desk reads a
+close in doubt.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ _FETCH_BYTES = 256 * 1024
 
 
 class Committed(NamedTuple):
-    """What a group committed for a partition: the next offset, and the text beside it."""
+    """The offset that a group committed for a partition, and the text that it committed with it."""
 
     offset: int | None
     metadata: str

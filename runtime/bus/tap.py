@@ -1,7 +1,7 @@
-"""The committed records of topics, as they come or up to the present end.
+"""The committed records of topics, as they come or up to their present end.
 
-Before: `santral tap`. After: a function that gets each record's topic and value. A tap commits
-nothing and joins no group, so that it disturbs nobody.
+`santral tap` passes a function that gets each record's topic and value. A tap commits nothing and
+joins no group, so that it disturbs no reader.
 """
 
 import time

@@ -1,7 +1,7 @@
-"""Says in one line why a process ends, where the reason is outside of Santral's code.
+"""Says in one line why a process ends, if the reason is outside of Santral's code.
 
-Before: cli/main.py catches an exception that no stage handled. After: a sentence with the
-remedy, or None for a bug, which keeps its traceback.
+cli/main.py passes an exception that no stage handled. It prints the sentence with the remedy, or
+the traceback of a bug.
 """
 
 import errno

@@ -1,8 +1,8 @@
 """Our own faults in the handling of one record, as distinct from outages.
 
-Before: a stage caught an exception while it handled one record. After: its log has the traceback,
-`santral_bugs_caught_total` counts it, and the stage continues with the next record. The stage
-waits for the end of an outage instead, since the same record succeeds later.
+A stage reports an exception that it caught while it handled one record. The log gets its traceback,
+`santral_bugs_caught_total` counts it, and the stage continues with the next record. During an
+outage the stage waits instead, because the same record succeeds later.
 """
 
 from typing import Any

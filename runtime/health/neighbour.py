@@ -1,8 +1,8 @@
-"""The neighbours of a stage: Kafka, Redis, the store, the archive, each judged by the last attempt.
+"""The neighbours of a stage (Kafka, Redis, the store and the archive), judged by their last use.
 
-Before: a stage notes how each use of a neighbour ended; a probe asks in quiet times. After:
-/readyz names the neighbour, the failure and its beginning; the log has one line a minute.
-runtime/stage/probes.py has the probes.
+A stage notes how each use of a neighbour ended, and a probe of runtime/stage/probes.py uses it in
+quiet times. /readyz names the neighbour, the failure and its beginning, and the log has one line a
+minute.
 """
 
 import contextlib

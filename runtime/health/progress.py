@@ -1,7 +1,7 @@
-"""The notes that a loop takes of itself: its turns, its position, and an outage it waits for.
+"""The notes that a loop takes of its turns, its position, and an outage that it waits for.
 
-Before: a loop over Kafka's records calls the methods as it runs, from its own thread. After:
-runtime/stage/watchdog.py reads the notes from a thread of its own, and so never waits for the loop.
+A loop over Kafka's records calls the methods from its own thread. runtime/stage/watchdog.py reads
+the notes from another thread, and so never waits for the loop.
 """
 
 import threading

@@ -1,9 +1,9 @@
-"""The HTTP protocol of our servers: uvicorn's, with limits from the first byte on.
+"""The HTTP protocol of our servers, which is uvicorn's with limits from the first byte on.
 
-Before: a caller connects. After: the ASGI application, whose scope's state has the Stranger. The
-protocol answers slow, large or surplus callers with 408, 431 or 503 and closes them. Beyond the
-limit of connections a small reserve still answers probes, so that operators see the overload. The
-time limits are here because the application never sees a caller that sends half a header.
+The application finds the Stranger in its scope's state. The protocol answers slow, large or surplus
+callers with 408, 431 or 503 and closes them. Beyond the limit of connections a small reserve still
+answers probes, so that operators see the overload. The time limits are here because the application
+never sees a caller that sends half a header.
 """
 
 import asyncio

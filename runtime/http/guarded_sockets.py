@@ -1,8 +1,8 @@
-"""The WebSocket protocol of our servers: uvicorn's, with a limit of frames for each connection.
+"""The WebSocket protocol of our servers, which limits the frames of each connection.
 
-Before: guarded_http.py has a request to upgrade. After: the chat's door. The library answers pings
-and keeps the parts of a message before the application sees them. This class therefore ends a
-connection with more frames than a person can cause, within the bytes that hold them.
+guarded_http.py passes it a request to upgrade, and the chat's door gets the messages. The library
+answers pings and keeps the fragments of a message before the application sees them. This class
+therefore ends a connection with more frames than a person can cause.
 """
 
 import asyncio

@@ -1,8 +1,7 @@
-"""Paths with one reading: a path that the next program could read differently is 404.
+"""Answers 404 to a path that the next program could read differently.
 
-Before: a request as it came. After: the application's routes. Servers, proxies and frameworks
-disagree about dot segments, escaped slashes, backslashes and double escapes, and our own addresses
-never use them.
+Servers, proxies and frameworks disagree about dot segments, escaped slashes, backslashes and double
+escapes. Our own addresses never use them.
 """
 
 import re

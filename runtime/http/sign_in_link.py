@@ -1,7 +1,7 @@
 """The link of `santral up` that signs a person in to the console once.
 
-Before: `up` makes one at its start, with the console's token. After: the console signs its first
-user in within an hour. Later the link opens nothing, for example from a browser's history.
+`up` makes the link with the console's token at its start. The console signs its first user in
+within an hour. Later the link opens nothing, for example from a browser's history.
 """
 
 import hmac

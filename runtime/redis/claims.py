@@ -1,6 +1,6 @@
 """Claims in Redis, which decide who does a piece of work that must happen once.
 
-Before: client.py. After: desk and reply actions. Every script is idempotent by its token.
+The desk and the reply actions claim with it. Every script is idempotent by its token.
 """
 
 from typing import Any, Literal

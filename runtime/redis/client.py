@@ -1,8 +1,8 @@
-"""Redis clients: asyncio and synchronous, of one server, of Sentinel or of a list of servers.
+"""Redis clients, asyncio and synchronous, of one server, of Sentinel or of a list of servers.
 
-Before: `[redis]`. After: claims, the desk, the doors. A client finds the primary at each connect,
-never retries by itself (a lost reply would turn into a wrong answer), and raises each error that
-concerns the server as redis_errors.RedisAway.
+Claims, the desk and the doors connect with them by the settings of `[redis]`. A client finds the
+primary at each connect, never retries by itself (a lost reply would turn into a wrong answer), and
+raises each error that concerns the server as one of the family errors.AWAY.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from runtime.redis.primary_finder import TIMEOUTS, open_finder, open_sync_finder
 from runtime.redis.state import RedisState
 from runtime.settings.structs import RedisSettings
 
-_WHOLE = "#!lua\n"
+_ALL_OR_NOTHING = "#!lua\n"
 """The first line of a script that a server refuses before its first command when it may not write.
 
 Without it a server with full memory stops a script in the middle: an item left its line and came to
@@ -63,7 +63,7 @@ class SyncRedisClient(SyncClient):  # type: ignore[misc]  # as above
 
 def whole_script(script: str) -> str:
     """Return a script with the first line that makes it run wholly or not at all."""
-    return script if script.startswith("#!") else _WHOLE + script
+    return script if script.startswith("#!") else _ALL_OR_NOTHING + script
 
 
 def connect(settings: RedisSettings) -> RedisClient:

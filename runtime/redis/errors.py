@@ -1,7 +1,7 @@
-"""Redis errors that concern the server and not the call: one family, `AWAY`.
+"""The family `AWAY` of Redis errors that concern the server and not the call.
 
-Before: client.py passes each error reply of a server. After: a caller catches `AWAY`, waits
-and tries again. A bug of ours, such as WRONGTYPE, stays a ResponseError outside the family.
+client.py passes each error reply of a server. A caller catches `AWAY`, waits and tries again. A bug
+of ours, such as WRONGTYPE, stays a ResponseError outside the family.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""Finds the primary among several Redis servers: by Sentinel, or by the ROLE of each.
+"""Finds the primary among several Redis servers, by Sentinel or by the ROLE of each.
 
-Before: `[redis] sentinels` or `addresses`. After: client.py connects to the address, at each
-connect. `[redis] url` gives the user, password, database and TLS of the servers.
+client.py asks at each connect and connects to the address. `[redis] sentinels` or `addresses` name
+the servers, and `[redis] url` gives their user, password, database and TLS.
 """
 
 import asyncio
@@ -72,7 +72,7 @@ def _questioners(
 
 
 class Roles:
-    """Servers that are asked for their ROLE; it has the interface of redis-py's Sentinel."""
+    """Finds the primary by each server's ROLE; it has the interface of redis-py's Sentinel."""
 
     def __init__(self, clients: "dict[Address, Client[bytes]]") -> None:
         self._clients = clients
@@ -93,7 +93,7 @@ class Roles:
 
 class AsyncSentinel(sentinel.Sentinel):  # type: ignore[misc]  # redis-py is untyped here
     """redis-py's Sentinel without its race: it swaps its list while other tasks walk through it,
-    and a Sentinel that is swapped away is never asked again."""
+    and it never queries a Sentinel again that it swapped away."""
 
     def __init__(self, clients: "Iterable[Client[bytes]]") -> None:
         super().__init__([])
@@ -135,7 +135,7 @@ def _with_first(clients: list[T], first: T) -> list[T]:
 
 
 class SyncRoles:
-    """Servers that are asked for their ROLE, for threads."""
+    """Finds the primary by each server's ROLE, for threads."""
 
     def __init__(self, clients: "dict[Address, SyncClient[bytes]]") -> None:
         self._clients = clients
@@ -160,7 +160,7 @@ class SyncRoles:
 def choose_primary(addresses: Sequence[Address], answers: Sequence[Any]) -> Address:
     """Return the address whose answer to ROLE is a primary's; raise RedisAway for none.
 
-    Of several primaries, as after a failover by hand when the old one returns, it takes the one
+    If several are primaries, as after a manual failover when the old one returns, it takes the one
     with more replicas, then the one that is ahead.
     """
     primaries = {

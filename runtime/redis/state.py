@@ -1,7 +1,7 @@
-"""The state of one Redis client: its last failure, for readiness and for one log line a minute.
+"""The state of one Redis client, with its last failure.
 
-Before: client.py reports each exchange with the server. After: `problem` for /readyz, and the
-events redis.away and redis.back.
+client.py reports each exchange with the server. `problem` answers /readyz, and the log gets the
+events redis.away, at most once a minute, and redis.back.
 """
 
 import time

@@ -1,7 +1,7 @@
-"""The frame of an asyncio stage: logs, health, signals, and tasks that end together.
+"""The frame of an asyncio stage, with logs, health, signals, and tasks that end together.
 
-Before: a command starts the process. After: the stage's `main` runs until SIGTERM or SIGINT, then
-finishes what it has in hand. A task that dies takes the process with it: it is started anew.
+A command starts the process. The stage's `main` runs until SIGTERM or SIGINT, and then finishes its
+present work. A task that dies ends the process, and its supervisor restarts it.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ def run(name: str, settings: Settings, main: Main) -> None:
     health.begin_start()
     answering = serve_ops(health, settings.ops)
 
-    async def whole() -> None:
+    async def run_tasks() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -50,7 +50,7 @@ def run(name: str, settings: Settings, main: Main) -> None:
         dog.stop()
         log.info("stage.stopped")
 
-    uvloop.run(whole())
+    uvloop.run(run_tasks())
     answering.shutdown()
     answering.server_close()
 

@@ -1,14 +1,14 @@
-"""Memory that goes back to the system after a flood, instead of staying with the process.
+"""Returns memory to the system after a flood, instead of keeping it in the process.
 
-Before: a stage starts. After: what is large is allocated by itself. The C library (glibc) raises
-its threshold for that with every large piece that is freed, up to 32 MB; then what callers held
-stays in a heap full of holes. Source: mallopt(3).
+The C library (glibc) raises its threshold for separate allocations with every large block that a
+process frees, up to 32 MB. The blocks of a flood would then stay in a heap full of holes. A stage
+therefore fixes the threshold at its start. Source: mallopt(3).
 """
 
 import ctypes
 
 _M_MMAP_THRESHOLD = -3
-_LARGE_BYTES = 256 * 1024  # what one read of a connection brings is not large
+_LARGE_BYTES = 256 * 1024  # larger than one read of a connection
 
 
 def return_large_memory() -> None:

@@ -1,7 +1,7 @@
-"""The probes of the neighbours: one short use of Kafka, Redis, the store or the archive.
+"""The probes of the neighbours, each one short use of Kafka, Redis, the store or the archive.
 
-Before: settings. After: runtime/health/neighbour.py runs each in a thread of its own, in quiet
-times. A probe does what the stage needs: where the stage writes, the probe writes.
+runtime/health/neighbour.py runs each in a thread of its own, in quiet times. A probe does what the
+stage needs, and so it writes if the stage writes.
 """
 
 import contextlib

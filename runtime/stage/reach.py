@@ -1,7 +1,7 @@
 """Checks that the servers of a command answer, before it makes a client, a folder or a file.
 
-Before: settings. After: nothing, or `Unavailable` with one sentence that says what to do. Each
-address gets one short try, and the answer comes at once.
+Each address gets one short try, and the answer comes at once. `Unavailable` has one sentence with
+the remedy.
 """
 
 import socket
@@ -18,7 +18,9 @@ from schemas.errors import Unavailable
 
 Need = Literal["Kafka", "Redis", "the store", "the door"]
 _SQLITE = "sqlite:///"
-_PATIENCE_S = 0.7  # an address on loopback answers or refuses at once; others within a round trip
+_CONNECT_TIMEOUT_S = (
+    0.7  # an address on loopback answers or refuses at once; others within a round trip
+)
 
 
 def check_running(settings: Settings, *needs: Need) -> None:
@@ -74,7 +76,7 @@ _PORTS = {"http": 80, "https": 443, "redis": 6379, "rediss": 6379, "postgresql":
 def _addresses(url: str) -> Iterator[tuple[str, int]]:
     """Yield the hosts and ports of a URL, or of a broker's list HOST:PORT,HOST:PORT."""
     scheme, separator, _ = url.partition("://")
-    for each in [url] if separator else [f"//{part.strip()}" for part in url.split(",")]:
+    for each in [url] if separator else [f"//{address.strip()}" for address in url.split(",")]:
         parts = urlsplit(each)
         try:
             port = parts.port
@@ -89,7 +91,7 @@ def _hosts(url: str) -> str:
 
 def _connects(host: str, port: int) -> bool:
     try:
-        with socket.create_connection((host, port), timeout=_PATIENCE_S):
+        with socket.create_connection((host, port), timeout=_CONNECT_TIMEOUT_S):
             return True
     except OSError:
         return False

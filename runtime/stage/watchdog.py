@@ -58,7 +58,7 @@ class Judgement:
     def take_backlog(
         self, now: float, positions: Mapping[Partition, int], behind: frozenset[Partition]
     ) -> None:
-        """Take the partitions that had records to read when the loop was at `positions`."""
+        """Judge by the partitions with records that waited while the loop was at `positions`."""
         for partition, offset in positions.items():
             rests = self._notes.positions.get(partition) == offset and not self._notes.waiting
             if rests and partition in behind:

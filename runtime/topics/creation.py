@@ -1,7 +1,7 @@
-"""Creates Santral's topics, and reads how the cluster keeps them.
+"""Creates the topics of schemas/topics.py, and reads how the cluster keeps them.
 
-Before: schemas/topics.py has the table. After: `santral topics` and `santral check` list the
-findings of runtime/topics/rules.py, and a stage refuses to start where one breaks promise 1.
+`santral topics` and `santral check` list the findings of runtime/topics/rules.py, and a stage
+refuses to start if one breaks promise 1.
 """
 
 import contextlib

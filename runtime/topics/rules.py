@@ -1,8 +1,8 @@
 """Compares the topics that a cluster has with those that Santral needs.
 
-Before: runtime/topics/creation.py reads the cluster. After: a Finding for each difference that
-costs something, with the reason and the command that removes it. Pure. A topic that is safer than
-its row in schemas/topics.py (a longer retention, a higher min.insync.replicas) is as it should be.
+runtime/topics/creation.py reads the cluster. A Finding names each difference that costs something,
+with the reason and the command that removes it. A topic that is safer than its row in
+schemas/topics.py (a longer retention, a higher min.insync.replicas) is right. Pure.
 """
 
 import json
@@ -22,7 +22,7 @@ MIN_RETENTION_MS = 3 * DAY_MS
 INTERNAL = ("__consumer_offsets", "__transaction_state")
 """Kafka's own topics, which every stage relies on."""
 MISSING, PARTITIONS = "missing", "partitions"
-"""Findings about a topic that are no setting of it."""
+"""Findings about a topic as such, and not about one of its settings."""
 _BROKER_SETTINGS = {
     INTERNAL[0]: ("offsets.topic.replication.factor", "min.insync.replicas"),
     INTERNAL[1]: ("transaction.state.log.replication.factor", "transaction.state.log.min.isr"),

@@ -1,6 +1,6 @@
 """The table of all HTTP operations, and the OpenAPI document made from it. Pure.
 
-Before: the bodies of bodies.py. After: door and console serve the document.
+The bodies are in bodies.py, and the door and the console serve the document.
 """
 
 from dataclasses import dataclass
@@ -190,13 +190,13 @@ OPERATIONS = (
             "post",
             f"/v1/incidents/{{id}}/{verb}",
             "desk or console",
-            told,
+            summary,
             JudgeIn,
             Incident,
             200,
             _DESK_ERRORS,
         )
-        for verb, told in (
+        for verb, summary in (
             ("confirm", "Confirm it: its messages become more urgent"),
             ("dismiss", "Dismiss it: it does not open again while it lasts"),
             ("close", "End it"),

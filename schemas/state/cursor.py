@@ -1,14 +1,17 @@
-"""Cursor: how far a pulled source was read, kept in Kafka so that any process can go on.
+"""Cursor, which says how far ingest has read a source, so that any process can continue.
 
-Before: a pull channel advances it after Kafka's ack. After: the channel at its next start. Pure.
+A pull channel advances it after Kafka's ack and reads it at its next start. Pure.
 """
 
 from schemas.base import Record, Time
 
 
 class Cursor(Record, frozen=True, kw_only=True):
-    """`epoch` changes when the source numbers anew (IMAP: UIDVALIDITY); `position` is the highest
-    number below which everything was published or refused (IMAP: UID)."""
+    """The position up to which a source has been read.
+
+    `epoch` changes when the source renumbers its messages (UIDVALIDITY of IMAP). `position` is the
+    highest number below which everything was published or refused (a UID of IMAP).
+    """
 
     source: str
     epoch: str

@@ -1,7 +1,7 @@
-"""Delivery: how far one reply is on its way to the customer, as records of deliveries.v1.
+"""Delivery, a step of one reply on its way to the customer, as a record of deliveries.v1.
 
-Before: the replies worker writes a record before and after each try. After: `fold` says which
-process may send a reply. All processes read the same order of records, so that they agree. Pure.
+The sender writes a record before and after each try, and `fold` decides which process may send a
+reply. All processes read the same order of records, so that they agree. Pure.
 """
 
 from typing import Annotated, Literal
@@ -11,8 +11,8 @@ import msgspec
 from schemas.base import Id, Record, Time
 
 DeliveryState = Literal["begun", "parked", "finished"]
-"""`begun`: one process tries to send the reply. `parked`: the reply waits until `due`. `finished`:
-its outcome is in outcomes.v1."""
+"""One process tries to send a `begun` reply. A `parked` reply waits until `due`. The outcome of a
+`finished` reply is in outcomes.v1."""
 
 AnyState = Annotated[
     str,

@@ -1,7 +1,7 @@
-"""Link: what a person says of two handles: they are one customer's, or they are not.
+"""Link, a person's statement that two handles are one customer's, or that they are not.
 
-Before: the console writes it, for one message as evidence. After: the store; customers are made of
-it (workers/store/customers.py). Nothing is merged for good: the newest word on a pair counts. Pure.
+The console writes it, with one message as evidence, and the store makes customers of the links
+(workers/store/customers.py). No merge is final, because the newest link of a pair counts. Pure.
 """
 
 from typing import Annotated, Literal
@@ -16,7 +16,7 @@ Node = Annotated[str, msgspec.Meta(pattern="^[a-z_]+:.", max_length=600)]
 
 
 class Link(Record, frozen=True, kw_only=True):
-    """A person's word on two nodes of a brand: `linked` or `unlinked`; `message` is the evidence.
+    """A person's statement on two nodes of a brand, with `message` as evidence.
 
     `a` comes before `b` in the order of their letters, and `id` is made of both.
     """
@@ -37,12 +37,12 @@ def node(handle: Handle) -> str:
     return f"{handle.kind}:{handle.value.casefold()}"
 
 
-def ordered(one: str, other: str) -> tuple[str, str]:
+def ordered(first: str, second: str) -> tuple[str, str]:
     """Return two nodes in the order in which a link has them."""
-    return (one, other) if one < other else (other, one)
+    return (first, second) if first < second else (second, first)
 
 
-def pair(brand: str, one: str, other: str) -> tuple[str, str, str]:
+def pair(brand: str, first: str, second: str) -> tuple[str, str, str]:
     """Return the id of a link and its two nodes in their order."""
-    a, b = ordered(one, other)
+    a, b = ordered(first, second)
     return derived_id("link", brand, a, b), a, b

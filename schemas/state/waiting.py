@@ -1,6 +1,6 @@
-"""WaitingMessage: a message that waits at a desk, or a finish that came before its message.
+"""WaitingMessage, a message that waits at a desk, or a finish that came before its message.
 
-Before: the desk feed writes it. After: the desk feed rebuilds Redis from it. Pure.
+The desk feed writes it and rebuilds Redis from it. Pure.
 """
 
 from typing import Annotated
@@ -25,10 +25,10 @@ Count = Annotated[int, msgspec.Meta(ge=0)]
 class WaitingMessage(Record, frozen=True, kw_only=True, omit_defaults=True):
     """One message at one desk.
 
-    `waiting`: the message waits at `hops`; `partition` and `offset` locate its work item in the
-    department's queue, `arrived_ms` and `score` order it (milliseconds since 1970), and a `quiet`
-    message opens no item. `closed`: an outcome finished the message up to `hops` before the feed
-    read its work item.
+    A `waiting` message waits at `hops`. `partition` and `offset` locate its work item in the
+    department's queue, `arrived_ms` (milliseconds since 1970) and `score` order it, and a `quiet`
+    message opens no item. An outcome finished a `closed` message up to `hops` before the feed read
+    its work item.
     """
 
     state: State = WAITING

@@ -1,7 +1,7 @@
 """Runs of digits in a text, with the separators that people put between them. Pure.
 
-Before: a text. After: personal_numbers.py and the router look for numbers in the runs. A number
-begins and ends with a group, and a run is read once, so that the cost is linear in the text.
+personal_numbers.py and the router look for numbers in the runs. A number begins and ends with a
+group. Each run is read once, so that the cost is linear in the text.
 """
 
 import re

@@ -1,9 +1,9 @@
-"""Text made ready for matching: one plain letter for each character, places kept. Pure.
+"""Folds a text for matching: one plain letter for each character, at the same offset. Pure.
 
-Before: a message's subject and text. After: text/rules.py looks for its terms. I, İ, ı and i become
-i; ş ğ ç ö ü â become s g c o u a, so that text typed without Turkish letters matches too; whatever
-is neither letter nor digit becomes a space. The folded text is as long as the text: a place in one
-is the place in the other. Ten times as fast as str.translate: one byte a character, one table.
+The router looks for its terms in the folded subject and text. I, İ, ı and i become i, and ş ğ ç ö ü
+â become s g c o u a, so that text typed without Turkish letters matches too. Any other character
+than a letter or a digit becomes a space. A table of one byte a character makes it ten times as fast
+as str.translate.
 """
 
 import unicodedata
@@ -32,17 +32,20 @@ _LETTERS = {
 
 
 def table(sign: Callable[[str, str], str]) -> bytes:
-    """Return a table for `bytes.translate` of windows-1254: `sign` gives for a character and its
-    plain lower-case letter the ASCII or windows-1254 sign that stands for it; a space for none."""
-    made = bytearray(b" " * 256)
+    """Return a table of windows-1254 for `bytes.translate`.
+
+    `sign` gives the ASCII or windows-1254 sign for a character and its plain lower-case letter. A
+    character without a sign becomes a space.
+    """
+    table = bytearray(b" " * 256)
     for byte in range(256):
         try:
             char = bytes([byte]).decode("cp1254")
         except UnicodeDecodeError:
             continue
         plain = _LETTERS.get(char) or unicodedata.normalize("NFD", char)[0].lower()
-        made[byte : byte + 1] = (sign(char, plain) or " ").encode("cp1254")
-    return bytes(made)
+        table[byte : byte + 1] = (sign(char, plain) or " ").encode("cp1254")
+    return bytes(table)
 
 
 _TABLE = table(lambda _char, plain: plain if plain.isascii() and plain.isalnum() else "")

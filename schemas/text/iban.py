@@ -1,6 +1,6 @@
-"""International bank account numbers in a text: their countries, forms and check digits. Pure.
+"""International bank account numbers in a text, with their countries, forms and check digits. Pure.
 
-Source: ISO 13616, the SWIFT IBAN registry (forms of the basic bank account number, by country).
+Source: ISO 13616 and the SWIFT IBAN registry (forms of the basic bank account number, by country).
 """
 
 import functools

@@ -1,8 +1,8 @@
 """Masks personal numbers in texts, records and JSON before people see them. Pure.
 
-Before: any value with texts in it. After: pages, API, command line, logs, search index. Masking
-keeps a text's length, so that evidence offsets stay right. messages.v1, the queues, the archive
-and answers to the customer are not masked.
+Pages, the API, the command line, logs and the search index mask their texts. Masking keeps a text's
+length, so that evidence offsets stay right. messages.v1, the queues, the archive and answers to the
+customer keep the numbers.
 """
 
 import re
@@ -18,7 +18,7 @@ from schemas.text.personal_numbers import find_personal_numbers
 
 R = TypeVar("R", bound=Record)
 
-SHOWN = 3
+READABLE_CHARS = 3
 """Last characters of a number that stay readable, so that people can compare two of them."""
 
 _SHORTEST = 10  # characters of a tax number
@@ -47,7 +47,7 @@ def mask_personal_numbers(text: str) -> str:
 
 def mask_number(number: str) -> str:
     """Return a number with its separators, and only its last three characters readable."""
-    hidden = sum(c.isalnum() for c in number) - SHOWN
+    hidden = sum(c.isalnum() for c in number) - READABLE_CHARS
     characters = []
     for char in number:
         characters.append("*" if char.isalnum() and hidden > 0 else char)
@@ -101,7 +101,7 @@ def mask_message(message: Message, decision: Decision | None = None) -> Message:
         return masked
     text = message.decided_text
     named = {text[e.start : e.end] for e in decision.entities if e.kind in PERSONAL}
-    numbers = [n for n in named if sum(c.isalnum() for c in n) > SHOWN]
+    numbers = [n for n in named if sum(c.isalnum() for c in n) > READABLE_CHARS]
     return _without(masked, sorted(numbers, key=len, reverse=True)) if numbers else masked
 
 

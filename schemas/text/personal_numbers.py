@@ -1,8 +1,7 @@
-"""Finds a person's numbers in a text: identity, tax and card numbers and IBANs. Pure.
+"""Finds identity, tax and card numbers and IBANs in a text. Pure.
 
-Before: a text to show or to decide on. After: masking.py masks them, and the router lists them as
-entities. A number counts only when its check digits are valid. Every separator that people use is
-allowed, and the cost is linear in the text.
+masking.py masks them, and the router lists them as entities. A number counts only when its check
+digits are valid. It may have every separator that people use, and the cost is linear in the text.
 Source: NVI (identity number), GIB (tax number), ISO/IEC 7812 (cards), ISO 13616 (IBAN).
 """
 
@@ -23,7 +22,7 @@ class PersonalNumber(NamedTuple):
 
 
 _DIGIT = re.compile(r"\d")
-_LEAST_DIGITS = 10  # of a tax number, the shortest of all
+_MIN_DIGITS = 10  # a tax number's, the shortest of all
 _NEAR = 60  # characters before a number in which a word may name its kind
 _CARD_LENGTHS = (
     (re.compile("4"), (16, 13, 19)),  # Visa
@@ -52,11 +51,11 @@ class _Kind(NamedTuple):
 
 def find_personal_numbers(text: str) -> list[PersonalNumber]:
     """Return all personal numbers of a text in order, without overlaps."""
-    if len(_DIGIT.findall(text)) < _LEAST_DIGITS:
+    if len(_DIGIT.findall(text)) < _MIN_DIGITS:
         return []
     spans = [PersonalNumber("iban", start, end) for start, end in find_ibans(text)]
     rest = without(text, spans)
-    for run in digit_runs(rest, _LEAST_DIGITS):
+    for run in digit_runs(rest, _MIN_DIGITS):
         numbers = list(_find_cards(run))
         for kind in _KINDS:
             numbers += _find_checked(run, kind, sorted(numbers, key=_start_of))
@@ -113,7 +112,7 @@ def _find_checked(run: Run, kind: _Kind, taken: list[PersonalNumber]) -> Iterato
 
 
 def _is_laid_out_alike(run: Run, first: int, behind: int) -> bool:
-    """Say whether the groups have one separator, and no single digit stands among longer ones."""
+    """Return whether the groups have one separator, without a single digit among longer ones."""
     sizes = run.sizes(first, behind)
     if len(sizes) == 1:
         return True

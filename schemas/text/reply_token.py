@@ -1,7 +1,7 @@
 """The signed conversation token that our own mails carry in their Message-ID.
 
-Before: workers write it into what they send. After: ingest finds it in what customers answer, so
-that a reply joins its conversation whatever the mail program did to the thread. Pure.
+Workers write it into a mail, and ingest finds it in the customer's answer. A reply therefore joins
+its conversation whatever the mail program did to the thread. Pure.
 """
 
 import hmac
@@ -29,15 +29,15 @@ def message_id(key: bytes, conversation: str, serial: str, domain: str) -> str:
 
 def conversation_of(key: bytes, references: str) -> str | None:
     """Return the conversation of the newest token in that text whose signature holds."""
-    found = _newest(key, references)
-    return found[0] if found else None
+    token = _newest(key, references)
+    return token[0] if token else None
 
 
 def reply_of(key: bytes, reference: str) -> str | None:
     """Return the id of the reply whose Message-ID that is, None when it is not one of ours."""
-    found = _newest(key, reference)
+    token = _newest(key, reference)
     try:
-        return str(UUID(found[1])) if found else None
+        return str(UUID(token[1])) if token else None
     except ValueError:
         return None
 
