@@ -62,6 +62,7 @@ class KafkaReader(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka's classes
         except TimeoutError:
             await self._abandon()
         except asyncio.CancelledError:
+            await self._abandon()
             if task is None or task.cancelling():
                 raise
         if task is not None and task.cancelling() > cancelled:

@@ -140,3 +140,16 @@ async def test_a_closed_client_neither_opens_nor_keeps_a_connection() -> None:
         assert not await connecting
         assert not await client.ready(1)
         await until("it is closed", lambda: not broker.open)
+
+
+async def test_a_stop_that_a_task_of_aiokafka_cancels_closes_all_the_same() -> None:
+    before = asyncio.all_tasks()
+    async with scripted_broker() as broker:
+        reader = create_reader(
+            KafkaSettings(bootstrap=broker.address), TOPIC, group="test", client_id="test"
+        )
+        await reader.start()
+        reader._coordinator._coordination_task.cancel()
+        await reader.stop()
+        await until("it is closed", lambda: not broker.open)
+        assert _left(before) == set()
