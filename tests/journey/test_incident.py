@@ -15,9 +15,9 @@ from runtime.settings.structs import KafkaSettings
 from schemas import topics
 from schemas.incident import Incident, Pulse
 from tests.router.incidents.test_tracker import OUTAGE, pulses
+from tests.support.browser import LAYOUTS, browser, check_page, shot, signed_in_address
 from tests.support.servers import Up
 from tests.support.waiting import wait
-from tests.workers.console.test_pages import LAYOUTS, _address, _clean, browser, shot
 
 __all__ = ["browser"]
 
@@ -136,12 +136,12 @@ async def test_the_pages_are_live_accessible_and_act(
 ) -> None:
     context = await browser.new_context(**layout)
     page = await context.new_page()
-    await page.goto(_address(road, "/incidents"))
-    await _clean(page, "incidents")
+    await page.goto(signed_in_address(road, "/incidents"))
+    await check_page(page, "incidents")
     await shot(page, f"incidents-{layout['locale']}")
     await page.get_by_role("link", name="Kadıköy").first.click()
     await expect(page.locator("svg.plot")).to_be_visible()
-    await _clean(page, "an incident")
+    await check_page(page, "an incident")
     await shot(page, f"incident-{layout['locale']}")
     turkish = layout["locale"] == "tr-TR"
     for box in ("#text_tr", "#text_en"):
@@ -149,7 +149,7 @@ async def test_the_pages_are_live_accessible_and_act(
     await page.get_by_role("button", name="Gönder" if turkish else "Send").click()
     said = "En az bir metin yazın." if turkish else "Write at least one of the texts."
     await expect(page.get_by_role("alert")).to_have_text(said)
-    await _clean(page, "an answer without a text")
+    await check_page(page, "an answer without a text")
     tile = page.locator(".tiles dd").first
     before = int(await tile.inner_text())
     _write(road, "internet gitti kadıköy", 100 + (1 if turkish else 0))
@@ -184,10 +184,10 @@ async def test_another_that_may_be_the_same_is_named_and_merged_on_the_page(
     assert wait("what may be the same is known", alike, 30) == [incident["id"]]
     context = await browser.new_context(locale="en-GB")
     page = await context.new_page()
-    await page.goto(_address(road, f"/incidents/{other.id}"))
+    await page.goto(signed_in_address(road, f"/incidents/{other.id}"))
     hint = page.locator(".note", has_text="May have the same cause")
     await expect(hint).to_contain_text("Kadıköy")
-    await _clean(page, "an incident beside one that may be the same")
+    await check_page(page, "an incident beside one that may be the same")
     await shot(page, "incident-alike")
     await page.get_by_role("button", name="Merge").click()
     await expect(page.locator(".tiles dd").nth(1)).to_have_text("merged", timeout=20_000)
@@ -199,7 +199,7 @@ async def test_a_person_dismisses_it_on_the_page(
 ) -> None:
     context = await browser.new_context(locale="en-GB")
     page = await context.new_page()
-    await page.goto(_address(road, f"/incidents/{incident['id']}"))
+    await page.goto(signed_in_address(road, f"/incidents/{incident['id']}"))
     await page.get_by_role("button", name="Dismiss").click()
     await expect(page.locator(".tiles dd").nth(1)).to_have_text("dismissed", timeout=20_000)
     await expect(page.locator(".history")).to_contain_text("admin")

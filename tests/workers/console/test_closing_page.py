@@ -5,15 +5,15 @@ from typing import Any
 
 import httpx2
 
-from tests.workers.console.test_privacy_walk import (
+from tests.support.console import (
     DECIDED,
+    add_to_desk,
     api,
     client,
     console,
     recorded,
     redis,
     server,
-    waiting,
 )
 
 __all__ = ["api", "client", "console", "recorded", "redis", "server"]
@@ -22,7 +22,7 @@ __all__ = ["api", "client", "console", "recorded", "redis", "server"]
 async def test_another_action_on_a_closing_item_keeps_it_and_asks_for_the_same_again(
     client: httpx2.AsyncClient, api: Any
 ) -> None:
-    department = await waiting(api)
+    department = await add_to_desk(api)
     page = await client.post(f"/desk/{department}")
     lease = re.search(r'name="lease" value="([^"]+)"', page.text)
     assert lease

@@ -1,76 +1,20 @@
-"""The pages in real Chromium: signed in, usable by keyboard and on a phone, axe finds nothing."""
+"""The console in real Chromium: signed in, usable by keyboard and on a phone, axe finds nothing."""
 
-import asyncio
 import base64
 import gzip
-import os
-import re
 import uuid
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, expect
 
-from tests.conftest import need
+from tests.support.browser import LAYOUTS, browser, check_page, shot, signed_in_address
 from tests.support.servers import PERSONAL_TOKEN, Up
 from workers.console.sentences import SENTENCES
 from workers.console.texts import Texts
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-sync",
-    "--disable-background-networking",
-    "--disable-component-update",
-]
-LAYOUTS: list[dict[str, Any]] = [
-    {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light", "locale": "tr-TR"},
-    {
-        "viewport": {"width": 390, "height": 844},
-        "is_mobile": True,
-        "has_touch": True,
-        "color_scheme": "dark",
-        "locale": "en-GB",
-    },
-]
-
-
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    """Debian's Chromium."""
-    need(CHROMIUM.exists(), "Chromium")
-    async with async_playwright() as started:
-        chromium = await started.chromium.launch(executable_path=str(CHROMIUM), args=ARGS)
-        yield chromium
-        await chromium.close()
-
-
-def _address(road: Up, path: str = "/") -> str:
-    return f"{road.access['console']}{path}?token={road.access['tokens']['console']}"
-
-
-async def _clean(page: Page, where: str) -> None:
-    """axe-core finds nothing, and nothing sticks out sideways."""
-    violations = (await Axe().run(page)).response["violations"]
-    findings = [(v["id"], [n["target"] for n in v["nodes"]][:3]) for v in violations]
-    assert findings == [], where
-    width = page.viewport_size
-    assert width is not None
-    assert await page.evaluate("() => document.documentElement.scrollWidth") <= width["width"], (
-        where
-    )
-
-
-async def shot(page: Page, name: str) -> None:
-    """Keep a picture of the page, where SANTRAL_SHOTS says where."""
-    if shots := os.environ.get("SANTRAL_SHOTS"):
-        await page.screenshot(path=f"{shots}/{name}.png", full_page=True)
+__all__ = ["browser"]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=["desk light tr", "phone dark en"])
@@ -82,8 +26,8 @@ async def test_every_page_is_accessible(road: Up, browser: Browser, layout: dict
     context = await browser.new_context(**layout)
     page = await context.new_page()
     await page.goto(road.access["console"] + "/login")
-    await _clean(page, "login")
-    await page.goto(_address(road))
+    await check_page(page, "login")
+    await page.goto(signed_in_address(road))
     for path in (
         "/",
         "/messages",
@@ -97,11 +41,11 @@ async def test_every_page_is_accessible(road: Up, browser: Browser, layout: dict
     ):
         await page.goto(road.access["console"] + path)
         assert "token" not in page.url
-        await _clean(page, path)
+        await check_page(page, path)
         if path == "/desk/billing":
             await page.locator("#claim").click()
             await expect(page.locator("#lease")).to_be_visible()
-            await _clean(page, "a claimed item")
+            await check_page(page, "a claimed item")
             await shot(page, f"item-{layout['locale']}")
             await page.get_by_role(
                 "button", name="Bırak" if layout["locale"] == "tr-TR" else "Release"
@@ -114,7 +58,7 @@ async def test_every_page_is_accessible(road: Up, browser: Browser, layout: dict
 async def test_a_message_is_tried_and_its_whole_decision_shown(road: Up, browser: Browser) -> None:
     context = await browser.new_context(locale="tr-TR")
     page = await context.new_page()
-    await page.goto(_address(road, "/rules"))
+    await page.goto(signed_in_address(road, "/rules"))
     await page.get_by_label("Müşteri ne yazsaydı?").fill(
         "Faturam çok yüksek <b>geldi</b>, TC 10000000146"
     )
@@ -128,7 +72,7 @@ async def test_a_message_is_tried_and_its_whole_decision_shown(road: Up, browser
         "Faturam çok yüksek <b>geldi</b>, TC 10000000146"
     )
     await expect(page.get_by_role("heading", name="Kurallar ne sıklıkla")).to_be_visible()
-    await _clean(page, "a tried message")
+    await check_page(page, "a tried message")
     await shot(page, "rules-tried")
     await context.close()
 
@@ -142,13 +86,13 @@ async def test_personal_numbers_are_shown_to_who_has_the_right_alone(
     context = await browser.new_context(locale="tr-TR")
     page = await context.new_page()
     for path in ("/messages", f"/messages/{sent['id']}", "/"):
-        await page.goto(_address(road, path))
+        await page.goto(signed_in_address(road, path))
         html = await page.content()
         assert "10000000146" not in html, path
         assert "8413 26" not in html, path
-    await page.goto(_address(road, f"/messages/{sent['id']}"))
+    await page.goto(signed_in_address(road, f"/messages/{sent['id']}"))
     await page.get_by_text("Kişisel numaralar gizlendi.").click()
-    await _clean(page, "a message with hidden numbers")
+    await check_page(page, "a message with hidden numbers")
     await page.get_by_label("Kişisel veri anahtarı").fill("yanlış")
     await page.get_by_role("button", name="Göster").click()
     await expect(page.get_by_role("alert")).to_be_visible()
@@ -173,7 +117,7 @@ async def test_an_old_message_of_a_long_conversation_hides_its_numbers_too(
         road.message(sent["id"], lambda m: m["decision"])
     context = await browser.new_context(locale="tr-TR")
     page = await context.new_page()
-    await page.goto(_address(road, f"/messages/{first['id']}"))
+    await page.goto(signed_in_address(road, f"/messages/{first['id']}"))
     await expect(page.get_by_role("heading", level=1)).to_contain_text("********146")
     assert "10000000146" not in await page.content()
     await context.close()
@@ -182,7 +126,7 @@ async def test_an_old_message_of_a_long_conversation_hides_its_numbers_too(
 async def test_a_call_is_entered_by_hand_and_found_at_the_desk(road: Up, browser: Browser) -> None:
     context = await browser.new_context(locale="tr-TR")
     page = await context.new_page()
-    await page.goto(_address(road, "/entry"))
+    await page.goto(signed_in_address(road, "/entry"))
     words = f"Kargom gelmedi {uuid.uuid4().hex}"
     await expect(page.get_by_label("Ne istedi")).to_be_focused()
     await page.keyboard.type(words)
@@ -194,34 +138,6 @@ async def test_a_call_is_entered_by_hand_and_found_at_the_desk(road: Up, browser
     await page.get_by_role("status").get_by_role("link").click()
     await expect(page.locator(".words").first).to_have_text(words)
     await expect(page.locator("main")).to_contain_text("+905321112233")
-    await context.close()
-
-
-async def test_the_contact_form_is_accessible_and_gives_a_receipt(
-    road: Up, browser: Browser
-) -> None:
-    context = await browser.new_context(locale="tr-TR")
-    page = await context.new_page()
-    await page.goto(f"{road.access['door']}/v1/forms/default?lang=tr")
-    await _clean(page, "the form")
-    await page.reload()  # a new form, because axe may have taken longer than a form is valid
-    words = f"Şifremi unuttum {uuid.uuid4().hex}"
-    await page.get_by_label("İletiniz").fill(words)
-    await page.get_by_role("button", name="Gönder").click()
-    await expect(page.get_by_role("alert")).to_contain_text("henüz gönderilmedi")
-    await expect(page.get_by_label("İletiniz")).to_have_value(words)
-    await _clean(page, "what is missing")
-    await shot(page, "form-missing")
-    await page.get_by_label("E-posta", exact=True).fill("a@ornek.example")
-    await page.get_by_role("button", name="Gönder").click()
-    heading = page.get_by_role("heading", level=1)
-    await expect(heading).to_contain_text("ulaştı")
-    await expect(page.locator("#reference")).to_have_text(re.compile("^[0-9A-F]{8}$"))
-    await _clean(page, "the receipt")
-    if shots := os.environ.get("SANTRAL_SHOTS"):
-        await page.screenshot(path=f"{shots}/receipt.png")
-        await page.goto(f"{road.access['door']}/v1/forms/default?lang=tr")
-        await page.screenshot(path=f"{shots}/form.png", full_page=True)
     await context.close()
 
 
@@ -246,7 +162,7 @@ async def test_without_a_token_there_is_only_the_login(road: Up, browser: Browse
 async def test_a_forged_form_is_refused(road: Up, browser: Browser) -> None:
     context = await browser.new_context()
     page = await context.new_page()
-    await page.goto(_address(road))
+    await page.goto(signed_in_address(road))
     answer = await context.request.post(
         road.access["console"] + "/desk/billing", headers={"Origin": "https://evil.example"}
     )
@@ -261,7 +177,7 @@ async def test_an_agent_works_an_item_by_keyboard_alone(road: Up, browser: Brows
     page = await context.new_page()
     errors: list[str] = []
     page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-    await page.goto(_address(road, "/desk/press"))
+    await page.goto(signed_in_address(road, "/desk/press"))
     await expect(page.locator("#claim")).to_be_focused()
     await page.keyboard.press("Enter")
     await expect(page.locator(".message .words").first).to_have_text(
@@ -287,90 +203,11 @@ async def test_an_agent_works_an_item_by_keyboard_alone(road: Up, browser: Brows
 async def test_the_flow_page_shows_a_new_message_by_itself(road: Up, browser: Browser) -> None:
     context = await browser.new_context(locale="en-GB")
     page = await context.new_page()
-    await page.goto(_address(road))
+    await page.goto(signed_in_address(road))
     subject = f"New {uuid.uuid4().hex[:8]}"
     road.send("Faturam yanlış", uuid.uuid4().hex, subject=subject)
     await expect(page.get_by_role("link", name=subject)).to_be_visible(timeout=15_000)
     await context.close()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_the_widget_sends_a_line_and_shows_the_answer(
-    road: Up, browser: Browser, scheme: Any
-) -> None:
-    import asyncio
-
-    context = await browser.new_context(locale="tr-TR", color_scheme=scheme)
-    page = await context.new_page()
-    await page.goto(road.access["door"] + "/chat")
-    await page.get_by_role("button", name="Sohbeti aç").click()
-    line = f"kargom nerede {uuid.uuid4().hex[:6]}"
-    await page.get_by_label("İletiniz").fill(line)
-    await page.keyboard.press("Enter")
-    await expect(page.get_by_role("log")).to_contain_text("alındı")
-    await _clean(page, "the widget")
-    session = await page.evaluate(
-        "() => JSON.parse(localStorage.getItem('santral-chat-default')).session"
-    )
-    from schemas.base import conversation_id
-
-    conversation = conversation_id("default", "chat", session)
-    item = await asyncio.to_thread(road.claim, "orders", conversation)
-    await asyncio.to_thread(road.act, item, "reply", text="Yarın sizde")
-    await expect(page.get_by_role("log")).to_contain_text("Yarın sizde")
-    await page.reload()
-    await page.get_by_role("button", name="Sohbeti aç").click()
-    await expect(page.get_by_role("log")).to_contain_text("Yarın sizde")
-    await expect(page.get_by_role("log")).to_contain_text(line)
-    await asyncio.to_thread(road.act, item, "complete")
-    await context.close()
-
-
-async def test_the_chat_page_fits_a_phone_and_copies_the_line_with_the_real_address(
-    road: Up, browser: Browser
-) -> None:
-    context = await browser.new_context(**LAYOUTS[1])
-    await context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page = await context.new_page()
-    await page.goto(road.access["door"] + "/chat")
-    await expect(page.get_by_role("button", name="Open chat")).to_be_in_viewport()
-    await _clean(page, "the chat page on a phone")
-    await page.get_by_role("button", name="Copy").click()
-    await expect(page.get_by_role("status")).to_have_text("Copied")
-    line = await page.evaluate("() => navigator.clipboard.readText()")
-    assert line.startswith(f'<script src="{road.access["door"]}/widget.js" data-account=')
-    await context.close()
-
-
-async def test_the_contact_form_works_by_keyboard_and_without_javascript(
-    road: Up, browser: Browser
-) -> None:
-    context = await browser.new_context(locale="en-GB", java_script_enabled=False)
-    page = await context.new_page()
-    await page.goto(f"{road.access['door']}/v1/forms/default")
-    words = f"I forgot my password {uuid.uuid4().hex}"
-    await page.keyboard.press("Tab")
-    await expect(page.get_by_label("Your message")).to_be_focused()
-    await page.keyboard.type(words)
-    await page.keyboard.press("Tab")
-    await page.keyboard.type("ada")
-    await page.keyboard.press("Enter")
-    await expect(page.get_by_role("alert")).to_be_focused()
-    await expect(page.get_by_role("alert")).to_contain_text("has not been sent yet")
-    await page.get_by_role("link", name="This e-mail address").press("Enter")
-    await page.get_by_label("E-mail").fill("ada@ornek.example")
-    await page.keyboard.press("Enter")
-    await expect(page.get_by_role("heading", level=1)).to_have_text("Your message has arrived")
-    reference = await page.locator("#reference").inner_text()
-    await context.close()
-    signed = await browser.new_context(locale="en-GB")
-    desk = await signed.new_page()
-    await desk.goto(_address(road, "/messages"))
-    until = asyncio.get_running_loop().time() + 30
-    while "/messages/" not in desk.url and asyncio.get_running_loop().time() < until:
-        await desk.goto(f"{road.access['console']}/messages?q={reference}")
-    await expect(desk.locator(".this .words").first).to_have_text(words)
-    await signed.close()
 
 
 def test_every_word_is_there_in_both_languages() -> None:
@@ -402,8 +239,8 @@ async def test_a_mails_files_can_be_saved_and_what_was_refused_can_not(
         sent = door.post("/v1/hooks/mail/default", content=raw).json()
     road.message(sent["id"], lambda m: m["decision"])
     page = await browser.new_page()
-    await page.goto(_address(road, f"/messages/{sent['id']}"))
-    await _clean(page, "a message with files")
+    await page.goto(signed_in_address(road, f"/messages/{sent['id']}"))
+    await check_page(page, "a message with files")
     async with page.expect_download() as saving:
         await page.get_by_role("link", name="sayfa.html").click()
     saved = await saving.value

@@ -17,20 +17,20 @@ from structlog.testing import capture_logs
 from runtime.clock import SystemClock
 from runtime.redis.claims import AWAY, connect
 from runtime.settings.structs import RedisSettings, Settings
-from tests.support.desk.open_queue import Published, open_desk_queue
-from tests.support.redis.servers import STATES, Valkey, valkeys
-from tests.support.waiting import until
-from tests.workers.console.test_privacy_walk import (
+from tests.support.console import (
     DECIDED,
     FORM,
     JSON,
     TOKENS,
+    add_to_desk,
     client,
     console,
+    paths_of,
     recorded,
-    waiting,
 )
-from tests.workers.console.test_privacy_walk import _paths as paths_of
+from tests.support.desk.open_queue import Published, open_desk_queue
+from tests.support.redis.servers import STATES, Valkey, valkeys
+from tests.support.waiting import until
 from workers.console import stage_lags
 from workers.console.api import Api
 from workers.console.texts import Texts
@@ -156,7 +156,7 @@ async def test_no_address_answers_500_while_redis_can_not_serve(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(stage_lags.StageLags, "read", _NoLags.read)
-    department = await waiting(api)
+    department = await add_to_desk(api)
     headers = {"accept": "text/html", "accept-language": "tr"}
     with ALL[state](*pair), capture_logs() as logs:
         statuses = await _walk(console, client, department)

@@ -19,10 +19,10 @@ from schemas.base import conversation_id
 from schemas.http_api.bodies import CustomerOut
 from schemas.message import Handle, HandleKind, Message, Party
 from schemas.state.link import Link, node, pair
+from tests.support.browser import LAYOUTS, browser, check_page, shot, signed_in_address
 from tests.support.samples import NOW, message, policy
 from tests.support.servers import Up
 from tests.support.waiting import wait
-from tests.workers.console.test_pages import LAYOUTS, _address, _clean, browser, shot
 from workers.recorder.rows import Rows, add_record
 from workers.recorder.sql import write_rows
 from workers.run import MIGRATIONS
@@ -259,9 +259,9 @@ async def test_an_agent_asks_links_and_unlinks_on_the_page(
     turkish = layout["locale"] == "tr-TR"
     context = await browser.new_context(**layout)
     page = await context.new_page()
-    await page.goto(_address(road, f"/messages/{wrote['id']}"))
+    await page.goto(signed_in_address(road, f"/messages/{wrote['id']}"))
     await page.get_by_role("link", name="Müşteri" if turkish else "Customer", exact=True).click()
-    await _clean(page, "a customer with a proposal")
+    await check_page(page, "a customer with a proposal")
     await shot(page, f"customer-{layout['locale']}")
     rows = page.locator("tbody tr")
     await expect(rows).to_have_count(1)
@@ -269,7 +269,7 @@ async def test_an_agent_asks_links_and_unlinks_on_the_page(
     await page.get_by_role("button", name="Aynı kişi" if turkish else "Same person").first.click()
     await expect(rows).to_have_count(2)
     await expect(page.locator(".links")).to_contain_text("geri arandı")
-    await _clean(page, "a customer with two handles")
+    await check_page(page, "a customer with two handles")
     await page.get_by_role("button", name="Ayır" if turkish else "Unlink").click()
     await expect(rows).to_have_count(1)
     other = road.send("başka konu", uuid.uuid4().hex, sender={"email": f"x{digits}@ornek.example"})
