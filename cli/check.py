@@ -151,7 +151,8 @@ def _rule_problems(settings: Settings) -> list[Problem]:
 
 def _channel_problems(settings: Settings) -> list[Problem]:
     """Return the mistakes in the mail door's settings, and print each channel's set-up."""
-    from ingest.accounts import configured_accounts
+    from ingest.accounts import accounts_of, configured_accounts
+    from ingest.channels.email import Email
     from ingest.door import lmtp
     from ingest.registry import setups
 
@@ -159,7 +160,7 @@ def _channel_problems(settings: Settings) -> list[Problem]:
     for line in setups(configured, settings.console.door_url):
         click.echo(line)
     try:
-        lmtp.check(settings.mail_door, configured["email"])
+        lmtp.check(settings.mail_door, accounts_of(configured, Email()))
     except ConfigError as error:
         return list(error.problems)
     return []

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from ingest.channel import AccountSettings
+from ingest.channel import Account, AccountSettings, Channel
 from ingest.registry import CHANNELS
 from runtime.settings.load import section
 from runtime.settings.structs import Settings
@@ -20,6 +20,12 @@ DEFAULT_ACCOUNT = "default"
 
 Accounts = dict[str, dict[str, AccountSettings]]
 """Settings by channel and account."""
+
+
+def accounts_of(accounts: Accounts, channel: Channel[Account]) -> dict[str, Account]:
+    """Return the accounts of one channel, by their own type."""
+    settings = accounts.get(channel.name, {})
+    return {name: s for name, s in settings.items() if isinstance(s, channel.account)}
 
 
 def configured_accounts(settings: Settings) -> Accounts:

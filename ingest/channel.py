@@ -13,11 +13,21 @@ publishes. Ingest acts on its errors.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Generic, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Generic, Literal, Protocol, TypedDict, TypeVar, Unpack, runtime_checkable
 
 from schemas.base import conversation_id, message_id
 from schemas.errors import Rejected
-from schemas.message import Event, EventKind, Kind, Message, Party
+from schemas.message import (
+    Answering,
+    Attachment,
+    Call,
+    Event,
+    EventKind,
+    Kind,
+    Message,
+    Party,
+    Post,
+)
 
 HintKind = Literal["none", "mailbox", "file_name", "conversation"]
 
@@ -163,6 +173,24 @@ class ResolvesNotices(Protocol[Account_contra]):
         ...
 
 
+class MessageFields(TypedDict, total=False):
+    """Fields of Message that a channel fills in where it has a value for them."""
+
+    full_text: str
+    subject: str
+    recipients: tuple[Party, ...]
+    sent_at: datetime | None
+    attachments: tuple[Attachment, ...]
+    call: Call | None
+    post: Post | None
+    event: Event | None
+    repaired: tuple[str, ...]
+    thread: tuple[str, ...]
+    reply_to: str | None
+    answering: Answering | None
+    flags: tuple[str, ...]
+
+
 def event_for(channel: str, delivery: Delivery, kind: EventKind, native_id: str) -> Event:
     """Return an event of this kind about the message with a native id of the delivery's account."""
     return Event(kind=kind, of=message_id(channel, f"{channel}:{delivery.account}", native_id))
@@ -178,12 +206,13 @@ def build_message(
     kind: Kind,
     sender: Party,
     text: str,
-    **fields: Any,
+    **fields: Unpack[MessageFields],
 ) -> Message:
     """Return a Message with the fields that every channel fills in alike: ids, brand and source.
 
-    `root` identifies its conversation within the channel; `fields` are other fields of Message.
+    `root` identifies its conversation within the channel. Without `full_text`, the text is all.
     """
+    fields.setdefault("full_text", text)
     source = f"{channel}:{delivery.account}"
     brand = (context.settings.brand if context.settings else "") or context.brand
     return Message(
@@ -196,7 +225,6 @@ def build_message(
         kind=kind,
         sender=sender,
         text=text,
-        full_text=fields.pop("full_text", text),
         received_at=delivery.received_at,
         position=delivery.position,
         **fields,

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import httpx2
 
-from ingest.accounts import Accounts, configured_accounts
+from ingest.accounts import Accounts, accounts_of, configured_accounts
 from ingest.channel import AccountSettings
+from ingest.channels.email import Email
 from ingest.door import lmtp
 from ingest.door.call_memory import CallMemory
 from ingest.door.chat_replies import ChatReplies
@@ -43,6 +44,8 @@ from runtime.stage import frame, probes
 from schemas.errors import Retry, retries
 
 log = get(__name__)
+
+_EMAIL = Email()
 
 _MAX_OWN_DELAY_S = 30.0  # a vendor's errors name at least a longer delay, which ingest obeys
 _MAX_DELAY_S = 3600.0
@@ -120,9 +123,10 @@ async def _doors(
         )
         guard = Guard(settings.limits)
         serving = [http.serve(http.server(app(door, health), guard), sockets, stop)]
-        lmtp.check(settings.mail_door, accounts["email"])
+        mail_accounts = accounts_of(accounts, _EMAIL)
+        lmtp.check(settings.mail_door, mail_accounts)
         if settings.mail_door.protocol != "off":
-            receiver = lmtp.Receiver(ingest, CHANNELS["email"], accounts["email"])
+            receiver = lmtp.Receiver(ingest, _EMAIL, mail_accounts)
             serving.append(lmtp.serve(settings.mail_door, receiver, stop, guard))
         yield serving
     await redis.aclose()

@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -36,7 +35,7 @@ class FormDoor:
     ingest: Ingest
     key: bytes
     max_body: int
-    pause: Callable[[float], Awaitable[Any]] = asyncio.sleep
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def answer(self, request: Request, account: str, settings: Account) -> Response:
         """Answer GET and POST of one form."""

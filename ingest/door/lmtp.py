@@ -16,6 +16,7 @@ from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP
 
 from ingest.channel import Channel, Delivery
+from ingest.channels.email import Account
 from ingest.door.mail_data import WholeData
 from ingest.intake.accept import Ingest
 from ingest.parsing.mail.smtp_envelope import with_envelope
@@ -40,7 +41,9 @@ bytes of a mail from a client that does not wait for our answer."""
 class Receiver:
     """Takes mails for the accounts that own their recipient's address."""
 
-    def __init__(self, ingest: Ingest, channel: Channel[Any], accounts: Mapping[str, Any]) -> None:
+    def __init__(
+        self, ingest: Ingest, channel: Channel[Account], accounts: Mapping[str, Account]
+    ) -> None:
         self._ingest, self._channel, self._accounts = ingest, channel, accounts
         self._owners = {
             normalize_address(address): name
@@ -206,7 +209,7 @@ def _end(transport: asyncio.BaseTransport | None, answer: bytes) -> None:
     writing.close()
 
 
-def check(settings: MailDoorSettings, accounts: Mapping[str, Any]) -> None:
+def check(settings: MailDoorSettings, accounts: Mapping[str, Account]) -> None:
     """Raise ConfigError when no account has an address, two share one, or a file is missing.
 
     A door that is off needs none of these.

@@ -64,7 +64,7 @@ class Visit:
     @property
     def conversation(self) -> str:
         """The conversation of this session."""
-        brand = self.settings.brand or self.ingest.context.brand
+        brand = self.settings.brand or self.ingest.brand
         return chat.conversation_of(brand, self.session)
 
 
@@ -138,7 +138,7 @@ async def _receive(visit: Visit) -> chat.Frame:
 
 async def _greet(visit: Visit) -> None:
     """Open a new session or resume one, as the page's first valid frame asks."""
-    secret = visit.ingest.context.signing_key
+    secret = visit.ingest.signing_key
     while not visit.session:
         frame = await _receive(visit)
         if not isinstance(frame, chat.Hello):

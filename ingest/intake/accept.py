@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -52,6 +52,8 @@ def unchanged(message: Message) -> Message:
 class Ingest:
     """The ingest step of a process. `finish` changes each parsed message before publication.
 
+    `brand` is that of accounts without one, and `signing_key` proves our own tokens in replies.
+
     `accept` is for a source or a vendor's webhook, `publish` and `publish_or_refuse` for a caller
     who waits for the message.
     """
@@ -60,7 +62,8 @@ class Ingest:
     spool: Spool
     publisher: Publisher
     clock: Clock
-    context: Context[Any]
+    brand: str
+    signing_key: bytes = field(default=b"", repr=False)
     scanner: Scanner = field(default_factory=lambda: Scanner(ScanSettings()))
     parsers: Parsers = field(default_factory=ParsersInPlace)
     finish: Callable[[Message], Message] = unchanged
@@ -254,7 +257,7 @@ class Ingest:
         letter = DeadLetter(
             id=derived_id("dead", source, delivery.position or "", raw.sha256),
             stage="ingest",
-            brand=self.context.brand,
+            brand=self.brand,
             channel=channel,
             source=source,
             code=error.code,
@@ -271,8 +274,7 @@ class Ingest:
 
     def _context_of(self, settings: Account) -> Context[Account]:
         """Return the context of one account."""
-        brand, key = self.context.brand, self.context.signing_key
-        return Context(brand=brand, settings=settings, signing_key=key)
+        return Context(brand=self.brand, settings=settings, signing_key=self.signing_key)
 
     @functools.cached_property
     def _commit(self) -> GroupCommit:

@@ -3,9 +3,6 @@
 The stage, the importer and `santral dead redrive` build one each.
 """
 
-from typing import Any
-
-from ingest.channel import Context
 from ingest.intake.accept import Ingest
 from ingest.intake.spool import Spool
 from ingest.intake.virus_scan import Scanner
@@ -28,13 +25,13 @@ def build_ingest(
     uploads: bool = False,
 ) -> Ingest:
     """Return the ingest step; with `uploads`, for a stage, the archive uploads packs meanwhile."""
-    context = Context[Any](brand=settings.brand, signing_key=settings.tokens.signing.encode())
     return Ingest(
         archive=open_archive(settings, uploads=uploads),
         spool=Spool(DiskSpool(settings.spool_path)),
         publisher=publisher,
         clock=clock,
-        context=context,
+        brand=settings.brand,
+        signing_key=settings.tokens.signing.encode(),
         scanner=Scanner(settings.scan),
         parsers=parsers,
         web=web or PublicClient(),

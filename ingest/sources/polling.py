@@ -7,10 +7,10 @@ limits, as the vendor's headers state them.
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypedDict, TypeVar, Unpack
 
 import httpx2
 import msgspec
@@ -91,6 +91,16 @@ class VendorResponse:
     status: int
 
 
+class RequestOptions(TypedDict, total=False):
+    """Options of a request, as the HTTP client names them."""
+
+    params: Mapping[str, str | int]
+    headers: Mapping[str, str]
+    data: Mapping[str, str]
+    json: object
+    auth: tuple[str, str]
+
+
 class VendorClient:
     """Sends requests to a vendor; an answer of an unexpected status raises Retry with its delay."""
 
@@ -99,16 +109,21 @@ class VendorClient:
     ) -> None:
         self._client, self._vendor, self.now = client, vendor, now
 
-    async def get(self, url: str, **options: Any) -> bytes:
-        """Return the body of a GET; `options` are httpx's."""
+    async def get(self, url: str, **options: Unpack[RequestOptions]) -> bytes:
+        """Return the body of a GET."""
         return (await self.request("GET", url, **options)).body
 
-    async def post(self, url: str, **options: Any) -> VendorResponse:
-        """Return the answer to a POST; `options` are httpx's."""
+    async def post(self, url: str, **options: Unpack[RequestOptions]) -> VendorResponse:
+        """Return the answer to a POST."""
         return await self.request("POST", url, **options)
 
     async def request(
-        self, method: str, url: str, *, also: tuple[int, ...] = (), **options: Any
+        self,
+        method: str,
+        url: str,
+        *,
+        also: tuple[int, ...] = (),
+        **options: Unpack[RequestOptions],
     ) -> VendorResponse:
         """Return an answer of status 200, or of one in `also`; raise Retry for any other."""
         try:
@@ -153,11 +168,17 @@ class BearerToken:
         self._token, self._expires_at = "", datetime.min.replace(tzinfo=UTC)
 
     async def headers(
-        self, client: VendorClient, url: str, form: dict[str, str], **options: Any
+        self,
+        client: VendorClient,
+        url: str,
+        form: dict[str, str],
+        **options: Unpack[RequestOptions],
     ) -> dict[str, str]:
         """Return the header of an authorised request."""
         if client.now() >= self._expires_at:
-            granted = decode_json(AccessToken, (await client.post(url, data=form, **options)).body)
+            options["data"] = form
+            answer = await client.post(url, **options)
+            granted = decode_json(AccessToken, answer.body)
             self._token = granted.access_token
             lifetime_s = max(_MIN_TOKEN_S, granted.expires_in - _TOKEN_MARGIN_S)
             self._expires_at = client.now() + timedelta(seconds=lifetime_s)

@@ -34,7 +34,6 @@ from confluent_kafka.admin import AdminClient
 
 from cli.up import kafka as kafka_local
 from cli.up.ports import free_port
-from ingest.channel import Context
 from ingest.intake.accept import Ingest
 from ingest.intake.spool import Spool
 from ingest.parser_pool.pool import Parsers, ParsersInPlace
@@ -165,7 +164,7 @@ async def ingesting(
             spool=Spool(disk or DiskSpool(settings.spool_path)),
             publisher=publisher,
             clock=SystemClock(),
-            context=Context(brand="default"),
+            brand="default",
             web=web,
             parsers=parsers or ParsersInPlace(),
         )

@@ -18,7 +18,6 @@ from starlette.routing import Route
 
 from cli.up.ports import free_port
 from ingest.accounts import configured_accounts
-from ingest.channel import Context
 from ingest.door.http import Door, app
 from ingest.intake.accept import Ingest
 from ingest.intake.spool import Spool
@@ -84,7 +83,8 @@ async def opened(folder: Path, desk: str = "http://127.0.0.1:9", **more: Any) ->
         publisher=None,
         clock=SystemClock(),
         web=PublicClient(),  # type: ignore[arg-type]  # never reached
-        context=Context(brand="default", signing_key=TOKENS.signing.encode()),
+        brand="default",
+        signing_key=TOKENS.signing.encode(),
     )
     async with httpx2.AsyncClient(base_url=desk) as client:
         door = Door(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ingest.channel import Context, Delivery
+from ingest.channel import Delivery
 from ingest.intake.accept import Ingest
 from ingest.intake.drain import SpoolDrain
 from ingest.intake.spool import Spool
@@ -65,7 +65,7 @@ def _parts(archive: Archive, folder: Path) -> tuple[Ingest, _Published, Delivery
         spool=Spool(DiskSpool(folder / "spool")),
         publisher=published,  # type: ignore[arg-type]  # a list stands for Kafka
         clock=SystemClock(),
-        context=Context(brand="default"),
+        brand="default",
         web=PublicClient(),
     )
     delivery = Delivery(account="destek", raw=MAIL, received_at=datetime.now(UTC))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cli.offline.decisions import decide_lines, load_trial_policy
 from cli.offline.trial import Trial
-from ingest.channel import Context, Delivery
+from ingest.channel import Delivery
 from ingest.channels.api import Api
 from ingest.intake.accept import Ingest
 from ingest.intake.spool import Spool
@@ -202,7 +202,7 @@ async def test_what_intake_publishes_and_a_trial_shows_is_composed(tmp_path: Pat
         spool=Spool(DiskSpool(tmp_path / "spool")),
         publisher=bus,
         clock=SystemClock(),  # type: ignore[arg-type]  # keeps records
-        context=Context(brand="default"),
+        brand="default",
     )
     delivery = Delivery(raw=_BODY, account="a", received_at=NOW)
     await ingest.publish(Api(), delivery, Api.account())
