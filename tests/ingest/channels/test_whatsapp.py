@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ingest.channel import Context, Delivery, Parsed
-from ingest.channels.whatsapp import Account, Whatsapp
+from ingest.channels.whatsapp.channel import Account, Whatsapp
 from ingest.webhook import WebhookContext, WebhookRequest, WebhookResult
 from runtime.http.public_client import PublicClient
 from schemas.base import message_id
