@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from ingest.channel import Context, Delivery, MediaClient, Notice
-from ingest.channels.whatsapp.channel import Account, Whatsapp
+from ingest.channels.whatsapp import Whatsapp
+from ingest.channels.whatsapp.account import Account
 from ingest.intake.drain import SpoolDrain
 from ingest.intake.media import PATIENCE, fetch_content, fetch_files
 from runtime.archive.folder_archive import FolderArchive
