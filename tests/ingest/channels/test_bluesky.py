@@ -11,7 +11,8 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from ingest.channel import Context, Delivery, Parsed
-from ingest.channels.bluesky.channel import Account, Bluesky
+from ingest.channels.bluesky import Bluesky
+from ingest.channels.bluesky.account import Account
 from ingest.source import SourceContext
 from runtime.http.public_client import PublicClient
 from schemas.base import message_id
