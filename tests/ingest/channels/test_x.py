@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from ingest.channel import Context, Delivery, Parsed
-from ingest.channels.x.channel import Account, X
+from ingest.channels.x import X
+from ingest.channels.x.account import Account
 from ingest.source import SourceContext
 from ingest.webhook import WebhookContext, WebhookRequest
 from schemas.errors import Rejected, Retry
