@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from ingest.channel import Context, Delivery, Parsed
-from ingest.channels.mastodon import Account, Mastodon, plain
+from ingest.channels.mastodon.channel import Account, Mastodon, plain
 from ingest.source import SourceContext
 from schemas.base import message_id
 from schemas.errors import Rejected, Retry
