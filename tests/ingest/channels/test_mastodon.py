@@ -10,7 +10,9 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from ingest.channel import Context, Delivery, Parsed
-from ingest.channels.mastodon.channel import Account, Mastodon, plain
+from ingest.channels.mastodon import Mastodon
+from ingest.channels.mastodon.account import Account
+from ingest.channels.mastodon.parser import html_to_text
 from ingest.source import SourceContext
 from schemas.base import message_id
 from schemas.errors import Rejected, Retry
@@ -86,7 +88,7 @@ def test_links_are_told_in_full_and_names_stay() -> None:
         'bakın: <a href="https://ornek.example/uzun/yol?a=1&amp;b=2"><span class="invisible">https://</span>'
         '<span class="ellipsis">ornek.example/uz</span><span class="invisible">un</span></a><br>Hala yok</p>'
     )
-    assert plain(html) == "@marka bakın: https://ornek.example/uzun/yol?a=1&b=2\nHala yok"
+    assert html_to_text(html) == "@marka bakın: https://ornek.example/uzun/yol?a=1&b=2\nHala yok"
 
 
 @pytest.mark.parametrize(
@@ -217,7 +219,7 @@ async def test_a_page_that_is_none_and_a_thread_that_can_not_be_had_stop_nothing
 
 
 def test_a_page_of_markup_is_read_in_time() -> None:
-    assert plain('<a href="x">' * 8000) == ""
+    assert html_to_text('<a href="x">' * 8000) == ""
 
 
 async def test_limits_are_kept_by_the_servers_own_clock(vendor: Vendor) -> None:
