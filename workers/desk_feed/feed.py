@@ -8,7 +8,6 @@ empty, rebuild.py fills it from waiting.v1.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
@@ -32,14 +31,14 @@ from workers.desk_feed.partitions import (
     list_queue_partitions,
     partition_name,
 )
-from workers.desk_feed.record_decoder import STEP, RecordDecoder
+from workers.desk_feed.record_decoder import STEP, PartitionBatch, RecordDecoder
 from workers.desk_feed.recovery import Recovery
 from workers.desk_feed.waiting_entries import closing_entries, queued_entries
 from workers.desk_feed.waiting_limit import WaitingLimit
 from workers.desk_queue.lookup import look_up
 from workers.desk_queue.queue import DeskQueue
 from workers.desk_queue.rebuild_lock import LockLost
-from workers.desk_queue.values import Closing, OffsetRange, QueuedMessage, RedisBehind
+from workers.desk_queue.values import OffsetRange, QueuedMessage, RedisBehind
 
 log = get(__name__)
 
@@ -63,16 +62,6 @@ _IDLE_S = 0.05
 """The pause between questions for partitions while the group has none for this process."""
 _LEAVE_TIMEOUT_S = 5.0
 """After this time the group's own deadline gives the partitions to others."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PartitionBatch:
-    """The decoded records of a partition; `end` is the offset behind the last one."""
-
-    queued_messages: list[QueuedMessage]
-    closings: list[Closing]
-    end: int
-    count: int
 
 
 class Feed:
@@ -241,16 +230,10 @@ class Feed:
             await self._update_limit(feed_log)
 
     def _read(self, feed_log: FeedLog, limit: int) -> dict[Partition, PartitionBatch]:
-        batches = {}
-        for partition, records in feed_log.read(limit).items():
-            is_outcomes = partition[0] == topics.OUTCOMES.name
-            batches[partition] = PartitionBatch(
-                queued_messages=[] if is_outcomes else self._records.decode_messages(records),
-                closings=self._records.decode_closings(records) if is_outcomes else [],
-                end=(records[-1].offset() or 0) + 1,
-                count=len(records),
-            )
-        return batches
+        return {
+            partition: self._records.decode_batch(partition, records)
+            for partition, records in feed_log.read(limit).items()
+        }
 
     async def _write(self, feed_log: FeedLog, batches: Mapping[Partition, PartitionBatch]) -> None:
         """Write to waiting.v1 the records of these batches beyond the committed offsets."""

@@ -3,15 +3,17 @@
 log.py reads the records. feed.py applies the messages and closings.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from confluent_kafka import Message
 
 from runtime.clock import Clock
 from runtime.health.faults import guard
+from runtime.health.progress import Partition
 from runtime.log import get
-from schemas import envelope
+from schemas import envelope, topics
 from schemas.decision import WorkItem
 from schemas.errors import Rejected
 from schemas.outcome import Outcome, closed_messages
@@ -22,6 +24,15 @@ log = get(__name__)
 
 STEP = "santral-desk"
 """The feed's name in the metric of faults."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartitionBatch:
+    """The decoded records of a partition; `end` is the offset behind the last one."""
+
+    queued_messages: list[QueuedMessage]
+    closings: list[Closing]
+    end: int
 
 
 def score(work: WorkItem, point: timedelta) -> float:
@@ -35,6 +46,15 @@ class RecordDecoder:
 
     def __init__(self, clock: Clock, point: timedelta) -> None:
         self._clock, self._point = clock, point
+
+    def decode_batch(self, partition: Partition, records: Sequence[Message]) -> PartitionBatch:
+        """Return the content of the records of a queue's partition, or of outcomes.v1."""
+        is_outcomes = partition[0] == topics.OUTCOMES.name
+        return PartitionBatch(
+            queued_messages=[] if is_outcomes else self.decode_messages(records),
+            closings=self.decode_closings(records) if is_outcomes else [],
+            end=(records[-1].offset() or 0) + 1,
+        )
 
     def decode_messages(self, records: Iterable[Message]) -> list[QueuedMessage]:
         """Return the messages of queue records."""

@@ -23,8 +23,9 @@ from tests.support.redis.servers import Valkey
 from tests.support.redis.states import fill_memory
 from tests.support.waiting import pass_time, until
 from workers.desk.queue_bodies import QueueBodyReader
-from workers.desk_feed.feed import Feed, PartitionBatch
+from workers.desk_feed.feed import Feed
 from workers.desk_feed.log import FeedLog
+from workers.desk_feed.record_decoder import PartitionBatch
 from workers.desk_queue.queue import DeskQueue, P
 from workers.desk_queue.rebuild_lock import LOCK, LockLost, RebuildLock
 
