@@ -104,7 +104,8 @@ class Router:
         """Make one turn of the loop, from reading a batch to its commit; return its size."""
         if self._loop is None:
             self._run_step(self._begin_life)
-        return 0 if self._loop is None else self._run_step(self._turn)
+        loop = self._loop
+        return 0 if loop is None else self._run_step(lambda: self._turn(loop))
 
     def stop(self) -> None:
         """Leave the group; the last turn has finished its batch."""
@@ -125,9 +126,8 @@ class Router:
             self._end_life(error)
             return 0
 
-    def _turn(self) -> int:
-        assert self._loop is not None
-        done = self._loop.turn()
+    def _turn(self, loop: RouterLoop) -> int:
+        done = loop.turn()
         self.last_turn.succeeded()
         if done:
             self._backoff.reset()
