@@ -1,4 +1,4 @@
-"""Messages by the API: what is wrong in one is the caller's to mend."""
+"""The times in messages by the API, which the caller corrects where they are wrong."""
 
 import json
 
@@ -11,8 +11,8 @@ from tests.support.samples import NOW
 
 
 def _parse(**more: str) -> Parsed:
-    told = {"native_id": "1", "text": "Faturam yanlış", "sender": {"email": "ada@b.example"}} | more
-    delivery = Delivery(raw=json.dumps(told).encode(), account="a", received_at=NOW)
+    body = {"native_id": "1", "text": "Faturam yanlış", "sender": {"email": "ada@b.example"}} | more
+    delivery = Delivery(raw=json.dumps(body).encode(), account="a", received_at=NOW)
     return Api().parse(delivery, Context(brand="default"))
 
 
