@@ -1,7 +1,7 @@
 """Instagram: direct messages, comments and mentions.
 
 Before: Meta calls /v1/hooks/instagram/ACCOUNT. After: accept publishes. With Instagram Login an
-app has a second secret: either proves a call. Source: ingest/vendors/meta_messaging.py names them.
+app has a second secret: either proves a call. Source: meta_messaging/wire.py names them.
 """
 
 from typing import Annotated, Literal
@@ -9,11 +9,15 @@ from typing import Annotated, Literal
 import msgspec
 
 from ingest.channel import Context, Delivery, HintKind, MediaClient, Parsed
-from ingest.vendors import meta_messaging, meta_webhook
+from ingest.vendors import meta_webhook
+from ingest.vendors.meta_messaging import account as meta_account
+from ingest.vendors.meta_messaging.comments import fetch_mention
+from ingest.vendors.meta_messaging.items import select_items
+from ingest.vendors.meta_messaging.parser import parse_item
 from ingest.webhook import MIB, WebhookContext, WebhookRequest, WebhookResult, require_secret
 
 
-class Account(meta_messaging.Account, frozen=True, kw_only=True):
+class Account(meta_account.Account, frozen=True, kw_only=True):
     """One app; the secret of Instagram Login proves calls, too."""
 
     instagram_secret: Annotated[
@@ -53,17 +57,17 @@ class Instagram:
 
     def take(self, body: bytes) -> WebhookResult:
         """Return the messages in a body; Rejected when it is no webhook's."""
-        return meta_messaging.take(body, "instagram")
+        return select_items(body, "instagram")
 
     def parse(self, delivery: Delivery, context: Context[Account]) -> Parsed:
         """Return the Message of one stored item."""
-        return meta_messaging.parse("instagram", delivery, context)
+        return parse_item("instagram", delivery, context)
 
     async def resolve_notice(
         self, ref: str, raw: bytes, settings: Account, web: MediaClient
     ) -> bytes:
         """Return a mention with its words."""
-        return await meta_messaging.resolve_notice(ref, raw, settings, web)
+        return await fetch_mention(ref, raw, settings, web)
 
     async def fetch(self, ref: str, settings: Account, web: MediaClient) -> bytes:
         """Return a file: it lies at a public address that ends after a while."""
@@ -74,7 +78,7 @@ class Instagram:
         fields = (
             "messages, messaging_postbacks, message_reactions, comments, live_comments, mentions"
         )
-        return meta_messaging.setup(settings, url, "Instagram", fields)
+        return meta_account.setup(settings, url, "Instagram", fields)
 
     def secret(self, settings: Account, value: str) -> Account:
         """Return the settings with the app's secret."""

@@ -10,7 +10,7 @@ import pytest
 
 from ingest.channel import Context, Delivery, Parsed
 from ingest.channels.messenger import Messenger
-from ingest.vendors.meta_messaging import Account
+from ingest.vendors.meta_messaging.account import Account
 from ingest.webhook import WebhookRequest
 from schemas.base import message_id
 from schemas.errors import Rejected
